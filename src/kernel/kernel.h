@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* The contract of the micro-kernels: what each one computes, in which order it sums, what it reads and writes.
+   A kernel knows raw pointers, sizes and strides; it knows no tensors, allocates nothing, wakes no thread, cannot fail.
+   Next: list.inc (the one list), reference/ (each kernel as plain loops), vector/ (the same, once per instruction set). */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+
+/* Rules for every kernel
+   - Sizes and strides count elements, not bytes. A stride is the distance between neighbours; rows may be apart.
+   - Pointers need only the alignment of their type; 64-byte aligned buffers are faster.
+   - Nothing outside the elements a kernel is told of is read or written. No slack is needed behind a buffer.
+   - Outputs must not overlap inputs, except where "in place" is said: then an output may be exactly that input.
+   - Sizes may be zero where that means "nothing to do".
+   - Order of summation depends on sizes alone, so results depend neither on threads nor on addresses. They may differ
+     between instruction sets (some fuse the multiply-add, some do not) within the bound each kernel states.
+   - u is 2^-24. NaN in gives NaN out unless stated. */
+
+/** Elementwise functions of one argument. What alpha and beta mean is in list.inc beside each. */
+enum unary {
+#define UNARY(name, reads, formula, derivative) UNARY_##name,
+#include "kernel/list.inc"
+    UNARY_COUNT
+};
+
+/** Elementwise functions of two arguments. */
+enum binary {
+#define BINARY(name, formula) BINARY_##name,
+#include "kernel/list.inc"
+    BINARY_COUNT
+};
+
+/** Which of the forward pass's tensors the gradient of an elementwise function reads; the other may be NULL. */
+enum unary_reads {
+    READS_NOTHING, /**< the derivative is a constant */
+    READS_X,       /**< the argument */
+    READS_Y        /**< the result: the argument need not be kept */
+};
+
+/** y[i] = f(x[i]); in place allowed. Error bounds: list.inc. */
+typedef void unary_kernel(size_t n, const float *x, float *y, float alpha, float beta);
+
+/** dx[i] = dy[i] f'(x[i]); in place allowed (dx may be dy, x or y). x or y may be NULL as unary_gradient_reads says. */
+typedef void unary_gradient_kernel(size_t n, const float *x, const float *y, const float *dy, float *dx, float alpha,
+                                   float beta);
+
+/** A matrix operand of a binary map: element (r, c) lies at data[r * row_stride + c * column_stride].
+    column_stride is 0 (one value per row) or 1; row_stride is anything (0: the same row again). */
+struct kernel_operand {
+    const float *data;
+    size_t       row_stride;
+    size_t       column_stride;
+};
+
+/** y[r][c] = f(a(r, c), b(r, c)). Vector with vector: one row. Vector with scalar: column_stride 0. A bias along the
+    last axis: row_stride 0. In place allowed where the operand's layout is y's. */
+typedef void binary_kernel(size_t rows, size_t columns, struct kernel_operand a, struct kernel_operand b, float *y,
+                           size_t y_stride);
+
+/** Implicit matrix product: convolution, input gradient, dense.
+
+        out[r][f] = act( sum over t, c of x[offsets[t][r] + c] * weight(f, t, c)  (+ out[r][f])  + bias[f]
+                         + residual[r][f] )
+
+    Each sum is one chain of multiply-adds (fused where the instruction set fuses), taps outermost, then channels,
+    starting from 0; it is the same chain however rows are cut into calls. The bound is |error| <= 8 u sum |x w| on data
+    of both signs. Padding reads `zeros`. Any rows >= 1, filters >= 1, channels >= 1, taps >= 1.
+
+    A layer with few input channels: copy the input into a zero-padded buffer and pass each kernel row as one tap
+    with channels = kernel_width * C (rows of x then overlap, which is fine). The packed weights are the same.
+    Groups: one call per group, x, out, bias, residual advanced to its channels.
+
+    For speed: let the rows of one call be a multiple of tile_rows, 16 to 64 tiles, and give all filters in one call. */
+struct kernel_product {
+    size_t         rows;     /**< output pixels */
+    size_t         filters;  /**< output columns; only these are written */
+    size_t         taps;     /**< rows of x that make one row of the product */
+    size_t         channels; /**< contiguous floats per tap */
+    const float   *x;
+    size_t         x_stride;      /**< used when offsets is NULL: row r at x + r * x_stride, and taps must be 1 */
+    const int32_t *offsets;       /**< [taps][rows, offset_stride apart] elements from x; -1: the row of zeros */
+    size_t         offset_stride; /**< from one tap's offsets to the next's, >= rows */
+    const float   *zeros;         /**< `channels` zeros; may be NULL if no offset is -1 */
+    const float   *weights;       /**< packed by pack_weights: [panels][taps][channels][panel width] */
+    const float   *bias;          /**< [filters] or NULL */
+    const float   *residual;      /**< [rows][filters] or NULL; row r at r * residual_stride, or at out_offsets[r] */
+    size_t         residual_stride;
+    float         *out;         /**< row r at out + r * out_stride, or at out + out_offsets[r] if that is not NULL */
+    size_t         out_stride;
+    const int32_t *out_offsets; /**< [rows] or NULL */
+    bool           accumulate;  /**< add what out held */
+    enum unary     activation;  /**< any; identity, relu, leaky_relu and clip stay in registers */
+    float          alpha, beta; /**< of the activation */
+};
+
+/** Outer products of packed rows: weight gradients.
+
+        out[c][f] (+)= sum over p of x[position(p) + c] * dy[p][f],   c < channels <= tile_rows, f < filters <= panel_columns
+        position(p) = (p / run) * x_run_stride + (p % run) * x_step
+
+    summed in order of p. x is either packed by pack_columns with block = tile_rows (x_step = stride * tile_rows, a tap is
+    an offset into the zero-padded packed image), or plain rows with any step. dy is packed by pack_columns with block =
+    panel_columns; one panel is [runs * run][width], width = kernel_panel_width. Writes whole panel rows: out is
+    [channels][width], its padding columns get the sums of dy's padding columns (zero). */
+struct kernel_outer {
+    size_t       runs, run;    /**< pixels: `runs` rows of `run` */
+    size_t       channels;     /**< 1 .. tile_rows */
+    size_t       width;        /**< of the panel: a multiple of vector_floats, at most panel_columns */
+    const float *x;
+    size_t       x_step, x_run_stride;
+    const float *dy;
+    float       *out;        /**< [channels][out_stride >= width] */
+    size_t       out_stride;
+    bool         accumulate; /**< add to out rather than replace it */
+};
+
+/** How weights of any order are read when they are packed: weight(f, c, t) = data[f * filter_stride +
+    c * channel_stride + (tap_offsets ? tap_offsets[t] : t)]. Forward from OIHW: filter_stride = C*kh*kw, channel_stride =
+    kh*kw. Input gradient: filters and channels change places, and tap_offsets lists the phase's taps in rotated order. */
+struct kernel_weights {
+    size_t         filters, channels, taps;
+    size_t         filter_stride, channel_stride;
+    const int32_t *tap_offsets; /**< [taps] or NULL */
+};
+
+/** One output row of a windowed operation on channels-last data (depthwise, pooling), and its gradients.
+    Output pixel o and tap k of the window meet input pixel i = o * stride + k * dilation - pad; taps outside [0, width)
+    are skipped, so is a kernel row whose pointer is NULL. Rows are [width][channels, pixel stride apart]. */
+struct kernel_window {
+    size_t channels;
+    size_t width;                       /**< input pixels in a row */
+    size_t out_width;                   /**< output pixels in a row */
+    size_t kernel_height, kernel_width; /**< taps = kernel_height * kernel_width */
+    size_t stride, dilation, pad;       /**< along the row; >= 1, >= 1, >= 0 (left) */
+    size_t x_stride;                    /**< between pixels of x or dx, >= channels */
+    size_t y_stride;                    /**< between pixels of y or dy, >= channels */
+};
+
+/** Adam's constants for one step; bias corrections are 1 - beta^t, computed by the caller in double. */
+struct kernel_adam {
+    float learning_rate, beta1, beta2, epsilon, weight_decay;
+    float bias_correction1, bias_correction2;
+    bool  decoupled; /**< AdamW: w *= 1 - lr * weight_decay; otherwise g += weight_decay * w */
+};
+
+struct kernel_sgd {
+    float learning_rate, momentum, dampening, weight_decay;
+    bool  nesterov;
+    bool  first_step; /**< the momentum buffer is set to the gradient rather than blended */
+};
+
+/** Optional activation mask in a backward pass: dy counts as dy * (y > 0 ? 1 : slope). y NULL: no mask. */
+struct kernel_mask {
+    const float *y;
+    size_t       stride;
+    float        slope;
+};
+
+/** Everything an instruction set offers: its tile and one function per kernel of list.inc (which documents each). */
+struct kernel_table {
+    const char    *name; /**< "avx2" */
+    enum cpu_level level;
+    size_t         vector_floats; /**< floats in a register */
+    size_t         tile_rows;     /**< rows of the product's register tile; channels of the outer product's */
+    size_t         panel_columns; /**< filters in a panel: a multiple of vector_floats */
+    bool           fused;         /**< multiply-adds round once */
+#define KERNEL(result, name, parameters) result(*name) parameters;
+#include "kernel/list.inc"
+    unary_kernel          *unary[UNARY_COUNT];
+    unary_gradient_kernel *unary_gradient[UNARY_COUNT];
+    binary_kernel         *binary[BINARY_COUNT];
+};
+
+/** The table of a level, or NULL if this library was built without it. Does not ask what the machine has. */
+const struct kernel_table *kernel_table_for(enum cpu_level level);
+/** The table of the widest level that both this library and this machine have. */
+const struct kernel_table *kernel_table_best(void);
+
+const char      *unary_name(enum unary function);
+const char      *binary_name(enum binary function);
+enum unary_reads unary_gradient_reads(enum unary function);
+
+/** Columns of the panel that holds `filters` remaining filters: whole vectors, at most panel_columns. */
+static inline size_t kernel_panel_width(const struct kernel_table *table, size_t filters)
+{
+    size_t vector = table->vector_floats;
+    return filters >= table->panel_columns ? table->panel_columns : (filters + vector - 1) / vector * vector;
+}
+
+/** Columns of all panels of `filters` filters, padding included. Packed weights take depth * this many floats
+    (depth = taps * channels); panel p begins at p * depth * panel_columns. */
+static inline size_t kernel_padded_filters(const struct kernel_table *table, size_t filters)
+{
+    size_t vector = table->vector_floats;
+    return (filters + vector - 1) / vector * vector;
+}
+
+#endif
