@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The context owns what everything else shares: threads, kernels, memory and its limit, the seed, the log, and the last
+ * error. There is no state outside a context. Use one context from one thread at a time; several contexts may live
+ * side by side. */
+#ifndef FOVEA_CONTEXT_H
+#define FOVEA_CONTEXT_H
+
+#include <fovea/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fov_context fov_context;
+
+typedef enum fov_log_level { FOV_LOG_WARNING = 0, FOV_LOG_INFO, FOV_LOG_DEBUG } fov_log_level;
+
+/** Where memory comes from. allocate returns 16-byte aligned bytes or NULL. */
+typedef struct fov_allocator {
+    void *(*allocate)(void *user, size_t bytes);
+    void (*release)(void *user, void *block);
+    void *user;
+} fov_allocator;
+
+/** A zero field means the default named beside it. */
+typedef struct fov_context_options {
+    const char *device;     /**< "cpu" */
+    int         threads;    /**< as many as this process may use (affinity, cgroup quota) */
+    uint64_t    seed;       /**< 0: the same seed always gives the same bits, for any number of threads */
+    size_t      max_memory; /**< bytes; 80 % of what this process may use */
+    const char *isa;        /**< the widest this machine has; else "reference", "sse2", "avx2", "avx512", "neon".
+                                 $FOVEA_ISA sets it where this is NULL */
+    const fov_allocator *allocator; /**< malloc and free */
+    void (*log)(void *user, fov_log_level level, const char *message); /**< nothing is logged */
+    void *log_user;
+} fov_context_options;
+
+/** NULL `options`: all defaults. Returns NULL only when not even the context's own memory can be had; any other failure
+ *  (an unknown isa, say) is left as its first error, seen with fov_error, and later calls fail with it. */
+FOV_API fov_context *fov_context_create(const fov_context_options *options);
+/** Frees the context; everything made from it must have been freed before. NULL is accepted. */
+FOV_API void fov_context_free(fov_context *context);
+
+/** The first error since creation or fov_error_clear, as a sentence; "" when there is none. NULL context: says that
+ *  there is no memory for one. Owned by the context. */
+FOV_API const char *fov_error(const fov_context *context);
+FOV_API fov_status  fov_error_status(const fov_context *context);
+FOV_API void        fov_error_clear(fov_context *context);
+
+FOV_API int         fov_context_threads(const fov_context *context);
+FOV_API uint64_t    fov_context_seed(const fov_context *context);
+FOV_API const char *fov_context_isa(const fov_context *context); /**< the level in use: "avx2" */
+
+/** Counters for those who must know: bytes held now, the highest they were, and requests made so far (unchanged while
+ *  a plan runs). */
+typedef struct fov_memory_use {
+    size_t   bytes, peak;
+    uint64_t requests;
+} fov_memory_use;
+FOV_API fov_memory_use fov_context_memory(const fov_context *context);
+
+FOV_API const char *fov_version(void); /**< "0.1.0" */
+/** The processor, its instruction-set levels and usable threads in one line, for logs and reports. */
+FOV_API const char *fov_machine(fov_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* The operators. Each call adds a node to the graph and returns its result; shapes are checked at once and a mismatch is
+ * an error sentence with the node's name and the numbers. Calls whose options are all optional have a plain form
+ * (fov_relu) or take designated initialisers: fov_conv2d(g, x, .filters = 64, .kernel = 3, .pad = 1).
+ * A zero field means the default named beside it. `fovea ops` prints this list with formulas. */
+#ifndef FOVEA_OPERATORS_H
+#define FOVEA_OPERATORS_H
+
+#include <fovea/graph.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- convolution and dense ------------------------------------------------------------------------------------- */
+
+typedef struct fov_conv2d_options {
+    int         filters;        /**< required: output channels */
+    int         kernel;         /**< required (or both of kernel_size): window side, pixels */
+    int         kernel_size[2]; /**< height, width, where they differ */
+    int         stride;         /**< 1 pixel */
+    int         stride_size[2]; /**< down, across, where they differ */
+    int         pad;            /**< 0: zeros on each side, pixels */
+    int         pads[4];        /**< top, left, bottom, right, where they differ */
+    int         dilation;       /**< 1: distance of neighbouring taps, pixels */
+    int         dilation_size[2];
+    int         groups;  /**< 1; = channels: depthwise */
+    bool        no_bias; /**< false */
+    const char *name;    /**< "conv2d_1", ... */
+} fov_conv2d_options;
+/** 2-D convolution (cross-correlation).
+ *  x        [N, C, H, W]
+ *  result   [N, filters, H', W'],  H' = floor((H + pads - dilation (kernel - 1) - 1) / stride) + 1
+ *  learns   NAME.weight [filters, C / groups, kernel, kernel], NAME.bias [filters] unless .no_bias; both drawn from
+ *           U(-b, b), b = 1 / sqrt(C / groups * kernel * kernel), as PyTorch does
+ *  fails    shape: x is not rank 4; groups does not divide C or filters; the kernel exceeds the padded input */
+FOV_API fov_value fov_conv2d_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options);
+
+typedef struct fov_dense_options {
+    int         units;   /**< required: output features */
+    bool        no_bias; /**< false */
+    const char *name;    /**< "dense_1", ... */
+} fov_dense_options;
+/** Fully connected layer, y = x W^T + b.
+ *  x        [N, features]
+ *  result   [N, units]
+ *  learns   NAME.weight [units, features], NAME.bias [units]; both U(-b, b), b = 1 / sqrt(features)
+ *  fails    shape: x is not rank 2 (flatten first) */
+FOV_API fov_value fov_dense_opt(fov_graph *graph, fov_value x, const fov_dense_options *options);
+
+/* ---- pooling ----------------------------------------------------------------------------------------------------- */
+
+typedef struct fov_pool2d_options {
+    int         kernel; /**< required (or kernel_size): window side, pixels */
+    int         kernel_size[2];
+    int         stride; /**< the kernel (windows that do not overlap) */
+    int         stride_size[2];
+    int         pad; /**< 0; at most half the kernel. Max: of minus infinity; average: of zeros */
+    int         pads[4];
+    bool        count_include_pad; /**< average only; false: divides by the pixels inside the image */
+    bool        ceil_mode;         /**< false: round the output size down */
+    const char *name;
+} fov_pool2d_options;
+/** Largest value of each window. x [N, C, H, W] -> [N, C, H', W'], sizes as for fov_conv2d. */
+FOV_API fov_value fov_max_pool2d_opt(fov_graph *graph, fov_value x, const fov_pool2d_options *options);
+/** Mean of each window. Same shapes. */
+FOV_API fov_value fov_avg_pool2d_opt(fov_graph *graph, fov_value x, const fov_pool2d_options *options);
+/** Mean over all pixels (Lin et al. 2013). x [N, C, H, W] -> [N, C, 1, 1] */
+FOV_API fov_value fov_global_avg_pool(fov_graph *graph, fov_value x);
+
+/* ---- normalisation and regularisation --------------------------------------------------------------------------- */
+
+typedef struct fov_batch_norm_options {
+    float       epsilon;  /**< 1e-5 */
+    float       momentum; /**< 0.1: running = (1 - momentum) running + momentum batch, as PyTorch counts it */
+    const char *name;
+} fov_batch_norm_options;
+/** Batch normalisation (Ioffe & Szegedy 2015), over all but the channels.
+ *  x        [N, C, ...]
+ *  result   the same shape: (x - mean) / sqrt(var + epsilon) * weight + bias; mean and var of the batch in a training
+ *           plan, the running ones otherwise
+ *  learns   NAME.weight [C] (ones), NAME.bias [C] (zeros); keeps NAME.running_mean, NAME.running_var [C] */
+FOV_API fov_value fov_batch_norm_opt(fov_graph *graph, fov_value x, const fov_batch_norm_options *options);
+
+typedef struct fov_dropout_options {
+    float       rate; /**< 0.5: share of elements set to zero in a training plan; the rest is scaled by 1/(1-rate) */
+    const char *name;
+} fov_dropout_options;
+/** Dropout (Srivastava et al. 2014), inverted form; does nothing outside training plans. */
+FOV_API fov_value fov_dropout_opt(fov_graph *graph, fov_value x, const fov_dropout_options *options);
+
+/* ---- activations: element by element, any shape ------------------------------------------------------------------- */
+
+FOV_API fov_value fov_step(fov_graph *graph, fov_value x);     /**< 1 where x > 0, else 0; its gradient is zero */
+FOV_API fov_value fov_sigmoid(fov_graph *graph, fov_value x);  /**< 1 / (1 + exp(-x)) */
+FOV_API fov_value fov_tanh(fov_graph *graph, fov_value x);     /**< tanh x */
+FOV_API fov_value fov_relu(fov_graph *graph, fov_value x);     /**< max(x, 0); gradient 0 at 0 */
+FOV_API fov_value fov_softplus(fov_graph *graph, fov_value x); /**< log(1 + exp x) */
+typedef struct fov_leaky_relu_options {
+    float       alpha; /**< 0.01: slope below zero */
+    const char *name;
+} fov_leaky_relu_options;
+FOV_API fov_value fov_leaky_relu_opt(fov_graph *graph, fov_value x, const fov_leaky_relu_options *options);
+typedef struct fov_softmax_options {
+    int         axis; /**< 0 means the default: the last (-1). Counted from the end when negative */
+    const char *name;
+} fov_softmax_options;
+/** exp(x) / sum exp(x) along an axis; the largest is subtracted first, so it never overflows. */
+FOV_API fov_value fov_softmax_opt(fov_graph *graph, fov_value x, const fov_softmax_options *options);
+
+/* ---- elementwise, with ONNX (numpy) broadcasting ------------------------------------------------------------------ */
+
+FOV_API fov_value fov_add(fov_graph *graph, fov_value a, fov_value b);
+FOV_API fov_value fov_sub(fov_graph *graph, fov_value a, fov_value b);
+FOV_API fov_value fov_mul(fov_graph *graph, fov_value a, fov_value b);
+
+/* ---- shape --------------------------------------------------------------------------------------------------------- */
+
+/** [N, a, b, ...] -> [N, a b ...] */
+FOV_API fov_value fov_flatten(fov_graph *graph, fov_value x);
+/** Same elements, another shape; one dimension may be FOV_BATCH (-1): what is left over. 0 keeps the input's. */
+FOV_API fov_value fov_reshape(fov_graph *graph, fov_value x, fov_shape shape);
+/** Joins tensors along `axis` (1 = channels); all other dimensions are equal. */
+FOV_API fov_value fov_concat(fov_graph *graph, const fov_value *values, int count, int axis);
+
+/* ---- losses -------------------------------------------------------------------------------------------------------- */
+
+typedef struct fov_cross_entropy_options {
+    float       label_smoothing; /**< 0: share of the target spread over all classes (Szegedy et al. 2016) */
+    const char *name;
+} fov_cross_entropy_options;
+/** Mean of -log softmax(logits)[label] over the batch. logits f32 [N, classes], labels i32 [N] -> scalar.
+ *  Labels outside 0 .. classes - 1 are the caller's fault: datasets check them when they are opened. */
+FOV_API fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logits, fov_value labels,
+                                                const fov_cross_entropy_options *options);
+/** Mean over all elements of (prediction - target)^2 -> scalar. */
+FOV_API fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value target);
+
+#ifndef __cplusplus
+#define fov_conv2d(graph, x, ...) fov_conv2d_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
+#define fov_dense(graph, x, ...) fov_dense_opt((graph), (x), &(fov_dense_options){__VA_ARGS__})
+#define fov_max_pool2d(graph, x, ...) fov_max_pool2d_opt((graph), (x), &(fov_pool2d_options){__VA_ARGS__})
+#define fov_avg_pool2d(graph, x, ...) fov_avg_pool2d_opt((graph), (x), &(fov_pool2d_options){__VA_ARGS__})
+#endif
+/** The same with every option at its default. */
+static inline fov_value fov_batch_norm(fov_graph *graph, fov_value x)
+{
+    return fov_batch_norm_opt(graph, x, NULL);
+}
+static inline fov_value fov_dropout(fov_graph *graph, fov_value x, float rate)
+{
+    fov_dropout_options options = {rate, NULL};
+    return fov_dropout_opt(graph, x, &options);
+}
+static inline fov_value fov_leaky_relu(fov_graph *graph, fov_value x, float alpha)
+{
+    fov_leaky_relu_options options = {alpha, NULL};
+    return fov_leaky_relu_opt(graph, x, &options);
+}
+static inline fov_value fov_softmax(fov_graph *graph, fov_value x)
+{
+    return fov_softmax_opt(graph, x, NULL);
+}
+static inline fov_value fov_softmax_cross_entropy(fov_graph *graph, fov_value logits, fov_value labels)
+{
+    return fov_softmax_cross_entropy_opt(graph, logits, labels, NULL);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan is a graph compiled for given input shapes: which nodes run, fused how, in which layout, where every byte
+ * lies. Running it walks an array of steps; it allocates nothing and, on the CPU, cannot fail. */
+#ifndef FOVEA_PLAN_H
+#define FOVEA_PLAN_H
+
+#include <fovea/graph.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fov_plan fov_plan;
+
+typedef struct fov_plan_options {
+    int64_t batch;    /**< 1: what FOV_BATCH stands for in this plan */
+    bool    training; /**< false: dropout and batch norm in their inference form */
+    bool    updates;  /**< false: fov_assign is ignored; true: assigned parameters change at each run */
+    bool    no_fusion;   /**< false: every node is its own step, for comparison */
+    bool    channels_last_inputs; /**< false: inputs are filled in plain N, C, H, W order; true: N, H, W, C */
+} fov_plan_options;
+
+/** Compiles what is needed for `outputs` (and, with .updates, for every assignment). The graph must outlive the plan;
+ *  nodes added to it later do not concern the plan. NULL on failure: a shape that does not work out at this batch, or
+ *  not enough memory (the sentence gives need and limit; nothing was allocated then). */
+FOV_API fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count,
+                                  const fov_plan_options *options);
+FOV_API void      fov_plan_free(fov_plan *plan); /**< accepts NULL */
+
+/** Where to put an input (plain order unless .channels_last_inputs) and where an output is found after a run (always
+ *  plain order). Valid until the plan is freed; 64-byte aligned. NULL when the value is neither. */
+FOV_API void *fov_plan_data(fov_plan *plan, fov_value value);
+/** Bytes behind fov_plan_data, and the concrete shape. */
+FOV_API size_t    fov_plan_bytes(const fov_plan *plan, fov_value value);
+FOV_API fov_shape fov_plan_shape(const fov_plan *plan, fov_value value);
+
+/** Runs every step. `step` keys what is random in the plan (dropout): the same step gives the same bits. */
+FOV_API void fov_plan_run(fov_plan *plan, uint64_t step);
+
+/** Packs parameters anew after fov_parameter_set or another plan's updates; training plans do it by themselves. */
+FOV_API void fov_plan_refresh(fov_plan *plan);
+
+/** The plan's memory, exact: what fov_plan_create allocated. */
+typedef struct fov_plan_memory {
+    size_t activations; /**< the arena: all intermediate tensors, inputs and outputs, overlaid by lifetime */
+    size_t unshared;    /**< what the same tensors would take side by side */
+    size_t packed;      /**< weights in kernel order, and tables */
+    size_t scratch;     /**< workspace of the largest step */
+    size_t parameters;  /**< the graph's parameters, not allocated by the plan */
+} fov_plan_memory;
+FOV_API fov_plan_memory fov_plan_memory_use(const fov_plan *plan);
+
+/** One step, for printing: `fovea inspect --plan` is written with it. Strings belong to the plan. */
+typedef struct fov_plan_step {
+    const char *name;      /**< node name: "c1" */
+    const char *operation; /**< "conv + relu" */
+    const char *detail;    /**< what the operator chose: "implicit product 6x16, avx2" ; may be "" */
+    fov_shape   shape;     /**< of the first result */
+    const char *layout;    /**< "plain", "channels-last" */
+    size_t      offset;    /**< of the first result in the arena, bytes */
+    size_t      bytes;     /**< of all results */
+    bool        in_place;  /**< the result overwrites an input */
+    int64_t     multiply_adds;
+} fov_plan_step;
+FOV_API int           fov_plan_step_count(const fov_plan *plan);
+FOV_API fov_plan_step fov_plan_step_at(const fov_plan *plan, int index);
+/** Runs once more, timing each step: seconds[fov_plan_step_count]. */
+FOV_API void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Element types, shapes and value ids: the small change of every other header. */
+#ifndef FOVEA_TYPES_H
+#define FOVEA_TYPES_H
+
+#include <fovea/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Element types. Zero is float32, so that an options struct left alone means float32. */
+typedef enum fov_dtype {
+    FOV_F32 = 0,
+    FOV_F64,
+    FOV_F16,
+    FOV_I64,
+    FOV_I32,
+    FOV_I16,
+    FOV_I8,
+    FOV_U64,
+    FOV_U32,
+    FOV_U16,
+    FOV_U8,
+    FOV_BOOL, /**< one byte, 0 or 1 */
+    FOV_DTYPE_COUNT
+} fov_dtype;
+
+enum {
+    FOV_MAX_RANK = 8,
+    FOV_BATCH    = -1 /**< a dimension that is known only when a plan is made: the number of samples, N */
+};
+
+/** Dimensions of a tensor, outermost first. Images are always N, C, H, W here, however they are stored. */
+typedef struct fov_shape {
+    int     rank; /**< 0 = a scalar */
+    int64_t dim[FOV_MAX_RANK];
+} fov_shape;
+
+/** A tensor in a graph: an input, a parameter, or the result of an operator. 0 = none, or a call that failed. */
+typedef struct fov_value {
+    int id;
+} fov_value;
+
+FOV_API const char *fov_dtype_name(fov_dtype dtype); /**< "f32" */
+FOV_API size_t      fov_dtype_size(fov_dtype dtype); /**< bytes per element */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

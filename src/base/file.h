@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Files: reading whole or mapped, and writing so that the old content survives any failure. Every system call goes
+ * through a small table, so that a test can make the n-th one fail, write short, or kill the process. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/error.h"
+#include "base/memory.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** The system calls used; `file_system_default` is the real one. Signatures and errno are those of POSIX. */
+struct file_system {
+    int (*open)(void *user, const char *path, int flags, unsigned mode);
+    ssize_t (*read)(void *user, int file, void *bytes, size_t count);
+    ssize_t (*write)(void *user, int file, const void *bytes, size_t count);
+    int (*sync)(void *user, int file);
+    int (*close)(void *user, int file);
+    int (*rename)(void *user, const char *from, const char *to);
+    int (*remove)(void *user, const char *path);
+    void *user;
+};
+const struct file_system *file_system_default(void);
+
+/** A file's bytes, private and read-only: mapped where possible. Never hangs on a FIFO, never opens a device. */
+struct file_map {
+    const uint8_t *bytes; /**< never NULL; a page of zeros for an empty file */
+    size_t         size;
+    void          *mapping; /**< internal */
+};
+int  file_map(struct file_map *map, const char *path, struct error *error);
+void file_unmap(struct file_map *map);
+
+/** Reads a whole file (at most `limit` bytes) into memory: one byte more, a 0, follows the content. Regular files
+ *  only; E_INPUT above the limit, E_IO when the system refuses. Caller frees with memory_free. */
+int file_read(const char *path, size_t limit, struct memory *memory, uint8_t **bytes, size_t *size,
+              struct error *error);
+
+/** Writing: everything goes to NAME.tmp.PID beside the target; file_writer_commit fsyncs it, closes it, renames it
+ *  over NAME and fsyncs the directory. Until then, and after any failure, NAME keeps its old content. */
+struct file_writer {
+    const struct file_system *system;
+    char                      path[4096], temporary[4096];
+    int                       file;
+    uint64_t                  written; /**< bytes */
+};
+/** `system` NULL: the real one. Removes stale NAME.tmp.* of dead processes. */
+int  file_writer_open(struct file_writer *writer, const char *path, const struct file_system *system,
+                      struct error *error);
+int  file_writer_write(struct file_writer *writer, const void *bytes, size_t count, struct error *error);
+int  file_writer_commit(struct file_writer *writer, struct error *error);
+void file_writer_abandon(struct file_writer *writer); /**< removes the temporary; harmless after commit */
+
+/** The whole of the above for a text already in memory. */
+int file_write(const char *path, const void *bytes, size_t count, const struct file_system *system,
+               struct error *error);
+
+bool file_exists(const char *path);
+bool file_is_directory(const char *path);
+int  file_make_directories(const char *path, struct error *error); /**< mkdir -p */
+/** "a/b" into out; E_USAGE when it does not fit. */
+int file_join(char *out, size_t size, const char *directory, const char *name, struct error *error);
+/** Names in a directory, sorted bytewise, hidden ones left out; *names is one block, freed with memory_free. */
+int file_list(const char *directory, struct memory *memory, char ***names, size_t *count, struct error *error);
+
+#endif

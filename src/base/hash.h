@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* SHA-256 (libmd): data files are checked against it, weights are named by it. */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stddef.h>
+
+enum { HASH_HEX_SIZE = 65 };
+
+/** SHA-256 of several pieces: zero a struct hash_state, then begin, add, end. */
+struct hash_state {
+    _Alignas(16) unsigned char opaque[256];
+};
+void hash_begin(struct hash_state *state);
+void hash_add(struct hash_state *state, const void *bytes, size_t count);
+void hash_end(struct hash_state *state, char hex[HASH_HEX_SIZE]); /**< lower-case hexadecimal, terminated */
+void hash_bytes(const void *bytes, size_t count, char hex[HASH_HEX_SIZE]);
+
+#endif

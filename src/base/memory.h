@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The only way to memory: every block is 64-byte aligned, counted, and held against a limit, and a test can make the
+ * n-th request fail. All sizes come as count x size so that the product is checked here and nowhere else. */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+#include "base/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MEMORY_ALIGNMENT = 64 };
+
+/** The system below; `user` is handed back. allocate returns `bytes` bytes aligned to 16 or NULL. */
+struct memory_source {
+    void *(*allocate)(void *user, size_t bytes);
+    void (*release)(void *user, void *block);
+    void *user;
+};
+
+/** Counters are atomic: worker threads may allocate (image decoding does). */
+struct memory;
+
+/** `source` NULL: malloc and free. `limit` 0: none. NULL when even this cannot be had. */
+struct memory *memory_create(const struct memory_source *source, size_t limit);
+/** Frees the bookkeeping; blocks still held are the caller's fault and stay (leak checkers see them). */
+void memory_destroy(struct memory *memory);
+
+/** Zeroed block of count x size bytes (at least 1), 64-byte aligned and followed by 64 readable bytes.
+ *  NULL and an error (E_MEMORY, naming `what`, the need and the limit) when it cannot be had. */
+void *memory_allocate(struct memory *memory, size_t count, size_t size, const char *what, struct error *error);
+/** The same without zeroing: for arenas that are written before they are read. */
+void *memory_allocate_raw(struct memory *memory, size_t count, size_t size, const char *what, struct error *error);
+/** Grows or shrinks; new bytes are zero. On failure the old block stays as it was. */
+void *memory_resize(struct memory *memory, void *block, size_t count, size_t size, const char *what,
+                    struct error *error);
+void  memory_free(struct memory *memory, void *block); /**< accepts NULL */
+char *memory_copy_text(struct memory *memory, const char *text, struct error *error);
+
+/** Makes room for one more element in a growing array: doubles `*capacity` when `count` reaches it. */
+int memory_grow(struct memory *memory, void **block, size_t *capacity, size_t count, size_t size, const char *what,
+                struct error *error);
+
+size_t   memory_in_use(const struct memory *memory);    /**< bytes */
+size_t   memory_peak(const struct memory *memory);      /**< bytes */
+uint64_t memory_requests(const struct memory *memory);  /**< allocations so far: unchanged while a plan runs */
+size_t   memory_limit(const struct memory *memory);     /**< bytes, 0 = none */
+void     memory_set_limit(struct memory *memory, size_t limit);
+/** For tests: the `n`-th request from now fails (1 = the next), and all after it when `sticky`. 0 switches off. */
+void memory_fail_at(struct memory *memory, uint64_t n, bool sticky);
+
+/** Checked arithmetic on sizes: false when the result does not fit. */
+bool size_multiply(size_t a, size_t b, size_t *result);
+bool size_add(size_t a, size_t b, size_t *result);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads: a pool that runs chunks (pthreadpool below). Callers cut work into chunks by shape alone; the pool only
+ * decides who computes a chunk, so results cannot depend on the number of threads. */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+#include "base/error.h"
+#include "base/memory.h"
+#include <stddef.h>
+
+struct pool;
+
+/** `threads` 0: as many as this process may use (affinity and cgroup quota). Fewer threads than asked for, when the
+ *  system refuses some, is not an error. Workers flush denormals to zero. */
+struct pool *pool_create(struct memory *memory, int threads, struct error *error);
+void         pool_destroy(struct pool *pool);
+int          pool_threads(const struct pool *pool); /**< at least 1; NULL pool: 1 */
+
+typedef void pool_task(void *context, size_t chunk, int worker); /**< worker in 0 .. threads - 1: for scratch memory */
+
+/** Runs task(context, 0 .. chunks - 1), in any order, on all threads; returns when all are done. Never allocates.
+ *  A NULL pool, one chunk, or one thread runs them in the caller, in order. Not re-entrant. */
+void pool_run(struct pool *pool, pool_task *task, void *context, size_t chunks);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Strings: a growing buffer, name comparison with suggestions, escaping of other people's text. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "base/error.h"
+#include "base/memory.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+/** A growing, always terminated string. Zero it, set .memory, use it, text_free it. After a failed growth it stays
+ *  as it was and `failed` is set, so that a long page is written without a check per line and checked once. */
+struct text {
+    struct memory *memory;
+    char          *data; /**< NULL while empty */
+    size_t         length, capacity;
+    bool           failed;
+};
+
+void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add_bytes(struct text *text, const char *bytes, size_t count);
+const char *text_string(const struct text *text); /**< never NULL */
+void        text_free(struct text *text);
+
+/** Writes `source` into `out` with control characters, quotes' backslashes and invalid UTF-8 escaped (\n, \x1b);
+ *  cuts with "..." where it does not fit. Returns out. */
+char *text_escape(char *out, size_t size, const char *source);
+
+/** The nearest of `count` names by edit distance, for "did you mean"; NULL when none is near enough.
+ *  `name_at(list, i)` gives the i-th name. */
+const char *text_nearest(const char *wanted, const void *list, size_t count,
+                         const char *(*name_at)(const void *list, size_t index));
+
+/** Shell-like pattern with * and ?: for parameter names (--freeze "features.*"). */
+bool text_matches(const char *pattern, const char *name);
+
+/** "1,234,567" into out. */
+char *text_thousands(char *out, size_t size, long long value);
+/** "1.5 MiB" into out. */
+char *text_bytes(char *out, size_t size, size_t bytes);
+
+/** Reads a whole decimal number; false on anything else before the end, or out of range. Locale-independent. */
+bool text_to_integer(const char *text, long long minimum, long long maximum, long long *value);
+bool text_to_number(const char *text, double *value);
+
+#endif

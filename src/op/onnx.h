@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* How an operator is spelled in ONNX. Most need only a name: inputs map one to one and attributes by the `onnx` names of
+ * the attribute table. The others read and write their nodes through the two small interfaces below, which io/onnx
+ * implements; so an operator's ONNX knowledge stays in its folder. */
+#ifndef OP_ONNX_H
+#define OP_ONNX_H
+
+#include "op/op.h"
+
+/** A node being read. Missing attributes give the fallback; wrong types are errors (sticky, on the reader). */
+struct op_import {
+    const char      *type;  /**< "Gemm" */
+    int              opset; /**< of the operator's domain */
+    const fov_value *in;    /**< id 0: absent */
+    int              in_count, out_count;
+    const struct op_emitter *emitter;
+    void                    *reader;
+    int64_t (*integer)(void *reader, const char *attribute, int64_t fallback);
+    double (*number)(void *reader, const char *attribute, double fallback);
+    bool (*list)(void *reader, const char *attribute, struct op_list *list); /**< false: not there */
+    const char *(*text)(void *reader, const char *attribute, const char *fallback);
+    bool (*has)(void *reader, const char *attribute);
+    /** The values of an input that is a constant (initializer or folded), as doubles; NULL when it is not one. */
+    const double *(*constant)(void *reader, int input, fov_shape *shape);
+    fov_shape (*shape)(void *reader, fov_value value);
+    fov_dtype (*dtype)(void *reader, fov_value value);
+    const char *node_name;
+    void (*result)(void *reader, int output, fov_value value); /**< output i of the node is this value */
+    int (*fail)(void *reader, fov_status status, const char *format, ...);
+};
+
+/** A node being written. */
+struct op_export {
+    const struct op        *op;
+    const void             *options;
+    const struct op_tensor *in, *out; /**< dtypes and symbolic shapes */
+    int                     in_count, out_count, opset;
+    void                   *writer;
+    /** Begins an ONNX node; then inputs, attributes, outputs until the next begin. */
+    void (*begin)(void *writer, const char *type, const char *domain);
+    void (*input)(void *writer, int in);            /**< the operator's own input; -1: an empty name */
+    void (*input_name)(void *writer, const char *name);
+    /** A new initializer; returns its name, valid until export ends. */
+    const char *(*integers)(void *writer, const int64_t *values, int64_t count, bool scalar);
+    const char *(*number)(void *writer, float value);
+    void (*attribute_integer)(void *writer, const char *name, int64_t value);
+    void (*attribute_number)(void *writer, const char *name, double value);
+    void (*attribute_list)(void *writer, const char *name, const int64_t *values, int count);
+    void (*attribute_text)(void *writer, const char *name, const char *value);
+    void (*output)(void *writer, int out);          /**< the operator's own output */
+    const char *(*temporary)(void *writer);         /**< a fresh name between two nodes of one export */
+    void (*output_name)(void *writer, const char *name);
+    int (*fail)(void *writer, fov_status status, const char *format, ...);
+};
+
+struct op_onnx {
+    const char *type;  /**< "Conv" */
+    const char *domain; /**< NULL: ai.onnx */
+    int         since; /**< first opset read */
+    int (*import)(struct op_import *node); /**< NULL: one to one */
+    int (*export)(struct op_export *node); /**< NULL: one to one */
+    /** Further ONNX types that `import` also reads (MatMul besides Gemm); NULL-terminated, or NULL. */
+    const char *const *also;
+};
+
+#endif

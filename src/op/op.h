@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* What an operator is. Everything the rest of fovea knows of an operator is in its descriptor, `struct op`, and its
+ * folder in src/op: options, shape rule, gradient, cost, ONNX spelling, definition in double ("textbook twin"), CPU
+ * implementation, test cases. A line `const struct op op_NAME = {` in a file of op/<folder>/ registers it; nothing else has to
+ * be touched. Read op/conv/ for a large example and op/relu/ for a small one.
+ *
+ * The three lives of an operator: in the *graph* (infer, gradient, cost), in a *plan* (cpu->compile decides how, once),
+ * in a *run* (step functions; they cannot fail, allocate or look anything up). */
+#ifndef OP_OP_H
+#define OP_OP_H
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "base/random.h"
+#include "kernel/kernel.h"
+#include "tensor/shape.h"
+#include <fovea/graph.h>
+
+enum { OP_MAX_PORTS = 16, OP_MAX_OPTIONS = 1280 };
+
+/* ---- options ----------------------------------------------------------------------------------------------------- */
+
+/** A list of integers inside an options struct: axes, strides, pads. count 0: not given, the default holds. */
+struct op_list {
+    int     count;
+    int64_t at[16];
+};
+int64_t op_list_get(const struct op_list *list, int index, int64_t fallback);
+
+enum op_attribute_kind {
+    OP_INTEGER, /**< int64_t */
+    OP_NUMBER,  /**< double */
+    OP_FLAG,    /**< bool */
+    OP_LIST,    /**< struct op_list */
+    OP_CHOICE   /**< int: index into `choices` */
+};
+
+/** One option: drives checks, defaults, files, ONNX, help and docs. */
+struct op_attribute {
+    const char            *name; /**< "stride" */
+    const char            *onnx; /**< "strides"; NULL: not in ONNX, or handled by the import function */
+    enum op_attribute_kind kind;
+    size_t                 offset; /**< in the options struct */
+    double                 standard, minimum, maximum; /**< default and limits (each element of a list); min = max: none */
+    const char *const     *choices; /**< NULL-terminated */
+    const char            *doc;     /**< a few words, with the unit */
+};
+#define OP_ATTRIBUTE(type, member) .name = #member, .offset = offsetof(type, member)
+
+/* ---- tensors as operators see them --------------------------------------------------------------------------------- */
+
+/** How a tensor is stored. Its meaning (shape) is N, C, spatial... in both. */
+enum op_layout {
+    OP_PLAIN,        /**< as the shape reads, last dimension contiguous */
+    OP_CHANNELS_LAST /**< N, spatial..., C: rank 3 and more only */
+};
+
+struct op_tensor {
+    fov_dtype      dtype;
+    fov_shape      shape; /**< rank -1: an optional input or output that is absent */
+    enum op_layout layout;
+    void          *data; /**< NULL except while running; NULL for outputs nobody uses */
+};
+
+/* ---- in the graph -------------------------------------------------------------------------------------------------- */
+
+/** A named place for an input or output. */
+struct op_port {
+    const char *name;  /**< "x", "weight" */
+    const char *shape; /**< "[N, C, H, W]", for docs */
+    bool optional;
+    bool variadic; /**< the last port stands for any number, at least one */
+    bool plain;    /**< always in plain order, whatever the layout of the rest: weights, statistics, labels */
+    int  updates;  /**< outputs only: 1 + the input whose memory it renews (running mean, optimiser state); 0: none */
+};
+
+/** Shapes in, shapes out. Dimensions may be FOV_BATCH. */
+struct op_infer {
+    const void             *options;
+    const struct op_tensor *in;
+    int                     in_count;
+    /** Values of an input where they are constants (shape of a reshape...), as doubles; else NULL. */
+    const double *const *in_constant;
+    struct op_tensor    *out; /**< to fill: dtype and shape; preset to in[0]'s */
+    int                  out_count;
+    struct error        *error; /**< say why, with the numbers; the node's name is put in front */
+};
+
+/** Adds nodes. Handed to gradients and importers; the graph implements it. All calls are sticky: after a failure they
+ *  return 0. */
+struct op_emitter {
+    /** A node of operator `name`; returns its first output, others through output(). `options` NULL: defaults.
+     *  node_name NULL: one is made up. */
+    fov_value (*node)(void *graph, const char *name, const fov_value *in, int in_count, const void *options,
+                      const char *node_name);
+    fov_value (*output)(void *graph, fov_value first, int index); /**< the index-th output of first's node */
+    fov_value (*constant)(void *graph, fov_dtype dtype, fov_shape shape, const void *data);
+    void *graph;
+};
+fov_value op_emit(const struct op_emitter *emitter, const char *name, const fov_value *in, int count, const void *options);
+fov_value op_emit1(const struct op_emitter *emitter, const char *name, fov_value a, const void *options);
+fov_value op_emit2(const struct op_emitter *emitter, const char *name, fov_value a, fov_value b, const void *options);
+fov_value op_emit3(const struct op_emitter *emitter, const char *name, fov_value a, fov_value b, fov_value c,
+                   const void *options);
+fov_value op_emit_scalar(const struct op_emitter *emitter, float value); /**< f32 constant of rank 0 */
+fov_value op_emit_output(const struct op_emitter *emitter, fov_value first, int index);
+
+struct op_gradient {
+    const struct op_emitter *emitter;
+    const void              *options;
+    const fov_value         *in, *out;
+    const struct op_tensor  *in_tensor, *out_tensor; /**< dtypes and shapes of the same */
+    int                      in_count, out_count;
+    const fov_value         *out_gradient; /**< id 0 where nothing flows back */
+    const bool              *wanted;       /**< per input: is its gradient needed */
+    fov_value               *in_gradient;  /**< to fill; preset to 0 = none */
+};
+
+/** What the node costs at known shapes. */
+struct op_cost {
+    const void             *options;
+    const struct op_tensor *in, *out;
+    int                     in_count, out_count;
+    int64_t                 multiply_adds; /**< to fill */
+    /** For the receptive field: window, step and dilation per spatial axis (height, width); preset to 1. */
+    int64_t kernel[3], stride[3], dilation[3];
+    bool    global; /**< sees the whole image */
+};
+
+/* ---- the definition ------------------------------------------------------------------------------------------------ */
+
+struct op_textbook_tensor {
+    fov_dtype dtype;
+    fov_shape shape;
+    double   *data; /**< plain order; NULL: absent */
+};
+
+/** The operator as its definition reads: plain loops in double over plain order, written to be understood. */
+struct op_textbook {
+    const void                      *options;
+    const struct op_textbook_tensor *in;
+    struct op_textbook_tensor       *out; /**< allocated; zeroed */
+    int                              in_count, out_count;
+    bool                             training;
+    struct random_key                random; /**< for what is random: the same numbers as the fast version */
+};
+
+/* ---- in a plan, on the CPU ------------------------------------------------------------------------------------------ */
+
+struct op_run;
+typedef void op_step(const struct op_run *run);
+
+/** A plan asks an operator how it will compute, for concrete shapes and layouts. Filled once, when compiled. */
+struct op_compile {
+    const struct kernel_table *kernel;
+    int                        workers; /**< for scratch only: never let results depend on it */
+    bool                       training;
+    const void                *options;
+    const struct op_tensor    *in, *out; /**< .data NULL; unused optional outputs have rank -1 */
+    int                        in_count, out_count;
+    const bool                *in_constant; /**< per input: does not change from run to run: pack it once */
+    enum kernel_activation     activation;  /**< to apply to output 0 (only for operators that .fuses_activation) */
+    float                      activation_alpha;
+    struct error              *error;
+
+    /* to fill */
+    op_step    *run;      /**< required, unless identity */
+    bool        identity; /**< output 0 is input 0 (dropout in inference) */
+    size_t      state;    /**< bytes kept with the plan (offset tables, chosen block sizes), filled by `prepare` */
+    int (*prepare)(const struct op_compile *compile, void *state); /**< once, after memory is there */
+    size_t      scratch, scratch_per_worker;    /**< bytes of workspace while the step runs, shared with other steps */
+    size_t      packed[OP_MAX_PORTS];           /**< bytes of the packed form of input i; 0: not packed */
+    op_step    *pack; /**< writes run->packed[i] from run->in[i]: once when in_constant, else before each run */
+    char        detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
+};
+
+/** All that a step needs. Pointers are final: a run looks nothing up. */
+struct op_run {
+    const struct kernel_table *kernel;
+    struct pool               *pool;
+    const void                *options;
+    struct op_tensor           in[OP_MAX_PORTS], out[OP_MAX_PORTS];
+    struct op_tensor          *many_in; /**< = in, or a longer array when there are more than OP_MAX_PORTS */
+    int                        in_count, out_count;
+    void                      *state, *scratch, *worker_scratch; /**< worker w's part starts at w * worker_scratch_bytes */
+    size_t                     worker_scratch_bytes;
+    void                      *packed[OP_MAX_PORTS];
+    bool                       training;
+    enum kernel_activation     activation;
+    float                      activation_alpha;
+    struct random_key          random; /**< .position is set to the run's step */
+};
+
+/** Which storage order an implementation wants for the ports that are not `plain`. */
+enum op_layout_rule {
+    OP_WANTS_PLAIN,
+    OP_WANTS_CHANNELS_LAST, /**< all inputs and outputs of rank 3 and more */
+    OP_FOLLOWS              /**< any order, the same for all: that of the first input */
+};
+
+struct op_cpu {
+    enum op_layout_rule layout;
+    /** Where the rule depends on options or shapes (broadcasting, softmax over channels...); NULL: `layout`. */
+    enum op_layout_rule (*layout_for)(const void *options, const struct op_tensor *in, int in_count);
+    /** Dtypes: NULL: everything is f32, other than labels and masks. False: the textbook twin runs instead. */
+    bool (*supports)(const void *options, const struct op_tensor *in, int in_count);
+    int (*compile)(struct op_compile *compile);
+    unsigned in_place; /**< bit i: output 0 may overwrite input i (same shape and dtype) */
+};
+
+/* ---- ONNX ----------------------------------------------------------------------------------------------------------- */
+
+struct op_onnx; /* op/onnx.h */
+
+/* ---- test cases ------------------------------------------------------------------------------------------------------ */
+
+/** A shape and options to try: `fovea`'s tests run each case fast against textbook on every ISA level, check its
+ *  gradient by central differences, and send it through ONNX and back. */
+struct op_case {
+    const char *name;
+    fov_shape   in[6];       /**< shapes of the inputs; rank -1 = absent */
+    fov_dtype   in_dtype[6]; /**< zero: f32 */
+    const void *options;     /**< NULL: defaults */
+    int         in_count;
+    /** Values drawn: 0 normal; else integers in 0 .. integers - 1 (labels), for inputs that are not f32. */
+    int  integers;
+    bool positive;    /**< draw from (0.1, 2): logarithms, variances */
+    bool no_gradient; /**< kinks or ties cannot be avoided here */
+    bool training;    /**< compile and define in training form */
+    /** Before comparing: fills input `index` with something special (distinct values for max pooling...). NULL: random. */
+    void (*fill)(int index, double *data, size_t count, struct random_key key);
+};
+
+/* ---- the descriptor -------------------------------------------------------------------------------------------------- */
+
+enum op_family {
+    OP_CONVOLUTION,
+    OP_POOLING,
+    OP_NORMALISATION,
+    OP_ACTIVATION,
+    OP_ELEMENTWISE,
+    OP_REDUCTION,
+    OP_SHAPE,
+    OP_LOSS,
+    OP_OPTIMISER,
+    OP_GRADIENT /**< helpers that gradients emit */
+};
+
+struct op {
+    const char           *name;    /**< "conv" */
+    enum op_family        family;
+    const char           *summary; /**< one sentence */
+    const char           *formula; /**< plain text: "y = max(x, 0)" */
+    const char           *source;  /**< paper and equation; NULL where there is none to name */
+    const struct op_port *in, *out; /**< ended by a port without name */
+    const struct op_attribute *attributes; /**< ended by an attribute without name; NULL: no options */
+    size_t                     options_size;
+
+    int (*infer)(const struct op_infer *infer);
+    void (*gradient)(struct op_gradient *gradient); /**< NULL: no gradient flows back (says so when asked) */
+    bool zero_gradient; /**< piecewise constant: nothing flows back, and that is right (step, shape, argmax) */
+    void (*cost)(struct op_cost *cost); /**< NULL: no multiply-adds, window 1 */
+    void (*textbook)(const struct op_textbook *textbook);
+    const struct op_cpu   *cpu;  /**< NULL: the textbook twin runs in its place */
+    const struct op_onnx  *onnx; /**< NULL: not an ONNX operator of its own */
+    const struct op_case  *cases; /**< ended by a case without name */
+
+    bool view;             /**< output 0 is input 0's memory under another shape (plain order) */
+    bool fuses_activation; /**< cpu applies an activation to output 0 while it is at hand */
+    /** For elementwise activations that can be applied by another operator's epilogue: which, with its alpha. */
+    enum kernel_activation (*as_activation)(const void *options, float *alpha);
+    bool random; /**< reads run->random */
+};
+
+extern const struct op *const op_table[]; /* generated, sorted by name */
+extern const size_t           op_table_count;
+
+const struct op *op_find(const char *name); /**< NULL when there is none */
+int              op_port_count(const struct op_port *ports);
+const struct op_port *op_port_at(const struct op_port *ports, int index); /**< variadic: the last one, again and again */
+/** Fills an options block with the defaults of the attribute table. */
+void op_options_default(const struct op *op, void *options);
+/** Checks limits and choices; E_USAGE naming the option. */
+int op_options_check(const struct op *op, const void *options, struct error *error);
+
+/** Shape rule of most elementwise operators: out = in[0]. Others in op/common.h. */
+int op_infer_same(const struct op_infer *infer);
+
+/* ---- public builders ---------------------------------------------------------------------------------------------------
+ * A builder (fov_conv2d_opt) lives in its operator's folder and is written over these. The graph implements them. */
+
+const struct op_emitter *fov_graph_emitter(fov_graph *graph);
+/** A learned parameter "NODE.NAME". */
+fov_value fov_graph_parameter(fov_graph *graph, const char *node, const char *name, fov_shape shape, fov_initial initial,
+                              float scale, bool frozen);
+/** The name the node will have: `wanted` or "KIND_n", with the scopes in front. Valid until the next call. NULL after a failure. */
+const char *fov_graph_node_name(fov_graph *graph, const char *wanted, const char *kind);
+/** Records the first error, in front of it "KIND "NAME": ". Returns value 0. */
+fov_value fov_graph_fail(fov_graph *graph, const char *node, fov_status status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Element types to and from double, for the textbook twins and the odd types that have no fast path. */
+#ifndef TENSOR_CONVERT_H
+#define TENSOR_CONVERT_H
+
+#include <fovea/types.h>
+
+void convert_to_double(fov_dtype dtype, const void *from, double *to, size_t count);
+/** Rounds to nearest for floats; truncates and saturates for integers; BOOL is "not zero". */
+void convert_from_double(fov_dtype dtype, const double *from, void *to, size_t count);
+float    convert_half_to_float(uint16_t half);
+uint16_t convert_float_to_half(float value);
+
+#endif
