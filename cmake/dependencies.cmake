@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# What fovea needs from the system, gathered in the target fovea_dependencies. Where something is missing, the message
+# names the Debian package; ./dev setup installs them all.
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+add_library(fovea_dependencies INTERFACE)
+target_link_libraries(fovea_dependencies INTERFACE Threads::Threads m)
+
+# Libraries without a pkg-config file are found by their header.
+function(fovea_find_library name header library package)
+    find_path(${name}_INCLUDE ${header})
+    if(NOT ${name}_INCLUDE)
+        message(FATAL_ERROR "${header} is missing: install ${package} (or run ./dev setup)")
+    endif()
+    target_include_directories(fovea_dependencies SYSTEM INTERFACE ${${name}_INCLUDE})
+    if(library)
+        find_library(${name}_LIBRARY ${library})
+        if(NOT ${name}_LIBRARY)
+            message(FATAL_ERROR "lib${library} is missing: install ${package} (or run ./dev setup)")
+        endif()
+        target_link_libraries(fovea_dependencies INTERFACE ${${name}_LIBRARY})
+    endif()
+    mark_as_advanced(${name}_INCLUDE ${name}_LIBRARY)
+endfunction()
+
+function(fovea_find_package module package)
+    pkg_check_modules(${module} IMPORTED_TARGET ${module})
+    if(NOT ${module}_FOUND)
+        message(FATAL_ERROR "${module} is missing: install ${package} (or run ./dev setup)")
+    endif()
+    target_link_libraries(fovea_dependencies INTERFACE PkgConfig::${module})
+endfunction()
+
+fovea_find_library(PTHREADPOOL pthreadpool.h pthreadpool libpthreadpool-dev)
+fovea_find_library(RANDOM123 Random123/philox.h "" librandom123-dev)
+fovea_find_library(NANOPB pb.h protobuf-nanopb libnanopb-dev)
+fovea_find_package(jansson libjansson-dev)
+fovea_find_package(zlib zlib1g-dev)
+fovea_find_package(libmd libmd-dev)
+
+# The command prints JSON too, through the same library.
+add_library(jansson_shared ALIAS PkgConfig::jansson)
+
+find_program(NANOPB_GENERATOR NAMES nanopb_generator nanopb_generator.py)
+if(NOT NANOPB_GENERATOR)
+    message(FATAL_ERROR "nanopb_generator is missing: install nanopb (or run ./dev setup)")
+endif()
+
+# Optional parts: FOVEA_WITH_X=OFF leaves X out; the source asks with #ifdef FOVEA_HAVE_X.
+foreach(part "JPEG;libjpeg;libjpeg-dev" "PNG;spng;libspng-dev" "CURL;libcurl;libcurl4-openssl-dev"
+        "CAIRO;cairo;libcairo2-dev")
+    list(GET part 0 name)
+    list(GET part 1 module)
+    list(GET part 2 package)
+    if(FOVEA_WITH_${name})
+        fovea_find_package(${module} "${package}, or configure with -DFOVEA_WITH_${name}=OFF")
+        target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_${name})
+    endif()
+endforeach()

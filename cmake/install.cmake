@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# Packaging: `cmake --install` puts the library, headers, command, CMake package and pkg-config file in place.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS fovea EXPORT fovea-targets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET fovea_cli)
+    install(TARGETS fovea_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fovea DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    FILES_MATCHING PATTERN "*.h")
+
+# A static libfovea makes its users link what it uses: the package files list exactly the parts that are switched on.
+set(modules jansson zlib libmd)
+foreach(part "JPEG:libjpeg" "PNG:spng" "CURL:libcurl" "CAIRO:cairo")
+    string(REGEX REPLACE "(.*):(.*)" "\\1;\\2" part ${part})
+    list(GET part 0 name)
+    list(GET part 1 module)
+    if(FOVEA_WITH_${name})
+        list(APPEND modules ${module})
+    endif()
+endforeach()
+set(fovea_libraries ${PTHREADPOOL_LIBRARY} ${NANOPB_LIBRARY})
+list(JOIN modules " " fovea_modules)
+list(JOIN fovea_libraries " " fovea_plain_libraries)
+if(BUILD_SHARED_LIBS)
+    set(fovea_private "Requires.private: ${fovea_modules}\nLibs.private: ${fovea_plain_libraries} -lm -pthread")
+else()
+    set(fovea_private "Requires: ${fovea_modules}")
+    set(fovea_static_libraries " ${fovea_plain_libraries} -lm -pthread")
+endif()
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/fovea)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/fovea-config.cmake.in
+    ${PROJECT_BINARY_DIR}/fovea-config.cmake INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/fovea-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(EXPORT fovea-targets NAMESPACE fovea:: DESTINATION ${package_folder})
+install(FILES ${PROJECT_BINARY_DIR}/fovea-config.cmake ${PROJECT_BINARY_DIR}/fovea-config-version.cmake
+    DESTINATION ${package_folder})
+
+configure_file(${PROJECT_SOURCE_DIR}/cmake/fovea.pc.in ${PROJECT_BINARY_DIR}/fovea.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/fovea.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
