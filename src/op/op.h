@@ -16,7 +16,7 @@
 #include "tensor/shape.h"
 #include <fovea/graph.h>
 
-enum { OP_MAX_PORTS = 16, OP_MAX_OPTIONS = 1280 };
+enum { OP_MAX_PORTS = 64, OP_MAX_OPTIONS = 1280 };
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
@@ -159,8 +159,8 @@ struct op_compile {
     const struct op_tensor    *in, *out; /**< .data NULL; unused optional outputs have rank -1 */
     int                        in_count, out_count;
     const bool                *in_constant; /**< per input: does not change from run to run: pack it once */
-    enum kernel_activation     activation;  /**< to apply to output 0 (only for operators that .fuses_activation) */
-    float                      activation_alpha;
+    enum unary                 activation; /**< to apply to output 0 (only for operators that .fuses_activation) */
+    float                      alpha, beta; /**< of the activation */
     struct error              *error;
 
     /* to fill */
@@ -180,14 +180,13 @@ struct op_run {
     struct pool               *pool;
     const void                *options;
     struct op_tensor           in[OP_MAX_PORTS], out[OP_MAX_PORTS];
-    struct op_tensor          *many_in; /**< = in, or a longer array when there are more than OP_MAX_PORTS */
     int                        in_count, out_count;
     void                      *state, *scratch, *worker_scratch; /**< worker w's part starts at w * worker_scratch_bytes */
     size_t                     worker_scratch_bytes;
     void                      *packed[OP_MAX_PORTS];
     bool                       training;
-    enum kernel_activation     activation;
-    float                      activation_alpha;
+    enum unary                 activation; /**< UNARY_identity: none */
+    float                      alpha, beta;
     struct random_key          random; /**< .position is set to the run's step */
 };
 
@@ -267,8 +266,8 @@ struct op {
 
     bool view;             /**< output 0 is input 0's memory under another shape (plain order) */
     bool fuses_activation; /**< cpu applies an activation to output 0 while it is at hand */
-    /** For elementwise activations that can be applied by another operator's epilogue: which, with its alpha. */
-    enum kernel_activation (*as_activation)(const void *options, float *alpha);
+    /** For elementwise activations that can be applied by another operator's epilogue: which, with its constants. */
+    enum unary (*as_activation)(const void *options, float *alpha, float *beta);
     bool random; /**< reads run->random */
 };
 
