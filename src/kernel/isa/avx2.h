@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* AVX2 with FMA: 16 registers of 8 floats. vector.h includes this. */
+#include <immintrin.h>
+
+#define ISA_LEVEL CPU_AVX2
+#define ISA_TABLE kernel_table_avx2
+#define ISA_NAME "avx2"
+#define ISA_FUSED true
+#define VECTOR 8
+#define TILE_ROWS 6      /* 6 x 16: 12 accumulators + 2 of weights + 1 broadcast; 7 rows spill */
+#define PANEL_VECTORS 2
+#define TALL_ROWS 12
+#define GROUP_1 4
+#define GROUP_2 2
+#define GROUP_3 2
+#define GROUP_4 1
+
+#define vmax(a, b) ((vf)_mm256_max_ps(a, b))
+#define vmin(a, b) ((vf)_mm256_min_ps(a, b))
+#define vsqrt(a) ((vf)_mm256_sqrt_ps(a))

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* AVX-512 (F, VL, DQ, BW): 32 registers of 16 floats. vector.h includes this. */
+#include <immintrin.h>
+
+#define ISA_LEVEL CPU_AVX512
+#define ISA_TABLE kernel_table_avx512
+#define ISA_NAME "avx512"
+#define ISA_FUSED true
+#define VECTOR 16
+#define TILE_ROWS 12     /* 12 x 32: 24 accumulators + 2 of weights; filters are more often 32 n than 48 n */
+#define PANEL_VECTORS 2
+#define TALL_ROWS 12
+#define GROUP_1 4
+#define GROUP_2 4
+#define GROUP_3 2
+#define GROUP_4 2
+
+#define vmax(a, b) ((vf)_mm512_max_ps(a, b))
+#define vmin(a, b) ((vf)_mm512_min_ps(a, b))
+#define vsqrt(a) ((vf)_mm512_sqrt_ps(a))

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* AArch64 Advanced SIMD: 32 registers of 4 floats. vector.h includes this. */
+#include <arm_neon.h>
+
+#define ISA_LEVEL CPU_NEON
+#define ISA_TABLE kernel_table_neon
+#define ISA_NAME "neon"
+#define ISA_FUSED true
+#define VECTOR 4
+#define TILE_ROWS 6      /* 6 x 16: 24 accumulators + 4 of weights */
+#define PANEL_VECTORS 4
+#define TALL_ROWS 12
+#define GROUP_1 2
+#define GROUP_2 2
+#define GROUP_3 1
+#define GROUP_4 1
+
+/* x86 hands on b where either is NaN, which callers rely on; NEON hands on the NaN, which is one of the two. */
+#define vmax(a, b) ((vf)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))
+#define vmin(a, b) ((vf)vminq_f32((float32x4_t)(a), (float32x4_t)(b)))
+#define vsqrt(a) ((vf)vsqrtq_f32((float32x4_t)(a)))

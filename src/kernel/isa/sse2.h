@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* SSE2, the least that x86-64 has: 16 registers of 4 floats, no fused multiply-add. vector.h includes this. */
+#include <emmintrin.h>
+
+#define ISA_LEVEL CPU_SSE2
+#define ISA_TABLE kernel_table_sse2
+#define ISA_NAME "sse2"
+#define ISA_FUSED false
+#define VECTOR 4         /* floats in a register */
+#define TILE_ROWS 4      /* 4 x 8: 8 accumulators of the 16 registers; wider tiles spill in clang */
+#define PANEL_VECTORS 2  /* registers across a panel */
+#define TALL_ROWS 8      /* rows where a panel is a single register */
+#define GROUP_1 4        /* panels taken together where there is 1 row, 2, 3 or 4 */
+#define GROUP_2 2
+#define GROUP_3 1
+#define GROUP_4 1
+
+/* Both hand on b where either is NaN. */
+#define vmax(a, b) ((vf)_mm_max_ps(a, b))
+#define vmin(a, b) ((vf)_mm_min_ps(a, b))
+#define vsqrt(a) ((vf)_mm_sqrt_ps(a))
