@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* fovea: convolutional networks in C. This header includes all others; each also compiles alone, as C11 and as C++.
+ *
+ * Three levels, each built on the one below:
+ *   graph.h, operators.h, plan.h   describe a computation, differentiate it, compile it, run it
+ *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
+ *   dataset.h, train.h             pictures in, a trained model out
+ *
+ * Options are structs in which a zero field means the documented default; calls take them as designated initialisers:
+ *   fov_conv2d(g, x, .filters = 64, .kernel = 3, .pad = 1)
+ * Every handle has its own _free, which accepts NULL; a context is freed last. Failing calls leave one sentence:
+ * fov_error(context). The library never prints and never ends the process. */
+#ifndef FOVEA_FOVEA_H
+#define FOVEA_FOVEA_H
+
+#include <fovea/context.h>
+#include <fovea/dataset.h>
+#include <fovea/graph.h>
+#include <fovea/model.h>
+#include <fovea/operators.h>
+#include <fovea/plan.h>
+#include <fovea/status.h>
+#include <fovea/train.h>
+#include <fovea/types.h>
+
+#endif

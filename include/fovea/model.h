@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* A model is a graph with its parameters, its preprocessing and its class names: what a file holds. Models are saved as
+ * ONNX (opset 17, IR 8), which opens in ONNX Runtime, Netron and PyTorch; weights alone as safetensors. */
+#ifndef FOVEA_MODEL_H
+#define FOVEA_MODEL_H
+
+#include <fovea/dataset.h>
+#include <fovea/graph.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fov_model fov_model;
+
+/** What happens to pixels before they are the input: resized to the input's height and width (bilinear, antialiased as
+ *  Pillow does), scaled to 0..1, then (x - mean) / deviation per channel. Stored in the file, so that a prediction anywhere starts
+ *  from the same pixels. */
+typedef struct fov_preprocessing {
+    float mean[4];      /**< 0 */
+    float deviation[4]; /**< 0 means 1 */
+    int   pad;          /**< 0: pixels of zero (before normalising: black) put around the resized picture */
+} fov_preprocessing;
+
+/** An empty model, to be built with fov_model_graph and operators.h. */
+FOV_API fov_model *fov_model_create(fov_context *context);
+/** A network by name ("lenet5", "course-cnn", "mlp", ...; fov_network_name lists them) for a given input and number of
+ *  classes; 0 means the network's own. Parameters are drawn from the context's seed. E_USAGE for an unknown name, with the
+ *  nearest known one. */
+typedef struct fov_network_options {
+    int channels, height, width; /**< the network's own, e.g. 1 x 28 x 28 */
+    int classes;                 /**< the network's own, e.g. 10 */
+} fov_network_options;
+FOV_API fov_model *fov_model_network(fov_context *context, const char *name, const fov_network_options *options);
+FOV_API int         fov_network_count(void);
+FOV_API const char *fov_network_name(int index);
+FOV_API const char *fov_network_summary(int index); /**< one line */
+
+FOV_API void       fov_model_free(fov_model *model); /**< accepts NULL */
+FOV_API fov_graph *fov_model_graph(fov_model *model);
+
+/** The model's single input and its result (logits for a classifier). fov_model_set_ends must be called on models built by
+ *  hand. */
+FOV_API fov_value fov_model_input(const fov_model *model);
+FOV_API fov_value fov_model_output(const fov_model *model);
+FOV_API FOV_MUST_CHECK int fov_model_set_ends(fov_model *model, fov_value input, fov_value output);
+
+FOV_API const char *fov_model_name(const fov_model *model); /**< "lenet5"; "" when unknown */
+FOV_API void        fov_model_set_name(fov_model *model, const char *name);
+FOV_API fov_preprocessing fov_model_preprocessing(const fov_model *model);
+FOV_API void              fov_model_set_preprocessing(fov_model *model, const fov_preprocessing *preprocessing);
+FOV_API int               fov_model_classes(const fov_model *model);
+FOV_API const char       *fov_model_class(const fov_model *model, int index); /**< "3" when no name is known */
+FOV_API FOV_MUST_CHECK int fov_model_set_classes(fov_model *model, const char *const *names, int count);
+
+/** Loads ONNX by content. E_INPUT: what is wrong and where; E_UNSUPPORTED: every node that has no operator here, in one
+ *  message. Nothing loads by half. */
+FOV_API fov_model *fov_model_load(fov_context *context, const char *path);
+/** Writes ONNX: the graph from input to output, weights, names, preprocessing and class names. The old file survives any
+ *  failure. */
+FOV_API FOV_MUST_CHECK int fov_model_save(fov_model *model, const char *path);
+/** Weights alone, safetensors. Loading takes every parameter by name and shape: none missing, none too many. */
+FOV_API FOV_MUST_CHECK int fov_model_save_weights(fov_model *model, const char *path);
+FOV_API FOV_MUST_CHECK int fov_model_load_weights(fov_model *model, const char *path);
+/** SHA-256 (64 hexadecimal digits) over names, shapes and bytes of all parameters in order of name. */
+FOV_API FOV_MUST_CHECK int fov_model_hash(fov_model *model, char hex[65]);
+
+/** Class probabilities (softmax of the output) of `count` pictures already preprocessed to floats, plain order
+ *  [count, channels, height, width]; scores [count, classes]. */
+FOV_API FOV_MUST_CHECK int fov_predict(fov_model *model, const float *images, int count, float *scores, int classes);
+/** The same from 8-bit pixels [height, width, channels] of any size: the model's preprocessing is applied first. */
+FOV_API FOV_MUST_CHECK int fov_predict_image(fov_model *model, const fov_image *image, float *scores, int classes);
+
+/** One line of the table of layers. */
+typedef struct fov_layer {
+    const char *name, *type;     /**< "c1", "conv" */
+    fov_shape   shape;           /**< of the result, one sample (dim 0 is FOV_BATCH) */
+    int64_t     parameters;      /**< trainable and not */
+    int64_t     multiply_adds;   /**< for one sample */
+    size_t      bytes;           /**< of the result, for one sample */
+    int64_t     receptive_field[2]; /**< pixels, height and width; 0: the whole image */
+} fov_layer;
+typedef struct fov_summary {
+    int         layer_count;
+    const fov_layer *layers; /**< belongs to the model, until the next call */
+    int64_t     parameters, trainable, multiply_adds;
+    size_t      parameter_bytes, activation_bytes; /**< activation: sum over layers, one sample */
+    fov_shape   input;
+} fov_summary;
+/** `input` NULL: the model's own; else the shape to ask about ([C, H, W] or with a batch in front). */
+FOV_API FOV_MUST_CHECK int fov_model_summary(fov_model *model, const fov_shape *input, fov_summary *summary);
+
+/** The operator table, for `fovea ops`: count, and for each its name, family, one-line summary, formula, ONNX name... */
+typedef struct fov_operator_info {
+    const char *name, *family, *summary, *formula, *source, *onnx;
+    bool        gradient;
+    int         option_count;
+    struct {
+        const char *name, *kind, *doc;
+        double      standard;
+    } option[24];
+} fov_operator_info;
+FOV_API int               fov_operator_count(void);
+FOV_API fov_operator_info fov_operator_at(int index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

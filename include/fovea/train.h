@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole loop: shuffled mini-batches, gradient descent, metrics, checkpoints, resume. For anything else (two networks,
+ * custom losses) write the loop over plan.h; examples/ shows one.
+ *
+ * Same bits: the weights after training depend on the model, the data, the options and the seed; not on the number of
+ * threads, and not on whether the run was killed and resumed. */
+#ifndef FOVEA_TRAIN_H
+#define FOVEA_TRAIN_H
+
+#include <fovea/dataset.h>
+#include <fovea/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Where training stands, for callbacks. */
+typedef struct fov_progress {
+    int      epoch, epochs; /**< from 1 */
+    int64_t  step, steps;   /**< in this epoch, from 1; steps per epoch */
+    int64_t  total_step;    /**< since the beginning, from 1 */
+    double   loss;          /**< on_step: of this mini-batch; on_epoch: mean over the epoch */
+    double   mean_loss;     /**< over the epoch so far */
+    double   accuracy;      /**< over the epoch so far, training samples as they were seen: a fraction */
+    double   learning_rate;
+    double   seconds;       /**< of this epoch so far, training only */
+    double   samples_per_second;
+    double   val_loss, val_accuracy; /**< on_epoch, with .validate; else NaN */
+    bool     best;          /**< on_epoch: the best validation accuracy so far */
+} fov_progress;
+
+typedef struct fov_train_options {
+    int         epochs;     /**< 10 */
+    int         batch;      /**< 64; 1 = stochastic, -1 = the whole set: full-batch gradient descent */
+    const char *optimizer;  /**< "sgd"; or "adam" */
+    float       lr;         /**< 0.01 for sgd, 0.001 for adam */
+    float       momentum;   /**< 0 */
+    bool        nesterov;
+    float       weight_decay; /**< 0 */
+    float       beta1, beta2, epsilon; /**< 0.9, 0.999, 1e-8 (adam) */
+    const char *schedule;   /**< "constant"; "step": times gamma each step_epochs; "cosine": to lr_final over all epochs */
+    int         step_epochs; /**< 10 */
+    float       gamma;      /**< 0.1 */
+    float       lr_final;   /**< 0 */
+    int         warmup;     /**< 0: steps over which the rate rises linearly */
+    float       label_smoothing; /**< 0 */
+    fov_dataset *validate;  /**< none */
+    const char *directory;  /**< NULL: nothing is written. Else the run folder: best.onnx, last.onnx, checkpoint.safetensors, history.csv, config.json */
+    bool        resume;     /**< continue from directory/checkpoint.safetensors; every other option must be as it was (epochs may grow) */
+    int         checkpoint_steps; /**< 0: a checkpoint per epoch; else also each so many steps */
+    /** Return nonzero to stop: a checkpoint is written and fov_train answers FOV_E_INTERRUPTED. */
+    int (*on_step)(const fov_progress *progress, void *user);
+    int (*on_epoch)(const fov_progress *progress, void *user);
+    void *user;
+    /** Writes the order of samples of an epoch (from 0) to order[count]; NULL: shuffled, keyed by (seed, epoch). */
+    void (*order)(void *user, int epoch, uint32_t *order, int64_t count);
+} fov_train_options;
+
+/** Trains `model` (its output: logits [N, classes]) with softmax cross-entropy. Returns FOV_OK, or a failure: E_SHAPE when
+ *  model and data do not fit; E_NUMERIC when the loss or a weight is no longer finite (names epoch, step and rate; the last good
+ *  checkpoint is kept); E_INTERRUPTED when stopped. */
+FOV_API FOV_MUST_CHECK int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *options);
+#ifndef __cplusplus
+#define fov_train(model, data, ...) fov_train_opt((model), (data), &(fov_train_options){__VA_ARGS__})
+#endif
+
+/** What a trained classifier is worth on a dataset. Arrays are of `classes` elements and belong to the report. */
+typedef struct fov_report {
+    int64_t  count;
+    int      classes;
+    double   loss, accuracy, top5; /**< mean cross-entropy; fractions */
+    double  *precision, *recall, *f1; /**< per class; 0 where 0 / 0 */
+    int64_t *support;                 /**< samples per class */
+    double   macro_precision, macro_recall, macro_f1;
+    int64_t *confusion; /**< [classes (true)][classes (predicted)] */
+    double   seconds;
+    void    *owner; /**< internal */
+} fov_report;
+FOV_API FOV_MUST_CHECK int fov_evaluate(fov_model *model, fov_dataset *data, int batch, fov_report *report);
+FOV_API void               fov_report_free(fov_report *report); /**< accepts a zeroed one */
+
+/** Draws the run's curves.svg and .png from history.csv, and a confusion matrix. FOV_E_UNSUPPORTED without cairo. */
+FOV_API FOV_MUST_CHECK int fov_draw_curves(fov_context *context, const char *history_csv, const char *svg, const char *png);
+FOV_API FOV_MUST_CHECK int fov_draw_confusion(fov_context *context, const fov_report *report, const fov_model *model,
+                                              const char *svg, const char *png);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The context from inside: threads, kernels, memory, seed, log and the one error. */
+#ifndef DEVICE_CONTEXT_H
+#define DEVICE_CONTEXT_H
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/pool.h"
+#include "kernel/kernel.h"
+#include <fovea/context.h>
+
+struct fov_context {
+    struct memory             *memory;
+    struct pool               *pool;
+    const struct kernel_table *kernel;
+    uint64_t                   seed;
+    struct error               error;
+    struct memory_source       source;
+    void (*log)(void *user, fov_log_level level, const char *message);
+    void *log_user;
+    char  machine[256];
+};
+
+/** Hands a line to the log callback, if there is one. */
+void context_log(const struct fov_context *context, fov_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

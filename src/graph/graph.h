@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* A graph from inside: an array of values and an array of nodes, both in order of creation, which is a topological order.
+ * Read next: gradient.c (reverse accumulation as nodes) and plan.h (what is made of a graph). */
+#ifndef GRAPH_GRAPH_H
+#define GRAPH_GRAPH_H
+
+#include "device/context.h"
+#include "op/op.h"
+#include <fovea/graph.h>
+
+enum value_kind { VALUE_INPUT, VALUE_PARAMETER, VALUE_CONSTANT, VALUE_RESULT };
+
+struct value {
+    enum value_kind kind;
+    const char     *name; /**< unique; owned by the graph */
+    fov_dtype       dtype;
+    fov_shape       shape; /**< dim 0 may be FOV_BATCH */
+    int             node, output; /**< of a result: who makes it; else -1 */
+    void           *data;     /**< of a parameter or constant: dense, plain order; parameters: NULL until first used */
+    size_t          bytes;    /**< of data */
+    bool            borrowed; /**< data belongs to a file mapping, not to the graph */
+    fov_initial     initial;
+    float           scale;
+    bool            frozen;
+    int             number;   /**< of a parameter: its place among parameters, keys its initial values */
+    int             assigned; /**< of a parameter: the value it takes after a run; 0 = none */
+};
+
+struct node {
+    const struct op *op;
+    const char      *name;
+    void            *options; /**< op->options_size bytes, defaults resolved */
+    int             *in, *out; /**< value ids; in: 0 = absent */
+    int              in_count, out_count;
+};
+
+struct fov_graph {
+    struct fov_context *context;
+    struct value       *values; /**< values[0] is the "none" */
+    size_t              value_count, value_capacity;
+    struct node        *nodes;
+    size_t              node_count, node_capacity;
+    int                 parameter_count;
+    bool                failed; /**< a builder call has failed: all later ones do nothing */
+    struct op_emitter   emitter;
+    struct {
+        uint32_t *slot; /**< open addressing over value and node names; 0 = free, else (index << 1 | is node) + 2 */
+        size_t    capacity, count;
+    } names;
+    char scope[256]; /**< "features.block1." */
+    char node_name[320];
+    void *mapping; /**< file that borrowed data lies in */
+    void (*unmap)(struct fov_graph *graph);
+};
+
+static inline struct value *graph_value(const fov_graph *graph, int id)
+{
+    return &graph->values[id];
+}
+
+/** Adds a node; checks options, infers shapes, makes the output values. Returns the first output's id, 0 on failure.
+ *  `name` NULL: made up from the operator's name. Names of outputs: the node's, then NAME:1, NAME:2... */
+int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_count, const void *options,
+                   const char *name);
+/** Gives a value another name (importers keep the file's). Fails when it is taken. */
+int graph_rename(fov_graph *graph, int id, const char *name);
+
+/** A parameter's or constant's data, drawn on first use; NULL and an error when memory is short. */
+void *graph_data(fov_graph *graph, int id);
+
+/** Marks in needed[node] what `outputs` depend on. needed: node_count flags, preset to false. */
+void graph_mark(const fov_graph *graph, const int *outputs, int count, bool *needed);
+
+/** Shapes of every value for a given batch: shapes[value_count]. Values that do not depend on the inputs given keep theirs.
+ *  `needed` as from graph_mark (others are skipped). input_shape: NULL, or for each value id a shape that replaces an input's own
+ *  (rank -1: not replaced). */
+int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes);
+
+/** Evaluates nodes in double with the textbook twins, in plain order: the oracle. data[value_count]: inputs, parameters and
+ *  constants filled by the caller where they differ from the graph's own (NULL: taken from the graph); results are allocated from
+ *  the context's memory and left there for the caller to free with graph_evaluate_free. */
+struct evaluation {
+    fov_shape *shapes; /**< per value id */
+    double   **data;   /**< per value id; NULL: not computed */
+    size_t     count;
+};
+int  graph_evaluate(fov_graph *graph, const int *outputs, int count, int64_t batch, bool training, uint64_t step,
+                    const double *const *given, struct evaluation *result);
+void graph_evaluate_free(fov_graph *graph, struct evaluation *result);
+
+#endif

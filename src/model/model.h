@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A model from inside. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include "graph/graph.h"
+#include <fovea/model.h>
+#include <fovea/plan.h>
+
+struct fov_model {
+    fov_context      *context;
+    fov_graph        *graph;
+    fov_value         input, output;
+    char              name[64];
+    fov_preprocessing preprocessing;
+    char            **class_names; /**< one block of memory; NULL: numbers */
+    int               class_count;
+    fov_plan         *predict_plan; /**< kept between calls of fov_predict; its batch is predict_batch */
+    fov_value         probabilities; /**< softmax of output, added when first needed */
+    int               predict_batch;
+    fov_layer        *layers; /**< of the last fov_model_summary */
+    int               layer_capacity;
+};
+
+/** Model-level metadata in ONNX metadata_props, and what a checkpoint's header repeats. Writers and readers are in
+ *  model/metadata.c; keys: "fovea.version", "fovea.network", "fovea.preprocessing" (JSON), "names" (JSON list). */
+
+#endif
