@@ -64,6 +64,8 @@ struct op_tensor {
 
 /* ---- in the graph -------------------------------------------------------------------------------------------------- */
 
+struct op;
+
 /** A named place for an input or output. */
 struct op_port {
     const char *name;  /**< "x", "weight" */
@@ -106,6 +108,7 @@ fov_value op_emit_scalar(const struct op_emitter *emitter, float value); /**< f3
 fov_value op_emit_output(const struct op_emitter *emitter, fov_value first, int index);
 
 struct op_gradient {
+    const struct op         *op; /**< whose gradient this is: families share one function */
     const struct op_emitter *emitter;
     const void              *options;
     const fov_value         *in, *out;
@@ -152,6 +155,7 @@ typedef void op_step(const struct op_run *run);
 
 /** A plan asks an operator how it will compute, for concrete shapes and layouts. Filled once, when compiled. */
 struct op_compile {
+    const struct op           *op; /**< whose compile this is: families share one function */
     const struct kernel_table *kernel;
     int                        workers; /**< for scratch only: never let results depend on it */
     bool                       training;
@@ -176,6 +180,7 @@ struct op_compile {
 
 /** All that a step needs. Pointers are final: a run looks nothing up. */
 struct op_run {
+    const struct op           *op;
     const struct kernel_table *kernel;
     struct pool               *pool;
     const void                *options;
