@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* The context: made first, freed last. It chooses the kernels once and owns the pool, the memory and the error. */
+#include "device/context.h"
+
+#include "base/cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef FOVEA_VERSION
+#define FOVEA_VERSION "0.1.0"
+#endif
+
+static struct memory *create_memory(const fov_context_options *options)
+{
+    size_t               limit = options->max_memory;
+    struct memory_source source;
+
+    if (!limit)
+        limit = cpu_memory_size() / 5 * 4; /* leave the rest to files being read and to everybody else */
+    if (!options->allocator)
+        return memory_create(NULL, limit);
+    source = (struct memory_source){options->allocator->allocate, options->allocator->release,
+                                    options->allocator->user};
+    return memory_create(&source, limit);
+}
+
+/* The widest level that this machine and this library have, unless one is asked for by option or by FOVEA_ISA. */
+static const struct kernel_table *choose_kernels(const char *wanted, struct error *error)
+{
+    const struct kernel_table *table;
+    enum cpu_level             level;
+
+    if (!wanted)
+        wanted = getenv("FOVEA_ISA");
+    if (!wanted || !*wanted)
+        return kernel_table_best();
+    if (!cpu_level_from_name(wanted, &level)) {
+        error_set(error, FOV_E_USAGE, "isa \"%s\" is unknown (known: reference, sse2, avx2, avx512, neon)", wanted);
+        return NULL;
+    }
+    table = kernel_table_for(level);
+    if (!table || !cpu_has(level)) {
+        error_set(error, FOV_E_UNSUPPORTED, "isa \"%s\" is not available: %s", wanted,
+                  table ? "this processor does not have it" : "this build does not have it");
+        return NULL;
+    }
+    return table;
+}
+
+fov_context *fov_context_create(const fov_context_options *options)
+{
+    static const fov_context_options standard = {0};
+    struct fov_context              *context;
+    struct memory                   *memory;
+    struct error                     error = {0};
+
+    if (!options)
+        options = &standard;
+    memory = create_memory(options);
+    if (!memory)
+        return NULL;
+    context = memory_allocate(memory, 1, sizeof *context, "context", &error);
+    if (!context) {
+        memory_destroy(memory);
+        return NULL;
+    }
+    context->memory   = memory;
+    context->seed     = options->seed;
+    context->log      = options->log;
+    context->log_user = options->log_user;
+    if (options->threads < 0)
+        error_set(&context->error, FOV_E_USAGE, "threads is %d (0 = all, or a number above)", options->threads);
+    if (options->device && strcmp(options->device, "cpu") != 0 && strcmp(options->device, "auto") != 0)
+        error_set(&context->error, FOV_E_UNSUPPORTED, "device \"%s\" is not available (this build has: cpu)",
+                  options->device);
+    context->kernel = choose_kernels(options->isa, &context->error);
+    if (!context->kernel)
+        context->kernel = kernel_table_for(CPU_REFERENCE); /* the error stays: later calls fail with it */
+    if (!context->error.status)
+        context->pool = pool_create(memory, options->threads, &context->error);
+    context_log(context, FOV_LOG_INFO, "%s", fov_machine(context));
+    return context;
+}
+
+void fov_context_free(fov_context *context)
+{
+    struct memory *memory;
+
+    if (!context)
+        return;
+    memory = context->memory;
+    pool_destroy(context->pool);
+    memory_free(memory, context);
+    memory_destroy(memory);
+}
+
+const char *fov_error(const fov_context *context)
+{
+    return context ? context->error.text : "out of memory: no context could be made";
+}
+
+fov_status fov_error_status(const fov_context *context)
+{
+    return context ? context->error.status : FOV_E_MEMORY;
+}
+
+void fov_error_clear(fov_context *context)
+{
+    if (context)
+        error_clear(&context->error);
+}
+
+int fov_context_threads(const fov_context *context)
+{
+    return pool_threads(context->pool);
+}
+
+uint64_t fov_context_seed(const fov_context *context)
+{
+    return context->seed;
+}
+
+const char *fov_context_isa(const fov_context *context)
+{
+    return context->kernel->name;
+}
+
+fov_memory_use fov_context_memory(const fov_context *context)
+{
+    return (fov_memory_use){memory_in_use(context->memory), memory_peak(context->memory),
+                            memory_requests(context->memory)};
+}
+
+const char *fov_version(void)
+{
+    return FOVEA_VERSION;
+}
+
+const char *fov_machine(fov_context *context)
+{
+    char   name[96];
+    char   levels[64] = "";
+    size_t used       = 0;
+
+    cpu_name(name, sizeof name);
+    for (int level = CPU_SSE2; level < CPU_LEVEL_COUNT; level++)
+        if (cpu_has((enum cpu_level)level) && kernel_table_for((enum cpu_level)level))
+            used += (size_t)snprintf(levels + used, sizeof levels - used, "%s%s", used ? " " : "",
+                                     cpu_level_name((enum cpu_level)level));
+    snprintf(context->machine, sizeof context->machine, "%s; has %s; using %s; %d thread%s", name,
+             used ? levels : "no vector level", context->kernel->name, pool_threads(context->pool),
+             pool_threads(context->pool) == 1 ? "" : "s");
+    return context->machine;
+}
+
+void context_log(const struct fov_context *context, fov_log_level level, const char *format, ...)
+{
+    char    line[1024];
+    va_list list;
+
+    if (!context->log)
+        return;
+    va_start(list, format);
+    vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    context->log(context->log_user, level, line);
+}

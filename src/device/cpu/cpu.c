@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Chooses between an operator's fast form and its definition; everything else is the operator's own business. */
+#include "device/cpu/cpu.h"
+
+#include "device/textbook/textbook.h"
+
+bool cpu_supports(const struct op *op, const void *options, const struct op_tensor *in, int in_count)
+{
+    if (op->view)
+        return true;
+    if (!op->cpu)
+        return false;
+    if (op->cpu->supports)
+        return op->cpu->supports(options, in, in_count);
+    for (int i = 0; i < in_count; i++)
+        if (in[i].shape.rank >= 0 && in[i].dtype != FOV_F32 && !op_port_at(op->in, i)->plain)
+            return false;
+    return true;
+}
+
+enum op_layout_rule cpu_layout(const struct op *op, const void *options, const struct op_tensor *in, int in_count)
+{
+    if (op->view || !cpu_supports(op, options, in, in_count))
+        return OP_WANTS_PLAIN;
+    return op->cpu->layout_for ? op->cpu->layout_for(options, in, in_count) : op->cpu->layout;
+}
+
+int cpu_compile(const struct op *op, struct op_compile *compile)
+{
+    if (cpu_supports(op, compile->options, compile->in, compile->in_count) && op->cpu)
+        return op->cpu->compile(compile);
+    return textbook_compile(op, compile);
+}
