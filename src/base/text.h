@@ -22,9 +22,11 @@ void text_add_bytes(struct text *text, const char *bytes, size_t count);
 const char *text_string(const struct text *text); /**< never NULL */
 void        text_free(struct text *text);
 
-/** Writes `source` into `out` with control characters, quotes' backslashes and invalid UTF-8 escaped (\n, \x1b);
- *  cuts with "..." where it does not fit. Returns out. */
+/** Writes `source` into `out` with control characters, invalid UTF-8, quotes and backslashes escaped (\n, \x1b, \"),
+ *  so that it can stand between quotes; cuts with "..." where it does not fit. Returns out. */
 char *text_escape(char *out, size_t size, const char *source);
+/** The same but leaves quotes and backslashes alone: for whole sentences. Doing it twice changes nothing more. */
+char *text_clean(char *out, size_t size, const char *source);
 
 /** The nearest of `count` names by edit distance, for "did you mean"; NULL when none is near enough.
  *  `name_at(list, i)` gives the i-th name. */
