@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* safetensors: named tensors in one file, no code in it. 8 bytes header length (little-endian), a JSON header, then the
+ * tensors' bytes. Reading is strict and copies no tensor; writing goes through base/file.h, so that the old file
+ * survives any failure. Weights (model/save.c) and training checkpoints (train/checkpoint.c) are written with it. */
+#ifndef IO_SAFETENSORS_H
+#define IO_SAFETENSORS_H
+
+#include "base/file.h"
+#include "tensor/shape.h"
+
+enum {
+    SAFETENSORS_MAX_HEADER = 100000000, /**< bytes, the reference implementation's limit */
+    SAFETENSORS_MAX_TENSORS = 100000,
+    SAFETENSORS_MAX_DEPTH = 32,
+    SAFETENSORS_ALIGNMENT = 64 /**< files we write start their data at a multiple of this */
+};
+
+struct safetensors_tensor {
+    const char    *name;
+    const char    *type;  /**< the format's name: "F32", "BF16" */
+    fov_dtype      dtype; /**< FOV_DTYPE_COUNT: the type has no counterpart in fovea */
+    fov_shape      shape;
+    const uint8_t *data; /**< dense, plain order, not aligned: read it with memcpy */
+    size_t         bytes;
+    size_t         offset; /**< of data in the file */
+};
+
+struct safetensors_text {
+    const char *key, *value;
+};
+
+struct safetensors {
+    const char                *file;    /**< name for messages */
+    struct safetensors_tensor *tensors; /**< in order of their data in the file */
+    size_t                     count;
+    struct safetensors_text   *metadata; /**< __metadata__, sorted by key */
+    size_t                     metadata_count;
+    /* internal */
+    struct memory  *memory;
+    uint32_t       *by_name;
+    char           *names;
+    struct file_map map;
+    bool            mapped;
+};
+
+/** Opens a file and maps it; everything in `file` is valid until safetensors_close. */
+int safetensors_open(struct safetensors *file, const char *path, struct memory *memory, struct error *error);
+/** The same over bytes that outlive `file`; `name` is for messages. */
+int safetensors_parse(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size,
+                      struct memory *memory, struct error *error);
+void safetensors_close(struct safetensors *file); /**< accepts a zeroed one */
+
+const struct safetensors_tensor *safetensors_find(const struct safetensors *file, const char *name); /**< or NULL */
+const char *safetensors_metadata(const struct safetensors *file, const char *key);                   /**< or NULL */
+
+/** Finds a tensor that must be there, with this type and shape, and copies it out. E_INPUT naming what differs. */
+int safetensors_copy(const struct safetensors *file, const char *name, fov_dtype dtype, const fov_shape *shape, void *data,
+                     struct error *error);
+/** Widens or narrows F32, F16, BF16 or F64 elements to float: weights come in all of these. E_UNSUPPORTED for others. */
+int safetensors_to_float(const struct safetensors *file, const struct safetensors_tensor *tensor, float *data,
+                         struct error *error);
+
+/** A tensor to write; `data` is dense and in plain order and is only read while writing. */
+struct safetensors_source {
+    const char *name;
+    fov_dtype   dtype;
+    fov_shape   shape; /**< every dimension known */
+    const void *data;
+};
+
+/** Writes tensors in the order given, after the metadata. `sealed`: adds the metadata key "fovea.sha256", a SHA-256 over all
+ *  names, types, shapes, bytes and other metadata, which safetensors_verify compares. `system` NULL: the real one. */
+int safetensors_write(const char *path, const struct safetensors_source *tensors, size_t count,
+                      const struct safetensors_text *metadata, size_t metadata_count, bool sealed,
+                      const struct file_system *system, struct memory *memory, struct error *error);
+/** E_INPUT when the seal is missing or does not fit: a flipped bit anywhere in the content is found. */
+int safetensors_verify(const struct safetensors *file, struct error *error);
+
+#endif
