@@ -44,7 +44,7 @@ struct fov_graph {
     bool                failed; /**< a builder call has failed: all later ones do nothing */
     struct op_emitter   emitter;
     struct {
-        uint32_t *slot; /**< open addressing over value and node names; 0 = free, else (index << 1 | is node) + 2 */
+        uint32_t *slot; /**< value ids by hash of their name; 0 = free */
         size_t    capacity, count;
     } names;
     char scope[256]; /**< "features.block1." */
@@ -67,6 +67,10 @@ int graph_rename(fov_graph *graph, int id, const char *name);
 
 /** A parameter's or constant's data, drawn on first use; NULL and an error when memory is short. */
 void *graph_data(fov_graph *graph, int id);
+
+/** Inputs whose values are known while the graph is built (the shape of a reshape), widened to double: constant[i] or NULL.
+ *  *block holds them, to be freed with memory_free. Only small integer tensors are looked at. */
+int graph_constants(fov_graph *graph, const int *in, int in_count, const double **constant, double **block);
 
 /** Marks in needed[node] what `outputs` depend on. needed: node_count flags, preset to false. */
 void graph_mark(const fov_graph *graph, const int *outputs, int count, bool *needed);

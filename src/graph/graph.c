@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: MIT */
+/* Building a graph: values, nodes, names, parameters. Every public call checks `failed` first and does nothing after the
+ * first error, so that a network reads straight down. Data and shapes at run time are in shapes.c and parameters.c. */
+#include "graph/graph.h"
+
+#include "base/text.h"
+#include "graph/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAXIMUM_NODES = 100000, MAXIMUM_NAME = 4096 };
+
+/* ---- the emitter: how operators' gradients and importers add nodes ------------------------------------------------- */
+
+static fov_value emit_node(void *context, const char *name, const fov_value *in, int in_count, const void *options,
+                           const char *node_name)
+{
+    fov_graph       *graph = context;
+    const struct op *op    = op_find(name);
+    int              ids[OP_MAX_PORTS];
+
+    if (graph->failed)
+        return (fov_value){0};
+    if (!op)
+        return fov_graph_fail(graph, node_name, FOV_E_INTERNAL, "there is no operator \"%s\"", name);
+    if (in_count > OP_MAX_PORTS)
+        return fov_graph_fail(graph, node_name, FOV_E_UNSUPPORTED, "%s has %d inputs (at most %d)", name, in_count,
+                              OP_MAX_PORTS);
+    for (int i = 0; i < in_count; i++)
+        ids[i] = in[i].id;
+    return (fov_value){graph_add_node(graph, op, ids, in_count, options, node_name)};
+}
+
+static fov_value emit_output(void *context, fov_value first, int index)
+{
+    const fov_graph *graph = context;
+
+    if (graph->failed || first.id <= 0)
+        return (fov_value){0};
+    return (fov_value){graph->nodes[graph_value(graph, first.id)->node].out[index]};
+}
+
+static fov_value emit_constant(void *context, fov_dtype dtype, fov_shape shape, const void *data)
+{
+    return fov_constant(context, NULL, dtype, shape, data);
+}
+
+const struct op_emitter *fov_graph_emitter(fov_graph *graph)
+{
+    return &graph->emitter;
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------------- */
+
+fov_graph *fov_graph_create(fov_context *context)
+{
+    fov_graph *graph;
+
+    if (context->error.status)
+        return NULL;
+    graph = memory_allocate(context->memory, 1, sizeof *graph, "graph", &context->error);
+    if (!graph)
+        return NULL;
+    graph->context = context;
+    graph->emitter = (struct op_emitter){emit_node, emit_output, emit_constant, graph};
+    graph->value_count = 1; /* value 0 means none */
+    if (memory_grow(context->memory, (void **)&graph->values, &graph->value_capacity, 1, sizeof *graph->values,
+                    "graph values", &context->error)) {
+        fov_graph_free(graph);
+        return NULL;
+    }
+    return graph;
+}
+
+void fov_graph_free(fov_graph *graph)
+{
+    struct memory *memory;
+
+    if (!graph)
+        return;
+    memory = graph->context->memory;
+    for (size_t i = 1; graph->values && i < graph->value_count; i++) {
+        memory_free(memory, (void *)graph->values[i].name);
+        if (!graph->values[i].borrowed)
+            memory_free(memory, graph->values[i].data);
+    }
+    for (size_t i = 0; i < graph->node_count; i++) {
+        memory_free(memory, (void *)graph->nodes[i].name);
+        memory_free(memory, graph->nodes[i].options);
+        memory_free(memory, graph->nodes[i].in);
+        memory_free(memory, graph->nodes[i].out);
+    }
+    if (graph->unmap)
+        graph->unmap(graph);
+    memory_free(memory, graph->names.slot);
+    memory_free(memory, graph->nodes);
+    memory_free(memory, graph->values);
+    memory_free(memory, graph);
+}
+
+fov_context *fov_graph_context(const fov_graph *graph)
+{
+    return graph->context;
+}
+
+/* ---- errors --------------------------------------------------------------------------------------------------------------- */
+
+fov_value fov_graph_fail(fov_graph *graph, const char *node, fov_status status, const char *format, ...)
+{
+    struct error *error = &graph->context->error;
+    va_list       list;
+
+    if (!graph->failed && !error->status) {
+        va_start(list, format);
+        error_set_list(error, status, format, list);
+        va_end(list);
+        if (node)
+            error_prefix(error, "\"%s\"", node);
+    }
+    graph->failed = true;
+    return (fov_value){0};
+}
+
+/* An error has been put on the context by somebody below: only remember that this graph has failed. */
+static int fail(fov_graph *graph)
+{
+    graph->failed = true;
+    return 0;
+}
+
+/* ---- values ---------------------------------------------------------------------------------------------------------------- */
+
+/* Takes a copy of `name`; makes one up from `kind` when it is NULL. Returns the id, 0 on failure. */
+static int add_value(fov_graph *graph, const char *name, const char *kind, struct value value)
+{
+    struct memory *memory = graph->context->memory;
+    struct error  *error  = &graph->context->error;
+    char           made[320];
+    int            id = (int)graph->value_count;
+
+    if (!name) {
+        snprintf(made, sizeof made, "%s%s_%d", graph->scope, kind, id);
+        name = made;
+    }
+    if (strlen(name) > MAXIMUM_NAME) {
+        error_set(error, FOV_E_USAGE, "a name of %zu bytes is too long (at most %d)", strlen(name), MAXIMUM_NAME);
+        return fail(graph);
+    }
+    if (names_find_value(graph, name)) {
+        error_set(error, FOV_E_USAGE, "the name \"%s\" is taken twice in the graph", name);
+        return fail(graph);
+    }
+    if (memory_grow(memory, (void **)&graph->values, &graph->value_capacity, graph->value_count, sizeof *graph->values,
+                    "graph values", error))
+        return fail(graph);
+    value.name = memory_copy_text(memory, name, error);
+    if (!value.name)
+        return fail(graph);
+    graph->values[id] = value;
+    graph->value_count++;
+    if (names_add(graph, id))
+        return fail(graph);
+    return id;
+}
+
+static bool check_shape(fov_graph *graph, const char *what, const char *name, const fov_shape *shape)
+{
+    char text[SHAPE_TEXT_SIZE];
+
+    if (shape->rank < 0 || shape->rank > FOV_MAX_RANK) {
+        error_set(&graph->context->error, FOV_E_SHAPE, "%s \"%s\": rank %d (0 to %d)", what, name ? name : "",
+                  shape->rank, FOV_MAX_RANK);
+        return false;
+    }
+    for (int i = 0; i < shape->rank; i++)
+        if (shape->dim[i] < 0 && !(i == 0 && shape->dim[i] == FOV_BATCH)) {
+            error_set(&graph->context->error, FOV_E_SHAPE, "%s \"%s\": dimension %d of %s is negative", what,
+                      name ? name : "", i, shape_text(shape, text));
+            return false;
+        }
+    return true;
+}
+
+fov_value fov_input_opt(fov_graph *graph, const fov_input_options *options)
+{
+    static const fov_input_options standard = {0};
+    const char                    *name;
+
+    if (graph->failed)
+        return (fov_value){0};
+    if (!options)
+        options = &standard;
+    name = options->name ? options->name : names_find_value(graph, "input") ? NULL : "input";
+    if (!check_shape(graph, "input", name, &options->shape))
+        return (fov_value){fail(graph)};
+    return (fov_value){add_value(
+        graph, name, "input",
+        (struct value){.kind = VALUE_INPUT, .dtype = options->dtype, .shape = options->shape, .node = -1})};
+}
+
+fov_value fov_parameter_opt(fov_graph *graph, const fov_parameter_options *options)
+{
+    struct value value = {.kind = VALUE_PARAMETER, .node = -1};
+    int          id;
+
+    if (graph->failed)
+        return (fov_value){0};
+    if (!options->name) {
+        error_set(&graph->context->error, FOV_E_USAGE, "a parameter needs a name");
+        return (fov_value){fail(graph)};
+    }
+    if (!check_shape(graph, "parameter", options->name, &options->shape))
+        return (fov_value){fail(graph)};
+    value.dtype   = options->dtype;
+    value.shape   = options->shape;
+    value.initial = options->initial;
+    value.scale   = options->scale;
+    value.frozen  = options->frozen;
+    value.number  = graph->parameter_count;
+    if (!shape_bytes(&value.shape, value.dtype, &value.bytes)) {
+        error_set(&graph->context->error, FOV_E_SHAPE, "parameter \"%s\": its size does not fit memory", options->name);
+        return (fov_value){fail(graph)};
+    }
+    id = add_value(graph, options->name, "parameter", value);
+    if (id)
+        graph->parameter_count++;
+    return (fov_value){id};
+}
+
+fov_value fov_constant(fov_graph *graph, const char *name, fov_dtype dtype, fov_shape shape, const void *data)
+{
+    struct value value = {.kind = VALUE_CONSTANT, .dtype = dtype, .shape = shape, .node = -1};
+    int          id;
+
+    if (graph->failed)
+        return (fov_value){0};
+    if (!check_shape(graph, "constant", name, &shape))
+        return (fov_value){fail(graph)};
+    if (!shape_bytes(&shape, dtype, &value.bytes)) {
+        error_set(&graph->context->error, FOV_E_SHAPE, "constant \"%s\": its size does not fit memory",
+                  name ? name : "");
+        return (fov_value){fail(graph)};
+    }
+    value.data = memory_allocate_raw(graph->context->memory, value.bytes, 1, "constant", &graph->context->error);
+    if (!value.data)
+        return (fov_value){fail(graph)};
+    if (value.bytes)
+        memcpy(value.data, data, value.bytes);
+    id = add_value(graph, name, "constant", value);
+    if (!id)
+        memory_free(graph->context->memory, value.data);
+    return (fov_value){id};
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------------------------------------- */
+
+static int infer_outputs(fov_graph *graph, const struct op *op, const struct node *node, struct op_tensor *out)
+{
+    struct op_tensor in[OP_MAX_PORTS];
+    const double    *constant[OP_MAX_PORTS] = {0};
+    double          *block                  = NULL;
+    struct error    *error                  = &graph->context->error;
+    struct op_infer  infer = {node->options, in, node->in_count, constant, out, node->out_count, error};
+    int              status;
+
+    for (int i = 0; i < node->in_count; i++) {
+        const struct value *value = graph_value(graph, node->in[i]);
+        in[i] = (struct op_tensor){.dtype = value->dtype, .shape = value->shape};
+        if (!node->in[i])
+            in[i].shape.rank = -1;
+    }
+    for (int i = 0; i < node->out_count; i++)
+        out[i] = node->in_count ? in[0] : (struct op_tensor){0};
+    status = graph_constants(graph, node->in, node->in_count, constant, &block);
+    if (!status)
+        status = op->infer(&infer);
+    memory_free(graph->context->memory, block);
+    if (status && !error->status)
+        error_set(error, FOV_E_SHAPE, "the inputs do not fit");
+    return status;
+}
+
+static bool check_inputs(fov_graph *graph, const struct op *op, const int *in, int in_count)
+{
+    struct error *error = &graph->context->error;
+    int           ports = op_port_count(op->in);
+    bool          variadic = ports && op->in[ports - 1].variadic;
+
+    if (in_count > ports && !variadic) {
+        error_set(error, FOV_E_USAGE, "%d inputs given, at most %d taken", in_count, ports);
+        return false;
+    }
+    for (int i = 0; i < (in_count > ports ? in_count : ports); i++) {
+        const struct op_port *port = op_port_at(op->in, i);
+        bool                  here = i < in_count && in[i] > 0;
+
+        if (i < in_count && (in[i] < 0 || (size_t)in[i] >= graph->value_count)) {
+            error_set(error, FOV_E_USAGE, "input %s is no value of this graph", port->name);
+            return false;
+        }
+        if (!here && !port->optional) {
+            error_set(error, FOV_E_USAGE, "input %s is missing", port->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Room for one more node with its arrays; the node is not counted yet, so a failure leaves the graph as it was. */
+static struct node *new_node(fov_graph *graph, const struct op *op, int in_count)
+{
+    struct memory *memory = graph->context->memory;
+    struct error  *error  = &graph->context->error;
+    struct node   *node;
+
+    if (graph->node_count >= MAXIMUM_NODES) {
+        error_set(error, FOV_E_UNSUPPORTED, "the graph has more than %d nodes", MAXIMUM_NODES);
+        return NULL;
+    }
+    if (memory_grow(memory, (void **)&graph->nodes, &graph->node_capacity, graph->node_count, sizeof *graph->nodes,
+                    "graph nodes", error))
+        return NULL;
+    node            = &graph->nodes[graph->node_count];
+    *node           = (struct node){.op = op, .in_count = in_count, .out_count = op_port_count(op->out)};
+    node->in        = memory_allocate(memory, (size_t)in_count, sizeof *node->in, "node", error);
+    node->out       = memory_allocate(memory, (size_t)node->out_count, sizeof *node->out, "node", error);
+    node->options   = memory_allocate(memory, op->options_size ? op->options_size : 1, 1, "node options", error);
+    return node->in && node->out && node->options ? node : NULL;
+}
+
+static void drop_node(fov_graph *graph, struct node *node)
+{
+    struct memory *memory = graph->context->memory;
+
+    memory_free(memory, node->in);
+    memory_free(memory, node->out);
+    memory_free(memory, node->options);
+    memory_free(memory, (void *)node->name);
+    *node = (struct node){0};
+}
+
+/* Copies the options, checks them, infers shapes, makes the outputs. */
+static int fill_node(fov_graph *graph, struct node *node, const int *in, const void *options)
+{
+    struct op_tensor out[OP_MAX_PORTS];
+    const struct op *op    = node->op;
+    struct error    *error = &graph->context->error;
+    int              index = (int)graph->node_count;
+
+    if (node->in_count)
+        memcpy(node->in, in, sizeof *in * (size_t)node->in_count);
+    if (options)
+        memcpy(node->options, options, op->options_size);
+    else
+        op_options_default(op, node->options);
+    if (op_options_check(op, node->options, error) || !check_inputs(graph, op, in, node->in_count) ||
+        infer_outputs(graph, op, node, out))
+        return error->status;
+    for (int i = 0; i < node->out_count; i++) {
+        char name[MAXIMUM_NAME + 16];
+
+        snprintf(name, sizeof name, i ? "%s:%d" : "%s", node->name, i);
+        node->out[i] = add_value(graph, name, op->name,
+                                 (struct value){.kind   = VALUE_RESULT,
+                                                .dtype  = out[i].dtype,
+                                                .shape  = out[i].shape,
+                                                .node   = index,
+                                                .output = i});
+        if (!node->out[i])
+            return error->status;
+    }
+    return FOV_OK;
+}
+
+int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_count, const void *options,
+                   const char *name)
+{
+    struct error *error = &graph->context->error;
+    struct node  *node;
+    char          made[320];
+
+    if (graph->failed)
+        return 0;
+    if (error->status)
+        return fail(graph);
+    if (!name) {
+        snprintf(made, sizeof made, "%s%s_%zu", graph->scope, op->name, graph->node_count + 1);
+        name = made;
+    }
+    node = new_node(graph, op, in_count);
+    if (node)
+        node->name = memory_copy_text(graph->context->memory, name, error);
+    if (!node || !node->name || fill_node(graph, node, in, options)) {
+        error_prefix(error, "%s \"%s\"", op->name, name);
+        if (node)
+            drop_node(graph, node);
+        return fail(graph);
+    }
+    graph->node_count++;
+    return node->out[0];
+}
+
+int graph_rename(fov_graph *graph, int id, const char *name)
+{
+    struct value *value = graph_value(graph, id);
+    char         *copy;
+
+    if (strcmp(value->name, name) == 0)
+        return FOV_OK;
+    if (names_find_value(graph, name))
+        return error_set(&graph->context->error, FOV_E_INPUT, "the name \"%s\" is taken twice in the graph", name);
+    copy = memory_copy_text(graph->context->memory, name, &graph->context->error);
+    if (!copy)
+        return FOV_E_MEMORY;
+    memory_free(graph->context->memory, (void *)value->name);
+    value->name = copy;
+    return names_rebuild(graph);
+}
+
+/* ---- names --------------------------------------------------------------------------------------------------------------- */
+
+const char *fov_graph_node_name(fov_graph *graph, const char *wanted, const char *kind)
+{
+    int length;
+
+    if (graph->failed)
+        return NULL;
+    if (wanted)
+        length = snprintf(graph->node_name, sizeof graph->node_name, "%s%s", graph->scope, wanted);
+    else
+        for (size_t n = 1;; n++) { /* the first free number, so that conv2d_1, conv2d_2 count in order */
+            length = snprintf(graph->node_name, sizeof graph->node_name, "%s%s_%zu", graph->scope, kind, n);
+            if (length >= (int)sizeof graph->node_name || !names_find_value(graph, graph->node_name))
+                break;
+        }
+    if (length >= (int)sizeof graph->node_name) {
+        error_set(&graph->context->error, FOV_E_USAGE, "the name \"%s...\" is too long", graph->node_name);
+        fail(graph);
+        return NULL;
+    }
+    return graph->node_name;
+}
+
+fov_value fov_graph_parameter(fov_graph *graph, const char *node, const char *name, fov_shape shape,
+                              fov_initial initial, float scale, bool frozen)
+{
+    char full[400];
+
+    if (graph->failed || !node)
+        return (fov_value){0};
+    snprintf(full, sizeof full, "%s.%s", node, name);
+    return fov_parameter(graph, .name = full, .shape = shape, .initial = initial, .scale = scale, .frozen = frozen);
+}
+
+void fov_scope_push(fov_graph *graph, const char *name)
+{
+    size_t length = strlen(graph->scope);
+
+    if (graph->failed)
+        return;
+    if (length + strlen(name) + 2 > sizeof graph->scope) {
+        error_set(&graph->context->error, FOV_E_USAGE, "scopes are nested too deeply at \"%s\"", name);
+        fail(graph);
+        return;
+    }
+    snprintf(graph->scope + length, sizeof graph->scope - length, "%s.", name);
+}
+
+void fov_scope_pop(fov_graph *graph)
+{
+    size_t length = strlen(graph->scope);
+
+    if (!length)
+        return;
+    graph->scope[length - 1] = '\0';
+    for (length--; length > 0 && graph->scope[length - 1] != '.'; length--) /* back to the dot before */
+        graph->scope[length - 1] = '\0';
+}
+
+/* ---- looking ---------------------------------------------------------------------------------------------------------------- */
+
+fov_value fov_find(const fov_graph *graph, const char *name)
+{
+    return (fov_value){names_find_value(graph, name)};
+}
+
+const char *fov_value_name(const fov_graph *graph, fov_value value)
+{
+    return value.id > 0 && (size_t)value.id < graph->value_count ? graph_value(graph, value.id)->name : "";
+}
+
+fov_shape fov_value_shape(const fov_graph *graph, fov_value value)
+{
+    return value.id > 0 && (size_t)value.id < graph->value_count ? graph_value(graph, value.id)->shape
+                                                                 : (fov_shape){0};
+}
+
+fov_dtype fov_value_dtype(const fov_graph *graph, fov_value value)
+{
+    return value.id > 0 && (size_t)value.id < graph->value_count ? graph_value(graph, value.id)->dtype : FOV_F32;
+}
+
+void graph_mark(const fov_graph *graph, const int *outputs, int count, bool *needed)
+{
+    /* Nodes are in topological order: one pass from the last to the first settles everything. */
+    for (int i = 0; i < count; i++)
+        if (outputs[i] > 0 && graph_value(graph, outputs[i])->node >= 0)
+            needed[graph_value(graph, outputs[i])->node] = true;
+    for (size_t n = graph->node_count; n-- > 0;) {
+        const struct node *node = &graph->nodes[n];
+
+        for (int i = 0; needed[n] && i < node->in_count; i++)
+            if (node->in[i] && graph_value(graph, node->in[i])->node >= 0)
+                needed[graph_value(graph, node->in[i])->node] = true;
+    }
+}

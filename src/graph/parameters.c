@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* What parameters and constants hold. A parameter's first values are drawn when somebody first looks, so that asking a
+ * large network for its shapes costs no memory; they are a function of (seed, parameter, element) alone. */
+#include "base/random.h"
+#include "graph/graph.h"
+#include "tensor/convert.h"
+
+#include <string.h>
+
+/* Draws element by element: independent of threads and of how many parameters come after. */
+static void draw(const struct value *value, uint64_t seed)
+{
+    struct random_key key   = {seed, RANDOM_INITIAL, (uint64_t)value->number};
+    float            *data  = value->data;
+    size_t            count = value->bytes / fov_dtype_size(value->dtype);
+
+    if (value->dtype != FOV_F32)
+        return; /* counters start at zero */
+    for (size_t i = 0; i < count; i++)
+        switch (value->initial) {
+        case FOV_INITIAL_ZEROS: data[i] = 0.0F; break;
+        case FOV_INITIAL_ONES: data[i] = 1.0F; break;
+        case FOV_INITIAL_UNIFORM: data[i] = (2.0F * random_uniform(key, i) - 1.0F) * value->scale; break;
+        case FOV_INITIAL_NORMAL: data[i] = (float)random_normal(key, i) * value->scale; break;
+        }
+}
+
+void *graph_data(fov_graph *graph, int id)
+{
+    struct value *value = graph_value(graph, id);
+
+    if (value->kind == VALUE_PARAMETER && !value->data) {
+        value->data = memory_allocate(graph->context->memory, value->bytes ? value->bytes : 1, 1, value->name,
+                                      &graph->context->error);
+        if (value->data)
+            draw(value, graph->context->seed);
+    }
+    return value->data;
+}
+
+int graph_constants(fov_graph *graph, const int *in, int in_count, const double **constant, double **block)
+{
+    enum { LARGEST = 1024 }; /* shapes, axes, limits; not weights */
+    size_t total = 0, at = 0;
+
+    *block = NULL;
+    for (int i = 0; i < in_count; i++) {
+        const struct value *value = graph_value(graph, in[i]);
+        size_t              count = value->bytes / fov_dtype_size(value->dtype);
+
+        constant[i] = NULL;
+        if (in[i] && value->kind == VALUE_CONSTANT && count <= LARGEST)
+            total += count + 1;
+    }
+    if (!total)
+        return FOV_OK;
+    *block = memory_allocate(graph->context->memory, total, sizeof **block, "constants", &graph->context->error);
+    if (!*block)
+        return FOV_E_MEMORY;
+    for (int i = 0; i < in_count; i++) {
+        const struct value *value = graph_value(graph, in[i]);
+        size_t              count = value->bytes / fov_dtype_size(value->dtype);
+
+        if (!in[i] || value->kind != VALUE_CONSTANT || count > LARGEST)
+            continue;
+        convert_to_double(value->dtype, value->data, *block + at, count);
+        constant[i] = *block + at;
+        at += count + 1;
+    }
+    return FOV_OK;
+}
+
+/* ---- public ------------------------------------------------------------------------------------------------------------ */
+
+int fov_parameter_count(const fov_graph *graph)
+{
+    return graph->parameter_count;
+}
+
+fov_value fov_parameter_at(const fov_graph *graph, int index)
+{
+    for (size_t id = 1; id < graph->value_count; id++)
+        if (graph->values[id].kind == VALUE_PARAMETER && graph->values[id].number == index)
+            return (fov_value){(int)id};
+    return (fov_value){0};
+}
+
+static struct value *parameter(const fov_graph *graph, fov_value value)
+{
+    bool here = value.id > 0 && (size_t)value.id < graph->value_count;
+
+    return here && graph_value(graph, value.id)->kind == VALUE_PARAMETER ? graph_value(graph, value.id) : NULL;
+}
+
+bool fov_parameter_frozen(const fov_graph *graph, fov_value value)
+{
+    const struct value *found = parameter(graph, value);
+
+    return found && found->frozen;
+}
+
+void fov_parameter_freeze(fov_graph *graph, fov_value value, bool frozen)
+{
+    struct value *found = parameter(graph, value);
+
+    if (found)
+        found->frozen = frozen;
+}
+
+/* The parameter with its data drawn, or an error: no such parameter, another size, no memory. */
+static struct value *sized_parameter(fov_graph *graph, fov_value value, size_t bytes)
+{
+    struct value *found = parameter(graph, value);
+
+    if (!found) {
+        error_set(&graph->context->error, FOV_E_USAGE, "value %d is no parameter of this graph", value.id);
+        return NULL;
+    }
+    if (found->bytes != bytes) {
+        error_set(&graph->context->error, FOV_E_SHAPE, "parameter \"%s\" has %zu bytes, not %zu", found->name,
+                  found->bytes, bytes);
+        return NULL;
+    }
+    return graph_data(graph, value.id) ? found : NULL;
+}
+
+int fov_parameter_get(fov_graph *graph, fov_value value, void *data, size_t bytes)
+{
+    const struct value *found = sized_parameter(graph, value, bytes);
+
+    if (!found)
+        return graph->context->error.status;
+    memcpy(data, found->data, bytes);
+    return FOV_OK;
+}
+
+int fov_parameter_set(fov_graph *graph, fov_value value, const void *data, size_t bytes)
+{
+    struct value *found = sized_parameter(graph, value, bytes);
+
+    if (!found)
+        return graph->context->error.status;
+    memcpy(found->data, data, bytes);
+    return FOV_OK;
+}
+
+void fov_assign(fov_graph *graph, fov_value target, fov_value value)
+{
+    struct value *found = parameter(graph, target);
+
+    if (graph->failed)
+        return;
+    if (!found || value.id <= 0 || (size_t)value.id >= graph->value_count) {
+        fov_graph_fail(graph, NULL, FOV_E_USAGE, "assign: %s", found ? "the new value is none" : "the target is no parameter");
+        return;
+    }
+    if (graph_value(graph, value.id)->dtype != found->dtype ||
+        !shape_equal(&graph_value(graph, value.id)->shape, &found->shape)) {
+        fov_graph_fail(graph, found->name, FOV_E_SHAPE, "assign: type or shape differs");
+        return;
+    }
+    found->assigned = value.id;
+}
