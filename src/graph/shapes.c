@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Shapes for a given batch: the shape rules once more, with numbers in place of FOV_BATCH. */
+#include "graph/graph.h"
+
+static int infer_node(fov_graph *graph, const struct node *node, fov_shape *shapes)
+{
+    struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
+    const double    *constant[OP_MAX_PORTS];
+    double          *block = NULL;
+    struct error    *error = &graph->context->error;
+    struct op_infer  infer = {node->options, in, node->in_count, constant, out, node->out_count, error};
+    char             text[SHAPE_TEXT_SIZE];
+    int              status;
+
+    for (int i = 0; i < node->in_count; i++) {
+        in[i] = (struct op_tensor){.dtype = graph_value(graph, node->in[i])->dtype, .shape = shapes[node->in[i]]};
+        if (!node->in[i])
+            in[i].shape.rank = -1;
+    }
+    for (int i = 0; i < node->out_count; i++)
+        out[i] = node->in_count ? in[0] : (struct op_tensor){0};
+    status = graph_constants(graph, node->in, node->in_count, constant, &block);
+    if (!status)
+        status = node->op->infer(&infer);
+    memory_free(graph->context->memory, block);
+    for (int i = 0; !status && i < node->out_count; i++) {
+        size_t bytes;
+
+        if (!shape_bytes(&out[i].shape, out[i].dtype, &bytes))
+            status = error_set(error, FOV_E_SHAPE, "the size of its result %s is not known or does not fit memory",
+                               shape_text(&out[i].shape, text));
+        shapes[node->out[i]] = out[i].shape;
+    }
+    if (status)
+        error_prefix(error, "%s \"%s\"", node->op->name, node->name);
+    return status;
+}
+
+int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes)
+{
+    for (size_t id = 0; id < graph->value_count; id++) {
+        const struct value *value = graph_value(graph, (int)id);
+
+        shapes[id] = shape_with_batch(&value->shape, batch);
+        if (input_shape && value->kind == VALUE_INPUT && input_shape[id].rank >= 0)
+            shapes[id] = input_shape[id];
+    }
+    for (size_t n = 0; n < graph->node_count; n++)
+        if (!needed || needed[n]) {
+            int status = infer_node(graph, &graph->nodes[n], shapes);
+
+            if (status)
+                return status;
+        }
+    return FOV_OK;
+}
