@@ -33,10 +33,10 @@ const char *fov_status_text(fov_status status)
     return "unknown status";
 }
 
-fov_status error_set_list(struct error *error, fov_status status, const char *format, va_list list)
+int error_set_list(struct error *error, fov_status status, const char *format, va_list list)
 {
     if (error == NULL || error->status != FOV_OK) {
-        return status; /* the first error is the cause, later ones are its consequences */
+        return (int)status; /* the first error is the cause, later ones are its consequences */
     }
     char raw[ERROR_TEXT_SIZE];
     if (vsnprintf(raw, sizeof raw, format, list) < 0) {
@@ -44,16 +44,16 @@ fov_status error_set_list(struct error *error, fov_status status, const char *fo
     }
     text_clean(error->text, sizeof error->text, raw);
     error->status = status;
-    return status;
+    return (int)status;
 }
 
-fov_status error_set(struct error *error, fov_status status, const char *format, ...)
+int error_set(struct error *error, fov_status status, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
     error_set_list(error, status, format, list);
     va_end(list);
-    return status;
+    return (int)status;
 }
 
 void error_prefix(struct error *error, const char *format, ...)

@@ -17,9 +17,9 @@ struct error {
 /** Records the first error and ignores later ones (they are consequences). `error` may be NULL.
  *  Control characters and invalid UTF-8 in the result are escaped: names in files are other people's text.
  *  Returns `status`, so that `return error_set(...)` reads well. */
-fov_status error_set(struct error *error, fov_status status, const char *format, ...)
+int error_set(struct error *error, fov_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-fov_status error_set_list(struct error *error, fov_status status, const char *format, va_list list)
+int error_set_list(struct error *error, fov_status status, const char *format, va_list list)
     __attribute__((format(printf, 3, 0)));
 
 /** Puts "context: " in front of the sentence (a file's or node's name); does nothing where there is no error. */

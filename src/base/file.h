@@ -39,7 +39,9 @@ int file_read(const char *path, size_t limit, struct memory *memory, uint8_t **b
               struct error *error);
 
 /** Writing: everything goes to NAME.tmp.PID beside the target; file_writer_commit fsyncs it, closes it, renames it
- *  over NAME and fsyncs the directory. Until then, and after any failure, NAME keeps its old content. */
+ *  over NAME and fsyncs the directory. Until then, and after any failure, NAME keeps its old content (only where the
+ *  very last step fails, the directory's fsync, does NAME have its new content, complete, and an error saying so). A
+ *  failed call has already thrown the temporary away. Symbolic links are followed; devices are refused. */
 struct file_writer {
     const struct file_system *system;
     char                      path[4096], temporary[4096];

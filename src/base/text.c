@@ -2,7 +2,7 @@
 /* Strings: the growing buffer, escaping, patterns, and numbers to and from text. Nothing here depends on the locale: a
  * host program that set a decimal comma must not change our files. Suggestions for misspelt names: text_nearest.c. */
 #include "base/text.h"
-#include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -262,17 +262,13 @@ bool text_to_integer(const char *text, long long minimum, long long maximum, lon
     /* Counted downwards: the negative range is the larger one. */
     long long result = 0;
     for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9' || result < (-__LONG_LONG_MAX__ - 1 + (*text - '0')) / 10) {
+        if (*text < '0' || *text > '9' || result < (LLONG_MIN + (*text - '0')) / 10) {
             return false;
         }
-        result = result * 10;
-        if (result < -__LONG_LONG_MAX__ - 1 + (*text - '0')) {
-            return false;
-        }
-        result -= *text - '0';
+        result = result * 10 - (*text - '0');
     }
     if (!negative) {
-        if (result < -__LONG_LONG_MAX__) {
+        if (result == LLONG_MIN) {
             return false;
         }
         result = -result;

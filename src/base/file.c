@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading files and walking folders. A name comes from a user or from another file, so nothing here trusts that it
+ * names a regular file, or that the file stays as it is while it is read. Writing is in file_writer.c. */
+#include "base/file.h"
+#include "base/text.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- the real system -------------------------------------------------------------------------------------------- */
+
+static int system_open(void *user, const char *path, int flags, unsigned mode)
+{
+    (void)user;
+    return open(path, flags, (mode_t)mode);
+}
+
+static ssize_t system_read(void *user, int file, void *bytes, size_t count)
+{
+    (void)user;
+    return read(file, bytes, count);
+}
+
+static ssize_t system_write(void *user, int file, const void *bytes, size_t count)
+{
+    (void)user;
+    return write(file, bytes, count);
+}
+
+static int system_sync(void *user, int file)
+{
+    (void)user;
+    return fsync(file);
+}
+
+static int system_close(void *user, int file)
+{
+    (void)user;
+    return close(file);
+}
+
+static int system_rename(void *user, const char *from, const char *to)
+{
+    (void)user;
+    return rename(from, to);
+}
+
+static int system_remove(void *user, const char *path)
+{
+    (void)user;
+    return unlink(path);
+}
+
+const struct file_system *file_system_default(void)
+{
+    static const struct file_system system = {
+        .open = system_open,
+        .read = system_read,
+        .write = system_write,
+        .sync = system_sync,
+        .close = system_close,
+        .rename = system_rename,
+        .remove = system_remove,
+    };
+    return &system;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+/* A name as it may be shown: escaped, at most a few hundred characters. */
+struct file_shown {
+    char text[512];
+};
+
+static const char *file_show(struct file_shown *shown, const char *path)
+{
+    return text_escape(shown->text, sizeof shown->text, path);
+}
+
+/* Opens a regular file. Looked at first, since opening some devices does something; opened without waiting, since a
+ * FIFO that takes its place meanwhile would wait for ever; looked at again through the open file. */
+static int file_open_regular(const char *path, int *opened, struct stat *info, struct error *error)
+{
+    struct file_shown shown;
+    int               file = -1, status = FOV_OK;
+    bool              answered = stat(path, info) == 0;
+    if (answered && S_ISREG(info->st_mode)) {
+        do {
+            file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        } while (file < 0 && errno == EINTR);
+        answered = file >= 0 && fstat(file, info) == 0;
+    }
+    if (!answered) {
+        status = error_set(error, FOV_E_IO, "cannot open \"%s\": %s", file_show(&shown, path), strerror(errno));
+    } else if (!S_ISREG(info->st_mode)) {
+        status = error_set(error, FOV_E_IO, "cannot open \"%s\": %s", file_show(&shown, path),
+                           S_ISDIR(info->st_mode) ? "it is a directory" : "not a regular file");
+    } else if (info->st_size < 0 || (uintmax_t)info->st_size >= SIZE_MAX / 2) {
+        status = error_set(error, FOV_E_INPUT, "cannot read \"%s\": too large for this machine", file_show(&shown, path));
+    }
+    if (status != FOV_OK && file >= 0) {
+        close(file);
+    }
+    *opened = file;
+    return status;
+}
+
+/* Reads exactly `size` bytes and sees that the file ends there. */
+static int file_fill(int file, const char *path, uint8_t *bytes, size_t size, struct error *error)
+{
+    struct file_shown shown;
+    size_t            done = 0;
+    for (;;) {
+        uint8_t extra;
+        size_t  rest = size - done;
+        ssize_t count = rest > 0 ? read(file, bytes + done, rest) : read(file, &extra, 1);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0) {
+            return error_set(error, FOV_E_IO, "cannot read \"%s\" at byte %zu: %s", file_show(&shown, path), done,
+                             strerror(errno));
+        }
+        if ((count == 0) != (rest == 0)) {
+            return error_set(error, FOV_E_IO, "cannot read \"%s\": it changed while it was read (%zu bytes before)",
+                             file_show(&shown, path), size);
+        }
+        if (rest == 0) {
+            return FOV_OK;
+        }
+        done += (size_t)count;
+    }
+}
+
+/* A mapped file that another program cuts short kills whoever looks at the lost part (SIGBUS). Files up to this size are
+ * therefore copied. Larger ones are mapped all the same: holding large weights twice is the worse evil. */
+enum { FILE_COPY_UP_TO = 16 << 20 };
+
+int file_map(struct file_map *map, const char *path, struct error *error)
+{
+    static const uint8_t empty[4096];
+    struct file_shown    shown;
+    struct stat          info;
+    int                  file, status = file_open_regular(path, &file, &info, error);
+    *map = (struct file_map){.bytes = empty};
+    if (status != FOV_OK) {
+        return status;
+    }
+    size_t size = (size_t)info.st_size;
+    if (size > 0) {
+        bool  copied = size <= FILE_COPY_UP_TO;
+        void *mapping = copied ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                               : mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (mapping == MAP_FAILED) {
+            status = error_set(error, errno == ENOMEM ? FOV_E_MEMORY : FOV_E_IO, "cannot map \"%s\": %s",
+                               file_show(&shown, path), strerror(errno));
+        } else if (copied) {
+            status = file_fill(file, path, mapping, size, error);
+            if (status != FOV_OK) {
+                munmap(mapping, size);
+            } else {
+                mprotect(mapping, size, PROT_READ);
+            }
+        }
+        if (status == FOV_OK) {
+            *map = (struct file_map){.bytes = mapping, .size = size, .mapping = mapping};
+        }
+    }
+    close(file);
+    return status;
+}
+
+void file_unmap(struct file_map *map)
+{
+    if (map->mapping != NULL) {
+        munmap(map->mapping, map->size);
+    }
+    *map = (struct file_map){0};
+}
+
+int file_read(const char *path, size_t limit, struct memory *memory, uint8_t **bytes, size_t *size, struct error *error)
+{
+    struct file_shown shown;
+    struct stat       info;
+    *bytes = NULL;
+    *size = 0;
+    int file, status = file_open_regular(path, &file, &info, error);
+    if (status != FOV_OK) {
+        return status;
+    }
+    size_t   length = (size_t)info.st_size;
+    uint8_t *content = NULL;
+    if (length > limit) {
+        status = error_set(error, FOV_E_INPUT, "cannot read \"%s\": it has %zu bytes, at most %zu are expected",
+                           file_show(&shown, path), length, limit);
+    } else {
+        content = memory_allocate_raw(memory, length + 1, 1, "file content", error);
+        status = content == NULL ? FOV_E_MEMORY : file_fill(file, path, content, length, error);
+    }
+    close(file);
+    if (status != FOV_OK) {
+        memory_free(memory, content);
+        return status;
+    }
+    content[length] = 0;
+    *bytes = content;
+    *size = length;
+    return FOV_OK;
+}
+
+/* ---- folders ---------------------------------------------------------------------------------------------------- */
+
+bool file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool file_is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int file_make_directories(const char *path, struct error *error)
+{
+    struct file_shown shown;
+    char              part[4096];
+    size_t            length = strlen(path);
+    if (length == 0 || length >= sizeof part) {
+        return error_set(error, FOV_E_USAGE, "cannot make folder \"%s\": its name is %s", file_show(&shown, path),
+                         length == 0 ? "empty" : "too long");
+    }
+    memcpy(part, path, length + 1);
+    for (size_t i = 1; i <= length; i++) {
+        if (part[i] != '/' && part[i] != '\0') {
+            continue;
+        }
+        char kept = part[i];
+        part[i] = '\0';
+        if (mkdir(part, 0777) != 0) {
+            int why = errno; /* EEXIST mostly, but EROFS or EACCES for a folder that is there is no fault either */
+            if (!file_is_directory(part)) {
+                return error_set(error, FOV_E_IO, "cannot make folder \"%s\": %s", file_show(&shown, part),
+                                 why == EEXIST ? "a file has that name" : strerror(why));
+            }
+        }
+        part[i] = kept;
+    }
+    return FOV_OK;
+}
+
+int file_join(char *out, size_t size, const char *directory, const char *name, struct error *error)
+{
+    size_t      length = strlen(directory);
+    const char *between = length == 0 || directory[length - 1] == '/' ? "" : "/";
+    int         written = snprintf(out, size, "%s%s%s", directory, between, name);
+    if (written < 0 || (size_t)written >= size) {
+        struct file_shown shown;
+        if (size > 0) {
+            out[0] = '\0';
+        }
+        return error_set(error, FOV_E_USAGE, "path too long: \"%s\" in a folder of %zu characters",
+                         file_show(&shown, name), length);
+    }
+    return FOV_OK;
+}
+
+static int file_compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int file_list(const char *directory, struct memory *memory, char ***names, size_t *count, struct error *error)
+{
+    struct file_shown shown;
+    *names = NULL;
+    *count = 0;
+    DIR *folder = opendir(directory);
+    if (folder == NULL) {
+        return error_set(error, FOV_E_IO, "cannot list folder \"%s\": %s", file_show(&shown, directory), strerror(errno));
+    }
+    /* Names one after the other with their terminators, then one block: pointers first, names behind. */
+    struct text collected = {.memory = memory};
+    size_t      found = 0;
+    int         status = FOV_OK;
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(folder);
+        if (entry == NULL) {
+            if (errno != 0) {
+                status = error_set(error, FOV_E_IO, "cannot list folder \"%s\": %s", file_show(&shown, directory),
+                                   strerror(errno));
+            }
+            break;
+        }
+        if (entry->d_name[0] != '.') {
+            text_add_bytes(&collected, entry->d_name, strlen(entry->d_name) + 1);
+            found++;
+        }
+    }
+    closedir(folder);
+    char **block = NULL;
+    if (status == FOV_OK) {
+        size_t bytes;
+        if (!collected.failed && size_multiply(found, sizeof *block, &bytes) &&
+            size_add(bytes, collected.length, &bytes)) {
+            block = memory_allocate_raw(memory, bytes, 1, "names of files", error);
+        }
+        if (block == NULL) {
+            status = error_set(error, FOV_E_MEMORY, "out of memory: names of %zu files", found);
+        }
+    }
+    if (status == FOV_OK) {
+        char *name = (char *)(block + found);
+        if (collected.length > 0) {
+            memcpy(name, collected.data, collected.length);
+        }
+        for (size_t i = 0; i < found; i++) {
+            block[i] = name;
+            name += strlen(name) + 1;
+        }
+        qsort(block, found, sizeof *block, file_compare_names);
+        *names = block;
+        *count = found;
+    }
+    text_free(&collected);
+    return status;
+}
