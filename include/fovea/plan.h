@@ -34,11 +34,9 @@ FOV_API void *fov_plan_data(fov_plan *plan, fov_value value);
 FOV_API size_t    fov_plan_bytes(const fov_plan *plan, fov_value value);
 FOV_API fov_shape fov_plan_shape(const fov_plan *plan, fov_value value);
 
-/** Runs every step. `step` keys what is random in the plan (dropout): the same step gives the same bits. */
+/** Runs every step. `step` keys what is random in the plan (dropout): the same step gives the same bits. Parameters are
+ *  seen as they are now, whoever changed them. */
 FOV_API void fov_plan_run(fov_plan *plan, uint64_t step);
-
-/** Packs parameters anew after fov_parameter_set or another plan's updates; training plans do it by themselves. */
-FOV_API void fov_plan_refresh(fov_plan *plan);
 
 /** The plan's memory, exact: what fov_plan_create allocated. */
 typedef struct fov_plan_memory {

@@ -109,7 +109,7 @@ static int walk(struct reverse *reverse, fov_value loss, const fov_value *target
         step_back(reverse, n);
     for (int i = 0; i < count; i++)
         gradients[i] = graph->failed ? (fov_value){0} : reverse->flowing[targets[i].id];
-    return graph->failed ? graph->context->error.status : FOV_OK;
+    return graph->failed ? (int)graph->context->error.status : FOV_OK;
 }
 
 static bool is_value(const fov_graph *graph, fov_value value)
@@ -127,23 +127,23 @@ int fov_gradient(fov_graph *graph, fov_value loss, const fov_value *targets, int
 
     memset(gradients, 0, sizeof *gradients * (size_t)(count > 0 ? count : 0));
     if (graph->failed || error->status)
-        return error->status;
+        return (int)error->status;
     if (!is_value(graph, loss) || graph_value(graph, loss.id)->shape.rank != 0) {
         fov_graph_fail(graph, NULL, FOV_E_SHAPE, "gradient: the loss must be one number, not %s",
                        is_value(graph, loss) ? shape_text(&graph_value(graph, loss.id)->shape, text) : "no value");
-        return error->status;
+        return (int)error->status;
     }
     for (int i = 0; i < count; i++)
         if (!is_value(graph, targets[i])) {
             fov_graph_fail(graph, NULL, FOV_E_USAGE, "gradient: target %d is no value of this graph", i);
-            return error->status;
+            return (int)error->status;
         }
     reverse.flowing = memory_allocate(memory, graph->value_count, sizeof *reverse.flowing, "gradient", error);
     reverse.wanted  = memory_allocate(memory, graph->value_count, sizeof *reverse.wanted, "gradient", error);
     if (reverse.flowing && reverse.wanted)
         status = walk(&reverse, loss, targets, count, gradients);
     else
-        status = error->status;
+        status = (int)error->status;
     memory_free(memory, reverse.flowing);
     memory_free(memory, reverse.wanted);
     graph->failed = graph->failed || status;

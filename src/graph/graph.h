@@ -41,6 +41,7 @@ struct fov_graph {
     struct node        *nodes;
     size_t              node_count, node_capacity;
     int                 parameter_count;
+    uint64_t            version; /**< grows when a parameter's data changes: plans pack their weights anew */
     bool                failed; /**< a builder call has failed: all later ones do nothing */
     struct op_emitter   emitter;
     struct {

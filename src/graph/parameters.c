@@ -141,6 +141,7 @@ int fov_parameter_set(fov_graph *graph, fov_value value, const void *data, size_
     if (!found)
         return graph->context->error.status;
     memcpy(found->data, data, bytes);
+    graph->version++;
     return FOV_OK;
 }
 

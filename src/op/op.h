@@ -184,11 +184,11 @@ struct op_run {
     const struct kernel_table *kernel;
     struct pool               *pool;
     const void                *options;
-    struct op_tensor           in[OP_MAX_PORTS], out[OP_MAX_PORTS];
+    struct op_tensor          *in, *out;
     int                        in_count, out_count;
     void                      *state, *scratch, *worker_scratch; /**< worker w's part starts at w * worker_scratch_bytes */
     size_t                     worker_scratch_bytes;
-    void                      *packed[OP_MAX_PORTS];
+    void                     **packed; /**< [in_count]: packed forms, NULL where not asked for */
     bool                       training;
     enum unary                 activation; /**< UNARY_identity: none */
     float                      alpha, beta;
