@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* The gradient of every elementwise function of one argument, in one operator: dx = dy f'(x). Which function is an
+ * option, so that a new activation brings no gradient operator of its own. A second operator differentiates once more;
+ * there it ends. The formulas are in derivative.c (double) and in the kernels (float). */
+#include "op/activation_gradient/derivative.h"
+#include "op/elementwise.h"
+
+static const char *const functions[] = {
+#define UNARY(name, reads, formula, derivative) #name,
+#include "kernel/list.inc"
+    NULL,
+};
+
+static const struct op_attribute attributes[] = {
+    {OP_ATTRIBUTE(struct activation_gradient_options, function), .kind = OP_CHOICE, .choices = functions,
+     .doc = "whose derivative"},
+    {OP_ATTRIBUTE(struct activation_gradient_options, alpha), .kind = OP_NUMBER, .doc = "the function's constant"},
+    {OP_ATTRIBUTE(struct activation_gradient_options, beta), .kind = OP_NUMBER,
+     .doc = "the function's second constant"},
+    {0},
+};
+
+static enum unary function_of(const void *options)
+{
+    return (enum unary)((const struct activation_gradient_options *)options)->function;
+}
+
+/* Of two or three inputs, `saved` is the last. */
+static int infer_gradient(const struct op_infer *infer)
+{
+    int saved = infer->in_count - 1;
+    int status = op_check_float(infer, 0, "dy");
+    for (int i = 1; status == FOV_OK && i < infer->in_count; i++) {
+        const char *name = i == saved ? "saved" : "dy";
+        if (infer->in[i].shape.rank >= 0) {
+            status = op_check_same_shape(infer, i, name, 0, "the gradient");
+            status = status != FOV_OK ? status : op_check_same_dtype(infer, i, name, 0, "the gradient");
+        } else if (unary_gradient_reads(function_of(infer->options)) != READS_NOTHING) {
+            status = error_set(infer->error, FOV_E_USAGE, "the derivative of %s needs the tensor saved from the forward pass",
+                               unary_name(function_of(infer->options)));
+        }
+    }
+    return status != FOV_OK ? status : op_infer_same(infer);
+}
+
+/* ---- dx = dy f'(saved) ----------------------------------------------------------------------------------------------- */
+
+static const struct op_port in[] = {{.name = "dy", .shape = "[...]"},
+                                    {.name = "saved", .shape = "[...]: x or y of the forward pass", .optional = true},
+                                    {0}};
+static const struct op_port out[] = {{.name = "dx", .shape = "[...]"}, {0}};
+
+/* Linear in dy with the same factor; and, by what f' reads, the slope of f'. */
+static void gradient(struct op_gradient *gradient)
+{
+    const struct op_emitter *emitter = gradient->emitter;
+    fov_value flow = gradient->out_gradient[0], dy = gradient->in[0], saved = gradient->in[1];
+    if (gradient->wanted[0]) {
+        gradient->in_gradient[0] = op_emit2(emitter, "activation_gradient", flow, saved, gradient->options);
+    }
+    if (gradient->wanted[1] && !derivative_is_piecewise_constant(function_of(gradient->options))) {
+        gradient->in_gradient[1] =
+            op_emit3(emitter, "activation_second_gradient", flow, dy, saved, gradient->options);
+    }
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    const struct activation_gradient_options *options = textbook->options;
+    const double *dy = textbook->in[0].data, *saved = textbook->in[1].data;
+    double *dx = textbook->out[0].data;
+    size_t count = op_count(&textbook->in[0].shape);
+    for (size_t i = 0; i < count; i++) {
+        double v = saved != NULL ? saved[i] : 0;
+        dx[i] = dy[i] * derivative(function_of(options), v, options->alpha, options->beta);
+    }
+}
+
+struct work {
+    unary_gradient_kernel *kernel;
+    const float           *x, *y, *dy;
+    float                 *dx, alpha, beta;
+    size_t                 count;
+};
+
+static void run_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct work *work = context;
+    size_t begin = op_chunk_begin(chunk, OP_CHUNK);
+    work->kernel(op_chunk_length(chunk, OP_CHUNK, work->count), work->x != NULL ? work->x + begin : NULL,
+                 work->y != NULL ? work->y + begin : NULL, work->dy + begin, work->dx + begin, work->alpha, work->beta);
+}
+
+static void run(const struct op_run *run)
+{
+    const struct activation_gradient_options *options = run->options;
+    enum unary function = function_of(options);
+    enum unary_reads reads = unary_gradient_reads(function);
+    struct work work = {
+        .kernel = run->kernel->unary_gradient[function],
+        .x = reads == READS_X ? run->in[1].data : NULL,
+        .y = reads == READS_Y ? run->in[1].data : NULL,
+        .dy = run->in[0].data,
+        .dx = run->out[0].data,
+        .alpha = (float)options->alpha,
+        .beta = (float)options->beta,
+        .count = op_count(&run->in[0].shape),
+    };
+    pool_run(run->pool, run_chunk, &work, op_chunks(work.count, OP_CHUNK));
+}
+
+static int compile(struct op_compile *compile)
+{
+    compile->run = run;
+    return FOV_OK;
+}
+
+static const struct op_cpu cpu = {
+    .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0 | 1u << 1};
+
+static const struct activation_gradient_options of_relu = {.function = UNARY_relu},
+                                                of_leaky = {.function = UNARY_leaky_relu, .alpha = 0.1},
+                                                of_sigmoid = {.function = UNARY_sigmoid},
+                                                of_tanh = {.function = UNARY_tanh},
+                                                of_softplus = {.function = UNARY_softplus},
+                                                of_gelu = {.function = UNARY_gelu},
+                                                of_gelu_tanh = {.function = UNARY_gelu_tanh},
+                                                of_swish = {.function = UNARY_swish, .alpha = 1.5},
+                                                of_mish = {.function = UNARY_mish},
+                                                of_erf = {.function = UNARY_erf}, of_neg = {.function = UNARY_neg};
+
+static const struct op_case cases[] = {
+    {.name = "neg", .in = {{2, {3, 5}}, {-1, {0}}}, .in_count = 2, .options = &of_neg},
+    {.name = "relu", .in = {{2, {3, 17}}, {2, {3, 17}}}, .in_count = 2, .options = &of_relu, .positive = true},
+    {.name = "relu, both signs", .in = {{4, {2, 3, 5, 3}}, {4, {2, 3, 5, 3}}}, .in_count = 2, .options = &of_relu,
+     .no_gradient = true},
+    {.name = "leaky_relu", .in = {{1, {35}}, {1, {35}}}, .in_count = 2, .options = &of_leaky, .no_gradient = true},
+    {.name = "sigmoid", .in = {{4, {2, 3, 4, 3}}, {4, {2, 3, 4, 3}}}, .in_count = 2, .options = &of_sigmoid},
+    {.name = "tanh", .in = {{2, {3, 17}}, {2, {3, 17}}}, .in_count = 2, .options = &of_tanh},
+    {.name = "softplus", .in = {{2, {3, 17}}, {2, {3, 17}}}, .in_count = 2, .options = &of_softplus},
+    {.name = "gelu", .in = {{1, {19}}, {1, {19}}}, .in_count = 2, .options = &of_gelu},
+    {.name = "gelu_tanh", .in = {{1, {19}}, {1, {19}}}, .in_count = 2, .options = &of_gelu_tanh},
+    {.name = "swish", .in = {{1, {19}}, {1, {19}}}, .in_count = 2, .options = &of_swish},
+    {.name = "mish", .in = {{1, {19}}, {1, {19}}}, .in_count = 2, .options = &of_mish},
+    {.name = "erf", .in = {{1, {19}}, {1, {19}}}, .in_count = 2, .options = &of_erf},
+    {0},
+};
+
+const struct op op_activation_gradient = {
+    .name = "activation_gradient",
+    .family = OP_GRADIENT,
+    .summary = "Gradient of an elementwise function.",
+    .formula = "dx = dy f'(x), f' written in x or in y",
+    .in = in,
+    .out = out,
+    .attributes = attributes,
+    .options_size = sizeof(struct activation_gradient_options),
+    .infer = infer_gradient,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .cases = cases,
+};
+
+/* ---- the gradient of that by what was saved: seldom used (gradient penalties), so in double only ---------------------- */
+
+static const struct op_port second_in[] = {{.name = "flow", .shape = "[...]: gradient of dx"},
+                                           {.name = "dy", .shape = "[...]"},
+                                           {.name = "saved", .shape = "[...]: x or y of the forward pass"},
+                                           {0}};
+static const struct op_port second_out[] = {{.name = "dsaved", .shape = "[...]"}, {0}};
+
+static void second_textbook(const struct op_textbook *textbook)
+{
+    const struct activation_gradient_options *options = textbook->options;
+    const double *flow = textbook->in[0].data, *dy = textbook->in[1].data, *saved = textbook->in[2].data;
+    double *dsaved = textbook->out[0].data;
+    size_t count = op_count(&textbook->in[0].shape);
+    for (size_t i = 0; i < count; i++) {
+        dsaved[i] = flow[i] * dy[i] * derivative_slope(function_of(options), saved[i], options->alpha, options->beta);
+    }
+}
+
+static const struct op_case second_cases[] = {
+    {.name = "sigmoid", .in = {{2, {3, 5}}, {2, {3, 5}}, {2, {3, 5}}}, .in_count = 3, .options = &of_sigmoid},
+    {.name = "softplus", .in = {{1, {9}}, {1, {9}}, {1, {9}}}, .in_count = 3, .options = &of_softplus},
+    {0},
+};
+
+const struct op op_activation_second_gradient = {
+    .name = "activation_second_gradient",
+    .family = OP_GRADIENT,
+    .summary = "Gradient of activation_gradient by the tensor it saved.",
+    .formula = "dsaved = flow dy f''",
+    .in = second_in,
+    .out = second_out,
+    .attributes = attributes,
+    .options_size = sizeof(struct activation_gradient_options),
+    .infer = infer_gradient,
+    .textbook = second_textbook,
+    .cases = second_cases,
+};

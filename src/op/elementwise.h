@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The family of elementwise operators of one argument: activations and the like. An operator of this family is one small
+ * file: a formula in double, the kernel's name for it (as_activation), an ONNX spelling, a descriptor. Everything else
+ * is here. The kernels are in kernel/list.inc; their derivatives, in double, in op/activation_gradient/derivative.c.
+ * Read op/relu/relu.c, then op/leaky_relu/leaky_relu.c, which has an option. */
+#ifndef OP_ELEMENTWISE_H
+#define OP_ELEMENTWISE_H
+
+#include "op/common.h"
+
+extern const struct op_port elementwise_in[];  /**< x, any shape */
+extern const struct op_port elementwise_out[]; /**< y, the same */
+extern const struct op_case elementwise_cases[];
+extern const struct op_case elementwise_cases_kinked[]; /**< values kept away from 0, where f' jumps */
+/** Runs the kernel that the descriptor's as_activation names, in chunks, in any layout, in place where allowed. */
+extern const struct op_cpu elementwise_cpu;
+
+int elementwise_infer(const struct op_infer *infer);         /**< floating types */
+int elementwise_infer_numbers(const struct op_infer *infer); /**< floating types and integers */
+/** Emits activation_gradient for the function that as_activation names; nothing where the derivative is zero. */
+void elementwise_gradient(struct op_gradient *gradient);
+/** y[i] = function(x[i], options). */
+void elementwise_textbook(const struct op_textbook *textbook, double (*function)(double x, const void *options));
+/** Where op->as_activation is one kernel without constants. */
+fov_value elementwise_build(fov_graph *graph, const char *op, fov_value x);
+
+/** Options of activation_gradient and activation_second_gradient: which derivative, and its constants. */
+struct activation_gradient_options {
+    int    function; /**< enum unary */
+    double alpha, beta;
+};
+
+#endif
