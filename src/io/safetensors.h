@@ -36,11 +36,11 @@ struct safetensors {
     struct safetensors_text   *metadata; /**< __metadata__, sorted by key */
     size_t                     metadata_count;
     /* internal */
-    struct memory  *memory;
-    uint32_t       *by_name;
-    char           *names;
-    struct file_map map;
-    bool            mapped;
+    struct memory                    *memory;
+    const struct safetensors_tensor **by_name;
+    char                             *names;
+    struct file_map                   map;
+    bool                              mapped;
 };
 
 /** Opens a file and maps it; everything in `file` is valid until safetensors_close. */

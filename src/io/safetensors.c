@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading safetensors. Every rule of the reference implementation is checked before a tensor can be seen: the offsets
+ * cover the data from its first byte to its last without holes or overlaps, and every tensor has exactly the bytes
+ * its shape needs. The other half, writing, is safetensors_write.c. */
+#include "io/safetensors.h"
+#include "base/text.h"
+#include "io/safetensors_types.h"
+#include "io/sniff.h"
+#include "tensor/convert.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Elements are little-endian in the file and used as they lie. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors are read in place: little-endian machines only");
+
+enum { PREFIX_BYTES = 8, NAME_TEXT = 160, MAX_COMMAS = 4000000 };
+
+/** The types of the format. Those of less than a byte must fill whole bytes. */
+static const struct safetensors_type type_list[] = {
+    {"BOOL", FOV_BOOL, 8},          {"U8", FOV_U8, 8},
+    {"I8", FOV_I8, 8},              {"I16", FOV_I16, 16},
+    {"U16", FOV_U16, 16},           {"F16", FOV_F16, 16},
+    {"BF16", FOV_DTYPE_COUNT, 16},  {"I32", FOV_I32, 32},
+    {"U32", FOV_U32, 32},           {"F32", FOV_F32, 32},
+    {"F64", FOV_F64, 64},           {"I64", FOV_I64, 64},
+    {"U64", FOV_U64, 64},           {"C64", FOV_DTYPE_COUNT, 64},
+    {"F8_E4M3", FOV_DTYPE_COUNT, 8}, {"F8_E5M2", FOV_DTYPE_COUNT, 8},
+    {"F8_E8M0", FOV_DTYPE_COUNT, 8}, {"F6_E2M3", FOV_DTYPE_COUNT, 6},
+    {"F6_E3M2", FOV_DTYPE_COUNT, 6}, {"F4", FOV_DTYPE_COUNT, 4},
+};
+
+const struct safetensors_type *safetensors_type_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof type_list / sizeof type_list[0]; i++) {
+        if (strcmp(type_list[i].name, name) == 0) {
+            return &type_list[i];
+        }
+    }
+    return NULL;
+}
+
+const struct safetensors_type *safetensors_type_of(fov_dtype dtype)
+{
+    for (size_t i = 0; i < sizeof type_list / sizeof type_list[0]; i++) {
+        if (type_list[i].dtype == dtype && dtype != FOV_DTYPE_COUNT) {
+            return &type_list[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- the header as text --------------------------------------------------------------------------------------------- */
+
+/** Bounds what the JSON parser will build before it runs: nesting, and the number of values. */
+static int check_json_size(const char *file, const uint8_t *json, size_t size, struct error *error)
+{
+    size_t depth = 0, commas = 0, entries = 0;
+    bool   in_string = false;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t c = json[i];
+        if (in_string) {
+            if (c == '\\') {
+                i++;
+            } else if (c == '"') {
+                in_string = false;
+            }
+            continue;
+        }
+        switch (c) {
+        case '"':
+            in_string = true;
+            break;
+        case '{':
+        case '[':
+            if (++depth > SAFETENSORS_MAX_DEPTH) {
+                return error_set(error, FOV_E_INPUT, "%s: byte %zu: header: nested too deeply (limit %d)", file,
+                                 i + PREFIX_BYTES, SAFETENSORS_MAX_DEPTH);
+            }
+            break;
+        case '}':
+        case ']':
+            depth -= depth > 0;
+            break;
+        case ',':
+            commas++;
+            entries += depth == 1;
+            if (entries > SAFETENSORS_MAX_TENSORS || commas > MAX_COMMAS) {
+                return error_set(error, FOV_E_INPUT, "%s: byte %zu: header: too many tensors (limit %d)", file,
+                                 i + PREFIX_BYTES, SAFETENSORS_MAX_TENSORS);
+            }
+            break;
+        default:
+            break;
+        }
+    }
+    return 0;
+}
+
+static int parse_header(const char *file, const uint8_t *bytes, size_t size, json_t **root, size_t *data_start,
+                        struct error *error)
+{
+    const char *hint = sniff_hint(sniff_content(bytes, size));
+    if (size < PREFIX_BYTES) {
+        return error_set(error, FOV_E_INPUT,
+                         "%s: truncated: need 8 bytes at offset 0 for the header length, file has %zu%s", file, size, hint);
+    }
+    uint64_t length = 0;
+    for (int i = PREFIX_BYTES - 1; i >= 0; i--) {
+        length = length << 8 | bytes[i];
+    }
+    if (length > SAFETENSORS_MAX_HEADER) {
+        return error_set(error, FOV_E_INPUT,
+                         "%s: byte 0: header length: not a safetensors file (got %llu, limit %d bytes)%s", file,
+                         (unsigned long long)length, SAFETENSORS_MAX_HEADER, hint);
+    }
+    if (length > size - PREFIX_BYTES) {
+        return error_set(error, FOV_E_INPUT, "%s: truncated: need %llu bytes at offset 8 for the header, file has %zu%s",
+                         file, (unsigned long long)length, size, hint);
+    }
+    if (length < 2) {
+        return error_set(error, FOV_E_INPUT, "%s: byte 0: header length: too short (got %llu, the least is 2: {})", file,
+                         (unsigned long long)length);
+    }
+    const uint8_t *json = bytes + PREFIX_BYTES;
+    if (json[0] != '{') {
+        return error_set(error, FOV_E_INPUT, "%s: byte 8: header: must start with '{' (got byte 0x%02x)%s", file, json[0],
+                         hint);
+    }
+    int status = check_json_size(file, json, (size_t)length, error);
+    if (status) {
+        return status;
+    }
+    json_error_t why;
+    *root = json_loadb((const char *)json, (size_t)length, JSON_REJECT_DUPLICATES, &why);
+    if (*root == NULL) {
+        if (json_error_code(&why) == json_error_out_of_memory) {
+            return error_set(error, FOV_E_MEMORY, "%s: out of memory while reading the header", file);
+        }
+        return error_set(error, FOV_E_INPUT, "%s: byte %lld: header: not valid JSON: %s", file,
+                         (long long)why.position + PREFIX_BYTES, why.text);
+    }
+    if (!json_is_object(*root)) {
+        json_decref(*root);
+        *root = NULL;
+        return error_set(error, FOV_E_INPUT, "%s: byte 8: header: not a JSON object", file);
+    }
+    *data_start = PREFIX_BYTES + (size_t)length;
+    return 0;
+}
+
+/* ---- one entry ------------------------------------------------------------------------------------------------------ */
+
+/** A whole number >= 0; 1.0, 1e3 and -1 are none. */
+static bool whole_number(const json_t *json, int64_t *value)
+{
+    *value = json_is_integer(json) ? (int64_t)json_integer_value(json) : -1;
+    return *value >= 0;
+}
+
+struct entry_reader {
+    const char                *file;
+    const char                *name; /**< escaped, for messages */
+    struct safetensors_tensor *tensor;
+    size_t                     begin, end; /**< within the data */
+    struct error              *error;
+};
+
+static int read_shape(struct entry_reader *entry, const json_t *shape)
+{
+    size_t rank = json_array_size(shape);
+    if (!json_is_array(shape) || rank > FOV_MAX_RANK) {
+        return error_set(entry->error, FOV_E_INPUT,
+                         "%s: byte 8: header: tensor \"%s\": shape: expected a list of at most %d sizes (got %zu)",
+                         entry->file, entry->name, FOV_MAX_RANK, rank);
+    }
+    entry->tensor->shape.rank = (int)rank;
+    for (size_t i = 0; i < rank; i++) {
+        if (!whole_number(json_array_get(shape, i), &entry->tensor->shape.dim[i])) {
+            return error_set(entry->error, FOV_E_INPUT,
+                             "%s: byte 8: header: tensor \"%s\": shape: element %zu is not a whole number of 0 or more",
+                             entry->file, entry->name, i);
+        }
+    }
+    return 0;
+}
+
+static int read_offsets(struct entry_reader *entry, const json_t *offsets)
+{
+    int64_t begin = 0, end = 0;
+    if (!json_is_array(offsets) || json_array_size(offsets) != 2 ||
+        !whole_number(json_array_get(offsets, 0), &begin) || !whole_number(json_array_get(offsets, 1), &end)) {
+        return error_set(entry->error, FOV_E_INPUT,
+                         "%s: byte 8: header: tensor \"%s\": data_offsets: expected two whole numbers of 0 or more",
+                         entry->file, entry->name);
+    }
+    if (begin > end) {
+        return error_set(entry->error, FOV_E_INPUT,
+                         "%s: byte 8: header: tensor \"%s\": data_offsets: reversed (got [%lld, %lld])", entry->file,
+                         entry->name, (long long)begin, (long long)end);
+    }
+    entry->begin = (size_t)begin;
+    entry->end = (size_t)end;
+    return 0;
+}
+
+/** The bytes that the shape asks for are the bytes that the offsets give. */
+static int check_extent(struct entry_reader *entry, size_t bits)
+{
+    char   shape[SHAPE_TEXT_SIZE];
+    size_t count, total;
+    if (!shape_count(&entry->tensor->shape, &count) || !size_multiply(count, bits, &total)) {
+        return error_set(entry->error, FOV_E_INPUT, "%s: byte 8: header: tensor \"%s\": size overflow in shape %s",
+                         entry->file, entry->name, shape_text(&entry->tensor->shape, shape));
+    }
+    if (total % 8 != 0) {
+        return error_set(entry->error, FOV_E_INPUT,
+                         "%s: byte 8: header: tensor \"%s\": %zu elements of %zu bits do not fill whole bytes", entry->file,
+                         entry->name, count, bits);
+    }
+    entry->tensor->bytes = total / 8;
+    if (entry->end - entry->begin != total / 8) {
+        return error_set(entry->error, FOV_E_INPUT,
+                         "%s: byte 8: header: tensor \"%s\": data_offsets: wrong size for %s %s (got %zu bytes, "
+                         "expected %zu)",
+                         entry->file, entry->name, entry->tensor->type, shape_text(&entry->tensor->shape, shape),
+                         entry->end - entry->begin, total / 8);
+    }
+    return 0;
+}
+
+static int read_entry(struct entry_reader *entry, const json_t *json)
+{
+    if (!json_is_object(json)) {
+        return error_set(entry->error, FOV_E_INPUT, "%s: byte 8: header: tensor \"%s\": expected an object", entry->file,
+                         entry->name);
+    }
+    const char *const known[] = {"dtype", "shape", "data_offsets"};
+    for (size_t i = 0; i < 3; i++) {
+        if (json_object_get(json, known[i]) == NULL) {
+            return error_set(entry->error, FOV_E_INPUT, "%s: byte 8: header: tensor \"%s\": %s is missing", entry->file,
+                             entry->name, known[i]);
+        }
+    }
+    if (json_object_size(json) != 3) {
+        return error_set(entry->error, FOV_E_INPUT,
+                         "%s: byte 8: header: tensor \"%s\": unknown key (expected dtype, shape, data_offsets)",
+                         entry->file, entry->name);
+    }
+    const char                    *type_name = json_string_value(json_object_get(json, "dtype"));
+    const struct safetensors_type *type = type_name != NULL ? safetensors_type_named(type_name) : NULL;
+    if (type == NULL) {
+        char escaped[NAME_TEXT];
+        return error_set(entry->error, FOV_E_INPUT,
+                         "%s: byte 8: header: tensor \"%s\": dtype: unknown (got \"%s\", expected F32, F16, I64, ...)",
+                         entry->file, entry->name,
+                         text_escape(escaped, sizeof escaped, type_name != NULL ? type_name : "not a string"));
+    }
+    entry->tensor->type = type->name;
+    entry->tensor->dtype = type->dtype;
+    int status = read_shape(entry, json_object_get(json, "shape"));
+    if (!status) {
+        status = read_offsets(entry, json_object_get(json, "data_offsets"));
+    }
+    return status ? status : check_extent(entry, type->bits);
+}
+
+/* ---- the whole header ----------------------------------------------------------------------------------------------- */
+
+static int compare_offset(const void *a, const void *b)
+{
+    const struct safetensors_tensor *left = a, *right = b;
+    if (left->offset != right->offset) {
+        return left->offset < right->offset ? -1 : 1;
+    }
+    /* Empty tensors stand before the one that starts where they lie. */
+    if (left->bytes != right->bytes) {
+        return left->bytes < right->bytes ? -1 : 1;
+    }
+    return strcmp(left->name, right->name);
+}
+
+static int compare_name(const void *a, const void *b)
+{
+    const struct safetensors_tensor *const *left = a, *const *right = b;
+    return strcmp((*left)->name, (*right)->name);
+}
+
+static int compare_key(const void *a, const void *b)
+{
+    const struct safetensors_text *left = a, *right = b;
+    return strcmp(left->key, right->key);
+}
+
+/** Copies a string to the block of names. */
+static const char *keep_text(char **next, const char *text)
+{
+    size_t length = strlen(text) + 1;
+    char  *copy = *next;
+    memcpy(copy, text, length);
+    *next += length;
+    return copy;
+}
+
+static int read_metadata(struct safetensors *file, const json_t *metadata, struct error *error)
+{
+    if (!json_is_object(metadata)) {
+        return error_set(error, FOV_E_INPUT, "%s: byte 8: header: __metadata__: expected an object", file->file);
+    }
+    const char *key;
+    json_t     *value;
+    json_object_foreach((json_t *)metadata, key, value)
+    {
+        if (!json_is_string(value)) {
+            char escaped[NAME_TEXT];
+            return error_set(error, FOV_E_INPUT, "%s: byte 8: header: __metadata__: \"%s\" is not a string", file->file,
+                             text_escape(escaped, sizeof escaped, key));
+        }
+    }
+    return 0;
+}
+
+/** Room for all names, keys and values, and for the arrays. */
+static int allocate_tables(struct safetensors *file, const json_t *root, struct error *error)
+{
+    size_t      text_bytes = 1;
+    const char *key;
+    json_t     *value;
+    json_object_foreach((json_t *)root, key, value)
+    {
+        if (strcmp(key, "__metadata__") == 0) {
+            const char *inner;
+            json_t     *text;
+            json_object_foreach(value, inner, text)
+            {
+                text_bytes += strlen(inner) + json_string_length(text) + 2;
+                file->metadata_count++;
+            }
+        } else {
+            text_bytes += strlen(key) + 1;
+            file->count++;
+        }
+    }
+    struct memory *memory = file->memory;
+    file->names = memory_allocate(memory, text_bytes, 1, "safetensors names", error);
+    file->tensors = memory_allocate(memory, file->count, sizeof *file->tensors, "safetensors index", error);
+    file->by_name = memory_allocate(memory, file->count, sizeof *file->by_name, "safetensors index", error);
+    file->metadata = memory_allocate(memory, file->metadata_count, sizeof *file->metadata, "safetensors metadata", error);
+    return file->names == NULL || file->tensors == NULL || file->by_name == NULL || file->metadata == NULL ? FOV_E_MEMORY
+                                                                                                          : 0;
+}
+
+static int read_tables(struct safetensors *file, const json_t *root, size_t data_start, const uint8_t *bytes,
+                       struct error *error)
+{
+    const json_t *metadata = json_object_get(root, "__metadata__");
+    int           status = metadata != NULL ? read_metadata(file, metadata, error) : 0;
+    if (!status) {
+        status = allocate_tables(file, root, error);
+    }
+    if (status) {
+        return status;
+    }
+    char       *next = file->names;
+    size_t      tensors = 0, texts = 0;
+    const char *key;
+    json_t     *value;
+    json_object_foreach((json_t *)root, key, value)
+    {
+        if (strcmp(key, "__metadata__") == 0) {
+            const char *inner;
+            json_t     *text;
+            json_object_foreach(value, inner, text)
+            {
+                file->metadata[texts].key = keep_text(&next, inner);
+                file->metadata[texts++].value = keep_text(&next, json_string_value(text));
+            }
+            continue;
+        }
+        char                escaped[NAME_TEXT];
+        struct entry_reader entry = {.file = file->file,
+                                     .name = text_escape(escaped, sizeof escaped, key),
+                                     .tensor = &file->tensors[tensors],
+                                     .error = error};
+        file->tensors[tensors].name = keep_text(&next, key);
+        status = read_entry(&entry, value);
+        if (status) {
+            return status;
+        }
+        file->tensors[tensors].offset = entry.begin;
+        tensors++;
+    }
+    qsort(file->metadata, texts, sizeof *file->metadata, compare_key);
+    qsort(file->tensors, tensors, sizeof *file->tensors, compare_offset);
+    /* Offsets were within the data so far; from here on they are within the file. check_cover has yet to bless them. */
+    for (size_t i = 0; i < tensors; i++) {
+        file->tensors[i].data = bytes + data_start;
+    }
+    for (size_t i = 0; i < tensors; i++) {
+        file->by_name[i] = &file->tensors[i];
+    }
+    qsort(file->by_name, tensors, sizeof *file->by_name, compare_name);
+    return 0;
+}
+
+/** The tensors, in order, cover the data from first to last byte: no hole can hide anything, no byte is used twice. */
+static int check_cover(struct safetensors *file, size_t data_start, size_t size, struct error *error)
+{
+    char   name[NAME_TEXT];
+    size_t expected = 0, available = size - data_start;
+    for (size_t i = 0; i < file->count; i++) {
+        struct safetensors_tensor *tensor = &file->tensors[i];
+        text_escape(name, sizeof name, tensor->name);
+        if (tensor->offset != expected) {
+            return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": %s (data_offsets begin at %zu, expected %zu)",
+                             file->file, data_start + expected, name,
+                             tensor->offset > expected ? "a hole lies before it" : "it overlaps the one before", tensor->offset,
+                             expected);
+        }
+        if (tensor->bytes > available - expected) {
+            return error_set(error, FOV_E_INPUT, "%s: truncated: tensor \"%s\" needs %zu bytes at offset %zu, file has %zu",
+                             file->file, name, tensor->bytes, data_start + expected, size);
+        }
+        tensor->data += expected;
+        tensor->offset = data_start + expected;
+        expected += tensor->bytes;
+    }
+    if (expected != available) {
+        return error_set(error, FOV_E_INPUT, "%s: byte %zu: %zu unexpected bytes after the last tensor", file->file,
+                         data_start + expected, available - expected);
+    }
+    return 0;
+}
+
+int safetensors_parse(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size,
+                      struct memory *memory, struct error *error)
+{
+    *file = (struct safetensors){.file = name, .memory = memory};
+    json_t *root = NULL;
+    size_t  data_start = 0;
+    int     status = parse_header(name, bytes, size, &root, &data_start, error);
+    if (!status) {
+        status = read_tables(file, root, data_start, bytes, error);
+    }
+    if (!status) {
+        status = check_cover(file, data_start, size, error);
+    }
+    json_decref(root);
+    if (status) {
+        safetensors_close(file);
+    }
+    return status;
+}
+
+int safetensors_open(struct safetensors *file, const char *path, struct memory *memory, struct error *error)
+{
+    *file = (struct safetensors){0};
+    struct file_map map;
+    int             status = file_map(&map, path, error);
+    if (status) {
+        return status;
+    }
+    /* The name lives as long as the file is open, whatever the caller does with his string. */
+    char *name = memory_copy_text(memory, path, error);
+    status = name == NULL ? FOV_E_MEMORY : safetensors_parse(file, name, map.bytes, map.size, memory, error);
+    if (status) {
+        memory_free(memory, name);
+        file_unmap(&map);
+        return status;
+    }
+    file->map = map;
+    file->mapped = true;
+    return 0;
+}
+
+void safetensors_close(struct safetensors *file)
+{
+    if (file->memory == NULL) {
+        return;
+    }
+    memory_free(file->memory, file->tensors);
+    memory_free(file->memory, file->by_name);
+    memory_free(file->memory, file->metadata);
+    memory_free(file->memory, file->names);
+    if (file->mapped) {
+        memory_free(file->memory, (void *)(uintptr_t)file->file);
+        file_unmap(&file->map);
+    }
+    *file = (struct safetensors){0};
+}
+
+/* ---- finding and copying -------------------------------------------------------------------------------------------- */
+
+const struct safetensors_tensor *safetensors_find(const struct safetensors *file, const char *name)
+{
+    size_t low = 0, high = file->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int    order = strcmp(file->by_name[middle]->name, name);
+        if (order == 0) {
+            return file->by_name[middle];
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+const char *safetensors_metadata(const struct safetensors *file, const char *key)
+{
+    for (size_t i = 0; i < file->metadata_count; i++) {
+        if (strcmp(file->metadata[i].key, key) == 0) {
+            return file->metadata[i].value;
+        }
+    }
+    return NULL;
+}
+
+int safetensors_copy(const struct safetensors *file, const char *name, fov_dtype dtype, const fov_shape *shape, void *data,
+                     struct error *error)
+{
+    char                             escaped[NAME_TEXT], got[SHAPE_TEXT_SIZE], wanted[SHAPE_TEXT_SIZE];
+    const struct safetensors_tensor *tensor = safetensors_find(file, name);
+    text_escape(escaped, sizeof escaped, name);
+    if (tensor == NULL) {
+        return error_set(error, FOV_E_INPUT, "%s: tensor \"%s\" is missing", file->file, escaped);
+    }
+    if (tensor->dtype != dtype || !shape_equal(&tensor->shape, shape)) {
+        const struct safetensors_type *type = safetensors_type_of(dtype);
+        return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": does not fit (got %s %s, expected %s %s)",
+                         file->file, tensor->offset, escaped, tensor->type, shape_text(&tensor->shape, got),
+                         type != NULL ? type->name : "?", shape_text(shape, wanted));
+    }
+    if (tensor->bytes > 0) {
+        memcpy(data, tensor->data, tensor->bytes);
+    }
+    return 0;
+}
+
+int safetensors_to_float(const struct safetensors *file, const struct safetensors_tensor *tensor, float *data,
+                         struct error *error)
+{
+    size_t count = 0;
+    if (!shape_count(&tensor->shape, &count)) {
+        return error_set(error, FOV_E_INTERNAL, "%s: a shape that was checked is too large", file->file);
+    }
+    if (tensor->dtype == FOV_F32) {
+        if (tensor->bytes > 0) {
+            memcpy(data, tensor->data, tensor->bytes);
+        }
+        return 0;
+    }
+    bool brain = strcmp(tensor->type, "BF16") == 0;
+    if (!brain && tensor->dtype != FOV_F16 && tensor->dtype != FOV_F64) {
+        char escaped[NAME_TEXT];
+        return error_set(error, FOV_E_UNSUPPORTED, "%s: byte %zu: tensor \"%s\": %s elements cannot be weights (expected F32, "
+                         "F16, BF16 or F64)", file->file, tensor->offset, text_escape(escaped, sizeof escaped, tensor->name),
+                         tensor->type);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (tensor->dtype == FOV_F64) {
+            double value;
+            memcpy(&value, tensor->data + i * sizeof value, sizeof value);
+            data[i] = (float)value;
+            continue;
+        }
+        uint16_t half;
+        memcpy(&half, tensor->data + i * sizeof half, sizeof half);
+        if (brain) {
+            /* bfloat16 is the upper half of a float. */
+            uint32_t word = (uint32_t)half << 16;
+            memcpy(&data[i], &word, sizeof word);
+        } else {
+            data[i] = convert_half_to_float(half);
+        }
+    }
+    return 0;
+}

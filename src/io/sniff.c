@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* First bytes of the formats people hand over by mistake. Nothing here parses: it only chooses words. */
+#include "io/sniff.h"
+#include <stdbool.h>
+#include <string.h>
+
+static bool starts_with(const uint8_t *bytes, size_t size, const char *magic, size_t length)
+{
+    return size >= length && memcmp(bytes, magic, length) == 0;
+}
+
+/** 8 bytes length, then an opening brace, and the length lies inside the file. */
+static bool is_safetensors(const uint8_t *bytes, size_t size)
+{
+    if (size < 10 || bytes[8] != '{') {
+        return false;
+    }
+    uint64_t length = 0;
+    for (int i = 7; i >= 0; i--) {
+        length = length << 8 | bytes[i];
+    }
+    return length >= 2 && length <= size - 8;
+}
+
+static bool is_text(const uint8_t *bytes, size_t size)
+{
+    size_t count = size < 64 ? size : 64;
+    for (size_t i = 0; i < count; i++) {
+        if ((bytes[i] < 32 && bytes[i] != '\n' && bytes[i] != '\r' && bytes[i] != '\t') || bytes[i] > 126) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum sniff_kind sniff_content(const uint8_t *bytes, size_t size)
+{
+    if (size == 0) {
+        return SNIFF_EMPTY;
+    }
+    if (starts_with(bytes, size, "\x1f\x8b", 2)) {
+        return SNIFF_GZIP;
+    }
+    if (starts_with(bytes, size, "PK\x03\x04", 4)) {
+        return SNIFF_ZIP;
+    }
+    if (is_safetensors(bytes, size)) {
+        return SNIFF_SAFETENSORS;
+    }
+    if (starts_with(bytes, size, "\x93NUMPY", 6)) {
+        return SNIFF_NPY;
+    }
+    if (starts_with(bytes, size, "\x89HDF\r\n", 6)) {
+        return SNIFF_HDF5;
+    }
+    if (starts_with(bytes, size, "\x89PNG", 4) || starts_with(bytes, size, "\xff\xd8\xff", 3)) {
+        return SNIFF_PICTURE;
+    }
+    if (size >= 8 && memcmp(bytes + 4, "TFL3", 4) == 0) {
+        return SNIFF_TFLITE;
+    }
+    /* Pickles of protocol 2 and above begin with the PROTO opcode and their version. */
+    if (size >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5) {
+        return SNIFF_PICKLE;
+    }
+    return is_text(bytes, size) ? SNIFF_TEXT : SNIFF_UNKNOWN;
+}
+
+const char *sniff_hint(enum sniff_kind kind)
+{
+    switch (kind) {
+    case SNIFF_UNKNOWN:
+        return "";
+    case SNIFF_EMPTY:
+        return "; the file is empty";
+    case SNIFF_GZIP:
+        return "; it looks like gzip: decompress it first";
+    case SNIFF_ZIP:
+        return "; it looks like a zip archive, perhaps PyTorch's .pt: such files can run code and are never loaded here, "
+               "export the model to ONNX (torch.onnx.export) or its weights to safetensors";
+    case SNIFF_PICKLE:
+        return "; it looks like a Python pickle: pickles can run code and are never loaded here, export to ONNX or "
+               "safetensors";
+    case SNIFF_SAFETENSORS:
+        return "; it looks like safetensors: weights without a graph";
+    case SNIFF_NPY:
+        return "; it looks like a NumPy array";
+    case SNIFF_HDF5:
+        return "; it looks like HDF5 (Keras): export the model to ONNX (tf2onnx)";
+    case SNIFF_PICTURE:
+        return "; it looks like a picture";
+    case SNIFF_TEXT:
+        return "; it looks like text (a Git LFS pointer or a saved web page?)";
+    case SNIFF_TFLITE:
+        return "; it looks like TensorFlow Lite: convert it to ONNX (tf2onnx)";
+    }
+    return "";
+}
