@@ -40,19 +40,19 @@ static double gelu_inner(double x)
     return tanh(sqrt_2_over_pi * (x + 0.044715 * x * x * x));
 }
 
-static double gelu_tanh_derivative(double x)
+static double slope_of_gelu_tanh(double x)
 {
     double t = gelu_inner(x);
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * sqrt_2_over_pi * (1 + 3 * 0.044715 * x * x);
 }
 
-static double mish_derivative(double x)
+static double slope_of_mish(double x)
 {
     double t = tanh(soft_plus(x));
     return t + x * logistic(x) * (1 - t * t);
 }
 
-static double swish_derivative(double x, double a)
+static double slope_of_swish(double x, double a)
 {
     double s = logistic(a * x);
     return s + a * x * s * (1 - s);
@@ -74,9 +74,9 @@ static double swish_derivative(double x, double a)
     F(celu, x > 0 ? x : a * expm1(x / a), y > 0 ? 1 : y / a + 1)                                                \
     F(gelu, x * 0.5 * (1 + erf(x * sqrt_half)),                                                                 \
       0.5 * (1 + erf(x * sqrt_half)) + x * exp(-0.5 * x * x) * one_over_sqrt_2pi)                               \
-    F(gelu_tanh, 0.5 * x * (1 + gelu_inner(x)), gelu_tanh_derivative(x))                                        \
-    F(swish, x *logistic(a *x), swish_derivative(x, a))                                                         \
-    F(mish, x *tanh(soft_plus(x)), mish_derivative(x))                                                          \
+    F(gelu_tanh, 0.5 * x * (1 + gelu_inner(x)), slope_of_gelu_tanh(x))                                        \
+    F(swish, x *logistic(a *x), slope_of_swish(x, a))                                                         \
+    F(mish, x *tanh(soft_plus(x)), slope_of_mish(x))                                                          \
     F(hard_sigmoid, smaller(greater(a * x + b, 0), 1), y > 0 && y < 1 ? a : 0)                                  \
     F(hard_swish, x *smaller(greater(x / 6 + 0.5, 0), 1), x < -3 ? 0 : x <= 3 ? x / 3 + 0.5 : 1)                \
     F(exp, exp(x), y)                                                                                           \

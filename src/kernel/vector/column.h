@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Columns of [rows][channels]: bias gradients and batch normalisation, forward and backward. All are bound by memory, so
+   they read whole rows in order and keep the per-channel sums in a buffer in the first-level cache; a loop per strip of
+   channels is three times slower. Every 256 rows the buffer is flushed to double. */
+#ifndef KERNEL_VECTOR_COLUMN_H
+#define KERNEL_VECTOR_COLUMN_H
+
+#include "kernel/vector/product.h"
+
+enum { COLUMN_FLUSH = 256, COLUMN_PART = 1024 };
+
+/* Adds the buffer to sum and clears it. */
+INLINE void flush_columns(size_t n, float *buffer, double *sum)
+{
+    for (size_t i = 0; i < n; i++) {
+        sum[i] += (double)buffer[i];
+        buffer[i] = 0.0f;
+    }
+}
+
+static void column_sum_part(size_t rows, size_t channels, const float *x, size_t x_stride, double *sum)
+{
+    float buffer[COLUMN_PART] = {0};
+    for (size_t begin = 0; begin < rows; begin += COLUMN_FLUSH) {
+        size_t end = rows - begin < COLUMN_FLUSH ? rows : begin + COLUMN_FLUSH;
+        size_t r = begin;
+        for (; r + 4 <= end; r += 4) { /* four rows per visit to the buffer, added in order */
+            const float *x0 = x + r * x_stride, *x1 = x0 + x_stride, *x2 = x1 + x_stride, *x3 = x2 + x_stride;
+            EACH_VECTOR(channels, {
+                vf s = load(buffer + i);
+                s = (((s + load_some(x0 + i, left)) + load_some(x1 + i, left)) + load_some(x2 + i, left)) +
+                    load_some(x3 + i, left);
+                store(buffer + i, s);
+            });
+        }
+        for (; r < end; r++) {
+            EACH_VECTOR(channels, store(buffer + i, load(buffer + i) + load_some(x + r * x_stride + i, left)););
+        }
+        flush_columns(channels, buffer, sum);
+    }
+}
+
+static void vector_column_sum(size_t rows, size_t channels, const float *x, size_t x_stride, double *sum)
+{
+    for (size_t c = 0; c < channels; c += COLUMN_PART) {
+        size_t part = channels - c < COLUMN_PART ? channels - c : COLUMN_PART;
+        column_sum_part(rows, part, x + c, x_stride, sum + c);
+    }
+}
+
+static void column_moments_part(size_t rows, size_t channels, const float *x, size_t x_stride, const float *shift,
+                                double *sum, double *square)
+{
+    float sums[COLUMN_PART] = {0}, squares[COLUMN_PART] = {0};
+    for (size_t r = 0; r < rows; r++, x += x_stride) {
+        EACH_VECTOR(channels, {
+            vf d = load_some(x + i, left);
+            d = shift ? d - load_some(shift + i, left) : d;
+            store(sums + i, load(sums + i) + d);
+            store(squares + i, load(squares + i) + d * d);
+        });
+        if ((r + 1) % COLUMN_FLUSH == 0 || r + 1 == rows) {
+            flush_columns(channels, sums, sum);
+            flush_columns(channels, squares, square);
+        }
+    }
+}
+
+static void vector_column_moments(size_t rows, size_t channels, const float *x, size_t x_stride, const float *shift,
+                                  double *sum, double *square)
+{
+    for (size_t c = 0; c < channels; c += COLUMN_PART) {
+        size_t part = channels - c < COLUMN_PART ? channels - c : COLUMN_PART;
+        column_moments_part(rows, part, x + c, x_stride, shift ? shift + c : NULL, sum + c, square + c);
+    }
+}
+
+static void vector_scale_shift(size_t rows, size_t channels, const float *x, size_t x_stride, const float *scale,
+                               const float *shift, const float *residual, size_t residual_stride, float *y,
+                               size_t y_stride, enum unary activation, float alpha, float beta)
+{
+    struct kernel_product as_product = {
+        .residual = residual, .activation = activation, .alpha = alpha, .beta = beta};
+    struct ending end = make_ending(&as_product, channels);
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
+        const float *add = residual ? residual + r * residual_stride : y;
+        EACH_VECTOR(channels, {
+            vf value = load_some(x + i, left) * load_some(scale + i, left) + load_some(shift + i, left);
+            finish(&end, value, y + i, add + i, left);
+        });
+        if (end.after) {
+            vector_unary[activation](channels, y, y, alpha, beta);
+        }
+    }
+}
+
+/* dy behind the mask of an activation. `masks` is a constant where it matters. */
+INLINE vf load_masked(const float *dy, const float *y, float slope, size_t left)
+{
+    vf g = load_some(dy, left);
+    return y ? choose(load_some(y, left) > 0.0f, g, g * slope) : g;
+}
+
+static void column_products_part(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
+                                 size_t x_stride, const float *mean, struct kernel_mask mask, double *sum,
+                                 double *product)
+{
+    float sums[COLUMN_PART] = {0}, products[COLUMN_PART] = {0};
+    for (size_t r = 0; r < rows; r++, dy += dy_stride, x += x_stride) {
+        const float *y = mask.y ? mask.y + r * mask.stride : NULL;
+        EACH_VECTOR(channels, {
+            vf g = load_masked(dy + i, y ? y + i : NULL, mask.slope, left);
+            vf centred = load_some(x + i, left) - load_some(mean + i, left);
+            store(sums + i, load(sums + i) + g);
+            store(products + i, load(products + i) + g * centred);
+        });
+        if ((r + 1) % COLUMN_FLUSH == 0 || r + 1 == rows) {
+            flush_columns(channels, sums, sum);
+            flush_columns(channels, products, product);
+        }
+    }
+}
+
+static void vector_column_products(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
+                                   size_t x_stride, const float *mean, struct kernel_mask mask, double *sum,
+                                   double *product)
+{
+    for (size_t c = 0; c < channels; c += COLUMN_PART) {
+        size_t part = channels - c < COLUMN_PART ? channels - c : COLUMN_PART;
+        struct kernel_mask here = {mask.y ? mask.y + c : NULL, mask.stride, mask.slope};
+        column_products_part(rows, part, dy + c, dy_stride, x + c, x_stride, mean + c, here, sum + c, product + c);
+    }
+}
+
+static void vector_column_combine(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
+                                  size_t x_stride, const float *mean, struct kernel_mask mask, const float *a,
+                                  const float *b, const float *d, float *dx, size_t dx_stride, float *masked,
+                                  size_t masked_stride)
+{
+    for (size_t r = 0; r < rows; r++, dy += dy_stride, x += x_stride, dx += dx_stride) {
+        const float *y = mask.y ? mask.y + r * mask.stride : NULL;
+        float *keep = masked ? masked + r * masked_stride : NULL;
+        EACH_VECTOR(channels, {
+            vf g = load_masked(dy + i, y ? y + i : NULL, mask.slope, left);
+            vf centred = load_some(x + i, left) - load_some(mean + i, left);
+            vf result = load_some(a + i, left) * g + (load_some(b + i, left) * centred + load_some(d + i, left));
+            if (keep) {
+                store_some(keep + i, g, left);
+            }
+            store_some(dx + i, result, left);
+        });
+    }
+}
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* exp, log, tanh, erf and pow over vectors: one source for every instruction set, so that a result does not depend on the
+   C library. Each reduces its argument to a short interval and evaluates a polynomial interpolated there at Chebyshev
+   nodes (tools: none needed, the interval and degree are given beside each; any least-maximum fit gives the same).
+   Products that must not be rounded have short constants, so that fusing or not fusing a multiply-add is harmless. */
+#ifndef KERNEL_VECTOR_MATH_H
+#define KERNEL_VECTOR_MATH_H
+
+#include "kernel/vector/vector.h"
+
+static const float ln2_high = 0.693145751953125f;      /* 16 bits: n * ln2_high is exact for |n| < 256 */
+static const float ln2_low = 1.42860677e-6f;           /* ln 2 - ln2_high */
+static const float log2_e = 1.44269504f;
+
+/* 2^n for integers -126 <= n <= 127 */
+INLINE vf power_of_two(vi n)
+{
+    return (vf)((n + 127) << 23);
+}
+
+/* (e^r - 1 - r) / r^2 for |r| <= 0.3475, degree 4, relative error 1e-8 of e^r */
+INLINE vf exp_tail(vf r)
+{
+    return 0.5f + r * (1.666657606e-1f + r * (4.166655346e-2f + r * (8.363333082e-3f + r * 1.392637600e-3f)));
+}
+
+/* n = x / ln 2 rounded, r = x - n ln 2 */
+INLINE vf exp_reduce(vf x, vi *n)
+{
+    /* Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the sum. */
+    const float magic = 12582912.0f;
+    vf shifted = x * log2_e + magic;
+    *n = (vi)shifted - (int32_t)0x4b400000;
+    vf k = shifted - magic;
+    return (x - k * ln2_high) - k * ln2_low;
+}
+
+/* e^x, at most 2 ulp. Overflows to infinity above 88.72, passes through the denormals to 0 below -103.97. */
+INLINE vf vexp(vf x)
+{
+    vi n;
+    /* The limits come first in vmax and vmin so that a NaN, second, is what they return. */
+    vf limited = vmin(splat(89.0f), vmax(splat(-105.0f), x));
+    vf r = exp_reduce(limited, &n);
+    vf power = 1.0f + (r + r * r * exp_tail(r));
+    /* In two steps, since 2^n alone would leave the range where e^x still lies inside. */
+    vi half = n >> 1;
+    vf result = power * power_of_two(half) * power_of_two(n - half);
+    return choose(x != x, x, result);
+}
+
+/* e^x - 1 for x <= 0 (elu and its kin): small x keep their relative accuracy */
+INLINE vf vexpm1_negative(vf x)
+{
+    vf small = x + x * x * exp_tail(x);
+    return choose(x > -0.3475f, small, vexp(x) - 1.0f);
+}
+
+/* m in [sqrt 1/2, sqrt 2) and e with x = m 2^e, for normal x > 0 */
+INLINE vf log_reduce(vf x, vi *e)
+{
+    vi bits = (vi)x - 0x3f3504f3;
+    *e = bits >> 23;
+    return (vf)((bits & 0x007fffff) + 0x3f3504f3);
+}
+
+/* (log(1 + f) - f + f^2 / 2) / f^3 on the reduced interval, degree 8, relative error 4e-9 of log(1 + f) */
+INLINE vf log_tail(vf f)
+{
+    return 3.333333112e-1f +
+           f * (-2.499999663e-1f +
+                f * (2.000073050e-1f +
+                     f * (-1.666785097e-1f +
+                          f * (1.424855127e-1f +
+                               f * (-1.242403774e-1f +
+                                    f * (1.168907115e-1f + f * (-1.149454651e-1f + f * 6.980701810e-2f)))))));
+}
+
+/* log of normal x > 0, at most 2 ulp */
+INLINE vf log_positive(vf x, vi extra_exponent)
+{
+    vi e;
+    vf f = log_reduce(x, &e) - 1.0f;
+    vf k = to_float(e + extra_exponent);
+    vf tail = f * f * f * log_tail(f) + k * ln2_low - 0.5f * (f * f);
+    return k * ln2_high + (f + tail);
+}
+
+INLINE vf vlog(vf x)
+{
+    vi  tiny = x < 1.17549435e-38f;
+    vf  scaled = choose(tiny, x * 8388608.0f, x); /* a denormal becomes normal */
+    vf  result = log_positive(scaled, tiny & -23);
+    result = choose(x == INFINITY, x, result);
+    result = choose(x == 0.0f, splat(-INFINITY), result);
+    return choose((x < 0.0f) | (x != x), splat(NAN), result);
+}
+
+/* log(1 + x) for 0 <= x <= 1, relative error at most 3 ulp: what rounding 1 + x lost comes back as a correction */
+INLINE vf vlog1p(vf x)
+{
+    vf u = 1.0f + x;
+    vf lost = x - (u - 1.0f);
+    return log_positive(u, (vi){0}) + lost / u;
+}
+
+/* 1 / (1 + e^-x), from e^-|x|, which cannot overflow */
+INLINE vf vsigmoid(vf x)
+{
+    vf e = vexp(-vabs(x));
+    return choose(x < 0.0f, e, splat(1.0f)) / (1.0f + e);
+}
+
+INLINE vf vsoftplus(vf x)
+{
+    vf result = vmax(splat(0.0f), x) + vlog1p(vexp(-vabs(x)));
+    return choose(x != x, x, result);
+}
+
+/* Below 0.625 an odd polynomial, degree 4 in x^2; above, 1 - 2 / (e^2|x| + 1). At most 3 ulp. */
+INLINE vf vtanh(vf x)
+{
+    vf a = vabs(x), z = x * x;
+    vf tail = -3.333332894e-1f +
+              z * (1.333276974e-1f + z * (-5.385090958e-2f + z * (2.099717900e-2f + z * -6.096714163e-3f)));
+    vf small = x + x * (z * tail);
+    vf large = with_sign_of(1.0f - 2.0f / (vexp(vmin(splat(20.0f), a + a)) + 1.0f), x);
+    return choose(a < 0.625f, small, choose(x != x, x, large));
+}
+
+/* Below 1 an odd polynomial, degree 6 in x^2; above, 1 - exp(-g), g = -log erfc a polynomial of degree 8 on [0.98, 4]. */
+INLINE vf verf(vf x)
+{
+    vf a = vmin(splat(4.0f), vabs(x)), z = a * a;
+    vf small = x * (1.128379166f +
+                    z * (-3.761262667e-1f +
+                         z * (1.128359472e-1f +
+                              z * (-2.685421201e-2f +
+                                   z * (5.189087423e-3f + z * (-8.016864282e-4f + z * 7.875875047e-5f))))));
+    vf g = -3.214710300e-4f +
+           a * (1.130239201f +
+                a * (6.318156996e-1f +
+                     a * (1.100901975e-1f +
+                          a * (-2.642704378e-2f +
+                               a * (4.761717238e-3f +
+                                    a * (-5.972644334e-4f + a * (4.611291393e-5f + a * -1.639938017e-6f)))))));
+    vf large = with_sign_of(1.0f - vexp(-g), x);
+    return choose(a < 1.0f, small, choose(x != x, x, large));
+}
+
+/* Nearest integers. Above 2^23 every float is one; below, the conversion is defined. */
+INLINE vf integer_part(vf x)
+{
+    vi small = vabs(x) < 8388608.0f;
+    vf part = to_float(__builtin_convertvector(choose(small, x, splat(0.0f)), vi));
+    return choose(small, with_sign_of(vabs(part), x), x);
+}
+
+INLINE vf vfloor(vf x)
+{
+    vf part = integer_part(x);
+    return choose(part > x, part - 1.0f, part);
+}
+
+INLINE vf vceil(vf x)
+{
+    return -vfloor(-x);
+}
+
+INLINE vf vround(vf x)
+{
+    /* Adding and taking away 2^23 rounds to even in the adder; the sign goes round the outside. */
+    vf a = vabs(x), rounded = (a + 8388608.0f) - 8388608.0f;
+    return choose(a < 8388608.0f, with_sign_of(rounded, x), x);
+}
+
+/* log2 of x > 0 (a double that was a float, hence normal), relative error 1e-13: the series of 2 atanh(s), s = (m - 1) /
+   (m + 1), |s| < 0.172 */
+INLINE vd double_log2(vd x)
+{
+    typedef int64_t vl __attribute__((vector_size(8 * VECTOR)));
+    vl bits = (vl)x - 0x3fe6a09e667f3bcdLL;
+    vd e = __builtin_convertvector(bits >> 52, vd);
+    vd m = (vd)((bits & 0x000fffffffffffffLL) + 0x3fe6a09e667f3bcdLL);
+    vd s = (m - 1.0) / (m + 1.0), z = s * s;
+    vd series = 1.0 + z * (1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11 + z * (1.0 / 13 +
+                z * (1.0 / 15)))))));
+    return e + s * series * 2.88539008177792681472;
+}
+
+/* 2^t for |t| <= 300, relative error 1e-11 */
+INLINE vd double_exp2(vd t)
+{
+    typedef int64_t vl __attribute__((vector_size(8 * VECTOR)));
+    const double magic = 6755399441055744.0; /* 1.5 * 2^52 */
+    vd shifted = t + magic;
+    vl n = (vl)shifted - 0x4338000000000000LL;
+    vd r = (t - (shifted - magic)) * 0.693147180559945309417;
+    vd p = 1.0 + r * (1.0 + r * (1.0 / 2 + r * (1.0 / 6 + r * (1.0 / 24 + r * (1.0 / 120 + r * (1.0 / 720 +
+           r * (1.0 / 5040 + r * (1.0 / 40320 + r * (1.0 / 362880)))))))));
+    return (vd)((vl)p + (n << 52));
+}
+
+/* a^b in double, rounded once; the special cases are those of C's pow */
+INLINE vf vpow(vf a, vf b)
+{
+    vf size = vabs(a);
+    vi usual = (size > 0.0f) & (size < INFINITY) & (vabs(b) < INFINITY);
+    vd t = double_log2(__builtin_convertvector(choose(usual, size, splat(1.0f)), vd)) *
+           __builtin_convertvector(choose(usual, b, splat(1.0f)), vd);
+    typedef int64_t vl __attribute__((vector_size(8 * VECTOR)));
+    vl low = t < -300.0, high = t > 300.0;
+    t = (vd)(((vl)t & ~low & ~high) | ((vl)((vd){0} - 300.0) & low) | ((vl)((vd){0} + 300.0) & high));
+    vf power = __builtin_convertvector(double_exp2(t), vf);
+
+    vi whole = vfloor(b) == b;
+    vf half = b * 0.5f;
+    vi odd = whole & (vfloor(half) != half);
+    vi zero = size == 0.0f, infinite = size == INFINITY;
+    vi to_zero = (zero & (b > 0.0f)) | (infinite & (b < 0.0f));
+    vi to_infinity = (zero & (b < 0.0f)) | (infinite & (b > 0.0f));
+    /* An infinite exponent: grows or shrinks as |a| is above or below 1. */
+    vi endless = vabs(b) == INFINITY;
+    to_zero |= endless & ((size < 1.0f) == (b > 0.0f)) & (size != 1.0f);
+    to_infinity |= endless & ((size < 1.0f) == (b < 0.0f)) & (size != 1.0f);
+    power = choose(endless & (size == 1.0f), splat(1.0f), power);
+    power = choose(to_zero, splat(0.0f), choose(to_infinity, splat(INFINITY), power));
+    vi negative = (vi)a < 0;
+    power = choose(negative & odd, -power, power);
+    vi invalid = (a < 0.0f) & ~whole & (vabs(a) < INFINITY) & ~endless;
+    power = choose(invalid | (a != a) | (b != b), splat(NAN), power);
+    return choose((b == 0.0f) | (a == 1.0f), splat(1.0f), power);
+}
+
+#endif

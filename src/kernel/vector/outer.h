@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Outer products for weight gradients: which tile serves how many channels and filters. The tile is outer_tile.h; the rows it
+   reads are packed (pack.h), because channels-last rows with power-of-two strides would fight for the same cache sets. */
+#ifndef KERNEL_VECTOR_OUTER_H
+#define KERNEL_VECTOR_OUTER_H
+
+#include "kernel/vector/repeat.h"
+#include "kernel/vector/vector.h"
+
+#define TILE_TEMPLATE "kernel/vector/outer_tile.h"
+#define TILE_LIMIT TILE_ROWS
+#define VECTORS 1
+#define PANELS 1
+#include "kernel/vector/tile_heights.h"
+#define TILE_LIMIT TILE_ROWS
+#define VECTORS 2
+#define PANELS 1
+#include "kernel/vector/tile_heights.h"
+#if PANEL_VECTORS == 4
+#define TILE_LIMIT TILE_ROWS
+#define VECTORS 3
+#define PANELS 1
+#include "kernel/vector/tile_heights.h"
+#define TILE_LIMIT TILE_ROWS
+#define VECTORS 4
+#define PANELS 1
+#include "kernel/vector/tile_heights.h"
+#endif
+#undef TILE_TEMPLATE
+
+/* [registers of the panel - 1][channels - 1] */
+#define WIDTHS(r) [0][r - 1] = outer_##r##x1, [1][r - 1] = outer_##r##x2,
+#define WIDER(r) [2][r - 1] = outer_##r##x3, [3][r - 1] = outer_##r##x4,
+static void (*const outer_tiles[PANEL_VECTORS][TILE_ROWS])(const struct kernel_outer *) = {
+    WIDTHS(1) WIDTHS(2) WIDTHS(3) WIDTHS(4)
+#if TILE_ROWS >= 6
+    WIDTHS(5) WIDTHS(6)
+#endif
+#if TILE_ROWS >= 12
+    WIDTHS(7) WIDTHS(8) WIDTHS(9) WIDTHS(10) WIDTHS(11) WIDTHS(12)
+#endif
+#if PANEL_VECTORS == 4
+    WIDER(1) WIDER(2) WIDER(3) WIDER(4) WIDER(5) WIDER(6)
+#endif
+};
+#undef WIDTHS
+#undef WIDER
+
+static void vector_outer(const struct kernel_outer *o)
+{
+    outer_tiles[o->width / VECTOR - 1][o->channels - 1](o);
+}
+
+#endif

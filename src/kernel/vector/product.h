@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* The implicit matrix product: how rows are cut into tiles and which tile serves which panel. The tile itself, where all the
+   time goes, is product_tile.h. Loop order: panels, then tiles of rows, so that a panel's weights stay in cache. */
+#ifndef KERNEL_VECTOR_PRODUCT_H
+#define KERNEL_VECTOR_PRODUCT_H
+
+#include "kernel/vector/map.h"
+#include "kernel/vector/repeat.h"
+
+#define PANEL (PANEL_VECTORS * VECTOR)
+
+/* REGISTERS_OF_v_p = v * p, as a token that can be pasted */
+#define REGISTERS_OF_1_1 1
+#define REGISTERS_OF_2_1 2
+#define REGISTERS_OF_3_1 3
+#define REGISTERS_OF_4_1 4
+#define REGISTERS_OF_2_2 4
+#define REGISTERS_OF_2_4 8
+#define REGISTERS_OF_4_2 8
+
+/* Where row r of tap t begins. */
+INLINE const float *row_address(const struct kernel_product *p, size_t t, size_t r)
+{
+    if (!p->offsets) {
+        return p->x + r * p->x_stride;
+    }
+    int32_t offset = p->offsets[t * p->offset_stride + r];
+    return offset < 0 ? p->zeros : p->x + offset;
+}
+
+INLINE float *out_address(const struct kernel_product *p, size_t r)
+{
+    return p->out + (p->out_offsets ? (size_t)p->out_offsets[r] : r * p->out_stride);
+}
+
+/* What is done to a sum before it is stored. One addend (what out held, or the residual) and one activation of four are
+   done in registers; the rest is done to the row just stored, which is still in cache. */
+struct ending {
+    const struct kernel_product *p;
+    size_t columns;
+    vf     low, high; /* limits of relu and clip; infinite if there are none */
+    bool   adds, limits, leaks, after;
+};
+
+INLINE struct ending make_ending(const struct kernel_product *p, size_t columns)
+{
+    struct ending end = {.p = p, .columns = columns, .low = splat(-INFINITY), .high = splat(INFINITY)};
+    end.adds = p->residual || p->accumulate;
+    bool both = p->residual && p->accumulate;
+    end.limits = !both && (p->activation == UNARY_relu || p->activation == UNARY_clip);
+    if (end.limits) {
+        end.low = splat(p->activation == UNARY_relu ? 0.0f : p->alpha);
+        end.high = splat(p->activation == UNARY_relu ? INFINITY : p->beta);
+    }
+    end.leaks = !both && p->activation == UNARY_leaky_relu;
+    end.after = both || (p->activation != UNARY_identity && !end.limits && !end.leaks);
+    return end;
+}
+
+/* The addend of the first kind: with both, the residual comes in end_row. */
+INLINE const float *add_address(const struct kernel_product *p, size_t r)
+{
+    if (p->accumulate) {
+        return out_address(p, r);
+    }
+    return p->residual + (p->out_offsets ? (size_t)p->out_offsets[r] : r * p->residual_stride);
+}
+
+INLINE void finish(const struct ending *end, vf value, float *out, const float *add, size_t left)
+{
+    if (end->adds) {
+        value += load_some(add, left);
+    }
+    if (end->limits) {
+        value = vmin(end->high, vmax(end->low, value));
+    }
+    if (end->leaks) {
+        value = choose(value > 0.0f, value, value * end->p->alpha);
+    }
+    store_some(out, value, left);
+}
+
+static void __attribute__((noinline)) finish_stored_row(const struct ending *end, float *out, size_t row,
+                                                         size_t filter)
+{
+    const struct kernel_product *p = end->p;
+    if (p->residual && p->accumulate) {
+        const float *residual = p->residual + filter;
+        residual += p->out_offsets ? (size_t)p->out_offsets[row] : row * p->residual_stride;
+        EACH_VECTOR(end->columns, store_some(out + i, load_some(out + i, left) + load_some(residual + i, left), left););
+    }
+    if (p->activation != UNARY_identity) {
+        vector_unary[p->activation](end->columns, out, out, p->alpha, p->beta);
+    }
+}
+
+INLINE void end_row(const struct ending *end, float *out, size_t row, size_t filter)
+{
+    if (end->after) {
+        finish_stored_row(end, out, row, filter);
+    }
+}
+
+/* Every tile that occurs: heights up to TILE_ROWS (TALL_ROWS where a panel is one register) for each width, */
+#define TILE_TEMPLATE "kernel/vector/product_tile.h"
+#define TILE_LIMIT TALL_ROWS
+#define VECTORS 1
+#define PANELS 1
+#include "kernel/vector/tile_heights.h"
+#define TILE_LIMIT TILE_ROWS
+#define VECTORS 2
+#define PANELS 1
+#include "kernel/vector/tile_heights.h"
+#if PANEL_VECTORS == 4
+#define TILE_LIMIT TILE_ROWS
+#define VECTORS 3
+#define PANELS 1
+#include "kernel/vector/tile_heights.h"
+#define TILE_LIMIT TILE_ROWS
+#define VECTORS 4
+#define PANELS 1
+#include "kernel/vector/tile_heights.h"
+#endif
+/* and several panels at once where rows are so few that one panel's chains would wait for each other. */
+#define VECTORS PANEL_VECTORS
+#define ROWS 1
+#define PANELS GROUP_1
+#include TILE_TEMPLATE
+#undef ROWS
+#undef PANELS
+#define ROWS 2
+#define PANELS GROUP_2
+#include TILE_TEMPLATE
+#undef ROWS
+#undef PANELS
+#if GROUP_3 > 1
+#define ROWS 3
+#define PANELS GROUP_3
+#include TILE_TEMPLATE
+#undef ROWS
+#undef PANELS
+#endif
+#if GROUP_4 > 1
+#define ROWS 4
+#define PANELS GROUP_4
+#include TILE_TEMPLATE
+#undef ROWS
+#undef PANELS
+#endif
+#undef VECTORS
+#undef TILE_TEMPLATE
+
+typedef void tile_function(const struct kernel_product *p, size_t row, size_t filter, size_t columns, const float *w,
+                           size_t panel_stride);
+
+/* [registers of the panel - 1][height - 1] */
+#define TILE(r, v) [v - 1][r - 1] = tile_##r##x##v##x1,
+static tile_function *const tiles[PANEL_VECTORS][TALL_ROWS] = {
+    TILE(1, 1) TILE(2, 1) TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1) TILE(7, 1) TILE(8, 1)
+    TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2)
+#if TALL_ROWS >= 12
+    TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)
+#endif
+#if TILE_ROWS >= 6
+    TILE(5, 2) TILE(6, 2)
+#endif
+#if TILE_ROWS >= 12
+    TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2)
+#endif
+#if PANEL_VECTORS == 4
+    TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3)
+    TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
+#endif
+};
+#undef TILE
+
+/* Panels taken together by a tile of so many rows. */
+static const size_t group_of[] = {1, GROUP_1, GROUP_2, GROUP_3, GROUP_4};
+static tile_function *const group_tile[] = {
+    NULL,
+    JOIN(JOIN(tile_1x, PANEL_VECTORS), JOIN(x, GROUP_1)),
+    JOIN(JOIN(tile_2x, PANEL_VECTORS), JOIN(x, GROUP_2)),
+    JOIN(JOIN(tile_3x, PANEL_VECTORS), JOIN(x, GROUP_3)),
+    JOIN(JOIN(tile_4x, PANEL_VECTORS), JOIN(x, GROUP_4)),
+};
+
+static void vector_product(const struct kernel_product *p)
+{
+    size_t depth = p->taps * p->channels, panel_stride = depth * PANEL, filter = 0;
+    const float *w = p->weights;
+    if (p->rows <= 4 && group_of[p->rows] > 1) {
+        size_t width = group_of[p->rows] * PANEL;
+        for (; filter + width <= p->filters; filter += width, w += group_of[p->rows] * panel_stride) {
+            group_tile[p->rows](p, 0, filter, width, w, panel_stride);
+        }
+    }
+    for (; filter < p->filters; filter += PANEL, w += panel_stride) {
+        size_t left = p->filters - filter, columns = left < PANEL ? left : PANEL;
+        size_t registers = (columns + VECTOR - 1) / VECTOR;
+        /* Balanced heights: 49 rows in tiles of at most 6 are 4 of 6 and 5 of 5, not 8 of 6 and a slow one of 1. */
+        size_t limit = registers == 1 ? TALL_ROWS : TILE_ROWS;
+        size_t count = (p->rows + limit - 1) / limit;
+        size_t height = p->rows / count, higher = p->rows % count;
+        for (size_t tile = 0, row = 0; tile < count; tile++) {
+            size_t rows = height + (tile < higher);
+            tiles[registers - 1][rows - 1](p, row, filter, columns, w, panel_stride);
+            row += rows;
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* All vector kernels of one instruction set and the table that names them, which is the only thing other files can see.
+   CMakeLists.txt includes this file into one unit per instruction set, after that set's header from isa/. */
+#include "kernel/select.h"
+#include "kernel/vector/column.h"
+#include "kernel/vector/map.h"
+#include "kernel/vector/optimise.h"
+#include "kernel/vector/outer.h"
+#include "kernel/vector/pack.h"
+#include "kernel/vector/product.h"
+#include "kernel/vector/row.h"
+#include "kernel/vector/window.h"
+
+const struct kernel_table ISA_TABLE = {
+    .name = ISA_NAME,
+    .level = ISA_LEVEL,
+    .vector_floats = VECTOR,
+    .tile_rows = TILE_ROWS,
+    .panel_columns = PANEL_VECTORS * VECTOR,
+    .fused = ISA_FUSED,
+#define KERNEL(result, name, parameters) .name = vector_##name,
+#define UNARY(name, reads, formula, derivative) \
+    .unary[UNARY_##name] = vector_unary_##name, \
+    .unary_gradient[UNARY_##name] = vector_unary_gradient_##name,
+#define BINARY(name, formula) .binary[BINARY_##name] = vector_binary_##name,
+#include "kernel/list.inc"
+};

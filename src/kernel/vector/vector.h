@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* The vector types and the handful of words that every vector kernel is written in. Everything here is static: the same
+   source is compiled once per instruction set, and no inline function of one may end up in the code of another.
+   Included by vector.c after the header of the instruction set (isa/), which gives VECTOR, the tile and vmax/vmin/vsqrt. */
+#ifndef KERNEL_VECTOR_VECTOR_H
+#define KERNEL_VECTOR_VECTOR_H
+
+#include <math.h>
+#include <string.h>
+
+#include "kernel/kernel.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* VECTOR floats, as many integers, as many bytes and doubles; `unaligned` may point at any float array. */
+typedef float   vf __attribute__((vector_size(4 * VECTOR)));
+typedef int32_t vi __attribute__((vector_size(4 * VECTOR)));
+typedef uint8_t vb __attribute__((vector_size(VECTOR)));
+typedef double  vd __attribute__((vector_size(8 * VECTOR)));
+typedef float   vf_unaligned __attribute__((vector_size(4 * VECTOR), aligned(4), may_alias));
+typedef int32_t vi_unaligned __attribute__((vector_size(4 * VECTOR), aligned(4), may_alias));
+typedef double  vd_unaligned __attribute__((vector_size(8 * VECTOR), aligned(8), may_alias));
+
+INLINE vf load(const float *p)
+{
+    return *(const vf_unaligned *)p;
+}
+
+INLINE void store(float *p, vf v)
+{
+    *(vf_unaligned *)p = v;
+}
+
+INLINE vf splat(float s)
+{
+    return s - (vf){0}; /* s - 0 is s, also for -0 */
+}
+
+/* The first n < VECTOR floats; the others are 0 and not read. */
+INLINE vf load_first(const float *p, size_t n)
+{
+    float buffer[VECTOR] __attribute__((aligned(4 * VECTOR))) = {0};
+    size_t i = 0;
+    for (size_t part = VECTOR / 2; part > 0; part /= 2) {
+        if (n & part) {
+            memcpy(buffer + i, p + i, part * sizeof(float));
+            i += part;
+        }
+    }
+    return *(const vf *)buffer;
+}
+
+/* Stores the first n < VECTOR floats and nothing else. */
+INLINE void store_first(float *p, vf v, size_t n)
+{
+    float buffer[VECTOR] __attribute__((aligned(4 * VECTOR)));
+    *(vf *)buffer = v;
+    size_t i = 0;
+    for (size_t part = VECTOR / 2; part > 0; part /= 2) {
+        if (n & part) {
+            memcpy(p + i, buffer + i, part * sizeof(float));
+            i += part;
+        }
+    }
+}
+
+/* mask ? a : b, lane by lane; masks come from comparisons: all ones or all zeros */
+INLINE vf choose(vi mask, vf a, vf b)
+{
+    return (vf)(((vi)a & mask) | ((vi)b & ~mask));
+}
+
+INLINE vf vabs(vf x)
+{
+    return (vf)((vi)x & 0x7fffffff);
+}
+
+/* The sign of s on the magnitude of x >= 0 */
+INLINE vf with_sign_of(vf x, vf s)
+{
+    return (vf)((vi)x | ((vi)s & (-0x7fffffff - 1)));
+}
+
+/* vmax and vmin that hand NaN on from either side */
+INLINE vf max_or_nan(vf a, vf b)
+{
+    return choose(a != a, a, vmax(a, b));
+}
+
+INLINE vf min_or_nan(vf a, vf b)
+{
+    return choose(a != a, a, vmin(a, b));
+}
+
+INLINE vf to_float(vi x)
+{
+    return __builtin_convertvector(x, vf);
+}
+
+/* True where any lane of a mask is set */
+INLINE bool any(vi mask)
+{
+    int32_t bits = 0;
+    for (size_t i = 0; i < VECTOR; i++) {
+        bits |= mask[i];
+    }
+    return bits != 0;
+}
+
+/* Loads a whole vector, or the first `left` where left is not 0: one loop body serves both. */
+INLINE vf load_some(const float *p, size_t left)
+{
+    return left ? load_first(p, left) : load(p);
+}
+
+INLINE void store_some(float *p, vf v, size_t left)
+{
+    if (left) {
+        store_first(p, v, left);
+    } else {
+        store(p, v);
+    }
+}
+
+/* Walks i over [0, n) by vectors; `left` is 0 for whole vectors and the number of floats in a last, partial one.
+   Because `left` is a constant in each of the two copies, the compiler drops the tests in load_some and store_some. */
+#define EACH_VECTOR(n, ...)                                        \
+    do {                                                           \
+        size_t i = 0, end_ = (n);                                  \
+        for (; i + VECTOR <= end_; i += VECTOR) {                  \
+            enum { left = 0 };                                     \
+            __VA_ARGS__                                            \
+        }                                                          \
+        if (i < end_) {                                            \
+            size_t left = end_ - i;                                \
+            __VA_ARGS__                                            \
+        }                                                          \
+    } while (0)
+
+/* Before a short loop of constant length whose array should live in registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+#endif

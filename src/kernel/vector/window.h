@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* Depthwise convolution and pooling rows on channels-last data, vectors along channels. Which taps a pixel has is found once
+   per pixel; the loops over channels ask nothing. The definitions are in reference/window.c. */
+#ifndef KERNEL_VECTOR_WINDOW_H
+#define KERNEL_VECTOR_WINDOW_H
+
+#include "kernel/vector/product.h"
+
+/* Kernel columns [first, end) of output pixel o lie inside the row. */
+INLINE void window_columns(const struct kernel_window *w, size_t o, size_t *first, size_t *end)
+{
+    size_t begin = o * w->stride; /* in padded coordinates */
+    *first = begin >= w->pad ? 0 : (w->pad - begin + w->dilation - 1) / w->dilation;
+    size_t limit = w->width + w->pad; /* the first padded coordinate beyond the row */
+    *end = begin >= limit ? 0 : (limit - begin + w->dilation - 1) / w->dilation;
+    *end = *end < w->kernel_width ? *end : w->kernel_width;
+    *first = *first < *end ? *first : *end;
+}
+
+/* The pixel that output o sees through kernel column k, which window_columns found inside. */
+INLINE const float *window_pixel(const struct kernel_window *w, const float *row, size_t o, size_t k)
+{
+    return row + (o * w->stride + k * w->dilation - w->pad) * w->x_stride;
+}
+
+/* The pairs (kernel column, output pixel) that meet input pixel i, in order of column; at most `room` from column *next
+   on, which is advanced. */
+struct meeting {
+    size_t column, output;
+};
+enum { MEETINGS = 32 };
+
+INLINE size_t find_meetings(const struct kernel_window *w, size_t i, size_t *next, struct meeting *found)
+{
+    size_t count = 0, padded = i + w->pad, k = *next;
+    for (; k < w->kernel_width && k * w->dilation <= padded && count < MEETINGS; k++) {
+        size_t distance = padded - k * w->dilation;
+        if (distance % w->stride == 0 && distance / w->stride < w->out_width) {
+            found[count++] = (struct meeting){k, distance / w->stride};
+        }
+    }
+    *next = count == MEETINGS ? k : w->kernel_width;
+    return count;
+}
+
+/* One output pixel, kernel columns [first, end). */
+INLINE void depthwise_pixel(const struct kernel_window *w, const float *const *rows, const float *weights,
+                            const float *bias, const struct ending *end_of, size_t o, float *y)
+{
+    size_t first, end;
+    window_columns(w, o, &first, &end);
+    EACH_VECTOR(w->channels, {
+        vf sum = bias ? load_some(bias + i, left) : (vf){0};
+        for (size_t ky = 0; ky < w->kernel_height; ky++) {
+            for (size_t k = first; rows[ky] && k < end; k++) {
+                sum += load_some(window_pixel(w, rows[ky], o, k) + i, left) *
+                       load_some(weights + (ky * w->kernel_width + k) * w->channels + i, left);
+            }
+        }
+        finish(end_of, sum, y + i, y + i, left);
+    });
+}
+
+/* Four pixels that see the whole width of the kernel: a weight is loaded once for the four. */
+INLINE void depthwise_four(const struct kernel_window *w, const float *const *rows, const float *weights,
+                           const float *bias, const struct ending *end_of, size_t o, float *y)
+{
+    size_t step = w->stride * w->x_stride, across = w->dilation * w->x_stride;
+    EACH_VECTOR(w->channels, {
+        vf sum0 = bias ? load_some(bias + i, left) : (vf){0};
+        vf sum1 = sum0, sum2 = sum0, sum3 = sum0;
+        const float *weight = weights + i;
+        for (size_t ky = 0; ky < w->kernel_height; ky++) {
+            if (!rows[ky]) {
+                weight += w->kernel_width * w->channels;
+                continue;
+            }
+            const float *x = window_pixel(w, rows[ky], o, 0) + i;
+            for (size_t k = 0; k < w->kernel_width; k++, x += across, weight += w->channels) {
+                vf v = load_some(weight, left);
+                sum0 += load_some(x, left) * v;
+                sum1 += load_some(x + step, left) * v;
+                sum2 += load_some(x + 2 * step, left) * v;
+                sum3 += load_some(x + 3 * step, left) * v;
+            }
+        }
+        float *to = y + i;
+        finish(end_of, sum0, to, to, left);
+        finish(end_of, sum1, to + w->y_stride, to, left);
+        finish(end_of, sum2, to + 2 * w->y_stride, to, left);
+        finish(end_of, sum3, to + 3 * w->y_stride, to, left);
+    });
+}
+
+static void vector_depthwise(const struct kernel_window *w, const float *const *rows, const float *weights,
+                             const float *bias, float *y, enum unary activation, float alpha, float beta)
+{
+    struct kernel_product as_product = {.activation = activation, .alpha = alpha, .beta = beta};
+    struct ending end_of = make_ending(&as_product, w->channels);
+    /* Output pixels [inner, outer) see the whole width of the kernel. */
+    size_t reach = (w->kernel_width - 1) * w->dilation;
+    size_t inner = (w->pad + w->stride - 1) / w->stride;
+    size_t outer = w->width + w->pad > reach ? (w->width + w->pad - reach - 1) / w->stride + 1 : 0;
+    for (size_t o = 0; o < w->out_width;) {
+        float *to = y + o * w->y_stride;
+        size_t done = 1;
+        if (o >= inner && o + 4 <= outer && o + 4 <= w->out_width) {
+            depthwise_four(w, rows, weights, bias, &end_of, o, to);
+            done = 4;
+        } else {
+            depthwise_pixel(w, rows, weights, bias, &end_of, o, to);
+        }
+        for (size_t i = 0; end_of.after && i < done; i++) {
+            vector_unary[activation](w->channels, to + i * w->y_stride, to + i * w->y_stride, alpha, beta);
+        }
+        o += done;
+    }
+}
+
+static void vector_depthwise_input_gradient(const struct kernel_window *w, const float *const *dy_rows,
+                                            const float *weights, float *dx)
+{
+    struct meeting found[MEETINGS];
+    for (size_t pixel = 0; pixel < w->width; pixel++, dx += w->x_stride) {
+        size_t next = 0;
+        bool more = false; /* a kernel wider than MEETINGS comes in parts */
+        do {
+            size_t count = find_meetings(w, pixel, &next, found);
+            EACH_VECTOR(w->channels, {
+                vf sum = more ? load_some(dx + i, left) : (vf){0};
+                for (size_t ky = 0; ky < w->kernel_height; ky++) {
+                    for (size_t m = 0; dy_rows[ky] && m < count; m++) {
+                        sum += load_some(dy_rows[ky] + found[m].output * w->y_stride + i, left) *
+                               load_some(weights + (ky * w->kernel_width + found[m].column) * w->channels + i, left);
+                    }
+                }
+                store_some(dx + i, sum, left);
+            });
+            more = true;
+        } while (next < w->kernel_width);
+    }
+}
+
+static void vector_depthwise_weight_gradient(const struct kernel_window *w, const float *const *rows, const float *dy,
+                                             float *dweights)
+{
+    for (size_t tap = 0; tap < w->kernel_height * w->kernel_width; tap++, dweights += w->channels) {
+        const float *row = rows[tap / w->kernel_width];
+        /* Output pixels [first, end) see this kernel column inside the row. */
+        size_t column = tap % w->kernel_width * w->dilation, limit = w->width + w->pad;
+        size_t first = column >= w->pad ? 0 : (w->pad - column + w->stride - 1) / w->stride;
+        size_t end = column >= limit ? 0 : (limit - column - 1) / w->stride + 1;
+        end = end < w->out_width ? end : w->out_width;
+        if (!row || first >= end) {
+            continue;
+        }
+        size_t step = w->stride * w->x_stride, c = 0;
+        const float *x0 = row + (first * w->stride + column - w->pad) * w->x_stride;
+        const float *dy0 = dy + first * w->y_stride;
+        /* Four registers of channels at a time: four chains of sums that do not wait for each other. */
+        for (; c + 4 * VECTOR <= w->channels; c += 4 * VECTOR) {
+            float *to = dweights + c;
+            vf sum0 = load(to), sum1 = load(to + VECTOR), sum2 = load(to + 2 * VECTOR), sum3 = load(to + 3 * VECTOR);
+            const float *x = x0 + c, *g = dy0 + c;
+            for (size_t o = first; o < end; o++, x += step, g += w->y_stride) {
+                sum0 += load(x) * load(g);
+                sum1 += load(x + VECTOR) * load(g + VECTOR);
+                sum2 += load(x + 2 * VECTOR) * load(g + 2 * VECTOR);
+                sum3 += load(x + 3 * VECTOR) * load(g + 3 * VECTOR);
+            }
+            store(to, sum0);
+            store(to + VECTOR, sum1);
+            store(to + 2 * VECTOR, sum2);
+            store(to + 3 * VECTOR, sum3);
+        }
+        EACH_VECTOR(w->channels - c, {
+            vf sum = load_some(dweights + c + i, left);
+            const float *x = x0 + c + i, *g = dy0 + c + i;
+            for (size_t o = first; o < end; o++, x += step, g += w->y_stride) {
+                sum += load_some(x, left) * load_some(g, left);
+            }
+            store_some(dweights + c + i, sum, left);
+        });
+    }
+}
+
+/* Writes the first `left` (0: all) of a register of small integers as bytes or as 32-bit integers. */
+INLINE void store_indices(void *index, size_t index_bytes, size_t at, vi v, size_t left)
+{
+    size_t count = left ? left : VECTOR;
+    if (index_bytes == 1) {
+        vb bytes = __builtin_convertvector(v, vb);
+        memcpy((uint8_t *)index + at, &bytes, count);
+    } else {
+        memcpy((int32_t *)index + at, &v, count * sizeof(int32_t));
+    }
+}
+
+INLINE vi load_indices(const void *index, size_t index_bytes, size_t at, size_t left)
+{
+    size_t count = left ? left : VECTOR;
+    if (index_bytes == 1) {
+        vb bytes = {0};
+        memcpy(&bytes, (const uint8_t *)index + at, count);
+        return __builtin_convertvector(bytes, vi);
+    }
+    vi v = {0};
+    memcpy(&v, (const int32_t *)index + at, count * sizeof(int32_t));
+    return v;
+}
+
+/* index_bytes is a constant in each of the three calls below, so each is its own loop. */
+INLINE void max_pool_row(const struct kernel_window *w, const float *const *rows, float *y, void *index,
+                         size_t index_bytes)
+{
+    for (size_t o = 0; o < w->out_width; o++) {
+        size_t first, end;
+        window_columns(w, o, &first, &end);
+        EACH_VECTOR(w->channels, {
+            vf best = splat(-INFINITY);
+            vi winner = {0};
+            bool seen = false;
+            for (size_t ky = 0; ky < w->kernel_height; ky++) {
+                for (size_t k = first; rows[ky] && k < end; k++) {
+                    vf x = load_some(window_pixel(w, rows[ky], o, k) + i, left);
+                    if (index_bytes == 0) {
+                        best = max_or_nan(best, x);
+                        continue;
+                    }
+                    vi tap = (vi){0} + (int32_t)(ky * w->kernel_width + k);
+                    /* Not "x > best", so that a NaN wins; but a NaN that leads stays. */
+                    vi better = ~(x <= best) & (best == best);
+                    better |= (vi){0} - !seen;
+                    best = choose(better, x, best);
+                    winner = (tap & better) | (winner & ~better);
+                    seen = true;
+                }
+            }
+            store_some(y + o * w->y_stride + i, best, left);
+            if (index_bytes != 0) {
+                store_indices(index, index_bytes, o * w->channels + i, winner, left);
+            }
+        });
+    }
+}
+
+static void vector_max_pool(const struct kernel_window *w, const float *const *rows, float *y, void *index,
+                            size_t index_bytes)
+{
+    if (index_bytes == 0) {
+        max_pool_row(w, rows, y, NULL, 0);
+    } else if (index_bytes == 1) {
+        max_pool_row(w, rows, y, index, 1);
+    } else {
+        max_pool_row(w, rows, y, index, 4);
+    }
+}
+
+INLINE void max_pool_gradient_row(const struct kernel_window *w, const float *const *dy_rows,
+                                  const void *const *index_rows, size_t index_bytes, float *dx)
+{
+    struct meeting found[MEETINGS];
+    for (size_t pixel = 0; pixel < w->width; pixel++, dx += w->x_stride) {
+        size_t next = 0;
+        bool more = false;
+        do {
+            size_t count = find_meetings(w, pixel, &next, found);
+            EACH_VECTOR(w->channels, {
+                vf sum = more ? load_some(dx + i, left) : (vf){0};
+                for (size_t ky = 0; ky < w->kernel_height; ky++) {
+                    for (size_t m = 0; dy_rows[ky] && m < count; m++) {
+                        size_t o = found[m].output;
+                        vi winner = load_indices(index_rows[ky], index_bytes, o * w->channels + i, left);
+                        vi mine = winner == (int32_t)(ky * w->kernel_width + found[m].column);
+                        sum += (vf)((vi)load_some(dy_rows[ky] + o * w->y_stride + i, left) & mine);
+                    }
+                }
+                store_some(dx + i, sum, left);
+            });
+            more = true;
+        } while (next < w->kernel_width);
+    }
+}
+
+static void vector_max_pool_gradient(const struct kernel_window *w, const float *const *dy_rows,
+                                     const void *const *index_rows, size_t index_bytes, float *dx)
+{
+    if (index_bytes == 1) {
+        max_pool_gradient_row(w, dy_rows, index_rows, 1, dx);
+    } else {
+        max_pool_gradient_row(w, dy_rows, index_rows, 4, dx);
+    }
+}
+
+static void vector_average_pool(const struct kernel_window *w, const float *const *rows, const float *divisors, float *y)
+{
+    for (size_t o = 0; o < w->out_width; o++) {
+        size_t first, end;
+        window_columns(w, o, &first, &end);
+        EACH_VECTOR(w->channels, {
+            vf sum = {0};
+            for (size_t ky = 0; ky < w->kernel_height; ky++) {
+                for (size_t k = first; rows[ky] && k < end; k++) {
+                    sum += load_some(window_pixel(w, rows[ky], o, k) + i, left);
+                }
+            }
+            store_some(y + o * w->y_stride + i, sum / divisors[o], left);
+        });
+    }
+}
+
+static void vector_average_pool_gradient(const struct kernel_window *w, const float *const *dy_rows,
+                                         const float *const *divisor_rows, float *dx)
+{
+    struct meeting found[MEETINGS];
+    for (size_t pixel = 0; pixel < w->width; pixel++, dx += w->x_stride) {
+        size_t next = 0;
+        bool more = false;
+        do {
+            size_t count = find_meetings(w, pixel, &next, found);
+            EACH_VECTOR(w->channels, {
+                vf sum = more ? load_some(dx + i, left) : (vf){0};
+                for (size_t ky = 0; ky < w->kernel_height; ky++) {
+                    for (size_t m = 0; dy_rows[ky] && m < count; m++) {
+                        size_t o = found[m].output;
+                        sum += load_some(dy_rows[ky] + o * w->y_stride + i, left) / divisor_rows[ky][o];
+                    }
+                }
+                store_some(dx + i, sum, left);
+            });
+            more = true;
+        } while (next < w->kernel_width);
+    }
+}
+
+#endif
