@@ -16,6 +16,8 @@ typedef struct fov_plan_options {
     int64_t batch;    /**< 1: what FOV_BATCH stands for in this plan */
     bool    training; /**< false: dropout and batch norm in their inference form */
     bool    updates;  /**< false: fov_assign is ignored; true: assigned parameters change at each run */
+    const fov_value *update; /**< NULL: all assignments; else only those to these parameters (one of two networks) */
+    int     update_count;
     bool    no_fusion;   /**< false: every node is its own step, for comparison */
     bool    channels_last_inputs; /**< false: inputs are filled in plain N, C, H, W order; true: N, H, W, C */
 } fov_plan_options;

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* Where every byte lies. Each storage is alive from the step that writes it to the last step that reads it; two storages
+ * may share addresses when their lives do not meet. Finding the smallest arena is NP-hard; placing the largest first at the
+ * lowest free address is the rule that works (Pisarchyk & Lee, "Efficient memory management for deep neural net inference",
+ * 2020: greedy by size). */
+#include "graph/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static struct plan_storage *storage_of(const fov_plan *plan, int tensor)
+{
+    return &plan->storages[plan->tensors[tensor].storage];
+}
+
+static void touch(struct plan_storage *storage, int step)
+{
+    if (storage->first < 0 || step < storage->first)
+        storage->first = step;
+    if (step > storage->last)
+        storage->last = step;
+}
+
+static void find_lifetimes(fov_plan *plan)
+{
+    int end = (int)plan->step_count;
+
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const struct plan_step *step = &plan->steps[s];
+
+        for (int i = 0; i < step->in_count; i++)
+            if (step->in[i] >= 0)
+                touch(storage_of(plan, step->in[i]), (int)s);
+        for (int i = 0; i < step->out_count; i++)
+            if (step->out[i] >= 0)
+                touch(storage_of(plan, step->out[i]), (int)s);
+    }
+    for (size_t i = 0; i < plan->storage_count; i++) {
+        struct plan_storage *storage = &plan->storages[i];
+
+        if (storage->keep && !storage->fixed) { /* inputs: filled before the run, and still there for the next */
+            storage->first = 0;
+            storage->last  = end;
+        }
+        if (storage->output) {
+            storage->first = storage->first < 0 ? 0 : storage->first;
+            storage->last  = end;
+        }
+    }
+}
+
+/* An elementwise step may write over its input when that is read here for the last time. */
+static void share_in_place(fov_plan *plan)
+{
+    for (size_t s = 0; s < plan->step_count; s++) {
+        struct plan_step    *step = &plan->steps[s];
+        struct plan_storage *in, *out;
+        int                  gone;
+
+        if (step->skip || !step->op->cpu || !step->op->cpu->in_place || step->out_count < 1 || step->out[0] < 0)
+            continue;
+        out = storage_of(plan, step->out[0]);
+        for (int i = 0; i < step->in_count && i < 32 && !step->in_place; i++) {
+            if (!(step->op->cpu->in_place >> i & 1U) || step->in[i] < 0)
+                continue;
+            in = storage_of(plan, step->in[i]);
+            if (in == out || in->keep || in->fixed || out->fixed || out->keep || in->last != (int)s ||
+                out->first != (int)s || in->output ||
+                plan->tensors[step->in[i]].bytes != plan->tensors[step->out[0]].bytes || in->bytes < out->bytes)
+                continue;
+            for (int j = 0; j < step->in_count; j++) /* the same tensor at another port must not be overwritten */
+                if (j != i && step->in[j] >= 0 && storage_of(plan, step->in[j]) == in &&
+                    !(step->op->cpu->in_place >> j & 1U))
+                    goto next_input;
+            gone       = plan->tensors[step->out[0]].storage;
+            in->last   = out->last;
+            in->output = out->output;
+            for (size_t t = 0; t < plan->tensor_count; t++)
+                if (plan->tensors[t].storage == gone)
+                    plan->tensors[t].storage = plan->tensors[step->in[i]].storage;
+            out->first     = -1;
+            out->last      = -1;
+            out->output    = false;
+            step->in_place = true;
+        next_input:;
+        }
+    }
+}
+
+/* Workspace of a step lives while it runs: it is placed like any other storage. */
+static int add_scratch(fov_plan *plan)
+{
+    struct error *error = &plan->graph->context->error;
+
+    for (size_t s = 0; s < plan->step_count; s++) {
+        struct op_compile *compile = &plan->steps[s].compile;
+        size_t             workers = 0;
+
+        compile->scratch_per_worker = aligned(compile->scratch_per_worker);
+        if (!size_multiply(compile->scratch_per_worker, (size_t)compile->workers, &workers))
+            return (int)error_set(error, FOV_E_MEMORY, "the workspace of \"%s\" does not fit memory",
+                                  plan->steps[s].name);
+        plan->steps[s].scratch = (struct plan_scratch){-1, -1};
+        if (plan->steps[s].skip)
+            continue;
+        if (compile->scratch + workers > plan->scratch_bytes)
+            plan->scratch_bytes = compile->scratch + workers;
+        for (int k = 0; k < 2 + plan->steps[s].in_count; k++) {
+            size_t bytes = k == 0 ? compile->scratch : k == 1 ? workers : compile->packed[k - 2];
+            int    index;
+
+            if (!bytes || (k >= 2 && plan->steps[s].constant[k - 2]))
+                continue;
+            index = plan_new_storage(plan, bytes);
+            if (index < 0)
+                return (int)error->status;
+            touch(&plan->storages[index], (int)s);
+            if (k == 0)
+                plan->steps[s].scratch.shared = index;
+            else if (k == 1)
+                plan->steps[s].scratch.workers = index;
+            else
+                plan->steps[s].packed[k - 2] = index;
+        }
+    }
+    return FOV_OK;
+}
+
+/* Largest first; equal sizes in order of creation, so that the arena never depends on the sort. */
+static int by_size(const void *a, const void *b)
+{
+    const struct plan_storage *x = *(struct plan_storage *const *)a, *y = *(struct plan_storage *const *)b;
+
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x < y ? -1 : x > y;
+}
+
+/* The lowest address at which `storage` meets none of the placed ones that are alive at the same time. */
+static size_t lowest_free(const struct plan_storage *storage, struct plan_storage *const *placed, size_t count)
+{
+    size_t offset = 0, bytes = aligned(storage->bytes);
+    bool   moved = true;
+
+    while (moved) { /* `offset` only grows, so this ends after at most `count` moves */
+        moved = false;
+        for (size_t i = 0; i < count; i++) {
+            const struct plan_storage *other = placed[i];
+            bool                       meets = other->first <= storage->last && storage->first <= other->last;
+            size_t                     end   = other->offset + aligned(other->bytes);
+
+            if (meets && other->offset < offset + bytes && offset < end) {
+                offset = end;
+                moved  = true;
+            }
+        }
+    }
+    return offset;
+}
+
+static int place(fov_plan *plan, struct plan_storage **order)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < plan->storage_count; i++)
+        if (!plan->storages[i].fixed && plan->storages[i].first >= 0)
+            order[count++] = &plan->storages[i];
+    qsort(order, count, sizeof *order, by_size);
+    for (size_t i = 0; i < count; i++) {
+        size_t end;
+
+        order[i]->offset = lowest_free(order[i], order, i);
+        if (order[i]->bytes > SIZE_MAX / 4 || order[i]->offset > SIZE_MAX / 4)
+            return (int)error_set(&plan->graph->context->error, FOV_E_MEMORY, "the plan's tensors do not fit memory");
+        end = order[i]->offset + aligned(order[i]->bytes);
+        plan->unshared_bytes += aligned(order[i]->bytes);
+        if (end > plan->arena_bytes)
+            plan->arena_bytes = end;
+    }
+    return FOV_OK;
+}
+
+/* States and constant packed weights stay for the plan's life. */
+static int place_kept(fov_plan *plan)
+{
+    struct error *error = &plan->graph->context->error;
+
+    for (size_t s = 0; s < plan->step_count; s++) {
+        struct plan_step *step  = &plan->steps[s];
+        bool              fits  = true;
+        size_t            bytes = plan->kept_bytes;
+
+        if (step->skip)
+            continue;
+        step->state_offset = bytes;
+        fits               = size_add(bytes, aligned(step->compile.state), &bytes);
+        step->packed_offset = bytes;
+        for (int i = 0; i < step->in_count; i++)
+            if (step->compile.packed[i] && step->constant[i])
+                fits = fits && size_add(bytes, aligned(step->compile.packed[i]), &bytes);
+        if (!fits)
+            return (int)error_set(error, FOV_E_MEMORY, "the packed weights do not fit memory");
+        plan->kept_bytes = bytes;
+    }
+    return FOV_OK;
+}
+
+int plan_place(fov_plan *plan)
+{
+    struct memory        *memory = plan->graph->context->memory;
+    struct plan_storage **order;
+    int                   status;
+
+    find_lifetimes(plan);
+    share_in_place(plan);
+    status = add_scratch(plan);
+    if (status)
+        return status;
+    order = memory_allocate(memory, plan->storage_count + 1, sizeof *order, "plan", &plan->graph->context->error);
+    if (!order)
+        return FOV_E_MEMORY;
+    status = place(plan, order);
+    memory_free(memory, order);
+    return status ? status : place_kept(plan);
+}

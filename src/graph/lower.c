@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+/* Nodes to steps. Four questions in turn: which nodes are needed and in which order; which activations disappear into the
+ * operator before them; in which layout each tensor is stored; and how each operator will compute. Nothing here knows
+ * any operator by name: descriptors answer. */
+#include "device/cpu/cpu.h"
+#include "graph/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct lowering {
+    fov_plan  *plan;
+    fov_graph *graph;
+    bool      *needed;    /**< per node */
+    fov_shape *shapes;    /**< per value, concrete */
+    int       *readers;   /**< per value: needed nodes and outputs that read it */
+    int       *last_read; /**< per value: highest node that reads it; -1 = none */
+    int       *order;     /**< nodes in order of execution */
+    int       *fused_by;  /**< per node: the activation node it takes into its epilogue; -1 = none */
+    bool      *absorbed;  /**< per node: is such an activation */
+    bool      *renewed;   /**< per value: a parameter that this plan changes */
+    bool      *in_storage; /**< per value: a new parameter value that is written over the old one */
+    int        order_count;
+};
+
+/* ---- which nodes, in which order ------------------------------------------------------------------------------------ */
+
+static bool is_chosen(const fov_plan_options *options, int id)
+{
+    bool chosen = !options->update;
+
+    for (int i = 0; options->update && i < options->update_count; i++)
+        chosen = chosen || options->update[i].id == id;
+    return chosen;
+}
+
+/* Outputs with all they depend on; with .updates the assignments too. */
+static void mark_needed(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+
+    graph_mark(graph, l->plan->outputs, l->plan->output_count, l->needed);
+    for (size_t id = 1; l->plan->options.updates && id < graph->value_count; id++)
+        if (graph->values[id].kind == VALUE_PARAMETER && graph->values[id].assigned &&
+            is_chosen(&l->plan->options, (int)id)) {
+            graph_mark(graph, &graph->values[id].assigned, 1, l->needed);
+            l->renewed[id] = true;
+        }
+}
+
+static void count_readers(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+
+    for (size_t id = 0; id < graph->value_count; id++)
+        l->last_read[id] = -1;
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (int i = 0; l->needed[n] && i < graph->nodes[n].in_count; i++) {
+            l->readers[graph->nodes[n].in[i]]++;
+            l->last_read[graph->nodes[n].in[i]] = (int)n;
+        }
+    for (int i = 0; i < l->plan->output_count; i++)
+        l->readers[l->plan->outputs[i]]++;
+    for (size_t id = 1; id < graph->value_count; id++)
+        if (l->renewed[id])
+            l->readers[graph->values[id].assigned]++;
+}
+
+/* A new value may be written straight over its parameter when its operator is made for that and nobody reads the old
+ * value later. Everything else is copied at the end of the run. */
+static void find_updates_in_storage(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+
+    for (size_t id = 1; id < graph->value_count; id++) {
+        const struct value *value = &graph->values[id];
+        const struct value *next;
+        const struct node  *node;
+        int                 port;
+
+        if (!l->renewed[id])
+            continue;
+        next = &graph->values[value->assigned];
+        if (next->node < 0)
+            continue;
+        node = &graph->nodes[next->node];
+        port = node->op->out[next->output].updates - 1;
+        if (port >= 0 && node->in[port] == (int)id && l->last_read[id] <= next->node)
+            l->in_storage[value->assigned] = true;
+    }
+}
+
+/* The step after which an optimiser node may run: its gradient is there, and whoever reads the old weights has. */
+static int find_ready(const struct lowering *l, const struct node *node, const int *ready, const int *read_so_far)
+{
+    int latest = -1;
+
+    for (int i = 0; i < node->in_count; i++) {
+        int maker = graph_value(l->graph, node->in[i])->node;
+
+        if (node->in[i] && maker >= 0 && ready[maker] > latest)
+            latest = ready[maker];
+    }
+    for (int i = 0; i < node->out_count; i++) {
+        int renewed = node->op->out[i].updates - 1;
+
+        if (renewed >= 0 && read_so_far[node->in[renewed]] > latest)
+            latest = read_so_far[node->in[renewed]];
+    }
+    return latest;
+}
+
+/* The order of creation is a topological order. Optimiser nodes were made last, but run as soon as they may: gradients
+ * then need not all be held until the end. ready[n]: n itself for ordinary nodes. */
+static void find_order(struct lowering *l, int *ready, int *read_so_far)
+{
+    const fov_graph *graph   = l->graph;
+    int             *waiting = l->order + graph->node_count; /* second half of the array: sorted by ready */
+    int              count = 0, next = 0;
+
+    for (size_t id = 0; id < graph->value_count; id++)
+        read_so_far[id] = -1;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const struct node *node = &graph->nodes[n];
+        int                at   = count;
+
+        if (!l->needed[n])
+            continue;
+        ready[n] = node->op->family == OP_OPTIMISER ? find_ready(l, node, ready, read_so_far) : (int)n;
+        for (int i = 0; i < node->in_count; i++)
+            if (ready[n] > read_so_far[node->in[i]])
+                read_so_far[node->in[i]] = ready[n];
+        if (node->op->family != OP_OPTIMISER)
+            continue;
+        for (; at > 0 && ready[waiting[at - 1]] > ready[n]; at--)
+            waiting[at] = waiting[at - 1];
+        waiting[at] = (int)n;
+        count++;
+    }
+    for (size_t n = 0; n < graph->node_count; n++) {
+        if (l->needed[n] && graph->nodes[n].op->family != OP_OPTIMISER)
+            l->order[l->order_count++] = (int)n;
+        for (; next < count && ready[waiting[next]] <= (int)n; next++)
+            l->order[l->order_count++] = waiting[next]; /* never overtakes `waiting`: that starts node_count further */
+    }
+}
+
+/* ---- fusion ------------------------------------------------------------------------------------------------------------- */
+
+static void describe(const struct lowering *l, const struct node *node, struct op_tensor *in)
+{
+    for (int i = 0; i < node->in_count; i++) {
+        in[i] = (struct op_tensor){.dtype = graph_value(l->graph, node->in[i])->dtype, .shape = l->shapes[node->in[i]]};
+        if (!node->in[i])
+            in[i].shape.rank = -1;
+    }
+}
+
+/* y = act(f(x)) in one step, when nobody else wants f(x). */
+static void find_fusions(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+
+    for (size_t n = 0; n < graph->node_count; n++)
+        l->fused_by[n] = -1;
+    for (size_t n = 0; !l->plan->options.no_fusion && n < graph->node_count; n++) {
+        const struct node  *activation = &graph->nodes[n];
+        const struct value *x;
+        const struct node  *maker;
+        struct op_tensor    in[OP_MAX_PORTS];
+
+        if (!l->needed[n] || !activation->op->as_activation || activation->in_count < 1)
+            continue;
+        x = graph_value(graph, activation->in[0]);
+        if (x->node < 0 || x->output != 0 || l->readers[activation->in[0]] != 1)
+            continue;
+        maker = &graph->nodes[x->node];
+        if (!maker->op->fuses_activation || l->fused_by[x->node] >= 0)
+            continue;
+        describe(l, maker, in);
+        if (!cpu_supports(maker->op, maker->options, in, maker->in_count))
+            continue;
+        l->fused_by[x->node] = (int)n;
+        l->absorbed[n]       = true;
+    }
+}
+
+/* ---- tensors and layouts -------------------------------------------------------------------------------------------------- */
+
+/* Both orders are the same bytes when there is one channel or one pixel. */
+static bool orders_agree(const fov_shape *shape)
+{
+    return shape->rank < 3 || shape->dim[1] == 1 || shape_span(shape, 2, shape->rank) == 1;
+}
+
+static int new_tensor(fov_plan *plan, int value, fov_dtype dtype, const fov_shape *shape, enum op_layout layout,
+                      int storage)
+{
+    struct plan_tensor tensor = {value, dtype, *shape, layout, 0, storage};
+
+    if (!shape_bytes(shape, dtype, &tensor.bytes)) {
+        error_set(&plan->graph->context->error, FOV_E_MEMORY, "the tensor \"%s\" does not fit memory",
+                  graph_value(plan->graph, value)->name);
+        return -1;
+    }
+    if (storage < 0)
+        tensor.storage = plan_new_storage(plan, tensor.bytes);
+    return tensor.storage < 0 ? -1 : plan_new_tensor(plan, tensor);
+}
+
+/* Inputs get memory of their own, parameters and constants lie in the graph. */
+static int source_tensor(struct lowering *l, int id)
+{
+    fov_plan           *plan  = l->plan;
+    const struct value *value = graph_value(l->graph, id);
+    enum op_layout      layout =
+        value->kind == VALUE_INPUT && plan->options.channels_last_inputs && l->shapes[id].rank == 4 ? OP_CHANNELS_LAST
+                                                                                                    : OP_PLAIN;
+    int tensor = plan->tensor_of[id];
+
+    if (tensor >= 0)
+        return tensor;
+    tensor = new_tensor(plan, id, value->dtype, &l->shapes[id], layout, -1);
+    if (tensor < 0)
+        return -1;
+    plan->storages[plan->tensors[tensor].storage].keep = true;
+    if (value->kind != VALUE_INPUT) {
+        plan->storages[plan->tensors[tensor].storage].fixed = graph_data(l->graph, id);
+        if (!plan->storages[plan->tensors[tensor].storage].fixed)
+            return -1;
+    }
+    plan->tensor_of[id] = tensor;
+    return tensor;
+}
+
+/* The value's tensor in the wanted layout, put there by a conversion step if there is none yet. */
+static int tensor_in(struct lowering *l, int id, enum op_layout layout)
+{
+    fov_plan          *plan = l->plan;
+    int                have = graph_value(l->graph, id)->node < 0 ? source_tensor(l, id) : plan->tensor_of[id];
+    struct plan_tensor tensor;
+    int                made, step;
+
+    if (have < 0 || plan->tensors[have].layout == layout || plan->tensors[have].shape.rank < 3)
+        return have;
+    if (plan->other_of[id] >= 0)
+        return plan->other_of[id];
+    tensor = plan->tensors[have];
+    made   = new_tensor(plan, id, tensor.dtype, &tensor.shape, layout,
+                        orders_agree(&tensor.shape) ? tensor.storage : -1);
+    if (made < 0)
+        return -1;
+    if (!orders_agree(&tensor.shape)) {
+        step = plan_new_step(plan, &plan_convert, -1, 1, 1);
+        if (step < 0)
+            return -1;
+        plan->steps[step].in[0]  = have;
+        plan->steps[step].out[0] = made;
+        plan->steps[step].name   = graph_value(l->graph, id)->name;
+    }
+    return plan->other_of[id] = made;
+}
+
+/* The order that a node's tensors will have: its operator's wish, or that of its first input with pixels. */
+static enum op_layout node_layout(struct lowering *l, const struct node *node)
+{
+    struct op_tensor    in[OP_MAX_PORTS];
+    enum op_layout_rule rule;
+
+    describe(l, node, in);
+    for (int i = 0; i < node->in_count; i++)
+        if (node->in[i] && l->plan->tensor_of[node->in[i]] >= 0)
+            in[i].layout = l->plan->tensors[l->plan->tensor_of[node->in[i]]].layout;
+    rule = cpu_layout(node->op, node->options, in, node->in_count);
+    if (rule != OP_FOLLOWS)
+        return rule == OP_WANTS_PLAIN ? OP_PLAIN : OP_CHANNELS_LAST;
+    for (int i = 0; i < node->in_count; i++)
+        if (in[i].shape.rank >= 3 && !op_port_at(node->op->in, i)->plain &&
+            (in[i].layout == OP_CHANNELS_LAST || !orders_agree(&in[i].shape)))
+            return in[i].layout;
+    return OP_PLAIN;
+}
+
+static bool is_read(const struct lowering *l, int id)
+{
+    return l->readers[id] > 0;
+}
+
+/* Where a result goes: over its parameter, into the memory of its input (views), or somewhere new. */
+static int result_tensor(struct lowering *l, const struct node *node, int output, int id, enum op_layout layout,
+                         int first_input)
+{
+    fov_plan      *plan    = l->plan;
+    int            storage = -1, tensor;
+    enum op_layout order = l->shapes[id].rank >= 3 && !node->op->out[output].plain ? layout : OP_PLAIN;
+
+    if (l->in_storage[id]) {
+        int source = source_tensor(l, node->in[node->op->out[output].updates - 1]);
+
+        if (source < 0)
+            return -1;
+        storage = plan->tensors[source].storage;
+    } else if (node->op->view && output == 0) {
+        storage = plan->tensors[first_input].storage;
+    }
+    tensor = new_tensor(plan, id, graph_value(l->graph, id)->dtype, &l->shapes[id], order, storage);
+    plan->tensor_of[id] = tensor;
+    return tensor;
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------------------------------- */
+
+static int compile_step(fov_plan *plan, struct plan_step *step, const void *options)
+{
+    struct fov_context *context = plan->graph->context;
+    struct op_compile  *compile = &step->compile;
+    struct op_tensor   *out     = step->tensors + step->in_count;
+
+    for (int i = 0; i < step->in_count + step->out_count; i++) {
+        int index = i < step->in_count ? step->in[i] : step->out[i - step->in_count];
+
+        step->tensors[i].shape.rank = -1;
+        if (index >= 0)
+            step->tensors[i] = (struct op_tensor){.dtype  = plan->tensors[index].dtype,
+                                                  .shape  = plan->tensors[index].shape,
+                                                  .layout = plan->tensors[index].layout};
+    }
+    compile->kernel      = context->kernel;
+    compile->workers     = pool_threads(context->pool);
+    compile->training    = plan->options.training;
+    compile->options     = options;
+    compile->in          = step->tensors;
+    compile->out         = out;
+    compile->in_count    = step->in_count;
+    compile->out_count   = step->out_count;
+    compile->in_constant = step->constant;
+    compile->error       = &context->error;
+    if (cpu_compile(step->op, compile)) {
+        error_prefix(&context->error, "%s \"%s\"", step->op->name, step->name);
+        return (int)context->error.status;
+    }
+    return FOV_OK;
+}
+
+/* An identity's result is its input: the tensors share memory and nothing runs. */
+static void make_alias(fov_plan *plan, struct plan_step *step)
+{
+    plan->tensors[step->out[0]].storage = plan->tensors[step->in[0]].storage;
+    plan->tensors[step->out[0]].layout  = plan->tensors[step->in[0]].layout;
+    step->skip                          = true;
+}
+
+static void count_cost(struct plan_step *step, const void *options)
+{
+    struct op_cost cost = {.options = options, .in = step->tensors, .out = step->tensors + step->in_count,
+                           .in_count = step->in_count, .out_count = step->out_count};
+
+    if (step->op->cost)
+        step->op->cost(&cost);
+    step->multiply_adds = cost.multiply_adds;
+}
+
+static int lower_node(struct lowering *l, int index)
+{
+    fov_plan          *plan  = l->plan;
+    const struct node *node  = &l->graph->nodes[index];
+    const struct node *fused = l->fused_by[index] >= 0 ? &l->graph->nodes[l->fused_by[index]] : NULL;
+    enum op_layout     layout = node_layout(l, node);
+    int                in[OP_MAX_PORTS], number;
+    struct plan_step  *step;
+
+    /* Inputs first: converting one may put a step in front of this one. */
+    for (int i = 0; i < node->in_count; i++) {
+        in[i] = -1;
+        if (!node->in[i])
+            continue;
+        in[i] = tensor_in(l, node->in[i], op_port_at(node->op->in, i)->plain ? OP_PLAIN : layout);
+        if (in[i] < 0)
+            return (int)l->graph->context->error.status;
+    }
+    number = plan_new_step(plan, node->op, index, node->in_count, node->out_count);
+    if (number < 0)
+        return (int)l->graph->context->error.status;
+    step       = &plan->steps[number];
+    step->name = node->name;
+    memcpy(step->in, in, sizeof *in * (size_t)node->in_count);
+    for (int i = 0; i < node->in_count; i++) /* reordered copies are made at each run, so only what is read in place */
+        step->constant[i] = in[i] >= 0 && plan->storages[plan->tensors[in[i]].storage].fixed && !l->renewed[node->in[i]];
+    for (int i = 0; i < node->out_count; i++) {
+        int id = fused && i == 0 ? fused->out[0] : node->out[i];
+
+        step->out[i] = -1;
+        if (i > 0 && node->op->out[i].optional && !is_read(l, id))
+            continue;
+        step->out[i] = result_tensor(l, node, i, id, layout, in[0]);
+        if (step->out[i] < 0)
+            return (int)l->graph->context->error.status;
+    }
+    step->fused = fused ? fused->op : NULL;
+    if (fused)
+        step->compile.activation = fused->op->as_activation(fused->options, &step->compile.alpha, &step->compile.beta);
+    snprintf(step->operation, sizeof step->operation, "%s%s%s", node->op->name, fused ? " + " : "",
+             fused ? fused->op->name : "");
+    if (node->op->view) {
+        step->skip = true;
+        return FOV_OK;
+    }
+    if (compile_step(plan, step, node->options))
+        return (int)l->graph->context->error.status;
+    count_cost(step, node->options);
+    if (step->compile.identity)
+        make_alias(plan, step);
+    return FOV_OK;
+}
+
+static int add_copy(fov_plan *plan, int from, int to, const char *name)
+{
+    int number = plan_new_step(plan, &plan_copy, -1, 1, 1);
+
+    if (number < 0)
+        return (int)plan->graph->context->error.status;
+    plan->steps[number].in[0]  = from;
+    plan->steps[number].out[0] = to;
+    plan->steps[number].name   = name;
+    return FOV_OK;
+}
+
+/* Outputs are read in plain order; parameters whose new value could not be written in place are copied now. */
+static int lower_ends(struct lowering *l)
+{
+    fov_plan  *plan  = l->plan;
+    fov_graph *graph = l->graph;
+
+    for (int i = 0; i < plan->output_count; i++) {
+        int tensor = tensor_in(l, plan->outputs[i], OP_PLAIN);
+
+        if (tensor < 0)
+            return (int)graph->context->error.status;
+        plan->storages[plan->tensors[tensor].storage].output = true;
+    }
+    for (size_t id = 1; id < graph->value_count; id++) {
+        int from, to, next = graph->values[id].assigned;
+
+        if (!l->renewed[id] || l->in_storage[next])
+            continue;
+        from = tensor_in(l, next, OP_PLAIN);
+        to   = source_tensor(l, (int)id);
+        if (from < 0 || to < 0 || add_copy(plan, from, to, graph->values[id].name))
+            return (int)graph->context->error.status;
+    }
+    for (size_t s = 0; s < plan->step_count; s++) { /* conversions and copies were put in without being compiled */
+        struct plan_step *step = &plan->steps[s];
+
+        if (step->node < 0 && compile_step(plan, step, NULL))
+            return (int)graph->context->error.status;
+        if (step->node < 0)
+            snprintf(step->operation, sizeof step->operation, "%s", step->op->name);
+    }
+    return FOV_OK;
+}
+
+static int lower(struct lowering *l, int *ready, int *read_so_far)
+{
+    int status;
+
+    mark_needed(l);
+    count_readers(l);
+    status = graph_shapes(l->graph, l->plan->options.batch, l->needed, NULL, l->shapes);
+    if (status)
+        return status;
+    find_updates_in_storage(l);
+    find_order(l, ready, read_so_far);
+    find_fusions(l);
+    for (int i = 0; i < l->order_count; i++)
+        if (!l->absorbed[l->order[i]]) {
+            status = lower_node(l, l->order[i]);
+            if (status)
+                return status;
+        }
+    return lower_ends(l);
+}
+
+int plan_lower(fov_plan *plan)
+{
+    fov_graph      *graph  = plan->graph;
+    struct memory  *memory = graph->context->memory;
+    struct error   *error  = &graph->context->error;
+    size_t          nodes = graph->node_count + 1, values = graph->value_count;
+    struct lowering l     = {.plan = plan, .graph = graph};
+    int            *ready = memory_allocate(memory, nodes, sizeof *ready, "plan", error);
+    int            *read  = memory_allocate(memory, values, sizeof *read, "plan", error);
+    int             status;
+
+    l.needed     = memory_allocate(memory, nodes, sizeof *l.needed, "plan", error);
+    l.absorbed   = memory_allocate(memory, nodes, sizeof *l.absorbed, "plan", error);
+    l.fused_by   = memory_allocate(memory, nodes, sizeof *l.fused_by, "plan", error);
+    l.order      = memory_allocate(memory, nodes * 2, sizeof *l.order, "plan", error);
+    l.shapes     = memory_allocate(memory, values, sizeof *l.shapes, "plan", error);
+    l.readers    = memory_allocate(memory, values, sizeof *l.readers, "plan", error);
+    l.last_read  = memory_allocate(memory, values, sizeof *l.last_read, "plan", error);
+    l.renewed    = memory_allocate(memory, values, sizeof *l.renewed, "plan", error);
+    l.in_storage = memory_allocate(memory, values, sizeof *l.in_storage, "plan", error);
+    status       = (int)error->status;
+    if (!status)
+        status = lower(&l, ready, read);
+    memory_free(memory, ready);
+    memory_free(memory, read);
+    memory_free(memory, l.needed);
+    memory_free(memory, l.absorbed);
+    memory_free(memory, l.fused_by);
+    memory_free(memory, l.order);
+    memory_free(memory, l.shapes);
+    memory_free(memory, l.readers);
+    memory_free(memory, l.last_read);
+    memory_free(memory, l.renewed);
+    memory_free(memory, l.in_storage);
+    return status;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a plan: compile (lower.c), place (arena.c), allocate once, bind every pointer, then run an array of steps.
+ * After fov_plan_create nothing is allocated, looked up or decided any more. */
+#include "graph/plan.h"
+
+#include "base/clock.h"
+#include "base/cpu.h"
+
+#include <string.h>
+
+/* ---- the arrays that lowering fills ------------------------------------------------------------------------------------ */
+
+int plan_new_tensor(fov_plan *plan, struct plan_tensor tensor)
+{
+    if (memory_grow(plan->graph->context->memory, (void **)&plan->tensors, &plan->tensor_capacity, plan->tensor_count,
+                    sizeof *plan->tensors, "plan", &plan->graph->context->error))
+        return -1;
+    plan->tensors[plan->tensor_count] = tensor;
+    return (int)plan->tensor_count++;
+}
+
+int plan_new_storage(fov_plan *plan, size_t bytes)
+{
+    if (memory_grow(plan->graph->context->memory, (void **)&plan->storages, &plan->storage_capacity,
+                    plan->storage_count, sizeof *plan->storages, "plan", &plan->graph->context->error))
+        return -1;
+    plan->storages[plan->storage_count] = (struct plan_storage){.bytes = bytes ? bytes : 1, .first = -1, .last = -1};
+    return (int)plan->storage_count++;
+}
+
+int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, int out_count)
+{
+    struct memory    *memory = plan->graph->context->memory;
+    struct error     *error  = &plan->graph->context->error;
+    struct plan_step *step;
+    size_t            in = (size_t)in_count, out = (size_t)out_count;
+
+    if (memory_grow(memory, (void **)&plan->steps, &plan->step_capacity, plan->step_count, sizeof *plan->steps, "plan",
+                    error))
+        return -1;
+    step = &plan->steps[plan->step_count++];
+    *step = (struct plan_step){.op = op, .node = node, .in_count = in_count, .out_count = out_count, .name = ""};
+    step->in          = memory_allocate(memory, in, sizeof *step->in, "plan", error);
+    step->out         = memory_allocate(memory, out, sizeof *step->out, "plan", error);
+    step->constant    = memory_allocate(memory, in, sizeof *step->constant, "plan", error);
+    step->packed      = memory_allocate(memory, in, sizeof *step->packed, "plan", error);
+    step->packed_data = memory_allocate(memory, in, sizeof *step->packed_data, "plan", error);
+    step->tensors     = memory_allocate(memory, in + out, sizeof *step->tensors, "plan", error);
+    if (!step->in || !step->out || !step->constant || !step->packed || !step->packed_data || !step->tensors)
+        return -1;
+    for (size_t i = 0; i < in; i++)
+        step->packed[i] = -1;
+    return (int)plan->step_count - 1;
+}
+
+/* ---- binding ------------------------------------------------------------------------------------------------------------- */
+
+static void *address(const fov_plan *plan, int storage)
+{
+    const struct plan_storage *found = &plan->storages[storage];
+
+    return found->fixed ? found->fixed : plan->arena + found->offset;
+}
+
+static void bind_step(fov_plan *plan, struct plan_step *step)
+{
+    struct fov_context *context = plan->graph->context;
+    size_t              packed  = step->packed_offset;
+    struct op_compile  *compile = &step->compile;
+
+    for (int i = 0; i < step->in_count + step->out_count; i++) {
+        int tensor = i < step->in_count ? step->in[i] : step->out[i - step->in_count];
+
+        if (tensor >= 0)
+            step->tensors[i].data = address(plan, plan->tensors[tensor].storage);
+    }
+    for (int i = 0; i < step->in_count; i++) {
+        if (step->packed[i] >= 0)
+            step->packed_data[i] = address(plan, step->packed[i]);
+        if (!compile->packed[i] || !step->constant[i])
+            continue;
+        step->packed_data[i] = plan->kept + packed;
+        packed += (compile->packed[i] + 63) / 64 * 64;
+    }
+    step->run = (struct op_run){
+        .op                   = step->op,
+        .kernel               = context->kernel,
+        .pool                 = context->pool,
+        .options              = compile->options,
+        .in                   = step->tensors,
+        .out                  = step->tensors + step->in_count,
+        .in_count             = step->in_count,
+        .out_count            = step->out_count,
+        .state                = plan->kept + step->state_offset,
+        .scratch              = step->scratch.shared >= 0 ? address(plan, step->scratch.shared) : NULL,
+        .worker_scratch       = step->scratch.workers >= 0 ? address(plan, step->scratch.workers) : NULL,
+        .worker_scratch_bytes = compile->scratch_per_worker,
+        .packed               = step->packed_data,
+        .training             = plan->options.training,
+        .activation           = compile->activation,
+        .alpha                = compile->alpha,
+        .beta                 = compile->beta,
+        .random               = {context->seed, RANDOM_DROPOUT + ((uint32_t)(step->node < 0 ? 0 : step->node) << 8), 0}};
+}
+
+/* Packs what does not change from run to run. An operator packs all its inputs in one call, so a step with both kinds
+ * packs again at each run. */
+static bool packs_once(const struct plan_step *step)
+{
+    for (int i = 0; i < step->in_count; i++)
+        if (step->packed[i] >= 0)
+            return false;
+    return true;
+}
+
+static void pack_constants(fov_plan *plan)
+{
+    for (size_t s = 0; s < plan->step_count; s++) {
+        struct plan_step *step = &plan->steps[s];
+
+        if (!step->skip && step->compile.pack && packs_once(step))
+            step->compile.pack(&step->run);
+    }
+    plan->version = plan->graph->version;
+}
+
+static int allocate_and_bind(fov_plan *plan)
+{
+    struct fov_context *context = plan->graph->context;
+
+    plan->arena = memory_allocate_raw(context->memory, plan->arena_bytes, 1, "the plan's activations", &context->error);
+    if (!plan->arena)
+        return FOV_E_MEMORY;
+    plan->kept = memory_allocate(context->memory, plan->kept_bytes, 1, "the plan's packed weights", &context->error);
+    if (!plan->kept)
+        return FOV_E_MEMORY;
+    for (size_t i = 0; i < plan->storage_count; i++) /* inputs that nobody fills are zeros, not leftovers */
+        if (plan->storages[i].keep && !plan->storages[i].fixed)
+            memset(plan->arena + plan->storages[i].offset, 0, plan->storages[i].bytes);
+    for (size_t s = 0; s < plan->step_count; s++) {
+        struct plan_step *step = &plan->steps[s];
+
+        if (step->skip)
+            continue;
+        bind_step(plan, step);
+        if (step->compile.prepare && step->compile.prepare(&step->compile, step->run.state)) {
+            error_set(&context->error, FOV_E_INTERNAL, "\"%s\" could not be prepared", step->name);
+            return (int)context->error.status;
+        }
+    }
+    pack_constants(plan);
+    return FOV_OK;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------------ */
+
+static int compile(fov_plan *plan, const fov_value *outputs, int count)
+{
+    struct fov_context *context = plan->graph->context;
+    struct memory      *memory  = context->memory;
+
+    plan->value_count = plan->graph->value_count;
+    plan->tensor_of   = memory_allocate(memory, plan->value_count, sizeof *plan->tensor_of, "plan", &context->error);
+    plan->other_of    = memory_allocate(memory, plan->value_count, sizeof *plan->other_of, "plan", &context->error);
+    plan->outputs     = memory_allocate(memory, (size_t)count, sizeof *plan->outputs, "plan", &context->error);
+    if (!plan->tensor_of || !plan->other_of || !plan->outputs)
+        return FOV_E_MEMORY;
+    memset(plan->tensor_of, -1, plan->value_count * sizeof *plan->tensor_of);
+    memset(plan->other_of, -1, plan->value_count * sizeof *plan->other_of);
+    for (int i = 0; i < count; i++) {
+        if (outputs[i].id <= 0 || (size_t)outputs[i].id >= plan->value_count)
+            return (int)error_set(&context->error, FOV_E_USAGE, "plan: output %d is no value of this graph", i);
+        plan->outputs[i] = outputs[i].id;
+    }
+    plan->output_count = count;
+    if (plan_lower(plan) || plan_place(plan) || allocate_and_bind(plan))
+        return (int)context->error.status;
+    return FOV_OK;
+}
+
+fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
+{
+    struct fov_context *context = graph->context;
+    fov_plan           *plan;
+
+    if (graph->failed || context->error.status) {
+        error_set(&context->error, FOV_E_USAGE, "the graph could not be built");
+        return NULL;
+    }
+    if (count < 1) {
+        error_set(&context->error, FOV_E_USAGE, "a plan needs at least one output");
+        return NULL;
+    }
+    plan = memory_allocate(context->memory, 1, sizeof *plan, "plan", &context->error);
+    if (!plan)
+        return NULL;
+    plan->graph = graph;
+    if (options)
+        plan->options = *options;
+    if (plan->options.batch == 0)
+        plan->options.batch = 1;
+    if (plan->options.batch < 0)
+        error_set(&context->error, FOV_E_USAGE, "a plan's batch is %lld (1 or more)", (long long)plan->options.batch);
+    if (context->error.status || compile(plan, outputs, count)) {
+        fov_plan_free(plan);
+        return NULL;
+    }
+    plan->options.update = NULL; /* the caller's array need not live on */
+    return plan;
+}
+
+void fov_plan_free(fov_plan *plan)
+{
+    struct memory *memory;
+
+    if (!plan)
+        return;
+    memory = plan->graph->context->memory;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        memory_free(memory, plan->steps[s].in);
+        memory_free(memory, plan->steps[s].out);
+        memory_free(memory, plan->steps[s].constant);
+        memory_free(memory, plan->steps[s].packed);
+        memory_free(memory, plan->steps[s].packed_data);
+        memory_free(memory, plan->steps[s].tensors);
+    }
+    memory_free(memory, plan->steps);
+    memory_free(memory, plan->storages);
+    memory_free(memory, plan->tensors);
+    memory_free(memory, plan->tensor_of);
+    memory_free(memory, plan->other_of);
+    memory_free(memory, plan->outputs);
+    memory_free(memory, plan->arena);
+    memory_free(memory, plan->kept);
+    memory_free(memory, plan);
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------------------------- */
+
+static void run_step(struct plan_step *step, uint64_t number)
+{
+    if (step->skip)
+        return;
+    step->run.random.position = number;
+    if (step->compile.pack && !packs_once(step))
+        step->compile.pack(&step->run);
+    step->compile.run(&step->run);
+}
+
+static void begin(fov_plan *plan)
+{
+    if (plan->version != plan->graph->version)
+        pack_constants(plan);
+}
+
+/* What this plan packed once it does not change itself, so only others have to look again. */
+static void end(fov_plan *plan)
+{
+    if (plan->options.updates)
+        plan->version = ++plan->graph->version;
+}
+
+void fov_plan_run(fov_plan *plan, uint64_t step)
+{
+    unsigned mode = cpu_flush_denormals();
+
+    begin(plan);
+    for (size_t s = 0; s < plan->step_count; s++)
+        run_step(&plan->steps[s], step);
+    end(plan);
+    cpu_restore_mode(mode);
+}
+
+void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
+{
+    unsigned mode = cpu_flush_denormals();
+
+    begin(plan);
+    for (size_t s = 0; s < plan->step_count; s++) {
+        double start = clock_seconds();
+
+        run_step(&plan->steps[s], step);
+        seconds[s] = clock_seconds() - start;
+    }
+    end(plan);
+    cpu_restore_mode(mode);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------------------ */
+
+/* The tensor through which the caller sees a value: inputs as they were asked for, everything else in plain order. */
+static int visible_tensor(const fov_plan *plan, fov_value value)
+{
+    int first, other;
+
+    if (value.id <= 0 || (size_t)value.id >= plan->value_count)
+        return -1;
+    first = plan->tensor_of[value.id];
+    other = plan->other_of[value.id];
+    if (graph_value(plan->graph, value.id)->kind == VALUE_INPUT)
+        return first;
+    for (int i = 0; i < plan->output_count; i++)
+        if (plan->outputs[i] == value.id)
+            return first >= 0 && plan->tensors[first].layout == OP_PLAIN ? first : other >= 0 ? other : first;
+    return -1;
+}
+
+void *fov_plan_data(fov_plan *plan, fov_value value)
+{
+    int tensor = visible_tensor(plan, value);
+
+    return tensor < 0 ? NULL : address(plan, plan->tensors[tensor].storage);
+}
+
+size_t fov_plan_bytes(const fov_plan *plan, fov_value value)
+{
+    int tensor = visible_tensor(plan, value);
+
+    return tensor < 0 ? 0 : plan->tensors[tensor].bytes;
+}
+
+fov_shape fov_plan_shape(const fov_plan *plan, fov_value value)
+{
+    int tensor = visible_tensor(plan, value);
+
+    return tensor < 0 ? (fov_shape){0} : plan->tensors[tensor].shape;
+}
+
+fov_plan_memory fov_plan_memory_use(const fov_plan *plan)
+{
+    fov_plan_memory use = {.activations = plan->arena_bytes,
+                           .unshared    = plan->unshared_bytes,
+                           .packed      = plan->kept_bytes,
+                           .scratch     = plan->scratch_bytes};
+
+    for (size_t id = 1; id < plan->value_count; id++)
+        if (plan->graph->values[id].kind == VALUE_PARAMETER)
+            use.parameters += plan->graph->values[id].bytes;
+    return use;
+}
+
+int fov_plan_step_count(const fov_plan *plan)
+{
+    return (int)plan->step_count;
+}
+
+fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
+{
+    const struct plan_step *step   = &plan->steps[index];
+    const struct plan_tensor *out  = step->out_count && step->out[0] >= 0 ? &plan->tensors[step->out[0]] : NULL;
+    fov_plan_step           result = {.name          = step->name,
+                                      .operation     = step->operation,
+                                      .detail        = step->op->view       ? "view: nothing to do"
+                                                       : step->skip         ? "identity: nothing to do"
+                                                                            : step->compile.detail,
+                                      .layout        = "",
+                                      .in_place      = step->in_place,
+                                      .multiply_adds = step->multiply_adds};
+
+    for (int i = 0; i < step->out_count; i++)
+        if (step->out[i] >= 0)
+            result.bytes += plan->tensors[step->out[i]].bytes;
+    if (!out)
+        return result;
+    result.shape  = out->shape;
+    result.layout = out->layout == OP_PLAIN ? "plain" : "channels-last";
+    result.offset = plan->storages[out->storage].offset;
+    return result;
+}

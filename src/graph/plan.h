@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan from inside. Compilation goes through three rooms, in this order:
+ *   lower.c    nodes -> steps: which run, in which order, fused how, in which layout; each step asks its operator how
+ *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
+ *   plan.c     the whole in order, memory, binding of pointers, running, printing */
+#ifndef GRAPH_PLAN_H
+#define GRAPH_PLAN_H
+
+#include "graph/graph.h"
+#include <fovea/plan.h>
+
+/** A tensor as the plan stores it: one value of the graph in one layout. */
+struct plan_tensor {
+    int            value; /**< graph id; 0: internal */
+    fov_dtype      dtype;
+    fov_shape      shape;
+    enum op_layout layout;
+    size_t         bytes;
+    int            storage;
+};
+
+/** A piece of memory. Several tensors may share one: views, relabelled layouts, results in place. */
+struct plan_storage {
+    size_t bytes;
+    int    first, last; /**< steps between which it holds something; first = -1: never written */
+    bool   keep;        /**< never overwritten by a step in place: inputs, and what lies outside the arena */
+    bool   output;      /**< read by the caller after the run */
+    void  *fixed;       /**< outside the arena: a parameter or constant */
+    size_t offset;      /**< in the arena */
+};
+
+/** Scratch of a step, as storages that live during that step only; -1: none. */
+struct plan_scratch {
+    int shared, workers;
+};
+
+struct plan_step {
+    const struct op  *op;
+    int               node; /**< -1: a conversion that the plan put in */
+    int               in_count, out_count;
+    int              *in, *out; /**< plan tensors; -1: absent or unused */
+    bool             *constant; /**< per input: does not change from run to run */
+    int              *packed;   /**< per input: storage of the packed form when it is packed at each run; else -1 */
+    struct op_compile compile;
+    struct op_tensor *tensors; /**< in, then out: what compile and run see */
+    void            **packed_data;
+    struct op_run     run;
+    struct plan_scratch scratch;
+    size_t            state_offset, packed_offset; /**< in plan->kept */
+    const struct op  *fused;                       /**< the activation applied in the epilogue */
+    const char       *name;
+    char              operation[64];
+    bool              skip;     /**< nothing to run: a view, or an identity */
+    bool              in_place;
+    int64_t           multiply_adds;
+};
+
+struct fov_plan {
+    fov_graph       *graph;
+    fov_plan_options options;
+    uint64_t         version; /**< of the graph's parameters when constants were packed */
+
+    struct plan_tensor  *tensors;
+    size_t               tensor_count, tensor_capacity;
+    struct plan_storage *storages;
+    size_t               storage_count, storage_capacity;
+    struct plan_step    *steps;
+    size_t               step_count, step_capacity;
+
+    int *tensor_of; /**< [value_count] the value's tensor in its first layout; -1 = none */
+    int *other_of;  /**< [value_count] the same value in the other layout; -1 = none */
+    int *outputs;   /**< values asked for */
+    int  output_count;
+    size_t value_count; /**< of the graph when the plan was made */
+
+    unsigned char *arena, *kept; /**< kept: states and constant packed weights */
+    size_t         arena_bytes, kept_bytes, unshared_bytes, scratch_bytes;
+};
+
+/* plan.c */
+int plan_new_tensor(fov_plan *plan, struct plan_tensor tensor); /**< index, -1 on failure */
+int plan_new_storage(fov_plan *plan, size_t bytes);             /**< index, -1 on failure */
+/** A zeroed step with arrays for that many inputs and outputs; its index, -1 on failure. */
+int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, int out_count);
+
+/* lower.c */
+int plan_lower(fov_plan *plan);
+
+/* arena.c */
+int plan_place(fov_plan *plan);
+
+/* convert.c: steps that are no nodes */
+extern const struct op plan_convert; /**< between plain and channels-last */
+extern const struct op plan_copy;    /**< same layout, other place */
+
+#endif
