@@ -56,41 +56,47 @@ static void find_lifetimes(fov_plan *plan)
     }
 }
 
-/* An elementwise step may write over its input when that is read here for the last time. */
+/* Input i may be overwritten by output 0: its last reader is this step, through ports that allow it, and it is ours. */
+static bool may_overwrite(const fov_plan *plan, int number, int i)
+{
+    const struct plan_step    *step = &plan->steps[number];
+    const struct plan_storage *in   = step->in[i] < 0 ? NULL : storage_of(plan, step->in[i]);
+    const struct plan_storage *out  = storage_of(plan, step->out[0]);
+
+    if (!in || in == out || in->keep || in->fixed || in->output || out->fixed || out->keep)
+        return false;
+    if (in->last != number || out->first != number || in->bytes < out->bytes ||
+        plan->tensors[step->in[i]].bytes != plan->tensors[step->out[0]].bytes)
+        return false;
+    for (int j = 0; j < step->in_count; j++)
+        if (step->in[j] >= 0 && storage_of(plan, step->in[j]) == in && (j >= 32 || !(step->op->cpu->in_place >> j & 1U)))
+            return false;
+    return true;
+}
+
+/* The output's tensors move into the input's storage; what they had is never used. */
+static void merge(fov_plan *plan, int kept, int gone)
+{
+    plan->storages[kept].last   = plan->storages[gone].last;
+    plan->storages[kept].output = plan->storages[gone].output;
+    plan->storages[gone]        = (struct plan_storage){.bytes = 1, .first = -1, .last = -1};
+    for (size_t t = 0; t < plan->tensor_count; t++)
+        if (plan->tensors[t].storage == gone)
+            plan->tensors[t].storage = kept;
+}
+
 static void share_in_place(fov_plan *plan)
 {
     for (size_t s = 0; s < plan->step_count; s++) {
-        struct plan_step    *step = &plan->steps[s];
-        struct plan_storage *in, *out;
-        int                  gone;
+        struct plan_step *step = &plan->steps[s];
 
-        if (step->skip || !step->op->cpu || !step->op->cpu->in_place || step->out_count < 1 || step->out[0] < 0)
+        if (step->skip || !step->op->cpu || step->out_count < 1 || step->out[0] < 0)
             continue;
-        out = storage_of(plan, step->out[0]);
-        for (int i = 0; i < step->in_count && i < 32 && !step->in_place; i++) {
-            if (!(step->op->cpu->in_place >> i & 1U) || step->in[i] < 0)
-                continue;
-            in = storage_of(plan, step->in[i]);
-            if (in == out || in->keep || in->fixed || out->fixed || out->keep || in->last != (int)s ||
-                out->first != (int)s || in->output ||
-                plan->tensors[step->in[i]].bytes != plan->tensors[step->out[0]].bytes || in->bytes < out->bytes)
-                continue;
-            for (int j = 0; j < step->in_count; j++) /* the same tensor at another port must not be overwritten */
-                if (j != i && step->in[j] >= 0 && storage_of(plan, step->in[j]) == in &&
-                    !(step->op->cpu->in_place >> j & 1U))
-                    goto next_input;
-            gone       = plan->tensors[step->out[0]].storage;
-            in->last   = out->last;
-            in->output = out->output;
-            for (size_t t = 0; t < plan->tensor_count; t++)
-                if (plan->tensors[t].storage == gone)
-                    plan->tensors[t].storage = plan->tensors[step->in[i]].storage;
-            out->first     = -1;
-            out->last      = -1;
-            out->output    = false;
-            step->in_place = true;
-        next_input:;
-        }
+        for (int i = 0; i < step->in_count && i < 32 && !step->in_place; i++)
+            if (step->op->cpu->in_place >> i & 1U && may_overwrite(plan, (int)s, i)) {
+                merge(plan, plan->tensors[step->in[i]].storage, plan->tensors[step->out[0]].storage);
+                step->in_place = true;
+            }
     }
 }
 

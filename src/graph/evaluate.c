@@ -51,7 +51,7 @@ static int run_node(fov_graph *graph, size_t index, bool training, uint64_t step
         if (!id)
             in[i].shape.rank = -1;
         else if (graph_value(graph, id)->node < 0 && load(graph, id, given ? given[id] : NULL, result))
-            return graph->context->error.status;
+            return (int)graph->context->error.status;
         in[i].data = id ? result->data[id] : NULL;
     }
     for (int i = 0; i < node->out_count; i++) {
@@ -95,7 +95,7 @@ int graph_evaluate(fov_graph *graph, const int *outputs, int count, int64_t batc
     struct memory *memory = graph->context->memory;
     struct error  *error  = &graph->context->error;
     bool          *needed = memory_allocate(memory, graph->node_count + 1, sizeof *needed, "evaluation", error);
-    int            status = error->status;
+    int            status = (int)error->status;
 
     *result        = (struct evaluation){.count = graph->value_count};
     result->shapes = memory_allocate(memory, result->count, sizeof *result->shapes, "evaluation", error);

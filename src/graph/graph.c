@@ -356,7 +356,7 @@ static int fill_node(fov_graph *graph, struct node *node, const int *in, const v
         op_options_default(op, node->options);
     if (op_options_check(op, node->options, error) || !check_inputs(graph, op, in, node->in_count) ||
         infer_outputs(graph, op, node, out))
-        return error->status;
+        return (int)error->status;
     for (int i = 0; i < node->out_count; i++) {
         char name[MAXIMUM_NAME + 16];
 
@@ -368,7 +368,7 @@ static int fill_node(fov_graph *graph, struct node *node, const int *in, const v
                                                 .node   = index,
                                                 .output = i});
         if (!node->out[i])
-            return error->status;
+            return (int)error->status;
     }
     return FOV_OK;
 }

@@ -129,7 +129,7 @@ int fov_parameter_get(fov_graph *graph, fov_value value, void *data, size_t byte
     const struct value *found = sized_parameter(graph, value, bytes);
 
     if (!found)
-        return graph->context->error.status;
+        return (int)graph->context->error.status;
     memcpy(data, found->data, bytes);
     return FOV_OK;
 }
@@ -139,7 +139,7 @@ int fov_parameter_set(fov_graph *graph, fov_value value, const void *data, size_
     struct value *found = sized_parameter(graph, value, bytes);
 
     if (!found)
-        return graph->context->error.status;
+        return (int)graph->context->error.status;
     memcpy(found->data, data, bytes);
     graph->version++;
     return FOV_OK;
