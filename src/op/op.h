@@ -151,7 +151,7 @@ struct op_textbook {
 /* ---- in a plan, on the CPU ------------------------------------------------------------------------------------------ */
 
 struct op_run;
-typedef void op_step(const struct op_run *run);
+typedef void op_function(const struct op_run *run);
 
 /** A plan asks an operator how it will compute, for concrete shapes and layouts. Filled once, when compiled. */
 struct op_compile {
@@ -168,13 +168,13 @@ struct op_compile {
     struct error              *error;
 
     /* to fill */
-    op_step    *run;      /**< required, unless identity */
+    op_function *run;     /**< required, unless identity */
     bool        identity; /**< output 0 is input 0 (dropout in inference) */
     size_t      state;    /**< bytes kept with the plan (offset tables, chosen block sizes), filled by `prepare` */
     int (*prepare)(const struct op_compile *compile, void *state); /**< once, after memory is there */
     size_t      scratch, scratch_per_worker;    /**< bytes of workspace while the step runs, shared with other steps */
     size_t      packed[OP_MAX_PORTS];           /**< bytes of the packed form of input i; 0: not packed */
-    op_step    *pack; /**< writes run->packed[i] from run->in[i]: once when in_constant, else before each run */
+    op_function *pack; /**< writes run->packed[i] from run->in[i]: once when in_constant, else before each run */
     char        detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
 };
 
