@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+
+#include "base/cpu.h"
+#include "tensor/convert.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A draw per element: normal, positive, whole numbers, or what the case says. */
+static double draw(const struct harness *harness, int input, size_t index, enum harness_values values)
+{
+    const struct op_case *test = harness->test;
+    struct random_key     key  = {harness->seed, RANDOM_TEST, (uint64_t)input};
+    fov_dtype             dtype = test->in_dtype[input];
+
+    if (dtype == FOV_BOOL)
+        return (double)random_below(key, index, 2);
+    if (dtype != FOV_F32)
+        return (double)random_below(key, index, test->integers > 0 ? (uint64_t)test->integers : 2);
+    if (values == HARNESS_INTEGERS)
+        return (double)random_below(key, index, 7) - (test->positive ? -1.0 : 3.0);
+    if (test->positive)
+        return (double)(float)(0.1 + 1.9 * random_uniform(key, index));
+    return (double)(float)random_normal(key, index);
+}
+
+void harness_open(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
+                  enum harness_values values, uint64_t seed)
+{
+    *harness         = (struct harness){.op = op, .test = test, .in_count = test->in_count, .seed = seed};
+    harness->context = fov_context_create(&(fov_context_options){.isa = isa, .threads = 2, .seed = seed});
+    harness->graph   = fov_graph_create(harness->context);
+    assert_non_null(harness->graph);
+    for (int i = 0; i < test->in_count; i++) {
+        char name[32];
+
+        if (test->in[i].rank < 0)
+            continue;
+        snprintf(name, sizeof name, "x%d", i);
+        harness->in[i] =
+            fov_input(harness->graph, .name = name, .shape = test->in[i], .dtype = test->in_dtype[i]);
+        harness->count[i] = shape_span(&test->in[i], 0, test->in[i].rank);
+        harness->data[i]  = calloc(harness->count[i] + 1, sizeof(double));
+        for (size_t k = 0; k < harness->count[i]; k++)
+            harness->data[i][k] = draw(harness, i, k, values);
+        if (test->fill)
+            test->fill(i, harness->data[i], harness->count[i], (struct random_key){seed, RANDOM_TEST, (uint64_t)i});
+    }
+    fov_graph_emitter(harness->graph)
+        ->node(harness->graph, op->name, harness->in, test->in_count, test->options, "node");
+    if (fov_error_status(harness->context))
+        fail_msg("%s/%s: %s", op->name, test->name, fov_error(harness->context));
+    harness->out_count = harness->graph->nodes[0].out_count;
+    for (int i = 0; i < harness->out_count; i++)
+        harness->out[i] = (fov_value){harness->graph->nodes[0].out[i]};
+}
+
+void harness_close(struct harness *harness)
+{
+    for (int i = 0; i < harness->in_count; i++)
+        free(harness->data[i]);
+    fov_graph_free(harness->graph);
+    fov_context_free(harness->context);
+}
+
+void harness_given(const struct harness *harness, const double **given)
+{
+    for (int i = 0; i < harness->in_count; i++)
+        if (harness->in[i].id)
+            given[harness->in[i].id] = harness->data[i];
+}
+
+void harness_fill(const struct harness *harness, fov_plan *plan)
+{
+    for (int i = 0; i < harness->in_count; i++) {
+        void *data = harness->in[i].id ? fov_plan_data(plan, harness->in[i]) : NULL;
+
+        if (data) /* an input that only lends its shape may have no place in the plan */
+            convert_from_double(harness->test->in_dtype[i], harness->data[i], data, harness->count[i]);
+    }
+}
+
+fov_value harness_loss(struct harness *harness)
+{
+    const struct op_emitter *emitter = fov_graph_emitter(harness->graph);
+    fov_value                loss = {0}, zero = op_emit_scalar(emitter, 0.0F);
+
+    for (int i = 0; i < harness->out_count; i++) {
+        fov_shape         shape = fov_value_shape(harness->graph, harness->out[i]);
+        size_t            count = shape_span(&shape, 0, shape.rank);
+        struct random_key key   = {harness->seed, RANDOM_TEST, 100 + (uint64_t)i};
+        float            *direction;
+        fov_value         part;
+
+        if (fov_value_dtype(harness->graph, harness->out[i]) != FOV_F32 || harness->op->out[i].updates)
+            continue;
+        direction = calloc(count + 1, sizeof *direction);
+        for (size_t k = 0; k < count; k++)
+            direction[k] = (float)random_normal(key, k);
+        part = fov_mul(harness->graph, harness->out[i], fov_constant(harness->graph, NULL, FOV_F32, shape, direction));
+        part = op_emit2(emitter, "sum_to", part, zero, NULL);
+        loss = loss.id ? fov_add(harness->graph, loss, part) : part;
+        free(direction);
+    }
+    return loss;
+}
+
+int harness_levels(const char *names[8])
+{
+    int count = 0;
+
+    for (int level = CPU_REFERENCE; level < CPU_LEVEL_COUNT; level++)
+        if (kernel_table_for((enum cpu_level)level) && cpu_has((enum cpu_level)level))
+            names[count++] = cpu_level_name((enum cpu_level)level);
+    return count;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* One case of one operator as a graph of one node, with inputs drawn for it: what the generated tests share. */
+#ifndef TESTS_OP_HARNESS_H
+#define TESTS_OP_HARNESS_H
+
+#include "graph/graph.h"
+#include "op/op.h"
+#include <fovea/operators.h>
+#include <fovea/plan.h>
+
+enum harness_values {
+    HARNESS_REAL,    /**< standard normal, rounded to float */
+    HARNESS_INTEGERS /**< small whole numbers: sums of products are exact in single precision */
+};
+
+struct harness {
+    fov_context *context;
+    fov_graph   *graph;
+    const struct op *op;
+    const struct op_case *test;
+    fov_value    in[8], out[8];
+    double      *data[8];  /**< of each input, plain order */
+    size_t       count[8]; /**< elements of each input */
+    int          in_count, out_count;
+    uint64_t     seed;
+};
+
+/** Fails the running test with the context's sentence when the graph cannot be built. */
+void harness_open(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
+                  enum harness_values values, uint64_t seed);
+void harness_close(struct harness *harness);
+
+/** Inputs by value id, for graph_evaluate. `given` has room for every value of the graph. */
+void harness_given(const struct harness *harness, const double **given);
+
+/** Puts an input into a plan, in its own type. */
+void harness_fill(const struct harness *harness, fov_plan *plan);
+
+/** Adds sum over outputs of <output, random direction> to the graph: a scalar whose gradient checks all outputs at once. */
+fov_value harness_loss(struct harness *harness);
+
+/** ISA levels that this machine and this build have, reference first. */
+int harness_levels(const char *names[8]);
+
+#endif

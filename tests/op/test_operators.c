@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Every case of every operator, found through the descriptors: fast against textbook on each ISA level of this machine
+ * (exact on small integers where the operator is a sum of products), and, per case, the gradient by central differences in
+ * double and fast gradients against textbook gradients. Nothing is listed here: a new operator is tested because it is there. */
+#include "harness.h"
+
+#include "tensor/convert.h"
+
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SEED = 7 };
+
+struct job {
+    const struct op      *op;
+    const struct op_case *test;
+    const char           *isa;
+    enum harness_values   values;
+};
+
+/* ---- fast against textbook ------------------------------------------------------------------------------------------ */
+
+static struct evaluation evaluate(struct harness *h, const int *outputs, int count, const double *const *data)
+{
+    struct evaluation result;
+    const double    **given = calloc(h->graph->value_count, sizeof *given);
+
+    harness_given(h, given);
+    for (int i = 0; data && i < h->in_count; i++)
+        if (h->in[i].id)
+            given[h->in[i].id] = data[i];
+    if (graph_evaluate(h->graph, outputs, count, 1, h->test->training, 0, given, &result))
+        fail_msg("%s/%s: %s", h->op->name, h->test->name, fov_error(h->context));
+    free(given);
+    return result;
+}
+
+/* For sums of products, the definition on absolute values is sum |x w|: the scale that rounding errors grow with. */
+static bool is_sum_of_products(const struct op *op)
+{
+    return op->family == OP_CONVOLUTION;
+}
+
+static struct evaluation evaluate_magnitudes(struct harness *h, const int *outputs, int count)
+{
+    double           *data[8] = {0};
+    struct evaluation result;
+
+    for (int i = 0; i < h->in_count; i++) {
+        data[i] = calloc(h->count[i] + 1, sizeof(double));
+        for (size_t k = 0; k < h->count[i]; k++)
+            data[i][k] = fabs(h->data[i][k]);
+    }
+    result = evaluate(h, outputs, count, (const double *const *)data);
+    for (int i = 0; i < h->in_count; i++)
+        free(data[i]);
+    return result;
+}
+
+static void compare(const struct job *job, const char *what, int output, fov_dtype dtype, const void *fast,
+                    const double *expected, const double *magnitude, size_t count, double relative)
+{
+    double *got = calloc(count + 1, sizeof *got), scale = 0.0;
+
+    convert_to_double(dtype, fast, got, count);
+    for (size_t i = 0; i < count; i++)
+        scale = fmax(scale, fabs(expected[i]));
+    for (size_t i = 0; i < count; i++) {
+        double allowed = dtype != FOV_F32                ? 0.0
+                         : job->values == HARNESS_INTEGERS ? 0.0
+                         : magnitude                       ? 8.0 * 0x1p-24 * magnitude[i] + FLT_MIN
+                                                           : relative * (fabs(expected[i]) + 0.05 * scale) + 1e-30;
+        bool   both_nan = isnan(got[i]) && isnan(expected[i]);
+
+        if (!both_nan && !(fabs(got[i] - expected[i]) <= allowed) && got[i] != expected[i])
+            fail_msg("%s/%s on %s, %s %d, element %zu of %zu: %.9g, expected %.9g (off by %.3g, allowed %.3g; seed %d)",
+                     job->op->name, job->test->name, job->isa, what, output, i, count, got[i], expected[i],
+                     fabs(got[i] - expected[i]), allowed, SEED);
+    }
+    free(got);
+}
+
+static void fast_equals_textbook(void **state)
+{
+    const struct job *job = *state;
+    struct harness    h;
+    int               ids[8];
+    struct evaluation expected, magnitude = {0};
+    fov_plan         *plan;
+
+    harness_open(&h, job->op, job->test, job->isa, job->values, SEED);
+    for (int i = 0; i < h.out_count; i++)
+        ids[i] = h.out[i].id;
+    expected = evaluate(&h, ids, h.out_count, NULL);
+    if (is_sum_of_products(job->op) && job->values == HARNESS_REAL)
+        magnitude = evaluate_magnitudes(&h, ids, h.out_count);
+    plan = fov_plan_create(h.graph, h.out, h.out_count, &(fov_plan_options){.training = job->test->training});
+    if (!plan)
+        fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
+    for (int repeat = 0; repeat < 2; repeat++) { /* twice: the second run must not see what the first left behind */
+        harness_fill(&h, plan);
+        fov_plan_run(plan, 0);
+        for (int i = 0; i < h.out_count; i++)
+            compare(job, "output", i, fov_value_dtype(h.graph, h.out[i]), fov_plan_data(plan, h.out[i]),
+                    expected.data[ids[i]], magnitude.data ? magnitude.data[ids[i]] : NULL,
+                    shape_span(&expected.shapes[ids[i]], 0, expected.shapes[ids[i]].rank), 4e-6);
+    }
+    fov_plan_free(plan);
+    graph_evaluate_free(h.graph, &expected);
+    if (magnitude.data)
+        graph_evaluate_free(h.graph, &magnitude);
+    harness_close(&h);
+}
+
+/* ---- gradients -------------------------------------------------------------------------------------------------------- */
+
+static bool is_differentiable(const struct harness *h, int input)
+{
+    return h->in[input].id && h->test->in_dtype[input] == FOV_F32;
+}
+
+static double loss_at(struct harness *h, fov_value loss)
+{
+    struct evaluation result = evaluate(h, &loss.id, 1, NULL);
+    double            value  = result.data[loss.id][0];
+
+    graph_evaluate_free(h->graph, &result);
+    return value;
+}
+
+/* (f(x + e) - f(x - e)) / 2e for all elements up to 500, else 40 of them spread over the tensor. */
+static void check_by_differences(struct harness *h, fov_value loss, int input, const double *gradient)
+{
+    const double step   = 1e-5;
+    size_t       count  = h->count[input];
+    size_t       stride = count <= 500 ? 1 : count / 40;
+
+    for (size_t k = 0; k < count; k += stride) {
+        double here = h->data[input][k], above, below, difference, error;
+
+        h->data[input][k] = here + step;
+        above             = loss_at(h, loss);
+        h->data[input][k] = here - step;
+        below             = loss_at(h, loss);
+        h->data[input][k] = here;
+        difference        = (above - below) / (2.0 * step);
+        error             = fabs(difference - gradient[k]);
+        if (!(error <= 1e-7 * fmax(1.0, fabs(gradient[k]))))
+            fail_msg("%s/%s: d loss / d input %d [%zu] is %.12g by nodes, %.12g by differences (off by %.3g)", h->op->name,
+                     h->test->name, input, k, gradient[k], difference, error);
+    }
+}
+
+static void gradient_equals_differences(void **state)
+{
+    const struct job *job = *state;
+    struct harness    h;
+    fov_value         loss, targets[8], gradients[8];
+    int               inputs[8], ids[8], count = 0, found = 0;
+    struct evaluation expected;
+    fov_plan         *plan;
+
+    harness_open(&h, job->op, job->test, job->isa, HARNESS_REAL, SEED);
+    loss = harness_loss(&h);
+    for (int i = 0; i < h.in_count; i++)
+        if (is_differentiable(&h, i)) {
+            inputs[count]    = i;
+            targets[count++] = h.in[i];
+        }
+    if (!loss.id || !count) {
+        harness_close(&h);
+        return;
+    }
+    if (fov_gradient(h.graph, loss, targets, count, gradients))
+        fail_msg("%s/%s: %s", job->op->name, job->test->name, fov_error(h.context));
+    for (int i = 0; i < count; i++) {
+        inputs[found]    = inputs[i];
+        gradients[found] = gradients[i];
+        ids[found]       = gradients[i].id;
+        found += gradients[i].id != 0;
+    }
+    if (!found) {
+        harness_close(&h);
+        return;
+    }
+    expected = evaluate(&h, ids, found, NULL);
+    for (int i = 0; i < found; i++)
+        check_by_differences(&h, loss, inputs[i], expected.data[ids[i]]);
+    /* and the same gradient as a plan computes it */
+    plan = fov_plan_create(h.graph, gradients, found, &(fov_plan_options){.training = job->test->training});
+    if (!plan)
+        fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
+    harness_fill(&h, plan);
+    fov_plan_run(plan, 0);
+    for (int i = 0; i < found; i++)
+        compare(job, "gradient of input", inputs[i], FOV_F32, fov_plan_data(plan, gradients[i]), expected.data[ids[i]],
+                NULL, h.count[inputs[i]], 4e-5);
+    fov_plan_free(plan);
+    graph_evaluate_free(h.graph, &expected);
+    harness_close(&h);
+}
+
+/* ---- the list ------------------------------------------------------------------------------------------------------------- */
+
+struct list {
+    struct CMUnitTest *tests;
+    size_t             count, capacity;
+};
+
+static void add(struct list *list, const char *kind, void (*run)(void **), struct job job)
+{
+    char        name[256];
+    struct job *kept = malloc(sizeof *kept);
+
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 256;
+        list->tests    = realloc(list->tests, list->capacity * sizeof *list->tests);
+    }
+    *kept = job;
+    snprintf(name, sizeof name, "%s/%s %s %s%s", job.op->name, job.test->name, kind, job.isa,
+             job.values == HARNESS_INTEGERS ? " integers" : "");
+    list->tests[list->count++] = (struct CMUnitTest){.name = strdup(name), .test_func = run, .initial_state = kept};
+}
+
+int main(int argc, char **argv)
+{
+    struct list list = {0};
+    const char *levels[8];
+    int         level_count = harness_levels(levels), failed;
+
+    for (size_t o = 0; o < op_table_count; o++)
+        for (const struct op_case *test = op_table[o]->cases; test && test->name; test++) {
+            const struct op *op = op_table[o];
+
+            if (argc > 1 && strcmp(argv[1], op->name) != 0) /* ./test_op_operators conv */
+                continue;
+            for (int l = 0; l < level_count; l++) {
+                add(&list, "fast", fast_equals_textbook, (struct job){op, test, levels[l], HARNESS_REAL});
+                if (is_sum_of_products(op))
+                    add(&list, "fast", fast_equals_textbook, (struct job){op, test, levels[l], HARNESS_INTEGERS});
+            }
+            if (op->gradient && !test->no_gradient)
+                add(&list, "gradient", gradient_equals_differences,
+                    (struct job){op, test, levels[level_count - 1], HARNESS_REAL});
+        }
+    failed = _cmocka_run_group_tests("operators", list.tests, list.count, NULL, NULL);
+    for (size_t i = 0; i < list.count; i++) {
+        free((void *)list.tests[i].name);
+        free(list.tests[i].initial_state);
+    }
+    free(list.tests);
+    return failed;
+}
