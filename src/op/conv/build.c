@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* fov_conv2d: the public builder. Turns the options of operators.h into those of the operator, and makes the learned
+ * parameters. */
+#include "op/conv/conv.h"
+
+#include <fovea/operators.h>
+#include <math.h>
+
+fov_value fov_conv2d_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options)
+{
+    static const fov_conv2d_options none = {0};
+    const fov_conv2d_options *given = options != NULL ? options : &none;
+    const char *node = fov_graph_node_name(graph, given->name, "conv2d");
+    if (node == NULL || x.id == 0) {
+        return (fov_value){0};
+    }
+    fov_shape shape = fov_value_shape(graph, x);
+    if (shape.rank != 4) {
+        char text[SHAPE_TEXT_SIZE];
+        return fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s must be [N, C, H, W]", shape_text(&shape, text));
+    }
+    if (given->filters < 1) {
+        return fov_graph_fail(graph, node, FOV_E_USAGE, "filters is %d, it must be at least 1", given->filters);
+    }
+    struct conv_options conv = {
+        .kernel = window_list2(given->kernel, given->kernel_size, 0),
+        .stride = window_list2(given->stride, given->stride_size, 1),
+        .pad = window_pads2(given->pad, given->pads),
+        .dilation = window_list2(given->dilation, given->dilation_size, 1),
+        .groups = given->groups != 0 ? given->groups : 1,
+    };
+    if (conv.kernel.at[0] < 1 || conv.kernel.at[1] < 1) {
+        return fov_graph_fail(graph, node, FOV_E_USAGE, "kernel is %lld x %lld, it must be at least 1 x 1",
+                              (long long)conv.kernel.at[0], (long long)conv.kernel.at[1]);
+    }
+    if (conv.groups < 1 || shape.dim[1] < 1 || shape.dim[1] % conv.groups != 0 || given->filters % conv.groups != 0) {
+        return fov_graph_fail(graph, node, FOV_E_SHAPE, "groups %lld must divide the %lld channels and the %d filters",
+                              (long long)conv.groups, (long long)shape.dim[1], given->filters);
+    }
+    int64_t channels = shape.dim[1] / conv.groups;
+    fov_shape weight = {4, {given->filters, channels, conv.kernel.at[0], conv.kernel.at[1]}};
+    fov_shape bias = {1, {given->filters}};
+    /* PyTorch's default: kaiming_uniform with a = sqrt 5 comes to 1 / sqrt(fan in). */
+    float bound = (float)(1 / sqrt((double)channels * (double)conv.kernel.at[0] * (double)conv.kernel.at[1]));
+    fov_value in[3] = {x};
+    in[1] = fov_graph_parameter(graph, node, "weight", weight, FOV_INITIAL_UNIFORM, bound, false);
+    if (!given->no_bias) {
+        in[2] = fov_graph_parameter(graph, node, "bias", bias, FOV_INITIAL_UNIFORM, bound, false);
+    }
+    const struct op_emitter *emitter = fov_graph_emitter(graph);
+    return emitter->node(emitter->graph, "conv", in, given->no_bias ? 2 : 3, &conv, node);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Shapes to try for convolution and its gradients: one list, three tables, since the three have the same sizes. Small, so
+ * that central differences are quick, and odd, so that every tail and every form (padded rows, collapsed rows, table,
+ * phases, pointwise, depthwise, packed and plain weight gradient) is met. */
+#include "op/conv/conv.h"
+
+#define LIST(...)                                                                                                      \
+    {                                                                                                                  \
+        (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), { __VA_ARGS__ }                                     \
+    }
+#define SHAPE(...) FOV_SHAPE(__VA_ARGS__)
+
+static const struct conv_options
+    plain_3x3 = {.kernel = LIST(3, 3), .size = LIST(6, 7), .groups = 1},
+    first_5x5 = {.kernel = LIST(5, 5), .size = LIST(9, 8), .groups = 1},
+    first_padded = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(5, 6), .groups = 1},
+    first_strided = {.kernel = LIST(5, 3), .stride = LIST(2, 3), .pad = LIST(2, 1, 1, 2), .size = LIST(9, 10), .groups = 1},
+    same_3x3 = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(7, 5), .groups = 1},
+    strided = {.kernel = LIST(3, 3), .stride = LIST(2, 2), .pad = LIST(1, 1, 1, 1), .size = LIST(7, 8), .groups = 1},
+    asymmetric = {.kernel = LIST(2, 4), .stride = LIST(1, 3), .pad = LIST(0, 2, 1, 1), .size = LIST(6, 8), .groups = 1},
+    dilated = {.kernel = LIST(3, 2), .pad = LIST(2, 1, 2, 1), .dilation = LIST(2, 3), .size = LIST(6, 7), .groups = 1},
+    dilated_strided = {.kernel = LIST(3, 3), .stride = LIST(2, 2), .pad = LIST(2, 2, 2, 2), .dilation = LIST(2, 2),
+                       .size = LIST(7, 7), .groups = 1},
+    gaps = {.kernel = LIST(2, 1), .stride = LIST(3, 2), .size = LIST(9, 6), .groups = 1},
+    grouped = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(5, 5), .groups = 2},
+    grouped_strided = {.kernel = LIST(3, 3), .stride = LIST(2, 1), .pad = LIST(1, 1, 1, 1), .size = LIST(5, 4), .groups = 3},
+    depthwise = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(5, 6), .groups = 17},
+    depthwise_strided = {.kernel = LIST(3, 5), .stride = LIST(2, 2), .pad = LIST(1, 2, 1, 2), .size = LIST(6, 7), .groups = 5},
+    depthwise_dilated = {.kernel = LIST(3, 3), .pad = LIST(2, 2, 2, 2), .dilation = LIST(2, 2), .size = LIST(5, 5), .groups = 3},
+    multiplier = {.kernel = LIST(3, 3), .size = LIST(4, 5), .groups = 3},
+    pointwise = {.kernel = LIST(1, 1), .size = LIST(4, 5), .groups = 1},
+    pointwise_strided = {.kernel = LIST(1, 1), .stride = LIST(2, 2), .size = LIST(5, 6), .groups = 1},
+    pointwise_grouped = {.kernel = LIST(1, 1), .size = LIST(3, 5), .groups = 2},
+    line = {.kernel = LIST(4), .stride = LIST(2), .pad = LIST(2, 1), .size = LIST(11), .groups = 1},
+    line_depthwise = {.kernel = LIST(3), .pad = LIST(1, 1), .size = LIST(7), .groups = 4},
+    volume = {.kernel = LIST(2, 3, 2), .stride = LIST(1, 2, 1), .pad = LIST(1, 1, 0, 0, 1, 1), .size = LIST(3, 4, 4), .groups = 1},
+    volume_depthwise = {.kernel = LIST(2, 2, 2), .stride = LIST(1, 2, 1), .pad = LIST(1, 0, 1, 0, 1, 0), .size = LIST(3, 4, 3),
+                        .groups = 3},
+    volume_first = {.kernel = LIST(2, 2, 3), .pad = LIST(0, 1, 1, 1, 0, 1), .size = LIST(3, 3, 4), .groups = 1},
+    same_upper = {.kernel = LIST(3, 2), .stride = LIST(2, 1), .size = LIST(6, 5), .groups = 1, .auto_pad = WINDOW_SAME_UPPER},
+    same_lower = {.kernel = LIST(2, 4), .stride = LIST(1, 2), .size = LIST(5, 6), .groups = 1, .auto_pad = WINDOW_SAME_LOWER},
+    valid = {.kernel = LIST(3, 2), .size = LIST(5, 4), .groups = 1, .auto_pad = WINDOW_VALID},
+    wide = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(4, 4), .groups = 1},
+    only_pixel = {.kernel = LIST(1, 1), .size = LIST(1, 1), .groups = 1};
+
+/* name, options, x, weight, y */
+#define EACH_CASE(CASE)                                                                                                \
+    CASE("3x3", plain_3x3, SHAPE(2, 5, 6, 7), SHAPE(7, 5, 3, 3), SHAPE(2, 7, 4, 5))                                    \
+    CASE("first layer 5x5", first_5x5, SHAPE(3, 1, 9, 8), SHAPE(10, 1, 5, 5), SHAPE(3, 10, 5, 4))                      \
+    CASE("first layer padded", first_padded, SHAPE(2, 3, 5, 6), SHAPE(6, 3, 3, 3), SHAPE(2, 6, 5, 6))                  \
+    CASE("first layer strided", first_strided, SHAPE(1, 3, 9, 10), SHAPE(4, 3, 5, 3), SHAPE(1, 4, 4, 4))               \
+    CASE("3x3 same", same_3x3, SHAPE(3, 5, 7, 5), SHAPE(17, 5, 3, 3), SHAPE(3, 17, 7, 5))                              \
+    CASE("3x3 stride 2", strided, SHAPE(2, 6, 7, 8), SHAPE(5, 6, 3, 3), SHAPE(2, 5, 4, 4))                             \
+    CASE("asymmetric", asymmetric, SHAPE(2, 5, 6, 8), SHAPE(3, 5, 2, 4), SHAPE(2, 3, 6, 3))                            \
+    CASE("dilated", dilated, SHAPE(2, 5, 6, 7), SHAPE(3, 5, 3, 2), SHAPE(2, 3, 6, 6))                                  \
+    CASE("dilated, stride 2", dilated_strided, SHAPE(1, 5, 7, 7), SHAPE(3, 5, 3, 3), SHAPE(1, 3, 4, 4))                \
+    CASE("stride beyond kernel", gaps, SHAPE(2, 5, 9, 6), SHAPE(4, 5, 2, 1), SHAPE(2, 4, 3, 3))                        \
+    CASE("2 groups", grouped, SHAPE(2, 6, 5, 5), SHAPE(10, 3, 3, 3), SHAPE(2, 10, 5, 5))                               \
+    CASE("3 groups, stride 2 x 1", grouped_strided, SHAPE(1, 6, 5, 4), SHAPE(9, 2, 3, 3), SHAPE(1, 9, 3, 4))           \
+    CASE("depthwise", depthwise, SHAPE(2, 17, 5, 6), SHAPE(17, 1, 3, 3), SHAPE(2, 17, 5, 6))                           \
+    CASE("depthwise stride 2", depthwise_strided, SHAPE(1, 5, 6, 7), SHAPE(5, 1, 3, 5), SHAPE(1, 5, 3, 4))             \
+    CASE("depthwise dilated", depthwise_dilated, SHAPE(3, 3, 5, 5), SHAPE(3, 1, 3, 3), SHAPE(3, 3, 5, 5))              \
+    CASE("depthwise multiplier 2", multiplier, SHAPE(2, 3, 4, 5), SHAPE(6, 1, 3, 3), SHAPE(2, 6, 2, 3))                \
+    CASE("1x1", pointwise, SHAPE(3, 17, 4, 5), SHAPE(9, 17, 1, 1), SHAPE(3, 9, 4, 5))                                  \
+    CASE("1x1 stride 2", pointwise_strided, SHAPE(2, 7, 5, 6), SHAPE(5, 7, 1, 1), SHAPE(2, 5, 3, 3))                   \
+    CASE("1x1, 2 groups", pointwise_grouped, SHAPE(2, 6, 3, 5), SHAPE(4, 3, 1, 1), SHAPE(2, 4, 3, 5))                  \
+    CASE("1-D", line, SHAPE(3, 5, 11), SHAPE(6, 5, 4), SHAPE(3, 6, 6))                                                 \
+    CASE("1-D depthwise", line_depthwise, SHAPE(2, 4, 7), SHAPE(4, 1, 3), SHAPE(2, 4, 7))                              \
+    CASE("3-D", volume, SHAPE(2, 5, 3, 4, 4), SHAPE(3, 5, 2, 3, 2), SHAPE(2, 3, 3, 2, 4))                              \
+    CASE("3-D depthwise", volume_depthwise, SHAPE(1, 3, 3, 4, 3), SHAPE(3, 1, 2, 2, 2), SHAPE(1, 3, 3, 2, 3))          \
+    CASE("3-D first layer", volume_first, SHAPE(2, 2, 3, 3, 4), SHAPE(3, 2, 2, 2, 3), SHAPE(2, 3, 3, 3, 4))            \
+    CASE("same upper", same_upper, SHAPE(2, 5, 6, 5), SHAPE(3, 5, 3, 2), SHAPE(2, 3, 3, 5))                            \
+    CASE("same lower", same_lower, SHAPE(2, 5, 5, 6), SHAPE(3, 5, 2, 4), SHAPE(2, 3, 5, 3))                            \
+    CASE("valid", valid, SHAPE(1, 5, 5, 4), SHAPE(3, 5, 3, 2), SHAPE(1, 3, 3, 3))                                      \
+    CASE("37 to 33 channels", wide, SHAPE(1, 37, 4, 4), SHAPE(33, 37, 3, 3), SHAPE(1, 33, 4, 4))                       \
+    CASE("one pixel", only_pixel, SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1))
+
+#define CONV(label, with, x, weight, y) {.name = label, .options = &with, .in = {x, weight}, .in_count = 2},
+#define INPUT_GRADIENT(label, with, x, weight, y) {.name = label, .options = &with, .in = {y, weight}, .in_count = 2},
+#define WEIGHT_GRADIENT(label, with, x, weight, y) {.name = label, .options = &with, .in = {x, y}, .in_count = 2},
+
+const struct op_case conv_cases[] = {
+    EACH_CASE(CONV)
+    {.name = "with bias", .options = &same_3x3, .in = {SHAPE(1, 3, 7, 5), SHAPE(18, 3, 3, 3), SHAPE(18)}, .in_count = 3},
+    {.name = "groups with bias", .options = &grouped, .in = {SHAPE(1, 4, 5, 5), SHAPE(6, 2, 3, 3), SHAPE(6)}, .in_count = 3},
+    {.name = "depthwise with bias", .options = &depthwise_dilated, .in = {SHAPE(1, 3, 5, 5), SHAPE(3, 1, 3, 3), SHAPE(3)},
+     .in_count = 3},
+    {0},
+};
+const struct op_case conv_input_gradient_cases[] = {EACH_CASE(INPUT_GRADIENT){0}};
+const struct op_case conv_weight_gradient_cases[] = {EACH_CASE(WEIGHT_GRADIENT){0}};

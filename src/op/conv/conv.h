@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolution and its two gradients, which close under differentiation: each is linear in both of its inputs, and the
+ * derivative of one is always another one. This header is private to the folder. Read conv.c first (what it means),
+ * then product.h (how it is fast), then input_gradient.c and weight_gradient.c. */
+#ifndef OP_CONV_CONV_H
+#define OP_CONV_CONV_H
+
+#include "op/op.h"
+#include "op/window.h"
+
+struct conv_options {
+    struct op_list kernel, stride, pad, dilation; /**< pixels */
+    struct op_list size; /**< input gradient only: spatial size of x, which strides do not determine */
+    int64_t        groups;
+    int            auto_pad; /**< enum window_auto_pad */
+};
+
+extern const struct op_attribute conv_attributes[];
+extern const struct op_case      conv_cases[], conv_input_gradient_cases[], conv_weight_gradient_cases[];
+
+/** All sizes of one convolution y = x * weight, whichever of the three is being computed. */
+struct conv_geometry {
+    struct window window;
+    int64_t       batch; /**< FOV_BATCH while it is not known */
+    int64_t       channels, filters, groups, group_channels, group_filters, taps;
+    int64_t       in_pixels, out_pixels;
+};
+
+/** Checks x [N, C, spatial...] against weight [filters, C / groups, kernel...]. */
+int conv_geometry(struct conv_geometry *geometry, const struct conv_options *options, const fov_shape *x,
+                  const fov_shape *weight, struct error *error);
+/** Shape of x from dy and weight, with options->size. */
+int conv_x_shape(const struct conv_options *options, const fov_shape *dy, const fov_shape *weight, fov_shape *x,
+                 struct error *error);
+/** Shape of weight from x and dy, with options->kernel. */
+int conv_weight_shape(const struct conv_options *options, const fov_shape *x, const fov_shape *dy, fov_shape *weight,
+                      struct error *error);
+fov_shape conv_y_shape(const struct conv_geometry *geometry);
+/** E_SHAPE when dy is not what x and weight make. */
+int     conv_check_dy(const struct conv_geometry *geometry, const fov_shape *dy, struct error *error);
+int64_t conv_multiply_adds(const struct conv_geometry *geometry);
+/** groups = channels = filters: each channel has a filter of its own. */
+bool conv_is_depthwise(const struct conv_geometry *geometry);
+
+/** The three sums of a convolution visit the same pairs; `meet` is called for each with indices into plain x, weight
+ *  and y. This loop nest is the definition of convolution. */
+typedef void conv_meet(void *context, size_t x, size_t weight, size_t y);
+void conv_each_pair(const struct conv_geometry *geometry, conv_meet *meet, void *context);
+
+/** Options that tell everything: kernel and size filled in. */
+struct conv_options conv_complete_options(const struct conv_options *options, const fov_shape *x,
+                                          const fov_shape *weight);
+
+/* Depthwise forms, in depthwise.c */
+int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometry *geometry);
+int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry);
+int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry);
+
+#endif

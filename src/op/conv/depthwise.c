@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Depthwise convolution and its gradients, a filter per channel: a line of pixels at a time through the row kernels,
+ * vectorised over channels. The general form (product.h) would multiply by a matrix of one column. */
+#include "op/conv/conv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_PARTS = 32 /* partial sums of the weight gradient, combined in order */ };
+
+/** What the runs look up: the state. */
+struct depthwise_plan {
+    struct window window;
+    size_t batch, channels, taps;
+    size_t lines;           /**< all lines that are computed: of y, or of dx */
+    size_t lines_per_chunk; /**< weight gradient: lines per partial sum */
+};
+
+static int geometry_of(const struct op_compile *compile, bool of_input, bool of_weight, struct conv_geometry *geometry)
+{
+    fov_shape x = compile->in[0].shape, weight = compile->in[1].shape;
+    int status = of_input ? conv_x_shape(compile->options, &compile->in[0].shape, &weight, &x, compile->error) : 0;
+    if (of_weight) {
+        status = conv_weight_shape(compile->options, &x, &compile->in[1].shape, &weight, compile->error);
+    }
+    return status != 0 ? status : conv_geometry(geometry, compile->options, &x, &weight, compile->error);
+}
+
+static struct depthwise_plan make_plan(const struct conv_geometry *geometry, bool of_input, bool of_weight)
+{
+    const struct window *window = &geometry->window;
+    const int64_t *size = of_input ? window->in : window->out;
+    struct depthwise_plan plan = {.window = *window,
+                                  .batch = (size_t)geometry->batch,
+                                  .channels = (size_t)geometry->channels,
+                                  .taps = (size_t)geometry->taps};
+    plan.lines = plan.batch * (size_t)(size[0] * size[1]);
+    plan.lines_per_chunk = window_lines_per_chunk((size_t)size[2] * plan.channels * plan.taps);
+    if (of_weight && plan.lines_per_chunk * MAX_PARTS < plan.lines) {
+        plan.lines_per_chunk = (plan.lines + MAX_PARTS - 1) / MAX_PARTS;
+    }
+    return plan;
+}
+
+static size_t chunks_of(const struct depthwise_plan *plan)
+{
+    return (plan->lines + plan->lines_per_chunk - 1) / plan->lines_per_chunk;
+}
+
+static int prepare_as(const struct op_compile *compile, void *state, bool of_input, bool of_weight)
+{
+    struct conv_geometry geometry;
+    int status = geometry_of(compile, of_input, of_weight, &geometry);
+    if (status == 0) {
+        *(struct depthwise_plan *)state = make_plan(&geometry, of_input, of_weight);
+    }
+    return status;
+}
+
+static int prepare_forward(const struct op_compile *compile, void *state)
+{
+    return prepare_as(compile, state, false, false);
+}
+
+static int prepare_input(const struct op_compile *compile, void *state)
+{
+    return prepare_as(compile, state, true, false);
+}
+
+static int prepare_weight(const struct op_compile *compile, void *state)
+{
+    return prepare_as(compile, state, false, true);
+}
+
+/** Plain weights [C][taps] to [taps][C]. */
+static void pack(const struct op_run *run)
+{
+    const struct depthwise_plan *plan = run->state;
+    run->kernel->transpose(plan->channels, plan->taps, run->in[1].data, plan->taps, run->packed[1], plan->channels);
+}
+
+/** What a chunk's task sees. */
+struct depthwise_job {
+    const struct op_run         *run;
+    const struct depthwise_plan *plan;
+};
+
+static void *rows_of(const struct op_run *run, int worker)
+{
+    return (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
+}
+
+/** Line `index` of all lines of images of `size`: which image, and z and y in it. */
+static void locate(size_t index, const int64_t size[3], size_t *image, int64_t *z, int64_t *y)
+{
+    *y = (int64_t)index % size[1];
+    *z = (int64_t)index / size[1] % size[0];
+    *image = index / (size_t)(size[0] * size[1]);
+}
+
+static void forward_chunk(void *context, size_t chunk, int worker)
+{
+    const struct depthwise_job *job = context;
+    const struct depthwise_plan *plan = job->plan;
+    const struct op_run *run = job->run;
+    const struct window *window = &plan->window;
+    const void **rows = rows_of(run, worker);
+    struct kernel_window row = window_row(window, plan->channels);
+    bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
+    size_t in_image = (size_t)window_in_pixels(window) * plan->channels;
+    size_t end = (chunk + 1) * plan->lines_per_chunk < plan->lines ? (chunk + 1) * plan->lines_per_chunk : plan->lines;
+    for (size_t line = chunk * plan->lines_per_chunk; line < end; line++) {
+        size_t image;
+        int64_t z, y;
+        locate(line, window->out, &image, &z, &y);
+        window_rows(window, z, y, (const float *)run->in[0].data + image * in_image,
+                    (size_t)window->in[2] * plan->channels * sizeof(float), rows);
+        run->kernel->depthwise(&row, (const float *const *)rows, run->packed[1], has_bias ? run->in[2].data : NULL,
+                               (float *)run->out[0].data + line * row.out_width * plan->channels, run->activation,
+                               run->alpha, run->beta);
+    }
+}
+
+static void input_chunk(void *context, size_t chunk, int worker)
+{
+    const struct depthwise_job *job = context;
+    const struct depthwise_plan *plan = job->plan;
+    const struct op_run *run = job->run;
+    const struct window *window = &plan->window;
+    const void **rows = rows_of(run, worker);
+    struct kernel_window row = window_row(window, plan->channels);
+    size_t out_image = (size_t)window_out_pixels(window) * plan->channels;
+    size_t end = (chunk + 1) * plan->lines_per_chunk < plan->lines ? (chunk + 1) * plan->lines_per_chunk : plan->lines;
+    for (size_t line = chunk * plan->lines_per_chunk; line < end; line++) {
+        size_t image;
+        int64_t z, y;
+        locate(line, window->in, &image, &z, &y);
+        window_met_rows(window, z, y, (const float *)run->in[0].data + image * out_image,
+                        (size_t)window->out[2] * plan->channels * sizeof(float), rows);
+        run->kernel->depthwise_input_gradient(&row, (const float *const *)rows, run->packed[1],
+                                              (float *)run->out[0].data + line * row.width * plan->channels);
+    }
+}
+
+/** A partial sum [taps][C] per chunk, in scratch. */
+static void weight_chunk(void *context, size_t chunk, int worker)
+{
+    const struct depthwise_job *job = context;
+    const struct depthwise_plan *plan = job->plan;
+    const struct op_run *run = job->run;
+    const struct window *window = &plan->window;
+    const void **rows = rows_of(run, worker);
+    struct kernel_window row = window_row(window, plan->channels);
+    size_t floats = plan->taps * plan->channels, in_image = (size_t)window_in_pixels(window) * plan->channels;
+    float *sum = (float *)run->scratch + chunk * floats;
+    memset(sum, 0, floats * sizeof *sum);
+    size_t end = (chunk + 1) * plan->lines_per_chunk < plan->lines ? (chunk + 1) * plan->lines_per_chunk : plan->lines;
+    for (size_t line = chunk * plan->lines_per_chunk; line < end; line++) {
+        size_t image;
+        int64_t z, y;
+        locate(line, window->out, &image, &z, &y);
+        window_rows(window, z, y, (const float *)run->in[0].data + image * in_image,
+                    (size_t)window->in[2] * plan->channels * sizeof(float), rows);
+        run->kernel->depthwise_weight_gradient(&row, (const float *const *)rows,
+                                               (const float *)run->in[1].data + line * row.out_width * plan->channels,
+                                               sum);
+    }
+}
+
+static void run_forward(const struct op_run *run)
+{
+    struct depthwise_job job = {run, run->state};
+    pool_run(run->pool, forward_chunk, &job, chunks_of(job.plan));
+}
+
+static void run_input(const struct op_run *run)
+{
+    struct depthwise_job job = {run, run->state};
+    pool_run(run->pool, input_chunk, &job, chunks_of(job.plan));
+}
+
+static void run_weight(const struct op_run *run)
+{
+    struct depthwise_job job = {run, run->state};
+    const struct depthwise_plan *plan = job.plan;
+    size_t chunks = chunks_of(plan), floats = plan->taps * plan->channels;
+    float *sum = run->scratch;
+    pool_run(run->pool, weight_chunk, &job, chunks);
+    if (chunks == 0) {
+        memset(run->out[0].data, 0, floats * sizeof(float));
+        return;
+    }
+    for (size_t chunk = 1; chunk < chunks; chunk++) { /* in order: the same bits for any number of threads */
+        run->kernel->scale_add(floats, 1, sum + chunk * floats, 1, sum);
+    }
+    run->kernel->transpose(plan->taps, plan->channels, sum, plan->channels, run->out[0].data, plan->taps);
+}
+
+static void fill(struct op_compile *compile, const struct conv_geometry *geometry)
+{
+    compile->state = sizeof(struct depthwise_plan);
+    compile->scratch_per_worker = window_rows_count(&geometry->window) * sizeof(void *);
+    snprintf(compile->detail, sizeof compile->detail, "depthwise rows");
+}
+
+int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometry *geometry)
+{
+    fill(compile, geometry);
+    compile->run = run_forward;
+    compile->prepare = prepare_forward;
+    compile->pack = pack;
+    compile->packed[1] = (size_t)(geometry->taps * geometry->channels) * sizeof(float);
+    return 0;
+}
+
+int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry)
+{
+    fill(compile, geometry);
+    compile->run = run_input;
+    compile->prepare = prepare_input;
+    compile->pack = pack;
+    compile->packed[1] = (size_t)(geometry->taps * geometry->channels) * sizeof(float);
+    return 0;
+}
+
+int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry)
+{
+    fill(compile, geometry);
+    struct depthwise_plan plan = make_plan(geometry, false, true);
+    compile->run = run_weight;
+    compile->prepare = prepare_weight;
+    compile->scratch = chunks_of(&plan) * plan.taps * plan.channels * sizeof(float);
+    return 0;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs the products that product_plan.c planned: packs weights, copies a padded image where one is wanted, and gives
+ * each chunk of rows to the micro-kernel. Nothing is chosen here. */
+#include "op/conv/product.h"
+
+#include <string.h>
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+struct product_job {
+    const struct op_run        *run;
+    const struct product_plan  *plan;
+    const struct product_phase *phases;
+    const int32_t              *integers;
+    struct kernel_product       product; /**< what all calls share */
+    const float                *x;
+    float                      *out;
+    const float                *weights;
+};
+
+static struct product_job product_job(const struct op_run *run)
+{
+    const char *bytes = run->state;
+    const struct product_plan *plan = run->state;
+    return (struct product_job){.run = run,
+                                .plan = plan,
+                                .phases = (const struct product_phase *)(const void *)(bytes + plan->phases),
+                                .integers = (const int32_t *)(const void *)(bytes + plan->integers)};
+}
+
+/* ---- weights ---------------------------------------------------------------------------------------------------------- */
+
+/** chunk = (phase, group, panel) */
+static void pack_panel(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct product_job *job = context;
+    const struct product_plan *plan = job->plan;
+    const struct kernel_table *kernel = job->run->kernel;
+    size_t panels = (plan->filters + plan->panel_columns - 1) / plan->panel_columns;
+    size_t panel = chunk % panels, group = chunk / panels % plan->groups;
+    const struct product_phase *phase = &job->phases[chunk / panels / plan->groups];
+    if (phase->weight_taps == 0) {
+        return;
+    }
+    size_t depth = phase->weight_taps * plan->channels, first = panel * plan->panel_columns;
+    struct kernel_weights shape = {.filters = smaller(plan->panel_columns, plan->filters - first),
+                                   .channels = plan->channels,
+                                   .taps = phase->weight_taps,
+                                   .filter_stride = plan->filter_stride,
+                                   .channel_stride = plan->channel_stride,
+                                   .tap_offsets = job->integers + phase->tap_offsets};
+    const float *weights = (const float *)job->run->in[1].data + group * plan->weight_group + first * plan->filter_stride;
+    float *packed = (float *)job->run->packed[1] + phase->weights +
+                    (group * kernel_padded_filters(kernel, plan->filters) + first) * depth;
+    kernel->pack_weights(&shape, weights, packed);
+}
+
+void conv_product_pack(const struct op_run *run)
+{
+    enum { WORTH_THREADS = 1 << 15 }; /* floats */
+    struct product_job job = product_job(run);
+    size_t panels = (job.plan->filters + job.plan->panel_columns - 1) / job.plan->panel_columns;
+    bool large = job.plan->weight_group * job.plan->groups >= WORTH_THREADS;
+    pool_run(large ? run->pool : NULL, pack_panel, &job, job.plan->phase_count * job.plan->groups * panels);
+}
+
+/* ---- the zero-padded copy of an image with few channels ------------------------------------------------------------- */
+
+enum { PAD_FLOATS = 1 << 14 }; /* copied per chunk */
+
+static size_t pad_lines(const struct product_plan *plan)
+{
+    size_t lines = PAD_FLOATS / ((size_t)plan->padded_size[2] * plan->image_channels);
+    return lines == 0 ? 1 : lines;
+}
+
+static void pad_line(const struct product_job *job, size_t line)
+{
+    const struct product_plan *plan = job->plan;
+    const struct window *window = &plan->window;
+    size_t channels = plan->image_channels, floats = (size_t)plan->padded_size[2] * channels;
+    float *to = (float *)job->run->scratch + line * floats;
+    int64_t height = plan->padded_size[1], planes = plan->padded_size[0];
+    int64_t y = (int64_t)line % height - window->begin[1];
+    int64_t z = (int64_t)line / height % planes - window->begin[0], n = (int64_t)line / height / planes;
+    if (y < 0 || y >= window->in[1] || z < 0 || z >= window->in[0]) {
+        memset(to, 0, floats * sizeof *to);
+        return;
+    }
+    size_t width = (size_t)window->in[2] * channels, left = (size_t)window->begin[2] * channels;
+    const float *from = (const float *)job->run->in[0].data +
+                        (size_t)((n * window->in[0] + z) * window->in[1] + y) * width;
+    memset(to, 0, left * sizeof *to);
+    memcpy(to + left, from, width * sizeof *to);
+    memset(to + left + width, 0, (floats - left - width) * sizeof *to);
+}
+
+static void pad_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct product_job *job = context;
+    size_t together = pad_lines(job->plan);
+    size_t lines = job->plan->batch * (size_t)(job->plan->padded_size[0] * job->plan->padded_size[1]);
+    size_t end = smaller((chunk + 1) * together, lines);
+    for (size_t line = chunk * together; line < end; line++) {
+        pad_line(job, line);
+    }
+}
+
+/* ---- products --------------------------------------------------------------------------------------------------------- */
+
+/** A phase that no tap reaches: the gradient of pixels that a strided window skips. */
+static void zero_rows(const struct product_plan *plan, const int32_t *out_offsets, size_t rows, float *out)
+{
+    for (size_t row = 0; row < rows; row++) {
+        memset(out + out_offsets[row], 0, plan->group_out * plan->groups * sizeof *out);
+    }
+}
+
+static void run_item(const struct product_job *job, size_t item)
+{
+    const struct product_plan *plan = job->plan;
+    size_t unit = item / plan->unit_items, within = item % plan->unit_items;
+    size_t segment = within % plan->segments, at = within / plan->segments;
+    const struct product_phase *phase = job->phases;
+    while (at >= phase->first_item + phase->blocks) {
+        phase++;
+    }
+    /* Rows of this block: whole tiles; the last unit may hold fewer images. */
+    size_t unit_rows = plan->x_stride != 0 ? phase->rows : phase->rows * plan->unit_images;
+    size_t tiles = (unit_rows + plan->tile_rows - 1) / plan->tile_rows, block = at - phase->first_item;
+    size_t first_image = unit * plan->unit_images, images = smaller(plan->unit_images, plan->batch - first_image);
+    size_t begin = tiles * block / phase->blocks * plan->tile_rows;
+    size_t end = smaller(tiles * (block + 1) / phase->blocks * plan->tile_rows,
+                         plan->x_stride != 0 ? phase->rows : phase->rows * images);
+    if (begin >= end) {
+        return;
+    }
+    float *out = job->out + first_image * plan->out_image;
+    const int32_t *out_offsets = plan->scattered ? job->integers + phase->out_offsets + begin : NULL;
+    if (phase->taps == 0) {
+        if (segment == 0) {
+            zero_rows(plan, out_offsets, end - begin, out);
+        }
+        return;
+    }
+    size_t panels = (plan->filters + plan->panel_columns - 1) / plan->panel_columns;
+    size_t first = panels * segment / plan->segments * plan->panel_columns;
+    size_t last = smaller(panels * (segment + 1) / plan->segments * plan->panel_columns, plan->filters);
+    size_t depth = phase->weight_taps * plan->channels;
+    size_t group_weights = kernel_padded_filters(job->run->kernel, plan->filters) * depth;
+
+    struct kernel_product product = job->product;
+    product.rows = end - begin;
+    product.filters = last - first;
+    product.taps = phase->taps;
+    product.out_offsets = out_offsets;
+    product.offset_stride = unit_rows;
+    product.offsets = plan->x_stride != 0 ? NULL : job->integers + phase->offsets + begin;
+    const float *x = plan->x_stride != 0 ? job->x + begin * plan->x_stride : job->x + first_image * plan->in_image;
+    if (!plan->scattered) {
+        out += begin * plan->out_stride;
+    }
+    for (size_t group = 0; group < plan->groups; group++) {
+        product.x = x + group * plan->group_in;
+        product.weights = job->weights + phase->weights + group * group_weights + first * depth;
+        product.bias = job->product.bias == NULL ? NULL : job->product.bias + group * plan->filters + first;
+        product.out = out + group * plan->group_out + first;
+        job->run->kernel->product(&product);
+    }
+}
+
+static void product_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct product_job *job = context;
+    size_t end = smaller((chunk + 1) * job->plan->chunk_items, job->plan->items);
+    for (size_t item = chunk * job->plan->chunk_items; item < end; item++) {
+        run_item(job, item);
+    }
+}
+
+void conv_product_run(const struct op_run *run)
+{
+    struct product_job job = product_job(run);
+    const struct product_plan *plan = job.plan;
+    bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
+    job.x = run->in[0].data;
+    job.out = run->out[0].data;
+    job.weights = run->packed[1];
+    job.product = (struct kernel_product){
+        .channels = plan->run,
+        .x_stride = plan->x_stride,
+        .zeros = (const float *)(const void *)((const char *)run->state + plan->zeros),
+        .bias = has_bias ? run->in[2].data : NULL,
+        .out_stride = plan->out_stride,
+        .activation = run->activation,
+        .alpha = run->alpha,
+        .beta = run->beta,
+    };
+    if (plan->padded) {
+        size_t lines = plan->batch * (size_t)(plan->padded_size[0] * plan->padded_size[1]), together = pad_lines(plan);
+        pool_run(run->pool, pad_chunk, &job, (lines + together - 1) / together);
+        job.x = run->scratch;
+    }
+    pool_run(run->pool, product_chunk, &job, (plan->items + plan->chunk_items - 1) / plan->chunk_items);
+}

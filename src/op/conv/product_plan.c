@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* Chooses how a convolution (or its input gradient) is cut into products, and writes the offset tables. Everything here
+ * happens once, when a plan is made; product.c runs it. */
+#include "op/conv/product.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    BLOCK_TILES = 32,       /* rows of one call, in register tiles: 16 to 64 are within noise (guides/CPU.md, section 2) */
+    FEW_CHANNELS = 4,       /* up to here a zero-padded copy with collapsed kernel rows pays */
+    CHUNK_WORK = 1 << 19,   /* multiply-adds worth handing to a thread: some ten microseconds */
+    WANTED_ITEMS = 16       /* split filters where pixels alone would give fewer */
+};
+
+static size_t divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/** The pixels of one phase along an axis, and which taps reach them. */
+struct axis_phase {
+    int64_t first, step, rows; /**< pixels first, first + step, ... */
+    int64_t residue;           /**< taps with tap * dilation % modulus == residue belong; modulus 1: all */
+    int64_t modulus;
+};
+
+static struct axis_phase axis_phase(const struct window *window, int axis, bool gradient, int64_t index)
+{
+    if (!gradient) {
+        return (struct axis_phase){0, 1, window->out[axis], 0, 1};
+    }
+    int64_t stride = window->stride[axis];
+    return (struct axis_phase){index, stride, (window->in[axis] - index + stride - 1) / stride,
+                               (index + window->begin[axis]) % stride, stride};
+}
+
+/** Phases along an axis. */
+static int64_t axis_phases(const struct window *window, int axis, bool gradient)
+{
+    int64_t stride = window->stride[axis], in = window->in[axis];
+    return gradient ? (stride < in ? stride : in) : 1;
+}
+
+static bool axis_has_tap(const struct window *window, int axis, const struct axis_phase *phase, int64_t tap)
+{
+    return tap * window->dilation[axis] % phase->modulus == phase->residue;
+}
+
+static int64_t axis_taps(const struct window *window, int axis, const struct axis_phase *phase)
+{
+    int64_t count = 0;
+    for (int64_t tap = 0; tap < window->kernel[axis]; tap++) {
+        count += axis_has_tap(window, axis, phase, tap);
+    }
+    return count;
+}
+
+/** How a product is formed: what product_plan says, and what only making it needs. */
+struct product_maker {
+    struct product_plan plan;
+    struct window window;
+    bool gradient;
+    bool collapsed; /**< a kernel row is one run */
+    int64_t phases[3];
+    size_t integer_count, packed_floats;
+};
+
+static void phase_axes(const struct product_maker *maker, size_t index, struct axis_phase axes[3])
+{
+    int64_t at = (int64_t)index;
+    for (int axis = 2; axis >= 0; axis--) {
+        axes[axis] = axis_phase(&maker->window, axis, maker->gradient, at % maker->phases[axis]);
+        at /= maker->phases[axis];
+    }
+}
+
+/** Sizes of a phase; its places within the tables follow those of the phases before it. */
+static struct product_phase describe_phase(struct product_maker *maker, size_t index, size_t padded_filters)
+{
+    struct product_plan *plan = &maker->plan;
+    struct axis_phase axes[3];
+    phase_axes(maker, index, axes);
+    struct product_phase phase = {.rows = 1, .weight_taps = 1};
+    for (int axis = 0; axis < 3; axis++) {
+        phase.rows *= (size_t)axes[axis].rows;
+        phase.weight_taps *= (size_t)axis_taps(&maker->window, axis, &axes[axis]);
+    }
+    if (plan->x_stride != 0) {
+        phase.rows *= plan->unit_images; /* pointwise: the batch is one long image */
+    }
+    phase.taps = maker->collapsed ? phase.weight_taps / (size_t)maker->window.kernel[2] : phase.weight_taps;
+    size_t rows = plan->x_stride != 0 ? phase.rows : phase.rows * plan->unit_images;
+    size_t target = BLOCK_TILES * plan->tile_rows;
+    phase.blocks = rows == 0 ? 0 : rows < target ? 1 : (rows + target / 2) / target;
+    phase.offsets = maker->integer_count;
+    phase.out_offsets = phase.offsets + (plan->x_stride != 0 ? 0 : phase.taps * rows);
+    phase.tap_offsets = phase.out_offsets + (plan->scattered ? rows : 0);
+    maker->integer_count = phase.tap_offsets + phase.weight_taps;
+    phase.weights = maker->packed_floats;
+    maker->packed_floats += plan->groups * padded_filters * phase.weight_taps * plan->channels;
+    return phase;
+}
+
+/** Blocks are worth a thread only with enough work in them; too few blocks are split by filters. */
+static void choose_chunks(struct product_plan *plan, size_t blocks, double multiply_adds)
+{
+    size_t all = plan->units * blocks, panels = divide_up(plan->filters, plan->panel_columns);
+    plan->segments = 1;
+    if (all > 0 && all < WANTED_ITEMS && multiply_adds / (double)all > CHUNK_WORK / 2) {
+        plan->segments = divide_up(WANTED_ITEMS, all);
+        if (plan->segments > panels) {
+            plan->segments = panels;
+        }
+    }
+    plan->unit_items = blocks * plan->segments;
+    plan->items = plan->units * plan->unit_items;
+    double work = multiply_adds / (double)(plan->items == 0 ? 1 : plan->items);
+    double together = work > 0 ? CHUNK_WORK / work : 1;
+    plan->chunk_items = together < 1 ? 1 : together > 4096 ? 4096 : (size_t)together;
+}
+
+static bool is_pointwise(const struct window *window)
+{
+    for (int axis = 0; axis < 3; axis++) {
+        if (window->kernel[axis] != 1 || window->stride[axis] != 1 || window->begin[axis] != 0 ||
+            window->end[axis] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/** What does not depend on phases. */
+static void choose_form(struct product_maker *maker, const struct conv_geometry *geometry)
+{
+    struct product_plan *plan = &maker->plan;
+    const struct window *window = &geometry->window;
+    size_t group_channels = (size_t)geometry->group_channels, group_filters = (size_t)geometry->group_filters;
+    size_t in_image = (size_t)(geometry->channels * geometry->in_pixels);
+    size_t out_image = (size_t)(geometry->filters * geometry->out_pixels), taps = (size_t)geometry->taps;
+    maker->window = *window;
+    plan->window = *window;
+    plan->image_channels = (size_t)geometry->channels;
+    plan->batch = (size_t)geometry->batch;
+    plan->groups = (size_t)geometry->groups;
+    plan->weight_group = group_filters * group_channels * taps;
+    if (maker->gradient) {
+        plan->filters = plan->group_out = group_channels;
+        plan->channels = plan->group_in = group_filters;
+        plan->in_image = out_image, plan->out_image = in_image;
+        plan->out_stride = (size_t)geometry->channels;
+        plan->filter_stride = taps, plan->channel_stride = group_channels * taps;
+    } else {
+        plan->filters = plan->group_out = group_filters;
+        plan->channels = plan->group_in = group_channels;
+        plan->in_image = in_image, plan->out_image = out_image;
+        plan->out_stride = (size_t)geometry->filters;
+        plan->filter_stride = group_channels * taps, plan->channel_stride = taps;
+        bool row_runs = geometry->groups == 1 && window->dilation[2] == 1 && window->kernel[2] > 1;
+        bool pads_width = window->begin[2] + window->end[2] > 0;
+        plan->padded = row_runs && pads_width && geometry->channels <= FEW_CHANNELS;
+        maker->collapsed = row_runs && (!pads_width || plan->padded);
+    }
+    plan->run = maker->collapsed ? plan->channels * (size_t)window->kernel[2] : plan->channels;
+    for (int axis = 0; axis < 3; axis++) {
+        maker->phases[axis] = axis_phases(window, axis, maker->gradient);
+        plan->scattered = plan->scattered || (maker->gradient && window->stride[axis] > 1);
+        plan->padded_size[axis] = window->in[axis] + window->begin[axis] + window->end[axis];
+    }
+    plan->phase_count = (size_t)(maker->phases[0] * maker->phases[1] * maker->phases[2]);
+    if (plan->padded) { /* from here on the image is the padded one, and no tap leaves it */
+        plan->in_image = (size_t)(plan->padded_size[0] * plan->padded_size[1] * plan->padded_size[2] * geometry->channels);
+        for (int axis = 0; axis < 3; axis++) {
+            maker->window.in[axis] = plan->padded_size[axis];
+            maker->window.begin[axis] = 0;
+        }
+    }
+    size_t pixels = (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels) / plan->phase_count;
+    size_t target = BLOCK_TILES * plan->tile_rows;
+    plan->unit_images = pixels >= target / 2 ? 1 : divide_up(target, pixels == 0 ? 1 : pixels);
+    if (is_pointwise(window)) {
+        plan->x_stride = maker->gradient ? (size_t)geometry->filters : (size_t)geometry->channels;
+        plan->unit_images = plan->batch;
+    }
+    if (plan->unit_images > plan->batch) {
+        plan->unit_images = plan->batch;
+    }
+    plan->units = plan->batch == 0 ? 0 : divide_up(plan->batch, plan->unit_images);
+}
+
+static int make(struct product_maker *maker, const struct kernel_table *kernel, const struct conv_geometry *geometry,
+                bool gradient, struct product_phase *phases, struct error *error)
+{
+    *maker = (struct product_maker){.gradient = gradient};
+    struct product_plan *plan = &maker->plan;
+    plan->tile_rows = kernel->tile_rows;
+    plan->panel_columns = kernel->panel_columns;
+    choose_form(maker, geometry);
+    double unit_floats = (double)plan->unit_images * (double)(plan->in_image > plan->out_image ? plan->in_image
+                                                                                                : plan->out_image);
+    if (plan->x_stride == 0 && unit_floats > INT32_MAX) {
+        return error_set(error, FOV_E_UNSUPPORTED, "an image of %.3g numbers exceeds the 2^31 a convolution can address",
+                         unit_floats);
+    }
+    size_t padded_filters = kernel_padded_filters(kernel, plan->filters), blocks = 0;
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        struct product_phase phase = describe_phase(maker, i, padded_filters);
+        phase.first_item = blocks;
+        blocks += phase.blocks;
+        if (phases != NULL) {
+            phases[i] = phase;
+        }
+    }
+    choose_chunks(plan, blocks, (double)conv_multiply_adds(geometry));
+    plan->phases = (sizeof *plan + 63) / 64 * 64;
+    plan->zeros = (plan->phases + plan->phase_count * sizeof(struct product_phase) + 63) / 64 * 64;
+    plan->integers = plan->zeros + (plan->run * sizeof(float) + 63) / 64 * 64;
+    return 0;
+}
+
+/* ---- tables ----------------------------------------------------------------------------------------------------------- */
+
+/** Offset of the run that row (z, y, x) of a phase reads through a tap: into x going forward, into dy going back. */
+static int64_t source_pixel(const struct product_maker *maker, const int64_t at[3], const int64_t tap[3])
+{
+    const struct window *window = &maker->window;
+    int64_t pixel[3];
+    for (int axis = 0; axis < 3; axis++) {
+        pixel[axis] = maker->gradient ? window_met_by(window, axis, at[axis], tap[axis])
+                                      : window_meets(window, axis, at[axis], tap[axis]);
+    }
+    return window_pixel(maker->gradient ? window->out : window->in, pixel[0], pixel[1], pixel[2]);
+}
+
+/** One tap's column of the table: a row per pixel of the phase, images one after the other. */
+static void fill_tap(const struct product_maker *maker, const struct axis_phase axes[3], const int64_t tap[3],
+                     int32_t *offsets)
+{
+    const struct product_plan *plan = &maker->plan;
+    int64_t pixel_floats = (int64_t)(plan->group_in * plan->groups);
+    for (size_t image = 0; image < plan->unit_images; image++) {
+        for (int64_t z = 0; z < axes[0].rows; z++) {
+            for (int64_t y = 0; y < axes[1].rows; y++) {
+                for (int64_t x = 0; x < axes[2].rows; x++) {
+                    int64_t at[3] = {axes[0].first + z * axes[0].step, axes[1].first + y * axes[1].step,
+                                     axes[2].first + x * axes[2].step};
+                    int64_t pixel = source_pixel(maker, at, tap);
+                    *offsets++ = pixel < 0 ? -1 : (int32_t)((int64_t)(image * plan->in_image) + pixel * pixel_floats);
+                }
+            }
+        }
+    }
+}
+
+static void fill_out_offsets(const struct product_maker *maker, const struct axis_phase axes[3], int32_t *offsets)
+{
+    const struct product_plan *plan = &maker->plan;
+    for (size_t image = 0; image < plan->unit_images; image++) {
+        for (int64_t z = 0; z < axes[0].rows; z++) {
+            for (int64_t y = 0; y < axes[1].rows; y++) {
+                for (int64_t x = 0; x < axes[2].rows; x++) {
+                    int64_t pixel = window_pixel(maker->window.in, axes[0].first + z * axes[0].step,
+                                                 axes[1].first + y * axes[1].step, axes[2].first + x * axes[2].step);
+                    *offsets++ = (int32_t)(image * plan->out_image + (size_t)pixel * plan->out_stride);
+                }
+            }
+        }
+    }
+}
+
+static void fill_phase(const struct product_maker *maker, const struct product_phase *phase, size_t index,
+                       int32_t *integers)
+{
+    const struct product_plan *plan = &maker->plan;
+    const struct window *window = &maker->window;
+    struct axis_phase axes[3];
+    phase_axes(maker, index, axes);
+    int32_t *offsets = integers + phase->offsets, *taps = integers + phase->tap_offsets;
+    for (int64_t kz = 0; kz < window->kernel[0]; kz++) {
+        for (int64_t ky = 0; ky < window->kernel[1]; ky++) {
+            for (int64_t kx = 0; kx < window->kernel[2]; kx++) {
+                if (!axis_has_tap(window, 0, &axes[0], kz) || !axis_has_tap(window, 1, &axes[1], ky) ||
+                    !axis_has_tap(window, 2, &axes[2], kx)) {
+                    continue;
+                }
+                *taps++ = (int32_t)((kz * window->kernel[1] + ky) * window->kernel[2] + kx);
+                if (plan->x_stride == 0 && (!maker->collapsed || kx == 0)) {
+                    fill_tap(maker, axes, (int64_t[3]){kz, ky, kx}, offsets);
+                    offsets += plan->unit_images * phase->rows;
+                }
+            }
+        }
+    }
+    if (plan->scattered) {
+        fill_out_offsets(maker, axes, integers + phase->out_offsets);
+    }
+}
+
+/** Both compile and prepare go this way: the same shapes give the same plan. */
+static int geometry_of(const struct op_compile *compile, bool gradient, struct conv_geometry *geometry)
+{
+    fov_shape x = compile->in[0].shape;
+    if (gradient && conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error) != 0) {
+        return FOV_E_SHAPE;
+    }
+    return conv_geometry(geometry, compile->options, &x, &compile->in[1].shape, compile->error);
+}
+
+static int prepare(const struct op_compile *compile, void *state, bool gradient)
+{
+    struct conv_geometry geometry;
+    struct product_maker maker;
+    int status = geometry_of(compile, gradient, &geometry);
+    if (status == 0) {
+        status = make(&maker, compile->kernel, &geometry, gradient, NULL, compile->error);
+    }
+    if (status != 0) {
+        return status;
+    }
+    char *bytes = state;
+    struct product_phase *phases = (struct product_phase *)(void *)(bytes + maker.plan.phases);
+    status = make(&maker, compile->kernel, &geometry, gradient, phases, compile->error);
+    memcpy(state, &maker.plan, sizeof maker.plan);
+    memset(bytes + maker.plan.zeros, 0, maker.plan.run * sizeof(float));
+    for (size_t i = 0; i < maker.plan.phase_count; i++) {
+        fill_phase(&maker, &phases[i], i, (int32_t *)(void *)(bytes + maker.plan.integers));
+    }
+    return status;
+}
+
+static int prepare_forward(const struct op_compile *compile, void *state)
+{
+    return prepare(compile, state, false);
+}
+
+static int prepare_gradient(const struct op_compile *compile, void *state)
+{
+    return prepare(compile, state, true);
+}
+
+static int compile_product(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
+{
+    struct product_maker maker;
+    int status = make(&maker, compile->kernel, geometry, gradient, NULL, compile->error);
+    if (status != 0) {
+        return status;
+    }
+    const struct product_plan *plan = &maker.plan;
+    compile->run = conv_product_run;
+    compile->pack = conv_product_pack;
+    compile->packed[1] = maker.packed_floats * sizeof(float);
+    compile->state = plan->integers + maker.integer_count * sizeof(int32_t);
+    compile->prepare = gradient ? prepare_gradient : prepare_forward;
+    compile->scratch = plan->padded ? plan->batch * plan->in_image * sizeof(float) : 0;
+    snprintf(compile->detail, sizeof compile->detail, "implicit product %zu x %zu%s", plan->tile_rows,
+             plan->panel_columns,
+             plan->x_stride != 0 ? ", pointwise" : plan->padded ? ", padded rows" : maker.collapsed ? ", rows" :
+             plan->scattered ? ", phases" : "");
+    return 0;
+}
+
+int conv_product_compile(struct op_compile *compile, const struct conv_geometry *geometry)
+{
+    return compile_product(compile, geometry, false);
+}
+
+int conv_product_gradient_compile(struct op_compile *compile, const struct conv_geometry *geometry)
+{
+    return compile_product(compile, geometry, true);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* Windows that slide over images: the arithmetic that convolution and pooling share. Sizes, padding and which input
+ * pixel an output pixel meets; no values. One to three spatial axes are always held as three (depth, height, width),
+ * the missing ones of size 1, so that one loop serves all ranks. Next: op/conv/conv.h, op/max_pool/max_pool.c. */
+#ifndef OP_WINDOW_H
+#define OP_WINDOW_H
+
+#include "op/op.h"
+
+enum window_auto_pad { WINDOW_PAD_GIVEN, WINDOW_SAME_UPPER, WINDOW_SAME_LOWER, WINDOW_VALID };
+/** As ONNX spells them; for attribute tables. */
+extern const char *const window_auto_pad_choices[];
+
+enum { WINDOW_AXES = 3, WINDOW_SIZE_LIMIT = 1 << 24 /**< of a kernel, stride, pad or dilation, pixels */ };
+
+/** What options say. Lists have one number per spatial axis; pad has two: all beginnings, then all ends, as ONNX. */
+struct window_request {
+    const struct op_list *kernel; /**< required */
+    const struct op_list *stride, *pad, *dilation; /**< count 0: 1, 0, 1 */
+    int  auto_pad;  /**< enum window_auto_pad; other than GIVEN it replaces `pad` */
+    bool ceil_mode; /**< round output sizes up, as long as a window begins inside the image or its left pad */
+};
+
+/** A window over an image of known size. Output pixel o meets input pixel o * stride + tap * dilation - begin. */
+struct window {
+    int     rank; /**< spatial axes that exist: 1 .. 3, the last ones of the arrays */
+    int64_t in[WINDOW_AXES], out[WINDOW_AXES];                                 /**< pixels */
+    int64_t kernel[WINDOW_AXES], stride[WINDOW_AXES], dilation[WINDOW_AXES];   /**< taps, pixels, pixels */
+    int64_t begin[WINDOW_AXES], end[WINDOW_AXES];                              /**< pad, pixels */
+};
+
+/** x is [N, C, spatial...]; only its spatial dimensions are read, and they must be known. */
+int window_resolve(struct window *window, const fov_shape *x, const struct window_request *request, struct error *error);
+/** [batch, channels, output sizes...] */
+fov_shape window_out_shape(const struct window *window, int64_t batch, int64_t channels);
+int64_t window_taps(const struct window *window);
+int64_t window_in_pixels(const struct window *window);
+int64_t window_out_pixels(const struct window *window);
+/** The list of the last `rank` spatial dimensions of a shape: how gradients remember a size. */
+struct op_list window_spatial(const fov_shape *shape);
+void window_cost(const struct window *window, struct op_cost *cost); /**< receptive field only */
+
+/** Input pixel that output pixel `out` meets through `tap`; may lie outside the image. */
+static inline int64_t window_meets(const struct window *window, int axis, int64_t out, int64_t tap)
+{
+    return out * window->stride[axis] + tap * window->dilation[axis] - window->begin[axis];
+}
+/** The output pixel that meets input pixel `in` through `tap`, or -1. */
+static inline int64_t window_met_by(const struct window *window, int axis, int64_t in, int64_t tap)
+{
+    int64_t distance = in + window->begin[axis] - tap * window->dilation[axis];
+    if (distance < 0 || distance % window->stride[axis] != 0) {
+        return -1;
+    }
+    int64_t out = distance / window->stride[axis];
+    return out < window->out[axis] ? out : -1;
+}
+
+/** Index of (z, y, x) in an image of `size` pixels; -1 when it lies outside. */
+int64_t window_pixel(const int64_t size[WINDOW_AXES], int64_t z, int64_t y, int64_t x);
+
+/* ---- rows, for the kernels that compute one line of channels-last pixels -------------------------------------------- */
+
+/** Fills what a row kernel wants to know; kernel rows are all (kz, ky). */
+struct kernel_window window_row(const struct window *window, size_t channels);
+size_t window_rows_count(const struct window *window); /**< kernel depth x kernel height */
+/** rows[kz * kernel height + ky] = the input line that output line (z, y) meets, or NULL. `line` in bytes. */
+void window_rows(const struct window *window, int64_t z, int64_t y, const void *image, size_t line, const void **rows);
+/** The same for gradients: the output line that input line (z, y) meets through that kernel row, or NULL. */
+void window_met_rows(const struct window *window, int64_t z, int64_t y, const void *image, size_t line,
+                     const void **rows);
+
+/** Lines to give a chunk when each costs `work` elements: fixed by shape, enough to be worth waking a thread. */
+size_t window_lines_per_chunk(size_t work);
+
+/* ---- parts of public builders ----------------------------------------------------------------------------------------- */
+
+/** A 2-D list from the two spellings `side` (both axes) and `sides`, `fallback` for an axis that neither gives. */
+struct op_list window_list2(int side, const int sides[2], int fallback);
+/** Pads top, left, bottom, right from `side` or `sides`. */
+struct op_list window_pads2(int side, const int sides[4]);
+
+#endif
