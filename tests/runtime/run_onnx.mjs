@@ -58,7 +58,8 @@ try {
     }
     writeFileSync(outputPath, Buffer.from(first.data.buffer, first.data.byteOffset, first.data.byteLength));
     const version = require('onnxruntime-node/package.json').version;
-    process.stdout.write(JSON.stringify({ runtime: 'onnxruntime-node', version, input: { name, dims }, outputs }) + '\n');
+    const report = { runtime: 'onnxruntime-node', version, input: { name, dims }, outputs };
+    process.stdout.write(JSON.stringify(report) + '\n');
 } catch (error) {
     refuse(3, `${modelPath}: ${error.message}`);
 }
