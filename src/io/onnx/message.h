@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* An ONNX file as it was decoded: texts and lists in an arena, tensors as pointers into the file. Nothing is judged here
+ * beyond being well-formed; that is the importer's part (import.c). */
+#ifndef IO_ONNX_MESSAGE_H
+#define IO_ONNX_MESSAGE_H
+
+#include "io/onnx/arena.h"
+#include "io/onnx/onnx.h"
+#include "tensor/shape.h"
+
+enum {
+    ONNX_MAX_NODES = 100000,
+    ONNX_MAX_TENSORS = 100000,
+    ONNX_MAX_NAME = 4096,
+    ONNX_NAME_TEXT = 120 /**< room for an escaped name in a sentence */
+};
+
+/** TensorProto.DataType. */
+enum onnx_type {
+    ONNX_UNDEFINED = 0,
+    ONNX_FLOAT = 1,
+    ONNX_UINT8 = 2,
+    ONNX_INT8 = 3,
+    ONNX_UINT16 = 4,
+    ONNX_INT16 = 5,
+    ONNX_INT32 = 6,
+    ONNX_INT64 = 7,
+    ONNX_STRING = 8,
+    ONNX_BOOL = 9,
+    ONNX_FLOAT16 = 10,
+    ONNX_DOUBLE = 11,
+    ONNX_UINT32 = 12,
+    ONNX_UINT64 = 13
+};
+
+/** AttributeProto.AttributeType. */
+enum onnx_attribute_type {
+    ONNX_ATTRIBUTE_FLOAT = 1,
+    ONNX_ATTRIBUTE_INT = 2,
+    ONNX_ATTRIBUTE_STRING = 3,
+    ONNX_ATTRIBUTE_TENSOR = 4,
+    ONNX_ATTRIBUTE_GRAPH = 5,
+    ONNX_ATTRIBUTE_FLOATS = 6,
+    ONNX_ATTRIBUTE_INTS = 7,
+    ONNX_ATTRIBUTE_STRINGS = 8
+};
+
+struct onnx_integers {
+    int64_t *at;
+    size_t   count, capacity;
+};
+struct onnx_floats {
+    float *at;
+    size_t count, capacity;
+};
+struct onnx_doubles {
+    double *at;
+    size_t  count, capacity;
+};
+struct onnx_names {
+    const char **at;
+    size_t       count;
+};
+
+struct onnx_tensor {
+    const char          *name; /**< "" where there is none */
+    int32_t              type; /**< enum onnx_type, unchecked */
+    struct onnx_integers dims;
+    const uint8_t       *raw; /**< in the file, not aligned; NULL: no raw_data */
+    size_t               raw_size;
+    struct onnx_floats   floats;
+    struct onnx_doubles  doubles;
+    struct onnx_integers integers; /**< int32_data, int64_data and uint64_data */
+    int                  typed_fields; /**< bit set: 1 float, 2 int32, 4 int64, 8 double, 16 uint64, 32 string */
+    struct onnx_text    *external;
+    size_t               external_count;
+    bool                 is_external, has_segment;
+    size_t               offset; /**< in the file, for messages */
+};
+
+struct onnx_attribute {
+    const char          *name;
+    int32_t              type; /**< enum onnx_attribute_type; 0 in very old files */
+    float                number;
+    int64_t              integer;
+    const char          *text; /**< NULL: none */
+    struct onnx_tensor  *tensor;
+    struct onnx_floats   numbers;
+    struct onnx_integers integers;
+    bool                 has_number, has_integer, has_other, has_reference;
+    bool                 used; /**< somebody has read it */
+};
+
+struct onnx_node {
+    const char            *name, *type, *domain;
+    struct onnx_names      in, out;
+    struct onnx_attribute *attributes;
+    size_t                 attribute_count;
+    size_t                 offset;
+};
+
+/** A graph's input or output. */
+struct onnx_port {
+    const char *name;
+    int32_t     type;      /**< 0: not a tensor */
+    bool        has_shape;
+    size_t      rank;
+    int64_t     dim[FOV_MAX_RANK]; /**< -1: open */
+    const char *open[FOV_MAX_RANK]; /**< an open dimension's name, "" where it has none */
+    size_t      offset;
+};
+
+struct onnx_opset {
+    const char *domain;
+    int64_t     version;
+};
+
+struct onnx_model {
+    const char         *file;
+    struct arena       *arena;
+    int64_t             ir_version;
+    const char         *producer, *producer_version;
+    struct onnx_opset  *opsets;
+    size_t              opset_count;
+    struct onnx_text   *metadata;
+    size_t              metadata_count;
+    const char         *name;
+    struct onnx_node   *nodes;
+    size_t              node_count;
+    struct onnx_tensor *initializers;
+    size_t              initializer_count;
+    struct onnx_port   *inputs, *outputs;
+    size_t              input_count, output_count;
+    int                 graph_count;
+    bool                has_sparse, has_functions;
+};
+
+/** Decodes a whole file. Pointers into `bytes` stay in `model`. */
+int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes, size_t size, struct arena *arena,
+                struct error *error);
+
+/* ---- tensor.c ------------------------------------------------------------------------------------------------------- */
+
+/** Checks type, dimensions and amount of data. `what` names the tensor in messages. */
+int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *what,
+                      fov_dtype *dtype, fov_shape *shape, struct error *error);
+/** Writes a checked tensor, dense and in plain order, in its own element type. */
+void onnx_tensor_read(const struct onnx_tensor *tensor, fov_dtype dtype, size_t count, void *data);
+
+/** FOV_DTYPE_COUNT: no counterpart. */
+fov_dtype   onnx_type_dtype(int32_t type);
+int32_t     onnx_type_of(fov_dtype dtype);
+const char *onnx_type_name(int32_t type);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* ONNX files: reading one into a graph, writing a graph as one. What a particular operator looks like in ONNX lies in its own
+ * folder (op/onnx.h); here is what is true of all of them. Model files (preprocessing, class names) are
+ * model/load.c and model/save.c. */
+#ifndef IO_ONNX_ONNX_H
+#define IO_ONNX_ONNX_H
+
+#include "base/file.h"
+#include "graph/graph.h"
+
+enum {
+    ONNX_OLDEST_IR = 3,
+    ONNX_NEWEST_IR = 13,
+    ONNX_NEWEST_OPSET = 26,
+    ONNX_WRITTEN_IR = 8,
+    ONNX_WRITTEN_OPSET = 17
+};
+
+struct onnx_text {
+    const char *key, *value;
+};
+
+/** What a file held besides the graph. */
+struct onnx_imported {
+    fov_value        *inputs, *outputs; /**< in the file's order */
+    int               input_count, output_count;
+    const char       *producer; /**< "pytorch" */
+    int               ir_version, opset;
+    struct onnx_text *metadata;
+    int               metadata_count;
+    struct arena     *arena; /**< internal: holds all of the above */
+};
+
+/** Adds the model in `bytes` to an empty graph: nothing is left pointing into `bytes`. On failure the sentence is on the
+ *  graph's context and the graph is to be freed: nothing loads by half. `file` names it in messages; `directory`: where
+ *  external data may lie, NULL: nowhere. */
+int  onnx_import(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,
+                 struct onnx_imported *imported);
+void onnx_imported_free(struct onnx_imported *imported); /**< accepts a zeroed one */
+
+/** What to write. */
+struct onnx_exported {
+    const fov_value        *inputs, *outputs;
+    int                     input_count, output_count;
+    const char             *name; /**< of the graph */
+    const struct onnx_text *metadata;
+    int                     metadata_count;
+};
+/** Writes the part of the graph that `outputs` depend on, in inference form. The same graph gives the same bytes; the old
+ *  file survives any failure. `system` NULL: the real one. */
+int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const char *path, const struct file_system *system);
+
+#endif

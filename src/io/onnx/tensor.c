@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* What a TensorProto holds: whether its type, dimensions and data agree, and its elements as plain memory. Nothing is
+ * allocated for a tensor before it is known that the file really holds that many bytes. */
+#include "base/text.h"
+#include "io/onnx/message.h"
+#include <string.h>
+
+static const struct {
+    int32_t     type;
+    const char *name;
+    fov_dtype   dtype;
+    int         field; /**< which typed field may hold it: bits as in onnx_tensor.typed_fields */
+} type_list[] = {
+    {ONNX_FLOAT, "FLOAT", FOV_F32, 1},     {ONNX_UINT8, "UINT8", FOV_U8, 2},    {ONNX_INT8, "INT8", FOV_I8, 2},
+    {ONNX_UINT16, "UINT16", FOV_U16, 2},   {ONNX_INT16, "INT16", FOV_I16, 2},   {ONNX_INT32, "INT32", FOV_I32, 2},
+    {ONNX_INT64, "INT64", FOV_I64, 4},     {ONNX_BOOL, "BOOL", FOV_BOOL, 2},    {ONNX_FLOAT16, "FLOAT16", FOV_F16, 2},
+    {ONNX_DOUBLE, "DOUBLE", FOV_F64, 8},   {ONNX_UINT32, "UINT32", FOV_U32, 16}, {ONNX_UINT64, "UINT64", FOV_U64, 16},
+    {ONNX_STRING, "STRING", FOV_DTYPE_COUNT, 32},
+};
+
+enum { TYPE_COUNT = sizeof type_list / sizeof type_list[0] };
+
+fov_dtype onnx_type_dtype(int32_t type)
+{
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        if (type_list[i].type == type) {
+            return type_list[i].dtype;
+        }
+    }
+    return FOV_DTYPE_COUNT;
+}
+
+int32_t onnx_type_of(fov_dtype dtype)
+{
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        if (type_list[i].dtype == dtype && dtype != FOV_DTYPE_COUNT) {
+            return type_list[i].type;
+        }
+    }
+    return ONNX_UNDEFINED;
+}
+
+const char *onnx_type_name(int32_t type)
+{
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        if (type_list[i].type == type) {
+            return type_list[i].name;
+        }
+    }
+    return "of an unknown type";
+}
+
+static int typed_field(fov_dtype dtype)
+{
+    for (size_t i = 0; i < TYPE_COUNT; i++) {
+        if (type_list[i].dtype == dtype) {
+            return type_list[i].field;
+        }
+    }
+    return 0;
+}
+
+static int check_amount(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *name,
+                        fov_dtype dtype, size_t count, struct error *error)
+{
+    size_t bytes = count * fov_dtype_size(dtype); /* shape_bytes has found that it fits */
+    if (tensor->raw != NULL && tensor->typed_fields != 0) {
+        return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": both raw_data and typed data", model->file,
+                         tensor->offset, name);
+    }
+    if (tensor->raw != NULL) {
+        if (tensor->raw_size != bytes) {
+            return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": raw_data: wrong size (got %zu bytes, "
+                             "expected %zu)", model->file, tensor->offset, name, tensor->raw_size, bytes);
+        }
+        return 0;
+    }
+    if ((tensor->typed_fields & ~typed_field(dtype)) != 0) {
+        return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": its data is of another type than %s",
+                         model->file, tensor->offset, name, onnx_type_name(tensor->type));
+    }
+    size_t got = dtype == FOV_F32 ? tensor->floats.count : dtype == FOV_F64 ? tensor->doubles.count : tensor->integers.count;
+    if (got != count) {
+        return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": wrong number of elements (got %zu, expected %zu)",
+                         model->file, tensor->offset, name, got, count);
+    }
+    return 0;
+}
+
+int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *what,
+                      fov_dtype *dtype, fov_shape *shape, struct error *error)
+{
+    char name[ONNX_NAME_TEXT], text[SHAPE_TEXT_SIZE];
+    text_escape(name, sizeof name, what);
+    *dtype = onnx_type_dtype(tensor->type);
+    if (*dtype == FOV_DTYPE_COUNT) {
+        return error_set(error, FOV_E_UNSUPPORTED, "%s: byte %zu: tensor \"%s\": data_type: cannot be read here (got %d, %s)",
+                         model->file, tensor->offset, name, (int)tensor->type, onnx_type_name(tensor->type));
+    }
+    if (tensor->has_segment) {
+        return error_set(error, FOV_E_UNSUPPORTED, "%s: byte %zu: tensor \"%s\": stored in segments", model->file,
+                         tensor->offset, name);
+    }
+    if (tensor->dims.count > FOV_MAX_RANK) {
+        return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": dims: too many (got %zu, limit %d)", model->file,
+                         tensor->offset, name, tensor->dims.count, FOV_MAX_RANK);
+    }
+    *shape = (fov_shape){.rank = (int)tensor->dims.count};
+    for (size_t i = 0; i < tensor->dims.count; i++) {
+        shape->dim[i] = tensor->dims.at[i];
+        if (shape->dim[i] < 0) {
+            return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": dims: negative (got %lld)", model->file,
+                             tensor->offset, name, (long long)shape->dim[i]);
+        }
+    }
+    size_t count, bytes;
+    if (!shape_count(shape, &count) || !shape_bytes(shape, *dtype, &bytes)) {
+        return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": size overflow in shape %s", model->file,
+                         tensor->offset, name, shape_text(shape, text));
+    }
+    return check_amount(model, tensor, name, *dtype, count, error);
+}
+
+void onnx_tensor_read(const struct onnx_tensor *tensor, fov_dtype dtype, size_t count, void *data)
+{
+    size_t width = fov_dtype_size(dtype);
+    if (count == 0) {
+        return;
+    }
+    if (tensor->raw != NULL) {
+        memcpy(data, tensor->raw, count * width);
+    } else if (dtype == FOV_F32) {
+        memcpy(data, tensor->floats.at, count * width);
+    } else if (dtype == FOV_F64) {
+        memcpy(data, tensor->doubles.at, count * width);
+    } else {
+        /* Smaller integers, halves and booleans travel as varints: their low bytes are the value. */
+        for (size_t i = 0; i < count; i++) {
+            memcpy((uint8_t *)data + i * width, &tensor->integers.at[i], width);
+        }
+    }
+    if (dtype == FOV_BOOL) {
+        for (size_t i = 0; i < count; i++) {
+            ((uint8_t *)data)[i] = ((const uint8_t *)data)[i] != 0;
+        }
+    }
+}
