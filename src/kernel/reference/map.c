@@ -29,6 +29,12 @@ static double greater(double x, double y)
     return x > y || isnan(x) ? x : y;
 }
 
+/* x * factor for factors that vanish at minus infinity: the product's limit there is 0, not NaN */
+static double times(double x, double factor)
+{
+    return isinf(x) && x < 0 ? 0 : x * factor;
+}
+
 static double sign_of(double x)
 {
     return x > 0 ? 1 : x < 0 ? -1 : x;
@@ -72,13 +78,13 @@ static double slope_of_swish(double x, double a)
     F(elu, x > 0 ? x : a * expm1(x), y > 0 ? 1 : y + a)                                                         \
     F(selu, x > 0 ? b * x : b * a * expm1(x), y > 0 ? b : y + a * b)                                            \
     F(celu, x > 0 ? x : a * expm1(x / a), y > 0 ? 1 : y / a + 1)                                                \
-    F(gelu, x * 0.5 * (1 + erf(x * sqrt_half)),                                                                 \
+    F(gelu, times(x, 0.5 * (1 + erf(x * sqrt_half))),                                                           \
       0.5 * (1 + erf(x * sqrt_half)) + x * exp(-0.5 * x * x) * one_over_sqrt_2pi)                               \
-    F(gelu_tanh, 0.5 * x * (1 + gelu_inner(x)), slope_of_gelu_tanh(x))                                        \
-    F(swish, x *logistic(a *x), slope_of_swish(x, a))                                                         \
-    F(mish, x *tanh(soft_plus(x)), slope_of_mish(x))                                                          \
+    F(gelu_tanh, times(x, 0.5 * (1 + gelu_inner(x))), slope_of_gelu_tanh(x))                                    \
+    F(swish, times(x, logistic(a * x)), slope_of_swish(x, a))                                                   \
+    F(mish, times(x, tanh(soft_plus(x))), slope_of_mish(x))                                                     \
     F(hard_sigmoid, smaller(greater(a * x + b, 0), 1), y > 0 && y < 1 ? a : 0)                                  \
-    F(hard_swish, x *smaller(greater(x / 6 + 0.5, 0), 1), x < -3 ? 0 : x <= 3 ? x / 3 + 0.5 : 1)                \
+    F(hard_swish, times(x, smaller(greater(x / 6 + 0.5, 0), 1)), x < -3 ? 0 : x <= 3 ? x / 3 + 0.5 : 1)         \
     F(exp, exp(x), y)                                                                                           \
     F(log, log(x), 1 / x)                                                                                       \
     F(sqrt, sqrt(x), 0.5 / y)                                                                                   \
@@ -131,15 +137,15 @@ double reference_activation(enum unary function, double x, float alpha, float be
 }
 
 #define BINARY_FORMULAS(F)        \
-    F(add, a + b)                 \
-    F(sub, a - b)                 \
-    F(mul, a *b)                  \
-    F(div, a / b)                 \
-    F(max, greater(a, isnan(a) ? a : b)) \
-    F(min, smaller(a, isnan(a) ? a : b)) \
-    F(pow, pow(a, b))             \
-    F(prelu, a > 0 ? a : a * b)   \
-    F(less, a < b)                \
+    F(add, a + b)                                                                                               \
+    F(sub, a - b)                                                                                               \
+    F(mul, a *b)                                                                                                \
+    F(div, a / b)                                                                                               \
+    F(max, greater(a, isnan(a) ? a : b))                                                                        \
+    F(min, smaller(a, isnan(a) ? a : b))                                                                        \
+    F(pow, pow(a, b))                                                                                           \
+    F(prelu, a > 0 ? a : a * b)                                                                                 \
+    F(less, a < b)                                                                                              \
     F(equal, a == b)
 
 #define DEFINE_BINARY(name, value)                                                                               \

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* One case per kernel of list.inc: a function that holds a table's kernel against the reference version. The declarations
+   come from the list, so a kernel without a case does not link. */
+#ifndef TESTS_KERNEL_CASES_H
+#define TESTS_KERNEL_CASES_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "guard.h"
+#include "kernel/kernel.h"
+
+#define KERNEL(result, name, parameters) void case_##name(const struct kernel_table *table);
+#include "kernel/list.inc"
+
+/* Elementwise functions are checked by one case each for all: every argument that matters, every length of tail. */
+void case_unary(const struct kernel_table *table, enum unary function);
+void case_binary(const struct kernel_table *table, enum binary function);
+
+/* The table that cases compare with. */
+static inline const struct kernel_table *reference_table(void)
+{
+    return kernel_table_for(CPU_REFERENCE);
+}
+
+#endif

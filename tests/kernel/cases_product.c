@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Cases of the matrix products and of the layouts they read. */
+#include <math.h>
+#include <string.h>
+
+#include "cases.h"
+
+static const float u = 0x1p-24f;
+
+static void absolute(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[i] = fabsf(x[i]);
+    }
+}
+
+/* Weights [filters][channels][taps] in a table's panels. */
+static float *packed(const struct kernel_table *table, const struct kernel_weights *shape, const float *weights)
+{
+    float *panels = guard_floats(kernel_padded_filters(table, shape->filters) * shape->taps * shape->channels);
+    table->pack_weights(shape, weights, panels);
+    return panels;
+}
+
+/* One random product: offsets or strides, any epilogue, rows scattered or not. */
+static void check_product(const struct kernel_table *table, size_t rows, size_t filters, size_t taps, size_t channels,
+                          enum numbers numbers)
+{
+    static const enum unary activations[] = {UNARY_identity, UNARY_relu, UNARY_leaky_relu, UNARY_clip,
+                                             UNARY_sigmoid,  UNARY_tanh, UNARY_hard_swish};
+    const struct kernel_table *reference = reference_table();
+    bool table_of_offsets = taps > 1 || random_below(2), scattered = random_below(4) == 0;
+    size_t x_stride = channels + random_below(3), pixels = rows + random_below(5);
+    size_t x_floats = (pixels - 1) * x_stride + channels;
+    float *x = guard_random(x_floats, numbers);
+    float *zeros = guard_floats(channels);
+    memset(zeros, 0, channels * sizeof(float));
+
+    size_t offset_stride = rows + random_below(3);
+    int32_t *offsets = guard_new(((taps - 1) * offset_stride + rows) * sizeof(int32_t));
+    for (size_t t = 0; t < taps; t++) {
+        for (size_t r = 0; r < rows; r++) {
+            size_t offset = random_below(x_floats - channels + 1); /* rows may overlap and start anywhere */
+            offsets[t * offset_stride + r] = random_below(5) == 0 ? -1 : (int32_t)offset;
+        }
+    }
+    struct kernel_weights shape = {filters, channels, taps, channels * taps, taps, NULL};
+    float *weights = guard_random(filters * channels * taps, numbers);
+
+    size_t out_stride = filters + random_below(4), out_floats = (rows - 1) * out_stride + filters;
+    size_t residual_stride = scattered ? out_stride : filters + random_below(4);
+    int32_t *out_offsets = guard_new(rows * sizeof(int32_t));
+    for (size_t r = 0; r < rows; r++) {
+        out_offsets[r] = (int32_t)((rows - 1 - r) * out_stride); /* backwards */
+    }
+    float *out = guard_random(out_floats, numbers), *before = guard_copy(out, out_floats);
+    float *want = guard_copy(out, out_floats);
+
+    struct kernel_product p = {.rows = rows, .filters = filters, .taps = taps, .channels = channels, .x = x,
+                               .x_stride = x_stride, .offset_stride = offset_stride, .zeros = zeros};
+    p.offsets = table_of_offsets ? offsets : NULL;
+    p.bias = random_below(2) ? guard_random(filters, numbers) : NULL;
+    p.residual = random_below(3) == 0 ? guard_random((rows - 1) * residual_stride + filters, numbers) : NULL;
+    p.residual_stride = residual_stride;
+    p.out_stride = out_stride;
+    p.out_offsets = scattered ? out_offsets : NULL;
+    p.accumulate = random_below(3) == 0;
+    p.activation = activations[random_below(numbers == INTEGERS ? 4 : 7)];
+    p.alpha = p.activation == UNARY_clip ? -3.0f : 0.5f;
+    p.beta = 6.0f;
+
+    p.weights = packed(table, &shape, weights);
+    p.out = out;
+    table->product(&p);
+    p.weights = packed(reference, &shape, weights);
+    p.out = want;
+    reference->product(&p);
+
+    if (numbers == INTEGERS) {
+        check_equal("product", out, want, out_floats);
+        return;
+    }
+    /* The same product of absolute values bounds the error; none of the activations is steeper than 1.1. */
+    float *bound = guard_copy(before, out_floats);
+    absolute(bound, out_floats);
+    absolute(x, x_floats);
+    absolute(weights, filters * channels * taps);
+    float *bias = p.bias ? guard_copy(p.bias, filters) : NULL;
+    float *residual = p.residual ? guard_copy(p.residual, (rows - 1) * residual_stride + filters) : NULL;
+    if (bias) {
+        absolute(bias, filters);
+    }
+    if (residual) {
+        absolute(residual, (rows - 1) * residual_stride + filters);
+    }
+    p.bias = bias;
+    p.residual = residual;
+    p.activation = UNARY_identity;
+    p.weights = packed(reference, &shape, weights);
+    p.out = bound;
+    reference->product(&p);
+    for (size_t i = 0; i < out_floats; i++) {
+        bound[i] *= 8 * u * 1.1f;
+    }
+    for (size_t r = 0; r + 1 < rows; r++) { /* between rows nothing may change */
+        for (size_t f = filters; f < out_stride; f++) {
+            bound[r * out_stride + f] = 0.0f;
+        }
+    }
+    check_near("product", out, want, bound, 8 * u, out_floats);
+}
+
+void case_product(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 600; i++) {
+        size_t rows = RANDOM_OF(1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 17, 23, 25, 49);
+        size_t filters = RANDOM_OF(1, 2, 3, 4, 5, 8, 10, 15, 16, 17, 20, 24, 31, 32, 33, 48, 64, 70, 128, 131);
+        size_t taps = RANDOM_OF(1, 1, 2, 3, 9), channels = RANDOM_OF(1, 2, 3, 4, 5, 7, 8, 15, 16, 33);
+        check_product(table, rows, filters, taps, channels, i % 2 ? REALS : INTEGERS);
+        guard_release_all();
+    }
+    check_product(table, 25, 40, 9, 256, REALS);
+    check_product(table, 1, 200, 1, 4096, REALS);
+
+    /* Not-a-number passes through every activation that stays in registers. */
+    float x[1] = {NAN}, w[1] = {1.0f}, out[1];
+    float *panel = packed(table, &(struct kernel_weights){1, 1, 1, 1, 1, NULL}, w);
+    for (int f = UNARY_identity; f <= UNARY_clip; f++) {
+        table->product(&(struct kernel_product){.rows = 1, .filters = 1, .taps = 1, .channels = 1, .x = x, .x_stride = 1,
+                                                .weights = panel, .out = out, .out_stride = 1,
+                                                .activation = (enum unary)f, .alpha = -1.0f, .beta = 1.0f});
+        if (f != UNARY_thresholded_relu) {
+            assert_true(isnan(out[0]));
+        }
+    }
+}
+
+static void check_outer(const struct kernel_table *table, size_t runs, size_t run, size_t channels, size_t filters,
+                        enum numbers numbers)
+{
+    size_t width = kernel_panel_width(table, filters), x_step = RANDOM_OF(channels, channels + 1, 2 * channels, 1);
+    size_t x_run_stride = run * x_step + random_below(3), out_stride = width + random_below(2) * 3;
+    size_t x_floats = (runs - 1) * x_run_stride + (run - 1) * x_step + channels;
+    size_t out_floats = (channels - 1) * out_stride + width;
+    float *x = guard_random(x_floats, numbers), *dy = guard_random(runs * run * width, numbers);
+    float *out = guard_random(out_floats, numbers), *want = guard_copy(out, out_floats);
+    float *bound = guard_copy(out, out_floats);
+    struct kernel_outer o = {runs, run, channels, width, x, x_step, x_run_stride, dy, out, out_stride,
+                             random_below(2) == 0};
+    table->outer(&o);
+    o.out = want;
+    reference_table()->outer(&o);
+    if (numbers == INTEGERS) {
+        check_equal("outer", out, want, out_floats);
+        return;
+    }
+    absolute(x, x_floats);
+    absolute(dy, runs * run * width);
+    absolute(bound, out_floats);
+    o.out = bound;
+    reference_table()->outer(&o);
+    for (size_t i = 0; i < out_floats; i++) {
+        bound[i] *= 8 * u;
+    }
+    check_near("outer", out, want, bound, 0.0f, out_floats);
+}
+
+void case_outer(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 300; i++) {
+        size_t filters = 1 + random_below(table->panel_columns), channels = 1 + random_below(table->tile_rows);
+        check_outer(table, RANDOM_OF(1, 2, 3, 7), RANDOM_OF(1, 2, 3, 8, 17), channels, filters, i % 2 ? REALS : INTEGERS);
+        guard_release_all();
+    }
+    check_outer(table, 32, 32, table->tile_rows, table->panel_columns, REALS);
+}
+
+/* pack_weights against the layout as kernel.h words it, then back again. */
+void case_pack_weights(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 100; i++) {
+        size_t filters = RANDOM_OF(1, 3, 4, 5, 8, 10, 16, 17, 20, 33, 70), channels = RANDOM_OF(1, 3, 5, 16);
+        size_t taps = RANDOM_OF(1, 3, 9), width, kernel_area = 9;
+        int32_t chosen[9] = {8, 7, 6, 5, 4, 3, 2, 1, 0}; /* rotated, or a phase's subset */
+        bool transposed = random_below(2);
+        struct kernel_weights shape = {filters, channels, taps, transposed ? kernel_area : channels * kernel_area,
+                                       transposed ? filters * kernel_area : kernel_area, random_below(2) ? chosen : NULL};
+        float *weights = guard_random(filters * channels * kernel_area, REALS);
+        float *panels = guard_floats(kernel_padded_filters(table, filters) * taps * channels);
+        table->pack_weights(&shape, weights, panels);
+        const float *next = panels;
+        for (size_t first = 0; first < filters; first += width) {
+            width = kernel_panel_width(table, filters - first);
+            for (size_t t = 0; t < taps; t++) {
+                for (size_t c = 0; c < channels; c++) {
+                    for (size_t f = 0; f < width; f++, next++) {
+                        size_t tap = shape.tap_offsets ? (size_t)chosen[t] : t;
+                        float want = first + f < filters ? weights[(first + f) * shape.filter_stride +
+                                                                   c * shape.channel_stride + tap]
+                                                         : 0.0f;
+                        assert_true(*next == want);
+                    }
+                }
+            }
+        }
+        guard_release_all();
+    }
+}
+
+void case_unpack_weights(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 50; i++) {
+        size_t filters = RANDOM_OF(1, 3, 8, 10, 17, 33, 70), channels = RANDOM_OF(1, 3, 16), taps = RANDOM_OF(1, 4, 9);
+        struct kernel_weights shape = {filters, channels, taps, channels * taps, taps, NULL};
+        size_t n = filters * channels * taps;
+        float *weights = guard_random(n, REALS), *back = guard_floats(n);
+        table->unpack_weights(&shape, packed(table, &shape, weights), back);
+        check_equal("unpack_weights", back, weights, n);
+        guard_release_all();
+    }
+}
+
+void case_pack_columns(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 100; i++) {
+        size_t rows = RANDOM_OF(1, 2, 7, 30), columns = RANDOM_OF(1, 3, 6, 12, 16, 17, 33, 64), stride = columns + i % 3;
+        size_t round = RANDOM_OF(1, 4, 8), block = round * RANDOM_OF(1, 2, 3), blocks = (columns + block - 1) / block;
+        size_t last = columns - (blocks - 1) * block, width = (last + round - 1) / round * round;
+        size_t block_stride = rows * block + random_below(3), n = (blocks - 1) * block_stride + rows * width;
+        float *x = guard_random((rows - 1) * stride + columns, REALS), *out = guard_floats(n), *want = guard_floats(n);
+        table->pack_columns(rows, columns, x, stride, block, round, out, block_stride);
+        reference_table()->pack_columns(rows, columns, x, stride, block, round, want, block_stride);
+        check_equal("pack_columns", out, want, n);
+        guard_release_all();
+    }
+}
+
+void case_transpose(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 100; i++) {
+        size_t rows = RANDOM_OF(1, 3, 4, 15, 16, 17, 40), columns = RANDOM_OF(1, 2, 4, 7, 16, 19, 33);
+        size_t x_stride = columns + random_below(3), out_stride = rows + random_below(3);
+        float *x = guard_random((rows - 1) * x_stride + columns, REALS);
+        size_t n = (columns - 1) * out_stride + rows;
+        float *out = guard_floats(n), *want = guard_floats(n);
+        table->transpose(rows, columns, x, x_stride, out, out_stride);
+        reference_table()->transpose(rows, columns, x, x_stride, want, out_stride);
+        check_equal("transpose", out, want, n);
+        guard_release_all();
+    }
+}
