@@ -20,7 +20,12 @@ struct fov_model {
     int               predict_batch;
     fov_layer        *layers; /**< of the last fov_model_summary */
     int               layer_capacity;
+    char             *class_numbers; /**< "0", "1", ... in steps of 12 bytes, for classes without names */
+    int               number_count;
 };
+
+/** The values before a final softmax, if the output is one; else the output. Losses start from these. */
+fov_value model_logits(const fov_model *model);
 
 /** Model-level metadata in ONNX metadata_props, and what a checkpoint's header repeats. Writers and readers are in
  *  model/metadata.c; keys: "fovea.version", "fovea.network", "fovea.preprocessing" (JSON), "names" (JSON list). */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* Checkpoints out and in. Tensors: "model." or "optimizer." and the parameter's name; all else is text in the metadata,
+ * doubles as their 64 bits in hexadecimal. */
+#include "train/checkpoint.h"
+#include "io/safetensors.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FORMAT = 1, STATE_MAX = 20, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 4096 + 32 };
+
+/* The metadata being gathered: keys and values with room of their own, then the list that the writer takes. */
+struct metadata {
+    char                    key[SETTINGS_MAX + STATE_MAX][KEY_SIZE], value[SETTINGS_MAX + STATE_MAX][TEXT_SIZE];
+    struct safetensors_text list[SETTINGS_MAX + STATE_MAX + 2];
+    size_t                  count;
+};
+
+static void add_text(struct metadata *metadata, const char *prefix, const char *key, const char *value)
+{
+    size_t i = metadata->count++;
+    snprintf(metadata->key[i], KEY_SIZE, "%s%s", prefix, key);
+    snprintf(metadata->value[i], TEXT_SIZE, "%s", value);
+    metadata->list[i] = (struct safetensors_text){metadata->key[i], metadata->value[i]};
+}
+
+static void add_integer(struct metadata *metadata, const char *key, int64_t value)
+{
+    char text[TEXT_SIZE];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    add_text(metadata, "", key, text);
+}
+
+static void add_double(struct metadata *metadata, const char *key, double value)
+{
+    char text[NUMBER_TEXT_SIZE];
+    add_text(metadata, "", key, number_bits(text, value));
+}
+
+static void gather_metadata(struct metadata *metadata, const struct train_settings *settings,
+                            const struct train_identity *identity, const struct train_state *state)
+{
+    char seed[TEXT_SIZE];
+    struct setting list[SETTINGS_MAX];
+    int count = settings_list(settings, list);
+    metadata->count = 0;
+    add_integer(metadata, "fovea.checkpoint", FORMAT);
+    add_text(metadata, "", "fovea.version", fov_version());
+    snprintf(seed, sizeof seed, "%" PRIu64, identity->seed);
+    add_text(metadata, "", "seed", seed);
+    add_text(metadata, "", "data", identity->data);
+    add_integer(metadata, "samples", identity->count);
+    add_integer(metadata, "epoch", state->epoch);
+    add_integer(metadata, "step", state->step);
+    add_integer(metadata, "total_step", state->total);
+    add_double(metadata, "epoch.loss", state->loss);
+    add_integer(metadata, "epoch.seen", state->seen);
+    add_integer(metadata, "epoch.correct", state->correct);
+    add_double(metadata, "epoch.seconds", state->seconds);
+    add_integer(metadata, "best.epoch", state->best_epoch);
+    add_double(metadata, "best.score", state->best);
+    for (int i = 0; i < count; i++) {
+        add_text(metadata, "option.", list[i].key, list[i].value);
+    }
+}
+
+/* "model.NAME" for the network's own, the plain name for the optimiser's: those start with "optimizer." already. */
+static void tensor_name(char out[NAME_SIZE], const struct training_step *step, const struct value *parameter)
+{
+    snprintf(out, NAME_SIZE, "%s%s", step->of_model[parameter->number] != 0 ? "model." : "", parameter->name);
+}
+
+int checkpoint_write(const char *path, const struct training_step *step, const struct train_settings *settings,
+                     const struct train_identity *identity, const struct train_state *state, struct error *error)
+{
+    struct memory *memory = step->context->memory;
+    size_t total = (size_t)fov_parameter_count(step->graph), count = 0;
+    struct text history = {.memory = memory}, names = {.memory = memory};
+    struct metadata *metadata = memory_allocate(memory, 1, sizeof *metadata, "a checkpoint", error);
+    struct safetensors_source *sources = memory_allocate(memory, total, sizeof *sources, "a checkpoint", error);
+    size_t *name_at = memory_allocate(memory, total, sizeof *name_at, "a checkpoint", error);
+    int status = metadata != NULL && sources != NULL && name_at != NULL ? FOV_OK : FOV_E_MEMORY;
+    for (size_t v = 1; status == FOV_OK && v < step->graph->value_count; v++) {
+        const struct value *value = graph_value(step->graph, (int)v);
+        char name[NAME_SIZE];
+        if (value->kind != VALUE_PARAMETER) {
+            continue;
+        }
+        tensor_name(name, step, value);
+        name_at[count] = names.length;
+        text_add_bytes(&names, name, strlen(name) + 1);
+        sources[count] = (struct safetensors_source){NULL, value->dtype, value->shape, graph_data(step->graph, (int)v)};
+        status = sources[count++].data != NULL ? FOV_OK : FOV_E_MEMORY;
+    }
+    history_pack(&state->history, &history);
+    if (status == FOV_OK && (names.failed || history.failed)) {
+        status = error_set(error, FOV_E_MEMORY, "no memory for a checkpoint");
+    }
+    if (status == FOV_OK) {
+        for (size_t i = 0; i < count; i++) {
+            sources[i].name = names.data + name_at[i];
+        }
+        gather_metadata(metadata, settings, identity, state);
+        metadata->list[metadata->count] = (struct safetensors_text){"history", text_string(&history)};
+        status = safetensors_write(path, sources, count, metadata->list, metadata->count + 1, true, NULL, memory, error);
+    }
+    text_free(&history);
+    text_free(&names);
+    memory_free(memory, metadata);
+    memory_free(memory, sources);
+    memory_free(memory, name_at);
+    return status;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+
+static int get_integer(const struct safetensors *file, const char *key, int64_t minimum, int64_t *value,
+                       struct error *error)
+{
+    const char *text = safetensors_metadata(file, key);
+    long long number;
+    if (text == NULL || !text_to_integer(text, minimum, INT64_MAX, &number)) {
+        return error_set(error, FOV_E_INPUT, "%s: no checkpoint: its entry \"%s\" is missing or no number", file->file, key);
+    }
+    *value = number;
+    return FOV_OK;
+}
+
+static int get_double(const struct safetensors *file, const char *key, double *value, struct error *error)
+{
+    const char *text = safetensors_metadata(file, key);
+    if (text == NULL || !number_from_bits(text, value)) {
+        return error_set(error, FOV_E_INPUT, "%s: no checkpoint: its entry \"%s\" is missing or damaged", file->file, key);
+    }
+    return FOV_OK;
+}
+
+static int expect(const struct safetensors *file, const char *key, const char *name, const char *now,
+                  struct error *error)
+{
+    const char *then = safetensors_metadata(file, key);
+    if (then != NULL && strcmp(then, now) == 0) {
+        return FOV_OK;
+    }
+    return error_set(error, FOV_E_USAGE, "%s: cannot go on with another %s: it was %s, now it is %s", file->file, name,
+                     then != NULL ? then : "not there", now);
+}
+
+static int check_settings(const struct safetensors *file, const struct train_settings *settings,
+                          const struct train_identity *identity, struct error *error)
+{
+    struct setting list[SETTINGS_MAX];
+    char key[KEY_SIZE], text[TEXT_SIZE];
+    int count = settings_list(settings, list), status = FOV_OK;
+    for (int i = 0; status == FOV_OK && i < count; i++) {
+        snprintf(key, sizeof key, "option.%s", list[i].key);
+        status = list[i].decides ? expect(file, key, list[i].key, list[i].value, error) : FOV_OK;
+    }
+    snprintf(text, sizeof text, "%" PRIu64, identity->seed);
+    status = status == FOV_OK ? expect(file, "seed", "seed", text, error) : status;
+    snprintf(text, sizeof text, "%s", identity->data);
+    status = status == FOV_OK ? expect(file, "data", "dataset", text, error) : status;
+    snprintf(text, sizeof text, "%" PRId64, identity->count);
+    return status == FOV_OK ? expect(file, "samples", "number of samples", text, error) : status;
+}
+
+static int read_state(const struct safetensors *file, const struct train_settings *settings,
+                      const struct train_identity *identity, struct train_state *state, struct error *error)
+{
+    int64_t format;
+    if (get_integer(file, "fovea.checkpoint", 0, &format, error) != FOV_OK) {
+        return error->status;
+    }
+    if (format != FORMAT) {
+        return error_set(error, FOV_E_UNSUPPORTED, "%s: a checkpoint of format %" PRId64 "; this fovea reads format %d",
+                         file->file, format, FORMAT);
+    }
+    if (safetensors_verify(file, error) != FOV_OK || check_settings(file, settings, identity, error) != FOV_OK ||
+        get_integer(file, "epoch", 0, &state->epoch, error) != FOV_OK ||
+        get_integer(file, "step", 0, &state->step, error) != FOV_OK ||
+        get_integer(file, "total_step", 0, &state->total, error) != FOV_OK ||
+        get_double(file, "epoch.loss", &state->loss, error) != FOV_OK ||
+        get_integer(file, "epoch.seen", 0, &state->seen, error) != FOV_OK ||
+        get_integer(file, "epoch.correct", 0, &state->correct, error) != FOV_OK ||
+        get_double(file, "epoch.seconds", &state->seconds, error) != FOV_OK ||
+        get_integer(file, "best.epoch", 0, &state->best_epoch, error) != FOV_OK ||
+        get_double(file, "best.score", &state->best, error) != FOV_OK) {
+        return error->status;
+    }
+    const char *history = safetensors_metadata(file, "history");
+    if (history_unpack(&state->history, history != NULL ? history : "", error) != FOV_OK) {
+        error_prefix(error, "%s", file->file);
+        return error->status;
+    }
+    /* A sum of states that no run can be in would index outside the epoch's order. */
+    if (state->step >= settings->steps || state->epoch > INT32_MAX ||
+        state->total != state->epoch * settings->steps + state->step ||
+        state->history.count != (size_t)state->epoch) {
+        return error_set(error, FOV_E_INPUT, "%s: its epoch %" PRId64 ", step %" PRId64 " and total %" PRId64
+                         " do not fit each other", file->file, state->epoch, state->step, state->total);
+    }
+    return FOV_OK;
+}
+
+static int read_tensors(const struct safetensors *file, struct training_step *step, struct error *error)
+{
+    if (file->count != (size_t)fov_parameter_count(step->graph)) {
+        return error_set(error, FOV_E_INPUT, "%s: holds %zu tensors, this model and optimizer need %d", file->file,
+                         file->count, fov_parameter_count(step->graph));
+    }
+    for (size_t v = 1; v < step->graph->value_count; v++) {
+        const struct value *value = graph_value(step->graph, (int)v);
+        char name[NAME_SIZE];
+        if (value->kind != VALUE_PARAMETER) {
+            continue;
+        }
+        void *data = graph_data(step->graph, (int)v);
+        tensor_name(name, step, value);
+        if (data == NULL || safetensors_copy(file, name, value->dtype, &value->shape, data, error) != FOV_OK) {
+            return error->status;
+        }
+    }
+    step->graph->version++; /* plans have packed weights of their own */
+    return FOV_OK;
+}
+
+int checkpoint_read(const char *path, struct training_step *step, const struct train_settings *settings,
+                    const struct train_identity *identity, struct train_state *state, struct error *error)
+{
+    struct safetensors file = {0};
+    int status = safetensors_open(&file, path, step->context->memory, error);
+    if (status == FOV_OK) {
+        status = read_state(&file, settings, identity, state, error);
+    }
+    if (status == FOV_OK) {
+        status = read_tensors(&file, step, error);
+    }
+    safetensors_close(&file);
+    return status;
+}

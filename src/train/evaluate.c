@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs a classifier over a dataset and counts. */
+#include "train/evaluate.h"
+#include "base/clock.h"
+#include "data/dataset.h"
+#include "train/step.h"
+#include <string.h>
+
+int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_graph *graph, fov_value input,
+                     fov_value logits, const fov_dataset *data, int batch, struct error *error)
+{
+    struct picture_size size;
+    int classes;
+    *evaluator = (struct evaluator){.context = model->context, .count = (int64_t)data->count};
+    if (model_fits(model, data, &size, &classes, error) != FOV_OK) {
+        return error->status;
+    }
+    struct memory *memory = model->context->memory;
+    evaluator->batch = batch < (int64_t)data->count ? batch : (int64_t)data->count;
+    if (evaluator->batch < 1) {
+        return error_set(error, FOV_E_INPUT, "%s has no samples", data->name);
+    }
+    const struct loader_options load = {size.channels, size.height, size.width, model->preprocessing, false};
+    evaluator->loader = loader_create(model->context, data, &load, error);
+    evaluator->labels = memory_allocate(memory, (size_t)evaluator->batch, sizeof(int32_t), "labels", error);
+    evaluator->indices = memory_allocate(memory, (size_t)evaluator->batch, sizeof(uint32_t), "a batch's order", error);
+    if (evaluator->loader == NULL || evaluator->labels == NULL || evaluator->indices == NULL ||
+        metrics_create(&evaluator->metrics, classes, memory, error) != FOV_OK) {
+        return error->status;
+    }
+    fov_plan_options options = {.batch = evaluator->batch, .channels_last_inputs = true};
+    evaluator->plan = fov_plan_create(graph, &logits, 1, &options);
+    if (evaluator->plan == NULL) {
+        return error->status;
+    }
+    evaluator->pixels = fov_plan_data(evaluator->plan, input);
+    evaluator->logits = fov_plan_data(evaluator->plan, logits);
+    return evaluator->pixels != NULL ? FOV_OK
+                                     : error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
+}
+
+void evaluator_free(struct evaluator *evaluator)
+{
+    if (evaluator->context == NULL) {
+        return;
+    }
+    struct memory *memory = evaluator->context->memory;
+    fov_plan_free(evaluator->plan);
+    loader_free(evaluator->loader);
+    memory_free(memory, evaluator->labels);
+    memory_free(memory, evaluator->indices);
+    metrics_free(&evaluator->metrics, memory);
+    *evaluator = (struct evaluator){0};
+}
+
+int evaluator_run(struct evaluator *e, struct error *error)
+{
+    metrics_reset(&e->metrics);
+    for (int64_t done = 0; done < e->count; done += e->batch) {
+        /* The last batch may be smaller: the plan then computes some rows for nothing, which costs less than a plan. */
+        size_t take = (size_t)(e->count - done < e->batch ? e->count - done : e->batch);
+        for (size_t i = 0; i < take; i++) {
+            e->indices[i] = (uint32_t)done + (uint32_t)i;
+        }
+        if (loader_fill(e->loader, e->indices, take, e->pixels, e->labels, error) != FOV_OK) {
+            return error->status;
+        }
+        fov_plan_run(e->plan, 0);
+        metrics_add(&e->metrics, e->logits, e->labels, take);
+    }
+    return FOV_OK;
+}
+
+/* ---- public ---------------------------------------------------------------------------------------------------------- */
+
+struct report_owner {
+    struct memory *memory;
+    double         numbers[]; /* precision, recall, f1 */
+};
+
+/* All arrays of a report in two blocks: one for its own numbers, and the counts taken over from the metrics. */
+static int fill_report(fov_report *report, struct metrics *metrics, struct memory *memory, struct error *error)
+{
+    size_t classes = (size_t)metrics->classes;
+    struct report_owner *owner = memory_allocate(memory, 1, sizeof *owner + classes * (3 * sizeof(double) + sizeof(int64_t)),
+                                                 "a report", error);
+    if (owner == NULL) {
+        return FOV_E_MEMORY;
+    }
+    owner->memory = memory;
+    *report = (fov_report){.count = metrics->count,
+                           .classes = metrics->classes,
+                           .precision = owner->numbers,
+                           .recall = owner->numbers + classes,
+                           .f1 = owner->numbers + 2 * classes,
+                           .support = (int64_t *)(void *)(owner->numbers + 3 * classes),
+                           .confusion = metrics->confusion,
+                           .owner = owner};
+    metrics->confusion = NULL;
+    double count = (double)metrics->count;
+    report->loss = metrics->loss / count;
+    report->accuracy = (double)metrics->correct / count;
+    report->top5 = (double)metrics->correct5 / count;
+    for (int c = 0; c < report->classes; c++) {
+        struct class_metrics of = metrics_of_class(report->confusion, report->classes, c);
+        report->precision[c] = of.precision;
+        report->recall[c] = of.recall;
+        report->f1[c] = of.f1;
+        report->support[c] = of.support;
+        report->macro_precision += of.precision / report->classes;
+        report->macro_recall += of.recall / report->classes;
+        report->macro_f1 += of.f1 / report->classes;
+    }
+    return FOV_OK;
+}
+
+int fov_evaluate(fov_model *model, fov_dataset *data, int batch, fov_report *report)
+{
+    struct error *error = &model->context->error;
+    struct evaluator evaluator = {0};
+    *report = (fov_report){0};
+    if (error->status != FOV_OK) {
+        return error->status;
+    }
+    if (batch < 0) {
+        return error_set(error, FOV_E_USAGE, "a batch of %d samples", batch);
+    }
+    double begin = clock_seconds();
+    int status = evaluator_create(&evaluator, model, model->graph, model->input, model_logits(model), data,
+                                  batch > 0 ? batch : 100, error);
+    if (status == FOV_OK) {
+        status = evaluator_run(&evaluator, error);
+    }
+    if (status == FOV_OK) {
+        status = fill_report(report, &evaluator.metrics, model->context->memory, error);
+        report->seconds = clock_seconds() - begin;
+    }
+    evaluator_free(&evaluator);
+    return status;
+}
+
+void fov_report_free(fov_report *report)
+{
+    if (report == NULL || report->owner == NULL) {
+        return;
+    }
+    struct report_owner *owner = report->owner;
+    struct memory *memory = owner->memory;
+    memory_free(memory, report->confusion);
+    memory_free(memory, owner);
+    *report = (fov_report){0};
+}

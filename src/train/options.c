@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* Defaults, limits and spelling of the training options. */
+#include "train/options.h"
+#include "base/text.h"
+#include "train/history.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *optimizer_name_at(const void *list, size_t index)
+{
+    (void)list;
+    return optimizers[index]->name;
+}
+
+static const char *schedule_name_at(const void *list, size_t index)
+{
+    (void)list;
+    return schedules[index].name;
+}
+
+static int fail_unknown(const char *kind, const char *name, size_t count,
+                        const char *(*name_at)(const void *list, size_t index), struct error *error)
+{
+    char shown[128];
+    const char *nearest = text_nearest(name, NULL, count, name_at);
+    text_escape(shown, sizeof shown, name);
+    return nearest != NULL ? error_set(error, FOV_E_USAGE, "there is no %s \"%s\"; did you mean \"%s\"?", kind, shown,
+                                       nearest)
+                           : error_set(error, FOV_E_USAGE, "there is no %s \"%s\"; there are %s and others", kind, shown,
+                                       name_at(NULL, 0));
+}
+
+/* A number within limits (NaN is in none); the sentence names the option as the user wrote it. */
+static int check(const char *option, double value, double minimum, double maximum, struct error *error)
+{
+    if (value >= minimum && value <= maximum) {
+        return FOV_OK;
+    }
+    return error_set(error, FOV_E_USAGE, "training option %s is %g (%g to %g)", option, value, minimum, maximum);
+}
+
+static int check_all(const fov_train_options *o, struct error *error)
+{
+    const struct {
+        const char *name;
+        double      value, minimum, maximum;
+    } limits[] = {
+        {"epochs", o->epochs, 1, 1e6},
+        {"batch", o->batch, -1, 1e8},
+        {"lr", (double)o->lr, 0, 1e6},
+        {"momentum", (double)o->momentum, 0, 0.9999999},
+        {"weight_decay", (double)o->weight_decay, 0, 1e6},
+        {"beta1", (double)o->beta1, 0, 0.9999999},
+        {"beta2", (double)o->beta2, 0, 0.9999999},
+        {"epsilon", (double)o->epsilon, 0, 1},
+        {"step_epochs", o->step_epochs, 1, 1e6},
+        {"gamma", (double)o->gamma, 0, 1e3},
+        {"lr_final", (double)o->lr_final, 0, 1e6},
+        {"warmup", o->warmup, 0, 1e9},
+        {"label_smoothing", (double)o->label_smoothing, 0, 0.999},
+        {"checkpoint_steps", o->checkpoint_steps, 0, 2e9},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        if (check(limits[i].name, limits[i].value, limits[i].minimum, limits[i].maximum, error) != FOV_OK) {
+            return FOV_E_USAGE;
+        }
+    }
+    if (o->nesterov && o->momentum <= 0.0f) {
+        return error_set(error, FOV_E_USAGE, "training option nesterov needs a momentum above 0");
+    }
+    if (o->resume && o->directory == NULL) {
+        return error_set(error, FOV_E_USAGE, "training option resume needs the directory of the run to go on with");
+    }
+    return FOV_OK;
+}
+
+static float or_else(float value, float standard)
+{
+    return value == 0.0f ? standard : value;
+}
+
+int settings_resolve(struct train_settings *settings, const fov_train_options *options, int64_t count,
+                     struct error *error)
+{
+    *settings = (struct train_settings){0};
+    fov_train_options *o = &settings->given;
+    if (options != NULL) {
+        *o = *options;
+    }
+    o->optimizer = o->optimizer != NULL ? o->optimizer : "sgd";
+    o->schedule = o->schedule != NULL ? o->schedule : "constant";
+    settings->optimizer = optimizer_find(o->optimizer);
+    settings->schedule = schedule_find(o->schedule);
+    if (settings->optimizer == NULL) {
+        return fail_unknown("optimizer", o->optimizer, optimizer_count, optimizer_name_at, error);
+    }
+    if (settings->schedule == NULL) {
+        return fail_unknown("schedule", o->schedule, schedule_count, schedule_name_at, error);
+    }
+    o->epochs = o->epochs != 0 ? o->epochs : 10;
+    o->batch = o->batch != 0 ? o->batch : 64;
+    o->lr = or_else(o->lr, settings->optimizer->standard_lr);
+    o->beta1 = or_else(o->beta1, 0.9f);
+    o->beta2 = or_else(o->beta2, 0.999f);
+    o->epsilon = or_else(o->epsilon, 1e-8f);
+    o->step_epochs = o->step_epochs != 0 ? o->step_epochs : 10;
+    o->gamma = or_else(o->gamma, 0.1f);
+    if (check_all(o, error) != FOV_OK) {
+        return FOV_E_USAGE;
+    }
+    settings->batch = o->batch < 0 || o->batch > count ? count : o->batch;
+    settings->steps = (count + settings->batch - 1) / settings->batch;
+    settings->update = (struct optimizer_options){(double)o->momentum, (double)o->weight_decay, (double)o->beta1,
+                                                  (double)o->beta2,    (double)o->epsilon,      o->nesterov};
+    settings->rate = (struct schedule_options){.lr = (double)o->lr,
+                                               .lr_final = (double)o->lr_final,
+                                               .gamma = (double)o->gamma,
+                                               .step_epochs = o->step_epochs,
+                                               .warmup = o->warmup,
+                                               .epochs = o->epochs,
+                                               .steps_per_epoch = settings->steps};
+    return FOV_OK;
+}
+
+static void add_number(struct setting list[SETTINGS_MAX], int *count, const char *key, double value, bool decides)
+{
+    char number[NUMBER_TEXT_SIZE];
+    struct setting *s = &list[(*count)++];
+    *s = (struct setting){.key = key, .decides = decides};
+    snprintf(s->value, sizeof s->value, "%s", number_text(number, value));
+}
+
+static void add_word(struct setting list[SETTINGS_MAX], int *count, const char *key, const char *value)
+{
+    struct setting *s = &list[(*count)++];
+    *s = (struct setting){.key = key, .decides = true, .quoted = true};
+    snprintf(s->value, sizeof s->value, "%s", value);
+}
+
+int settings_list(const struct train_settings *settings, struct setting list[SETTINGS_MAX])
+{
+    const fov_train_options *o = &settings->given;
+    int count = 0;
+    add_number(list, &count, "epochs", o->epochs, false); /* may grow */
+    add_number(list, &count, "batch", o->batch, true);
+    add_word(list, &count, "optimizer", settings->optimizer->name);
+    add_number(list, &count, "lr", (double)o->lr, true);
+    add_number(list, &count, "momentum", (double)o->momentum, true);
+    add_number(list, &count, "nesterov", o->nesterov, true);
+    add_number(list, &count, "weight_decay", (double)o->weight_decay, true);
+    add_number(list, &count, "beta1", (double)o->beta1, true);
+    add_number(list, &count, "beta2", (double)o->beta2, true);
+    add_number(list, &count, "epsilon", (double)o->epsilon, true);
+    add_word(list, &count, "schedule", settings->schedule->name);
+    add_number(list, &count, "step_epochs", o->step_epochs, true);
+    add_number(list, &count, "gamma", (double)o->gamma, true);
+    add_number(list, &count, "lr_final", (double)o->lr_final, true);
+    add_number(list, &count, "warmup", o->warmup, true);
+    add_number(list, &count, "label_smoothing", (double)o->label_smoothing, true);
+    add_number(list, &count, "checkpoint_steps", o->checkpoint_steps, false);
+    return count;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Training options with every default filled in and every number checked, and the same as text: in config.json for
+ * people, in the checkpoint so that a resumed run is the same run. */
+#ifndef TRAIN_OPTIONS_H
+#define TRAIN_OPTIONS_H
+
+#include "train/optimizer.h"
+#include "train/schedule.h"
+#include <fovea/train.h>
+
+struct train_settings {
+    fov_train_options        given; /**< with defaults in place of zeros */
+    const struct optimizer  *optimizer;
+    const struct schedule   *schedule;
+    struct optimizer_options update;
+    struct schedule_options  rate;
+    int64_t batch, steps; /**< samples per step; steps per epoch */
+};
+
+/** E_USAGE naming the option. `count`: samples in the data. */
+int settings_resolve(struct train_settings *settings, const fov_train_options *options, int64_t count,
+                     struct error *error);
+
+/** One option as text. `decides`: another value would give other weights, so a resumed run must have the same. */
+struct setting {
+    const char *key;
+    char        value[40];
+    bool        decides, quoted;
+};
+enum { SETTINGS_MAX = 24 };
+/** Fills list; returns how many. */
+int settings_list(const struct train_settings *settings, struct setting list[SETTINGS_MAX]);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* curves.svg and .png: loss and accuracy over epochs, training and validation, from history.csv. */
+#include "base/file.h"
+#include "device/context.h"
+#include "train/history.h"
+#include "train/plot.h"
+#include <fovea/train.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LARGEST_HISTORY = 64 << 20 }; /* bytes */
+
+static const double WIDTH = 860, HEIGHT = 360;
+
+struct curves {
+    const struct history *history;
+    double               *x, *y; /* [rows] points, filled anew for each line */
+};
+
+/* One of the two diagrams. */
+struct panel {
+    const char *title;
+    double left, top, width, height;
+    double low, high;   /* of the values */
+    double first, last; /* epochs */
+    bool   percent;
+    size_t train, validation; /* offsets in a row */
+};
+
+static double value_of(const struct history_row *row, size_t offset)
+{
+    double value;
+    memcpy(&value, (const char *)row + offset, sizeof value);
+    return value;
+}
+
+static double place_x(const struct panel *p, double epoch)
+{
+    return p->left + (epoch - p->first) / (p->last - p->first) * p->width;
+}
+
+static double place_y(const struct panel *p, double value)
+{
+    return p->top + (p->high - value) / (p->high - p->low) * p->height;
+}
+
+/* Limits around the values, a little wider, never below 0; accuracies never above 1. */
+static void find_limits(struct panel *p, const struct history *history)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (size_t r = 0; r < history->count; r++) {
+        const double values[] = {value_of(&history->rows[r], p->train), value_of(&history->rows[r], p->validation)};
+        for (int i = 0; i < 2; i++) {
+            low = values[i] < low ? values[i] : low;
+            high = values[i] > high ? values[i] : high;
+        }
+    }
+    if (!(low <= high)) {
+        low = 0.0, high = 1.0;
+    }
+    double room = high > low ? 0.07 * (high - low) : 0.05 * (fabs(high) + 0.01);
+    p->low = low - room > 0.0 ? low - room : 0.0;
+    p->high = p->percent && high + room > 1.0 ? 1.0 : high + room;
+    p->first = history->count > 0 ? history->rows[0].epoch : 1;
+    p->last = history->count > 0 ? history->rows[history->count - 1].epoch : 2;
+    if (p->last <= p->first) { /* one epoch: put its dot in the middle */
+        p->first -= 1;
+        p->last = p->first + 2;
+    }
+}
+
+static void draw_axes(struct plot *plot, const struct panel *p)
+{
+    char text[64], number[NUMBER_TEXT_SIZE];
+    double bottom = p->top + p->height, right = p->left + p->width;
+    plot_text(plot, p->left, p->top - 20, -1, 14, PLOT_INK, true, false, p->title);
+    double step = plot_tick(p->low, p->high, 6);
+    for (double v = ceil(p->low / step - 1e-9) * step; v <= p->high + step * 1e-9; v += step) {
+        double shown = fabs(v) < step * 1e-9 ? 0.0 : v; /* not -0 or 1e-17 */
+        snprintf(number, sizeof number, "%.6g", p->percent ? 100.0 * shown : shown);
+        snprintf(text, sizeof text, "%s%s", number, p->percent ? " %" : "");
+        plot_line(plot, p->left, place_y(p, v), right, place_y(p, v), PLOT_GRID, 1);
+        plot_text(plot, p->left - 8, place_y(p, v), 1, 11, PLOT_FAINT, false, false, text);
+    }
+    step = plot_tick(p->first, p->last, 8);
+    step = step < 1.0 ? 1.0 : step;
+    for (double e = ceil(p->first / step) * step; e <= p->last; e += step) {
+        if (e >= 1.0) {
+            snprintf(text, sizeof text, "%.0f", e);
+            plot_line(plot, place_x(p, e), bottom, place_x(p, e), bottom + 4, PLOT_FAINT, 1);
+            plot_text(plot, place_x(p, e), bottom + 15, 0, 11, PLOT_FAINT, false, false, text);
+        }
+    }
+    plot_line(plot, p->left, bottom, right, bottom, PLOT_FAINT, 1);
+    plot_text(plot, (p->left + right) / 2, bottom + 36, 0, 12, PLOT_FAINT, false, false, "epoch");
+}
+
+static void draw_series(struct plot *plot, const struct panel *p, const struct curves *c, size_t offset,
+                        struct plot_color color, bool dashed)
+{
+    int count = (int)c->history->count;
+    for (int i = 0; i < count; i++) {
+        c->x[i] = place_x(p, c->history->rows[i].epoch);
+        c->y[i] = place_y(p, value_of(&c->history->rows[i], offset));
+    }
+    plot_curve(plot, c->x, c->y, count, color, 2.0, dashed, count <= 40);
+}
+
+static bool has_values(const struct history *history, size_t offset)
+{
+    for (size_t r = 0; r < history->count; r++) {
+        if (isfinite(value_of(&history->rows[r], offset))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The legend stands above, at the right: never over a curve. */
+static void draw_legend(struct plot *plot, const struct panel *p, bool validation)
+{
+    double at = p->left + p->width, y = p->top - 20;
+    const struct {
+        const char *name;
+        struct plot_color color;
+        bool dashed, shown;
+    } lines[] = {{"validation", PLOT_ORANGE, false, validation}, {"training", PLOT_BLUE, true, true}};
+    for (int i = 0; i < 2; i++) {
+        if (!lines[i].shown) {
+            continue;
+        }
+        plot_text(plot, at, y, 1, 12, PLOT_INK, false, false, lines[i].name);
+        at -= plot_text_width(plot, 12, false, lines[i].name) + 8;
+        const double x[] = {at - 24, at}, ys[] = {y, y};
+        plot_curve(plot, x, ys, 2, lines[i].color, 2.0, lines[i].dashed, false);
+        at -= 24 + 18;
+    }
+}
+
+static void draw_curves(struct plot *plot, const void *what)
+{
+    const struct curves *c = what;
+    struct panel panels[] = {
+        {.title = "Loss", .left = 64, .train = offsetof(struct history_row, train_loss),
+         .validation = offsetof(struct history_row, val_loss)},
+        {.title = "Accuracy", .left = 504, .percent = true, .train = offsetof(struct history_row, train_accuracy),
+         .validation = offsetof(struct history_row, val_accuracy)},
+    };
+    for (int i = 0; i < 2; i++) {
+        struct panel *p = &panels[i];
+        p->top = 52;
+        p->width = 332;
+        p->height = 244;
+        find_limits(p, c->history);
+        draw_axes(plot, p);
+        draw_series(plot, p, c, p->train, PLOT_BLUE, true);
+        draw_series(plot, p, c, p->validation, PLOT_ORANGE, false);
+        draw_legend(plot, p, has_values(c->history, p->validation));
+    }
+}
+
+int fov_draw_curves(fov_context *context, const char *history_csv, const char *svg, const char *png)
+{
+    struct error *error = &context->error;
+    struct memory *memory = context->memory;
+    struct history history = {.memory = memory};
+    uint8_t *csv = NULL;
+    size_t size;
+    if (error->status != FOV_OK) {
+        return error->status;
+    }
+    int status = file_read(history_csv, LARGEST_HISTORY, memory, &csv, &size, error);
+    if (status == FOV_OK) {
+        status = history_read(&history, (const char *)csv, history_csv, error);
+    }
+    if (status == FOV_OK && history.count == 0) {
+        status = error_set(error, FOV_E_INPUT, "%s: no epoch has ended yet: nothing to draw", history_csv);
+    }
+    if (status == FOV_OK) {
+        struct curves curves = {.history = &history};
+        curves.x = memory_allocate(memory, history.count, 2 * sizeof(double), "a curve", error);
+        curves.y = curves.x != NULL ? curves.x + history.count : NULL;
+        status = curves.x != NULL ? plot_files(WIDTH, HEIGHT, draw_curves, &curves, svg, png, error) : FOV_E_MEMORY;
+        memory_free(memory, curves.x);
+    }
+    history_free(&history);
+    memory_free(memory, csv);
+    return status;
+}

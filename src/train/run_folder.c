@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing the run's files, in the order that makes a kill harmless. */
+#include "train/run_folder.h"
+#include "base/file.h"
+#include "data/dataset.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PATH_SIZE = 4096 };
+
+static int remove_old(const struct run_folder *folder, const char *name, struct error *error)
+{
+    const struct file_system *system = file_system_default();
+    char path[PATH_SIZE];
+    if (file_join(path, sizeof path, folder->directory, name, error) != FOV_OK) {
+        return error->status;
+    }
+    if (system->remove(system->user, path) != 0 && errno != ENOENT) {
+        return error_set(error, FOV_E_IO, "%s: cannot remove: %s", path, strerror(errno));
+    }
+    return FOV_OK;
+}
+
+static int write_text(const struct run_folder *folder, const char *name, struct text *text, struct error *error)
+{
+    char path[PATH_SIZE];
+    int status = file_join(path, sizeof path, folder->directory, name, error);
+    if (status == FOV_OK && text->failed) {
+        status = error_set(error, FOV_E_MEMORY, "%s: no memory to write it", path);
+    }
+    if (status == FOV_OK) {
+        status = file_write(path, text_string(text), text->length, NULL, error);
+    }
+    text_free(text);
+    return status;
+}
+
+static int write_history(const struct run_folder *folder, const struct train_state *state, struct error *error)
+{
+    struct text csv = {.memory = folder->step->context->memory};
+    history_write(&state->history, &csv);
+    return write_text(folder, "history.csv", &csv, error);
+}
+
+static int write_config(const struct run_folder *folder, struct error *error)
+{
+    fov_context *context = folder->step->context;
+    struct text json = {.memory = context->memory};
+    struct setting list[SETTINGS_MAX];
+    char word[1024];
+    int count = settings_list(folder->settings, list);
+    text_add(&json, "{\n  \"fovea\": \"%s\",\n", fov_version());
+    text_add(&json, "  \"machine\": \"%s\",\n", text_escape(word, sizeof word, fov_machine(context)));
+    text_add(&json, "  \"isa\": \"%s\",\n", fov_context_isa(context));
+    text_add(&json, "  \"threads\": %d,\n", fov_context_threads(context));
+    text_add(&json, "  \"seed\": %llu,\n", (unsigned long long)folder->identity.seed);
+    text_add(&json, "  \"model\": \"%s\",\n", text_escape(word, sizeof word, fov_model_name(folder->model)));
+    text_add(&json, "  \"data\": \"%s\",\n", text_escape(word, sizeof word, folder->identity.data));
+    text_add(&json, "  \"samples\": %lld", (long long)folder->identity.count);
+    for (int i = 0; i < count; i++) {
+        const char *quote = list[i].quoted ? "\"" : "";
+        text_add(&json, ",\n  \"%s\": %s%s%s", list[i].key, quote, list[i].value, quote);
+    }
+    text_add(&json, "\n}\n");
+    return write_text(folder, "config.json", &json, error);
+}
+
+static int save_model(const struct run_folder *folder, const char *name, struct error *error)
+{
+    char path[PATH_SIZE];
+    if (file_join(path, sizeof path, folder->directory, name, error) != FOV_OK) {
+        return error->status;
+    }
+    return fov_model_save(folder->model, path);
+}
+
+/* All that follows from a checkpoint at an epoch's end. The model holds its weights. */
+static int write_followers(const struct run_folder *folder, const struct train_state *state, struct error *error)
+{
+    int status = write_history(folder, state, error);
+    if (status == FOV_OK) {
+        status = save_model(folder, "last.onnx", error);
+    }
+    if (status == FOV_OK && state->epoch > 0 && state->best_epoch == state->epoch) {
+        status = save_model(folder, "best.onnx", error);
+    }
+    return status;
+}
+
+int run_folder_checkpoint(const struct run_folder *folder, const struct train_state *state, struct error *error)
+{
+    char path[PATH_SIZE];
+    if (file_join(path, sizeof path, folder->directory, "checkpoint.safetensors", error) != FOV_OK) {
+        return error->status;
+    }
+    return checkpoint_write(path, folder->step, folder->settings, &folder->identity, state, error);
+}
+
+int run_folder_epoch(const struct run_folder *folder, const struct train_state *state, struct error *error)
+{
+    int status = run_folder_checkpoint(folder, state, error);
+    return status == FOV_OK ? write_followers(folder, state, error) : status;
+}
+
+int run_folder_begin(const struct run_folder *folder, const struct train_state *state, struct error *error)
+{
+    int status = file_make_directories(folder->directory, error);
+    /* The old checkpoint goes first: a kill here must not make the next resume go on with the older run. */
+    status = status == FOV_OK ? remove_old(folder, "checkpoint.safetensors", error) : status;
+    status = status == FOV_OK ? remove_old(folder, "best.onnx", error) : status;
+    status = status == FOV_OK ? write_config(folder, error) : status;
+    status = status == FOV_OK ? write_followers(folder, state, error) : status;
+    /* And the new one comes last: where there is a checkpoint, there is everything. */
+    return status == FOV_OK ? run_folder_checkpoint(folder, state, error) : status;
+}
+
+int run_folder_resume(const struct run_folder *folder, struct train_state *state, struct error *error)
+{
+    char path[PATH_SIZE];
+    int status = file_join(path, sizeof path, folder->directory, "checkpoint.safetensors", error);
+    if (status == FOV_OK && !file_exists(path)) {
+        status = error_set(error, FOV_E_IO, "%s: there is no checkpoint to go on from", path);
+    }
+    if (status == FOV_OK) {
+        status = checkpoint_read(path, folder->step, folder->settings, &folder->identity, state, error);
+    }
+    status = status == FOV_OK ? write_config(folder, error) : status;
+    if (status == FOV_OK && state->step == 0) {
+        status = step_publish(folder->step);
+        return status == FOV_OK ? write_followers(folder, state, error) : status;
+    }
+    /* In the middle of an epoch the model files are older than the checkpoint, and complete. */
+    return status == FOV_OK ? write_history(folder, state, error) : status;
+}

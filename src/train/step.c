@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* Builds the training step: copy the graph, add loss, gradient and updates, compile. */
+#include "train/step.h"
+#include "data/dataset.h"
+#include <fovea/operators.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- does the model fit the data ------------------------------------------------------------------------------------ */
+
+int model_fits(const fov_model *model, const fov_dataset *data, struct picture_size *size, int *classes,
+               struct error *error)
+{
+    char text[SHAPE_TEXT_SIZE];
+    const char *name = model->name[0] != '\0' ? model->name : "model";
+    if (model->input.id == 0 || model->output.id == 0) {
+        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_ends");
+    }
+    fov_shape in = fov_value_shape(model->graph, model->input);
+    if (in.rank != 4 || in.dim[1] < 1 || in.dim[2] < 1 || in.dim[3] < 1 || in.dim[1] > 4 || in.dim[2] > 1 << 20 ||
+        in.dim[3] > 1 << 20 || fov_value_dtype(model->graph, model->input) != FOV_F32) {
+        return error_set(error, FOV_E_SHAPE,
+                         "%s: input \"%s\" has shape %s; pictures need float32 [N, channels, height, width]", name,
+                         fov_value_name(model->graph, model->input), shape_text(&in, text));
+    }
+    if (in.dim[0] != FOV_BATCH) {
+        return error_set(error, FOV_E_SHAPE, "%s: its input %s has a fixed number of samples; make it FOV_BATCH", name,
+                         shape_text(&in, text));
+    }
+    *size = (struct picture_size){(int)in.dim[1], (int)in.dim[2], (int)in.dim[3]};
+    fov_shape out = fov_value_shape(model->graph, model->output), one = shape_with_batch(&out, 1);
+    size_t count = 0;
+    if (out.rank < 2 || out.dim[0] != FOV_BATCH || !shape_count(&one, &count) || count < 1 || count > 1000000) {
+        return error_set(error, FOV_E_SHAPE, "%s: output \"%s\" has shape %s; a classifier's is [N, classes]", name,
+                         fov_value_name(model->graph, model->output), shape_text(&out, text));
+    }
+    if ((int)count != data->classes) {
+        return error_set(error, FOV_E_SHAPE, "%s has %zu outputs, but %s has %d classes", name, count, data->name,
+                         data->classes);
+    }
+    *classes = (int)count;
+    return FOV_OK;
+}
+
+/* ---- copying ------------------------------------------------------------------------------------------------------- */
+
+static int copy_node(fov_graph *copy, const fov_graph *graph, const struct node *node, int *id)
+{
+    int in[OP_MAX_PORTS];
+    for (int i = 0; i < node->in_count; i++) {
+        in[i] = id[node->in[i]];
+    }
+    /* By its result's name: importers may have renamed values, and those are unique. */
+    int first = graph_add_node(copy, node->op, in, node->in_count, node->options,
+                               graph_value(graph, node->out[0])->name);
+    for (int i = 0; first != 0 && i < node->out_count; i++) {
+        id[node->out[i]] = copy->nodes[copy->node_count - 1].out[i];
+    }
+    return first;
+}
+
+static int copy_parameter(fov_graph *copy, fov_graph *graph, int id)
+{
+    const void *data = graph_data(graph, id); /* drawn now, if nobody has looked yet */
+    const struct value *value = graph_value(graph, id);
+    fov_value made = {0};
+    if (data != NULL) {
+        made = fov_parameter(copy, .name = value->name, .shape = value->shape, .frozen = value->frozen,
+                             .dtype = value->dtype);
+    }
+    return made.id != 0 && fov_parameter_set(copy, made, data, value->bytes) == FOV_OK ? made.id : 0;
+}
+
+static int copy_value(fov_graph *copy, fov_graph *graph, int index, int *id)
+{
+    const struct value *value = graph_value(graph, index);
+    switch (value->kind) {
+    case VALUE_INPUT:
+        return fov_input(copy, .name = value->name, .dtype = value->dtype, .shape = value->shape).id;
+    case VALUE_PARAMETER:
+        return copy_parameter(copy, graph, index);
+    case VALUE_CONSTANT:
+        return fov_constant(copy, value->name, value->dtype, value->shape, value->data).id;
+    case VALUE_RESULT:
+        /* A node is copied when its first result comes up; the others are there by then. */
+        return value->output == 0 ? copy_node(copy, graph, &graph->nodes[value->node], id) : id[index];
+    }
+    return 0;
+}
+
+fov_graph *graph_copy(fov_graph *graph, int *id)
+{
+    fov_graph *copy = fov_graph_create(graph->context);
+    for (size_t v = 1; copy != NULL && v < graph->value_count; v++) {
+        id[v] = copy_value(copy, graph, (int)v, id);
+        if (id[v] == 0) {
+            error_set(&graph->context->error, FOV_E_INTERNAL, "copying the graph failed at \"%s\"",
+                      graph_value(graph, (int)v)->name);
+            fov_graph_free(copy);
+            return NULL;
+        }
+    }
+    for (size_t v = 1; copy != NULL && v < graph->value_count; v++) {
+        const struct value *value = graph_value(graph, (int)v);
+        if (value->kind == VALUE_PARAMETER && value->assigned != 0) {
+            fov_assign(copy, (fov_value){id[v]}, (fov_value){id[value->assigned]});
+        }
+    }
+    return copy;
+}
+
+/* ---- loss, gradient, update ------------------------------------------------------------------------------------------- */
+
+static fov_value add_state(fov_graph *graph, fov_value parameter, const char *what)
+{
+    char name[4096];
+    snprintf(name, sizeof name, "optimizer.%s.%s", fov_value_name(graph, parameter), what);
+    return fov_parameter(graph, .name = name, .shape = fov_value_shape(graph, parameter), .frozen = true);
+}
+
+static void add_loss(struct training_step *step, const struct train_settings *settings)
+{
+    fov_graph *graph = step->graph;
+    if (fov_value_shape(graph, step->logits).rank > 2) {
+        step->logits = fov_flatten(graph, step->logits); /* [N, 10, 1, 1] */
+    }
+    step->labels = fov_input(graph, .name = "optimizer.labels", .dtype = FOV_I32, .shape = {1, {FOV_BATCH}});
+    step->learning_rate = fov_input(graph, .name = "optimizer.learning_rate");
+    step->number = fov_input(graph, .name = "optimizer.step");
+    fov_cross_entropy_options loss = {.label_smoothing = settings->given.label_smoothing, .name = "optimizer.loss"};
+    step->loss = fov_softmax_cross_entropy_opt(graph, step->logits, step->labels, &loss);
+}
+
+static int add_updates(struct training_step *step, const struct train_settings *settings, struct error *error)
+{
+    fov_graph *graph = step->graph;
+    struct memory *memory = step->context->memory;
+    int count = 0, total = step->model_parameters;
+    fov_value *targets = memory_allocate(memory, (size_t)total + 1, 2 * sizeof *targets, "gradients", error);
+    if (targets == NULL) {
+        return FOV_E_MEMORY;
+    }
+    fov_value *gradients = targets + total + 1;
+    for (int i = 0; i < total; i++) {
+        fov_value parameter = fov_parameter_at(graph, i);
+        if (!fov_parameter_frozen(graph, parameter) && fov_value_dtype(graph, parameter) == FOV_F32) {
+            targets[count++] = parameter;
+        }
+    }
+    int status = count > 0 ? fov_gradient(graph, step->loss, targets, count, gradients)
+                           : (int)error_set(error, FOV_E_USAGE, "the model has no parameter to train");
+    for (int i = 0; status == FOV_OK && i < count; i++) {
+        struct optimizer_update update = {.graph = graph,
+                                          .options = &settings->update,
+                                          .parameter = targets[i],
+                                          .gradient = gradients[i],
+                                          .learning_rate = step->learning_rate,
+                                          .step = step->number};
+        const char *const *state = settings->optimizer->state(&settings->update);
+        if (gradients[i].id == 0) {
+            continue; /* the loss does not depend on it */
+        }
+        for (int s = 0; state[s] != NULL; s++) {
+            update.state[s] = add_state(graph, targets[i], state[s]);
+        }
+        settings->optimizer->update(&update);
+    }
+    memory_free(memory, targets);
+    return status != FOV_OK ? status : graph->failed ? (int)error->status : FOV_OK;
+}
+
+/* ---- compiling ------------------------------------------------------------------------------------------------------- */
+
+static int compile(const struct training_step *step, struct step_plan *plan, int64_t batch, struct error *error)
+{
+    const fov_value outputs[] = {step->loss, step->logits};
+    fov_plan_options options = {.batch = batch, .training = true, .updates = true, .channels_last_inputs = true};
+    plan->batch = batch;
+    plan->plan = fov_plan_create(step->graph, outputs, 2, &options);
+    if (plan->plan == NULL) {
+        return error->status;
+    }
+    plan->pixels = fov_plan_data(plan->plan, step->input);
+    plan->label = fov_plan_data(plan->plan, step->labels);
+    plan->rate = fov_plan_data(plan->plan, step->learning_rate);
+    plan->count = fov_plan_data(plan->plan, step->number); /* NULL: sgd does not ask */
+    plan->loss = fov_plan_data(plan->plan, step->loss);
+    plan->logits = fov_plan_data(plan->plan, step->logits);
+    if (plan->pixels == NULL || plan->label == NULL || plan->rate == NULL || plan->loss == NULL ||
+        plan->logits == NULL) {
+        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
+    }
+    return FOV_OK;
+}
+
+static int build(struct training_step *step, const struct train_settings *settings, int *copy, struct error *error)
+{
+    fov_model *model = step->model;
+    step->graph = graph_copy(model->graph, copy);
+    if (step->graph == NULL) {
+        return error->status;
+    }
+    step->input = (fov_value){copy[model->input.id]};
+    step->logits = (fov_value){copy[model_logits(model).id]};
+    step->model_parameters = fov_parameter_count(step->graph);
+    add_loss(step, settings);
+    int status = step->graph->failed ? (int)error->status : add_updates(step, settings, error);
+    if (status != FOV_OK) {
+        return status;
+    }
+    int total = fov_parameter_count(step->graph);
+    step->of_model = memory_allocate(step->context->memory, (size_t)total, sizeof *step->of_model, "parameters", error);
+    if (step->of_model == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (size_t v = 1; v < model->graph->value_count; v++) {
+        if (graph_value(model->graph, (int)v)->kind == VALUE_PARAMETER) {
+            step->of_model[graph_value(step->graph, copy[v])->number] = (int)v;
+        }
+    }
+    return FOV_OK;
+}
+
+int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, int64_t count,
+                struct error *error)
+{
+    *step = (struct training_step){.context = model->context, .model = model};
+    int *copy = memory_allocate(model->context->memory, model->graph->value_count, sizeof *copy, "a copy of the graph",
+                                error);
+    if (copy == NULL) {
+        return FOV_E_MEMORY;
+    }
+    int status = build(step, settings, copy, error);
+    memory_free(model->context->memory, copy);
+    if (status == FOV_OK && count >= settings->batch) {
+        status = compile(step, &step->whole, settings->batch, error);
+    }
+    if (status == FOV_OK && count % settings->batch != 0) {
+        status = compile(step, &step->rest, count % settings->batch, error);
+    }
+    return status;
+}
+
+void step_free(struct training_step *step)
+{
+    if (step->context == NULL) {
+        return;
+    }
+    fov_plan_free(step->whole.plan);
+    fov_plan_free(step->rest.plan);
+    fov_graph_free(step->graph);
+    memory_free(step->context->memory, step->of_model);
+    *step = (struct training_step){0};
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------------- */
+
+void step_run(const struct step_plan *plan, double learning_rate, int64_t number)
+{
+    *plan->rate = (float)learning_rate;
+    if (plan->count != NULL) {
+        *plan->count = (float)number;
+    }
+    fov_plan_run(plan->plan, (uint64_t)number);
+}
+
+const char *step_bad_parameter(const struct training_step *step)
+{
+    for (size_t v = 1; v < step->graph->value_count; v++) {
+        const struct value *value = graph_value(step->graph, (int)v);
+        if (value->kind != VALUE_PARAMETER || value->dtype != FOV_F32 || value->data == NULL) {
+            continue;
+        }
+        const float *data = value->data;
+        for (size_t i = 0; i < value->bytes / sizeof *data; i++) {
+            if (!isfinite(data[i])) {
+                return value->name;
+            }
+        }
+    }
+    return NULL;
+}
+
+int step_publish(const struct training_step *step)
+{
+    for (size_t v = 1; v < step->graph->value_count; v++) {
+        const struct value *value = graph_value(step->graph, (int)v);
+        if (value->kind != VALUE_PARAMETER || step->of_model[value->number] == 0) {
+            continue;
+        }
+        const void *data = graph_data(step->graph, (int)v);
+        fov_value target = {step->of_model[value->number]};
+        int status = data != NULL ? fov_parameter_set(step->model->graph, target, data, value->bytes) : FOV_E_MEMORY;
+        if (status != FOV_OK) {
+            return status;
+        }
+    }
+    return FOV_OK;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* One training step as one plan: forward, loss, gradient and update of a copy of the model's graph. The copy is why a
+ * model is never left half trained: it takes over the weights only at good moments (step_publish), and its own graph,
+ * which is saved, stays free of gradients and optimiser state. Read next: train.c. */
+#ifndef TRAIN_STEP_H
+#define TRAIN_STEP_H
+
+#include "model/model.h"
+#include "train/options.h"
+
+struct training_step {
+    fov_context *context;
+    fov_graph   *graph; /**< the copy, with loss, gradients and updates */
+    fov_model   *model;
+    fov_value    input, labels, logits, loss, learning_rate, number;
+    int          model_parameters; /**< the first ones of the graph's; the others are the optimiser's state */
+    int         *of_model;         /**< per parameter of the graph: its id in the model's graph; 0: optimiser's */
+    int          classes;
+
+    /** The plan for whole batches and the one for the last, smaller batch; the same one where all are equal. */
+    struct step_plan {
+        fov_plan    *plan;
+        int64_t      batch;
+        float       *pixels; /**< [batch, H, W, C] */
+        int32_t     *label;  /**< [batch] */
+        float       *rate, *count;
+        const float *loss, *logits; /**< after a run */
+    } whole, rest;
+};
+
+/** Compiles for batches of settings->batch and the rest that `count` samples leave. E_SHAPE when model and data do not
+ *  fit. The caller frees, after failures too. */
+int  step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, int64_t count,
+                 struct error *error);
+void step_free(struct training_step *step);
+
+/** Runs one step with the pixels and labels in place. `number`: of the step since the beginning, from 1. */
+void step_run(const struct step_plan *plan, double learning_rate, int64_t number);
+
+/** The first parameter that holds a number that is not finite; NULL when all are good. */
+const char *step_bad_parameter(const struct training_step *step);
+/** Copies the weights back into the model. */
+int step_publish(const struct training_step *step);
+
+/** A copy of a graph's values and nodes in a new graph; copy[id] is the copy's id of each value. */
+fov_graph *graph_copy(fov_graph *graph, int *copy);
+
+/** What a model reads: channels, height, width of its input; E_SHAPE where it does not read pictures, or its classes
+ *  are not those of the data. */
+struct picture_size {
+    int channels, height, width;
+};
+int model_fits(const fov_model *model, const fov_dataset *data, struct picture_size *size, int *classes,
+               struct error *error);
+
+#endif

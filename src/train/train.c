@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* The training loop. Full-batch, mini-batch and stochastic gradient descent are this one loop with another batch size:
+ *
+ *    for each epoch:  for each batch:  fill the plan's input, run the plan  (forward, loss, gradient, update)
+ *
+ * The mathematics is in the graph (step.c), the files are in run_folder.c; here is only the order of things. */
+#include "base/clock.h"
+#include "base/random.h"
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "train/evaluate.h"
+#include "train/run_folder.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { VALIDATION_BATCH = 100 };
+
+struct training {
+    fov_context          *context;
+    struct error         *error;
+    fov_model            *model;
+    fov_dataset          *data;
+    struct train_settings settings;
+    struct training_step  step;
+    struct train_state    state;
+    struct run_folder     folder;
+    struct loader        *loader;
+    struct evaluator      validation;
+    uint32_t             *order; /* [samples] of the running epoch */
+    int64_t               count; /* samples */
+    bool                  stopping; /* asked to at an epoch's last step: its end comes first */
+};
+
+/* ---- before and after ----------------------------------------------------------------------------------------------- */
+
+static int training_open(struct training *t, const fov_train_options *options)
+{
+    struct picture_size size;
+    int classes;
+    t->count = (int64_t)t->data->count;
+    if (t->count < 1 || t->count > INT32_MAX) {
+        return error_set(t->error, FOV_E_INPUT, "%s has %" PRId64 " samples to train on", t->data->name, t->count);
+    }
+    if (settings_resolve(&t->settings, options, t->count, t->error) != FOV_OK ||
+        model_fits(t->model, t->data, &size, &classes, t->error) != FOV_OK) {
+        return t->error->status;
+    }
+    int status = step_create(&t->step, t->model, &t->settings, t->count, t->error);
+    if (status != FOV_OK) {
+        return status;
+    }
+    t->step.classes = classes;
+    const struct loader_options load = {size.channels, size.height, size.width, t->model->preprocessing, false};
+    t->loader = loader_create(t->context, t->data, &load, t->error);
+    t->order = memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->order, "the order of samples", t->error);
+    if (t->loader == NULL || t->order == NULL) {
+        return t->error->status;
+    }
+    if (t->settings.given.validate != NULL) {
+        status = evaluator_create(&t->validation, t->model, t->step.graph, t->step.input, t->step.logits,
+                                  t->settings.given.validate, VALIDATION_BATCH, t->error);
+    }
+    t->folder = (struct run_folder){.directory = t->settings.given.directory,
+                                    .settings = &t->settings,
+                                    .identity = {t->context->seed, t->data->name, t->count},
+                                    .model = t->model,
+                                    .step = &t->step};
+    return status;
+}
+
+static void training_close(struct training *t)
+{
+    evaluator_free(&t->validation);
+    loader_free(t->loader);
+    step_free(&t->step);
+    history_free(&t->state.history);
+    memory_free(t->context->memory, t->order);
+}
+
+/* ---- one epoch ------------------------------------------------------------------------------------------------------ */
+
+/* The order in which this epoch sees the samples: drawn from (seed, epoch), or the caller's, which is checked. */
+static int make_order(struct training *t)
+{
+    const fov_train_options *o = &t->settings.given;
+    if (o->order == NULL) {
+        data_order(t->context->seed, (int)t->state.epoch, t->order, (size_t)t->count);
+        return FOV_OK;
+    }
+    o->order(o->user, (int)t->state.epoch, t->order, t->count);
+    for (int64_t i = 0; i < t->count; i++) {
+        if (t->order[i] >= (uint64_t)t->count) {
+            return error_set(t->error, FOV_E_USAGE, "the order of epoch %" PRId64 " names sample %" PRIu32
+                             ", there are %" PRId64, t->state.epoch + 1, t->order[i], t->count);
+        }
+    }
+    return FOV_OK;
+}
+
+static double rate_now(const struct training *t)
+{
+    return schedule_rate(t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total);
+}
+
+static fov_progress progress_of(const struct training *t, double loss, double rate)
+{
+    const struct train_state *s = &t->state;
+    double seen = s->seen > 0 ? (double)s->seen : 1.0;
+    return (fov_progress){.epoch = (int)s->epoch + 1,
+                          .epochs = t->settings.given.epochs,
+                          .step = s->step,
+                          .steps = t->settings.steps,
+                          .total_step = s->total,
+                          .loss = loss,
+                          .mean_loss = s->loss / seen,
+                          .accuracy = (double)s->correct / seen,
+                          .learning_rate = rate,
+                          .seconds = s->seconds,
+                          .samples_per_second = s->seconds > 0.0 ? (double)s->seen / s->seconds : 0.0,
+                          .val_loss = (double)NAN,
+                          .val_accuracy = (double)NAN};
+}
+
+/* E_NUMERIC with everything one needs to find the cause. The model keeps the weights of the last good epoch. */
+static int fail_numeric(const struct training *t, const char *what, double rate)
+{
+    char number[NUMBER_TEXT_SIZE], last[64] = "";
+    if (t->settings.given.directory != NULL) {
+        snprintf(last, sizeof last, "; the last checkpoint is kept");
+    }
+    return error_set(t->error, FOV_E_NUMERIC, "%s is no longer finite at epoch %" PRId64 ", step %" PRId64
+                     ", learning rate %s%s: try a smaller rate or a warm-up", what, t->state.epoch + 1, t->state.step,
+                     number_text(number, rate), last);
+}
+
+/* One mini-batch: pixels in, weights moved, sums updated. */
+static int train_batch(struct training *t, double rate, double *loss)
+{
+    struct train_state *s = &t->state;
+    int64_t first = s->step * t->settings.batch;
+    const struct step_plan *plan = t->count - first >= t->settings.batch ? &t->step.whole : &t->step.rest;
+    if (loader_fill(t->loader, t->order + first, (size_t)plan->batch, plan->pixels, plan->label, t->error) != FOV_OK) {
+        return t->error->status;
+    }
+    step_run(plan, rate, s->total + 1);
+    for (int64_t i = 0; i < plan->batch; i++) {
+        s->correct += metrics_predicted(plan->logits + i * t->step.classes, t->step.classes) == plan->label[i];
+    }
+    *loss = (double)*plan->loss;
+    s->loss += *loss * (double)plan->batch;
+    s->seen += plan->batch;
+    s->step++;
+    s->total++;
+    return isfinite(*loss) ? FOV_OK : fail_numeric(t, "the loss", rate);
+}
+
+/* Nothing with a hole in it is ever written. */
+static int check_weights(const struct training *t, double rate)
+{
+    const char *bad = step_bad_parameter(&t->step);
+    char what[256];
+    if (bad == NULL) {
+        return FOV_OK;
+    }
+    snprintf(what, sizeof what, "parameter \"%.200s\"", bad);
+    return fail_numeric(t, what, rate);
+}
+
+static int save_between(const struct training *t, double rate)
+{
+    if (t->settings.given.directory == NULL) {
+        return FOV_OK;
+    }
+    int status = check_weights(t, rate);
+    return status == FOV_OK ? run_folder_checkpoint(&t->folder, &t->state, t->error) : status;
+}
+
+/* Stopped on request: leave everything so that resume goes on from this very step. */
+static int stop(const struct training *t, double rate)
+{
+    const struct train_state *s = &t->state;
+    int status = check_weights(t, rate);
+    if (status == FOV_OK && s->step > 0) { /* an epoch's end has saved already */
+        status = save_between(t, rate);
+    }
+    if (status == FOV_OK) {
+        status = step_publish(&t->step);
+    }
+    if (status != FOV_OK) {
+        return status;
+    }
+    return error_set(t->error, FOV_E_INTERRUPTED, "stopped after %" PRId64 " epochs and %" PRId64 " steps%s", s->epoch,
+                     s->step, t->settings.given.directory != NULL ? "; a checkpoint is written" : "");
+}
+
+static int train_steps(struct training *t)
+{
+    const fov_train_options *o = &t->settings.given;
+    int status = make_order(t);
+    double rate = 0.0;
+    while (status == FOV_OK && t->state.step < t->settings.steps) {
+        double loss, begin = clock_seconds();
+        rate = rate_now(t);
+        status = train_batch(t, rate, &loss);
+        t->state.seconds += clock_seconds() - begin;
+        if (status != FOV_OK) {
+            return status;
+        }
+        bool ended = t->state.step == t->settings.steps; /* the epoch's end saves by itself */
+        if (o->on_step != NULL) {
+            fov_progress progress = progress_of(t, loss, rate);
+            t->stopping = o->on_step(&progress, o->user) != 0;
+            if (t->stopping && !ended) {
+                return stop(t, rate);
+            }
+        }
+        if (o->checkpoint_steps > 0 && t->state.total % o->checkpoint_steps == 0 && !ended) {
+            status = save_between(t, rate);
+        }
+    }
+    return status;
+}
+
+/* Validates, writes the row, decides on the best, saves, begins the next epoch. */
+static int end_epoch(struct training *t, double rate)
+{
+    const fov_train_options *o = &t->settings.given;
+    struct train_state *s = &t->state;
+    fov_progress progress = progress_of(t, 0.0, rate);
+    progress.loss = progress.mean_loss;
+    int status = check_weights(t, rate);
+    struct history_row row = {.epoch = (int)s->epoch + 1,
+                              .time = s->seconds,
+                              .train_loss = progress.mean_loss,
+                              .val_loss = (double)NAN,
+                              .val_accuracy = (double)NAN,
+                              .val_top5 = (double)NAN,
+                              .lr = rate,
+                              .train_accuracy = progress.accuracy};
+    if (status == FOV_OK && o->validate != NULL) {
+        const struct metrics *m = &t->validation.metrics;
+        status = evaluator_run(&t->validation, t->error);
+        row.val_loss = progress.val_loss = m->loss / (double)m->count;
+        row.val_accuracy = progress.val_accuracy = (double)m->correct / (double)m->count;
+        row.val_top5 = (double)m->correct5 / (double)m->count;
+    }
+    /* Without a validation set the best epoch is the one that fitted best. */
+    double score = o->validate != NULL ? row.val_accuracy : -row.train_loss;
+    status = status == FOV_OK ? history_add(&s->history, &row, t->error) : status;
+    if (status == FOV_OK) {
+        s->epoch++;
+        if (s->best_epoch == 0 || score > s->best) {
+            s->best = score;
+            s->best_epoch = s->epoch;
+            progress.best = true;
+        }
+        s->step = s->seen = s->correct = 0;
+        s->loss = s->seconds = 0.0;
+        status = step_publish(&t->step);
+    }
+    if (status == FOV_OK && o->directory != NULL) {
+        status = run_folder_epoch(&t->folder, s, t->error);
+    }
+    if (status == FOV_OK && o->on_epoch != NULL && o->on_epoch(&progress, o->user) != 0) {
+        t->stopping = true;
+    }
+    return status == FOV_OK && t->stopping ? stop(t, rate) : status;
+}
+
+/* ---- public --------------------------------------------------------------------------------------------------------- */
+
+static int training_run(struct training *t)
+{
+    int status = FOV_OK;
+    if (t->settings.given.directory != NULL) {
+        status = t->settings.given.resume ? run_folder_resume(&t->folder, &t->state, t->error)
+                                          : run_folder_begin(&t->folder, &t->state, t->error);
+    }
+    while (status == FOV_OK && t->state.epoch < t->settings.given.epochs) {
+        status = train_steps(t);
+        if (status == FOV_OK) {
+            /* The rate that the row shows is that of the epoch's last step. */
+            double rate = schedule_rate(t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total - 1);
+            status = end_epoch(t, rate);
+        }
+    }
+    return status;
+}
+
+int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *options)
+{
+    struct training t = {.context = model->context, .error = &model->context->error, .model = model, .data = data};
+    if (t.error->status != FOV_OK) {
+        return t.error->status; /* an earlier failure that nobody has looked at */
+    }
+    t.state.history.memory = t.context->memory;
+    int status = training_open(&t, options);
+    if (status == FOV_OK) {
+        status = training_run(&t);
+    }
+    training_close(&t);
+    return status;
+}
