@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* A dataset from inside, and what a source of data is: one file that recognises a string or directory, opens it, and
+ * hands out pictures. Sources know nothing of batches or floats (loader.h) nor of downloads (get.c).
+ * Next: source.c (the table of sources), idx.c (the simplest source that reads files). */
+#ifndef DATA_DATASET_H
+#define DATA_DATASET_H
+
+#include "data/image.h"
+#include "device/context.h"
+#include <fovea/dataset.h>
+
+struct data_source;
+
+struct fov_dataset {
+    struct fov_context       *context;
+    const struct data_source *source;
+    void                     *state; /**< the source's own */
+    const char               *name;  /**< "mnist" */
+    char                     *where; /**< directory, or "drawn by fovea" */
+    size_t                    count;
+    int                       classes;
+    char                    **class_names; /**< one block */
+    int                       channels, height, width;
+    bool                      same_size;
+    int32_t                  *labels; /**< [count], each in 0 .. classes - 1 */
+    /** [count, height, width, channels] where all samples are kept in memory, else NULL: then the source decodes. */
+    const uint8_t *pixels;
+    struct picture current; /**< of fov_dataset_sample */
+};
+
+/** One kind of data. Constant; found through data_sources. */
+struct data_source {
+    const char *name; /**< what a user writes: "mnist", "mnist:ARGUMENT" */
+    /** Whether a bare directory is of this kind; NULL: never. Asked in the order of the table. */
+    bool (*recognises)(const char *directory);
+    /** Fills a zeroed dataset whose context and source are set: everything above but `current`, with labels checked.
+     *  `argument` is what follows "name:", a bare directory, or NULL. On failure the caller calls close. */
+    int (*open)(struct fov_dataset *dataset, const char *argument, fov_split split, struct error *error);
+    /** Decodes sample `index` into `picture`; called by several threads at once, each with its own picture. NULL where
+     *  dataset->pixels holds everything. */
+    int (*sample)(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);
+    /** Frees `state`, which may be half made or NULL; NULL where there is none. */
+    void (*close)(struct fov_dataset *dataset);
+};
+extern const struct data_source *const data_sources[];
+extern const size_t                    data_source_count;
+extern const struct data_source data_source_mnist, data_source_cifar10, data_source_digits, data_source_folder;
+
+/** Sample `index` as pixels: in place where the dataset is in memory, else decoded into `picture`. Thread-safe. */
+int dataset_sample(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);
+
+/** Sets classes and class_names from a list of names. */
+int dataset_set_classes(struct fov_dataset *dataset, const char *const *names, size_t count, struct error *error);
+
+/* Where data lies */
+
+enum { DATA_PATH_SIZE = 4096 };
+
+/** The directory for downloads and look-ups: $FOVEA_DATA, else $XDG_DATA_HOME/fovea, else ~/.local/share/fovea. */
+int data_directory(char *out, size_t size, struct error *error);
+
+/** Finds the directory that `recognises`: with an argument DIR among DIR and DIR/each of `folders`; without one among
+ *  the same below $FOVEA_DATA, then below the XDG directory's fovea/. Error: where it looked, then `advice`. */
+int data_find(char *out, size_t size, const char *name, const char *argument, const char *const *folders,
+              bool (*recognises)(const char *directory), const char *advice, struct error *error);
+
+#endif

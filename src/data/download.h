@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* One URL into memory, with limits on size and patience. What the bytes are is the caller's business. */
+#ifndef DATA_DOWNLOAD_H
+#define DATA_DOWNLOAD_H
+
+#include "base/error.h"
+#include "base/memory.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    DOWNLOAD_MAX     = 64 << 20, /**< bytes */
+    DOWNLOAD_CONNECT = 15,       /**< seconds until connected */
+    DOWNLOAD_STALL   = 30,       /**< seconds below 1,000 bytes per second */
+    DOWNLOAD_WHOLE   = 900       /**< seconds for everything */
+};
+
+struct download {
+    struct memory *memory;
+    int (*progress)(void *user, uint64_t done, uint64_t total); /**< nonzero stops; may be NULL */
+    void    *user;
+    uint8_t *bytes; /**< result, memory_free; NULL on failure */
+    size_t   size, capacity;
+    bool     stopped; /**< internal: progress said so */
+    bool     full;    /**< internal: out of memory or above the limit */
+};
+
+/** E_IO: the server's or network's sentence; E_INTERRUPTED: progress stopped it; E_UNSUPPORTED: built without libcurl. */
+int download_fetch(struct download *download, const char *url, struct error *error);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Pictures from inside: decoding bytes of PNG and JPEG to 8-bit pixels [height, width, channels], with limits that hold
+ * whatever the bytes say. Formats are told by content. Resizing is resize.h; the public face is <fovea/dataset.h>.
+ * Next: image.c, then jpeg.c and png.c. */
+#ifndef DATA_IMAGE_H
+#define DATA_IMAGE_H
+
+#include "base/error.h"
+#include "base/memory.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    IMAGE_MAX_SIDE   = 16384,    /**< pixels */
+    IMAGE_MAX_PIXELS = 64000000, /**< height times width */
+    IMAGE_MAX_SCANS  = 100,      /**< of a progressive JPEG: more only cost time */
+    IMAGE_MAX_FILE   = 256 << 20 /**< bytes */
+};
+
+/** What decoding should give. Transparency is dropped, not blended, as torchvision's convert("RGB") does. */
+enum image_channels {
+    IMAGE_AS_STORED = 0, /**< 1, 3, or 4 where the file has transparency */
+    IMAGE_GREY      = 1, /**< luma of Rec. 601, rounded as Pillow's convert("L") does */
+    IMAGE_RGB       = 3,
+    IMAGE_OPAQUE    = -1 /**< 1 or 3, as in the file */
+};
+
+/** A picture and the buffer it may live in. Zero it, set memory, decode into it again and again (the buffer only
+ *  grows), picture_free it. `pixels` may also point elsewhere: into a dataset kept in memory. */
+struct picture {
+    int            height, width, channels;
+    const uint8_t *pixels; /**< [height, width, channels] */
+    struct memory *memory;
+    uint8_t       *buffer;
+    size_t         capacity; /**< bytes of buffer */
+};
+void picture_free(struct picture *picture);
+/** Makes the buffer hold height x width x channels (not keeping its content) and points pixels at it. E_INPUT beyond
+ *  the limits. */
+int picture_reserve(struct picture *picture, int height, int width, int channels, struct error *error);
+
+int image_decode(struct picture *picture, const uint8_t *bytes, size_t size, enum image_channels channels,
+                 struct error *error);
+/** The same from a file; errors start with its path. */
+int image_read(struct picture *picture, const char *path, enum image_channels channels, struct error *error);
+
+/** Pixels to another number of channels: 1, 3 and 4 (4 to 3 drops transparency; 1 or 3 to 4 makes it opaque). In place
+ *  where `to` is not larger. */
+void image_convert(const uint8_t *from, int from_channels, uint8_t *to, int to_channels, size_t pixels);
+
+/* The formats: `channels` of the result is what the file has (1, 3 or 4); image.c converts and checks nothing twice. */
+int jpeg_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, struct error *error);
+int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, struct error *error);
+/** Checks a picture's size against the limits: E_INPUT with a sentence. */
+int image_check_size(uint64_t height, uint64_t width, struct error *error);
+/** The EXIF orientation (1 to 8) in the payload of a JPEG's APP1 segment; 1 when there is none or it is damaged. */
+int exif_orientation(const uint8_t *bytes, size_t size);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* PNG through libspng: every colour type and depth in, 8 bits out (16-bit samples lose their low byte). Checksums are
+ * verified, sizes and chunks are limited before anything is allocated. The writer, used for contact sheets and
+ * pictures of filters, goes through the atomic file writer. */
+#include "data/image.h"
+#include "base/file.h"
+#include "device/context.h"
+#include <fovea/dataset.h>
+#include <string.h>
+
+#ifdef FOVEA_HAVE_PNG
+
+#include <spng.h>
+#include <stdlib.h>
+
+enum { PNG_MAX_CHUNK = 1 << 20, PNG_MAX_CHUNKS = 4 << 20 }; /* bytes of text, profiles and the like */
+
+static int png_fail(int code, struct error *error)
+{
+    fov_status status = code == SPNG_EMEM ? FOV_E_MEMORY : FOV_E_INPUT;
+    bool short_file = code == SPNG_EOF || code == SPNG_IO_EOF || code == SPNG_EIDAT_TOO_SHORT;
+    return (int)error_set(error, status, "%s: %s", short_file ? "truncated PNG" : "damaged or unsupported PNG",
+                          spng_strerror(code));
+}
+
+/* Decodes with a context that is freed by the caller. */
+static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t *bytes, size_t size,
+                           struct error *error)
+{
+    struct spng_ihdr header;
+    int code = spng_set_image_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
+    code = code ? code : spng_set_chunk_limits(png, PNG_MAX_CHUNK, PNG_MAX_CHUNKS);
+    code = code ? code : spng_set_crc_action(png, SPNG_CRC_ERROR, SPNG_CRC_DISCARD);
+    code = code ? code : spng_set_png_buffer(png, bytes, size);
+    code = code ? code : spng_get_ihdr(png, &header);
+    if (code == SPNG_EUSER_WIDTH || code == SPNG_EUSER_HEIGHT) {
+        return (int)error_set(error, FOV_E_INPUT, "picture beyond the limits (%d pixels a side)", IMAGE_MAX_SIDE);
+    }
+    if (code) {
+        return png_fail(code, error);
+    }
+    int status = image_check_size(header.height, header.width, error);
+    if (status) {
+        return status;
+    }
+
+    // transparency is a channel of its own or, for palettes and plain colours, a tRNS chunk
+    struct spng_trns transparent;
+    bool grey = header.color_type == SPNG_COLOR_TYPE_GRAYSCALE || header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA;
+    bool alpha = header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
+    if (header.color_type == SPNG_COLOR_TYPE_INDEXED || header.color_type == SPNG_COLOR_TYPE_TRUECOLOR) {
+        code = spng_get_trns(png, &transparent);
+        alpha = code == 0;
+        if (code && code != SPNG_ECHUNKAVAIL) {
+            return png_fail(code, error);
+        }
+    }
+    bool direct = header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth <= 8;
+    int format = direct ? SPNG_FMT_G8 : alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
+    int channels = direct ? 1 : alpha ? 4 : 3;
+    size_t need;
+    code = spng_decoded_image_size(png, format, &need);
+    if (code) {
+        return png_fail(code, error);
+    }
+    status = picture_reserve(picture, (int)header.height, (int)header.width, channels, error);
+    if (status) {
+        return status;
+    }
+    size_t have = (size_t)header.height * header.width * (size_t)channels;
+    if (need != have) {
+        return (int)error_set(error, FOV_E_INTERNAL, "PNG decoder wants %zu bytes where %zu were expected", need, have);
+    }
+    code = spng_decode_image(png, picture->buffer, have, format, 0);
+    code = code ? code : spng_decode_chunks(png); // to the end: a missing IEND is a truncated file
+    if (code) {
+        return png_fail(code, error);
+    }
+    if (grey && channels == 3) {
+        // other grey kinds come out as three equal channels
+        for (size_t p = 0; p < have / 3; p++) {
+            picture->buffer[p] = picture->buffer[3 * p];
+        }
+        picture->channels = 1;
+    }
+    return FOV_OK;
+}
+
+int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, struct error *error)
+{
+    spng_ctx *png = spng_ctx_new(0);
+    if (png == NULL) {
+        return (int)error_set(error, FOV_E_MEMORY, "no memory left to decode a PNG");
+    }
+    int status = png_read_pixels(png, picture, bytes, size, error);
+    spng_ctx_free(png);
+    return status;
+}
+
+static int png_encode(const uint8_t *pixels, int height, int width, int channels, void **bytes, size_t *size,
+                      struct error *error)
+{
+    static const uint8_t colors[] = {0, SPNG_COLOR_TYPE_GRAYSCALE, 0, SPNG_COLOR_TYPE_TRUECOLOR,
+                                     SPNG_COLOR_TYPE_TRUECOLOR_ALPHA};
+    struct spng_ihdr header = {
+        .width = (uint32_t)width, .height = (uint32_t)height, .bit_depth = 8, .color_type = colors[channels]};
+    spng_ctx *png = spng_ctx_new(SPNG_CTX_ENCODER);
+    if (png == NULL) {
+        return (int)error_set(error, FOV_E_MEMORY, "no memory left to encode a PNG");
+    }
+    int code = spng_set_option(png, SPNG_ENCODE_TO_BUFFER, 1);
+    code = code ? code : spng_set_ihdr(png, &header);
+    code = code ? code
+                : spng_encode_image(png, pixels, (size_t)height * (size_t)width * (size_t)channels, SPNG_FMT_PNG,
+                                    SPNG_ENCODE_FINALIZE);
+    *bytes = code ? NULL : spng_get_png_buffer(png, size, &code);
+    spng_ctx_free(png);
+    if (*bytes == NULL) {
+        return (int)error_set(error, code == SPNG_EMEM ? FOV_E_MEMORY : FOV_E_INTERNAL, "PNG encoder: %s",
+                              spng_strerror(code));
+    }
+    return FOV_OK;
+}
+
+static int png_save(const char *path, int height, int width, int channels, const uint8_t *pixels, struct error *error)
+{
+    void *bytes;
+    size_t size;
+    int status = png_encode(pixels, height, width, channels, &bytes, &size, error);
+    if (status == FOV_OK) {
+        status = file_write(path, bytes, size, NULL, error);
+        free(bytes); // libspng's own
+    }
+    return status;
+}
+
+#else
+
+int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, struct error *error)
+{
+    (void)picture;
+    (void)bytes;
+    (void)size;
+    return (int)error_set(error, FOV_E_UNSUPPORTED, "this fovea was built without PNG (FOVEA_WITH_PNG)");
+}
+
+static int png_save(const char *path, int height, int width, int channels, const uint8_t *pixels, struct error *error)
+{
+    (void)height;
+    (void)width;
+    (void)channels;
+    (void)pixels;
+    return (int)error_set(error, FOV_E_UNSUPPORTED, "%s: this fovea was built without PNG (FOVEA_WITH_PNG)", path);
+}
+
+#endif
+
+int fov_image_save_png(fov_context *context, const char *path, int height, int width, int channels,
+                       const uint8_t *pixels)
+{
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    struct error error = {.status = FOV_OK};
+    if (path == NULL || pixels == NULL || (channels != 1 && channels != 3 && channels != 4)) {
+        error_set(&error, FOV_E_USAGE, "fov_image_save_png: %s",
+                  path && pixels ? "channels must be 1, 3 or 4" : "path and pixels must be given");
+    } else if (height < 1 || width < 1 || image_check_size((uint64_t)height, (uint64_t)width, NULL)) {
+        error_set(&error, FOV_E_USAGE, "fov_image_save_png: %d x %d pixels are beyond the limits", width, height);
+    } else {
+        png_save(path, height, width, channels, pixels, &error);
+    }
+    return error.status ? (int)error_set(&context->error, error.status, "%s", error.text) : FOV_OK;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of data sources, and where data is looked for. A new source is a file with a descriptor and a line here. */
+#include "base/file.h"
+#include "base/text.h"
+#include "data/dataset.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Asked in this order whether a bare directory is theirs; the folder source takes what nobody else wants. */
+const struct data_source *const data_sources[] = {&data_source_mnist, &data_source_cifar10, &data_source_digits,
+                                                  &data_source_folder};
+const size_t data_source_count = sizeof data_sources / sizeof *data_sources;
+
+/* An environment variable that is set to something. */
+static const char *data_environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+/* $XDG_DATA_HOME/fovea or ~/.local/share/fovea (XDG base directory specification: relative paths are ignored). */
+static int data_xdg_directory(char *out, size_t size, struct error *error)
+{
+    const char *home = data_environment("XDG_DATA_HOME");
+    if (home && *home == '/') {
+        return file_join(out, size, home, "fovea", error);
+    }
+    home = data_environment("HOME");
+    if (home == NULL) {
+        return error_set(error, FOV_E_USAGE, "no data directory: neither FOVEA_DATA nor HOME is set");
+    }
+    return file_join(out, size, home, ".local/share/fovea", error);
+}
+
+int data_directory(char *out, size_t size, struct error *error)
+{
+    const char *directory = data_environment("FOVEA_DATA");
+    if (directory == NULL) {
+        return data_xdg_directory(out, size, error);
+    }
+    int fits = snprintf(out, size, "%s", directory);
+    if (fits < 0 || (size_t)fits >= size) {
+        return (int)error_set(error, FOV_E_USAGE, "FOVEA_DATA is too long for a path");
+    }
+    return FOV_OK;
+}
+
+/* Tries `base` and base/each folder; what was tried is added to `looked`. */
+static bool data_try(char *out, size_t size, const char *base, const char *const *folders,
+                     bool (*recognises)(const char *directory), char *looked, size_t looked_size)
+{
+    for (int i = -1; i < 0 || folders[i]; i++) {
+        int fits = i < 0 ? snprintf(out, size, "%s", base) : snprintf(out, size, "%s/%s", base, folders[i]);
+        if (fits < 0 || (size_t)fits >= size) {
+            continue;
+        }
+        if (recognises(out)) {
+            return true;
+        }
+        size_t used = strlen(looked);
+        snprintf(looked + used, looked_size - used, "%s%s", used ? ", " : "", out);
+    }
+    return false;
+}
+
+int data_find(char *out, size_t size, const char *name, const char *argument, const char *const *folders,
+              bool (*recognises)(const char *directory), const char *advice, struct error *error)
+{
+    char looked[600] = "", base[DATA_PATH_SIZE];
+    if (argument) {
+        if (!file_is_directory(argument)) {
+            return error_set(error, FOV_E_INPUT, "%s: %s is not a directory", name, argument);
+        }
+        if (data_try(out, size, argument, folders, recognises, looked, sizeof looked)) {
+            return FOV_OK;
+        }
+        return error_set(error, FOV_E_INPUT, "no %s files in %s; looked in %s", name, argument, looked);
+    }
+    const char *directory = data_environment("FOVEA_DATA");
+    if (directory && data_try(out, size, directory, folders, recognises, looked, sizeof looked)) {
+        return FOV_OK;
+    }
+    if (data_xdg_directory(base, sizeof base, NULL) == FOV_OK &&
+        data_try(out, size, base, folders, recognises, looked, sizeof looked)) {
+        return FOV_OK;
+    }
+    return error_set(error, FOV_E_INPUT, "%s was not found (looked in %s); %s", name,
+                     *looked ? looked : "no directory: neither FOVEA_DATA nor HOME is set", advice);
+}
