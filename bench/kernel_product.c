@@ -35,21 +35,54 @@ static double rate(const struct kernel_table *table, const struct kernel_product
     return best;
 }
 
-/* A tile of one panel over few channels, all in the first-level cache, as many taps as it takes: the highest rate that the
-   registers allow, short of a loop in assembly. */
-static double peak(const struct kernel_table *table, float *buffer)
+#ifdef __x86_64__
+/* Twelve chains of multiply-adds (SSE2: multiplications and additions) in registers, `turns` times. */
+static void chains_sse2(size_t turns)
 {
-    struct kernel_outer o = {.runs = 1, .run = 64, .channels = table->tile_rows, .width = table->panel_columns,
-                             .x = buffer, .x_step = table->tile_rows, .dy = buffer + 4096, .out = buffer + 8192,
-                             .out_stride = table->panel_columns};
-    double work = 2.0 * 64 * (double)(table->tile_rows * table->panel_columns), best = 0;
-    size_t calls = (size_t)(2e8 / work);
-    for (int i = 0; i < REPETITIONS; i++) {
+    for (size_t i = 0; i < turns; i++) {
+        __asm__ volatile("mulps %%xmm12, %%xmm0\n addps %%xmm12, %%xmm1\n mulps %%xmm12, %%xmm2\n"
+                         "addps %%xmm12, %%xmm3\n mulps %%xmm12, %%xmm4\n addps %%xmm12, %%xmm5\n"
+                         "mulps %%xmm12, %%xmm6\n addps %%xmm12, %%xmm7\n mulps %%xmm12, %%xmm8\n"
+                         "addps %%xmm12, %%xmm9\n mulps %%xmm12, %%xmm10\n addps %%xmm12, %%xmm11\n" ::
+                             : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+                               "xmm11");
+    }
+}
+
+#define FUSED(r, n) "vfmadd231ps %%" r "14, %%" r "15, %%" r #n "\n"
+#define TWELVE(r)                                                                                           \
+    FUSED(r, 0) FUSED(r, 1) FUSED(r, 2) FUSED(r, 3) FUSED(r, 4) FUSED(r, 5) FUSED(r, 6) FUSED(r, 7)         \
+    FUSED(r, 8) FUSED(r, 9) FUSED(r, 10) FUSED(r, 11)
+static void chains_avx2(size_t turns)
+{
+    for (size_t i = 0; i < turns; i++) {
+        __asm__ volatile(TWELVE("ymm")::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                         "xmm9", "xmm10", "xmm11");
+    }
+}
+
+static void chains_avx512(size_t turns)
+{
+    for (size_t i = 0; i < turns; i++) {
+        __asm__ volatile(TWELVE("zmm")::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                         "xmm9", "xmm10", "xmm11");
+    }
+}
+#endif
+
+/* GFLOP/s of multiply-adds that touch no memory; 0 where this program has no such loop. */
+static double peak(const struct kernel_table *table)
+{
+    void (*chains)(size_t) = NULL;
+    double flops = 12 * 2 * (double)table->vector_floats, best = 0;
+#ifdef __x86_64__
+    chains = table->level == CPU_AVX512 ? chains_avx512 : table->level == CPU_AVX2 ? chains_avx2 : chains_sse2;
+    flops = table->level == CPU_SSE2 ? flops / 2 : flops; /* each instruction is half of a multiply-add */
+#endif
+    for (int i = 0; chains && i < REPETITIONS; i++) {
         double start = seconds();
-        for (size_t c = 0; c < calls; c++) {
-            table->outer(&o);
-        }
-        double now = work * (double)calls / (seconds() - start) * 1e-9;
+        chains(5000000);
+        double now = flops * 5000000 / (seconds() - start) * 1e-9;
         best = now > best ? now : best;
     }
     return best;
@@ -58,6 +91,7 @@ static double peak(const struct kernel_table *table, float *buffer)
 struct layer {
     const char *name;
     size_t      size, kernel, channels, filters;
+    int         collapsed; /* a row of the kernel is one tap */
 };
 
 static void measure(const struct kernel_table *table, const struct layer *l, double top)
@@ -66,22 +100,24 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
     size_t out = l->size, in = l->size + l->kernel - 1, taps = l->kernel * l->kernel, pixels = out * out;
     size_t block = 32 * table->tile_rows;
     pixels = pixels < block ? pixels : block;
-    size_t packed = kernel_padded_filters(table, l->filters) * taps * l->channels;
+    size_t across = l->collapsed ? 1 : l->kernel, depth = taps * l->channels;
+    taps = l->kernel * across;
+    size_t packed = kernel_padded_filters(table, l->filters) * depth;
     float   *x = calloc(in * in * l->channels, sizeof *x), *weights = calloc(packed, sizeof *weights);
     float   *result = calloc(pixels * l->filters, sizeof *result), *bias = calloc(l->filters, sizeof *bias);
     int32_t *offsets = calloc(taps * pixels, sizeof *offsets);
     if (x && weights && result && bias && offsets) {
         for (size_t t = 0; t < taps; t++) {
             for (size_t r = 0; r < pixels; r++) {
-                size_t row = r / out + t / l->kernel, column = r % out + t % l->kernel;
+                size_t row = r / out + t / across, column = r % out + t % across;
                 offsets[t * pixels + r] = (int32_t)((row * in + column) * l->channels);
             }
         }
-        struct kernel_product p = {.rows = pixels, .filters = l->filters, .taps = taps, .channels = l->channels, .x = x,
+        struct kernel_product p = {.rows = pixels, .filters = l->filters, .taps = taps, .channels = depth / taps, .x = x,
                                    .offsets = offsets, .offset_stride = pixels, .weights = weights, .bias = bias,
                                    .out = result, .out_stride = l->filters, .activation = UNARY_relu};
         double got = rate(table, &p);
-        printf("  %-22s K %5zu  %7.1f GFLOP/s  %3.0f %%\n", l->name, taps * l->channels, got, 100 * got / top);
+        printf("  %-24s K %5zu  %7.1f GFLOP/s  %3.0f %%\n", l->name, depth, got, top > 0 ? 100 * got / top : 0);
     }
     free(x), free(weights), free(result), free(bias), free(offsets);
 }
@@ -89,26 +125,26 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
 int main(void)
 {
     static const struct layer layers[] = {
-        {"1x1 56x56 64->64", 56, 1, 64, 64},        {"1x1 56x56 256->64", 56, 1, 256, 64},
-        {"1x1 14x14 1024->256", 14, 1, 1024, 256},  {"1x1 7x7 2048->512", 7, 1, 2048, 512},
-        {"3x3 56x56 64->64", 56, 3, 64, 64},        {"3x3 28x28 128->128", 28, 3, 128, 128},
-        {"3x3 14x14 256->256", 14, 3, 256, 256},    {"3x3 7x7 512->512", 7, 3, 512, 512},
-        {"5x5 24x24 1->10", 24, 5, 1, 10},          {"5x5 8x8 10->20", 8, 5, 10, 20},
-        {"dense 1 row 400->120", 1, 1, 400, 120},
+        {"1x1 56x56 64->64", 56, 1, 64, 64, 0},        {"1x1 56x56 256->64", 56, 1, 256, 64, 0},
+        {"1x1 14x14 1024->256", 14, 1, 1024, 256, 0},  {"1x1 7x7 2048->512", 7, 1, 2048, 512, 0},
+        {"3x3 56x56 64->64", 56, 3, 64, 64, 0},        {"3x3 28x28 128->128", 28, 3, 128, 128, 0},
+        {"3x3 14x14 256->256", 14, 3, 256, 256, 0},    {"3x3 7x7 512->512", 7, 3, 512, 512, 0},
+        {"5x5 24x24 1->10", 24, 5, 1, 10, 0},       {"same, collapsed", 24, 5, 1, 10, 1},
+        {"5x5 8x8 10->20", 8, 5, 10, 20, 0},        {"same, collapsed", 8, 5, 10, 20, 1},
+        {"7x7 112x112 3->64 coll.", 112, 7, 3, 64, 1}, {"dense 1 row 400->120", 1, 1, 400, 120, 0},
+        {"dense 1 row 2048->1000", 1, 1, 2048, 1000, 0},
     };
-    float *buffer = calloc(1 << 15, sizeof *buffer);
-    for (int level = CPU_SSE2; buffer && level < CPU_LEVEL_COUNT; level++) {
+    for (int level = CPU_SSE2; level < CPU_LEVEL_COUNT; level++) {
         const struct kernel_table *table = kernel_table_for((enum cpu_level)level);
         if (!table || !cpu_has((enum cpu_level)level)) {
             continue;
         }
-        double top = peak(table, buffer);
-        printf("%s, tile %zu x %zu: outer product in cache %.1f GFLOP/s\n", table->name, table->tile_rows,
+        double top = peak(table);
+        printf("%s, tile %zu x %zu, registers alone %.1f GFLOP/s\n", table->name, table->tile_rows,
                table->panel_columns, top);
         for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
             measure(table, &layers[i], top);
         }
     }
-    free(buffer);
     return 0;
 }

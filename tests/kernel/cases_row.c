@@ -312,7 +312,7 @@ static void check_probabilities(const char *what, const float *got, const float 
 {
     float *bound = guard_floats(matrix_floats(m));
     for (size_t k = 0; k < matrix_floats(m); k++) {
-        bound[k] = 1e-44f + (want[k] > 0.0f ? want[k] * u * (16.0f - logf(want[k])) : 0.0f);
+        bound[k] = 1e-44f + (want[k] > 0.0f ? want[k] * (u * (16.0f - logf(want[k]))) : 0.0f);
     }
     check_near(what, got, want, bound, 0.0f, matrix_floats(m));
 }
