@@ -33,7 +33,6 @@ function(fovea_find_package module package)
     target_link_libraries(fovea_dependencies INTERFACE PkgConfig::${module})
 endfunction()
 
-fovea_find_library(PTHREADPOOL pthreadpool.h pthreadpool libpthreadpool-dev)
 fovea_find_library(RANDOM123 Random123/philox.h "" librandom123-dev)
 fovea_find_library(NANOPB pb.h protobuf-nanopb libnanopb-dev)
 fovea_find_package(jansson libjansson-dev)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: a pool that runs chunks (pthreadpool below). Callers cut work into chunks by shape alone; the pool only
- * decides who computes a chunk, so results cannot depend on the number of threads. */
+/* Threads: a pool that runs chunks. Callers cut work into chunks by shape alone; the pool only decides who computes a
+ * chunk, so results cannot depend on the number of threads. */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
