@@ -160,6 +160,23 @@ size_t op_walk_offset(const struct op_walk *walk, int which, int depth, size_t i
     return offset;
 }
 
+void op_axis_split(const struct op_tensor *tensor, int axis, size_t *outer, size_t *inner)
+{
+    int order[FOV_MAX_RANK];
+    memory_order(tensor, order);
+    *outer = *inner = 1;
+    bool behind = false;
+    for (int i = 0; i < tensor->shape.rank; i++) {
+        if (order[i] == axis) {
+            behind = true;
+        } else if (behind) {
+            *inner *= (size_t)tensor->shape.dim[order[i]];
+        } else {
+            *outer *= (size_t)tensor->shape.dim[order[i]];
+        }
+    }
+}
+
 bool op_is_vector(const fov_shape *shape)
 {
     int large = 0;

@@ -47,6 +47,9 @@ size_t op_walk_span(const struct op_walk *walk, int from, int to);
 /** Offset of tensor `which` at the index-th element of dimensions 0 .. depth - 1, row by row. */
 size_t op_walk_offset(const struct op_walk *walk, int which, int depth, size_t index);
 
+/** A tensor in memory as [outer][the axis][inner], in elements. */
+void op_axis_split(const struct op_tensor *tensor, int axis, size_t *outer, size_t *inner);
+
 /** At most one dimension is larger than 1: plain and channels-last order are the same bytes. */
 bool op_is_vector(const fov_shape *shape);
 /** The order in which operators that broadcast can read all their inputs evenly (see binary.c). */
@@ -93,6 +96,9 @@ struct reshape_options {
     bool           allow_zero; /**< 0 means zero elements */
     bool           scalar;     /**< rank 0: an empty list cannot say so */
 };
+struct softmax_options {
+    int64_t axis;
+};
 struct slice_options {
     int64_t axis, begin, length, step;
 };
@@ -100,9 +106,6 @@ struct slice_options {
  *  slice would read. */
 struct place_options {
     int64_t axis, begin, step, size;
-};
-struct transpose_options {
-    struct op_list order; /**< not given: reversed */
 };
 fov_value op_emit_reshape(const struct op_emitter *emitter, fov_value value, const fov_shape *shape);
 fov_value op_emit_slice(const struct op_emitter *emitter, fov_value value, int64_t axis, int64_t begin, int64_t length,

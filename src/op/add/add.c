@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Sum of two tensors: residual connections, biases.
+ * All but the formula and the gradient is the family's: op/binary.h. */
+#include "op/binary.h"
+
+#include "op/onnx.h"
+#include <fovea/operators.h>
+
+static double add(double a, double b)
+{
+    return a + b;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    binary_textbook(textbook, add);
+}
+
+static void gradient(struct op_gradient *gradient)
+{
+    for (int i = 0; i < 2; i++) {
+        if (gradient->wanted[i]) {
+            binary_give(gradient, i, gradient->out_gradient[0]);
+        }
+    }
+}
+
+static void run(const struct op_run *run)
+{
+    binary_run(run, BINARY_add);
+}
+
+static int compile(struct op_compile *compile)
+{
+    return binary_compile(compile, run);
+}
+
+static const struct op_cpu cpu = BINARY_CPU(compile);
+
+static const struct op_onnx onnx = {.type = "Add", .since = 7};
+
+fov_value fov_add(fov_graph *graph, fov_value a, fov_value b)
+{
+    return binary_build(graph, "add", a, b);
+}
+
+const struct op op_add = {
+    .name = "add",
+    .family = OP_ELEMENTWISE,
+    .summary = "Sum, element by element.",
+    .formula = "y = a + b",
+    .in = binary_in,
+    .out = binary_out,
+    .infer = binary_infer,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = binary_cases,
+};

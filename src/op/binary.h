@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The family of elementwise operators of two arguments with ONNX (numpy) broadcasting: shapes are aligned at their last
+ * dimension, and a dimension of 1 repeats. An operator of this family is one small file: its formula in double, the
+ * kernel's name, its gradient. Read op/add/add.c, then op/mul/mul.c. */
+#ifndef OP_BINARY_H
+#define OP_BINARY_H
+
+#include "op/common.h"
+
+extern const struct op_port binary_in[];  /**< a, b */
+extern const struct op_port binary_out[]; /**< y */
+extern const struct op_case binary_cases[];
+
+/** Broadcast shape, a's dtype; both inputs have one dtype, any but bool. */
+int binary_infer(const struct op_infer *infer);
+/** y = function(a, b) with the smaller operands repeated. */
+void binary_textbook(const struct op_textbook *textbook, double (*function)(double a, double b));
+/** An operator's step calls binary_run with its kernel; its compile function hands that step to binary_compile. */
+void binary_run(const struct op_run *run, enum binary function);
+int  binary_compile(struct op_compile *compile, op_function *run);
+#define BINARY_CPU(function)                                                                                           \
+    {.layout = OP_FOLLOWS, .layout_for = op_layout_for_broadcast, .supports = op_all_f32, .compile = (function),       \
+     .in_place = 1u << 0 | 1u << 1}
+/** Gradients flow through the broadcast by summing over what was repeated: gives input i's share, given the gradient
+ *  that it would get were it as large as the result. */
+void binary_give(struct op_gradient *gradient, int i, fov_value full);
+fov_value binary_build(fov_graph *graph, const char *op, fov_value a, fov_value b);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Product of two tensors: gates, attention over channels, scaling by a constant.
+ * All but the formula and the gradient is the family's: op/binary.h. */
+#include "op/binary.h"
+
+#include "op/onnx.h"
+#include <fovea/operators.h>
+
+static double mul(double a, double b)
+{
+    return a * b;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    binary_textbook(textbook, mul);
+}
+
+/* Each factor's gradient is the other one. */
+static void gradient(struct op_gradient *gradient)
+{
+    for (int i = 0; i < 2; i++) {
+        if (gradient->wanted[i]) {
+            fov_value other = gradient->in[1 - i];
+            binary_give(gradient, i, op_emit2(gradient->emitter, "mul", gradient->out_gradient[0], other, NULL));
+        }
+    }
+}
+
+static void run(const struct op_run *run)
+{
+    binary_run(run, BINARY_mul);
+}
+
+static int compile(struct op_compile *compile)
+{
+    return binary_compile(compile, run);
+}
+
+static const struct op_cpu cpu = BINARY_CPU(compile);
+
+static const struct op_onnx onnx = {.type = "Mul", .since = 7};
+
+fov_value fov_mul(fov_graph *graph, fov_value a, fov_value b)
+{
+    return binary_build(graph, "mul", a, b);
+}
+
+const struct op op_mul = {
+    .name = "mul",
+    .family = OP_ELEMENTWISE,
+    .summary = "Product, element by element.",
+    .formula = "y = a b",
+    .in = binary_in,
+    .out = binary_out,
+    .infer = binary_infer,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = binary_cases,
+};

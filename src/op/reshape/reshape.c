@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* Reshape: the same elements under another shape, at no cost: the result is the input's memory. The work is in the shape
+ * rule, which must say what becomes of a batch that is not known yet. */
+#include "op/common.h"
+
+#include "op/onnx.h"
+#include <fovea/operators.h>
+#include <string.h>
+
+static const struct op_port in[]  = {{.name = "x", .shape = "[...]"}, {0}};
+static const struct op_port out[] = {{.name = "y", .shape = "[shape]"}, {0}};
+
+static const struct op_attribute attributes[] = {
+    {OP_ATTRIBUTE(struct reshape_options, shape), .kind = OP_LIST, .minimum = -1, .maximum = 1e15,
+     .doc = "result's dimensions; one may be -1: what is left over; 0: the input's"},
+    {OP_ATTRIBUTE(struct reshape_options, allow_zero), .onnx = "allowzero", .kind = OP_FLAG,
+     .doc = "0 in shape means no elements"},
+    {OP_ATTRIBUTE(struct reshape_options, scalar), .kind = OP_FLAG, .doc = "result has rank 0; shape is not given"},
+    {0},
+};
+
+/* Product of the known dimensions; `unknown` counts the others. */
+static size_t known_product(const fov_shape *shape, int *unknown)
+{
+    size_t product = 1;
+    *unknown = 0;
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] < 0) {
+            ++*unknown;
+        } else if (!size_multiply(product, (size_t)shape->dim[i], &product)) {
+            return SIZE_MAX;
+        }
+    }
+    return product;
+}
+
+static int misfit(const struct op_infer *infer, const fov_shape *wanted)
+{
+    char x[SHAPE_TEXT_SIZE], y[SHAPE_TEXT_SIZE];
+    return error_set(infer->error, FOV_E_SHAPE, "%s cannot be reshaped to %s: the elements do not come out even",
+                     shape_text(&infer->in[0].shape, x), shape_text(wanted, y));
+}
+
+/* Let x have K known elements per unit of N (N = 1 where the batch is known). The wanted shape has P known elements,
+   perhaps an N copied from x by a 0, perhaps one hole. The hole is K / P where N is accounted for, and N itself where P = K;
+   2 N, say, has no name in a graph. */
+static int infer_shape(const struct op_infer *infer)
+{
+    const struct reshape_options *options = infer->options;
+    const fov_shape *x = &infer->in[0].shape;
+    fov_shape wanted = {.rank = options->scalar ? 0 : options->shape.count};
+    if (wanted.rank > FOV_MAX_RANK) {
+        return error_set(infer->error, FOV_E_SHAPE, "shape has %d dimensions, at most %d are possible", wanted.rank,
+                         FOV_MAX_RANK);
+    }
+    int hole = -1, copied = 0;
+    for (int i = 0; i < wanted.rank; i++) {
+        wanted.dim[i] = options->shape.at[i];
+        if (wanted.dim[i] == 0 && !options->allow_zero) {
+            if (i >= x->rank) {
+                return error_set(infer->error, FOV_E_SHAPE, "shape keeps dimension %d, but x has only %d", i, x->rank);
+            }
+            wanted.dim[i] = x->dim[i];
+            copied += x->dim[i] < 0;
+        } else if (wanted.dim[i] == -1) {
+            if (hole >= 0) {
+                return error_set(infer->error, FOV_E_SHAPE, "shape leaves two dimensions open, %d and %d", hole, i);
+            }
+            hole = i;
+        }
+    }
+    int unknown, open;
+    size_t k = known_product(x, &unknown);
+    if (unknown > 1) {
+        return error_set(infer->error, FOV_E_UNSUPPORTED, "x has %d unknown dimensions, reshape can follow one", unknown);
+    }
+    size_t p = known_product(&wanted, &open);
+
+    if (hole >= 0) {
+        if (unknown == copied) {
+            if (p == 0 || k % p != 0) {
+                return misfit(infer, &wanted);
+            }
+            wanted.dim[hole] = (int64_t)(k / p);
+        } else if (p == k) {
+            wanted.dim[hole] = FOV_BATCH;
+        } else {
+            char shape[SHAPE_TEXT_SIZE];
+            return error_set(infer->error, p == 0 || (k % p != 0 && p % k != 0) ? FOV_E_SHAPE : FOV_E_UNSUPPORTED,
+                             "%s has %zu elements per sample, the given dimensions %zu: only N itself can stay open",
+                             shape_text(x, shape), k, p);
+        }
+    } else if (unknown == copied ? p != k : k == 0 || p % k != 0) {
+        return misfit(infer, &wanted); /* with N given as a number, the plan checks it once N is known */
+    }
+    infer->out[0].shape = wanted;
+    return FOV_OK;
+}
+
+static void gradient(struct op_gradient *gradient)
+{
+    gradient->in_gradient[0] =
+        op_emit_reshape(gradient->emitter, gradient->out_gradient[0], &gradient->in_tensor[0].shape);
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    size_t count = op_count(&textbook->in[0].shape);
+    for (size_t i = 0; i < count; i++) {
+        textbook->out[0].data[i] = textbook->in[0].data[i];
+    }
+}
+
+static const struct op_cpu cpu = {
+    .layout = OP_WANTS_PLAIN, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0};
+
+/* ---- ONNX: the shape is an attribute before opset 5, then a constant input ------------------------------------------ */
+
+static int import_reshape(struct op_import *node)
+{
+    struct reshape_options options;
+    memset(&options, 0, sizeof options);
+    if (node->opset < 5) {
+        if (!node->list(node->reader, "shape", &options.shape)) {
+            return node->fail(node->reader, FOV_E_INPUT, "Reshape has no shape");
+        }
+    } else {
+        fov_shape shape;
+        const double *values = node->in_count > 1 ? node->constant(node->reader, 1, &shape) : NULL;
+        if (values == NULL) {
+            return node->fail(node->reader, FOV_E_UNSUPPORTED, "Reshape's shape is not a constant");
+        }
+        if (shape.rank > 1 || (shape.rank == 1 && shape.dim[0] > FOV_MAX_RANK)) {
+            char text[SHAPE_TEXT_SIZE];
+            return node->fail(node->reader, FOV_E_UNSUPPORTED, "Reshape's shape is a tensor %s, not a list of at most %d",
+                              shape_text(&shape, text), FOV_MAX_RANK);
+        }
+        options.shape.count = shape.rank == 0 ? 1 : (int)shape.dim[0];
+        for (int i = 0; i < options.shape.count; i++) {
+            if (!(values[i] >= -1 && values[i] <= 1e15)) {
+                return node->fail(node->reader, FOV_E_INPUT, "Reshape's dimension %d is %.17g", i, values[i]);
+            }
+            options.shape.at[i] = (int64_t)values[i];
+        }
+        options.allow_zero = node->integer(node->reader, "allowzero", 0) != 0;
+    }
+    options.scalar = options.shape.count == 0;
+    fov_value y = node->emitter->node(node->emitter->graph, "reshape", node->in, 1, &options, node->node_name);
+    node->result(node->reader, 0, y);
+    return FOV_OK;
+}
+
+static int export_reshape(struct op_export *node)
+{
+    const struct reshape_options *options = node->options;
+    const char *shape = node->integers(node->writer, options->shape.at, options->shape.count, false);
+    node->begin(node->writer, "Reshape", NULL);
+    node->input(node->writer, 0);
+    node->input_name(node->writer, shape);
+    if (options->allow_zero) {
+        node->attribute_integer(node->writer, "allowzero", 1);
+    }
+    node->output(node->writer, 0);
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "Reshape", .since = 1, .import = import_reshape, .export = export_reshape};
+
+fov_value fov_reshape(fov_graph *graph, fov_value x, fov_shape shape)
+{
+    struct reshape_options options;
+    memset(&options, 0, sizeof options);
+    if (shape.rank < 0 || shape.rank > FOV_MAX_RANK) {
+        return fov_graph_fail(graph, fov_graph_node_name(graph, NULL, "reshape"), FOV_E_USAGE,
+                              "the shape has rank %d, it must be 0 .. %d", shape.rank, FOV_MAX_RANK);
+    }
+    options.scalar = shape.rank == 0;
+    options.shape.count = shape.rank;
+    for (int i = 0; i < shape.rank; i++) {
+        options.shape.at[i] = shape.dim[i];
+    }
+    return op_build(graph, "reshape", &x, 1, &options, NULL);
+}
+
+static const struct reshape_options merged = {.shape = {2, {3, -1}}}, split = {.shape = {3, {2, 3, -1}}},
+                                    kept = {.shape = {2, {0, -1}}}, to_scalar = {.scalar = true},
+                                    as_vector = {.shape = {1, {-1}}};
+
+static const struct op_case cases[] = {
+    {.name = "merge", .in = {{4, {3, 2, 2, 5}}}, .in_count = 1, .options = &merged},
+    {.name = "split", .in = {{2, {2, 21}}}, .in_count = 1, .options = &split},
+    {.name = "keep the first", .in = {{3, {1, 4, 3}}}, .in_count = 1, .options = &kept},
+    {.name = "one element to a scalar", .in = {{2, {1, 1}}}, .in_count = 1, .options = &to_scalar},
+    {.name = "scalar to a vector", .in = {{0, {0}}}, .in_count = 1, .options = &as_vector},
+    {0},
+};
+
+const struct op op_reshape = {
+    .name = "reshape",
+    .family = OP_SHAPE,
+    .summary = "The same elements under another shape.",
+    .formula = "y[i] = x[i], i counting elements in plain order",
+    .in = in,
+    .out = out,
+    .attributes = attributes,
+    .options_size = sizeof(struct reshape_options),
+    .infer = infer_shape,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = cases,
+    .view = true,
+};

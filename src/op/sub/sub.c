@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* Difference of two tensors.
+ * All but the formula and the gradient is the family's: op/binary.h. */
+#include "op/binary.h"
+
+#include "op/onnx.h"
+#include <fovea/operators.h>
+
+static double sub(double a, double b)
+{
+    return a - b;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    binary_textbook(textbook, sub);
+}
+
+static void gradient(struct op_gradient *gradient)
+{
+    if (gradient->wanted[0]) {
+        binary_give(gradient, 0, gradient->out_gradient[0]);
+    }
+    if (gradient->wanted[1]) {
+        binary_give(gradient, 1, op_emit1(gradient->emitter, "neg", gradient->out_gradient[0], NULL));
+    }
+}
+
+static void run(const struct op_run *run)
+{
+    binary_run(run, BINARY_sub);
+}
+
+static int compile(struct op_compile *compile)
+{
+    return binary_compile(compile, run);
+}
+
+static const struct op_cpu cpu = BINARY_CPU(compile);
+
+static const struct op_onnx onnx = {.type = "Sub", .since = 7};
+
+fov_value fov_sub(fov_graph *graph, fov_value a, fov_value b)
+{
+    return binary_build(graph, "sub", a, b);
+}
+
+const struct op op_sub = {
+    .name = "sub",
+    .family = OP_ELEMENTWISE,
+    .summary = "Difference, element by element.",
+    .formula = "y = a - b",
+    .in = binary_in,
+    .out = binary_out,
+    .infer = binary_infer,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = binary_cases,
+};
