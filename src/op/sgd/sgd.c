@@ -34,9 +34,9 @@ static const struct op_port out[] = {
     {0},
 };
 
-static bool present(const struct op_tensor *in, int count, int index)
+static bool present(const struct op_tensor *tensors, int count, int index)
 {
-    return index < count && in[index].shape.rank >= 0;
+    return index < count && tensors[index].shape.rank >= 0;
 }
 
 static int infer(const struct op_infer *infer)

@@ -210,7 +210,7 @@ static void run_gradient(const struct op_run *run)
     start(run, true);
 }
 
-static int compile(struct op_compile *compile, op_step *run)
+static int compile(struct op_compile *compile, op_function *run)
 {
     size_t outer, inner;
     int axis = axis_of(compile->options, compile->in[0].shape.rank);

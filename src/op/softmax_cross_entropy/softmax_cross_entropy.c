@@ -292,7 +292,7 @@ static void run_gradient(const struct op_run *run)
     pool_run(run->pool, gradient_chunk, &work, op_chunks(work.rows, work.rows_per_chunk));
 }
 
-static int compile(struct op_compile *compile, int scores, op_step *run)
+static int compile(struct op_compile *compile, int scores, op_function *run)
 {
     const fov_shape *shape = &compile->in[scores].shape;
     size_t rows = (size_t)shape->dim[0] * shape_span(shape, 2, shape->rank);
