@@ -18,3 +18,8 @@
 #define vmax(a, b) ((vf)_mm512_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm512_min_ps(a, b))
 #define vsqrt(a) ((vf)_mm512_sqrt_ps(a))
+
+/* Part of a register, by mask: lanes outside are neither read nor written. */
+#define ISA_HAS_MASKS
+#define load_first(p, n) ((vf)_mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p))
+#define store_first(p, v, n) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), (__m512)(v))

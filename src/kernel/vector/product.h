@@ -18,23 +18,23 @@
 #define REGISTERS_OF_2_4 8
 #define REGISTERS_OF_4_2 8
 
-/* Where row r of tap t begins. */
-INLINE const float *row_address(const struct kernel_product *p, size_t t, size_t r)
-{
-    if (!p->offsets) {
-        return p->x + r * p->x_stride;
-    }
-    int32_t offset = p->offsets[t * p->offset_stride + r];
-    return offset < 0 ? p->zeros : p->x + offset;
-}
-
 INLINE float *out_address(const struct kernel_product *p, size_t r)
 {
     return p->out + (p->out_offsets ? (size_t)p->out_offsets[r] : r * p->out_stride);
 }
 
-/* What is done to a sum before it is stored. One addend (what out held, or the residual) and one activation of four are
-   done in registers; the rest is done to the row just stored, which is still in cache. */
+/* The commonest ends of a product: a bias perhaps, and no activation, relu or clip, which are limits (or infinite ones).
+   Minus infinity comes first in vmax so that a NaN, second, is what it returns. */
+INLINE bool ends_plainly(const struct kernel_product *p, vf *low, vf *high)
+{
+    bool relu = p->activation == UNARY_relu, clip = p->activation == UNARY_clip;
+    *low = splat(relu ? 0.0f : clip ? p->alpha : -INFINITY);
+    *high = splat(clip ? p->beta : INFINITY);
+    return !p->residual && !p->accumulate && (relu || clip || p->activation == UNARY_identity);
+}
+
+/* What else may be done to a sum before it is stored. One addend (what out held, or the residual) and one activation of
+   four are done in registers; the rest is done to the row just stored, which is still in cache. */
 struct ending {
     const struct kernel_product *p;
     size_t columns;
@@ -44,14 +44,11 @@ struct ending {
 
 INLINE struct ending make_ending(const struct kernel_product *p, size_t columns)
 {
-    struct ending end = {.p = p, .columns = columns, .low = splat(-INFINITY), .high = splat(INFINITY)};
-    end.adds = p->residual || p->accumulate;
+    struct ending end = {.p = p, .columns = columns};
     bool both = p->residual && p->accumulate;
+    (void)ends_plainly(p, &end.low, &end.high);
+    end.adds = p->residual || p->accumulate;
     end.limits = !both && (p->activation == UNARY_relu || p->activation == UNARY_clip);
-    if (end.limits) {
-        end.low = splat(p->activation == UNARY_relu ? 0.0f : p->alpha);
-        end.high = splat(p->activation == UNARY_relu ? INFINITY : p->beta);
-    }
     end.leaks = !both && p->activation == UNARY_leaky_relu;
     end.after = both || (p->activation != UNARY_identity && !end.limits && !end.leaks);
     return end;
@@ -80,8 +77,8 @@ INLINE void finish(const struct ending *end, vf value, float *out, const float *
     store_some(out, value, left);
 }
 
-static void __attribute__((noinline)) finish_stored_row(const struct ending *end, float *out, size_t row,
-                                                         size_t filter)
+/* What is left for a row that has been stored: the residual if there were two addends, and other activations. */
+static void __attribute__((noinline)) finish_stored_row(const struct ending *end, float *out, size_t row, size_t filter)
 {
     const struct kernel_product *p = end->p;
     if (p->residual && p->accumulate) {
@@ -94,10 +91,32 @@ static void __attribute__((noinline)) finish_stored_row(const struct ending *end
     }
 }
 
-INLINE void end_row(const struct ending *end, float *out, size_t row, size_t filter)
+/* Stores a tile's sums [rows][registers] with any ending. One function for all tiles, not part of each: they would be ten
+   times as long, and the sums pass through the first-level cache in a few cycles. */
+static void __attribute__((noinline)) finish_tile(const struct kernel_product *p, size_t row, size_t rows, size_t filter,
+                                                  size_t columns, size_t registers, const vf *sums)
 {
-    if (end->after) {
-        finish_stored_row(end, out, row, filter);
+    struct ending end = make_ending(p, columns);
+    size_t whole = columns / VECTOR, part = columns % VECTOR;
+    vf     bias[8] = {{0}};
+    for (size_t v = 0; p->bias && v < whole; v++) {
+        bias[v] = load(p->bias + filter + v * VECTOR);
+    }
+    if (p->bias && part) {
+        bias[whole] = load_first(p->bias + filter + whole * VECTOR, part);
+    }
+    for (size_t r = 0; r < rows; r++, sums += registers) {
+        float *out = out_address(p, row + r) + filter;
+        const float *add = end.adds ? add_address(p, row + r) + filter : out;
+        for (size_t v = 0; v < whole; v++) {
+            finish(&end, sums[v] + bias[v], out + v * VECTOR, add + v * VECTOR, 0);
+        }
+        if (part) {
+            finish(&end, sums[whole] + bias[whole], out + whole * VECTOR, add + whole * VECTOR, part);
+        }
+        if (end.after) {
+            finish_stored_row(&end, out, row + r, filter);
+        }
     }
 }
 

@@ -36,6 +36,7 @@ INLINE vf splat(float s)
     return s - (vf){0}; /* s - 0 is s, also for -0 */
 }
 
+#ifndef ISA_HAS_MASKS /* else the instruction set's header has these two */
 /* The first n < VECTOR floats; the others are 0 and not read. */
 INLINE vf load_first(const float *p, size_t n)
 {
@@ -63,6 +64,8 @@ INLINE void store_first(float *p, vf v, size_t n)
         }
     }
 }
+
+#endif
 
 /* mask ? a : b, lane by lane; masks come from comparisons: all ones or all zeros */
 INLINE vf choose(vi mask, vf a, vf b)
