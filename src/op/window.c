@@ -3,6 +3,9 @@
  * learning" (2016); ceil mode and automatic pads are ONNX's. */
 #include "op/window.h"
 
+#include <fovea/operators.h>
+#include <string.h>
+
 const char *const window_auto_pad_choices[] = {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", NULL};
 
 /** The lists must have one number per axis (pad: two). */
@@ -218,4 +221,56 @@ struct op_list window_pads2(int side, const int sides[4])
         }
     }
     return list;
+}
+
+const char *window_pool2d(fov_graph *graph, fov_value x, const fov_pool2d_options *options, const char *kind,
+                          struct window_pool2d *pool)
+{
+    const char *node =
+        graph == NULL ? NULL : fov_graph_node_name(graph, options != NULL ? options->name : NULL, kind);
+    if (node == NULL || x.id == 0) {
+        return NULL;
+    }
+    fov_shape shape = fov_value_shape(graph, x);
+    if (shape.rank != 4) {
+        char text[SHAPE_TEXT_SIZE];
+        fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s must be [N, C, H, W]", shape_text(&shape, text));
+        return NULL;
+    }
+    if (options == NULL) {
+        fov_graph_fail(graph, node, FOV_E_USAGE, "kernel is not given");
+        return NULL;
+    }
+    pool->kernel = window_list2(options->kernel, options->kernel_size, 0);
+    pool->stride = window_list2(options->stride, options->stride_size, 0);
+    pool->pad = window_pads2(options->pad, options->pads);
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t kernel = pool->kernel.at[axis];
+        if (kernel < 1) {
+            fov_graph_fail(graph, node, FOV_E_USAGE, "kernel is %lld, it must be at least 1", (long long)kernel);
+            return NULL;
+        }
+        if (pool->stride.at[axis] == 0) { /* windows that do not overlap */
+            pool->stride.at[axis] = kernel;
+        }
+        for (int side = 0; side < 2; side++) {
+            int64_t pad = op_list_get(&pool->pad, axis + 2 * side, 0);
+            if (2 * pad > kernel) {
+                fov_graph_fail(graph, node, FOV_E_USAGE, "pad %lld is more than half the kernel of %lld pixels",
+                               (long long)pad, (long long)kernel);
+                return NULL;
+            }
+        }
+    }
+    return node;
+}
+
+int window_auto_pad_read(const char *text)
+{
+    for (int i = 0; window_auto_pad_choices[i] != NULL; i++) {
+        if (strcmp(text, window_auto_pad_choices[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
 }

@@ -80,4 +80,18 @@ struct op_list window_list2(int side, const int sides[2], int fallback);
 /** Pads top, left, bottom, right from `side` or `sides`. */
 struct op_list window_pads2(int side, const int sides[4]);
 
+/** What max and average pooling read from fov_pool2d_options in the same way. */
+struct window_pool2d {
+    struct op_list kernel, stride, pad;
+};
+struct fov_pool2d_options;
+/** Checks x and options; returns the node's name, NULL after a failure (`options` NULL is one: no kernel). */
+const char *window_pool2d(fov_graph *graph, fov_value x, const struct fov_pool2d_options *options, const char *kind,
+                          struct window_pool2d *pool);
+
+/* ---- ONNX ------------------------------------------------------------------------------------------------------------- */
+
+/** enum window_auto_pad of its spelling; -1: none of them. */
+int window_auto_pad_read(const char *text);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fov_conv2d: the public builder. Turns the options of operators.h into those of the operator, and makes the learned
  * parameters. */
+#include "op/common.h"
 #include "op/conv/conv.h"
 
 #include <fovea/operators.h>
@@ -10,7 +11,7 @@ fov_value fov_conv2d_opt(fov_graph *graph, fov_value x, const fov_conv2d_options
 {
     static const fov_conv2d_options none = {0};
     const fov_conv2d_options *given = options != NULL ? options : &none;
-    const char *node = fov_graph_node_name(graph, given->name, "conv2d");
+    const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "conv2d");
     if (node == NULL || x.id == 0) {
         return (fov_value){0};
     }
@@ -47,6 +48,5 @@ fov_value fov_conv2d_opt(fov_graph *graph, fov_value x, const fov_conv2d_options
     if (!given->no_bias) {
         in[2] = fov_graph_parameter(graph, node, "bias", bias, FOV_INITIAL_UNIFORM, bound, false);
     }
-    const struct op_emitter *emitter = fov_graph_emitter(graph);
-    return emitter->node(emitter->graph, "conv", in, given->no_bias ? 2 : 3, &conv, node);
+    return op_build(graph, "conv", in, given->no_bias ? 2 : 3, &conv, node);
 }

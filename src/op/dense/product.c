@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* A dense layer, or its input gradient, on the CPU: one matrix product over packed weights, cut into blocks of rows and
+ * runs of panels. */
+#include "op/dense/dense.h"
+
+#include <stdio.h>
+
+enum { BLOCK_TILES = 32, MAX_SEGMENTS = 64 };
+
+struct product_plan {
+    struct dense_size size;
+    size_t depth, columns; /**< of the product: features and units, or the other way round */
+    size_t panels, blocks, segments;
+    bool   transposed;
+};
+
+static struct product_plan make_plan(const struct op_compile *compile, bool transposed)
+{
+    const struct kernel_table *kernel = compile->kernel;
+    struct product_plan plan = {.size = dense_size(&compile->in[0].shape, &compile->in[1].shape), .transposed = transposed};
+    plan.depth = transposed ? plan.size.units : plan.size.features;
+    plan.columns = transposed ? plan.size.features : plan.size.units;
+    plan.panels = (plan.columns + kernel->panel_columns - 1) / kernel->panel_columns;
+    size_t target = BLOCK_TILES * kernel->tile_rows;
+    plan.blocks = plan.size.rows <= target ? (plan.size.rows > 0) : plan.size.rows / target;
+    /* Few rows: the panels are shared out, as far as each piece is worth a thread. */
+    double work = (double)plan.size.rows * (double)plan.depth * (double)plan.columns;
+    double pieces = work / DENSE_CHUNK_WORK / (double)(plan.blocks == 0 ? 1 : plan.blocks);
+    plan.segments = pieces < 1 ? 1 : pieces > MAX_SEGMENTS ? MAX_SEGMENTS : (size_t)pieces;
+    if (plan.segments > plan.panels) {
+        plan.segments = plan.panels;
+    }
+    return plan;
+}
+
+static int prepare(const struct op_compile *compile, void *state)
+{
+    bool transposed = ((const struct product_plan *)state)->transposed;
+    *(struct product_plan *)state = make_plan(compile, transposed);
+    return 0;
+}
+
+static int prepare_forward(const struct op_compile *compile, void *state)
+{
+    *(struct product_plan *)state = (struct product_plan){.transposed = false};
+    return prepare(compile, state);
+}
+
+static int prepare_transposed(const struct op_compile *compile, void *state)
+{
+    *(struct product_plan *)state = (struct product_plan){.transposed = true};
+    return prepare(compile, state);
+}
+
+struct product_job {
+    const struct op_run       *run;
+    const struct product_plan *plan;
+};
+
+static void pack_panel(void *context, size_t panel, int worker)
+{
+    (void)worker;
+    const struct product_job *job = context;
+    const struct product_plan *plan = job->plan;
+    const struct kernel_table *kernel = job->run->kernel;
+    size_t first = panel * kernel->panel_columns, rest = plan->columns - first;
+    struct kernel_weights shape = {.filters = rest < kernel->panel_columns ? rest : kernel->panel_columns,
+                                   .channels = plan->depth,
+                                   .taps = 1,
+                                   .filter_stride = plan->transposed ? 1 : plan->size.features,
+                                   .channel_stride = plan->transposed ? plan->size.features : 1};
+    kernel->pack_weights(&shape, (const float *)job->run->in[1].data + first * shape.filter_stride,
+                         (float *)job->run->packed[1] + first * plan->depth);
+}
+
+static void pack(const struct op_run *run)
+{
+    enum { WORTH_THREADS = 1 << 15 }; /* floats */
+    struct product_job job = {run, run->state};
+    bool large = job.plan->depth * job.plan->columns >= WORTH_THREADS;
+    pool_run(large ? run->pool : NULL, pack_panel, &job, job.plan->panels);
+}
+
+static void product_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct product_job *job = context;
+    const struct product_plan *plan = job->plan;
+    const struct op_run *run = job->run;
+    const struct kernel_table *kernel = run->kernel;
+    size_t segment = chunk % plan->segments, block = chunk / plan->segments;
+    size_t tiles = (plan->size.rows + kernel->tile_rows - 1) / kernel->tile_rows;
+    size_t begin = tiles * block / plan->blocks * kernel->tile_rows;
+    size_t end = tiles * (block + 1) / plan->blocks * kernel->tile_rows;
+    size_t first = plan->panels * segment / plan->segments * kernel->panel_columns;
+    size_t last = plan->panels * (segment + 1) / plan->segments * kernel->panel_columns;
+    bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
+    struct kernel_product product = {
+        .rows = (end < plan->size.rows ? end : plan->size.rows) - begin,
+        .filters = (last < plan->columns ? last : plan->columns) - first,
+        .taps = 1,
+        .channels = plan->depth,
+        .x = (const float *)run->in[0].data + begin * plan->depth,
+        .x_stride = plan->depth,
+        .weights = (const float *)run->packed[1] + first * plan->depth,
+        .bias = has_bias ? (const float *)run->in[2].data + first : NULL,
+        .out = (float *)run->out[0].data + begin * plan->columns + first,
+        .out_stride = plan->columns,
+        .activation = run->activation,
+        .alpha = run->alpha,
+        .beta = run->beta,
+    };
+    kernel->product(&product);
+}
+
+static void run_product(const struct op_run *run)
+{
+    struct product_job job = {run, run->state};
+    pool_run(run->pool, product_chunk, &job, job.plan->blocks * job.plan->segments);
+}
+
+int dense_product_compile(struct op_compile *compile, bool transposed)
+{
+    struct product_plan plan = make_plan(compile, transposed);
+    compile->run = run_product;
+    compile->pack = pack;
+    compile->prepare = transposed ? prepare_transposed : prepare_forward;
+    compile->state = sizeof plan;
+    compile->packed[1] = kernel_padded_filters(compile->kernel, plan.columns) * plan.depth * sizeof(float);
+    snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu", compile->kernel->tile_rows,
+             compile->kernel->panel_columns);
+    return 0;
+}
