@@ -81,7 +81,8 @@ static void step_back(struct reverse *reverse, size_t index)
                        op->name, node->name, graph_value(graph, in[0].id)->name);
         return;
     }
-    gradient = (struct op_gradient){.emitter      = &graph->emitter,
+    gradient = (struct op_gradient){.op           = op,
+                                    .emitter      = &graph->emitter,
                                     .options      = node->options,
                                     .in           = in,
                                     .out          = out,
