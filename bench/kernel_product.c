@@ -88,6 +88,14 @@ static double peak(const struct kernel_table *table)
     return best;
 }
 
+/* Zeroed floats on a line of the cache, as the library's own buffers are. */
+static void *lines(size_t floats)
+{
+    size_t bytes = (floats * sizeof(float) + 63) / 64 * 64;
+    void  *memory = aligned_alloc(64, bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
 struct layer {
     const char *name;
     size_t      size, kernel, channels, filters;
@@ -103,9 +111,9 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
     size_t across = l->collapsed ? 1 : l->kernel, depth = taps * l->channels;
     taps = l->kernel * across;
     size_t packed = kernel_padded_filters(table, l->filters) * depth;
-    float   *x = calloc(in * in * l->channels, sizeof *x), *weights = calloc(packed, sizeof *weights);
-    float   *result = calloc(pixels * l->filters, sizeof *result), *bias = calloc(l->filters, sizeof *bias);
-    int32_t *offsets = calloc(taps * pixels, sizeof *offsets);
+    float   *x = lines(in * in * l->channels), *weights = lines(packed);
+    float   *result = lines(pixels * l->filters), *bias = lines(l->filters);
+    int32_t *offsets = lines(taps * pixels);
     if (x && weights && result && bias && offsets) {
         for (size_t t = 0; t < taps; t++) {
             for (size_t r = 0; r < pixels; r++) {

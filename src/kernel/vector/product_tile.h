@@ -15,7 +15,9 @@
 #define AT_STRIDE(r) x##r = p->x + (row + r) * p->x_stride;
 #define AT_OFFSET(r) x##r = p->x + offset[r];
 #define AT_OFFSET_OR_ZEROS(r) x##r = offset[r] < 0 ? p->zeros : p->x + offset[r];
-#define LOAD_WEIGHTS(v) vf w##v = load(w + (v / VECTORS) * panel_stride + (v % VECTORS) * VECTOR);
+#define LOAD_WEIGHTS(v)                                                                                       \
+    vf w##v = load(w + (v / VECTORS) * panel_stride + (v % VECTORS) * VECTOR);                               \
+    PREFETCH(w + (v / VECTORS) * panel_stride + (v % VECTORS) * VECTOR + WEIGHTS_AHEAD, v);
 #define MULTIPLY(r, v) sum##r##_##v += value * w##v;
 #define MULTIPLY_ROW(r)              \
     {                                \
