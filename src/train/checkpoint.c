@@ -167,7 +167,7 @@ static int check_settings(const struct safetensors *file, const struct train_set
 static int read_state(const struct safetensors *file, const struct train_settings *settings,
                       const struct train_identity *identity, struct train_state *state, struct error *error)
 {
-    int64_t format;
+    int64_t format = 0;
     if (get_integer(file, "fovea.checkpoint", 0, &format, error) != FOV_OK) {
         return error->status;
     }

@@ -5,10 +5,8 @@
 
 static const char *const *sgd_state(const struct optimizer_options *options)
 {
-    (void)options;
-    /* Kept without momentum too: the operator has one form, and it costs as much as the gradient does anyway. */
     static const char *const names[] = {"velocity", NULL};
-    return names;
+    return options->momentum != 0.0 ? names : names + 1; /* without momentum nothing is remembered */
 }
 
 static void sgd_update(const struct optimizer_update *u)
@@ -20,6 +18,8 @@ static void sgd_update(const struct optimizer_update *u)
     fov_value renewed = optimizer_node(u->graph, "sgd", in, 4, numbers, 3);
     if (renewed.id != 0) {
         fov_assign(u->graph, u->parameter, renewed);
+    }
+    if (renewed.id != 0 && u->state[0].id != 0) {
         fov_assign(u->graph, u->state[0], op_emit_output(fov_graph_emitter(u->graph), renewed, 1));
     }
 }

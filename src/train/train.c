@@ -201,7 +201,7 @@ static int train_steps(struct training *t)
     int status = make_order(t);
     double rate = 0.0;
     while (status == FOV_OK && t->state.step < t->settings.steps) {
-        double loss, begin = clock_seconds();
+        double loss = 0.0, begin = clock_seconds();
         rate = rate_now(t);
         status = train_batch(t, rate, &loss);
         t->state.seconds += clock_seconds() - begin;

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of training share: contexts, a folder of their own, hashes. */
+#ifndef TESTS_TRAIN_HELPERS_H
+#define TESTS_TRAIN_HELPERS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fovea/fovea.h>
+
+/** Fails the test with the context's sentence where `condition` does not hold. */
+#define assert_fine(context, condition)                                                                                \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fail_msg("%s: %s", #condition, fov_error(context));                                                        \
+        }                                                                                                              \
+    } while (0)
+
+fov_context *test_context(int threads, uint64_t seed);
+/** A fresh folder under $TMPDIR or /tmp, named into out[256]. */
+void test_folder(char out[256]);
+void test_folder_remove(const char *folder);
+/** "FOLDER/NAME" into out[512]. */
+const char *test_path(char out[512], const char *folder, const char *name);
+/** The whole file, terminated; free() it. Fails the test where there is none. */
+char *test_read(const char *path, size_t *size);
+/** history.csv without its second column: times differ from run to run. */
+char *test_history(const char *folder);
+/** Asserts that both folders hold the same run: model files byte for byte, history but for time. */
+void test_same_run(const char *a, const char *b);
+
+/** One run: network, data, options; its weights' hash. Returns fov_train's status. */
+struct test_run {
+    const char       *network, *data;
+    int               threads;
+    uint64_t          seed;
+    bool              validate;
+    fov_train_options options;
+};
+int test_train(const struct test_run *run, char hash[65]);
+
+/** $FOVEA_SHARED, else ../shared beside the source; NULL where neither has `path`, else the whole path in out[512]. */
+const char *test_shared(char out[512], const char *path);
+
+#endif

@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The examples run as they stand: a neuron, XOR, and LeNet-5 on a few drawn digits, from building to predicting.
+set -e
+[ -n "$FOVEA_EXAMPLES" ] && [ -x "$FOVEA_EXAMPLES/lenet" ] || { echo "the examples are not built"; exit 77; }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+"$FOVEA_EXAMPLES/neuron" > neuron.txt
+[ "$(grep -c -- '-> 1' neuron.txt)" = 5 ] # AND once, OR three times, NOT once
+grep -q 'AND  1 1 -> 1' neuron.txt
+
+"$FOVEA_EXAMPLES/xor" > xor.txt
+grep -q '^0 xor 1 = 0\.9' xor.txt
+grep -q '^1 xor 1 = 0\.0' xor.txt
+
+"$FOVEA_EXAMPLES/lenet" digits:1500 2 > lenet.txt
+[ "$(grep -c '^epoch' lenet.txt)" = 2 ]
+grep -q '^the first test picture is a [0-9]' lenet.txt
+[ -s lenet.onnx ]
+
+# And what fails says why, with a status that says so.
+if "$FOVEA_EXAMPLES/lenet" mnist:/nowhere 1 2> error.txt; then
+    echo "lenet did not fail"; exit 1
+fi
+grep -q '^lenet: ' error.txt

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* A run that was stopped, or killed with SIGKILL at any moment, and resumed is the run that never was: the same weights, the
+ * same files, the same history but for time. And a resume that would not be the same run is refused. */
+#include "base/random.h"
+#include "train/helpers.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const struct test_run standard = {
+    .network = "course-cnn",
+    .data = "digits:300",
+    .threads = 1,
+    .seed = 5,
+    .validate = true,
+    .options = {.epochs = 3, .batch = 32, .optimizer = "adam", .schedule = "cosine", .checkpoint_steps = 4},
+};
+
+struct stopper {
+    int64_t at, calls;
+};
+
+static int stop_at(const fov_progress *p, void *user)
+{
+    (void)p;
+    struct stopper *stopper = user;
+    return ++stopper->calls == stopper->at;
+}
+
+/* Runs to the end in pieces of random length. */
+static void run_in_pieces(const struct test_run *plain, const char *folder, uint64_t seed, char hash[65])
+{
+    struct test_run run = *plain;
+    int status = FOV_E_INTERRUPTED;
+    run.options.directory = folder;
+    for (uint64_t piece = 0; status == FOV_E_INTERRUPTED; piece++) {
+        struct random_key key = {seed, RANDOM_TEST, piece};
+        struct stopper stopper = {.at = 1 + (int64_t)random_below(key, 0, 14)};
+        assert_true(piece < 100);
+        run.options.resume = piece > 0;
+        run.options.on_step = stop_at;
+        run.options.user = &stopper;
+        status = test_train(&run, hash);
+    }
+    assert_int_equal(status, FOV_OK);
+}
+
+static void compare_pieces(const struct test_run *plain, uint64_t seed)
+{
+    char whole[256], pieces[256], first[65], second[65];
+    struct test_run run = *plain;
+    test_folder(whole);
+    test_folder(pieces);
+    run.options.directory = whole;
+    assert_int_equal(test_train(&run, first), FOV_OK);
+    run_in_pieces(plain, pieces, seed, second);
+    assert_string_equal(first, second);
+    test_same_run(whole, pieces);
+    test_folder_remove(whole);
+    test_folder_remove(pieces);
+}
+
+static void stopped_runs(void **state)
+{
+    (void)state;
+    struct test_run run = standard;
+    compare_pieces(&run, 1);
+    run.options = (fov_train_options){.epochs = 3, .batch = 32, .momentum = 0.9f, .nesterov = true, .schedule = "step",
+                                      .step_epochs = 1, .warmup = 7};
+    run.validate = false;
+    run.threads = 2;
+    compare_pieces(&run, 2);
+    run.network = "mlp";
+    run.options.momentum = 0.0f; /* no optimiser state at all */
+    run.options.nesterov = false;
+    compare_pieces(&run, 3);
+}
+
+static void killed_runs(void **state)
+{
+    (void)state;
+    char whole[256], killed[256], path[512];
+    struct test_run run = standard;
+    test_folder(whole);
+    test_folder(killed);
+    run.options.directory = whole;
+    assert_int_equal(test_train(&run, NULL), FOV_OK);
+    run.options.directory = killed;
+    bool done = false;
+    int kills = 0;
+    for (uint64_t attempt = 0; !done; attempt++) {
+        assert_true(attempt < 200);
+        run.options.resume = access(test_path(path, killed, "checkpoint.safetensors"), F_OK) == 0;
+        fflush(NULL);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            _exit(test_train(&run, NULL) == FOV_OK ? 0 : 1);
+        }
+        /* Later and later, so that the run ends in the end. */
+        struct random_key key = {11, RANDOM_TEST, attempt};
+        usleep((useconds_t)(2000 + random_below(key, 0, 20000 + 12000 * attempt)));
+        kill(child, SIGKILL);
+        int how;
+        assert_int_equal(waitpid(child, &how, 0), child);
+        done = WIFEXITED(how);
+        kills += WIFSIGNALED(how);
+        if (done) {
+            assert_int_equal(WEXITSTATUS(how), 0);
+        }
+    }
+    assert_true(kills > 0);
+    test_same_run(whole, killed);
+    char *left = test_read(test_path(path, whole, "checkpoint.safetensors"), NULL);
+    free(left);
+    test_folder_remove(whole);
+    /* At most one file beside ours: a temporary of the last kill, which the next save clears away. */
+    test_folder_remove(killed);
+    char command[400];
+    snprintf(command, sizeof command, "rm -rf '%s'", killed);
+    assert_int_equal(system(command), 0);
+}
+
+static void refuse(struct test_run run, const char *text)
+{
+    fov_context *context = test_context(1, run.seed);
+    fov_dataset *train = fov_dataset_open(context, run.data, FOV_TRAIN);
+    fov_model *model = fov_model_network(context, run.network, NULL);
+    assert_fine(context, train != NULL && model != NULL);
+    run.options.resume = true;
+    assert_int_not_equal(fov_train_opt(model, train, &run.options), FOV_OK);
+    if (strstr(fov_error(context), text) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", fov_error(context), text);
+    }
+    fov_model_free(model);
+    fov_dataset_free(train);
+    fov_context_free(context);
+}
+
+static void flip(const char *path, long offset_from_end)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    fseek(file, -offset_from_end, SEEK_END);
+    int byte = fgetc(file);
+    fseek(file, -offset_from_end, SEEK_END);
+    fputc(byte ^ 0x10, file);
+    fclose(file);
+}
+
+static void other_runs_refused(void **state)
+{
+    (void)state;
+    char folder[256], path[512];
+    struct test_run run = {.network = "course-cnn", .data = "digits:64", .seed = 5, .options = {.epochs = 1, .momentum = 0.5f}};
+    test_folder(folder);
+    run.options.directory = folder;
+    refuse(run, "there is no checkpoint to go on from");
+    assert_int_equal(test_train(&run, NULL), FOV_OK);
+    struct test_run other = run;
+    other.options.batch = 16;
+    refuse(other, "another batch: it was 64, now it is 16");
+    other = run;
+    other.options.optimizer = "adam";
+    refuse(other, "another optimizer: it was sgd, now it is adam");
+    other = run;
+    other.options.lr = 0.02f;
+    refuse(other, "another lr");
+    other = run;
+    other.seed = 6;
+    refuse(other, "another seed: it was 5, now it is 6");
+    other = run;
+    other.data = "digits:65";
+    refuse(other, "another number of samples");
+    other = run;
+    other.network = "lenet5";
+    refuse(other, "checkpoint.safetensors");
+    /* More epochs are fine: the same as if they had been asked for at once. */
+    char more[65], at_once[65], second[256];
+    run.options.epochs = 3;
+    run.options.resume = true;
+    assert_int_equal(test_train(&run, more), FOV_OK);
+    test_folder(second);
+    run.options.directory = second;
+    run.options.resume = false;
+    assert_int_equal(test_train(&run, at_once), FOV_OK);
+    assert_string_equal(more, at_once);
+    test_same_run(folder, second);
+    /* A flipped bit is found: in the weights at the end, in the text at the beginning. */
+    flip(test_path(path, second, "checkpoint.safetensors"), 100);
+    run.options.epochs = 4;
+    refuse(run, "checkpoint.safetensors");
+    test_folder_remove(second);
+    test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(stopped_runs), cmocka_unit_test(killed_runs),
+                                       cmocka_unit_test(other_runs_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
