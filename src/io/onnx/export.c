@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* A graph becomes an ONNX file (IR 8, opset 17). Protobuf wants the length of a message before the message, so the small
+ * parts are encoded in memory first, the weights' share is computed, and then everything is streamed: no weight is copied. */
+#include "io/onnx/export.h"
+#include "onnx.pb.h"
+#include <string.h>
+
+/* Protobuf's own limit on a message is 2 GiB; larger models keep their weights outside the file. */
+static const size_t largest_file = 0x7fffffff;
+
+/* ---- encoding the parts ---------------------------------------------------------------------------------------------- */
+
+/** An input or output of the graph: name, type, shape; an open first dimension is called "batch". */
+static void write_port(struct exporter *exporter, uint32_t field, fov_value value)
+{
+    struct memory      *memory = exporter->arena.memory;
+    const struct value *port = graph_value(exporter->graph, value.id);
+    struct text         shape = {.memory = memory}, tensor = {.memory = memory}, type = {.memory = memory},
+                info = {.memory = memory};
+    for (int i = 0; i < port->shape.rank; i++) {
+        struct text dim = {.memory = memory};
+        if (port->shape.dim[i] == FOV_BATCH) {
+            write_text(&dim, onnx_TensorShapeDimension_dim_param_tag, "batch");
+        } else {
+            write_integer(&dim, onnx_TensorShapeDimension_dim_value_tag, port->shape.dim[i]);
+        }
+        write_bytes(&shape, onnx_TensorShapeProto_dim_tag, text_string(&dim), dim.length);
+        exporter->failed |= dim.failed;
+        text_free(&dim);
+    }
+    write_integer(&tensor, onnx_TensorTypeProto_elem_type_tag, onnx_type_of(port->dtype));
+    write_bytes(&tensor, onnx_TensorTypeProto_shape_tag, text_string(&shape), shape.length);
+    write_bytes(&type, onnx_TypeProto_tensor_type_tag, text_string(&tensor), tensor.length);
+    write_text(&info, onnx_ValueInfoProto_name_tag, port->name);
+    write_bytes(&info, onnx_ValueInfoProto_type_tag, text_string(&type), type.length);
+    write_bytes(&exporter->ports, field, text_string(&info), info.length);
+    exporter->failed |= shape.failed || tensor.failed || type.failed || info.failed;
+    text_free(&shape);
+    text_free(&tensor);
+    text_free(&type);
+    text_free(&info);
+}
+
+static void mark_used(struct exporter *exporter)
+{
+    for (size_t n = 0; n < exporter->graph->node_count; n++) {
+        const struct node *node = &exporter->graph->nodes[n];
+        for (int i = 0; exporter->needed[n] && i < node->in_count; i++) {
+            exporter->used[node->in[i]] = true;
+        }
+    }
+}
+
+static int check_inputs(const struct exporter *exporter)
+{
+    char name[ONNX_NAME_TEXT];
+    for (size_t id = 1; id < exporter->graph->value_count; id++) {
+        const struct value *value = graph_value(exporter->graph, (int)id);
+        bool                listed = value->kind != VALUE_INPUT || !exporter->used[id];
+        for (int i = 0; !listed && i < exporter->what->input_count; i++) {
+            listed = exporter->what->inputs[i].id == (int)id;
+        }
+        if (!listed) {
+            return error_set(exporter->error, FOV_E_USAGE, "%s: the output depends on \"%s\", which is no input of the model",
+                             exporter->path, text_escape(name, sizeof name, value->name));
+        }
+    }
+    return 0;
+}
+
+static int write_parts(struct exporter *exporter)
+{
+    fov_graph *graph = exporter->graph;
+    for (size_t id = 1; id < graph->value_count; id++) {
+        const struct value *value = graph_value(graph, (int)id);
+        if (exporter->used[id] && value->kind == VALUE_CONSTANT) {
+            exporter_write_constant(exporter, value->name, value->dtype, &value->shape, value->data, value->bytes);
+        }
+    }
+    int status = 0;
+    for (size_t n = 0; !status && n < graph->node_count; n++) {
+        if (exporter->needed[n]) {
+            status = exporter_write_node(exporter, &graph->nodes[n]);
+        }
+    }
+    for (int i = 0; i < exporter->what->input_count; i++) {
+        write_port(exporter, onnx_GraphProto_input_tag, exporter->what->inputs[i]);
+    }
+    for (int i = 0; i < exporter->what->output_count; i++) {
+        write_port(exporter, onnx_GraphProto_output_tag, exporter->what->outputs[i]);
+    }
+    return status;
+}
+
+/** All that stands before the graph, and its metadata, in order of field number around it. */
+static void write_model_head(struct exporter *exporter, struct text *head, struct text *tail)
+{
+    write_integer(head, onnx_ModelProto_ir_version_tag, ONNX_WRITTEN_IR);
+    write_text(head, onnx_ModelProto_producer_name_tag, "fovea");
+    write_text(head, onnx_ModelProto_producer_version_tag, FOVEA_VERSION);
+    struct text opset = {.memory = exporter->arena.memory};
+    write_text(&opset, onnx_OperatorSetIdProto_domain_tag, "");
+    write_integer(&opset, onnx_OperatorSetIdProto_version_tag, ONNX_WRITTEN_OPSET);
+    write_bytes(tail, onnx_ModelProto_opset_import_tag, text_string(&opset), opset.length);
+    exporter->failed |= opset.failed;
+    text_free(&opset);
+    for (int i = 0; i < exporter->what->metadata_count; i++) {
+        struct text entry = {.memory = exporter->arena.memory};
+        write_text(&entry, onnx_StringStringEntryProto_key_tag, exporter->what->metadata[i].key);
+        write_text(&entry, onnx_StringStringEntryProto_value_tag, exporter->what->metadata[i].value);
+        write_bytes(tail, onnx_ModelProto_metadata_props_tag, text_string(&entry), entry.length);
+        exporter->failed |= entry.failed;
+        text_free(&entry);
+    }
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------------- */
+
+static bool is_initializer(const struct exporter *exporter, size_t id)
+{
+    return exporter->used[id] && graph_value(exporter->graph, (int)id)->kind == VALUE_PARAMETER;
+}
+
+/** Bytes that the parameters will take as initializers, tags and lengths included. */
+static int measure_weights(struct exporter *exporter, size_t *total)
+{
+    struct text head = {.memory = exporter->arena.memory};
+    int         status = 0;
+    *total = 0;
+    for (size_t id = 1; !status && id < exporter->graph->value_count; id++) {
+        const struct value *value = graph_value(exporter->graph, (int)id);
+        if (is_initializer(exporter, id)) {
+            size_t body;
+            head.length = 0;
+            exporter_tensor_head(&head, value->name, value->dtype, &value->shape, value->bytes);
+            if (!size_add(head.length, value->bytes, &body) || !size_add(*total, 1 + write_varint_size(body), total) ||
+                !size_add(*total, body, total) || *total > largest_file) {
+                status = error_set(exporter->error, FOV_E_UNSUPPORTED, "%s: the weights do not fit an ONNX file (limit 2 GiB)",
+                                   exporter->path);
+            }
+        }
+    }
+    exporter->failed |= head.failed;
+    text_free(&head);
+    return status;
+}
+
+static int put(struct file_writer *file, const struct text *text, struct error *error)
+{
+    return text->length > 0 ? file_writer_write(file, text->data, text->length, error) : 0;
+}
+
+static int stream_weights(struct exporter *exporter, struct file_writer *file)
+{
+    struct text head = {.memory = exporter->arena.memory}, tag = {.memory = exporter->arena.memory};
+    int         status = 0;
+    for (size_t id = 1; !status && id < exporter->graph->value_count; id++) {
+        if (!is_initializer(exporter, id)) {
+            continue;
+        }
+        const void         *data = graph_data(exporter->graph, (int)id);
+        const struct value *value = graph_value(exporter->graph, (int)id);
+        if (data == NULL) {
+            status = FOV_E_MEMORY;
+            break;
+        }
+        head.length = tag.length = 0;
+        exporter_tensor_head(&head, value->name, value->dtype, &value->shape, value->bytes);
+        write_header(&tag, onnx_GraphProto_initializer_tag, head.length + value->bytes);
+        if (head.failed || tag.failed) {
+            status = error_set(exporter->error, FOV_E_MEMORY, "%s: out of memory while writing", exporter->path);
+        }
+        if (!status) {
+            status = put(file, &tag, exporter->error);
+        }
+        if (!status) {
+            status = put(file, &head, exporter->error);
+        }
+        if (!status && value->bytes > 0) {
+            status = file_writer_write(file, data, value->bytes, exporter->error);
+        }
+    }
+    text_free(&head);
+    text_free(&tag);
+    return status;
+}
+
+/** The model: head, graph { nodes, name, initializers, ports }, tail. */
+static int stream_model(struct exporter *exporter, struct text *head, const struct text *tail, const struct text *name,
+                        size_t weights, struct file_writer *file)
+{
+    write_header(head, onnx_ModelProto_graph_tag,
+                 exporter->nodes.length + name->length + exporter->tensors.length + weights + exporter->ports.length);
+    if (exporter->failed || head->failed || tail->failed || name->failed || exporter->nodes.failed ||
+        exporter->tensors.failed || exporter->ports.failed) {
+        return error_set(exporter->error, FOV_E_MEMORY, "%s: out of memory while writing", exporter->path);
+    }
+    const struct text *before[] = {head, &exporter->nodes, name, &exporter->tensors}, *after[] = {&exporter->ports, tail};
+    int                status = 0;
+    for (size_t i = 0; !status && i < sizeof before / sizeof before[0]; i++) {
+        status = put(file, before[i], exporter->error);
+    }
+    if (!status) {
+        status = stream_weights(exporter, file);
+    }
+    for (size_t i = 0; !status && i < sizeof after / sizeof after[0]; i++) {
+        status = put(file, after[i], exporter->error);
+    }
+    return status;
+}
+
+static int write_file(struct exporter *exporter, const struct file_system *system)
+{
+    struct memory *memory = exporter->arena.memory;
+    struct text    head = {.memory = memory}, tail = {.memory = memory}, name = {.memory = memory};
+    size_t         weights;
+    int            status = measure_weights(exporter, &weights);
+    write_text(&name, onnx_GraphProto_name_tag, exporter->what->name[0] != '\0' ? exporter->what->name : "model");
+    write_model_head(exporter, &head, &tail);
+    struct file_writer *file = arena_take(&exporter->arena, 1, sizeof *file);
+    if (!status) {
+        status = file == NULL ? FOV_E_MEMORY : file_writer_open(file, exporter->path, system, exporter->error);
+        if (!status) {
+            status = stream_model(exporter, &head, &tail, &name, weights, file);
+            if (!status) {
+                status = file_writer_commit(file, exporter->error);
+            }
+            if (status) {
+                file_writer_abandon(file);
+            }
+        }
+    }
+    text_free(&head);
+    text_free(&tail);
+    text_free(&name);
+    return status;
+}
+
+static int export_graph(struct exporter *exporter, const struct file_system *system)
+{
+    fov_graph *graph = exporter->graph;
+    int       *outputs = arena_take(&exporter->arena, (size_t)exporter->what->output_count, sizeof *outputs);
+    exporter->needed = arena_take(&exporter->arena, graph->node_count, sizeof *exporter->needed);
+    exporter->used = arena_take(&exporter->arena, graph->value_count, sizeof *exporter->used);
+    if (outputs == NULL || exporter->needed == NULL || exporter->used == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (int i = 0; i < exporter->what->output_count; i++) {
+        outputs[i] = exporter->what->outputs[i].id;
+    }
+    graph_mark(graph, outputs, exporter->what->output_count, exporter->needed);
+    mark_used(exporter);
+    int status = check_inputs(exporter);
+    if (!status) {
+        status = write_parts(exporter);
+    }
+    return status ? status : write_file(exporter, system);
+}
+
+int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const char *path, const struct file_system *system)
+{
+    struct error   *error = &graph->context->error;
+    struct memory  *memory = graph->context->memory;
+    struct exporter exporter = {.graph = graph,
+                                .what = exported,
+                                .path = path,
+                                .arena = {.memory = memory, .error = error},
+                                .error = error,
+                                .nodes = {.memory = memory},
+                                .tensors = {.memory = memory},
+                                .ports = {.memory = memory},
+                                .node_body = {.memory = memory}};
+    int             status = graph->failed ? (int)error_set(error, FOV_E_USAGE, "%s: the graph is not complete", path)
+                                           : export_graph(&exporter, system);
+    text_free(&exporter.nodes);
+    text_free(&exporter.tensors);
+    text_free(&exporter.ports);
+    text_free(&exporter.node_body);
+    arena_free(&exporter.arena);
+    return status;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The exporter's state, shared by export.c (the file as a whole) and export_node.c (one node). */
+#ifndef IO_ONNX_EXPORT_H
+#define IO_ONNX_EXPORT_H
+
+#include "io/onnx/message.h"
+#include "io/onnx/write.h"
+#include "op/onnx.h"
+
+struct exporter {
+    fov_graph                  *graph;
+    const struct onnx_exported *what;
+    const char                 *path;
+    struct arena                arena;
+    struct error               *error;
+    bool                       *needed;   /**< per node */
+    bool                       *used;     /**< per value: stands in the file */
+    struct text                 nodes;    /**< encoded NodeProto fields of the graph */
+    struct text                 tensors;  /**< encoded small initializers that operators asked for */
+    struct text                 ports;    /**< encoded inputs and outputs */
+    struct text                 node_body; /**< the node being written; empty between nodes */
+    const struct node          *node;
+    int                         begun; /**< ONNX nodes begun for this node */
+    bool                        is_open;
+    int                         fresh;
+    bool                        failed;
+};
+
+/** Writes a node of the graph as one or more ONNX nodes. */
+int exporter_write_node(struct exporter *exporter, const struct node *node);
+/** Writes a Constant node. */
+void exporter_write_constant(struct exporter *exporter, const char *name, fov_dtype dtype, const fov_shape *shape,
+                             const void *data, size_t bytes);
+/** A TensorProto up to, not including, the bytes of its raw data. */
+void exporter_tensor_head(struct text *out, const char *name, fov_dtype dtype, const fov_shape *shape, size_t bytes);
+
+#endif

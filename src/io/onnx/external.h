@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights that lie in a file beside the model. The rule: nothing outside the model's directory is ever opened. */
+#ifndef IO_ONNX_EXTERNAL_H
+#define IO_ONNX_EXTERNAL_H
+
+#include "io/onnx/message.h"
+
+/** The same tensor with its bytes read into the arena; NULL and an error when that is not allowed or not possible. */
+const struct onnx_tensor *onnx_external(const struct onnx_model *model, const struct onnx_tensor *tensor,
+                                        const char *directory, struct error *error);
+
+#endif

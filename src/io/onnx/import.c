@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* An ONNX file becomes a graph: versions are checked, every name finds what it stands for, nodes are sorted, what no
+ * operator can read is listed all at once, and only then is anything added. Next: import_node.c. */
+#include "base/text.h"
+#include "io/onnx/external.h"
+#include "io/onnx/import.h"
+#include <stdio.h>
+#include <string.h>
+
+/* ---- versions -------------------------------------------------------------------------------------------------------- */
+
+static int check_versions(struct importer *importer)
+{
+    const struct onnx_model *model = importer->model;
+    if (model->ir_version < ONNX_OLDEST_IR || model->ir_version > ONNX_NEWEST_IR) {
+        return error_set(importer->error, model->ir_version > ONNX_NEWEST_IR ? FOV_E_UNSUPPORTED : FOV_E_INPUT,
+                         "%s: ir_version: not supported (got %lld, known are %d to %d)", model->file,
+                         (long long)model->ir_version, ONNX_OLDEST_IR, ONNX_NEWEST_IR);
+    }
+    for (size_t i = 0; i < model->opset_count; i++) {
+        const struct onnx_opset *opset = &model->opsets[i];
+        if (opset->domain[0] != '\0' && strcmp(opset->domain, "ai.onnx") != 0) {
+            continue;
+        }
+        if (importer->opset != 0) {
+            return error_set(importer->error, FOV_E_INPUT, "%s: opset_import: the standard domain appears twice", model->file);
+        }
+        if (opset->version < 1 || opset->version > ONNX_NEWEST_OPSET) {
+            return error_set(importer->error, opset->version > ONNX_NEWEST_OPSET ? FOV_E_UNSUPPORTED : FOV_E_INPUT,
+                             "%s: opset_import: version not supported (got %lld, newest known %d)", model->file,
+                             (long long)opset->version, ONNX_NEWEST_OPSET);
+        }
+        importer->opset = (int)opset->version;
+    }
+    if (importer->opset == 0) {
+        return error_set(importer->error, FOV_E_INPUT, "%s: opset_import: the standard domain is missing", model->file);
+    }
+    if (model->has_sparse) {
+        return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: sparse initializers are not supported", model->file);
+    }
+    return 0;
+}
+
+/* ---- names ----------------------------------------------------------------------------------------------------------- */
+
+static int add_slot(struct importer *importer, struct onnx_slot slot, size_t offset)
+{
+    char escaped[ONNX_NAME_TEXT];
+    if (slot.name[0] == '\0') {
+        return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: an initializer or input without a name",
+                         importer->model->file, offset);
+    }
+    if (!arena_table_add(&importer->table, slot.name, importer->slot_count)) {
+        return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: the name \"%s\" is given twice", importer->model->file,
+                         offset, text_escape(escaped, sizeof escaped, slot.name));
+    }
+    importer->slots[importer->slot_count++] = slot;
+    return 0;
+}
+
+static bool is_constant_node(const struct onnx_node *node)
+{
+    return strcmp(node->type, "Constant") == 0 && (node->domain[0] == '\0' || strcmp(node->domain, "ai.onnx") == 0);
+}
+
+/** A Constant node's value in any of its spellings, as a tensor. */
+static const struct onnx_tensor *constant_tensor(struct importer *importer, const struct onnx_node *node)
+{
+    if (node->attribute_count != 1 || node->out.count != 1 || node->in.count != 0) {
+        return NULL;
+    }
+    struct onnx_attribute *attribute = &node->attributes[0];
+    if (strcmp(attribute->name, "value") == 0) {
+        return attribute->tensor;
+    }
+    struct onnx_tensor *tensor = arena_take(importer->arena, 1, sizeof *tensor);
+    int64_t            *dims = arena_take(importer->arena, 1, sizeof *dims);
+    if (tensor == NULL || dims == NULL) {
+        return NULL;
+    }
+    *tensor = (struct onnx_tensor){.name = "", .offset = node->offset};
+    tensor->dims.at = dims;
+    if (strcmp(attribute->name, "value_float") == 0 && attribute->has_number) {
+        tensor->type = ONNX_FLOAT;
+        tensor->floats = (struct onnx_floats){&attribute->number, 1, 1};
+    } else if (strcmp(attribute->name, "value_int") == 0 && attribute->has_integer) {
+        tensor->type = ONNX_INT64;
+        tensor->integers = (struct onnx_integers){&attribute->integer, 1, 1};
+    } else if (strcmp(attribute->name, "value_floats") == 0) {
+        tensor->type = ONNX_FLOAT;
+        tensor->floats = attribute->numbers;
+        tensor->dims.count = 1;
+        dims[0] = (int64_t)attribute->numbers.count;
+    } else if (strcmp(attribute->name, "value_ints") == 0) {
+        tensor->type = ONNX_INT64;
+        tensor->integers = attribute->integers;
+        tensor->dims.count = 1;
+        dims[0] = (int64_t)attribute->integers.count;
+    } else {
+        return NULL;
+    }
+    tensor->typed_fields = tensor->type == ONNX_FLOAT ? 1 : 4;
+    return tensor;
+}
+
+static int add_node_slots(struct importer *importer, size_t index)
+{
+    const struct onnx_node *node = &importer->model->nodes[index];
+    if (is_constant_node(node)) {
+        const struct onnx_tensor *tensor = constant_tensor(importer, node);
+        if (tensor == NULL) {
+            char label[ONNX_NAME_TEXT];
+            return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: byte %zu: node \"%s\" (Constant): its value is of a "
+                             "kind that is not supported", importer->model->file, node->offset,
+                             text_escape(label, sizeof label, node->name));
+        }
+        return add_slot(importer, (struct onnx_slot){.kind = SLOT_TENSOR, .name = node->out.at[0], .tensor = tensor,
+                                                     .is_constant = true}, node->offset);
+    }
+    int status = 0;
+    for (size_t i = 0; !status && i < node->out.count; i++) {
+        if (node->out.at[i][0] != '\0') {
+            status = add_slot(importer, (struct onnx_slot){.kind = SLOT_RESULT, .name = node->out.at[i], .node = index},
+                              node->offset);
+        }
+    }
+    return status;
+}
+
+static int gather_names(struct importer *importer)
+{
+    struct onnx_model *model = importer->model;
+    size_t             count = model->initializer_count + model->input_count;
+    for (size_t i = 0; i < model->node_count; i++) {
+        count += model->nodes[i].out.count;
+    }
+    importer->slots = arena_take(importer->arena, count, sizeof *importer->slots);
+    if (importer->slots == NULL || arena_table_make(importer->arena, &importer->table, count) != 0) {
+        return FOV_E_MEMORY;
+    }
+    int status = 0;
+    for (size_t i = 0; !status && i < model->initializer_count; i++) {
+        const struct onnx_tensor *tensor = &model->initializers[i];
+        status = add_slot(importer, (struct onnx_slot){.kind = SLOT_TENSOR, .name = tensor->name, .tensor = tensor},
+                          tensor->offset);
+    }
+    for (size_t i = 0; !status && i < model->input_count; i++) {
+        /* Until IR 4 every initializer had to be listed among the inputs, too. */
+        size_t slot = arena_table_find(&importer->table, model->inputs[i].name);
+        if (slot == SIZE_MAX || importer->slots[slot].kind != SLOT_TENSOR) {
+            status = add_slot(importer, (struct onnx_slot){.kind = SLOT_INPUT, .name = model->inputs[i].name},
+                              model->inputs[i].offset);
+        }
+    }
+    for (size_t i = 0; !status && i < model->node_count; i++) {
+        status = add_node_slots(importer, i);
+    }
+    return status;
+}
+
+/** Tensors that will be used are checked before anything is built. */
+static int check_tensors(struct importer *importer, const char *directory)
+{
+    int status = 0;
+    for (size_t i = 0; !status && i < importer->slot_count; i++) {
+        struct onnx_slot *slot = &importer->slots[i];
+        if (slot->kind != SLOT_TENSOR || !slot->used) {
+            continue;
+        }
+        if (slot->tensor->is_external) {
+            slot->tensor = onnx_external(importer->model, slot->tensor, directory, importer->error);
+            if (slot->tensor == NULL) {
+                return (int)importer->error->status;
+            }
+        }
+        status = onnx_tensor_check(importer->model, slot->tensor, slot->name, &slot->dtype, &slot->shape, importer->error);
+    }
+    return status;
+}
+
+/* ---- what cannot be read ---------------------------------------------------------------------------------------------- */
+
+/** Every node without an operator, in one message: "Foo (opset 17): "a", "b"; Bar ...". */
+static int check_operators(struct importer *importer)
+{
+    const struct onnx_model *model = importer->model;
+    char                     list[700] = "", type[64], label[64];
+    size_t                   used = 0, nodes = 0, shown = 0;
+    bool                    *listed = arena_take(importer->arena, model->node_count, sizeof *listed);
+    if (listed == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (size_t i = 0; i < model->node_count; i++) {
+        const struct onnx_node *node = &model->nodes[importer->order[i]];
+        if (!importer->needed[importer->order[i]] || is_constant_node(node) || importer_find_op(importer, node) != NULL) {
+            continue;
+        }
+        nodes++;
+        /* Nodes of one type stand together; this one's may have been listed already. */
+        for (size_t k = i; k < model->node_count && !listed[importer->order[i]]; k++) {
+            const struct onnx_node *other = &model->nodes[importer->order[k]];
+            if (!importer->needed[importer->order[k]] || strcmp(other->type, node->type) != 0 ||
+                strcmp(other->domain, node->domain) != 0 || (k > i && listed[importer->order[k]])) {
+                continue;
+            }
+            text_escape(label, sizeof label, other->name[0] != '\0' ? other->name : other->out.count ? other->out.at[0] : "");
+            int more = k == i ? snprintf(list + used, sizeof list - used, "%s%s%s%s (opset %d) at \"%s\"",
+                                         used > 0 ? "; " : "", node->domain, node->domain[0] != '\0' ? "." : "",
+                                         text_escape(type, sizeof type, node->type), importer->opset, label)
+                              : snprintf(list + used, sizeof list - used, ", \"%s\"", label);
+            if (more < 0 || (size_t)more >= sizeof list - used) {
+                list[used] = '\0';
+                break;
+            }
+            used += (size_t)more;
+            shown++;
+            if (k > i) {
+                listed[importer->order[k]] = true;
+            }
+        }
+        listed[importer->order[i]] = true;
+    }
+    if (nodes == 0) {
+        return 0;
+    }
+    char rest[40] = "";
+    if (shown < nodes) {
+        snprintf(rest, sizeof rest, " and %zu more", nodes - shown);
+    }
+    return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: %zu node%s cannot be read here: %s%s", model->file, nodes,
+                     nodes == 1 ? "" : "s", list, rest);
+}
+
+/* ---- inputs and outputs ----------------------------------------------------------------------------------------------- */
+
+static int add_input(struct importer *importer, const struct onnx_port *port, fov_value *value)
+{
+    char      name[ONNX_NAME_TEXT], open[ONNX_NAME_TEXT];
+    fov_dtype dtype = onnx_type_dtype(port->type);
+    text_escape(name, sizeof name, port->name);
+    if (dtype == FOV_DTYPE_COUNT || !port->has_shape) {
+        return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: byte %zu: input \"%s\": %s", importer->model->file,
+                         port->offset, name, port->has_shape || dtype == FOV_DTYPE_COUNT ? "not a tensor of numbers"
+                                                                                        : "its shape is not given");
+    }
+    fov_shape shape = {.rank = (int)port->rank};
+    for (size_t i = 0; i < port->rank; i++) {
+        shape.dim[i] = port->dim[i];
+        if (i > 0 && port->dim[i] < 0) {
+            return error_set(importer->error, FOV_E_UNSUPPORTED,
+                             "%s: byte %zu: input \"%s\": dimension %zu is open (\"%s\"); only the first, the batch, may be",
+                             importer->model->file, port->offset, name, i, text_escape(open, sizeof open, port->open[i]));
+        }
+        if (port->dim[i] > INT32_MAX) {
+            return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: input \"%s\": dimension %zu out of range (got %lld)",
+                             importer->model->file, port->offset, name, i, (long long)port->dim[i]);
+        }
+    }
+    *value = fov_input(importer->graph, .name = port->name, .dtype = dtype, .shape = shape);
+    return value->id != 0 ? 0 : (int)importer->error->status;
+}
+
+static int add_inputs(struct importer *importer, struct onnx_imported *imported)
+{
+    const struct onnx_model *model = importer->model;
+    imported->inputs = arena_take(importer->arena, model->input_count, sizeof *imported->inputs);
+    if (imported->inputs == NULL) {
+        return FOV_E_MEMORY;
+    }
+    int status = 0;
+    for (size_t i = 0; !status && i < model->input_count; i++) {
+        struct onnx_slot *slot = &importer->slots[arena_table_find(&importer->table, model->inputs[i].name)];
+        if (slot->kind == SLOT_INPUT) {
+            status = add_input(importer, &model->inputs[i], &slot->value);
+            imported->inputs[imported->input_count++] = slot->value;
+        }
+    }
+    return status;
+}
+
+static int find_outputs(struct importer *importer, struct onnx_imported *imported)
+{
+    const struct onnx_model *model = importer->model;
+    imported->outputs = arena_take(importer->arena, model->output_count, sizeof *imported->outputs);
+    if (imported->outputs == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (size_t i = 0; i < model->output_count; i++) {
+        size_t    index = arena_table_find(&importer->table, model->outputs[i].name);
+        fov_value value = importer->slots[index].value;
+        if (importer->slots[index].kind == SLOT_TENSOR) {
+            value = (fov_value){-(int)index - 1};
+        }
+        value = importer_make_value(importer, value, NULL, 0);
+        if (value.id == 0) {
+            return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: output %zu cannot be computed here", model->file, i);
+        }
+        imported->outputs[imported->output_count++] = value;
+    }
+    return 0;
+}
+
+static int check_outputs(const struct importer *importer)
+{
+    const struct onnx_model *model = importer->model;
+    char                     name[ONNX_NAME_TEXT];
+    if (model->output_count == 0) {
+        return error_set(importer->error, FOV_E_INPUT, "%s: the graph has no output", model->file);
+    }
+    for (size_t i = 0; i < model->output_count; i++) {
+        if (arena_table_find(&importer->table, model->outputs[i].name) == SIZE_MAX) {
+            return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: output \"%s\" is made by nobody", model->file,
+                             model->outputs[i].offset, text_escape(name, sizeof name, model->outputs[i].name));
+        }
+    }
+    return 0;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------------- */
+
+static int build(struct importer *importer, struct onnx_imported *imported)
+{
+    const struct onnx_model *model = importer->model;
+    int                      status = add_inputs(importer, imported);
+    for (size_t i = 0; !status && i < model->node_count; i++) {
+        struct onnx_node *node = &importer->model->nodes[importer->order[i]];
+        if (importer->needed[importer->order[i]] && !is_constant_node(node)) {
+            status = importer_read_node(importer, node);
+        }
+    }
+    return status ? status : find_outputs(importer, imported);
+}
+
+static int import_model(struct importer *importer, const char *directory, struct onnx_imported *imported)
+{
+    struct onnx_model *model = importer->model;
+    int                status = check_versions(importer);
+    for (size_t i = 0; i < model->metadata_count; i++) {
+        importer->ours |= strcmp(model->metadata[i].key, "fovea.version") == 0;
+    }
+    if (!status) {
+        status = gather_names(importer);
+    }
+    if (!status) {
+        status = check_outputs(importer);
+    }
+    if (!status) {
+        status = importer_sort(importer);
+    }
+    if (!status) {
+        status = check_operators(importer);
+    }
+    if (!status) {
+        status = check_tensors(importer, directory);
+    }
+    if (!status) {
+        importer_make_emitter(importer);
+        status = build(importer, imported);
+    }
+    imported->producer = model->producer;
+    imported->ir_version = (int)model->ir_version;
+    imported->opset = importer->opset;
+    imported->metadata = model->metadata;
+    imported->metadata_count = (int)model->metadata_count;
+    return status;
+}
+
+int onnx_import(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,
+                struct onnx_imported *imported)
+{
+    struct memory   *memory = graph->context->memory;
+    struct error    *error = &graph->context->error;
+    struct importer *importer = NULL;
+    *imported = (struct onnx_imported){0};
+    imported->arena = memory_allocate(memory, 1, sizeof *imported->arena, "an ONNX reader", error);
+    if (imported->arena == NULL) {
+        return FOV_E_MEMORY;
+    }
+    *imported->arena = (struct arena){.memory = memory, .error = error};
+    struct onnx_model *model = arena_take(imported->arena, 1, sizeof *model);
+    importer = arena_take(imported->arena, 1, sizeof *importer);
+    int status = FOV_E_MEMORY;
+    if (model != NULL && importer != NULL) {
+        *importer = (struct importer){.graph = graph, .model = model, .arena = imported->arena, .error = error};
+        status = onnx_decode(model, file, bytes, size, imported->arena, error);
+        if (!status) {
+            status = import_model(importer, directory, imported);
+        }
+    }
+    if (status) {
+        onnx_imported_free(imported);
+    }
+    return status;
+}
+
+void onnx_imported_free(struct onnx_imported *imported)
+{
+    if (imported->arena != NULL) {
+        struct memory *memory = imported->arena->memory;
+        arena_free(imported->arena);
+        memory_free(memory, imported->arena);
+    }
+    *imported = (struct onnx_imported){0};
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The importer's state, shared by import.c (the file as a whole), order.c (which node after which) and import_node.c (one
+ * node). */
+#ifndef IO_ONNX_IMPORT_H
+#define IO_ONNX_IMPORT_H
+
+#include "io/onnx/message.h"
+#include "op/onnx.h"
+
+enum slot_kind { SLOT_TENSOR, SLOT_INPUT, SLOT_RESULT };
+
+/** What a name in the file stands for. */
+struct onnx_slot {
+    enum slot_kind            kind;
+    const char               *name;
+    const struct onnx_tensor *tensor;      /**< SLOT_TENSOR: an initializer or a Constant node's value */
+    bool                      is_constant; /**< from a Constant node */
+    bool                      checked;     /**< dtype and shape are set */
+    fov_dtype                 dtype;
+    fov_shape                 shape;
+    size_t                    node; /**< SLOT_RESULT: who makes it */
+    bool                      used; /**< by a node or as an output of the graph */
+    /** Its value in the graph; 0: not yet. Tensors become values when an operator takes them, because only then is
+     *  it known whether they are weights or, say, a shape: until then, id -(slot + 1) stands for them. */
+    fov_value value;
+};
+
+struct importer {
+    fov_graph          *graph;
+    struct onnx_model  *model;
+    struct arena       *arena;
+    struct error       *error; /**< the context's */
+    struct onnx_slot   *slots;
+    size_t              slot_count;
+    struct arena_table  table; /**< name -> slot */
+    size_t             *order; /**< nodes, producers first */
+    bool               *needed;
+    int                 opset;
+    bool                ours;   /**< written by fovea: its initializers are parameters without guessing */
+    int                 fresh;  /**< counts names made up */
+    struct op_emitter   emitter; /**< the graph's, but knows the ids of tensors that are not values yet */
+    /* the node being read */
+    struct onnx_node *node;
+    const char       *node_label;
+    size_t            first_value; /**< values from here on were made by this node */
+    fov_value         in[OP_MAX_PORTS], result[OP_MAX_PORTS];
+    int               in_count;
+    bool              failed;
+};
+
+/** The slot behind an id of a tensor that is no value yet; NULL for other ids. */
+struct onnx_slot *importer_slot(const struct importer *importer, fov_value value);
+
+/* order.c */
+/** Fills `order` and `needed`; refuses cycles and inputs that nobody makes. */
+int importer_sort(struct importer *importer);
+
+/* import_node.c */
+/** NULL: no operator reads this node. */
+const struct op *importer_find_op(const struct importer *importer, const struct onnx_node *node);
+int              importer_read_node(struct importer *importer, struct onnx_node *node);
+void             importer_make_emitter(struct importer *importer);
+/** Makes a tensor a value: a parameter where `op` takes it as a weight, else a constant. */
+fov_value importer_make_value(struct importer *importer, fov_value value, const struct op *op, int port);
+
+#endif

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: MIT */
+/* One node of the file becomes nodes of the graph: by the operator's own import function, or one to one by its table of
+ * attributes. An attribute that nobody reads is refused: ignoring it would give wrong answers in silence. */
+#include "base/text.h"
+#include "graph/names.h"
+#include "io/onnx/import.h"
+#include "tensor/convert.h"
+#include <stdio.h>
+#include <string.h>
+
+/* ---- finding the operator ------------------------------------------------------------------------------------------- */
+
+static bool is_standard(const char *domain)
+{
+    return domain == NULL || domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0;
+}
+
+static bool reads_type(const struct op_onnx *onnx, const char *type)
+{
+    if (strcmp(onnx->type, type) == 0) {
+        return true;
+    }
+    for (size_t i = 0; onnx->also != NULL && onnx->also[i] != NULL; i++) {
+        if (strcmp(onnx->also[i], type) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** The opset version that a domain has in this file; 0: none. */
+static int64_t opset_of(const struct importer *importer, const char *domain)
+{
+    for (size_t i = 0; i < importer->model->opset_count; i++) {
+        const struct onnx_opset *opset = &importer->model->opsets[i];
+        if (is_standard(domain) ? is_standard(opset->domain) : strcmp(opset->domain, domain) == 0) {
+            return opset->version;
+        }
+    }
+    return 0;
+}
+
+const struct op *importer_find_op(const struct importer *importer, const struct onnx_node *node)
+{
+    int64_t opset = opset_of(importer, node->domain);
+    for (size_t i = 0; i < op_table_count; i++) {
+        const struct op_onnx *onnx = op_table[i]->onnx;
+        if (onnx == NULL || onnx->since > opset || !reads_type(onnx, node->type)) {
+            continue;
+        }
+        if (is_standard(onnx->domain) ? is_standard(node->domain) : strcmp(onnx->domain, node->domain) == 0) {
+            return op_table[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- attributes ------------------------------------------------------------------------------------------------------ */
+
+static int read_fail(void *reader, fov_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static int read_fail(void *reader, fov_status status, const char *format, ...)
+{
+    struct importer *importer = reader;
+    va_list          list;
+    va_start(list, format);
+    error_set_list(importer->error, status, format, list);
+    va_end(list);
+    importer->failed = true;
+    return (int)status;
+}
+
+static struct onnx_attribute *find_attribute(struct importer *importer, const char *name)
+{
+    for (size_t i = 0; i < importer->node->attribute_count; i++) {
+        struct onnx_attribute *attribute = &importer->node->attributes[i];
+        if (strcmp(attribute->name, name) == 0) {
+            attribute->used = true;
+            return attribute;
+        }
+    }
+    return NULL;
+}
+
+/** The type as stated, or, in files from before types were written, as the fields show it. */
+static int attribute_type(const struct onnx_attribute *attribute)
+{
+    if (attribute->type != 0) {
+        return attribute->type;
+    }
+    return attribute->has_number               ? ONNX_ATTRIBUTE_FLOAT
+           : attribute->has_integer            ? ONNX_ATTRIBUTE_INT
+           : attribute->text != NULL           ? ONNX_ATTRIBUTE_STRING
+           : attribute->tensor != NULL         ? ONNX_ATTRIBUTE_TENSOR
+           : attribute->numbers.count > 0      ? ONNX_ATTRIBUTE_FLOATS
+           : attribute->integers.count > 0     ? ONNX_ATTRIBUTE_INTS
+                                               : 0;
+}
+
+static struct onnx_attribute *find_typed(struct importer *importer, const char *name, int type, const char *expected)
+{
+    struct onnx_attribute *attribute = find_attribute(importer, name);
+    if (attribute != NULL && (attribute_type(attribute) != type || attribute->has_reference)) {
+        read_fail(importer, FOV_E_INPUT, "attribute \"%s\" has the wrong type (got type %d, expected %s)", name,
+                  (int)attribute->type, expected);
+        return NULL;
+    }
+    return attribute;
+}
+
+static int64_t read_integer(void *reader, const char *name, int64_t fallback)
+{
+    const struct onnx_attribute *attribute = find_typed(reader, name, ONNX_ATTRIBUTE_INT, "an integer");
+    return attribute != NULL ? attribute->integer : fallback;
+}
+
+static double read_number(void *reader, const char *name, double fallback)
+{
+    const struct onnx_attribute *attribute = find_typed(reader, name, ONNX_ATTRIBUTE_FLOAT, "a number");
+    return attribute != NULL ? (double)attribute->number : fallback;
+}
+
+static bool read_list(void *reader, const char *name, struct op_list *list)
+{
+    const struct onnx_attribute *attribute = find_typed(reader, name, ONNX_ATTRIBUTE_INTS, "a list of integers");
+    size_t                       room = sizeof list->at / sizeof list->at[0];
+    if (attribute == NULL) {
+        return false;
+    }
+    if (attribute->integers.count > room) {
+        read_fail(reader, FOV_E_INPUT, "attribute \"%s\" is too long (got %zu elements, limit %zu)", name,
+                  attribute->integers.count, room);
+        return false;
+    }
+    list->count = (int)attribute->integers.count;
+    for (int i = 0; i < list->count; i++) {
+        list->at[i] = attribute->integers.at[i];
+    }
+    return true;
+}
+
+static const char *read_text(void *reader, const char *name, const char *fallback)
+{
+    const struct onnx_attribute *attribute = find_typed(reader, name, ONNX_ATTRIBUTE_STRING, "a text");
+    return attribute == NULL ? fallback : attribute->text != NULL ? attribute->text : "";
+}
+
+static bool read_has(void *reader, const char *name)
+{
+    return find_attribute(reader, name) != NULL;
+}
+
+/* ---- inputs ---------------------------------------------------------------------------------------------------------- */
+
+struct onnx_slot *importer_slot(const struct importer *importer, fov_value value)
+{
+    return value.id < 0 ? &importer->slots[-(value.id + 1)] : NULL;
+}
+
+/** The tensor behind an input, also when it has become a value by now. */
+static const struct onnx_slot *constant_slot(const struct importer *importer, int input)
+{
+    if (input < 0 || input >= importer->in_count || importer->in[input].id == 0) {
+        return NULL;
+    }
+    const struct onnx_slot *slot = importer_slot(importer, importer->in[input]);
+    if (slot == NULL) {
+        size_t found = arena_table_find(&importer->table, importer->node->in.at[input]);
+        slot = found != SIZE_MAX && importer->slots[found].kind == SLOT_TENSOR ? &importer->slots[found] : NULL;
+    }
+    return slot;
+}
+
+static const double *read_constant(void *reader, int input, fov_shape *shape)
+{
+    struct importer        *importer = reader;
+    const struct onnx_slot *slot = constant_slot(importer, input);
+    size_t                  count;
+    if (slot == NULL || !shape_count(&slot->shape, &count)) {
+        return NULL;
+    }
+    double *values = arena_take(importer->arena, count, sizeof *values);
+    void   *elements = arena_take(importer->arena, count, fov_dtype_size(slot->dtype));
+    if (values == NULL || elements == NULL) {
+        importer->failed = true;
+        return NULL;
+    }
+    onnx_tensor_read(slot->tensor, slot->dtype, count, elements);
+    convert_to_double(slot->dtype, elements, values, count);
+    if (shape != NULL) {
+        *shape = slot->shape;
+    }
+    return values;
+}
+
+static fov_shape read_shape(void *reader, fov_value value)
+{
+    const struct importer  *importer = reader;
+    const struct onnx_slot *slot = importer_slot(importer, value);
+    return slot != NULL ? slot->shape : fov_value_shape(importer->graph, value);
+}
+
+static fov_dtype read_dtype(void *reader, fov_value value)
+{
+    const struct importer  *importer = reader;
+    const struct onnx_slot *slot = importer_slot(importer, value);
+    return slot != NULL ? slot->dtype : fov_value_dtype(importer->graph, value);
+}
+
+static void read_result(void *reader, int output, fov_value value)
+{
+    struct importer *importer = reader;
+    if (output >= 0 && output < OP_MAX_PORTS) {
+        importer->result[output] = value;
+    }
+}
+
+/* ---- tensors become values ------------------------------------------------------------------------------------------- */
+
+/** Is this input of `op` one that it keeps up to date itself (running statistics)? Those are not learned. */
+static bool is_statistic(const struct op *op, int port)
+{
+    for (int i = 0; op != NULL && i < op_port_count(op->out); i++) {
+        if (op->out[i].updates == port + 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Weights are learned; a lone number beside an addition or product is part of the formula. */
+static bool is_parameter(const struct importer *importer, const struct onnx_slot *slot, const struct op *op, int port)
+{
+    size_t count = 0;
+    if (slot->dtype != FOV_F32 || slot->is_constant || op == NULL) {
+        return false;
+    }
+    const struct op_port *place = op_port_at(op->in, port);
+    return importer->ours || (place != NULL && place->plain) || (shape_count(&slot->shape, &count) && count > 1);
+}
+
+static fov_value make_parameter(struct importer *importer, const struct onnx_slot *slot, bool frozen)
+{
+    fov_graph *graph = importer->graph;
+    size_t     count;
+    fov_value  value = fov_parameter(graph, .name = slot->name, .shape = slot->shape, .dtype = slot->dtype, .frozen = frozen);
+    if (value.id == 0 || !shape_count(&slot->shape, &count)) {
+        return (fov_value){0};
+    }
+    void *data = memory_allocate_raw(graph->context->memory, count, fov_dtype_size(slot->dtype), slot->name, importer->error);
+    if (data == NULL) {
+        return (fov_value){0};
+    }
+    onnx_tensor_read(slot->tensor, slot->dtype, count, data);
+    graph_value(graph, value.id)->data = data;
+    return value;
+}
+
+static fov_value make_constant(struct importer *importer, const struct onnx_slot *slot)
+{
+    struct memory *memory = importer->graph->context->memory;
+    size_t         count = 0;
+    shape_count(&slot->shape, &count);
+    void *data = memory_allocate_raw(memory, count, fov_dtype_size(slot->dtype), slot->name, importer->error);
+    if (data == NULL) {
+        return (fov_value){0};
+    }
+    onnx_tensor_read(slot->tensor, slot->dtype, count, data);
+    fov_value value = fov_constant(importer->graph, slot->name, slot->dtype, slot->shape, data);
+    memory_free(memory, data);
+    return value;
+}
+
+fov_value importer_make_value(struct importer *importer, fov_value value, const struct op *op, int port)
+{
+    struct onnx_slot *slot = importer_slot(importer, value);
+    if (slot == NULL) {
+        return value;
+    }
+    if (slot->value.id == 0) {
+        slot->value = is_parameter(importer, slot, op, port) ? make_parameter(importer, slot, is_statistic(op, port))
+                                                             : make_constant(importer, slot);
+        importer->failed |= slot->value.id == 0;
+    }
+    return slot->value;
+}
+
+/* ---- the emitter ----------------------------------------------------------------------------------------------------- */
+
+static bool name_is_free(const struct importer *importer, const char *name)
+{
+    return names_find_value(importer->graph, name) == 0 && arena_table_find(&importer->table, name) == SIZE_MAX;
+}
+
+/** A name that neither the graph nor the file has. */
+static void fresh_name(struct importer *importer, const char *base, char *out, size_t size)
+{
+    do {
+        snprintf(out, size, "%.*s.%d", (int)(size - 16), base, ++importer->fresh);
+    } while (!name_is_free(importer, out));
+}
+
+static fov_value emit_node(void *context, const char *name, const fov_value *in, int in_count, const void *options,
+                           const char *node_name)
+{
+    struct importer *importer = context;
+    const struct op *op = op_find(name);
+    fov_value        ids[OP_MAX_PORTS];
+    char             made[256];
+    if (importer->failed || in_count > OP_MAX_PORTS) {
+        return (fov_value){0};
+    }
+    for (int i = 0; i < in_count; i++) {
+        ids[i] = importer_make_value(importer, in[i], op, i);
+    }
+    if (importer->failed) {
+        return (fov_value){0};
+    }
+    if (node_name == NULL || names_find_value(importer->graph, node_name) != 0) {
+        fresh_name(importer, importer->node_label, made, sizeof made);
+        node_name = made;
+    }
+    const struct op_emitter *emitter = fov_graph_emitter(importer->graph);
+    fov_value                value = emitter->node(emitter->graph, name, ids, in_count, options, node_name);
+    importer->failed |= value.id == 0;
+    return value;
+}
+
+static fov_value emit_output(void *context, fov_value first, int index)
+{
+    struct importer *importer = context;
+    const struct op_emitter *emitter = fov_graph_emitter(importer->graph);
+    return first.id > 0 ? emitter->output(emitter->graph, first, index) : (fov_value){0};
+}
+
+static fov_value emit_constant(void *context, fov_dtype dtype, fov_shape shape, const void *data)
+{
+    struct importer *importer = context;
+    char             made[256];
+    if (importer->failed) {
+        return (fov_value){0};
+    }
+    fresh_name(importer, importer->node_label, made, sizeof made);
+    return fov_constant(importer->graph, made, dtype, shape, data);
+}
+
+void importer_make_emitter(struct importer *importer)
+{
+    importer->emitter = (struct op_emitter){emit_node, emit_output, emit_constant, importer};
+}
+
+/* ---- one to one ------------------------------------------------------------------------------------------------------ */
+
+static int choice_index(struct importer *importer, const struct op_attribute *attribute, const char *text)
+{
+    char escaped[ONNX_NAME_TEXT];
+    for (int i = 0; attribute->choices[i] != NULL; i++) {
+        if (strcmp(attribute->choices[i], text) == 0) {
+            return i;
+        }
+    }
+    read_fail(importer, FOV_E_UNSUPPORTED, "attribute \"%s\" is \"%s\", which is not known", attribute->onnx,
+              text_escape(escaped, sizeof escaped, text));
+    return 0;
+}
+
+static void set_option(struct importer *importer, const struct op_attribute *attribute, void *options)
+{
+    char *place = (char *)options + attribute->offset;
+    switch (attribute->kind) {
+    case OP_INTEGER: {
+        int64_t value = read_integer(importer, attribute->onnx, 0);
+        memcpy(place, &value, sizeof value);
+        break;
+    }
+    case OP_NUMBER: {
+        double value = read_number(importer, attribute->onnx, 0);
+        memcpy(place, &value, sizeof value);
+        break;
+    }
+    case OP_FLAG: {
+        bool value = read_integer(importer, attribute->onnx, 0) != 0;
+        memcpy(place, &value, sizeof value);
+        break;
+    }
+    case OP_LIST: {
+        struct op_list value = {0};
+        read_list(importer, attribute->onnx, &value);
+        memcpy(place, &value, sizeof value);
+        break;
+    }
+    case OP_CHOICE: {
+        int value = choice_index(importer, attribute, read_text(importer, attribute->onnx, ""));
+        memcpy(place, &value, sizeof value);
+        break;
+    }
+    }
+}
+
+static int read_one_to_one(struct importer *importer, const struct op *op, const char *name)
+{
+    _Alignas(16) unsigned char options[OP_MAX_OPTIONS];
+    op_options_default(op, options);
+    for (const struct op_attribute *a = op->attributes; a != NULL && a->name != NULL; a++) {
+        if (a->onnx != NULL && find_attribute(importer, a->onnx) != NULL) {
+            set_option(importer, a, options);
+        }
+    }
+    if (importer->failed) {
+        return importer->error->status != FOV_OK ? (int)importer->error->status : FOV_E_INPUT;
+    }
+    fov_value first = importer->emitter.node(importer, op->name, importer->in, importer->in_count, options, name);
+    for (int i = 0; first.id > 0 && i < op_port_count(op->out); i++) {
+        read_result(importer, i, emit_output(importer, first, i));
+    }
+    return first.id > 0 ? 0 : (int)importer->error->status;
+}
+
+/* ---- a node ---------------------------------------------------------------------------------------------------------- */
+
+static int gather_inputs(struct importer *importer, const struct onnx_node *node)
+{
+    memset(importer->in, 0, sizeof importer->in);
+    memset(importer->result, 0, sizeof importer->result);
+    if (node->in.count > OP_MAX_PORTS || node->out.count > OP_MAX_PORTS || node->out.count == 0) {
+        return read_fail(importer, FOV_E_INPUT, "%zu inputs and %zu outputs (at most %d, and an output at least)",
+                         node->in.count, node->out.count, OP_MAX_PORTS);
+    }
+    importer->in_count = (int)node->in.count;
+    for (size_t i = 0; i < node->in.count; i++) {
+        if (node->in.at[i][0] != '\0') {
+            size_t                  index = arena_table_find(&importer->table, node->in.at[i]);
+            const struct onnx_slot *slot = &importer->slots[index];
+            importer->in[i] = slot->kind == SLOT_TENSOR ? (fov_value){-(int)index - 1} : slot->value;
+            if (slot->kind == SLOT_RESULT && slot->value.id == 0) {
+                return read_fail(importer, FOV_E_UNSUPPORTED, "input %zu is an output that is not computed here", i);
+            }
+        }
+    }
+    /* Optional inputs that are left out at the end are as good as not there. */
+    while (importer->in_count > 0 && importer->in[importer->in_count - 1].id == 0) {
+        importer->in_count--;
+    }
+    return 0;
+}
+
+/** Gives a value the file's name. Another value of this node that has the name must make way. */
+static int name_value(struct importer *importer, fov_value value, const char *name)
+{
+    int holder = names_find_value(importer->graph, name);
+    if (holder == value.id || value.id <= 0 || (size_t)value.id < importer->first_value) {
+        return 0; /* an alias of something older keeps its own name */
+    }
+    if (holder != 0 && (size_t)holder >= importer->first_value) {
+        char made[256];
+        fresh_name(importer, name, made, sizeof made);
+        int status = graph_rename(importer->graph, holder, made);
+        if (status) {
+            return status;
+        }
+    }
+    return graph_rename(importer->graph, value.id, name);
+}
+
+static int name_node(struct importer *importer, fov_value value, const char *name)
+{
+    if (name[0] == '\0' || value.id <= 0 || (size_t)value.id < importer->first_value) {
+        return 0;
+    }
+    struct node *node = &importer->graph->nodes[graph_value(importer->graph, value.id)->node];
+    char        *copy = memory_copy_text(importer->graph->context->memory, name, importer->error);
+    if (copy == NULL) {
+        return FOV_E_MEMORY;
+    }
+    memory_free(importer->graph->context->memory, (void *)(uintptr_t)node->name);
+    node->name = copy;
+    return 0;
+}
+
+static int bind_results(struct importer *importer, const struct onnx_node *node)
+{
+    int status = 0;
+    for (size_t i = 0; !status && i < node->out.count; i++) {
+        if (node->out.at[i][0] == '\0') {
+            continue;
+        }
+        struct onnx_slot *slot = &importer->slots[arena_table_find(&importer->table, node->out.at[i])];
+        slot->value = importer->result[i];
+        if (slot->value.id != 0) {
+            status = name_value(importer, slot->value, slot->name);
+        } else if (slot->used) {
+            return read_fail(importer, FOV_E_UNSUPPORTED, "output %zu is used, but not computed here", i);
+        }
+    }
+    return status ? status : name_node(importer, importer->result[0], node->name);
+}
+
+static int check_attributes(struct importer *importer, const struct onnx_node *node)
+{
+    for (size_t i = 0; i < node->attribute_count; i++) {
+        if (!node->attributes[i].used) {
+            char escaped[ONNX_NAME_TEXT];
+            return read_fail(importer, FOV_E_UNSUPPORTED, "attribute \"%s\" is not known",
+                             text_escape(escaped, sizeof escaped, node->attributes[i].name));
+        }
+    }
+    return 0;
+}
+
+static int read_node(struct importer *importer, struct onnx_node *node, const struct op *op)
+{
+    int status = gather_inputs(importer, node);
+    if (status) {
+        return status;
+    }
+    /* Identity of a weight is the weight: exporters share weights that way. */
+    if (strcmp(op->name, "identity") == 0 && importer->in_count == 1 && importer->in[0].id < 0) {
+        importer->result[0] = importer->in[0];
+        return bind_results(importer, node);
+    }
+    /* Nodes are added under the name of their first result, then get their own: in ONNX these are two name spaces. */
+    importer->node_label = node->out.at[0][0] != '\0' ? node->out.at[0] : node->name[0] != '\0' ? node->name : op->name;
+    const char *name = node->out.at[0][0] != '\0' ? node->out.at[0] : NULL;
+    if (op->onnx->import == NULL) {
+        status = read_one_to_one(importer, op, name);
+    } else {
+        struct op_import reader = {.type = node->type,
+                                   .opset = (int)opset_of(importer, node->domain),
+                                   .in = importer->in,
+                                   .in_count = importer->in_count,
+                                   .out_count = (int)node->out.count,
+                                   .emitter = &importer->emitter,
+                                   .reader = importer,
+                                   .integer = read_integer,
+                                   .number = read_number,
+                                   .list = read_list,
+                                   .text = read_text,
+                                   .has = read_has,
+                                   .constant = read_constant,
+                                   .shape = read_shape,
+                                   .dtype = read_dtype,
+                                   .node_name = name,
+                                   .result = read_result,
+                                   .fail = read_fail};
+        status = op->onnx->import(&reader);
+    }
+    if (!status && (importer->failed || importer->graph->failed)) {
+        status = importer->error->status != FOV_OK ? (int)importer->error->status : FOV_E_INTERNAL;
+    }
+    if (!status) {
+        status = check_attributes(importer, node);
+    }
+    return status ? status : bind_results(importer, node);
+}
+
+int importer_read_node(struct importer *importer, struct onnx_node *node)
+{
+    const struct op *op = importer_find_op(importer, node);
+    importer->node = node;
+    importer->failed = false;
+    importer->first_value = importer->graph->value_count;
+    int status = op != NULL ? read_node(importer, node, op) : FOV_E_UNSUPPORTED;
+    if (status) {
+        char label[ONNX_NAME_TEXT], type[ONNX_NAME_TEXT];
+        error_set(importer->error, (fov_status)status, "cannot be read");
+        error_prefix(importer->error, "%s: byte %zu: node \"%s\" (%s)", importer->model->file, node->offset,
+                     text_escape(label, sizeof label, node->name), text_escape(type, sizeof type, node->type));
+    }
+    return status;
+}
