@@ -57,10 +57,13 @@ static int run_node(fov_graph *graph, size_t index, bool training, uint64_t step
     for (int i = 0; i < node->out_count; i++) {
         int id = node->out[i];
 
+        out[i] = (struct op_textbook_tensor){graph_value(graph, id)->dtype, result->shapes[id], NULL};
+        if (out[i].shape.rank < 0)
+            continue; /* an output that these inputs do not have */
         result->data[id] = new_tensor(graph, &result->shapes[id]);
         if (!result->data[id])
             return FOV_E_MEMORY;
-        out[i] = (struct op_textbook_tensor){graph_value(graph, id)->dtype, result->shapes[id], result->data[id]};
+        out[i].data = result->data[id];
     }
     node->op->textbook(&(struct op_textbook){
         .options   = node->options,

@@ -307,6 +307,17 @@ static bool check_inputs(fov_graph *graph, const struct op *op, const int *in, i
     return true;
 }
 
+static void drop_node(fov_graph *graph, struct node *node)
+{
+    struct memory *memory = graph->context->memory;
+
+    memory_free(memory, node->in);
+    memory_free(memory, node->out);
+    memory_free(memory, node->options);
+    memory_free(memory, (void *)node->name);
+    *node = (struct node){0};
+}
+
 /* Room for one more node with its arrays; the node is not counted yet, so a failure leaves the graph as it was. */
 static struct node *new_node(fov_graph *graph, const struct op *op, int in_count)
 {
@@ -326,18 +337,10 @@ static struct node *new_node(fov_graph *graph, const struct op *op, int in_count
     node->in        = memory_allocate(memory, (size_t)in_count, sizeof *node->in, "node", error);
     node->out       = memory_allocate(memory, (size_t)node->out_count, sizeof *node->out, "node", error);
     node->options   = memory_allocate(memory, op->options_size ? op->options_size : 1, 1, "node options", error);
-    return node->in && node->out && node->options ? node : NULL;
-}
-
-static void drop_node(fov_graph *graph, struct node *node)
-{
-    struct memory *memory = graph->context->memory;
-
-    memory_free(memory, node->in);
-    memory_free(memory, node->out);
-    memory_free(memory, node->options);
-    memory_free(memory, (void *)node->name);
-    *node = (struct node){0};
+    if (node->in && node->out && node->options)
+        return node;
+    drop_node(graph, node);
+    return NULL;
 }
 
 /* Copies the options, checks them, infers shapes, makes the outputs. */

@@ -325,6 +325,7 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
                                                   .shape  = plan->tensors[index].shape,
                                                   .layout = plan->tensors[index].layout};
     }
+    compile->op          = step->op;
     compile->kernel      = context->kernel;
     compile->workers     = pool_threads(context->pool);
     compile->training    = plan->options.training;
@@ -390,7 +391,7 @@ static int lower_node(struct lowering *l, int index)
         int id = fused && i == 0 ? fused->out[0] : node->out[i];
 
         step->out[i] = -1;
-        if (i > 0 && node->op->out[i].optional && !is_read(l, id))
+        if (l->shapes[id].rank < 0 || (i > 0 && node->op->out[i].optional && !is_read(l, id)))
             continue;
         step->out[i] = result_tensor(l, node, i, id, layout, in[0]);
         if (step->out[i] < 0)

@@ -26,7 +26,7 @@ static int infer_node(fov_graph *graph, const struct node *node, fov_shape *shap
     for (int i = 0; !status && i < node->out_count; i++) {
         size_t bytes;
 
-        if (!shape_bytes(&out[i].shape, out[i].dtype, &bytes))
+        if (out[i].shape.rank >= 0 && !shape_bytes(&out[i].shape, out[i].dtype, &bytes)) /* rank -1: there is none */
             status = error_set(error, FOV_E_SHAPE, "the size of its result %s is not known or does not fit memory",
                                shape_text(&out[i].shape, text));
         shapes[node->out[i]] = out[i].shape;

@@ -83,7 +83,7 @@ struct op_infer {
     int                     in_count;
     /** Values of an input where they are constants (shape of a reshape...), as doubles; else NULL. */
     const double *const *in_constant;
-    struct op_tensor    *out; /**< to fill: dtype and shape; preset to in[0]'s */
+    struct op_tensor    *out; /**< to fill: dtype and shape; preset to in[0]'s. Rank -1: these inputs have no such output */
     int                  out_count;
     struct error        *error; /**< say why, with the numbers; the node's name is put in front */
 };
@@ -269,6 +269,7 @@ struct op {
     const struct op_onnx  *onnx; /**< NULL: not an ONNX operator of its own */
     const struct op_case  *cases; /**< ended by a case without name */
 
+    bool exact;            /**< sums of products: exact on small integers, and within 8 u sum |x w| on any data */
     bool view;             /**< output 0 is input 0's memory under another shape (plain order) */
     bool fuses_activation; /**< cpu applies an activation to output 0 while it is at hand */
     /** For elementwise activations that can be applied by another operator's epilogue: which, with its constants. */

@@ -57,9 +57,14 @@ void harness_open(struct harness *harness, const struct op *op, const struct op_
         ->node(harness->graph, op->name, harness->in, test->in_count, test->options, "node");
     if (fov_error_status(harness->context))
         fail_msg("%s/%s: %s", op->name, test->name, fov_error(harness->context));
-    harness->out_count = harness->graph->nodes[0].out_count;
-    for (int i = 0; i < harness->out_count; i++)
-        harness->out[i] = (fov_value){harness->graph->nodes[0].out[i]};
+    for (int i = 0; i < harness->graph->nodes[0].out_count; i++) {
+        int id = harness->graph->nodes[0].out[i];
+
+        if (graph_value(harness->graph, id)->shape.rank < 0)
+            continue;
+        harness->port[harness->out_count]  = i;
+        harness->out[harness->out_count++] = (fov_value){id};
+    }
 }
 
 void harness_close(struct harness *harness)
@@ -99,7 +104,7 @@ fov_value harness_loss(struct harness *harness)
         float            *direction;
         fov_value         part;
 
-        if (fov_value_dtype(harness->graph, harness->out[i]) != FOV_F32 || harness->op->out[i].updates)
+        if (fov_value_dtype(harness->graph, harness->out[i]) != FOV_F32 || harness->op->out[harness->port[i]].updates)
             continue;
         direction = calloc(count + 1, sizeof *direction);
         for (size_t k = 0; k < count; k++)

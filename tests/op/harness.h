@@ -22,6 +22,7 @@ struct harness {
     double      *data[8];  /**< of each input, plain order */
     size_t       count[8]; /**< elements of each input */
     int          in_count, out_count;
+    int          port[8]; /**< of each output that there is */
     uint64_t     seed;
 };
 

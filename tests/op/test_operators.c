@@ -43,11 +43,6 @@ static struct evaluation evaluate(struct harness *h, const int *outputs, int cou
 }
 
 /* For sums of products, the definition on absolute values is sum |x w|: the scale that rounding errors grow with. */
-static bool is_sum_of_products(const struct op *op)
-{
-    return op->family == OP_CONVOLUTION;
-}
-
 static struct evaluation evaluate_magnitudes(struct harness *h, const int *outputs, int count)
 {
     double           *data[8] = {0};
@@ -99,7 +94,7 @@ static void fast_equals_textbook(void **state)
     for (int i = 0; i < h.out_count; i++)
         ids[i] = h.out[i].id;
     expected = evaluate(&h, ids, h.out_count, NULL);
-    if (is_sum_of_products(job->op) && job->values == HARNESS_REAL)
+    if (job->op->exact && job->values == HARNESS_REAL)
         magnitude = evaluate_magnitudes(&h, ids, h.out_count);
     plan = fov_plan_create(h.graph, h.out, h.out_count, &(fov_plan_options){.training = job->test->training});
     if (!plan)
@@ -243,7 +238,7 @@ int main(int argc, char **argv)
                 continue;
             for (int l = 0; l < level_count; l++) {
                 add(&list, "fast", fast_equals_textbook, (struct job){op, test, levels[l], HARNESS_REAL});
-                if (is_sum_of_products(op))
+                if (op->exact)
                     add(&list, "fast", fast_equals_textbook, (struct job){op, test, levels[l], HARNESS_INTEGERS});
             }
             if (op->gradient && !test->no_gradient)

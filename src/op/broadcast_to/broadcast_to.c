@@ -135,6 +135,7 @@ static const struct op_case cases[] = {
 const struct op op_broadcast_to = {
     .name = "broadcast_to",
     .family = OP_GRADIENT,
+    .exact = true,
     .summary = "Repeats a tensor to the shape of another.",
     .formula = "y[i] = x[j], j where broadcasting maps i to",
     .in = in,

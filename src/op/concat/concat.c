@@ -197,6 +197,7 @@ static const struct op_case cases[] = {
 const struct op op_concat = {
     .name = "concat",
     .family = OP_SHAPE,
+    .exact = true,
     .summary = "Joins tensors along an axis.",
     .formula = "y = x_0, x_1, ... side by side",
     .in = in,

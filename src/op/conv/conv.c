@@ -114,6 +114,7 @@ static const struct op_onnx onnx = {.type = "Conv", .since = 1};
 const struct op op_conv = {
     .name = "conv",
     .family = OP_CONVOLUTION,
+    .exact = true,
     .summary = "Convolution (cross-correlation) of 1 to 3 spatial axes, with groups, pads, strides and dilation.",
     .formula = "y[n, f, o] = bias[f] + sum over c, t of x[n, c, o * stride + t * dilation - pad] * weight[f, c, t]",
     .source = "LeCun et al., Gradient-based learning applied to document recognition, Proc. IEEE 86 (1998), section II",

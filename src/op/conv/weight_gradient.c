@@ -88,6 +88,7 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = 
 const struct op op_conv_weight_gradient = {
     .name = "conv_weight_gradient",
     .family = OP_GRADIENT,
+    .exact = true,
     .summary = "Gradient of a convolution with respect to its weight.",
     .formula = "dweight[f, c, t] = sum over n, o of x[n, c, o * stride + t * dilation - pad] * dy[n, f, o]",
     .source = "Dumoulin & Visin, A guide to convolution arithmetic for deep learning (2016)",

@@ -97,6 +97,7 @@ static const struct op_case cases[] = {
 const struct op op_dense = {
     .name = "dense",
     .family = OP_CONVOLUTION,
+    .exact = true,
     .summary = "Fully connected layer: each unit weighs all features.",
     .formula = "y[n, u] = bias[u] + sum over f of x[n, f] * weight[u, f]",
     .source = "Rosenblatt, The perceptron, Psychological Review 65 (1958)",

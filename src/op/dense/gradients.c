@@ -88,6 +88,7 @@ static const struct op_case cases_input[] = {
 const struct op op_dense_input_gradient = {
     .name = "dense_input_gradient",
     .family = OP_GRADIENT,
+    .exact = true,
     .summary = "Gradient of a dense layer with respect to its input.",
     .formula = "dx[n, f] = sum over u of dy[n, u] * weight[u, f]",
     .source = "Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, Nature 323 (1986)",
@@ -166,6 +167,7 @@ static const struct op_case cases_weight[] = {
 const struct op op_dense_weight_gradient = {
     .name = "dense_weight_gradient",
     .family = OP_GRADIENT,
+    .exact = true,
     .summary = "Gradient of a dense layer with respect to its weight.",
     .formula = "dweight[u, f] = sum over n of dy[n, u] * x[n, f]",
     .source = "Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, Nature 323 (1986)",

@@ -340,6 +340,7 @@ static const struct op_case place_cases[] = {
 const struct op op_slice = {
     .name = "slice",
     .family = OP_SHAPE,
+    .exact = true,
     .summary = "Every step-th element along an axis.",
     .formula = "y[..., i, ...] = x[..., begin + i step, ...], i < length",
     .in = slice_in,
@@ -357,6 +358,7 @@ const struct op op_slice = {
 const struct op op_place = {
     .name = "place",
     .family = OP_GRADIENT,
+    .exact = true,
     .summary = "Zeros, with a tensor put in at the places that a slice would read.",
     .formula = "y[..., begin + i step, ...] = x[..., i, ...], 0 elsewhere",
     .in = place_in,

@@ -54,6 +54,7 @@ static const struct op_case cases[] = {
 const struct op op_sum_channels = {
     .name = "sum_channels",
     .family = OP_GRADIENT,
+    .exact = true,
     .summary = "Sum over all but the channels: the gradient of a bias.",
     .formula = "y[c] = sum over n and pixels of x[n, c, pixel]",
     .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, ...]"}, {0}},

@@ -45,6 +45,7 @@ static const struct op_case cases[] = {
 const struct op op_sum_features = {
     .name = "sum_features",
     .family = OP_GRADIENT,
+    .exact = true,
     .summary = "Sum over all but the last axis: the gradient of a dense layer's bias.",
     .formula = "y[f] = sum over rows of x[row, f]",
     .in = (const struct op_port[]){{.name = "x", .shape = "[..., features]"}, {0}},

@@ -197,6 +197,7 @@ static const struct op_case cases[] = {
 const struct op op_sum_to = {
     .name = "sum_to",
     .family = OP_GRADIENT,
+    .exact = true,
     .summary = "Sums over the dimensions in which another tensor is 1 or missing.",
     .formula = "y[j] = sum of x[i] over all i that broadcasting like's shape maps to j",
     .in = in,
