@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Models from files. What a file is, is seen from its content, never from its name. The formats are in io/. */
+#include "base/text.h"
+#include "io/safetensors.h"
+#include "model/metadata.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_TEXT = 120 };
+
+/** The ends of what was read: one input; of several outputs the first. */
+static int take_ends(fov_model *model, const char *path, const struct onnx_imported *imported)
+{
+    struct error *error = &model->context->error;
+    if (imported->input_count != 1) {
+        return error_set(error, FOV_E_UNSUPPORTED, "%s: a model has one input, this file has %d", path, imported->input_count);
+    }
+    if (imported->output_count > 1) {
+        context_log(model->context, FOV_LOG_INFO, "%s: of %d outputs the first is the model's", path, imported->output_count);
+    }
+    int status = fov_model_set_ends(model, imported->inputs[0], imported->outputs[0]);
+    if (status) {
+        error_prefix(error, "%s", path);
+    }
+    return status;
+}
+
+static int load_onnx(fov_model *model, const char *path, const struct file_map *map)
+{
+    char                 directory[4096] = ".";
+    const char          *slash = strrchr(path, '/');
+    struct onnx_imported imported;
+    if (slash != NULL) {
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
+    }
+    int status = onnx_import(model->graph, path, directory, map->bytes, map->size, &imported);
+    if (status) {
+        return status;
+    }
+    status = take_ends(model, path, &imported);
+    if (!status) {
+        status = metadata_take(model, path, imported.metadata, imported.metadata_count);
+    }
+    onnx_imported_free(&imported);
+    return status;
+}
+
+fov_model *fov_model_load(fov_context *context, const char *path)
+{
+    struct file_map map;
+    fov_model      *model = fov_model_create(context);
+    if (model == NULL) {
+        return NULL;
+    }
+    int status = file_map(&map, path, &context->error);
+    if (!status) {
+        status = load_onnx(model, path, &map);
+        file_unmap(&map);
+    }
+    if (status) {
+        fov_model_free(model);
+        return NULL;
+    }
+    return model;
+}
+
+/* ---- weights --------------------------------------------------------------------------------------------------------- */
+
+/** PyTorch's batch norm counts its batches; nothing here needs the number. */
+static bool is_counter(const char *name)
+{
+    static const char end[] = "num_batches_tracked";
+    size_t            length = strlen(name);
+    return length >= sizeof end - 1 && strcmp(name + length - (sizeof end - 1), end) == 0;
+}
+
+/** A sentence about names that are on one side only: how many, and the first few. */
+struct odd_names {
+    char   text[400];
+    size_t used, count, shown;
+};
+
+static void add_odd(struct odd_names *odd, const char *name)
+{
+    char escaped[NAME_TEXT];
+    int  more = snprintf(odd->text + odd->used, sizeof odd->text - odd->used, "%s\"%s\"", odd->used > 0 ? ", " : "",
+                         text_escape(escaped, sizeof escaped, name));
+    odd->count++;
+    if (more > 0 && (size_t)more < sizeof odd->text - odd->used && odd->shown < 4) {
+        odd->used += (size_t)more;
+        odd->shown++;
+    }
+    odd->text[odd->used] = '\0';
+}
+
+/** Every parameter is there with its shape, and nothing else is: only then is anything copied. */
+static int check_weights(fov_model *model, const struct safetensors *file)
+{
+    struct error    *error = &model->context->error;
+    struct odd_names missing = {.text = ""}, unknown = {.text = ""};
+    char             name[NAME_TEXT], got[SHAPE_TEXT_SIZE], wanted[SHAPE_TEXT_SIZE];
+    for (size_t id = 1; id < model->graph->value_count; id++) {
+        const struct value *value = graph_value(model->graph, (int)id);
+        if (value->kind != VALUE_PARAMETER) {
+            continue;
+        }
+        const struct safetensors_tensor *tensor = safetensors_find(file, value->name);
+        if (tensor == NULL) {
+            add_odd(&missing, value->name);
+        } else if (!shape_equal(&tensor->shape, &value->shape)) {
+            return error_set(error, FOV_E_SHAPE, "%s: byte %zu: tensor \"%s\": shape does not fit (file %s, model %s)",
+                             file->file, tensor->offset, text_escape(name, sizeof name, value->name),
+                             shape_text(&tensor->shape, got), shape_text(&value->shape, wanted));
+        }
+    }
+    for (size_t i = 0; i < file->count; i++) {
+        int id = fov_find(model->graph, file->tensors[i].name).id;
+        if ((id == 0 || graph_value(model->graph, id)->kind != VALUE_PARAMETER) && !is_counter(file->tensors[i].name)) {
+            add_odd(&unknown, file->tensors[i].name);
+        }
+    }
+    if (missing.count > 0) {
+        return error_set(error, FOV_E_INPUT, "%s: %zu parameter%s of the model missing: %s%s", file->file, missing.count,
+                         missing.count == 1 ? " is" : "s are", missing.text, missing.shown < missing.count ? ", ..." : "");
+    }
+    if (unknown.count > 0) {
+        return error_set(error, FOV_E_INPUT, "%s: %zu tensor%s not in the model: %s%s", file->file, unknown.count,
+                         unknown.count == 1 ? " is" : "s are", unknown.text, unknown.shown < unknown.count ? ", ..." : "");
+    }
+    return safetensors_metadata(file, "fovea.sha256") != NULL ? safetensors_verify(file, error) : 0;
+}
+
+/** Converts into blocks of their own first, so that a tensor of the wrong type leaves the model as it was. */
+static int copy_weights(fov_model *model, const struct safetensors *file)
+{
+    struct memory *memory = model->context->memory;
+    struct error  *error = &model->context->error;
+    size_t         values = model->graph->value_count;
+    void         **blocks = memory_allocate(memory, values, sizeof *blocks, "a list of weights", error);
+    int            status = blocks == NULL ? FOV_E_MEMORY : 0;
+    for (size_t id = 1; !status && id < values; id++) {
+        const struct value *value = graph_value(model->graph, (int)id);
+        if (value->kind != VALUE_PARAMETER) {
+            continue;
+        }
+        blocks[id] = memory_allocate_raw(memory, value->bytes, 1, value->name, error);
+        if (blocks[id] == NULL || graph_data(model->graph, (int)id) == NULL) {
+            status = FOV_E_MEMORY;
+        } else if (value->dtype == FOV_F32) {
+            status = safetensors_to_float(file, safetensors_find(file, value->name), blocks[id], error);
+        } else {
+            status = safetensors_copy(file, value->name, value->dtype, &value->shape, blocks[id], error);
+        }
+    }
+    for (size_t id = 1; id < values && blocks != NULL; id++) {
+        if (!status && blocks[id] != NULL) {
+            size_t bytes = graph_value(model->graph, (int)id)->bytes;
+            status = fov_parameter_set(model->graph, (fov_value){(int)id}, blocks[id], bytes);
+        }
+        memory_free(memory, blocks[id]);
+    }
+    memory_free(memory, blocks);
+    return status;
+}
+
+int fov_model_load_weights(fov_model *model, const char *path)
+{
+    struct safetensors file;
+    struct error      *error = &model->context->error;
+    if (error->status != FOV_OK) {
+        return (int)error->status;
+    }
+    int status = safetensors_open(&file, path, model->context->memory, error);
+    if (status) {
+        return status;
+    }
+    status = check_weights(model, &file);
+    if (!status) {
+        status = copy_weights(model, &file);
+    }
+    safetensors_close(&file);
+    return status;
+}

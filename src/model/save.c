@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Models to files: the whole as ONNX, the weights as safetensors; and the hash that names a set of weights. The formats are
+ * in io/, what stands beside the graph in metadata.c. */
+#include "base/hash.h"
+#include "io/safetensors.h"
+#include "model/metadata.h"
+#include <stdlib.h>
+#include <string.h>
+
+int fov_model_save(fov_model *model, const char *path)
+{
+    struct error   *error = &model->context->error;
+    struct metadata metadata;
+    if (error->status != FOV_OK) {
+        return (int)error->status;
+    }
+    if (model->output.id == 0) {
+        return error_set(error, FOV_E_USAGE, "%s: the model has no output yet (fov_model_set_ends)", path);
+    }
+    int status = metadata_make(model, &metadata, error);
+    if (status) {
+        error_prefix(error, "%s", path);
+        return status;
+    }
+    struct onnx_exported exported = {.inputs = &model->input,
+                                     .outputs = &model->output,
+                                     .input_count = 1,
+                                     .output_count = 1,
+                                     .name = model->name,
+                                     .metadata = metadata.entries,
+                                     .metadata_count = metadata.count};
+    status = onnx_export(model->graph, &exported, path, NULL);
+    metadata_free(&metadata);
+    return status;
+}
+
+/* ---- weights --------------------------------------------------------------------------------------------------------- */
+
+/** Ids of all parameters, in order of creation; NULL and an error when memory is short. */
+static int *list_parameters(fov_graph *graph, size_t *count)
+{
+    int *ids = memory_allocate(graph->context->memory, (size_t)graph->parameter_count, sizeof *ids, "a list of parameters",
+                               &graph->context->error);
+    *count = 0;
+    for (size_t id = 1; ids != NULL && id < graph->value_count; id++) {
+        if (graph_value(graph, (int)id)->kind == VALUE_PARAMETER && *count < (size_t)graph->parameter_count) {
+            ids[(*count)++] = (int)id;
+        }
+    }
+    return ids;
+}
+
+int fov_model_save_weights(fov_model *model, const char *path)
+{
+    fov_graph     *graph = model->graph;
+    struct memory *memory = model->context->memory;
+    struct error  *error = &model->context->error;
+    size_t         count;
+    if (error->status != FOV_OK) {
+        return (int)error->status;
+    }
+    int                       *ids = list_parameters(graph, &count);
+    struct safetensors_source *tensors = memory_allocate(memory, count, sizeof *tensors, "a list of tensors", error);
+    int                        status = ids == NULL || tensors == NULL ? FOV_E_MEMORY : 0;
+    for (size_t i = 0; !status && i < count; i++) {
+        const void         *data = graph_data(graph, ids[i]);
+        const struct value *value = graph_value(graph, ids[i]);
+        tensors[i] = (struct safetensors_source){value->name, value->dtype, value->shape, data};
+        status = data == NULL ? FOV_E_MEMORY : 0;
+    }
+    if (!status) {
+        /* "pt" says that shapes and order are PyTorch's, which they are. */
+        const struct safetensors_text format = {"format", "pt"};
+        status = safetensors_write(path, tensors, count, &format, 1, true, NULL, memory, error);
+    }
+    memory_free(memory, tensors);
+    memory_free(memory, ids);
+    return status;
+}
+
+/* ---- the hash --------------------------------------------------------------------------------------------------------- */
+
+struct hashed {
+    const char *name;
+    int         id;
+};
+
+static int compare_name(const void *a, const void *b)
+{
+    const struct hashed *left = a, *right = b;
+    return strcmp(left->name, right->name);
+}
+
+/** Sizes go in as 8 bytes, little-endian, so that no two models read the same. */
+static void hash_size(struct hash_state *state, uint64_t size)
+{
+    uint8_t bytes[8];
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (uint8_t)(size >> (8 * i));
+    }
+    hash_add(state, bytes, sizeof bytes);
+}
+
+int fov_model_hash(fov_model *model, char hex[65])
+{
+    fov_graph     *graph = model->graph;
+    struct memory *memory = model->context->memory;
+    struct error  *error = &model->context->error;
+    size_t         count;
+    if (error->status != FOV_OK) {
+        return (int)error->status;
+    }
+    int           *ids = list_parameters(graph, &count);
+    struct hashed *sorted = memory_allocate(memory, count, sizeof *sorted, "an order of parameters", error);
+    int            status = ids == NULL || sorted == NULL ? FOV_E_MEMORY : 0;
+    for (size_t i = 0; !status && i < count; i++) {
+        sorted[i] = (struct hashed){graph_value(graph, ids[i])->name, ids[i]};
+    }
+    struct hash_state state = {0};
+    hash_begin(&state);
+    if (!status) {
+        qsort(sorted, count, sizeof *sorted, compare_name);
+    }
+    for (size_t i = 0; !status && i < count; i++) {
+        const void         *data = graph_data(graph, sorted[i].id);
+        const struct value *value = graph_value(graph, sorted[i].id);
+        if (data == NULL) {
+            status = FOV_E_MEMORY;
+            break;
+        }
+        hash_size(&state, strlen(value->name));
+        hash_add(&state, value->name, strlen(value->name));
+        hash_size(&state, (uint64_t)value->shape.rank);
+        for (int d = 0; d < value->shape.rank; d++) {
+            hash_size(&state, (uint64_t)value->shape.dim[d]);
+        }
+        hash_size(&state, value->bytes);
+        if (value->bytes > 0) {
+            hash_add(&state, data, value->bytes);
+        }
+    }
+    hash_end(&state, hex);
+    memory_free(memory, sorted);
+    memory_free(memory, ids);
+    return status;
+}
