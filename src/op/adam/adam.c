@@ -36,8 +36,8 @@ static const struct op_port in[] = {
 };
 static const struct op_port out[] = {
     {.name = "parameter", .shape = "as parameter", .plain = true, .updates = 1 + PARAMETER},
-    {.name = "first", .shape = "as parameter", .plain = true, .updates = 1 + FIRST},
-    {.name = "second", .shape = "as parameter", .plain = true, .updates = 1 + SECOND},
+    {.name = "first", .shape = "as parameter", .optional = true, .plain = true, .updates = 1 + FIRST},
+    {.name = "second", .shape = "as parameter", .optional = true, .plain = true, .updates = 1 + SECOND},
     {0},
 };
 
@@ -88,10 +88,14 @@ static void run_chunk(void *context, size_t chunk, int worker)
                        work->parameter + begin, work->first + begin, work->second + begin);
 }
 
-/* An output that nobody reads has no memory of its own: the input is renewed then, as it would be anyway. */
+/* Outputs are usually the inputs' memory; where they are not, the kernel works on a copy: in scratch, for a moment that
+   nobody keeps. */
 static float *renewed(const struct op_run *run, int output, int input, size_t count)
 {
-    float *to = run->out[output].data != NULL ? run->out[output].data : run->in[input].data;
+    float *to = run->out[output].data;
+    if (to == NULL) {
+        to = (float *)run->scratch + (size_t)(output - 1) * count;
+    }
     op_copy(run, to, run->in[input].data, count * sizeof(float));
     return to;
 }
@@ -120,6 +124,10 @@ static void run(const struct op_run *run)
 
 static int compile(struct op_compile *compile)
 {
+    bool kept = compile->out[1].shape.rank >= 0 && compile->out[2].shape.rank >= 0;
+    if (!kept && !size_multiply(op_count(&compile->in[PARAMETER].shape), 2 * sizeof(float), &compile->scratch)) {
+        return error_set(compile->error, FOV_E_MEMORY, "the moments do not fit memory");
+    }
     compile->run = run;
     return FOV_OK;
 }

@@ -3,6 +3,8 @@
  * applied, not when it is collected. One pass over memory; the parameter and the velocity are renewed where they lie. */
 #include "op/common.h"
 
+#include <string.h>
+
 struct sgd_options {
     double momentum, dampening, weight_decay;
     bool   nesterov;
@@ -58,11 +60,7 @@ static int infer(const struct op_infer *infer)
         status = error_set(infer->error, FOV_E_USAGE, "nesterov needs momentum (%g) and no dampening (%g)",
                            options->momentum, options->dampening);
     }
-    status = status != FOV_OK ? status : op_infer_same(infer);
-    if (!present(infer->in, infer->in_count, VELOCITY) && infer->out_count > 1) {
-        infer->out[1].shape.rank = -1; /* no velocity in, none out */
-    }
-    return status;
+    return status != FOV_OK ? status : op_infer_same(infer);
 }
 
 /* Sutskever et al. 2013 write it with the learning rate inside the velocity; here it is outside, as in PyTorch. */
@@ -78,7 +76,7 @@ static void textbook(const struct op_textbook *textbook)
     size_t count = op_count(&textbook->in[PARAMETER].shape);
     for (size_t i = 0; i < count; i++) {
         double g = gradient[i] + options->weight_decay * parameter[i];
-        double v = g, direction = g;
+        double v = 0, direction = g;
         if (options->momentum != 0) {
             v = first ? g : options->momentum * velocity[i] + (1 - options->dampening) * g;
             direction = options->nesterov ? g + options->momentum * v : v;
@@ -123,8 +121,10 @@ static void run(const struct op_run *run)
     /* Outputs are usually the inputs' memory; where they are not, the kernel works on a copy. */
     op_copy(run, run->out[0].data, run->in[PARAMETER].data, work.count * sizeof(float));
     if (present(run->in, run->in_count, VELOCITY)) {
-        work.velocity = run->out_count > 1 && run->out[1].data != NULL ? run->out[1].data : run->in[VELOCITY].data;
+        work.velocity = run->out_count > 1 && run->out[1].data != NULL ? run->out[1].data : run->scratch;
         op_copy(run, work.velocity, run->in[VELOCITY].data, work.count * sizeof(float));
+    } else if (run->out_count > 1 && run->out[1].data != NULL) {
+        memset(run->out[1].data, 0, work.count * sizeof(float)); /* no velocity in: zeros out */
     }
     if (options->momentum == 0) {
         work.velocity = NULL;
@@ -134,6 +134,10 @@ static void run(const struct op_run *run)
 
 static int compile(struct op_compile *compile)
 {
+    bool kept = compile->out_count > 1 && compile->out[1].shape.rank >= 0;
+    if (!kept && present(compile->in, compile->in_count, VELOCITY)) {
+        compile->scratch = op_count(&compile->in[PARAMETER].shape) * sizeof(float); /* for a velocity nobody keeps */
+    }
     compile->run = run;
     return FOV_OK;
 }
