@@ -23,6 +23,25 @@ static int png_fail(int code, struct error *error)
                           spng_strerror(code));
 }
 
+/* Walks the chunks to IEND: a file that ends before it is truncated, even where the pixels are all there. */
+static int png_check_end(const uint8_t *bytes, size_t size, struct error *error)
+{
+    size_t at = 8;
+    while (at <= size && size - at >= 12) {
+        const uint8_t *b = bytes + at;
+        size_t length = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
+        if (memcmp(b + 4, "IEND", 4) == 0) {
+            return FOV_OK;
+        }
+        if (length > size - at - 12) {
+            break;
+        }
+        at += 12 + length;
+    }
+    return (int)error_set(error, FOV_E_INPUT, "truncated PNG: the file's %zu bytes end within the chunk at offset %zu",
+                          size, at);
+}
+
 /* Decodes with a context that is freed by the caller. */
 static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t *bytes, size_t size,
                            struct error *error)
@@ -71,7 +90,7 @@ static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t
     if (need != have) {
         return (int)error_set(error, FOV_E_INTERNAL, "PNG decoder wants %zu bytes where %zu were expected", need, have);
     }
-    code = spng_decode_image(png, picture->buffer, have, format, 0);
+    code = spng_decode_image(png, picture->buffer, have, format, alpha ? SPNG_DECODE_TRNS : 0);
     code = code ? code : spng_decode_chunks(png); // to the end: a missing IEND is a truncated file
     if (code) {
         return png_fail(code, error);
@@ -88,11 +107,15 @@ static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t
 
 int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, struct error *error)
 {
+    int status = png_check_end(bytes, size, error);
+    if (status) {
+        return status;
+    }
     spng_ctx *png = spng_ctx_new(0);
     if (png == NULL) {
         return (int)error_set(error, FOV_E_MEMORY, "no memory left to decode a PNG");
     }
-    int status = png_read_pixels(png, picture, bytes, size, error);
+    status = png_read_pixels(png, picture, bytes, size, error);
     spng_ctx_free(png);
     return status;
 }
