@@ -88,9 +88,9 @@ static int count_steps(const fov_progress *p, void *user)
 {
     struct seen *seen = user;
     uint64_t requests = fov_context_memory(seen->context).requests;
-    if (seen->calls == 0) {
+    seen->first_loss = seen->calls == 0 ? p->loss : seen->first_loss;
+    if (p->step == 1) { /* between epochs the history gets a row */
         seen->requests = requests;
-        seen->first_loss = p->loss;
     } else if (requests != seen->requests) {
         fail_msg("step %d made %d requests for memory", (int)p->total_step, (int)(requests - seen->requests));
     }
