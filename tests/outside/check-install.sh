@@ -24,5 +24,5 @@ export PKG_CONFIG_PATH
 # shellcheck disable=SC2046  # flags are words
 "$cc" -std=c11 $(pkg-config --define-prefix --cflags fovea) "$here/main.c" -o "$prefix/outside" \
     $(pkg-config --define-prefix --libs fovea)
-libraries=$(find "$prefix/usr" -name 'libfovea*' -exec dirname {} \; | head -n 1)
+libraries=$(dirname "$(find "$prefix/usr" -name 'libfovea*' -print -quit)")
 LD_LIBRARY_PATH=$libraries "$prefix/outside"
