@@ -20,6 +20,10 @@ const struct op_case binary_cases[] = {
     {.name = "last axis", .in = {{2, {5, 9}}, {1, {9}}}, .in_count = 2},
     {.name = "both ways", .in = {{2, {5, 1}}, {2, {1, 9}}}, .in_count = 2},
     {.name = "both ways, rank 4 and 3", .in = {{4, {2, 1, 4, 1}}, {3, {3, 1, 5}}}, .in_count = 2},
+    {.name = "several chunks", .in = {{2, {3, 12001}}, {2, {3, 12001}}}, .in_count = 2, .no_gradient = true},
+    {.name = "several chunks of rows", .in = {{4, {2, 70, 31, 17}}, {3, {70, 1, 1}}}, .in_count = 2,
+     .no_gradient = true},
+    {.name = "several chunks of a row", .in = {{2, {3, 20011}}, {1, {20011}}}, .in_count = 2, .no_gradient = true},
     {.name = "middle axes", .in = {{5, {2, 3, 2, 3, 2}}, {5, {1, 3, 1, 3, 1}}}, .in_count = 2},
     {0},
 };

@@ -22,7 +22,8 @@ static void fill_away_from_zero(int index, double *data, size_t count, struct ra
     {.name = "vector of 37", .in = {{1, {37}}}, .in_count = 1, .fill = filling},                                       \
     {.name = "3 x 17", .in = {{2, {3, 17}}}, .in_count = 1, .fill = filling},                                          \
     {.name = "image, batch 1", .in = {{4, {1, 3, 5, 7}}}, .in_count = 1, .fill = filling},                             \
-    {.name = "image, batch 3", .in = {{4, {3, 2, 4, 3}}}, .in_count = 1, .fill = filling}, {0}
+    {.name = "image, batch 3", .in = {{4, {3, 2, 4, 3}}}, .in_count = 1, .fill = filling},                             \
+    {.name = "several chunks", .in = {{2, {3, 12001}}}, .in_count = 1, .fill = filling, .no_gradient = true}, {0}
 
 const struct op_case elementwise_cases[]        = {SHAPES(NULL)};
 const struct op_case elementwise_cases_kinked[] = {SHAPES(fill_away_from_zero)};

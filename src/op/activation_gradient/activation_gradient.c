@@ -143,6 +143,8 @@ static const struct op_case cases[] = {
     {.name = "gelu_tanh", .in = {{1, {19}}, {1, {19}}}, .in_count = 2, .options = &of_gelu_tanh},
     {.name = "swish", .in = {{1, {19}}, {1, {19}}}, .in_count = 2, .options = &of_swish},
     {.name = "mish", .in = {{1, {19}}, {1, {19}}}, .in_count = 2, .options = &of_mish},
+    {.name = "several chunks", .in = {{2, {3, 12001}}, {2, {3, 12001}}}, .in_count = 2, .options = &of_sigmoid,
+     .no_gradient = true},
     {.name = "erf", .in = {{1, {19}}, {1, {19}}}, .in_count = 2, .options = &of_erf},
     {0},
 };

@@ -154,6 +154,8 @@ static const struct adam_options decayed = {0.9, 0.999, 1e-8, 0.1, false}, decou
 static const struct op_case cases[] = {
     {.name = "plain", .in = {{2, {3, 17}}, {2, {3, 17}}, {2, {3, 17}}, {2, {3, 17}}, {0, {0}}, {0, {0}}}, .in_count = 6,
      .fill = fill},
+    {.name = "several chunks", .in = {{1, {40001}}, {1, {40001}}, {1, {40001}}, {1, {40001}}, {0, {0}}, {0, {0}}},
+     .in_count = 6, .fill = fill},
     {.name = "decay", .in = {{1, {37}}, {1, {37}}, {1, {37}}, {1, {37}}, {0, {0}}, {0, {0}}}, .in_count = 6,
      .options = &decayed, .fill = fill},
     {.name = "decoupled, step as i64", .in = {{1, {9}}, {1, {9}}, {1, {9}}, {1, {9}}, {0, {0}}, {0, {0}}}, .in_count = 6,

@@ -128,6 +128,8 @@ static const struct op_case cases[] = {
     {.name = "column", .in = {{2, {3, 1}}, {2, {3, 5}}}, .in_count = 2},
     {.name = "channels", .in = {{3, {5, 1, 1}}, {4, {2, 5, 3, 4}}}, .in_count = 2},
     {.name = "pixels of each channel", .in = {{4, {3, 5, 1, 1}}, {4, {3, 5, 2, 4}}}, .in_count = 2},
+    {.name = "scalar, large", .in = {{0, {0}}, {2, {7, 9001}}}, .in_count = 2, .no_gradient = true},
+    {.name = "channels, large", .in = {{3, {33, 1, 1}}, {4, {2, 33, 32, 35}}}, .in_count = 2, .no_gradient = true},
     {.name = "middle axes", .in = {{5, {1, 3, 1, 3, 1}}, {5, {2, 3, 2, 3, 2}}}, .in_count = 2},
     {0},
 };

@@ -190,6 +190,7 @@ static const struct op_case cases[] = {
     {.name = "batch", .in = {{4, {1, 3, 2, 5}}, {4, {2, 3, 2, 5}}}, .in_count = 2, .options = &first},
     {.name = "last axis", .in = {{3, {2, 3, 4}}, {3, {2, 3, 1}}}, .in_count = 2, .options = &last},
     {.name = "matrices", .in = {{2, {3, 7}}, {2, {3, 4}}}, .in_count = 2},
+    {.name = "large", .in = {{4, {3, 9, 40, 31}}, {4, {3, 5, 40, 31}}}, .in_count = 2, .no_gradient = true},
     {.name = "one", .in = {{2, {3, 7}}}, .in_count = 1},
     {0},
 };

@@ -285,6 +285,8 @@ static const struct dropout_options third = {1.0 / 3}, everything = {1}, nothing
 static const struct op_case cases[] = {
     {.name = "half", .in = {{2, {3, 37}}}, .in_count = 1, .training = true},
     {.name = "a third of an image", .in = {{4, {3, 5, 3, 7}}}, .in_count = 1, .options = &third, .training = true},
+    {.name = "several chunks", .in = {{4, {3, 33, 19, 21}}}, .in_count = 1, .options = &third, .training = true,
+     .no_gradient = true},
     {.name = "everything", .in = {{1, {9}}}, .in_count = 1, .options = &everything, .training = true},
     {.name = "nothing", .in = {{1, {9}}}, .in_count = 1, .options = &nothing, .training = true},
     {.name = "inference", .in = {{4, {1, 2, 3, 5}}}, .in_count = 1},

@@ -164,6 +164,8 @@ static const struct sgd_options heavy = {.momentum = 0.9, .weight_decay = 0.01},
 static const struct op_case cases[] = {
     {.name = "plain", .in = {{2, {3, 17}}, {2, {3, 17}}, {-1, {0}}, {0, {0}}}, .in_count = 4},
     {.name = "momentum and decay", .in = {{1, {37}}, {1, {37}}, {1, {37}}, {0, {0}}}, .in_count = 4, .options = &heavy},
+    {.name = "several chunks", .in = {{1, {40001}}, {1, {40001}}, {1, {40001}}, {0, {0}}}, .in_count = 4,
+     .options = &heavy},
     {.name = "nesterov", .in = {{4, {2, 3, 3, 3}}, {4, {2, 3, 3, 3}}, {4, {2, 3, 3, 3}}, {0, {0}}}, .in_count = 4,
      .options = &nesterov},
     {.name = "dampened, first step", .in = {{1, {9}}, {1, {9}}, {1, {9}}, {0, {0}}, {0, {0}}}, .in_count = 5,

@@ -324,6 +324,7 @@ static const struct op_case slice_cases[] = {
     {.name = "channels", .in = {{4, {3, 4, 2, 3}}}, .in_count = 1, .options = &channels},
     {.name = "every second row", .in = {{4, {1, 2, 4, 3}}}, .in_count = 1, .options = &rows},
     {.name = "backwards", .in = {{2, {3, 5}}}, .in_count = 1, .options = &backwards},
+    {.name = "large", .in = {{4, {3, 4, 70, 61}}}, .in_count = 1, .options = &channels, .no_gradient = true},
     {.name = "a sample", .in = {{4, {3, 2, 2, 2}}}, .in_count = 1, .options = &samples},
     {0},
 };

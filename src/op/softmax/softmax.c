@@ -310,6 +310,7 @@ static const struct op_case softmax_cases[] = {
     {.name = "channels of an image", .in = {{4, {2, 5, 3, 4}}}, .in_count = 1, .options = &over_channels},
     {.name = "rows of an image", .in = {{4, {1, 3, 5, 7}}}, .in_count = 1, .options = &over_rows},
     {.name = "over the batch", .in = {{2, {5, 70}}}, .in_count = 1, .options = &over_samples, .no_gradient = true},
+    {.name = "several chunks", .in = {{2, {67, 701}}}, .in_count = 1, .no_gradient = true},
     {.name = "over the batch, small", .in = {{2, {3, 4}}}, .in_count = 1, .options = &over_samples},
     {0},
 };
@@ -318,6 +319,7 @@ static const struct op_case gradient_cases[] = {
     {.name = "channels of an image", .in = {{4, {2, 5, 3, 2}}, {4, {2, 5, 3, 2}}}, .in_count = 2,
      .options = &over_channels},
     {.name = "rows of an image", .in = {{4, {1, 2, 5, 3}}, {4, {1, 2, 5, 3}}}, .in_count = 2, .options = &over_rows},
+    {.name = "several chunks", .in = {{2, {67, 701}}, {2, {67, 701}}}, .in_count = 2, .no_gradient = true},
     {0},
 };
 static const struct op_case second_cases[] = {

@@ -190,6 +190,8 @@ static const struct op_case cases[] = {
     {.name = "channels [1, C, 1, 1]", .in = {{4, {1, 5, 3, 3}}, {4, {1, 5, 1, 1}}}, .in_count = 2},
     {.name = "pixels of each channel", .in = {{4, {3, 5, 2, 4}}, {4, {3, 5, 1, 1}}}, .in_count = 2},
     {.name = "channels of each pixel", .in = {{4, {2, 5, 3, 4}}, {4, {2, 1, 3, 4}}}, .in_count = 2},
+    {.name = "channels, large", .in = {{4, {2, 33, 64, 65}}, {3, {33, 1, 1}}}, .in_count = 2, .no_gradient = true},
+    {.name = "columns, large", .in = {{2, {700, 301}}, {1, {301}}}, .in_count = 2, .no_gradient = true},
     {.name = "middle axes", .in = {{5, {2, 3, 2, 3, 2}}, {5, {1, 3, 1, 3, 1}}}, .in_count = 2},
     {0},
 };
