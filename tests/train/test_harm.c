@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* What goes wrong around training leaves it whole: every allocation fails once, the disk is full. The model is then as it
+ * was, or trained; never in between. */
+#include "device/context.h"
+#include "train/helpers.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Lets the n-th request fail, for n = 1, 2, ... until the run gets through. */
+static void fail_each_allocation(const fov_train_options *options)
+{
+    uint64_t n = 1;
+    bool through = false;
+    for (; !through; n += n < 40 ? 1 : 7) {
+        fov_context *context = test_context(1, 1);
+        fov_dataset *data = fov_dataset_open(context, "digits:12", FOV_TRAIN);
+        fov_model *model = fov_model_network(context, "course-cnn", NULL);
+        char before[65], after[65];
+        assert_fine(context, data != NULL && model != NULL && fov_model_hash(model, before) == FOV_OK);
+        memory_fail_at(context->memory, n, false);
+        int status = fov_train_opt(model, data, options);
+        memory_fail_at(context->memory, 0, false);
+        through = status == FOV_OK;
+        if (!through) {
+            assert_int_equal(status, FOV_E_MEMORY);
+            assert_int_equal(fov_error_status(context), FOV_E_MEMORY);
+            assert_true(strlen(fov_error(context)) > 10);
+            fov_error_clear(context);
+            assert_fine(context, fov_model_hash(model, after) == FOV_OK);
+            if (options->directory == NULL) {
+                assert_string_equal(before, after);
+            }
+        }
+        fov_model_free(model);
+        fov_dataset_free(data);
+        fov_context_free(context);
+        assert_true(n < 100000);
+    }
+    assert_true(n > 20); /* it did ask for memory */
+}
+
+static void allocations(void **state)
+{
+    (void)state;
+    char folder[256];
+    fov_train_options options = {.epochs = 1, .batch = 8, .optimizer = "adam"};
+    fail_each_allocation(&options);
+    test_folder(folder);
+    options.directory = folder;
+    fail_each_allocation(&options);
+    test_folder_remove(folder);
+    assert_int_not_equal(access(folder, F_OK), 0); /* no temporary was left in it */
+}
+
+/* In a child, because the limit on file sizes is the whole process's. */
+static void full_disk(void **state)
+{
+    (void)state;
+    char folder[256], path[512], command[400];
+    struct test_run run = {.network = "course-cnn", .data = "digits:64", .seed = 1, .options = {.epochs = 1}};
+    test_folder(folder);
+    run.options.directory = folder;
+    assert_int_equal(test_train(&run, NULL), FOV_OK);
+    size_t size_before, size_after;
+    char *before = test_read(test_path(path, folder, "checkpoint.safetensors"), &size_before);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit limit = {20000, 20000};
+        signal(SIGXFSZ, SIG_IGN);
+        fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .seed = 1});
+        fov_dataset *data = fov_dataset_open(context, run.data, FOV_TRAIN);
+        fov_model *model = fov_model_network(context, run.network, NULL);
+        run.options.resume = true;
+        run.options.epochs = 2;
+        if (data == NULL || model == NULL || setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+            _exit(99);
+        }
+        int status = fov_train_opt(model, data, &run.options);
+        _exit(status == FOV_E_IO && strstr(fov_error(context), folder) != NULL ? 0 : 10 + status);
+    }
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 0);
+    char *after = test_read(path, &size_after);
+    assert_int_equal(size_before, size_after);
+    assert_memory_equal(before, after, size_before);
+    free(before);
+    free(after);
+    /* With room again it goes on. */
+    run.options.resume = true;
+    run.options.epochs = 2;
+    assert_int_equal(test_train(&run, NULL), FOV_OK);
+    snprintf(command, sizeof command, "ls '%s' | grep -q tmp", folder);
+    assert_int_not_equal(system(command), 0); /* nothing half written is left */
+    test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(allocations), cmocka_unit_test(full_disk)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
