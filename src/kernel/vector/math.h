@@ -12,10 +12,11 @@ static const float ln2_high = 0.693145751953125f;      /* 16 bits: n * ln2_high 
 static const float ln2_low = 1.42860677e-6f;           /* ln 2 - ln2_high */
 static const float log2_e = 1.44269504f;
 
-/* 2^n for integers -126 <= n <= 127 */
+/* Arithmetic on the bits of floats is unsigned: bits of a NaN may overflow, harmlessly, on the way to being discarded.
+   2^n for integers -126 <= n <= 127 */
 INLINE vf power_of_two(vi n)
 {
-    return (vf)((n + 127) << 23);
+    return (vf)(((vu)n + 127u) << 23);
 }
 
 /* (e^r - 1 - r) / r^2 for |r| <= 0.3475, degree 4, relative error 1e-8 of e^r */
@@ -30,7 +31,7 @@ INLINE vf exp_reduce(vf x, vi *n)
     /* Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the sum. */
     const float magic = 12582912.0f;
     vf shifted = x * log2_e + magic;
-    *n = (vi)shifted - (int32_t)0x4b400000;
+    *n = (vi)((vu)shifted - 0x4b400000u);
     vf k = shifted - magic;
     return (x - k * ln2_high) - k * ln2_low;
 }
@@ -59,7 +60,7 @@ INLINE vf vexpm1_negative(vf x)
 /* m in [sqrt 1/2, sqrt 2) and e with x = m 2^e, for normal x > 0 */
 INLINE vf log_reduce(vf x, vi *e)
 {
-    vi bits = (vi)x - 0x3f3504f3;
+    vi bits = (vi)((vu)x - 0x3f3504f3u);
     *e = bits >> 23;
     return (vf)((bits & 0x007fffff) + 0x3f3504f3);
 }
@@ -191,14 +192,15 @@ INLINE vd double_log2(vd x)
 /* 2^t for |t| <= 300, relative error 1e-11 */
 INLINE vd double_exp2(vd t)
 {
-    typedef int64_t vl __attribute__((vector_size(8 * VECTOR)));
+    typedef int64_t  vl __attribute__((vector_size(8 * VECTOR)));
+    typedef uint64_t vul __attribute__((vector_size(8 * VECTOR)));
     const double magic = 6755399441055744.0; /* 1.5 * 2^52 */
     vd shifted = t + magic;
     vl n = (vl)shifted - 0x4338000000000000LL;
     vd r = (t - (shifted - magic)) * 0.693147180559945309417;
     vd p = 1.0 + r * (1.0 + r * (1.0 / 2 + r * (1.0 / 6 + r * (1.0 / 24 + r * (1.0 / 120 + r * (1.0 / 720 +
            r * (1.0 / 5040 + r * (1.0 / 40320 + r * (1.0 / 362880)))))))));
-    return (vd)((vl)p + (n << 52));
+    return (vd)((vul)p + ((vul)n << 52));
 }
 
 /* a^b in double, rounded once; the special cases are those of C's pow */

@@ -15,6 +15,7 @@
 /* VECTOR floats, as many integers, as many bytes and doubles; `unaligned` may point at any float array. */
 typedef float   vf __attribute__((vector_size(4 * VECTOR)));
 typedef int32_t vi __attribute__((vector_size(4 * VECTOR)));
+typedef uint32_t vu __attribute__((vector_size(4 * VECTOR)));
 typedef uint8_t vb __attribute__((vector_size(VECTOR)));
 typedef double  vd __attribute__((vector_size(8 * VECTOR)));
 typedef float   vf_unaligned __attribute__((vector_size(4 * VECTOR), aligned(4), may_alias));
