@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/* Batch normalisation. In a training plan the statistics are the batch's, and the running ones move towards them; otherwise
+ * the running ones are used. Two passes over x: moments (one pass, about a shift near the mean, in double), then scale
+ * and shift, with an activation if the plan fused one. The gradient is in gradient.c. */
+#include "op/batch_norm/batch_norm.h"
+#include "op/onnx.h"
+
+#include <fovea/operators.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { X, WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };                    /* inputs */
+enum { Y, NEXT_MEAN, NEXT_VAR, SAVED_MEAN, SAVED_INV_STD, OUT_COUNT }; /* outputs */
+
+static const char *const statistics_choices[] = {"plan", "running", "batch", NULL};
+
+const struct op_attribute batch_norm_attributes[] = {
+    {OP_ATTRIBUTE(struct batch_norm_options, epsilon), .onnx = "epsilon", .kind = OP_NUMBER, .standard = 1e-5,
+     .minimum = 0, .maximum = 1, .doc = "added to the variance"},
+    {OP_ATTRIBUTE(struct batch_norm_options, momentum), .kind = OP_NUMBER, .standard = 0.1, .minimum = 0, .maximum = 1,
+     .doc = "share of the batch in the running statistics (ONNX counts the other share)"},
+    {OP_ATTRIBUTE(struct batch_norm_options, statistics), .kind = OP_CHOICE, .choices = statistics_choices,
+     .doc = "whose: the batch's in training plans, always the running ones (frozen), always the batch's"},
+    {OP_ATTRIBUTE(struct batch_norm_options, population_variance), .kind = OP_FLAG,
+     .doc = "the running variance takes the biased variance of the batch (ONNX), else the unbiased one (PyTorch)"},
+    {0},
+};
+
+int batch_norm_check(const struct op_infer *infer, int first, int last)
+{
+    char text[SHAPE_TEXT_SIZE];
+    const fov_shape *x = &infer->in[X].shape;
+    if (x->rank < 2 || x->rank > 5 || x->dim[1] < 1) {
+        return error_set(infer->error, FOV_E_SHAPE, "input %s must be [N, C, ...] of rank 2 to 5 with known channels",
+                         shape_text(x, text));
+    }
+    for (int i = first; i <= last; i++) {
+        const fov_shape *vector = &infer->in[i].shape;
+        if (vector->rank != 1 || vector->dim[0] != x->dim[1]) {
+            return error_set(infer->error, FOV_E_SHAPE, "input %d is %s, it must be [%lld], one number per channel", i,
+                             shape_text(vector, text), (long long)x->dim[1]);
+        }
+    }
+    return 0;
+}
+
+static int infer(const struct op_infer *infer)
+{
+    int status = batch_norm_check(infer, WEIGHT, RUNNING_VAR);
+    for (int i = NEXT_MEAN; i < infer->out_count; i++) {
+        infer->out[i].shape = (fov_shape){1, {infer->in[X].shape.dim[1]}};
+    }
+    return status;
+}
+
+static void gradient(struct op_gradient *gradient)
+{
+    if (gradient->out_gradient[Y].id == 0) {
+        return;
+    }
+    fov_value in[5] = {gradient->in[X], gradient->in[WEIGHT], gradient->out[SAVED_MEAN], gradient->out[SAVED_INV_STD],
+                       gradient->out_gradient[Y]};
+    fov_value dx = op_emit(gradient->emitter, "batch_norm_gradient", in, 5, gradient->options);
+    gradient->in_gradient[X] = dx;
+    gradient->in_gradient[WEIGHT] = op_emit_output(gradient->emitter, dx, 1);
+    gradient->in_gradient[BIAS] = op_emit_output(gradient->emitter, dx, 2);
+    /* Running statistics are not learned: nothing flows to them. */
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    const struct batch_norm_options *options = textbook->options;
+    const fov_shape *shape = &textbook->in[X].shape;
+    size_t samples = (size_t)shape->dim[0], channels = (size_t)shape->dim[1], pixels = shape_span(shape, 2, shape->rank);
+    double count = (double)(samples * pixels);
+    bool of_batch = batch_norm_uses_batch(options, textbook->training);
+    for (size_t c = 0; c < channels; c++) {
+        double mean = textbook->in[RUNNING_MEAN].data[c], var = textbook->in[RUNNING_VAR].data[c];
+        double next_mean = mean, next_var = var;
+        if (of_batch) {
+            mean = var = 0;
+            for (size_t i = 0; i < samples * pixels; i++) {
+                mean += textbook->in[X].data[(i / pixels * channels + c) * pixels + i % pixels] / count;
+            }
+            for (size_t i = 0; i < samples * pixels; i++) {
+                double x = textbook->in[X].data[(i / pixels * channels + c) * pixels + i % pixels];
+                var += (x - mean) * (x - mean) / count;
+            }
+            double unbiased = options->population_variance || count < 2 ? var : var * count / (count - 1);
+            next_mean = (1 - options->momentum) * next_mean + options->momentum * mean;
+            next_var = (1 - options->momentum) * next_var + options->momentum * unbiased;
+        }
+        double inv_std = 1 / sqrt(var + options->epsilon);
+        for (size_t i = 0; i < samples * pixels; i++) {
+            size_t at = (i / pixels * channels + c) * pixels + i % pixels;
+            textbook->out[Y].data[at] =
+                (textbook->in[X].data[at] - mean) * inv_std * textbook->in[WEIGHT].data[c] + textbook->in[BIAS].data[c];
+        }
+        const double vectors[OUT_COUNT] = {0, next_mean, next_var, mean, inv_std};
+        for (int out = NEXT_MEAN; out < textbook->out_count; out++) {
+            if (textbook->out[out].data != NULL) {
+                textbook->out[out].data[c] = vectors[out];
+            }
+        }
+    }
+}
+
+/* ---- CPU ------------------------------------------------------------------------------------------------------------------ */
+
+struct batch_norm_plan batch_norm_plan(const fov_shape *x)
+{
+    enum { CHUNK_FLOATS = 1 << 15, MAX_CHUNKS = 64 };
+    struct batch_norm_plan plan = {.channels = (size_t)x->dim[1]};
+    plan.rows = (size_t)x->dim[0] * shape_span(x, 2, x->rank);
+    plan.chunk_rows = plan.channels >= CHUNK_FLOATS ? 1 : CHUNK_FLOATS / (plan.channels + 1) + 1;
+    if (plan.rows > plan.chunk_rows * MAX_CHUNKS) {
+        plan.chunk_rows = (plan.rows + MAX_CHUNKS - 1) / MAX_CHUNKS;
+    }
+    plan.chunks = op_chunks(plan.rows, plan.chunk_rows);
+    return plan;
+}
+
+int batch_norm_prepare(const struct op_compile *compile, void *state)
+{
+    *(struct batch_norm_plan *)state = batch_norm_plan(&compile->in[X].shape);
+    return 0;
+}
+
+/** Scratch: sums and squares of each chunk in double, then scale and shift. */
+struct norm_job {
+    const struct op_run          *run;
+    const struct batch_norm_plan *plan;
+    double *sums; /**< [chunks][2][channels] */
+    float  *scale, *shift;
+};
+
+static void moments_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct norm_job *job = context;
+    const struct batch_norm_plan *plan = job->plan;
+    double *sum = job->sums + chunk * 2 * plan->channels;
+    const float *x = job->run->in[X].data;
+    size_t first = op_chunk_begin(chunk, plan->chunk_rows);
+    memset(sum, 0, 2 * plan->channels * sizeof *sum);
+    /* The first pixel is as near the mean as any: what matters is that |x - shift| is of the size of the deviation. */
+    job->run->kernel->column_moments(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
+                                     x + first * plan->channels, plan->channels, x, sum, sum + plan->channels);
+}
+
+static void apply_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct norm_job *job = context;
+    const struct batch_norm_plan *plan = job->plan;
+    const struct op_run *run = job->run;
+    size_t first = op_chunk_begin(chunk, plan->chunk_rows) * plan->channels;
+    run->kernel->scale_shift(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
+                             (const float *)run->in[X].data + first, plan->channels, job->scale, job->shift, NULL, 0,
+                             (float *)run->out[Y].data + first, plan->channels, run->activation, run->alpha, run->beta);
+}
+
+static void store(const struct op_run *run, int out, size_t channel, double value)
+{
+    if (out < run->out_count && run->out[out].data != NULL) {
+        ((float *)run->out[out].data)[channel] = (float)value;
+    }
+}
+
+/** Mean and biased variance of a channel from the chunks, in order. */
+static void batch_moments(const struct norm_job *job, size_t channel, double *mean, double *var)
+{
+    const struct batch_norm_plan *plan = job->plan;
+    double sum = 0, square = 0, rows = (double)plan->rows;
+    for (size_t chunk = 0; chunk < plan->chunks; chunk++) {
+        sum += job->sums[chunk * 2 * plan->channels + channel];
+        square += job->sums[(chunk * 2 + 1) * plan->channels + channel];
+    }
+    double about = sum / rows, spread = square / rows - about * about;
+    *mean = (double)((const float *)job->run->in[X].data)[channel] + about;
+    *var = spread < 0 ? 0 : spread; /* rounding; a NaN stays */
+}
+
+static void run(const struct op_run *run)
+{
+    const struct batch_norm_options *options = run->options;
+    const struct batch_norm_plan *plan = run->state;
+    struct norm_job job = {.run = run, .plan = plan, .sums = run->scratch};
+    bool of_batch = batch_norm_uses_batch(options, run->training) && plan->rows > 0;
+    job.scale = (float *)(void *)(job.sums + (of_batch ? plan->chunks * 2 * plan->channels : 0));
+    job.shift = job.scale + plan->channels;
+    if (of_batch) {
+        pool_run(run->pool, moments_chunk, &job, plan->chunks);
+    }
+    double rows = (double)plan->rows;
+    double unbiased = options->population_variance || plan->rows < 2 ? 1 : rows / (rows - 1);
+    for (size_t c = 0; c < plan->channels; c++) {
+        double running_mean = ((const float *)run->in[RUNNING_MEAN].data)[c];
+        double running_var = ((const float *)run->in[RUNNING_VAR].data)[c], mean = running_mean, var = running_var;
+        if (of_batch) {
+            batch_moments(&job, c, &mean, &var);
+            running_mean = (1 - options->momentum) * running_mean + options->momentum * mean;
+            running_var = (1 - options->momentum) * running_var + options->momentum * var * unbiased;
+        }
+        double inv_std = 1 / sqrt(var + options->epsilon);
+        double scale = inv_std * (double)((const float *)run->in[WEIGHT].data)[c];
+        job.scale[c] = (float)scale;
+        job.shift[c] = (float)((double)((const float *)run->in[BIAS].data)[c] - mean * scale);
+        store(run, NEXT_MEAN, c, running_mean);
+        store(run, NEXT_VAR, c, running_var);
+        store(run, SAVED_MEAN, c, mean);
+        store(run, SAVED_INV_STD, c, inv_std);
+    }
+    pool_run(run->pool, apply_chunk, &job, plan->chunks);
+}
+
+static int compile(struct op_compile *compile)
+{
+    const struct batch_norm_options *options = compile->options;
+    struct batch_norm_plan plan = batch_norm_plan(&compile->in[X].shape);
+    bool of_batch = batch_norm_uses_batch(options, compile->training);
+    if (of_batch && plan.rows == 1 && !options->population_variance) {
+        char text[SHAPE_TEXT_SIZE];
+        return error_set(compile->error, FOV_E_SHAPE,
+                         "input %s has one value per channel, and the variance of a batch needs two: use a larger batch",
+                         shape_text(&compile->in[X].shape, text));
+    }
+    compile->run = run;
+    compile->prepare = batch_norm_prepare;
+    compile->state = sizeof plan;
+    compile->scratch = (of_batch ? plan.chunks * 2 * plan.channels * sizeof(double) : 0) + 2 * plan.channels * sizeof(float);
+    snprintf(compile->detail, sizeof compile->detail, "%s statistics", of_batch ? "batch" : "running");
+    return 0;
+}
+
+static const struct op_cpu cpu = {
+    .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << X};
+
+/* ---- ONNX ----------------------------------------------------------------------------------------------------------------- */
+
+static int import(struct op_import *node)
+{
+    bool training = node->opset >= 14 && node->integer(node->reader, "training_mode", 0) != 0;
+    struct batch_norm_options options = {
+        .epsilon = node->number(node->reader, "epsilon", 1e-5),
+        .momentum = 1 - node->number(node->reader, "momentum", 0.9),
+        .statistics = training ? BATCH_NORM_BATCH : BATCH_NORM_PLAN,
+        .population_variance = training,
+    };
+    if (node->in_count != 5) {
+        return node->fail(node->reader, FOV_E_INPUT, "BatchNormalization needs 5 inputs, it has %d", node->in_count);
+    }
+    if (node->opset < 9 && node->integer(node->reader, "spatial", 1) == 0) {
+        return node->fail(node->reader, FOV_E_UNSUPPORTED, "BatchNormalization with spatial 0 is not read");
+    }
+    fov_value y = node->emitter->node(node->emitter->graph, "batch_norm", node->in, 5, &options, node->node_name);
+    node->result(node->reader, 0, y);
+    /* Before opset 14 further outputs are left-overs of training; from 14 on they are the running statistics. */
+    for (int i = 1; training && i < node->out_count && i <= NEXT_VAR; i++) {
+        node->result(node->reader, i, op_emit_output(node->emitter, y, i));
+    }
+    return 0;
+}
+
+static int export(struct op_export *node)
+{
+    const struct batch_norm_options *options = node->options;
+    bool training = options->statistics == BATCH_NORM_BATCH && node->opset >= 14;
+    node->begin(node->writer, "BatchNormalization", NULL);
+    for (int i = 0; i < 5; i++) {
+        node->input(node->writer, i);
+    }
+    node->attribute_number(node->writer, "epsilon", options->epsilon);
+    node->attribute_number(node->writer, "momentum", 1 - options->momentum);
+    if (training) {
+        node->attribute_integer(node->writer, "training_mode", 1);
+    }
+    for (int i = 0; i <= (training ? NEXT_VAR : Y); i++) {
+        node->output(node->writer, i);
+    }
+    return 0;
+}
+
+static const struct op_onnx onnx = {.type = "BatchNormalization", .since = 7, .import = import, .export = export};
+
+#define VECTORS(c) FOV_SHAPE(c), FOV_SHAPE(c), FOV_SHAPE(c), FOV_SHAPE(c)
+static const struct batch_norm_options
+    usual = {.epsilon = 1e-5, .momentum = 0.1},
+    frozen = {.epsilon = 1e-3, .momentum = 0.1, .statistics = BATCH_NORM_RUNNING},
+    always = {.epsilon = 1e-2, .momentum = 0.3, .statistics = BATCH_NORM_BATCH, .population_variance = true};
+
+static const struct op_case cases[] = {
+    {.name = "training", .options = &usual, .in = {FOV_SHAPE(3, 5, 4, 3), VECTORS(5)}, .in_count = 5, .positive = true,
+     .training = true},
+    {.name = "inference", .options = &usual, .in = {FOV_SHAPE(2, 17, 3, 5), VECTORS(17)}, .in_count = 5, .positive = true},
+    {.name = "training, matrix", .options = &usual, .in = {FOV_SHAPE(7, 6), VECTORS(6)}, .in_count = 5, .positive = true,
+     .training = true},
+    {.name = "training, 1-D", .options = &usual, .in = {FOV_SHAPE(3, 4, 5), VECTORS(4)}, .in_count = 5, .positive = true,
+     .training = true},
+    {.name = "training, 3-D", .options = &usual, .in = {FOV_SHAPE(2, 3, 2, 3, 2), VECTORS(3)}, .in_count = 5,
+     .positive = true, .training = true},
+    {.name = "frozen", .options = &frozen, .in = {FOV_SHAPE(2, 3, 3, 3), VECTORS(3)}, .in_count = 5, .positive = true,
+     .training = true},
+    {.name = "always of the batch", .options = &always, .in = {FOV_SHAPE(2, 3, 3, 3), VECTORS(3)}, .in_count = 5,
+     .positive = true},
+    {.name = "several chunks", .options = &usual, .in = {FOV_SHAPE(2, 3, 113, 97), VECTORS(3)}, .in_count = 5,
+     .positive = true, .training = true, .no_gradient = true},
+    {0},
+};
+
+const struct op op_batch_norm = {
+    .name = "batch_norm",
+    .family = OP_NORMALISATION,
+    .summary = "Brings each channel to mean 0 and variance 1 over the batch, then scales and shifts it.",
+    .formula = "y = (x - mean[c]) / sqrt(var[c] + epsilon) * weight[c] + bias[c]",
+    .source = "Ioffe & Szegedy, Batch normalization, ICML 2015, algorithms 1 and 2",
+    .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, ...]"},
+                                   {.name = "weight", .shape = "[C]", .plain = true},
+                                   {.name = "bias", .shape = "[C]", .plain = true},
+                                   {.name = "running_mean", .shape = "[C]", .plain = true},
+                                   {.name = "running_var", .shape = "[C]", .plain = true},
+                                   {0}},
+    .out = (const struct op_port[]){
+        {.name = "y", .shape = "[N, C, ...]"},
+        {.name = "next_mean", .shape = "[C]", .optional = true, .plain = true, .updates = 1 + RUNNING_MEAN},
+        {.name = "next_var", .shape = "[C]", .optional = true, .plain = true, .updates = 1 + RUNNING_VAR},
+        {.name = "saved_mean", .shape = "[C]", .optional = true, .plain = true},
+        {.name = "saved_inv_std", .shape = "[C]", .optional = true, .plain = true},
+        {0}},
+    .attributes = batch_norm_attributes,
+    .options_size = sizeof(struct batch_norm_options),
+    .infer = infer,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = cases,
+    .fuses_activation = true,
+};
+
+fov_value fov_batch_norm_opt(fov_graph *graph, fov_value x, const fov_batch_norm_options *options)
+{
+    static const fov_batch_norm_options none = {0};
+    const fov_batch_norm_options *given = options != NULL ? options : &none;
+    const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "batch_norm");
+    if (node == NULL || x.id == 0) {
+        return (fov_value){0};
+    }
+    fov_shape shape = fov_value_shape(graph, x);
+    if (shape.rank < 2 || shape.rank > 5 || shape.dim[1] < 1) {
+        char text[SHAPE_TEXT_SIZE];
+        return fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s must be [N, C, ...] of rank 2 to 5",
+                              shape_text(&shape, text));
+    }
+    fov_shape vector = {1, {shape.dim[1]}};
+    struct batch_norm_options norm = {.epsilon = given->epsilon != 0 ? (double)given->epsilon : 1e-5,
+                                      .momentum = given->momentum != 0 ? (double)given->momentum : 0.1};
+    fov_value in[5] = {x};
+    in[WEIGHT] = fov_graph_parameter(graph, node, "weight", vector, FOV_INITIAL_ONES, 0, false);
+    in[BIAS] = fov_graph_parameter(graph, node, "bias", vector, FOV_INITIAL_ZEROS, 0, false);
+    in[RUNNING_MEAN] = fov_graph_parameter(graph, node, "running_mean", vector, FOV_INITIAL_ZEROS, 0, true);
+    in[RUNNING_VAR] = fov_graph_parameter(graph, node, "running_var", vector, FOV_INITIAL_ONES, 0, true);
+    return op_build(graph, "batch_norm", in, 5, &norm, node);
+}

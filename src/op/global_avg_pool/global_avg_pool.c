@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* The mean of each channel over all pixels, and its gradient, which spreads a mean's gradient evenly. Each is the other's
+ * gradient. Any spatial rank; rows of channels are summed whole, in double. */
+#include "op/common.h"
+#include "op/onnx.h"
+#include "op/window.h"
+
+#include <fovea/operators.h>
+#include <stdio.h>
+#include <string.h>
+
+struct global_options {
+    struct op_list size; /**< gradient only: spatial size of x */
+};
+
+static const struct op_attribute attributes[] = {
+    {OP_ATTRIBUTE(struct global_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+     .doc = "spatial size of x, pixels; only the gradient needs it"},
+    {0},
+};
+
+/** One chunk's worth of images: fixed by shape. */
+struct global_plan {
+    size_t images, pixels, channels, images_per_chunk;
+};
+
+static struct global_plan make_plan(const fov_shape *x)
+{
+    struct global_plan plan = {.images = (size_t)x->dim[0], .channels = (size_t)x->dim[1],
+                               .pixels = shape_span(x, 2, x->rank)};
+    plan.images_per_chunk = window_lines_per_chunk(plan.pixels * plan.channels);
+    return plan;
+}
+
+/* ---- forward ------------------------------------------------------------------------------------------------------------ */
+
+static int infer(const struct op_infer *infer)
+{
+    const fov_shape *x = &infer->in[0].shape;
+    if (x->rank < 3) {
+        char text[SHAPE_TEXT_SIZE];
+        return error_set(infer->error, FOV_E_SHAPE, "input %s must be [N, C, spatial...]", shape_text(x, text));
+    }
+    for (int i = 2; i < x->rank; i++) {
+        if (x->dim[i] < 1) {
+            char text[SHAPE_TEXT_SIZE];
+            return error_set(infer->error, FOV_E_SHAPE, "input %s: spatial sizes must be known and not empty",
+                             shape_text(x, text));
+        }
+        infer->out[0].shape.dim[i] = 1;
+    }
+    return 0;
+}
+
+static void gradient(struct op_gradient *gradient)
+{
+    struct global_options options = {window_spatial(&gradient->in_tensor[0].shape)};
+    if (gradient->wanted[0]) {
+        gradient->in_gradient[0] =
+            op_emit1(gradient->emitter, "global_avg_pool_gradient", gradient->out_gradient[0], &options);
+    }
+}
+
+static void cost(struct op_cost *cost)
+{
+    cost->global = true;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    const fov_shape *x = &textbook->in[0].shape;
+    size_t planes = shape_span(x, 0, 2), pixels = shape_span(x, 2, x->rank);
+    for (size_t plane = 0; plane < planes; plane++) {
+        double sum = 0;
+        for (size_t pixel = 0; pixel < pixels; pixel++) {
+            sum += textbook->in[0].data[plane * pixels + pixel];
+        }
+        textbook->out[0].data[plane] = sum / (double)pixels;
+    }
+}
+
+static void mean_chunk(void *context, size_t chunk, int worker)
+{
+    const struct op_run *run = context;
+    const struct global_plan *plan = run->state;
+    double *sum = (double *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    size_t first = op_chunk_begin(chunk, plan->images_per_chunk);
+    size_t end = first + op_chunk_length(chunk, plan->images_per_chunk, plan->images);
+    for (size_t image = first; image < end; image++) {
+        const float *x = (const float *)run->in[0].data + image * plan->pixels * plan->channels;
+        float *y = (float *)run->out[0].data + image * plan->channels;
+        memset(sum, 0, plan->channels * sizeof *sum);
+        run->kernel->column_sum(plan->pixels, plan->channels, x, plan->channels, sum);
+        for (size_t c = 0; c < plan->channels; c++) {
+            y[c] = (float)(sum[c] / (double)plan->pixels);
+        }
+    }
+}
+
+static void run_mean(const struct op_run *run)
+{
+    const struct global_plan *plan = run->state;
+    struct op_run copy = *run; /* the pool's context is not const */
+    pool_run(run->pool, mean_chunk, &copy, op_chunks(plan->images, plan->images_per_chunk));
+}
+
+static int prepare_mean(const struct op_compile *compile, void *state)
+{
+    *(struct global_plan *)state = make_plan(&compile->in[0].shape);
+    return 0;
+}
+
+static int compile_mean(struct op_compile *compile)
+{
+    compile->run = run_mean;
+    compile->prepare = prepare_mean;
+    compile->state = sizeof(struct global_plan);
+    compile->scratch_per_worker = (size_t)compile->in[0].shape.dim[1] * sizeof(double);
+    return 0;
+}
+
+static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile_mean};
+static const struct op_onnx onnx = {.type = "GlobalAveragePool", .since = 1};
+
+static const struct op_case cases[] = {
+    {.name = "image", .in = {FOV_SHAPE(3, 5, 7, 4)}, .in_count = 1},
+    {.name = "many channels", .in = {FOV_SHAPE(1, 33, 3, 3)}, .in_count = 1},
+    {.name = "1-D", .in = {FOV_SHAPE(2, 3, 11)}, .in_count = 1},
+    {.name = "3-D", .in = {FOV_SHAPE(2, 3, 2, 3, 2)}, .in_count = 1},
+    {.name = "one pixel", .in = {FOV_SHAPE(2, 4, 1, 1)}, .in_count = 1},
+    {0},
+};
+
+const struct op op_global_avg_pool = {
+    .name = "global_avg_pool",
+    .family = OP_POOLING,
+    .summary = "The mean of each channel over all pixels.",
+    .formula = "y[n, c] = mean over pixels of x[n, c, pixel]",
+    .source = "Lin, Chen & Yan, Network in network, ICLR 2014, section 3.2",
+    .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, spatial...]"}, {0}},
+    .out = (const struct op_port[]){{.name = "y", .shape = "[N, C, 1...]"}, {0}},
+    .attributes = attributes,
+    .options_size = sizeof(struct global_options),
+    .infer = infer,
+    .gradient = gradient,
+    .cost = cost,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = cases,
+};
+
+fov_value fov_global_avg_pool(fov_graph *graph, fov_value x)
+{
+    return op_build(graph, "global_avg_pool", &x, 1, NULL, NULL);
+}
+
+/* ---- gradient ------------------------------------------------------------------------------------------------------------ */
+
+static int infer_gradient(const struct op_infer *infer)
+{
+    const struct global_options *options = infer->options;
+    const fov_shape *dy = &infer->in[0].shape;
+    bool pooled = dy->rank >= 3 && options->size.count == dy->rank - 2;
+    for (int i = 2; pooled && i < dy->rank; i++) {
+        pooled = dy->dim[i] == 1;
+    }
+    if (!pooled) {
+        char text[SHAPE_TEXT_SIZE];
+        return error_set(infer->error, FOV_E_SHAPE, "dy %s must be [N, C, 1...] with a size of as many numbers",
+                         shape_text(dy, text));
+    }
+    for (int i = 2; i < dy->rank; i++) {
+        infer->out[0].shape.dim[i] = options->size.at[i - 2];
+    }
+    return 0;
+}
+
+static void gradient_gradient(struct op_gradient *gradient)
+{
+    if (gradient->wanted[0]) {
+        gradient->in_gradient[0] = op_emit1(gradient->emitter, "global_avg_pool", gradient->out_gradient[0], NULL);
+    }
+}
+
+static void textbook_gradient(const struct op_textbook *textbook)
+{
+    const fov_shape *x = &textbook->out[0].shape;
+    size_t count = op_count(x), pixels = shape_span(x, 2, x->rank);
+    for (size_t i = 0; i < count; i++) {
+        textbook->out[0].data[i] = textbook->in[0].data[i / pixels] / (double)pixels;
+    }
+}
+
+/** One row of shares, written to every pixel. */
+static void spread_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct op_run *run = context;
+    const struct global_plan *plan = run->state;
+    size_t first = op_chunk_begin(chunk, plan->images_per_chunk);
+    size_t end = first + op_chunk_length(chunk, plan->images_per_chunk, plan->images);
+    for (size_t image = first; image < end; image++) {
+        float *dx = (float *)run->out[0].data + image * plan->pixels * plan->channels;
+        run->kernel->scale_add(plan->channels, (float)(1 / (double)plan->pixels),
+                               (const float *)run->in[0].data + image * plan->channels, 0, dx);
+        for (size_t pixel = 1; pixel < plan->pixels; pixel++) {
+            memcpy(dx + pixel * plan->channels, dx, plan->channels * sizeof *dx);
+        }
+    }
+}
+
+static void run_spread(const struct op_run *run)
+{
+    const struct global_plan *plan = run->state;
+    struct op_run copy = *run; /* the pool's context is not const */
+    pool_run(run->pool, spread_chunk, &copy, op_chunks(plan->images, plan->images_per_chunk));
+}
+
+static int prepare_spread(const struct op_compile *compile, void *state)
+{
+    *(struct global_plan *)state = make_plan(&compile->out[0].shape);
+    return 0;
+}
+
+static int compile_spread(struct op_compile *compile)
+{
+    compile->run = run_spread;
+    compile->prepare = prepare_spread;
+    compile->state = sizeof(struct global_plan);
+    return 0;
+}
+
+static const struct op_cpu cpu_gradient = {
+    .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile_spread};
+
+static const struct global_options size_2d = {{2, {4, 5}}}, size_1d = {{1, {7}}}, size_3d = {{3, {2, 3, 2}}};
+static const struct op_case cases_gradient[] = {
+    {.name = "image", .options = &size_2d, .in = {FOV_SHAPE(3, 5, 1, 1)}, .in_count = 1},
+    {.name = "1-D", .options = &size_1d, .in = {FOV_SHAPE(2, 33, 1)}, .in_count = 1},
+    {.name = "3-D", .options = &size_3d, .in = {FOV_SHAPE(1, 3, 1, 1, 1)}, .in_count = 1},
+    {0},
+};
+
+const struct op op_global_avg_pool_gradient = {
+    .name = "global_avg_pool_gradient",
+    .family = OP_GRADIENT,
+    .summary = "Gradient of global average pooling: every pixel gets the same share.",
+    .formula = "dx[n, c, pixel] = dy[n, c] / pixels",
+    .in = (const struct op_port[]){{.name = "dy", .shape = "[N, C, 1...]"}, {0}},
+    .out = (const struct op_port[]){{.name = "dx", .shape = "[N, C, size...]"}, {0}},
+    .attributes = attributes,
+    .options_size = sizeof(struct global_options),
+    .infer = infer_gradient,
+    .gradient = gradient_gradient,
+    .textbook = textbook_gradient,
+    .cpu = &cpu_gradient,
+    .cases = cases_gradient,
+};
