@@ -104,7 +104,9 @@ fov_value harness_loss(struct harness *harness)
         float            *direction;
         fov_value         part;
 
-        if (fov_value_dtype(harness->graph, harness->out[i]) != FOV_F32 || harness->op->out[harness->port[i]].updates)
+        /* Optional outputs (saved statistics, indices) are notes for the gradient: nothing flows back through them. */
+        if (fov_value_dtype(harness->graph, harness->out[i]) != FOV_F32 ||
+            harness->op->out[harness->port[i]].updates || harness->op->out[harness->port[i]].optional)
             continue;
         direction = calloc(count + 1, sizeof *direction);
         for (size_t k = 0; k < count; k++)
