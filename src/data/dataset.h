@@ -12,17 +12,17 @@
 struct data_source;
 
 struct fov_dataset {
-    struct fov_context       *context;
+    struct fov_context *context;
     const struct data_source *source;
-    void                     *state; /**< the source's own */
-    const char               *name;  /**< "mnist" */
-    char                     *where; /**< directory, or "drawn by fovea" */
-    size_t                    count;
-    int                       classes;
-    char                    **class_names; /**< one block */
-    int                       channels, height, width;
-    bool                      same_size;
-    int32_t                  *labels; /**< [count], each in 0 .. classes - 1 */
+    void *state;      /**< the source's own */
+    const char *name; /**< "mnist" */
+    char *where;      /**< directory, or "drawn by fovea" */
+    size_t count;
+    int classes;
+    char **class_names; /**< one block */
+    int channels, height, width;
+    bool same_size;
+    int32_t *labels; /**< [count], each in 0 .. classes - 1 */
     /** [count, height, width, channels] where all samples are kept in memory, else NULL: then the source decodes. */
     const uint8_t *pixels;
     struct picture current; /**< of fov_dataset_sample */
@@ -43,7 +43,7 @@ struct data_source {
     void (*close)(struct fov_dataset *dataset);
 };
 extern const struct data_source *const data_sources[];
-extern const size_t                    data_source_count;
+extern const size_t data_source_count;
 extern const struct data_source data_source_mnist, data_source_cifar10, data_source_digits, data_source_folder;
 
 /** Sample `index` as pixels: in place where the dataset is in memory, else decoded into `picture`. Thread-safe. */

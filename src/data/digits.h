@@ -8,10 +8,10 @@
 #include <fovea/dataset.h>
 
 enum {
-    DIGITS_CLASSES     = 10,
-    DIGITS_SIDE        = 28, /**< pixels, as MNIST's */
-    DIGITS_MAX_POINTS  = 14, /**< of a stroke */
-    DIGITS_MAX_STROKES = 2   /**< of a glyph */
+    DIGITS_CLASSES = 10,
+    DIGITS_SIDE = 28,       /**< pixels, as MNIST's */
+    DIGITS_MAX_POINTS = 14, /**< of a stroke */
+    DIGITS_MAX_STROKES = 2  /**< of a glyph */
 };
 
 /** One way of writing a digit: strokes are smooth curves through their points. */
@@ -19,13 +19,13 @@ struct digits_glyph {
     int label;
     int share; /**< how common it is among its label's glyphs */
     struct {
-        int         count;   /**< 0: no more strokes */
-        unsigned    corners; /**< bit i: point i ends one smooth piece and begins the next */
+        int count;                               /**< 0: no more strokes */
+        unsigned corners;                        /**< bit i: point i ends one smooth piece and begins the next */
         signed char point[DIGITS_MAX_POINTS][2]; /**< x, y in a box of 100 x 100, y downwards */
     } stroke[DIGITS_MAX_STROKES];
 };
 extern const struct digits_glyph digits_glyphs[];
-extern const size_t              digits_glyph_count;
+extern const size_t digits_glyph_count;
 
 /** The label of sample `index`, 0 to 9. */
 int digits_label(uint64_t seed, fov_split split, uint64_t index);

@@ -237,7 +237,11 @@ static void digits_ink_piece(const struct digits_ink *a, const struct digits_ink
             t = t < 0.0F ? 0.0F : t > 1.0F ? 1.0F : t;
             px -= t * dx;
             py -= t * dy;
-            float inside = a->radius + t * (b->radius - a->radius) - sqrtf(px * px + py * py);
+            float square_distance = px * px + py * py;
+            if (square_distance > reach * reach) {
+                continue; // out of the pen's reach, seen without a square root
+            }
+            float inside = a->radius + t * (b->radius - a->radius) - sqrtf(square_distance);
             float ink = 0.5F + inside / (2.0F * soft);
             if (ink <= 0.0F) {
                 continue;

@@ -9,23 +9,23 @@
 #include <stdint.h>
 
 enum {
-    DOWNLOAD_MAX     = 64 << 20, /**< bytes */
-    DOWNLOAD_CONNECT = 15,       /**< seconds until connected */
-    DOWNLOAD_STALL   = 30,       /**< seconds below 1,000 bytes per second */
-    DOWNLOAD_WHOLE   = 900       /**< seconds for everything */
+    DOWNLOAD_MAX = 64 << 20, /**< bytes */
+    DOWNLOAD_CONNECT = 15,   /**< seconds until connected */
+    DOWNLOAD_STALL = 30,     /**< seconds below 1,000 bytes per second */
+    DOWNLOAD_WHOLE = 900     /**< seconds for everything */
 };
 
 struct download {
     struct memory *memory;
     int (*progress)(void *user, uint64_t done, uint64_t total); /**< nonzero stops; may be NULL */
-    void    *user;
+    void *user;
     uint8_t *bytes; /**< result, memory_free; NULL on failure */
-    size_t   size, capacity;
-    bool     stopped; /**< internal: progress said so */
-    bool     full;    /**< internal: out of memory or above the limit */
+    size_t size, capacity;
+    bool stopped; /**< internal: progress said so */
+    bool full;    /**< internal: out of memory or above the limit */
 };
 
-/** E_IO: the server's or network's sentence; E_INTERRUPTED: progress stopped it; E_UNSUPPORTED: built without libcurl. */
+/** E_IO: what the server or network said; E_INTERRUPTED: progress stopped it; E_UNSUPPORTED: no libcurl. */
 int download_fetch(struct download *download, const char *url, struct error *error);
 
 #endif

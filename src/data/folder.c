@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out. Classes are the sorted names of
- * the folders; pictures are told by suffix, decoded when asked for. DIR/train and DIR/test (or val) are the splits;
+/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out. Classes are the sorted names
+ * of the folders; pictures are told by suffix, decoded when asked for. DIR/train and DIR/test (or val) are the splits;
  * where there are none, a tenth of each class, chosen once and for all, is the test split. */
 #include "base/file.h"
 #include "base/random.h"

@@ -11,14 +11,14 @@ enum { GET_MAX_MIRRORS = 8 };
 struct get_file {
     const char *name;   /**< without .gz */
     const char *sha256; /**< of the unpacked bytes */
-    size_t      size;   /**< of the unpacked bytes */
+    size_t size;        /**< of the unpacked bytes */
 };
 struct get_set {
-    const char            *name;
-    const char            *folder; /**< below the data directory */
-    const char *const     *mirrors; /**< URLs that end in a slash, NULL at the end */
+    const char *name;
+    const char *folder;         /**< below the data directory */
+    const char *const *mirrors; /**< URLs that end in a slash, NULL at the end */
     const struct get_file *files;
-    size_t                 file_count;
+    size_t file_count;
 };
 extern const struct get_set get_mnist;
 

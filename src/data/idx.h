@@ -12,15 +12,14 @@
 enum { IDX_MAX_RANK = 3 };
 
 struct idx {
-    int      rank;
+    int rank;
     uint32_t dim[IDX_MAX_RANK];
     uint8_t *bytes; /**< product of dim; memory_free */
-    size_t   size;
+    size_t size;
 };
 
-/** Reads an IDX file of the given rank (3: pictures, 1: labels) from bytes, plain or gzipped. E_INPUT: what is wrong. */
-int idx_parse(struct idx *idx, const uint8_t *bytes, size_t size, int rank, struct memory *memory,
-              struct error *error);
+/** Reads an IDX file of the given rank (3: pictures, 1: labels) from bytes, plain or gzipped. */
+int idx_parse(struct idx *idx, const uint8_t *bytes, size_t size, int rank, struct memory *memory, struct error *error);
 /** The same from a file; errors start with its path. */
 int idx_read(struct idx *idx, const char *path, int rank, struct memory *memory, struct error *error);
 

@@ -12,28 +12,28 @@
 #include <stdint.h>
 
 enum {
-    IMAGE_MAX_SIDE   = 16384,    /**< pixels */
+    IMAGE_MAX_SIDE = 16384,      /**< pixels */
     IMAGE_MAX_PIXELS = 64000000, /**< height times width */
-    IMAGE_MAX_SCANS  = 100,      /**< of a progressive JPEG: more only cost time */
-    IMAGE_MAX_FILE   = 256 << 20 /**< bytes */
+    IMAGE_MAX_SCANS = 100,       /**< of a progressive JPEG: more only cost time */
+    IMAGE_MAX_FILE = 256 << 20   /**< bytes */
 };
 
 /** What decoding should give. Transparency is dropped, not blended, as torchvision's convert("RGB") does. */
 enum image_channels {
     IMAGE_AS_STORED = 0, /**< 1, 3, or 4 where the file has transparency */
-    IMAGE_GREY      = 1, /**< luma of Rec. 601, rounded as Pillow's convert("L") does */
-    IMAGE_RGB       = 3,
-    IMAGE_OPAQUE    = -1 /**< 1 or 3, as in the file */
+    IMAGE_GREY = 1,      /**< luma of Rec. 601, rounded as Pillow's convert("L") does */
+    IMAGE_RGB = 3,
+    IMAGE_OPAQUE = -1 /**< 1 or 3, as in the file */
 };
 
 /** A picture and the buffer it may live in. Zero it, set memory, decode into it again and again (the buffer only
  *  grows), picture_free it. `pixels` may also point elsewhere: into a dataset kept in memory. */
 struct picture {
-    int            height, width, channels;
+    int height, width, channels;
     const uint8_t *pixels; /**< [height, width, channels] */
     struct memory *memory;
-    uint8_t       *buffer;
-    size_t         capacity; /**< bytes of buffer */
+    uint8_t *buffer;
+    size_t capacity; /**< bytes of buffer */
 };
 void picture_free(struct picture *picture);
 /** Makes the buffer hold height x width x channels (not keeping its content) and points pixels at it. E_INPUT beyond

@@ -185,6 +185,17 @@ static int loader_fit(const struct loader *loader, struct loader_worker *worker,
                                loader->inner_width, &worker->resize, error);
 }
 
+/* Black pixels, normalised. */
+static void loader_black(const struct loader *loader, float *out, size_t pixels)
+{
+    int channels = loader->options.channels;
+    for (size_t p = 0; p < pixels; p++) {
+        for (int c = 0; c < channels; c++) {
+            *out++ = loader->border[c];
+        }
+    }
+}
+
 /* Pixels to floats, with the border around them, channels last. */
 static void loader_normalise(const struct loader *loader, const uint8_t *pixels, float *out)
 {
@@ -197,10 +208,13 @@ static void loader_normalise(const struct loader *loader, const uint8_t *pixels,
                                               out);
         return;
     }
-    for (size_t i = 0; i < loader->values; i++) {
-        out[i] = loader->border[i % channels];
+    // the border: rows above and below, and a strip that ends one row and begins the next
+    size_t stride = (size_t)o->width * channels, side = (size_t)pad * channels;
+    loader_black(loader, out, (size_t)pad * (size_t)o->width + (size_t)pad);
+    for (int y = 1; y < loader->inner_height; y++) {
+        loader_black(loader, out + (size_t)(y + pad) * stride - side, 2 * (size_t)pad);
     }
-    size_t stride = (size_t)o->width * channels;
+    loader_black(loader, out + (size_t)(o->height - pad) * stride - side, (size_t)pad * (size_t)o->width + (size_t)pad);
     for (int y = 0; y < loader->inner_height; y++) {
         loader->context->kernel->normalise_u8(inner, channels, pixels + (size_t)y * inner * channels, mean,
                                               loader->deviation,

@@ -11,15 +11,15 @@
 struct loader;
 
 struct loader_options {
-    int               channels, height, width; /**< of the network's input, padding included; channels 1 or 3 */
+    int channels, height, width; /**< of the network's input, padding included; channels 1 or 3 */
     fov_preprocessing preprocessing;
-    bool              plain; /**< [n, channels, height, width] instead of [n, height, width, channels] */
+    bool plain; /**< [n, channels, height, width] instead of [n, height, width, channels] */
 };
 
 /** NULL and an error when the sizes make no sense (padding leaves no room, say) or memory is short. */
 struct loader *loader_create(struct fov_context *context, const fov_dataset *dataset,
                              const struct loader_options *options, struct error *error);
-void           loader_free(struct loader *loader); /**< accepts NULL */
+void loader_free(struct loader *loader); /**< accepts NULL */
 /** Prepares samples indices[0 .. count) on the context's pool: pixels [count, ...], labels [count] (NULL: not wanted).
  *  Allocates nothing when the dataset is in memory. The error is that of the first bad sample in the batch. */
 int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, float *pixels, int32_t *labels,

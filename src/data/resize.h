@@ -13,12 +13,12 @@
 /** Buffers kept between calls; they only grow. Zero it, set memory, resize_free it. */
 struct resize_scratch {
     struct memory *memory;
-    int32_t       *weights; /**< of one axis at a time */
-    size_t         weight_capacity;
-    int           *first; /**< per output pixel: first input pixel, count */
-    size_t         first_capacity;
-    uint8_t       *rows; /**< result of the horizontal pass */
-    size_t         row_capacity;
+    int32_t *weights; /**< of one axis at a time */
+    size_t weight_capacity;
+    int *first; /**< per output pixel: first input pixel, count */
+    size_t first_capacity;
+    uint8_t *rows; /**< result of the horizontal pass */
+    size_t row_capacity;
 };
 void resize_free(struct resize_scratch *scratch);
 

@@ -21,7 +21,7 @@ static void unpack_release(void *memory, void *block)
     memory_free(memory, block);
 }
 
-/* One call of inflate fills at most a piece. Returns 0 to go on, 1 at the clean end of the file, negative on failure. */
+/* One call of inflate fills at most a piece. Returns 0 to go on, 1 at the clean end, negative on failure. */
 static int unpack_step(z_stream *stream, uint8_t *piece, size_t *left, size_t size, unpack_sink *sink, void *user,
                        struct error *error)
 {

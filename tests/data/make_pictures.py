@@ -104,12 +104,14 @@ def jpegs():
         turn = {2: Image.FLIP_LEFT_RIGHT, 3: Image.ROTATE_180, 4: Image.FLIP_TOP_BOTTOM, 5: Image.TRANSPOSE,
                 6: Image.ROTATE_270, 7: Image.TRANSVERSE, 8: Image.ROTATE_90}.get(orientation)
         back = back.transpose(turn) if turn is not None else back
+        back = back.convert("RGB") if back.mode == "CMYK" else back
         row(name, out.getvalue(), back.width, back.height, channels, back.tobytes())
 
     add("rgb.jpg", rgb, quality=90)
     add("grey.jpg", rgb.convert("L"), quality=90)
     add("progressive.jpg", rgb, quality=80, progressive=True)
     add("sampled444.jpg", rgb, quality=75, subsampling=0)
+    add("cmyk.jpg", rgb.convert("CMYK"), quality=85)
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation

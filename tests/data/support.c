@@ -32,9 +32,9 @@ int folder_remove(void **state)
 
 const char *path_in(void **state, const char *name)
 {
-    static char     paths[8][512];
+    static char paths[8][512];
     static unsigned next;
-    char           *path = paths[next++ % 8];
+    char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", (const char *)*state, name);
     for (char *slash = path + strlen(*state) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
         *slash = 0;
@@ -84,7 +84,7 @@ const char *shared_path(const char *name)
 
 void put_idx(const char *path, int rank, const uint32_t *dim, const uint8_t *bytes, size_t size)
 {
-    FILE   *file = fopen(path, "wb");
+    FILE *file = fopen(path, "wb");
     uint8_t head[16] = {0, 0, 8, (uint8_t)rank};
     assert_non_null(file);
     for (int i = 0; i < rank; i++) {
@@ -99,7 +99,7 @@ void put_idx(const char *path, int rank, const uint32_t *dim, const uint8_t *byt
 
 void put_mnist(void **state, uint32_t count)
 {
-    size_t   size = (size_t)count * 784;
+    size_t size = (size_t)count * 784;
     uint8_t *bytes = malloc(size);
     assert_non_null(bytes);
     for (int split = 0; split < 2; split++) {

@@ -20,7 +20,7 @@ static uint8_t *make_batch(size_t count, unsigned first)
 static void put_cifar(void **state)
 {
     for (unsigned b = 0; b < 6; b++) {
-        char     name[40];
+        char name[40];
         uint8_t *bytes = make_batch(3, b);
         snprintf(name, sizeof name, b < 5 ? "data_batch_%u.bin" : "test_batch.bin", b + 1);
         put_file(path_in(state, name), bytes, 3 * CIFAR_RECORD);
@@ -42,7 +42,7 @@ static void test_open(void **state)
     uint8_t *batch = make_batch(3, 4); // sample 13 is the second of the fifth file
     assert_int_equal(fov_dataset_label(dataset, 13), batch[CIFAR_RECORD]);
     const uint8_t *pixels;
-    int            height, width, channels;
+    int height, width, channels;
     assert_int_equal(fov_dataset_sample(dataset, 13, &pixels, &height, &width, &channels), FOV_OK);
     for (size_t p = 0; p < CIFAR_PIXELS; p++) {
         for (size_t c = 0; c < 3; c++) {

@@ -14,7 +14,7 @@ static void test_frozen(void **state)
 {
     (void)state;
     struct hash_state hash = {{0}};
-    char              hex[HASH_HEX_SIZE];
+    char hex[HASH_HEX_SIZE];
     hash_begin(&hash);
     for (uint64_t i = 0; i < 500; i++) {
         uint8_t pixels[SIZE], label = (uint8_t)digits_label(3, FOV_TEST, i);
@@ -32,7 +32,7 @@ static void test_pictures(void **state)
     int labels[10] = {0};
     for (uint64_t i = 0; i < 2000; i++) {
         uint8_t pixels[SIZE];
-        double  sum = 0.0, x = 0.0, y = 0.0;
+        double sum = 0.0, x = 0.0, y = 0.0;
         digits_draw(0, FOV_TRAIN, i, pixels);
         labels[digits_label(0, FOV_TRAIN, i)]++;
         for (int p = 0; p < SIZE; p++) {
@@ -65,8 +65,8 @@ static void test_source(void **state)
         assert_string_equal(info.source, "drawn by fovea");
         for (int64_t i = 149; i >= 0; i--) {
             const uint8_t *pixels;
-            uint8_t        expected[SIZE];
-            int            height, width, channels;
+            uint8_t expected[SIZE];
+            int height, width, channels;
             assert_int_equal(fov_dataset_sample(dataset, i, &pixels, &height, &width, &channels), FOV_OK);
             digits_draw(3, FOV_TEST, (uint64_t)i, expected);
             assert_memory_equal(pixels, expected, SIZE);
@@ -111,7 +111,7 @@ static void test_every_allocation_may_fail(void **state)
             fov_context_free(context);
             continue;
         }
-        size_t       before = fov_context_memory(context).bytes;
+        size_t before = fov_context_memory(context).bytes;
         fov_dataset *dataset = fov_dataset_open(context, "digits:100", FOV_TRAIN);
         opened = dataset != NULL;
         assert_int_equal(fov_error_status(context), opened ? FOV_OK : FOV_E_MEMORY);
@@ -125,8 +125,9 @@ static void test_every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frozen),    cmocka_unit_test(test_pictures),  cmocka_unit_test(test_source),
-        cmocka_unit_test(test_differences), cmocka_unit_test(test_arguments), cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_frozen),    cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_source),    cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_arguments), cmocka_unit_test(test_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

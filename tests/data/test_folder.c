@@ -6,7 +6,7 @@
 /* A grey picture whose pixels are all `value`, 4 x (3 + value % 3). */
 static void put_picture(void **state, const char *name, uint8_t value)
 {
-    uint8_t      pixels[4 * 5];
+    uint8_t pixels[4 * 5];
     fov_context *context = make_context(1);
     memset(pixels, value, sizeof pixels);
     assert_int_equal(fov_image_save_png(context, path_in(state, name), 4, 3 + value % 3, 1, pixels), FOV_OK);
@@ -39,7 +39,7 @@ static void test_splits(void **state)
     static const int values[] = {12, 10, 11}, labels[] = {0, 1, 1};
     for (int i = 0; i < 3; i++) {
         const uint8_t *pixels;
-        int            height, width, channels;
+        int height, width, channels;
         assert_int_equal(fov_dataset_sample(dataset, i, &pixels, &height, &width, &channels), FOV_OK);
         assert_int_equal(pixels[0], values[i]);
         assert_int_equal(width, 3 + values[i] % 3);
@@ -61,14 +61,14 @@ static void test_held_back(void **state)
         put_picture(state, name, (uint8_t)i);
     }
     bool seen[40] = {false};
-    int  tested = 0;
+    int tested = 0;
     for (int split = 0; split < 2; split++) {
         fov_context *context = make_context(1);
         fov_dataset *dataset = fov_dataset_open(context, *state, (fov_split)split);
         assert_non_null(dataset);
         for (int64_t i = 0; i < fov_dataset_describe(dataset).count; i++) {
             const uint8_t *pixels;
-            int            height, width, channels;
+            int height, width, channels;
             assert_int_equal(fov_dataset_sample(dataset, i, &pixels, &height, &width, &channels), FOV_OK);
             assert_true(pixels[0] < 40 && !seen[pixels[0]]);
             seen[pixels[0]] = true;
@@ -106,7 +106,7 @@ static void test_refused(void **state)
     fov_dataset *dataset = fov_dataset_open(context, *state, FOV_TEST);
     assert_non_null(dataset);
     const uint8_t *pixels;
-    int            height, width, channels;
+    int height, width, channels;
     assert_int_equal(fov_dataset_sample(dataset, 1, &pixels, &height, &width, &channels), FOV_E_INPUT);
     assert_non_null(strstr(fov_error(context), "test/dog/a.png: not a PNG or JPEG"));
     fov_dataset_free(dataset);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fetching: mirrors in turn, wrong content refused, right files kept, wrong ones replaced, stopping, and the sentence when
- * nobody answers. Mirrors are folders (file://) and a server of the test's own; the network is never used. */
+/* Fetching: mirrors in turn, wrong content refused, right files kept, wrong ones replaced, stopping, and the sentence
+ * when nobody answers. Mirrors are folders (file://) and a server of the test's own; the network is never used. */
 #include "data/support.h"
 #include "data/get.h"
 #include <arpa/inet.h>
@@ -20,8 +20,8 @@ static const char one[] = "hello, digits\n", two[] = "ab";
 static int fetch(const char *const *mirrors, const char *directory, get_progress *progress, struct error *error)
 {
     const struct get_set set = {.name = "test", .folder = "test", .mirrors = mirrors, .files = files, .file_count = 2};
-    fov_context         *context = make_context(1);
-    size_t               before = fov_context_memory(context).bytes;
+    fov_context *context = make_context(1);
+    size_t before = fov_context_memory(context).bytes;
     error->status = FOV_OK;
     error->text[0] = 0;
     int status = get_fetch(context, &set, directory, progress, NULL, error);
@@ -41,7 +41,7 @@ static char *mirror(void **state, const char *name)
 
 static void expect_file(const char *path, const char *text)
 {
-    size_t   size;
+    size_t size;
     uint8_t *bytes = get_file(path, &size);
     assert_non_null(bytes);
     assert_int_equal(size, strlen(text));
@@ -60,9 +60,9 @@ static int refuse_to_wait(void *user, const char *file, uint64_t done, uint64_t 
 
 static void test_mirrors(void **state)
 {
-    char        *empty = mirror(state, "empty"), *wrong = mirror(state, "wrong"), *right = mirror(state, "right");
-    const char  *all[] = {"http://127.0.0.1:9/", empty, wrong, right, NULL};
-    char         directory[600];
+    char *empty = mirror(state, "empty"), *wrong = mirror(state, "wrong"), *right = mirror(state, "right");
+    const char *all[] = {"http://127.0.0.1:9/", empty, wrong, right, NULL};
+    char directory[600];
     struct error error;
     snprintf(directory, sizeof directory, "%s", path_in(state, "new/place/data"));
     put_file(path_in(state, "wrong/one.gz"), "hello, digit\n", 13);
@@ -96,8 +96,8 @@ static void test_mirrors(void **state)
 
 static void test_full_disk(void **state)
 {
-    char        *right = mirror(state, "right");
-    const char  *all[] = {right, NULL};
+    char *right = mirror(state, "right");
+    const char *all[] = {right, NULL};
     struct error error;
     put_file(path_in(state, "right/one.gz"), one, sizeof one - 1);
     put_file(path_in(state, "file"), "x", 1);
@@ -110,8 +110,8 @@ static void test_full_disk(void **state)
 static pid_t serve(const char *answer, int *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t          size = sizeof address;
-    int                listener = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(listener >= 0);
     assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
     assert_int_equal(listen(listener, 8), 0);
@@ -123,7 +123,7 @@ static pid_t serve(const char *answer, int *port)
         alarm(60); // never outlives the test for long
         for (;;) {
             char request[4096];
-            int  client = accept(listener, NULL, NULL);
+            int client = accept(listener, NULL, NULL);
             if (client < 0 || read(client, request, sizeof request) < 0 || write(client, answer, strlen(answer)) < 0) {
                 _exit(1);
             }
@@ -146,9 +146,9 @@ static void test_server(void **state)
         {"HTTP/1.0 200 OK\r\nContent-Length: 15\r\n\r\nhello, digits\n\n", "not the published one"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        int          port;
-        pid_t        server = serve(rows[i].answer, &port);
-        char         url[64];
+        int port;
+        pid_t server = serve(rows[i].answer, &port);
+        char url[64];
         struct error error;
         snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
         const char *const mirrors[] = {url, NULL};

@@ -9,10 +9,10 @@
 /* One malformed file and what must be said of it. */
 struct idx_row {
     const char *what;
-    int         rank;
-    uint8_t     bytes[24];
-    size_t      size;
-    fov_status  status;
+    int rank;
+    uint8_t bytes[24];
+    size_t size;
+    fov_status status;
     const char *says;
 };
 
@@ -20,7 +20,12 @@ static const struct idx_row idx_rows[] = {
     {"empty", 3, {0}, 0, FOV_E_INPUT, "empty"},
     {"one byte", 3, {0}, 1, FOV_E_INPUT, "truncated"},
     {"header cut", 3, {0, 0, 8, 3, 0, 0, 0, 1}, 8, FOV_E_INPUT, "truncated"},
-    {"magic", 3, {'P', 'K', 3, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9}, 17, FOV_E_INPUT, "not an IDX file (starts with 50 4b"},
+    {"magic",
+     3,
+     {'P', 'K', 3, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9},
+     17,
+     FOV_E_INPUT,
+     "not an IDX file (starts with 50 4b"},
     {"type 0a", 3, {0, 0, 10, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9}, 17, FOV_E_INPUT, "not an IDX file"},
     {"floats", 3, {0, 0, 13, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9}, 17, FOV_E_UNSUPPORTED, "32-bit floats"},
     {"labels for pictures", 3, {0, 0, 8, 1, 0, 0, 0, 1, 5}, 9, FOV_E_INPUT, "swapped"},
@@ -55,8 +60,8 @@ static size_t pack(const uint8_t *bytes, size_t size, uint8_t *out, size_t room)
 static int parse(const uint8_t *bytes, size_t size, int rank, struct error *error)
 {
     struct memory *memory = memory_create(NULL, 0);
-    uint8_t       *copy = malloc(size ? size : 1);
-    struct idx     idx;
+    uint8_t *copy = malloc(size ? size : 1);
+    struct idx idx;
     memcpy(copy, bytes, size);
     error->status = FOV_OK;
     int status = idx_parse(&idx, copy, size, rank, memory, error);
@@ -72,8 +77,8 @@ static void test_malformed(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof idx_rows / sizeof *idx_rows; i++) {
         const struct idx_row *row = &idx_rows[i];
-        struct error          error;
-        int                   status = parse(row->bytes, row->size, row->rank, &error);
+        struct error error;
+        int status = parse(row->bytes, row->size, row->rank, &error);
         if (status != (int)row->status || !strstr(error.text, row->says)) {
             print_message("%s: status %d, \"%s\"\n", row->what, status, error.text);
         }
@@ -82,7 +87,7 @@ static void test_malformed(void **state)
 
         // the same, gzipped; sizes are then known only roughly, but never believed
         uint8_t packed[256];
-        size_t  size = pack(row->bytes, row->size, packed, sizeof packed);
+        size_t size = pack(row->bytes, row->size, packed, sizeof packed);
         assert_int_not_equal(parse(packed, size, row->rank, &error), FOV_OK);
         assert_true(error.text[0] != 0);
     }
@@ -95,7 +100,7 @@ static void test_prefixes_and_flips(void **state)
     for (size_t i = 16; i < sizeof plain; i++) {
         plain[i] = (uint8_t)(i * 37);
     }
-    size_t       size = pack(plain, sizeof plain, packed, sizeof packed);
+    size_t size = pack(plain, sizeof plain, packed, sizeof packed);
     struct error error;
     assert_int_equal(parse(plain, sizeof plain, 3, &error), FOV_OK);
     assert_int_equal(parse(packed, size, 3, &error), FOV_OK);
@@ -124,12 +129,12 @@ static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
     uint8_t plain[16 + 4] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4}, packed[256];
-    size_t  size = pack(plain, sizeof plain, packed, sizeof packed);
-    bool    done = false;
+    size_t size = pack(plain, sizeof plain, packed, sizeof packed);
+    bool done = false;
     for (uint64_t n = 1; !done; n++) {
         struct memory *memory = memory_create(NULL, 0);
-        struct error   error = {.status = FOV_OK};
-        struct idx     idx;
+        struct error error = {.status = FOV_OK};
+        struct idx idx;
         memory_fail_at(memory, n, false);
         int status = idx_parse(&idx, packed, size, 3, memory, &error);
         done = status == FOV_OK;
@@ -145,7 +150,7 @@ static void test_open(void **state)
 {
     put_mnist(state, 25);
     fov_context *context = make_context(2);
-    char         named[600];
+    char named[600];
     snprintf(named, sizeof named, "mnist:%s", (const char *)*state);
     const char *sources[] = {*state, named};
     for (int s = 0; s < 2; s++) {
@@ -160,7 +165,7 @@ static void test_open(void **state)
         assert_string_equal(fov_dataset_class(dataset, 7), "7");
         assert_string_equal(fov_dataset_class(dataset, 10), "");
         const uint8_t *pixels;
-        int            height, width, channels;
+        int height, width, channels;
         assert_int_equal(fov_dataset_sample(dataset, 24, &pixels, &height, &width, &channels), FOV_OK);
         assert_int_equal(fov_dataset_label(dataset, 24), 4);
         assert_int_equal(pixels[5], (uint8_t)((24 * 784 + 5) * 31 + 24 * 7 + 1));
@@ -174,7 +179,7 @@ static void test_open(void **state)
 
 static void test_wrong_sets(void **state)
 {
-    uint8_t  labels[30] = {0};
+    uint8_t labels[30] = {0};
     uint32_t count = 24;
     put_mnist(state, 25);
     const char *path = path_in(state, "train-labels-idx1-ubyte");
@@ -209,7 +214,7 @@ static void test_where_it_looks(void **state)
     // the same files in each of the places in turn
     static const char *const places[] = {"data", "data/mnist", "data/MNIST/raw", "data/fovea/mnist"};
     static const char *const names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"};
-    const char              *before = "";
+    const char *before = "";
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         for (int f = 0; f < 2; f++) {
             char from[200], to[200];
@@ -254,7 +259,7 @@ static void test_mnist(void **state)
         assert_int_equal(fov_dataset_describe(dataset).count, split ? 10000 : 60000);
         // published facts: the first labels, and how many ones there are
         static const int first[2][8] = {{5, 0, 4, 1, 9, 2, 1, 3}, {7, 2, 1, 0, 4, 1, 4, 9}};
-        int64_t          ones = 0;
+        int64_t ones = 0;
         for (int64_t i = 0; i < fov_dataset_describe(dataset).count; i++) {
             ones += fov_dataset_label(dataset, i) == 1;
             if (i < 8) {

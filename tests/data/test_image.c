@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures: pixels equal Pillow's (pictures.inc, made by make_pictures.py); every prefix and random damage of every file
- * is refused or survived; sizes that only bombs have are refused before anything is allocated. */
+/* Pictures: pixels equal Pillow's (pictures.inc, made by make_pictures.py); every prefix and random damage of every
+ * file is refused or survived; sizes that only bombs have are refused before anything is allocated. */
 #include "data/support.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "data/image.h"
 #include "data/resize.h"
 #include <zlib.h>
+
+#ifdef FOVEA_HAVE_JPEG
+#include <jpeglib.h> /* to make the one JPEG that other programs refuse to write */
+#endif
 
 #include "pictures.inc"
 
@@ -27,11 +31,11 @@ static void test_pixels(void **state)
     struct memory *memory = memory_create(NULL, 0);
     for (size_t i = 0; i < PICTURES; i++) {
         const struct picture_case *expected = &picture_cases[i];
-        struct picture             picture = {.memory = memory};
-        struct error               error = {.status = FOV_OK};
-        size_t                     size;
-        uint8_t                   *bytes = load(expected->name, &size);
-        char                       hex[HASH_HEX_SIZE];
+        struct picture picture = {.memory = memory};
+        struct error error = {.status = FOV_OK};
+        size_t size;
+        uint8_t *bytes = load(expected->name, &size);
+        char hex[HASH_HEX_SIZE];
         assert_int_equal(image_decode(&picture, bytes, size, IMAGE_AS_STORED, &error), FOV_OK);
         assert_int_equal(picture.height, expected->height);
         assert_int_equal(picture.width, expected->width);
@@ -49,7 +53,7 @@ static void test_pixels(void **state)
             assert_int_equal(image_decode(&other, bytes, size, wanted[w], &error), FOV_OK);
             int channels = wanted[w] == IMAGE_OPAQUE ? (picture.channels == 1 ? 1 : 3) : (int)wanted[w];
             assert_int_equal(other.channels, channels);
-            size_t   area = (size_t)picture.height * (size_t)picture.width;
+            size_t area = (size_t)picture.height * (size_t)picture.width;
             uint8_t *converted = malloc(area * 4);
             image_convert(picture.pixels, picture.channels, converted, channels, area);
             assert_memory_equal(other.pixels, converted, area * (size_t)channels);
@@ -67,7 +71,7 @@ static void test_pixels(void **state)
 static int survive(struct memory *memory, const uint8_t *bytes, size_t size, struct error *error)
 {
     struct picture picture = {.memory = memory};
-    uint8_t       *copy = malloc(size ? size : 1);
+    uint8_t *copy = malloc(size ? size : 1);
     memcpy(copy, bytes, size);
     error->status = FOV_OK;
     error->text[0] = 0;
@@ -84,8 +88,8 @@ static void test_prefixes(void **state)
     (void)state;
     struct memory *memory = memory_create(NULL, 0);
     for (size_t i = 0; i < PICTURES; i++) {
-        size_t       size;
-        uint8_t     *bytes = load(picture_cases[i].name, &size);
+        size_t size;
+        uint8_t *bytes = load(picture_cases[i].name, &size);
         struct error error;
         for (size_t cut = 0; cut < size; cut++) {
             int status = survive(memory, bytes, cut, &error);
@@ -103,13 +107,13 @@ static void test_prefixes(void **state)
 static void test_random_damage(void **state)
 {
     (void)state;
-    struct memory    *memory = memory_create(NULL, 0);
+    struct memory *memory = memory_create(NULL, 0);
     struct random_key key = {.seed = 1, .use = RANDOM_TEST};
-    uint64_t          draw = 0;
-    int               refused = 0;
+    uint64_t draw = 0;
+    int refused = 0;
     for (size_t i = 0; i < PICTURES; i++) {
-        size_t       size;
-        uint8_t     *bytes = load(picture_cases[i].name, &size);
+        size_t size;
+        uint8_t *bytes = load(picture_cases[i].name, &size);
         struct error error;
         for (int round = 0; round < 300; round++) {
             uint8_t *copy = malloc(size);
@@ -132,7 +136,7 @@ static void test_refused(void **state)
     (void)state;
     static const struct {
         const char *bytes;
-        size_t      size;
+        size_t size;
         const char *says;
     } rows[] = {
         {"", 0, "empty"},
@@ -143,7 +147,7 @@ static void test_refused(void **state)
         {"\x89PNG\r\n\x1a\n", 8, "truncated PNG"},
     };
     struct memory *memory = memory_create(NULL, 0);
-    struct error   error;
+    struct error error;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_int_equal(survive(memory, (const uint8_t *)rows[i].bytes, rows[i].size, &error), FOV_E_INPUT);
         if (!strstr(error.text, rows[i].says)) {
@@ -159,9 +163,9 @@ static void test_bombs(void **state)
 {
     (void)state;
     struct memory *memory = memory_create(NULL, 1 << 20); // a decoder that allocates first fails for memory instead
-    struct error   error;
-    size_t         size;
-    uint8_t       *jpeg = load("rgb.jpg", &size);
+    struct error error;
+    size_t size;
+    uint8_t *jpeg = load("rgb.jpg", &size);
     for (size_t i = 0; i + 9 < size; i++) {
         if (jpeg[i] == 0xff && jpeg[i + 1] == 0xc0) { // SOF0: length, precision, height, width
             memcpy(jpeg + i + 5, "\xff\xdc\xff\xdc", 4);
@@ -171,8 +175,9 @@ static void test_bombs(void **state)
     assert_non_null(strstr(error.text, "beyond the limits"));
     free(jpeg);
 
-    static const uint32_t sides[][2] = {{65500, 65500}, {16384, 16384}, {16385, 1}, {1, 16385}, {0x7fffffff, 1}, {8001, 8000}};
-    uint8_t              *png = load("grey1.png", &size);
+    static const uint32_t sides[][2] = {{65500, 65500}, {16384, 16384},  {16385, 1},
+                                        {1, 16385},     {0x7fffffff, 1}, {8001, 8000}};
+    uint8_t *png = load("grey1.png", &size);
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
         for (int b = 0; b < 4; b++) {
             png[16 + b] = (uint8_t)(sides[i][0] >> (24 - 8 * b));
@@ -189,16 +194,71 @@ static void test_bombs(void **state)
     memory_destroy(memory);
 }
 
+#ifdef FOVEA_HAVE_JPEG
+/* A progressive JPEG whose coefficients come one by one: 1 + 3 x `last` scans. */
+static unsigned char *make_scans(int last, unsigned long *size)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    static jpeg_scan_info scans[1 + 3 * 63];
+    unsigned char *bytes = NULL, line[16 * 3];
+    int count = 0;
+    scans[count++] = (jpeg_scan_info){.comps_in_scan = 3, .component_index = {0, 1, 2}};
+    for (int c = 0; c < 3; c++) {
+        for (int k = 1; k <= last; k++) {
+            scans[count++] = (jpeg_scan_info){.comps_in_scan = 1, .component_index = {c}, .Ss = k, .Se = k};
+        }
+    }
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &bytes, size);
+    jpeg.image_width = jpeg.image_height = 16;
+    jpeg.input_components = 3;
+    jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&jpeg);
+    jpeg.scan_info = scans;
+    jpeg.num_scans = count;
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < 16; y++) {
+        JSAMPROW row = line;
+        for (int i = 0; i < 16 * 3; i++) {
+            line[i] = (unsigned char)(i * y * 5);
+        }
+        jpeg_write_scanlines(&jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    return bytes;
+}
+
+static void test_scans(void **state)
+{
+    (void)state;
+    struct memory *memory = memory_create(NULL, 0);
+    struct error error;
+    unsigned long size = 0;
+    unsigned char *bytes = make_scans(33, &size); // 100 scans are enough for anybody
+    assert_int_equal(survive(memory, bytes, size, &error), FOV_OK);
+    free(bytes);
+    size = 0;
+    bytes = make_scans(34, &size);
+    assert_int_equal(survive(memory, bytes, size, &error), FOV_E_INPUT);
+    assert_non_null(strstr(error.text, "more than 100 scans"));
+    free(bytes);
+    memory_destroy(memory);
+}
+#endif
+
 static void test_every_allocation_may_fail(void **state)
 {
     (void)state;
-    size_t   size;
+    size_t size;
     uint8_t *bytes = load("turned6.jpg", &size);
-    bool     done = false;
+    bool done = false;
     for (uint64_t n = 1; !done; n++) {
         struct memory *memory = memory_create(NULL, 0);
         struct picture picture = {.memory = memory};
-        struct error   error = {.status = FOV_OK};
+        struct error error = {.status = FOV_OK};
         memory_fail_at(memory, n, false);
         int status = image_decode(&picture, bytes, size, IMAGE_GREY, &error);
         done = status == FOV_OK;
@@ -226,17 +286,19 @@ static void draw_pattern(uint8_t *out, int height, int width, int channels)
 static void test_resize(void **state)
 {
     (void)state;
-    struct memory        *memory = memory_create(NULL, 0);
+    struct memory *memory = memory_create(NULL, 0);
     struct resize_scratch scratch = {.memory = memory};
     for (size_t i = 0; i < RESIZES; i++) {
         const struct resize_case *c = &resize_cases[i];
-        size_t       in_size = (size_t)c->height * (size_t)c->width * (size_t)c->channels;
-        size_t       out_size = (size_t)c->out_height * (size_t)c->out_width * (size_t)c->channels;
-        uint8_t     *in = malloc(in_size), *out = malloc(out_size);
-        char         hex[HASH_HEX_SIZE];
+        size_t in_size = (size_t)c->height * (size_t)c->width * (size_t)c->channels;
+        size_t out_size = (size_t)c->out_height * (size_t)c->out_width * (size_t)c->channels;
+        uint8_t *in = malloc(in_size), *out = malloc(out_size);
+        char hex[HASH_HEX_SIZE];
         struct error error = {.status = FOV_OK};
         draw_pattern(in, c->height, c->width, c->channels);
-        assert_int_equal(image_resize(in, c->height, c->width, c->channels, out, c->out_height, c->out_width, &scratch, &error), FOV_OK);
+        assert_int_equal(
+            image_resize(in, c->height, c->width, c->channels, out, c->out_height, c->out_width, &scratch, &error),
+            FOV_OK);
         hash_bytes(out, out_size, hex);
         if (strcmp(hex, c->sha256) != 0) {
             print_message("%d x %d to %d x %d differs from Pillow\n", c->height, c->width, c->out_height, c->out_width);
@@ -254,7 +316,7 @@ static void test_luma(void **state)
 {
     (void)state;
     uint8_t *pixels = malloc((size_t)256 * 256 * 3);
-    char     hex[HASH_HEX_SIZE];
+    char hex[HASH_HEX_SIZE];
     draw_pattern(pixels, 256, 256, 3);
     image_convert(pixels, 3, pixels, 1, (size_t)256 * 256);
     hash_bytes(pixels, (size_t)256 * 256, hex);
@@ -266,11 +328,11 @@ static void test_luma(void **state)
 static void test_save(void **state)
 {
     fov_context *context = make_context(1);
-    uint8_t      pixels[11 * 7 * 4];
+    uint8_t pixels[11 * 7 * 4];
     draw_pattern(pixels, 11, 7, 4);
     static const int channels[] = {1, 3, 4};
     for (int i = 0; i < 3; i++) {
-        fov_image   image;
+        fov_image image;
         const char *path = path_in(state, "out.png");
         assert_int_equal(fov_image_save_png(context, path, 11, 7, channels[i], pixels), FOV_OK);
         assert_int_equal(fov_image_load(context, path, 0, &image), FOV_OK);
@@ -295,7 +357,7 @@ static void test_exif(void **state)
 {
     (void)state;
     uint8_t exif[] = "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0";
-    size_t  size = sizeof exif - 1;
+    size_t size = sizeof exif - 1;
     assert_int_equal(exif_orientation(exif, size), 6);
     for (size_t cut = 0; cut < size; cut++) {
         uint8_t *copy = malloc(cut ? cut : 1);
@@ -323,6 +385,9 @@ int main(void)
         cmocka_unit_test(test_random_damage),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_bombs),
+#ifdef FOVEA_HAVE_JPEG
+        cmocka_unit_test(test_scans),
+#endif
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_luma),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The loader against a plain computation: normalising, padding, both orders, resizing, channels; the same for any number
- * of threads; no allocation per batch; the first bad sample is the one reported. */
+/* The loader against a plain computation: normalising, padding, both orders, resizing, channels; the same for any
+ * number of threads; no allocation per batch; the first bad sample is the one reported. */
 #include "data/support.h"
 #include "data/loader.h"
 #include "data/resize.h"
@@ -14,21 +14,24 @@ static void expect_sample(struct memory *memory, const struct picture *picture, 
                           double *out)
 {
     struct resize_scratch scratch = {.memory = memory};
-    int                   pad = o->preprocessing.pad, height = o->height - 2 * pad, width = o->width - 2 * pad;
-    size_t                channels = (size_t)o->channels, area = (size_t)o->height * (size_t)o->width;
-    uint8_t              *fit = malloc((size_t)picture->height * (size_t)picture->width * channels);
-    uint8_t              *small = malloc((size_t)height * (size_t)width * channels);
-    image_convert(picture->pixels, picture->channels, fit, o->channels, (size_t)picture->height * (size_t)picture->width);
-    assert_int_equal(image_resize(fit, picture->height, picture->width, o->channels, small, height, width, &scratch, NULL), FOV_OK);
+    int pad = o->preprocessing.pad, height = o->height - 2 * pad, width = o->width - 2 * pad;
+    size_t channels = (size_t)o->channels, area = (size_t)o->height * (size_t)o->width;
+    uint8_t *fit = malloc((size_t)picture->height * (size_t)picture->width * channels);
+    uint8_t *small = malloc((size_t)height * (size_t)width * channels);
+    image_convert(picture->pixels, picture->channels, fit, o->channels,
+                  (size_t)picture->height * (size_t)picture->width);
+    assert_int_equal(
+        image_resize(fit, picture->height, picture->width, o->channels, small, height, width, &scratch, NULL), FOV_OK);
     for (int y = 0; y < o->height; y++) {
         for (int x = 0; x < o->width; x++) {
             for (size_t c = 0; c < channels; c++) {
-                bool   inside = y >= pad && y < pad + height && x >= pad && x < pad + width;
+                bool inside = y >= pad && y < pad + height && x >= pad && x < pad + width;
                 size_t from = ((size_t)(y - pad) * (size_t)width + (size_t)(x - pad)) * channels + c;
                 size_t p = (size_t)y * (size_t)o->width + (size_t)x;
                 double deviation = o->preprocessing.deviation[c] > 0.0F ? (double)o->preprocessing.deviation[c] : 1.0;
                 double value = inside ? small[from] / 255.0 : 0.0;
-                out[o->plain ? c * area + p : p * channels + c] = (value - (double)o->preprocessing.mean[c]) / deviation;
+                out[o->plain ? c * area + p : p * channels + c] =
+                    (value - (double)o->preprocessing.mean[c]) / deviation;
             }
         }
     }
@@ -41,8 +44,15 @@ static const struct loader_options cases[] = {
     {.channels = 1, .height = 28, .width = 28, .preprocessing = {.mean = {0.1307F}, .deviation = {0.3081F}}},
     {.channels = 1, .height = 32, .width = 32, .preprocessing = {.mean = {0.1307F}, .deviation = {0.3081F}, .pad = 2}},
     {.channels = 1, .height = 32, .width = 32, .plain = true},
-    {.channels = 3, .height = 20, .width = 31, .preprocessing = {.mean = {0.5F, 0.4F, 0.3F}, .deviation = {0.2F, 0.0F, 0.1F}}},
-    {.channels = 3, .height = 33, .width = 30, .preprocessing = {.mean = {0.5F, 0.4F, 0.3F}, .deviation = {0.2F, 0.3F, 0.1F}, .pad = 1}, .plain = true},
+    {.channels = 3,
+     .height = 20,
+     .width = 31,
+     .preprocessing = {.mean = {0.5F, 0.4F, 0.3F}, .deviation = {0.2F, 0.0F, 0.1F}}},
+    {.channels = 3,
+     .height = 33,
+     .width = 30,
+     .preprocessing = {.mean = {0.5F, 0.4F, 0.3F}, .deviation = {0.2F, 0.3F, 0.1F}, .pad = 1},
+     .plain = true},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -55,14 +65,14 @@ static void test_against_plain(void **state)
         float *pixels[2] = {malloc(COUNT * values * sizeof(float)), malloc(COUNT * values * sizeof(float))};
         double *expected = malloc(values * sizeof(double));
         for (int t = 0; t < 2; t++) {
-            fov_context   *context = make_context(t ? 3 : 1);
-            struct error   error = {.status = FOV_OK};
-            fov_dataset   *dataset = fov_dataset_open(context, "digits:100", FOV_TRAIN);
+            fov_context *context = make_context(t ? 3 : 1);
+            struct error error = {.status = FOV_OK};
+            fov_dataset *dataset = fov_dataset_open(context, "digits:100", FOV_TRAIN);
             struct loader *loader = loader_create(context, dataset, o, &error);
             assert_string_equal(error.text, "");
             assert_non_null(loader);
             uint32_t indices[COUNT];
-            int32_t  labels[COUNT];
+            int32_t labels[COUNT];
             for (uint32_t i = 0; i < COUNT; i++) {
                 indices[i] = i * 61 % 100;
             }
@@ -80,8 +90,9 @@ static void test_against_plain(void **state)
                 }
 
                 // and the single picture of a prediction is the same, to the bit
-                fov_image image = {picture.height, picture.width, picture.channels, (uint8_t *)(uintptr_t)picture.pixels, NULL};
-                float    *alone = malloc(values * sizeof(float));
+                fov_image image = {picture.height, picture.width, picture.channels,
+                                   (uint8_t *)(uintptr_t)picture.pixels, NULL};
+                float *alone = malloc(values * sizeof(float));
                 assert_int_equal(loader_preprocess(context, &image, o, alone, &error), FOV_OK);
                 assert_memory_equal(alone, pixels[t] + i * values, values * sizeof(float));
                 free(alone);
@@ -102,7 +113,7 @@ static void test_refused(void **state)
     (void)state;
     static const struct {
         struct loader_options options;
-        const char           *says;
+        const char *says;
     } rows[] = {
         {{.channels = 2, .height = 8, .width = 8}, "1 or 3 channels"},
         {{.channels = 1, .height = 0, .width = 8}, "out of range"},
@@ -119,10 +130,10 @@ static void test_refused(void **state)
         assert_null(loader_create(context, NULL, &rows[i].options, &error));
         assert_non_null(strstr(error.text, rows[i].says));
     }
-    struct error   error = {.status = FOV_OK};
-    fov_dataset   *dataset = fov_dataset_open(context, "digits:10", FOV_TRAIN);
+    struct error error = {.status = FOV_OK};
+    fov_dataset *dataset = fov_dataset_open(context, "digits:10", FOV_TRAIN);
     struct loader *loader = loader_create(context, dataset, &cases[0], &error);
-    float         *pixels = malloc((size_t)3 * 784 * sizeof(float));
+    float *pixels = malloc((size_t)3 * 784 * sizeof(float));
     assert_int_equal(loader_fill(loader, (const uint32_t[]){1, 77, 10}, 3, pixels, NULL, &error), FOV_E_USAGE);
     assert_non_null(strstr(error.text, "sample 77 is out of range"));
     free(pixels);
@@ -131,12 +142,12 @@ static void test_refused(void **state)
     fov_context_free(context);
 }
 
-/* Pictures from files, of different sizes and kinds; of several bad ones the first is named, for any number of threads. */
+/* Pictures from files, of different sizes and kinds; the first bad one is named, for any number of threads. */
 static void test_files(void **state)
 {
 #ifdef FOVEA_HAVE_PNG
     fov_context *maker = make_context(1);
-    uint8_t      noise[40 * 40 * 4];
+    uint8_t noise[40 * 40 * 4];
     for (size_t i = 0; i < sizeof noise; i++) {
         noise[i] = (uint8_t)(i * i >> 3);
     }
@@ -144,17 +155,19 @@ static void test_files(void **state)
     for (int i = 0; i < 12; i++) {
         char name[60];
         snprintf(name, sizeof name, "train/%s/%02d.png", i % 2 ? "odd" : "even", i);
-        assert_int_equal(fov_image_save_png(maker, path_in(state, name), 20 + i, 40 - i, channels[i % 3], noise), FOV_OK);
+        assert_int_equal(fov_image_save_png(maker, path_in(state, name), 20 + i, 40 - i, channels[i % 3], noise),
+                         FOV_OK);
     }
     fov_context_free(maker);
     float *pixels[2] = {malloc(12 * 3 * 256 * sizeof(float)), malloc(12 * 3 * 256 * sizeof(float))};
     for (int round = 0; round < 2; round++) {
         for (int t = 0; t < 2; t++) {
-            fov_context   *context = make_context(t ? 3 : 1);
-            struct error   error = {.status = FOV_OK};
-            fov_dataset   *dataset = fov_dataset_open(context, *state, FOV_TRAIN);
-            struct loader *loader = loader_create(context, dataset, &(struct loader_options){.channels = 3, .height = 16, .width = 16}, &error);
-            uint32_t       order[12];
+            fov_context *context = make_context(t ? 3 : 1);
+            struct error error = {.status = FOV_OK};
+            fov_dataset *dataset = fov_dataset_open(context, *state, FOV_TRAIN);
+            struct loader *loader = loader_create(
+                context, dataset, &(struct loader_options){.channels = 3, .height = 16, .width = 16}, &error);
+            uint32_t order[12];
             data_order(1, 0, order, 12);
             int status = loader_fill(loader, order, 12, pixels[t], NULL, &error);
             assert_int_equal(status, round ? FOV_E_INPUT : FOV_OK);
@@ -188,7 +201,7 @@ static void test_order(void **state)
 {
     (void)state;
     uint32_t a[100], b[100];
-    bool     seen[100] = {false};
+    bool seen[100] = {false};
     data_order(7, 3, a, 100);
     data_order(7, 3, b, 100);
     assert_memory_equal(a, b, sizeof a);

@@ -11,9 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     for (int rank = 1; rank <= 3; rank += 2) {
         struct memory *memory = memory_create(NULL, 64 << 20);
-        struct error   error = {.status = FOV_OK};
-        struct idx     idx;
-        int            status = idx_parse(&idx, bytes, size, rank, memory, &error);
+        struct error error = {.status = FOV_OK};
+        struct idx idx;
+        int status = idx_parse(&idx, bytes, size, rank, memory, &error);
         if ((status == FOV_OK) != (idx.bytes != NULL) || (status != FOV_OK && error.text[0] == 0)) {
             abort();
         }
