@@ -87,5 +87,16 @@ const struct op_case conv_cases[] = {
      .in_count = 3},
     {0},
 };
-const struct op_case conv_input_gradient_cases[] = {EACH_CASE(INPUT_GRADIENT){0}};
+const struct op_case conv_input_gradient_cases[] = {
+    EACH_CASE(INPUT_GRADIENT)
+    /* A batch large enough for patches.c. */
+    {.name = "patches", .options = &first_5x5, .in = {SHAPE(9, 6, 5, 4), SHAPE(6, 3, 5, 5)}, .in_count = 2, .no_gradient = true},
+    {.name = "patches, padded", .options = &same_lower, .in = {SHAPE(8, 17, 5, 3), SHAPE(17, 1, 2, 4)}, .in_count = 2,
+     .no_gradient = true},
+    {.name = "patches, dilated", .options = &dilated, .in = {SHAPE(8, 5, 6, 6), SHAPE(5, 3, 3, 2)}, .in_count = 2,
+     .no_gradient = true},
+    {.name = "patches, 3-D", .options = &volume_first, .in = {SHAPE(8, 5, 3, 3, 4), SHAPE(5, 2, 2, 2, 3)}, .in_count = 2,
+     .no_gradient = true},
+    {0},
+};
 const struct op_case conv_weight_gradient_cases[] = {EACH_CASE(WEIGHT_GRADIENT){0}};

@@ -56,4 +56,8 @@ int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometr
 int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 
+/** The input gradient by patches, in patches.c: whether it beats product.h's form for these sizes, and its compile. */
+bool conv_patches_pay(const struct kernel_table *kernel, const struct conv_geometry *geometry);
+int  conv_patches_compile(struct op_compile *compile, const struct conv_geometry *geometry);
+
 #endif

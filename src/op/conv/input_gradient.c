@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The gradient of a convolution with respect to its input; taken by itself, the transposed convolution. The same pairs
- * meet as in conv.c, only the sum goes to x. Fast form: product.h, with phases where the stride is not 1. */
+ * meet as in conv.c, only the sum goes to x. Fast form: product.h, with phases where the stride is not 1;
+ * patches.c for small layers in large batches. */
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/product.h"
@@ -79,8 +80,11 @@ static int compile(struct op_compile *compile)
     if (status != 0) {
         return status;
     }
-    return conv_is_depthwise(&geometry) ? conv_depthwise_input_compile(compile, &geometry)
-                                        : conv_product_gradient_compile(compile, &geometry);
+    if (conv_is_depthwise(&geometry)) {
+        return conv_depthwise_input_compile(compile, &geometry);
+    }
+    return conv_patches_pay(compile->kernel, &geometry) ? conv_patches_compile(compile, &geometry)
+                                                        : conv_product_gradient_compile(compile, &geometry);
 }
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile};
