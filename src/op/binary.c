@@ -63,7 +63,7 @@ fov_value binary_build(fov_graph *graph, const char *op, fov_value a, fov_value 
     return op_build(graph, op, in, 2, NULL, NULL);
 }
 
-/* ---- on the CPU --------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
 struct state {
     struct op_walk walk;          /* of a and b over y */

@@ -41,7 +41,8 @@ int op_check_float(const struct op_infer *infer, int index, const char *name)
 {
     fov_dtype dtype = infer->in[index].dtype;
     if (!op_is_float(dtype)) {
-        return error_set(infer->error, FOV_E_USAGE, "%s is %s, it must be f32, f64 or f16", name, fov_dtype_name(dtype));
+        return error_set(infer->error, FOV_E_USAGE, "%s is %s, it must be f32, f64 or f16", name,
+                         fov_dtype_name(dtype));
     }
     return FOV_OK;
 }
@@ -72,7 +73,7 @@ size_t op_count(const fov_shape *shape)
     return shape_span(shape, 0, shape->rank);
 }
 
-/* ---- walking ------------------------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------------------------- */
 
 /* Dimensions from outermost to innermost as they lie in memory. */
 static void memory_order(const struct op_tensor *tensor, int order[FOV_MAX_RANK])
@@ -100,7 +101,8 @@ void op_memory_strides(const struct op_tensor *tensor, size_t stride[FOV_MAX_RAN
     }
 }
 
-void op_walk_make(struct op_walk *walk, const struct op_tensor *frame, const struct op_tensor *const *tensors, int count)
+void op_walk_make(struct op_walk *walk, const struct op_tensor *frame, const struct op_tensor *const *tensors,
+                  int count)
 {
     int order[FOV_MAX_RANK], rank = frame->shape.rank;
     memory_order(frame, order);
@@ -219,7 +221,7 @@ size_t op_broadcast_index(const fov_shape *shape, size_t index, const fov_shape 
     return result;
 }
 
-/* ---- work ---------------------------------------------------------------------------------------------------------- */
+/* ---- work ------------------------------------------------------------------------------------------------------ */
 
 enum { COPY_CHUNK = OP_CHUNK * 4 };
 
@@ -259,7 +261,7 @@ double op_scalar(const struct op_tensor *tensor)
     return value;
 }
 
-/* ---- nodes that gradients emit ----------------------------------------------------------------------------------------- */
+/* ---- nodes that gradients emit --------------------------------------------------------------------------------- */
 
 fov_value op_emit_reshape(const struct op_emitter *emitter, fov_value value, const fov_shape *shape)
 {
@@ -284,7 +286,7 @@ fov_value op_emit_sum_to(const struct op_emitter *emitter, fov_value value, cons
     return shape_equal(shape, like_shape) ? value : op_emit2(emitter, "sum_to", value, like, NULL);
 }
 
-/* ---- public builders --------------------------------------------------------------------------------------------------- */
+/* ---- public builders ------------------------------------------------------------------------------------------- */
 
 fov_value op_build(fov_graph *graph, const char *op, const fov_value *in, int count, const void *options,
                    const char *name)

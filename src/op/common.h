@@ -26,13 +26,13 @@ int op_check_same_shape(const struct op_infer *infer, int index, const char *nam
 /** Elements of a known shape that was checked before. */
 size_t op_count(const fov_shape *shape);
 
-/* ---- walking ------------------------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------------------------- */
 
 /** Strides of a tensor's dimensions as it is stored: those of its layout. Elements. */
 void op_memory_strides(const struct op_tensor *tensor, size_t stride[FOV_MAX_RANK]);
 
 /** The dimensions of `frame` in the order they lie in memory (frame itself is contiguous), with the strides of up to
- *  three other tensors whose shapes broadcast to the frame's: 0 where a tensor repeats. Dimensions of size 1 are dropped
+ *  three other tensors whose shapes broadcast to the frame's: 0 where one repeats. Dimensions of size 1 are dropped
  *  and neighbours that all tensors step through evenly are merged, so most walks are one or two dimensions deep.
  *  Always at least one dimension. */
 enum { OP_WALK_TENSORS = 3 };
@@ -41,7 +41,8 @@ struct op_walk {
     size_t size[FOV_MAX_RANK];
     size_t stride[OP_WALK_TENSORS][FOV_MAX_RANK];
 };
-void op_walk_make(struct op_walk *walk, const struct op_tensor *frame, const struct op_tensor *const *tensors, int count);
+void op_walk_make(struct op_walk *walk, const struct op_tensor *frame, const struct op_tensor *const *tensors,
+                  int count);
 /** Product of the walk's sizes from .. to - 1. */
 size_t op_walk_span(const struct op_walk *walk, int from, int to);
 /** Offset of tensor `which` at the index-th element of dimensions 0 .. depth - 1, row by row. */
@@ -59,7 +60,7 @@ enum op_layout_rule op_layout_for_broadcast(const void *options, const struct op
  *  that is broadcast to it. */
 size_t op_broadcast_index(const fov_shape *shape, size_t index, const fov_shape *from);
 
-/* ---- work ---------------------------------------------------------------------------------------------------------- */
+/* ---- work ------------------------------------------------------------------------------------------------------ */
 
 /** Elements per chunk of elementwise work: 64 KiB of floats, so that two operands and a result fit the L2 cache. Fixed:
  *  results and chunk counts must not depend on the machine. */
@@ -88,7 +89,7 @@ int op_compile_identity(struct op_compile *compile);
 /** A scalar input as a number, whatever its dtype. */
 double op_scalar(const struct op_tensor *tensor);
 
-/* ---- nodes that gradients emit ----------------------------------------------------------------------------------------
+/* ---- nodes that gradients emit ------------------------------------------------------------------------------------
  * An operator may not look into another's folder, so the options of those that others emit live here. */
 
 struct reshape_options {
@@ -114,7 +115,7 @@ fov_value op_emit_slice(const struct op_emitter *emitter, fov_value value, int64
 fov_value op_emit_sum_to(const struct op_emitter *emitter, fov_value value, const fov_shape *shape, fov_value like,
                          const fov_shape *like_shape);
 
-/* ---- public builders -------------------------------------------------------------------------------------------------- */
+/* ---- public builders ------------------------------------------------------------------------------------------- */
 
 /** Adds a node for a fov_... call: `name` NULL: one is made up. */
 fov_value op_build(fov_graph *graph, const char *op, const fov_value *in, int count, const void *options,

@@ -48,7 +48,7 @@ void elementwise_gradient(struct op_gradient *gradient)
     enum unary function = gradient->op->as_activation(gradient->options, &alpha, &beta);
     struct activation_gradient_options options = {(int)function, (double)alpha, (double)beta};
 
-    /* The derivative is written in x or in y, whichever is cheaper to keep; some need neither. Below a negative slope the
+    /* The derivative is written in x or in y, whichever is cheaper to keep; some need neither. Under a negative slope
        sign of y is not that of x, so there x is passed in y's place. */
     enum unary_reads reads = unary_gradient_reads(function);
     bool folds = function == UNARY_leaky_relu && alpha < 0;
@@ -77,7 +77,7 @@ fov_value elementwise_build(fov_graph *graph, const char *op, fov_value x)
     return op_build(graph, op, &x, 1, NULL, NULL);
 }
 
-/* ---- on the CPU --------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
 struct work {
     unary_kernel *kernel;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The family of elementwise operators of one argument: activations and the like. An operator of this family is one small
- * file: a formula in double, the kernel's name for it (as_activation), an ONNX spelling, a descriptor. Everything else
+/* The family of elementwise operators of one argument: activations and the like. An operator of this family is one
+ * small file: a formula in double, the kernel's name for it (as_activation), an ONNX spelling, a descriptor. The rest
  * is here. The kernels are in kernel/list.inc; their derivatives, in double, in op/activation_gradient/derivative.c.
  * Read op/relu/relu.c, then op/leaky_relu/leaky_relu.c, which has an option. */
 #ifndef OP_ELEMENTWISE_H

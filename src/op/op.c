@@ -175,7 +175,8 @@ int op_options_check(const struct op *op, const void *options, struct error *err
 
 /* ---- emitting ---------------------------------------------------------------------------------------------------- */
 
-fov_value op_emit(const struct op_emitter *emitter, const char *name, const fov_value *in, int count, const void *options)
+fov_value op_emit(const struct op_emitter *emitter, const char *name, const fov_value *in, int count,
+                  const void *options)
 {
     return emitter->node(emitter->graph, name, in, count, options, NULL);
 }
@@ -209,7 +210,7 @@ fov_value op_emit_output(const struct op_emitter *emitter, fov_value first, int 
     return emitter->output(emitter->graph, first, index);
 }
 
-/* ---- shape rules --------------------------------------------------------------------------------------------------- */
+/* ---- shape rules ----------------------------------------------------------------------------------------------- */
 
 int op_infer_same(const struct op_infer *infer)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every operator's descriptor is complete and well formed: what docs, files, ONNX and the generated tests rely on. And the
+/* Every operator's descriptor is complete and well formed: what docs, files, ONNX and generated tests rely on. And the
  * functions of op.c that read descriptors: lookup, ports, defaults, checks. Whether operators compute what they say is
  * tested in test_operators.c. */
 #include "op/op.h"
@@ -114,8 +114,10 @@ static void ports_are_well_formed(void **state)
             EXPECT(op, ports != NULL && count >= 1 && count <= OP_MAX_PORTS, "%d ports\n", count);
             for (int p = 0; p < count; p++) {
                 EXPECT(op, is_word(ports[p].name), "port %d has no name\n", p);
-                EXPECT(op, ports[p].shape != NULL && strlen(ports[p].shape) > 1, "port %s has no shape\n", ports[p].name);
-                EXPECT(op, !ports[p].variadic || (p == count - 1 && side == 0), "%s is variadic, not last\n", ports[p].name);
+                EXPECT(op, ports[p].shape != NULL && strlen(ports[p].shape) > 1, "port %s has no shape\n",
+                       ports[p].name);
+                EXPECT(op, !ports[p].variadic || (p == count - 1 && side == 0), "%s is variadic, not last\n",
+                       ports[p].name);
                 EXPECT(op, ports[p].updates >= 0 && ports[p].updates <= (side == 1 ? op_port_count(op->in) : 0),
                        "%s renews no input\n", ports[p].name);
                 for (int q = 0; q < p; q++) {
@@ -162,7 +164,8 @@ static void attributes_lie_inside_the_options(void **state)
             EXPECT(op, (a->kind == OP_CHOICE) == (a->choices != NULL), "choices of %s\n", a->name);
             for (const struct op_attribute *b = op->attributes; b != a; b++) {
                 EXPECT(op, strcmp(a->name, b->name) != 0, "two attributes are named %s\n", a->name);
-                EXPECT(op, a->offset + member_size(a->kind) <= b->offset || b->offset + member_size(b->kind) <= a->offset,
+                EXPECT(op,
+                       a->offset + member_size(a->kind) <= b->offset || b->offset + member_size(b->kind) <= a->offset,
                        "%s and %s overlap\n", a->name, b->name);
             }
         }
@@ -254,7 +257,8 @@ static void cases_are_well_formed(void **state)
             struct error error = {FOV_OK, ""};
             int out_count = op_port_count(op->out), in_ports = op_port_count(op->in);
             EXPECT(op, test->in_count >= 1 && test->in_count <= 6, "%s: %d inputs\n", test->name, test->in_count);
-            EXPECT(op, test->in_count <= in_ports || op->in[in_ports - 1].variadic, "%s: too many inputs\n", test->name);
+            EXPECT(op, test->in_count <= in_ports || op->in[in_ports - 1].variadic, "%s: too many inputs\n",
+                   test->name);
             for (int p = test->in_count; p < in_ports; p++) {
                 EXPECT(op, op->in[p].optional, "%s: %s is missing\n", test->name, op->in[p].name);
             }
@@ -289,7 +293,7 @@ static void cases_are_well_formed(void **state)
     }
 }
 
-/* A node of the public graph may leave the batch open: where it is the first dimension of all inputs of rank 2 and more,
+/* A graph may leave the batch open: where it is the first dimension of all inputs of rank 2 and more,
    the rule must answer (or refuse with a sentence), never crash or invent a size. */
 static void shape_rules_answer_for_an_open_batch(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The same operators on channels-last data: every case with an image among its inputs is run once more on a plan whose
- * inputs are filled in N, H, W, C order, and must equal the textbook. (test_operators.c fills them in plain order, in which
- * operators that follow their input never meet the other one.) */
+ * inputs are filled in N, H, W, C order, and must equal the textbook. (test_operators.c fills them in plain order, in
+ * which operators that follow their input never meet the other one.) */
 #include "harness.h"
 
 #include "tensor/convert.h"

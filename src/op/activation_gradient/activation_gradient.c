@@ -36,14 +36,15 @@ static int infer_gradient(const struct op_infer *infer)
             status = op_check_same_shape(infer, i, name, 0, "the gradient");
             status = status != FOV_OK ? status : op_check_same_dtype(infer, i, name, 0, "the gradient");
         } else if (unary_gradient_reads(function_of(infer->options)) != READS_NOTHING) {
-            status = error_set(infer->error, FOV_E_USAGE, "the derivative of %s needs the tensor saved from the forward pass",
+            status = error_set(infer->error, FOV_E_USAGE,
+                               "the derivative of %s needs the tensor saved from the forward pass",
                                unary_name(function_of(infer->options)));
         }
     }
     return status != FOV_OK ? status : op_infer_same(infer);
 }
 
-/* ---- dx = dy f'(saved) ----------------------------------------------------------------------------------------------- */
+/* ---- dx = dy f'(saved) ----------------------------------------------------------------------------------------- */
 
 static const struct op_port in[] = {{.name = "dy", .shape = "[...]"},
                                     {.name = "saved", .shape = "[...]: x or y of the forward pass", .optional = true},
@@ -165,7 +166,7 @@ const struct op op_activation_gradient = {
     .cases = cases,
 };
 
-/* ---- the gradient of that by what was saved: seldom used (gradient penalties), so in double only ---------------------- */
+/* ---- the gradient of that by what was saved: seldom used (gradient penalties), so in double only --------------- */
 
 static const struct op_port second_in[] = {{.name = "flow", .shape = "[...]: gradient of dx"},
                                            {.name = "dy", .shape = "[...]"},

@@ -16,7 +16,8 @@ static const struct op_port out[] = {{.name = "y", .shape = "[..., sum of a_i, .
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct concat_options, axis), .onnx = "axis", .kind = OP_INTEGER, .standard = 1,
-     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1, .doc = "dimension that grows; 1 = channels; from the end if < 0"},
+     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1,
+     .doc = "dimension that grows; 1 = channels; from the end if < 0"},
     {0},
 };
 
@@ -45,7 +46,8 @@ static int infer(const struct op_infer *infer)
         }
         if (!shape_fits(&compared, &y)) {
             char first[SHAPE_TEXT_SIZE], other[SHAPE_TEXT_SIZE];
-            return error_set(infer->error, FOV_E_SHAPE, "input 0 is %s and input %d is %s: all dimensions but %d must agree",
+            return error_set(infer->error, FOV_E_SHAPE,
+                             "input 0 is %s and input %d is %s: all dimensions but %d must agree",
                              shape_text(&infer->in[0].shape, first), i, shape_text(x, other), axis);
         }
         if (infer->in[i].dtype != infer->in[0].dtype) {
@@ -53,8 +55,8 @@ static int infer(const struct op_infer *infer)
                              fov_dtype_name(infer->in[0].dtype), i, fov_dtype_name(infer->in[i].dtype));
         }
         if (x->dim[axis] < 0 || y.dim[axis] < 0) {
-            return error_set(infer->error, FOV_E_UNSUPPORTED, "the sizes along axis %d must be known, not the open batch",
-                             axis);
+            return error_set(infer->error, FOV_E_UNSUPPORTED,
+                             "the sizes along axis %d must be known, not the open batch", axis);
         }
         if (x->dim[axis] > INT64_MAX - y.dim[axis]) {
             return error_set(infer->error, FOV_E_SHAPE, "the joined dimension does not fit 63 bits");
@@ -107,7 +109,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU --------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
 struct state {
     size_t outer, rows_per_chunk, row_chunks;

@@ -51,7 +51,8 @@ static int infer_gradient(const struct op_infer *infer)
     int status = op_check_float(infer, 0, "dy");
     status = status != FOV_OK ? status : op_check_same_shape(infer, 1, "mask", 0, "dy");
     if (status == FOV_OK && infer->in[1].dtype != FOV_BOOL) {
-        status = error_set(infer->error, FOV_E_USAGE, "mask is %s, it must be bool", fov_dtype_name(infer->in[1].dtype));
+        status =
+            error_set(infer->error, FOV_E_USAGE, "mask is %s, it must be bool", fov_dtype_name(infer->in[1].dtype));
     }
     return status;
 }
@@ -72,7 +73,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- definitions -------------------------------------------------------------------------------------------------- */
+/* ---- definitions ----------------------------------------------------------------------------------------------- */
 
 static void textbook(const struct op_textbook *textbook)
 {
@@ -98,7 +99,7 @@ static void gradient_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU --------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
 enum { LANES = 4 }; /* numbers in a block of the generator; chunks are whole blocks */
 
@@ -221,7 +222,7 @@ static const struct op_cpu cpu = {
 static const struct op_cpu gradient_cpu = {
     .layout = OP_FOLLOWS, .supports = supports, .compile = compile_gradient, .in_place = 1u << 0};
 
-/* ---- ONNX: the rate is an attribute before opset 12, then an input ----------------------------------------------------- */
+/* ---- ONNX: the rate is an attribute before opset 12, then an input --------------------------------------------- */
 
 static int import_dropout(struct op_import *node)
 {
@@ -270,7 +271,7 @@ fov_value fov_dropout_opt(fov_graph *graph, fov_value x, const fov_dropout_optio
     return op_build(graph, "dropout", &x, 1, &dropout, options != NULL ? options->name : NULL);
 }
 
-/* ---- the descriptors ------------------------------------------------------------------------------------------------ */
+/* ---- the descriptors ------------------------------------------------------------------------------------------- */
 
 static const struct op_port in[]  = {{.name = "x", .shape = "[...]"}, {0}};
 static const struct op_port out[] = {{.name = "y", .shape = "as x"},

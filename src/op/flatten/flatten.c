@@ -14,7 +14,8 @@ static const struct op_port out[] = {{.name = "y", .shape = "[product before axi
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct flatten_options, axis), .onnx = "axis", .kind = OP_INTEGER, .standard = 1,
-     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK, .doc = "first dimension of the second group; from the end if < 0"},
+     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK,
+     .doc = "first dimension of the second group; from the end if < 0"},
     {0},
 };
 
@@ -33,8 +34,9 @@ static int merge(const struct op_infer *infer, int from, int to, int64_t *result
     }
     if (unknown > 1 || (unknown == 1 && product != 1)) {
         char shape[SHAPE_TEXT_SIZE];
-        return error_set(infer->error, FOV_E_UNSUPPORTED, "x %s: the unknown batch would be merged with %zu other elements",
-                         shape_text(x, shape), product);
+        return error_set(infer->error, FOV_E_UNSUPPORTED,
+                         "x %s: the unknown batch would be merged with %zu other elements", shape_text(x, shape),
+                         product);
     }
     *result = unknown == 1 ? FOV_BATCH : (int64_t)product;
     return FOV_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The rectifier with a small slope below zero, so that no unit can die. The family's operator with an option to look at;
+/* The rectifier with a small slope below zero, so that no unit can die. An example of an operator with an option;
  * all but the formula and the option is the family's: op/elementwise.h. */
 #include "op/elementwise.h"
 

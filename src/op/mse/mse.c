@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mean squared error: the loss of regression. Chunks of fixed size are squared and summed in double, chunks are added in
+/* Mean squared error: the loss of regression. Chunks of fixed size are squared and summed in double, and added in
  * order. Its gradient is an operator that takes the target as optional: without it, it is its own derivative. */
 #include "op/common.h"
 
@@ -68,7 +68,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- definitions -------------------------------------------------------------------------------------------------- */
+/* ---- definitions ----------------------------------------------------------------------------------------------- */
 
 static void loss_textbook(const struct op_textbook *textbook)
 {
@@ -93,7 +93,7 @@ static void gradient_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU --------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
 struct work {
     const struct op_run *run;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reshape: the same elements under another shape, at no cost: the result is the input's memory. The work is in the shape
- * rule, which must say what becomes of a batch that is not known yet. */
+/* Reshape: the same elements under another shape, at no cost: the result is the input's memory. The work is in the
+ * shape rule, which must say what becomes of a batch that is not known yet. */
 #include "op/common.h"
 
 #include "op/onnx.h"
@@ -42,7 +42,7 @@ static int misfit(const struct op_infer *infer, const fov_shape *wanted)
 }
 
 /* Let x have K known elements per unit of N (N = 1 where the batch is known). The wanted shape has P known elements,
-   perhaps an N copied from x by a 0, perhaps one hole. The hole is K / P where N is accounted for, and N itself where P = K;
+   perhaps an N copied from x by a 0, perhaps one hole. The hole is K / P where N is accounted for, N where P = K;
    2 N, say, has no name in a graph. */
 static int infer_shape(const struct op_infer *infer)
 {
@@ -72,7 +72,8 @@ static int infer_shape(const struct op_infer *infer)
     int unknown, open;
     size_t k = known_product(x, &unknown);
     if (unknown > 1) {
-        return error_set(infer->error, FOV_E_UNSUPPORTED, "x has %d unknown dimensions, reshape can follow one", unknown);
+        return error_set(infer->error, FOV_E_UNSUPPORTED, "x has %d unknown dimensions, reshape can follow one",
+                         unknown);
     }
     size_t p = known_product(&wanted, &open);
 
@@ -114,7 +115,7 @@ static void textbook(const struct op_textbook *textbook)
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_PLAIN, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0};
 
-/* ---- ONNX: the shape is an attribute before opset 5, then a constant input ------------------------------------------ */
+/* ---- ONNX: the shape is an attribute before opset 5, then a constant input ------------------------------------- */
 
 static int import_reshape(struct op_import *node)
 {
@@ -132,8 +133,9 @@ static int import_reshape(struct op_import *node)
         }
         if (shape.rank > 1 || (shape.rank == 1 && shape.dim[0] > FOV_MAX_RANK)) {
             char text[SHAPE_TEXT_SIZE];
-            return node->fail(node->reader, FOV_E_UNSUPPORTED, "Reshape's shape is a tensor %s, not a list of at most %d",
-                              shape_text(&shape, text), FOV_MAX_RANK);
+            return node->fail(node->reader, FOV_E_UNSUPPORTED,
+                              "Reshape's shape is a tensor %s, not a list of at most %d", shape_text(&shape, text),
+                              FOV_MAX_RANK);
         }
         options.shape.count = shape.rank == 0 ? 1 : (int)shape.dim[0];
         for (int i = 0; i < options.shape.count; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stochastic gradient descent with momentum, as PyTorch computes it: the learning rate multiplies the velocity when it is
- * applied, not when it is collected. One pass over memory; the parameter and the velocity are renewed where they lie. */
+/* Stochastic gradient descent with momentum, as PyTorch computes it: the learning rate multiplies the velocity when it
+ * is applied, not when it is collected. One pass over memory; parameter and velocity are renewed where they lie. */
 #include "op/common.h"
 
 #include <string.h>
@@ -25,7 +25,10 @@ enum { PARAMETER, GRADIENT, VELOCITY, LEARNING_RATE, STEP };
 static const struct op_port in[] = {
     {.name = "parameter", .shape = "[...]", .plain = true},
     {.name = "gradient", .shape = "as parameter", .plain = true},
-    {.name = "velocity", .shape = "as parameter; zeros at first; needed with momentum", .optional = true, .plain = true},
+    {.name = "velocity",
+     .shape = "as parameter; zeros at first; needed with momentum",
+     .optional = true,
+     .plain = true},
     {.name = "learning_rate", .shape = "[]"},
     {.name = "step", .shape = "[]: 1 for the first update; needed with dampening", .optional = true},
     {0},

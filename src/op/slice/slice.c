@@ -96,7 +96,7 @@ static void place_gradient(struct op_gradient *gradient)
                                              x->dim[axis], options->step);
 }
 
-/* ---- definitions ------------------------------------------------------------------------------------------------------ */
+/* ---- definitions ----------------------------------------------------------------------------------------------- */
 
 static void slice_textbook(const struct op_textbook *textbook)
 {
@@ -132,7 +132,7 @@ static void place_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU --------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
 /* Rows of the larger tensor and of the smaller one; `inner` bytes lie together. */
 struct work {
@@ -206,7 +206,7 @@ static int compile_place(struct op_compile *compile)
 static const struct op_cpu slice_cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile_slice};
 static const struct op_cpu place_cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile_place};
 
-/* ---- ONNX: attributes before opset 10, then constant inputs; several axes in one node -------------------------------- */
+/* ---- ONNX: attributes before opset 10, then constant inputs; several axes in one node -------------------------- */
 
 enum { STARTS, ENDS, AXES, STEPS };
 
@@ -258,8 +258,8 @@ static int import_slice(struct op_import *node)
     }
     if (count[STARTS] != count[ENDS] || (count[AXES] != 0 && count[AXES] != count[STARTS]) ||
         (count[STEPS] != 0 && count[STEPS] != count[STARTS])) {
-        return node->fail(node->reader, FOV_E_INPUT, "Slice lists %d starts, %d ends, %d axes and %d steps", count[STARTS],
-                          count[ENDS], count[AXES], count[STEPS]);
+        return node->fail(node->reader, FOV_E_INPUT, "Slice lists %d starts, %d ends, %d axes and %d steps",
+                          count[STARTS], count[ENDS], count[AXES], count[STEPS]);
     }
     fov_shape shape = node->shape(node->reader, node->in[0]);
     fov_value value = node->in[0];
@@ -286,7 +286,8 @@ static int import_slice(struct op_import *node)
         struct slice_options options = {(int64_t)axis, length > 0 ? (int64_t)start : 0, (int64_t)length, (int64_t)step};
         value = op_emit1(node->emitter, "slice", value, &options);
     }
-    node->result(node->reader, 0, value.id == node->in[0].id ? op_emit1(node->emitter, "identity", value, NULL) : value);
+    node->result(node->reader, 0,
+                 value.id == node->in[0].id ? op_emit1(node->emitter, "identity", value, NULL) : value);
     return FOV_OK;
 }
 
@@ -311,7 +312,7 @@ static int export_slice(struct op_export *node)
 
 static const struct op_onnx onnx = {.type = "Slice", .since = 1, .import = import_slice, .export = export_slice};
 
-/* ---- the descriptors --------------------------------------------------------------------------------------------------- */
+/* ---- the descriptors ------------------------------------------------------------------------------------------- */
 
 static const struct op_port slice_in[] = {{.name = "x", .shape = "[..., size, ...]"}, {0}};
 static const struct op_port slice_out[] = {{.name = "y", .shape = "[..., length, ...]"}, {0}};

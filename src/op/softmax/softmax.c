@@ -37,7 +37,7 @@ static int infer_softmax(const struct op_infer *infer)
     return status != FOV_OK ? status : op_infer_same(infer);
 }
 
-/* ---- definitions -------------------------------------------------------------------------------------------------- */
+/* ---- definitions ----------------------------------------------------------------------------------------------- */
 
 /* Where the k-th element of line `line` lies: lines are counted over [outer][inner]. */
 struct lines {
@@ -114,7 +114,7 @@ static void second_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- gradients ------------------------------------------------------------------------------------------------------ */
+/* ---- gradients ------------------------------------------------------------------------------------------------- */
 
 static void softmax_gradient(struct op_gradient *gradient)
 {
@@ -135,7 +135,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- on the CPU --------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
 enum { BLOCK = 64 }; /* columns turned into rows at once: four cache lines of each row */
 
@@ -250,7 +250,7 @@ static const struct op_cpu softmax_cpu = {.layout = OP_WANTS_PLAIN, .layout_for 
 static const struct op_cpu gradient_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = layout_for, .supports = op_all_f32,
                                            .compile = compile_gradient, .in_place = 1u << 1};
 
-/* ---- ONNX: before opset 13 the axis began the second half of a matrix --------------------------------------------- */
+/* ---- ONNX: before opset 13 the axis began the second half of a matrix ------------------------------------------ */
 
 static int import_softmax(struct op_import *node)
 {
@@ -288,7 +288,7 @@ fov_value fov_softmax_opt(fov_graph *graph, fov_value x, const fov_softmax_optio
     return op_build(graph, "softmax", &x, 1, &softmax, options != NULL ? options->name : NULL);
 }
 
-/* ---- the descriptors ------------------------------------------------------------------------------------------------ */
+/* ---- the descriptors ------------------------------------------------------------------------------------------- */
 
 static const struct op_port softmax_in[] = {{.name = "x", .shape = "[..., classes, ...]"}, {0}};
 static const struct op_port softmax_out[] = {{.name = "y", .shape = "as x"}, {0}};

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* `linear`, of the gradient only: leaves the target out, which is the derivative of the gradient by the probabilities. */
+/* `linear`, of the gradient only: leaves the target out: the derivative of the gradient by the probabilities. */
 struct options {
     double label_smoothing;
     bool   linear;
@@ -69,7 +69,7 @@ static int infer_gradient(const struct op_infer *infer)
     return status;
 }
 
-/* ---- gradients ------------------------------------------------------------------------------------------------------ */
+/* ---- gradients ------------------------------------------------------------------------------------------------- */
 
 static void loss_gradient(struct op_gradient *gradient)
 {
@@ -115,7 +115,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- definitions -------------------------------------------------------------------------------------------------- */
+/* ---- definitions ----------------------------------------------------------------------------------------------- */
 
 static bool is_class(double label, size_t classes)
 {
@@ -186,7 +186,7 @@ static void gradient_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU: rows of classes; pixels of images are rows in channels-last order, and so are their labels ---------- */
+/* ---- on the CPU: rows of classes; pixels of images are rows in channels-last order, and so are their labels ---- */
 
 struct work {
     const struct op_run *run;
@@ -331,7 +331,7 @@ static const struct op_cpu loss_cpu = {
 static const struct op_cpu gradient_cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = supports_gradient, .compile = compile_gradient, .in_place = 1u << 1};
 
-/* ---- ONNX ------------------------------------------------------------------------------------------------------------ */
+/* ---- ONNX ------------------------------------------------------------------------------------------------------ */
 
 static int import_loss(struct op_import *node)
 {
@@ -390,7 +390,7 @@ fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logits, fov_
     return op_build(graph, "softmax_cross_entropy", in, 2, &inside, options != NULL ? options->name : NULL);
 }
 
-/* ---- the descriptors ------------------------------------------------------------------------------------------------ */
+/* ---- the descriptors ------------------------------------------------------------------------------------------- */
 
 static const struct op_port loss_in[] = {{.name = "logits", .shape = "[N, classes, ...]"},
                                          {.name = "labels", .shape = "[N, ...]: i32 or i64", .plain = true},
@@ -407,32 +407,72 @@ static const struct op_port gradient_out[] = {{.name = "dlogits", .shape = "[N, 
 static const struct options smooth = {.label_smoothing = 0.1}, linear = {.linear = true};
 
 static const struct op_case loss_cases[] = {
-    {.name = "10 classes", .in = {{2, {3, 10}}, {1, {3}}}, .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2, .integers = 10},
+    {.name = "10 classes",
+     .in = {{2, {3, 10}}, {1, {3}}},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .in_count = 2,
+     .integers = 10},
     {.name = "batch 1", .in = {{2, {1, 7}}, {1, {1}}}, .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2, .integers = 7},
-    {.name = "smoothed", .in = {{2, {5, 33}}, {1, {5}}}, .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2, .integers = 33,
+    {.name = "smoothed",
+     .in = {{2, {5, 33}}, {1, {5}}},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .in_count = 2,
+     .integers = 33,
      .options = &smooth},
-    {.name = "64-bit labels", .in = {{2, {3, 4}}, {1, {3}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2,
+    {.name = "64-bit labels",
+     .in = {{2, {3, 4}}, {1, {3}}},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
      .integers = 4},
-    {.name = "some labels no class", .in = {{2, {9, 4}}, {1, {9}}}, .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2,
+    {.name = "some labels no class",
+     .in = {{2, {9, 4}}, {1, {9}}},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .in_count = 2,
      .integers = 6},
-    {.name = "several chunks", .in = {{2, {67, 701}}, {1, {67}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2,
-     .integers = 701, .options = &smooth, .no_gradient = true},
-    {.name = "pixels", .in = {{4, {2, 5, 3, 4}}, {3, {2, 3, 4}}}, .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2,
+    {.name = "several chunks",
+     .in = {{2, {67, 701}}, {1, {67}}},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
+     .integers = 701,
+     .options = &smooth,
+     .no_gradient = true},
+    {.name = "pixels",
+     .in = {{4, {2, 5, 3, 4}}, {3, {2, 3, 4}}},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .in_count = 2,
      .integers = 5},
     {0},
 };
 
 static const struct op_case gradient_cases[] = {
-    {.name = "10 classes", .in = {{0, {0}}, {2, {3, 10}}, {1, {3}}}, .in_dtype = {FOV_F32, FOV_F32, FOV_I32},
-     .in_count = 3, .integers = 10},
-    {.name = "smoothed, 64-bit labels", .in = {{0, {0}}, {2, {5, 7}}, {1, {5}}}, .in_dtype = {FOV_F32, FOV_F32, FOV_I64},
-     .in_count = 3, .integers = 8, .options = &smooth},
-    {.name = "pixels", .in = {{0, {0}}, {4, {2, 5, 3, 2}}, {3, {2, 3, 2}}}, .in_dtype = {FOV_F32, FOV_F32, FOV_I32},
-     .in_count = 3, .integers = 5},
-    {.name = "several chunks", .in = {{0, {0}}, {2, {67, 701}}, {1, {67}}}, .in_dtype = {FOV_F32, FOV_F32, FOV_I64},
-     .in_count = 3, .integers = 701, .no_gradient = true},
-    {.name = "linear part", .in = {{0, {0}}, {2, {3, 4}}, {1, {3}}}, .in_dtype = {FOV_F32, FOV_F32, FOV_I32},
-     .in_count = 3, .integers = 5, .options = &linear},
+    {.name = "10 classes",
+     .in = {{0, {0}}, {2, {3, 10}}, {1, {3}}},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_I32},
+     .in_count = 3,
+     .integers = 10},
+    {.name = "smoothed, 64-bit labels",
+     .in = {{0, {0}}, {2, {5, 7}}, {1, {5}}},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_I64},
+     .in_count = 3,
+     .integers = 8,
+     .options = &smooth},
+    {.name = "pixels",
+     .in = {{0, {0}}, {4, {2, 5, 3, 2}}, {3, {2, 3, 2}}},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_I32},
+     .in_count = 3,
+     .integers = 5},
+    {.name = "several chunks",
+     .in = {{0, {0}}, {2, {67, 701}}, {1, {67}}},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_I64},
+     .in_count = 3,
+     .integers = 701,
+     .no_gradient = true},
+    {.name = "linear part",
+     .in = {{0, {0}}, {2, {3, 4}}, {1, {3}}},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_I32},
+     .in_count = 3,
+     .integers = 5,
+     .options = &linear},
     {0},
 };
 
