@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What a verb of the command is. A line `const struct verb verb_NAME = {` in a file of cli/ registers one. Verbs use the
- * public API only. */
+/* What a verb of the command is, and what it is handed. A line `const struct verb verb_NAME = {` in a file of cli/
+ * registers one: help, option checks and spelling advice follow from its table. Verbs use the public API only.
+ * Read next: options.h (how a command line is read), output.h (how a verb speaks), verb_convert.c (a short verb). */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
 #include <fovea/fovea.h>
+#include <stdio.h>
 
 /** Exit codes of the command. */
 enum {
@@ -18,19 +20,85 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
-struct cli; /* parsed options, output style, the context: cli/options.h */
+enum option_kind {
+    OPTION_FLAG,    /**< --json, --json=no */
+    OPTION_INTEGER, /**< a whole number */
+    OPTION_NUMBER,  /**< any finite number */
+    OPTION_SIZE,    /**< bytes: 800M, 2G, 1.5GiB */
+    OPTION_TEXT,
+    OPTION_CHOICE /**< one of `choices` */
+};
+
+/** One option of a verb: drives parsing, limits, help and the advice after a slip. */
+struct cli_option {
+    const char *name; /**< "epochs", typed --epochs N, --epochs=N or epochs=N */
+    enum option_kind kind;
+    const char *argument;       /**< what help calls the value: "N" */
+    const char *standard;       /**< the value when it is not given, as one would type it; NULL: none */
+    const char *otherwise;      /**< what help says of the default when `standard` says it badly; NULL: nothing more */
+    double minimum, maximum;    /**< of the value; equal: no limits */
+    const char *word;           /**< whole numbers: a word that stands for -1, "full"; NULL: none */
+    const char *const *choices; /**< ended by NULL */
+    const char *doc;            /**< a few words, with the unit */
+    char letter;                /**< 'o' for -o; 0: none */
+};
+
+/** What an option came to. */
+struct cli_value {
+    bool given; /**< typed, not the default */
+    bool flag;
+    int64_t integer; /**< also sizes, bytes */
+    double number;
+    const char *text; /**< NULL: neither given nor a default */
+};
+
+struct cli;
 
 struct verb {
     const char *name;    /**< "train" */
     const char *summary; /**< one line for `fovea help` */
     int (*run)(struct cli *cli);
-    const struct cli_option *options; /**< ended by one without name */
-    const char *arguments; /**< "FILE PICTURE...", for the usage line */
-    const char *help;      /**< a few sentences and two or three examples */
+    const struct cli_option *options; /**< ended by one without name; the common ones are added */
+    const char *arguments;            /**< "FILE PICTURE...", for the usage line; "" for none */
+    const char *help;                 /**< a few sentences */
+    const char *examples;             /**< whole command lines, one to a line */
     int minimum_arguments, maximum_arguments; /**< -1: any number */
 };
 
 extern const struct verb *const verb_table[]; /* generated, sorted by name */
-extern const size_t             verb_table_count;
+extern const size_t verb_table_count;
+
+enum { CLI_MAX_OPTIONS = 48 };
+
+enum color { COLOR_NONE, COLOR_256, COLOR_TRUE };
+
+/** One run of the command. */
+struct cli {
+    const struct verb *verb;
+    struct cli_value value[CLI_MAX_OPTIONS]; /**< the verb's options, then the common ones */
+    const char **arguments;                  /**< what is no option, in order */
+    int argument_count;
+    bool json, quiet, verbose;
+
+    /* What standard output is. */
+    bool terminal, unicode;
+    enum color color;
+    int width; /**< columns */
+
+    /** Where verbs print: a buffer that reaches standard output when the verb succeeds or says so (output_commit), so
+     *  that a failure leaves nothing behind. */
+    FILE *out;
+    char *buffer;
+    size_t buffered;
+    bool broken; /**< nobody reads standard output any more */
+
+    fov_context *context; /**< made when first asked for: cli_context() */
+};
+
+/** The library, with the threads, seed and memory that were asked for. NULL: it said why, and fail_library gives the
+ *  exit code. */
+fov_context *cli_context(struct cli *cli);
+/** The same with another seed: that of a run that goes on. */
+fov_context *cli_context_seeded(struct cli *cli, uint64_t seed);
 
 #endif

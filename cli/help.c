@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* Help from tables: a verb that gains an option gains its line here without anybody writing it. */
+#include "help.h"
+#include "json.h"
+#include "nearest.h"
+#include "options.h"
+#include "output.h"
+#include <stdlib.h>
+#include <string.h>
+
+const struct verb *help_find(const char *name, const char **suggestion)
+{
+    struct nearest nearest = {.wanted = name};
+    for (size_t i = 0; i < verb_table_count; i++) {
+        if (strcmp(verb_table[i]->name, name) == 0) {
+            return verb_table[i];
+        }
+        nearest_offer(&nearest, verb_table[i]->name);
+    }
+    *suggestion = nearest.best;
+    return NULL;
+}
+
+/* Text in lines of at most `width` columns, each after the first indented; the cursor stands at `column` already. */
+static void print_wrapped(FILE *out, const char *text, int column, int indent, int width)
+{
+    for (const char *at = text; *at != '\0';) {
+        int length = (int)strcspn(at, " \n");
+        if (column > indent && column + 1 + length > width) {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+        } else if (column > indent) {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", length, at);
+        column += length;
+        at += length;
+        at += strspn(at, " ");
+        if (*at == '\n') {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+            at++;
+        }
+    }
+    fputc('\n', out);
+}
+
+static int help_width(const struct cli *cli)
+{
+    return cli->width < 110 ? cli->width : 110;
+}
+
+void help_overview(struct cli *cli)
+{
+    const char *bold = style_bold(cli), *off = style_off(cli);
+    fprintf(cli->out, "%sfovea%s %s: convolutional networks in C\n\n", bold, off, fov_version());
+    fprintf(cli->out, "usage: fovea VERB [arguments] [options]\n\n");
+    for (size_t i = 0; i < verb_table_count; i++) {
+        fprintf(cli->out, "  %s%-9s%s", bold, verb_table[i]->name, off);
+        print_wrapped(cli->out, verb_table[i]->summary, 11, 11, help_width(cli));
+    }
+    fprintf(cli->out, "\n  fovea VERB --help   options of a verb and examples\n"
+                      "  fovea --version     version, machine, build\n\n"
+                      "Begin with \"fovea train\": it trains lenet5 on MNIST (or, with --data digits, on digits that\n"
+                      "fovea draws itself) and leaves all it learned in runs/train.\n");
+}
+
+static void option_left(char out[80], const struct cli_option *o)
+{
+    int n = o->letter != '\0' ? snprintf(out, 80, "-%c, --%s", o->letter, o->name) : snprintf(out, 80, "--%s", o->name);
+    if (o->kind != OPTION_FLAG && n > 0 && n < 60) {
+        snprintf(out + n, 80 - (size_t)n, " %s", o->argument != NULL ? o->argument : "VALUE");
+    }
+}
+
+static void option_right(char out[600], const struct cli_option *o)
+{
+    size_t n = (size_t)snprintf(out, 600, "%s", o->doc);
+    for (int i = 0; o->kind == OPTION_CHOICE && o->choices[i] != NULL && n < 400; i++) {
+        n += (size_t)snprintf(out + n, 600 - n, "%s%s", i == 0 ? ": " : ", ", o->choices[i]);
+    }
+    const char *standard = o->otherwise != NULL ? o->otherwise : o->standard;
+    if (standard != NULL && n < 500) {
+        snprintf(out + n, 600 - n, " [%s]", standard);
+    }
+}
+
+static void print_options(struct cli *cli, const struct cli_option *options)
+{
+    char left[80], right[600];
+    for (const struct cli_option *o = options; o != NULL && o->name != NULL; o++) {
+        option_left(left, o);
+        option_right(right, o);
+        fprintf(cli->out, "  %s%-24s%s ", style_bold(cli), left, style_off(cli));
+        int column = strlen(left) > 24 ? (int)strlen(left) + 3 : 27;
+        if (column > 27) {
+            fprintf(cli->out, "\n%27s", "");
+        }
+        print_wrapped(cli->out, right, 27, 27, help_width(cli));
+    }
+}
+
+void help_verb(struct cli *cli, const struct verb *verb)
+{
+    const char *bold = style_bold(cli), *off = style_off(cli);
+    fprintf(cli->out, "usage: %sfovea %s%s%s%s [options]\n\n", bold, verb->name, off,
+            *verb->arguments != '\0' ? " " : "", verb->arguments);
+    print_wrapped(cli->out, verb->help, 0, 0, help_width(cli));
+    if (verb->options != NULL && verb->options[0].name != NULL) {
+        fprintf(cli->out, "\nOptions [what holds when they are not given]\n");
+        print_options(cli, verb->options);
+    }
+    fprintf(cli->out, "\nOptions of every verb\n");
+    print_options(cli, common_options);
+    fprintf(cli->out, "\nExamples\n");
+    for (const char *at = verb->examples; *at != '\0';) {
+        int length = (int)strcspn(at, "\n");
+        fprintf(cli->out, "  %.*s\n", length, at);
+        at += length + (at[length] == '\n');
+    }
+}
+
+/* ---- version -------------------------------------------------------------------------------------------------------- */
+
+static const char *compiler(void)
+{
+#if defined(__clang__)
+    return "clang " __clang_version__;
+#elif defined(__GNUC__)
+    return "gcc " __VERSION__;
+#else
+    return "an unknown compiler";
+#endif
+}
+
+static const char *build_flags(void)
+{
+    return "C11"
+#if defined(__OPTIMIZE__)
+           ", optimised"
+#else
+           ", not optimised"
+#endif
+#if defined(NDEBUG)
+           ", release"
+#endif
+#if defined(_FORTIFY_SOURCE) && _FORTIFY_SOURCE > 0
+           ", fortified"
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+           ", address sanitizer"
+#endif
+#if defined(__SANITIZE_THREAD__)
+           ", thread sanitizer"
+#endif
+        ;
+}
+
+void help_version(struct cli *cli, bool json)
+{
+    const char *machine = fov_machine(cli->context), *isa = fov_context_isa(cli->context);
+    if (json) {
+        json_t *object = json_object();
+        json_set_text(object, "version", fov_version());
+        json_set_text(object, "machine", machine);
+        json_set_text(object, "isa", isa);
+        json_set_integer(object, "threads", fov_context_threads(cli->context));
+        json_set_text(object, "compiler", compiler());
+        json_set_text(object, "build", build_flags());
+        json_print(cli, object);
+        return;
+    }
+    fprintf(cli->out, "fovea %s\n", fov_version());
+    fprintf(cli->out, "machine: %s\n", machine);
+    fprintf(cli->out, "kernels: %s\n", isa);
+    fprintf(cli->out, "build:   %s, %s\n", compiler(), build_flags());
+}

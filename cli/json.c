@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Thin over jansson: its failures are all "no memory" here, since text is made UTF-8 and numbers finite before. */
+#include "json.h"
+#include "output.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DIGITS = 9 }; /* what tells any two float32 apart */
+
+static json_t *need(json_t *value)
+{
+    if (value == NULL) {
+        fputs("fovea: out of memory\n", stderr);
+        exit(EXIT_MEMORY);
+    }
+    return value;
+}
+
+void json_set(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, need(value)) != 0) {
+        need(NULL);
+    }
+}
+
+void json_add(json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, need(value)) != 0) {
+        need(NULL);
+    }
+}
+
+json_t *json_from_text(const char *text)
+{
+    json_t *value = json_string(text); /* NULL where it is not UTF-8 */
+    if (value != NULL) {
+        return value;
+    }
+    size_t length = strlen(text), n = 0;
+    char *plain = take_memory(length + 1, 3), one[8];
+    for (size_t i = 0; i < length; i++) {
+        /* Byte by byte: what is broken is rare, and short. ASCII stays, the rest is replaced. */
+        snprintf(one, sizeof one, "%s", (unsigned char)text[i] < 0x80 ? (char[]){text[i], '\0'} : "\xef\xbf\xbd");
+        memcpy(plain + n, one, strlen(one));
+        n += strlen(one);
+    }
+    value = need(json_stringn(plain, n));
+    free(plain);
+    return value;
+}
+
+json_t *json_from_number(double number)
+{
+    return need(isfinite(number) ? json_real(number) : json_null());
+}
+
+json_t *json_from_shape(const fov_shape *shape)
+{
+    json_t *array = need(json_array());
+    for (int i = 0; i < shape->rank; i++) {
+        json_add(array, shape->dim[i] == FOV_BATCH ? json_string("N") : json_integer(shape->dim[i]));
+    }
+    return array;
+}
+
+void json_set_text(json_t *object, const char *key, const char *text)
+{
+    json_set(object, key, json_from_text(text));
+}
+
+void json_set_integer(json_t *object, const char *key, int64_t number)
+{
+    json_set(object, key, json_integer(number));
+}
+
+void json_set_number(json_t *object, const char *key, double number)
+{
+    json_set(object, key, json_from_number(number));
+}
+
+void json_set_flag(json_t *object, const char *key, bool flag)
+{
+    json_set(object, key, json_boolean(flag));
+}
+
+void json_print(struct cli *cli, json_t *object)
+{
+    char *text = json_dumps(object, JSON_REAL_PRECISION(DIGITS));
+    if (text == NULL) {
+        need(NULL);
+    }
+    fprintf(cli->out, "%s\n", text);
+    free(text);
+    json_decref(object);
+}
+
+/* A neighbour first, renamed when it is whole and on the disk: a kill leaves the old file or the new one. */
+int json_save(const char *path, json_t *object)
+{
+    char name[4096];
+    int length = snprintf(name, sizeof name, "%s.new", path);
+    FILE *file = length > 0 && (size_t)length < sizeof name ? fopen(name, "w") : NULL;
+    int status = -1, reason = file != NULL ? 0 : errno;
+    if (file != NULL) {
+        status = json_dumpf(object, file, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
+        status = fputc('\n', file) == EOF || fflush(file) != 0 || fsync(fileno(file)) != 0 ? -1 : status;
+        reason = errno;
+        if (fclose(file) != 0 && status == 0) {
+            status = -1;
+            reason = errno;
+        }
+        if (status == 0 && rename(name, path) != 0) {
+            status = -1;
+            reason = errno;
+        }
+        if (status != 0) {
+            remove(name);
+        }
+    }
+    json_decref(object);
+    errno = reason;
+    return status;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* JSON out, and the two small files of a run folder in. Values that are taken belong to the object; whatever cannot be
+ * had for lack of memory ends the process with a sentence. */
+#ifndef CLI_JSON_H
+#define CLI_JSON_H
+
+#include "cli.h"
+#include <jansson.h>
+
+void json_set(json_t *object, const char *key, json_t *value); /**< takes `value` */
+/** Text that may not be UTF-8 (a file name): other bytes become U+FFFD. */
+void json_set_text(json_t *object, const char *key, const char *text);
+void json_set_integer(json_t *object, const char *key, int64_t number);
+void json_set_number(json_t *object, const char *key, double number); /**< null when it is not finite */
+void json_set_flag(json_t *object, const char *key, bool flag);
+json_t *json_from_text(const char *text);
+json_t *json_from_number(double number);
+json_t *json_from_shape(const fov_shape *shape); /**< the open batch is "N" */
+void json_add(json_t *array, json_t *value);     /**< takes `value` */
+
+/** Prints one object on one line of cli->out and frees it. */
+void json_print(struct cli *cli, json_t *object);
+/** Writes an object, indented, over `path` atomically and frees it. 0, or -1 with errno. */
+int json_save(const char *path, json_t *object);
+
+#endif

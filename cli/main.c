@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* The command: finds the verb, reads its options, runs it, and turns what it answers into an exit code. All else is in
+ * one file per verb. */
+#include "help.h"
+#include "options.h"
+#include "output.h"
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void log_line(void *user, fov_log_level level, const char *message)
+{
+    static const char *const names[] = {"warning", "info", "debug"};
+    char clean[2048];
+    (void)user;
+    fprintf(stderr, "fovea: %s: %s\n", names[level], show_clean(clean, sizeof clean, message));
+}
+
+/* Only warnings, unless asked for more. */
+static void log_warning(void *user, fov_log_level level, const char *message)
+{
+    if (level == FOV_LOG_WARNING) {
+        log_line(user, level, message);
+    }
+}
+
+fov_context *cli_context_seeded(struct cli *cli, uint64_t seed)
+{
+    if (cli->context == NULL) {
+        fov_context_options options = {
+            .threads = option_given(cli, "threads") ? (int)option_integer(cli, "threads") : 0,
+            .seed = seed,
+            .max_memory = option_given(cli, "max-memory") ? (size_t)option_integer(cli, "max-memory") : 0,
+            .log = cli->verbose ? log_line : cli->quiet ? NULL : log_warning,
+        };
+        cli->context = fov_context_create(&options);
+    }
+    return cli->context != NULL && fov_error_status(cli->context) == FOV_OK ? cli->context : NULL;
+}
+
+fov_context *cli_context(struct cli *cli)
+{
+    return cli_context_seeded(cli, (uint64_t)option_integer(cli, "seed"));
+}
+
+static int version(struct cli *cli, bool json)
+{
+    cli->context = fov_context_create(NULL);
+    if (cli->context == NULL || fov_error_status(cli->context) != FOV_OK) {
+        return fail_library(cli);
+    }
+    help_version(cli, json);
+    return EXIT_OK;
+}
+
+static int unknown_verb(struct cli *cli, const char *name, const char *suggestion)
+{
+    char clean[64];
+    show_clean(clean, sizeof clean, name);
+    if (suggestion != NULL) {
+        return fail(cli, EXIT_USAGE, "unknown verb \"%s\": did you mean \"fovea %s\"?", clean, suggestion);
+    }
+    return fail(cli, EXIT_USAGE, "unknown verb \"%s\"; \"fovea help\" lists them", clean);
+}
+
+/* fovea help [VERB] */
+static int help(struct cli *cli, const char *name)
+{
+    const char *suggestion = NULL;
+    if (name == NULL || strcmp(name, "help") == 0) {
+        help_overview(cli);
+        return EXIT_OK;
+    }
+    const struct verb *verb = help_find(name, &suggestion);
+    if (verb == NULL) {
+        return unknown_verb(cli, name, suggestion);
+    }
+    help_verb(cli, verb);
+    return EXIT_OK;
+}
+
+static int run_verb(struct cli *cli, const struct verb *verb, int count, char **words)
+{
+    char problem[512];
+    if (options_want_help(count, words)) {
+        help_verb(cli, verb);
+        return EXIT_OK;
+    }
+    const char **arguments = take_memory((size_t)count, sizeof *arguments);
+    int code = options_parse(cli, verb, count, words, arguments, problem, sizeof problem);
+    code = code == EXIT_OK ? verb->run(cli) : fail(cli, code, "%s", problem);
+    free(arguments);
+    return code;
+}
+
+static int dispatch(struct cli *cli, int count, char **words)
+{
+    const char *word = count > 0 ? words[0] : "help", *suggestion = NULL;
+    const struct verb *verb = help_find(word, &suggestion);
+    if (verb != NULL) {
+        return run_verb(cli, verb, count - 1, words + 1);
+    }
+    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        return help(cli, count > 1 ? words[1] : NULL);
+    }
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0) {
+        return version(cli, count > 1 && strcmp(words[1], "--json") == 0);
+    }
+    if (word[0] == '-') {
+        char clean[64];
+        return fail(cli, EXIT_USAGE, "a verb comes first, not %s; \"fovea help\" lists them",
+                    show_clean(clean, sizeof clean, word));
+    }
+    return unknown_verb(cli, word, suggestion);
+}
+
+int main(int count, char **words)
+{
+    struct cli cli = {.verb = NULL};
+    setlocale(LC_CTYPE, ""); /* only what bytes mean: numbers keep their decimal point */
+    /* A reader that goes away and a file that grows too large are failures of write(), not ends of the process. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    if (output_open(&cli) != EXIT_OK) {
+        fputs("fovea: out of memory\n", stderr);
+        return EXIT_MEMORY;
+    }
+    int code = dispatch(&cli, count - 1, words + 1);
+    if (code == EXIT_OK) {
+        code = output_commit(&cli);
+    }
+    fov_context_free(cli.context);
+    output_close(&cli);
+    return code;
+}

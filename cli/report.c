@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables of an evaluation. Fractions are shown as per cent, kept as fractions in JSON. */
+#include "report.h"
+#include "output.h"
+#include "table.h"
+#include <stdlib.h>
+#include <string.h>
+
+void report_to_json(json_t *object, const fov_report *report, const fov_model *model)
+{
+    json_set_integer(object, "count", report->count);
+    json_set_number(object, "accuracy", report->accuracy);
+    json_set_number(object, "loss", report->loss);
+    json_set_number(object, "top5", report->top5);
+    json_set_number(object, "macro_precision", report->macro_precision);
+    json_set_number(object, "macro_recall", report->macro_recall);
+    json_set_number(object, "macro_f1", report->macro_f1);
+    json_t *classes = json_array(), *confusion = json_array();
+    for (int i = 0; i < report->classes; i++) {
+        json_t *one = json_object(), *row = json_array();
+        json_set_integer(one, "class", i);
+        json_set_text(one, "name", fov_model_class(model, i));
+        json_set_number(one, "precision", report->precision[i]);
+        json_set_number(one, "recall", report->recall[i]);
+        json_set_number(one, "f1", report->f1[i]);
+        json_set_integer(one, "support", report->support[i]);
+        json_add(classes, one);
+        for (int j = 0; j < report->classes; j++) {
+            json_add(row, json_integer(report->confusion[(size_t)i * (size_t)report->classes + (size_t)j]));
+        }
+        json_add(confusion, row);
+    }
+    json_set(object, "per_class", classes);
+    json_set(object, "confusion", confusion);
+    json_set_number(object, "seconds", report->seconds);
+}
+
+void report_print_line(struct cli *cli, const fov_report *report)
+{
+    char right[NUMBER_SIZE], all[NUMBER_SIZE], seconds[NUMBER_SIZE];
+    int64_t correct = 0;
+    for (int i = 0; i < report->classes; i++) {
+        correct += report->confusion[(size_t)i * (size_t)report->classes + (size_t)i];
+    }
+    fprintf(cli->out, "accuracy %s%.2f %%%s (%s of %s), loss %.4f", style_bold(cli), 100 * report->accuracy,
+            style_off(cli), show_count(right, correct), show_count(all, report->count), report->loss);
+    if (report->classes > 10) {
+        fprintf(cli->out, ", among the first five %.2f %%", 100 * report->top5);
+    }
+    fprintf(cli->out, ", %s\n", show_seconds(seconds, report->seconds));
+}
+
+static void add_row(struct table *table, const char *name, double precision, double recall, double f1, int64_t support)
+{
+    char number[3][NUMBER_SIZE], count[NUMBER_SIZE];
+    const double values[] = {precision, recall, f1};
+    for (int i = 0; i < 3; i++) {
+        snprintf(number[i], NUMBER_SIZE, "%.2f %%", 100 * values[i]);
+    }
+    table_row(table, (const char *const[]){name, number[0], number[1], number[2], show_count(count, support)});
+}
+
+void report_print_classes(struct cli *cli, const fov_report *report, const fov_model *model)
+{
+    struct table *table = table_create("Lrrrr");
+    table_row(table, (const char *const[]){"class", "precision", "recall", "F1", "samples"});
+    table_rule(table);
+    for (int i = 0; i < report->classes; i++) {
+        add_row(table, fov_model_class(model, i), report->precision[i], report->recall[i], report->f1[i],
+                report->support[i]);
+    }
+    table_rule(table);
+    add_row(table, "mean", report->macro_precision, report->macro_recall, report->macro_f1, report->count);
+    table_print(table, cli);
+    table_free(table);
+}
+
+/* Cells as in a table, the diagonal and the mistakes told apart by style where there is any. */
+void report_print_confusion(struct cli *cli, const fov_report *report, const fov_model *model)
+{
+    char number[NUMBER_SIZE], name[13];
+    int width = 4, head = 4;
+    for (int i = 0; i < report->classes * report->classes; i++) {
+        int length = (int)strlen(show_count(number, report->confusion[i]));
+        width = length > width ? length : width;
+    }
+    for (int i = 0; i < report->classes; i++) {
+        int length = table_text_width(show_clean(name, sizeof name, fov_model_class(model, i)));
+        head = length > head ? length : head;
+    }
+    fprintf(cli->out, "  true \\ predicted\n  %*s", head, "");
+    for (int j = 0; j < report->classes; j++) {
+        /* Long names would tear the columns apart: the first letters tell. */
+        char shortened[8];
+        snprintf(shortened, sizeof shortened, "%.*s", width < 7 ? width : 7, fov_model_class(model, j));
+        show_clean(name, sizeof name, shortened);
+        fprintf(cli->out, "  %*s%s", width - table_text_width(name), "", name);
+    }
+    fputc('\n', cli->out);
+    for (int i = 0; i < report->classes; i++) {
+        show_clean(name, sizeof name, fov_model_class(model, i));
+        fprintf(cli->out, "  %s%*s", name, head - table_text_width(name), "");
+        for (int j = 0; j < report->classes; j++) {
+            int64_t count = report->confusion[(size_t)i * (size_t)report->classes + (size_t)j];
+            const char *style = i == j ? style_good(cli) : count == 0 ? style_faint(cli) : "";
+            fprintf(cli->out, "  %s%*s%s", style, width, count > 0 || i == j ? show_count(number, count) : ".",
+                    *style != '\0' ? style_off(cli) : "");
+        }
+        fputc('\n', cli->out);
+    }
+}

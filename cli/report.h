@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What an evaluation found, as tables and as JSON. */
+#ifndef CLI_REPORT_H
+#define CLI_REPORT_H
+
+#include "cli.h"
+#include "json.h"
+
+/** accuracy, loss, top5, macro_*, per_class, confusion, count, seconds. */
+void report_to_json(json_t *object, const fov_report *report, const fov_model *model);
+/** Precision, recall, F1 and support of each class, and their means. */
+void report_print_classes(struct cli *cli, const fov_report *report, const fov_model *model);
+/** True classes down, predicted ones across. */
+void report_print_confusion(struct cli *cli, const fov_report *report, const fov_model *model);
+/** One line: the accuracy and the loss. */
+void report_print_line(struct cli *cli, const fov_report *report);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Folders are made one by one with mkdir, which never takes one that is there: two runs started at once get two. */
+#include "run_directory.h"
+#include "output.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *run_directory_file(char out[RUN_PATH], const struct run_directory *folder, const char *name)
+{
+    int length = snprintf(out, RUN_PATH, "%s/%s", folder->path, name);
+    if (length < 0 || length >= RUN_PATH) {
+        out[0] = '\0'; /* opens nothing */
+    }
+    return out;
+}
+
+bool run_directory_has(const struct run_directory *folder, const char *name)
+{
+    char path[RUN_PATH];
+    return access(run_directory_file(path, folder, name), F_OK) == 0;
+}
+
+/* Every folder on the way. The last one may be there already; *made says whether it was. */
+static int make_folders(const char *path, bool *made)
+{
+    char part[RUN_PATH];
+    size_t length = strlen(path);
+    for (size_t i = 1; i <= length; i++) {
+        if (path[i] != '/' && path[i] != '\0') {
+            continue;
+        }
+        memcpy(part, path, i);
+        part[i] = '\0';
+        *made = mkdir(part, 0777) == 0;
+        if (!*made && errno != EEXIST) {
+            struct stat about; /* a parent on a read-only system may still be there */
+            int reason = errno;
+            if (stat(part, &about) != 0 || !S_ISDIR(about.st_mode)) {
+                errno = reason;
+                return -1;
+            }
+        }
+    }
+    struct stat about;
+    if (stat(path, &about) != 0) {
+        return -1;
+    }
+    errno = ENOTDIR;
+    return S_ISDIR(about.st_mode) ? 0 : -1;
+}
+
+int run_directory_take(struct cli *cli, const char *wanted, struct run_directory *folder)
+{
+    *folder = (struct run_directory){.made = false};
+    if (wanted != NULL) {
+        size_t length = strlen(wanted);
+        if (length >= RUN_PATH - 64) {
+            return fail(cli, EXIT_USAGE, "the name of the run folder is too long (%zu bytes)", length);
+        }
+        snprintf(folder->path, sizeof folder->path, "%s", wanted);
+        while (length > 1 && folder->path[length - 1] == '/') {
+            folder->path[--length] = '\0';
+        }
+        if (make_folders(folder->path, &folder->made) != 0) {
+            return fail(cli, EXIT_IO, "%s: cannot make the run folder: %s", wanted, strerror(errno));
+        }
+        folder->replaced = run_directory_has(folder, "checkpoint.safetensors");
+        return EXIT_OK;
+    }
+    bool made;
+    if (make_folders("runs", &made) != 0) {
+        return fail(cli, EXIT_IO, "runs: cannot make the folder for runs: %s; --out DIR puts it elsewhere",
+                    strerror(errno));
+    }
+    for (int i = 1; i < 100000; i++) {
+        snprintf(folder->path, sizeof folder->path, i == 1 ? "runs/train" : "runs/train%d", i);
+        if (mkdir(folder->path, 0777) == 0) {
+            folder->made = true;
+            return EXIT_OK;
+        }
+        if (errno != EEXIST) {
+            break;
+        }
+    }
+    return fail(cli, EXIT_IO, "%s: cannot make the run folder: %s", folder->path, strerror(errno));
+}
+
+void run_directory_abandon(const struct run_directory *folder)
+{
+    char path[RUN_PATH];
+    if (folder->made && !run_directory_has(folder, "checkpoint.safetensors")) {
+        remove(run_directory_file(path, folder, "args.json"));
+        rmdir(folder->path); /* stays where something else is in it */
+    }
+}
+
+/* Words that name files are kept so that they mean the same from another working directory: "mnist:DIR" too. */
+static void set_word(json_t *object, const char *key, const char *word)
+{
+    const char *colon = strchr(word, ':');
+    size_t head = colon != NULL && access(word, F_OK) != 0 ? (size_t)(colon - word) + 1 : 0;
+    char *whole = access(word + head, F_OK) == 0 ? realpath(word + head, NULL) : NULL;
+    bool path = whole != NULL && (head > 0 || strchr(word, '/') != NULL || strchr(word, '.') != NULL);
+    if (path) {
+        size_t size = head + strlen(whole) + 1;
+        char *text = take_memory(size, 1);
+        snprintf(text, size, "%.*s%s", (int)head, word, whole);
+        json_set_text(object, key, text);
+        free(text);
+    } else {
+        json_set_text(object, key, word);
+    }
+    free(whole);
+}
+
+int run_directory_keep_words(struct cli *cli, const struct run_directory *folder, const char *model, const char *data,
+                          const char *input)
+{
+    char path[RUN_PATH];
+    json_t *object = json_object();
+    set_word(object, "model", model);
+    set_word(object, "data", data);
+    if (input != NULL) {
+        json_set_text(object, "input", input);
+    }
+    if (json_save(run_directory_file(path, folder, "args.json"), object) != 0) {
+        return fail(cli, EXIT_IO, "%s: cannot write: %s", path, strerror(errno));
+    }
+    return EXIT_OK;
+}
+
+json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, const char *name, bool optional)
+{
+    char path[RUN_PATH];
+    json_error_t problem;
+    run_directory_file(path, folder, name);
+    if (access(path, R_OK) != 0) {
+        if (!optional) {
+            fail(cli, EXIT_IO, "%s: %s; is this the folder of a run?", path, strerror(errno));
+        }
+        return NULL;
+    }
+    json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        fail(cli, EXIT_INPUT, "%s: no JSON object at line %d: %s", path, problem.line, problem.text);
+        return NULL;
+    }
+    return object;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The folder of a training run, as the command sees it: where a new one goes, and what was typed when it began. The
+ * trainer writes config.json (every setting); args.json beside it keeps the words that the library never sees: which
+ * model and which data. */
+#ifndef CLI_RUN_DIRECTORY_H
+#define CLI_RUN_DIRECTORY_H
+
+#include "cli.h"
+#include "json.h"
+
+enum { RUN_PATH = 4096 };
+
+struct run_directory {
+    char path[RUN_PATH];
+    bool made;     /**< by us, now: to be taken away again when nothing came of it */
+    bool replaced; /**< an earlier run lies there */
+};
+
+/** `wanted`, made with its parents; NULL: runs/train, or the first of runs/train2, runs/train3 ... that is not there
+ *  yet. Says why not; answers an exit code. */
+int run_directory_take(struct cli *cli, const char *wanted, struct run_directory *folder);
+/** Removes the folder if it was made for a run that left nothing in it. */
+void run_directory_abandon(const struct run_directory *folder);
+
+/** FOLDER/NAME, in out. */
+const char *run_directory_file(char out[RUN_PATH], const struct run_directory *folder, const char *name);
+bool run_directory_has(const struct run_directory *folder, const char *name);
+
+/** Keeps the words of this run. 0 or an exit code. */
+int run_directory_keep_words(struct cli *cli, const struct run_directory *folder, const char *model, const char *data,
+                          const char *input);
+/** Reads a JSON object of the folder; NULL, and a sentence unless `optional`. */
+json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, const char *name, bool optional);
+
+#endif

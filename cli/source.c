@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Words to models and datasets. */
+#include "source.h"
+#include "options.h"
+#include "output.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+bool source_has_suffix(const char *path, const char *suffix)
+{
+    size_t length = strlen(path), tail = strlen(suffix);
+    return length > tail && strcasecmp(path + length - tail, suffix) == 0;
+}
+
+bool source_is_file(const char *word)
+{
+    if (strchr(word, '/') != NULL || source_has_suffix(word, ".onnx") || source_has_suffix(word, ".safetensors")) {
+        return true;
+    }
+    for (int i = 0; i < fov_network_count(); i++) {
+        if (strcmp(fov_network_name(i), word) == 0) {
+            return false; /* ./lenet5 is the file of that name */
+        }
+    }
+    return access(word, F_OK) == 0;
+}
+
+/* The first network whose parameters are these, by name and shape. Wrong guesses leave errors, which are not the
+ * user's. */
+static fov_model *guess_network(struct cli *cli, const char *weights, const fov_network_options *options)
+{
+    for (int i = 0; i < fov_network_count(); i++) {
+        fov_model *model = fov_model_network(cli->context, fov_network_name(i), options);
+        if (model != NULL && fov_model_load_weights(model, weights) == FOV_OK) {
+            return model;
+        }
+        fov_model_free(model);
+        fov_status status = fov_error_status(cli->context);
+        if (status != FOV_E_INPUT && status != FOV_E_SHAPE && status != FOV_E_UNSUPPORTED) {
+            return NULL; /* unreadable, no memory: no other network will help */
+        }
+        if (i + 1 < fov_network_count()) {
+            fov_error_clear(cli->context);
+        }
+    }
+    return NULL;
+}
+
+static fov_model *open_weights(struct cli *cli, const char *weights, const fov_network_options *options,
+                               const char *network)
+{
+    if (network == NULL) {
+        return guess_network(cli, weights, options);
+    }
+    fov_model *model = source_has_suffix(network, ".safetensors") ? NULL : source_model(cli, network, options, NULL);
+    if (model != NULL && fov_model_load_weights(model, weights) != FOV_OK) {
+        fov_model_free(model);
+        model = NULL;
+    }
+    return model;
+}
+
+fov_model *source_model(struct cli *cli, const char *word, const fov_network_options *options, const char *network)
+{
+    fov_context *context = cli_context(cli);
+    if (context == NULL) {
+        return NULL;
+    }
+    if (!source_is_file(word)) {
+        return fov_model_network(context, word, options);
+    }
+    return source_has_suffix(word, ".safetensors") ? open_weights(cli, word, options, network)
+                                                   : fov_model_load(context, word);
+}
+
+fov_dataset *source_data(struct cli *cli, const char *source, fov_split split)
+{
+    fov_context *context = cli_context(cli);
+    return context != NULL ? fov_dataset_open(context, source, split) : NULL;
+}
+
+int source_name_classes(fov_model *model, const fov_dataset *data)
+{
+    fov_dataset_info info = fov_dataset_describe(data);
+    if (info.classes < 1 || info.classes != fov_model_classes(model)) {
+        return FOV_OK; /* training itself says what does not fit */
+    }
+    const char **names = take_memory((size_t)info.classes, sizeof *names);
+    for (int i = 0; i < info.classes; i++) {
+        names[i] = fov_dataset_class(data, i);
+    }
+    int status = fov_model_set_classes(model, names, info.classes);
+    free(names);
+    return status;
+}
+
+bool source_input(const char *text, int size[3])
+{
+    int64_t number[3];
+    if (options_numbers(text, 'x', 1, 16384, number, 3) != 3) {
+        return false;
+    }
+    for (int i = 0; i < 3; i++) {
+        size[i] = (int)number[i];
+    }
+    return true;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Models and data by the words people type: a network's name or a file, a dataset's name or a folder. On failure NULL,
+ * and the sentence waits on the context (fail_library). */
+#ifndef CLI_SOURCE_H
+#define CLI_SOURCE_H
+
+#include "cli.h"
+
+/** Does the word mean a file (it has a folder or a known suffix, or such a file is there) or a network's name? */
+bool source_is_file(const char *word);
+bool source_has_suffix(const char *path, const char *suffix); /**< ".onnx", in any case */
+
+/** Opens "lenet5" (made for `options`), "x.onnx", or "x.safetensors" (weights of one of the networks by name: the
+ *  first that they fit, or `network`, a name or an ONNX file, where it is not NULL). */
+fov_model *source_model(struct cli *cli, const char *word, const fov_network_options *options, const char *network);
+
+/** Like fov_dataset_open, in cli's context. */
+fov_dataset *source_data(struct cli *cli, const char *source, fov_split split);
+
+/** Gives the model the class names of the data when it has as many classes. 0 or a status. */
+int source_name_classes(fov_model *model, const fov_dataset *data);
+
+/** "3x32x32" to channels, height, width; false: it is none. */
+bool source_input(const char *text, int size[3]);
+
+#endif

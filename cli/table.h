@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Aligned columns. Cells are copied; widths are counted in characters, not bytes. */
+#ifndef CLI_TABLE_H
+#define CLI_TABLE_H
+
+#include "cli.h"
+
+struct table;
+
+/** `columns`: a letter each, 'l' left, 'r' right, 'L' left and cut where the line is too long for a terminal. */
+struct table *table_create(const char *columns);
+void table_free(struct table *table);
+/** A row of as many cells as there are columns; NULL is empty. */
+void table_row(struct table *table, const char *const *cells);
+void table_rule(struct table *table); /**< a line across */
+/** The first row is the heading. */
+void table_print(const struct table *table, struct cli *cli);
+
+/** Characters of UTF-8 text. */
+int table_text_width(const char *text);
+
+#endif

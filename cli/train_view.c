@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines of a training run. Rows are results and go to standard output as they come; the moving line does not. */
+#include "train_view.h"
+#include "output.h"
+#include "report.h"
+#include "run_directory.h"
+#include "signals.h"
+#include "source.h"
+#include "table.h"
+#include <math.h>
+#include <string.h>
+
+static void describe_settings(struct train_view *view, const fov_train_options *o, int64_t samples)
+{
+    size_t size = sizeof view->settings, n;
+    int64_t batch = o->batch < 0 || o->batch > samples ? samples : o->batch;
+    char count[NUMBER_SIZE];
+    n = (size_t)snprintf(view->settings, size, "%s", o->optimizer);
+    if (o->lr > 0.0f) {
+        n += (size_t)snprintf(view->settings + n, size - n, ", rate %g", (double)o->lr);
+    }
+    if (strcmp(o->schedule, "constant") != 0) {
+        n += (size_t)snprintf(view->settings + n, size - n, " (%.40s)", o->schedule);
+    }
+    if (o->momentum > 0.0f) {
+        n += (size_t)snprintf(view->settings + n, size - n, ", %smomentum %g", o->nesterov ? "Nesterov " : "",
+                              (double)o->momentum);
+    }
+    if (o->weight_decay > 0.0f) {
+        n += (size_t)snprintf(view->settings + n, size - n, ", weight decay %g", (double)o->weight_decay);
+    }
+    n += (size_t)snprintf(view->settings + n, size - n, ", batch %s", show_count(count, batch));
+    fov_context *context = view->cli->context;
+    int threads = fov_context_threads(context);
+    snprintf(view->settings + n, size - n, "; %s, %d thread%s, seed %llu", fov_context_isa(context), threads,
+             threads == 1 ? "" : "s", (unsigned long long)fov_context_seed(context));
+}
+
+void train_view_begin(struct train_view *view, struct cli *cli, fov_model *model, const fov_dataset *data,
+                      const fov_dataset *test, const fov_train_options *options)
+{
+    *view = (struct train_view){.cli = cli, .begun = progress_clock(), .history = json_array(), .best = -1.0};
+    progress_begin(&view->progress, cli);
+    fov_dataset_info train = fov_dataset_describe(data), check = fov_dataset_describe(test);
+    char count[3][NUMBER_SIZE];
+    fov_summary summary = {.parameters = 0};
+    const char *name = fov_model_name(model);
+    if (fov_model_summary(model, NULL, &summary) != FOV_OK) {
+        fov_error_clear(cli->context); /* training says what is wrong with it */
+    }
+    snprintf(view->title, sizeof view->title, "%s (%s parameters) on %s: %s samples to learn from, %s to check with",
+             *name != '\0' ? name : "a model", show_count(count[0], summary.parameters), train.name,
+             show_count(count[1], train.count), show_count(count[2], check.count));
+    describe_settings(view, options, train.count);
+}
+
+void train_view_free(struct train_view *view)
+{
+    json_decref(view->history);
+}
+
+/* Only once the first step is done: whatever fails before it leaves standard output empty. */
+static void print_heading(struct train_view *view)
+{
+    struct cli *cli = view->cli;
+    if (view->heading || cli->json || cli->quiet) {
+        return;
+    }
+    char clean[1024];
+    view->heading = true;
+    fprintf(cli->out, "%s\n%s\n\n", show_clean(clean, sizeof clean, view->title), view->settings);
+    fprintf(cli->out, "%s %7s  %10s  %9s  %8s  %8s  %9s  %7s%s\n", style_bold(cli), "epoch", "train loss", "train acc",
+            "val loss", "val acc", "rate", "time", style_off(cli));
+    output_commit(cli);
+}
+
+static void describe_step(char out[160], const fov_progress *at)
+{
+    char speed[NUMBER_SIZE], left[NUMBER_SIZE];
+    double per_step = at->step > 0 ? at->seconds / (double)at->step : 0.0;
+    int64_t steps = at->steps - at->step + (int64_t)(at->epochs - at->epoch) * at->steps;
+    snprintf(out, 160, "%lld/%lld  loss %.4f  acc %.2f %%  %s img/s  %s left", (long long)at->step,
+             (long long)at->steps, at->mean_loss, 100 * at->accuracy, show_count(speed, llround(at->samples_per_second)),
+             show_seconds(left, per_step * (double)steps));
+}
+
+int train_view_step(const fov_progress *at, void *user)
+{
+    struct train_view *view = user;
+    print_heading(view);
+    if (progress_due(&view->progress)) {
+        char label[48], detail[160];
+        snprintf(label, sizeof label, "%3d/%-3d", at->epoch, at->epochs);
+        describe_step(detail, at);
+        progress_draw(&view->progress, label, (double)at->step / (double)at->steps, detail);
+    }
+    return signals_stop();
+}
+
+static void add_history(struct train_view *view, const fov_progress *at)
+{
+    json_t *row = json_object();
+    json_set_integer(row, "epoch", at->epoch);
+    json_set_number(row, "train_loss", at->mean_loss);
+    json_set_number(row, "train_accuracy", at->accuracy);
+    json_set_number(row, "val_loss", at->val_loss);
+    json_set_number(row, "val_accuracy", at->val_accuracy);
+    json_set_number(row, "lr", at->learning_rate);
+    json_set_number(row, "seconds", at->seconds);
+    json_set_flag(row, "best", at->best);
+    json_add(view->history, row);
+}
+
+int train_view_epoch(const fov_progress *at, void *user)
+{
+    struct train_view *view = user;
+    struct cli *cli = view->cli;
+    char epoch[48], seconds[NUMBER_SIZE];
+    add_history(view, at);
+    if (at->best) {
+        view->best = at->val_accuracy;
+        view->best_epoch = at->epoch;
+    }
+    if (!cli->json && !cli->quiet) {
+        print_heading(view);
+        progress_clear(&view->progress);
+        snprintf(epoch, sizeof epoch, "%d/%d", at->epoch, at->epochs);
+        fprintf(cli->out, " %7s  %10.4f  %7.2f %%  %8.4f  %6.2f %%  %9.3g  %7s%s\n", epoch, at->mean_loss,
+                100 * at->accuracy, at->val_loss, 100 * at->val_accuracy, at->learning_rate,
+                show_seconds(seconds, at->seconds), at->best ? "  *" : "");
+        output_commit(cli);
+    }
+    return signals_stop();
+}
+
+/* Only what is really there: without cairo there are no pictures. */
+static void print_files(struct cli *cli, const char *directory)
+{
+    static const struct {
+        const char *name, *what;
+    } files[] = {
+        {"best.onnx", "the model at its best epoch; opens in ONNX Runtime, Netron, PyTorch"},
+        {"last.onnx", "the model as it is now"},
+        {"curves.svg", "loss and accuracy over epochs (.png too)"},
+        {"confusion.svg", "which classes it takes for which (.png too)"},
+        {"history.csv", "a row per epoch"},
+    };
+    struct run_directory folder = {.made = false};
+    char clean[512];
+    snprintf(folder.path, sizeof folder.path, "%s", directory);
+    show_clean(clean, sizeof clean, directory);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (run_directory_has(&folder, files[i].name)) {
+            int width = table_text_width(clean) + 1 + 13;
+            fprintf(cli->out, "  %s/%s%*s  %s%s%s\n", clean, files[i].name,
+                    width - table_text_width(clean) - 1 - (int)strlen(files[i].name), "", style_faint(cli),
+                    files[i].what, style_off(cli));
+        }
+    }
+}
+
+void train_view_end(struct train_view *view, const fov_report *report, const char *directory, const char *data)
+{
+    struct cli *cli = view->cli;
+    char clean[512], word[256], seconds[NUMBER_SIZE];
+    show_clean(clean, sizeof clean, directory);
+    show_clean(word, sizeof word, data);
+    if (view->heading) {
+        fprintf(cli->out, "\nTrained in %s. ", show_seconds(seconds, progress_clock() - view->begun));
+    } else {
+        fprintf(cli->out, "Nothing left to do: every epoch is trained already (more with --epochs).\n");
+    }
+    fprintf(cli->out, "At its best: ");
+    report_print_line(cli, report);
+    print_files(cli, directory);
+    fprintf(cli->out, "\nNext:\n  fovea eval %s/best.onnx --data %s\n", clean, word);
+    fprintf(cli->out, "  fovea predict %s/best.onnx --data %s --index 0,1,2\n", clean, word);
+    fprintf(cli->out, "  fovea inspect %s/best.onnx\n", clean);
+    fprintf(cli->out, "  fovea train --resume %s --epochs N\n", clean);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What a person sees of a training: a heading, a line that moves, a row per epoch, and where everything is. */
+#ifndef CLI_TRAIN_VIEW_H
+#define CLI_TRAIN_VIEW_H
+
+#include "json.h"
+#include "progress.h"
+
+struct train_view {
+    struct cli *cli;
+    struct progress progress;
+    double begun;        /**< seconds on progress_clock */
+    json_t *history;     /**< an object per epoch of this session, for --json */
+    bool heading;        /**< the table's head is printed */
+    double best;         /**< validation accuracy, a fraction */
+    int best_epoch;
+    char title[1024], settings[512]; /**< printed once training has really begun */
+};
+
+void train_view_begin(struct train_view *view, struct cli *cli, fov_model *model, const fov_dataset *data,
+                      const fov_dataset *test, const fov_train_options *options);
+void train_view_free(struct train_view *view);
+/** Callbacks of the trainer; user is the view. Nonzero once a signal asked to stop. */
+int train_view_step(const fov_progress *at, void *user);
+int train_view_epoch(const fov_progress *at, void *user);
+/** After the end: the best model's worth, the files, what to try next. */
+void train_view_end(struct train_view *view, const fov_report *report, const char *directory, const char *data);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* fovea convert: between ONNX, which holds everything, and safetensors, which holds the weights. */
+#include "options.h"
+#include "json.h"
+#include "output.h"
+#include "source.h"
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *suffix_of(const char *path)
+{
+    return source_has_suffix(path, ".onnx") ? "onnx" : source_has_suffix(path, ".safetensors") ? "safetensors" : NULL;
+}
+
+static void print_result(struct cli *cli, fov_model *model, const char *to, const char hash[65])
+{
+    struct stat about = {.st_size = 0};
+    char clean[512], bytes[NUMBER_SIZE], count[NUMBER_SIZE];
+    fov_summary summary;
+    stat(to, &about);
+    bool known = fov_model_summary(model, NULL, &summary) == FOV_OK;
+    if (cli->json) {
+        json_t *object = json_object();
+        json_set_text(object, "from", cli->arguments[0]);
+        json_set_text(object, "to", to);
+        json_set_integer(object, "bytes", about.st_size);
+        if (known) {
+            json_set_integer(object, "parameters", summary.parameters);
+        }
+        json_set_text(object, "hash", hash);
+        json_print(cli, object);
+    } else if (!cli->quiet) {
+        fprintf(cli->out, "%s: %s", show_clean(clean, sizeof clean, to), show_bytes(bytes, (double)about.st_size));
+        if (known) {
+            fprintf(cli->out, ", %s parameters", show_count(count, summary.parameters));
+        }
+        fprintf(cli->out, "%s\n", strcmp(suffix_of(to), "safetensors") == 0 ? ", weights alone" : "");
+    }
+}
+
+static int run(struct cli *cli)
+{
+    const char *from = cli->arguments[0], *to = cli->arguments[1];
+    const char *source = suffix_of(from), *target = suffix_of(to);
+    if (target == NULL) {
+        return fail(cli, EXIT_USAGE, "%s: the suffix says what to write, .onnx or .safetensors", to);
+    }
+    if (source == NULL && source_is_file(from)) {
+        source = "onnx"; /* told by content */
+    }
+    if (source == NULL) {
+        return fail(cli, EXIT_USAGE, "%s is no file; to write an untrained network: fovea new %s -o %s", from, from, to);
+    }
+    char hash[65] = "";
+    fov_model *model = source_model(cli, from, NULL, option_text(cli, "model"));
+    int status = model != NULL ? fov_model_hash(model, hash) : FOV_E_INPUT;
+    if (status == FOV_OK) {
+        status = strcmp(target, "onnx") == 0 ? fov_model_save(model, to) : fov_model_save_weights(model, to);
+    }
+    int code = EXIT_OK;
+    if (status == FOV_OK) {
+        print_result(cli, model, to, hash);
+    } else {
+        code = fail_library(cli);
+    }
+    fov_model_free(model);
+    return code;
+}
+
+static const struct cli_option options[] = {
+    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME|FILE", .otherwise = "the network they fit",
+     .doc = "where .safetensors weights belong: a network's name, or an ONNX file with the same parameters"},
+    {.name = NULL},
+};
+
+const struct verb verb_convert = {
+    .name = "convert",
+    .summary = "turn ONNX into safetensors and back, by suffix",
+    .run = run,
+    .options = options,
+    .arguments = "FROM TO",
+    .minimum_arguments = 2,
+    .maximum_arguments = 2,
+    .help = "Suffixes say what is read and written. ONNX holds the whole model; safetensors holds the weights alone, under "
+            "PyTorch's names, so that going back needs the network they belong to: the first by name that they fit, or "
+            "--model. From .onnx to .onnx a model is read, checked and written anew (opset 17, IR 8).",
+    .examples = "fovea convert best.onnx best.safetensors\n"
+                "fovea convert best.safetensors again.onnx --model lenet5\n"
+                "fovea convert other.onnx other-fovea.onnx\n",
+};

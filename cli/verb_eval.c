@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* fovea eval: what a trained classifier is worth on data it has not seen. */
+#include "options.h"
+#include "output.h"
+#include "report.h"
+#include "source.h"
+#include <string.h>
+
+enum { CONFUSION_CLASSES = 20, TABLE_CLASSES = 200 };
+
+static void print_report(struct cli *cli, const fov_report *report, const fov_model *model)
+{
+    report_print_line(cli, report);
+    if (cli->quiet) {
+        return;
+    }
+    if (report->classes <= TABLE_CLASSES) {
+        fputc('\n', cli->out);
+        report_print_classes(cli, report, model);
+    }
+    if (report->classes <= CONFUSION_CLASSES) {
+        fputc('\n', cli->out);
+        report_print_confusion(cli, report, model);
+    }
+}
+
+static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
+{
+    fov_report report = {.count = 0};
+    if (fov_evaluate(model, data, (int)option_integer(cli, "batch"), &report) != FOV_OK) {
+        return fail_library(cli);
+    }
+    fov_dataset_info info = fov_dataset_describe(data);
+    const char *file = cli->arguments[0], *split = option_text(cli, "split");
+    if (cli->json) {
+        json_t *object = json_object();
+        json_set_text(object, "model", file);
+        json_set_text(object, "data", info.name);
+        json_set_text(object, "split", split);
+        report_to_json(object, &report, model);
+        json_print(cli, object);
+    } else {
+        char clean[512], count[NUMBER_SIZE];
+        if (!cli->quiet) {
+            fprintf(cli->out, "%s on %s, %s samples it was %s\n", show_clean(clean, sizeof clean, file), info.name,
+                    show_count(count, info.count), strcmp(split, "train") == 0 ? "trained with" : "not trained with");
+        }
+        print_report(cli, &report, model);
+    }
+    fov_report_free(&report);
+    return EXIT_OK;
+}
+
+static int run(struct cli *cli)
+{
+    fov_split split = strcmp(option_text(cli, "split"), "train") == 0 ? FOV_TRAIN : FOV_TEST;
+    fov_model *model = source_model(cli, cli->arguments[0], NULL, option_text(cli, "model"));
+    fov_dataset *data = model != NULL ? source_data(cli, option_text(cli, "data"), split) : NULL;
+    int code = data != NULL ? evaluate(cli, model, data) : fail_library(cli);
+    fov_dataset_free(data);
+    fov_model_free(model);
+    return code;
+}
+
+static const char *const splits[] = {"test", "train", NULL};
+
+static const struct cli_option options[] = {
+    {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .standard = "mnist",
+     .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
+    {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = splits,
+     .doc = "which samples"},
+    {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
+     .doc = "samples at a time; changes speed and memory, not the result"},
+    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
+     .doc = "for .safetensors weights: the network they belong to"},
+    {.name = NULL},
+};
+
+const struct verb verb_eval = {
+    .name = "eval",
+    .summary = "measure a trained model: accuracy, loss, precision, recall, F1, confusion",
+    .run = run,
+    .options = options,
+    .arguments = "FILE",
+    .minimum_arguments = 1,
+    .maximum_arguments = 1,
+    .help = "Runs a model over the samples of a dataset and says how well it does: accuracy and loss over all, precision, "
+            "recall and F1 for each class, and which classes it takes for which. With --json: count, accuracy, loss, top5, "
+            "macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout.",
+    .examples = "fovea eval runs/train/best.onnx --data mnist\n"
+                "fovea eval runs/train/best.onnx --data mnist --split train\n"
+                "fovea eval best.onnx --data photos/ --json\n",
+};

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* fovea predict: what a model sees in pictures, from files or from a dataset. */
+#include "options.h"
+#include "json.h"
+#include "output.h"
+#include "picture.h"
+#include "source.h"
+#include "table.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALL = 64, MAX_INDICES = 10000 };
+
+struct prediction {
+    struct cli *cli;
+    fov_model *model;
+    const fov_dataset *data; /* NULL: files */
+    int classes, top;
+    float *scores; /* [classes] */
+    int *order;    /* [classes], the most probable first once ranked */
+    int printed;
+};
+
+/* The first `top` places of the order; ties go to the lower class. */
+static void rank(struct prediction *p)
+{
+    for (int i = 0; i < p->classes; i++) {
+        p->order[i] = i;
+    }
+    for (int i = 0; i < p->top; i++) {
+        int best = i;
+        for (int j = i + 1; j < p->classes; j++) {
+            float a = p->scores[p->order[j]], b = p->scores[p->order[best]];
+            if (a > b || (a == b && p->order[j] < p->order[best])) {
+                best = j;
+            }
+        }
+        int keep = p->order[best];
+        memmove(p->order + i + 1, p->order + i, (size_t)(best - i) * sizeof *p->order);
+        p->order[i] = keep;
+    }
+}
+
+static void print_json(struct prediction *p, const char *file, int64_t index, int label)
+{
+    json_t *object = json_object(), *top = json_array();
+    json_set_text(object, "file", file);
+    if (p->data != NULL) {
+        json_set_integer(object, "index", index);
+        json_set_integer(object, "label", label);
+        json_set_text(object, "label_name", fov_dataset_class(p->data, label));
+    }
+    for (int i = 0; i < p->top; i++) {
+        json_t *one = json_object();
+        json_set_integer(one, "class", p->order[i]);
+        json_set_text(one, "name", fov_model_class(p->model, p->order[i]));
+        json_set_number(one, "probability", (double)p->scores[p->order[i]]);
+        json_add(top, one);
+    }
+    json_set(object, "top", top);
+    json_print(p->cli, object);
+}
+
+/* "  7  ████████▌   98.12 %" */
+static void print_class(struct prediction *p, int place, int head, int columns)
+{
+    FILE *out = p->cli->out;
+    char name[25];
+    int class = p->order[place];
+    double probability = (double)p->scores[class];
+    show_clean(name, sizeof name, fov_model_class(p->model, class));
+    fprintf(out, "%s%s%*s  ", place == 0 ? style_bold(p->cli) : "", name, head - table_text_width(name), "");
+    print_bar(p->cli, out, probability, columns);
+    fprintf(out, " %6.2f %%%s", 100 * probability, place == 0 ? style_off(p->cli) : "");
+}
+
+/* The widest of the names to be printed. */
+static int name_width(const struct prediction *p)
+{
+    int width = 1;
+    for (int i = 0; i < p->top; i++) {
+        char name[25];
+        int length = table_text_width(show_clean(name, sizeof name, fov_model_class(p->model, p->order[i])));
+        width = length > width ? length : width;
+    }
+    return width;
+}
+
+/* The picture on the left, where it is small enough, and the bars beside it. */
+static void print_human(struct prediction *p, const char *file, int label, const fov_image *image)
+{
+    struct cli *cli = p->cli;
+    char clean[512], name[64];
+    fprintf(cli->out, "%s%s", p->printed > 0 && !cli->quiet ? "\n" : "", show_clean(clean, sizeof clean, file));
+    if (p->data != NULL) {
+        bool right = p->order[0] == label;
+        fprintf(cli->out, ": it is %s%s%s", right ? style_good(cli) : style_bad(cli),
+                show_clean(name, sizeof name, fov_dataset_class(p->data, label)), style_off(cli));
+        fprintf(cli->out, "%s", right ? "" : ", mistaken");
+    }
+    if (cli->quiet) { /* a line per picture */
+        fprintf(cli->out, "  %s  %.2f %%\n", show_clean(name, sizeof name, fov_model_class(p->model, p->order[0])),
+                100 * (double)p->scores[p->order[0]]);
+        return;
+    }
+    fputc('\n', cli->out);
+    bool draw = image->height <= SMALL && image->width <= SMALL && image->width + 44 <= cli->width;
+    struct canvas canvas = canvas_create(image->height, image->width, 0);
+    canvas_place(&canvas, 0, 0, 0, image->pixels, image->height, image->width, image->channels);
+    int lines = draw ? canvas_lines(&canvas) : 0, head = name_width(p);
+    int first = lines > p->top ? (lines - p->top) / 2 : 0; /* the bars in the middle of the picture's side */
+    int columns = cli->width - (draw ? image->width + 4 : 2) - head - 14;
+    columns = columns > 40 ? 40 : columns < 4 ? 4 : columns;
+    for (int line = 0; line < lines || line - first < p->top; line++) {
+        fputs("  ", cli->out);
+        if (draw && line < lines) {
+            canvas_print_line(cli, cli->out, &canvas, line);
+            fputs("  ", cli->out);
+        } else if (draw) {
+            fprintf(cli->out, "%*s", image->width + 2, "");
+        }
+        if (line >= first && line - first < p->top) {
+            print_class(p, line - first, head, columns);
+        }
+        fputc('\n', cli->out);
+    }
+    canvas_free(&canvas);
+}
+
+/* One picture: nothing of it is printed unless all went well. */
+static int predict(struct prediction *p, const char *file, int64_t index, int label, const fov_image *image)
+{
+    if (fov_predict_image(p->model, image, p->scores, p->classes) != FOV_OK) {
+        return fail_library(p->cli);
+    }
+    rank(p);
+    if (p->cli->json) {
+        print_json(p, file, index, label);
+    } else {
+        print_human(p, file, label, image);
+    }
+    p->printed++;
+    return output_commit(p->cli);
+}
+
+static int predict_files(struct prediction *p)
+{
+    struct cli *cli = p->cli;
+    int worst = EXIT_OK;
+    for (int i = 0; i < cli->argument_count - 1; i++) {
+        const char *file = cli->arguments[i + 1];
+        fov_image image = {.height = 0};
+        int code = fov_image_load(cli->context, file, 0, &image) == FOV_OK ? predict(p, file, 0, 0, &image)
+                                                                          : fail_library(cli);
+        fov_image_free(&image);
+        fov_error_clear(cli->context); /* one bad picture does not spoil the next */
+        worst = worst == EXIT_OK ? code : worst;
+    }
+    return worst;
+}
+
+static int predict_samples(struct prediction *p, fov_dataset *data, const int64_t *index, int count)
+{
+    fov_dataset_info info = fov_dataset_describe(data);
+    for (int i = 0; i < count; i++) {
+        const uint8_t *pixels;
+        fov_image image = {.height = 0};
+        char name[256];
+        if (fov_dataset_sample(data, index[i], &pixels, &image.height, &image.width, &image.channels) != FOV_OK) {
+            return fail_library(p->cli);
+        }
+        size_t size = (size_t)image.height * (size_t)image.width * (size_t)image.channels;
+        image.pixels = take_memory(size, 1);
+        memcpy(image.pixels, pixels, size);
+        snprintf(name, sizeof name, "%.200s #%lld", info.name, (long long)index[i]);
+        int code = predict(p, name, index[i], fov_dataset_label(data, index[i]), &image);
+        free(image.pixels);
+        if (code != EXIT_OK) {
+            return code;
+        }
+    }
+    return EXIT_OK;
+}
+
+static int run_samples(struct prediction *p)
+{
+    struct cli *cli = p->cli;
+    const char *list = option_text(cli, "index");
+    int64_t *index = take_memory(MAX_INDICES, sizeof *index);
+    int count = options_numbers(list, ',', 0, INT64_MAX, index, MAX_INDICES), code = EXIT_OK;
+    fov_split split = strcmp(option_text(cli, "split"), "train") == 0 ? FOV_TRAIN : FOV_TEST;
+    fov_dataset *data = count > 0 ? source_data(cli, option_text(cli, "data"), split) : NULL;
+    if (count < 1) {
+        code = fail(cli, EXIT_USAGE, "--index is \"%.60s\"; it is numbers of samples such as 0,5,17", list);
+    } else if (data == NULL) {
+        code = fail_library(cli);
+    } else {
+        fov_dataset_info info = fov_dataset_describe(data);
+        p->data = data;
+        for (int i = 0; i < count && code == EXIT_OK; i++) {
+            if (index[i] >= info.count) {
+                code = fail(cli, EXIT_USAGE, "--index %lld: %s has samples 0 to %lld", (long long)index[i], info.name,
+                            (long long)info.count - 1);
+            }
+        }
+        code = code == EXIT_OK ? predict_samples(p, data, index, count) : code;
+    }
+    fov_dataset_free(data);
+    free(index);
+    return code;
+}
+
+static int run(struct cli *cli)
+{
+    bool samples = option_given(cli, "data");
+    if (samples == (cli->argument_count > 1)) {
+        return fail(cli, EXIT_USAGE, samples ? "either pictures or --data, not both"
+                                             : "which pictures? files, or samples of a dataset: --data mnist --index 0,1");
+    }
+    if (option_given(cli, "index") && !samples) {
+        return fail(cli, EXIT_USAGE, "--index counts the samples of --data, which is not given");
+    }
+    struct prediction p = {.cli = cli, .model = source_model(cli, cli->arguments[0], NULL, option_text(cli, "model"))};
+    if (p.model == NULL) {
+        return fail_library(cli);
+    }
+    p.classes = fov_model_classes(p.model);
+    int code;
+    if (p.classes < 1) {
+        code = fail(cli, EXIT_INPUT, "%s is no classifier: its output is not a row of scores", cli->arguments[0]);
+    } else {
+        int64_t top = option_integer(cli, "top");
+        p.top = top < p.classes ? (int)top : p.classes;
+        p.scores = take_memory((size_t)p.classes, sizeof *p.scores);
+        p.order = take_memory((size_t)p.classes, sizeof *p.order);
+        code = samples ? run_samples(&p) : predict_files(&p);
+    }
+    free(p.scores);
+    free(p.order);
+    fov_model_free(p.model);
+    return code;
+}
+
+static const char *const splits[] = {"test", "train", NULL};
+
+static const struct cli_option options[] = {
+    {.name = "top", .kind = OPTION_INTEGER, .argument = "K", .standard = "5", .minimum = 1, .maximum = 1e6,
+     .doc = "how many classes to show, the most probable first"},
+    {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE",
+     .doc = "predict samples of a dataset in place of files, and say what they are"},
+    {.name = "index", .kind = OPTION_TEXT, .argument = "I,J,K", .standard = "0,1,2,3,4",
+     .doc = "which samples of --data, from 0"},
+    {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = splits,
+     .doc = "which part of --data"},
+    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
+     .doc = "for .safetensors weights: the network they belong to"},
+    {.name = NULL},
+};
+
+const struct verb verb_predict = {
+    .name = "predict",
+    .summary = "say what is in pictures",
+    .run = run,
+    .options = options,
+    .arguments = "FILE PICTURE...",
+    .minimum_arguments = 1,
+    .maximum_arguments = -1,
+    .help = "Prepares each PNG or JPEG as the model file says (size, scale, normalisation), runs the model and shows the "
+            "most probable classes. Small pictures are drawn in the terminal. With --json a line per picture: file, and top, "
+            "a list of class, name and probability.",
+    .examples = "fovea predict runs/train/best.onnx digit.png\n"
+                "fovea predict best.onnx photos/*.jpg --top 3 --json\n"
+                "fovea predict best.onnx --data mnist --index 0,8,61\n",
+};

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/* fovea train: from words to a run folder. What it prints while it runs is in train_view.c, the folder in
+ * run_directory.c, the loop in the library. */
+#include "json.h"
+#include "options.h"
+#include "output.h"
+#include "report.h"
+#include "run_directory.h"
+#include "signals.h"
+#include "source.h"
+#include "train_view.h"
+#include <math.h>
+#include <string.h>
+
+enum { REPORT_BATCH = 100 };
+
+struct job {
+    struct cli *cli;
+    struct run_directory folder;
+    bool resume;
+    json_t *config, *words; /* of the run that goes on; NULL for a new one */
+    const char *model_word, *data_word, *input;
+    fov_model *model;
+    fov_dataset *data, *test;
+    fov_train_options options;
+};
+
+/* ---- settings ------------------------------------------------------------------------------------------------------- */
+
+/* What was typed, else what the run that goes on had, else the default. */
+static double number_of(const struct job *job, const char *name, const char *key)
+{
+    const json_t *kept = job->config != NULL ? json_object_get(job->config, key) : NULL;
+    return json_is_number(kept) && !option_given(job->cli, name) ? json_number_value(kept)
+                                                                 : option(job->cli, name)->number;
+}
+
+static const char *word_of(const struct job *job, const json_t *kept, const char *name, const char *key)
+{
+    const char *word = kept != NULL ? json_string_value(json_object_get(kept, key)) : NULL;
+    return word != NULL && !option_given(job->cli, name) ? word : option_text(job->cli, name);
+}
+
+static void fill_options(struct job *job)
+{
+    fov_train_options *o = &job->options;
+    const json_t *nesterov = job->config != NULL ? json_object_get(job->config, "nesterov") : NULL;
+    *o = (fov_train_options){
+        .epochs = (int)number_of(job, "epochs", "epochs"),
+        .batch = (int)number_of(job, "batch", "batch"),
+        .optimizer = word_of(job, job->config, "optimizer", "optimizer"),
+        .lr = (float)number_of(job, "lr", "lr"),
+        .momentum = (float)number_of(job, "momentum", "momentum"),
+        .nesterov = option_flag(job->cli, "nesterov"),
+        .weight_decay = (float)number_of(job, "weight-decay", "weight_decay"),
+        .schedule = word_of(job, job->config, "schedule", "schedule"),
+        .step_epochs = (int)number_of(job, "step-epochs", "step_epochs"),
+        .gamma = (float)number_of(job, "gamma", "gamma"),
+        .lr_final = (float)number_of(job, "lr-final", "lr_final"),
+        .warmup = (int)number_of(job, "warmup", "warmup"),
+        .label_smoothing = (float)number_of(job, "label-smoothing", "label_smoothing"),
+        .checkpoint_steps = (int)number_of(job, "checkpoint-steps", "checkpoint_steps"),
+        .resume = job->resume,
+        .directory = job->folder.path,
+        .validate = job->test,
+    };
+    if (!option_given(job->cli, "nesterov") && nesterov != NULL) {
+        o->nesterov = json_is_true(nesterov) || (json_is_number(nesterov) && json_number_value(nesterov) != 0.0);
+    }
+    if (strcmp(o->optimizer, "sgd") != 0 && !option_given(job->cli, "momentum") && job->config == NULL) {
+        o->momentum = 0.0f; /* the default is meant for sgd */
+    }
+    /* Only the library knows each optimiser's own rate; 0 asks for it. */
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------------- */
+
+static int read_run(struct job *job, const char *directory)
+{
+    struct cli *cli = job->cli;
+    if (option_given(cli, "out")) {
+        return fail(cli, EXIT_USAGE, "--resume goes on in its own folder: leave out --out");
+    }
+    job->resume = true;
+    int length = snprintf(job->folder.path, sizeof job->folder.path, "%s", directory);
+    while (length > 1 && length < RUN_PATH && job->folder.path[length - 1] == '/') {
+        job->folder.path[--length] = '\0';
+    }
+    job->config = run_directory_read(cli, &job->folder, "config.json", false);
+    if (job->config == NULL) {
+        return EXIT_INPUT;
+    }
+    /* A folder that a program of its own made has no args.json: names are in config.json too. */
+    job->words = run_directory_read(cli, &job->folder, "args.json", true);
+    return EXIT_OK;
+}
+
+static int open_data(struct job *job)
+{
+    struct cli *cli = job->cli;
+    job->data = source_data(cli, job->data_word, FOV_TRAIN);
+    job->test = job->data != NULL ? source_data(cli, job->data_word, FOV_TEST) : NULL;
+    if (job->test != NULL) {
+        return EXIT_OK;
+    }
+    bool chosen = option_given(cli, "data") || job->resume || cli->context == NULL;
+    fov_status status = chosen ? FOV_OK : fov_error_status(cli->context);
+    if (status == FOV_E_INPUT || status == FOV_E_IO) {
+        return fail(cli, exit_code(status), "%s; or train on digits that fovea draws itself: --data digits",
+                    fov_error(cli->context));
+    }
+    return fail_library(cli);
+}
+
+/* A network by name takes the size of the pictures where they are small and all alike; else its own, and pictures are
+ * resized. */
+static int network_options(const struct job *job, fov_network_options *wanted)
+{
+    fov_dataset_info info = fov_dataset_describe(job->data);
+    int size[3];
+    *wanted = (fov_network_options){.channels = info.channels == 4 ? 3 : info.channels, .classes = info.classes};
+    if (job->input != NULL) {
+        if (!source_input(job->input, size)) {
+            return fail(job->cli, EXIT_USAGE, "--input is \"%s\"; it is channels x height x width, such as 3x32x32",
+                        job->input);
+        }
+        wanted->channels = size[0];
+        wanted->height = size[1];
+        wanted->width = size[2];
+    } else if (info.same_size && info.height <= 64 && info.width <= 64) {
+        wanted->height = info.height;
+        wanted->width = info.width;
+    }
+    return EXIT_OK;
+}
+
+static int open_model(struct job *job)
+{
+    fov_network_options wanted;
+    char last[RUN_PATH];
+    const char *word = job->model_word;
+    int code = network_options(job, &wanted);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    FILE *there = job->resume && source_is_file(word) ? fopen(word, "rb") : NULL;
+    if (there != NULL) {
+        fclose(there);
+    } else if (job->resume && source_is_file(word)) {
+        word = run_directory_file(last, &job->folder, "last.onnx"); /* the file has gone, its network is here */
+    }
+    job->model = source_model(job->cli, word, &wanted, NULL);
+    if (job->model == NULL || source_name_classes(job->model, job->data) != FOV_OK) {
+        return fail_library(job->cli);
+    }
+    return EXIT_OK;
+}
+
+static int open_job(struct job *job)
+{
+    struct cli *cli = job->cli;
+    const char *directory = option_text(cli, "resume");
+    int code = directory != NULL ? read_run(job, directory) : EXIT_OK;
+    if (code != EXIT_OK) {
+        return code;
+    }
+    const json_t *words = job->words != NULL ? job->words : job->config;
+    job->model_word = word_of(job, words, "model", "model");
+    job->data_word = word_of(job, words, "data", "data");
+    job->input = word_of(job, job->words, "input", "input");
+    fov_context *context = cli_context_seeded(cli, (uint64_t)number_of(job, "seed", "seed"));
+    if (context == NULL) {
+        return fail_library(cli);
+    }
+    code = open_data(job);
+    return code == EXIT_OK ? open_model(job) : code;
+}
+
+static void close_job(struct job *job)
+{
+    fov_dataset_free(job->data);
+    fov_dataset_free(job->test);
+    fov_model_free(job->model);
+    json_decref(job->config);
+    json_decref(job->words);
+}
+
+/* ---- afterwards ----------------------------------------------------------------------------------------------------- */
+
+/* A picture that cannot be drawn is a pity, not a failure. */
+static void draw(struct job *job, const fov_report *report, const fov_model *best)
+{
+    struct cli *cli = job->cli;
+    char csv[RUN_PATH], svg[RUN_PATH], png[RUN_PATH];
+    int status = fov_draw_curves(cli->context, run_directory_file(csv, &job->folder, "history.csv"),
+                                 run_directory_file(svg, &job->folder, "curves.svg"),
+                                 run_directory_file(png, &job->folder, "curves.png"));
+    if (status == FOV_OK && best != NULL) {
+        status = fov_draw_confusion(cli->context, report, best, run_directory_file(svg, &job->folder, "confusion.svg"),
+                                    run_directory_file(png, &job->folder, "confusion.png"));
+    }
+    if (status != FOV_OK) {
+        remark(cli, "no pictures of this run: %s", fov_error(cli->context));
+        fov_error_clear(cli->context);
+    }
+}
+
+static void print_json(struct job *job, struct train_view *view, const fov_report *report, const fov_model *best)
+{
+    char path[RUN_PATH], hash[65] = "";
+    json_t *object = json_object();
+    json_set_text(object, "directory", job->folder.path);
+    json_set_text(object, "model", job->model_word);
+    json_set_text(object, "data", job->data_word);
+    json_set_integer(object, "epochs", job->options.epochs);
+    json_set_text(object, "best", run_directory_file(path, &job->folder, "best.onnx"));
+    json_set_text(object, "last", run_directory_file(path, &job->folder, "last.onnx"));
+    if (best != NULL) {
+        json_set_number(object, "accuracy", report->accuracy);
+        json_set_number(object, "loss", report->loss);
+        json_set_number(object, "macro_f1", report->macro_f1);
+    }
+    if (fov_model_hash(job->model, hash) == FOV_OK) {
+        json_set_text(object, "hash", hash);
+    }
+    json_set_number(object, "seconds", progress_clock() - view->begun);
+    json_set(object, "history", json_incref(view->history));
+    json_print(job->cli, object);
+}
+
+static int finish(struct job *job, struct train_view *view)
+{
+    struct cli *cli = job->cli;
+    char path[RUN_PATH];
+    fov_report report = {.count = 0};
+    fov_model *best = fov_model_load(cli->context, run_directory_file(path, &job->folder, "best.onnx"));
+    if (best == NULL || fov_evaluate(best, job->test, REPORT_BATCH, &report) != FOV_OK) {
+        fov_model_free(best);
+        return fail_library(cli);
+    }
+    draw(job, &report, best);
+    if (cli->json) {
+        print_json(job, view, &report, best);
+    } else if (!cli->quiet) {
+        train_view_end(view, &report, job->folder.path, job->data_word);
+    }
+    fov_report_free(&report);
+    fov_model_free(best);
+    return EXIT_OK;
+}
+
+/* ---- the verb ------------------------------------------------------------------------------------------------------- */
+
+static int train(struct job *job)
+{
+    struct cli *cli = job->cli;
+    struct train_view view;
+    char clean[512];
+    fill_options(job);
+    train_view_begin(&view, cli, job->model, job->data, job->test, &job->options);
+    job->options.on_step = train_view_step;
+    job->options.on_epoch = train_view_epoch;
+    job->options.user = &view;
+    signals_watch();
+    int status = fov_train_opt(job->model, job->data, &job->options), code;
+    progress_clear(&view.progress);
+    if (status == FOV_OK) {
+        code = finish(job, &view);
+    } else if (status == FOV_E_INTERRUPTED) {
+        code = fail(cli, EXIT_INTERRUPTED, "%s; go on with: fovea train --resume %s", fov_error(cli->context),
+                    show_clean(clean, sizeof clean, job->folder.path));
+    } else {
+        code = fail_library(cli);
+    }
+    train_view_free(&view);
+    return code;
+}
+
+static int run(struct cli *cli)
+{
+    struct job job = {.cli = cli};
+    int code = open_job(&job);
+    if (code == EXIT_OK && !job.resume) {
+        code = run_directory_take(cli, option_text(cli, "out"), &job.folder);
+    }
+    if (code == EXIT_OK && !job.resume) {
+        code = run_directory_keep_words(cli, &job.folder, job.model_word, job.data_word, job.input);
+    }
+    if (code == EXIT_OK) {
+        if (job.folder.replaced) {
+            remark(cli, "%s held a run; the new one takes its place", job.folder.path);
+        }
+        code = train(&job);
+    }
+    if (code != EXIT_OK) {
+        run_directory_abandon(&job.folder);
+    }
+    close_job(&job);
+    return code;
+}
+
+static const struct cli_option options[] = {
+    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME|FILE", .standard = "lenet5",
+     .doc = "network by name (fovea new --list), or an .onnx file to train further"},
+    {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .standard = "mnist",
+     .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
+    {.name = "epochs", .kind = OPTION_INTEGER, .argument = "N", .standard = "10", .minimum = 1, .maximum = 1e6,
+     .doc = "times through the data"},
+    {.name = "batch", .kind = OPTION_INTEGER, .argument = "N|full", .standard = "64", .minimum = 1, .maximum = 1e8,
+     .word = "full", .doc = "samples per step; 1: stochastic, full: all of them"},
+    {.name = "optimizer", .kind = OPTION_TEXT, .argument = "NAME", .standard = "sgd", .doc = "sgd or adam"},
+    {.name = "lr", .kind = OPTION_NUMBER, .argument = "X", .otherwise = "0.01 for sgd, 0.001 for adam",
+     .minimum = 1e-12, .maximum = 1e6, .doc = "learning rate"},
+    {.name = "momentum", .kind = OPTION_NUMBER, .argument = "X", .standard = "0.9", .otherwise = "0.9 for sgd",
+     .minimum = 0, .maximum = 0.9999999, .doc = "share of the last step kept in the next"},
+    {.name = "nesterov", .kind = OPTION_FLAG, .doc = "look ahead along the momentum"},
+    {.name = "weight-decay", .kind = OPTION_NUMBER, .argument = "X", .standard = "0", .minimum = 0, .maximum = 1e6,
+     .doc = "pull of all weights towards zero"},
+    {.name = "schedule", .kind = OPTION_TEXT, .argument = "NAME", .standard = "constant",
+     .doc = "of the rate: constant, step or cosine"},
+    {.name = "step-epochs", .kind = OPTION_INTEGER, .argument = "N", .standard = "10", .minimum = 1, .maximum = 1e6,
+     .doc = "step: epochs between two drops"},
+    {.name = "gamma", .kind = OPTION_NUMBER, .argument = "X", .standard = "0.1", .minimum = 1e-9, .maximum = 1e3,
+     .doc = "step: factor at each drop"},
+    {.name = "lr-final", .kind = OPTION_NUMBER, .argument = "X", .standard = "0", .minimum = 0, .maximum = 1e6,
+     .doc = "cosine: rate at the end"},
+    {.name = "warmup", .kind = OPTION_INTEGER, .argument = "N", .standard = "0", .minimum = 0, .maximum = 1e9,
+     .doc = "steps over which the rate rises"},
+    {.name = "label-smoothing", .kind = OPTION_NUMBER, .argument = "X", .standard = "0", .minimum = 0,
+     .maximum = 0.999, .doc = "share of the target spread over all classes"},
+    {.name = "input", .kind = OPTION_TEXT, .argument = "CxHxW", .otherwise = "that of the pictures, else the network's",
+     .doc = "size the network is made for, pixels"},
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "DIR", .otherwise = "runs/train, runs/train2 ...",
+     .doc = "run folder"},
+    {.name = "resume", .kind = OPTION_TEXT, .argument = "DIR",
+     .doc = "go on with the run in DIR, which knows its model, data and options; more --epochs are welcome"},
+    {.name = "checkpoint-steps", .kind = OPTION_INTEGER, .argument = "N", .standard = "0",
+     .otherwise = "one at each epoch's end", .minimum = 0, .maximum = 2e9, .doc = "also leave a checkpoint each N steps"},
+    {.name = NULL},
+};
+
+const struct verb verb_train = {
+    .name = "train",
+    .summary = "train a network; alone, lenet5 on MNIST",
+    .run = run,
+    .options = options,
+    .arguments = "",
+    .help = "Trains a classifier with softmax cross-entropy and checks it on the test samples after each epoch. The run "
+            "folder then holds best.onnx and last.onnx, checkpoint.safetensors, history.csv, config.json and pictures of the "
+            "curves and of the confusion. Ctrl-C finishes the step, leaves a checkpoint and exits with 130; a run that was "
+            "stopped or killed goes on with --resume and ends with the same bits. The weights depend on --seed, never on "
+            "--threads.",
+    .examples = "fovea train\n"
+                "fovea train --model course-cnn --data mnist --epochs 10 --lr 0.01 --momentum 0.5\n"
+                "fovea train model=lenet5 data=digits epochs=3 optimizer=adam\n"
+                "fovea train --model best.onnx --data photos/ --lr 0.001 --out runs/photos\n"
+                "fovea train --resume runs/train --epochs 20\n",
+};
