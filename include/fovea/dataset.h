@@ -4,8 +4,10 @@
  *    "mnist"            $FOVEA_DATA/mnist, else the XDG data directory (~/.local/share/fovea/mnist)
  *    "mnist:DIR"        the four IDX files in DIR, plain or .gz (DIR, DIR/mnist and DIR/MNIST/raw are tried)
  *    "cifar10[:DIR]"    the binary archive's files
- *    "digits[:COUNT]"   drawn by fovea itself: digit strokes under random affine and elastic warps, seeded; 60,000 + 10,000
- *    DIR                a folder per class with PNG or JPEG pictures: DIR/train/CLASS/..., DIR/test/CLASS/..., or DIR/CLASS/...
+ *    "digits[:COUNT[:SEED]]" drawn by fovea itself: digit strokes under random affine and elastic warps; 60,000 + 10,000, or
+ *                       COUNT and a sixth of it. Its seed (0) is not the context's: every run is tested on the same pictures
+ *    DIR                a folder per class with PNG or JPEG pictures: DIR/train/CLASS/... and DIR/test/CLASS/... (or val);
+ *                       of DIR/CLASS/... alone a tenth of each class, always the same, is the test split
  *
  * A directory that holds IDX files is recognised as such. Labels are checked against the classes when opened. */
 #ifndef FOVEA_DATASET_H
@@ -28,7 +30,7 @@ typedef struct fov_dataset_info {
     int64_t     count;   /**< samples */
     int         classes;
     int         channels, height, width; /**< of a sample, pixels; folders: of the first picture */
-    bool        same_size;               /**< every sample has that size */
+    bool        same_size;               /**< every sample is known to have that size; folders: false */
 } fov_dataset_info;
 
 /** NULL and a sentence on the context: not found (says where it looked and how to get it), damaged (file, offset, what is
@@ -43,8 +45,8 @@ FOV_API int              fov_dataset_label(const fov_dataset *dataset, int64_t i
 FOV_API FOV_MUST_CHECK int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height,
                                               int *width, int *channels);
 
-/** Fetches a known dataset ("mnist") from public mirrors, in turn, and verifies each file's SHA-256. directory NULL: the
- *  data directory. progress may be NULL; returning nonzero from it stops. Files already there and right are kept. */
+/** Fetches a known dataset ("mnist") from public mirrors, in turn, and verifies each file's SHA-256 ($FOVEA_MIRROR, a URL,
+ *  is tried first). directory NULL: the data directory. progress may be NULL; returning nonzero from it stops. Files already there and right are kept. */
 FOV_API FOV_MUST_CHECK int fov_dataset_get(fov_context *context, const char *name, const char *directory,
                                            int (*progress)(void *user, const char *file, uint64_t done, uint64_t total),
                                            void *user);
