@@ -46,7 +46,8 @@ FOV_API FOV_MUST_CHECK int fov_dataset_sample(fov_dataset *dataset, int64_t inde
                                               int *width, int *channels);
 
 /** Fetches a known dataset ("mnist") from public mirrors, in turn, and verifies each file's SHA-256 ($FOVEA_MIRROR, a URL,
- *  is tried first). directory NULL: the data directory. progress may be NULL; returning nonzero from it stops. Files already there and right are kept. */
+ *  is tried first). directory NULL: the data directory. progress may be NULL; returning nonzero from it stops. Files
+ *  already there and right are kept. */
 FOV_API FOV_MUST_CHECK int fov_dataset_get(fov_context *context, const char *name, const char *directory,
                                            int (*progress)(void *user, const char *file, uint64_t done, uint64_t total),
                                            void *user);
