@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking at samples: counts, a contact sheet, files. */
+#include "data_show.h"
+#include "json.h"
+#include "options.h"
+#include "output.h"
+#include "picture.h"
+#include "progress.h"
+#include "source.h"
+#include "table.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { SHOWN = 12, SIDE = 32, SHEET_SIDE = 64, PATH_SIZE = 4096 };
+
+
+static fov_split chosen_split(const struct cli *cli)
+{
+    return strcmp(option_text(cli, "split"), "train") == 0 ? FOV_TRAIN : FOV_TEST;
+}
+
+static int64_t chosen_count(const struct cli *cli, int64_t standard, int64_t there)
+{
+    int64_t count = option_given(cli, "count") ? option_integer(cli, "count") : standard;
+    return count < there ? count : there;
+}
+
+/* ---- info and check --------------------------------------------------------------------------------------------------- */
+
+struct tally {
+    int64_t *count; /* [classes] */
+    int smallest[2], largest[2]; /* height, width, pixels */
+};
+
+/* Goes through the labels, and with `decode` through the pixels, of one split. */
+static int tally_split(struct cli *cli, fov_dataset *data, bool decode, struct tally *tally)
+{
+    fov_dataset_info info = fov_dataset_describe(data);
+    struct progress progress;
+    progress_begin(&progress, cli);
+    tally->count = take_memory((size_t)info.classes, sizeof *tally->count);
+    int status = FOV_OK;
+    for (int64_t i = 0; i < info.count && status == FOV_OK; i++) {
+        tally->count[fov_dataset_label(data, i)]++;
+        if (!decode) {
+            continue;
+        }
+        const uint8_t *pixels;
+        int size[2], channels;
+        status = fov_dataset_sample(data, i, &pixels, &size[0], &size[1], &channels);
+        for (int k = 0; status == FOV_OK && k < 2; k++) {
+            tally->smallest[k] = i == 0 || size[k] < tally->smallest[k] ? size[k] : tally->smallest[k];
+            tally->largest[k] = size[k] > tally->largest[k] ? size[k] : tally->largest[k];
+        }
+        if (i % 64 == 0 && progress_due(&progress)) {
+            char detail[NUMBER_SIZE];
+            progress_draw(&progress, "checking", (double)i / (double)info.count, show_count(detail, i));
+        }
+    }
+    progress_clear(&progress);
+    return status;
+}
+
+static void print_counts(struct cli *cli, const fov_dataset *data, const struct tally *train, const struct tally *test)
+{
+    fov_dataset_info info = fov_dataset_describe(data);
+    struct table *table = table_create("rLrr");
+    table_row(table, (const char *const[]){"", "class", "train", "test"});
+    table_rule(table);
+    for (int i = 0; i < info.classes; i++) {
+        char number[NUMBER_SIZE], left[NUMBER_SIZE], right[NUMBER_SIZE];
+        snprintf(number, sizeof number, "%d", i);
+        table_row(table, (const char *const[]){number, fov_dataset_class(data, i), show_count(left, train->count[i]),
+                                               show_count(right, test->count[i])});
+    }
+    table_print(table, cli);
+    table_free(table);
+}
+
+static void print_description(struct cli *cli, fov_dataset *const data[2], const struct tally tally[2], bool decode)
+{
+    fov_dataset_info train = fov_dataset_describe(data[0]), test = fov_dataset_describe(data[1]);
+    char count[2][NUMBER_SIZE], name[256], where[1024];
+    fprintf(cli->out, "%s%s%s, %s\n", style_bold(cli), show_clean(name, sizeof name, train.name), style_off(cli),
+            show_clean(where, sizeof where, train.source));
+    fprintf(cli->out, "  samples  %s to learn from, %s to test with\n", show_count(count[0], train.count),
+            show_count(count[1], test.count));
+    fprintf(cli->out, "  pictures %d x %d pixels, %d channel%s%s\n", train.height, train.width, train.channels,
+            train.channels == 1 ? "" : "s", train.same_size ? "" : " (the first; sizes differ)");
+    fprintf(cli->out, "  classes  %d\n\n", train.classes);
+    if (train.classes <= 200) {
+        print_counts(cli, data[0], &tally[0], &tally[1]);
+    }
+    if (decode) {
+        fprintf(cli->out, "\nEvery sample was read: no damage found; sizes from %d x %d to %d x %d.\n",
+                tally[0].smallest[0], tally[0].smallest[1], tally[0].largest[0], tally[0].largest[1]);
+    }
+}
+
+static void print_description_json(struct cli *cli, fov_dataset *const data[2], const struct tally tally[2], bool decode)
+{
+    fov_dataset_info train = fov_dataset_describe(data[0]), test = fov_dataset_describe(data[1]);
+    json_t *object = json_object(), *classes = json_array();
+    json_set_text(object, "name", train.name);
+    json_set_text(object, "source", train.source);
+    json_set_integer(object, "train", train.count);
+    json_set_integer(object, "test", test.count);
+    json_set_integer(object, "channels", train.channels);
+    json_set_integer(object, "height", train.height);
+    json_set_integer(object, "width", train.width);
+    json_set_flag(object, "same_size", train.same_size);
+    json_set_flag(object, "checked", decode);
+    for (int i = 0; i < train.classes; i++) {
+        json_t *one = json_object();
+        json_set_integer(one, "class", i);
+        json_set_text(one, "name", fov_dataset_class(data[0], i));
+        json_set_integer(one, "train", tally[0].count[i]);
+        json_set_integer(one, "test", tally[1].count[i]);
+        json_add(classes, one);
+    }
+    json_set(object, "classes", classes);
+    json_print(cli, object);
+}
+
+int data_describe(struct cli *cli, const char *source, bool decode)
+{
+    fov_dataset *data[2] = {source_data(cli, source, FOV_TRAIN), NULL};
+    struct tally tally[2] = {{.count = NULL}, {.count = NULL}};
+    data[1] = data[0] != NULL ? source_data(cli, source, FOV_TEST) : NULL;
+    int code = EXIT_OK;
+    if (data[1] == NULL || tally_split(cli, data[0], decode, &tally[0]) != FOV_OK ||
+        tally_split(cli, data[1], decode, &tally[1]) != FOV_OK) {
+        code = fail_library(cli);
+    } else if (cli->json) {
+        print_description_json(cli, data, tally, decode);
+    } else {
+        print_description(cli, data, tally, decode);
+    }
+    for (int i = 0; i < 2; i++) {
+        free(tally[i].count);
+        fov_dataset_free(data[i]);
+    }
+    return code;
+}
+
+/* ---- show --------------------------------------------------------------------------------------------------------------- */
+
+/* Places `count` samples from `first` on side by side on a canvas of one row of cells. */
+static int place_row(fov_dataset *data, int64_t first, int64_t count, int side, int gap, struct canvas *canvas, int top)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const uint8_t *pixels;
+        int height, width, channels;
+        if (fov_dataset_sample(data, first + i, &pixels, &height, &width, &channels) != FOV_OK) {
+            return FOV_E_INPUT;
+        }
+        canvas_place(canvas, top, (int)i * (side + gap), side, pixels, height, width, channels);
+    }
+    return FOV_OK;
+}
+
+/* Rows of pictures with their labels underneath. */
+static int print_sheet(struct cli *cli, fov_dataset *data, int64_t count, int side)
+{
+    enum { GAP = 2 };
+    int columns = (cli->width - 2 + GAP) / (side + GAP);
+    columns = columns < 1 ? 1 : columns;
+    for (int64_t first = 0; first < count; first += columns) {
+        int64_t here = count - first < columns ? count - first : columns;
+        struct canvas canvas = canvas_create(side, (int)here * (side + GAP) - GAP, 0);
+        int status = place_row(data, first, here, side, GAP, &canvas, 0);
+        for (int line = 0; status == FOV_OK && line < canvas_lines(&canvas); line++) {
+            fputs("  ", cli->out);
+            canvas_print_line(cli, cli->out, &canvas, line);
+            fputc('\n', cli->out);
+        }
+        canvas_free(&canvas);
+        if (status != FOV_OK) {
+            return fail_library(cli);
+        }
+        fputs("  ", cli->out);
+        for (int64_t i = 0; i < here; i++) {
+            char text[96], clean[SIDE + 1], name[64];
+            show_clean(name, sizeof name, fov_dataset_class(data, fov_dataset_label(data, first + i)));
+            snprintf(text, sizeof text, "#%lld %s", (long long)(first + i), name);
+            show_clean(clean, (size_t)(side < SIDE ? side : SIDE) + 1, text);
+            fprintf(cli->out, "%s%*s", clean, side + GAP - table_text_width(clean), "");
+        }
+        fputs("\n\n", cli->out);
+    }
+    return EXIT_OK;
+}
+
+static int save_sheet(struct cli *cli, fov_dataset *data, int64_t count, int side, const char *path)
+{
+    enum { GAP = 4 };
+    int64_t columns = 1;
+    while (columns * columns < count) {
+        columns++;
+    }
+    int64_t rows = (count + columns - 1) / columns;
+    if (columns * (side + GAP) > 16384) {
+        return fail(cli, EXIT_USAGE, "%lld pictures do not fit on a sheet of 16,384 pixels a side", (long long)count);
+    }
+    struct canvas canvas = canvas_create((int)rows * (side + GAP) + GAP, (int)columns * (side + GAP) + GAP, 255);
+    struct canvas row = canvas_create(side, (int)columns * (side + GAP) - GAP, 255);
+    int status = FOV_OK;
+    for (int64_t r = 0; r < rows && status == FOV_OK; r++) {
+        int64_t here = count - r * columns < columns ? count - r * columns : columns;
+        memset(row.pixels, 255, (size_t)row.height * (size_t)row.width * 3);
+        status = place_row(data, r * columns, here, side, GAP, &row, 0);
+        canvas_place(&canvas, GAP + (int)r * (side + GAP), GAP, 0, row.pixels, row.height, row.width, 3);
+    }
+    if (status == FOV_OK) {
+        status = fov_image_save_png(cli->context, path, canvas.height, canvas.width, 3, canvas.pixels);
+    }
+    canvas_free(&row);
+    canvas_free(&canvas);
+    if (status != FOV_OK) {
+        return fail_library(cli);
+    }
+    char clean[512];
+    if (cli->json) {
+        json_t *object = json_object();
+        json_set_text(object, "file", path);
+        json_set_integer(object, "count", count);
+        json_print(cli, object);
+    } else if (!cli->quiet) {
+        fprintf(cli->out, "%s: %lld pictures\n", show_clean(clean, sizeof clean, path), (long long)count);
+    }
+    return EXIT_OK;
+}
+
+/* What a script can use of a sheet: the labels. */
+static void print_labels_json(struct cli *cli, const fov_dataset *data, int64_t count)
+{
+    json_t *object = json_object(), *samples = json_array();
+    for (int64_t i = 0; i < count; i++) {
+        json_t *one = json_object();
+        json_set_integer(one, "index", i);
+        json_set_integer(one, "label", fov_dataset_label(data, i));
+        json_set_text(one, "name", fov_dataset_class(data, fov_dataset_label(data, i)));
+        json_add(samples, one);
+    }
+    json_set_text(object, "name", fov_dataset_describe(data).name);
+    json_set(object, "samples", samples);
+    json_print(cli, object);
+}
+
+int data_show(struct cli *cli, const char *source)
+{
+    fov_dataset *data = source_data(cli, source, chosen_split(cli));
+    if (data == NULL) {
+        return fail_library(cli);
+    }
+    fov_dataset_info info = fov_dataset_describe(data);
+    int64_t count = chosen_count(cli, SHOWN, info.count);
+    int larger = info.height > info.width ? info.height : info.width, code = EXIT_OK;
+    const char *path = option_text(cli, "out");
+    if (path != NULL) {
+        code = save_sheet(cli, data, count, info.same_size && larger < SHEET_SIDE ? larger : SHEET_SIDE, path);
+    } else if (cli->json) {
+        print_labels_json(cli, data, count);
+    } else {
+        code = print_sheet(cli, data, count, info.same_size && larger < SIDE ? larger : SIDE);
+    }
+    fov_dataset_free(data);
+    return code;
+}
+
+/* ---- export ------------------------------------------------------------------------------------------------------------- */
+
+/* A class's name as a folder's: no separators, not "." or "..". */
+static void folder_name(char out[256], const char *name)
+{
+    show_clean(out, 256, name);
+    for (char *at = out; *at != '\0'; at++) {
+        *at = *at == '/' || *at == '\\' ? '_' : *at;
+    }
+    if (out[0] == '\0' || out[0] == '.') {
+        out[0] = '_';
+        out[1] = out[1] == '.' ? '_' : out[1];
+    }
+}
+
+static int make_folder(struct cli *cli, const char *path)
+{
+    return mkdir(path, 0777) == 0 || errno == EEXIST
+               ? EXIT_OK
+               : fail(cli, EXIT_IO, "%s: cannot make the folder: %s", path, strerror(errno));
+}
+
+static int export_sample(struct cli *cli, fov_dataset *data, int64_t index, const char *folder)
+{
+    char name[256], path[PATH_SIZE];
+    const uint8_t *pixels;
+    int height, width, channels;
+    folder_name(name, fov_dataset_class(data, fov_dataset_label(data, index)));
+    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (length < 0 || length > PATH_SIZE - 40) {
+        return fail(cli, EXIT_USAGE, "the folder's name is too long");
+    }
+    int code = make_folder(cli, path);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    snprintf(path + length, sizeof path - (size_t)length, "/%05lld.png", (long long)index);
+    if (fov_dataset_sample(data, index, &pixels, &height, &width, &channels) != FOV_OK ||
+        fov_image_save_png(cli->context, path, height, width, channels, pixels) != FOV_OK) {
+        return fail_library(cli);
+    }
+    return EXIT_OK;
+}
+
+int data_export(struct cli *cli, const char *source, const char *folder)
+{
+    fov_dataset *data = source_data(cli, source, chosen_split(cli));
+    if (data == NULL) {
+        return fail_library(cli);
+    }
+    struct progress progress;
+    int64_t there = fov_dataset_describe(data).count, count = chosen_count(cli, there, there);
+    progress_begin(&progress, cli);
+    int code = make_folder(cli, folder);
+    for (int64_t i = 0; i < count && code == EXIT_OK; i++) {
+        code = export_sample(cli, data, i, folder);
+        if (progress_due(&progress)) {
+            char detail[NUMBER_SIZE];
+            progress_draw(&progress, "writing", (double)i / (double)count, show_count(detail, i));
+        }
+    }
+    progress_clear(&progress);
+    char clean[512], number[NUMBER_SIZE];
+    if (code == EXIT_OK && cli->json) {
+        json_t *object = json_object();
+        json_set_text(object, "directory", folder);
+        json_set_integer(object, "count", count);
+        json_print(cli, object);
+    } else if (code == EXIT_OK && !cli->quiet) {
+        fprintf(cli->out, "%s: %s pictures, a folder per class\n", show_clean(clean, sizeof clean, folder),
+                show_count(number, count));
+    }
+    fov_dataset_free(data);
+    return code;
+}

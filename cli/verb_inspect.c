@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* fovea inspect: what a network is made of, and what running it takes. The plan is printed in inspect_plan.c. */
+#include "inspect_plan.h"
+#include "json.h"
+#include "options.h"
+#include "output.h"
+#include "source.h"
+#include "table.h"
+#include <string.h>
+
+static void describe_field(char out[48], const int64_t field[2])
+{
+    if (field[0] == 0) {
+        snprintf(out, 48, "all");
+    } else {
+        snprintf(out, 48, "%lldx%lld", (long long)field[0], (long long)field[1]);
+    }
+}
+
+static json_t *layer_to_json(const fov_layer *layer)
+{
+    json_t *object = json_object(), *field = json_array();
+    json_set_text(object, "name", layer->name);
+    json_set_text(object, "type", layer->type);
+    json_set(object, "shape", json_from_shape(&layer->shape));
+    json_set_integer(object, "parameters", layer->parameters);
+    json_set_integer(object, "multiply_adds", layer->multiply_adds);
+    json_set_integer(object, "bytes", (int64_t)layer->bytes);
+    json_add(field, json_integer(layer->receptive_field[0]));
+    json_add(field, json_integer(layer->receptive_field[1]));
+    json_set(object, "receptive_field", field);
+    return object;
+}
+
+static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
+{
+    json_t *object = json_object(), *layers = json_array(), *classes = json_array();
+    json_set_text(object, "name", fov_model_name(model));
+    json_set(object, "input", json_from_shape(&summary->input));
+    json_set_integer(object, "classes", fov_model_classes(model));
+    for (int i = 0; i < fov_model_classes(model); i++) {
+        json_add(classes, json_from_text(fov_model_class(model, i)));
+    }
+    json_set(object, "class_names", classes);
+    json_set_integer(object, "parameters", summary->parameters);
+    json_set_integer(object, "trainable", summary->trainable);
+    json_set_integer(object, "multiply_adds", summary->multiply_adds);
+    json_set_integer(object, "parameter_bytes", (int64_t)summary->parameter_bytes);
+    json_set_integer(object, "activation_bytes", (int64_t)summary->activation_bytes);
+    for (int i = 0; i < summary->layer_count; i++) {
+        json_add(layers, layer_to_json(&summary->layers[i]));
+    }
+    json_set(object, "layers", layers);
+    return object;
+}
+
+static void print_layers(struct cli *cli, const fov_summary *summary)
+{
+    struct table *table = table_create("LLlrrrr");
+    char shape[96], parameters[NUMBER_SIZE], products[NUMBER_SIZE], bytes[NUMBER_SIZE], field[48];
+    table_row(table, (const char *const[]){"layer", "type", "output shape", "parameters", "multiply-adds", "memory",
+                                           "sees"});
+    table_rule(table);
+    for (int i = 0; i < summary->layer_count; i++) {
+        const fov_layer *layer = &summary->layers[i];
+        describe_field(field, layer->receptive_field);
+        bool learns = layer->parameters > 0, multiplies = layer->multiply_adds > 0;
+        table_row(table, (const char *const[]){layer->name, layer->type, show_shape(shape, &layer->shape),
+                                               learns ? show_count(parameters, layer->parameters) : "",
+                                               multiplies ? show_count(products, layer->multiply_adds) : "",
+                                               show_bytes(bytes, (double)layer->bytes), field});
+    }
+    table_rule(table);
+    table_row(table, (const char *const[]){"total", "", "", show_count(parameters, summary->parameters),
+                                           show_count(products, summary->multiply_adds),
+                                           show_bytes(bytes, (double)summary->activation_bytes), ""});
+    table_print(table, cli);
+    table_free(table);
+}
+
+static void print_totals(struct cli *cli, const fov_summary *summary, fov_model *model, const char *word)
+{
+    char count[3][NUMBER_SIZE], bytes[2][NUMBER_SIZE], shape[96], clean[512];
+    const char *name = fov_model_name(model);
+    fprintf(cli->out, "%s%s%s", style_bold(cli), show_clean(clean, sizeof clean, *name != '\0' ? name : word),
+            style_off(cli));
+    if (*name != '\0' && strcmp(name, word) != 0) {
+        fprintf(cli->out, ", from %s", show_clean(clean, sizeof clean, word));
+    }
+    fprintf(cli->out, ": input %s, %d classes\n\n", show_shape(shape, &summary->input), fov_model_classes(model));
+    print_layers(cli, summary);
+    fprintf(cli->out, "\n  parameters     %s (%s), %s trainable\n", show_count(count[0], summary->parameters),
+            show_bytes(bytes[0], (double)summary->parameter_bytes), show_count(count[1], summary->trainable));
+    fprintf(cli->out, "  multiply-adds  %s for a picture\n", show_count(count[2], summary->multiply_adds));
+    fprintf(cli->out, "  activations    %s for a picture, all layers side by side\n",
+            show_bytes(bytes[1], (double)summary->activation_bytes));
+    fov_preprocessing p = fov_model_preprocessing(model);
+    const int64_t *dim = summary->input.dim;
+    int channels = summary->input.rank >= 4 ? (int)dim[1] : 0;
+    fprintf(cli->out, "  pixels         0..1");
+    for (int c = 0; c < channels && c < 4; c++) {
+        fprintf(cli->out, "%s(x - %g) / %g", c == 0 ? ", then " : ", ", (double)p.mean[c],
+                p.deviation[c] > 0.0f ? (double)p.deviation[c] : 1.0);
+    }
+    if (p.pad > 0) {
+        fprintf(cli->out, ", %d black pixels around", p.pad);
+    }
+    fputc('\n', cli->out);
+}
+
+static int inspect(struct cli *cli, fov_model *model, const fov_shape *input)
+{
+    fov_summary summary;
+    char hash[65] = "";
+    bool want_hash = option_flag(cli, "hash");
+    if (fov_model_summary(model, input, &summary) != FOV_OK || (want_hash && fov_model_hash(model, hash) != FOV_OK)) {
+        return fail_library(cli);
+    }
+    json_t *object = cli->json ? summary_to_json(&summary, model) : NULL;
+    if (object == NULL && !(cli->quiet && want_hash)) {
+        print_totals(cli, &summary, model, cli->arguments[0]);
+    }
+    int code = EXIT_OK;
+    if (option_flag(cli, "plan") || option_flag(cli, "training")) {
+        struct inspect_plan wanted = {option_integer(cli, "batch"), option_flag(cli, "training")};
+        code = inspect_plan(cli, model, &wanted, object);
+    }
+    if (code != EXIT_OK) {
+        json_decref(object);
+        return code;
+    }
+    if (object != NULL) {
+        if (want_hash) {
+            json_set_text(object, "hash", hash);
+        }
+        json_print(cli, object);
+    } else if (want_hash) {
+        fprintf(cli->out, cli->quiet ? "%.0s%s\n" : "\n  %s %s\n", "sha256        ", hash);
+    }
+    return EXIT_OK;
+}
+
+static int run(struct cli *cli)
+{
+    const char *word = cli->arguments[0], *text = option_text(cli, "input");
+    fov_network_options wanted = {.classes = (int)option_integer(cli, "classes")};
+    fov_shape shape = {.rank = 0};
+    int size[3] = {0, 0, 0};
+    if (text != NULL && !source_input(text, size)) {
+        return fail(cli, EXIT_USAGE, "--input is \"%.60s\"; it is channels x height x width, such as 3x32x32", text);
+    }
+    bool file = source_is_file(word);
+    if (file && option_given(cli, "classes")) {
+        return fail(cli, EXIT_USAGE, "--classes is for networks by name; %s is a file and has its own", word);
+    }
+    if (text != NULL && file) {
+        shape = (fov_shape){3, {size[0], size[1], size[2]}};
+    } else if (text != NULL) { /* a network by name is built for it */
+        wanted.channels = size[0];
+        wanted.height = size[1];
+        wanted.width = size[2];
+    }
+    fov_model *model = source_model(cli, word, &wanted, option_text(cli, "model"));
+    int code = model != NULL ? inspect(cli, model, shape.rank > 0 ? &shape : NULL) : fail_library(cli);
+    fov_model_free(model);
+    return code;
+}
+
+static const struct cli_option options[] = {
+    {.name = "input", .kind = OPTION_TEXT, .argument = "CxHxW", .otherwise = "the model's own",
+     .doc = "ask about another size of picture"},
+    {.name = "classes", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "the network's own", .minimum = 1,
+     .maximum = 1e6, .doc = "outputs, for a network by name"},
+    {.name = "plan", .kind = OPTION_FLAG, .doc = "also how it runs: steps, fusion, layouts, where every byte lies"},
+    {.name = "training", .kind = OPTION_FLAG, .doc = "the plan of a training step: forward, backward, update"},
+    {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "1", .minimum = 1, .maximum = 1e6,
+     .doc = "samples in the plan"},
+    {.name = "hash", .kind = OPTION_FLAG,
+     .doc = "also a SHA-256 over names, shapes and bytes of all weights; with --quiet that alone"},
+    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
+     .doc = "for .safetensors weights: the network they belong to"},
+    {.name = NULL},
+};
+
+const struct verb verb_inspect = {
+    .name = "inspect",
+    .summary = "show a network's layers, sizes, cost, and how it will run",
+    .run = run,
+    .options = options,
+    .arguments = "NAME|FILE",
+    .minimum_arguments = 1,
+    .maximum_arguments = 1,
+    .help = "A row per layer: name, type, output shape, parameters, multiply-adds and memory for one picture, and how much of "
+            "the picture one output sees (its receptive field, pixels). With --json: parameters, multiply_adds, layers and "
+            "more.",
+    .examples = "fovea inspect lenet5\n"
+                "fovea inspect best.onnx --plan --batch 64\n"
+                "fovea inspect course-cnn --training --batch 64\n"
+                "fovea inspect best.onnx --hash --json\n",
+};
