@@ -73,8 +73,11 @@ static void step_back(struct reverse *reverse, size_t index)
     for (int i = 0; i < out_count; i++) {
         out_gradient[i] = reverse->flowing[out[i].id];
         any_flow        = any_flow || out_gradient[i].id;
+        if (out_gradient[i].id && op->out[i].detached)
+            fov_graph_fail(graph, node->name, FOV_E_UNSUPPORTED,
+                           "the loss depends on %s, through which no gradient flows", op->out[i].name);
     }
-    if (!any_wanted || !any_flow || op->zero_gradient)
+    if (graph->failed || !any_wanted || !any_flow || op->zero_gradient)
         return;
     if (!op->gradient) {
         fov_graph_fail(graph, NULL, FOV_E_UNSUPPORTED, "%s \"%s\" has no gradient, and the loss depends on %s through it",

@@ -73,6 +73,7 @@ struct op_port {
     bool optional;
     bool variadic; /**< the last port stands for any number, at least one */
     bool plain;    /**< always in plain order, whatever the layout of the rest: weights, statistics, labels */
+    bool detached; /**< outputs only: kept for the backward pass; no gradient flows through it */
     int  updates;  /**< outputs only: 1 + the input whose memory it renews (running mean, optimiser state); 0: none */
 };
 
