@@ -73,16 +73,28 @@ struct op_port {
     bool optional;
     bool variadic; /**< the last port stands for any number, at least one */
     bool plain;    /**< always in plain order, whatever the layout of the rest: weights, statistics, labels */
+    bool values;     /**< inputs only: its values decide shapes (of a reshape, of a slice): they are known when a plan is made,
+                          and lie there as a constant when it runs */
+    bool shape_only; /**< inputs only: only the shape is read, data is NULL when running */
     bool detached; /**< outputs only: kept for the backward pass; no gradient flows through it */
     int  updates;  /**< outputs only: 1 + the input whose memory it renews (running mean, optimiser state); 0: none */
 };
+
+/** Stands for the number of samples among known values while it is open: large enough that arithmetic on it is noticed. */
+#define OP_OPEN_BATCH 0x1p50
+/** A known value as a dimension: FOV_BATCH where it is the open number of samples. */
+static inline int64_t op_size_value(double value)
+{
+    return value >= OP_OPEN_BATCH ? FOV_BATCH : (int64_t)value;
+}
 
 /** Shapes in, shapes out. Dimensions may be FOV_BATCH. */
 struct op_infer {
     const void             *options;
     const struct op_tensor *in;
     int                     in_count;
-    /** Values of an input where they are constants (shape of a reshape...), as doubles; else NULL. */
+    /** Values of an input where they are known (constants, and what follows from constants and shapes), as doubles; else
+     *  NULL. The number of samples, while it is open, is OP_OPEN_BATCH: read sizes with op_size_value. */
     const double *const *in_constant;
     struct op_tensor    *out; /**< to fill: dtype and shape; preset to in[0]'s. Rank -1: these inputs have no such output */
     int                  out_count;
@@ -164,6 +176,7 @@ struct op_compile {
     const struct op_tensor    *in, *out; /**< .data NULL; unused optional outputs have rank -1 */
     int                        in_count, out_count;
     const bool                *in_constant; /**< per input: does not change from run to run: pack it once */
+    const double *const       *in_values;   /**< per input: its values where they are known, as in op_infer; else NULL */
     enum unary                 activation; /**< to apply to output 0 (only for operators that .fuses_activation) */
     float                      alpha, beta; /**< of the activation */
     struct error              *error;
