@@ -168,7 +168,7 @@ static int number_classes(fov_model *model, int count)
     char *numbers = memory_allocate(model->context->memory, (size_t)count, NUMBER_SIZE, "class numbers",
                                     &model->context->error);
     if (numbers == NULL) {
-        return model->context->error.status;
+        return (int)model->context->error.status;
     }
     for (int i = 0; i < count; i++) {
         snprintf(numbers + (size_t)i * NUMBER_SIZE, NUMBER_SIZE, "%d", i);
@@ -285,7 +285,7 @@ int fov_model_set_classes(fov_model *model, const char *const *names, int count)
         }
         block = memory_allocate(model->context->memory, bytes, 1, "class names", error);
         if (block == NULL) {
-            return error->status;
+            return (int)error->status;
         }
         char *text = (char *)(block + count);
         for (int i = 0; i < count; i++) {

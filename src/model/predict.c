@@ -32,7 +32,7 @@ static int prepare(fov_model *model, int count, int classes)
     struct error *error = &model->context->error;
     int batch = count < LARGEST_BATCH ? count : LARGEST_BATCH;
     if (error->status != FOV_OK) {
-        return error->status; /* an earlier failure that nobody has looked at */
+        return (int)error->status; /* an earlier failure that nobody has looked at */
     }
     if (count < 1) {
         return error_set(error, FOV_E_USAGE, "prediction for %d pictures", count);
@@ -42,7 +42,7 @@ static int prepare(fov_model *model, int count, int classes)
                          fov_model_classes(model));
     }
     if (model->probabilities.id == 0 && add_probabilities(model) != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     if (model->predict_plan != NULL && model->predict_batch == batch) {
         return FOV_OK;
@@ -52,7 +52,7 @@ static int prepare(fov_model *model, int count, int classes)
     model->predict_plan = fov_plan_create(model->graph, &model->probabilities, 1, &options);
     model->predict_batch = batch;
     if (model->predict_plan == NULL) {
-        return error->status;
+        return (int)error->status;
     }
     if (fov_plan_data(model->predict_plan, model->input) == NULL) {
         fov_plan_free(model->predict_plan);

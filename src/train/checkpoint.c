@@ -169,7 +169,7 @@ static int read_state(const struct safetensors *file, const struct train_setting
 {
     int64_t format = 0;
     if (get_integer(file, "fovea.checkpoint", 0, &format, error) != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     if (format != FORMAT) {
         return error_set(error, FOV_E_UNSUPPORTED, "%s: a checkpoint of format %" PRId64 "; this fovea reads format %d",
@@ -185,12 +185,12 @@ static int read_state(const struct safetensors *file, const struct train_setting
         get_double(file, "epoch.seconds", &state->seconds, error) != FOV_OK ||
         get_integer(file, "best.epoch", 0, &state->best_epoch, error) != FOV_OK ||
         get_double(file, "best.score", &state->best, error) != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     const char *history = safetensors_metadata(file, "history");
     if (history_unpack(&state->history, history != NULL ? history : "", error) != FOV_OK) {
         error_prefix(error, "%s", file->file);
-        return error->status;
+        return (int)error->status;
     }
     /* A sum of states that no run can be in would index outside the epoch's order. */
     if (state->step >= settings->steps || state->epoch > INT32_MAX ||
@@ -217,7 +217,7 @@ static int read_tensors(const struct safetensors *file, struct training_step *st
         void *data = graph_data(step->graph, (int)v);
         tensor_name(name, step, value);
         if (data == NULL || safetensors_copy(file, name, value->dtype, &value->shape, data, error) != FOV_OK) {
-            return error->status;
+            return (int)error->status;
         }
     }
     step->graph->version++; /* plans have packed weights of their own */

@@ -13,7 +13,7 @@ int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_gr
     int classes;
     *evaluator = (struct evaluator){.context = model->context, .count = (int64_t)data->count};
     if (model_fits(model, data, &size, &classes, error) != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     struct memory *memory = model->context->memory;
     evaluator->batch = batch < (int64_t)data->count ? batch : (int64_t)data->count;
@@ -26,12 +26,12 @@ int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_gr
     evaluator->indices = memory_allocate(memory, (size_t)evaluator->batch, sizeof(uint32_t), "a batch's order", error);
     if (evaluator->loader == NULL || evaluator->labels == NULL || evaluator->indices == NULL ||
         metrics_create(&evaluator->metrics, classes, memory, error) != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     fov_plan_options options = {.batch = evaluator->batch, .channels_last_inputs = true};
     evaluator->plan = fov_plan_create(graph, &logits, 1, &options);
     if (evaluator->plan == NULL) {
-        return error->status;
+        return (int)error->status;
     }
     evaluator->pixels = fov_plan_data(evaluator->plan, input);
     evaluator->logits = fov_plan_data(evaluator->plan, logits);
@@ -63,7 +63,7 @@ int evaluator_run(struct evaluator *e, struct error *error)
             e->indices[i] = (uint32_t)done + (uint32_t)i;
         }
         if (loader_fill(e->loader, e->indices, take, e->pixels, e->labels, error) != FOV_OK) {
-            return error->status;
+            return (int)error->status;
         }
         fov_plan_run(e->plan, 0);
         metrics_add(&e->metrics, e->logits, e->labels, take);
@@ -120,7 +120,7 @@ int fov_evaluate(fov_model *model, fov_dataset *data, int batch, fov_report *rep
     struct evaluator evaluator = {0};
     *report = (fov_report){0};
     if (error->status != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     if (batch < 0) {
         return error_set(error, FOV_E_USAGE, "a batch of %d samples", batch);

@@ -132,7 +132,7 @@ static int draw_one(double width, double height, void (*draw)(struct plot *plot,
 {
     struct sink sink = {.error = error};
     if (file_writer_open(&sink.writer, path, NULL, error) != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     cairo_surface_t *surface =
         vector ? cairo_svg_surface_create_for_stream(sink_write, &sink, width, height)
@@ -165,7 +165,7 @@ int plot_files(double width, double height, void (*draw)(struct plot *plot, cons
                const char *svg, const char *png, struct error *error)
 {
     if (error->status != FOV_OK) {
-        return error->status; /* an earlier failure that nobody has looked at */
+        return (int)error->status; /* an earlier failure that nobody has looked at */
     }
     int status = svg != NULL ? draw_one(width, height, draw, what, svg, true, error) : FOV_OK;
     return status == FOV_OK && png != NULL ? draw_one(width, height, draw, what, png, false, error) : status;

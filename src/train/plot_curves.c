@@ -168,7 +168,7 @@ int fov_draw_curves(fov_context *context, const char *history_csv, const char *s
     uint8_t *csv = NULL;
     size_t size;
     if (error->status != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     int status = file_read(history_csv, LARGEST_HISTORY, memory, &csv, &size, error);
     if (status == FOV_OK) {

@@ -14,7 +14,7 @@ static int remove_old(const struct run_folder *folder, const char *name, struct 
     const struct file_system *system = file_system_default();
     char path[PATH_SIZE];
     if (file_join(path, sizeof path, folder->directory, name, error) != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     if (system->remove(system->user, path) != 0 && errno != ENOENT) {
         return error_set(error, FOV_E_IO, "%s: cannot remove: %s", path, strerror(errno));
@@ -70,7 +70,7 @@ static int save_model(const struct run_folder *folder, const char *name, struct 
 {
     char path[PATH_SIZE];
     if (file_join(path, sizeof path, folder->directory, name, error) != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     return fov_model_save(folder->model, path);
 }
@@ -92,7 +92,7 @@ int run_folder_checkpoint(const struct run_folder *folder, const struct train_st
 {
     char path[PATH_SIZE];
     if (file_join(path, sizeof path, folder->directory, "checkpoint.safetensors", error) != FOV_OK) {
-        return error->status;
+        return (int)error->status;
     }
     return checkpoint_write(path, folder->step, folder->settings, &folder->identity, state, error);
 }

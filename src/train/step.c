@@ -179,7 +179,7 @@ static int compile(const struct training_step *step, struct step_plan *plan, int
     plan->batch = batch;
     plan->plan = fov_plan_create(step->graph, outputs, 2, &options);
     if (plan->plan == NULL) {
-        return error->status;
+        return (int)error->status;
     }
     plan->pixels = fov_plan_data(plan->plan, step->input);
     plan->label = fov_plan_data(plan->plan, step->labels);
@@ -199,7 +199,7 @@ static int build(struct training_step *step, const struct train_settings *settin
     fov_model *model = step->model;
     step->graph = graph_copy(model->graph, copy);
     if (step->graph == NULL) {
-        return error->status;
+        return (int)error->status;
     }
     step->input = (fov_value){copy[model->input.id]};
     step->logits = (fov_value){copy[model_logits(model).id]};

@@ -45,7 +45,7 @@ static int training_open(struct training *t, const fov_train_options *options)
     }
     if (settings_resolve(&t->settings, options, t->count, t->error) != FOV_OK ||
         model_fits(t->model, t->data, &size, &classes, t->error) != FOV_OK) {
-        return t->error->status;
+        return (int)t->error->status;
     }
     int status = step_create(&t->step, t->model, &t->settings, t->count, t->error);
     if (status != FOV_OK) {
@@ -56,7 +56,7 @@ static int training_open(struct training *t, const fov_train_options *options)
     t->loader = loader_create(t->context, t->data, &load, t->error);
     t->order = memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->order, "the order of samples", t->error);
     if (t->loader == NULL || t->order == NULL) {
-        return t->error->status;
+        return (int)t->error->status;
     }
     if (t->settings.given.validate != NULL) {
         status = evaluator_create(&t->validation, t->model, t->step.graph, t->step.input, t->step.logits,
@@ -142,7 +142,7 @@ static int train_batch(struct training *t, double rate, double *loss)
     int64_t first = s->step * t->settings.batch;
     const struct step_plan *plan = t->count - first >= t->settings.batch ? &t->step.whole : &t->step.rest;
     if (loader_fill(t->loader, t->order + first, (size_t)plan->batch, plan->pixels, plan->label, t->error) != FOV_OK) {
-        return t->error->status;
+        return (int)t->error->status;
     }
     step_run(plan, rate, s->total + 1);
     for (int64_t i = 0; i < plan->batch; i++) {
@@ -293,7 +293,7 @@ int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *
 {
     struct training t = {.context = model->context, .error = &model->context->error, .model = model, .data = data};
     if (t.error->status != FOV_OK) {
-        return t.error->status; /* an earlier failure that nobody has looked at */
+        return (int)t.error->status; /* an earlier failure that nobody has looked at */
     }
     t.state.history.memory = t.context->memory;
     int status = training_open(&t, options);

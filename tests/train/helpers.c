@@ -104,7 +104,7 @@ int test_train(const struct test_run *run, char hash[65])
     fov_context *context = test_context(run->threads, run->seed);
     fov_dataset *train = fov_dataset_open(context, run->data, FOV_TRAIN);
     fov_dataset *test = run->validate ? fov_dataset_open(context, run->data, FOV_TEST) : NULL;
-    fov_model *model = fov_model_network(context, run->network, NULL);
+    fov_model *model = run->build != NULL ? run->build(context) : fov_model_network(context, run->network, NULL);
     assert_fine(context, train != NULL && model != NULL && (test != NULL || !run->validate));
     fov_train_options options = run->options;
     options.validate = test;

@@ -35,6 +35,7 @@ void test_same_run(const char *a, const char *b);
 /** One run: network, data, options; its weights' hash. Returns fov_train's status. */
 struct test_run {
     const char       *network, *data;
+    fov_model *(*build)(fov_context *context); /* instead of a network by name */
     int               threads;
     uint64_t          seed;
     bool              validate;

@@ -79,6 +79,33 @@ static void stopped_runs(void **state)
     compare_pieces(&run, 3);
 }
 
+/* Running statistics and dropout's masks are state too. */
+static fov_model *build_normalised(fov_context *context)
+{
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value x = fov_input(g, .name = "image", .shape = {4, {FOV_BATCH, 1, 14, 14}}), y;
+    y = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 6, .kernel = 3, .stride = 2, .no_bias = true)));
+    y = fov_dropout(g, fov_batch_norm(g, fov_conv2d(g, y, .filters = 8, .kernel = 3)), 0.25f);
+    y = fov_dense(g, fov_flatten(g, y), .units = 10);
+    assert_fine(context, fov_model_set_ends(model, x, y) == FOV_OK);
+    return model;
+}
+
+static void normalised_runs(void **state)
+{
+    (void)state;
+    struct test_run run = standard;
+    char one[65], four[65];
+    run.build = build_normalised;
+    compare_pieces(&run, 4);
+    run.threads = 1;
+    assert_int_equal(test_train(&run, one), FOV_OK);
+    run.threads = 4;
+    assert_int_equal(test_train(&run, four), FOV_OK);
+    assert_string_equal(one, four);
+}
+
 static void killed_runs(void **state)
 {
     (void)state;
@@ -199,7 +226,8 @@ static void other_runs_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(stopped_runs), cmocka_unit_test(killed_runs),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(stopped_runs), cmocka_unit_test(normalised_runs),
+                                       cmocka_unit_test(killed_runs),
                                        cmocka_unit_test(other_runs_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
