@@ -17,15 +17,20 @@ static struct kernel_window random_window(void)
                               .kernel_width = RANDOM_OF(1, 2, 3, 3, 5, 7),
                               .stride = RANDOM_OF(1, 1, 2, 3),
                               .dilation = RANDOM_OF(1, 1, 1, 2, 3)};
+    bool apart = random_below(4) == 0; /* windows side by side */
+    if (apart) {
+        w.kernel_height = 2, w.kernel_width = w.stride = RANDOM_OF(2, 2, 3), w.dilation = 1;
+    }
     size_t reach = (w.kernel_width - 1) * w.dilation;
-    w.pad = random_below(reach + 1);
+    w.pad = apart ? 0 : random_below(reach + 1);
     size_t right = random_below(reach + 1);
     while (w.width + w.pad + right < reach + 1) {
         right++;
     }
     w.out_width = (w.width + w.pad + right - reach - 1) / w.stride + 1;
-    w.x_stride = w.channels + random_below(3);
-    w.y_stride = w.channels + random_below(3);
+    bool packed = random_below(2) != 0; /* pixels side by side, as nearly always */
+    w.x_stride = w.channels + (packed ? 0 : random_below(3));
+    w.y_stride = w.channels + (packed ? 0 : random_below(3));
     return w;
 }
 

@@ -37,7 +37,7 @@ INLINE vf splat(float s)
     return s - (vf){0}; /* s - 0 is s, also for -0 */
 }
 
-#ifndef ISA_HAS_MASKS /* else the instruction set's header has these two */
+#ifndef ISA_HAS_MASKS /* else the instruction set's header has these */
 /* The first n < VECTOR floats; the others are 0 and not read. */
 INLINE vf load_first(const float *p, size_t n)
 {
@@ -63,6 +63,23 @@ INLINE void store_first(float *p, vf v, size_t n)
             memcpy(p + i, buffer + i, part * sizeof(float));
             i += part;
         }
+    }
+}
+
+/* The same for bytes. */
+INLINE vb load_first_bytes(const uint8_t *p, size_t n)
+{
+    vb bytes = {0};
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = p[i];
+    }
+    return bytes;
+}
+
+INLINE void store_first_bytes(uint8_t *p, vb v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        p[i] = v[i];
     }
 }
 

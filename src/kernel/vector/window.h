@@ -184,63 +184,131 @@ static void vector_depthwise_weight_gradient(const struct kernel_window *w, cons
     }
 }
 
+/* ---- Pooling: narrow channels (10, 20) leave the last vector of a pixel partly empty. Where pixels lie side by side it is
+   taken whole: the lanes beyond are the next pixels', which are computed later and overwrite them. ---- */
+
+/* How many pixels the last vector of a pixel reaches into; more than any row has if there are gaps between pixels. */
+INLINE size_t pixels_touched(const struct kernel_window *w)
+{
+    bool packed = w->x_stride == w->channels && w->y_stride == w->channels;
+    return packed ? ((w->channels + VECTOR - 1) / VECTOR * VECTOR - 1) / w->channels : SIZE_MAX / 2;
+}
+
+/* Channels to walk at input pixel x and output pixel o: whole vectors if they stay inside both rows. */
+INLINE size_t channels_to_walk(const struct kernel_window *w, size_t touched, size_t x, size_t o)
+{
+    bool inside = x + touched < w->width && o + touched < w->out_width;
+    return inside ? (w->channels + VECTOR - 1) / VECTOR * VECTOR : w->channels;
+}
+
 /* Writes the first `left` (0: all) of a register of small integers as bytes or as 32-bit integers. */
 INLINE void store_indices(void *index, size_t index_bytes, size_t at, vi v, size_t left)
 {
-    size_t count = left ? left : VECTOR;
     if (index_bytes == 1) {
         vb bytes = __builtin_convertvector(v, vb);
-        memcpy((uint8_t *)index + at, &bytes, count);
+        uint8_t *to = (uint8_t *)index + at;
+        if (left) {
+            store_first_bytes(to, bytes, left);
+        } else {
+            memcpy(to, &bytes, VECTOR);
+        }
     } else {
-        memcpy((int32_t *)index + at, &v, count * sizeof(int32_t));
+        store_some((float *)index + at, (vf)v, left);
     }
 }
 
 INLINE vi load_indices(const void *index, size_t index_bytes, size_t at, size_t left)
 {
-    size_t count = left ? left : VECTOR;
     if (index_bytes == 1) {
-        vb bytes = {0};
-        memcpy(&bytes, (const uint8_t *)index + at, count);
+        const uint8_t *from = (const uint8_t *)index + at;
+        vb bytes;
+        if (left) {
+            bytes = load_first_bytes(from, left);
+        } else {
+            memcpy(&bytes, from, VECTOR);
+        }
         return __builtin_convertvector(bytes, vi);
     }
-    vi v = {0};
-    memcpy(&v, (const int32_t *)index + at, count * sizeof(int32_t));
-    return v;
+    return (vi)load_some((const float *)index + at, left);
+}
+
+/* The greatest so far meets x, the value of a later tap. Without an index the tap does not matter. */
+INLINE void meet_tap(vf *best, vi *winner, vf x, int32_t tap, size_t index_bytes)
+{
+    if (index_bytes == 0) {
+        *best = max_or_nan(*best, x);
+        return;
+    }
+    /* Not "x > best", so that a NaN wins; but a NaN that leads stays. */
+    vi better = ~(x <= *best) & (*best == *best);
+    *best = choose(better, x, *best);
+    *winner = (((vi){0} + tap) & better) | (*winner & ~better);
+}
+
+/* Any window: kernel columns [first, end), rows that may be missing. */
+INLINE void max_pool_pixel(const struct kernel_window *w, const float *const *rows, size_t o, size_t first, size_t end,
+                           size_t channels, float *y, void *index, size_t index_bytes)
+{
+    EACH_VECTOR(channels, {
+        vf best = splat(-INFINITY);
+        vi winner = {0};
+        bool seen = false;
+        for (size_t ky = 0; ky < w->kernel_height; ky++) {
+            for (size_t k = first; rows[ky] && k < end; k++) {
+                vf x = load_some(window_pixel(w, rows[ky], o, k) + i, left);
+                int32_t tap = (int32_t)(ky * w->kernel_width + k);
+                if (seen) {
+                    meet_tap(&best, &winner, x, tap, index_bytes);
+                } else {
+                    best = x;
+                    winner = (vi){0} + tap;
+                    seen = true;
+                }
+            }
+        }
+        store_some(y + o * w->y_stride + i, best, left);
+        if (index_bytes != 0) {
+            store_indices(index, index_bytes, o * w->channels + i, winner, left);
+        }
+    });
+}
+
+/* The commonest window, 2 x 2 and all inside: x0 and x1 are its two rows. */
+INLINE void max_pool_four(const float *x0, const float *x1, size_t across, size_t channels, float *y, void *index,
+                          size_t at, size_t index_bytes)
+{
+    EACH_VECTOR(channels, {
+        vf best = load_some(x0 + i, left);
+        vi winner = {0};
+        meet_tap(&best, &winner, load_some(x0 + across + i, left), 1, index_bytes);
+        meet_tap(&best, &winner, load_some(x1 + i, left), 2, index_bytes);
+        meet_tap(&best, &winner, load_some(x1 + across + i, left), 3, index_bytes);
+        store_some(y + i, best, left);
+        if (index_bytes != 0) {
+            store_indices(index, index_bytes, at + i, winner, left);
+        }
+    });
 }
 
 /* index_bytes is a constant in each of the three calls below, so each is its own loop. */
 INLINE void max_pool_row(const struct kernel_window *w, const float *const *rows, float *y, void *index,
                          size_t index_bytes)
 {
+    size_t reach = (w->kernel_width - 1) * w->dilation, touched = pixels_touched(w);
+    bool four = w->kernel_height == 2 && w->kernel_width == 2 && rows[0] && rows[1];
     for (size_t o = 0; o < w->out_width; o++) {
+        size_t begin = o * w->stride, last = begin + reach; /* in padded coordinates */
+        if (four && begin >= w->pad && last < w->width + w->pad) {
+            size_t from = (begin - w->pad) * w->x_stride;
+            max_pool_four(rows[0] + from, rows[1] + from, w->dilation * w->x_stride,
+                          channels_to_walk(w, touched, last - w->pad, o), y + o * w->y_stride, index, o * w->channels,
+                          index_bytes);
+            continue;
+        }
         size_t first, end;
         window_columns(w, o, &first, &end);
-        EACH_VECTOR(w->channels, {
-            vf best = splat(-INFINITY);
-            vi winner = {0};
-            bool seen = false;
-            for (size_t ky = 0; ky < w->kernel_height; ky++) {
-                for (size_t k = first; rows[ky] && k < end; k++) {
-                    vf x = load_some(window_pixel(w, rows[ky], o, k) + i, left);
-                    if (index_bytes == 0) {
-                        best = max_or_nan(best, x);
-                        continue;
-                    }
-                    vi tap = (vi){0} + (int32_t)(ky * w->kernel_width + k);
-                    /* Not "x > best", so that a NaN wins; but a NaN that leads stays. */
-                    vi better = ~(x <= best) & (best == best);
-                    better |= (vi){0} - !seen;
-                    best = choose(better, x, best);
-                    winner = (tap & better) | (winner & ~better);
-                    seen = true;
-                }
-            }
-            store_some(y + o * w->y_stride + i, best, left);
-            if (index_bytes != 0) {
-                store_indices(index, index_bytes, o * w->channels + i, winner, left);
-            }
-        });
+        size_t x = first < end ? begin + (end - 1) * w->dilation - w->pad : 0;
+        max_pool_pixel(w, rows, o, first, end, channels_to_walk(w, touched, x, o), y, index, index_bytes);
     }
 }
 
@@ -256,16 +324,48 @@ static void vector_max_pool(const struct kernel_window *w, const float *const *r
     }
 }
 
+/* Windows side by side (the stride is the kernel's width, no pad) and a single row of them: each pixel of dx is in one
+   window or in none, whatever its tap. */
+INLINE void max_pool_gradient_apart(const struct kernel_window *w, const float *dy, const void *index, size_t index_bytes,
+                                    size_t ky, float *dx)
+{
+    size_t touched = pixels_touched(w), pixel = 0;
+    for (size_t o = 0; o < w->out_width; o++) {
+        for (size_t k = 0; k < w->kernel_width && pixel < w->width; k++, pixel++) {
+            const float *from = dy + o * w->y_stride;
+            float *to = dx + pixel * w->x_stride;
+            vi tap = (vi){0} + (int32_t)(ky * w->kernel_width + k);
+            EACH_VECTOR(channels_to_walk(w, touched, pixel, o), {
+                vi mine = load_indices(index, index_bytes, o * w->channels + i, left) == tap;
+                store_some(to + i, (vf)((vi)load_some(from + i, left) & mine), left);
+            });
+        }
+    }
+    for (; pixel < w->width; pixel++) {
+        EACH_VECTOR(w->channels, store_some(dx + pixel * w->x_stride + i, (vf){0}, left););
+    }
+}
+
 INLINE void max_pool_gradient_row(const struct kernel_window *w, const float *const *dy_rows,
                                   const void *const *index_rows, size_t index_bytes, float *dx)
 {
+    size_t rows = 0, only = 0, touched = pixels_touched(w);
+    for (size_t ky = 0; ky < w->kernel_height; ky++) {
+        rows += dy_rows[ky] != NULL;
+        only = dy_rows[ky] ? ky : only;
+    }
+    if (rows == 1 && w->stride == w->kernel_width && w->dilation == 1 && w->pad == 0) {
+        max_pool_gradient_apart(w, dy_rows[only], index_rows[only], index_bytes, only, dx);
+        return;
+    }
     struct meeting found[MEETINGS];
     for (size_t pixel = 0; pixel < w->width; pixel++, dx += w->x_stride) {
         size_t next = 0;
         bool more = false;
         do {
             size_t count = find_meetings(w, pixel, &next, found);
-            EACH_VECTOR(w->channels, {
+            size_t last = count ? found[0].output : 0; /* outputs descend */
+            EACH_VECTOR(channels_to_walk(w, touched, pixel, last), {
                 vf sum = more ? load_some(dx + i, left) : (vf){0};
                 for (size_t ky = 0; ky < w->kernel_height; ky++) {
                     for (size_t m = 0; dy_rows[ky] && m < count; m++) {
