@@ -37,7 +37,7 @@ void report_to_json(json_t *object, const fov_report *report, const fov_model *m
 
 void report_print_line(struct cli *cli, const fov_report *report)
 {
-    char right[NUMBER_SIZE], all[NUMBER_SIZE], seconds[NUMBER_SIZE];
+    char right[NUMBER_SIZE], all[NUMBER_SIZE];
     int64_t correct = 0;
     for (int i = 0; i < report->classes; i++) {
         correct += report->confusion[(size_t)i * (size_t)report->classes + (size_t)i];
@@ -47,7 +47,7 @@ void report_print_line(struct cli *cli, const fov_report *report)
     if (report->classes > 10) {
         fprintf(cli->out, ", among the first five %.2f %%", 100 * report->top5);
     }
-    fprintf(cli->out, ", %s\n", show_seconds(seconds, report->seconds));
+    fputc('\n', cli->out);
 }
 
 static void add_row(struct table *table, const char *name, double precision, double recall, double f1, int64_t support)

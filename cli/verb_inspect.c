@@ -116,6 +116,9 @@ static int inspect(struct cli *cli, fov_model *model, const fov_shape *input)
     if (fov_model_summary(model, input, &summary) != FOV_OK || (want_hash && fov_model_hash(model, hash) != FOV_OK)) {
         return fail_library(cli);
     }
+    if (summary.input.rank == 4) {
+        summary.input.dim[0] = FOV_BATCH; /* any number of pictures, though the table counts one */
+    }
     json_t *object = cli->json ? summary_to_json(&summary, model) : NULL;
     if (object == NULL && !(cli->quiet && want_hash)) {
         print_totals(cli, &summary, model, cli->arguments[0]);
