@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* libFuzzer harness: any bytes as an ONNX model, through decoding, sorting, import and every operator's own reading. */
+#include "io/onnx/onnx.h"
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .max_memory = 256 << 20});
+    if (context == NULL) {
+        return 0;
+    }
+    fov_graph           *graph = fov_graph_create(context);
+    struct onnx_imported imported = {0};
+    int                  status = onnx_import(graph, "fuzz", NULL, bytes, size, &imported);
+    if ((status != FOV_OK && fov_error(context)[0] == 0) || (status == FOV_OK && imported.output_count == 0)) {
+        abort();
+    }
+    onnx_imported_free(&imported);
+    fov_graph_free(graph);
+    fov_context_free(context);
+    return 0;
+}
