@@ -4,6 +4,7 @@
 #include "graph/graph.h"
 
 #include "base/text.h"
+#include "graph/known.h"
 #include "graph/names.h"
 
 #include <stdio.h>
@@ -82,6 +83,7 @@ void fov_graph_free(fov_graph *graph)
     memory = graph->context->memory;
     for (size_t i = 1; graph->values && i < graph->value_count; i++) {
         memory_free(memory, (void *)graph->values[i].name);
+        memory_free(memory, graph->values[i].known);
         if (!graph->values[i].borrowed)
             memory_free(memory, graph->values[i].data);
     }
@@ -258,9 +260,9 @@ fov_value fov_constant(fov_graph *graph, const char *name, fov_dtype dtype, fov_
 static int infer_outputs(fov_graph *graph, const struct op *op, const struct node *node, struct op_tensor *out)
 {
     struct op_tensor in[OP_MAX_PORTS];
-    const double    *constant[OP_MAX_PORTS] = {0};
-    double          *block                  = NULL;
-    struct error    *error                  = &graph->context->error;
+    const double    *constant[OP_MAX_PORTS];
+    struct known     known = {.graph = graph};
+    struct error    *error = &graph->context->error;
     struct op_infer  infer = {node->options, in, node->in_count, constant, out, node->out_count, error};
     int              status;
 
@@ -269,13 +271,13 @@ static int infer_outputs(fov_graph *graph, const struct op *op, const struct nod
         in[i] = (struct op_tensor){.dtype = value->dtype, .shape = value->shape};
         if (!node->in[i])
             in[i].shape.rank = -1;
+        constant[i] = known_values(&known, node->in[i]);
     }
+    if (error->status)
+        return (int)error->status;
     for (int i = 0; i < node->out_count; i++)
         out[i] = node->in_count ? in[0] : (struct op_tensor){0};
-    status = graph_constants(graph, node->in, node->in_count, constant, &block);
-    if (!status)
-        status = op->infer(&infer);
-    memory_free(graph->context->memory, block);
+    status = op->infer(&infer);
     if (status && !error->status)
         error_set(error, FOV_E_SHAPE, "the inputs do not fit");
     return status;
@@ -373,7 +375,7 @@ static int fill_node(fov_graph *graph, struct node *node, const int *in, const v
         if (!node->out[i])
             return (int)error->status;
     }
-    return FOV_OK;
+    return known_fold(&(struct known){.graph = graph}, node);
 }
 
 int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_count, const void *options,

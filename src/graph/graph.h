@@ -24,6 +24,7 @@ struct value {
     bool            frozen;
     int             number;   /**< of a parameter: its place among parameters, keys its initial values */
     int             assigned; /**< of a parameter: the value it takes after a run; 0 = none */
+    double         *known;    /**< its elements, where they follow from constants and shapes (known.h); else NULL */
 };
 
 struct node {
@@ -69,10 +70,6 @@ int graph_rename(fov_graph *graph, int id, const char *name);
 /** A parameter's or constant's data, drawn on first use; NULL and an error when memory is short. */
 void *graph_data(fov_graph *graph, int id);
 
-/** Inputs whose values are known while the graph is built (the shape of a reshape), widened to double: constant[i] or NULL.
- *  *block holds them, to be freed with memory_free. Only small integer tensors are looked at. */
-int graph_constants(fov_graph *graph, const int *in, int in_count, const double **constant, double **block);
-
 /** Marks in needed[node] what `outputs` depend on. needed: node_count flags, preset to false. */
 void graph_mark(const fov_graph *graph, const int *outputs, int count, bool *needed);
 
@@ -80,6 +77,9 @@ void graph_mark(const fov_graph *graph, const int *outputs, int count, bool *nee
  *  `needed` as from graph_mark (others are skipped). input_shape: NULL, or for each value id a shape that replaces an input's own
  *  (rank -1: not replaced). */
 int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes);
+/** The same, and leaves in known[value_count] (preset to NULL) what is known of the values; free with known_free's elements. */
+int graph_infer(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes,
+                double **known);
 
 /** Evaluates nodes in double with the textbook twins, in plain order: the oracle. data[value_count]: inputs, parameters and
  *  constants filled by the caller where they differ from the graph's own (NULL: taken from the graph); results are allocated from

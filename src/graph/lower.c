@@ -3,7 +3,9 @@
  * operator before them; in which layout each tensor is stored; and how each operator will compute. Nothing here knows
  * any operator by name: descriptors answer. */
 #include "device/cpu/cpu.h"
+#include "graph/known.h"
 #include "graph/plan.h"
+#include "tensor/convert.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +50,35 @@ static void mark_needed(struct lowering *l)
         }
 }
 
+/* Whether a node needs this input's data when it runs: not where only the shape is read, not what is known already. */
+static bool reads_data(const struct lowering *l, const struct node *node, int input)
+{
+    int id = node->in[input];
+
+    return id && !l->plan->known[id] && !op_port_at(node->op->in, input)->shape_only;
+}
+
+/* Again, now that shapes and known values are there: what was only wanted for its shape or its known value goes. */
+static void prune(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+    double         **known = l->plan->known;
+    bool            *needed = l->needed;
+
+    memset(needed, 0, graph->node_count * sizeof *needed);
+    for (int i = 0; i < l->plan->output_count; i++)
+        if (graph_value(graph, l->plan->outputs[i])->node >= 0 && !known[l->plan->outputs[i]])
+            needed[graph_value(graph, l->plan->outputs[i])->node] = true;
+    for (size_t id = 1; id < graph->value_count; id++)
+        if (l->renewed[id] && graph_value(graph, graph->values[id].assigned)->node >= 0 &&
+            !known[graph->values[id].assigned])
+            needed[graph_value(graph, graph->values[id].assigned)->node] = true;
+    for (size_t n = graph->node_count; n-- > 0;)
+        for (int i = 0; needed[n] && i < graph->nodes[n].in_count; i++)
+            if (reads_data(l, &graph->nodes[n], i) && graph_value(graph, graph->nodes[n].in[i])->node >= 0)
+                needed[graph_value(graph, graph->nodes[n].in[i])->node] = true;
+}
+
 static void count_readers(struct lowering *l)
 {
     const fov_graph *graph = l->graph;
@@ -55,10 +86,11 @@ static void count_readers(struct lowering *l)
     for (size_t id = 0; id < graph->value_count; id++)
         l->last_read[id] = -1;
     for (size_t n = 0; n < graph->node_count; n++)
-        for (int i = 0; l->needed[n] && i < graph->nodes[n].in_count; i++) {
-            l->readers[graph->nodes[n].in[i]]++;
-            l->last_read[graph->nodes[n].in[i]] = (int)n;
-        }
+        for (int i = 0; l->needed[n] && i < graph->nodes[n].in_count; i++)
+            if (reads_data(l, &graph->nodes[n], i)) {
+                l->readers[graph->nodes[n].in[i]]++;
+                l->last_read[graph->nodes[n].in[i]] = (int)n;
+            }
     for (int i = 0; i < l->plan->output_count; i++)
         l->readers[l->plan->outputs[i]]++;
     for (size_t id = 1; id < graph->value_count; id++)
@@ -208,6 +240,22 @@ static int new_tensor(fov_plan *plan, int value, fov_dtype dtype, const fov_shap
     return tensor.storage < 0 ? -1 : plan_new_tensor(plan, tensor);
 }
 
+/* A known result is a constant of the plan. */
+static int own_known(fov_plan *plan, int id, int tensor)
+{
+    struct fov_context  *context = plan->graph->context;
+    struct plan_storage *storage = &plan->storages[plan->tensors[tensor].storage];
+    size_t               bytes   = plan->tensors[tensor].bytes;
+
+    storage->owned = memory_allocate(context->memory, bytes ? bytes : 1, 1, "known value", &context->error);
+    if (!storage->owned)
+        return FOV_E_MEMORY;
+    storage->fixed = storage->owned;
+    convert_from_double(plan->tensors[tensor].dtype, plan->known[id], storage->owned,
+                        bytes / fov_dtype_size(plan->tensors[tensor].dtype));
+    return FOV_OK;
+}
+
 /* Inputs get memory of their own, parameters and constants lie in the graph. */
 static int source_tensor(struct lowering *l, int id)
 {
@@ -224,7 +272,10 @@ static int source_tensor(struct lowering *l, int id)
     if (tensor < 0)
         return -1;
     plan->storages[plan->tensors[tensor].storage].keep = true;
-    if (value->kind != VALUE_INPUT) {
+    if (value->node >= 0) {
+        if (own_known(plan, id, tensor))
+            return -1;
+    } else if (value->kind != VALUE_INPUT) {
         plan->storages[plan->tensors[tensor].storage].fixed = graph_data(l->graph, id);
         if (!plan->storages[plan->tensors[tensor].storage].fixed)
             return -1;
@@ -237,7 +288,8 @@ static int source_tensor(struct lowering *l, int id)
 static int tensor_in(struct lowering *l, int id, enum op_layout layout)
 {
     fov_plan          *plan = l->plan;
-    int                have = graph_value(l->graph, id)->node < 0 ? source_tensor(l, id) : plan->tensor_of[id];
+    bool               source = graph_value(l->graph, id)->node < 0 || plan->known[id];
+    int                have   = source ? source_tensor(l, id) : plan->tensor_of[id];
     struct plan_tensor tensor;
     int                made, step;
 
@@ -319,7 +371,6 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
     for (int i = 0; i < step->in_count + step->out_count; i++) {
         int index = i < step->in_count ? step->in[i] : step->out[i - step->in_count];
 
-        step->tensors[i].shape.rank = -1;
         if (index >= 0)
             step->tensors[i] = (struct op_tensor){.dtype  = plan->tensors[index].dtype,
                                                   .shape  = plan->tensors[index].shape,
@@ -335,6 +386,7 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
     compile->in_count    = step->in_count;
     compile->out_count   = step->out_count;
     compile->in_constant = step->constant;
+    compile->in_values   = step->values;
     compile->error       = &context->error;
     if (cpu_compile(step->op, compile)) {
         error_prefix(&context->error, "%s \"%s\"", step->op->name, step->name);
@@ -373,7 +425,7 @@ static int lower_node(struct lowering *l, int index)
     /* Inputs first: converting one may put a step in front of this one. */
     for (int i = 0; i < node->in_count; i++) {
         in[i] = -1;
-        if (!node->in[i])
+        if (!node->in[i] || op_port_at(node->op->in, i)->shape_only || (node->op->view && i > 0))
             continue;
         in[i] = tensor_in(l, node->in[i], op_port_at(node->op->in, i)->plain ? OP_PLAIN : layout);
         if (in[i] < 0)
@@ -385,6 +437,12 @@ static int lower_node(struct lowering *l, int index)
     step       = &plan->steps[number];
     step->name = node->name;
     memcpy(step->in, in, sizeof *in * (size_t)node->in_count);
+    for (int i = 0; i < node->in_count; i++) {
+        step->values[i] = plan->known[node->in[i]];
+        if (node->in[i] && op_port_at(node->op->in, i)->shape_only)
+            step->tensors[i] = (struct op_tensor){.dtype = graph_value(l->graph, node->in[i])->dtype,
+                                                  .shape = l->shapes[node->in[i]]};
+    }
     for (int i = 0; i < node->in_count; i++) /* reordered copies are made at each run, so only what is read in place */
         step->constant[i] = in[i] >= 0 && plan->storages[plan->tensors[in[i]].storage].fixed && !l->renewed[node->in[i]];
     for (int i = 0; i < node->out_count; i++) {
@@ -465,10 +523,11 @@ static int lower(struct lowering *l, int *ready, int *read_so_far)
     int status;
 
     mark_needed(l);
-    count_readers(l);
-    status = graph_shapes(l->graph, l->plan->options.batch, l->needed, NULL, l->shapes);
+    status = graph_infer(l->graph, l->plan->options.batch, l->needed, NULL, l->shapes, l->plan->known);
     if (status)
         return status;
+    prune(l);
+    count_readers(l);
     find_updates_in_storage(l);
     find_order(l, ready, read_so_far);
     find_fusions(l);

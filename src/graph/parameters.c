@@ -3,7 +3,6 @@
  * large network for its shapes costs no memory; they are a function of (seed, parameter, element) alone. */
 #include "base/random.h"
 #include "graph/graph.h"
-#include "tensor/convert.h"
 
 #include <string.h>
 
@@ -36,38 +35,6 @@ void *graph_data(fov_graph *graph, int id)
             draw(value, graph->context->seed);
     }
     return value->data;
-}
-
-int graph_constants(fov_graph *graph, const int *in, int in_count, const double **constant, double **block)
-{
-    enum { LARGEST = 1024 }; /* shapes, axes, limits; not weights */
-    size_t total = 0, at = 0;
-
-    *block = NULL;
-    for (int i = 0; i < in_count; i++) {
-        const struct value *value = graph_value(graph, in[i]);
-        size_t              count = value->bytes / fov_dtype_size(value->dtype);
-
-        constant[i] = NULL;
-        if (in[i] && value->kind == VALUE_CONSTANT && count <= LARGEST)
-            total += count + 1;
-    }
-    if (!total)
-        return FOV_OK;
-    *block = memory_allocate(graph->context->memory, total, sizeof **block, "constants", &graph->context->error);
-    if (!*block)
-        return FOV_E_MEMORY;
-    for (int i = 0; i < in_count; i++) {
-        const struct value *value = graph_value(graph, in[i]);
-        size_t              count = value->bytes / fov_dtype_size(value->dtype);
-
-        if (!in[i] || value->kind != VALUE_CONSTANT || count > LARGEST)
-            continue;
-        convert_to_double(value->dtype, value->data, *block + at, count);
-        constant[i] = *block + at;
-        at += count + 1;
-    }
-    return FOV_OK;
 }
 
 /* ---- public ------------------------------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "graph/known.h"
 
 #include <string.h>
 
@@ -43,13 +44,18 @@ int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, i
     step->in          = memory_allocate(memory, in, sizeof *step->in, "plan", error);
     step->out         = memory_allocate(memory, out, sizeof *step->out, "plan", error);
     step->constant    = memory_allocate(memory, in, sizeof *step->constant, "plan", error);
+    step->values      = memory_allocate(memory, in, sizeof *step->values, "plan", error);
     step->packed      = memory_allocate(memory, in, sizeof *step->packed, "plan", error);
     step->packed_data = memory_allocate(memory, in, sizeof *step->packed_data, "plan", error);
     step->tensors     = memory_allocate(memory, in + out, sizeof *step->tensors, "plan", error);
-    if (!step->in || !step->out || !step->constant || !step->packed || !step->packed_data || !step->tensors)
+    if (!step->in || !step->out || !step->constant || !step->values || !step->packed || !step->packed_data || !step->tensors)
         return -1;
     for (size_t i = 0; i < in; i++)
-        step->packed[i] = -1;
+        step->packed[i] = step->in[i] = -1;
+    for (size_t i = 0; i < out; i++)
+        step->out[i] = -1;
+    for (size_t i = 0; i < in + out; i++)
+        step->tensors[i].shape.rank = -1;
     return (int)plan->step_count - 1;
 }
 
@@ -154,6 +160,15 @@ static int allocate_and_bind(fov_plan *plan)
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------ */
 
+/* Only the making of a plan looks at known values; what runs has them as constants. */
+static void drop_known(fov_plan *plan)
+{
+    known_free(plan->graph, plan->known, plan->value_count);
+    plan->known = NULL;
+    for (size_t s = 0; s < plan->step_count; s++)
+        plan->steps[s].compile.in_values = NULL;
+}
+
 static int compile(fov_plan *plan, const fov_value *outputs, int count)
 {
     struct fov_context *context = plan->graph->context;
@@ -163,7 +178,8 @@ static int compile(fov_plan *plan, const fov_value *outputs, int count)
     plan->tensor_of   = memory_allocate(memory, plan->value_count, sizeof *plan->tensor_of, "plan", &context->error);
     plan->other_of    = memory_allocate(memory, plan->value_count, sizeof *plan->other_of, "plan", &context->error);
     plan->outputs     = memory_allocate(memory, (size_t)count, sizeof *plan->outputs, "plan", &context->error);
-    if (!plan->tensor_of || !plan->other_of || !plan->outputs)
+    plan->known       = memory_allocate(memory, plan->value_count, sizeof *plan->known, "plan", &context->error);
+    if (!plan->known || !plan->tensor_of || !plan->other_of || !plan->outputs)
         return FOV_E_MEMORY;
     memset(plan->tensor_of, -1, plan->value_count * sizeof *plan->tensor_of);
     memset(plan->other_of, -1, plan->value_count * sizeof *plan->other_of);
@@ -205,6 +221,7 @@ fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count,
         fov_plan_free(plan);
         return NULL;
     }
+    drop_known(plan);
     plan->options.update = NULL; /* the caller's array need not live on */
     return plan;
 }
@@ -220,10 +237,14 @@ void fov_plan_free(fov_plan *plan)
         memory_free(memory, plan->steps[s].in);
         memory_free(memory, plan->steps[s].out);
         memory_free(memory, plan->steps[s].constant);
+        memory_free(memory, plan->steps[s].values);
         memory_free(memory, plan->steps[s].packed);
         memory_free(memory, plan->steps[s].packed_data);
         memory_free(memory, plan->steps[s].tensors);
     }
+    for (size_t i = 0; i < plan->storage_count; i++)
+        memory_free(memory, plan->storages[i].owned);
+    drop_known(plan);
     memory_free(memory, plan->steps);
     memory_free(memory, plan->storages);
     memory_free(memory, plan->tensors);

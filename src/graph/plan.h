@@ -26,6 +26,7 @@ struct plan_storage {
     bool   keep;        /**< never overwritten by a step in place: inputs, and what lies outside the arena */
     bool   output;      /**< read by the caller after the run */
     void  *fixed;       /**< outside the arena: a parameter or constant */
+    void  *owned;       /**< = fixed where the plan made it: a known value */
     size_t offset;      /**< in the arena */
 };
 
@@ -40,6 +41,7 @@ struct plan_step {
     int               in_count, out_count;
     int              *in, *out; /**< plan tensors; -1: absent or unused */
     bool             *constant; /**< per input: does not change from run to run */
+    const double    **values;   /**< per input: known values, while the plan is made */
     int              *packed;   /**< per input: storage of the packed form when it is packed at each run; else -1 */
     struct op_compile compile;
     struct op_tensor *tensors; /**< in, then out: what compile and run see */
@@ -69,6 +71,7 @@ struct fov_plan {
 
     int *tensor_of; /**< [value_count] the value's tensor in its first layout; -1 = none */
     int *other_of;  /**< [value_count] the same value in the other layout; -1 = none */
+    double **known;  /**< [value_count] known values, while the plan is made */
     int *outputs;   /**< values asked for */
     int  output_count;
     size_t value_count; /**< of the graph when the plan was made */

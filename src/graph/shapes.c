@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Shapes for a given batch: the shape rules once more, with numbers in place of FOV_BATCH. */
-#include "graph/graph.h"
+/* Shapes for a given batch: the shape rules once more, with numbers in place of FOV_BATCH, and known values along the
+ * way. */
+#include "graph/known.h"
 
-static int infer_node(fov_graph *graph, const struct node *node, fov_shape *shapes)
+static int infer_node(const struct known *known, const struct node *node, fov_shape *shapes)
 {
+    fov_graph       *graph = known->graph;
     struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
     const double    *constant[OP_MAX_PORTS];
-    double          *block = NULL;
     struct error    *error = &graph->context->error;
     struct op_infer  infer = {node->options, in, node->in_count, constant, out, node->out_count, error};
     char             text[SHAPE_TEXT_SIZE];
@@ -16,13 +17,11 @@ static int infer_node(fov_graph *graph, const struct node *node, fov_shape *shap
         in[i] = (struct op_tensor){.dtype = graph_value(graph, node->in[i])->dtype, .shape = shapes[node->in[i]]};
         if (!node->in[i])
             in[i].shape.rank = -1;
+        constant[i] = known_values(known, node->in[i]);
     }
     for (int i = 0; i < node->out_count; i++)
         out[i] = node->in_count ? in[0] : (struct op_tensor){0};
-    status = graph_constants(graph, node->in, node->in_count, constant, &block);
-    if (!status)
-        status = node->op->infer(&infer);
-    memory_free(graph->context->memory, block);
+    status = error->status ? (int)error->status : node->op->infer(&infer);
     for (int i = 0; !status && i < node->out_count; i++) {
         size_t bytes;
 
@@ -31,13 +30,18 @@ static int infer_node(fov_graph *graph, const struct node *node, fov_shape *shap
                                shape_text(&out[i].shape, text));
         shapes[node->out[i]] = out[i].shape;
     }
+    if (!status)
+        status = known_fold(known, node);
     if (status)
         error_prefix(error, "%s \"%s\"", node->op->name, node->name);
     return status;
 }
 
-int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes)
+int graph_infer(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes,
+                double **known)
 {
+    struct known state = {graph, shapes, known};
+
     for (size_t id = 0; id < graph->value_count; id++) {
         const struct value *value = graph_value(graph, (int)id);
 
@@ -47,10 +51,20 @@ int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_
     }
     for (size_t n = 0; n < graph->node_count; n++)
         if (!needed || needed[n]) {
-            int status = infer_node(graph, &graph->nodes[n], shapes);
+            int status = infer_node(&state, &graph->nodes[n], shapes);
 
             if (status)
                 return status;
         }
     return FOV_OK;
+}
+
+int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes)
+{
+    double **known = memory_allocate(graph->context->memory, graph->value_count, sizeof *known, "known values",
+                                     &graph->context->error);
+    int      status = known ? graph_infer(graph, batch, needed, input_shape, shapes, known) : FOV_E_MEMORY;
+
+    known_free(graph, known, graph->value_count);
+    return status;
 }
