@@ -25,3 +25,7 @@
 #define store_first(p, v, n) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), (__m512)(v))
 #define load_first_bytes(p, n) ((vb)_mm_maskz_loadu_epi8((__mmask16)((1u << (n)) - 1), p))
 #define store_first_bytes(p, v, n) _mm_mask_storeu_epi8(p, (__mmask16)((1u << (n)) - 1), (__m128i)(v))
+
+#define ISA_HAS_BYTES
+#define widen(v) ((vi)_mm512_cvtepu8_epi32((__m128i)(v)))
+#define narrow(v) ((vb)_mm512_cvtepi32_epi8((__m512i)(v)))

@@ -7,7 +7,7 @@
 
 #include "kernel/vector/product.h"
 
-enum { COLUMN_FLUSH = 256, COLUMN_PART = 1024 };
+enum { COLUMN_FLUSH = 256, COLUMN_PART = 1024, COLUMN_JOIN = 16 };
 
 /* Adds the buffer to sum and clears it. */
 INLINE void flush_columns(size_t n, float *buffer, double *sum)
@@ -42,6 +42,20 @@ static void column_sum_part(size_t rows, size_t channels, const float *x, size_t
 
 static void vector_column_sum(size_t rows, size_t channels, const float *x, size_t x_stride, double *sum)
 {
+    /* Few channels side by side: 16 rows count as one, whose sums are folded in the end. Whole vectors whatever the
+       number of channels, and no sum waits for the one before. */
+    if (x_stride == channels && channels * COLUMN_JOIN <= COLUMN_PART && channels > 0) {
+        double joined[COLUMN_PART] = {0};
+        size_t wide = channels * COLUMN_JOIN, blocks = rows / COLUMN_JOIN;
+        column_sum_part(blocks, wide, x, wide, joined);
+        for (size_t i = 0; blocks > 0 && i < wide; i += channels) {
+            for (size_t c = 0; c < channels; c++) {
+                sum[c] += joined[i + c];
+            }
+        }
+        x += blocks * wide;
+        rows -= blocks * COLUMN_JOIN;
+    }
     for (size_t c = 0; c < channels; c += COLUMN_PART) {
         size_t part = channels - c < COLUMN_PART ? channels - c : COLUMN_PART;
         column_sum_part(rows, part, x + c, x_stride, sum + c);

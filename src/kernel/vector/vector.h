@@ -17,6 +17,7 @@ typedef float   vf __attribute__((vector_size(4 * VECTOR)));
 typedef int32_t vi __attribute__((vector_size(4 * VECTOR)));
 typedef uint32_t vu __attribute__((vector_size(4 * VECTOR)));
 typedef uint8_t vb __attribute__((vector_size(VECTOR)));
+typedef uint16_t vh __attribute__((vector_size(2 * VECTOR)));
 typedef double  vd __attribute__((vector_size(8 * VECTOR)));
 typedef float   vf_unaligned __attribute__((vector_size(4 * VECTOR), aligned(4), may_alias));
 typedef int32_t vi_unaligned __attribute__((vector_size(4 * VECTOR), aligned(4), may_alias));
@@ -117,6 +118,19 @@ INLINE vf to_float(vi x)
 {
     return __builtin_convertvector(x, vf);
 }
+
+#ifndef ISA_HAS_BYTES /* as above */
+/* Bytes to integers and back, by way of 16 bits: in one step gcc takes the register apart byte by byte. */
+INLINE vi widen(vb bytes)
+{
+    return __builtin_convertvector(__builtin_convertvector(bytes, vh), vi);
+}
+
+INLINE vb narrow(vi v)
+{
+    return __builtin_convertvector(__builtin_convertvector(v, vh), vb);
+}
+#endif
 
 /* True where any lane of a mask is set */
 INLINE bool any(vi mask)

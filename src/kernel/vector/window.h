@@ -205,7 +205,7 @@ INLINE size_t channels_to_walk(const struct kernel_window *w, size_t touched, si
 INLINE void store_indices(void *index, size_t index_bytes, size_t at, vi v, size_t left)
 {
     if (index_bytes == 1) {
-        vb bytes = __builtin_convertvector(v, vb);
+        vb bytes = narrow(v);
         uint8_t *to = (uint8_t *)index + at;
         if (left) {
             store_first_bytes(to, bytes, left);
@@ -227,7 +227,7 @@ INLINE vi load_indices(const void *index, size_t index_bytes, size_t at, size_t 
         } else {
             memcpy(&bytes, from, VECTOR);
         }
-        return __builtin_convertvector(bytes, vi);
+        return widen(bytes);
     }
     return (vi)load_some((const float *)index + at, left);
 }
@@ -329,20 +329,20 @@ static void vector_max_pool(const struct kernel_window *w, const float *const *r
 INLINE void max_pool_gradient_apart(const struct kernel_window *w, const float *dy, const void *index, size_t index_bytes,
                                     size_t ky, float *dx)
 {
-    size_t touched = pixels_touched(w), pixel = 0;
-    for (size_t o = 0; o < w->out_width; o++) {
-        for (size_t k = 0; k < w->kernel_width && pixel < w->width; k++, pixel++) {
-            const float *from = dy + o * w->y_stride;
-            float *to = dx + pixel * w->x_stride;
-            vi tap = (vi){0} + (int32_t)(ky * w->kernel_width + k);
-            EACH_VECTOR(channels_to_walk(w, touched, pixel, o), {
-                vi mine = load_indices(index, index_bytes, o * w->channels + i, left) == tap;
-                store_some(to + i, (vf)((vi)load_some(from + i, left) & mine), left);
+    size_t touched = pixels_touched(w), pixel = 0, channels = w->channels, width = w->width, kernel_width = w->kernel_width;
+    size_t whole = (channels + VECTOR - 1) / VECTOR * VECTOR, out_width = w->out_width;
+    for (size_t o = 0; o < out_width; o++, dy += w->y_stride) {
+        for (size_t k = 0; k < kernel_width && pixel < width; k++, pixel++, dx += w->x_stride) {
+            bool inside = pixel + touched < width && o + touched < out_width;
+            vi tap = (vi){0} + (int32_t)(ky * kernel_width + k);
+            EACH_VECTOR(inside ? whole : channels, {
+                vi mine = load_indices(index, index_bytes, o * channels + i, left) == tap;
+                store_some(dx + i, (vf)((vi)load_some(dy + i, left) & mine), left);
             });
         }
     }
-    for (; pixel < w->width; pixel++) {
-        EACH_VECTOR(w->channels, store_some(dx + pixel * w->x_stride + i, (vf){0}, left););
+    for (; pixel < width; pixel++, dx += w->x_stride) {
+        EACH_VECTOR(channels, store_some(dx + i, (vf){0}, left););
     }
 }
 
