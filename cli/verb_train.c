@@ -156,6 +156,18 @@ static int open_model(struct job *job)
     return EXIT_OK;
 }
 
+/* A slip in the network's name is said before time is spent on data. */
+static int check_name(struct job *job)
+{
+    if (source_is_file(job->model_word)) {
+        return EXIT_OK;
+    }
+    fov_model *model = fov_model_network(job->cli->context, job->model_word, NULL);
+    int code = model != NULL ? EXIT_OK : fail_library(job->cli);
+    fov_model_free(model);
+    return code;
+}
+
 static int open_job(struct job *job)
 {
     struct cli *cli = job->cli;
@@ -172,7 +184,8 @@ static int open_job(struct job *job)
     if (context == NULL) {
         return fail_library(cli);
     }
-    code = open_data(job);
+    code = check_name(job);
+    code = code == EXIT_OK ? open_data(job) : code;
     return code == EXIT_OK ? open_model(job) : code;
 }
 
