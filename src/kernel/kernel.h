@@ -103,7 +103,7 @@ struct kernel_product {
         out[c][f] (+)= sum over p of x[position(p) + c] * dy[p][f],   c < channels <= tile_rows, f < filters <= panel_columns
         position(p) = (p / run) * x_run_stride + (p % run) * x_step
 
-    summed in order of p. x is either packed by pack_columns with block = tile_rows (x_step = stride * tile_rows, a tap is
+    summed in order of p; with few channels and filters, in two chains: the even p of each run, and the odd. x is either packed by pack_columns with block = tile_rows (x_step = stride * tile_rows, a tap is
     an offset into the zero-padded packed image), or plain rows with any step. dy is packed by pack_columns with block =
     panel_columns; one panel is [runs * run][width], width = kernel_panel_width. Writes whole panel rows: out is
     [channels][width], its padding columns get the sums of dy's padding columns (zero). */

@@ -44,11 +44,11 @@ static void vector_column_sum(size_t rows, size_t channels, const float *x, size
 {
     /* Few channels side by side: 16 rows count as one, whose sums are folded in the end. Whole vectors whatever the
        number of channels, and no sum waits for the one before. */
-    if (x_stride == channels && channels * COLUMN_JOIN <= COLUMN_PART && channels > 0) {
+    if (x_stride == channels && channels * COLUMN_JOIN <= COLUMN_PART && channels > 0 && rows >= COLUMN_JOIN) {
         double joined[COLUMN_PART] = {0};
         size_t wide = channels * COLUMN_JOIN, blocks = rows / COLUMN_JOIN;
         column_sum_part(blocks, wide, x, wide, joined);
-        for (size_t i = 0; blocks > 0 && i < wide; i += channels) {
+        for (size_t i = 0; i < wide; i += channels) {
             for (size_t c = 0; c < channels; c++) {
                 sum[c] += joined[i + c];
             }

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* One register tile of outer products: ROWS input channels by VECTORS registers of filters, summed over pixels. A template,
-   as product_tile.h: define ROWS and VECTORS and include it. No include guard. */
+   as product_tile.h: define ROWS and VECTORS and include it. No include guard.
+   A multiply-add takes four cycles and two may begin in each: fewer than eight chains would wait for each other, so then
+   even and odd pixels of a run have chains of their own. */
 
 #define TILE_NAME JOIN(outer_, JOIN(ROWS, JOIN(x, VECTORS)))
 #define EACH_ROW(M) JOIN(ROWS_, ROWS)(M)
 #define EACH_COLUMN(M, r) JOIN(COLUMNS_, VECTORS)(M, r)
 #define EACH_REGISTER(M) JOIN(REGISTERS_, VECTORS)(M)
+#define TWO_CHAINS (ROWS * VECTORS < 8)
+#if TWO_CHAINS
+#define DECLARE(r, v) vf sum##r##_##v = {0}, odd##r##_##v = {0};
+#define MULTIPLY_ODD(r, v) odd##r##_##v += value * g##v;
+#define TOTAL(r, v) (sum##r##_##v + odd##r##_##v)
+#else
 #define DECLARE(r, v) vf sum##r##_##v = {0};
+#define MULTIPLY_ODD(r, v) sum##r##_##v += value * g##v;
+#define TOTAL(r, v) sum##r##_##v
+#endif
 #define DECLARE_ROW(r) EACH_COLUMN(DECLARE, r)
 #define LOAD_GRADIENT(v) vf g##v = load(dy + v * VECTOR);
 #define MULTIPLY(r, v) sum##r##_##v += value * g##v;
@@ -15,15 +26,19 @@
         float value = x[r];      \
         EACH_COLUMN(MULTIPLY, r) \
     }
-#define STEP                        \
-    {                               \
-        EACH_REGISTER(LOAD_GRADIENT) \
-        EACH_ROW(MULTIPLY_ROW)      \
-        x += o->x_step;             \
-        dy += VECTORS * VECTOR;     \
+#define MULTIPLY_ODD_ROW(r)          \
+    {                                \
+        float value = x[r];          \
+        EACH_COLUMN(MULTIPLY_ODD, r) \
     }
-#define FINISH(r, v)                                                                           \
-    store(out + v * VECTOR, o->accumulate ? sum##r##_##v + load(out + v * VECTOR) : sum##r##_##v);
+#define STEP(ROW_OF_PRODUCTS)        \
+    {                                \
+        EACH_REGISTER(LOAD_GRADIENT) \
+        EACH_ROW(ROW_OF_PRODUCTS)    \
+        x += step;                   \
+        dy += VECTORS * VECTOR;      \
+    }
+#define FINISH(r, v) store(out + v * VECTOR, accumulate ? TOTAL(r, v) + load(out + v * VECTOR) : TOTAL(r, v));
 #define FINISH_ROW(r)                            \
     {                                            \
         float *out = o->out + r * o->out_stride; \
@@ -34,14 +49,16 @@ static void TILE_NAME(const struct kernel_outer *o)
 {
     EACH_ROW(DECLARE_ROW)
     const float *dy = o->dy;
+    size_t run = o->run, step = o->x_step;
+    bool accumulate = o->accumulate;
     for (size_t n = 0; n < o->runs; n++) {
         const float *x = o->x + n * o->x_run_stride;
         size_t i = 0;
-        for (; i + 2 <= o->run; i += 2) {
-            STEP STEP
+        for (; i + 2 <= run; i += 2) {
+            STEP(MULTIPLY_ROW) STEP(MULTIPLY_ODD_ROW)
         }
-        if (i < o->run) {
-            STEP
+        if (i < run) {
+            STEP(MULTIPLY_ROW)
         }
     }
     EACH_ROW(FINISH_ROW)
@@ -51,11 +68,15 @@ static void TILE_NAME(const struct kernel_outer *o)
 #undef EACH_ROW
 #undef EACH_COLUMN
 #undef EACH_REGISTER
+#undef TWO_CHAINS
 #undef DECLARE
 #undef DECLARE_ROW
 #undef LOAD_GRADIENT
 #undef MULTIPLY
 #undef MULTIPLY_ROW
+#undef MULTIPLY_ODD
+#undef MULTIPLY_ODD_ROW
+#undef TOTAL
 #undef STEP
 #undef FINISH
 #undef FINISH_ROW

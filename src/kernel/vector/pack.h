@@ -51,6 +51,15 @@ static void vector_unpack_weights(const struct kernel_weights *s, const float *p
     }
 }
 
+/* Copies n floats and pads them with zeros to `width`. */
+INLINE void copy_padded(float *to, const float *from, size_t n, size_t width)
+{
+    EACH_VECTOR(width, {
+        vf v = i + VECTOR <= n ? load(from + i) : i < n ? load_first(from + i, n - i) : (vf){0};
+        store_some(to + i, v, left);
+    });
+}
+
 static void vector_pack_columns(size_t rows, size_t columns, const float *x, size_t x_stride, size_t block, size_t round,
                                 float *out, size_t out_block_stride)
 {
@@ -62,6 +71,9 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
             const float *from = x + first;
             float *row = to + r * block;
             size_t i = 0;
+            for (; i + VECTOR <= block; i += VECTOR) {
+                store(row + i, load(from + i));
+            }
             for (; i + 4 <= block; i += 4) {
                 memcpy(row + i, from + i, 4 * sizeof(float));
             }
@@ -71,13 +83,7 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
         }
         if (first < columns) {
             size_t left = columns - first, width = (left + round - 1) / round * round;
-            float *row = to + r * width;
-            for (size_t i = 0; i < left; i++) {
-                row[i] = x[first + i];
-            }
-            for (size_t i = left; i < width; i++) {
-                row[i] = 0.0f;
-            }
+            copy_padded(to + r * width, x + first, left, width);
         }
     }
 }
