@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Datasets: pictures with labels, from files people already have. Sources are opened by one string:
  *
- *    "mnist"            $FOVEA_DATA/mnist, else the XDG data directory (~/.local/share/fovea/mnist)
+ *    "mnist"            $FOVEA_DATA, else the XDG data directory (~/.local/share/fovea), else data or ../shared/data here
  *    "mnist:DIR"        the four IDX files in DIR, plain or .gz (DIR, DIR/mnist and DIR/MNIST/raw are tried)
  *    "cifar10[:DIR]"    the binary archive's files
  *    "digits[:COUNT[:SEED]]" drawn by fovea itself: digit strokes under random affine and elastic warps; 60,000 + 10,000, or

@@ -12,6 +12,9 @@ const struct data_source *const data_sources[] = {&data_source_mnist, &data_sour
                                                   &data_source_folder};
 const size_t data_source_count = sizeof data_sources / sizeof *data_sources;
 
+/* From the working directory: a folder of data, and where fovea's developers keep theirs beside the checkout. */
+static const char *const data_nearby[] = {"data", "../shared/data"};
+
 /* An environment variable that is set to something. */
 static const char *data_environment(const char *name)
 {
@@ -84,6 +87,12 @@ int data_find(char *out, size_t size, const char *name, const char *argument, co
     if (data_xdg_directory(base, sizeof base, NULL) == FOV_OK &&
         data_try(out, size, base, folders, recognises, looked, sizeof looked)) {
         return FOV_OK;
+    }
+    for (size_t i = 0; i < sizeof data_nearby / sizeof *data_nearby; i++) {
+        if (file_is_directory(data_nearby[i]) &&
+            data_try(out, size, data_nearby[i], folders, recognises, looked, sizeof looked)) {
+            return FOV_OK;
+        }
     }
     return error_set(error, FOV_E_INPUT, "%s was not found (looked in %s); %s", name,
                      *looked ? looked : "no directory: neither FOVEA_DATA nor HOME is set", advice);
