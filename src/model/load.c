@@ -120,8 +120,8 @@ static int check_weights(fov_model *model, const struct safetensors *file)
         }
     }
     if (missing.count > 0) {
-        return error_set(error, FOV_E_INPUT, "%s: %zu parameter%s of the model missing: %s%s", file->file, missing.count,
-                         missing.count == 1 ? " is" : "s are", missing.text, missing.shown < missing.count ? ", ..." : "");
+        return error_set(error, FOV_E_INPUT, "%s: %zu parameter%s missing: %s%s", file->file, missing.count,
+                         missing.count == 1 ? " of the model is" : "s of the model are", missing.text, missing.shown < missing.count ? ", ..." : "");
     }
     if (unknown.count > 0) {
         return error_set(error, FOV_E_INPUT, "%s: %zu tensor%s not in the model: %s%s", file->file, unknown.count,

@@ -198,7 +198,10 @@ static const char *read_quoted(const char *text, struct text *out)
 static int read_dict_names(struct names *names, const char *text)
 {
     struct text name = {.memory = names->memory};
-    int         status = *text == '{' ? 0 : FOV_E_INPUT;
+    int         status = 0;
+    if (*text != '{') {
+        return FOV_E_INPUT;
+    }
     text = skip_spaces(text + 1);
     while (!status && *text != '}') {
         char     *end;

@@ -81,7 +81,7 @@ static void write_output_name(void *writer, const char *name)
 static void write_output(void *writer, int out)
 {
     struct exporter *exporter = writer;
-    if (out >= 0 && out < exporter->node->out_count) {
+    if (out >= 0 && out < exporter->node->out_count && exporter->node->out[out] != 0) {
         exporter->used[exporter->node->out[out]] = true;
         write_output_name(writer, graph_value(exporter->graph, exporter->node->out[out])->name);
     } else {
@@ -258,7 +258,11 @@ static void write_one_to_one(struct exporter *exporter, const struct node *node)
     for (int i = 0; i < inputs; i++) {
         write_input(exporter, i);
     }
-    for (int i = 0; i < node->out_count; i++) {
+    int outputs = node->out_count;
+    while (outputs > 0 && node->out[outputs - 1] == 0) {
+        outputs--;
+    }
+    for (int i = 0; i < outputs; i++) {
         write_output(exporter, i);
     }
     for (const struct op_attribute *a = node->op->attributes; a != NULL && a->name != NULL; a++) {
@@ -281,6 +285,9 @@ static int write_by_function(struct exporter *exporter, const struct node *node)
     for (int i = 0; i < node->out_count; i++) {
         const struct value *value = graph_value(exporter->graph, node->out[i]);
         out[i] = (struct op_tensor){.dtype = value->dtype, .shape = value->shape};
+        if (node->out[i] == 0) {
+            out[i].shape.rank = -1;
+        }
     }
     struct op_export writer = {.op = node->op,
                                .options = node->options,
