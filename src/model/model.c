@@ -124,9 +124,9 @@ fov_model *fov_model_network(fov_context *context, const char *name, const fov_n
     if (model == NULL) {
         return NULL;
     }
-    fov_value x = fov_input(model->graph, .name = "input",
-                            .shape = {4, {FOV_BATCH, input.channels, input.height + 2 * network->pad,
-                                          input.width + 2 * network->pad}});
+    fov_value x = fov_input(
+        model->graph, .name = "input",
+        .shape = {4, {FOV_BATCH, input.channels, input.height + 2 * network->pad, input.width + 2 * network->pad}});
     fov_value logits = network->build(model->graph, x, &input);
     if (logits.id == 0 || fov_model_set_ends(model, x, logits) != FOV_OK) {
         error_prefix(&context->error, "network \"%s\" for %d x %d x %d pixels", network->name, input.channels,
@@ -165,8 +165,8 @@ fov_value fov_model_output(const fov_model *model)
 /* "0", "1", ... for classes without names: fov_model_class hands out pointers that must stay. */
 static int number_classes(fov_model *model, int count)
 {
-    char *numbers = memory_allocate(model->context->memory, (size_t)count, NUMBER_SIZE, "class numbers",
-                                    &model->context->error);
+    char *numbers =
+        memory_allocate(model->context->memory, (size_t)count, NUMBER_SIZE, "class numbers", &model->context->error);
     if (numbers == NULL) {
         return (int)model->context->error.status;
     }
@@ -197,8 +197,9 @@ int fov_model_set_ends(fov_model *model, fov_value input, fov_value output)
     int last = (int)model->graph->value_count;
     if (model->graph->failed || input.id == 0 || output.id == 0) {
         /* The builder call that failed has said why. */
-        return error->status != FOV_OK ? (int)error->status
-                                       : (int)error_set(error, FOV_E_USAGE, "a model's input and output must be values");
+        return error->status != FOV_OK
+                   ? (int)error->status
+                   : (int)error_set(error, FOV_E_USAGE, "a model's input and output must be values");
     }
     if (input.id < 0 || input.id >= last || output.id < 0 || output.id >= last) {
         return error_set(error, FOV_E_USAGE, "a model's input and output must be values of its own graph");

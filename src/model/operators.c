@@ -7,9 +7,15 @@
 static const char *family_name(enum op_family family)
 {
     static const char *const names[] = {
-        [OP_CONVOLUTION] = "convolution", [OP_POOLING] = "pooling",         [OP_NORMALISATION] = "normalisation",
-        [OP_ACTIVATION] = "activation",   [OP_ELEMENTWISE] = "elementwise", [OP_REDUCTION] = "reduction",
-        [OP_SHAPE] = "shape",             [OP_LOSS] = "loss",               [OP_OPTIMISER] = "optimiser",
+        [OP_CONVOLUTION] = "convolution",
+        [OP_POOLING] = "pooling",
+        [OP_NORMALISATION] = "normalisation",
+        [OP_ACTIVATION] = "activation",
+        [OP_ELEMENTWISE] = "elementwise",
+        [OP_REDUCTION] = "reduction",
+        [OP_SHAPE] = "shape",
+        [OP_LOSS] = "loss",
+        [OP_OPTIMISER] = "optimiser",
         [OP_GRADIENT] = "gradient",
     };
     return names[family];
@@ -46,7 +52,8 @@ fov_operator_info fov_operator_at(int index)
     /* Piecewise constant operators have a gradient, and it is zero. */
     info.gradient = op->gradient != NULL || op->zero_gradient;
     int room = (int)(sizeof info.option / sizeof info.option[0]);
-    for (const struct op_attribute *at = op->attributes; at != NULL && at->name != NULL && info.option_count < room; at++) {
+    for (const struct op_attribute *at = op->attributes; at != NULL && at->name != NULL && info.option_count < room;
+         at++) {
         info.option[info.option_count].name = at->name;
         info.option[info.option_count].kind = kind_name(at->kind);
         info.option[info.option_count].doc = at->doc;

@@ -10,15 +10,15 @@
  * "Computing receptive fields of convolutional neural networks", Distill 2019, equations 1 and 2). */
 struct sight {
     int64_t size[2], jump[2];
-    bool    global; /* the whole picture: after flatten and dense, global pooling */
+    bool global; /* the whole picture: after flatten and dense, global pooling */
 };
 
 struct summary_work {
-    fov_model    *model;
-    fov_shape    *shapes; /* per value */
+    fov_model *model;
+    fov_shape *shapes;    /* per value */
     struct sight *sights; /* per value */
-    bool         *needed; /* per node */
-    bool         *counted; /* per value: parameters shared by two nodes count once */
+    bool *needed;         /* per node */
+    bool *counted;        /* per value: parameters shared by two nodes count once */
 };
 
 enum { SIGHT_LIMIT = 1 << 30 };
@@ -94,8 +94,8 @@ static void describe_cost(const struct summary_work *work, const struct node *no
         }
     }
     for (int i = 0; i < node->out_count; i++) {
-        out[i] = (struct op_tensor){.dtype = graph_value(graph, node->out[i])->dtype,
-                                    .shape = work->shapes[node->out[i]]};
+        out[i] =
+            (struct op_tensor){.dtype = graph_value(graph, node->out[i])->dtype, .shape = work->shapes[node->out[i]]};
     }
     *cost = (struct op_cost){.options = node->options,
                              .in = in,

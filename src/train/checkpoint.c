@@ -11,9 +11,9 @@ enum { FORMAT = 1, STATE_MAX = 20, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 40
 
 /* The metadata being gathered: keys and values with room of their own, then the list that the writer takes. */
 struct metadata {
-    char                    key[SETTINGS_MAX + STATE_MAX][KEY_SIZE], value[SETTINGS_MAX + STATE_MAX][TEXT_SIZE];
+    char key[SETTINGS_MAX + STATE_MAX][KEY_SIZE], value[SETTINGS_MAX + STATE_MAX][TEXT_SIZE];
     struct safetensors_text list[SETTINGS_MAX + STATE_MAX + 2];
-    size_t                  count;
+    size_t count;
 };
 
 static void add_text(struct metadata *metadata, const char *prefix, const char *key, const char *value)
@@ -102,7 +102,8 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
         }
         gather_metadata(metadata, settings, identity, state);
         metadata->list[metadata->count] = (struct safetensors_text){"history", text_string(&history)};
-        status = safetensors_write(path, sources, count, metadata->list, metadata->count + 1, true, NULL, memory, error);
+        status =
+            safetensors_write(path, sources, count, metadata->list, metadata->count + 1, true, NULL, memory, error);
     }
     text_free(&history);
     text_free(&names);
@@ -120,7 +121,8 @@ static int get_integer(const struct safetensors *file, const char *key, int64_t 
     const char *text = safetensors_metadata(file, key);
     long long number;
     if (text == NULL || !text_to_integer(text, minimum, INT64_MAX, &number)) {
-        return error_set(error, FOV_E_INPUT, "%s: no checkpoint: its entry \"%s\" is missing or no number", file->file, key);
+        return error_set(error, FOV_E_INPUT, "%s: no checkpoint: its entry \"%s\" is missing or no number", file->file,
+                         key);
     }
     *value = number;
     return FOV_OK;
@@ -130,7 +132,8 @@ static int get_double(const struct safetensors *file, const char *key, double *v
 {
     const char *text = safetensors_metadata(file, key);
     if (text == NULL || !number_from_bits(text, value)) {
-        return error_set(error, FOV_E_INPUT, "%s: no checkpoint: its entry \"%s\" is missing or damaged", file->file, key);
+        return error_set(error, FOV_E_INPUT, "%s: no checkpoint: its entry \"%s\" is missing or damaged", file->file,
+                         key);
     }
     return FOV_OK;
 }
@@ -194,10 +197,10 @@ static int read_state(const struct safetensors *file, const struct train_setting
     }
     /* A sum of states that no run can be in would index outside the epoch's order. */
     if (state->step >= settings->steps || state->epoch > INT32_MAX ||
-        state->total != state->epoch * settings->steps + state->step ||
-        state->history.count != (size_t)state->epoch) {
-        return error_set(error, FOV_E_INPUT, "%s: its epoch %" PRId64 ", step %" PRId64 " and total %" PRId64
-                         " do not fit each other", file->file, state->epoch, state->step, state->total);
+        state->total != state->epoch * settings->steps + state->step || state->history.count != (size_t)state->epoch) {
+        return error_set(error, FOV_E_INPUT,
+                         "%s: its epoch %" PRId64 ", step %" PRId64 " and total %" PRId64 " do not fit each other",
+                         file->file, state->epoch, state->step, state->total);
     }
     return FOV_OK;
 }

@@ -10,22 +10,22 @@
 
 /** Where training stands. */
 struct train_state {
-    int64_t epoch;  /**< finished epochs */
-    int64_t step;   /**< finished steps of the running epoch */
-    int64_t total;  /**< finished steps since the beginning */
-    double  loss;   /**< of the running epoch: sum over samples */
+    int64_t epoch;         /**< finished epochs */
+    int64_t step;          /**< finished steps of the running epoch */
+    int64_t total;         /**< finished steps since the beginning */
+    double loss;           /**< of the running epoch: sum over samples */
     int64_t seen, correct; /**< of the running epoch: samples */
-    double  seconds;       /**< of the running epoch */
+    double seconds;        /**< of the running epoch */
     int64_t best_epoch;    /**< from 1; 0: none yet */
-    double  best;          /**< its score; larger is better */
+    double best;           /**< its score; larger is better */
     struct history history;
 };
 
 /** What identifies a run beside its options. */
 struct train_identity {
-    uint64_t    seed;
+    uint64_t seed;
     const char *data; /**< "mnist" */
-    int64_t     count;
+    int64_t count;
 };
 
 int checkpoint_write(const char *path, const struct training_step *step, const struct train_settings *settings,

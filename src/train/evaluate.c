@@ -75,15 +75,15 @@ int evaluator_run(struct evaluator *e, struct error *error)
 
 struct report_owner {
     struct memory *memory;
-    double         numbers[]; /* precision, recall, f1 */
+    double numbers[]; /* precision, recall, f1 */
 };
 
 /* All arrays of a report in two blocks: one for its own numbers, and the counts taken over from the metrics. */
 static int fill_report(fov_report *report, struct metrics *metrics, struct memory *memory, struct error *error)
 {
     size_t classes = (size_t)metrics->classes;
-    struct report_owner *owner = memory_allocate(memory, 1, sizeof *owner + classes * (3 * sizeof(double) + sizeof(int64_t)),
-                                                 "a report", error);
+    struct report_owner *owner =
+        memory_allocate(memory, 1, sizeof *owner + classes * (3 * sizeof(double) + sizeof(int64_t)), "a report", error);
     if (owner == NULL) {
         return FOV_E_MEMORY;
     }

@@ -9,20 +9,20 @@
 #include <fovea/train.h>
 
 struct evaluator {
-    fov_context   *context;
-    fov_plan      *plan;
+    fov_context *context;
+    fov_plan *plan;
     struct loader *loader;
-    int64_t        batch, count;
-    float         *pixels;       /**< [batch, H, W, C], the plan's input */
-    const float   *logits;       /**< [batch, classes] */
-    int32_t       *labels;       /**< [batch] */
-    uint32_t      *indices;      /**< [batch] */
+    int64_t batch, count;
+    float *pixels;       /**< [batch, H, W, C], the plan's input */
+    const float *logits; /**< [batch, classes] */
+    int32_t *labels;     /**< [batch] */
+    uint32_t *indices;   /**< [batch] */
     struct metrics metrics;
 };
 
 /** `graph` is the model's own or a copy whose input and logits are given. The caller frees, after failures too. */
-int  evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_graph *graph, fov_value input,
-                      fov_value logits, const fov_dataset *data, int batch, struct error *error);
+int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_graph *graph, fov_value input,
+                     fov_value logits, const fov_dataset *data, int batch, struct error *error);
 void evaluator_free(struct evaluator *evaluator);
 /** Goes once through the data with the weights as they are now; the result is in .metrics. */
 int evaluator_run(struct evaluator *evaluator, struct error *error);

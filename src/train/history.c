@@ -73,7 +73,7 @@ void history_free(struct history *history)
 /* The columns after the epoch: one line here adds one to the file, the checkpoint and the reader. */
 static const struct column {
     const char *name;
-    size_t      offset;
+    size_t offset;
 } columns[] = {
     {"time", offsetof(struct history_row, time)},
     {"train/loss", offsetof(struct history_row, train_loss)},
@@ -167,8 +167,8 @@ static const char *next_line(const char *at)
 
 int history_read(struct history *history, const char *csv, const char *file, struct error *error)
 {
-    int  place[MAX_CELLS]; /* which column a cell belongs to; -1 the epoch, -2 none of ours */
-    int  cells = 0, line = 1;
+    int place[MAX_CELLS]; /* which column a cell belongs to; -1 the epoch, -2 none of ours */
+    int cells = 0, line = 1;
     bool epochs = false;
     char text[CELL_SIZE];
     for (const char *at = csv; cells < MAX_CELLS && next_cell(&at, text); cells++) {

@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 struct metrics {
-    int      classes;
-    int64_t  count, correct, correct5;
-    double   loss;      /**< sum of -log softmax(logits)[label] */
+    int classes;
+    int64_t count, correct, correct5;
+    double loss;        /**< sum of -log softmax(logits)[label] */
     int64_t *confusion; /**< [classes (true)][classes (predicted)]; NULL: not wanted */
 };
 
-int  metrics_create(struct metrics *metrics, int classes, struct memory *memory, struct error *error);
+int metrics_create(struct metrics *metrics, int classes, struct memory *memory, struct error *error);
 void metrics_free(struct metrics *metrics, struct memory *memory);
 void metrics_reset(struct metrics *metrics);
 /** logits [count, classes], labels [count] in 0 .. classes - 1. */
@@ -25,7 +25,7 @@ int metrics_predicted(const float *logits, int classes);
 
 /** Of one class, from a confusion matrix. 0 / 0 is 0: a class never predicted, or never there, has earned nothing. */
 struct class_metrics {
-    double  precision, recall, f1;
+    double precision, recall, f1;
     int64_t support; /**< samples of the class */
 };
 struct class_metrics metrics_of_class(const int64_t *confusion, int classes, int index);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 const struct optimizer *const optimizers[] = {&optimizer_sgd, &optimizer_adam};
-const size_t                  optimizer_count = sizeof optimizers / sizeof optimizers[0];
+const size_t optimizer_count = sizeof optimizers / sizeof optimizers[0];
 
 const struct optimizer *optimizer_find(const char *name)
 {

@@ -25,10 +25,10 @@ static int fail_unknown(const char *kind, const char *name, size_t count,
     char shown[128];
     const char *nearest = text_nearest(name, NULL, count, name_at);
     text_escape(shown, sizeof shown, name);
-    return nearest != NULL ? error_set(error, FOV_E_USAGE, "there is no %s \"%s\"; did you mean \"%s\"?", kind, shown,
-                                       nearest)
-                           : error_set(error, FOV_E_USAGE, "there is no %s \"%s\"; there are %s and others", kind, shown,
-                                       name_at(NULL, 0));
+    return nearest != NULL
+               ? error_set(error, FOV_E_USAGE, "there is no %s \"%s\"; did you mean \"%s\"?", kind, shown, nearest)
+               : error_set(error, FOV_E_USAGE, "there is no %s \"%s\"; there are %s and others", kind, shown,
+                           name_at(NULL, 0));
 }
 
 /* A number within limits (NaN is in none); the sentence names the option as the user wrote it. */
@@ -44,7 +44,7 @@ static int check_all(const fov_train_options *o, struct error *error)
 {
     const struct {
         const char *name;
-        double      value, minimum, maximum;
+        double value, minimum, maximum;
     } limits[] = {
         {"epochs", o->epochs, 1, 1e6},
         {"batch", o->batch, -1, 1e8},

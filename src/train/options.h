@@ -9,11 +9,11 @@
 #include <fovea/train.h>
 
 struct train_settings {
-    fov_train_options        given; /**< with defaults in place of zeros */
-    const struct optimizer  *optimizer;
-    const struct schedule   *schedule;
+    fov_train_options given; /**< with defaults in place of zeros */
+    const struct optimizer *optimizer;
+    const struct schedule *schedule;
     struct optimizer_options update;
-    struct schedule_options  rate;
+    struct schedule_options rate;
     int64_t batch, steps; /**< samples per step; steps per epoch */
 };
 
@@ -24,8 +24,8 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
 /** One option as text. `decides`: another value would give other weights, so a resumed run must have the same. */
 struct setting {
     const char *key;
-    char        value[40];
-    bool        decides, quoted;
+    char value[40];
+    bool decides, quoted;
 };
 enum { SETTINGS_MAX = 24 };
 /** Fills list; returns how many. */

@@ -117,7 +117,7 @@ void plot_text(struct plot *plot, double x, double y, int align, double size, st
 /* Cairo hands over the file piece by piece. */
 struct sink {
     struct file_writer writer;
-    struct error      *error;
+    struct error *error;
 };
 
 static cairo_status_t sink_write(void *closure, const unsigned char *bytes, unsigned int count)

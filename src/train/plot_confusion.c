@@ -12,7 +12,7 @@ enum { NUMBERED = 32, NAMED = 60, NAME_LENGTH = 14 }; /* classes up to which cel
 
 struct matrix {
     const fov_report *report;
-    const fov_model  *model; /* NULL: classes are numbers */
+    const fov_model *model; /* NULL: classes are numbers */
     double cell, left, top, width, height;
 };
 

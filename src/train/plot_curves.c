@@ -15,7 +15,7 @@ static const double WIDTH = 860, HEIGHT = 360;
 
 struct curves {
     const struct history *history;
-    double               *x, *y; /* [rows] points, filled anew for each line */
+    double *x, *y; /* [rows] points, filled anew for each line */
 };
 
 /* One of the two diagrams. */
@@ -24,7 +24,7 @@ struct panel {
     double left, top, width, height;
     double low, high;   /* of the values */
     double first, last; /* epochs */
-    bool   percent;
+    bool percent;
     size_t train, validation; /* offsets in a row */
 };
 
@@ -142,9 +142,14 @@ static void draw_curves(struct plot *plot, const void *what)
 {
     const struct curves *c = what;
     struct panel panels[] = {
-        {.title = "Loss", .left = 64, .train = offsetof(struct history_row, train_loss),
+        {.title = "Loss",
+         .left = 64,
+         .train = offsetof(struct history_row, train_loss),
          .validation = offsetof(struct history_row, val_loss)},
-        {.title = "Accuracy", .left = 504, .percent = true, .train = offsetof(struct history_row, train_accuracy),
+        {.title = "Accuracy",
+         .left = 504,
+         .percent = true,
+         .train = offsetof(struct history_row, train_accuracy),
          .validation = offsetof(struct history_row, val_accuracy)},
     };
     for (int i = 0; i < 2; i++) {

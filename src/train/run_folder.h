@@ -9,11 +9,11 @@
 #include "train/checkpoint.h"
 
 struct run_folder {
-    const char                  *directory;
+    const char *directory;
     const struct train_settings *settings;
-    struct train_identity        identity;
-    fov_model                   *model;
-    struct training_step        *step;
+    struct train_identity identity;
+    fov_model *model;
+    struct training_step *step;
 };
 
 /** A fresh run: makes the folder, removes what an older run left, writes all files as of epoch 0. */

@@ -8,18 +8,18 @@
 #include <stdint.h>
 
 struct schedule_options {
-    double  lr, lr_final, gamma;
-    int     step_epochs;
+    double lr, lr_final, gamma;
+    int step_epochs;
     int64_t warmup; /**< steps */
     int64_t epochs, steps_per_epoch;
 };
 
 struct schedule {
-    const char *name; /**< "cosine" */
+    const char *name;                                                                    /**< "cosine" */
     double (*rate)(const struct schedule_options *options, int64_t epoch, int64_t step); /**< both from 0 */
 };
 extern const struct schedule schedules[];
-extern const size_t          schedule_count;
+extern const size_t schedule_count;
 
 const struct schedule *schedule_find(const char *name); /**< NULL when there is none */
 

@@ -52,8 +52,8 @@ static int copy_node(fov_graph *copy, const fov_graph *graph, const struct node 
         in[i] = id[node->in[i]];
     }
     /* By its result's name: importers may have renamed values, and those are unique. */
-    int first = graph_add_node(copy, node->op, in, node->in_count, node->options,
-                               graph_value(graph, node->out[0])->name);
+    int first =
+        graph_add_node(copy, node->op, in, node->in_count, node->options, graph_value(graph, node->out[0])->name);
     for (int i = 0; first != 0 && i < node->out_count; i++) {
         id[node->out[i]] = copy->nodes[copy->node_count - 1].out[i];
     }
@@ -226,8 +226,8 @@ int step_create(struct training_step *step, fov_model *model, const struct train
                 struct error *error)
 {
     *step = (struct training_step){.context = model->context, .model = model};
-    int *copy = memory_allocate(model->context->memory, model->graph->value_count, sizeof *copy, "a copy of the graph",
-                                error);
+    int *copy =
+        memory_allocate(model->context->memory, model->graph->value_count, sizeof *copy, "a copy of the graph", error);
     if (copy == NULL) {
         return FOV_E_MEMORY;
     }

@@ -10,28 +10,28 @@
 
 struct training_step {
     fov_context *context;
-    fov_graph   *graph; /**< the copy, with loss, gradients and updates */
-    fov_model   *model;
-    fov_value    input, labels, logits, loss, learning_rate, number;
-    int          model_parameters; /**< the first ones of the graph's; the others are the optimiser's state */
-    int         *of_model;         /**< per parameter of the graph: its id in the model's graph; 0: optimiser's */
-    int          classes;
+    fov_graph *graph; /**< the copy, with loss, gradients and updates */
+    fov_model *model;
+    fov_value input, labels, logits, loss, learning_rate, number;
+    int model_parameters; /**< the first ones of the graph's; the others are the optimiser's state */
+    int *of_model;        /**< per parameter of the graph: its id in the model's graph; 0: optimiser's */
+    int classes;
 
     /** The plan for whole batches and the one for the last, smaller batch; the same one where all are equal. */
     struct step_plan {
-        fov_plan    *plan;
-        int64_t      batch;
-        float       *pixels; /**< [batch, H, W, C] */
-        int32_t     *label;  /**< [batch] */
-        float       *rate, *count;
+        fov_plan *plan;
+        int64_t batch;
+        float *pixels;  /**< [batch, H, W, C] */
+        int32_t *label; /**< [batch] */
+        float *rate, *count;
         const float *loss, *logits; /**< after a run */
     } whole, rest;
 };
 
 /** Compiles for batches of settings->batch and the rest that `count` samples leave. E_SHAPE when model and data do not
  *  fit. The caller frees, after failures too. */
-int  step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, int64_t count,
-                 struct error *error);
+int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, int64_t count,
+                struct error *error);
 void step_free(struct training_step *step);
 
 /** Runs one step with the pixels and labels in place. `number`: of the step since the beginning, from 1. */

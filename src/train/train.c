@@ -18,19 +18,19 @@
 enum { VALIDATION_BATCH = 100 };
 
 struct training {
-    fov_context          *context;
-    struct error         *error;
-    fov_model            *model;
-    fov_dataset          *data;
+    fov_context *context;
+    struct error *error;
+    fov_model *model;
+    fov_dataset *data;
     struct train_settings settings;
-    struct training_step  step;
-    struct train_state    state;
-    struct run_folder     folder;
-    struct loader        *loader;
-    struct evaluator      validation;
-    uint32_t             *order; /* [samples] of the running epoch */
-    int64_t               count; /* samples */
-    bool                  stopping; /* asked to at an epoch's last step: its end comes first */
+    struct training_step step;
+    struct train_state state;
+    struct run_folder folder;
+    struct loader *loader;
+    struct evaluator validation;
+    uint32_t *order; /* [samples] of the running epoch */
+    int64_t count;   /* samples */
+    bool stopping;   /* asked to at an epoch's last step: its end comes first */
 };
 
 /* ---- before and after ----------------------------------------------------------------------------------------------- */
@@ -54,7 +54,8 @@ static int training_open(struct training *t, const fov_train_options *options)
     t->step.classes = classes;
     const struct loader_options load = {size.channels, size.height, size.width, t->model->preprocessing, false};
     t->loader = loader_create(t->context, t->data, &load, t->error);
-    t->order = memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->order, "the order of samples", t->error);
+    t->order =
+        memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->order, "the order of samples", t->error);
     if (t->loader == NULL || t->order == NULL) {
         return (int)t->error->status;
     }
@@ -92,8 +93,9 @@ static int make_order(struct training *t)
     o->order(o->user, (int)t->state.epoch, t->order, t->count);
     for (int64_t i = 0; i < t->count; i++) {
         if (t->order[i] >= (uint64_t)t->count) {
-            return error_set(t->error, FOV_E_USAGE, "the order of epoch %" PRId64 " names sample %" PRIu32
-                             ", there are %" PRId64, t->state.epoch + 1, t->order[i], t->count);
+            return error_set(t->error, FOV_E_USAGE,
+                             "the order of epoch %" PRId64 " names sample %" PRIu32 ", there are %" PRId64,
+                             t->state.epoch + 1, t->order[i], t->count);
         }
     }
     return FOV_OK;
@@ -130,9 +132,10 @@ static int fail_numeric(const struct training *t, const char *what, double rate)
     if (t->settings.given.directory != NULL) {
         snprintf(last, sizeof last, "; the last checkpoint is kept");
     }
-    return error_set(t->error, FOV_E_NUMERIC, "%s is no longer finite at epoch %" PRId64 ", step %" PRId64
-                     ", learning rate %s%s: try a smaller rate or a warm-up", what, t->state.epoch + 1, t->state.step,
-                     number_text(number, rate), last);
+    return error_set(t->error, FOV_E_NUMERIC,
+                     "%s is no longer finite at epoch %" PRId64 ", step %" PRId64
+                     ", learning rate %s%s: try a smaller rate or a warm-up",
+                     what, t->state.epoch + 1, t->state.step, number_text(number, rate), last);
 }
 
 /* One mini-batch: pixels in, weights moved, sums updated. */

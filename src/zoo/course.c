@@ -8,12 +8,12 @@
 static fov_value course_features(fov_graph *g, fov_value x)
 {
     x = fov_max_pool2d(g, fov_conv2d(g, x, .filters = 10, .kernel = 5, .name = "conv1"), .kernel = 2, .name = "pool1");
-    x = fov_relu(g, x);                                                         /* [N, 10, 12, 12] */
+    x = fov_relu(g, x); /* [N, 10, 12, 12] */
     x = fov_max_pool2d(g, fov_conv2d(g, x, .filters = 20, .kernel = 5, .name = "conv2"), .kernel = 2, .name = "pool2");
-    x = fov_relu(g, x);                                                         /* [N, 20, 4, 4] */
+    x = fov_relu(g, x); /* [N, 20, 4, 4] */
     zoo_initial_for_relu(g, "conv1.weight");
     zoo_initial_for_relu(g, "conv2.weight");
-    return fov_flatten(g, x);                                                   /* [N, 320] */
+    return fov_flatten(g, x); /* [N, 320] */
 }
 
 static fov_value course_build(fov_graph *g, fov_value x, const struct zoo_input *input)

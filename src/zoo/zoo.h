@@ -11,17 +11,17 @@ struct zoo_input {
 };
 
 struct zoo_network {
-    const char      *name;    /**< "lenet5" */
-    const char      *summary; /**< one line, with its source */
-    struct zoo_input standard; /**< what is built when nothing is asked for */
-    float            mean[4], deviation[4]; /**< preprocessing that goes with it, of 0..1 pixels; deviation 0 = 1 */
-    int              pad;      /**< pixels put around the picture (lenet5: 28 -> 32) */
+    const char *name;            /**< "lenet5" */
+    const char *summary;         /**< one line, with its source */
+    struct zoo_input standard;   /**< what is built when nothing is asked for */
+    float mean[4], deviation[4]; /**< preprocessing that goes with it, of 0..1 pixels; deviation 0 = 1 */
+    int pad;                     /**< pixels put around the picture (lenet5: 28 -> 32) */
     /** Builds the network on x [N, channels, height + 2 pad, width + 2 pad]; returns its logits. */
     fov_value (*build)(fov_graph *graph, fov_value x, const struct zoo_input *input);
 };
 
 extern const struct zoo_network *const zoo_table[]; /* generated, sorted by name */
-extern const size_t                    zoo_table_count;
+extern const size_t zoo_table_count;
 
 const struct zoo_network *zoo_find(const char *name);
 

@@ -74,7 +74,8 @@ static void layers(void **state)
     assert_int_equal(summary.input.dim[2], 32);
     const fov_layer *c1 = layer(&summary, "c1"), *s2 = layer(&summary, "s2"), *c3 = layer(&summary, "c3"),
                     *s4 = layer(&summary, "s4"), *c5 = layer(&summary, "c5");
-    assert_true(c1->shape.rank == 4 && c1->shape.dim[0] == FOV_BATCH && c1->shape.dim[1] == 6 && c1->shape.dim[2] == 28);
+    assert_true(c1->shape.rank == 4 && c1->shape.dim[0] == FOV_BATCH && c1->shape.dim[1] == 6 &&
+                c1->shape.dim[2] == 28);
     assert_int_equal(c1->parameters, 156);
     assert_int_equal(c1->bytes, 6 * 28 * 28 * 4);
     /* 5; + 1 pixel; neighbours of s2 lie 2 apart: + 4 * 2; + 1 * 2 */
@@ -90,7 +91,8 @@ static void layers(void **state)
     fov_error_clear(context);
     fov_model_free(model);
 
-    model = fov_model_network(context, "lenet5", &(fov_network_options){.channels = 3, .height = 60, .width = 44, .classes = 100});
+    model = fov_model_network(context, "lenet5",
+                              &(fov_network_options){.channels = 3, .height = 60, .width = 44, .classes = 100});
     assert_non_null(model);
     assert_int_equal(fov_model_summary(model, NULL, &summary), FOV_OK);
     assert_int_equal(layer(&summary, "s4")->shape.dim[2], 13); /* 64 -> 60 -> 30 -> 26 -> 13 */
@@ -220,8 +222,8 @@ static void operators(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(counts),   cmocka_unit_test(layers),
-                                       cmocka_unit_test(branches), cmocka_unit_test(refusals),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(counts),      cmocka_unit_test(layers),
+                                       cmocka_unit_test(branches),    cmocka_unit_test(refusals),
                                        cmocka_unit_test(predictions), cmocka_unit_test(operators)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

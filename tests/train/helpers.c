@@ -28,8 +28,9 @@ void test_folder(char out[256])
 
 void test_folder_remove(const char *folder)
 {
-    static const char *const names[] = {"best.onnx", "last.onnx", "checkpoint.safetensors", "history.csv",
-                                        "config.json", "curves.svg", "curves.png", "confusion.svg", "confusion.png"};
+    static const char *const names[] = {"best.onnx",   "last.onnx",     "checkpoint.safetensors",
+                                        "history.csv", "config.json",   "curves.svg",
+                                        "curves.png",  "confusion.svg", "confusion.png"};
     char path[512];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         unlink(test_path(path, folder, names[i]));

@@ -12,11 +12,11 @@
 #include <fovea/fovea.h>
 
 /** Fails the test with the context's sentence where `condition` does not hold. */
-#define assert_fine(context, condition)                                                                                \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fail_msg("%s: %s", #condition, fov_error(context));                                                        \
-        }                                                                                                              \
+#define assert_fine(context, condition)                         \
+    do {                                                        \
+        if (!(condition)) {                                     \
+            fail_msg("%s: %s", #condition, fov_error(context)); \
+        }                                                       \
     } while (0)
 
 fov_context *test_context(int threads, uint64_t seed);
@@ -34,11 +34,11 @@ void test_same_run(const char *a, const char *b);
 
 /** One run: network, data, options; its weights' hash. Returns fov_train's status. */
 struct test_run {
-    const char       *network, *data;
+    const char *network, *data;
     fov_model *(*build)(fov_context *context); /* instead of a network by name */
-    int               threads;
-    uint64_t          seed;
-    bool              validate;
+    int threads;
+    uint64_t seed;
+    bool validate;
     fov_train_options options;
 };
 int test_train(const struct test_run *run, char hash[65]);

@@ -41,7 +41,8 @@ static void round_trips(void **state)
     text_free(&text);
 
     history_write(&history, &text);
-    assert_ptr_equal(strstr(text_string(&text), "epoch,time,train/loss,val/loss,metrics/accuracy_top1,"), text_string(&text));
+    assert_ptr_equal(strstr(text_string(&text), "epoch,time,train/loss,val/loss,metrics/accuracy_top1,"),
+                     text_string(&text));
     assert_non_null(strstr(text_string(&text), "\n1,1.5,0.333333333,0.25,0.3,1,0.001,0.875\n2,1.5,0.333333333,,"));
     error = (struct error){0};
     assert_int_equal(history_read(&again, text_string(&text), "history.csv", &error), FOV_OK);
@@ -60,7 +61,8 @@ static void other_files(void **state)
     struct history history = {.memory = memory};
     struct error error = {0};
     /* Another tool's: other columns, padding, no last newline. */
-    assert_int_equal(history_read(&history, "epoch,  lr/pg0, train/loss\r\n 1, 0.1, 2.5\r\n2,0.1,1.5", "f", &error), FOV_OK);
+    assert_int_equal(history_read(&history, "epoch,  lr/pg0, train/loss\r\n 1, 0.1, 2.5\r\n2,0.1,1.5", "f", &error),
+                     FOV_OK);
     assert_int_equal(history.count, 2);
     assert_true(history.rows[1].train_loss == 1.5 && isnan(history.rows[1].val_loss));
     assert_int_equal(history_read(&history, "a,b\n1,2\n", "f.csv", &error), FOV_E_INPUT);

@@ -38,9 +38,9 @@ static void counting(void **state)
 {
     (void)state;
     /* Seven classes, so that top-5 can be missed. */
-    static const float logits[4][7] = {{0, 0, 0, 0, 0, 0, 0},  /* all equal: class 0 is said */
-                                       {7, 6, 5, 4, 3, 2, 1},  /* the label, 5, is sixth */
-                                       {7, 6, 5, 4, 3, 2, 1},  /* the label, 4, is fifth */
+    static const float logits[4][7] = {{0, 0, 0, 0, 0, 0, 0},       /* all equal: class 0 is said */
+                                       {7, 6, 5, 4, 3, 2, 1},       /* the label, 5, is sixth */
+                                       {7, 6, 5, 4, 3, 2, 1},       /* the label, 4, is fifth */
                                        {-900, 900, 0, 0, 0, 0, 0}}; /* exp(900) has no double */
     static const int32_t labels[4] = {6, 5, 4, 1};
     struct memory *memory = memory_create(NULL, 0);

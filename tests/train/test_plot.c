@@ -38,7 +38,8 @@ static void check_pictures(fov_context *context, const char *svg, const char *pn
 static void curves(void **state)
 {
     (void)state;
-    char folder[256], csv[512], svg[512], png[512], text[4096] = "epoch,time,train/loss,val/loss,metrics/accuracy_top1,train/accuracy\n";
+    char folder[256], csv[512], svg[512], png[512],
+        text[4096] = "epoch,time,train/loss,val/loss,metrics/accuracy_top1,train/accuracy\n";
     fov_context *context = test_context(1, 1);
     const char *keep = getenv("FOVEA_KEEP");
     test_folder(folder);

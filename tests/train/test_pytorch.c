@@ -12,9 +12,9 @@ enum { STEPS = 300, BATCH = 64 };
 
 struct replay {
     uint16_t order[STEPS * BATCH];
-    float    expected[STEPS];
-    double   worst;
-    int64_t  worst_step;
+    float expected[STEPS];
+    double worst;
+    int64_t worst_step;
 };
 
 static void replay_order(void *user, int epoch, uint32_t *order, int64_t count)

@@ -68,8 +68,13 @@ static void stopped_runs(void **state)
     (void)state;
     struct test_run run = standard;
     compare_pieces(&run, 1);
-    run.options = (fov_train_options){.epochs = 3, .batch = 32, .momentum = 0.9f, .nesterov = true, .schedule = "step",
-                                      .step_epochs = 1, .warmup = 7};
+    run.options = (fov_train_options){.epochs = 3,
+                                      .batch = 32,
+                                      .momentum = 0.9f,
+                                      .nesterov = true,
+                                      .schedule = "step",
+                                      .step_epochs = 1,
+                                      .warmup = 7};
     run.validate = false;
     run.threads = 2;
     compare_pieces(&run, 2);
@@ -182,7 +187,8 @@ static void other_runs_refused(void **state)
 {
     (void)state;
     char folder[256], path[512];
-    struct test_run run = {.network = "course-cnn", .data = "digits:64", .seed = 5, .options = {.epochs = 1, .momentum = 0.5f}};
+    struct test_run run = {
+        .network = "course-cnn", .data = "digits:64", .seed = 5, .options = {.epochs = 1, .momentum = 0.5f}};
     test_folder(folder);
     run.options.directory = folder;
     refuse(run, "there is no checkpoint to go on from");
@@ -227,7 +233,6 @@ static void other_runs_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(stopped_runs), cmocka_unit_test(normalised_runs),
-                                       cmocka_unit_test(killed_runs),
-                                       cmocka_unit_test(other_runs_refused)};
+                                       cmocka_unit_test(killed_runs), cmocka_unit_test(other_runs_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,8 @@ static void close_to(double a, double b)
 static void rates(void **state)
 {
     (void)state;
-    struct schedule_options o = {.lr = 0.5, .lr_final = 0.1, .gamma = 0.1, .step_epochs = 3, .epochs = 10, .steps_per_epoch = 20};
+    struct schedule_options o = {
+        .lr = 0.5, .lr_final = 0.1, .gamma = 0.1, .step_epochs = 3, .epochs = 10, .steps_per_epoch = 20};
     close_to(rate("constant", &o, 9, 199), 0.5);
     close_to(rate("step", &o, 2, 59), 0.5);
     close_to(rate("step", &o, 3, 60), 0.05);
@@ -49,7 +50,8 @@ static void defaults(void **state)
     assert_string_equal(s.schedule->name, "constant");
     assert_true(s.given.epochs == 10 && s.batch == 64 && s.steps == 16);
     assert_true(s.given.lr == 0.01f && s.given.beta1 == 0.9f && s.given.beta2 == 0.999f && s.given.epsilon == 1e-8f);
-    assert_int_equal(settings_resolve(&s, &(fov_train_options){.optimizer = "adam", .batch = -1}, 1000, &error), FOV_OK);
+    assert_int_equal(settings_resolve(&s, &(fov_train_options){.optimizer = "adam", .batch = -1}, 1000, &error),
+                     FOV_OK);
     assert_true(s.given.lr == 0.001f && s.batch == 1000 && s.steps == 1);
     assert_int_equal(settings_resolve(&s, &(fov_train_options){.batch = 1}, 1000, &error), FOV_OK);
     assert_true(s.batch == 1 && s.steps == 1000);

@@ -61,14 +61,20 @@ static void threads_do_not_matter(void **state)
     for (int n = 0; n < 3; n++) {
         char first[65], hash[65];
         for (int threads = 1; threads <= 4; threads++) {
-            struct test_run run = {.network = networks[n], .data = "digits:330", .threads = threads, .seed = 7,
+            struct test_run run = {.network = networks[n],
+                                   .data = "digits:330",
+                                   .threads = threads,
+                                   .seed = 7,
                                    .options = {.epochs = 2, .batch = 32, .optimizer = optimizers[n], .momentum = 0.5f}};
             assert_int_equal(test_train(&run, threads == 1 ? first : hash), FOV_OK);
             if (threads > 1) {
                 assert_string_equal(hash, first);
             }
         }
-        struct test_run other = {.network = networks[n], .data = "digits:330", .threads = 1, .seed = 8,
+        struct test_run other = {.network = networks[n],
+                                 .data = "digits:330",
+                                 .threads = 1,
+                                 .seed = 8,
                                  .options = {.epochs = 2, .batch = 32, .optimizer = optimizers[n], .momentum = 0.5f}};
         test_train(&other, hash);
         assert_string_not_equal(hash, first); /* the seed does */
@@ -80,8 +86,8 @@ static void threads_do_not_matter(void **state)
 struct seen {
     fov_context *context;
     uint64_t requests;
-    int64_t  calls, steps, last_step;
-    double   first_loss, last_loss;
+    int64_t calls, steps, last_step;
+    double first_loss, last_loss;
 };
 
 static int count_steps(const fov_progress *p, void *user)
@@ -160,7 +166,8 @@ static void refusals(void **state)
     fov_model *empty = fov_model_create(context), *good = fov_model_network(context, "mlp", NULL);
     fov_report report;
     assert_fine(context, digits != NULL && seven != NULL && empty != NULL && good != NULL);
-    says(context, fov_train(seven, digits, .epochs = 1), FOV_E_SHAPE, "course-cnn has 7 outputs, but digits has 10 classes");
+    says(context, fov_train(seven, digits, .epochs = 1), FOV_E_SHAPE,
+         "course-cnn has 7 outputs, but digits has 10 classes");
     says(context, fov_evaluate(seven, digits, 0, &report), FOV_E_SHAPE, "7 outputs");
     says(context, fov_train(empty, digits, .epochs = 1), FOV_E_USAGE, "no input and output");
     says(context, fov_train(good, digits, .optimizer = "sdg"), FOV_E_USAGE, "did you mean \"sgd\"");
@@ -170,7 +177,8 @@ static void refusals(void **state)
     fov_graph *graph = fov_model_graph(empty);
     fov_value x = fov_input(graph, .name = "x", .shape = {2, {FOV_BATCH, 784}});
     assert_fine(context, fov_model_set_ends(empty, x, fov_dense(graph, x, .units = 10)) == FOV_OK);
-    says(context, fov_train(empty, digits, .epochs = 1), FOV_E_SHAPE, "pictures need float32 [N, channels, height, width]");
+    says(context, fov_train(empty, digits, .epochs = 1), FOV_E_SHAPE,
+         "pictures need float32 [N, channels, height, width]");
     /* Everything frozen. */
     for (int i = 0; i < fov_parameter_count(fov_model_graph(good)); i++) {
         fov_parameter_freeze(fov_model_graph(good), fov_parameter_at(fov_model_graph(good), i), true);
@@ -255,9 +263,8 @@ static void stops_at_infinity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(learns_digits),      cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(batches_and_memory), cmocka_unit_test(refusals),
-        cmocka_unit_test(frozen_stay),        cmocka_unit_test(stops_at_infinity),
+        cmocka_unit_test(learns_digits), cmocka_unit_test(threads_do_not_matter), cmocka_unit_test(batches_and_memory),
+        cmocka_unit_test(refusals),      cmocka_unit_test(frozen_stay),           cmocka_unit_test(stops_at_infinity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
