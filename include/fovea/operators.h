@@ -36,6 +36,30 @@ typedef struct fov_conv2d_options {
  *  fails    shape: x is not rank 4; groups does not divide C or filters; the kernel exceeds the padded input */
 FOV_API fov_value fov_conv2d_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options);
 
+typedef struct fov_conv_transpose2d_options {
+    int         filters;        /**< required: output channels */
+    int         kernel;         /**< required (or both of kernel_size): window side, pixels */
+    int         kernel_size[2]; /**< height, width, where they differ */
+    int         stride;         /**< 1: output pixels between the windows of neighbouring input pixels */
+    int         stride_size[2];
+    int         pad;            /**< 0: pixels cut off on each side of the result */
+    int         pads[4];        /**< top, left, bottom, right, where they differ */
+    int         output_padding; /**< 0: pixels added at the bottom and right of the result */
+    int         output_padding_size[2];
+    int         dilation; /**< 1: distance of neighbouring taps, pixels */
+    int         dilation_size[2];
+    int         groups;  /**< 1 */
+    bool        no_bias; /**< false */
+    const char *name;    /**< "conv_transpose2d_1", ... */
+} fov_conv_transpose2d_options;
+/** 2-D transposed convolution (also called deconvolution; Dumoulin & Visin 2016, section 4).
+ *  x        [N, C, H, W]
+ *  result   [N, filters, H', W'],  H' = (H - 1) stride + dilation (kernel - 1) + 1 + output_padding - pads
+ *  learns   NAME.weight [C, filters / groups, kernel, kernel], NAME.bias [filters] unless .no_bias; both U(-b, b),
+ *           b = 1 / sqrt(filters / groups * kernel * kernel)
+ *  fails    shape: x is not rank 4; groups does not divide C or filters; the pads leave nothing */
+FOV_API fov_value fov_conv_transpose2d_opt(fov_graph *graph, fov_value x, const fov_conv_transpose2d_options *options);
+
 typedef struct fov_dense_options {
     int         units;   /**< required: output features */
     bool        no_bias; /**< false */
@@ -138,6 +162,8 @@ FOV_API fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value targ
 
 #ifndef __cplusplus
 #define fov_conv2d(graph, x, ...) fov_conv2d_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
+#define fov_conv_transpose2d(graph, x, ...)                                                                            \
+    fov_conv_transpose2d_opt((graph), (x), &(fov_conv_transpose2d_options){__VA_ARGS__})
 #define fov_dense(graph, x, ...) fov_dense_opt((graph), (x), &(fov_dense_options){__VA_ARGS__})
 #define fov_max_pool2d(graph, x, ...) fov_max_pool2d_opt((graph), (x), &(fov_pool2d_options){__VA_ARGS__})
 #define fov_avg_pool2d(graph, x, ...) fov_avg_pool2d_opt((graph), (x), &(fov_pool2d_options){__VA_ARGS__})

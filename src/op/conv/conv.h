@@ -56,6 +56,10 @@ int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometr
 int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 
+/** Fills compile for dx from in[0] = dy and in[1] = weight, whichever form is best; in input_gradient.c. The options are
+ *  struct conv_options. */
+int conv_input_compile(struct op_compile *compile);
+
 /** The input gradient by patches, in patches.c: whether it beats product.h's form for these sizes, and its compile. */
 bool conv_patches_pay(const struct kernel_table *kernel, const struct conv_geometry *geometry);
 int  conv_patches_compile(struct op_compile *compile, const struct conv_geometry *geometry);

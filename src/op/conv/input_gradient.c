@@ -71,7 +71,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-static int compile(struct op_compile *compile)
+int conv_input_compile(struct op_compile *compile)
 {
     struct conv_geometry geometry;
     fov_shape x;
@@ -87,7 +87,7 @@ static int compile(struct op_compile *compile)
                                                         : conv_product_gradient_compile(compile, &geometry);
 }
 
-static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile};
+static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = conv_input_compile};
 
 const struct op op_conv_input_gradient = {
     .name = "conv_input_gradient",

@@ -113,11 +113,21 @@ static void pad_chunk(void *context, size_t chunk, int worker)
 
 /* ---- products --------------------------------------------------------------------------------------------------------- */
 
-/** A phase that no tap reaches: the gradient of pixels that a strided window skips. */
-static void zero_rows(const struct product_plan *plan, const int32_t *out_offsets, size_t rows, float *out)
+/** A phase that no tap reaches: the gradient of pixels that a strided window skips. Its sums are empty: the bias is left. */
+static void empty_rows(const struct product_job *job, const int32_t *out_offsets, size_t rows, float *out)
 {
+    const struct kernel_product *product = &job->product;
+    size_t count = job->plan->group_out * job->plan->groups;
     for (size_t row = 0; row < rows; row++) {
-        memset(out + out_offsets[row], 0, plan->group_out * plan->groups * sizeof *out);
+        float *to = out + out_offsets[row];
+        if (product->bias != NULL) {
+            memcpy(to, product->bias, count * sizeof *to);
+        } else {
+            memset(to, 0, count * sizeof *to);
+        }
+        if (product->activation != UNARY_identity) {
+            job->run->kernel->unary[product->activation](count, to, to, product->alpha, product->beta);
+        }
     }
 }
 
@@ -144,7 +154,7 @@ static void run_item(const struct product_job *job, size_t item)
     const int32_t *out_offsets = plan->scattered ? job->integers + phase->out_offsets + begin : NULL;
     if (phase->taps == 0) {
         if (segment == 0) {
-            zero_rows(plan, out_offsets, end - begin, out);
+            empty_rows(job, out_offsets, end - begin, out);
         }
         return;
     }
