@@ -85,6 +85,7 @@ struct kernel_product {
     size_t         x_stride;      /**< used when offsets is NULL: row r at x + r * x_stride, and taps must be 1 */
     const int32_t *offsets;       /**< [taps][rows, offset_stride apart] elements from x; -1: the row of zeros */
     size_t         offset_stride; /**< from one tap's offsets to the next's, >= rows */
+    bool           separable;     /**< promises that offsets[t][r] - offsets[0][r] depends on t alone (and none is -1) */
     const float   *zeros;         /**< `channels` zeros; may be NULL if no offset is -1 */
     const float   *weights;       /**< packed by pack_weights: [panels][taps][channels][panel width] */
     const float   *bias;          /**< [filters] or NULL */

@@ -44,6 +44,17 @@ static void check_product(const struct kernel_table *table, size_t rows, size_t 
             offsets[t * offset_stride + r] = random_below(5) == 0 ? -1 : (int32_t)offset;
         }
     }
+    bool separable = random_below(2) != 0;
+    if (separable) { /* place of the row + place of the tap, which may lie before the first tap's */
+        size_t furthest = x_floats - channels;
+        for (size_t t = taps; t-- > 0;) {
+            size_t shift = random_below(furthest - furthest / 2 + 1);
+            for (size_t r = 0; r < rows; r++) {
+                offsets[r] = t + 1 == taps ? (int32_t)random_below(furthest / 2 + 1) : offsets[r];
+                offsets[t * offset_stride + r] = offsets[r] + (int32_t)shift;
+            }
+        }
+    }
     struct kernel_weights shape = {filters, channels, taps, channels * taps, taps, NULL};
     float *weights = guard_random(filters * channels * taps, numbers);
 
@@ -57,7 +68,8 @@ static void check_product(const struct kernel_table *table, size_t rows, size_t 
     float *want = guard_copy(out, out_floats);
 
     struct kernel_product p = {.rows = rows, .filters = filters, .taps = taps, .channels = channels, .x = x,
-                               .x_stride = x_stride, .offset_stride = offset_stride, .zeros = zeros};
+                               .x_stride = x_stride, .offset_stride = offset_stride, .zeros = zeros,
+                               .separable = separable};
     p.offsets = table_of_offsets ? offsets : NULL;
     p.bias = random_below(2) ? guard_random(filters, numbers) : NULL;
     p.residual = random_below(3) == 0 ? guard_random((rows - 1) * residual_stride + filters, numbers) : NULL;

@@ -11,7 +11,7 @@
 
 #define DECLARE(r, v) vf sum##r##_##v = {0};
 #define DECLARE_ROW(r) EACH_COLUMN(DECLARE, r)
-#define BEGIN(r) const float *x##r;
+#define BEGIN(r) const float *x##r = NULL;
 #define AT_STRIDE(r) x##r = p->x + (row + r) * p->x_stride;
 #define AT_OFFSET(r) x##r = p->x + offset[r];
 #define AT_OFFSET_OR_ZEROS(r) x##r = offset[r] < 0 ? p->zeros : p->x + offset[r];
@@ -21,16 +21,21 @@
 #define MULTIPLY(r, v) sum##r##_##v += value * w##v;
 #define MULTIPLY_ROW(r)              \
     {                                \
-        float value = x##r[c];       \
+        float value = x##r[step];    \
         EACH_COLUMN(MULTIPLY, r)     \
     }
-#define STEP                         \
+#define STEP(number)                 \
     {                                \
+        enum { step = number };      \
         EACH_REGISTER(LOAD_WEIGHTS)  \
         EACH_ROW(MULTIPLY_ROW)       \
         w += VECTORS * VECTOR;       \
-        c++;                         \
     }
+/* Pointers that advance rather than one index for all: an index costs each multiply-add from memory an operation of its
+   own. The empty statement keeps the compiler from finding the index again. */
+#define ADVANCE(r)                   \
+    x##r += advance;                 \
+    __asm__("" : "+r"(x##r));
 #define LOAD_BIAS(v)                                                                      \
     vf bias##v = {0};                                                                     \
     if (p->bias) {                                                                        \
@@ -38,10 +43,10 @@
     }
 #define FINISH(r, v) \
     store_some(out + v * VECTOR, vmin(high, vmax(low, sum##r##_##v + bias##v)), v + 1 < REGISTERS ? 0 : part);
-#define FINISH_ROW(r)                                  \
-    {                                                  \
-        float *out = out_address(p, row + r) + filter; \
-        EACH_COLUMN(FINISH, r)                         \
+#define FINISH_ROW(r)                                                                 \
+    {                                                                                 \
+        float *out = first + (scattered ? (size_t)scattered[r] : (size_t)r * stride); \
+        EACH_COLUMN(FINISH, r)                                                        \
     }
 #define KEEP(r, v) sums[r * REGISTERS + v] = sum##r##_##v;
 #define KEEP_ROW(r) EACH_COLUMN(KEEP, r)
@@ -51,28 +56,38 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
                       size_t panel_stride)
 {
     EACH_ROW(DECLARE_ROW)
+    EACH_ROW(BEGIN)
     (void)panel_stride;
     for (size_t t = 0; t < p->taps; t++) {
         const int32_t *offset = p->offsets ? p->offsets + t * p->offset_stride + row : NULL;
-        EACH_ROW(BEGIN)
         if (!offset) {
             EACH_ROW(AT_STRIDE)
-        } else if (!p->zeros) {
+        } else if (t > 0 && p->separable) { /* all rows move by the same distance */
+            ptrdiff_t advance = (ptrdiff_t)offset[0] - offset[-(ptrdiff_t)p->offset_stride] - (ptrdiff_t)p->channels;
+            EACH_ROW(ADVANCE)
+        } else if (!p->zeros || p->separable) {
             EACH_ROW(AT_OFFSET)
         } else {
             EACH_ROW(AT_OFFSET_OR_ZEROS)
         }
-        size_t c = 0, channels = p->channels;
-        while (c + 4 <= channels) {
-            STEP STEP STEP STEP
+        size_t c = p->channels;
+        for (; c >= 4; c -= 4) {
+            enum { advance = 4 };
+            STEP(0) STEP(1) STEP(2) STEP(3)
+            EACH_ROW(ADVANCE)
         }
-        while (c < channels) {
-            STEP
+        for (; c > 0; c--) {
+            enum { advance = 1 };
+            STEP(0)
+            EACH_ROW(ADVANCE)
         }
     }
     vf low, high;
     if (ends_plainly(p, &low, &high)) { /* straight from the registers */
         size_t part = columns % VECTOR; /* floats in the last register if it is not full, else 0 */
+        const int32_t *scattered = p->out_offsets ? p->out_offsets + row : NULL;
+        size_t stride = p->out_stride;
+        float *first = p->out + filter + (scattered ? 0 : row * stride);
         EACH_REGISTER(LOAD_BIAS)
         EACH_ROW(FINISH_ROW)
     } else {
@@ -98,6 +113,7 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
 #undef MULTIPLY
 #undef MULTIPLY_ROW
 #undef STEP
+#undef ADVANCE
 #undef LOAD_BIAS
 #undef FINISH
 #undef FINISH_ROW

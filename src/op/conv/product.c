@@ -205,6 +205,7 @@ void conv_product_run(const struct op_run *run)
     job.product = (struct kernel_product){
         .channels = plan->run,
         .x_stride = plan->x_stride,
+        .separable = plan->separable,
         .zeros = (const float *)(const void *)((const char *)run->state + plan->zeros),
         .bias = has_bias ? run->in[2].data : NULL,
         .out_stride = plan->out_stride,

@@ -39,6 +39,7 @@ struct product_plan {
     size_t channels;     /**< of the weights, per tap */
     size_t run;          /**< contiguous floats per tap of the table */
     size_t x_stride;     /**< pointwise: floats from row to row, no table; else 0 */
+    bool   separable;    /**< no tap leaves the image, so the table is a sum: place of the pixel + place of the tap */
     size_t in_image, out_image; /**< floats */
     size_t out_stride;          /**< floats from pixel to pixel of the result */
     bool   scattered;           /**< rows go to out_offsets */

@@ -163,10 +163,12 @@ static void choose_form(struct product_maker *maker, const struct conv_geometry 
         maker->collapsed = row_runs && (!pads_width || plan->padded);
     }
     plan->run = maker->collapsed ? plan->channels * (size_t)window->kernel[2] : plan->channels;
+    plan->separable = !maker->gradient;
     for (int axis = 0; axis < 3; axis++) {
         maker->phases[axis] = axis_phases(window, axis, maker->gradient);
         plan->scattered = plan->scattered || (maker->gradient && window->stride[axis] > 1);
         plan->padded_size[axis] = window->in[axis] + window->begin[axis] + window->end[axis];
+        plan->separable = plan->separable && (plan->padded || (window->begin[axis] == 0 && window->end[axis] == 0));
     }
     plan->phase_count = (size_t)(maker->phases[0] * maker->phases[1] * maker->phases[2]);
     if (plan->padded) { /* from here on the image is the padded one, and no tap leaves it */
