@@ -63,6 +63,13 @@ INLINE void copy_padded(float *to, const float *from, size_t n, size_t width)
 static void vector_pack_columns(size_t rows, size_t columns, const float *x, size_t x_stride, size_t block, size_t round,
                                 float *out, size_t out_block_stride)
 {
+    if (columns < block) {
+        size_t width = (columns + round - 1) / round * round;
+        for (size_t r = 0; r < rows; r++, x += x_stride, out += width) {
+            copy_padded(out, x, columns, width);
+        }
+        return;
+    }
     /* Rows outermost, so that x is read once in order while the blocks are written side by side. */
     for (size_t r = 0; r < rows; r++, x += x_stride) {
         size_t first = 0;
