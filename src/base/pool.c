@@ -72,14 +72,14 @@ static void pool_take(struct pool *pool, int worker)
 {
     uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
     for (;;) {
-        pool_task *task = atomic_load_explicit(&pool->task, memory_order_relaxed);
-        void      *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
-        uint32_t   chunks = atomic_load_explicit(&pool->chunks, memory_order_relaxed), chunk = (uint32_t)ticket;
+        pool_task *task = atomic_load_explicit(&pool->task, memory_order_acquire);
+        void      *context = atomic_load_explicit(&pool->context, memory_order_acquire);
+        uint32_t   chunks = atomic_load_explicit(&pool->chunks, memory_order_acquire), chunk = (uint32_t)ticket;
         if (chunk >= chunks) {
             return;
         }
         /* Succeeds only while `ticket` is still the current one: then the three reads above belong to its job, which
-         * cannot end before this chunk is done. */
+         * cannot end before this chunk is done. Had one of them been of the next job, the ticket would be closed. */
         if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket + 1, memory_order_acq_rel,
                                                    memory_order_acquire)) {
             continue;
@@ -123,6 +123,14 @@ static void *pool_work(void *argument)
         }
         pool_take(self->pool, self->index);
     }
+}
+
+/* No chunk of the job before can be taken from here on. A worker that still holds its last ticket, which said "none
+ * left", would otherwise compare it with the next job's number of chunks and take one too many. */
+static void pool_close_job(struct pool *pool)
+{
+    uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_relaxed);
+    atomic_store(&pool->ticket, ticket | UINT32_MAX);
 }
 
 /* Opens the next job and wakes sleepers, no more of them than there are chunks to give away. */
@@ -248,10 +256,11 @@ void pool_run(struct pool *pool, pool_task *task, void *context, size_t chunks)
             task(context, chunk, 0);
         }
     } else {
-        atomic_store_explicit(&pool->task, task, memory_order_relaxed);
-        atomic_store_explicit(&pool->context, context, memory_order_relaxed);
+        pool_close_job(pool);
+        atomic_store_explicit(&pool->task, task, memory_order_release);
+        atomic_store_explicit(&pool->context, context, memory_order_release);
         atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
-        atomic_store_explicit(&pool->chunks, (uint32_t)chunks, memory_order_relaxed);
+        atomic_store_explicit(&pool->chunks, (uint32_t)chunks, memory_order_release);
         pool_open_job(pool, chunks - 1);
         pool_take(pool, 0);
         pool_await_done(pool, (uint32_t)chunks);
