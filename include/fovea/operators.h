@@ -92,6 +92,18 @@ FOV_API fov_value fov_avg_pool2d_opt(fov_graph *graph, fov_value x, const fov_po
 /** Mean over all pixels (Lin et al. 2013). x [N, C, H, W] -> [N, C, 1, 1] */
 FOV_API fov_value fov_global_avg_pool(fov_graph *graph, fov_value x);
 
+typedef enum fov_resize_mode { FOV_RESIZE_NEAREST = 0, FOV_RESIZE_LINEAR, FOV_RESIZE_CUBIC } fov_resize_mode;
+typedef struct fov_resize2d_options {
+    int             height, width; /**< of the result, pixels; or scale */
+    float           scale;         /**< of both sides; H' = floor(H scale) */
+    fov_resize_mode mode;          /**< nearest */
+    bool            align_corners; /**< false: pixels are squares whose outer edges meet; true: corner pixels' centres do */
+    bool            antialias;     /**< false; when shrinking, average over all pixels that one pixel covers */
+    const char     *name;
+} fov_resize2d_options;
+/** Interpolation, as PyTorch's functional.interpolate. x [N, C, H, W] -> [N, C, H', W'] */
+FOV_API fov_value fov_resize2d_opt(fov_graph *graph, fov_value x, const fov_resize2d_options *options);
+
 /* ---- normalisation and regularisation --------------------------------------------------------------------------- */
 
 typedef struct fov_batch_norm_options {
@@ -164,6 +176,7 @@ FOV_API fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value targ
 #define fov_conv2d(graph, x, ...) fov_conv2d_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
 #define fov_conv_transpose2d(graph, x, ...)                                                                            \
     fov_conv_transpose2d_opt((graph), (x), &(fov_conv_transpose2d_options){__VA_ARGS__})
+#define fov_resize2d(graph, x, ...) fov_resize2d_opt((graph), (x), &(fov_resize2d_options){__VA_ARGS__})
 #define fov_dense(graph, x, ...) fov_dense_opt((graph), (x), &(fov_dense_options){__VA_ARGS__})
 #define fov_max_pool2d(graph, x, ...) fov_max_pool2d_opt((graph), (x), &(fov_pool2d_options){__VA_ARGS__})
 #define fov_avg_pool2d(graph, x, ...) fov_avg_pool2d_opt((graph), (x), &(fov_pool2d_options){__VA_ARGS__})

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/* Resize: interpolation along any axes, in all the ways of ONNX. Descriptor, definition and ONNX spelling, also of the
+ * older Upsample; points.c has the formulas. */
+#include "op/resize/resize.h"
+#include "op/onnx.h"
+
+#include <fovea/operators.h>
+#include <math.h>
+#include <string.h>
+
+static const char *const modes[] = {"nearest", "linear", "cubic", NULL};
+static const char *const coordinates[] = {"half_pixel",   "half_pixel_symmetric", "pytorch_half_pixel",   "align_corners",
+                                          "asymmetric",   "tf_crop_and_resize",   "tf_half_pixel_for_nn", NULL};
+static const char *const nearest_modes[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
+static const char *const policies[] = {"stretch", "not_larger", "not_smaller", NULL};
+
+const struct op_attribute resize_attributes[] = {
+    {OP_ATTRIBUTE(struct resize_options, mode), .onnx = "mode", .kind = OP_CHOICE, .choices = modes,
+     .doc = "how neighbours are weighted"},
+    {OP_ATTRIBUTE(struct resize_options, coordinate), .onnx = "coordinate_transformation_mode", .kind = OP_CHOICE,
+     .choices = coordinates, .doc = "where an output element lies among the inputs"},
+    {OP_ATTRIBUTE(struct resize_options, nearest_mode), .onnx = "nearest_mode", .kind = OP_CHOICE, .choices = nearest_modes,
+     .doc = "which neighbour is nearest"},
+    {OP_ATTRIBUTE(struct resize_options, policy), .onnx = "keep_aspect_ratio_policy", .kind = OP_CHOICE, .choices = policies,
+     .doc = "whether sizes are met exactly, or with one scale that stays within or beyond them"},
+    {OP_ATTRIBUTE(struct resize_options, cubic_coeff_a), .onnx = "cubic_coeff_a", .kind = OP_NUMBER, .standard = -0.75,
+     .doc = "a of cubic convolution; -0.5 in other tools"},
+    {OP_ATTRIBUTE(struct resize_options, extrapolation_value), .onnx = "extrapolation_value", .kind = OP_NUMBER,
+     .doc = "of a crop's elements that lie outside"},
+    {OP_ATTRIBUTE(struct resize_options, exclude_outside), .onnx = "exclude_outside", .kind = OP_FLAG,
+     .doc = "neighbours beyond the border weigh nothing, rather than repeat the border"},
+    {OP_ATTRIBUTE(struct resize_options, antialias), .onnx = "antialias", .kind = OP_FLAG,
+     .doc = "when shrinking, weigh all inputs that an output covers"},
+    {OP_ATTRIBUTE(struct resize_options, axes), .onnx = "axes", .kind = OP_LIST, .minimum = -FOV_MAX_RANK,
+     .maximum = FOV_MAX_RANK - 1, .doc = "axes to resize; not given: all"},
+    {OP_ATTRIBUTE(struct resize_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+     .doc = "elements of each of axes, in place of the input sizes"},
+    {OP_ATTRIBUTE(struct resize_options, scale), .kind = OP_NUMBER, .minimum = 0, .maximum = 1e9,
+     .doc = "of each of axes, in place of the input scales; 0: not given"},
+    {0},
+};
+
+enum { X, ROI, SCALES, SIZES };
+
+static int infer(const struct op_infer *infer)
+{
+    struct resize_geometry geometry;
+    struct resize_request request;
+    const struct resize_options *options = infer->options;
+    int status = resize_request(&request, infer->in, infer->in_constant, infer->in_count, ROI, infer->error);
+    status = status != 0 ? status
+                         : resize_resolve(&geometry, options, &infer->in[X].shape, &request, infer->error);
+    if (status == 0 && options->mode != RESIZE_NEAREST && infer->in[X].dtype == FOV_BOOL) {
+        status = error_set(infer->error, FOV_E_USAGE, "x is bool, which can only be resized by its nearest neighbour");
+    }
+    for (int i = 0; status == 0 && i < geometry.rank; i++) {
+        infer->out[0].shape.dim[i] = geometry.axis[i].out;
+    }
+    return status;
+}
+
+/* Linear, so the same tables turned round. The values decide the gradient's shapes too. */
+static void gradient(struct op_gradient *gradient)
+{
+    fov_value in[5] = {gradient->out_gradient[0], gradient->in[X]};
+    for (int i = ROI; i < gradient->in_count; i++) {
+        in[1 + i] = gradient->in[i];
+    }
+    if (gradient->wanted[X]) {
+        gradient->in_gradient[X] =
+            op_emit(gradient->emitter, "resize_gradient", in, 1 + gradient->in_count, gradient->options);
+    }
+}
+
+static void cost(struct op_cost *cost)
+{
+    cost->multiply_adds = (int64_t)op_count(&cost->out[0].shape);
+}
+
+/* ---- definition ------------------------------------------------------------------------------------------------------------- */
+
+struct sum {
+    const struct resize_options  *options;
+    const struct resize_geometry *geometry;
+    const double                 *x;
+    struct resize_point           point[FOV_MAX_RANK]; /**< of one output element, per axis */
+};
+
+/** The weighted sum over the neighbours along `axis` and all later ones. */
+static double sum_from(const struct sum *sum, int axis, size_t index)
+{
+    if (axis == sum->geometry->rank) {
+        return sum->x[index];
+    }
+    double total = 0;
+    for (int64_t k = 0; k < sum->point[axis].width; k++) {
+        size_t at;
+        double weight = resize_weight(sum->options, &sum->geometry->axis[axis], &sum->point[axis], k, &at);
+        total += weight == 0 ? 0 : weight * sum_from(sum, axis + 1, index * (size_t)sum->geometry->axis[axis].in + at);
+    }
+    return total;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    const struct resize_options *options = textbook->options;
+    struct resize_request request = resize_textbook_request(textbook, ROI);
+    struct resize_geometry geometry;
+    struct sum sum = {.options = options, .geometry = &geometry, .x = textbook->in[X].data};
+    if (resize_resolve(&geometry, options, &textbook->in[X].shape, &request, NULL) != 0) {
+        return;
+    }
+    size_t count = op_count(&textbook->out[0].shape);
+    for (size_t i = 0; i < count; i++) {
+        size_t rest = i;
+        bool outside = false;
+        for (int axis = geometry.rank - 1; axis >= 0; axis--) {
+            size_t size = (size_t)geometry.axis[axis].out;
+            sum.point[axis] = resize_point(options, &geometry.axis[axis], (int64_t)(rest % size));
+            outside = outside || sum.point[axis].outside;
+            rest /= size;
+        }
+        textbook->out[0].data[i] = outside ? options->extrapolation_value : sum_from(&sum, 0, 0);
+    }
+}
+
+static int compile(struct op_compile *compile)
+{
+    return resize_compile(compile, false);
+}
+
+static bool supports(const void *options, const struct op_tensor *in, int in_count)
+{
+    (void)options;
+    (void)in_count;
+    return in[X].dtype == FOV_F32;
+}
+
+static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = supports, .compile = compile};
+
+/* ---- ONNX: Upsample (7: scales are an attribute; 9: an input), Resize 10 (two inputs), 11 and later ----------------------------- */
+
+static int choice(struct op_import *node, const char *attribute, const char *const *choices, int standard, int *out)
+{
+    const char *text = node->text(node->reader, attribute, choices[standard]);
+    for (*out = 0; choices[*out] != NULL; ++*out) {
+        if (strcmp(choices[*out], text) == 0) {
+            return 0;
+        }
+    }
+    return node->fail(node->reader, FOV_E_UNSUPPORTED, "%s is \"%s\", which is not known", attribute, text);
+}
+
+/** An input that is a constant of the file stays one: it must not become a parameter that is learned. */
+static fov_value constant_input(struct op_import *node, int input)
+{
+    fov_shape shape;
+    if (input >= node->in_count || node->in[input].id == 0) {
+        return (fov_value){0};
+    }
+    const double *values = node->constant(node->reader, input, &shape);
+    fov_dtype dtype = node->dtype(node->reader, node->in[input]);
+    size_t count = values == NULL || shape.rank != 1 ? 0 : (size_t)shape.dim[0];
+    if (values != NULL && shape.rank == 1 && count == 0) {
+        return (fov_value){0}; /* an empty list says "not given" */
+    }
+    if (count == 0 || count > 2 * FOV_MAX_RANK || dtype != FOV_F32) {
+        return node->in[input];
+    }
+    float numbers[2 * FOV_MAX_RANK];
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = (float)values[i];
+    }
+    return node->emitter->constant(node->emitter->graph, FOV_F32, shape, numbers);
+}
+
+/** Before opset 11: coordinates are asymmetric, and nearest neighbours are rounded down, up where the image shrinks. */
+static int import_old(struct op_import *node, struct resize_options *options, fov_value *scales)
+{
+    fov_shape shape, x = node->shape(node->reader, node->in[0]);
+    options->coordinate = RESIZE_ASYMMETRIC;
+    options->nearest_mode = RESIZE_FLOOR;
+    const char *mode = node->text(node->reader, "mode", "nearest");
+    if (strcmp(mode, "bilinear") == 0 || strcmp(mode, "linear") == 0) {
+        options->mode = RESIZE_LINEAR;
+    } else if (strcmp(mode, "nearest") != 0) {
+        return node->fail(node->reader, FOV_E_UNSUPPORTED, "mode is \"%s\", which is not known", mode);
+    }
+    float numbers[FOV_MAX_RANK] = {1, 1};
+    if (node->has(node->reader, "height_scale") && x.rank == 4) { /* Upsample 1 */
+        numbers[2] = (float)node->number(node->reader, "height_scale", 1);
+        numbers[3] = (float)node->number(node->reader, "width_scale", 1);
+        shape = (fov_shape){1, {4}};
+        *scales = node->emitter->constant(node->emitter->graph, FOV_F32, shape, numbers);
+        return 0;
+    }
+    if (node->in_count < 2) {
+        return node->fail(node->reader, FOV_E_UNSUPPORTED, "its scales are not an input");
+    }
+    const double *values = node->constant(node->reader, 1, &shape);
+    bool shrinks = false, grows = false;
+    for (int64_t i = 0; values != NULL && shape.rank == 1 && i < shape.dim[0]; i++) {
+        shrinks = shrinks || values[i] < 1;
+        grows = grows || values[i] > 1;
+    }
+    if (shrinks && grows && options->mode == RESIZE_NEAREST) {
+        return node->fail(node->reader, FOV_E_UNSUPPORTED, "one axis shrinks and another grows, by nearest neighbours");
+    }
+    options->nearest_mode = shrinks ? RESIZE_CEIL : RESIZE_FLOOR;
+    *scales = constant_input(node, 1);
+    return 0;
+}
+
+static int import_resize(struct op_import *node)
+{
+    struct resize_options options;
+    fov_value in[4] = {node->in[0]};
+    memset(&options, 0, sizeof options);
+    options.cubic_coeff_a = node->number(node->reader, "cubic_coeff_a", -0.75);
+    int status = 0, count = 4;
+    if (node->opset < 11) {
+        status = import_old(node, &options, &in[SCALES]);
+    } else {
+        status = choice(node, "mode", modes, 0, &options.mode);
+        status = status != 0 ? status : choice(node, "coordinate_transformation_mode", coordinates, 0, &options.coordinate);
+        status = status != 0 ? status : choice(node, "nearest_mode", nearest_modes, 0, &options.nearest_mode);
+        status = status != 0 ? status : choice(node, "keep_aspect_ratio_policy", policies, 0, &options.policy);
+        options.extrapolation_value = node->number(node->reader, "extrapolation_value", 0);
+        options.exclude_outside = node->integer(node->reader, "exclude_outside", 0) != 0;
+        options.antialias = node->integer(node->reader, "antialias", 0) != 0;
+        node->list(node->reader, "axes", &options.axes);
+        /* Only a crop reads roi; exporters leave all kinds of things there. */
+        in[ROI] = options.coordinate == RESIZE_CROP ? constant_input(node, 1) : (fov_value){0};
+        in[SCALES] = constant_input(node, 2);
+        in[SIZES] = constant_input(node, 3);
+    }
+    if (status != 0) {
+        return status;
+    }
+    while (count > 1 && in[count - 1].id == 0) {
+        count--;
+    }
+    node->result(node->reader, 0,
+                 node->emitter->node(node->emitter->graph, "resize", in, count, &options, node->node_name));
+    return 0;
+}
+
+/** The name of a list with all sizes of y; an open number of samples is taken from x by Shape and Concat. */
+static const char *write_sizes(struct op_export *node)
+{
+    const fov_shape *y = &node->out[0].shape;
+    if (y->dim[0] >= 0) {
+        return node->integers(node->writer, y->dim, y->rank, false);
+    }
+    int64_t zero = 0, one = 1;
+    const char *rest = node->integers(node->writer, y->dim + 1, y->rank - 1, false);
+    const char *begin = node->integers(node->writer, &zero, 1, false), *end = node->integers(node->writer, &one, 1, false);
+    const char *shape = node->temporary(node->writer), *batch = node->temporary(node->writer);
+    const char *sizes = node->temporary(node->writer);
+    node->begin(node->writer, "Shape", NULL);
+    node->input(node->writer, X);
+    node->output_name(node->writer, shape);
+    node->begin(node->writer, "Slice", NULL);
+    node->input_name(node->writer, shape);
+    node->input_name(node->writer, begin);
+    node->input_name(node->writer, end);
+    node->output_name(node->writer, batch);
+    node->begin(node->writer, "Concat", NULL);
+    node->input_name(node->writer, batch);
+    node->input_name(node->writer, rest);
+    node->attribute_integer(node->writer, "axis", 0);
+    node->output_name(node->writer, sizes);
+    return sizes;
+}
+
+static int export_resize(struct op_export *node)
+{
+    const struct resize_options *options = node->options;
+    bool has_scales = node->in_count > SCALES && node->in[SCALES].shape.rank >= 0;
+    bool new_words = options->policy != 0 || options->antialias || options->coordinate == RESIZE_HALF_PIXEL_SYMMETRIC;
+    if (node->opset < 11 || (new_words && node->opset < 18)) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "this resize needs opset %d, not %d", new_words ? 18 : 11,
+                          node->opset);
+    }
+    if (has_scales && options->axes.count != 0 && node->opset < 18) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "scales of some axes need opset 18, not %d", node->opset);
+    }
+    /* Sizes are always written in full, unless the aspect ratio decides. */
+    bool given = node->in_count > SIZES && node->in[SIZES].shape.rank >= 0 && (options->policy != 0 || node->opset >= 18);
+    const char *sizes = has_scales || given ? NULL : write_sizes(node);
+    node->begin(node->writer, "Resize", NULL);
+    node->input(node->writer, X);
+    node->input(node->writer, node->in_count > ROI && node->in[ROI].shape.rank >= 0 ? ROI : -1);
+    node->input(node->writer, has_scales ? SCALES : -1);
+    if (given) {
+        node->input(node->writer, SIZES);
+    } else if (sizes != NULL) {
+        node->input_name(node->writer, sizes);
+    }
+    node->attribute_text(node->writer, "mode", modes[options->mode]);
+    node->attribute_text(node->writer, "coordinate_transformation_mode", coordinates[options->coordinate]);
+    node->attribute_text(node->writer, "nearest_mode", nearest_modes[options->nearest_mode]);
+    if (options->mode == RESIZE_CUBIC) {
+        node->attribute_number(node->writer, "cubic_coeff_a", options->cubic_coeff_a);
+    }
+    if (options->exclude_outside) {
+        node->attribute_integer(node->writer, "exclude_outside", 1);
+    }
+    if (options->coordinate == RESIZE_CROP) {
+        node->attribute_number(node->writer, "extrapolation_value", options->extrapolation_value);
+    }
+    if (options->antialias) {
+        node->attribute_integer(node->writer, "antialias", 1);
+    }
+    if (options->policy != 0) {
+        node->attribute_text(node->writer, "keep_aspect_ratio_policy", policies[options->policy]);
+    }
+    if (options->axes.count != 0 && (has_scales || given)) {
+        node->attribute_list(node->writer, "axes", options->axes.at, options->axes.count);
+    }
+    node->output(node->writer, 0);
+    return 0;
+}
+
+static const char *const also[] = {"Upsample", NULL};
+static const struct op_onnx onnx = {
+    .type = "Resize", .since = 1, .import = import_resize, .export = export_resize, .also = also};
+
+/* ---- cases ----------------------------------------------------------------------------------------------------------------- */
+
+#define LIST(...)                                                                                                      \
+    {                                                                                                                  \
+        (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), { __VA_ARGS__ }                                     \
+    }
+#define IMAGE .axes = LIST(2, 3), .cubic_coeff_a = -0.75
+static const struct resize_options
+    doubled = {IMAGE, .scale = 2, .coordinate = RESIZE_ASYMMETRIC, .nearest_mode = RESIZE_FLOOR},
+    nearest = {IMAGE, .size = LIST(7, 5)},
+    nearest_up = {IMAGE, .size = LIST(3, 7), .nearest_mode = RESIZE_ROUND_UP, .coordinate = RESIZE_ALIGN_CORNERS},
+    nearest_ceil = {IMAGE, .scale = 0.6, .nearest_mode = RESIZE_CEIL, .coordinate = RESIZE_TF_HALF_PIXEL},
+    bilinear = {IMAGE, .scale = 2, .mode = RESIZE_LINEAR},
+    corners = {IMAGE, .size = LIST(5, 9), .mode = RESIZE_LINEAR, .coordinate = RESIZE_ALIGN_CORNERS},
+    shrunk = {IMAGE, .scale = 0.6, .mode = RESIZE_LINEAR, .coordinate = RESIZE_PYTORCH_HALF_PIXEL},
+    symmetric = {IMAGE, .scale = 0.7, .mode = RESIZE_LINEAR, .coordinate = RESIZE_HALF_PIXEL_SYMMETRIC},
+    smooth = {IMAGE, .size = LIST(3, 2), .mode = RESIZE_LINEAR, .antialias = true},
+    smooth_inside = {IMAGE, .size = LIST(3, 2), .mode = RESIZE_CUBIC, .antialias = true, .exclude_outside = true},
+    bicubic = {IMAGE, .scale = 1.5, .mode = RESIZE_CUBIC},
+    bicubic_inside = {.axes = LIST(2, 3), .cubic_coeff_a = -0.5, .size = LIST(6, 3), .mode = RESIZE_CUBIC,
+                      .exclude_outside = true, .coordinate = RESIZE_ASYMMETRIC},
+    within = {IMAGE, .size = LIST(8, 8), .mode = RESIZE_LINEAR, .policy = RESIZE_NOT_LARGER},
+    beyond = {IMAGE, .size = LIST(8, 8), .mode = RESIZE_LINEAR, .policy = RESIZE_NOT_SMALLER},
+    line = {.axes = LIST(-1), .size = LIST(7), .mode = RESIZE_LINEAR},
+    volume = {.axes = LIST(2, 3, 4), .scale = 1.5, .mode = RESIZE_LINEAR},
+    all = {.scale = 2, .mode = RESIZE_LINEAR},
+    same = {IMAGE, .scale = 1, .mode = RESIZE_CUBIC};
+
+static const struct op_case cases[] = {
+    {.name = "nearest x 2", .options = &doubled, .in = {FOV_SHAPE(2, 5, 3, 4)}, .in_count = 1},
+    {.name = "nearest to sizes", .options = &nearest, .in = {FOV_SHAPE(2, 17, 4, 8)}, .in_count = 1},
+    {.name = "nearest rounded up", .options = &nearest_up, .in = {FOV_SHAPE(1, 3, 5, 4)}, .in_count = 1},
+    {.name = "nearest, ceil", .options = &nearest_ceil, .in = {FOV_SHAPE(1, 3, 5, 7)}, .in_count = 1},
+    {.name = "bilinear x 2", .options = &bilinear, .in = {FOV_SHAPE(2, 5, 4, 3)}, .in_count = 1},
+    {.name = "aligned corners", .options = &corners, .in = {FOV_SHAPE(2, 8, 3, 4)}, .in_count = 1},
+    {.name = "bilinear x 0.6", .options = &shrunk, .in = {FOV_SHAPE(1, 6, 7, 5)}, .in_count = 1},
+    {.name = "symmetric", .options = &symmetric, .in = {FOV_SHAPE(1, 3, 5, 6)}, .in_count = 1},
+    {.name = "antialias", .options = &smooth, .in = {FOV_SHAPE(2, 3, 8, 7)}, .in_count = 1},
+    {.name = "antialias, cubic, inside", .options = &smooth_inside, .in = {FOV_SHAPE(1, 3, 7, 8)}, .in_count = 1},
+    {.name = "bicubic x 1.5", .options = &bicubic, .in = {FOV_SHAPE(1, 5, 4, 5)}, .in_count = 1},
+    {.name = "bicubic inside", .options = &bicubic_inside, .in = {FOV_SHAPE(1, 3, 4, 5)}, .in_count = 1},
+    {.name = "not larger", .options = &within, .in = {FOV_SHAPE(1, 2, 4, 6)}, .in_count = 1},
+    {.name = "not smaller", .options = &beyond, .in = {FOV_SHAPE(1, 2, 4, 6)}, .in_count = 1},
+    {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 4)}, .in_count = 1},
+    {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 3, 2, 4, 3)}, .in_count = 1},
+    {.name = "matrix", .options = &all, .in = {FOV_SHAPE(3, 4)}, .in_count = 1},
+    {.name = "nothing to do", .options = &same, .in = {FOV_SHAPE(1, 2, 3, 4)}, .in_count = 1},
+    {.name = "several chunks", .options = &bilinear, .in = {FOV_SHAPE(1, 33, 40, 37)}, .in_count = 1, .no_gradient = true},
+    {0},
+};
+
+const struct op op_resize = {
+    .name = "resize",
+    .family = OP_POOLING,
+    .summary = "Interpolation along any axes: nearest, linear or cubic.",
+    .formula = "y[o] = sum over neighbours i of the place of o in x of x[i] * product over axes of w(i - place)",
+    .source = "Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 29 (1981), equation 4",
+    .in = (const struct op_port[]){{.name = "x", .shape = "[...]"},
+                                   {.name = "roi", .shape = "[2 axes]", .optional = true, .plain = true, .values = true},
+                                   {.name = "scales", .shape = "[axes]", .optional = true, .plain = true, .values = true},
+                                   {.name = "sizes", .shape = "[axes]", .optional = true, .plain = true, .values = true},
+                                   {0}},
+    .out = (const struct op_port[]){{.name = "y", .shape = "[sizes]"}, {0}},
+    .attributes = resize_attributes,
+    .options_size = sizeof(struct resize_options),
+    .infer = infer,
+    .gradient = gradient,
+    .cost = cost,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = cases,
+};
+
+fov_value fov_resize2d_opt(fov_graph *graph, fov_value x, const fov_resize2d_options *options)
+{
+    static const fov_resize2d_options none = {0};
+    const fov_resize2d_options *given = options != NULL ? options : &none;
+    const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "resize2d");
+    if (node == NULL || x.id == 0) {
+        return (fov_value){0};
+    }
+    fov_shape shape = fov_value_shape(graph, x);
+    if (shape.rank != 4) {
+        char text[SHAPE_TEXT_SIZE];
+        return fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s must be [N, C, H, W]", shape_text(&shape, text));
+    }
+    bool sized = given->height != 0 || given->width != 0;
+    if (sized == (given->scale != 0) || (sized && (given->height < 1 || given->width < 1))) {
+        return fov_graph_fail(graph, node, FOV_E_USAGE, "height %d and width %d, or scale %g: one of them must be given",
+                              given->height, given->width, (double)given->scale);
+    }
+    struct resize_options resize = {.mode = (int)given->mode,
+                                    .coordinate = given->align_corners                       ? RESIZE_ALIGN_CORNERS
+                                                  : given->mode == FOV_RESIZE_NEAREST ? RESIZE_ASYMMETRIC
+                                                                                      : RESIZE_HALF_PIXEL,
+                                    .nearest_mode = RESIZE_FLOOR,
+                                    .cubic_coeff_a = -0.75,
+                                    .antialias = given->antialias};
+    fov_value in[4] = {x};
+    if (sized) {
+        resize.axes = (struct op_list){2, {2, 3}};
+        resize.size = (struct op_list){2, {given->height, given->width}};
+        return op_build(graph, "resize", in, 1, &resize, node);
+    }
+    const struct op_emitter *emitter = fov_graph_emitter(graph);
+    float scales[4] = {1, 1, given->scale, given->scale};
+    in[SCALES] = emitter->constant(emitter->graph, FOV_F32, (fov_shape){1, {4}}, scales);
+    return op_build(graph, "resize", in, 3, &resize, node);
+}
