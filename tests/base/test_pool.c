@@ -142,6 +142,26 @@ static void test_tiny_dispatches_by_the_thousand(void **state)
     memory_destroy(memory);
 }
 
+/* Small jobs before large ones: a worker that comes late with the small job's last ticket finds room in the large one.
+ * Every chunk runs once, and the caller comes back. */
+static void test_jobs_of_changing_size(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 60000, MOST = 24 };
+    struct memory *memory = memory_create(NULL, 0);
+    struct pool   *pool = pool_create(memory, 4, NULL);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t counts[MOST * 8] = {0};
+        size_t   chunks = round % 2 == 0 ? 2 : MOST;
+        pool_run(pool, count_chunk, counts, chunks);
+        for (size_t i = 0; i < chunks; i++) {
+            assert_int_equal(counts[i * 8], 1);
+        }
+    }
+    pool_destroy(pool);
+    memory_destroy(memory);
+}
+
 static void test_bad_requests(void **state)
 {
     (void)state;
@@ -214,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_without_a_pool_chunks_run_in_order),
         cmocka_unit_test(test_denormals_are_zero_in_every_thread),
         cmocka_unit_test(test_tiny_dispatches_by_the_thousand),
+        cmocka_unit_test(test_jobs_of_changing_size),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_refused_threads_are_done_without),
     };
