@@ -27,7 +27,7 @@ static int64_t chosen_count(const struct cli *cli, int64_t standard, int64_t the
     return count < there ? count : there;
 }
 
-/* ---- info and check --------------------------------------------------------------------------------------------------- */
+/* ---- info and check --------------------------------------------------------------------------------------------- */
 
 struct tally {
     int64_t *count; /* [classes] */
@@ -145,7 +145,7 @@ int data_describe(struct cli *cli, const char *source, bool decode)
     return code;
 }
 
-/* ---- show --------------------------------------------------------------------------------------------------------------- */
+/* ---- show --------------------------------------------------------------------------------------------------------- */
 
 /* Places `count` samples from `first` on side by side on a canvas of one row of cells. */
 static int place_row(fov_dataset *data, int64_t first, int64_t count, int side, int gap, struct canvas *canvas, int top)
@@ -270,7 +270,7 @@ int data_show(struct cli *cli, const char *source)
     return code;
 }
 
-/* ---- export ------------------------------------------------------------------------------------------------------------- */
+/* ---- export ------------------------------------------------------------------------------------------------------- */
 
 /* A class's name as a folder's: no separators, not "." or "..". */
 static void folder_name(char out[256], const char *name)

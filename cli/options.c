@@ -37,7 +37,7 @@ const struct cli_option common_options[] = {
     {.name = NULL},
 };
 
-/* ---- finding ------------------------------------------------------------------------------------------------------ */
+/* ---- finding ------------------------------------------------------------------------------------------------ */
 
 /* Is `word` (up to length) the option's name, underscores counted as hyphens? */
 static bool same_name(const char *name, const char *word, size_t length)
@@ -109,7 +109,7 @@ const char *option_text(const struct cli *cli, const char *name)
     return option(cli, name)->text;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------------------------- */
 
 static int complain(char *problem, size_t size, const char *format, ...)
 {
@@ -281,7 +281,7 @@ int options_numbers(const char *text, char separator, int64_t minimum, int64_t m
     }
 }
 
-/* ---- the walk ----------------------------------------------------------------------------------------------------- */
+/* ---- the walk ----------------------------------------------------------------------------------------------- */
 
 struct walk {
     struct cli *cli;

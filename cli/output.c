@@ -10,7 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* ---- what standard output is ---------------------------------------------------------------------------------------- */
+/* ---- what standard output is ---------------------------------------------------------------------------------- */
 
 static bool environment_is(const char *name, const char *part)
 {
@@ -72,7 +72,7 @@ void output_close(struct cli *cli)
     free(cli->buffer);
 }
 
-/* ---- sentences ------------------------------------------------------------------------------------------------------ */
+/* ---- sentences ------------------------------------------------------------------------------------------------ */
 
 static void say(const struct cli *cli, const char *format, va_list list)
 {
@@ -138,7 +138,7 @@ int fail_library(const struct cli *cli)
     return fail(cli, exit_code(status), "%s", fov_error(cli->context));
 }
 
-/* ---- text ----------------------------------------------------------------------------------------------------------- */
+/* ---- text ----------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the valid UTF-8 character at `at`, 0 for none; control characters, also those of C1, are none. */
 static size_t character_length(const unsigned char *at)
@@ -240,7 +240,7 @@ const char *show_shape(char out[96], const fov_shape *shape)
     return out;
 }
 
-/* ---- looks ---------------------------------------------------------------------------------------------------------- */
+/* ---- looks ---------------------------------------------------------------------------------------------------- */
 
 const char *style_bold(const struct cli *cli)
 {

@@ -25,7 +25,7 @@ struct job {
     fov_train_options options;
 };
 
-/* ---- settings ------------------------------------------------------------------------------------------------------- */
+/* ---- settings ------------------------------------------------------------------------------------------------- */
 
 /* What was typed, else what the run that goes on had, else the default. */
 static double number_of(const struct job *job, const char *name, const char *key)
@@ -73,7 +73,7 @@ static void fill_options(struct job *job)
     /* Only the library knows each optimiser's own rate; 0 asks for it. */
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------------- */
+/* ---- opening -------------------------------------------------------------------------------------------------- */
 
 static int read_run(struct job *job, const char *directory)
 {
@@ -198,7 +198,7 @@ static void close_job(struct job *job)
     json_decref(job->words);
 }
 
-/* ---- afterwards ----------------------------------------------------------------------------------------------------- */
+/* ---- afterwards ----------------------------------------------------------------------------------------------- */
 
 /* A picture that cannot be drawn is a pity, not a failure. */
 static void draw(struct job *job, const fov_report *report, const fov_model *best)
@@ -262,7 +262,7 @@ static int finish(struct job *job, struct train_view *view)
     return EXIT_OK;
 }
 
-/* ---- the verb ------------------------------------------------------------------------------------------------------- */
+/* ---- the verb ------------------------------------------------------------------------------------------------- */
 
 static int train(struct job *job)
 {
