@@ -115,7 +115,8 @@ int main(int argc, char **argv)
     }
     printf("%s, batch %lld, %s\n", name, (long long)batch, fov_machine(context));
     double middle = median(times, RUNS); /* sorts them */
-    printf("training step: median %.3f ms, fastest %.3f ms; activations %.1f KiB\n", middle * 1e3, times[0] * 1e3, (double)fov_plan_memory_use(plan).activations / 1024.0);
+    printf("training step: median %.3f ms, fastest %.3f ms; activations %.1f KiB\n", middle * 1e3, times[0] * 1e3,
+           (double)fov_plan_memory_use(plan).activations / 1024.0);
     print_profile(plan);
     fov_plan_free(plan);
     fov_graph_free(g);

@@ -85,7 +85,7 @@ struct kernel_product {
     size_t         x_stride;      /**< used when offsets is NULL: row r at x + r * x_stride, and taps must be 1 */
     const int32_t *offsets;       /**< [taps][rows, offset_stride apart] elements from x; -1: the row of zeros */
     size_t         offset_stride; /**< from one tap's offsets to the next's, >= rows */
-    bool           separable;     /**< promises that offsets[t][r] - offsets[0][r] depends on t alone (and none is -1) */
+    bool           separable;     /**< promises that offsets[t][r] - offsets[0][r] depends on t alone, and none is -1 */
     const float   *zeros;         /**< `channels` zeros; may be NULL if no offset is -1 */
     const float   *weights;       /**< packed by pack_weights: [panels][taps][channels][panel width] */
     const float   *bias;          /**< [filters] or NULL */
@@ -104,7 +104,8 @@ struct kernel_product {
         out[c][f] (+)= sum over p of x[position(p) + c] * dy[p][f],   c < channels <= tile_rows, f < filters <= panel_columns
         position(p) = (p / run) * x_run_stride + (p % run) * x_step
 
-    summed in order of p; with few channels and filters, in two chains: the even p of each run, and the odd. x is either packed by pack_columns with block = tile_rows (x_step = stride * tile_rows, a tap is
+    summed in order of p; with few channels and filters in two chains, the even p of each run and the odd. x is either
+    packed by pack_columns with block = tile_rows (x_step = stride * tile_rows, a tap is
     an offset into the zero-padded packed image), or plain rows with any step. dy is packed by pack_columns with block =
     panel_columns; one panel is [runs * run][width], width = kernel_panel_width. Writes whole panel rows: out is
     [channels][width], its padding columns get the sums of dy's padding columns (zero). */

@@ -249,7 +249,7 @@ static void vector_normalise_u8(size_t pixels, size_t channels, const uint8_t *x
     EACH_VECTOR(n, {
         vb bytes = {0};
         memcpy(&bytes, x + i, left ? left : VECTOR);
-        vf v = __builtin_convertvector(__builtin_convertvector(bytes, vi), vf);
+        vf v = to_float(widen(bytes));
         store_some(y + i, (v / 255.0f - load(means + at)) / load(deviations + at), left);
         at = at + VECTOR == period ? 0 : at + VECTOR;
     });

@@ -184,8 +184,8 @@ static void vector_depthwise_weight_gradient(const struct kernel_window *w, cons
     }
 }
 
-/* ---- Pooling: narrow channels (10, 20) leave the last vector of a pixel partly empty. Where pixels lie side by side it is
-   taken whole: the lanes beyond are the next pixels', which are computed later and overwrite them. ---- */
+/* Pooling. Few channels (10, 20) leave the last vector of a pixel partly empty. Where pixels lie side by side it is taken
+   whole all the same: the lanes beyond are the next pixels', which are computed later and overwrite them. */
 
 /* How many pixels the last vector of a pixel reaches into; more than any row has if there are gaps between pixels. */
 INLINE size_t pixels_touched(const struct kernel_window *w)
@@ -325,11 +325,12 @@ static void vector_max_pool(const struct kernel_window *w, const float *const *r
 }
 
 /* Windows side by side (the stride is the kernel's width, no pad) and a single row of them: each pixel of dx is in one
-   window or in none, whatever its tap. */
-INLINE void max_pool_gradient_apart(const struct kernel_window *w, const float *dy, const void *index, size_t index_bytes,
-                                    size_t ky, float *dx)
+   window or in none. */
+INLINE void max_pool_gradient_apart(const struct kernel_window *w, const float *dy, const void *index,
+                                    size_t index_bytes, size_t ky, float *dx)
 {
-    size_t touched = pixels_touched(w), pixel = 0, channels = w->channels, width = w->width, kernel_width = w->kernel_width;
+    size_t touched = pixels_touched(w), pixel = 0;
+    size_t channels = w->channels, width = w->width, kernel_width = w->kernel_width;
     size_t whole = (channels + VECTOR - 1) / VECTOR * VECTOR, out_width = w->out_width;
     for (size_t o = 0; o < out_width; o++, dy += w->y_stride) {
         for (size_t k = 0; k < kernel_width && pixel < width; k++, pixel++, dx += w->x_stride) {
