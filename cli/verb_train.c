@@ -70,6 +70,9 @@ static void fill_options(struct job *job)
     if (strcmp(o->optimizer, "sgd") != 0 && !option_given(job->cli, "momentum") && job->config == NULL) {
         o->momentum = 0.0f; /* the default is meant for sgd */
     }
+    if (!option_given(job->cli, "schedule") && !option_given(job->cli, "lr") && job->config == NULL) {
+        o->schedule = "cosine"; /* who names a rate means that rate */
+    }
     /* Only the library knows each optimiser's own rate; 0 asks for it. */
 }
 
@@ -330,6 +333,7 @@ static const struct cli_option options[] = {
     {.name = "weight-decay", .kind = OPTION_NUMBER, .argument = "X", .standard = "0", .minimum = 0, .maximum = 1e6,
      .doc = "pull of all weights towards zero"},
     {.name = "schedule", .kind = OPTION_TEXT, .argument = "NAME", .standard = "constant",
+     .otherwise = "cosine; constant where --lr is given",
      .doc = "of the rate: constant, step or cosine"},
     {.name = "step-epochs", .kind = OPTION_INTEGER, .argument = "N", .standard = "10", .minimum = 1, .maximum = 1e6,
      .doc = "step: epochs between two drops"},
