@@ -12,6 +12,20 @@ static const char *or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
+static json_t *ports_to_json(const fov_port_info *ports, int count)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < count; i++) {
+        json_t *one = json_object();
+        json_set_text(one, "name", or_empty(ports[i].name));
+        json_set_text(one, "shape", or_empty(ports[i].shape));
+        json_set_flag(one, "optional", ports[i].optional);
+        json_set_flag(one, "variadic", ports[i].variadic);
+        json_add(list, one);
+    }
+    return list;
+}
+
 static json_t *to_json(const fov_operator_info *op)
 {
     json_t *object = json_object(), *list = json_array();
@@ -21,7 +35,11 @@ static json_t *to_json(const fov_operator_info *op)
     json_set_text(object, "formula", or_empty(op->formula));
     json_set_text(object, "source", or_empty(op->source));
     json_set(object, "onnx", op->onnx != NULL ? json_from_text(op->onnx) : json_null());
+    json_set_number(object, "since_opset", op->since);
     json_set_flag(object, "gradient", op->gradient);
+    json_set_flag(object, "fast", op->fast);
+    json_set(object, "inputs", ports_to_json(op->in, op->in_count));
+    json_set(object, "outputs", ports_to_json(op->out, op->out_count));
     for (int i = 0; i < op->option_count; i++) {
         json_t *one = json_object();
         json_set_text(one, "name", or_empty(op->option[i].name));
@@ -90,14 +108,29 @@ static void print_field(struct cli *cli, const char *label, const char *text)
     fputc('\n', cli->out);
 }
 
+static void print_ports(struct cli *cli, const char *label, const fov_port_info *ports, int count)
+{
+    char line[300];
+    for (int i = 0; i < count; i++) {
+        snprintf(line, sizeof line, "%s%s %s%s", or_empty(ports[i].name), ports[i].variadic ? "..." : "",
+                 or_empty(ports[i].shape), ports[i].optional ? " (may be left out)" : "");
+        print_field(cli, i == 0 ? label : "", line);
+    }
+}
+
 static void print_one(struct cli *cli, const fov_operator_info *op)
 {
+    char onnx[120];
     fprintf(cli->out, "%s%s%s\n", style_bold(cli), op->name, style_off(cli));
     print_field(cli, "does", op->summary);
     print_field(cli, "formula", op->formula);
     print_field(cli, "source", op->source);
     print_field(cli, "family", op->family);
-    print_field(cli, "ONNX", op->onnx != NULL ? op->onnx : "none of that name");
+    print_ports(cli, "takes", op->in, op->in_count);
+    print_ports(cli, "gives", op->out, op->out_count);
+    snprintf(onnx, sizeof onnx, "%s, opset %d and later", or_empty(op->onnx), op->since);
+    print_field(cli, "ONNX", op->onnx != NULL ? onnx : "none of that name");
+    print_field(cli, "runs", op->fast ? "over the kernels, on every instruction set" : "by its definition, in double");
     print_field(cli, "gradient", op->gradient ? "yes" : "none: it ends what is learned through it");
     if (op->option_count == 0) {
         return;
@@ -115,8 +148,72 @@ static void print_one(struct cli *cli, const fov_operator_info *op)
     table_free(table);
 }
 
+/* docs/operators.md. A bar would end a cell of a table, so cells have theirs escaped. */
+static void write_cell(struct cli *cli, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        fprintf(cli->out, *text == '|' ? "\\%c" : "%c", *text);
+    }
+}
+
+static void write_ports(struct cli *cli, const char *label, const fov_port_info *ports, int count)
+{
+    fprintf(cli->out, "%s ", label);
+    for (int i = 0; i < count; i++) {
+        fprintf(cli->out, "%s`%s%s` %s%s", i > 0 ? "; " : "", or_empty(ports[i].name), ports[i].variadic ? "..." : "",
+                or_empty(ports[i].shape), ports[i].optional ? " (optional)" : "");
+    }
+    fputs(count > 0 ? "  \n" : "nothing  \n", cli->out);
+}
+
+static void write_operator(struct cli *cli, const fov_operator_info *op)
+{
+    fprintf(cli->out, "### %s\n\n%s\n\n    %s\n\n", op->name, or_empty(op->summary), or_empty(op->formula));
+    write_ports(cli, "Takes", op->in, op->in_count);
+    write_ports(cli, "Gives", op->out, op->out_count);
+    if (op->source != NULL) {
+        fprintf(cli->out, "Source: %s  \n", op->source);
+    }
+    if (op->onnx != NULL) {
+        fprintf(cli->out, "ONNX: %s, opset %d and later. ", op->onnx, op->since);
+    }
+    fprintf(cli->out, "%s; %s\n\n", op->gradient ? "Has a gradient" : "Has no gradient",
+            op->fast ? "runs over the kernels on every ISA level." : "runs by its definition.");
+    if (op->option_count == 0) {
+        return;
+    }
+    fputs("| option | kind | default | meaning |\n|---|---|---|---|\n", cli->out);
+    for (int i = 0; i < op->option_count; i++) {
+        fprintf(cli->out, "| `%s` | %s | %g | ", op->option[i].name, op->option[i].kind, op->option[i].standard);
+        write_cell(cli, or_empty(op->option[i].doc));
+        fputs(" |\n", cli->out);
+    }
+    fputc('\n', cli->out);
+}
+
+static int write_page(struct cli *cli)
+{
+    static const char *const families[] = {"convolution", "pooling", "normalisation", "activation", "elementwise",
+                                           "reduction", "shape", "loss", "optimiser", "gradient"};
+    fprintf(cli->out, "# Operators\n\nWritten by `fovea ops --markdown` from the %d descriptors in `src/op`; a test keeps "
+                      "it so. Shapes read N, C, then pixels.\n\n", fov_operator_count());
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
+        fprintf(cli->out, "## %c%s\n\n", families[f][0] - 'a' + 'A', families[f] + 1);
+        for (int i = 0; i < fov_operator_count(); i++) {
+            fov_operator_info op = fov_operator_at(i);
+            if (strcmp(op.family, families[f]) == 0) {
+                write_operator(cli, &op);
+            }
+        }
+    }
+    return EXIT_OK;
+}
+
 static int run(struct cli *cli)
 {
+    if (option_flag(cli, "markdown")) {
+        return write_page(cli);
+    }
     if (cli->argument_count == 0) {
         return list(cli);
     }
@@ -143,6 +240,7 @@ static int run(struct cli *cli)
 
 static const struct cli_option options[] = {
     {.name = "all", .kind = OPTION_FLAG, .doc = "also those that gradients and optimisers are made of"},
+    {.name = "markdown", .kind = OPTION_FLAG, .doc = "write docs/operators.md"},
     {.name = NULL},
 };
 

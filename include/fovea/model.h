@@ -90,11 +90,21 @@ typedef struct fov_summary {
 /** `input` NULL: the model's own; else the shape to ask about ([C, H, W] or with a batch in front). */
 FOV_API FOV_MUST_CHECK int fov_model_summary(fov_model *model, const fov_shape *input, fov_summary *summary);
 
-/** The operator table, for `fovea ops`: count, and for each its name, family, one-line summary, formula, ONNX name... */
+/** A named input or output of an operator. */
+typedef struct fov_port_info {
+    const char *name, *shape; /**< "x", "[N, C, H, W]" */
+    bool        optional, variadic;
+} fov_port_info;
+
+/** One operator as its descriptor has it: `fovea ops` and docs/operators.md are written from these. Texts may be NULL. */
 typedef struct fov_operator_info {
-    const char *name, *family, *summary, *formula, *source, *onnx;
-    bool        gradient;
-    int         option_count;
+    const char *name, *family, *summary, *formula, *source;
+    const char *onnx;     /**< its ONNX name; NULL: none of its own */
+    int         since;    /**< first ONNX opset read */
+    bool        gradient; /**< can be trained through (piecewise constant operators: with gradient zero) */
+    bool        fast;     /**< has a CPU form over the kernels, on every ISA level; else its definition runs */
+    int         in_count, out_count, option_count;
+    fov_port_info in[12], out[12];
     struct {
         const char *name, *kind, *doc;
         double      standard;

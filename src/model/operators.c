@@ -31,6 +31,16 @@ static const char *kind_name(enum op_attribute_kind kind)
     return names[kind];
 }
 
+/* At most `room` ports; returns how many. */
+static int describe_ports(const struct op_port *ports, fov_port_info *info, int room)
+{
+    int count = op_port_count(ports) < room ? op_port_count(ports) : room;
+    for (int i = 0; i < count; i++) {
+        info[i] = (fov_port_info){ports[i].name, ports[i].shape, ports[i].optional, ports[i].variadic};
+    }
+    return count;
+}
+
 int fov_operator_count(void)
 {
     return (int)op_table_count;
@@ -49,6 +59,10 @@ fov_operator_info fov_operator_at(int index)
     info.formula = op->formula;
     info.source = op->source;
     info.onnx = op->onnx != NULL ? op->onnx->type : NULL;
+    info.since = op->onnx != NULL ? op->onnx->since : 0;
+    info.fast = op->cpu != NULL || op->view;
+    info.in_count = describe_ports(op->in, info.in, (int)(sizeof info.in / sizeof info.in[0]));
+    info.out_count = describe_ports(op->out, info.out, (int)(sizeof info.out / sizeof info.out[0]));
     /* Piecewise constant operators have a gradient, and it is zero. */
     info.gradient = op->gradient != NULL || op->zero_gradient;
     int room = (int)(sizeof info.option / sizeof info.option[0]);
