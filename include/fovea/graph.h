@@ -34,7 +34,8 @@ typedef enum fov_initial {
     FOV_INITIAL_ZEROS = 0,
     FOV_INITIAL_ONES,
     FOV_INITIAL_UNIFORM, /**< in [-scale, scale) */
-    FOV_INITIAL_NORMAL   /**< standard deviation `scale` */
+    FOV_INITIAL_NORMAL,  /**< standard deviation `scale` */
+    FOV_INITIAL_CONSTANT /**< all of them `scale` */
 } fov_initial;
 
 typedef struct fov_parameter_options {

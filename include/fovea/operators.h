@@ -125,6 +125,35 @@ typedef struct fov_dropout_options {
 /** Dropout (Srivastava et al. 2014), inverted form; does nothing outside training plans. */
 FOV_API fov_value fov_dropout_opt(fov_graph *graph, fov_value x, const fov_dropout_options *options);
 
+typedef struct fov_layer_norm_options {
+    int         dimensions; /**< 1: how many of the last dimensions are normalised together */
+    float       epsilon;    /**< 1e-5 */
+    const char *name;
+} fov_layer_norm_options;
+/** Layer normalisation (Ba et al. 2016) over the last dimensions.
+ *  learns   NAME.weight (ones), NAME.bias (zeros), both of the shape of these dimensions */
+FOV_API fov_value fov_layer_norm_opt(fov_graph *graph, fov_value x, const fov_layer_norm_options *options);
+typedef struct fov_group_norm_options {
+    int         groups;  /**< required: parts of the channels, each normalised by itself */
+    float       epsilon; /**< 1e-5 */
+    const char *name;
+} fov_group_norm_options;
+/** Group normalisation (Wu & He 2018). x [N, C, ...]; learns NAME.weight [C] (ones), NAME.bias [C] (zeros) */
+FOV_API fov_value fov_group_norm_opt(fov_graph *graph, fov_value x, const fov_group_norm_options *options);
+typedef struct fov_instance_norm_options {
+    float       epsilon; /**< 1e-5 */
+    const char *name;
+} fov_instance_norm_options;
+/** Instance normalisation (Ulyanov et al. 2016): each channel of each sample by itself. Same shapes and parameters. */
+FOV_API fov_value fov_instance_norm_opt(fov_graph *graph, fov_value x, const fov_instance_norm_options *options);
+typedef struct fov_lrn_options {
+    int         size;              /**< 5 channels */
+    float       alpha, beta, bias; /**< 1e-4, 0.75, 1 */
+    const char *name;
+} fov_lrn_options;
+/** Local response normalisation (Krizhevsky et al. 2012): y = x / (bias + alpha / size * sum of neighbours^2)^beta */
+FOV_API fov_value fov_lrn_opt(fov_graph *graph, fov_value x, const fov_lrn_options *options);
+
 /* ---- activations: element by element, any shape ------------------------------------------------------------------- */
 
 FOV_API fov_value fov_step(fov_graph *graph, fov_value x);     /**< 1 where x > 0, else 0; its gradient is zero */
@@ -144,11 +173,62 @@ typedef struct fov_softmax_options {
 /** exp(x) / sum exp(x) along an axis; the largest is subtracted first, so it never overflows. */
 FOV_API fov_value fov_softmax_opt(fov_graph *graph, fov_value x, const fov_softmax_options *options);
 
+/** log(softmax(x)), with all digits of small probabilities. */
+FOV_API fov_value fov_log_softmax_opt(fov_graph *graph, fov_value x, const fov_softmax_options *options);
+FOV_API fov_value fov_elu(fov_graph *graph, fov_value x, float alpha); /**< x, or alpha (exp(x) - 1) below zero */
+FOV_API fov_value fov_selu(fov_graph *graph, fov_value x); /**< ELU that keeps mean 0 and variance 1 (Klambauer 2017) */
+FOV_API fov_value fov_gelu(fov_graph *graph, fov_value x); /**< x (1 + erf(x / sqrt 2)) / 2 */
+FOV_API fov_value fov_swish(fov_graph *graph, fov_value x); /**< x sigmoid(x): SiLU */
+FOV_API fov_value fov_mish(fov_graph *graph, fov_value x);  /**< x tanh(softplus(x)) */
+FOV_API fov_value fov_softsign(fov_graph *graph, fov_value x); /**< x / (1 + |x|) */
+/** min(max(alpha x + beta, 0), 1). PyTorch has 1/6 and 1/2, ONNX and Keras 0.2 and 0.5. */
+FOV_API fov_value fov_hard_sigmoid(fov_graph *graph, fov_value x, float alpha, float beta);
+FOV_API fov_value fov_hard_swish(fov_graph *graph, fov_value x); /**< x min(max(x / 6 + 1/2, 0), 1) */
+FOV_API fov_value fov_clip(fov_graph *graph, fov_value x, float min, float max); /**< ReLU6 is fov_clip(g, x, 0, 6) */
+typedef struct fov_prelu_options {
+    bool        per_channel; /**< false: one slope for all */
+    const char *name;
+} fov_prelu_options;
+/** x above zero, a learned slope times x below (He et al. 2015).
+ *  learns   NAME.slope [] or, per channel, [C, 1, ...]; begins at 1/4 */
+FOV_API fov_value fov_prelu_opt(fov_graph *graph, fov_value x, const fov_prelu_options *options);
+
+/* ---- functions: element by element, any shape --------------------------------------------------------------------- */
+
+FOV_API fov_value fov_abs(fov_graph *graph, fov_value x);
+FOV_API fov_value fov_neg(fov_graph *graph, fov_value x);
+FOV_API fov_value fov_exp(fov_graph *graph, fov_value x);
+FOV_API fov_value fov_log(fov_graph *graph, fov_value x);  /**< natural; NaN below zero */
+FOV_API fov_value fov_sqrt(fov_graph *graph, fov_value x); /**< NaN below zero */
+/** The same numbers as another type: cut towards zero for integers; bool: not zero. */
+FOV_API fov_value fov_cast(fov_graph *graph, fov_value x, fov_dtype dtype);
+
 /* ---- elementwise, with ONNX (numpy) broadcasting ------------------------------------------------------------------ */
 
 FOV_API fov_value fov_add(fov_graph *graph, fov_value a, fov_value b);
 FOV_API fov_value fov_sub(fov_graph *graph, fov_value a, fov_value b);
 FOV_API fov_value fov_mul(fov_graph *graph, fov_value a, fov_value b);
+FOV_API fov_value fov_div(fov_graph *graph, fov_value a, fov_value b); /**< of integers: towards zero */
+FOV_API fov_value fov_pow(fov_graph *graph, fov_value a, fov_value b); /**< a^b */
+FOV_API fov_value fov_max(fov_graph *graph, fov_value a, fov_value b); /**< NaN if either is */
+FOV_API fov_value fov_min(fov_graph *graph, fov_value a, fov_value b);
+/** a where condition (bool) is true, else b. */
+FOV_API fov_value fov_where(fov_graph *graph, fov_value condition, fov_value a, fov_value b);
+
+/* ---- reductions ---------------------------------------------------------------------------------------------------- */
+
+typedef struct fov_reduce_options {
+    int         axes[FOV_MAX_RANK]; /**< that are reduced; from the end if < 0 */
+    int         axis_count;         /**< 0: all axes */
+    bool        keep_dims;          /**< false: reduced dimensions are dropped; true: they stay, with size 1 */
+    const char *name;
+} fov_reduce_options;
+/** Sum along axes: fov_reduce_sum(g, x, .axes = {2, 3}, .axis_count = 2) sums over pixels. */
+FOV_API fov_value fov_reduce_sum_opt(fov_graph *graph, fov_value x, const fov_reduce_options *options);
+FOV_API fov_value fov_reduce_mean_opt(fov_graph *graph, fov_value x, const fov_reduce_options *options);
+/** The gradient goes, in equal shares, to all that are largest. */
+FOV_API fov_value fov_reduce_max_opt(fov_graph *graph, fov_value x, const fov_reduce_options *options);
+FOV_API fov_value fov_reduce_min_opt(fov_graph *graph, fov_value x, const fov_reduce_options *options);
 
 /* ---- shape --------------------------------------------------------------------------------------------------------- */
 
@@ -158,6 +238,60 @@ FOV_API fov_value fov_flatten(fov_graph *graph, fov_value x);
 FOV_API fov_value fov_reshape(fov_graph *graph, fov_value x, fov_shape shape);
 /** Joins tensors along `axis` (1 = channels); all other dimensions are equal. */
 FOV_API fov_value fov_concat(fov_graph *graph, const fov_value *values, int count, int axis);
+/** The dimensions in another order: dimension i of the result is dimension perm[i] of x. rank 0: reversed. */
+FOV_API fov_value fov_transpose(fov_graph *graph, fov_value x, const int *perm, int rank);
+/** Drops the named dimensions, which are 1; count 0: all that are 1. */
+FOV_API fov_value fov_squeeze(fov_graph *graph, fov_value x, const int *axes, int count);
+/** Puts in dimensions of size 1, at these places of the result. */
+FOV_API fov_value fov_unsqueeze(fov_graph *graph, fov_value x, const int *axes, int count);
+/** x[..., begin + i step, ...] for i < length along one axis; step 0 means 1, < 0 runs backwards. */
+FOV_API fov_value fov_slice(fov_graph *graph, fov_value x, int axis, int64_t begin, int64_t length, int64_t step);
+/** Cuts x along `axis` into `count` parts, of these sizes or (sizes NULL) equal ones, the last perhaps smaller.
+ *  Fills parts[count]. */
+FOV_API int fov_split_into(fov_graph *graph, fov_value x, int axis, const int64_t *sizes, int count, fov_value *parts);
+
+typedef enum fov_pad_mode {
+    FOV_PAD_CONSTANT, /**< .value */
+    FOV_PAD_REFLECT,  /**< 3 2 1 | 0 1 2 3 | 2 1 0 */
+    FOV_PAD_EDGE,     /**< 0 0 0 | 0 1 2 3 | 3 3 3 */
+    FOV_PAD_WRAP      /**< 1 2 3 | 0 1 2 3 | 0 1 2 */
+} fov_pad_mode;
+typedef struct fov_pad_options {
+    int64_t      before[FOV_MAX_RANK]; /**< elements in front of each dimension; < 0: cut off */
+    int64_t      behind[FOV_MAX_RANK];
+    fov_pad_mode mode;  /**< constant */
+    double       value; /**< 0 */
+    const char  *name;
+} fov_pad_options;
+/** A frame around a tensor. */
+FOV_API fov_value fov_pad_opt(fov_graph *graph, fov_value x, const fov_pad_options *options);
+/** The tensor laid side by side repeats[i] times along dimension i. */
+FOV_API fov_value fov_tile(fov_graph *graph, fov_value x, const int64_t *repeats, int rank);
+/** Repeats dimensions of size 1 so that the shape becomes `shape` (by the rules of broadcasting; 1 keeps x's). */
+FOV_API fov_value fov_expand(fov_graph *graph, fov_value x, fov_shape shape);
+/** Entries of x along `axis`, picked by whole numbers (i32 or i64, of any shape, which takes the axis's place); from the
+ *  end if < 0. An embedding is fov_gather(g, table, words, 0). */
+FOV_API fov_value fov_gather(fov_graph *graph, fov_value x, fov_value indices, int axis);
+/** [N, C b b, H, W] -> [N, C, H b, W b]: each group of b b channels becomes a square of pixels (Shi et al. 2016). */
+FOV_API fov_value fov_depth_to_space(fov_graph *graph, fov_value x, int block);
+/** [N, C, H b, W b] -> [N, C b b, H, W] */
+FOV_API fov_value fov_space_to_depth(fov_graph *graph, fov_value x, int block);
+/** Channels dealt out over the groups, so that the next grouped convolution mixes them (Zhang et al. 2017). */
+FOV_API fov_value fov_channel_shuffle(fov_graph *graph, fov_value x, int groups);
+/** The `k` largest (or smallest) entries along an axis, in order, and their places. */
+typedef struct fov_top_k_options {
+    int         k;        /**< required */
+    int         axis;     /**< 0 means the default: the last (-1). Counted from the end when negative */
+    bool        smallest; /**< false */
+    const char *name;
+} fov_top_k_options;
+/** x -> the values; *indices (may be NULL): i64, where they lie along the axis. Equal values: the first one first. */
+FOV_API fov_value fov_top_k_opt(fov_graph *graph, fov_value x, const fov_top_k_options *options, fov_value *indices);
+
+/* ---- products ------------------------------------------------------------------------------------------------------ */
+
+/** Matrix product of the last two dimensions; those before broadcast. [..., m, k] x [..., k, n] -> [..., m, n]. */
+FOV_API fov_value fov_matmul(fov_graph *graph, fov_value a, fov_value b);
 
 /* ---- losses -------------------------------------------------------------------------------------------------------- */
 
@@ -177,9 +311,20 @@ FOV_API fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value targ
 #define fov_conv_transpose2d(graph, x, ...)                                                                            \
     fov_conv_transpose2d_opt((graph), (x), &(fov_conv_transpose2d_options){__VA_ARGS__})
 #define fov_resize2d(graph, x, ...) fov_resize2d_opt((graph), (x), &(fov_resize2d_options){__VA_ARGS__})
+#define fov_layer_norm(graph, x, ...) fov_layer_norm_opt((graph), (x), &(fov_layer_norm_options){__VA_ARGS__})
+#define fov_group_norm(graph, x, ...) fov_group_norm_opt((graph), (x), &(fov_group_norm_options){__VA_ARGS__})
+#define fov_instance_norm(graph, x, ...) fov_instance_norm_opt((graph), (x), &(fov_instance_norm_options){__VA_ARGS__})
+#define fov_lrn(graph, x, ...) fov_lrn_opt((graph), (x), &(fov_lrn_options){__VA_ARGS__})
 #define fov_dense(graph, x, ...) fov_dense_opt((graph), (x), &(fov_dense_options){__VA_ARGS__})
 #define fov_max_pool2d(graph, x, ...) fov_max_pool2d_opt((graph), (x), &(fov_pool2d_options){__VA_ARGS__})
+#define fov_prelu(graph, x, ...) fov_prelu_opt((graph), (x), &(fov_prelu_options){__VA_ARGS__})
+#define fov_reduce_sum(graph, x, ...) fov_reduce_sum_opt((graph), (x), &(fov_reduce_options){__VA_ARGS__})
+#define fov_reduce_mean(graph, x, ...) fov_reduce_mean_opt((graph), (x), &(fov_reduce_options){__VA_ARGS__})
+#define fov_reduce_max(graph, x, ...) fov_reduce_max_opt((graph), (x), &(fov_reduce_options){__VA_ARGS__})
+#define fov_reduce_min(graph, x, ...) fov_reduce_min_opt((graph), (x), &(fov_reduce_options){__VA_ARGS__})
 #define fov_avg_pool2d(graph, x, ...) fov_avg_pool2d_opt((graph), (x), &(fov_pool2d_options){__VA_ARGS__})
+#define fov_pad(graph, x, ...) fov_pad_opt((graph), (x), &(fov_pad_options){__VA_ARGS__})
+#define fov_top_k(graph, x, indices, ...) fov_top_k_opt((graph), (x), &(fov_top_k_options){__VA_ARGS__}, (indices))
 #endif
 /** The same with every option at its default. */
 static inline fov_value fov_batch_norm(fov_graph *graph, fov_value x)
@@ -199,6 +344,10 @@ static inline fov_value fov_leaky_relu(fov_graph *graph, fov_value x, float alph
 static inline fov_value fov_softmax(fov_graph *graph, fov_value x)
 {
     return fov_softmax_opt(graph, x, NULL);
+}
+static inline fov_value fov_log_softmax(fov_graph *graph, fov_value x)
+{
+    return fov_log_softmax_opt(graph, x, NULL);
 }
 static inline fov_value fov_softmax_cross_entropy(fov_graph *graph, fov_value logits, fov_value labels)
 {

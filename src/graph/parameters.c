@@ -20,6 +20,7 @@ static void draw(const struct value *value, uint64_t seed)
         case FOV_INITIAL_ZEROS: data[i] = 0.0F; break;
         case FOV_INITIAL_ONES: data[i] = 1.0F; break;
         case FOV_INITIAL_UNIFORM: data[i] = (2.0F * random_uniform(key, i) - 1.0F) * value->scale; break;
+        case FOV_INITIAL_CONSTANT: data[i] = value->scale; break;
         case FOV_INITIAL_NORMAL: data[i] = (float)random_normal(key, i) * value->scale; break;
         }
 }

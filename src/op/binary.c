@@ -7,24 +7,71 @@
 const struct op_port binary_in[] = {{.name = "a", .shape = "[...]"}, {.name = "b", .shape = "[...]"}, {0}};
 const struct op_port binary_out[] = {{.name = "y", .shape = "[...]: a and b broadcast"}, {0}};
 
-const struct op_case binary_cases[] = {
-    {.name = "equal vectors", .in = {{1, {37}}, {1, {37}}}, .in_count = 2},
-    {.name = "scalars", .in = {{0, {0}}, {0, {0}}}, .in_count = 2},
-    {.name = "equal images", .in = {{4, {3, 2, 5, 3}}, {4, {3, 2, 5, 3}}}, .in_count = 2},
-    {.name = "image and scalar", .in = {{4, {2, 3, 4, 3}}, {0, {0}}}, .in_count = 2},
-    {.name = "scalar and matrix", .in = {{0, {0}}, {2, {3, 7}}}, .in_count = 2},
-    {.name = "bias over channels [C, 1, 1]", .in = {{4, {2, 5, 3, 4}}, {3, {5, 1, 1}}}, .in_count = 2},
-    {.name = "bias over channels [1, C, 1, 1]", .in = {{4, {1, 7, 3, 3}}, {4, {1, 7, 1, 1}}}, .in_count = 2},
-    {.name = "bias first", .in = {{4, {1, 7, 1, 1}}, {4, {3, 7, 3, 2}}}, .in_count = 2},
-    {.name = "gate [N, C, 1, 1]", .in = {{4, {3, 4, 2, 5}}, {4, {3, 4, 1, 1}}}, .in_count = 2},
-    {.name = "last axis", .in = {{2, {5, 9}}, {1, {9}}}, .in_count = 2},
-    {.name = "both ways", .in = {{2, {5, 1}}, {2, {1, 9}}}, .in_count = 2},
-    {.name = "both ways, rank 4 and 3", .in = {{4, {2, 1, 4, 1}}, {3, {3, 1, 5}}}, .in_count = 2},
-    {.name = "several chunks", .in = {{2, {3, 12001}}, {2, {3, 12001}}}, .in_count = 2, .no_gradient = true},
-    {.name = "several chunks of rows", .in = {{4, {2, 70, 31, 17}}, {3, {70, 1, 1}}}, .in_count = 2,
-     .no_gradient = true},
-    {.name = "several chunks of a row", .in = {{2, {3, 20011}}, {1, {20011}}}, .in_count = 2, .no_gradient = true},
-    {.name = "middle axes", .in = {{5, {2, 3, 2, 3, 2}}, {5, {1, 3, 1, 3, 1}}}, .in_count = 2},
+/* a lies just above 1/8, b just above 3/8 of a step of 1/2: they differ by at least 3/16. */
+static void fill_apart(int index, double *data, size_t count, struct random_key key)
+{
+    for (size_t i = 0; i < count; i++) {
+        double grid = (double)random_below(key, 2 * i, 9) - 4 + (index == 0 ? 0 : 0.5);
+        data[i] = (grid + 0.25) / 2 + random_uniform(key, 2 * i + 1) / 16;
+    }
+}
+
+static void fill_positive(int index, double *data, size_t count, struct random_key key)
+{
+    (void)index;
+    for (size_t i = 0; i < count; i++) {
+        data[i] = 0.1 + 1.9 * random_uniform(key, i);
+    }
+}
+
+static void fill_whole(int index, double *data, size_t count, struct random_key key)
+{
+    (void)index;
+    for (size_t i = 0; i < count; i++) {
+        data[i] = (double)random_below(key, i, 5) - 2;
+    }
+}
+
+#define SHAPES(filling)                                                                                                \
+    {.name = "equal vectors", .in = {{1, {37}}, {1, {37}}}, .in_count = 2, .fill = filling},                           \
+    {.name = "scalars", .in = {{0, {0}}, {0, {0}}}, .in_count = 2, .fill = filling},                                   \
+    {.name = "equal images", .in = {{4, {3, 2, 5, 3}}, {4, {3, 2, 5, 3}}}, .in_count = 2, .fill = filling},            \
+    {.name = "image and scalar", .in = {{4, {2, 3, 4, 3}}, {0, {0}}}, .in_count = 2, .fill = filling},                 \
+    {.name = "scalar and matrix", .in = {{0, {0}}, {2, {3, 7}}}, .in_count = 2, .fill = filling},                      \
+    {.name = "bias over channels [C, 1, 1]", .in = {{4, {2, 5, 3, 4}}, {3, {5, 1, 1}}}, .in_count = 2,                 \
+     .fill = filling},                                                                                                 \
+    {.name = "bias over channels [1, C, 1, 1]", .in = {{4, {1, 7, 3, 3}}, {4, {1, 7, 1, 1}}}, .in_count = 2,           \
+     .fill = filling},                                                                                                 \
+    {.name = "bias first", .in = {{4, {1, 7, 1, 1}}, {4, {3, 7, 3, 2}}}, .in_count = 2, .fill = filling},              \
+    {.name = "gate [N, C, 1, 1]", .in = {{4, {3, 4, 2, 5}}, {4, {3, 4, 1, 1}}}, .in_count = 2, .fill = filling},       \
+    {.name = "last axis", .in = {{2, {5, 9}}, {1, {9}}}, .in_count = 2, .fill = filling},                              \
+    {.name = "both ways", .in = {{2, {5, 1}}, {2, {1, 9}}}, .in_count = 2, .fill = filling},                           \
+    {.name = "both ways, rank 4 and 3", .in = {{4, {2, 1, 4, 1}}, {3, {3, 1, 5}}}, .in_count = 2, .fill = filling},    \
+    {.name = "several chunks", .in = {{2, {3, 12001}}, {2, {3, 12001}}}, .in_count = 2, .no_gradient = true,           \
+     .fill = filling},                                                                                                 \
+    {.name = "several chunks of rows", .in = {{4, {2, 70, 31, 17}}, {3, {70, 1, 1}}}, .in_count = 2,                   \
+     .no_gradient = true, .fill = filling},                                                                            \
+    {.name = "several chunks of a row", .in = {{2, {3, 20011}}, {1, {20011}}}, .in_count = 2, .no_gradient = true,     \
+     .fill = filling},                                                                                                 \
+    {.name = "middle axes", .in = {{5, {2, 3, 2, 3, 2}}, {5, {1, 3, 1, 3, 1}}}, .in_count = 2, .fill = filling}, {0}
+
+const struct op_case binary_cases[]          = {SHAPES(NULL)};
+const struct op_case binary_cases_apart[]    = {SHAPES(fill_apart)};
+const struct op_case binary_cases_positive[] = {SHAPES(fill_positive)};
+
+const struct op_case comparison_cases[] = {
+    {.name = "equal vectors", .in = {{1, {37}}, {1, {37}}}, .in_count = 2, .fill = fill_whole},
+    {.name = "scalars", .in = {{0, {0}}, {0, {0}}}, .in_count = 2, .fill = fill_whole},
+    {.name = "image and scalar", .in = {{4, {2, 3, 4, 3}}, {0, {0}}}, .in_count = 2, .fill = fill_whole},
+    {.name = "channels", .in = {{4, {2, 5, 3, 4}}, {3, {5, 1, 1}}}, .in_count = 2, .fill = fill_whole},
+    {.name = "both ways", .in = {{2, {5, 1}}, {2, {1, 9}}}, .in_count = 2, .fill = fill_whole},
+    {.name = "integers", .in = {{2, {5, 9}}, {1, {9}}}, .in_dtype = {FOV_I64, FOV_I64}, .in_count = 2, .integers = 3},
+    {0},
+};
+const struct op_case logic_cases[] = {
+    {.name = "equal vectors", .in = {{1, {37}}, {1, {37}}}, .in_dtype = {FOV_BOOL, FOV_BOOL}, .in_count = 2},
+    {.name = "scalars", .in = {{0, {0}}, {0, {0}}}, .in_dtype = {FOV_BOOL, FOV_BOOL}, .in_count = 2},
+    {.name = "both ways", .in = {{4, {2, 1, 4, 1}}, {3, {3, 1, 5}}}, .in_dtype = {FOV_BOOL, FOV_BOOL}, .in_count = 2},
     {0},
 };
 
@@ -41,13 +88,44 @@ int binary_infer(const struct op_infer *infer)
     return shape_broadcast(&infer->in[0].shape, &infer->in[1].shape, &infer->out[0].shape, infer->error);
 }
 
+static int infer_bool(const struct op_infer *infer)
+{
+    int status = op_check_same_dtype(infer, 1, "b", 0, "a");
+    infer->out[0].dtype = FOV_BOOL;
+    return status != FOV_OK ? status
+                            : shape_broadcast(&infer->in[0].shape, &infer->in[1].shape, &infer->out[0].shape,
+                                              infer->error);
+}
+
+int binary_infer_equality(const struct op_infer *infer)
+{
+    return infer_bool(infer);
+}
+
+int binary_infer_comparison(const struct op_infer *infer)
+{
+    if (infer->in[0].dtype == FOV_BOOL) {
+        return error_set(infer->error, FOV_E_USAGE, "a is bool, it must be a number: true is not greater than false");
+    }
+    return infer_bool(infer);
+}
+
+int binary_infer_logic(const struct op_infer *infer)
+{
+    if (infer->in[0].dtype != FOV_BOOL) {
+        return error_set(infer->error, FOV_E_USAGE, "a is %s, it must be bool", fov_dtype_name(infer->in[0].dtype));
+    }
+    return infer_bool(infer);
+}
+
 void binary_textbook(const struct op_textbook *textbook, double (*function)(double a, double b))
 {
     const struct op_textbook_tensor *a = &textbook->in[0], *b = &textbook->in[1], *y = &textbook->out[0];
     size_t count = op_count(&y->shape);
     for (size_t i = 0; i < count; i++) {
-        y->data[i] = function(a->data[op_broadcast_index(&y->shape, i, &a->shape)],
-                              b->data[op_broadcast_index(&y->shape, i, &b->shape)]);
+        double value = function(a->data[op_broadcast_index(&y->shape, i, &a->shape)],
+                                b->data[op_broadcast_index(&y->shape, i, &b->shape)]);
+        y->data[i] = op_wrap(y->dtype, value);
     }
 }
 

@@ -10,10 +10,18 @@
 extern const struct op_port binary_in[];  /**< a, b */
 extern const struct op_port binary_out[]; /**< y */
 extern const struct op_case binary_cases[];
+extern const struct op_case binary_cases_apart[];    /**< a and b never meet: maxima, remainders */
+extern const struct op_case binary_cases_positive[]; /**< values from 0.1 to 2: quotients, powers */
+extern const struct op_case comparison_cases[];      /**< small whole numbers, so that some are equal */
+extern const struct op_case logic_cases[];           /**< bool */
 
 /** Broadcast shape, a's dtype; both inputs have one dtype, any but bool. */
 int binary_infer(const struct op_infer *infer);
-/** y = function(a, b) with the smaller operands repeated. */
+/** Broadcast shape, bool; both inputs have one dtype: any, numbers only, bool only. */
+int binary_infer_equality(const struct op_infer *infer);
+int binary_infer_comparison(const struct op_infer *infer);
+int binary_infer_logic(const struct op_infer *infer);
+/** y = function(a, b) with the smaller operands repeated. Integers wrap around. */
 void binary_textbook(const struct op_textbook *textbook, double (*function)(double a, double b));
 /** An operator's step calls binary_run with its kernel; its compile function hands that step to binary_compile. */
 void binary_run(const struct op_run *run, enum binary function);

@@ -4,6 +4,7 @@
 #include "op/common.h"
 
 #include "tensor/convert.h"
+#include <math.h>
 #include <string.h>
 
 /* ---- dtypes ------------------------------------------------------------------------------------------------------ */
@@ -71,6 +72,24 @@ int op_check_same_shape(const struct op_infer *infer, int index, const char *nam
 size_t op_count(const fov_shape *shape)
 {
     return shape_span(shape, 0, shape->rank);
+}
+
+double op_wrap(fov_dtype dtype, double value)
+{
+    if (!op_is_integer(dtype)) {
+        return value;
+    }
+    if (!isfinite(value)) {
+        return 0;
+    }
+    double range = ldexp(1, 8 * (int)fov_dtype_size(dtype));
+    bool is_signed = dtype == FOV_I64 || dtype == FOV_I32 || dtype == FOV_I16 || dtype == FOV_I8;
+    double least = is_signed ? -range / 2 : 0, kept = trunc(value);
+    if (kept >= least && kept < least + range) {
+        return kept;
+    }
+    kept = fmod(kept - least, range);
+    return (kept < 0 ? kept + range : kept) + least;
 }
 
 /* ---- walking --------------------------------------------------------------------------------------------------- */
@@ -278,6 +297,22 @@ fov_value op_emit_slice(const struct op_emitter *emitter, fov_value value, int64
 {
     struct slice_options options = {axis, begin, length, step};
     return op_emit1(emitter, "slice", value, &options);
+}
+
+fov_value op_emit_number(const struct op_emitter *emitter, fov_dtype dtype, double number)
+{
+    fov_shape scalar = {.rank = 0};
+    unsigned char bytes[sizeof(double)];
+    convert_from_double(dtype, &number, bytes, 1);
+    return emitter->constant(emitter->graph, dtype, scalar, bytes);
+}
+
+fov_value op_emit_affine(const struct op_emitter *emitter, fov_value value, double scale, double shift)
+{
+    if (scale != 1) {
+        value = op_emit2(emitter, "mul", value, op_emit_scalar(emitter, (float)scale), NULL);
+    }
+    return shift != 0 ? op_emit2(emitter, "add", value, op_emit_scalar(emitter, (float)shift), NULL) : value;
 }
 
 fov_value op_emit_sum_to(const struct op_emitter *emitter, fov_value value, const fov_shape *shape, fov_value like,

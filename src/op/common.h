@@ -25,6 +25,9 @@ int op_check_same_shape(const struct op_infer *infer, int index, const char *nam
 
 /** Elements of a known shape that was checked before. */
 size_t op_count(const fov_shape *shape);
+/** What an integer type keeps of a whole number: counted round and round, as processors do (255 + 1 is 0 in u8).
+ *  Other types keep all of it. */
+double op_wrap(fov_dtype dtype, double value);
 
 /* ---- walking --------------------------------------------------------------------------------------------------- */
 
@@ -100,17 +103,28 @@ struct reshape_options {
 struct softmax_options {
     int64_t axis;
 };
+/** One axis; or, where the inputs starts and ends are given, ONNX's form: then these are not looked at. */
+struct reduce_options {
+    struct op_list axes; /**< none: all, unless noop_with_empty_axes */
+    bool           keep_dims, noop_with_empty_axes;
+};
+struct cast_options {
+    int to; /**< fov_dtype */
+};
 struct slice_options {
     int64_t axis, begin, length, step;
 };
 /** The inverse of a slice: a tensor of zeros with `size` elements along the axis, and the input at the places that the
- *  slice would read. */
+ *  slice would read. Of ONNX's form: with the shape of the input `like`. */
 struct place_options {
     int64_t axis, begin, step, size;
 };
 fov_value op_emit_reshape(const struct op_emitter *emitter, fov_value value, const fov_shape *shape);
 fov_value op_emit_slice(const struct op_emitter *emitter, fov_value value, int64_t axis, int64_t begin, int64_t length,
                         int64_t step);
+/** Constants of rank 0, and simple arithmetic with them: value * scale + shift; f32 unless a dtype is given. */
+fov_value op_emit_number(const struct op_emitter *emitter, fov_dtype dtype, double number);
+fov_value op_emit_affine(const struct op_emitter *emitter, fov_value value, double scale, double shift);
 /** value summed over the dimensions in which `like` is 1 or missing; value itself when the shapes are equal. */
 fov_value op_emit_sum_to(const struct op_emitter *emitter, fov_value value, const fov_shape *shape, fov_value like,
                          const fov_shape *like_shape);

@@ -16,6 +16,22 @@ static void fill_away_from_zero(int index, double *data, size_t count, struct ra
     }
 }
 
+static void fill_positive(int index, double *data, size_t count, struct random_key key)
+{
+    (void)index;
+    for (size_t i = 0; i < count; i++) {
+        data[i] = 0.1 + 1.9 * random_uniform(key, i);
+    }
+}
+
+static void fill_inside(int index, double *data, size_t count, struct random_key key)
+{
+    (void)index;
+    for (size_t i = 0; i < count; i++) {
+        data[i] = 1.8 * random_uniform(key, i) - 0.9;
+    }
+}
+
 #define SHAPES(filling)                                                                                                \
     {.name = "one", .in = {{1, {1}}}, .in_count = 1, .fill = filling},                                                 \
     {.name = "scalar", .in = {{0, {0}}}, .in_count = 1, .fill = filling},                                              \
@@ -27,6 +43,8 @@ static void fill_away_from_zero(int index, double *data, size_t count, struct ra
 
 const struct op_case elementwise_cases[]        = {SHAPES(NULL)};
 const struct op_case elementwise_cases_kinked[] = {SHAPES(fill_away_from_zero)};
+const struct op_case elementwise_cases_positive[] = {SHAPES(fill_positive)};
+const struct op_case elementwise_cases_inside[] = {SHAPES(fill_inside)};
 
 int elementwise_infer(const struct op_infer *infer)
 {
@@ -111,3 +129,43 @@ static int compile(struct op_compile *compile)
 
 const struct op_cpu elementwise_cpu = {
     .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0};
+
+/* ---- by the definition ----------------------------------------------------------------------------------------- */
+
+enum { DEFINITION_CHUNK = 4096 }; /* twice in double: stays in the L2 cache */
+
+static void define_chunk(void *context, size_t chunk, int worker)
+{
+    const struct op_run *run = context;
+    size_t begin = op_chunk_begin(chunk, DEFINITION_CHUNK);
+    size_t length = op_chunk_length(chunk, DEFINITION_CHUNK, op_count(&run->in[0].shape));
+    double *x = (double *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    double *y = x + DEFINITION_CHUNK;
+    const float *from = (const float *)run->in[0].data + begin;
+    float *to = (float *)run->out[0].data + begin;
+    for (size_t i = 0; i < length; i++) {
+        x[i] = (double)from[i];
+    }
+    struct op_textbook_tensor in = {FOV_F32, {1, {(int64_t)length}}, x}, out = {FOV_F32, {1, {(int64_t)length}}, y};
+    run->op->textbook(
+        &(struct op_textbook){.options = run->options, .in = &in, .out = &out, .in_count = 1, .out_count = 1});
+    for (size_t i = 0; i < length; i++) {
+        to[i] = (float)y[i];
+    }
+}
+
+static void define(const struct op_run *run)
+{
+    struct op_run copy = *run;
+    pool_run(run->pool, define_chunk, &copy, op_chunks(op_count(&run->in[0].shape), DEFINITION_CHUNK));
+}
+
+static int compile_definition(struct op_compile *compile)
+{
+    compile->run = define;
+    compile->scratch_per_worker = 2 * DEFINITION_CHUNK * sizeof(double);
+    return FOV_OK;
+}
+
+const struct op_cpu elementwise_definition_cpu = {
+    .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile_definition, .in_place = 1u << 0};

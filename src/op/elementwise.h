@@ -12,8 +12,12 @@ extern const struct op_port elementwise_in[];  /**< x, any shape */
 extern const struct op_port elementwise_out[]; /**< y, the same */
 extern const struct op_case elementwise_cases[];
 extern const struct op_case elementwise_cases_kinked[]; /**< values kept away from 0, where f' jumps */
+extern const struct op_case elementwise_cases_positive[]; /**< values from 0.1 to 2 */
+extern const struct op_case elementwise_cases_inside[];   /**< values from -0.9 to 0.9 */
 /** Runs the kernel that the descriptor's as_activation names, in chunks, in any layout, in place where allowed. */
 extern const struct op_cpu elementwise_cpu;
+/** For what has no kernel: runs the definition itself, in chunks on all threads, in any layout, in place. */
+extern const struct op_cpu elementwise_definition_cpu;
 
 int elementwise_infer(const struct op_infer *infer);         /**< floating types */
 int elementwise_infer_numbers(const struct op_infer *infer); /**< floating types and integers */

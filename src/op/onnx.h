@@ -20,6 +20,8 @@ struct op_import {
     bool (*list)(void *reader, const char *attribute, struct op_list *list); /**< false: not there */
     const char *(*text)(void *reader, const char *attribute, const char *fallback);
     bool (*has)(void *reader, const char *attribute);
+    /** A tensor attribute's elements as doubles; NULL: not there. */
+    const double *(*tensor)(void *reader, const char *attribute, fov_dtype *dtype, fov_shape *shape);
     /** The values of an input that is a constant (initializer or folded), as doubles; NULL when it is not one. */
     const double *(*constant)(void *reader, int input, fov_shape *shape);
     fov_shape (*shape)(void *reader, fov_value value);
@@ -47,6 +49,7 @@ struct op_export {
     void (*attribute_number)(void *writer, const char *name, double value);
     void (*attribute_list)(void *writer, const char *name, const int64_t *values, int count);
     void (*attribute_text)(void *writer, const char *name, const char *value);
+    void (*attribute_tensor)(void *writer, const char *name, fov_dtype dtype, double value); /**< of one element */
     void (*output)(void *writer, int out);          /**< the operator's own output */
     const char *(*temporary)(void *writer);         /**< a fresh name between two nodes of one export */
     void (*output_name)(void *writer, const char *name);
@@ -62,5 +65,17 @@ struct op_onnx {
     /** Further ONNX types that `import` also reads (MatMul besides Gemm); NULL-terminated, or NULL. */
     const char *const *also;
 };
+
+/* ---- shared spellings (onnx.c) ------------------------------------------------------------------------------------- */
+
+int       op_onnx_type(fov_dtype dtype);     /**< TensorProto.DataType: 1 for f32... */
+fov_dtype op_dtype_of_onnx(int64_t code);    /**< FOV_DTYPE_COUNT: a type that fovea does not have */
+/** Two operands; reads the `axis` and `broadcast` of opsets below 7. */
+int op_import_binary(struct op_import *node, const char *op);
+/** Any number of operands as a chain of a binary operator (Sum, Max, Min); the result is not set. */
+fov_value op_import_chain(struct op_import *node, const char *op);
+/** Softmax and its kin (struct softmax_options): before opset 13 their axis began the second half of a matrix. `modern`:
+ *  the default axis since. */
+int op_import_matrix_axis(struct op_import *node, const char *op, int modern);
 
 #endif

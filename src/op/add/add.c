@@ -5,6 +5,7 @@
 
 #include "op/onnx.h"
 #include <fovea/operators.h>
+#include <string.h>
 
 static double add(double a, double b)
 {
@@ -37,7 +38,24 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = BINARY_CPU(compile);
 
-static const struct op_onnx onnx = {.type = "Add", .since = 7};
+/* Sum takes any number of tensors; Mean divides that by their number. */
+static int import_add(struct op_import *node)
+{
+    if (strcmp(node->type, "Add") == 0) {
+        return op_import_binary(node, "add");
+    }
+    fov_value sum = op_import_chain(node, "add");
+    if (strcmp(node->type, "Mean") == 0 && node->in_count > 1) {
+        fov_dtype dtype = node->dtype(node->reader, node->in[0]);
+        fov_value number = op_emit_number(node->emitter, dtype, node->in_count);
+        sum = op_emit2(node->emitter, "div", sum, number, NULL);
+    }
+    node->result(node->reader, 0, sum);
+    return FOV_OK;
+}
+
+static const char *const also[] = {"Sum", "Mean", NULL};
+static const struct op_onnx onnx = {.type = "Add", .since = 6, .import = import_add, .also = also};
 
 fov_value fov_add(fov_graph *graph, fov_value a, fov_value b)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct op_port in[] = {{.name = "x", .shape = "[...]"},
-                                    {.name = "like", .shape = "[...]: only its shape is read"},
+                                    {.name = "like", .shape = "[...]: only its shape is read", .shape_only = true},
                                     {0}};
 static const struct op_port out[] = {{.name = "y", .shape = "as like"}, {0}};
 

@@ -39,7 +39,12 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = BINARY_CPU(compile);
 
-static const struct op_onnx onnx = {.type = "Mul", .since = 7};
+static int import_mul(struct op_import *node)
+{
+    return op_import_binary(node, "mul");
+}
+
+static const struct op_onnx onnx = {.type = "Mul", .since = 6, .import = import_mul};
 
 fov_value fov_mul(fov_graph *graph, fov_value a, fov_value b)
 {

@@ -4,6 +4,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include <fovea/operators.h>
 
 /* Also of zero: -0. */
 static double negative(double x, const void *options)
@@ -25,6 +26,11 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
 }
 
 static const struct op_onnx onnx = {.type = "Neg", .since = 6};
+
+fov_value fov_neg(fov_graph *graph, fov_value x)
+{
+    return elementwise_build(graph, "neg", x);
+}
 
 const struct op op_neg = {
     .name = "neg",

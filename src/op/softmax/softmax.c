@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Softmax along any axis, and its gradients. In memory the axis lies as [outer][axis][inner]: rows for the kernel where
- * inner is 1 (logits; channels in channels-last order), otherwise blocks of columns are turned into rows and back.
+/* Softmax along any axis, and its gradients. How lines along an axis are found in memory is the family's: op/lines.h.
  * The largest element is subtracted first, so exp cannot overflow. */
-#include "op/common.h"
+#include "op/lines.h"
 
 #include "op/onnx.h"
 #include <fovea/operators.h>
@@ -14,48 +13,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/* For shapes that infer has accepted. */
-static int axis_of(const void *options, int rank)
-{
-    int64_t axis = ((const struct softmax_options *)options)->axis;
-    return (int)(axis < 0 ? axis + rank : axis);
-}
-
-/* All inputs have the shape of the first. */
-static int infer_softmax(const struct op_infer *infer)
-{
-    int axis;
-    int status = op_check_float(infer, 0, "input 0");
-    if (status == FOV_OK) {
-        status = shape_axis(&infer->in[0].shape, ((const struct softmax_options *)infer->options)->axis, &axis,
-                            infer->error);
-    }
-    for (int i = 1; status == FOV_OK && i < infer->in_count; i++) {
-        status = op_check_same_shape(infer, i, "an input", 0, "y");
-        status = status != FOV_OK ? status : op_check_same_dtype(infer, i, "an input", 0, "y");
-    }
-    return status != FOV_OK ? status : op_infer_same(infer);
-}
-
 /* ---- definitions ----------------------------------------------------------------------------------------------- */
-
-/* Where the k-th element of line `line` lies: lines are counted over [outer][inner]. */
-struct lines {
-    size_t count, length, inner;
-};
-
-static struct lines lines_of(const struct op_textbook *textbook)
-{
-    const fov_shape *shape = &textbook->in[0].shape;
-    int axis = axis_of(textbook->options, shape->rank);
-    size_t inner = shape_span(shape, axis + 1, shape->rank);
-    return (struct lines){shape_span(shape, 0, axis) * inner, (size_t)shape->dim[axis], inner};
-}
-
-static size_t place(struct lines lines, size_t line, size_t k)
-{
-    return (line / lines.inner * lines.length + k) * lines.inner + line % lines.inner;
-}
 
 static void softmax_textbook(const struct op_textbook *textbook)
 {
@@ -65,13 +23,13 @@ static void softmax_textbook(const struct op_textbook *textbook)
     for (size_t line = 0; line < lines.count; line++) {
         double largest = -INFINITY, sum = 0;
         for (size_t k = 0; k < lines.length; k++) {
-            largest = fmax(largest, x[place(lines, line, k)]);
+            largest = fmax(largest, x[lines_place(lines, line, k)]);
         }
         for (size_t k = 0; k < lines.length; k++) {
-            sum += exp(x[place(lines, line, k)] - largest);
+            sum += exp(x[lines_place(lines, line, k)] - largest);
         }
         for (size_t k = 0; k < lines.length; k++) {
-            y[place(lines, line, k)] = exp(x[place(lines, line, k)] - largest) / sum;
+            y[lines_place(lines, line, k)] = exp(x[lines_place(lines, line, k)] - largest) / sum;
         }
     }
 }
@@ -85,10 +43,10 @@ static void gradient_textbook(const struct op_textbook *textbook)
     for (size_t line = 0; line < lines.count; line++) {
         double sum = 0;
         for (size_t k = 0; k < lines.length; k++) {
-            sum += dy[place(lines, line, k)] * y[place(lines, line, k)];
+            sum += dy[lines_place(lines, line, k)] * y[lines_place(lines, line, k)];
         }
         for (size_t k = 0; k < lines.length; k++) {
-            size_t i = place(lines, line, k);
+            size_t i = lines_place(lines, line, k);
             dx[i] = y[i] * (dy[i] - sum);
         }
     }
@@ -103,12 +61,12 @@ static void second_textbook(const struct op_textbook *textbook)
     for (size_t line = 0; line < lines.count; line++) {
         double sum = 0, flow_sum = 0;
         for (size_t k = 0; k < lines.length; k++) {
-            size_t i = place(lines, line, k);
+            size_t i = lines_place(lines, line, k);
             sum += dy[i] * y[i];
             flow_sum += flow[i] * y[i];
         }
         for (size_t k = 0; k < lines.length; k++) {
-            size_t i = place(lines, line, k);
+            size_t i = lines_place(lines, line, k);
             out[i] = flow[i] * (dy[i] - sum) - dy[i] * flow_sum;
         }
     }
@@ -137,147 +95,49 @@ static void gradient_gradient(struct op_gradient *gradient)
 
 /* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
-enum { BLOCK = 64 }; /* columns turned into rows at once: four cache lines of each row */
-
-struct work {
-    const struct op_run *run;
-    size_t               outer, size, inner;
-    size_t               chunk;  /* rows, or columns of a block */
-    size_t               blocks; /* of columns, per outer index */
-    bool                 is_gradient;
-};
-
-static void rows(const struct work *work, size_t count, const float *a, const float *b, float *out)
+static void softmax_rows(const struct kernel_table *kernel, size_t rows, size_t columns, const float *x,
+                         const float *unused, float *y)
 {
-    const struct kernel_table *kernel = work->run->kernel;
-    if (work->is_gradient) {
-        kernel->softmax_gradient(count, work->size, a, work->size, b, work->size, out, work->size);
-    } else {
-        kernel->softmax(count, work->size, a, work->size, out, work->size);
-    }
+    (void)unused;
+    kernel->softmax(rows, columns, x, columns, y, columns);
 }
 
-static void run_rows(void *context, size_t chunk, int worker)
+static void gradient_rows(const struct kernel_table *kernel, size_t rows, size_t columns, const float *y,
+                          const float *dy, float *dx)
 {
-    (void)worker;
-    const struct work *work = context;
-    size_t offset = op_chunk_begin(chunk, work->chunk) * work->size;
-    rows(work, op_chunk_length(chunk, work->chunk, work->outer), (const float *)work->run->in[0].data + offset,
-         work->is_gradient ? (const float *)work->run->in[1].data + offset : NULL,
-         (float *)work->run->out[0].data + offset);
-}
-
-static void run_columns(void *context, size_t chunk, int worker)
-{
-    const struct work *work = context;
-    const struct kernel_table *kernel = work->run->kernel;
-    float *a = (float *)(void *)((char *)work->run->worker_scratch + (size_t)worker * work->run->worker_scratch_bytes);
-    float *b = a + work->size * BLOCK;
-    size_t block = chunk % work->blocks, columns = op_chunk_length(block, BLOCK, work->inner);
-    size_t offset = chunk / work->blocks * work->size * work->inner + op_chunk_begin(block, BLOCK);
-    kernel->transpose(work->size, columns, (const float *)work->run->in[0].data + offset, work->inner, a, work->size);
-    if (work->is_gradient) {
-        kernel->transpose(work->size, columns, (const float *)work->run->in[1].data + offset, work->inner, b,
-                          work->size);
-    }
-    float *result = work->is_gradient ? b : a;
-    rows(work, columns, a, b, result);
-    kernel->transpose(columns, work->size, result, work->size, (float *)work->run->out[0].data + offset, work->inner);
-}
-
-static void start(const struct op_run *run, bool is_gradient)
-{
-    const struct op_tensor *x = &run->in[0];
-    int axis = axis_of(run->options, x->shape.rank);
-    struct work work = {.run = run, .size = (size_t)x->shape.dim[axis], .is_gradient = is_gradient};
-    op_axis_split(x, axis, &work.outer, &work.inner);
-    if (work.inner == 1) {
-        work.chunk = OP_CHUNK / (work.size + 1) + 1;
-        pool_run(run->pool, run_rows, &work, op_chunks(work.outer, work.chunk));
-    } else {
-        work.blocks = op_chunks(work.inner, BLOCK);
-        pool_run(run->pool, run_columns, &work, work.outer * work.blocks);
-    }
+    kernel->softmax_gradient(rows, columns, y, columns, dy, columns, dx, columns);
 }
 
 static void run_softmax(const struct op_run *run)
 {
-    start(run, false);
+    lines_run(run, softmax_rows);
 }
 
 static void run_gradient(const struct op_run *run)
 {
-    start(run, true);
+    lines_run(run, gradient_rows);
 }
 
-static int compile(struct op_compile *compile, op_function *run)
+static int compile_softmax(struct op_compile *compile)
 {
-    size_t outer, inner;
-    int axis = axis_of(compile->options, compile->in[0].shape.rank);
-    op_axis_split(&compile->in[0], axis, &outer, &inner);
-    compile->run = run;
-    if (inner > 1 && !size_multiply((size_t)compile->in[0].shape.dim[axis], 2 * BLOCK * sizeof(float),
-                                    &compile->scratch_per_worker)) {
-        return error_set(compile->error, FOV_E_MEMORY, "an axis of %lld elements does not fit memory",
-                         (long long)compile->in[0].shape.dim[axis]);
-    }
-    return FOV_OK;
+    return lines_compile(compile, run_softmax);
 }
 
-static int compile_softmax(struct op_compile *c)
+static int compile_gradient(struct op_compile *compile)
 {
-    return compile(c, run_softmax);
+    return lines_compile(compile, run_gradient);
 }
 
-static int compile_gradient(struct op_compile *c)
-{
-    return compile(c, run_gradient);
-}
-
-/* The order in which the axis is contiguous, where there is one. */
-static enum op_layout_rule layout_for(const void *options, const struct op_tensor *in, int in_count)
-{
-    (void)in_count;
-    int rank = in[0].shape.rank, axis = axis_of(options, rank);
-    if (rank < 3 || axis == 0) {
-        return OP_FOLLOWS;
-    }
-    return axis == 1 ? OP_WANTS_CHANNELS_LAST : OP_WANTS_PLAIN;
-}
-
-static const struct op_cpu softmax_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = layout_for, .supports = op_all_f32,
+static const struct op_cpu softmax_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = lines_layout_for, .supports = op_all_f32,
                                           .compile = compile_softmax, .in_place = 1u << 0};
-static const struct op_cpu gradient_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = layout_for, .supports = op_all_f32,
+static const struct op_cpu gradient_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = lines_layout_for, .supports = op_all_f32,
                                            .compile = compile_gradient, .in_place = 1u << 1};
 
-/* ---- ONNX: before opset 13 the axis began the second half of a matrix ------------------------------------------ */
+/* ---- ONNX ------------------------------------------------------------------------------------------------------ */
 
 static int import_softmax(struct op_import *node)
 {
-    bool matrix = node->opset < 13;
-    fov_shape shape = node->shape(node->reader, node->in[0]);
-    struct softmax_options options = {node->integer(node->reader, "axis", matrix ? 1 : -1)};
-    int64_t axis = options.axis < 0 ? options.axis + shape.rank : options.axis;
-    if (axis < 0 || axis >= shape.rank) {
-        return node->fail(node->reader, FOV_E_INPUT, "Softmax has axis %lld for a tensor of rank %d",
-                          (long long)options.axis, shape.rank);
-    }
-    fov_value x = node->in[0];
-    bool folds = matrix && axis != shape.rank - 1;
-    if (folds) {
-        fov_shape flat = {2, {FOV_BATCH, 1}};
-        for (int64_t i = axis; i < shape.rank; i++) {
-            if (shape.dim[i] <= 0 || flat.dim[1] > INT64_MAX / shape.dim[i]) {
-                return node->fail(node->reader, FOV_E_UNSUPPORTED, "Softmax over the open batch");
-            }
-            flat.dim[1] *= shape.dim[i];
-        }
-        x = op_emit_reshape(node->emitter, x, &flat);
-        options.axis = 1;
-    }
-    fov_value y = node->emitter->node(node->emitter->graph, "softmax", &x, 1, &options, node->node_name);
-    node->result(node->reader, 0, folds ? op_emit_reshape(node->emitter, y, &shape) : y);
-    return FOV_OK;
+    return op_import_matrix_axis(node, "softmax", -1);
 }
 
 static const struct op_onnx onnx = {.type = "Softmax", .since = 1, .import = import_softmax};
@@ -335,7 +195,7 @@ const struct op op_softmax = {
     .out = softmax_out,
     .attributes = attributes,
     .options_size = sizeof(struct softmax_options),
-    .infer = infer_softmax,
+    .infer = lines_infer,
     .gradient = softmax_gradient,
     .textbook = softmax_textbook,
     .cpu = &softmax_cpu,
@@ -352,7 +212,7 @@ const struct op op_softmax_gradient = {
     .out = gradient_out,
     .attributes = attributes,
     .options_size = sizeof(struct softmax_options),
-    .infer = infer_softmax,
+    .infer = lines_infer,
     .gradient = gradient_gradient,
     .textbook = gradient_textbook,
     .cpu = &gradient_cpu,
@@ -368,7 +228,7 @@ const struct op op_softmax_second_gradient = {
     .out = second_out,
     .attributes = attributes,
     .options_size = sizeof(struct softmax_options),
-    .infer = infer_softmax,
+    .infer = lines_infer,
     .textbook = second_textbook,
     .cases = second_cases,
 };

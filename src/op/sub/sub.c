@@ -38,7 +38,12 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = BINARY_CPU(compile);
 
-static const struct op_onnx onnx = {.type = "Sub", .since = 7};
+static int import_sub(struct op_import *node)
+{
+    return op_import_binary(node, "sub");
+}
+
+static const struct op_onnx onnx = {.type = "Sub", .since = 6, .import = import_sub};
 
 fov_value fov_sub(fov_graph *graph, fov_value a, fov_value b)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of broadcasting: sums over the dimensions that were repeated. The work is cut by shape alone: pieces of
- * rows, each piece summed into its own accumulators in double, accumulators combined in order of pieces. */
-#include "op/common.h"
+/* The gradient of broadcasting: sums over the dimensions that were repeated. The work is a reduction: op/reduce.h. */
+#include "op/reduce.h"
 
 static const struct op_port in[] = {{.name = "x", .shape = "[...]"},
-                                    {.name = "like", .shape = "[...]: broadcasts to x's shape; only its shape is read"},
+                                    {.name = "like", .shape = "[...]: broadcasts to x's shape; only its shape is read",
+                                     .shape_only = true},
                                     {0}};
 static const struct op_port out[] = {{.name = "y", .shape = "as like"}, {0}};
 
@@ -44,130 +44,24 @@ static void textbook(const struct op_textbook *textbook)
 
 /* ---- on the CPU ------------------------------------------------------------------------------------------------ */
 
-enum { PIECE_FLOATS = 65536, MOST_PIECES = 64, MOST_ACCUMULATORS = 1 << 20 };
-
-/* x as rows of its memory. Either a row is summed to one number (the innermost dimension goes), or rows are added to
-   each other (it stays), `repeat` neighbouring rows to the same place. */
-struct state {
-    struct op_walk walk; /* of y over x */
-    bool           row_is_summed;
-    size_t         rows, columns, repeat;
-    size_t         units; /* what is dealt to pieces: rows, or column ranges of rows where a row is large */
-    size_t         unit_columns, units_per_row, units_per_piece, pieces;
-    size_t         out_count;
-};
-
-static void prepare_state(struct state *state, const struct op_tensor *x, const struct op_tensor *y)
-{
-    const struct op_tensor *tensors[] = {y};
-    op_walk_make(&state->walk, x, tensors, 1);
-    int inner = state->walk.rank - 1;
-    size_t stride = state->walk.stride[0][inner];
-    state->out_count = op_count(&y->shape);
-    state->columns = state->walk.size[inner];
-    state->rows = op_walk_span(&state->walk, 0, inner);
-    state->row_is_summed = stride == 0;
-    if (stride > 1) { /* y lies in another order than x: an element is a row */
-        state->rows *= state->columns;
-        state->columns = 1;
-        state->row_is_summed = true;
-    }
-    state->repeat = 1;
-    if (!state->row_is_summed && inner > 0 && state->walk.stride[0][inner - 1] == 0) {
-        state->repeat = state->walk.size[inner - 1];
-    }
-    state->unit_columns =
-        state->row_is_summed && state->columns > PIECE_FLOATS ? (size_t)PIECE_FLOATS : state->columns;
-    state->units_per_row = state->columns > 0 ? op_chunks(state->columns, state->unit_columns) : 0;
-    state->units = state->rows * state->units_per_row;
-
-    /* As many pieces as keep threads busy, as few as keep the accumulators small; from sizes only. */
-    size_t pieces = op_chunks(state->rows * state->columns, PIECE_FLOATS);
-    size_t most = state->out_count > 0 ? MOST_ACCUMULATORS / state->out_count : 1;
-    most = most > MOST_PIECES ? MOST_PIECES : most;
-    pieces = pieces > most ? most : pieces;
-    pieces = pieces > 0 ? pieces : 1;
-    state->units_per_piece = op_chunks(state->units, pieces);
-    state->pieces = state->units > 0 ? op_chunks(state->units, state->units_per_piece) : 1;
-}
-
-struct work {
-    const struct state        *state;
-    const struct kernel_table *kernel;
-    const float               *x;
-    double                    *sums; /* [pieces][out_count] */
-    float                     *y;
-};
-
-static void sum_piece(void *context, size_t piece, int worker)
-{
-    (void)worker;
-    const struct work *work = context;
-    const struct state *state = work->state;
-    double *sums = work->sums + piece * state->out_count;
-    for (size_t i = 0; i < state->out_count; i++) {
-        sums[i] = 0;
-    }
-    /* With an element as a row, all dimensions lead to the place in y; otherwise all but the innermost. */
-    int depth = state->row_is_summed && state->columns == 1 ? state->walk.rank : state->walk.rank - 1;
-    size_t unit = op_chunk_begin(piece, state->units_per_piece);
-    size_t end = state->units > 0 ? unit + op_chunk_length(piece, state->units_per_piece, state->units) : unit;
-    while (unit < end) {
-        size_t row = unit / state->units_per_row, range = unit % state->units_per_row;
-        double *to = sums + op_walk_offset(&state->walk, 0, depth, row);
-        if (state->row_is_summed) {
-            size_t length = op_chunk_length(range, state->unit_columns, state->columns);
-            *to += work->kernel->sum(length, work->x + row * state->columns + range * state->unit_columns);
-            unit++;
-        } else {
-            size_t same = state->repeat - row % state->repeat; /* rows that go to this place too */
-            same = same < end - unit ? same : end - unit;
-            work->kernel->column_sum(same, state->columns, work->x + row * state->columns, state->columns, to);
-            unit += same;
-        }
-    }
-}
-
-static void combine_chunk(void *context, size_t chunk, int worker)
-{
-    (void)worker;
-    const struct work *work = context;
-    size_t begin = op_chunk_begin(chunk, OP_CHUNK);
-    size_t end = begin + op_chunk_length(chunk, OP_CHUNK, work->state->out_count);
-    for (size_t i = begin; i < end; i++) {
-        double sum = 0;
-        for (size_t piece = 0; piece < work->state->pieces; piece++) {
-            sum += work->sums[piece * work->state->out_count + i];
-        }
-        work->y[i] = (float)sum;
-    }
-}
-
 static void run(const struct op_run *run)
 {
-    const struct state *state = run->state;
-    struct work work = {state, run->kernel, run->in[0].data, run->scratch, run->out[0].data};
-    pool_run(run->pool, sum_piece, &work, state->pieces);
-    pool_run(run->pool, combine_chunk, &work, op_chunks(state->out_count, OP_CHUNK));
+    reduction_run(run, run->state);
 }
 
 static int prepare(const struct op_compile *compile, void *memory)
 {
-    prepare_state(memory, &compile->in[0], &compile->out[0]);
+    reduction_prepare(memory, REDUCE_SUM, &compile->in[0], &compile->out[0]);
     return FOV_OK;
 }
 
 static int compile(struct op_compile *compile)
 {
-    struct state state;
-    prepare_state(&state, &compile->in[0], &compile->out[0]);
-    if (!size_multiply(state.pieces * state.out_count, sizeof(double), &compile->scratch)) {
-        return error_set(compile->error, FOV_E_MEMORY, "the sums of %zu elements do not fit memory", state.out_count);
-    }
-    compile->state = sizeof(struct state);
-    compile->prepare = prepare;
+    struct reduction reduction;
+    prepare(compile, &reduction);
     compile->run = run;
-    return FOV_OK;
+    compile->prepare = prepare;
+    return reduction_compile(compile, &reduction);
 }
 
 static bool supports(const void *options, const struct op_tensor *tensors, int count)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Where along an axis the smallest element lies. An index does not change under small steps: nothing flows back.
+ * The search is in op/arg_max/search.c. */
+#include "op/arg_max/arg_max.h"
+
+#include "op/onnx.h"
+
+static void textbook(const struct op_textbook *textbook)
+{
+    arg_textbook(textbook, -1);
+}
+
+static const struct op_onnx onnx = {.type = "ArgMin", .since = 1};
+
+const struct op op_arg_min = {
+    .name = "arg_min",
+    .family = OP_REDUCTION,
+    .summary = "Index of the smallest element along an axis.",
+    .formula = "index = the first (or last) k with x_k = min of x along the axis",
+    .in = arg_in,
+    .out = arg_out,
+    .attributes = arg_attributes,
+    .options_size = sizeof(struct arg_options),
+    .infer = arg_infer,
+    .zero_gradient = true,
+    .textbook = textbook,
+    .onnx = &onnx,
+    .cases = arg_cases,
+};

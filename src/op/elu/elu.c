@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* A rectifier that goes down smoothly to -alpha.
+ * All but the formula and the options is the family's: op/elementwise.h. */
+#include "op/elementwise.h"
+
+#include "op/onnx.h"
+#include <fovea/operators.h>
+#include <math.h>
+
+struct elu_options {
+    double alpha;
+};
+
+static const struct op_attribute attributes[] = {
+    {OP_ATTRIBUTE(struct elu_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 1,
+     .minimum = 0, .maximum = 1e6, .doc = "the limit below zero is -alpha"},
+    {0},
+};
+
+static double elu(double x, const void *options)
+{
+    const struct elu_options *own = options;
+    return x > 0 ? x : own->alpha * expm1(x);
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    elementwise_textbook(textbook, elu);
+}
+
+static enum unary as_activation(const void *options, float *alpha, float *beta)
+{
+    const struct elu_options *own = options;
+    *alpha = (float)own->alpha;
+    *beta = 0;
+    return UNARY_elu;
+}
+
+static const struct op_onnx onnx = {.type = "Elu", .since = 6};
+
+fov_value fov_elu(fov_graph *graph, fov_value x, float alpha)
+{
+    struct elu_options options = {(double)alpha};
+    return op_build(graph, "elu", &x, 1, &options, NULL);
+}
+
+const struct op op_elu = {
+    .name = "elu",
+    .family = OP_ACTIVATION,
+    .summary = "Exponential linear unit: x above zero, saturating to -alpha below.",
+    .formula = "y = x if x > 0, else alpha (exp(x) - 1)",
+    .source = "Clevert, Unterthiner & Hochreiter, Fast and accurate deep network learning by ELUs, ICLR 2016, eq. 15",
+    .in = elementwise_in,
+    .out = elementwise_out,
+    .attributes = attributes,
+    .options_size = sizeof(struct elu_options),
+    .infer = elementwise_infer,
+    .gradient = elementwise_gradient,
+    .textbook = textbook,
+    .cpu = &elementwise_cpu,
+    .onnx = &onnx,
+    .cases = elementwise_cases_kinked,
+    .as_activation = as_activation,
+};

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* The rectifier of transformers and of ConvNeXt: x times the share of a normal distribution below x, exactly or by
+ * a tanh.
+ * All but the formula and the option is the family's: op/elementwise.h. */
+#include "op/elementwise.h"
+
+#include "op/onnx.h"
+#include <fovea/operators.h>
+#include <math.h>
+
+enum { EXACT, BY_TANH };
+struct gelu_options {
+    int approximate;
+};
+
+static const char *const ways[] = {"none", "tanh", NULL};
+static const struct op_attribute attributes[] = {
+    {OP_ATTRIBUTE(struct gelu_options, approximate), .onnx = "approximate", .kind = OP_CHOICE, .choices = ways,
+     .doc = "none: by erf; tanh: by tanh"},
+    {0},
+};
+
+static const double PI = 3.14159265358979323846;
+
+static double gelu(double x, const void *options)
+{
+    const struct gelu_options *own = options;
+    double share = own->approximate == EXACT ? (1 + erf(x / sqrt(2))) / 2
+                                             : (1 + tanh(sqrt(2 / PI) * (x + 0.044715 * x * x * x))) / 2;
+    return isinf(x) && x < 0 ? 0 : x * share;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    elementwise_textbook(textbook, gelu);
+}
+
+static enum unary as_activation(const void *options, float *alpha, float *beta)
+{
+    const struct gelu_options *own = options;
+    *alpha = *beta = 0;
+    return own->approximate == EXACT ? UNARY_gelu : UNARY_gelu_tanh;
+}
+
+/* ---- ONNX has it since opset 20; before, it is written as exporters wrote it ------------------------------------ */
+
+/* temporary = type(first, second); second NULL: one input; first NULL: the operator's own input. */
+static const char *step(struct op_export *node, const char *type, const char *first, const char *second)
+{
+    const char *result = node->temporary(node->writer);
+    node->begin(node->writer, type, NULL);
+    if (first != NULL) {
+        node->input_name(node->writer, first);
+    } else {
+        node->input(node->writer, 0);
+    }
+    if (second != NULL) {
+        node->input_name(node->writer, second);
+    }
+    node->output_name(node->writer, result);
+    return result;
+}
+
+static const char *argument_of_erf(struct op_export *node)
+{
+    return step(node, "Mul", NULL, node->number(node->writer, 0.70710678F));
+}
+
+static const char *argument_of_tanh(struct op_export *node)
+{
+    const char *third = node->number(node->writer, 3), *factor = node->number(node->writer, 0.044715F);
+    const char *root = node->number(node->writer, 0.79788456F);
+    const char *cubic = step(node, "Mul", step(node, "Pow", NULL, third), factor);
+    return step(node, "Mul", step(node, "Add", NULL, cubic), root);
+}
+
+static int export_gelu(struct op_export *node)
+{
+    const struct gelu_options *own = node->options;
+    if (node->opset >= 20) {
+        node->begin(node->writer, "Gelu", NULL);
+        node->input(node->writer, 0);
+        node->attribute_text(node->writer, "approximate", ways[own->approximate]);
+        node->output(node->writer, 0);
+        return FOV_OK;
+    }
+    if (node->in[0].dtype != FOV_F32) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "x is %s, before opset 20 it must be f32",
+                          fov_dtype_name(node->in[0].dtype));
+    }
+    const char *one = node->number(node->writer, 1), *half = node->number(node->writer, 0.5F);
+    const char *share = own->approximate == EXACT ? step(node, "Erf", argument_of_erf(node), NULL)
+                                                  : step(node, "Tanh", argument_of_tanh(node), NULL);
+    const char *twice = step(node, "Mul", NULL, step(node, "Add", share, one));
+    node->begin(node->writer, "Mul", NULL);
+    node->input_name(node->writer, twice);
+    node->input_name(node->writer, half);
+    node->output(node->writer, 0);
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "Gelu", .since = 20, .export = export_gelu};
+
+fov_value fov_gelu(fov_graph *graph, fov_value x)
+{
+    return op_build(graph, "gelu", &x, 1, NULL, NULL);
+}
+
+static const struct gelu_options by_tanh = {BY_TANH};
+static const struct op_case cases[] = {
+    {.name = "exact", .in = {{2, {3, 17}}}, .in_count = 1},
+    {.name = "exact, image", .in = {{4, {2, 3, 5, 3}}}, .in_count = 1},
+    {.name = "tanh", .in = {{1, {37}}}, .in_count = 1, .options = &by_tanh},
+    {.name = "tanh, image", .in = {{4, {2, 3, 5, 3}}}, .in_count = 1, .options = &by_tanh},
+    {.name = "several chunks", .in = {{2, {3, 12001}}}, .in_count = 1, .no_gradient = true},
+    {0},
+};
+
+const struct op op_gelu = {
+    .name = "gelu",
+    .family = OP_ACTIVATION,
+    .summary = "Gaussian error linear unit: x times the normal distribution's share below x.",
+    .formula = "y = x (1 + erf(x / sqrt(2))) / 2",
+    .source = "Hendrycks & Gimpel, Gaussian error linear units (GELUs), 2016, section 2",
+    .in = elementwise_in,
+    .out = elementwise_out,
+    .attributes = attributes,
+    .options_size = sizeof(struct gelu_options),
+    .infer = elementwise_infer,
+    .gradient = elementwise_gradient,
+    .textbook = textbook,
+    .cpu = &elementwise_cpu,
+    .onnx = &onnx,
+    .cases = cases,
+    .as_activation = as_activation,
+};

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Swish made of straight and parabolic pieces: cheap on small devices.
+ * All but the formula is the family's: op/elementwise.h. */
+#include "op/elementwise.h"
+
+#include "op/onnx.h"
+#include <fovea/operators.h>
+
+static double hard_swish(double x, const void *options)
+{
+    (void)options;
+    double gate = x / 6 + 0.5;
+    return x * (gate < 0 ? 0 : gate > 1 ? 1 : gate);
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    elementwise_textbook(textbook, hard_swish);
+}
+
+static enum unary as_activation(const void *options, float *alpha, float *beta)
+{
+    (void)options;
+    *alpha = *beta = 0;
+    return UNARY_hard_swish;
+}
+
+/* ONNX has it since opset 14. */
+static int export_hard_swish(struct op_export *node)
+{
+    if (node->opset >= 14) {
+        node->begin(node->writer, "HardSwish", NULL);
+        node->input(node->writer, 0);
+        node->output(node->writer, 0);
+        return FOV_OK;
+    }
+    const char *gate = node->temporary(node->writer);
+    node->begin(node->writer, "HardSigmoid", NULL);
+    node->input(node->writer, 0);
+    node->attribute_number(node->writer, "alpha", 1.0 / 6);
+    node->attribute_number(node->writer, "beta", 0.5);
+    node->output_name(node->writer, gate);
+    node->begin(node->writer, "Mul", NULL);
+    node->input(node->writer, 0);
+    node->input_name(node->writer, gate);
+    node->output(node->writer, 0);
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "HardSwish", .since = 14, .export = export_hard_swish};
+
+fov_value fov_hard_swish(fov_graph *graph, fov_value x)
+{
+    return elementwise_build(graph, "hard_swish", x);
+}
+
+const struct op op_hard_swish = {
+    .name = "hard_swish",
+    .family = OP_ACTIVATION,
+    .summary = "Swish with a gate of straight pieces.",
+    .formula = "y = x min(max(x / 6 + 1/2, 0), 1)",
+    .source = "Howard et al., Searching for MobileNetV3, 2019, section 5.2",
+    .in = elementwise_in,
+    .out = elementwise_out,
+    .infer = elementwise_infer,
+    .gradient = elementwise_gradient,
+    .textbook = textbook,
+    .cpu = &elementwise_cpu,
+    .onnx = &onnx,
+    .cases = elementwise_cases,
+    .as_activation = as_activation,
+};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Where one tensor is less than another. False where either is NaN.
+ * All but the formula is the family's: op/binary.h. */
+#include "op/binary.h"
+
+#include "op/onnx.h"
+
+static double is_less(double a, double b)
+{
+    return a < b;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    binary_textbook(textbook, is_less);
+}
+
+static int import_is_less(struct op_import *node)
+{
+    return op_import_binary(node, "less");
+}
+
+static const struct op_onnx onnx = {.type = "Less", .since = 1, .import = import_is_less};
+
+const struct op op_less = {
+    .name = "less",
+    .family = OP_ELEMENTWISE,
+    .summary = "True where a is less than b.",
+    .formula = "y = a < b",
+    .in = binary_in,
+    .out = binary_out,
+    .infer = binary_infer_comparison,
+    .zero_gradient = true,
+    .textbook = textbook,
+    .onnx = &onnx,
+    .cases = comparison_cases,
+};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* A smooth rectifier that dips below zero once: x times the tanh of its softplus.
+ * All but the formula is the family's: op/elementwise.h. */
+#include "op/elementwise.h"
+
+#include "op/onnx.h"
+#include <fovea/operators.h>
+#include <math.h>
+
+static double mish(double x, const void *options)
+{
+    (void)options;
+    double softplus = (x < 0 ? 0 : x) + log1p(exp(-fabs(x)));
+    return isinf(x) && x < 0 ? 0 : x * tanh(softplus);
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    elementwise_textbook(textbook, mish);
+}
+
+static enum unary as_activation(const void *options, float *alpha, float *beta)
+{
+    (void)options;
+    *alpha = *beta = 0;
+    return UNARY_mish;
+}
+
+/* ONNX has it since opset 18. */
+static int export_mish(struct op_export *node)
+{
+    if (node->opset >= 18) {
+        node->begin(node->writer, "Mish", NULL);
+        node->input(node->writer, 0);
+        node->output(node->writer, 0);
+        return FOV_OK;
+    }
+    const char *soft = node->temporary(node->writer), *gate = node->temporary(node->writer);
+    node->begin(node->writer, "Softplus", NULL);
+    node->input(node->writer, 0);
+    node->output_name(node->writer, soft);
+    node->begin(node->writer, "Tanh", NULL);
+    node->input_name(node->writer, soft);
+    node->output_name(node->writer, gate);
+    node->begin(node->writer, "Mul", NULL);
+    node->input(node->writer, 0);
+    node->input_name(node->writer, gate);
+    node->output(node->writer, 0);
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "Mish", .since = 18, .export = export_mish};
+
+fov_value fov_mish(fov_graph *graph, fov_value x)
+{
+    return elementwise_build(graph, "mish", x);
+}
+
+const struct op op_mish = {
+    .name = "mish",
+    .family = OP_ACTIVATION,
+    .summary = "Smooth rectifier: x tanh(softplus(x)).",
+    .formula = "y = x tanh(log(1 + exp(x)))",
+    .source = "Misra, Mish: a self regularized non-monotonic activation function, 2019, eq. 1",
+    .in = elementwise_in,
+    .out = elementwise_out,
+    .infer = elementwise_infer,
+    .gradient = elementwise_gradient,
+    .textbook = textbook,
+    .cpu = &elementwise_cpu,
+    .onnx = &onnx,
+    .cases = elementwise_cases,
+    .as_activation = as_activation,
+};

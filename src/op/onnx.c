@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* What the ONNX spellings of several operators share: element type codes, operators that take any number of operands,
+ * broadcasting as it was written before opset 7, axes that were attributes first and inputs later.
+ * Declared in onnx.h, where the two interfaces are. */
+#include "op/onnx.h"
+
+#include "op/common.h"
+
+/* TensorProto.DataType. FOV_DTYPE_COUNT marks the codes that have no type here (strings, bfloat16, float8...). */
+static const int codes[FOV_DTYPE_COUNT] = {
+    [FOV_F32] = 1,  [FOV_U8] = 2,  [FOV_I8] = 3,   [FOV_U16] = 4,  [FOV_I16] = 5,  [FOV_I32] = 6,
+    [FOV_I64] = 7,  [FOV_BOOL] = 9, [FOV_F16] = 10, [FOV_F64] = 11, [FOV_U32] = 12, [FOV_U64] = 13,
+};
+
+int op_onnx_type(fov_dtype dtype)
+{
+    return codes[dtype];
+}
+
+fov_dtype op_dtype_of_onnx(int64_t code)
+{
+    for (int dtype = 0; dtype < FOV_DTYPE_COUNT; dtype++) {
+        if (codes[dtype] == code) {
+            return (fov_dtype)dtype;
+        }
+    }
+    return FOV_DTYPE_COUNT;
+}
+
+/* ---- operands ---------------------------------------------------------------------------------------------------- */
+
+/* Before opset 7 broadcasting had to be asked for, and b could be laid against a from any axis on:
+   a [2, 3, 4, 5], b [3, 4], axis 1. Dimensions of 1 behind b say the same in today's words. */
+static int old_operand(struct op_import *node, fov_value *b)
+{
+    int64_t broadcasts = node->integer(node->reader, "broadcast", 0);
+    if (!node->has(node->reader, "axis") || broadcasts == 0) {
+        return FOV_OK;
+    }
+    int64_t axis = node->integer(node->reader, "axis", 0);
+    fov_shape a_shape = node->shape(node->reader, node->in[0]), shape = node->shape(node->reader, *b);
+    axis += axis < 0 ? a_shape.rank : 0;
+    if (axis < 0 || axis + shape.rank > a_shape.rank) {
+        return node->fail(node->reader, FOV_E_INPUT, "axis %lld does not lay a tensor of rank %d against one of rank %d",
+                          (long long)axis, shape.rank, a_shape.rank);
+    }
+    int missing = a_shape.rank - (int)axis - shape.rank;
+    for (int i = 0; i < missing; i++) {
+        shape.dim[shape.rank++] = 1;
+    }
+    *b = missing > 0 ? op_emit_reshape(node->emitter, *b, &shape) : *b;
+    return FOV_OK;
+}
+
+int op_import_binary(struct op_import *node, const char *op)
+{
+    if (node->in_count != 2) {
+        return node->fail(node->reader, FOV_E_INPUT, "%s takes 2 inputs, got %d", node->type, node->in_count);
+    }
+    fov_value in[] = {node->in[0], node->in[1]};
+    int status = node->opset < 7 ? old_operand(node, &in[1]) : FOV_OK;
+    if (status != FOV_OK) {
+        return status;
+    }
+    node->result(node->reader, 0,
+                 node->emitter->node(node->emitter->graph, op, in, 2, NULL, node->node_name));
+    return FOV_OK;
+}
+
+fov_value op_import_chain(struct op_import *node, const char *op)
+{
+    if (node->in_count < 1) {
+        node->fail(node->reader, FOV_E_INPUT, "%s has no inputs", node->type);
+        return (fov_value){0};
+    }
+    if (node->in_count == 1) {
+        return node->emitter->node(node->emitter->graph, "identity", node->in, 1, NULL, node->node_name);
+    }
+    fov_value value = node->in[0];
+    for (int i = 1; i < node->in_count; i++) {
+        fov_value pair[] = {value, node->in[i]};
+        value = node->emitter->node(node->emitter->graph, op, pair, 2, NULL,
+                                    i == node->in_count - 1 ? node->node_name : NULL);
+    }
+    return value;
+}
+
+/* ---- axes -------------------------------------------------------------------------------------------------------- */
+
+int op_import_matrix_axis(struct op_import *node, const char *op, int modern)
+{
+    bool is_matrix = node->opset < 13;
+    fov_shape shape = node->shape(node->reader, node->in[0]);
+    struct softmax_options options = {node->integer(node->reader, "axis", is_matrix ? 1 : modern)};
+    int64_t axis = options.axis < 0 ? options.axis + shape.rank : options.axis;
+    if (axis < 0 || axis > shape.rank || (axis == shape.rank && !is_matrix)) {
+        return node->fail(node->reader, FOV_E_INPUT, "%s has axis %lld for a tensor of rank %d", node->type,
+                          (long long)options.axis, shape.rank);
+    }
+    fov_value x = node->in[0];
+    bool folds = is_matrix && axis != shape.rank - 1;
+    if (folds) { /* rows: all dimensions before the axis; columns: the rest */
+        fov_shape flat = {2, {FOV_BATCH, 1}};
+        for (int64_t i = axis; i < shape.rank; i++) {
+            if (shape.dim[i] <= 0 || flat.dim[1] > INT64_MAX / shape.dim[i]) {
+                return node->fail(node->reader, FOV_E_UNSUPPORTED,
+                                  "%s with axis %lld mixes the samples of an open batch", node->type, (long long)axis);
+            }
+            flat.dim[1] *= shape.dim[i];
+        }
+        x = op_emit_reshape(node->emitter, x, &flat);
+        options.axis = 1;
+    }
+    fov_value y = node->emitter->node(node->emitter->graph, op, &x, 1, &options, node->node_name);
+    node->result(node->reader, 0, folds ? op_emit_reshape(node->emitter, y, &shape) : y);
+    return FOV_OK;
+}

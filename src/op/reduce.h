@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* The family of reductions: many elements become one along some axes, by sum, product or extreme, followed perhaps by
+ * a root, a logarithm or a division. An operator of this family is one small file: its definition in double, which
+ * reduction computes it, its gradient. Read op/reduce_sum/reduce_sum.c, then op/reduce_l2/reduce_l2.c.
+ * Axes are an option, or an input whose values are known when a plan is made. */
+#ifndef OP_REDUCE_H
+#define OP_REDUCE_H
+
+#include "op/common.h"
+#include "op/onnx.h"
+#include <fovea/operators.h>
+
+extern const struct op_port      reduce_in[];  /**< x, axes (optional) */
+extern const struct op_port      reduce_out[]; /**< y */
+extern const struct op_attribute reduce_attributes[];
+extern const struct op_case      reduce_cases[];
+extern const struct op_case      reduce_cases_away[]; /**< no two values and no value and zero lie close together */
+extern const struct op_case      reduce_cases_positive[];
+
+/** Which axes go. `values`: those of the second input, NULL where it is absent; `count` of them. E_SHAPE / E_USAGE. */
+int reduce_axes(const struct reduce_options *options, const double *values, size_t count, const fov_shape *shape,
+                bool gone[FOV_MAX_RANK], struct error *error);
+/** No axes, and that means none. */
+bool reduce_is_nothing(const struct reduce_options *options, size_t axes);
+/** x's shape with 1 in place of the axes that go. */
+fov_shape reduce_kept_shape(const fov_shape *shape, const bool gone[FOV_MAX_RANK]);
+
+int reduce_infer_numbers(const struct op_infer *infer); /**< floating types and integers */
+int reduce_infer_any(const struct op_infer *infer);     /**< bool too */
+
+/** y = finish(add(add(start, x0), x1)..., number of elements). A reduction over no axes at all leaves x as it is. */
+struct reduce_definition {
+    double start;
+    double (*add)(double sum, double x);
+    double (*finish)(double sum, double count); /**< NULL: the sum */
+};
+void reduce_textbook(const struct op_textbook *textbook, const struct reduce_definition *definition);
+
+/* ---- gradients: what most of them need ------------------------------------------------------------------------------ */
+
+struct reduce_flow {
+    struct reduce_options over; /**< the same axes, all dimensions kept */
+    fov_value dy, y;            /**< with all dimensions kept: they broadcast to x */
+};
+/** False: no axis goes, y is x, and nothing is left to do. */
+bool reduce_flow_begin(struct op_gradient *gradient, struct reduce_flow *flow);
+/** `kept` repeated to x's shape. */
+fov_value reduce_flow_spread(const struct op_gradient *gradient, fov_value kept);
+/** `value`, of x's shape, reduced over the same axes, all dimensions kept. */
+fov_value reduce_flow_reduce(const struct op_gradient *gradient, const struct reduce_flow *flow, const char *op,
+                             fov_value value);
+/** Extremes: the gradient is shared evenly by all that equal y. sign: 1 for the maximum, -1 for the minimum. */
+void reduce_extreme_gradient(struct op_gradient *gradient, double sign);
+
+/* ---- on the CPU ------------------------------------------------------------------------------------------------------ */
+
+enum reduce_kind {
+    REDUCE_SUM,
+    REDUCE_SUM_ABS,
+    REDUCE_SUM_SQUARES,
+    REDUCE_PRODUCT,
+    REDUCE_MAX,
+    REDUCE_MIN,
+    REDUCE_LOG_SUM_EXP
+};
+enum reduce_finish { FINISH_NONE, FINISH_MEAN, FINISH_ROOT, FINISH_LOG };
+
+/** x as rows of its memory. Either a row is reduced to one number (the innermost dimension goes), or rows are added to
+ *  each other (it stays), `repeat` neighbouring rows to the same place. */
+struct reduction {
+    enum reduce_kind   kind;
+    enum reduce_finish finish;
+    struct op_walk     walk; /**< of y over x */
+    bool               row_is_reduced, nothing;
+    size_t             rows, columns, repeat;
+    size_t             units; /**< what is dealt to pieces: rows, or column ranges of rows where a row is large */
+    size_t             unit_columns, units_per_row, units_per_piece, pieces;
+    size_t             in_count, out_count;
+};
+/** For operators that reduce x to a tensor y that broadcasts to it. */
+void reduction_prepare(struct reduction *reduction, enum reduce_kind kind, const struct op_tensor *x,
+                       const struct op_tensor *y);
+int  reduction_compile(struct op_compile *compile, const struct reduction *reduction); /**< state and scratch sizes */
+void reduction_run(const struct op_run *run, const struct reduction *reduction);
+
+/** For operators of this family: compile functions. */
+int  reduce_compile(struct op_compile *compile, int (*prepare)(const struct op_compile *compile, void *state));
+int  reduce_prepare(const struct op_compile *compile, void *state, enum reduce_kind kind, enum reduce_finish finish);
+enum op_layout_rule reduce_layout_for(const void *options, const struct op_tensor *in, int in_count);
+bool reduce_supports(const void *options, const struct op_tensor *in, int in_count);
+#define REDUCE_CPU(function)                                                                                           \
+    {.layout = OP_FOLLOWS, .layout_for = reduce_layout_for, .supports = reduce_supports, .compile = (function)}
+
+/* ---- ONNX ------------------------------------------------------------------------------------------------------------ */
+
+/** Axes are an attribute before `input_since`, an input from there on. */
+int reduce_import(struct op_import *node, const char *op, int input_since);
+int reduce_export(struct op_export *node, int input_since);
+
+fov_value reduce_build(fov_graph *graph, const char *op, fov_value x, const fov_reduce_options *options);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* The L2 norm along axes: the length of a vector.
+ * All but the definition and the gradient is the family's: op/reduce.h. */
+#include "op/reduce.h"
+
+#include <math.h>
+
+static double add(double sum, double x)
+{
+    return sum + x * x;
+}
+
+static double finish(double sum, double count)
+{
+    (void)count;
+    return sqrt(sum);
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    static const struct reduce_definition definition = {0, add, finish};
+    reduce_textbook(textbook, &definition);
+}
+
+/* x / y; at the origin, where there is no direction, 0. */
+static void gradient(struct op_gradient *gradient)
+{
+    struct reduce_flow flow;
+    if (!reduce_flow_begin(gradient, &flow)) {
+        return;
+    }
+    const struct op_emitter *emitter = gradient->emitter;
+    fov_value length = op_emit2(emitter, "max", flow.y, op_emit_scalar(emitter, 1e-30F), NULL);
+    gradient->in_gradient[0] =
+        op_emit2(emitter, "mul", gradient->in[0], op_emit2(emitter, "div", flow.dy, length, NULL), NULL);
+}
+
+static int prepare(const struct op_compile *compile, void *state)
+{
+    return reduce_prepare(compile, state, REDUCE_SUM_SQUARES, FINISH_ROOT);
+}
+
+static int compile(struct op_compile *compile)
+{
+    return reduce_compile(compile, prepare);
+}
+
+static const struct op_cpu cpu = REDUCE_CPU(compile);
+
+static int import_reduction(struct op_import *node)
+{
+    return reduce_import(node, "reduce_l2", 18);
+}
+
+static int export_reduction(struct op_export *node)
+{
+    return reduce_export(node, 18);
+}
+
+static const struct op_onnx onnx = {
+    .type = "ReduceL2", .since = 1, .import = import_reduction, .export = export_reduction};
+
+const struct op op_reduce_l2 = {
+    .name = "reduce_l2",
+    .family = OP_REDUCTION,
+    .summary = "Euclidean length along axes.",
+    .formula = "y = sqrt(sum of x^2 along the axes)",
+    .in = reduce_in,
+    .out = reduce_out,
+    .attributes = reduce_attributes,
+    .options_size = sizeof(struct reduce_options),
+    .infer = reduce_infer_numbers,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = reduce_cases,
+};

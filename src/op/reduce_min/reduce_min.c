@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* The smallest element along axes. NaN if there is one.
+ * All but the definition and the gradient is the family's: op/reduce.h. */
+#include "op/reduce.h"
+
+#include <math.h>
+
+/* A NaN stays: nothing compares less than it. */
+static double add(double sum, double x)
+{
+    return x < sum || isnan(x) ? x : sum;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    static const struct reduce_definition definition = {(double)INFINITY, add, NULL};
+    reduce_textbook(textbook, &definition);
+}
+
+static void gradient(struct op_gradient *gradient)
+{
+    reduce_extreme_gradient(gradient, -1);
+}
+
+static int prepare(const struct op_compile *compile, void *state)
+{
+    return reduce_prepare(compile, state, REDUCE_MIN, FINISH_NONE);
+}
+
+static int compile(struct op_compile *compile)
+{
+    return reduce_compile(compile, prepare);
+}
+
+static const struct op_cpu cpu = REDUCE_CPU(compile);
+
+static int import_reduction(struct op_import *node)
+{
+    return reduce_import(node, "reduce_min", 18);
+}
+
+static int export_reduction(struct op_export *node)
+{
+    return reduce_export(node, 18);
+}
+
+static const struct op_onnx onnx = {
+    .type = "ReduceMin", .since = 1, .import = import_reduction, .export = export_reduction};
+
+fov_value fov_reduce_min_opt(fov_graph *graph, fov_value x, const fov_reduce_options *options)
+{
+    return reduce_build(graph, "reduce_min", x, options);
+}
+
+const struct op op_reduce_min = {
+    .name = "reduce_min",
+    .family = OP_REDUCTION,
+    .summary = "Smallest element along axes.",
+    .formula = "y = min of x along the axes",
+    .in = reduce_in,
+    .out = reduce_out,
+    .attributes = reduce_attributes,
+    .options_size = sizeof(struct reduce_options),
+    .infer = reduce_infer_any,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = reduce_cases_away,
+};

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Sum of squares along axes.
+ * All but the definition and the gradient is the family's: op/reduce.h. */
+#include "op/reduce.h"
+
+static double add(double sum, double x)
+{
+    return sum + x * x;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    static const struct reduce_definition definition = {0, add, NULL};
+    reduce_textbook(textbook, &definition);
+}
+
+static void gradient(struct op_gradient *gradient)
+{
+    struct reduce_flow flow;
+    if (!reduce_flow_begin(gradient, &flow)) {
+        return;
+    }
+    fov_value twice = op_emit_affine(gradient->emitter, flow.dy, 2, 0);
+    gradient->in_gradient[0] = op_emit2(gradient->emitter, "mul", gradient->in[0], twice, NULL);
+}
+
+static int prepare(const struct op_compile *compile, void *state)
+{
+    return reduce_prepare(compile, state, REDUCE_SUM_SQUARES, FINISH_NONE);
+}
+
+static int compile(struct op_compile *compile)
+{
+    return reduce_compile(compile, prepare);
+}
+
+static const struct op_cpu cpu = REDUCE_CPU(compile);
+
+static int import_reduction(struct op_import *node)
+{
+    return reduce_import(node, "reduce_sum_square", 18);
+}
+
+static int export_reduction(struct op_export *node)
+{
+    return reduce_export(node, 18);
+}
+
+static const struct op_onnx onnx = {
+    .type = "ReduceSumSquare", .since = 1, .import = import_reduction, .export = export_reduction};
+
+const struct op op_reduce_sum_square = {
+    .name = "reduce_sum_square",
+    .family = OP_REDUCTION,
+    .exact = true,
+    .summary = "Sum of squares along axes.",
+    .formula = "y = sum of x^2 along the axes",
+    .in = reduce_in,
+    .out = reduce_out,
+    .attributes = reduce_attributes,
+    .options_size = sizeof(struct reduce_options),
+    .infer = reduce_infer_numbers,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = reduce_cases,
+};

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* The work of a reduction in single precision. It is cut by shape alone: pieces of rows, each piece reduced into its own
+ * accumulators in double, accumulators combined in order of pieces. So the result does not depend on threads.
+ * Which axes go is no question here: y's shape broadcasts to x's, and where it repeats, x is reduced. */
+#include "op/reduce.h"
+
+#include <math.h>
+
+enum { PIECE_FLOATS = 65536, MOST_PIECES = 64, MOST_ACCUMULATORS = 1 << 20 };
+
+void reduction_prepare(struct reduction *reduction, enum reduce_kind kind, const struct op_tensor *x,
+                       const struct op_tensor *y)
+{
+    const struct op_tensor *tensors[] = {y};
+    *reduction = (struct reduction){.kind = kind};
+    op_walk_make(&reduction->walk, x, tensors, 1);
+    int inner = reduction->walk.rank - 1;
+    size_t stride = reduction->walk.stride[0][inner];
+    reduction->in_count = op_count(&x->shape);
+    reduction->out_count = op_count(&y->shape);
+    reduction->columns = reduction->walk.size[inner];
+    reduction->rows = op_walk_span(&reduction->walk, 0, inner);
+    reduction->row_is_reduced = stride == 0;
+    if (stride > 1) { /* y lies in another order than x: an element is a row */
+        reduction->rows *= reduction->columns;
+        reduction->columns = 1;
+        reduction->row_is_reduced = true;
+    }
+    reduction->repeat = 1;
+    if (!reduction->row_is_reduced && inner > 0 && reduction->walk.stride[0][inner - 1] == 0) {
+        reduction->repeat = reduction->walk.size[inner - 1];
+    }
+    reduction->unit_columns =
+        reduction->row_is_reduced && reduction->columns > PIECE_FLOATS ? (size_t)PIECE_FLOATS : reduction->columns;
+    reduction->units_per_row =
+        reduction->columns > 0 ? op_chunks(reduction->columns, reduction->unit_columns) : 0;
+    reduction->units = reduction->rows * reduction->units_per_row;
+
+    /* As many pieces as keep threads busy, as few as keep the accumulators small; from sizes only. */
+    size_t pieces = op_chunks(reduction->rows * reduction->columns, PIECE_FLOATS);
+    size_t most = reduction->out_count > 0 ? MOST_ACCUMULATORS / reduction->out_count : 1;
+    most = most > MOST_PIECES ? MOST_PIECES : most;
+    pieces = pieces > most ? most : pieces;
+    pieces = pieces > 0 ? pieces : 1;
+    reduction->units_per_piece = op_chunks(reduction->units, pieces);
+    reduction->pieces = reduction->units > 0 ? op_chunks(reduction->units, reduction->units_per_piece) : 1;
+}
+
+int reduction_compile(struct op_compile *compile, const struct reduction *reduction)
+{
+    if (!size_multiply(reduction->pieces * reduction->out_count, sizeof(double), &compile->scratch)) {
+        return error_set(compile->error, FOV_E_MEMORY, "the sums of %zu elements do not fit memory",
+                         reduction->out_count);
+    }
+    compile->state = sizeof *reduction;
+    return FOV_OK;
+}
+
+/* ---- the arithmetic of each kind --------------------------------------------------------------------------------------- */
+
+static double start_of(enum reduce_kind kind)
+{
+    if (kind == REDUCE_PRODUCT) {
+        return 1;
+    }
+    if (kind == REDUCE_MAX || kind == REDUCE_LOG_SUM_EXP) {
+        return (double)-INFINITY;
+    }
+    return kind == REDUCE_MIN ? (double)INFINITY : 0;
+}
+
+/* NaN wins over everything. */
+static double larger(double a, double b)
+{
+    return a > b || isnan(a) ? a : b;
+}
+
+static double smaller(double a, double b)
+{
+    return a < b || isnan(a) ? a : b;
+}
+
+/* log(exp(a) + exp(b)) without overflow. */
+static double log_add(double a, double b)
+{
+    double large = larger(a, b), small = large == a ? b : a;
+    return isinf(large) ? large : large + log1p(exp(small - large));
+}
+
+/* What two parts of one reduction are together. */
+static double combine(enum reduce_kind kind, double a, double b)
+{
+    switch (kind) {
+    case REDUCE_PRODUCT:
+        return a * b;
+    case REDUCE_MAX:
+        return larger(a, b);
+    case REDUCE_MIN:
+        return smaller(a, b);
+    case REDUCE_LOG_SUM_EXP:
+        return log_add(a, b);
+    case REDUCE_SUM:
+    case REDUCE_SUM_ABS:
+    case REDUCE_SUM_SQUARES:
+        return a + b;
+    }
+    return a;
+}
+
+static double reduce_row(enum reduce_kind kind, const struct kernel_table *kernel, size_t n, const float *x)
+{
+    double result = start_of(kind);
+    switch (kind) {
+    case REDUCE_SUM:
+        return kernel->sum(n, x);
+    case REDUCE_SUM_SQUARES:
+        return kernel->sum_squares(n, x);
+    case REDUCE_MAX:
+        return (double)kernel->maximum(n, x);
+    case REDUCE_SUM_ABS:
+        for (size_t i = 0; i < n; i++) {
+            result += fabs((double)x[i]);
+        }
+        break;
+    case REDUCE_PRODUCT:
+        for (size_t i = 0; i < n; i++) {
+            result *= (double)x[i];
+        }
+        break;
+    case REDUCE_MIN:
+        for (size_t i = 0; i < n; i++) {
+            result = smaller(result, (double)x[i]);
+        }
+        break;
+    case REDUCE_LOG_SUM_EXP: { /* around the largest: one logarithm per row */
+        double sum = 0, largest = (double)kernel->maximum(n, x);
+        for (size_t i = 0; i < n && !isinf(largest); i++) {
+            sum += exp((double)x[i] - largest);
+        }
+        result = isinf(largest) ? largest : largest + log(sum);
+        break;
+    }
+    }
+    return result;
+}
+
+/* One row into a row of accumulators. */
+static void add_row(enum reduce_kind kind, size_t n, const float *x, double *sums)
+{
+    switch (kind) {
+    case REDUCE_SUM: /* by the kernel, many rows at once */
+        break;
+    case REDUCE_SUM_ABS:
+        for (size_t i = 0; i < n; i++) {
+            sums[i] += fabs((double)x[i]);
+        }
+        break;
+    case REDUCE_SUM_SQUARES:
+        for (size_t i = 0; i < n; i++) {
+            sums[i] += (double)x[i] * (double)x[i];
+        }
+        break;
+    case REDUCE_PRODUCT:
+        for (size_t i = 0; i < n; i++) {
+            sums[i] *= (double)x[i];
+        }
+        break;
+    case REDUCE_MAX:
+        for (size_t i = 0; i < n; i++) {
+            sums[i] = larger(sums[i], (double)x[i]);
+        }
+        break;
+    case REDUCE_MIN:
+        for (size_t i = 0; i < n; i++) {
+            sums[i] = smaller(sums[i], (double)x[i]);
+        }
+        break;
+    case REDUCE_LOG_SUM_EXP:
+        for (size_t i = 0; i < n; i++) {
+            sums[i] = log_add(sums[i], (double)x[i]);
+        }
+        break;
+    }
+}
+
+static double finish(const struct reduction *reduction, double sum)
+{
+    switch (reduction->finish) {
+    case FINISH_MEAN: /* every result is the mean of equally many */
+        return sum / ((double)reduction->in_count / (double)reduction->out_count);
+    case FINISH_ROOT:
+        return sqrt(sum);
+    case FINISH_LOG:
+        return log(sum);
+    case FINISH_NONE:
+        break;
+    }
+    return sum;
+}
+
+/* ---- pieces ------------------------------------------------------------------------------------------------------------- */
+
+struct work {
+    const struct reduction    *reduction;
+    const struct kernel_table *kernel;
+    const float               *x;
+    double                    *sums; /* [pieces][out_count] */
+    float                     *y;
+};
+
+static void reduce_piece(void *context, size_t piece, int worker)
+{
+    (void)worker;
+    const struct work *work = context;
+    const struct reduction *r = work->reduction;
+    double *sums = work->sums + piece * r->out_count;
+    for (size_t i = 0; i < r->out_count; i++) {
+        sums[i] = start_of(r->kind);
+    }
+    /* With an element as a row, all dimensions lead to the place in y; otherwise all but the innermost. */
+    int depth = r->row_is_reduced && r->columns == 1 ? r->walk.rank : r->walk.rank - 1;
+    size_t unit = op_chunk_begin(piece, r->units_per_piece);
+    size_t end = r->units > 0 ? unit + op_chunk_length(piece, r->units_per_piece, r->units) : unit;
+    while (unit < end) {
+        size_t row = unit / r->units_per_row, range = unit % r->units_per_row;
+        double *to = sums + op_walk_offset(&r->walk, 0, depth, row);
+        const float *from = work->x + row * r->columns;
+        if (r->row_is_reduced) {
+            size_t length = op_chunk_length(range, r->unit_columns, r->columns);
+            *to = combine(r->kind, *to, reduce_row(r->kind, work->kernel, length, from + range * r->unit_columns));
+            unit++;
+            continue;
+        }
+        size_t same = r->repeat - row % r->repeat; /* rows that go to this place too */
+        same = same < end - unit ? same : end - unit;
+        if (r->kind == REDUCE_SUM) {
+            work->kernel->column_sum(same, r->columns, from, r->columns, to);
+        }
+        for (size_t i = 0; i < same; i++) {
+            add_row(r->kind, r->columns, from + i * r->columns, to);
+        }
+        unit += same;
+    }
+}
+
+static void combine_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct work *work = context;
+    const struct reduction *r = work->reduction;
+    size_t begin = op_chunk_begin(chunk, OP_CHUNK);
+    size_t end = begin + op_chunk_length(chunk, OP_CHUNK, r->out_count);
+    for (size_t i = begin; i < end; i++) {
+        double sum = work->sums[i];
+        for (size_t piece = 1; piece < r->pieces; piece++) {
+            sum = combine(r->kind, sum, work->sums[piece * r->out_count + i]);
+        }
+        work->y[i] = (float)finish(r, sum);
+    }
+}
+
+void reduction_run(const struct op_run *run, const struct reduction *reduction)
+{
+    if (reduction->nothing) {
+        op_copy(run, run->out[0].data, run->in[0].data, reduction->in_count * sizeof(float));
+        return;
+    }
+    struct work work = {reduction, run->kernel, run->in[0].data, run->scratch, run->out[0].data};
+    pool_run(run->pool, reduce_piece, &work, reduction->pieces);
+    pool_run(run->pool, combine_chunk, &work, op_chunks(reduction->out_count, OP_CHUNK));
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* A smooth rectifier: x times its sigmoid (SiLU where alpha is 1).
+ * All but the formula and the options is the family's: op/elementwise.h. */
+#include "op/elementwise.h"
+
+#include "op/onnx.h"
+#include <fovea/operators.h>
+#include <math.h>
+
+struct swish_options {
+    double alpha;
+};
+
+static const struct op_attribute attributes[] = {
+    {OP_ATTRIBUTE(struct swish_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 1,
+     .minimum = -1e6, .maximum = 1e6, .doc = "steepness of the gate"},
+    {0},
+};
+
+static double swish(double x, const void *options)
+{
+    const struct swish_options *own = options;
+    double e = exp(-fabs(own->alpha * x));
+    double gate = own->alpha * x >= 0 ? 1 / (1 + e) : e / (1 + e);
+    return isinf(x) && gate == 0 ? 0 : x * gate;
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    elementwise_textbook(textbook, swish);
+}
+
+static enum unary as_activation(const void *options, float *alpha, float *beta)
+{
+    const struct swish_options *own = options;
+    *alpha = (float)own->alpha;
+    *beta = 0;
+    return UNARY_swish;
+}
+
+/* ONNX has it since opset 24 only. */
+static int export_swish(struct op_export *node)
+{
+    const struct swish_options *options = node->options;
+    const char *scaled = NULL, *gate = node->temporary(node->writer);
+    if (options->alpha != 1) {
+        const char *alpha = node->number(node->writer, (float)options->alpha);
+        scaled = node->temporary(node->writer);
+        node->begin(node->writer, "Mul", NULL);
+        node->input(node->writer, 0);
+        node->input_name(node->writer, alpha);
+        node->output_name(node->writer, scaled);
+    }
+    node->begin(node->writer, "Sigmoid", NULL);
+    if (scaled != NULL) {
+        node->input_name(node->writer, scaled);
+    } else {
+        node->input(node->writer, 0);
+    }
+    node->output_name(node->writer, gate);
+    node->begin(node->writer, "Mul", NULL);
+    node->input(node->writer, 0);
+    node->input_name(node->writer, gate);
+    node->output(node->writer, 0);
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "Swish", .since = 24, .export = export_swish};
+
+fov_value fov_swish(fov_graph *graph, fov_value x)
+{
+    return op_build(graph, "swish", &x, 1, NULL, NULL);
+}
+
+const struct op op_swish = {
+    .name = "swish",
+    .family = OP_ACTIVATION,
+    .summary = "Smooth rectifier: x sigmoid(alpha x).",
+    .formula = "y = x / (1 + exp(-alpha x))",
+    .source = "Ramachandran, Zoph & Le, Searching for activation functions, 2017, section 4",
+    .in = elementwise_in,
+    .out = elementwise_out,
+    .attributes = attributes,
+    .options_size = sizeof(struct swish_options),
+    .infer = elementwise_infer,
+    .gradient = elementwise_gradient,
+    .textbook = textbook,
+    .cpu = &elementwise_cpu,
+    .onnx = &onnx,
+    .cases = elementwise_cases,
+    .as_activation = as_activation,
+};
