@@ -73,9 +73,9 @@ static void step_back(struct reverse *reverse, size_t index)
     for (int i = 0; i < out_count; i++) {
         out_gradient[i] = reverse->flowing[out[i].id];
         any_flow        = any_flow || out_gradient[i].id;
-        if (out_gradient[i].id && op->out[i].detached)
+        if (out_gradient[i].id && op_port_at(op->out, i)->detached)
             fov_graph_fail(graph, node->name, FOV_E_UNSUPPORTED,
-                           "the loss depends on %s, through which no gradient flows", op->out[i].name);
+                           "the loss depends on %s, through which no gradient flows", op_port_at(op->out, i)->name);
     }
     if (graph->failed || !any_wanted || !any_flow || op->zero_gradient)
         return;

@@ -321,7 +321,7 @@ static void drop_node(fov_graph *graph, struct node *node)
 }
 
 /* Room for one more node with its arrays; the node is not counted yet, so a failure leaves the graph as it was. */
-static struct node *new_node(fov_graph *graph, const struct op *op, int in_count)
+static struct node *new_node(fov_graph *graph, const struct op *op, int in_count, const void *options)
 {
     struct memory *memory = graph->context->memory;
     struct error  *error  = &graph->context->error;
@@ -335,7 +335,7 @@ static struct node *new_node(fov_graph *graph, const struct op *op, int in_count
                     "graph nodes", error))
         return NULL;
     node            = &graph->nodes[graph->node_count];
-    *node           = (struct node){.op = op, .in_count = in_count, .out_count = op_port_count(op->out)};
+    *node           = (struct node){.op = op, .in_count = in_count, .out_count = op_out_count(op, options, in_count)};
     node->in        = memory_allocate(memory, (size_t)in_count, sizeof *node->in, "node", error);
     node->out       = memory_allocate(memory, (size_t)node->out_count, sizeof *node->out, "node", error);
     node->options   = memory_allocate(memory, op->options_size ? op->options_size : 1, 1, "node options", error);
@@ -393,7 +393,7 @@ int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_
         snprintf(made, sizeof made, "%s%s_%zu", graph->scope, op->name, graph->node_count + 1);
         name = made;
     }
-    node = new_node(graph, op, in_count);
+    node = new_node(graph, op, in_count, options);
     if (node)
         node->name = memory_copy_text(graph->context->memory, name, error);
     if (!node || !node->name || fill_node(graph, node, in, options)) {

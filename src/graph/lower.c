@@ -116,7 +116,7 @@ static void find_updates_in_storage(struct lowering *l)
         if (next->node < 0)
             continue;
         node = &graph->nodes[next->node];
-        port = node->op->out[next->output].updates - 1;
+        port = op_port_at(node->op->out, next->output)->updates - 1;
         if (port >= 0 && node->in[port] == (int)id && l->last_read[id] <= next->node)
             l->in_storage[value->assigned] = true;
     }
@@ -134,7 +134,7 @@ static int find_ready(const struct lowering *l, const struct node *node, const i
             latest = ready[maker];
     }
     for (int i = 0; i < node->out_count; i++) {
-        int renewed = node->op->out[i].updates - 1;
+        int renewed = op_port_at(node->op->out, i)->updates - 1;
 
         if (renewed >= 0 && read_so_far[node->in[renewed]] > latest)
             latest = read_so_far[node->in[renewed]];
@@ -344,10 +344,10 @@ static int result_tensor(struct lowering *l, const struct node *node, int output
 {
     fov_plan      *plan    = l->plan;
     int            storage = -1, tensor;
-    enum op_layout order = l->shapes[id].rank >= 3 && !node->op->out[output].plain ? layout : OP_PLAIN;
+    enum op_layout order = l->shapes[id].rank >= 3 && !op_port_at(node->op->out, output)->plain ? layout : OP_PLAIN;
 
     if (l->in_storage[id]) {
-        int source = source_tensor(l, node->in[node->op->out[output].updates - 1]);
+        int source = source_tensor(l, node->in[op_port_at(node->op->out, output)->updates - 1]);
 
         if (source < 0)
             return -1;
@@ -449,7 +449,7 @@ static int lower_node(struct lowering *l, int index)
         int id = fused && i == 0 ? fused->out[0] : node->out[i];
 
         step->out[i] = -1;
-        if (l->shapes[id].rank < 0 || (i > 0 && node->op->out[i].optional && !is_read(l, id)))
+        if (l->shapes[id].rank < 0 || (i > 0 && op_port_at(node->op->out, i)->optional && !is_read(l, id)))
             continue;
         step->out[i] = result_tensor(l, node, i, id, layout, in[0]);
         if (step->out[i] < 0)

@@ -34,6 +34,20 @@ int op_port_count(const struct op_port *ports)
     return count;
 }
 
+int op_out_count(const struct op *op, const void *options, int in_count)
+{
+    _Alignas(16) unsigned char standard[OP_MAX_OPTIONS];
+    if (op->out_count == NULL) {
+        return op_port_count(op->out);
+    }
+    if (options == NULL) {
+        op_options_default(op, standard);
+        options = standard;
+    }
+    int count = op->out_count(options, in_count);
+    return count < 1 ? 1 : count > OP_MAX_PORTS ? OP_MAX_PORTS : count;
+}
+
 const struct op_port *op_port_at(const struct op_port *ports, int index)
 {
     int count = op_port_count(ports);

@@ -71,7 +71,7 @@ struct op_port {
     const char *name;  /**< "x", "weight" */
     const char *shape; /**< "[N, C, H, W]", for docs */
     bool optional;
-    bool variadic; /**< the last port stands for any number, at least one */
+    bool variadic; /**< the last port stands for any number, at least one (outputs: as many as out_count says) */
     bool plain;    /**< always in plain order, whatever the layout of the rest: weights, statistics, labels */
     bool values;     /**< inputs only: its values decide shapes (of a reshape, of a slice): they are known when a plan is made,
                           and lie there as a constant when it runs */
@@ -275,6 +275,8 @@ struct op {
     size_t                     options_size;
 
     int (*infer)(const struct op_infer *infer);
+    /** Where the last output is variadic: how many outputs a node has (1 .. OP_MAX_PORTS). NULL: one per port. */
+    int (*out_count)(const void *options, int in_count);
     void (*gradient)(struct op_gradient *gradient); /**< NULL: no gradient flows back (says so when asked) */
     bool zero_gradient; /**< piecewise constant: nothing flows back, and that is right (step, shape, argmax) */
     void (*cost)(struct op_cost *cost); /**< NULL: no multiply-adds, window 1 */
@@ -296,6 +298,8 @@ extern const size_t           op_table_count;
 
 const struct op *op_find(const char *name); /**< NULL when there is none */
 int              op_port_count(const struct op_port *ports);
+/** Outputs of a node with these options (NULL: defaults). */
+int              op_out_count(const struct op *op, const void *options, int in_count);
 const struct op_port *op_port_at(const struct op_port *ports, int index); /**< variadic: the last one, again and again */
 /** Fills an options block with the defaults of the attribute table. */
 void op_options_default(const struct op *op, void *options);

@@ -31,6 +31,19 @@ static double draw(const struct harness *harness, int input, size_t index, enum 
     return (double)(float)random_normal(key, index);
 }
 
+/* Where the values decide shapes they must be known: a constant in place of the input. */
+static void make_constant(struct harness *harness, int i)
+{
+    fov_dtype dtype = harness->test->in_dtype[i];
+    void     *data  = calloc(harness->count[i] + 1, sizeof(double));
+
+    convert_from_double(dtype, harness->data[i], data, harness->count[i]);
+    convert_to_double(dtype, data, harness->data[i], harness->count[i]);
+    harness->in[i] = fov_constant(harness->graph, NULL, dtype, harness->test->in[i], data);
+    harness->known[i] = true;
+    free(data);
+}
+
 void harness_open(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                   enum harness_values values, uint64_t seed)
 {
@@ -52,6 +65,8 @@ void harness_open(struct harness *harness, const struct op *op, const struct op_
             harness->data[i][k] = draw(harness, i, k, values);
         if (test->fill)
             test->fill(i, harness->data[i], harness->count[i], (struct random_key){seed, RANDOM_TEST, (uint64_t)i});
+        if (op_port_at(op->in, i)->values)
+            make_constant(harness, i);
     }
     fov_graph_emitter(harness->graph)
         ->node(harness->graph, op->name, harness->in, test->in_count, test->options, "node");
@@ -85,7 +100,7 @@ void harness_given(const struct harness *harness, const double **given)
 void harness_fill(const struct harness *harness, fov_plan *plan)
 {
     for (int i = 0; i < harness->in_count; i++) {
-        void *data = harness->in[i].id ? fov_plan_data(plan, harness->in[i]) : NULL;
+        void *data = harness->in[i].id && !harness->known[i] ? fov_plan_data(plan, harness->in[i]) : NULL;
 
         if (data) /* an input that only lends its shape may have no place in the plan */
             convert_from_double(harness->test->in_dtype[i], harness->data[i], data, harness->count[i]);
@@ -106,7 +121,8 @@ fov_value harness_loss(struct harness *harness)
 
         /* Optional outputs (saved statistics, indices) are notes for the gradient: nothing flows back through them. */
         if (fov_value_dtype(harness->graph, harness->out[i]) != FOV_F32 ||
-            harness->op->out[harness->port[i]].updates || harness->op->out[harness->port[i]].optional)
+            op_port_at(harness->op->out, harness->port[i])->updates ||
+            op_port_at(harness->op->out, harness->port[i])->optional)
             continue;
         direction = calloc(count + 1, sizeof *direction);
         for (size_t k = 0; k < count; k++)

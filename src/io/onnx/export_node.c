@@ -5,6 +5,7 @@
 #include "graph/names.h"
 #include "io/onnx/export.h"
 #include "onnx.pb.h"
+#include "tensor/convert.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -140,6 +141,22 @@ static void write_attribute_text(void *writer, const char *name, const char *val
     struct text      body = {.memory = exporter->arena.memory};
     write_text(&body, onnx_AttributeProto_s_tag, value);
     write_attribute(exporter, name, ONNX_ATTRIBUTE_STRING, &body);
+}
+
+static void write_attribute_tensor(void *writer, const char *name, fov_dtype dtype, double value)
+{
+    struct exporter *exporter = writer;
+    struct text      tensor = {.memory = exporter->arena.memory}, body = {.memory = exporter->arena.memory};
+    fov_shape        one = {1, {1}};
+    unsigned char    bytes[sizeof value];
+    size_t           size = fov_dtype_size(dtype);
+    convert_from_double(dtype, &value, bytes, 1);
+    exporter_tensor_head(&tensor, "", dtype, &one, size);
+    text_add_bytes(&tensor, (const char *)bytes, size);
+    write_bytes(&body, onnx_AttributeProto_t_tag, text_string(&tensor), tensor.length);
+    exporter->failed |= tensor.failed;
+    text_free(&tensor);
+    write_attribute(exporter, name, ONNX_ATTRIBUTE_TENSOR, &body);
 }
 
 /* ---- constants ------------------------------------------------------------------------------------------------------- */
@@ -306,6 +323,7 @@ static int write_by_function(struct exporter *exporter, const struct node *node)
                                .attribute_number = write_attribute_number,
                                .attribute_list = write_attribute_list,
                                .attribute_text = write_attribute_text,
+                               .attribute_tensor = write_attribute_tensor,
                                .output = write_output,
                                .temporary = write_temporary,
                                .output_name = write_output_name,

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Reshape: the same elements under another shape, at no cost: the result is the input's memory. The work is in the
- * shape rule, which must say what becomes of a batch that is not known yet. */
-#include "op/common.h"
+ * shape rule, which must say what becomes of a batch that is not known yet. The shape is an option, or an input whose
+ * values are known (ONNX exporters calculate it from other shapes). */
+#include "op/index.h"
 
-#include "op/onnx.h"
 #include <fovea/operators.h>
 #include <string.h>
 
-static const struct op_port in[]  = {{.name = "x", .shape = "[...]"}, {0}};
+static const struct op_port in[]  = {
+    {.name = "x", .shape = "[...]"},
+    {.name = "shape", .shape = "[rank]: in place of the option", .optional = true, .plain = true, .values = true},
+    {0}};
 static const struct op_port out[] = {{.name = "y", .shape = "[shape]"}, {0}};
 
 static const struct op_attribute attributes[] = {
@@ -41,6 +44,29 @@ static int misfit(const struct op_infer *infer, const fov_shape *wanted)
                      shape_text(&infer->in[0].shape, x), shape_text(wanted, y));
 }
 
+/* The dimensions that are asked for. The open number of samples among the values is x's own. */
+static int wanted_shape(const struct op_infer *infer, int64_t dim[FOV_MAX_RANK], int *rank)
+{
+    const struct reshape_options *options = infer->options;
+    struct index_values values;
+    int status = index_values_infer(infer, 1, &values);
+    if (status != FOV_OK) {
+        return status;
+    }
+    *rank = values.at != NULL ? values.count : options->scalar ? 0 : options->shape.count;
+    if (*rank > FOV_MAX_RANK) {
+        return error_set(infer->error, FOV_E_SHAPE, "shape has %d dimensions, at most %d are possible", *rank,
+                         FOV_MAX_RANK);
+    }
+    for (int i = 0; i < *rank; i++) {
+        dim[i] = values.at != NULL ? index_clamp(values.at[i]) : options->shape.at[i];
+        if (dim[i] < -1) {
+            return error_set(infer->error, FOV_E_SHAPE, "shape has a dimension of %lld", (long long)dim[i]);
+        }
+    }
+    return FOV_OK;
+}
+
 /* Let x have K known elements per unit of N (N = 1 where the batch is known). The wanted shape has P known elements,
    perhaps an N copied from x by a 0, perhaps one hole. The hole is K / P where N is accounted for, N where P = K;
    2 N, say, has no name in a graph. */
@@ -48,15 +74,17 @@ static int infer_shape(const struct op_infer *infer)
 {
     const struct reshape_options *options = infer->options;
     const fov_shape *x = &infer->in[0].shape;
-    fov_shape wanted = {.rank = options->scalar ? 0 : options->shape.count};
-    if (wanted.rank > FOV_MAX_RANK) {
-        return error_set(infer->error, FOV_E_SHAPE, "shape has %d dimensions, at most %d are possible", wanted.rank,
-                         FOV_MAX_RANK);
+    fov_shape wanted = {.rank = 0};
+    int status = wanted_shape(infer, wanted.dim, &wanted.rank);
+    if (status != FOV_OK) {
+        return status;
     }
     int hole = -1, copied = 0;
     for (int i = 0; i < wanted.rank; i++) {
-        wanted.dim[i] = options->shape.at[i];
-        if (wanted.dim[i] == 0 && !options->allow_zero) {
+        if (wanted.dim[i] == (int64_t)OP_OPEN_BATCH) {
+            wanted.dim[i] = FOV_BATCH;
+            copied++;
+        } else if (wanted.dim[i] == 0 && !options->allow_zero) {
             if (i >= x->rank) {
                 return error_set(infer->error, FOV_E_SHAPE, "shape keeps dimension %d, but x has only %d", i, x->rank);
             }
@@ -115,7 +143,7 @@ static void textbook(const struct op_textbook *textbook)
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_PLAIN, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0};
 
-/* ---- ONNX: the shape is an attribute before opset 5, then a constant input ------------------------------------- */
+/* ---- ONNX: the shape is an attribute before opset 5, then an input ------------------------------------------------ */
 
 static int import_reshape(struct op_import *node)
 {
@@ -125,40 +153,36 @@ static int import_reshape(struct op_import *node)
         if (!node->list(node->reader, "shape", &options.shape)) {
             return node->fail(node->reader, FOV_E_INPUT, "Reshape has no shape");
         }
-    } else {
-        fov_shape shape;
-        const double *values = node->in_count > 1 ? node->constant(node->reader, 1, &shape) : NULL;
-        if (values == NULL) {
-            return node->fail(node->reader, FOV_E_UNSUPPORTED, "Reshape's shape is not a constant");
-        }
-        if (shape.rank > 1 || (shape.rank == 1 && shape.dim[0] > FOV_MAX_RANK)) {
-            char text[SHAPE_TEXT_SIZE];
-            return node->fail(node->reader, FOV_E_UNSUPPORTED,
-                              "Reshape's shape is a tensor %s, not a list of at most %d", shape_text(&shape, text),
-                              FOV_MAX_RANK);
-        }
-        options.shape.count = shape.rank == 0 ? 1 : (int)shape.dim[0];
-        for (int i = 0; i < options.shape.count; i++) {
-            if (!(values[i] >= -1 && values[i] <= 1e15)) {
-                return node->fail(node->reader, FOV_E_INPUT, "Reshape's dimension %d is %.17g", i, values[i]);
-            }
-            options.shape.at[i] = (int64_t)values[i];
-        }
-        options.allow_zero = node->integer(node->reader, "allowzero", 0) != 0;
+        options.scalar = options.shape.count == 0;
+        return index_import_node(node, "reshape", node->in, 1, &options);
     }
-    options.scalar = options.shape.count == 0;
-    fov_value y = node->emitter->node(node->emitter->graph, "reshape", node->in, 1, &options, node->node_name);
-    node->result(node->reader, 0, y);
-    return FOV_OK;
+    options.allow_zero = node->integer(node->reader, "allowzero", 0) != 0;
+    fov_shape shape;
+    const double *values = node->in_count > 1 ? node->constant(node->reader, 1, &shape) : NULL;
+    bool fits = values != NULL && shape.rank == 1 && shape.dim[0] <= FOV_MAX_RANK;
+    for (int i = 0; fits && i < shape.dim[0]; i++) {
+        fits = values[i] >= -1 && values[i] <= 1e15;
+    }
+    if (!fits) { /* calculated in the graph; or wrong, which the shape rule says */
+        return index_import_node(node, "reshape", node->in, node->in_count, &options);
+    }
+    options.shape.count = (int)shape.dim[0];
+    options.scalar = shape.dim[0] == 0;
+    for (int i = 0; i < options.shape.count; i++) {
+        options.shape.at[i] = (int64_t)values[i];
+    }
+    return index_import_node(node, "reshape", node->in, 1, &options);
 }
 
 static int export_reshape(struct op_export *node)
 {
     const struct reshape_options *options = node->options;
-    const char *shape = node->integers(node->writer, options->shape.at, options->shape.count, false);
+    bool has_input = node->in_count > 1 && node->in[1].shape.rank >= 0;
+    const char *shape =
+        has_input ? NULL : node->integers(node->writer, options->shape.at, options->shape.count, false);
     node->begin(node->writer, "Reshape", NULL);
     node->input(node->writer, 0);
-    node->input_name(node->writer, shape);
+    has_input ? node->input(node->writer, 1) : node->input_name(node->writer, shape);
     if (options->allow_zero) {
         node->attribute_integer(node->writer, "allowzero", 1);
     }
@@ -188,7 +212,17 @@ static const struct reshape_options merged = {.shape = {2, {3, -1}}}, split = {.
                                     kept = {.shape = {2, {0, -1}}}, to_scalar = {.scalar = true},
                                     as_vector = {.shape = {1, {-1}}};
 
+static void fill_shape(int index, double *data, size_t count, struct random_key key)
+{
+    (void)key;
+    for (size_t i = 0; index == 1 && i < count; i++) {
+        data[i] = i == 1 ? -1 : 2;
+    }
+}
+
 static const struct op_case cases[] = {
+    {.name = "shape as input", .in = {{3, {2, 4, 3}}, {1, {3}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2,
+     .fill = fill_shape},
     {.name = "merge", .in = {{4, {3, 2, 2, 5}}}, .in_count = 1, .options = &merged},
     {.name = "split", .in = {{2, {2, 21}}}, .in_count = 1, .options = &split},
     {.name = "keep the first", .in = {{3, {1, 4, 3}}}, .in_count = 1, .options = &kept},

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Slice: every step-th element along one axis; and place, its gradient: the same elements put back among zeros. ONNX's
- * Slice over several axes becomes several of these. Elements only move: any dtype, either layout. */
-#include "op/common.h"
+/* Slice: every step-th element along axes; and place, its gradient: the same elements put back among zeros. Two forms:
+ * one axis by options (what gradients of concat and split emit), or ONNX's starts, ends, axes and steps as inputs whose
+ * values are known. Elements only move: any dtype, either storage order. */
+#include "op/index.h"
 
-#include "op/onnx.h"
+#include <fovea/operators.h>
 #include <math.h>
 #include <string.h>
 
@@ -31,6 +32,90 @@ static const struct op_attribute place_attributes[] = {
     {0},
 };
 
+/* ---- what is read --------------------------------------------------------------------------------------------------- */
+
+/** Along one dimension: elements begin, begin + step, ..., `length` of them. */
+struct range {
+    int64_t begin, length, step;
+};
+enum { STARTS, ENDS, AXES, STEPS, LISTS };
+
+static void whole(const fov_shape *x, struct range range[FOV_MAX_RANK])
+{
+    for (int d = 0; d < x->rank; d++) {
+        range[d] = (struct range){0, x->dim[d], 1};
+    }
+}
+
+static double clamp(double value, double low, double high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* ONNX's rule for one axis. */
+static int cut(struct range *range, int axis, double start, double end, double step, struct error *error)
+{
+    double size = (double)range->length;
+    if (step == 0 || isnan(step)) {
+        return error_set(error, FOV_E_USAGE, "the step along axis %d is 0", axis);
+    }
+    if (size < 0) {
+        if (start == 0 && step == 1 && end >= 0x1p31 - 1) {
+            return FOV_OK; /* the whole of it, however much that will be; OP_OPEN_BATCH is such an end */
+        }
+        return error_set(error, FOV_E_UNSUPPORTED, "axis %d is cut, and its size is open", axis);
+    }
+    start = clamp(start < 0 ? start + size : start, 0, step > 0 ? size : size - 1);
+    end = clamp(end < 0 ? end + size : end, step > 0 ? 0 : -1, step > 0 ? size : size - 1);
+    double length = ceil((end - start) / step);
+    length = length > 0 ? length : 0;
+    *range = (struct range){length > 0 ? (int64_t)start : 0, (int64_t)length, (int64_t)clamp(step, -1e15, 1e15)};
+    return FOV_OK;
+}
+
+/* The inputs starts, ends, axes, steps, the first of which is port `first`. */
+static int resolve(const struct index_source *source, int first, const fov_shape *x, struct range range[FOV_MAX_RANK],
+                   struct error *error)
+{
+    struct index_values list[LISTS];
+    bool seen[FOV_MAX_RANK] = {false};
+    whole(x, range);
+    for (int i = 0; i < LISTS; i++) {
+        int status = index_values(source, first + i, &list[i]);
+        if (status != FOV_OK) {
+            return status;
+        }
+    }
+    int count = list[STARTS].count;
+    if (list[STARTS].at == NULL || list[ENDS].at == NULL || list[ENDS].count != count ||
+        (list[AXES].at != NULL && list[AXES].count != count) || (list[STEPS].at != NULL && list[STEPS].count != count)) {
+        return error_set(error, FOV_E_SHAPE, "%d starts, %d ends, %d axes and %d steps were given, as many of each must be",
+                         count, list[ENDS].count, list[AXES].count, list[STEPS].count);
+    }
+    for (int i = 0; i < count; i++) {
+        double axis = list[AXES].at != NULL ? list[AXES].at[i] : i;
+        axis += axis < 0 ? x->rank : 0;
+        if (!(axis >= 0 && axis < x->rank) || seen[(int)axis]) {
+            return error_set(error, FOV_E_SHAPE, "axis %g is %s a tensor of rank %d", axis,
+                             axis >= 0 && axis < x->rank ? "named twice for" : "outside", x->rank);
+        }
+        seen[(int)axis] = true;
+        int status = cut(&range[(int)axis], (int)axis, list[STARTS].at[i], list[ENDS].at[i],
+                         list[STEPS].at != NULL ? list[STEPS].at[i] : 1, error);
+        if (status != FOV_OK) {
+            return status;
+        }
+    }
+    return FOV_OK;
+}
+
+/* ---- shapes --------------------------------------------------------------------------------------------------------- */
+
+static bool has(const struct op_tensor *in, int in_count, int port)
+{
+    return port < in_count && in[port].shape.rank >= 0;
+}
+
 /* Elements begin, begin + step, ... `length` of them, must lie in 0 .. size - 1. */
 static int check_range(const struct op_infer *infer, int64_t begin, int64_t length, int64_t step, int64_t size)
 {
@@ -45,43 +130,75 @@ static int check_range(const struct op_infer *infer, int64_t begin, int64_t leng
     return FOV_OK;
 }
 
+static int known_axis(const struct op_infer *infer, int64_t wanted, int *axis)
+{
+    int status = shape_axis(&infer->in[0].shape, wanted, axis, infer->error);
+    if (status == FOV_OK && infer->in[0].shape.dim[*axis] < 0) {
+        return error_set(infer->error, FOV_E_UNSUPPORTED, "axis %d is the open batch, its size must be known", *axis);
+    }
+    return status;
+}
+
 static int infer_slice(const struct op_infer *infer)
 {
     const struct slice_options *options = infer->options;
-    int axis;
-    int status = shape_axis(&infer->in[0].shape, options->axis, &axis, infer->error);
+    const fov_shape *x = &infer->in[0].shape;
+    if (has(infer->in, infer->in_count, 1)) {
+        struct range range[FOV_MAX_RANK];
+        int status = resolve(&(struct index_source){.infer = infer}, 1, x, range, infer->error);
+        for (int d = 0; status == FOV_OK && d < x->rank; d++) {
+            infer->out[0].shape.dim[d] = range[d].length;
+        }
+        return status;
+    }
+    int axis, status = known_axis(infer, options->axis, &axis);
     if (status != FOV_OK) {
         return status;
     }
-    int64_t size = infer->in[0].shape.dim[axis];
-    if (size < 0) {
-        return error_set(infer->error, FOV_E_UNSUPPORTED, "axis %d is the open batch, its size must be known", axis);
-    }
     infer->out[0].shape.dim[axis] = options->length;
-    return check_range(infer, options->begin, options->length, options->step, size);
+    return check_range(infer, options->begin, options->length, options->step, x->dim[axis]);
 }
 
 static int infer_place(const struct op_infer *infer)
 {
     const struct place_options *options = infer->options;
-    int axis;
-    int status = shape_axis(&infer->in[0].shape, options->axis, &axis, infer->error);
+    if (has(infer->in, infer->in_count, 1)) {
+        const fov_shape *like = &infer->in[1].shape;
+        struct range range[FOV_MAX_RANK];
+        int status = resolve(&(struct index_source){.infer = infer}, 2, like, range, infer->error);
+        fov_shape expected = *like;
+        for (int d = 0; status == FOV_OK && d < like->rank; d++) {
+            expected.dim[d] = range[d].length;
+        }
+        if (status == FOV_OK && !shape_fits(&expected, &infer->in[0].shape)) {
+            char x[SHAPE_TEXT_SIZE], wanted[SHAPE_TEXT_SIZE];
+            return error_set(infer->error, FOV_E_SHAPE, "x is %s, the slice is %s", shape_text(&infer->in[0].shape, x),
+                             shape_text(&expected, wanted));
+        }
+        infer->out[0].shape = *like;
+        return status;
+    }
+    int axis, status = known_axis(infer, options->axis, &axis);
     if (status != FOV_OK) {
         return status;
     }
     int64_t length = infer->in[0].shape.dim[axis];
-    if (length < 0) {
-        return error_set(infer->error, FOV_E_UNSUPPORTED, "axis %d is the open batch, its size must be known", axis);
-    }
     infer->out[0].shape.dim[axis] = options->size;
     return check_range(infer, options->begin, length, options->step, options->size);
 }
 
-/* Each is the other's gradient. */
+/* ---- gradients: each is the other's ------------------------------------------------------------------------------- */
+
 static void slice_gradient(struct op_gradient *gradient)
 {
     const struct slice_options *options = gradient->options;
     const fov_shape *x = &gradient->in_tensor[0].shape;
+    if (has(gradient->in_tensor, gradient->in_count, 1)) {
+        fov_value in[6] = {gradient->out_gradient[0]};
+        memcpy(in + 1, gradient->in, (size_t)gradient->in_count * sizeof *in);
+        gradient->in_gradient[0] = op_emit(gradient->emitter, "place", in, gradient->in_count + 1, NULL);
+        return;
+    }
     int64_t axis = options->axis < 0 ? options->axis + x->rank : options->axis;
     struct place_options place = {axis, options->begin, options->step, x->dim[axis]};
     gradient->in_gradient[0] = op_emit1(gradient->emitter, "place", gradient->out_gradient[0], &place);
@@ -91,104 +208,123 @@ static void place_gradient(struct op_gradient *gradient)
 {
     const struct place_options *options = gradient->options;
     const fov_shape *x = &gradient->in_tensor[0].shape;
+    if (has(gradient->in_tensor, gradient->in_count, 1)) {
+        fov_value in[5] = {gradient->out_gradient[0]};
+        memcpy(in + 1, gradient->in + 2, (size_t)(gradient->in_count - 2) * sizeof *in);
+        gradient->in_gradient[0] = op_emit(gradient->emitter, "slice", in, gradient->in_count - 1, NULL);
+        return;
+    }
     int64_t axis = options->axis < 0 ? options->axis + x->rank : options->axis;
     gradient->in_gradient[0] = op_emit_slice(gradient->emitter, gradient->out_gradient[0], axis, options->begin,
                                              x->dim[axis], options->step);
 }
 
-/* ---- definitions ----------------------------------------------------------------------------------------------- */
+/* ---- definitions ---------------------------------------------------------------------------------------------------- */
+
+static void ranges_of_slice(const struct index_source *source, const void *given, const fov_shape *x, bool by_inputs,
+                            struct range range[FOV_MAX_RANK])
+{
+    const struct slice_options *options = given;
+    if (by_inputs) {
+        resolve(source, 1, x, range, NULL);
+        return;
+    }
+    whole(x, range);
+    range[index_axis(options->axis, x->rank)] = (struct range){options->begin, options->length, options->step};
+}
+
+static void ranges_of_place(const struct index_source *source, const void *given, const fov_shape *x, const fov_shape *y,
+                            bool by_inputs, struct range range[FOV_MAX_RANK])
+{
+    const struct place_options *options = given;
+    if (by_inputs) {
+        resolve(source, 2, y, range, NULL);
+        return;
+    }
+    int axis = index_axis(options->axis, x->rank);
+    whole(x, range);
+    range[axis].begin = options->begin;
+    range[axis].step = options->step;
+}
+
+/* Where a slice's element i lies in the whole. */
+static size_t in_whole(const fov_shape *slice, size_t i, const fov_shape *all, const struct range *range)
+{
+    int64_t at[FOV_MAX_RANK];
+    index_coordinates(slice, i, at);
+    for (int d = 0; d < all->rank; d++) {
+        at[d] = range[d].begin + at[d] * range[d].step;
+    }
+    return index_of(all, at);
+}
 
 static void slice_textbook(const struct op_textbook *textbook)
 {
-    const struct slice_options *options = textbook->options;
     const struct op_textbook_tensor *x = &textbook->in[0], *y = &textbook->out[0];
-    int rank = x->shape.rank, axis = (int)(options->axis < 0 ? options->axis + rank : options->axis);
-    size_t outer = shape_span(&x->shape, 0, axis), inner = shape_span(&x->shape, axis + 1, rank);
-    size_t size = (size_t)x->shape.dim[axis], length = (size_t)y->shape.dim[axis];
-    for (size_t o = 0; o < outer; o++) {
-        for (size_t a = 0; a < length; a++) {
-            size_t from = (size_t)(options->begin + (int64_t)a * options->step);
-            for (size_t i = 0; i < inner; i++) {
-                y->data[(o * length + a) * inner + i] = x->data[(o * size + from) * inner + i];
-            }
-        }
+    struct range range[FOV_MAX_RANK];
+    bool by_inputs = textbook->in_count > 1 && textbook->in[1].shape.rank >= 0;
+    ranges_of_slice(&(struct index_source){.textbook = textbook}, textbook->options, &x->shape, by_inputs, range);
+    size_t count = op_count(&y->shape);
+    for (size_t i = 0; i < count; i++) {
+        y->data[i] = x->data[in_whole(&y->shape, i, &x->shape, range)];
     }
 }
 
 static void place_textbook(const struct op_textbook *textbook)
 {
-    const struct place_options *options = textbook->options;
     const struct op_textbook_tensor *x = &textbook->in[0], *y = &textbook->out[0]; /* y is zero */
-    int rank = x->shape.rank, axis = (int)(options->axis < 0 ? options->axis + rank : options->axis);
-    size_t outer = shape_span(&x->shape, 0, axis), inner = shape_span(&x->shape, axis + 1, rank);
-    size_t size = (size_t)y->shape.dim[axis], length = (size_t)x->shape.dim[axis];
-    for (size_t o = 0; o < outer; o++) {
-        for (size_t a = 0; a < length; a++) {
-            size_t to = (size_t)(options->begin + (int64_t)a * options->step);
-            for (size_t i = 0; i < inner; i++) {
-                y->data[(o * size + to) * inner + i] = x->data[(o * length + a) * inner + i];
-            }
-        }
+    struct range range[FOV_MAX_RANK];
+    bool by_inputs = textbook->in_count > 1 && textbook->in[1].shape.rank >= 0;
+    ranges_of_place(&(struct index_source){.textbook = textbook}, textbook->options, &x->shape, &y->shape, by_inputs,
+                    range);
+    size_t count = op_count(&x->shape);
+    for (size_t i = 0; i < count; i++) {
+        y->data[in_whole(&x->shape, i, &y->shape, range)] = x->data[i];
     }
 }
 
-/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
-
-/* Rows of the larger tensor and of the smaller one; `inner` bytes lie together. */
-struct work {
-    const char *from;
-    char       *to;
-    size_t      rows, rows_per_chunk, inner, size, length;
-    int64_t     begin, step;
-    bool        places;
-};
-
-static void copy_rows(void *context, size_t chunk, int worker)
-{
-    (void)worker;
-    const struct work *work = context;
-    size_t row = op_chunk_begin(chunk, work->rows_per_chunk);
-    size_t end = row + op_chunk_length(chunk, work->rows_per_chunk, work->rows);
-    /* Neighbouring elements are copied at once. */
-    size_t runs = work->step == 1 ? (work->length > 0) : work->length;
-    size_t bytes = work->step == 1 ? work->length * work->inner : work->inner;
-    for (; row < end; row++) {
-        size_t large = row * work->size * work->inner, small = row * work->length * work->inner;
-        if (work->places) {
-            memset(work->to + large, 0, work->size * work->inner);
-        }
-        for (size_t i = 0; i < runs; i++) {
-            size_t in_large = large + (size_t)(work->begin + (int64_t)i * work->step) * work->inner;
-            size_t in_small = small + i * work->inner;
-            memcpy(work->to + (work->places ? in_large : in_small), work->from + (work->places ? in_small : in_large),
-                   bytes);
-        }
-    }
-}
-
-static void start(const struct op_run *run, int64_t axis, int64_t begin, int64_t step, bool places)
-{
-    const struct op_tensor *large = places ? &run->out[0] : &run->in[0];
-    const struct op_tensor *small = places ? &run->in[0] : &run->out[0];
-    int at = (int)(axis < 0 ? axis + large->shape.rank : axis);
-    struct work work = {.from = run->in[0].data, .to = run->out[0].data, .begin = begin, .step = step, .places = places,
-                        .size = (size_t)large->shape.dim[at], .length = (size_t)small->shape.dim[at]};
-    op_axis_split(large, at, &work.rows, &work.inner);
-    work.inner *= fov_dtype_size(large->dtype);
-    work.rows_per_chunk = OP_CHUNK * sizeof(float) / (work.size * work.inner + 1) + 1;
-    pool_run(run->pool, copy_rows, &work, op_chunks(work.rows, work.rows_per_chunk));
-}
+/* ---- on the CPU ----------------------------------------------------------------------------------------------------- */
 
 static void run_slice(const struct op_run *run)
 {
-    const struct slice_options *options = run->options;
-    start(run, options->axis, options->begin, options->step, false);
+    const fov_shape *y = &run->out[0].shape;
+    struct move move = {.element = fov_dtype_size(run->in[0].dtype)};
+    struct range range[FOV_MAX_RANK];
+    ptrdiff_t from[FOV_MAX_RANK], to[FOV_MAX_RANK];
+    ranges_of_slice(&(struct index_source){.run = run}, run->options, &run->in[0].shape, has(run->in, run->in_count, 1),
+                    range);
+    if (op_count(y) == 0) {
+        return;
+    }
+    move_strides(&run->in[0], from);
+    move_strides(&run->out[0], to);
+    for (int d = 0; d < y->rank; d++) {
+        move.from_begin += (ptrdiff_t)range[d].begin * from[d];
+        /* a step may be huge where there is one element only */
+        move_loop(&move, (size_t)y->dim[d], y->dim[d] > 1 ? (ptrdiff_t)range[d].step * from[d] : 0, to[d]);
+    }
+    move_run(run, &move, run->in[0].data, run->out[0].data);
 }
 
 static void run_place(const struct op_run *run)
 {
-    const struct place_options *options = run->options;
-    start(run, options->axis, options->begin, options->step, true);
+    const fov_shape *x = &run->in[0].shape, *y = &run->out[0].shape;
+    struct move move = {.element = fov_dtype_size(run->in[0].dtype)};
+    struct range range[FOV_MAX_RANK];
+    ptrdiff_t from[FOV_MAX_RANK], to[FOV_MAX_RANK];
+    ranges_of_place(&(struct index_source){.run = run}, run->options, x, y, has(run->in, run->in_count, 1), range);
+    uint64_t zero = 0;
+    move_fill(run, run->out[0].data, op_count(y), &zero, move.element);
+    if (op_count(x) == 0) {
+        return;
+    }
+    move_strides(&run->in[0], from);
+    move_strides(&run->out[0], to);
+    for (int d = 0; d < x->rank; d++) {
+        move.to_begin += (ptrdiff_t)range[d].begin * to[d];
+        move_loop(&move, (size_t)x->dim[d], from[d], x->dim[d] > 1 ? (ptrdiff_t)range[d].step * to[d] : 0);
+    }
+    move_run(run, &move, run->in[0].data, run->out[0].data);
 }
 
 static int compile_slice(struct op_compile *compile)
@@ -206,97 +342,39 @@ static int compile_place(struct op_compile *compile)
 static const struct op_cpu slice_cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile_slice};
 static const struct op_cpu place_cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile_place};
 
-/* ---- ONNX: attributes before opset 10, then constant inputs; several axes in one node -------------------------- */
-
-enum { STARTS, ENDS, AXES, STEPS };
-
-/* One of the four lists; `count` 0 where it is absent. */
-static int read_list(struct op_import *node, int which, double values[FOV_MAX_RANK], int *count)
-{
-    static const char *const names[] = {"starts", "ends", "axes", NULL};
-    *count = 0;
-    if (node->opset < 10) {
-        struct op_list list = {0};
-        if (names[which] != NULL && node->list(node->reader, names[which], &list)) {
-            for (int i = 0; i < list.count && i < FOV_MAX_RANK; i++) {
-                values[i] = (double)list.at[i];
-            }
-            *count = list.count;
-        }
-    } else if (which + 1 < node->in_count && node->in[which + 1].id != 0) {
-        fov_shape shape;
-        const double *constant = node->constant(node->reader, which + 1, &shape);
-        if (constant == NULL || shape.rank > 1) {
-            return node->fail(node->reader, FOV_E_UNSUPPORTED, "Slice's input %d is not a constant list", which + 1);
-        }
-        *count = shape.rank == 0 ? 1 : (int)(shape.dim[0] < 99 ? shape.dim[0] : 99);
-        for (int i = 0; i < *count && i < FOV_MAX_RANK; i++) {
-            values[i] = constant[i];
-        }
-    }
-    if (*count > FOV_MAX_RANK) {
-        return node->fail(node->reader, FOV_E_INPUT, "Slice lists %d axes, at most %d are possible", *count,
-                          FOV_MAX_RANK);
-    }
-    return FOV_OK;
-}
-
-static double clamp(double value, double low, double high)
-{
-    return value < low ? low : value > high ? high : value;
-}
+/* ---- ONNX: attributes before opset 10, then inputs ---------------------------------------------------------------- */
 
 static int import_slice(struct op_import *node)
 {
-    double values[4][FOV_MAX_RANK];
-    int count[4];
-    for (int which = STARTS; which <= STEPS; which++) {
-        int status = read_list(node, which, values[which], &count[which]);
-        if (status != FOV_OK) {
-            return status;
-        }
+    fov_value in[OP_MAX_PORTS] = {{0}};
+    int count = node->in_count;
+    memcpy(in, node->in, (size_t)count * sizeof *in);
+    if (node->opset < 10) {
+        count = 1;
+        index_import_list(node, "starts", 1, in, &count);
+        index_import_list(node, "ends", 2, in, &count);
+        index_import_list(node, "axes", 3, in, &count);
     }
-    if (count[STARTS] != count[ENDS] || (count[AXES] != 0 && count[AXES] != count[STARTS]) ||
-        (count[STEPS] != 0 && count[STEPS] != count[STARTS])) {
-        return node->fail(node->reader, FOV_E_INPUT, "Slice lists %d starts, %d ends, %d axes and %d steps",
-                          count[STARTS], count[ENDS], count[AXES], count[STEPS]);
+    if (count < 3 || in[1].id == 0 || in[2].id == 0) {
+        return node->fail(node->reader, FOV_E_INPUT, "Slice has no starts or no ends");
     }
-    fov_shape shape = node->shape(node->reader, node->in[0]);
-    fov_value value = node->in[0];
-    for (int i = 0; i < count[STARTS]; i++) {
-        double axis = count[AXES] != 0 ? values[AXES][i] : i;
-        axis += axis < 0 ? shape.rank : 0;
-        double start = values[STARTS][i], end = values[ENDS][i], step = count[STEPS] != 0 ? values[STEPS][i] : 1;
-        if (!(axis >= 0 && axis < shape.rank) || step == 0) {
-            return node->fail(node->reader, FOV_E_INPUT, "Slice has axis %g and step %g for a tensor of rank %d", axis,
-                              step, shape.rank);
-        }
-        double size = (double)shape.dim[(int)axis];
-        if (start == 0 && step == 1 && end >= (size < 0 ? 0x1p31 - 1 : size)) {
-            continue; /* the whole axis */
-        }
-        if (size < 0) {
-            return node->fail(node->reader, FOV_E_UNSUPPORTED, "Slice cuts axis %g, whose size is open", axis);
-        }
-        start = clamp(start < 0 ? start + size : start, 0, step > 0 ? size : size - 1);
-        end = clamp(end < 0 ? end + size : end, step > 0 ? 0 : -1, step > 0 ? size : size - 1);
-        double length = ceil((end - start) / step);
-        length = length > 0 ? length : 0;
-        step = clamp(step, -1e15, 1e15); /* "one element": any huge step means the same */
-        struct slice_options options = {(int64_t)axis, length > 0 ? (int64_t)start : 0, (int64_t)length, (int64_t)step};
-        value = op_emit1(node->emitter, "slice", value, &options);
-    }
-    node->result(node->reader, 0,
-                 value.id == node->in[0].id ? op_emit1(node->emitter, "identity", value, NULL) : value);
-    return FOV_OK;
+    return index_import_node(node, "slice", in, count, NULL);
 }
 
 static int export_slice(struct op_export *node)
 {
     const struct slice_options *options = node->options;
+    void *writer = node->writer;
+    if (has(node->in, node->in_count, 1)) {
+        node->begin(writer, "Slice", NULL);
+        for (int i = 0; i < node->in_count; i++) {
+            node->input(writer, i);
+        }
+        node->output(writer, 0);
+        return FOV_OK;
+    }
     int64_t end = options->begin + options->length * options->step;
     end = end < 0 ? INT64_MIN : end; /* backwards to the first element: -1 would mean the last one */
-    void *writer = node->writer;
     /* Names are valid until the export ends. */
     const char *names[] = {
         node->integers(writer, &options->begin, 1, false), node->integers(writer, &end, 1, false),
@@ -312,12 +390,48 @@ static int export_slice(struct op_export *node)
 
 static const struct op_onnx onnx = {.type = "Slice", .since = 1, .import = import_slice, .export = export_slice};
 
-/* ---- the descriptors ------------------------------------------------------------------------------------------- */
+fov_value fov_slice(fov_graph *graph, fov_value x, int axis, int64_t begin, int64_t length, int64_t step)
+{
+    struct slice_options options = {axis, begin, length, step == 0 ? 1 : step};
+    return op_build(graph, "slice", &x, 1, &options, NULL);
+}
 
-static const struct op_port slice_in[] = {{.name = "x", .shape = "[..., size, ...]"}, {0}};
+/* ---- the descriptors -------------------------------------------------------------------------------------------------- */
+
+#define LIST_PORT(NAME) {.name = NAME, .shape = "[k]", .optional = true, .plain = true, .values = true}
+static const struct op_port slice_in[] = {{.name = "x", .shape = "[..., size, ...]"},
+                                          LIST_PORT("starts"),
+                                          LIST_PORT("ends"),
+                                          LIST_PORT("axes"),
+                                          LIST_PORT("steps"),
+                                          {0}};
 static const struct op_port slice_out[] = {{.name = "y", .shape = "[..., length, ...]"}, {0}};
-static const struct op_port place_in[] = {{.name = "x", .shape = "[..., length, ...]"}, {0}};
+static const struct op_port place_in[] = {
+    {.name = "x", .shape = "[..., length, ...]"},
+    {.name = "like", .shape = "[..., size, ...]: the result's shape", .optional = true, .shape_only = true},
+    LIST_PORT("starts"),
+    LIST_PORT("ends"),
+    LIST_PORT("axes"),
+    LIST_PORT("steps"),
+    {0}};
 static const struct op_port place_out[] = {{.name = "y", .shape = "[..., size, ...]"}, {0}};
+
+/* Rows 5, 3, 1 of axis 2 and columns 1 .. of axis -1. */
+static void fill_lists(int index, double *data, size_t count, struct random_key key)
+{
+    static const double lists[4][2] = {{-1, 1}, {-1000, 0x1p62}, {2, -1}, {-2, 1}};
+    (void)key;
+    for (size_t i = 0; index >= 1 && i < count; i++) {
+        data[i] = lists[index - 1][i];
+    }
+}
+
+static void fill_place_lists(int index, double *data, size_t count, struct random_key key)
+{
+    if (index >= 2) {
+        fill_lists(index - 1, data, count, key);
+    }
+}
 
 static const struct slice_options channels = {1, 1, 2, 1}, rows = {2, 0, 2, 2}, backwards = {-1, 4, 5, -1},
                                   samples = {0, 1, 1, 1};
@@ -327,6 +441,10 @@ static const struct op_case slice_cases[] = {
     {.name = "backwards", .in = {{2, {3, 5}}}, .in_count = 1, .options = &backwards},
     {.name = "large", .in = {{4, {3, 4, 70, 61}}}, .in_count = 1, .options = &channels, .no_gradient = true},
     {.name = "a sample", .in = {{4, {3, 2, 2, 2}}}, .in_count = 1, .options = &samples},
+    {.name = "starts, ends, axes, steps", .in = {{4, {3, 3, 6, 4}}, {1, {2}}, {1, {2}}, {1, {2}}, {1, {2}}},
+     .in_dtype = {FOV_F32, FOV_I64, FOV_I64, FOV_I64, FOV_I64}, .in_count = 5, .fill = fill_lists},
+    {.name = "starts and ends", .in = {{2, {5, 4}}, {1, {1}}, {1, {1}}}, .in_dtype = {FOV_I32, FOV_I64, FOV_I64},
+     .integers = 9, .in_count = 3, .fill = fill_lists},
     {0},
 };
 
@@ -336,6 +454,9 @@ static const struct op_case place_cases[] = {
     {.name = "channels", .in = {{4, {3, 2, 2, 3}}}, .in_count = 1, .options = &among_channels},
     {.name = "every second row", .in = {{4, {1, 2, 2, 3}}}, .in_count = 1, .options = &among_rows},
     {.name = "backwards", .in = {{2, {3, 5}}}, .in_count = 1, .options = &reversed},
+    {.name = "starts, ends, axes, steps",
+     .in = {{4, {3, 3, 3, 3}}, {4, {3, 3, 6, 4}}, {1, {2}}, {1, {2}}, {1, {2}}, {1, {2}}},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_I64, FOV_I64, FOV_I64, FOV_I64}, .in_count = 6, .fill = fill_place_lists},
     {0},
 };
 
@@ -343,7 +464,7 @@ const struct op op_slice = {
     .name = "slice",
     .family = OP_SHAPE,
     .exact = true,
-    .summary = "Every step-th element along an axis.",
+    .summary = "Every step-th element along axes.",
     .formula = "y[..., i, ...] = x[..., begin + i step, ...], i < length",
     .in = slice_in,
     .out = slice_out,

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Channel shuffle: channels as a matrix of groups, transposed, so that the next grouped convolution mixes the groups. */
+#include "op/index.h"
+
+#include <fovea/operators.h>
+
+struct shuffle_options {
+    int64_t groups;
+};
+
+static const struct op_attribute attributes[] = {
+    {OP_ATTRIBUTE(struct shuffle_options, groups), .kind = OP_INTEGER, .standard = 1, .minimum = 1, .maximum = 1 << 24,
+     .doc = "groups that the channels are dealt over; divides them"},
+    {0},
+};
+
+static int64_t groups_of(const void *options)
+{
+    return ((const struct shuffle_options *)options)->groups;
+}
+
+static int infer(const struct op_infer *infer)
+{
+    const fov_shape *x = &infer->in[0].shape;
+    if (x->rank < 2 || x->dim[1] % groups_of(infer->options) != 0) {
+        char text[SHAPE_TEXT_SIZE];
+        return error_set(infer->error, FOV_E_SHAPE, "%lld groups do not divide the channels of %s",
+                         (long long)groups_of(infer->options), shape_text(x, text));
+    }
+    return FOV_OK;
+}
+
+/* Transposed back: as many groups as a group had channels. */
+static void gradient(struct op_gradient *gradient)
+{
+    int64_t channels = gradient->in_tensor[0].shape.dim[1];
+    struct shuffle_options back = {channels > 0 ? channels / groups_of(gradient->options) : 1};
+    gradient->in_gradient[0] = op_emit1(gradient->emitter, "channel_shuffle", gradient->out_gradient[0], &back);
+}
+
+static void textbook(const struct op_textbook *textbook)
+{
+    const fov_shape *x = &textbook->in[0].shape;
+    int64_t groups = groups_of(textbook->options), each = x->dim[1] / groups;
+    size_t count = op_count(x);
+    for (size_t i = 0; i < count; i++) {
+        int64_t at[FOV_MAX_RANK];
+        index_coordinates(x, i, at);
+        at[1] = at[1] % groups * each + at[1] / groups;
+        textbook->out[0].data[i] = textbook->in[0].data[index_of(x, at)];
+    }
+}
+
+static void run(const struct op_run *run)
+{
+    const fov_shape *x = &run->in[0].shape;
+    ptrdiff_t stride[FOV_MAX_RANK], groups = (ptrdiff_t)groups_of(run->options), each = (ptrdiff_t)x->dim[1] / groups;
+    struct move move = {.element = fov_dtype_size(run->in[0].dtype)};
+    move_strides(&run->in[0], stride);
+    for (int d = 0; d < x->rank; d++) {
+        if (d == 1) {
+            move_loop(&move, (size_t)each, stride[1], stride[1] * groups);
+            move_loop(&move, (size_t)groups, stride[1] * each, stride[1]);
+        } else {
+            move_loop(&move, (size_t)x->dim[d], stride[d], stride[d]);
+        }
+    }
+    move_run(run, &move, run->in[0].data, run->out[0].data);
+}
+
+static int compile(struct op_compile *compile)
+{
+    compile->run = run;
+    return FOV_OK;
+}
+
+static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
+
+/* ---- ONNX: a reshape, a transposition and a reshape; read back as these three --------------------------------------- */
+
+static int import_shuffle(struct op_import *node)
+{
+    return node->fail(node->reader, FOV_E_UNSUPPORTED, "%s is not an operator of ONNX", node->type);
+}
+
+static int export_shuffle(struct op_export *node)
+{
+    const fov_shape *x = &node->in[0].shape;
+    int64_t groups = groups_of(node->options), cut[FOV_MAX_RANK + 1] = {0, groups, x->dim[1] / groups};
+    int64_t joined[FOV_MAX_RANK] = {0, x->dim[1]}, perm[FOV_MAX_RANK + 1] = {0, 2, 1};
+    if (x->rank + 1 > FOV_MAX_RANK) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "a shuffle of rank %d has no ONNX spelling", x->rank);
+    }
+    for (int d = 2; d < x->rank; d++) {
+        cut[d + 1] = joined[d] = x->dim[d];
+        perm[d + 1] = d + 1;
+    }
+    const char *cut_name = node->integers(node->writer, cut, x->rank + 1, false);
+    const char *joined_name = node->integers(node->writer, joined, x->rank, false);
+    const char *pieces = node->temporary(node->writer), *turned = node->temporary(node->writer);
+    node->begin(node->writer, "Reshape", NULL);
+    node->input(node->writer, 0);
+    node->input_name(node->writer, cut_name);
+    node->output_name(node->writer, pieces);
+    node->begin(node->writer, "Transpose", NULL);
+    node->input_name(node->writer, pieces);
+    node->attribute_list(node->writer, "perm", perm, x->rank + 1);
+    node->output_name(node->writer, turned);
+    node->begin(node->writer, "Reshape", NULL);
+    node->input_name(node->writer, turned);
+    node->input_name(node->writer, joined_name);
+    node->output(node->writer, 0);
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {
+    .type = "ChannelShuffle", .domain = "fovea", .since = 1, .import = import_shuffle, .export = export_shuffle};
+
+fov_value fov_channel_shuffle(fov_graph *graph, fov_value x, int groups)
+{
+    return op_build(graph, "channel_shuffle", &x, 1, &(struct shuffle_options){groups}, NULL);
+}
+
+static const struct shuffle_options two = {2}, three = {3}, one = {1};
+static const struct op_case cases[] = {
+    {.name = "two groups", .in = {{4, {3, 6, 2, 3}}}, .in_count = 1, .options = &two},
+    {.name = "three groups, batch 1", .in = {{4, {1, 6, 3, 2}}}, .in_count = 1, .options = &three},
+    {.name = "one group", .in = {{4, {2, 3, 2, 2}}}, .in_count = 1, .options = &one},
+    {.name = "features", .in = {{2, {3, 12}}}, .in_count = 1, .options = &three},
+    {.name = "large", .in = {{4, {2, 58, 28, 28}}}, .in_count = 1, .options = &two, .no_gradient = true},
+    {0},
+};
+
+const struct op op_channel_shuffle = {
+    .name = "channel_shuffle",
+    .family = OP_SHAPE,
+    .exact = true,
+    .summary = "Channels dealt out over the groups.",
+    .formula = "y[n, c g + i, ...] = x[n, i C / g + c, ...], i < g groups",
+    .source = "Zhang et al., ShuffleNet, CVPR (2018), figure 1",
+    .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, ...]"}, {0}},
+    .out = (const struct op_port[]){{.name = "y", .shape = "[N, C, ...]"}, {0}},
+    .attributes = attributes,
+    .options_size = sizeof(struct shuffle_options),
+    .infer = infer,
+    .gradient = gradient,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = cases,
+};
