@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Layer normalisation: every sample (or every position of it) by itself, over the dimensions from an axis on. The
+ * arithmetic is in op/row_norm.c, the gradient beside this file. */
+#include "op/onnx.h"
+#include "op/row_norm.h"
+
+#include <fovea/operators.h>
+
+static const struct op_attribute attributes[] = {
+    {OP_ATTRIBUTE(struct row_norm_options, epsilon), .onnx = "epsilon", .kind = OP_NUMBER, .standard = 1e-5, .minimum = 0,
+     .maximum = 1e6, .doc = "added to the variance"},
+    {OP_ATTRIBUTE(struct row_norm_options, axis), .onnx = "axis", .kind = OP_INTEGER, .standard = -1,
+     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1, .doc = "the first of the dimensions normalised together"},
+    {0},
+};
+
+static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = op_all_f32, .compile = row_norm_compile};
+
+static int import_norm(struct op_import *node)
+{
+    struct row_norm_options options = {.epsilon = node->number(node->reader, "epsilon", 1e-5),
+                                       .axis = node->integer(node->reader, "axis", -1)};
+    /* The precision of the statistics: ours is at least single. */
+    int64_t stash = node->integer(node->reader, "stash_type", 1);
+    if (stash != 1 && stash != 11) {
+        return node->fail(node->reader, FOV_E_UNSUPPORTED, "stash_type is %lld, only float and double are known",
+                          (long long)stash);
+    }
+    fov_value y =
+        node->emitter->node(node->emitter->graph, "layer_norm", node->in, node->in_count, &options, node->node_name);
+    for (int i = 0; i < node->out_count && i < 3; i++) {
+        node->result(node->reader, i, i == 0 ? y : op_emit_output(node->emitter, y, i));
+    }
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "LayerNormalization", .since = 1, .import = import_norm};
+
+static const struct row_norm_options last = {.epsilon = 1e-5, .axis = -1}, from_1 = {.epsilon = 1e-2, .axis = 1},
+                                     all = {.epsilon = 1e-5, .axis = 0};
+static const struct op_case cases[] = {
+    {.name = "last", .options = &last, .in = {FOV_SHAPE(3, 4, 5), FOV_SHAPE(5), FOV_SHAPE(5)}, .in_count = 3},
+    {.name = "from 1", .options = &from_1, .in = {FOV_SHAPE(2, 3, 4, 2), FOV_SHAPE(3, 4, 2), FOV_SHAPE(3, 4, 2)}, .in_count = 3},
+    {.name = "all, no bias", .options = &all, .in = {FOV_SHAPE(3, 7), FOV_SHAPE(3, 7)}, .in_count = 2},
+    {.name = "several chunks", .options = &last, .in = {FOV_SHAPE(300, 130), FOV_SHAPE(130), FOV_SHAPE(130)}, .in_count = 3,
+     .no_gradient = true},
+    {0},
+};
+
+const struct op op_layer_norm = {
+    .name = "layer_norm",
+    .family = OP_NORMALISATION,
+    .summary = "Brings each sample to mean 0 and variance 1 over its last dimensions, then scales and shifts it.",
+    .formula = "y = (x - mean) / sqrt(var + epsilon) * weight + bias, mean and var over the dimensions from axis on",
+    .source = "Ba, Kiros & Hinton, Layer normalization (2016), equation 3",
+    .in = (const struct op_port[]){{.name = "x", .shape = "[...]"},
+                                   {.name = "weight", .shape = "[dimensions from axis on]", .plain = true},
+                                   {.name = "bias", .shape = "as weight", .optional = true, .plain = true},
+                                   {0}},
+    .out = (const struct op_port[]){
+        {.name = "y", .shape = "as x"},
+        {.name = "mean", .shape = "as x, 1 from axis on", .optional = true, .plain = true, .detached = true},
+        {.name = "inv_std", .shape = "as mean", .optional = true, .plain = true, .detached = true},
+        {0}},
+    .attributes = attributes,
+    .options_size = sizeof(struct row_norm_options),
+    .infer = row_norm_infer,
+    .gradient = row_norm_gradient,
+    .textbook = row_norm_textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = cases,
+};
+
+fov_value fov_layer_norm_opt(fov_graph *graph, fov_value x, const fov_layer_norm_options *options)
+{
+    static const fov_layer_norm_options none = {0};
+    const fov_layer_norm_options *given = options != NULL ? options : &none;
+    const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "layer_norm");
+    if (node == NULL || x.id == 0) {
+        return (fov_value){0};
+    }
+    fov_shape shape = fov_value_shape(graph, x), vector = {0};
+    int dimensions = given->dimensions != 0 ? given->dimensions : 1;
+    bool known = dimensions >= 1 && dimensions <= shape.rank;
+    for (int i = 0; known && i < dimensions; i++) {
+        vector.dim[vector.rank++] = shape.dim[shape.rank - dimensions + i];
+        known = vector.dim[i] >= 1;
+    }
+    if (!known) {
+        char text[SHAPE_TEXT_SIZE];
+        return fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s does not have %d last dimensions of known size",
+                              shape_text(&shape, text), dimensions);
+    }
+    struct row_norm_options norm = {.epsilon = given->epsilon != 0 ? (double)given->epsilon : 1e-5, .axis = -dimensions};
+    fov_value in[3] = {x};
+    in[1] = fov_graph_parameter(graph, node, "weight", vector, FOV_INITIAL_ONES, 0, false);
+    in[2] = fov_graph_parameter(graph, node, "bias", vector, FOV_INITIAL_ZEROS, 0, false);
+    return op_build(graph, "layer_norm", in, 3, &norm, node);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What layer, group and instance normalisation share: each brings parts ("rows") of every sample to mean 0 and variance 1,
+ * and then scales and shifts. They differ in which elements make a row and which weight an element gets. Rows are
+ * contiguous in plain order. Next: layer_norm/, group_norm/, instance_norm/. */
+#ifndef OP_ROW_NORM_H
+#define OP_ROW_NORM_H
+
+#include "op/common.h"
+
+enum row_norm_kind {
+    ROW_NORM_LAYER, /**< rows: all dimensions from `axis` on; weight of their shape */
+    ROW_NORM_GROUP  /**< rows: the pixels of channels / groups channels; weight per channel */
+};
+enum { ROW_NORM_X, ROW_NORM_WEIGHT, ROW_NORM_BIAS };         /**< inputs */
+enum { ROW_NORM_Y, ROW_NORM_MEAN, ROW_NORM_INV_STD };        /**< outputs */
+
+struct row_norm_options {
+    double  epsilon;
+    int64_t axis, groups; /**< groups 0: as many as channels */
+    int     kind;
+    bool    group_weights; /**< weight and bias are [groups], as ONNX had it in opset 18 */
+};
+
+/** Element j of row r has the weight (r % period) * row_step + j / divisor. */
+struct row_norm_geometry {
+    size_t rows, columns, weights;
+    size_t period, row_step, divisor;
+};
+
+int  row_norm_resolve(struct row_norm_geometry *geometry, const struct row_norm_options *options, const fov_shape *x,
+                      struct error *error);
+int  row_norm_infer(const struct op_infer *infer);
+void row_norm_gradient(struct op_gradient *gradient);
+void row_norm_textbook(const struct op_textbook *textbook);
+int  row_norm_compile(struct op_compile *compile);
+
+static inline size_t row_norm_weight(const struct row_norm_geometry *geometry, size_t row, size_t column)
+{
+    return row % geometry->period * geometry->row_step + column / geometry->divisor;
+}
+
+#endif
