@@ -68,7 +68,8 @@ def libraries():
     words = must(["pkg-config", "--libs"] + modules).split() if modules else []
     words += [word for word in lines["Libs"].split() if not word.startswith("-L$") and word != "-lfovea"]
     sanitize = cached("FOVEA_SANITIZE")
-    return [found[0], f"-Wl,-rpath,{BUILD}"] + words + ([f"-fsanitize={sanitize}"] if sanitize else [])
+    words += cached("CMAKE_C_FLAGS").split() + ([f"-fsanitize={sanitize}"] if sanitize else [])
+    return [found[0], f"-Wl,-rpath,{BUILD}"] + words
 
 
 # ---- C -------------------------------------------------------------------------------------------------------------------
