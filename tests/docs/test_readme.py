@@ -184,7 +184,8 @@ def main():
     if not os.access(FOVEA, os.X_OK):
         print(f"skipped: there is no command at {FOVEA}")
         return 77
-    failed, wanted = 0, sys.argv[1:]
+    passed = failed = 0
+    wanted = sys.argv[1:]
     cases = [(name[5:], case) for name, case in globals().items() if name.startswith("test_")]
     for name, case in cases:
         if wanted and name not in wanted:
@@ -192,14 +193,15 @@ def main():
         folder = tempfile.mkdtemp(prefix="fovea-docs-")
         try:
             case(folder)
+            passed += 1
             print(f"ok      {name}")
         except AssertionError as error:
             failed += 1
             print(f"FAILED  {name}: {error}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    print(f"{len(cases) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":
