@@ -89,6 +89,27 @@ typedef struct fov_pool2d_options {
 FOV_API fov_value fov_max_pool2d_opt(fov_graph *graph, fov_value x, const fov_pool2d_options *options);
 /** Mean of each window. Same shapes. */
 FOV_API fov_value fov_avg_pool2d_opt(fov_graph *graph, fov_value x, const fov_pool2d_options *options);
+/** Largest value over all pixels. x [N, C, ...] -> [N, C, 1, ...] */
+FOV_API fov_value fov_global_max_pool(fov_graph *graph, fov_value x);
+typedef struct fov_lp_pool2d_options {
+    int         kernel; /**< required: window side, pixels */
+    int         stride; /**< the kernel */
+    int         pad;    /**< 0 */
+    float       p;      /**< 2: of the norm, at least 1 */
+    const char *name;
+} fov_lp_pool2d_options;
+/** p-norm of each window. x [N, C, H, W] -> [N, C, H', W'], sizes as for fov_conv2d. */
+FOV_API fov_value fov_lp_pool2d_opt(fov_graph *graph, fov_value x, const fov_lp_pool2d_options *options);
+typedef struct fov_max_unpool2d_options {
+    int         kernel;        /**< required: of the pooling, pixels */
+    int         stride;        /**< the kernel */
+    int         pad;           /**< 0 */
+    int         height, width; /**< of the result, pixels; 0: (H - 1) stride + kernel - 2 pad */
+    const char *name;
+} fov_max_unpool2d_options;
+/** Puts values back where a max pooling took them from. x [N, C, H, W], index as x: places in the flattened result. */
+FOV_API fov_value fov_max_unpool2d_opt(fov_graph *graph, fov_value x, fov_value index,
+                                       const fov_max_unpool2d_options *options);
 /** Mean over all pixels (Lin et al. 2013). x [N, C, H, W] -> [N, C, 1, 1] */
 FOV_API fov_value fov_global_avg_pool(fov_graph *graph, fov_value x);
 
@@ -315,6 +336,9 @@ FOV_API fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value targ
 #define fov_group_norm(graph, x, ...) fov_group_norm_opt((graph), (x), &(fov_group_norm_options){__VA_ARGS__})
 #define fov_instance_norm(graph, x, ...) fov_instance_norm_opt((graph), (x), &(fov_instance_norm_options){__VA_ARGS__})
 #define fov_lrn(graph, x, ...) fov_lrn_opt((graph), (x), &(fov_lrn_options){__VA_ARGS__})
+#define fov_lp_pool2d(graph, x, ...) fov_lp_pool2d_opt((graph), (x), &(fov_lp_pool2d_options){__VA_ARGS__})
+#define fov_max_unpool2d(graph, x, index, ...)                                                                         \
+    fov_max_unpool2d_opt((graph), (x), (index), &(fov_max_unpool2d_options){__VA_ARGS__})
 #define fov_dense(graph, x, ...) fov_dense_opt((graph), (x), &(fov_dense_options){__VA_ARGS__})
 #define fov_max_pool2d(graph, x, ...) fov_max_pool2d_opt((graph), (x), &(fov_pool2d_options){__VA_ARGS__})
 #define fov_prelu(graph, x, ...) fov_prelu_opt((graph), (x), &(fov_prelu_options){__VA_ARGS__})
