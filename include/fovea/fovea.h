@@ -5,6 +5,7 @@
  *   graph.h, operators.h, plan.h   describe a computation, differentiate it, compile it, run it
  *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
  *   dataset.h, train.h             pictures in, a trained model out
+ * and conformance.h                whether all of it means what ONNX says
  *
  * Options are structs in which a zero field means the documented default; calls take them as designated initialisers:
  *   fov_conv2d(g, x, .filters = 64, .kernel = 3, .pad = 1)
@@ -13,6 +14,7 @@
 #ifndef FOVEA_FOVEA_H
 #define FOVEA_FOVEA_H
 
+#include <fovea/conformance.h>
 #include <fovea/context.h>
 #include <fovea/dataset.h>
 #include <fovea/graph.h>

@@ -397,14 +397,33 @@ static bool tensor_type_field(pb_istream_t *stream, const pb_field_t *field, voi
     return decode(frame->decoder, stream, onnx_TensorShapeProto_fields, &message, "TensorShapeProto");
 }
 
+/** What a type is that is no tensor. */
+static const char *other_type(uint32_t tag)
+{
+    switch (tag) {
+    case onnx_TypeProto_sequence_type_tag:
+        return "a sequence";
+    case onnx_TypeProto_map_type_tag:
+        return "a map";
+    case onnx_TypeProto_sparse_tensor_type_tag:
+        return "a sparse tensor";
+    default:
+        return "an optional value";
+    }
+}
+
 static bool type_field(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
     const struct frame  *frame = *arg;
     struct onnx_port    *port = frame->target;
     struct frame         inner = {frame->decoder, port};
     onnx_TensorTypeProto message = onnx_TensorTypeProto_init_zero;
+    size_t               size;
+    if (field->tag != onnx_TypeProto_tensor_type_tag) {
+        port->other = other_type(field->tag);
+        return take_bytes(frame->decoder, stream, &size, "TypeProto") != NULL;
+    }
     message.shape = callback(tensor_type_field, &inner);
-    (void)field;
     if (!decode(frame->decoder, stream, onnx_TensorTypeProto_fields, &message, "TypeProto.Tensor")) {
         return false;
     }
@@ -420,7 +439,9 @@ static bool port_field(pb_istream_t *stream, const pb_field_t *field, void **arg
         return take_name(frame->decoder, stream, &port->name, "ValueInfoProto.name");
     }
     struct frame   inner = {frame->decoder, port};
-    onnx_TypeProto message = {callback(type_field, &inner)};
+    onnx_TypeProto message;
+    message.tensor_type = message.sequence_type = message.map_type = message.sparse_tensor_type = message.optional_type =
+        callback(type_field, &inner);
     return decode(frame->decoder, stream, onnx_TypeProto_fields, &message, "TypeProto");
 }
 
@@ -554,4 +575,13 @@ int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes
         return error_set(error, FOV_E_INPUT, "%s: byte 0: graph: missing: not an ONNX model", file);
     }
     return 0;
+}
+
+int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, const char *file, const uint8_t *bytes,
+                       size_t size, struct arena *arena, struct error *error)
+{
+    *model = (struct onnx_model){.file = file, .arena = arena, .producer = "", .producer_version = "", .name = ""};
+    struct decoder decoder = {file, bytes, size, arena, error};
+    pb_istream_t   stream = pb_istream_from_buffer(bytes, size);
+    return decode_tensor(&decoder, &stream, tensor) ? 0 : (int)error->status;
 }

@@ -9,6 +9,16 @@
 
 /* ---- versions -------------------------------------------------------------------------------------------------------- */
 
+/** A file of training operators alone need not state a version of the standard ones. */
+static bool uses_standard_domain(const struct onnx_model *model)
+{
+    bool uses = model->node_count == 0;
+    for (size_t i = 0; !uses && i < model->node_count; i++) {
+        uses = model->nodes[i].domain[0] == '\0' || strcmp(model->nodes[i].domain, "ai.onnx") == 0;
+    }
+    return uses;
+}
+
 static int check_versions(struct importer *importer)
 {
     const struct onnx_model *model = importer->model;
@@ -32,7 +42,7 @@ static int check_versions(struct importer *importer)
         }
         importer->opset = (int)opset->version;
     }
-    if (importer->opset == 0) {
+    if (importer->opset == 0 && uses_standard_domain(model)) {
         return error_set(importer->error, FOV_E_INPUT, "%s: opset_import: the standard domain is missing", model->file);
     }
     if (model->has_sparse) {
@@ -206,7 +216,8 @@ static int check_operators(struct importer *importer)
             text_escape(label, sizeof label, other->name[0] != '\0' ? other->name : other->out.count ? other->out.at[0] : "");
             int more = k == i ? snprintf(list + used, sizeof list - used, "%s%s%s%s (opset %d) at \"%s\"",
                                          used > 0 ? "; " : "", node->domain, node->domain[0] != '\0' ? "." : "",
-                                         text_escape(type, sizeof type, node->type), importer->opset, label)
+                                         text_escape(type, sizeof type, node->type),
+                                         (int)importer_opset(importer, node->domain), label)
                               : snprintf(list + used, sizeof list - used, ", \"%s\"", label);
             if (more < 0 || (size_t)more >= sizeof list - used) {
                 list[used] = '\0';
@@ -233,15 +244,30 @@ static int check_operators(struct importer *importer)
 
 /* ---- inputs and outputs ----------------------------------------------------------------------------------------------- */
 
+/** An input whose tensor is at hand: its shape is that tensor's, or it is that tensor. */
+static int add_given(struct importer *importer, const struct onnx_port *port, const struct onnx_given *given,
+                     fov_value *value)
+{
+    char name[ONNX_NAME_TEXT];
+    if (onnx_type_dtype(port->type) != given->dtype) {
+        return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: input \"%s\" is %s, what was given for it is %s",
+                         importer->model->file, port->offset, text_escape(name, sizeof name, port->name),
+                         port->other != NULL ? port->other : onnx_type_name(port->type), fov_dtype_name(given->dtype));
+    }
+    *value = given->fixed ? fov_constant(importer->graph, port->name, given->dtype, given->shape, given->data)
+                          : fov_input(importer->graph, .name = port->name, .dtype = given->dtype, .shape = given->shape);
+    return value->id != 0 ? 0 : (int)importer->error->status;
+}
+
 static int add_input(struct importer *importer, const struct onnx_port *port, fov_value *value)
 {
     char      name[ONNX_NAME_TEXT], open[ONNX_NAME_TEXT];
     fov_dtype dtype = onnx_type_dtype(port->type);
     text_escape(name, sizeof name, port->name);
     if (dtype == FOV_DTYPE_COUNT || !port->has_shape) {
-        return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: byte %zu: input \"%s\": %s", importer->model->file,
-                         port->offset, name, port->has_shape || dtype == FOV_DTYPE_COUNT ? "not a tensor of numbers"
-                                                                                        : "its shape is not given");
+        return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: byte %zu: input \"%s\": %s%s", importer->model->file,
+                         port->offset, name, dtype != FOV_DTYPE_COUNT ? "its shape is not given" : "not a tensor of numbers: ",
+                         dtype != FOV_DTYPE_COUNT ? "" : port->other != NULL ? port->other : onnx_type_name(port->type));
     }
     fov_shape shape = {.rank = (int)port->rank};
     for (size_t i = 0; i < port->rank; i++) {
@@ -256,6 +282,12 @@ static int add_input(struct importer *importer, const struct onnx_port *port, fo
                              importer->model->file, port->offset, name, i, (long long)port->dim[i]);
         }
     }
+    if (importer->options->open_batch && shape.rank >= 2 && shape.dim[0] > 0) {
+        shape.dim[0] = FOV_BATCH;
+    }
+    if (importer->options->one_sample && shape.rank > 0 && shape.dim[0] < 0) {
+        shape.dim[0] = 1;
+    }
     *value = fov_input(importer->graph, .name = port->name, .dtype = dtype, .shape = shape);
     return value->id != 0 ? 0 : (int)importer->error->status;
 }
@@ -267,14 +299,20 @@ static int add_inputs(struct importer *importer, struct onnx_imported *imported)
     if (imported->inputs == NULL) {
         return FOV_E_MEMORY;
     }
-    int status = 0;
+    const struct onnx_import_options *options = importer->options;
+    int                               status = 0, count = 0;
     for (size_t i = 0; !status && i < model->input_count; i++) {
         struct onnx_slot *slot = &importer->slots[arena_table_find(&importer->table, model->inputs[i].name)];
         if (slot->kind == SLOT_INPUT) {
-            status = add_input(importer, &model->inputs[i], &slot->value);
-            imported->inputs[imported->input_count++] = slot->value;
+            status = options->given != NULL && count < options->given_count
+                         ? add_given(importer, &model->inputs[i], &options->given[count], &slot->value)
+                         : add_input(importer, &model->inputs[i], &slot->value);
+            imported->inputs[count++] = slot->value;
         }
     }
+    imported->input_count = count;
+    importer->inputs = imported->inputs;
+    importer->input_count = count;
     return status;
 }
 
@@ -368,6 +406,12 @@ static int import_model(struct importer *importer, const char *directory, struct
 int onnx_import(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,
                 struct onnx_imported *imported)
 {
+    return onnx_import_with(graph, file, directory, bytes, size, &(struct onnx_import_options){.given = NULL}, imported);
+}
+
+int onnx_import_with(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,
+                     const struct onnx_import_options *options, struct onnx_imported *imported)
+{
     struct memory   *memory = graph->context->memory;
     struct error    *error = &graph->context->error;
     struct importer *importer = NULL;
@@ -381,7 +425,8 @@ int onnx_import(fov_graph *graph, const char *file, const char *directory, const
     importer = arena_take(imported->arena, 1, sizeof *importer);
     int status = FOV_E_MEMORY;
     if (model != NULL && importer != NULL) {
-        *importer = (struct importer){.graph = graph, .model = model, .arena = imported->arena, .error = error};
+        *importer = (struct importer){
+            .graph = graph, .model = model, .arena = imported->arena, .error = error, .options = options};
         status = onnx_decode(model, file, bytes, size, imported->arena, error);
         if (!status) {
             status = import_model(importer, directory, imported);

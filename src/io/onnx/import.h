@@ -30,6 +30,9 @@ struct importer {
     struct onnx_model  *model;
     struct arena       *arena;
     struct error       *error; /**< the context's */
+    const struct onnx_import_options *options;
+    const fov_value    *inputs; /**< made so far, in the file's order, for options->given */
+    int                 input_count;
     struct onnx_slot   *slots;
     size_t              slot_count;
     struct arena_table  table; /**< name -> slot */
@@ -45,6 +48,7 @@ struct importer {
     size_t            first_value; /**< values from here on were made by this node */
     fov_value         in[OP_MAX_PORTS], result[OP_MAX_PORTS];
     int               in_count;
+    bool              asked[OP_MAX_PORTS]; /**< inputs whose elements the operator asked for in vain */
     bool              failed;
 };
 
@@ -55,7 +59,16 @@ struct onnx_slot *importer_slot(const struct importer *importer, fov_value value
 /** Fills `order` and `needed`; refuses cycles and inputs that nobody makes. */
 int importer_sort(struct importer *importer);
 
+/* wanted.c */
+/** The elements of a value of the graph as doubles, where they are known; NULL where they are not, or hold the open number
+ *  of samples. */
+const double *importer_known(struct importer *importer, fov_value value);
+/** Something cannot be read, or has no shape, without this value's elements: notes the given inputs they depend on. */
+void importer_want(struct importer *importer, fov_value value);
+
 /* import_node.c */
+/** The version of the operators of a domain in this file; 0: none is stated. */
+int64_t importer_opset(const struct importer *importer, const char *domain);
 /** NULL: no operator reads this node. */
 const struct op *importer_find_op(const struct importer *importer, const struct onnx_node *node);
 int              importer_read_node(struct importer *importer, struct onnx_node *node);

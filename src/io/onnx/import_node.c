@@ -28,8 +28,7 @@ static bool reads_type(const struct op_onnx *onnx, const char *type)
     return false;
 }
 
-/** The opset version that a domain has in this file; 0: none. */
-static int64_t opset_of(const struct importer *importer, const char *domain)
+int64_t importer_opset(const struct importer *importer, const char *domain)
 {
     for (size_t i = 0; i < importer->model->opset_count; i++) {
         const struct onnx_opset *opset = &importer->model->opsets[i];
@@ -42,7 +41,7 @@ static int64_t opset_of(const struct importer *importer, const char *domain)
 
 const struct op *importer_find_op(const struct importer *importer, const struct onnx_node *node)
 {
-    int64_t opset = opset_of(importer, node->domain);
+    int64_t opset = importer_opset(importer, node->domain);
     for (size_t i = 0; i < op_table_count; i++) {
         const struct op_onnx *onnx = op_table[i]->onnx;
         if (onnx == NULL || onnx->since > opset || !reads_type(onnx, node->type)) {
@@ -150,6 +149,30 @@ static bool read_has(void *reader, const char *name)
     return find_attribute(reader, name) != NULL;
 }
 
+static const double *read_tensor(void *reader, const char *name, fov_dtype *dtype, fov_shape *shape)
+{
+    struct importer             *importer = reader;
+    const struct onnx_attribute *attribute = find_typed(reader, name, ONNX_ATTRIBUTE_TENSOR, "a tensor");
+    size_t                       count;
+    if (attribute == NULL || attribute->tensor == NULL) {
+        return NULL;
+    }
+    if (onnx_tensor_check(importer->model, attribute->tensor, name, dtype, shape, importer->error) != 0 ||
+        !shape_count(shape, &count)) {
+        importer->failed = true;
+        return NULL;
+    }
+    double *values = arena_take(importer->arena, count, sizeof *values);
+    void   *elements = arena_take(importer->arena, count, fov_dtype_size(*dtype));
+    if (values == NULL || elements == NULL) {
+        importer->failed = true;
+        return NULL;
+    }
+    onnx_tensor_read(attribute->tensor, *dtype, count, elements);
+    convert_to_double(*dtype, elements, values, count);
+    return values;
+}
+
 /* ---- inputs ---------------------------------------------------------------------------------------------------------- */
 
 struct onnx_slot *importer_slot(const struct importer *importer, fov_value value)
@@ -171,12 +194,29 @@ static const struct onnx_slot *constant_slot(const struct importer *importer, in
     return slot;
 }
 
+/** An input that nodes before this one computed from constants and shapes. */
+static const double *read_known(struct importer *importer, int input, fov_shape *shape)
+{
+    if (input < 0 || input >= importer->in_count || importer->in[input].id <= 0) {
+        return NULL;
+    }
+    const double *values = importer_known(importer, importer->in[input]);
+    importer->asked[input] = values == NULL;
+    if (values != NULL && shape != NULL) {
+        *shape = fov_value_shape(importer->graph, importer->in[input]);
+    }
+    return values;
+}
+
 static const double *read_constant(void *reader, int input, fov_shape *shape)
 {
     struct importer        *importer = reader;
     const struct onnx_slot *slot = constant_slot(importer, input);
     size_t                  count;
-    if (slot == NULL || !shape_count(&slot->shape, &count)) {
+    if (slot == NULL) {
+        return read_known(importer, input, shape);
+    }
+    if (!shape_count(&slot->shape, &count)) {
         return NULL;
     }
     double *values = arena_take(importer->arena, count, sizeof *values);
@@ -312,6 +352,9 @@ static fov_value emit_node(void *context, const char *name, const fov_value *in,
     }
     for (int i = 0; i < in_count; i++) {
         ids[i] = importer_make_value(importer, in[i], op, i);
+        if (op != NULL && ids[i].id > 0 && op_port_at(op->in, i) != NULL && op_port_at(op->in, i)->values) {
+            importer_want(importer, ids[i]);
+        }
     }
     if (importer->failed) {
         return (fov_value){0};
@@ -410,7 +453,7 @@ static int read_one_to_one(struct importer *importer, const struct op *op, const
         return importer->error->status != FOV_OK ? (int)importer->error->status : FOV_E_INPUT;
     }
     fov_value first = importer->emitter.node(importer, op->name, importer->in, importer->in_count, options, name);
-    for (int i = 0; first.id > 0 && i < op_port_count(op->out); i++) {
+    for (int i = 0; first.id > 0 && i < op_out_count(op, options, importer->in_count); i++) {
         read_result(importer, i, emit_output(importer, first, i));
     }
     return first.id > 0 ? 0 : (int)importer->error->status;
@@ -525,7 +568,7 @@ static int read_node(struct importer *importer, struct onnx_node *node, const st
         status = read_one_to_one(importer, op, name);
     } else {
         struct op_import reader = {.type = node->type,
-                                   .opset = (int)opset_of(importer, node->domain),
+                                   .opset = (int)importer_opset(importer, node->domain),
                                    .in = importer->in,
                                    .in_count = importer->in_count,
                                    .out_count = (int)node->out.count,
@@ -536,6 +579,7 @@ static int read_node(struct importer *importer, struct onnx_node *node, const st
                                    .list = read_list,
                                    .text = read_text,
                                    .has = read_has,
+                                   .tensor = read_tensor,
                                    .constant = read_constant,
                                    .shape = read_shape,
                                    .dtype = read_dtype,
@@ -559,7 +603,13 @@ int importer_read_node(struct importer *importer, struct onnx_node *node)
     importer->node = node;
     importer->failed = false;
     importer->first_value = importer->graph->value_count;
+    memset(importer->asked, 0, sizeof importer->asked);
     int status = op != NULL ? read_node(importer, node, op) : FOV_E_UNSUPPORTED;
+    for (int i = 0; status && i < importer->in_count; i++) {
+        if (importer->asked[i]) {
+            importer_want(importer, importer->in[i]);
+        }
+    }
     if (status) {
         char label[ONNX_NAME_TEXT], type[ONNX_NAME_TEXT];
         error_set(importer->error, (fov_status)status, "cannot be read");

@@ -30,7 +30,16 @@ enum onnx_type {
     ONNX_FLOAT16 = 10,
     ONNX_DOUBLE = 11,
     ONNX_UINT32 = 12,
-    ONNX_UINT64 = 13
+    ONNX_UINT64 = 13,
+    ONNX_COMPLEX64 = 14,
+    ONNX_COMPLEX128 = 15,
+    ONNX_BFLOAT16 = 16,
+    ONNX_FLOAT8E4M3FN = 17,
+    ONNX_FLOAT8E4M3FNUZ = 18,
+    ONNX_FLOAT8E5M2 = 19,
+    ONNX_FLOAT8E5M2FNUZ = 20,
+    ONNX_UINT4 = 21,
+    ONNX_INT4 = 22
 };
 
 /** AttributeProto.AttributeType. */
@@ -103,6 +112,7 @@ struct onnx_node {
 struct onnx_port {
     const char *name;
     int32_t     type;      /**< 0: not a tensor */
+    const char *other;     /**< what it is if it is no tensor: "a sequence", "an optional value"...; else NULL */
     bool        has_shape;
     size_t      rank;
     int64_t     dim[FOV_MAX_RANK]; /**< -1: open */
@@ -138,6 +148,10 @@ struct onnx_model {
 /** Decodes a whole file. Pointers into `bytes` stay in `model`. */
 int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes, size_t size, struct arena *arena,
                 struct error *error);
+/** Decodes a file that holds one TensorProto. Pointers into `bytes` stay in `tensor`. `model` is filled as far as messages
+ *  need it: for onnx_tensor_check. */
+int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, const char *file, const uint8_t *bytes,
+                       size_t size, struct arena *arena, struct error *error);
 
 /* ---- tensor.c ------------------------------------------------------------------------------------------------------- */
 

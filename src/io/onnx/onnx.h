@@ -31,11 +31,32 @@ struct onnx_imported {
     struct arena     *arena; /**< internal: holds all of the above */
 };
 
+/** A tensor handed in for an input of the file: the input takes its shape. */
+struct onnx_given {
+    fov_dtype   dtype;
+    fov_shape   shape;
+    const void *data;   /**< dense, plain order */
+    bool        fixed;  /**< the input becomes a constant with these elements */
+    bool        wanted; /**< filled by the reader: a shape, or a node that cannot be read without them, depends on the
+                             elements of this input, which was not fixed. Import again with it fixed */
+};
+
+/** How to read a file; zero means the documented default. */
+struct onnx_import_options {
+    struct onnx_given *given; /**< per input that is no initializer, in the file's order; NULL: shapes are the file's */
+    int                given_count;
+    bool               open_batch; /**< inputs of rank 2 and more leave their first dimension open even where the file has a
+                                        number there */
+    bool               one_sample; /**< a first dimension that the file leaves open is 1 */
+};
+
 /** Adds the model in `bytes` to an empty graph: nothing is left pointing into `bytes`. On failure the sentence is on the
  *  graph's context and the graph is to be freed: nothing loads by half. `file` names it in messages; `directory`: where
  *  external data may lie, NULL: nowhere. */
 int  onnx_import(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,
                  struct onnx_imported *imported);
+int  onnx_import_with(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,
+                      const struct onnx_import_options *options, struct onnx_imported *imported);
 void onnx_imported_free(struct onnx_imported *imported); /**< accepts a zeroed one */
 
 /** What to write. */

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* One conformance case from its files to its verdict: read the model and the tensors, build a graph whose inputs have the
+ * tensors' shapes, compile a plan, run it, compare. Inputs stay inputs of the plan, except those whose elements decide
+ * shapes: a plan must know them, so the graph is built again with these as constants. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "device/context.h"
+#include "io/onnx/onnx.h"
+#include "model/conformance.h"
+#include <fovea/plan.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- files ---------------------------------------------------------------------------------------------------------------- */
+
+/** Reads PREFIX0.pb, PREFIX1.pb... as far as they go. */
+static int read_tensors(struct case_run *run, const char *prefix, struct case_tensor *tensors, int *count)
+{
+    char path[CASE_PATH];
+    int  status = 0;
+    for (*count = 0; !status; ++*count) {
+        int written = snprintf(path, sizeof path, "%s%d.pb", prefix, *count);
+        if (written < 0 || (size_t)written >= sizeof path || !file_exists(path)) {
+            break;
+        }
+        if (*count == CASE_TENSORS) {
+            return error_set(&run->context->error, FOV_E_UNSUPPORTED, "more than %d tensors in one data set", CASE_TENSORS);
+        }
+        status = case_read_tensor(run, path, &tensors[*count]);
+    }
+    return status;
+}
+
+static int read_data_set(struct case_run *run, const char *directory, int number)
+{
+    char prefix[CASE_PATH];
+    snprintf(prefix, sizeof prefix, "%s/test_data_set_%d/input_", directory, number);
+    int status = read_tensors(run, prefix, run->in, &run->in_count);
+    if (!status) {
+        snprintf(prefix, sizeof prefix, "%s/test_data_set_%d/output_", directory, number);
+        status = read_tensors(run, prefix, run->out, &run->out_count);
+    }
+    if (!status && run->out_count == 0) {
+        status = error_set(&run->context->error, FOV_E_INPUT, "%s/test_data_set_%d holds no output_0.pb", directory, number);
+    }
+    return status;
+}
+
+static bool is_initializer(const struct onnx_model *model, const char *name)
+{
+    for (size_t i = 0; i < model->initializer_count; i++) {
+        if (strcmp(model->initializers[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** A model beside its output has no input file: ONNX's runner counts up, 0, 1/n, 2/n... */
+static int make_inputs(struct case_run *run)
+{
+    const struct onnx_model *model = run->model;
+    struct error            *error = &run->context->error;
+    for (size_t i = 0; i < model->input_count; i++) {
+        const struct onnx_port *port = &model->inputs[i];
+        struct case_tensor     *tensor = &run->in[run->in_count];
+        if (is_initializer(model, port->name)) {
+            continue;
+        }
+        if (run->in_count == CASE_TENSORS || port->type != ONNX_FLOAT || !port->has_shape) {
+            return error_set(error, FOV_E_UNSUPPORTED, "inputs can be made up for float32 of a known shape only");
+        }
+        *tensor = (struct case_tensor){.dtype = FOV_F32, .shape = {.rank = (int)port->rank}};
+        for (size_t axis = 0; axis < port->rank; axis++) {
+            tensor->shape.dim[axis] = port->dim[axis] > 0 ? port->dim[axis] : 1;
+        }
+        if (!shape_count(&tensor->shape, &tensor->count)) {
+            return error_set(error, FOV_E_INPUT, "an input is too large");
+        }
+        float *data = tensor->data = arena_take(&run->arena, tensor->count, sizeof *data);
+        if (data == NULL) {
+            return FOV_E_MEMORY;
+        }
+        for (size_t k = 0; k < tensor->count; k++) {
+            data[k] = (float)((double)k / (double)tensor->count);
+        }
+        run->in_count++;
+    }
+    return 0;
+}
+
+static int read_beside(struct case_run *run)
+{
+    char prefix[CASE_PATH];
+    int  length = (int)(strlen(run->model_path) - strlen(".onnx"));
+    snprintf(prefix, sizeof prefix, "%.*s_output_", length, run->model_path);
+    int status = read_tensors(run, prefix, run->out, &run->out_count);
+    return status ? status : make_inputs(run);
+}
+
+/* ---- building --------------------------------------------------------------------------------------------------------------- */
+
+/** One attempt. NULL: the error is on the context. */
+static fov_graph *import(struct case_run *run, const struct file_map *map, struct onnx_given *given,
+                         struct onnx_imported *imported)
+{
+    char                       directory[CASE_PATH] = ".";
+    const char                *slash = strrchr(run->model_path, '/');
+    struct onnx_import_options options = {.given = given, .given_count = run->in_count};
+    fov_graph                 *graph = fov_graph_create(run->context);
+    if (slash != NULL) {
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash - run->model_path) + 1, run->model_path);
+    }
+    if (graph != NULL &&
+        onnx_import_with(graph, run->model_path, directory, map->bytes, map->size, &options, imported) != 0) {
+        fov_graph_free(graph);
+        graph = NULL;
+    }
+    return graph;
+}
+
+/** Fixes what turned out to be wanted; false: nothing more. */
+static bool fix_wanted(struct case_run *run, struct onnx_given *given)
+{
+    bool more = false;
+    for (int i = 0; i < run->in_count; i++) {
+        if (given[i].wanted && !given[i].fixed) {
+            given[i].fixed = more = true;
+            run->result.constant_inputs++;
+        }
+    }
+    return more;
+}
+
+static fov_graph *build(struct case_run *run, const struct file_map *map, struct onnx_imported *imported)
+{
+    struct onnx_given given[CASE_TENSORS];
+    for (int i = 0; i < run->in_count; i++) {
+        given[i] = (struct onnx_given){.dtype = run->in[i].dtype, .shape = run->in[i].shape, .data = run->in[i].data};
+    }
+    run->result.constant_inputs = 0;
+    for (;;) {
+        fov_graph *graph = import(run, map, given, imported);
+        if (run->context->error.status == FOV_E_MEMORY || !fix_wanted(run, given)) {
+            return graph;
+        }
+        if (graph != NULL) {
+            onnx_imported_free(imported);
+            fov_graph_free(graph);
+        }
+        fov_error_clear(run->context);
+    }
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------------------------- */
+
+/** 0: ran, and run->reason says whether an output differs. */
+static int run_plan(struct case_run *run, fov_graph *graph, const struct onnx_imported *imported)
+{
+    fov_plan *plan = fov_plan_create(graph, imported->outputs, imported->output_count, NULL);
+    if (plan == NULL) {
+        return (int)run->context->error.status;
+    }
+    for (int i = 0; i < imported->input_count; i++) {
+        void *place = fov_plan_data(plan, imported->inputs[i]);
+        if (graph_value(graph, imported->inputs[i].id)->kind == VALUE_INPUT && place != NULL && run->in[i].count > 0) {
+            memcpy(place, run->in[i].data, run->in[i].count * fov_dtype_size(run->in[i].dtype));
+        }
+    }
+    fov_plan_run(plan, 0);
+    run->result.steps = fov_plan_step_count(plan);
+    bool same = true;
+    for (int i = 0; same && i < run->out_count; i++) {
+        fov_value value = imported->outputs[i];
+        fov_shape shape = fov_plan_shape(plan, value);
+        same = case_compare(run, i, run->model->outputs[i].name, &run->out[i], fov_value_dtype(graph, value), &shape,
+                            fov_plan_data(plan, value));
+    }
+    fov_plan_free(plan);
+    return 0;
+}
+
+/** Builds, runs and compares one data set; the tensors are there. */
+static int run_data_set(struct case_run *run, const struct file_map *map)
+{
+    struct onnx_imported imported;
+    fov_graph           *graph = build(run, map, &imported);
+    if (graph == NULL) {
+        return (int)run->context->error.status;
+    }
+    int status = 0;
+    if (imported.input_count != run->in_count || imported.output_count < run->out_count) {
+        status = error_set(&run->context->error, FOV_E_INPUT,
+                           "the data set has %d inputs and %d outputs, the model %d and %d", run->in_count,
+                           run->out_count, imported.input_count, imported.output_count);
+    }
+    if (!status) {
+        status = run_plan(run, graph, &imported);
+    }
+    onnx_imported_free(&imported);
+    fov_graph_free(graph);
+    run->result.data_sets += !status;
+    return status;
+}
+
+/* ---- a case ------------------------------------------------------------------------------------------------------------------ */
+
+static bool has_data_set(const char *directory, int number)
+{
+    char path[CASE_PATH];
+    int  written = snprintf(path, sizeof path, "%s/test_data_set_%d", directory, number);
+    return written > 0 && (size_t)written < sizeof path && file_is_directory(path);
+}
+
+/** Every data set until one fails. */
+static int run_data_sets(struct case_run *run, const struct file_map *map, const char *directory)
+{
+    int status = 0, number = 0;
+    do {
+        status = directory != NULL ? read_data_set(run, directory, number) : read_beside(run);
+        if (!status && number == 0 && case_skips_random(run)) {
+            run->result.outcome = FOV_CASE_SKIPPED;
+            return 0;
+        }
+        status = status ? status : run_data_set(run, map);
+        number++;
+    } while (!status && run->reason.length == 0 && directory != NULL && has_data_set(directory, number));
+    if (run->reason.length > 0) {
+        run->result.outcome = FOV_CASE_FAILED;
+        if (number > 1) {
+            text_add(&run->reason, ", in data set %d", number - 1);
+        }
+    }
+    return status;
+}
+
+static int run_model(struct case_run *run, const struct file_map *map, const char *directory)
+{
+    struct error *error = &run->context->error;
+    run->model = arena_take(&run->arena, 1, sizeof *run->model);
+    if (run->model == NULL) {
+        return FOV_E_MEMORY;
+    }
+    int status = onnx_decode(run->model, run->model_path, map->bytes, map->size, &run->arena, error);
+    if (status) {
+        return status;
+    }
+    case_list_operators(run);
+    if (case_skips_types(run)) { /* before its data are read: they may be no tensors */
+        run->result.outcome = FOV_CASE_SKIPPED;
+        return 0;
+    }
+    if (directory != NULL && !has_data_set(directory, 0)) {
+        return error_set(error, FOV_E_INPUT, "%s: there is no folder test_data_set_0", directory);
+    }
+    return run_data_sets(run, map, directory);
+}
+
+void case_run(struct case_run *run, fov_context *context, const fov_conformance_options *options, const char *model_path,
+              const char *directory)
+{
+    struct error   *error = &context->error;
+    struct file_map map;
+    double          start = clock_seconds();
+    *run = (struct case_run){.context = context, .options = options, .model_path = model_path};
+    run->arena = (struct arena){.memory = context->memory, .error = error};
+    run->operators.memory = run->reason.memory = context->memory;
+    int status = file_map(&map, model_path, error);
+    if (!status) {
+        status = run_model(run, &map, directory);
+        file_unmap(&map);
+    }
+    if (status || error->status != FOV_OK) {
+        run->result.outcome = FOV_CASE_FAILED;
+        text_add(&run->reason, "%s", error->text);
+        fov_error_clear(context);
+    }
+    run->result.path = directory != NULL ? directory : model_path;
+    run->result.operators = text_string(&run->operators);
+    run->result.reason = text_string(&run->reason);
+    run->result.seconds = clock_seconds() - start;
+}
+
+void case_end(struct case_run *run)
+{
+    text_free(&run->operators);
+    text_free(&run->reason);
+    arena_free(&run->arena);
+    *run = (struct case_run){0};
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* What a conformance case is made of, from the file alone: its operators, and whether it needs something that fovea leaves
+ * out by design. Only facts decide: an element type that occurs, an operator that draws random numbers. An operator that is
+ * merely missing is a failure, not a skip. */
+#include "model/conformance.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- operators ------------------------------------------------------------------------------------------------------ */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void case_list_operators(struct case_run *run)
+{
+    const struct onnx_model *model = run->model;
+    const char             **names = arena_take(&run->arena, model->node_count + 1, sizeof *names);
+    if (names == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < model->node_count; i++) {
+        names[i] = model->nodes[i].type;
+    }
+    qsort(names, model->node_count, sizeof *names, compare_names);
+    for (size_t i = 0; i < model->node_count; i++) {
+        bool repeats = i > 0 && strcmp(names[i], names[i - 1]) == 0;
+        bool aside = strcmp(names[i], "Constant") == 0 && strcmp(names[0], names[model->node_count - 1]) != 0;
+        if (!repeats && !aside) {
+            text_add(&run->operators, "%s%s", run->operators.length > 0 ? "+" : "", names[i]);
+        }
+    }
+}
+
+/* ---- element types ---------------------------------------------------------------------------------------------------- */
+
+/** Types that are stored, converted and exported, but never computed with, and those that are not known at all. */
+static bool is_left_out(int64_t type)
+{
+    return type == ONNX_FLOAT16 || type < 0 || type > INT32_MAX || onnx_type_dtype((int32_t)type) == FOV_DTYPE_COUNT;
+}
+
+static bool skip_type(struct case_run *run, int64_t type, const char *what, const char *name)
+{
+    char escaped[ONNX_NAME_TEXT];
+    if (!is_left_out(type)) {
+        return false;
+    }
+    text_add(&run->reason, "needs elements of type %s (%s \"%s\")", onnx_type_name((int32_t)type), what,
+             text_escape(escaped, sizeof escaped, name));
+    return true;
+}
+
+static bool skip_port(struct case_run *run, const struct onnx_port *port, const char *what)
+{
+    char escaped[ONNX_NAME_TEXT];
+    if (port->other != NULL) {
+        text_add(&run->reason, "needs %s (%s \"%s\")", port->other, what,
+                 text_escape(escaped, sizeof escaped, port->name));
+        return true;
+    }
+    return skip_type(run, port->type, what, port->name);
+}
+
+static bool skip_node_types(struct case_run *run, const struct onnx_node *node)
+{
+    for (size_t i = 0; i < node->attribute_count; i++) {
+        const struct onnx_attribute *attribute = &node->attributes[i];
+        bool                         names_type = strcmp(attribute->name, "to") == 0 ||
+                          strcmp(attribute->name, "dtype") == 0 || strcmp(attribute->name, "output_dtype") == 0;
+        /* In opset 1 Cast names its type in words; the importer judges those. 0: not stated. */
+        if (names_type && attribute->has_integer && attribute->integer != 0 &&
+            skip_type(run, attribute->integer, "made by", node->type)) {
+            return true;
+        }
+        if (attribute->tensor != NULL && skip_type(run, attribute->tensor->type, "in", node->type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool case_skips_types(struct case_run *run)
+{
+    const struct onnx_model *model = run->model;
+    for (size_t i = 0; i < model->input_count; i++) {
+        if (skip_port(run, &model->inputs[i], "input")) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < model->output_count; i++) {
+        if (skip_port(run, &model->outputs[i], "output")) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < model->initializer_count; i++) {
+        if (skip_type(run, model->initializers[i].type, "initializer", model->initializers[i].name)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < model->node_count; i++) {
+        if (skip_node_types(run, &model->nodes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- random numbers ----------------------------------------------------------------------------------------------------- */
+
+/** The first element of a tensor that the file or the data set holds under this name; false: it has none. */
+static bool find_number(struct case_run *run, const char *name, double *number)
+{
+    const struct onnx_model  *model = run->model;
+    const struct onnx_tensor *found = NULL;
+    int                       place = 0;
+    for (size_t i = 0; i < model->initializer_count; i++) {
+        found = strcmp(model->initializers[i].name, name) == 0 ? &model->initializers[i] : found;
+    }
+    for (size_t i = 0; found == NULL && i < model->node_count; i++) {
+        const struct onnx_node *node = &model->nodes[i];
+        bool makes = strcmp(node->type, "Constant") == 0 && node->out.count == 1 && strcmp(node->out.at[0], name) == 0;
+        found = makes && node->attribute_count == 1 ? node->attributes[0].tensor : NULL;
+    }
+    if (found != NULL) {
+        return case_first_element(run, found, number);
+    }
+    for (size_t i = 0; i < model->input_count && place < run->in_count; i++, place++) {
+        if (strcmp(model->inputs[i].name, name) == 0) {
+            return case_element(&run->in[place], number);
+        }
+    }
+    return false;
+}
+
+static bool drops(struct case_run *run, const struct onnx_node *node)
+{
+    double training = 0, ratio = 0.5;
+    if (strcmp(node->type, "Dropout") != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < node->attribute_count; i++) {
+        const struct onnx_attribute *attribute = &node->attributes[i];
+        if (strcmp(attribute->name, "is_test") == 0) { /* before opset 7 */
+            training = attribute->integer == 0;
+        }
+        if (strcmp(attribute->name, "ratio") == 0) {
+            ratio = (double)attribute->number;
+        }
+    }
+    if (node->in.count > 2) {
+        find_number(run, node->in.at[2], &training);
+    }
+    if (node->in.count > 1) {
+        find_number(run, node->in.at[1], &ratio);
+    }
+    return training != 0 && ratio != 0;
+}
+
+bool case_skips_random(struct case_run *run)
+{
+    static const char *const random[] = {"RandomNormal",      "RandomNormalLike", "RandomUniform",
+                                         "RandomUniformLike", "Multinomial",      "Bernoulli"};
+    for (size_t i = 0; i < run->model->node_count; i++) {
+        const struct onnx_node *node = &run->model->nodes[i];
+        bool                    is_random = drops(run, node);
+        for (size_t k = 0; k < sizeof random / sizeof random[0]; k++) {
+            is_random = is_random || strcmp(node->type, random[k]) == 0;
+        }
+        if (is_random) {
+            text_add(&run->reason, "expects the numbers of another random generator (%s%s)", node->type,
+                     strcmp(node->type, "Dropout") == 0 ? " in training" : "");
+            return true;
+        }
+    }
+    return false;
+}
