@@ -271,8 +271,10 @@ void case_run(struct case_run *run, fov_context *context, const fov_conformance_
         file_unmap(&map);
     }
     if (status || error->status != FOV_OK) {
+        size_t length = strlen(model_path); /* the case's path stands beside its reason: once is enough */
+        bool   repeats = strncmp(error->text, model_path, length) == 0 && strncmp(error->text + length, ": ", 2) == 0;
         run->result.outcome = FOV_CASE_FAILED;
-        text_add(&run->reason, "%s", error->text);
+        text_add(&run->reason, "%s", error->text + (repeats ? length + 2 : 0));
         fov_error_clear(context);
     }
     run->result.path = directory != NULL ? directory : model_path;

@@ -248,6 +248,8 @@ static int import(struct op_import *node)
         .statistics = training ? BATCH_NORM_BATCH : BATCH_NORM_PLAN,
         .population_variance = training,
     };
+    node->has(node->reader, "is_test"); /* until opset 6; the plan decides here */
+    node->has(node->reader, "consumed_inputs");
     if (node->in_count != 5) {
         return node->fail(node->reader, FOV_E_INPUT, "BatchNormalization needs 5 inputs, it has %d", node->in_count);
     }
@@ -282,7 +284,7 @@ static int export(struct op_export *node)
     return 0;
 }
 
-static const struct op_onnx onnx = {.type = "BatchNormalization", .since = 7, .import = import, .export = export};
+static const struct op_onnx onnx = {.type = "BatchNormalization", .since = 1, .import = import, .export = export};
 
 #define VECTORS(c) FOV_SHAPE(c), FOV_SHAPE(c), FOV_SHAPE(c), FOV_SHAPE(c)
 static const struct batch_norm_options

@@ -79,7 +79,7 @@ static int compile(struct op_compile *compile)
 }
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = op_all_f32, .compile = compile};
-static const struct op_onnx onnx = {.type = "Gemm", .since = 7, .import = dense_import, .export = dense_export};
+static const struct op_onnx onnx = {.type = "Gemm", .since = 1, .import = dense_import, .export = dense_export};
 
 static const struct op_case cases[] = {
     {.name = "with bias", .in = {FOV_SHAPE(3, 5), FOV_SHAPE(7, 5), FOV_SHAPE(7)}, .in_count = 3},

@@ -4,9 +4,10 @@
  * every weight stays the parameter that it is in the file, and can be trained further. */
 #include "op/dense/dense.h"
 
-static fov_value scaled(const struct op_emitter *emitter, fov_value value, double factor)
+static fov_value scaled(const struct op_import *node, fov_value value, double factor)
 {
-    return factor == 1 ? value : op_emit2(emitter, "mul", value, op_emit_scalar(emitter, (float)factor), NULL);
+    fov_dtype dtype = node->dtype(node->reader, node->in[0]);
+    return factor == 1 ? value : op_emit2(node->emitter, "mul", value, op_emit_number(node->emitter, dtype, factor), NULL);
 }
 
 /** alpha A' B' + beta C, where ' is a transposition that transA and transB ask for. */
@@ -15,11 +16,9 @@ int dense_import(struct op_import *node)
     const struct op_emitter *emitter = node->emitter;
     double alpha = node->number(node->reader, "alpha", 1), beta = node->number(node->reader, "beta", 1);
     bool turn_a = node->integer(node->reader, "transA", 0) != 0, turn_b = node->integer(node->reader, "transB", 0) != 0;
+    node->has(node->reader, "broadcast"); /* until opset 6; C is broadcast here as its shape allows */
     if (node->in_count < 2 || node->in[0].id == 0 || node->in[1].id == 0) {
         return node->fail(node->reader, FOV_E_INPUT, "Gemm needs 2 inputs");
-    }
-    if (turn_a && turn_b) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "Gemm with both transA and transB is not read");
     }
     bool has_c = node->in_count > 2 && node->in[2].id != 0 && beta != 0;
     bool plain = !turn_a && turn_b && alpha == 1; /* a dense layer as it stands */
@@ -30,15 +29,19 @@ int dense_import(struct op_import *node)
         return 0;
     }
     fov_value in[2] = {node->in[0], node->in[1]};
+    if (turn_a && turn_b) { /* none of the three products turns both */
+        in[0] = op_emit1(emitter, "transpose", in[0], NULL);
+        turn_a = false;
+    }
     if (turn_a) { /* dweight = dy' x */
         in[0] = node->in[1];
         in[1] = node->in[0];
     }
     const char *product = turn_a ? "dense_weight_gradient" : turn_b ? "dense" : "dense_input_gradient";
     fov_value y = emitter->node(emitter->graph, product, in, 2, NULL, node->node_name);
-    y = scaled(emitter, y, alpha);
+    y = scaled(node, y, alpha);
     if (has_c) {
-        y = op_emit2(emitter, "add", y, scaled(emitter, node->in[2], beta), NULL);
+        y = op_emit2(emitter, "add", y, scaled(node, node->in[2], beta), NULL);
     }
     node->result(node->reader, 0, y);
     return 0;

@@ -227,6 +227,10 @@ static const struct op_cpu gradient_cpu = {
 static int import_dropout(struct op_import *node)
 {
     struct dropout_options options = {0.5};
+    /* Whether anything is dropped is the plan's decision here, and which numbers are drawn the context's seed. */
+    node->has(node->reader, "seed");
+    node->has(node->reader, "is_test");
+    node->has(node->reader, "consumed_inputs");
     if (node->opset < 12) {
         options.rate = node->number(node->reader, "ratio", 0.5);
     } else if (node->in_count > 1 && node->in[1].id != 0) {
@@ -263,7 +267,7 @@ static int export_dropout(struct op_export *node)
     return FOV_OK;
 }
 
-static const struct op_onnx onnx = {.type = "Dropout", .since = 7, .import = import_dropout, .export = export_dropout};
+static const struct op_onnx onnx = {.type = "Dropout", .since = 1, .import = import_dropout, .export = export_dropout};
 
 fov_value fov_dropout_opt(fov_graph *graph, fov_value x, const fov_dropout_options *options)
 {
