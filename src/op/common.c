@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- dtypes ------------------------------------------------------------------------------------------------------ */
+/* ---- dtypes -------------------------------------------------------------------------------------------------- */
 
 bool op_is_float(fov_dtype dtype)
 {
@@ -92,7 +92,7 @@ double op_wrap(fov_dtype dtype, double value)
     return (kept < 0 ? kept + range : kept) + least;
 }
 
-/* ---- walking --------------------------------------------------------------------------------------------------- */
+/* ---- walking ------------------------------------------------------------------------------------------------- */
 
 /* Dimensions from outermost to innermost as they lie in memory. */
 static void memory_order(const struct op_tensor *tensor, int order[FOV_MAX_RANK])
@@ -240,7 +240,7 @@ size_t op_broadcast_index(const fov_shape *shape, size_t index, const fov_shape 
     return result;
 }
 
-/* ---- work ------------------------------------------------------------------------------------------------------ */
+/* ---- work ---------------------------------------------------------------------------------------------------- */
 
 enum { COPY_CHUNK = OP_CHUNK * 4 };
 
@@ -280,7 +280,7 @@ double op_scalar(const struct op_tensor *tensor)
     return value;
 }
 
-/* ---- nodes that gradients emit --------------------------------------------------------------------------------- */
+/* ---- nodes that gradients emit ------------------------------------------------------------------------------- */
 
 fov_value op_emit_reshape(const struct op_emitter *emitter, fov_value value, const fov_shape *shape)
 {
@@ -321,7 +321,7 @@ fov_value op_emit_sum_to(const struct op_emitter *emitter, fov_value value, cons
     return shape_equal(shape, like_shape) ? value : op_emit2(emitter, "sum_to", value, like, NULL);
 }
 
-/* ---- public builders ------------------------------------------------------------------------------------------- */
+/* ---- public builders ----------------------------------------------------------------------------------------- */
 
 fov_value op_build(fov_graph *graph, const char *op, const fov_value *in, int count, const void *options,
                    const char *name)

@@ -89,6 +89,12 @@ void op_copy(const struct op_run *run, void *to, const void *from, size_t bytes)
 /** A compile function of operators whose output 0 is input 0 (views, identity). */
 int op_compile_identity(struct op_compile *compile);
 
+/** An axis among an input's values; any that no shape has becomes FOV_MAX_RANK, which shape_axis refuses. */
+static inline int64_t op_axis_value(double value)
+{
+    return value >= -FOV_MAX_RANK && value < FOV_MAX_RANK ? (int64_t)value : FOV_MAX_RANK;
+}
+
 /** A scalar input as a number, whatever its dtype. */
 double op_scalar(const struct op_tensor *tensor);
 

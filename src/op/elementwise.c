@@ -95,7 +95,7 @@ fov_value elementwise_build(fov_graph *graph, const char *op, fov_value x)
     return op_build(graph, op, &x, 1, NULL, NULL);
 }
 
-/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
+/* ---- on the CPU ---------------------------------------------------------------------------------------------- */
 
 struct work {
     unary_kernel *kernel;
@@ -130,7 +130,7 @@ static int compile(struct op_compile *compile)
 const struct op_cpu elementwise_cpu = {
     .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0};
 
-/* ---- by the definition ----------------------------------------------------------------------------------------- */
+/* ---- by the definition --------------------------------------------------------------------------------------- */
 
 enum { DEFINITION_CHUNK = 4096 }; /* twice in double: stays in the L2 cache */
 

@@ -36,7 +36,7 @@ size_t lines_place(struct lines lines, size_t line, size_t k)
     return (line / lines.inner * lines.length + k) * lines.inner + line % lines.inner;
 }
 
-/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
+/* ---- on the CPU ---------------------------------------------------------------------------------------------- */
 
 enum { BLOCK = 64 }; /* columns turned into rows at once: four cache lines of each row */
 

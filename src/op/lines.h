@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The family of operators that work along one axis and keep the shape: softmax, log_softmax, hardmax and their gradients.
- * In memory the axis lies as [outer][the axis][inner]: rows for a kernel where inner is 1 (logits; channels in
- * channels-last order), otherwise blocks of columns are turned into rows and back.
+/* The family of operators that work along one axis and keep the shape: softmax, log_softmax, hardmax and their
+ * gradients. In memory the axis lies as [outer][the axis][inner]: rows for a kernel where inner is 1 (logits; channels
+ * in channels-last order), otherwise blocks of columns are turned into rows and back.
  * Options begin with struct softmax_options. Read op/softmax/softmax.c for a use. */
 #ifndef OP_LINES_H
 #define OP_LINES_H

@@ -27,7 +27,7 @@ fov_dtype op_dtype_of_onnx(int64_t code)
     return FOV_DTYPE_COUNT;
 }
 
-/* ---- operands ---------------------------------------------------------------------------------------------------- */
+/* ---- operands ------------------------------------------------------------------------------------------------ */
 
 /* Before opset 7 broadcasting had to be asked for, and b could be laid against a from any axis on:
    a [2, 3, 4, 5], b [3, 4], axis 1. Dimensions of 1 behind b say the same in today's words. */
@@ -40,8 +40,9 @@ static int old_operand(struct op_import *node, fov_value *b)
     int64_t axis = node->integer(node->reader, "axis", 0);
     fov_shape a_shape = node->shape(node->reader, node->in[0]), shape = node->shape(node->reader, *b);
     axis += axis < 0 ? a_shape.rank : 0;
-    if (axis < 0 || axis + shape.rank > a_shape.rank) {
-        return node->fail(node->reader, FOV_E_INPUT, "axis %lld does not lay a tensor of rank %d against one of rank %d",
+    if (axis < 0 || axis > a_shape.rank - shape.rank) {
+        return node->fail(node->reader, FOV_E_INPUT,
+                          "axis %lld does not lay a tensor of rank %d against one of rank %d",
                           (long long)axis, shape.rank, a_shape.rank);
     }
     int missing = a_shape.rank - (int)axis - shape.rank;
@@ -85,7 +86,7 @@ fov_value op_import_chain(struct op_import *node, const char *op)
     return value;
 }
 
-/* ---- axes -------------------------------------------------------------------------------------------------------- */
+/* ---- axes ---------------------------------------------------------------------------------------------------- */
 
 int op_import_matrix_axis(struct op_import *node, const char *op, int modern)
 {

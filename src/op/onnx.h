@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How an operator is spelled in ONNX. Most need only a name: inputs map one to one and attributes by the `onnx` names of
- * the attribute table. The others read and write their nodes through the two small interfaces below, which io/onnx
+/* How an operator is spelled in ONNX. Most need only a name: inputs map one to one and attributes by the `onnx` names
+ * of the attribute table. The others read and write their nodes through the two small interfaces below, which io/onnx
  * implements; so an operator's ONNX knowledge stays in its folder. */
 #ifndef OP_ONNX_H
 #define OP_ONNX_H
@@ -66,7 +66,7 @@ struct op_onnx {
     const char *const *also;
 };
 
-/* ---- shared spellings (onnx.c) ------------------------------------------------------------------------------------- */
+/* ---- shared spellings (onnx.c) ------------------------------------------------------------------------------- */
 
 int       op_onnx_type(fov_dtype dtype);     /**< TensorProto.DataType: 1 for f32... */
 fov_dtype op_dtype_of_onnx(int64_t code);    /**< FOV_DTYPE_COUNT: a type that fovea does not have */
@@ -74,8 +74,8 @@ fov_dtype op_dtype_of_onnx(int64_t code);    /**< FOV_DTYPE_COUNT: a type that f
 int op_import_binary(struct op_import *node, const char *op);
 /** Any number of operands as a chain of a binary operator (Sum, Max, Min); the result is not set. */
 fov_value op_import_chain(struct op_import *node, const char *op);
-/** Softmax and its kin (struct softmax_options): before opset 13 their axis began the second half of a matrix. `modern`:
- *  the default axis since. */
+/** Softmax and its kin (struct softmax_options): before opset 13 their axis began the second half of a matrix.
+ *  `modern`: the default axis since. */
 int op_import_matrix_axis(struct op_import *node, const char *op, int modern);
 
 #endif

@@ -19,7 +19,7 @@ const struct op_attribute reduce_attributes[] = {
     {0},
 };
 
-/* ---- axes and shapes ------------------------------------------------------------------------------------------------- */
+/* ---- axes and shapes ----------------------------------------------------------------------------------------- */
 
 int reduce_axes(const struct reduce_options *options, const double *values, size_t count, const fov_shape *shape,
                 bool gone[FOV_MAX_RANK], struct error *error)
@@ -29,7 +29,7 @@ int reduce_axes(const struct reduce_options *options, const double *values, size
         gone[i] = given == 0 && !options->noop_with_empty_axes;
     }
     for (size_t i = 0; i < given; i++) {
-        int axis, status = shape_axis(shape, values != NULL ? (int64_t)values[i] : options->axes.at[i], &axis, error);
+        int axis, status = shape_axis(shape, values != NULL ? op_axis_value(values[i]) : options->axes.at[i], &axis, error);
         if (status != FOV_OK) {
             return status;
         }
@@ -99,7 +99,7 @@ int reduce_infer_numbers(const struct op_infer *infer)
     return reduce_infer_any(infer);
 }
 
-/* ---- definitions ------------------------------------------------------------------------------------------------------ */
+/* ---- definitions --------------------------------------------------------------------------------------------- */
 
 void reduce_textbook(const struct op_textbook *textbook, const struct reduce_definition *definition)
 {
@@ -130,7 +130,7 @@ void reduce_textbook(const struct op_textbook *textbook, const struct reduce_def
     }
 }
 
-/* ---- gradients -------------------------------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
 
 bool reduce_flow_begin(struct op_gradient *gradient, struct reduce_flow *flow)
 {
@@ -184,7 +184,7 @@ void reduce_extreme_gradient(struct op_gradient *gradient, double sign)
     gradient->in_gradient[0] = op_emit2(emitter, "mul", picked, share, NULL);
 }
 
-/* ---- on the CPU --------------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU ---------------------------------------------------------------------------------------------- */
 
 bool reduce_supports(const void *options, const struct op_tensor *in, int in_count)
 {
@@ -240,7 +240,7 @@ int reduce_compile(struct op_compile *compile, int (*prepare)(const struct op_co
     return status != FOV_OK ? status : reduction_compile(compile, &reduction);
 }
 
-/* ---- ONNX --------------------------------------------------------------------------------------------------------------- */
+/* ---- ONNX ---------------------------------------------------------------------------------------------------- */
 
 int reduce_import(struct op_import *node, const char *op, int input_since)
 {
@@ -258,7 +258,7 @@ int reduce_import(struct op_import *node, const char *op, int input_since)
             if (given <= FOV_MAX_RANK) {
                 options.axes.count = (int)given;
                 for (size_t i = 0; i < given; i++) {
-                    options.axes.at[i] = (int64_t)axes[i];
+                    options.axes.at[i] = op_axis_value(axes[i]);
                 }
             } else {
                 in[count++] = node->in[1]; /* known, perhaps, when shapes are worked out */
@@ -325,7 +325,15 @@ fov_value reduce_build(fov_graph *graph, const char *op, fov_value x, const fov_
     return op_build(graph, op, &x, 1, &reduce, given->name);
 }
 
-/* ---- cases -------------------------------------------------------------------------------------------------------------- */
+/* ---- cases --------------------------------------------------------------------------------------------------- */
+
+/* Axes that come as an input: the last one, and the first but one. */
+static void fill_axes(int index, double *data, size_t count, struct random_key key)
+{
+    for (size_t i = 0; i < count; i++) {
+        data[i] = index == 1 ? (i == 0 ? -1 : 1) : (double)random_below(key, i, 9) - 4;
+    }
+}
 
 /* A shuffled grid, no point near zero or another: extremes and signs do not change under small steps. */
 static void fill_away(int index, double *data, size_t count, struct random_key key)
@@ -355,7 +363,8 @@ static const struct reduce_options no_axes = {.keep_dims = true, .noop_with_empt
 
 #define SHAPES(filling)                                                                                                \
     {.name = "all", .in = {{3, {2, 3, 5}}}, .in_count = 1, .fill = filling},                                           \
-    {.name = "all, dropped", .in = {{2, {4, 7}}}, .in_count = 1, .options = &all_dropped, .fill = filling},              \
+    {.name = "all, dropped", .in = {{2, {4, 7}}}, .in_count = 1, .options = &all_dropped,                                \
+     .fill = filling},                                                                                                 \
     {.name = "scalar", .in = {{0, {0}}}, .in_count = 1, .fill = filling},                                              \
     {.name = "rows", .in = {{2, {7, 33}}}, .in_count = 1, .options = KEPT(1, {1}), .fill = filling},                   \
     {.name = "rows, dropped", .in = {{2, {7, 13}}}, .in_count = 1, .options = DROPPED(1, {-1}), .fill = filling},      \
@@ -378,6 +387,12 @@ static const struct reduce_options no_axes = {.keep_dims = true, .noop_with_empt
     {.name = "large, columns", .in = {{2, {700, 301}}}, .in_count = 1, .options = KEPT(1, {0}), .no_gradient = true,   \
      .fill = filling}, {0}
 
+const struct op_case reduce_cases_by_input[] = {
+    {.name = "axes as an input", .in = {{4, {2, 3, 4, 5}}, {1, {2}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2,
+     .fill = fill_axes},
+    {.name = "axes as an input, dropped", .in = {{4, {2, 3, 4, 5}}, {1, {2}}}, .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2, .options = &all_dropped, .fill = fill_axes, .no_gradient = true},
+    SHAPES(NULL)};
 const struct op_case reduce_cases[]          = {SHAPES(NULL)};
 const struct op_case reduce_cases_away[]     = {SHAPES(fill_away)};
 const struct op_case reduce_cases_positive[] = {SHAPES(fill_positive)};

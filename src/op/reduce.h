@@ -14,7 +14,8 @@ extern const struct op_port      reduce_in[];  /**< x, axes (optional) */
 extern const struct op_port      reduce_out[]; /**< y */
 extern const struct op_attribute reduce_attributes[];
 extern const struct op_case      reduce_cases[];
-extern const struct op_case      reduce_cases_away[]; /**< no two values and no value and zero lie close together */
+extern const struct op_case      reduce_cases_by_input[]; /**< with axes as an input too */
+extern const struct op_case      reduce_cases_away[]; /**< no two values lie close together */
 extern const struct op_case      reduce_cases_positive[];
 
 /** Which axes go. `values`: those of the second input, NULL where it is absent; `count` of them. E_SHAPE / E_USAGE. */
@@ -36,7 +37,7 @@ struct reduce_definition {
 };
 void reduce_textbook(const struct op_textbook *textbook, const struct reduce_definition *definition);
 
-/* ---- gradients: what most of them need ------------------------------------------------------------------------------ */
+/* ---- gradients: what most of them need ----------------------------------------------------------------------- */
 
 struct reduce_flow {
     struct reduce_options over; /**< the same axes, all dimensions kept */
@@ -52,7 +53,7 @@ fov_value reduce_flow_reduce(const struct op_gradient *gradient, const struct re
 /** Extremes: the gradient is shared evenly by all that equal y. sign: 1 for the maximum, -1 for the minimum. */
 void reduce_extreme_gradient(struct op_gradient *gradient, double sign);
 
-/* ---- on the CPU ------------------------------------------------------------------------------------------------------ */
+/* ---- on the CPU ---------------------------------------------------------------------------------------------- */
 
 enum reduce_kind {
     REDUCE_SUM,
@@ -91,7 +92,7 @@ bool reduce_supports(const void *options, const struct op_tensor *in, int in_cou
 #define REDUCE_CPU(function)                                                                                           \
     {.layout = OP_FOLLOWS, .layout_for = reduce_layout_for, .supports = reduce_supports, .compile = (function)}
 
-/* ---- ONNX ------------------------------------------------------------------------------------------------------------ */
+/* ---- ONNX ---------------------------------------------------------------------------------------------------- */
 
 /** Axes are an attribute before `input_since`, an input from there on. */
 int reduce_import(struct op_import *node, const char *op, int input_since);

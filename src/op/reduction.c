@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The work of a reduction in single precision. It is cut by shape alone: pieces of rows, each piece reduced into its own
- * accumulators in double, accumulators combined in order of pieces. So the result does not depend on threads.
+/* The work of a reduction in single precision. It is cut by shape alone: pieces of rows, each piece reduced into its
+ * own accumulators in double, accumulators combined in order of pieces. So the result does not depend on threads.
  * Which axes go is no question here: y's shape broadcasts to x's, and where it repeats, x is reduced. */
 #include "op/reduce.h"
 
@@ -56,7 +56,7 @@ int reduction_compile(struct op_compile *compile, const struct reduction *reduct
     return FOV_OK;
 }
 
-/* ---- the arithmetic of each kind --------------------------------------------------------------------------------------- */
+/* ---- the arithmetic of each kind ----------------------------------------------------------------------------- */
 
 static double start_of(enum reduce_kind kind)
 {
@@ -198,7 +198,7 @@ static double finish(const struct reduction *reduction, double sum)
     return sum;
 }
 
-/* ---- pieces ------------------------------------------------------------------------------------------------------------- */
+/* ---- pieces -------------------------------------------------------------------------------------------------- */
 
 struct work {
     const struct reduction    *reduction;

@@ -51,7 +51,7 @@ static struct evaluation evaluate_magnitudes(struct harness *h, const int *outpu
     for (int i = 0; i < h->in_count; i++) {
         data[i] = calloc(h->count[i] + 1, sizeof(double));
         for (size_t k = 0; k < h->count[i]; k++)
-            data[i][k] = fabs(h->data[i][k]);
+            data[i][k] = h->known[i] ? h->data[i][k] : fabs(h->data[i][k]); /* axes stay what they are */
     }
     result = evaluate(h, outputs, count, (const double *const *)data);
     for (int i = 0; i < h->in_count; i++)

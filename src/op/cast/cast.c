@@ -49,7 +49,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- on the CPU: in chunks by way of double, the widest type there is ------------------------------------------ */
+/* ---- on the CPU: in chunks by way of double, the widest type there is ---------------------------------------- */
 
 enum { CAST_CHUNK = 4096 };
 
@@ -82,7 +82,7 @@ static int compile(struct op_compile *compile)
 static const struct op_cpu cpu = {
     .layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile, .in_place = 1u << 0};
 
-/* ---- ONNX: `to` is a type code; CastLike takes the type of a second tensor ---------------------------------------- */
+/* ---- ONNX: `to` is a type code; CastLike takes the type of a second tensor ----------------------------------- */
 
 static int import_cast(struct op_import *node)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Keeps values between two limits. As an operator the limits are options, as in every network (ReLU6); where a file computes
- * them, the import makes max and min of it.
+/* Keeps values between two limits. As an operator the limits are options, as in every network (ReLU6); where a file
+ * computes them, the import makes max and min of it.
  * All but the formula, the options and the spelling is the family's: op/elementwise.h. */
 #include "op/elementwise.h"
 
@@ -13,7 +13,8 @@ struct clip_options {
 };
 
 static const struct op_attribute attributes[] = {
-    {OP_ATTRIBUTE(struct clip_options, min), .kind = OP_NUMBER, .standard = -(double)INFINITY, .doc = "the lower limit"},
+    {OP_ATTRIBUTE(struct clip_options, min), .kind = OP_NUMBER, .standard = -(double)INFINITY,
+     .doc = "the lower limit"},
     {OP_ATTRIBUTE(struct clip_options, max), .kind = OP_NUMBER, .standard = (double)INFINITY, .doc = "the upper limit"},
     {0},
 };
@@ -39,7 +40,7 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return UNARY_clip;
 }
 
-/* ---- ONNX: limits were attributes before opset 11, and inputs since ------------------------------------------------ */
+/* ---- ONNX: limits were attributes before opset 11, and inputs since ------------------------------------------ */
 
 /* One limit: known now, or a value to compare with. */
 static bool read_limit(struct op_import *node, int input, double *limit, fov_value *computed)

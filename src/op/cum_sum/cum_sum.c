@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Running sums along an axis, from the front or from the back, with or without the element itself. The axis is an option,
- * or an input whose value is known when a plan is made. */
+/* Running sums along an axis, from the front or from the back, with or without the element itself. The axis is an
+ * option, or an input whose value is known when a plan is made. */
 #include "op/common.h"
 
 #include "op/onnx.h"
@@ -40,7 +40,7 @@ static int infer(const struct op_infer *infer)
         if (!shape_count(&infer->in[1].shape, &count) || count != 1) {
             return error_set(infer->error, FOV_E_SHAPE, "axis must be one number");
         }
-        axis = (int64_t)infer->in_constant[1][0];
+        axis = op_axis_value(infer->in_constant[1][0]);
     }
     int status = shape_axis(&infer->in[0].shape, axis, &counted, infer->error);
     return status != FOV_OK ? status : op_infer_same(infer);
@@ -63,7 +63,7 @@ static void textbook(const struct op_textbook *textbook)
     const struct cum_sum_options *options = textbook->options;
     const fov_shape *shape = &textbook->in[0].shape;
     bool has_input = textbook->in_count > 1 && textbook->in[1].shape.rank >= 0;
-    int64_t given = has_input ? (int64_t)textbook->in[1].data[0] : options->axis;
+    int64_t given = has_input ? op_axis_value(textbook->in[1].data[0]) : options->axis;
     int axis = (int)(given < 0 ? given + shape->rank : given);
     size_t length = (size_t)shape->dim[axis], inner = shape_span(shape, axis + 1, shape->rank);
     size_t lines = shape_span(shape, 0, axis) * inner;
@@ -79,7 +79,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- ONNX: the axis is an input ------------------------------------------------------------------------------------ */
+/* ---- ONNX: the axis is an input ------------------------------------------------------------------------------ */
 
 static int import_cum_sum(struct op_import *node)
 {
@@ -89,7 +89,7 @@ static int import_cum_sum(struct op_import *node)
     const double *axis = node->constant(node->reader, 1, &shape);
     bool is_known = axis != NULL && shape.rank <= 1 && op_count(&shape) == 1;
     if (is_known) {
-        options.axis = (int64_t)axis[0];
+        options.axis = op_axis_value(axis[0]);
     }
     node->result(node->reader, 0,
                  node->emitter->node(node->emitter->graph, "cum_sum", node->in, is_known ? 1 : node->in_count,
@@ -121,7 +121,16 @@ static const struct cum_sum_options rows = {.axis = 1}, exclusive = {.axis = -1,
                                     reverse = {.axis = 1, .reverse = true},
                                     both = {.axis = 2, .exclusive = true, .reverse = true};
 
+static void fill_axis(int index, double *data, size_t count, struct random_key key)
+{
+    for (size_t i = 0; i < count; i++) {
+        data[i] = index == 1 ? -2 : (double)random_below(key, i, 9) - 4;
+    }
+}
+
 static const struct op_case cases[] = {
+    {.name = "axis as an input", .in = {{3, {2, 3, 4}}, {0, {0}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2,
+     .fill = fill_axis},
     {.name = "vector", .in = {{1, {17}}}, .in_count = 1},
     {.name = "rows", .in = {{2, {4, 7}}}, .in_count = 1, .options = &rows},
     {.name = "exclusive", .in = {{2, {4, 7}}}, .in_count = 1, .options = &exclusive},

@@ -42,7 +42,7 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return own->approximate == EXACT ? UNARY_gelu : UNARY_gelu_tanh;
 }
 
-/* ---- ONNX has it since opset 20; before, it is written as exporters wrote it ------------------------------------ */
+/* ---- ONNX has it since opset 20; before, it is written as exporters wrote it --------------------------------- */
 
 /* temporary = type(first, second); second NULL: one input; first NULL: the operator's own input. */
 static const char *step(struct op_export *node, const char *type, const char *first, const char *second)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The logarithm of softmax, computed without ever forming the softmax: small probabilities keep all their digits. And its
- * gradient. How lines along an axis are found in memory is the family's: op/lines.h. */
+/* The logarithm of softmax, computed without ever forming the softmax: small probabilities keep all their digits.
+ * And its gradient. How lines along an axis are found in memory is the family's: op/lines.h. */
 #include "op/lines.h"
 
 #include "op/onnx.h"
@@ -9,11 +9,12 @@
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct softmax_options, axis), .onnx = "axis", .kind = OP_INTEGER, .standard = -1,
-     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1, .doc = "along which probabilities sum to 1; from the end if < 0"},
+     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1,
+     .doc = "along which probabilities sum to 1; from the end if < 0"},
     {0},
 };
 
-/* ---- definitions ----------------------------------------------------------------------------------------------- */
+/* ---- definitions --------------------------------------------------------------------------------------------- */
 
 static void log_softmax_textbook(const struct op_textbook *textbook)
 {
@@ -52,7 +53,7 @@ static void gradient_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- gradients ------------------------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
 
 static void log_softmax_gradient(struct op_gradient *gradient)
 {
@@ -78,7 +79,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
+/* ---- on the CPU ---------------------------------------------------------------------------------------------- */
 
 static void log_softmax_rows(const struct kernel_table *kernel, size_t rows, size_t columns, const float *x,
                              const float *unused, float *y)
@@ -119,7 +120,7 @@ static const struct op_cpu log_softmax_cpu = {.layout = OP_WANTS_PLAIN, .layout_
 static const struct op_cpu gradient_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = lines_layout_for,
                                            .supports = op_all_f32, .compile = compile_gradient, .in_place = 1u << 1};
 
-/* ---- ONNX ------------------------------------------------------------------------------------------------------ */
+/* ---- ONNX ---------------------------------------------------------------------------------------------------- */
 
 static int import_log_softmax(struct op_import *node)
 {
@@ -134,7 +135,7 @@ fov_value fov_log_softmax_opt(fov_graph *graph, fov_value x, const fov_softmax_o
     return op_build(graph, "log_softmax", &x, 1, &own, options != NULL ? options->name : NULL);
 }
 
-/* ---- the descriptors ------------------------------------------------------------------------------------------- */
+/* ---- the descriptors ----------------------------------------------------------------------------------------- */
 
 static const struct op_port in[] = {{.name = "x", .shape = "[..., classes, ...]"}, {0}};
 static const struct op_port out[] = {{.name = "y", .shape = "as x"}, {0}};

@@ -7,7 +7,7 @@
 #include <fovea/operators.h>
 
 static const struct op_port in[] = {{.name = "x", .shape = "[...]"},
-                                    {.name = "slope", .shape = "[...]: broadcasts to x's shape; [C, 1, 1]: per channel"},
+                                    {.name = "slope", .shape = "[...]: repeats to x's shape; [C, 1, 1]: per channel"},
                                     {0}};
 static const struct op_port out[] = {{.name = "y", .shape = "[...], as x"}, {0}};
 

@@ -74,5 +74,5 @@ const struct op op_reduce_l2 = {
     .textbook = textbook,
     .cpu = &cpu,
     .onnx = &onnx,
-    .cases = reduce_cases,
+    .cases = reduce_cases_by_input,
 };

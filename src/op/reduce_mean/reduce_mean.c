@@ -110,5 +110,5 @@ const struct op op_reduce_mean = {
     .textbook = textbook,
     .cpu = &cpu,
     .onnx = &onnx,
-    .cases = reduce_cases,
+    .cases = reduce_cases_by_input,
 };

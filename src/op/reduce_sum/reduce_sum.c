@@ -69,5 +69,5 @@ const struct op op_reduce_sum = {
     .textbook = textbook,
     .cpu = &cpu,
     .onnx = &onnx,
-    .cases = reduce_cases,
+    .cases = reduce_cases_by_input,
 };

@@ -12,9 +12,11 @@ struct selu_options {
 };
 
 static const struct op_attribute attributes[] = {
-    {OP_ATTRIBUTE(struct selu_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 1.67326319217681884765625,
+    {OP_ATTRIBUTE(struct selu_options, alpha),
+     .onnx = "alpha", .kind = OP_NUMBER, .standard = 1.67326319217681884765625,
      .minimum = 0, .maximum = 1e6, .doc = "the limit below zero is -alpha gamma"},
-    {OP_ATTRIBUTE(struct selu_options, gamma), .onnx = "gamma", .kind = OP_NUMBER, .standard = 1.05070102214813232421875,
+    {OP_ATTRIBUTE(struct selu_options, gamma),
+     .onnx = "gamma", .kind = OP_NUMBER, .standard = 1.05070102214813232421875,
      .minimum = 0, .maximum = 1e6, .doc = "slope above zero"},
     {0},
 };

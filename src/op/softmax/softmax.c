@@ -13,7 +13,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/* ---- definitions ----------------------------------------------------------------------------------------------- */
+/* ---- definitions --------------------------------------------------------------------------------------------- */
 
 static void softmax_textbook(const struct op_textbook *textbook)
 {
@@ -72,7 +72,7 @@ static void second_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- gradients ------------------------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
 
 static void softmax_gradient(struct op_gradient *gradient)
 {
@@ -93,7 +93,7 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- on the CPU ------------------------------------------------------------------------------------------------ */
+/* ---- on the CPU ---------------------------------------------------------------------------------------------- */
 
 static void softmax_rows(const struct kernel_table *kernel, size_t rows, size_t columns, const float *x,
                          const float *unused, float *y)
@@ -128,12 +128,14 @@ static int compile_gradient(struct op_compile *compile)
     return lines_compile(compile, run_gradient);
 }
 
-static const struct op_cpu softmax_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = lines_layout_for, .supports = op_all_f32,
-                                          .compile = compile_softmax, .in_place = 1u << 0};
-static const struct op_cpu gradient_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = lines_layout_for, .supports = op_all_f32,
-                                           .compile = compile_gradient, .in_place = 1u << 1};
+static const struct op_cpu softmax_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = lines_layout_for,
+                                          .supports = op_all_f32, .compile = compile_softmax,
+                                          .in_place = 1u << 0};
+static const struct op_cpu gradient_cpu = {.layout = OP_WANTS_PLAIN, .layout_for = lines_layout_for,
+                                           .supports = op_all_f32, .compile = compile_gradient,
+                                           .in_place = 1u << 1};
 
-/* ---- ONNX ------------------------------------------------------------------------------------------------------ */
+/* ---- ONNX ---------------------------------------------------------------------------------------------------- */
 
 static int import_softmax(struct op_import *node)
 {
@@ -148,7 +150,7 @@ fov_value fov_softmax_opt(fov_graph *graph, fov_value x, const fov_softmax_optio
     return op_build(graph, "softmax", &x, 1, &softmax, options != NULL ? options->name : NULL);
 }
 
-/* ---- the descriptors ------------------------------------------------------------------------------------------- */
+/* ---- the descriptors ----------------------------------------------------------------------------------------- */
 
 static const struct op_port softmax_in[] = {{.name = "x", .shape = "[..., classes, ...]"}, {0}};
 static const struct op_port softmax_out[] = {{.name = "y", .shape = "as x"}, {0}};

@@ -42,7 +42,7 @@ const struct op op_thresholded_relu = {
     .family = OP_ACTIVATION,
     .summary = "What is above a threshold passes, the rest becomes zero.",
     .formula = "y = x if x > alpha, else 0",
-    .source = "Konda, Memisevic & Krueger, Zero-bias autoencoders and the benefits of co-adapting features, 2015, eq. 4",
+    .source = "Konda, Memisevic & Krueger, Zero-bias autoencoders and the benefits of co-adapting, ICLR 2015, eq. 4",
     .in = elementwise_in,
     .out = elementwise_out,
     .attributes = attributes,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses between two tensors, element by element; all three broadcast. Elements only move, so every type has one code. */
+/* Chooses between two tensors, element by element; all three broadcast. Elements only move, so all types are one
+ * code. */
 #include "op/common.h"
 
 #include "op/onnx.h"
