@@ -29,7 +29,8 @@ int reduce_axes(const struct reduce_options *options, const double *values, size
         gone[i] = given == 0 && !options->noop_with_empty_axes;
     }
     for (size_t i = 0; i < given; i++) {
-        int axis, status = shape_axis(shape, values != NULL ? op_axis_value(values[i]) : options->axes.at[i], &axis, error);
+        int64_t named = values != NULL ? op_axis_value(values[i]) : options->axes.at[i];
+        int axis, status = shape_axis(shape, named, &axis, error);
         if (status != FOV_OK) {
             return status;
         }
@@ -363,7 +364,7 @@ static const struct reduce_options no_axes = {.keep_dims = true, .noop_with_empt
 
 #define SHAPES(filling)                                                                                                \
     {.name = "all", .in = {{3, {2, 3, 5}}}, .in_count = 1, .fill = filling},                                           \
-    {.name = "all, dropped", .in = {{2, {4, 7}}}, .in_count = 1, .options = &all_dropped,                                \
+    {.name = "all, dropped", .in = {{2, {4, 7}}}, .in_count = 1, .options = &all_dropped,                              \
      .fill = filling},                                                                                                 \
     {.name = "scalar", .in = {{0, {0}}}, .in_count = 1, .fill = filling},                                              \
     {.name = "rows", .in = {{2, {7, 33}}}, .in_count = 1, .options = KEPT(1, {1}), .fill = filling},                   \
