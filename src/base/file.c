@@ -176,6 +176,21 @@ int file_map(struct file_map *map, const char *path, struct error *error)
     return status;
 }
 
+/* Only whole pages inside go: what lies beside them may still be wanted. */
+void file_forget(const struct file_map *map, const void *bytes, size_t count)
+{
+    const uintptr_t begin = (uintptr_t)map->bytes, at = (uintptr_t)bytes;
+    const size_t    page = (size_t)sysconf(_SC_PAGESIZE);
+    if (map->mapping == NULL || map->size <= FILE_COPY_UP_TO || at < begin || at - begin > map->size ||
+        count > map->size - (at - begin)) {
+        return; /* a copy's pages could not be had back */
+    }
+    const size_t first = (at - begin + page - 1) / page * page, last = (at - begin + count) / page * page;
+    if (first < last) {
+        madvise((uint8_t *)map->mapping + first, last - first, MADV_DONTNEED);
+    }
+}
+
 void file_unmap(struct file_map *map)
 {
     if (map->mapping != NULL) {

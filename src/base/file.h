@@ -32,6 +32,9 @@ struct file_map {
 };
 int  file_map(struct file_map *map, const char *path, struct error *error);
 void file_unmap(struct file_map *map);
+/** These bytes of a map will hardly be read again: where the file itself is mapped, its pages leave the process (reading
+ *  them again brings them back). */
+void file_forget(const struct file_map *map, const void *bytes, size_t count);
 
 /** Reads a whole file (at most `limit` bytes) into memory: one byte more, a 0, follows the content. Regular files
  *  only; E_INPUT above the limit, E_IO when the system refuses. Caller frees with memory_free. */

@@ -33,7 +33,8 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
     if (slash != NULL) {
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
     }
-    int status = onnx_import(model->graph, path, directory, map->bytes, map->size, &imported);
+    const struct onnx_import_options options = {.map = map};
+    int status = onnx_import_with(model->graph, path, directory, map->bytes, map->size, &options, &imported);
     if (status) {
         return status;
     }

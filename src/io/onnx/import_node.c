@@ -291,7 +291,7 @@ static fov_value make_parameter(struct importer *importer, const struct onnx_slo
     if (data == NULL) {
         return (fov_value){0};
     }
-    onnx_tensor_read(slot->tensor, slot->dtype, count, data);
+    onnx_tensor_take(slot->tensor, slot->dtype, count, data, importer->options->map);
     graph_value(graph, value.id)->data = data;
     return value;
 }
@@ -305,7 +305,7 @@ static fov_value make_constant(struct importer *importer, const struct onnx_slot
     if (data == NULL) {
         return (fov_value){0};
     }
-    onnx_tensor_read(slot->tensor, slot->dtype, count, data);
+    onnx_tensor_take(slot->tensor, slot->dtype, count, data, importer->options->map);
     fov_value value = fov_constant(importer->graph, slot->name, slot->dtype, slot->shape, data);
     memory_free(memory, data);
     return value;

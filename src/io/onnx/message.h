@@ -160,6 +160,9 @@ int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *
                       fov_dtype *dtype, fov_shape *shape, struct error *error);
 /** Writes a checked tensor, dense and in plain order, in its own element type. */
 void onnx_tensor_read(const struct onnx_tensor *tensor, fov_dtype dtype, size_t count, void *data);
+/** The same for the last reader of a tensor in `map` (NULL: not in a file): the file's pages are let go as they are copied. */
+void onnx_tensor_take(const struct onnx_tensor *tensor, fov_dtype dtype, size_t count, void *data,
+                      const struct file_map *map);
 
 /** FOV_DTYPE_COUNT: no counterpart. */
 fov_dtype   onnx_type_dtype(int32_t type);

@@ -154,3 +154,21 @@ void onnx_tensor_read(const struct onnx_tensor *tensor, fov_dtype dtype, size_t 
         }
     }
 }
+
+enum { TAKE_BYTES = 4 << 20 };
+
+void onnx_tensor_take(const struct onnx_tensor *tensor, fov_dtype dtype, size_t count, void *data,
+                      const struct file_map *map)
+{
+    size_t bytes = count * fov_dtype_size(dtype);
+    if (map == NULL || tensor->raw == NULL || dtype == FOV_BOOL) {
+        onnx_tensor_read(tensor, dtype, count, data);
+        return;
+    }
+    /* In pieces: of a layer's 400 MB no more than one piece is in memory twice. */
+    for (size_t at = 0; at < bytes; at += TAKE_BYTES) {
+        size_t piece = bytes - at < TAKE_BYTES ? bytes - at : TAKE_BYTES;
+        memcpy((uint8_t *)data + at, tensor->raw + at, piece);
+        file_forget(map, tensor->raw + at, piece);
+    }
+}

@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Exports torchvision's networks with random but fixed weights, and what PyTorch computes with them. Nothing is downloaded.
+
+    /usr/bin/python3 tests/parity/make_models.py FOLDER [NAME ...]        all of them, about 4 GB
+
+FOLDER/NAME/ then holds
+
+    eval.onnx          exported in inference form: batch norm folded into the convolutions where the exporter can
+    train.onnx         the same network with batch norm and parameter names kept, at the size it is trained with
+    data.safetensors   input, output of eval.onnx; train_input, train_logits, and labels or target; loss; losses (of ten
+                       steps of plain SGD); gradient.NAME of every parameter in training form (dropout at rate 0)
+    facts.json         rate of the ten steps, kind of loss, PyTorch's own worst error against the same in double
+
+Read next: check_models.py, which holds fovea against it.
+"""
+import copy
+import json
+import os
+import sys
+import warnings
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures"))
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch.onnx import TrainingMode
+
+import safetensors_file
+
+warnings.filterwarnings("ignore")
+
+SEED = 20261121
+STEPS = 10
+TRIES = 10   # batches, of which the one that is best determined is kept
+GOOD = 2e-4
+#       name: size in inference, size in training, batch in training, opset, options
+NETWORKS = {
+    "alexnet": (224, 224, 4, 13, {}),
+    "vgg16": (224, 224, 2, 13, {}),
+    "googlenet": (224, 128, 4, 17, {"aux_logits": False, "init_weights": True}),
+    "inception_v3": (299, 299, 2, 17, {"aux_logits": False, "init_weights": True}),
+    "resnet18": (224, 128, 4, 13, {}),
+    "resnet50": (224, 128, 4, 17, {}),
+    "mobilenet_v2": (224, 128, 4, 13, {}),
+    "shufflenet_v2_x1_0": (224, 128, 4, 17, {}),
+    "efficientnet_b0": (224, 128, 4, 17, {}),
+    "squeezenet1_1": (224, 128, 4, 13, {}),
+    "densenet121": (224, 128, 4, 17, {}),
+    "mnasnet1_0": (224, 128, 4, 13, {}),
+    "fcn_resnet50": (128, 96, 4, 17, {"weights_backbone": None}),
+    "deeplabv3_resnet50": (128, 96, 4, 17, {"weights_backbone": None}),
+}
+
+
+class Map(torch.nn.Module):
+    """A segmentation network's map of scores alone, without the dictionary around it."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x)["out"]
+
+
+def build(name, size, options):
+    torch.manual_seed(SEED)
+    maker = torchvision.models.segmentation if "_resnet50" in name else torchvision.models
+    network = getattr(maker, name)(weights=None, **options)
+    if maker is not torchvision.models:
+        network = Map(network)
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for module in network.modules():
+        if isinstance(module, (torch.nn.Dropout, torchvision.ops.StochasticDepth)):
+            module.p = 0.0
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)) and module.bias is not None:
+            torch.nn.init.normal_(module.bias, 0.0, 0.01)  # equal tensors, such as zeros, would be written once for all
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+        torch.nn.init.normal_(norm.bias, 0.0, 0.1)
+        norm.momentum = None  # a plain average of the batches that follow
+    network.train()
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.rand(4, 3, size, size) * 2 - 1)
+    for norm, momentum in zip(norms, momenta):
+        norm.momentum = momentum
+    return network
+
+
+def export(network, size, path, opset, training):
+    torch.onnx.export(network, torch.rand(2, 3, size, size), path, training=training, opset_version=opset,
+                      do_constant_folding=training == TrainingMode.EVAL, input_names=["input"], output_names=["output"],
+                      dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}})
+
+
+def loss_of(output, answer):
+    return F.cross_entropy(output, answer) if answer.dtype == torch.int64 else F.mse_loss(output, answer)
+
+
+def gradients(network, x, answer):
+    network.zero_grad()
+    output = network(x)
+    loss = loss_of(output, answer)
+    loss.backward()
+    return output.detach(), loss.item(), {n: p.grad.clone() for n, p in network.named_parameters() if p.grad is not None}
+
+
+def worst(gradients_of, reference):
+    """The largest error over a tensor's largest element, leaving out tensors that are nothing but rounding."""
+    scale = max(g.abs().max().item() for g in reference.values())
+    return max((g - reference[n]).abs().max().item() / max(reference[n].abs().max().item(), 1e-6 * scale)
+               for n, g in gradients_of.items())
+
+
+def try_batch(network, state, x):
+    """One batch in training form, in float and in double. A ReLU whose argument is within rounding of zero may pass in one
+    and block in the other, so one batch is a better ruler than another."""
+    network.load_state_dict(state)
+    with torch.no_grad():
+        shape = copy.deepcopy(network)(x).shape
+    answer = torch.randn(shape) if len(shape) == 4 else torch.randint(0, 1000, (x.shape[0],))
+    output, loss, grads = gradients(network, x, answer)
+    in_double = copy.deepcopy(network).double()
+    in_double.load_state_dict({n: t.double() if t.is_floating_point() else t for n, t in state.items()})
+    _, _, exact = gradients(in_double, x.double(), answer.double() if len(shape) == 4 else answer)
+    own = worst({n: g.double() for n, g in grads.items()}, exact)
+    return own, x, answer, output, loss, exact
+
+
+def make(folder, name):
+    size, train_size, batch, opset, options = NETWORKS[name]
+    os.makedirs(folder, exist_ok=True)
+    network = build(name, train_size, options)
+    tensors = {}
+
+    network.eval()
+    x = torch.rand(2, 3, size, size) * 2 - 1
+    with torch.no_grad():
+        tensors["output"] = network(x)
+    tensors["input"] = x
+    export(network, size, os.path.join(folder, "eval.onnx"), opset, TrainingMode.EVAL)
+    export(network, train_size, os.path.join(folder, "train.onnx"), opset, TrainingMode.PRESERVE)
+
+    network.train()
+    state = copy.deepcopy(network.state_dict())
+    best = None
+    for seed in range(TRIES):
+        torch.manual_seed(SEED + 1 + seed)
+        tried = try_batch(network, state, torch.rand(batch, 3, train_size, train_size) * 2 - 1)
+        if best is None or tried[0] < best[0]:
+            best = tried
+        if best[0] <= GOOD:
+            break
+    own, x, answer, output, loss, exact = best
+    del best, tried
+    tensors.update({"gradient." + n: g.float() for n, g in exact.items()})
+    tensors.update(train_input=x, train_logits=output, answer=answer.int() if answer.dtype == torch.int64 else answer,
+                   loss=torch.tensor([loss]))
+    del exact
+
+    rate = {"alexnet": 0.01, "vgg16": 0.01, "squeezenet1_1": 0.01, "efficientnet_b0": 0.02}.get(name, 0.005)
+    network.load_state_dict(state)
+    optimizer = torch.optim.SGD(network.parameters(), lr=rate)
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = loss_of(network(x), answer)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    tensors["losses"] = torch.tensor(losses)
+    safetensors_file.write(os.path.join(folder, "data.safetensors"),
+                           {n: t.numpy() for n, t in tensors.items()}, {"seed": SEED})
+    with open(os.path.join(folder, "facts.json"), "w") as file:
+        json.dump({"rate": rate, "loss": "mse" if isinstance(network, Map) else "cross_entropy", "own_error": own}, file)
+    print(f"{name}: loss {losses[0]:.4f} -> {losses[-1]:.4f}, PyTorch's gradients in float off by {own:.1e}", flush=True)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    for name in sys.argv[2:] or NETWORKS:
+        make(os.path.join(sys.argv[1], name), name)
+
+
+if __name__ == "__main__":
+    main()
