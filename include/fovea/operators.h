@@ -324,6 +324,8 @@ typedef struct fov_cross_entropy_options {
  *  Labels outside 0 .. classes - 1 are the caller's fault: datasets check them when they are opened. */
 FOV_API fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logits, fov_value labels,
                                                 const fov_cross_entropy_options *options);
+/** Mean of -log_probabilities[label]. log_probabilities [N, classes, ...], labels [N, ...] -> scalar. */
+FOV_API fov_value fov_nll_loss(fov_graph *graph, fov_value log_probabilities, fov_value labels);
 /** Mean over all elements of (prediction - target)^2 -> scalar. */
 FOV_API fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value target);
 

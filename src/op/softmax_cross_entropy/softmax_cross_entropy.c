@@ -2,7 +2,7 @@
 /* Softmax and cross-entropy in one: the loss of classification. Together they are exact where apart they would take the
  * logarithm of a rounded zero, and their gradient is simply probability minus target.
  * The mean over samples is summed in double in the samples' order. Samples whose label is no class are left out. */
-#include "op/common.h"
+#include "op/class_loss.h"
 
 #include "op/onnx.h"
 #include <fovea/operators.h>
@@ -11,59 +11,45 @@
 
 /* `linear`, of the gradient only: leaves the target out: the derivative of the gradient by the probabilities. */
 struct options {
-    double label_smoothing;
-    bool   linear;
+    double  label_smoothing;
+    int64_t ignore_index;
+    int     reduction;
+    bool    linear;
 };
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct options, label_smoothing), .kind = OP_NUMBER, .maximum = 1,
      .doc = "share of the target spread over all classes"},
+    {OP_ATTRIBUTE(struct options, ignore_index), .onnx = "ignore_index", .kind = OP_INTEGER, .standard = -1,
+     .doc = "label of samples that do not count; others that are no class do not count either"},
+    {OP_ATTRIBUTE(struct options, reduction), .onnx = "reduction", .kind = OP_CHOICE, .choices = class_reductions,
+     .doc = "how the samples' losses are put together"},
     {0},
 };
 static const struct op_attribute gradient_attributes[] = {
     {OP_ATTRIBUTE(struct options, label_smoothing), .kind = OP_NUMBER, .maximum = 1,
      .doc = "share of the target spread over all classes"},
+    {OP_ATTRIBUTE(struct options, ignore_index), .kind = OP_INTEGER, .standard = -1,
+     .doc = "label of samples that do not count"},
+    {OP_ATTRIBUTE(struct options, reduction), .kind = OP_CHOICE, .choices = class_reductions,
+     .doc = "how the samples' losses were put together"},
     {OP_ATTRIBUTE(struct options, linear), .kind = OP_FLAG, .doc = "without the target"},
     {0},
 };
 
-/* logits [N, classes, ...] need labels [N, ...]. */
-static int check_labels(const struct op_infer *infer, int scores, int labels)
-{
-    const fov_shape *x = &infer->in[scores].shape, *l = &infer->in[labels].shape;
-    fov_dtype dtype = infer->in[labels].dtype;
-    if (x->rank < 2) {
-        char shape[SHAPE_TEXT_SIZE];
-        return error_set(infer->error, FOV_E_SHAPE, "logits are %s, they must be [N, classes] or [N, classes, ...]",
-                         shape_text(x, shape));
-    }
-    if (dtype != FOV_I32 && dtype != FOV_I64) {
-        return error_set(infer->error, FOV_E_USAGE, "labels are %s, they must be i32 or i64", fov_dtype_name(dtype));
-    }
-    fov_shape wanted = {.rank = x->rank - 1, .dim = {x->dim[0]}};
-    for (int i = 2; i < x->rank; i++) {
-        wanted.dim[i - 1] = x->dim[i];
-    }
-    if (!shape_fits(&wanted, l)) {
-        char a[SHAPE_TEXT_SIZE], b[SHAPE_TEXT_SIZE], c[SHAPE_TEXT_SIZE];
-        return error_set(infer->error, FOV_E_SHAPE, "logits are %s, so labels must be %s, but they are %s",
-                         shape_text(x, a), shape_text(&wanted, b), shape_text(l, c));
-    }
-    return FOV_OK;
-}
-
 static int infer_loss(const struct op_infer *infer)
 {
+    const struct options *options = infer->options;
     int status = op_check_float(infer, 0, "logits");
-    status = status != FOV_OK ? status : check_labels(infer, 0, 1);
-    infer->out[0].shape = (fov_shape){.rank = 0};
-    return status; /* probabilities are like the logits, as preset */
+    status = status != FOV_OK ? status : class_loss_check(infer, 0, 1, 2);
+    infer->out[0].shape = class_loss_shape(options->reduction, &infer->in[1].shape);
+    return status; /* probabilities and their logarithms are like the logits, as preset */
 }
 
 static int infer_gradient(const struct op_infer *infer)
 {
     int status = op_check_float(infer, 1, "probabilities");
-    status = status != FOV_OK ? status : check_labels(infer, 1, 2);
+    status = status != FOV_OK ? status : class_loss_check(infer, 1, 2, 3);
     infer->out[0].shape = infer->in[1].shape;
     infer->out[0].dtype = infer->in[1].dtype;
     return status;
@@ -74,22 +60,24 @@ static int infer_gradient(const struct op_infer *infer)
 static void loss_gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
-    fov_value dloss = gradient->out_gradient[0], dprobabilities = {0}, total = {0};
-    fov_value probabilities = gradient->out_count > 1 ? gradient->out[1] : op_emit_output(emitter, gradient->out[0], 1);
-    if (gradient->out_count > 1) {
-        dprobabilities = gradient->out_gradient[1];
-    }
+    struct softmax_options over_classes = {1};
+    fov_value dloss = gradient->out_gradient[0], total = {0};
     if (!gradient->wanted[0]) {
         return;
     }
     if (dloss.id != 0) {
-        total = op_emit3(emitter, "softmax_cross_entropy_gradient", dloss, probabilities, gradient->in[1],
-                         gradient->options);
+        fov_value in[4] = {dloss, op_emit_output(emitter, gradient->out[0], 1), gradient->in[1]};
+        if (gradient->in_count > 2) {
+            in[3] = gradient->in[2];
+        }
+        total = op_emit(emitter, "softmax_cross_entropy_gradient", in, gradient->in_count + 1, gradient->options);
     }
-    if (dprobabilities.id != 0) {
-        struct softmax_options softmax = {1};
-        fov_value share = op_emit2(emitter, "softmax_gradient", probabilities, dprobabilities, &softmax);
-        total = total.id != 0 ? op_emit2(emitter, "add", total, share, NULL) : share;
+    static const char *const names[] = {NULL, "softmax_gradient", "log_softmax_gradient"};
+    for (int i = 1; i < gradient->out_count; i++) {
+        if (gradient->out_gradient[i].id != 0) {
+            fov_value share = op_emit2(emitter, names[i], gradient->out[i], gradient->out_gradient[i], &over_classes);
+            total = total.id != 0 ? op_emit2(emitter, "add", total, share, NULL) : share;
+        }
     }
     gradient->in_gradient[0] = total;
 }
@@ -98,90 +86,112 @@ static void loss_gradient(struct op_gradient *gradient)
 static void gradient_gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
+    struct options options = *(const struct options *)gradient->options;
     fov_value flow = gradient->out_gradient[0], dloss = gradient->in[0];
+    fov_value in[4] = {dloss, gradient->in[1], gradient->in[2]};
+    if (gradient->in_count > 3) {
+        in[3] = gradient->in[3];
+    }
     if (gradient->wanted[0]) {
-        fov_value one = op_emit_scalar(emitter, 1);
-        fov_value unit = op_emit3(emitter, "softmax_cross_entropy_gradient", one, gradient->in[1], gradient->in[2],
-                                  gradient->options);
+        in[0] = op_emit2(emitter, "broadcast_to", op_emit_scalar(emitter, 1), dloss, NULL);
+        fov_value unit = op_emit(emitter, "softmax_cross_entropy_gradient", in, gradient->in_count, &options);
         fov_value product = op_emit2(emitter, "mul", flow, unit, NULL);
-        gradient->in_gradient[0] = op_emit_sum_to(emitter, product, &gradient->out_tensor[0].shape, dloss,
-                                                  &gradient->in_tensor[0].shape);
+        fov_shape sum = gradient->in_tensor[0].shape;
+        if (options.reduction == CLASS_NONE) { /* [N, ...]: as [N, 1, ...] first */
+            sum = gradient->out_tensor[0].shape;
+            sum.dim[1] = 1;
+            dloss = op_emit_reshape(emitter, dloss, &sum);
+        }
+        product = op_emit_sum_to(emitter, product, &gradient->out_tensor[0].shape, dloss, &sum);
+        gradient->in_gradient[0] = options.reduction == CLASS_NONE
+                                       ? op_emit_reshape(emitter, product, &gradient->in_tensor[0].shape)
+                                       : product;
     }
     if (gradient->wanted[1]) {
-        struct options options = *(const struct options *)gradient->options;
         options.linear = true;
+        in[0] = gradient->in[0];
+        in[1] = flow;
         gradient->in_gradient[1] =
-            op_emit3(emitter, "softmax_cross_entropy_gradient", dloss, flow, gradient->in[2], &options);
+            op_emit(emitter, "softmax_cross_entropy_gradient", in, gradient->in_count, &options);
     }
 }
 
 /* ---- definitions ----------------------------------------------------------------------------------------------- */
 
-static bool is_class(double label, size_t classes)
+/** Share of class k in the target of a sample, times the class's weight. */
+static double target(const struct options *options, double label, size_t k, size_t classes, const double *weight)
 {
-    return label >= 0 && label < (double)classes;
+    double hit = (double)k == label;
+    return ((1 - options->label_smoothing) * hit + options->label_smoothing / (double)classes) *
+           (weight != NULL ? weight[k] : 1);
 }
 
 static void loss_textbook(const struct op_textbook *textbook)
 {
     const struct options *options = textbook->options;
     const struct op_textbook_tensor *logits = &textbook->in[0];
-    const double *labels = textbook->in[1].data;
+    const double *labels = textbook->in[1].data, *weight = textbook->in_count > 2 ? textbook->in[2].data : NULL;
     double *probabilities = textbook->out_count > 1 ? textbook->out[1].data : NULL;
+    double *logarithms = textbook->out_count > 2 ? textbook->out[2].data : NULL;
     size_t samples = (size_t)logits->shape.dim[0], classes = (size_t)logits->shape.dim[1];
     size_t pixels = shape_span(&logits->shape, 2, logits->shape.rank);
-    double total = 0, count = 0;
-    for (size_t n = 0; n < samples; n++) {
-        for (size_t p = 0; p < pixels; p++) {
-            const double *x = logits->data + n * classes * pixels + p; /* x[k * pixels]: class k */
-            double largest = -INFINITY, sum = 0;
-            for (size_t k = 0; k < classes; k++) {
-                largest = fmax(largest, x[k * pixels]);
+    double total = 0, weights = 0;
+    for (size_t i = 0; i < samples * pixels; i++) {
+        size_t first = i / pixels * classes * pixels + i % pixels;
+        const double *x = logits->data + first; /* x[k * pixels]: class k */
+        double largest = -INFINITY, sum = 0, loss = 0, label = labels[i];
+        for (size_t k = 0; k < classes; k++) {
+            largest = fmax(largest, x[k * pixels]);
+        }
+        for (size_t k = 0; k < classes; k++) {
+            sum += exp(x[k * pixels] - largest);
+        }
+        bool counts = class_counts(label, classes, options->ignore_index);
+        for (size_t k = 0; k < classes; k++) {
+            double log_probability = x[k * pixels] - largest - log(sum);
+            loss -= counts ? target(options, label, k, classes, weight) * log_probability : 0;
+            if (probabilities != NULL) {
+                probabilities[first + k * pixels] = exp(log_probability);
             }
-            for (size_t k = 0; k < classes; k++) {
-                sum += exp(x[k * pixels] - largest);
-            }
-            double label = labels[n * pixels + p];
-            bool counts = is_class(label, classes);
-            count += counts;
-            for (size_t k = 0; k < classes; k++) {
-                double log_probability = x[k * pixels] - largest - log(sum);
-                double hit = (double)k == label;
-                double target =
-                    (1 - options->label_smoothing) * hit + options->label_smoothing / (double)classes;
-                total -= counts ? target * log_probability : 0;
-                if (probabilities != NULL) {
-                    probabilities[(n * classes + k) * pixels + p] = exp(log_probability);
-                }
+            if (logarithms != NULL) {
+                logarithms[first + k * pixels] = log_probability;
             }
         }
+        weights += !counts ? 0 : weight != NULL ? weight[(size_t)label] : 1;
+        total += loss;
+        if (options->reduction == CLASS_NONE) {
+            textbook->out[0].data[i] = loss;
+        }
     }
-    textbook->out[0].data[0] = count > 0 ? total / count : 0;
+    if (options->reduction != CLASS_NONE) {
+        textbook->out[0].data[0] = options->reduction == CLASS_SUM ? total : weights > 0 ? total / weights : 0;
+    }
 }
 
 static void gradient_textbook(const struct op_textbook *textbook)
 {
     const struct options *options = textbook->options;
     const struct op_textbook_tensor *probabilities = &textbook->in[1];
-    const double *labels = textbook->in[2].data;
+    const double *labels = textbook->in[2].data, *weight = textbook->in_count > 3 ? textbook->in[3].data : NULL;
     size_t samples = (size_t)probabilities->shape.dim[0], classes = (size_t)probabilities->shape.dim[1];
     size_t pixels = shape_span(&probabilities->shape, 2, probabilities->shape.rank);
-    double count = 0;
+    double weights = 0;
     for (size_t i = 0; i < samples * pixels; i++) {
-        count += is_class(labels[i], classes);
+        bool counts = class_counts(labels[i], classes, options->ignore_index);
+        weights += !counts ? 0 : weight != NULL ? weight[(size_t)labels[i]] : 1;
     }
-    for (size_t n = 0; n < samples; n++) {
-        for (size_t p = 0; p < pixels; p++) {
-            double label = labels[n * pixels + p];
-            for (size_t k = 0; k < classes; k++) {
-                size_t i = (n * classes + k) * pixels + p;
-                double hit = (double)k == label;
-                double target =
-                    (1 - options->label_smoothing) * hit + options->label_smoothing / (double)classes;
-                double difference = probabilities->data[i] - (options->linear ? 0 : target);
-                textbook->out[0].data[i] =
-                    is_class(label, classes) ? textbook->in[0].data[0] / count * difference : 0;
-            }
+    for (size_t i = 0; i < samples * pixels; i++) {
+        double label = labels[i], all = 0;
+        double scale = textbook->in[0].data[options->reduction == CLASS_NONE ? i : 0] /
+                       (options->reduction == CLASS_MEAN ? weights : 1);
+        for (size_t k = 0; k < classes; k++) {
+            all += target(options, label, k, classes, weight);
+        }
+        for (size_t k = 0; k < classes && class_counts(label, classes, options->ignore_index); k++) {
+            size_t at = (i / pixels * classes + k) * pixels + i % pixels;
+            textbook->out[0].data[at] =
+                scale * (probabilities->data[at] * all -
+                         (options->linear ? 0 : target(options, label, k, classes, weight)));
         }
     }
 }
@@ -193,14 +203,15 @@ struct work {
     size_t               rows, classes, rows_per_chunk;
     const float         *scores; /* logits or probabilities */
     const void          *labels;
+    const float         *weight; /* per class, or NULL */
     fov_dtype            label_dtype;
-    int32_t             *narrow;      /* [rows]: i64 labels as i32; those that do not fit become -1 */
+    int32_t             *narrow;         /* [rows]: labels as i32; those that do not count become -1 */
     float               *first, *second; /* [rows]: losses and weights, or scales */
     float               *out;
 };
 
 /* Scratch: three rows of 4-byte values. */
-static struct work work_of(const struct op_run *run, int scores, int labels, float *out)
+static struct work work_of(const struct op_run *run, int scores, int labels, int weight, float *out)
 {
     const fov_shape *shape = &run->in[scores].shape;
     struct work work = {.run = run,
@@ -210,6 +221,7 @@ static struct work work_of(const struct op_run *run, int scores, int labels, flo
                         .labels = run->in[labels].data,
                         .label_dtype = run->in[labels].dtype,
                         .out = out};
+    work.weight = weight < run->in_count && run->in[weight].shape.rank >= 0 ? run->in[weight].data : NULL;
     work.first = run->scratch;
     work.second = work.first + work.rows;
     work.narrow = (int32_t *)(void *)(work.second + work.rows);
@@ -217,14 +229,13 @@ static struct work work_of(const struct op_run *run, int scores, int labels, flo
     return work;
 }
 
+/** As i32, -1 for those that do not count. */
 static const int32_t *labels_of(const struct work *work, size_t begin, size_t count)
 {
-    if (work->label_dtype == FOV_I32) {
-        return (const int32_t *)work->labels + begin;
-    }
-    const int64_t *wide = (const int64_t *)work->labels + begin;
-    for (size_t i = 0; i < count; i++) {
-        work->narrow[begin + i] = wide[i] >= 0 && wide[i] <= INT32_MAX ? (int32_t)wide[i] : -1;
+    const struct options *options = work->run->options;
+    for (size_t i = begin; i < begin + count; i++) {
+        int64_t label = work->label_dtype == FOV_I32 ? ((const int32_t *)work->labels)[i] : ((const int64_t *)work->labels)[i];
+        work->narrow[i] = label >= 0 && label <= INT32_MAX && label != options->ignore_index ? (int32_t)label : -1;
     }
     return work->narrow + begin;
 }
@@ -233,24 +244,31 @@ static void loss_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
     const struct work *work = context;
-    const struct options *options = work->run->options;
+    const struct op_run *run = work->run;
+    const struct options *options = run->options;
     size_t row = op_chunk_begin(chunk, work->rows_per_chunk);
-    size_t rows = op_chunk_length(chunk, work->rows_per_chunk, work->rows);
-    work->run->kernel->cross_entropy(rows, work->classes, work->scores + row * work->classes, work->classes,
-                                     labels_of(work, row, rows), NULL, (float)options->label_smoothing,
-                                     work->first + row, work->second + row,
-                                     work->out != NULL ? work->out + row * work->classes : NULL);
+    size_t rows = op_chunk_length(chunk, work->rows_per_chunk, work->rows), first = row * work->classes;
+    run->kernel->cross_entropy(rows, work->classes, work->scores + first, work->classes, labels_of(work, row, rows),
+                               work->weight, (float)options->label_smoothing, work->first + row, work->second + row,
+                               work->out != NULL ? work->out + first : NULL);
+    if (run->out_count > 2 && run->out[2].data != NULL) {
+        run->kernel->log_softmax(rows, work->classes, work->scores + first, work->classes,
+                                 (float *)run->out[2].data + first, work->classes);
+    }
 }
 
 static void run_loss(const struct op_run *run)
 {
-    struct work work = work_of(run, 0, 1, run->out_count > 1 ? run->out[1].data : NULL);
+    const struct options *options = run->options;
+    struct work work = work_of(run, 0, 1, 2, run->out_count > 1 ? run->out[1].data : NULL);
     pool_run(run->pool, loss_chunk, &work, op_chunks(work.rows, work.rows_per_chunk));
-    double count = run->kernel->sum(work.rows, work.second);
-    double total = run->kernel->sum(work.rows, work.first);
     float *loss = run->out[0].data;
-    if (loss != NULL) {
-        *loss = (float)(count > 0 ? total / count : 0);
+    if (loss != NULL && options->reduction == CLASS_NONE) {
+        memcpy(loss, work.first, work.rows * sizeof *loss);
+    } else if (loss != NULL) {
+        double total = run->kernel->sum(work.rows, work.first);
+        double weights = options->reduction == CLASS_SUM ? 1 : run->kernel->sum(work.rows, work.second);
+        *loss = (float)(weights > 0 ? total / weights : 0);
     }
 }
 
@@ -262,32 +280,39 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     size_t row = op_chunk_begin(chunk, work->rows_per_chunk);
     size_t rows = op_chunk_length(chunk, work->rows_per_chunk, work->rows);
     if (!options->linear) {
-        const int32_t *labels =
-            work->label_dtype == FOV_I32 ? (const int32_t *)work->labels + row : work->narrow + row;
-        work->run->kernel->cross_entropy_gradient(rows, work->classes, work->scores + row * work->classes, labels, NULL,
-                                                  (float)options->label_smoothing, work->first + row,
-                                                  work->out + row * work->classes, work->classes);
+        work->run->kernel->cross_entropy_gradient(rows, work->classes, work->scores + row * work->classes,
+                                                  work->narrow + row, work->weight, (float)options->label_smoothing,
+                                                  work->first + row, work->out + row * work->classes, work->classes);
         return;
     }
     for (size_t r = row; r < row + rows; r++) {
-        work->run->kernel->scale_add(work->classes, work->first[r], work->scores + r * work->classes, 0,
+        work->run->kernel->scale_add(work->classes, work->first[r] * work->second[r], work->scores + r * work->classes, 0,
                                      work->out + r * work->classes);
     }
 }
 
+/* first: what each sample's gradient is multiplied by; second: the sum of its weighted target. */
 static void run_gradient(const struct op_run *run)
 {
-    struct work work = work_of(run, 1, 2, run->out[0].data);
+    const struct options *options = run->options;
+    const float *dloss = run->in[0].data;
+    struct work work = work_of(run, 1, 2, 3, run->out[0].data);
     const int32_t *labels = labels_of(&work, 0, work.rows);
-    size_t count = 0;
+    double weights = 0, spread = 0;
+    for (size_t k = 0; k < work.classes; k++) {
+        spread += options->label_smoothing / (double)work.classes * (work.weight != NULL ? (double)work.weight[k] : 1);
+    }
     for (size_t r = 0; r < work.rows; r++) {
         bool counts = labels[r] >= 0 && (size_t)labels[r] < work.classes;
+        double weight = !counts ? 0 : work.weight != NULL ? (double)work.weight[labels[r]] : 1;
         work.first[r] = counts ? 1.0f : 0.0f;
-        count += counts;
+        work.second[r] = (float)((1 - options->label_smoothing) * weight + (counts ? spread : 0));
+        weights += weight;
     }
-    float scale = count > 0 ? *(const float *)run->in[0].data / (float)count : 0;
+    double divisor = options->reduction == CLASS_MEAN ? weights : 1;
     for (size_t r = 0; r < work.rows; r++) {
-        work.first[r] = work.first[r] > 0 ? scale : 0;
+        double flow = (double)dloss[options->reduction == CLASS_NONE ? r : 0];
+        work.first[r] = work.first[r] > 0 && divisor > 0 ? (float)(flow / divisor) : 0;
     }
     pool_run(run->pool, gradient_chunk, &work, op_chunks(work.rows, work.rows_per_chunk));
 }
@@ -336,25 +361,21 @@ static const struct op_cpu gradient_cpu = {
 static int import_loss(struct op_import *node)
 {
     const char *reduction = node->text(node->reader, "reduction", "mean");
-    fov_shape logits = node->shape(node->reader, node->in[0]);
-    int64_t ignored = node->integer(node->reader, "ignore_index", -1);
-    if (strcmp(reduction, "mean") != 0) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "SoftmaxCrossEntropyLoss with reduction \"%s\", only mean",
-                          reduction);
+    struct options options;
+    memset(&options, 0, sizeof options);
+    options.ignore_index = node->integer(node->reader, "ignore_index", -1);
+    while (class_reductions[options.reduction] != NULL && strcmp(class_reductions[options.reduction], reduction) != 0) {
+        options.reduction++;
     }
-    if (node->in_count > 2 && node->in[2].id != 0) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "SoftmaxCrossEntropyLoss with class weights");
+    if (class_reductions[options.reduction] == NULL) {
+        return node->fail(node->reader, FOV_E_UNSUPPORTED, "reduction is \"%s\", which is not known", reduction);
     }
-    if (node->out_count > 1) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "SoftmaxCrossEntropyLoss with logarithms of probabilities");
-    }
-    if (ignored >= 0 && (logits.rank < 2 || ignored < logits.dim[1])) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "SoftmaxCrossEntropyLoss that ignores class %lld",
-                          (long long)ignored);
-    }
-    fov_value loss =
-        node->emitter->node(node->emitter->graph, "softmax_cross_entropy", node->in, 2, NULL, node->node_name);
+    fov_value loss = node->emitter->node(node->emitter->graph, "softmax_cross_entropy", node->in, node->in_count, &options,
+                                         node->node_name);
     node->result(node->reader, 0, loss);
+    if (node->out_count > 1) {
+        node->result(node->reader, 1, op_emit_output(node->emitter, loss, 2));
+    }
     return FOV_OK;
 }
 
@@ -365,15 +386,25 @@ static int export_loss(struct op_export *node)
         return node->fail(node->writer, FOV_E_UNSUPPORTED, "ONNX has no label smoothing (%g here)",
                           options->label_smoothing);
     }
-    if (node->out_count > 1 && node->out[1].shape.rank >= 0) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED,
-                          "ONNX's loss gives logarithms of probabilities: take a softmax of the logits instead");
-    }
+    bool logarithms = node->out_count > 2 && node->out[2].shape.rank >= 0;
     node->begin(node->writer, "SoftmaxCrossEntropyLoss", NULL);
-    node->input(node->writer, 0);
-    node->input(node->writer, 1);
-    node->attribute_text(node->writer, "reduction", "mean");
+    for (int i = 0; i < node->in_count; i++) {
+        node->input(node->writer, i);
+    }
+    node->attribute_text(node->writer, "reduction", class_reductions[options->reduction]);
+    if (options->ignore_index != -1) {
+        node->attribute_integer(node->writer, "ignore_index", options->ignore_index);
+    }
     node->output(node->writer, 0);
+    if (logarithms) {
+        node->output(node->writer, 2);
+    }
+    if (node->out_count > 1 && node->out[1].shape.rank >= 0) { /* ONNX's loss does not give them */
+        node->begin(node->writer, "Softmax", NULL);
+        node->input(node->writer, 0);
+        node->attribute_integer(node->writer, "axis", 1);
+        node->output(node->writer, 1);
+    }
     return FOV_OK;
 }
 
@@ -386,6 +417,7 @@ fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logits, fov_
     fov_value in[] = {logits, labels};
     struct options inside;
     memset(&inside, 0, sizeof inside);
+    inside.ignore_index = -1;
     inside.label_smoothing = options != NULL ? (double)options->label_smoothing : 0;
     return op_build(graph, "softmax_cross_entropy", in, 2, &inside, options != NULL ? options->name : NULL);
 }
@@ -394,17 +426,25 @@ fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logits, fov_
 
 static const struct op_port loss_in[] = {{.name = "logits", .shape = "[N, classes, ...]"},
                                          {.name = "labels", .shape = "[N, ...]: i32 or i64", .plain = true},
+                                         {.name = "weight", .shape = "[classes]; no gradient flows to it", .optional = true,
+                                          .plain = true},
                                          {0}};
-static const struct op_port loss_out[] = {{.name = "loss", .shape = "[]"},
+static const struct op_port loss_out[] = {{.name = "loss", .shape = "[] or [N, ...]", .plain = true},
                                           {.name = "probabilities", .shape = "[N, classes, ...]", .optional = true},
+                                          {.name = "log_probabilities", .shape = "[N, classes, ...]", .optional = true},
                                           {0}};
-static const struct op_port gradient_in[] = {{.name = "dloss", .shape = "[]"},
+static const struct op_port gradient_in[] = {{.name = "dloss", .shape = "[] or [N, ...]", .plain = true},
                                              {.name = "probabilities", .shape = "[N, classes, ...]"},
                                              {.name = "labels", .shape = "[N, ...]: i32 or i64", .plain = true},
+                                             {.name = "weight", .shape = "[classes]", .optional = true, .plain = true},
                                              {0}};
 static const struct op_port gradient_out[] = {{.name = "dlogits", .shape = "[N, classes, ...]"}, {0}};
 
-static const struct options smooth = {.label_smoothing = 0.1}, linear = {.linear = true};
+static const struct options smooth = {.label_smoothing = 0.1, .ignore_index = -1},
+                            linear = {.linear = true, .ignore_index = -1},
+                            each = {.reduction = CLASS_NONE, .ignore_index = -1},
+                            sum = {.reduction = CLASS_SUM, .ignore_index = 2},
+                            ignoring = {.ignore_index = 1, .label_smoothing = 0.2};
 
 static const struct op_case loss_cases[] = {
     {.name = "10 classes",
@@ -441,6 +481,13 @@ static const struct op_case loss_cases[] = {
      .in_dtype = {FOV_F32, FOV_I32},
      .in_count = 2,
      .integers = 5},
+    {.name = "a loss per pixel", .in = {{4, {2, 5, 3, 4}}, {3, {2, 3, 4}}}, .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2,
+     .integers = 5, .options = &each},
+    {.name = "sum, ignoring a class", .in = {{2, {9, 4}}, {1, {9}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2,
+     .integers = 4, .options = &sum},
+    {.name = "weights, smoothed, ignoring", .in = {{3, {3, 4, 5}}, {2, {3, 5}}, {1, {4}}},
+     .in_dtype = {FOV_F32, FOV_I64, FOV_F32}, .in_count = 3, .integers = 4, .positive = true, .options = &ignoring,
+     .no_gradient = true},
     {0},
 };
 
@@ -467,6 +514,11 @@ static const struct op_case gradient_cases[] = {
      .in_count = 3,
      .integers = 701,
      .no_gradient = true},
+    {.name = "per pixel", .in = {{3, {2, 3, 2}}, {4, {2, 5, 3, 2}}, {3, {2, 3, 2}}},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_I32}, .in_count = 3, .integers = 5, .options = &each},
+    {.name = "weights, smoothed, ignoring", .in = {{0, {0}}, {3, {3, 4, 5}}, {2, {3, 5}}, {1, {4}}},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_I64, FOV_F32}, .in_count = 4, .integers = 4, .positive = true,
+     .options = &ignoring, .no_gradient = true},
     {.name = "linear part",
      .in = {{0, {0}}, {2, {3, 4}}, {1, {3}}},
      .in_dtype = {FOV_F32, FOV_F32, FOV_I32},
@@ -479,8 +531,8 @@ static const struct op_case gradient_cases[] = {
 const struct op op_softmax_cross_entropy = {
     .name = "softmax_cross_entropy",
     .family = OP_LOSS,
-    .summary = "Mean of -log softmax(logits)[label]: the loss of classification.",
-    .formula = "loss = mean over n of - sum over k of q_k log softmax(x_n)_k, q_k = (1 - s) [k = label] + s / classes",
+    .summary = "-log softmax(logits)[label], the loss of classification: its mean, sum, or one per sample.",
+    .formula = "loss = mean over n of - sum over k of q_k log softmax(x_n)_k, q_k = w_k ((1 - s) [k = label] + s / classes)",
     .source = "Szegedy et al., Rethinking the Inception architecture, CVPR 2016, section 7 (smoothing)",
     .in = loss_in,
     .out = loss_out,
