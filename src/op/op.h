@@ -236,8 +236,8 @@ struct op_onnx; /* op/onnx.h */
  *  gradient by central differences, and send it through ONNX and back. */
 struct op_case {
     const char *name;
-    fov_shape   in[6];       /**< shapes of the inputs; rank -1 = absent */
-    fov_dtype   in_dtype[6]; /**< zero: f32 */
+    fov_shape   in[10];      /**< shapes of the inputs; rank -1 = absent */
+    fov_dtype   in_dtype[10]; /**< zero: f32 */
     const void *options;     /**< NULL: defaults */
     int         in_count;
     /** Values drawn: 0 normal; else integers in 0 .. integers - 1 (labels), for inputs that are not f32. */

@@ -18,10 +18,10 @@ struct harness {
     fov_graph   *graph;
     const struct op *op;
     const struct op_case *test;
-    fov_value    in[8], out[8];
-    double      *data[8];  /**< of each input, plain order */
-    size_t       count[8]; /**< elements of each input */
-    bool         known[8]; /**< is a constant, because its values decide shapes */
+    fov_value    in[10], out[8];
+    double      *data[10]; /**< of each input, plain order */
+    size_t       count[10]; /**< elements of each input */
+    bool         known[10]; /**< is a constant, because its values decide shapes */
     int          in_count, out_count;
     int          port[8]; /**< of each output that there is */
     uint64_t     seed;

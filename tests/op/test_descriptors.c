@@ -231,9 +231,9 @@ static void options_beyond_their_limits_are_refused(void **state)
 }
 
 /* Inputs whose values decide shapes: what the case fills them with, else zeros. */
-static void know_values(const struct op *op, const struct op_case *test, const double *constants[6])
+static void know_values(const struct op *op, const struct op_case *test, const double *constants[10])
 {
-    static double values[6][1024];
+    static double values[10][1024];
     for (int p = 0; p < test->in_count; p++) {
         size_t count = 0;
         constants[p] = NULL;
@@ -271,12 +271,12 @@ static void cases_are_well_formed(void **state)
         EXPECT(op, case_names_differ(op->cases), "two cases have one name\n");
         bool checks_gradient = false;
         for (const struct op_case *test = op->cases; test->name != NULL; test++) {
-            struct op_tensor in[6], out[OP_MAX_PORTS];
-            const double *constants[6] = {NULL};
+            struct op_tensor in[10], out[OP_MAX_PORTS];
+            const double *constants[10] = {NULL};
             _Alignas(16) unsigned char options[OP_MAX_OPTIONS];
             struct error error = {FOV_OK, ""};
             int out_count = op_out_count(op, test->options, test->in_count), in_ports = op_port_count(op->in);
-            EXPECT(op, test->in_count >= 1 && test->in_count <= 6, "%s: %d inputs\n", test->name, test->in_count);
+            EXPECT(op, test->in_count >= 1 && test->in_count <= 10, "%s: %d inputs\n", test->name, test->in_count);
             EXPECT(op, test->in_count <= in_ports || op->in[in_ports - 1].variadic, "%s: too many inputs\n",
                    test->name);
             for (int p = test->in_count; p < in_ports; p++) {
@@ -323,8 +323,8 @@ static void shape_rules_answer_for_an_open_batch(void **state)
     for (size_t i = 0; i < op_table_count; i++) {
         const struct op *op = op_table[i];
         for (const struct op_case *test = op->cases; test->name != NULL; test++) {
-            struct op_tensor in[6], out[OP_MAX_PORTS];
-            const double *constants[6] = {NULL};
+            struct op_tensor in[10], out[OP_MAX_PORTS];
+            const double *constants[10] = {NULL};
             _Alignas(16) unsigned char options[OP_MAX_OPTIONS];
             struct error error = {FOV_OK, ""};
             int out_count = op_out_count(op, test->options, test->in_count);

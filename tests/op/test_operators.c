@@ -45,7 +45,7 @@ static struct evaluation evaluate(struct harness *h, const int *outputs, int cou
 /* For sums of products, the definition on absolute values is sum |x w|: the scale that rounding errors grow with. */
 static struct evaluation evaluate_magnitudes(struct harness *h, const int *outputs, int count)
 {
-    double           *data[8] = {0};
+    double           *data[10] = {0};
     struct evaluation result;
 
     for (int i = 0; i < h->in_count; i++) {
@@ -157,8 +157,8 @@ static void gradient_equals_differences(void **state)
 {
     const struct job *job = *state;
     struct harness    h;
-    fov_value         loss, targets[8], gradients[8];
-    int               inputs[8], ids[8], count = 0, found = 0;
+    fov_value         loss, targets[10], gradients[10];
+    int               inputs[10], ids[10], count = 0, found = 0;
     struct evaluation expected;
     fov_plan         *plan;
 
