@@ -47,8 +47,12 @@ static bool skip_type(struct case_run *run, int64_t type, const char *what, cons
     if (!is_left_out(type)) {
         return false;
     }
-    text_add(&run->reason, "needs elements of type %s (%s \"%s\")", onnx_type_name((int32_t)type), what,
-             text_escape(escaped, sizeof escaped, name));
+    text_escape(escaped, sizeof escaped, name);
+    if (strcmp(onnx_type_name((int32_t)type), onnx_type_name(ONNX_UNDEFINED)) == 0) {
+        text_add(&run->reason, "needs elements of a type with number %lld (%s \"%s\")", (long long)type, what, escaped);
+    } else {
+        text_add(&run->reason, "needs elements of type %s (%s \"%s\")", onnx_type_name((int32_t)type), what, escaped);
+    }
     return true;
 }
 
@@ -65,6 +69,14 @@ static bool skip_port(struct case_run *run, const struct onnx_port *port, const 
 
 static bool skip_node_types(struct case_run *run, const struct onnx_node *node)
 {
+    if (strstr(node->type, "Sequence") != NULL && strcmp(node->type, "ReverseSequence") != 0) {
+        text_add(&run->reason, "needs a sequence (%s)", node->type);
+        return true;
+    }
+    if (strncmp(node->type, "Optional", strlen("Optional")) == 0) {
+        text_add(&run->reason, "needs an optional value (%s)", node->type);
+        return true;
+    }
     for (size_t i = 0; i < node->attribute_count; i++) {
         const struct onnx_attribute *attribute = &node->attributes[i];
         bool                         names_type = strcmp(attribute->name, "to") == 0 ||

@@ -25,6 +25,60 @@ static int take_ends(fov_model *model, const char *path, const struct onnx_impor
     return status;
 }
 
+/** Do all shapes work out with another number of samples than the file's? */
+static int check_any_batch(fov_graph *graph)
+{
+    enum { SOME = 13 }; /* seldom a size of anything else, so that a mix-up does not fit by chance */
+    struct memory *memory = graph->context->memory;
+    fov_shape *shapes = memory_allocate(memory, graph->value_count, sizeof *shapes, "shapes", &graph->context->error);
+    int        status = shapes != NULL ? graph_shapes(graph, SOME, NULL, NULL, shapes) : FOV_E_MEMORY;
+    memory_free(memory, shapes);
+    return status;
+}
+
+/** Was the graph being built with an open number of samples when it failed? */
+static bool has_open_batch(const fov_graph *graph)
+{
+    for (size_t id = 1; id < graph->value_count; id++) {
+        const struct value *value = graph_value(graph, (int)id);
+        if (value->kind == VALUE_INPUT && value->shape.rank > 0 && value->shape.dim[0] == FOV_BATCH) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Any number of samples, whatever number the file was exported with; where its nodes do not allow that, that number. */
+static int import_any_batch(fov_model *model, const char *path, const char *directory, const struct file_map *map,
+                            struct onnx_imported *imported)
+{
+    struct error                    *error = &model->context->error, first;
+    const struct onnx_import_options open = {.map = map, .open_batch = true}, stated = {.map = map, .one_sample = true};
+    int status = onnx_import_with(model->graph, path, directory, map->bytes, map->size, &open, imported);
+    if (!status && has_open_batch(model->graph)) {
+        status = check_any_batch(model->graph);
+        if (status) {
+            onnx_imported_free(imported);
+        }
+    }
+    if (!status || status == FOV_E_MEMORY || !has_open_batch(model->graph)) {
+        return status;
+    }
+    first = *error;
+    error_clear(error);
+    fov_graph_free(model->graph);
+    model->graph = fov_graph_create(model->context);
+    if (model->graph == NULL) {
+        return FOV_E_MEMORY;
+    }
+    status = onnx_import_with(model->graph, path, directory, map->bytes, map->size, &stated, imported);
+    if (!status) {
+        context_log(model->context, FOV_LOG_WARNING, "the number of samples is fixed in this model; were it open: %s",
+                    first.text);
+    }
+    return status;
+}
+
 static int load_onnx(fov_model *model, const char *path, const struct file_map *map)
 {
     char                 directory[4096] = ".";
@@ -33,8 +87,7 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
     if (slash != NULL) {
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
     }
-    const struct onnx_import_options options = {.map = map};
-    int status = onnx_import_with(model->graph, path, directory, map->bytes, map->size, &options, &imported);
+    int status = import_any_batch(model, path, directory, map, &imported);
     if (status) {
         return status;
     }

@@ -283,6 +283,7 @@ static int add_input(struct importer *importer, const struct onnx_port *port, fo
         }
     }
     if (importer->options->open_batch && shape.rank >= 2 && shape.dim[0] > 0) {
+        importer->opened = shape.dim[0];
         shape.dim[0] = FOV_BATCH;
     }
     if (importer->options->one_sample && shape.rank > 0 && shape.dim[0] < 0) {

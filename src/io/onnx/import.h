@@ -33,6 +33,7 @@ struct importer {
     const struct onnx_import_options *options;
     const fov_value    *inputs; /**< made so far, in the file's order, for options->given */
     int                 input_count;
+    int64_t             opened; /**< the number of samples that the file states and options->open_batch ignores; 0: none */
     struct onnx_slot   *slots;
     size_t              slot_count;
     struct arena_table  table; /**< name -> slot */
@@ -58,6 +59,11 @@ struct onnx_slot *importer_slot(const struct importer *importer, fov_value value
 /* order.c */
 /** Fills `order` and `needed`; refuses cycles and inputs that nobody makes. */
 int importer_sort(struct importer *importer);
+
+/* batch.c */
+/** Where the first dimension is left open although the file has a number there: a Reshape to that number of samples
+ *  becomes one to as many as come in. */
+void importer_open_reshape(struct importer *importer);
 
 /* wanted.c */
 /** The elements of a value of the graph as doubles, where they are known; NULL where they are not, or hold the open number

@@ -189,7 +189,8 @@ static const struct onnx_slot *constant_slot(const struct importer *importer, in
     const struct onnx_slot *slot = importer_slot(importer, importer->in[input]);
     if (slot == NULL) {
         size_t found = arena_table_find(&importer->table, importer->node->in.at[input]);
-        slot = found != SIZE_MAX && importer->slots[found].kind == SLOT_TENSOR ? &importer->slots[found] : NULL;
+        bool   is_tensor = found != SIZE_MAX && importer->slots[found].kind == SLOT_TENSOR;
+        slot = is_tensor && importer->slots[found].value.id == importer->in[input].id ? &importer->slots[found] : NULL;
     }
     return slot;
 }
@@ -564,6 +565,7 @@ static int read_node(struct importer *importer, struct onnx_node *node, const st
     /* Nodes are added under the name of their first result, then get their own: in ONNX these are two name spaces. */
     importer->node_label = node->out.at[0][0] != '\0' ? node->out.at[0] : node->name[0] != '\0' ? node->name : op->name;
     const char *name = node->out.at[0][0] != '\0' ? node->out.at[0] : NULL;
+    importer_open_reshape(importer);
     if (op->onnx->import == NULL) {
         status = read_one_to_one(importer, op, name);
     } else {
