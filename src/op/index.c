@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The helpers of index.h. The part worth reading is move_run: any rearrangement along strides is a few nested loops; the
- * loops are sorted so that writes run through memory in order, neighbours are merged, and the innermost one or two
- * become a copy or a small matrix transposition. */
+/* The helpers of index.h. The part worth reading is move_run: any rearrangement along strides is a few nested loops;
+ * the loops are sorted so that writes run through memory in order, neighbours are merged, and the innermost one or
+ * two become a copy or a small matrix transposition. */
 #include "op/index.h"
 
 #include "tensor/convert.h"
@@ -33,7 +33,7 @@ int index_axis(int64_t axis, int rank)
     return (int)(axis < 0 ? axis + rank : axis);
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 static bool is_absent(const struct op_tensor *in, int in_count, int port)
 {
@@ -131,7 +131,7 @@ int index_axes(const struct index_values *values, const struct op_list *list, in
     return FOV_OK;
 }
 
-/* ---- moving ------------------------------------------------------------------------------------------------------- */
+/* ---- moving ------------------------------------------------------------------------------------------------------ */
 
 void move_loop(struct move *move, size_t size, ptrdiff_t from, ptrdiff_t to)
 {
@@ -327,7 +327,7 @@ void move_fill(const struct op_run *run, void *to, size_t count, const void *val
     pool_run(run->pool, fill_chunk, &job, op_chunks(count, OP_CHUNK));
 }
 
-/* ---- ONNX --------------------------------------------------------------------------------------------------------- */
+/* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
 fov_value index_constant(const struct op_emitter *emitter, const int64_t *values, int count)
 {

@@ -73,7 +73,7 @@ void move_fill(const struct op_run *run, void *to, size_t count, const void *val
 
 /** Emits a list of integers as an i64 constant. */
 fov_value index_constant(const struct op_emitter *emitter, const int64_t *values, int count);
-/** Inputs as they are, with attribute `name` of older opsets in the place of input `port`. in: room for OP_MAX_PORTS. */
+/** Puts the list attribute `name` of older opsets, if it is there, in the place of input `port`. in: OP_MAX_PORTS. */
 int index_import_list(struct op_import *node, const char *name, int port, fov_value *in, int *in_count);
 /** Gives the node's result. */
 int index_import_node(struct op_import *node, const char *op, const fov_value *in, int in_count, const void *options);

@@ -71,6 +71,27 @@ void scatter_gradient(struct op_gradient *gradient, int reduction, const char *s
     }
 }
 
+int scatter_export(struct op_export *node, int reduction, const int64_t *axis)
+{
+    int needed = reduction >= SCATTER_MAX ? 18 : reduction != SCATTER_NONE ? 16 : 11;
+    if (node->opset < needed) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "%s \"%s\" needs opset %d, this file is of opset %d",
+                          node->op->name, scatter_reductions[reduction], needed, node->opset);
+    }
+    node->begin(node->writer, node->op->onnx->type, NULL);
+    for (int i = 0; i < 3; i++) {
+        node->input(node->writer, i);
+    }
+    if (axis != NULL) {
+        node->attribute_integer(node->writer, "axis", *axis);
+    }
+    if (reduction != SCATTER_NONE) {
+        node->attribute_text(node->writer, "reduction", scatter_reductions[reduction]);
+    }
+    node->output(node->writer, 0);
+    return FOV_OK;
+}
+
 void scatter_copy(const struct op_run *run)
 {
     op_copy(run, run->out[0].data, run->in[0].data,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Channel shuffle: channels as a matrix of groups, transposed, so that the next grouped convolution mixes the groups. */
+/* Channel shuffle: channels as a matrix of groups, transposed, so that the next grouped convolution mixes the
+ * groups. */
 #include "op/index.h"
 
 #include <fovea/operators.h>
@@ -76,7 +77,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
 
-/* ---- ONNX: a reshape, a transposition and a reshape; read back as these three --------------------------------------- */
+/* ---- ONNX: a reshape, a transposition and a reshape; read back as these three ------------------------------------ */
 
 static int import_shuffle(struct op_import *node)
 {

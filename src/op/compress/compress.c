@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Compress: keeps the entries along an axis, or of the tensor as one line, where a condition holds; and its gradient. How
- * many these are decides the result's shape, so the condition must be known when shapes are worked out. */
+/* Compress: keeps the entries along an axis, or of the tensor as one line, where a condition holds; and its
+ * gradient. How many these are decides the result's shape, so the condition must be known when shapes are worked
+ * out. */
 #include "op/index.h"
 
 struct compress_options {
@@ -45,7 +46,8 @@ static int infer_compress(const struct op_infer *infer)
         size = (int64_t)line;
     }
     if (size < 0) {
-        return error_set(infer->error, FOV_E_UNSUPPORTED, "what is picked from must have a known size, not the open batch");
+        return error_set(infer->error, FOV_E_UNSUPPORTED,
+                         "what is picked from must have a known size, not the open batch");
     }
     if (condition.count > size || infer->in[1].shape.rank != 1) {
         return error_set(infer->error, FOV_E_SHAPE, "the condition is for %d entries, there are %lld", condition.count,
@@ -134,7 +136,8 @@ static int export_compress(struct op_export *node)
     return FOV_OK;
 }
 
-static const struct op_onnx onnx = {.type = "Compress", .since = 9, .import = import_compress, .export = export_compress};
+static const struct op_onnx onnx = {
+    .type = "Compress", .since = 9, .import = import_compress, .export = export_compress};
 
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
@@ -146,17 +149,33 @@ static void fill(int index, double *data, size_t count, struct random_key key)
 
 static const struct compress_options rows = {true, 0}, columns = {true, -1}, line = {false, 0};
 static const struct op_case cases[] = {
-    {.name = "rows", .in = {{2, {4, 3}}, {1, {4}}}, .in_dtype = {FOV_F32, FOV_BOOL}, .in_count = 2, .options = &rows,
+    {.name = "rows",
+     .in = {{2, {4, 3}}, {1, {4}}},
+     .in_dtype = {FOV_F32, FOV_BOOL},
+     .in_count = 2,
+     .options = &rows,
      .fill = fill},
-    {.name = "columns, a short condition", .in = {{3, {2, 3, 5}}, {1, {3}}}, .in_dtype = {FOV_F32, FOV_BOOL},
-     .in_count = 2, .options = &columns, .fill = fill},
-    {.name = "one line", .in = {{2, {3, 3}}, {1, {7}}}, .in_dtype = {FOV_F32, FOV_BOOL}, .in_count = 2, .options = &line,
+    {.name = "columns, a short condition",
+     .in = {{3, {2, 3, 5}}, {1, {3}}},
+     .in_dtype = {FOV_F32, FOV_BOOL},
+     .in_count = 2,
+     .options = &columns,
+     .fill = fill},
+    {.name = "one line",
+     .in = {{2, {3, 3}}, {1, {7}}},
+     .in_dtype = {FOV_F32, FOV_BOOL},
+     .in_count = 2,
+     .options = &line,
      .fill = fill},
     {0},
 };
 static const struct op_case gradient_cases[] = {
-    {.name = "rows", .in = {{2, {3, 3}}, {1, {4}}, {2, {4, 3}}}, .in_dtype = {FOV_F32, FOV_BOOL, FOV_F32}, .in_count = 3,
-     .options = &rows, .fill = fill},
+    {.name = "rows",
+     .in = {{2, {3, 3}}, {1, {4}}, {2, {4, 3}}},
+     .in_dtype = {FOV_F32, FOV_BOOL, FOV_F32},
+     .in_count = 3,
+     .options = &rows,
+     .fill = fill},
     {0},
 };
 

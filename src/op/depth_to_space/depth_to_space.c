@@ -52,7 +52,8 @@ static int infer_to_space(const struct op_infer *infer)
         return error_set(infer->error, FOV_E_SHAPE, "the image is too large");
     }
     if (status == FOV_OK) {
-        infer->out[0].shape = (fov_shape){4, {x->dim[0], x->dim[1] / (block * block), x->dim[2] * block, x->dim[3] * block}};
+        infer->out[0].shape =
+            (fov_shape){4, {x->dim[0], x->dim[1] / (block * block), x->dim[2] * block, x->dim[3] * block}};
     }
     return status;
 }
@@ -66,7 +67,8 @@ static int infer_to_depth(const struct op_infer *infer)
         return error_set(infer->error, FOV_E_SHAPE, "there are too many channels");
     }
     if (status == FOV_OK) {
-        infer->out[0].shape = (fov_shape){4, {x->dim[0], x->dim[1] * block * block, x->dim[2] / block, x->dim[3] / block}};
+        infer->out[0].shape =
+            (fov_shape){4, {x->dim[0], x->dim[1] * block * block, x->dim[2] / block, x->dim[3] / block}};
     }
     return status;
 }

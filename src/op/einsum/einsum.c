@@ -27,7 +27,7 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/* ---- the index space -------------------------------------------------------------------------------------------------- */
+/* ---- the index space --------------------------------------------------------------------------------------------- */
 
 /** Every letter, and every dimension behind an ellipsis (aligned at the last), is a loop. */
 struct space {
@@ -39,7 +39,8 @@ struct space {
 /* Loops of an operand's dimensions; false when letters and rank do not agree. */
 static bool loops_of(const struct space *space, const struct op_list *letters, int rank, int loop[MOST_DIMS])
 {
-    int count = 0, behind = rank - letters->count; /* dimensions behind the ellipsis: one of the letters stands for them */
+    int count = 0,
+        behind = rank - letters->count; /* dimensions behind the ellipsis: one of the letters stands for them */
     for (int i = 0; i < letters->count; i++) {
         if (letters->at[i] != ELLIPSIS) {
             if (count >= MOST_DIMS) {
@@ -99,8 +100,9 @@ static int make_space(const struct einsum_options *options, const fov_shape *sha
         for (int d = 0; d < shapes[t].rank; d++) {
             int64_t size = shapes[t].dim[d], *known = &space->size[loop[d]];
             if (size != 1 && *known != 1 && size != *known && size >= 0 && *known >= 0) {
-                return error_set(error, FOV_E_SHAPE, "dimension %d of operand %d is %lld, another of its letter is %lld", d,
-                                 t, (long long)size, (long long)*known);
+                return error_set(error, FOV_E_SHAPE,
+                                 "dimension %d of operand %d is %lld, another of its letter is %lld", d, t,
+                                 (long long)size, (long long)*known);
             }
             *known = *known == 1 || (*known < 0 && size > 1) ? size : *known;
         }
@@ -136,8 +138,8 @@ static int infer(const struct op_infer *infer)
     int loop[MOST_DIMS], rank = options->result.count;
     rank += has_ellipsis(&options->result) ? space.ellipsis - 1 : 0;
     if (rank > FOV_MAX_RANK || !loops_of(&space, &options->result, rank, loop)) {
-        return error_set(infer->error, FOV_E_SHAPE, "the result would have %d dimensions, at most %d are possible", rank,
-                         FOV_MAX_RANK);
+        return error_set(infer->error, FOV_E_SHAPE, "the result would have %d dimensions, at most %d are possible",
+                         rank, FOV_MAX_RANK);
     }
     fov_shape y = {.rank = rank};
     for (int d = 0; d < rank; d++) {
@@ -150,7 +152,7 @@ static int infer(const struct op_infer *infer)
     return FOV_OK;
 }
 
-/* ---- definition: every combination of all loops adds one product ---------------------------------------------------- */
+/* ---- definition: every combination of all loops adds one product ------------------------------------------------- */
 
 static size_t offset_of(const fov_shape *shape, const int loop[MOST_DIMS], const int64_t *at)
 {
@@ -195,7 +197,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- gradient: the same product with dy in the operand's place ------------------------------------------------------ */
+/* ---- gradient: the same product with dy in the operand's place --------------------------------------------------- */
 
 static void gradient_of(struct op_gradient *gradient, int t)
 {
@@ -235,7 +237,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- ONNX: "ij, jk -> ik" ------------------------------------------------------------------------------------------- */
+/* ---- ONNX: "ij, jk -> ik" ---------------------------------------------------------------------------------------- */
 
 /* One term, up to a comma, an arrow or the end; NULL when it is none. */
 static const char *read_term(const char *text, struct op_list *letters)

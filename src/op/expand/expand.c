@@ -30,8 +30,8 @@ static void gradient(struct op_gradient *gradient)
 {
     if (gradient->wanted[0]) {
         gradient->in_gradient[0] =
-            op_emit_sum_to(gradient->emitter, gradient->out_gradient[0], &gradient->out_tensor[0].shape, gradient->in[0],
-                           &gradient->in_tensor[0].shape);
+            op_emit_sum_to(gradient->emitter, gradient->out_gradient[0], &gradient->out_tensor[0].shape,
+                           gradient->in[0], &gradient->in_tensor[0].shape);
     }
 }
 

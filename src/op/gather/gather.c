@@ -30,8 +30,8 @@ static int infer_gather(const struct op_infer *infer)
                          fov_dtype_name(infer->in[1].dtype));
     }
     if (y.rank > FOV_MAX_RANK) {
-        return error_set(infer->error, FOV_E_SHAPE, "the result would have %d dimensions, at most %d are possible", y.rank,
-                         FOV_MAX_RANK);
+        return error_set(infer->error, FOV_E_SHAPE, "the result would have %d dimensions, at most %d are possible",
+                         y.rank, FOV_MAX_RANK);
     }
     for (int d = 0; d < y.rank; d++) {
         y.dim[d] = d < axis                   ? x->dim[d]
@@ -115,7 +115,7 @@ static void gradient_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU ----------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU -------------------------------------------------------------------------------------------------- */
 
 struct job {
     const struct op_run *run;
@@ -231,10 +231,17 @@ static const struct op_case cases[] = {
     {0},
 };
 static const struct op_case gradient_cases[] = {
-    {.name = "rows of a table", .in = {{3, {2, 3, 5}}, {2, {2, 3}}, {2, {4, 5}}}, .in_dtype = {FOV_F32, FOV_I64, FOV_F32},
-     .in_count = 3, .fill = fill},
-    {.name = "channels", .in = {{4, {3, 6, 2, 3}}, {1, {6}}, {4, {3, 4, 2, 3}}}, .in_dtype = {FOV_F32, FOV_I32, FOV_F32},
-     .in_count = 3, .options = &channels, .fill = fill},
+    {.name = "rows of a table",
+     .in = {{3, {2, 3, 5}}, {2, {2, 3}}, {2, {4, 5}}},
+     .in_dtype = {FOV_F32, FOV_I64, FOV_F32},
+     .in_count = 3,
+     .fill = fill},
+    {.name = "channels",
+     .in = {{4, {3, 6, 2, 3}}, {1, {6}}, {4, {3, 4, 2, 3}}},
+     .in_dtype = {FOV_F32, FOV_I32, FOV_F32},
+     .in_count = 3,
+     .options = &channels,
+     .fill = fill},
     {0},
 };
 

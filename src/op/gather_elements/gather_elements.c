@@ -94,7 +94,7 @@ static void gradient_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU: any dtype, exactly -------------------------------------------------------------------------------- */
+/* ---- on the CPU: any dtype, exactly ------------------------------------------------------------------------------ */
 
 static void gather_chunk(void *context, size_t chunk, int worker)
 {
@@ -146,7 +146,10 @@ static const struct op_case cases[] = {
     {0},
 };
 static const struct op_case gradient_cases[] = {
-    {.name = "rows", .in = {{2, {4, 5}}, {2, {4, 5}}, {2, {3, 5}}}, .in_dtype = {FOV_F32, FOV_I64, FOV_F32}, .in_count = 3,
+    {.name = "rows",
+     .in = {{2, {4, 5}}, {2, {4, 5}}, {2, {3, 5}}},
+     .in_dtype = {FOV_F32, FOV_I64, FOV_F32},
+     .in_count = 3,
      .fill = fill},
     {0},
 };

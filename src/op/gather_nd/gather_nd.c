@@ -122,7 +122,7 @@ static void gradient_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU: any dtype, exactly -------------------------------------------------------------------------------- */
+/* ---- on the CPU: any dtype, exactly ------------------------------------------------------------------------------ */
 
 static void run_gather(const struct op_run *run)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The matrix product as numpy and ONNX mean it: of the last two dimensions, stacks broadcast, vectors become matrices of
- * one row or one column. Transposed operands, which ONNX spells as Transpose, close it under differentiation.
- * The fast form is in product.c. */
+/* The matrix product as numpy and ONNX mean it: of the last two dimensions, stacks broadcast, vectors become
+ * matrices of one row or one column. Transposed operands, which ONNX spells as Transpose, close it under
+ * differentiation. The fast form is in product.c. */
 #include "op/matmul/matmul.h"
 
 #include <fovea/operators.h>
@@ -32,9 +32,9 @@ int matmul_size(const struct matmul_options *options, const fov_shape *a, const 
     size->columns = size->turn_b ? first_b : last_b;
     int64_t depth_b = size->turn_b ? last_b : first_b;
     if (size->depth != depth_b && size->depth >= 0 && depth_b >= 0) {
-        return error_set(error, FOV_E_SHAPE, "a %s%s and b %s%s: %lld columns do not meet %lld rows", shape_text(a, a_text),
-                         size->turn_a ? " transposed" : "", shape_text(b, b_text), size->turn_b ? " transposed" : "",
-                         (long long)size->depth, (long long)depth_b);
+        return error_set(error, FOV_E_SHAPE, "a %s%s and b %s%s: %lld columns do not meet %lld rows",
+                         shape_text(a, a_text), size->turn_a ? " transposed" : "", shape_text(b, b_text),
+                         size->turn_b ? " transposed" : "", (long long)size->depth, (long long)depth_b);
     }
     size->a_batch = shape_make(a->rank > 1 ? a->rank - 2 : 0, a->dim);
     size->b_batch = shape_make(b->rank > 1 ? b->rank - 2 : 0, b->dim);
@@ -66,7 +66,7 @@ static int infer(const struct op_infer *infer)
     return FOV_OK;
 }
 
-/* ---- gradient: dA' = dY B'^T and dB' = A'^T dY, each turned back where the operand was ------------------------------- */
+/* ---- gradient: dA' = dY B'^T and dB' = A'^T dY, each turned back where the operand was --------------------------- */
 
 static fov_value product(const struct op_emitter *emitter, fov_value a, fov_value b, bool turn_a, bool turn_b)
 {
@@ -135,7 +135,8 @@ static void textbook(const struct op_textbook *textbook)
     int64_t rows = size.rows, depth = size.depth, columns = size.columns;
     size_t stack = op_count(&size.batch);
     for (size_t n = 0; n < stack; n++) {
-        const double *a = textbook->in[0].data + op_broadcast_index(&size.batch, n, &size.a_batch) * (size_t)(rows * depth);
+        const double *a =
+            textbook->in[0].data + op_broadcast_index(&size.batch, n, &size.a_batch) * (size_t)(rows * depth);
         const double *b =
             textbook->in[1].data + op_broadcast_index(&size.batch, n, &size.b_batch) * (size_t)(depth * columns);
         double *y = textbook->out[0].data + n * (size_t)(rows * columns);
@@ -154,7 +155,7 @@ static void textbook(const struct op_textbook *textbook)
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = op_all_f32, .compile = matmul_compile};
 
-/* ---- ONNX ----------------------------------------------------------------------------------------------------------- */
+/* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
 /* What is transposed becomes a Transpose in front: its name, NULL where there is none. */
 static const char *export_turned(struct op_export *node, int in, bool turned)
@@ -215,9 +216,16 @@ static const struct op_case cases[] = {
     {.name = "stack by vector", .in = {{3, {2, 3, 4}}, {1, {4}}}, .in_count = 2},
     {.name = "vector by stack", .in = {{1, {4}}, {3, {2, 4, 3}}}, .in_count = 2},
     {.name = "large", .in = {{2, {203, 130}}, {2, {130, 95}}}, .in_count = 2, .no_gradient = true},
-    {.name = "large stacks, transposed", .in = {{3, {3, 70, 65}}, {3, {3, 50, 70}}}, .in_count = 2,
-     .options = &turn_both, .no_gradient = true},
-    {.name = "integers", .in = {{2, {3, 5}}, {2, {5, 7}}}, .in_dtype = {FOV_I32, FOV_I32}, .integers = 9, .in_count = 2},
+    {.name = "large stacks, transposed",
+     .in = {{3, {3, 70, 65}}, {3, {3, 50, 70}}},
+     .in_count = 2,
+     .options = &turn_both,
+     .no_gradient = true},
+    {.name = "integers",
+     .in = {{2, {3, 5}}, {2, {5, 7}}},
+     .in_dtype = {FOV_I32, FOV_I32},
+     .integers = 9,
+     .in_count = 2},
     {0},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NonMaxSuppression: of boxes that overlap, the one with the best score stays. How many stay decides the result's shape,
- * so boxes and scores must be known when shapes are worked out: it selects among a few hundred boxes at most. */
+/* NonMaxSuppression: of boxes that overlap, the one with the best score stays. How many stay decides the result's
+ * shape, so boxes and scores must be known when shapes are worked out: it selects among a few hundred boxes at most. */
 #include "op/index.h"
 
 #include <math.h>

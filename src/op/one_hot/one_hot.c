@@ -95,12 +95,24 @@ static void fill(int index, double *data, size_t count, struct random_key key)
 
 static const struct one_hot_options first = {0}, second = {1};
 static const struct op_case cases[] = {
-    {.name = "labels", .in = {{1, {5}}, {0, {0}}, {1, {2}}}, .in_dtype = {FOV_I64, FOV_I64, FOV_F32}, .in_count = 3,
+    {.name = "labels",
+     .in = {{1, {5}}, {0, {0}}, {1, {2}}},
+     .in_dtype = {FOV_I64, FOV_I64, FOV_F32},
+     .in_count = 3,
      .fill = fill},
-    {.name = "first axis", .in = {{2, {3, 4}}, {1, {1}}, {1, {2}}}, .in_dtype = {FOV_I32, FOV_I64, FOV_F32}, .in_count = 3,
-     .options = &first, .fill = fill},
-    {.name = "maps of classes", .in = {{3, {2, 3, 4}}, {0, {0}}, {1, {2}}}, .in_dtype = {FOV_I64, FOV_I64, FOV_I32},
-     .integers = 5, .in_count = 3, .options = &second, .fill = fill},
+    {.name = "first axis",
+     .in = {{2, {3, 4}}, {1, {1}}, {1, {2}}},
+     .in_dtype = {FOV_I32, FOV_I64, FOV_F32},
+     .in_count = 3,
+     .options = &first,
+     .fill = fill},
+    {.name = "maps of classes",
+     .in = {{3, {2, 3, 4}}, {0, {0}}, {1, {2}}},
+     .in_dtype = {FOV_I64, FOV_I64, FOV_I32},
+     .integers = 5,
+     .in_count = 3,
+     .options = &second,
+     .fill = fill},
     {0},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of pad: every element of dy goes back to where it came from, those of a constant frame to nowhere. In mode
- * constant that is cutting the frame off; in the others border elements gather several. */
+/* The gradient of pad: every element of dy goes back to where it came from, those of a constant frame to nowhere. In
+ * mode constant that is cutting the frame off; in the others border elements gather several. */
 #include "op/pad/pad.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU ----------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU -------------------------------------------------------------------------------------------------- */
 
 struct gather_job {
     const struct op_run    *run;

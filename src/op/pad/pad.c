@@ -151,7 +151,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU ----------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU -------------------------------------------------------------------------------------------------- */
 
 static void run_constant(const struct op_run *run, const struct pad_range *range)
 {
@@ -242,7 +242,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
 
-/* ---- ONNX: attributes before opset 11 ("paddings" in the first), then inputs, with axes since 18 ------------------ */
+/* ---- ONNX: attributes before opset 11 ("paddings" in the first), then inputs, with axes since 18 ----------------- */
 
 static int import_pad(struct op_import *node)
 {
@@ -270,6 +270,11 @@ static int export_pad(struct op_export *node)
     bool has_pads = node->in_count > PAD_PADS && node->in[PAD_PADS].shape.rank >= 0;
     bool has_value = node->in_count > PAD_VALUE && node->in[PAD_VALUE].shape.rank >= 0;
     bool has_axes = node->in_count > PAD_AXES && node->in[PAD_AXES].shape.rank >= 0;
+    int needed = options->mode == PAD_WRAP ? 19 : has_axes ? 18 : 11;
+    if (node->opset < needed) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "Pad %s needs opset %d, this file is of opset %d",
+                          options->mode == PAD_WRAP ? "around the border" : "along chosen axes", needed, node->opset);
+    }
     const char *pads =
         has_pads ? NULL : node->integers(node->writer, options->pads.at, options->pads.count, false);
     bool number = !has_value && options->mode == PAD_CONSTANT && options->value != 0 && node->in[0].dtype == FOV_F32;

@@ -20,14 +20,15 @@ static int infer(const struct op_infer *infer)
     }
     double start = value[START].at[0], limit = value[LIMIT].at[0], delta = value[DELTA].at[0];
     if (delta == 0 || isnan(start) || isnan(limit) || isnan(delta)) {
-        return error_set(infer->error, FOV_E_USAGE, "a range from %g to %g in steps of %g has no end", start, limit, delta);
+        return error_set(infer->error, FOV_E_USAGE, "a range from %g to %g in steps of %g has no end", start, limit,
+                         delta);
     }
     double count = ceil((limit - start) / delta);
     if (limit == OP_OPEN_BATCH && start == 0 && delta == 1) {
         count = FOV_BATCH;
     } else if (fabs(start) >= OP_OPEN_BATCH / 1024 || fabs(limit) >= OP_OPEN_BATCH / 1024 || count > 0x1p40) {
-        return error_set(infer->error, FOV_E_UNSUPPORTED, "a range from %g to %g in steps of %g is too long or open", start,
-                         limit, delta);
+        return error_set(infer->error, FOV_E_UNSUPPORTED, "a range from %g to %g in steps of %g is too long or open",
+                         start, limit, delta);
     } else {
         count = count > 0 ? count : 0;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ScatterElements: a copy of x in which single elements are replaced by updates, or meet them in a sum, product, maximum
- * or minimum. Updates are taken in order, by one thread: with equal indices the result is still the same. */
+/* ScatterElements: a copy of x in which single elements are replaced by updates, or meet them in a sum, product,
+ * maximum or minimum. Updates are taken in order, by one thread: with equal indices the result is still the same. */
 #include "op/scatter.h"
 
 #include <string.h>
@@ -120,7 +120,8 @@ static int import_scatter(struct op_import *node)
 {
     struct scatter_elements_options options = {node->integer(node->reader, "axis", 0), SCATTER_NONE};
     const char *reduction = node->text(node->reader, "reduction", "none");
-    while (scatter_reductions[options.reduction] != NULL && strcmp(scatter_reductions[options.reduction], reduction) != 0) {
+    while (scatter_reductions[options.reduction] != NULL &&
+           strcmp(scatter_reductions[options.reduction], reduction) != 0) {
         options.reduction++;
     }
     if (scatter_reductions[options.reduction] == NULL) {
@@ -129,8 +130,15 @@ static int import_scatter(struct op_import *node)
     return index_import_node(node, "scatter_elements", node->in, node->in_count, &options);
 }
 
+static int export_scatter(struct op_export *node)
+{
+    const struct scatter_elements_options *options = node->options;
+    return scatter_export(node, options->reduction, &options->axis);
+}
+
 static const char *const also[] = {"Scatter", NULL};
-static const struct op_onnx onnx = {.type = "ScatterElements", .since = 9, .import = import_scatter, .also = also};
+static const struct op_onnx onnx = {
+    .type = "ScatterElements", .since = 9, .import = import_scatter, .export = export_scatter, .also = also};
 
 /* 0, 2, 4, ... modulo 5 along any axis: different along rows and columns of the cases below. */
 static void fill(int index, double *data, size_t count, struct random_key key)

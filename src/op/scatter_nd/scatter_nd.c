@@ -119,7 +119,12 @@ static bool supports(const void *options, const struct op_tensor *in, int in_cou
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = supports, .compile = compile};
 
-static const struct op_onnx onnx = {.type = "ScatterND", .since = 11};
+static int export_scatter(struct op_export *node)
+{
+    return scatter_export(node, ((const struct scatter_nd_options *)node->options)->reduction, NULL);
+}
+
+static const struct op_onnx onnx = {.type = "ScatterND", .since = 11, .export = export_scatter};
 
 /* Places of two coordinates in [3, 5], no two the same in the first five rows; then they come again. */
 static void fill(int index, double *data, size_t count, struct random_key key)

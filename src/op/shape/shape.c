@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shape and size: a tensor's dimensions as numbers. Only the shape is read, so that what follows from it is known before
- * anything runs: the arithmetic around exported reshapes disappears that way. */
+/* Shape and size: a tensor's dimensions as numbers. Only the shape is read, so that what follows from it is known
+ * before anything runs: the arithmetic around exported reshapes disappears that way. */
 #include "op/index.h"
 
 struct shape_options {
@@ -18,7 +18,8 @@ static const struct op_attribute attributes[] = {
 /* Dimensions begin .. end - 1, clamped as slices are. */
 static void range_of(const struct shape_options *options, int rank, int *begin, int *end)
 {
-    int64_t first = options->start + (options->start < 0 ? rank : 0), last = options->end + (options->end < 0 ? rank : 0);
+    int64_t first = options->start + (options->start < 0 ? rank : 0),
+            last = options->end + (options->end < 0 ? rank : 0);
     *begin = (int)(first < 0 ? 0 : first > rank ? rank : first);
     *end = (int)(last < *begin ? *begin : last > rank ? rank : last);
 }

@@ -32,7 +32,7 @@ static const struct op_attribute place_attributes[] = {
     {0},
 };
 
-/* ---- what is read --------------------------------------------------------------------------------------------------- */
+/* ---- what is read ------------------------------------------------------------------------------------------------ */
 
 /** Along one dimension: elements begin, begin + step, ..., `length` of them. */
 struct range {
@@ -88,9 +88,11 @@ static int resolve(const struct index_source *source, int first, const fov_shape
     }
     int count = list[STARTS].count;
     if (list[STARTS].at == NULL || list[ENDS].at == NULL || list[ENDS].count != count ||
-        (list[AXES].at != NULL && list[AXES].count != count) || (list[STEPS].at != NULL && list[STEPS].count != count)) {
-        return error_set(error, FOV_E_SHAPE, "%d starts, %d ends, %d axes and %d steps were given, as many of each must be",
-                         count, list[ENDS].count, list[AXES].count, list[STEPS].count);
+        (list[AXES].at != NULL && list[AXES].count != count) ||
+        (list[STEPS].at != NULL && list[STEPS].count != count)) {
+        return error_set(error, FOV_E_SHAPE,
+                         "%d starts, %d ends, %d axes and %d steps were given, as many of each must be", count,
+                         list[ENDS].count, list[AXES].count, list[STEPS].count);
     }
     for (int i = 0; i < count; i++) {
         double axis = list[AXES].at != NULL ? list[AXES].at[i] : i;
@@ -109,7 +111,7 @@ static int resolve(const struct index_source *source, int first, const fov_shape
     return FOV_OK;
 }
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 static bool has(const struct op_tensor *in, int in_count, int port)
 {
@@ -187,7 +189,7 @@ static int infer_place(const struct op_infer *infer)
     return check_range(infer, options->begin, length, options->step, options->size);
 }
 
-/* ---- gradients: each is the other's ------------------------------------------------------------------------------- */
+/* ---- gradients: each is the other's ------------------------------------------------------------------------------ */
 
 static void slice_gradient(struct op_gradient *gradient)
 {
@@ -219,7 +221,7 @@ static void place_gradient(struct op_gradient *gradient)
                                              x->dim[axis], options->step);
 }
 
-/* ---- definitions ---------------------------------------------------------------------------------------------------- */
+/* ---- definitions ------------------------------------------------------------------------------------------------- */
 
 static void ranges_of_slice(const struct index_source *source, const void *given, const fov_shape *x, bool by_inputs,
                             struct range range[FOV_MAX_RANK])
@@ -233,8 +235,8 @@ static void ranges_of_slice(const struct index_source *source, const void *given
     range[index_axis(options->axis, x->rank)] = (struct range){options->begin, options->length, options->step};
 }
 
-static void ranges_of_place(const struct index_source *source, const void *given, const fov_shape *x, const fov_shape *y,
-                            bool by_inputs, struct range range[FOV_MAX_RANK])
+static void ranges_of_place(const struct index_source *source, const void *given, const fov_shape *x,
+                            const fov_shape *y, bool by_inputs, struct range range[FOV_MAX_RANK])
 {
     const struct place_options *options = given;
     if (by_inputs) {
@@ -283,7 +285,7 @@ static void place_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU ----------------------------------------------------------------------------------------------------- */
+/* ---- on the CPU -------------------------------------------------------------------------------------------------- */
 
 static void run_slice(const struct op_run *run)
 {
@@ -342,7 +344,7 @@ static int compile_place(struct op_compile *compile)
 static const struct op_cpu slice_cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile_slice};
 static const struct op_cpu place_cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile_place};
 
-/* ---- ONNX: attributes before opset 10, then inputs ---------------------------------------------------------------- */
+/* ---- ONNX: attributes before opset 10, then inputs --------------------------------------------------------------- */
 
 static int import_slice(struct op_import *node)
 {
@@ -396,7 +398,7 @@ fov_value fov_slice(fov_graph *graph, fov_value x, int axis, int64_t begin, int6
     return op_build(graph, "slice", &x, 1, &options, NULL);
 }
 
-/* ---- the descriptors -------------------------------------------------------------------------------------------------- */
+/* ---- the descriptors --------------------------------------------------------------------------------------------- */
 
 #define LIST_PORT(NAME) {.name = NAME, .shape = "[k]", .optional = true, .plain = true, .values = true}
 static const struct op_port slice_in[] = {{.name = "x", .shape = "[..., size, ...]"},

@@ -40,7 +40,8 @@ static int infer(const struct op_infer *infer)
         return error_set(infer->error, FOV_E_UNSUPPORTED, "axis %d is the open batch, its size must be known", axis);
     }
     if (sizes.at != NULL && sizes.count != parts) {
-        return error_set(infer->error, FOV_E_SHAPE, "%d sizes were given for %lld parts", sizes.count, (long long)parts);
+        return error_set(infer->error, FOV_E_SHAPE, "%d sizes were given for %lld parts", sizes.count,
+                         (long long)parts);
     }
     int64_t equal = size / parts + (size % parts != 0);
     for (int i = 0; i < parts; i++) {
@@ -49,8 +50,9 @@ static int infer(const struct op_infer *infer)
             length = index_clamp(sizes.at[i]);
         }
         if (length < 0 || length > rest) {
-            return error_set(infer->error, FOV_E_SHAPE, "part %d would have %lld of the %lld elements left along axis %d",
-                             i, (long long)length, (long long)rest, axis);
+            return error_set(infer->error, FOV_E_SHAPE,
+                             "part %d would have %lld of the %lld elements left along axis %d", i, (long long)length,
+                             (long long)rest, axis);
         }
         sum += length;
         infer->out[i].dtype = infer->in[0].dtype;
@@ -58,8 +60,8 @@ static int infer(const struct op_infer *infer)
         infer->out[i].shape.dim[axis] = length;
     }
     if (sum != size) {
-        return error_set(infer->error, FOV_E_SHAPE, "the sizes add up to %lld, axis %d has %lld elements", (long long)sum,
-                         axis, (long long)size);
+        return error_set(infer->error, FOV_E_SHAPE, "the sizes add up to %lld, axis %d has %lld elements",
+                         (long long)sum, axis, (long long)size);
     }
     return FOV_OK;
 }
@@ -146,7 +148,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
 
-/* ---- ONNX: sizes as an attribute before opset 13, then as an input; equal parts are the default, which opset 18 counts - */
+/* ---- ONNX: sizes as an attribute before opset 13, then as an input; equal parts are the default -------------------- */
 
 static int import_split(struct op_import *node)
 {

@@ -59,8 +59,8 @@ static int infer_unsqueeze(const struct op_infer *infer)
     }
     int rank = x->rank + (values.at != NULL ? values.count : options->axes.count);
     if (rank > FOV_MAX_RANK) {
-        return error_set(infer->error, FOV_E_SHAPE, "the result would have %d dimensions, at most %d are possible", rank,
-                         FOV_MAX_RANK);
+        return error_set(infer->error, FOV_E_SHAPE, "the result would have %d dimensions, at most %d are possible",
+                         rank, FOV_MAX_RANK);
     }
     status = index_axes(&values, &options->axes, rank, added, &count, infer->error);
     if (status != FOV_OK) {
@@ -97,7 +97,7 @@ static void textbook(const struct op_textbook *textbook)
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_PLAIN, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0};
 
-/* ---- ONNX --------------------------------------------------------------------------------------------------------- */
+/* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
 static int import_axes(struct op_import *node, const char *op)
 {
@@ -143,14 +143,14 @@ static const struct op_onnx squeeze_onnx = {
 static const struct op_onnx unsqueeze_onnx = {
     .type = "Unsqueeze", .since = 1, .import = import_unsqueeze, .export = export_axes};
 
-/* ---- builders ----------------------------------------------------------------------------------------------------- */
+/* ---- builders ---------------------------------------------------------------------------------------------------- */
 
 static fov_value build(fov_graph *graph, const char *op, fov_value x, const int *axes, int count)
 {
     struct squeeze_options options = {{0}};
     if (count < 0 || count > FOV_MAX_RANK || (count > 0 && axes == NULL)) {
-        return fov_graph_fail(graph, fov_graph_node_name(graph, NULL, op), FOV_E_USAGE, "%d axes, at most %d are possible",
-                              count, FOV_MAX_RANK);
+        return fov_graph_fail(graph, fov_graph_node_name(graph, NULL, op), FOV_E_USAGE,
+                              "%d axes, at most %d are possible", count, FOV_MAX_RANK);
     }
     options.axes.count = count;
     for (int i = 0; i < count; i++) {
@@ -169,7 +169,7 @@ fov_value fov_unsqueeze(fov_graph *graph, fov_value x, const int *axes, int coun
     return build(graph, "unsqueeze", x, axes, count);
 }
 
-/* ---- the descriptors ---------------------------------------------------------------------------------------------- */
+/* ---- the descriptors --------------------------------------------------------------------------------------------- */
 
 static void fill_axes(int index, double *data, size_t count, struct random_key key)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tile: the whole tensor laid side by side `repeats` times along each dimension; and its gradient, the sum of the tiles. */
+/* Tile: the whole tensor laid side by side `repeats` times along each dimension; and its gradient, the sum of the
+ * tiles. */
 #include "op/index.h"
 
 #include <fovea/operators.h>
@@ -12,7 +13,8 @@ static int read_repeats(const struct op_infer *infer, int port, int rank, int64_
         return status;
     }
     if (values.count != rank) {
-        return error_set(infer->error, FOV_E_SHAPE, "%d repeats were given for a tensor of rank %d", values.count, rank);
+        return error_set(infer->error, FOV_E_SHAPE, "%d repeats were given for a tensor of rank %d", values.count,
+                         rank);
     }
     for (int d = 0; d < rank; d++) {
         repeats[d] = index_clamp(values.at[d]);
@@ -167,9 +169,17 @@ static void fill_gradient(int index, double *data, size_t count, struct random_k
 }
 
 static const struct op_case cases[] = {
-    {.name = "images", .in = {{4, {3, 2, 4, 3}}, {1, {4}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2, .fill = fill},
+    {.name = "images",
+     .in = {{4, {3, 2, 4, 3}}, {1, {4}}},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
+     .fill = fill},
     {.name = "matrix", .in = {{2, {3, 5}}, {1, {2}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2, .fill = fill},
-    {.name = "bytes", .in = {{3, {2, 2, 5}}, {1, {3}}}, .in_dtype = {FOV_U8, FOV_I64}, .integers = 200, .in_count = 2,
+    {.name = "bytes",
+     .in = {{3, {2, 2, 5}}, {1, {3}}},
+     .in_dtype = {FOV_U8, FOV_I64},
+     .integers = 200,
+     .in_count = 2,
      .fill = fill},
     {0},
 };

@@ -98,7 +98,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- on the CPU: the k best so far as a heap, its root the worst of them ------------------------------------------- */
+/* ---- on the CPU: the k best so far as a heap, its root the worst of them ----------------------------------------- */
 
 struct job {
     const struct op_run *run;
@@ -189,7 +189,7 @@ static bool supports(const void *options, const struct op_tensor *in, int in_cou
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = supports, .compile = compile};
 
-/* ---- ONNX: k is an attribute before opset 10; largest and sorted came with 11 --------------------------------------- */
+/* ---- ONNX: k is an attribute before opset 10; largest and sorted came with 11 ------------------------------------ */
 
 static int import_top_k(struct op_import *node)
 {
@@ -248,8 +248,8 @@ static void fill_ties(int index, double *data, size_t count, struct random_key k
     }
 }
 
-static const struct top_k_options best = {3, -1, false, false}, lowest = {2, 1, true, false}, all = {7, -1, false, true},
-                                  none = {0, -1, false, false};
+static const struct top_k_options best = {3, -1, false, false}, lowest = {2, 1, true, false},
+                                  all = {7, -1, false, true}, none = {0, -1, false, false};
 static const struct op_case cases[] = {
     {.name = "best three", .in = {{2, {3, 7}}}, .in_count = 1, .options = &best},
     {.name = "lowest channels", .in = {{4, {3, 5, 2, 3}}}, .in_count = 1, .options = &lowest},

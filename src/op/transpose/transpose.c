@@ -106,8 +106,9 @@ fov_value fov_transpose(fov_graph *graph, fov_value x, const int *perm, int rank
     return op_build(graph, "transpose", &x, 1, &options, NULL);
 }
 
-static const struct transpose_options swap = {{3, {0, 2, 1}}}, to_last = {{4, {0, 2, 3, 1}}}, turn = {{4, {3, 1, 0, 2}}},
-                                      shuffle = {{5, {0, 2, 1, 3, 4}}}, same = {{2, {0, 1}}};
+static const struct transpose_options swap = {{3, {0, 2, 1}}}, to_last = {{4, {0, 2, 3, 1}}},
+                                      turn = {{4, {3, 1, 0, 2}}}, shuffle = {{5, {0, 2, 1, 3, 4}}},
+                                      same = {{2, {0, 1}}};
 static const struct op_case cases[] = {
     {.name = "matrix", .in = {{2, {3, 5}}}, .in_count = 1},
     {.name = "last two", .in = {{3, {3, 4, 5}}}, .in_count = 1, .options = &swap},

@@ -7,7 +7,8 @@ struct trilu_options {
 };
 
 static const struct op_attribute attributes[] = {
-    {OP_ATTRIBUTE(struct trilu_options, lower), .kind = OP_FLAG, .doc = "keeps the lower triangle rather than the upper"},
+    {OP_ATTRIBUTE(struct trilu_options, lower), .kind = OP_FLAG,
+     .doc = "keeps the lower triangle rather than the upper"},
     {0},
 };
 
