@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* The ONNX project's own cases, where they lie beside the checkout: every one passes, or is skipped for a reason that
+ * cannot be helped, or stands in the list below. And small cases written here, good and bad, that say what the runner itself
+ * does: what it takes for equal, what it makes constant, how it tells a failure. */
+#include "base/file.h"
+#include "device/context.h"
+#include "io/onnx_file.h"
+#include <fovea/fovea.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- the published cases ---------------------------------------------------------------------------------------------- */
+
+/** Cases that are known to fail, by the end of their path; NULL ends the list. It is to stay empty. */
+static const char *const known_failures[] = {NULL};
+
+enum { MOST_SKIPS = 40 };
+
+struct seen {
+    int unexpected, cases;
+};
+
+static bool is_known(const char *path)
+{
+    for (size_t i = 0; known_failures[i] != NULL; i++) {
+        size_t length = strlen(path), known = strlen(known_failures[i]);
+        if (length >= known && strcmp(path + length - known, known_failures[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_case(void *user, const fov_case *result)
+{
+    struct seen *seen = user;
+    seen->cases++;
+    assert_true(result->outcome == FOV_CASE_PASSED || result->reason[0] != '\0');
+    if (result->outcome == FOV_CASE_FAILED && !is_known(result->path)) {
+        seen->unexpected++;
+        print_error("%s (%s): %s\n", result->path, result->operators, result->reason);
+    }
+}
+
+static void test_published_cases(void **state)
+{
+    const char     *shared = getenv("FOVEA_SHARED");
+    char            path[4096];
+    struct seen     seen = {0};
+    fov_conformance total;
+    (void)state;
+    snprintf(path, sizeof path, "%s/onnx-conformance", shared != NULL ? shared : "../shared");
+    if (!file_is_directory(path)) {
+        print_message("skipped: %s is not there\n", path);
+        skip();
+    }
+    fov_context *context = fov_context_create(NULL);
+    assert_int_equal(fov_conformance_run(context, path, &(fov_conformance_options){.seen = note_case, .user = &seen}, &total),
+                     FOV_OK);
+    assert_int_equal(total.passed + total.failed + total.skipped, seen.cases);
+    assert_int_equal(seen.unexpected, 0);
+    assert_true(total.skipped <= MOST_SKIPS);
+    assert_true(total.passed > 0);
+    fov_context_free(context);
+}
+
+/* ---- cases of our own --------------------------------------------------------------------------------------------------- */
+
+struct fixture {
+    fov_context *context;
+    char         folder[64];
+    fov_case     last; /* its texts are copied below */
+    char         reason[1200], operators[200];
+};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    fixture->context = fov_context_create(NULL);
+    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/fovea-case-XXXXXX");
+    *state = fixture;
+    char path[128];
+    if (mkdtemp(fixture->folder) == NULL) {
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/test_data_set_0", fixture->folder);
+    return mkdir(path, 0777);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    char            command[128];
+    snprintf(command, sizeof command, "rm -r '%s'", fixture->folder);
+    int status = system(command);
+    fov_context_free(fixture->context);
+    free(fixture);
+    return status;
+}
+
+static void write_file(const struct fixture *fixture, const char *name, struct text *text)
+{
+    char         path[256];
+    struct error error = {FOV_OK, ""};
+    snprintf(path, sizeof path, "%s/%s", fixture->folder, name);
+    assert_int_equal(file_write(path, text_string(text), text->length, NULL, &error), FOV_OK);
+    text_free(text);
+}
+
+/** TensorProto of rank 1: type 1 float, 7 int64, 10 float16... */
+static void write_tensor(const struct fixture *fixture, const char *name, int type, const void *data, size_t width, int count)
+{
+    struct text tensor = {.memory = fixture->context->memory};
+    put_number(&tensor, 1, (unsigned long long)count);
+    put_number(&tensor, 2, (unsigned long long)type);
+    put_bytes(&tensor, 9, data, width * (size_t)count);
+    write_file(fixture, name, &tensor);
+}
+
+/** ValueInfoProto: an input (field 11) or output (12) of a type, its shape not given. */
+static void put_typed(struct text *graph, unsigned field, const char *name, int type)
+{
+    struct text port = {.memory = graph->memory}, outer = {.memory = graph->memory}, tensor = {.memory = graph->memory};
+    put_number(&tensor, 1, (unsigned long long)type);
+    put_message(&outer, 1, &tensor);
+    put_string(&port, 1, name);
+    put_message(&port, 2, &outer);
+    put_message(graph, field, &port);
+}
+
+static void write_model(const struct fixture *fixture, struct text *graph)
+{
+    struct text model = {.memory = graph->memory};
+    put_model(&model, graph, 8, 17);
+    write_file(fixture, "model.onnx", &model);
+}
+
+static void keep_case(void *user, const fov_case *result)
+{
+    struct fixture *fixture = user;
+    fixture->last = *result;
+    snprintf(fixture->reason, sizeof fixture->reason, "%s", result->reason);
+    snprintf(fixture->operators, sizeof fixture->operators, "%s", result->operators);
+}
+
+static fov_case_outcome run_case(struct fixture *fixture)
+{
+    fov_conformance         total;
+    fov_conformance_options options = {.seen = keep_case, .user = fixture};
+    size_t                  before = fov_context_memory(fixture->context).bytes;
+    assert_int_equal(fov_conformance_run(fixture->context, fixture->folder, &options, &total), FOV_OK);
+    assert_int_equal(total.passed + total.failed + total.skipped, 1);
+    assert_int_equal(fov_context_memory(fixture->context).bytes, before); /* nothing is left behind */
+    assert_int_equal(fov_error_status(fixture->context), FOV_OK);
+    return fixture->last.outcome;
+}
+
+static void write_relu(const struct fixture *fixture, const float *x, const float *y, int count)
+{
+    struct text graph = {.memory = fixture->context->memory};
+    put_node(&graph, "Relu", "", "x", "y");
+    put_typed(&graph, 11, "x", 1);
+    put_typed(&graph, 12, "y", 1);
+    write_model(fixture, &graph);
+    write_tensor(fixture, "test_data_set_0/input_0.pb", 1, x, sizeof *x, count);
+    write_tensor(fixture, "test_data_set_0/output_0.pb", 1, y, sizeof *y, count);
+}
+
+static void test_what_is_equal(void **state)
+{
+    struct fixture *fixture = *state;
+    write_relu(fixture, (float[]){-1, 0, 2, INFINITY}, (float[]){0, 0, 2, INFINITY}, 4);
+    assert_int_equal(run_case(fixture), FOV_CASE_PASSED);
+    assert_string_equal(fixture->operators, "Relu");
+    assert_int_equal(fixture->last.constant_inputs, 0);
+    assert_true(fixture->last.steps > 0); /* it ran, it was not folded away */
+    write_relu(fixture, (float[]){1, 1e-8f}, (float[]){1.0009f, 0}, 2); /* within 1e-3 of the first, 1e-7 of the second */
+    assert_int_equal(run_case(fixture), FOV_CASE_PASSED);
+    write_relu(fixture, (float[]){1, 2, 3}, (float[]){1, 2.01f, 3}, 3);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED);
+    assert_non_null(strstr(fixture->reason, "output 0 \"y\": element [1] is 2, expected 2.00999999 (1 of 3"));
+    write_relu(fixture, (float[]){1e-6f}, (float[]){0}, 1);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED);
+    write_relu(fixture, (float[]){INFINITY}, (float[]){3e38f}, 1);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED);
+    write_relu(fixture, (float[]){1}, (float[]){NAN}, 1);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED);
+}
+
+static void test_shape_and_type_count(void **state)
+{
+    struct fixture *fixture = *state;
+    write_relu(fixture, (float[]){1, 2}, (float[]){1, 2}, 2);
+    write_tensor(fixture, "test_data_set_0/output_0.pb", 1, (float[]){1}, sizeof(float), 1);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED);
+    assert_non_null(strstr(fixture->reason, "shape [2], expected [1]"));
+    write_tensor(fixture, "test_data_set_0/output_0.pb", 11, (double[]){1, 2}, sizeof(double), 2);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED);
+    assert_non_null(strstr(fixture->reason, "is f32, expected f64"));
+}
+
+/** The shape of a Reshape is an input of the file: it becomes a constant, the data do not. */
+static void test_deciding_inputs_are_constants(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text     graph = {.memory = fixture->context->memory};
+    put_node(&graph, "Identity", "", "shape", "same");
+    put_node(&graph, "Reshape", "", "x,same", "flat");
+    put_node(&graph, "Relu", "", "flat", "y");
+    put_typed(&graph, 11, "x", 1);
+    put_typed(&graph, 11, "shape", 7);
+    put_typed(&graph, 12, "y", 1);
+    write_model(fixture, &graph);
+    write_tensor(fixture, "test_data_set_0/input_0.pb", 1, (float[]){1, -2, 3}, sizeof(float), 3);
+    write_tensor(fixture, "test_data_set_0/input_1.pb", 7, (int64_t[]){-1}, sizeof(int64_t), 1);
+    write_tensor(fixture, "test_data_set_0/output_0.pb", 1, (float[]){1, 0, 3}, sizeof(float), 3);
+    assert_int_equal(run_case(fixture), FOV_CASE_PASSED);
+    assert_int_equal(fixture->last.constant_inputs, 1);
+    assert_true(fixture->last.steps > 0);
+    assert_string_equal(fixture->operators, "Identity+Relu+Reshape");
+}
+
+static void test_failures_and_skips(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text     graph = {.memory = fixture->context->memory};
+    put_node(&graph, "Frobnicate", "a", "x", "t");
+    put_node(&graph, "Wobble", "b", "t", "y");
+    put_typed(&graph, 11, "x", 1);
+    put_typed(&graph, 12, "y", 1);
+    write_model(fixture, &graph);
+    write_tensor(fixture, "test_data_set_0/input_0.pb", 1, (float[]){1}, sizeof(float), 1);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED); /* there is no output to compare with */
+    assert_non_null(strstr(fixture->reason, "output_0.pb"));
+    write_tensor(fixture, "test_data_set_0/output_0.pb", 1, (float[]){1}, sizeof(float), 1);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED); /* unsupported is no skip, and all of it is told */
+    assert_non_null(strstr(fixture->reason, "Frobnicate (opset 17) at \"a\""));
+    assert_non_null(strstr(fixture->reason, "Wobble (opset 17) at \"b\""));
+    put_node(&graph, "Relu", "", "x", "y");
+    put_typed(&graph, 11, "x", 10);
+    put_typed(&graph, 12, "y", 10);
+    write_model(fixture, &graph);
+    assert_int_equal(run_case(fixture), FOV_CASE_SKIPPED);
+    assert_non_null(strstr(fixture->reason, "FLOAT16 (input \"x\")"));
+    put_node(&graph, "RandomUniformLike", "", "x", "y");
+    put_typed(&graph, 11, "x", 1);
+    put_typed(&graph, 12, "y", 1);
+    write_model(fixture, &graph);
+    assert_int_equal(run_case(fixture), FOV_CASE_SKIPPED);
+    assert_non_null(strstr(fixture->reason, "random generator (RandomUniformLike)"));
+}
+
+static void test_damaged_files(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text     noise = {.memory = fixture->context->memory};
+    write_relu(fixture, (float[]){1, 2}, (float[]){1, 2}, 2);
+    text_add_bytes(&noise, "\x0a\xff\xff\xff\xff\x0f", 6);
+    write_file(fixture, "test_data_set_0/input_0.pb", &noise);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED);
+    text_add_bytes(&noise, "\x0a\xff\xff\xff\xff\x0f", 6);
+    write_file(fixture, "model.onnx", &noise);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED);
+    write_relu(fixture, (float[]){1, 2}, (float[]){1, 2}, 2);
+    write_tensor(fixture, "test_data_set_0/input_1.pb", 1, (float[]){1}, sizeof(float), 1);
+    assert_int_equal(run_case(fixture), FOV_CASE_FAILED); /* an input too many */
+    assert_non_null(strstr(fixture->reason, "2 inputs"));
+}
+
+static void test_folders(void **state)
+{
+    struct fixture *fixture = *state;
+    fov_conformance total;
+    char            path[128];
+    snprintf(path, sizeof path, "%s/nowhere", fixture->folder);
+    assert_int_equal(fov_conformance_run(fixture->context, path, NULL, &total), FOV_E_IO);
+    fov_error_clear(fixture->context);
+    assert_int_equal(fov_conformance_run(fixture->context, fixture->folder, NULL, &total), FOV_E_INPUT); /* empty */
+    fov_error_clear(fixture->context);
+    write_relu(fixture, (float[]){1, 2}, (float[]){1, 2}, 2);
+    snprintf(path, sizeof path, "%s/inner", fixture->folder); /* a folder below that is a case, but has no data */
+    assert_int_equal(mkdir(path, 0777), 0);
+    char command[256];
+    snprintf(command, sizeof command, "cp '%s/model.onnx' '%s/inner/'", fixture->folder, fixture->folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(fov_conformance_run(fixture->context, fixture->folder, NULL, &total), FOV_OK);
+    assert_int_equal(total.passed, 1);
+    assert_int_equal(total.failed, 1);
+}
+
+/** Every allocation fails once: the case then fails with a sentence, or its folder cannot be read, and nothing is lost. */
+static void test_every_allocation_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    struct memory  *memory = fixture->context->memory;
+    int             passed = 0;
+    write_relu(fixture, (float[]){1, 2}, (float[]){1, 2}, 2);
+    size_t before = fov_context_memory(fixture->context).bytes;
+    for (uint64_t n = 1; !passed; n++) {
+        fov_conformance total;
+        memory_fail_at(memory, n, false);
+        int status = fov_conformance_run(fixture->context, fixture->folder,
+                                         &(fov_conformance_options){.seen = keep_case, .user = fixture}, &total);
+        memory_fail_at(memory, 0, false);
+        assert_true(status == FOV_E_MEMORY || (status == FOV_OK && total.passed + total.failed == 1));
+        passed = status == FOV_OK && total.passed == 1;
+        assert_int_equal(fov_context_memory(fixture->context).bytes, before);
+        fov_error_clear(fixture->context);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_published_cases),
+        TEST(test_what_is_equal),
+        TEST(test_shape_and_type_count),
+        TEST(test_deciding_inputs_are_constants),
+        TEST(test_failures_and_skips),
+        TEST(test_damaged_files),
+        TEST(test_folders),
+        TEST(test_every_allocation_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
