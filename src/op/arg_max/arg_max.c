@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where along an axis the largest element lies. An index does not change under small steps: nothing flows back.
- * The search is in op/arg_max/search.c. */
-#include "op/arg_max/arg_max.h"
+ * The search is in op/arg.c. */
+#include "op/arg.h"
 
 #include "op/onnx.h"
 

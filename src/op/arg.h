@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What arg_max and arg_min share: options, shape rule, search. They differ in one sign. */
-#ifndef OP_ARG_MAX_H
-#define OP_ARG_MAX_H
+#ifndef OP_ARG_H
+#define OP_ARG_H
 
 #include "op/common.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where along an axis the extreme lies, for arg_max and arg_min. */
-#include "op/arg_max/arg_max.h"
+#include "op/arg.h"
 
 #include <math.h>
 
