@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What ONNX's optimisers (domain ai.onnx.preview.training) share: a rate R, an update count T, and then tensors in blocks:
+ * all values, all their gradients, all their first states, perhaps all second states. An optimiser of this family is
+ * one small file with its formula twice: in double, to be read, and in float over a run of elements. These are ONNX's
+ * formulas; sgd/ and adam/ are PyTorch's, which fovea trains with. Read op/onnx_momentum/ first. */
+#ifndef OP_ONNX_OPTIMISER_H
+#define OP_ONNX_OPTIMISER_H
+
+#include "op/common.h"
+
+#define ONNX_OPTIMISER_DOMAIN "ai.onnx.preview.training"
+
+enum { ONNX_OPTIMISER_STATES = 2 /**< at most */, ONNX_OPTIMISER_RATE = 0, ONNX_OPTIMISER_COUNT, ONNX_OPTIMISER_TENSORS };
+
+/** One element, or a run of elements: where they are read and written. */
+struct onnx_optimiser_element {
+    double x, gradient, state[ONNX_OPTIMISER_STATES]; /**< renewed in place, but for the gradient */
+};
+struct onnx_optimiser_run {
+    size_t       count;
+    const float *x, *gradient, *state[ONNX_OPTIMISER_STATES];
+    float       *new_x, *new_state[ONNX_OPTIMISER_STATES];
+};
+
+struct onnx_optimiser {
+    const char *const *names;  /**< of a value, its gradient, its states: for sentences */
+    int                states; /**< 1 or 2 */
+    /** The numbers of one update that are the same for all elements: rates[4], from R and T. */
+    void (*rates)(const void *options, double rate, double count, double rates[4]);
+    void (*define)(const void *options, const double rates[4], struct onnx_optimiser_element *element);
+    void (*step)(const void *options, const double rates[4], const struct onnx_optimiser_run *run);
+};
+
+extern const struct op_port onnx_optimiser_in[];
+extern const struct op_port onnx_optimiser_out[];
+
+int  onnx_optimiser_infer(const struct op_infer *infer, const struct onnx_optimiser *optimiser);
+/** Outputs for this many inputs: a value and its states for each group. */
+int  onnx_optimiser_out_count(int in_count, int states);
+void onnx_optimiser_textbook(const struct op_textbook *textbook, const struct onnx_optimiser *optimiser);
+void onnx_optimiser_run(const struct op_run *run, const struct onnx_optimiser *optimiser);
+int  onnx_optimiser_compile(struct op_compile *compile, op_function *run);
+bool onnx_optimiser_supports(const void *options, const struct op_tensor *in, int in_count);
+#define ONNX_OPTIMISER_CPU(function)                                                                                   \
+    {.layout = OP_WANTS_PLAIN, .supports = onnx_optimiser_supports, .compile = (function)}
+
+/** For cases: R is small, T is the count, sums of squares are not negative. `squares`: the index of that state, or -1;
+ *  of one group. */
+void onnx_optimiser_draw(int index, int squares, double count, double *data, size_t elements, struct random_key key);
+
+#endif
