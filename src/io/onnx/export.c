@@ -92,18 +92,42 @@ static int write_parts(struct exporter *exporter)
     return status;
 }
 
+static void write_opset(struct exporter *exporter, struct text *out, const char *domain, int version)
+{
+    struct text opset = {.memory = exporter->arena.memory};
+    write_text(&opset, onnx_OperatorSetIdProto_domain_tag, domain);
+    write_integer(&opset, onnx_OperatorSetIdProto_version_tag, version);
+    write_bytes(out, onnx_ModelProto_opset_import_tag, text_string(&opset), opset.length);
+    exporter->failed |= opset.failed;
+    text_free(&opset);
+}
+
+/** ONNX's domain of a node's operator where it is not the standard one (optimisers); else NULL. */
+static const char *domain_of(const fov_graph *graph, size_t node)
+{
+    const struct op_onnx *onnx = graph->nodes[node].op->onnx;
+    bool                  other = onnx != NULL && onnx->domain != NULL && strncmp(onnx->domain, "ai.onnx.", 8) == 0;
+    return other ? onnx->domain : NULL;
+}
+
 /** All that stands before the graph, and its metadata, in order of field number around it. */
 static void write_model_head(struct exporter *exporter, struct text *head, struct text *tail)
 {
     write_integer(head, onnx_ModelProto_ir_version_tag, ONNX_WRITTEN_IR);
     write_text(head, onnx_ModelProto_producer_name_tag, "fovea");
     write_text(head, onnx_ModelProto_producer_version_tag, FOVEA_VERSION);
-    struct text opset = {.memory = exporter->arena.memory};
-    write_text(&opset, onnx_OperatorSetIdProto_domain_tag, "");
-    write_integer(&opset, onnx_OperatorSetIdProto_version_tag, ONNX_WRITTEN_OPSET);
-    write_bytes(tail, onnx_ModelProto_opset_import_tag, text_string(&opset), opset.length);
-    exporter->failed |= opset.failed;
-    text_free(&opset);
+    write_opset(exporter, tail, "", ONNX_WRITTEN_OPSET);
+    for (size_t n = 0; n < exporter->graph->node_count; n++) {
+        const char *domain = domain_of(exporter->graph, n);
+        bool        is_new = domain != NULL;
+        for (size_t i = 0; is_new && i < n; i++) {
+            const char *other = domain_of(exporter->graph, i);
+            is_new = other == NULL || strcmp(other, domain) != 0;
+        }
+        if (is_new) {
+            write_opset(exporter, tail, domain, 1);
+        }
+    }
     for (int i = 0; i < exporter->what->metadata_count; i++) {
         struct text entry = {.memory = exporter->arena.memory};
         write_text(&entry, onnx_StringStringEntryProto_key_tag, exporter->what->metadata[i].key);
