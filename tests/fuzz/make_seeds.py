@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes a small seed corpus for fuzz_safetensors and fuzz_onnx: a few valid files of each kind, and the ONNX conformance
-models up to 4 KiB where they lie beside the checkout.
+"""Writes a small seed corpus for each fuzz target: a few valid files of each kind, and the ONNX conformance models up to
+4 KiB where they lie beside the checkout.
 
-usage: make_seeds.py FOLDER   (makes FOLDER/safetensors and FOLDER/onnx)
+usage: make_seeds.py FOLDER   (makes FOLDER/onnx, FOLDER/run, FOLDER/safetensors, FOLDER/npy, FOLDER/idx, FOLDER/image)
 """
 import glob
+import gzip
 import json
 import os
 import shutil
@@ -46,10 +47,31 @@ def model(opset=17):
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, opset)) + field(14, field(1, "k") + field(2, "v"))
 
 
+def npy(descr, fortran_order, shape, data, version=(1, 0)):
+    text = ("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }" % (descr, fortran_order, shape)).encode()
+    prefix = 10 if version[0] == 1 else 12
+    text += b" " * (-(prefix + len(text) + 1) % 64) + b"\n"
+    return b"\x93NUMPY" + bytes(version) + struct.pack("<H" if version[0] == 1 else "<I", len(text)) + text + data
+
+
+def idx(kind, dims, data):
+    return bytes([0, 0, kind, len(dims)]) + b"".join(struct.pack(">I", d) for d in dims) + data
+
+
+def copy_all(pattern, folder, most):
+    for path in glob.glob(pattern):
+        if os.path.isfile(path) and os.path.getsize(path) <= most:
+            name = os.path.basename(path)
+            if name == "model.onnx":
+                name = os.path.basename(os.path.dirname(path))
+            shutil.copyfile(path, os.path.join(folder, name))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.stderr.write(__doc__)
         return 2
+    images = idx(8, [2, 3, 4], bytes(24))
     seeds = {
         "safetensors/empty": safetensors({}, b""),
         "safetensors/one": safetensors({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(8)),
@@ -57,19 +79,34 @@ def main():
                                          "b": {"dtype": "BF16", "shape": [2, 1], "data_offsets": [8, 12]},
                                          "z": {"dtype": "U8", "shape": [0], "data_offsets": [8, 8]},
                                          "a": {"dtype": "I64", "shape": [], "data_offsets": [0, 8]}}, bytes(12)),
+        "npy/f32": npy("<f4", False, "(2, 3)", bytes(24)),
+        "npy/u8": npy("|u1", True, "(3,)", bytes(3), (2, 0)),
+        "npy/scalar": npy("<i8", False, "()", bytes(8), (3, 0)),
+        "npy/empty": npy("<f2", True, "(0, 4)", b""),
+        "npy/fortran": npy("|b1", True, "(2, 2)", bytes(4)),
+        "npy/swapped": npy(">f8", False, "(1,)", bytes(8)),
+        "idx/images": images,
+        "idx/labels": idx(8, [3], bytes(3)),
+        "idx/zipped": gzip.compress(images, mtime=0),
         "onnx/gemm": model(),
         "onnx/old": model(7),
+        "run/gemm": model(),
+        "run/old": model(7),
     }
     for name, content in seeds.items():
         path = os.path.join(sys.argv[1], name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(content)
-    shared = os.environ.get("FOVEA_SHARED", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared"))
-    for path in glob.glob(os.path.join(shared, "onnx-conformance/node/*/model.onnx")):
-        if os.path.getsize(path) <= 4096:
-            shutil.copyfile(path, os.path.join(sys.argv[1], "onnx", os.path.basename(os.path.dirname(path))))
+    here = os.path.dirname(os.path.abspath(__file__))
+    shared = os.environ.get("FOVEA_SHARED", os.path.join(here, "../../../shared"))
+    for target in "onnx", "run":
+        copy_all(os.path.join(shared, "onnx-conformance/*/*/model.onnx"), os.path.join(sys.argv[1], target), 4096)
+    pictures = os.path.join(sys.argv[1], "image")
+    os.makedirs(pictures, exist_ok=True)
+    copy_all(os.path.join(here, "../data/pictures/*"), pictures, 4096)
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
