@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every case of every operator that ONNX knows, written as a file, read back, and computed by definition in both graphs:
- * the results agree. An operator that refuses to write a case must say why. Whether the files mean to others what they
- * mean here is tested by conformance data and by tools/ with python3-onnx. */
+/* Every case of every operator that ONNX knows, written as a file, read back, and computed by definition in both
+ * graphs: the results agree. An operator that refuses to write a case must say why. Whether files mean here what they
+ * mean to others is another question: conformance data answers it. */
 #include "harness.h"
 
 #include "io/onnx/onnx.h"
@@ -154,8 +154,8 @@ int main(int argc, char **argv)
     size_t count = 0;
     for (size_t i = 0; i < op_table_count; i++) {
         const struct op *op = op_table[i];
-        for (const struct op_case *test = op->cases; op->onnx != NULL && test->name != NULL && count < MOST - 1; test++) {
-            if ((argc > 1 && strcmp(argv[1], op->name) != 0) || test->training) {
+        for (const struct op_case *test = op->cases; test->name != NULL && count < MOST - 1; test++) {
+            if (op->onnx == NULL || (argc > 1 && strcmp(argv[1], op->name) != 0) || test->training) {
                 continue;
             }
             jobs[count] = (struct job){op, test};
