@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A model is a graph with its parameters, its preprocessing and its class names: what a file holds. Models are saved as
- * ONNX (opset 17, IR 8), which opens in ONNX Runtime, Netron and PyTorch; weights alone as safetensors. */
+ * ONNX (opset 17 unless another is needed or asked for), which opens in ONNX Runtime, Netron and PyTorch; weights alone as safetensors. */
 #ifndef FOVEA_MODEL_H
 #define FOVEA_MODEL_H
 
@@ -59,6 +59,9 @@ FOV_API fov_model *fov_model_load(fov_context *context, const char *path);
 /** Writes ONNX: the graph from input to output, weights, names, preprocessing and class names. The old file survives any
  *  failure. */
 FOV_API FOV_MUST_CHECK int fov_model_save(fov_model *model, const char *path);
+/** The same in a chosen version of ONNX's operators, 13 to 22; 0 is what fov_model_save takes: 17, or the first above in which
+ *  every operator of the model can be written. E_UNSUPPORTED: an operator that this version does not have. */
+FOV_API FOV_MUST_CHECK int fov_model_save_opset(fov_model *model, const char *path, int opset);
 /** Weights alone, safetensors. Loading takes every parameter by name and shape: none missing, none too many. */
 FOV_API FOV_MUST_CHECK int fov_model_save_weights(fov_model *model, const char *path);
 FOV_API FOV_MUST_CHECK int fov_model_load_weights(fov_model *model, const char *path);

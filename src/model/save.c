@@ -9,6 +9,11 @@
 
 int fov_model_save(fov_model *model, const char *path)
 {
+    return fov_model_save_opset(model, path, 0);
+}
+
+int fov_model_save_opset(fov_model *model, const char *path, int opset)
+{
     struct error   *error = &model->context->error;
     struct metadata metadata;
     if (error->status != FOV_OK) {
@@ -28,7 +33,8 @@ int fov_model_save(fov_model *model, const char *path)
                                      .output_count = 1,
                                      .name = model->name,
                                      .metadata = metadata.entries,
-                                     .metadata_count = metadata.count};
+                                     .metadata_count = metadata.count,
+                                     .opset = opset};
     status = onnx_export(model->graph, &exported, path, NULL);
     metadata_free(&metadata);
     return status;

@@ -44,6 +44,7 @@ struct op_attribute {
     double                 standard, minimum, maximum; /**< default and limits (each element of a list); min = max: none */
     const char *const     *choices; /**< NULL-terminated */
     const char            *doc;     /**< a few words, with the unit */
+    int                    since;   /**< the first opset whose operator has it; 0: all that are written */
 };
 #define OP_ATTRIBUTE(type, member) .name = #member, .offset = offsetof(type, member)
 

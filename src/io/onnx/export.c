@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A graph becomes an ONNX file (IR 8, opset 17). Protobuf wants the length of a message before the message, so the small
+/* A graph becomes an ONNX file. Protobuf wants the length of a message before the message, so the small
  * parts are encoded in memory first, the weights' share is computed, and then everything is streamed: no weight is copied. */
 #include "io/onnx/export.h"
 #include "onnx.pb.h"
@@ -113,10 +113,11 @@ static const char *domain_of(const fov_graph *graph, size_t node)
 /** All that stands before the graph, and its metadata, in order of field number around it. */
 static void write_model_head(struct exporter *exporter, struct text *head, struct text *tail)
 {
-    write_integer(head, onnx_ModelProto_ir_version_tag, ONNX_WRITTEN_IR);
+    /* The format versions that came with these opsets: a reader that knows the one knows the other. */
+    write_integer(head, onnx_ModelProto_ir_version_tag, exporter->opset <= 18 ? 8 : exporter->opset <= 20 ? 9 : 10);
     write_text(head, onnx_ModelProto_producer_name_tag, "fovea");
     write_text(head, onnx_ModelProto_producer_version_tag, FOVEA_VERSION);
-    write_opset(exporter, tail, "", ONNX_WRITTEN_OPSET);
+    write_opset(exporter, tail, "", exporter->opset);
     for (size_t n = 0; n < exporter->graph->node_count; n++) {
         const char *domain = domain_of(exporter->graph, n);
         bool        is_new = domain != NULL;
@@ -281,25 +282,50 @@ static int export_graph(struct exporter *exporter, const struct file_system *sys
     return status ? status : write_file(exporter, system);
 }
 
-int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const char *path, const struct file_system *system)
+static int export_as(fov_graph *graph, const struct onnx_exported *exported, int opset, const char *path,
+                     const struct file_system *system)
 {
-    struct error   *error = &graph->context->error;
     struct memory  *memory = graph->context->memory;
     struct exporter exporter = {.graph = graph,
                                 .what = exported,
                                 .path = path,
-                                .arena = {.memory = memory, .error = error},
-                                .error = error,
+                                .opset = opset,
+                                .arena = {.memory = memory, .error = &graph->context->error},
+                                .error = &graph->context->error,
                                 .nodes = {.memory = memory},
                                 .tensors = {.memory = memory},
                                 .ports = {.memory = memory},
                                 .node_body = {.memory = memory}};
-    int             status = graph->failed ? (int)error_set(error, FOV_E_USAGE, "%s: the graph is not complete", path)
-                                           : export_graph(&exporter, system);
+    int             status = export_graph(&exporter, system);
     text_free(&exporter.nodes);
     text_free(&exporter.tensors);
     text_free(&exporter.ports);
     text_free(&exporter.node_body);
     arena_free(&exporter.arena);
+    return status;
+}
+
+int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const char *path, const struct file_system *system)
+{
+    struct error *error = &graph->context->error, first;
+    if (graph->failed) {
+        return error_set(error, FOV_E_USAGE, "%s: the graph is not complete", path);
+    }
+    if (exported->opset != 0) {
+        if (exported->opset < ONNX_OLDEST_WRITTEN_OPSET || exported->opset > ONNX_NEWEST_WRITTEN_OPSET) {
+            return error_set(error, FOV_E_USAGE, "%s: opset %d is not written (%d to %d)", path, exported->opset,
+                             ONNX_OLDEST_WRITTEN_OPSET, ONNX_NEWEST_WRITTEN_OPSET);
+        }
+        return export_as(graph, exported, exported->opset, path, system);
+    }
+    int status = export_as(graph, exported, ONNX_WRITTEN_OPSET, path, system);
+    first = *error;
+    for (int opset = ONNX_WRITTEN_OPSET + 1; status == FOV_E_UNSUPPORTED && opset <= ONNX_NEWEST_WRITTEN_OPSET; opset++) {
+        error_clear(error);
+        status = export_as(graph, exported, opset, path, system);
+    }
+    if (status == FOV_E_UNSUPPORTED) {
+        *error = first; /* what the usual opset lacks; the later ones lack it as well */
+    }
     return status;
 }

@@ -13,6 +13,7 @@ struct exporter {
     const char                 *path;
     struct arena                arena;
     struct error               *error;
+    int                         opset; /**< to write */
     bool                       *needed;   /**< per node */
     bool                       *used;     /**< per value: stands in the file */
     struct text                 nodes;    /**< encoded NodeProto fields of the graph */

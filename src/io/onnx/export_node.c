@@ -48,8 +48,13 @@ static void end_node(struct exporter *exporter)
 
 static void write_begin(void *writer, const char *type, const char *domain)
 {
-    struct exporter *exporter = writer;
+    struct exporter      *exporter = writer;
+    const struct op_onnx *onnx = exporter->node->op->onnx;
+    bool                  is_standard = domain == NULL || domain[0] == '\0';
     end_node(exporter);
+    if (is_standard && onnx->domain == NULL && strcmp(type, onnx->type) == 0 && onnx->since > exporter->opset) {
+        write_fail(exporter, FOV_E_UNSUPPORTED, "%s needs opset %d, not %d", type, onnx->since, exporter->opset);
+    }
     exporter->is_open = true;
     /* The first keeps the node's name; helpers beside it get names of their own. */
     const char *name = exporter->begun++ == 0 ? exporter->node->name : fresh_name(exporter);
@@ -265,7 +270,41 @@ static void write_option(struct exporter *exporter, const struct op_attribute *a
     }
 }
 
-static void write_one_to_one(struct exporter *exporter, const struct node *node)
+/** Is an option at its default, so that a file without it means the same? */
+static bool is_standard_option(const struct op_attribute *attribute, const void *options)
+{
+    const char    *place = (const char *)options + attribute->offset;
+    int64_t        integer;
+    double         number;
+    bool           flag;
+    int            choice;
+    struct op_list list;
+    switch (attribute->kind) {
+    case OP_INTEGER:
+        memcpy(&integer, place, sizeof integer);
+        return (double)integer == attribute->standard;
+    case OP_NUMBER:
+        memcpy(&number, place, sizeof number);
+        return number == attribute->standard;
+    case OP_FLAG:
+        memcpy(&flag, place, sizeof flag);
+        return (flag ? 1 : 0) == attribute->standard;
+    case OP_CHOICE:
+        memcpy(&choice, place, sizeof choice);
+        return choice == attribute->standard;
+    case OP_LIST:
+        memcpy(&list, place, sizeof list);
+        for (int i = 0; i < list.count; i++) {
+            if ((double)list.at[i] != attribute->standard) {
+                return false;
+            }
+        }
+        return true;
+    }
+    return false;
+}
+
+static int write_one_to_one(struct exporter *exporter, const struct node *node)
 {
     int inputs = node->in_count;
     while (inputs > 0 && node->in[inputs - 1] == 0) {
@@ -283,10 +322,17 @@ static void write_one_to_one(struct exporter *exporter, const struct node *node)
         write_output(exporter, i);
     }
     for (const struct op_attribute *a = node->op->attributes; a != NULL && a->name != NULL; a++) {
-        if (a->onnx != NULL) {
+        if (a->onnx == NULL) {
+            continue;
+        }
+        if (a->since <= exporter->opset) {
             write_option(exporter, a, node->options);
+        } else if (!is_standard_option(a, node->options)) {
+            return write_fail(exporter, FOV_E_UNSUPPORTED, "option %s needs opset %d, not %d", a->name, a->since,
+                              exporter->opset);
         }
     }
+    return 0;
 }
 
 static int write_by_function(struct exporter *exporter, const struct node *node)
@@ -312,7 +358,7 @@ static int write_by_function(struct exporter *exporter, const struct node *node)
                                .out = out,
                                .in_count = node->in_count,
                                .out_count = node->out_count,
-                               .opset = ONNX_WRITTEN_OPSET,
+                               .opset = exporter->opset,
                                .writer = exporter,
                                .begin = write_begin,
                                .input = write_input,
@@ -343,7 +389,7 @@ int exporter_write_node(struct exporter *exporter, const struct node *node)
     }
     int status = 0;
     if (node->op->onnx->export == NULL) {
-        write_one_to_one(exporter, node);
+        status = write_one_to_one(exporter, node);
     } else {
         status = write_by_function(exporter, node);
     }

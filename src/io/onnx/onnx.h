@@ -12,8 +12,9 @@ enum {
     ONNX_OLDEST_IR = 3,
     ONNX_NEWEST_IR = 13,
     ONNX_NEWEST_OPSET = 26,
-    ONNX_WRITTEN_IR = 8,
-    ONNX_WRITTEN_OPSET = 17
+    ONNX_WRITTEN_OPSET = 17, /**< unless an operator needs a later one, or another is asked for */
+    ONNX_OLDEST_WRITTEN_OPSET = 13,
+    ONNX_NEWEST_WRITTEN_OPSET = 22
 };
 
 struct onnx_text {
@@ -68,6 +69,7 @@ struct onnx_exported {
     const char             *name; /**< of the graph */
     const struct onnx_text *metadata;
     int                     metadata_count;
+    int                     opset; /**< 13 to 22; 0: 17, or the first above in which every operator can be written */
 };
 /** Writes the part of the graph that `outputs` depend on, in inference form. The same graph gives the same bytes; the old
  *  file survives any failure. `system` NULL: the real one. */

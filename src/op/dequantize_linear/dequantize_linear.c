@@ -11,7 +11,7 @@ static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct dequantize_options, axis), .onnx = "axis", .kind = OP_INTEGER, .standard = 1,
      .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1, .doc = "along which scales differ, where there are several"},
     {OP_ATTRIBUTE(struct dequantize_options, block_size), .onnx = "block_size", .kind = OP_INTEGER, .minimum = 0,
-     .maximum = INT32_MAX, .doc = "neighbours along axis that share a scale; 0: all"},
+     .maximum = INT32_MAX, .doc = "neighbours along axis that share a scale; 0: all", .since = 21},
     {0},
 };
 

@@ -34,7 +34,7 @@ static int import_norm(struct op_import *node)
     return FOV_OK;
 }
 
-static const struct op_onnx onnx = {.type = "LayerNormalization", .since = 1, .import = import_norm};
+static const struct op_onnx onnx = {.type = "LayerNormalization", .since = 17, .import = import_norm};
 
 static const struct row_norm_options last = {.epsilon = 1e-5, .axis = -1}, from_1 = {.epsilon = 1e-2, .axis = 1},
                                      all = {.epsilon = 1e-5, .axis = 0};
