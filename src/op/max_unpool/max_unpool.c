@@ -136,7 +136,36 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-static const struct op_onnx onnx = {.type = "MaxUnpool", .since = 9};
+static int export_unpool(struct op_export *node)
+{
+    const struct unpool_options *options = node->options;
+    const fov_shape *y = &node->out[0].shape;
+    const char *shape = NULL;
+    if (options->size.count != 0) {
+        if (y->dim[0] < 0) {
+            return node->fail(node->writer, FOV_E_UNSUPPORTED, "MaxUnpool to a given size needs a known number of samples");
+        }
+        shape = node->integers(node->writer, y->dim, y->rank, false);
+    }
+    node->begin(node->writer, "MaxUnpool", NULL);
+    for (int i = 0; i < node->in_count; i++) {
+        node->input(node->writer, i);
+    }
+    if (shape != NULL && node->in_count <= OUTPUT_SHAPE) {
+        node->input_name(node->writer, shape);
+    }
+    node->attribute_list(node->writer, "kernel_shape", options->kernel.at, options->kernel.count);
+    if (options->stride.count != 0) {
+        node->attribute_list(node->writer, "strides", options->stride.at, options->stride.count);
+    }
+    if (options->pad.count != 0) {
+        node->attribute_list(node->writer, "pads", options->pad.at, options->pad.count);
+    }
+    node->output(node->writer, 0);
+    return 0;
+}
+
+static const struct op_onnx onnx = {.type = "MaxUnpool", .since = 9, .export = export_unpool};
 
 #define LIST(...)                                                                                                      \
     {                                                                                                                  \

@@ -273,6 +273,49 @@ static const char *write_sizes(struct op_export *node)
     return sizes;
 }
 
+/** The name of a list of scales: 1 for the axes before the last `count`, options->scale for those. */
+static const char *write_scales(struct op_export *node, int count)
+{
+    const struct resize_options *options = node->options;
+    int rank = node->in[X].shape.rank;
+    int64_t lengths[2] = {rank - count, count};
+    const char *parts[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++) {
+        if (lengths[i] > 0) {
+            const char *value = node->number(node->writer, i == 0 ? 1 : (float)options->scale);
+            const char *length = node->integers(node->writer, &lengths[i], 1, false);
+            parts[i] = node->temporary(node->writer);
+            node->begin(node->writer, "Expand", NULL);
+            node->input_name(node->writer, value);
+            node->input_name(node->writer, length);
+            node->output_name(node->writer, parts[i]);
+        }
+    }
+    if (parts[0] == NULL) {
+        return parts[1];
+    }
+    const char *scales = node->temporary(node->writer);
+    node->begin(node->writer, "Concat", NULL);
+    node->input_name(node->writer, parts[0]);
+    node->input_name(node->writer, parts[1]);
+    node->attribute_integer(node->writer, "axis", 0);
+    node->output_name(node->writer, scales);
+    return scales;
+}
+
+/** How many of the last axes are named, in order; -1: others are. */
+static int last_axes(const struct resize_options *options, int rank)
+{
+    int count = options->axes.count == 0 ? rank : options->axes.count;
+    for (int i = 0; i < options->axes.count; i++) {
+        int64_t axis = options->axes.at[i] + (options->axes.at[i] < 0 ? rank : 0);
+        if (axis != rank - count + i) {
+            return -1;
+        }
+    }
+    return count;
+}
+
 static int export_resize(struct op_export *node)
 {
     const struct resize_options *options = node->options;
@@ -285,13 +328,25 @@ static int export_resize(struct op_export *node)
     if (has_scales && options->axes.count != 0 && node->opset < 18) {
         return node->fail(node->writer, FOV_E_UNSUPPORTED, "scales of some axes need opset 18, not %d", node->opset);
     }
+    int scaled = options->scale != 0 ? last_axes(options, node->in[X].shape.rank) : 0;
+    if (scaled < 0) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "one scale for axes other than the last ones cannot be written");
+    }
+    if (options->policy != 0 && options->size.count != 0) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "sizes that keep the aspect ratio must be an input to be written");
+    }
+    const char *scales = scaled > 0 ? write_scales(node, scaled) : NULL;
     /* Sizes are always written in full, unless the aspect ratio decides. */
     bool given = node->in_count > SIZES && node->in[SIZES].shape.rank >= 0 && (options->policy != 0 || node->opset >= 18);
-    const char *sizes = has_scales || given ? NULL : write_sizes(node);
+    const char *sizes = has_scales || given || scales != NULL ? NULL : write_sizes(node);
     node->begin(node->writer, "Resize", NULL);
     node->input(node->writer, X);
     node->input(node->writer, node->in_count > ROI && node->in[ROI].shape.rank >= 0 ? ROI : -1);
-    node->input(node->writer, has_scales ? SCALES : -1);
+    if (scales != NULL) {
+        node->input_name(node->writer, scales);
+    } else {
+        node->input(node->writer, has_scales ? SCALES : -1);
+    }
     if (given) {
         node->input(node->writer, SIZES);
     } else if (sizes != NULL) {

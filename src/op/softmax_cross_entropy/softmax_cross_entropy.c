@@ -387,6 +387,12 @@ static int export_loss(struct op_export *node)
                           options->label_smoothing);
     }
     bool logarithms = node->out_count > 2 && node->out[2].shape.rank >= 0;
+    if (node->out_count > 1 && node->out[1].shape.rank >= 0) { /* ONNX's loss does not give them */
+        node->begin(node->writer, "Softmax", NULL);
+        node->input(node->writer, 0);
+        node->attribute_integer(node->writer, "axis", 1);
+        node->output(node->writer, 1);
+    }
     node->begin(node->writer, "SoftmaxCrossEntropyLoss", NULL);
     for (int i = 0; i < node->in_count; i++) {
         node->input(node->writer, i);
@@ -398,12 +404,6 @@ static int export_loss(struct op_export *node)
     node->output(node->writer, 0);
     if (logarithms) {
         node->output(node->writer, 2);
-    }
-    if (node->out_count > 1 && node->out[1].shape.rank >= 0) { /* ONNX's loss does not give them */
-        node->begin(node->writer, "Softmax", NULL);
-        node->input(node->writer, 0);
-        node->attribute_integer(node->writer, "axis", 1);
-        node->output(node->writer, 1);
     }
     return FOV_OK;
 }
