@@ -35,10 +35,10 @@ def peaks(text):
     return {part: int(kib) * 1024 for part, kib in re.findall(r"^([a-z ]+) [\d.]+ s, peak (\d+) KiB", text, re.M)}
 
 
-def off(value, reference, floor=0.0):
+def off(value, reference, scale=None):
     if value.shape != reference.shape:
         raise RuntimeError(f"shape {value.shape}, PyTorch has {reference.shape}")
-    scale = max(np.abs(reference).max(), floor)
+    scale = scale or np.abs(reference).max()
     return float(np.abs(value.astype(np.float64) - reference).max() / scale)
 
 
@@ -64,9 +64,13 @@ def check(tool, folder):
     losses = [float(loss) for loss in re.findall(r"^step \d+ loss (\S+)", text, re.M)]
     results, _ = safetensors_file.read(out)
     names = [name for name in expected if name.startswith("gradient.")]
-    floor = 1e-6 * max(np.abs(expected[name]).max() for name in names)  # below: nothing but rounding
+    # What is zero by nature, such as the gradient of a bias that batch norm takes off again, is below 1e-12 of the others
+    # (the reference was computed in double) and is measured on a thousandth of those.
+    largest = {name: np.abs(expected[name]).max() for name in names}
+    scale = max(largest.values())
+    scales = {name: largest[name] if largest[name] > 1e-12 * scale else 1e-3 * scale for name in names}
     missing = [name for name in names if name not in results]
-    errors = {name: off(results[name], expected[name], floor) for name in names if name not in missing}
+    errors = {name: off(results[name], expected[name], scales[name]) for name in names if name not in missing}
     worst = max(errors, key=errors.get)
     beyond = sorted((name for name in errors if not errors[name] <= GRADIENT_LIMIT), key=errors.get, reverse=True)
     line += [f"logits {off(results['train_logits'], expected['train_logits']):.1e}",

@@ -14,6 +14,7 @@ FOLDER/NAME/ then holds
 
 Read next: check_models.py, which holds fovea against it.
 """
+import contextlib
 import copy
 import json
 import os
@@ -33,13 +34,13 @@ warnings.filterwarnings("ignore")
 
 SEED = 20261121
 STEPS = 10
-TRIES = 10   # batches, of which the one that is best determined is kept
+TRIES = 16   # batches, of which the one that is best determined is kept
 GOOD = 2e-4
 #       name: size in inference, size in training, batch in training, opset, options
 NETWORKS = {
     "alexnet": (224, 224, 4, 13, {}),
     "vgg16": (224, 224, 2, 13, {}),
-    "googlenet": (224, 128, 4, 17, {"aux_logits": False, "init_weights": True}),
+    "googlenet": (224, 96, 4, 17, {"aux_logits": False, "init_weights": True}),
     "inception_v3": (299, 299, 2, 17, {"aux_logits": False, "init_weights": True}),
     "resnet18": (224, 128, 4, 13, {}),
     "resnet50": (224, 128, 4, 17, {}),
@@ -109,61 +110,108 @@ def gradients(network, x, answer):
     return output.detach(), loss.item(), {n: p.grad.clone() for n, p in network.named_parameters() if p.grad is not None}
 
 
-def worst(gradients_of, reference):
-    """The largest error over a tensor's largest element, leaving out tensors that are nothing but rounding."""
-    scale = max(g.abs().max().item() for g in reference.values())
-    return max((g - reference[n]).abs().max().item() / max(reference[n].abs().max().item(), 1e-6 * scale)
-               for n, g in gradients_of.items())
+def worst(found, exact):
+    """The largest error over a tensor's largest element. Some are zero by nature (what batch norm takes off again has no
+    effect): in double they are below 1e-12 of the others, and are measured on a thousandth of those."""
+    largest = {n: g.abs().max().item() for n, g in exact.items()}
+    scale = max(largest.values())
+    return max((g - exact[n]).abs().max().item() / (largest[n] if largest[n] > 1e-12 * scale else 1e-3 * scale)
+               for n, g in found.items())
+
+
+def away_from_kinks(x, kinks):
+    """A shift for each channel after which no element of x [N, C, ...] is near a kink: the middle of a wide gap."""
+    values = x.detach().transpose(0, 1).flatten(1).sort(1).values.contiguous()
+    middle = (values[:, 1:] + values[:, :-1]) / 2
+    margin = (values[:, 1:] - values[:, :-1]) / 2
+    margin[middle.abs() > 0.25] = -1
+    for kink in kinks[1:]:
+        beside = torch.searchsorted(values, middle + kink)
+        for side in (beside - 1, beside):
+            there = values.gather(1, side.clamp(0, values.shape[1] - 1))
+            margin = torch.minimum(margin, (there - middle - kink).abs())
+    best = margin.argmax(1, keepdim=True)
+    shift = torch.where(margin.gather(1, best) > 0, -middle.gather(1, best), torch.zeros_like(best, dtype=x.dtype))
+    return shift[:, 0]
+
+
+@contextlib.contextmanager
+def nudging(network):
+    """While this lasts, a batch that goes through moves batch norm's biases so that the activations after them stay clear
+    of their kinks. Else a ReLU whose argument is within rounding of zero passes in one program and blocks in another,
+    and gradients differ in their second digit though both are right."""
+    relu, hardtanh = F.relu, F.hardtanh
+
+    def mark(module, _, output):
+        output.made_by = module
+
+    def moved(x, kinks):
+        if not hasattr(x, "made_by"):
+            return x
+        shift = away_from_kinks(x, kinks)
+        x.made_by.bias.data += shift
+        return x + shift.reshape(1, -1, 1, 1)
+
+    hooks = [m.register_forward_hook(mark) for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    F.relu = lambda x, inplace=False: relu(moved(x, (0.0,)))
+    F.hardtanh = lambda x, low=-1.0, high=1.0, inplace=False: hardtanh(moved(x, (low, high)), low, high)
+    try:
+        yield
+    finally:
+        F.relu, F.hardtanh = relu, hardtanh
+        for hook in hooks:
+            hook.remove()
 
 
 def try_batch(network, state, x):
-    """One batch in training form, in float and in double. A ReLU whose argument is within rounding of zero may pass in one
-    and block in the other, so one batch is a better ruler than another."""
+    """One batch in training form, in float and in double. Max pooling has kinks, too, so one batch is a better ruler than
+    another."""
     network.load_state_dict(state)
-    with torch.no_grad():
-        shape = copy.deepcopy(network)(x).shape
+    in_double = copy.deepcopy(network).double()
+    with torch.no_grad(), nudging(in_double):
+        shape = in_double(x.double()).shape
+    network.load_state_dict(in_double.state_dict())
+    state = copy.deepcopy(network.state_dict())
+    in_double = copy.deepcopy(network).double()
     answer = torch.randn(shape) if len(shape) == 4 else torch.randint(0, 1000, (x.shape[0],))
     output, loss, grads = gradients(network, x, answer)
-    in_double = copy.deepcopy(network).double()
-    in_double.load_state_dict({n: t.double() if t.is_floating_point() else t for n, t in state.items()})
     _, _, exact = gradients(in_double, x.double(), answer.double() if len(shape) == 4 else answer)
     own = worst({n: g.double() for n, g in grads.items()}, exact)
-    return own, x, answer, output, loss, exact
+    return own, state, x, answer, output, loss, exact
 
 
 def make(folder, name):
     size, train_size, batch, opset, options = NETWORKS[name]
     os.makedirs(folder, exist_ok=True)
     network = build(name, train_size, options)
+    drawn = copy.deepcopy(network.state_dict())
     tensors = {}
 
-    network.eval()
-    x = torch.rand(2, 3, size, size) * 2 - 1
-    with torch.no_grad():
-        tensors["output"] = network(x)
-    tensors["input"] = x
-    export(network, size, os.path.join(folder, "eval.onnx"), opset, TrainingMode.EVAL)
-    export(network, train_size, os.path.join(folder, "train.onnx"), opset, TrainingMode.PRESERVE)
-
-    network.train()
-    state = copy.deepcopy(network.state_dict())
     best = None
     for seed in range(TRIES):
         torch.manual_seed(SEED + 1 + seed)
-        tried = try_batch(network, state, torch.rand(batch, 3, train_size, train_size) * 2 - 1)
+        tried = try_batch(network, drawn, torch.rand(batch, 3, train_size, train_size) * 2 - 1)
         if best is None or tried[0] < best[0]:
             best = tried
         if best[0] <= GOOD:
             break
-    own, x, answer, output, loss, exact = best
+    own, state, x, answer, output, loss, exact = best
     del best, tried
     tensors.update({"gradient." + n: g.float() for n, g in exact.items()})
     tensors.update(train_input=x, train_logits=output, answer=answer.int() if answer.dtype == torch.int64 else answer,
                    loss=torch.tensor([loss]))
     del exact
 
-    rate = {"alexnet": 0.01, "vgg16": 0.01, "squeezenet1_1": 0.01, "efficientnet_b0": 0.02}.get(name, 0.005)
     network.load_state_dict(state)
+    network.eval()
+    tensors["input"] = torch.rand(2, 3, size, size) * 2 - 1
+    with torch.no_grad():
+        tensors["output"] = network(tensors["input"])
+    export(network, size, os.path.join(folder, "eval.onnx"), opset, TrainingMode.EVAL)
+    export(network, train_size, os.path.join(folder, "train.onnx"), opset, TrainingMode.PRESERVE)
+
+    network.train()
+    rate = {"alexnet": 0.01, "vgg16": 0.01, "squeezenet1_1": 0.01, "efficientnet_b0": 0.02}.get(name, 0.005)
     optimizer = torch.optim.SGD(network.parameters(), lr=rate)
     losses = []
     for _ in range(STEPS):
