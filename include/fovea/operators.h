@@ -326,16 +326,6 @@ FOV_API fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logi
                                                 const fov_cross_entropy_options *options);
 /** Mean of -log_probabilities[label]. log_probabilities [N, classes, ...], labels [N, ...] -> scalar. */
 FOV_API fov_value fov_nll_loss(fov_graph *graph, fov_value log_probabilities, fov_value labels);
-/* Means over all elements of losses of a prediction and a target of one shape -> scalar. */
-FOV_API fov_value fov_mae(fov_graph *graph, fov_value prediction, fov_value target); /**< |p - t| */
-/** e^2 / 2 for e = |p - t| up to delta, delta (e - delta / 2) beyond; delta 0 means 1 (smooth L1). */
-FOV_API fov_value fov_huber(fov_graph *graph, fov_value prediction, fov_value target, float delta);
-FOV_API fov_value fov_bce(fov_graph *graph, fov_value prediction, fov_value target); /**< of probabilities */
-FOV_API fov_value fov_bce_logits(fov_graph *graph, fov_value logits, fov_value target); /**< of sigmoid(logits) */
-/** target (log target - log_probabilities) */
-FOV_API fov_value fov_kl_divergence(fov_graph *graph, fov_value log_probabilities, fov_value target);
-/** Focal loss (Lin et al. 2017) of logits, gamma 2, positives weighed 0.25. */
-FOV_API fov_value fov_focal(fov_graph *graph, fov_value logits, fov_value target);
 /** Mean over all elements of (prediction - target)^2 -> scalar. */
 FOV_API fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value target);
 
