@@ -329,6 +329,88 @@ FOV_API fov_value fov_nll_loss(fov_graph *graph, fov_value log_probabilities, fo
 /** Mean over all elements of (prediction - target)^2 -> scalar. */
 FOV_API fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value target);
 
+/** How the losses of elements (or samples) become the result. */
+typedef enum fov_reduction { FOV_REDUCTION_MEAN = 0, FOV_REDUCTION_SUM, FOV_REDUCTION_NONE } fov_reduction;
+typedef struct fov_loss_options {
+    fov_reduction reduction; /**< mean */
+    const char   *name;
+} fov_loss_options;
+/* The losses below take a prediction and a target of one shape and one floating type, and fail otherwise. They are
+ * built of other operators, so gradients flow to both, and gradients of gradients exist. */
+
+/** Absolute error: |prediction - target|. */
+FOV_API fov_value fov_mae_opt(fov_graph *graph, fov_value prediction, fov_value target,
+                              const fov_loss_options *options);
+typedef struct fov_huber_options {
+    float         delta; /**< 1: errors up to it count squared */
+    fov_reduction reduction;
+    const char   *name;
+} fov_huber_options;
+/** Huber's loss (1964): e^2 / 2 up to delta, delta (|e| - delta / 2) beyond. */
+FOV_API fov_value fov_huber_opt(fov_graph *graph, fov_value prediction, fov_value target,
+                                const fov_huber_options *options);
+typedef struct fov_smooth_l1_options {
+    float         beta; /**< 1: errors up to it count squared */
+    fov_reduction reduction;
+    const char   *name;
+} fov_smooth_l1_options;
+/** Huber's loss divided by beta: slope 1 beyond it (Girshick 2015). */
+FOV_API fov_value fov_smooth_l1_opt(fov_graph *graph, fov_value prediction, fov_value target,
+                                    const fov_smooth_l1_options *options);
+/** Binary cross-entropy of probabilities: -(t log p + (1 - t) log(1 - p)); logarithms end at -100, as in PyTorch. */
+FOV_API fov_value fov_bce_opt(fov_graph *graph, fov_value probability, fov_value target,
+                              const fov_loss_options *options);
+typedef struct fov_bce_logits_options {
+    float         positive_weight; /**< 1: factor of the part where the target is 1 */
+    fov_reduction reduction;
+    const char   *name;
+} fov_bce_logits_options;
+/** Binary cross-entropy of sigmoid(logits), without the digits that a sigmoid loses. */
+FOV_API fov_value fov_bce_logits_opt(fov_graph *graph, fov_value logits, fov_value target,
+                                     const fov_bce_logits_options *options);
+typedef struct fov_kl_divergence_options {
+    bool          log_target; /**< false: target holds probabilities; true: their logarithms */
+    fov_reduction reduction;  /**< mean: of the samples' sums (PyTorch's "batchmean"); none: per element */
+    const char   *name;
+} fov_kl_divergence_options;
+/** Kullback-Leibler divergence: t (log t - log_probability), both [N, classes, ...]; 0 where t is 0. */
+FOV_API fov_value fov_kl_divergence_opt(fov_graph *graph, fov_value log_probabilities, fov_value target,
+                                        const fov_kl_divergence_options *options);
+typedef struct fov_focal_options {
+    float         alpha; /**< 0.25: weight of positives, 1 - alpha that of negatives; below 0: none */
+    float         gamma; /**< 2: exponent of the chance that was missed; below 0: none */
+    fov_reduction reduction;
+    const char   *name;
+} fov_focal_options;
+/** Focal loss (Lin et al. 2017, eq. 5) of logits against targets 0 and 1: what is right already counts little. */
+FOV_API fov_value fov_focal_opt(fov_graph *graph, fov_value logits, fov_value target, const fov_focal_options *options);
+typedef struct fov_dice_options {
+    float         smooth;  /**< 1: added above and below the fraction bar, so that two empty masks agree */
+    bool          squared; /**< false; true: sums of squares below (Milletari et al. 2016) */
+    fov_reduction reduction; /**< none: [N, C] */
+    const char   *name;
+} fov_dice_options;
+/** Dice loss of masks [N, C, ...]: 1 - (2 sum p t + smooth) / (sum p + sum t + smooth), per sample and channel. */
+FOV_API fov_value fov_dice_opt(fov_graph *graph, fov_value probability, fov_value target,
+                               const fov_dice_options *options);
+typedef enum fov_box_iou {
+    FOV_BOX_IOU = 0, /**< 1 - overlap / union */
+    FOV_BOX_GIOU,    /**< + empty share of the frame around both (Rezatofighi et al. 2019) */
+    FOV_BOX_DIOU,    /**< + squared distance of centres over the frame's diagonal (Zheng et al. 2020) */
+    FOV_BOX_CIOU     /**< the same + difference of aspect ratios, weighted; no gradient flows through the weight */
+} fov_box_iou;
+typedef struct fov_box_iou_options {
+    fov_box_iou   kind;    /**< IoU */
+    float         epsilon; /**< 1e-7: added to divisors */
+    fov_reduction reduction; /**< none: [...] */
+    const char   *name;
+} fov_box_iou_options;
+/** Losses of boxes [..., 4]: left, top, right, bottom. */
+FOV_API fov_value fov_box_iou_loss_opt(fov_graph *graph, fov_value prediction, fov_value target,
+                                       const fov_box_iou_options *options);
+/** x itself, counted as given: no gradient flows back through it. */
+FOV_API fov_value fov_stop_gradient(fov_graph *graph, fov_value x);
+
 #ifndef __cplusplus
 #define fov_conv2d(graph, x, ...) fov_conv2d_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
 #define fov_conv_transpose2d(graph, x, ...)                                                                            \
@@ -374,6 +456,45 @@ static inline fov_value fov_softmax(fov_graph *graph, fov_value x)
 static inline fov_value fov_log_softmax(fov_graph *graph, fov_value x)
 {
     return fov_log_softmax_opt(graph, x, NULL);
+}
+static inline fov_value fov_mae(fov_graph *graph, fov_value prediction, fov_value target)
+{
+    return fov_mae_opt(graph, prediction, target, NULL);
+}
+static inline fov_value fov_huber(fov_graph *graph, fov_value prediction, fov_value target, float delta)
+{
+    fov_huber_options options = {delta, FOV_REDUCTION_MEAN, NULL};
+    return fov_huber_opt(graph, prediction, target, &options);
+}
+static inline fov_value fov_smooth_l1(fov_graph *graph, fov_value prediction, fov_value target, float beta)
+{
+    fov_smooth_l1_options options = {beta, FOV_REDUCTION_MEAN, NULL};
+    return fov_smooth_l1_opt(graph, prediction, target, &options);
+}
+static inline fov_value fov_bce(fov_graph *graph, fov_value probability, fov_value target)
+{
+    return fov_bce_opt(graph, probability, target, NULL);
+}
+static inline fov_value fov_bce_logits(fov_graph *graph, fov_value logits, fov_value target)
+{
+    return fov_bce_logits_opt(graph, logits, target, NULL);
+}
+static inline fov_value fov_kl_divergence(fov_graph *graph, fov_value log_probabilities, fov_value target)
+{
+    return fov_kl_divergence_opt(graph, log_probabilities, target, NULL);
+}
+static inline fov_value fov_focal(fov_graph *graph, fov_value logits, fov_value target)
+{
+    return fov_focal_opt(graph, logits, target, NULL);
+}
+static inline fov_value fov_dice(fov_graph *graph, fov_value probability, fov_value target)
+{
+    return fov_dice_opt(graph, probability, target, NULL);
+}
+static inline fov_value fov_box_iou_loss(fov_graph *graph, fov_value prediction, fov_value target, fov_box_iou kind)
+{
+    fov_box_iou_options options = {kind, 0, FOV_REDUCTION_MEAN, NULL};
+    return fov_box_iou_loss_opt(graph, prediction, target, &options);
 }
 static inline fov_value fov_softmax_cross_entropy(fov_graph *graph, fov_value logits, fov_value labels)
 {
