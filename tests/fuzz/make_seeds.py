@@ -58,6 +58,42 @@ def idx(kind, dims, data):
     return bytes([0, 0, kind, len(dims)]) + b"".join(struct.pack(">I", d) for d in dims) + data
 
 
+def varint_at(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def with_constants(path):
+    """The model of a conformance case with its small inputs of whole numbers (shapes, axes, indices) as initializers: so
+    that the fuzzer finds them in the file."""
+    with open(path, "rb") as file:
+        data = file.read()
+    tensors = b""
+    for number in range(8):
+        name = os.path.join(os.path.dirname(path), "test_data_set_0", "input_%d.pb" % number)
+        if os.path.exists(name) and os.path.getsize(name) <= 200:
+            with open(name, "rb") as file:
+                tensor = file.read()
+            if b"\x10\x07" in tensor[:12] or b"\x10\x06" in tensor[:12]:  # data_type: int64 or int32
+                tensors += field(5, tensor)
+    out, at = b"", 0
+    while at < len(data):
+        start = at
+        key, at = varint_at(data, at)
+        if key & 7 == 0:
+            _, at = varint_at(data, at)
+        else:
+            size, at = varint_at(data, at)
+            at += size
+        out += field(7, data[at - size:at] + tensors) if key == 7 << 3 | 2 else data[start:at]
+    return out if tensors else None
+
+
 def copy_all(pattern, folder, most):
     for path in glob.glob(pattern):
         if os.path.isfile(path) and os.path.getsize(path) <= most:
@@ -100,8 +136,14 @@ def main():
             file.write(content)
     here = os.path.dirname(os.path.abspath(__file__))
     shared = os.environ.get("FOVEA_SHARED", os.path.join(here, "../../../shared"))
+    models = os.path.join(shared, "onnx-conformance/*/*/model.onnx")
     for target in "onnx", "run":
-        copy_all(os.path.join(shared, "onnx-conformance/*/*/model.onnx"), os.path.join(sys.argv[1], target), 4096)
+        copy_all(models, os.path.join(sys.argv[1], target), 4096)
+    for path in glob.glob(models):
+        content = with_constants(path) if os.path.getsize(path) <= 4096 else None
+        if content is not None:
+            with open(os.path.join(sys.argv[1], "run", os.path.basename(os.path.dirname(path)) + "_constants"), "wb") as file:
+                file.write(content)
     pictures = os.path.join(sys.argv[1], "image")
     os.makedirs(pictures, exist_ok=True)
     copy_all(os.path.join(here, "../data/pictures/*"), pictures, 4096)

@@ -24,7 +24,7 @@ static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct roi_options, width), .onnx = "output_width", .kind = OP_INTEGER, .standard = 1, .minimum = 1,
      .maximum = 1 << 16, .doc = "of a box's result, values"},
     {OP_ATTRIBUTE(struct roi_options, sampling_ratio), .onnx = "sampling_ratio", .kind = OP_INTEGER, .minimum = 0,
-     .maximum = 1 << 10, .doc = "points per value and axis; 0: one per pixel of x, rounded up"},
+     .maximum = 1 << 7, .doc = "points per value and axis; 0: one per pixel of x, rounded up"},
     {OP_ATTRIBUTE(struct roi_options, spatial_scale), .onnx = "spatial_scale", .kind = OP_NUMBER, .standard = 1,
      .doc = "pixels of x per unit of the boxes"},
     {OP_ATTRIBUTE(struct roi_options, mode), .onnx = "mode", .kind = OP_CHOICE, .choices = modes,
@@ -103,7 +103,27 @@ static struct box box_at(const struct roi_options *options, const double *roi)
     box.width = width / (double)options->width;
     box.rows = options->sampling_ratio > 0 ? options->sampling_ratio : (int64_t)fmin(fmax(ceil(box.height), 0), 1 << 14);
     box.columns = options->sampling_ratio > 0 ? options->sampling_ratio : (int64_t)fmin(fmax(ceil(box.width), 0), 1 << 14);
+    if (!isfinite(box.y) || !isfinite(box.x) || !isfinite(height) || !isfinite(width)) {
+        box.rows = box.columns = 0; /* nowhere, so without points */
+    }
     return box;
+}
+
+/** Points of one value along an axis that may lie in the image: a box can be far larger than it, and time must not be. */
+struct span {
+    int64_t from, to;
+};
+
+static struct span span_inside(double start, double size, int64_t points, int64_t pixels)
+{
+    double step = size / (double)points;
+    if (!(step > 0)) { /* a box from right to left: only a stated number of points, which is small, is tried there */
+        return (struct span){0, points};
+    }
+    /* One more at either end: rounding is judged by corners_at. */
+    double from = fmin(fmax(floor((-1 - start) / step - 0.5) - 1, 0), (double)points);
+    double to = fmin(fmax(ceil(((double)pixels - start) / step - 0.5) + 2, from), (double)points);
+    return (struct span){(int64_t)from, (int64_t)to};
 }
 
 /** One value of a box over one plane of x; with dx, its gradient `dy` is spread there instead. In mode max it is the
@@ -113,9 +133,15 @@ static double value_at(const struct roi_options *options, const struct box *box,
 {
     double points = fmax((double)(box->rows * box->columns), 1), sum = 0, best = -INFINITY, best_weight = 0;
     size_t best_pixel = 0;
-    for (int64_t i = 0; i < box->rows * box->columns; i++) {
-        double at_y = box->y + ((double)row + ((double)(i / box->columns) + 0.5) / (double)box->rows) * box->height;
-        double at_x = box->x + ((double)column + ((double)(i % box->columns) + 0.5) / (double)box->columns) * box->width;
+    struct span rows = span_inside(box->y + (double)row * box->height, box->height, box->rows, x->dim[2]);
+    struct span columns = span_inside(box->x + (double)column * box->width, box->width, box->columns, x->dim[3]);
+    int64_t     wide = columns.to - columns.from, tried = (rows.to - rows.from) * wide;
+    if (tried < box->rows * box->columns) {
+        best = 0; /* a point outside, which is worth 0, has been left out */
+    }
+    for (int64_t i = 0; i < tried; i++) {
+        double at_y = box->y + ((double)row + ((double)(rows.from + i / wide) + 0.5) / (double)box->rows) * box->height;
+        double at_x = box->x + ((double)column + ((double)(columns.from + i % wide) + 0.5) / (double)box->columns) * box->width;
         struct corners corners = corners_at(at_y, at_x, x->dim[2], x->dim[3]);
         for (int k = 0; k < 4; k++) {
             double part = corners.weight[k] * plane[corners.pixel[k]];
