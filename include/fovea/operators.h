@@ -36,6 +36,34 @@ typedef struct fov_conv2d_options {
  *  fails    shape: x is not rank 4; groups does not divide C or filters; the kernel exceeds the padded input */
 FOV_API fov_value fov_conv2d_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options);
 
+typedef struct fov_conv_options {
+    int         filters;  /**< required: output channels */
+    int         kernel;   /**< required: window side, samples or voxels; the same along all axes */
+    int         stride;   /**< 1 */
+    int         pad;      /**< 0: zeros at both ends of each axis */
+    int         dilation; /**< 1 */
+    int         groups;   /**< 1 */
+    bool        no_bias;  /**< false */
+    const char *name;     /**< "conv1d_1", ... */
+} fov_conv_options;
+/** 1-D convolution: x [N, C, L] -> [N, filters, L']. Sizes, parameters and failures as for fov_conv2d. */
+FOV_API fov_value fov_conv1d_opt(fov_graph *graph, fov_value x, const fov_conv_options *options);
+/** 3-D convolution: x [N, C, D, H, W] -> [N, filters, D', H', W']. */
+FOV_API fov_value fov_conv3d_opt(fov_graph *graph, fov_value x, const fov_conv_options *options);
+
+typedef struct fov_dynamic_conv2d_options {
+    int         stride;   /**< 1 */
+    int         pad;      /**< 0 */
+    int         pads[4];  /**< top, left, bottom, right, where they differ */
+    int         dilation; /**< 1 */
+    int         groups;   /**< 1 */
+    const char *name;
+} fov_dynamic_conv2d_options;
+/** Convolution in which every sample has weights of its own (De Brabandere et al. 2016).
+ *  x [N, C, H, W], weight [N, filters, C / groups, kernel, kernel] -> [N, filters, H', W']. Add a bias by fov_add. */
+FOV_API fov_value fov_dynamic_conv2d_opt(fov_graph *graph, fov_value x, fov_value weight,
+                                         const fov_dynamic_conv2d_options *options);
+
 typedef struct fov_conv_transpose2d_options {
     int         filters;        /**< required: output channels */
     int         kernel;         /**< required (or both of kernel_size): window side, pixels */
@@ -174,6 +202,10 @@ typedef struct fov_lrn_options {
 } fov_lrn_options;
 /** Local response normalisation (Krizhevsky et al. 2012): y = x / (bias + alpha / size * sum of neighbours^2)^beta */
 FOV_API fov_value fov_lrn_opt(fov_graph *graph, fov_value x, const fov_lrn_options *options);
+
+/** Stochastic depth (Huang et al. 2016): in training plans, whole samples become 0 with probability `rate`, and the rest is
+ *  scaled by 1 / (1 - rate). Does nothing outside. To be put at the end of a residual branch. */
+FOV_API fov_value fov_drop_path(fov_graph *graph, fov_value x, float rate);
 
 /* ---- activations: element by element, any shape ------------------------------------------------------------------- */
 
@@ -413,6 +445,10 @@ FOV_API fov_value fov_stop_gradient(fov_graph *graph, fov_value x);
 
 #ifndef __cplusplus
 #define fov_conv2d(graph, x, ...) fov_conv2d_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
+#define fov_conv1d(graph, x, ...) fov_conv1d_opt((graph), (x), &(fov_conv_options){__VA_ARGS__})
+#define fov_conv3d(graph, x, ...) fov_conv3d_opt((graph), (x), &(fov_conv_options){__VA_ARGS__})
+#define fov_dynamic_conv2d(graph, x, weight, ...)                                                                      \
+    fov_dynamic_conv2d_opt((graph), (x), (weight), &(fov_dynamic_conv2d_options){__VA_ARGS__})
 #define fov_conv_transpose2d(graph, x, ...)                                                                            \
     fov_conv_transpose2d_opt((graph), (x), &(fov_conv_transpose2d_options){__VA_ARGS__})
 #define fov_resize2d(graph, x, ...) fov_resize2d_opt((graph), (x), &(fov_resize2d_options){__VA_ARGS__})

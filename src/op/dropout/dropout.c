@@ -10,11 +10,14 @@
 
 struct dropout_options {
     double rate;
+    bool   per_sample; /* stochastic depth: a sample is dropped as a whole */
 };
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct dropout_options, rate), .kind = OP_NUMBER, .standard = 0.5, .maximum = 1,
      .doc = "share of elements set to zero"},
+    {OP_ATTRIBUTE(struct dropout_options, per_sample), .kind = OP_FLAG,
+     .doc = "whole samples are dropped (stochastic depth), not elements"},
     {0},
 };
 
@@ -73,6 +76,14 @@ static void gradient_gradient(struct op_gradient *gradient)
     }
 }
 
+/* Elements that one random number decides on. */
+static size_t elements_together(const void *options, const fov_shape *x)
+{
+    bool per_sample = ((const struct dropout_options *)options)->per_sample && x->rank > 0;
+    size_t size = per_sample ? shape_span(x, 1, x->rank) : 1;
+    return size > 0 ? size : 1;
+}
+
 /* ---- definitions ----------------------------------------------------------------------------------------------- */
 
 static void textbook(const struct op_textbook *textbook)
@@ -80,9 +91,9 @@ static void textbook(const struct op_textbook *textbook)
     double rate = textbook->training ? rate_of(textbook->options) : 0;
     double scale = textbook->training ? scale_of(textbook->options) : 1;
     double *mask = textbook->out_count > 1 ? textbook->out[1].data : NULL;
-    size_t count = op_count(&textbook->in[0].shape);
+    size_t count = op_count(&textbook->in[0].shape), together = elements_together(textbook->options, &textbook->in[0].shape);
     for (size_t i = 0; i < count; i++) {
-        bool stay = stays(random_u32(textbook->random, i), rate);
+        bool stay = stays(random_u32(textbook->random, i / together), rate);
         textbook->out[0].data[i] = stay ? textbook->in[0].data[i] * scale : 0;
         if (mask != NULL) {
             mask[i] = stay;
@@ -112,7 +123,26 @@ struct work {
     float             scale;
     size_t            count;
     size_t            channels, pixels; /* of an image in channels-last order; 1, 1 in plain order */
+    size_t            together;         /* elements of a sample, where samples are dropped as a whole */
 };
+
+/* Samples lie one after the other in both layouts. */
+static void drop_samples_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct work *work = context;
+    size_t begin = op_chunk_begin(chunk, OP_CHUNK), end = begin + op_chunk_length(chunk, OP_CHUNK, work->count);
+    for (size_t i = begin; i < end;) {
+        size_t sample = i / work->together, last = (sample + 1) * work->together;
+        bool stay = random_u32(work->key, sample) >= work->bound;
+        for (; i < last && i < end; i++) {
+            work->y[i] = stay ? work->x[i] * work->scale : 0;
+            if (work->mask != NULL) {
+                work->mask[i] = stay;
+            }
+        }
+    }
+}
 
 /* Elements are visited in plain order, in which they are numbered; `at` is where one lies in memory. */
 static void drop_chunk(void *context, size_t chunk, int worker)
@@ -151,7 +181,12 @@ static void run(const struct op_run *run)
                         .scale = (float)scale_of(run->options),
                         .count = op_count(&x->shape),
                         .channels = 1,
-                        .pixels = 1};
+                        .pixels = 1,
+                        .together = elements_together(run->options, &x->shape)};
+    if (((const struct dropout_options *)run->options)->per_sample) {
+        pool_run(run->pool, drop_samples_chunk, &work, op_chunks(work.count, OP_CHUNK));
+        return;
+    }
     if (x->layout == OP_CHANNELS_LAST && x->shape.rank >= 3) {
         work.channels = (size_t)x->shape.dim[1];
         work.pixels = shape_span(&x->shape, 2, x->shape.rank);
@@ -226,7 +261,7 @@ static const struct op_cpu gradient_cpu = {
 
 static int import_dropout(struct op_import *node)
 {
-    struct dropout_options options = {0.5};
+    struct dropout_options options = {.rate = 0.5};
     /* Whether anything is dropped is the plan's decision here, and which numbers are drawn the context's seed. */
     node->has(node->reader, "seed");
     node->has(node->reader, "is_test");
@@ -271,8 +306,14 @@ static const struct op_onnx onnx = {.type = "Dropout", .since = 1, .import = imp
 
 fov_value fov_dropout_opt(fov_graph *graph, fov_value x, const fov_dropout_options *options)
 {
-    struct dropout_options dropout = {options != NULL && options->rate != 0 ? (double)options->rate : 0.5};
+    struct dropout_options dropout = {.rate = options != NULL && options->rate != 0 ? (double)options->rate : 0.5};
     return op_build(graph, "dropout", &x, 1, &dropout, options != NULL ? options->name : NULL);
+}
+
+fov_value fov_drop_path(fov_graph *graph, fov_value x, float rate)
+{
+    struct dropout_options dropout = {.rate = (double)rate, .per_sample = true};
+    return op_build(graph, "dropout", &x, 1, &dropout, NULL);
 }
 
 /* ---- the descriptors ------------------------------------------------------------------------------------------- */
@@ -285,7 +326,8 @@ static const struct op_port gradient_in[] = {
     {.name = "dy", .shape = "[...]"}, {.name = "mask", .shape = "as dy: bool"}, {0}};
 static const struct op_port gradient_out[] = {{.name = "dx", .shape = "as dy"}, {0}};
 
-static const struct dropout_options third = {1.0 / 3}, everything = {1}, nothing = {0};
+static const struct dropout_options third = {.rate = 1.0 / 3}, everything = {.rate = 1}, nothing = {.rate = 0},
+                                    samples = {.rate = 0.5, .per_sample = true};
 
 static const struct op_case cases[] = {
     {.name = "half", .in = {{2, {3, 37}}}, .in_count = 1, .training = true},
@@ -295,6 +337,9 @@ static const struct op_case cases[] = {
     {.name = "everything", .in = {{1, {9}}}, .in_count = 1, .options = &everything, .training = true},
     {.name = "nothing", .in = {{1, {9}}}, .in_count = 1, .options = &nothing, .training = true},
     {.name = "inference", .in = {{4, {1, 2, 3, 5}}}, .in_count = 1},
+    {.name = "whole samples", .in = {{4, {9, 3, 2, 5}}}, .in_count = 1, .options = &samples, .training = true},
+    {.name = "large samples", .in = {{4, {5, 7, 40, 33}}}, .in_count = 1, .options = &samples, .training = true,
+     .no_gradient = true},
     {0},
 };
 static const struct op_case gradient_cases[] = {
@@ -310,7 +355,7 @@ const struct op op_dropout = {
     .family = OP_NORMALISATION,
     .summary = "Sets a random share of the elements to zero while training.",
     .formula = "y = x m / (1 - rate), m = 0 with probability rate, else 1; in inference y = x",
-    .source = "Srivastava et al., Dropout, JMLR 2014, section 4",
+    .source = "Srivastava et al., Dropout, JMLR 2014, section 4; per sample: Huang et al., Stochastic depth, ECCV 2016",
     .in = in,
     .out = out,
     .attributes = attributes,
