@@ -186,6 +186,7 @@ static int run(struct cli *cli)
     table_row(tally.skips, (const char *const[]){"skipped", "why"});
     table_rule(tally.skips);
     fov_conformance_options wanted = {.absolute = option_number(cli, "absolute"), .relative = option_number(cli, "relative"),
+                                      .rewrite = option_text(cli, "rewrite"), .opset = (int)option_integer(cli, "opset"),
                                       .seen = seen, .user = &tally};
     fov_conformance total;
     int code = EXIT_OK;
@@ -218,6 +219,10 @@ static const struct cli_option options[] = {
      .doc = "|y - expected| may be A + R |expected|"},
     {.name = "relative", .kind = OPTION_NUMBER, .argument = "R", .standard = "1e-3", .minimum = 1e-30, .maximum = 1,
      .doc = "see --absolute; integers must be equal"},
+    {.name = "rewrite", .kind = OPTION_TEXT, .argument = "FILE",
+     .doc = "write each model to FILE as fovea writes ONNX, and run what is read back"},
+    {.name = "opset", .kind = OPTION_INTEGER, .argument = "N", .standard = "0", .otherwise = "17, or what the operators need",
+     .minimum = 0, .maximum = 22, .doc = "the version of ONNX's operators for --rewrite, from 13"},
     {.name = NULL},
 };
 

@@ -33,6 +33,9 @@ typedef struct fov_case {
 typedef struct fov_conformance_options {
     double absolute; /**< 1e-7. An element y passes where |y - expected| <= absolute + relative |expected|; */
     double relative; /**< 1e-3  infinities and NaN must be the same, integers and booleans equal */
+    const char *rewrite; /**< NULL; a path for a file that may be overwritten: each model is then written there as fovea writes
+                              ONNX, and what is run is that file, read back. So writing is held to the same cases */
+    int opset;           /**< of that file: 13 to 22; 0 as fov_model_save chooses */
     void (*seen)(void *user, const fov_case *result); /**< called after each case, in the order of their paths */
     void *user;
 } fov_conformance_options;

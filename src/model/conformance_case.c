@@ -100,19 +100,26 @@ static int read_beside(struct case_run *run)
 
 /* ---- building --------------------------------------------------------------------------------------------------------------- */
 
+static void list_given(const struct case_run *run, struct onnx_given *given)
+{
+    for (int i = 0; i < run->in_count; i++) {
+        given[i] = (struct onnx_given){.dtype = run->in[i].dtype, .shape = run->in[i].shape, .data = run->in[i].data};
+    }
+}
+
 /** One attempt. NULL: the error is on the context. */
-static fov_graph *import(struct case_run *run, const struct file_map *map, struct onnx_given *given,
+static fov_graph *import(struct case_run *run, const char *path, const struct file_map *map, struct onnx_given *given,
                          struct onnx_imported *imported)
 {
     char                       directory[CASE_PATH] = ".";
-    const char                *slash = strrchr(run->model_path, '/');
+    const char                *slash = strrchr(path, '/');
     struct onnx_import_options options = {.given = given, .given_count = run->in_count};
     fov_graph                 *graph = fov_graph_create(run->context);
     if (slash != NULL) {
-        snprintf(directory, sizeof directory, "%.*s", (int)(slash - run->model_path) + 1, run->model_path);
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
     }
     if (graph != NULL &&
-        onnx_import_with(graph, run->model_path, directory, map->bytes, map->size, &options, imported) != 0) {
+        onnx_import_with(graph, path, directory, map->bytes, map->size, &options, imported) != 0) {
         fov_graph_free(graph);
         graph = NULL;
     }
@@ -135,12 +142,10 @@ static bool fix_wanted(struct case_run *run, struct onnx_given *given)
 static fov_graph *build(struct case_run *run, const struct file_map *map, struct onnx_imported *imported)
 {
     struct onnx_given given[CASE_TENSORS];
-    for (int i = 0; i < run->in_count; i++) {
-        given[i] = (struct onnx_given){.dtype = run->in[i].dtype, .shape = run->in[i].shape, .data = run->in[i].data};
-    }
+    list_given(run, given);
     run->result.constant_inputs = 0;
     for (;;) {
-        fov_graph *graph = import(run, map, given, imported);
+        fov_graph *graph = import(run, run->model_path, map, given, imported);
         if (run->context->error.status == FOV_E_MEMORY || !fix_wanted(run, given)) {
             return graph;
         }
@@ -150,6 +155,46 @@ static fov_graph *build(struct case_run *run, const struct file_map *map, struct
         }
         fov_error_clear(run->context);
     }
+}
+
+/* ---- writing and reading back ------------------------------------------------------------------------------------------------ */
+
+/** Of the inputs those that the plan will still have: with the others the data set's tensors go, too. */
+static int keep_inputs(struct case_run *run, const fov_graph *graph, struct onnx_imported *imported)
+{
+    int kept = 0;
+    for (int i = 0; i < imported->input_count; i++) {
+        if (graph_value(graph, imported->inputs[i].id)->kind == VALUE_INPUT) {
+            imported->inputs[kept] = imported->inputs[i];
+            run->in[kept++] = run->in[i];
+        }
+    }
+    imported->input_count = run->in_count = kept;
+    return kept;
+}
+
+/** The graph as it comes back from a file. NULL: the error is on the context. Takes both. */
+static fov_graph *rewrite(struct case_run *run, fov_graph *graph, struct onnx_imported *imported)
+{
+    const char          *path = run->options->rewrite;
+    struct onnx_exported exported = {.inputs = imported->inputs,
+                                     .input_count = keep_inputs(run, graph, imported),
+                                     .outputs = imported->outputs,
+                                     .output_count = imported->output_count,
+                                     .name = "",
+                                     .opset = run->options->opset};
+    struct file_map      map;
+    struct onnx_given    given[CASE_TENSORS];
+    fov_graph           *again = NULL;
+    int                  status = onnx_export(graph, &exported, path, NULL);
+    onnx_imported_free(imported);
+    fov_graph_free(graph);
+    list_given(run, given);
+    if (!status && file_map(&map, path, &run->context->error) == 0) {
+        again = import(run, path, &map, given, imported);
+        file_unmap(&map);
+    }
+    return again;
 }
 
 /* ---- running ---------------------------------------------------------------------------------------------------------------- */
@@ -185,6 +230,10 @@ static int run_data_set(struct case_run *run, const struct file_map *map)
 {
     struct onnx_imported imported;
     fov_graph           *graph = build(run, map, &imported);
+    bool                 fits = graph != NULL && imported.input_count == run->in_count;
+    if (fits && run->options->rewrite != NULL) {
+        graph = rewrite(run, graph, &imported);
+    }
     if (graph == NULL) {
         return (int)run->context->error.status;
     }

@@ -386,7 +386,7 @@ static void test_full_disk(void **state)
     struct file_system system = *file_system_default();
     system.write = failing_write;
     system.user = &failing;
-    const struct onnx_exported exported = {&input, &output, 1, 1, "m", NULL, 0};
+    const struct onnx_exported exported = {.inputs = &input, .outputs = &output, .input_count = 1, .output_count = 1, .name = "m"};
     CHECK(fixture, fov_model_save(model, fixture->onnx));
     CHECK(fixture, fov_model_save(model, fixture->again));
     for (int n = 1;; n++) {

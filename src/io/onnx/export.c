@@ -49,6 +49,25 @@ static void mark_used(struct exporter *exporter)
             exporter->used[node->in[i]] = true;
         }
     }
+    for (int i = 0; i < exporter->what->output_count; i++) {
+        exporter->used[exporter->what->outputs[i].id] = true; /* also one that is a constant or a parameter */
+    }
+}
+
+/** Whatever is read must have been made: not every operator can write all its outputs in every opset. */
+static int check_written(const struct exporter *exporter)
+{
+    char name[ONNX_NAME_TEXT];
+    for (size_t id = 1; id < exporter->graph->value_count; id++) {
+        const struct value *value = graph_value(exporter->graph, (int)id);
+        if (value->kind == VALUE_RESULT && exporter->used[id] && !exporter->written[id]) {
+            const struct node *node = &exporter->graph->nodes[value->node];
+            return error_set(exporter->error, FOV_E_UNSUPPORTED, "%s: %s \"%s\": its output %d cannot be written in opset %d",
+                             exporter->path, node->op->name, text_escape(name, sizeof name, node->name), value->output,
+                             exporter->opset);
+        }
+    }
+    return 0;
 }
 
 static int check_inputs(const struct exporter *exporter)
@@ -82,6 +101,9 @@ static int write_parts(struct exporter *exporter)
         if (exporter->needed[n]) {
             status = exporter_write_node(exporter, &graph->nodes[n]);
         }
+    }
+    if (!status) {
+        status = check_written(exporter);
     }
     for (int i = 0; i < exporter->what->input_count; i++) {
         write_port(exporter, onnx_GraphProto_input_tag, exporter->what->inputs[i]);
@@ -267,7 +289,8 @@ static int export_graph(struct exporter *exporter, const struct file_system *sys
     int       *outputs = arena_take(&exporter->arena, (size_t)exporter->what->output_count, sizeof *outputs);
     exporter->needed = arena_take(&exporter->arena, graph->node_count, sizeof *exporter->needed);
     exporter->used = arena_take(&exporter->arena, graph->value_count, sizeof *exporter->used);
-    if (outputs == NULL || exporter->needed == NULL || exporter->used == NULL) {
+    exporter->written = arena_take(&exporter->arena, graph->value_count, sizeof *exporter->written);
+    if (outputs == NULL || exporter->needed == NULL || exporter->used == NULL || exporter->written == NULL) {
         return FOV_E_MEMORY;
     }
     for (int i = 0; i < exporter->what->output_count; i++) {

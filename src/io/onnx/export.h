@@ -16,6 +16,7 @@ struct exporter {
     int                         opset; /**< to write */
     bool                       *needed;   /**< per node */
     bool                       *used;     /**< per value: stands in the file */
+    bool                       *written;  /**< per value: an ONNX node makes it */
     struct text                 nodes;    /**< encoded NodeProto fields of the graph */
     struct text                 tensors;  /**< encoded small initializers that operators asked for */
     struct text                 ports;    /**< encoded inputs and outputs */

@@ -88,7 +88,7 @@ static void write_output(void *writer, int out)
 {
     struct exporter *exporter = writer;
     if (out >= 0 && out < exporter->node->out_count && exporter->node->out[out] != 0) {
-        exporter->used[exporter->node->out[out]] = true;
+        exporter->used[exporter->node->out[out]] = exporter->written[exporter->node->out[out]] = true;
         write_output_name(writer, graph_value(exporter->graph, exporter->node->out[out])->name);
     } else {
         write_output_name(writer, "");
