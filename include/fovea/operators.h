@@ -138,6 +138,10 @@ typedef struct fov_max_unpool2d_options {
 /** Puts values back where a max pooling took them from. x [N, C, H, W], index as x: places in the flattened result. */
 FOV_API fov_value fov_max_unpool2d_opt(fov_graph *graph, fov_value x, fov_value index,
                                        const fov_max_unpool2d_options *options);
+/** A result of height x width pixels, whatever the input's size: window i of an axis is floor(i in / out) to
+ *  ceil((i + 1) in / out), as in PyTorch. Ordinary pooling where the sizes divide. x [N, C, H, W] -> [N, C, height, width] */
+FOV_API fov_value fov_adaptive_avg_pool2d(fov_graph *graph, fov_value x, int height, int width);
+FOV_API fov_value fov_adaptive_max_pool2d(fov_graph *graph, fov_value x, int height, int width); /**< the same, largest */
 /** Mean over all pixels (Lin et al. 2013). x [N, C, H, W] -> [N, C, 1, 1] */
 FOV_API fov_value fov_global_avg_pool(fov_graph *graph, fov_value x);
 

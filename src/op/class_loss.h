@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the losses of classification share: scores [N, classes, ...] against labels [N, ...], a weight per class, labels that
+/* What the losses of classification share: scores [N, classes, ...] against labels [N, ...], a weight per class,
+ * labels that
  * do not count, and how the losses of the samples become one number. Next: softmax_cross_entropy/, nll_loss/. */
 #ifndef OP_CLASS_LOSS_H
 #define OP_CLASS_LOSS_H

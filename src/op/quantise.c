@@ -88,8 +88,8 @@ int quantise_product(struct quantise_product *product, const fov_shape *a, const
         p.y.dim[i] = da == 1 ? db : da;
     }
     if (!fits) {
-        return error_set(error, FOV_E_SHAPE, "%s and %s cannot be multiplied as stacks of matrices", shape_text(a, text),
-                         shape_text(b, other));
+        return error_set(error, FOV_E_SHAPE, "%s and %s cannot be multiplied as stacks of matrices",
+                         shape_text(a, text), shape_text(b, other));
     }
     p.y.dim[rank - 2] = p.a.dim[p.a.rank - 2];
     p.y.dim[rank - 1] = p.b.dim[p.b.rank - 1];

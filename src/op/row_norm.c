@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Normalisation of rows: shape rule, definition and fast form of layer, group and instance normalisation. Statistics
- * are taken in two passes (mean, then squares of what is left), a row at a time, by one thread. The gradient is the operator
+ * are taken in two passes (mean, then squares of what is left), a row at a time, by one thread. The gradient is the
+ * operator
  * row_norm_gradient (layer_norm/gradient.c). */
 #include "op/row_norm.h"
 
@@ -39,7 +40,8 @@ int row_norm_resolve(struct row_norm_geometry *geometry, const struct row_norm_o
     }
     for (int i = 2; i < rank; i++) {
         if (x->dim[i] < 1) {
-            return error_set(error, FOV_E_SHAPE, "input %s: spatial sizes must be known and not empty", shape_text(x, text));
+            return error_set(error, FOV_E_SHAPE, "input %s: spatial sizes must be known and not empty",
+                             shape_text(x, text));
         }
     }
     size_t pixels = shape_span(x, 2, rank), share = (size_t)(channels / groups);
@@ -92,7 +94,8 @@ int row_norm_infer(const struct op_infer *infer)
     }
     for (int i = ROW_NORM_MEAN; i < infer->out_count; i++) {
         infer->out[i].shape = rows;
-        infer->out[i].dtype = infer->in[ROW_NORM_X].dtype == FOV_F64 ? FOV_F64 : FOV_F32; /* stash_type: single at least */
+        infer->out[i].dtype =
+            infer->in[ROW_NORM_X].dtype == FOV_F64 ? FOV_F64 : FOV_F32; /* stash_type: single at least */
     }
     return 0;
 }
@@ -100,7 +103,8 @@ int row_norm_infer(const struct op_infer *infer)
 void row_norm_gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
-    fov_value in[5] = {gradient->in[ROW_NORM_X], gradient->in_count > 1 ? gradient->in[ROW_NORM_WEIGHT] : (fov_value){0}};
+    fov_value in[5] = {gradient->in[ROW_NORM_X],
+                       gradient->in_count > 1 ? gradient->in[ROW_NORM_WEIGHT] : (fov_value){0}};
     in[2] = op_emit_output(emitter, gradient->out[0], ROW_NORM_MEAN);
     in[3] = op_emit_output(emitter, gradient->out[0], ROW_NORM_INV_STD);
     in[4] = gradient->out_gradient[0];
@@ -153,7 +157,7 @@ void row_norm_textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- CPU ------------------------------------------------------------------------------------------------------------------- */
+/* ---- CPU --------------------------------------------------------------------------------------------------------- */
 
 struct plan {
     struct row_norm_geometry geometry;

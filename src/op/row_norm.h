@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What layer, group and instance normalisation share: each brings parts ("rows") of every sample to mean 0 and variance 1,
+/* What layer, group and instance normalisation share: each brings parts ("rows") of every sample to mean 0 and
+ * variance 1,
  * and then scales and shifts. They differ in which elements make a row and which weight an element gets. Rows are
  * contiguous in plain order. Next: layer_norm/, group_norm/, instance_norm/. */
 #ifndef OP_ROW_NORM_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Dynamic convolution: every sample has weights of its own, which the network has computed. Each sample is a convolution
- * of a batch of one, by the same fast forms; so are the two gradients. Like conv's, the three are each other's gradients. */
+/* Dynamic convolution: every sample has weights of its own, which the network has computed. Each sample is a
+ * convolution
+ * of a batch of one, by the same fast forms; so are the two gradients. Like conv's, the three are each other's
+ * gradients. */
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/outer.h"
@@ -50,7 +52,8 @@ static int resolve(struct sample *sample, enum kind kind, const struct conv_opti
     char text[SHAPE_TEXT_SIZE], other[SHAPE_TEXT_SIZE];
     int rank = kind == OF_WEIGHT ? b->rank : b->rank - 1;
     if (a->rank < 3 || a->rank > 5 || rank != a->rank || (a->dim[0] != b->dim[0] && a->dim[0] >= 0 && b->dim[0] >= 0)) {
-        return error_set(error, FOV_E_SHAPE, "%s and %s must be of the same samples: [N, C, spatial...] and [N, filters, ...]",
+        return error_set(error, FOV_E_SHAPE,
+                         "%s and %s must be of the same samples: [N, C, spatial...] and [N, filters, ...]",
                          shape_text(a, text), shape_text(b, other));
     }
     sample->x = sample->y = one_image(a);
@@ -86,7 +89,7 @@ static int infer_kind(const struct op_infer *infer, enum kind kind)
     return status;
 }
 
-/* ---- definition: the sums of conv, conv_input_gradient and conv_weight_gradient, sample by sample --------------------------- */
+/* ---- definition: the sums of conv, conv_input_gradient and conv_weight_gradient, sample by sample ---------------- */
 
 struct sums {
     enum kind     kind;
@@ -121,7 +124,7 @@ static void textbook_kind(const struct op_textbook *textbook, enum kind kind)
     }
 }
 
-/* ---- CPU: a form for one sample, run for each ------------------------------------------------------------------------------ */
+/* ---- CPU: a form for one sample, run for each -------------------------------------------------------------------- */
 
 struct head {
     op_function     *run, *pack;
@@ -187,7 +190,8 @@ static int compile_inner(const struct op_compile *compile, enum kind kind, struc
         return conv_input_compile(inner);
     }
     if (kind == FORWARD) {
-        return depthwise ? conv_depthwise_compile(inner, &sample.geometry) : conv_product_compile(inner, &sample.geometry);
+        return depthwise ? conv_depthwise_compile(inner, &sample.geometry)
+                         : conv_product_compile(inner, &sample.geometry);
     }
     return depthwise ? conv_depthwise_weight_compile(inner, &sample.geometry)
                      : conv_outer_compile(inner, &sample.geometry);
@@ -288,7 +292,7 @@ static int compile_weight(struct op_compile *c)
     return compile_kind(c, OF_WEIGHT);
 }
 
-/* ---- gradients ------------------------------------------------------------------------------------------------------------------ */
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 static const char *const names[] = {"dynamic_conv", "dynamic_conv_input_gradient", "dynamic_conv_weight_gradient"};
 
@@ -387,7 +391,8 @@ const struct op op_dynamic_conv_input_gradient = {
     .family = OP_GRADIENT,
     .exact = true,
     .summary = "Gradient of dynamic convolution with respect to its input.",
-    .formula = "dx[n, c, i] = sum over f, t, o with o * stride + t * dilation - pad = i of dy[n, f, o] * weight[n, f, c, t]",
+    .formula =
+        "dx[n, c, i] = sum over f, t, o with o * stride + t * dilation - pad = i of dy[n, f, o] * weight[n, f, c, t]",
     .in = (const struct op_port[]){{.name = "dy", .shape = "[N, filters, spatial...]"},
                                    {.name = "weight", .shape = "[N, filters, C / groups, kernel...]", .plain = true},
                                    {0}},
@@ -410,7 +415,8 @@ const struct op op_dynamic_conv_weight_gradient = {
     .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, spatial...]"},
                                    {.name = "dy", .shape = "[N, filters, spatial...]"},
                                    {0}},
-    .out = (const struct op_port[]){{.name = "dweight", .shape = "[N, filters, C / groups, kernel...]", .plain = true}, {0}},
+    .out = (const struct op_port[]){{.name = "dweight", .shape = "[N, filters, C / groups, kernel...]", .plain = true},
+                                    {0}},
     .attributes = conv_attributes,
     .options_size = sizeof(struct conv_options),
     .infer = infer_weight,
@@ -420,7 +426,8 @@ const struct op op_dynamic_conv_weight_gradient = {
     .cases = cases_weight,
 };
 
-fov_value fov_dynamic_conv2d_opt(fov_graph *graph, fov_value x, fov_value weight, const fov_dynamic_conv2d_options *options)
+fov_value fov_dynamic_conv2d_opt(fov_graph *graph, fov_value x, fov_value weight,
+                                 const fov_dynamic_conv2d_options *options)
 {
     static const fov_dynamic_conv2d_options none = {0};
     static const int same_sides[2] = {0, 0};

@@ -35,8 +35,9 @@ static int check(const struct op_infer *infer, int weight, const int *singles, i
         }
         if (!shape_count(&infer->in[input].shape, &count) ||
             (count != 1 && (i < single_count || count != (size_t)geometry.filters))) {
-            status = error_set(infer->error, FOV_E_SHAPE, "scale or zero point %s must be one number%s",
-                               shape_text(&infer->in[input].shape, text), i < single_count ? "" : ", or one per filter");
+            status =
+                error_set(infer->error, FOV_E_SHAPE, "scale or zero point %s must be one number%s",
+                          shape_text(&infer->in[input].shape, text), i < single_count ? "" : ", or one per filter");
         }
     }
     if (status == 0) {
@@ -54,7 +55,7 @@ static void cost_of(struct op_cost *cost, int weight)
     }
 }
 
-/* ---- conv_integer ------------------------------------------------------------------------------------------------------------- */
+/* ---- conv_integer ------------------------------------------------------------------------------------------------ */
 
 enum { X, WEIGHT, X_ZERO, WEIGHT_ZERO };
 
@@ -117,12 +118,15 @@ const struct op op_conv_integer = {
     .name = "conv_integer",
     .family = OP_CONVOLUTION,
     .summary = "Convolution of small integers, exact.",
-    .formula = "y[n, f, o] = sum over c, t of (x - x_zero)[n, c, o * stride + t * dilation - pad] (weight - weight_zero)[f, c, t]",
-    .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, spatial...]: u8 or i8", .plain = true},
-                                   {.name = "weight", .shape = "[filters, C / groups, kernel...]: u8 or i8", .plain = true},
-                                   {.name = "x_zero_point", .shape = "[]", .optional = true},
-                                   {.name = "weight_zero_point", .shape = "[] or [filters]", .optional = true},
-                                   {0}},
+    .formula = "y[n, f, o] = sum over c, t of (x - x_zero)[n, c, o * stride + t * dilation - pad] (weight - "
+               "weight_zero)[f, c, t]",
+    .in =
+        (const struct op_port[]){
+            {.name = "x", .shape = "[N, C, spatial...]: u8 or i8", .plain = true},
+            {.name = "weight", .shape = "[filters, C / groups, kernel...]: u8 or i8", .plain = true},
+            {.name = "x_zero_point", .shape = "[]", .optional = true},
+            {.name = "weight_zero_point", .shape = "[] or [filters]", .optional = true},
+            {0}},
     .out = (const struct op_port[]){{.name = "y", .shape = "[N, filters, spatial...]: i32", .plain = true}, {0}},
     .attributes = conv_attributes,
     .options_size = sizeof(struct conv_options),
@@ -134,13 +138,14 @@ const struct op op_conv_integer = {
     .cases = integer_cases,
 };
 
-/* ---- qlinear_conv ------------------------------------------------------------------------------------------------------------- */
+/* ---- qlinear_conv ------------------------------------------------------------------------------------------------ */
 
 enum { Q_X, Q_X_SCALE, Q_X_ZERO, Q_WEIGHT, Q_WEIGHT_SCALE, Q_WEIGHT_ZERO, Q_Y_SCALE, Q_Y_ZERO, Q_BIAS };
 
 static int infer_linear(const struct op_infer *infer)
 {
-    static const int singles[] = {Q_X_SCALE, Q_X_ZERO, Q_Y_SCALE, Q_Y_ZERO}, several[] = {Q_WEIGHT_SCALE, Q_WEIGHT_ZERO};
+    static const int singles[] = {Q_X_SCALE, Q_X_ZERO, Q_Y_SCALE, Q_Y_ZERO},
+                     several[] = {Q_WEIGHT_SCALE, Q_WEIGHT_ZERO};
     infer->out[0].dtype = infer->in[Q_Y_ZERO].dtype;
     if (!quantise_is_target(infer->out[0].dtype)) {
         return error_set(infer->error, FOV_E_UNSUPPORTED, "values cannot be quantised to %s",
@@ -188,14 +193,20 @@ static void textbook_linear(const struct op_textbook *textbook)
 
 static const struct op_onnx linear_onnx = {.type = "QLinearConv", .since = 10};
 static const struct op_case linear_cases[] = {
-    {.name = "padded", .options = &padded,
+    {.name = "padded",
+     .options = &padded,
      .in = {FOV_SHAPE(1, 3, 4, 5), NUMBER, NUMBER, FOV_SHAPE(2, 3, 3, 3), NUMBER, NUMBER, NUMBER, NUMBER},
-     .in_dtype = {FOV_U8, FOV_F32, FOV_U8, FOV_U8, FOV_F32, FOV_U8, FOV_F32, FOV_U8}, .in_count = 8, .integers = 10,
+     .in_dtype = {FOV_U8, FOV_F32, FOV_U8, FOV_U8, FOV_F32, FOV_U8, FOV_F32, FOV_U8},
+     .in_count = 8,
+     .integers = 10,
      .positive = true},
-    {.name = "groups, scales per filter, bias", .options = &grouped,
+    {.name = "groups, scales per filter, bias",
+     .options = &grouped,
      .in = {FOV_SHAPE(2, 4, 5, 4), NUMBER, NUMBER, FOV_SHAPE(6, 2, 2, 2), FOV_SHAPE(6), FOV_SHAPE(6), NUMBER, NUMBER,
             FOV_SHAPE(6)},
-     .in_dtype = {FOV_U8, FOV_F32, FOV_U8, FOV_I8, FOV_F32, FOV_I8, FOV_F32, FOV_U8, FOV_I32}, .in_count = 9, .integers = 12,
+     .in_dtype = {FOV_U8, FOV_F32, FOV_U8, FOV_I8, FOV_F32, FOV_I8, FOV_F32, FOV_U8, FOV_I32},
+     .in_count = 9,
+     .integers = 12,
      .positive = true},
     {0},
 };
@@ -204,19 +215,21 @@ const struct op op_qlinear_conv = {
     .name = "qlinear_conv",
     .family = OP_CONVOLUTION,
     .summary = "Convolution of quantised numbers, quantised again.",
-    .formula = "y = clamp(rint(x_scale weight_scale / y_scale (bias + sum over c, t of (x - x_zero) (weight - weight_zero))) + y_zero)",
+    .formula = "y = clamp(rint(x_scale weight_scale / y_scale (bias + sum over c, t of (x - x_zero) (weight - "
+               "weight_zero))) + y_zero)",
     .source = "Jacob et al., Quantization and training of neural networks, CVPR 2018, equations 4 and 11",
-    .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, spatial...]: u8 or i8", .plain = true},
-                                   {.name = "x_scale", .shape = "[]"},
-                                   {.name = "x_zero_point", .shape = "[]"},
-                                   {.name = "weight", .shape = "[filters, C / groups, kernel...]: u8 or i8", .plain = true},
-                                   {.name = "weight_scale", .shape = "[] or [filters]"},
-                                   {.name = "weight_zero_point", .shape = "as weight_scale"},
-                                   {.name = "y_scale", .shape = "[]"},
-                                   {.name = "y_zero_point", .shape = "[]"},
-                                   {.name = "bias", .shape = "[filters]: i32, of scale x_scale weight_scale",
-                                    .optional = true},
-                                   {0}},
+    .in =
+        (const struct op_port[]){
+            {.name = "x", .shape = "[N, C, spatial...]: u8 or i8", .plain = true},
+            {.name = "x_scale", .shape = "[]"},
+            {.name = "x_zero_point", .shape = "[]"},
+            {.name = "weight", .shape = "[filters, C / groups, kernel...]: u8 or i8", .plain = true},
+            {.name = "weight_scale", .shape = "[] or [filters]"},
+            {.name = "weight_zero_point", .shape = "as weight_scale"},
+            {.name = "y_scale", .shape = "[]"},
+            {.name = "y_zero_point", .shape = "[]"},
+            {.name = "bias", .shape = "[filters]: i32, of scale x_scale weight_scale", .optional = true},
+            {0}},
     .out = (const struct op_port[]){{.name = "y", .shape = "[N, filters, spatial...]", .plain = true}, {0}},
     .attributes = conv_attributes,
     .options_size = sizeof(struct conv_options),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Transposed convolution ("deconvolution"): the input gradient of a convolution taken as a layer, plus a bias. All of its
+/* Transposed convolution ("deconvolution"): the input gradient of a convolution taken as a layer, plus a bias. All of
+ * its
  * arithmetic is that of input_gradient.c; here is how its output size comes about, and the bias. */
 #include "op/common.h"
 #include "op/conv/conv.h"
@@ -23,8 +24,8 @@ static const struct op_attribute attributes[] = {
      .maximum = WINDOW_SIZE_LIMIT, .doc = "output pixels from window to window, per axis"},
     {OP_ATTRIBUTE(struct transpose_options, pad), .onnx = "pads", .kind = OP_LIST, .standard = 0, .minimum = 0,
      .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels cut off before each axis of y, then after each axis"},
-    {OP_ATTRIBUTE(struct transpose_options, dilation), .onnx = "dilations", .kind = OP_LIST, .standard = 1, .minimum = 1,
-     .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels from tap to tap, per axis"},
+    {OP_ATTRIBUTE(struct transpose_options, dilation), .onnx = "dilations", .kind = OP_LIST, .standard = 1,
+     .minimum = 1, .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels from tap to tap, per axis"},
     {OP_ATTRIBUTE(struct transpose_options, output_padding), .onnx = "output_padding", .kind = OP_LIST, .standard = 0,
      .minimum = 0, .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels added at the end of each axis of y"},
     {OP_ATTRIBUTE(struct transpose_options, output_shape), .onnx = "output_shape", .kind = OP_LIST, .minimum = 1,
@@ -218,9 +219,10 @@ static void textbook(const struct op_textbook *textbook)
     conv_each_pair(&geometry, add_to_y, &sums);
 }
 
-/* ---- CPU: a form of the input gradient behind a small head of our own ------------------------------------------------------- */
+/* ---- CPU: a form of the input gradient behind a small head of our own -------------------------------------------- */
 
-/** In front of the form's state. Products add the bias and activate by themselves; after the other forms it is done here. */
+/** In front of the form's state. Products add the bias and activate by themselves; after the other forms it is done
+ * here. */
 struct head {
     op_function *run, *pack;
     bool         by_itself;
@@ -335,27 +337,51 @@ static const struct transpose_options
     volume = {.stride = LIST(2, 1, 2), .pad = LIST(0, 1, 0, 0, 1, 1), .groups = 1};
 
 static const struct op_case cases[] = {
-    {.name = "3x3", .options = &usual, .in = {FOV_SHAPE(2, 5, 4, 3), FOV_SHAPE(5, 7, 3, 3), FOV_SHAPE(7)}, .in_count = 3},
-    {.name = "4x4 stride 2", .options = &doubled, .in = {FOV_SHAPE(2, 6, 3, 4), FOV_SHAPE(6, 3, 4, 4), FOV_SHAPE(3)},
+    {.name = "3x3",
+     .options = &usual,
+     .in = {FOV_SHAPE(2, 5, 4, 3), FOV_SHAPE(5, 7, 3, 3), FOV_SHAPE(7)},
      .in_count = 3},
-    {.name = "output padding", .options = &longer, .in = {FOV_SHAPE(1, 5, 3, 4), FOV_SHAPE(5, 4, 3, 3), FOV_SHAPE(4)},
+    {.name = "4x4 stride 2",
+     .options = &doubled,
+     .in = {FOV_SHAPE(2, 6, 3, 4), FOV_SHAPE(6, 3, 4, 4), FOV_SHAPE(3)},
      .in_count = 3},
-    {.name = "stride beyond kernel", .options = &gaps, .in = {FOV_SHAPE(2, 4, 3, 3), FOV_SHAPE(4, 17, 2, 2), FOV_SHAPE(17)},
+    {.name = "output padding",
+     .options = &longer,
+     .in = {FOV_SHAPE(1, 5, 3, 4), FOV_SHAPE(5, 4, 3, 3), FOV_SHAPE(4)},
      .in_count = 3},
-    {.name = "2 groups", .options = &grouped, .in = {FOV_SHAPE(2, 6, 3, 5), FOV_SHAPE(6, 4, 3, 2), FOV_SHAPE(8)},
+    {.name = "stride beyond kernel",
+     .options = &gaps,
+     .in = {FOV_SHAPE(2, 4, 3, 3), FOV_SHAPE(4, 17, 2, 2), FOV_SHAPE(17)},
      .in_count = 3},
-    {.name = "depthwise", .options = &depthwise, .in = {FOV_SHAPE(2, 5, 4, 3), FOV_SHAPE(5, 1, 4, 4), FOV_SHAPE(5)},
+    {.name = "2 groups",
+     .options = &grouped,
+     .in = {FOV_SHAPE(2, 6, 3, 5), FOV_SHAPE(6, 4, 3, 2), FOV_SHAPE(8)},
      .in_count = 3},
-    {.name = "dilated, no bias", .options = &dilated, .in = {FOV_SHAPE(1, 3, 4, 5), FOV_SHAPE(3, 2, 2, 3)}, .in_count = 2},
+    {.name = "depthwise",
+     .options = &depthwise,
+     .in = {FOV_SHAPE(2, 5, 4, 3), FOV_SHAPE(5, 1, 4, 4), FOV_SHAPE(5)},
+     .in_count = 3},
+    {.name = "dilated, no bias",
+     .options = &dilated,
+     .in = {FOV_SHAPE(1, 3, 4, 5), FOV_SHAPE(3, 2, 2, 3)},
+     .in_count = 2},
     {.name = "output shape", .options = &shaped, .in = {FOV_SHAPE(1, 2, 3, 3), FOV_SHAPE(2, 2, 3, 3)}, .in_count = 2},
-    {.name = "output shape beyond the windows", .options = &too_long, .in = {FOV_SHAPE(1, 2, 4, 5), FOV_SHAPE(2, 3, 3, 3)},
-     .in_count = 2, .no_gradient = true},
+    {.name = "output shape beyond the windows",
+     .options = &too_long,
+     .in = {FOV_SHAPE(1, 2, 4, 5), FOV_SHAPE(2, 3, 3, 3)},
+     .in_count = 2,
+     .no_gradient = true},
     {.name = "same upper", .options = &upper, .in = {FOV_SHAPE(1, 3, 3, 4), FOV_SHAPE(3, 2, 3, 3)}, .in_count = 2},
     {.name = "same lower", .options = &lower, .in = {FOV_SHAPE(1, 3, 3, 4), FOV_SHAPE(3, 2, 3, 4)}, .in_count = 2},
     {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 6), FOV_SHAPE(3, 5, 4), FOV_SHAPE(5)}, .in_count = 3},
-    {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 3, 2, 3, 2), FOV_SHAPE(3, 4, 2, 3, 3), FOV_SHAPE(4)},
+    {.name = "3-D",
+     .options = &volume,
+     .in = {FOV_SHAPE(1, 3, 2, 3, 2), FOV_SHAPE(3, 4, 2, 3, 3), FOV_SHAPE(4)},
      .in_count = 3},
-    {.name = "patches", .options = &usual, .in = {FOV_SHAPE(9, 6, 5, 4), FOV_SHAPE(6, 1, 3, 3), FOV_SHAPE(1)}, .in_count = 3,
+    {.name = "patches",
+     .options = &usual,
+     .in = {FOV_SHAPE(9, 6, 5, 4), FOV_SHAPE(6, 1, 3, 3), FOV_SHAPE(1)},
+     .in_count = 3,
      .no_gradient = true},
     {0},
 };
@@ -365,7 +391,8 @@ const struct op op_conv_transpose = {
     .family = OP_CONVOLUTION,
     .exact = true,
     .summary = "Transposed convolution of 1 to 3 spatial axes: each pixel of x spreads a filter over y.",
-    .formula = "y[n, f, i] = bias[f] + sum over c, t, o with o * stride + t * dilation - pad = i of x[n, c, o] * weight[c, f, t]",
+    .formula = "y[n, f, i] = bias[f] + sum over c, t, o with o * stride + t * dilation - pad = i of x[n, c, o] * "
+               "weight[c, f, t]",
     .source = "Dumoulin & Visin, A guide to convolution arithmetic for deep learning (2016), section 4",
     .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, spatial...]"},
                                    {.name = "weight", .shape = "[C, filters / groups, kernel...]", .plain = true},
@@ -417,7 +444,8 @@ fov_value fov_conv_transpose2d_opt(fov_graph *graph, fov_value x, const fov_conv
         return fov_graph_fail(graph, node, FOV_E_SHAPE, "groups %lld must divide the %lld channels and the %d filters",
                               (long long)transpose.groups, (long long)shape.dim[1], given->filters);
     }
-    fov_shape weight = {4, {shape.dim[1], given->filters / transpose.groups, transpose.kernel.at[0], transpose.kernel.at[1]}};
+    fov_shape weight = {
+        4, {shape.dim[1], given->filters / transpose.groups, transpose.kernel.at[0], transpose.kernel.at[1]}};
     fov_shape bias = {1, {given->filters}};
     /* PyTorch counts dimension 1 of the weight as its inputs, here too. */
     float bound = (float)(1 / sqrt((double)weight.dim[1] * (double)weight.dim[2] * (double)weight.dim[3]));

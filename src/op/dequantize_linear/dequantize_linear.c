@@ -9,7 +9,8 @@ struct dequantize_options {
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct dequantize_options, axis), .onnx = "axis", .kind = OP_INTEGER, .standard = 1,
-     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1, .doc = "along which scales differ, where there are several"},
+     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1,
+     .doc = "along which scales differ, where there are several"},
     {OP_ATTRIBUTE(struct dequantize_options, block_size), .onnx = "block_size", .kind = OP_INTEGER, .minimum = 0,
      .maximum = INT32_MAX, .doc = "neighbours along axis that share a scale; 0: all", .since = 21},
     {0},
@@ -43,12 +44,27 @@ static const struct op_onnx onnx = {.type = "DequantizeLinear", .since = 10};
 
 static const struct dequantize_options channels = {.axis = 1}, blocks = {.axis = 0, .block_size = 3};
 static const struct op_case cases[] = {
-    {.name = "one scale", .in = {FOV_SHAPE(3, 17), {0, {0}}, {0, {0}}}, .in_dtype = {FOV_U8, FOV_F32, FOV_U8}, .in_count = 3,
-     .integers = 200, .positive = true, .options = &channels},
-    {.name = "per channel", .in = {FOV_SHAPE(2, 3, 4), FOV_SHAPE(3), FOV_SHAPE(3)}, .in_dtype = {FOV_I8, FOV_F32, FOV_I8},
-     .in_count = 3, .integers = 100, .positive = true, .options = &channels},
-    {.name = "i32 in blocks", .in = {FOV_SHAPE(5, 2), FOV_SHAPE(2, 2)}, .in_dtype = {FOV_I32, FOV_F32}, .in_count = 2,
-     .integers = 1000, .positive = true, .options = &blocks},
+    {.name = "one scale",
+     .in = {FOV_SHAPE(3, 17), {0, {0}}, {0, {0}}},
+     .in_dtype = {FOV_U8, FOV_F32, FOV_U8},
+     .in_count = 3,
+     .integers = 200,
+     .positive = true,
+     .options = &channels},
+    {.name = "per channel",
+     .in = {FOV_SHAPE(2, 3, 4), FOV_SHAPE(3), FOV_SHAPE(3)},
+     .in_dtype = {FOV_I8, FOV_F32, FOV_I8},
+     .in_count = 3,
+     .integers = 100,
+     .positive = true,
+     .options = &channels},
+    {.name = "i32 in blocks",
+     .in = {FOV_SHAPE(5, 2), FOV_SHAPE(2, 2)},
+     .in_dtype = {FOV_I32, FOV_F32},
+     .in_count = 2,
+     .integers = 1000,
+     .positive = true,
+     .options = &blocks},
     {0},
 };
 

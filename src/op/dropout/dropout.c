@@ -91,7 +91,8 @@ static void textbook(const struct op_textbook *textbook)
     double rate = textbook->training ? rate_of(textbook->options) : 0;
     double scale = textbook->training ? scale_of(textbook->options) : 1;
     double *mask = textbook->out_count > 1 ? textbook->out[1].data : NULL;
-    size_t count = op_count(&textbook->in[0].shape), together = elements_together(textbook->options, &textbook->in[0].shape);
+    size_t count = op_count(&textbook->in[0].shape),
+           together = elements_together(textbook->options, &textbook->in[0].shape);
     for (size_t i = 0; i < count; i++) {
         bool stay = stays(random_u32(textbook->random, i / together), rate);
         textbook->out[0].data[i] = stay ? textbook->in[0].data[i] * scale : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The largest value of each channel over all pixels. A second output says which pixel won, so that the gradient only has
+/* The largest value of each channel over all pixels. A second output says which pixel won, so that the gradient only
+ * has
  * to put numbers there. Any spatial rank. */
 #include "op/common.h"
 #include "op/onnx.h"
@@ -29,8 +30,8 @@ static int infer(const struct op_infer *infer)
     int64_t pixels = 1;
     for (int i = 2; i < x->rank; i++) {
         if (x->dim[i] < 1 || x->dim[i] > INT32_MAX / pixels) {
-            return error_set(infer->error, FOV_E_SHAPE, "input %s: spatial sizes must be known, not empty, and countable",
-                             shape_text(x, text));
+            return error_set(infer->error, FOV_E_SHAPE,
+                             "input %s: spatial sizes must be known, not empty, and countable", shape_text(x, text));
         }
         pixels *= x->dim[i];
         infer->out[0].shape.dim[i] = 1;
@@ -82,9 +83,10 @@ static void max_chunk(void *context, size_t chunk, int worker)
     size_t channels = (size_t)shape->dim[1], pixels = shape_span(shape, 2, shape->rank);
     const float *x = (const float *)run->in[0].data + chunk * pixels * channels;
     float *y = (float *)run->out[0].data + chunk * channels;
-    int32_t *index = run->out_count > 1 && run->out[1].data != NULL
-                         ? (int32_t *)run->out[1].data + chunk * channels
-                         : (int32_t *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    int32_t *index =
+        run->out_count > 1 && run->out[1].data != NULL
+            ? (int32_t *)run->out[1].data + chunk * channels
+            : (int32_t *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
     memcpy(y, x, channels * sizeof *y);
     memset(index, 0, channels * sizeof *index);
     for (size_t pixel = 1; pixel < pixels; pixel++) {
@@ -147,7 +149,7 @@ fov_value fov_global_max_pool(fov_graph *graph, fov_value x)
     return op_build(graph, "global_max_pool", &x, 1, NULL, NULL);
 }
 
-/* ---- gradient, and its gradient: what the winners have ------------------------------------------------------------------- */
+/* ---- gradient, and its gradient: what the winners have ----------------------------------------------------------- */
 
 static int infer_gradient(const struct op_infer *infer)
 {
@@ -155,8 +157,8 @@ static int infer_gradient(const struct op_infer *infer)
     const fov_shape *dy = &infer->in[0].shape;
     if (dy->rank < 3 || options->size.count != dy->rank - 2 || !shape_fits(dy, &infer->in[1].shape)) {
         char text[SHAPE_TEXT_SIZE];
-        return error_set(infer->error, FOV_E_SHAPE, "dy %s must be [N, C, 1...], as index, with a size of as many numbers",
-                         shape_text(dy, text));
+        return error_set(infer->error, FOV_E_SHAPE,
+                         "dy %s must be [N, C, 1...], as index, with a size of as many numbers", shape_text(dy, text));
     }
     for (int i = 2; i < dy->rank; i++) {
         infer->out[0].shape.dim[i] = options->size.at[i - 2];
@@ -225,10 +227,18 @@ static const struct op_cpu cpu_gradient = {
 
 static const struct global_options size_2d = {{2, {4, 5}}}, size_1d = {{1, {7}}};
 static const struct op_case cases_gradient[] = {
-    {.name = "image", .options = &size_2d, .in = {FOV_SHAPE(3, 5, 1, 1), FOV_SHAPE(3, 5, 1, 1)},
-     .in_dtype = {FOV_F32, FOV_I32}, .integers = 20, .in_count = 2},
-    {.name = "1-D", .options = &size_1d, .in = {FOV_SHAPE(2, 33, 1), FOV_SHAPE(2, 33, 1)}, .in_dtype = {FOV_F32, FOV_I32},
-     .integers = 7, .in_count = 2},
+    {.name = "image",
+     .options = &size_2d,
+     .in = {FOV_SHAPE(3, 5, 1, 1), FOV_SHAPE(3, 5, 1, 1)},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .integers = 20,
+     .in_count = 2},
+    {.name = "1-D",
+     .options = &size_1d,
+     .in = {FOV_SHAPE(2, 33, 1), FOV_SHAPE(2, 33, 1)},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .integers = 7,
+     .in_count = 2},
     {0},
 };
 
@@ -284,7 +294,10 @@ static void textbook_take(const struct op_textbook *textbook)
 }
 
 static const struct op_case cases_take[] = {
-    {.name = "image", .in = {FOV_SHAPE(3, 5, 4, 5), FOV_SHAPE(3, 5, 1, 1)}, .in_dtype = {FOV_F32, FOV_I32}, .integers = 20,
+    {.name = "image",
+     .in = {FOV_SHAPE(3, 5, 4, 5), FOV_SHAPE(3, 5, 1, 1)},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .integers = 20,
      .in_count = 2},
     {0},
 };

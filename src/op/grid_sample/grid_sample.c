@@ -43,7 +43,8 @@ static int infer(const struct op_infer *infer)
     }
     if (axes < 1 || axes > WINDOW_AXES || grid->rank != x->rank || grid->dim[grid->rank - 1] != axes ||
         (grid->dim[0] != x->dim[0] && grid->dim[0] >= 0 && x->dim[0] >= 0)) {
-        return error_set(infer->error, FOV_E_SHAPE, "x %s must be [N, C, spatial...] and grid %s [N, result's spatial..., %d]",
+        return error_set(infer->error, FOV_E_SHAPE,
+                         "x %s must be [N, C, spatial...] and grid %s [N, result's spatial..., %d]",
                          shape_text(x, text), shape_text(grid, other), axes);
     }
     infer->out[0].shape = (fov_shape){x->rank, {x->dim[0], x->dim[1]}};
@@ -69,7 +70,7 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- where a sample lies along an axis ------------------------------------------------------------------------------------ */
+/* ---- where a sample lies along an axis --------------------------------------------------------------------------- */
 
 enum { TAPS = 4 };
 struct taps {
@@ -256,7 +257,8 @@ static int import_grid(struct op_import *node)
         options.padding++;
     }
     if (modes[options.mode] == NULL || paddings[options.padding] == NULL) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "mode \"%s\" or padding_mode \"%s\" is not known", mode, padding);
+        return node->fail(node->reader, FOV_E_UNSUPPORTED, "mode \"%s\" or padding_mode \"%s\" is not known", mode,
+                          padding);
     }
     options.align_corners = node->integer(node->reader, "align_corners", 0) != 0;
     node->result(node->reader, 0,
@@ -269,8 +271,8 @@ static int export_grid(struct op_export *node)
 {
     const struct grid_options *options = node->options;
     if (node->opset < 16 || (node->opset < 20 && node->in[X].shape.rank != 4)) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "GridSample needs opset 16, and 20 for other than images, not %d",
-                          node->opset);
+        return node->fail(node->writer, FOV_E_UNSUPPORTED,
+                          "GridSample needs opset 16, and 20 for other than images, not %d", node->opset);
     }
     node->begin(node->writer, "GridSample", NULL);
     node->input(node->writer, X);
@@ -287,7 +289,8 @@ static const struct op_onnx onnx = {.type = "GridSample", .since = 16, .import =
 static const struct grid_options linear = {GRID_LINEAR, GRID_ZEROS, false}, border = {GRID_LINEAR, GRID_BORDER, true},
                                  mirrored = {GRID_LINEAR, GRID_REFLECTION, false},
                                  mirrored_corners = {GRID_LINEAR, GRID_REFLECTION, true},
-                                 nearest = {GRID_NEAREST, GRID_ZEROS, false}, cubic_zeros = {GRID_CUBIC, GRID_ZEROS, false},
+                                 nearest = {GRID_NEAREST, GRID_ZEROS, false},
+                                 cubic_zeros = {GRID_CUBIC, GRID_ZEROS, false},
                                  cubic_mirrored = {GRID_CUBIC, GRID_REFLECTION, true};
 #define IMAGE .in = {FOV_SHAPE(2, 3, 4, 5), FOV_SHAPE(2, 3, 2, 2)}, .in_count = 2
 static const struct op_case cases[] = {
@@ -306,7 +309,8 @@ const struct op op_grid_sample = {
     .name = "grid_sample",
     .family = OP_POOLING,
     .summary = "Takes every output pixel from the place in x that a grid names.",
-    .formula = "y[n, c, o] = sum over pixels i around grid[n, o] of x[n, c, i] * product over axes of w(i - grid[n, o])",
+    .formula =
+        "y[n, c, o] = sum over pixels i around grid[n, o] of x[n, c, i] * product over axes of w(i - grid[n, o])",
     .source = "Jaderberg et al., Spatial transformer networks, NIPS 2015, equations 3 to 7",
     .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, spatial...]", .plain = true},
                                    {.name = "grid", .shape = "[N, result's spatial..., axes]: -1 .. 1", .plain = true},
@@ -348,10 +352,16 @@ static void textbook_gradient(const struct op_textbook *textbook)
 
 /* Gradients of this gradient do not exist yet. */
 static const struct op_case gradient_cases[] = {
-    {.name = "bilinear", .options = &linear, .in = {FOV_SHAPE(2, 3, 4, 5), FOV_SHAPE(2, 3, 2, 2), FOV_SHAPE(2, 3, 3, 2)},
-     .in_count = 3, .no_gradient = true},
-    {.name = "bicubic", .options = &cubic_mirrored,
-     .in = {FOV_SHAPE(2, 3, 4, 5), FOV_SHAPE(2, 3, 2, 2), FOV_SHAPE(2, 3, 3, 2)}, .in_count = 3, .no_gradient = true},
+    {.name = "bilinear",
+     .options = &linear,
+     .in = {FOV_SHAPE(2, 3, 4, 5), FOV_SHAPE(2, 3, 2, 2), FOV_SHAPE(2, 3, 3, 2)},
+     .in_count = 3,
+     .no_gradient = true},
+    {.name = "bicubic",
+     .options = &cubic_mirrored,
+     .in = {FOV_SHAPE(2, 3, 4, 5), FOV_SHAPE(2, 3, 2, 2), FOV_SHAPE(2, 3, 3, 2)},
+     .in_count = 3,
+     .no_gradient = true},
     {0},
 };
 

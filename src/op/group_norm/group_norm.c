@@ -8,10 +8,10 @@
 static const char *const kinds[] = {"layer", "group", NULL};
 
 static const struct op_attribute attributes[] = {
-    {OP_ATTRIBUTE(struct row_norm_options, epsilon), .onnx = "epsilon", .kind = OP_NUMBER, .standard = 1e-5, .minimum = 0,
-     .maximum = 1e6, .doc = "added to the variance"},
-    {OP_ATTRIBUTE(struct row_norm_options, groups), .onnx = "num_groups", .kind = OP_INTEGER, .standard = 1, .minimum = 1,
-     .maximum = INT32_MAX, .doc = "parts of the channels"},
+    {OP_ATTRIBUTE(struct row_norm_options, epsilon), .onnx = "epsilon", .kind = OP_NUMBER, .standard = 1e-5,
+     .minimum = 0, .maximum = 1e6, .doc = "added to the variance"},
+    {OP_ATTRIBUTE(struct row_norm_options, groups), .onnx = "num_groups", .kind = OP_INTEGER, .standard = 1,
+     .minimum = 1, .maximum = INT32_MAX, .doc = "parts of the channels"},
     {OP_ATTRIBUTE(struct row_norm_options, kind), .kind = OP_CHOICE, .choices = kinds, .standard = ROW_NORM_GROUP,
      .doc = "what makes a row: here a group"},
     {OP_ATTRIBUTE(struct row_norm_options, group_weights), .kind = OP_FLAG,
@@ -55,7 +55,8 @@ static int export_norm(struct op_export *node)
         return FOV_OK;
     }
     if (options->group_weights) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "weights per group need opset 18 to 20, not %d", node->opset);
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "weights per group need opset 18 to 20, not %d",
+                          node->opset);
     }
     int64_t rows[3] = {0, options->groups, -1}, channels[FOV_MAX_RANK], broadcast[FOV_MAX_RANK];
     for (int i = 0; i < x->rank; i++) {
@@ -115,12 +116,19 @@ static const struct op_onnx onnx = {
 
 static const struct row_norm_options one = {.epsilon = 1e-5, .groups = 1, .kind = ROW_NORM_GROUP},
                                      two = {.epsilon = 1e-2, .groups = 2, .kind = ROW_NORM_GROUP},
-                                     old = {.epsilon = 1e-5, .groups = 3, .kind = ROW_NORM_GROUP, .group_weights = true};
+                                     old = {
+                                         .epsilon = 1e-5, .groups = 3, .kind = ROW_NORM_GROUP, .group_weights = true};
 static const struct op_case cases[] = {
     {.name = "1 group", .options = &one, .in = {FOV_SHAPE(2, 3, 4, 2), FOV_SHAPE(3), FOV_SHAPE(3)}, .in_count = 3},
     {.name = "2 groups", .options = &two, .in = {FOV_SHAPE(3, 6, 2, 3), FOV_SHAPE(6), FOV_SHAPE(6)}, .in_count = 3},
-    {.name = "weights per group", .options = &old, .in = {FOV_SHAPE(2, 6, 5), FOV_SHAPE(3), FOV_SHAPE(3)}, .in_count = 3},
-    {.name = "several chunks", .options = &two, .in = {FOV_SHAPE(3, 4, 70, 61), FOV_SHAPE(4), FOV_SHAPE(4)}, .in_count = 3,
+    {.name = "weights per group",
+     .options = &old,
+     .in = {FOV_SHAPE(2, 6, 5), FOV_SHAPE(3), FOV_SHAPE(3)},
+     .in_count = 3},
+    {.name = "several chunks",
+     .options = &two,
+     .in = {FOV_SHAPE(3, 4, 70, 61), FOV_SHAPE(4), FOV_SHAPE(4)},
+     .in_count = 3,
      .no_gradient = true},
     {0},
 };
@@ -128,18 +136,20 @@ static const struct op_case cases[] = {
 const struct op op_group_norm = {
     .name = "group_norm",
     .family = OP_NORMALISATION,
-    .summary = "Brings each group of a sample's channels to mean 0 and variance 1, then scales and shifts each channel.",
+    .summary =
+        "Brings each group of a sample's channels to mean 0 and variance 1, then scales and shifts each channel.",
     .formula = "y = (x - mean[n, g]) / sqrt(var[n, g] + epsilon) * weight[c] + bias[c]",
     .source = "Wu & He, Group normalization, ECCV 2018, section 3",
     .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, ...]"},
                                    {.name = "weight", .shape = "[C]", .plain = true},
                                    {.name = "bias", .shape = "[C]", .plain = true},
                                    {0}},
-    .out = (const struct op_port[]){
-        {.name = "y", .shape = "as x"},
-        {.name = "mean", .shape = "[N, groups]", .optional = true, .plain = true, .detached = true},
-        {.name = "inv_std", .shape = "[N, groups]", .optional = true, .plain = true, .detached = true},
-        {0}},
+    .out =
+        (const struct op_port[]){
+            {.name = "y", .shape = "as x"},
+            {.name = "mean", .shape = "[N, groups]", .optional = true, .plain = true, .detached = true},
+            {.name = "inv_std", .shape = "[N, groups]", .optional = true, .plain = true, .detached = true},
+            {0}},
     .attributes = attributes,
     .options_size = sizeof(struct row_norm_options),
     .infer = row_norm_infer,

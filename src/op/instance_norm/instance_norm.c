@@ -8,8 +8,8 @@
 static const char *const kinds[] = {"layer", "group", NULL};
 
 static const struct op_attribute attributes[] = {
-    {OP_ATTRIBUTE(struct row_norm_options, epsilon), .onnx = "epsilon", .kind = OP_NUMBER, .standard = 1e-5, .minimum = 0,
-     .maximum = 1e6, .doc = "added to the variance"},
+    {OP_ATTRIBUTE(struct row_norm_options, epsilon), .onnx = "epsilon", .kind = OP_NUMBER, .standard = 1e-5,
+     .minimum = 0, .maximum = 1e6, .doc = "added to the variance"},
     {OP_ATTRIBUTE(struct row_norm_options, kind), .kind = OP_CHOICE, .choices = kinds, .standard = ROW_NORM_GROUP,
      .doc = "what makes a row: here a channel"},
     {0},
@@ -24,7 +24,10 @@ static const struct op_case cases[] = {
     {.name = "image", .options = &usual, .in = {FOV_SHAPE(2, 3, 4, 3), FOV_SHAPE(3), FOV_SHAPE(3)}, .in_count = 3},
     {.name = "1-D", .options = &large, .in = {FOV_SHAPE(2, 5, 7), FOV_SHAPE(5), FOV_SHAPE(5)}, .in_count = 3},
     {.name = "3-D", .options = &usual, .in = {FOV_SHAPE(1, 3, 2, 3, 2), FOV_SHAPE(3), FOV_SHAPE(3)}, .in_count = 3},
-    {.name = "several chunks", .options = &usual, .in = {FOV_SHAPE(3, 4, 70, 61), FOV_SHAPE(4), FOV_SHAPE(4)}, .in_count = 3,
+    {.name = "several chunks",
+     .options = &usual,
+     .in = {FOV_SHAPE(3, 4, 70, 61), FOV_SHAPE(4), FOV_SHAPE(4)},
+     .in_count = 3,
      .no_gradient = true},
     {0},
 };
@@ -65,10 +68,12 @@ fov_value fov_instance_norm_opt(fov_graph *graph, fov_value x, const fov_instanc
     fov_shape shape = fov_value_shape(graph, x);
     if (shape.rank < 3 || shape.dim[1] < 1) {
         char text[SHAPE_TEXT_SIZE];
-        return fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s must be [N, C, spatial...]", shape_text(&shape, text));
+        return fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s must be [N, C, spatial...]",
+                              shape_text(&shape, text));
     }
     fov_shape vector = {1, {shape.dim[1]}};
-    struct row_norm_options norm = {.epsilon = given->epsilon != 0 ? (double)given->epsilon : 1e-5, .kind = ROW_NORM_GROUP};
+    struct row_norm_options norm = {.epsilon = given->epsilon != 0 ? (double)given->epsilon : 1e-5,
+                                    .kind = ROW_NORM_GROUP};
     fov_value in[3] = {x};
     in[1] = fov_graph_parameter(graph, node, "weight", vector, FOV_INITIAL_ONES, 0, false);
     in[2] = fov_graph_parameter(graph, node, "bias", vector, FOV_INITIAL_ZEROS, 0, false);

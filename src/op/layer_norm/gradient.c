@@ -49,7 +49,8 @@ static void textbook(const struct op_textbook *textbook)
     double *dbias = textbook->out_count > DBIAS ? textbook->out[DBIAS].data : NULL;
     double columns = (double)geometry.columns;
     for (size_t r = 0; r < geometry.rows; r++) {
-        const double *x = textbook->in[X].data + r * geometry.columns, *dy = textbook->in[DY].data + r * geometry.columns;
+        const double *x = textbook->in[X].data + r * geometry.columns,
+                     *dy = textbook->in[DY].data + r * geometry.columns;
         double mean = textbook->in[MEAN].data[r], inv_std = textbook->in[INV_STD].data[r], sum = 0, product = 0;
         for (size_t j = 0; j < geometry.columns; j++) {
             size_t w = row_norm_weight(&geometry, r, j);
@@ -71,7 +72,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- CPU ------------------------------------------------------------------------------------------------------------------- */
+/* ---- CPU --------------------------------------------------------------------------------------------------------- */
 
 enum { MAX_PARTS = 16 }; /* partial sums of the weights' gradients */
 
@@ -102,7 +103,8 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     size_t end = first + op_chunk_length(chunk, plan->together, geometry->rows), n = geometry->divisor;
     memset(dweight, 0, 2 * geometry->weights * sizeof *dweight);
     for (size_t r = first; r < end; r++) {
-        const float *x = (const float *)run->in[X].data + r * columns, *dy = (const float *)run->in[DY].data + r * columns;
+        const float *x = (const float *)run->in[X].data + r * columns,
+                    *dy = (const float *)run->in[DY].data + r * columns;
         float *dx = (float *)run->out[DX].data + r * columns;
         double mean = (double)((const float *)run->in[MEAN].data)[r], sum = 0, product = 0;
         double inv_std = (double)((const float *)run->in[INV_STD].data)[r];
@@ -186,27 +188,53 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = op_all_f
 static const struct row_norm_options last = {.epsilon = 1e-5, .axis = -1}, from_1 = {.epsilon = 1e-5, .axis = 1},
                                      groups = {.epsilon = 1e-5, .groups = 2, .kind = ROW_NORM_GROUP},
                                      instances = {.epsilon = 1e-5, .kind = ROW_NORM_GROUP},
-                                     by_group = {.epsilon = 1e-5, .groups = 3, .kind = ROW_NORM_GROUP, .group_weights = true};
+                                     by_group = {
+                                         .epsilon = 1e-5, .groups = 3, .kind = ROW_NORM_GROUP, .group_weights = true};
 #define ROWS(...) FOV_SHAPE(__VA_ARGS__), FOV_SHAPE(__VA_ARGS__)
 /* Gradients of this gradient do not exist yet. */
 static const struct op_case cases[] = {
-    {.name = "last", .options = &last, .in = {FOV_SHAPE(3, 4, 5), FOV_SHAPE(5), ROWS(3, 4, 1), FOV_SHAPE(3, 4, 5)},
-     .in_count = 5, .positive = true, .no_gradient = true},
-    {.name = "from 1", .options = &from_1,
-     .in = {FOV_SHAPE(3, 4, 2, 5), FOV_SHAPE(4, 2, 5), ROWS(3, 1, 1, 1), FOV_SHAPE(3, 4, 2, 5)}, .in_count = 5,
-     .positive = true, .no_gradient = true},
-    {.name = "no weight", .options = &last, .in = {FOV_SHAPE(3, 7), {-1, {0}}, ROWS(3, 1), FOV_SHAPE(3, 7)},
-     .in_count = 5, .positive = true, .no_gradient = true},
-    {.name = "2 groups", .options = &groups, .in = {FOV_SHAPE(3, 6, 2, 3), FOV_SHAPE(6), ROWS(3, 2), FOV_SHAPE(3, 6, 2, 3)},
-     .in_count = 5, .positive = true, .no_gradient = true},
-    {.name = "instances", .options = &instances,
-     .in = {FOV_SHAPE(2, 5, 7, 3), FOV_SHAPE(5), ROWS(2, 5), FOV_SHAPE(2, 5, 7, 3)}, .in_count = 5, .positive = true,
+    {.name = "last",
+     .options = &last,
+     .in = {FOV_SHAPE(3, 4, 5), FOV_SHAPE(5), ROWS(3, 4, 1), FOV_SHAPE(3, 4, 5)},
+     .in_count = 5,
+     .positive = true,
      .no_gradient = true},
-    {.name = "weights per group", .options = &by_group,
-     .in = {FOV_SHAPE(2, 6, 5), FOV_SHAPE(3), ROWS(2, 3), FOV_SHAPE(2, 6, 5)}, .in_count = 5, .positive = true,
+    {.name = "from 1",
+     .options = &from_1,
+     .in = {FOV_SHAPE(3, 4, 2, 5), FOV_SHAPE(4, 2, 5), ROWS(3, 1, 1, 1), FOV_SHAPE(3, 4, 2, 5)},
+     .in_count = 5,
+     .positive = true,
      .no_gradient = true},
-    {.name = "several chunks", .options = &last, .in = {FOV_SHAPE(900, 70), FOV_SHAPE(70), ROWS(900, 1), FOV_SHAPE(900, 70)},
-     .in_count = 5, .positive = true, .no_gradient = true},
+    {.name = "no weight",
+     .options = &last,
+     .in = {FOV_SHAPE(3, 7), {-1, {0}}, ROWS(3, 1), FOV_SHAPE(3, 7)},
+     .in_count = 5,
+     .positive = true,
+     .no_gradient = true},
+    {.name = "2 groups",
+     .options = &groups,
+     .in = {FOV_SHAPE(3, 6, 2, 3), FOV_SHAPE(6), ROWS(3, 2), FOV_SHAPE(3, 6, 2, 3)},
+     .in_count = 5,
+     .positive = true,
+     .no_gradient = true},
+    {.name = "instances",
+     .options = &instances,
+     .in = {FOV_SHAPE(2, 5, 7, 3), FOV_SHAPE(5), ROWS(2, 5), FOV_SHAPE(2, 5, 7, 3)},
+     .in_count = 5,
+     .positive = true,
+     .no_gradient = true},
+    {.name = "weights per group",
+     .options = &by_group,
+     .in = {FOV_SHAPE(2, 6, 5), FOV_SHAPE(3), ROWS(2, 3), FOV_SHAPE(2, 6, 5)},
+     .in_count = 5,
+     .positive = true,
+     .no_gradient = true},
+    {.name = "several chunks",
+     .options = &last,
+     .in = {FOV_SHAPE(900, 70), FOV_SHAPE(70), ROWS(900, 1), FOV_SHAPE(900, 70)},
+     .in_count = 5,
+     .positive = true,
+     .no_gradient = true},
     {0},
 };
 
@@ -214,7 +242,8 @@ const struct op op_row_norm_gradient = {
     .name = "row_norm_gradient",
     .family = OP_GRADIENT,
     .summary = "Gradient of layer, group and instance normalisation by input, weight and bias.",
-    .formula = "h = (x - mean) inv_std; g = dy weight; dx = inv_std (g - mean(g) - h mean(g h)); dweight = sum dy h; dbias = sum dy",
+    .formula = "h = (x - mean) inv_std; g = dy weight; dx = inv_std (g - mean(g) - h mean(g h)); dweight = sum dy h; "
+               "dbias = sum dy",
     .in = (const struct op_port[]){{.name = "x", .shape = "[...]"},
                                    {.name = "weight", .shape = "[weights]", .optional = true, .plain = true},
                                    {.name = "saved_mean", .shape = "[rows]", .plain = true},

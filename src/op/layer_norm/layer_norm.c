@@ -7,8 +7,8 @@
 #include <fovea/operators.h>
 
 static const struct op_attribute attributes[] = {
-    {OP_ATTRIBUTE(struct row_norm_options, epsilon), .onnx = "epsilon", .kind = OP_NUMBER, .standard = 1e-5, .minimum = 0,
-     .maximum = 1e6, .doc = "added to the variance"},
+    {OP_ATTRIBUTE(struct row_norm_options, epsilon), .onnx = "epsilon", .kind = OP_NUMBER, .standard = 1e-5,
+     .minimum = 0, .maximum = 1e6, .doc = "added to the variance"},
     {OP_ATTRIBUTE(struct row_norm_options, axis), .onnx = "axis", .kind = OP_INTEGER, .standard = -1,
      .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1, .doc = "the first of the dimensions normalised together"},
     {0},
@@ -40,9 +40,15 @@ static const struct row_norm_options last = {.epsilon = 1e-5, .axis = -1}, from_
                                      all = {.epsilon = 1e-5, .axis = 0};
 static const struct op_case cases[] = {
     {.name = "last", .options = &last, .in = {FOV_SHAPE(3, 4, 5), FOV_SHAPE(5), FOV_SHAPE(5)}, .in_count = 3},
-    {.name = "from 1", .options = &from_1, .in = {FOV_SHAPE(2, 3, 4, 2), FOV_SHAPE(3, 4, 2), FOV_SHAPE(3, 4, 2)}, .in_count = 3},
+    {.name = "from 1",
+     .options = &from_1,
+     .in = {FOV_SHAPE(2, 3, 4, 2), FOV_SHAPE(3, 4, 2), FOV_SHAPE(3, 4, 2)},
+     .in_count = 3},
     {.name = "all, no bias", .options = &all, .in = {FOV_SHAPE(3, 7), FOV_SHAPE(3, 7)}, .in_count = 2},
-    {.name = "several chunks", .options = &last, .in = {FOV_SHAPE(300, 130), FOV_SHAPE(130), FOV_SHAPE(130)}, .in_count = 3,
+    {.name = "several chunks",
+     .options = &last,
+     .in = {FOV_SHAPE(300, 130), FOV_SHAPE(130), FOV_SHAPE(130)},
+     .in_count = 3,
      .no_gradient = true},
     {0},
 };
@@ -92,7 +98,8 @@ fov_value fov_layer_norm_opt(fov_graph *graph, fov_value x, const fov_layer_norm
         return fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s does not have %d last dimensions of known size",
                               shape_text(&shape, text), dimensions);
     }
-    struct row_norm_options norm = {.epsilon = given->epsilon != 0 ? (double)given->epsilon : 1e-5, .axis = -dimensions};
+    struct row_norm_options norm = {.epsilon = given->epsilon != 0 ? (double)given->epsilon : 1e-5,
+                                    .axis = -dimensions};
     fov_value in[3] = {x};
     in[1] = fov_graph_parameter(graph, node, "weight", vector, FOV_INITIAL_ONES, 0, false);
     in[2] = fov_graph_parameter(graph, node, "bias", vector, FOV_INITIAL_ZEROS, 0, false);

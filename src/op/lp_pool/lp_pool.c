@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lp pooling: the p-norm of each window, and of whole images (global_lp_pool). Between the sum of magnitudes (p = 1) and
+/* Lp pooling: the p-norm of each window, and of whole images (global_lp_pool). Between the sum of magnitudes (p = 1)
+ * and
  * the maximum (p large). Rare, so the definition is also the implementation. */
 #include "op/common.h"
 #include "op/onnx.h"
@@ -27,8 +28,8 @@ static const struct op_attribute attributes[] = {
      .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels from tap to tap, per axis"},
     {OP_ATTRIBUTE(struct lp_options, p), .onnx = "p", .kind = OP_NUMBER, .standard = 2, .minimum = 1, .maximum = 1e3,
      .doc = "of the norm"},
-    {OP_ATTRIBUTE(struct lp_options, auto_pad), .onnx = "auto_pad", .kind = OP_CHOICE, .choices = window_auto_pad_choices,
-     .doc = "how pads follow from sizes, in place of pad"},
+    {OP_ATTRIBUTE(struct lp_options, auto_pad), .onnx = "auto_pad", .kind = OP_CHOICE,
+     .choices = window_auto_pad_choices, .doc = "how pads follow from sizes, in place of pad"},
     {OP_ATTRIBUTE(struct lp_options, ceil_mode), .onnx = "ceil_mode", .kind = OP_FLAG, .doc = "round output sizes up"},
     {0},
 };
@@ -42,8 +43,12 @@ static const struct op_attribute global_attributes[] = {
 static int resolve(struct window *window, const struct lp_options *options, const fov_shape *x, struct error *error)
 {
     struct op_list whole = window_spatial(x);
-    struct window_request request = {options->kernel.count != 0 ? &options->kernel : &whole, &options->stride, &options->pad,
-                                     &options->dilation, options->auto_pad, options->ceil_mode};
+    struct window_request request = {options->kernel.count != 0 ? &options->kernel : &whole,
+                                     &options->stride,
+                                     &options->pad,
+                                     &options->dilation,
+                                     options->auto_pad,
+                                     options->ceil_mode};
     return window_resolve(window, x, &request, error);
 }
 
@@ -149,7 +154,7 @@ static int infer_gradient(const struct op_infer *infer)
     return 0;
 }
 
-/* ---- ONNX: p was a float in opset 1 ---------------------------------------------------------------------------------------- */
+/* ---- ONNX: p was a float in opset 1 ------------------------------------------------------------------------------ */
 
 static int import_pool(struct op_import *node)
 {
@@ -199,8 +204,8 @@ static int export_pool(struct op_export *node)
         dilated = dilated || options->dilation.at[i] != 1;
     }
     if ((dilated || options->ceil_mode) && node->opset < 18) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "LpPool has dilation and ceil mode from opset 18 on, not in %d",
-                          node->opset);
+        return node->fail(node->writer, FOV_E_UNSUPPORTED,
+                          "LpPool has dilation and ceil mode from opset 18 on, not in %d", node->opset);
     }
     if (dilated) {
         node->attribute_list(node->writer, "dilations", options->dilation.at, options->dilation.count);
@@ -244,9 +249,15 @@ static const struct op_case global_cases[] = {
     {0},
 };
 static const struct op_case gradient_cases[] = {
-    {.name = "2x2", .options = &halves, .in = {FOV_SHAPE(1, 3, 4, 4), FOV_SHAPE(1, 3, 2, 2), FOV_SHAPE(1, 3, 2, 2)},
-     .in_count = 3, .positive = true},
-    {.name = "global", .options = &whole_3, .in = {FOV_SHAPE(2, 3, 5), FOV_SHAPE(2, 3, 1), FOV_SHAPE(2, 3, 1)}, .in_count = 3,
+    {.name = "2x2",
+     .options = &halves,
+     .in = {FOV_SHAPE(1, 3, 4, 4), FOV_SHAPE(1, 3, 2, 2), FOV_SHAPE(1, 3, 2, 2)},
+     .in_count = 3,
+     .positive = true},
+    {.name = "global",
+     .options = &whole_3,
+     .in = {FOV_SHAPE(2, 3, 5), FOV_SHAPE(2, 3, 1), FOV_SHAPE(2, 3, 1)},
+     .in_count = 3,
      .positive = true},
     {0},
 };
@@ -310,7 +321,8 @@ fov_value fov_lp_pool2d_opt(fov_graph *graph, fov_value x, const fov_lp_pool2d_o
 {
     static const fov_lp_pool2d_options none = {0};
     const fov_lp_pool2d_options *given = options != NULL ? options : &none;
-    fov_pool2d_options windows = {.kernel = given->kernel, .stride = given->stride, .pad = given->pad, .name = given->name};
+    fov_pool2d_options windows = {
+        .kernel = given->kernel, .stride = given->stride, .pad = given->pad, .name = given->name};
     struct window_pool2d pool;
     const char *node = window_pool2d(graph, x, &windows, "lp_pool2d", &pool);
     if (node == NULL) {

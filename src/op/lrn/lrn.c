@@ -19,7 +19,8 @@ static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct lrn_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 1e-4,
      .doc = "weight of the sum of squares, before it is divided by size"},
     {OP_ATTRIBUTE(struct lrn_options, beta), .onnx = "beta", .kind = OP_NUMBER, .standard = 0.75, .doc = "the power"},
-    {OP_ATTRIBUTE(struct lrn_options, bias), .onnx = "bias", .kind = OP_NUMBER, .standard = 1, .doc = "added to the sum"},
+    {OP_ATTRIBUTE(struct lrn_options, bias), .onnx = "bias", .kind = OP_NUMBER, .standard = 1,
+     .doc = "added to the sum"},
     {0},
 };
 
@@ -62,7 +63,7 @@ static void meets(const struct lrn_options *options, int64_t c, int64_t channels
     *end = c + below >= channels ? channels : c + below + 1;
 }
 
-/* ---- definitions -------------------------------------------------------------------------------------------------------- */
+/* ---- definitions ------------------------------------------------------------------------------------------------- */
 
 /** bias + alpha / size * sum of the neighbours' squares; x[c * pixels] is channel c. */
 static double scale_at(const struct lrn_options *options, const double *x, size_t pixels, int64_t channels, int64_t c)
@@ -92,7 +93,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* With s_c the scale: dx_c = dy_c s_c^-beta - 2 alpha beta / size x_c * sum over the k that see c of dy_k x_k s_k^(-beta - 1). */
+/* With s_c the scale: dx_c = dy_c s_c^-beta - 2 alpha beta / size x_c * sum over the k that see c of dy_k x_k
+ * s_k^(-beta - 1). */
 static void textbook_gradient(const struct op_textbook *textbook)
 {
     const struct lrn_options *options = textbook->options;
@@ -117,7 +119,7 @@ static void textbook_gradient(const struct op_textbook *textbook)
     }
 }
 
-/* ---- CPU: pixels of channels ------------------------------------------------------------------------------------------------ */
+/* ---- CPU: pixels of channels ------------------------------------------------------------------------------------- */
 
 struct work {
     const struct op_run *run;
@@ -249,7 +251,11 @@ static const struct op_case cases[] = {
     {.name = "strong", .options = &strong, .in = {FOV_SHAPE(2, 5, 3, 4)}, .in_count = 1},
     {.name = "even size", .options = &even, .in = {FOV_SHAPE(1, 6, 3, 3)}, .in_count = 1},
     {.name = "more than the channels", .options = &wide, .in = {FOV_SHAPE(2, 3, 4)}, .in_count = 1},
-    {.name = "several chunks", .options = &strong, .in = {FOV_SHAPE(1, 33, 40, 37)}, .in_count = 1, .no_gradient = true},
+    {.name = "several chunks",
+     .options = &strong,
+     .in = {FOV_SHAPE(1, 33, 40, 37)},
+     .in_count = 1,
+     .no_gradient = true},
     {0},
 };
 static const struct op_case gradient_cases[] = {
@@ -281,7 +287,8 @@ const struct op op_lrn_gradient = {
     .name = "lrn_gradient",
     .family = OP_GRADIENT,
     .summary = "Gradient of local response normalisation.",
-    .formula = "dx[c] = dy[c] s[c]^-beta - 2 alpha beta / size x[c] * sum over k that see c of dy[k] x[k] s[k]^(-beta - 1)",
+    .formula =
+        "dx[c] = dy[c] s[c]^-beta - 2 alpha beta / size x[c] * sum over k that see c of dy[k] x[k] s[k]^(-beta - 1)",
     .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, ...]"}, {.name = "dy", .shape = "as x"}, {0}},
     .out = (const struct op_port[]){{.name = "dx", .shape = "as x"}, {0}},
     .attributes = attributes,

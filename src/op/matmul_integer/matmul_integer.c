@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Products of matrices of small integers, exact in 32 bits. Zero points are taken off first: one for all, or one per row
+/* Products of matrices of small integers, exact in 32 bits. Zero points are taken off first: one for all, or one per
+ * row
  * of a and per column of b. */
 #include "op/onnx.h"
 #include "op/quantise.h"
@@ -61,11 +62,21 @@ static void textbook(const struct op_textbook *textbook)
 
 static const struct op_onnx onnx = {.type = "MatMulInteger", .since = 10};
 static const struct op_case cases[] = {
-    {.name = "matrices", .in = {FOV_SHAPE(4, 3), FOV_SHAPE(3, 2), {0, {0}}, {0, {0}}},
-     .in_dtype = {FOV_U8, FOV_U8, FOV_U8, FOV_U8}, .in_count = 4, .integers = 255},
-    {.name = "stacks, rows", .in = {FOV_SHAPE(2, 4, 3), FOV_SHAPE(3, 5), FOV_SHAPE(4), FOV_SHAPE(5)},
-     .in_dtype = {FOV_I8, FOV_I8, FOV_I8, FOV_I8}, .in_count = 4, .integers = 127},
-    {.name = "vector", .in = {FOV_SHAPE(7), FOV_SHAPE(7, 3)}, .in_dtype = {FOV_U8, FOV_I8}, .in_count = 2, .integers = 100},
+    {.name = "matrices",
+     .in = {FOV_SHAPE(4, 3), FOV_SHAPE(3, 2), {0, {0}}, {0, {0}}},
+     .in_dtype = {FOV_U8, FOV_U8, FOV_U8, FOV_U8},
+     .in_count = 4,
+     .integers = 255},
+    {.name = "stacks, rows",
+     .in = {FOV_SHAPE(2, 4, 3), FOV_SHAPE(3, 5), FOV_SHAPE(4), FOV_SHAPE(5)},
+     .in_dtype = {FOV_I8, FOV_I8, FOV_I8, FOV_I8},
+     .in_count = 4,
+     .integers = 127},
+    {.name = "vector",
+     .in = {FOV_SHAPE(7), FOV_SHAPE(7, 3)},
+     .in_dtype = {FOV_U8, FOV_I8},
+     .in_count = 2,
+     .integers = 100},
     {0},
 };
 

@@ -79,7 +79,8 @@ static int infer(const struct op_infer *infer)
     if (infer->in_count > OUTPUT_SHAPE && infer->in[OUTPUT_SHAPE].shape.rank >= 0) {
         shape = infer->in_constant[OUTPUT_SHAPE];
         if (shape == NULL || infer->in[OUTPUT_SHAPE].shape.rank != 1) {
-            return error_set(infer->error, FOV_E_UNSUPPORTED, "output_shape must be a list that is known before the run");
+            return error_set(infer->error, FOV_E_UNSUPPORTED,
+                             "output_shape must be a list that is known before the run");
         }
         count = (size_t)infer->in[OUTPUT_SHAPE].shape.dim[0];
     }
@@ -143,7 +144,8 @@ static int export_unpool(struct op_export *node)
     const char *shape = NULL;
     if (options->size.count != 0) {
         if (y->dim[0] < 0) {
-            return node->fail(node->writer, FOV_E_UNSUPPORTED, "MaxUnpool to a given size needs a known number of samples");
+            return node->fail(node->writer, FOV_E_UNSUPPORTED,
+                              "MaxUnpool to a given size needs a known number of samples");
         }
         shape = node->integers(node->writer, y->dim, y->rank, false);
     }
@@ -188,12 +190,24 @@ static void fill_gradient(int index, double *data, size_t count, struct random_k
 }
 
 static const struct op_case cases[] = {
-    {.name = "2x2", .options = &halves, .in = {FOV_SHAPE(2, 3, 3, 2), FOV_SHAPE(2, 3, 3, 2)}, .in_dtype = {FOV_F32, FOV_I64},
-     .in_count = 2, .fill = fill},
-    {.name = "larger", .options = &larger, .in = {FOV_SHAPE(1, 3, 2, 3), FOV_SHAPE(1, 3, 2, 3)},
-     .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2, .fill = fill},
-    {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 5), FOV_SHAPE(2, 3, 5)}, .in_dtype = {FOV_F32, FOV_I32},
-     .in_count = 2, .fill = fill},
+    {.name = "2x2",
+     .options = &halves,
+     .in = {FOV_SHAPE(2, 3, 3, 2), FOV_SHAPE(2, 3, 3, 2)},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
+     .fill = fill},
+    {.name = "larger",
+     .options = &larger,
+     .in = {FOV_SHAPE(1, 3, 2, 3), FOV_SHAPE(1, 3, 2, 3)},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
+     .fill = fill},
+    {.name = "1-D",
+     .options = &line,
+     .in = {FOV_SHAPE(2, 3, 5), FOV_SHAPE(2, 3, 5)},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .in_count = 2,
+     .fill = fill},
     {0},
 };
 
@@ -218,7 +232,7 @@ const struct op op_max_unpool = {
     .cases = cases,
 };
 
-/* ---- gradient: what lies at the places ------------------------------------------------------------------------------------ */
+/* ---- gradient: what lies at the places --------------------------------------------------------------------------- */
 
 static int infer_gradient(const struct op_infer *infer)
 {
@@ -278,7 +292,8 @@ fov_value fov_max_unpool2d_opt(fov_graph *graph, fov_value x, fov_value index, c
 {
     static const fov_max_unpool2d_options none = {0};
     const fov_max_unpool2d_options *given = options != NULL ? options : &none;
-    fov_pool2d_options windows = {.kernel = given->kernel, .stride = given->stride, .pad = given->pad, .name = given->name};
+    fov_pool2d_options windows = {
+        .kernel = given->kernel, .stride = given->stride, .pad = given->pad, .name = given->name};
     struct window_pool2d pool;
     const char *node = window_pool2d(graph, x, &windows, "max_unpool2d", &pool);
     if (node == NULL) {

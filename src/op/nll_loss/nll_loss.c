@@ -85,16 +85,38 @@ static const struct op_onnx onnx = {.type = "NegativeLogLikelihoodLoss", .since 
 static const struct nll_options none = {-1, CLASS_NONE}, mean = {-1, CLASS_MEAN}, sum_ignoring = {2, CLASS_SUM},
                                 mean_ignoring = {1, CLASS_MEAN};
 static const struct op_case cases[] = {
-    {.name = "mean", .options = &mean, .in = {FOV_SHAPE(5, 4), FOV_SHAPE(5)}, .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2,
+    {.name = "mean",
+     .options = &mean,
+     .in = {FOV_SHAPE(5, 4), FOV_SHAPE(5)},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .in_count = 2,
      .integers = 4},
-    {.name = "weights", .options = &mean, .in = {FOV_SHAPE(5, 4), FOV_SHAPE(5), FOV_SHAPE(4)},
-     .in_dtype = {FOV_F32, FOV_I64}, .in_count = 3, .integers = 4, .positive = true, .no_gradient = true},
-    {.name = "none, pixels", .options = &none, .in = {FOV_SHAPE(2, 3, 2, 4), FOV_SHAPE(2, 2, 4)},
-     .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2, .integers = 3},
-    {.name = "sum, ignoring", .options = &sum_ignoring, .in = {FOV_SHAPE(2, 3, 5), FOV_SHAPE(2, 5)},
-     .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2, .integers = 3},
-    {.name = "mean, ignoring, some labels no class", .options = &mean_ignoring,
-     .in = {FOV_SHAPE(9, 3), FOV_SHAPE(9)}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2, .integers = 4},
+    {.name = "weights",
+     .options = &mean,
+     .in = {FOV_SHAPE(5, 4), FOV_SHAPE(5), FOV_SHAPE(4)},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 3,
+     .integers = 4,
+     .positive = true,
+     .no_gradient = true},
+    {.name = "none, pixels",
+     .options = &none,
+     .in = {FOV_SHAPE(2, 3, 2, 4), FOV_SHAPE(2, 2, 4)},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .in_count = 2,
+     .integers = 3},
+    {.name = "sum, ignoring",
+     .options = &sum_ignoring,
+     .in = {FOV_SHAPE(2, 3, 5), FOV_SHAPE(2, 5)},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
+     .integers = 3},
+    {.name = "mean, ignoring, some labels no class",
+     .options = &mean_ignoring,
+     .in = {FOV_SHAPE(9, 3), FOV_SHAPE(9)},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
+     .integers = 4},
     {0},
 };
 
@@ -103,11 +125,12 @@ const struct op op_nll_loss = {
     .family = OP_LOSS,
     .summary = "Minus the log-probability of the right class.",
     .formula = "loss_n = -weight[label_n] scores[n, label_n]; their sum, or that over the sum of weights",
-    .in = (const struct op_port[]){{.name = "scores", .shape = "[N, classes, ...]: logarithms of probabilities", .plain = true},
-                                   {.name = "labels", .shape = "[N, ...]: i32 or i64", .plain = true},
-                                   {.name = "weight", .shape = "[classes]; no gradient flows to it", .optional = true,
-                                    .plain = true},
-                                   {0}},
+    .in =
+        (const struct op_port[]){
+            {.name = "scores", .shape = "[N, classes, ...]: logarithms of probabilities", .plain = true},
+            {.name = "labels", .shape = "[N, ...]: i32 or i64", .plain = true},
+            {.name = "weight", .shape = "[classes]; no gradient flows to it", .optional = true, .plain = true},
+            {0}},
     .out = (const struct op_port[]){{.name = "loss", .shape = "[] or [N, ...]", .plain = true}, {0}},
     .attributes = attributes,
     .options_size = sizeof(struct nll_options),
@@ -118,7 +141,7 @@ const struct op op_nll_loss = {
     .cases = cases,
 };
 
-/* ---- gradient -------------------------------------------------------------------------------------------------------------- */
+/* ---- gradient ---------------------------------------------------------------------------------------------------- */
 
 static int infer_gradient(const struct op_infer *infer)
 {

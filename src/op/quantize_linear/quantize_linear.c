@@ -13,7 +13,8 @@ static const fov_dtype targets[] = {FOV_U8, FOV_U8, FOV_I8, FOV_U16, FOV_I16};
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct quantize_options, axis), .onnx = "axis", .kind = OP_INTEGER, .standard = 1,
-     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1, .doc = "along which scales differ, where there are several"},
+     .minimum = -FOV_MAX_RANK, .maximum = FOV_MAX_RANK - 1,
+     .doc = "along which scales differ, where there are several"},
     {OP_ATTRIBUTE(struct quantize_options, block_size), .onnx = "block_size", .kind = OP_INTEGER, .minimum = 0,
      .maximum = INT32_MAX, .doc = "neighbours along axis that share a scale; 0: all"},
     {OP_ATTRIBUTE(struct quantize_options, dtype), .kind = OP_CHOICE, .choices = dtypes,
@@ -74,7 +75,8 @@ static int export_quantize(struct op_export *node)
 {
     const struct quantize_options *options = node->options;
     static const int64_t onnx_types[] = {0, 2, 3, 4, 5};
-    if ((options->dtype > 1 || options->block_size != 0 || fov_dtype_size(node->out[0].dtype) > 1) && node->opset < 21) {
+    if ((options->dtype > 1 || options->block_size != 0 || fov_dtype_size(node->out[0].dtype) > 1) &&
+        node->opset < 21) {
         return node->fail(node->writer, FOV_E_UNSUPPORTED, "this quantisation needs opset 21, not %d", node->opset);
     }
     node->begin(node->writer, "QuantizeLinear", NULL);
@@ -97,13 +99,28 @@ static int export_quantize(struct op_export *node)
 static const struct op_onnx onnx = {
     .type = "QuantizeLinear", .since = 10, .import = import_quantize, .export = export_quantize};
 
-static const struct quantize_options channels = {.axis = 1}, blocks = {.axis = 1, .block_size = 2}, as_i8 = {.dtype = 2};
+static const struct quantize_options channels = {.axis = 1}, blocks = {.axis = 1, .block_size = 2},
+                                     as_i8 = {.dtype = 2};
 static const struct op_case cases[] = {
-    {.name = "one scale", .in = {FOV_SHAPE(3, 17), {0, {0}}, {0, {0}}}, .in_dtype = {FOV_F32, FOV_F32, FOV_U8}, .in_count = 3,
-     .integers = 200, .positive = true, .options = &channels},
-    {.name = "per channel", .in = {FOV_SHAPE(2, 3, 4), FOV_SHAPE(3), FOV_SHAPE(3)}, .in_dtype = {FOV_F32, FOV_F32, FOV_I8},
-     .in_count = 3, .integers = 100, .positive = true, .options = &channels},
-    {.name = "blocks", .in = {FOV_SHAPE(2, 5, 3), FOV_SHAPE(2, 3, 3)}, .in_count = 2, .positive = true, .options = &blocks},
+    {.name = "one scale",
+     .in = {FOV_SHAPE(3, 17), {0, {0}}, {0, {0}}},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_U8},
+     .in_count = 3,
+     .integers = 200,
+     .positive = true,
+     .options = &channels},
+    {.name = "per channel",
+     .in = {FOV_SHAPE(2, 3, 4), FOV_SHAPE(3), FOV_SHAPE(3)},
+     .in_dtype = {FOV_F32, FOV_F32, FOV_I8},
+     .in_count = 3,
+     .integers = 100,
+     .positive = true,
+     .options = &channels},
+    {.name = "blocks",
+     .in = {FOV_SHAPE(2, 5, 3), FOV_SHAPE(2, 3, 3)},
+     .in_count = 2,
+     .positive = true,
+     .options = &blocks},
     {.name = "no zero point", .in = {FOV_SHAPE(7), {0, {0}}}, .in_count = 2, .positive = true, .options = &as_i8},
     {0},
 };

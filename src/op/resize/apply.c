@@ -122,7 +122,8 @@ static void fill_table(const struct resize_options *options, const struct resize
         return;
     }
     memset(starts, 0, (size_t)(axis->in + 1) * sizeof *starts);
-    for (int round = 0; round < 2; round++) { /* count, then place: starts[i] runs to the end of input i, then steps back */
+    for (int round = 0; round < 2;
+         round++) { /* count, then place: starts[i] runs to the end of input i, then steps back */
         for (int64_t o = axis->out - 1; o >= 0; o--) {
             struct resize_point point = resize_point(options, axis, o);
             for (int64_t k = point.width - 1; k >= 0 && !point.outside; k--) {
@@ -167,7 +168,7 @@ static int prepare_backwards(const struct op_compile *compile, void *state)
     return prepare_as(compile, state, true);
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 struct job {
     const struct op_run   *run;
@@ -216,7 +217,8 @@ static void pass_chunk(void *context, size_t chunk, int worker)
 }
 
 /** What lies outside a crop: the lines whose row of the table is empty. */
-static void fill_outside(const struct op_run *run, const struct plan *plan, const struct pass *pass, const uint32_t *starts)
+static void fill_outside(const struct op_run *run, const struct plan *plan, const struct pass *pass,
+                         const uint32_t *starts)
 {
     const struct resize_options *options = run->options;
     /* `inner` counts what was already resized when this pass ran, which is final; `outer` may still grow. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of resizing: every input gathers from the outputs it went into, in their order. Linear: its own gradient is
+/* The gradient of resizing: every input gathers from the outputs it went into, in their order. Linear: its own
+ * gradient is
  * resizing again, without what is put in from outside. */
 #include "op/resize/resize.h"
 
@@ -117,7 +118,10 @@ static const struct resize_options bilinear = {.axes = LIST(2, 3), .scale = 2, .
 static const struct op_case cases[] = {
     {.name = "bilinear", .options = &bilinear, .in = {FOV_SHAPE(2, 5, 8, 6), FOV_SHAPE(2, 5, 4, 3)}, .in_count = 2},
     {.name = "nearest", .options = &nearest, .in = {FOV_SHAPE(2, 5, 7, 3), FOV_SHAPE(2, 5, 4, 7)}, .in_count = 2},
-    {.name = "bicubic, antialias", .options = &bicubic, .in = {FOV_SHAPE(1, 3, 3, 6), FOV_SHAPE(1, 3, 7, 4)}, .in_count = 2},
+    {.name = "bicubic, antialias",
+     .options = &bicubic,
+     .in = {FOV_SHAPE(1, 3, 3, 6), FOV_SHAPE(1, 3, 7, 4)},
+     .in_count = 2},
     {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 3, 4, 6, 4), FOV_SHAPE(1, 3, 2, 3, 2)}, .in_count = 2},
     {0},
 };
@@ -127,12 +131,13 @@ const struct op op_resize_gradient = {
     .family = OP_GRADIENT,
     .summary = "Gradient of resizing: each input gathers from the outputs it went into.",
     .formula = "dx[i] = sum over o of dy[o] * product over axes of w(i - place of o)",
-    .in = (const struct op_port[]){{.name = "dy", .shape = "[sizes]"},
-                                   {.name = "x", .shape = "[...]", .shape_only = true},
-                                   {.name = "roi", .shape = "[2 axes]", .optional = true, .plain = true, .values = true},
-                                   {.name = "scales", .shape = "[axes]", .optional = true, .plain = true, .values = true},
-                                   {.name = "sizes", .shape = "[axes]", .optional = true, .plain = true, .values = true},
-                                   {0}},
+    .in =
+        (const struct op_port[]){{.name = "dy", .shape = "[sizes]"},
+                                 {.name = "x", .shape = "[...]", .shape_only = true},
+                                 {.name = "roi", .shape = "[2 axes]", .optional = true, .plain = true, .values = true},
+                                 {.name = "scales", .shape = "[axes]", .optional = true, .plain = true, .values = true},
+                                 {.name = "sizes", .shape = "[axes]", .optional = true, .plain = true, .values = true},
+                                 {0}},
     .out = (const struct op_port[]){{.name = "dx", .shape = "as x"}, {0}},
     .attributes = resize_attributes,
     .options_size = sizeof(struct resize_options),

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Which inputs an output element is made of: sizes, coordinates, neighbours, weights. Everything ONNX's Resize can say is
+/* Which inputs an output element is made of: sizes, coordinates, neighbours, weights. Everything ONNX's Resize can
+ * say is
  * said here; the formulas are those of its specification (opset 19). */
 #include "op/resize/resize.h"
 
 #include <math.h>
 
-/* ---- sizes ------------------------------------------------------------------------------------------------------------- */
+/* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
 static const char *const names[] = {"roi", "scales", "sizes"};
 
-int resize_request(struct resize_request *request, const struct op_tensor *in, const double *const *values, int in_count,
-                   int first, struct error *error)
+int resize_request(struct resize_request *request, const struct op_tensor *in, const double *const *values,
+                   int in_count, int first, struct error *error)
 {
     const double *known[3] = {NULL, NULL, NULL};
     size_t counts[3] = {0, 0, 0};
@@ -157,7 +158,7 @@ bool resize_is_identity(const struct resize_options *options, const struct resiz
     return axis->in == axis->out && axis->scale == 1 && axis->from == 0 && axis->to == 1;
 }
 
-/* ---- coordinates ---------------------------------------------------------------------------------------------------------- */
+/* ---- coordinates ------------------------------------------------------------------------------------------------- */
 
 /** Where output element `out` lies among the inputs. */
 static double origin(const struct resize_options *options, const struct resize_axis *axis, int64_t out)
@@ -204,9 +205,10 @@ static double nearest(const struct resize_options *options, double at)
     return ceil(at);
 }
 
-/* ---- weights -------------------------------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/** How far the weighting function is stretched: when shrinking with antialias, over all inputs that an output covers. */
+/** How far the weighting function is stretched: when shrinking with antialias, over all inputs that an output covers.
+ * */
 static double stretch(const struct resize_options *options, const struct resize_axis *axis)
 {
     return options->antialias && axis->scale < 1 ? axis->scale : 1;

@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const char *const modes[] = {"nearest", "linear", "cubic", NULL};
-static const char *const coordinates[] = {"half_pixel",   "half_pixel_symmetric", "pytorch_half_pixel",   "align_corners",
-                                          "asymmetric",   "tf_crop_and_resize",   "tf_half_pixel_for_nn", NULL};
+static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",   "align_corners",
+                                          "asymmetric", "tf_crop_and_resize",   "tf_half_pixel_for_nn", NULL};
 static const char *const nearest_modes[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
 static const char *const policies[] = {"stretch", "not_larger", "not_smaller", NULL};
 
@@ -19,10 +19,10 @@ const struct op_attribute resize_attributes[] = {
      .doc = "how neighbours are weighted"},
     {OP_ATTRIBUTE(struct resize_options, coordinate), .onnx = "coordinate_transformation_mode", .kind = OP_CHOICE,
      .choices = coordinates, .doc = "where an output element lies among the inputs"},
-    {OP_ATTRIBUTE(struct resize_options, nearest_mode), .onnx = "nearest_mode", .kind = OP_CHOICE, .choices = nearest_modes,
-     .doc = "which neighbour is nearest"},
-    {OP_ATTRIBUTE(struct resize_options, policy), .onnx = "keep_aspect_ratio_policy", .kind = OP_CHOICE, .choices = policies,
-     .doc = "whether sizes are met exactly, or with one scale that stays within or beyond them"},
+    {OP_ATTRIBUTE(struct resize_options, nearest_mode), .onnx = "nearest_mode", .kind = OP_CHOICE,
+     .choices = nearest_modes, .doc = "which neighbour is nearest"},
+    {OP_ATTRIBUTE(struct resize_options, policy), .onnx = "keep_aspect_ratio_policy", .kind = OP_CHOICE,
+     .choices = policies, .doc = "whether sizes are met exactly, or with one scale that stays within or beyond them"},
     {OP_ATTRIBUTE(struct resize_options, cubic_coeff_a), .onnx = "cubic_coeff_a", .kind = OP_NUMBER, .standard = -0.75,
      .doc = "a of cubic convolution; -0.5 in other tools"},
     {OP_ATTRIBUTE(struct resize_options, extrapolation_value), .onnx = "extrapolation_value", .kind = OP_NUMBER,
@@ -77,7 +77,7 @@ static void cost(struct op_cost *cost)
     cost->multiply_adds = (int64_t)op_count(&cost->out[0].shape);
 }
 
-/* ---- definition ------------------------------------------------------------------------------------------------------------- */
+/* ---- definition -------------------------------------------------------------------------------------------------- */
 
 struct sum {
     const struct resize_options  *options;
@@ -138,7 +138,7 @@ static bool supports(const void *options, const struct op_tensor *in, int in_cou
 
 static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = supports, .compile = compile};
 
-/* ---- ONNX: Upsample (7: scales are an attribute; 9: an input), Resize 10 (two inputs), 11 and later ----------------------------- */
+/* ---- ONNX: Upsample (7: scales are an attribute; 9: an input), Resize 10 (two inputs), 11 and later -------------- */
 
 static int choice(struct op_import *node, const char *attribute, const char *const *choices, int standard, int *out)
 {
@@ -222,7 +222,8 @@ static int import_resize(struct op_import *node)
         status = import_old(node, &options, &in[SCALES]);
     } else {
         status = choice(node, "mode", modes, 0, &options.mode);
-        status = status != 0 ? status : choice(node, "coordinate_transformation_mode", coordinates, 0, &options.coordinate);
+        status =
+            status != 0 ? status : choice(node, "coordinate_transformation_mode", coordinates, 0, &options.coordinate);
         status = status != 0 ? status : choice(node, "nearest_mode", nearest_modes, 0, &options.nearest_mode);
         status = status != 0 ? status : choice(node, "keep_aspect_ratio_policy", policies, 0, &options.policy);
         options.extrapolation_value = node->number(node->reader, "extrapolation_value", 0);
@@ -254,7 +255,8 @@ static const char *write_sizes(struct op_export *node)
     }
     int64_t zero = 0, one = 1;
     const char *rest = node->integers(node->writer, y->dim + 1, y->rank - 1, false);
-    const char *begin = node->integers(node->writer, &zero, 1, false), *end = node->integers(node->writer, &one, 1, false);
+    const char *begin = node->integers(node->writer, &zero, 1, false),
+               *end = node->integers(node->writer, &one, 1, false);
     const char *shape = node->temporary(node->writer), *batch = node->temporary(node->writer);
     const char *sizes = node->temporary(node->writer);
     node->begin(node->writer, "Shape", NULL);
@@ -330,14 +332,17 @@ static int export_resize(struct op_export *node)
     }
     int scaled = options->scale != 0 ? last_axes(options, node->in[X].shape.rank) : 0;
     if (scaled < 0) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "one scale for axes other than the last ones cannot be written");
+        return node->fail(node->writer, FOV_E_UNSUPPORTED,
+                          "one scale for axes other than the last ones cannot be written");
     }
     if (options->policy != 0 && options->size.count != 0) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "sizes that keep the aspect ratio must be an input to be written");
+        return node->fail(node->writer, FOV_E_UNSUPPORTED,
+                          "sizes that keep the aspect ratio must be an input to be written");
     }
     const char *scales = scaled > 0 ? write_scales(node, scaled) : NULL;
     /* Sizes are always written in full, unless the aspect ratio decides. */
-    bool given = node->in_count > SIZES && node->in[SIZES].shape.rank >= 0 && (options->policy != 0 || node->opset >= 18);
+    bool given =
+        node->in_count > SIZES && node->in[SIZES].shape.rank >= 0 && (options->policy != 0 || node->opset >= 18);
     const char *sizes = has_scales || given || scales != NULL ? NULL : write_sizes(node);
     node->begin(node->writer, "Resize", NULL);
     node->input(node->writer, X);
@@ -381,7 +386,7 @@ static const char *const also[] = {"Upsample", NULL};
 static const struct op_onnx onnx = {
     .type = "Resize", .since = 1, .import = import_resize, .export = export_resize, .also = also};
 
-/* ---- cases ----------------------------------------------------------------------------------------------------------------- */
+/* ---- cases ------------------------------------------------------------------------------------------------------- */
 
 #define LIST(...)                                                                                                      \
     {                                                                                                                  \
@@ -428,7 +433,11 @@ static const struct op_case cases[] = {
     {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 3, 2, 4, 3)}, .in_count = 1},
     {.name = "matrix", .options = &all, .in = {FOV_SHAPE(3, 4)}, .in_count = 1},
     {.name = "nothing to do", .options = &same, .in = {FOV_SHAPE(1, 2, 3, 4)}, .in_count = 1},
-    {.name = "several chunks", .options = &bilinear, .in = {FOV_SHAPE(1, 33, 40, 37)}, .in_count = 1, .no_gradient = true},
+    {.name = "several chunks",
+     .options = &bilinear,
+     .in = {FOV_SHAPE(1, 33, 40, 37)},
+     .in_count = 1,
+     .no_gradient = true},
     {0},
 };
 
@@ -438,11 +447,12 @@ const struct op op_resize = {
     .summary = "Interpolation along any axes: nearest, linear or cubic.",
     .formula = "y[o] = sum over neighbours i of the place of o in x of x[i] * product over axes of w(i - place)",
     .source = "Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 29 (1981), equation 4",
-    .in = (const struct op_port[]){{.name = "x", .shape = "[...]"},
-                                   {.name = "roi", .shape = "[2 axes]", .optional = true, .plain = true, .values = true},
-                                   {.name = "scales", .shape = "[axes]", .optional = true, .plain = true, .values = true},
-                                   {.name = "sizes", .shape = "[axes]", .optional = true, .plain = true, .values = true},
-                                   {0}},
+    .in =
+        (const struct op_port[]){{.name = "x", .shape = "[...]"},
+                                 {.name = "roi", .shape = "[2 axes]", .optional = true, .plain = true, .values = true},
+                                 {.name = "scales", .shape = "[axes]", .optional = true, .plain = true, .values = true},
+                                 {.name = "sizes", .shape = "[axes]", .optional = true, .plain = true, .values = true},
+                                 {0}},
     .out = (const struct op_port[]){{.name = "y", .shape = "[sizes]"}, {0}},
     .attributes = resize_attributes,
     .options_size = sizeof(struct resize_options),
@@ -470,8 +480,9 @@ fov_value fov_resize2d_opt(fov_graph *graph, fov_value x, const fov_resize2d_opt
     }
     bool sized = given->height != 0 || given->width != 0;
     if (sized == (given->scale != 0) || (sized && (given->height < 1 || given->width < 1))) {
-        return fov_graph_fail(graph, node, FOV_E_USAGE, "height %d and width %d, or scale %g: one of them must be given",
-                              given->height, given->width, (double)given->scale);
+        return fov_graph_fail(graph, node, FOV_E_USAGE,
+                              "height %d and width %d, or scale %g: one of them must be given", given->height,
+                              given->width, (double)given->scale);
     }
     struct resize_options resize = {.mode = (int)given->mode,
                                     .coordinate = given->align_corners                       ? RESIZE_ALIGN_CORNERS

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Resizing by interpolation: per axis, every output element is a weighted sum of a few neighbouring inputs, and the axes
+/* Resizing by interpolation: per axis, every output element is a weighted sum of a few neighbouring inputs, and the
+ * axes
  * multiply. points.c says which neighbours and weights (all of ONNX's ways to count), resize.c is the operator,
  * apply.c computes axis after axis, gradient.c runs the same tables backwards. Private to the folder. */
 #ifndef OP_RESIZE_RESIZE_H
@@ -46,8 +47,8 @@ struct resize_request {
     size_t        roi_count, scale_count, size_count;
 };
 /** From tensors and known values [roi, scales, sizes]; E_SHAPE when one is there but not known. */
-int resize_request(struct resize_request *request, const struct op_tensor *in, const double *const *values, int in_count,
-                   int first, struct error *error);
+int resize_request(struct resize_request *request, const struct op_tensor *in, const double *const *values,
+                   int in_count, int first, struct error *error);
 /** The same for definitions. */
 struct resize_request resize_textbook_request(const struct op_textbook *textbook, int first);
 int resize_resolve(struct resize_geometry *geometry, const struct resize_options *options, const fov_shape *x,

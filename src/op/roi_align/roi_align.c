@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* RoI align: a grid of values for each box of an image, by bilinear interpolation without rounding the box (Mask R-CNN).
+/* RoI align: a grid of values for each box of an image, by bilinear interpolation without rounding the box (Mask
+ * R-CNN).
  * The definition is also the implementation. Nothing flows back to the boxes. */
 #include "op/common.h"
 #include "op/onnx.h"
@@ -30,7 +31,8 @@ static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct roi_options, mode), .onnx = "mode", .kind = OP_CHOICE, .choices = modes,
      .doc = "how the points of a value are put together"},
     {OP_ATTRIBUTE(struct roi_options, coordinate), .onnx = "coordinate_transformation_mode", .kind = OP_CHOICE,
-     .choices = coordinates, .doc = "whether boxes are moved by half a pixel; not moved, they are at least a pixel wide"},
+     .choices = coordinates,
+     .doc = "whether boxes are moved by half a pixel; not moved, they are at least a pixel wide"},
     {0},
 };
 
@@ -43,8 +45,9 @@ static int infer(const struct op_infer *infer)
     char a[SHAPE_TEXT_SIZE], b[SHAPE_TEXT_SIZE], c[SHAPE_TEXT_SIZE];
     if (x->rank != 4 || x->dim[2] < 1 || x->dim[3] < 1 || rois->rank != 2 || rois->dim[1] != 4 || batch->rank != 1 ||
         (batch->dim[0] != rois->dim[0] && batch->dim[0] >= 0 && rois->dim[0] >= 0)) {
-        return error_set(infer->error, FOV_E_SHAPE, "x %s must be [N, C, H, W], rois %s [boxes, 4] and batch_indices %s [boxes]",
-                         shape_text(x, a), shape_text(rois, b), shape_text(batch, c));
+        return error_set(infer->error, FOV_E_SHAPE,
+                         "x %s must be [N, C, H, W], rois %s [boxes, 4] and batch_indices %s [boxes]", shape_text(x, a),
+                         shape_text(rois, b), shape_text(batch, c));
     }
     infer->out[0].shape = (fov_shape){4, {rois->dim[0], x->dim[1], options->height, options->width}};
     return op_check_float(infer, X, "x");
@@ -101,15 +104,18 @@ static struct box box_at(const struct roi_options *options, const double *roi)
     }
     box.height = height / (double)options->height;
     box.width = width / (double)options->width;
-    box.rows = options->sampling_ratio > 0 ? options->sampling_ratio : (int64_t)fmin(fmax(ceil(box.height), 0), 1 << 14);
-    box.columns = options->sampling_ratio > 0 ? options->sampling_ratio : (int64_t)fmin(fmax(ceil(box.width), 0), 1 << 14);
+    box.rows =
+        options->sampling_ratio > 0 ? options->sampling_ratio : (int64_t)fmin(fmax(ceil(box.height), 0), 1 << 14);
+    box.columns =
+        options->sampling_ratio > 0 ? options->sampling_ratio : (int64_t)fmin(fmax(ceil(box.width), 0), 1 << 14);
     if (!isfinite(box.y) || !isfinite(box.x) || !isfinite(height) || !isfinite(width)) {
         box.rows = box.columns = 0; /* nowhere, so without points */
     }
     return box;
 }
 
-/** Points of one value along an axis that may lie in the image: a box can be far larger than it, and time must not be. */
+/** Points of one value along an axis that may lie in the image: a box can be far larger than it, and time must not
+ * be. */
 struct span {
     int64_t from, to;
 };
@@ -141,7 +147,8 @@ static double value_at(const struct roi_options *options, const struct box *box,
     }
     for (int64_t i = 0; i < tried; i++) {
         double at_y = box->y + ((double)row + ((double)(rows.from + i / wide) + 0.5) / (double)box->rows) * box->height;
-        double at_x = box->x + ((double)column + ((double)(columns.from + i % wide) + 0.5) / (double)box->columns) * box->width;
+        double at_x =
+            box->x + ((double)column + ((double)(columns.from + i % wide) + 0.5) / (double)box->columns) * box->width;
         struct corners corners = corners_at(at_y, at_x, x->dim[2], x->dim[3]);
         for (int k = 0; k < 4; k++) {
             double part = corners.weight[k] * plane[corners.pixel[k]];
@@ -204,8 +211,8 @@ static int import_roi(struct op_import *node)
                                   .mode = strcmp(mode, "max") == 0,
                                   .coordinate = strcmp(coordinate, "output_half_pixel") == 0};
     if (strcmp(mode, modes[options.mode]) != 0 || strcmp(coordinate, coordinates[options.coordinate]) != 0) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "mode \"%s\" or coordinate_transformation_mode \"%s\" is not known",
-                          mode, coordinate);
+        return node->fail(node->reader, FOV_E_UNSUPPORTED,
+                          "mode \"%s\" or coordinate_transformation_mode \"%s\" is not known", mode, coordinate);
     }
     node->result(node->reader, 0,
                  node->emitter->node(node->emitter->graph, "roi_align", node->in, node->in_count, &options,
@@ -217,7 +224,8 @@ static int export_roi(struct op_export *node)
 {
     const struct roi_options *options = node->options;
     if (node->opset < 16 && options->coordinate == 0) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "RoiAlign with half_pixel needs opset 16, not %d", node->opset);
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "RoiAlign with half_pixel needs opset 16, not %d",
+                          node->opset);
     }
     node->begin(node->writer, "RoiAlign", NULL);
     for (int i = 0; i < 3; i++) {
@@ -253,11 +261,21 @@ static const struct roi_options two_points = {2, 3, 2, 1, ROI_AVERAGE, 0}, adapt
 #define BOXES FOV_SHAPE(2, 3, 5, 6), FOV_SHAPE(3, 4), FOV_SHAPE(3)
 #define TYPES .in_dtype = {FOV_F32, FOV_F32, FOV_I64, FOV_F32}
 static const struct op_case cases[] = {
-    {.name = "two points", .options = &two_points, .in = {BOXES}, TYPES, .in_count = 3, .fill = fill, .no_gradient = true},
+    {.name = "two points",
+     .options = &two_points,
+     .in = {BOXES},
+     TYPES,
+     .in_count = 3,
+     .fill = fill,
+     .no_gradient = true},
     {.name = "adaptive", .options = &adaptive, .in = {BOXES}, TYPES, .in_count = 3, .fill = fill, .no_gradient = true},
     {.name = "max", .options = &greatest, .in = {BOXES}, TYPES, .in_count = 3, .fill = fill, .no_gradient = true},
-    {.name = "whole numbers as boxes", .options = &two_points, .in = {FOV_SHAPE(2, 3, 5, 6), FOV_SHAPE(3, 4), FOV_SHAPE(3)},
-     .in_dtype = {FOV_F32, FOV_I32, FOV_I64}, .in_count = 3, .integers = 2},
+    {.name = "whole numbers as boxes",
+     .options = &two_points,
+     .in = {FOV_SHAPE(2, 3, 5, 6), FOV_SHAPE(3, 4), FOV_SHAPE(3)},
+     .in_dtype = {FOV_F32, FOV_I32, FOV_I64},
+     .in_count = 3,
+     .integers = 2},
     {0},
 };
 
@@ -270,7 +288,8 @@ const struct op op_roi_align = {
     .name = "roi_align",
     .family = OP_POOLING,
     .summary = "A grid of interpolated values for each box of an image.",
-    .formula = "y[r, c, o] = mean over sampling points p of value o in box r of x[batch[r], c, p], interpolated bilinearly",
+    .formula =
+        "y[r, c, o] = mean over sampling points p of value o in box r of x[batch[r], c, p], interpolated bilinearly",
     .source = "He et al., Mask R-CNN, ICCV 2017, section 3",
     .in = in,
     .out = (const struct op_port[]){{.name = "y", .shape = "[boxes, C, height, width]", .plain = true}, {0}},
@@ -305,9 +324,19 @@ static void textbook_gradient(const struct op_textbook *textbook)
 
 /* Gradients of this gradient do not exist yet. */
 static const struct op_case gradient_cases[] = {
-    {.name = "two points", .options = &two_points, .in = {BOXES, FOV_SHAPE(3, 3, 2, 3)}, TYPES, .in_count = 4, .fill = fill,
+    {.name = "two points",
+     .options = &two_points,
+     .in = {BOXES, FOV_SHAPE(3, 3, 2, 3)},
+     TYPES,
+     .in_count = 4,
+     .fill = fill,
      .no_gradient = true},
-    {.name = "max", .options = &greatest, .in = {BOXES, FOV_SHAPE(3, 3, 2, 2)}, TYPES, .in_count = 4, .fill = fill,
+    {.name = "max",
+     .options = &greatest,
+     .in = {BOXES, FOV_SHAPE(3, 3, 2, 2)},
+     TYPES,
+     .in_count = 4,
+     .fill = fill,
      .no_gradient = true},
     {0},
 };

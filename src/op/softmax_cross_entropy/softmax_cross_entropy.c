@@ -234,7 +234,8 @@ static const int32_t *labels_of(const struct work *work, size_t begin, size_t co
 {
     const struct options *options = work->run->options;
     for (size_t i = begin; i < begin + count; i++) {
-        int64_t label = work->label_dtype == FOV_I32 ? ((const int32_t *)work->labels)[i] : ((const int64_t *)work->labels)[i];
+        int64_t label =
+            work->label_dtype == FOV_I32 ? ((const int32_t *)work->labels)[i] : ((const int64_t *)work->labels)[i];
         work->narrow[i] = label >= 0 && label <= INT32_MAX && label != options->ignore_index ? (int32_t)label : -1;
     }
     return work->narrow + begin;
@@ -286,8 +287,8 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
         return;
     }
     for (size_t r = row; r < row + rows; r++) {
-        work->run->kernel->scale_add(work->classes, work->first[r] * work->second[r], work->scores + r * work->classes, 0,
-                                     work->out + r * work->classes);
+        work->run->kernel->scale_add(work->classes, work->first[r] * work->second[r], work->scores + r * work->classes,
+                                     0, work->out + r * work->classes);
     }
 }
 
@@ -370,8 +371,8 @@ static int import_loss(struct op_import *node)
     if (class_reductions[options.reduction] == NULL) {
         return node->fail(node->reader, FOV_E_UNSUPPORTED, "reduction is \"%s\", which is not known", reduction);
     }
-    fov_value loss = node->emitter->node(node->emitter->graph, "softmax_cross_entropy", node->in, node->in_count, &options,
-                                         node->node_name);
+    fov_value loss = node->emitter->node(node->emitter->graph, "softmax_cross_entropy", node->in, node->in_count,
+                                         &options, node->node_name);
     node->result(node->reader, 0, loss);
     if (node->out_count > 1) {
         node->result(node->reader, 1, op_emit_output(node->emitter, loss, 2));
@@ -424,11 +425,11 @@ fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logits, fov_
 
 /* ---- the descriptors ------------------------------------------------------------------------------------------- */
 
-static const struct op_port loss_in[] = {{.name = "logits", .shape = "[N, classes, ...]"},
-                                         {.name = "labels", .shape = "[N, ...]: i32 or i64", .plain = true},
-                                         {.name = "weight", .shape = "[classes]; no gradient flows to it", .optional = true,
-                                          .plain = true},
-                                         {0}};
+static const struct op_port loss_in[] = {
+    {.name = "logits", .shape = "[N, classes, ...]"},
+    {.name = "labels", .shape = "[N, ...]: i32 or i64", .plain = true},
+    {.name = "weight", .shape = "[classes]; no gradient flows to it", .optional = true, .plain = true},
+    {0}};
 static const struct op_port loss_out[] = {{.name = "loss", .shape = "[] or [N, ...]", .plain = true},
                                           {.name = "probabilities", .shape = "[N, classes, ...]", .optional = true},
                                           {.name = "log_probabilities", .shape = "[N, classes, ...]", .optional = true},
@@ -481,12 +482,25 @@ static const struct op_case loss_cases[] = {
      .in_dtype = {FOV_F32, FOV_I32},
      .in_count = 2,
      .integers = 5},
-    {.name = "a loss per pixel", .in = {{4, {2, 5, 3, 4}}, {3, {2, 3, 4}}}, .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2,
-     .integers = 5, .options = &each},
-    {.name = "sum, ignoring a class", .in = {{2, {9, 4}}, {1, {9}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2,
-     .integers = 4, .options = &sum},
-    {.name = "weights, smoothed, ignoring", .in = {{3, {3, 4, 5}}, {2, {3, 5}}, {1, {4}}},
-     .in_dtype = {FOV_F32, FOV_I64, FOV_F32}, .in_count = 3, .integers = 4, .positive = true, .options = &ignoring,
+    {.name = "a loss per pixel",
+     .in = {{4, {2, 5, 3, 4}}, {3, {2, 3, 4}}},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .in_count = 2,
+     .integers = 5,
+     .options = &each},
+    {.name = "sum, ignoring a class",
+     .in = {{2, {9, 4}}, {1, {9}}},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
+     .integers = 4,
+     .options = &sum},
+    {.name = "weights, smoothed, ignoring",
+     .in = {{3, {3, 4, 5}}, {2, {3, 5}}, {1, {4}}},
+     .in_dtype = {FOV_F32, FOV_I64, FOV_F32},
+     .in_count = 3,
+     .integers = 4,
+     .positive = true,
+     .options = &ignoring,
      .no_gradient = true},
     {0},
 };
@@ -532,7 +546,8 @@ const struct op op_softmax_cross_entropy = {
     .name = "softmax_cross_entropy",
     .family = OP_LOSS,
     .summary = "-log softmax(logits)[label], the loss of classification: its mean, sum, or one per sample.",
-    .formula = "loss = mean over n of - sum over k of q_k log softmax(x_n)_k, q_k = w_k ((1 - s) [k = label] + s / classes)",
+    .formula =
+        "loss = mean over n of - sum over k of q_k log softmax(x_n)_k, q_k = w_k ((1 - s) [k = label] + s / classes)",
     .source = "Szegedy et al., Rethinking the Inception architecture, CVPR 2016, section 7 (smoothing)",
     .in = loss_in,
     .out = loss_out,

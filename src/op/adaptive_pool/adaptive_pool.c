@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/* Adaptive pooling: a result of a given size, whatever the size of the input. Window i of an axis runs from
+ * floor(i in / out) to ceil((i + 1) in / out), as in PyTorch, so windows may overlap and differ by a pixel. ONNX only knows
+ * the case where sizes divide: that is written as AveragePool or MaxPool. The definitions are also the implementations. */
+#include "op/common.h"
+#include "op/onnx.h"
+#include "op/window.h"
+
+#include <fovea/operators.h>
+#include <math.h>
+
+struct adaptive_options {
+    struct op_list size;    /**< of the result, pixels */
+    struct op_list in_size; /**< gradients only: of x */
+};
+
+static const struct op_attribute attributes[] = {
+    {OP_ATTRIBUTE(struct adaptive_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+     .doc = "spatial size of the result, pixels"},
+    {OP_ATTRIBUTE(struct adaptive_options, in_size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+     .doc = "spatial size of x, pixels; only gradients need it"},
+    {0},
+};
+
+/** Sizes of both sides, always three axes. */
+struct sizes {
+    int64_t in[WINDOW_AXES], out[WINDOW_AXES];
+};
+
+static int64_t product(const int64_t size[WINDOW_AXES])
+{
+    return size[0] * size[1] * size[2];
+}
+
+/** `in` and `out`: the last spatial axes of each side. */
+static void fill_sizes(struct sizes *sizes, const int64_t *in, const int64_t *out, int axes)
+{
+    for (int i = 0; i < WINDOW_AXES; i++) {
+        int at = i - (WINDOW_AXES - axes);
+        sizes->in[i] = at < 0 ? 1 : in[at];
+        sizes->out[i] = at < 0 ? 1 : out[at];
+    }
+}
+
+static int infer(const struct op_infer *infer)
+{
+    const struct adaptive_options *options = infer->options;
+    const fov_shape *x = &infer->in[0].shape;
+    char text[SHAPE_TEXT_SIZE];
+    int axes = x->rank - 2, status = op_check_float(infer, 0, "x");
+    if (status == 0 && (axes < 1 || axes > WINDOW_AXES || options->size.count != axes)) {
+        return error_set(infer->error, FOV_E_SHAPE, "input %s must be [N, C, spatial...] with as many axes as size (%d)",
+                         shape_text(x, text), options->size.count);
+    }
+    for (int i = 0; status == 0 && i < axes; i++) {
+        if (x->dim[2 + i] < 1) {
+            return error_set(infer->error, FOV_E_SHAPE, "input %s: spatial sizes must be known and not empty",
+                             shape_text(x, text));
+        }
+        for (int k = 0; k < infer->out_count; k++) {
+            infer->out[k].shape.dim[2 + i] = options->size.at[i];
+        }
+    }
+    if (infer->out_count > 1) {
+        infer->out[1].dtype = FOV_I64;
+    }
+    return status;
+}
+
+/** [N, C, out...] to [N, C, in...]: shape rule of both gradients. */
+static int infer_back(const struct op_infer *infer)
+{
+    const struct adaptive_options *options = infer->options;
+    const fov_shape *dy = &infer->in[0].shape;
+    char text[SHAPE_TEXT_SIZE];
+    if (dy->rank < 3 || dy->rank > 5 || options->in_size.count != dy->rank - 2 || options->size.count != dy->rank - 2) {
+        return error_set(infer->error, FOV_E_SHAPE, "dy %s must be [N, C, spatial...] with as many axes as size and in_size",
+                         shape_text(dy, text));
+    }
+    for (int i = 0; i < options->size.count; i++) {
+        if (dy->dim[2 + i] != options->size.at[i]) {
+            return error_set(infer->error, FOV_E_SHAPE, "dy %s does not have the pooled size", shape_text(dy, text));
+        }
+        infer->out[0].shape.dim[2 + i] = options->in_size.at[i];
+    }
+    return 0;
+}
+
+/** Pixels [first, end) of each axis under output pixel `out`. */
+struct box {
+    int64_t first[WINDOW_AXES], end[WINDOW_AXES], count;
+};
+
+static struct box box_of(const struct sizes *sizes, int64_t out)
+{
+    struct box box = {.count = 1};
+    for (int axis = WINDOW_AXES - 1; axis >= 0; axis--) {
+        int64_t o = out % sizes->out[axis];
+        out /= sizes->out[axis];
+        box.first[axis] = o * sizes->in[axis] / sizes->out[axis];
+        box.end[axis] = ((o + 1) * sizes->in[axis] + sizes->out[axis] - 1) / sizes->out[axis];
+        box.count *= box.end[axis] - box.first[axis];
+    }
+    return box;
+}
+
+/** The k-th pixel of a box. */
+static size_t pixel_of(const struct sizes *sizes, const struct box *box, int64_t k)
+{
+    int64_t at[WINDOW_AXES];
+    for (int axis = WINDOW_AXES - 1; axis >= 0; axis--) {
+        int64_t length = box->end[axis] - box->first[axis];
+        at[axis] = box->first[axis] + k % length;
+        k /= length;
+    }
+    return (size_t)((at[0] * sizes->in[1] + at[1]) * sizes->in[2] + at[2]);
+}
+
+/* ---- average --------------------------------------------------------------------------------------------------------- */
+
+static void textbook_average(const struct op_textbook *textbook)
+{
+    const fov_shape *x = &textbook->in[0].shape, *y = &textbook->out[0].shape;
+    struct sizes sizes;
+    fill_sizes(&sizes, x->dim + 2, y->dim + 2, x->rank - 2);
+    size_t in = (size_t)product(sizes.in), out = (size_t)product(sizes.out), count = op_count(y);
+    for (size_t i = 0; i < count; i++) {
+        struct box box = box_of(&sizes, (int64_t)(i % out));
+        double sum = 0;
+        for (int64_t k = 0; k < box.count; k++) {
+            sum += textbook->in[0].data[i / out * in + pixel_of(&sizes, &box, k)];
+        }
+        textbook->out[0].data[i] = sum / (double)box.count;
+    }
+}
+
+static void textbook_average_gradient(const struct op_textbook *textbook)
+{
+    const fov_shape *dy = &textbook->in[0].shape, *x = &textbook->out[0].shape;
+    struct sizes sizes;
+    fill_sizes(&sizes, x->dim + 2, dy->dim + 2, x->rank - 2);
+    size_t in = (size_t)product(sizes.in), out = (size_t)product(sizes.out), count = op_count(dy);
+    for (size_t i = 0; i < count; i++) {
+        struct box box = box_of(&sizes, (int64_t)(i % out));
+        for (int64_t k = 0; k < box.count; k++) {
+            textbook->out[0].data[i / out * in + pixel_of(&sizes, &box, k)] +=
+                textbook->in[0].data[i] / (double)box.count;
+        }
+    }
+}
+
+static struct adaptive_options with_in_size(struct op_gradient *gradient)
+{
+    struct adaptive_options options = *(const struct adaptive_options *)gradient->options;
+    options.in_size = window_spatial(&gradient->in_tensor[0].shape);
+    return options;
+}
+
+static void gradient_average(struct op_gradient *gradient)
+{
+    struct adaptive_options options = with_in_size(gradient);
+    if (gradient->wanted[0]) {
+        gradient->in_gradient[0] =
+            op_emit1(gradient->emitter, "adaptive_avg_pool_gradient", gradient->out_gradient[0], &options);
+    }
+}
+
+static void gradient_of_average_gradient(struct op_gradient *gradient)
+{
+    if (gradient->wanted[0]) {
+        gradient->in_gradient[0] =
+            op_emit1(gradient->emitter, "adaptive_avg_pool", gradient->out_gradient[0], gradient->options);
+    }
+}
+
+/* ---- maximum: a second output says where it was ---------------------------------------------------------------------- */
+
+static void textbook_max(const struct op_textbook *textbook)
+{
+    const fov_shape *x = &textbook->in[0].shape, *y = &textbook->out[0].shape;
+    struct sizes sizes;
+    fill_sizes(&sizes, x->dim + 2, y->dim + 2, x->rank - 2);
+    size_t in = (size_t)product(sizes.in), out = (size_t)product(sizes.out), count = op_count(y);
+    for (size_t i = 0; i < count; i++) {
+        struct box box = box_of(&sizes, (int64_t)(i % out));
+        const double *plane = textbook->in[0].data + i / out * in;
+        size_t best = pixel_of(&sizes, &box, 0);
+        for (int64_t k = 1; k < box.count && !isnan(plane[best]); k++) {
+            size_t pixel = pixel_of(&sizes, &box, k);
+            best = plane[pixel] > plane[best] || isnan(plane[pixel]) ? pixel : best;
+        }
+        textbook->out[0].data[i] = plane[best];
+        if (textbook->out_count > 1 && textbook->out[1].data != NULL) {
+            textbook->out[1].data[i] = (double)best;
+        }
+    }
+}
+
+static void gradient_max(struct op_gradient *gradient)
+{
+    struct adaptive_options options = with_in_size(gradient);
+    if (gradient->wanted[0]) {
+        gradient->in_gradient[0] = op_emit2(gradient->emitter, "adaptive_max_pool_gradient", gradient->out_gradient[0],
+                                            op_emit_output(gradient->emitter, gradient->out[0], 1), &options);
+    }
+}
+
+static void textbook_max_gradient(const struct op_textbook *textbook)
+{
+    const fov_shape *dy = &textbook->in[0].shape, *x = &textbook->out[0].shape;
+    size_t in = shape_span(x, 2, x->rank), out = shape_span(dy, 2, dy->rank), count = op_count(dy);
+    for (size_t i = 0; i < count; i++) {
+        double pixel = textbook->in[1].data[i];
+        if (pixel >= 0 && pixel < (double)in) {
+            textbook->out[0].data[i / out * in + (size_t)pixel] += textbook->in[0].data[i];
+        }
+    }
+}
+
+/* ---- descriptors ----------------------------------------------------------------------------------------------------- */
+
+#define LIST(...)                                                                                                      \
+    {                                                                                                                  \
+        (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), { __VA_ARGS__ }                                     \
+    }
+static const struct adaptive_options image = {LIST(3, 2), LIST(7, 5)}, larger = {LIST(5, 4), LIST(3, 6)},
+                                     line = {LIST(3), LIST(8)}, volume = {LIST(2, 1, 3), LIST(3, 4, 4)};
+static const struct op_case cases[] = {
+    {.name = "image", .options = &image, .in = {FOV_SHAPE(2, 3, 7, 5)}, .in_count = 1},
+    {.name = "more than there is", .options = &larger, .in = {FOV_SHAPE(1, 3, 3, 6)}, .in_count = 1},
+    {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 8)}, .in_count = 1},
+    {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 2, 3, 4, 4)}, .in_count = 1},
+    {0},
+};
+static const struct op_case average_gradient_cases[] = {
+    {.name = "image", .options = &image, .in = {FOV_SHAPE(2, 3, 3, 2)}, .in_count = 1},
+    {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 3)}, .in_count = 1},
+    {0},
+};
+/* Gradients of this gradient do not exist yet. */
+static const struct op_case max_gradient_cases[] = {
+    {.name = "image", .options = &image, .in = {FOV_SHAPE(2, 3, 3, 2), FOV_SHAPE(2, 3, 3, 2)},
+     .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2, .integers = 35, .no_gradient = true},
+    {0},
+};
+static const struct op_port in[] = {{.name = "x", .shape = "[N, C, spatial...]", .plain = true}, {0}};
+static const struct op_port back[] = {{.name = "dx", .shape = "[N, C, in_size...]", .plain = true}, {0}};
+
+const struct op op_adaptive_avg_pool = {
+    .name = "adaptive_avg_pool",
+    .family = OP_POOLING,
+    .summary = "Averages over as many windows as the result has pixels.",
+    .formula = "y[n, c, o] = mean of x[n, c, i], floor(o in / out) <= i < ceil((o + 1) in / out)",
+    .in = in,
+    .out = (const struct op_port[]){{.name = "y", .shape = "[N, C, size...]", .plain = true}, {0}},
+    .attributes = attributes,
+    .options_size = sizeof(struct adaptive_options),
+    .infer = infer,
+    .gradient = gradient_average,
+    .textbook = textbook_average,
+    .cases = cases,
+};
+
+const struct op op_adaptive_avg_pool_gradient = {
+    .name = "adaptive_avg_pool_gradient",
+    .family = OP_GRADIENT,
+    .summary = "Gradient of adaptive average pooling.",
+    .formula = "dx[n, c, i] = sum over windows o that see i of dy[n, c, o] / pixels of o",
+    .in = (const struct op_port[]){{.name = "dy", .shape = "[N, C, size...]", .plain = true}, {0}},
+    .out = back,
+    .attributes = attributes,
+    .options_size = sizeof(struct adaptive_options),
+    .infer = infer_back,
+    .gradient = gradient_of_average_gradient,
+    .textbook = textbook_average_gradient,
+    .cases = average_gradient_cases,
+};
+
+const struct op op_adaptive_max_pool = {
+    .name = "adaptive_max_pool",
+    .family = OP_POOLING,
+    .summary = "The largest values of as many windows as the result has pixels.",
+    .formula = "y[n, c, o] = max of x[n, c, i], floor(o in / out) <= i < ceil((o + 1) in / out)",
+    .in = in,
+    .out = (const struct op_port[]){{.name = "y", .shape = "[N, C, size...]", .plain = true},
+                                    {.name = "index", .shape = "as y: the pixel that won, i64", .optional = true,
+                                     .plain = true, .detached = true},
+                                    {0}},
+    .attributes = attributes,
+    .options_size = sizeof(struct adaptive_options),
+    .infer = infer,
+    .gradient = gradient_max,
+    .textbook = textbook_max,
+    .cases = cases,
+};
+
+const struct op op_adaptive_max_pool_gradient = {
+    .name = "adaptive_max_pool_gradient",
+    .family = OP_GRADIENT,
+    .summary = "Gradient of adaptive max pooling: all of it goes to the pixels that won.",
+    .formula = "dx[n, c, i] = sum of dy[n, c, o] over windows o with index[n, c, o] = i",
+    .in = (const struct op_port[]){{.name = "dy", .shape = "[N, C, size...]", .plain = true},
+                                   {.name = "index", .shape = "as dy: i64", .plain = true},
+                                   {0}},
+    .out = back,
+    .attributes = attributes,
+    .options_size = sizeof(struct adaptive_options),
+    .infer = infer_back,
+    .textbook = textbook_max_gradient,
+    .cases = max_gradient_cases,
+};
+
+/* ---- builders: where sizes divide, the ordinary pooling does it ------------------------------------------------------ */
+
+typedef fov_value pool_builder(fov_graph *graph, fov_value x, const fov_pool2d_options *options);
+
+static fov_value build(fov_graph *graph, fov_value x, int height, int width, const char *kind, pool_builder *ordinary)
+{
+    const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, NULL, kind);
+    if (node == NULL || x.id == 0) {
+        return (fov_value){0};
+    }
+    fov_shape shape = fov_value_shape(graph, x);
+    if (shape.rank != 4 || shape.dim[2] < 1 || shape.dim[3] < 1) {
+        char text[SHAPE_TEXT_SIZE];
+        return fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s must be [N, C, H, W] of known size",
+                              shape_text(&shape, text));
+    }
+    if (height < 1 || width < 1) {
+        return fov_graph_fail(graph, node, FOV_E_USAGE, "a result of %d x %d pixels, it must be at least 1 x 1", height,
+                              width);
+    }
+    if (shape.dim[2] % height == 0 && shape.dim[3] % width == 0) {
+        fov_pool2d_options options = {.kernel_size = {(int)(shape.dim[2] / height), (int)(shape.dim[3] / width)}};
+        return ordinary(graph, x, &options);
+    }
+    struct adaptive_options options = {.size = {2, {height, width}}};
+    return op_build(graph, kind, &x, 1, &options, node);
+}
+
+fov_value fov_adaptive_avg_pool2d(fov_graph *graph, fov_value x, int height, int width)
+{
+    return build(graph, x, height, width, "adaptive_avg_pool", fov_avg_pool2d_opt);
+}
+
+fov_value fov_adaptive_max_pool2d(fov_graph *graph, fov_value x, int height, int width)
+{
+    return build(graph, x, height, width, "adaptive_max_pool", fov_max_pool2d_opt);
+}
