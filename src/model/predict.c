@@ -27,6 +27,35 @@ static int add_probabilities(fov_model *model)
     return x.id != 0 ? FOV_OK : (int)model->context->error.status;
 }
 
+/* Pictures and scores are floats, a row each for every picture. A file may say otherwise, and then nothing may be copied. */
+static int check_ends(const fov_model *model, int batch, int classes)
+{
+    struct error   *error = &model->context->error;
+    const fov_plan *plan = model->predict_plan;
+    fov_dtype       in = fov_value_dtype(model->graph, model->input), out = fov_value_dtype(model->graph, model->probabilities);
+    fov_shape       shape = fov_plan_shape(plan, model->input);
+    size_t          scores;
+    char            text[SHAPE_TEXT_SIZE];
+    if (fov_plan_data((fov_plan *)plan, model->input) == NULL) {
+        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
+    }
+    if (in != FOV_F32 || out != FOV_F32) {
+        return error_set(error, FOV_E_UNSUPPORTED, "the model's %s is %s; prediction needs f32", in != FOV_F32 ? "input" : "output",
+                         fov_dtype_name(in != FOV_F32 ? in : out));
+    }
+    if (shape.rank < 1 || shape.dim[0] != batch) {
+        return error_set(error, FOV_E_SHAPE, "the model's input %s is not for %d picture%s at a time", shape_text(&shape, text),
+                         batch, batch == 1 ? "" : "s");
+    }
+    if (!size_multiply((size_t)batch * sizeof(float), (size_t)classes, &scores) ||
+        fov_plan_bytes(plan, model->probabilities) != scores) {
+        shape = fov_plan_shape(plan, model->probabilities);
+        return error_set(error, FOV_E_SHAPE, "the model's output %s is not %d scores for each of %d picture%s",
+                         shape_text(&shape, text), classes, batch, batch == 1 ? "" : "s");
+    }
+    return FOV_OK;
+}
+
 static int prepare(fov_model *model, int count, int classes)
 {
     struct error *error = &model->context->error;
@@ -54,10 +83,11 @@ static int prepare(fov_model *model, int count, int classes)
     if (model->predict_plan == NULL) {
         return (int)error->status;
     }
-    if (fov_plan_data(model->predict_plan, model->input) == NULL) {
+    int status = check_ends(model, batch, classes);
+    if (status != FOV_OK) {
         fov_plan_free(model->predict_plan);
         model->predict_plan = NULL;
-        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
+        return status;
     }
     return FOV_OK;
 }

@@ -35,6 +35,11 @@ int model_fits(const fov_model *model, const fov_dataset *data, struct picture_s
         return error_set(error, FOV_E_SHAPE, "%s: output \"%s\" has shape %s; a classifier's is [N, classes]", name,
                          fov_value_name(model->graph, model->output), shape_text(&out, text));
     }
+    if (fov_value_dtype(model->graph, model->output) != FOV_F32) {
+        return error_set(error, FOV_E_UNSUPPORTED, "%s: output \"%s\" is %s; scores are f32", name,
+                         fov_value_name(model->graph, model->output),
+                         fov_dtype_name(fov_value_dtype(model->graph, model->output)));
+    }
     if ((int)count != data->classes) {
         return error_set(error, FOV_E_SHAPE, "%s has %zu outputs, but %s has %d classes", name, count, data->name,
                          data->classes);
