@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Losses that builders put together (op/loss/): each against its formula written out here in double, on random data and at the
- * ends where careless formulas lose their digits; gradients by central differences; what is refused, with its sentence. */
+/* Losses that builders put together (op/loss/): each against its formula written out here in double, on random data and
+ * at the ends where careless formulas lose their digits; gradients by central differences; what is refused, with its
+ * sentence. */
 #include "harness.h"
 
 #include "tensor/convert.h"
@@ -31,7 +32,7 @@ struct loss_case {
     bool                is_kinked;    /* CIoU's weight is held still: differences would move it */
 };
 
-/* ---- drawing ---------------------------------------------------------------------------------------------------------- */
+/* ---- drawing ----------------------------------------------------------------------------------------------------- */
 
 static double draw_at(int which, size_t i)
 {
@@ -91,7 +92,7 @@ static void draw_boxes(double *p, double *t, size_t count)
     }
 }
 
-/* ---- the losses, written out ----------------------------------------------------------------------------------------- */
+/* ---- the losses, written out ------------------------------------------------------------------------------------- */
 
 static size_t mae(const double *p, const double *t, size_t count, double *losses)
 {
@@ -315,7 +316,7 @@ static const struct loss_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-/* ---- running ------------------------------------------------------------------------------------------------------------ */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 struct bench {
     fov_context *context;
@@ -390,7 +391,8 @@ static void equals_its_formula(void **state)
                 double got      = (double)((const float *)fov_plan_data(plan, bench.loss))[i];
 
                 if (!(fabs(got - expected) <= 4e-6 * (fabs(expected) + 0.1)))
-                    fail_msg("%s, reduction %d, [%zu]: %.9g, expected %.9g", cases[c].name, (int)reduction, i, got, expected);
+                    fail_msg("%s, reduction %d, [%zu]: %.9g, expected %.9g", cases[c].name, (int)reduction, i, got,
+                             expected);
             }
             fov_plan_free(plan);
             close_bench(&bench);
@@ -441,7 +443,7 @@ static void ciou_holds_its_weight_still(void **state)
     open_bench(&bench, full, FOV_REDUCTION_SUM);
     assert_int_equal(fov_gradient(bench.graph, bench.loss, &bench.p, 1, &gradient), FOV_OK);
     for (size_t i = 0; i < bench.count; i++) {
-        double        box[4], side[2], *t = bench.data[1] + i / 4 * 4, overlap, iou, angle, weight, v[2];
+        double        box[4], side[2], *t = bench.data[1] + i / 4 * 4, overlap, iou, angle, weight, v[2], slope;
         const double *p = bench.data[0] + i / 4 * 4;
 
         for (int above = 0; above < 2; above++) {
@@ -454,7 +456,8 @@ static void ciou_holds_its_weight_still(void **state)
         overlap = (v[0] + v[1]) / 2.0;
         iou     = 1.0 - box_of(p, t, FOV_BOX_IOU);
         weight  = overlap / (1.0 - iou + overlap);
-        assert_true(fabs(at(&bench, gradient.id, i) - (side[1] - side[0] + weight * (v[1] - v[0])) / (2.0 * step)) < 2e-6);
+        slope = (side[1] - side[0] + weight * (v[1] - v[0])) / (2.0 * step);
+        assert_true(fabs(at(&bench, gradient.id, i) - slope) < 2e-6);
     }
     close_bench(&bench);
 }
@@ -474,10 +477,13 @@ static void far_logits_keep_their_digits(void **state)
         fov_value  target = fov_input(graph, .name = "t", .shape = FOV_SHAPE(6)), outputs[3];
         fov_plan  *plan;
 
-        outputs[0] = focal_too ? fov_focal_opt(graph, logits, target, &(fov_focal_options){.gamma = 0.5F, .alpha = -1.0F,
-                                                                       .reduction = FOV_REDUCTION_NONE})
-                               : fov_bce_logits_opt(graph, logits, target,
-                                                    &(fov_bce_logits_options){.reduction = FOV_REDUCTION_NONE});
+        if (focal_too)
+            outputs[0] = fov_focal_opt(
+                graph, logits, target,
+                &(fov_focal_options){.gamma = 0.5F, .alpha = -1.0F, .reduction = FOV_REDUCTION_NONE});
+        else
+            outputs[0] = fov_bce_logits_opt(graph, logits, target,
+                                            &(fov_bce_logits_options){.reduction = FOV_REDUCTION_NONE});
         outputs[1] = focal_too ? fov_focal(graph, logits, target) : fov_bce_logits(graph, logits, target);
         assert_int_equal(fov_gradient(graph, outputs[1], &logits, 1, &outputs[2]), FOV_OK);
         plan = fov_plan_create(graph, outputs, 3, NULL);

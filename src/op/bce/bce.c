@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Binary cross-entropy of probabilities, element by element. Logarithms end at -100, as in PyTorch, so that a
- * probability of exactly 0 or 1 costs much but not infinitely much. Where logits are at hand, fov_bce_logits (op/loss/) is exact
- * and needs no such end. The mean is taken by a reduction behind it. */
+ * probability of exactly 0 or 1 costs much but not infinitely much. Where logits are at hand, fov_bce_logits
+ * (op/loss/) is exact and needs no such end. The mean is taken by a reduction behind it. */
 #include "op/common.h"
 
 #include <fovea/operators.h>

@@ -100,7 +100,7 @@ fov_value fov_mae_opt(fov_graph *graph, fov_value prediction, fov_value target, 
 }
 
 /* With a = |p - t| and m = min(a, delta): m (a - m / 2). Below delta that is a^2 / 2, above it delta (a - delta / 2).
-   The derivative by m is a - m, which is 0 where m follows a: the kink of the minimum cannot be seen in the gradient. */
+   The derivative by m is a - m, which is 0 where m follows a: the gradient does not see the kink of the minimum. */
 static fov_value huber(const struct loss *loss, fov_value prediction, fov_value target, double delta)
 {
     fov_value error = loss_one(loss, "abs", loss_two(loss, "sub", prediction, target));
