@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What ONNX's optimisers (domain ai.onnx.preview.training) share: a rate R, an update count T, and then tensors in blocks:
- * all values, all their gradients, all their first states, perhaps all second states. An optimiser of this family is
+/* What ONNX's optimisers (domain ai.onnx.preview.training) share: a rate R, an update count T, and then tensors in
+ * blocks: all values, all their gradients, all their first states, perhaps all second states. An optimiser of this family is
  * one small file with its formula twice: in double, to be read, and in float over a run of elements. These are ONNX's
  * formulas; sgd/ and adam/ are PyTorch's, which fovea trains with. Read op/onnx_momentum/ first. */
 #ifndef OP_ONNX_OPTIMISER_H
@@ -10,7 +10,8 @@
 
 #define ONNX_OPTIMISER_DOMAIN "ai.onnx.preview.training"
 
-enum { ONNX_OPTIMISER_STATES = 2 /**< at most */, ONNX_OPTIMISER_RATE = 0, ONNX_OPTIMISER_COUNT, ONNX_OPTIMISER_TENSORS };
+enum { ONNX_OPTIMISER_STATES = 2 /**< at most */ };
+enum { ONNX_OPTIMISER_RATE, ONNX_OPTIMISER_COUNT, ONNX_OPTIMISER_TENSORS }; /* inputs */
 
 /** One element, or a run of elements: where they are read and written. */
 struct onnx_optimiser_element {

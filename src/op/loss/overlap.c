@@ -90,7 +90,7 @@ static fov_value distance(const struct loss *loss, const struct box *a, const st
     return loss_two(loss, "div", loss_scale(loss, twice, 0.25), plus(loss, diagonal, epsilon));
 }
 
-/** alpha v: how far apart the aspect ratios are (equations 8 to 11); alpha is a weight, no gradient flows through it. */
+/** alpha v: how far apart the aspect ratios are (eq. 8 to 11); alpha is a weight, no gradient flows through it. */
 static fov_value aspect(const struct loss *loss, const struct box *a, const struct box *b, fov_value iou,
                         double epsilon)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Adam as ONNX's training domain defines it. Against adam/: epsilon is added to the root before the bias correction, both
- * corrections fall away at T = 0, and a second decay shrinks the new value. */
+/* Adam as ONNX's training domain defines it. Against adam/: epsilon is added to the root before the bias correction,
+ * both corrections fall away at T = 0, and a second decay shrinks the new value. */
 #include "op/onnx_optimiser.h"
 
 #include "op/onnx.h"

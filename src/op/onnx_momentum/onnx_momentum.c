@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Momentum as ONNX's training domain defines it. Against sgd/: the current gradient has a factor of its own (beta), which
- * is 1 in the first update (T = 0), and any number of tensors are renewed by one node. */
+/* Momentum as ONNX's training domain defines it. Against sgd/: the current gradient has a factor of its own (beta),
+ * which is 1 in the first update (T = 0), and any number of tensors are renewed by one node. */
 #include "op/onnx_optimiser.h"
 
 #include "op/onnx.h"
