@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What ONNX's optimisers (domain ai.onnx.preview.training) share: a rate R, an update count T, and then tensors in
- * blocks: all values, all their gradients, all their first states, perhaps all second states. An optimiser of this family is
- * one small file with its formula twice: in double, to be read, and in float over a run of elements. These are ONNX's
- * formulas; sgd/ and adam/ are PyTorch's, which fovea trains with. Read op/onnx_momentum/ first. */
+ * blocks: all values, all their gradients, all their first states, perhaps all second states. An optimiser of this
+ * family is one small file with its formula twice: in double, to be read, and in float over a run of elements. These
+ * are ONNX's formulas; sgd/ and adam/ are PyTorch's, which fovea trains with. Read op/onnx_momentum/ first. */
 #ifndef OP_ONNX_OPTIMISER_H
 #define OP_ONNX_OPTIMISER_H
 
