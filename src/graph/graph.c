@@ -280,6 +280,12 @@ static int infer_outputs(fov_graph *graph, const struct op *op, const struct nod
     status = op->infer(&infer);
     if (status && !error->status)
         error_set(error, FOV_E_SHAPE, "the inputs do not fit");
+    for (int i = 0; !status && i < node->out_count; i++) {
+        char text[SHAPE_TEXT_SIZE];
+
+        if (out[i].shape.rank >= 0 && !shape_is_sound(&out[i].shape, out[i].dtype)) /* rank -1: there is none */
+            status = error_set(error, FOV_E_SHAPE, "its result %s does not fit memory", shape_text(&out[i].shape, text));
+    }
     return status;
 }
 

@@ -134,10 +134,10 @@ static int allocate_and_bind(fov_plan *plan)
 {
     struct fov_context *context = plan->graph->context;
 
-    plan->arena = memory_allocate_raw(context->memory, plan->arena_bytes, 1, "the plan's activations", &context->error);
+    plan->arena = memory_allocate_raw(context->memory, plan->arena_bytes, 1, "room for the plan's activations", &context->error);
     if (!plan->arena)
         return FOV_E_MEMORY;
-    plan->kept = memory_allocate(context->memory, plan->kept_bytes, 1, "the plan's packed weights", &context->error);
+    plan->kept = memory_allocate(context->memory, plan->kept_bytes, 1, "room for the plan's packed weights", &context->error);
     if (!plan->kept)
         return FOV_E_MEMORY;
     for (size_t i = 0; i < plan->storage_count; i++) /* inputs that nobody fills are zeros, not leftovers */

@@ -23,9 +23,8 @@ static int infer_node(const struct known *known, const struct node *node, fov_sh
         out[i] = node->in_count ? in[0] : (struct op_tensor){0};
     status = error->status ? (int)error->status : node->op->infer(&infer);
     for (int i = 0; !status && i < node->out_count; i++) {
-        size_t bytes;
-
-        if (out[i].shape.rank >= 0 && !shape_bytes(&out[i].shape, out[i].dtype, &bytes)) /* rank -1: there is none */
+        if (out[i].shape.rank >= 0 && /* rank -1: there is none */
+            (!shape_is_known(&out[i].shape) || !shape_is_sound(&out[i].shape, out[i].dtype)))
             status = error_set(error, FOV_E_SHAPE, "the size of its result %s is not known or does not fit memory",
                                shape_text(&out[i].shape, text));
         shapes[node->out[i]] = out[i].shape;

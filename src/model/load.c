@@ -20,9 +20,10 @@ static int take_ends(fov_model *model, const char *path, const struct onnx_impor
     }
     int status = fov_model_set_ends(model, imported->inputs[0], imported->outputs[0]);
     if (status) {
+        error->status = status == FOV_E_USAGE ? FOV_E_INPUT : error->status; /* it is the file that asks for it */
         error_prefix(error, "%s", path);
     }
-    return status;
+    return (int)error->status;
 }
 
 /** Do all shapes work out with another number of samples than the file's? */

@@ -39,6 +39,19 @@ bool shape_bytes(const fov_shape *shape, fov_dtype dtype, size_t *bytes)
     return shape_count(shape, &count) && size_multiply(count, fov_dtype_size(dtype), bytes) && *bytes <= INT64_MAX;
 }
 
+bool shape_is_sound(const fov_shape *shape, fov_dtype dtype)
+{
+    const int64_t most = INT64_C(1) << 38;
+    fov_shape     one = shape_with_batch(shape, 1);
+    size_t        bytes;
+    for (int i = 0; i < one.rank; i++) {
+        if (one.dim[i] > most) {
+            return false;
+        }
+    }
+    return shape_bytes(&one, dtype, &bytes);
+}
+
 bool shape_is_known(const fov_shape *shape)
 {
     for (int i = 0; i < shape->rank; i++) {

@@ -261,12 +261,12 @@ static void test_graph_refusals(void **state)
     put_node(graph, "Relu", "r", "x,x", "y");
     put_port(graph, 11, "x", 4);
     put_port(graph, 12, "y", 4);
-    refuse_graph(fixture, FOV_E_USAGE, "node \"r\" (Relu)");
+    refuse_graph(fixture, FOV_E_INPUT, "node \"r\" (Relu)");
 
     put_node(graph, "Relu", "r", "-", "y"); /* an empty name where an input is needed */
     put_port(graph, 11, "x", 4);
     put_port(graph, 12, "y", 4);
-    refuse_graph(fixture, FOV_E_USAGE, "node \"r\" (Relu)");
+    refuse_graph(fixture, FOV_E_INPUT, "node \"r\" (Relu)");
 
     put_node(graph, "Relu", "r", "x", "y,z"); /* an output that Relu does not have, and somebody uses */
     put_node(graph, "Add", "a", "y,z", "w");

@@ -615,6 +615,10 @@ int importer_read_node(struct importer *importer, struct onnx_node *node)
     if (status) {
         char label[ONNX_NAME_TEXT], type[ONNX_NAME_TEXT];
         error_set(importer->error, (fov_status)status, "cannot be read");
+        if (importer->error->status == FOV_E_USAGE) { /* an option out of range, say: it is the file that asks for it */
+            importer->error->status = FOV_E_INPUT;
+            status = FOV_E_INPUT;
+        }
         error_prefix(importer->error, "%s: byte %zu: node \"%s\" (%s)", importer->model->file, node->offset,
                      text_escape(label, sizeof label, node->name), text_escape(type, sizeof type, node->type));
     }

@@ -53,6 +53,10 @@ static int resolve_axis(const struct transpose_options *options, int axis, int r
     int64_t extra = op_list_get(&options->output_padding, axis, 0);
     int64_t full = stride * (in - 1) + (kernel - 1) * dilation + 1; /* what the windows cover */
     int64_t begin = 0, end = 0, size;
+    if (extra >= stride && extra >= dilation) {
+        return error_set(error, FOV_E_SHAPE, "output_padding %lld must be less than the stride %lld or the dilation %lld",
+                         (long long)extra, (long long)stride, (long long)dilation);
+    }
     if (options->output_shape.count != 0 || options->auto_pad == WINDOW_SAME_UPPER ||
         options->auto_pad == WINDOW_SAME_LOWER) {
         size = op_list_get(&options->output_shape, axis, in * stride);
