@@ -142,7 +142,9 @@ static void print_one(struct cli *cli, const fov_operator_info *op)
     for (int i = 0; i < op->option_count; i++) {
         char standard[NUMBER_SIZE];
         snprintf(standard, sizeof standard, "%g", op->option[i].standard);
-        table_row(table, (const char *const[]){op->option[i].name, op->option[i].kind, standard, op->option[i].doc});
+        table_row(table, (const char *const[]){op->option[i].name, op->option[i].kind,
+                                               op->option[i].word != NULL ? op->option[i].word : standard,
+                                               op->option[i].doc});
     }
     table_print(table, cli);
     table_free(table);
@@ -184,7 +186,12 @@ static void write_operator(struct cli *cli, const fov_operator_info *op)
     }
     fputs("| option | kind | default | meaning |\n|---|---|---|---|\n", cli->out);
     for (int i = 0; i < op->option_count; i++) {
-        fprintf(cli->out, "| `%s` | %s | %g | ", op->option[i].name, op->option[i].kind, op->option[i].standard);
+        fprintf(cli->out, "| `%s` | %s | ", op->option[i].name, op->option[i].kind);
+        if (op->option[i].word != NULL) {
+            fprintf(cli->out, "%s | ", op->option[i].word);
+        } else {
+            fprintf(cli->out, "%g | ", op->option[i].standard);
+        }
         write_cell(cli, or_empty(op->option[i].doc));
         fputs(" |\n", cli->out);
     }

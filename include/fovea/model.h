@@ -110,7 +110,8 @@ typedef struct fov_operator_info {
     fov_port_info in[12], out[12];
     struct {
         const char *name, *kind, *doc;
-        double      standard;
+        double      standard; /**< default, as a number */
+        const char *word;     /**< default of a choice or flag, as a word; else NULL */
     } option[24];
 } fov_operator_info;
 FOV_API int               fov_operator_count(void);

@@ -31,6 +31,14 @@ static const char *kind_name(enum op_attribute_kind kind)
     return names[kind];
 }
 
+static const char *default_word(const struct op_attribute *at)
+{
+    if (at->kind == OP_FLAG) {
+        return at->standard != 0 ? "yes" : "no";
+    }
+    return at->kind == OP_CHOICE && at->choices != NULL ? at->choices[(size_t)at->standard] : NULL;
+}
+
 /* At most `room` ports; returns how many. */
 static int describe_ports(const struct op_port *ports, fov_port_info *info, int room)
 {
@@ -72,6 +80,7 @@ fov_operator_info fov_operator_at(int index)
         info.option[info.option_count].kind = kind_name(at->kind);
         info.option[info.option_count].doc = at->doc;
         info.option[info.option_count].standard = at->standard;
+        info.option[info.option_count].word = default_word(at);
         info.option_count++;
     }
     return info;
