@@ -43,6 +43,9 @@ void case_list_operators(struct case_run *run);
 bool case_skips_types(struct case_run *run);
 /** The same when it needs the numbers of another random generator; the first data set has been read. */
 bool case_skips_random(struct case_run *run);
+/** Published cases whose expected results are wrong, by name: the fault of the case in this folder, or NULL. Asked only
+ *  after a case has failed, so that a corrected one counts as what it is. */
+const char *case_fault(const char *directory);
 
 /* conformance_tensor.c */
 /** Reads one TensorProto file. 0, or the error on the context. */

@@ -274,7 +274,11 @@ static int run_data_sets(struct case_run *run, const struct file_map *map, const
         status = status ? status : run_data_set(run, map);
         number++;
     } while (!status && run->reason.length == 0 && directory != NULL && has_data_set(directory, number));
-    if (run->reason.length > 0) {
+    if (run->reason.length > 0 && case_fault(directory) != NULL) {
+        run->result.outcome = FOV_CASE_SKIPPED;
+        text_free(&run->reason);
+        text_add(&run->reason, "%s", case_fault(directory));
+    } else if (run->reason.length > 0) {
         run->result.outcome = FOV_CASE_FAILED;
         if (number > 1) {
             text_add(&run->reason, ", in data set %d", number - 1);

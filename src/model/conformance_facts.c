@@ -188,3 +188,21 @@ bool case_skips_random(struct case_run *run)
     }
     return false;
 }
+
+const char *case_fault(const char *directory)
+{
+    static const struct {
+        const char *name, *fault;
+    } faults[] = {
+        {"test_adam_multiple", "contradicts the standard: its results are for epsilon 0.01, its model leaves epsilon at 1e-6 "
+                               "(onnx issue 7749; the corrected case is not skipped)"},
+    };
+    const char *last = directory != NULL ? strrchr(directory, '/') : NULL;
+    const char *name = last != NULL ? last + 1 : directory;
+    for (size_t i = 0; name != NULL && i < sizeof faults / sizeof faults[0]; i++) {
+        if (strcmp(name, faults[i].name) == 0) {
+            return faults[i].fault;
+        }
+    }
+    return NULL;
+}

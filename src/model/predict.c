@@ -27,21 +27,27 @@ static int add_probabilities(fov_model *model)
     return x.id != 0 ? FOV_OK : (int)model->context->error.status;
 }
 
-/* Pictures and scores are floats, a row each for every picture. A file may say otherwise, and then nothing may be copied. */
-static int check_ends(const fov_model *model, int batch, int classes)
+/* Pictures and scores are floats. A file may say otherwise, and then nothing may be copied. */
+static int check_types(const fov_model *model)
 {
-    struct error   *error = &model->context->error;
-    const fov_plan *plan = model->predict_plan;
-    fov_dtype       in = fov_value_dtype(model->graph, model->input), out = fov_value_dtype(model->graph, model->probabilities);
-    fov_shape       shape = fov_plan_shape(plan, model->input);
-    size_t          scores;
-    char            text[SHAPE_TEXT_SIZE];
-    if (fov_plan_data((fov_plan *)plan, model->input) == NULL) {
-        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
-    }
+    fov_dtype in = fov_value_dtype(model->graph, model->input), out = fov_value_dtype(model->graph, model->output);
     if (in != FOV_F32 || out != FOV_F32) {
-        return error_set(error, FOV_E_UNSUPPORTED, "the model's %s is %s; prediction needs f32", in != FOV_F32 ? "input" : "output",
-                         fov_dtype_name(in != FOV_F32 ? in : out));
+        return error_set(&model->context->error, FOV_E_UNSUPPORTED, "the model's %s is %s; prediction needs f32",
+                         in != FOV_F32 ? "input" : "output", fov_dtype_name(in != FOV_F32 ? in : out));
+    }
+    return FOV_OK;
+}
+
+/* A row of either for every picture. */
+static int check_sizes(fov_model *model, int batch, int classes)
+{
+    struct error *error = &model->context->error;
+    fov_plan     *plan = model->predict_plan;
+    fov_shape     shape = fov_plan_shape(plan, model->input);
+    size_t        scores;
+    char          text[SHAPE_TEXT_SIZE];
+    if (fov_plan_data(plan, model->input) == NULL) {
+        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
     }
     if (shape.rank < 1 || shape.dim[0] != batch) {
         return error_set(error, FOV_E_SHAPE, "the model's input %s is not for %d picture%s at a time", shape_text(&shape, text),
@@ -70,6 +76,9 @@ static int prepare(fov_model *model, int count, int classes)
         return error_set(error, FOV_E_USAGE, "room for %d scores a picture, the model has %d classes", classes,
                          fov_model_classes(model));
     }
+    if (model->probabilities.id == 0 && model->input.id != 0 && check_types(model) != FOV_OK) {
+        return (int)error->status;
+    }
     if (model->probabilities.id == 0 && add_probabilities(model) != FOV_OK) {
         return (int)error->status;
     }
@@ -83,7 +92,7 @@ static int prepare(fov_model *model, int count, int classes)
     if (model->predict_plan == NULL) {
         return (int)error->status;
     }
-    int status = check_ends(model, batch, classes);
+    int status = check_sizes(model, batch, classes);
     if (status != FOV_OK) {
         fov_plan_free(model->predict_plan);
         model->predict_plan = NULL;
