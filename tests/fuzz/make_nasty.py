@@ -4,7 +4,7 @@
 and initializer, and each element of small integer initializers of the seeds is replaced in turn by the numbers that code
 forgets. The lengths around it are put right, so that the number reaches the operator: mutating bytes seldom gets that far.
 
-usage: make_nasty.py FOLDER_OF_SEEDS FOLDER
+usage: make_nasty.py FOLDER_OF_SEEDS FOLDER [N]     N: only one in N
 """
 import hashlib
 import os
@@ -63,7 +63,7 @@ def field(number, wire, value):
 
 def replaced(data, path):
     """Every version of a message in which one number below it is another. `path` says where numbers are: a dict from field
-    number to a dict (a message inside), "i" (integers), "f" (floats) or "r" (raw bytes of 64-bit integers)."""
+    number to a dict (a message inside), "i" (integers), "f" (floats) "s" (texts) or "r" (raw bytes of 64-bit integers)."""
     parts = fields(data)
     for i, (number, wire, value) in enumerate(parts):
         kind = path.get(number)
@@ -94,10 +94,9 @@ def replaced(data, path):
         after = b"".join(field(*part) for part in parts[i + 1:])
         for version in versions:
             yield before + field(number, wire, version) + after
-        if isinstance(kind, dict) or kind is not None:
+        if kind is not None:
             yield before + after  # without it
             yield before + field(number, wire, value) * 2 + after  # twice
-    return
 
 
 TENSOR = {1: "i", 2: "i", 4: "f", 5: "i", 7: "i", 9: "r"}
@@ -108,9 +107,10 @@ MODEL = {7: {1: NODE, 5: TENSOR, 11: PORT, 12: PORT}, 8: {2: "i"}}
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         sys.stderr.write(__doc__)
         return 2
+    one_in, count = int(sys.argv[3]) if len(sys.argv) > 3 else 1, 0
     os.makedirs(sys.argv[2], exist_ok=True)
     for name in sorted(os.listdir(sys.argv[1])):
         with open(os.path.join(sys.argv[1], name), "rb") as file:
@@ -118,6 +118,9 @@ def main():
         if len(data) > 2000:
             continue
         for version in replaced(data, MODEL):
+            count += 1
+            if count % one_in != 0:
+                continue
             path = os.path.join(sys.argv[2], hashlib.sha1(version).hexdigest()[:20])
             with open(path, "wb") as file:
                 file.write(version)

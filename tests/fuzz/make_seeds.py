@@ -47,6 +47,16 @@ def model(opset=17):
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, opset)) + field(14, field(1, "k") + field(2, "v"))
 
 
+def far_box():
+    """RoiAlign of a box that is a million pixels wide: once it took minutes (found by fuzzing)."""
+    rois = field(1, 1) + field(1, 4) + field(2, 1) + field(8, "r") + field(9, struct.pack("<4f", 0, 0, 1e6, 1e6))
+    batch = field(1, 1) + field(2, 7) + field(8, "b") + field(9, bytes(8))
+    size = b"".join(field(5, field(1, name) + field(3, 16) + field(20, 2)) for name in ("output_height", "output_width"))
+    node = field(1, "x") + field(1, "r") + field(1, "b") + field(2, "y") + field(4, "RoiAlign") + size
+    graph = field(1, node) + field(5, rois) + field(5, batch) + field(11, port("x", [1, 1, 8, 8])) + field(12, field(1, "y"))
+    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 16))
+
+
 def npy(descr, fortran_order, shape, data, version=(1, 0)):
     text = ("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }" % (descr, fortran_order, shape)).encode()
     prefix = 10 if version[0] == 1 else 12
@@ -128,6 +138,7 @@ def main():
         "onnx/old": model(7),
         "run/gemm": model(),
         "run/old": model(7),
+        "run/far_box": far_box(),
     }
     for name, content in seeds.items():
         path = os.path.join(sys.argv[1], name)

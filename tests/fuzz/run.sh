@@ -41,9 +41,10 @@ mkdir -p "$build"
 CC=clang cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DFOVEA_FUZZ=ON -DFOVEA_TESTS=OFF \
     -DFOVEA_EXAMPLES=OFF -DFOVEA_SANITIZE=address,undefined >"$build/configure.log" 2>&1 ||
     { cat "$build/configure.log" >&2; exit 1; }
-# shellcheck disable=SC2086  # words
+# shellcheck disable=SC2046  # words
 ninja -C "$build" -j "$jobs" --quiet $(for name in $targets; do echo "fuzz_$name"; done)
 python3 tests/fuzz/make_seeds.py "$build/seeds"
+python3 tests/fuzz/make_nasty.py "$build/seeds/run" "$build/seeds/nasty" 10
 
 status=0
 for name in $targets; do
@@ -51,12 +52,14 @@ for name in $targets; do
     findings=$build/findings/$name
     mkdir -p "$corpus" "$findings"
     seeds=$build/seeds/$name
-    [ -d "$seeds" ] || mkdir -p "$seeds"
+    mkdir -p "$seeds"
+    [ "$name" = run ] && seeds="$seeds $build/seeds/nasty"
     printf '\n== fuzz %s\n' "$name"
+    # shellcheck disable=SC2086  # words
     # A finding is also an execution of more than 10 s, or one that takes more than 512 MiB at once.
     ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
         "$build/fuzz/fuzz_$name" "$limit" -max_len=16384 -timeout=10 -malloc_limit_mb=512 -rss_limit_mb=4096 \
-        -print_final_stats=1 -artifact_prefix="$findings/" "$corpus" "$seeds" >"$build/$name.log" 2>&1 || {
+        -print_final_stats=1 -artifact_prefix="$findings/" "$corpus" $seeds >"$build/$name.log" 2>&1 || {
         status=1
         grep -E -A30 'ERROR|runtime error' "$build/$name.log" | head -n 60 || tail -n 60 "$build/$name.log"
     }

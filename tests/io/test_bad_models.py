@@ -1,0 +1,452 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Malformed and absurd ONNX files through the built command, as somebody meets them who was handed one (RELIABILITY 3.0 and
+3.1). Each must end with its exit code, one line on standard error that says what is wrong, and nothing on standard output:
+no crash, no hang, no machine out of memory. The files are written here with a protobuf writer of a few lines, so that they
+can be wrong. FOVEA_BINARY is the command. Prints a last line "N passed, N failed".
+
+Run some cases:  FOVEA_BINARY=build/release/fovea python3 tests/io/test_bad_models.py conv
+"""
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+
+FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+INPUT, IO, MEMORY = 3, 4, 5
+F32, U8, I32, I64, STRING, BOOL, F64 = 1, 2, 6, 7, 8, 9, 11
+HUGE, MOST, LEAST = 2**31, 2**63 - 1, -2**63
+
+
+# ---- writing ONNX ------------------------------------------------------------------------------------------------------------
+
+def varint(value):
+    value &= 2**64 - 1
+    out = b""
+    while value >= 128:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number, value):
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def attribute(name, value):
+    out = field(1, name)
+    if isinstance(value, bytes):  # a tensor
+        return out + field(5, value) + field(20, 4)
+    if isinstance(value, int):
+        return out + field(3, value) + field(20, 2)
+    if isinstance(value, float):
+        return out + field(2, value) + field(20, 1)
+    if isinstance(value, str):
+        return out + field(4, value) + field(20, 3)
+    return out + b"".join(field(8, v) for v in value) + field(20, 7)
+
+
+def node(kind, inputs, outputs, name="n", domain="", **attributes):
+    out = b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs)
+    out += field(3, name) + field(4, kind) + b"".join(field(5, attribute(k, v)) for k, v in attributes.items())
+    return out + (field(7, domain) if domain else b"")
+
+
+def tensor(name, kind, dims, values=None, raw=None):
+    code = {F32: "f", I64: "q", I32: "i", U8: "B", F64: "d", BOOL: "B"}.get(kind, "B")
+    out = b"".join(field(1, d) for d in dims) + field(2, kind) + (field(8, name) if name else b"")
+    raw = struct.pack("<%d%s" % (len(values), code), *values) if values is not None else raw
+    return out + (field(9, raw) if raw is not None else b"")
+
+
+def integers(name, *values):
+    return tensor(name, I64, [len(values)], values)
+
+
+def port(name, dims, kind=F32):
+    shape = b"".join(field(1, field(2, d) if isinstance(d, str) else field(1, d)) for d in dims)
+    return field(1, name) + field(2, field(1, field(1, kind) + field(2, shape)))
+
+
+def graph(nodes, initializers=(), inputs=(), outputs=("y",)):
+    out = b"".join(field(1, n) for n in nodes) + field(2, "g") + b"".join(field(5, t) for t in initializers)
+    out += b"".join(field(11, i) for i in inputs)
+    return out + b"".join(field(12, o if isinstance(o, bytes) else field(1, o)) for o in outputs)
+
+
+def model(nodes, initializers=(), inputs=None, outputs=("y",), opset=17, ir=8, extra=b""):
+    inputs = [port("x", [1, 4, 8, 8])] if inputs is None else inputs
+    return field(1, ir) + field(7, graph(nodes, initializers, inputs, outputs)) + field(8, field(1, "") + field(2, opset)) + extra
+
+
+def one(kind, initializers=(), more=(), inputs=None, opset=17, outputs=("y",), **attributes):
+    """x [1, 4, 8, 8] -> one node, with `more` inputs that `initializers` hold."""
+    names = [name for name, _ in initializers] + list(more)
+    return model([node(kind, ["x"] + names, list(outputs), **attributes)], [t for _, t in initializers], inputs,
+                 opset=opset)
+
+
+def weight(*dims):
+    count = 1
+    for d in dims:
+        count *= d
+    return "w", tensor("w", F32, dims, [0.5] * count)
+
+
+def conv(**attributes):
+    return one("Conv", [weight(4, 4, 3, 3)], **attributes)
+
+
+def constants(kind, *values, **attributes):
+    """One node of which all inputs are constants: bombs."""
+    tensors = [tensor("c%d" % i, *value) for i, value in enumerate(values)]
+    last = node("Cast", ["t"], ["f"], to=F32)
+    return model([node(kind, ["c%d" % i for i in range(len(values))], ["t"], **attributes), last,
+                  node("ReduceSum", ["f"], ["s"], keepdims=0, name="sum"), node("Add", ["x", "s"], ["y"], name="add")],
+                 tensors, opset=11 if kind != "OneHot" else 11)
+
+
+# ---- the rows ------------------------------------------------------------------------------------------------------------------
+# Name, file, what the sentence must hold, and the exit code where it is not that of a bad input.
+
+GOOD = model([node("Relu", ["x"], ["y"])])
+
+ROWS = [
+    # 3.0 and protobuf
+    ("empty file", b"", "empty"),
+    ("one byte", GOOD[:1], "truncated"),
+    ("half a file", GOOD[:len(GOOD) // 2], "truncated"),
+    ("gzip", b"\x1f\x8b\x08" + bytes(30), "gzip"),
+    ("zip", b"PK\x03\x04" + bytes(30), "zip"),
+    ("text", b"version https://git-lfs.github.com/spec/v1\n", "text"),
+    ("varint of 10 bytes and more", b"\x08" + b"\xff" * 10 + b"\x01", "protobuf"),
+    ("varint whose 10th byte is above 1", b"\x08" + b"\xff" * 9 + b"\x02", "protobuf"),
+    ("field number 0", b"\x00\x01", "protobuf"),
+    ("wire type 3", b"\x0b\x08", "protobuf"),
+    ("wire type 4", b"\x0c\x08", "protobuf"),
+    ("wire type 6", b"\x0e\x08", "protobuf"),
+    ("wire type 7", b"\x0f\x08", "protobuf"),
+    ("length beyond the parent", field(7, varint(10 << 3 | 2) + varint(1000) + b"x"), "truncated"),
+    ("length of 2^63", b"\x3a" + varint(2**63), ""),
+    ("packed floats not a multiple",
+     model([node("Add", ["x", "w"], ["y"])], [field(1, 1) + field(2, F32) + field(8, "w") + field(4, b"\0" * 7)]), "whole elements"),
+    ("graph twice", GOOD + field(7, b""), "twice"),
+    ("depth of a million", model([field(1, "x") + field(2, "y") + field(4, "If") + field(5, b"\x2a" * 10**6)]), ""),
+    ("newer IR", model([node("Relu", ["x"], ["y"])], ir=99), "not supported (got 99"),
+    ("newer opset", model([node("Relu", ["x"], ["y"])], opset=99), "newest known"),
+    ("opset -1", model([node("Relu", ["x"], ["y"])], opset=-1), "version"),
+    ("no opset", field(1, 8) + field(7, graph([node("Relu", ["x"], ["y"])], [], [port("x", [1, 4])])), "domain is missing"),
+    # the graph
+    ("unknown operator", one("Frobnicate"), "Frobnicate (opset 17)"),
+    ("unknown domain", model([node("Relu", ["x"], ["y"], domain="com.example")]), "com.example.Relu"),
+    ("a call of a function", model([node("F", ["x"], ["y"], domain="f")], extra=field(25, field(1, "F"))), "f.F"),
+    ("no nodes", model([]), "made by nobody"),
+    ("output is the input", model([], outputs=("x",)), ""),
+    ("a million empty nodes", model([b""] * 100001), "more than 100000 nodes"),
+    ("too many inputs", model([node("Relu", ["x", "x"], ["y"])]), '"n" (Relu)'),
+    ("too few inputs", model([node("Relu", [], ["y"])]), '"n" (Relu)'),
+    ("empty name for a needed input", model([node("Relu", [""], ["y"])]), '"n" (Relu)'),
+    ("same output twice", model([node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["y"])]), "given twice"),
+    ("same output twice in a node", model([node("Split", ["x"], ["y", "y"], axis=1)]), "given twice"),
+    ("a cycle", model([node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["y"])]), "cycle"),
+    ("an undefined input", model([node("Relu", ["q"], ["y"])]), "made by nobody"),
+    ("escapes in a name", one("Evil\x1b[2J\n"), "\\x1b[2J"),
+    ("name of a megabyte", one("A" * 2**20), "too long (got 1048576 bytes"),
+    # attributes
+    ("attribute missing", one("Cast"), "Cast"),
+    ("attribute of the wrong type", one("LeakyRelu", alpha="x"), "wrong type"),
+    ("attribute unknown", one("LeakyRelu", beta=1.0), "beta"),
+    ("conv: pads of odd length", conv(pads=[1, 1, 1]), "pad"),
+    ("conv: negative pads", conv(pads=[-1, -1, -1, -1]), "pad"),
+    ("conv: huge pads", conv(pads=[HUGE, HUGE, HUGE, HUGE]), "pad"),
+    ("conv: pads that wrap", conv(pads=[MOST, MOST, MOST, MOST]), "pad"),
+    ("conv: stride 0", conv(strides=[0, 1]), "stride"),
+    ("conv: stride -1", conv(strides=[-1, 1]), "stride"),
+    ("conv: three strides", conv(strides=[1, 1, 1]), "stride"),
+    ("conv: dilation 0", conv(dilations=[0, 1]), "dilation"),
+    ("conv: dilation 2^31", conv(dilations=[HUGE, 1]), ""),
+    ("conv: kernel_shape 2^31", conv(kernel_shape=[HUGE, 3]), "kernel"),
+    ("conv: kernel_shape not the weight's", conv(kernel_shape=[5, 5]), "kernel"),
+    ("conv: group 0", conv(group=0), "group"),
+    ("conv: group -1", conv(group=-1), "group"),
+    ("conv: group does not divide", conv(group=3), "group"),
+    ("conv: kernel larger than the input", one("Conv", [weight(1, 4, 9, 9)]), "needs 9 pixels, has 8"),
+    ("conv: auto_pad unknown", conv(auto_pad="SAME_MIDDLE"), "SAME_MIDDLE"),
+    ("conv: weight of another rank", one("Conv", [weight(4, 4, 3)]), ""),
+    ("conv: weight of other channels", one("Conv", [weight(4, 5, 3, 3)]), "channels"),
+    ("conv transpose: output_padding", one("ConvTranspose", [weight(4, 2, 3, 3)], output_padding=[5, 5]), "output_padding"),
+    ("conv transpose: negative size", one("ConvTranspose", [weight(4, 2, 1, 1)], pads=[9, 9, 9, 9]), ""),
+    ("pool: kernel missing", one("MaxPool"), "kernel"),
+    ("pool: kernel 0", one("MaxPool", kernel_shape=[0, 2]), "kernel"),
+    ("pool: kernel 2^31", one("MaxPool", kernel_shape=[HUGE, 2]), "kernel"),
+    ("pool: larger than the input", one("AveragePool", kernel_shape=[9, 9]), "needs 9 pixels, has 8"),
+    ("pool: stride 0", one("AveragePool", kernel_shape=[2, 2], strides=[0, 0]), "stride"),
+    ("pool: pads above the kernel", one("MaxPool", kernel_shape=[2, 2], pads=[3, 3, 3, 3]), "pad"),
+    ("axis above the rank", one("Softmax", axis=4), "axis"),
+    ("axis below the rank", one("Softmax", axis=-5), "axis"),
+    ("axis of 2^63 - 1", one("Concat", axis=MOST), "axis"),
+    ("axis of -2^63", one("Flatten", axis=LEAST), "axis"),
+    ("concat: ranks differ", one("Concat", [weight(4)], axis=0), "must agree"),
+    ("concat: sizes differ", one("Concat", [weight(1, 3, 7, 8)], axis=1), ""),
+    ("transpose: not a permutation", one("Transpose", perm=[0, 0, 1, 2]), "perm"),
+    ("transpose: too short", one("Transpose", perm=[0, 1]), "perm"),
+    ("transpose: out of range", one("Transpose", perm=[0, 1, 2, 4]), "perm"),
+    ("batch norm: lengths", one("BatchNormalization", [("s", tensor("s", F32, [3], [1.0] * 3)), ("b", tensor("b", F32, [4], [1.0] * 4)),
+                                ("m", tensor("m", F32, [4], [1.0] * 4)), ("v", tensor("v", F32, [4], [1.0] * 4))]), ""),
+    ("depth to space: block 0", one("DepthToSpace", blocksize=0), "block"),
+    ("depth to space: block 2^31", one("DepthToSpace", blocksize=HUGE), "block"),
+    ("lrn: size 0", one("LRN", size=0), "size"),
+    ("cast: to nothing", one("Cast", to=0), "Cast"),
+    ("cast: to text", one("Cast", to=STRING), "Cast"),
+    # numbers that are inputs
+    ("reshape: two -1", one("Reshape", [("s", integers("s", -1, -1))]), "two dimensions open"),
+    ("reshape: -2", one("Reshape", [("s", integers("s", -2, 128))]), "-2"),
+    ("reshape: count", one("Reshape", [("s", integers("s", 5, 5))]), "reshaped"),
+    ("reshape: 0 with allowzero", one("Reshape", [("s", integers("s", 0, -1))], allowzero=1), ""),
+    ("reshape: overflow", one("Reshape", [("s", integers("s", 2**62, 2**62, 16))]), ""),
+    ("reshape: nine dimensions", one("Reshape", [("s", integers("s", *[1] * 9))]), ""),
+    ("split: sum", one("Split", [("s", integers("s", 3, 3))], axis=1, outputs=("y", "z")), "split"),
+    ("split: negative", one("Split", [("s", integers("s", 5, -1))], axis=1, outputs=("y", "z")), "split"),
+    ("slice: step 0", one("Slice", [("b", integers("b", 0)), ("e", integers("e", 4)), ("a", integers("a", 1)),
+                                    ("s", integers("s", 0))]), "step"),
+    ("slice: axis", one("Slice", [("b", integers("b", 0)), ("e", integers("e", 4)), ("a", integers("a", 9))]), "axis"),
+    ("slice: lengths", one("Slice", [("b", integers("b", 0, 0)), ("e", integers("e", 4))]), "slice"),
+    ("pad: count", one("Pad", [("p", integers("p", 1, 1))]), "pad"),
+    ("pad: cuts everything", one("Pad", [("p", integers("p", 0, 0, -9, 0, 0, 0, -9, 0))]), "pad"),
+    ("pad: wraps", one("Pad", [("p", integers("p", 0, 0, MOST, 0, 0, 0, MOST, 0))]), "pad"),
+    ("resize: scale 0", one("Resize", [("r", tensor("r", F32, [0], [])), ("s", tensor("s", F32, [4], [1, 1, 0, 0]))]), "scale"),
+    ("resize: scale NaN", one("Resize", [("r", tensor("r", F32, [0], [])),
+                                         ("s", tensor("s", F32, [4], [1, 1, float("nan"), 1]))]), "scale"),
+    ("resize: scale 1e30", one("Resize", [("r", tensor("r", F32, [0], [])), ("s", tensor("s", F32, [4], [1, 1, 1e30, 1]))]), "resize"),
+    ("resize: scales and sizes", one("Resize", [("r", tensor("r", F32, [0], [])), ("s", tensor("s", F32, [4], [1, 1, 2, 2])),
+                                                ("t", integers("t", 1, 4, 16, 16))]), "scales"),
+    ("resize: neither", one("Resize"), "scales"),
+    ("expand: does not fit", one("Expand", [("s", integers("s", 3, 4, 8, 7))]), ""),
+    ("tile: count", one("Tile", [("r", integers("r", 2))]), "tile"),
+    ("tile: negative", one("Tile", [("r", integers("r", 1, 1, 1, -1))]), "tile"),
+    ("squeeze: not 1", one("Squeeze", [("a", integers("a", 1))]), "squeeze"),
+    ("unsqueeze: twice", one("Unsqueeze", [("a", integers("a", 0, 0))]), "twice"),
+    ("topk: more than there are", one("TopK", [("k", integers("k", 9))], outputs=("y", "i")), "top_k"),
+    ("topk: negative", one("TopK", [("k", integers("k", -1))], outputs=("y", "i")), "top_k"),
+    ("add: shapes", one("Add", [weight(3)]), '"n" (Add)'),
+    ("matmul: shapes", one("MatMul", [weight(7, 3)]), '"n" (MatMul)'),
+    # initializers
+    ("raw_data too short", one("Add", [("w", tensor("w", F32, [8], raw=bytes(31)))]), "wrong size (got 31 bytes, expected 32)"),
+    ("raw_data too long", one("Add", [("w", tensor("w", F32, [8], raw=bytes(33)))]), "wrong size"),
+    ("raw and typed data", one("Add", [("w", tensor("w", F32, [1], [1.0]) + field(4, struct.pack("<f", 1)))]), "both"),
+    ("no data", one("Add", [("w", tensor("w", F32, [8]))]), "got 0"),
+    ("a negative dimension", one("Add", [("w", tensor("w", F32, [-8], raw=b""))]), "negative"),
+    ("dimensions that wrap", one("Add", [("w", tensor("w", F32, [2**32, 2**32, 2**32], raw=b""))]), "overflow"),
+    ("a type of 0", one("Add", [("w", tensor("w", 0, [1], raw=bytes(4)))]), "data_type"),
+    ("text", one("Add", [("w", tensor("w", STRING, [1]))]), "STRING"),
+    ("another type than the input", one("Add", [("w", tensor("w", F64, [1], [1.0]))]), "f64"),
+    ("the same initializer twice", model([node("Add", ["x", "w"], ["y"])], [weight(1)[1], weight(1)[1]]), "twice"),
+    ("a segment", one("Add", [("w", tensor("w", F32, [1], [1.0]) + field(3, field(1, 0)))]), "segment"),
+    ("a sparse initializer", model([node("Add", ["x", "w"], ["y"])],
+                                   inputs=[port("x", [1, 4, 8, 8])])[:0] + field(1, 8) + field(7, graph(
+                                       [node("Add", ["x", "w"], ["y"])], [], [port("x", [1, 4, 8, 8])]) + field(15, field(1, b""))) +
+     field(8, field(2, 17)), "sparse"),
+    ("a sparse constant", model([field(2, "w") + field(3, "c") + field(4, "Constant") + field(5, field(1, "sparse_value") +
+                                 field(22, b"") + field(20, 11)), node("Add", ["x", "w"], ["y"])]), "Constant"),
+    # inputs
+    ("an open dimension behind the first", model([node("Relu", ["x"], ["y"])], inputs=[port("x", [1, 4, "h", 8])]), "open"),
+    ("a dimension of 2^40", model([node("Relu", ["x"], ["y"])], inputs=[port("x", [1, 4, 2**40, 8])]), "out of range"),
+    ("an input of text", model([node("Relu", ["x"], ["y"])], inputs=[port("x", [1, 4], STRING)]), "STRING"),
+    ("rank 9", model([node("Relu", ["x"], ["y"])], inputs=[port("x", [1] * 9)]), ""),
+    ("two inputs", model([node("Add", ["x", "z"], ["y"])], inputs=[port("x", [1, 4]), port("z", [1, 4])]), "one input"),
+    # bombs: the memory limit holds, not the machine
+    ("bomb: ConstantOfShape", constants("ConstantOfShape", (I64, [3], [600, 512, 512])), "limit", MEMORY),
+    ("bomb: ConstantOfShape, a terabyte", constants("ConstantOfShape", (I64, [3], [2**14, 2**12, 2**12])), "limit", MEMORY),
+    ("bomb: ConstantOfShape that wraps", constants("ConstantOfShape", (I64, [3], [2**31, 2**31, 2**31])), "does not fit memory"),
+    ("bomb: Range", constants("Range", (I64, [], [0]), (I64, [], [2**36]), (I64, [], [1])), "limit", MEMORY),
+    ("range: delta 0", constants("Range", (I64, [], [0]), (I64, [], [5]), (I64, [], [0])), "range"),
+    ("range: delta NaN", constants("Range", (F32, [], [0]), (F32, [], [5]), (F32, [], [float("nan")])), "range"),
+    ("range: 1e30", constants("Range", (F32, [], [0]), (F32, [], [1e30]), (F32, [], [1])), "range"),
+    ("bomb: Tile", one("Tile", [("r", integers("r", 1, 1, 2**13, 2**13))]), "limit", MEMORY),
+    ("bomb: Tile that wraps", one("Tile", [("r", integers("r", 2**40, 2**40, 2**40, 1))]), ""),
+    ("bomb: Expand", one("Expand", [("s", integers("s", 2**24, 4, 8, 8))]), "limit", MEMORY),
+    ("bomb: OneHot", constants("OneHot", (I64, [4], [0, 1, 2, 3]), (I64, [1], [2**30]), (F32, [2], [0, 1])), "limit", MEMORY),
+    ("bomb: Tile twice", model([node("Tile", ["x", "r"], ["t"]), node("Tile", ["t", "r"], ["y"])],
+                               [integers("r", 1, 1, 1, 2**20)]), "does not fit memory"),
+    ("bomb: Pad", one("Pad", [("p", integers("p", 0, 0, 0, 0, 0, 0, 2**15, 2**15))]), "limit", MEMORY),
+    ("bomb: Resize", one("Resize", [("r", tensor("r", F32, [0], [])), ("s", tensor("s", F32, [4], [1, 1, 4096, 4096]))]), "limit", MEMORY),
+    ("bomb: ConvTranspose", one("ConvTranspose", [weight(4, 2, 3, 3)], strides=[10**4, 10**4]), "exceeds"),
+    ("bomb: conv pads", conv(pads=[10**4, 10**4, 10**4, 10**4]), "limit", MEMORY),
+]
+
+# External data: location, offset and length as texts, and what the sentence must hold.
+EXTERNAL = [
+    ("absolute", {"location": "/etc/passwd"}, "escapes"),
+    ("..", {"location": "../w.bin"}, "escapes"),
+    ("a/../../b", {"location": "a/../../b"}, ""),
+    ("a link", {"location": "link.bin"}, "link"),
+    ("a link in between", {"location": "linked/w.bin"}, ""),
+    ("a hard link", {"location": "two.bin"}, "one name"),
+    ("a FIFO", {"location": "fifo"}, "not a regular file"),
+    ("a folder", {"location": "."}, "not a regular file"),
+    ("not there", {"location": "none.bin"}, "cannot open"),
+    ("no location", {}, "location"),
+    ("negative offset", {"location": "w.bin", "offset": "-4"}, "whole number"),
+    ("offset of letters", {"location": "w.bin", "offset": "0x10"}, "whole number"),
+    ("offset beyond the file", {"location": "w.bin", "offset": "17"}, "beyond"),
+    ("offset of 2^64", {"location": "w.bin", "offset": str(2**64)}, "whole number"),
+    ("negative length", {"location": "w.bin", "length": "-1"}, "whole number"),
+    ("length beyond the file", {"location": "w.bin", "length": "64"}, "beyond"),
+    ("offset and length that wrap", {"location": "w.bin", "offset": "8", "length": str(2**64 - 1)}, ""),
+    ("length that is not the tensor's", {"location": "w.bin", "length": "12"}, "wrong size"),
+    ("an unknown key", {"location": "w.bin", "colour": "red"}, "unknown key"),
+]
+
+
+def external(entries):
+    value = field(1, 4) + field(2, F32) + field(8, "w") + field(14, 1)
+    value += b"".join(field(13, field(1, k) + field(2, v)) for k, v in entries.items())
+    return model([node("Add", ["x", "w"], ["y"])], [value], [port("x", [1, 4])])
+
+
+# ---- running --------------------------------------------------------------------------------------------------------------------
+
+def run(*words):
+    """(exit code, output, errors); a hang counts as a crash."""
+    try:
+        done = subprocess.run([FOVEA, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+                              stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return "no end within 60 s", b"", b""
+    return done.returncode, done.stdout, done.stderr
+
+
+def judge(path, wanted, code):
+    """None, or what is wrong with how the command took the file."""
+    result, out, errors = run("inspect", path, "--plan", "--threads", "1", "--max-memory", "256M")
+    text = errors.decode(errors="replace")
+    if result != code:
+        return "exit code %s, not %d: %s" % (result, code, text.strip()[-600:])
+    if out:
+        return "output: %r" % out[:200]
+    lines = [line for line in text.split("\n")[:-1] if not line.startswith("fovea: warning: ")]
+    if len(lines) != 1 or not lines[0].startswith("fovea inspect: ") or not lines[0].isprintable() or text[-1] != "\n":
+        return "not one line: %r" % text[:600]
+    text = lines[0]
+    if wanted not in text:
+        return "no \"%s\" in: %s" % (wanted, text.strip())
+    if os.environ.get("FOVEA_SHOW"):
+        print("     " + text.strip())
+    return None
+
+
+def prepare(folder):
+    with open(os.path.join(folder, "w.bin"), "wb") as file:
+        file.write(struct.pack("<4f", 1, 2, 3, 4))
+    os.symlink("w.bin", os.path.join(folder, "link.bin"))
+    os.mkdir(os.path.join(folder, "real"))
+    for name in "real/w.bin", "one.bin":
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(bytes(16))
+    os.link(os.path.join(folder, "one.bin"), os.path.join(folder, "two.bin"))
+    os.symlink("real", os.path.join(folder, "linked"))
+    os.mkfifo(os.path.join(folder, "fifo"))
+    os.symlink("loop", os.path.join(folder, "loop"))
+    os.symlink("nowhere", os.path.join(folder, "dangling"))
+
+
+def cases(folder):
+    """(name, path, sentence, code)"""
+    for row in ROWS:
+        path = os.path.join(folder, "m.onnx")
+        with open(path, "wb") as file:
+            file.write(row[1])
+        yield row[0], path, row[2], row[3] if len(row) > 3 else INPUT
+    for name, entries, wanted in EXTERNAL:
+        path = os.path.join(folder, "m.onnx")
+        with open(path, "wb") as file:
+            file.write(external(entries))
+        yield "external data: " + name, path, wanted, None
+    for name in "missing", "fifo", "loop", "dangling", "":
+        yield "file: " + (name or "a folder"), os.path.join(folder, name), "", IO
+    yield "file: a device", "/dev/zero", "", IO
+
+
+def check_good(folder):
+    """The writer above writes models: what is refused is refused for what is wrong with it."""
+    path = os.path.join(folder, "good.onnx")
+    for name, data in (("relu", GOOD), ("conv", conv(pads=[1, 1, 1, 1])), ("external", external({"location": "w.bin"})),
+                       ("range", constants("Range", (I64, [], [0]), (I64, [], [5]), (I64, [], [1])))):
+        with open(path, "wb") as file:
+            file.write(data)
+        result, _, errors = run("inspect", path, "--plan")
+        if result != 0:
+            return "%s: exit code %s: %s" % (name, result, errors.decode(errors="replace"))
+    return None
+
+
+def png(side):
+    """A grey picture of zeros."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(bytes((side + 1) * side))) + chunk(b"IEND", b""))
+
+
+# Inputs and outputs that are no pictures and scores: nothing may be copied there.
+PREDICT = [
+    ("an input of bytes", model([node("Flatten", ["x"], ["y"])], inputs=[port("x", ["N", 1, 8, 8], U8)]), "input is u8"),
+    ("an input of bytes, scores of floats", model([node("Cast", ["x"], ["f"], to=F32), node("Flatten", ["f"], ["y"])],
+                                                  inputs=[port("x", ["N", 1, 8, 8], U8)]), "input is u8"),
+    ("an input of eight pictures", model([node("Add", ["x", "w"], ["a"]), node("Flatten", ["a"], ["y"])], [weight(8, 1, 1, 1)[1]],
+                                         inputs=[port("x", [8, 1, 8, 8])]), "not for 1 picture at a time"),
+    ("no dimension of pictures", model([node("Flatten", ["x"], ["y"])], inputs=[port("x", [8, 8])]), ""),
+]
+
+
+def check_predict(folder):
+    """None, or what is wrong."""
+    picture, path = os.path.join(folder, "p.png"), os.path.join(folder, "m.onnx")
+    with open(picture, "wb") as file:
+        file.write(png(8))
+    for name, data, wanted in PREDICT:
+        with open(path, "wb") as file:
+            file.write(data)
+        result, out, errors = run("predict", path, picture)
+        text = errors.decode(errors="replace")
+        if result != INPUT or out or wanted not in text:
+            return "%s: exit code %s, output %r, errors %s" % (name, result, out, text[-600:])
+    return None
+
+
+def main():
+    if not os.path.exists(FOVEA):
+        print("no command at %s" % FOVEA)
+        return 77
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(folder)
+        for what, check in (("good models", check_good), ("predict", check_predict)):
+            problem = check(folder)
+            passed, failed = (passed, failed + 1) if problem else (passed + 1, failed)
+            if problem:
+                print("%s: %s" % (what, problem))
+        for name, path, wanted, code in cases(folder):
+            if len(sys.argv) > 1 and sys.argv[1] not in name:
+                continue
+            if code is None:  # the system may be the one that refuses
+                problem = judge(path, wanted, INPUT)
+                problem = judge(path, wanted, IO) if problem and problem.startswith("exit code %d" % IO) else problem
+            else:
+                problem = judge(path, wanted, code)
+            passed, failed = (passed, failed + 1) if problem else (passed + 1, failed)
+            if problem:
+                print("%s: %s" % (name, problem))
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
