@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs any model on tensors from a safetensors file, or trains it on one batch of them, and writes what came out: results,
- * gradients, losses. A tool for comparison with other programs: tests/parity/check_models.py reads what it leaves.
+/* Runs any model on tensors from a safetensors file, or trains it on one batch of them, and writes what came out:
+ * results, gradients, losses. A tool for comparison with other programs: tests/parity/check_models.py reads what it leaves.
  *
  *   run_model load  MODEL.onnx
  *   run_model run   MODEL.onnx DATA.safetensors OUT.safetensors     "input" -> "output"
@@ -69,8 +69,8 @@ static const struct safetensors_tensor *tensor(struct tool *tool, const char *na
 static int fill(struct tool *tool, fov_plan *plan, fov_value value, const struct safetensors_tensor *from)
 {
     if (fov_plan_bytes(plan, value) != from->bytes)
-        return (int)error_set(&tool->context->error, FOV_E_SHAPE, "\"%s\" has %zu bytes, the model's \"%s\" %zu", from->name,
-                              from->bytes, fov_value_name(tool->graph, value), fov_plan_bytes(plan, value));
+        return (int)error_set(&tool->context->error, FOV_E_SHAPE, "\"%s\" has %zu bytes, the model's \"%s\" %zu",
+                              from->name, from->bytes, fov_value_name(tool->graph, value), fov_plan_bytes(plan, value));
     memcpy(fov_plan_data(plan, value), from->data, from->bytes);
     return 0;
 }
@@ -87,7 +87,7 @@ static int write_results(struct tool *tool, const char *path)
                              &tool->context->error);
 }
 
-/* ---- run ---------------------------------------------------------------------------------------------------------------- */
+/* ---- run --------------------------------------------------------------------------------------------------------- */
 
 static int run(struct tool *tool, const char *out)
 {
@@ -115,7 +115,7 @@ static int run(struct tool *tool, const char *out)
     return status;
 }
 
-/* ---- train -------------------------------------------------------------------------------------------------------------- */
+/* ---- train ------------------------------------------------------------------------------------------------------- */
 
 struct training {
     fov_value parameters[PARAMETERS], gradients[PARAMETERS], outputs[PARAMETERS + 2];

@@ -117,7 +117,7 @@ static void set_word(json_t *object, const char *key, const char *word)
 }
 
 int run_directory_keep_words(struct cli *cli, const struct run_directory *folder, const char *model, const char *data,
-                          const char *input)
+                          const char *input, const char *freeze, int classes)
 {
     char path[RUN_PATH];
     json_t *object = json_object();
@@ -125,6 +125,12 @@ int run_directory_keep_words(struct cli *cli, const struct run_directory *folder
     set_word(object, "data", data);
     if (input != NULL) {
         json_set_text(object, "input", input);
+    }
+    if (freeze != NULL) {
+        json_set_text(object, "freeze", freeze);
+    }
+    if (classes > 0) {
+        json_set_integer(object, "classes", classes);
     }
     if (json_save(run_directory_file(path, folder, "args.json"), object) != 0) {
         return fail(cli, EXIT_IO, "%s: cannot write: %s", path, strerror(errno));

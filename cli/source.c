@@ -81,17 +81,21 @@ fov_dataset *source_data(struct cli *cli, const char *source, fov_split split)
     return context != NULL ? fov_dataset_open(context, source, split) : NULL;
 }
 
-int source_name_classes(fov_model *model, const fov_dataset *data)
+int source_name_classes(fov_model *model, const fov_dataset *data, bool spare)
 {
     fov_dataset_info info = fov_dataset_describe(data);
-    if (info.classes < 1 || info.classes != fov_model_classes(model)) {
+    int classes = fov_model_classes(model);
+    if (info.classes < 1 || classes < info.classes || (classes > info.classes && !spare)) {
         return FOV_OK; /* training itself says what does not fit */
     }
-    const char **names = take_memory((size_t)info.classes, sizeof *names);
-    for (int i = 0; i < info.classes; i++) {
-        names[i] = fov_dataset_class(data, i);
+    const char **names = take_memory((size_t)classes, sizeof *names);
+    char (*numbers)[24] = take_memory((size_t)classes, sizeof *numbers);
+    for (int i = 0; i < classes; i++) {
+        snprintf(numbers[i], sizeof numbers[i], "spare %d", i);
+        names[i] = i < info.classes ? fov_dataset_class(data, i) : numbers[i];
     }
-    int status = fov_model_set_classes(model, names, info.classes);
+    int status = fov_model_set_classes(model, names, classes);
+    free(numbers);
     free(names);
     return status;
 }

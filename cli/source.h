@@ -17,8 +17,9 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
 /** Like fov_dataset_open, in cli's context. */
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split);
 
-/** Gives the model the class names of the data when it has as many classes. 0 or a status. */
-int source_name_classes(fov_model *model, const fov_dataset *data);
+/** Gives the model the class names of the data when it has as many classes, or more and `spare`: those are numbered.
+ *  0 or a status. */
+int source_name_classes(fov_model *model, const fov_dataset *data, bool spare);
 
 /** "3x32x32" to channels, height, width; false: it is none. */
 bool source_input(const char *text, int size[3]);

@@ -19,7 +19,8 @@ struct job {
     struct run_directory folder;
     bool resume;
     json_t *config, *words; /* of the run that goes on; NULL for a new one */
-    const char *model_word, *data_word, *input;
+    const char *model_word, *data_word, *input, *freeze;
+    int classes; /* asked for; 0: those of the data */
     fov_model *model;
     fov_dataset *data, *test;
     fov_train_options options;
@@ -121,7 +122,8 @@ static int network_options(const struct job *job, fov_network_options *wanted)
 {
     fov_dataset_info info = fov_dataset_describe(job->data);
     int size[3];
-    *wanted = (fov_network_options){.channels = info.channels == 4 ? 3 : info.channels, .classes = info.classes};
+    *wanted = (fov_network_options){.channels = info.channels == 4 ? 3 : info.channels,
+                                    .classes = job->classes > 0 ? job->classes : info.classes};
     if (job->input != NULL) {
         if (!source_input(job->input, size)) {
             return fail(job->cli, EXIT_USAGE, "--input is \"%s\"; it is channels x height x width, such as 3x32x32",
@@ -134,6 +136,39 @@ static int network_options(const struct job *job, fov_network_options *wanted)
         wanted->height = info.height;
         wanted->width = info.width;
     }
+    return EXIT_OK;
+}
+
+/* What comes from a file was made for other classes, more often than not. Those of the data get a head of their own. */
+static int fit_head(struct job *job, int classes)
+{
+    const char *layer = NULL;
+    char clean[256];
+    int before = fov_model_classes(job->model);
+    if (before == classes) {
+        return EXIT_OK;
+    }
+    if (fov_model_replace_head(job->model, classes, &layer) != FOV_OK) {
+        return fail_library(job->cli);
+    }
+    remark(job->cli, "a new head: %s makes %d classes from fresh weights (it made %d)",
+           show_clean(clean, sizeof clean, layer), classes, before);
+    return EXIT_OK;
+}
+
+static int freeze(struct job *job)
+{
+    char clean[256];
+    if (job->freeze == NULL) {
+        return EXIT_OK;
+    }
+    int count = fov_model_freeze(job->model, job->freeze, true);
+    if (count == 0) {
+        return fail(job->cli, EXIT_USAGE, "--freeze \"%s\" fits no parameter; fovea inspect lists them",
+                    show_clean(clean, sizeof clean, job->freeze));
+    }
+    remark(job->cli, "%d parameter%s stay%s as they are (%s)", count, count == 1 ? "" : "s", count == 1 ? "s" : "",
+           show_clean(clean, sizeof clean, job->freeze));
     return EXIT_OK;
 }
 
@@ -153,10 +188,14 @@ static int open_model(struct job *job)
         word = run_directory_file(last, &job->folder, "last.onnx"); /* the file has gone, its network is here */
     }
     job->model = source_model(job->cli, word, &wanted, NULL);
-    if (job->model == NULL || source_name_classes(job->model, job->data) != FOV_OK) {
+    if (job->model == NULL) {
         return fail_library(job->cli);
     }
-    return EXIT_OK;
+    code = source_is_file(word) ? fit_head(job, wanted.classes) : EXIT_OK;
+    if (code == EXIT_OK && source_name_classes(job->model, job->data, job->classes > 0) != FOV_OK) {
+        code = fail_library(job->cli);
+    }
+    return code == EXIT_OK ? freeze(job) : code;
 }
 
 /* A slip in the network's name is said before time is spent on data. */
@@ -183,6 +222,10 @@ static int open_job(struct job *job)
     job->model_word = word_of(job, words, "model", "model");
     job->data_word = word_of(job, words, "data", "data");
     job->input = word_of(job, job->words, "input", "input");
+    job->freeze = word_of(job, job->words, "freeze", "freeze");
+    const json_t *classes = job->words != NULL ? json_object_get(job->words, "classes") : NULL;
+    job->classes = json_is_integer(classes) && !option_given(cli, "classes") ? (int)json_integer_value(classes)
+                                                                             : (int)option_integer(cli, "classes");
     fov_context *context = cli_context_seeded(cli, (uint64_t)number_of(job, "seed", "seed"));
     if (context == NULL) {
         return fail_library(cli);
@@ -300,7 +343,8 @@ static int run(struct cli *cli)
         code = run_directory_take(cli, option_text(cli, "out"), &job.folder);
     }
     if (code == EXIT_OK && !job.resume) {
-        code = run_directory_keep_words(cli, &job.folder, job.model_word, job.data_word, job.input);
+        code = run_directory_keep_words(cli, &job.folder, job.model_word, job.data_word, job.input, job.freeze,
+                                        job.classes);
     }
     if (code == EXIT_OK) {
         if (job.folder.replaced) {
@@ -347,6 +391,10 @@ static const struct cli_option options[] = {
      .maximum = 0.999, .doc = "share of the target spread over all classes"},
     {.name = "input", .kind = OPTION_TEXT, .argument = "CxHxW", .otherwise = "that of the pictures, else the network's",
      .doc = "size the network is made for, pixels"},
+    {.name = "classes", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "those of the data", .minimum = 1,
+     .maximum = 1e6, .doc = "outputs; an .onnx file that makes another number gets a new last layer"},
+    {.name = "freeze", .kind = OPTION_TEXT, .argument = "PATTERN,...",
+     .doc = "parameters that stay as they are, by name: features.*"},
     {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "DIR", .otherwise = "runs/train, runs/train2 ...",
      .doc = "run folder"},
     {.name = "resume", .kind = OPTION_TEXT, .argument = "DIR",
@@ -371,5 +419,6 @@ const struct verb verb_train = {
                 "fovea train --model course-cnn --data mnist --epochs 10 --lr 0.01 --momentum 0.5\n"
                 "fovea train model=lenet5 data=digits epochs=3 optimizer=adam\n"
                 "fovea train --model best.onnx --data photos/ --lr 0.001 --out runs/photos\n"
+                "fovea train --model squeezenet1_1.onnx --data photos/ --freeze 'features.*'\n"
                 "fovea train --resume runs/train --epochs 20\n",
 };

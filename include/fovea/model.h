@@ -54,8 +54,18 @@ FOV_API const char       *fov_model_class(const fov_model *model, int index); /*
 FOV_API FOV_MUST_CHECK int fov_model_set_classes(fov_model *model, const char *const *names, int count);
 
 /** Loads ONNX by content. E_INPUT: what is wrong and where; E_UNSUPPORTED: every node that has no operator here, in one
- *  message. Nothing loads by half. */
+ *  message. Nothing loads by half. A file made for a fixed number of samples is opened for any number where its graph
+ *  allows. */
 FOV_API fov_model *fov_model_load(fov_context *context, const char *path);
+/** For another task: the last layer with weights (dense, or convolution as in SqueezeNet) gets `classes` outputs, and its
+ *  parameters new values drawn from the context's seed; class names go. A softmax after it stays. The model's graph is a new one
+ *  after this: values and fov_model_graph taken before are of no use. `layer` (or NULL): the name of the layer that was
+ *  replaced; belongs to the model's graph. E_UNSUPPORTED where no such layer is found; the model is then as it was. */
+FOV_API FOV_MUST_CHECK int fov_model_replace_head(fov_model *model, int classes, const char **layer);
+/** Freezes (or, `frozen` false, frees) the parameters whose names match, and answers how many. Patterns are those of file
+ *  names: "features.*" is all that begin so; "a*,b?" is either. A batch norm whose weight is frozen keeps its statistics. */
+FOV_API int fov_model_freeze(fov_model *model, const char *pattern, bool frozen);
+
 /** Writes ONNX: the graph from input to output, weights, names, preprocessing and class names. The old file survives any
  *  failure. */
 FOV_API FOV_MUST_CHECK int fov_model_save(fov_model *model, const char *path);

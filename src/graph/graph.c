@@ -84,8 +84,7 @@ void fov_graph_free(fov_graph *graph)
     for (size_t i = 1; graph->values && i < graph->value_count; i++) {
         memory_free(memory, (void *)graph->values[i].name);
         memory_free(memory, graph->values[i].known);
-        if (!graph->values[i].borrowed)
-            memory_free(memory, graph->values[i].data);
+        memory_free(memory, graph->values[i].data);
     }
     for (size_t i = 0; i < graph->node_count; i++) {
         memory_free(memory, (void *)graph->nodes[i].name);
@@ -93,8 +92,6 @@ void fov_graph_free(fov_graph *graph)
         memory_free(memory, graph->nodes[i].in);
         memory_free(memory, graph->nodes[i].out);
     }
-    if (graph->unmap)
-        graph->unmap(graph);
     memory_free(memory, graph->names.slot);
     memory_free(memory, graph->nodes);
     memory_free(memory, graph->values);
@@ -384,6 +381,25 @@ static int fill_node(fov_graph *graph, struct node *node, const int *in, const v
     return known_fold(&(struct known){.graph = graph}, node);
 }
 
+/* What a node renews by itself and nobody learns, such as batch norm's running mean, takes the new value without being
+ * asked. Where two nodes share it, it follows the first. */
+static void let_statistics_follow(fov_graph *graph, const struct node *node)
+{
+    for (int i = 0; i < node->out_count; i++) {
+        int           port = op_port_at(node->op->out, i)->updates - 1;
+        struct value *old, *next = graph_value(graph, node->out[i]);
+
+        if (port < 0 || port >= node->in_count)
+            continue;
+        old = graph_value(graph, node->in[port]);
+        if (old->kind != VALUE_PARAMETER || !old->frozen || old->assigned || old->dtype != next->dtype ||
+            !shape_equal(&old->shape, &next->shape))
+            continue;
+        old->assigned = node->out[i];
+        old->follows  = true;
+    }
+}
+
 int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_count, const void *options,
                    const char *name)
 {
@@ -409,6 +425,7 @@ int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_
         return fail(graph);
     }
     graph->node_count++;
+    let_statistics_follow(graph, node);
     return node->out[0];
 }
 

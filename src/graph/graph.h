@@ -18,12 +18,13 @@ struct value {
     int             node, output; /**< of a result: who makes it; else -1 */
     void           *data;     /**< of a parameter or constant: dense, plain order; parameters: NULL until first used */
     size_t          bytes;    /**< of data */
-    bool            borrowed; /**< data belongs to a file mapping, not to the graph */
     fov_initial     initial;
     float           scale;
     bool            frozen;
     int             number;   /**< of a parameter: its place among parameters, keys its initial values */
     int             assigned; /**< of a parameter: the value it takes after a run; 0 = none */
+    bool            follows;  /**< assigned by the node that renews it (running statistics): holds in training plans,
+                                   and only where that node runs anyway */
     double         *known;    /**< its elements, where they follow from constants and shapes (known.h); else NULL */
 };
 
@@ -51,8 +52,6 @@ struct fov_graph {
     } names;
     char scope[256]; /**< "features.block1." */
     char node_name[320];
-    void *mapping; /**< file that borrowed data lies in */
-    void (*unmap)(struct fov_graph *graph);
 };
 
 static inline struct value *graph_value(const fov_graph *graph, int id)

@@ -43,11 +43,14 @@ static void mark_needed(struct lowering *l)
 
     graph_mark(graph, l->plan->outputs, l->plan->output_count, l->needed);
     for (size_t id = 1; l->plan->options.updates && id < graph->value_count; id++)
-        if (graph->values[id].kind == VALUE_PARAMETER && graph->values[id].assigned &&
+        if (graph->values[id].kind == VALUE_PARAMETER && graph->values[id].assigned && !graph->values[id].follows &&
             is_chosen(&l->plan->options, (int)id)) {
             graph_mark(graph, &graph->values[id].assigned, 1, l->needed);
             l->renewed[id] = true;
         }
+    for (size_t id = 1; l->plan->options.updates && l->plan->options.training && id < graph->value_count; id++)
+        if (graph->values[id].follows && l->needed[graph_value(graph, graph->values[id].assigned)->node])
+            l->renewed[id] = true;
 }
 
 /* Whether a node needs this input's data when it runs: not where only the shape is read, not what is known already. */

@@ -129,4 +129,5 @@ void fov_assign(fov_graph *graph, fov_value target, fov_value value)
         return;
     }
     found->assigned = value.id;
+    found->follows  = false;
 }

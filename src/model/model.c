@@ -222,14 +222,25 @@ int fov_model_set_ends(fov_model *model, fov_value input, fov_value output)
     return classes > 0 ? number_classes(model, classes) : FOV_OK;
 }
 
+/* The same numbers under another shape. */
+static bool only_reshapes(const struct op *op)
+{
+    return op->view || strcmp(op->name, "identity") == 0;
+}
+
 fov_value model_logits(const fov_model *model)
 {
-    if (model->output.id == 0) {
-        return model->output;
-    }
-    const struct value *output = graph_value(model->graph, model->output.id);
-    if (output->kind == VALUE_RESULT && strcmp(model->graph->nodes[output->node].op->name, "softmax") == 0) {
-        return (fov_value){model->graph->nodes[output->node].in[0]};
+    const fov_graph *graph = model->graph;
+    int at = model->output.id;
+    while (at != 0 && graph_value(graph, at)->kind == VALUE_RESULT) {
+        const struct node *node = &graph->nodes[graph_value(graph, at)->node];
+        if (strcmp(node->op->name, "softmax") == 0) {
+            return (fov_value){node->in[0]};
+        }
+        if (!only_reshapes(node->op)) {
+            break;
+        }
+        at = node->in[0];
     }
     return model->output;
 }

@@ -2,12 +2,25 @@
 /* Builds the training step: copy the graph, add loss, gradient and updates, compile. */
 #include "train/step.h"
 #include "data/dataset.h"
+#include "graph/copy.h"
 #include <fovea/operators.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- does the model fit the data ------------------------------------------------------------------------------------ */
+
+/* More outputs than the data has classes are wanted where the model knows the data's classes by name, in order. */
+static bool has_spare_classes(const fov_model *model, const fov_dataset *data, int outputs)
+{
+    for (int i = 0; i < data->classes; i++) {
+        if (model->class_names == NULL || outputs < data->classes || i >= model->class_count ||
+            strcmp(model->class_names[i], fov_dataset_class(data, i)) != 0) {
+            return false;
+        }
+    }
+    return data->classes > 0;
+}
 
 int model_fits(const fov_model *model, const fov_dataset *data, struct picture_size *size, int *classes,
                struct error *error)
@@ -40,79 +53,12 @@ int model_fits(const fov_model *model, const fov_dataset *data, struct picture_s
                          fov_value_name(model->graph, model->output),
                          fov_dtype_name(fov_value_dtype(model->graph, model->output)));
     }
-    if ((int)count != data->classes) {
+    if ((int)count != data->classes && !has_spare_classes(model, data, (int)count)) {
         return error_set(error, FOV_E_SHAPE, "%s has %zu outputs, but %s has %d classes", name, count, data->name,
                          data->classes);
     }
     *classes = (int)count;
     return FOV_OK;
-}
-
-/* ---- copying ------------------------------------------------------------------------------------------------------- */
-
-static int copy_node(fov_graph *copy, const fov_graph *graph, const struct node *node, int *id)
-{
-    int in[OP_MAX_PORTS];
-    for (int i = 0; i < node->in_count; i++) {
-        in[i] = id[node->in[i]];
-    }
-    /* By its result's name: importers may have renamed values, and those are unique. */
-    int first =
-        graph_add_node(copy, node->op, in, node->in_count, node->options, graph_value(graph, node->out[0])->name);
-    for (int i = 0; first != 0 && i < node->out_count; i++) {
-        id[node->out[i]] = copy->nodes[copy->node_count - 1].out[i];
-    }
-    return first;
-}
-
-static int copy_parameter(fov_graph *copy, fov_graph *graph, int id)
-{
-    const void *data = graph_data(graph, id); /* drawn now, if nobody has looked yet */
-    const struct value *value = graph_value(graph, id);
-    fov_value made = {0};
-    if (data != NULL) {
-        made = fov_parameter(copy, .name = value->name, .shape = value->shape, .frozen = value->frozen,
-                             .dtype = value->dtype);
-    }
-    return made.id != 0 && fov_parameter_set(copy, made, data, value->bytes) == FOV_OK ? made.id : 0;
-}
-
-static int copy_value(fov_graph *copy, fov_graph *graph, int index, int *id)
-{
-    const struct value *value = graph_value(graph, index);
-    switch (value->kind) {
-    case VALUE_INPUT:
-        return fov_input(copy, .name = value->name, .dtype = value->dtype, .shape = value->shape).id;
-    case VALUE_PARAMETER:
-        return copy_parameter(copy, graph, index);
-    case VALUE_CONSTANT:
-        return fov_constant(copy, value->name, value->dtype, value->shape, value->data).id;
-    case VALUE_RESULT:
-        /* A node is copied when its first result comes up; the others are there by then. */
-        return value->output == 0 ? copy_node(copy, graph, &graph->nodes[value->node], id) : id[index];
-    }
-    return 0;
-}
-
-fov_graph *graph_copy(fov_graph *graph, int *id)
-{
-    fov_graph *copy = fov_graph_create(graph->context);
-    for (size_t v = 1; copy != NULL && v < graph->value_count; v++) {
-        id[v] = copy_value(copy, graph, (int)v, id);
-        if (id[v] == 0) {
-            error_set(&graph->context->error, FOV_E_INTERNAL, "copying the graph failed at \"%s\"",
-                      graph_value(graph, (int)v)->name);
-            fov_graph_free(copy);
-            return NULL;
-        }
-    }
-    for (size_t v = 1; copy != NULL && v < graph->value_count; v++) {
-        const struct value *value = graph_value(graph, (int)v);
-        if (value->kind == VALUE_PARAMETER && value->assigned != 0) {
-            fov_assign(copy, (fov_value){id[v]}, (fov_value){id[value->assigned]});
-        }
-    }
-    return copy;
 }
 
 /* ---- loss, gradient, update ------------------------------------------------------------------------------------------- */

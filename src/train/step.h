@@ -42,9 +42,6 @@ const char *step_bad_parameter(const struct training_step *step);
 /** Copies the weights back into the model. */
 int step_publish(const struct training_step *step);
 
-/** A copy of a graph's values and nodes in a new graph; copy[id] is the copy's id of each value. */
-fov_graph *graph_copy(fov_graph *graph, int *copy);
-
 /** What a model reads: channels, height, width of its input; E_SHAPE where it does not read pictures, or its classes
  *  are not those of the data. */
 struct picture_size {

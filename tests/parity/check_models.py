@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Holds fovea against PyTorch on what make_models.py left: outputs, every parameter's gradient, ten steps of SGD, memory.
+"""Holds fovea against PyTorch on what make_models.py left: outputs, every parameter's gradient, ten steps of SGD.
 
     /usr/bin/python3 tests/parity/check_models.py RUN_MODEL FOLDER [NAME ...]
 
 RUN_MODEL is bench/run_model of a build with FOVEA_BENCH=ON. Ends with status 1 when anything is off: the output by more
-than 1e-4 of its scale, a gradient by more than 1e-3 of its tensor's largest element, a loss that does not fall, or a file
-of 100 MB and more that takes more than 1.15 times its size to load.
+than 1e-4 of its scale, a gradient by more than 1e-3 of its tensor's largest element, a loss that does not fall, or a
+file of 100 MB and more that takes more than 1.15 times its size to load.
 """
 import json
 import os
@@ -64,8 +64,8 @@ def check(tool, folder):
     losses = [float(loss) for loss in re.findall(r"^step \d+ loss (\S+)", text, re.M)]
     results, _ = safetensors_file.read(out)
     names = [name for name in expected if name.startswith("gradient.")]
-    # What is zero by nature, such as the gradient of a bias that batch norm takes off again, is below 1e-12 of the others
-    # (the reference was computed in double) and is measured on a thousandth of those.
+    # What is zero by nature, such as the gradient of a bias that batch norm takes off again, is below 1e-12 of the
+    # others (the reference was computed in double) and is measured on a thousandth of those.
     largest = {name: np.abs(expected[name]).max() for name in names}
     scale = max(largest.values())
     scales = {name: largest[name] if largest[name] > 1e-12 * scale else 1e-3 * scale for name in names}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Copies a graph value by value, in order of creation, which is a topological order: whoever is read is there. */
+#include "graph/copy.h"
+
+struct copying {
+    fov_graph *from, *to;
+    int       *id; /**< of each value in the copy */
+    const struct graph_change *changes;
+    int                        change_count;
+    bool                       bare; /**< data is handed over later */
+};
+
+static int copy_node(const struct copying *copying, const struct node *node)
+{
+    int in[OP_MAX_PORTS];
+    for (int i = 0; i < node->in_count; i++) {
+        in[i] = copying->id[node->in[i]];
+    }
+    /* By its result's name: importers may have renamed values, and those are unique. */
+    const char *name = graph_value(copying->from, node->out[0])->name;
+    int first = graph_add_node(copying->to, node->op, in, node->in_count, node->options, name);
+    for (int i = 0; first != 0 && i < node->out_count; i++) {
+        copying->id[node->out[i]] = copying->to->nodes[copying->to->node_count - 1].out[i];
+    }
+    return first;
+}
+
+static const struct graph_change *find_change(const struct copying *copying, int id)
+{
+    for (int i = 0; i < copying->change_count; i++) {
+        if (copying->changes[i].id == id) {
+            return &copying->changes[i];
+        }
+    }
+    return NULL;
+}
+
+static int copy_parameter(const struct copying *copying, int id)
+{
+    const struct value *value = graph_value(copying->from, id);
+    const struct graph_change *change = find_change(copying, id);
+    if (change != NULL) {
+        return fov_parameter(copying->to, .name = value->name, .shape = change->shape, .initial = change->initial,
+                             .scale = change->scale, .frozen = value->frozen, .dtype = value->dtype).id;
+    }
+    /* Drawn now, if nobody has looked yet: the numbers of parameters may differ in the copy. */
+    const void *data = graph_data(copying->from, id);
+    if (data == NULL) {
+        return 0;
+    }
+    value = graph_value(copying->from, id);
+    fov_value made = fov_parameter(copying->to, .name = value->name, .shape = value->shape, .frozen = value->frozen,
+                                   .dtype = value->dtype);
+    if (made.id == 0 || copying->bare) {
+        return made.id;
+    }
+    return fov_parameter_set(copying->to, made, data, value->bytes) == FOV_OK ? made.id : 0;
+}
+
+static int copy_value(const struct copying *copying, int index)
+{
+    const struct value *value = graph_value(copying->from, index);
+    switch (value->kind) {
+    case VALUE_INPUT:
+        return fov_input(copying->to, .name = value->name, .dtype = value->dtype, .shape = value->shape).id;
+    case VALUE_PARAMETER:
+        return copy_parameter(copying, index);
+    case VALUE_CONSTANT:
+        return fov_constant(copying->to, value->name, value->dtype, value->shape, value->data).id;
+    case VALUE_RESULT:
+        /* A node is copied when its first result comes up; the others are there by then. */
+        return value->output == 0 ? copy_node(copying, &copying->from->nodes[value->node]) : copying->id[index];
+    }
+    return 0;
+}
+
+static fov_graph *copy(struct copying *copying)
+{
+    fov_graph *from = copying->from, *to = fov_graph_create(from->context);
+    copying->to = to;
+    for (size_t v = 1; to != NULL && v < from->value_count; v++) {
+        copying->id[v] = copy_value(copying, (int)v);
+        if (copying->id[v] == 0) {
+            /* What refused has said why; this is kept only where nothing has. */
+            error_set(&from->context->error, FOV_E_INTERNAL, "copying the graph failed at \"%s\"",
+                      graph_value(from, (int)v)->name);
+            fov_graph_free(to);
+            return NULL;
+        }
+    }
+    for (size_t v = 1; to != NULL && v < from->value_count; v++) {
+        const struct value *value = graph_value(from, (int)v);
+        if (value->kind == VALUE_PARAMETER && value->assigned != 0 && !value->follows) {
+            fov_assign(to, (fov_value){copying->id[v]}, (fov_value){copying->id[value->assigned]});
+        }
+    }
+    if (to != NULL && to->failed) {
+        fov_graph_free(to);
+        return NULL;
+    }
+    return to;
+}
+
+fov_graph *graph_copy(fov_graph *graph, int *id)
+{
+    struct copying copying = {.from = graph, .id = id};
+    return copy(&copying);
+}
+
+fov_graph *graph_rebuild(fov_graph *graph, int *id, const struct graph_change *changes, int count)
+{
+    struct copying copying = {.from = graph, .id = id, .changes = changes, .change_count = count, .bare = true};
+    return copy(&copying);
+}
+
+void graph_hand_over(fov_graph *graph, fov_graph *rebuilt, const int *id, const struct graph_change *changes, int count)
+{
+    const struct copying copying = {.changes = changes, .change_count = count};
+    for (size_t v = 1; v < graph->value_count; v++) {
+        struct value *old = graph_value(graph, (int)v);
+        if (old->kind == VALUE_PARAMETER && find_change(&copying, (int)v) == NULL) {
+            graph_value(rebuilt, id[v])->data = old->data;
+            old->data = NULL;
+        }
+    }
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* A graph once more, as it is or with some parameters of another shape. Graphs only grow, so what must change is
+ * copied with the change: all shapes after it are worked out anew. */
+#ifndef GRAPH_COPY_H
+#define GRAPH_COPY_H
+
+#include "graph/graph.h"
+
+/** A copy of a graph's values and nodes, with the parameters' data; copy[id] is the copy's id of each value
+ *  (copy: value_count ids). NULL and an error on the context. */
+fov_graph *graph_copy(fov_graph *graph, int *copy);
+
+/** A parameter that takes another shape and new first values. */
+struct graph_change {
+    int         id;
+    fov_shape   shape;
+    fov_initial initial;
+    float       scale;
+};
+/** The same with changes and without data: parameters that are not changed have theirs once it was handed over. */
+fov_graph *graph_rebuild(fov_graph *graph, int *copy, const struct graph_change *changes, int count);
+/** Moves the data of the parameters that did not change, so that nothing is held twice; `graph` is then to be freed. */
+void graph_hand_over(fov_graph *graph, fov_graph *rebuilt, const int *copy, const struct graph_change *changes,
+                     int count);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* Another task for a trained network: its head, the last layer with weights, is replaced; layers are kept as they are
+ * by freezing their parameters. Read next: graph/copy.h, which makes the graph with the other shapes. */
+#include "graph/copy.h"
+#include "model/model.h"
+#include <fnmatch.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- the head ---------------------------------------------------------------------------------------------------- */
+
+enum { CHANGES = 8 };
+
+/** What is to change, gathered on the way from the output back to the layer. */
+struct head {
+    fov_model *model;
+    int classes, outputs; /**< wanted, and now */
+    struct graph_change changes[CHANGES];
+    int count;
+    int layer; /**< result of the layer that makes the classes; 0: not found yet */
+};
+
+static int give_up(const struct head *head, const struct node *node, const char *why)
+{
+    return error_set(&head->model->context->error, FOV_E_UNSUPPORTED,
+                     "the head cannot be replaced: \"%s\" (%s) %s", graph_value(head->model->graph, node->out[0])->name,
+                     node->op->name, why);
+}
+
+static bool is_parameter(const fov_graph *graph, int id)
+{
+    return id != 0 && graph_value(graph, id)->kind == VALUE_PARAMETER;
+}
+
+/** One axis of a parameter takes the new number of classes. */
+static int change(struct head *head, const struct node *node, int port, int axis, fov_initial initial, double scale)
+{
+    int id = node->in[port];
+    const fov_graph *graph = head->model->graph;
+    int readers = 0;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        for (int i = 0; i < graph->nodes[n].in_count; i++) {
+            readers += graph->nodes[n].in[i] == id;
+        }
+    }
+    if (!is_parameter(graph, id)) {
+        return give_up(head, node, "has a weight that is no parameter");
+    }
+    if (readers > 1) {
+        return give_up(head, node, "shares its weights with another layer");
+    }
+    fov_shape shape = graph_value(graph, id)->shape;
+    if (axis >= shape.rank || shape.dim[axis] != head->outputs || head->count == CHANGES) {
+        return give_up(head, node, "is not one number per class");
+    }
+    shape.dim[axis] = head->classes;
+    head->changes[head->count++] = (struct graph_change){id, shape, initial, (float)scale};
+    return FOV_OK;
+}
+
+/** A layer whose weight [.., outputs, ..] makes the classes: both ends drawn as a new layer's are. */
+static int change_layer(struct head *head, const struct node *node, int axis)
+{
+    if (!is_parameter(head->model->graph, node->in[1])) {
+        return give_up(head, node, "has a weight that is no parameter");
+    }
+    const fov_shape *weight = &graph_value(head->model->graph, node->in[1])->shape;
+    double inputs = 1;
+    for (int i = 0; i < weight->rank; i++) {
+        inputs *= i != axis ? (double)weight->dim[i] : 1;
+    }
+    double scale = inputs > 0 ? 1 / sqrt(inputs) : 0;
+    int status = change(head, node, 1, axis, FOV_INITIAL_UNIFORM, scale);
+    if (status == FOV_OK && node->in_count > 2 && node->in[2] != 0) {
+        status = change(head, node, 2, 0, FOV_INITIAL_UNIFORM, scale);
+    }
+    head->layer = node->out[0];
+    return status;
+}
+
+/** A bias added, or a slope multiplied, after the layer: the axis that counts the classes. */
+static int change_operand(struct head *head, const struct node *node, int port, bool is_sum)
+{
+    const fov_shape *shape = &graph_value(head->model->graph, node->in[port])->shape;
+    for (int axis = 0; axis < shape->rank; axis++) {
+        if (shape->dim[axis] == head->outputs) {
+            return change(head, node, port, axis, is_sum ? FOV_INITIAL_ZEROS : FOV_INITIAL_ONES, 0);
+        }
+    }
+    return FOV_OK; /* one number for all */
+}
+
+static int change_norm(struct head *head, const struct node *node)
+{
+    static const fov_initial initial[] = {FOV_INITIAL_ONES, FOV_INITIAL_ZEROS, FOV_INITIAL_ZEROS, FOV_INITIAL_ONES};
+    int status = FOV_OK;
+    for (int port = 1; port <= 4 && status == FOV_OK; port++) {
+        status = change(head, node, port, 0, initial[port - 1], 0);
+    }
+    return status;
+}
+
+/** Looks at one node; answers the value to go on from in *next, 0 at the layer itself. */
+static int look(struct head *head, const struct node *node, int *next)
+{
+    const fov_graph *graph = head->model->graph;
+    const char *name = node->op->name;
+    *next = 0;
+    if (strcmp(name, "dense") == 0) {
+        return change_layer(head, node, 0);
+    }
+    if (strcmp(name, "conv") == 0) {
+        bool whole = is_parameter(graph, node->in[1]) && node->in[0] != 0 &&
+                     graph_value(graph, node->in[1])->shape.dim[1] == graph_value(graph, node->in[0])->shape.dim[1];
+        return whole ? change_layer(head, node, 0) : give_up(head, node, "has groups");
+    }
+    if (strcmp(name, "matmul") == 0 && is_parameter(graph, node->in[1])) {
+        return change_layer(head, node, graph_value(graph, node->in[1])->shape.rank - 1);
+    }
+    if (strcmp(name, "batch_norm") == 0) {
+        *next = node->in[0];
+        return change_norm(head, node);
+    }
+    bool is_sum = strcmp(name, "add") == 0, is_product = strcmp(name, "mul") == 0;
+    int status = FOV_OK;
+    for (int i = 0; i < node->in_count && status == FOV_OK; i++) {
+        if (node->in[i] == 0 || graph_value(graph, node->in[i])->kind == VALUE_CONSTANT) {
+            continue;
+        }
+        if (is_parameter(graph, node->in[i])) {
+            status = is_sum || is_product ? change_operand(head, node, i, is_sum)
+                                          : give_up(head, node, "has parameters and is no layer known as a head");
+        } else if (*next != 0) {
+            status = give_up(head, node, "joins several branches");
+        } else {
+            *next = node->in[i];
+        }
+    }
+    return status;
+}
+
+static int find_head(struct head *head)
+{
+    const fov_graph *graph = head->model->graph;
+    int at = head->model->output.id, status = FOV_OK;
+    while (at != 0 && status == FOV_OK && graph_value(graph, at)->kind == VALUE_RESULT) {
+        status = look(head, &graph->nodes[graph_value(graph, at)->node], &at);
+    }
+    if (status == FOV_OK && head->layer == 0) {
+        return error_set(&head->model->context->error, FOV_E_UNSUPPORTED,
+                         "the head cannot be replaced: no dense or convolution layer leads to \"%s\"",
+                         graph_value(graph, head->model->output.id)->name);
+    }
+    return status;
+}
+
+/** Samples apart, how many numbers the output has. */
+static int count_outputs(const fov_graph *graph, int output)
+{
+    fov_shape shape = graph_value(graph, output)->shape, sample = shape_with_batch(&shape, 1);
+    size_t count;
+    return shape_count(&sample, &count) && count <= 1000000 ? (int)count : 0;
+}
+
+static int exchange_graph(struct head *head, int *id)
+{
+    fov_model *model = head->model;
+    struct error *error = &model->context->error;
+    fov_graph *graph = graph_rebuild(model->graph, id, head->changes, head->count);
+    if (graph == NULL) {
+        error_prefix(error, "the head cannot be replaced");
+        return (int)error->status;
+    }
+    int made = count_outputs(graph, id[model->output.id]);
+    if (made != head->classes) {
+        fov_graph_free(graph);
+        return error_set(error, FOV_E_UNSUPPORTED, "the head cannot be replaced: \"%s\" would make %d numbers, not %d",
+                         graph_value(model->graph, model->output.id)->name, made, head->classes);
+    }
+    graph_hand_over(model->graph, graph, id, head->changes, head->count);
+    head->layer = id[head->layer];
+    fov_plan_free(model->predict_plan); /* belongs to the old graph */
+    model->predict_plan = NULL;
+    fov_graph_free(model->graph);
+    model->graph = graph;
+    int status = fov_model_set_classes(model, NULL, 0);
+    fov_value input = {id[model->input.id]}, output = {id[model->output.id]};
+    return status != FOV_OK ? status : fov_model_set_ends(model, input, output);
+}
+
+int fov_model_replace_head(fov_model *model, int classes, const char **layer)
+{
+    struct error *error = &model->context->error;
+    struct head head = {.model = model, .classes = classes};
+    if (error->status != FOV_OK) {
+        return (int)error->status;
+    }
+    if (classes < 1 || classes > 1000000 || model->output.id == 0) {
+        return error_set(error, FOV_E_USAGE, "a model without output, or %d classes for its head", classes);
+    }
+    head.outputs = count_outputs(model->graph, model->output.id);
+    size_t values = model->graph->value_count;
+    int *id = memory_allocate(model->context->memory, values, sizeof *id, "a copy of the graph", error);
+    int status = id == NULL ? FOV_E_MEMORY : find_head(&head);
+    if (status == FOV_OK) {
+        status = exchange_graph(&head, id);
+    }
+    if (status == FOV_OK && layer != NULL) {
+        *layer = graph_value(model->graph, head.layer)->name;
+    }
+    memory_free(model->context->memory, id);
+    return status;
+}
+
+/* ---- freezing ---------------------------------------------------------------------------------------------------- */
+
+/** One of the patterns between commas. */
+static bool matches(const char *patterns, const char *name)
+{
+    char one[256];
+    while (*patterns != '\0') {
+        size_t length = strcspn(patterns, ",");
+        if (length > 0 && length < sizeof one) {
+            memcpy(one, patterns, length);
+            one[length] = '\0';
+            if (fnmatch(one, name, 0) == 0) {
+                return true;
+            }
+        }
+        patterns += length + (patterns[length] == ',');
+    }
+    return false;
+}
+
+/** An operator that can take statistics of a batch takes the running ones where its weight is not learned. */
+static void set_statistics(const fov_graph *graph, const struct node *node, bool frozen)
+{
+    for (const struct op_attribute *a = node->op->attributes; a != NULL && a->name != NULL; a++) {
+        if (strcmp(a->name, "statistics") != 0 || a->kind != OP_CHOICE || node->in_count < 2 ||
+            !is_parameter(graph, node->in[1]) || graph_value(graph, node->in[1])->frozen != frozen) {
+            continue;
+        }
+        int value;
+        char *place = (char *)node->options + a->offset;
+        memcpy(&value, place, sizeof value);
+        const char *now = a->choices[value], *wanted = frozen ? "running" : "plan";
+        bool may = strcmp(now, "batch") != 0; /* what a file wants to be of the batch always, stays so */
+        for (int i = 0; may && a->choices[i] != NULL; i++) {
+            if (strcmp(a->choices[i], wanted) == 0) {
+                memcpy(place, &i, sizeof i);
+            }
+        }
+    }
+}
+
+/** Something that a node renews by itself, as batch norm its running mean. */
+static bool is_statistic(const fov_graph *graph, int id)
+{
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const struct node *node = &graph->nodes[n];
+        for (int out = 0; out < node->out_count; out++) {
+            int renewed = op_port_at(node->op->out, out)->updates - 1;
+            if (renewed >= 0 && renewed < node->in_count && node->in[renewed] == id) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+int fov_model_freeze(fov_model *model, const char *pattern, bool frozen)
+{
+    fov_graph *graph = model->graph;
+    int count = 0;
+    for (size_t v = 1; v < graph->value_count; v++) {
+        struct value *value = graph_value(graph, (int)v);
+        bool found = value->kind == VALUE_PARAMETER && value->dtype == FOV_F32 && matches(pattern, value->name);
+        /* Statistics are never learned: freeing them would make weights of them. */
+        if (found && !is_statistic(graph, (int)v)) {
+            value->frozen = frozen;
+            count++;
+        }
+    }
+    for (size_t n = 0; n < graph->node_count; n++) {
+        set_statistics(graph, &graph->nodes[n], frozen);
+    }
+    return count;
+}

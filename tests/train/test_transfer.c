@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Training what came from a file: a new head for other classes, parameters that stay as they are, batch norm that keeps
+ * its statistics where it is frozen and follows the data where it is not. */
+#include "helpers.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLASSES = 7 };
+
+enum head { HEAD_DENSE, HEAD_CONVOLUTION, HEAD_SOFTMAX, HEAD_NONE };
+
+/* Two convolutions with batch norm, and one of several ends. */
+static fov_model *build(fov_context *context, enum head head)
+{
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value input = fov_input(g, .shape = {4, {FOV_BATCH, 1, 28, 28}}), x = input;
+    x = fov_conv2d(g, x, .filters = 8, .kernel = 3, .stride = 2, .name = "body.c1");
+    x = fov_relu(g, fov_batch_norm_opt(g, x, &(fov_batch_norm_options){.name = "body.bn1"}));
+    x = fov_conv2d(g, x, .filters = 12, .kernel = 3, .stride = 2, .name = "tail.c2");
+    x = fov_relu(g, fov_batch_norm_opt(g, x, &(fov_batch_norm_options){.name = "tail.bn2"}));
+    if (head == HEAD_CONVOLUTION) {
+        x = fov_relu(g, fov_conv2d(g, x, .filters = CLASSES, .kernel = 1, .name = "classifier"));
+        x = fov_flatten(g, fov_global_avg_pool(g, x));
+    } else if (head != HEAD_NONE) {
+        x = fov_dense(g, fov_flatten(g, fov_global_avg_pool(g, x)), .units = CLASSES, .name = "classifier");
+        x = head == HEAD_SOFTMAX ? fov_softmax(g, x) : x;
+    } else {
+        x = fov_flatten(g, input);
+    }
+    assert_fine(context, fov_model_set_ends(model, input, x) == FOV_OK);
+    return model;
+}
+
+static float *values(fov_model *model, const char *name, size_t *count)
+{
+    fov_graph *g = fov_model_graph(model);
+    fov_value value = fov_find(g, name);
+    if (value.id == 0) {
+        fail_msg("no parameter \"%s\"", name);
+    }
+    fov_shape shape = fov_value_shape(g, value);
+    *count = 1;
+    for (int i = 0; i < shape.rank; i++) {
+        *count *= (size_t)shape.dim[i];
+    }
+    float *data = malloc(*count * sizeof *data);
+    assert_non_null(data);
+    assert_fine(fov_graph_context(g), fov_parameter_get(g, value, data, *count * sizeof *data) == FOV_OK);
+    return data;
+}
+
+static bool same(fov_model *a, fov_model *b, const char *name)
+{
+    size_t count[2];
+    float *x = values(a, name, &count[0]), *y = values(b, name, &count[1]);
+    bool equal = count[0] == count[1] && memcmp(x, y, count[0] * sizeof *x) == 0;
+    free(x);
+    free(y);
+    return equal;
+}
+
+static void heads(void **state)
+{
+    (void)state;
+    static const char *const layer_of[] = {"classifier", "classifier", "classifier"};
+    for (enum head head = HEAD_DENSE; head < HEAD_NONE; head++) {
+        fov_context *context = test_context(1, 3);
+        fov_model *old = build(context, head), *model = build(context, head);
+        const char *names[CLASSES] = {"a", "b", "c", "d", "e", "f", "g"}, *layer = NULL;
+        size_t count;
+        assert_fine(context, fov_model_set_classes(model, names, CLASSES) == FOV_OK);
+        assert_fine(context, fov_model_replace_head(model, 10, &layer) == FOV_OK);
+        assert_string_equal(layer, layer_of[head]);
+        assert_int_equal(fov_model_classes(model), 10);
+        assert_string_equal(fov_model_class(model, 3), "3"); /* the old names are of no use */
+        float *weight = values(model, "classifier.weight", &count), largest = 0;
+        assert_int_equal(count, 10 * 12);
+        for (size_t i = 0; i < count; i++) {
+            largest = fabsf(weight[i]) > largest ? fabsf(weight[i]) : largest;
+        }
+        /* Uniform in +- 1 / sqrt(12 inputs): within, and of 120 draws one is far out. */
+        assert_true(largest <= 1 / sqrtf(12) && largest > 0.8F / sqrtf(12));
+        free(weight);
+        assert_true(same(old, model, "body.c1.weight") && same(old, model, "tail.bn2.running_var"));
+        float picture[28 * 28] = {0}, scores[10], sum = 0;
+        assert_fine(context, fov_predict(model, picture, 1, scores, 10) == FOV_OK);
+        for (int i = 0; i < 10; i++) {
+            sum += scores[i];
+        }
+        assert_true(fabsf(sum - 1) < 1e-5F);
+        fov_model_free(old);
+        fov_model_free(model);
+        fov_context_free(context);
+    }
+}
+
+static void no_head(void **state)
+{
+    (void)state;
+    fov_context *context = test_context(1, 3);
+    fov_model *model = build(context, HEAD_NONE);
+    assert_int_equal(fov_model_replace_head(model, 10, NULL), FOV_E_UNSUPPORTED);
+    assert_non_null(strstr(fov_error(context), "the head cannot be replaced"));
+    fov_error_clear(context);
+    assert_int_equal(fov_model_classes(model), 28 * 28); /* as it was */
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
+/* Saved, loaded, given ten classes, its first half frozen, trained: what was frozen has the same bits. */
+static void transfer(void **state)
+{
+    (void)state;
+    char folder[256], path[512];
+    test_folder(folder);
+    fov_context *context = test_context(2, 5);
+    fov_model *made = build(context, HEAD_DENSE);
+    assert_fine(context, fov_model_save(made, test_path(path, folder, "made.onnx")) == FOV_OK);
+    fov_model *model = fov_model_load(context, path);
+    assert_fine(context, model != NULL);
+    assert_fine(context, fov_model_replace_head(model, 10, NULL) == FOV_OK);
+    assert_int_equal(fov_model_freeze(model, "nothing.*", true), 0);
+    /* Of c1 and bn1 weight and bias: the statistics are not parameters to learn. */
+    assert_int_equal(fov_model_freeze(model, "body.*", true), 4);
+    fov_dataset *data = fov_dataset_open(context, "digits:600", FOV_TRAIN);
+    assert_fine(context, data != NULL);
+    assert_fine(context, fov_train(model, data, .epochs = 20, .batch = 20, .lr = 0.02F, .momentum = 0.9F) == FOV_OK);
+
+    static const char *const kept[] = {"body.c1.weight", "body.c1.bias", "body.bn1.weight", "body.bn1.bias",
+                                       "body.bn1.running_mean", "body.bn1.running_var"};
+    static const char *const learned[] = {"tail.c2.weight", "tail.bn2.weight", "tail.bn2.bias", "tail.bn2.running_mean",
+                                          "tail.bn2.running_var"};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        if (!same(made, model, kept[i])) {
+            fail_msg("%s is frozen and has changed", kept[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof learned / sizeof learned[0]; i++) {
+        if (same(made, model, learned[i])) {
+            fail_msg("%s has not changed", learned[i]);
+        }
+    }
+    fov_report report = {0};
+    assert_fine(context, fov_evaluate(model, data, 50, &report) == FOV_OK);
+    /* A tenth is chance; in inference form, so the statistics are right, too. */
+    assert_true(report.accuracy > 0.3);
+    fov_report_free(&report);
+
+    /* Freed again, everything moves. */
+    assert_int_equal(fov_model_freeze(model, "body.c*,body.bn1.*", false), 4);
+    assert_fine(context, fov_train(model, data, .epochs = 1, .batch = 20, .lr = 0.1F) == FOV_OK);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        assert_false(same(made, model, kept[i]));
+    }
+    fov_dataset_free(data);
+    fov_model_free(made);
+    fov_model_free(model);
+    fov_context_free(context);
+    test_folder_remove(folder);
+}
+
+/* One step of training: the running mean goes a tenth of the way to the batch's, the variance to the unbiased one. */
+static void statistics(void **state)
+{
+    (void)state;
+    fov_context *context = test_context(1, 1);
+    fov_graph *g = fov_graph_create(context);
+    fov_value x = fov_input(g, .shape = {2, {FOV_BATCH, 2}});
+    fov_value y = fov_batch_norm_opt(g, x, &(fov_batch_norm_options){.name = "bn"});
+    fov_plan *plan = fov_plan_create(g, &y, 1, &(fov_plan_options){.batch = 3, .training = true, .updates = true});
+    assert_fine(context, plan != NULL);
+    memcpy(fov_plan_data(plan, x), (float[]){1, 10, 2, 20, 6, 30}, 6 * sizeof(float));
+    fov_plan_run(plan, 1);
+    float mean[2], variance[2];
+    assert_fine(context, fov_parameter_get(g, fov_find(g, "bn.running_mean"), mean, sizeof mean) == FOV_OK);
+    assert_fine(context, fov_parameter_get(g, fov_find(g, "bn.running_var"), variance, sizeof variance) == FOV_OK);
+    /* means 3 and 20; variances (4 + 1 + 9) / 2 = 7 and 100; they begin at 0 and 1 */
+    assert_true(fabsf(mean[0] - 0.3F) < 1e-6F && fabsf(mean[1] - 2.0F) < 1e-6F);
+    assert_true(fabsf(variance[0] - 1.6F) < 1e-5F && fabsf(variance[1] - 10.9F) < 1e-4F);
+    fov_plan_free(plan);
+
+    /* Neither in inference nor without updates. */
+    for (int form = 0; form < 2; form++) {
+        plan = fov_plan_create(g, &y, 1, &(fov_plan_options){.batch = 3, .training = form == 0, .updates = form == 1});
+        assert_fine(context, plan != NULL);
+        memcpy(fov_plan_data(plan, x), (float[]){5, 5, 5, 5, 5, 6}, 6 * sizeof(float));
+        fov_plan_run(plan, 2);
+        float now[2];
+        assert_fine(context, fov_parameter_get(g, fov_find(g, "bn.running_mean"), now, sizeof now) == FOV_OK);
+        assert_memory_equal(now, mean, sizeof now);
+        fov_plan_free(plan);
+    }
+    fov_graph_free(g);
+    fov_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(heads),
+        cmocka_unit_test(no_head),
+        cmocka_unit_test(transfer),
+        cmocka_unit_test(statistics),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
