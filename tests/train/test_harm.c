@@ -83,7 +83,12 @@ static void full_disk(void **state)
             _exit(99);
         }
         int status = fov_train_opt(model, data, &run.options);
-        _exit(status == FOV_E_IO && strstr(fov_error(context), folder) != NULL ? 0 : 10 + status);
+        int code = status == FOV_E_IO && strstr(fov_error(context), folder) != NULL ? 0 : 10 + status;
+        fov_model_free(model);
+        fov_dataset_free(data);
+        fov_context_free(context);
+        free(before);
+        _exit(code);
     }
     int how;
     assert_int_equal(waitpid(child, &how, 0), child);
