@@ -142,17 +142,17 @@ static int network_options(const struct job *job, fov_network_options *wanted)
 /* What comes from a file was made for other classes, more often than not. Those of the data get a head of their own. */
 static int fit_head(struct job *job, int classes)
 {
-    const char *layer = NULL;
+    const char *weight = NULL;
     char clean[256];
     int before = fov_model_classes(job->model);
     if (before == classes) {
         return EXIT_OK;
     }
-    if (fov_model_replace_head(job->model, classes, &layer) != FOV_OK) {
+    if (fov_model_replace_head(job->model, classes, &weight) != FOV_OK) {
         return fail_library(job->cli);
     }
-    remark(job->cli, "a new head: %s makes %d classes from fresh weights (it made %d)",
-           show_clean(clean, sizeof clean, layer), classes, before);
+    remark(job->cli, "a new head for %d classes instead of %d: %s begins with random numbers", classes, before,
+           show_clean(clean, sizeof clean, weight));
     return EXIT_OK;
 }
 

@@ -59,9 +59,9 @@ FOV_API FOV_MUST_CHECK int fov_model_set_classes(fov_model *model, const char *c
 FOV_API fov_model *fov_model_load(fov_context *context, const char *path);
 /** For another task: the last layer with weights (dense, or convolution as in SqueezeNet) gets `classes` outputs, and its
  *  parameters new values drawn from the context's seed; class names go. A softmax after it stays. The model's graph is a new one
- *  after this: values and fov_model_graph taken before are of no use. `layer` (or NULL): the name of the layer that was
- *  replaced; belongs to the model's graph. E_UNSUPPORTED where no such layer is found; the model is then as it was. */
-FOV_API FOV_MUST_CHECK int fov_model_replace_head(fov_model *model, int classes, const char **layer);
+ *  after this: values and fov_model_graph taken before are of no use. `weight` (or NULL): the name of the weight that
+ *  is new; belongs to the model's graph. E_UNSUPPORTED where no such layer is found; the model is then as it was. */
+FOV_API FOV_MUST_CHECK int fov_model_replace_head(fov_model *model, int classes, const char **weight);
 /** Freezes (or, `frozen` false, frees) the parameters whose names match, and answers how many. Patterns are those of file
  *  names: "features.*" is all that begin so; "a*,b?" is either. A batch norm whose weight is frozen keeps its statistics. */
 FOV_API int fov_model_freeze(fov_model *model, const char *pattern, bool frozen);

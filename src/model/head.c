@@ -17,7 +17,7 @@ struct head {
     int classes, outputs; /**< wanted, and now */
     struct graph_change changes[CHANGES];
     int count;
-    int layer; /**< result of the layer that makes the classes; 0: not found yet */
+    int layer; /**< weight of the layer that makes the classes; 0: not found yet */
 };
 
 static int give_up(const struct head *head, const struct node *node, const char *why)
@@ -74,7 +74,7 @@ static int change_layer(struct head *head, const struct node *node, int axis)
     if (status == FOV_OK && node->in_count > 2 && node->in[2] != 0) {
         status = change(head, node, 2, 0, FOV_INITIAL_UNIFORM, scale);
     }
-    head->layer = node->out[0];
+    head->layer = node->in[1];
     return status;
 }
 
@@ -188,7 +188,7 @@ static int exchange_graph(struct head *head, int *id)
     return status != FOV_OK ? status : fov_model_set_ends(model, input, output);
 }
 
-int fov_model_replace_head(fov_model *model, int classes, const char **layer)
+int fov_model_replace_head(fov_model *model, int classes, const char **weight)
 {
     struct error *error = &model->context->error;
     struct head head = {.model = model, .classes = classes};
@@ -205,8 +205,8 @@ int fov_model_replace_head(fov_model *model, int classes, const char **layer)
     if (status == FOV_OK) {
         status = exchange_graph(&head, id);
     }
-    if (status == FOV_OK && layer != NULL) {
-        *layer = graph_value(model->graph, head.layer)->name;
+    if (status == FOV_OK && weight != NULL) {
+        *weight = graph_value(model->graph, head.layer)->name;
     }
     memory_free(model->context->memory, id);
     return status;

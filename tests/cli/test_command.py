@@ -462,6 +462,22 @@ def test_options_of_optimisers_and_schedules():
         assert result.code == OK, f"{words}: {result.err}"
 
 
+def test_train_from_a_file_for_other_classes():
+    assert train("base").code == OK
+    names = ["--model", "base/best.onnx", "--classes", 12]
+    expect_failure(train("none", *names, "--freeze", "nothing.*", "--quiet"), USAGE, "nothing.*")
+    result = train("more", *names, "--freeze", "c1.*,c3.*")
+    assert result.code == OK, result.err
+    assert "a new head for 12 classes instead of 10" in result.err, result.err
+    assert "4 parameters stay as they are" in result.err, result.err
+    about = fovea("eval", "more/best.onnx", "--data", "digits:600", "--json").json()
+    assert about["count"] == 100, about
+    # What was asked for is kept for the day the run goes on.
+    result = fovea("train", "--resume", "more", "--epochs", 2)
+    assert result.code == OK, result.err
+    assert "4 parameters stay as they are" in result.err, result.err
+
+
 def test_resume_goes_on():
     # a constant rate: cosine's depends on how many epochs there will be
     how = ("--seed", "9", "--optimizer", "adam", "--schedule", "constant")
