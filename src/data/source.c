@@ -12,7 +12,8 @@ const struct data_source *const data_sources[] = {&data_source_mnist, &data_sour
                                                   &data_source_folder};
 const size_t data_source_count = sizeof data_sources / sizeof *data_sources;
 
-/* From the working directory: a folder of data, and where fovea's developers keep theirs beside the checkout. */
+/* From the working directory, where FOVEA_DATA says nothing: a folder of data, and where fovea's developers keep theirs
+   beside the checkout. */
 static const char *const data_nearby[] = {"data", "../shared/data"};
 
 /* An environment variable that is set to something. */
@@ -88,7 +89,7 @@ int data_find(char *out, size_t size, const char *name, const char *argument, co
         data_try(out, size, base, folders, recognises, looked, sizeof looked)) {
         return FOV_OK;
     }
-    for (size_t i = 0; i < sizeof data_nearby / sizeof *data_nearby; i++) {
+    for (size_t i = 0; !directory && i < sizeof data_nearby / sizeof *data_nearby; i++) {
         if (file_is_directory(data_nearby[i]) &&
             data_try(out, size, data_nearby[i], folders, recognises, looked, sizeof looked)) {
             return FOV_OK;
