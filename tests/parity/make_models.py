@@ -10,7 +10,8 @@ FOLDER/NAME/ then holds
     train.onnx         the same network with batch norm and parameter names kept, at the size it is trained with
     data.safetensors   input, output of eval.onnx; train_input, train_logits, and labels or target; loss; losses (of ten
                        steps of plain SGD); gradient.NAME of every parameter in training form (dropout at rate 0)
-    facts.json         rate of the ten steps, PyTorch's own worst error against the same in double
+    facts.json         rate of the ten steps, PyTorch's own worst error against the same in double, and how far rounding
+                       alone moves each gradient
 
 Read next: check_models.py, which holds fovea against it.
 """
@@ -34,15 +35,15 @@ warnings.filterwarnings("ignore")
 
 SEED = 20261121
 STEPS = 10
-TRIES = 16    # batches, of which the one that is best determined is kept:
-GOOD = 2e-4   # where PyTorch's gradients in float are this near those in double,
-CLEAR = 2e-5  # and no max pooling is nearer a tie, in deviations
+TRIES = 12       # batches, of which the one whose gradients are best determined is kept; they are well enough where
+GOOD = 3e-4      # roundings move them by no more than this, and
+ROUNDING = 1e-6  # this is what a layer's rounding is taken to be
 #       name: size in inference, size in training, batch in training, opset, options
 NETWORKS = {
     "alexnet": (224, 224, 4, 13, {}),
     "vgg16": (224, 224, 2, 13, {}),
-    "googlenet": (224, 64, 2, 17, {"aux_logits": False, "init_weights": True}),
-    "inception_v3": (299, 299, 2, 17, {"aux_logits": False, "init_weights": True}),
+    "googlenet": (224, 64, 4, 17, {"aux_logits": False, "init_weights": True}),
+    "inception_v3": (299, 139, 4, 17, {"aux_logits": False, "init_weights": True}),
     "resnet18": (224, 128, 4, 13, {}),
     "resnet50": (224, 128, 4, 17, {}),
     "mobilenet_v2": (224, 128, 4, 13, {}),
@@ -112,13 +113,28 @@ def gradients(network, x, answer):
     return output.detach(), loss.item(), found
 
 
-def worst(found, exact):
-    """The largest error over a tensor's largest element. Some are zero by nature (what batch norm takes off again has
-    no effect): in double they are below 1e-12 of the others, and are measured on a thousandth of those."""
+def errors(found, exact):
+    """The largest error of each tensor over its largest element. Some are zero by nature (what batch norm takes off
+    again has no effect): in double they are below 1e-12 of the others, and are measured on a thousandth of those."""
     largest = {n: g.abs().max().item() for n, g in exact.items()}
     scale = max(largest.values())
-    return max((g - exact[n]).abs().max().item() / (largest[n] if largest[n] > 1e-12 * scale else 1e-3 * scale)
-               for n, g in found.items())
+    return {n: (g - exact[n]).abs().max().item() / (largest[n] if largest[n] > 1e-12 * scale else 1e-3 * scale)
+            for n, g in found.items()}
+
+
+def shaken(network, x, answer, exact):
+    """How far each gradient moves, in double, when every layer's result is off by a rounding or two: where two
+    candidates of a max pooling are that near each other, nobody can say which one is right."""
+    worst = {n: 0.0 for n in exact}
+    for draw in range(2):
+        torch.manual_seed(draw)
+        other = copy.deepcopy(network)
+        for m in other.modules():
+            if isinstance(m, (torch.nn.Conv2d, torch.nn.Linear, torch.nn.BatchNorm2d)):
+                m.register_forward_hook(lambda _, __, y: y * (1 + ROUNDING * torch.randn_like(y)))
+        for n, error in errors(gradients(other, x, answer)[2], exact).items():
+            worst[n] = max(worst[n], error)
+    return worst
 
 
 def away_from_kinks(x, kinks):
@@ -137,26 +153,12 @@ def away_from_kinks(x, kinks):
     return -places.gather(1, margin.argmax(1, keepdim=True))[:, 0]
 
 
-def nearest_tie(x, kernel, stride):
-    """The smallest distance between a window's largest two elements, in deviations. Ties at zero do not matter (ReLU
-    lets nothing back there), nor do maps so large that one pixel more or less is nothing."""
-    if x.shape[-1] > 32:
-        return float("inf")
-    scale = x.std()
-    x = F.pad(x, [kernel // 2] * 4, value=-1e9)
-    windows = x.unfold(2, kernel, stride).unfold(3, kernel, stride).flatten(4)
-    top = windows.topk(2).values
-    gap = (top[..., 0] - top[..., 1])[top[..., 0] > 0]
-    gap = gap[gap > 0]  # one pixel that an earlier pooling took twice: both lead back to it
-    return (gap.min() / scale).item() if gap.numel() else float("inf")
-
-
 @contextlib.contextmanager
-def nudging(network, ties):
+def nudging(network):
     """While this lasts, a batch that goes through moves biases so that the activations after them stay clear of their
     kinks. Else a ReLU whose argument is within rounding of zero passes in one program and blocks in another, and
-    gradients differ in their second digit though both are right. Appends to `ties` how near each max pooling comes to one."""
-    relu, hardtanh, max_pool = F.relu, F.hardtanh, F.max_pool2d
+    gradients differ in their second digit though both are right."""
+    relu, hardtanh = F.relu, F.hardtanh
 
     def mark(module, _, output):
         output.made_by = module
@@ -168,19 +170,14 @@ def nudging(network, ties):
         x.made_by.bias.data += shift
         return x + shift.reshape(1, -1, *[1] * (x.dim() - 2))
 
-    def pool(x, kernel, stride=None, *more, **others):
-        ties.append(nearest_tie(x, kernel, stride or kernel))
-        return max_pool(x, kernel, stride, *more, **others)
-
     hooks = [m.register_forward_hook(mark) for m in network.modules()
              if isinstance(m, (torch.nn.BatchNorm2d, torch.nn.Conv2d, torch.nn.Linear)) and m.bias is not None]
     F.relu = lambda x, inplace=False: relu(moved(x, (0.0,)))
     F.hardtanh = lambda x, low=-1.0, high=1.0, inplace=False: hardtanh(moved(x, (low, high)), low, high)
-    F.max_pool2d = pool
     try:
         yield
     finally:
-        F.relu, F.hardtanh, F.max_pool2d = relu, hardtanh, max_pool
+        F.relu, F.hardtanh = relu, hardtanh
         for hook in hooks:
             hook.remove()
 
@@ -189,17 +186,19 @@ def try_batch(network, state, x):
     """One batch in training form, in float and in double, and how good a ruler it is: smaller is better, 1 will do."""
     network.load_state_dict(state)
     in_double = copy.deepcopy(network).double()
-    ties = []
-    with torch.no_grad(), nudging(in_double, ties):
+    with torch.no_grad(), nudging(in_double):
         shape = in_double(x.double()).shape
     network.load_state_dict(in_double.state_dict())
     state = copy.deepcopy(network.state_dict())
     in_double = copy.deepcopy(network).double()
     answer = torch.randn(shape) if len(shape) == 4 else torch.randint(0, 1000, (x.shape[0],))
     output, loss, grads = gradients(network, x, answer)
-    _, _, exact = gradients(in_double, x.double(), answer.double() if len(shape) == 4 else answer)
-    own = worst({n: g.double() for n, g in grads.items()}, exact)
-    return max(own / GOOD, CLEAR / min(ties, default=1)), own, state, x, answer, output, loss, exact
+    x_double, answer_double = x.double(), answer.double() if len(shape) == 4 else answer
+    start = copy.deepcopy(in_double)
+    _, _, exact = gradients(in_double, x_double, answer_double)
+    own = max(errors({n: g.double() for n, g in grads.items()}, exact).values())
+    unsure = shaken(start, x_double, answer_double, exact)
+    return max(own, *unsure.values()), own, unsure, state, x, answer, output, loss, exact
 
 
 def make(folder, name):
@@ -210,14 +209,14 @@ def make(folder, name):
     tensors = {}
 
     best = None
-    for seed in range(TRIES * (8 if name == "googlenet" else 1)):  # 13 poolings
+    for seed in range(TRIES):
         torch.manual_seed(SEED + 1 + seed)
         tried = try_batch(network, drawn, torch.rand(batch, 3, train_size, train_size) * 2 - 1)
         if best is None or tried[0] < best[0]:
             best = tried
-        if best[0] <= 1:
+        if best[0] <= GOOD:
             break
-    _, own, state, x, answer, output, loss, exact = best
+    _, own, unsure, state, x, answer, output, loss, exact = best
     del best, tried
     tensors.update({"gradient." + n: g.float() for n, g in exact.items()})
     tensors.update(train_input=x, train_logits=output, answer=answer.int() if answer.dtype == torch.int64 else answer,
@@ -246,8 +245,9 @@ def make(folder, name):
     safetensors_file.write(os.path.join(folder, "data.safetensors"),
                            {n: t.numpy() for n, t in tensors.items()}, {"seed": SEED})
     with open(os.path.join(folder, "facts.json"), "w") as file:
-        json.dump({"rate": rate, "own_error": own}, file)
-    print(f"{name}: loss {losses[0]:.4f} -> {losses[-1]:.4f}, PyTorch's gradients in float off by {own:.1e}",
+        json.dump({"rate": rate, "own_error": own, "unsure": unsure}, file)
+    print(f"{name}: loss {losses[0]:.4f} -> {losses[-1]:.4f}, PyTorch's gradients in float off by {own:.1e}, "
+          f"moved by rounding {max(unsure.values()):.1e}",
           flush=True)
 
 
