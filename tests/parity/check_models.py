@@ -5,8 +5,9 @@
     /usr/bin/python3 tests/parity/check_models.py RUN_MODEL FOLDER [NAME ...]
 
 RUN_MODEL is bench/run_model of a build with FOVEA_BENCH=ON. Ends with status 1 when anything is off: the output by more
-than 1e-4 of its scale, a gradient by more than 1e-3 of its tensor's largest element (and by more than rounding alone moves it, which
-facts.json says), a loss that does not fall, or a file of 100 MB and more that takes more than 1.15 times its size to load.
+than 1e-4 of its scale, a gradient by more than 1e-3 of its tensor's largest element (and by more than rounding alone
+moves it, which facts.json says), a loss that does not fall, or a file of 100 MB and more that takes more than 1.15 times
+its size to load.
 """
 import json
 import os

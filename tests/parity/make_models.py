@@ -232,7 +232,7 @@ def make(folder, name):
     export(network, train_size, os.path.join(folder, "train.onnx"), opset, TrainingMode.PRESERVE)
 
     network.train()
-    rate = {"alexnet": 0.01, "vgg16": 0.01, "squeezenet1_1": 0.01, "efficientnet_b0": 0.02}.get(name, 0.005)
+    rate = {"alexnet": 0.01, "vgg16": 0.001, "squeezenet1_1": 0.01, "efficientnet_b0": 0.02}.get(name, 0.005)
     optimizer = torch.optim.SGD(network.parameters(), lr=rate)
     losses = []
     for _ in range(STEPS):
