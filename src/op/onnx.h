@@ -18,6 +18,8 @@ struct op_import {
     int64_t (*integer)(void *reader, const char *attribute, int64_t fallback);
     double (*number)(void *reader, const char *attribute, double fallback);
     bool (*list)(void *reader, const char *attribute, struct op_list *list); /**< false: not there */
+    /** A list of floats into values[room]; how many there are, 0: not there. */
+    int (*numbers)(void *reader, const char *attribute, float *values, int room);
     const char *(*text)(void *reader, const char *attribute, const char *fallback);
     bool (*has)(void *reader, const char *attribute);
     /** A tensor attribute's elements as doubles; NULL: not there. */

@@ -138,6 +138,23 @@ static bool read_list(void *reader, const char *name, struct op_list *list)
     return true;
 }
 
+static int read_numbers(void *reader, const char *name, float *values, int room)
+{
+    const struct onnx_attribute *attribute = find_typed(reader, name, ONNX_ATTRIBUTE_FLOATS, "a list of numbers");
+    if (attribute == NULL) {
+        return 0;
+    }
+    if (attribute->numbers.count > (size_t)room) {
+        read_fail(reader, FOV_E_INPUT, "attribute \"%s\" is too long (got %zu elements, limit %d)", name,
+                  attribute->numbers.count, room);
+        return 0;
+    }
+    for (size_t i = 0; i < attribute->numbers.count; i++) {
+        values[i] = attribute->numbers.at[i];
+    }
+    return (int)attribute->numbers.count;
+}
+
 static const char *read_text(void *reader, const char *name, const char *fallback)
 {
     const struct onnx_attribute *attribute = find_typed(reader, name, ONNX_ATTRIBUTE_STRING, "a text");
@@ -579,6 +596,7 @@ static int read_node(struct importer *importer, struct onnx_node *node, const st
                                    .integer = read_integer,
                                    .number = read_number,
                                    .list = read_list,
+                                   .numbers = read_numbers,
                                    .text = read_text,
                                    .has = read_has,
                                    .tensor = read_tensor,

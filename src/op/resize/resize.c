@@ -194,19 +194,27 @@ static int import_old(struct op_import *node, struct resize_options *options, fo
         *scales = node->emitter->constant(node->emitter->graph, FOV_F32, shape, numbers);
         return 0;
     }
-    if (node->in_count < 2) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "its scales are not an input");
+    int given = node->numbers(node->reader, "scales", numbers, FOV_MAX_RANK); /* Upsample 7 */
+    if (given == 0 && node->in_count < 2) {
+        return node->fail(node->reader, FOV_E_UNSUPPORTED, "its scales are neither an input nor an attribute");
     }
-    const double *values = node->constant(node->reader, 1, &shape);
+    const double *values = given == 0 ? node->constant(node->reader, 1, &shape) : NULL;
+    int64_t count = given > 0 ? given : values != NULL && shape.rank == 1 ? shape.dim[0] : 0;
     bool shrinks = false, grows = false;
-    for (int64_t i = 0; values != NULL && shape.rank == 1 && i < shape.dim[0]; i++) {
-        shrinks = shrinks || values[i] < 1;
-        grows = grows || values[i] > 1;
+    for (int64_t i = 0; i < count; i++) {
+        double scale = given > 0 ? (double)numbers[i] : values[i];
+        shrinks = shrinks || scale < 1;
+        grows = grows || scale > 1;
     }
     if (shrinks && grows && options->mode == RESIZE_NEAREST) {
         return node->fail(node->reader, FOV_E_UNSUPPORTED, "one axis shrinks and another grows, by nearest neighbours");
     }
     options->nearest_mode = shrinks ? RESIZE_CEIL : RESIZE_FLOOR;
+    if (given > 0) {
+        shape = (fov_shape){1, {given}};
+        *scales = node->emitter->constant(node->emitter->graph, FOV_F32, shape, numbers);
+        return 0;
+    }
     *scales = constant_input(node, 1);
     return 0;
 }
