@@ -34,6 +34,7 @@ const struct cli_option common_options[] = {
      .minimum = 1,
      .maximum = 9e18,
      .doc = "memory limit: 800M, 2G"},
+    {.name = "exact-conv", .kind = OPTION_FLAG, .doc = "direct convolution only, no Winograd"},
     {.name = NULL},
 };
 

@@ -22,6 +22,16 @@ typedef struct fov_allocator {
     void *user;
 } fov_allocator;
 
+/** What one thread of a machine does per second: with it plans choose between ways to compute the same thing. Never
+ *  consulted for who computes what, so results do not depend on the number of threads; they may on these figures, as
+ *  Winograd's sums round differently from direct ones. `fovea bench --tune` measures them. */
+typedef struct fov_rates {
+    double products;  /**< multiply-adds in a large matrix product, operands in cache */
+    double transform; /**< bytes that a transformation of data in the second-level cache reads and writes */
+    double memory;    /**< bytes streamed from or to memory */
+    double wake;      /**< not a rate: seconds until another thread has taken a job */
+} fov_rates;
+
 /** A zero field means the default named beside it. */
 typedef struct fov_context_options {
     const char *device;     /**< "cpu" */
@@ -30,6 +40,9 @@ typedef struct fov_context_options {
     size_t      max_memory; /**< bytes; 80 % of what this process may use */
     const char *isa;        /**< the widest this machine has; else "reference", "sse2", "avx2", "avx512", "neon".
                                  $FOVEA_ISA sets it where this is NULL */
+    bool        exact_conv; /**< false: a plan may take Winograd's convolution, whose rounding differs; true: direct sums
+                                 only (error within 8 u sum |x w|, docs/numerics.md) */
+    const fov_rates *rates; /**< figures measured once for each instruction set */
     const fov_allocator *allocator; /**< malloc and free */
     void (*log)(void *user, fov_log_level level, const char *message); /**< nothing is logged */
     void *log_user;

@@ -3,6 +3,7 @@
 #include "device/context.h"
 
 #include "base/cpu.h"
+#include "device/rates.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,7 @@ fov_context *fov_context_create(const fov_context_options *options)
     }
     context->memory   = memory;
     context->seed     = options->seed;
+    context->exact_conv = options->exact_conv;
     context->log      = options->log;
     context->log_user = options->log_user;
     if (options->threads < 0)
@@ -78,6 +80,7 @@ fov_context *fov_context_create(const fov_context_options *options)
     context->kernel = choose_kernels(options->isa, &context->error);
     if (!context->kernel)
         context->kernel = kernel_table_for(CPU_REFERENCE); /* the error stays: later calls fail with it */
+    context->rates = options->rates ? *options->rates : *rates_default(context->kernel->level);
     if (!context->error.status)
         context->pool = pool_create(memory, options->threads, &context->error);
     context_log(context, FOV_LOG_INFO, "%s", fov_machine(context));

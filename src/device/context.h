@@ -14,6 +14,8 @@ struct fov_context {
     struct pool               *pool;
     const struct kernel_table *kernel;
     uint64_t                   seed;
+    bool                       exact_conv;
+    fov_rates                  rates;
     struct error               error;
     struct memory_source       source;
     void (*log)(void *user, fov_log_level level, const char *message);

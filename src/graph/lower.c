@@ -390,6 +390,8 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
     compile->out_count   = step->out_count;
     compile->in_constant = step->constant;
     compile->in_values   = step->values;
+    compile->exact       = context->exact_conv;
+    compile->rates       = &context->rates;
     compile->error       = &context->error;
     if (cpu_compile(step->op, compile)) {
         error_prefix(&context->error, "%s \"%s\"", step->op->name, step->name);

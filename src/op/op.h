@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "kernel/kernel.h"
 #include "tensor/shape.h"
+#include <fovea/context.h>
 #include <fovea/graph.h>
 
 enum { OP_MAX_PORTS = 64, OP_MAX_OPTIONS = 1280 };
@@ -61,7 +62,16 @@ struct op_tensor {
     fov_shape      shape; /**< rank -1: an optional input or output that is absent */
     enum op_layout layout;
     void          *data; /**< NULL except while running; NULL for outputs nobody uses */
+    /** Channels-last: floats from pixel to pixel, more than the channels where the tensor is a part of a wider one (a
+     *  concat's input written in place, a slice read in place). 0: pixels lie densely. Only operators that say so
+     *  (op_cpu.strided_in, .strided_out) are given anything but 0. */
+    size_t pixel_stride;
 };
+/** Floats from pixel to pixel of a channels-last tensor. */
+static inline size_t op_pixel_stride(const struct op_tensor *tensor)
+{
+    return tensor->pixel_stride ? tensor->pixel_stride : (size_t)tensor->shape.dim[1];
+}
 
 /* ---- in the graph -------------------------------------------------------------------------------------------------- */
 
@@ -180,7 +190,15 @@ struct op_compile {
     const double *const       *in_values;   /**< per input: its values where they are known, as in op_infer; else NULL */
     enum unary                 activation; /**< to apply to output 0 (only for operators that .fuses_activation) */
     float                      alpha, beta; /**< of the activation */
-    struct error              *error;
+    /** A tensor of output 0's shape and layout to add before the activation; NULL: none. Only for operators that say
+     *  .fuses_residual. */
+    const struct op_tensor *residual;
+    /** A normalisation with fixed statistics follows: output 0 becomes factor[c] * y + offset[c], before the residual. The
+     *  numbers are there when packing (op_run). Only for operators that .folds_affine. */
+    bool             folds;
+    bool             exact; /**< direct sums only: no Winograd */
+    const fov_rates *rates; /**< for choosing between forms */
+    struct error    *error;
 
     /* to fill */
     op_function *run;     /**< required, unless identity */
@@ -207,6 +225,10 @@ struct op_run {
     bool                       training;
     enum unary                 activation; /**< UNARY_identity: none */
     float                      alpha, beta;
+    const struct op_tensor    *residual; /**< to add before the activation; NULL: none */
+    /** Where compile->folds: what the packed weights of a filter are multiplied by, and the whole bias (the operator's own
+     *  one is in it already). NULL: nothing is folded. */
+    const float      *fold_factor, *fold_bias;
     struct random_key          random; /**< .position is set to the run's step */
 };
 
@@ -225,6 +247,8 @@ struct op_cpu {
     bool (*supports)(const void *options, const struct op_tensor *in, int in_count);
     int (*compile)(struct op_compile *compile);
     unsigned in_place; /**< bit i: output 0 may overwrite input i (same shape and dtype) */
+    unsigned strided_in; /**< bit i: reads input i at any pixel_stride when it is channels-last */
+    bool     strided_out; /**< writes output 0 at any pixel_stride when it is channels-last */
 };
 
 /* ---- ONNX ----------------------------------------------------------------------------------------------------------- */
@@ -289,6 +313,12 @@ struct op {
     bool exact;            /**< sums of products: exact on small integers, and within 8 u sum |x w| on any data */
     bool view;             /**< output 0 is input 0's memory under another shape (plain order) */
     bool fuses_activation; /**< cpu applies an activation to output 0 while it is at hand */
+    bool fuses_residual;   /**< and adds a tensor before that */
+    bool folds_affine;     /**< its packed weights take a following normalisation with fixed statistics in */
+    /** For normalisations with fixed statistics: y = factor[c] * x + offset[c], from the inputs' data. False: not with these
+     *  options. Asked with in[].data NULL first: whether, not what. */
+    bool (*as_affine)(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
+                      float *offset);
     /** For elementwise activations that can be applied by another operator's epilogue: which, with its constants. */
     enum unary (*as_activation)(const void *options, float *alpha, float *beta);
     bool random; /**< reads run->random */
