@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A plan from inside. Compilation goes through three rooms, in this order:
- *   lower.c    nodes -> steps: which run, in which order, fused how, in which layout; each step asks its operator how
+ *   lower.c    nodes -> steps: which run, in which order (order.c), fused how (fuse.c), in which layout; each step asks
+ *              its operator how
  *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
  *   plan.c     the whole in order, memory, binding of pointers, running, printing */
 #ifndef GRAPH_PLAN_H

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rooms of lowering share while one plan is made: order.c decides which nodes run and when, fuse.c which of them
+ * become one step, lower.c turns them into steps. Private to these; the rest of the plan sees plan.h. */
+#ifndef GRAPH_LOWER_H
+#define GRAPH_LOWER_H
+
+#include "graph/plan.h"
+
+struct lowering {
+    fov_plan  *plan;
+    fov_graph *graph;
+    bool      *needed;    /**< per node */
+    fov_shape *shapes;    /**< per value, concrete */
+    int       *readers;   /**< per value: needed nodes and outputs that read it */
+    int       *last_read; /**< per value: highest node that reads it; -1 = none */
+    int       *order;     /**< nodes in order of execution */
+    int       *fused_by;  /**< per node: the activation node it takes into its epilogue; -1 = none */
+    bool      *absorbed;  /**< per node: is such an activation */
+    bool      *renewed;   /**< per value: a parameter that this plan changes */
+    bool      *in_storage; /**< per value: a new parameter value that is written over the old one */
+    int        order_count;
+};
+
+/* order.c */
+/** Outputs with all they depend on; with .updates the assignments too. */
+void lower_mark_needed(struct lowering *l);
+/** Again, now that shapes and known values are there: what was only wanted for its shape or its known value goes. */
+void lower_prune(struct lowering *l);
+void lower_count_readers(struct lowering *l);
+void lower_find_updates_in_storage(struct lowering *l);
+/** Fills l->order. ready [nodes + 1] and read_so_far [values] are working room. */
+void lower_find_order(struct lowering *l, int *ready, int *read_so_far);
+
+/* fuse.c */
+/** What a node's inputs look like before they have a layout. */
+void lower_describe(const struct lowering *l, const struct node *node, struct op_tensor *in);
+void lower_find_fusions(struct lowering *l);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Which nodes a plan needs, and in which order they run. Read lower.c next. */
+#include "graph/lower.h"
+
+#include <string.h>
+
+static bool is_chosen(const fov_plan_options *options, int id)
+{
+    bool chosen = !options->update;
+
+    for (int i = 0; options->update && i < options->update_count; i++)
+        chosen = chosen || options->update[i].id == id;
+    return chosen;
+}
+
+/* Outputs with all they depend on; with .updates the assignments too. */
+void lower_mark_needed(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+
+    graph_mark(graph, l->plan->outputs, l->plan->output_count, l->needed);
+    for (size_t id = 1; l->plan->options.updates && id < graph->value_count; id++)
+        if (graph->values[id].kind == VALUE_PARAMETER && graph->values[id].assigned && !graph->values[id].follows &&
+            is_chosen(&l->plan->options, (int)id)) {
+            graph_mark(graph, &graph->values[id].assigned, 1, l->needed);
+            l->renewed[id] = true;
+        }
+    for (size_t id = 1; l->plan->options.updates && l->plan->options.training && id < graph->value_count; id++)
+        if (graph->values[id].follows && l->needed[graph_value(graph, graph->values[id].assigned)->node])
+            l->renewed[id] = true;
+}
+
+/* Whether a node needs this input's data when it runs: not where only the shape is read, not what is known already. */
+static bool reads_data(const struct lowering *l, const struct node *node, int input)
+{
+    int id = node->in[input];
+
+    return id && !l->plan->known[id] && !op_port_at(node->op->in, input)->shape_only;
+}
+
+/* Again, now that shapes and known values are there: what was only wanted for its shape or its known value goes. */
+void lower_prune(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+    double         **known = l->plan->known;
+    bool            *needed = l->needed;
+
+    memset(needed, 0, graph->node_count * sizeof *needed);
+    for (int i = 0; i < l->plan->output_count; i++)
+        if (graph_value(graph, l->plan->outputs[i])->node >= 0 && !known[l->plan->outputs[i]])
+            needed[graph_value(graph, l->plan->outputs[i])->node] = true;
+    for (size_t id = 1; id < graph->value_count; id++)
+        if (l->renewed[id] && graph_value(graph, graph->values[id].assigned)->node >= 0 &&
+            !known[graph->values[id].assigned])
+            needed[graph_value(graph, graph->values[id].assigned)->node] = true;
+    for (size_t n = graph->node_count; n-- > 0;)
+        for (int i = 0; needed[n] && i < graph->nodes[n].in_count; i++)
+            if (reads_data(l, &graph->nodes[n], i) && graph_value(graph, graph->nodes[n].in[i])->node >= 0)
+                needed[graph_value(graph, graph->nodes[n].in[i])->node] = true;
+}
+
+void lower_count_readers(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+
+    for (size_t id = 0; id < graph->value_count; id++)
+        l->last_read[id] = -1;
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (int i = 0; l->needed[n] && i < graph->nodes[n].in_count; i++)
+            if (reads_data(l, &graph->nodes[n], i)) {
+                l->readers[graph->nodes[n].in[i]]++;
+                l->last_read[graph->nodes[n].in[i]] = (int)n;
+            }
+    for (int i = 0; i < l->plan->output_count; i++)
+        l->readers[l->plan->outputs[i]]++;
+    for (size_t id = 1; id < graph->value_count; id++)
+        if (l->renewed[id])
+            l->readers[graph->values[id].assigned]++;
+}
+
+/* A new value may be written straight over its parameter when its operator is made for that and nobody reads the old
+ * value later. Everything else is copied at the end of the run. */
+void lower_find_updates_in_storage(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+
+    for (size_t id = 1; id < graph->value_count; id++) {
+        const struct value *value = &graph->values[id];
+        const struct value *next;
+        const struct node  *node;
+        int                 port;
+
+        if (!l->renewed[id])
+            continue;
+        next = &graph->values[value->assigned];
+        if (next->node < 0)
+            continue;
+        node = &graph->nodes[next->node];
+        port = op_port_at(node->op->out, next->output)->updates - 1;
+        if (port >= 0 && node->in[port] == (int)id && l->last_read[id] <= next->node)
+            l->in_storage[value->assigned] = true;
+    }
+}
+
+/* The step after which an optimiser node may run: its gradient is there, and whoever reads the old weights has. */
+static int find_ready(const struct lowering *l, const struct node *node, const int *ready, const int *read_so_far)
+{
+    int latest = -1;
+
+    for (int i = 0; i < node->in_count; i++) {
+        int maker = graph_value(l->graph, node->in[i])->node;
+
+        if (node->in[i] && maker >= 0 && ready[maker] > latest)
+            latest = ready[maker];
+    }
+    for (int i = 0; i < node->out_count; i++) {
+        int renewed = op_port_at(node->op->out, i)->updates - 1;
+
+        if (renewed >= 0 && read_so_far[node->in[renewed]] > latest)
+            latest = read_so_far[node->in[renewed]];
+    }
+    return latest;
+}
+
+/* The order of creation is a topological order. Optimiser nodes were made last, but run as soon as they may: gradients
+ * then need not all be held until the end. ready[n]: n itself for ordinary nodes. */
+void lower_find_order(struct lowering *l, int *ready, int *read_so_far)
+{
+    const fov_graph *graph   = l->graph;
+    int             *waiting = l->order + graph->node_count; /* second half of the array: sorted by ready */
+    int              count = 0, next = 0;
+
+    for (size_t id = 0; id < graph->value_count; id++)
+        read_so_far[id] = -1;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const struct node *node = &graph->nodes[n];
+        int                at   = count;
+
+        if (!l->needed[n])
+            continue;
+        ready[n] = node->op->family == OP_OPTIMISER ? find_ready(l, node, ready, read_so_far) : (int)n;
+        for (int i = 0; i < node->in_count; i++)
+            if (ready[n] > read_so_far[node->in[i]])
+                read_so_far[node->in[i]] = ready[n];
+        if (node->op->family != OP_OPTIMISER)
+            continue;
+        for (; at > 0 && ready[waiting[at - 1]] > ready[n]; at--)
+            waiting[at] = waiting[at - 1];
+        waiting[at] = (int)n;
+        count++;
+    }
+    for (size_t n = 0; n < graph->node_count; n++) {
+        if (l->needed[n] && graph->nodes[n].op->family != OP_OPTIMISER)
+            l->order[l->order_count++] = (int)n;
+        for (; next < count && ready[waiting[next]] <= (int)n; next++)
+            l->order[l->order_count++] = waiting[next]; /* never overtakes `waiting`: that starts node_count further */
+    }
+}
