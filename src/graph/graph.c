@@ -487,23 +487,20 @@ void fov_scope_push(fov_graph *graph, const char *name)
 
     if (graph->failed)
         return;
-    if (length + strlen(name) + 2 > sizeof graph->scope) {
+    if (length + strlen(name) + 2 > sizeof graph->scope ||
+        (size_t)graph->scope_count == sizeof graph->scope_begins / sizeof *graph->scope_begins) {
         error_set(&graph->context->error, FOV_E_USAGE, "scopes are nested too deeply at \"%s\"", name);
         fail(graph);
         return;
     }
+    graph->scope_begins[graph->scope_count++] = length;
     snprintf(graph->scope + length, sizeof graph->scope - length, "%s.", name);
 }
 
 void fov_scope_pop(fov_graph *graph)
 {
-    size_t length = strlen(graph->scope);
-
-    if (!length)
-        return;
-    graph->scope[length - 1] = '\0';
-    for (length--; length > 0 && graph->scope[length - 1] != '.'; length--) /* back to the dot before */
-        graph->scope[length - 1] = '\0';
+    if (!graph->failed && graph->scope_count > 0)
+        graph->scope[graph->scope_begins[--graph->scope_count]] = '\0';
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------------------------------- */

@@ -50,7 +50,9 @@ struct fov_graph {
         uint32_t *slot; /**< value ids by hash of their name; 0 = free */
         size_t    capacity, count;
     } names;
-    char scope[256]; /**< "features.block1." */
+    char   scope[256];      /**< "features.block1." */
+    size_t scope_begins[32]; /**< where each open scope began; a scope's name may itself have dots */
+    int    scope_count;
     char node_name[320];
 };
 

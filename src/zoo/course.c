@@ -7,12 +7,12 @@
 /* Pooling before the activation, as in the course: the largest value is the same in either order, relu does less work. */
 static fov_value course_features(fov_graph *g, fov_value x)
 {
-    x = fov_max_pool2d(g, fov_conv2d(g, x, .filters = 10, .kernel = 5, .name = "conv1"), .kernel = 2, .name = "pool1");
+    x = fov_max_pool2d(g, zoo_conv2d_for_relu(g, x, .filters = 10, .kernel = 5, .name = "conv1"),
+                       .kernel = 2, .name = "pool1");
     x = fov_relu(g, x); /* [N, 10, 12, 12] */
-    x = fov_max_pool2d(g, fov_conv2d(g, x, .filters = 20, .kernel = 5, .name = "conv2"), .kernel = 2, .name = "pool2");
+    x = fov_max_pool2d(g, zoo_conv2d_for_relu(g, x, .filters = 20, .kernel = 5, .name = "conv2"),
+                       .kernel = 2, .name = "pool2");
     x = fov_relu(g, x); /* [N, 20, 4, 4] */
-    zoo_initial_for_relu(g, "conv1.weight");
-    zoo_initial_for_relu(g, "conv2.weight");
     return fov_flatten(g, x); /* [N, 320] */
 }
 

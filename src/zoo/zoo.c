@@ -16,13 +16,14 @@ const struct zoo_network *zoo_find(const char *name)
     return NULL;
 }
 
-void zoo_initial_for_relu(fov_graph *graph, const char *weight)
+fov_value zoo_conv2d_for_relu_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options)
 {
-    fov_value found = fov_find(graph, weight);
-    if (graph->failed || found.id == 0) {
-        return;
+    int weight = fov_parameter_count(graph); /* the first that the convolution will add */
+    fov_value y = fov_conv2d_opt(graph, x, options);
+    if (y.id != 0) {
+        struct value *value = graph_value(graph, fov_parameter_at(graph, weight).id);
+        value->initial = FOV_INITIAL_UNIFORM;
+        value->scale = (float)sqrt(6.0 / (double)shape_span(&value->shape, 1, value->shape.rank));
     }
-    struct value *value = graph_value(graph, found.id);
-    value->initial = FOV_INITIAL_UNIFORM;
-    value->scale = (float)sqrt(6.0 / (double)shape_span(&value->shape, 1, value->shape.rank));
+    return y;
 }
