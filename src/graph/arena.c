@@ -56,6 +56,13 @@ static void find_lifetimes(fov_plan *plan)
     }
 }
 
+/* Input i may be overwritten as far as the operator is concerned; a residual always: it is read where the result is
+ * written. */
+static bool allows_overwriting(const struct plan_step *step, int i)
+{
+    return i < plan_op_inputs(step) ? i < 32 && (step->op->cpu->in_place >> i & 1U) : step->op->fuses_residual;
+}
+
 /* Input i may be overwritten by output 0: its last reader is this step, through ports that allow it, and it is ours. */
 static bool may_overwrite(const fov_plan *plan, int number, int i)
 {
@@ -69,7 +76,7 @@ static bool may_overwrite(const fov_plan *plan, int number, int i)
         plan->tensors[step->in[i]].bytes != plan->tensors[step->out[0]].bytes)
         return false;
     for (int j = 0; j < step->in_count; j++)
-        if (step->in[j] >= 0 && storage_of(plan, step->in[j]) == in && (j >= 32 || !(step->op->cpu->in_place >> j & 1U)))
+        if (step->in[j] >= 0 && storage_of(plan, step->in[j]) == in && !allows_overwriting(step, j))
             return false;
     return true;
 }
@@ -92,8 +99,8 @@ static void share_in_place(fov_plan *plan)
 
         if (step->skip || !step->op->cpu || step->out_count < 1 || step->out[0] < 0)
             continue;
-        for (int i = 0; i < step->in_count && i < 32 && !step->in_place; i++)
-            if (step->op->cpu->in_place >> i & 1U && may_overwrite(plan, (int)s, i)) {
+        for (int i = 0; i < step->in_count && !step->in_place; i++)
+            if (allows_overwriting(step, i) && may_overwrite(plan, (int)s, i)) {
                 merge(plan, plan->tensors[step->in[i]].storage, plan->tensors[step->out[0]].storage);
                 step->in_place = true;
             }
@@ -118,7 +125,7 @@ static int add_scratch(fov_plan *plan)
             continue;
         if (compile->scratch + workers > plan->scratch_bytes)
             plan->scratch_bytes = compile->scratch + workers;
-        for (int k = 0; k < 2 + plan->steps[s].in_count; k++) {
+        for (int k = 0; k < 2 + plan_op_inputs(&plan->steps[s]); k++) {
             size_t bytes = k == 0 ? compile->scratch : k == 1 ? workers : compile->packed[k - 2];
             int    index;
 
@@ -207,8 +214,10 @@ static int place_kept(fov_plan *plan)
             continue;
         step->state_offset = bytes;
         fits               = size_add(bytes, aligned(step->compile.state), &bytes);
+        step->fold_offset  = bytes;
+        fits               = fits && size_add(bytes, aligned(plan_fold_bytes(step)), &bytes);
         step->packed_offset = bytes;
-        for (int i = 0; i < step->in_count; i++)
+        for (int i = 0; i < plan_op_inputs(step); i++)
             if (step->compile.packed[i] && step->constant[i])
                 fits = fits && size_add(bytes, aligned(step->compile.packed[i]), &bytes);
         if (!fits)

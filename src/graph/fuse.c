@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which nodes become one step. Nothing here knows any operator by name: descriptors answer. */
+/* Which nodes become one step: behind an operator that can, its normalisation with fixed statistics, the sum with a
+ * residual, and the activation, in that order, each only when nobody else wants what it takes away. Nothing here knows
+ * any operator by name: descriptors answer. Read lower.c next. */
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 
@@ -12,31 +14,124 @@ void lower_describe(const struct lowering *l, const struct node *node, struct op
     }
 }
 
-/* y = act(f(x)) in one step, when nobody else wants f(x). */
+/* The one node that reads a value, NULL where there are others or the caller does. */
+static const struct node *only_reader(const struct lowering *l, int id, int *index)
+{
+    *index = l->last_read[id];
+    if (l->readers[id] != 1 || *index < 0 || l->taken_by[*index] >= 0)
+        return NULL;
+    return plan_node(l->plan, *index);
+}
+
+/* What no run of this plan changes: it may be folded into weights that are packed once. */
+static bool is_fixed(const struct lowering *l, int id)
+{
+    enum value_kind kind = graph_value(l->graph, id)->kind;
+
+    return !id || ((kind == VALUE_PARAMETER || kind == VALUE_CONSTANT) && !l->renewed[id]);
+}
+
+static bool inputs_are_fixed(const struct lowering *l, const struct node *node, int first)
+{
+    for (int i = first; i < node->in_count; i++)
+        if (!is_fixed(l, node->in[i]))
+            return false;
+    return true;
+}
+
+static bool others_are_unread(const struct lowering *l, const struct node *node)
+{
+    for (int i = 1; i < node->out_count; i++)
+        if (l->readers[node->out[i]] > 0)
+            return false;
+    return true;
+}
+
+/* factor * y + offset behind y, with weights and statistics that stay as they are. */
+static void take_affine(const struct lowering *l, int head, struct fusion *fusion)
+{
+    const struct node *node = plan_node(l->plan, head), *next;
+    struct op_tensor   in[OP_MAX_PORTS];
+    bool               can = node->op->folds_affine && inputs_are_fixed(l, node, 1);
+    int                index;
+
+    lower_describe(l, node, in);
+    can = can && (l->shapes[fusion->result].rank == 2 ||
+                  cpu_layout(node->op, node->options, in, node->in_count) == OP_WANTS_CHANNELS_LAST);
+    while (can && fusion->affine_count < PLAN_FOLDS) {
+        next = only_reader(l, fusion->result, &index);
+        if (!next || !next->op->as_affine || next->in[0] != fusion->result || !inputs_are_fixed(l, next, 1) ||
+            !others_are_unread(l, next))
+            return;
+        lower_describe(l, next, in);
+        if (!next->op->as_affine(next->options, in, next->in_count, l->plan->options.training, NULL, NULL))
+            return;
+        fusion->affine[fusion->affine_count++] = index;
+        fusion->result                         = next->out[0];
+        l->taken_by[index]                     = head;
+    }
+}
+
+/* y + residual behind y, if the residual is there by the time that y is computed. */
+static void take_sum(const struct lowering *l, int head, struct fusion *fusion)
+{
+    const struct node *sum;
+    int                index, other, maker;
+
+    if (!plan_node(l->plan, head)->op->fuses_residual)
+        return;
+    sum = only_reader(l, fusion->result, &index);
+    if (!sum || !sum->op->as_residual)
+        return;
+    other = sum->in[0] == fusion->result ? sum->in[1] : sum->in[0];
+    maker = graph_value(l->graph, other)->node;
+    if (l->plan->known[other] || graph_value(l->graph, other)->dtype != FOV_F32 ||
+        !shape_equal(&l->shapes[other], &l->shapes[fusion->result]))
+        return;
+    while (maker >= 0 && l->taken_by[maker] >= 0)
+        maker = l->taken_by[maker];
+    if (maker >= head)
+        return;
+    fusion->sum        = index;
+    fusion->residual   = other;
+    fusion->result     = sum->out[0];
+    l->taken_by[index] = head;
+}
+
+static void take_activation(const struct lowering *l, int head, struct fusion *fusion)
+{
+    const struct node *next;
+    int                index;
+
+    if (!plan_node(l->plan, head)->op->fuses_activation)
+        return;
+    next = only_reader(l, fusion->result, &index);
+    if (!next || !next->op->as_activation || next->in_count < 1 || next->in[0] != fusion->result)
+        return;
+    fusion->activation = index;
+    fusion->result     = next->out[0];
+    l->taken_by[index] = head;
+}
+
 void lower_find_fusions(struct lowering *l)
 {
-    const fov_graph *graph = l->graph;
+    for (int n = 0; n < (int)l->graph->node_count; n++) {
+        const struct node *node = plan_node(l->plan, n);
 
-    for (size_t n = 0; n < graph->node_count; n++)
-        l->fused_by[n] = -1;
-    for (size_t n = 0; !l->plan->options.no_fusion && n < graph->node_count; n++) {
-        const struct node  *activation = &graph->nodes[n];
-        const struct value *x;
-        const struct node  *maker;
-        struct op_tensor    in[OP_MAX_PORTS];
+        l->taken_by[n] = -1;
+        l->fusions[n]  = (struct fusion){.sum = -1, .activation = -1, .result = node->out_count ? node->out[0] : 0};
+    }
+    for (int n = 0; !l->plan->options.no_fusion && n < (int)l->graph->node_count; n++) {
+        const struct node *node = plan_node(l->plan, n);
+        struct op_tensor   in[OP_MAX_PORTS];
 
-        if (!l->needed[n] || !activation->op->as_activation || activation->in_count < 1)
+        if (!l->needed[n] || l->taken_by[n] >= 0 || node->out_count < 1)
             continue;
-        x = graph_value(graph, activation->in[0]);
-        if (x->node < 0 || x->output != 0 || l->readers[activation->in[0]] != 1)
+        lower_describe(l, node, in);
+        if (!cpu_supports(node->op, node->options, in, node->in_count))
             continue;
-        maker = &graph->nodes[x->node];
-        if (!maker->op->fuses_activation || l->fused_by[x->node] >= 0)
-            continue;
-        lower_describe(l, maker, in);
-        if (!cpu_supports(maker->op, maker->options, in, maker->in_count))
-            continue;
-        l->fused_by[x->node] = (int)n;
-        l->absorbed[n]       = true;
+        take_affine(l, n, &l->fusions[n]);
+        take_sum(l, n, &l->fusions[n]);
+        take_activation(l, n, &l->fusions[n]);
     }
 }

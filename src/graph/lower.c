@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes to steps. Four questions in turn: which nodes are needed and in which order (order.c); which of them become one
- * step (fuse.c); in which layout each tensor is stored; and how each operator will compute. Nothing here knows
+/* Nodes to steps. Four questions in turn: which nodes are needed and in which order (order.c); which of them mean
+ * or become one step (rewrite.c, fuse.c); in which layout each tensor is stored; and how each operator will compute. Nothing here knows
  * any operator by name: descriptors answer. */
 #include "device/cpu/cpu.h"
 #include "graph/known.h"
@@ -176,7 +176,9 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
     compile->options     = options;
     compile->in          = step->tensors;
     compile->out         = out;
-    compile->in_count    = step->in_count;
+    compile->in_count    = plan_op_inputs(step);
+    compile->residual    = step->residual ? &step->tensors[step->in_count - 1] : NULL;
+    compile->folds       = step->fold_count > 0;
     compile->out_count   = step->out_count;
     compile->in_constant = step->constant;
     compile->in_values   = step->values;
@@ -201,23 +203,17 @@ static void make_alias(fov_plan *plan, struct plan_step *step)
 static void count_cost(struct plan_step *step, const void *options)
 {
     struct op_cost cost = {.options = options, .in = step->tensors, .out = step->tensors + step->in_count,
-                           .in_count = step->in_count, .out_count = step->out_count};
+                           .in_count = plan_op_inputs(step), .out_count = step->out_count};
 
     if (step->op->cost)
         step->op->cost(&cost);
     step->multiply_adds = cost.multiply_adds;
 }
 
-static int lower_node(struct lowering *l, int index)
+/* Inputs in the order they will be read in, the residual behind them. Converting one may put a step in front. */
+static int input_tensors(struct lowering *l, const struct node *node, const struct fusion *fusion, enum op_layout layout,
+                         int *in)
 {
-    fov_plan          *plan  = l->plan;
-    const struct node *node  = &l->graph->nodes[index];
-    const struct node *fused = l->fused_by[index] >= 0 ? &l->graph->nodes[l->fused_by[index]] : NULL;
-    enum op_layout     layout = node_layout(l, node);
-    int                in[OP_MAX_PORTS], number;
-    struct plan_step  *step;
-
-    /* Inputs first: converting one may put a step in front of this one. */
     for (int i = 0; i < node->in_count; i++) {
         in[i] = -1;
         if (!node->in[i] || op_port_at(node->op->in, i)->shape_only || (node->op->view && i > 0))
@@ -226,38 +222,100 @@ static int lower_node(struct lowering *l, int index)
         if (in[i] < 0)
             return (int)l->graph->context->error.status;
     }
-    number = plan_new_step(plan, node->op, index, node->in_count, node->out_count);
-    if (number < 0)
-        return (int)l->graph->context->error.status;
-    step       = &plan->steps[number];
-    step->name = node->name;
-    memcpy(step->in, in, sizeof *in * (size_t)node->in_count);
-    for (int i = 0; i < node->in_count; i++) {
-        step->values[i] = plan->known[node->in[i]];
-        if (node->in[i] && op_port_at(node->op->in, i)->shape_only)
-            step->tensors[i] = (struct op_tensor){.dtype = graph_value(l->graph, node->in[i])->dtype,
-                                                  .shape = l->shapes[node->in[i]]};
-    }
-    for (int i = 0; i < node->in_count; i++) /* reordered copies are made at each run, so only what is read in place */
-        step->constant[i] = in[i] >= 0 && plan->storages[plan->tensors[in[i]].storage].fixed && !l->renewed[node->in[i]];
+    if (fusion->sum >= 0)
+        in[node->in_count] = tensor_in(l, fusion->residual, l->shapes[fusion->residual].rank >= 3 ? layout : OP_PLAIN);
+    return fusion->sum >= 0 && in[node->in_count] < 0 ? (int)l->graph->context->error.status : FOV_OK;
+}
+
+static int output_tensors(struct lowering *l, const struct node *node, const struct fusion *fusion,
+                          enum op_layout layout, struct plan_step *step)
+{
     for (int i = 0; i < node->out_count; i++) {
-        int id = fused && i == 0 ? fused->out[0] : node->out[i];
+        int id = i == 0 ? fusion->result : node->out[i];
 
         step->out[i] = -1;
         if (l->shapes[id].rank < 0 || (i > 0 && op_port_at(node->op->out, i)->optional && !is_read(l, id)))
             continue;
-        step->out[i] = result_tensor(l, node, i, id, layout, in[0]);
+        step->out[i] = result_tensor(l, node, i, id, layout, step->in_count ? step->in[0] : -1);
         if (step->out[i] < 0)
             return (int)l->graph->context->error.status;
     }
-    step->fused = fused ? fused->op : NULL;
-    if (fused)
-        step->compile.activation = fused->op->as_activation(fused->options, &step->compile.alpha, &step->compile.beta);
-    snprintf(step->operation, sizeof step->operation, "%s%s%s", node->op->name, fused ? " + " : "",
-             fused ? fused->op->name : "");
-    if (node->op->view) {
+    return FOV_OK;
+}
+
+/* What a step's inputs are besides their tensors. */
+static void describe_inputs(const struct lowering *l, const struct node *node, struct plan_step *step)
+{
+    for (int i = 0; i < node->in_count; i++) {
+        int id = node->in[i];
+
+        step->values[i] = l->plan->known[id];
+        if (id && op_port_at(node->op->in, i)->shape_only)
+            step->tensors[i] = (struct op_tensor){.dtype = graph_value(l->graph, id)->dtype, .shape = l->shapes[id]};
+        /* reordered copies are made at each run, so only what is read in place is constant */
+        step->constant[i] = step->in[i] >= 0 && l->plan->storages[l->plan->tensors[step->in[i]].storage].fixed &&
+                            !l->renewed[id];
+    }
+}
+
+/* Appends " + NAME". */
+static void name_part(struct plan_step *step, const struct node *node)
+{
+    size_t length = strlen(step->operation);
+
+    snprintf(step->operation + length, sizeof step->operation - length, "%s%s", length ? " + " : "", node->op->name);
+}
+
+/* Draws the parameters of what is folded: nothing is drawn while a plan runs. */
+static int take_in(struct lowering *l, const struct fusion *fusion, struct plan_step *step)
+{
+    for (int k = 0; k < fusion->affine_count; k++) {
+        const struct node *node = plan_node(l->plan, fusion->affine[k]);
+
+        step->fold[step->fold_count++] = fusion->affine[k];
+        for (int i = 1; i < node->in_count; i++)
+            if (node->in[i] && !graph_data(l->graph, node->in[i]))
+                return (int)l->graph->context->error.status;
+        name_part(step, node);
+    }
+    if (fusion->sum >= 0)
+        name_part(step, plan_node(l->plan, fusion->sum));
+    if (fusion->activation >= 0) {
+        const struct node *node = plan_node(l->plan, fusion->activation);
+
+        step->compile.activation = node->op->as_activation(node->options, &step->compile.alpha, &step->compile.beta);
+        name_part(step, node);
+    }
+    return FOV_OK;
+}
+
+static int lower_node(struct lowering *l, int index)
+{
+    fov_plan            *plan   = l->plan;
+    const struct node   *node   = plan_node(plan, index);
+    const struct fusion *fusion = &l->fusions[index];
+    enum op_layout       layout = node_layout(l, node);
+    bool                 adds   = fusion->sum >= 0;
+    int                  in[OP_MAX_PORTS + 1], number, status = input_tensors(l, node, fusion, layout, in);
+    struct plan_step    *step;
+
+    if (status)
+        return status;
+    number = plan_new_step(plan, node->op, index, node->in_count + adds, node->out_count);
+    if (number < 0)
+        return (int)l->graph->context->error.status;
+    step           = &plan->steps[number];
+    step->name     = node->name;
+    step->residual = adds;
+    memcpy(step->in, in, sizeof *in * (size_t)step->in_count);
+    describe_inputs(l, node, step);
+    name_part(step, node);
+    status = output_tensors(l, node, fusion, layout, step);
+    if (!status)
+        status = take_in(l, fusion, step);
+    if (status || node->op->view) {
         step->skip = true;
-        return FOV_OK;
+        return status;
     }
     if (compile_step(plan, step, node->options))
         return (int)l->graph->context->error.status;
@@ -323,11 +381,16 @@ static int lower(struct lowering *l, int *ready, int *read_so_far)
         return status;
     lower_prune(l);
     lower_count_readers(l);
+    status = lower_rewrite(l);
+    if (status)
+        return status;
+    lower_prune(l);
+    lower_count_readers(l);
     lower_find_updates_in_storage(l);
     lower_find_order(l, ready, read_so_far);
     lower_find_fusions(l);
     for (int i = 0; i < l->order_count; i++)
-        if (!l->absorbed[l->order[i]]) {
+        if (l->taken_by[l->order[i]] < 0) {
             status = lower_node(l, l->order[i]);
             if (status)
                 return status;
@@ -347,8 +410,8 @@ int plan_lower(fov_plan *plan)
     int             status;
 
     l.needed     = memory_allocate(memory, nodes, sizeof *l.needed, "plan", error);
-    l.absorbed   = memory_allocate(memory, nodes, sizeof *l.absorbed, "plan", error);
-    l.fused_by   = memory_allocate(memory, nodes, sizeof *l.fused_by, "plan", error);
+    l.fusions    = memory_allocate(memory, nodes, sizeof *l.fusions, "plan", error);
+    l.taken_by   = memory_allocate(memory, nodes, sizeof *l.taken_by, "plan", error);
     l.order      = memory_allocate(memory, nodes * 2, sizeof *l.order, "plan", error);
     l.shapes     = memory_allocate(memory, values, sizeof *l.shapes, "plan", error);
     l.readers    = memory_allocate(memory, values, sizeof *l.readers, "plan", error);
@@ -361,8 +424,8 @@ int plan_lower(fov_plan *plan)
     memory_free(memory, ready);
     memory_free(memory, read);
     memory_free(memory, l.needed);
-    memory_free(memory, l.absorbed);
-    memory_free(memory, l.fused_by);
+    memory_free(memory, l.fusions);
+    memory_free(memory, l.taken_by);
     memory_free(memory, l.order);
     memory_free(memory, l.shapes);
     memory_free(memory, l.readers);

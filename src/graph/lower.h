@@ -6,6 +6,14 @@
 
 #include "graph/plan.h"
 
+/** What a step takes in besides its own node. */
+struct fusion {
+    int affine[PLAN_FOLDS], affine_count; /**< nodes, in order */
+    int sum, residual; /**< the node that adds, -1: none; the value that it adds */
+    int activation;    /**< node; -1: none */
+    int result;        /**< value that the step makes as its first */
+};
+
 struct lowering {
     fov_plan  *plan;
     fov_graph *graph;
@@ -14,8 +22,8 @@ struct lowering {
     int       *readers;   /**< per value: needed nodes and outputs that read it */
     int       *last_read; /**< per value: highest node that reads it; -1 = none */
     int       *order;     /**< nodes in order of execution */
-    int       *fused_by;  /**< per node: the activation node it takes into its epilogue; -1 = none */
-    bool      *absorbed;  /**< per node: is such an activation */
+    struct fusion *fusions;  /**< per node */
+    int           *taken_by; /**< per node: the one whose step does its work; -1 = itself */
     bool      *renewed;   /**< per value: a parameter that this plan changes */
     bool      *in_storage; /**< per value: a new parameter value that is written over the old one */
     int        order_count;
@@ -30,6 +38,10 @@ void lower_count_readers(struct lowering *l);
 void lower_find_updates_in_storage(struct lowering *l);
 /** Fills l->order. ready [nodes + 1] and read_so_far [values] are working room. */
 void lower_find_order(struct lowering *l, int *ready, int *read_so_far);
+
+/* rewrite.c */
+/** Nodes that together mean one operator (op.patterns) become that operator. Needs readers; afterwards they have changed. */
+int lower_rewrite(struct lowering *l);
 
 /* fuse.c */
 /** What a node's inputs look like before they have a layout. */

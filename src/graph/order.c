@@ -53,24 +53,32 @@ void lower_prune(struct lowering *l)
         if (l->renewed[id] && graph_value(graph, graph->values[id].assigned)->node >= 0 &&
             !known[graph->values[id].assigned])
             needed[graph_value(graph, graph->values[id].assigned)->node] = true;
-    for (size_t n = graph->node_count; n-- > 0;)
-        for (int i = 0; needed[n] && i < graph->nodes[n].in_count; i++)
-            if (reads_data(l, &graph->nodes[n], i) && graph_value(graph, graph->nodes[n].in[i])->node >= 0)
-                needed[graph_value(graph, graph->nodes[n].in[i])->node] = true;
+    for (size_t n = graph->node_count; n-- > 0;) {
+        const struct node *node = plan_node(l->plan, (int)n);
+
+        for (int i = 0; needed[n] && i < node->in_count; i++)
+            if (reads_data(l, node, i) && graph_value(graph, node->in[i])->node >= 0)
+                needed[graph_value(graph, node->in[i])->node] = true;
+    }
 }
 
 void lower_count_readers(struct lowering *l)
 {
     const fov_graph *graph = l->graph;
 
-    for (size_t id = 0; id < graph->value_count; id++)
+    for (size_t id = 0; id < graph->value_count; id++) {
         l->last_read[id] = -1;
-    for (size_t n = 0; n < graph->node_count; n++)
-        for (int i = 0; l->needed[n] && i < graph->nodes[n].in_count; i++)
-            if (reads_data(l, &graph->nodes[n], i)) {
-                l->readers[graph->nodes[n].in[i]]++;
-                l->last_read[graph->nodes[n].in[i]] = (int)n;
+        l->readers[id]   = 0;
+    }
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const struct node *node = plan_node(l->plan, (int)n);
+
+        for (int i = 0; l->needed[n] && i < node->in_count; i++)
+            if (reads_data(l, node, i)) {
+                l->readers[node->in[i]]++;
+                l->last_read[node->in[i]] = (int)n;
             }
+    }
     for (int i = 0; i < l->plan->output_count; i++)
         l->readers[l->plan->outputs[i]]++;
     for (size_t id = 1; id < graph->value_count; id++)
@@ -133,7 +141,7 @@ void lower_find_order(struct lowering *l, int *ready, int *read_so_far)
     for (size_t id = 0; id < graph->value_count; id++)
         read_so_far[id] = -1;
     for (size_t n = 0; n < graph->node_count; n++) {
-        const struct node *node = &graph->nodes[n];
+        const struct node *node = plan_node(l->plan, (int)n);
         int                at   = count;
 
         if (!l->needed[n])
@@ -150,7 +158,7 @@ void lower_find_order(struct lowering *l, int *ready, int *read_so_far)
         count++;
     }
     for (size_t n = 0; n < graph->node_count; n++) {
-        if (l->needed[n] && graph->nodes[n].op->family != OP_OPTIMISER)
+        if (l->needed[n] && plan_node(l->plan, (int)n)->op->family != OP_OPTIMISER)
             l->order[l->order_count++] = (int)n;
         for (; next < count && ready[waiting[next]] <= (int)n; next++)
             l->order[l->order_count++] = waiting[next]; /* never overtakes `waiting`: that starts node_count further */

@@ -73,6 +73,8 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
     struct fov_context *context = plan->graph->context;
     size_t              packed  = step->packed_offset;
     struct op_compile  *compile = &step->compile;
+    unsigned char      *fold    = plan->kept + step->fold_offset;
+    size_t              fold_channels = plan_fold_bytes(step) / (4 * sizeof(float));
 
     for (int i = 0; i < step->in_count + step->out_count; i++) {
         int tensor = i < step->in_count ? step->in[i] : step->out[i - step->in_count];
@@ -80,7 +82,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         if (tensor >= 0)
             step->tensors[i].data = address(plan, plan->tensors[tensor].storage);
     }
-    for (int i = 0; i < step->in_count; i++) {
+    for (int i = 0; i < plan_op_inputs(step); i++) {
         if (step->packed[i] >= 0)
             step->packed_data[i] = address(plan, step->packed[i]);
         if (!compile->packed[i] || !step->constant[i])
@@ -95,7 +97,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .options              = compile->options,
         .in                   = step->tensors,
         .out                  = step->tensors + step->in_count,
-        .in_count             = step->in_count,
+        .in_count             = plan_op_inputs(step),
         .out_count            = step->out_count,
         .state                = plan->kept + step->state_offset,
         .scratch              = step->scratch.shared >= 0 ? address(plan, step->scratch.shared) : NULL,
@@ -106,6 +108,9 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .activation           = compile->activation,
         .alpha                = compile->alpha,
         .beta                 = compile->beta,
+        .residual             = compile->residual,
+        .fold_factor          = compile->folds ? (const float *)(const void *)fold : NULL,
+        .fold_bias            = compile->folds ? (const float *)(const void *)fold + fold_channels : NULL,
         .random               = {context->seed, RANDOM_DROPOUT + ((uint32_t)(step->node < 0 ? 0 : step->node) << 8), 0}};
 }
 
@@ -124,7 +129,11 @@ static void pack_constants(fov_plan *plan)
     for (size_t s = 0; s < plan->step_count; s++) {
         struct plan_step *step = &plan->steps[s];
 
-        if (!step->skip && step->compile.pack && packs_once(step))
+        if (step->skip)
+            continue;
+        if (step->fold_count)
+            plan_fold(plan, step);
+        if (step->compile.pack && packs_once(step))
             step->compile.pack(&step->run);
     }
     plan->version = plan->graph->version;
@@ -175,11 +184,13 @@ static int compile(fov_plan *plan, const fov_value *outputs, int count)
     struct memory      *memory  = context->memory;
 
     plan->value_count = plan->graph->value_count;
+    plan->node_count  = plan->graph->node_count;
     plan->tensor_of   = memory_allocate(memory, plan->value_count, sizeof *plan->tensor_of, "plan", &context->error);
     plan->other_of    = memory_allocate(memory, plan->value_count, sizeof *plan->other_of, "plan", &context->error);
     plan->outputs     = memory_allocate(memory, (size_t)count, sizeof *plan->outputs, "plan", &context->error);
+    plan->rewritten   = memory_allocate(memory, plan->node_count + 1, sizeof(struct node *), "plan", &context->error);
     plan->known       = memory_allocate(memory, plan->value_count, sizeof *plan->known, "plan", &context->error);
-    if (!plan->known || !plan->tensor_of || !plan->other_of || !plan->outputs)
+    if (!plan->known || !plan->rewritten || !plan->tensor_of || !plan->other_of || !plan->outputs)
         return FOV_E_MEMORY;
     memset(plan->tensor_of, -1, plan->value_count * sizeof *plan->tensor_of);
     memset(plan->other_of, -1, plan->value_count * sizeof *plan->other_of);
@@ -245,6 +256,7 @@ void fov_plan_free(fov_plan *plan)
     for (size_t i = 0; i < plan->storage_count; i++)
         memory_free(memory, plan->storages[i].owned);
     drop_known(plan);
+    plan_drop_rewritten(plan);
     memory_free(memory, plan->steps);
     memory_free(memory, plan->storages);
     memory_free(memory, plan->tensors);

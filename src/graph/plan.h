@@ -36,11 +36,16 @@ struct plan_scratch {
     int shared, workers;
 };
 
+enum { PLAN_FOLDS = 4 }; /**< normalisations that one step may take in */
+
 struct plan_step {
     const struct op  *op;
     int               node; /**< -1: a conversion that the plan put in */
-    int               in_count, out_count;
+    int               in_count, out_count; /**< in: with the residual, if there is one, as the last */
     int              *in, *out; /**< plan tensors; -1: absent or unused */
+    bool              residual;
+    int               fold[PLAN_FOLDS], fold_count; /**< nodes whose factor and offset the packed weights take in */
+    size_t            fold_offset; /**< in plan->kept: factor, bias, and room for two more of their size */
     bool             *constant; /**< per input: does not change from run to run */
     const double    **values;   /**< per input: known values, while the plan is made */
     int              *packed;   /**< per input: storage of the packed form when it is packed at each run; else -1 */
@@ -50,9 +55,8 @@ struct plan_step {
     struct op_run     run;
     struct plan_scratch scratch;
     size_t            state_offset, packed_offset; /**< in plan->kept */
-    const struct op  *fused;                       /**< the activation applied in the epilogue */
     const char       *name;
-    char              operation[64];
+    char              operation[96];
     bool              skip;     /**< nothing to run: a view, or an identity */
     bool              in_place;
     int64_t           multiply_adds;
@@ -75,7 +79,8 @@ struct fov_plan {
     double **known;  /**< [value_count] known values, while the plan is made */
     int *outputs;   /**< values asked for */
     int  output_count;
-    size_t value_count; /**< of the graph when the plan was made */
+    size_t value_count, node_count; /**< of the graph when the plan was made */
+    struct node **rewritten; /**< [node_count] what the plan runs in place of a node and those before it; else NULL */
 
     unsigned char *arena, *kept; /**< kept: states and constant packed weights */
     size_t         arena_bytes, kept_bytes, unshared_bytes, scratch_bytes;
@@ -86,6 +91,27 @@ int plan_new_tensor(fov_plan *plan, struct plan_tensor tensor); /**< index, -1 o
 int plan_new_storage(fov_plan *plan, size_t bytes);             /**< index, -1 on failure */
 /** A zeroed step with arrays for that many inputs and outputs; its index, -1 on failure. */
 int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, int out_count);
+
+/** Inputs that the operator sees: all but the residual. */
+static inline int plan_op_inputs(const struct plan_step *step)
+{
+    return step->in_count - step->residual;
+}
+/** The node as the plan runs it. */
+static inline const struct node *plan_node(const fov_plan *plan, int index)
+{
+    return plan->rewritten[index] ? plan->rewritten[index] : &plan->graph->nodes[index];
+}
+
+/* fold.c */
+/** Bytes that a step keeps for what it folds. */
+size_t plan_fold_bytes(const struct plan_step *step);
+/** Computes factor and bias of a step from the parameters as they are now. */
+void plan_fold(const fov_plan *plan, const struct plan_step *step);
+
+/* rewrite.c */
+/** Frees plan->rewritten. */
+void plan_drop_rewritten(fov_plan *plan);
 
 /* lower.c */
 int plan_lower(fov_plan *plan);

@@ -232,6 +232,14 @@ struct op_run {
     struct random_key          random; /**< .position is set to the run's step */
 };
 
+/** What to add to each channel: what was folded, else the operator's own bias at `port`; NULL: nothing. */
+static inline const float *op_bias(const struct op_run *run, int port)
+{
+    bool has_bias = port < run->in_count && run->in[port].shape.rank >= 0;
+
+    return run->fold_bias ? run->fold_bias : has_bias ? (const float *)run->in[port].data : (const float *)0;
+}
+
 /** Which storage order an implementation wants for the ports that are not `plain`. */
 enum op_layout_rule {
     OP_WANTS_PLAIN,
@@ -254,6 +262,25 @@ struct op_cpu {
 /* ---- ONNX ----------------------------------------------------------------------------------------------------------- */
 
 struct op_onnx; /* op/onnx.h */
+
+/* ---- other spellings ---------------------------------------------------------------------------------------------- */
+
+/** A node that a pattern has met, in the order in which their names stand in its text. */
+struct op_matched {
+    const struct op *op;
+    const void      *options;
+    fov_shape        in, out; /**< of input 0 and output 0, concrete */
+};
+
+/** Several nodes that mean this operator, as exporters write them; a plan takes them for one: "mul(x, sigmoid(x))". In the text
+ *  are operators by name, x (the input, the same wherever it stands), numbers (a constant of that value), _ (anything), and in
+ *  braces the constants of an activation: "clip{0, 6}(x)". Operators that `.commute` match either way round. */
+struct op_pattern {
+    const char *text;
+    const void *options; /**< of this operator; NULL: defaults */
+    /** Whether these nodes do mean it, where the text alone cannot say, and with which options (preset to the above). */
+    bool (*fits)(const struct op_matched *nodes, int count, void *options);
+};
 
 /* ---- test cases ------------------------------------------------------------------------------------------------------ */
 
@@ -314,13 +341,17 @@ struct op {
     bool view;             /**< output 0 is input 0's memory under another shape (plain order) */
     bool fuses_activation; /**< cpu applies an activation to output 0 while it is at hand */
     bool fuses_residual;   /**< and adds a tensor before that */
-    bool folds_affine;     /**< its packed weights take a following normalisation with fixed statistics in */
+    bool folds_affine;     /**< its packed weights take a following normalisation with fixed statistics in: a factor per
+                                channel of output 0, and the whole bias in place of the port called "bias" */
     /** For normalisations with fixed statistics: y = factor[c] * x + offset[c], from the inputs' data. False: not with these
      *  options. Asked with in[].data NULL first: whether, not what. */
     bool (*as_affine)(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
                       float *offset);
     /** For elementwise activations that can be applied by another operator's epilogue: which, with its constants. */
     enum unary (*as_activation)(const void *options, float *alpha, float *beta);
+    bool as_residual; /**< the sum of its two inputs: where they are of one shape, who makes one may add the other */
+    bool commutes;    /**< inputs 0 and 1 may change places */
+    const struct op_pattern *patterns; /**< other spellings, ended by one without text; NULL: none */
     bool random; /**< reads run->random */
 };
 

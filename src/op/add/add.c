@@ -75,4 +75,6 @@ const struct op op_add = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = binary_cases,
+    .as_residual = true,
+    .commutes = true,
 };

@@ -156,9 +156,11 @@ static void apply_chunk(void *context, size_t chunk, int worker)
     const struct batch_norm_plan *plan = job->plan;
     const struct op_run *run = job->run;
     size_t first = op_chunk_begin(chunk, plan->chunk_rows) * plan->channels;
+    const float *residual = run->residual != NULL ? (const float *)run->residual->data + first : NULL;
     run->kernel->scale_shift(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
-                             (const float *)run->in[X].data + first, plan->channels, job->scale, job->shift, NULL, 0,
-                             (float *)run->out[Y].data + first, plan->channels, run->activation, run->alpha, run->beta);
+                             (const float *)run->in[X].data + first, plan->channels, job->scale, job->shift, residual,
+                             plan->channels, (float *)run->out[Y].data + first, plan->channels, run->activation,
+                             run->alpha, run->beta);
 }
 
 static void store(const struct op_run *run, int out, size_t channel, double value)
@@ -213,6 +215,24 @@ static void run(const struct op_run *run)
         store(run, SAVED_INV_STD, c, inv_std);
     }
     pool_run(run->pool, apply_chunk, &job, plan->chunks);
+}
+
+/* scale and shift of running statistics, which the operator before may take in */
+static bool as_affine(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
+                      float *offset)
+{
+    const struct batch_norm_options *own = options;
+    (void)in_count;
+    if (batch_norm_uses_batch(own, training)) {
+        return false;
+    }
+    for (int64_t c = 0; in[WEIGHT].data != NULL && c < in[X].shape.dim[1]; c++) {
+        double var = ((const float *)in[RUNNING_VAR].data)[c], mean = ((const float *)in[RUNNING_MEAN].data)[c];
+        double scale = (double)((const float *)in[WEIGHT].data)[c] / sqrt(var + own->epsilon);
+        factor[c] = (float)scale;
+        offset[c] = (float)((double)((const float *)in[BIAS].data)[c] - mean * scale);
+    }
+    return true;
 }
 
 static int compile(struct op_compile *compile)
@@ -339,6 +359,8 @@ const struct op op_batch_norm = {
     .onnx = &onnx,
     .cases = cases,
     .fuses_activation = true,
+    .fuses_residual = true,
+    .as_affine = as_affine,
 };
 
 fov_value fov_batch_norm_opt(fov_graph *graph, fov_value x, const fov_batch_norm_options *options)

@@ -133,4 +133,6 @@ const struct op op_conv = {
     .onnx = &onnx,
     .cases = conv_cases,
     .fuses_activation = true,
+    .fuses_residual = true,
+    .folds_affine = true,
 };

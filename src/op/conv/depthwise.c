@@ -76,7 +76,12 @@ static int prepare_weight(const struct op_compile *compile, void *state)
 static void pack(const struct op_run *run)
 {
     const struct depthwise_plan *plan = run->state;
-    run->kernel->transpose(plan->channels, plan->taps, run->in[1].data, plan->taps, run->packed[1], plan->channels);
+    float *packed = run->packed[1];
+    run->kernel->transpose(plan->channels, plan->taps, run->in[1].data, plan->taps, packed, plan->channels);
+    if (run->fold_factor != NULL) {
+        struct kernel_operand weights = {packed, plan->channels, 1}, factor = {run->fold_factor, 0, 1};
+        run->kernel->binary[BINARY_mul](plan->taps, plan->channels, weights, factor, packed, plan->channels);
+    }
 }
 
 /** What a chunk's task sees. */
@@ -98,6 +103,18 @@ static void locate(size_t index, const int64_t size[3], size_t *image, int64_t *
     *image = index / (size_t)(size[0] * size[1]);
 }
 
+/** What follows a line of sums where a residual comes between them and the activation; the line is in the first-level cache. */
+static void add_residual(const struct op_run *run, size_t line, size_t pixels, size_t channels, float *y)
+{
+    size_t stride = op_pixel_stride(run->residual), y_stride = op_pixel_stride(&run->out[0]);
+    struct kernel_operand sums = {y, y_stride, 1};
+    struct kernel_operand residual = {(const float *)run->residual->data + line * pixels * stride, stride, 1};
+    run->kernel->binary[BINARY_add](pixels, channels, sums, residual, y, y_stride);
+    for (size_t pixel = 0; run->activation != UNARY_identity && pixel < pixels; pixel++, y += y_stride) {
+        run->kernel->unary[run->activation](channels, y, y, run->alpha, run->beta);
+    }
+}
+
 static void forward_chunk(void *context, size_t chunk, int worker)
 {
     const struct depthwise_job *job = context;
@@ -106,18 +123,24 @@ static void forward_chunk(void *context, size_t chunk, int worker)
     const struct window *window = &plan->window;
     const void **rows = rows_of(run, worker);
     struct kernel_window row = window_row(window, plan->channels);
-    bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
-    size_t in_image = (size_t)window_in_pixels(window) * plan->channels;
+    size_t in_stride = op_pixel_stride(&run->in[0]);
+    enum unary activation = run->residual != NULL ? UNARY_identity : run->activation;
+    row.x_stride = in_stride;
+    row.y_stride = op_pixel_stride(&run->out[0]);
+    size_t in_image = (size_t)window_in_pixels(window) * in_stride;
     size_t end = (chunk + 1) * plan->lines_per_chunk < plan->lines ? (chunk + 1) * plan->lines_per_chunk : plan->lines;
     for (size_t line = chunk * plan->lines_per_chunk; line < end; line++) {
         size_t image;
         int64_t z, y;
         locate(line, window->out, &image, &z, &y);
         window_rows(window, z, y, (const float *)run->in[0].data + image * in_image,
-                    (size_t)window->in[2] * plan->channels * sizeof(float), rows);
-        run->kernel->depthwise(&row, (const float *const *)rows, run->packed[1], has_bias ? run->in[2].data : NULL,
-                               (float *)run->out[0].data + line * row.out_width * plan->channels, run->activation,
+                    (size_t)window->in[2] * in_stride * sizeof(float), rows);
+        float *out = (float *)run->out[0].data + line * row.out_width * row.y_stride;
+        run->kernel->depthwise(&row, (const float *const *)rows, run->packed[1], op_bias(run, 2), out, activation,
                                run->alpha, run->beta);
+        if (run->residual != NULL) {
+            add_residual(run, line, row.out_width, plan->channels, out);
+        }
     }
 }
 

@@ -57,6 +57,12 @@ static void pack_panel(void *context, size_t chunk, int worker)
     float *packed = (float *)job->run->packed[1] + phase->weights +
                     (group * kernel_padded_filters(kernel, plan->filters) + first) * depth;
     kernel->pack_weights(&shape, weights, packed);
+    if (job->run->fold_factor != NULL) {
+        size_t width = kernel_panel_width(kernel, plan->filters - first);
+        struct kernel_operand weights_here = {packed, width, 1};
+        struct kernel_operand factor = {job->run->fold_factor + group * plan->filters + first, 0, 1};
+        kernel->binary[BINARY_mul](depth, shape.filters, weights_here, factor, packed, width);
+    }
 }
 
 void conv_product_pack(const struct op_run *run)
@@ -92,10 +98,16 @@ static void pad_line(const struct product_job *job, size_t line)
         return;
     }
     size_t width = (size_t)window->in[2] * channels, left = (size_t)window->begin[2] * channels;
+    size_t stride = op_pixel_stride(&job->run->in[0]);
     const float *from = (const float *)job->run->in[0].data +
-                        (size_t)((n * window->in[0] + z) * window->in[1] + y) * width;
+                        (size_t)(((n * window->in[0] + z) * window->in[1] + y) * window->in[2]) * stride;
     memset(to, 0, left * sizeof *to);
-    memcpy(to + left, from, width * sizeof *to);
+    if (stride == channels) {
+        memcpy(to + left, from, width * sizeof *to);
+    }
+    for (size_t x = 0; stride != channels && x < (size_t)window->in[2]; x++) {
+        memcpy(to + left + x * channels, from + x * stride, channels * sizeof *to);
+    }
     memset(to + left + width, 0, (floats - left - width) * sizeof *to);
 }
 
@@ -172,14 +184,20 @@ static void run_item(const struct product_job *job, size_t item)
     product.offset_stride = unit_rows;
     product.offsets = plan->x_stride != 0 ? NULL : job->integers + phase->offsets + begin;
     const float *x = plan->x_stride != 0 ? job->x + begin * plan->x_stride : job->x + first_image * plan->in_image;
+    const float *residual = job->product.residual;
     if (!plan->scattered) {
         out += begin * plan->out_stride;
+    }
+    if (residual != NULL) {
+        size_t pixels = plan->out_image / plan->out_stride;
+        residual += (first_image * pixels + begin) * plan->residual_stride;
     }
     for (size_t group = 0; group < plan->groups; group++) {
         product.x = x + group * plan->group_in;
         product.weights = job->weights + phase->weights + group * group_weights + first * depth;
         product.bias = job->product.bias == NULL ? NULL : job->product.bias + group * plan->filters + first;
         product.out = out + group * plan->group_out + first;
+        product.residual = residual == NULL ? NULL : residual + group * plan->group_out + first;
         job->run->kernel->product(&product);
     }
 }
@@ -198,7 +216,6 @@ void conv_product_run(const struct op_run *run)
 {
     struct product_job job = product_job(run);
     const struct product_plan *plan = job.plan;
-    bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
     job.x = run->in[0].data;
     job.out = run->out[0].data;
     job.weights = run->packed[1];
@@ -207,7 +224,9 @@ void conv_product_run(const struct op_run *run)
         .x_stride = plan->x_stride,
         .separable = plan->separable,
         .zeros = (const float *)(const void *)((const char *)run->state + plan->zeros),
-        .bias = has_bias ? run->in[2].data : NULL,
+        .bias = op_bias(run, 2),
+        .residual = run->residual != NULL ? run->residual->data : NULL,
+        .residual_stride = plan->residual_stride,
         .out_stride = plan->out_stride,
         .activation = run->activation,
         .alpha = run->alpha,

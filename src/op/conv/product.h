@@ -41,7 +41,7 @@ struct product_plan {
     size_t x_stride;     /**< pointwise: floats from row to row, no table; else 0 */
     bool   separable;    /**< no tap leaves the image, so the table is a sum: place of the pixel + place of the tap */
     size_t in_image, out_image; /**< floats */
-    size_t out_stride;          /**< floats from pixel to pixel of the result */
+    size_t in_stride, out_stride, residual_stride; /**< floats from pixel to pixel; in: of what the products read */
     bool   scattered;           /**< rows go to out_offsets */
     size_t filter_stride, channel_stride, weight_group; /**< how plain weights are read */
     size_t phase_count, phases, zeros, integers;        /**< bytes from the state's beginning */

@@ -132,13 +132,18 @@ static bool is_pointwise(const struct window *window)
 }
 
 /** What does not depend on phases. */
-static void choose_form(struct product_maker *maker, const struct conv_geometry *geometry)
+static void choose_form(struct product_maker *maker, const struct op_compile *compile,
+                        const struct conv_geometry *geometry)
 {
     struct product_plan *plan = &maker->plan;
     const struct window *window = &geometry->window;
     size_t group_channels = (size_t)geometry->group_channels, group_filters = (size_t)geometry->group_filters;
-    size_t in_image = (size_t)(geometry->channels * geometry->in_pixels);
-    size_t out_image = (size_t)(geometry->filters * geometry->out_pixels), taps = (size_t)geometry->taps;
+    size_t taps = (size_t)geometry->taps;
+    plan->in_stride = op_pixel_stride(&compile->in[0]);
+    plan->out_stride = op_pixel_stride(&compile->out[0]);
+    plan->residual_stride = compile->residual != NULL ? op_pixel_stride(compile->residual) : 0;
+    plan->in_image = plan->in_stride * (size_t)(maker->gradient ? geometry->out_pixels : geometry->in_pixels);
+    plan->out_image = plan->out_stride * (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels);
     maker->window = *window;
     plan->window = *window;
     plan->image_channels = (size_t)geometry->channels;
@@ -148,19 +153,16 @@ static void choose_form(struct product_maker *maker, const struct conv_geometry 
     if (maker->gradient) {
         plan->filters = plan->group_out = group_channels;
         plan->channels = plan->group_in = group_filters;
-        plan->in_image = out_image, plan->out_image = in_image;
-        plan->out_stride = (size_t)geometry->channels;
         plan->filter_stride = taps, plan->channel_stride = group_channels * taps;
     } else {
         plan->filters = plan->group_out = group_filters;
         plan->channels = plan->group_in = group_channels;
-        plan->in_image = in_image, plan->out_image = out_image;
-        plan->out_stride = (size_t)geometry->filters;
         plan->filter_stride = group_channels * taps, plan->channel_stride = taps;
         bool row_runs = geometry->groups == 1 && window->dilation[2] == 1 && window->kernel[2] > 1;
         bool pads_width = window->begin[2] + window->end[2] > 0;
         plan->padded = row_runs && pads_width && geometry->channels <= FEW_CHANNELS;
-        maker->collapsed = row_runs && (!pads_width || plan->padded);
+        bool dense = plan->in_stride == (size_t)geometry->channels;
+        maker->collapsed = row_runs && ((!pads_width && dense) || plan->padded);
     }
     plan->run = maker->collapsed ? plan->channels * (size_t)window->kernel[2] : plan->channels;
     plan->separable = !maker->gradient;
@@ -172,6 +174,7 @@ static void choose_form(struct product_maker *maker, const struct conv_geometry 
     }
     plan->phase_count = (size_t)(maker->phases[0] * maker->phases[1] * maker->phases[2]);
     if (plan->padded) { /* from here on the image is the padded one, and no tap leaves it */
+        plan->in_stride = (size_t)geometry->channels;
         plan->in_image = (size_t)(plan->padded_size[0] * plan->padded_size[1] * plan->padded_size[2] * geometry->channels);
         for (int axis = 0; axis < 3; axis++) {
             maker->window.in[axis] = plan->padded_size[axis];
@@ -182,7 +185,7 @@ static void choose_form(struct product_maker *maker, const struct conv_geometry 
     size_t target = BLOCK_TILES * plan->tile_rows;
     plan->unit_images = pixels >= target / 2 ? 1 : divide_up(target, pixels == 0 ? 1 : pixels);
     if (is_pointwise(window)) {
-        plan->x_stride = maker->gradient ? (size_t)geometry->filters : (size_t)geometry->channels;
+        plan->x_stride = plan->in_stride;
         plan->unit_images = plan->batch;
     }
     if (plan->unit_images > plan->batch) {
@@ -191,18 +194,19 @@ static void choose_form(struct product_maker *maker, const struct conv_geometry 
     plan->units = plan->batch == 0 ? 0 : divide_up(plan->batch, plan->unit_images);
 }
 
-static int make(struct product_maker *maker, const struct kernel_table *kernel, const struct conv_geometry *geometry,
-                bool gradient, struct product_phase *phases, struct error *error)
+static int make(struct product_maker *maker, const struct op_compile *compile, const struct conv_geometry *geometry,
+                bool gradient, struct product_phase *phases)
 {
+    const struct kernel_table *kernel = compile->kernel;
     *maker = (struct product_maker){.gradient = gradient};
     struct product_plan *plan = &maker->plan;
     plan->tile_rows = kernel->tile_rows;
     plan->panel_columns = kernel->panel_columns;
-    choose_form(maker, geometry);
+    choose_form(maker, compile, geometry);
     double unit_floats = (double)plan->unit_images * (double)(plan->in_image > plan->out_image ? plan->in_image
                                                                                                 : plan->out_image);
     if (plan->x_stride == 0 && unit_floats > INT32_MAX) {
-        return error_set(error, FOV_E_UNSUPPORTED, "an image of %.3g numbers exceeds the 2^31 a convolution can address",
+        return error_set(compile->error, FOV_E_UNSUPPORTED, "an image of %.3g numbers exceeds the 2^31 a convolution can address",
                          unit_floats);
     }
     size_t padded_filters = kernel_padded_filters(kernel, plan->filters), blocks = 0;
@@ -240,7 +244,7 @@ static void fill_tap(const struct product_maker *maker, const struct axis_phase 
                      int32_t *offsets)
 {
     const struct product_plan *plan = &maker->plan;
-    int64_t pixel_floats = (int64_t)(plan->group_in * plan->groups);
+    int64_t pixel_floats = (int64_t)plan->in_stride;
     for (size_t image = 0; image < plan->unit_images; image++) {
         for (int64_t z = 0; z < axes[0].rows; z++) {
             for (int64_t y = 0; y < axes[1].rows; y++) {
@@ -315,14 +319,14 @@ static int prepare(const struct op_compile *compile, void *state, bool gradient)
     struct product_maker maker;
     int status = geometry_of(compile, gradient, &geometry);
     if (status == 0) {
-        status = make(&maker, compile->kernel, &geometry, gradient, NULL, compile->error);
+        status = make(&maker, compile, &geometry, gradient, NULL);
     }
     if (status != 0) {
         return status;
     }
     char *bytes = state;
     struct product_phase *phases = (struct product_phase *)(void *)(bytes + maker.plan.phases);
-    status = make(&maker, compile->kernel, &geometry, gradient, phases, compile->error);
+    status = make(&maker, compile, &geometry, gradient, phases);
     memcpy(state, &maker.plan, sizeof maker.plan);
     memset(bytes + maker.plan.zeros, 0, maker.plan.run * sizeof(float));
     for (size_t i = 0; i < maker.plan.phase_count; i++) {
@@ -344,7 +348,7 @@ static int prepare_gradient(const struct op_compile *compile, void *state)
 static int compile_product(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
 {
     struct product_maker maker;
-    int status = make(&maker, compile->kernel, geometry, gradient, NULL, compile->error);
+    int status = make(&maker, compile, geometry, gradient, NULL);
     if (status != 0) {
         return status;
     }

@@ -237,6 +237,9 @@ static struct op_run inner_run(const struct op_run *run)
 {
     struct op_run inner = *run;
     inner.state = (char *)run->state + HEAD_BYTES;
+    if (!((const struct head *)run->state)->by_itself) { /* what is folded comes at the end */
+        inner.fold_factor = inner.fold_bias = NULL;
+    }
     return inner;
 }
 
@@ -257,6 +260,11 @@ static void finish_chunk(void *context, size_t chunk, int worker)
     size_t together = window_lines_per_chunk(channels);
     float *data = (float *)run->out[0].data + op_chunk_begin(chunk, together) * channels;
     size_t rows = op_chunk_length(chunk, together, pixels);
+    if (run->fold_factor != NULL) {
+        run->kernel->scale_shift(rows, channels, data, channels, run->fold_factor, run->fold_bias, NULL, 0, data, channels,
+                                 run->activation, run->alpha, run->beta);
+        return;
+    }
     if (run->in_count > 2 && run->in[2].shape.rank >= 0) {
         struct kernel_operand a = {data, channels, 1}, bias = {run->in[2].data, 0, 1};
         run->kernel->binary[BINARY_add](rows, channels, a, bias, data, channels);
@@ -270,7 +278,7 @@ static void run(const struct op_run *run)
 {
     const struct head *head = run->state;
     struct op_run inner = inner_run(run), copy = *run;
-    bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
+    bool has_bias = op_bias(run, 2) != NULL;
     head->run(&inner);
     if (!head->by_itself && (has_bias || run->activation != UNARY_identity)) {
         const fov_shape *y = &run->out[0].shape;
@@ -413,6 +421,7 @@ const struct op op_conv_transpose = {
     .onnx = &onnx,
     .cases = cases,
     .fuses_activation = true,
+    .folds_affine = true,
 };
 
 fov_value fov_conv_transpose2d_opt(fov_graph *graph, fov_value x, const fov_conv_transpose2d_options *options)

@@ -114,6 +114,8 @@ const struct op op_dense = {
     .onnx = &onnx,
     .cases = cases,
     .fuses_activation = true,
+    .fuses_residual = true,
+    .folds_affine = true,
 };
 
 fov_value fov_dense_opt(fov_graph *graph, fov_value x, const fov_dense_options *options)

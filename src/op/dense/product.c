@@ -69,8 +69,13 @@ static void pack_panel(void *context, size_t panel, int worker)
                                    .taps = 1,
                                    .filter_stride = plan->transposed ? 1 : plan->size.features,
                                    .channel_stride = plan->transposed ? plan->size.features : 1};
-    kernel->pack_weights(&shape, (const float *)job->run->in[1].data + first * shape.filter_stride,
-                         (float *)job->run->packed[1] + first * plan->depth);
+    float *packed = (float *)job->run->packed[1] + first * plan->depth;
+    kernel->pack_weights(&shape, (const float *)job->run->in[1].data + first * shape.filter_stride, packed);
+    if (job->run->fold_factor != NULL) {
+        size_t width = kernel_panel_width(kernel, rest);
+        struct kernel_operand weights = {packed, width, 1}, factor = {job->run->fold_factor + first, 0, 1};
+        kernel->binary[BINARY_mul](plan->depth, shape.filters, weights, factor, packed, width);
+    }
 }
 
 static void pack(const struct op_run *run)
@@ -94,7 +99,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
     size_t end = tiles * (block + 1) / plan->blocks * kernel->tile_rows;
     size_t first = plan->panels * segment / plan->segments * kernel->panel_columns;
     size_t last = plan->panels * (segment + 1) / plan->segments * kernel->panel_columns;
-    bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
+    const float *bias = op_bias(run, 2), *residual = run->residual != NULL ? run->residual->data : NULL;
     struct kernel_product product = {
         .rows = (end < plan->size.rows ? end : plan->size.rows) - begin,
         .filters = (last < plan->columns ? last : plan->columns) - first,
@@ -103,7 +108,9 @@ static void product_chunk(void *context, size_t chunk, int worker)
         .x = (const float *)run->in[0].data + begin * plan->depth,
         .x_stride = plan->depth,
         .weights = (const float *)run->packed[1] + first * plan->depth,
-        .bias = has_bias ? (const float *)run->in[2].data + first : NULL,
+        .bias = bias != NULL ? bias + first : NULL,
+        .residual = residual != NULL ? residual + begin * plan->columns + first : NULL,
+        .residual_stride = plan->columns,
         .out = (float *)run->out[0].data + begin * plan->columns + first,
         .out_stride = plan->columns,
         .activation = run->activation,

@@ -116,6 +116,20 @@ static const struct op_case cases[] = {
     {0},
 };
 
+/* The argument of erf is written as a quotient or as a product, the half anywhere. */
+#define SHARE(argument) "add(erf(" argument "), 1)"
+#define EXACTLY(argument)                                                                                              \
+    {.text = "mul(mul(x, " SHARE(argument) "), 0.5)"}, {.text = "mul(x, mul(" SHARE(argument) ", 0.5))"},              \
+    {.text = "mul(mul(x, 0.5), " SHARE(argument) ")"}
+#define TANH "add(tanh(mul(0.79788456, add(x, mul(0.044715, pow(x, 3))))), 1)"
+static const struct op_pattern patterns[] = {
+    EXACTLY("div(x, 1.4142135)"),
+    EXACTLY("mul(x, 0.70710678)"),
+    {.text = "mul(mul(x, 0.5), " TANH ")", .options = &by_tanh},
+    {.text = "mul(mul(x, " TANH "), 0.5)", .options = &by_tanh},
+    {.text = "mul(x, mul(" TANH ", 0.5))", .options = &by_tanh},
+    {0}};
+
 const struct op op_gelu = {
     .name = "gelu",
     .family = OP_ACTIVATION,
@@ -133,4 +147,5 @@ const struct op op_gelu = {
     .onnx = &onnx,
     .cases = cases,
     .as_activation = as_activation,
+    .patterns = patterns,
 };

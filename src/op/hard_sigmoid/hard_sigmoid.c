@@ -46,6 +46,12 @@ fov_value fov_hard_sigmoid(fov_graph *graph, fov_value x, float alpha, float bet
     return op_build(graph, "hard_sigmoid", &x, 1, &options, NULL);
 }
 
+/* As networks that write hard_swish by its parts have it. */
+static const struct hard_sigmoid_options sixth = {1.0 / 6, 0.5};
+static const struct op_pattern patterns[] = {{.text = "div(clip{0, 6}(add(x, 3)), 6)", .options = &sixth},
+                                             {.text = "mul(clip{0, 6}(add(x, 3)), 0.16666667)", .options = &sixth},
+                                             {0}};
+
 const struct op op_hard_sigmoid = {
     .name = "hard_sigmoid",
     .family = OP_ACTIVATION,
@@ -63,4 +69,5 @@ const struct op op_hard_sigmoid = {
     .onnx = &onnx,
     .cases = elementwise_cases,
     .as_activation = as_activation,
+    .patterns = patterns,
 };

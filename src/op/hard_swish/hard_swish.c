@@ -54,6 +54,11 @@ fov_value fov_hard_swish(fov_graph *graph, fov_value x)
     return elementwise_build(graph, "hard_swish", x);
 }
 
+static const struct op_pattern patterns[] = {{.text = "mul(x, hard_sigmoid{0.16666667, 0.5}(x))"},
+                                             {.text = "div(mul(x, clip{0, 6}(add(x, 3))), 6)"},
+                                             {.text = "mul(mul(x, clip{0, 6}(add(x, 3))), 0.16666667)"},
+                                             {0}};
+
 const struct op op_hard_swish = {
     .name = "hard_swish",
     .family = OP_ACTIVATION,
@@ -69,4 +74,5 @@ const struct op op_hard_swish = {
     .onnx = &onnx,
     .cases = elementwise_cases,
     .as_activation = as_activation,
+    .patterns = patterns,
 };

@@ -70,4 +70,5 @@ const struct op op_max = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = binary_cases_apart,
+    .commutes = true,
 };

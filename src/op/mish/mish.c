@@ -56,6 +56,8 @@ fov_value fov_mish(fov_graph *graph, fov_value x)
     return elementwise_build(graph, "mish", x);
 }
 
+static const struct op_pattern patterns[] = {{.text = "mul(x, tanh(softplus(x)))"}, {0}};
+
 const struct op op_mish = {
     .name = "mish",
     .family = OP_ACTIVATION,
@@ -71,4 +73,5 @@ const struct op op_mish = {
     .onnx = &onnx,
     .cases = elementwise_cases,
     .as_activation = as_activation,
+    .patterns = patterns,
 };

@@ -64,4 +64,5 @@ const struct op op_mul = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = binary_cases,
+    .commutes = true,
 };

@@ -72,6 +72,8 @@ fov_value fov_swish(fov_graph *graph, fov_value x)
     return op_build(graph, "swish", &x, 1, NULL, NULL);
 }
 
+static const struct op_pattern patterns[] = {{.text = "mul(x, sigmoid(x))"}, {0}};
+
 const struct op op_swish = {
     .name = "swish",
     .family = OP_ACTIVATION,
@@ -89,4 +91,5 @@ const struct op op_swish = {
     .onnx = &onnx,
     .cases = elementwise_cases,
     .as_activation = as_activation,
+    .patterns = patterns,
 };
