@@ -116,3 +116,49 @@ int op_import_matrix_axis(struct op_import *node, const char *op, int modern)
     node->result(node->reader, 0, folds ? op_emit_reshape(node->emitter, y, &shape) : y);
     return FOV_OK;
 }
+
+/* ---- sub-graphs ------------------------------------------------------------------------------------------------- */
+
+const char *op_export_step(struct op_export *node, const char *type, const char *a, const char *b, int out)
+{
+    const char *fresh = out == OP_EXPORT_FRESH ? node->temporary(node->writer) : NULL;
+    node->begin(node->writer, type, NULL);
+    node->input_name(node->writer, a);
+    if (b != NULL) {
+        node->input_name(node->writer, b);
+    }
+    fresh != NULL ? node->output_name(node->writer, fresh) : node->output(node->writer, out);
+    return fresh;
+}
+
+const char *op_export_reshape(struct op_export *node, const char *x, const int64_t *shape, int rank, int out)
+{
+    return op_export_step(node, "Reshape", x, node->integers(node->writer, shape, rank, false), out);
+}
+
+static double the_number(const void *context, size_t index)
+{
+    (void)index;
+    return *(const double *)context;
+}
+
+const char *op_export_number(struct op_export *node, fov_dtype dtype, double value)
+{
+    return node->constant(node->writer, dtype, &(fov_shape){.rank = 0}, the_number, &value);
+}
+
+const char *op_export_sizes(struct op_export *node, int in, const fov_shape *shape)
+{
+    if (shape->dim[0] >= 0) {
+        return node->integers(node->writer, shape->dim, shape->rank, false);
+    }
+    int64_t zero = 0, one = 1;
+    const char *rest = node->integers(node->writer, shape->dim + 1, shape->rank - 1, false);
+    const char *begin = node->integers(node->writer, &zero, 1, false), *end = node->integers(node->writer, &one, 1, false);
+    const char *whole = op_export_step(node, "Shape", node->in_name(node->writer, in), NULL, OP_EXPORT_FRESH);
+    const char *batch = op_export_step(node, "Slice", whole, begin, OP_EXPORT_FRESH);
+    node->input_name(node->writer, end);
+    const char *sizes = op_export_step(node, "Concat", batch, rest, OP_EXPORT_FRESH);
+    node->attribute_integer(node->writer, "axis", 0);
+    return sizes;
+}

@@ -33,6 +33,9 @@ struct op_import {
     int (*fail)(void *reader, fov_status status, const char *format, ...);
 };
 
+/** Element `index` (plain order) of a constant that is being written. */
+typedef double op_element(const void *context, size_t index);
+
 /** A node being written. */
 struct op_export {
     const struct op        *op;
@@ -47,6 +50,12 @@ struct op_export {
     /** A new initializer; returns its name, valid until export ends. */
     const char *(*integers)(void *writer, const int64_t *values, int64_t count, bool scalar);
     const char *(*number)(void *writer, float value);
+    /** A constant of any shape whose elements are asked for one by one. */
+    const char *(*constant)(void *writer, fov_dtype dtype, const fov_shape *shape, op_element *element,
+                            const void *context);
+    const char *(*in_name)(void *writer, int in); /**< the name that input() writes */
+    const char *(*out_name)(void *writer, int out);
+    const double *(*known)(void *writer, int in); /**< an input's values where they are constant and few; else NULL */
     void (*attribute_integer)(void *writer, const char *name, int64_t value);
     void (*attribute_number)(void *writer, const char *name, double value);
     void (*attribute_list)(void *writer, const char *name, const int64_t *values, int count);
@@ -79,5 +88,16 @@ fov_value op_import_chain(struct op_import *node, const char *op);
 /** Softmax and its kin (struct softmax_options): before opset 13 their axis began the second half of a matrix.
  *  `modern`: the default axis since. */
 int op_import_matrix_axis(struct op_import *node, const char *op, int modern);
+
+/** Writes an ONNX node with one or two named inputs (b NULL: one). out >= 0: it makes the operator's own output;
+ *  OP_EXPORT_FRESH: the name of its result is returned. Attributes may follow. */
+enum { OP_EXPORT_FRESH = -1 };
+const char *op_export_step(struct op_export *node, const char *type, const char *a, const char *b, int out);
+/** A Reshape to `shape`; -1 and 0 in it mean what they mean in ONNX. */
+const char *op_export_reshape(struct op_export *node, const char *x, const int64_t *shape, int rank, int out);
+/** A list with all sizes of `shape`; an open number of samples is taken from input `in` by Shape, Slice and Concat. */
+const char *op_export_sizes(struct op_export *node, int in, const fov_shape *shape);
+/** A scalar constant. */
+const char *op_export_number(struct op_export *node, fov_dtype dtype, double value);
 
 #endif

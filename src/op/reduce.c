@@ -273,12 +273,21 @@ int reduce_import(struct op_import *node, const char *op, int input_since)
 
 int reduce_export(struct op_export *node, int input_since)
 {
-    const struct reduce_options *options = node->options;
+    struct reduce_options own = *(const struct reduce_options *)node->options;
+    const struct reduce_options *options = &own;
     bool has_input = node->in_count > 1 && node->in[1].shape.rank >= 0;
     bool as_input = node->opset >= input_since;
-    if (has_input && !as_input) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "opset %d has no axes input (from opset %d on)", node->opset,
-                          input_since);
+    if (has_input && !as_input) { /* an attribute then, which takes numbers that are known */
+        const double *values = node->known(node->writer, 1);
+        if (values == NULL) {
+            return node->fail(node->writer, FOV_E_UNSUPPORTED, "opset %d has no axes input (from opset %d on)",
+                              node->opset, input_since);
+        }
+        own.axes.count = (int)op_count(&node->in[1].shape);
+        for (int i = 0; i < own.axes.count; i++) {
+            own.axes.at[i] = op_axis_value(values[i]);
+        }
+        has_input = false;
     }
     if (!as_input && options->noop_with_empty_axes && options->axes.count == 0) {
         node->begin(node->writer, "Identity", NULL);

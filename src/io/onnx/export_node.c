@@ -2,6 +2,7 @@
 /* A node of the graph in ONNX's words: one to one by its table of attributes, or as its operator's own export function
  * says, through the small interface of op/onnx.h. */
 #include "base/text.h"
+#include "graph/known.h"
 #include "graph/names.h"
 #include "io/onnx/export.h"
 #include "onnx.pb.h"
@@ -71,11 +72,16 @@ static void write_input_name(void *writer, const char *name)
     write_text(&exporter->node_body, onnx_NodeProto_input_tag, name);
 }
 
+static const char *name_of_input(void *writer, int in)
+{
+    const struct exporter *exporter = writer;
+    int                    id = in >= 0 && in < exporter->node->in_count ? exporter->node->in[in] : 0;
+    return id != 0 ? graph_value(exporter->graph, id)->name : "";
+}
+
 static void write_input(void *writer, int in)
 {
-    struct exporter *exporter = writer;
-    int              id = in >= 0 && in < exporter->node->in_count ? exporter->node->in[in] : 0;
-    write_input_name(writer, id != 0 ? graph_value(exporter->graph, id)->name : "");
+    write_input_name(writer, name_of_input(writer, in));
 }
 
 static void write_output_name(void *writer, const char *name)
@@ -229,6 +235,48 @@ static const char *write_number(void *writer, float value)
     return name;
 }
 
+/* Constants that spell an operator out (a matrix of pooling windows) may be large, but not as large as networks. */
+enum { LARGEST_CONSTANT = 1 << 24 /* elements */ };
+
+static const char *write_constant(void *writer, fov_dtype dtype, const fov_shape *shape, op_element *element,
+                                  const void *context)
+{
+    struct exporter *exporter = writer;
+    const char      *name = fresh_name(exporter);
+    size_t           count = 0, width = fov_dtype_size(dtype);
+    char             text[SHAPE_TEXT_SIZE];
+    if (!shape_count(shape, &count) || count > LARGEST_CONSTANT) {
+        write_fail(exporter, FOV_E_UNSUPPORTED, "it needs a constant %s in ONNX, at most %d elements are written",
+                   shape_text(shape, text), LARGEST_CONSTANT);
+        return name;
+    }
+    uint8_t *data = arena_take(&exporter->arena, count, width);
+    if (data == NULL) {
+        exporter->failed = true;
+        return name;
+    }
+    for (size_t i = 0; i < count; i++) {
+        double value = element(context, i);
+        convert_from_double(dtype, &value, data + i * width, 1);
+    }
+    exporter_write_constant(exporter, name, dtype, shape, data, count * width);
+    return name;
+}
+
+static const char *name_of_output(void *writer, int out)
+{
+    const struct exporter *exporter = writer;
+    int                    id = out >= 0 && out < exporter->node->out_count ? exporter->node->out[out] : 0;
+    return id != 0 ? graph_value(exporter->graph, id)->name : "";
+}
+
+static const double *known_input(void *writer, int in)
+{
+    const struct exporter *exporter = writer;
+    int                    id = in >= 0 && in < exporter->node->in_count ? exporter->node->in[in] : 0;
+    return id != 0 ? known_values(&(struct known){.graph = exporter->graph}, id) : NULL;
+}
+
 /* ---- one to one ------------------------------------------------------------------------------------------------------ */
 
 static void write_option(struct exporter *exporter, const struct op_attribute *attribute, const void *options)
@@ -365,6 +413,10 @@ static int write_by_function(struct exporter *exporter, const struct node *node)
                                .input_name = write_input_name,
                                .integers = write_integers,
                                .number = write_number,
+                               .constant = write_constant,
+                               .in_name = name_of_input,
+                               .out_name = name_of_output,
+                               .known = known_input,
                                .attribute_integer = write_attribute_integer,
                                .attribute_number = write_attribute_number,
                                .attribute_list = write_attribute_list,

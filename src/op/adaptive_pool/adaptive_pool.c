@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Adaptive pooling: a result of a given size, whatever the size of the input. Window i of an axis runs from
  * floor(i in / out) to ceil((i + 1) in / out), as in PyTorch, so windows may overlap and differ by a pixel. ONNX only knows
- * the case where sizes divide: that is written as AveragePool or MaxPool. The definitions are also the implementations. */
+ * the case where sizes divide: that is written as AveragePool or MaxPool, the others as sub-graphs of its operators. The
+ * definitions are also the implementations. */
 #include "op/common.h"
 #include "op/onnx.h"
 #include "op/window.h"
@@ -217,6 +218,155 @@ static void textbook_max_gradient(const struct op_textbook *textbook)
     }
 }
 
+/* ---- in ONNX ----------------------------------------------------------------------------------------------------------- */
+
+static bool sizes_divide(const struct sizes *sizes)
+{
+    bool divide = true;
+    for (int axis = 0; axis < WINDOW_AXES; axis++) {
+        divide = divide && sizes->in[axis] % sizes->out[axis] == 0;
+    }
+    return divide;
+}
+
+/** All windows are equal: `type` is AveragePool or MaxPool. */
+static int export_ordinary(struct op_export *node, const struct sizes *sizes, int axes, const char *type)
+{
+    int64_t window[WINDOW_AXES];
+    for (int i = 0; i < axes; i++) {
+        int axis = i + WINDOW_AXES - axes;
+        window[i] = sizes->in[axis] / sizes->out[axis];
+    }
+    op_export_step(node, type, node->in_name(node->writer, 0), NULL, 0);
+    node->attribute_list(node->writer, "kernel_shape", window, axes);
+    node->attribute_list(node->writer, "strides", window, axes);
+    return FOV_OK;
+}
+
+/** One axis of an average as a matrix: element [i][o] (or [o][i]) is 1 / window where pixel i lies in window o. */
+struct share {
+    struct sizes sizes;
+    int          axis;
+    bool         rows; /**< [o][i] */
+};
+
+static double share_of(const void *context, size_t index)
+{
+    const struct share *share = context;
+    int64_t in = share->sizes.in[share->axis], out = share->sizes.out[share->axis], columns = share->rows ? in : out;
+    int64_t i = share->rows ? (int64_t)index % columns : (int64_t)index / columns;
+    int64_t o = share->rows ? (int64_t)index / columns : (int64_t)index % columns;
+    int64_t first = o * in / out, end = ((o + 1) * in + out - 1) / out;
+    return i >= first && i < end ? 1.0 / (double)(end - first) : 0;
+}
+
+/* The mean over a box is a mean over each axis in turn, and a mean over one axis is a matrix product. ONNX multiplies the
+   last two axes; a third comes to the end by a transposition and goes back by another. */
+static int export_average(struct op_export *node)
+{
+    static const int64_t depth_last[] = {0, 1, 3, 4, 2}, depth_first[] = {0, 1, 4, 2, 3};
+    const fov_shape *x = &node->in[0].shape, *y = &node->out[0].shape;
+    int axes = x->rank - 2, left = 0;
+    struct share share = {.rows = false};
+    fill_sizes(&share.sizes, x->dim + 2, y->dim + 2, axes);
+    if (sizes_divide(&share.sizes)) {
+        return export_ordinary(node, &share.sizes, axes, "AveragePool");
+    }
+    for (int axis = 0; axis < WINDOW_AXES; axis++) {
+        left += share.sizes.in[axis] != share.sizes.out[axis];
+    }
+    const char *value = node->in_name(node->writer, 0);
+    for (share.axis = WINDOW_AXES - 1; share.axis >= 0; share.axis--) {
+        int64_t in = share.sizes.in[share.axis], out = share.sizes.out[share.axis];
+        if (in == out) {
+            continue;
+        }
+        int where = --left == 0 ? 0 : OP_EXPORT_FRESH;
+        share.rows = share.axis == WINDOW_AXES - 2;
+        fov_shape shape = {2, {share.rows ? out : in, share.rows ? in : out}};
+        const char *matrix = node->constant(node->writer, node->in[0].dtype, &shape, share_of, &share);
+        if (share.rows) {
+            value = op_export_step(node, "MatMul", matrix, value, where);
+        } else if (share.axis == WINDOW_AXES - 1) {
+            value = op_export_step(node, "MatMul", value, matrix, where);
+        } else {
+            value = op_export_step(node, "Transpose", value, NULL, OP_EXPORT_FRESH);
+            node->attribute_list(node->writer, "perm", depth_last, 5);
+            value = op_export_step(node, "MatMul", value, matrix, OP_EXPORT_FRESH);
+            value = op_export_step(node, "Transpose", value, NULL, where);
+            node->attribute_list(node->writer, "perm", depth_first, 5);
+        }
+    }
+    return FOV_OK;
+}
+
+/** Windows as a table [out][largest]: which pixel is the k-th of window o. A smaller window names its first pixel again,
+ *  which changes no maximum. */
+struct table {
+    struct sizes sizes;
+    int64_t      largest;
+};
+
+static double table_pixel(const void *context, size_t index)
+{
+    const struct table *table = context;
+    struct box box = box_of(&table->sizes, (int64_t)index / table->largest);
+    int64_t k = (int64_t)index % table->largest;
+    return (double)pixel_of(&table->sizes, &box, k < box.count ? k : 0);
+}
+
+static double table_row(const void *context, size_t index)
+{
+    return (double)((int64_t)index * ((const struct table *)context)->largest);
+}
+
+/* The pixels of every window side by side, then the largest of each: Gather, ReduceMax. Where the index is wanted: which
+   of a window's pixels it was (the first of equal ones, as here), looked up in the table. */
+static int export_max(struct op_export *node)
+{
+    const fov_shape *x = &node->in[0].shape, *y = &node->out[0].shape;
+    struct table table = {.largest = 1};
+    int64_t flat[] = {0, 0, -1}, back[FOV_MAX_RANK] = {0, 0}, axes[] = {3};
+    fill_sizes(&table.sizes, x->dim + 2, y->dim + 2, x->rank - 2);
+    bool indexed = node->out_count > 1 && node->out[1].shape.rank >= 0;
+    if (sizes_divide(&table.sizes) && !indexed) {
+        return export_ordinary(node, &table.sizes, x->rank - 2, "MaxPool");
+    }
+    int64_t out = product(table.sizes.out);
+    for (int64_t o = 0; o < out; o++) {
+        struct box box = box_of(&table.sizes, o);
+        table.largest = box.count > table.largest ? box.count : table.largest;
+    }
+    for (int i = 2; i < x->rank; i++) {
+        back[i] = y->dim[i];
+    }
+    const char *pixels = node->constant(node->writer, FOV_I64, &(fov_shape){2, {out, table.largest}}, table_pixel, &table);
+    const char *image = op_export_reshape(node, node->in_name(node->writer, 0), flat, 3, OP_EXPORT_FRESH);
+    const char *windows = op_export_step(node, "Gather", image, pixels, OP_EXPORT_FRESH);
+    node->attribute_integer(node->writer, "axis", 2);
+    const char *wanted = node->opset >= 18 ? node->integers(node->writer, axes, 1, false) : NULL;
+    const char *best = op_export_step(node, "ReduceMax", windows, wanted, OP_EXPORT_FRESH);
+    if (wanted == NULL) {
+        node->attribute_list(node->writer, "axes", axes, 1);
+    }
+    node->attribute_integer(node->writer, "keepdims", 0);
+    op_export_reshape(node, best, back, x->rank, 0);
+    if (indexed) {
+        const char *rows = node->constant(node->writer, FOV_I64, &(fov_shape){1, {out}}, table_row, &table);
+        const char *list =
+            node->constant(node->writer, FOV_I64, &(fov_shape){1, {out * table.largest}}, table_pixel, &table);
+        const char *which = op_export_step(node, "ArgMax", windows, NULL, OP_EXPORT_FRESH);
+        node->attribute_integer(node->writer, "axis", 3);
+        node->attribute_integer(node->writer, "keepdims", 0);
+        const char *place = op_export_step(node, "Add", which, rows, OP_EXPORT_FRESH);
+        op_export_reshape(node, op_export_step(node, "Gather", list, place, OP_EXPORT_FRESH), back, x->rank, 1);
+    }
+    return FOV_OK;
+}
+
+static const struct op_onnx average_onnx = {.type = "AveragePool (adaptive)", .since = 13, .export = export_average},
+                            max_onnx = {.type = "MaxPool (adaptive)", .since = 13, .export = export_max};
+
 /* ---- descriptors ----------------------------------------------------------------------------------------------------- */
 
 #define LIST(...)                                                                                                      \
@@ -224,11 +374,12 @@ static void textbook_max_gradient(const struct op_textbook *textbook)
         (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), { __VA_ARGS__ }                                     \
     }
 static const struct adaptive_options image = {LIST(3, 2), LIST(7, 5)}, larger = {LIST(5, 4), LIST(3, 6)},
-                                     line = {LIST(3), LIST(8)}, volume = {LIST(2, 1, 3), LIST(3, 4, 4)};
+                                     line = {LIST(3), LIST(8)}, dividing = {LIST(2, 3), LIST(6, 3)}, volume = {LIST(2, 1, 3), LIST(3, 4, 4)};
 static const struct op_case cases[] = {
     {.name = "image", .options = &image, .in = {FOV_SHAPE(2, 3, 7, 5)}, .in_count = 1},
     {.name = "more than there is", .options = &larger, .in = {FOV_SHAPE(1, 3, 3, 6)}, .in_count = 1},
     {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 8)}, .in_count = 1},
+    {.name = "sizes that divide", .options = &dividing, .in = {FOV_SHAPE(2, 3, 6, 3)}, .in_count = 1},
     {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 2, 3, 4, 4)}, .in_count = 1},
     {0},
 };
@@ -258,6 +409,7 @@ const struct op op_adaptive_avg_pool = {
     .infer = infer,
     .gradient = gradient_average,
     .textbook = textbook_average,
+    .onnx = &average_onnx,
     .cases = cases,
 };
 
@@ -291,6 +443,7 @@ const struct op op_adaptive_max_pool = {
     .infer = infer,
     .gradient = gradient_max,
     .textbook = textbook_max,
+    .onnx = &max_onnx,
     .cases = cases,
 };
 

@@ -288,7 +288,11 @@ static int import(struct op_import *node)
 static int export(struct op_export *node)
 {
     const struct batch_norm_options *options = node->options;
-    bool training = options->statistics == BATCH_NORM_BATCH && node->opset >= 14;
+    bool training = options->statistics == BATCH_NORM_BATCH;
+    if (training && node->opset < 14) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "statistics of the batch itself need opset 14, not %d",
+                          node->opset);
+    }
     node->begin(node->writer, "BatchNormalization", NULL);
     for (int i = 0; i < 5; i++) {
         node->input(node->writer, i);

@@ -3,6 +3,7 @@
  * probability of exactly 0 or 1 costs much but not infinitely much. Where logits are at hand, fov_bce_logits
  * (op/loss/) is exact and needs no such end. The mean is taken by a reduction behind it. */
 #include "op/common.h"
+#include "op/onnx.h"
 
 #include <fovea/operators.h>
 #include <math.h>
@@ -98,6 +99,39 @@ static int compile(struct op_compile *compile)
 static const struct op_cpu cpu = {
     .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0 | 1u << 1};
 
+/* ---- in ONNX: the same steps as above, in its operators -------------------------------------------------------------- */
+
+static int export_loss(struct op_export *node)
+{
+    fov_dtype dtype = node->in[0].dtype;
+    const char *p = node->in_name(node->writer, 0), *t = node->in_name(node->writer, 1);
+    const char *one = op_export_number(node, dtype, 1), *end = op_export_number(node, dtype, lowest);
+    const char *zero = op_export_number(node, dtype, 0);
+    const char *rest = op_export_step(node, "Sub", one, p, OP_EXPORT_FRESH);
+    const char *moved = op_export_step(node, "Sub", rest, one, OP_EXPORT_FRESH);
+    const char *minus_p = op_export_step(node, "Neg", p, NULL, OP_EXPORT_FRESH);
+    const char *still = op_export_step(node, "Equal", moved, zero, OP_EXPORT_FRESH);
+    const char *ratio = op_export_step(node, "Div", minus_p, moved, OP_EXPORT_FRESH);
+    const char *logarithm = op_export_step(node, "Log", rest, NULL, OP_EXPORT_FRESH);
+    const char *product = op_export_step(node, "Mul", logarithm, ratio, OP_EXPORT_FRESH);
+    const char *other = node->temporary(node->writer);
+    node->begin(node->writer, "Where", NULL);
+    node->input_name(node->writer, still);
+    node->input_name(node->writer, minus_p);
+    node->input_name(node->writer, product);
+    node->output_name(node->writer, other);
+    const char *is_false = op_export_step(node, "Max", other, end, OP_EXPORT_FRESH);
+    const char *own = op_export_step(node, "Log", p, NULL, OP_EXPORT_FRESH);
+    const char *is_true = op_export_step(node, "Max", own, end, OP_EXPORT_FRESH);
+    const char *left = op_export_step(node, "Mul", t, is_true, OP_EXPORT_FRESH);
+    const char *untrue = op_export_step(node, "Sub", one, t, OP_EXPORT_FRESH);
+    const char *right = op_export_step(node, "Mul", untrue, is_false, OP_EXPORT_FRESH);
+    op_export_step(node, "Neg", op_export_step(node, "Add", left, right, OP_EXPORT_FRESH), NULL, 0);
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "Log (binary cross-entropy)", .since = 13, .export = export_loss};
+
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
     for (size_t i = 0; i < count; i++) {
@@ -134,5 +168,6 @@ const struct op op_bce = {
     .gradient = gradient,
     .textbook = textbook,
     .cpu = &cpu,
+    .onnx = &onnx,
     .cases = cases,
 };

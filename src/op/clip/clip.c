@@ -83,26 +83,11 @@ static int import_clip(struct op_import *node)
     return FOV_OK;
 }
 
-/* Constants come as f32; Clip wants x's type. */
-static const char *limit_name(struct op_export *node, double limit)
-{
-    const char *name = node->number(node->writer, (float)limit);
-    if (node->in[0].dtype == FOV_F32) {
-        return name;
-    }
-    const char *typed = node->temporary(node->writer);
-    node->begin(node->writer, "Cast", NULL);
-    node->input_name(node->writer, name);
-    node->attribute_integer(node->writer, "to", op_onnx_type(node->in[0].dtype));
-    node->output_name(node->writer, typed);
-    return typed;
-}
-
 static int export_clip(struct op_export *node)
 {
     const struct clip_options *own = node->options;
-    const char *lower = isinf(own->min) && own->min < 0 ? NULL : limit_name(node, own->min);
-    const char *upper = isinf(own->max) && own->max > 0 ? NULL : limit_name(node, own->max);
+    const char *lower = isinf(own->min) && own->min < 0 ? NULL : op_export_number(node, node->in[0].dtype, own->min);
+    const char *upper = isinf(own->max) && own->max > 0 ? NULL : op_export_number(node, node->in[0].dtype, own->max);
     node->begin(node->writer, "Clip", NULL);
     node->input(node->writer, 0);
     if (lower != NULL || upper != NULL) {

@@ -7,6 +7,7 @@
 #include "op/conv/conv.h"
 #include "op/conv/outer.h"
 #include "op/conv/product.h"
+#include "op/onnx.h"
 
 #include <fovea/operators.h>
 
@@ -337,6 +338,108 @@ static void cost(struct op_cost *cost)
     }
 }
 
+/* ---- in ONNX ----------------------------------------------------------------------------------------------------- */
+
+/** The last axes of a window's three, with what stands before them in the shape of a Reshape. */
+static int spread(int64_t *shape, int64_t first, int64_t second, const int64_t *sizes, int axes)
+{
+    shape[0] = first;
+    shape[1] = second;
+    for (int i = 0; i < axes; i++) {
+        shape[2 + i] = sizes[WINDOW_AXES - axes + i];
+    }
+    return 2 + axes;
+}
+
+/* A known number of samples: side by side, they are the groups of one convolution. */
+static int export_as_groups(struct op_export *node, const struct sample *sample, int64_t samples)
+{
+    const struct conv_geometry *geometry = &sample->geometry;
+    const struct window *window = &geometry->window;
+    int axes = window->rank, from = WINDOW_AXES - axes;
+    int64_t shape[FOV_MAX_RANK], pads[2 * WINDOW_AXES];
+    int rank = spread(shape, 1, samples * geometry->channels, window->in, axes);
+    const char *x = op_export_reshape(node, node->in_name(node->writer, 0), shape, rank, OP_EXPORT_FRESH);
+    spread(shape, samples * geometry->filters, geometry->group_channels, window->kernel, axes);
+    const char *weight = op_export_reshape(node, node->in_name(node->writer, 1), shape, rank, OP_EXPORT_FRESH);
+    for (int i = 0; i < axes; i++) {
+        pads[i] = window->begin[from + i];
+        pads[axes + i] = window->end[from + i];
+    }
+    const char *y = op_export_step(node, "Conv", x, weight, OP_EXPORT_FRESH);
+    node->attribute_list(node->writer, "kernel_shape", window->kernel + from, axes);
+    node->attribute_list(node->writer, "strides", window->stride + from, axes);
+    node->attribute_list(node->writer, "dilations", window->dilation + from, axes);
+    node->attribute_list(node->writer, "pads", pads, 2 * axes);
+    node->attribute_integer(node->writer, "group", samples * geometry->groups);
+    spread(shape, samples, geometry->filters, window->out, axes);
+    op_export_reshape(node, y, shape, rank, 0);
+    return 0;
+}
+
+/** Where tap t meets the padded image for output pixel o: element [t][o]. */
+static double met_pixel(const void *context, size_t index)
+{
+    const struct window *window = context;
+    int64_t tap = (int64_t)index / window_out_pixels(window), out = (int64_t)index % window_out_pixels(window);
+    int64_t pixel = 0, step = 1;
+    for (int axis = WINDOW_AXES - 1; axis >= 0; axis--) {
+        int64_t o = out % window->out[axis], t = tap % window->kernel[axis];
+        out /= window->out[axis];
+        tap /= window->kernel[axis];
+        pixel += step * (window_meets(window, axis, o, t) + window->begin[axis]);
+        step *= window->begin[axis] + window->in[axis] + window->end[axis];
+    }
+    return (double)pixel;
+}
+
+/* An open number of samples: a group count must be a number, so the pixels that each output meets are gathered and a
+   product of matrices sums over them (the im2col of Chellapilla et al., 2006). */
+static int export_as_product(struct op_export *node, const struct sample *sample)
+{
+    const struct conv_geometry *geometry = &sample->geometry;
+    const struct window *window = &geometry->window;
+    const char *x = node->in_name(node->writer, 0);
+    int axes = window->rank, from = WINDOW_AXES - axes;
+    int64_t pads[2 * FOV_MAX_RANK] = {0}, shape[FOV_MAX_RANK], pixels = 1, padding = 0;
+    int64_t sums = geometry->group_channels * geometry->taps;
+    for (int i = 0; i < axes; i++) {
+        pads[2 + i] = window->begin[from + i];
+        pads[4 + axes + i] = window->end[from + i];
+        padding += window->begin[from + i] + window->end[from + i];
+        pixels *= window->begin[from + i] + window->in[from + i] + window->end[from + i];
+    }
+    if (padding > 0) {
+        const char *counts = node->integers(node->writer, pads, 2 * (axes + 2), false);
+        x = op_export_step(node, "Pad", x, counts, OP_EXPORT_FRESH);
+    }
+    const int64_t images[] = {0, geometry->groups, geometry->group_channels, pixels};
+    const int64_t columns[] = {0, geometry->groups, sums, geometry->out_pixels};
+    const int64_t rows[] = {0, geometry->groups, geometry->group_filters, sums};
+    fov_shape table = {2, {geometry->taps, geometry->out_pixels}};
+    const char *met = node->constant(node->writer, FOV_I64, &table, met_pixel, window);
+    x = op_export_step(node, "Gather", op_export_reshape(node, x, images, 4, OP_EXPORT_FRESH), met, OP_EXPORT_FRESH);
+    node->attribute_integer(node->writer, "axis", 3);
+    x = op_export_reshape(node, x, columns, 4, OP_EXPORT_FRESH);
+    const char *weight = op_export_reshape(node, node->in_name(node->writer, 1), rows, 4, OP_EXPORT_FRESH);
+    const char *y = op_export_step(node, "MatMul", weight, x, OP_EXPORT_FRESH);
+    op_export_reshape(node, y, shape, spread(shape, 0, geometry->filters, window->out, axes), 0);
+    return 0;
+}
+
+static int export_forward(struct op_export *node)
+{
+    const fov_shape *x = &node->in[0].shape, *weight = &node->in[1].shape;
+    struct sample sample;
+    if (resolve(&sample, FORWARD, node->options, x, weight, NULL) != 0) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "its sizes are not known");
+    }
+    int64_t samples = x->dim[0] > 0 ? x->dim[0] : weight->dim[0];
+    return samples > 0 ? export_as_groups(node, &sample, samples) : export_as_product(node, &sample);
+}
+
+static const struct op_onnx onnx = {.type = "Conv (per sample)", .since = 13, .export = export_forward};
+
 static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile},
                            cpu_input = {
                                .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile_input},
@@ -383,6 +486,7 @@ const struct op op_dynamic_conv = {
     .cost = cost,
     .textbook = textbook,
     .cpu = &cpu,
+    .onnx = &onnx,
     .cases = cases,
 };
 

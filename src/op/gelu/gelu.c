@@ -44,32 +44,26 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
 
 /* ---- ONNX has it since opset 20; before, it is written as exporters wrote it --------------------------------- */
 
+static const char *number(struct op_export *node, double value)
+{
+    return op_export_number(node, node->in[0].dtype, value);
+}
+
 /* temporary = type(first, second); second NULL: one input; first NULL: the operator's own input. */
 static const char *step(struct op_export *node, const char *type, const char *first, const char *second)
 {
-    const char *result = node->temporary(node->writer);
-    node->begin(node->writer, type, NULL);
-    if (first != NULL) {
-        node->input_name(node->writer, first);
-    } else {
-        node->input(node->writer, 0);
-    }
-    if (second != NULL) {
-        node->input_name(node->writer, second);
-    }
-    node->output_name(node->writer, result);
-    return result;
+    return op_export_step(node, type, first != NULL ? first : node->in_name(node->writer, 0), second, OP_EXPORT_FRESH);
 }
 
 static const char *argument_of_erf(struct op_export *node)
 {
-    return step(node, "Mul", NULL, node->number(node->writer, 0.70710678F));
+    return step(node, "Mul", NULL, number(node, sqrt(0.5)));
 }
 
 static const char *argument_of_tanh(struct op_export *node)
 {
-    const char *third = node->number(node->writer, 3), *factor = node->number(node->writer, 0.044715F);
-    const char *root = node->number(node->writer, 0.79788456F);
+    const char *third = number(node, 3), *factor = number(node, 0.044715);
+    const char *root = number(node, sqrt(2 / PI));
     const char *cubic = step(node, "Mul", step(node, "Pow", NULL, third), factor);
     return step(node, "Mul", step(node, "Add", NULL, cubic), root);
 }
@@ -84,18 +78,11 @@ static int export_gelu(struct op_export *node)
         node->output(node->writer, 0);
         return FOV_OK;
     }
-    if (node->in[0].dtype != FOV_F32) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "x is %s, before opset 20 it must be f32",
-                          fov_dtype_name(node->in[0].dtype));
-    }
-    const char *one = node->number(node->writer, 1), *half = node->number(node->writer, 0.5F);
+    const char *one = number(node, 1), *half = number(node, 0.5);
     const char *share = own->approximate == EXACT ? step(node, "Erf", argument_of_erf(node), NULL)
                                                   : step(node, "Tanh", argument_of_tanh(node), NULL);
     const char *twice = step(node, "Mul", NULL, step(node, "Add", share, one));
-    node->begin(node->writer, "Mul", NULL);
-    node->input_name(node->writer, twice);
-    node->input_name(node->writer, half);
-    node->output(node->writer, 0);
+    op_export_step(node, "Mul", twice, half, 0);
     return FOV_OK;
 }
 

@@ -54,60 +54,30 @@ static int export_norm(struct op_export *node)
         node->output(node->writer, 0);
         return FOV_OK;
     }
-    if (options->group_weights) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "weights per group need opset 18 to 20, not %d",
-                          node->opset);
-    }
     int64_t rows[3] = {0, options->groups, -1}, channels[FOV_MAX_RANK], broadcast[FOV_MAX_RANK];
     for (int i = 0; i < x->rank; i++) {
         channels[i] = i == 0 ? 0 : x->dim[i];
         broadcast[i] = i == 1 ? x->dim[1] : 1;
     }
-    const char *to_rows = node->integers(node->writer, rows, 3, false);
-    const char *back = node->integers(node->writer, channels, x->rank, false);
-    const char *vector = node->integers(node->writer, broadcast + 1, x->rank - 1, false);
-    const char *length = node->integers(node->writer, &options->groups, 1, false);
-    const char *units = node->number(node->writer, 1), *zeros = node->number(node->writer, 0);
-    const char *scale = node->temporary(node->writer), *shift = node->temporary(node->writer);
-    const char *flat = node->temporary(node->writer), *even = node->temporary(node->writer);
-    const char *image = node->temporary(node->writer), *weight = node->temporary(node->writer);
-    const char *bias = node->temporary(node->writer), *product = node->temporary(node->writer);
-    struct {
-        const char *type, *in[3], *out;
-    } const steps[] = {
-        {"Expand", {units, length, NULL}, scale}, {"Expand", {zeros, length, NULL}, shift},
-        {"Reshape", {NULL, to_rows, NULL}, flat}, {"InstanceNormalization", {flat, scale, shift}, even},
-        {"Reshape", {even, back, NULL}, image},
-    };
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        node->begin(node->writer, steps[i].type, NULL);
-        if (steps[i].in[0] == NULL) {
-            node->input(node->writer, ROW_NORM_X);
-        } else {
-            node->input_name(node->writer, steps[i].in[0]);
-        }
-        for (int k = 1; k < 3 && steps[i].in[k] != NULL; k++) {
-            node->input_name(node->writer, steps[i].in[k]);
-        }
-        if (i == 3) {
-            node->attribute_number(node->writer, "epsilon", options->epsilon);
-        }
-        node->output_name(node->writer, steps[i].out);
+    const char *flat = op_export_reshape(node, node->in_name(node->writer, ROW_NORM_X), rows, 3, OP_EXPORT_FRESH);
+    const char *scale = node->in_name(node->writer, ROW_NORM_WEIGHT), *shift = node->in_name(node->writer, ROW_NORM_BIAS);
+    if (!options->group_weights) { /* weights per channel come afterwards */
+        const char *length = node->integers(node->writer, &options->groups, 1, false);
+        fov_dtype dtype = node->in[ROW_NORM_X].dtype;
+        scale = op_export_step(node, "Expand", op_export_number(node, dtype, 1), length, OP_EXPORT_FRESH);
+        shift = op_export_step(node, "Expand", op_export_number(node, dtype, 0), length, OP_EXPORT_FRESH);
     }
-    for (int i = ROW_NORM_WEIGHT; i <= ROW_NORM_BIAS; i++) {
-        node->begin(node->writer, "Reshape", NULL);
-        node->input(node->writer, i);
-        node->input_name(node->writer, vector);
-        node->output_name(node->writer, i == ROW_NORM_WEIGHT ? weight : bias);
+    const char *even = op_export_step(node, "InstanceNormalization", flat, scale, OP_EXPORT_FRESH);
+    node->input_name(node->writer, shift);
+    node->attribute_number(node->writer, "epsilon", options->epsilon);
+    const char *image = op_export_reshape(node, even, channels, x->rank, options->group_weights ? 0 : OP_EXPORT_FRESH);
+    if (!options->group_weights) {
+        const char *factor = op_export_reshape(node, node->in_name(node->writer, ROW_NORM_WEIGHT), broadcast + 1,
+                                               x->rank - 1, OP_EXPORT_FRESH);
+        const char *offset = op_export_reshape(node, node->in_name(node->writer, ROW_NORM_BIAS), broadcast + 1,
+                                               x->rank - 1, OP_EXPORT_FRESH);
+        op_export_step(node, "Add", op_export_step(node, "Mul", image, factor, OP_EXPORT_FRESH), offset, 0);
     }
-    node->begin(node->writer, "Mul", NULL);
-    node->input_name(node->writer, image);
-    node->input_name(node->writer, weight);
-    node->output_name(node->writer, product);
-    node->begin(node->writer, "Add", NULL);
-    node->input_name(node->writer, product);
-    node->input_name(node->writer, bias);
-    node->output(node->writer, 0);
     return FOV_OK;
 }
 

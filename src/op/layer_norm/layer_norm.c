@@ -34,7 +34,57 @@ static int import_norm(struct op_import *node)
     return FOV_OK;
 }
 
-static const struct op_onnx onnx = {.type = "LayerNormalization", .since = 17, .import = import_norm};
+/* Opset 17 has it. Before, it is written as exporters wrote it: mean, deviation, variance, root. */
+static int export_norm(struct op_export *node)
+{
+    const struct row_norm_options *options = node->options;
+    const fov_shape *x = &node->in[ROW_NORM_X].shape;
+    const char *in[3] = {node->in_name(node->writer, ROW_NORM_X), node->in_name(node->writer, ROW_NORM_WEIGHT),
+                         node->in_name(node->writer, ROW_NORM_BIAS)};
+    bool has_bias = node->in_count > ROW_NORM_BIAS && node->in[ROW_NORM_BIAS].shape.rank >= 0, wanted[3] = {false};
+    for (int i = 0; i < 3; i++) {
+        wanted[i] = i < node->out_count && node->out[i].shape.rank >= 0;
+    }
+    if (node->opset >= 17) {
+        op_export_step(node, "LayerNormalization", in[0], in[1], ROW_NORM_Y);
+        if (has_bias) {
+            node->input_name(node->writer, in[2]);
+        }
+        node->attribute_number(node->writer, "epsilon", options->epsilon);
+        node->attribute_integer(node->writer, "axis", options->axis);
+        for (int i = 1; i < 3 && (wanted[i] || wanted[2]); i++) {
+            node->output(node->writer, i);
+        }
+        return FOV_OK;
+    }
+    int64_t axes[FOV_MAX_RANK];
+    int first = (int)(options->axis < 0 ? options->axis + x->rank : options->axis), count = 0;
+    for (int i = first; i < x->rank; i++) {
+        axes[count++] = i;
+    }
+    const char *mean = op_export_step(node, "ReduceMean", in[0], NULL, wanted[1] ? ROW_NORM_MEAN : OP_EXPORT_FRESH);
+    node->attribute_list(node->writer, "axes", axes, count);
+    mean = mean != NULL ? mean : node->out_name(node->writer, ROW_NORM_MEAN);
+    const char *deviation = op_export_step(node, "Sub", in[0], mean, OP_EXPORT_FRESH);
+    const char *square = op_export_step(node, "Mul", deviation, deviation, OP_EXPORT_FRESH);
+    const char *variance = op_export_step(node, "ReduceMean", square, NULL, OP_EXPORT_FRESH);
+    node->attribute_list(node->writer, "axes", axes, count);
+    const char *epsilon = op_export_number(node, node->in[0].dtype, options->epsilon);
+    const char *sum = op_export_step(node, "Add", variance, epsilon, OP_EXPORT_FRESH);
+    const char *root = op_export_step(node, "Sqrt", sum, NULL, OP_EXPORT_FRESH);
+    if (wanted[2]) {
+        op_export_step(node, "Reciprocal", root, NULL, ROW_NORM_INV_STD);
+    }
+    const char *even = op_export_step(node, "Div", deviation, root, OP_EXPORT_FRESH);
+    const char *scaled = op_export_step(node, "Mul", even, in[1], has_bias ? OP_EXPORT_FRESH : ROW_NORM_Y);
+    if (has_bias) {
+        op_export_step(node, "Add", scaled, in[2], ROW_NORM_Y);
+    }
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {
+    .type = "LayerNormalization", .since = 17, .import = import_norm, .export = export_norm};
 
 static const struct row_norm_options last = {.epsilon = 1e-5, .axis = -1}, from_1 = {.epsilon = 1e-2, .axis = 1},
                                      all = {.epsilon = 1e-5, .axis = 0};

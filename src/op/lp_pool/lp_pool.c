@@ -180,12 +180,58 @@ static int import_pool(struct op_import *node)
     return 0;
 }
 
+static double one_tap(const void *context, size_t index)
+{
+    (void)context;
+    (void)index;
+    return 1;
+}
+
+/* What LpPool does not say (a p with a fraction; before opset 18 dilation and rounding up), in steps: magnitudes to the
+   p-th power, their sums over windows by a depthwise convolution with weights of one, the p-th root. */
+static int export_steps(struct op_export *node)
+{
+    const struct lp_options *options = node->options;
+    const fov_shape *x = &node->in[0].shape;
+    fov_dtype dtype = node->in[0].dtype;
+    struct window window;
+    struct error unused = {0};
+    int axes = x->rank - 2, from = WINDOW_AXES - axes;
+    if (resolve(&window, options, x, &unused) != 0 || x->dim[1] < 0) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "its sizes are not known");
+    }
+    int64_t pads[2 * WINDOW_AXES];
+    fov_shape taps = {x->rank, {x->dim[1], 1}};
+    for (int i = 0; i < axes; i++) {
+        int64_t reach = (window.out[from + i] - 1) * window.stride[from + i] +
+                        (window.kernel[from + i] - 1) * window.dilation[from + i] + 1;
+        int64_t end = reach - window.in[from + i] - window.begin[from + i];
+        pads[i] = window.begin[from + i];
+        pads[axes + i] = end > 0 ? end : 0;
+        taps.dim[2 + i] = window.kernel[from + i];
+    }
+    const char *size = op_export_step(node, "Abs", node->in_name(node->writer, 0), NULL, OP_EXPORT_FRESH);
+    const char *power = op_export_step(node, "Pow", size, op_export_number(node, dtype, options->p), OP_EXPORT_FRESH);
+    const char *weight = node->constant(node->writer, dtype, &taps, one_tap, NULL);
+    const char *sum = op_export_step(node, "Conv", power, weight, OP_EXPORT_FRESH);
+    node->attribute_list(node->writer, "kernel_shape", window.kernel + from, axes);
+    node->attribute_list(node->writer, "strides", window.stride + from, axes);
+    node->attribute_list(node->writer, "dilations", window.dilation + from, axes);
+    node->attribute_list(node->writer, "pads", pads, 2 * axes);
+    node->attribute_integer(node->writer, "group", x->dim[1]);
+    op_export_step(node, "Pow", sum, op_export_number(node, dtype, 1 / options->p), 0);
+    return FOV_OK;
+}
+
 static int export_pool(struct op_export *node)
 {
     const struct lp_options *options = node->options;
-    bool global = strcmp(node->op->name, "global_lp_pool") == 0;
-    if (options->p != floor(options->p)) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "ONNX only has whole p, here it is %g", options->p);
+    bool global = strcmp(node->op->name, "global_lp_pool") == 0, dilated = false;
+    for (int i = 0; i < options->dilation.count; i++) {
+        dilated = dilated || options->dilation.at[i] != 1;
+    }
+    if (options->p != floor(options->p) || ((dilated || options->ceil_mode) && node->opset < 18)) {
+        return export_steps(node);
     }
     node->begin(node->writer, global ? "GlobalLpPool" : "LpPool", NULL);
     node->input(node->writer, 0);
@@ -198,14 +244,6 @@ static int export_pool(struct op_export *node)
         if (lists[i].list->count != 0) {
             node->attribute_list(node->writer, lists[i].name, lists[i].list->at, lists[i].list->count);
         }
-    }
-    bool dilated = false;
-    for (int i = 0; i < options->dilation.count; i++) {
-        dilated = dilated || options->dilation.at[i] != 1;
-    }
-    if ((dilated || options->ceil_mode) && node->opset < 18) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED,
-                          "LpPool has dilation and ceil mode from opset 18 on, not in %d", node->opset);
     }
     if (dilated) {
         node->attribute_list(node->writer, "dilations", options->dilation.at, options->dilation.count);
@@ -234,12 +272,14 @@ static const struct lp_options
     first = {.kernel = LIST(2), .p = 1},
     volume = {.kernel = LIST(2, 2, 2), .dilation = LIST(1, 2, 1), .p = 4},
     same = {.kernel = LIST(3, 2), .stride = LIST(2, 2), .auto_pad = WINDOW_SAME_UPPER, .p = 2},
+    fraction = {.kernel = LIST(3, 2), .stride = LIST(2, 2), .p = 2.5, .ceil_mode = true},
     whole = {.p = 2}, whole_3 = {.p = 3};
 static const struct op_case cases[] = {
     {.name = "2x2", .options = &halves, .in = {FOV_SHAPE(2, 3, 4, 6)}, .in_count = 1},
     {.name = "padded, p = 3", .options = &padded, .in = {FOV_SHAPE(1, 3, 5, 4)}, .in_count = 1},
     {.name = "1-D, p = 1", .options = &first, .in = {FOV_SHAPE(2, 3, 7)}, .in_count = 1},
     {.name = "3-D, dilated", .options = &volume, .in = {FOV_SHAPE(1, 2, 3, 4, 3)}, .in_count = 1},
+    {.name = "p = 2.5, rounded up", .options = &fraction, .in = {FOV_SHAPE(2, 3, 6, 5)}, .in_count = 1},
     {.name = "same upper", .options = &same, .in = {FOV_SHAPE(1, 3, 5, 6)}, .in_count = 1},
     {0},
 };

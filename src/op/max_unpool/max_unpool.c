@@ -143,11 +143,7 @@ static int export_unpool(struct op_export *node)
     const fov_shape *y = &node->out[0].shape;
     const char *shape = NULL;
     if (options->size.count != 0) {
-        if (y->dim[0] < 0) {
-            return node->fail(node->writer, FOV_E_UNSUPPORTED,
-                              "MaxUnpool to a given size needs a known number of samples");
-        }
-        shape = node->integers(node->writer, y->dim, y->rank, false);
+        shape = op_export_sizes(node, X, y);
     }
     node->begin(node->writer, "MaxUnpool", NULL);
     for (int i = 0; i < node->in_count; i++) {

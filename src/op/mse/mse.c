@@ -2,6 +2,7 @@
 /* Mean squared error: the loss of regression. Chunks of fixed size are squared and summed in double, and added in
  * order. Its gradient is an operator that takes the target as optional: without it, it is its own derivative. */
 #include "op/common.h"
+#include "op/onnx.h"
 
 #include <fovea/operators.h>
 
@@ -181,6 +182,17 @@ fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value target)
     return op_build(graph, "mse", in, 2, NULL, NULL);
 }
 
+static int export_loss(struct op_export *node)
+{
+    const char *error = op_export_step(node, "Sub", node->in_name(node->writer, 0), node->in_name(node->writer, 1),
+                                       OP_EXPORT_FRESH);
+    op_export_step(node, "ReduceMean", op_export_step(node, "Mul", error, error, OP_EXPORT_FRESH), NULL, 0);
+    node->attribute_integer(node->writer, "keepdims", 0);
+    return FOV_OK;
+}
+
+static const struct op_onnx loss_onnx = {.type = "ReduceMean((x - t)^2)", .since = 13, .export = export_loss};
+
 static const struct op_case loss_cases[] = {
     {.name = "vector", .in = {{1, {37}}, {1, {37}}}, .in_count = 2},
     {.name = "scalars", .in = {{0, {0}}, {0, {0}}}, .in_count = 2},
@@ -206,6 +218,7 @@ const struct op op_mse = {
     .gradient = loss_gradient,
     .textbook = loss_textbook,
     .cpu = &loss_cpu,
+    .onnx = &loss_onnx,
     .cases = loss_cases,
 };
 

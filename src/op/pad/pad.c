@@ -277,8 +277,8 @@ static int export_pad(struct op_export *node)
     }
     const char *pads =
         has_pads ? NULL : node->integers(node->writer, options->pads.at, options->pads.count, false);
-    bool number = !has_value && options->mode == PAD_CONSTANT && options->value != 0 && node->in[0].dtype == FOV_F32;
-    const char *value = number ? node->number(node->writer, (float)options->value) : NULL;
+    bool number = !has_value && options->mode == PAD_CONSTANT && options->value != 0;
+    const char *value = number ? op_export_number(node, node->in[0].dtype, options->value) : NULL;
     node->begin(node->writer, "Pad", NULL);
     node->input(node->writer, 0);
     has_pads ? node->input(node->writer, PAD_PADS) : node->input_name(node->writer, pads);

@@ -254,76 +254,21 @@ static int import_resize(struct op_import *node)
     return 0;
 }
 
-/** The name of a list with all sizes of y; an open number of samples is taken from x by Shape and Concat. */
-static const char *write_sizes(struct op_export *node)
+static bool is_scaled(const struct resize_options *options, int rank, int axis)
 {
-    const fov_shape *y = &node->out[0].shape;
-    if (y->dim[0] >= 0) {
-        return node->integers(node->writer, y->dim, y->rank, false);
-    }
-    int64_t zero = 0, one = 1;
-    const char *rest = node->integers(node->writer, y->dim + 1, y->rank - 1, false);
-    const char *begin = node->integers(node->writer, &zero, 1, false),
-               *end = node->integers(node->writer, &one, 1, false);
-    const char *shape = node->temporary(node->writer), *batch = node->temporary(node->writer);
-    const char *sizes = node->temporary(node->writer);
-    node->begin(node->writer, "Shape", NULL);
-    node->input(node->writer, X);
-    node->output_name(node->writer, shape);
-    node->begin(node->writer, "Slice", NULL);
-    node->input_name(node->writer, shape);
-    node->input_name(node->writer, begin);
-    node->input_name(node->writer, end);
-    node->output_name(node->writer, batch);
-    node->begin(node->writer, "Concat", NULL);
-    node->input_name(node->writer, batch);
-    node->input_name(node->writer, rest);
-    node->attribute_integer(node->writer, "axis", 0);
-    node->output_name(node->writer, sizes);
-    return sizes;
-}
-
-/** The name of a list of scales: 1 for the axes before the last `count`, options->scale for those. */
-static const char *write_scales(struct op_export *node, int count)
-{
-    const struct resize_options *options = node->options;
-    int rank = node->in[X].shape.rank;
-    int64_t lengths[2] = {rank - count, count};
-    const char *parts[2] = {NULL, NULL};
-    for (int i = 0; i < 2; i++) {
-        if (lengths[i] > 0) {
-            const char *value = node->number(node->writer, i == 0 ? 1 : (float)options->scale);
-            const char *length = node->integers(node->writer, &lengths[i], 1, false);
-            parts[i] = node->temporary(node->writer);
-            node->begin(node->writer, "Expand", NULL);
-            node->input_name(node->writer, value);
-            node->input_name(node->writer, length);
-            node->output_name(node->writer, parts[i]);
-        }
-    }
-    if (parts[0] == NULL) {
-        return parts[1];
-    }
-    const char *scales = node->temporary(node->writer);
-    node->begin(node->writer, "Concat", NULL);
-    node->input_name(node->writer, parts[0]);
-    node->input_name(node->writer, parts[1]);
-    node->attribute_integer(node->writer, "axis", 0);
-    node->output_name(node->writer, scales);
-    return scales;
-}
-
-/** How many of the last axes are named, in order; -1: others are. */
-static int last_axes(const struct resize_options *options, int rank)
-{
-    int count = options->axes.count == 0 ? rank : options->axes.count;
+    bool named = options->axes.count == 0;
     for (int i = 0; i < options->axes.count; i++) {
-        int64_t axis = options->axes.at[i] + (options->axes.at[i] < 0 ? rank : 0);
-        if (axis != rank - count + i) {
-            return -1;
-        }
+        named = named || options->axes.at[i] == axis || options->axes.at[i] + rank == axis;
     }
-    return count;
+    return named;
+}
+
+/** Element of the list of all axes' scales: 1 for those that are not named. */
+static double scale_of(const void *context, size_t axis)
+{
+    const struct op_export *node = context;
+    const struct resize_options *options = node->options;
+    return is_scaled(options, node->in[X].shape.rank, (int)axis) ? options->scale : 1;
 }
 
 static int export_resize(struct op_export *node)
@@ -338,20 +283,19 @@ static int export_resize(struct op_export *node)
     if (has_scales && options->axes.count != 0 && node->opset < 18) {
         return node->fail(node->writer, FOV_E_UNSUPPORTED, "scales of some axes need opset 18, not %d", node->opset);
     }
-    int scaled = options->scale != 0 ? last_axes(options, node->in[X].shape.rank) : 0;
-    if (scaled < 0) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED,
-                          "one scale for axes other than the last ones cannot be written");
+    const char *scales = NULL, *sizes = NULL;
+    if (options->scale != 0) {
+        scales = node->constant(node->writer, FOV_F32, &(fov_shape){1, {node->in[X].shape.rank}}, scale_of, node);
     }
-    if (options->policy != 0 && options->size.count != 0) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED,
-                          "sizes that keep the aspect ratio must be an input to be written");
-    }
-    const char *scales = scaled > 0 ? write_scales(node, scaled) : NULL;
-    /* Sizes are always written in full, unless the aspect ratio decides. */
+    /* Sizes are always written in full, unless the aspect ratio decides: then those that were asked for. */
+    bool asked = options->policy != 0 && options->size.count != 0;
     bool given =
         node->in_count > SIZES && node->in[SIZES].shape.rank >= 0 && (options->policy != 0 || node->opset >= 18);
-    const char *sizes = has_scales || given || scales != NULL ? NULL : write_sizes(node);
+    if (asked) {
+        sizes = node->integers(node->writer, options->size.at, options->size.count, false);
+    } else if (!has_scales && !given && scales == NULL) {
+        sizes = op_export_sizes(node, X, &node->out[0].shape);
+    }
     node->begin(node->writer, "Resize", NULL);
     node->input(node->writer, X);
     node->input(node->writer, node->in_count > ROI && node->in[ROI].shape.rank >= 0 ? ROI : -1);
@@ -383,7 +327,7 @@ static int export_resize(struct op_export *node)
     if (options->policy != 0) {
         node->attribute_text(node->writer, "keep_aspect_ratio_policy", policies[options->policy]);
     }
-    if (options->axes.count != 0 && (has_scales || given)) {
+    if (options->axes.count != 0 && (has_scales || given || asked)) {
         node->attribute_list(node->writer, "axes", options->axes.at, options->axes.count);
     }
     node->output(node->writer, 0);

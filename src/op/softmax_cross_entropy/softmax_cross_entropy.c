@@ -380,19 +380,88 @@ static int import_loss(struct op_import *node)
     return FOV_OK;
 }
 
+/** Per sample: minus the score of its class, times the class's weight; 0 where the sample does not count. */
+static const char *export_picked(struct op_export *node, const char *scores, bool weighted)
+{
+    const struct options *options = node->options;
+    const char *loss = op_export_step(node, "NegativeLogLikelihoodLoss", scores, node->in_name(node->writer, 1),
+                                      OP_EXPORT_FRESH);
+    if (weighted) {
+        node->input(node->writer, 2);
+    }
+    node->attribute_text(node->writer, "reduction", "none");
+    if (options->ignore_index != -1) {
+        node->attribute_integer(node->writer, "ignore_index", options->ignore_index);
+    }
+    return loss;
+}
+
+static const char *export_class_sum(struct op_export *node, const char *value)
+{
+    int64_t one = 1;
+    const char *sum =
+        op_export_step(node, "ReduceSum", value, node->integers(node->writer, &one, 1, false), OP_EXPORT_FRESH);
+    node->attribute_integer(node->writer, "keepdims", 0);
+    return sum;
+}
+
+/* ONNX's loss has no smoothing. By its definition the loss of a sample is (1 - s) times the plain one plus s / classes
+   times the sum over all classes, where the sample counts at all; the loss of a constant score of -1 says whether it
+   does, and with which weight. */
+static int export_smoothed(struct op_export *node)
+{
+    const struct options *options = node->options;
+    const fov_shape *x = &node->in[0].shape;
+    fov_dtype dtype = node->in[0].dtype;
+    bool weighted = node->in_count > 2 && node->in[2].shape.rank >= 0;
+    double share = options->label_smoothing / (double)x->dim[1];
+    int64_t column[FOV_MAX_RANK] = {1, x->dim[1]};
+    for (int i = 2; i < x->rank; i++) {
+        column[i] = 1;
+    }
+    const char *logarithms = op_export_step(node, "LogSoftmax", node->in_name(node->writer, 0), NULL, OP_EXPORT_FRESH);
+    node->attribute_integer(node->writer, "axis", 1);
+    const char *shape = op_export_step(node, "Shape", logarithms, NULL, OP_EXPORT_FRESH);
+    const char *minus = op_export_step(node, "Expand", op_export_number(node, dtype, -1), shape, OP_EXPORT_FRESH);
+    const char *counts = export_picked(node, minus, false);
+    const char *spread = logarithms;
+    if (weighted) {
+        const char *weight = op_export_reshape(node, node->in_name(node->writer, 2), column, x->rank, OP_EXPORT_FRESH);
+        spread = op_export_step(node, "Mul", logarithms, weight, OP_EXPORT_FRESH);
+    }
+    const char *soft = op_export_step(node, "Mul", export_class_sum(node, spread), counts, OP_EXPORT_FRESH);
+    soft = op_export_step(node, "Mul", soft, op_export_number(node, dtype, -share), OP_EXPORT_FRESH);
+    const char *hard = op_export_step(node, "Mul", export_picked(node, logarithms, weighted),
+                                      op_export_number(node, dtype, 1 - options->label_smoothing), OP_EXPORT_FRESH);
+    const char *loss = op_export_step(node, "Add", hard, soft, options->reduction == CLASS_NONE ? 0 : OP_EXPORT_FRESH);
+    if (options->reduction != CLASS_NONE) {
+        const char *weights = weighted ? export_picked(node, minus, true) : counts;
+        const char *total = op_export_step(node, "ReduceSum", loss, NULL, options->reduction == CLASS_SUM ? 0 : OP_EXPORT_FRESH);
+        node->attribute_integer(node->writer, "keepdims", 0);
+        if (options->reduction == CLASS_MEAN) {
+            const char *divisor = op_export_step(node, "ReduceSum", weights, NULL, OP_EXPORT_FRESH);
+            node->attribute_integer(node->writer, "keepdims", 0);
+            op_export_step(node, "Div", total, divisor, 0);
+        }
+    }
+    if (node->out_count > 2 && node->out[2].shape.rank >= 0) {
+        op_export_step(node, "Identity", logarithms, NULL, 2);
+    }
+    return FOV_OK;
+}
+
 static int export_loss(struct op_export *node)
 {
     const struct options *options = node->options;
-    if (options->label_smoothing != 0) {
-        return node->fail(node->writer, FOV_E_UNSUPPORTED, "ONNX has no label smoothing (%g here)",
-                          options->label_smoothing);
-    }
     bool logarithms = node->out_count > 2 && node->out[2].shape.rank >= 0;
     if (node->out_count > 1 && node->out[1].shape.rank >= 0) { /* ONNX's loss does not give them */
         node->begin(node->writer, "Softmax", NULL);
         node->input(node->writer, 0);
         node->attribute_integer(node->writer, "axis", 1);
         node->output(node->writer, 1);
+    }
+    if (options->label_smoothing != 0) {
+        return export_smoothed(node);
     }
     node->begin(node->writer, "SoftmaxCrossEntropyLoss", NULL);
     for (int i = 0; i < node->in_count; i++) {

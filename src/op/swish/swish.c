@@ -44,7 +44,7 @@ static int export_swish(struct op_export *node)
     const struct swish_options *options = node->options;
     const char *scaled = NULL, *gate = node->temporary(node->writer);
     if (options->alpha != 1) {
-        const char *alpha = node->number(node->writer, (float)options->alpha);
+        const char *alpha = op_export_number(node, node->in[0].dtype, options->alpha);
         scaled = node->temporary(node->writer);
         node->begin(node->writer, "Mul", NULL);
         node->input(node->writer, 0);
