@@ -14,20 +14,261 @@ INLINE size_t panel_width(size_t filters, size_t first, size_t *valid)
     return (*valid + VECTOR - 1) / VECTOR * VECTOR;
 }
 
+/* Lanes of a and b side by side: 0 .. 3 are a's, 4 .. 7 b's. */
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vi4){__VA_ARGS__})
+#endif
+typedef float   vf4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t vi4 __attribute__((vector_size(16)));
+
+/* Four by four floats, turned: to[c][r] = from[r][c]. In registers of four on every instruction set: the loads and stores
+   of a transposition are its cost, and narrow ones fit any number of taps. */
+INLINE void turn_four(const float *from0, const float *from1, const float *from2, const float *from3, float *to0,
+                      float *to1, float *to2, float *to3)
+{
+    vf4 row0 = *(const vf4 *)from0, row1 = *(const vf4 *)from1;
+    vf4 row2 = *(const vf4 *)from2, row3 = *(const vf4 *)from3;
+    vf4 low01 = SHUFFLE(row0, row1, 0, 4, 1, 5), low23 = SHUFFLE(row2, row3, 0, 4, 1, 5);
+    vf4 high01 = SHUFFLE(row0, row1, 2, 6, 3, 7), high23 = SHUFFLE(row2, row3, 2, 6, 3, 7);
+    *(vf4 *)to0 = SHUFFLE(low01, low23, 0, 1, 4, 5);
+    *(vf4 *)to1 = SHUFFLE(low01, low23, 2, 3, 6, 7);
+    *(vf4 *)to2 = SHUFFLE(high01, high23, 0, 1, 4, 5);
+    *(vf4 *)to3 = SHUFFLE(high01, high23, 2, 3, 6, 7);
+}
+
+/* Weights are packed and unpacked in each training step, so the common orders have loops of their own. All of them move
+   one line of 64 bytes of the plain weights at a time: filters are often a power of two apart and fight for the same
+   cache sets. */
+enum { PACK_LINE = 16, PACK_TAPS = 128 };
+
+/* tap_at[p] is the tap that lies at place p of a filter's plane of taps; false where the taps are not a permutation. */
+INLINE bool order_of_taps(const struct kernel_weights *s, uint8_t *tap_at)
+{
+    bool seen[PACK_TAPS] = {false};
+    if (s->taps > PACK_TAPS) {
+        return false;
+    }
+    for (size_t t = 0; t < s->taps; t++) {
+        size_t place = s->tap_offsets ? (size_t)s->tap_offsets[t] : t;
+        if (place >= s->taps || seen[place]) {
+            return false;
+        }
+        seen[place] = true;
+        tap_at[place] = (uint8_t)t;
+    }
+    return true;
+}
+
+/* A filter's weights lie side by side, [channels][taps]: forward. `panel` is one panel: [taps][channels][width]. */
+INLINE void pack_runs(const struct kernel_weights *s, const uint8_t *tap_at, const float *weights, size_t valid,
+                      size_t width, float *panel)
+{
+    size_t depth = s->channels * s->taps, c = 0, place = 0;
+    for (size_t begin = 0; begin < depth; begin += PACK_LINE) {
+        size_t count = depth - begin < PACK_LINE ? depth - begin : PACK_LINE, f = 0;
+        float *row[PACK_LINE];
+        for (size_t i = 0; i < count; i++) {
+            row[i] = panel + (tap_at[place] * s->channels + c) * width;
+            place++;
+            if (place == s->taps) {
+                place = 0;
+                c++;
+            }
+        }
+        for (; f + 4 <= valid; f += 4) {
+            const float *from = weights + f * s->filter_stride + begin;
+            size_t i = 0;
+            for (; i + 4 <= count; i += 4) {
+                turn_four(from + i, from + s->filter_stride + i, from + 2 * s->filter_stride + i,
+                          from + 3 * s->filter_stride + i, row[i] + f, row[i + 1] + f, row[i + 2] + f, row[i + 3] + f);
+            }
+            for (; i < count; i++) {
+                for (size_t k = 0; k < 4; k++) {
+                    row[i][f + k] = from[k * s->filter_stride + i];
+                }
+            }
+        }
+        for (size_t i = 0; i < count; i++) {
+            for (size_t k = f; k < valid; k++) {
+                row[i][k] = weights[k * s->filter_stride + begin + i];
+            }
+            for (size_t k = valid; k < width; k++) {
+                row[i][k] = 0.0f;
+            }
+        }
+    }
+}
+
+/* And back. */
+INLINE void unpack_runs(const struct kernel_weights *s, const uint8_t *tap_at, const float *panel, size_t valid,
+                        size_t width, float *weights)
+{
+    size_t depth = s->channels * s->taps, c = 0, place = 0;
+    for (size_t begin = 0; begin < depth; begin += PACK_LINE) {
+        size_t count = depth - begin < PACK_LINE ? depth - begin : PACK_LINE, f = 0;
+        const float *row[PACK_LINE];
+        for (size_t i = 0; i < count; i++) {
+            row[i] = panel + (tap_at[place] * s->channels + c) * width;
+            place++;
+            if (place == s->taps) {
+                place = 0;
+                c++;
+            }
+        }
+        for (; f + 4 <= valid; f += 4) {
+            float *to = weights + f * s->filter_stride + begin;
+            size_t i = 0;
+            for (; i + 4 <= count; i += 4) {
+                turn_four(row[i] + f, row[i + 1] + f, row[i + 2] + f, row[i + 3] + f, to + i, to + s->filter_stride + i,
+                          to + 2 * s->filter_stride + i, to + 3 * s->filter_stride + i);
+            }
+            for (; i < count; i++) {
+                for (size_t k = 0; k < 4; k++) {
+                    to[k * s->filter_stride + i] = row[i][f + k];
+                }
+            }
+        }
+        for (; f < valid; f++) {
+            for (size_t i = 0; i < count; i++) {
+                weights[f * s->filter_stride + begin + i] = row[i][f];
+            }
+        }
+    }
+}
+
+/* Filters lie a plane of taps apart: the input gradient, where filters are the channels of x. */
+INLINE void pack_planes(const struct kernel_weights *s, const float *weights, size_t valid, size_t width, float *panel)
+{
+    size_t tap_floats = s->channels * width;
+    for (size_t c = 0; c < s->channels; c++, panel += width) {
+        const float *from = weights + c * s->channel_stride;
+        for (size_t f = 0; f + 4 <= valid; f += 4) {
+            const float *plane = from + f * s->filter_stride;
+            size_t t = 0;
+            for (; t + 4 <= s->taps; t += 4) {
+                float *to = panel + t * tap_floats + f;
+                turn_four(plane + t, plane + s->filter_stride + t, plane + 2 * s->filter_stride + t,
+                          plane + 3 * s->filter_stride + t, to, to + tap_floats, to + 2 * tap_floats,
+                          to + 3 * tap_floats);
+            }
+            for (; t < s->taps; t++) {
+                for (size_t k = 0; k < 4; k++) {
+                    panel[t * tap_floats + f + k] = plane[k * s->filter_stride + t];
+                }
+            }
+        }
+        for (size_t t = 0; t < s->taps; t++) {
+            for (size_t f = valid / 4 * 4; f < width; f++) {
+                panel[t * tap_floats + f] = f < valid ? from[f * s->filter_stride + t] : 0.0f;
+            }
+        }
+    }
+}
+
+/* The same with the taps in reverse, as the input gradient has them: tap t is at place taps - 1 - t. */
+INLINE void pack_reversed_planes(const struct kernel_weights *s, const float *weights, size_t valid, size_t width,
+                                 float *panel)
+{
+    size_t tap_floats = s->channels * width, last = s->taps - 1;
+    for (size_t c = 0; c < s->channels; c++, panel += width) {
+        const float *from = weights + c * s->channel_stride;
+        for (size_t f = 0; f + 4 <= valid; f += 4) {
+            const float *plane = from + f * s->filter_stride;
+            size_t t = 0;
+            for (; t + 4 <= s->taps; t += 4) {
+                float *to = panel + (last - t) * tap_floats + f;
+                turn_four(plane + t, plane + s->filter_stride + t, plane + 2 * s->filter_stride + t,
+                          plane + 3 * s->filter_stride + t, to, to - tap_floats, to - 2 * tap_floats,
+                          to - 3 * tap_floats);
+            }
+            for (; t < s->taps; t++) {
+                for (size_t k = 0; k < 4; k++) {
+                    panel[(last - t) * tap_floats + f + k] = plane[k * s->filter_stride + t];
+                }
+            }
+        }
+        for (size_t t = 0; t < s->taps; t++) {
+            for (size_t f = valid / 4 * 4; f < width; f++) {
+                panel[(last - t) * tap_floats + f] = f < valid ? from[f * s->filter_stride + t] : 0.0f;
+            }
+        }
+    }
+}
+
+/* Filters side by side, one tap: rows are copied in pieces, all panels of a row in turn. */
+INLINE void pack_rows(const struct kernel_weights *s, const float *weights, float *panels)
+{
+    size_t panel = PANEL_VECTORS * VECTOR, panel_floats = s->channels * panel;
+    for (size_t c = 0; c < s->channels; c++) {
+        const float *from = weights + c * s->channel_stride;
+        size_t first = 0;
+        float *to = panels + c * panel;
+        for (; first + panel <= s->filters; first += panel, to += panel_floats) {
+            for (size_t v = 0; v < PANEL_VECTORS; v++) {
+                store(to + v * VECTOR, load(from + first + v * VECTOR));
+            }
+        }
+        if (first < s->filters) {
+            size_t valid, width = panel_width(s->filters, first, &valid);
+            to = panels + first * s->channels + c * width;
+            EACH_VECTOR(width, {
+                vf v = i + VECTOR <= valid ? load(from + first + i)
+                       : i < valid         ? load_first(from + first + i, valid - i)
+                                           : (vf){0};
+                store_some(to + i, v, left);
+            });
+        }
+    }
+}
+
+INLINE bool taps_in_order(const struct kernel_weights *s, bool reversed)
+{
+    for (size_t t = 0; s->tap_offsets && t < s->taps; t++) {
+        if ((size_t)s->tap_offsets[t] != (reversed ? s->taps - 1 - t : t)) {
+            return false;
+        }
+    }
+    return s->tap_offsets || !reversed || s->taps == 1;
+}
+
 static void vector_pack_weights(const struct kernel_weights *s, const float *weights, float *panels)
 {
+    uint8_t tap_at[PACK_TAPS];
     size_t valid, width;
+    if (s->filter_stride == 1 && s->taps == 1) {
+        pack_rows(s, weights + (s->tap_offsets ? s->tap_offsets[0] : 0), panels);
+        return;
+    }
+    bool runs = s->channel_stride == s->taps && order_of_taps(s, tap_at);
+    bool planes = !runs && s->filter_stride >= s->taps && taps_in_order(s, false);
+    bool reversed = !runs && !planes && s->filter_stride >= s->taps && taps_in_order(s, true);
     for (size_t first = 0; first < s->filters; first += width) {
         width = panel_width(s->filters, first, &valid);
-        for (size_t t = 0; t < s->taps; t++) {
-            const float *tap = weights + first * s->filter_stride + (s->tap_offsets ? (size_t)s->tap_offsets[t] : t);
-            for (size_t c = 0; c < s->channels; c++, panels += width) {
-                const float *from = tap + c * s->channel_stride;
+        const float *from = weights + first * s->filter_stride;
+        float *panel = panels + first * s->taps * s->channels;
+        if (runs) {
+            pack_runs(s, tap_at, from, valid, width, panel);
+            continue;
+        }
+        if (planes) {
+            pack_planes(s, from, valid, width, panel);
+            continue;
+        }
+        if (reversed) {
+            pack_reversed_planes(s, from, valid, width, panel);
+            continue;
+        }
+        for (size_t t = 0; t < s->taps; t++) { /* some of the taps: a phase of a strided gradient */
+            const float *tap = from + (s->tap_offsets ? (size_t)s->tap_offsets[t] : t);
+            for (size_t c = 0; c < s->channels; c++, panel += width) {
+                const float *row = tap + c * s->channel_stride;
                 for (size_t f = 0; f < valid; f++) {
-                    panels[f] = from[f * s->filter_stride];
+                    panel[f] = row[f * s->filter_stride];
                 }
                 for (size_t f = valid; f < width; f++) {
-                    panels[f] = 0.0f;
+                    panel[f] = 0.0f;
                 }
             }
         }
@@ -36,15 +277,23 @@ static void vector_pack_weights(const struct kernel_weights *s, const float *wei
 
 static void vector_unpack_weights(const struct kernel_weights *s, const float *panels, float *weights)
 {
+    uint8_t tap_at[PACK_TAPS];
     size_t valid, width;
+    bool runs = s->channel_stride == s->taps && order_of_taps(s, tap_at);
     for (size_t first = 0; first < s->filters; first += width) {
         width = panel_width(s->filters, first, &valid);
+        const float *panel = panels + first * s->taps * s->channels;
+        float *to = weights + first * s->filter_stride;
+        if (runs) {
+            unpack_runs(s, tap_at, panel, valid, width, to);
+            continue;
+        }
         for (size_t t = 0; t < s->taps; t++) {
-            float *tap = weights + first * s->filter_stride + (s->tap_offsets ? (size_t)s->tap_offsets[t] : t);
-            for (size_t c = 0; c < s->channels; c++, panels += width) {
-                float *to = tap + c * s->channel_stride;
+            float *tap = to + (s->tap_offsets ? (size_t)s->tap_offsets[t] : t);
+            for (size_t c = 0; c < s->channels; c++, panel += width) {
+                float *row = tap + c * s->channel_stride;
                 for (size_t f = 0; f < valid; f++) {
-                    to[f * s->filter_stride] = panels[f];
+                    row[f * s->filter_stride] = panel[f];
                 }
             }
         }
@@ -99,7 +348,6 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
 static void vector_transpose(size_t rows, size_t columns, const float *x, size_t x_stride, float *out,
                              size_t out_stride)
 {
-    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
     enum { SQUARE = 16 };
     for (size_t r0 = 0; r0 < rows; r0 += SQUARE) {
         size_t r1 = r0 + SQUARE < rows ? r0 + SQUARE : rows;
@@ -110,16 +358,9 @@ static void vector_transpose(size_t rows, size_t columns, const float *x, size_t
                 size_t c = c0;
                 for (; c + 4 <= c1; c += 4) {
                     const float *from = x + r * x_stride + c;
-                    four row[4], column[4];
-                    for (size_t i = 0; i < 4; i++) {
-                        row[i] = *(const four *)(from + i * x_stride);
-                    }
-                    for (size_t i = 0; i < 4; i++) {
-                        column[i] = (four){row[0][i], row[1][i], row[2][i], row[3][i]};
-                    }
-                    for (size_t i = 0; i < 4; i++) {
-                        *(four *)(out + (c + i) * out_stride + r) = column[i];
-                    }
+                    float *to = out + c * out_stride + r;
+                    turn_four(from, from + x_stride, from + 2 * x_stride, from + 3 * x_stride, to, to + out_stride,
+                              to + 2 * out_stride, to + 3 * out_stride);
                 }
                 for (; c < c1; c++) {
                     for (size_t i = 0; i < 4; i++) {

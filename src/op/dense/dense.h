@@ -19,6 +19,9 @@ enum { DENSE_CHUNK_WORK = 1 << 19 };
 
 /** y = x W^T (+ bias): forward; transposed: dx = dy W. */
 int dense_product_compile(struct op_compile *compile, bool transposed);
+/** The same for a weight that changes and few rows, in streamed.c. */
+bool dense_streams(const struct op_compile *compile);
+int  dense_streamed_compile(struct op_compile *compile, bool transposed);
 int dense_outer_compile(struct op_compile *compile);
 
 int dense_import(struct op_import *node);

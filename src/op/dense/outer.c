@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* The weight gradient of a dense layer on the CPU: outer products over all rows, units in tiles and features in panels, so
- * that a panel's result is a piece of the plain weight. Each piece is summed by one thread over rows in order. */
+ * that a panel's result is a piece of the plain weight. Each piece is summed by one thread over rows in order. With few
+ * rows the time goes into writing the weight: then all of x is packed first, and whole lines of the weight are written
+ * one after the other. */
 #include "op/dense/dense.h"
 
 #include <stdio.h>
 #include <string.h>
 
+enum { FEW_ROWS = 256 };
+
 struct outer_plan {
     struct dense_size size;
+    bool   lines;                  /**< few rows: chunks are blocks of units; else panels of features */
     size_t tile, panel;            /**< units and features of a piece */
-    size_t blocks, panels, panels_per_chunk;
-    size_t panel_floats;           /**< of a worker's packed panel of x; a narrow result follows it */
+    size_t blocks, panels, per_chunk; /**< blocks or panels */
+    size_t panel_floats;           /**< of a packed panel of x; a narrow result follows it in a worker's memory */
 };
 
 static struct outer_plan make_plan(const struct op_compile *compile)
@@ -22,9 +27,11 @@ static struct outer_plan make_plan(const struct op_compile *compile)
     plan.blocks = op_chunks(plan.size.units, plan.tile);
     plan.panels = op_chunks(plan.size.features, plan.panel);
     plan.panel_floats = plan.size.rows * plan.panel;
-    double work = (double)plan.size.rows * (double)plan.size.units * (double)plan.panel;
+    plan.lines = plan.size.rows <= FEW_ROWS;
+    double work = (double)plan.size.rows * (double)(plan.lines ? plan.size.features * plan.tile
+                                                               : plan.size.units * plan.panel);
     double together = work > 0 ? DENSE_CHUNK_WORK / work : 1;
-    plan.panels_per_chunk = together < 1 ? 1 : together > 4096 ? 4096 : (size_t)together;
+    plan.per_chunk = together < 1 ? 1 : together > 4096 ? 4096 : (size_t)together;
     return plan;
 }
 
@@ -37,6 +44,7 @@ static int prepare(const struct op_compile *compile, void *state)
 struct outer_job {
     const struct op_run     *run;
     const struct outer_plan *plan;
+    float                   *dy, *x; /**< packed, in scratch; x only where lines are written */
 };
 
 /** dy in blocks of tile_rows units: [block][row][tile] in scratch. */
@@ -48,61 +56,104 @@ static void pack_chunk(void *context, size_t chunk, int worker)
     size_t first = op_chunk_begin(chunk, OP_CHUNK), rows = op_chunk_length(chunk, OP_CHUNK, plan->size.rows);
     job->run->kernel->pack_columns(rows, plan->size.units, (const float *)job->run->in[1].data + first * plan->size.units,
                                    plan->size.units, plan->tile, plan->tile,
-                                   (float *)job->run->scratch + first * plan->tile, plan->size.rows * plan->tile);
+                                   job->dy + first * plan->tile, plan->size.rows * plan->tile);
 }
 
-static void outer_panel(const struct outer_job *job, size_t panel, float *packed)
+/** x in panels of features. */
+static void pack_panel(const struct outer_job *job, size_t panel, float *packed)
+{
+    const struct outer_plan *plan = job->plan;
+    const struct kernel_table *kernel = job->run->kernel;
+    size_t first = panel * plan->panel, features = op_chunk_length(panel, plan->panel, plan->size.features);
+    size_t width = kernel_panel_width(kernel, features);
+    kernel->pack_columns(plan->size.rows, features, (const float *)job->run->in[0].data + first, plan->size.features, width,
+                         width, packed, 0);
+}
+
+static void pack_panel_chunk(void *context, size_t panel, int worker)
+{
+    (void)worker;
+    const struct outer_job *job = context;
+    pack_panel(job, panel, job->x + panel * job->plan->panel_floats);
+}
+
+/** One piece of the weight: a block of units by a panel of features. `narrow` is for a panel wider than what is left. */
+static void outer_piece(const struct outer_job *job, size_t block, size_t panel, const float *packed, float *narrow)
 {
     const struct outer_plan *plan = job->plan;
     const struct op_run *run = job->run;
     const struct kernel_table *kernel = run->kernel;
     size_t first = panel * plan->panel, features = op_chunk_length(panel, plan->panel, plan->size.features);
     size_t width = kernel_panel_width(kernel, features);
-    float *narrow = packed + plan->panel_floats; /* a panel wider than what is left of the weight's rows */
-    kernel->pack_columns(plan->size.rows, features, (const float *)run->in[0].data + first, plan->size.features, width,
-                         width, packed, 0);
-    for (size_t block = 0; block < plan->blocks; block++) {
-        size_t unit = block * plan->tile, units = op_chunk_length(block, plan->tile, plan->size.units);
-        float *out = (float *)run->out[0].data + unit * plan->size.features + first;
-        struct kernel_outer outer = {
-            .runs = 1,
-            .run = plan->size.rows,
-            .channels = units,
-            .width = width,
-            .x = (const float *)run->scratch + block * plan->size.rows * plan->tile,
-            .x_step = plan->tile,
-            .dy = packed,
-            .out = width == features ? out : narrow,
-            .out_stride = width == features ? plan->size.features : width,
-        };
-        kernel->outer(&outer);
-        for (size_t row = 0; width != features && row < units; row++) {
-            memcpy(out + row * plan->size.features, narrow + row * width, features * sizeof *out);
+    size_t unit = block * plan->tile, units = op_chunk_length(block, plan->tile, plan->size.units);
+    float *out = (float *)run->out[0].data + unit * plan->size.features + first;
+    struct kernel_outer outer = {
+        .runs = 1,
+        .run = plan->size.rows,
+        .channels = units,
+        .width = width,
+        .x = job->dy + block * plan->size.rows * plan->tile,
+        .x_step = plan->tile,
+        .dy = packed,
+        .out = width == features ? out : narrow,
+        .out_stride = width == features ? plan->size.features : width,
+    };
+    kernel->outer(&outer);
+    for (size_t row = 0; width != features && row < units; row++) {
+        memcpy(out + row * plan->size.features, narrow + row * width, features * sizeof *out);
+    }
+}
+
+static float *worker_floats(const struct outer_job *job, int worker)
+{
+    return (float *)(void *)((char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes);
+}
+
+/** chunk = some panels of features, all units */
+static void panel_chunk(void *context, size_t chunk, int worker)
+{
+    const struct outer_job *job = context;
+    const struct outer_plan *plan = job->plan;
+    float *packed = worker_floats(job, worker);
+    size_t first = op_chunk_begin(chunk, plan->per_chunk);
+    size_t end = first + op_chunk_length(chunk, plan->per_chunk, plan->panels);
+    for (size_t panel = first; panel < end; panel++) {
+        pack_panel(job, panel, packed);
+        for (size_t block = 0; block < plan->blocks; block++) {
+            outer_piece(job, block, panel, packed, packed + plan->panel_floats);
         }
     }
 }
 
-static void outer_chunk(void *context, size_t chunk, int worker)
+/** chunk = some blocks of units, all features */
+static void line_chunk(void *context, size_t chunk, int worker)
 {
     const struct outer_job *job = context;
     const struct outer_plan *plan = job->plan;
-    float *packed = (float *)(void *)((char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes);
-    size_t first = op_chunk_begin(chunk, plan->panels_per_chunk);
-    size_t end = first + op_chunk_length(chunk, plan->panels_per_chunk, plan->panels);
-    for (size_t panel = first; panel < end; panel++) {
-        outer_panel(job, panel, packed);
+    size_t first = op_chunk_begin(chunk, plan->per_chunk);
+    size_t end = first + op_chunk_length(chunk, plan->per_chunk, plan->blocks);
+    for (size_t block = first; block < end; block++) {
+        for (size_t panel = 0; panel < plan->panels; panel++) {
+            outer_piece(job, block, panel, job->x + panel * plan->panel_floats, worker_floats(job, worker));
+        }
     }
 }
 
 static void run_outer(const struct op_run *run)
 {
-    struct outer_job job = {run, run->state};
+    struct outer_job job = {run, run->state, run->scratch, NULL};
     if (job.plan->size.rows == 0) { /* an empty batch */
         memset(run->out[0].data, 0, job.plan->size.units * job.plan->size.features * sizeof(float));
         return;
     }
     pool_run(run->pool, pack_chunk, &job, op_chunks(job.plan->size.rows, OP_CHUNK));
-    pool_run(run->pool, outer_chunk, &job, op_chunks(job.plan->panels, job.plan->panels_per_chunk));
+    if (job.plan->lines) {
+        job.x = job.dy + job.plan->blocks * job.plan->tile * job.plan->size.rows;
+        pool_run(run->pool, pack_panel_chunk, &job, job.plan->panels);
+        pool_run(run->pool, line_chunk, &job, op_chunks(job.plan->blocks, job.plan->per_chunk));
+    } else {
+        pool_run(run->pool, panel_chunk, &job, op_chunks(job.plan->panels, job.plan->per_chunk));
+    }
 }
 
 int dense_outer_compile(struct op_compile *compile)
@@ -111,8 +162,10 @@ int dense_outer_compile(struct op_compile *compile)
     compile->run = run_outer;
     compile->prepare = prepare;
     compile->state = sizeof plan;
-    compile->scratch = plan.blocks * plan.tile * plan.size.rows * sizeof(float);
-    compile->scratch_per_worker = (plan.panel_floats + plan.tile * plan.panel) * sizeof(float);
-    snprintf(compile->detail, sizeof compile->detail, "outer products %zu x %zu", plan.tile, plan.panel);
+    size_t dy = plan.blocks * plan.tile * plan.size.rows, x = plan.panels * plan.panel_floats;
+    compile->scratch = (dy + (plan.lines ? x : 0)) * sizeof(float);
+    compile->scratch_per_worker = ((plan.lines ? 0 : plan.panel_floats) + plan.tile * plan.panel) * sizeof(float);
+    snprintf(compile->detail, sizeof compile->detail, "outer products %zu x %zu, %s", plan.tile, plan.panel,
+             plan.lines ? "by lines" : "by panels");
     return 0;
 }

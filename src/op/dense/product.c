@@ -128,6 +128,9 @@ static void run_product(const struct op_run *run)
 
 int dense_product_compile(struct op_compile *compile, bool transposed)
 {
+    if (dense_streams(compile)) {
+        return dense_streamed_compile(compile, transposed);
+    }
     struct product_plan plan = make_plan(compile, transposed);
     compile->run = run_product;
     compile->pack = pack;
