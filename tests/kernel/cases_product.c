@@ -190,10 +190,13 @@ void case_outer(const struct kernel_table *table)
 /* pack_weights against the layout as kernel.h words it, then back again. */
 void case_pack_weights(const struct kernel_table *table)
 {
-    for (size_t i = 0; i < 100; i++) {
+    for (size_t i = 0; i < 200; i++) {
         size_t filters = RANDOM_OF(1, 3, 4, 5, 8, 10, 16, 17, 20, 33, 70), channels = RANDOM_OF(1, 3, 5, 16);
-        size_t taps = RANDOM_OF(1, 3, 9), width, kernel_area = 9;
-        int32_t chosen[9] = {8, 7, 6, 5, 4, 3, 2, 1, 0}; /* rotated, or a phase's subset */
+        size_t taps = RANDOM_OF(1, 3, 6, 9), width, kernel_area = random_below(2) ? 9 : taps; /* all taps, or some */
+        int32_t chosen[9]; /* rotated, or a phase's subset */
+        for (size_t t = 0; t < 9; t++) {
+            chosen[t] = (int32_t)((2 * kernel_area - 1 - t) % kernel_area);
+        }
         bool transposed = random_below(2);
         struct kernel_weights shape = {filters, channels, taps, transposed ? kernel_area : channels * kernel_area,
                                        transposed ? filters * kernel_area : kernel_area, random_below(2) ? chosen : NULL};
@@ -223,8 +226,10 @@ void case_unpack_weights(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 50; i++) {
         size_t filters = RANDOM_OF(1, 3, 8, 10, 17, 33, 70), channels = RANDOM_OF(1, 3, 16), taps = RANDOM_OF(1, 4, 9);
+        int32_t order[9] = {2, 0, 1, 3, 8, 7, 5, 6, 4}; /* the first 1, 3, 4 or 9 are not always a permutation */
         struct kernel_weights shape = {filters, channels, taps, channels * taps, taps, NULL};
         size_t n = filters * channels * taps;
+        shape.tap_offsets = taps != 1 && random_below(2) ? order : NULL;
         float *weights = guard_random(n, REALS), *back = guard_floats(n);
         table->unpack_weights(&shape, packed(table, &shape, weights), back);
         check_equal("unpack_weights", back, weights, n);
