@@ -62,6 +62,9 @@ FOV_API fov_model *fov_model_load(fov_context *context, const char *path);
  *  after this: values and fov_model_graph taken before are of no use. `weight` (or NULL): the name of the weight that
  *  is new; belongs to the model's graph. E_UNSUPPORTED where no such layer is found; the model is then as it was. */
 FOV_API FOV_MUST_CHECK int fov_model_replace_head(fov_model *model, int classes, const char **weight);
+/** For pictures of another size. The model's graph is a new one after this, as with fov_model_replace_head. E_SHAPE, and the
+ *  model as it was, where a layer needs the old size. */
+FOV_API FOV_MUST_CHECK int fov_model_resize(fov_model *model, int height, int width);
 /** Freezes (or, `frozen` false, frees) the parameters whose names match, and answers how many. Patterns are those of file
  *  names: "features.*" is all that begin so; "a*,b?" is either. A batch norm whose weight is frozen keeps its statistics. */
 FOV_API int fov_model_freeze(fov_model *model, const char *pattern, bool frozen);

@@ -59,6 +59,7 @@ typedef struct fov_plan_step {
     const char *layout;    /**< "plain", "channels-last" */
     size_t      offset;    /**< of the first result in the arena, bytes */
     size_t      bytes;     /**< of all results */
+    size_t      reads;     /**< bytes of all inputs, weights among them: what comes in, once */
     bool        in_place;  /**< the result overwrites an input */
     int64_t     multiply_adds;
 } fov_plan_step;

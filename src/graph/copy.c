@@ -60,9 +60,12 @@ static int copy_parameter(const struct copying *copying, int id)
 static int copy_value(const struct copying *copying, int index)
 {
     const struct value *value = graph_value(copying->from, index);
+    const struct graph_change *change;
     switch (value->kind) {
     case VALUE_INPUT:
-        return fov_input(copying->to, .name = value->name, .dtype = value->dtype, .shape = value->shape).id;
+        change = find_change(copying, index);
+        return fov_input(copying->to, .name = value->name, .dtype = value->dtype,
+                         .shape = change != NULL ? change->shape : value->shape).id;
     case VALUE_PARAMETER:
         return copy_parameter(copying, index);
     case VALUE_CONSTANT:

@@ -10,7 +10,7 @@
  *  (copy: value_count ids). NULL and an error on the context. */
 fov_graph *graph_copy(fov_graph *graph, int *copy);
 
-/** A parameter that takes another shape and new first values. */
+/** A parameter that takes another shape and new first values, or an input that takes another shape. */
 struct graph_change {
     int         id;
     fov_shape   shape;

@@ -393,6 +393,9 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
     for (int i = 0; i < step->out_count; i++)
         if (step->out[i] >= 0)
             result.bytes += plan->tensors[step->out[i]].bytes;
+    for (int i = 0; i < step->in_count && !step->skip; i++)
+        if (step->in[i] >= 0)
+            result.reads += plan->tensors[step->in[i]].bytes;
     if (!out)
         return result;
     result.shape  = out->shape;

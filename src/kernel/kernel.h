@@ -163,6 +163,10 @@ struct kernel_mask {
     float        slope;
 };
 
+/** Independent chains of multiply-adds in the kernel `peak`: more than a multiply-add takes cycles times how many may begin
+    in each (4 x 2 today), and with factor and addend they fit the sixteen registers of the narrowest sets. */
+enum { KERNEL_PEAK_CHAINS = 12 };
+
 /** Everything an instruction set offers: its tile and one function per kernel of list.inc (which documents each). */
 struct kernel_table {
     const char    *name; /**< "avx2" */

@@ -177,15 +177,9 @@ static int exchange_graph(struct head *head, int *id)
         return error_set(error, FOV_E_UNSUPPORTED, "the head cannot be replaced: \"%s\" would make %d numbers, not %d",
                          graph_value(model->graph, model->output.id)->name, made, head->classes);
     }
-    graph_hand_over(model->graph, graph, id, head->changes, head->count);
     head->layer = id[head->layer];
-    fov_plan_free(model->predict_plan); /* belongs to the old graph */
-    model->predict_plan = NULL;
-    fov_graph_free(model->graph);
-    model->graph = graph;
-    int status = fov_model_set_classes(model, NULL, 0);
-    fov_value input = {id[model->input.id]}, output = {id[model->output.id]};
-    return status != FOV_OK ? status : fov_model_set_ends(model, input, output);
+    int status = model_take_graph(model, graph, id, head->changes, head->count);
+    return status != FOV_OK ? status : fov_model_set_classes(model, NULL, 0);
 }
 
 int fov_model_replace_head(fov_model *model, int classes, const char **weight)

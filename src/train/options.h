@@ -15,6 +15,7 @@ struct train_settings {
     struct optimizer_options update;
     struct schedule_options rate;
     int64_t batch, steps; /**< samples per step; steps per epoch */
+    bool per_pixel;       /**< logits [N, classes, H, W] with a label for each of H x W; else H = W = 1 */
 };
 
 /** E_USAGE naming the option. `count`: samples in the data. */

@@ -73,10 +73,20 @@ static fov_value add_state(fov_graph *graph, fov_value parameter, const char *wh
 static void add_loss(struct training_step *step, const struct train_settings *settings)
 {
     fov_graph *graph = step->graph;
-    if (fov_value_shape(graph, step->logits).rank > 2) {
+    fov_shape labels = {1, {FOV_BATCH}}, logits = fov_value_shape(graph, step->logits);
+    int64_t pixels = 1;
+    for (int i = 2; i < logits.rank; i++) {
+        pixels *= logits.dim[i];
+    }
+    if (settings->per_pixel && pixels > 1) {
+        labels.rank = logits.rank - 1;
+        for (int i = 1; i < labels.rank; i++) {
+            labels.dim[i] = logits.dim[i + 1];
+        }
+    } else if (logits.rank > 2) {
         step->logits = fov_flatten(graph, step->logits); /* [N, 10, 1, 1] */
     }
-    step->labels = fov_input(graph, .name = "optimizer.labels", .dtype = FOV_I32, .shape = {1, {FOV_BATCH}});
+    step->labels = fov_input(graph, .name = "optimizer.labels", .dtype = FOV_I32, .shape = labels);
     step->learning_rate = fov_input(graph, .name = "optimizer.learning_rate");
     step->number = fov_input(graph, .name = "optimizer.step");
     fov_cross_entropy_options loss = {.label_smoothing = settings->given.label_smoothing, .name = "optimizer.loss"};

@@ -194,3 +194,24 @@ void case_binary(const struct kernel_table *table, enum binary function)
         }
     }
 }
+
+/* ---- measuring ---------------------------------------------------------------------------------------------------- */
+
+/* Each element is a chain of its own, so a register of any width is so many of the reference's, one after the other. */
+void case_peak(const struct kernel_table *table)
+{
+    const struct kernel_table *reference = reference_table();
+    size_t n = KERNEL_PEAK_CHAINS * table->vector_floats, part = KERNEL_PEAK_CHAINS * reference->vector_floats;
+    assert_int_equal(n % part, 0);
+    for (size_t turns = 0; turns < 40; turns++) {
+        /* Integers stay integers, and below 2^24: exact, fused or not. */
+        float addend = random_number(INTEGERS), factor = turns % 2 ? -1.0f : 1.0f;
+        float *x = guard_random(n, INTEGERS), *want = guard_copy(x, n);
+        table->peak(turns, factor, addend, x);
+        for (size_t i = 0; i < n; i += part) {
+            reference->peak(turns, factor, addend, want + i);
+        }
+        check_equal("peak", x, want, n);
+        guard_release_all();
+    }
+}

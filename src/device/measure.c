@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* What this machine does at most: multiply-adds in registers, bytes from each level of memory, and the rates by which plans
+ * choose. Everything is the best of several tries: what else runs on a machine only ever makes it look slower. */
+#include "base/clock.h"
+#include "device/context.h"
+#include "device/rates.h"
+#include <fovea/bench.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* ---- multiply-adds in registers -------------------------------------------------------------------------------------- */
+
+enum { MOST_VECTOR = 64, TURNS_AT_ONCE = 1 << 16 };
+
+struct peak {
+    const struct kernel_table *kernel;
+};
+
+static void run_chains(void *opaque, size_t chunk, int worker)
+{
+    const struct kernel_table *kernel = ((const struct peak *)opaque)->kernel;
+    float x[KERNEL_PEAK_CHAINS * MOST_VECTOR] = {0};
+    (void)chunk;
+    (void)worker;
+    kernel->peak(TURNS_AT_ONCE, 0.5f, 1.0f, x); /* tends to 2: neither grows nor becomes denormal */
+}
+
+double fov_measure_flops(fov_context *context, double seconds)
+{
+    const struct kernel_table *kernel = context->kernel;
+    struct peak peak = {kernel};
+    if (context->error.status != FOV_OK || kernel->vector_floats > MOST_VECTOR) {
+        return 0;
+    }
+    size_t chunks = (size_t)pool_threads(context->pool) * 4;
+    double work = 2.0 * TURNS_AT_ONCE * KERNEL_PEAK_CHAINS * (double)kernel->vector_floats * (double)chunks, best = 0;
+    double end = clock_seconds() + seconds;
+    do {
+        double begun = clock_seconds();
+        pool_run(context->pool, run_chains, &peak, chunks);
+        double rate = work / (clock_seconds() - begun);
+        best = rate > best ? rate : best;
+    } while (clock_seconds() < end);
+    return best;
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------------------------------ */
+
+enum { LEAST_TRAFFIC = 1 << 24 }; /* bytes per try: a millisecond or more */
+
+struct traffic {
+    const struct kernel_table *kernel;
+    float *data;
+    size_t part, passes; /* floats per chunk; times it goes over them */
+    bool   writes;
+    _Atomic uint64_t sums; /* so that reading has a result */
+};
+
+/* Goes over the chunk's part: reads all of it, or reads its first half and writes the second. */
+static void move_bytes(void *opaque, size_t chunk, int worker)
+{
+    struct traffic *traffic = opaque;
+    float *x = traffic->data + chunk * traffic->part;
+    size_t half = traffic->part / 2;
+    uint64_t seen = 0;
+    (void)worker;
+    for (size_t pass = 0; pass < traffic->passes; pass++) {
+        if (traffic->writes) {
+            traffic->kernel->scale_add(half, 1.0f, x, 0.0f, x + half);
+        } else {
+            seen += traffic->kernel->all_finite(traffic->part, x);
+        }
+    }
+    atomic_fetch_add(&traffic->sums, seen);
+}
+
+/* Bytes per second, the best of tries within `seconds`. `pool` NULL: this thread alone. */
+static double measure_traffic(fov_context *context, struct pool *pool, size_t bytes, double seconds)
+{
+    struct traffic traffic = {.kernel = context->kernel};
+    size_t threads = (size_t)pool_threads(pool);
+    traffic.part = bytes / sizeof(float) / threads / 32 * 32;
+    traffic.part = traffic.part > 0 ? traffic.part : 32;
+    size_t floats = traffic.part * threads;
+    traffic.data = memory_allocate(context->memory, floats, sizeof(float), "measuring memory", &context->error);
+    if (traffic.data == NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < floats; i++) {
+        traffic.data[i] = 1.0f; /* a page that was never written may be the one page of zeros */
+    }
+    traffic.passes = LEAST_TRAFFIC / (traffic.part * sizeof(float)) + 1;
+    double moved = (double)floats * sizeof(float) * (double)traffic.passes, best = 0, end = clock_seconds() + seconds;
+    do {
+        traffic.writes = !traffic.writes;
+        double begun = clock_seconds();
+        pool_run(pool, move_bytes, &traffic, threads);
+        double rate = moved / (clock_seconds() - begun);
+        best = rate > best ? rate : best;
+    } while (clock_seconds() < end);
+    memory_free(context->memory, traffic.data);
+    return best;
+}
+
+double fov_measure_bandwidth(fov_context *context, size_t bytes, double seconds)
+{
+    return context->error.status == FOV_OK ? measure_traffic(context, context->pool, bytes, seconds) : 0;
+}
+
+/* ---- rates ------------------------------------------------------------------------------------------------------------ */
+
+enum {
+    PRODUCT_DEPTH = 256, /* channels; with the rows and filters below, both sides fit a second-level cache */
+    PRODUCT_TILES = 16,
+    PRODUCT_PANELS = 4,
+    PRODUCT_CALLS = 8,
+    CACHED_BYTES = 3 << 16,  /* 192 KiB */
+    STREAMED_BYTES = 1 << 28 /* more than most last-level caches */
+};
+static const double RATE_SECONDS = 0.3;
+
+/* Multiply-adds per second of one thread in a large product. */
+static int measure_products(fov_context *context, double *rate)
+{
+    const struct kernel_table *kernel = context->kernel;
+    size_t rows = kernel->tile_rows * PRODUCT_TILES, filters = kernel->panel_columns * PRODUCT_PANELS;
+    size_t padded = kernel_padded_filters(kernel, filters);
+    size_t floats = rows * PRODUCT_DEPTH + padded * PRODUCT_DEPTH + rows * filters;
+    float *data = memory_allocate(context->memory, floats, sizeof *data, "measuring products", &context->error);
+    if (data == NULL) {
+        return FOV_E_MEMORY;
+    }
+    float *weights = data + rows * PRODUCT_DEPTH;
+    struct kernel_product product = {.rows = rows,
+                                     .filters = filters,
+                                     .taps = 1,
+                                     .channels = PRODUCT_DEPTH,
+                                     .x = data,
+                                     .x_stride = PRODUCT_DEPTH,
+                                     .weights = weights,
+                                     .out = weights + padded * PRODUCT_DEPTH,
+                                     .out_stride = filters};
+    double work = (double)rows * (double)filters * PRODUCT_DEPTH * PRODUCT_CALLS, end = clock_seconds() + RATE_SECONDS;
+    *rate = 0;
+    do {
+        double begun = clock_seconds();
+        for (int i = 0; i < PRODUCT_CALLS; i++) {
+            kernel->product(&product);
+        }
+        double now = work / (clock_seconds() - begun);
+        *rate = now > *rate ? now : *rate;
+    } while (clock_seconds() < end);
+    memory_free(context->memory, data);
+    return FOV_OK;
+}
+
+struct waking {
+    _Atomic uint64_t taken; /* nanoseconds on the clock at which another thread began; 0: none yet */
+};
+
+static uint64_t nanoseconds(void)
+{
+    return (uint64_t)(clock_seconds() * 1e9);
+}
+
+/* The caller's chunk waits until another thread has come, or it has become clear that none will. */
+static void await_helper(void *opaque, size_t chunk, int worker)
+{
+    struct waking *waking = opaque;
+    (void)chunk;
+    if (worker != 0) {
+        atomic_store(&waking->taken, nanoseconds());
+        return;
+    }
+    for (uint64_t begun = nanoseconds(); atomic_load(&waking->taken) == 0 && nanoseconds() - begun < 1000000;) {
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Seconds from a job's opening to another thread's beginning, the median of jobs that follow each other as steps do. */
+static double measure_wake(fov_context *context)
+{
+    enum { JOBS = 201 };
+    double seconds[JOBS];
+    if (pool_threads(context->pool) < 2) {
+        return context->rates.wake; /* nobody to wake: the figure is not consulted */
+    }
+    for (int i = 0; i < JOBS; i++) {
+        struct waking waking = {0};
+        double pause = clock_seconds() + 20e-6; /* a small step in between */
+        while (clock_seconds() < pause) {
+        }
+        uint64_t begun = nanoseconds();
+        pool_run(context->pool, await_helper, &waking, 2);
+        uint64_t taken = atomic_load(&waking.taken);
+        seconds[i] = taken > begun ? 1e-9 * (double)(taken - begun) : 1e-3;
+    }
+    qsort(seconds, JOBS, sizeof *seconds, by_value);
+    return seconds[JOBS / 2] > 1e-7 ? seconds[JOBS / 2] : 1e-7;
+}
+
+int fov_measure_rates(fov_context *context, fov_rates *rates)
+{
+    unsigned mode = cpu_flush_denormals();
+    int status = context->error.status != FOV_OK ? (int)context->error.status
+                                                 : measure_products(context, &rates->products);
+    if (status == FOV_OK) {
+        rates->transform = measure_traffic(context, NULL, CACHED_BYTES, RATE_SECONDS);
+        rates->memory = measure_traffic(context, NULL, STREAMED_BYTES, RATE_SECONDS);
+        rates->wake = measure_wake(context);
+        status = (int)context->error.status;
+    }
+    cpu_restore_mode(mode);
+    return status;
+}
+
+fov_rates fov_context_rates(const fov_context *context)
+{
+    return context->rates;
+}
+
+int fov_context_set_rates(fov_context *context, const fov_rates *rates)
+{
+    if (rates == NULL) {
+        context->rates = *rates_default(context->kernel->level);
+        return FOV_OK;
+    }
+    const double figures[] = {rates->products, rates->transform, rates->memory, rates->wake};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        if (!isfinite(figures[i]) || figures[i] <= 0) {
+            return error_set(&context->error, FOV_E_USAGE, "rates: each is a positive number, not %g", figures[i]);
+        }
+    }
+    context->rates = *rates;
+    return FOV_OK;
+}

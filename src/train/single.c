@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* One training step in its user's hands (bench.h): the same plan that train.c runs for each mini-batch, without data set,
+ * files or epochs. */
+#include "train/step.h"
+#include <fovea/bench.h>
+
+struct fov_training {
+    struct training_step step;
+    struct train_settings settings;
+};
+
+static int check_ends(const fov_model *model, struct error *error)
+{
+    if (model->input.id == 0 || model->output.id == 0) {
+        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_ends");
+    }
+    fov_shape in = fov_value_shape(model->graph, model->input), out = fov_value_shape(model->graph, model->output);
+    char first[SHAPE_TEXT_SIZE], last[SHAPE_TEXT_SIZE];
+    if (in.rank < 2 || out.rank < 2 || in.dim[0] != FOV_BATCH || out.dim[0] != FOV_BATCH || out.dim[1] < 1 ||
+        fov_value_dtype(model->graph, model->input) != FOV_F32 ||
+        fov_value_dtype(model->graph, model->output) != FOV_F32) {
+        return error_set(error, FOV_E_SHAPE,
+                         "a training step reads floats [N, ...] and makes scores [N, classes, ...], any number N of them; "
+                         "this model's ends are %s and %s",
+                         shape_text(&in, first), shape_text(&out, last));
+    }
+    return FOV_OK;
+}
+
+fov_training *fov_training_create(fov_model *model, const fov_train_options *options)
+{
+    struct error *error = &model->context->error;
+    fov_training *training =
+        error->status == FOV_OK ? memory_allocate(model->context->memory, 1, sizeof *training, "training", error) : NULL;
+    if (training == NULL) {
+        return NULL;
+    }
+    training->step.context = model->context; /* for freeing */
+    int64_t batch = options != NULL && options->batch > 0 ? options->batch : 64;
+    int status = check_ends(model, error);
+    status = status == FOV_OK ? settings_resolve(&training->settings, options, batch, error) : status;
+    training->settings.per_pixel = true;
+    status = status == FOV_OK ? step_create(&training->step, model, &training->settings, batch, error) : status;
+    if (status != FOV_OK) {
+        fov_training_free(training);
+        return NULL;
+    }
+    return training;
+}
+
+void fov_training_free(fov_training *training)
+{
+    if (training == NULL) {
+        return;
+    }
+    struct memory *memory = training->step.context->memory;
+    step_free(&training->step);
+    memory_free(memory, training);
+}
+
+fov_plan *fov_training_plan(fov_training *training)
+{
+    return training->step.whole.plan;
+}
+
+fov_training_data fov_training_ends(fov_training *training)
+{
+    const struct training_step *step = &training->step;
+    const struct step_plan *whole = &step->whole;
+    return (fov_training_data){.pixels = whole->pixels,
+                               .labels = whole->label,
+                               .pixel_count = fov_plan_bytes(whole->plan, step->input) / sizeof(float),
+                               .label_count = fov_plan_bytes(whole->plan, step->labels) / sizeof(int32_t),
+                               .classes = fov_plan_shape(whole->plan, step->logits).dim[1],
+                               .loss = whole->loss};
+}
+
+void fov_training_run(fov_training *training, int64_t number)
+{
+    step_run(&training->step.whole, (double)training->settings.given.lr, number);
+}
