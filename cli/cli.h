@@ -17,6 +17,7 @@ enum {
     EXIT_IO = 4,
     EXIT_MEMORY = 5,
     EXIT_NUMERIC = 6,
+    EXIT_SLOWER = 7,
     EXIT_INTERRUPTED = 130
 };
 
@@ -93,6 +94,8 @@ struct cli {
     bool broken; /**< nobody reads standard output any more */
 
     fov_context *context; /**< made when first asked for: cli_context() */
+    int problem_code;     /**< why a context that is well cannot be used, for fail_library; EXIT_OK: it can */
+    char problem[1024];
 };
 
 /** The library, with the threads, seed and memory that were asked for. NULL: it said why, and fail_library gives the

@@ -4,6 +4,7 @@
 #include "help.h"
 #include "options.h"
 #include "output.h"
+#include "rates.h"
 #include <errno.h>
 #include <locale.h>
 #include <signal.h>
@@ -26,6 +27,19 @@ static void log_warning(void *user, fov_log_level level, const char *message)
     }
 }
 
+/* Rates measured on this machine take the place of those of its instruction set, where there are any. They can change
+ * results, by the rounding of another way to compute the same, so -v says which are used. */
+static void take_rates(struct cli *cli)
+{
+    char from[RATES_PATH], line[RATES_PATH + 64];
+    cli->problem_code = rates_apply(cli, from, cli->problem, sizeof cli->problem);
+    if (cli->verbose && cli->problem_code == EXIT_OK) {
+        snprintf(line, sizeof line, "rates: %s%s", *from != '\0' ? "measured on this machine, " : "those of ",
+                 *from != '\0' ? from : fov_context_isa(cli->context));
+        log_line(NULL, FOV_LOG_INFO, line);
+    }
+}
+
 fov_context *cli_context_seeded(struct cli *cli, uint64_t seed)
 {
     if (cli->context == NULL) {
@@ -37,8 +51,12 @@ fov_context *cli_context_seeded(struct cli *cli, uint64_t seed)
             .log = cli->verbose ? log_line : cli->quiet ? NULL : log_warning,
         };
         cli->context = fov_context_create(&options);
+        if (cli->context != NULL && fov_error_status(cli->context) == FOV_OK) {
+            take_rates(cli);
+        }
     }
-    return cli->context != NULL && fov_error_status(cli->context) == FOV_OK ? cli->context : NULL;
+    bool well = cli->context != NULL && fov_error_status(cli->context) == FOV_OK && cli->problem_code == EXIT_OK;
+    return well ? cli->context : NULL;
 }
 
 fov_context *cli_context(struct cli *cli)

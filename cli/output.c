@@ -132,6 +132,9 @@ int fail_library(const struct cli *cli)
         return fail(cli, EXIT_MEMORY, "%s", fov_error(NULL));
     }
     fov_status status = fov_error_status(cli->context);
+    if (cli->problem_code != EXIT_OK) {
+        return fail(cli, cli->problem_code, "%s", cli->problem);
+    }
     if (status == FOV_OK) {
         return fail(cli, EXIT_INTERNAL, "internal: the library failed without saying why");
     }
