@@ -35,6 +35,13 @@ enum binary {
     BINARY_COUNT
 };
 
+/** Forms of Winograd's convolution. */
+enum winograd_form {
+#define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x) WINOGRAD_##name,
+#include "kernel/list.inc"
+    WINOGRAD_COUNT
+};
+
 /** Which of the forward pass's tensors the gradient of an elementwise function reads; the other may be NULL. */
 enum unary_reads {
     READS_NOTHING, /**< the derivative is a constant */
@@ -128,6 +135,64 @@ struct kernel_weights {
     size_t         filters, channels, taps;
     size_t         filter_stride, channel_stride;
     const int32_t *tap_offsets; /**< [taps] or NULL */
+};
+
+/** Winograd's convolution (Lavin & Gray, Fast algorithms for convolutional neural networks, 2016), stride 1:
+
+        tile of y = A^T [ sum over channels of (G w G^T) * (B^T d B) ] A
+
+    A tile of outputs comes from outputs + taps - 1 input pixels per axis. Tile and filter are polynomials; both are evaluated
+    at as many points (G, B), the product of values is summed over channels, and A goes back. With n points per tile
+    the sum over channels is n products of [tiles][channels] with [channels][filters]: kernel `product`, once per point.
+    Points are 0, pairs +-p, and infinity, p as follows:
+
+        4 points: 1        6 points: 3/4, 3/2        10 points: 1/2, 3/4, 5/4, 2
+
+    These round three times less than the usual 1 and 2 (docs/numerics.md). With 4 points all is exact on small integers. */
+struct winograd_sizes {
+    size_t outputs[2], taps[2], points[2]; /**< along the height, along the width */
+};
+struct winograd_sizes winograd_sizes(enum winograd_form form);
+
+/** B^T d B: `tiles` tiles side by side, `outputs` pixels apart, to out[point][tile][channels]. What lies outside the
+    image is zero. Whole vectors are written: zeros behind the last channel. |error| <= 64 u sum |B| |d| |B|. */
+struct kernel_winograd_input {
+    enum winograd_form form;
+    size_t       channels, tiles;
+    const float *x;             /**< [height][width][channels]: an image */
+    size_t       height, width; /**< pixels */
+    size_t       line, pixel;   /**< strides of x, floats */
+    ptrdiff_t    top, left;     /**< pixel at which the first tile of the input begins; may lie outside */
+    float       *out;
+    size_t       stride, plane; /**< of out: from tile to tile (a multiple of vector_floats), from point to point */
+};
+
+/** G w G^T of weights read as by pack_weights, each filter times its factor, to out[point][panels][channels][width]. */
+struct kernel_winograd_weights {
+    enum winograd_form    form;
+    struct kernel_weights shape;
+    const float          *weights;
+    const float          *factor; /**< [filters] or NULL */
+    float                *out;
+    size_t                panel;  /**< floats from panel to panel of out */
+    size_t                plane;  /**< floats from point to point of out */
+};
+
+/** y = act(A^T m A + bias + residual) of tiles side by side; pixels outside the image are not written. */
+struct kernel_winograd_output {
+    enum winograd_form form;
+    size_t       filters, tiles;
+    const float *sums;           /**< m [point][tile][filters]; whole vectors are read */
+    size_t       stride, plane;  /**< of m: a multiple of vector_floats; floats from point to point */
+    const float *bias;           /**< [filters] or NULL */
+    const float *residual;       /**< an image like y's, or NULL */
+    size_t       residual_line, residual_pixel;
+    float       *y;              /**< [height][width][filters]: an image */
+    size_t       height, width;  /**< pixels */
+    size_t       line, pixel;    /**< strides of y, floats */
+    size_t       top, left;      /**< first pixel of the first tile; inside */
+    enum unary   activation;
+    float        alpha, beta;
 };
 
 /** One output row of a windowed operation on channels-last data (depthwise, pooling), and its gradients.

@@ -67,3 +67,13 @@ enum unary_reads unary_gradient_reads(enum unary function)
     };
     return (size_t)function < UNARY_COUNT ? reads_of[function] : READS_X;
 }
+
+struct winograd_sizes winograd_sizes(enum winograd_form form)
+{
+    static const struct winograd_sizes sizes[WINOGRAD_COUNT] = {
+#define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x) \
+    {{outputs_y, outputs_x}, {taps_y, taps_x}, {(outputs_y) + (taps_y) - 1, (outputs_x) + (taps_x) - 1}},
+#include "kernel/list.inc"
+    };
+    return sizes[form];
+}

@@ -44,11 +44,34 @@ static void make_constant(struct harness *harness, int i)
     free(data);
 }
 
+/* For small tiles weights cost some of what products do, so that the fewer weights of F(2x2) outweigh its more numerous
+ * products, and yet are fewer products than direct ones. */
+static fov_rates rates_for(const struct op_case *test, enum harness_sums sums)
+{
+    fov_rates rates = {.products = 1.0, .transform = 1e30, .memory = 1e30, .wake = 1e-30};
+
+    if (sums == HARNESS_WINOGRAD_SMALL && test->in[0].rank == 4)
+        rates.memory = 64.0 / (double)(test->in[0].dim[0] * test->in[0].dim[2] * test->in[0].dim[3]);
+    return rates;
+}
+
 void harness_open(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                   enum harness_values values, uint64_t seed)
 {
+    harness_open_sums(harness, op, test, isa, values, seed, HARNESS_DIRECT);
+}
+
+void harness_open_sums(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
+                       enum harness_values values, uint64_t seed, enum harness_sums sums)
+{
+    fov_rates rates = rates_for(test, sums);
+
     *harness         = (struct harness){.op = op, .test = test, .in_count = test->in_count, .seed = seed};
-    harness->context = fov_context_create(&(fov_context_options){.isa = isa, .threads = 2, .seed = seed});
+    harness->context = fov_context_create(&(fov_context_options){.isa        = isa,
+                                                                 .threads    = 2,
+                                                                 .seed       = seed,
+                                                                 .exact_conv = sums == HARNESS_DIRECT,
+                                                                 .rates      = sums == HARNESS_DIRECT ? NULL : &rates});
     harness->graph   = fov_graph_create(harness->context);
     assert_non_null(harness->graph);
     for (int i = 0; i < test->in_count; i++) {

@@ -13,6 +13,13 @@ enum harness_values {
     HARNESS_INTEGERS /**< small whole numbers: sums of products are exact in single precision */
 };
 
+/** Sums of products have one bound where they are direct, another where a plan may transform them (docs/numerics.md). */
+enum harness_sums {
+    HARNESS_DIRECT,
+    HARNESS_WINOGRAD,      /**< the form with the fewest products, wherever there is one */
+    HARNESS_WINOGRAD_SMALL /**< small tiles: F(2x2, 3x3) rather than F(4x4, 3x3) */
+};
+
 struct harness {
     fov_context *context;
     fov_graph   *graph;
@@ -30,6 +37,9 @@ struct harness {
 /** Fails the running test with the context's sentence when the graph cannot be built. */
 void harness_open(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                   enum harness_values values, uint64_t seed);
+/** The same with sums other than direct ones: rates under which nothing but products, or next to them weights, take time. */
+void harness_open_sums(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
+                       enum harness_values values, uint64_t seed, enum harness_sums sums);
 void harness_close(struct harness *harness);
 
 /** Inputs by value id, for graph_evaluate. `given` has room for every value of the graph. */

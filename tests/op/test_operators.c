@@ -23,6 +23,7 @@ struct job {
     const struct op_case *test;
     const char           *isa;
     enum harness_values   values;
+    enum harness_sums     sums;
 };
 
 /* ---- fast against textbook ------------------------------------------------------------------------------------------ */
@@ -80,6 +81,71 @@ static void compare(const struct job *job, const char *what, int output, fov_dty
                      fabs(got[i] - expected[i]), allowed, SEED);
     }
     free(got);
+}
+
+/* The greatest, which errors of transformed sums grow with: a tile's numbers mix. */
+static double greatest(const double *x, size_t count)
+{
+    double most = 0.0;
+
+    for (size_t i = 0; i < count; i++)
+        most = fmax(most, fabs(x[i]));
+    return most;
+}
+
+/* What the plan's own step of this operator chose: "" unless it transforms its sums. */
+static void winograd_form(const fov_plan *plan, char *detail, size_t size)
+{
+    detail[0] = 0;
+    for (int i = 0; i < fov_plan_step_count(plan); i++)
+        if (strncmp(fov_plan_step_at(plan, i).detail, "Winograd", 8) == 0)
+            snprintf(detail, size, "%s", fov_plan_step_at(plan, i).detail);
+}
+
+/* Winograd's sums: within 32 u times the greatest sum |x w| of the tensor; with small tiles exact on small integers. */
+static void winograd_near_textbook(void **state)
+{
+    const struct job *job = *state;
+    struct harness    h;
+    int               ids[8];
+    struct evaluation expected, magnitude;
+    fov_plan         *plan;
+    char              form[96];
+
+    harness_open_sums(&h, job->op, job->test, job->isa, job->values, SEED, job->sums);
+    plan = fov_plan_create(h.graph, h.out, h.out_count, &(fov_plan_options){.training = job->test->training});
+    if (!plan)
+        fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
+    winograd_form(plan, form, sizeof form);
+    if ((job->sums == HARNESS_WINOGRAD && strncmp(job->test->name, "Winograd", 8) == 0 && !form[0]) ||
+        (job->sums == HARNESS_WINOGRAD_SMALL && strcmp(job->test->name, "Winograd, blocks") == 0 &&
+         !strstr(form, "F(2x2, 3x3)")))
+        fail_msg("%s/%s on %s is not the Winograd convolution it should be: %s", job->op->name, job->test->name,
+                 job->isa, form);
+    if (form[0]) { /* else test "fast" has seen it */
+        ids[0]    = h.out[0].id;
+        expected  = evaluate(&h, ids, 1, NULL);
+        magnitude = evaluate_magnitudes(&h, ids, 1);
+        for (int repeat = 0; repeat < 2; repeat++) {
+            bool         exact = strstr(form, "F(2x2, 3x3)") && job->values == HARNESS_INTEGERS;
+            size_t       count = shape_span(&expected.shapes[ids[0]], 0, expected.shapes[ids[0]].rank);
+            float       *got;
+            double       most = greatest(magnitude.data[ids[0]], count), allowed = exact ? 0.0 : 32.0 * 0x1p-24 * most;
+
+            harness_fill(&h, plan);
+            fov_plan_run(plan, 0);
+            got = fov_plan_data(plan, h.out[0]);
+            for (size_t i = 0; i < count; i++)
+                if (!(fabs((double)got[i] - expected.data[ids[0]][i]) <= allowed))
+                    fail_msg("%s/%s on %s, %s, element %zu of %zu: %.9g, expected %.9g (off by %.3g, allowed %.3g)",
+                             job->op->name, job->test->name, job->isa, form, i, count, (double)got[i],
+                             expected.data[ids[0]][i], fabs((double)got[i] - expected.data[ids[0]][i]), allowed);
+        }
+        graph_evaluate_free(h.graph, &expected);
+        graph_evaluate_free(h.graph, &magnitude);
+    }
+    fov_plan_free(plan);
+    harness_close(&h);
 }
 
 static void fast_equals_textbook(void **state)
@@ -219,9 +285,16 @@ static void add(struct list *list, const char *kind, void (*run)(void **), struc
         list->tests    = realloc(list->tests, list->capacity * sizeof *list->tests);
     }
     *kept = job;
-    snprintf(name, sizeof name, "%s/%s %s %s%s", job.op->name, job.test->name, kind, job.isa,
-             job.values == HARNESS_INTEGERS ? " integers" : "");
+    snprintf(name, sizeof name, "%s/%s %s %s%s%s", job.op->name, job.test->name, kind, job.isa,
+             job.values == HARNESS_INTEGERS ? " integers" : "", job.sums == HARNESS_WINOGRAD_SMALL ? " small" : "");
     list->tests[list->count++] = (struct CMUnitTest){.name = strdup(name), .test_func = run, .initial_state = kept};
+}
+
+/* Whose sums a plan may transform. */
+static bool has_winograd(const struct op *op)
+{
+    return strcmp(op->name, "conv") == 0 || strcmp(op->name, "conv_input_gradient") == 0 ||
+           strcmp(op->name, "conv_transpose") == 0;
 }
 
 int main(int argc, char **argv)
@@ -237,13 +310,18 @@ int main(int argc, char **argv)
             if (argc > 1 && strcmp(argv[1], op->name) != 0) /* ./test_op_operators conv */
                 continue;
             for (int l = 0; l < level_count; l++) {
-                add(&list, "fast", fast_equals_textbook, (struct job){op, test, levels[l], HARNESS_REAL});
+                add(&list, "fast", fast_equals_textbook, (struct job){op, test, levels[l], HARNESS_REAL, 0});
                 if (op->exact)
-                    add(&list, "fast", fast_equals_textbook, (struct job){op, test, levels[l], HARNESS_INTEGERS});
+                    add(&list, "fast", fast_equals_textbook, (struct job){op, test, levels[l], HARNESS_INTEGERS, 0});
+                if (has_winograd(op))
+                    for (int k = 0; k < 4; k++)
+                        add(&list, "Winograd", winograd_near_textbook,
+                            (struct job){op, test, levels[l], k % 2 ? HARNESS_INTEGERS : HARNESS_REAL,
+                                         k / 2 ? HARNESS_WINOGRAD_SMALL : HARNESS_WINOGRAD});
             }
             if (op->gradient && !test->no_gradient)
                 add(&list, "gradient", gradient_equals_differences,
-                    (struct job){op, test, levels[level_count - 1], HARNESS_REAL});
+                    (struct job){op, test, levels[level_count - 1], HARNESS_REAL, 0});
         }
     failed = _cmocka_run_group_tests("operators", list.tests, list.count, NULL, NULL);
     for (size_t i = 0; i < list.count; i++) {

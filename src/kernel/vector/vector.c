@@ -11,6 +11,7 @@
 #include "kernel/vector/product.h"
 #include "kernel/vector/row.h"
 #include "kernel/vector/window.h"
+#include "kernel/vector/winograd.h"
 
 const struct kernel_table ISA_TABLE = {
     .name = ISA_NAME,

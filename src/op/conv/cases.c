@@ -41,6 +41,19 @@ static const struct conv_options
     same_lower = {.kernel = LIST(2, 4), .stride = LIST(1, 2), .size = LIST(5, 6), .groups = 1, .auto_pad = WINDOW_SAME_LOWER},
     valid = {.kernel = LIST(3, 2), .size = LIST(5, 4), .groups = 1, .auto_pad = WINDOW_VALID},
     wide = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(4, 4), .groups = 1},
+    /* For winograd.h: tiles that hang over edges, pads beyond the kernel's, tails of channels and filters, several blocks. */
+    no_pad = {.kernel = LIST(3, 3), .size = LIST(9, 11), .groups = 1},
+    same_9x6 = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(9, 6), .groups = 1},
+    wide_pad = {.kernel = LIST(3, 3), .pad = LIST(2, 2, 2, 2), .size = LIST(4, 5), .groups = 1},
+    uneven_pad = {.kernel = LIST(3, 3), .pad = LIST(0, 2, 1, 0), .size = LIST(6, 7), .groups = 1},
+    far_pad = {.kernel = LIST(3, 3), .pad = LIST(4, 3, 3, 5), .size = LIST(5, 4), .groups = 1},
+    one_to_three = {.kernel = LIST(3, 3), .pad = LIST(2, 2, 2, 2), .size = LIST(1, 1), .groups = 1},
+    many_tiles = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(34, 37), .groups = 1},
+    same_5x5 = {.kernel = LIST(5, 5), .pad = LIST(2, 2, 2, 2), .size = LIST(7, 6), .groups = 1},
+    same_1x7 = {.kernel = LIST(1, 7), .pad = LIST(0, 3, 0, 3), .size = LIST(5, 9), .groups = 1},
+    same_7x1 = {.kernel = LIST(7, 1), .pad = LIST(3, 0, 3, 0), .size = LIST(9, 5), .groups = 1},
+    same_1x3 = {.kernel = LIST(1, 3), .pad = LIST(0, 1, 0, 1), .size = LIST(5, 9), .groups = 1},
+    padded_3x1 = {.kernel = LIST(3, 1), .pad = LIST(1, 1, 1, 0), .size = LIST(9, 5), .groups = 1},
     only_pixel = {.kernel = LIST(1, 1), .size = LIST(1, 1), .groups = 1};
 
 /* name, options, x, weight, y */
@@ -72,16 +85,37 @@ static const struct conv_options
     CASE("same upper", same_upper, SHAPE(2, 5, 6, 5), SHAPE(3, 5, 3, 2), SHAPE(2, 3, 3, 5))                            \
     CASE("same lower", same_lower, SHAPE(2, 5, 5, 6), SHAPE(3, 5, 2, 4), SHAPE(2, 3, 5, 3))                            \
     CASE("valid", valid, SHAPE(1, 5, 5, 4), SHAPE(3, 5, 3, 2), SHAPE(1, 3, 3, 3))                                      \
+    CASE("3x3, one pixel", one_to_three, SHAPE(2, 3, 1, 1), SHAPE(4, 3, 3, 3), SHAPE(2, 4, 3, 3))                      \
     CASE("37 to 33 channels", wide, SHAPE(1, 37, 4, 4), SHAPE(33, 37, 3, 3), SHAPE(1, 33, 4, 4))                       \
     CASE("one pixel", only_pixel, SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1))
 
+/* Too large for central differences, which the smaller cases above are for. */
+#define EACH_LARGE_CASE(CASE)                                                                                          \
+    CASE("Winograd, no pad", no_pad, SHAPE(2, 16, 9, 11), SHAPE(20, 16, 3, 3), SHAPE(2, 20, 7, 9))                     \
+    CASE("Winograd, 70 filters", same_9x6, SHAPE(3, 4, 9, 6), SHAPE(70, 4, 3, 3), SHAPE(3, 70, 9, 6))                  \
+    CASE("Winograd, 70 channels", wide_pad, SHAPE(1, 70, 4, 5), SHAPE(33, 70, 3, 3), SHAPE(1, 33, 6, 7))               \
+    CASE("Winograd, uneven pad", uneven_pad, SHAPE(2, 17, 6, 7), SHAPE(8, 17, 3, 3), SHAPE(2, 8, 5, 7))                \
+    CASE("Winograd, far pad", far_pad, SHAPE(1, 9, 5, 4), SHAPE(5, 9, 3, 3), SHAPE(1, 5, 10, 10))                      \
+    CASE("Winograd, blocks", many_tiles, SHAPE(2, 40, 34, 37), SHAPE(24, 40, 3, 3), SHAPE(2, 24, 34, 37))              \
+    CASE("Winograd 5x5", same_5x5, SHAPE(2, 17, 7, 6), SHAPE(18, 17, 5, 5), SHAPE(2, 18, 7, 6))                        \
+    CASE("Winograd 1x7", same_1x7, SHAPE(2, 20, 5, 9), SHAPE(17, 20, 1, 7), SHAPE(2, 17, 5, 9))                        \
+    CASE("Winograd 7x1", same_7x1, SHAPE(2, 20, 9, 5), SHAPE(17, 20, 7, 1), SHAPE(2, 17, 9, 5))                        \
+    CASE("Winograd 1x3", same_1x3, SHAPE(2, 20, 5, 9), SHAPE(17, 20, 1, 3), SHAPE(2, 17, 5, 9))                        \
+    CASE("Winograd 3x1", padded_3x1, SHAPE(2, 20, 9, 5), SHAPE(17, 20, 3, 1), SHAPE(2, 17, 9, 6))
+
 #define CONV(label, with, x, weight, y) {.name = label, .options = &with, .in = {x, weight}, .in_count = 2},
+#define LARGE_CONV(label, with, x, weight, y) {.name = label, .options = &with, .in = {x, weight}, .in_count = 2, .no_gradient = true},
 #define INPUT_GRADIENT(label, with, x, weight, y) {.name = label, .options = &with, .in = {y, weight}, .in_count = 2},
+#define LARGE_INPUT_GRADIENT(label, with, x, weight, y) {.name = label, .options = &with, .in = {y, weight}, .in_count = 2, .no_gradient = true},
 #define WEIGHT_GRADIENT(label, with, x, weight, y) {.name = label, .options = &with, .in = {x, y}, .in_count = 2},
+#define LARGE_WEIGHT_GRADIENT(label, with, x, weight, y) {.name = label, .options = &with, .in = {x, y}, .in_count = 2, .no_gradient = true},
 
 const struct op_case conv_cases[] = {
     EACH_CASE(CONV)
+    EACH_LARGE_CASE(LARGE_CONV)
     {.name = "with bias", .options = &same_3x3, .in = {SHAPE(1, 3, 7, 5), SHAPE(18, 3, 3, 3), SHAPE(18)}, .in_count = 3},
+    {.name = "Winograd, with bias", .options = &no_pad, .in = {SHAPE(1, 9, 9, 11), SHAPE(18, 9, 3, 3), SHAPE(18)},
+     .in_count = 3, .no_gradient = true},
     {.name = "groups with bias", .options = &grouped, .in = {SHAPE(1, 4, 5, 5), SHAPE(6, 2, 3, 3), SHAPE(6)}, .in_count = 3},
     {.name = "depthwise with bias", .options = &depthwise_dilated, .in = {SHAPE(1, 3, 5, 5), SHAPE(3, 1, 3, 3), SHAPE(3)},
      .in_count = 3},
@@ -89,6 +123,7 @@ const struct op_case conv_cases[] = {
 };
 const struct op_case conv_input_gradient_cases[] = {
     EACH_CASE(INPUT_GRADIENT)
+    EACH_LARGE_CASE(LARGE_INPUT_GRADIENT)
     /* A batch large enough for patches.c. */
     {.name = "patches", .options = &first_5x5, .in = {SHAPE(9, 6, 5, 4), SHAPE(6, 3, 5, 5)}, .in_count = 2, .no_gradient = true},
     {.name = "patches, padded", .options = &same_lower, .in = {SHAPE(8, 17, 5, 3), SHAPE(17, 1, 2, 4)}, .in_count = 2,
@@ -99,4 +134,4 @@ const struct op_case conv_input_gradient_cases[] = {
      .no_gradient = true},
     {0},
 };
-const struct op_case conv_weight_gradient_cases[] = {EACH_CASE(WEIGHT_GRADIENT){0}};
+const struct op_case conv_weight_gradient_cases[] = {EACH_CASE(WEIGHT_GRADIENT) EACH_LARGE_CASE(LARGE_WEIGHT_GRADIENT){0}};

@@ -5,6 +5,7 @@
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/product.h"
+#include "op/conv/winograd.h"
 #include "op/onnx.h"
 
 const struct op_attribute conv_attributes[] = {
@@ -104,8 +105,10 @@ static int compile(struct op_compile *compile)
     if (status != 0) {
         return status;
     }
-    return conv_is_depthwise(&geometry) ? conv_depthwise_compile(compile, &geometry)
-                                        : conv_product_compile(compile, &geometry);
+    if (conv_is_depthwise(&geometry)) {
+        return conv_depthwise_compile(compile, &geometry);
+    }
+    return conv_winograd_compile(compile, &geometry, false) ? 0 : conv_product_compile(compile, &geometry);
 }
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile};

@@ -5,6 +5,7 @@
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/product.h"
+#include "op/conv/winograd.h"
 
 /** Everything of the convolution whose gradient this is. in: dy, weight. */
 static int geometry_of(struct conv_geometry *geometry, const struct conv_options *options, const fov_shape *dy,
@@ -82,6 +83,9 @@ int conv_input_compile(struct op_compile *compile)
     }
     if (conv_is_depthwise(&geometry)) {
         return conv_depthwise_input_compile(compile, &geometry);
+    }
+    if (conv_winograd_compile(compile, &geometry, true)) {
+        return 0;
     }
     return conv_patches_pay(compile->kernel, &geometry) ? conv_patches_compile(compile, &geometry)
                                                         : conv_product_gradient_compile(compile, &geometry);

@@ -5,6 +5,7 @@
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/product.h"
+#include "op/conv/winograd.h"
 #include "op/onnx.h"
 
 #include <fovea/operators.h>
@@ -225,8 +226,8 @@ static void textbook(const struct op_textbook *textbook)
 
 /* ---- CPU: a form of the input gradient behind a small head of our own -------------------------------------------- */
 
-/** In front of the form's state. Products add the bias and activate by themselves; after the other forms it is done
- * here. */
+/** In front of the form's state. Products and Winograd's form add the bias and activate by themselves; after the other
+ * forms it is done here. */
 struct head {
     op_function *run, *pack;
     bool         by_itself;
@@ -304,7 +305,8 @@ static int prepare(const struct op_compile *compile, void *state)
     if (status != 0) {
         return status;
     }
-    *(struct head *)state = (struct head){inner.run, inner.pack, inner.run == conv_product_run};
+    bool by_itself = inner.run == conv_product_run || inner.run == conv_winograd_run;
+    *(struct head *)state = (struct head){inner.run, inner.pack, by_itself};
     return inner.prepare != NULL ? inner.prepare(&inner, (char *)state + HEAD_BYTES) : 0;
 }
 

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/* Winograd's transformations (kernel.h says what they are, reference/winograd.c how the matrices come about). Vectors run
+   over channels or filters. Points come in pairs +p and -p, for which the even and the odd part of a polynomial are
+   evaluated once: about two multiply-adds per number and axis instead of six. */
+#ifndef KERNEL_VECTOR_WINOGRAD_H
+#define KERNEL_VECTOR_WINOGRAD_H
+
+#include "kernel/vector/map.h"
+#include "kernel/vector/pack.h"
+
+enum { MOST_PLANES = 36 }; /* points of a tile */
+
+/* ---- one axis: numbers `step` floats apart in, `to` floats apart out ---------------------------------------------------- */
+
+INLINE void store_pair(vf even, vf odd, float p, float *out, size_t to)
+{
+    store(out, even + p * odd);
+    store(out + to, even - p * odd);
+}
+
+/* B^T. A pair's rows are t (t +- p) times the product of (t^2 - q^2) over the other pairs q. */
+INLINE void spread(size_t points, const float *d, size_t step, float *out, size_t to)
+{
+    if (points == 1) {
+        store(out, load(d));
+        return;
+    }
+    vf d0 = load(d), d1 = load(d + step), d2 = load(d + 2 * step), d3 = load(d + 3 * step);
+    if (points == 4) {
+        store(out, d2 - d0);
+        store(out + to, d2 + d1);
+        store(out + 2 * to, d2 - d1);
+        store(out + 3 * to, d3 - d1);
+        return;
+    }
+    vf d4 = load(d + 4 * step), d5 = load(d + 5 * step);
+    if (points == 6) { /* p^2 = 9/16, 9/4 */
+        store(out, d4 - 2.8125f * d2 + 1.265625f * d0);
+        store_pair(d4 - 2.25f * d2, d3 - 2.25f * d1, 0.75f, out + to, to);
+        store_pair(d4 - 0.5625f * d2, d3 - 0.5625f * d1, 1.5f, out + 3 * to, to);
+        store(out + 5 * to, d5 - 2.8125f * d3 + 1.265625f * d1);
+        return;
+    }
+    /* p^2 = 1/4, 9/16, 25/16, 4 */
+    vf d6 = load(d + 6 * step), d7 = load(d + 7 * step), d8 = load(d + 8 * step), d9 = load(d + 9 * step);
+    store(out, d8 - 6.375f * d6 + 10.91015625f * d4 - 5.8603515625f * d2 + 0.87890625f * d0);
+    store_pair(d8 - 6.125f * d6 + 9.37890625f * d4 - 3.515625f * d2,
+               d7 - 6.125f * d5 + 9.37890625f * d3 - 3.515625f * d1, 0.5f, out + to, to);
+    store_pair(d8 - 5.8125f * d6 + 7.640625f * d4 - 1.5625f * d2, d7 - 5.8125f * d5 + 7.640625f * d3 - 1.5625f * d1,
+               0.75f, out + 3 * to, to);
+    store_pair(d8 - 4.8125f * d6 + 3.390625f * d4 - 0.5625f * d2, d7 - 4.8125f * d5 + 3.390625f * d3 - 0.5625f * d1,
+               1.25f, out + 5 * to, to);
+    store_pair(d8 - 2.375f * d6 + 1.41015625f * d4 - 0.2197265625f * d2,
+               d7 - 2.375f * d5 + 1.41015625f * d3 - 0.2197265625f * d1, 2.0f, out + 7 * to, to);
+    store(out + 9 * to, d9 - 6.375f * d7 + 10.91015625f * d5 - 5.8603515625f * d3 + 0.87890625f * d1);
+}
+
+/* A^T: powers of the points. */
+INLINE void gather(size_t points, size_t outputs, const float *m, size_t step, float *out, size_t to)
+{
+    vf m0 = load(m);
+    if (points == 1) {
+        store(out, m0);
+        return;
+    }
+    vf last = load(m + (points - 1) * step), plus = load(m + step), minus = load(m + 2 * step);
+    vf even = plus + minus, odd = plus - minus;
+    if (points == 4) {
+        store(out, m0 + even);
+        store(out + to, odd + last);
+        return;
+    }
+    plus = load(m + 3 * step), minus = load(m + 4 * step);
+    vf even2 = plus + minus, odd2 = plus - minus;
+    if (points == 6) {
+        store(out, m0 + even + even2);
+        vf y1 = 0.75f * odd + 1.5f * odd2;
+        if (outputs == 2) {
+            store(out + to, y1 + last);
+            return;
+        }
+        store(out + to, y1);
+        store(out + 2 * to, 0.5625f * even + 2.25f * even2);
+        store(out + 3 * to, 0.421875f * odd + (3.375f * odd2 + last));
+        return;
+    }
+    plus = load(m + 5 * step), minus = load(m + 6 * step);
+    vf even3 = plus + minus, odd3 = plus - minus;
+    plus = load(m + 7 * step), minus = load(m + 8 * step);
+    vf even4 = plus + minus, odd4 = plus - minus;
+    store(out, m0 + even + even2 + even3 + even4);
+    store(out + to, 0.5f * odd + 0.75f * odd2 + 1.25f * odd3 + 2.0f * odd4);
+    store(out + 2 * to, 0.25f * even + 0.5625f * even2 + 1.5625f * even3 + 4.0f * even4);
+    store(out + 3 * to, 0.125f * odd + 0.421875f * odd2 + 1.953125f * odd3 + (8.0f * odd4 + last));
+}
+
+/* A filter at +p and -p, times `scale`. */
+INLINE void evaluate(size_t taps, const vf *g, float p, float scale, float *out, size_t to)
+{
+    float square = p * p;
+    vf even = g[taps - 1], odd = g[taps - 2]; /* taps are odd in number */
+    UNROLL
+    for (size_t t = taps - 1; t >= 2; t -= 2) {
+        even = even * square + g[t - 2];
+    }
+    UNROLL
+    for (size_t t = taps - 2; t >= 3; t -= 2) {
+        odd = odd * square + g[t - 2];
+    }
+    store_pair(even * scale, odd * scale, p, out, to);
+}
+
+/* G: the filter at each point p over the product of (p - q) over all other finite points q. */
+INLINE void evaluate_all(size_t points, size_t taps, const float *w, size_t step, float *out, size_t to)
+{
+    vf g[7];
+    UNROLL
+    for (size_t t = 0; t < taps; t++) {
+        g[t] = load(w + t * step);
+    }
+    store(out + (points - 1) * to, g[taps - 1]);
+    if (points == 4) {
+        store(out, -g[0]);
+        evaluate(taps, g, 1.0f, 0.5f, out + to, to);
+    } else if (points == 6) {
+        store(out, g[0] * (64.0f / 81.0f));
+        evaluate(taps, g, 0.75f, -128.0f / 243.0f, out + to, to);
+        evaluate(taps, g, 1.5f, 32.0f / 243.0f, out + 3 * to, to);
+    } else if (points == 10) { /* 1 over 2 p^2 times the product of (p^2 - q^2) over the other pairs q */
+        store(out, g[0] * (float)(1 / 0.87890625));
+        evaluate(taps, g, 0.5f, (float)(1 / (0.5 * -0.3125 * -1.3125 * -3.75)), out + to, to);
+        evaluate(taps, g, 0.75f, (float)(1 / (1.125 * 0.3125 * -1.0 * -3.4375)), out + 3 * to, to);
+        evaluate(taps, g, 1.25f, (float)(1 / (3.125 * 1.3125 * 1.0 * -2.4375)), out + 5 * to, to);
+        evaluate(taps, g, 2.0f, (float)(1 / (8.0 * 3.75 * 3.4375 * 2.4375)), out + 7 * to, to);
+    }
+}
+
+/* ---- tiles ------------------------------------------------------------------------------------------------------------- */
+
+/* A tile's pixels where some lie outside the image, or channels are fewer than a vector: copied, with zeros. */
+static void __attribute__((noinline)) copy_tile(const struct kernel_winograd_input *w, size_t points_y, size_t points_x,
+                                                ptrdiff_t left, size_t channel, size_t rest, float *copy)
+{
+    for (size_t i = 0; i < points_y; i++) {
+        ptrdiff_t y = w->top + (ptrdiff_t)i;
+        bool inside = y >= 0 && y < (ptrdiff_t)w->height;
+        for (size_t j = 0; j < points_x; j++, copy += VECTOR) {
+            ptrdiff_t x = left + (ptrdiff_t)j;
+            vf v = {0};
+            if (inside && x >= 0 && x < (ptrdiff_t)w->width) {
+                v = load_some(w->x + (size_t)y * w->line + (size_t)x * w->pixel + channel, rest);
+            }
+            store(copy, v);
+        }
+    }
+}
+
+INLINE void spread_vector(size_t points_y, size_t points_x, const float *x, size_t line, size_t pixel, float *out,
+                          size_t plane)
+{
+    float half[MOST_PLANES * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    for (size_t j = 0; j < points_x; j++) {
+        spread(points_y, x + j * pixel, line, half + j * VECTOR, points_x * VECTOR);
+    }
+    for (size_t i = 0; i < points_y; i++) {
+        spread(points_x, half + i * points_x * VECTOR, VECTOR, out + i * points_x * plane, plane);
+    }
+}
+
+INLINE void spread_tiles(const struct kernel_winograd_input *w, size_t points_y, size_t points_x, size_t outputs_x)
+{
+    float copy[MOST_PLANES * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    ptrdiff_t left = w->left;
+    float *out = w->out;
+    bool rows_inside = w->top >= 0 && w->top + (ptrdiff_t)points_y <= (ptrdiff_t)w->height;
+    for (size_t tile = 0; tile < w->tiles; tile++, left += (ptrdiff_t)outputs_x, out += w->stride) {
+        size_t c = 0;
+        if (rows_inside && left >= 0 && left + (ptrdiff_t)points_x <= (ptrdiff_t)w->width) {
+            const float *x = w->x + (size_t)w->top * w->line + (size_t)left * w->pixel;
+            for (; c + VECTOR <= w->channels; c += VECTOR) {
+                spread_vector(points_y, points_x, x + c, w->line, w->pixel, out + c, w->plane);
+            }
+        }
+        for (; c < w->channels; c += VECTOR) {
+            size_t rest = w->channels - c;
+            copy_tile(w, points_y, points_x, left, c, rest < VECTOR ? rest : 0, copy);
+            spread_vector(points_y, points_x, copy, points_x * VECTOR, VECTOR, out + c, w->plane);
+        }
+    }
+}
+
+/* The epilogue: a tile's vectors are stored where they lie inside the image. */
+struct winograd_ending {
+    const struct kernel_winograd_output *w;
+    vf   low, high; /* limits of relu and clip; infinite if there are none */
+    bool leaks, after;
+};
+
+INLINE struct winograd_ending winograd_ending(const struct kernel_winograd_output *w)
+{
+    bool relu = w->activation == UNARY_relu, clip = w->activation == UNARY_clip;
+    struct winograd_ending end = {.w = w, .leaks = w->activation == UNARY_leaky_relu};
+    end.low = splat(relu ? 0.0f : clip ? w->alpha : -INFINITY);
+    end.high = splat(clip ? w->beta : INFINITY);
+    end.after = !relu && !clip && !end.leaks && w->activation != UNARY_identity;
+    return end;
+}
+
+INLINE void store_tile(const struct winograd_ending *end, const float *tile, size_t tile_width, size_t rows,
+                       size_t columns, size_t left, size_t filter, size_t rest)
+{
+    const struct kernel_winograd_output *w = end->w;
+    vf bias = w->bias ? load_some(w->bias + filter, rest) : (vf){0};
+    for (size_t i = 0; i < rows; i++) {
+        float *y = w->y + (w->top + i) * w->line + left * w->pixel + filter;
+        const float *residual = NULL;
+        if (w->residual) {
+            residual = w->residual + (w->top + i) * w->residual_line + left * w->residual_pixel + filter;
+        }
+        for (size_t j = 0; j < columns; j++) {
+            vf v = load(tile + (i * tile_width + j) * VECTOR) + bias;
+            if (residual) {
+                v += load_some(residual + j * w->residual_pixel, rest);
+            }
+            if (end->leaks) {
+                v = choose(v > 0.0f, v, v * w->alpha);
+            }
+            store_some(y + j * w->pixel, vmin(end->high, vmax(end->low, v)), rest);
+        }
+    }
+}
+
+/* Other activations go over what was stored. */
+static void __attribute__((noinline)) activate_tile(const struct kernel_winograd_output *w, size_t rows, size_t columns,
+                                                    size_t left)
+{
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < columns; j++) {
+            float *y = w->y + (w->top + i) * w->line + (left + j) * w->pixel;
+            vector_unary[w->activation](w->filters, y, y, w->alpha, w->beta);
+        }
+    }
+}
+
+INLINE void gather_tiles(const struct kernel_winograd_output *w, size_t points_y, size_t points_x, size_t outputs_y,
+                         size_t outputs_x)
+{
+    float half[MOST_PLANES * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    float whole[16 * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    struct winograd_ending end = winograd_ending(w);
+    const float *sums = w->sums;
+    size_t left = w->left, rows = w->height - w->top < outputs_y ? w->height - w->top : outputs_y;
+    for (size_t tile = 0; tile < w->tiles; tile++, left += outputs_x, sums += w->stride) {
+        size_t columns = w->width - left < outputs_x ? w->width - left : outputs_x;
+        for (size_t f = 0; f < w->filters; f += VECTOR) {
+            for (size_t j = 0; j < points_x; j++) {
+                gather(points_y, outputs_y, sums + f + j * w->plane, points_x * w->plane, half + j * VECTOR,
+                       points_x * VECTOR);
+            }
+            for (size_t i = 0; i < outputs_y; i++) {
+                gather(points_x, outputs_x, half + i * points_x * VECTOR, VECTOR, whole + i * outputs_x * VECTOR, VECTOR);
+            }
+            if (f + VECTOR <= w->filters) {
+                store_tile(&end, whole, outputs_x, rows, columns, left, f, 0);
+            } else {
+                store_tile(&end, whole, outputs_x, rows, columns, left, f, w->filters - f);
+            }
+        }
+        if (end.after) {
+            activate_tile(w, rows, columns, left);
+        }
+    }
+}
+
+/* ---- weights ------------------------------------------------------------------------------------------------------------ */
+
+enum { WEIGHTS_TOGETHER = 8 }; /* channels whose weights are turned over at once */
+
+/* One vector of filters at one channel: taps [taps][VECTOR] to all points. */
+INLINE void weights_vector(size_t points_y, size_t taps_y, size_t points_x, size_t taps_x, const float *taps, float *out,
+                           size_t plane)
+{
+    float half[MOST_PLANES * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    if (points_y == 1) {
+        evaluate_all(points_x, taps_x, taps, VECTOR, out, plane);
+        return;
+    }
+    if (points_x == 1) {
+        evaluate_all(points_y, taps_y, taps, VECTOR, out, plane);
+        return;
+    }
+    for (size_t j = 0; j < taps_x; j++) {
+        evaluate_all(points_y, taps_y, taps + j * VECTOR, taps_x * VECTOR, half + j * VECTOR, taps_x * VECTOR);
+    }
+    for (size_t i = 0; i < points_y; i++) {
+        evaluate_all(points_x, taps_x, half + i * taps_x * VECTOR, VECTOR, out + i * points_x * plane, plane);
+    }
+}
+
+/* `count` filters at `channels` channels, turned over so that filters lie side by side: to [channel][tap][VECTOR]. Plain
+   weights (taps of a channel behind those of the channel before) are one matrix. */
+static void turn_weights(const struct kernel_weights *s, const float *weights, size_t count, size_t channels, float *to)
+{
+    if (count < VECTOR) {
+        memset(to, 0, channels * s->taps * VECTOR * sizeof *to);
+    }
+    if (s->channel_stride == s->taps) {
+        vector_transpose(count, channels * s->taps, weights, s->filter_stride, to, VECTOR);
+        return;
+    }
+    for (size_t c = 0; c < channels; c++) {
+        vector_transpose(count, s->taps, weights + c * s->channel_stride, s->filter_stride, to + c * s->taps * VECTOR,
+                         VECTOR);
+    }
+}
+
+INLINE void weights_all(const struct kernel_winograd_weights *w, size_t points_y, size_t taps_y, size_t points_x,
+                        size_t taps_x)
+{
+    float turned[WEIGHTS_TOGETHER * 25 * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    float taps[25 * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    const struct kernel_weights *s = &w->shape;
+    size_t taps_count = taps_y * taps_x;
+    for (size_t f = 0; f < s->filters; f += VECTOR) {
+        size_t first = f / PANEL * PANEL, left = s->filters - first, count = s->filters - f;
+        size_t width = left >= PANEL ? PANEL : (left + VECTOR - 1) / VECTOR * VECTOR;
+        float *out = w->out + f / PANEL * w->panel + f % PANEL;
+        vf factor = splat(1.0f);
+        count = count < VECTOR ? count : VECTOR;
+        if (w->factor) {
+            factor = load_some(w->factor + f, count == VECTOR ? 0 : count);
+        }
+        for (size_t c = 0; c < s->channels; c += WEIGHTS_TOGETHER) {
+            size_t channels = s->channels - c < WEIGHTS_TOGETHER ? s->channels - c : WEIGHTS_TOGETHER;
+            turn_weights(s, w->weights + f * s->filter_stride + c * s->channel_stride, count, channels, turned);
+            for (size_t k = 0; k < channels; k++) {
+                for (size_t t = 0; t < taps_count; t++) {
+                    size_t from = s->tap_offsets ? (size_t)s->tap_offsets[t] : t;
+                    store(taps + t * VECTOR, factor * load(turned + (k * taps_count + from) * VECTOR));
+                }
+                weights_vector(points_y, taps_y, points_x, taps_x, taps, out + (c + k) * width, w->plane);
+            }
+        }
+    }
+}
+
+/* ---- one function of each kind for each form ---------------------------------------------------------------------------- */
+
+#define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x)                                                  \
+    static void spread_##name(const struct kernel_winograd_input *w)                                          \
+    {                                                                                                         \
+        spread_tiles(w, outputs_y + taps_y - 1, outputs_x + taps_x - 1, outputs_x);                           \
+    }                                                                                                         \
+    static void gather_##name(const struct kernel_winograd_output *w)                                         \
+    {                                                                                                         \
+        gather_tiles(w, outputs_y + taps_y - 1, outputs_x + taps_x - 1, outputs_y, outputs_x);                \
+    }                                                                                                         \
+    static void weights_##name(const struct kernel_winograd_weights *w)                                       \
+    {                                                                                                         \
+        weights_all(w, outputs_y + taps_y - 1, taps_y, outputs_x + taps_x - 1, taps_x);                       \
+    }
+#include "kernel/list.inc"
+
+static void vector_winograd_input(const struct kernel_winograd_input *w)
+{
+    static void (*const of_form[])(const struct kernel_winograd_input *) = {
+#define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x) spread_##name,
+#include "kernel/list.inc"
+    };
+    of_form[w->form](w);
+}
+
+static void vector_winograd_output(const struct kernel_winograd_output *w)
+{
+    static void (*const of_form[])(const struct kernel_winograd_output *) = {
+#define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x) gather_##name,
+#include "kernel/list.inc"
+    };
+    of_form[w->form](w);
+}
+
+static void vector_winograd_weights(const struct kernel_winograd_weights *w)
+{
+    static void (*const of_form[])(const struct kernel_winograd_weights *) = {
+#define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x) weights_##name,
+#include "kernel/list.inc"
+    };
+    of_form[w->form](w);
+}
+
+#endif

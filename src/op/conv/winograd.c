@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs what winograd_plan.c planned: tiles to points, a matrix product per point, points to tiles. Nothing is chosen
+ * here. */
+#include "op/conv/winograd.h"
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+struct winograd_job {
+    const struct op_run        *run;
+    const struct winograd_plan *plan;
+    struct kernel_winograd_input  input;  /**< what all tiles share */
+    struct kernel_winograd_output output;
+    const float *x, *residual;
+    float       *y;
+    size_t       x_image, y_image, residual_image; /**< floats */
+    size_t       first, tiles; /**< of the block at hand */
+    float       *values, *sums;
+};
+
+/* ---- weights ---------------------------------------------------------------------------------------------------------- */
+
+enum { PACK_CHANNELS = 32 }; /* of a panel, per chunk */
+
+static void pack_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct op_run *run = context;
+    const struct winograd_plan *plan = run->state;
+    size_t parts = (plan->channels + PACK_CHANNELS - 1) / PACK_CHANNELS;
+    size_t first = chunk / parts * plan->panel, channel = chunk % parts * PACK_CHANNELS;
+    struct winograd_sizes sizes = winograd_sizes(plan->form);
+    size_t filters = smaller(plan->panel, plan->filters - first), taps = sizes.taps[0] * sizes.taps[1];
+    int32_t rotated[25];
+    for (size_t t = 0; t < taps; t++) {
+        rotated[t] = (int32_t)(taps - 1 - t);
+    }
+    struct kernel_winograd_weights weights = {
+        .form = plan->form,
+        .shape = {.filters = filters,
+                  .channels = smaller(PACK_CHANNELS, plan->channels - channel),
+                  .taps = taps,
+                  .filter_stride = plan->filter_stride,
+                  .channel_stride = plan->channel_stride,
+                  .tap_offsets = plan->rotated ? rotated : NULL},
+        .weights = (const float *)run->in[1].data + first * plan->filter_stride + channel * plan->channel_stride,
+        .factor = run->fold_factor == NULL ? NULL : run->fold_factor + first,
+        .out = (float *)run->packed[1] + first * plan->channels + channel * kernel_panel_width(run->kernel, filters),
+        .panel = plan->panel * plan->channels,
+        .plane = plan->weight_plane,
+    };
+    run->kernel->winograd_weights(&weights);
+}
+
+void conv_winograd_pack(const struct op_run *run)
+{
+    enum { WORTH_THREADS = 1 << 13 }; /* weights */
+    const struct winograd_plan *plan = run->state;
+    size_t panels = (plan->filters + plan->panel - 1) / plan->panel;
+    size_t parts = (plan->channels + PACK_CHANNELS - 1) / PACK_CHANNELS;
+    struct op_run copy = *run; /* the pool's context is not const */
+    pool_run(plan->filters * plan->channels >= WORTH_THREADS ? run->pool : NULL, pack_chunk, &copy, panels * parts);
+}
+
+/* ---- the three steps, for some tiles of the block at hand ---------------------------------------------------------------- */
+
+/** Where a tile lies, and how many from it on are side by side. */
+struct tile_place {
+    size_t image, top, left, count;
+};
+
+static struct tile_place place_of(const struct winograd_plan *plan, size_t tile, size_t end)
+{
+    size_t image_tiles = plan->tiles[0] * plan->tiles[1], within = tile % image_tiles;
+    size_t column = within % plan->tiles[1];
+    return (struct tile_place){.image = tile / image_tiles,
+                               .top = within / plan->tiles[1] * plan->outputs[0],
+                               .left = column * plan->outputs[1],
+                               .count = smaller(plan->tiles[1] - column, end - tile)};
+}
+
+static void transform_tiles(const struct winograd_job *job, size_t begin, size_t end)
+{
+    const struct winograd_plan *plan = job->plan;
+    while (begin < end) {
+        struct tile_place at = place_of(plan, job->first + begin, job->first + end);
+        struct kernel_winograd_input input = job->input;
+        input.tiles = at.count;
+        input.x = job->x + at.image * job->x_image;
+        input.top = (ptrdiff_t)at.top - plan->begin[0];
+        input.left = (ptrdiff_t)at.left - plan->begin[1];
+        input.out = job->values + begin * plan->value_stride;
+        job->run->kernel->winograd_input(&input);
+        begin += at.count;
+    }
+}
+
+static void multiply(const struct winograd_job *job, size_t point, size_t first, size_t last)
+{
+    const struct winograd_plan *plan = job->plan;
+    struct kernel_product product = {
+        .rows = job->tiles,
+        .filters = last - first,
+        .taps = 1,
+        .channels = plan->channels,
+        .x = job->values + point * plan->value_plane,
+        .x_stride = plan->value_stride,
+        .weights = (const float *)job->run->packed[1] + point * plan->weight_plane + first * plan->channels,
+        .out = job->sums + point * plan->sum_plane + first,
+        .out_stride = plan->padded,
+    };
+    job->run->kernel->product(&product);
+}
+
+static void finish_tiles(const struct winograd_job *job, size_t begin, size_t end)
+{
+    const struct winograd_plan *plan = job->plan;
+    while (begin < end) {
+        struct tile_place at = place_of(plan, job->first + begin, job->first + end);
+        struct kernel_winograd_output output = job->output;
+        output.tiles = at.count;
+        output.sums = job->sums + begin * plan->padded;
+        output.residual = job->residual == NULL ? NULL : job->residual + at.image * job->residual_image;
+        output.y = job->y + at.image * job->y_image;
+        output.top = at.top;
+        output.left = at.left;
+        job->run->kernel->winograd_output(&output);
+        begin += at.count;
+    }
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------------- */
+
+/** First tile of a block: sizes differ by one at most. */
+static size_t block_begin(const struct winograd_plan *plan, size_t block)
+{
+    return plan->count / plan->blocks * block + smaller(plan->count % plan->blocks, block);
+}
+
+static void block_alone(void *context, size_t block, int worker)
+{
+    struct winograd_job job = *(const struct winograd_job *)context;
+    const struct op_run *run = job.run;
+    job.first = block_begin(job.plan, block);
+    job.tiles = block_begin(job.plan, block + 1) - job.first;
+    job.values = (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    job.sums = job.values + job.plan->sums;
+    transform_tiles(&job, 0, job.tiles);
+    for (size_t point = 0; point < job.plan->points; point++) {
+        multiply(&job, point, 0, job.plan->padded);
+    }
+    finish_tiles(&job, 0, job.tiles);
+}
+
+static void transform_piece(void *context, size_t piece, int worker)
+{
+    (void)worker;
+    const struct winograd_job *job = context;
+    transform_tiles(job, piece * job->plan->piece, smaller((piece + 1) * job->plan->piece, job->tiles));
+}
+
+static void multiply_segment(void *context, size_t item, int worker)
+{
+    (void)worker;
+    const struct winograd_job *job = context;
+    const struct winograd_plan *plan = job->plan;
+    size_t first = item % plan->segments * plan->segment;
+    multiply(job, item / plan->segments, first, smaller(first + plan->segment, plan->padded));
+}
+
+static void finish_piece(void *context, size_t piece, int worker)
+{
+    (void)worker;
+    const struct winograd_job *job = context;
+    finish_tiles(job, piece * job->plan->piece, smaller((piece + 1) * job->plan->piece, job->tiles));
+}
+
+void conv_winograd_run(const struct op_run *run)
+{
+    const struct winograd_plan *plan = run->state;
+    bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
+    size_t x_pixel = op_pixel_stride(&run->in[0]), y_pixel = op_pixel_stride(&run->out[0]);
+    struct winograd_job job = {
+        .run = run,
+        .plan = plan,
+        .x = run->in[0].data,
+        .y = run->out[0].data,
+        .x_image = plan->in[0] * plan->in[1] * x_pixel,
+        .y_image = plan->out[0] * plan->out[1] * y_pixel,
+        .input = {.form = plan->form,
+                  .channels = plan->channels,
+                  .height = plan->in[0],
+                  .width = plan->in[1],
+                  .line = plan->in[1] * x_pixel,
+                  .pixel = x_pixel,
+                  .stride = plan->value_stride,
+                  .plane = plan->value_plane},
+        .output = {.form = plan->form,
+                   .filters = plan->filters,
+                   .stride = plan->padded,
+                   .plane = plan->sum_plane,
+                   .bias = run->fold_bias != NULL ? run->fold_bias : has_bias ? run->in[2].data : NULL,
+                   .height = plan->out[0],
+                   .width = plan->out[1],
+                   .line = plan->out[1] * y_pixel,
+                   .pixel = y_pixel,
+                   .activation = run->activation,
+                   .alpha = run->alpha,
+                   .beta = run->beta},
+    };
+    if (run->residual != NULL) {
+        job.residual = run->residual->data;
+        job.output.residual_pixel = op_pixel_stride(run->residual);
+        job.output.residual_line = plan->out[1] * job.output.residual_pixel;
+        job.residual_image = plan->out[0] * job.output.residual_line;
+    }
+    if (!plan->shared) {
+        pool_run(run->pool, block_alone, &job, plan->blocks);
+        return;
+    }
+    job.values = run->scratch;
+    job.sums = job.values + plan->sums;
+    for (size_t block = 0; block < plan->blocks; block++) {
+        job.first = block_begin(plan, block);
+        job.tiles = block_begin(plan, block + 1) - job.first;
+        size_t pieces = (job.tiles + plan->piece - 1) / plan->piece;
+        pool_run(run->pool, transform_piece, &job, pieces);
+        pool_run(run->pool, multiply_segment, &job, plan->points * plan->segments);
+        pool_run(run->pool, finish_piece, &job, pieces);
+    }
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* When Winograd's convolution pays, in which form, and how its tiles are cut into blocks. The choice is made when a plan is
+ * compiled, from shapes and from what one thread does per second (fov_rates), never from the number of threads. */
+#include "op/conv/winograd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    ALONE_WEIGHTS = 1 << 20,  /* bytes: up to here each thread reads all weights for each block of its own */
+    ALONE_BYTES = 3 << 18,    /* of a thread's own block */
+    SHARED_BYTES = 12 << 20,  /* of a shared block */
+    WANTED_BLOCKS = 8,        /* of a thread's own, where there are tiles enough */
+    PIECE_FLOATS = 1 << 14,   /* transformed by one chunk of a shared block */
+    SEGMENT_WORK = 1 << 19    /* multiply-adds worth handing to a thread */
+};
+
+static size_t divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/** Stride 1, no dilation, one group, two axes, and the form's taps. */
+static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
+{
+    const struct window *window = &geometry->window;
+    struct winograd_sizes sizes = winograd_sizes(form);
+    bool fits = geometry->groups == 1 && window->in[0] == 1 && window->out[0] == 1 && window->kernel[0] == 1;
+    for (int axis = 0; axis < 2; axis++) {
+        fits = fits && window->stride[axis + 1] == 1 && window->kernel[axis + 1] == (int64_t)sizes.taps[axis] &&
+               (window->dilation[axis + 1] == 1 || sizes.taps[axis] == 1);
+    }
+    return fits;
+}
+
+/** Blocks of equal size, and whose they are. */
+static void choose_blocks(struct winograd_plan *plan, const struct kernel_table *kernel)
+{
+    size_t rows = kernel->tile_rows, tile_bytes = plan->points * (plan->value_stride + plan->padded) * sizeof(float);
+    plan->shared = plan->points * plan->channels * plan->padded * sizeof(float) > ALONE_WEIGHTS;
+    size_t most = (plan->shared ? SHARED_BYTES : ALONE_BYTES) / tile_bytes / rows * rows;
+    most = larger(most, 2 * rows);
+    if (!plan->shared) { /* enough blocks for threads, in whole register tiles */
+        size_t wanted = divide_up(divide_up(plan->count, WANTED_BLOCKS), rows) * rows;
+        most = smaller(most, larger(wanted, 2 * rows));
+    }
+    plan->blocks = divide_up(plan->count, most);
+    plan->block_tiles = divide_up(plan->count, plan->blocks);
+    plan->piece = larger(1, PIECE_FLOATS / (plan->points * plan->channels));
+    size_t segments = plan->block_tiles * plan->channels * plan->padded / SEGMENT_WORK;
+    segments = larger(1, smaller(segments, divide_up(plan->padded, 2 * plan->panel)));
+    plan->segment = divide_up(divide_up(plan->padded, plan->panel), segments) * plan->panel;
+    plan->segments = divide_up(plan->padded, plan->segment);
+}
+
+static struct winograd_plan make_plan(const struct kernel_table *kernel, const struct conv_geometry *geometry,
+                                      enum winograd_form form, bool gradient)
+{
+    const struct window *window = &geometry->window;
+    struct winograd_sizes sizes = winograd_sizes(form);
+    size_t taps = sizes.taps[0] * sizes.taps[1], channels = (size_t)geometry->channels, filters = (size_t)geometry->filters;
+    struct winograd_plan plan = {.form = form,
+                                 .points = sizes.points[0] * sizes.points[1],
+                                 .batch = (size_t)geometry->batch,
+                                 .channels = gradient ? filters : channels,
+                                 .filters = gradient ? channels : filters,
+                                 .panel = kernel->panel_columns,
+                                 .filter_stride = gradient ? taps : channels * taps,
+                                 .channel_stride = gradient ? channels * taps : taps,
+                                 .rotated = gradient};
+    plan.count = plan.batch;
+    for (int axis = 0; axis < 2; axis++) {
+        size_t in = (size_t)window->in[axis + 1], out = (size_t)window->out[axis + 1];
+        ptrdiff_t begin = (ptrdiff_t)window->begin[axis + 1];
+        plan.in[axis] = gradient ? out : in;
+        plan.out[axis] = gradient ? in : out;
+        plan.begin[axis] = gradient ? (ptrdiff_t)sizes.taps[axis] - 1 - begin : begin;
+        plan.outputs[axis] = sizes.outputs[axis];
+        plan.tiles[axis] = divide_up(plan.out[axis], sizes.outputs[axis]);
+        plan.count *= plan.tiles[axis];
+    }
+    plan.padded = kernel_padded_filters(kernel, plan.filters);
+    plan.value_stride = divide_up(plan.channels, kernel->vector_floats) * kernel->vector_floats;
+    choose_blocks(&plan, kernel);
+    /* Planes a power of two apart would meet in the same few lines of the cache. */
+    plan.value_plane = plan.block_tiles * plan.value_stride + 16;
+    plan.sum_plane = plan.block_tiles * plan.padded + 16;
+    plan.weight_plane = plan.channels * plan.padded + 16;
+    plan.sums = plan.points * plan.value_plane;
+    return plan;
+}
+
+/* ---- the choice --------------------------------------------------------------------------------------------------------- */
+
+/** Seconds of one thread. */
+static double direct_seconds(const fov_rates *rates, const struct conv_geometry *geometry, const struct winograd_plan *plan)
+{
+    double weights = (double)(geometry->taps) * (double)plan->channels * (double)plan->padded;
+    double pixels = (double)plan->batch * (double)plan->out[0] * (double)plan->out[1];
+    return weights * pixels / rates->products + weights * sizeof(float) / rates->memory;
+}
+
+static double winograd_seconds(const fov_rates *rates, const struct winograd_plan *plan, bool transforms_weights)
+{
+    double weights = (double)plan->points * (double)plan->channels * (double)plan->padded;
+    double tiles = (double)plan->count, numbers = (double)(plan->value_stride + plan->padded);
+    double moved = tiles * numbers * (double)(2 * plan->points) * sizeof(float);
+    double seconds = weights * tiles / rates->products + moved / rates->transform;
+    return seconds + (transforms_weights ? 3 : 1) * weights * sizeof(float) / rates->memory;
+}
+
+static const fov_rates *rates_of(const struct op_compile *compile)
+{
+    static const fov_rates usual = {.products = 48e9, .transform = 50e9, .memory = 15e9, .wake = 5e-6};
+    return compile->rates != NULL ? compile->rates : &usual;
+}
+
+/** The form that takes the least time, or WINOGRAD_COUNT: direct sums. */
+static enum winograd_form choose(const struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
+{
+    const fov_rates *rates = rates_of(compile);
+    enum winograd_form best = WINOGRAD_COUNT;
+    double least = 0;
+    for (int i = 0; i < WINOGRAD_COUNT; i++) {
+        enum winograd_form form = (enum winograd_form)i;
+        if (compile->exact || geometry->batch < 1 || !fits(geometry, form)) {
+            continue;
+        }
+        struct winograd_plan plan = make_plan(compile->kernel, geometry, form, gradient);
+        double seconds = winograd_seconds(rates, &plan, !compile->in_constant[1]);
+        if (best == WINOGRAD_COUNT) {
+            least = direct_seconds(rates, geometry, &plan);
+        }
+        if (seconds < least) {
+            least = seconds;
+            best = form;
+        }
+    }
+    return best;
+}
+
+/* ---- compiling ---------------------------------------------------------------------------------------------------------- */
+
+static int geometry_of(const struct op_compile *compile, bool gradient, struct conv_geometry *geometry)
+{
+    fov_shape x = compile->in[0].shape;
+    if (gradient && conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error) != 0) {
+        return FOV_E_SHAPE;
+    }
+    return conv_geometry(geometry, compile->options, &x, &compile->in[1].shape, compile->error);
+}
+
+static int prepare(const struct op_compile *compile, void *state, bool gradient)
+{
+    struct conv_geometry geometry;
+    int status = geometry_of(compile, gradient, &geometry);
+    if (status == 0) {
+        struct winograd_plan plan =
+            make_plan(compile->kernel, &geometry, choose(compile, &geometry, gradient), gradient);
+        memcpy(state, &plan, sizeof plan);
+    }
+    return status;
+}
+
+static int prepare_forward(const struct op_compile *compile, void *state)
+{
+    return prepare(compile, state, false);
+}
+
+static int prepare_gradient(const struct op_compile *compile, void *state)
+{
+    return prepare(compile, state, true);
+}
+
+bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
+{
+    enum winograd_form form = choose(compile, geometry, gradient);
+    if (form == WINOGRAD_COUNT) {
+        return false;
+    }
+    struct winograd_plan plan = make_plan(compile->kernel, geometry, form, gradient);
+    struct winograd_sizes sizes = winograd_sizes(form);
+    compile->run = conv_winograd_run;
+    compile->pack = conv_winograd_pack;
+    compile->prepare = gradient ? prepare_gradient : prepare_forward;
+    compile->state = sizeof plan;
+    compile->packed[1] = plan.points * plan.weight_plane * sizeof(float);
+    size_t block = plan.points * (plan.value_plane + plan.sum_plane) * sizeof(float);
+    compile->scratch = plan.shared ? block : 0;
+    compile->scratch_per_worker = plan.shared ? 0 : block;
+    snprintf(compile->detail, sizeof compile->detail, "Winograd F(%zux%zu, %zux%zu), %s of %zu tiles", sizes.outputs[0],
+             sizes.outputs[1], sizes.taps[0], sizes.taps[1], plan.shared ? "shared blocks" : "blocks", plan.block_tiles);
+    return true;
+}
