@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct memory {
     struct memory_source source;
@@ -25,9 +26,24 @@ struct block_header {
 /* Header, room to align, and the readable bytes that vector loads may touch behind the end. */
 enum { BLOCK_TAIL = 64, BLOCK_OVERHEAD = (int)sizeof(struct block_header) + MEMORY_ALIGNMENT - 1 + BLOCK_TAIL };
 
+/* From this size on a block is asked for in large pages: a plan's activations and packed weights are read from end to end
+ * in every run, and with pages of 4 KiB a core reads memory at 12 GB/s where it could at 19 (measured, Sapphire Rapids).
+ * Only whole large pages are asked for, so that a block's end takes no more memory than it needs. */
+enum { LARGE_PAGE = 2 << 20, LARGE_BLOCK = 2 * LARGE_PAGE };
+
 static void *memory_malloc(void *user, size_t bytes)
 {
     (void)user;
+#ifdef MADV_HUGEPAGE
+    if (bytes >= LARGE_BLOCK) {
+        void *block = NULL;
+        if (posix_memalign(&block, LARGE_PAGE, bytes) != 0) {
+            return NULL;
+        }
+        (void)madvise(block, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE); /* a wish: refused, all works as before */
+        return block;
+    }
+#endif
     return malloc(bytes);
 }
 
