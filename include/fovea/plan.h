@@ -46,7 +46,8 @@ typedef struct fov_plan_memory {
     size_t unshared;    /**< what the same tensors would take side by side */
     size_t packed;      /**< weights in kernel order, and tables */
     size_t scratch;     /**< workspace of the largest step */
-    size_t parameters;  /**< the graph's parameters, not allocated by the plan */
+    size_t parameters;  /**< the graph's parameters in plain form, not allocated by the plan: those that are in memory. What
+                             is only packed may stay in its file */
 } fov_plan_memory;
 FOV_API fov_plan_memory fov_plan_memory_use(const fov_plan *plan);
 

@@ -140,7 +140,7 @@ static int file_fill(int file, const char *path, uint8_t *bytes, size_t size, st
 
 /* A mapped file that another program cuts short kills whoever looks at the lost part (SIGBUS). Files up to this size are
  * therefore copied. Larger ones are mapped all the same: holding large weights twice is the worse evil. */
-enum { FILE_COPY_UP_TO = 16 << 20 };
+enum { FILE_COPY_UP_TO = 1 << 20 };
 
 int file_map(struct file_map *map, const char *path, struct error *error)
 {
@@ -169,10 +169,13 @@ int file_map(struct file_map *map, const char *path, struct error *error)
             }
         }
         if (status == FOV_OK) {
-            *map = (struct file_map){.bytes = mapping, .size = size, .mapping = mapping};
+            *map = (struct file_map){
+                .bytes = mapping, .size = size, .mapping = mapping, .opened = copied ? 0 : file + 1};
         }
     }
-    close(file);
+    if (map->opened == 0) {
+        close(file);
+    }
     return status;
 }
 
@@ -181,7 +184,7 @@ void file_forget(const struct file_map *map, const void *bytes, size_t count)
 {
     const uintptr_t begin = (uintptr_t)map->bytes, at = (uintptr_t)bytes;
     const size_t    page = (size_t)sysconf(_SC_PAGESIZE);
-    if (map->mapping == NULL || map->size <= FILE_COPY_UP_TO || at < begin || at - begin > map->size ||
+    if (map->opened == 0 || at < begin || at - begin > map->size ||
         count > map->size - (at - begin)) {
         return; /* a copy's pages could not be had back */
     }
@@ -195,6 +198,9 @@ void file_unmap(struct file_map *map)
 {
     if (map->mapping != NULL) {
         munmap(map->mapping, map->size);
+    }
+    if (map->opened != 0) {
+        close(map->opened - 1);
     }
     *map = (struct file_map){0};
 }

@@ -29,12 +29,24 @@ struct file_map {
     const uint8_t *bytes; /**< never NULL; a page of zeros for an empty file */
     size_t         size;
     void          *mapping; /**< internal */
+    int            opened;  /**< internal: 1 + the file's descriptor; 0: none, `bytes` are a copy */
 };
 int  file_map(struct file_map *map, const char *path, struct error *error);
 void file_unmap(struct file_map *map);
 /** These bytes of a map will hardly be read again: where the file itself is mapped, its pages leave the process (reading
  *  them again brings them back). */
 void file_forget(const struct file_map *map, const void *bytes, size_t count);
+
+/** A file kept open, to read parts of it when they are wanted: what lies there need not lie in memory, too. Unlike a
+ *  map's, its readers get an error, not a signal, when somebody cuts the file short, and are told when it was written to.
+ *  Reads may come from several threads at once. */
+struct file_source;
+/** The file behind a map, which may be unmapped afterwards. *source NULL without an error where the map is a copy. */
+int  file_source_open(struct file_source **source, const struct file_map *map, struct memory *memory, struct error *error);
+struct file_source *file_source_share(struct file_source *source); /**< one more owner, each calls _close; accepts NULL */
+void file_source_close(struct file_source *source);                /**< accepts NULL */
+/** E_IO when the system refuses, or the file has changed since it was opened. */
+int  file_source_read(const struct file_source *source, size_t offset, void *bytes, size_t count, struct error *error);
 
 /** Reads a whole file (at most `limit` bytes) into memory: one byte more, a 0, follows the content. Regular files
  *  only; E_INPUT above the limit, E_IO when the system refuses. Caller frees with memory_free. */

@@ -21,7 +21,8 @@ struct memory_source {
 /** Counters are atomic: worker threads may allocate (image decoding does). */
 struct memory;
 
-/** `source` NULL: malloc and free. `limit` 0: none. NULL when even this cannot be had. */
+/** `source` NULL: malloc and free, and huge pages from the system for blocks of 4 MiB and more. `limit` 0: none. NULL
+ *  when even this cannot be had. */
 struct memory *memory_create(const struct memory_source *source, size_t limit);
 /** Frees the bookkeeping; blocks still held are the caller's fault and stay (leak checkers see them). */
 void memory_destroy(struct memory *memory);
@@ -29,7 +30,8 @@ void memory_destroy(struct memory *memory);
 /** Zeroed block of count x size bytes (at least 1), 64-byte aligned and followed by 64 readable bytes.
  *  NULL and an error (E_MEMORY, naming `what`, the need and the limit) when it cannot be had. */
 void *memory_allocate(struct memory *memory, size_t count, size_t size, const char *what, struct error *error);
-/** The same without zeroing: for arenas that are written before they are read. */
+/** The same without zeroing: for arenas that are written before they are read. (A large block's pages are new and zero
+ *  anyway: there memory_allocate costs nothing more.) */
 void *memory_allocate_raw(struct memory *memory, size_t count, size_t size, const char *what, struct error *error);
 /** Grows or shrinks; new bytes are zero. On failure the old block stays as it was. */
 void *memory_resize(struct memory *memory, void *block, size_t count, size_t size, const char *what,

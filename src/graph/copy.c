@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Copies a graph value by value, in order of creation, which is a topological order: whoever is read is there. */
+#include "base/file.h"
 #include "graph/copy.h"
 
 struct copying {
@@ -43,15 +44,21 @@ static int copy_parameter(const struct copying *copying, int id)
         return fov_parameter(copying->to, .name = value->name, .shape = change->shape, .initial = change->initial,
                              .scale = change->scale, .frozen = value->frozen, .dtype = value->dtype).id;
     }
-    /* Drawn now, if nobody has looked yet: the numbers of parameters may differ in the copy. */
-    const void *data = graph_data(copying->from, id);
-    if (data == NULL) {
+    /* Drawn now, if nobody has looked yet: the numbers of parameters may differ in the copy. What lies in a file may stay
+     * there. */
+    const void *data = value->file == NULL ? graph_data(copying->from, id) : NULL;
+    if (data == NULL && value->file == NULL) {
         return 0;
     }
     value = graph_value(copying->from, id);
     fov_value made = fov_parameter(copying->to, .name = value->name, .shape = value->shape, .frozen = value->frozen,
                                    .dtype = value->dtype);
     if (made.id == 0 || copying->bare) {
+        return made.id;
+    }
+    if (value->file != NULL) {
+        graph_value(copying->to, made.id)->file = file_source_share(value->file);
+        graph_value(copying->to, made.id)->file_offset = value->file_offset;
         return made.id;
     }
     return fov_parameter_set(copying->to, made, data, value->bytes) == FOV_OK ? made.id : 0;
@@ -122,8 +129,12 @@ void graph_hand_over(fov_graph *graph, fov_graph *rebuilt, const int *id, const 
     for (size_t v = 1; v < graph->value_count; v++) {
         struct value *old = graph_value(graph, (int)v);
         if (old->kind == VALUE_PARAMETER && find_change(&copying, (int)v) == NULL) {
-            graph_value(rebuilt, id[v])->data = old->data;
+            struct value *taken = graph_value(rebuilt, id[v]);
+            taken->data = old->data;
+            taken->file = old->file;
+            taken->file_offset = old->file_offset;
             old->data = NULL;
+            old->file = NULL;
         }
     }
 }

@@ -3,6 +3,7 @@
  * first error, so that a network reads straight down. Data and shapes at run time are in shapes.c and parameters.c. */
 #include "graph/graph.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "graph/known.h"
 #include "graph/names.h"
@@ -85,6 +86,7 @@ void fov_graph_free(fov_graph *graph)
         memory_free(memory, (void *)graph->values[i].name);
         memory_free(memory, graph->values[i].known);
         memory_free(memory, graph->values[i].data);
+        file_source_close(graph->values[i].file);
     }
     for (size_t i = 0; i < graph->node_count; i++) {
         memory_free(memory, (void *)graph->nodes[i].name);

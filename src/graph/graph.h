@@ -16,7 +16,10 @@ struct value {
     fov_dtype       dtype;
     fov_shape       shape; /**< dim 0 may be FOV_BATCH */
     int             node, output; /**< of a result: who makes it; else -1 */
-    void           *data;     /**< of a parameter or constant: dense, plain order; parameters: NULL until first used */
+    void           *data;     /**< of a parameter or constant: dense, plain order; parameters: NULL until somebody wants them
+                                   there: packing reads them from where they come from (graph_read) */
+    struct file_source *file; /**< of a parameter: where its data lie while `data` is NULL; NULL: they are yet to be drawn */
+    size_t          file_offset;
     size_t          bytes;    /**< of data */
     fov_initial     initial;
     float           scale;
@@ -43,6 +46,8 @@ struct fov_graph {
     struct node        *nodes;
     size_t              node_count, node_capacity;
     int                 parameter_count;
+    bool                read_once; /**< a plan has packed parameters that are not in memory */
+    bool                moves;     /**< parameters change: plans want them in memory, to pack them anew at any time */
     uint64_t            version; /**< grows when a parameter's data changes: plans pack their weights anew */
     bool                failed; /**< a builder call has failed: all later ones do nothing */
     struct op_emitter   emitter;
@@ -68,8 +73,15 @@ int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_
 /** Gives a value another name (importers keep the file's). Fails when it is taken. */
 int graph_rename(fov_graph *graph, int id, const char *name);
 
-/** A parameter's or constant's data, drawn on first use; NULL and an error when memory is short. */
+/** A parameter's or constant's data, read from its file or drawn on first use, and in memory from then on; NULL and an
+ *  error when that fails. */
 void *graph_data(fov_graph *graph, int id);
+/** The same for whoever only looks once: bytes [offset, offset + count), a multiple of its elements, copied to `bytes` from
+ *  wherever they are. May be called from several threads, each with an error of its own. */
+int graph_read(const fov_graph *graph, int id, size_t offset, void *bytes, size_t count, struct error *error);
+/** Before parameters change: all are in memory from now on, so that a plan that has packed some straight from a file can
+ *  pack them again without failing. */
+int graph_settle(fov_graph *graph);
 
 /** Marks in needed[node] what `outputs` depend on. needed: node_count flags, preset to false. */
 void graph_mark(const fov_graph *graph, const int *outputs, int count, bool *needed);

@@ -69,7 +69,8 @@ static int source_tensor(struct lowering *l, int id)
         if (own_known(plan, id, tensor))
             return -1;
     } else if (value->kind != VALUE_INPUT) {
-        plan->storages[plan->tensors[tensor].storage].fixed = graph_data(l->graph, id);
+        plan->storages[plan->tensors[tensor].storage].fixed     = plan_constant(plan, id);
+        plan->storages[plan->tensors[tensor].storage].parameter = value->kind == VALUE_PARAMETER ? id : 0;
         if (!plan->storages[plan->tensors[tensor].storage].fixed)
             return -1;
     }

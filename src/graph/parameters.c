@@ -1,41 +1,82 @@
 /* SPDX-License-Identifier: MIT */
 /* What parameters and constants hold. A parameter's first values are drawn when somebody first looks, so that asking a
  * large network for its shapes costs no memory; they are a function of (seed, parameter, element) alone. */
+#include "base/file.h"
 #include "base/random.h"
 #include "graph/graph.h"
 
 #include <string.h>
 
-/* Draws element by element: independent of threads and of how many parameters come after. */
-static void draw(const struct value *value, uint64_t seed)
+/* Draws element by element: independent of threads, of how many are drawn, and of how many parameters come after. */
+static void draw(const struct value *value, uint64_t seed, size_t first, float *data, size_t count)
 {
-    struct random_key key   = {seed, RANDOM_INITIAL, (uint64_t)value->number};
-    float            *data  = value->data;
-    size_t            count = value->bytes / fov_dtype_size(value->dtype);
+    struct random_key key = {seed, RANDOM_INITIAL, (uint64_t)value->number};
 
-    if (value->dtype != FOV_F32)
-        return; /* counters start at zero */
     for (size_t i = 0; i < count; i++)
         switch (value->initial) {
         case FOV_INITIAL_ZEROS: data[i] = 0.0F; break;
         case FOV_INITIAL_ONES: data[i] = 1.0F; break;
-        case FOV_INITIAL_UNIFORM: data[i] = (2.0F * random_uniform(key, i) - 1.0F) * value->scale; break;
+        case FOV_INITIAL_UNIFORM: data[i] = (2.0F * random_uniform(key, first + i) - 1.0F) * value->scale; break;
         case FOV_INITIAL_CONSTANT: data[i] = value->scale; break;
-        case FOV_INITIAL_NORMAL: data[i] = (float)random_normal(key, i) * value->scale; break;
+        case FOV_INITIAL_NORMAL: data[i] = (float)random_normal(key, first + i) * value->scale; break;
         }
+}
+
+int graph_read(const fov_graph *graph, int id, size_t offset, void *bytes, size_t count, struct error *error)
+{
+    const struct value *value = graph_value(graph, id);
+
+    if (value->data)
+        memcpy(bytes, (const char *)value->data + offset, count);
+    else if (value->file) {
+        if (file_source_read(value->file, value->file_offset + offset, bytes, count, error)) {
+            error_prefix(error, "parameter \"%s\"", value->name);
+            return FOV_E_IO;
+        }
+    } else if (value->dtype == FOV_F32)
+        draw(value, graph->context->seed, offset / sizeof(float), bytes, count / sizeof(float));
+    else
+        memset(bytes, 0, count); /* counters start at zero */
+    return FOV_OK;
+}
+
+/* Memory for a parameter's data, not written yet. */
+static void *new_data(const fov_graph *graph, const struct value *value)
+{
+    return memory_allocate_raw(graph->context->memory, value->bytes ? value->bytes : 1, 1, value->name,
+                               &graph->context->error);
+}
+
+/* From here on the data are those in memory. */
+static void *keep_data(struct value *value, void *data)
+{
+    file_source_close(value->file);
+    value->file = NULL;
+    return value->data = data;
 }
 
 void *graph_data(fov_graph *graph, int id)
 {
     struct value *value = graph_value(graph, id);
+    void         *data;
 
-    if (value->kind == VALUE_PARAMETER && !value->data) {
-        value->data = memory_allocate(graph->context->memory, value->bytes ? value->bytes : 1, 1, value->name,
-                                      &graph->context->error);
-        if (value->data)
-            draw(value, graph->context->seed);
+    if (value->kind != VALUE_PARAMETER || value->data)
+        return value->data;
+    data = new_data(graph, value);
+    if (data && graph_read(graph, id, 0, data, value->bytes, &graph->context->error)) {
+        memory_free(graph->context->memory, data);
+        data = NULL;
     }
-    return value->data;
+    return data ? keep_data(value, data) : NULL;
+}
+
+int graph_settle(fov_graph *graph)
+{
+    for (size_t id = 1; graph->read_once && !graph->moves && id < graph->value_count; id++)
+        if (graph->values[id].kind == VALUE_PARAMETER && !graph_data(graph, (int)id))
+            return (int)graph->context->error.status;
+    graph->moves = graph->moves || graph->read_once;
+    return FOV_OK;
 }
 
 /* ---- public ------------------------------------------------------------------------------------------------------------ */
@@ -75,7 +116,7 @@ void fov_parameter_freeze(fov_graph *graph, fov_value value, bool frozen)
         found->frozen = frozen;
 }
 
-/* The parameter with its data drawn, or an error: no such parameter, another size, no memory. */
+/* The parameter, or an error: no such parameter, another size. */
 static struct value *sized_parameter(fov_graph *graph, fov_value value, size_t bytes)
 {
     struct value *found = parameter(graph, value);
@@ -89,7 +130,7 @@ static struct value *sized_parameter(fov_graph *graph, fov_value value, size_t b
                   found->bytes, bytes);
         return NULL;
     }
-    return graph_data(graph, value.id) ? found : NULL;
+    return found;
 }
 
 int fov_parameter_get(fov_graph *graph, fov_value value, void *data, size_t bytes)
@@ -98,17 +139,24 @@ int fov_parameter_get(fov_graph *graph, fov_value value, void *data, size_t byte
 
     if (!found)
         return (int)graph->context->error.status;
-    memcpy(data, found->data, bytes);
-    return FOV_OK;
+    return graph_read(graph, value.id, 0, data, bytes, &graph->context->error);
 }
 
 int fov_parameter_set(fov_graph *graph, fov_value value, const void *data, size_t bytes)
 {
     struct value *found = sized_parameter(graph, value, bytes);
 
-    if (!found)
+    if (!found || graph_settle(graph))
         return (int)graph->context->error.status;
-    memcpy(found->data, data, bytes);
+    if (!found->data) {
+        void *fresh = new_data(graph, found);
+
+        if (!fresh)
+            return FOV_E_MEMORY;
+        keep_data(found, fresh);
+    }
+    if (bytes)
+        memcpy(found->data, data, bytes);
     graph->version++;
     return FOV_OK;
 }

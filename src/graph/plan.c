@@ -65,6 +65,8 @@ static void *address(const fov_plan *plan, int storage)
 {
     const struct plan_storage *found = &plan->storages[storage];
 
+    if (found->fixed == plan_unread)
+        return NULL; /* nobody reads it but its packing, which gets it from elsewhere */
     return found->fixed ? found->fixed : plan->arena + found->offset;
 }
 
@@ -114,31 +116,6 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .random               = {context->seed, RANDOM_DROPOUT + ((uint32_t)(step->node < 0 ? 0 : step->node) << 8), 0}};
 }
 
-/* Packs what does not change from run to run. An operator packs all its inputs in one call, so a step with both kinds
- * packs again at each run. */
-static bool packs_once(const struct plan_step *step)
-{
-    for (int i = 0; i < step->in_count; i++)
-        if (step->packed[i] >= 0)
-            return false;
-    return true;
-}
-
-static void pack_constants(fov_plan *plan)
-{
-    for (size_t s = 0; s < plan->step_count; s++) {
-        struct plan_step *step = &plan->steps[s];
-
-        if (step->skip)
-            continue;
-        if (step->fold_count)
-            plan_fold(plan, step);
-        if (step->compile.pack && packs_once(step))
-            step->compile.pack(&step->run);
-    }
-    plan->version = plan->graph->version;
-}
-
 static int allocate_and_bind(fov_plan *plan)
 {
     struct fov_context *context = plan->graph->context;
@@ -163,8 +140,7 @@ static int allocate_and_bind(fov_plan *plan)
             return (int)context->error.status;
         }
     }
-    pack_constants(plan);
-    return FOV_OK;
+    return plan_pack(plan);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------------ */
@@ -200,7 +176,10 @@ static int compile(fov_plan *plan, const fov_value *outputs, int count)
         plan->outputs[i] = outputs[i].id;
     }
     plan->output_count = count;
-    if (plan_lower(plan) || plan_place(plan) || allocate_and_bind(plan))
+    if (plan->options.updates && graph_settle(plan->graph))
+        return (int)context->error.status;
+    plan->graph->moves = plan->graph->moves || plan->options.updates;
+    if (plan_lower(plan) || plan_place(plan) || plan_settle(plan) || allocate_and_bind(plan))
         return (int)context->error.status;
     return FOV_OK;
 }
@@ -275,7 +254,7 @@ static void run_step(struct plan_step *step, uint64_t number)
     if (step->skip)
         return;
     step->run.random.position = number;
-    if (step->compile.pack && !packs_once(step))
+    if (step->compile.pack && !plan_packs_once(step))
         step->compile.pack(&step->run);
     step->compile.run(&step->run);
 }
@@ -283,7 +262,7 @@ static void run_step(struct plan_step *step, uint64_t number)
 static void begin(fov_plan *plan)
 {
     if (plan->version != plan->graph->version)
-        pack_constants(plan);
+        plan_pack_again(plan);
 }
 
 /* What this plan packed once it does not change itself, so only others have to look again. */
@@ -367,7 +346,7 @@ fov_plan_memory fov_plan_memory_use(const fov_plan *plan)
                            .scratch     = plan->scratch_bytes};
 
     for (size_t id = 1; id < plan->value_count; id++)
-        if (plan->graph->values[id].kind == VALUE_PARAMETER)
+        if (plan->graph->values[id].kind == VALUE_PARAMETER && plan->graph->values[id].data)
             use.parameters += plan->graph->values[id].bytes;
     return use;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A plan from inside. Compilation goes through three rooms, in this order:
+/* A plan from inside. Compilation goes through these rooms, in this order:
  *   lower.c    nodes -> steps: which run, in which order (order.c), fused how (fuse.c), in which layout; each step asks
  *              its operator how
  *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
+ *   pack.c     weights -> kernel order, once, from memory or straight from their file
  *   plan.c     the whole in order, memory, binding of pointers, running, printing */
 #ifndef GRAPH_PLAN_H
 #define GRAPH_PLAN_H
@@ -26,7 +27,8 @@ struct plan_storage {
     int    first, last; /**< steps between which it holds something; first = -1: never written */
     bool   keep;        /**< never overwritten by a step in place: inputs, and what lies outside the arena */
     bool   output;      /**< read by the caller after the run */
-    void  *fixed;       /**< outside the arena: a parameter or constant */
+    void  *fixed;       /**< outside the arena: a parameter or constant; plan_unread: one that is not in memory */
+    int    parameter;   /**< the graph id of that parameter; 0: none */
     void  *owned;       /**< = fixed where the plan made it: a known value */
     size_t offset;      /**< in the arena */
 };
@@ -118,6 +120,17 @@ int plan_lower(fov_plan *plan);
 
 /* arena.c */
 int plan_place(fov_plan *plan);
+
+/* pack.c */
+/** Stands in storage.fixed for the address of a parameter that is packed from where it lies and then not read again. */
+extern char plan_unread[];
+/** What a parameter's or constant's storage begins with: its data, or plan_unread where packing may do; NULL on failure. */
+void *plan_constant(fov_plan *plan, int id);
+/** Brings into memory what some step reads at each run, in plain form. After plan_place, before binding. */
+int  plan_settle(fov_plan *plan);
+int  plan_pack(fov_plan *plan); /**< packs all that does not change from run to run */
+void plan_pack_again(fov_plan *plan); /**< the same when parameters have changed: all are in memory then */
+bool plan_packs_once(const struct plan_step *step);
 
 /* convert.c: steps that are no nodes */
 extern const struct op plan_convert; /**< between plain and channels-last */

@@ -207,7 +207,11 @@ struct op_compile {
     int (*prepare)(const struct op_compile *compile, void *state); /**< once, after memory is there */
     size_t      scratch, scratch_per_worker;    /**< bytes of workspace while the step runs, shared with other steps */
     size_t      packed[OP_MAX_PORTS];           /**< bytes of the packed form of input i; 0: not packed */
-    op_function *pack; /**< writes run->packed[i] from run->in[i]: once when in_constant, else before each run */
+    op_function *pack; /**< writes run->packed[i] from run->in[i]: once when in_constant, else before each run. When the step
+                            runs, the .data of a packed input are gone (NULL), unless: */
+    bool         reads_plain; /**< run reads them, too */
+    size_t pack_rows;  /**< for weights of hundreds of megabytes: pack takes input 1 in parts of a multiple of so many rows
+                            (run->pack_first, .pack_count); 0: only all at once */
     char        detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
 };
 
@@ -222,6 +226,7 @@ struct op_run {
     void                      *state, *scratch, *worker_scratch; /**< worker w's part starts at w * worker_scratch_bytes */
     size_t                     worker_scratch_bytes;
     void                     **packed; /**< [in_count]: packed forms, NULL where not asked for */
+    size_t pack_first, pack_count; /**< for pack, where compile->pack_rows: the rows that in[1].data begins with; count 0: all */
     bool                       training;
     enum unary                 activation; /**< UNARY_identity: none */
     float                      alpha, beta;

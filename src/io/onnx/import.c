@@ -432,6 +432,7 @@ int onnx_import_with(fov_graph *graph, const char *file, const char *directory, 
         if (!status) {
             status = import_model(importer, directory, imported);
         }
+        file_source_close(importer->source);
     }
     if (status) {
         onnx_imported_free(imported);

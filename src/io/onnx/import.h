@@ -41,6 +41,7 @@ struct importer {
     bool               *needed;
     int                 opset;
     bool                ours;   /**< written by fovea: its initializers are parameters without guessing */
+    struct file_source *source; /**< the file, kept open for weights that stay there; NULL: not wanted yet, or impossible */
     int                 fresh;  /**< counts names made up */
     struct op_emitter   emitter; /**< the graph's, but knows the ids of tensors that are not values yet */
     /* the node being read */

@@ -297,6 +297,25 @@ static bool is_parameter(const struct importer *importer, const struct onnx_slot
     return importer->ours || (place != NULL && place->plain) || (shape_count(&slot->shape, &count) && count > 1);
 }
 
+enum { STAYS_FROM = 1 << 16 }; /* bytes */
+
+/** Large weights of a mapped file stay in it until somebody wants them: a plan packs them from there, and they are in
+ *  memory once. */
+static bool stay_in_file(struct importer *importer, const struct onnx_slot *slot, struct value *value)
+{
+    const struct file_map *map = importer->options->map;
+    const uint8_t         *raw = slot->tensor->raw;
+    if (map == NULL || raw == NULL || value->bytes < STAYS_FROM || raw < map->bytes || raw >= map->bytes + map->size) {
+        return false;
+    }
+    if (importer->source == NULL) {
+        importer->failed |= file_source_open(&importer->source, map, importer->graph->context->memory, importer->error) != 0;
+    }
+    value->file = file_source_share(importer->source);
+    value->file_offset = (size_t)(raw - map->bytes);
+    return value->file != NULL;
+}
+
 static fov_value make_parameter(struct importer *importer, const struct onnx_slot *slot, bool frozen)
 {
     fov_graph *graph = importer->graph;
@@ -304,6 +323,9 @@ static fov_value make_parameter(struct importer *importer, const struct onnx_slo
     fov_value  value = fov_parameter(graph, .name = slot->name, .shape = slot->shape, .dtype = slot->dtype, .frozen = frozen);
     if (value.id == 0 || !shape_count(&slot->shape, &count)) {
         return (fov_value){0};
+    }
+    if (stay_in_file(importer, slot, graph_value(graph, value.id))) {
+        return value;
     }
     void *data = memory_allocate_raw(graph->context->memory, count, fov_dtype_size(slot->dtype), slot->name, importer->error);
     if (data == NULL) {

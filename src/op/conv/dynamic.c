@@ -243,6 +243,7 @@ static int compile_kind(struct op_compile *compile, enum kind kind)
     compile->out_count = outer.out_count;
     compile->run = run;
     compile->pack = inner.pack != NULL ? pack_nothing : NULL;
+    compile->reads_plain = true;
     compile->prepare = kind == FORWARD ? prepare_forward : kind == OF_INPUT ? prepare_input : prepare_weight;
     compile->state = inner.state + head_bytes();
     return 0;

@@ -57,20 +57,22 @@ struct product_job {
     const struct product_plan *plan;
 };
 
+/** Of the columns whose weights are at hand: all, or (not transposed) those of a part of the weight. */
 static void pack_panel(void *context, size_t panel, int worker)
 {
     (void)worker;
     const struct product_job *job = context;
     const struct product_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
-    size_t first = panel * kernel->panel_columns, rest = plan->columns - first;
+    size_t begin = job->run->pack_first, end = job->run->pack_count ? begin + job->run->pack_count : plan->columns;
+    size_t here = panel * kernel->panel_columns, first = begin + here, rest = end - first;
     struct kernel_weights shape = {.filters = rest < kernel->panel_columns ? rest : kernel->panel_columns,
                                    .channels = plan->depth,
                                    .taps = 1,
                                    .filter_stride = plan->transposed ? 1 : plan->size.features,
                                    .channel_stride = plan->transposed ? plan->size.features : 1};
     float *packed = (float *)job->run->packed[1] + first * plan->depth;
-    kernel->pack_weights(&shape, (const float *)job->run->in[1].data + first * shape.filter_stride, packed);
+    kernel->pack_weights(&shape, (const float *)job->run->in[1].data + here * shape.filter_stride, packed);
     if (job->run->fold_factor != NULL) {
         size_t width = kernel_panel_width(kernel, rest);
         struct kernel_operand weights = {packed, width, 1}, factor = {job->run->fold_factor + first, 0, 1};
@@ -82,8 +84,9 @@ static void pack(const struct op_run *run)
 {
     enum { WORTH_THREADS = 1 << 15 }; /* floats */
     struct product_job job = {run, run->state};
-    bool large = job.plan->depth * job.plan->columns >= WORTH_THREADS;
-    pool_run(large ? run->pool : NULL, pack_panel, &job, job.plan->panels);
+    size_t columns = run->pack_count ? run->pack_count : job.plan->columns, width = run->kernel->panel_columns;
+    bool   large = job.plan->depth * columns >= WORTH_THREADS;
+    pool_run(large ? run->pool : NULL, pack_panel, &job, (columns + width - 1) / width);
 }
 
 static void product_chunk(void *context, size_t chunk, int worker)
@@ -134,6 +137,7 @@ int dense_product_compile(struct op_compile *compile, bool transposed)
     struct product_plan plan = make_plan(compile, transposed);
     compile->run = run_product;
     compile->pack = pack;
+    compile->pack_rows = transposed ? 0 : compile->kernel->panel_columns;
     compile->prepare = transposed ? prepare_transposed : prepare_forward;
     compile->state = sizeof plan;
     compile->packed[1] = kernel_padded_filters(compile->kernel, plan.columns) * plan.depth * sizeof(float);

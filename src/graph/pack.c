@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights into kernel order. What does not change from run to run is packed once, when the plan is made. Large weights
+ * that are only packed never come into memory in their plain form: they are read from their file (or drawn) into a small
+ * workspace, part by part, and packed from there, so that a network's weights are in memory once, not twice. When
+ * parameters change later, all of them have been brought into memory before (graph_settle), so that packing again cannot
+ * fail. */
+#include "graph/plan.h"
+
+#include <stdatomic.h>
+
+enum {
+    UNREAD_FROM = 1 << 16, /* bytes: what is smaller is not worth reading twice */
+    PART        = 8 << 20, /* bytes of weights in plain form at a time, where the operator packs them in parts */
+    PIECE       = 1 << 20  /* bytes that one thread reads at a time */
+};
+
+char plan_unread[1];
+
+void *plan_constant(fov_plan *plan, int id)
+{
+    const struct value *value = graph_value(plan->graph, id);
+
+    if (value->kind == VALUE_PARAMETER && !value->data && !plan->graph->moves && value->bytes >= UNREAD_FROM)
+        return plan_unread;
+    return graph_data(plan->graph, id);
+}
+
+/* An operator packs all its inputs in one call, so a step with both kinds packs again at each run. */
+bool plan_packs_once(const struct plan_step *step)
+{
+    for (int i = 0; i < step->in_count; i++)
+        if (step->packed[i] >= 0)
+            return false;
+    return true;
+}
+
+static struct plan_storage *storage_of(const fov_plan *plan, int tensor)
+{
+    return tensor < 0 ? NULL : &plan->storages[plan->tensors[tensor].storage];
+}
+
+static bool is_unread(const fov_plan *plan, int tensor)
+{
+    const struct plan_storage *storage = storage_of(plan, tensor);
+
+    return storage && storage->fixed == plan_unread;
+}
+
+static int read_now(fov_plan *plan, struct plan_storage *storage)
+{
+    storage->fixed = graph_data(plan->graph, storage->parameter);
+    return storage->fixed ? FOV_OK : (int)plan->graph->context->error.status;
+}
+
+int plan_settle(fov_plan *plan)
+{
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const struct plan_step *step = &plan->steps[s];
+
+        for (int i = 0; !step->skip && i < step->in_count; i++) {
+            bool packed = step->compile.pack && !step->compile.reads_plain && step->compile.packed[i] &&
+                          step->constant[i] && plan_packs_once(step);
+
+            if (!packed && is_unread(plan, step->in[i]) && read_now(plan, storage_of(plan, step->in[i])))
+                return (int)plan->graph->context->error.status;
+        }
+    }
+    for (size_t i = 0; i < plan->storage_count; i++)
+        if (plan->storages[i].fixed == plan_unread && plan->storages[i].output && read_now(plan, &plan->storages[i]))
+            return (int)plan->graph->context->error.status;
+    return FOV_OK;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------------- */
+
+struct reading {
+    const fov_graph *graph;
+    int              id;
+    size_t           offset, count; /* bytes */
+    char            *to;
+    atomic_bool      failed;
+};
+
+static void read_piece(void *context, size_t chunk, int worker)
+{
+    struct reading *reading = context;
+    struct error    error   = {0}; /* of this thread; the caller reads again to say why */
+    size_t          at = chunk * PIECE, rest = reading->count - at;
+
+    (void)worker;
+    if (graph_read(reading->graph, reading->id, reading->offset + at, reading->to + at, rest < PIECE ? rest : PIECE,
+                   &error))
+        atomic_store(&reading->failed, true);
+}
+
+static int read_part(fov_plan *plan, int id, size_t offset, size_t count, void *to)
+{
+    struct fov_context *context = plan->graph->context;
+    struct reading      reading = {plan->graph, id, offset, count, to, false};
+
+    pool_run(context->pool, read_piece, &reading, (count + PIECE - 1) / PIECE);
+    if (!atomic_load(&reading.failed))
+        return FOV_OK;
+    return graph_read(plan->graph, id, offset, to, count, &context->error);
+}
+
+/* ---- packing --------------------------------------------------------------------------------------------------------- */
+
+static size_t padded(size_t bytes)
+{
+    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+}
+
+/* Rows of a part of the weight (input 1), a multiple of what the operator packs together; 0: all at once. */
+static int64_t part_rows(const fov_plan *plan, const struct plan_step *step)
+{
+    const struct plan_tensor *weight = step->in_count > 1 && is_unread(plan, step->in[1]) ? &plan->tensors[step->in[1]] : NULL;
+    int64_t                   unit   = (int64_t)step->compile.pack_rows, rows;
+
+    if (!weight || !unit || weight->shape.rank < 1 || weight->bytes <= PART)
+        return 0;
+    rows = PART / ((int64_t)weight->bytes / weight->shape.dim[0]) / unit * unit;
+    return rows < unit ? unit : rows;
+}
+
+/* Bytes of workspace for the inputs of a step that are not in memory. */
+static size_t workspace(const fov_plan *plan, const struct plan_step *step)
+{
+    int64_t rows  = part_rows(plan, step);
+    size_t  bytes = 0;
+
+    for (int i = 0; i < step->in_count; i++) {
+        const struct plan_tensor *tensor = is_unread(plan, step->in[i]) ? &plan->tensors[step->in[i]] : NULL;
+
+        if (tensor)
+            bytes += padded(i == 1 && rows ? tensor->bytes / (size_t)tensor->shape.dim[0] * (size_t)rows : tensor->bytes);
+    }
+    return bytes;
+}
+
+/* One call of the operator's pack for each part of the weight; everything else is read before the first. */
+static int pack_from_file(fov_plan *plan, struct plan_step *step, char *space)
+{
+    int64_t rows = part_rows(plan, step), all = rows ? plan->tensors[step->in[1]].shape.dim[0] : 1;
+    char   *weight = NULL;
+    int     status = FOV_OK;
+
+    for (int i = 0; i < step->in_count && !status; i++) {
+        const struct plan_tensor *tensor = is_unread(plan, step->in[i]) ? &plan->tensors[step->in[i]] : NULL;
+
+        if (!tensor)
+            continue;
+        step->tensors[i].data = space;
+        if (i == 1 && rows) {
+            weight = space;
+            space += padded(tensor->bytes / (size_t)all * (size_t)rows);
+            continue;
+        }
+        status = read_part(plan, storage_of(plan, step->in[i])->parameter, 0, tensor->bytes, space);
+        space += padded(tensor->bytes);
+    }
+    for (int64_t row = 0; row < all && !status; row += rows ? rows : 1) {
+        if (rows) {
+            size_t row_bytes = plan->tensors[step->in[1]].bytes / (size_t)all;
+
+            step->run.pack_first = (size_t)row;
+            step->run.pack_count = (size_t)(all - row < rows ? all - row : rows);
+            status = read_part(plan, storage_of(plan, step->in[1])->parameter, (size_t)row * row_bytes,
+                               step->run.pack_count * row_bytes, weight);
+        }
+        if (!status)
+            step->compile.pack(&step->run);
+    }
+    step->run.pack_first = step->run.pack_count = 0;
+    for (int i = 0; i < step->in_count; i++)
+        if (is_unread(plan, step->in[i]))
+            step->tensors[i].data = NULL;
+    return status;
+}
+
+static bool packs_now(const struct plan_step *step)
+{
+    return !step->skip && step->compile.pack && plan_packs_once(step);
+}
+
+/* What packing multiplies weights by follows from parameters that are in memory. */
+static void fold_all(const fov_plan *plan)
+{
+    for (size_t s = 0; s < plan->step_count; s++)
+        if (!plan->steps[s].skip && plan->steps[s].fold_count)
+            plan_fold(plan, &plan->steps[s]);
+}
+
+int plan_pack(fov_plan *plan)
+{
+    struct fov_context *context = plan->graph->context;
+    size_t              most    = 0;
+    char               *space   = NULL;
+    int                 status  = FOV_OK;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        if (packs_now(&plan->steps[s])) {
+            size_t bytes = workspace(plan, &plan->steps[s]);
+
+            most = bytes > most ? bytes : most;
+        }
+    if (most) {
+        space = memory_allocate_raw(context->memory, most, 1, "weights on their way into the plan", &context->error);
+        if (!space)
+            return FOV_E_MEMORY;
+        plan->graph->read_once = true;
+    }
+    fold_all(plan);
+    for (size_t s = 0; s < plan->step_count && !status; s++)
+        if (packs_now(&plan->steps[s])) {
+            if (workspace(plan, &plan->steps[s]))
+                status = pack_from_file(plan, &plan->steps[s], space);
+            else
+                plan->steps[s].compile.pack(&plan->steps[s].run);
+        }
+    memory_free(context->memory, space);
+    plan->version = plan->graph->version;
+    return status;
+}
+
+void plan_pack_again(fov_plan *plan)
+{
+    for (size_t i = 0; i < plan->storage_count; i++)
+        if (plan->storages[i].fixed == plan_unread) /* it has come into memory before anything changed */
+            plan->storages[i].fixed = graph_value(plan->graph, plan->storages[i].parameter)->data;
+    fold_all(plan);
+    for (size_t s = 0; s < plan->step_count; s++) {
+        struct plan_step *step = &plan->steps[s];
+
+        if (!packs_now(step))
+            continue;
+        for (int i = 0; i < step->in_count; i++) {
+            const struct plan_storage *storage = storage_of(plan, step->in[i]);
+
+            if (storage && storage->parameter)
+                step->tensors[i].data = storage->fixed;
+        }
+        step->compile.pack(&step->run);
+    }
+    plan->version = plan->graph->version;
+}

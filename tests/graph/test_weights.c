@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights that stay in their file: in memory once, the same bits as from memory, whatever is asked of them later; a file
+ * that changes meanwhile, and allocations that fail, are reported and harm nothing. */
+#include "graph/graph.h"
+#include "graph/plan.h"
+#include <fovea/fovea.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+enum { FEATURES = 1100, UNITS = 2603, CLASSES = 40, WEIGHTS = FEATURES * UNITS }; /* 11 MB: packed in two parts */
+
+struct fixture {
+    fov_context *context;
+    char         path[128];
+    float        input[3 * FEATURES], expected[3 * CLASSES];
+};
+
+static void check(const struct fixture *fixture, bool good)
+{
+    if (!good)
+        fail_msg("%s", fov_error(fixture->context));
+}
+
+static fov_plan *plan_for(const struct fixture *fixture, fov_model *model, int64_t batch)
+{
+    fov_value output = fov_model_output(model);
+    fov_plan *plan   = fov_plan_create(fov_model_graph(model), &output, 1, &(fov_plan_options){.batch = batch});
+
+    if (plan)
+        memcpy(fov_plan_data(plan, fov_model_input(model)), fixture->input, sizeof(float) * FEATURES * (size_t)batch);
+    return plan;
+}
+
+static void expect_result(const struct fixture *fixture, fov_plan *plan, fov_model *model, int64_t batch)
+{
+    check(fixture, plan != NULL);
+    fov_plan_run(plan, 0);
+    assert_memory_equal(fov_plan_data(plan, fov_model_output(model)), fixture->expected,
+                        sizeof(float) * CLASSES * (size_t)batch);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    fov_model      *model;
+    fov_graph      *g;
+    fov_plan       *plan;
+    fov_value       x, y;
+
+    fixture->context = fov_context_create(&(fov_context_options){.threads = 2, .seed = 11});
+    snprintf(fixture->path, sizeof fixture->path, "/tmp/fovea-test-weights-%ld.onnx", (long)getpid());
+    for (int i = 0; i < 3 * FEATURES; i++)
+        fixture->input[i] = (float)(i % 37 - 18) / 16.0F;
+    model = fov_model_create(fixture->context);
+    g     = fov_model_graph(model);
+    x     = fov_input(g, .name = "input", .shape = FOV_SHAPE(FOV_BATCH, FEATURES));
+    y     = fov_relu(g, fov_dense(g, x, .units = UNITS, .name = "wide"));
+    y     = fov_dense(g, y, .units = CLASSES, .name = "head");
+    check(fixture, !fov_model_set_ends(model, x, y) && !fov_model_save(model, fixture->path));
+    assert_non_null(graph_value(g, fov_find(g, "wide.weight").id)->data); /* saving wanted it in memory */
+    plan = plan_for(fixture, model, 3);
+    check(fixture, plan != NULL);
+    fov_plan_run(plan, 0);
+    memcpy(fixture->expected, fov_plan_data(plan, y), sizeof fixture->expected);
+    fov_plan_free(plan);
+    fov_model_free(model);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    unlink(fixture->path);
+    fov_context_free(fixture->context);
+    free(fixture);
+    return 0;
+}
+
+static fov_model *load(const struct fixture *fixture)
+{
+    fov_model *model = fov_model_load(fixture->context, fixture->path);
+
+    check(fixture, model != NULL);
+    return model;
+}
+
+static struct value *weight_of(fov_model *model)
+{
+    fov_graph *graph = fov_model_graph(model);
+
+    return graph_value(graph, fov_find(graph, "wide.weight").id);
+}
+
+/* ---- once --------------------------------------------------------------------------------------------------------- */
+
+static void weights_are_in_memory_once(void **state)
+{
+    const struct fixture *fixture = *state;
+    size_t                before  = fov_context_memory(fixture->context).bytes;
+    fov_model            *model   = load(fixture);
+    fov_plan             *plan    = plan_for(fixture, model, 1);
+
+    expect_result(fixture, plan, model, 1);
+    assert_null(weight_of(model)->data);
+    assert_true(fov_context_memory(fixture->context).bytes - before < WEIGHTS * sizeof(float) * 12 / 10);
+    assert_true(fov_plan_memory_use(plan).parameters < 1 << 20);
+    fov_plan_free(plan);
+    fov_model_free(model);
+    assert_int_equal(fov_context_memory(fixture->context).bytes, before);
+}
+
+static void another_plan_finds_them_again(void **state)
+{
+    const struct fixture *fixture = *state;
+    fov_model            *model   = load(fixture);
+    fov_plan             *one = plan_for(fixture, model, 1), *three = plan_for(fixture, model, 3);
+
+    expect_result(fixture, three, model, 3);
+    fov_plan_free(three);
+    expect_result(fixture, one, model, 1);
+    fov_plan_free(one);
+    fov_model_free(model);
+}
+
+/* A network that was built here and is only run: what is drawn goes straight into the plan, too. */
+static void drawn_weights_need_not_be_kept(void **state)
+{
+    const struct fixture *fixture = *state;
+    fov_graph            *g       = fov_graph_create(fixture->context);
+    fov_value             x       = fov_input(g, .shape = FOV_SHAPE(1, FEATURES));
+    fov_value             y       = fov_dense(g, x, .units = UNITS, .name = "drawn");
+    struct value         *weight  = graph_value(g, fov_find(g, "drawn.weight").id);
+    float                *kept    = malloc(UNITS * sizeof *kept);
+    fov_plan             *plan    = fov_plan_create(g, &y, 1, NULL), *again;
+
+    check(fixture, plan != NULL);
+    assert_null(weight->data);
+    memcpy(fov_plan_data(plan, x), fixture->input, FEATURES * sizeof(float));
+    fov_plan_run(plan, 0);
+    memcpy(kept, fov_plan_data(plan, y), UNITS * sizeof *kept);
+    assert_non_null(graph_data(g, fov_find(g, "drawn.weight").id));
+    again = fov_plan_create(g, &y, 1, NULL);
+    memcpy(fov_plan_data(again, x), fixture->input, FEATURES * sizeof(float));
+    fov_plan_run(again, 0);
+    assert_memory_equal(fov_plan_data(again, y), kept, UNITS * sizeof *kept);
+    fov_plan_free(plan);
+    fov_plan_free(again);
+    fov_graph_free(g);
+    free(kept);
+}
+
+/* ---- change ------------------------------------------------------------------------------------------------------- */
+
+/* Both plans have packed the weight from the file; both see its new values. */
+static void plans_see_new_values(void **state)
+{
+    const struct fixture *fixture = *state;
+    fov_model            *model   = load(fixture);
+    fov_graph            *g       = fov_model_graph(model);
+    fov_value             bias    = fov_find(g, "head.bias"), wide = fov_find(g, "wide.weight");
+    fov_plan             *one = plan_for(fixture, model, 1), *three = plan_for(fixture, model, 3), *fresh;
+    float                *weight = malloc(WEIGHTS * sizeof *weight), other[CLASSES] = {3.0F};
+    float                 before = fixture->expected[0], here;
+    uint64_t              requests;
+
+    check(fixture, one && three && !fov_parameter_get(g, bias, &other, sizeof other));
+    other[0] += 1.0F;
+    check(fixture, !fov_parameter_set(g, bias, other, sizeof other));
+    requests = fov_context_memory(fixture->context).requests;
+    fov_plan_run(one, 0); /* packs everything again, out of memory: nothing is allocated */
+    assert_int_equal(fov_context_memory(fixture->context).requests, requests);
+    here = *(float *)fov_plan_data(one, fov_model_output(model));
+    assert_float_equal(here, before + 1.0F, 1e-4F);
+    check(fixture, !fov_parameter_get(g, wide, weight, WEIGHTS * sizeof *weight));
+    for (int i = 0; i < WEIGHTS; i++)
+        weight[i] *= 0.5F;
+    check(fixture, !fov_parameter_set(g, wide, weight, WEIGHTS * sizeof *weight));
+    fov_plan_run(one, 0);
+    fov_plan_run(three, 0);
+    fresh = plan_for(fixture, model, 3);
+    check(fixture, fresh != NULL);
+    fov_plan_run(fresh, 0);
+    assert_memory_equal(fov_plan_data(fresh, fov_model_output(model)), fov_plan_data(three, fov_model_output(model)),
+                        sizeof fixture->expected);
+    assert_memory_equal(fov_plan_data(fresh, fov_model_output(model)), fov_plan_data(one, fov_model_output(model)),
+                        CLASSES * sizeof(float));
+    assert_true(*(float *)fov_plan_data(one, fov_model_output(model)) != here);
+    fov_plan_free(one);
+    fov_plan_free(three);
+    fov_plan_free(fresh);
+    fov_model_free(model);
+    free(weight);
+}
+
+/* Somebody writes into the file: plans that are there go on, new ones are refused with a sentence. */
+static void a_changed_file_is_noticed(void **state)
+{
+    const struct fixture *fixture = *state;
+    fov_model            *model   = load(fixture);
+    fov_plan             *plan    = plan_for(fixture, model, 1);
+    struct timespec       times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_sec = 12345}};
+
+    check(fixture, plan != NULL);
+    assert_int_equal(utimensat(AT_FDCWD, fixture->path, times, 0), 0);
+    expect_result(fixture, plan, model, 1);
+    assert_null(plan_for(fixture, model, 2));
+    assert_int_equal(fov_error_status(fixture->context), FOV_E_IO);
+    assert_non_null(strstr(fov_error(fixture->context), "has changed since it was loaded"));
+    fov_error_clear(fixture->context);
+    assert_int_equal(truncate(fixture->path, 1000), 0); /* no signal, either */
+    assert_null(plan_for(fixture, model, 2));
+    assert_int_equal(fov_error_status(fixture->context), FOV_E_IO);
+    fov_error_clear(fixture->context);
+    assert_int_not_equal(fov_parameter_set(fov_model_graph(model), fov_find(fov_model_graph(model), "head.bias"),
+                                           fixture->expected, CLASSES * sizeof(float)), FOV_OK);
+    fov_error_clear(fixture->context);
+    expect_result(fixture, plan, model, 1); /* the refused value changed nothing */
+    fov_plan_free(plan);
+    fov_model_free(model);
+}
+
+/* A file that is gone by name is still open. */
+static void a_removed_file_is_still_there(void **state)
+{
+    const struct fixture *fixture = *state;
+    fov_model            *model   = load(fixture);
+    fov_plan             *plan;
+
+    unlink(fixture->path);
+    plan = plan_for(fixture, model, 3);
+    expect_result(fixture, plan, model, 3);
+    fov_plan_free(plan);
+    fov_model_free(model);
+}
+
+/* ---- harm --------------------------------------------------------------------------------------------------------- */
+
+static void every_failed_allocation_is_survived(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct memory        *memory  = fixture->context->memory;
+    size_t                before  = fov_context_memory(fixture->context).bytes;
+    bool                  done    = false;
+
+    for (uint64_t n = 1; !done; n++) {
+        fov_model *model;
+        fov_plan  *plan = NULL;
+
+        memory_fail_at(memory, n, n % 2 == 0);
+        model = fov_model_load(fixture->context, fixture->path);
+        if (model)
+            plan = plan_for(fixture, model, 2);
+        if (plan && !fov_parameter_set(fov_model_graph(model), fov_find(fov_model_graph(model), "head.bias"),
+                                       fixture->input, CLASSES * sizeof(float)))
+            done = true;
+        memory_fail_at(memory, 0, false);
+        if (!done)
+            assert_int_equal(fov_error_status(fixture->context), FOV_E_MEMORY);
+        fov_error_clear(fixture->context);
+        fov_plan_free(plan);
+        fov_model_free(model);
+        assert_int_equal(fov_context_memory(fixture->context).bytes, before);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(weights_are_in_memory_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_plan_finds_them_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(drawn_weights_need_not_be_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(plans_see_new_values, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_changed_file_is_noticed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_removed_file_is_still_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_failed_allocation_is_survived, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
