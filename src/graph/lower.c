@@ -387,6 +387,11 @@ static int lower(struct lowering *l, int *ready, int *read_so_far)
         return status;
     lower_prune(l);
     lower_count_readers(l);
+    status = lower_take_over(l);
+    if (status)
+        return status;
+    lower_prune(l);
+    lower_count_readers(l);
     lower_find_updates_in_storage(l);
     lower_find_order(l, ready, read_so_far);
     lower_find_fusions(l);

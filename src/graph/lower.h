@@ -43,6 +43,10 @@ void lower_find_order(struct lowering *l, int *ready, int *read_so_far);
 /** Nodes that together mean one operator (op.patterns) become that operator. Needs readers; afterwards they have changed. */
 int lower_rewrite(struct lowering *l);
 
+/* takeover.c */
+/** Nodes whose operators do a neighbour's work too (op.take_over). Needs readers; afterwards they have changed. */
+int lower_take_over(struct lowering *l);
+
 /* fuse.c */
 /** What a node's inputs look like before they have a layout. */
 void lower_describe(const struct lowering *l, const struct node *node, struct op_tensor *in);

@@ -221,11 +221,11 @@ struct kernel_sgd {
     bool  first_step; /**< the momentum buffer is set to the gradient rather than blended */
 };
 
-/** Optional activation mask in a backward pass: dy counts as dy * (y > 0 ? 1 : slope). y NULL: no mask. */
+/** Optional activation in a backward pass, made of straight pieces: dy counts whole where low < z <= high, else times
+    slope, with z = scale[c] * (x - mean[c]) + offset[c], what the activation saw. scale NULL: no activation. */
 struct kernel_mask {
-    const float *y;
-    size_t       stride;
-    float        slope;
+    const float *scale, *offset;
+    float        low, high, slope;
 };
 
 /** Independent chains of multiply-adds in the kernel `peak`: more than a multiply-add takes cycles times how many may begin

@@ -287,6 +287,27 @@ struct op_pattern {
     bool (*fits)(const struct op_matched *nodes, int count, void *options);
 };
 
+/* ---- taking work over --------------------------------------------------------------------------------------------- */
+
+/** Who makes a value. */
+struct op_maker {
+    const struct op *op;
+    const void      *options;
+    const int       *in; /**< value ids; 0 = absent */
+    int              in_count, output;
+};
+
+/** A node of a plan whose operator may do a neighbour's work too: the gradient of a normalisation that of the activation
+ *  behind it. It changes its inputs and options so that the neighbour is no longer needed. */
+struct op_takeover {
+    const void *plan;
+    bool (*maker)(const void *plan, int value, struct op_maker *maker); /**< false: no node of this plan makes it */
+    int (*readers)(const void *plan, int value);
+    int  *in; /**< [OP_MAX_PORTS] value ids, to change */
+    int   in_count;
+    void *options; /**< to change */
+};
+
 /* ---- test cases ------------------------------------------------------------------------------------------------------ */
 
 /** A shape and options to try: `fovea`'s tests run each case fast against textbook on every ISA level, check its
@@ -357,6 +378,8 @@ struct op {
     bool as_residual; /**< the sum of its two inputs: where they are of one shape, who makes one may add the other */
     bool commutes;    /**< inputs 0 and 1 may change places */
     const struct op_pattern *patterns; /**< other spellings, ended by one without text; NULL: none */
+    /** Whether something was taken over. NULL: never. */
+    bool (*take_over)(struct op_takeover *node);
     bool random; /**< reads run->random */
 };
 

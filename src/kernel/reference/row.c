@@ -106,9 +106,10 @@ void reference_scale_shift(size_t rows, size_t channels, const float *x, size_t 
     }
 }
 
-static double masked_gradient(float dy, struct kernel_mask mask, size_t r, size_t c)
+static double masked_gradient(float dy, double centred, struct kernel_mask mask, size_t c)
 {
-    return mask.y && !(mask.y[r * mask.stride + c] > 0) ? (double)dy * mask.slope : dy;
+    double z = mask.scale ? mask.scale[c] * centred + mask.offset[c] : 0;
+    return !mask.scale || (z > (double)mask.low && z <= (double)mask.high) ? (double)dy : (double)dy * mask.slope;
 }
 
 void reference_column_products(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
@@ -117,25 +118,23 @@ void reference_column_products(size_t rows, size_t channels, const float *dy, si
 {
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < channels; c++) {
-            double g = masked_gradient(dy[r * dy_stride + c], mask, r, c);
+            double centred = (double)x[r * x_stride + c] - mean[c];
+            double g = masked_gradient(dy[r * dy_stride + c], centred, mask, c);
             sum[c] += g;
-            product[c] += g * ((double)x[r * x_stride + c] - mean[c]);
+            product[c] += g * centred;
         }
     }
 }
 
 void reference_column_combine(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
                               size_t x_stride, const float *mean, struct kernel_mask mask, const float *a,
-                              const float *b, const float *d, float *dx, size_t dx_stride, float *masked,
-                              size_t masked_stride)
+                              const float *b, const float *d, float *dx, size_t dx_stride)
 {
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < channels; c++) {
-            double g = masked_gradient(dy[r * dy_stride + c], mask, r, c);
-            if (masked) {
-                masked[r * masked_stride + c] = (float)g;
-            }
-            dx[r * dx_stride + c] = (float)(a[c] * g + b[c] * ((double)x[r * x_stride + c] - mean[c]) + d[c]);
+            double centred = (double)x[r * x_stride + c] - mean[c];
+            double g = masked_gradient(dy[r * dy_stride + c], centred, mask, c);
+            dx[r * dx_stride + c] = (float)(a[c] * g + b[c] * centred + d[c]);
         }
     }
 }

@@ -66,17 +66,29 @@ static void column_moments_part(size_t rows, size_t channels, const float *x, si
                                 double *sum, double *square)
 {
     float sums[COLUMN_PART] = {0}, squares[COLUMN_PART] = {0};
-    for (size_t r = 0; r < rows; r++, x += x_stride) {
-        EACH_VECTOR(channels, {
-            vf d = load_some(x + i, left);
-            d = shift ? d - load_some(shift + i, left) : d;
-            store(sums + i, load(sums + i) + d);
-            store(squares + i, load(squares + i) + d * d);
-        });
-        if ((r + 1) % COLUMN_FLUSH == 0 || r + 1 == rows) {
-            flush_columns(channels, sums, sum);
-            flush_columns(channels, squares, square);
+    for (size_t begin = 0; begin < rows; begin += COLUMN_FLUSH) {
+        size_t end = rows - begin < COLUMN_FLUSH ? rows : begin + COLUMN_FLUSH, r = begin;
+        for (; r + 4 <= end; r += 4, x += 4 * x_stride) { /* four rows per visit to the buffers */
+            const float *x1 = x + x_stride, *x2 = x1 + x_stride, *x3 = x2 + x_stride;
+            EACH_VECTOR(channels, {
+                vf about = shift ? load_some(shift + i, left) : (vf){0};
+                vf d0 = load_some(x + i, left) - about;
+                vf d1 = load_some(x1 + i, left) - about;
+                vf d2 = load_some(x2 + i, left) - about;
+                vf d3 = load_some(x3 + i, left) - about;
+                store(sums + i, load(sums + i) + ((d0 + d1) + (d2 + d3)));
+                store(squares + i, load(squares + i) + ((d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)));
+            });
         }
+        for (; r < end; r++, x += x_stride) {
+            EACH_VECTOR(channels, {
+                vf d = load_some(x + i, left) - (shift ? load_some(shift + i, left) : (vf){0});
+                store(sums + i, load(sums + i) + d);
+                store(squares + i, load(squares + i) + d * d);
+            });
+        }
+        flush_columns(channels, sums, sum);
+        flush_columns(channels, squares, square);
     }
 }
 
@@ -108,30 +120,51 @@ static void vector_scale_shift(size_t rows, size_t channels, const float *x, siz
     }
 }
 
-/* dy behind the mask of an activation. `masks` is a constant where it matters. */
-INLINE vf load_masked(const float *dy, const float *y, float slope, size_t left)
+/* dy behind the mask of an activation. `masks` is a constant in each copy of a loop. */
+INLINE vf load_masked(const float *dy, vf centred, const struct kernel_mask *mask, size_t i, bool masks, size_t left)
 {
-    vf g = load_some(dy, left);
-    return y ? choose(load_some(y, left) > 0.0f, g, g * slope) : g;
+    vf g = load_some(dy + i, left);
+    if (!masks) {
+        return g;
+    }
+    vf z = load_some(mask->scale + i, left) * centred + load_some(mask->offset + i, left);
+    return choose((z > mask->low) & (z <= mask->high), g, g * mask->slope);
 }
 
-static void column_products_part(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
-                                 size_t x_stride, const float *mean, struct kernel_mask mask, double *sum,
-                                 double *product)
+INLINE void column_products_part(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
+                                 size_t x_stride, const float *mean, const struct kernel_mask *mask, bool masks,
+                                 double *sum, double *product)
 {
     float sums[COLUMN_PART] = {0}, products[COLUMN_PART] = {0};
-    for (size_t r = 0; r < rows; r++, dy += dy_stride, x += x_stride) {
-        const float *y = mask.y ? mask.y + r * mask.stride : NULL;
-        EACH_VECTOR(channels, {
-            vf g = load_masked(dy + i, y ? y + i : NULL, mask.slope, left);
-            vf centred = load_some(x + i, left) - load_some(mean + i, left);
-            store(sums + i, load(sums + i) + g);
-            store(products + i, load(products + i) + g * centred);
-        });
-        if ((r + 1) % COLUMN_FLUSH == 0 || r + 1 == rows) {
-            flush_columns(channels, sums, sum);
-            flush_columns(channels, products, product);
+    for (size_t begin = 0; begin < rows; begin += COLUMN_FLUSH) {
+        size_t end = rows - begin < COLUMN_FLUSH ? rows : begin + COLUMN_FLUSH, r = begin;
+        for (; r + 4 <= end; r += 4, x += 4 * x_stride, dy += 4 * dy_stride) {
+            const float *x1 = x + x_stride, *x2 = x1 + x_stride, *x3 = x2 + x_stride;
+            const float *dy1 = dy + dy_stride, *dy2 = dy1 + dy_stride, *dy3 = dy2 + dy_stride;
+            EACH_VECTOR(channels, {
+                vf about = load_some(mean + i, left);
+                vf d0 = load_some(x + i, left) - about;
+                vf d1 = load_some(x1 + i, left) - about;
+                vf d2 = load_some(x2 + i, left) - about;
+                vf d3 = load_some(x3 + i, left) - about;
+                vf g0 = load_masked(dy, d0, mask, i, masks, left);
+                vf g1 = load_masked(dy1, d1, mask, i, masks, left);
+                vf g2 = load_masked(dy2, d2, mask, i, masks, left);
+                vf g3 = load_masked(dy3, d3, mask, i, masks, left);
+                store(sums + i, load(sums + i) + ((g0 + g1) + (g2 + g3)));
+                store(products + i, load(products + i) + ((g0 * d0 + g1 * d1) + (g2 * d2 + g3 * d3)));
+            });
         }
+        for (; r < end; r++, x += x_stride, dy += dy_stride) {
+            EACH_VECTOR(channels, {
+                vf d = load_some(x + i, left) - load_some(mean + i, left);
+                vf g = load_masked(dy, d, mask, i, masks, left);
+                store(sums + i, load(sums + i) + g);
+                store(products + i, load(products + i) + g * d);
+            });
+        }
+        flush_columns(channels, sums, sum);
+        flush_columns(channels, products, product);
     }
 }
 
@@ -141,28 +174,39 @@ static void vector_column_products(size_t rows, size_t channels, const float *dy
 {
     for (size_t c = 0; c < channels; c += COLUMN_PART) {
         size_t part = channels - c < COLUMN_PART ? channels - c : COLUMN_PART;
-        struct kernel_mask here = {mask.y ? mask.y + c : NULL, mask.stride, mask.slope};
-        column_products_part(rows, part, dy + c, dy_stride, x + c, x_stride, mean + c, here, sum + c, product + c);
+        if (mask.scale) {
+            struct kernel_mask here = {mask.scale + c, mask.offset + c, mask.low, mask.high, mask.slope};
+            column_products_part(rows, part, dy + c, dy_stride, x + c, x_stride, mean + c, &here, true, sum + c,
+                                 product + c);
+        } else {
+            column_products_part(rows, part, dy + c, dy_stride, x + c, x_stride, mean + c, &mask, false, sum + c,
+                                 product + c);
+        }
+    }
+}
+
+INLINE void column_combine_rows(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
+                                size_t x_stride, const float *mean, const struct kernel_mask *mask, bool masks,
+                                const float *a, const float *b, const float *d, float *dx, size_t dx_stride)
+{
+    for (size_t r = 0; r < rows; r++, dy += dy_stride, x += x_stride, dx += dx_stride) {
+        EACH_VECTOR(channels, {
+            vf centred = load_some(x + i, left) - load_some(mean + i, left);
+            vf g = load_masked(dy, centred, mask, i, masks, left);
+            vf result = load_some(a + i, left) * g + (load_some(b + i, left) * centred + load_some(d + i, left));
+            store_some(dx + i, result, left);
+        });
     }
 }
 
 static void vector_column_combine(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
                                   size_t x_stride, const float *mean, struct kernel_mask mask, const float *a,
-                                  const float *b, const float *d, float *dx, size_t dx_stride, float *masked,
-                                  size_t masked_stride)
+                                  const float *b, const float *d, float *dx, size_t dx_stride)
 {
-    for (size_t r = 0; r < rows; r++, dy += dy_stride, x += x_stride, dx += dx_stride) {
-        const float *y = mask.y ? mask.y + r * mask.stride : NULL;
-        float *keep = masked ? masked + r * masked_stride : NULL;
-        EACH_VECTOR(channels, {
-            vf g = load_masked(dy + i, y ? y + i : NULL, mask.slope, left);
-            vf centred = load_some(x + i, left) - load_some(mean + i, left);
-            vf result = load_some(a + i, left) * g + (load_some(b + i, left) * centred + load_some(d + i, left));
-            if (keep) {
-                store_some(keep + i, g, left);
-            }
-            store_some(dx + i, result, left);
-        });
+    if (mask.scale) {
+        column_combine_rows(rows, channels, dy, dy_stride, x, x_stride, mean, &mask, true, a, b, d, dx, dx_stride);
+    } else {
+        column_combine_rows(rows, channels, dy, dy_stride, x, x_stride, mean, &mask, false, a, b, d, dx, dx_stride);
     }
 }
 

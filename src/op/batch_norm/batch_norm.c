@@ -13,14 +13,14 @@
 enum { X, WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };                    /* inputs */
 enum { Y, NEXT_MEAN, NEXT_VAR, SAVED_MEAN, SAVED_INV_STD, OUT_COUNT }; /* outputs */
 
-static const char *const statistics_choices[] = {"plan", "running", "batch", NULL};
+const char *const batch_norm_statistics_choices[] = {"plan", "running", "batch", NULL};
 
 const struct op_attribute batch_norm_attributes[] = {
     {OP_ATTRIBUTE(struct batch_norm_options, epsilon), .onnx = "epsilon", .kind = OP_NUMBER, .standard = 1e-5,
      .minimum = 0, .maximum = 1, .doc = "added to the variance"},
     {OP_ATTRIBUTE(struct batch_norm_options, momentum), .kind = OP_NUMBER, .standard = 0.1, .minimum = 0, .maximum = 1,
      .doc = "share of the batch in the running statistics (ONNX counts the other share)"},
-    {OP_ATTRIBUTE(struct batch_norm_options, statistics), .kind = OP_CHOICE, .choices = statistics_choices,
+    {OP_ATTRIBUTE(struct batch_norm_options, statistics), .kind = OP_CHOICE, .choices = batch_norm_statistics_choices,
      .doc = "whose: the batch's in training plans, always the running ones (frozen), always the batch's"},
     {OP_ATTRIBUTE(struct batch_norm_options, population_variance), .kind = OP_FLAG,
      .doc = "the running variance takes the biased variance of the batch (ONNX), else the unbiased one (PyTorch)"},
@@ -61,7 +61,8 @@ static void gradient(struct op_gradient *gradient)
     }
     fov_value in[5] = {gradient->in[X], gradient->in[WEIGHT], gradient->out[SAVED_MEAN], gradient->out[SAVED_INV_STD],
                        gradient->out_gradient[Y]};
-    fov_value dx = op_emit(gradient->emitter, "batch_norm_gradient", in, 5, gradient->options);
+    struct batch_norm_gradient_options options = {.norm = *(const struct batch_norm_options *)gradient->options};
+    fov_value dx = op_emit(gradient->emitter, "batch_norm_gradient", in, 5, &options);
     gradient->in_gradient[X] = dx;
     gradient->in_gradient[WEIGHT] = op_emit_output(gradient->emitter, dx, 1);
     gradient->in_gradient[BIAS] = op_emit_output(gradient->emitter, dx, 2);

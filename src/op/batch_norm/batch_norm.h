@@ -19,6 +19,14 @@ struct batch_norm_options {
 };
 
 extern const struct op_attribute batch_norm_attributes[];
+extern const char *const batch_norm_statistics_choices[];
+
+/** The gradient's options: the layer's, and the activation behind it whose gradient is taken along. */
+struct batch_norm_gradient_options {
+    struct batch_norm_options norm;
+    int    activation; /**< enum unary: identity, or one of straight pieces */
+    double alpha, beta;
+};
 
 static inline bool batch_norm_uses_batch(const struct batch_norm_options *options, bool training)
 {

@@ -1,13 +1,99 @@
 /* SPDX-License-Identifier: MIT */
 /* The gradient of batch normalisation, two passes: the sums of dy and of dy (x - mean) per channel, then dx. Where the
- * statistics are running ones they are constants, and dx is dy scaled. */
+ * statistics are running ones they are constants, and dx is dy scaled. In a plan it takes the gradient of the activation
+ * behind the layer along: what the activation saw is computed again from x, which is there anyway, so neither a pass of its
+ * own nor a saved tensor is needed. */
 #include "op/batch_norm/batch_norm.h"
+#include "op/elementwise.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { X, WEIGHT, SAVED_MEAN, SAVED_INV_STD, DY }; /* inputs */
-enum { DX, DWEIGHT, DBIAS };                       /* outputs */
+enum { X, WEIGHT, SAVED_MEAN, SAVED_INV_STD, DY, BIAS }; /* inputs */
+enum { DX, DWEIGHT, DBIAS };                             /* outputs */
+
+/* ---- the activation behind the layer ---------------------------------------------------------------------------------- */
+
+static const char *const activation_choices[] = {
+#define UNARY(name, reads, formula, derivative) #name,
+#include "kernel/list.inc"
+    NULL,
+};
+
+static const struct op_attribute attributes[] = {
+    {.name = "epsilon", .offset = offsetof(struct batch_norm_gradient_options, norm.epsilon), .kind = OP_NUMBER, .standard = 1e-5, .minimum = 0,
+     .maximum = 1, .doc = "added to the variance"},
+    {.name = "momentum", .offset = offsetof(struct batch_norm_gradient_options, norm.momentum), .kind = OP_NUMBER, .standard = 0.1, .minimum = 0,
+     .maximum = 1, .doc = "the layer's"},
+    {.name = "statistics", .offset = offsetof(struct batch_norm_gradient_options, norm.statistics), .kind = OP_CHOICE,
+     .choices = batch_norm_statistics_choices, .doc = "as the layer's"},
+    {.name = "population_variance", .offset = offsetof(struct batch_norm_gradient_options, norm.population_variance), .kind = OP_FLAG, .doc = "as the layer's"},
+    {OP_ATTRIBUTE(struct batch_norm_gradient_options, activation), .kind = OP_CHOICE, .choices = activation_choices,
+     .doc = "behind the layer, with bias given: relu, leaky_relu or clip"},
+    {OP_ATTRIBUTE(struct batch_norm_gradient_options, alpha), .kind = OP_NUMBER, .doc = "the activation's constant"},
+    {OP_ATTRIBUTE(struct batch_norm_gradient_options, beta), .kind = OP_NUMBER,
+     .doc = "the activation's second constant"},
+    {0},
+};
+
+static bool has_activation(const struct batch_norm_gradient_options *options)
+{
+    return options->activation != UNARY_identity;
+}
+
+/** dy counts whole where low < z <= high, else times slope. False: the activation has other pieces. */
+static bool pieces(const struct batch_norm_gradient_options *options, struct kernel_mask *mask)
+{
+    *mask = (struct kernel_mask){.low = 0, .high = INFINITY, .slope = 0};
+    switch ((enum unary)options->activation) {
+    case UNARY_relu: return true;
+    case UNARY_leaky_relu: mask->slope = (float)options->alpha; return options->alpha >= 0;
+    case UNARY_clip:
+        mask->low = nextafterf((float)options->alpha, -INFINITY); /* alpha itself passes */
+        mask->high = (float)options->beta;
+        return true;
+    default: return false;
+    }
+}
+
+/** dy = activation_gradient(dy', saved), wanted by nobody else, where saved is the layer's result behind the activation
+ *  or, for those whose derivative is written in x, before it. */
+static bool take_over(struct op_takeover *node)
+{
+    struct batch_norm_gradient_options *options = node->options;
+    struct kernel_mask mask;
+    struct op_maker gradient, maker, layer;
+    if (node->in_count > BIAS || has_activation(options) || node->readers(node->plan, node->in[DY]) != 1 ||
+        !node->maker(node->plan, node->in[DY], &gradient) || strcmp(gradient.op->name, "activation_gradient") != 0 ||
+        gradient.in_count != 2 || !node->maker(node->plan, node->in[SAVED_MEAN], &layer) ||
+        strcmp(layer.op->name, "batch_norm") != 0 || !node->maker(node->plan, gradient.in[1], &maker)) {
+        return false;
+    }
+    const struct activation_gradient_options *activation = gradient.options;
+    if (unary_gradient_reads((enum unary)activation->function) == READS_Y &&
+        (maker.in_count != 1 || maker.output != 0 || !node->maker(node->plan, maker.in[0], &maker))) {
+        return false;
+    }
+    /* Layer and gradient share their inputs, so the same node is meant when its inputs are the same list. */
+    if (maker.in != layer.in || maker.output != 0 || layer.in[X] != node->in[X]) {
+        return false;
+    }
+    struct batch_norm_gradient_options with = *options;
+    with.activation = activation->function;
+    with.alpha = activation->alpha;
+    with.beta = activation->beta;
+    if (!pieces(&with, &mask)) {
+        return false;
+    }
+    *options = with;
+    node->in[DY] = gradient.in[0];
+    node->in[BIAS] = layer.in[2];
+    node->in_count = BIAS + 1;
+    return true;
+}
+
+/* ---- definition ------------------------------------------------------------------------------------------------------ */
 
 static int infer(const struct op_infer *infer)
 {
@@ -17,33 +103,56 @@ static int infer(const struct op_infer *infer)
         status = error_set(infer->error, FOV_E_SHAPE, "dy %s must have the shape of x %s",
                            shape_text(&infer->in[DY].shape, text), shape_text(&infer->in[X].shape, other));
     }
+    struct kernel_mask mask;
+    const struct batch_norm_gradient_options *options = infer->options;
+    if (status == 0 && has_activation(options)) {
+        bool given = infer->in_count > BIAS && infer->in[BIAS].shape.rank >= 0;
+        status = !given || !pieces(options, &mask)
+                     ? error_set(infer->error, FOV_E_USAGE, "%s cannot be taken along%s",
+                                 unary_name((enum unary)options->activation), given ? "" : " without the layer's bias")
+                     : batch_norm_check(infer, BIAS, BIAS);
+    }
     for (int i = DWEIGHT; i < infer->out_count; i++) {
         infer->out[i].shape = (fov_shape){1, {infer->in[X].shape.dim[1]}};
     }
     return status;
 }
 
+/** dy behind the activation, whose argument was z. */
+static double passed(const struct batch_norm_gradient_options *options, double dy, double z)
+{
+    struct kernel_mask mask;
+    if (!has_activation(options) || !pieces(options, &mask)) {
+        return dy;
+    }
+    return z > (double)mask.low && z <= (double)mask.high ? dy : dy * (double)mask.slope;
+}
+
 /* With h = (x - mean) inv_std: y = weight h + bias, so dbias = sum dy and dweight = sum dy h. Through mean and variance of
- * the batch, dx = weight inv_std (dy - mean(dy) - h mean(dy h)). */
+ * the batch, dx = weight inv_std (dy - mean(dy) - h mean(dy h)). With an activation, dy is first what passes it. */
 static void textbook(const struct op_textbook *textbook)
 {
     const fov_shape *shape = &textbook->in[X].shape;
     size_t samples = (size_t)shape->dim[0], channels = (size_t)shape->dim[1], pixels = shape_span(shape, 2, shape->rank);
     double count = (double)(samples * pixels);
-    bool of_batch = batch_norm_uses_batch(textbook->options, textbook->training);
+    const struct batch_norm_gradient_options *options = textbook->options;
+    bool of_batch = batch_norm_uses_batch(&options->norm, textbook->training);
     for (size_t c = 0; c < channels; c++) {
         double mean = textbook->in[SAVED_MEAN].data[c], inv_std = textbook->in[SAVED_INV_STD].data[c];
-        double dbias = 0, dweight = 0;
+        double weight = textbook->in[WEIGHT].data[c], dbias = 0, dweight = 0;
+        double bias = has_activation(options) ? textbook->in[BIAS].data[c] : 0;
         for (size_t i = 0; i < samples * pixels; i++) {
             size_t at = (i / pixels * channels + c) * pixels + i % pixels;
-            dbias += textbook->in[DY].data[at];
-            dweight += textbook->in[DY].data[at] * (textbook->in[X].data[at] - mean) * inv_std;
+            double h = (textbook->in[X].data[at] - mean) * inv_std;
+            double dy = passed(options, textbook->in[DY].data[at], weight * h + bias);
+            dbias += dy;
+            dweight += dy * h;
         }
         for (size_t i = 0; textbook->out[DX].data != NULL && i < samples * pixels; i++) {
             size_t at = (i / pixels * channels + c) * pixels + i % pixels;
             double h = (textbook->in[X].data[at] - mean) * inv_std;
-            double flows = textbook->in[DY].data[at] - (of_batch ? dbias / count + h * dweight / count : 0);
-            textbook->out[DX].data[at] = textbook->in[WEIGHT].data[c] * inv_std * flows;
+            double flows = passed(options, textbook->in[DY].data[at], weight * h + bias) - (of_batch ? dbias / count + h * dweight / count : 0);
+            textbook->out[DX].data[at] = weight * inv_std * flows;
         }
         if (textbook->out_count > DWEIGHT && textbook->out[DWEIGHT].data != NULL) {
             textbook->out[DWEIGHT].data[c] = dweight;
@@ -60,6 +169,7 @@ struct norm_job {
     const struct batch_norm_plan *plan;
     double *sums;
     float  *a, *b, *d; /**< dx = a dy + b (x - mean) + d */
+    struct kernel_mask mask; /**< z = a (x - mean) + bias */
 };
 
 static void sums_chunk(void *context, size_t chunk, int worker)
@@ -74,7 +184,7 @@ static void sums_chunk(void *context, size_t chunk, int worker)
     run->kernel->column_products(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
                                  (const float *)run->in[DY].data + first, plan->channels,
                                  (const float *)run->in[X].data + first, plan->channels, run->in[SAVED_MEAN].data,
-                                 (struct kernel_mask){0}, sum, sum + plan->channels);
+                                 job->mask, sum, sum + plan->channels);
 }
 
 static void combine_chunk(void *context, size_t chunk, int worker)
@@ -87,8 +197,8 @@ static void combine_chunk(void *context, size_t chunk, int worker)
     run->kernel->column_combine(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
                                 (const float *)run->in[DY].data + first, plan->channels,
                                 (const float *)run->in[X].data + first, plan->channels, run->in[SAVED_MEAN].data,
-                                (struct kernel_mask){0}, job->a, job->b, job->d,
-                                (float *)run->out[DX].data + first, plan->channels, NULL, 0);
+                                job->mask, job->a, job->b, job->d,
+                                (float *)run->out[DX].data + first, plan->channels);
 }
 
 static void store(const struct op_run *run, int out, size_t channel, double value)
@@ -105,8 +215,17 @@ static void run(const struct op_run *run)
     job.a = (float *)(void *)(job.sums + plan->chunks * 2 * plan->channels);
     job.b = job.a + plan->channels;
     job.d = job.b + plan->channels;
-    bool of_batch = batch_norm_uses_batch(run->options, run->training);
+    const struct batch_norm_gradient_options *options = run->options;
+    bool of_batch = batch_norm_uses_batch(&options->norm, run->training);
     double rows = plan->rows > 0 ? (double)plan->rows : 1;
+    for (size_t c = 0; c < plan->channels; c++) {
+        job.a[c] = (float)((double)((const float *)run->in[SAVED_INV_STD].data)[c] *
+                           (double)((const float *)run->in[WEIGHT].data)[c]);
+    }
+    if (has_activation(options) && pieces(options, &job.mask)) {
+        job.mask.scale = job.a;
+        job.mask.offset = run->in[BIAS].data;
+    }
     pool_run(run->pool, sums_chunk, &job, plan->chunks);
     for (size_t c = 0; c < plan->channels; c++) {
         double sum = 0, product = 0;
@@ -116,7 +235,6 @@ static void run(const struct op_run *run)
         }
         double inv_std = ((const float *)run->in[SAVED_INV_STD].data)[c];
         double scale = inv_std * (double)((const float *)run->in[WEIGHT].data)[c];
-        job.a[c] = (float)scale;
         job.b[c] = of_batch ? (float)(-scale * inv_std * inv_std * product / rows) : 0;
         job.d[c] = of_batch ? (float)(-scale * sum / rows) : 0;
         store(run, DWEIGHT, c, product * inv_std);
@@ -136,15 +254,33 @@ static int compile(struct op_compile *compile)
     compile->scratch = plan.chunks * 2 * plan.channels * sizeof(double) + 3 * plan.channels * sizeof(float);
     snprintf(compile->detail, sizeof compile->detail, "%s statistics",
              batch_norm_uses_batch(compile->options, compile->training) ? "batch" : "running");
+    const struct batch_norm_gradient_options *options = compile->options;
+    if (has_activation(options)) {
+        size_t used = strlen(compile->detail);
+        snprintf(compile->detail + used, sizeof compile->detail - used, ", behind %s",
+                 unary_name((enum unary)options->activation));
+    }
     return 0;
 }
 
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << DY};
 
-static const struct batch_norm_options usual = {.epsilon = 1e-5, .momentum = 0.1},
-                                       frozen = {.epsilon = 1e-5, .momentum = 0.1, .statistics = BATCH_NORM_RUNNING};
+static const struct batch_norm_gradient_options
+    usual = {.norm = {.epsilon = 1e-5, .momentum = 0.1}},
+    frozen = {.norm = {.epsilon = 1e-5, .momentum = 0.1, .statistics = BATCH_NORM_RUNNING}},
+    relu = {.norm = {.epsilon = 1e-5, .momentum = 0.1}, .activation = UNARY_relu},
+    leaky = {.norm = {.epsilon = 1e-5, .momentum = 0.1}, .activation = UNARY_leaky_relu, .alpha = 0.125},
+    clip = {.norm = {.epsilon = 1e-5, .momentum = 0.1}, .activation = UNARY_clip, .alpha = 0.25, .beta = 1.5};
 #define INPUTS(c, ...) FOV_SHAPE(__VA_ARGS__), FOV_SHAPE(c), FOV_SHAPE(c), FOV_SHAPE(c), FOV_SHAPE(__VA_ARGS__)
+
+/** Deviations stay positive; everything else takes both signs, so that the activation has something to hold back. */
+static void fill_around_zero(int index, double *data, size_t count, struct random_key key)
+{
+    for (size_t i = 0; i < count; i++) {
+        data[i] = index == SAVED_INV_STD ? 0.5 + random_uniform(key, i) : random_normal(key, i);
+    }
+}
 
 /* Gradients of this gradient do not exist yet. */
 static const struct op_case cases[] = {
@@ -158,6 +294,12 @@ static const struct op_case cases[] = {
      .no_gradient = true},
     {.name = "several chunks", .options = &usual, .in = {INPUTS(3, 2, 3, 113, 97)}, .in_count = 5, .positive = true,
      .training = true, .no_gradient = true},
+    {.name = "behind relu", .options = &relu, .in = {INPUTS(19, 3, 19, 5, 7), FOV_SHAPE(19)}, .in_count = 6,
+     .training = true, .no_gradient = true, .fill = fill_around_zero},
+    {.name = "behind leaky relu", .options = &leaky, .in = {INPUTS(5, 7, 5, 3), FOV_SHAPE(5)}, .in_count = 6,
+     .training = true, .no_gradient = true, .fill = fill_around_zero},
+    {.name = "behind clip, several chunks", .options = &clip, .in = {INPUTS(33, 2, 33, 37, 41), FOV_SHAPE(33)},
+     .in_count = 6, .training = true, .no_gradient = true, .fill = fill_around_zero},
     {0},
 };
 
@@ -172,13 +314,15 @@ const struct op op_batch_norm_gradient = {
                                    {.name = "saved_mean", .shape = "[C]", .plain = true},
                                    {.name = "saved_inv_std", .shape = "[C]", .plain = true},
                                    {.name = "dy", .shape = "as x"},
+                                   {.name = "bias", .shape = "[C]; needed with an activation", .optional = true, .plain = true},
                                    {0}},
     .out = (const struct op_port[]){{.name = "dx", .shape = "as x"},
                                     {.name = "dweight", .shape = "[C]", .optional = true, .plain = true},
                                     {.name = "dbias", .shape = "[C]", .optional = true, .plain = true},
                                     {0}},
-    .attributes = batch_norm_attributes,
-    .options_size = sizeof(struct batch_norm_options),
+    .attributes = attributes,
+    .options_size = sizeof(struct batch_norm_gradient_options),
+    .take_over = take_over,
     .infer = infer,
     .textbook = textbook,
     .cpu = &cpu,
