@@ -71,11 +71,11 @@ typedef void binary_kernel(size_t rows, size_t columns, struct kernel_operand a,
 
 /** Implicit matrix product: convolution, input gradient, dense.
 
-        out[r][f] = act( sum over t, c of x[offsets[t][r] + c] * weight(f, t, c)  (+ out[r][f])  + bias[f]
+        out[r][f] = act( bias[f] + sum over t, c of x[offsets[t][r] + c] * weight(f, t, c)  (+ out[r][f])
                          + residual[r][f] )
 
     Each sum is one chain of multiply-adds (fused where the instruction set fuses), taps outermost, then channels,
-    starting from 0; it is the same chain however rows are cut into calls. The bound is |error| <= 8 u sum |x w| on data
+    starting from the bias; it is the same chain however rows are cut into calls. The bound is |error| <= 8 u sum |x w| on data
     of both signs. Padding reads `zeros`. Any rows >= 1, filters >= 1, channels >= 1, taps >= 1.
 
     A layer with few input channels: copy the input into a zero-padded buffer and pass each kernel row as one tap

@@ -14,7 +14,9 @@
 #define GROUP_2 2
 #define GROUP_3 2
 #define GROUP_4 1
+#define AHEAD_LINES 1
 
 #define vmax(a, b) ((vf)_mm256_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm256_min_ps(a, b))
 #define vsqrt(a) ((vf)_mm256_sqrt_ps(a))
+#define multiply_add(sum, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b))

@@ -14,6 +14,7 @@
 #define GROUP_2 4
 #define GROUP_3 2
 #define GROUP_4 2
+#define AHEAD_LINES 2
 
 #define vmax(a, b) ((vf)_mm512_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm512_min_ps(a, b))
@@ -29,3 +30,4 @@
 #define ISA_HAS_BYTES
 #define widen(v) ((vi)_mm512_cvtepu8_epi32((__m128i)(v)))
 #define narrow(v) ((vb)_mm512_cvtepi32_epi8((__m512i)(v)))
+#define multiply_add(sum, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b))

@@ -14,6 +14,7 @@
 #define GROUP_2 2
 #define GROUP_3 1
 #define GROUP_4 1
+#define AHEAD_LINES 2
 
 /* x86 hands on b where either is NaN, which callers rely on; NEON hands on the NaN, which is one of the two. */
 #define vmax(a, b) ((vf)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))

@@ -14,6 +14,7 @@
 #define GROUP_2 2
 #define GROUP_3 1
 #define GROUP_4 1
+#define AHEAD_LINES 1    /* lines of 64 bytes that a tile asks for ahead of time, per four multiply-adds of each sum */
 
 /* Both hand on b where either is NaN. */
 #define vmax(a, b) ((vf)_mm_max_ps(a, b))

@@ -9,20 +9,18 @@
 #define EACH_COLUMN(M, r) JOIN(COLUMNS_, REGISTERS_NUMBER)(M, r)
 #define EACH_REGISTER(M) JOIN(REGISTERS_, REGISTERS_NUMBER)(M)
 
-#define DECLARE(r, v) vf sum##r##_##v = {0};
+#define DECLARE(r, v) vf sum##r##_##v = bias##v;
 #define DECLARE_ROW(r) EACH_COLUMN(DECLARE, r)
 #define BEGIN(r) const float *x##r = NULL;
 #define AT_STRIDE(r) x##r = p->x + (row + r) * p->x_stride;
 #define AT_OFFSET(r) x##r = p->x + offset[r];
 #define AT_OFFSET_OR_ZEROS(r) x##r = offset[r] < 0 ? p->zeros : p->x + offset[r];
-#define LOAD_WEIGHTS(v)                                                                                       \
-    vf w##v = load(w + (v / VECTORS) * panel_stride + (v % VECTORS) * VECTOR);                               \
-    PREFETCH(w + (v / VECTORS) * panel_stride + (v % VECTORS) * VECTOR + WEIGHTS_AHEAD, v);
-#define MULTIPLY(r, v) sum##r##_##v += value * w##v;
-#define MULTIPLY_ROW(r)              \
-    {                                \
-        float value = x##r[step];    \
-        EACH_COLUMN(MULTIPLY, r)     \
+#define LOAD_WEIGHTS(v) vf w##v = load(w + (v / VECTORS) * panel_stride + (v % VECTORS) * VECTOR); STREAM(v)
+#define MULTIPLY(r, v) multiply_add(sum##r##_##v, value, w##v);
+#define MULTIPLY_ROW(r)                   \
+    {                                     \
+        vf value = splat(x##r[step]);     \
+        EACH_COLUMN(MULTIPLY, r)          \
     }
 #define STEP(number)                 \
     {                                \
@@ -31,6 +29,19 @@
         EACH_ROW(MULTIPLY_ROW)       \
         w += VECTORS * VECTOR;       \
     }
+/* Few rows read the weights faster than the caches foresee: then each line is asked for some time ahead. More rows
+   leave time to ask for what comes next, a few lines per turn. */
+#define STREAMS (2 * ROWS <= TILE_ROWS || PANELS > 1)
+#if STREAMS
+#define STREAM(v) PREFETCH(w + (v / VECTORS) * panel_stride + (v % VECTORS) * VECTOR + WEIGHTS_AHEAD, v);
+#define LOOK_AHEAD(line)
+#else
+#define STREAM(v)
+#define LOOK_AHEAD(line)                                \
+    if (line < AHEAD_LINES) {                           \
+        __builtin_prefetch(ahead + line * LINE, 0, 2);    \
+    }
+#endif
 /* Pointers that advance rather than one index for all: an index costs each multiply-add from memory an operation of its
    own. The empty statement keeps the compiler from finding the index again. */
 #define ADVANCE(r)                   \
@@ -41,8 +52,15 @@
     if (p->bias) {                                                                        \
         bias##v = load_some(p->bias + filter + v * VECTOR, v + 1 < REGISTERS ? 0 : part); \
     }
-#define FINISH(r, v) \
-    store_some(out + v * VECTOR, vmin(high, vmax(low, sum##r##_##v + bias##v)), v + 1 < REGISTERS ? 0 : part);
+#define ADD(r, v) sum##r##_##v += load_some(add + v * VECTOR, v + 1 < REGISTERS ? 0 : part);
+#define ADD_ROW(r)                                                                      \
+    {                                                                                   \
+        const float *add = addend + (scattered ? (size_t)scattered[r] : (size_t)r * add_stride); \
+        EACH_COLUMN(ADD, r)                                                             \
+    }
+#define LIMIT(r, v) sum##r##_##v = vmin(high, vmax(low, sum##r##_##v));
+#define LIMIT_ROW(r) EACH_COLUMN(LIMIT, r)
+#define FINISH(r, v) store_some(out + v * VECTOR, vmax(low, sum##r##_##v), v + 1 < REGISTERS ? 0 : part);
 #define FINISH_ROW(r)                                                                 \
     {                                                                                 \
         float *out = first + (scattered ? (size_t)scattered[r] : (size_t)r * stride); \
@@ -51,13 +69,20 @@
 #define KEEP(r, v) sums[r * REGISTERS + v] = sum##r##_##v;
 #define KEEP_ROW(r) EACH_COLUMN(KEEP, r)
 
-/* Rows row .. row + ROWS - 1; filters filter .. filter + columns - 1; w is their first panel. */
+/* Rows row .. row + ROWS - 1; filters filter .. filter + columns - 1; w is their first panel; `ahead` is what will be
+   read after this tile, to be brought nearer meanwhile. */
 static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter, size_t columns, const float *w,
-                      size_t panel_stride)
+                      size_t panel_stride, const float *ahead)
 {
+    size_t part = columns % VECTOR; /* floats in the last register if it is not full, else 0 */
+    const int32_t *scattered = p->out_offsets ? p->out_offsets + row : NULL;
+    size_t stride = p->out_stride;
+    float *first = p->out + filter + (scattered ? 0 : row * stride);
+    EACH_REGISTER(LOAD_BIAS)
     EACH_ROW(DECLARE_ROW)
     EACH_ROW(BEGIN)
     (void)panel_stride;
+    (void)ahead;
     for (size_t t = 0; t < p->taps; t++) {
         const int32_t *offset = p->offsets ? p->offsets + t * p->offset_stride + row : NULL;
         if (!offset) {
@@ -73,8 +98,9 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
         size_t c = p->channels;
         for (; c >= 4; c -= 4) {
             enum { advance = 4 };
-            STEP(0) STEP(1) STEP(2) STEP(3)
+            STEP(0) LOOK_AHEAD(0) STEP(1) STEP(2) LOOK_AHEAD(1) STEP(3)
             EACH_ROW(ADVANCE)
+            ahead += AHEAD_LINES * LINE;
         }
         for (; c > 0; c--) {
             enum { advance = 1 };
@@ -84,11 +110,14 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
     }
     vf low, high;
     if (ends_plainly(p, &low, &high)) { /* straight from the registers */
-        size_t part = columns % VECTOR; /* floats in the last register if it is not full, else 0 */
-        const int32_t *scattered = p->out_offsets ? p->out_offsets + row : NULL;
-        size_t stride = p->out_stride;
-        float *first = p->out + filter + (scattered ? 0 : row * stride);
-        EACH_REGISTER(LOAD_BIAS)
+        if (p->residual || p->accumulate) {
+            size_t add_stride = p->accumulate ? stride : p->residual_stride;
+            const float *addend = p->accumulate ? first : p->residual + filter + (scattered ? 0 : row * add_stride);
+            EACH_ROW(ADD_ROW)
+        }
+        if (p->activation == UNARY_clip) {
+            EACH_ROW(LIMIT_ROW)
+        }
         EACH_ROW(FINISH_ROW)
     } else {
         vf sums[ROWS * REGISTERS];
@@ -119,3 +148,10 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
 #undef FINISH_ROW
 #undef KEEP
 #undef KEEP_ROW
+#undef STREAMS
+#undef STREAM
+#undef LOOK_AHEAD
+#undef ADD
+#undef ADD_ROW
+#undef LIMIT
+#undef LIMIT_ROW
