@@ -17,7 +17,7 @@ struct winograd_job {
     float       *y;
     size_t       x_image, y_image, residual_image; /**< floats */
     size_t       first, tiles; /**< of the block at hand */
-    float       *values, *sums;
+    float       *values;       /**< the block's tiles, transformed */
 };
 
 /* ---- weights ---------------------------------------------------------------------------------------------------------- */
@@ -64,7 +64,7 @@ void conv_winograd_pack(const struct op_run *run)
     pool_run(plan->filters * plan->channels >= WORTH_THREADS ? run->pool : NULL, pack_chunk, &copy, panels * parts);
 }
 
-/* ---- the three steps, for some tiles of the block at hand ---------------------------------------------------------------- */
+/* ---- parts of the block at hand ---------------------------------------------------------------- */
 
 /** Where a tile lies, and how many from it on are side by side. */
 struct tile_place {
@@ -97,61 +97,67 @@ static void transform_tiles(const struct winograd_job *job, size_t begin, size_t
     }
 }
 
-static void multiply(const struct winograd_job *job, size_t point, size_t first, size_t last)
+/** Products at all points and back to pixels: tiles begin .. end - 1 of the block, one segment of filters. `sums` is the
+ *  worker's own memory. */
+static void multiply_and_finish(const struct winograd_job *job, size_t begin, size_t end, size_t segment, float *sums)
 {
     const struct winograd_plan *plan = job->plan;
-    struct kernel_product product = {
-        .rows = job->tiles,
-        .filters = last - first,
-        .taps = 1,
-        .channels = plan->channels,
-        .x = job->values + point * plan->value_plane,
-        .x_stride = plan->value_stride,
-        .weights = (const float *)job->run->packed[1] + point * plan->weight_plane + first * plan->channels,
-        .out = job->sums + point * plan->sum_plane + first,
-        .out_stride = plan->padded,
-    };
-    job->run->kernel->product(&product);
-}
-
-static void finish_tiles(const struct winograd_job *job, size_t begin, size_t end)
-{
-    const struct winograd_plan *plan = job->plan;
-    while (begin < end) {
-        struct tile_place at = place_of(plan, job->first + begin, job->first + end);
-        struct kernel_winograd_output output = job->output;
+    size_t first = segment * plan->segment, last = smaller(first + plan->segment, plan->padded);
+    for (size_t point = 0; point < plan->points; point++) {
+        struct kernel_product product = {
+            .rows = end - begin,
+            .filters = last - first,
+            .taps = 1,
+            .channels = plan->channels,
+            .x = job->values + point * plan->value_plane + begin * plan->value_stride,
+            .x_stride = plan->value_stride,
+            .weights = (const float *)job->run->packed[1] + point * plan->weight_plane + first * plan->channels,
+            .out = sums + point * plan->sum_plane,
+            .out_stride = plan->segment,
+        };
+        job->run->kernel->product(&product);
+    }
+    struct kernel_winograd_output output = job->output;
+    output.filters = smaller(first + plan->segment, plan->filters) - first;
+    output.bias = output.bias == NULL ? NULL : output.bias + first;
+    for (size_t tile = begin; tile < end; tile += output.tiles) {
+        struct tile_place at = place_of(plan, job->first + tile, job->first + end);
         output.tiles = at.count;
-        output.sums = job->sums + begin * plan->padded;
-        output.residual = job->residual == NULL ? NULL : job->residual + at.image * job->residual_image;
-        output.y = job->y + at.image * job->y_image;
+        output.sums = sums + (tile - begin) * plan->segment;
+        output.residual = job->residual == NULL ? NULL : job->residual + at.image * job->residual_image + first;
+        output.y = job->y + at.image * job->y_image + first;
         output.top = at.top;
         output.left = at.left;
         job->run->kernel->winograd_output(&output);
-        begin += at.count;
     }
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------------- */
 
-/** First tile of a block: sizes differ by one at most. */
-static size_t block_begin(const struct winograd_plan *plan, size_t block)
+/** First of `count` things in part `index` of `parts`: sizes differ by one at most. */
+static size_t part_begin(size_t count, size_t parts, size_t index)
 {
-    return plan->count / plan->blocks * block + smaller(plan->count % plan->blocks, block);
+    return count / parts * index + smaller(count % parts, index);
+}
+
+static float *worker_floats(const struct op_run *run, int worker)
+{
+    return (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+}
+
+static void take_block(struct winograd_job *job, size_t block)
+{
+    job->first = part_begin(job->plan->count, job->plan->blocks, block);
+    job->tiles = part_begin(job->plan->count, job->plan->blocks, block + 1) - job->first;
 }
 
 static void block_alone(void *context, size_t block, int worker)
 {
     struct winograd_job job = *(const struct winograd_job *)context;
-    const struct op_run *run = job.run;
-    job.first = block_begin(job.plan, block);
-    job.tiles = block_begin(job.plan, block + 1) - job.first;
-    job.values = (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
-    job.sums = job.values + job.plan->sums;
+    take_block(&job, block);
+    job.values = worker_floats(job.run, worker);
     transform_tiles(&job, 0, job.tiles);
-    for (size_t point = 0; point < job.plan->points; point++) {
-        multiply(&job, point, 0, job.plan->padded);
-    }
-    finish_tiles(&job, 0, job.tiles);
+    multiply_and_finish(&job, 0, job.tiles, 0, job.values + job.plan->sums);
 }
 
 static void transform_piece(void *context, size_t piece, int worker)
@@ -161,20 +167,13 @@ static void transform_piece(void *context, size_t piece, int worker)
     transform_tiles(job, piece * job->plan->piece, smaller((piece + 1) * job->plan->piece, job->tiles));
 }
 
-static void multiply_segment(void *context, size_t item, int worker)
+static void finish_part(void *context, size_t part, int worker)
 {
-    (void)worker;
     const struct winograd_job *job = context;
     const struct winograd_plan *plan = job->plan;
-    size_t first = item % plan->segments * plan->segment;
-    multiply(job, item / plan->segments, first, smaller(first + plan->segment, plan->padded));
-}
-
-static void finish_piece(void *context, size_t piece, int worker)
-{
-    (void)worker;
-    const struct winograd_job *job = context;
-    finish_tiles(job, piece * job->plan->piece, smaller((piece + 1) * job->plan->piece, job->tiles));
+    size_t group = part % plan->groups, segment = part / plan->groups;
+    multiply_and_finish(job, part_begin(job->tiles, plan->groups, group), part_begin(job->tiles, plan->groups, group + 1),
+                        segment, worker_floats(job->run, worker));
 }
 
 void conv_winograd_run(const struct op_run *run)
@@ -198,8 +197,7 @@ void conv_winograd_run(const struct op_run *run)
                   .stride = plan->value_stride,
                   .plane = plan->value_plane},
         .output = {.form = plan->form,
-                   .filters = plan->filters,
-                   .stride = plan->padded,
+                   .stride = plan->segment,
                    .plane = plan->sum_plane,
                    .bias = run->fold_bias != NULL ? run->fold_bias : has_bias ? run->in[2].data : NULL,
                    .height = plan->out[0],
@@ -221,13 +219,9 @@ void conv_winograd_run(const struct op_run *run)
         return;
     }
     job.values = run->scratch;
-    job.sums = job.values + plan->sums;
     for (size_t block = 0; block < plan->blocks; block++) {
-        job.first = block_begin(plan, block);
-        job.tiles = block_begin(plan, block + 1) - job.first;
-        size_t pieces = (job.tiles + plan->piece - 1) / plan->piece;
-        pool_run(run->pool, transform_piece, &job, pieces);
-        pool_run(run->pool, multiply_segment, &job, plan->points * plan->segments);
-        pool_run(run->pool, finish_piece, &job, pieces);
+        take_block(&job, block);
+        pool_run(run->pool, transform_piece, &job, (job.tiles + plan->piece - 1) / plan->piece);
+        pool_run(run->pool, finish_part, &job, plan->groups * plan->segments);
     }
 }

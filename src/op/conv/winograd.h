@@ -14,9 +14,10 @@ bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometr
 
 /* ---- the state: made by winograd_plan.c, run by winograd.c ------------------------------------------------------------- */
 
-/** Tiles are numbered image by image, row by row, and taken in blocks. A block is either one thread's (it transforms,
- *  multiplies and transforms back in its own memory), or all threads' (each of the three for the whole block, then the next):
- *  where weights are large, they are then read once for many tiles. Which one follows from the shapes. */
+/** Tiles are numbered image by image, row by row, and taken in blocks. A block is one thread's alone: it transforms,
+ *  multiplies and transforms back in its own memory. Where that would leave too few blocks, or each thread would read too
+ *  many weights, blocks are larger and shared: all threads transform, and then each job is the sums and results of some
+ *  tiles and some filters. Which one it is follows from the shapes. */
 struct winograd_plan {
     enum winograd_form form;
     size_t outputs[2];           /**< pixels of a tile of the result, high and wide */
@@ -28,12 +29,14 @@ struct winograd_plan {
     ptrdiff_t begin[2];          /**< pixels that the first tile of the input lies before the image */
     size_t tiles[2];             /**< of an image */
     size_t count;                /**< tiles in all */
-    size_t blocks;
-    size_t block_tiles;          /**< at most */
-    bool   shared;               /**< a block is all threads' */
+    size_t blocks, block_tiles;  /**< tiles of a block: at most */
+    bool   shared;
     size_t piece;                /**< tiles of a shared block that are transformed together */
-    size_t segment, segments;    /**< filters of a shared block's product that are a thread's job */
-    size_t value_stride, value_plane, sum_plane, sums; /**< of transformed tiles and of products, floats */
+    size_t groups, group_tiles;  /**< parts of a shared block; tiles of a part: at most. Else 1 and block_tiles */
+    size_t segment, segments;    /**< filters of a job of a shared block; jobs across the filters. Else padded and 1 */
+    size_t value_stride, value_plane; /**< of transformed tiles, floats from tile to tile and from point to point */
+    size_t sum_plane;            /**< of products; from tile to tile it is `segment` */
+    size_t sums;                 /**< where products begin in a worker's memory, floats */
     size_t weight_plane;         /**< floats */
     size_t filter_stride, channel_stride; /**< of the plain weights */
     bool   rotated;              /**< the gradient's: the last tap first */

@@ -7,12 +7,14 @@
 #include <string.h>
 
 enum {
-    ALONE_WEIGHTS = 1 << 20,  /* bytes: up to here each thread reads all weights for each block of its own */
-    ALONE_BYTES = 3 << 18,    /* of a thread's own block */
-    SHARED_BYTES = 12 << 20,  /* of a shared block */
+    ALONE_BLOCKS = 4,         /* of a thread's own: where there are so many at least */
+    ALONE_TILES = 24,         /* of so many tiles at least: fewer would read the weights too often */
+    ALONE_BYTES = 1 << 20,    /* and where that is more, of so many bytes: within the second-level cache */
     WANTED_BLOCKS = 8,        /* of a thread's own, where there are tiles enough */
+    SHARED_BYTES = 8 << 20,   /* of a shared block's transformed tiles */
     PIECE_FLOATS = 1 << 14,   /* transformed by one chunk of a shared block */
-    SEGMENT_WORK = 1 << 19    /* multiply-adds worth handing to a thread */
+    GROUP_TILES = 32,         /* of a job of a shared block */
+    WANTED_JOBS = 8
 };
 
 static size_t divide_up(size_t a, size_t b)
@@ -43,24 +45,41 @@ static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
     return fits;
 }
 
-/** Blocks of equal size, and whose they are. */
-static void choose_blocks(struct winograd_plan *plan, const struct kernel_table *kernel)
+/** Blocks of one thread each, in whole register tiles. */
+static void cut_alone(struct winograd_plan *plan, size_t rows)
 {
-    size_t rows = kernel->tile_rows, tile_bytes = plan->points * (plan->value_stride + plan->padded) * sizeof(float);
-    plan->shared = plan->points * plan->channels * plan->padded * sizeof(float) > ALONE_WEIGHTS;
-    size_t most = (plan->shared ? SHARED_BYTES : ALONE_BYTES) / tile_bytes / rows * rows;
-    most = larger(most, 2 * rows);
-    if (!plan->shared) { /* enough blocks for threads, in whole register tiles */
-        size_t wanted = divide_up(divide_up(plan->count, WANTED_BLOCKS), rows) * rows;
-        most = smaller(most, larger(wanted, 2 * rows));
-    }
-    plan->blocks = divide_up(plan->count, most);
+    size_t tile_bytes = plan->points * (plan->value_stride + plan->padded) * sizeof(float);
+    size_t wanted = divide_up(divide_up(plan->count, WANTED_BLOCKS), rows) * rows;
+    size_t most = smaller(ALONE_BYTES / tile_bytes / rows * rows, wanted);
+    plan->blocks = divide_up(plan->count, larger(most, ALONE_TILES));
+    plan->block_tiles = divide_up(plan->count, plan->blocks);
+    plan->groups = plan->segments = 1;
+    plan->group_tiles = plan->block_tiles;
+    plan->segment = plan->padded;
+}
+
+/** Blocks of all threads, cut into jobs across tiles and filters. */
+static void cut_shared(struct winograd_plan *plan)
+{
+    size_t tile_bytes = plan->points * plan->value_stride * sizeof(float);
+    plan->blocks = divide_up(plan->count, larger(SHARED_BYTES / tile_bytes, GROUP_TILES));
     plan->block_tiles = divide_up(plan->count, plan->blocks);
     plan->piece = larger(1, PIECE_FLOATS / (plan->points * plan->channels));
-    size_t segments = plan->block_tiles * plan->channels * plan->padded / SEGMENT_WORK;
-    segments = larger(1, smaller(segments, divide_up(plan->padded, 2 * plan->panel)));
-    plan->segment = divide_up(divide_up(plan->padded, plan->panel), segments) * plan->panel;
+    plan->groups = divide_up(plan->block_tiles, GROUP_TILES);
+    plan->group_tiles = divide_up(plan->block_tiles, plan->groups);
+    size_t panels = divide_up(plan->padded, plan->panel);
+    plan->segment = divide_up(panels, smaller(panels, divide_up(WANTED_JOBS, plan->groups))) * plan->panel;
     plan->segments = divide_up(plan->padded, plan->segment);
+}
+
+static void choose_blocks(struct winograd_plan *plan, const struct kernel_table *kernel)
+{
+    plan->shared = divide_up(plan->count, ALONE_TILES) < ALONE_BLOCKS;
+    if (plan->shared) {
+        cut_shared(plan);
+    } else {
+        cut_alone(plan, kernel->tile_rows);
+    }
 }
 
 static struct winograd_plan make_plan(const struct kernel_table *kernel, const struct conv_geometry *geometry,
@@ -94,9 +113,9 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
     choose_blocks(&plan, kernel);
     /* Planes a power of two apart would meet in the same few lines of the cache. */
     plan.value_plane = plan.block_tiles * plan.value_stride + 16;
-    plan.sum_plane = plan.block_tiles * plan.padded + 16;
+    plan.sum_plane = plan.group_tiles * plan.segment + 16;
     plan.weight_plane = plan.channels * plan.padded + 16;
-    plan.sums = plan.points * plan.value_plane;
+    plan.sums = plan.shared ? 0 : plan.points * plan.value_plane;
     return plan;
 }
 
@@ -195,9 +214,9 @@ bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometr
     compile->prepare = gradient ? prepare_gradient : prepare_forward;
     compile->state = sizeof plan;
     compile->packed[1] = plan.points * plan.weight_plane * sizeof(float);
-    size_t block = plan.points * (plan.value_plane + plan.sum_plane) * sizeof(float);
-    compile->scratch = plan.shared ? block : 0;
-    compile->scratch_per_worker = plan.shared ? 0 : block;
+    size_t values = plan.points * plan.value_plane * sizeof(float);
+    compile->scratch = plan.shared ? values : 0;
+    compile->scratch_per_worker = plan.points * plan.sum_plane * sizeof(float) + (plan.shared ? 0 : values);
     snprintf(compile->detail, sizeof compile->detail, "Winograd F(%zux%zu, %zux%zu), %s of %zu tiles", sizes.outputs[0],
              sizes.outputs[1], sizes.taps[0], sizes.taps[1], plan.shared ? "shared blocks" : "blocks", plan.block_tiles);
     return true;
