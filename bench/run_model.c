@@ -5,8 +5,9 @@
  *   run_model load  MODEL.onnx
  *   run_model run   MODEL.onnx DATA.safetensors OUT.safetensors     "input" -> "output"
  *   run_model train MODEL.onnx DATA.safetensors OUT.safetensors RATE STEPS
- *       "train_input" and "answer" (int32: classes, else what the mean squared error is taken to) -> "train_logits",
- *       "loss", "gradient.NAME" of each parameter, all in training form; then STEPS steps of plain SGD
+ *       "train_input" and "answer" (int32: classes, one per sample or per pixel, else what the mean squared error is
+ *       taken to) -> "train_logits", "loss", "gradient.NAME" of each parameter, all in training form; then STEPS steps of
+ *       plain SGD
  *
  * Prints the highest resident memory (KiB) and the time of each part, and the loss of each step. */
 #include "base/clock.h"
@@ -135,7 +136,7 @@ static int build(struct tool *tool, struct training *t, const struct safetensors
     t->rate      = fov_input(g, .name = "tool.rate");
     t->answer    = fov_input(g, .name = "tool.answer", .dtype = answer->dtype, .shape = shape);
     t->loss      = answer->dtype != FOV_I32 ? fov_mse(g, t->logits, t->answer)
-                   : fov_value_shape(g, t->logits).rank > 2
+                   : answer->shape.rank == 1 && fov_value_shape(g, t->logits).rank > 2
                        ? fov_softmax_cross_entropy(g, fov_flatten(g, t->logits), t->answer)
                        : fov_softmax_cross_entropy(g, t->logits, t->answer);
     for (int i = 0; i < fov_parameter_count(g) && t->count < PARAMETERS; i++)
@@ -230,7 +231,7 @@ static int train(struct tool *tool, const char *out, float rate, int steps)
     /* The gradient first, at the file's own weights; then the steps, which change them. */
     if (!status)
         status = one_gradient(tool, t, input, answer, out);
-    if (!status)
+    if (!status && steps > 0)
         status = descend(tool, t, input, answer, rate, losses, steps);
     for (int i = 0; i < steps && !status; i++)
         printf("step %d loss %.9g\n", i + 1, (double)losses[i]);

@@ -19,6 +19,10 @@ import struct
 import time
 
 
+# This script's names for fovea's networks, from when course-cnn was the smaller one.
+PEER_NAMES = {"course-cnn": "course-cnn-8490", "course-cnn-21840": "course-cnn"}
+
+
 def parse():
     here = os.path.dirname(os.path.abspath(__file__))
     shared = os.environ.get("FOVEA_SHARED", os.path.join(here, "..", "..", "..", "shared"))
@@ -48,6 +52,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
+from models import small_network  # noqa: E402
+
 
 def read_idx(path):
     """An IDX file of unsigned bytes, gzipped: magic 0, 0, 8, rank, then the sizes big-endian, then the bytes."""
@@ -59,16 +65,6 @@ def read_idx(path):
     sizes = struct.unpack(">%dI" % rank, data[4:4 + 4 * rank])
     # A copy, because torch.from_numpy wants memory that may be written to.
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(sizes).copy()
-
-
-def network(name):
-    if name == "lenet5":
-        return nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-                             nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-                             nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
-    dense = [nn.Linear(320, 50), nn.Linear(50, 10)] if name == "course-cnn-21840" else [nn.Linear(320, 10)]
-    return nn.Sequential(nn.Conv2d(1, 10, 5), nn.MaxPool2d(2), nn.ReLU(),
-                         nn.Conv2d(10, 20, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(), *dense)
 
 
 def normalized(images):
@@ -119,7 +115,7 @@ def main():
                 read_idx(os.path.join(options.data, part + "-labels-idx1-ubyte.gz")))
 
     images, labels = load("train")
-    model = network(options.model)
+    model = small_network(PEER_NAMES.get(options.model, options.model), padding=2)
     if options.channels_last:
         model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.5)
