@@ -53,7 +53,8 @@ struct bench_result {
 int bench_run(struct cli *cli, const struct bench_case *bench, struct bench_result *result);
 void bench_free(struct bench_result *result);
 
-/** Times every step of a plan and asks the machine for its bounds; `result->flops` must be known. False: the library said why. */
+/** Times every step of a plan and asks the machine for its bounds; `result->flops` must be known. False: the library
+ * said why. */
 bool bench_layers(struct cli *cli, fov_plan *plan, double seconds, struct bench_result *result);
 
 /** All figures as one object. */

@@ -36,8 +36,10 @@ json_t *bench_read(struct cli *cli, const char *path, int *code)
     json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (object == NULL) {
         *code = fail(cli, EXIT_INPUT, "%s: no JSON at line %d: %s", path, error.line, error.text);
-    } else if (!json_is_number(json_object_get(object, "median")) || !json_is_string(json_object_get(object, "model"))) {
-        *code = fail(cli, EXIT_INPUT, "%s: it is no run that fovea bench stored (no \"model\" or \"median\" in it)", path);
+    } else if (!json_is_number(json_object_get(object, "median")) ||
+               !json_is_string(json_object_get(object, "model"))) {
+        *code = fail(cli, EXIT_INPUT, "%s: it is no run that fovea bench stored (no \"model\" or \"median\" in it)",
+                     path);
         json_decref(object);
         object = NULL;
     }

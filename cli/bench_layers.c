@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the time goes: each step's median over several profiled runs, and the least that the roofline leaves it (Williams,
- * Waterman, Patterson 2009): it must do its arithmetic, at most at the machine's peak, and move its inputs, weights and
- * results once, at most at the bandwidth that the machine reaches on as many bytes. */
+/* Where the time goes: each step's median over several profiled runs, and the least that the roofline leaves it
+ * (Williams, Waterman, Patterson 2009): it must do its arithmetic, at most at the machine's peak, and move its inputs,
+ * weights and results once, at most at the bandwidth that the machine reaches on as many bytes. */
 #include "bench.h"
 #include "progress.h"
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What was measured, as text and as JSON. GFLOP/s count two operations for each multiply-add that direct sums would take,
- * whatever way a layer went: Winograd's way takes fewer, so its figure may lie above the machine's peak. */
+/* What was measured, as text and as JSON. GFLOP/s count two operations for each multiply-add that direct sums would
+ * take, whatever way a layer went: Winograd's way takes fewer, so its figure may lie above the machine's peak. */
 #include "bench.h"
 #include "rates.h"
 #include "table.h"
@@ -25,7 +25,7 @@ const char *bench_show_time(char out[NUMBER_SIZE], double seconds)
     return out;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------------------------- */
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 static void print_times(struct cli *cli, const struct bench_case *bench, const struct bench_result *result)
 {
@@ -88,7 +88,7 @@ void bench_print(struct cli *cli, const struct bench_case *bench, const struct b
     }
 }
 
-/* ---- step by step -------------------------------------------------------------------------------------------------- */
+/* ---- step by step ----------------------------------------------------------------------------------------------- */
 
 /* All steps of one operation. */
 struct kind {
@@ -161,9 +161,9 @@ static void add_layer(struct table *table, const struct bench_layer *layer, doub
     table_row(table, (const char *const[]){
                          step->name, step->operation, step->detail, show_shape(shape, &step->shape),
                          step->multiply_adds > 0 ? show_count(products, step->multiply_adds) : "",
-                         bench_show_time(time, layer->seconds), share, rate, peak, works ? show_bytes(bytes, moved) : "",
-                         intensity, works ? bench_show_time(bound, layer->bound) : "",
-                         !works ? "" : layer->by_bytes ? "bytes" : "sums", reached});
+                         bench_show_time(time, layer->seconds), share, rate, peak,
+                         works ? show_bytes(bytes, moved) : "", intensity,
+                         works ? bench_show_time(bound, layer->bound) : "", !works ? "" : layer->by_bytes ? "bytes" : "sums", reached});
 }
 
 static void print_kinds(struct cli *cli, const struct bench_result *result, double all)
@@ -206,12 +206,13 @@ void bench_print_layers(struct cli *cli, const struct bench_result *result)
     table_print(table, cli);
     table_free(table);
     print_kinds(cli, result, all);
-    fprintf(cli->out, "\n  bound: the least time that a step takes by the roofline, either for its sums at the machine's peak or\n"
-                      "  for the bytes it moves (inputs, weights and results, once) at what this machine reaches on as many bytes.\n"
-                      "  Above 100 %%: Winograd's way takes fewer sums, or what is moved lies in a nearer cache.\n");
+    fprintf(cli->out, "\n  bound: the least time that a step takes by the roofline, either for its sums at the\n"
+                      "  machine's peak or for the bytes it moves (inputs, weights and results, once) at what this machine\n"
+                      "  reaches on as many bytes. Above 100 %%: Winograd's way takes fewer sums, or what is moved\n"
+                      "  lies in a nearer cache.\n");
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------------------------- */
 
 static json_t *layer_to_json(const struct bench_layer *layer, double flops)
 {

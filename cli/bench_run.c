@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens a model as its user would, and times runs of its plan. Times before the first output are taken once: the file is
- * read, the plan is made, it runs. Then it runs until it is warm, then for as long as was asked. */
+/* Opens a model as its user would, and times runs of its plan. Times before the first output are taken once: the file
+ * is read, the plan is made, it runs. Then it runs until it is warm, then for as long as was asked. */
 #include "bench.h"
 #include "progress.h"
 #include "source.h"
@@ -171,7 +171,7 @@ static void run_once(struct subject *subject)
     }
 }
 
-/* ---- time ---------------------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {

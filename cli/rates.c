@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* rates.json: {"rates": [{"processor": "...", "isa": "avx2", "products": ..., "transform": ..., "memory": ..., "wake": ...}]}.
- * A home directory may be shared by several machines, so entries are found by processor and instruction set. */
+/* rates.json: {"rates": [{"processor": "...", "isa": "avx2", "products": ..., "transform": ..., "memory": ...,
+ * "wake": ...}]}. A home directory may be shared by several machines, so entries are found by processor and instruction
+ * set. */
 #include "rates.h"
 #include "json.h"
 #include "options.h"
@@ -59,8 +60,8 @@ static json_t *read_file(const char *path, int *code, char *problem, size_t size
     }
     json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (object == NULL) {
-        *code = complain(problem, size, EXIT_INPUT, "%s: no JSON at line %d: %s; fovea bench --tune writes it anew once "
-                         "it is removed", path, error.line, error.text);
+        *code = complain(problem, size, EXIT_INPUT, "%s: no JSON at line %d: %s; fovea bench --tune writes it anew "
+                         "once it is removed", path, error.line, error.text);
     } else if (!json_is_array(json_object_get(object, "rates"))) {
         *code = complain(problem, size, EXIT_INPUT, "%s: it has no list \"rates\"; fovea bench --tune writes it anew "
                          "once it is removed", path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea bench: how long a network takes here, where the time goes, and how near that is to what the machine can do. Its parts
- * are in bench.h. */
+/* fovea bench: how long a network takes here, where the time goes, and how near that is to what the machine can do. Its
+ * parts are in bench.h. */
 #include "bench.h"
 #include "options.h"
 #include "rates.h"
@@ -192,12 +192,13 @@ const struct verb verb_bench = {
     .arguments = "NAME|FILE",
     .minimum_arguments = 0,
     .maximum_arguments = 1,
-    .help = "Runs a network on made-up pictures until it is warm, then for --time seconds, and prints the median, quartiles and "
-            "least time, pictures a second, GFLOP/s (2 x the multiply-adds of direct sums) and their share of the peak "
-            "that is measured here, memory, and the time from opening the file to the first output. Measure on a quiet "
-            "machine: what other programs did meanwhile is printed.\n"
-            "--tune measures this machine's rates once; every verb then plans by them. As Winograd's convolution rounds "
-            "differently, results may then differ from another machine's in their last digits; --exact-conv avoids it.",
+    .help = "Runs a network on made-up pictures until it is warm, then for --time seconds, and prints the median, "
+            "quartiles and least time, pictures a second, GFLOP/s (2 x the multiply-adds of direct sums) and their "
+            "share of the peak that is measured here, memory, and the time from opening the file to the first output. "
+            "Measure on a quiet machine: what other programs did meanwhile is printed.\n"
+            "--tune measures this machine's rates once; every verb then plans by them. As Winograd's convolution "
+            "rounds differently, results may then differ from another machine's in their last digits; --exact-conv "
+            "avoids it.",
     .examples = "fovea bench resnet50.onnx --threads 1\n"
                 "fovea bench lenet5 --batch 64 --training\n"
                 "fovea bench vgg16.onnx --layers\n"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Brings the peers that this system can have: Debian's PyTorch, OpenCV and OpenBLAS through apt-get, ONNX Runtime through npm
-into the cache. What cannot be installed is said, and the comparison goes on without it."""
+"""Brings the peers that this system can have: Debian's PyTorch, OpenCV and OpenBLAS through apt-get, ONNX Runtime
+through npm into the cache. What cannot be installed is said, and the comparison goes on without it."""
 import json
 import os
 import shutil
@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PYTHON = os.environ.get("PYTHON", "/usr/bin/python3") # Debian's packages belong to this one, whatever comes first in PATH
+# Debian's packages belong to this one, whatever comes first in PATH.
+PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 PACKAGES = {"torch": ["python3-torch", "libopenblas0-pthread"], "torchvision": ["python3-torchvision"],
             "cv2": ["python3-opencv"]}
 

@@ -2,8 +2,8 @@
 """The networks that are compared, as PyTorch modules and as ONNX files, all with random but fixed weights. No downloads
 of weights: speed does not depend on them.
 
-torchvision's networks come from python3-torchvision; the U-Net is written here; lenet5 and course-cnn are fovea's own, so
-PyTorch gets their weights. prepare() puts into a folder of the cache:
+torchvision's networks come from python3-torchvision; the U-Net is written here; lenet5 and course-cnn are fovea's own,
+so PyTorch gets their weights. prepare() puts into a folder of the cache:
 
     eval.onnx     in inference form, batch 1 (the small ones: any batch)
     old.onnx      the same in an old spelling (opset 9), for readers that refuse the first
@@ -22,7 +22,8 @@ from torch import nn
 SEED = 20261122
 SIZES = {"inception_v3": 299, "unet": 256, "lenet5": 32, "course-cnn": 28}
 SMALL = {"lenet5", "course-cnn"}
-# Whose training is compared; efficientnet_b0 in training form cannot be exported (StochasticDepth draws in a way ONNX lacks).
+# Whose training is compared; efficientnet_b0 in training form cannot be exported (StochasticDepth draws in a way ONNX
+# lacks).
 TRAINED = {"vgg16", "resnet18", "resnet50", "unet", "googlenet", "alexnet", "mobilenet_v2"}
 OPTIONS = {"googlenet": {"aux_logits": False, "init_weights": False},
            "inception_v3": {"aux_logits": False, "init_weights": False}}
@@ -47,8 +48,8 @@ class Twice(nn.Sequential):
 
 
 class UNet(nn.Module):
-    """Ronneberger, Fischer, Brox 2015, with padded convolutions and batch norm, as it is mostly used: 64 to 1024 channels,
-    transposed convolutions on the way up; 31,037,698 parameters for 2 classes."""
+    """Ronneberger, Fischer, Brox 2015, with padded convolutions and batch norm, as it is mostly used: 64 to 1024
+    channels, transposed convolutions on the way up; 31,037,698 parameters for 2 classes."""
 
     def __init__(self, classes=2):
         super().__init__()
@@ -104,8 +105,8 @@ def build(name):
 
 
 def settle(network, shape):
-    """Biases of their own, as the exporter writes equal tensors once and points to them, which not every reader takes; and
-    running statistics that fit the weights: else activations grow layer by layer, or die."""
+    """Biases of their own, as the exporter writes equal tensors once and points to them, which not every reader takes;
+    and running statistics that fit the weights: else activations grow layer by layer, or die."""
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -29,7 +29,7 @@ class OpenCV:
         return self.result
 
     def about(self):
-        wanted = ("Parallel framework", "CPU/HW features", "Baseline", "Dispatched code generation", "Intel IPP", "Lapack")
+        wanted = ("Parallel framework", "Baseline", "Dispatched code generation", "Intel IPP", "Lapack")
         build = [line.strip() for line in cv2.getBuildInformation().splitlines() if line.strip().startswith(wanted)]
         return {"version": cv2.__version__, "build": "; ".join(" ".join(line.split()) for line in build),
                 "threads": cv2.getNumThreads()}

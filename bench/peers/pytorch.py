@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """PyTorch as a peer, inference and training. usage: pytorch.py THREADS FORM; read worker.py for what it is told.
 
-FORM: plain; channels-last; or, for inference, frozen: traced and optimised for inference (torch.jit), as one would deploy it.
+FORM: plain; channels-last; or, for inference, frozen: traced and optimised for inference (torch.jit), as one would
+deploy it.
 """
 import ctypes
 import os
@@ -71,8 +72,8 @@ class PyTorch:
         library = open_blas()
         begun = time.perf_counter()
         self.step()
-        if library is None or threads == 1 or time.perf_counter() - begun > 1: # such long steps are convolutions, not BLAS
-            return
+        if library is None or threads == 1 or time.perf_counter() - begun > 1:
+            return # such long steps are convolutions, not BLAS
         taken = {}
         for count in (threads, 1):
             library.openblas_set_num_threads(count)

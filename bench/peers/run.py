@@ -1,18 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Runs fovea and other programs alternately, in one run, on the same networks and inputs, checks that their outputs agree,
-and prints how many times as fast fovea is as the best of the others.
+"""Runs fovea and other programs alternately, in one run, on the same networks and inputs, checks that their outputs
+agree, and prints how many times as fast fovea is as the best of the others.
 
     /usr/bin/python3 bench/peers/run.py                       everything; an hour or more
     /usr/bin/python3 bench/peers/run.py --quick               a look at a few, in minutes
     ... --cases resnet18,vgg16/training --threads 2 --peers onnxruntime --rounds 5
     ... --results DIR                                         keeps each case as a file; --table prints from those alone
 
-Peers: ONNX Runtime (onnxruntime-node from npm), OpenCV and PyTorch (Debian's packages; --install brings all of them), and
-each in its best form: PyTorch plain, channels-last and, for inference, frozen by torch.jit. In each round every side runs for --seconds in a
-process of its own, one after the other, and the order turns round from one round to the next; a side's figure is
-the median of its rounds' medians. fovea's side is `fovea bench`. Memory is the most that was resident in a process that
-does only this case. Networks are made once, in ~/.cache/fovea/peers.
+Peers: ONNX Runtime (onnxruntime-node from npm), OpenCV and PyTorch (Debian's packages; --install brings all of them),
+each in its best form: PyTorch plain, channels-last and, for inference, frozen by torch.jit. In each round every side
+runs for --seconds in a process of its own, one after the other, and the order turns round from one round to the next; a
+side's figure is the median of its rounds' medians. fovea's side is `fovea bench`. Memory is the most that was resident
+in a process that does only this case. Networks are made once, in ~/.cache/fovea/peers.
 
 exit: 0 ok, 1 outputs disagree or fovea failed, 2 usage, 4 something is not there
 """
@@ -39,7 +39,8 @@ CASES += [("lenet5", 64, False, 3.0, 6.0), ("course-cnn", 64, False, 3.0, 6.0)]
 CASES += [(name, batch, True, 2.0, 3.0) for name, batch in (
     ("vgg16", 4), ("resnet18", 16), ("resnet50", 8), ("unet", 2), ("googlenet", 16), ("alexnet", 16))]
 CASES += [("mobilenet_v2", 16, True, 3.0, 5.0), ("lenet5", 64, True, 6.0, 12.0), ("course-cnn", 64, True, 6.0, 12.0)]
-QUICK = ("resnet18/inference", "mobilenet_v2/inference", "lenet5/inference", "lenet5/training", "squeezenet1_1/inference")
+QUICK = ("resnet18/inference", "squeezenet1_1/inference", "mobilenet_v2/inference", "lenet5/inference",
+         "lenet5/training")
 PEERS = ("onnxruntime", "opencv", "pytorch")
 DROPOUT = {"alexnet", "vgg16", "googlenet", "mobilenet_v2"} # the loss of a training step depends on what is dropped
 
@@ -56,7 +57,7 @@ def case_name(case):
     return "%s/%s" % (case[0], "training" if case[2] else "inference")
 
 
-# ---- sides --------------------------------------------------------------------------------------------------------------
+# ---- sides -----------------------------------------------------------------------------------------------------------
 
 
 class Worker:
@@ -65,8 +66,8 @@ class Worker:
     def __init__(self, name, command, environment, timeout):
         self.name, self.timeout = name, timeout
         self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
-                                        env=environment)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
+                                        text=True, env=environment)
 
     def ask(self, **request):
         watch = threading.Timer(self.timeout, self.process.kill)
@@ -149,7 +150,7 @@ def sides_of(case, options):
     return sides
 
 
-# ---- one case -----------------------------------------------------------------------------------------------------------
+# ---- one case --------------------------------------------------------------------------------------------------------
 
 
 def make_inputs(case, folder, models):
@@ -217,8 +218,9 @@ def open_again(case, threads, options, files, folder, shape, sides):
         for _ in range(options.rounds - 1 if times else 0):
             worker = worker_for(name, threads, options)
             try:
-                times.append(worker.ask(do="open", model=files["module"] if name.startswith("pytorch") else files["eval"],
-                                        training=False, input=os.path.join(folder, "input.f32"), shape=shape)["first_output"])
+                times.append(worker.ask(
+                    do="open", model=files["module"] if name.startswith("pytorch") else files["eval"], training=False,
+                    input=os.path.join(folder, "input.f32"), shape=shape)["first_output"])
             except Failed as problem:
                 say("%s: %s: %s" % (case_name(case), name, problem))
             worker.close()
@@ -283,7 +285,7 @@ def finish(side):
         side["median"] = statistics.median(side["medians"])
 
 
-# ---- results ------------------------------------------------------------------------------------------------------------
+# ---- results ---------------------------------------------------------------------------------------------------------
 
 
 def best_peer(result, key="median", only=None):
@@ -312,8 +314,8 @@ def print_rows(rows):
 
 
 def print_times(results):
-    rows = [["case", "batch", "threads", "fovea", "onnxruntime", "opencv", "pytorch", "best other", "times as fast", "bar",
-             "reached", "differs"]]
+    rows = [["case", "batch", "threads", "fovea", "onnxruntime", "opencv", "pytorch", "best other", "times as fast",
+             "bar", "reached", "differs"]]
     for result in results:
         sides = result["sides"]
         name, best = best_peer(result)
@@ -331,7 +333,8 @@ def print_times(results):
 
 
 def print_memory(results):
-    rows = [["case", "batch", "threads", "fovea", "its plan", "onnxruntime", "pytorch", "fovea / bar's peer", "at most"]]
+    rows = [["case", "batch", "threads", "fovea", "its plan", "onnxruntime", "pytorch", "fovea / bar's peer",
+             "at most"]]
     for result in results:
         sides = result["sides"]
         torch_name, torch_peak = best_peer(result, "peak", "pytorch")
@@ -353,7 +356,8 @@ def print_first_outputs(results):
         sides = result["sides"]
         if result["training"] or result["network"] != "vgg16":
             continue
-        times = [sides.get(name, {}).get("first_output") for name in ("fovea", "onnxruntime", "opencv", "pytorch plain")]
+        names = ("fovea", "onnxruntime", "opencv", "pytorch plain")
+        times = [sides.get(name, {}).get("first_output") for name in names]
         rows.append([result["case"], str(result["threads"])] + ["%.0f" % (1e3 * t) if t else "-" for t in times] +
                     ["%.2f" % (times[0] / times[1]) if times[0] and times[1] else "-", "0.5"])
     if len(rows) > 1:
@@ -400,7 +404,7 @@ def report(results):
     return problems
 
 
-# ---- the command --------------------------------------------------------------------------------------------------------
+# ---- the command -----------------------------------------------------------------------------------------------------
 
 
 def parse():
@@ -411,11 +415,13 @@ def parse():
     parser.add_argument("--threads", default="2,1", help="numbers of threads, with commas between [2,1]")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each side in each round [1.5]")
-    parser.add_argument("--timeout", type=float, default=300, help="seconds until a side that does not answer is given up")
+    parser.add_argument("--timeout", type=float, default=300,
+                        help="seconds until a side that does not answer is given up")
     parser.add_argument("--quick", action="store_true", help="a few cases, two rounds of 0.3 s, two threads")
     parser.add_argument("--fovea", default=os.path.join(ROOT, "build", "release", "fovea"))
     parser.add_argument("--fovea-options", default="", help="more options for fovea bench, such as --exact-conv")
-    parser.add_argument("--python", default=os.environ.get("PYTHON", "/usr/bin/python3"), help="that of PyTorch and OpenCV")
+    parser.add_argument("--python", default=os.environ.get("PYTHON", "/usr/bin/python3"),
+                        help="that of PyTorch and OpenCV")
     parser.add_argument("--cache", default=cache, help="where networks and ONNX Runtime lie [%s]" % cache)
     parser.add_argument("--install", action="store_true", help="first install what is missing (apt-get, npm)")
     parser.add_argument("--prepare", action="store_true", help="only install and make the networks")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the peers' processes written in Python share: a line of JSON in, a line of JSON out. run.py is at the other end; it
-keeps the processes of all peers alive and lets them work in turns.
+"""What the peers' processes written in Python share: a line of JSON in, a line of JSON out. run.py is at the other end;
+it keeps the processes of all peers alive and lets them work in turns.
 
     {"do": "open", "model": FILE, "input": FILE of float32, "shape": [...], "training": false, ...}
         -> {"first_output": seconds from opening the file to the first output}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Measuring: what this machine can do at most, and one training step with its plan in hand. `fovea bench` is written with
- * it, and so can a program be that wants to know where its time goes. Times of inferences need nothing from here: make a
- * plan, run it, look at the clock; fov_plan_profile times each step (plan.h). */
+/* Measuring: what this machine can do at most, and one training step with its plan in hand. `fovea bench` is written
+ * with it, and so can a program be that wants to know where its time goes. Times of inferences need nothing from here:
+ * make a plan, run it, look at the clock; fov_plan_profile times each step (plan.h). */
 #ifndef FOVEA_BENCH_H
 #define FOVEA_BENCH_H
 
@@ -12,11 +12,11 @@
 extern "C" {
 #endif
 
-/* ---- the machine ---------------------------------------------------------------------------------------------------- */
+/* ---- the machine ------------------------------------------------------------------------------------------------ */
 
-/** Operations per second (a multiply-add is two) that all threads of the context reach together, in the instruction set in
- *  use, on numbers that never leave the registers: the best of about `seconds` of trying. No network can be faster but by
- *  doing less (Winograd). */
+/** Operations per second (a multiply-add is two) that all threads of the context reach together, in the instruction set
+ * in use, on numbers that never leave the registers: the best of about `seconds` of trying. No network can be faster
+ * but by doing less (Winograd). */
 FOV_API double fov_measure_flops(fov_context *context, double seconds);
 
 /** Bytes per second that all threads together read, or read and write, whichever is more, going over `bytes` again and
@@ -31,14 +31,14 @@ FOV_API FOV_MUST_CHECK int fov_measure_rates(fov_context *context, fov_rates *ra
 FOV_API fov_rates          fov_context_rates(const fov_context *context);
 FOV_API FOV_MUST_CHECK int fov_context_set_rates(fov_context *context, const fov_rates *rates);
 
-/* ---- one training step ---------------------------------------------------------------------------------------------- */
+/* ---- one training step ------------------------------------------------------------------------------------------ */
 
 /** What fov_train does for each mini-batch: forward, loss, backward, update. It works on a copy of the model. */
 typedef struct fov_training fov_training;
 
-/** Takes batch, optimizer, lr, momentum, nesterov, weight_decay, label_smoothing, beta1, beta2, epsilon from `options`. A model whose
- *  output is a map [N, classes, H, W] gets a label per pixel. E_SHAPE: the model's ends are no input of floats [N, ...] and
- *  output [N, classes, ...]. */
+/** Takes batch, optimizer, lr, momentum, nesterov, weight_decay, label_smoothing, beta1, beta2, epsilon from `options`.
+ * A model whose output is a map [N, classes, H, W] gets a label per pixel. E_SHAPE: the model's ends are no input of
+ * floats [N, ...] and output [N, classes, ...]. */
 FOV_API fov_training *fov_training_create(fov_model *model, const fov_train_options *options);
 FOV_API void          fov_training_free(fov_training *training); /**< accepts NULL */
 FOV_API fov_plan     *fov_training_plan(fov_training *training); /**< to look at, and for fov_plan_profile */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What this machine does at most: multiply-adds in registers, bytes from each level of memory, and the rates by which plans
- * choose. Everything is the best of several tries: what else runs on a machine only ever makes it look slower. */
+/* What this machine does at most: multiply-adds in registers, bytes from each level of memory, and the rates by which
+ * plans choose. Everything is the best of several tries: what else runs on a machine only ever makes it look slower. */
 #include "base/clock.h"
 #include "device/context.h"
 #include "device/rates.h"
@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* ---- multiply-adds in registers -------------------------------------------------------------------------------------- */
+/* ---- multiply-adds in registers ----------------------------------------------------------------------------------- */
 
 enum { MOST_VECTOR = 64, TURNS_AT_ONCE = 1 << 16 };
 
@@ -45,7 +45,7 @@ double fov_measure_flops(fov_context *context, double seconds)
     return best;
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------------ */
+/* ---- bytes ------------------------------------------------------------------------------------------------------ */
 
 enum { LEAST_TRAFFIC = 1 << 24 }; /* bytes per try: a millisecond or more */
 
@@ -108,7 +108,7 @@ double fov_measure_bandwidth(fov_context *context, size_t bytes, double seconds)
     return context->error.status == FOV_OK ? measure_traffic(context, context->pool, bytes, seconds) : 0;
 }
 
-/* ---- rates ------------------------------------------------------------------------------------------------------------ */
+/* ---- rates ------------------------------------------------------------------------------------------------------ */
 
 enum {
     PRODUCT_DEPTH = 256, /* channels; with the rows and filters below, both sides fit a second-level cache */

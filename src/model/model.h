@@ -29,7 +29,8 @@ fov_value model_logits(const fov_model *model);
 
 /** A rebuilt graph (graph/copy.h) takes the place of the model's, and takes over the data that did not change. */
 struct graph_change;
-int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, const struct graph_change *changes, int count);
+int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, const struct graph_change *changes,
+                     int count);
 
 /** Model-level metadata in ONNX metadata_props, and what a checkpoint's header repeats. Writers and readers are in
  *  model/metadata.c; keys: "fovea.version", "fovea.network", "fovea.preprocessing" (JSON), "names" (JSON list). */

@@ -4,7 +4,8 @@
 #include "graph/copy.h"
 #include "model/model.h"
 
-int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, const struct graph_change *changes, int count)
+int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, const struct graph_change *changes,
+                     int count)
 {
     fov_value input = {copy[model->input.id]}, output = {copy[model->output.id]};
     graph_hand_over(model->graph, rebuilt, copy, changes, count);
@@ -24,8 +25,8 @@ int fov_model_resize(fov_model *model, int height, int width)
     }
     fov_shape shape = model->input.id != 0 ? fov_value_shape(model->graph, model->input) : (fov_shape){.rank = 0};
     if (shape.rank != 4 || height < 1 || width < 1) {
-        return error_set(error, FOV_E_USAGE, "an input %s cannot take the size %d x %d", shape_text(&shape, text), height,
-                         width);
+        return error_set(error, FOV_E_USAGE, "an input %s cannot take the size %d x %d", shape_text(&shape, text),
+                         height, width);
     }
     shape.dim[2] = height;
     shape.dim[3] = width;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One training step in its user's hands (bench.h): the same plan that train.c runs for each mini-batch, without data set,
- * files or epochs. */
+/* One training step in its user's hands (bench.h): the same plan that train.c runs for each mini-batch, without data
+ * set, files or epochs. */
 #include "train/step.h"
 #include <fovea/bench.h>
 
@@ -20,8 +20,8 @@ static int check_ends(const fov_model *model, struct error *error)
         fov_value_dtype(model->graph, model->input) != FOV_F32 ||
         fov_value_dtype(model->graph, model->output) != FOV_F32) {
         return error_set(error, FOV_E_SHAPE,
-                         "a training step reads floats [N, ...] and makes scores [N, classes, ...], any number N of them; "
-                         "this model's ends are %s and %s",
+                         "a training step reads floats [N, ...] and makes scores [N, classes, ...], any number N of "
+                         "them; this model's ends are %s and %s",
                          shape_text(&in, first), shape_text(&out, last));
     }
     return FOV_OK;
@@ -30,8 +30,10 @@ static int check_ends(const fov_model *model, struct error *error)
 fov_training *fov_training_create(fov_model *model, const fov_train_options *options)
 {
     struct error *error = &model->context->error;
-    fov_training *training =
-        error->status == FOV_OK ? memory_allocate(model->context->memory, 1, sizeof *training, "training", error) : NULL;
+    fov_training *training = NULL;
+    if (error->status == FOV_OK) {
+        training = memory_allocate(model->context->memory, 1, sizeof *training, "training", error);
+    }
     if (training == NULL) {
         return NULL;
     }

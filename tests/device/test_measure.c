@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What bench.h measures: figures that are numbers, that a limit on memory is obeyed, and rates that are taken and refused. How
- * large the figures are is no matter for a test. */
+/* What bench.h measures: figures that are numbers, that a limit on memory is obeyed, and rates that are taken and
+ * refused. How large the figures are is no matter for a test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

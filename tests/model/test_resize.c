@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A model for pictures of another size: what comes out is what the same network built for that size computes; what cannot take
- * it stays as it was. */
+/* A model for pictures of another size: what comes out is what the same network built for that size computes; what
+ * cannot take it stays as it was. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
