@@ -95,6 +95,7 @@ struct kernel_product {
     bool           separable;     /**< promises that offsets[t][r] - offsets[0][r] depends on t alone, and none is -1 */
     const float   *zeros;         /**< `channels` zeros; may be NULL if no offset is -1 */
     const float   *weights;       /**< packed by pack_weights: [panels][taps][channels][panel width] */
+    const float   *next;          /**< as large a panel that will be read after these weights, to be brought nearer; or NULL */
     const float   *bias;          /**< [filters] or NULL */
     const float   *residual;      /**< [rows][filters] or NULL; row r at r * residual_stride, or at out_offsets[r] */
     size_t         residual_stride;

@@ -228,8 +228,8 @@ static void vector_product(const struct kernel_product *p)
         size_t height = p->rows / count, higher = p->rows % count;
         bool last = filter + PANEL >= p->filters;
         bool rows_ahead = filter == 0 && !p->offsets && count >= 8;
-        const float *ahead = last ? w : w + panel_stride;
-        size_t ahead_step = last ? 0 : depth / 4 * AHEAD_LINES * LINE;
+        const float *next = last ? p->next : w + panel_stride, *ahead = next ? next : w;
+        size_t ahead_step = next ? depth / 4 * AHEAD_LINES * LINE : 0;
         for (size_t tile = 0, row = 0; tile < count; tile++) {
             size_t rows = height + (tile < higher);
             tiles[registers - 1][rows - 1](p, row, filter, columns, w, panel_stride,

@@ -103,7 +103,8 @@ static void multiply_and_finish(const struct winograd_job *job, size_t begin, si
 {
     const struct winograd_plan *plan = job->plan;
     size_t first = segment * plan->segment, last = smaller(first + plan->segment, plan->padded);
-    for (size_t point = 0; point < plan->points; point++) {
+    const float *weights = (const float *)job->run->packed[1] + first * plan->channels;
+    for (size_t point = 0; point < plan->points; point++, weights += plan->weight_plane) {
         struct kernel_product product = {
             .rows = end - begin,
             .filters = last - first,
@@ -111,7 +112,8 @@ static void multiply_and_finish(const struct winograd_job *job, size_t begin, si
             .channels = plan->channels,
             .x = job->values + point * plan->value_plane + begin * plan->value_stride,
             .x_stride = plan->value_stride,
-            .weights = (const float *)job->run->packed[1] + point * plan->weight_plane + first * plan->channels,
+            .weights = weights,
+            .next = point + 1 < plan->points ? weights + plan->weight_plane : NULL,
             .out = sums + point * plan->sum_plane,
             .out_stride = plan->segment,
         };

@@ -13,7 +13,9 @@ enum {
     WANTED_BLOCKS = 8,        /* of a thread's own, where there are tiles enough */
     SHARED_BYTES = 8 << 20,   /* of a shared block's transformed tiles */
     PIECE_FLOATS = 1 << 14,   /* transformed by one chunk of a shared block */
-    GROUP_TILES = 32,         /* of a job of a shared block */
+    GROUP_TILES = 32,         /* of a job of a shared block; */
+    GROUP_TILES_LARGE = 64,   /* where weights do not stay in a cache, */
+    LARGE_WEIGHTS = 12 << 20, /* which is from so many bytes on */
     WANTED_JOBS = 8
 };
 
@@ -62,10 +64,12 @@ static void cut_alone(struct winograd_plan *plan, size_t rows)
 static void cut_shared(struct winograd_plan *plan)
 {
     size_t tile_bytes = plan->points * plan->value_stride * sizeof(float);
-    plan->blocks = divide_up(plan->count, larger(SHARED_BYTES / tile_bytes, GROUP_TILES));
+    size_t weights = plan->points * plan->channels * plan->padded * sizeof(float);
+    size_t most = weights < LARGE_WEIGHTS ? GROUP_TILES : GROUP_TILES_LARGE;
+    plan->blocks = divide_up(plan->count, larger(SHARED_BYTES / tile_bytes, most));
     plan->block_tiles = divide_up(plan->count, plan->blocks);
     plan->piece = larger(1, PIECE_FLOATS / (plan->points * plan->channels));
-    plan->groups = divide_up(plan->block_tiles, GROUP_TILES);
+    plan->groups = divide_up(plan->block_tiles, most);
     plan->group_tiles = divide_up(plan->block_tiles, plan->groups);
     size_t panels = divide_up(plan->padded, plan->panel);
     plan->segment = divide_up(panels, smaller(panels, divide_up(WANTED_JOBS, plan->groups))) * plan->panel;
