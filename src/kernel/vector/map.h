@@ -44,7 +44,15 @@ INLINE vf mish_slope(vf x, vf t)
 /* x e / (1 + e) style products: x = -infinity times 0 is the limit 0, not NaN */
 INLINE vf times_or_zero(vf x, vf factor)
 {
-    return choose(x == -INFINITY, splat(0.0f) * factor, x * factor);
+    return vmax(splat(-3.40282347e38f), x) * factor;
+}
+
+/* tanh(log(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1); beyond 40 it is 1 in single precision long since. */
+INLINE vf mish_gate(vf x)
+{
+    vf e = vexp(vmin(splat(40.0f), x));
+    vf n = e * (e + 2.0f);
+    return n / (n + 2.0f);
 }
 
 INLINE vf square_plus_one(vf x)
@@ -70,11 +78,11 @@ INLINE vf square_plus_one(vf x)
     F(celu, choose(x > 0.0f, x, a *vexpm1_negative(x / a)), choose(y > 0.0f, splat(1.0f), y / a + 1.0f))              \
     F(gelu, times_or_zero(x, 0.5f * (1.0f + verf(x * 0.707106781f))),                                                 \
       0.5f * (1.0f + verf(x * 0.707106781f)) + x * vexp(-0.5f * (x * x)) * 0.398942280f)                              \
-    F(gelu_tanh, times_or_zero(x, 0.5f * (1.0f + gelu_inner(x))), gelu_tanh_slope(x))                                 \
-    F(swish, times_or_zero(x, vsigmoid(a * x)), swish_slope(x, vsigmoid(a * x), a))                                   \
-    F(mish, times_or_zero(x, vtanh(vsoftplus(x))), mish_slope(x, vtanh(vsoftplus(x))))                                \
+    F(gelu_tanh, vgated(x, 1.595769122f * (x + 0.044715f * (x * x * x))), gelu_tanh_slope(x))                                 \
+    F(swish, vgated(x, a *x), swish_slope(x, vsigmoid(a * x), a))                                   \
+    F(mish, times_or_zero(x, mish_gate(x)), mish_slope(x, vtanh(vsoftplus(x))))                                \
     F(hard_sigmoid, AT_MOST(1.0f, AT_LEAST(0.0f, a *x + b)), a *ones_where((y > 0.0f) & (y < 1.0f)))                  \
-    F(hard_swish, times_or_zero(x, AT_MOST(1.0f, AT_LEAST(0.0f, x / 6.0f + 0.5f))),                                   \
+    F(hard_swish, times_or_zero(x, AT_MOST(1.0f, AT_LEAST(0.0f, x * 0.166666667f + 0.5f))),                                   \
       (vf)((vi)choose(x <= 3.0f, x / 3.0f + 0.5f, splat(1.0f)) & ~(x < -3.0f)))                                       \
     F(exp, vexp(x), y)                                                                                                \
     F(log, vlog(x), 1.0f / x)                                                                                         \

@@ -112,6 +112,30 @@ INLINE vf vsigmoid(vf x)
     return choose(x < 0.0f, e, splat(1.0f)) / (1.0f + e);
 }
 
+/* x / d for d from 1 to 1e38, at most 3 ulp */
+INLINE vf vquotient(vf x, vf d)
+{
+#ifdef ISA_HAS_RECIPROCAL
+    vf r = vreciprocal_first(d);
+    return x * (r * (2.0f - d * r));
+#else
+    return x / d;
+#endif
+}
+
+/* x / (1 + e^-z), which is x sigmoid(z): what swish and its kin are made of. The error is a few units of |x|, not of the
+   result, so that one power of two is enough, and what is below e^-86 |x| is zero. */
+INLINE vf vgated(vf x, vf z)
+{
+    const float magic = 12582912.0f; /* as in exp_reduce; its low bits are the integer */
+    vf limited = vmin(splat(86.0f), vmax(splat(-87.0f), -z));
+    vf shifted = limited * log2_e + magic, k = shifted - magic;
+    vf r = (limited - k * ln2_high) - k * ln2_low;
+    vf power = (vf)(((vu)shifted + 127u) << 23);
+    vf e = 1.0f + (r + r * r * exp_tail(r));
+    return (vf)((vi)vquotient(x, 1.0f + e * power) & ~(z < -86.0f));
+}
+
 INLINE vf vsoftplus(vf x)
 {
     vf result = vmax(splat(0.0f), x) + vlog1p(vexp(-vabs(x)));

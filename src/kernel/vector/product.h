@@ -104,13 +104,35 @@ static void __attribute__((noinline)) finish_stored_row(const struct ending *end
     }
 }
 
+/* Adds what is to be added to a tile's sums and applies an activation that is none of the four: to all of the tile at once,
+   since such a function is a long chain of operations and only many of them side by side keep the processor busy. */
+static void __attribute__((noinline)) activate_sums(const struct ending *end, size_t row, size_t rows, size_t filter,
+                                                    size_t registers, vf *sums)
+{
+    const struct kernel_product *p = end->p;
+    size_t whole = end->columns / VECTOR, part = end->columns % VECTOR;
+    for (size_t r = 0; end->adds && r < rows; r++) {
+        const float *add = add_address(p, row + r) + filter;
+        for (size_t v = 0; v < registers; v++) {
+            sums[r * registers + v] += load_some(add + v * VECTOR, v < whole ? 0 : part);
+        }
+    }
+    float *floats = (float *)(void *)sums;
+    vector_unary[p->activation](rows * registers * VECTOR, floats, floats, p->alpha, p->beta);
+}
+
 /* Stores a tile's sums [rows][registers] with any ending. One function for all tiles, not part of each: they would be ten
    times as long, and the sums pass through the first-level cache in a few cycles. */
 static void __attribute__((noinline)) finish_tile(const struct kernel_product *p, size_t row, size_t rows, size_t filter,
-                                                  size_t columns, size_t registers, const vf *sums)
+                                                  size_t columns, size_t registers, vf *sums)
 {
     struct ending end = make_ending(p, columns);
     size_t whole = columns / VECTOR, part = columns % VECTOR;
+    bool   activated = end.after && !(p->residual && p->accumulate);
+    if (activated) {
+        activate_sums(&end, row, rows, filter, registers, sums);
+        end.adds = end.after = false;
+    }
     for (size_t r = 0; r < rows; r++, sums += registers) {
         float *out = out_address(p, row + r) + filter;
         const float *add = end.adds ? add_address(p, row + r) + filter : out;
