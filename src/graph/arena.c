@@ -75,6 +75,9 @@ static bool may_overwrite(const fov_plan *plan, int number, int i)
     if (in->last != number || out->first != number || in->bytes < out->bytes ||
         plan->tensors[step->in[i]].bytes != plan->tensors[step->out[0]].bytes)
         return false;
+    if (plan->tensors[step->in[i]].begin || plan->tensors[step->in[i]].pixel_stride || plan->tensors[step->out[0]].begin ||
+        plan->tensors[step->out[0]].pixel_stride || out->bytes != plan->tensors[step->out[0]].bytes)
+        return false; /* parts of something wider */
     for (int j = 0; j < step->in_count; j++)
         if (step->in[j] >= 0 && storage_of(plan, step->in[j]) == in && !allows_overwriting(step, j))
             return false;

@@ -9,26 +9,51 @@
 /* One sample is a matrix [C, pixels] in plain order and [pixels, C] in channels-last: a transposition. */
 struct matrix {
     size_t samples, channels, pixels;
+    size_t block, blocks; /* pixels that are one task, tasks per sample */
 };
 
 static struct matrix matrix_of(const fov_shape *shape)
 {
-    return (struct matrix){(size_t)shape->dim[0], (size_t)shape->dim[1], shape_span(shape, 2, shape->rank)};
+    enum { TASK = 1 << 16 /* elements: some ten microseconds */ };
+    struct matrix m = {(size_t)shape->dim[0], (size_t)shape->dim[1], shape_span(shape, 2, shape->rank), 0, 0};
+
+    m.block  = TASK / (m.channels + 1) / 64 * 64 + 64;
+    m.blocks = (m.pixels + m.block - 1) / m.block;
+    return m;
 }
 
-static void transpose_floats(void *context, size_t sample, int worker)
+static void transpose_floats(void *context, size_t task, int worker)
 {
     const struct op_run *run    = context;
     struct matrix        m      = matrix_of(&run->in[0].shape);
-    size_t               offset = sample * m.channels * m.pixels;
-    const float         *in     = (const float *)run->in[0].data + offset;
-    float               *out    = (float *)run->out[0].data + offset;
+    size_t               sample = task / m.blocks, first = task % m.blocks * m.block;
+    size_t               pixels = m.pixels - first < m.block ? m.pixels - first : m.block;
+    bool                 last   = run->out[0].layout == OP_CHANNELS_LAST;
+    size_t               stride = op_pixel_stride(last ? &run->out[0] : &run->in[0]);
+    size_t               plain = sample * m.channels * m.pixels + first, by_pixel = (sample * m.pixels + first) * stride;
+    const float         *in  = (const float *)run->in[0].data + (last ? plain : by_pixel);
+    float               *out = (float *)run->out[0].data + (last ? by_pixel : plain);
 
     (void)worker;
-    if (run->out[0].layout == OP_CHANNELS_LAST)
-        run->kernel->transpose(m.channels, m.pixels, in, m.pixels, out, m.channels);
+    if (last)
+        run->kernel->transpose(m.channels, pixels, in, m.pixels, out, stride);
     else
-        run->kernel->transpose(m.pixels, m.channels, in, m.channels, out, m.pixels);
+        run->kernel->transpose(pixels, m.channels, in, stride, out, m.pixels);
+}
+
+/* From a part of something wider, pixel by pixel. */
+static void gather_floats(void *context, size_t task, int worker)
+{
+    const struct op_run *run    = context;
+    struct matrix        m      = matrix_of(&run->in[0].shape);
+    size_t               sample = task / m.blocks, first = task % m.blocks * m.block, stride = op_pixel_stride(&run->in[0]);
+    size_t               end = first + m.block < m.pixels ? first + m.block : m.pixels;
+    const float         *in  = (const float *)run->in[0].data + (sample * m.pixels + first) * stride;
+    float               *out = (float *)run->out[0].data + (sample * m.pixels + first) * m.channels;
+
+    (void)worker;
+    for (; first < end; first++, in += stride, out += m.channels)
+        memcpy(out, in, m.channels * sizeof *out);
 }
 
 /* Other element types: rare, so element by element. */
@@ -50,12 +75,22 @@ static void transpose_bytes(void *context, size_t sample, int worker)
 
 static void convert(const struct op_run *run)
 {
-    pool_run(run->pool, run->in[0].dtype == FOV_F32 ? transpose_floats : transpose_bytes, (void *)run,
-             (size_t)run->in[0].shape.dim[0]);
+    struct matrix m = matrix_of(&run->in[0].shape);
+
+    if (run->in[0].dtype == FOV_F32)
+        pool_run(run->pool, transpose_floats, (void *)run, m.samples * m.blocks);
+    else
+        pool_run(run->pool, transpose_bytes, (void *)run, m.samples);
 }
 
 static void copy(const struct op_run *run)
 {
+    if (run->in[0].pixel_stride) {
+        struct matrix m = matrix_of(&run->in[0].shape);
+
+        pool_run(run->pool, gather_floats, (void *)run, m.samples * m.blocks);
+        return;
+    }
     memcpy(run->out[0].data, run->in[0].data,
            shape_span(&run->in[0].shape, 0, run->in[0].shape.rank) * fov_dtype_size(run->in[0].dtype));
 }

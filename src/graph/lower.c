@@ -21,7 +21,7 @@ static bool orders_agree(const fov_shape *shape)
 static int new_tensor(fov_plan *plan, int value, fov_dtype dtype, const fov_shape *shape, enum op_layout layout,
                       int storage)
 {
-    struct plan_tensor tensor = {value, dtype, *shape, layout, 0, storage};
+    struct plan_tensor tensor = {value, dtype, *shape, layout, 0, storage, 0, 0};
 
     if (!shape_bytes(shape, dtype, &tensor.bytes)) {
         error_set(&plan->graph->context->error, FOV_E_MEMORY, "the tensor \"%s\" does not fit memory",
@@ -78,32 +78,56 @@ static int source_tensor(struct lowering *l, int id)
     return tensor;
 }
 
-/* The value's tensor in the wanted layout, put there by a conversion step if there is none yet. */
-static int tensor_in(struct lowering *l, int id, enum op_layout layout)
+/* A step that brings a value from one tensor into another: a copy, or a change of order. */
+static int add_move(fov_plan *plan, const struct op *op, int from, int to, const char *name)
+{
+    int number = plan_new_step(plan, op, -1, 1, 1);
+
+    if (number < 0)
+        return (int)plan->graph->context->error.status;
+    plan->steps[number].in[0]  = from;
+    plan->steps[number].out[0] = to;
+    plan->steps[number].name   = name;
+    return FOV_OK;
+}
+
+/* A part of something wider for those who read densely. */
+static int dense_copy(struct lowering *l, int id, int have)
+{
+    struct plan_tensor tensor = l->plan->tensors[have];
+
+    if (l->dense_of[id] < 0) {
+        l->dense_of[id] = new_tensor(l->plan, id, tensor.dtype, &tensor.shape, tensor.layout, -1);
+        if (l->dense_of[id] < 0 || add_move(l->plan, &plan_copy, have, l->dense_of[id], graph_value(l->graph, id)->name))
+            return -1;
+    }
+    return l->dense_of[id];
+}
+
+/* The value's tensor in the wanted layout, put there by a conversion step if there is none yet. strided: it may be part
+ * of a wider one. */
+static int tensor_in(struct lowering *l, int id, enum op_layout layout, bool strided)
 {
     fov_plan          *plan = l->plan;
     bool               source = graph_value(l->graph, id)->node < 0 || plan->known[id];
     int                have   = source ? source_tensor(l, id) : plan->tensor_of[id];
     struct plan_tensor tensor;
-    int                made, step;
+    int                made;
+    bool               same_bytes;
 
     if (have < 0 || plan->tensors[have].layout == layout || plan->tensors[have].shape.rank < 3)
-        return have;
+        return have >= 0 && plan->tensors[have].pixel_stride && !strided ? dense_copy(l, id, have) : have;
     if (plan->other_of[id] >= 0)
         return plan->other_of[id];
-    tensor = plan->tensors[have];
-    made   = new_tensor(plan, id, tensor.dtype, &tensor.shape, layout,
-                        orders_agree(&tensor.shape) ? tensor.storage : -1);
+    tensor     = plan->tensors[have];
+    same_bytes = orders_agree(&tensor.shape) && !tensor.pixel_stride;
+    made       = new_tensor(plan, id, tensor.dtype, &tensor.shape, layout, same_bytes ? tensor.storage : -1);
     if (made < 0)
         return -1;
-    if (!orders_agree(&tensor.shape)) {
-        step = plan_new_step(plan, &plan_convert, -1, 1, 1);
-        if (step < 0)
-            return -1;
-        plan->steps[step].in[0]  = have;
-        plan->steps[step].out[0] = made;
-        plan->steps[step].name   = graph_value(l->graph, id)->name;
-    }
+    if (same_bytes)
+        plan->tensors[made].begin = tensor.begin;
+    else if (add_move(plan, &plan_convert, have, made, graph_value(l->graph, id)->name))
+        return -1;
     return plan->other_of[id] = made;
 }
 
@@ -120,6 +144,9 @@ static enum op_layout node_layout(struct lowering *l, const struct node *node)
     rule = cpu_layout(node->op, node->options, in, node->in_count);
     if (rule != OP_FOLLOWS)
         return rule == OP_WANTS_PLAIN ? OP_PLAIN : OP_CHANNELS_LAST;
+    for (int i = 0; node->op->as_join && i < node->in_count; i++) /* parts that lie in it decide */
+        if (l->places[node->in[i]].join >= 0 && in[i].layout == OP_CHANNELS_LAST)
+            return OP_CHANNELS_LAST;
     for (int i = 0; i < node->in_count; i++)
         if (in[i].shape.rank >= 3 && !op_port_at(node->op->in, i)->plain &&
             (in[i].layout == OP_CHANNELS_LAST || !orders_agree(&in[i].shape)))
@@ -130,6 +157,46 @@ static enum op_layout node_layout(struct lowering *l, const struct node *node)
 static bool is_read(const struct lowering *l, int id)
 {
     return l->readers[id] > 0;
+}
+
+static int64_t pixels_of(const fov_shape *shape)
+{
+    return shape->dim[0] * (int64_t)shape_span(shape, 2, shape->rank);
+}
+
+/* A tensor that is the channels from `channel` on of another one. */
+static int part_tensor(struct lowering *l, int id, int storage, size_t begin, size_t pixel_stride)
+{
+    int tensor = new_tensor(l->plan, id, FOV_F32, &l->shapes[id], OP_CHANNELS_LAST, storage);
+
+    if (tensor < 0)
+        return -1;
+    l->plan->tensors[tensor].begin = begin;
+    if (pixels_of(&l->shapes[id]) > 1 && pixel_stride != (size_t)l->shapes[id].dim[1])
+        l->plan->tensors[tensor].pixel_stride = pixel_stride;
+    return tensor;
+}
+
+/* In the join that it is a part of. */
+static int placed_tensor(struct lowering *l, int id)
+{
+    fov_plan          *plan  = l->plan;
+    struct lower_place place = l->places[id];
+    int                whole = plan_node(plan, place.join)->out[0];
+    size_t             bytes;
+
+    if (l->join_storage[place.join] < 0) {
+        if (!shape_bytes(&l->shapes[whole], FOV_F32, &bytes)) {
+            error_set(&plan->graph->context->error, FOV_E_MEMORY, "the tensor \"%s\" does not fit memory",
+                      graph_value(plan->graph, whole)->name);
+            return -1;
+        }
+        l->join_storage[place.join] = plan_new_storage(plan, bytes);
+        if (l->join_storage[place.join] < 0)
+            return -1;
+    }
+    return part_tensor(l, id, l->join_storage[place.join], (size_t)place.channel * sizeof(float),
+                       (size_t)l->shapes[whole].dim[1]);
 }
 
 /* Where a result goes: over its parameter, into the memory of its input (views), or somewhere new. */
@@ -149,7 +216,12 @@ static int result_tensor(struct lowering *l, const struct node *node, int output
     } else if (node->op->view && output == 0) {
         storage = plan->tensors[first_input].storage;
     }
-    tensor = new_tensor(plan, id, graph_value(l->graph, id)->dtype, &l->shapes[id], order, storage);
+    if (storage < 0 && output == 0 && l->places[id].join >= 0 && order == OP_CHANNELS_LAST)
+        tensor = placed_tensor(l, id);
+    else
+        tensor = new_tensor(plan, id, graph_value(l->graph, id)->dtype, &l->shapes[id], order, storage);
+    if (tensor >= 0 && node->op->view && output == 0)
+        plan->tensors[tensor].begin = plan->tensors[first_input].begin;
     plan->tensor_of[id] = tensor;
     return tensor;
 }
@@ -168,7 +240,8 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
         if (index >= 0)
             step->tensors[i] = (struct op_tensor){.dtype  = plan->tensors[index].dtype,
                                                   .shape  = plan->tensors[index].shape,
-                                                  .layout = plan->tensors[index].layout};
+                                                  .layout = plan->tensors[index].layout,
+                                                  .pixel_stride = plan->tensors[index].pixel_stride};
     }
     compile->op          = step->op;
     compile->kernel      = context->kernel;
@@ -196,9 +269,14 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
 /* An identity's result is its input: the tensors share memory and nothing runs. */
 static void make_alias(fov_plan *plan, struct plan_step *step)
 {
-    plan->tensors[step->out[0]].storage = plan->tensors[step->in[0]].storage;
-    plan->tensors[step->out[0]].layout  = plan->tensors[step->in[0]].layout;
-    step->skip                          = true;
+    const struct plan_tensor *in = &plan->tensors[step->in[0]];
+    struct plan_tensor       *out = &plan->tensors[step->out[0]];
+
+    out->storage      = in->storage;
+    out->begin        = in->begin;
+    out->pixel_stride = in->pixel_stride;
+    out->layout       = in->layout;
+    step->skip        = true;
 }
 
 static void count_cost(struct plan_step *step, const void *options)
@@ -219,12 +297,14 @@ static int input_tensors(struct lowering *l, const struct node *node, const stru
         in[i] = -1;
         if (!node->in[i] || op_port_at(node->op->in, i)->shape_only || (node->op->view && i > 0))
             continue;
-        in[i] = tensor_in(l, node->in[i], op_port_at(node->op->in, i)->plain ? OP_PLAIN : layout);
+        in[i] = tensor_in(l, node->in[i], op_port_at(node->op->in, i)->plain ? OP_PLAIN : layout,
+                          layout == OP_CHANNELS_LAST && lower_reads_strided(l, node, i));
         if (in[i] < 0)
             return (int)l->graph->context->error.status;
     }
     if (fusion->sum >= 0)
-        in[node->in_count] = tensor_in(l, fusion->residual, l->shapes[fusion->residual].rank >= 3 ? layout : OP_PLAIN);
+        in[node->in_count] = tensor_in(l, fusion->residual, l->shapes[fusion->residual].rank >= 3 ? layout : OP_PLAIN,
+                                       false);
     return fusion->sum >= 0 && in[node->in_count] < 0 ? (int)l->graph->context->error.status : FOV_OK;
 }
 
@@ -290,16 +370,62 @@ static int take_in(struct lowering *l, const struct fusion *fusion, struct plan_
     return FOV_OK;
 }
 
+/* Results that are some of an input's channels lie where that lies: nothing runs. */
+static int lower_parts(struct lowering *l, const struct node *node, bool *done)
+{
+    fov_plan *plan  = l->plan;
+    int       from  = plan->tensor_of[node->in[0]];
+    int64_t   first = 0;
+
+    *done = false;
+    if (from < 0 || plan->tensors[from].layout != OP_CHANNELS_LAST || plan->storages[plan->tensors[from].storage].fixed)
+        return FOV_OK;
+    for (int i = 0; i < node->out_count; i++)
+        if (!lower_part_of(l, node, i, &first) || l->in_storage[node->out[i]])
+            return FOV_OK;
+    for (int i = 0; i < node->out_count; i++) {
+        struct plan_tensor whole  = plan->tensors[from];
+        size_t             stride = whole.pixel_stride ? whole.pixel_stride : (size_t)whole.shape.dim[1];
+
+        lower_part_of(l, node, i, &first);
+        plan->tensor_of[node->out[i]] =
+            part_tensor(l, node->out[i], whole.storage, whole.begin + (size_t)first * sizeof(float), stride);
+        if (plan->tensor_of[node->out[i]] < 0)
+            return (int)l->graph->context->error.status;
+    }
+    *done = true;
+    return FOV_OK;
+}
+
+/* A join whose parts have all been written in their places. */
+static bool is_in_place(const fov_plan *plan, const struct plan_step *step)
+{
+    const struct plan_tensor *whole = &plan->tensors[step->out[0]];
+    size_t                    begin = whole->begin;
+
+    for (int i = 0; i < step->in_count; i++) {
+        const struct plan_tensor *part = &plan->tensors[step->in[i]];
+
+        if (part->storage != whole->storage || part->begin != begin || part->layout != whole->layout)
+            return false;
+        begin += (size_t)part->shape.dim[1] * sizeof(float);
+    }
+    return whole->layout == OP_CHANNELS_LAST;
+}
+
 static int lower_node(struct lowering *l, int index)
 {
     fov_plan            *plan   = l->plan;
     const struct node   *node   = plan_node(plan, index);
     const struct fusion *fusion = &l->fusions[index];
     enum op_layout       layout = node_layout(l, node);
-    bool                 adds   = fusion->sum >= 0;
-    int                  in[OP_MAX_PORTS + 1], number, status = input_tensors(l, node, fusion, layout, in);
+    bool                 adds   = fusion->sum >= 0, done = false;
+    int                  in[OP_MAX_PORTS + 1], number, status = lower_parts(l, node, &done);
     struct plan_step    *step;
 
+    if (status || done)
+        return status;
+    status = input_tensors(l, node, fusion, layout, in);
     if (status)
         return status;
     number = plan_new_step(plan, node->op, index, node->in_count + adds, node->out_count);
@@ -318,23 +444,15 @@ static int lower_node(struct lowering *l, int index)
         step->skip = true;
         return status;
     }
+    if (node->op->as_join && l->places[node->out[0]].join >= 0 && is_in_place(plan, step)) {
+        step->skip = true;
+        return FOV_OK;
+    }
     if (compile_step(plan, step, node->options))
         return (int)l->graph->context->error.status;
     count_cost(step, node->options);
     if (step->compile.identity)
         make_alias(plan, step);
-    return FOV_OK;
-}
-
-static int add_copy(fov_plan *plan, int from, int to, const char *name)
-{
-    int number = plan_new_step(plan, &plan_copy, -1, 1, 1);
-
-    if (number < 0)
-        return (int)plan->graph->context->error.status;
-    plan->steps[number].in[0]  = from;
-    plan->steps[number].out[0] = to;
-    plan->steps[number].name   = name;
     return FOV_OK;
 }
 
@@ -345,7 +463,7 @@ static int lower_ends(struct lowering *l)
     fov_graph *graph = l->graph;
 
     for (int i = 0; i < plan->output_count; i++) {
-        int tensor = tensor_in(l, plan->outputs[i], OP_PLAIN);
+        int tensor = tensor_in(l, plan->outputs[i], OP_PLAIN, false);
 
         if (tensor < 0)
             return (int)graph->context->error.status;
@@ -356,9 +474,9 @@ static int lower_ends(struct lowering *l)
 
         if (!l->renewed[id] || l->in_storage[next])
             continue;
-        from = tensor_in(l, next, OP_PLAIN);
+        from = tensor_in(l, next, OP_PLAIN, false);
         to   = source_tensor(l, (int)id);
-        if (from < 0 || to < 0 || add_copy(plan, from, to, graph->values[id].name))
+        if (from < 0 || to < 0 || add_move(plan, &plan_copy, from, to, graph->values[id].name))
             return (int)graph->context->error.status;
     }
     for (size_t s = 0; s < plan->step_count; s++) { /* conversions and copies were put in without being compiled */
@@ -372,7 +490,7 @@ static int lower_ends(struct lowering *l)
     return FOV_OK;
 }
 
-static int lower(struct lowering *l, int *ready, int *read_so_far)
+static int lower(struct lowering *l, int *ready, int *read_so_far, bool *dense)
 {
     int status;
 
@@ -382,6 +500,7 @@ static int lower(struct lowering *l, int *ready, int *read_so_far)
         return status;
     lower_prune(l);
     lower_count_readers(l);
+    memset(l->dense_of, -1, l->graph->value_count * sizeof *l->dense_of);
     status = lower_rewrite(l);
     if (status)
         return status;
@@ -395,6 +514,7 @@ static int lower(struct lowering *l, int *ready, int *read_so_far)
     lower_find_updates_in_storage(l);
     lower_find_order(l, ready, read_so_far);
     lower_find_fusions(l);
+    lower_place_joins(l, dense);
     for (int i = 0; i < l->order_count; i++)
         if (l->taken_by[l->order[i]] < 0) {
             status = lower_node(l, l->order[i]);
@@ -413,8 +533,12 @@ int plan_lower(fov_plan *plan)
     struct lowering l     = {.plan = plan, .graph = graph};
     int            *ready = memory_allocate(memory, nodes, sizeof *ready, "plan", error);
     int            *read  = memory_allocate(memory, values, sizeof *read, "plan", error);
+    bool           *dense = memory_allocate(memory, values, sizeof *dense, "plan", error);
     int             status;
 
+    l.places       = memory_allocate(memory, values, sizeof *l.places, "plan", error);
+    l.dense_of     = memory_allocate(memory, values, sizeof *l.dense_of, "plan", error);
+    l.join_storage = memory_allocate(memory, nodes, sizeof *l.join_storage, "plan", error);
     l.needed     = memory_allocate(memory, nodes, sizeof *l.needed, "plan", error);
     l.fusions    = memory_allocate(memory, nodes, sizeof *l.fusions, "plan", error);
     l.taken_by   = memory_allocate(memory, nodes, sizeof *l.taken_by, "plan", error);
@@ -426,9 +550,13 @@ int plan_lower(fov_plan *plan)
     l.in_storage = memory_allocate(memory, values, sizeof *l.in_storage, "plan", error);
     status       = (int)error->status;
     if (!status)
-        status = lower(&l, ready, read);
+        status = lower(&l, ready, read, dense);
     memory_free(memory, ready);
     memory_free(memory, read);
+    memory_free(memory, dense);
+    memory_free(memory, l.places);
+    memory_free(memory, l.dense_of);
+    memory_free(memory, l.join_storage);
     memory_free(memory, l.needed);
     memory_free(memory, l.fusions);
     memory_free(memory, l.taken_by);

@@ -14,6 +14,12 @@ struct fusion {
     int result;        /**< value that the step makes as its first */
 };
 
+/** Where a value lies when it is part of a join: at this channel of the join's result. */
+struct lower_place {
+    int     join; /**< node; -1: lies by itself */
+    int64_t channel;
+};
+
 struct lowering {
     fov_plan  *plan;
     fov_graph *graph;
@@ -24,6 +30,9 @@ struct lowering {
     int       *order;     /**< nodes in order of execution */
     struct fusion *fusions;  /**< per node */
     int           *taken_by; /**< per node: the one whose step does its work; -1 = itself */
+    struct lower_place *places; /**< per value */
+    int           *join_storage; /**< per node: the memory of a join whose parts are being written; -1 = none yet */
+    int           *dense_of;     /**< per value: a dense copy of a tensor that lies in a wider one; -1 = none */
     bool      *renewed;   /**< per value: a parameter that this plan changes */
     bool      *in_storage; /**< per value: a new parameter value that is written over the old one */
     int        order_count;
@@ -51,5 +60,13 @@ int lower_take_over(struct lowering *l);
 /** What a node's inputs look like before they have a layout. */
 void lower_describe(const struct lowering *l, const struct node *node, struct op_tensor *in);
 void lower_find_fusions(struct lowering *l);
+
+/* place.c */
+/** Fills l->places. dense [values], preset to false, is working room. */
+void lower_place_joins(struct lowering *l, bool *dense);
+/** Whether a node reads an input at any pixel stride, where channels are stored last. */
+bool lower_reads_strided(const struct lowering *l, const struct node *node, int input);
+/** The value of which a node's output is the channels from *first on; 0 = of none. */
+int lower_part_of(const struct lowering *l, const struct node *node, int output, int64_t *first);
 
 #endif

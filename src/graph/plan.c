@@ -70,6 +70,11 @@ static void *address(const fov_plan *plan, int storage)
     return found->fixed ? found->fixed : plan->arena + found->offset;
 }
 
+static void *tensor_address(const fov_plan *plan, int tensor)
+{
+    return (unsigned char *)address(plan, plan->tensors[tensor].storage) + plan->tensors[tensor].begin;
+}
+
 static void bind_step(fov_plan *plan, struct plan_step *step)
 {
     struct fov_context *context = plan->graph->context;
@@ -82,7 +87,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         int tensor = i < step->in_count ? step->in[i] : step->out[i - step->in_count];
 
         if (tensor >= 0)
-            step->tensors[i].data = address(plan, plan->tensors[tensor].storage);
+            step->tensors[i].data = tensor_address(plan, tensor);
     }
     for (int i = 0; i < plan_op_inputs(step); i++) {
         if (step->packed[i] >= 0)
@@ -321,7 +326,7 @@ void *fov_plan_data(fov_plan *plan, fov_value value)
 {
     int tensor = visible_tensor(plan, value);
 
-    return tensor < 0 ? NULL : address(plan, plan->tensors[tensor].storage);
+    return tensor < 0 ? NULL : tensor_address(plan, tensor);
 }
 
 size_t fov_plan_bytes(const fov_plan *plan, fov_value value)
@@ -379,6 +384,6 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
         return result;
     result.shape  = out->shape;
     result.layout = out->layout == OP_PLAIN ? "plain" : "channels-last";
-    result.offset = plan->storages[out->storage].offset;
+    result.offset = plan->storages[out->storage].offset + out->begin;
     return result;
 }

@@ -19,6 +19,8 @@ struct plan_tensor {
     enum op_layout layout;
     size_t         bytes;
     int            storage;
+    size_t         begin;        /**< in the storage, bytes */
+    size_t         pixel_stride; /**< as op_tensor's: not 0 where it is part of a wider one */
 };
 
 /** A piece of memory. Several tensors may share one: views, relabelled layouts, results in place. */

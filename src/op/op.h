@@ -308,6 +308,18 @@ struct op_takeover {
     void *options; /**< to change */
 };
 
+/* ---- channels side by side --------------------------------------------------------------------------------------- */
+
+/** A question to operators whose results are some of input 0's channels, as they are: which. */
+struct op_part {
+    const void              *options;
+    const struct op_tensor  *in;
+    int                      in_count;
+    const double *const     *in_values; /**< per input: its values where they are known; else NULL */
+    int                      output;
+    int64_t                  first; /**< to fill: the channel of input 0 at which the output begins */
+};
+
 /* ---- test cases ------------------------------------------------------------------------------------------------------ */
 
 /** A shape and options to try: `fovea`'s tests run each case fast against textbook on every ISA level, check its
@@ -375,6 +387,10 @@ struct op {
                       float *offset);
     /** For elementwise activations that can be applied by another operator's epilogue: which, with its constants. */
     enum unary (*as_activation)(const void *options, float *alpha, float *beta);
+    /** Whether an output is a run of input 0's channels: then it is read where it lies, where channels are stored last. */
+    bool (*as_part)(struct op_part *part);
+    /** Whether output 0 is the channels of all inputs side by side: then they are written there at once. */
+    bool (*as_join)(const void *options, const struct op_tensor *in, int in_count);
     bool as_residual; /**< the sum of its two inputs: where they are of one shape, who makes one may add the other */
     bool commutes;    /**< inputs 0 and 1 may change places */
     const struct op_pattern *patterns; /**< other spellings, ended by one without text; NULL: none */

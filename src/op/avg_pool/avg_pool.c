@@ -160,13 +160,15 @@ static void pool_chunk(void *context, size_t chunk, int worker)
     const void **rows = (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
     struct kernel_window row = window_row(window, plan->channels);
     size_t image_lines = (size_t)(window->out[0] * window->out[1]), lines = plan->batch * image_lines;
-    size_t end = (chunk + 1) * plan->lines_per_chunk, in_image = (size_t)window_in_pixels(window) * plan->channels;
+    row.x_stride = op_pixel_stride(&run->in[0]);
+    row.y_stride = op_pixel_stride(&run->out[0]);
+    size_t end = (chunk + 1) * plan->lines_per_chunk, in_image = (size_t)window_in_pixels(window) * row.x_stride;
     for (size_t line = chunk * plan->lines_per_chunk; line < end && line < lines; line++) {
         size_t image = line / image_lines, within = line % image_lines;
         window_rows(window, (int64_t)within / window->out[1], (int64_t)within % window->out[1],
-                    (const float *)run->in[0].data + image * in_image, row.width * plan->channels * sizeof(float), rows);
+                    (const float *)run->in[0].data + image * in_image, row.width * row.x_stride * sizeof(float), rows);
         run->kernel->average_pool(&row, (const float *const *)rows, avg_pool_divisors(run->state) + within * row.out_width,
-                                  (float *)run->out[0].data + line * row.out_width * plan->channels);
+                                  (float *)run->out[0].data + line * row.out_width * row.y_stride);
     }
 }
 
@@ -204,7 +206,11 @@ static int compile(struct op_compile *compile)
     return 0;
 }
 
-static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile};
+static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST,
+                                  .supports = op_all_f32,
+                                  .compile = compile,
+                                  .strided_in = 1U << 0,
+                                  .strided_out = true};
 static const struct op_onnx onnx = {.type = "AveragePool", .since = 1};
 
 #define LIST(...)                                                                                                      \

@@ -132,8 +132,8 @@ int batch_norm_prepare(const struct op_compile *compile, void *state)
 struct norm_job {
     const struct op_run          *run;
     const struct batch_norm_plan *plan;
-    double *sums; /**< [chunks][2][channels] */
-    float  *scale, *shift;
+    double      *sums; /**< [chunks][2][channels] */
+    const float *scale, *shift;
 };
 
 static void moments_chunk(void *context, size_t chunk, int worker)
@@ -143,11 +143,11 @@ static void moments_chunk(void *context, size_t chunk, int worker)
     const struct batch_norm_plan *plan = job->plan;
     double *sum = job->sums + chunk * 2 * plan->channels;
     const float *x = job->run->in[X].data;
-    size_t first = op_chunk_begin(chunk, plan->chunk_rows);
+    size_t first = op_chunk_begin(chunk, plan->chunk_rows), stride = op_pixel_stride(&job->run->in[X]);
     memset(sum, 0, 2 * plan->channels * sizeof *sum);
     /* The first pixel is as near the mean as any: what matters is that |x - shift| is of the size of the deviation. */
     job->run->kernel->column_moments(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
-                                     x + first * plan->channels, plan->channels, x, sum, sum + plan->channels);
+                                     x + first * stride, stride, x, sum, sum + plan->channels);
 }
 
 static void apply_chunk(void *context, size_t chunk, int worker)
@@ -156,11 +156,12 @@ static void apply_chunk(void *context, size_t chunk, int worker)
     const struct norm_job *job = context;
     const struct batch_norm_plan *plan = job->plan;
     const struct op_run *run = job->run;
-    size_t first = op_chunk_begin(chunk, plan->chunk_rows) * plan->channels;
-    const float *residual = run->residual != NULL ? (const float *)run->residual->data + first : NULL;
+    size_t first = op_chunk_begin(chunk, plan->chunk_rows), x_stride = op_pixel_stride(&run->in[X]);
+    size_t residual_stride = run->residual != NULL ? op_pixel_stride(run->residual) : 0, y_stride = op_pixel_stride(&run->out[Y]);
+    const float *residual = run->residual != NULL ? (const float *)run->residual->data + first * residual_stride : NULL;
     run->kernel->scale_shift(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
-                             (const float *)run->in[X].data + first, plan->channels, job->scale, job->shift, residual,
-                             plan->channels, (float *)run->out[Y].data + first, plan->channels, run->activation,
+                             (const float *)run->in[X].data + first * x_stride, x_stride, job->scale, job->shift, residual,
+                             residual_stride, (float *)run->out[Y].data + first * y_stride, y_stride, run->activation,
                              run->alpha, run->beta);
 }
 
@@ -190,9 +191,17 @@ static void run(const struct op_run *run)
     const struct batch_norm_options *options = run->options;
     const struct batch_norm_plan *plan = run->state;
     struct norm_job job = {.run = run, .plan = plan, .sums = run->scratch};
+    if (run->packed[WEIGHT] != NULL) { /* nothing depends on the data */
+        job.scale = run->packed[WEIGHT];
+        job.shift = job.scale + plan->channels;
+        pool_run(run->pool, apply_chunk, &job, plan->chunks);
+        return;
+    }
     bool of_batch = batch_norm_uses_batch(options, run->training) && plan->rows > 0;
-    job.scale = (float *)(void *)(job.sums + (of_batch ? plan->chunks * 2 * plan->channels : 0));
-    job.shift = job.scale + plan->channels;
+    float *scales = (float *)(void *)(job.sums + (of_batch ? plan->chunks * 2 * plan->channels : 0));
+    float *shifts = scales + plan->channels;
+    job.scale = scales;
+    job.shift = shifts;
     if (of_batch) {
         pool_run(run->pool, moments_chunk, &job, plan->chunks);
     }
@@ -208,8 +217,8 @@ static void run(const struct op_run *run)
         }
         double inv_std = 1 / sqrt(var + options->epsilon);
         double scale = inv_std * (double)((const float *)run->in[WEIGHT].data)[c];
-        job.scale[c] = (float)scale;
-        job.shift[c] = (float)((double)((const float *)run->in[BIAS].data)[c] - mean * scale);
+        scales[c] = (float)scale;
+        shifts[c] = (float)((double)((const float *)run->in[BIAS].data)[c] - mean * scale);
         store(run, NEXT_MEAN, c, running_mean);
         store(run, NEXT_VAR, c, running_var);
         store(run, SAVED_MEAN, c, mean);
@@ -236,6 +245,12 @@ static bool as_affine(const void *options, const struct op_tensor *in, int in_co
     return true;
 }
 
+static void pack(const struct op_run *run)
+{
+    float *scale = run->packed[WEIGHT];
+    as_affine(run->options, run->in, run->in_count, run->training, scale, scale + run->in[X].shape.dim[1]);
+}
+
 static int compile(struct op_compile *compile)
 {
     const struct batch_norm_options *options = compile->options;
@@ -251,12 +266,24 @@ static int compile(struct op_compile *compile)
     compile->prepare = batch_norm_prepare;
     compile->state = sizeof plan;
     compile->scratch = (of_batch ? plan.chunks * 2 * plan.channels * sizeof(double) : 0) + 2 * plan.channels * sizeof(float);
+    bool fixed = !of_batch && compile->out_count > 0;
+    for (int i = WEIGHT; i <= RUNNING_VAR; i++) {
+        fixed = fixed && compile->in_constant[i];
+    }
+    for (int i = NEXT_MEAN; i < compile->out_count; i++) { /* wanted by a gradient */
+        fixed = fixed && compile->out[i].shape.rank < 0;
+    }
+    if (fixed) {
+        compile->pack = pack;
+        compile->packed[WEIGHT] = 2 * plan.channels * sizeof(float);
+    }
     snprintf(compile->detail, sizeof compile->detail, "%s statistics", of_batch ? "batch" : "running");
     return 0;
 }
 
 static const struct op_cpu cpu = {
-    .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << X};
+    .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << X,
+    .strided_in = 1u << X, .strided_out = true};
 
 /* ---- ONNX ----------------------------------------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include "op/index.h"
 
 #include <fovea/operators.h>
+#include <string.h>
 
 struct shuffle_options {
     int64_t groups;
@@ -51,6 +52,34 @@ static void textbook(const struct op_textbook *textbook)
         textbook->out[0].data[i] = textbook->in[0].data[index_of(x, at)];
     }
 }
+
+/* ---- as frameworks without this operator write it ----------------------------------------------------------------- */
+
+static const struct op_list *permutation(const struct op_matched *transpose)
+{
+    for (const struct op_attribute *attribute = transpose->op->attributes; attribute->name != NULL; attribute++) {
+        if (attribute->kind == OP_LIST && strcmp(attribute->name, "perm") == 0) {
+            return (const struct op_list *)(const void *)((const char *)transpose->options + attribute->offset);
+        }
+    }
+    return NULL;
+}
+
+/** [N, C, ...] as [N, groups, C / groups, ...], the two middle ones exchanged, as [N, C, ...] again. */
+static bool is_shuffle(const struct op_matched *nodes, int count, void *options)
+{
+    const fov_shape *x = &nodes[count - 1].in, *cut = &nodes[1].in;
+    const struct op_list *perm = permutation(&nodes[1]);
+    bool fits = perm != NULL && perm->count == cut->rank && cut->rank == x->rank + 1 && x->rank >= 2 &&
+                cut->dim[0] == x->dim[0] && cut->dim[1] * cut->dim[2] == x->dim[1];
+    for (int d = 0; fits && d < cut->rank; d++) {
+        fits = perm->at[d] == (d == 1 ? 2 : d == 2 ? 1 : d) && (d < 3 || cut->dim[d] == x->dim[d - 1]);
+    }
+    ((struct shuffle_options *)options)->groups = fits ? cut->dim[1] : 1;
+    return fits && cut->dim[1] > 0;
+}
+
+static const struct op_pattern patterns[] = {{.text = "reshape(transpose(reshape(x, _)), _)", .fits = is_shuffle}, {0}};
 
 static void run(const struct op_run *run)
 {
@@ -149,4 +178,5 @@ const struct op op_channel_shuffle = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = cases,
+    .patterns = patterns,
 };

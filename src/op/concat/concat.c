@@ -113,8 +113,9 @@ static void textbook(const struct op_textbook *textbook)
 
 struct state {
     size_t outer, rows_per_chunk, row_chunks;
-    size_t bytes;                 /* of a row of y: all that one outer index holds */
-    size_t own[OP_MAX_PORTS];     /* of a row of each input */
+    size_t stride;                /* bytes from row to row of y: a row is all that one outer index holds */
+    size_t own[OP_MAX_PORTS];     /* bytes of a row of each input */
+    size_t from[OP_MAX_PORTS];    /* bytes from row to row of each input */
     size_t begin[OP_MAX_PORTS];   /* where it goes in y's row */
 };
 
@@ -132,8 +133,8 @@ static void copy_chunk(void *context, size_t chunk, int worker)
     size_t end = row + op_chunk_length(block, state->rows_per_chunk, state->outer);
     const char *from = run->in[t].data;
     char *to = (char *)run->out[0].data + state->begin[t];
-    for (; row < end; row++) {
-        memcpy(to + row * state->bytes, from + row * state->own[t], state->own[t]);
+    for (; from != to && row < end; row++) { /* what a plan has put in its place is there already */
+        memcpy(to + row * state->stride, from + row * state->from[t], state->own[t]);
     }
 }
 
@@ -150,14 +151,16 @@ static int prepare(const struct op_compile *compile, void *memory)
     int axis = resolved_axis(compile->options, compile->out[0].shape.rank);
     size_t inner;
     op_axis_split(&compile->out[0], axis, &state->outer, &inner);
-    state->bytes = 0;
-    inner *= fov_dtype_size(compile->out[0].dtype);
+    size_t size = fov_dtype_size(compile->out[0].dtype), bytes = 0;
+    bool strided = axis == 1 && compile->out[0].layout == OP_CHANNELS_LAST; /* rows are pixels */
     for (int i = 0; i < compile->in_count; i++) {
-        state->own[i] = (size_t)compile->in[i].shape.dim[axis] * inner;
-        state->begin[i] = state->bytes;
-        state->bytes += state->own[i];
+        state->own[i] = (size_t)compile->in[i].shape.dim[axis] * inner * size;
+        state->from[i] = strided ? op_pixel_stride(&compile->in[i]) * size : state->own[i];
+        state->begin[i] = bytes;
+        bytes += state->own[i];
     }
-    state->rows_per_chunk = OP_CHUNK * sizeof(float) / (state->bytes + 1) + 1;
+    state->stride = strided ? op_pixel_stride(&compile->out[0]) * size : bytes;
+    state->rows_per_chunk = OP_CHUNK * sizeof(float) / (bytes + 1) + 1;
     state->row_chunks = op_chunks(state->outer, state->rows_per_chunk);
     return FOV_OK;
 }
@@ -171,6 +174,12 @@ static int compile(struct op_compile *compile)
 }
 
 static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
+
+/* Any pixel strides are fine then: see prepare. */
+static bool as_join(const void *options, const struct op_tensor *parts, int count)
+{
+    return count > 0 && parts[0].shape.rank >= 2 && resolved_axis(options, parts[0].shape.rank) == 1;
+}
 
 static const struct op_onnx onnx = {.type = "Concat", .since = 4};
 
@@ -213,4 +222,5 @@ const struct op op_concat = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = cases,
+    .as_join = as_join,
 };

@@ -111,7 +111,11 @@ static int compile(struct op_compile *compile)
     return conv_winograd_compile(compile, &geometry, false) ? 0 : conv_product_compile(compile, &geometry);
 }
 
-static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile};
+static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST,
+                                  .supports = op_all_f32,
+                                  .compile = compile,
+                                  .strided_in = 1U << 0,
+                                  .strided_out = true};
 static const struct op_onnx onnx = {.type = "Conv", .since = 1};
 
 const struct op op_conv = {

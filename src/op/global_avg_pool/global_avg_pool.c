@@ -19,9 +19,9 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/** One chunk's worth of images: fixed by shape. */
+/** One chunk's worth of images, or a large image in parts: fixed by shape. */
 struct global_plan {
-    size_t images, pixels, channels, images_per_chunk;
+    size_t images, pixels, channels, images_per_chunk, parts;
 };
 
 static struct global_plan make_plan(const fov_shape *x)
@@ -29,6 +29,9 @@ static struct global_plan make_plan(const fov_shape *x)
     struct global_plan plan = {.images = (size_t)x->dim[0], .channels = (size_t)x->dim[1],
                                .pixels = shape_span(x, 2, x->rank)};
     plan.images_per_chunk = window_lines_per_chunk(plan.pixels * plan.channels);
+    enum { PART_FLOATS = 1 << 16, MOST_PARTS = 8 };
+    size_t parts = plan.pixels * plan.channels / PART_FLOATS;
+    plan.parts = parts < 2 || plan.images >= MOST_PARTS ? 1 : parts > MOST_PARTS ? MOST_PARTS : parts;
     return plan;
 }
 
@@ -79,6 +82,37 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
+/** chunk = (image, part): its sums, in scratch [images][parts][channels]. */
+static void part_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct op_run *run = context;
+    const struct global_plan *plan = run->state;
+    size_t image = chunk / plan->parts, part = chunk % plan->parts, stride = op_pixel_stride(&run->in[0]);
+    size_t first = plan->pixels * part / plan->parts, end = plan->pixels * (part + 1) / plan->parts;
+    double *sum = (double *)run->scratch + chunk * plan->channels;
+    memset(sum, 0, plan->channels * sizeof *sum);
+    run->kernel->column_sum(end - first, plan->channels,
+                            (const float *)run->in[0].data + (image * plan->pixels + first) * stride, stride, sum);
+}
+
+static void run_parts(const struct op_run *run)
+{
+    const struct global_plan *plan = run->state;
+    struct op_run copy = *run; /* the pool's context is not const */
+    pool_run(run->pool, part_chunk, &copy, plan->images * plan->parts);
+    for (size_t image = 0; image < plan->images; image++) {
+        const double *sums = (const double *)run->scratch + image * plan->parts * plan->channels;
+        for (size_t c = 0; c < plan->channels; c++) {
+            double sum = 0;
+            for (size_t part = 0; part < plan->parts; part++) {
+                sum += sums[part * plan->channels + c];
+            }
+            ((float *)run->out[0].data)[image * plan->channels + c] = (float)(sum / (double)plan->pixels);
+        }
+    }
+}
+
 static void mean_chunk(void *context, size_t chunk, int worker)
 {
     const struct op_run *run = context;
@@ -87,10 +121,11 @@ static void mean_chunk(void *context, size_t chunk, int worker)
     size_t first = op_chunk_begin(chunk, plan->images_per_chunk);
     size_t end = first + op_chunk_length(chunk, plan->images_per_chunk, plan->images);
     for (size_t image = first; image < end; image++) {
-        const float *x = (const float *)run->in[0].data + image * plan->pixels * plan->channels;
+        size_t stride = op_pixel_stride(&run->in[0]);
+        const float *x = (const float *)run->in[0].data + image * plan->pixels * stride;
         float *y = (float *)run->out[0].data + image * plan->channels;
         memset(sum, 0, plan->channels * sizeof *sum);
-        run->kernel->column_sum(plan->pixels, plan->channels, x, plan->channels, sum);
+        run->kernel->column_sum(plan->pixels, plan->channels, x, stride, sum);
         for (size_t c = 0; c < plan->channels; c++) {
             y[c] = (float)(sum[c] / (double)plan->pixels);
         }
@@ -112,14 +147,19 @@ static int prepare_mean(const struct op_compile *compile, void *state)
 
 static int compile_mean(struct op_compile *compile)
 {
-    compile->run = run_mean;
+    struct global_plan plan = make_plan(&compile->in[0].shape);
+    compile->run = plan.parts > 1 ? run_parts : run_mean;
+    compile->scratch = plan.parts > 1 ? plan.images * plan.parts * plan.channels * sizeof(double) : 0;
     compile->prepare = prepare_mean;
     compile->state = sizeof(struct global_plan);
     compile->scratch_per_worker = (size_t)compile->in[0].shape.dim[1] * sizeof(double);
     return 0;
 }
 
-static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile_mean};
+static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST,
+                                  .supports = op_all_f32,
+                                  .compile = compile_mean,
+                                  .strided_in = 1U << 0};
 static const struct op_onnx onnx = {.type = "GlobalAveragePool", .since = 1};
 
 static const struct op_case cases[] = {
@@ -128,6 +168,7 @@ static const struct op_case cases[] = {
     {.name = "1-D", .in = {FOV_SHAPE(2, 3, 11)}, .in_count = 1},
     {.name = "3-D", .in = {FOV_SHAPE(2, 3, 2, 3, 2)}, .in_count = 1},
     {.name = "one pixel", .in = {FOV_SHAPE(2, 4, 1, 1)}, .in_count = 1},
+    {.name = "in parts", .in = {FOV_SHAPE(2, 37, 67, 71)}, .in_count = 1, .no_gradient = true},
     {0},
 };
 

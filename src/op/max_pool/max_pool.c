@@ -160,15 +160,18 @@ static void pool_chunk(void *context, size_t chunk, int worker)
     const void **rows = (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
     struct kernel_window row = window_row(window, plan->channels);
     size_t lines = plan->batch * (size_t)(window->out[0] * window->out[1]), end = (chunk + 1) * plan->lines_per_chunk;
-    size_t line_floats = row.out_width * plan->channels, in_image = (size_t)window_in_pixels(window) * plan->channels;
+    row.x_stride = op_pixel_stride(&run->in[0]);
+    row.y_stride = op_pixel_stride(&run->out[0]);
+    size_t line_pixels = row.out_width, in_image = (size_t)window_in_pixels(window) * row.x_stride;
     char *index = plan->index_bytes > 0 ? run->out[1].data : NULL;
     for (size_t line = chunk * plan->lines_per_chunk; line < end && line < lines; line++) {
         int64_t y = (int64_t)line % window->out[1], z = (int64_t)line / window->out[1] % window->out[0];
         size_t image = line / (size_t)(window->out[0] * window->out[1]);
         window_rows(window, z, y, (const float *)run->in[0].data + image * in_image,
-                    row.width * plan->channels * sizeof(float), rows);
-        run->kernel->max_pool(&row, (const float *const *)rows, (float *)run->out[0].data + line * line_floats,
-                              index != NULL ? index + line * line_floats * plan->index_bytes : NULL,
+                    row.width * row.x_stride * sizeof(float), rows);
+        run->kernel->max_pool(&row, (const float *const *)rows,
+                              (float *)run->out[0].data + line * line_pixels * row.y_stride,
+                              index != NULL ? index + line * line_pixels * plan->channels * plan->index_bytes : NULL,
                               index != NULL ? plan->index_bytes : 0);
     }
 }
@@ -212,7 +215,11 @@ static bool supports(const void *options, const struct op_tensor *in, int in_cou
     return ((const struct max_pool_options *)options)->indices == MAX_POOL_TAPS && op_all_f32(options, in, in_count);
 }
 
-static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = supports, .compile = compile};
+static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST,
+                                  .supports = supports,
+                                  .compile = compile,
+                                  .strided_in = 1U << 0,
+                                  .strided_out = true};
 
 /* ---- ONNX --------------------------------------------------------------------------------------------------------------- */
 

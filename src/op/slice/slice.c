@@ -308,6 +308,22 @@ static void run_slice(const struct op_run *run)
     move_run(run, &move, run->in[0].data, run->out[0].data);
 }
 
+/* A run of channels, everything else whole. */
+static bool slice_as_part(struct op_part *part)
+{
+    const fov_shape *x = &part->in[0].shape;
+    struct op_infer infer = {
+        .options = part->options, .in = part->in, .in_count = part->in_count, .in_constant = part->in_values};
+    struct range range[FOV_MAX_RANK];
+    ranges_of_slice(&(struct index_source){.infer = &infer}, part->options, x, has(part->in, part->in_count, 1), range);
+    bool is_part = x->rank >= 2 && range[1].step == 1;
+    for (int d = 0; d < x->rank; d++) {
+        is_part = is_part && (d == 1 || (range[d].begin == 0 && range[d].step == 1 && range[d].length == x->dim[d]));
+    }
+    part->first = is_part ? range[1].begin : 0;
+    return is_part;
+}
+
 static void run_place(const struct op_run *run)
 {
     const fov_shape *x = &run->in[0].shape, *y = &run->out[0].shape;
@@ -478,6 +494,7 @@ const struct op op_slice = {
     .cpu = &slice_cpu,
     .onnx = &onnx,
     .cases = slice_cases,
+    .as_part = slice_as_part,
 };
 
 const struct op op_place = {

@@ -115,6 +115,22 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
+static bool as_part(struct op_part *part)
+{
+    const struct split_options *options = part->options;
+    const fov_shape *x = &part->in[0].shape;
+    if (index_axis(options->axis, x->rank) != 1) {
+        return false;
+    }
+    int64_t outputs = options->outputs, equal = x->dim[1] / outputs + (x->dim[1] % outputs != 0);
+    const double *sizes = part->in_count > 1 ? part->in_values[1] : NULL;
+    part->first = sizes != NULL ? 0 : part->output * equal;
+    for (int i = 0; sizes != NULL && i < part->output; i++) {
+        part->first += index_clamp(sizes[i]);
+    }
+    return sizes != NULL || part->in_count < 2 || part->in[1].shape.rank < 0;
+}
+
 static void run(const struct op_run *run)
 {
     const struct split_options *options = run->options;
@@ -257,4 +273,5 @@ const struct op op_split = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = cases,
+    .as_part = as_part,
 };

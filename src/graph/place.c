@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Joins without copies. Where channels are stored last, a concatenation of channels is a set of strided writes: whoever makes a
+ * part writes it where the join has it, and the join itself has nothing to do. This file decides, before any step is
+ * made, which values lie in which join; lower.c puts them there as far as layouts allow, and a join copies the rest.
+ * DenseNet's joins, each of which begins with the whole of the one before, so become one buffer. */
+#include "device/cpu/cpu.h"
+#include "graph/lower.h"
+
+static bool is_join(const struct lowering *l, const struct node *node)
+{
+    struct op_tensor in[OP_MAX_PORTS];
+
+    if (!node->op->as_join || node->in_count < 1 || graph_value(l->graph, node->out[0])->dtype != FOV_F32 ||
+        l->shapes[node->out[0]].rank < 3)
+        return false;
+    lower_describe(l, node, in);
+    return node->op->as_join(node->options, in, node->in_count);
+}
+
+bool lower_reads_strided(const struct lowering *l, const struct node *node, int input)
+{
+    struct op_tensor in[OP_MAX_PORTS];
+
+    if (is_join(l, node))
+        return true;
+    if (!node->op->cpu || input >= 32 || !(node->op->cpu->strided_in >> input & 1U))
+        return false;
+    lower_describe(l, node, in);
+    return cpu_supports(node->op, node->options, in, node->in_count);
+}
+
+int lower_part_of(const struct lowering *l, const struct node *node, int output, int64_t *first)
+{
+    struct op_tensor in[OP_MAX_PORTS];
+    const double    *values[OP_MAX_PORTS];
+    struct op_part   part = {node->options, in, node->in_count, values, output, 0};
+
+    if (l->plan->options.no_fusion || !node->op->as_part || graph_value(l->graph, node->in[0])->dtype != FOV_F32 ||
+        l->shapes[node->in[0]].rank < 3)
+        return 0;
+    lower_describe(l, node, in);
+    for (int i = 0; i < node->in_count; i++)
+        values[i] = l->plan->known[node->in[i]];
+    if (!node->op->as_part(&part))
+        return 0;
+    *first = part.first;
+    return node->in[0];
+}
+
+/* Values that somebody wants to read densely: in a join they would have to be copied out again. */
+static void find_dense(const struct lowering *l, bool *dense)
+{
+    for (size_t n = 0; n < l->graph->node_count; n++) {
+        const struct node *node = plan_node(l->plan, (int)n);
+        int64_t            first;
+
+        if (!l->needed[n])
+            continue;
+        for (int i = 0; i < node->in_count; i++)
+            if (node->in[i] && !op_port_at(node->op->in, i)->shape_only && !lower_reads_strided(l, node, i) &&
+                !(i == 0 && lower_part_of(l, node, 0, &first)))
+                dense[node->in[i]] = true;
+    }
+}
+
+/* The node whose step makes a value as its first result. */
+static int maker_of(const struct lowering *l, int id)
+{
+    int maker = graph_value(l->graph, id)->node;
+
+    while (maker >= 0 && l->taken_by[maker] >= 0)
+        maker = l->taken_by[maker];
+    return maker >= 0 && l->needed[maker] && l->fusions[maker].result == id ? maker : -1;
+}
+
+static bool can_place(const struct lowering *l, int id, const bool *dense)
+{
+    int                maker = maker_of(l, id);
+    const struct node *node  = maker < 0 ? NULL : plan_node(l->plan, maker);
+    struct op_tensor   in[OP_MAX_PORTS];
+
+    if (!node || dense[id] || l->in_storage[id] || l->plan->known[id] || l->places[id].join >= 0)
+        return false;
+    if (is_join(l, node))
+        return true;
+    if (!node->op->cpu || !node->op->cpu->strided_out)
+        return false;
+    lower_describe(l, node, in);
+    return cpu_layout(node->op, node->options, in, node->in_count) == OP_WANTS_CHANNELS_LAST;
+}
+
+/* All inputs lie side by side in one join already: so does their own. */
+static bool lies_in_order(const struct lowering *l, const struct node *node)
+{
+    struct lower_place next = l->places[node->in[0]];
+
+    for (int i = 0; i < node->in_count; i++) {
+        const struct lower_place *place = &l->places[node->in[i]];
+
+        if (place->join < 0 || place->join != next.join || place->channel != next.channel)
+            return false;
+        next.channel += l->shapes[node->in[i]].dim[1];
+    }
+    return true;
+}
+
+/* From the last join to the first: a join that is itself part of a larger one hands its place on to its inputs. */
+void lower_place_joins(struct lowering *l, bool *dense)
+{
+    for (size_t id = 0; id < l->graph->value_count; id++)
+        l->places[id] = (struct lower_place){.join = -1};
+    for (size_t n = 0; n < l->graph->node_count; n++)
+        l->join_storage[n] = -1;
+    if (l->plan->options.no_fusion)
+        return;
+    find_dense(l, dense);
+    for (int n = (int)l->graph->node_count; n-- > 0;) {
+        const struct node *node = plan_node(l->plan, n);
+        struct lower_place next;
+
+        if (!l->needed[n] || l->taken_by[n] >= 0 || !is_join(l, node))
+            continue;
+        if (l->places[node->out[0]].join < 0)
+            l->places[node->out[0]] = lies_in_order(l, node) ? l->places[node->in[0]] : (struct lower_place){n, 0};
+        next = l->places[node->out[0]];
+        for (int i = 0; i < node->in_count; i++) {
+            if (can_place(l, node->in[i], dense))
+                l->places[node->in[i]] = next;
+            next.channel += l->shapes[node->in[i]].dim[1];
+        }
+    }
+}
