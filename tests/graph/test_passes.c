@@ -158,7 +158,147 @@ static fov_value wider_than_x(fov_graph *g, fov_value x)
     return fov_div(g, fov_clip(g, fov_add(g, x, number(g, 3)), 0, 6), wide);
 }
 
+/* ---- channels side by side ------------------------------------------------------------------------------------------------------ */
+
+/* All makers write in their places, of several forms. */
+static fov_value branches(fov_graph *g, fov_value x)
+{
+    fov_value a = fov_relu(g, fov_conv2d(g, x, .filters = 7, .kernel = 1));
+    fov_value b = fov_max_pool2d(g, x, .kernel = 3, .stride = 1, .pad = 1);
+    fov_value c = fov_avg_pool2d(g, x, .kernel = 3, .stride = 1, .pad = 1);
+    fov_value d = fov_conv2d(g, x, .filters = 6, .kernel = 3, .pad = 1, .groups = 6);
+    fov_value e = fov_swish(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 17, .kernel = 3, .pad = 1, .groups = 1)));
+
+    return fov_conv2d(g, fov_concat(g, (fov_value[]){a, b, c, d, e}, 5, 1), .filters = 9, .kernel = 3);
+}
+
+/* Each join begins with all of the one before. */
+static fov_value dense_block(fov_graph *g, fov_value x)
+{
+    fov_value f[4] = {fov_conv2d(g, x, .filters = 5, .kernel = 3, .pad = 1)};
+
+    for (int i = 1; i < 4; i++) {
+        fov_value all = i == 1 ? f[0] : fov_concat(g, f, i, 1);
+
+        f[i] = fov_conv2d(g, fov_relu(g, fov_batch_norm(g, all)), .filters = 3, .kernel = 3, .pad = 1, .no_bias = true);
+    }
+    return fov_relu(g, fov_batch_norm(g, fov_concat(g, f, 4, 1)));
+}
+
+static fov_value join_of_joins(fov_graph *g, fov_value x)
+{
+    fov_value a = fov_conv2d(g, x, .filters = 3, .kernel = 1), b = fov_conv2d(g, x, .filters = 4, .kernel = 1);
+    fov_value c = fov_conv2d(g, x, .filters = 5, .kernel = 1), d = fov_conv2d(g, x, .filters = 2, .kernel = 1);
+
+    a = fov_concat(g, (fov_value[]){a, b}, 2, 1);
+    c = fov_concat(g, (fov_value[]){d, c}, 2, 1);
+    return fov_sigmoid(g, fov_concat(g, (fov_value[]){a, c}, 2, 1));
+}
+
+/* Twice the same, and one that others read: copies are left. */
+static fov_value join_with_copies(fov_graph *g, fov_value x)
+{
+    fov_value a = fov_conv2d(g, x, .filters = 3, .kernel = 1), b = fov_conv2d(g, x, .filters = 4, .kernel = 1);
+    fov_value c = fov_sigmoid(g, b);
+
+    return fov_conv2d(g, fov_concat(g, (fov_value[]){a, b, a, c}, 4, 1), .filters = 5, .kernel = 1);
+}
+
+/* Along other axes nothing lies side by side. */
+static fov_value join_of_rows(fov_graph *g, fov_value x)
+{
+    fov_value a = fov_conv2d(g, x, .filters = 3, .kernel = 1), b = fov_conv2d(g, x, .filters = 3, .kernel = 1);
+
+    a = fov_concat(g, (fov_value[]){a, b}, 2, 2);
+    return fov_concat(g, (fov_value[]){a, a}, 2, 0);
+}
+
+/* Parts that are read where they lie: by a product, a padded one, a depthwise one, poolings, and one that needs a copy. */
+static fov_value parts_in_place(fov_graph *g, fov_value x)
+{
+    int64_t   sizes[] = {9, 2, 6, 3, 5, 4};
+    fov_value y = fov_conv2d(g, x, .filters = 29, .kernel = 1), part[6], out[6];
+
+    assert_int_equal(fov_split_into(g, y, 1, sizes, 6, part), FOV_OK);
+    out[0] = fov_conv2d(g, part[0], .filters = 4, .kernel = 1);
+    out[1] = fov_conv2d(g, part[1], .filters = 5, .kernel = 3, .pad = 1);
+    out[2] = fov_conv2d(g, part[2], .filters = 6, .kernel = 3, .pad = 1, .groups = 6);
+    out[3] = fov_max_pool2d(g, part[3], .kernel = 3, .stride = 1, .pad = 1);
+    out[4] = fov_batch_norm(g, part[4]);
+    out[5] = fov_tanh(g, part[5]);
+    y      = fov_concat(g, out, 6, 1);
+    return fov_mul(g, y, fov_global_avg_pool(g, y));
+}
+
+/* A part of a part, one part twice, and a part as the result. */
+static fov_value parts_of_parts(fov_graph *g, fov_value x)
+{
+    fov_value y = fov_conv2d(g, x, .filters = 21, .kernel = 3, .pad = 1);
+    fov_value a = fov_slice(g, y, 1, 4, 15, 1), b = fov_slice(g, a, 1, 3, 8, 1);
+
+    b = fov_concat(g, (fov_value[]){b, a, b}, 3, 1);
+    return fov_slice(g, fov_conv2d(g, b, .filters = 9, .kernel = 1), 1, 2, 5, 1);
+}
+
+/* Steps and other axes: not parts. */
+static fov_value other_slices(fov_graph *g, fov_value x)
+{
+    fov_value y = fov_conv2d(g, x, .filters = 8, .kernel = 1);
+
+    y = fov_slice(g, fov_slice(g, y, 1, 1, 3, 2), 2, 1, 3, 1);
+    return fov_conv2d(g, y, .filters = 3, .kernel = 1);
+}
+
+static fov_value by_parts_shuffle(fov_graph *g, fov_value x, int64_t channels, int64_t groups, const int *perm)
+{
+    fov_shape shape = fov_value_shape(g, x);
+
+    x = fov_reshape(g, x, (fov_shape)FOV_SHAPE(shape.dim[0], groups, channels / groups, shape.dim[2], shape.dim[3]));
+    return fov_reshape(g, fov_transpose(g, x, perm, 5), shape);
+}
+
+/* A unit of ShuffleNet: half of the channels passes, half is worked on, both are dealt out anew. */
+static fov_value shuffle_unit(fov_graph *g, fov_value x)
+{
+    x = fov_relu(g, fov_conv2d(g, x, .filters = 36, .kernel = 1));
+    for (int i = 0; i < 2; i++) {
+        fov_value half[2];
+
+        assert_int_equal(fov_split_into(g, x, 1, (int64_t[]){18, 18}, 2, half), FOV_OK);
+        half[1] = fov_conv2d(g, half[1], .filters = 18, .kernel = 3, .pad = 1, .groups = 18);
+        half[1] = fov_relu(g, fov_conv2d(g, half[1], .filters = 18, .kernel = 1));
+        x = by_parts_shuffle(g, fov_concat(g, half, 2, 1), 36, i == 0 ? 2 : 3, (int[]){0, 2, 1, 3, 4});
+    }
+    return x;
+}
+
+/* The same shapes, another permutation. */
+static fov_value not_a_shuffle(fov_graph *g, fov_value x)
+{
+    x = fov_conv2d(g, x, .filters = 4, .kernel = 1);
+    return by_parts_shuffle(g, x, 4, 2, (int[]){0, 1, 2, 4, 3});
+}
+
 static const struct expected networks[] = {
+    {"branches", FOV_SHAPE(2, 6, 9, 8), branches,
+     "conv + relu|max_pool|avg_pool|conv|conv + batch_norm + swish|conv", false},
+    {"branches of one pixel", FOV_SHAPE(1, 6, 3, 3), branches,
+     "conv + relu|max_pool|avg_pool|conv|conv + batch_norm + swish|conv", false},
+    {"dense block", FOV_SHAPE(2, 4, 7, 6), dense_block,
+     "conv|batch_norm + relu|conv|batch_norm + relu|conv|batch_norm + relu|conv|batch_norm + relu", false},
+    {"dense block, training", FOV_SHAPE(2, 4, 7, 6), dense_block,
+     "conv|batch_norm + relu|conv|batch_norm + relu|conv|batch_norm + relu|conv|batch_norm + relu", true},
+    {"join of joins", FOV_SHAPE(2, 5, 4, 3), join_of_joins, "conv|conv|conv|conv|sigmoid", false},
+    {"join with copies", FOV_SHAPE(2, 5, 4, 3), join_with_copies, "conv|conv|sigmoid|concat|conv", false},
+    {"join of rows", FOV_SHAPE(2, 5, 4, 3), join_of_rows, "conv|conv|concat|concat", false},
+    {"parts in place", FOV_SHAPE(2, 5, 8, 9), parts_in_place,
+     "conv|conv|conv|conv|max_pool|batch_norm|copy|tanh|concat|global_avg_pool|mul", false},
+    {"parts of parts", FOV_SHAPE(2, 5, 8, 9), parts_of_parts, "conv|concat|conv", false},
+    {"parts of parts of one pixel", FOV_SHAPE(1, 5, 1, 1), parts_of_parts, "conv|concat|conv", false},
+    {"other slices", FOV_SHAPE(2, 5, 5, 4), other_slices, "conv|slice|slice|conv", false},
+    {"shuffle unit", FOV_SHAPE(2, 5, 7, 6), shuffle_unit,
+     "conv + relu|conv|conv + relu|concat|channel_shuffle|conv|conv + relu|concat|channel_shuffle", false},
+    {"not a shuffle", FOV_SHAPE(2, 5, 4, 4), not_a_shuffle, "conv|transpose", false},
     {"conv, norm, relu", FOV_SHAPE(2, 5, 9, 7), conv_norm_relu, "conv + batch_norm + relu", false},
     {"few channels", FOV_SHAPE(2, 3, 9, 7), conv_norm_relu, "conv + batch_norm + relu", false},
     {"grouped conv, norm", FOV_SHAPE(2, 6, 5, 7), grouped_norm, "conv + batch_norm", false},
@@ -232,6 +372,28 @@ static void close_network(struct opened *n)
     fov_context_free(n->context);
 }
 
+/* Parts of something wider end inside of it, and no two storages that live at one time overlap. */
+static void check_places(const fov_plan *plan)
+{
+    for (size_t t = 0; t < plan->tensor_count; t++) {
+        const struct plan_tensor *tensor = &plan->tensors[t];
+        size_t                    pixels = tensor->shape.rank < 3 ? 0
+                                                                  : (size_t)tensor->shape.dim[0] *
+                                                     shape_span(&tensor->shape, 2, tensor->shape.rank);
+        size_t apart = pixels > 0 && tensor->pixel_stride ? tensor->pixel_stride - (size_t)tensor->shape.dim[1] : 0;
+
+        assert_true(tensor->begin + tensor->bytes + (pixels ? pixels - 1 : 0) * apart * sizeof(float) <=
+                    plan->storages[tensor->storage].bytes);
+    }
+    for (size_t i = 0; i < plan->storage_count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const struct plan_storage *a = &plan->storages[i], *b = &plan->storages[j];
+
+            if (!a->fixed && !b->fixed && a->first >= 0 && b->first >= 0 && a->first <= b->last && b->first <= a->last)
+                assert_true(a->offset + a->bytes <= b->offset || b->offset + b->bytes <= a->offset);
+        }
+}
+
 /* Runs the network once; the caller frees the result. */
 static float *run_once(struct opened *n, const fov_plan_options *options, size_t *count, char *steps, size_t room)
 {
@@ -239,11 +401,12 @@ static float *run_once(struct opened *n, const fov_plan_options *options, size_t
     float    *x, *y;
 
     assert_string_equal(fov_error(n->context), "");
+    check_places(plan);
     x = fov_plan_data(plan, n->x);
     for (size_t i = 0; i < fov_plan_bytes(plan, n->x) / sizeof *x; i++)
         x[i] = (float)random_normal((struct random_key){5, RANDOM_TEST, 0}, i);
     for (int i = 0; steps && i < fov_plan_step_count(plan); i++)
-        if (!plan->steps[i].skip && plan->steps[i].node >= 0)
+        if (!plan->steps[i].skip && plan->steps[i].op != &plan_convert)
             snprintf(steps + strlen(steps), room - strlen(steps), "%s%s", *steps ? "|" : "",
                      fov_plan_step_at(plan, i).operation);
     fov_plan_run(plan, 0);
@@ -388,52 +551,95 @@ static void the_residual_is_written_over(void **state)
     assert_true(in_place);
 }
 
-/* Gradients through fused sums and activations in training: the same as without. */
+/* The gradients of sum y^2 of all parameters that learn, one after the other; the caller frees them. */
+static float *gradients_of(network *build, bool fused, int threads, size_t *total)
+{
+    struct expected test = {"", FOV_SHAPE(3, 18, 6, 7), build, "", true};
+    struct opened   n = open_network(&test, NULL, threads);
+    fov_value       zero = number(n.graph, 0), loss, gradients[64], targets[64];
+    int             wanted = 0;
+    float          *all, *x;
+    fov_plan       *plan;
+
+    loss = op_emit2(fov_graph_emitter(n.graph), "sum_to", fov_mul(n.graph, n.y, n.y), zero, NULL);
+    for (int i = 0; i < fov_parameter_count(n.graph); i++)
+        if (!fov_parameter_frozen(n.graph, fov_parameter_at(n.graph, i)))
+            targets[wanted++] = fov_parameter_at(n.graph, i);
+    assert_int_equal(fov_gradient(n.graph, loss, targets, wanted, gradients), FOV_OK);
+    plan = fov_plan_create(n.graph, gradients, wanted, &(fov_plan_options){.training = true, .no_fusion = !fused});
+    assert_string_equal(fov_error(n.context), "");
+    check_places(plan);
+    x = fov_plan_data(plan, n.x);
+    for (size_t i = 0; i < fov_plan_bytes(plan, n.x) / sizeof *x; i++)
+        x[i] = (float)random_normal((struct random_key){5, RANDOM_TEST, 0}, i);
+    fov_plan_run(plan, 0);
+    *total = 0;
+    for (int i = 0; i < wanted; i++)
+        *total += fov_plan_bytes(plan, gradients[i]);
+    all    = malloc(*total);
+    *total = 0;
+    for (int i = 0; i < wanted; i++) {
+        memcpy((char *)all + *total, fov_plan_data(plan, gradients[i]), fov_plan_bytes(plan, gradients[i]));
+        *total += fov_plan_bytes(plan, gradients[i]);
+    }
+    *total /= sizeof *all;
+    fov_plan_free(plan);
+    close_network(&n);
+    return all;
+}
+
+/* In training too: the same gradients as without passes, and the same bits for any number of threads. */
 static void gradients_stay(void **state)
 {
-    float *reference = NULL;
+    network *const builders[] = {residual_block, dense_block, join_of_joins, join_with_copies, parts_of_parts, shuffle_unit};
 
     (void)state;
-    for (int fused = 0; fused < 2; fused++) {
-        struct opened    n = open_network(&(struct expected){"", FOV_SHAPE(3, 18, 6, 7), residual_block, "", true}, NULL, 2);
-        fov_value        zero = number(n.graph, 0), loss, gradients[32], targets[32];
-        int              count = fov_parameter_count(n.graph), wanted = 0;
-        size_t           at = 0, total = 0;
-        fov_plan        *plan;
-        float           *x;
+    for (size_t b = 0; b < sizeof builders / sizeof *builders; b++) {
+        size_t total, same;
+        float *plain = gradients_of(builders[b], false, 1, &total), *fused = gradients_of(builders[b], true, 1, &same);
+        double largest = 0;
 
-        loss = op_emit2(fov_graph_emitter(n.graph), "sum_to", fov_mul(n.graph, n.y, n.y), zero, NULL);
-        for (int i = 0; i < count; i++)
-            if (!fov_parameter_frozen(n.graph, fov_parameter_at(n.graph, i)))
-                targets[wanted++] = fov_parameter_at(n.graph, i);
-        assert_int_equal(fov_gradient(n.graph, loss, targets, wanted, gradients), FOV_OK);
-        plan = fov_plan_create(n.graph, gradients, wanted, &(fov_plan_options){.training = true, .no_fusion = !fused});
-        assert_string_equal(fov_error(n.context), "");
-        x = fov_plan_data(plan, n.x);
-        for (size_t i = 0; i < fov_plan_bytes(plan, n.x) / sizeof *x; i++)
-            x[i] = (float)random_normal((struct random_key){5, RANDOM_TEST, 0}, i);
-        fov_plan_run(plan, 0);
-        for (int i = 0; i < wanted; i++)
-            total += fov_plan_bytes(plan, gradients[i]) / sizeof *x;
-        if (!fused)
-            reference = malloc(total * sizeof *reference);
-        for (int i = 0; i < wanted; i++) {
-            const float *gradient = fov_plan_data(plan, gradients[i]);
-            size_t       elements = fov_plan_bytes(plan, gradients[i]) / sizeof *x;
-            double       largest  = 0;
+        assert_int_equal(total, same);
+        for (size_t i = 0; i < total; i++)
+            largest = fmax(largest, fabs((double)plain[i]));
+        for (size_t i = 0; i < total; i++)
+            if (!(fabs((double)fused[i] - (double)plain[i]) <= 2e-5 * largest))
+                fail_msg("network %zu: gradient %zu of %zu is %g, without passes %g", b, i, total, (double)fused[i],
+                         (double)plain[i]);
+        for (int threads = 2; threads <= 4; threads++) {
+            float *again = gradients_of(builders[b], true, threads, &same);
 
-            for (size_t k = 0; k < elements; k++)
-                largest = fmax(largest, fabs((double)gradient[k]));
-            for (size_t k = 0; k < elements; k++, at++)
-                if (!fused)
-                    reference[at] = gradient[k];
-                else
-                    assert_true(fabs((double)gradient[k] - (double)reference[at]) <= 1e-4 * fmax(largest, 1));
+            assert_memory_equal(again, fused, total * sizeof *fused);
+            free(again);
         }
-        fov_plan_free(plan);
-        close_network(&n);
+        free(plain);
+        free(fused);
     }
-    free(reference);
+}
+
+/* Whichever allocation fails while such a plan is made, it is said so and nothing is left behind. */
+static void every_failed_allocation_is_survived(void **state)
+{
+    network *const builders[] = {residual_block, shuffle_unit, by_parts_hard_swish, parts_in_place};
+
+    (void)state;
+    for (size_t b = 0; b < sizeof builders / sizeof *builders; b++)
+        for (uint64_t fail_at = 1, done = 0; !done; fail_at++) {
+            struct expected test = {"", FOV_SHAPE(1, 18, 6, 7), builders[b], "", false};
+            struct opened   n = open_network(&test, NULL, 1);
+            size_t          before = fov_context_memory(n.context).bytes;
+            fov_plan       *plan;
+
+            memory_fail_at(n.context->memory, fail_at, false);
+            plan = fov_plan_create(n.graph, &n.y, 1, NULL);
+            memory_fail_at(n.context->memory, 0, false);
+            done = plan != NULL;
+            if (!plan)
+                assert_int_equal(fov_error_status(n.context), FOV_E_MEMORY);
+            fov_plan_free(plan);
+            assert_int_equal(fov_context_memory(n.context).bytes, before);
+            close_network(&n);
+        }
 }
 
 int main(void)
@@ -441,7 +647,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(passes_change_steps_and_not_numbers), cmocka_unit_test(folded_parameters_are_followed),
         cmocka_unit_test(folding_leaves_the_graph_alone),      cmocka_unit_test(the_residual_is_written_over),
-        cmocka_unit_test(gradients_stay),
+        cmocka_unit_test(gradients_stay),                      cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
