@@ -162,3 +162,24 @@ const char *op_export_sizes(struct op_export *node, int in, const fov_shape *sha
     node->attribute_integer(node->writer, "axis", 0);
     return sizes;
 }
+
+static const char *cast(struct op_export *node, const char *value, fov_dtype dtype, int out)
+{
+    const char *typed = op_export_step(node, "Cast", value, NULL, out);
+    node->attribute_integer(node->writer, "to", op_onnx_type(dtype));
+    return typed;
+}
+
+int op_export_arithmetic(struct op_export *node)
+{
+    fov_dtype dtype = node->in[0].dtype;
+    const char *a = node->in_name(node->writer, 0), *b = node->in_name(node->writer, 1);
+    if (node->opset >= 14 || op_is_float(dtype) || fov_dtype_size(dtype) >= 4) {
+        op_export_step(node, node->op->onnx->type, a, b, 0);
+        return FOV_OK;
+    }
+    a = cast(node, a, FOV_I32, OP_EXPORT_FRESH);
+    b = cast(node, b, FOV_I32, OP_EXPORT_FRESH);
+    cast(node, op_export_step(node, node->op->onnx->type, a, b, OP_EXPORT_FRESH), dtype, 0);
+    return FOV_OK;
+}

@@ -97,6 +97,8 @@ const char *op_export_step(struct op_export *node, const char *type, const char 
 const char *op_export_reshape(struct op_export *node, const char *x, const int64_t *shape, int rank, int out);
 /** A list with all sizes of `shape`; an open number of samples is taken from input `in` by Shape, Slice and Concat. */
 const char *op_export_sizes(struct op_export *node, int in, const fov_shape *shape);
+/** Add, Sub, Mul, Div. Before opset 14 they knew no integers of 8 and 16 bits: computed in 32, then cut off. */
+int op_export_arithmetic(struct op_export *node);
 /** A scalar constant. */
 const char *op_export_number(struct op_export *node, fov_dtype dtype, double value);
 

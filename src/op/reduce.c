@@ -296,7 +296,8 @@ int reduce_export(struct op_export *node, int input_since)
         return FOV_OK;
     }
     const char *axes = NULL;
-    if (as_input && options->axes.count > 0) {
+    /* "No axes" is an empty list, not an absent one: ONNX Runtime takes the absent one for all axes. */
+    if (as_input && !has_input && (options->axes.count > 0 || options->noop_with_empty_axes)) {
         axes = node->integers(node->writer, options->axes.at, options->axes.count, false);
     }
     node->begin(node->writer, node->op->onnx->type, NULL);

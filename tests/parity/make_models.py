@@ -35,14 +35,15 @@ warnings.filterwarnings("ignore")
 
 SEED = 20261121
 STEPS = 10
-TRIES = 12       # batches, of which the one whose gradients are best determined is kept; they are well enough where
-GOOD = 3e-4      # roundings move them by no more than this, and
+TRIES = 40       # batches, of which the one whose gradients are best determined is kept; they are well enough where
+GOOD = 6e-4      # roundings move them by no more than this, and
 ROUNDING = 1e-6  # this is what a layer's rounding is taken to be
 #       name: size in inference, size in training, batch in training, opset, options
 NETWORKS = {
     "alexnet": (224, 224, 4, 13, {}),
     "vgg16": (224, 224, 2, 13, {}),
-    "googlenet": (224, 64, 4, 17, {"aux_logits": False, "init_weights": True}),
+    # At 32 pixels its last poolings see one pixel each: of larger images hardly any batch has no near-tie in some window.
+    "googlenet": (224, 32, 8, 17, {"aux_logits": False, "init_weights": True}),
     "inception_v3": (299, 139, 4, 17, {"aux_logits": False, "init_weights": True}),
     "resnet18": (224, 128, 4, 13, {}),
     "resnet50": (224, 128, 4, 17, {}),

@@ -362,8 +362,9 @@ static int write_one_to_one(struct exporter *exporter, const struct node *node)
     for (int i = 0; i < inputs; i++) {
         write_input(exporter, i);
     }
+    /* Outputs that nobody reads are notes for a gradient, which ONNX's operator may not have at all. */
     int outputs = node->out_count;
-    while (outputs > 0 && node->out[outputs - 1] == 0) {
+    while (outputs > 1 && (node->out[outputs - 1] == 0 || !exporter->used[node->out[outputs - 1]])) {
         outputs--;
     }
     for (int i = 0; i < outputs; i++) {
@@ -396,7 +397,7 @@ static int write_by_function(struct exporter *exporter, const struct node *node)
     for (int i = 0; i < node->out_count; i++) {
         const struct value *value = graph_value(exporter->graph, node->out[i]);
         out[i] = (struct op_tensor){.dtype = value->dtype, .shape = value->shape};
-        if (node->out[i] == 0) {
+        if (node->out[i] == 0 || (i > 0 && !exporter->used[node->out[i]])) {
             out[i].shape.rank = -1;
         }
     }

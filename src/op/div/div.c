@@ -47,7 +47,7 @@ static int import_divide(struct op_import *node)
     return op_import_binary(node, "div");
 }
 
-static const struct op_onnx onnx = {.type = "Div", .since = 6, .import = import_divide};
+static const struct op_onnx onnx = {.type = "Div", .since = 6, .import = import_divide, .export = op_export_arithmetic};
 
 fov_value fov_div(fov_graph *graph, fov_value a, fov_value b)
 {

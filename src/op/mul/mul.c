@@ -44,7 +44,7 @@ static int import_mul(struct op_import *node)
     return op_import_binary(node, "mul");
 }
 
-static const struct op_onnx onnx = {.type = "Mul", .since = 6, .import = import_mul};
+static const struct op_onnx onnx = {.type = "Mul", .since = 6, .import = import_mul, .export = op_export_arithmetic};
 
 fov_value fov_mul(fov_graph *graph, fov_value a, fov_value b)
 {

@@ -68,6 +68,18 @@ static int import_shape(struct op_import *node)
 static int export_shape(struct op_export *node)
 {
     const struct shape_options *options = node->options;
+    bool is_part = options->start != 0 || options->end < FOV_MAX_RANK;
+    if (is_part && node->opset < 15) { /* before it could say so: all sizes, then those */
+        int begin, end;
+        range_of(options, node->in[0].shape.rank, &begin, &end);
+        int64_t first = begin, behind = end < begin ? begin : end;
+        const char *from = node->integers(node->writer, &first, 1, false);
+        const char *to = node->integers(node->writer, &behind, 1, false);
+        const char *all = op_export_step(node, "Shape", node->in_name(node->writer, 0), NULL, OP_EXPORT_FRESH);
+        op_export_step(node, "Slice", all, from, 0);
+        node->input_name(node->writer, to);
+        return FOV_OK;
+    }
     node->begin(node->writer, "Shape", NULL);
     node->input(node->writer, 0);
     if (options->start != 0) {

@@ -390,9 +390,7 @@ static const char *export_picked(struct op_export *node, const char *scores, boo
         node->input(node->writer, 2);
     }
     node->attribute_text(node->writer, "reduction", "none");
-    if (options->ignore_index != -1) {
-        node->attribute_integer(node->writer, "ignore_index", options->ignore_index);
-    }
+    node->attribute_integer(node->writer, "ignore_index", options->ignore_index);
     return loss;
 }
 
@@ -468,9 +466,7 @@ static int export_loss(struct op_export *node)
         node->input(node->writer, i);
     }
     node->attribute_text(node->writer, "reduction", class_reductions[options->reduction]);
-    if (options->ignore_index != -1) {
-        node->attribute_integer(node->writer, "ignore_index", options->ignore_index);
-    }
+    node->attribute_integer(node->writer, "ignore_index", options->ignore_index);
     node->output(node->writer, 0);
     if (logarithms) {
         node->output(node->writer, 2);

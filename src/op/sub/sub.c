@@ -43,7 +43,7 @@ static int import_sub(struct op_import *node)
     return op_import_binary(node, "sub");
 }
 
-static const struct op_onnx onnx = {.type = "Sub", .since = 6, .import = import_sub};
+static const struct op_onnx onnx = {.type = "Sub", .since = 6, .import = import_sub, .export = op_export_arithmetic};
 
 fov_value fov_sub(fov_graph *graph, fov_value a, fov_value b)
 {
