@@ -111,36 +111,51 @@ static int file_open_regular(const char *path, int *opened, struct stat *info, s
     return status;
 }
 
-/* Reads exactly `size` bytes and sees that the file ends there. */
-static int file_fill(int file, const char *path, uint8_t *bytes, size_t size, struct error *error)
+static int file_changed(const char *path, size_t size, struct error *error)
 {
     struct file_shown shown;
-    size_t            done = 0;
-    for (;;) {
-        uint8_t extra;
-        size_t  rest = size - done;
-        ssize_t count = rest > 0 ? read(file, bytes + done, rest) : read(file, &extra, 1);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count < 0) {
-            return error_set(error, FOV_E_IO, "cannot read \"%s\" at byte %zu: %s", file_show(&shown, path), done,
-                             strerror(errno));
-        }
-        if ((count == 0) != (rest == 0)) {
-            return error_set(error, FOV_E_IO, "cannot read \"%s\": it changed while it was read (%zu bytes before)",
-                             file_show(&shown, path), size);
-        }
-        if (rest == 0) {
-            return FOV_OK;
-        }
-        done += (size_t)count;
-    }
+    return error_set(error, FOV_E_IO, "cannot read \"%s\": it changed while it was read (%zu bytes before)",
+                     file_show(&shown, path), size);
 }
 
-/* A mapped file that another program cuts short kills whoever looks at the lost part (SIGBUS). Files up to this size are
- * therefore copied. Larger ones are mapped all the same: holding large weights twice is the worse evil. */
-enum { FILE_COPY_UP_TO = 1 << 20 };
+/* Is the file still what it was when it was opened? Whoever writes to it in between moves its time of change. */
+static int file_check_same(int file, const char *path, const struct stat *before, struct error *error)
+{
+    struct stat now;
+    bool        same = fstat(file, &now) == 0 && now.st_size == before->st_size &&
+                now.st_mtim.tv_sec == before->st_mtim.tv_sec && now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+    return same ? FOV_OK : file_changed(path, (size_t)before->st_size, error);
+}
+
+/* Reads exactly `count` bytes from `offset` on. Some systems read 2 GiB at most at once: in steps of 1 GiB. */
+static int file_read_at(int file, const char *path, uint8_t *bytes, size_t count, size_t offset, const struct stat *before,
+                        struct error *error)
+{
+    const size_t most = (size_t)1 << 30;
+    for (size_t done = 0; done < count;) {
+        size_t  rest = count - done < most ? count - done : most;
+        ssize_t got = pread(file, bytes + done, rest, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            struct file_shown shown;
+            return error_set(error, FOV_E_IO, "cannot read \"%s\" at byte %zu: %s", file_show(&shown, path), offset + done,
+                             strerror(errno));
+        }
+        if (got == 0) {
+            return file_changed(path, (size_t)before->st_size, error);
+        }
+        done += (size_t)got;
+    }
+    return file_check_same(file, path, before, error);
+}
+
+/* Reads all of it and sees that the file ends there. */
+static int file_fill(int file, const char *path, uint8_t *bytes, const struct stat *before, struct error *error)
+{
+    return file_read_at(file, path, bytes, (size_t)before->st_size, 0, before, error);
+}
 
 int file_map(struct file_map *map, const char *path, struct error *error)
 {
@@ -154,14 +169,12 @@ int file_map(struct file_map *map, const char *path, struct error *error)
     }
     size_t size = (size_t)info.st_size;
     if (size > 0) {
-        bool  copied = size <= FILE_COPY_UP_TO;
-        void *mapping = copied ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                               : mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
+        void *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapping == MAP_FAILED) {
-            status = error_set(error, errno == ENOMEM ? FOV_E_MEMORY : FOV_E_IO, "cannot map \"%s\": %s",
-                               file_show(&shown, path), strerror(errno));
-        } else if (copied) {
-            status = file_fill(file, path, mapping, size, error);
+            status = error_set(error, FOV_E_MEMORY, "cannot read \"%s\": no memory for its %zu bytes",
+                               file_show(&shown, path), size);
+        } else {
+            status = file_fill(file, path, mapping, &info, error);
             if (status != FOV_OK) {
                 munmap(mapping, size);
             } else {
@@ -169,29 +182,127 @@ int file_map(struct file_map *map, const char *path, struct error *error)
             }
         }
         if (status == FOV_OK) {
-            *map = (struct file_map){
-                .bytes = mapping, .size = size, .mapping = mapping, .opened = copied ? 0 : file + 1};
+            *map = (struct file_map){.bytes = mapping, .size = size, .mapping = mapping};
         }
     }
-    if (map->opened == 0) {
-        close(file);
-    }
+    close(file);
     return status;
 }
 
-/* Only whole pages inside go: what lies beside them may still be wanted. */
-void file_forget(const struct file_map *map, const void *bytes, size_t count)
+/* ---- reading piece by piece --------------------------------------------------------------------------------------- */
+
+/* Files up to this size are read at once. Of larger ones weights go straight to where they belong: holding them twice
+ * would be the worse evil. */
+enum { FILE_AT_ONCE_UP_TO = 1 << 20, FILE_BLOCK = 1 << 16 };
+
+struct file_parts {
+    struct memory *memory;
+    int            file;
+    struct stat    info; /**< when it was opened */
+    uint8_t       *there; /**< per block: has it been read */
+    char          *path;
+};
+
+static void file_parts_free(struct file_parts *parts)
 {
-    const uintptr_t begin = (uintptr_t)map->bytes, at = (uintptr_t)bytes;
-    const size_t    page = (size_t)sysconf(_SC_PAGESIZE);
-    if (map->opened == 0 || at < begin || at - begin > map->size ||
-        count > map->size - (at - begin)) {
-        return; /* a copy's pages could not be had back */
+    if (parts != NULL) {
+        close(parts->file);
+        memory_free(parts->memory, parts->there);
+        memory_free(parts->memory, parts->path);
+        memory_free(parts->memory, parts);
     }
-    const size_t first = (at - begin + page - 1) / page * page, last = (at - begin + count) / page * page;
-    if (first < last) {
-        madvise((uint8_t *)map->mapping + first, last - first, MADV_DONTNEED);
+}
+
+int file_map_parts(struct file_map *map, const char *path, struct memory *memory, struct error *error)
+{
+    struct file_shown shown;
+    struct stat       info;
+    int               file, status = file_open_regular(path, &file, &info, error);
+    *map = (struct file_map){0};
+    if (status != FOV_OK) {
+        return status;
     }
+    size_t size = (size_t)info.st_size;
+    if (size <= FILE_AT_ONCE_UP_TO) {
+        close(file);
+        return file_map(map, path, error);
+    }
+    struct file_parts *parts = memory_allocate(memory, 1, sizeof *parts, "a file's parts", error);
+    if (parts == NULL) {
+        close(file);
+        return FOV_E_MEMORY;
+    }
+    *parts = (struct file_parts){.memory = memory, .file = file, .info = info};
+    parts->there = memory_allocate(memory, size / FILE_BLOCK + 1, 1, "a file's parts", error);
+    parts->path = memory_copy_text(memory, path, error);
+    /* Room of which only what is read takes memory. */
+    void *mapping = MAP_FAILED;
+    if (parts->there != NULL && parts->path != NULL) {
+        mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    }
+    if (mapping == MAP_FAILED) {
+        file_parts_free(parts);
+        return error_set(error, FOV_E_MEMORY, "cannot read \"%s\": no room for its %zu bytes", file_show(&shown, path),
+                         size);
+    }
+    *map = (struct file_map){.bytes = mapping, .size = size, .mapping = mapping, .parts = parts, .opened = file + 1};
+    return FOV_OK;
+}
+
+/* Do these bytes lie in a map of which not all has been read? Then *offset says where. */
+static bool file_is_partial(const struct file_map *map, const void *bytes, size_t count, size_t *offset)
+{
+    if (map == NULL || map->parts == NULL) {
+        return false;
+    }
+    uintptr_t begin = (uintptr_t)map->bytes, at = (uintptr_t)bytes;
+    *offset = at - begin;
+    return at >= begin && at - begin <= map->size && count <= map->size - (at - begin);
+}
+
+int file_need(const struct file_map *map, const void *bytes, size_t count, struct error *error)
+{
+    size_t offset;
+    if (count == 0 || !file_is_partial(map, bytes, count, &offset)) {
+        return FOV_OK;
+    }
+    struct file_parts *parts = map->parts;
+    size_t last = (offset + count - 1) / FILE_BLOCK;
+    for (size_t block = offset / FILE_BLOCK; block <= last; block++) {
+        size_t end = block;
+        while (end <= last && !parts->there[end]) {
+            end++;
+        }
+        if (end > block) { /* neighbours in one go */
+            size_t from = block * FILE_BLOCK, to = end * FILE_BLOCK < map->size ? end * FILE_BLOCK : map->size;
+            int    status = file_read_at(parts->file, parts->path, (uint8_t *)map->mapping + from, to - from, from,
+                                         &parts->info, error);
+            if (status != FOV_OK) {
+                return status;
+            }
+            memset(parts->there + block, 1, end - block);
+            block = end;
+        }
+    }
+    return FOV_OK;
+}
+
+int file_check(const struct file_map *map, struct error *error)
+{
+    const struct file_parts *parts = map->parts;
+    return parts == NULL ? FOV_OK : file_check_same(parts->file, parts->path, &parts->info, error);
+}
+
+int file_copy(const struct file_map *map, const void *bytes, size_t count, void *to, struct error *error)
+{
+    size_t offset;
+    if (!file_is_partial(map, bytes, count, &offset)) {
+        if (count > 0) {
+            memcpy(to, bytes, count);
+        }
+        return FOV_OK;
+    }
+    return file_read_at(map->parts->file, map->parts->path, to, count, offset, &map->parts->info, error);
 }
 
 void file_unmap(struct file_map *map)
@@ -199,9 +310,7 @@ void file_unmap(struct file_map *map)
     if (map->mapping != NULL) {
         munmap(map->mapping, map->size);
     }
-    if (map->opened != 0) {
-        close(map->opened - 1);
-    }
+    file_parts_free(map->parts);
     *map = (struct file_map){0};
 }
 
@@ -222,7 +331,7 @@ int file_read(const char *path, size_t limit, struct memory *memory, uint8_t **b
                            file_show(&shown, path), length, limit);
     } else {
         content = memory_allocate_raw(memory, length + 1, 1, "file content", error);
-        status = content == NULL ? FOV_E_MEMORY : file_fill(file, path, content, length, error);
+        status = content == NULL ? FOV_E_MEMORY : file_fill(file, path, content, &info, error);
     }
     close(file);
     if (status != FOV_OK) {

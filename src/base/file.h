@@ -24,22 +24,31 @@ struct file_system {
 };
 const struct file_system *file_system_default(void);
 
-/** A file's bytes, private and read-only: mapped where possible. Never hangs on a FIFO, never opens a device. */
+/** A file's bytes, read into memory of its own: what another program does to the file afterwards changes nothing, and
+ *  while it is read it is an error. (A file that is mapped itself would kill us by SIGBUS when it is cut short.) Never
+ *  hangs on a FIFO, never opens a device. */
 struct file_map {
     const uint8_t *bytes; /**< never NULL; a page of zeros for an empty file */
     size_t         size;
     void          *mapping; /**< internal */
-    int            opened;  /**< internal: 1 + the file's descriptor; 0: none, `bytes` are a copy */
+    struct file_parts *parts; /**< internal: of a file that is read piece by piece; NULL: all of it is there */
+    int                opened; /**< internal: 1 + the descriptor of such a file; 0: none, `bytes` are a copy */
 };
 int  file_map(struct file_map *map, const char *path, struct error *error);
+/** The same, but of a large file nothing is read before it is asked for: call file_need before looking at bytes, or
+ *  file_copy to have them elsewhere. */
+int  file_map_parts(struct file_map *map, const char *path, struct memory *memory, struct error *error);
 void file_unmap(struct file_map *map);
-/** These bytes of a map will hardly be read again: where the file itself is mapped, its pages leave the process (reading
- *  them again brings them back). */
-void file_forget(const struct file_map *map, const void *bytes, size_t count);
+/** Sees that these bytes of the map are there. E_IO: they cannot be read, or the file has changed since it was opened.
+ *  `map` NULL, or bytes that lie elsewhere: they are there. */
+int file_need(const struct file_map *map, const void *bytes, size_t count, struct error *error);
+/** E_IO when the file is not as it was when it was opened. */
+int file_check(const struct file_map *map, struct error *error);
+/** Copies bytes of a map, or of anywhere else, without keeping them in the map. */
+int file_copy(const struct file_map *map, const void *bytes, size_t count, void *to, struct error *error);
 
-/** A file kept open, to read parts of it when they are wanted: what lies there need not lie in memory, too. Unlike a
- *  map's, its readers get an error, not a signal, when somebody cuts the file short, and are told when it was written to.
- *  Reads may come from several threads at once. */
+/** A file kept open, to read parts of it when they are wanted: what lies there need not lie in memory, too. Its
+ *  readers are told when it was written to since. Reads may come from several threads at once. */
 struct file_source;
 /** The file behind a map, which may be unmapped afterwards. *source NULL without an error where the map is a copy. */
 int  file_source_open(struct file_source **source, const struct file_map *map, struct memory *memory, struct error *error);

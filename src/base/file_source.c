@@ -25,6 +25,10 @@ int file_source_open(struct file_source **source, const struct file_map *map, st
     if (map->opened == 0) {
         return FOV_OK;
     }
+    int status = file_check(map, error); /* what is kept open is what the map was made of */
+    if (status != FOV_OK) {
+        return status;
+    }
     int file = fcntl(map->opened - 1, F_DUPFD_CLOEXEC, 0);
     if (file < 0 || fstat(file, &info) != 0) {
         int why = errno;

@@ -24,7 +24,7 @@ static bool is_safetensors(const uint8_t *bytes, size_t size)
 
 static bool is_text(const uint8_t *bytes, size_t size)
 {
-    size_t count = size < 64 ? size : 64;
+    size_t count = size < SNIFF_BYTES ? size : SNIFF_BYTES;
     for (size_t i = 0; i < count; i++) {
         if ((bytes[i] < 32 && bytes[i] != '\n' && bytes[i] != '\r' && bytes[i] != '\t') || bytes[i] > 126) {
             return false;

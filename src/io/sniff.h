@@ -20,6 +20,7 @@ enum sniff_kind {
     SNIFF_TFLITE
 };
 
+enum { SNIFF_BYTES = 64 /**< of a file that are looked at */ };
 enum sniff_kind sniff_content(const uint8_t *bytes, size_t size);
 /** A clause to put after the error: "; it looks like gzip: decompress it first". "" for SNIFF_UNKNOWN. */
 const char *sniff_hint(enum sniff_kind kind);

@@ -294,7 +294,7 @@ static int run_model(struct case_run *run, const struct file_map *map, const cha
     if (run->model == NULL) {
         return FOV_E_MEMORY;
     }
-    int status = onnx_decode(run->model, run->model_path, map->bytes, map->size, &run->arena, error);
+    int status = onnx_decode(run->model, run->model_path, map->bytes, map->size, NULL, &run->arena, error);
     if (status) {
         return status;
     }

@@ -25,8 +25,7 @@ static int take_tensor(struct case_run *run, const struct onnx_model *model, con
     if (tensor->data == NULL) {
         return FOV_E_MEMORY;
     }
-    onnx_tensor_read(from, tensor->dtype, tensor->count, tensor->data);
-    return 0;
+    return onnx_tensor_read(model, from, tensor->dtype, tensor->count, tensor->data, error);
 }
 
 int case_read_tensor(struct case_run *run, const char *path, struct case_tensor *tensor)

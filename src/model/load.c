@@ -107,7 +107,7 @@ fov_model *fov_model_load(fov_context *context, const char *path)
     if (model == NULL) {
         return NULL;
     }
-    int status = file_map(&map, path, &context->error);
+    int status = file_map_parts(&map, path, context->memory, &context->error);
     if (!status) {
         status = load_onnx(model, path, &map);
         file_unmap(&map);

@@ -182,7 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct inputs        inputs = {.count = 0};
     struct arena         arena = {.memory = context->memory, .error = &context->error};
     struct onnx_model   *model = arena_take(&arena, 1, sizeof *model);
-    if (model != NULL && onnx_decode(model, "fuzz", bytes, size, &arena, &context->error) == 0 &&
+    if (model != NULL && onnx_decode(model, "fuzz", bytes, size, NULL, &arena, &context->error) == 0 &&
         make_inputs(&inputs, model, &arena, size) == 0) {
         fov_graph *graph = load(context, bytes, size, &inputs, &imported);
         if (graph != NULL) {

@@ -61,7 +61,10 @@ void importer_open_reshape(struct importer *importer)
         count > FOV_MAX_RANK || x.rank < 1 || x.dim[0] != FOV_BATCH) {
         return;
     }
-    onnx_tensor_read(slot->tensor, FOV_I64, count, dims);
+    if (onnx_tensor_read(importer->model, slot->tensor, FOV_I64, count, dims, importer->error) != 0) {
+        importer->failed = true;
+        return;
+    }
     int64_t elements = sample_elements(&x);
     if (elements > 0 && is_same_sample(dims, count, &x, importer->opened, elements)) {
         dims[0] = 0; /* as many as x has */

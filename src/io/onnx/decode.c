@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Decoding an ONNX file with nanopb. Each message type has one function that takes all its fields which are not plain
- * numbers. Streams run over the mapped file itself, so that the address of a weight is simply remembered. Depth is bounded
- * by construction: no message that is decoded here can contain itself. */
+ * numbers. A stream runs over the file's bytes where they lie, so that the address of a weight is simply remembered; what
+ * it looks at is asked for first (file_need), so that of a large file the weights are not read here. Depth is bounded by construction: no message that is decoded here can contain itself. */
 #include "base/text.h"
 #include "io/onnx/message.h"
 #include "io/sniff.h"
@@ -15,6 +15,8 @@ struct decoder {
     size_t         size;
     struct arena  *arena;
     struct error  *error;
+    const struct file_map *map; /**< what `bytes` are, where they are not all there; else NULL */
+    const uint8_t *at;          /**< how far all streams over the file have come: they are nested, so one place will do */
 };
 
 /** What a field function is handed: the decoder, and the struct of message.h that is being filled. */
@@ -33,16 +35,30 @@ static pb_callback_t callback(field_function *function, struct frame *frame)
 
 /* ---- places and failures -------------------------------------------------------------------------------------------- */
 
+static bool read_file(pb_istream_t *stream, pb_byte_t *to, size_t count)
+{
+    struct decoder *decoder = stream->state;
+    const uint8_t  *from = decoder->at;
+    decoder->at += count;
+    if (to == NULL) {
+        return true;
+    }
+    if (file_need(decoder->map, from, count, decoder->error) != 0) {
+        return false;
+    }
+    memcpy(to, from, count);
+    return true;
+}
+
 /** nanopb hands numbers over in a small buffer of its own; everything else lies in the file. */
 static bool in_file(const struct decoder *decoder, const pb_istream_t *stream)
 {
-    uintptr_t at = (uintptr_t)stream->state, begin = (uintptr_t)decoder->bytes;
-    return at >= begin && at - begin <= decoder->size && stream->bytes_left <= decoder->size - (at - begin);
+    return stream->callback == read_file && stream->bytes_left <= decoder->size - (size_t)(decoder->at - decoder->bytes);
 }
 
 static size_t position(const struct decoder *decoder, const pb_istream_t *stream)
 {
-    return in_file(decoder, stream) ? (size_t)((uintptr_t)stream->state - (uintptr_t)decoder->bytes) : 0;
+    return in_file(decoder, stream) ? (size_t)(decoder->at - decoder->bytes) : 0;
 }
 
 static bool fail(const struct decoder *decoder, const pb_istream_t *stream, const char *field, const char *what)
@@ -70,18 +86,21 @@ static bool decode(const struct decoder *decoder, pb_istream_t *stream, const pb
 
 /* ---- lists and texts ------------------------------------------------------------------------------------------------ */
 
-static const uint8_t *take_bytes(const struct decoder *decoder, pb_istream_t *stream, size_t *size, const char *field)
+/** The rest of a stream, where it lies; it has not been read yet. */
+static const uint8_t *take_bytes(struct decoder *decoder, pb_istream_t *stream, size_t *size, const char *field)
 {
     if (!in_file(decoder, stream)) {
         fail(decoder, stream, field, "wrong wire type (expected bytes)");
         return NULL;
     }
-    const uint8_t *bytes = stream->state;
+    const uint8_t *bytes = decoder->at;
     *size = stream->bytes_left;
-    return pb_read(stream, NULL, stream->bytes_left) ? bytes : NULL;
+    decoder->at += stream->bytes_left;
+    stream->bytes_left = 0;
+    return bytes;
 }
 
-static bool take_text(const struct decoder *decoder, pb_istream_t *stream, const char **text, size_t limit,
+static bool take_text(struct decoder *decoder, pb_istream_t *stream, const char **text, size_t limit,
                       const char *field)
 {
     size_t         length = 0;
@@ -94,6 +113,9 @@ static bool take_text(const struct decoder *decoder, pb_istream_t *stream, const
                   position(decoder, stream), field, length, limit);
         return false;
     }
+    if (file_need(decoder->map, bytes, length, decoder->error) != 0) {
+        return false;
+    }
     if (length > 0 && memchr(bytes, 0, length) != NULL) {
         return fail(decoder, stream, field, "a text with a zero byte in it");
     }
@@ -101,12 +123,12 @@ static bool take_text(const struct decoder *decoder, pb_istream_t *stream, const
     return *text != NULL;
 }
 
-static bool take_name(const struct decoder *decoder, pb_istream_t *stream, const char **text, const char *field)
+static bool take_name(struct decoder *decoder, pb_istream_t *stream, const char **text, const char *field)
 {
     return take_text(decoder, stream, text, ONNX_MAX_NAME, field);
 }
 
-static bool add_name(const struct decoder *decoder, pb_istream_t *stream, struct onnx_names *names, const char *field)
+static bool add_name(struct decoder *decoder, pb_istream_t *stream, struct onnx_names *names, const char *field)
 {
     const char **grown = arena_grow(decoder->arena, (void *)names->at, names->count, sizeof *names->at);
     if (grown == NULL) {
@@ -122,8 +144,11 @@ static bool add_integers(const struct decoder *decoder, pb_istream_t *stream, st
 {
     size_t count = 1;
     if (in_file(decoder, stream)) {
-        const uint8_t *bytes = stream->state;
+        const uint8_t *bytes = decoder->at;
         count = 0;
+        if (file_need(decoder->map, bytes, stream->bytes_left, decoder->error) != 0) {
+            return false;
+        }
         for (size_t i = 0; i < stream->bytes_left; i++) {
             count += bytes[i] < 0x80;
         }
@@ -207,7 +232,7 @@ static bool add_text(struct decoder *decoder, pb_istream_t *stream, struct onnx_
 static bool tensor_field(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
     const struct frame   *frame = *arg;
-    const struct decoder *decoder = frame->decoder;
+    struct decoder *decoder = frame->decoder;
     struct onnx_tensor   *tensor = frame->target;
     size_t                size;
     switch (field->tag) {
@@ -553,17 +578,21 @@ static bool model_field(pb_istream_t *stream, const pb_field_t *field, void **ar
     }
 }
 
-int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes, size_t size, struct arena *arena,
-                struct error *error)
+int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes, size_t size,
+                const struct file_map *map, struct arena *arena, struct error *error)
 {
-    *model = (struct onnx_model){.file = file, .arena = arena, .producer = "", .producer_version = "", .name = ""};
+    *model = (struct onnx_model){
+        .file = file, .arena = arena, .map = map, .producer = "", .producer_version = "", .name = ""};
+    if (file_need(map, bytes, size < SNIFF_BYTES ? size : SNIFF_BYTES, error) != 0) {
+        return (int)error->status;
+    }
     enum sniff_kind kind = sniff_content(bytes, size);
     if (kind != SNIFF_UNKNOWN) {
         return error_set(error, FOV_E_INPUT, "%s: not an ONNX file%s", file, sniff_hint(kind));
     }
-    struct decoder  decoder = {file, bytes, size, arena, error};
+    struct decoder  decoder = {file, bytes, size, arena, error, map, bytes};
     struct frame    frame = {&decoder, model};
-    pb_istream_t    stream = pb_istream_from_buffer(bytes, size);
+    pb_istream_t    stream = {.callback = read_file, .state = &decoder, .bytes_left = size};
     onnx_ModelProto message = onnx_ModelProto_init_zero;
     message.producer_name = message.producer_version = message.graph = message.opset_import = message.metadata_props =
         message.functions = callback(model_field, &frame);
@@ -581,7 +610,7 @@ int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, con
                        size_t size, struct arena *arena, struct error *error)
 {
     *model = (struct onnx_model){.file = file, .arena = arena, .producer = "", .producer_version = "", .name = ""};
-    struct decoder decoder = {file, bytes, size, arena, error};
-    pb_istream_t   stream = pb_istream_from_buffer(bytes, size);
+    struct decoder decoder = {file, bytes, size, arena, error, NULL, bytes};
+    pb_istream_t   stream = {.callback = read_file, .state = &decoder, .bytes_left = size};
     return decode_tensor(&decoder, &stream, tensor) ? 0 : (int)error->status;
 }

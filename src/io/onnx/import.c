@@ -428,7 +428,7 @@ int onnx_import_with(fov_graph *graph, const char *file, const char *directory, 
     if (model != NULL && importer != NULL) {
         *importer = (struct importer){
             .graph = graph, .model = model, .arena = imported->arena, .error = error, .options = options};
-        status = onnx_decode(model, file, bytes, size, imported->arena, error);
+        status = onnx_decode(model, file, bytes, size, options->map, imported->arena, error);
         if (!status) {
             status = import_model(importer, directory, imported);
         }

@@ -185,7 +185,10 @@ static const double *read_tensor(void *reader, const char *name, fov_dtype *dtyp
         importer->failed = true;
         return NULL;
     }
-    onnx_tensor_read(attribute->tensor, *dtype, count, elements);
+    if (onnx_tensor_read(importer->model, attribute->tensor, *dtype, count, elements, importer->error) != 0) {
+        importer->failed = true;
+        return NULL;
+    }
     convert_to_double(*dtype, elements, values, count);
     return values;
 }
@@ -243,7 +246,10 @@ static const double *read_constant(void *reader, int input, fov_shape *shape)
         importer->failed = true;
         return NULL;
     }
-    onnx_tensor_read(slot->tensor, slot->dtype, count, elements);
+    if (onnx_tensor_read(importer->model, slot->tensor, slot->dtype, count, elements, importer->error) != 0) {
+        importer->failed = true;
+        return NULL;
+    }
     convert_to_double(slot->dtype, elements, values, count);
     if (shape != NULL) {
         *shape = slot->shape;
@@ -331,9 +337,9 @@ static fov_value make_parameter(struct importer *importer, const struct onnx_slo
     if (data == NULL) {
         return (fov_value){0};
     }
-    onnx_tensor_take(slot->tensor, slot->dtype, count, data, importer->options->map);
-    graph_value(graph, value.id)->data = data;
-    return value;
+    graph_value(graph, value.id)->data = data; /* the graph frees it */
+    int status = onnx_tensor_read(importer->model, slot->tensor, slot->dtype, count, data, importer->error);
+    return status ? (fov_value){0} : value;
 }
 
 static fov_value make_constant(struct importer *importer, const struct onnx_slot *slot)
@@ -345,8 +351,10 @@ static fov_value make_constant(struct importer *importer, const struct onnx_slot
     if (data == NULL) {
         return (fov_value){0};
     }
-    onnx_tensor_take(slot->tensor, slot->dtype, count, data, importer->options->map);
-    fov_value value = fov_constant(importer->graph, slot->name, slot->dtype, slot->shape, data);
+    fov_value value = {0};
+    if (onnx_tensor_read(importer->model, slot->tensor, slot->dtype, count, data, importer->error) == 0) {
+        value = fov_constant(importer->graph, slot->name, slot->dtype, slot->shape, data);
+    }
     memory_free(memory, data);
     return value;
 }

@@ -128,6 +128,7 @@ struct onnx_opset {
 struct onnx_model {
     const char         *file;
     struct arena       *arena;
+    const struct file_map *map; /**< what the tensors' raw data lie in, where it is read piece by piece; else NULL */
     int64_t             ir_version;
     const char         *producer, *producer_version;
     struct onnx_opset  *opsets;
@@ -145,9 +146,10 @@ struct onnx_model {
     bool                has_sparse, has_functions;
 };
 
-/** Decodes a whole file. Pointers into `bytes` stay in `model`. */
-int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes, size_t size, struct arena *arena,
-                struct error *error);
+/** Decodes a whole file. Pointers into `bytes` stay in `model`. `map`: what `bytes` are, where not all of them need be there
+ *  yet; NULL: they are. */
+int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes, size_t size,
+                const struct file_map *map, struct arena *arena, struct error *error);
 /** Decodes a file that holds one TensorProto. Pointers into `bytes` stay in `tensor`. `model` is filled as far as messages
  *  need it: for onnx_tensor_check. */
 int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, const char *file, const uint8_t *bytes,
@@ -158,11 +160,10 @@ int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, con
 /** Checks type, dimensions and amount of data. `what` names the tensor in messages. */
 int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *what,
                       fov_dtype *dtype, fov_shape *shape, struct error *error);
-/** Writes a checked tensor, dense and in plain order, in its own element type. */
-void onnx_tensor_read(const struct onnx_tensor *tensor, fov_dtype dtype, size_t count, void *data);
-/** The same for the last reader of a tensor in `map` (NULL: not in a file): the file's pages are let go as they are copied. */
-void onnx_tensor_take(const struct onnx_tensor *tensor, fov_dtype dtype, size_t count, void *data,
-                      const struct file_map *map);
+/** Writes a checked tensor, dense and in plain order, in its own element type. Raw data in model->map (NULL: none) go from
+ *  the file to where they are wanted without a copy in between; only that can fail. */
+int onnx_tensor_read(const struct onnx_model *model, const struct onnx_tensor *tensor, fov_dtype dtype, size_t count,
+                     void *data, struct error *error);
 
 /** FOV_DTYPE_COUNT: no counterpart. */
 fov_dtype   onnx_type_dtype(int32_t type);

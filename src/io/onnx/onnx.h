@@ -49,8 +49,8 @@ struct onnx_import_options {
     bool               open_batch; /**< inputs of rank 2 and more leave their first dimension open even where the file has a
                                         number there */
     bool               one_sample; /**< a first dimension that the file leaves open is 1 */
-    const struct file_map *map;    /**< what `bytes` are, where they are a file's: pages of weights that have been copied are
-                                        let go one by one, so that reading takes no more than one copy. NULL: just bytes */
+    const struct file_map *map;    /**< what `bytes` are, where they are a file that is read piece by piece: weights then go
+                                        straight to where they belong, and there is one copy of them. NULL: just bytes */
 };
 
 /** Adds the model in `bytes` to an empty graph: nothing is left pointing into `bytes`. On failure the sentence is on the

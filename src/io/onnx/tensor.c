@@ -130,14 +130,18 @@ int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *
     return check_amount(model, tensor, name, *dtype, count, error);
 }
 
-void onnx_tensor_read(const struct onnx_tensor *tensor, fov_dtype dtype, size_t count, void *data)
+int onnx_tensor_read(const struct onnx_model *model, const struct onnx_tensor *tensor, fov_dtype dtype, size_t count,
+                     void *data, struct error *error)
 {
     size_t width = fov_dtype_size(dtype);
     if (count == 0) {
-        return;
+        return 0;
     }
     if (tensor->raw != NULL) {
-        memcpy(data, tensor->raw, count * width);
+        int status = file_copy(model->map, tensor->raw, count * width, data, error);
+        if (status) {
+            return status;
+        }
     } else if (dtype == FOV_F32) {
         memcpy(data, tensor->floats.at, count * width);
     } else if (dtype == FOV_F64) {
@@ -153,22 +157,5 @@ void onnx_tensor_read(const struct onnx_tensor *tensor, fov_dtype dtype, size_t 
             ((uint8_t *)data)[i] = ((const uint8_t *)data)[i] != 0;
         }
     }
-}
-
-enum { TAKE_BYTES = 4 << 20 };
-
-void onnx_tensor_take(const struct onnx_tensor *tensor, fov_dtype dtype, size_t count, void *data,
-                      const struct file_map *map)
-{
-    size_t bytes = count * fov_dtype_size(dtype);
-    if (map == NULL || tensor->raw == NULL || dtype == FOV_BOOL) {
-        onnx_tensor_read(tensor, dtype, count, data);
-        return;
-    }
-    /* In pieces: of a layer's 400 MB no more than one piece is in memory twice. */
-    for (size_t at = 0; at < bytes; at += TAKE_BYTES) {
-        size_t piece = bytes - at < TAKE_BYTES ? bytes - at : TAKE_BYTES;
-        memcpy((uint8_t *)data + at, tensor->raw + at, piece);
-        file_forget(map, tensor->raw + at, piece);
-    }
+    return 0;
 }
