@@ -35,6 +35,7 @@ const struct cli_option common_options[] = {
      .maximum = 9e18,
      .doc = "memory limit: 800M, 2G"},
     {.name = "exact-conv", .kind = OPTION_FLAG, .doc = "direct convolution only, no Winograd"},
+    {.name = "strict", .kind = OPTION_FLAG, .doc = "refuse weights that are NaN or infinite"},
     {.name = NULL},
 };
 

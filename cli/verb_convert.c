@@ -38,6 +38,23 @@ static void print_result(struct cli *cli, fov_model *model, const char *to, cons
     }
 }
 
+/** The file's model for pictures of height x width, whether it leaves that open or states another size. */
+static fov_model *load_sized(struct cli *cli, const char *from, const int64_t size[2])
+{
+    fov_context *context = cli_context(cli);
+    fov_model *model = context != NULL ? fov_model_load_sized(context, from, (int)size[0], (int)size[1]) : NULL;
+    if (model == NULL) {
+        return NULL;
+    }
+    fov_shape shape = fov_value_shape(fov_model_graph(model), fov_model_input(model));
+    bool is_sized = shape.rank == 4 && shape.dim[2] == size[0] && shape.dim[3] == size[1];
+    if (!is_sized && fov_model_resize(model, (int)size[0], (int)size[1]) != FOV_OK) {
+        fov_model_free(model);
+        return NULL;
+    }
+    return model;
+}
+
 static int run(struct cli *cli)
 {
     const char *from = cli->arguments[0], *to = cli->arguments[1];
@@ -55,8 +72,16 @@ static int run(struct cli *cli)
     if (opset != 0 && strcmp(target, "onnx") != 0) {
         return fail(cli, EXIT_USAGE, "--opset is for writing .onnx; %s will hold weights alone", to);
     }
+    int64_t size[2];
+    const char *wanted = option_text(cli, "size");
+    if (wanted != NULL && options_numbers(wanted, 'x', 1, 1 << 16, size, 2) != 2) {
+        return fail(cli, EXIT_USAGE, "--size is \"%.60s\"; it is height x width, such as 224x224", wanted);
+    }
+    if (wanted != NULL && strcmp(source, "onnx") != 0) {
+        return fail(cli, EXIT_USAGE, "--size is for models; %s holds weights alone", from);
+    }
     char hash[65] = "";
-    fov_model *model = source_model(cli, from, NULL, option_text(cli, "model"));
+    fov_model *model = wanted != NULL ? load_sized(cli, from, size) : source_model(cli, from, NULL, option_text(cli, "model"));
     int status = model != NULL ? fov_model_hash(model, hash) : FOV_E_INPUT;
     if (status == FOV_OK) {
         status = strcmp(target, "onnx") == 0 ? fov_model_save_opset(model, to, opset) : fov_model_save_weights(model, to);
@@ -76,6 +101,8 @@ static const struct cli_option options[] = {
      .doc = "where .safetensors weights belong: a network's name, or an ONNX file with the same parameters"},
     {.name = "opset", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "17, or what the operators need", .minimum = 13,
      .maximum = 22, .doc = "the version of ONNX's operators to write"},
+    {.name = "size", .kind = OPTION_TEXT, .argument = "HxW", .otherwise = "the model's own",
+     .doc = "height and width of its pictures, for a model that leaves them open or shall take others"},
     {.name = NULL},
 };
 
@@ -92,5 +119,6 @@ const struct verb verb_convert = {
             "--model. From .onnx to .onnx a model is read, checked and written anew, in another opset with --opset.",
     .examples = "fovea convert best.onnx best.safetensors\n"
                 "fovea convert best.safetensors again.onnx --model lenet5\n"
-                "fovea convert other.onnx other-13.onnx --opset 13\n",
+                "fovea convert other.onnx other-13.onnx --opset 13\n"
+                "fovea convert open.onnx fixed.onnx --size 320x480\n",
 };

@@ -57,6 +57,9 @@ FOV_API FOV_MUST_CHECK int fov_model_set_classes(fov_model *model, const char *c
  *  message. Nothing loads by half. A file made for a fixed number of samples is opened for any number where its graph
  *  allows. */
 FOV_API fov_model *fov_model_load(fov_context *context, const char *path);
+/** The same for a file that leaves its pictures' height and width open: what they shall be. fov_model_load takes 224 x 224,
+ *  with a warning. A file that states a size keeps it: fov_model_resize changes that. */
+FOV_API fov_model *fov_model_load_sized(fov_context *context, const char *path, int height, int width);
 /** For another task: the last layer with weights (dense, or convolution as in SqueezeNet) gets `classes` outputs, and its
  *  parameters new values drawn from the context's seed; class names go. A softmax after it stays. The model's graph is a new one
  *  after this: values and fov_model_graph taken before are of no use. `weight` (or NULL): the name of the weight that

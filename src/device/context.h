@@ -14,7 +14,7 @@ struct fov_context {
     struct pool               *pool;
     const struct kernel_table *kernel;
     uint64_t                   seed;
-    bool                       exact_conv;
+    bool                       exact_conv, strict;
     fov_rates                  rates;
     struct error               error;
     struct memory_source       source;

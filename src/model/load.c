@@ -51,10 +51,11 @@ static bool has_open_batch(const fov_graph *graph)
 
 /** Any number of samples, whatever number the file was exported with; where its nodes do not allow that, that number. */
 static int import_any_batch(fov_model *model, const char *path, const char *directory, const struct file_map *map,
-                            struct onnx_imported *imported)
+                            const int64_t size[2], struct onnx_imported *imported)
 {
     struct error                    *error = &model->context->error, first;
-    const struct onnx_import_options open = {.map = map, .open_batch = true}, stated = {.map = map, .one_sample = true};
+    const struct onnx_import_options open = {.map = map, .open_batch = true, .open_size = {size[0], size[1]}},
+                                     stated = {.map = map, .one_sample = true, .open_size = {size[0], size[1]}};
     int status = onnx_import_with(model->graph, path, directory, map->bytes, map->size, &open, imported);
     if (!status && has_open_batch(model->graph)) {
         status = check_any_batch(model->graph);
@@ -62,7 +63,7 @@ static int import_any_batch(fov_model *model, const char *path, const char *dire
             onnx_imported_free(imported);
         }
     }
-    if (!status || status == FOV_E_MEMORY || !has_open_batch(model->graph)) {
+    if (!status || status == FOV_E_MEMORY || status == FOV_E_IO || !has_open_batch(model->graph)) {
         return status;
     }
     first = *error;
@@ -80,27 +81,38 @@ static int import_any_batch(fov_model *model, const char *path, const char *dire
     return status;
 }
 
-static int load_onnx(fov_model *model, const char *path, const struct file_map *map)
+/** Most networks were trained on pictures of this size. */
+enum { USUAL_SIZE = 224 };
+
+static int load_onnx(fov_model *model, const char *path, const struct file_map *map, const int64_t *size)
 {
+    static const int64_t usual[2] = {USUAL_SIZE, USUAL_SIZE};
     char                 directory[4096] = ".";
     const char          *slash = strrchr(path, '/');
     struct onnx_imported imported;
     if (slash != NULL) {
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
     }
-    int status = import_any_batch(model, path, directory, map, &imported);
+    int status = import_any_batch(model, path, directory, map, size != NULL ? size : usual, &imported);
     if (status) {
         return status;
+    }
+    if (size == NULL && imported.sized) {
+        context_log(model->context, FOV_LOG_WARNING, "%s: the height and width of its pictures are open: taken as %d x %d "
+                    "(fovea convert FROM TO --size HxW writes another)", path, USUAL_SIZE, USUAL_SIZE);
     }
     status = take_ends(model, path, &imported);
     if (!status) {
         status = metadata_take(model, path, imported.metadata, imported.metadata_count);
     }
+    if (!status) {
+        status = model_check_finite(model, path);
+    }
     onnx_imported_free(&imported);
     return status;
 }
 
-fov_model *fov_model_load(fov_context *context, const char *path)
+static fov_model *load(fov_context *context, const char *path, const int64_t *size)
 {
     struct file_map map;
     fov_model      *model = fov_model_create(context);
@@ -109,7 +121,7 @@ fov_model *fov_model_load(fov_context *context, const char *path)
     }
     int status = file_map_parts(&map, path, context->memory, &context->error);
     if (!status) {
-        status = load_onnx(model, path, &map);
+        status = load_onnx(model, path, &map, size);
         file_unmap(&map);
     }
     if (status) {
@@ -117,6 +129,23 @@ fov_model *fov_model_load(fov_context *context, const char *path)
         return NULL;
     }
     return model;
+}
+
+fov_model *fov_model_load(fov_context *context, const char *path)
+{
+    return load(context, path, NULL);
+}
+
+fov_model *fov_model_load_sized(fov_context *context, const char *path, int height, int width)
+{
+    const int64_t size[2] = {height, width};
+    if (context == NULL || height < 1 || width < 1) {
+        if (context != NULL) {
+            error_set(&context->error, FOV_E_USAGE, "a size of %d x %d, it must be at least 1 x 1", height, width);
+        }
+        return NULL;
+    }
+    return load(context, path, size);
 }
 
 /* ---- weights --------------------------------------------------------------------------------------------------------- */
@@ -232,6 +261,9 @@ int fov_model_load_weights(fov_model *model, const char *path)
     status = check_weights(model, &file);
     if (!status) {
         status = copy_weights(model, &file);
+    }
+    if (!status) {
+        status = model_check_finite(model, path);
     }
     safetensors_close(&file);
     return status;

@@ -40,6 +40,23 @@ static bool is_absent(const struct op_tensor *in, int in_count, int port)
     return port >= in_count || in[port].shape.rank < 0;
 }
 
+int index_check_known(const struct op_infer *infer, int axis, int named)
+{
+    const double *values = infer->in_constant != NULL ? infer->in_constant[1] : NULL;
+    size_t count = values != NULL ? op_count(&infer->in[1].shape) : 0;
+    for (size_t i = 0; i < count; i++) {
+        int at = axis + (int)(i % (size_t)named);
+        int64_t size = infer->in[0].shape.dim[at];
+        double far = fabs(values[i]); /* the number of samples, or calculated with it */
+        bool open = size < 0 || (far >= OP_OPEN_BATCH / 0x1p10 && far <= OP_OPEN_BATCH * 0x1p10);
+        if (!open && (values[i] < (double)-size || values[i] >= (double)size)) {
+            return error_set(infer->error, FOV_E_INPUT, "index %lld (number %zu) is outside dimension %d, which has %lld elements",
+                             (long long)values[i], i, at, (long long)size);
+        }
+    }
+    return FOV_OK;
+}
+
 int index_values_infer(const struct op_infer *infer, int port, struct index_values *values)
 {
     size_t count;

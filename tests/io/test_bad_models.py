@@ -200,6 +200,8 @@ ROWS = [
     ("transpose: out of range", one("Transpose", perm=[0, 1, 2, 4]), "perm"),
     ("batch norm: lengths", one("BatchNormalization", [("s", tensor("s", F32, [3], [1.0] * 3)), ("b", tensor("b", F32, [4], [1.0] * 4)),
                                 ("m", tensor("m", F32, [4], [1.0] * 4)), ("v", tensor("v", F32, [4], [1.0] * 4))]), ""),
+    ("batch norm: variance below 0", one("BatchNormalization", [
+        (n, tensor(n, F32, [4], [1.0, 1.0, -1.0 if n == "v" else 1.0, 1.0])) for n in "sbmv"]), "variance of channel 2 is negative (-1)"),
     ("depth to space: block 0", one("DepthToSpace", blocksize=0), "block"),
     ("depth to space: block 2^31", one("DepthToSpace", blocksize=HUGE), "block"),
     ("lrn: size 0", one("LRN", size=0), "size"),
@@ -235,6 +237,18 @@ ROWS = [
     ("unsqueeze: twice", one("Unsqueeze", [("a", integers("a", 0, 0))]), "twice"),
     ("topk: more than there are", one("TopK", [("k", integers("k", 9))], outputs=("y", "i")), "top_k"),
     ("topk: negative", one("TopK", [("k", integers("k", -1))], outputs=("y", "i")), "top_k"),
+    ("gather: above the axis", one("Gather", [("i", integers("i", 0, 4))], axis=1), "index 4 (number 1) is outside dimension 1"),
+    ("gather: below the axis", one("Gather", [("i", integers("i", -5))], axis=1), "index -5"),
+    ("gather: -2^63", one("Gather", [("i", integers("i", LEAST))], axis=1), "is outside"),
+    ("gather elements: above", one("GatherElements", [("i", tensor("i", I64, [1, 1, 1, 1], [9]))], axis=1), "index 9"),
+    ("gather nd: above", one("GatherND", [("i", tensor("i", I64, [1, 2], [0, 7]))]), "index 7 (number 1) is outside dimension 1"),
+    ("scatter nd: above", one("ScatterND", [("i", tensor("i", I64, [1, 4], [0, 7, 0, 0])), ("u", tensor("u", F32, [1], [1.0]))]),
+     "index 7 (number 1) is outside dimension 1"),
+    ("scatter elements: below", one("ScatterElements", [("i", tensor("i", I64, [1, 1, 1, 1], [-9])),
+                                                        ("u", tensor("u", F32, [1, 1, 1, 1], [1.0]))], axis=1), "index -9"),
+    ("a recurrent operator", one("LSTM", hidden_size=3), "recurrent networks are not computed here"),
+    ("a branch", model([field(1, "x") + field(2, "y") + field(4, "If") + field(5, field(1, "then_branch") + field(6, b"") +
+                        field(20, 5))]), "branches and loops are not computed here"),
     ("add: shapes", one("Add", [weight(3)]), '"n" (Add)'),
     ("matmul: shapes", one("MatMul", [weight(7, 3)]), '"n" (MatMul)'),
     # initializers
@@ -256,7 +270,7 @@ ROWS = [
     ("a sparse constant", model([field(2, "w") + field(3, "c") + field(4, "Constant") + field(5, field(1, "sparse_value") +
                                  field(22, b"") + field(20, 11)), node("Add", ["x", "w"], ["y"])]), "Constant"),
     # inputs
-    ("an open dimension behind the first", model([node("Relu", ["x"], ["y"])], inputs=[port("x", [1, 4, "h", 8])]), "open"),
+    ("an open dimension behind the first", model([node("Relu", ["x"], ["y"])], inputs=[port("x", [1, "c", 8, 8])]), "open"),
     ("a dimension of 2^40", model([node("Relu", ["x"], ["y"])], inputs=[port("x", [1, 4, 2**40, 8])]), "out of range"),
     ("an input of text", model([node("Relu", ["x"], ["y"])], inputs=[port("x", [1, 4], STRING)]), "STRING"),
     ("rank 9", model([node("Relu", ["x"], ["y"])], inputs=[port("x", [1] * 9)]), ""),
@@ -378,13 +392,39 @@ def check_good(folder):
     """The writer above writes models: what is refused is refused for what is wrong with it."""
     path = os.path.join(folder, "good.onnx")
     for name, data in (("relu", GOOD), ("conv", conv(pads=[1, 1, 1, 1])), ("external", external({"location": "w.bin"})),
-                       ("range", constants("Range", (I64, [], [0]), (I64, [], [5]), (I64, [], [1])))):
+                       ("range", constants("Range", (I64, [], [0]), (I64, [], [5]), (I64, [], [1]))),
+                       ("range of floats", constants("Range", (F32, [], [0.0]), (F32, [], [5.0]), (F32, [], [1.0]))),
+                       ("gather of a negative index", one("Gather", [("i", integers("i", -4))], axis=1))):
         with open(path, "wb") as file:
             file.write(data)
         result, _, errors = run("inspect", path, "--plan")
         if result != 0:
             return "%s: exit code %s: %s" % (name, result, errors.decode(errors="replace"))
     return None
+
+
+def check_odd_weights(folder):
+    """NaN and infinity: a warning that names the tensor, an error with --strict. Open sizes: a warning, or --size."""
+    path, fixed = os.path.join(folder, "odd.onnx"), os.path.join(folder, "fixed.onnx")
+    odd = tensor("w", F32, [1, 4, 1, 1], [1.0, float("nan"), float("-inf"), 1e-40])
+    with open(path, "wb") as file:
+        file.write(one("Add", [("w", odd)]))
+    wanted = '1 tensor with weights that are NaN or infinite: "w" (2 of 4)'
+    for words, code in (((), 0), (("--strict",), INPUT)):
+        result, _, errors = run("inspect", path, *words)
+        text = errors.decode(errors="replace")
+        if result != code or wanted not in text or len(text.splitlines()) != 1:
+            return "%s: exit code %s: %s" % (words, result, text)
+    with open(path, "wb") as file:
+        file.write(model([node("Relu", ["x"], ["y"])], inputs=[port("x", ["n", 4, "h", "w"])]))
+    result, out, errors = run("inspect", path)
+    if result != 0 or b"taken as 224 x 224" not in errors or b"[N, 4, 224, 224]" not in out:
+        return "open sizes: exit code %s: %s" % (result, errors.decode(errors="replace"))
+    result, _, errors = run("convert", path, fixed, "--size", "5x7")
+    if result != 0 or errors:
+        return "--size: exit code %s: %s" % (result, errors.decode(errors="replace"))
+    result, out, _ = run("inspect", fixed)
+    return None if result == 0 and b"[N, 4, 5, 7]" in out else "--size was not written: %r" % out[:200]
 
 
 def png(side):
@@ -428,7 +468,7 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         prepare(folder)
-        for what, check in (("good models", check_good), ("predict", check_predict)):
+        for what, check in (("good models", check_good), ("predict", check_predict), ("odd weights and open sizes", check_odd_weights)):
             problem = check(folder)
             passed, failed = (passed, failed + 1) if problem else (passed + 1, failed)
             if problem:

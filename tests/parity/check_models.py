@@ -75,7 +75,7 @@ def check(tool, folder):
     beyond = sorted((name for name in errors if not errors[name] <= GRADIENT_LIMIT), key=errors.get, reverse=True)
     line += [f"logits {off(results['train_logits'], expected['train_logits']):.1e}",
              f"gradients ({len(errors)}) {errors[worst]:.1e} (PyTorch's own {facts['own_error']:.1e}, moved by roundings of "
-             f"1e-6 per layer: {max(facts['unsure'].values()):.1e})",
+             f"1e-6 per layer: {max(facts.get('unsure', {'': float('nan')}).values()):.1e})",
              f"loss {losses[0]:.4f} -> {losses[-1]:.4f} (PyTorch's {expected['losses'][0]:.4f} -> "
              f"{expected['losses'][-1]:.4f})"]
     if missing:

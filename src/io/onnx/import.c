@@ -234,12 +234,25 @@ static int check_operators(struct importer *importer)
     if (nodes == 0) {
         return 0;
     }
+    static const char *const flow[] = {"If", "Loop", "Scan"}, *const recurrent[] = {"LSTM", "GRU", "RNN"};
+    const char *hint = "";
+    for (size_t i = 0; i < 3; i++) { /* people ask what to do instead */
+        bool has_flow = false, has_recurrent = false;
+        for (size_t n = 0; n < model->node_count; n++) {
+            has_flow = has_flow || (listed[n] && strcmp(model->nodes[n].type, flow[i]) == 0);
+            has_recurrent = has_recurrent || (listed[n] && strcmp(model->nodes[n].type, recurrent[i]) == 0);
+        }
+        hint = has_recurrent ? " (recurrent networks are not computed here)"
+               : has_flow    ? " (branches and loops are not computed here: export the model with them unrolled, or for one "
+                               "size of input)"
+                             : hint;
+    }
     char rest[40] = "";
     if (shown < nodes) {
         snprintf(rest, sizeof rest, " and %zu more", nodes - shown);
     }
-    return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: %zu node%s cannot be read here: %s%s", model->file, nodes,
-                     nodes == 1 ? "" : "s", list, rest);
+    return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: %zu node%s cannot be read here: %s%s%s", model->file, nodes,
+                     nodes == 1 ? "" : "s", list, rest, hint);
 }
 
 /* ---- inputs and outputs ----------------------------------------------------------------------------------------------- */
@@ -272,7 +285,10 @@ static int add_input(struct importer *importer, const struct onnx_port *port, fo
     fov_shape shape = {.rank = (int)port->rank};
     for (size_t i = 0; i < port->rank; i++) {
         shape.dim[i] = port->dim[i];
-        if (i > 0 && port->dim[i] < 0) {
+        if (shape.rank == 4 && i >= 2 && port->dim[i] < 0 && importer->options->open_size[i - 2] > 0) {
+            shape.dim[i] = importer->options->open_size[i - 2];
+            importer->sized = true;
+        } else if (i > 0 && port->dim[i] < 0) {
             return error_set(importer->error, FOV_E_UNSUPPORTED,
                              "%s: byte %zu: input \"%s\": dimension %zu is open (\"%s\"); only the first, the batch, may be",
                              importer->model->file, port->offset, name, i, text_escape(open, sizeof open, port->open[i]));
@@ -396,6 +412,7 @@ static int import_model(struct importer *importer, const char *directory, struct
         importer_make_emitter(importer);
         status = build(importer, imported);
     }
+    imported->sized = importer->sized;
     imported->producer = model->producer;
     imported->ir_version = (int)model->ir_version;
     imported->opset = importer->opset;

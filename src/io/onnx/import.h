@@ -33,6 +33,7 @@ struct importer {
     const struct onnx_import_options *options;
     const fov_value    *inputs; /**< made so far, in the file's order, for options->given */
     int                 input_count;
+    bool                sized;  /**< options->open_size stands for an open height or width */
     int64_t             opened; /**< the number of samples that the file states and options->open_batch ignores; 0: none */
     struct onnx_slot   *slots;
     size_t              slot_count;

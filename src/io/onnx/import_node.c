@@ -300,6 +300,9 @@ static bool is_parameter(const struct importer *importer, const struct onnx_slot
         return false;
     }
     const struct op_port *place = op_port_at(op->in, port);
+    if (place != NULL && place->values) {
+        return false; /* limits, scales, counts: shapes follow from them, so they must not move */
+    }
     return importer->ours || (place != NULL && place->plain) || (shape_count(&slot->shape, &count) && count > 1);
 }
 

@@ -29,6 +29,7 @@ struct onnx_imported {
     int               ir_version, opset;
     struct onnx_text *metadata;
     int               metadata_count;
+    bool              sized; /**< a height or width was open and is now that of the options */
     struct arena     *arena; /**< internal: holds all of the above */
 };
 
@@ -48,6 +49,7 @@ struct onnx_import_options {
     int                given_count;
     bool               open_batch; /**< inputs of rank 2 and more leave their first dimension open even where the file has a
                                         number there */
+    int64_t            open_size[2]; /**< what stands for a height and a width that the file leaves open; 0: refused */
     bool               one_sample; /**< a first dimension that the file leaves open is 1 */
     const struct file_map *map;    /**< what `bytes` are, where they are a file that is read piece by piece: weights then go
                                         straight to where they belong, and there is one copy of them. NULL: just bytes */

@@ -37,7 +37,7 @@ static int infer_gather(const struct op_infer *infer)
                          shape_text(indices, a), shape_text(x, b), axis);
     }
     infer->out[0].shape = *indices;
-    return FOV_OK;
+    return index_check_known(infer, axis, 1);
 }
 
 static int infer_gradient(const struct op_infer *infer)

@@ -44,7 +44,7 @@ static int infer_gather(const struct op_infer *infer)
         }
     }
     infer->out[0].shape = y;
-    return FOV_OK;
+    return index_check_known(infer, shared, named);
 }
 
 static int infer_gradient(const struct op_infer *infer)

@@ -41,7 +41,7 @@ static int infer(const struct op_infer *infer)
         return error_set(infer->error, FOV_E_SHAPE, "indices %s must lie inside x %s but for axis %d",
                          shape_text(indices, a), shape_text(x, b), axis);
     }
-    return FOV_OK;
+    return index_check_known(infer, axis, 1);
 }
 
 static void gradient(struct op_gradient *gradient)

@@ -37,7 +37,8 @@ static int infer(const struct op_infer *infer)
         return error_set(infer->error, FOV_E_SHAPE, "updates are %s, they must be %s", shape_text(updates, a),
                          expected.rank > FOV_MAX_RANK ? "of fewer dimensions" : shape_text(&expected, b));
     }
-    return op_check_same_dtype(infer, 0, "x", 2, "updates");
+    int status = op_check_same_dtype(infer, 0, "x", 2, "updates");
+    return status != FOV_OK ? status : index_check_known(infer, 0, named);
 }
 
 static void gradient(struct op_gradient *gradient)

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights that are not finite, and variances below zero. One NaN makes every output NaN, and nothing else says where it came from: whoever loads
+ * weights is told which tensors hold one. Weights that stay in their file are read here piece by piece and not kept. */
+#include "base/text.h"
+#include "model/model.h"
+#include "tensor/convert.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PIECE = 1024, NAMES = 4 };
+
+/** How many elements of a parameter are NaN or infinite. */
+static int count_odd(const fov_graph *graph, int id, size_t *odd, struct error *error)
+{
+    const struct value *value = graph_value(graph, id);
+    size_t              width = fov_dtype_size(value->dtype), count = value->bytes / width;
+    double              numbers[PIECE];
+    unsigned char       bytes[PIECE * sizeof(double)];
+    *odd = 0;
+    for (size_t at = 0; at < count; at += PIECE) {
+        size_t some = count - at < PIECE ? count - at : PIECE;
+        int    status = graph_read(graph, id, at * width, bytes, some * width, error);
+        if (status) {
+            return status;
+        }
+        convert_to_double(value->dtype, bytes, numbers, some);
+        for (size_t i = 0; i < some; i++) {
+            *odd += isfinite(numbers[i]) ? 0 : 1;
+        }
+    }
+    return 0;
+}
+
+/** A batch norm with a variance below zero divides by the root of a negative number. */
+static int check_variances(const fov_graph *graph, const char *path, struct error *error)
+{
+    enum { VARIANCE = 4 /* input of batch_norm */ };
+    char name[80];
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const struct node *node = &graph->nodes[n];
+        int id = strcmp(node->op->name, "batch_norm") == 0 && node->in_count > VARIANCE ? node->in[VARIANCE] : 0;
+        const struct value *value = graph_value(graph, id);
+        if (id == 0 || value->dtype != FOV_F32 || (value->data == NULL && value->file == NULL)) {
+            continue;
+        }
+        float piece[PIECE];
+        for (size_t at = 0; at < value->bytes; at += sizeof piece) {
+            size_t bytes = value->bytes - at < sizeof piece ? value->bytes - at : sizeof piece;
+            int    status = graph_read(graph, id, at, piece, bytes, error);
+            for (size_t i = 0; !status && i < bytes / sizeof *piece; i++) {
+                if (piece[i] < 0) {
+                    status = error_set(error, FOV_E_INPUT, "%s: batch_norm \"%s\": the variance of channel %zu is negative (%g)",
+                                       path, text_escape(name, sizeof name, node->name), at / sizeof *piece + i,
+                                       (double)piece[i]);
+                }
+            }
+            if (status) {
+                return status;
+            }
+        }
+    }
+    return 0;
+}
+
+int model_check_finite(fov_model *model, const char *path)
+{
+    const fov_graph *graph = model->graph;
+    struct error    *error = &model->context->error;
+    char             list[400] = "", name[80];
+    size_t           used = 0, tensors = 0;
+    for (size_t id = 1; id < graph->value_count; id++) {
+        const struct value *value = graph_value(graph, (int)id);
+        size_t              odd = 0;
+        bool                floats = value->dtype == FOV_F32 || value->dtype == FOV_F16 || value->dtype == FOV_F64;
+        if (value->kind != VALUE_PARAMETER || !floats || (value->data == NULL && value->file == NULL)) {
+            continue; /* what has not been drawn yet will be finite */
+        }
+        int status = count_odd(graph, (int)id, &odd, error);
+        if (status) {
+            error_prefix(error, "%s", path);
+            return status;
+        }
+        if (odd > 0 && tensors++ < NAMES) {
+            int more = snprintf(list + used, sizeof list - used, "%s\"%s\" (%zu of %zu)", used > 0 ? ", " : "",
+                                text_escape(name, sizeof name, value->name), odd,
+                                value->bytes / fov_dtype_size(value->dtype));
+            used += more > 0 && (size_t)more < sizeof list - used ? (size_t)more : 0;
+            list[used] = '\0';
+        }
+    }
+    if (tensors == 0) {
+        return check_variances(graph, path, error);
+    }
+    if (model->context->strict) {
+        return error_set(error, FOV_E_INPUT, "%s: %zu tensor%s with weights that are NaN or infinite: %s%s", path, tensors,
+                         tensors == 1 ? "" : "s", list, tensors > NAMES ? ", ..." : "");
+    }
+    context_log(model->context, FOV_LOG_WARNING, "%s: %zu tensor%s with weights that are NaN or infinite: %s%s", path,
+                tensors, tensors == 1 ? "" : "s", list, tensors > NAMES ? ", ..." : "");
+    return check_variances(graph, path, error);
+}
