@@ -51,7 +51,7 @@ static fov_rates rates_for(const struct op_case *test, enum harness_sums sums)
     fov_rates rates = {.products = 1.0, .transform = 1e30, .memory = 1e30, .wake = 1e-30};
 
     if (sums == HARNESS_WINOGRAD_SMALL && test->in[0].rank == 4)
-        rates.memory = 64.0 / (double)(test->in[0].dim[0] * test->in[0].dim[2] * test->in[0].dim[3]);
+        rates.memory = 28.0 / (double)(test->in[0].dim[0] * test->in[0].dim[2] * test->in[0].dim[3]);
     return rates;
 }
 
