@@ -42,7 +42,7 @@ static void allow(float *tolerance, size_t n, float magnitude)
 }
 
 /* One random run of tiles; on whole numbers and 4 points the result is exact. */
-static void check_input(const struct kernel_table *table, enum winograd_form form, enum numbers numbers)
+static void check_input(const struct kernel_table *table, enum winograd_form form, enum numbers numbers, bool gradient)
 {
     const struct kernel_table *reference = reference_table();
     size_t channels = RANDOM_OF(1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 33, 64, 70), tiles = 1 + random_below(4);
@@ -59,9 +59,9 @@ static void check_input(const struct kernel_table *table, enum winograd_form for
         .pixel = pixel, .top = (ptrdiff_t)random_below(height + 4) - 4, .left = (ptrdiff_t)random_below(width + 4) - 4,
         .stride = stride, .plane = plane};
     w.out = out;
-    table->winograd_input(&w);
+    (gradient ? table->winograd_gradient : table->winograd_input)(&w);
     w.out = want;
-    reference->winograd_input(&w);
+    (gradient ? reference->winograd_gradient : reference->winograd_input)(&w);
     if (numbers == INTEGERS && form == WINOGRAD_f2x2_3x3) {
         check_equal("winograd_input", out, want, n);
         return;
@@ -73,7 +73,43 @@ static void check_input(const struct kernel_table *table, enum winograd_form for
 void case_winograd_input(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 400; i++) {
-        check_input(table, any_form(), i % 2 ? REALS : INTEGERS);
+        check_input(table, any_form(), i % 2 ? REALS : INTEGERS, false);
+        guard_release_all();
+    }
+}
+
+void case_winograd_gradient(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 400; i++) {
+        check_input(table, any_form(), i % 2 ? REALS : INTEGERS, true);
+        guard_release_all();
+    }
+}
+
+static void check_taps(const struct kernel_table *table, enum winograd_form form, enum numbers numbers)
+{
+    struct winograd_sizes sizes = winograd_sizes(form);
+    size_t columns = 16 * (1 + random_below(5)), plane = columns + random_below(3), tap_plane = columns + random_below(3);
+    size_t taps = sizes.taps[0] * sizes.taps[1], n = (taps - 1) * tap_plane + columns;
+    size_t m = (points_of(form) - 1) * plane + columns;
+    float *sums = guard_random(m, numbers), *tolerance = guard_floats(n);
+    float *got = guard_floats(n), *want = guard_floats(n);
+    memset(got, 0, n * sizeof *got);
+    memset(want, 0, n * sizeof *want);
+    table->winograd_taps(form, columns, sums, plane, got, tap_plane);
+    reference_table()->winograd_taps(form, columns, sums, plane, want, tap_plane);
+    if (numbers == INTEGERS && form == WINOGRAD_f2x2_3x3) {
+        check_equal("winograd_taps", got, want, n);
+        return;
+    }
+    allow(tolerance, n, 30 * greatest(sums, m));
+    check_near("winograd_taps", got, want, tolerance, 0, n);
+}
+
+void case_winograd_taps(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 200; i++) {
+        check_taps(table, any_form(), i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
 }

@@ -166,3 +166,61 @@ void reference_winograd_output(const struct kernel_winograd_output *w)
         }
     }
 }
+
+/* out = left^T in right: the transposed matrices of the other three. */
+static void both_transposed(size_t rows_y, size_t columns_y, matrix left, size_t rows_x, size_t columns_x, matrix right,
+                            matrix in, matrix out)
+{
+    matrix left_turned, right_turned;
+    for (size_t i = 0; i < MOST_POINTS; i++) {
+        for (size_t j = 0; j < MOST_POINTS; j++) {
+            left_turned[j][i] = i < rows_y && j < columns_y ? left[i][j] : 0;
+            right_turned[j][i] = i < rows_x && j < columns_x ? right[i][j] : 0;
+        }
+    }
+    both_sides(columns_y, rows_y, left_turned, columns_x, rows_x, right_turned, in, out);
+}
+
+void reference_winograd_gradient(const struct kernel_winograd_input *w)
+{
+    struct winograd_sizes sizes = winograd_sizes(w->form);
+    matrix a_y, a_x, d, v;
+    output_matrix(sizes.points[0], sizes.outputs[0], a_y);
+    output_matrix(sizes.points[1], sizes.outputs[1], a_x);
+    size_t padded = (w->channels + REFERENCE_PANEL - 1) / REFERENCE_PANEL * REFERENCE_PANEL;
+    for (size_t tile = 0; tile < w->tiles; tile++) {
+        for (size_t c = 0; c < padded; c++) {
+            for (size_t i = 0; i < sizes.outputs[0]; i++) {
+                for (size_t j = 0; j < sizes.outputs[1]; j++) {
+                    ptrdiff_t y = w->top + (ptrdiff_t)i, x = w->left + (ptrdiff_t)(tile * sizes.outputs[1] + j);
+                    bool inside = c < w->channels && y >= 0 && y < (ptrdiff_t)w->height && x >= 0 &&
+                                  x < (ptrdiff_t)w->width;
+                    d[i][j] = inside ? w->x[(size_t)y * w->line + (size_t)x * w->pixel + c] : 0;
+                }
+            }
+            both_transposed(sizes.outputs[0], sizes.points[0], a_y, sizes.outputs[1], sizes.points[1], a_x, d, v);
+            for (size_t point = 0; point < sizes.points[0] * sizes.points[1]; point++) {
+                w->out[point * w->plane + tile * w->stride + c] =
+                    (float)v[point / sizes.points[1]][point % sizes.points[1]];
+            }
+        }
+    }
+}
+
+void reference_winograd_taps(enum winograd_form form, size_t columns, const float *sums, size_t plane, float *taps,
+                             size_t tap_plane)
+{
+    struct winograd_sizes sizes = winograd_sizes(form);
+    matrix g_y, g_x, m, out;
+    weight_matrix(sizes.points[0], sizes.taps[0], g_y);
+    weight_matrix(sizes.points[1], sizes.taps[1], g_x);
+    for (size_t i = 0; i < columns; i++) {
+        for (size_t point = 0; point < sizes.points[0] * sizes.points[1]; point++) {
+            m[point / sizes.points[1]][point % sizes.points[1]] = sums[point * plane + i];
+        }
+        both_transposed(sizes.points[0], sizes.taps[0], g_y, sizes.points[1], sizes.taps[1], g_x, m, out);
+        for (size_t t = 0; t < sizes.taps[0] * sizes.taps[1]; t++) {
+            taps[t * tap_plane + i] = (float)out[t / sizes.taps[1]][t % sizes.taps[1]];
+        }
+    }
+}

@@ -135,6 +135,72 @@ INLINE void evaluate_all(size_t points, size_t taps, const float *w, size_t step
     }
 }
 
+/* A: a tile's pixels as a polynomial at each point; transposed gather. */
+INLINE void raise(size_t points, size_t outputs, const float *d, size_t step, float *out, size_t to)
+{
+    vf d0 = load(d);
+    store(out, d0);
+    if (points == 1) {
+        return;
+    }
+    vf d1 = load(d + step), last = load(d + (outputs - 1) * step);
+    vf d2 = outputs > 2 ? load(d + 2 * step) : (vf){0}, d3 = outputs > 3 ? last : (vf){0};
+    store(out + (points - 1) * to, last);
+    if (points == 4) {
+        store_pair(d0, d1, 1.0f, out + to, to);
+    } else if (points == 6) {
+        store_pair(d0 + 0.5625f * d2, d1 + 0.5625f * d3, 0.75f, out + to, to);
+        store_pair(d0 + 2.25f * d2, d1 + 2.25f * d3, 1.5f, out + 3 * to, to);
+    } else {
+        store_pair(d0 + 0.25f * d2, d1 + 0.25f * d3, 0.5f, out + to, to);
+        store_pair(d0 + 0.5625f * d2, d1 + 0.5625f * d3, 0.75f, out + 3 * to, to);
+        store_pair(d0 + 1.5625f * d2, d1 + 1.5625f * d3, 1.25f, out + 5 * to, to);
+        store_pair(d0 + 4.0f * d2, d1 + 4.0f * d3, 2.0f, out + 7 * to, to);
+    }
+}
+
+/* What the sums at +p and -p give to each tap: evaluate, transposed. */
+INLINE void collect(size_t taps, const float *m, size_t step, float p, float scale, vf *g)
+{
+    vf plus = load(m), minus = load(m + step);
+    vf even = (plus + minus) * scale, odd = (plus - minus) * (scale * p);
+    UNROLL
+    for (size_t t = 0; t < taps; t += 2) { /* taps are odd in number */
+        g[t] += even;
+        even = even * (p * p);
+    }
+    UNROLL
+    for (size_t t = 1; t < taps; t += 2) {
+        g[t] += odd;
+        odd = odd * (p * p);
+    }
+}
+
+/* G^T; transposed evaluate_all. */
+INLINE void collect_all(size_t points, size_t taps, const float *m, size_t step, float *out, size_t to)
+{
+    vf g[7] = {{0}};
+    g[taps - 1] = load(m + (points - 1) * step);
+    if (points == 4) {
+        g[0] = -load(m);
+        collect(taps, m + step, step, 1.0f, 0.5f, g);
+    } else if (points == 6) {
+        g[0] = load(m) * (64.0f / 81.0f);
+        collect(taps, m + step, step, 0.75f, -128.0f / 243.0f, g);
+        collect(taps, m + 3 * step, step, 1.5f, 32.0f / 243.0f, g);
+    } else if (points == 10) {
+        g[0] = load(m) * (float)(1 / 0.87890625);
+        collect(taps, m + step, step, 0.5f, (float)(1 / (0.5 * -0.3125 * -1.3125 * -3.75)), g);
+        collect(taps, m + 3 * step, step, 0.75f, (float)(1 / (1.125 * 0.3125 * -1.0 * -3.4375)), g);
+        collect(taps, m + 5 * step, step, 1.25f, (float)(1 / (3.125 * 1.3125 * 1.0 * -2.4375)), g);
+        collect(taps, m + 7 * step, step, 2.0f, (float)(1 / (8.0 * 3.75 * 3.4375 * 2.4375)), g);
+    }
+    UNROLL
+    for (size_t t = 0; t < taps; t++) {
+        store(out + t * to, g[t]);
+    }
+}
+
 /* ---- tiles ------------------------------------------------------------------------------------------------------------- */
 
 /* A tile's pixels where some lie outside the image, or channels are fewer than a vector: copied, with zeros. */
@@ -185,6 +251,63 @@ INLINE void spread_tiles(const struct kernel_winograd_input *w, size_t points_y,
             size_t rest = w->channels - c;
             copy_tile(w, points_y, points_x, left, c, rest < VECTOR ? rest : 0, copy);
             spread_vector(points_y, points_x, copy, points_x * VECTOR, VECTOR, out + c, w->plane);
+        }
+    }
+}
+
+INLINE void raise_vector(size_t points_y, size_t outputs_y, size_t points_x, size_t outputs_x, const float *x, size_t line,
+                         size_t pixel, float *out, size_t plane)
+{
+    float half[MOST_PLANES * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    for (size_t j = 0; j < outputs_x; j++) {
+        raise(points_y, outputs_y, x + j * pixel, line, half + j * VECTOR, outputs_x * VECTOR);
+    }
+    for (size_t i = 0; i < points_y; i++) {
+        raise(points_x, outputs_x, half + i * outputs_x * VECTOR, VECTOR, out + i * points_x * plane, plane);
+    }
+}
+
+INLINE void raise_tiles(const struct kernel_winograd_input *w, size_t points_y, size_t outputs_y, size_t points_x,
+                        size_t outputs_x)
+{
+    float copy[MOST_PLANES * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    ptrdiff_t left = w->left;
+    float *out = w->out;
+    bool rows_inside = w->top >= 0 && w->top + (ptrdiff_t)outputs_y <= (ptrdiff_t)w->height;
+    for (size_t tile = 0; tile < w->tiles; tile++, left += (ptrdiff_t)outputs_x, out += w->stride) {
+        size_t c = 0;
+        if (rows_inside && left >= 0 && left + (ptrdiff_t)outputs_x <= (ptrdiff_t)w->width) {
+            const float *x = w->x + (size_t)w->top * w->line + (size_t)left * w->pixel;
+            for (; c + VECTOR <= w->channels; c += VECTOR) {
+                raise_vector(points_y, outputs_y, points_x, outputs_x, x + c, w->line, w->pixel, out + c, w->plane);
+            }
+        }
+        for (; c < w->channels; c += VECTOR) {
+            size_t rest = w->channels - c;
+            copy_tile(w, outputs_y, outputs_x, left, c, rest < VECTOR ? rest : 0, copy);
+            raise_vector(points_y, outputs_y, points_x, outputs_x, copy, outputs_x * VECTOR, VECTOR, out + c, w->plane);
+        }
+    }
+}
+
+INLINE void collect_columns(size_t points_y, size_t taps_y, size_t points_x, size_t taps_x, size_t columns,
+                            const float *sums, size_t plane, float *taps, size_t tap_plane)
+{
+    float half[MOST_PLANES * VECTOR] __attribute__((aligned(4 * VECTOR)));
+    for (size_t i = 0; i < columns; i += VECTOR, sums += VECTOR, taps += VECTOR) {
+        if (points_y == 1) {
+            collect_all(points_x, taps_x, sums, plane, taps, tap_plane);
+            continue;
+        }
+        if (points_x == 1) {
+            collect_all(points_y, taps_y, sums, plane, taps, tap_plane);
+            continue;
+        }
+        for (size_t j = 0; j < points_x; j++) {
+            collect_all(points_y, taps_y, sums + j * plane, points_x * plane, half + j * VECTOR, points_x * VECTOR);
+        }
+        for (size_t t = 0; t < taps_y; t++) {
+            collect_all(points_x, taps_x, half + t * points_x * VECTOR, VECTOR, taps + t * taps_x * tap_plane, tap_plane);
         }
     }
 }
@@ -358,6 +481,15 @@ INLINE void weights_all(const struct kernel_winograd_weights *w, size_t points_y
     static void weights_##name(const struct kernel_winograd_weights *w)                                       \
     {                                                                                                         \
         weights_all(w, outputs_y + taps_y - 1, taps_y, outputs_x + taps_x - 1, taps_x);                       \
+    }                                                                                                         \
+    static void raise_##name(const struct kernel_winograd_input *w)                                           \
+    {                                                                                                         \
+        raise_tiles(w, outputs_y + taps_y - 1, outputs_y, outputs_x + taps_x - 1, outputs_x);                 \
+    }                                                                                                         \
+    static void collect_##name(size_t columns, const float *sums, size_t plane, float *taps, size_t tap_plane) \
+    {                                                                                                         \
+        collect_columns(outputs_y + taps_y - 1, taps_y, outputs_x + taps_x - 1, taps_x, columns, sums, plane, \
+                        taps, tap_plane);                                                                     \
     }
 #include "kernel/list.inc"
 
@@ -386,6 +518,25 @@ static void vector_winograd_weights(const struct kernel_winograd_weights *w)
 #include "kernel/list.inc"
     };
     of_form[w->form](w);
+}
+
+static void vector_winograd_gradient(const struct kernel_winograd_input *w)
+{
+    static void (*const of_form[])(const struct kernel_winograd_input *) = {
+#define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x) raise_##name,
+#include "kernel/list.inc"
+    };
+    of_form[w->form](w);
+}
+
+static void vector_winograd_taps(enum winograd_form form, size_t columns, const float *sums, size_t plane, float *taps,
+                                 size_t tap_plane)
+{
+    static void (*const of_form[])(size_t, const float *, size_t, float *, size_t) = {
+#define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x) collect_##name,
+#include "kernel/list.inc"
+    };
+    of_form[form](columns, sums, plane, taps, tap_plane);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include "op/common.h"
 #include "op/conv/conv.h"
 #include "op/conv/outer.h"
+#include "op/conv/winograd_weight.h"
 
 /** Everything of the convolution whose gradient this is. in: x, dy. */
 static int geometry_of(struct conv_geometry *geometry, const struct conv_options *options, const fov_shape *x,
@@ -79,8 +80,10 @@ static int compile(struct op_compile *compile)
     if (status != 0) {
         return status;
     }
-    return conv_is_depthwise(&geometry) ? conv_depthwise_weight_compile(compile, &geometry)
-                                        : conv_outer_compile(compile, &geometry);
+    if (conv_is_depthwise(&geometry)) {
+        return conv_depthwise_weight_compile(compile, &geometry);
+    }
+    return conv_winograd_weight_compile(compile, &geometry) ? 0 : conv_outer_compile(compile, &geometry);
 }
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile};
