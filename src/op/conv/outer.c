@@ -253,7 +253,7 @@ static void pack_chunk(void *context, size_t chunk, int worker)
     pack_dy(job, dy, first, smaller(together, pixels - first), pixels, job->dy);
 }
 
-/** Then: chunk = (group, panel, block of columns) over all pixels. */
+/** Then: chunk = (group, some panels, some blocks of columns) over all pixels. */
 static void block_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
@@ -261,13 +261,20 @@ static void block_chunk(void *context, size_t chunk, int worker)
     const struct outer_plan *plan = job->plan;
     const struct window *window = &plan->window;
     const struct kernel_table *kernel = job->run->kernel;
-    size_t block = chunk % plan->blocks, panel = chunk / plan->blocks % plan->panels;
-    size_t group = chunk / plan->blocks / plan->panels;
-    float *out = panel_of(job, job->sums, group, panel);
-    size_t width = kernel_panel_width(kernel, plan->group_filters - panel * kernel->panel_columns);
-    size_t first = block * kernel->tile_rows, columns = smaller(kernel->tile_rows, plan->columns - first);
-    for (size_t tap = 0; tap < plan->taps; tap++) {
-        memset(out + (tap * plan->columns + first) * width, 0, columns * width * sizeof *out);
+    size_t block_jobs = (plan->blocks + plan->blocks_together - 1) / plan->blocks_together;
+    size_t panel_jobs = (plan->panels + plan->panels_together - 1) / plan->panels_together;
+    size_t group = chunk / block_jobs / panel_jobs;
+    size_t first_block = chunk % block_jobs * plan->blocks_together;
+    size_t end_block = smaller(first_block + plan->blocks_together, plan->blocks);
+    size_t first_panel = chunk / block_jobs % panel_jobs * plan->panels_together;
+    size_t end_panel = smaller(first_panel + plan->panels_together, plan->panels);
+    size_t first = first_block * kernel->tile_rows, columns = smaller(end_block * kernel->tile_rows, plan->columns) - first;
+    for (size_t panel = first_panel; panel < end_panel; panel++) {
+        size_t width = kernel_panel_width(kernel, plan->group_filters - panel * kernel->panel_columns);
+        float *out = panel_of(job, job->sums, group, panel);
+        for (size_t tap = 0; tap < plan->taps; tap++) {
+            memset(out + (tap * plan->columns + first) * width, 0, columns * width * sizeof *out);
+        }
     }
     for (size_t index = 0; index < plan->units; index++) {
         struct unit unit = unit_at(plan, index);
@@ -277,7 +284,12 @@ static void block_chunk(void *context, size_t chunk, int worker)
                                       .dy_pixels = plan->batch * (size_t)window_out_pixels(window),
                                       .dy_first = line * (size_t)window->out[2],
                                       .whole = true};
-        add_products(job, &source, &unit, group, panel, block, out);
+        for (size_t panel = first_panel; panel < end_panel; panel++) {
+            float *out = panel_of(job, job->sums, group, panel);
+            for (size_t block = first_block; block < end_block; block++) {
+                add_products(job, &source, &unit, group, panel, block, out);
+            }
+        }
     }
 }
 
@@ -319,7 +331,9 @@ void conv_outer_run(const struct op_run *run)
         size_t pixels = plan->batch * (size_t)window_out_pixels(&plan->window);
         together = window_lines_per_chunk(plan->filters);
         pool_run(run->pool, pack_chunk, &job, (pixels + together - 1) / together);
-        pool_run(run->pool, block_chunk, &job, plan->groups * plan->panels * plan->blocks);
+        size_t block_jobs = (plan->blocks + plan->blocks_together - 1) / plan->blocks_together;
+        size_t panel_jobs = (plan->panels + plan->panels_together - 1) / plan->panels_together;
+        pool_run(run->pool, block_chunk, &job, plan->groups * panel_jobs * block_jobs);
     } else {
         pool_run(run->pool, part_chunk, &job, plan->parts);
     }

@@ -6,6 +6,9 @@
 
 enum {
     UNIT_PIXELS = 1024,       /* of a pixel block: 256 to 1024 are best (guides/CPU.md, section 4) */
+    POINT_PIXELS = 256,       /* with one tap, which meets them only once: both sides stay in the first cache */
+    TOGETHER = 64,            /* channels, and filters, of a thread's job */
+    LEAST_JOBS = 8,
     PLAIN_CHANNELS = 32,      /* beyond, rows of x alias in the first cache and packing pays */
     SMALL_WEIGHT = 1 << 15,   /* floats: up to here every chunk of pixels has a sum of its own */
     MAX_PARTS = 16
@@ -91,9 +94,17 @@ struct outer_plan conv_outer_plan(const struct kernel_table *kernel, const struc
     plan.taps = plan.collapsed ? (size_t)geometry->taps / kernel_width : (size_t)geometry->taps;
     plan.columns = plan.collapsed ? kernel_width * plan.group_channels : plan.group_channels;
     plan.blocks = divide_up(plan.columns, kernel->tile_rows);
+    plan.blocks_together = divide_up(TOGETHER, kernel->tile_rows);
+    plan.panels_together = divide_up(TOGETHER, kernel->panel_columns);
+    while (plan.panels_together * plan.blocks_together > 1 &&
+           divide_up(plan.blocks, plan.blocks_together) * divide_up(plan.panels, plan.panels_together) * plan.groups <
+               LEAST_JOBS) {
+        size_t *larger = plan.panels_together > 1 ? &plan.panels_together : &plan.blocks_together;
+        *larger = divide_up(*larger, 2);
+    }
 
     size_t height = (size_t)window->out[1];
-    plan.unit_lines = divide_up(UNIT_PIXELS, (size_t)window->out[2]);
+    plan.unit_lines = divide_up(geometry->taps == 1 ? POINT_PIXELS : UNIT_PIXELS, (size_t)window->out[2]);
     plan.unit_lines = plan.unit_lines > height ? height : plan.unit_lines;
     if (plan.unit_lines == 0) {
         plan.unit_lines = 1; /* an empty batch */
