@@ -19,6 +19,7 @@ exit: 0 ok, 1 outputs disagree or fovea failed, 2 usage, 4 something is not ther
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -365,6 +366,15 @@ def print_first_outputs(results):
         print_rows(rows)
 
 
+def short_build(about):
+    """What of a build decides its speed; all of it is in the JSON."""
+    build = about.get("build") or "%s, %s" % (about.get("processor"), about.get("isa"))
+    if "PyTorch built with" not in build:
+        return build
+    parts = re.findall(r"MKL-DNN v[0-9.]+|OpenMP \d+|CPU capability usage: \w+|BLAS_INFO=\w+|USE_MKLDNN=\w+", build)
+    return ", ".join(dict.fromkeys(parts))
+
+
 def print_builds(results):
     seen = {}
     for result in results:
@@ -373,8 +383,7 @@ def print_builds(results):
                 seen.setdefault(name.split()[0], side["about"])
     print("\nBuilds")
     for name, about in seen.items():
-        print("%-12s %s  %s" % (name, about["version"], about.get("build") or "%s, %s" % (about.get("processor"),
-                                                                                          about.get("isa"))))
+        print("%-12s %s  %s" % (name, about["version"], short_build(about)))
         if name == "pytorch":
             print("%-12s BLAS: %s%s" % ("", ", ".join(about["blas"]) or "none",
                                         "; " + about["openblas"] if about["openblas"] else ""))
