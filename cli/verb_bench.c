@@ -27,7 +27,7 @@ static void print_rates(struct cli *cli, const char *path, const fov_rates *rate
         fprintf(cli->out, "One thread of %s, %s:\n\n", show_clean(clean, sizeof clean, processor),
                 fov_context_isa(cli->context));
         fprintf(cli->out, "  products   %.3g multiply-adds a second in a large matrix product\n", rates->products);
-        fprintf(cli->out, "  transform  %.3g bytes a second read and written in the second-level cache\n",
+        fprintf(cli->out, "  transform  %.3g bytes a second that Winograd's transforms write and read\n",
                 rates->transform);
         fprintf(cli->out, "  memory     %.3g bytes a second from memory\n", rates->memory);
         fprintf(cli->out, "  wake       %.3g us until another thread has taken a job\n\n", 1e6 * rates->wake);

@@ -27,7 +27,7 @@ typedef struct fov_allocator {
  *  Winograd's sums round differently from direct ones. `fovea bench --tune` measures them. */
 typedef struct fov_rates {
     double products;  /**< multiply-adds in a large matrix product, operands in cache */
-    double transform; /**< bytes that a transformation of data in the second-level cache reads and writes */
+    double transform; /**< bytes that Winograd's transforms write and read, data in the second-level cache */
     double memory;    /**< bytes streamed from or to memory */
     double wake;      /**< not a rate: seconds until another thread has taken a job */
 } fov_rates;

@@ -115,7 +115,9 @@ enum {
     PRODUCT_TILES = 16,
     PRODUCT_PANELS = 4,
     PRODUCT_CALLS = 8,
-    CACHED_BYTES = 3 << 16,  /* 192 KiB */
+    TRANSFORM_CHANNELS = 64, /* as many filters; a row of tiles of an image of 56 x 56, as in ResNet's first blocks */
+    TRANSFORM_TILES = 14,
+    TRANSFORM_CALLS = 64,
     STREAMED_BYTES = 1 << 28 /* more than most last-level caches */
 };
 static const double RATE_SECONDS = 0.3;
@@ -149,6 +151,70 @@ static int measure_products(fov_context *context, double *rate)
             kernel->product(&product);
         }
         double now = work / (clock_seconds() - begun);
+        *rate = now > *rate ? now : *rate;
+    } while (clock_seconds() < end);
+    memory_free(context->memory, data);
+    return FOV_OK;
+}
+
+/* A row of tiles there and back, F(4x4, 3x3). */
+static void transform_row(const struct kernel_table *kernel, struct kernel_winograd_input *input,
+                          struct kernel_winograd_output *output)
+{
+    for (int i = 0; i < TRANSFORM_CALLS; i++) {
+        kernel->winograd_input(input);
+        kernel->winograd_output(output);
+    }
+}
+
+/* Bytes per second of Winograd's transforms, counted as the choice counts them (op/conv/winograd_plan.c): each number
+ * of the transformed input and of the sums is written once and read once. */
+static int measure_transforms(fov_context *context, double *rate)
+{
+    const struct kernel_table *kernel = context->kernel;
+    struct winograd_sizes sizes = winograd_sizes(WINOGRAD_f4x4_3x3);
+    size_t points = sizes.points[0] * sizes.points[1], height = sizes.points[0];
+    size_t width = TRANSFORM_TILES * sizes.outputs[1], channels = TRANSFORM_CHANNELS;
+    size_t stride = (channels + kernel->vector_floats - 1) / kernel->vector_floats * kernel->vector_floats;
+    size_t plane = TRANSFORM_TILES * stride + 16; /* planes a power of two apart would meet in the cache */
+    size_t image = height * width * channels, transformed = points * plane;
+    float *data = memory_allocate(context->memory, 2 * (image + transformed), sizeof *data, "measuring transforms",
+                                  &context->error);
+    if (data == NULL) {
+        return FOV_E_MEMORY;
+    }
+    struct kernel_winograd_input input = {.form = WINOGRAD_f4x4_3x3,
+                                          .channels = channels,
+                                          .tiles = TRANSFORM_TILES,
+                                          .x = data,
+                                          .height = height,
+                                          .width = width,
+                                          .line = width * channels,
+                                          .pixel = channels,
+                                          .top = 0,
+                                          .left = -1,
+                                          .out = data + image,
+                                          .stride = stride,
+                                          .plane = plane};
+    struct kernel_winograd_output output = {.form = WINOGRAD_f4x4_3x3,
+                                            .filters = channels,
+                                            .tiles = TRANSFORM_TILES,
+                                            .sums = data + image + transformed,
+                                            .stride = stride,
+                                            .plane = plane,
+                                            .y = data + image + 2 * transformed,
+                                            .height = height,
+                                            .width = width,
+                                            .line = width * channels,
+                                            .pixel = channels,
+                                            .activation = UNARY_identity};
+    double moved = 2.0 * sizeof(float) * (double)points * TRANSFORM_TILES * (double)(2 * stride) * TRANSFORM_CALLS;
+    double end = clock_seconds() + RATE_SECONDS;
+    *rate = 0;
+    do {
+        double begun = clock_seconds();
+        transform_row(kernel, &input, &output);
+        double now = moved / (clock_seconds() - begun);
         *rate = now > *rate ? now : *rate;
     } while (clock_seconds() < end);
     memory_free(context->memory, data);
@@ -208,10 +274,10 @@ static double measure_wake(fov_context *context)
 int fov_measure_rates(fov_context *context, fov_rates *rates)
 {
     unsigned mode = cpu_flush_denormals();
-    int status = context->error.status != FOV_OK ? (int)context->error.status
-                                                 : measure_products(context, &rates->products);
+    int status = (int)context->error.status;
+    status = status == FOV_OK ? measure_products(context, &rates->products) : status;
+    status = status == FOV_OK ? measure_transforms(context, &rates->transform) : status;
     if (status == FOV_OK) {
-        rates->transform = measure_traffic(context, NULL, CACHED_BYTES, RATE_SECONDS);
         rates->memory = measure_traffic(context, NULL, STREAMED_BYTES, RATE_SECONDS);
         rates->wake = measure_wake(context);
         status = (int)context->error.status;
