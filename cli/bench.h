@@ -45,6 +45,7 @@ struct bench_result {
     double flops;          /**< operations per second of which this machine is capable */
     double load_average;   /**< before; negative: the system does not say */
     double others;         /**< processors that other programs kept busy meanwhile; negative: the system does not say */
+    bool disturbed;        /**< these were so many that they took processors from us */
     struct bench_layer *layers;
     int layer_count; /**< 0: not asked for */
 };

@@ -61,9 +61,6 @@ static void print_system(struct cli *cli, const struct bench_result *result)
     fputc('\n', cli->out);
 }
 
-/* Beyond this many processors' work of others, times are those of a race for processors. */
-static const double DISTURBED = 0.25;
-
 void bench_print(struct cli *cli, const struct bench_case *bench, const struct bench_result *result)
 {
     char shape[96], clean[512], text[6][NUMBER_SIZE];
@@ -83,7 +80,7 @@ void bench_print(struct cli *cli, const struct bench_case *bench, const struct b
             bench_show_time(text[1], result->load), bench_show_time(text[2], result->plan),
             bench_show_time(text[3], result->first));
     print_system(cli, result);
-    if (result->others > DISTURBED) {
+    if (result->disturbed) {
         fprintf(cli->out, "  %sThe machine was not quiet: these times say little.%s\n", style_bad(cli), style_off(cli));
     }
 }
@@ -303,6 +300,7 @@ json_t *bench_to_json(struct cli *cli, const struct bench_case *bench, const str
     json_set_number(object, "first_output", result->load + result->plan + result->first);
     json_set(object, "load_average", number_or_null(result->load_average));
     json_set(object, "others", number_or_null(result->others));
+    json_set_flag(object, "disturbed", result->disturbed);
     if (result->layer_count > 0) {
         add_layers(object, result);
     }

@@ -11,6 +11,8 @@
 
 enum { LEAST_RUNS = 5, FEWEST_RUNS = 3, MOST_RUNS = 1 << 20, WARM_RUNS = 2 };
 static const double WARM_SHARE = 0.15, FLOPS_SECONDS = 0.2;
+/* Others may keep those processors busy that we leave idle, and this much of ours. */
+static const double PATIENCE = 0.25;
 
 /* ---- the system ------------------------------------------------------------------------------------------------ */
 
@@ -231,6 +233,8 @@ static void repeat(struct subject *subject, const struct bench_case *bench, stru
     }
     progress_clear(&progress);
     result->others = others_since(&before);
+    double idle = (double)sysconf(_SC_NPROCESSORS_ONLN) - fov_context_threads(subject->cli->context);
+    result->disturbed = result->others > (idle > 0 ? idle : 0) + PATIENCE;
     result->times = bench_sum_up(seconds, count);
     free(seconds);
 }

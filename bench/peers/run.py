@@ -274,7 +274,7 @@ def finish(side):
             side["peak"] = max(report["memory"]["peak_resident"] for report in worker.reports)
             side["planned"] = last["memory"]
             side["about"] = {key: last[key] for key in ("version", "processor", "isa", "multiply_adds", "peak_gflops")}
-            side["others"] = [report["others"] for report in worker.reports]
+            side["others"] = [report["others"] for report in worker.reports if report["disturbed"]]
     elif "error" not in side:
         try:
             side["about"] = worker.ask(do="about")
@@ -305,7 +305,12 @@ def mark(ratio, bar):
     return "yes" if ratio >= bar else "no"
 
 
-def print_rows(rows):
+def print_rows(rows, markdown):
+    if markdown:
+        print()
+        for number, row in enumerate(rows):
+            print("| " + " | ".join(row) + " |" + ("\n|---" + "|---:" * (len(row) - 1) + "|" if number == 0 else ""))
+        return
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for number, row in enumerate(rows):
         print("  ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
@@ -314,7 +319,7 @@ def print_rows(rows):
             print("-" * (sum(widths) + 2 * (len(widths) - 1)))
 
 
-def print_times(results):
+def print_times(results, markdown):
     rows = [["case", "batch", "threads", "fovea", "onnxruntime", "opencv", "pytorch", "best other", "times as fast",
              "bar", "reached", "differs"]]
     for result in results:
@@ -330,10 +335,10 @@ def print_times(results):
                      "%.1f" % result["bar"], mark(ratio, result["bar"]) if ratio else "-",
                      "%.0e" % max(differences) if differences else "-"])
     print("Milliseconds of one run, medians; PyTorch in its best form")
-    print_rows(rows)
+    print_rows(rows, markdown)
 
 
-def print_memory(results):
+def print_memory(results, markdown):
     rows = [["case", "batch", "threads", "fovea", "its plan", "onnxruntime", "pytorch", "fovea / bar's peer",
              "at most"]]
     for result in results:
@@ -348,10 +353,10 @@ def print_memory(results):
                      show(torch_peak if torch_name else None), "%.2f" % (own / peer) if own and peer else "-",
                      "0.5" if result["training"] else "1.0"])
     print("\nMost that was resident, MiB, in a process that does only this")
-    print_rows(rows)
+    print_rows(rows, markdown)
 
 
-def print_first_outputs(results):
+def print_first_outputs(results, markdown):
     rows = [["case", "threads", "fovea", "onnxruntime", "opencv", "pytorch", "fovea / onnxruntime", "at most"]]
     for result in results:
         sides = result["sides"]
@@ -363,7 +368,7 @@ def print_first_outputs(results):
                     ["%.2f" % (times[0] / times[1]) if times[0] and times[1] else "-", "0.5"])
     if len(rows) > 1:
         print("\nMilliseconds from opening the file to the first output")
-        print_rows(rows)
+        print_rows(rows, markdown)
 
 
 def short_build(about):
@@ -391,10 +396,10 @@ def print_builds(results):
                 print("%-12s WARNING: a generic BLAS slows PyTorch down: install libopenblas0-pthread" % "")
 
 
-def report(results):
-    print_times(results)
-    print_memory(results)
-    print_first_outputs(results)
+def report(results, markdown=False):
+    print_times(results, markdown)
+    print_memory(results, markdown)
+    print_first_outputs(results, markdown)
     print_builds(results)
     problems = 0
     for result in results:
@@ -406,7 +411,7 @@ def report(results):
                 print("%s, %d threads: fovea and %s disagree by %.1e of the scale" % (
                     result["case"], result["threads"], name, side["difference"]))
                 problems += 1
-        busy = [others for others in result["sides"]["fovea"].get("others", []) if others and others > 0.25]
+        busy = result["sides"]["fovea"].get("others")
         if busy:
             print("%s, %d threads: other programs kept %.1f processors busy: do not quote this" % (
                 result["case"], result["threads"], max(busy)))
@@ -436,6 +441,7 @@ def parse():
     parser.add_argument("--prepare", action="store_true", help="only install and make the networks")
     parser.add_argument("--results", help="folder that keeps each case as a JSON file")
     parser.add_argument("--table", action="store_true", help="measure nothing: print what lies in --results")
+    parser.add_argument("--markdown", action="store_true", help="tables as Markdown")
     parser.add_argument("--json", help="write all results of this run to this file")
     options = parser.parse_args()
     options.peers = [peer for peer in options.peers.split(",") if peer]
@@ -478,7 +484,7 @@ def keep(options, result):
 def main():
     options = parse()
     if options.table:
-        return 1 if report(read_results(options.results)) else 0
+        return 1 if report(read_results(options.results), options.markdown) else 0
     if not os.access(options.fovea, os.X_OK):
         say("%s is missing; build it with ./dev build, or say --fovea PATH" % options.fovea)
         return 4
@@ -508,7 +514,7 @@ def main():
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"results": results, "rounds": options.rounds, "seconds": options.seconds}, file, indent=1)
-    return 1 if report(results) else 0
+    return 1 if report(results, options.markdown) else 0
 
 
 if __name__ == "__main__":

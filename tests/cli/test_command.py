@@ -595,6 +595,7 @@ def test_bench_json():
     assert abs(about["images_per_second"] * about["median"] - 3) < 1e-5
     assert abs(about["gflops"] * about["median"] - 2e-9 * about["multiply_adds"]) < 1e-9
     assert about["peak_gflops"] > 0 and abs(about["of_peak"] - about["gflops"] / about["peak_gflops"]) < 1e-5
+    assert about["disturbed"] in (True, False) and (about["others"] is None or about["others"] >= 0)
     assert about["memory"]["activations"] > 0 and about["memory"]["peak_resident"] > about["memory"]["activations"]
     assert abs(about["first_output"] - about["load"] - about["plan"] - about["first_run"]) < 1e-6
     plan = fovea("inspect", "lenet5", "--plan", "--batch", "3", "--json").json()["plan"]
