@@ -511,6 +511,11 @@ static int lower(struct lowering *l, int *ready, int *read_so_far, bool *dense)
         return status;
     lower_prune(l);
     lower_count_readers(l);
+    status = lower_pool(l);
+    if (status)
+        return status;
+    lower_prune(l);
+    lower_count_readers(l);
     lower_find_updates_in_storage(l);
     lower_find_order(l, ready, read_so_far);
     lower_find_fusions(l);

@@ -55,6 +55,9 @@ int lower_rewrite(struct lowering *l);
 /* takeover.c */
 /** Nodes whose operators do a neighbour's work too (op.take_over). Needs readers; afterwards they have changed. */
 int lower_take_over(struct lowering *l);
+/* pool.c */
+/** Convolutions with a pooling behind them become one operator where that pays. Needs readers, changes them. */
+int lower_pool(struct lowering *l);
 
 /* fuse.c */
 /** What a node's inputs look like before they have a layout. */

@@ -129,6 +129,54 @@ struct kernel_outer {
     bool         accumulate; /**< add to out rather than replace it */
 };
 
+/** A line of a convolution with images side by side: element i of every group of `lanes` floats belongs to image i, so few
+    channels, few filters and short lines cost no lanes. x is [lines][pixels][channels][lanes]; a kernel row is one run of
+    kernel width * channels such groups. Weights are [rows][run][filters], each a plain float.
+
+        sum[o][f] = sum over row, i of x[row * x_row + o * x_step + i * lanes] * weights[row * weight_row + i * filters + f]
+                    + bias[f]
+        out[o][f] = min(max(sum, low), high), [pixels][filters][lanes]
+
+    Each sum is one chain of multiply-adds from 0, rows outermost. With `pools`, out is the greatest sum of each block of
+    2 x 2 pixels (columns 2 o and 2 o + 1 of this line and of the one x_line further), and index, if it is not NULL, gets which of
+    the four won as max_pool's does: the first of equals, NaN above all. */
+struct kernel_images {
+    size_t       lanes;     /**< the table's vector_floats; the reference takes any number */
+    size_t       pixels;    /**< of out */
+    size_t       filters;
+    size_t       rows, run; /**< kernel rows, groups of lanes in each; at least 1 */
+    const float *x;
+    size_t       x_row;     /**< floats from a kernel row to the next */
+    size_t       x_step;    /**< floats from a pixel to the next, before pooling */
+    size_t       x_line;    /**< pools: floats to the line below */
+    const float *weights;
+    size_t       weight_row; /**< floats from a kernel row to the next, >= run * filters */
+    const float *bias;      /**< [filters] or NULL */
+    bool         pools;
+    float        low, high; /**< limits of the result; infinite: none */
+    float       *out;
+    int32_t     *index;     /**< [pixels][filters][lanes] or NULL */
+};
+
+/** Its weight gradient, lane by lane (images_total adds the lanes):
+
+        sums[(row * columns + column) * channels + c][f][lane] += sum over line, o of
+            x[line * x_line + row * x_row + o * x_step + (column * channels + c) * lanes + lane]
+            * dy[line * dy_line + (o * filters + f) * lanes + lane]
+
+    in one chain per lane, line by line. For speed: lines * pixels * 5 filters * lanes floats of dy fit half of the first-level
+    cache. */
+struct kernel_images_outer {
+    size_t       lanes; /**< as above */
+    size_t       lines, pixels, filters;
+    size_t       rows, columns, channels; /**< of the weight */
+    const float *x;
+    size_t       x_line, x_row, x_step;
+    const float *dy;
+    size_t       dy_line;
+    float       *sums; /**< [rows][columns][channels][filters][lanes] */
+};
+
 /** How weights of any order are read when they are packed: weight(f, c, t) = data[f * filter_stride +
     c * channel_stride + (tap_offsets ? tap_offsets[t] : t)]. Forward from OIHW: filter_stride = C*kh*kw, channel_stride =
     kh*kw. Input gradient: filters and channels change places, and tap_offsets lists the phase's taps in rotated order. */

@@ -396,6 +396,8 @@ struct op {
     const struct op_pattern *patterns; /**< other spellings, ended by one without text; NULL: none */
     /** Whether something was taken over. NULL: never. */
     bool (*take_over)(struct op_takeover *node);
+    /** For operators that only plans use, in place of several others (graph/pool.c): whether that is faster for these inputs. */
+    bool (*pays)(const struct kernel_table *kernel, const void *options, const struct op_tensor *in, int in_count);
     bool random; /**< reads run->random */
 };
 

@@ -7,10 +7,11 @@
 
 static fov_value lenet5_build(fov_graph *g, fov_value x, const struct zoo_input *input)
 {
-    x = fov_relu(g, fov_conv2d(g, x, .filters = 6, .kernel = 5, .name = "c1"));  /* [N, 6, 28, 28] */
-    x = fov_max_pool2d(g, x, .kernel = 2, .name = "s2");                         /* [N, 6, 14, 14] */
-    x = fov_relu(g, fov_conv2d(g, x, .filters = 16, .kernel = 5, .name = "c3")); /* [N, 16, 10, 10] */
-    x = fov_max_pool2d(g, x, .kernel = 2, .name = "s4");                         /* [N, 16, 5, 5] */
+    /* Pooling before ReLU: the largest value is the same in either order, and a quarter of the pixels is rectified. */
+    x = fov_max_pool2d(g, fov_conv2d(g, x, .filters = 6, .kernel = 5, .name = "c1"), .kernel = 2, .name = "s2");
+    x = fov_relu(g, x); /* [N, 6, 14, 14] */
+    x = fov_max_pool2d(g, fov_conv2d(g, x, .filters = 16, .kernel = 5, .name = "c3"), .kernel = 2, .name = "s4");
+    x = fov_relu(g, x); /* [N, 16, 5, 5] */
     /* C5's 5 x 5 filters cover the whole map, so it is a dense layer; written as one it takes other input sizes too. */
     x = fov_relu(g, fov_dense(g, fov_flatten(g, x), .units = 120, .name = "c5"));
     x = fov_relu(g, fov_dense(g, x, .units = 84, .name = "f6"));

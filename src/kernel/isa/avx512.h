@@ -15,6 +15,10 @@
 #define GROUP_3 2
 #define GROUP_4 2
 #define AHEAD_LINES 2
+#define IMAGE_BLOCK_FILTERS 6 /* of a 2 x 2 block of pixels, images as lanes */
+#define IMAGE_PAIR_FILTERS 10 /* of two pixels */
+#define IMAGE_OUTER_COLUMNS 5
+#define IMAGE_OUTER_FILTERS 5
 
 #define vmax(a, b) ((vf)_mm512_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm512_min_ps(a, b))

@@ -15,6 +15,10 @@
 #define GROUP_3 1
 #define GROUP_4 1
 #define AHEAD_LINES 2
+#define IMAGE_BLOCK_FILTERS 6 /* of a 2 x 2 block of pixels, images as lanes */
+#define IMAGE_PAIR_FILTERS 10 /* of two pixels */
+#define IMAGE_OUTER_COLUMNS 5
+#define IMAGE_OUTER_FILTERS 4
 
 /* x86 hands on b where either is NaN, which callers rely on; NEON hands on the NaN, which is one of the two. */
 #define vmax(a, b) ((vf)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))

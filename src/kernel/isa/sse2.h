@@ -15,6 +15,10 @@
 #define GROUP_3 1
 #define GROUP_4 1
 #define AHEAD_LINES 1    /* lines of 64 bytes that a tile asks for ahead of time, per four multiply-adds of each sum */
+#define IMAGE_BLOCK_FILTERS 2 /* of a 2 x 2 block of pixels, images as lanes */
+#define IMAGE_PAIR_FILTERS 4 /* of two pixels */
+#define IMAGE_OUTER_COLUMNS 5
+#define IMAGE_OUTER_FILTERS 2
 
 /* Both hand on b where either is NaN. */
 #define vmax(a, b) ((vf)_mm_max_ps(a, b))

@@ -345,7 +345,7 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
 }
 
 /* Squares of 16 by 16 keep both sides' lines in the first-level cache whatever the strides. */
-static void vector_transpose(size_t rows, size_t columns, const float *x, size_t x_stride, float *out,
+static void transpose_edges(size_t rows, size_t columns, const float *x, size_t x_stride, float *out,
                              size_t out_stride)
 {
     enum { SQUARE = 16 };
@@ -375,6 +375,68 @@ static void vector_transpose(size_t rows, size_t columns, const float *x, size_t
             }
         }
     }
+}
+
+/* A square of VECTOR by VECTOR in registers: log2(VECTOR) times, pairs of rows exchange runs of `d` lanes. */
+#if VECTOR == 16
+#define LANES(M, d) \
+    M(0, d), M(1, d), M(2, d), M(3, d), M(4, d), M(5, d), M(6, d), M(7, d), M(8, d), M(9, d), M(10, d), M(11, d), \
+        M(12, d), M(13, d), M(14, d), M(15, d)
+#elif VECTOR == 8
+#define LANES(M, d) M(0, d), M(1, d), M(2, d), M(3, d), M(4, d), M(5, d), M(6, d), M(7, d)
+#else
+#define LANES(M, d) M(0, d), M(1, d), M(2, d), M(3, d)
+#endif
+#define UPPER(l, d) (((l) & (d)) == 0 ? (l) : VECTOR + (l) - (d))
+#define LOWER(l, d) (((l) & (d)) == 0 ? (l) + (d) : VECTOR + (l))
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE_LANES(a, b, M, d) __builtin_shufflevector(a, b, LANES(M, d))
+#else
+#define SHUFFLE_LANES(a, b, M, d) __builtin_shuffle(a, b, (vi){LANES(M, d)})
+#endif
+#define EXCHANGE(d)                                                          \
+    UNROLL                                                                   \
+    for (size_t i = 0; i < VECTOR; i++) {                                    \
+        if ((i & (d)) == 0) {                                                \
+            vf upper = row[i], lower = row[i + (d)];                         \
+            row[i] = SHUFFLE_LANES(upper, lower, UPPER, d);                        \
+            row[i + (d)] = SHUFFLE_LANES(upper, lower, LOWER, d);                  \
+        }                                                                    \
+    }
+
+static void transpose_square(const float *x, size_t x_stride, float *out, size_t out_stride)
+{
+    vf row[VECTOR];
+    UNROLL
+    for (size_t i = 0; i < VECTOR; i++) {
+        row[i] = load(x + i * x_stride);
+    }
+#if VECTOR >= 16
+    EXCHANGE(8)
+#endif
+#if VECTOR >= 8
+    EXCHANGE(4)
+#endif
+    EXCHANGE(2)
+    EXCHANGE(1)
+    UNROLL
+    for (size_t i = 0; i < VECTOR; i++) {
+        store(out + i * out_stride, row[i]);
+    }
+}
+
+static void vector_transpose(size_t rows, size_t columns, const float *x, size_t x_stride, float *out,
+                             size_t out_stride)
+{
+    size_t whole_rows = rows / VECTOR * VECTOR, whole_columns = columns / VECTOR * VECTOR;
+    for (size_t r = 0; r < whole_rows; r += VECTOR) {
+        for (size_t c = 0; c < whole_columns; c += VECTOR) {
+            transpose_square(x + r * x_stride + c, x_stride, out + c * out_stride + r, out_stride);
+        }
+    }
+    transpose_edges(whole_rows, columns - whole_columns, x + whole_columns, x_stride, out + whole_columns * out_stride,
+                    out_stride);
+    transpose_edges(rows - whole_rows, columns, x + whole_rows * x_stride, x_stride, out + whole_rows, out_stride);
 }
 
 #endif

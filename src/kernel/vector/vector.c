@@ -3,6 +3,7 @@
    CMakeLists.txt includes this file into one unit per instruction set, after that set's header from isa/. */
 #include "kernel/select.h"
 #include "kernel/vector/column.h"
+#include "kernel/vector/images.h"
 #include "kernel/vector/map.h"
 #include "kernel/vector/optimise.h"
 #include "kernel/vector/outer.h"

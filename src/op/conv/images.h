@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolution with images as lanes: element i of every register belongs to image i of a group, so that 6 filters or lines of 14
+ * pixels waste nothing. A group's images are transposed on the way in and its results on the way out, which costs a
+ * twentieth of the arithmetic. What the forward form and the gradients share. Private to the folder; the arithmetic is in
+ * kernel/vector/images.h. */
+#ifndef OP_CONV_IMAGES_H
+#define OP_CONV_IMAGES_H
+
+#include "op/conv/pooled.h"
+
+/** Work is groups of images x bands of lines; chunk = one of these. Made from shapes and the width of a register alone. */
+struct images_plan {
+    struct window window;
+    size_t lanes, batch, channels, filters;
+    size_t groups, bands;         /**< bands: parts of a group's lines, of y or dx */
+    size_t height, width;         /**< of the pooled image, pixels */
+    size_t in_height, in_width;   /**< of x */
+    size_t padded_width;          /**< of x with its pads */
+    size_t pixels_of_y;           /**< pooled, per image */
+    size_t lines;                 /**< most lines that a band needs: of x going forward, of dy (before pooling) for dx */
+    size_t parts;                 /**< weight gradient: partial sums, combined in order */
+    size_t count;                 /**< of the weight, floats */
+    size_t x, y, index, integers, sums; /**< floats from the beginning of a worker's scratch */
+    size_t worker_floats;
+};
+
+struct images_job {
+    const struct op_run      *run;
+    const struct images_plan *plan;
+};
+
+/** The images of a group that exist. */
+static inline size_t images_in(const struct images_plan *plan, size_t group)
+{
+    size_t left = plan->batch - group * plan->lanes;
+    return left < plan->lanes ? left : plan->lanes;
+}
+float *images_scratch(const struct op_run *run, int worker);
+struct images_plan images_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry);
+/** Lines first .. first + count - 1 of x, in padded coordinates, for a group: [lines][padded width][channels][lanes]. */
+void images_load(const struct images_job *job, const float *x, size_t group, size_t first, size_t count, float *to);
+
+#endif

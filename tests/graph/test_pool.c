@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolutions that a plan pools at once, in inference and in training: which steps are left, that numbers are those of the
+ * plan without fusion, that small batches and other poolings are left alone, and the same bits for any number of threads. */
+#include "graph/plan.h"
+#include <fovea/operators.h>
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { IMAGES = 37 };
+
+/* relu on either side of the pooling, an odd size, a stride of two and a pad. */
+static fov_value network(fov_graph *g, fov_value x)
+{
+    x = fov_relu(g, fov_max_pool2d(g, fov_conv2d(g, x, .filters = 10, .kernel = 5), .kernel = 2));
+    x = fov_max_pool2d(g, fov_relu(g, fov_conv2d(g, x, .filters = 7, .kernel = 3, .pad = 1)), .kernel = 2);
+    return fov_dense(g, fov_flatten(g, x), .units = 4);
+}
+
+/* Runs forward or a gradient of everything; returns all results one after the other. */
+static float *run(const char *isa, int threads, int64_t batch, bool training, bool fused, size_t *count, int *joined)
+{
+    fov_context *context = fov_context_create(
+        &(fov_context_options){.device = "cpu", .threads = threads, .isa = isa, .exact_conv = true});
+    fov_graph *g = fov_graph_create(context);
+    fov_value  x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 2, 15, 13)), y = network(g, x), targets[16], outputs[16];
+    fov_value  loss = fov_softmax_cross_entropy(g, y, fov_input(g, .name = "labels", .dtype = FOV_I32, .shape = FOV_SHAPE(FOV_BATCH)));
+    int        wanted = 0, outs = 1;
+    fov_plan  *plan;
+    float     *pixels, *all;
+
+    outputs[0] = y;
+    for (int i = 0; i < fov_parameter_count(g); i++)
+        targets[wanted++] = fov_parameter_at(g, i);
+    if (training) {
+        assert_int_equal(fov_gradient(g, loss, targets, wanted, outputs + 1), FOV_OK);
+        outs += wanted;
+    }
+    plan = fov_plan_create(g, outputs, outs, &(fov_plan_options){.batch = batch, .training = training, .no_fusion = !fused});
+    assert_string_equal(fov_error(context), "");
+    pixels = fov_plan_data(plan, x);
+    for (size_t i = 0; i < fov_plan_bytes(plan, x) / sizeof *pixels; i++)
+        pixels[i] = (float)random_normal((struct random_key){3, RANDOM_TEST, 0}, i);
+    fov_plan_run(plan, 0);
+    *count = 0;
+    for (int i = 0; i < outs; i++)
+        *count += fov_plan_bytes(plan, outputs[i]) / sizeof(float);
+    all = malloc(*count * sizeof *all);
+    for (int i = 0, at = 0; i < outs; i++) {
+        memcpy(all + at, fov_plan_data(plan, outputs[i]), fov_plan_bytes(plan, outputs[i]));
+        at += (int)(fov_plan_bytes(plan, outputs[i]) / sizeof(float));
+    }
+    *joined = 0;
+    for (int s = 0; s < fov_plan_step_count(plan); s++)
+        *joined += strncmp(fov_plan_step_at(plan, s).operation, "conv_max_pool", 13) == 0;
+    fov_plan_free(plan);
+    fov_graph_free(g);
+    fov_context_free(context);
+    return all;
+}
+
+static void check(const char *isa, bool training, int expected)
+{
+    size_t count, plain_count;
+    int    joined, none;
+    float *fused = run(isa, 1, IMAGES, training, true, &count, &joined);
+    float *plain = run(isa, 1, IMAGES, training, false, &plain_count, &none);
+
+    assert_int_equal(joined, expected);
+    assert_int_equal(none, 0);
+    assert_int_equal(count, plain_count);
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs((double)fused[i] - (double)plain[i]) <= 2e-5 * fmax(1, fabs((double)plain[i]))))
+            fail_msg("%s, element %zu: %g pooled at once, %g by parts", isa, i, (double)fused[i], (double)plain[i]);
+    for (int threads = 2; threads <= 4; threads++) {
+        float *again = run(isa, threads, IMAGES, training, true, &plain_count, &none);
+
+        assert_memory_equal(again, fused, count * sizeof *fused);
+        free(again);
+    }
+    free(fused);
+    free(plain);
+}
+
+/* In training the second relu stands between convolution and pooling and is read again by its gradient: only the first
+ * convolution pools at once, and the gradient of each pooling is put back on the way into the convolution behind it where
+ * nothing stands between. */
+static void pooled_at_once(void **state)
+{
+    (void)state;
+    for (int level = CPU_REFERENCE; level < CPU_LEVEL_COUNT; level++)
+        if (kernel_table_for((enum cpu_level)level) && cpu_has((enum cpu_level)level)) {
+            check(cpu_level_name((enum cpu_level)level), false, 2);
+            check(cpu_level_name((enum cpu_level)level), true, 2);
+        }
+}
+
+static void few_images_are_left_alone(void **state)
+{
+    size_t count;
+    int    joined;
+
+    (void)state;
+    free(run(NULL, 1, 1, false, true, &count, &joined));
+    assert_int_equal(joined, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pooled_at_once),
+        cmocka_unit_test(few_images_are_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
