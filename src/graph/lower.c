@@ -78,16 +78,54 @@ static int source_tensor(struct lowering *l, int id)
     return tensor;
 }
 
-/* A step that brings a value from one tensor into another: a copy, or a change of order. */
-static int add_move(fov_plan *plan, const struct op *op, int from, int to, const char *name)
+/* Its elements do not change from run to run: a parameter or constant, or made of such. */
+static bool is_constant(const struct lowering *l, int tensor)
 {
-    int number = plan_new_step(plan, op, -1, 1, 1);
+    const struct plan_storage *storage = &l->plan->storages[l->plan->tensors[tensor].storage];
+
+    return storage->once || (storage->fixed && !l->renewed[storage->parameter]);
+}
+
+/* A step that reads nothing else runs once; its results stay in the arena. */
+static void run_once(struct lowering *l, struct plan_step *step)
+{
+    bool any = false;
+
+    if (l->plan->options.no_fusion || step->op->random || step->op->family == OP_OPTIMISER)
+        return;
+    for (int i = 0; i < step->in_count; i++) {
+        any = any || step->in[i] >= 0;
+        if (step->in[i] >= 0 && !is_constant(l, step->in[i]))
+            return;
+    }
+    step->once = any;
+}
+
+static void keep_results(fov_plan *plan, const struct plan_step *step)
+{
+    for (int i = 0; step->once && i < step->out_count; i++)
+        if (step->out[i] >= 0) {
+            struct plan_storage *storage = &plan->storages[plan->tensors[step->out[i]].storage];
+
+            storage->once = storage->keep = !storage->fixed;
+        }
+}
+
+/* A step that brings a value from one tensor into another: a copy, or a change of order. */
+static int add_move(struct lowering *l, const struct op *op, int from, int to, const char *name)
+{
+    int               number = plan_new_step(l->plan, op, -1, 1, 1);
+    struct plan_step *step;
 
     if (number < 0)
-        return (int)plan->graph->context->error.status;
-    plan->steps[number].in[0]  = from;
-    plan->steps[number].out[0] = to;
-    plan->steps[number].name   = name;
+        return (int)l->graph->context->error.status;
+    step         = &l->plan->steps[number];
+    step->in[0]  = from;
+    step->out[0] = to;
+    step->name   = name;
+    if (!l->plan->storages[l->plan->tensors[to].storage].fixed)
+        run_once(l, step);
+    keep_results(l->plan, step);
     return FOV_OK;
 }
 
@@ -98,7 +136,7 @@ static int dense_copy(struct lowering *l, int id, int have)
 
     if (l->dense_of[id] < 0) {
         l->dense_of[id] = new_tensor(l->plan, id, tensor.dtype, &tensor.shape, tensor.layout, -1);
-        if (l->dense_of[id] < 0 || add_move(l->plan, &plan_copy, have, l->dense_of[id], graph_value(l->graph, id)->name))
+        if (l->dense_of[id] < 0 || add_move(l, &plan_copy, have, l->dense_of[id], graph_value(l->graph, id)->name))
             return -1;
     }
     return l->dense_of[id];
@@ -126,7 +164,7 @@ static int tensor_in(struct lowering *l, int id, enum op_layout layout, bool str
         return -1;
     if (same_bytes)
         plan->tensors[made].begin = tensor.begin;
-    else if (add_move(plan, &plan_convert, have, made, graph_value(l->graph, id)->name))
+    else if (add_move(l, &plan_convert, have, made, graph_value(l->graph, id)->name))
         return -1;
     return plan->other_of[id] = made;
 }
@@ -201,7 +239,7 @@ static int placed_tensor(struct lowering *l, int id)
 
 /* Where a result goes: over its parameter, into the memory of its input (views), or somewhere new. */
 static int result_tensor(struct lowering *l, const struct node *node, int output, int id, enum op_layout layout,
-                         int first_input)
+                         int first_input, bool once)
 {
     fov_plan      *plan    = l->plan;
     int            storage = -1, tensor;
@@ -216,7 +254,7 @@ static int result_tensor(struct lowering *l, const struct node *node, int output
     } else if (node->op->view && output == 0) {
         storage = plan->tensors[first_input].storage;
     }
-    if (storage < 0 && output == 0 && l->places[id].join >= 0 && order == OP_CHANNELS_LAST)
+    if (storage < 0 && output == 0 && !once && l->places[id].join >= 0 && order == OP_CHANNELS_LAST)
         tensor = placed_tensor(l, id);
     else
         tensor = new_tensor(plan, id, graph_value(l->graph, id)->dtype, &l->shapes[id], order, storage);
@@ -272,6 +310,8 @@ static void make_alias(fov_plan *plan, struct plan_step *step)
     const struct plan_tensor *in = &plan->tensors[step->in[0]];
     struct plan_tensor       *out = &plan->tensors[step->out[0]];
 
+    if (step->once) /* what was kept for it is not needed */
+        plan->storages[out->storage].once = plan->storages[out->storage].keep = false;
     out->storage      = in->storage;
     out->begin        = in->begin;
     out->pixel_stride = in->pixel_stride;
@@ -317,7 +357,7 @@ static int output_tensors(struct lowering *l, const struct node *node, const str
         step->out[i] = -1;
         if (l->shapes[id].rank < 0 || (i > 0 && op_port_at(node->op->out, i)->optional && !is_read(l, id)))
             continue;
-        step->out[i] = result_tensor(l, node, i, id, layout, step->in_count ? step->in[0] : -1);
+        step->out[i] = result_tensor(l, node, i, id, layout, step->in_count ? step->in[0] : -1, step->once);
         if (step->out[i] < 0)
             return (int)l->graph->context->error.status;
     }
@@ -333,9 +373,7 @@ static void describe_inputs(const struct lowering *l, const struct node *node, s
         step->values[i] = l->plan->known[id];
         if (id && op_port_at(node->op->in, i)->shape_only)
             step->tensors[i] = (struct op_tensor){.dtype = graph_value(l->graph, id)->dtype, .shape = l->shapes[id]};
-        /* reordered copies are made at each run, so only what is read in place is constant */
-        step->constant[i] = step->in[i] >= 0 && l->plan->storages[l->plan->tensors[step->in[i]].storage].fixed &&
-                            !l->renewed[id];
+        step->constant[i] = step->in[i] >= 0 && is_constant(l, step->in[i]);
     }
 }
 
@@ -437,7 +475,12 @@ static int lower_node(struct lowering *l, int index)
     memcpy(step->in, in, sizeof *in * (size_t)step->in_count);
     describe_inputs(l, node, step);
     name_part(step, node);
+    run_once(l, step);
+    for (int i = 0; i < node->out_count; i++)
+        step->once = step->once && !l->in_storage[node->out[i]] && !node->op->view;
     status = output_tensors(l, node, fusion, layout, step);
+    if (!status)
+        keep_results(plan, step);
     if (!status)
         status = take_in(l, fusion, step);
     if (status || node->op->view) {
@@ -476,7 +519,7 @@ static int lower_ends(struct lowering *l)
             continue;
         from = tensor_in(l, next, OP_PLAIN, false);
         to   = source_tensor(l, (int)id);
-        if (from < 0 || to < 0 || add_move(plan, &plan_copy, from, to, graph->values[id].name))
+        if (from < 0 || to < 0 || add_move(l, &plan_copy, from, to, graph->values[id].name))
             return (int)graph->context->error.status;
     }
     for (size_t s = 0; s < plan->step_count; s++) { /* conversions and copies were put in without being compiled */

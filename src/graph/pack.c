@@ -183,6 +183,16 @@ static bool packs_now(const struct plan_step *step)
     return !step->skip && step->compile.pack && plan_packs_once(step);
 }
 
+/* Constants are computed between packing their own weights and packing what reads them: steps are in that order. */
+static void run_once(const struct plan_step *step)
+{
+    if (step->skip || !step->once)
+        return;
+    if (step->compile.pack && !plan_packs_once(step))
+        step->compile.pack(&step->run);
+    step->compile.run(&step->run);
+}
+
 /* What packing multiplies weights by follows from parameters that are in memory. */
 static void fold_all(const fov_plan *plan)
 {
@@ -211,13 +221,16 @@ int plan_pack(fov_plan *plan)
         plan->graph->read_once = true;
     }
     fold_all(plan);
-    for (size_t s = 0; s < plan->step_count && !status; s++)
+    for (size_t s = 0; s < plan->step_count && !status; s++) {
         if (packs_now(&plan->steps[s])) {
             if (workspace(plan, &plan->steps[s]))
                 status = pack_from_file(plan, &plan->steps[s], space);
             else
                 plan->steps[s].compile.pack(&plan->steps[s].run);
         }
+        if (!status)
+            run_once(&plan->steps[s]);
+    }
     memory_free(context->memory, space);
     plan->version = plan->graph->version;
     return status;
@@ -232,15 +245,15 @@ void plan_pack_again(fov_plan *plan)
     for (size_t s = 0; s < plan->step_count; s++) {
         struct plan_step *step = &plan->steps[s];
 
-        if (!packs_now(step))
-            continue;
-        for (int i = 0; i < step->in_count; i++) {
+        for (int i = 0; packs_now(step) && i < step->in_count; i++) {
             const struct plan_storage *storage = storage_of(plan, step->in[i]);
 
             if (storage && storage->parameter)
                 step->tensors[i].data = storage->fixed;
         }
-        step->compile.pack(&step->run);
+        if (packs_now(step))
+            step->compile.pack(&step->run);
+        run_once(step);
     }
     plan->version = plan->graph->version;
 }

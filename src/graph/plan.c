@@ -256,7 +256,7 @@ void fov_plan_free(fov_plan *plan)
 
 static void run_step(struct plan_step *step, uint64_t number)
 {
-    if (step->skip)
+    if (step->skip || step->once)
         return;
     step->run.random.position = number;
     if (step->compile.pack && !plan_packs_once(step))
@@ -369,6 +369,7 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
                                       .operation     = step->operation,
                                       .detail        = step->op->view       ? "view: nothing to do"
                                                        : step->skip         ? "identity: nothing to do"
+                                                       : step->once         ? "constant: computed once"
                                                                             : step->compile.detail,
                                       .layout        = "",
                                       .in_place      = step->in_place,

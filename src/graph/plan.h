@@ -29,6 +29,7 @@ struct plan_storage {
     int    first, last; /**< steps between which it holds something; first = -1: never written */
     bool   keep;        /**< never overwritten by a step in place: inputs, and what lies outside the arena */
     bool   output;      /**< read by the caller after the run */
+    bool   once;        /**< written when the plan is made, and again only when parameters change */
     void  *fixed;       /**< outside the arena: a parameter or constant; plan_unread: one that is not in memory */
     int    parameter;   /**< the graph id of that parameter; 0: none */
     void  *owned;       /**< = fixed where the plan made it: a known value */
@@ -63,6 +64,7 @@ struct plan_step {
     char              operation[96];
     bool              skip;     /**< nothing to run: a view, or an identity */
     bool              in_place;
+    bool              once; /**< all it reads is constant: runs when the plan is made and when parameters have changed */
     int64_t           multiply_adds;
 };
 

@@ -135,6 +135,22 @@ void binary_give(struct op_gradient *gradient, int i, fov_value full)
                                               &gradient->in_tensor[i].shape);
 }
 
+bool binary_per_channel(const struct op_tensor *in, int in_count, float *value)
+{
+    const fov_shape *x = &in[0].shape, *b = &in[1].shape;
+    int64_t channels = 1;
+    bool fits = in_count == 2 && in[0].dtype == FOV_F32 && in[1].dtype == FOV_F32 && x->rank >= 2 && b->rank <= x->rank;
+    for (int d = 0; fits && d < b->rank; d++) {
+        bool channel = d + x->rank - b->rank == 1;
+        channels = channel ? b->dim[d] : channels;
+        fits = b->dim[d] == 1 || (channel && b->dim[d] == x->dim[1]);
+    }
+    for (int64_t c = 0; fits && in[1].data != NULL && c < x->dim[1]; c++) {
+        value[c] = ((const float *)in[1].data)[channels == 1 ? 0 : c];
+    }
+    return fits;
+}
+
 fov_value binary_build(fov_graph *graph, const char *op, fov_value a, fov_value b)
 {
     fov_value in[] = {a, b};

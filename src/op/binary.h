@@ -32,6 +32,9 @@ int  binary_compile(struct op_compile *compile, op_function *run);
 /** Gradients flow through the broadcast by summing over what was repeated: gives input i's share, given the gradient
  *  that it would get were it as large as the result. */
 void binary_give(struct op_gradient *gradient, int i, fov_value full);
+/** For op.as_affine of operators whose first input is x: whether the second is one number per channel of x, or one for
+ *  all; then fills value[channels] with it where the data is there. */
+bool binary_per_channel(const struct op_tensor *in, int in_count, float *value);
 fov_value binary_build(fov_graph *graph, const char *op, fov_value a, fov_value b);
 
 #endif

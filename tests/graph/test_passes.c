@@ -158,6 +158,51 @@ static fov_value wider_than_x(fov_graph *g, fov_value x)
     return fov_div(g, fov_clip(g, fov_add(g, x, number(g, 3)), 0, 6), wide);
 }
 
+static fov_value channel_constant(fov_graph *g, int64_t channels, float first, float step)
+{
+    float *data = calloc((size_t)channels, sizeof *data);
+    fov_value value;
+
+    for (int64_t c = 0; c < channels; c++)
+        data[c] = first + step * (float)c;
+    value = fov_constant(g, NULL, FOV_F32, (fov_shape)FOV_SHAPE(1, channels, 1, 1), data);
+    free(data);
+    return value;
+}
+
+/* A normalisation and a bias by their parts, as some exporters write them. */
+static fov_value by_parts_norm(fov_graph *g, fov_value x)
+{
+    fov_value y = fov_conv2d(g, x, .filters = 18, .kernel = 3);
+
+    y = fov_sub(g, y, channel_constant(g, 18, 0.5F, 0.1F));
+    y = fov_div(g, y, channel_constant(g, 18, 1.5F, 0.05F));
+    y = fov_mul(g, y, channel_constant(g, 18, -0.7F, 0.2F));
+    return fov_relu(g, fov_add(g, y, channel_constant(g, 18, 1, -0.15F)));
+}
+
+/* Not per channel: another axis, and no constant. */
+static fov_value not_per_channel(fov_graph *g, fov_value x)
+{
+    fov_value y = fov_conv2d(g, x, .filters = 5, .kernel = 1), row;
+    float     data[5] = {1, 2, 3, 4, 5};
+
+    row = fov_constant(g, NULL, FOV_F32, (fov_shape)FOV_SHAPE(1, 1, 1, 5), data);
+    y   = fov_mul(g, y, row);
+    y   = fov_conv2d(g, y, .filters = 5, .kernel = 1);
+    return fov_mul(g, y, fov_global_avg_pool(g, y));
+}
+
+/* Standardised weights: computed from parameters, so once. */
+static fov_value computed_weights(fov_graph *g, fov_value x)
+{
+    fov_value w = fov_parameter(g, .name = "w", .shape = FOV_SHAPE(7, 5, 3, 3), .initial = FOV_INITIAL_UNIFORM, .scale = 1);
+    fov_value s = fov_parameter(g, .name = "s", .shape = FOV_SHAPE(7, 1, 1, 1), .initial = FOV_INITIAL_ONES);
+
+    w = fov_tanh(g, fov_mul(g, w, fov_add(g, s, s)));
+    return fov_relu(g, op_emit2(fov_graph_emitter(g), "conv", x, w, NULL));
+}
+
 /* ---- channels side by side ------------------------------------------------------------------------------------------------------ */
 
 /* All makers write in their places, of several forms. */
@@ -280,6 +325,9 @@ static fov_value not_a_shuffle(fov_graph *g, fov_value x)
 }
 
 static const struct expected networks[] = {
+    {"norm by its parts", FOV_SHAPE(2, 5, 6, 7), by_parts_norm, "conv + sub + div + mul + add + relu", false},
+    {"not per channel", FOV_SHAPE(2, 5, 6, 5), not_per_channel, "conv|mul|conv|global_avg_pool|mul", false},
+    {"computed weights", FOV_SHAPE(2, 5, 6, 7), computed_weights, "conv + relu", false},
     {"branches", FOV_SHAPE(2, 6, 9, 8), branches,
      "conv + relu|max_pool|avg_pool|conv|conv + batch_norm + swish|conv", false},
     {"branches of one pixel", FOV_SHAPE(1, 6, 3, 3), branches,
@@ -406,7 +454,7 @@ static float *run_once(struct opened *n, const fov_plan_options *options, size_t
     for (size_t i = 0; i < fov_plan_bytes(plan, n->x) / sizeof *x; i++)
         x[i] = (float)random_normal((struct random_key){5, RANDOM_TEST, 0}, i);
     for (int i = 0; steps && i < fov_plan_step_count(plan); i++)
-        if (!plan->steps[i].skip && plan->steps[i].op != &plan_convert)
+        if (!plan->steps[i].skip && !plan->steps[i].once && plan->steps[i].op != &plan_convert)
             snprintf(steps + strlen(steps), room - strlen(steps), "%s%s", *steps ? "|" : "",
                      fov_plan_step_at(plan, i).operation);
     fov_plan_run(plan, 0);
@@ -481,16 +529,16 @@ static void passes_change_steps_and_not_numbers(void **state)
                 check(&networks[i], cpu_level_name((enum cpu_level)level));
 }
 
-/* What was folded into packed weights is folded anew when a parameter changes. */
-static void folded_parameters_are_followed(void **state)
+/* What was folded into packed weights, or computed once, is made anew when a parameter changes. */
+static void check_followed(network *build)
 {
-    struct opened n = open_network(&networks[0], NULL, 1);
+    struct expected test = {"", FOV_SHAPE(2, 5, 9, 7), build, "", false};
+    struct opened n = open_network(&test, NULL, 1);
     fov_plan     *plan = fov_plan_create(n.graph, &n.y, 1, NULL);
     double       *defined;
     float        *x = fov_plan_data(plan, n.x), *y = fov_plan_data(plan, n.y);
     size_t        count = fov_plan_bytes(plan, n.y) / sizeof *y;
 
-    (void)state;
     for (uint64_t seed = 20; seed < 23; seed++) {
         uint64_t requests;
 
@@ -509,10 +557,20 @@ static void folded_parameters_are_followed(void **state)
     close_network(&n);
 }
 
+static void changed_parameters_are_followed(void **state)
+{
+    (void)state;
+    check_followed(conv_norm_relu);
+    check_followed(computed_weights);
+    check_followed(dense_norm_tanh);
+    check_followed(dense_block);
+}
+
 /* The graph keeps its parameters: what is saved or trained further is what was read. */
 static void folding_leaves_the_graph_alone(void **state)
 {
-    struct opened n = open_network(&networks[0], NULL, 1);
+    struct expected test = {"", FOV_SHAPE(2, 5, 9, 7), conv_norm_relu, "", false};
+    struct opened n = open_network(&test, NULL, 1);
     fov_value     weight = fov_parameter_at(n.graph, 0);
     fov_shape     shape  = fov_value_shape(n.graph, weight);
     size_t        bytes  = shape_span(&shape, 0, shape.rank) * sizeof(float);
@@ -645,7 +703,7 @@ static void every_failed_allocation_is_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(passes_change_steps_and_not_numbers), cmocka_unit_test(folded_parameters_are_followed),
+        cmocka_unit_test(passes_change_steps_and_not_numbers), cmocka_unit_test(changed_parameters_are_followed),
         cmocka_unit_test(folding_leaves_the_graph_alone),      cmocka_unit_test(the_residual_is_written_over),
         cmocka_unit_test(gradients_stay),                      cmocka_unit_test(every_failed_allocation_is_survived),
     };

@@ -255,7 +255,7 @@ void case_pack_columns(const struct kernel_table *table)
 void case_transpose(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 100; i++) {
-        size_t rows = RANDOM_OF(1, 3, 4, 15, 16, 17, 40), columns = RANDOM_OF(1, 2, 4, 7, 16, 19, 33);
+        size_t rows = RANDOM_OF(1, 2, 3, 4, 15, 16, 17, 40), columns = RANDOM_OF(1, 2, 4, 7, 8, 16, 19, 33);
         size_t x_stride = columns + random_below(3), out_stride = rows + random_below(3);
         float *x = guard_random((rows - 1) * x_stride + columns, REALS);
         size_t n = (columns - 1) * out_stride + rows;

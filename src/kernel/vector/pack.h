@@ -344,11 +344,40 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
     }
 }
 
+/* Two rows woven into one: channels dealt out over two groups. Returns how many columns are done. */
+INLINE size_t weave_two(size_t columns, const float *x, size_t x_stride, float *out)
+{
+    size_t c = 0;
+    for (; c + 4 <= columns; c += 4) {
+        vf4 row0 = *(const vf4 *)(x + c), row1 = *(const vf4 *)(x + x_stride + c);
+        *(vf4 *)(out + 2 * c) = SHUFFLE(row0, row1, 0, 4, 1, 5);
+        *(vf4 *)(out + 2 * c + 4) = SHUFFLE(row0, row1, 2, 6, 3, 7);
+    }
+    return c;
+}
+
+/* Three: a picture's colours to pixels. Each pixel is written with a fourth float, in whose place the next one follows; so
+   the last four pixels are left to the caller. */
+INLINE size_t weave_three(size_t columns, const float *x, size_t x_stride, float *out)
+{
+    size_t c = 0;
+    for (; c + 8 <= columns; c += 4) {
+        const float *row1 = x + x_stride + c, *row2 = row1 + x_stride;
+        float *to = out + 3 * c;
+        turn_four(x + c, row1, row2, row2, to, to + 3, to + 6, to + 9);
+    }
+    return c;
+}
+
 /* Squares of 16 by 16 keep both sides' lines in the first-level cache whatever the strides. */
 static void transpose_edges(size_t rows, size_t columns, const float *x, size_t x_stride, float *out,
                              size_t out_stride)
 {
     enum { SQUARE = 16 };
+    if ((rows == 2 || rows == 3) && out_stride == rows) {
+        size_t done = rows == 2 ? weave_two(columns, x, x_stride, out) : weave_three(columns, x, x_stride, out);
+        x += done, out += done * rows, columns -= done;
+    }
     for (size_t r0 = 0; r0 < rows; r0 += SQUARE) {
         size_t r1 = r0 + SQUARE < rows ? r0 + SQUARE : rows;
         for (size_t c0 = 0; c0 < columns; c0 += SQUARE) {

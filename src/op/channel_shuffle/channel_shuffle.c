@@ -81,6 +81,36 @@ static bool is_shuffle(const struct op_matched *nodes, int count, void *options)
 
 static const struct op_pattern patterns[] = {{.text = "reshape(transpose(reshape(x, _)), _)", .fits = is_shuffle}, {0}};
 
+enum { PIXEL_FLOATS = 1 << 14 }; /* shuffled per task */
+
+static size_t pixels_together(const fov_shape *x)
+{
+    return PIXEL_FLOATS / ((size_t)x->dim[1] + 1) + 1;
+}
+
+/** Where channels are stored last, a pixel is a small matrix [groups][channels / groups] that is transposed. */
+static void shuffle_pixels(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct op_run *run = context;
+    const fov_shape *x = &run->in[0].shape;
+    size_t channels = (size_t)x->dim[1], groups = (size_t)groups_of(run->options), each = channels / groups;
+    size_t pixels = (size_t)x->dim[0] * shape_span(x, 2, x->rank), together = pixels_together(x);
+    size_t pixel = op_chunk_begin(chunk, together), end = pixel + op_chunk_length(chunk, together, pixels);
+    for (; pixel < end; pixel++) {
+        run->kernel->transpose(groups, each, (const float *)run->in[0].data + pixel * channels, each,
+                               (float *)run->out[0].data + pixel * channels, groups);
+    }
+}
+
+static void run_pixels(const struct op_run *run)
+{
+    const fov_shape *x = &run->in[0].shape;
+    struct op_run copy = *run; /* the pool's context is not const */
+    pool_run(run->pool, shuffle_pixels, &copy,
+             op_chunks((size_t)x->dim[0] * shape_span(x, 2, x->rank), pixels_together(x)));
+}
+
 static void run(const struct op_run *run)
 {
     const fov_shape *x = &run->in[0].shape;
@@ -100,7 +130,9 @@ static void run(const struct op_run *run)
 
 static int compile(struct op_compile *compile)
 {
-    compile->run = run;
+    bool pixels = compile->in[0].layout == OP_CHANNELS_LAST && compile->in[0].dtype == FOV_F32 &&
+                  op_count(&compile->in[0].shape) > 0;
+    compile->run = pixels ? run_pixels : run;
     return FOV_OK;
 }
 

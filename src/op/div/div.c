@@ -40,6 +40,19 @@ static int compile(struct op_compile *compile)
     return binary_compile(compile, run);
 }
 
+/* With one number per channel: a normalisation, a bias or a scale that the operator before may take in. */
+static bool as_affine(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
+                      float *offset)
+{
+    (void)options, (void)training;
+    bool fits = binary_per_channel(in, in_count, factor);
+    for (int64_t c = 0; fits && in[1].data != NULL && c < in[0].shape.dim[1]; c++) {
+        factor[c] = 1 / factor[c];
+        offset[c] = 0;
+    }
+    return fits;
+}
+
 static const struct op_cpu cpu = BINARY_CPU(compile);
 
 static int import_divide(struct op_import *node)
@@ -67,4 +80,5 @@ const struct op op_div = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = binary_cases_positive,
+    .as_affine = as_affine,
 };

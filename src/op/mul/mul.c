@@ -37,6 +37,18 @@ static int compile(struct op_compile *compile)
     return binary_compile(compile, run);
 }
 
+/* With one number per channel: a normalisation, a bias or a scale that the operator before may take in. */
+static bool as_affine(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
+                      float *offset)
+{
+    (void)options, (void)training;
+    bool fits = binary_per_channel(in, in_count, factor);
+    for (int64_t c = 0; fits && in[1].data != NULL && c < in[0].shape.dim[1]; c++) {
+        offset[c] = 0;
+    }
+    return fits;
+}
+
 static const struct op_cpu cpu = BINARY_CPU(compile);
 
 static int import_mul(struct op_import *node)
@@ -65,4 +77,5 @@ const struct op op_mul = {
     .onnx = &onnx,
     .cases = binary_cases,
     .commutes = true,
+    .as_affine = as_affine,
 };

@@ -36,6 +36,19 @@ static int compile(struct op_compile *compile)
     return binary_compile(compile, run);
 }
 
+/* With one number per channel: a normalisation, a bias or a scale that the operator before may take in. */
+static bool as_affine(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
+                      float *offset)
+{
+    (void)options, (void)training;
+    bool fits = binary_per_channel(in, in_count, offset);
+    for (int64_t c = 0; fits && in[1].data != NULL && c < in[0].shape.dim[1]; c++) {
+        factor[c] = 1;
+        offset[c] = -offset[c];
+    }
+    return fits;
+}
+
 static const struct op_cpu cpu = BINARY_CPU(compile);
 
 static int import_sub(struct op_import *node)
@@ -63,4 +76,5 @@ const struct op op_sub = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = binary_cases,
+    .as_affine = as_affine,
 };
