@@ -124,7 +124,7 @@ static bool as_part(struct op_part *part)
     }
     int64_t outputs = options->outputs, equal = x->dim[1] / outputs + (x->dim[1] % outputs != 0);
     const double *sizes = part->in_count > 1 ? part->in_values[1] : NULL;
-    part->first = sizes != NULL ? 0 : part->output * equal;
+    part->first = sizes != NULL ? 0 : part->output * equal < x->dim[1] ? part->output * equal : x->dim[1];
     for (int i = 0; sizes != NULL && i < part->output; i++) {
         part->first += index_clamp(sizes[i]);
     }
