@@ -181,7 +181,6 @@ static void finish_part(void *context, size_t part, int worker)
 void conv_winograd_run(const struct op_run *run)
 {
     const struct winograd_plan *plan = run->state;
-    bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
     size_t x_pixel = op_pixel_stride(&run->in[0]), y_pixel = op_pixel_stride(&run->out[0]);
     struct winograd_job job = {
         .run = run,
@@ -201,7 +200,7 @@ void conv_winograd_run(const struct op_run *run)
         .output = {.form = plan->form,
                    .stride = plan->segment,
                    .plane = plan->sum_plane,
-                   .bias = run->fold_bias != NULL ? run->fold_bias : has_bias ? run->in[2].data : NULL,
+                   .bias = op_bias(run, 2),
                    .height = plan->out[0],
                    .width = plan->out[1],
                    .line = plan->out[1] * y_pixel,

@@ -128,7 +128,7 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
 /* Fitted to the 3 x 3, 5 x 5 and 7 x 1 layers of six networks at batch 1, on one and two threads, with AVX-512 and AVX2: the
    choices then cost 0.1 % more than the best ones (rates as `fovea bench --tune` measures them). */
 #define WEIGHTS_SHARE 0.75   /* of reading weights that products do not hide */
-#define TRANSFORM_PASSES 6.0 /* a transformed number is read or written so often: half and whole, both ways */
+#define TRANSFORM_PASSES 3.0 /* of a transformed number: written, read, and once more for the products' sake */
 #define PACK_SHARE 1.0       /* of reading weights, for packing those that change with each run */
 
 static double weight_seconds(const fov_rates *rates, double weights, bool packs)
@@ -156,7 +156,7 @@ static double winograd_seconds(const fov_rates *rates, const struct winograd_pla
 
 static const fov_rates *rates_of(const struct op_compile *compile)
 {
-    static const fov_rates usual = {.products = 48e9, .transform = 90e9, .memory = 15e9, .wake = 5e-6};
+    static const fov_rates usual = {.products = 48e9, .transform = 55e9, .memory = 15e9, .wake = 5e-6};
     return compile->rates != NULL ? compile->rates : &usual;
 }
 

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* What a plan may ask of a convolution beside its sums: a residual, an activation, a folded normalisation, tensors that are
+ * parts of wider ones. Each with direct sums and with Winograd's, on every level of this machine, at the operator's own door:
+ * in whole plans (tests/graph) the shapes that meet each other are few. */
+#include "harness.h"
+
+#include "op/conv/conv.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { BATCH = 2, MORE = 5 /* floats between pixels where a tensor is part of a wider one */ };
+
+struct form {
+    int  channels, filters, height, width, kernel[2], pad[4]; /* top, left, bottom, right */
+    bool strided, residual, folds;
+    enum unary activation;
+};
+
+static float *numbers(size_t count, uint64_t use)
+{
+    float *x = calloc(count + 1, sizeof *x);
+
+    for (size_t i = 0; i < count; i++)
+        x[i] = (float)random_normal((struct random_key){9, RANDOM_TEST, use}, i);
+    return x;
+}
+
+static struct op_tensor image(float *data, int channels, int height, int width, size_t more)
+{
+    return (struct op_tensor){.dtype        = FOV_F32,
+                              .shape        = FOV_SHAPE(BATCH, channels, height, width),
+                              .layout       = OP_CHANNELS_LAST,
+                              .data         = data,
+                              .pixel_stride = more ? (size_t)channels + more : 0};
+}
+
+/* The sum that y is made of, and its magnitude. */
+static double sum_at(const struct form *form, const struct op_tensor *x, const float *weight, int n, int oy, int ox, int f,
+                     double *magnitude)
+{
+    const float *data  = x->data;
+    size_t       pixel = op_pixel_stride(x);
+    double       sum   = 0;
+
+    *magnitude = 0;
+    for (int ky = 0; ky < form->kernel[0]; ky++)
+        for (int kx = 0; kx < form->kernel[1]; kx++) {
+            int y = oy + ky - form->pad[0], at = ox + kx - form->pad[1];
+
+            if (y < 0 || y >= form->height || at < 0 || at >= form->width)
+                continue;
+            for (int c = 0; c < form->channels; c++) {
+                double product = (double)data[(size_t)((n * form->height + y) * form->width + at) * pixel + (size_t)c] *
+                                 (double)weight[((f * form->channels + c) * form->kernel[0] + ky) * form->kernel[1] + kx];
+
+                sum += product;
+                *magnitude += fabs(product);
+            }
+        }
+    return sum;
+}
+
+static double activated(enum unary activation, double x)
+{
+    return activation == UNARY_relu ? fmax(x, 0) : activation == UNARY_tanh ? tanh(x) : x;
+}
+
+static void check_form(const struct form *form, const struct kernel_table *kernel, struct pool *pool, bool exact)
+{
+    int    out_height = form->height + form->pad[0] + form->pad[2] - form->kernel[0] + 1;
+    int    out_width  = form->width + form->pad[1] + form->pad[3] - form->kernel[1] + 1;
+    size_t in_pixels = (size_t)(BATCH * form->height * form->width), out_pixels = (size_t)(BATCH * out_height * out_width);
+    size_t more = form->strided ? MORE : 0, filters = (size_t)form->filters, y_pixel = filters + more;
+    size_t weights = filters * (size_t)(form->channels * form->kernel[0] * form->kernel[1]);
+    float *x = numbers(in_pixels * ((size_t)form->channels + more), 1), *weight = numbers(weights, 2);
+    float *bias = numbers(filters, 3), *factor = numbers(filters, 4), *y = numbers(out_pixels * y_pixel, 5);
+    float *other = numbers(out_pixels * y_pixel, 6), *before = malloc((out_pixels * y_pixel + 1) * sizeof *before);
+    struct op_tensor in[3] = {image(x, form->channels, form->height, form->width, more),
+                              {.shape = FOV_SHAPE(form->filters, form->channels, form->kernel[0], form->kernel[1])},
+                              {.shape = FOV_SHAPE(form->filters)}};
+    struct op_tensor   out = image(y, form->filters, out_height, out_width, more), residual = out;
+    struct conv_options options = {.pad    = {4, {form->pad[0], form->pad[1], form->pad[2], form->pad[3]}},
+                                   .groups = 1};
+    const fov_rates    rates = {.products = 1, .transform = 1e30, .memory = 1e30, .wake = 1e-30};
+    const bool         constant[3] = {false, true, true};
+    const double      *values[3]   = {NULL, NULL, NULL};
+    struct error       error       = {0};
+    struct op_compile  compile     = {.op = op_find("conv"), .kernel = kernel, .workers = pool_threads(pool),
+                                      .options = &options, .in = in, .out = &out, .in_count = 3, .out_count = 1,
+                                      .in_constant = constant, .in_values = values, .activation = form->activation,
+                                      .residual = form->residual ? &residual : NULL, .folds = form->folds,
+                                      .exact = exact, .rates = &rates, .error = &error};
+
+    memcpy(before, y, out_pixels * y_pixel * sizeof *y);
+    in[1].data = weight, in[2].data = bias, residual.data = other;
+    in[1].dtype = in[2].dtype = FOV_F32;
+    assert_int_equal(compile.op->cpu->compile(&compile), 0);
+    assert_true(exact == (strncmp(compile.detail, "Winograd", 8) != 0));
+
+    void *state = calloc(1, compile.state + 64), *packed[3] = {NULL, calloc(1, compile.packed[1] + 64), NULL};
+    void *scratch = malloc(compile.scratch + 64);
+    void *worker_scratch = malloc(compile.scratch_per_worker * (size_t)compile.workers + 64);
+    struct op_run run = {.op = compile.op, .kernel = kernel, .pool = pool, .options = &options, .in = in, .out = &out,
+                         .in_count = 3, .out_count = 1, .state = state, .scratch = scratch,
+                         .worker_scratch = worker_scratch, .worker_scratch_bytes = compile.scratch_per_worker,
+                         .packed = packed, .activation = form->activation, .residual = compile.residual,
+                         .fold_factor = form->folds ? factor : NULL, .fold_bias = form->folds ? bias : NULL};
+    assert_int_equal(compile.prepare ? compile.prepare(&compile, state) : 0, 0);
+    compile.pack(&run);
+    compile.run(&run);
+
+    double most = 0, worst = 0;
+    for (size_t pixel = 0; pixel < out_pixels; pixel++) {
+        int ox = (int)pixel % out_width, oy = (int)pixel / out_width % out_height, n = (int)pixel / out_width / out_height;
+
+        for (int f = 0; f < form->filters; f++) {
+            double magnitude, sum = sum_at(form, &in[0], weight, n, oy, ox, f, &magnitude);
+            double scale = form->folds ? (double)factor[f] : 1;
+
+            sum = sum * scale + (double)bias[f] + (form->residual ? (double)other[pixel * y_pixel + (size_t)f] : 0);
+            most  = fmax(most, magnitude * fabs(scale) + 4);
+            worst = fmax(worst, fabs(activated(form->activation, sum) - (double)y[pixel * y_pixel + (size_t)f]));
+        }
+        for (size_t i = filters; i < y_pixel; i++) /* what lies between pixels belongs to others */
+            assert_true(y[pixel * y_pixel + i] == before[pixel * y_pixel + i]);
+    }
+    if (!(worst <= 32 * 0x1p-24 * most))
+        fail_msg("%s, %s, %d to %d channels, %dx%d: off by %.3g, allowed %.3g", kernel->name, compile.detail,
+                 form->channels, form->filters, form->height, form->width, worst, 32 * 0x1p-24 * most);
+    free(x), free(weight), free(bias), free(factor), free(y), free(other), free(before);
+    free(state), free(packed[1]), free(scratch), free(worker_scratch);
+}
+
+static void forms(void **state)
+{
+    static const struct form list[] = {
+        {.channels = 9, .filters = 20, .height = 9, .width = 6, .kernel = {3, 3}, .pad = {1, 1, 1, 1}},
+        {.channels = 1, .filters = 1, .height = 1, .width = 1, .kernel = {3, 3}, .pad = {2, 2, 2, 2}},
+        {.channels = 70, .filters = 33, .height = 7, .width = 5, .kernel = {3, 3}, .pad = {0, 2, 1, 0}},
+        {.channels = 33, .filters = 70, .height = 4, .width = 10, .kernel = {3, 3}, .pad = {2, 2, 2, 2}},
+        {.channels = 17, .filters = 18, .height = 30, .width = 29, .kernel = {3, 3}, .pad = {1, 1, 1, 1}}, /* own blocks */
+        {.channels = 40, .filters = 40, .height = 7, .width = 8, .kernel = {5, 5}, .pad = {2, 2, 2, 2}},
+        {.channels = 16, .filters = 24, .height = 5, .width = 9, .kernel = {1, 7}, .pad = {0, 3, 0, 3}},
+        {.channels = 16, .filters = 24, .height = 9, .width = 5, .kernel = {7, 1}, .pad = {3, 0, 3, 0}},
+        {.channels = 16, .filters = 24, .height = 5, .width = 9, .kernel = {1, 3}, .pad = {0, 1, 0, 1}},
+        {.channels = 16, .filters = 24, .height = 9, .width = 5, .kernel = {3, 1}, .pad = {1, 0, 1, 0}},
+    };
+    static const enum unary activations[] = {UNARY_identity, UNARY_relu, UNARY_tanh};
+    struct memory *memory = memory_create(NULL, 0);
+    struct error   error  = {0};
+    struct pool   *pool   = pool_create(memory, 2, &error);
+
+    (void)state;
+    for (int level = CPU_REFERENCE; level < CPU_LEVEL_COUNT; level++) {
+        const struct kernel_table *kernel = kernel_table_for((enum cpu_level)level);
+
+        if (!kernel || !cpu_has((enum cpu_level)level))
+            continue;
+        for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+            for (int with = 0; with < 24; with++) {
+                struct form form = list[i];
+
+                form.strided = with & 1, form.residual = with & 2, form.folds = with & 4;
+                form.activation = activations[with / 8];
+                check_form(&form, kernel, pool, true);
+                check_form(&form, kernel, pool, false);
+            }
+    }
+    pool_destroy(pool);
+    memory_destroy(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(forms)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
