@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread pool. A job is a number of chunks; whoever is awake, the caller included, takes the next one from an atomic
- * ticket until none is left. Nothing here decides how work is cut: callers do, by shape.
+/* The thread pool. A job is a number of chunks. Each thread has a share of them, a run of neighbours, and takes the next one
+ * from an atomic ticket; when its own share is used up it takes from the others'. So neighbouring pixels stay with one
+ * core from step to step, in its own cache, yet nobody waits for a thread that is held up. Nothing here decides how work
+ * is cut: callers do, by shape.
  *
  * Why not pthreadpool: its caller waits until every worker has reported for every job. Where another program holds a
  * core, a worker that is not running holds up each of the thousands of small jobs of a training step until the
@@ -11,15 +13,21 @@
 #include "base/cpu.h"
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 
 /* Some 50 to 100 us of looking before a thread sleeps: longer than the pause between two steps of a plan, shorter than
- * anybody minds. With more threads than processors there is no looking, since it would keep the others from working. */
-enum { POOL_MOST_THREADS = 1024, POOL_LOOKS = 2000 };
+ * anybody minds. While a run is announced (pool_begin) a worker goes on looking for about a millisecond, for a step that
+ * one thread does alone, but lets others have the processor between looks: to be woken costs as much as a small step.
+ * With more threads than processors there is no looking, since it would keep the others from working. */
+enum { POOL_MOST_THREADS = 1024, POOL_LOOKS = 2000, POOL_YIELDS = 1500 };
 
 struct pool_worker {
+    /* Job number (high half) and next chunk of this thread's share (low half) in one, so that no chunk of one job is
+     * ever taken under the number of another. On a cache line of its own: its owner writes it again and again. */
+    _Alignas(64) _Atomic uint64_t ticket;
     _Alignas(64) atomic_bool asleep; /* says: post `wake` once for me */
     struct pool *pool;
     pthread_t    thread;
@@ -38,19 +46,13 @@ struct pool {
     _Atomic(void *)      context;
     _Atomic uint32_t     chunks;
     atomic_bool          stop;
+    atomic_bool          running; /* between pool_begin and pool_end */
 
-    /* Job number (high half) and next chunk (low half) in one, so that no chunk of one job is ever taken under the
-     * number of another. On cache lines of their own: everybody writes these. */
-    _Alignas(64) _Atomic uint64_t ticket;
+    _Alignas(64) _Atomic uint32_t job;  /* its number: what workers look at */
     _Alignas(64) _Atomic uint32_t done; /* chunks of this job that are finished */
     atomic_bool waiting;                /* the caller says: post `finished` once for me */
     sem_t       finished;
 };
-
-static uint32_t pool_job(uint64_t ticket)
-{
-    return (uint32_t)(ticket >> 32);
-}
 
 static void pool_pause(void)
 {
@@ -67,20 +69,28 @@ static void pool_sleep(sem_t *semaphore)
     }
 }
 
-/* Takes chunks until none is left. */
-static void pool_take(struct pool *pool, int worker)
+/* The first chunk of a thread's share. With fewer chunks than threads the first threads have one each. */
+static uint32_t pool_share(uint32_t chunks, int threads, int index)
 {
-    uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
+    uint32_t shares = chunks < (uint32_t)threads ? chunks : (uint32_t)threads;
+    return (uint32_t)index >= shares ? chunks : (uint32_t)((uint64_t)chunks * (uint32_t)index / shares);
+}
+
+/* Takes chunks of one share until none is left. */
+static void pool_take_share(struct pool *pool, int share, int worker)
+{
+    _Atomic uint64_t *place = &pool->workers[share].ticket;
+    uint64_t          ticket = atomic_load_explicit(place, memory_order_acquire);
     for (;;) {
         pool_task *task = atomic_load_explicit(&pool->task, memory_order_acquire);
         void      *context = atomic_load_explicit(&pool->context, memory_order_acquire);
         uint32_t   chunks = atomic_load_explicit(&pool->chunks, memory_order_acquire), chunk = (uint32_t)ticket;
-        if (chunk >= chunks) {
+        if (chunk >= pool_share(chunks, pool->count, share + 1)) {
             return;
         }
         /* Succeeds only while `ticket` is still the current one: then the three reads above belong to its job, which
          * cannot end before this chunk is done. Had one of them been of the next job, the ticket would be closed. */
-        if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket + 1, memory_order_acq_rel,
+        if (!atomic_compare_exchange_weak_explicit(place, &ticket, ticket + 1, memory_order_acq_rel,
                                                    memory_order_acquire)) {
             continue;
         }
@@ -88,7 +98,15 @@ static void pool_take(struct pool *pool, int worker)
         if (atomic_fetch_add(&pool->done, 1) + 1 == chunks && worker != 0 && atomic_exchange(&pool->waiting, false)) {
             sem_post(&pool->finished);
         }
-        ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
+        ticket = atomic_load_explicit(place, memory_order_acquire);
+    }
+}
+
+/* Takes chunks until none is left: of its own share first, then of the others'. */
+static void pool_take(struct pool *pool, int worker)
+{
+    for (int i = 0; i < pool->count; i++) {
+        pool_take_share(pool, (worker + i) % pool->count, worker);
     }
 }
 
@@ -96,15 +114,22 @@ static void pool_take(struct pool *pool, int worker)
 static void pool_await_job(struct pool_worker *self, uint32_t seen)
 {
     struct pool *pool = self->pool;
-    for (int looks = pool->looks; pool_job(atomic_load_explicit(&pool->ticket, memory_order_acquire)) == seen;) {
-        if (looks-- > 0) {
+    int          looks = pool->looks, yields = pool->looks > 0 ? POOL_YIELDS : 0;
+    while (atomic_load_explicit(&pool->job, memory_order_acquire) == seen) {
+        if (looks > 0) {
+            looks--;
             pool_pause();
+            continue;
+        }
+        if (yields > 0 && atomic_load_explicit(&pool->running, memory_order_relaxed)) {
+            yields--;
+            sched_yield();
             continue;
         }
         /* Announce the sleep, then look once more: the caller opens the job first and looks for sleepers second, so one
          * of the two sees the other. Whoever clears `asleep` decides whether a post is due. */
         atomic_store(&self->asleep, true);
-        if (pool_job(atomic_load(&pool->ticket)) == seen || !atomic_exchange(&self->asleep, false)) {
+        if (atomic_load(&pool->job) == seen || !atomic_exchange(&self->asleep, false)) {
             pool_sleep(&self->wake);
         }
     }
@@ -117,7 +142,7 @@ static void *pool_work(void *argument)
     cpu_flush_denormals();
     for (;;) {
         pool_await_job(self, seen);
-        seen = pool_job(atomic_load_explicit(&self->pool->ticket, memory_order_acquire));
+        seen = atomic_load_explicit(&self->pool->job, memory_order_acquire);
         if (atomic_load(&self->pool->stop)) {
             return NULL;
         }
@@ -129,15 +154,20 @@ static void *pool_work(void *argument)
  * left", would otherwise compare it with the next job's number of chunks and take one too many. */
 static void pool_close_job(struct pool *pool)
 {
-    uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_relaxed);
-    atomic_store(&pool->ticket, ticket | UINT32_MAX);
+    for (int i = 0; i < pool->count; i++) {
+        uint64_t ticket = atomic_load_explicit(&pool->workers[i].ticket, memory_order_relaxed);
+        atomic_store(&pool->workers[i].ticket, ticket | UINT32_MAX);
+    }
 }
 
 /* Opens the next job and wakes sleepers, no more of them than there are chunks to give away. */
-static void pool_open_job(struct pool *pool, size_t helpers)
+static void pool_open_job(struct pool *pool, uint32_t chunks, size_t helpers)
 {
-    uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_relaxed);
-    atomic_store(&pool->ticket, ((ticket >> 32) + 1) << 32);
+    uint32_t job = atomic_load_explicit(&pool->job, memory_order_relaxed) + 1;
+    for (int i = 0; i < pool->count; i++) {
+        atomic_store(&pool->workers[i].ticket, ((uint64_t)job << 32) | pool_share(chunks, pool->count, i));
+    }
+    atomic_store(&pool->job, job);
     for (int i = 1; i < pool->count && helpers > 0; i++, helpers--) {
         if (atomic_exchange(&pool->workers[i].asleep, false)) {
             sem_post(&pool->workers[i].wake);
@@ -201,7 +231,8 @@ struct pool *pool_create(struct memory *memory, int threads, struct error *error
     atomic_init(&pool->context, NULL);
     atomic_init(&pool->chunks, 0);
     atomic_init(&pool->stop, false);
-    atomic_init(&pool->ticket, 0);
+    atomic_init(&pool->running, false);
+    atomic_init(&pool->job, 0);
     atomic_init(&pool->done, 0);
     atomic_init(&pool->waiting, false);
     pool_start(pool, threads);
@@ -215,7 +246,7 @@ void pool_destroy(struct pool *pool)
     }
     atomic_store(&pool->chunks, 0);
     atomic_store(&pool->stop, true);
-    pool_open_job(pool, (size_t)pool->count);
+    pool_open_job(pool, 0, (size_t)pool->count);
     for (int i = 1; i < pool->count; i++) {
         pthread_join(pool->workers[i].thread, NULL);
         sem_destroy(&pool->workers[i].wake);
@@ -247,6 +278,20 @@ static void pool_await_done(struct pool *pool, uint32_t chunks)
     }
 }
 
+void pool_begin(struct pool *pool)
+{
+    if (pool != NULL) {
+        atomic_store_explicit(&pool->running, true, memory_order_relaxed);
+    }
+}
+
+void pool_end(struct pool *pool)
+{
+    if (pool != NULL) {
+        atomic_store_explicit(&pool->running, false, memory_order_relaxed);
+    }
+}
+
 void pool_run(struct pool *pool, pool_task *task, void *context, size_t chunks)
 {
     /* Denormals count as zero in the caller too: a result must not depend on who computed it. */
@@ -261,7 +306,7 @@ void pool_run(struct pool *pool, pool_task *task, void *context, size_t chunks)
         atomic_store_explicit(&pool->context, context, memory_order_release);
         atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
         atomic_store_explicit(&pool->chunks, (uint32_t)chunks, memory_order_release);
-        pool_open_job(pool, chunks - 1);
+        pool_open_job(pool, (uint32_t)chunks, chunks - 1);
         pool_take(pool, 0);
         pool_await_done(pool, (uint32_t)chunks);
     }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/pool.h"
 #include "graph/known.h"
 
 #include <string.h>
@@ -281,10 +282,12 @@ void fov_plan_run(fov_plan *plan, uint64_t step)
 {
     unsigned mode = cpu_flush_denormals();
 
+    pool_begin(plan->graph->context->pool);
     begin(plan);
     for (size_t s = 0; s < plan->step_count; s++)
         run_step(&plan->steps[s], step);
     end(plan);
+    pool_end(plan->graph->context->pool);
     cpu_restore_mode(mode);
 }
 
@@ -292,6 +295,7 @@ void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
 {
     unsigned mode = cpu_flush_denormals();
 
+    pool_begin(plan->graph->context->pool);
     begin(plan);
     for (size_t s = 0; s < plan->step_count; s++) {
         double start = clock_seconds();
@@ -300,6 +304,7 @@ void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
         seconds[s] = clock_seconds() - start;
     }
     end(plan);
+    pool_end(plan->graph->context->pool);
     cpu_restore_mode(mode);
 }
 

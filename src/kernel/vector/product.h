@@ -248,19 +248,22 @@ static void vector_product(const struct kernel_product *p)
         size_t limit = registers == 1 ? TALL_ROWS : TILE_ROWS;
         size_t count = (p->rows + limit - 1) / limit;
         size_t height = p->rows / count, higher = p->rows % count;
-        bool last = filter + PANEL >= p->filters;
+        /* Meanwhile the next panel is brought nearer, a part by each tile; in the first panel, the next tile's rows. */
         bool rows_ahead = filter == 0 && !p->offsets && count >= 8;
-        const float *next = last ? p->next : w + panel_stride, *ahead = next ? next : w;
-        size_t ahead_step = next ? depth / 4 * AHEAD_LINES * LINE : 0;
+        const float *next = filter + PANEL < p->filters ? w + panel_stride : p->next ? p->next : w;
+        size_t part = next == w ? 0 : depth / 4 * AHEAD_LINES * LINE;
         for (size_t tile = 0, row = 0; tile < count; tile++) {
             size_t rows = height + (tile < higher);
-            tiles[registers - 1][rows - 1](p, row, filter, columns, w, panel_stride,
-                                           rows_ahead ? p->x + (row + rows) * p->x_stride : ahead);
-            row += rows;
-            ahead += ahead_step;
-            if ((tile + 1) * AHEAD_LINES >= 4 * registers * VECTOR / LINE) {
-                ahead_step = 0, ahead = w; /* the whole panel is on its way */
+            const float *ahead = next + tile * part;
+            if (rows_ahead) {
+                ahead = p->x + (row + rows) * p->x_stride;
+            } else if (count <= 2 && tile == 0) {
+                ahead = NULL;
+            } else if (tile * AHEAD_LINES * LINE >= 4 * registers * VECTOR) {
+                ahead = w; /* the whole panel is on its way */
             }
+            tiles[registers - 1][rows - 1](p, row, filter, columns, w, panel_stride, ahead);
+            row += rows;
         }
     }
 }

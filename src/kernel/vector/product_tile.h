@@ -29,17 +29,24 @@
         EACH_ROW(MULTIPLY_ROW)       \
         w += VECTORS * VECTOR;       \
     }
-/* Few rows read the weights faster than the caches foresee: then each line is asked for some time ahead. More rows
-   leave time to ask for what comes next, a few lines per turn. */
-#define STREAMS (2 * ROWS <= TILE_ROWS || PANELS > 1)
-#if STREAMS
+/* What is asked for ahead of time in each turn of four steps: with few rows, which read weights faster than the caches
+   foresee, these weights' own next lines; else a few lines of what comes after. */
+#if PANELS > 1
 #define STREAM(v) PREFETCH(w + (v / VECTORS) * panel_stride + (v % VECTORS) * VECTOR + WEIGHTS_AHEAD, v);
-#define LOOK_AHEAD(line)
+#define LOOK_AHEAD
 #else
 #define STREAM(v)
-#define LOOK_AHEAD(line)                                \
-    if (line < AHEAD_LINES) {                           \
-        __builtin_prefetch(ahead + line * LINE, 0, 2);    \
+#define LOOK_AHEAD                                                                                           \
+    if (ahead) {                                                                                             \
+        for (size_t line = 0; line < AHEAD_LINES; line++) {                                                  \
+            __builtin_prefetch(ahead + line * LINE, 0, 2);                                                   \
+        }                                                                                                    \
+        ahead += AHEAD_LINES * LINE;                                                                         \
+    } else {                                                                                                 \
+        UNROLL                                                                                               \
+        for (size_t line = 0; line < 4 * VECTORS * VECTOR / LINE; line++) {                                  \
+            __builtin_prefetch(w + line * LINE + WEIGHTS_AHEAD);                                             \
+        }                                                                                                    \
     }
 #endif
 /* Pointers that advance rather than one index for all: an index costs each multiply-add from memory an operation of its
@@ -70,7 +77,7 @@
 #define KEEP_ROW(r) EACH_COLUMN(KEEP, r)
 
 /* Rows row .. row + ROWS - 1; filters filter .. filter + columns - 1; w is their first panel; `ahead` is what will be
-   read after this tile, to be brought nearer meanwhile. */
+   read after this tile, to be brought nearer meanwhile; NULL: these weights are read from afar. */
 static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter, size_t columns, const float *w,
                       size_t panel_stride, const float *ahead)
 {
@@ -98,9 +105,9 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
         size_t c = p->channels;
         for (; c >= 4; c -= 4) {
             enum { advance = 4 };
-            STEP(0) LOOK_AHEAD(0) STEP(1) STEP(2) LOOK_AHEAD(1) STEP(3)
+            LOOK_AHEAD
+            STEP(0) STEP(1) STEP(2) STEP(3)
             EACH_ROW(ADVANCE)
-            ahead += AHEAD_LINES * LINE;
         }
         for (; c > 0; c--) {
             enum { advance = 1 };
@@ -148,7 +155,6 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
 #undef FINISH_ROW
 #undef KEEP
 #undef KEEP_ROW
-#undef STREAMS
 #undef STREAM
 #undef LOOK_AHEAD
 #undef ADD

@@ -143,15 +143,36 @@ static void empty_rows(const struct product_job *job, const int32_t *out_offsets
     }
 }
 
-static void run_item(const struct product_job *job, size_t item)
+static const struct product_phase *phase_of(const struct product_job *job, size_t at)
 {
-    const struct product_plan *plan = job->plan;
-    size_t unit = item / plan->unit_items, within = item % plan->unit_items;
-    size_t segment = within % plan->segments, at = within / plan->segments;
     const struct product_phase *phase = job->phases;
     while (at >= phase->first_item + phase->blocks) {
         phase++;
     }
+    return phase;
+}
+
+/** The first panel that an item reads, in the first group; NULL where there is no such item. */
+static const float *item_weights(const struct product_job *job, size_t item)
+{
+    const struct product_plan *plan = job->plan;
+    if (item >= plan->items) {
+        return NULL;
+    }
+    size_t within = item % plan->unit_items, segment = within % plan->segments;
+    const struct product_phase *phase = phase_of(job, within / plan->segments);
+    size_t panels = (plan->filters + plan->panel_columns - 1) / plan->panel_columns;
+    size_t first = panels * segment / plan->segments * plan->panel_columns;
+    return job->weights + phase->weights + first * phase->weight_taps * plan->channels;
+}
+
+/** `next` is the item that this thread will most likely run afterwards. */
+static void run_item(const struct product_job *job, size_t item, size_t next)
+{
+    const struct product_plan *plan = job->plan;
+    size_t unit = item / plan->unit_items, within = item % plan->unit_items;
+    size_t segment = within % plan->segments, at = within / plan->segments;
+    const struct product_phase *phase = phase_of(job, at);
     /* Rows of this block: whole tiles; the last unit may hold fewer images. */
     size_t unit_rows = plan->x_stride != 0 ? phase->rows : phase->rows * plan->unit_images;
     size_t tiles = (unit_rows + plan->tile_rows - 1) / plan->tile_rows, block = at - phase->first_item;
@@ -198,6 +219,7 @@ static void run_item(const struct product_job *job, size_t item)
         product.bias = job->product.bias == NULL ? NULL : job->product.bias + group * plan->filters + first;
         product.out = out + group * plan->group_out + first;
         product.residual = residual == NULL ? NULL : residual + group * plan->group_out + first;
+        product.next = group + 1 < plan->groups ? product.weights + group_weights : item_weights(job, next);
         job->run->kernel->product(&product);
     }
 }
@@ -208,7 +230,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
     const struct product_job *job = context;
     size_t end = smaller((chunk + 1) * job->plan->chunk_items, job->plan->items);
     for (size_t item = chunk * job->plan->chunk_items; item < end; item++) {
-        run_item(job, item);
+        run_item(job, item, item + 1); /* a thread's chunks are neighbours, mostly */
     }
 }
 

@@ -33,6 +33,7 @@ struct product_plan {
     size_t batch;        /**< images */
     size_t unit_images;  /**< images that share one call: small images are taken together */
     size_t units, unit_items, segments, items, chunk_items;
+    size_t wanted; /**< items that the threads want. No sum depends on it: only filters and pixels are cut */
     size_t tile_rows, panel_columns;
     size_t groups, group_in, group_out; /**< floats from group to group in a pixel of the source and of the result */
     size_t filters;      /**< columns of the product, per group */

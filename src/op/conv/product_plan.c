@@ -9,8 +9,9 @@
 enum {
     BLOCK_TILES = 32,       /* rows of one call, in register tiles: 16 to 64 are within noise (guides/CPU.md, section 2) */
     FEW_CHANNELS = 4,       /* up to here a zero-padded copy with collapsed kernel rows pays */
-    CHUNK_WORK = 1 << 19,   /* multiply-adds worth handing to a thread: some ten microseconds */
-    WANTED_ITEMS = 16       /* split filters where pixels alone would give fewer */
+    LEAST_TILES = 4,        /* of a block */
+    CHUNK_WORK = 1 << 19,   /* multiply-adds worth handing to a thread: some five to ten microseconds */
+    THREAD_ITEMS = 4        /* per thread, so that one who is held up leaves the others something to take */
 };
 
 static size_t divide_up(size_t a, size_t b)
@@ -62,6 +63,7 @@ struct product_maker {
     struct window window;
     bool gradient;
     bool collapsed; /**< a kernel row is one run */
+    bool splits_rows; /**< threads share out pixels rather than filters */
     int64_t phases[3];
     size_t integer_count, packed_floats;
 };
@@ -93,6 +95,11 @@ static struct product_phase describe_phase(struct product_maker *maker, size_t i
     size_t rows = plan->x_stride != 0 ? phase.rows : phase.rows * plan->unit_images;
     size_t target = BLOCK_TILES * plan->tile_rows;
     phase.blocks = rows == 0 ? 0 : rows < target ? 1 : (rows + target / 2) / target;
+    size_t each = divide_up(plan->wanted, plan->units * plan->phase_count == 0 ? 1 : plan->units * plan->phase_count);
+    if (maker->splits_rows && phase.blocks < each) {
+        size_t most = rows / (LEAST_TILES * plan->tile_rows);
+        phase.blocks = each < most ? each : most > phase.blocks ? most : phase.blocks;
+    }
     phase.offsets = maker->integer_count;
     phase.out_offsets = phase.offsets + (plan->x_stride != 0 ? 0 : phase.taps * rows);
     phase.tap_offsets = phase.out_offsets + (plan->scattered ? rows : 0);
@@ -102,13 +109,27 @@ static struct product_phase describe_phase(struct product_maker *maker, size_t i
     return phase;
 }
 
+/** How many items there should be, and whether more of them come from cutting pixels or filters. What is not cut every
+ *  thread reads whole: so the larger of image and weights is. */
+static void choose_items(struct product_maker *maker, const struct op_compile *compile, double multiply_adds)
+{
+    struct product_plan *plan = &maker->plan;
+    double pieces = multiply_adds / CHUNK_WORK;
+    plan->wanted = compile->workers > 1 ? (size_t)compile->workers * THREAD_ITEMS : 1;
+    if (pieces < (double)plan->wanted) {
+        plan->wanted = pieces < 1 ? 1 : (size_t)pieces;
+    }
+    double image = (double)plan->unit_images * (double)plan->in_image, weights = (double)plan->weight_group;
+    maker->splits_rows = image >= weights;
+}
+
 /** Blocks are worth a thread only with enough work in them; too few blocks are split by filters. */
 static void choose_chunks(struct product_plan *plan, size_t blocks, double multiply_adds)
 {
     size_t all = plan->units * blocks, panels = divide_up(plan->filters, plan->panel_columns);
     plan->segments = 1;
-    if (all > 0 && all < WANTED_ITEMS && multiply_adds / (double)all > CHUNK_WORK / 2) {
-        plan->segments = divide_up(WANTED_ITEMS, all);
+    if (all > 0 && all < plan->wanted) {
+        plan->segments = divide_up(plan->wanted, all);
         if (plan->segments > panels) {
             plan->segments = panels;
         }
@@ -209,6 +230,7 @@ static int make(struct product_maker *maker, const struct op_compile *compile, c
         return error_set(compile->error, FOV_E_UNSUPPORTED, "an image of %.3g numbers exceeds the 2^31 a convolution can address",
                          unit_floats);
     }
+    choose_items(maker, compile, (double)conv_multiply_adds(geometry));
     size_t padded_filters = kernel_padded_filters(kernel, plan->filters), blocks = 0;
     for (size_t i = 0; i < plan->phase_count; i++) {
         struct product_phase phase = describe_phase(maker, i, padded_filters);
