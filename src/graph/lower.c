@@ -355,6 +355,9 @@ static int output_tensors(struct lowering *l, const struct node *node, const str
         int id = i == 0 ? fusion->result : node->out[i];
 
         step->out[i] = -1;
+        if (step->again && op_port_at(node->op->out, i)->updates)
+            continue; /* what a step renews, it renews the first time it runs */
+        l->plan->other_of[id] = -1;
         if (l->shapes[id].rank < 0 || (i > 0 && op_port_at(node->op->out, i)->optional && !is_read(l, id)))
             continue;
         step->out[i] = result_tensor(l, node, i, id, layout, step->in_count ? step->in[0] : -1, step->once);
@@ -409,11 +412,12 @@ static int take_in(struct lowering *l, const struct fusion *fusion, struct plan_
 }
 
 /* Results that are some of an input's channels lie where that lies: nothing runs. */
-static int lower_parts(struct lowering *l, const struct node *node, bool *done)
+static int lower_parts(struct lowering *l, int index, bool again, bool *done)
 {
-    fov_plan *plan  = l->plan;
-    int       from  = plan->tensor_of[node->in[0]];
-    int64_t   first = 0;
+    fov_plan          *plan  = l->plan;
+    const struct node *node  = plan_node(plan, index);
+    int                from  = plan->tensor_of[node->in[0]], number;
+    int64_t            first = 0;
 
     *done = false;
     if (from < 0 || plan->tensors[from].layout != OP_CHANNELS_LAST || plan->storages[plan->tensors[from].storage].fixed)
@@ -421,6 +425,14 @@ static int lower_parts(struct lowering *l, const struct node *node, bool *done)
     for (int i = 0; i < node->out_count; i++)
         if (!lower_part_of(l, node, i, &first) || l->in_storage[node->out[i]])
             return FOV_OK;
+    number = plan_new_step(plan, node->op, index, node->in_count, node->out_count);
+    if (number < 0)
+        return (int)l->graph->context->error.status;
+    plan->steps[number].name  = node->name;
+    plan->steps[number].skip  = true;
+    plan->steps[number].again = again;
+    plan->steps[number].in[0] = from;
+    name_part(&plan->steps[number], node);
     for (int i = 0; i < node->out_count; i++) {
         struct plan_tensor whole  = plan->tensors[from];
         size_t             stride = whole.pixel_stride ? whole.pixel_stride : (size_t)whole.shape.dim[1];
@@ -430,6 +442,7 @@ static int lower_parts(struct lowering *l, const struct node *node, bool *done)
             part_tensor(l, node->out[i], whole.storage, whole.begin + (size_t)first * sizeof(float), stride);
         if (plan->tensor_of[node->out[i]] < 0)
             return (int)l->graph->context->error.status;
+        plan->steps[number].out[i] = plan->tensor_of[node->out[i]];
     }
     *done = true;
     return FOV_OK;
@@ -451,14 +464,14 @@ static bool is_in_place(const fov_plan *plan, const struct plan_step *step)
     return whole->layout == OP_CHANNELS_LAST;
 }
 
-static int lower_node(struct lowering *l, int index)
+static int lower_node(struct lowering *l, int index, bool again)
 {
     fov_plan            *plan   = l->plan;
     const struct node   *node   = plan_node(plan, index);
     const struct fusion *fusion = &l->fusions[index];
     enum op_layout       layout = node_layout(l, node);
     bool                 adds   = fusion->sum >= 0, done = false;
-    int                  in[OP_MAX_PORTS + 1], number, status = lower_parts(l, node, &done);
+    int                  in[OP_MAX_PORTS + 1], number, status = lower_parts(l, index, again, &done);
     struct plan_step    *step;
 
     if (status || done)
@@ -471,6 +484,7 @@ static int lower_node(struct lowering *l, int index)
         return (int)l->graph->context->error.status;
     step           = &plan->steps[number];
     step->name     = node->name;
+    step->again    = again;
     step->residual = adds;
     memcpy(step->in, in, sizeof *in * (size_t)step->in_count);
     describe_inputs(l, node, step);
@@ -563,13 +577,17 @@ static int lower(struct lowering *l, int *ready, int *read_so_far, bool *dense)
     lower_find_order(l, ready, read_so_far);
     lower_find_fusions(l);
     lower_place_joins(l, dense);
-    for (int i = 0; i < l->order_count; i++)
-        if (l->taken_by[l->order[i]] < 0) {
-            status = lower_node(l, l->order[i]);
-            if (status)
-                return status;
-        }
-    return lower_ends(l);
+    if (l->plan->program) {
+        const struct plan_program *program = l->plan->program;
+
+        for (size_t i = 0; i < program->count && !status; i++)
+            status = lower_node(l, program->node[i], program->again[i]);
+    } else {
+        for (int i = 0; i < l->order_count && !status; i++)
+            if (l->taken_by[l->order[i]] < 0)
+                status = lower_node(l, l->order[i], false);
+    }
+    return status ? status : lower_ends(l);
 }
 
 int plan_lower(fov_plan *plan)

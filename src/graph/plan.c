@@ -160,7 +160,7 @@ static void drop_known(fov_plan *plan)
         plan->steps[s].compile.in_values = NULL;
 }
 
-static int compile(fov_plan *plan, const fov_value *outputs, int count)
+static int compile(fov_plan *plan, const fov_value *outputs, int count, bool placed)
 {
     struct fov_context *context = plan->graph->context;
     struct memory      *memory  = context->memory;
@@ -185,9 +185,43 @@ static int compile(fov_plan *plan, const fov_value *outputs, int count)
     if (plan->options.updates && graph_settle(plan->graph))
         return (int)context->error.status;
     plan->graph->moves = plan->graph->moves || plan->options.updates;
-    if (plan_lower(plan) || plan_place(plan) || plan_settle(plan) || allocate_and_bind(plan))
+    if (plan_lower(plan) || (placed && plan_place(plan)))
         return (int)context->error.status;
     return FOV_OK;
+}
+
+fov_plan *plan_draft(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options,
+                     const struct plan_program *program, bool placed)
+{
+    struct fov_context *context = graph->context;
+    fov_plan           *plan    = memory_allocate(context->memory, 1, sizeof *plan, "plan", &context->error);
+
+    if (!plan)
+        return NULL;
+    plan->graph   = graph;
+    plan->program = program;
+    if (options)
+        plan->options = *options;
+    if (plan->options.batch == 0)
+        plan->options.batch = 1;
+    if (plan->options.batch < 0)
+        error_set(&context->error, FOV_E_USAGE, "a plan's batch is %lld (1 or more)", (long long)plan->options.batch);
+    if (context->error.status || compile(plan, outputs, count, placed)) {
+        fov_plan_free(plan);
+        return NULL;
+    }
+    plan->program = NULL; /* the caller's */
+    return plan;
+}
+
+/* Whether the arena and what is kept can be had beside all that is in memory. */
+static bool fits(const fov_plan *plan)
+{
+    const struct memory *memory = plan->graph->context->memory;
+    size_t               limit = memory_limit(memory), need;
+
+    return limit == 0 || (size_add(plan->arena_bytes, plan->kept_bytes, &need) &&
+                          size_add(need, memory_in_use(memory), &need) && need <= limit);
 }
 
 fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
@@ -203,17 +237,12 @@ fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count,
         error_set(&context->error, FOV_E_USAGE, "a plan needs at least one output");
         return NULL;
     }
-    plan = memory_allocate(context->memory, 1, sizeof *plan, "plan", &context->error);
+    plan = plan_draft(graph, outputs, count, options, NULL, true);
+    if (plan && plan->options.training && !fits(plan))
+        plan = plan_recompute(plan, outputs, count);
     if (!plan)
         return NULL;
-    plan->graph = graph;
-    if (options)
-        plan->options = *options;
-    if (plan->options.batch == 0)
-        plan->options.batch = 1;
-    if (plan->options.batch < 0)
-        error_set(&context->error, FOV_E_USAGE, "a plan's batch is %lld (1 or more)", (long long)plan->options.batch);
-    if (context->error.status || compile(plan, outputs, count)) {
+    if (plan_settle(plan) || allocate_and_bind(plan)) {
         fov_plan_free(plan);
         return NULL;
     }

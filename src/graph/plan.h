@@ -2,6 +2,7 @@
 /* A plan from inside. Compilation goes through these rooms, in this order:
  *   lower.c    nodes -> steps: which run, in which order (order.c), fused how (fuse.c), in which layout; each step asks
  *              its operator how
+ *   recompute.c  where that does not fit the memory there is: which steps run a second time rather than be kept
  *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
  *   pack.c     weights -> kernel order, once, from memory or straight from their file
  *   plan.c     the whole in order, memory, binding of pointers, running, printing */
@@ -63,9 +64,17 @@ struct plan_step {
     const char       *name;
     char              operation[96];
     bool              skip;     /**< nothing to run: a view, or an identity */
+    bool              again;    /**< makes for the second time what was not kept */
     bool              in_place;
     bool              once; /**< all it reads is constant: runs when the plan is made and when parameters have changed */
     int64_t           multiply_adds;
+};
+
+/** Nodes in the order in which they run; some of them twice. */
+struct plan_program {
+    int   *node;
+    bool  *again;
+    size_t count;
 };
 
 struct fov_plan {
@@ -90,9 +99,14 @@ struct fov_plan {
 
     unsigned char *arena, *kept; /**< kept: states and constant packed weights */
     size_t         arena_bytes, kept_bytes, unshared_bytes, scratch_bytes;
+    size_t         whole_bytes; /**< of the arena, had nothing been recomputed; 0: nothing was */
+    const struct plan_program *program; /**< while it is lowered: NULL: each node once */
 };
 
 /* plan.c */
+/** A plan without memory: lowered and, if wanted, placed. */
+fov_plan *plan_draft(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options,
+                     const struct plan_program *program, bool placed);
 int plan_new_tensor(fov_plan *plan, struct plan_tensor tensor); /**< index, -1 on failure */
 int plan_new_storage(fov_plan *plan, size_t bytes);             /**< index, -1 on failure */
 /** A zeroed step with arrays for that many inputs and outputs; its index, -1 on failure. */
@@ -121,6 +135,11 @@ void plan_drop_rewritten(fov_plan *plan);
 
 /* lower.c */
 int plan_lower(fov_plan *plan);
+
+/* recompute.c */
+/** In place of a draft that needs more memory than is left, one that fits; NULL and an error that says how much is wanted at
+ *  least. Frees `whole`. */
+fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count);
 
 /* arena.c */
 int plan_place(fov_plan *plan);

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/* Less memory for more arithmetic. A training step keeps what the forward pass made until the backward pass reads it. Where
+ * that does not fit the memory there is, some of it is dropped after its last reader in the forward pass and made a second
+ * time just before its first reader in the backward pass (Chen, Xu, Zhang & Guestrin, "Training deep nets with sublinear
+ * memory cost", 2016). The same step on the same inputs gives the same bits, so nothing else changes.
+ *
+ * Which? The draft of the plan without recomputation says what every step reads and writes. Over it, programs (the same
+ * steps with some of them twice) are played through and their bytes alive are added up; at the place of most need, the
+ * step that gives back most bytes for the least time is made twice, until all fits. Cheap ones (normalisation, activations,
+ * pooling) go first by themselves. The arena of the chosen program is then placed exactly; if it is still too large, the
+ * aim is set lower. */
+#include "base/text.h"
+#include "graph/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ATTEMPTS = 8, MOST_TRIES = 24 /* of candidates at one place */ };
+
+/* A place in the program: a step of the draft, perhaps for the second time, and the step on whose behalf it runs. */
+struct entry {
+    int  step, at;
+    bool again;
+};
+
+struct candidate {
+    int    step;
+    double price; /* seconds per byte given back */
+    size_t bytes;
+};
+
+struct search {
+    fov_plan *draft;
+    size_t    steps, storages;
+    int      *maker;  /* per storage: the one step that writes it; -1: none or several */
+    int      *writer; /* per storage outside the arena: the step that renews it; -1: none */
+    int      *last_before, *first_after; /* per step: the readers on both sides of the longest time without any */
+    size_t   *bytes;   /* per step: what dropping its results gives back; 0: they cannot be dropped */
+    size_t   *scratch; /* per step */
+    double   *price;
+    bool     *dropped, *again, *refused;
+    struct entry *program; /* at most 2 * steps */
+    size_t        count;
+    bool          sound;   /* every repeated step still finds what it reads */
+    int          *first, *last; /* [2 * storages]: of the first making, then of the second */
+    bool         *second;       /* per storage: the second one is current */
+    int64_t      *change;       /* [2 * steps + 1] bytes that begin, less those that have ended */
+    struct candidate *candidates;
+    size_t        peak;
+    size_t        peak_place;
+};
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+}
+
+static int storage_of(const struct search *s, int tensor)
+{
+    return tensor < 0 ? -1 : s->draft->tensors[tensor].storage;
+}
+
+/* ---- what the draft says ------------------------------------------------------------------------------------------- */
+
+static void find_makers(struct search *s)
+{
+    for (size_t i = 0; i < s->storages; i++)
+        s->maker[i] = s->writer[i] = -1;
+    for (size_t n = 0; n < s->steps; n++) {
+        const struct plan_step *step = &s->draft->steps[n];
+
+        for (int o = 0; !step->skip && o < step->out_count; o++) {
+            int at = storage_of(s, step->out[o]);
+
+            if (at < 0)
+                continue;
+            if (s->draft->storages[at].fixed)
+                s->writer[at] = (int)n;
+            else
+                s->maker[at] = s->maker[at] == -1 ? (int)n : -2; /* -2: several, for now */
+        }
+    }
+    for (size_t i = 0; i < s->storages; i++)
+        s->maker[i] = s->maker[i] == -2 ? -1 : s->maker[i];
+}
+
+static void find_gaps(struct search *s, int *seen)
+{
+    for (size_t n = 0; n < s->steps; n++) {
+        s->first_after[n] = -1;
+        s->last_before[n] = seen[n] = (int)n;
+    }
+    for (size_t n = 0; n < s->steps; n++) {
+        const struct plan_step *step = &s->draft->steps[n];
+
+        for (int i = 0; !step->skip && i < step->in_count; i++) {
+            int at = storage_of(s, step->in[i]), maker = at < 0 ? -1 : s->maker[at];
+
+            if (maker < 0)
+                continue;
+            if (s->first_after[maker] < 0 || (int)n - seen[maker] > s->first_after[maker] - s->last_before[maker]) {
+                s->last_before[maker] = seen[maker];
+                s->first_after[maker] = (int)n;
+            }
+            seen[maker] = (int)n;
+        }
+    }
+}
+
+/* Bytes that making this step twice may give back; 0: it must not be. */
+static size_t droppable(const struct search *s, size_t n)
+{
+    const struct plan_step *step  = &s->draft->steps[n];
+    size_t                  bytes = 0;
+
+    if (step->skip || step->node < 0 || step->op->family == OP_OPTIMISER || s->first_after[n] < 0)
+        return 0;
+    for (int o = 0; o < step->out_count; o++) {
+        const struct op_port      *port = op_port_at(step->op->out, o);
+        int                        at   = storage_of(s, step->out[o]);
+        const struct plan_storage *storage = at < 0 ? NULL : &s->draft->storages[at];
+
+        if (!storage || (port->updates && port->optional))
+            continue; /* what it renews, it renews the first time only */
+        if (storage->fixed || storage->keep || storage->output || s->maker[at] != (int)n || port->updates)
+            return 0;
+        bytes += aligned(storage->bytes);
+    }
+    return bytes;
+}
+
+static void describe_steps(struct search *s)
+{
+    const fov_rates *rates = &s->draft->graph->context->rates;
+
+    for (size_t n = 0; n < s->steps; n++) {
+        const struct plan_step  *step    = &s->draft->steps[n];
+        const struct op_compile *compile = &step->compile;
+        double                   moved   = 0;
+
+        s->scratch[n] = step->skip ? 0 : aligned(compile->scratch) + aligned(compile->scratch_per_worker) * (size_t)compile->workers;
+        for (int i = 0; i < step->in_count; i++) {
+            moved += step->in[i] < 0 ? 0 : (double)s->draft->tensors[step->in[i]].bytes;
+            if (!step->skip && compile->packed[i] && !step->constant[i])
+                s->scratch[n] += aligned(compile->packed[i]);
+        }
+        for (int o = 0; o < step->out_count; o++)
+            moved += step->out[o] < 0 ? 0 : (double)s->draft->tensors[step->out[o]].bytes;
+        s->bytes[n] = droppable(s, n);
+        if (s->bytes[n])
+            s->price[n] = ((double)step->multiply_adds / rates->products + moved / rates->memory) / (double)s->bytes[n];
+    }
+}
+
+/* ---- a program ----------------------------------------------------------------------------------------------------- */
+
+static void append(struct search *s, int step, int at, bool again)
+{
+    s->program[s->count++] = (struct entry){step, at, again};
+}
+
+/* Makes a step's results once more, on behalf of step `at`, after those it needs itself. */
+static void make_again(struct search *s, int n, int at)
+{
+    const struct plan_step *step = &s->draft->steps[n];
+
+    s->again[n] = true;
+    for (int i = 0; i < step->in_count; i++) {
+        int from = storage_of(s, step->in[i]), maker = from < 0 ? -1 : s->maker[from];
+
+        if (maker >= 0 && s->dropped[maker] && !s->again[maker] && at > s->last_before[maker])
+            make_again(s, maker, at);
+        /* A parameter that has been renewed by now is not what it was; what the step renews itself it does not depend on. */
+        if (from >= 0 && s->writer[from] >= 0 && s->writer[from] < at && s->writer[from] != n)
+            s->sound = false;
+    }
+    append(s, n, at, true);
+    for (size_t k = 0; k < s->steps; k++) { /* names for the same memory */
+        const struct plan_step *view = &s->draft->steps[k];
+
+        if (view->skip && view->node >= 0 && view->in_count > 0 && storage_of(s, view->in[0]) >= 0 &&
+            s->maker[storage_of(s, view->in[0])] == n)
+            append(s, (int)k, at, true);
+    }
+}
+
+static bool write_program(struct search *s)
+{
+    s->count = 0;
+    s->sound = true;
+    memset(s->again, 0, s->steps * sizeof *s->again);
+    for (size_t n = 0; n < s->steps; n++) {
+        const struct plan_step *step = &s->draft->steps[n];
+
+        for (int i = 0; !step->skip && i < step->in_count; i++) {
+            int from = storage_of(s, step->in[i]), maker = from < 0 ? -1 : s->maker[from];
+
+            if (maker >= 0 && s->dropped[maker] && !s->again[maker] && (int)n >= s->first_after[maker])
+                make_again(s, maker, (int)n);
+        }
+        append(s, (int)n, (int)n, false);
+    }
+    return s->sound;
+}
+
+static void touch(struct search *s, int storage, int place)
+{
+    int at = s->second[storage] ? storage + (int)s->storages : storage;
+
+    if (s->first[at] < 0)
+        s->first[at] = place;
+    s->last[at] = place;
+}
+
+/* Bytes alive at each place of the program; returns how far all of them together are above `aim`. */
+static double play(struct search *s, size_t aim)
+{
+    double  above = 0;
+    int64_t live  = 0;
+
+    for (size_t i = 0; i < 2 * s->storages; i++)
+        s->first[i] = s->last[i] = -1;
+    memset(s->second, 0, s->storages * sizeof *s->second);
+    memset(s->change, 0, (s->count + 1) * sizeof *s->change);
+    for (size_t p = 0; p < s->count; p++) {
+        const struct plan_step *step = &s->draft->steps[s->program[p].step];
+
+        for (int i = 0; !step->skip && i < step->in_count; i++)
+            if (step->in[i] >= 0)
+                touch(s, storage_of(s, step->in[i]), (int)p);
+        for (int o = 0; !step->skip && o < step->out_count; o++)
+            if (step->out[o] >= 0) {
+                s->second[storage_of(s, step->out[o])] |= s->program[p].again;
+                touch(s, storage_of(s, step->out[o]), (int)p);
+            }
+    }
+    for (size_t i = 0; i < 2 * s->storages; i++) {
+        const struct plan_storage *storage = &s->draft->storages[i % s->storages];
+        bool                       whole   = storage->keep || storage->output;
+
+        if (storage->fixed || s->first[i] < 0)
+            continue;
+        s->change[whole ? 0 : s->first[i]] += (int64_t)aligned(storage->bytes);
+        s->change[whole ? s->count : (size_t)s->last[i] + 1] -= (int64_t)aligned(storage->bytes);
+    }
+    s->peak = 0;
+    for (size_t p = 0; p < s->count; p++) {
+        size_t here;
+
+        live += s->change[p];
+        here = (size_t)live + s->scratch[s->program[p].step];
+        if (here > s->peak) {
+            s->peak       = here;
+            s->peak_place = p;
+        }
+        above += here > aim ? (double)(here - aim) : 0;
+    }
+    return above;
+}
+
+/* ---- the search ---------------------------------------------------------------------------------------------------- */
+
+static int by_price(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+
+    if (x->price < y->price * 0.999 || y->price < x->price * 0.999) /* rounding does not decide */
+        return x->price < y->price ? -1 : 1;
+    if (x->bytes != y->bytes)
+        return x->bytes > y->bytes ? -1 : 1;
+    return x->step - y->step;
+}
+
+/* Results that lie idle at the place of most need, cheapest first. */
+static size_t find_candidates(struct search *s)
+{
+    int    at    = s->program[s->peak_place].at;
+    size_t count = 0;
+
+    for (size_t n = 0; n < s->steps; n++)
+        if (s->bytes[n] && !s->dropped[n] && !s->refused[n] && s->last_before[n] < at && at < s->first_after[n])
+            s->candidates[count++] = (struct candidate){(int)n, s->price[n], s->bytes[n]};
+    qsort(s->candidates, count, sizeof *s->candidates, by_price);
+    return count < MOST_TRIES ? count : MOST_TRIES;
+}
+
+/* Keeps again what need not have been dropped, the dearest first. */
+static void take_back(struct search *s, size_t aim)
+{
+    size_t count = 0;
+
+    for (size_t n = 0; n < s->steps; n++)
+        if (s->dropped[n])
+            s->candidates[count++] = (struct candidate){(int)n, s->price[n] * (double)s->bytes[n], s->bytes[n]};
+    qsort(s->candidates, count, sizeof *s->candidates, by_price);
+    while (count-- > 0) {
+        s->dropped[s->candidates[count].step] = false;
+        if (!write_program(s) || play(s, aim) > 0)
+            s->dropped[s->candidates[count].step] = true;
+    }
+}
+
+/* Drops until everything is at or below `aim`, or nothing helps any more. Leaves the program. */
+static void search(struct search *s, size_t aim)
+{
+    double above;
+    bool   better = true;
+
+    memset(s->dropped, 0, s->steps * sizeof *s->dropped);
+    memset(s->refused, 0, s->steps * sizeof *s->refused);
+    write_program(s);
+    above = play(s, aim);
+    while (above > 0 && better) {
+        size_t count = find_candidates(s);
+
+        better = false;
+        for (size_t c = 0; c < count && !better; c++) {
+            int    step = s->candidates[c].step;
+            double now;
+
+            s->dropped[step] = true;
+            now              = write_program(s) ? play(s, aim) : above;
+            better           = now < above;
+            if (better) {
+                above = now;
+            } else {
+                s->dropped[step] = false;
+                s->refused[step] = true;
+            }
+        }
+        if (!better) { /* the last trial is undone */
+            write_program(s);
+            play(s, aim);
+            better = count == MOST_TRIES && find_candidates(s) > 0;
+        }
+    }
+    if (above <= 0)
+        take_back(s, aim);
+    write_program(s);
+    play(s, aim);
+}
+
+static void close_search(struct search *s)
+{
+    struct memory *memory = s->draft->graph->context->memory;
+    void *const    all[] = {s->maker, s->writer, s->last_before, s->first_after, s->bytes, s->scratch, s->price, s->dropped,
+                            s->again, s->refused, s->program, s->first, s->last, s->second, s->change, s->candidates};
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        memory_free(memory, all[i]);
+}
+
+static int open_search(struct search *s, fov_plan *draft)
+{
+    struct memory *memory = draft->graph->context->memory;
+    struct error  *error  = &draft->graph->context->error;
+    size_t         steps = draft->step_count, storages = draft->storage_count;
+    int           *seen = memory_allocate(memory, steps, sizeof *seen, "recomputation", error);
+
+    *s = (struct search){.draft = draft, .steps = steps, .storages = storages};
+    s->maker       = memory_allocate(memory, storages, sizeof *s->maker, "recomputation", error);
+    s->writer      = memory_allocate(memory, storages, sizeof *s->writer, "recomputation", error);
+    s->last_before = memory_allocate(memory, steps, sizeof *s->last_before, "recomputation", error);
+    s->first_after = memory_allocate(memory, steps, sizeof *s->first_after, "recomputation", error);
+    s->bytes       = memory_allocate(memory, steps, sizeof *s->bytes, "recomputation", error);
+    s->scratch     = memory_allocate(memory, steps, sizeof *s->scratch, "recomputation", error);
+    s->price       = memory_allocate(memory, steps, sizeof *s->price, "recomputation", error);
+    s->dropped     = memory_allocate(memory, steps, sizeof *s->dropped, "recomputation", error);
+    s->again       = memory_allocate(memory, steps, sizeof *s->again, "recomputation", error);
+    s->refused     = memory_allocate(memory, steps, sizeof *s->refused, "recomputation", error);
+    s->program     = memory_allocate(memory, 3 * steps, sizeof *s->program, "recomputation", error);
+    s->first       = memory_allocate(memory, 2 * storages, sizeof *s->first, "recomputation", error);
+    s->last        = memory_allocate(memory, 2 * storages, sizeof *s->last, "recomputation", error);
+    s->second      = memory_allocate(memory, storages, sizeof *s->second, "recomputation", error);
+    s->change      = memory_allocate(memory, 3 * steps + 1, sizeof *s->change, "recomputation", error);
+    s->candidates  = memory_allocate(memory, steps, sizeof *s->candidates, "recomputation", error);
+    if (error->status) {
+        memory_free(memory, seen);
+        return (int)error->status;
+    }
+    find_makers(s);
+    find_gaps(s, seen);
+    memory_free(memory, seen);
+    describe_steps(s);
+    return FOV_OK;
+}
+
+/* ---- a plan that fits ---------------------------------------------------------------------------------------------- */
+
+/* The program as nodes: conversions between layouts are put in again where they are wanted. */
+static int take_nodes(const struct search *s, struct plan_program *program)
+{
+    struct memory *memory = s->draft->graph->context->memory;
+    struct error  *error  = &s->draft->graph->context->error;
+
+    program->node  = memory_allocate(memory, s->count, sizeof *program->node, "recomputation", error);
+    program->again = memory_allocate(memory, s->count, sizeof *program->again, "recomputation", error);
+    if (!program->node || !program->again)
+        return FOV_E_MEMORY;
+    for (size_t p = 0; p < s->count; p++) {
+        int node = s->draft->steps[s->program[p].step].node;
+
+        if (node < 0)
+            continue;
+        program->node[program->count]    = node;
+        program->again[program->count++] = s->program[p].again;
+    }
+    return FOV_OK;
+}
+
+/* The plan with part of it made twice, so that by the search's reckoning no more than `aim` bytes are alive. */
+static fov_plan *draft_with(struct search *s, size_t aim, const fov_value *outputs, int count)
+{
+    fov_plan           *draft = s->draft, *plan = NULL;
+    struct memory      *memory = draft->graph->context->memory;
+    struct plan_program program = {0};
+
+    search(s, aim);
+    if (!take_nodes(s, &program))
+        plan = plan_draft(draft->graph, outputs, count, &draft->options, &program, true);
+    memory_free(memory, program.node);
+    memory_free(memory, program.again);
+    return plan;
+}
+
+struct room {
+    size_t all;       /* bytes that may be taken by the plan */
+    size_t structure; /* of that, by the arrays that describe it */
+};
+
+static size_t need_of(const fov_plan *plan)
+{
+    return plan->arena_bytes + plan->kept_bytes;
+}
+
+static fov_plan *find_fitting(struct search *s, const fov_plan *whole, const struct room *room, const fov_value *outputs,
+                              int count)
+{
+    struct fov_context *context = whole->graph->context;
+    size_t   space = room->all > room->structure + whole->kept_bytes ? room->all - room->structure - whole->kept_bytes : 0;
+    double   aim;
+    char     need[32], left[32], limit[32];
+
+    search(s, SIZE_MAX); /* drops nothing: what the reckoning says of the draft, against what its arena took */
+    aim = (double)space - (double)whole->arena_bytes + (double)s->peak;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        bool      least = attempt == ATTEMPTS - 1 || aim <= 0;
+        size_t    before = memory_in_use(context->memory), structure, over;
+        fov_plan *plan = draft_with(s, least ? 0 : (size_t)aim, outputs, count);
+
+        if (!plan)
+            return NULL;
+        structure = memory_in_use(context->memory) - before;
+        if (need_of(plan) + structure <= room->all) {
+            plan->whole_bytes = whole->arena_bytes;
+            return plan;
+        }
+        over = need_of(plan) + structure - room->all;
+        if (least) {
+            error_set(&context->error, FOV_E_MEMORY,
+                      "out of memory: the plan for batch %lld needs %s even if all is recomputed that can be, %s of the limit "
+                      "of %s are left",
+                      (long long)plan->options.batch, text_bytes(need, sizeof need, need_of(plan) + structure),
+                      text_bytes(left, sizeof left, room->all),
+                      text_bytes(limit, sizeof limit, memory_limit(context->memory)));
+            fov_plan_free(plan);
+            return NULL;
+        }
+        fov_plan_free(plan);
+        aim = s->peak <= (size_t)aim ? aim - (double)over * 1.02 : 0; /* cannot be reached: then the least there is */
+    }
+    return NULL;
+}
+
+fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count)
+{
+    struct memory *memory = whole->graph->context->memory;
+    size_t         limit = memory_limit(memory), before = memory_in_use(memory), after;
+    fov_plan      *draft = plan_draft(whole->graph, outputs, count, &whole->options, NULL, false), *plan = NULL;
+    struct room    room;
+    struct search  s;
+
+    if (!draft) {
+        fov_plan_free(whole);
+        return NULL;
+    }
+    after     = memory_in_use(memory);
+    room.structure = after - before;
+    room.all  = limit + room.structure > before ? limit + room.structure - before : 0; /* the whole plan's arrays will go */
+    if (!open_search(&s, draft))
+        plan = find_fitting(&s, whole, &room, outputs, count);
+    close_search(&s);
+    fov_plan_free(draft);
+    fov_plan_free(whole);
+    return plan;
+}
