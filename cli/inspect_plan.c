@@ -1,39 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Compiles a plan only to look at it. A training plan is made as a program of the user's own would make it: loss and
- * gradients as nodes, then p <- p - rate * gradient for every parameter that learns. */
+/* Compiles a plan only to look at it: an inference, or the step that `fovea train` would run, with SGD and momentum. */
 #include "inspect_plan.h"
+#include "memory_text.h"
 #include "output.h"
 #include "table.h"
-#include <stdlib.h>
-
-/* Adds the training step to the model's graph; the loss, 0 on failure. */
-static fov_value add_training(fov_model *model)
-{
-    fov_graph *graph = fov_model_graph(model);
-    int count = fov_parameter_count(graph), used = 0;
-    fov_value *target = take_memory((size_t)count, sizeof *target);
-    fov_value *gradient = take_memory((size_t)count, sizeof *gradient);
-    for (int i = 0; i < count; i++) {
-        fov_value parameter = fov_parameter_at(graph, i);
-        if (!fov_parameter_frozen(graph, parameter)) {
-            target[used++] = parameter;
-        }
-    }
-    fov_value labels = fov_input(graph, .name = "labels", .dtype = FOV_I32, .shape = FOV_SHAPE(FOV_BATCH));
-    fov_value loss = fov_softmax_cross_entropy(graph, fov_model_output(model), labels);
-    const float rate = 0.01f;
-    fov_value step = fov_constant(graph, "rate", FOV_F32, (fov_shape){.rank = 0}, &rate);
-    int status = fov_gradient(graph, loss, target, used, gradient);
-    for (int i = 0; status == FOV_OK && i < used; i++) {
-        if (gradient[i].id != 0) {
-            fov_assign(graph, target[i], fov_sub(graph, target[i], fov_mul(graph, step, gradient[i])));
-        }
-    }
-    free(target);
-    free(gradient);
-    bool failed = status != FOV_OK || fov_error_status(fov_graph_context(graph)) != FOV_OK;
-    return failed ? (fov_value){0} : loss;
-}
 
 static void print_steps(struct cli *cli, const fov_plan *plan)
 {
@@ -47,7 +17,7 @@ static void print_steps(struct cli *cli, const fov_plan *plan)
         snprintf(number, sizeof number, "%d", i + 1);
         table_row(table, (const char *const[]){number, step.name, step.operation, step.detail, shape, step.layout,
                                                show_count(offset, (int64_t)step.offset),
-                                               show_count(bytes, (int64_t)step.bytes), step.in_place ? "in place" : ""});
+                                               show_count(bytes, (int64_t)step.bytes), step.again ? "again" : step.in_place ? "in place" : ""});
     }
     table_print(table, cli);
     table_free(table);
@@ -56,7 +26,7 @@ static void print_steps(struct cli *cli, const fov_plan *plan)
 static void print_plan(struct cli *cli, const fov_plan *plan, const struct inspect_plan *wanted)
 {
     fov_plan_memory memory = fov_plan_memory_use(plan);
-    char bytes[5][NUMBER_SIZE];
+    char bytes[5][NUMBER_SIZE], recomputed[MEMORY_TEXT];
     fprintf(cli->out, "\n%sPlan%s of %s, batch %lld: %d steps\n\n", style_bold(cli), style_off(cli),
             wanted->training ? "a training step" : "an inference", (long long)wanted->batch, fov_plan_step_count(plan));
     print_steps(cli, plan);
@@ -64,7 +34,13 @@ static void print_plan(struct cli *cli, const fov_plan *plan, const struct inspe
             show_bytes(bytes[1], (double)memory.unshared));
     fprintf(cli->out, "  packed      %s: weights in kernel order, and tables\n", show_bytes(bytes[2], (double)memory.packed));
     fprintf(cli->out, "  scratch     %s: workspace of the largest step\n", show_bytes(bytes[3], (double)memory.scratch));
-    fprintf(cli->out, "  parameters  %s\n", show_bytes(bytes[4], (double)memory.parameters));
+    fprintf(cli->out, "  parameters  %s%s\n", show_bytes(bytes[4], (double)memory.parameters),
+            wanted->training ? ", with what the optimizer keeps of them" : " in plain form");
+    fprintf(cli->out, "  in all      %s\n",
+            show_bytes(bytes[0], (double)memory.activations + (double)memory.packed + (double)memory.parameters));
+    if (recomputation_text(recomputed, &memory)) {
+        fprintf(cli->out, "  %s\n", recomputed);
+    }
 }
 
 static json_t *plan_to_json(const fov_plan *plan, const struct inspect_plan *wanted)
@@ -84,25 +60,25 @@ static json_t *plan_to_json(const fov_plan *plan, const struct inspect_plan *wan
         json_set_integer(one, "offset", (int64_t)step.offset);
         json_set_integer(one, "bytes", (int64_t)step.bytes);
         json_set_flag(one, "in_place", step.in_place);
+        json_set_flag(one, "again", step.again);
         json_set_integer(one, "multiply_adds", step.multiply_adds);
         json_add(steps, one);
     }
     json_set(object, "steps", steps);
-    json_set_integer(bytes, "activations", (int64_t)memory.activations);
-    json_set_integer(bytes, "unshared", (int64_t)memory.unshared);
-    json_set_integer(bytes, "packed", (int64_t)memory.packed);
-    json_set_integer(bytes, "scratch", (int64_t)memory.scratch);
-    json_set_integer(bytes, "parameters", (int64_t)memory.parameters);
+    memory_to_json(bytes, &memory);
     json_set(object, "memory", bytes);
     return object;
 }
 
 int inspect_plan(struct cli *cli, fov_model *model, const struct inspect_plan *wanted, json_t *object)
 {
-    fov_value result = wanted->training ? add_training(model) : fov_model_output(model);
-    fov_plan_options options = {.batch = wanted->batch, .training = wanted->training, .updates = wanted->training,
-                                .channels_last_inputs = true};
-    fov_plan *plan = result.id != 0 ? fov_plan_create(fov_model_graph(model), &result, 1, &options) : NULL;
+    fov_value result = fov_model_output(model);
+    fov_plan_options options = {.batch = wanted->batch, .channels_last_inputs = true};
+    fov_train_options step = {.batch = (int)wanted->batch, .optimizer = "sgd", .momentum = 0.9f};
+    fov_training *training = wanted->training ? fov_training_create(model, &step) : NULL;
+    fov_plan *plan = training != NULL     ? fov_training_plan(training)
+                     : !wanted->training ? fov_plan_create(fov_model_graph(model), &result, 1, &options)
+                                         : NULL;
     if (plan == NULL) {
         return fail_library(cli);
     }
@@ -111,6 +87,10 @@ int inspect_plan(struct cli *cli, fov_model *model, const struct inspect_plan *w
     } else {
         print_plan(cli, plan, wanted);
     }
-    fov_plan_free(plan);
+    if (training != NULL) {
+        fov_training_free(training);
+    } else {
+        fov_plan_free(plan);
+    }
     return EXIT_OK;
 }

@@ -57,6 +57,19 @@ void train_view_begin(struct train_view *view, struct cli *cli, fov_model *model
 void train_view_free(struct train_view *view)
 {
     json_decref(view->history);
+    json_decref(view->plan);
+}
+
+void train_view_plan(const fov_plan *plan, void *user)
+{
+    struct train_view *view = user;
+    fov_plan_memory memory = fov_plan_memory_use(plan);
+    size_t all = fov_context_memory(view->cli->context).bytes;
+    memory_text(view->memory, &memory, all);
+    recomputation_text(view->recomputed, &memory);
+    view->plan = json_object();
+    json_set_integer(view->plan, "all", (int64_t)all);
+    memory_to_json(view->plan, &memory);
 }
 
 /* Only once the first step is done: whatever fails before it leaves standard output empty. */
@@ -68,7 +81,8 @@ static void print_heading(struct train_view *view)
     }
     char clean[1024];
     view->heading = true;
-    fprintf(cli->out, "%s\n%s\n\n", show_clean(clean, sizeof clean, view->title), view->settings);
+    fprintf(cli->out, "%s\n%s\n", show_clean(clean, sizeof clean, view->title), view->settings);
+    fprintf(cli->out, "%s%s%s\n\n", view->memory, view->recomputed[0] != '\0' ? "\n" : "", view->recomputed);
     fprintf(cli->out, "%s %7s  %10s  %9s  %8s  %8s  %9s  %7s%s\n", style_bold(cli), "epoch", "train loss", "train acc",
             "val loss", "val acc", "rate", "time", style_off(cli));
     output_commit(cli);

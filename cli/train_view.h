@@ -4,6 +4,7 @@
 #define CLI_TRAIN_VIEW_H
 
 #include "json.h"
+#include "memory_text.h"
 #include "progress.h"
 
 struct train_view {
@@ -14,6 +15,8 @@ struct train_view {
     bool heading;        /**< the table's head is printed */
     double best;         /**< validation accuracy, a fraction */
     int best_epoch;
+    char memory[MEMORY_TEXT], recomputed[MEMORY_TEXT];
+    json_t *plan;        /**< the same, for --json */
     char title[1024], settings[512]; /**< printed once training has really begun */
 };
 
@@ -21,6 +24,7 @@ void train_view_begin(struct train_view *view, struct cli *cli, fov_model *model
                       const fov_dataset *test, const fov_train_options *options);
 void train_view_free(struct train_view *view);
 /** Callbacks of the trainer; user is the view. Nonzero once a signal asked to stop. */
+void train_view_plan(const fov_plan *plan, void *user);
 int train_view_step(const fov_progress *at, void *user);
 int train_view_epoch(const fov_progress *at, void *user);
 /** After the end: the best model's worth, the files, what to try next. */

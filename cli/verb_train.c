@@ -284,6 +284,9 @@ static void print_json(struct job *job, struct train_view *view, const fov_repor
     }
     json_set_number(object, "seconds", progress_clock() - view->begun);
     json_set(object, "history", json_incref(view->history));
+    if (view->plan != NULL) {
+        json_set(object, "memory", json_incref(view->plan));
+    }
     json_print(job->cli, object);
 }
 
@@ -317,6 +320,7 @@ static int train(struct job *job)
     char clean[512];
     fill_options(job);
     train_view_begin(&view, cli, job->model, job->data, job->test, &job->options);
+    job->options.on_plan = train_view_plan;
     job->options.on_step = train_view_step;
     job->options.on_epoch = train_view_epoch;
     job->options.user = &view;

@@ -9,6 +9,7 @@
 
 #include <fovea/dataset.h>
 #include <fovea/model.h>
+#include <fovea/plan.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -48,6 +49,9 @@ typedef struct fov_train_options {
     const char *directory;  /**< NULL: nothing is written. Else the run folder: best.onnx, last.onnx, checkpoint.safetensors, history.csv, config.json */
     bool        resume;     /**< continue from directory/checkpoint.safetensors; every other option must be as it was (epochs may grow) */
     int         checkpoint_steps; /**< 0: a checkpoint per epoch; else also each so many steps */
+    /** Called once before the first step, when all memory that training takes has been had: with the plan for a whole batch,
+     *  which is valid during the call (fov_plan_memory_use, fov_context_memory). */
+    void (*on_plan)(const fov_plan *plan, void *user);
     /** Return nonzero to stop: a checkpoint is written and fov_train answers FOV_E_INTERRUPTED. */
     int (*on_step)(const fov_progress *progress, void *user);
     int (*on_epoch)(const fov_progress *progress, void *user);

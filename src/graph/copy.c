@@ -44,24 +44,24 @@ static int copy_parameter(const struct copying *copying, int id)
         return fov_parameter(copying->to, .name = value->name, .shape = change->shape, .initial = change->initial,
                              .scale = change->scale, .frozen = value->frozen, .dtype = value->dtype).id;
     }
-    /* Drawn now, if nobody has looked yet: the numbers of parameters may differ in the copy. What lies in a file may stay
-     * there. */
-    const void *data = value->file == NULL ? graph_data(copying->from, id) : NULL;
-    if (data == NULL && value->file == NULL) {
-        return 0;
-    }
-    value = graph_value(copying->from, id);
     fov_value made = fov_parameter(copying->to, .name = value->name, .shape = value->shape, .frozen = value->frozen,
                                    .dtype = value->dtype);
-    if (made.id == 0 || copying->bare) {
+    if (made.id == 0 || (copying->bare && (value->data != NULL || value->file != NULL))) {
         return made.id;
     }
-    if (value->file != NULL) {
-        graph_value(copying->to, made.id)->file = file_source_share(value->file);
-        graph_value(copying->to, made.id)->file_offset = value->file_offset;
+    struct value *taken = graph_value(copying->to, made.id);
+    if (value->file != NULL) { /* what lies in a file may stay there */
+        taken->file = file_source_share(value->file);
+        taken->file_offset = value->file_offset;
         return made.id;
     }
-    return fov_parameter_set(copying->to, made, data, value->bytes) == FOV_OK ? made.id : 0;
+    /* Drawn now, if nobody has looked yet: the numbers of parameters may differ in the copy. */
+    struct fov_context *context = copying->to->context;
+    taken->data = memory_allocate_raw(context->memory, value->bytes, 1, value->name, &context->error);
+    if (taken->data == NULL || graph_read(copying->from, id, 0, taken->data, value->bytes, &context->error) != FOV_OK) {
+        return 0;
+    }
+    return made.id;
 }
 
 static int copy_value(const struct copying *copying, int index)
@@ -130,6 +130,9 @@ void graph_hand_over(fov_graph *graph, fov_graph *rebuilt, const int *id, const 
         struct value *old = graph_value(graph, (int)v);
         if (old->kind == VALUE_PARAMETER && find_change(&copying, (int)v) == NULL) {
             struct value *taken = graph_value(rebuilt, id[v]);
+            if (old->data == NULL && old->file == NULL) {
+                continue; /* drawn while copying */
+            }
             taken->data = old->data;
             taken->file = old->file;
             taken->file_offset = old->file_offset;

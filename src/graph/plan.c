@@ -382,7 +382,22 @@ fov_plan_memory fov_plan_memory_use(const fov_plan *plan)
     fov_plan_memory use = {.activations = plan->arena_bytes,
                            .unshared    = plan->unshared_bytes,
                            .packed      = plan->kept_bytes,
-                           .scratch     = plan->scratch_bytes};
+                           .scratch     = plan->scratch_bytes,
+                           .kept_whole  = plan->whole_bytes ? plan->whole_bytes : plan->arena_bytes};
+
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const struct plan_step *step = &plan->steps[s];
+        bool                    convolution = step->op->family == OP_CONVOLUTION;
+
+        if (step->skip)
+            continue;
+        use.multiply_adds += step->multiply_adds;
+        use.multiply_adds_recomputed += step->again ? step->multiply_adds : 0;
+        use.computed += !step->again;
+        use.recomputed += step->again;
+        use.convolutions += convolution && !step->again;
+        use.convolutions_recomputed += convolution && step->again;
+    }
 
     for (size_t id = 1; id < plan->value_count; id++)
         if (plan->graph->values[id].kind == VALUE_PARAMETER && plan->graph->values[id].data)
@@ -407,6 +422,7 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
                                                                             : step->compile.detail,
                                       .layout        = "",
                                       .in_place      = step->in_place,
+                                      .again         = step->again,
                                       .multiply_adds = step->multiply_adds};
 
     for (int i = 0; i < step->out_count; i++)

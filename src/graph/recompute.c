@@ -426,6 +426,7 @@ static fov_plan *draft_with(struct search *s, size_t aim, const fov_value *outpu
 struct room {
     size_t all;       /* bytes that may be taken by the plan */
     size_t structure; /* of that, by the arrays that describe it */
+    size_t whole_arena, kept; /* of the plan that makes everything once */
 };
 
 static size_t need_of(const fov_plan *plan)
@@ -433,16 +434,15 @@ static size_t need_of(const fov_plan *plan)
     return plan->arena_bytes + plan->kept_bytes;
 }
 
-static fov_plan *find_fitting(struct search *s, const fov_plan *whole, const struct room *room, const fov_value *outputs,
-                              int count)
+static fov_plan *find_fitting(struct search *s, const struct room *room, const fov_value *outputs, int count)
 {
-    struct fov_context *context = whole->graph->context;
-    size_t   space = room->all > room->structure + whole->kept_bytes ? room->all - room->structure - whole->kept_bytes : 0;
+    struct fov_context *context = s->draft->graph->context;
+    size_t   space = room->all > room->structure + room->kept ? room->all - room->structure - room->kept : 0;
     double   aim;
     char     need[32], left[32], limit[32];
 
     search(s, SIZE_MAX); /* drops nothing: what the reckoning says of the draft, against what its arena took */
-    aim = (double)space - (double)whole->arena_bytes + (double)s->peak;
+    aim = (double)space - (double)room->whole_arena + (double)s->peak;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         bool      least = attempt == ATTEMPTS - 1 || aim <= 0;
         size_t    before = memory_in_use(context->memory), structure, over;
@@ -452,7 +452,7 @@ static fov_plan *find_fitting(struct search *s, const fov_plan *whole, const str
             return NULL;
         structure = memory_in_use(context->memory) - before;
         if (need_of(plan) + structure <= room->all) {
-            plan->whole_bytes = whole->arena_bytes;
+            plan->whole_bytes = room->whole_arena;
             return plan;
         }
         over = need_of(plan) + structure - room->all;
@@ -474,23 +474,24 @@ static fov_plan *find_fitting(struct search *s, const fov_plan *whole, const str
 
 fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count)
 {
-    struct memory *memory = whole->graph->context->memory;
-    size_t         limit = memory_limit(memory), before = memory_in_use(memory), after;
-    fov_plan      *draft = plan_draft(whole->graph, outputs, count, &whole->options, NULL, false), *plan = NULL;
-    struct room    room;
-    struct search  s;
+    fov_graph       *graph   = whole->graph;
+    struct memory   *memory  = graph->context->memory;
+    fov_plan_options options = whole->options;
+    struct room      room    = {.whole_arena = whole->arena_bytes, .kept = whole->kept_bytes};
+    size_t           limit   = memory_limit(memory), before;
+    fov_plan        *draft, *plan = NULL;
+    struct search    s;
 
-    if (!draft) {
-        fov_plan_free(whole);
+    fov_plan_free(whole); /* large networks have many steps, too */
+    before   = memory_in_use(memory);
+    room.all = limit > before ? limit - before : 0;
+    draft    = plan_draft(graph, outputs, count, &options, NULL, false);
+    if (!draft)
         return NULL;
-    }
-    after     = memory_in_use(memory);
-    room.structure = after - before;
-    room.all  = limit + room.structure > before ? limit + room.structure - before : 0; /* the whole plan's arrays will go */
+    room.structure = memory_in_use(memory) - before;
     if (!open_search(&s, draft))
-        plan = find_fitting(&s, whole, &room, outputs, count);
+        plan = find_fitting(&s, &room, outputs, count);
     close_search(&s);
     fov_plan_free(draft);
-    fov_plan_free(whole);
     return plan;
 }

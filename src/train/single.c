@@ -42,7 +42,8 @@ fov_training *fov_training_create(fov_model *model, const fov_train_options *opt
     int status = check_ends(model, error);
     status = status == FOV_OK ? settings_resolve(&training->settings, options, batch, error) : status;
     training->settings.per_pixel = true;
-    status = status == FOV_OK ? step_create(&training->step, model, &training->settings, batch, error) : status;
+    status = status == FOV_OK ? step_create(&training->step, model, &training->settings, error) : status;
+    status = status == FOV_OK ? step_compile(&training->step, &training->settings, batch, error) : status;
     if (status != FOV_OK) {
         fov_training_free(training);
         return NULL;

@@ -183,8 +183,7 @@ static int build(struct training_step *step, const struct train_settings *settin
     return FOV_OK;
 }
 
-int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, int64_t count,
-                struct error *error)
+int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, struct error *error)
 {
     *step = (struct training_step){.context = model->context, .model = model};
     int *copy =
@@ -194,11 +193,18 @@ int step_create(struct training_step *step, fov_model *model, const struct train
     }
     int status = build(step, settings, copy, error);
     memory_free(model->context->memory, copy);
+    return status;
+}
+
+int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error)
+{
+    int status = FOV_OK;
+    /* The larger one last: what is left of the memory then is all its own. */
+    if (count % settings->batch != 0) {
+        status = compile(step, &step->rest, count % settings->batch, error);
+    }
     if (status == FOV_OK && count >= settings->batch) {
         status = compile(step, &step->whole, settings->batch, error);
-    }
-    if (status == FOV_OK && count % settings->batch != 0) {
-        status = compile(step, &step->rest, count % settings->batch, error);
     }
     return status;
 }

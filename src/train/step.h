@@ -28,10 +28,11 @@ struct training_step {
     } whole, rest;
 };
 
-/** Compiles for batches of settings->batch and the rest that `count` samples leave. E_SHAPE when model and data do not
- *  fit. The caller frees, after failures too. */
-int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, int64_t count,
-                struct error *error);
+/** Builds the graph. E_SHAPE when model and data do not fit. The caller frees, after failures too. */
+int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, struct error *error);
+/** Compiles for batches of settings->batch and the rest that `count` samples leave. To be called when everything else that
+ *  training needs is in memory: what is left of the limit decides how much of the step is recomputed. */
+int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error);
 void step_free(struct training_step *step);
 
 /** Runs one step with the pixels and labels in place. `number`: of the step since the beginning, from 1. */

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VALIDATION_BATCH = 100 };
+enum { VALIDATION_LEAST = 16, VALIDATION_MOST = 100 };
 
 struct training {
     fov_context *context;
@@ -35,6 +35,13 @@ struct training {
 
 /* ---- before and after ----------------------------------------------------------------------------------------------- */
 
+/* As many pictures at once as in training: what is made of them then takes less memory than a training step. */
+static int validation_batch(const struct training *t)
+{
+    int64_t batch = t->settings.batch;
+    return batch < VALIDATION_LEAST ? VALIDATION_LEAST : batch > VALIDATION_MOST ? VALIDATION_MOST : (int)batch;
+}
+
 static int training_open(struct training *t, const fov_train_options *options)
 {
     struct picture_size size;
@@ -47,7 +54,7 @@ static int training_open(struct training *t, const fov_train_options *options)
         model_fits(t->model, t->data, &size, &classes, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
-    int status = step_create(&t->step, t->model, &t->settings, t->count, t->error);
+    int status = step_create(&t->step, t->model, &t->settings, t->error);
     if (status != FOV_OK) {
         return status;
     }
@@ -61,7 +68,14 @@ static int training_open(struct training *t, const fov_train_options *options)
     }
     if (t->settings.given.validate != NULL) {
         status = evaluator_create(&t->validation, t->model, t->step.graph, t->step.input, t->step.logits,
-                                  t->settings.given.validate, VALIDATION_BATCH, t->error);
+                                  t->settings.given.validate, validation_batch(t), t->error);
+    }
+    if (status == FOV_OK) {
+        status = step_compile(&t->step, &t->settings, t->count, t->error);
+    }
+    if (status == FOV_OK && t->settings.given.on_plan != NULL) {
+        const struct step_plan *plan = t->step.whole.plan != NULL ? &t->step.whole : &t->step.rest;
+        t->settings.given.on_plan(plan->plan, t->settings.given.user);
     }
     t->folder = (struct run_folder){.directory = t->settings.given.directory,
                                     .settings = &t->settings,

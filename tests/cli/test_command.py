@@ -230,6 +230,33 @@ def test_inspect_training_plan():
     assert training["memory"]["activations"] > inference["memory"]["activations"]
 
 
+def test_a_budget_is_kept_by_recomputing():
+    whole = fovea("inspect", "resnet18", "--training", "--batch", "4", "--input", "3x96x96", "--json").json()["plan"]
+    memory = whole["memory"]
+    assert memory["recomputed"] == 0 and memory["kept_whole"] == memory["activations"]
+    assert not any(step["again"] for step in whole["steps"])
+    budget = str(memory["parameters"] + memory["packed"] + memory["activations"] * 8 // 10 + (4 << 20))
+    tight = ("inspect", "resnet18", "--training", "--batch", "4", "--input", "3x96x96", "--max-memory", budget)
+    plan = fovea(*tight, "--json").json()["plan"]
+    assert plan["memory"]["recomputed"] == sum(step["again"] for step in plan["steps"]) > 0
+    assert plan["memory"]["activations"] < memory["activations"] == plan["memory"]["kept_whole"]
+    text = fovea(*tight)
+    assert text.code == OK and "recomputes " in text.out and "multiply-adds, activations" in text.out, text.out
+    expect_failure(fovea(*tight[:-1], str(memory["parameters"] + (12 << 20))), MEMORY, "even if all is recomputed")
+
+
+def test_training_in_less_memory_is_the_same_training():
+    once = train("roomy", "--batch", "64", "--model", "resnet20", "--json").json()
+    assert once["memory"]["recomputed"] == 0 and once["memory"]["all"] > once["memory"]["activations"]
+    budget = once["memory"]["all"] - once["memory"]["activations"] * 15 // 100
+    twice = train("tight", "--batch", "64", "--model", "resnet20", "--max-memory", str(budget), "--json").json()
+    assert twice["memory"]["recomputed"] > 0 and twice["memory"]["all"] <= budget
+    assert twice["hash"] == once["hash"]
+    lines = train("shown", "--batch", "64", "--model", "resnet20", "--max-memory", str(budget)).out.splitlines()
+    assert re.match("memory .* MiB: activations .* MiB, weights and optimizer ", lines[2]), lines
+    assert lines[3].startswith("recomputes ") and "->" in lines[3], lines
+
+
 def test_train_leaves_what_is_promised():
     run = trained()
     for name in ("best.onnx", "last.onnx", "checkpoint.safetensors", "history.csv", "config.json", "args.json"):
