@@ -196,16 +196,34 @@ int step_create(struct training_step *step, fov_model *model, const struct train
     return status;
 }
 
+/* What saving the model between epochs will take: its weights where it does not hold them yet, and room to write. */
+static size_t saving_bytes(const struct training_step *step)
+{
+    enum { WRITING = 2 << 20 };
+    size_t bytes = WRITING;
+    for (size_t v = 1; v < step->model->graph->value_count; v++) {
+        const struct value *value = graph_value(step->model->graph, (int)v);
+        if (value->kind == VALUE_PARAMETER && value->data == NULL) {
+            bytes += value->bytes;
+        }
+    }
+    return bytes;
+}
+
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error)
 {
-    int status = FOV_OK;
+    /* Held meanwhile, so that a plan which fits the limit to the last byte leaves this over. */
+    struct memory *memory = step->context->memory;
+    void *saving = memory_allocate_raw(memory, saving_bytes(step), 1, "room to save the model", error);
+    int status = saving == NULL ? FOV_E_MEMORY : FOV_OK;
     /* The larger one last: what is left of the memory then is all its own. */
-    if (count % settings->batch != 0) {
+    if (status == FOV_OK && count % settings->batch != 0) {
         status = compile(step, &step->rest, count % settings->batch, error);
     }
     if (status == FOV_OK && count >= settings->batch) {
         status = compile(step, &step->whole, settings->batch, error);
     }
+    memory_free(memory, saving);
     return status;
 }
 
