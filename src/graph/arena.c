@@ -28,6 +28,16 @@ static void touch(struct plan_storage *storage, int step)
         storage->last = step;
 }
 
+/* Two steps that run in turns need all that either needs, all the time. */
+static void touch_step(const fov_plan *plan, struct plan_storage *storage, size_t s)
+{
+    touch(storage, (int)s);
+    if (plan->steps[s].pair_rows)
+        touch(storage, (int)s + 1);
+    if (plan->steps[s].paired)
+        touch(storage, (int)s - 1);
+}
+
 static void find_lifetimes(fov_plan *plan)
 {
     int end = (int)plan->step_count;
@@ -37,10 +47,10 @@ static void find_lifetimes(fov_plan *plan)
 
         for (int i = 0; i < step->in_count; i++)
             if (step->in[i] >= 0)
-                touch(storage_of(plan, step->in[i]), (int)s);
+                touch_step(plan, storage_of(plan, step->in[i]), s);
         for (int i = 0; i < step->out_count; i++)
             if (step->out[i] >= 0)
-                touch(storage_of(plan, step->out[i]), (int)s);
+                touch_step(plan, storage_of(plan, step->out[i]), s);
     }
     for (size_t i = 0; i < plan->storage_count; i++) {
         struct plan_storage *storage = &plan->storages[i];
@@ -137,7 +147,7 @@ static int add_scratch(fov_plan *plan)
             index = plan_new_storage(plan, bytes);
             if (index < 0)
                 return (int)error->status;
-            touch(&plan->storages[index], (int)s);
+            touch_step(plan, &plan->storages[index], s);
             if (k == 0)
                 plan->steps[s].scratch.shared = index;
             else if (k == 1)

@@ -185,9 +185,10 @@ static int compile(fov_plan *plan, const fov_value *outputs, int count, bool pla
     if (plan->options.updates && graph_settle(plan->graph))
         return (int)context->error.status;
     plan->graph->moves = plan->graph->moves || plan->options.updates;
-    if (plan_lower(plan) || (placed && plan_place(plan)))
+    if (plan_lower(plan))
         return (int)context->error.status;
-    return FOV_OK;
+    plan_find_pairs(plan);
+    return placed ? plan_place(plan) : FOV_OK;
 }
 
 fov_plan *plan_draft(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options,
@@ -286,12 +287,15 @@ void fov_plan_free(fov_plan *plan)
 
 static void run_step(struct plan_step *step, uint64_t number)
 {
-    if (step->skip || step->once)
+    if (step->skip || step->once || step->paired)
         return;
     step->run.random.position = number;
     if (step->compile.pack && !plan_packs_once(step))
         step->compile.pack(&step->run);
-    step->compile.run(&step->run);
+    if (step->pair_rows)
+        plan_run_pair(step, step + 1);
+    else
+        step->compile.run(&step->run);
 }
 
 static void begin(fov_plan *plan)

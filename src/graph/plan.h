@@ -4,6 +4,7 @@
  *              its operator how
  *   recompute.c  where that does not fit the memory there is: which steps run a second time rather than be kept
  *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
+ *   pair.c     a weight's gradient and its update some rows at a time
  *   pack.c     weights -> kernel order, once, from memory or straight from their file
  *   plan.c     the whole in order, memory, binding of pointers, running, printing */
 #ifndef GRAPH_PLAN_H
@@ -65,6 +66,8 @@ struct plan_step {
     char              operation[96];
     bool              skip;     /**< nothing to run: a view, or an identity */
     bool              again;    /**< makes for the second time what was not kept */
+    size_t            pair_rows; /**< runs in turns with the step behind it, so many rows of its result at a time; 0: not */
+    bool              paired;   /**< is such a step behind another */
     bool              in_place;
     bool              once; /**< all it reads is constant: runs when the plan is made and when parameters have changed */
     int64_t           multiply_adds;
@@ -140,6 +143,11 @@ int plan_lower(fov_plan *plan);
 /** In place of a draft that needs more memory than is left, one that fits; NULL and an error that says how much is wanted at
  *  least. Frees `whole`. */
 fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count);
+
+/* pair.c */
+/** Steps that exchange a result some rows at a time: its storage shrinks. After lowering. */
+void plan_find_pairs(fov_plan *plan);
+void plan_run_pair(struct plan_step *maker, struct plan_step *reader);
 
 /* arena.c */
 int plan_place(fov_plan *plan);

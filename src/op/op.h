@@ -212,6 +212,8 @@ struct op_compile {
     bool         reads_plain; /**< run reads them, too */
     size_t pack_rows;  /**< for weights of hundreds of megabytes: pack takes input 1 in parts of a multiple of so many rows
                             (run->pack_first, .pack_count); 0: only all at once */
+    size_t rows_together; /**< run can make output 0 some rows at a time, a multiple of so many (run->row_first, .row_count),
+                               from the first on in order; 0: only all of them */
     char        detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
 };
 
@@ -226,6 +228,7 @@ struct op_run {
     void                      *state, *scratch, *worker_scratch; /**< worker w's part starts at w * worker_scratch_bytes */
     size_t                     worker_scratch_bytes;
     void                     **packed; /**< [in_count]: packed forms, NULL where not asked for */
+    size_t row_first, row_count; /**< where compile->rows_together: the rows to make, out[0].data begins with them; count 0: all */
     size_t pack_first, pack_count; /**< for pack, where compile->pack_rows: the rows that in[1].data begins with; count 0: all */
     bool                       training;
     enum unary                 activation; /**< UNARY_identity: none */
@@ -399,6 +402,8 @@ struct op {
     /** For operators that only plans use, in place of several others (graph/pool.c): whether that is faster for these inputs. */
     bool (*pays)(const struct kernel_table *kernel, const void *options, const struct op_tensor *in, int in_count);
     bool random; /**< reads run->random */
+    bool by_elements; /**< of an optimiser: each element of the parameter is renewed on its own, so it may run on some rows of
+                           all its tensors at a time */
 };
 
 extern const struct op *const op_table[]; /* generated, sorted by name */

@@ -235,14 +235,15 @@ def test_a_budget_is_kept_by_recomputing():
     memory = whole["memory"]
     assert memory["recomputed"] == 0 and memory["kept_whole"] == memory["activations"]
     assert not any(step["again"] for step in whole["steps"])
-    budget = str(memory["parameters"] + memory["packed"] + memory["activations"] * 8 // 10 + (4 << 20))
+    weights = memory["parameters"] * 3 // 2  # with the optimizer's velocities, and once more to save the model
+    budget = str(weights + memory["packed"] + memory["activations"] * 8 // 10 + (6 << 20))
     tight = ("inspect", "resnet18", "--training", "--batch", "4", "--input", "3x96x96", "--max-memory", budget)
     plan = fovea(*tight, "--json").json()["plan"]
     assert plan["memory"]["recomputed"] == sum(step["again"] for step in plan["steps"]) > 0
     assert plan["memory"]["activations"] < memory["activations"] == plan["memory"]["kept_whole"]
     text = fovea(*tight)
     assert text.code == OK and "recomputes " in text.out and "multiply-adds, activations" in text.out, text.out
-    expect_failure(fovea(*tight[:-1], str(memory["parameters"] + (12 << 20))), MEMORY, "even if all is recomputed")
+    expect_failure(fovea(*tight[:-1], str(weights + (9 << 20))), MEMORY, "even if all is recomputed")
 
 
 def test_training_in_less_memory_is_the_same_training():

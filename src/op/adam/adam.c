@@ -177,6 +177,7 @@ static const struct op_case cases[] = {
 const struct op op_adam = {
     .name = "adam",
     .family = OP_OPTIMISER,
+    .by_elements = true,
     .summary = "Adam and AdamW: renews a parameter and its gradient's two moments.",
     .formula = "m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= rate m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + e)",
     .source = "Kingma & Ba, Adam, ICLR 2015, algorithm 1; Loshchilov & Hutter, ICLR 2019, algorithm 2 (decoupled)",

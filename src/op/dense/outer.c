@@ -86,7 +86,7 @@ static void outer_piece(const struct outer_job *job, size_t block, size_t panel,
     size_t first = panel * plan->panel, features = op_chunk_length(panel, plan->panel, plan->size.features);
     size_t width = kernel_panel_width(kernel, features);
     size_t unit = block * plan->tile, units = op_chunk_length(block, plan->tile, plan->size.units);
-    float *out = (float *)run->out[0].data + unit * plan->size.features + first;
+    float *out = (float *)run->out[0].data + (unit - run->row_first) * plan->size.features + first;
     struct kernel_outer outer = {
         .runs = 1,
         .run = plan->size.rows,
@@ -125,14 +125,21 @@ static void panel_chunk(void *context, size_t chunk, int worker)
     }
 }
 
+/** Blocks of the units that are asked for. */
+static size_t blocks_wanted(const struct outer_job *job)
+{
+    return job->run->row_count ? op_chunks(job->run->row_count, job->plan->tile) : job->plan->blocks;
+}
+
 /** chunk = some blocks of units, all features */
 static void line_chunk(void *context, size_t chunk, int worker)
 {
     const struct outer_job *job = context;
     const struct outer_plan *plan = job->plan;
+    size_t begin = job->run->row_first / plan->tile;
     size_t first = op_chunk_begin(chunk, plan->per_chunk);
-    size_t end = first + op_chunk_length(chunk, plan->per_chunk, plan->blocks);
-    for (size_t block = first; block < end; block++) {
+    size_t end = first + op_chunk_length(chunk, plan->per_chunk, blocks_wanted(job));
+    for (size_t block = begin + first; block < begin + end; block++) {
         for (size_t panel = 0; panel < plan->panels; panel++) {
             outer_piece(job, block, panel, job->x + panel * plan->panel_floats, worker_floats(job, worker));
         }
@@ -143,14 +150,19 @@ static void run_outer(const struct op_run *run)
 {
     struct outer_job job = {run, run->state, run->scratch, NULL};
     if (job.plan->size.rows == 0) { /* an empty batch */
-        memset(run->out[0].data, 0, job.plan->size.units * job.plan->size.features * sizeof(float));
+        size_t units = run->row_count ? run->row_count : job.plan->size.units;
+        memset(run->out[0].data, 0, units * job.plan->size.features * sizeof(float));
         return;
     }
-    pool_run(run->pool, pack_chunk, &job, op_chunks(job.plan->size.rows, OP_CHUNK));
+    if (run->row_first == 0) { /* later rows find it packed */
+        pool_run(run->pool, pack_chunk, &job, op_chunks(job.plan->size.rows, OP_CHUNK));
+    }
     if (job.plan->lines) {
         job.x = job.dy + job.plan->blocks * job.plan->tile * job.plan->size.rows;
-        pool_run(run->pool, pack_panel_chunk, &job, job.plan->panels);
-        pool_run(run->pool, line_chunk, &job, op_chunks(job.plan->blocks, job.plan->per_chunk));
+        if (run->row_first == 0) {
+            pool_run(run->pool, pack_panel_chunk, &job, job.plan->panels);
+        }
+        pool_run(run->pool, line_chunk, &job, op_chunks(blocks_wanted(&job), job.plan->per_chunk));
     } else {
         pool_run(run->pool, panel_chunk, &job, op_chunks(job.plan->panels, job.plan->per_chunk));
     }
@@ -162,6 +174,7 @@ int dense_outer_compile(struct op_compile *compile)
     compile->run = run_outer;
     compile->prepare = prepare;
     compile->state = sizeof plan;
+    compile->rows_together = plan.lines ? plan.tile : 0;
     size_t dy = plan.blocks * plan.tile * plan.size.rows, x = plan.panels * plan.panel_floats;
     compile->scratch = (dy + (plan.lines ? x : 0)) * sizeof(float);
     compile->scratch_per_worker = ((plan.lines ? 0 : plan.panel_floats) + plan.tile * plan.panel) * sizeof(float);

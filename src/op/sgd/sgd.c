@@ -181,6 +181,7 @@ static const struct op_case cases[] = {
 const struct op op_sgd = {
     .name = "sgd",
     .family = OP_OPTIMISER,
+    .by_elements = true,
     .summary = "Gradient descent with momentum: renews a parameter and its velocity.",
     .formula = "g += decay w; v = momentum v + (1 - dampening) g; w -= rate v, or rate (g + momentum v) with nesterov",
     .source = "Sutskever, Martens, Dahl & Hinton, On the importance of initialization and momentum, ICML 2013, eq. 1-4",

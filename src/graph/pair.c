@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* A large weight's gradient and the optimizer that reads it, hand in hand. The gradient of VGG-16's first dense layer is as
+ * large as its weight, 392 MiB, and lives from one step to the next. Where the operator can make it some rows at a time,
+ * and the optimizer looks at each element on its own, both take turns: rows of the gradient, then their update, out of
+ * the cache. Each element is computed as before, so no bit changes. */
+#include "graph/plan.h"
+
+enum { WORTH = 32 << 20 /* bytes of the gradient */, PART = 16 << 20 };
+
+static bool reads_only_here(const fov_plan *plan, int storage, size_t maker, size_t reader)
+{
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const struct plan_step *step = &plan->steps[s];
+
+        for (int i = 0; i < step->in_count; i++)
+            if (step->in[i] >= 0 && plan->tensors[step->in[i]].storage == storage && s != reader)
+                return false;
+        for (int i = 0; i < step->out_count; i++)
+            if (step->out[i] >= 0 && plan->tensors[step->out[i]].storage == storage && s != maker)
+                return false;
+    }
+    return true;
+}
+
+/* Rows of the gradient that the two steps exchange at a time; 0: they do not. */
+static size_t rows_together(const fov_plan *plan, size_t s)
+{
+    const struct plan_step    *maker = &plan->steps[s], *reader = &plan->steps[s + 1];
+    const struct plan_tensor  *tensor;
+    const struct plan_storage *storage;
+    size_t                     unit = maker->compile.rows_together, row;
+    bool                       read = false;
+
+    if (maker->skip || !unit || reader->skip || !reader->op->by_elements || !reader->op->cpu || maker->out_count < 1 ||
+        maker->out[0] < 0)
+        return 0;
+    tensor  = &plan->tensors[maker->out[0]];
+    storage = &plan->storages[tensor->storage];
+    for (int i = 0; i < reader->in_count; i++)
+        read = read || reader->in[i] == maker->out[0];
+    if (!read || storage->fixed || storage->keep || storage->output || tensor->bytes < WORTH ||
+        tensor->bytes != storage->bytes || tensor->layout != OP_PLAIN || tensor->shape.rank < 2 ||
+        !reads_only_here(plan, tensor->storage, s, s + 1))
+        return 0;
+    row = tensor->bytes / (size_t)tensor->shape.dim[0];
+    return PART / row / unit ? PART / row / unit * unit : unit;
+}
+
+void plan_find_pairs(fov_plan *plan)
+{
+    for (size_t s = 0; s + 1 < plan->step_count; s++) {
+        struct plan_step         *step = &plan->steps[s];
+        size_t                    rows = rows_together(plan, s);
+        const struct plan_tensor *tensor;
+
+        if (!rows || rows >= (size_t)plan->tensors[step->out[0]].shape.dim[0])
+            continue;
+        tensor          = &plan->tensors[step->out[0]];
+        step->pair_rows = rows;
+        plan->steps[s + 1].paired                = true;
+        plan->storages[tensor->storage].bytes = tensor->bytes / (size_t)tensor->shape.dim[0] * rows;
+    }
+}
+
+/* Lets the optimizer see `count` rows from `first` on of everything that has the gradient's shape. */
+static void look_at(struct plan_step *step, const struct op_tensor *gradient, const fov_shape *whole, size_t before,
+                    size_t first, size_t count)
+{
+    size_t row = shape_span(whole, 1, whole->rank) * fov_dtype_size(gradient->dtype);
+
+    for (int i = 0; i < step->in_count + step->out_count; i++) {
+        struct op_tensor *tensor = &step->tensors[i];
+        fov_shape         shape  = tensor->shape;
+
+        if (shape.rank != whole->rank)
+            continue;
+        shape.dim[0] = whole->dim[0];
+        if (!shape_equal(&shape, whole))
+            continue;
+        tensor->shape.dim[0] = (int64_t)count;
+        if (tensor->data && tensor->data != gradient->data)
+            tensor->data = (char *)tensor->data - before * row + first * row;
+    }
+}
+
+void plan_run_pair(struct plan_step *maker, struct plan_step *reader)
+{
+    const struct op_tensor *gradient = &maker->tensors[maker->in_count];
+    size_t                  rows = (size_t)gradient->shape.dim[0], before = 0;
+
+    for (size_t first = 0; first < rows; first += maker->pair_rows) {
+        maker->run.row_first = first;
+        maker->run.row_count = rows - first < maker->pair_rows ? rows - first : maker->pair_rows;
+        maker->compile.run(&maker->run);
+        look_at(reader, gradient, &gradient->shape, before, first, maker->run.row_count);
+        before = first;
+        reader->compile.run(&reader->run);
+    }
+    look_at(reader, gradient, &gradient->shape, before, 0, rows);
+    maker->run.row_first = maker->run.row_count = 0;
+}
