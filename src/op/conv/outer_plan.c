@@ -6,11 +6,14 @@
 
 enum {
     UNIT_PIXELS = 1024,       /* of a pixel block: 256 to 1024 are best (guides/CPU.md, section 4) */
-    POINT_PIXELS = 256,       /* with one tap, which meets them only once: both sides stay in the first cache */
-    TOGETHER = 64,            /* channels, and filters, of a thread's job */
-    LEAST_JOBS = 8,
+    FEW_PIXELS = 256,         /* where copies have no lines in common: both sides stay in the first cache */
+    TOGETHER = 128,           /* channels, and filters, of a thread's job: the more, the less often each side is read */
+    LEAST_JOBS = 16,
+    LEAST_PARTS = 8,
     PLAIN_CHANNELS = 32,      /* beyond, rows of x alias in the first cache and packing pays */
     SMALL_WEIGHT = 1 << 15,   /* floats: up to here every chunk of pixels has a sum of its own */
+    POINT_WEIGHT = 1 << 18,   /* and with one tap, if there are pixels enough to make up for adding these */
+    PART_PIXELS = 512,        /* at least, of a chunk with such a sum */
     MAX_PARTS = 16
 };
 
@@ -86,7 +89,9 @@ struct outer_plan conv_outer_plan(const struct kernel_table *kernel, const struc
     plan.padded_filters = kernel_padded_filters(kernel, plan.group_filters);
     plan.panels = divide_up(plan.group_filters, kernel->panel_columns);
     plan.part_floats = plan.groups * (size_t)geometry->taps * plan.group_channels * plan.padded_filters;
-    plan.packed_first = plan.part_floats > SMALL_WEIGHT;
+    size_t out_pixels = plan.batch * (size_t)window_out_pixels(window);
+    bool pointwise = geometry->taps == 1 && plan.part_floats <= POINT_WEIGHT && out_pixels >= PART_PIXELS * LEAST_PARTS;
+    plan.packed_first = plan.part_floats > SMALL_WEIGHT && !pointwise;
     plan.collapsed = !plan.packed_first && plan.groups == 1 && window->dilation[2] == 1 && kernel_width > 1 &&
                      plan.channels <= PLAIN_CHANNELS;
     bool pads_width = window->begin[2] + window->end[2] > 0;
@@ -104,7 +109,8 @@ struct outer_plan conv_outer_plan(const struct kernel_table *kernel, const struc
     }
 
     size_t height = (size_t)window->out[1];
-    plan.unit_lines = divide_up(geometry->taps == 1 ? POINT_PIXELS : UNIT_PIXELS, (size_t)window->out[2]);
+    bool few = geometry->taps == 1 || plan.packed_first;
+    plan.unit_lines = divide_up(few ? FEW_PIXELS : UNIT_PIXELS, (size_t)window->out[2]);
     plan.unit_lines = plan.unit_lines > height ? height : plan.unit_lines;
     if (plan.unit_lines == 0) {
         plan.unit_lines = 1; /* an empty batch */
@@ -112,6 +118,9 @@ struct outer_plan conv_outer_plan(const struct kernel_table *kernel, const struc
     plan.line_units = divide_up(height, plan.unit_lines);
     plan.units = plan.batch * (size_t)window->out[0] * plan.line_units;
     plan.parts = plan.packed_first || plan.units == 0 ? 1 : plan.units < MAX_PARTS ? plan.units : MAX_PARTS;
+    if (pointwise && plan.part_floats > SMALL_WEIGHT && plan.parts > LEAST_PARTS) {
+        plan.parts = plan.part_floats > POINT_WEIGHT / 4 ? LEAST_PARTS : plan.parts;
+    }
     lay_out(&plan, kernel->tile_rows);
     return plan;
 }
