@@ -117,27 +117,124 @@ static void vector_depthwise(const struct kernel_window *w, const float *const *
     }
 }
 
+/* A pixel's products: a pixel of dy by the weights of a tap, in order of taps. */
+struct depthwise_pair {
+    const float *dy, *weights;
+};
+enum { PAIRS = 32 };
+
+/* The commonest numbers of them, a constant each: the chain is then without branches. */
+INLINE void sum_some_pairs(size_t channels, const struct depthwise_pair *pairs, size_t count, float *dx)
+{
+    EACH_VECTOR(channels, {
+        vf sum = {0};
+        UNROLL
+        for (size_t p = 0; p < count; p++) {
+            sum += load_some(pairs[p].dy + i, left) * load_some(pairs[p].weights + i, left);
+        }
+        store_some(dx + i, sum, left);
+    });
+}
+
+static void add_pairs(size_t channels, const struct depthwise_pair *pairs, size_t count, bool more, float *dx)
+{
+    if (count == 1 && !more) {
+        sum_some_pairs(channels, pairs, 1, dx);
+    } else if (count == 2 && !more) {
+        sum_some_pairs(channels, pairs, 2, dx);
+    } else if (count == 4 && !more) {
+        sum_some_pairs(channels, pairs, 4, dx);
+    } else if (count == 6 && !more) {
+        sum_some_pairs(channels, pairs, 6, dx);
+    } else if (count == 9 && !more) {
+        sum_some_pairs(channels, pairs, 9, dx);
+    } else {
+        EACH_VECTOR(channels, {
+            vf sum = more ? load_some(dx + i, left) : (vf){0};
+            for (size_t p = 0; p < count; p++) {
+                sum += load_some(pairs[p].dy + i, left) * load_some(pairs[p].weights + i, left);
+            }
+            store_some(dx + i, sum, left);
+        });
+    }
+}
+
+/* Four pixels that every kernel column meets, at stride 1: a weight is loaded once for the four. */
+INLINE void depthwise_gradient_four(const struct kernel_window *w, const float *const *dy_rows, const float *weights,
+                                    size_t pixel, float *dx)
+{
+    size_t step = w->y_stride, across = w->dilation * w->y_stride;
+    EACH_VECTOR(w->channels, {
+        vf sum0 = {0};
+        vf sum1 = {0};
+        vf sum2 = {0};
+        vf sum3 = {0};
+        const float *weight = weights + i;
+        for (size_t ky = 0; ky < w->kernel_height; ky++) {
+            if (!dy_rows[ky]) {
+                weight += w->kernel_width * w->channels;
+                continue;
+            }
+            const float *dy = dy_rows[ky] + (pixel + w->pad) * step + i;
+            for (size_t k = 0; k < w->kernel_width; k++, dy -= across, weight += w->channels) {
+                vf v = load_some(weight, left);
+                sum0 += load_some(dy, left) * v;
+                sum1 += load_some(dy + step, left) * v;
+                sum2 += load_some(dy + 2 * step, left) * v;
+                sum3 += load_some(dy + 3 * step, left) * v;
+            }
+        }
+        store_some(dx + i, sum0, left);
+        store_some(dx + w->x_stride + i, sum1, left);
+        store_some(dx + 2 * w->x_stride + i, sum2, left);
+        store_some(dx + 3 * w->x_stride + i, sum3, left);
+    });
+}
+
+/* Any pixel. */
+INLINE void depthwise_gradient_pixel(const struct kernel_window *w, const float *const *dy_rows, const float *weights,
+                                     size_t pixel, float *dx)
+{
+    struct meeting found[MEETINGS];
+    struct depthwise_pair pairs[PAIRS];
+    size_t next = 0, count = 0;
+    bool more = false, first = true; /* a large kernel comes in parts */
+    while (first || next < w->kernel_width) {
+        size_t columns = find_meetings(w, pixel, &next, found);
+        for (size_t ky = 0; ky < w->kernel_height; ky++) {
+            for (size_t m = 0; dy_rows[ky] && m < columns; m++) {
+                if (count == PAIRS) {
+                    add_pairs(w->channels, pairs, count, more, dx);
+                    more = true;
+                    count = 0;
+                }
+                pairs[count].dy = dy_rows[ky] + found[m].output * w->y_stride;
+                pairs[count].weights = weights + (ky * w->kernel_width + found[m].column) * w->channels;
+                count++;
+            }
+        }
+        first = false;
+    }
+    add_pairs(w->channels, pairs, count, more, dx);
+}
+
 static void vector_depthwise_input_gradient(const struct kernel_window *w, const float *const *dy_rows,
                                             const float *weights, float *dx)
 {
-    struct meeting found[MEETINGS];
-    for (size_t pixel = 0; pixel < w->width; pixel++, dx += w->x_stride) {
-        size_t next = 0;
-        bool more = false; /* a kernel wider than MEETINGS comes in parts */
-        do {
-            size_t count = find_meetings(w, pixel, &next, found);
-            EACH_VECTOR(w->channels, {
-                vf sum = more ? load_some(dx + i, left) : (vf){0};
-                for (size_t ky = 0; ky < w->kernel_height; ky++) {
-                    for (size_t m = 0; dy_rows[ky] && m < count; m++) {
-                        sum += load_some(dy_rows[ky] + found[m].output * w->y_stride + i, left) *
-                               load_some(weights + (ky * w->kernel_width + found[m].column) * w->channels + i, left);
-                    }
-                }
-                store_some(dx + i, sum, left);
-            });
-            more = true;
-        } while (next < w->kernel_width);
+    /* Pixels [inner, outer) are met by every kernel column, if the stride is 1. */
+    size_t reach = (w->kernel_width - 1) * w->dilation, inner = reach > w->pad ? reach - w->pad : 0;
+    size_t outer = w->stride == 1 && w->out_width > w->pad ? w->out_width - w->pad : 0;
+    outer = outer < w->width ? outer : w->width;
+    for (size_t pixel = 0; pixel < w->width;) {
+        if (pixel >= inner && pixel + 4 <= outer) {
+            depthwise_gradient_four(w, dy_rows, weights, pixel, dx);
+            pixel += 4;
+            dx += 4 * w->x_stride;
+        } else {
+            depthwise_gradient_pixel(w, dy_rows, weights, pixel, dx);
+            pixel++;
+            dx += w->x_stride;
+        }
     }
 }
 
