@@ -2,14 +2,14 @@
 /* Runs any model on tensors from a safetensors file, or trains it on one batch of them, and writes what came out:
  * results, gradients, losses. A tool for comparison with other programs: tests/parity/check_models.py reads what it leaves.
  *
- *   run_model load  MODEL.onnx
+ *   run_model [--exact-conv] load  MODEL.onnx
  *   run_model run   MODEL.onnx DATA.safetensors OUT.safetensors     "input" -> "output"
  *   run_model train MODEL.onnx DATA.safetensors OUT.safetensors RATE STEPS
  *       "train_input" and "answer" (int32: classes, one per sample or per pixel, else what the mean squared error is
  *       taken to) -> "train_logits", "loss", "gradient.NAME" of each parameter, all in training form; then STEPS steps of
  *       plain SGD
  *
- * Prints the highest resident memory (KiB) and the time of each part, and the loss of each step. */
+ * --exact-conv: direct convolution only, no Winograd. Prints the highest resident memory (KiB) and the time of each part, and the loss of each step. */
 #include "base/clock.h"
 #include "base/error.h"
 #include "graph/graph.h"
@@ -243,6 +243,10 @@ static int train(struct tool *tool, const char *out, float rate, int steps)
 int main(int argc, char **argv)
 {
     struct tool tool  = {0};
+    bool        exact = argc > 1 && strcmp(argv[1], "--exact-conv") == 0;
+
+    argc -= exact;
+    argv += exact;
     bool        load  = argc == 3 && strcmp(argv[1], "load") == 0;
     bool        runs  = argc == 5 && strcmp(argv[1], "run") == 0;
     bool        learn = argc == 7 && strcmp(argv[1], "train") == 0;
@@ -250,10 +254,10 @@ int main(int argc, char **argv)
     int         status;
 
     if (!load && !runs && !learn) {
-        fprintf(stderr, "usage: run_model load MODEL | run MODEL DATA OUT | train MODEL DATA OUT RATE STEPS\n");
+        fprintf(stderr, "usage: run_model [--exact-conv] load MODEL | run MODEL DATA OUT | train MODEL DATA OUT RATE STEPS\n");
         return 2;
     }
-    tool.context = fov_context_create(NULL);
+    tool.context = fov_context_create(&(fov_context_options){.exact_conv = exact});
     tool.model   = fov_model_load(tool.context, argv[2]);
     if (!tool.model) {
         status = fail(&tool);

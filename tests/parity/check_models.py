@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Holds fovea against PyTorch on what make_models.py left: outputs, every parameter's gradient, ten steps of SGD.
 
-    /usr/bin/python3 tests/parity/check_models.py RUN_MODEL FOLDER [NAME ...]
+    /usr/bin/python3 tests/parity/check_models.py [--exact-conv] RUN_MODEL FOLDER [NAME ...]
 
-RUN_MODEL is bench/run_model of a build with FOVEA_BENCH=ON. Ends with status 1 when anything is off: the output by more
+RUN_MODEL is bench/run_model of a build with FOVEA_BENCH=ON; --exact-conv goes on to it. Ends with status 1 when anything is off: the output by more
 than 1e-4 of its scale, a gradient by more than 1e-3 of its tensor's largest element, a loss that does not fall, or a file
 of 100 MB and more that takes more than 1.15 times its size to load.
 """
@@ -21,10 +21,12 @@ import numpy as np
 import safetensors_file
 
 OUTPUT_LIMIT, GRADIENT_LIMIT, MEMORY_LIMIT = 1e-4, 1e-3, 1.15
+EXACT = [word for word in sys.argv if word == "--exact-conv"]
 LARGE = 100e6  # bytes from which a file's weights outweigh the program
 
 
 def call(*words):
+    words = words[:1] + tuple(EXACT) + words[1:]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError((done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1])
@@ -90,6 +92,7 @@ def check(tool, folder):
 
 
 def main():
+    sys.argv = [word for word in sys.argv if word not in EXACT]
     if len(sys.argv) < 3:
         sys.exit(__doc__)
     tool, folder = sys.argv[1:3]

@@ -4,6 +4,7 @@
 #include "op/reduce.h"
 
 #include <math.h>
+#include <string.h>
 
 static double add(double sum, double x)
 {
@@ -47,8 +48,27 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = REDUCE_CPU(compile);
 
+/* LpNormalization: x over its norm along one axis; zeros stay zeros. */
+static int normalise(struct op_import *node)
+{
+    int64_t p = node->integer(node->reader, "p", 2);
+    struct reduce_options along = {
+        .axes = {1, {node->integer(node->reader, "axis", -1)}}, .keep_dims = true};
+    if (p != 1 && p != 2) {
+        return node->fail(node->reader, FOV_E_INPUT, "p is %lld, it must be 1 or 2", (long long)p);
+    }
+    fov_value norm = op_emit1(node->emitter, p == 1 ? "reduce_l1" : "reduce_l2", node->in[0], &along);
+    fov_value least = op_emit_number(node->emitter, node->dtype(node->reader, node->in[0]), 1e-37);
+    fov_value in[] = {node->in[0], op_emit2(node->emitter, "max", norm, least, NULL)};
+    node->result(node->reader, 0, node->emitter->node(node->emitter->graph, "div", in, 2, NULL, node->node_name));
+    return FOV_OK;
+}
+
 static int import_reduction(struct op_import *node)
 {
+    if (strcmp(node->type, "LpNormalization") == 0) {
+        return normalise(node);
+    }
     return reduce_import(node, "reduce_l2", 18);
 }
 
@@ -57,8 +77,9 @@ static int export_reduction(struct op_export *node)
     return reduce_export(node, 18);
 }
 
+static const char *const also[] = {"LpNormalization", NULL};
 static const struct op_onnx onnx = {
-    .type = "ReduceL2", .since = 1, .import = import_reduction, .export = export_reduction};
+    .type = "ReduceL2", .since = 1, .import = import_reduction, .export = export_reduction, .also = also};
 
 const struct op op_reduce_l2 = {
     .name = "reduce_l2",
