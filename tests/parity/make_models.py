@@ -38,13 +38,16 @@ STEPS = 10
 TRIES = 40       # batches, of which the one whose gradients are best determined is kept; they are well enough where
 GOOD = 6e-4      # roundings move them by no more than this, and
 ROUNDING = 1e-6  # this is what a layer's rounding is taken to be
+# Batches that were searched for long: their size is in the table below, this is which one. Inception's 48 normalised layers
+# without shortcuts multiply any rounding; PyTorch's own float gradients are right to 2.6e-4 on this batch, to 1e-2 on others.
+FOUND = {"googlenet": 0, "inception_v3": 0}
 #       name: size in inference, size in training, batch in training, opset, options
 NETWORKS = {
     "alexnet": (224, 224, 4, 13, {}),
     "vgg16": (224, 224, 2, 13, {}),
     # At 32 pixels its last poolings see one pixel each: of larger images hardly any batch has no near-tie in some window.
     "googlenet": (224, 32, 8, 17, {"aux_logits": False, "init_weights": True}),
-    "inception_v3": (299, 139, 4, 17, {"aux_logits": False, "init_weights": True}),
+    "inception_v3": (299, 75, 16, 17, {"aux_logits": False, "init_weights": True}),
     "resnet18": (224, 128, 4, 13, {}),
     "resnet50": (224, 128, 4, 17, {}),
     "mobilenet_v2": (224, 128, 4, 13, {}),
@@ -210,7 +213,7 @@ def make(folder, name):
     tensors = {}
 
     best = None
-    for seed in range(TRIES):
+    for seed in [FOUND[name]] if name in FOUND else range(TRIES):
         torch.manual_seed(SEED + 1 + seed)
         tried = try_batch(network, drawn, torch.rand(batch, 3, train_size, train_size) * 2 - 1)
         if best is None or tried[0] < best[0]:
@@ -227,8 +230,8 @@ def make(folder, name):
     network.load_state_dict(state)
     network.eval()
     tensors["input"] = torch.rand(2, 3, size, size) * 2 - 1
-    with torch.no_grad():
-        tensors["output"] = network(tensors["input"])
+    with torch.no_grad():  # in double, as the gradients: PyTorch's own rounding is no part of the ruler
+        tensors["output"] = copy.deepcopy(network).double()(tensors["input"].double()).float()
     export(network, size, os.path.join(folder, "eval.onnx"), opset, TrainingMode.EVAL)
     export(network, train_size, os.path.join(folder, "train.onnx"), opset, TrainingMode.PRESERVE)
 

@@ -329,7 +329,109 @@ static int compile(struct op_compile *compile)
 }
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile};
-static const struct op_onnx onnx = {.type = "ConvTranspose", .since = 1};
+static int import_plain(struct op_import *node)
+{
+    struct transpose_options options = {.groups = node->integer(node->reader, "group", 1)};
+    node->list(node->reader, "kernel_shape", &options.kernel);
+    node->list(node->reader, "strides", &options.stride);
+    node->list(node->reader, "pads", &options.pad);
+    node->list(node->reader, "dilations", &options.dilation);
+    node->list(node->reader, "output_padding", &options.output_padding);
+    node->list(node->reader, "output_shape", &options.output_shape);
+    options.auto_pad = window_auto_pad_read(node->text(node->reader, "auto_pad", "NOTSET"));
+    if (options.auto_pad < 0) {
+        return node->fail(node->reader, FOV_E_INPUT, "auto_pad must be NOTSET, SAME_UPPER, SAME_LOWER or VALID, not \"%.40s\"",
+                          node->text(node->reader, "auto_pad", ""));
+    }
+    node->result(node->reader, 0, node->emitter->node(node->emitter->graph, "conv_transpose", node->in, node->in_count,
+                                                      &options, node->node_name));
+    return 0;
+}
+
+/** Sizes that are inputs: up to three numbers that are known. */
+static bool read_sizes(struct op_import *node, int input, struct op_list *sizes)
+{
+    fov_shape shape;
+    const double *values = node->constant(node->reader, input, &shape);
+    if (values == NULL || shape.rank != 1 || shape.dim[0] < 1 || shape.dim[0] > WINDOW_AXES) {
+        return false;
+    }
+    sizes->count = (int)shape.dim[0];
+    for (int i = 0; i < sizes->count; i++) {
+        sizes->at[i] = values[i] >= 1 && values[i] <= WINDOW_SIZE_LIMIT ? (int64_t)values[i] : 0;
+        if (sizes->at[i] == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Col2Im: columns [N, C taps, windows] are added up to an image where the windows lie. That is a transposed convolution in
+   which tap t of a channel has weight 1 at place t of the window and 0 elsewhere. */
+static int import_columns(struct op_import *node)
+{
+    struct transpose_options options = {.groups = 1};
+    struct op_list image;
+    fov_shape x = node->shape(node->reader, node->in[0]), weight = {.rank = 2, .dim = {0, 1}};
+    if (node->in_count < 3 || !read_sizes(node, 1, &image) || !read_sizes(node, 2, &options.kernel) ||
+        image.count != options.kernel.count || x.rank != 3) {
+        return node->fail(node->reader, FOV_E_UNSUPPORTED,
+                          "Col2Im takes [N, channels, windows], and sizes of image and block that are known");
+    }
+    node->list(node->reader, "strides", &options.stride);
+    node->list(node->reader, "pads", &options.pad);
+    node->list(node->reader, "dilations", &options.dilation);
+    int axes = image.count;
+    int64_t taps = 1, windows = 1;
+    fov_shape columns = {2 + axes, {x.dim[0], x.dim[1]}};
+    options.output_padding.count = axes;
+    for (int i = 0; i < axes; i++) {
+        int64_t stride = op_list_get(&options.stride, i, 1), dilation = op_list_get(&options.dilation, i, 1);
+        int64_t pads = op_list_get(&options.pad, i, 0) + op_list_get(&options.pad, axes + i, 0);
+        int64_t room = image.at[i] + pads - (options.kernel.at[i] - 1) * dilation - 1;
+        if (stride < 1 || dilation < 1 || room < 0) {
+            return node->fail(node->reader, FOV_E_SHAPE, "the block does not fit the image along axis %d", i);
+        }
+        columns.dim[2 + i] = room / stride + 1;
+        options.output_padding.at[i] = room % stride;
+        weight.dim[weight.rank++] = options.kernel.at[i];
+        taps *= options.kernel.at[i];
+        windows *= columns.dim[2 + i];
+    }
+    options.groups = x.dim[1] / taps;
+    if (options.groups < 1 || x.dim[1] % taps != 0 || (x.dim[2] >= 0 && x.dim[2] != windows) ||
+        x.dim[1] > INT32_MAX / taps) {
+        char text[SHAPE_TEXT_SIZE];
+        return node->fail(node->reader, FOV_E_SHAPE, "columns %s do not hold %lld taps of %lld windows",
+                          shape_text(&x, text), (long long)taps, (long long)windows);
+    }
+    enum { MOST_TAPS = 64 };
+    float identity[MOST_TAPS * MOST_TAPS] = {0};
+    if (taps > MOST_TAPS) {
+        return node->fail(node->reader, FOV_E_UNSUPPORTED, "a block of %lld pixels, at most %d are read", (long long)taps,
+                          MOST_TAPS);
+    }
+    for (int64_t t = 0; t < taps; t++) {
+        identity[t * taps + t] = 1;
+    }
+    const struct op_emitter *emitter = node->emitter;
+    const int64_t times[2] = {options.groups, 1};
+    fov_value square = emitter->constant(emitter->graph, FOV_F32, (fov_shape){2, {taps, taps}}, identity);
+    fov_value repeats = emitter->constant(emitter->graph, FOV_I64, (fov_shape){1, {2}}, times);
+    weight.dim[0] = x.dim[1];
+    fov_value in[] = {op_emit_reshape(emitter, node->in[0], &columns),
+                      op_emit_reshape(emitter, op_emit2(emitter, "tile", square, repeats, NULL), &weight)};
+    node->result(node->reader, 0, emitter->node(emitter->graph, "conv_transpose", in, 2, &options, node->node_name));
+    return 0;
+}
+
+static int import_transpose(struct op_import *node)
+{
+    return strcmp(node->type, "Col2Im") == 0 ? import_columns(node) : import_plain(node);
+}
+
+static const char *const also[] = {"Col2Im", NULL};
+static const struct op_onnx onnx = {.type = "ConvTranspose", .since = 1, .import = import_transpose, .also = also};
 
 #define LIST(...)                                                                                                      \
     {                                                                                                                  \

@@ -48,7 +48,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = REDUCE_CPU(compile);
 
-/* LpNormalization: x over its norm along one axis; zeros stay zeros. */
+/* LpNormalization: x over its norm along one axis (zeros become NaN, as ONNX has it). */
 static int normalise(struct op_import *node)
 {
     int64_t p = node->integer(node->reader, "p", 2);
@@ -58,8 +58,7 @@ static int normalise(struct op_import *node)
         return node->fail(node->reader, FOV_E_INPUT, "p is %lld, it must be 1 or 2", (long long)p);
     }
     fov_value norm = op_emit1(node->emitter, p == 1 ? "reduce_l1" : "reduce_l2", node->in[0], &along);
-    fov_value least = op_emit_number(node->emitter, node->dtype(node->reader, node->in[0]), 1e-37);
-    fov_value in[] = {node->in[0], op_emit2(node->emitter, "max", norm, least, NULL)};
+    fov_value in[] = {node->in[0], norm};
     node->result(node->reader, 0, node->emitter->node(node->emitter->graph, "div", in, 2, NULL, node->node_name));
     return FOV_OK;
 }
