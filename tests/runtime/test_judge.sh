@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Another runtime and the checker of ONNX judge what fovea writes: every ninth conformance case (all of them take minutes, see
+# README.md), in two opsets, and a network. Skipped where python3-onnx, tests/runtime/node_modules or the cases are missing.
+set -u
+here=$(dirname "$0")
+fovea=${FOVEA_BINARY:-build/release/fovea}
+[ -x /usr/bin/python3 ] && [ -x "$fovea" ] || { echo "skipped: no /usr/bin/python3, or no command at $fovea"; exit 77; }
+command -v node >/dev/null || { echo "skipped: node is missing"; exit 77; }
+/usr/bin/python3 "$here/judge.py" "$fovea" networks lenet5 --opset 13 --opset 22
+code=$?
+[ $code -eq 0 ] || exit $code
+cases=${FOVEA_SHARED:-../shared}/onnx-conformance
+[ -d "$cases" ] || { echo "skipped: no $cases"; exit 77; }
+/usr/bin/python3 "$here/judge.py" "$fovea" cases "$cases" --every 9 --opset 13 --opset 17
