@@ -24,6 +24,13 @@ static int count_readers(const void *plan, int value)
     return ((const struct lowering *)plan)->readers[value];
 }
 
+static const double *find_known(const void *plan, int value, size_t *count)
+{
+    const struct lowering *l = plan;
+
+    return value && l->plan->known[value] && shape_count(&l->shapes[value], count) ? l->plan->known[value] : NULL;
+}
+
 /* A copy of the node for its operator to change; kept if it does. */
 static int ask(struct lowering *l, int index)
 {
@@ -34,8 +41,13 @@ static int ask(struct lowering *l, int index)
     struct node        *node    = memory_allocate(memory, 1, sizeof *node, "plan", error);
     int                *in      = memory_allocate(memory, OP_MAX_PORTS, sizeof *in, "plan", error);
     void               *options = memory_allocate(memory, bytes, 1, "plan", error);
-    struct op_takeover takeover = {
-        .plan = l, .maker = find_maker, .readers = count_readers, .in = in, .in_count = old->in_count, .options = options};
+    struct op_takeover takeover = {.plan     = l,
+                                   .maker    = find_maker,
+                                   .readers  = count_readers,
+                                   .known    = find_known,
+                                   .in       = in,
+                                   .in_count = old->in_count,
+                                   .options  = options};
 
     if (node && in && options) {
         memcpy(in, old->in, sizeof *in * (size_t)old->in_count);

@@ -306,6 +306,8 @@ struct op_takeover {
     const void *plan;
     bool (*maker)(const void *plan, int value, struct op_maker *maker); /**< false: no node of this plan makes it */
     int (*readers)(const void *plan, int value);
+    /** A value's elements where they are known when a plan is made; NULL: they are not. */
+    const double *(*known)(const void *plan, int value, size_t *count);
     int  *in; /**< [OP_MAX_PORTS] value ids, to change */
     int   in_count;
     void *options; /**< to change */

@@ -195,6 +195,69 @@ void window_met_rows(const struct window *window, int64_t z, int64_t y, const vo
     }
 }
 
+/** An option of whichever operator, by its name; NULL: it has none of that kind. */
+static const void *option_of(const struct op_maker *maker, const char *name, enum op_attribute_kind kind)
+{
+    const struct op_attribute *attribute = maker->op->attributes;
+    while (attribute != NULL && attribute->name != NULL &&
+           (attribute->kind != kind || strcmp(attribute->name, name) != 0)) {
+        attribute++;
+    }
+    return attribute == NULL || attribute->name == NULL ? NULL : (const char *)maker->options + attribute->offset;
+}
+
+/** The pads of a pad with zeros: 2 numbers per dimension. False where it is another operator, or pads with something else. */
+static bool zero_frame(const struct op_takeover *takeover, const struct op_maker *maker, struct op_list *frame)
+{
+    enum { PADS = 1, VALUE = 2, AXES = 3, CONSTANT = 0 };
+    if (strcmp(maker->op->name, "pad") != 0 || (maker->in_count > AXES && maker->in[AXES] != 0)) {
+        return false;
+    }
+    const struct op_list *pads = option_of(maker, "pads", OP_LIST);
+    const int *mode = option_of(maker, "mode", OP_CHOICE);
+    const double *value = option_of(maker, "value", OP_NUMBER), *known;
+    size_t count = 1;
+    if (maker->in_count > VALUE && maker->in[VALUE] != 0) {
+        value = takeover->known(takeover->plan, maker->in[VALUE], &count);
+    }
+    if (pads == NULL || mode == NULL || *mode != CONSTANT || value == NULL || count != 1 || *value != 0) {
+        return false;
+    }
+    *frame = *pads;
+    if (maker->in_count > PADS && maker->in[PADS] != 0) {
+        known = takeover->known(takeover->plan, maker->in[PADS], &count);
+        frame->count = known != NULL && count <= sizeof frame->at / sizeof *frame->at ? (int)count : 0;
+        for (int i = 0; i < frame->count; i++) {
+            frame->at[i] = known[i] >= 0 && known[i] <= WINDOW_SIZE_LIMIT ? (int64_t)known[i] : -1;
+        }
+    }
+    return frame->count > 0;
+}
+
+bool window_take_pad(const struct op_takeover *takeover, int auto_pad, struct op_list *pad)
+{
+    struct op_maker maker;
+    struct op_list frame = {0};
+    if (auto_pad != WINDOW_PAD_GIVEN || takeover->readers(takeover->plan, takeover->in[0]) != 1 ||
+        !takeover->maker(takeover->plan, takeover->in[0], &maker) || !zero_frame(takeover, &maker, &frame)) {
+        return false;
+    }
+    int rank = frame.count / 2, axes = rank - 2;
+    bool fits = frame.count % 2 == 0 && axes >= 1 && axes <= WINDOW_AXES && (pad->count == 0 || pad->count == 2 * axes);
+    for (int i = 0; fits && i < frame.count; i++) {
+        fits = frame.at[i] >= 0 && frame.at[i] <= WINDOW_SIZE_LIMIT / 2 && (i % rank >= 2 || frame.at[i] == 0);
+    }
+    if (!fits) {
+        return false;
+    }
+    for (int i = 0; i < 2 * axes; i++) {
+        pad->at[i] = (pad->count != 0 ? pad->at[i] : 0) + frame.at[i < axes ? 2 + i : rank + 2 + i - axes];
+    }
+    pad->count = 2 * axes;
+    takeover->in[0] = maker.in[0];
+    return true;
+}
+
 size_t window_lines_per_chunk(size_t work)
 {
     enum { CHUNK_WORK = 1 << 16 }; /* elements: some ten microseconds */

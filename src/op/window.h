@@ -73,6 +73,12 @@ void window_met_rows(const struct window *window, int64_t z, int64_t y, const vo
 /** Lines to give a chunk when each costs `work` elements: fixed by shape, enough to be worth waking a thread. */
 size_t window_lines_per_chunk(size_t work);
 
+/* ---- plans ------------------------------------------------------------------------------------------------------------ */
+
+/** For op.take_over: where input 0 is an image in a frame of zeros, made by a pad of its own, takes the image instead and
+ *  lets the window have the frame. `pad` is the operator's, in takeover->options. False: there is none. */
+bool window_take_pad(const struct op_takeover *takeover, int auto_pad, struct op_list *pad);
+
 /* ---- parts of public builders ----------------------------------------------------------------------------------------- */
 
 /** A 2-D list from the two spellings `side` (both axes) and `sides`, `fallback` for an axis that neither gives. */

@@ -203,6 +203,25 @@ static fov_value computed_weights(fov_graph *g, fov_value x)
     return fov_relu(g, op_emit2(fov_graph_emitter(g), "conv", x, w, NULL));
 }
 
+/* Frames of zeros belong to the window behind them, others do not; a frame of nothing is nothing. */
+static fov_value framed(fov_graph *g, fov_value x)
+{
+    const struct op_emitter *e = fov_graph_emitter(g);
+    struct {
+        struct op_list pads;
+        int            mode;
+        double         value;
+    } zeros = {{8, {0, 0, 1, 2, 0, 0, 0, 1}}, 0, 0}, ones = {{8, {0, 0, 1, 0, 0, 0, 0, 1}}, 0, 1},
+      mirror = {{8, {0, 0, 1, 1, 0, 0, 1, 1}}, 1, 0}, deep = {{8, {0, 1, 1, 1, 0, 0, 1, 1}}, 0, 0}, none = {{8, {0}}, 0, 0};
+
+    x = fov_conv2d(g, op_emit1(e, "pad", x, &zeros), .filters = 6, .kernel = 3, .pad = 1);
+    x = fov_avg_pool2d(g, op_emit1(e, "pad", x, &zeros), .kernel = 3, .stride = 2);
+    x = fov_avg_pool2d(g, op_emit1(e, "pad", x, &none), .kernel = 2, .stride = 1);
+    x = fov_conv2d(g, op_emit1(e, "pad", x, &ones), .filters = 5, .kernel = 2);
+    x = fov_conv2d(g, op_emit1(e, "pad", x, &mirror), .filters = 4, .kernel = 2);
+    return fov_conv2d(g, op_emit1(e, "pad", x, &deep), .filters = 3, .kernel = 1);
+}
+
 /* ---- channels side by side ------------------------------------------------------------------------------------------------------ */
 
 /* All makers write in their places, of several forms. */
@@ -328,6 +347,7 @@ static const struct expected networks[] = {
     {"norm by its parts", FOV_SHAPE(2, 5, 6, 7), by_parts_norm, "conv + sub + div + mul + add + relu", false},
     {"not per channel", FOV_SHAPE(2, 5, 6, 5), not_per_channel, "conv|mul|conv|global_avg_pool|mul", false},
     {"computed weights", FOV_SHAPE(2, 5, 6, 7), computed_weights, "conv + relu", false},
+    {"framed", FOV_SHAPE(2, 5, 9, 11), framed, "conv|avg_pool|avg_pool|pad|conv|pad|conv|pad|conv", false},
     {"branches", FOV_SHAPE(2, 6, 9, 8), branches,
      "conv + relu|max_pool|avg_pool|conv|conv + batch_norm + swish|conv", false},
     {"branches of one pixel", FOV_SHAPE(1, 6, 3, 3), branches,

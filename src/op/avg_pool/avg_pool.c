@@ -149,6 +149,23 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
+/** A frame of zeros counts: it was part of the image. Not where own pads do not count, nor where windows reach beyond. */
+static bool take_over(struct op_takeover *node)
+{
+    struct avg_pool_options *options = node->options;
+    bool counts = options->count_include_pad;
+    for (int i = 0; !counts && i < options->pad.count; i++) {
+        if (options->pad.at[i] != 0) {
+            return false;
+        }
+    }
+    if (options->ceil_mode || !window_take_pad(node, options->auto_pad, &options->pad)) {
+        return false;
+    }
+    options->count_include_pad = true;
+    return true;
+}
+
 /* ---- CPU ---------------------------------------------------------------------------------------------------------------- */
 
 /** chunk = some lines of y */
@@ -256,6 +273,7 @@ const struct op op_avg_pool = {
     .cpu = &cpu,
     .onnx = &onnx,
     .cases = cases,
+    .take_over = take_over,
 };
 
 fov_value fov_avg_pool2d_opt(fov_graph *graph, fov_value x, const fov_pool2d_options *options)

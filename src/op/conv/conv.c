@@ -98,6 +98,12 @@ static void textbook(const struct op_textbook *textbook)
     conv_each_pair(&geometry, add_to_y, &sums);
 }
 
+static bool take_over(struct op_takeover *node)
+{
+    struct conv_options *options = node->options;
+    return window_take_pad(node, options->auto_pad, &options->pad);
+}
+
 static int compile(struct op_compile *compile)
 {
     struct conv_geometry geometry;
@@ -142,4 +148,5 @@ const struct op op_conv = {
     .fuses_activation = true,
     .fuses_residual = true,
     .folds_affine = true,
+    .take_over = take_over,
 };

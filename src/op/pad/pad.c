@@ -236,6 +236,16 @@ static void run(const struct op_run *run)
 
 static int compile(struct op_compile *compile)
 {
+    struct op_infer infer = {.options = compile->options, .in = compile->in, .in_count = compile->in_count,
+                             .in_constant = compile->in_values};
+    struct pad_range range[FOV_MAX_RANK];
+    const fov_shape *x = &compile->in[0].shape;
+    bool nothing = pad_resolve(&(struct index_source){.infer = &infer}, compile->options, PAD_PADS, x, range,
+                               compile->error) == FOV_OK;
+    for (int d = 0; nothing && d < x->rank; d++) {
+        nothing = range[d].before == 0 && range[d].behind == 0;
+    }
+    compile->identity = nothing; /* exporters write such pads before poolings */
     compile->run = run;
     return FOV_OK;
 }
