@@ -61,9 +61,58 @@ INLINE void depthwise_pixel(const struct kernel_window *w, const float *const *r
     });
 }
 
-/* Four pixels that see the whole width of the kernel: a weight is loaded once for the four. */
-INLINE void depthwise_four(const struct kernel_window *w, const float *const *rows, const float *weights,
-                           const float *bias, const struct ending *end_of, size_t o, float *y)
+/* Pixels taken together (more than four leave too few of 16 registers), and the most kernel rows of the forms below. */
+enum { DEPTHWISE_PIXELS = 4, DEPTHWISE_INPUTS = 16, DEPTHWISE_ROWS = 8 };
+
+/* What a line's groups of pixels share: the kernel rows that are there, and limits that are infinite where there are none. In
+   one place and copied into registers: a store of y might change anything that a pointer leads to. */
+struct depthwise_line {
+    size_t       channels, x_stride, y_stride, count;
+    const float *rows[DEPTHWISE_ROWS], *weights[DEPTHWISE_ROWS], *bias;
+    vf           low, high;
+};
+
+/* So many pixels that see the whole width of a kernel of width `taps`, `stride` apart; both are constants where this is
+   called, so that a row's inputs are loaded once and stay in registers. x is how far in the rows the first one begins. */
+INLINE void depthwise_run(const struct depthwise_line *line, size_t x, float *y, const size_t taps, const size_t stride)
+{
+    size_t channels = line->channels, x_stride = line->x_stride, y_stride = line->y_stride, count = line->count;
+    const float *const bias = line->bias;
+    vf low = line->low, high = line->high;
+    EACH_VECTOR(channels, {
+        vf sum[DEPTHWISE_PIXELS];
+        vf first = bias ? load_some(bias + i, left) : (vf){0};
+        UNROLL
+        for (size_t p = 0; p < DEPTHWISE_PIXELS; p++) {
+            sum[p] = first;
+        }
+        for (size_t ky = 0; ky < count; ky++) {
+            const float *row = line->rows[ky] + x + i;
+            const float *weight = line->weights[ky] + i;
+            vf in[DEPTHWISE_INPUTS];
+            UNROLL
+            for (size_t k = 0; k < (DEPTHWISE_PIXELS - 1) * stride + taps; k++) {
+                in[k] = load_some(row + k * x_stride, left);
+            }
+            UNROLL
+            for (size_t k = 0; k < taps; k++) {
+                vf v = load_some(weight + k * channels, left);
+                UNROLL
+                for (size_t p = 0; p < DEPTHWISE_PIXELS; p++) {
+                    sum[p] += in[p * stride + k] * v;
+                }
+            }
+        }
+        UNROLL
+        for (size_t p = 0; p < DEPTHWISE_PIXELS; p++) {
+            store_some(y + p * y_stride + i, vmin(high, vmax(low, sum[p])), left);
+        }
+    });
+}
+
+/* Any width, stride and dilation. */
+INLINE void depthwise_any(const struct kernel_window *w, const float *const *rows, const float *weights,
+                          const float *bias, const struct ending *end_of, size_t o, float *y)
 {
     size_t step = w->stride * w->x_stride, across = w->dilation * w->x_stride;
     EACH_VECTOR(w->channels, {
@@ -92,26 +141,84 @@ INLINE void depthwise_four(const struct kernel_window *w, const float *const *ro
     });
 }
 
+typedef void depthwise_function(const struct depthwise_line *line, size_t x, float *y);
+#define DEPTHWISE(taps, stride)                                                                         \
+    static void depthwise_##taps##_##stride(const struct depthwise_line *line, size_t x, float *y)      \
+    {                                                                                                   \
+        depthwise_run(line, x, y, taps, stride);                                                        \
+    }
+DEPTHWISE(3, 1)
+DEPTHWISE(3, 2)
+DEPTHWISE(5, 1)
+DEPTHWISE(5, 2)
+#undef DEPTHWISE
+
+/* The form for this kernel's size, or NULL. */
+INLINE depthwise_function *depthwise_for(const struct kernel_window *w)
+{
+    bool three = w->kernel_width == 3, five = w->kernel_width == 5;
+    if (w->dilation != 1 || !(three || five) || w->stride > 2 || w->kernel_height > DEPTHWISE_ROWS) {
+        return NULL;
+    }
+    return three ? (w->stride == 1 ? depthwise_3_1 : depthwise_3_2) : (w->stride == 1 ? depthwise_5_1 : depthwise_5_2);
+}
+
+INLINE struct depthwise_line depthwise_line(const struct kernel_window *w, const float *const *rows, const float *weights,
+                                            const float *bias, const struct ending *end_of)
+{
+    struct depthwise_line line = {.channels = w->channels,
+                                  .x_stride = w->x_stride,
+                                  .y_stride = w->y_stride,
+                                  .bias = bias,
+                                  .low = splat(-INFINITY),
+                                  .high = splat(INFINITY)};
+    if (end_of->limits) {
+        line.low = end_of->low;
+        line.high = end_of->high;
+    }
+    for (size_t ky = 0; ky < w->kernel_height; ky++) {
+        if (rows[ky]) {
+            line.rows[line.count] = rows[ky];
+            line.weights[line.count++] = weights + ky * w->kernel_width * w->channels;
+        }
+    }
+    return line;
+}
+
 static void vector_depthwise(const struct kernel_window *w, const float *const *rows, const float *weights,
                              const float *bias, float *y, enum unary activation, float alpha, float beta)
 {
     struct kernel_product as_product = {.activation = activation, .alpha = alpha, .beta = beta};
     struct ending end_of = make_ending(&as_product, w->channels);
+    end_of.after = end_of.after || end_of.leaks; /* once for all pixels of a group */
+    end_of.leaks = false;
+    depthwise_function *several = depthwise_for(w);
+    struct depthwise_line line = {0};
+    if (several) {
+        line = depthwise_line(w, rows, weights, bias, &end_of);
+    }
     /* Output pixels [inner, outer) see the whole width of the kernel. */
     size_t reach = (w->kernel_width - 1) * w->dilation;
     size_t inner = (w->pad + w->stride - 1) / w->stride;
     size_t outer = w->width + w->pad > reach ? (w->width + w->pad - reach - 1) / w->stride + 1 : 0;
+    outer = outer < w->out_width ? outer : w->out_width;
     for (size_t o = 0; o < w->out_width;) {
-        float *to = y + o * w->y_stride;
         size_t done = 1;
-        if (o >= inner && o + 4 <= outer && o + 4 <= w->out_width) {
-            depthwise_four(w, rows, weights, bias, &end_of, o, to);
-            done = 4;
+        if (o >= inner && o < outer && inner + DEPTHWISE_PIXELS <= outer) {
+            /* The last few once more with those before them: faster than one by one. */
+            o = o + DEPTHWISE_PIXELS <= outer ? o : outer - DEPTHWISE_PIXELS;
+            done = DEPTHWISE_PIXELS;
+            if (several) {
+                several(&line, (o * w->stride - w->pad) * w->x_stride, y + o * w->y_stride);
+            } else {
+                depthwise_any(w, rows, weights, bias, &end_of, o, y + o * w->y_stride);
+            }
         } else {
-            depthwise_pixel(w, rows, weights, bias, &end_of, o, to);
+            depthwise_pixel(w, rows, weights, bias, &end_of, o, y + o * w->y_stride);
         }
         for (size_t i = 0; end_of.after && i < done; i++) {
-            vector_unary[activation](w->channels, to + i * w->y_stride, to + i * w->y_stride, alpha, beta);
+            float *to = y + (o + i) * w->y_stride;
+            vector_unary[activation](w->channels, to, to, alpha, beta);
         }
         o += done;
     }
