@@ -230,18 +230,24 @@ struct depthwise_pair {
 };
 enum { PAIRS = 32 };
 
-/* The commonest numbers of them, a constant each: the chain is then without branches. */
+/* The commonest numbers of them, a constant each: the chain is then without branches. clang needs no telling, and says so. */
+#ifdef __clang__
+#define UNROLL_CONSTANT
+#else
+#define UNROLL_CONSTANT UNROLL
+#endif
 INLINE void sum_some_pairs(size_t channels, const struct depthwise_pair *pairs, size_t count, float *dx)
 {
     EACH_VECTOR(channels, {
-        vf sum = {0};
-        UNROLL
-        for (size_t p = 0; p < count; p++) {
+        vf sum = load_some(pairs[0].dy + i, left) * load_some(pairs[0].weights + i, left);
+        UNROLL_CONSTANT
+        for (size_t p = 1; p < count; p++) {
             sum += load_some(pairs[p].dy + i, left) * load_some(pairs[p].weights + i, left);
         }
         store_some(dx + i, sum, left);
     });
 }
+#undef UNROLL_CONSTANT
 
 static void add_pairs(size_t channels, const struct depthwise_pair *pairs, size_t count, bool more, float *dx)
 {
