@@ -247,6 +247,7 @@ fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count,
         fov_plan_free(plan);
         return NULL;
     }
+    plan_describe(plan);
     drop_known(plan);
     plan->options.update = NULL; /* the caller's array need not live on */
     return plan;

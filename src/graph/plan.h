@@ -126,6 +126,10 @@ static inline const struct node *plan_node(const fov_plan *plan, int index)
     return plan->rewritten[index] ? plan->rewritten[index] : &plan->graph->nodes[index];
 }
 
+/* describe.c */
+/** Logs, at level info, how the plan computes. */
+void plan_describe(const fov_plan *plan);
+
 /* fold.c */
 /** Bytes that a step keeps for what it folds. */
 size_t plan_fold_bytes(const struct plan_step *step);
