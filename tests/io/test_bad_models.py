@@ -240,6 +240,7 @@ ROWS = [
     ("gather: above the axis", one("Gather", [("i", integers("i", 0, 4))], axis=1), "index 4 (number 1) is outside dimension 1"),
     ("gather: below the axis", one("Gather", [("i", integers("i", -5))], axis=1), "index -5"),
     ("gather: -2^63", one("Gather", [("i", integers("i", LEAST))], axis=1), "is outside"),
+    ("gather: 2^63 - 1", one("Gather", [("i", integers("i", MOST))], axis=1), "is outside"),
     ("gather elements: above", one("GatherElements", [("i", tensor("i", I64, [1, 1, 1, 1], [9]))], axis=1), "index 9"),
     ("gather nd: above", one("GatherND", [("i", tensor("i", I64, [1, 2], [0, 7]))]), "index 7 (number 1) is outside dimension 1"),
     ("scatter nd: above", one("ScatterND", [("i", tensor("i", I64, [1, 4], [0, 7, 0, 0])), ("u", tensor("u", F32, [1], [1.0]))]),
