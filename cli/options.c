@@ -33,7 +33,7 @@ const struct cli_option common_options[] = {
      .otherwise = "80 % of what there is",
      .minimum = 1,
      .maximum = 9e18,
-     .doc = "memory limit: 800M, 2G"},
+     .doc = "memory limit: 800M, 2G; training recomputes what it must to keep it"},
     {.name = "exact-conv", .kind = OPTION_FLAG, .doc = "direct convolution only, no Winograd"},
     {.name = "strict", .kind = OPTION_FLAG, .doc = "refuse weights that are NaN or infinite"},
     {.name = NULL},
