@@ -2,7 +2,7 @@
 /* Where every byte lies. Each storage is alive from the step that writes it to the last step that reads it; two storages
  * may share addresses when their lives do not meet. Finding the smallest arena is NP-hard; placing the largest first at the
  * lowest free address is the rule that works (Pisarchyk & Lee, "Efficient memory management for deep neural net inference",
- * 2020: greedy by size). */
+ * 2020: greedy by size). Where that leaves holes, other orders are tried, and the best is taken. */
 #include "graph/plan.h"
 
 #include <stdlib.h>
@@ -159,14 +159,41 @@ static int add_scratch(fov_plan *plan)
     return FOV_OK;
 }
 
-/* Largest first; equal sizes in order of creation, so that the arena never depends on the sort. */
+/* In which order storages take their places. Equal ones in order of creation, so that the arena never depends on the sort. */
+static int compare(uint64_t x, uint64_t y, const struct plan_storage *a, const struct plan_storage *b)
+{
+    if (x != y)
+        return x < y ? 1 : -1;
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? 1 : -1;
+    return a < b ? -1 : a > b;
+}
+
 static int by_size(const void *a, const void *b)
 {
     const struct plan_storage *x = *(struct plan_storage *const *)a, *y = *(struct plan_storage *const *)b;
 
-    if (x->bytes != y->bytes)
-        return x->bytes < y->bytes ? 1 : -1;
-    return x < y ? -1 : x > y;
+    return compare(x->bytes, y->bytes, x, y);
+}
+
+static uint64_t life(const struct plan_storage *storage)
+{
+    return (uint64_t)(storage->last - storage->first) + 1;
+}
+
+/* Lives of a training step lie within each other, as brackets do: outer ones first leaves no holes between them. */
+static int by_life(const void *a, const void *b)
+{
+    const struct plan_storage *x = *(struct plan_storage *const *)a, *y = *(struct plan_storage *const *)b;
+
+    return compare(life(x), life(y), x, y);
+}
+
+static int by_both(const void *a, const void *b)
+{
+    const struct plan_storage *x = *(struct plan_storage *const *)a, *y = *(struct plan_storage *const *)b;
+
+    return compare(life(x) * x->bytes, life(y) * y->bytes, x, y);
 }
 
 /* The lowest address at which `storage` meets none of the placed ones that are alive at the same time. */
@@ -191,25 +218,80 @@ static size_t lowest_free(const struct plan_storage *storage, struct plan_storag
     return offset;
 }
 
-static int place(fov_plan *plan, struct plan_storage **order)
-{
-    size_t count = 0;
+/* How places are given out. */
+struct manner {
+    int (*first)(const void *, const void *);
+    bool peak; /* what is alive at the step of most need goes before all else, and so lies there without a hole */
+};
 
-    for (size_t i = 0; i < plan->storage_count; i++)
-        if (!plan->storages[i].fixed && plan->storages[i].first >= 0)
-            order[count++] = &plan->storages[i];
-    qsort(order, count, sizeof *order, by_size);
+/* Gives every storage its place; the bytes that all take. */
+static size_t place_in_order(struct plan_storage **order, size_t count, const struct manner *manner, int peak)
+{
+    size_t bytes = 0, early = 0;
+
+    for (size_t i = 0; manner->peak && i < count; i++)
+        if (order[i]->first <= peak && peak <= order[i]->last) {
+            struct plan_storage *swapped = order[early];
+
+            order[early++] = order[i];
+            order[i]       = swapped;
+        }
+    qsort(order, early, sizeof *order, manner->first);
+    qsort(order + early, count - early, sizeof *order, manner->peak ? by_size : manner->first);
     for (size_t i = 0; i < count; i++) {
         size_t end;
 
         order[i]->offset = lowest_free(order[i], order, i);
-        if (order[i]->bytes > SIZE_MAX / 4 || order[i]->offset > SIZE_MAX / 4)
-            return (int)error_set(&plan->graph->context->error, FOV_E_MEMORY, "the plan's tensors do not fit memory");
-        end = order[i]->offset + aligned(order[i]->bytes);
-        plan->unshared_bytes += aligned(order[i]->bytes);
-        if (end > plan->arena_bytes)
-            plan->arena_bytes = end;
+        end              = order[i]->offset + aligned(order[i]->bytes);
+        bytes            = end > bytes ? end : bytes;
     }
+    return bytes;
+}
+
+/* The most that is alive at one step: no arena is smaller. */
+static size_t most_alive(const fov_plan *plan, struct plan_storage *const *order, size_t count, size_t *change, int *peak)
+{
+    size_t live = 0, most = 0;
+
+    for (size_t i = 0; i < count; i++) { /* unsigned sums may wrap on the way; what is alive never is negative */
+        change[order[i]->first] += aligned(order[i]->bytes);
+        change[order[i]->last + 1] -= aligned(order[i]->bytes);
+    }
+    for (size_t s = 0; s <= plan->step_count; s++) {
+        live += change[s];
+        if (live > most) {
+            most  = live;
+            *peak = (int)s;
+        }
+    }
+    return most;
+}
+
+static int place(fov_plan *plan, struct plan_storage **order, size_t *change)
+{
+    static const struct manner manners[] = {{by_size, false}, {by_life, false}, {by_life, true}, {by_size, true}, {by_both, false}};
+    size_t count = 0, least = 0, best = 0, bound;
+    int    peak = 0;
+
+    for (size_t i = 0; i < plan->storage_count; i++) {
+        struct plan_storage *storage = &plan->storages[i];
+
+        if (storage->fixed || storage->first < 0)
+            continue;
+        if (storage->bytes > SIZE_MAX / 4 || !size_add(plan->unshared_bytes, aligned(storage->bytes), &plan->unshared_bytes))
+            return (int)error_set(&plan->graph->context->error, FOV_E_MEMORY, "the plan's tensors do not fit memory");
+        order[count++] = storage;
+    }
+    bound = most_alive(plan, order, count, change, &peak);
+    for (size_t k = 0; k < sizeof manners / sizeof *manners && (k == 0 || least > bound); k++) {
+        size_t bytes = place_in_order(order, count, &manners[k], peak);
+
+        if (k == 0 || bytes < least) {
+            least = bytes;
+            best  = k;
+        }
+    }
+    plan->arena_bytes = place_in_order(order, count, &manners[best], peak);
     return FOV_OK;
 }
 
@@ -244,6 +326,7 @@ int plan_place(fov_plan *plan)
 {
     struct memory        *memory = plan->graph->context->memory;
     struct plan_storage **order;
+    size_t               *change;
     int                   status;
 
     find_lifetimes(plan);
@@ -252,9 +335,9 @@ int plan_place(fov_plan *plan)
     if (status)
         return status;
     order = memory_allocate(memory, plan->storage_count + 1, sizeof *order, "plan", &plan->graph->context->error);
-    if (!order)
-        return FOV_E_MEMORY;
-    status = place(plan, order);
+    change = memory_allocate(memory, plan->step_count + 2, sizeof *change, "plan", &plan->graph->context->error);
+    status = order && change ? place(plan, order, change) : FOV_E_MEMORY;
     memory_free(memory, order);
+    memory_free(memory, change);
     return status ? status : place_kept(plan);
 }
