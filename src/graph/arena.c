@@ -269,7 +269,8 @@ static size_t most_alive(const fov_plan *plan, struct plan_storage *const *order
 
 static int place(fov_plan *plan, struct plan_storage **order, size_t *change)
 {
-    static const struct manner manners[] = {{by_size, false}, {by_life, false}, {by_life, true}, {by_size, true}, {by_both, false}};
+    static const struct manner manners[] = {
+        {by_size, false}, {by_life, false}, {by_life, true}, {by_size, true}, {by_both, false}};
     size_t count = 0, least = 0, best = 0, bound;
     int    peak = 0;
 

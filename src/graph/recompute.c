@@ -138,7 +138,8 @@ static void describe_steps(struct search *s)
         const struct op_compile *compile = &step->compile;
         double                   moved   = 0;
 
-        s->scratch[n] = step->skip ? 0 : aligned(compile->scratch) + aligned(compile->scratch_per_worker) * (size_t)compile->workers;
+        s->scratch[n] = aligned(compile->scratch) + aligned(compile->scratch_per_worker) * (size_t)compile->workers;
+        s->scratch[n] = step->skip ? 0 : s->scratch[n];
         for (int i = 0; i < step->in_count; i++) {
             moved += step->in[i] < 0 ? 0 : (double)s->draft->tensors[step->in[i]].bytes;
             if (!step->skip && compile->packed[i] && !step->constant[i])
