@@ -197,7 +197,7 @@ struct kernel_weights {
 
         4 points: 1        6 points: 3/4, 3/2        10 points: 1/2, 3/4, 5/4, 2
 
-    These round three times less than the usual 1 and 2 (docs/numerics.md). With 4 points all is exact on small integers. */
+    These round less than the usual 1 and 2 (docs/numerics.md). With 4 points all is exact on small integers. */
 struct winograd_sizes {
     size_t outputs[2], taps[2], points[2]; /**< along the height, along the width */
 };

@@ -125,8 +125,9 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
 
 /* ---- the choice --------------------------------------------------------------------------------------------------------- */
 
-/* Fitted to the 3 x 3, 5 x 5 and 7 x 1 layers of six networks at batch 1, on one and two threads, with AVX-512 and AVX2: the
-   choices then cost 0.1 % more than the best ones (rates as `fovea bench --tune` measures them). */
+/* Fitted to 48 layers (3 x 3, 5 x 5, 7 x 1, 3 x 1) of six networks at batch 1, on one and two threads, AVX-512 and AVX2, all on
+   one machine. On those same layers the choices cost 0.02 % (AVX-512) and 0.34 % (AVX2) more time than the best ones, with
+   the rates of device/rates.c; single small layers are up to twice as slow. Batches and PACK_SHARE rest on fewer figures. */
 #define WEIGHTS_SHARE 0.75   /* of reading weights that products do not hide */
 #define TRANSFORM_PASSES 3.0 /* of a transformed number: written, read, and once more for the products' sake */
 #define PACK_SHARE 1.0       /* of reading weights, for packing those that change with each run */
