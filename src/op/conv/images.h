@@ -18,6 +18,7 @@ struct images_plan {
     size_t padded_width;          /**< of x with its pads */
     size_t pixels_of_y;           /**< pooled, per image */
     size_t lines;                 /**< most lines that a band needs: of x going forward, of dy (before pooling) for dx */
+    size_t together;              /**< weight gradient: pooled lines at a time */
     size_t parts;                 /**< weight gradient: partial sums, combined in order */
     size_t count;                 /**< of the weight, floats */
     size_t x, y, index, integers, sums; /**< floats from the beginning of a worker's scratch */

@@ -11,7 +11,7 @@
 enum {
     MOST_PARTS = 8,
     WANTED_ITEMS = 8,
-    CACHED_FLOATS = 4096, /* of dy for five filters: half of the first-level cache */
+    CACHED_FLOATS = 5120, /* of dy for five filters: half of the first-level cache */
     SCRATCH_ALIGN = 16
 };
 
@@ -63,10 +63,12 @@ static void spread(const struct images_job *job, const struct op_tensor *dy, con
 static struct images_plan weight_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry)
 {
     struct images_plan plan = images_plan(kernel, geometry);
-    size_t outputs = plan.pixels_of_y * plan.filters * plan.lanes;
     plan.parts = smaller(plan.groups, MOST_PARTS);
     plan.lines = (2 * plan.height - 1) * (size_t)plan.window.stride[1] + (size_t)plan.window.kernel[1];
     plan.x = reserve(&plan, plan.lines * plan.padded_width * plan.channels * plan.lanes);
+    plan.together = CACHED_FLOATS / (4 * plan.width * smaller(plan.filters, 5) * plan.lanes);
+    plan.together = smaller(plan.together == 0 ? 1 : plan.together, plan.height);
+    size_t outputs = plan.together * plan.width * plan.filters * plan.lanes;
     plan.y = reserve(&plan, outputs);
     plan.index = reserve(&plan, outputs);
     plan.integers = reserve(&plan, 4 * outputs); /* and then dy, spread */
@@ -84,9 +86,7 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     float *scratch = images_scratch(run, worker), *x = scratch + plan->x, *sums = scratch + plan->sums;
     float *dy = scratch + plan->integers;
     size_t pixel = plan->channels * plan->lanes, line = plan->padded_width * pixel, stride = (size_t)window->stride[1];
-    size_t dy_line = 2 * plan->width * plan->filters * plan->lanes, dy_lines = 2 * plan->height;
-    size_t together = CACHED_FLOATS / (2 * plan->width * smaller(plan->filters, 5) * plan->lanes);
-    together = together == 0 ? 1 : together;
+    size_t dy_line = 2 * plan->width * plan->filters * plan->lanes;
     struct kernel_images_outer outer = {
         .lanes = plan->lanes,
         .pixels = 2 * plan->width,
@@ -104,11 +104,12 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     size_t end = plan->groups * (chunk + 1) / plan->parts;
     for (size_t group = plan->groups * chunk / plan->parts; group < end; group++) {
         images_load(job, run->in[0].data, group, 0, plan->lines, x);
-        spread(job, &run->in[1], &run->in[2], group, 0, plan->height, scratch, dy, dy_line, 0);
-        for (size_t first = 0; first < dy_lines; first += together) {
-            outer.lines = smaller(together, dy_lines - first);
-            outer.x = x + first * outer.x_line;
-            outer.dy = dy + first * dy_line;
+        for (size_t first = 0; first < plan->height; first += plan->together) { /* dy is read while it is near */
+            size_t last = smaller(first + plan->together, plan->height);
+            spread(job, &run->in[1], &run->in[2], group, first, last, scratch, dy, dy_line, 0);
+            outer.lines = 2 * (last - first);
+            outer.x = x + 2 * first * outer.x_line;
+            outer.dy = dy;
             run->kernel->images_outer(&outer);
         }
     }
