@@ -5,31 +5,79 @@
 #include "model/model.h"
 #include "tensor/convert.h"
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 1024, NAMES = 4 };
+enum { PIECE = 1024, NAMES = 4, CHUNK = 1 << 20, PART = 1 << 15 /* bytes */ };
+
+/** Hundreds of megabytes go by here when a model is loaded: all threads read, each part is looked at while it is hot. */
+struct scan {
+    const fov_graph *graph;
+    int              id;
+    atomic_size_t    odd;
+    atomic_bool      failed;
+};
+
+/** All ones in the exponent: an infinity or no number. */
+static size_t count_odd_bits(const uint32_t *bits, size_t count)
+{
+    uint32_t odd = 0;
+    for (size_t i = 0; i < count; i++) {
+        odd += (bits[i] & 0x7f800000u) == 0x7f800000u;
+    }
+    return odd;
+}
+
+static size_t count_odd_numbers(fov_dtype dtype, const void *data, size_t count)
+{
+    size_t odd = 0;
+    double numbers[PIECE];
+    for (size_t at = 0; at < count; at += PIECE) {
+        size_t some = count - at < PIECE ? count - at : PIECE;
+        convert_to_double(dtype, (const unsigned char *)data + at * fov_dtype_size(dtype), numbers, some);
+        for (size_t i = 0; i < some; i++) {
+            odd += isfinite(numbers[i]) ? 0 : 1;
+        }
+    }
+    return odd;
+}
+
+static void scan_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    struct scan        *scan = context;
+    const struct value *value = graph_value(scan->graph, scan->id);
+    struct error        error = {0}; /* of this thread; the caller reads again to say why */
+    size_t              width = fov_dtype_size(value->dtype), end = (chunk + 1) * CHUNK, odd = 0;
+    uint32_t            bits[PART / sizeof(uint32_t)];
+    end = end < value->bytes ? end : value->bytes;
+    for (size_t at = chunk * CHUNK; at < end; at += PART) {
+        size_t bytes = end - at < PART ? end - at : PART;
+        if (graph_read(scan->graph, scan->id, at, bits, bytes, &error) != 0) {
+            atomic_store(&scan->failed, true);
+            return;
+        }
+        odd += value->dtype == FOV_F32 ? count_odd_bits(bits, bytes / sizeof *bits)
+                                       : count_odd_numbers(value->dtype, bits, bytes / width);
+    }
+    atomic_fetch_add(&scan->odd, odd);
+}
 
 /** How many elements of a parameter are NaN or infinite. */
 static int count_odd(const fov_graph *graph, int id, size_t *odd, struct error *error)
 {
-    const struct value *value = graph_value(graph, id);
-    size_t              width = fov_dtype_size(value->dtype), count = value->bytes / width;
-    double              numbers[PIECE];
-    unsigned char       bytes[PIECE * sizeof(double)];
-    *odd = 0;
-    for (size_t at = 0; at < count; at += PIECE) {
-        size_t some = count - at < PIECE ? count - at : PIECE;
-        int    status = graph_read(graph, id, at * width, bytes, some * width, error);
-        if (status) {
-            return status;
-        }
-        convert_to_double(value->dtype, bytes, numbers, some);
-        for (size_t i = 0; i < some; i++) {
-            *odd += isfinite(numbers[i]) ? 0 : 1;
-        }
+    struct scan  scan = {.graph = graph, .id = id};
+    size_t       chunks = (graph_value(graph, id)->bytes + CHUNK - 1) / CHUNK;
+    uint32_t     first[2];
+    const size_t some = graph_value(graph, id)->bytes < sizeof first ? graph_value(graph, id)->bytes : sizeof first;
+    pool_run(graph->context->pool, scan_chunk, &scan, chunks);
+    *odd = atomic_load(&scan.odd);
+    if (!atomic_load(&scan.failed)) {
+        return 0;
     }
-    return 0;
+    int status = graph_read(graph, id, 0, first, some, error);
+    return status ? status : error_set(error, FOV_E_IO, "\"%s\" cannot be read", graph_value(graph, id)->name);
 }
 
 /** A batch norm with a variance below zero divides by the root of a negative number. */
@@ -69,7 +117,8 @@ int model_check_finite(fov_model *model, const char *path)
     struct error    *error = &model->context->error;
     char             list[400] = "", name[80];
     size_t           used = 0, tensors = 0;
-    for (size_t id = 1; id < graph->value_count; id++) {
+    bool             heard = model->context->strict || model->context->log != NULL; /* else nobody learns of it */
+    for (size_t id = 1; heard && id < graph->value_count; id++) {
         const struct value *value = graph_value(graph, (int)id);
         size_t              odd = 0;
         bool                floats = value->dtype == FOV_F32 || value->dtype == FOV_F16 || value->dtype == FOV_F64;
