@@ -204,8 +204,8 @@ static void vector_depthwise(const struct kernel_window *w, const float *const *
     outer = outer < w->out_width ? outer : w->out_width;
     for (size_t o = 0; o < w->out_width;) {
         size_t done = 1;
-        if (o >= inner && o < outer && inner + DEPTHWISE_PIXELS <= outer) {
-            /* The last few once more with those before them: faster than one by one. */
+        if (o >= inner && inner + DEPTHWISE_PIXELS <= outer && o + 1 < outer) {
+            /* The last two or three once more with those before them: faster than one by one. */
             o = o + DEPTHWISE_PIXELS <= outer ? o : outer - DEPTHWISE_PIXELS;
             done = DEPTHWISE_PIXELS;
             if (several) {
