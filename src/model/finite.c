@@ -17,6 +17,7 @@ struct scan {
     int              id;
     atomic_size_t    odd;
     atomic_bool      failed;
+    struct error     error; /* of the thread that failed first */
 };
 
 /** All ones in the exponent: an infinity or no number. */
@@ -48,14 +49,16 @@ static void scan_chunk(void *context, size_t chunk, int worker)
     (void)worker;
     struct scan        *scan = context;
     const struct value *value = graph_value(scan->graph, scan->id);
-    struct error        error = {0}; /* of this thread; the caller reads again to say why */
+    struct error        error = {0}; /* of this thread */
     size_t              width = fov_dtype_size(value->dtype), end = (chunk + 1) * CHUNK, odd = 0;
     uint32_t            bits[PART / sizeof(uint32_t)];
     end = end < value->bytes ? end : value->bytes;
     for (size_t at = chunk * CHUNK; at < end; at += PART) {
         size_t bytes = end - at < PART ? end - at : PART;
         if (graph_read(scan->graph, scan->id, at, bits, bytes, &error) != 0) {
-            atomic_store(&scan->failed, true);
+            if (!atomic_exchange(&scan->failed, true)) {
+                scan->error = error;
+            }
             return;
         }
         odd += value->dtype == FOV_F32 ? count_odd_bits(bits, bytes / sizeof *bits)
@@ -67,17 +70,10 @@ static void scan_chunk(void *context, size_t chunk, int worker)
 /** How many elements of a parameter are NaN or infinite. */
 static int count_odd(const fov_graph *graph, int id, size_t *odd, struct error *error)
 {
-    struct scan  scan = {.graph = graph, .id = id};
-    size_t       chunks = (graph_value(graph, id)->bytes + CHUNK - 1) / CHUNK;
-    uint32_t     first[2];
-    const size_t some = graph_value(graph, id)->bytes < sizeof first ? graph_value(graph, id)->bytes : sizeof first;
-    pool_run(graph->context->pool, scan_chunk, &scan, chunks);
+    struct scan scan = {.graph = graph, .id = id};
+    pool_run(graph->context->pool, scan_chunk, &scan, (graph_value(graph, id)->bytes + CHUNK - 1) / CHUNK);
     *odd = atomic_load(&scan.odd);
-    if (!atomic_load(&scan.failed)) {
-        return 0;
-    }
-    int status = graph_read(graph, id, 0, first, some, error);
-    return status ? status : error_set(error, FOV_E_IO, "\"%s\" cannot be read", graph_value(graph, id)->name);
+    return atomic_load(&scan.failed) ? (int)error_set(error, scan.error.status, "%s", scan.error.text) : 0;
 }
 
 /** A batch norm with a variance below zero divides by the root of a negative number. */
