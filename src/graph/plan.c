@@ -73,7 +73,9 @@ static void *address(const fov_plan *plan, int storage)
 
 static void *tensor_address(const fov_plan *plan, int tensor)
 {
-    return (unsigned char *)address(plan, plan->tensors[tensor].storage) + plan->tensors[tensor].begin;
+    unsigned char *storage = address(plan, plan->tensors[tensor].storage);
+
+    return storage ? storage + plan->tensors[tensor].begin : NULL;
 }
 
 static void bind_step(fov_plan *plan, struct plan_step *step)
