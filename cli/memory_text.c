@@ -8,7 +8,7 @@ void memory_text(char out[MEMORY_TEXT], const fov_plan_memory *memory, size_t al
 {
     char bytes[5][NUMBER_SIZE];
     size_t parts = memory->activations + memory->packed + memory->parameters;
-    snprintf(out, MEMORY_TEXT, "memory %s: activations %s, weights and optimizer %s, packed weights %s, all else %s",
+    snprintf(out, MEMORY_TEXT, "memory %s: activations %s, weights and state %s, packed %s, all else %s",
              show_bytes(bytes[0], (double)all), show_bytes(bytes[1], (double)memory->activations),
              show_bytes(bytes[2], (double)memory->parameters), show_bytes(bytes[3], (double)memory->packed),
              show_bytes(bytes[4], all > parts ? (double)(all - parts) : 0.0));

@@ -256,7 +256,7 @@ def test_training_in_less_memory_is_the_same_training():
     assert twice["hash"] == once["hash"]
     lines = train("shown", "--batch", "64", "--model", "resnet20", "--max-memory", str(budget),
                   data="digits:130").out.splitlines()
-    assert re.match("memory .* MiB: activations .* MiB, weights and optimizer ", lines[2]), lines
+    assert re.match("memory .* MiB: activations .* MiB, weights and state ", lines[2]), lines
     assert lines[3].startswith("recomputes ") and "->" in lines[3], lines
 
 
