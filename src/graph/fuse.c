@@ -5,13 +5,19 @@
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 
+struct op_tensor lower_describe_value(const struct lowering *l, int id)
+{
+    struct op_tensor tensor = {.dtype = graph_value(l->graph, id)->dtype, .shape = l->shapes[id]};
+
+    if (!id)
+        tensor.shape.rank = -1;
+    return tensor;
+}
+
 void lower_describe(const struct lowering *l, const struct node *node, struct op_tensor *in)
 {
-    for (int i = 0; i < node->in_count; i++) {
-        in[i] = (struct op_tensor){.dtype = graph_value(l->graph, node->in[i])->dtype, .shape = l->shapes[node->in[i]]};
-        if (!node->in[i])
-            in[i].shape.rank = -1;
-    }
+    for (int i = 0; i < node->in_count; i++)
+        in[i] = lower_describe_value(l, node->in[i]);
 }
 
 /* The one node that reads a value, NULL where there are others or the caller does. */

@@ -21,6 +21,9 @@ const double *known_values(const struct known *known, int id);
  *  0, or E_MEMORY. */
 int known_fold(const struct known *known, const struct node *node);
 
+/** In shapes.c: the concrete shapes of one node's results, from those of its inputs, and what is known of them. */
+int graph_infer_node(const struct known *known, const struct node *node, fov_shape *shapes);
+
 void known_free(fov_graph *graph, double **values, size_t count);
 
 #endif

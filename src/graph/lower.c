@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Nodes to steps. Four questions in turn: which nodes are needed and in which order (order.c); which of them mean
- * or become one step (rewrite.c, fuse.c); in which layout each tensor is stored; and how each operator will compute. Nothing here knows
+ * or become one step (rewrite.c, takeover.c, fuse.c); in which layout each tensor is stored; and how each operator will compute. Nothing here knows
  * any operator by name: descriptors answer. */
 #include "device/cpu/cpu.h"
 #include "graph/known.h"
@@ -566,13 +566,6 @@ static int lower(struct lowering *l, int *ready, int *read_so_far, bool *dense)
     status = lower_take_over(l);
     if (status)
         return status;
-    lower_prune(l);
-    lower_count_readers(l);
-    status = lower_pool(l);
-    if (status)
-        return status;
-    lower_prune(l);
-    lower_count_readers(l);
     lower_find_updates_in_storage(l);
     lower_find_order(l, ready, read_so_far);
     lower_find_fusions(l);

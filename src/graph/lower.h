@@ -52,15 +52,18 @@ void lower_find_order(struct lowering *l, int *ready, int *read_so_far);
 /** Nodes that together mean one operator (op.patterns) become that operator. Needs readers; afterwards they have changed. */
 int lower_rewrite(struct lowering *l);
 
+/** A copy of a node, with copies of its inputs and options, in place of node `index`; results stay the same. */
+int lower_replace(struct lowering *l, int index, const struct node *wanted);
+
 /* takeover.c */
-/** Nodes whose operators do a neighbour's work too (op.take_over). Needs readers; afterwards they have changed. */
+/** Nodes whose operators do a neighbour's work too (op.take_over), and those whose place another takes (op.take_place).
+ *  Needs readers; keeps them and what is needed up to date. */
 int lower_take_over(struct lowering *l);
-/* pool.c */
-/** Convolutions with a pooling behind them become one operator where that pays. Needs readers, changes them. */
-int lower_pool(struct lowering *l);
 
 /* fuse.c */
-/** What a node's inputs look like before they have a layout. */
+/** What a value looks like before it has a layout; rank -1: value 0. */
+struct op_tensor lower_describe_value(const struct lowering *l, int id);
+/** The same for a node's inputs. */
 void lower_describe(const struct lowering *l, const struct node *node, struct op_tensor *in);
 void lower_find_fusions(struct lowering *l);
 

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,36 +149,58 @@ static bool options_fit(const struct match *match, const struct op_pattern *patt
     return !pattern->fits || pattern->fits(nodes, match->count, options);
 }
 
-/* The node `op(x)` in place of node `index`. */
-static int replace(struct lowering *l, int index, const struct op *op, const struct op_pattern *pattern,
-                   const struct match *match)
+static void free_node(struct memory *memory, struct node *node)
+{
+    if (!node)
+        return;
+    memory_free(memory, node->in);
+    memory_free(memory, node->options);
+    memory_free(memory, node);
+}
+
+int lower_replace(struct lowering *l, int index, const struct node *wanted)
 {
     struct memory     *memory = l->graph->context->memory;
     struct error      *error  = &l->graph->context->error;
     const struct node *old    = plan_node(l->plan, index);
+    size_t             bytes  = wanted->op->options_size;
     struct node       *node   = memory_allocate(memory, 1, sizeof *node, "plan", error);
-    int               *in     = memory_allocate(memory, 1, sizeof *in, "plan", error);
-    void *options = memory_allocate(memory, op->options_size ? op->options_size : 1, 1, "plan", error);
 
-    if (options)
-        op_options_default(op, options);
-    if (options && pattern->options)
-        memcpy(options, pattern->options, op->options_size);
-    if (!node || !in || !options || !options_fit(match, pattern, options)) {
-        memory_free(memory, node);
-        memory_free(memory, in);
-        memory_free(memory, options);
+    if (!node)
+        return (int)error->status;
+    *node         = *wanted;
+    node->out     = old->out;
+    node->in      = memory_allocate(memory, (size_t)wanted->in_count + 1, sizeof *node->in, "plan", error);
+    node->options = memory_allocate(memory, bytes ? bytes : 1, 1, "plan", error);
+    if (!node->in || !node->options) {
+        free_node(memory, node);
         return (int)error->status;
     }
-    *in   = match->x;
-    *node = (struct node){op, old->name, options, in, old->out, 1, 1};
-    if (l->plan->rewritten[index]) { /* what was found first is part of something larger */
-        memory_free(memory, l->plan->rewritten[index]->in);
-        memory_free(memory, l->plan->rewritten[index]->options);
-        memory_free(memory, l->plan->rewritten[index]);
-    }
+    memcpy(node->in, wanted->in, (size_t)wanted->in_count * sizeof *node->in);
+    if (bytes)
+        memcpy(node->options, wanted->options, bytes);
+    free_node(memory, l->plan->rewritten[index]); /* what was found first may be part of something larger */
     l->plan->rewritten[index] = node;
     return FOV_OK;
+}
+
+/* The node `op(x)` in place of node `index`. */
+static int replace(struct lowering *l, int index, const struct op *op, const struct op_pattern *pattern,
+                   const struct match *match)
+{
+    const struct node *old = plan_node(l->plan, index);
+    int                in  = match->x;
+    union {
+        max_align_t align;
+        char        bytes[OP_MAX_OPTIONS];
+    } options;
+
+    op_options_default(op, &options);
+    if (pattern->options)
+        memcpy(&options, pattern->options, op->options_size);
+    if (!options_fit(match, pattern, &options))
+        return FOV_OK;
+    return lower_replace(l, index, &(struct node){op, old->name, &options, &in, old->out, 1, 1});
 }
 
 static int rewrite_node(struct lowering *l, int index)
@@ -217,11 +240,7 @@ void plan_drop_rewritten(fov_plan *plan)
     struct memory *memory = plan->graph->context->memory;
 
     for (size_t n = 0; plan->rewritten && n < plan->node_count; n++)
-        if (plan->rewritten[n]) {
-            memory_free(memory, plan->rewritten[n]->in);
-            memory_free(memory, plan->rewritten[n]->options);
-            memory_free(memory, plan->rewritten[n]);
-        }
+        free_node(memory, plan->rewritten[n]);
     memory_free(memory, plan->rewritten);
     plan->rewritten = NULL;
 }

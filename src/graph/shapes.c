@@ -3,7 +3,7 @@
  * way. */
 #include "graph/known.h"
 
-static int infer_node(const struct known *known, const struct node *node, fov_shape *shapes)
+int graph_infer_node(const struct known *known, const struct node *node, fov_shape *shapes)
 {
     fov_graph       *graph = known->graph;
     struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
@@ -50,7 +50,7 @@ int graph_infer(fov_graph *graph, int64_t batch, const bool *needed, const fov_s
     }
     for (size_t n = 0; n < graph->node_count; n++)
         if (!needed || needed[n]) {
-            int status = infer_node(&state, &graph->nodes[n], shapes);
+            int status = graph_infer_node(&state, &graph->nodes[n], shapes);
 
             if (status)
                 return status;

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes that do a neighbour's work too (op.take_over): the operator says how, here it is asked, and its changed node stands in
- * the plan in place of the graph's. Read fuse.c for what is fused the other way, into the node before. */
+/* Nodes that do a neighbour's work too (op.take_over), and operators that only plans use, in place of several others
+ * (op.take_place): the descriptors say how, here they are asked, and the changed node stands in the plan in place of the
+ * graph's. One change opens the way to another, so they are asked until none has anything left to say. Read fuse.c for
+ * what is fused the other way, into the node before. */
+#include "graph/known.h"
 #include "graph/lower.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
+
+enum { MOST_ROUNDS = 16 };
 
 static bool find_maker(const void *plan, int value, struct op_maker *maker)
 {
@@ -15,7 +20,7 @@ static bool find_maker(const void *plan, int value, struct op_maker *maker)
     if (!which || which->node < 0 || l->plan->known[value] || !l->needed[which->node])
         return false;
     node   = plan_node(l->plan, which->node);
-    *maker = (struct op_maker){node->op, node->options, node->in, node->in_count, which->output};
+    *maker = (struct op_maker){node->op, node->name, node->options, node->in, node->out, node->in_count, which->output};
     return true;
 }
 
@@ -31,52 +36,89 @@ static const double *find_known(const void *plan, int value, size_t *count)
     return value && l->plan->known[value] && shape_count(&l->shapes[value], count) ? l->plan->known[value] : NULL;
 }
 
-/* A copy of the node for its operator to change; kept if it does. */
-static int ask(struct lowering *l, int index)
+static struct op_tensor describe(const void *plan, int value)
 {
-    struct memory      *memory  = l->graph->context->memory;
-    struct error       *error   = &l->graph->context->error;
-    const struct node  *old     = plan_node(l->plan, index);
-    size_t              bytes   = old->op->options_size ? old->op->options_size : 1;
-    struct node        *node    = memory_allocate(memory, 1, sizeof *node, "plan", error);
-    int                *in      = memory_allocate(memory, OP_MAX_PORTS, sizeof *in, "plan", error);
-    void               *options = memory_allocate(memory, bytes, 1, "plan", error);
+    return lower_describe_value(plan, value);
+}
+
+/* The node and the one that makes its first input change places: `changed` is what the first of them becomes. */
+static int exchange(struct lowering *l, int index, const struct node *changed)
+{
+    const struct node *old    = plan_node(l->plan, index);
+    int                middle = old->in[0], first = graph_value(l->graph, middle)->node;
+    struct known       known  = {l->graph, l->shapes, l->plan->known};
+    struct node        second = *plan_node(l->plan, first);
+    int                in[OP_MAX_PORTS], status;
+
+    memcpy(in, second.in, sizeof *in * (size_t)second.in_count);
+    in[0]      = middle;
+    second.in  = in;
+    status     = lower_replace(l, index, &second);
+    status     = status ? status : lower_replace(l, first, changed);
+    return status ? status : graph_infer_node(&known, plan_node(l->plan, first), l->shapes);
+}
+
+/* Asks one descriptor about a node, on a copy. */
+static int ask(struct lowering *l, int index, const struct op *op, bool (*question)(struct op_takeover *node), bool *changed)
+{
+    const struct node *old = plan_node(l->plan, index);
+    int                in[OP_MAX_PORTS];
+    union {
+        max_align_t align;
+        char        bytes[OP_MAX_OPTIONS];
+    } options;
     struct op_takeover takeover = {.plan     = l,
+                                   .kernel   = l->graph->context->kernel,
                                    .maker    = find_maker,
                                    .readers  = count_readers,
                                    .known    = find_known,
+                                   .tensor   = describe,
+                                   .op       = old->op,
+                                   .out      = old->out,
+                                   .name     = old->name,
                                    .in       = in,
                                    .in_count = old->in_count,
-                                   .options  = options};
+                                   .options  = &options};
+    struct node node;
+    int         status;
 
-    if (node && in && options) {
-        memcpy(in, old->in, sizeof *in * (size_t)old->in_count);
-        memcpy(options, old->options, old->op->options_size);
-        if (old->op->take_over(&takeover)) {
-            *node = (struct node){old->op, old->name, options, in, old->out, takeover.in_count, old->out_count};
-            if (l->plan->rewritten[index]) {
-                memory_free(memory, l->plan->rewritten[index]->in);
-                memory_free(memory, l->plan->rewritten[index]->options);
-                memory_free(memory, l->plan->rewritten[index]);
-            }
-            l->plan->rewritten[index] = node;
-            return FOV_OK;
-        }
-    }
-    memory_free(memory, node);
-    memory_free(memory, in);
-    memory_free(memory, options);
-    return (int)error->status;
+    memcpy(in, old->in, sizeof *in * (size_t)old->in_count);
+    if (old->op->options_size)
+        memcpy(&options, old->options, old->op->options_size);
+    if (!question(&takeover))
+        return FOV_OK;
+    node   = (struct node){op, takeover.name, &options, in, old->out, takeover.in_count, old->out_count};
+    status = takeover.exchange ? exchange(l, index, &node) : lower_replace(l, index, &node);
+    lower_prune(l);
+    lower_count_readers(l);
+    *changed = true;
+    return status;
+}
+
+static int ask_all(struct lowering *l, int index, bool *changed)
+{
+    const struct op *op     = plan_node(l->plan, index)->op;
+    int              status = op->take_over ? ask(l, index, op, op->take_over, changed) : FOV_OK;
+
+    for (size_t k = 0; k < op_table_count && !status; k++)
+        if (op_table[k]->take_place)
+            status = ask(l, index, op_table[k], op_table[k]->take_place, changed);
+    return status;
 }
 
 int lower_take_over(struct lowering *l)
 {
-    for (int n = 0; !l->plan->options.no_fusion && n < (int)l->graph->node_count; n++)
-        if (l->needed[n] && plan_node(l->plan, n)->op->take_over) {
-            int status = ask(l, n);
+    bool changed = !l->plan->options.no_fusion;
 
-            if (status)
-                return status;
-        }
+    for (int round = 0; changed && round < MOST_ROUNDS; round++) {
+        changed = false;
+        for (int n = 0; n < (int)l->graph->node_count; n++)
+            if (l->needed[n]) {
+                int status = ask_all(l, n, &changed);
+
+                if (status)
+                    return status;
+            }
+    }
     return FOV_OK;
 }

@@ -295,23 +295,36 @@ struct op_pattern {
 /** Who makes a value. */
 struct op_maker {
     const struct op *op;
+    const char      *name; /**< of the node */
     const void      *options;
-    const int       *in; /**< value ids; 0 = absent */
+    const int       *in, *out; /**< value ids; 0 = absent */
     int              in_count, output;
 };
 
-/** A node of a plan whose operator may do a neighbour's work too: the gradient of a normalisation that of the activation
- *  behind it. It changes its inputs and options so that the neighbour is no longer needed. */
+/** A node of a plan that its operator may change (op.take_over), so that a neighbour is no longer needed: the gradient of a
+ *  normalisation does that of the activation behind it, too. Or whose place another operator may take (op.take_place). */
 struct op_takeover {
-    const void *plan;
+    const void                *plan;
+    const struct kernel_table *kernel;
     bool (*maker)(const void *plan, int value, struct op_maker *maker); /**< false: no node of this plan makes it */
     int (*readers)(const void *plan, int value);
     /** A value's elements where they are known when a plan is made; NULL: they are not. */
     const double *(*known)(const void *plan, int value, size_t *count);
-    int  *in; /**< [OP_MAX_PORTS] value ids, to change */
-    int   in_count;
-    void *options; /**< to change */
+    struct op_tensor (*tensor)(const void *plan, int value); /**< its dtype and shape; rank -1: value 0 */
+    const struct op *op;                                     /**< of the node */
+    const int       *out;                                    /**< value ids */
+    const char      *name;                                   /**< of the node, to change */
+    int             *in; /**< [OP_MAX_PORTS] value ids, to change */
+    int              in_count;
+    void            *options; /**< to change. For op.take_place: OP_MAX_OPTIONS bytes with the node's, to fill with its own */
+    /** To set: this node and the maker of its first input, which nobody else reads, change places. `in` is what this node then
+     *  reads, in front of the other, which reads its result first and its other inputs as before. */
+    bool exchange;
 };
+/** The maker of a value that is its first output and that nobody but this node reads. */
+bool op_made_for(const struct op_takeover *node, int value, struct op_maker *maker);
+/** An option by its name; the operator has it. */
+const void *op_option(const struct op *op, const void *options, const char *name);
 
 /* ---- channels side by side --------------------------------------------------------------------------------------- */
 
@@ -401,8 +414,9 @@ struct op {
     const struct op_pattern *patterns; /**< other spellings, ended by one without text; NULL: none */
     /** Whether something was taken over. NULL: never. */
     bool (*take_over)(struct op_takeover *node);
-    /** For operators that only plans use, in place of several others (graph/pool.c): whether that is faster for these inputs. */
-    bool (*pays)(const struct kernel_table *kernel, const void *options, const struct op_tensor *in, int in_count);
+    /** For operators that only plans use, in place of several others: whether it takes this node's place, of whatever operator
+     *  that is. NULL: never. */
+    bool (*take_place)(struct op_takeover *node);
     bool random; /**< reads run->random */
     bool by_elements; /**< of an optimiser: each element of the parameter is renewed on its own, so it may run on some rows of
                            all its tensors at a time */

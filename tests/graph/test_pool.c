@@ -87,16 +87,15 @@ static void check(const char *isa, bool training, int expected)
     free(plain);
 }
 
-/* In training the second relu stands between convolution and pooling and is read again by its gradient: only the first
- * convolution pools at once, and the gradient of each pooling is put back on the way into the convolution behind it where
- * nothing stands between. */
+/* relu on either side of a pooling makes no difference: both convolutions pool at once, both weight gradients and the input
+ * gradient of the second (the first one's is not wanted) read what is pooled. */
 static void pooled_at_once(void **state)
 {
     (void)state;
     for (int level = CPU_REFERENCE; level < CPU_LEVEL_COUNT; level++)
         if (kernel_table_for((enum cpu_level)level) && cpu_has((enum cpu_level)level)) {
             check(cpu_level_name((enum cpu_level)level), false, 2);
-            check(cpu_level_name((enum cpu_level)level), true, 2);
+            check(cpu_level_name((enum cpu_level)level), true, 5);
         }
 }
 

@@ -5,6 +5,8 @@
 #include "op/activation_gradient/derivative.h"
 #include "op/elementwise.h"
 
+#include <string.h>
+
 static const char *const functions[] = {
 #define UNARY(name, reads, formula, derivative) #name,
 #include "kernel/list.inc"
@@ -117,6 +119,27 @@ static int compile(struct op_compile *compile)
     return FOV_OK;
 }
 
+/** Behind the gradient of a max pooling of y itself, f' at the pixel that won is f' of what was pooled: taken before
+ *  it, there are fewer numbers, and y need not be kept. Not where a normalisation made x, whose gradient takes f' along. */
+static bool take_over(struct op_takeover *node)
+{
+    struct op_maker back, pool, forward, before;
+    if (node->in_count != 2 || unary_gradient_reads(function_of(node->options)) != READS_Y ||
+        !op_made_for(node, node->in[0], &back) || strcmp(back.op->name, "max_pool_gradient") != 0 ||
+        !node->maker(node->plan, back.in[1], &pool) || strcmp(pool.op->name, "max_pool") != 0 ||
+        pool.in[0] != node->in[1]) {
+        return false;
+    }
+    if (node->maker(node->plan, node->in[1], &forward) && forward.in_count > 0 &&
+        node->maker(node->plan, forward.in[0], &before) && before.op->family == OP_NORMALISATION) {
+        return false;
+    }
+    node->in[0] = back.in[0];
+    node->in[1] = pool.out[0];
+    node->exchange = true;
+    return true;
+}
+
 static const struct op_cpu cpu = {
     .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0 | 1u << 1};
 
@@ -162,6 +185,7 @@ const struct op op_activation_gradient = {
     .infer = infer_gradient,
     .gradient = gradient,
     .textbook = textbook,
+    .take_over = take_over,
     .cpu = &cpu,
     .cases = cases,
 };

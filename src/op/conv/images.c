@@ -25,6 +25,11 @@ bool images_can(const struct pooled_geometry *geometry)
     return geometry->conv.batch > 0 && window->dilation[1] == 1 && window->dilation[2] == 1;
 }
 
+bool images_can_flow_back(const struct pooled_geometry *geometry)
+{
+    return images_can(geometry) && geometry->conv.window.stride[1] == 1 && geometry->conv.window.stride[2] == 1;
+}
+
 bool images_pay(const struct kernel_table *kernel, const struct pooled_geometry *geometry)
 {
     const struct conv_geometry *conv = &geometry->conv;

@@ -165,13 +165,6 @@ static bool supports(const void *options, const struct op_tensor *in, int in_cou
            pooled_geometry(&geometry, options, &in[0].shape, &in[1].shape, NULL) == 0 && images_can(&geometry);
 }
 
-static bool pays(const struct kernel_table *kernel, const void *options, const struct op_tensor *in, int in_count)
-{
-    struct pooled_geometry geometry;
-    return supports(options, in, in_count) &&
-           pooled_geometry(&geometry, options, &in[0].shape, &in[1].shape, NULL) == 0 && images_pay(kernel, &geometry);
-}
-
 static int compile(struct op_compile *compile)
 {
     struct pooled_geometry geometry;
@@ -222,7 +215,7 @@ const struct op op_conv_max_pool = {
     .cost = cost,
     .textbook = textbook,
     .cpu = &cpu,
-    .pays = pays,
+    .take_place = pooled_take_place,
     .cases = cases,
     .fuses_activation = true,
 };

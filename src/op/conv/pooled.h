@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A convolution whose 2 x 2 blocks are max-pooled, as one operator with two gradients, for the small networks where the image
- * between the two is most of the traffic. Plans put them in place of the separate operators (graph/pool.c); nobody
+ * between the two is most of the traffic. Plans put them in place of the separate operators (pooled_place.c); nobody
  * builds them by hand. pooled.c says what they mean, images.c how they are fast. Private to the folder. */
 #ifndef OP_CONV_POOLED_H
 #define OP_CONV_POOLED_H
@@ -29,8 +29,15 @@ int pooled_input_geometry(struct pooled_geometry *geometry, const struct pooled_
 fov_shape pooled_shape(const struct pooled_geometry *geometry);
 extern const struct op_attribute pooled_attributes[];
 
+/* pooled_place.c: op.take_place of the three. */
+bool pooled_take_place(struct op_takeover *node);
+bool pooled_weight_take_place(struct op_takeover *node);
+bool pooled_input_take_place(struct op_takeover *node);
+
 /* images.c: images of the batch as lanes of a register. */
 bool images_can(const struct pooled_geometry *geometry);
+/** The input gradient too: pixels one apart only, as windows further apart reach each pixel through few taps. */
+bool images_can_flow_back(const struct pooled_geometry *geometry);
 /** Whether it beats one step for each operator. */
 bool images_pay(const struct kernel_table *kernel, const struct pooled_geometry *geometry);
 int  images_compile(struct op_compile *compile, const struct pooled_geometry *geometry);

@@ -129,14 +129,6 @@ static bool supports_weight(const void *options, const struct op_tensor *in, int
            images_can(&geometry);
 }
 
-static bool pays_weight(const struct kernel_table *kernel, const void *options, const struct op_tensor *in, int in_count)
-{
-    struct pooled_geometry geometry;
-    fov_shape weight;
-    return supports_weight(options, in, in_count) && weight_geometry(&geometry, options, in, &weight, NULL) == 0 &&
-           images_pay(kernel, &geometry);
-}
-
 static int compile_weight(struct op_compile *compile)
 {
     struct pooled_geometry geometry;
@@ -184,21 +176,12 @@ static void textbook_input(const struct op_textbook *textbook)
     }
 }
 
-/** Pixels one apart only: windows further apart reach each pixel through few taps. */
 static bool supports_input(const void *options, const struct op_tensor *in, int in_count)
 {
     struct pooled_geometry geometry;
     fov_shape x;
     return in_count == 3 && supports_dtypes(in, 0, 2, 1) && input_geometry(&geometry, options, in, &x, NULL) == 0 &&
-           images_can(&geometry) && geometry.conv.window.stride[1] == 1 && geometry.conv.window.stride[2] == 1;
-}
-
-static bool pays_input(const struct kernel_table *kernel, const void *options, const struct op_tensor *in, int in_count)
-{
-    struct pooled_geometry geometry;
-    fov_shape x;
-    return supports_input(options, in, in_count) && input_geometry(&geometry, options, in, &x, NULL) == 0 &&
-           images_pay(kernel, &geometry);
+           images_can_flow_back(&geometry);
 }
 
 static int compile_input(struct op_compile *compile)
@@ -257,7 +240,7 @@ const struct op op_conv_max_pool_weight_gradient = {
     .cost = cost_weight,
     .textbook = textbook_weight,
     .cpu = &cpu_weight,
-    .pays = pays_weight,
+    .take_place = pooled_weight_take_place,
     .cases = cases_weight,
 };
 
@@ -278,6 +261,6 @@ const struct op op_conv_max_pool_input_gradient = {
     .cost = cost_input,
     .textbook = textbook_input,
     .cpu = &cpu_input,
-    .pays = pays_input,
+    .take_place = pooled_input_take_place,
     .cases = cases_input,
 };

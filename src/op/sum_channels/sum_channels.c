@@ -3,6 +3,8 @@
  * dense layers is sum_features.c. */
 #include "op/sum_channels/sum_channels.h"
 
+#include <string.h>
+
 static int infer(const struct op_infer *infer)
 {
     const fov_shape *x = &infer->in[0].shape;
@@ -38,6 +40,26 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
+/** The gradient of a pooling puts each number back into its own channel, and where no window may lie in the frame alone it
+ *  loses none: the sum before it is the same, of fewer numbers. */
+static bool take_over(struct op_takeover *node)
+{
+    struct op_maker pool;
+    if (!node->maker(node->plan, node->in[0], &pool) || strcmp(pool.op->name, "max_pool_gradient") != 0 ||
+        *(const int *)op_option(pool.op, pool.options, "auto_pad") != 0) {
+        return false;
+    }
+    const struct op_list *pad = op_option(pool.op, pool.options, "pad");
+    const struct op_list *kernel = op_option(pool.op, pool.options, "kernel");
+    for (int i = 0; i < pad->count; i++) {
+        if (pad->at[i] >= op_list_get(kernel, kernel->count != 0 ? i % kernel->count : 0, 1)) {
+            return false;
+        }
+    }
+    node->in[0] = pool.in[0];
+    return true;
+}
+
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = sum_columns_compile};
 
@@ -62,6 +84,7 @@ const struct op op_sum_channels = {
     .infer = infer,
     .gradient = gradient,
     .textbook = textbook,
+    .take_over = take_over,
     .cpu = &cpu,
     .cases = cases,
 };

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a plan puts the pooled convolution and its gradients: in place of a 2 x 2 max pooling of a convolution, with relu
+ * between or not (the greatest of rectified values is the rectified greatest), and in place of the convolution's gradients
+ * where what flows back comes from such a pooling. The image between the two is then never written. What they
+ * mean: pooled.c and pooled_gradient.c. */
+#include "op/conv/pooled.h"
+
+#include <string.h>
+
+#include "op/common.h"
+
+static bool all_are(const struct op_maker *pool, const char *name, int64_t value, int64_t fallback)
+{
+    const struct op_list *list = op_option(pool->op, pool->options, name);
+    for (int i = 0; i < (list->count != 0 ? list->count : 1); i++) {
+        if (op_list_get(list, i, fallback) != value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/** Windows of 2 x 2 side by side, none over the edge. large: the image, small: the pooled one. */
+static bool pools_blocks(const struct op_maker *pool, const fov_shape *large, const fov_shape *small)
+{
+    return large->rank == 4 && all_are(pool, "kernel", 2, 1) && all_are(pool, "stride", 2, 1) && all_are(pool, "pad", 0, 0) &&
+           all_are(pool, "dilation", 1, 1) && *(const int *)op_option(pool->op, pool->options, "auto_pad") == 0 &&
+           *(const int *)op_option(pool->op, pool->options, "indices") == 0 && small->dim[2] == large->dim[2] / 2 &&
+           small->dim[3] == large->dim[3] / 2;
+}
+
+static bool is_named(const struct op *op, const char *name)
+{
+    return strcmp(op->name, name) == 0;
+}
+
+static void set_options(struct pooled_options *options, const void *conv, bool rectify)
+{
+    struct conv_options of_conv = *(const struct conv_options *)conv; /* which may lie in the same place */
+    *options = (struct pooled_options){.conv = of_conv, .rectify = rectify};
+}
+
+bool pooled_take_place(struct op_takeover *node)
+{
+    struct op_maker pool = {.op = node->op, .options = node->options}, conv;
+    if (!is_named(node->op, "max_pool") || !op_made_for(node, node->in[0], &conv)) {
+        return false;
+    }
+    bool rectify = is_named(conv.op, "relu");
+    if ((rectify && !op_made_for(node, conv.in[0], &conv)) || !is_named(conv.op, "conv")) {
+        return false;
+    }
+    struct op_tensor large = node->tensor(node->plan, node->in[0]), small = node->tensor(node->plan, node->out[0]), in[3];
+    struct pooled_geometry geometry;
+    struct pooled_options options;
+    set_options(&options, conv.options, rectify);
+    for (int i = 0; i < conv.in_count; i++) {
+        in[i] = node->tensor(node->plan, conv.in[i]);
+    }
+    if (!pools_blocks(&pool, &large.shape, &small.shape) || !op_all_f32(&options, in, conv.in_count) ||
+        pooled_geometry(&geometry, &options, &in[0].shape, &in[1].shape, NULL) != 0 ||
+        !images_pay(node->kernel, &geometry)) {
+        return false;
+    }
+    *(struct pooled_options *)node->options = options;
+    memcpy(node->in, conv.in, (size_t)conv.in_count * sizeof *node->in);
+    node->in_count = conv.in_count;
+    node->name = conv.name;
+    return true;
+}
+
+/** The pooling whose gradient a value is: who makes it, and the shapes of x, weight and pooled dy agree. */
+static bool flows_through_blocks(const struct op_takeover *node, int value, struct op_maker *pool)
+{
+    if (!node->maker(node->plan, value, pool) || !is_named(pool->op, "max_pool_gradient")) {
+        return false;
+    }
+    struct op_tensor large = node->tensor(node->plan, value), small = node->tensor(node->plan, pool->in[0]);
+    return pools_blocks(pool, &large.shape, &small.shape) && large.dtype == FOV_F32 &&
+           node->tensor(node->plan, pool->in[1]).dtype == FOV_U8;
+}
+
+/** Either both gradients of a convolution read the pooled one or neither does: once the image between is there, it is as
+ *  well read by both. So one of two readers takes its place only where the other one can. */
+static bool both_may(const struct op_takeover *node, int value, const struct pooled_geometry *geometry)
+{
+    int readers = node->readers(node->plan, value);
+    return images_pay(node->kernel, geometry) &&
+           (readers == 1 || (readers == 2 && images_can_flow_back(geometry)));
+}
+
+bool pooled_weight_take_place(struct op_takeover *node)
+{
+    struct op_maker pool;
+    struct pooled_geometry geometry;
+    struct pooled_options options;
+    fov_shape weight;
+    if (!is_named(node->op, "conv_weight_gradient") || node->in[0] == node->in[1] ||
+        !flows_through_blocks(node, node->in[1], &pool)) {
+        return false;
+    }
+    struct op_tensor x = node->tensor(node->plan, node->in[0]), dy = node->tensor(node->plan, pool.in[0]);
+    set_options(&options, node->options, false);
+    if (pooled_weight_geometry(&geometry, &options, &x.shape, &dy.shape, &weight, NULL) != 0 ||
+        !both_may(node, node->in[1], &geometry)) {
+        return false;
+    }
+    *(struct pooled_options *)node->options = options;
+    node->in[1] = pool.in[0];
+    node->in[2] = pool.in[1];
+    node->in_count = 3;
+    return true;
+}
+
+bool pooled_input_take_place(struct op_takeover *node)
+{
+    struct op_maker pool;
+    struct pooled_geometry geometry;
+    struct pooled_options options;
+    fov_shape x;
+    if (!is_named(node->op, "conv_input_gradient") || node->in[0] == node->in[1] ||
+        !flows_through_blocks(node, node->in[0], &pool)) {
+        return false;
+    }
+    struct op_tensor dy = node->tensor(node->plan, pool.in[0]), weight = node->tensor(node->plan, node->in[1]);
+    set_options(&options, node->options, false);
+    if (pooled_input_geometry(&geometry, &options, &dy.shape, &weight.shape, &x, NULL) != 0 ||
+        !images_can_flow_back(&geometry) || !both_may(node, node->in[0], &geometry)) {
+        return false;
+    }
+    *(struct pooled_options *)node->options = options;
+    node->in[2] = node->in[1];
+    node->in[0] = pool.in[0];
+    node->in[1] = pool.in[1];
+    node->in_count = 3;
+    return true;
+}
