@@ -127,6 +127,10 @@ struct kernel_outer {
     float       *out;        /**< [channels][out_stride >= width] */
     size_t       out_stride;
     bool         accumulate; /**< add to out rather than replace it */
+    /** What is read next, to be brought nearer meanwhile: lines of 64 bytes, at most one per pixel. A wish, which
+        changes no result. */
+    const float *ahead;
+    size_t       ahead_lines;
 };
 
 /** A line of a convolution with images side by side: element i of every group of `lanes` floats belongs to image i, so few

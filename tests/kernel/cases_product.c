@@ -158,7 +158,7 @@ static void check_outer(const struct kernel_table *table, size_t runs, size_t ru
     float *out = guard_random(out_floats, numbers), *want = guard_copy(out, out_floats);
     float *bound = guard_copy(out, out_floats);
     struct kernel_outer o = {runs, run, channels, width, x, x_step, x_run_stride, dy, out, out_stride,
-                             random_below(2) == 0};
+                             random_below(2) == 0, dy, random_below(runs * run + 3)};
     table->outer(&o);
     o.out = want;
     reference_table()->outer(&o);

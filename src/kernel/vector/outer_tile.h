@@ -11,24 +11,24 @@
 #define TWO_CHAINS (ROWS * VECTORS < 8)
 #if TWO_CHAINS
 #define DECLARE(r, v) vf sum##r##_##v = {0}, odd##r##_##v = {0};
-#define MULTIPLY_ODD(r, v) odd##r##_##v += value * g##v;
+#define MULTIPLY_ODD(r, v) multiply_add(odd##r##_##v, value, g##v);
 #define TOTAL(r, v) (sum##r##_##v + odd##r##_##v)
 #else
 #define DECLARE(r, v) vf sum##r##_##v = {0};
-#define MULTIPLY_ODD(r, v) sum##r##_##v += value * g##v;
+#define MULTIPLY_ODD(r, v) multiply_add(sum##r##_##v, value, g##v);
 #define TOTAL(r, v) sum##r##_##v
 #endif
 #define DECLARE_ROW(r) EACH_COLUMN(DECLARE, r)
 #define LOAD_GRADIENT(v) vf g##v = load(dy + v * VECTOR);
-#define MULTIPLY(r, v) sum##r##_##v += value * g##v;
+#define MULTIPLY(r, v) multiply_add(sum##r##_##v, value, g##v);
 #define MULTIPLY_ROW(r)          \
     {                            \
-        float value = x[r];      \
+        vf value = splat(x[r]);  \
         EACH_COLUMN(MULTIPLY, r) \
     }
 #define MULTIPLY_ODD_ROW(r)          \
     {                                \
-        float value = x[r];          \
+        vf value = splat(x[r]);      \
         EACH_COLUMN(MULTIPLY_ODD, r) \
     }
 #define STEP(ROW_OF_PRODUCTS)        \
@@ -51,10 +51,18 @@ static void TILE_NAME(const struct kernel_outer *o)
     const float *dy = o->dy;
     size_t run = o->run, step = o->x_step;
     bool accumulate = o->accumulate;
+    const float *ahead = o->ahead;
+    size_t pairs_ahead = (o->ahead_lines + 1) / 2;
     for (size_t n = 0; n < o->runs; n++) {
         const float *x = o->x + n * o->x_run_stride;
         size_t i = 0;
         for (; i + 2 <= run; i += 2) {
+            if (pairs_ahead > 0) {
+                pairs_ahead--;
+                __builtin_prefetch(ahead, 0, 2);
+                __builtin_prefetch(ahead + LINE, 0, 2);
+                ahead += 2 * LINE;
+            }
             STEP(MULTIPLY_ROW) STEP(MULTIPLY_ODD_ROW)
         }
         if (i < run) {

@@ -309,6 +309,26 @@ INLINE void copy_padded(float *to, const float *from, size_t n, size_t width)
     });
 }
 
+enum { PACK_ROWS = 8 };
+
+/* A block's part of a few rows. Where the block is not made of whole registers, the last one of a row is stored whole;
+   what it writes too much belongs to the rows behind, which come later. The last `exact` rows have no such. */
+INLINE void copy_rows(size_t rows, size_t exact, const float *x, size_t x_stride, size_t block, float *out)
+{
+    size_t whole = block / VECTOR * VECTOR, r = 0;
+    for (; r + exact < rows; r++, x += x_stride, out += block) {
+        for (size_t i = 0; i < block; i += VECTOR) {
+            store(out + i, load(x + i));
+        }
+    }
+    for (; r < rows; r++, x += x_stride, out += block) {
+        for (size_t i = 0; i < whole; i += VECTOR) {
+            store(out + i, load(x + i));
+        }
+        memcpy(out + whole, x + whole, (block - whole) * sizeof *out);
+    }
+}
+
 static void vector_pack_columns(size_t rows, size_t columns, const float *x, size_t x_stride, size_t block, size_t round,
                                 float *out, size_t out_block_stride)
 {
@@ -319,27 +339,21 @@ static void vector_pack_columns(size_t rows, size_t columns, const float *x, siz
         }
         return;
     }
-    /* Rows outermost, so that x is read once in order while the blocks are written side by side. */
-    for (size_t r = 0; r < rows; r++, x += x_stride) {
-        size_t first = 0;
+    /* Rows that the last register of one reaches into */
+    size_t exact = ((block + VECTOR - 1) / VECTOR * VECTOR - 1) / block;
+    /* Some rows at a time, outermost: x is read in order, and a block gets more than a line of the cache at once. */
+    for (size_t r = 0; r < rows; r += PACK_ROWS, x += PACK_ROWS * x_stride) {
+        size_t together = rows - r < PACK_ROWS ? rows - r : PACK_ROWS, first = 0;
+        size_t behind = rows - r - together;
         float *to = out;
         for (; first + block <= columns; first += block, to += out_block_stride) {
-            const float *from = x + first;
-            float *row = to + r * block;
-            size_t i = 0;
-            for (; i + VECTOR <= block; i += VECTOR) {
-                store(row + i, load(from + i));
-            }
-            for (; i + 4 <= block; i += 4) {
-                memcpy(row + i, from + i, 4 * sizeof(float));
-            }
-            for (; i < block; i++) {
-                row[i] = from[i];
-            }
+            copy_rows(together, behind < exact ? exact - behind : 0, x + first, x_stride, block, to + r * block);
         }
         if (first < columns) {
             size_t left = columns - first, width = (left + round - 1) / round * round;
-            copy_padded(to + r * width, x + first, left, width);
+            for (size_t i = 0; i < together; i++) {
+                copy_padded(to + (r + i) * width, x + i * x_stride + first, left, width);
+            }
         }
     }
 }

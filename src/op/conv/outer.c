@@ -25,6 +25,35 @@ struct outer_source {
     int64_t first_line;
 };
 
+/** What the next unit reads, to be brought nearer while this one is multiplied: memory is slow to answer, and the
+ *  kernel leaves it nothing to do. Two pieces, so many lines of 64 bytes to each call. */
+struct outer_ahead {
+    const float *at[2];
+    size_t       lines[2], each;
+};
+
+enum { LINE_FLOATS = 16 };
+
+static struct outer_ahead ahead_of(const float *first, size_t floats, const float *second, size_t second_floats,
+                                   size_t calls)
+{
+    struct outer_ahead ahead = {{first, second}, {floats / LINE_FLOATS, second_floats / LINE_FLOATS}, 0};
+    ahead.each = (ahead.lines[0] + ahead.lines[1]) / (calls > 0 ? calls : 1) + 1;
+    return ahead;
+}
+
+static void look_ahead(struct outer_ahead *ahead, struct kernel_outer *call)
+{
+    int piece = ahead->lines[0] > 0 ? 0 : 1;
+    size_t lines = smaller(ahead->each, ahead->lines[piece]);
+    call->ahead = ahead->at[piece];
+    call->ahead_lines = lines;
+    if (lines > 0) {
+        ahead->at[piece] += lines * LINE_FLOATS;
+        ahead->lines[piece] -= lines;
+    }
+}
+
 struct outer_job {
     const struct op_run     *run;
     const struct outer_plan *plan;
@@ -89,6 +118,18 @@ static void copy_line(const struct outer_job *job, const float *from, float *to)
     }
 }
 
+static size_t unit_line(const struct outer_plan *plan, const struct unit *unit)
+{
+    size_t plane = unit->image * (size_t)plan->window.out[0] + (size_t)unit->z;
+    return plane * (size_t)plan->window.out[1] + (size_t)unit->first;
+}
+
+static const float *dy_lines(const struct outer_job *job, const struct unit *unit)
+{
+    const struct outer_plan *plan = job->plan;
+    return (const float *)job->run->in[1].data + unit_line(plan, unit) * (size_t)plan->window.out[2] * plan->filters;
+}
+
 static const float *x_line(const struct outer_job *job, size_t image, int64_t z, int64_t y)
 {
     const struct window *window = &job->plan->window;
@@ -132,7 +173,7 @@ static void clip_lines(const struct window *window, const struct unit *unit, int
 
 /** Adds one unit's products of one (group, panel, block of columns) to out, all taps. `panel_out`: [taps][columns][width] */
 static void add_products(const struct outer_job *job, const struct outer_source *source, const struct unit *unit,
-                         size_t group, size_t panel, size_t block, float *panel_out)
+                         size_t group, size_t panel, size_t block, struct outer_ahead *ahead, float *panel_out)
 {
     const struct outer_plan *plan = job->plan;
     const struct window *window = &plan->window;
@@ -172,6 +213,7 @@ static void add_products(const struct outer_job *job, const struct outer_source 
             outer.x = x + (size_t)(source->whole ? z : kz) * plan->plane + (size_t)line * plan->line;
             for (int64_t kx = 0; kx < across; kx++) {
                 outer.out = out;
+                look_ahead(ahead, &outer);
                 kernel->outer(&outer);
                 outer.x += (size_t)window->dilation[2] * plan->pixel;
                 out += plan->columns * width;
@@ -185,6 +227,22 @@ static float *panel_of(const struct outer_job *job, float *sum, size_t group, si
     const struct outer_plan *plan = job->plan;
     size_t depth = plan->taps * plan->columns;
     return sum + (group * plan->padded_filters + panel * job->run->kernel->panel_columns) * depth;
+}
+
+/** What the unit after this one reads of dy and of x, as they lie. */
+static struct outer_ahead rows_ahead(const struct outer_job *job, const struct unit *unit)
+{
+    const struct outer_plan *plan = job->plan;
+    const struct window *window = &plan->window;
+    int64_t first = window_meets(window, 1, unit->first, 0), z = window_meets(window, 0, unit->z, 0);
+    int64_t end = window_meets(window, 1, unit->end - 1, window->kernel[1] - 1) + 1;
+    first = first < 0 ? 0 : first;
+    end = end > window->in[1] ? window->in[1] : end;
+    z = z < 0 ? 0 : z >= window->in[0] ? window->in[0] - 1 : z;
+    size_t calls = plan->groups * plan->panels * plan->blocks * plan->taps, width = (size_t)window->out[2];
+    return ahead_of(dy_lines(job, unit), (size_t)(unit->end - unit->first) * width * plan->filters,
+                    x_line(job, unit->image, z, first < window->in[1] ? first : 0),
+                    first < end ? (size_t)((end - first) * window->in[2]) * plan->channels : 0, calls);
 }
 
 /** Small weights: chunk = a range of units, which makes a partial sum of the whole weight. */
@@ -201,8 +259,12 @@ static void part_chunk(void *context, size_t chunk, int worker)
     for (size_t index = plan->units * chunk / plan->parts; index < end; index++) {
         struct unit unit = unit_at(plan, index);
         size_t width = (size_t)window->out[2], pixels = (size_t)(unit.end - unit.first) * width;
-        size_t line = (unit.image * (size_t)window->out[0] + (size_t)unit.z) * (size_t)window->out[1] + (size_t)unit.first;
-        pack_dy(job, (const float *)job->run->in[1].data + line * width * plan->filters, 0, pixels, pixels, dy);
+        struct outer_ahead ahead = {0};
+        if (index + 1 < end) {
+            struct unit next = unit_at(plan, index + 1);
+            ahead = rows_ahead(job, &next);
+        }
+        pack_dy(job, dy_lines(job, &unit), 0, pixels, pixels, dy);
         struct outer_source source = {.x = copy, .dy = dy, .dy_pixels = pixels};
         if (plan->form == OUTER_IN_PLACE) {
             source.x = (const float *)job->run->in[0].data + unit.image * plan->image;
@@ -215,7 +277,7 @@ static void part_chunk(void *context, size_t chunk, int worker)
             for (size_t panel = 0; panel < plan->panels; panel++) {
                 float *out = panel_of(job, sum, group, panel);
                 for (size_t block = 0; block < plan->blocks; block++) {
-                    add_products(job, &source, &unit, group, panel, block, out);
+                    add_products(job, &source, &unit, group, panel, block, &ahead, out);
                 }
             }
         }
@@ -253,13 +315,42 @@ static void pack_chunk(void *context, size_t chunk, int worker)
     pack_dy(job, dy, first, smaller(together, pixels - first), pixels, job->dy);
 }
 
+static struct outer_source packed_source(const struct outer_job *job, const struct unit *unit)
+{
+    const struct outer_plan *plan = job->plan;
+    return (struct outer_source){.x = job->x + unit->image * plan->image,
+                                 .dy = job->dy,
+                                 .dy_pixels = plan->batch * (size_t)window_out_pixels(&plan->window),
+                                 .dy_first = unit_line(plan, unit) * (size_t)plan->window.out[2],
+                                 .whole = true};
+}
+
+/** What one call brings nearer of a unit to come: the block's lines of x, if this is the first panel to meet them, and
+ *  its share of the panel's dy. */
+static struct outer_ahead packed_ahead(const struct outer_job *job, size_t index, size_t group, size_t panel,
+                                       bool meets_x, size_t block, size_t share, size_t shares)
+{
+    const struct outer_plan *plan = job->plan;
+    const struct window *window = &plan->window;
+    struct unit unit = unit_at(plan, index);
+    struct outer_source source = packed_source(job, &unit);
+    size_t first_filter = panel * job->run->kernel->panel_columns, lines = (size_t)(unit.end - unit.first);
+    size_t width = kernel_panel_width(job->run->kernel, plan->group_filters - first_filter);
+    size_t dy_floats = lines * (size_t)window->out[2] * width / shares;
+    int64_t y = window_meets(window, 1, unit.first, 0), z = window_meets(window, 0, unit.z, 0);
+    const float *x = source.x + (group * plan->blocks + block) * plan->block + (z < 0 ? 0 : (size_t)z * plan->plane) +
+                     (y < 0 ? 0 : (size_t)y * plan->line);
+    const float *dy = source.dy + (group * plan->padded_filters + first_filter) * source.dy_pixels +
+                      source.dy_first * width + share * dy_floats;
+    return ahead_of(x, meets_x ? lines * (size_t)window->stride[1] * plan->line : 0, dy, dy_floats, plan->taps);
+}
+
 /** Then: chunk = (group, some panels, some blocks of columns) over all pixels. */
 static void block_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
     const struct outer_job *job = context;
     const struct outer_plan *plan = job->plan;
-    const struct window *window = &plan->window;
     const struct kernel_table *kernel = job->run->kernel;
     size_t block_jobs = (plan->blocks + plan->blocks_together - 1) / plan->blocks_together;
     size_t panel_jobs = (plan->panels + plan->panels_together - 1) / plan->panels_together;
@@ -278,16 +369,16 @@ static void block_chunk(void *context, size_t chunk, int worker)
     }
     for (size_t index = 0; index < plan->units; index++) {
         struct unit unit = unit_at(plan, index);
-        size_t line = (unit.image * (size_t)window->out[0] + (size_t)unit.z) * (size_t)window->out[1] + (size_t)unit.first;
-        struct outer_source source = {.x = job->x + unit.image * plan->image,
-                                      .dy = job->dy,
-                                      .dy_pixels = plan->batch * (size_t)window_out_pixels(window),
-                                      .dy_first = line * (size_t)window->out[2],
-                                      .whole = true};
+        struct outer_source source = packed_source(job, &unit);
         for (size_t panel = first_panel; panel < end_panel; panel++) {
             float *out = panel_of(job, job->sums, group, panel);
             for (size_t block = first_block; block < end_block; block++) {
-                add_products(job, &source, &unit, group, panel, block, out);
+                struct outer_ahead ahead = {0};
+                if (index + 1 < plan->units) {
+                    ahead = packed_ahead(job, index + 1, group, panel, panel == first_panel, block,
+                                         block - first_block, end_block - first_block);
+                }
+                add_products(job, &source, &unit, group, panel, block, &ahead, out);
             }
         }
     }
