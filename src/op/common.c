@@ -19,6 +19,11 @@ bool op_is_integer(fov_dtype dtype)
     return dtype >= FOV_I64 && dtype <= FOV_U8;
 }
 
+bool op_is_signed(fov_dtype dtype)
+{
+    return dtype == FOV_I64 || dtype == FOV_I32 || dtype == FOV_I16 || dtype == FOV_I8;
+}
+
 bool op_all_f32(const void *options, const struct op_tensor *in, int in_count)
 {
     (void)options;
@@ -83,8 +88,7 @@ double op_wrap(fov_dtype dtype, double value)
         return 0;
     }
     double range = ldexp(1, 8 * (int)fov_dtype_size(dtype));
-    bool is_signed = dtype == FOV_I64 || dtype == FOV_I32 || dtype == FOV_I16 || dtype == FOV_I8;
-    double least = is_signed ? -range / 2 : 0, kept = trunc(value);
+    double least = op_is_signed(dtype) ? -range / 2 : 0, kept = trunc(value);
     if (kept >= least && kept < least + range) {
         return kept;
     }

@@ -11,6 +11,7 @@
 
 bool op_is_float(fov_dtype dtype);   /**< f16, f32, f64 */
 bool op_is_integer(fov_dtype dtype); /**< signed or unsigned; not bool */
+bool op_is_signed(fov_dtype dtype);  /**< i8, i16, i32, i64 */
 /** For op_cpu.supports: every present input is f32. */
 bool op_all_f32(const void *options, const struct op_tensor *in, int in_count);
 /** For op_cpu.supports of operators that only move elements. */

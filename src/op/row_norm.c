@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Normalisation of rows: shape rule, definition and fast form of layer, group and instance normalisation. Statistics
- * are taken in two passes (mean, then squares of what is left), a row at a time, by one thread. The gradient is the
- * operator
- * row_norm_gradient (layer_norm/gradient.c). */
+/* Normalisation of rows: shape rule, definition and fast form of layer, group, instance and RMS normalisation.
+ * Statistics are taken in two passes (mean, then squares of what is left), a row at a time, by one thread. The gradient
+ * is the operator row_norm_gradient (layer_norm/gradient.c). */
 #include "op/row_norm.h"
 
 #include <math.h>
@@ -97,6 +96,9 @@ int row_norm_infer(const struct op_infer *infer)
         infer->out[i].dtype =
             infer->in[ROW_NORM_X].dtype == FOV_F64 ? FOV_F64 : FOV_F32; /* stash_type: single at least */
     }
+    if (options->uncentred && infer->out_count > ROW_NORM_MEAN) {
+        infer->out[ROW_NORM_MEAN].shape.rank = -1;
+    }
     return 0;
 }
 
@@ -105,7 +107,9 @@ void row_norm_gradient(struct op_gradient *gradient)
     const struct op_emitter *emitter = gradient->emitter;
     fov_value in[5] = {gradient->in[ROW_NORM_X],
                        gradient->in_count > 1 ? gradient->in[ROW_NORM_WEIGHT] : (fov_value){0}};
-    in[2] = op_emit_output(emitter, gradient->out[0], ROW_NORM_MEAN);
+    if (!((const struct row_norm_options *)gradient->options)->uncentred) {
+        in[2] = op_emit_output(emitter, gradient->out[0], ROW_NORM_MEAN);
+    }
     in[3] = op_emit_output(emitter, gradient->out[0], ROW_NORM_INV_STD);
     in[4] = gradient->out_gradient[0];
     if (in[4].id == 0) {
@@ -138,7 +142,7 @@ void row_norm_textbook(const struct op_textbook *textbook)
         for (size_t j = 0; j < geometry.columns; j++) {
             sum += x[j];
         }
-        double mean = sum / (double)geometry.columns;
+        double mean = options->uncentred ? 0 : sum / (double)geometry.columns;
         for (size_t j = 0; j < geometry.columns; j++) {
             squares += (x[j] - mean) * (x[j] - mean);
         }
@@ -211,7 +215,7 @@ static void norm_chunk(void *context, size_t chunk, int worker)
     for (size_t r = first; r < end; r++) {
         const float *x = (const float *)run->in[ROW_NORM_X].data + r * columns;
         float *y = (float *)run->out[ROW_NORM_Y].data + r * columns;
-        double mean = run->kernel->sum(columns, x) / (double)columns;
+        double mean = options->uncentred ? 0 : run->kernel->sum(columns, x) / (double)columns;
         run->kernel->unary[UNARY_affine](columns, x, y, 1, (float)-mean);
         /* What rounding the mean left in y is taken from the mean square again. */
         double rest = mean - (double)(float)mean;

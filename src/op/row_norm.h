@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What layer, group and instance normalisation share: each brings parts ("rows") of every sample to mean 0 and
- * variance 1,
- * and then scales and shifts. They differ in which elements make a row and which weight an element gets. Rows are
- * contiguous in plain order. Next: layer_norm/, group_norm/, instance_norm/. */
+/* What layer, group, instance and RMS normalisation share: each brings parts ("rows") of every sample to mean 0 and
+ * variance 1 (RMS: only to mean square 1), and then scales and shifts. They differ in which elements make a row and
+ * which weight an element gets. Rows are contiguous in plain order. Next: layer_norm/, group_norm/, instance_norm/. */
 #ifndef OP_ROW_NORM_H
 #define OP_ROW_NORM_H
 
@@ -20,6 +19,7 @@ struct row_norm_options {
     int64_t axis, groups; /**< groups 0: as many as channels */
     int     kind;
     bool    group_weights; /**< weight and bias are [groups], as ONNX had it in opset 18 */
+    bool    uncentred;     /**< no mean is taken away; there is no output for it then */
 };
 
 /** Element j of row r has the weight (r % period) * row_step + j / divisor. */

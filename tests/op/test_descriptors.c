@@ -305,6 +305,9 @@ static void cases_are_well_formed(void **state)
             EXPECT(op, op->infer(&infer) == FOV_OK, "%s: %s\n", test->name, error.text);
             for (int p = 0; p < out_count; p++) {
                 size_t count;
+                if (out[p].shape.rank < 0 && op_port_at(op->out, p)->optional) {
+                    continue; /* these inputs have no such output */
+                }
                 EXPECT(op, shape_count(&out[p].shape, &count), "%s: output %d is not known\n", test->name, p);
                 EXPECT(op, (int)out[p].dtype >= 0 && out[p].dtype < FOV_DTYPE_COUNT, "%s: output %d\n", test->name, p);
             }

@@ -36,6 +36,12 @@ static const struct {
 } younger[] = {
     {"avg_pool", 19},          /* dilation */
     {"batch_norm", 14},        /* training_mode */
+    {"bitwise_and", 18},
+    {"bitwise_not", 18},
+    {"bitwise_or", 18},
+    {"bitwise_xor", 18},
+    {"center_crop_pad", 18},
+    {"deform_conv", 19},
     {"dequantize_linear", 21}, /* blocks */
     {"grid_sample", 20},       /* other than images */
     {"pad", 19},               /* around the border */
@@ -253,7 +259,7 @@ static void every_operator_has_a_spelling(void **state)
 static void most_were_written(void **state)
 {
     (void)state;
-    if (written < 50 * refused) {
+    if (written < 40 * refused) {
         fail_msg("%d cases came back, %d were refused", written, refused);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of layer, group and instance normalisation, from the saved statistics of each row. dx is computed row by
+/* The gradient of layer, group, instance and RMS normalisation, from the saved statistics of each row. dx is computed row by
  * row; the weights' gradients are summed over chunks of rows fixed by shape, added in order. */
 #include "op/row_norm.h"
 
@@ -19,6 +19,7 @@ static const struct op_attribute attributes[] = {
      .doc = "group: parts of the channels; 0: each channel by itself"},
     {OP_ATTRIBUTE(struct row_norm_options, kind), .kind = OP_CHOICE, .choices = kinds, .doc = "what makes a row"},
     {OP_ATTRIBUTE(struct row_norm_options, group_weights), .kind = OP_FLAG, .doc = "weights are per group"},
+    {OP_ATTRIBUTE(struct row_norm_options, uncentred), .kind = OP_FLAG, .doc = "no mean was taken away"},
     {0},
 };
 
@@ -37,7 +38,8 @@ static int infer(const struct op_infer *infer)
     return status;
 }
 
-/* With h = (x - mean) inv_std and g = dy weight: dx = inv_std (g - mean(g) - h mean(g h)), means over the row. */
+/* With h = (x - mean) inv_std and g = dy weight: dx = inv_std (g - mean(g) - h mean(g h)), means over the row. Where no mean
+ * was taken away, mean and mean(g) are 0. */
 static void textbook(const struct op_textbook *textbook)
 {
     struct row_norm_geometry geometry;
@@ -48,14 +50,15 @@ static void textbook(const struct op_textbook *textbook)
     double *dweight = textbook->out_count > DWEIGHT ? textbook->out[DWEIGHT].data : NULL;
     double *dbias = textbook->out_count > DBIAS ? textbook->out[DBIAS].data : NULL;
     double columns = (double)geometry.columns;
+    bool centred = !((const struct row_norm_options *)textbook->options)->uncentred;
     for (size_t r = 0; r < geometry.rows; r++) {
         const double *x = textbook->in[X].data + r * geometry.columns,
                      *dy = textbook->in[DY].data + r * geometry.columns;
-        double mean = textbook->in[MEAN].data[r], inv_std = textbook->in[INV_STD].data[r], sum = 0, product = 0;
+        double mean = centred ? textbook->in[MEAN].data[r] : 0, inv_std = textbook->in[INV_STD].data[r], sum = 0, product = 0;
         for (size_t j = 0; j < geometry.columns; j++) {
             size_t w = row_norm_weight(&geometry, r, j);
             double h = (x[j] - mean) * inv_std, g = dy[j] * (weight != NULL ? weight[w] : 1);
-            sum += g;
+            sum += centred ? g : 0;
             product += g * h;
             if (dweight != NULL) {
                 dweight[w] += dy[j] * h;
@@ -101,12 +104,13 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     double *dweight = (double *)run->scratch + chunk * 2 * geometry->weights, *dbias = dweight + geometry->weights;
     size_t columns = geometry->columns, first = op_chunk_begin(chunk, plan->together);
     size_t end = first + op_chunk_length(chunk, plan->together, geometry->rows), n = geometry->divisor;
+    bool centred = !((const struct row_norm_options *)run->options)->uncentred;
     memset(dweight, 0, 2 * geometry->weights * sizeof *dweight);
     for (size_t r = first; r < end; r++) {
         const float *x = (const float *)run->in[X].data + r * columns,
                     *dy = (const float *)run->in[DY].data + r * columns;
         float *dx = (float *)run->out[DX].data + r * columns;
-        double mean = (double)((const float *)run->in[MEAN].data)[r], sum = 0, product = 0;
+        double mean = centred ? (double)((const float *)run->in[MEAN].data)[r] : 0, sum = 0, product = 0;
         double inv_std = (double)((const float *)run->in[INV_STD].data)[r];
         for (size_t j = 0; j < columns; j += n) { /* runs that share a weight */
             size_t w = row_norm_weight(geometry, r, j), length = columns - j < n ? columns - j : n;
@@ -117,7 +121,7 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
             }
             dbias[w] += run_sum;
             dweight[w] += run_product * inv_std;
-            sum += run_sum * factor;
+            sum += centred ? run_sum * factor : 0;
             product += run_product * inv_std * factor;
         }
         if (run->out[DX].data == NULL) {
@@ -189,7 +193,8 @@ static const struct row_norm_options last = {.epsilon = 1e-5, .axis = -1}, from_
                                      groups = {.epsilon = 1e-5, .groups = 2, .kind = ROW_NORM_GROUP},
                                      instances = {.epsilon = 1e-5, .kind = ROW_NORM_GROUP},
                                      by_group = {
-                                         .epsilon = 1e-5, .groups = 3, .kind = ROW_NORM_GROUP, .group_weights = true};
+                                         .epsilon = 1e-5, .groups = 3, .kind = ROW_NORM_GROUP, .group_weights = true},
+                                     squares = {.epsilon = 1e-5, .axis = -2, .uncentred = true};
 #define ROWS(...) FOV_SHAPE(__VA_ARGS__), FOV_SHAPE(__VA_ARGS__)
 /* Gradients of this gradient do not exist yet. */
 static const struct op_case cases[] = {
@@ -229,6 +234,12 @@ static const struct op_case cases[] = {
      .in_count = 5,
      .positive = true,
      .no_gradient = true},
+    {.name = "mean squares",
+     .options = &squares,
+     .in = {FOV_SHAPE(3, 4, 5), FOV_SHAPE(4, 5), {-1, {0}}, FOV_SHAPE(3, 1, 1), FOV_SHAPE(3, 4, 5)},
+     .in_count = 5,
+     .positive = true,
+     .no_gradient = true},
     {.name = "several chunks",
      .options = &last,
      .in = {FOV_SHAPE(900, 70), FOV_SHAPE(70), ROWS(900, 1), FOV_SHAPE(900, 70)},
@@ -241,12 +252,12 @@ static const struct op_case cases[] = {
 const struct op op_row_norm_gradient = {
     .name = "row_norm_gradient",
     .family = OP_GRADIENT,
-    .summary = "Gradient of layer, group and instance normalisation by input, weight and bias.",
+    .summary = "Gradient of layer, group, instance and RMS normalisation by input, weight and bias.",
     .formula = "h = (x - mean) inv_std; g = dy weight; dx = inv_std (g - mean(g) - h mean(g h)); dweight = sum dy h; "
                "dbias = sum dy",
     .in = (const struct op_port[]){{.name = "x", .shape = "[...]"},
                                    {.name = "weight", .shape = "[weights]", .optional = true, .plain = true},
-                                   {.name = "saved_mean", .shape = "[rows]", .plain = true},
+                                   {.name = "saved_mean", .shape = "[rows]", .optional = true, .plain = true},
                                    {.name = "saved_inv_std", .shape = "[rows]", .plain = true},
                                    {.name = "dy", .shape = "as x"},
                                    {0}},

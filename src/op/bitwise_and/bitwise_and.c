@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The bits that two whole numbers have in common.
+ * All but the function is the family's: op/bitwise.h. */
+#include "op/bitwise.h"
+
+#include "op/onnx.h"
+
+static void textbook(const struct op_textbook *textbook)
+{
+    bitwise_textbook(textbook, BITWISE_AND);
+}
+
+static void run(const struct op_run *run)
+{
+    bitwise_run(run, BITWISE_AND);
+}
+
+static int compile(struct op_compile *compile)
+{
+    return bitwise_compile(compile, run);
+}
+
+static const struct op_cpu cpu = BITWISE_CPU(compile);
+static const struct op_onnx onnx = {.type = "BitwiseAnd", .since = 18};
+
+const struct op op_bitwise_and = {
+    .name = "bitwise_and",
+    .family = OP_ELEMENTWISE,
+    .summary = "The bits that two whole numbers have in common.",
+    .formula = "bit k of y = bit k of a and bit k of b",
+    .in = binary_in,
+    .out = binary_out,
+    .infer = bitwise_infer,
+    .zero_gradient = true,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = bitwise_cases,
+    .commutes = true,
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The bits that either of two whole numbers has.
+ * All but the function is the family's: op/bitwise.h. */
+#include "op/bitwise.h"
+
+#include "op/onnx.h"
+
+static void textbook(const struct op_textbook *textbook)
+{
+    bitwise_textbook(textbook, BITWISE_OR);
+}
+
+static void run(const struct op_run *run)
+{
+    bitwise_run(run, BITWISE_OR);
+}
+
+static int compile(struct op_compile *compile)
+{
+    return bitwise_compile(compile, run);
+}
+
+static const struct op_cpu cpu = BITWISE_CPU(compile);
+static const struct op_onnx onnx = {.type = "BitwiseOr", .since = 18};
+
+const struct op op_bitwise_or = {
+    .name = "bitwise_or",
+    .family = OP_ELEMENTWISE,
+    .summary = "The bits that either of two whole numbers has.",
+    .formula = "bit k of y = bit k of a or bit k of b",
+    .in = binary_in,
+    .out = binary_out,
+    .infer = bitwise_infer,
+    .zero_gradient = true,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .onnx = &onnx,
+    .cases = bitwise_cases,
+    .commutes = true,
+};
