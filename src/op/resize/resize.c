@@ -271,6 +271,25 @@ static double scale_of(const void *context, size_t axis)
     return is_scaled(options, node->in[X].shape.rank, (int)axis) ? options->scale : 1;
 }
 
+/** The part to resize, for all axes: the whole of those that are not named. */
+struct whole_roi {
+    const struct op_list *axes;
+    const double         *part;
+    int                   rank;
+};
+
+static double roi_of(const void *context, size_t index)
+{
+    const struct whole_roi *roi = context;
+    int axis = (int)(index % (size_t)roi->rank), end = (int)(index / (size_t)roi->rank);
+    for (int i = 0; i < roi->axes->count; i++) {
+        if (roi->axes->at[i] == axis || roi->axes->at[i] + roi->rank == axis) {
+            return roi->part[end * roi->axes->count + i];
+        }
+    }
+    return end;
+}
+
 static int export_resize(struct op_export *node)
 {
     const struct resize_options *options = node->options;
@@ -296,9 +315,24 @@ static int export_resize(struct op_export *node)
     } else if (!has_scales && !given && scales == NULL) {
         sizes = op_export_sizes(node, X, &node->out[0].shape);
     }
+    bool names_axes = options->axes.count != 0 && (has_scales || given || asked);
+    bool has_roi = node->in_count > ROI && node->in[ROI].shape.rank >= 0;
+    const char *roi = NULL;
+    if (has_roi && options->axes.count != 0 && !names_axes) {
+        int rank = node->in[X].shape.rank;
+        struct whole_roi whole = {&options->axes, node->known(node->writer, ROI), rank};
+        if (whole.part == NULL) {
+            return node->fail(node->writer, FOV_E_UNSUPPORTED, "the part to resize is not a constant");
+        }
+        roi = node->constant(node->writer, node->in[ROI].dtype, &(fov_shape){1, {2 * rank}}, roi_of, &whole);
+    }
     node->begin(node->writer, "Resize", NULL);
     node->input(node->writer, X);
-    node->input(node->writer, node->in_count > ROI && node->in[ROI].shape.rank >= 0 ? ROI : -1);
+    if (roi != NULL) {
+        node->input_name(node->writer, roi);
+    } else {
+        node->input(node->writer, has_roi ? ROI : -1);
+    }
     if (scales != NULL) {
         node->input_name(node->writer, scales);
     } else {
@@ -327,7 +361,7 @@ static int export_resize(struct op_export *node)
     if (options->policy != 0) {
         node->attribute_text(node->writer, "keep_aspect_ratio_policy", policies[options->policy]);
     }
-    if (options->axes.count != 0 && (has_scales || given || asked)) {
+    if (names_axes) {
         node->attribute_list(node->writer, "axes", options->axes.at, options->axes.count);
     }
     node->output(node->writer, 0);
@@ -362,9 +396,21 @@ static const struct resize_options
     within = {IMAGE, .size = LIST(8, 8), .mode = RESIZE_LINEAR, .policy = RESIZE_NOT_LARGER},
     beyond = {IMAGE, .size = LIST(8, 8), .mode = RESIZE_LINEAR, .policy = RESIZE_NOT_SMALLER},
     line = {.axes = LIST(-1), .size = LIST(7), .mode = RESIZE_LINEAR},
+    cut = {.axes = LIST(3, 2), .size = LIST(5, 4), .mode = RESIZE_LINEAR, .coordinate = RESIZE_CROP,
+           .extrapolation_value = 2},
     volume = {.axes = LIST(2, 3, 4), .scale = 1.5, .mode = RESIZE_LINEAR},
     all = {.scale = 2, .mode = RESIZE_LINEAR},
     same = {IMAGE, .scale = 1, .mode = RESIZE_CUBIC};
+
+/* Begins, then ends, of axes 3 and 2. */
+static void fill_roi(int index, double *data, size_t count, struct random_key key)
+{
+    static const double roi[] = {0.25, 0.5, 0.875, 1.25};
+    (void)key;
+    for (size_t i = 0; index == ROI && i < count; i++) {
+        data[i] = roi[i];
+    }
+}
 
 static const struct op_case cases[] = {
     {.name = "nearest x 2", .options = &doubled, .in = {FOV_SHAPE(2, 5, 3, 4)}, .in_count = 1},
@@ -383,6 +429,8 @@ static const struct op_case cases[] = {
     {.name = "not smaller", .options = &beyond, .in = {FOV_SHAPE(1, 2, 4, 6)}, .in_count = 1},
     {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 4)}, .in_count = 1},
     {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 3, 2, 4, 3)}, .in_count = 1},
+    {.name = "a part, reaching beyond", .options = &cut, .in = {FOV_SHAPE(2, 3, 6, 7), FOV_SHAPE(4)}, .in_count = 2,
+     .fill = fill_roi},
     {.name = "matrix", .options = &all, .in = {FOV_SHAPE(3, 4)}, .in_count = 1},
     {.name = "nothing to do", .options = &same, .in = {FOV_SHAPE(1, 2, 3, 4)}, .in_count = 1},
     {.name = "several chunks",
