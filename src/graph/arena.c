@@ -67,10 +67,12 @@ static void find_lifetimes(fov_plan *plan)
 }
 
 /* Input i may be overwritten as far as the operator is concerned; a residual always: it is read where the result is
- * written. */
+ * written. A gate is read later than that. */
 static bool allows_overwriting(const struct plan_step *step, int i)
 {
-    return i < plan_op_inputs(step) ? i < 32 && (step->op->cpu->in_place >> i & 1U) : step->op->fuses_residual;
+    if (i >= plan_op_inputs(step))
+        return step->residual && i == plan_op_inputs(step);
+    return i < 32 && (step->op->cpu->in_place >> i & 1U);
 }
 
 /* Input i may be overwritten by output 0: its last reader is this step, through ports that allow it, and it is ours. */

@@ -104,6 +104,29 @@ static void take_sum(const struct lowering *l, int head, struct fusion *fusion)
     l->taken_by[index] = head;
 }
 
+/* An activation's gradient behind y: y times its derivative where the saved tensor, of y's shape, says. */
+static void take_gate(const struct lowering *l, int head, struct fusion *fusion)
+{
+    const struct node *next;
+    int                index, saved, maker;
+
+    if (!plan_node(l->plan, head)->op->fuses_gate)
+        return;
+    next = only_reader(l, fusion->result, &index);
+    if (!next || !next->op->as_gate || next->in_count != 2 || next->in[0] != fusion->result || !next->in[1])
+        return;
+    saved = next->in[1];
+    maker = graph_value(l->graph, saved)->node;
+    while (maker >= 0 && l->taken_by[maker] >= 0)
+        maker = l->taken_by[maker];
+    if (l->plan->known[saved] || graph_value(l->graph, saved)->dtype != FOV_F32 || maker >= head ||
+        !shape_equal(&l->shapes[saved], &l->shapes[fusion->result]))
+        return;
+    fusion->gate       = index;
+    fusion->result     = next->out[0];
+    l->taken_by[index] = head;
+}
+
 static void take_activation(const struct lowering *l, int head, struct fusion *fusion)
 {
     const struct node *next;
@@ -125,7 +148,8 @@ void lower_find_fusions(struct lowering *l)
         const struct node *node = plan_node(l->plan, n);
 
         l->taken_by[n] = -1;
-        l->fusions[n]  = (struct fusion){.sum = -1, .activation = -1, .result = node->out_count ? node->out[0] : 0};
+        l->fusions[n]  = (struct fusion){.sum = -1, .activation = -1, .gate = -1,
+                                         .result = node->out_count ? node->out[0] : 0};
     }
     for (int n = 0; !l->plan->options.no_fusion && n < (int)l->graph->node_count; n++) {
         const struct node *node = plan_node(l->plan, n);
@@ -136,8 +160,11 @@ void lower_find_fusions(struct lowering *l)
         lower_describe(l, node, in);
         if (!cpu_supports(node->op, node->options, in, node->in_count))
             continue;
+        if (node->op->fuses_here && !node->op->fuses_here(node->options, in, node->in_count))
+            continue;
         take_affine(l, n, &l->fusions[n]);
         take_sum(l, n, &l->fusions[n]);
+        take_gate(l, n, &l->fusions[n]);
         take_activation(l, n, &l->fusions[n]);
     }
 }

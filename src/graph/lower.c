@@ -289,7 +289,8 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
     compile->in          = step->tensors;
     compile->out         = out;
     compile->in_count    = plan_op_inputs(step);
-    compile->residual    = step->residual ? &step->tensors[step->in_count - 1] : NULL;
+    compile->residual    = step->residual ? &step->tensors[plan_op_inputs(step)] : NULL;
+    compile->gate        = step->gate ? &step->tensors[step->in_count - 1] : NULL;
     compile->folds       = step->fold_count > 0;
     compile->out_count   = step->out_count;
     compile->in_constant = step->constant;
@@ -329,7 +330,13 @@ static void count_cost(struct plan_step *step, const void *options)
     step->multiply_adds = cost.multiply_adds;
 }
 
-/* Inputs in the order they will be read in, the residual behind them. Converting one may put a step in front. */
+/* What the step adds or takes a derivative from, stored as its result is. */
+static int extra_tensor(struct lowering *l, int id, enum op_layout layout)
+{
+    return tensor_in(l, id, l->shapes[id].rank >= 3 ? layout : OP_PLAIN, false);
+}
+
+/* Inputs in the order they will be read in, residual and gate behind them. Converting one may put a step in front. */
 static int input_tensors(struct lowering *l, const struct node *node, const struct fusion *fusion, enum op_layout layout,
                          int *in)
 {
@@ -342,10 +349,12 @@ static int input_tensors(struct lowering *l, const struct node *node, const stru
         if (in[i] < 0)
             return (int)l->graph->context->error.status;
     }
-    if (fusion->sum >= 0)
-        in[node->in_count] = tensor_in(l, fusion->residual, l->shapes[fusion->residual].rank >= 3 ? layout : OP_PLAIN,
-                                       false);
-    return fusion->sum >= 0 && in[node->in_count] < 0 ? (int)l->graph->context->error.status : FOV_OK;
+    in += node->in_count;
+    if (fusion->sum >= 0 && (*in++ = extra_tensor(l, fusion->residual, layout)) < 0)
+        return (int)l->graph->context->error.status;
+    if (fusion->gate >= 0 && (*in++ = extra_tensor(l, plan_node(l->plan, fusion->gate)->in[1], layout)) < 0)
+        return (int)l->graph->context->error.status;
+    return FOV_OK;
 }
 
 static int output_tensors(struct lowering *l, const struct node *node, const struct fusion *fusion,
@@ -406,6 +415,12 @@ static int take_in(struct lowering *l, const struct fusion *fusion, struct plan_
         const struct node *node = plan_node(l->plan, fusion->activation);
 
         step->compile.activation = node->op->as_activation(node->options, &step->compile.alpha, &step->compile.beta);
+        name_part(step, node);
+    }
+    if (fusion->gate >= 0) {
+        const struct node *node = plan_node(l->plan, fusion->gate);
+
+        step->compile.activation = node->op->as_gate(node->options, &step->compile.alpha, &step->compile.beta);
         name_part(step, node);
     }
     return FOV_OK;
@@ -470,8 +485,8 @@ static int lower_node(struct lowering *l, int index, bool again)
     const struct node   *node   = plan_node(plan, index);
     const struct fusion *fusion = &l->fusions[index];
     enum op_layout       layout = node_layout(l, node);
-    bool                 adds   = fusion->sum >= 0, done = false;
-    int                  in[OP_MAX_PORTS + 1], number, status = lower_parts(l, index, again, &done);
+    bool                 adds   = fusion->sum >= 0, gates = fusion->gate >= 0, done = false;
+    int                  in[OP_MAX_PORTS + 2], number, status = lower_parts(l, index, again, &done);
     struct plan_step    *step;
 
     if (status || done)
@@ -479,13 +494,14 @@ static int lower_node(struct lowering *l, int index, bool again)
     status = input_tensors(l, node, fusion, layout, in);
     if (status)
         return status;
-    number = plan_new_step(plan, node->op, index, node->in_count + adds, node->out_count);
+    number = plan_new_step(plan, node->op, index, node->in_count + adds + gates, node->out_count);
     if (number < 0)
         return (int)l->graph->context->error.status;
     step           = &plan->steps[number];
     step->name     = node->name;
     step->again    = again;
     step->residual = adds;
+    step->gate     = gates;
     memcpy(step->in, in, sizeof *in * (size_t)step->in_count);
     describe_inputs(l, node, step);
     name_part(step, node);

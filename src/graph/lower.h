@@ -11,6 +11,7 @@ struct fusion {
     int affine[PLAN_FOLDS], affine_count; /**< nodes, in order */
     int sum, residual; /**< the node that adds, -1: none; the value that it adds */
     int activation;    /**< node; -1: none */
+    int gate;          /**< node: the gradient of an activation; -1: none */
     int result;        /**< value that the step makes as its first */
 };
 

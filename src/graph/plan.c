@@ -119,6 +119,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .alpha                = compile->alpha,
         .beta                 = compile->beta,
         .residual             = compile->residual,
+        .gate                 = compile->gate,
         .fold_factor          = compile->folds ? (const float *)(const void *)fold : NULL,
         .fold_bias            = compile->folds ? (const float *)(const void *)fold + fold_channels : NULL,
         .random               = {context->seed, RANDOM_DROPOUT + ((uint32_t)(step->node < 0 ? 0 : step->node) << 8), 0}};

@@ -48,9 +48,9 @@ enum { PLAN_FOLDS = 4 }; /**< normalisations that one step may take in */
 struct plan_step {
     const struct op  *op;
     int               node; /**< -1: a conversion that the plan put in */
-    int               in_count, out_count; /**< in: with the residual, if there is one, as the last */
+    int               in_count, out_count; /**< in: with residual and gate, if there are, as the last */
     int              *in, *out; /**< plan tensors; -1: absent or unused */
-    bool              residual;
+    bool              residual, gate; /**< there is one: the last of `in`, the gate behind the residual */
     int               fold[PLAN_FOLDS], fold_count; /**< nodes whose factor and offset the packed weights take in */
     size_t            fold_offset; /**< in plan->kept: factor, bias, and room for two more of their size */
     bool             *constant; /**< per input: does not change from run to run */
@@ -115,10 +115,10 @@ int plan_new_storage(fov_plan *plan, size_t bytes);             /**< index, -1 o
 /** A zeroed step with arrays for that many inputs and outputs; its index, -1 on failure. */
 int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, int out_count);
 
-/** Inputs that the operator sees: all but the residual. */
+/** Inputs that the operator sees: all but residual and gate. */
 static inline int plan_op_inputs(const struct plan_step *step)
 {
-    return step->in_count - step->residual;
+    return step->in_count - step->residual - step->gate;
 }
 /** The node as the plan runs it. */
 static inline const struct node *plan_node(const fov_plan *plan, int index)

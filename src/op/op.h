@@ -193,6 +193,10 @@ struct op_compile {
     /** A tensor of output 0's shape and layout to add before the activation; NULL: none. Only for operators that say
      *  .fuses_residual. */
     const struct op_tensor *residual;
+    /** What an activation saved (its result or its argument, as unary_gradient_reads says), dense, of output 0's shape
+     *  and layout: output 0, with the residual, becomes that times the derivative of `activation` there. NULL: none.
+     *  Only for operators that say .fuses_gate. */
+    const struct op_tensor *gate;
     /** A normalisation with fixed statistics follows: output 0 becomes factor[c] * y + offset[c], before the residual. The
      *  numbers are there when packing (op_run). Only for operators that .folds_affine. */
     bool             folds;
@@ -234,6 +238,7 @@ struct op_run {
     enum unary                 activation; /**< UNARY_identity: none */
     float                      alpha, beta;
     const struct op_tensor    *residual; /**< to add before the activation; NULL: none */
+    const struct op_tensor    *gate;     /**< where to take the derivative of `activation` instead; NULL: none */
     /** Where compile->folds: what the packed weights of a filter are multiplied by, and the whole bias (the operator's own
      *  one is in it already). NULL: nothing is folded. */
     const float      *fold_factor, *fold_bias;
@@ -397,6 +402,9 @@ struct op {
     bool view;             /**< output 0 is input 0's memory under another shape (plain order) */
     bool fuses_activation; /**< cpu applies an activation to output 0 while it is at hand */
     bool fuses_residual;   /**< and adds a tensor before that */
+    bool fuses_gate;       /**< cpu takes output 0 back through an activation: times its derivative */
+    /** Whether it does these with such options and inputs; NULL: always. */
+    bool (*fuses_here)(const void *options, const struct op_tensor *in, int in_count);
     bool folds_affine;     /**< its packed weights take a following normalisation with fixed statistics in: a factor per
                                 channel of output 0, and the whole bias in place of the port called "bias" */
     /** For normalisations with fixed statistics: y = factor[c] * x + offset[c], from the inputs' data. False: not with these
@@ -405,6 +413,8 @@ struct op {
                       float *offset);
     /** For elementwise activations that can be applied by another operator's epilogue: which, with its constants. */
     enum unary (*as_activation)(const void *options, float *alpha, float *beta);
+    /** For gradients of elementwise activations, from dy and what was saved: of which, with its constants. */
+    enum unary (*as_gate)(const void *options, float *alpha, float *beta);
     /** Whether an output is a run of input 0's channels: then it is read where it lies, where channels are stored last. */
     bool (*as_part)(struct op_part *part);
     /** Whether output 0 is the channels of all inputs side by side: then they are written there at once. */

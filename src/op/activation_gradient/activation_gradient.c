@@ -140,6 +140,14 @@ static bool take_over(struct op_takeover *node)
     return true;
 }
 
+static enum unary as_gate(const void *options, float *alpha, float *beta)
+{
+    const struct activation_gradient_options *of = options;
+    *alpha = (float)of->alpha;
+    *beta = (float)of->beta;
+    return function_of(options);
+}
+
 static const struct op_cpu cpu = {
     .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0 | 1u << 1};
 
@@ -187,6 +195,7 @@ const struct op op_activation_gradient = {
     .textbook = textbook,
     .take_over = take_over,
     .cpu = &cpu,
+    .as_gate = as_gate,
     .cases = cases,
 };
 

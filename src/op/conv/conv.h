@@ -60,6 +60,9 @@ int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_
  *  struct conv_options. */
 int conv_input_compile(struct op_compile *compile);
 
+/** Results that have just been written, back through run->activation: times its derivative, by what `gate` saved. */
+void conv_pass_gate(const struct op_run *run, size_t count, const float *gate, float *out);
+
 /** The input gradient by patches, in patches.c: whether it beats product.h's form for these sizes, and its compile. */
 bool conv_patches_pay(const struct kernel_table *kernel, const struct conv_geometry *geometry);
 int  conv_patches_compile(struct op_compile *compile, const struct conv_geometry *geometry);

@@ -106,6 +106,13 @@ int conv_check_dy(const struct conv_geometry *geometry, const fov_shape *dy, str
     return 0;
 }
 
+void conv_pass_gate(const struct op_run *run, size_t count, const float *gate, float *out)
+{
+    bool reads_x = unary_gradient_reads(run->activation) == READS_X;
+    run->kernel->unary_gradient[run->activation](count, reads_x ? gate : NULL, reads_x ? NULL : gate, out, out,
+                                                 run->alpha, run->beta);
+}
+
 int64_t conv_multiply_adds(const struct conv_geometry *geometry)
 {
     return geometry->batch * geometry->out_pixels * geometry->filters * geometry->group_channels * geometry->taps;

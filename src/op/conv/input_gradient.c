@@ -91,6 +91,15 @@ int conv_input_compile(struct op_compile *compile)
                                                         : conv_product_gradient_compile(compile, &geometry);
 }
 
+/** The depthwise form neither adds a residual nor takes an activation back. */
+static bool fuses_here(const void *options, const struct op_tensor *in, int in_count)
+{
+    struct conv_geometry geometry;
+    fov_shape x;
+    (void)in_count;
+    return geometry_of(&geometry, options, &in[0].shape, &in[1].shape, &x, NULL) == 0 && !conv_is_depthwise(&geometry);
+}
+
 static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = conv_input_compile};
 
 const struct op op_conv_input_gradient = {
@@ -111,5 +120,8 @@ const struct op op_conv_input_gradient = {
     .cost = cost,
     .textbook = textbook,
     .cpu = &cpu,
+    .fuses_residual = true,
+    .fuses_gate = true,
+    .fuses_here = fuses_here,
     .cases = conv_input_gradient_cases,
 };

@@ -113,11 +113,16 @@ static void add_row(const struct patches_plan *plan, const float *row, int64_t o
     }
 }
 
-static void add_patches(const struct patches_plan *plan, const float *patches, float *dx)
+static void add_patches(const struct patches_plan *plan, const float *patches, const float *residual, float *dx)
 {
     const struct window *window = &plan->window;
     size_t row = (size_t)window->kernel[2] * plan->channels, line = (size_t)window->in[2] * plan->channels;
-    memset(dx, 0, plan->in_pixels * plan->channels * sizeof *dx);
+    size_t bytes = plan->in_pixels * plan->channels * sizeof *dx;
+    if (residual == NULL) {
+        memset(dx, 0, bytes);
+    } else if (residual != dx) {
+        memcpy(dx, residual, bytes);
+    }
     for (int64_t z = 0; z < window->out[0]; z++) {
         for (int64_t y = 0; y < window->out[1]; y++) {
             for (int64_t x = 0; x < window->out[2]; x++) {
@@ -153,7 +158,13 @@ static void patches_chunk(void *context, size_t chunk, int worker)
             .out_stride = plan->columns,
         };
         run->kernel->product(&product);
-        add_patches(plan, patches, (float *)run->out[0].data + image * plan->in_pixels * plan->channels);
+        size_t floats = plan->in_pixels * plan->channels;
+        float *dx = (float *)run->out[0].data + image * floats;
+        const float *residual = run->residual != NULL ? (const float *)run->residual->data + image * floats : NULL;
+        add_patches(plan, patches, residual, dx);
+        if (run->gate != NULL) {
+            conv_pass_gate(run, floats, (const float *)run->gate->data + image * floats, dx);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ struct product_job {
     const struct product_phase *phases;
     const int32_t              *integers;
     struct kernel_product       product; /**< what all calls share */
-    const float                *x;
+    const float                *x, *gate;
     float                      *out;
     const float                *weights;
 };
@@ -125,14 +125,18 @@ static void pad_chunk(void *context, size_t chunk, int worker)
 
 /* ---- products --------------------------------------------------------------------------------------------------------- */
 
-/** A phase that no tap reaches: the gradient of pixels that a strided window skips. Its sums are empty: the bias is left. */
-static void empty_rows(const struct product_job *job, const int32_t *out_offsets, size_t rows, float *out)
+/** A phase that no tap reaches: the gradient of pixels that a strided window skips. Its sums are empty: what is added
+ *  to them is left, a bias going forward (of a transposed convolution), a residual going back. */
+static void empty_rows(const struct product_job *job, const int32_t *out_offsets, size_t rows, const float *residual,
+                       float *out)
 {
     const struct kernel_product *product = &job->product;
     size_t count = job->plan->group_out * job->plan->groups;
     for (size_t row = 0; row < rows; row++) {
         float *to = out + out_offsets[row];
-        if (product->bias != NULL) {
+        if (residual != NULL) {
+            memmove(to, residual + out_offsets[row], count * sizeof *to);
+        } else if (product->bias != NULL) {
             memcpy(to, product->bias, count * sizeof *to);
         } else {
             memset(to, 0, count * sizeof *to);
@@ -140,6 +144,22 @@ static void empty_rows(const struct product_job *job, const int32_t *out_offsets
         if (product->activation != UNARY_identity) {
             job->run->kernel->unary[product->activation](count, to, to, product->alpha, product->beta);
         }
+    }
+}
+
+/** Takes a block's results, which are still near, back through an activation. Tensors that are added to or gated lie as
+ *  out does where rows are scattered. */
+static void pass_gate(const struct product_job *job, const int32_t *out_offsets, size_t rows, size_t columns,
+                      const float *gate, float *out)
+{
+    size_t stride = job->plan->out_stride;
+    if (out_offsets == NULL && columns == stride) {
+        columns *= rows;
+        rows = 1;
+    }
+    for (size_t row = 0; row < rows; row++) {
+        size_t at = out_offsets != NULL ? (size_t)out_offsets[row] : row * stride;
+        conv_pass_gate(job->run, columns, gate + at, out + at);
     }
 }
 
@@ -184,10 +204,21 @@ static void run_item(const struct product_job *job, size_t item, size_t next)
         return;
     }
     float *out = job->out + first_image * plan->out_image;
+    const float *residual = job->product.residual, *gate = job->gate;
+    if (residual != NULL) {
+        size_t pixels = plan->out_image / plan->out_stride;
+        residual += (first_image * pixels + (plan->scattered ? 0 : begin)) * plan->residual_stride;
+    }
+    if (gate != NULL) {
+        gate += first_image * plan->out_image + (plan->scattered ? 0 : begin * plan->out_stride);
+    }
     const int32_t *out_offsets = plan->scattered ? job->integers + phase->out_offsets + begin : NULL;
     if (phase->taps == 0) {
         if (segment == 0) {
-            empty_rows(job, out_offsets, end - begin, out);
+            empty_rows(job, out_offsets, end - begin, residual, out);
+            if (gate != NULL) {
+                pass_gate(job, out_offsets, end - begin, plan->groups * plan->group_out, gate, out);
+            }
         }
         return;
     }
@@ -205,13 +236,8 @@ static void run_item(const struct product_job *job, size_t item, size_t next)
     product.offset_stride = unit_rows;
     product.offsets = plan->x_stride != 0 ? NULL : job->integers + phase->offsets + begin;
     const float *x = plan->x_stride != 0 ? job->x + begin * plan->x_stride : job->x + first_image * plan->in_image;
-    const float *residual = job->product.residual;
     if (!plan->scattered) {
         out += begin * plan->out_stride;
-    }
-    if (residual != NULL) {
-        size_t pixels = plan->out_image / plan->out_stride;
-        residual += (first_image * pixels + begin) * plan->residual_stride;
     }
     for (size_t group = 0; group < plan->groups; group++) {
         product.x = x + group * plan->group_in;
@@ -221,6 +247,10 @@ static void run_item(const struct product_job *job, size_t item, size_t next)
         product.residual = residual == NULL ? NULL : residual + group * plan->group_out + first;
         product.next = group + 1 < plan->groups ? product.weights + group_weights : item_weights(job, next);
         job->run->kernel->product(&product);
+        if (gate != NULL) {
+            pass_gate(job, out_offsets, product.rows, product.filters, gate + group * plan->group_out + first,
+                      product.out);
+        }
     }
 }
 
@@ -240,6 +270,7 @@ void conv_product_run(const struct op_run *run)
     const struct product_plan *plan = job.plan;
     job.x = run->in[0].data;
     job.out = run->out[0].data;
+    job.gate = run->gate != NULL ? run->gate->data : NULL;
     job.weights = run->packed[1];
     job.product = (struct kernel_product){
         .channels = plan->run,
@@ -250,7 +281,7 @@ void conv_product_run(const struct op_run *run)
         .residual = run->residual != NULL ? run->residual->data : NULL,
         .residual_stride = plan->residual_stride,
         .out_stride = plan->out_stride,
-        .activation = run->activation,
+        .activation = run->gate != NULL ? UNARY_identity : run->activation,
         .alpha = run->alpha,
         .beta = run->beta,
     };

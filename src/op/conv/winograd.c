@@ -13,7 +13,7 @@ struct winograd_job {
     const struct winograd_plan *plan;
     struct kernel_winograd_input  input;  /**< what all tiles share */
     struct kernel_winograd_output output;
-    const float *x, *residual;
+    const float *x, *residual, *gate;
     float       *y;
     size_t       x_image, y_image, residual_image; /**< floats */
     size_t       first, tiles; /**< of the block at hand */
@@ -97,6 +97,24 @@ static void transform_tiles(const struct winograd_job *job, size_t begin, size_t
     }
 }
 
+/** Takes tiles of the result that have just been written back through an activation. */
+static void pass_gate(const struct winograd_job *job, const struct tile_place *at, size_t first, size_t filters)
+{
+    const struct winograd_plan *plan = job->plan;
+    const struct kernel_winograd_output *output = &job->output;
+    size_t width = smaller(at->count * plan->outputs[1], plan->out[1] - at->left), columns = filters;
+    if (filters == output->pixel) {
+        columns *= width;
+        width = 1;
+    }
+    for (size_t y = at->top; y < at->top + plan->outputs[0] && y < plan->out[0]; y++) {
+        size_t pixel = at->image * job->y_image + y * output->line + at->left * output->pixel + first;
+        for (size_t x = 0; x < width; x++, pixel += output->pixel) {
+            conv_pass_gate(job->run, columns, job->gate + pixel, job->y + pixel);
+        }
+    }
+}
+
 /** Products at all points and back to pixels: tiles begin .. end - 1 of the block, one segment of filters. `sums` is the
  *  worker's own memory. */
 static void multiply_and_finish(const struct winograd_job *job, size_t begin, size_t end, size_t segment, float *sums)
@@ -131,6 +149,9 @@ static void multiply_and_finish(const struct winograd_job *job, size_t begin, si
         output.top = at.top;
         output.left = at.left;
         job->run->kernel->winograd_output(&output);
+        if (job->gate != NULL) {
+            pass_gate(job, &at, first, output.filters);
+        }
     }
 }
 
@@ -205,10 +226,13 @@ void conv_winograd_run(const struct op_run *run)
                    .width = plan->out[1],
                    .line = plan->out[1] * y_pixel,
                    .pixel = y_pixel,
-                   .activation = run->activation,
+                   .activation = run->gate != NULL ? UNARY_identity : run->activation,
                    .alpha = run->alpha,
                    .beta = run->beta},
     };
+    if (run->gate != NULL) {
+        job.gate = run->gate->data;
+    }
     if (run->residual != NULL) {
         job.residual = run->residual->data;
         job.output.residual_pixel = op_pixel_stride(run->residual);
