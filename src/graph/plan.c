@@ -224,7 +224,7 @@ static bool fits(const fov_plan *plan)
     const struct memory *memory = plan->graph->context->memory;
     size_t               limit = memory_limit(memory), need;
 
-    return limit == 0 || (size_add(plan->arena_bytes, plan->kept_bytes, &need) &&
+    return limit == 0 || (size_add(plan->arena_bytes, plan->kept_bytes, &need) && size_add(need, PLAN_HEADERS, &need) &&
                           size_add(need, memory_in_use(memory), &need) && need <= limit);
 }
 

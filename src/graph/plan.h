@@ -43,6 +43,7 @@ struct plan_scratch {
     int shared, workers;
 };
 
+enum { PLAN_HEADERS = 1024 }; /**< bytes that its two blocks of memory take beside what is in them, at most */
 enum { PLAN_FOLDS = 4 }; /**< normalisations that one step may take in */
 
 struct plan_step {

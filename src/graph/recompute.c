@@ -432,7 +432,7 @@ struct room {
 
 static size_t need_of(const fov_plan *plan)
 {
-    return plan->arena_bytes + plan->kept_bytes;
+    return plan->arena_bytes + plan->kept_bytes + PLAN_HEADERS;
 }
 
 static fov_plan *find_fitting(struct search *s, const struct room *room, const fov_value *outputs, int count)
