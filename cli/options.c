@@ -35,7 +35,7 @@ const struct cli_option common_options[] = {
      .maximum = 9e18,
      .doc = "memory limit: 800M, 2G; training recomputes what it must to keep it"},
     {.name = "exact-conv", .kind = OPTION_FLAG, .doc = "direct convolution only, no Winograd"},
-    {.name = "strict", .kind = OPTION_FLAG, .doc = "refuse weights that are NaN or infinite"},
+    {.name = "strict", .kind = OPTION_FLAG, .doc = "refuse weights that are NaN, infinite or many of them denormal"},
     {.name = NULL},
 };
 

@@ -3,8 +3,10 @@
 #include "run_directory.h"
 #include "output.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,6 +54,17 @@ static int make_folders(const char *path, bool *made)
     return S_ISDIR(about.st_mode) ? 0 : -1;
 }
 
+/* The trainer locks the folder of a run; asked before args.json is written, which is the other run's. */
+static bool is_in_use(const char *path)
+{
+    int file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool in_use = file >= 0 && flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (file >= 0) {
+        close(file);
+    }
+    return in_use;
+}
+
 int run_directory_take(struct cli *cli, const char *wanted, struct run_directory *folder)
 {
     *folder = (struct run_directory){.made = false};
@@ -66,6 +79,9 @@ int run_directory_take(struct cli *cli, const char *wanted, struct run_directory
         }
         if (make_folders(folder->path, &folder->made) != 0) {
             return fail(cli, EXIT_IO, "%s: cannot make the run folder: %s", wanted, strerror(errno));
+        }
+        if (!folder->made && is_in_use(folder->path)) {
+            return fail(cli, EXIT_IO, "%s: another run is writing to this folder; --out DIR names one of its own", wanted);
         }
         folder->replaced = run_directory_has(folder, "checkpoint.safetensors");
         return EXIT_OK;

@@ -42,7 +42,8 @@ typedef struct fov_context_options {
                                  $FOVEA_ISA sets it where this is NULL */
     bool        exact_conv; /**< false: a plan may take Winograd's convolution, whose rounding differs; true: direct sums
                                  only (error within 8 u sum |x w|, docs/numerics.md) */
-    bool        strict;     /**< false: weights that are NaN or infinite are loaded with a warning; true: they are refused */
+    bool        strict;     /**< false: weights that are NaN, infinite or many of them denormal are loaded with a warning;
+                                 true: they are refused */
     const fov_rates *rates; /**< figures measured once for each instruction set */
     const fov_allocator *allocator; /**< malloc and free */
     void (*log)(void *user, fov_log_level level, const char *message); /**< nothing is logged */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -384,6 +385,30 @@ int file_make_directories(const char *path, struct error *error)
         part[i] = kept;
     }
     return FOV_OK;
+}
+
+int file_lock(const char *directory, int *lock, struct error *error)
+{
+    struct file_shown shown;
+    int               file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *lock = 0;
+    if (file < 0) {
+        return error_set(error, FOV_E_IO, "cannot open folder \"%s\": %s", file_show(&shown, directory),
+                         strerror(errno));
+    }
+    if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(file);
+        return error_set(error, FOV_E_IO, "folder \"%s\": another run is writing to it", file_show(&shown, directory));
+    }
+    *lock = 1 + file;
+    return FOV_OK;
+}
+
+void file_unlock(int lock)
+{
+    if (lock > 0) {
+        close(lock - 1);
+    }
 }
 
 int file_join(char *out, size_t size, const char *directory, const char *name, struct error *error)

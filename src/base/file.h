@@ -86,6 +86,10 @@ int file_write(const char *path, const void *bytes, size_t count, const struct f
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 int  file_make_directories(const char *path, struct error *error); /**< mkdir -p */
+/** Takes a folder for this process alone until file_unlock, or until the process ends, however it does; leaves no file
+ *  behind. E_IO when another holds it. Where a file system knows no locks it is taken as free. */
+int  file_lock(const char *directory, int *lock, struct error *error);
+void file_unlock(int lock); /**< accepts 0: nothing was locked */
 /** "a/b" into out; E_USAGE when it does not fit. */
 int file_join(char *out, size_t size, const char *directory, const char *name, struct error *error);
 /** Names in a directory, sorted bytewise, hidden ones left out; *names is one block, freed with memory_free. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights that are not finite, and variances below zero. One NaN makes every output NaN, and nothing else says where it came from: whoever loads
- * weights is told which tensors hold one. Weights that stay in their file are read here piece by piece and not kept. */
+/* Weights that are not finite, weights too small to count, and variances below zero. One NaN makes every output NaN, and
+ * nothing else says where it came from; denormal numbers are zeros where we compute and are not elsewhere. Whoever loads
+ * weights is told which tensors hold them. Weights that stay in their file are read here piece by piece and not kept. */
 #include "base/text.h"
 #include "model/model.h"
 #include "tensor/convert.h"
@@ -9,13 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECE = 1024, NAMES = 4, CHUNK = 1 << 20, PART = 1 << 15 /* bytes */ };
+enum { PIECE = 1024, NAMES = 4, MANY = 100 /* one element in so many */, CHUNK = 1 << 20, PART = 1 << 15 /* bytes */ };
 
 /** Hundreds of megabytes go by here when a model is loaded: all threads read, each part is looked at while it is hot. */
 struct scan {
     const fov_graph *graph;
     int              id;
-    atomic_size_t    odd;
+    atomic_size_t    odd, tiny; /* elements: NaN or infinite; denormal */
     atomic_bool      failed;
     struct error     error; /* of the thread that failed first */
 };
@@ -28,6 +29,16 @@ static size_t count_odd_bits(const uint32_t *bits, size_t count)
         odd += (bits[i] & 0x7f800000u) == 0x7f800000u;
     }
     return odd;
+}
+
+/** All zeros in the exponent, and yet not zero: denormal. */
+static size_t count_tiny_bits(const uint32_t *bits, size_t count)
+{
+    uint32_t tiny = 0;
+    for (size_t i = 0; i < count; i++) {
+        tiny += (bits[i] & 0x7fffffffu) - 1u < 0x007fffffu;
+    }
+    return tiny;
 }
 
 static size_t count_odd_numbers(fov_dtype dtype, const void *data, size_t count)
@@ -50,7 +61,7 @@ static void scan_chunk(void *context, size_t chunk, int worker)
     struct scan        *scan = context;
     const struct value *value = graph_value(scan->graph, scan->id);
     struct error        error = {0}; /* of this thread */
-    size_t              width = fov_dtype_size(value->dtype), end = (chunk + 1) * CHUNK, odd = 0;
+    size_t              width = fov_dtype_size(value->dtype), end = (chunk + 1) * CHUNK, odd = 0, tiny = 0;
     uint32_t            bits[PART / sizeof(uint32_t)];
     end = end < value->bytes ? end : value->bytes;
     for (size_t at = chunk * CHUNK; at < end; at += PART) {
@@ -63,16 +74,19 @@ static void scan_chunk(void *context, size_t chunk, int worker)
         }
         odd += value->dtype == FOV_F32 ? count_odd_bits(bits, bytes / sizeof *bits)
                                        : count_odd_numbers(value->dtype, bits, bytes / width);
+        tiny += value->dtype == FOV_F32 ? count_tiny_bits(bits, bytes / sizeof *bits) : 0;
     }
     atomic_fetch_add(&scan->odd, odd);
+    atomic_fetch_add(&scan->tiny, tiny);
 }
 
-/** How many elements of a parameter are NaN or infinite. */
-static int count_odd(const fov_graph *graph, int id, size_t *odd, struct error *error)
+/** How many elements of a parameter are NaN or infinite, and how many denormal. */
+static int count_odd(const fov_graph *graph, int id, size_t *odd, size_t *tiny, struct error *error)
 {
     struct scan scan = {.graph = graph, .id = id};
     pool_run(graph->context->pool, scan_chunk, &scan, (graph_value(graph, id)->bytes + CHUNK - 1) / CHUNK);
     *odd = atomic_load(&scan.odd);
+    *tiny = atomic_load(&scan.tiny);
     return atomic_load(&scan.failed) ? (int)error_set(error, scan.error.status, "%s", scan.error.text) : 0;
 }
 
@@ -94,8 +108,9 @@ static int check_variances(const fov_graph *graph, const char *path, struct erro
             int    status = graph_read(graph, id, at, piece, bytes, error);
             for (size_t i = 0; !status && i < bytes / sizeof *piece; i++) {
                 if (piece[i] < 0) {
-                    status = error_set(error, FOV_E_INPUT, "%s: batch_norm \"%s\": the variance of channel %zu is negative (%g)",
-                                       path, text_escape(name, sizeof name, node->name), at / sizeof *piece + i,
+                    status = error_set(error, FOV_E_INPUT,
+                                       "%s: batch_norm \"%s\": the variance of channel %zu is negative (%g)", path,
+                                       text_escape(name, sizeof name, node->name), at / sizeof *piece + i,
                                        (double)piece[i]);
                 }
             }
@@ -107,41 +122,67 @@ static int check_variances(const fov_graph *graph, const char *path, struct erro
     return 0;
 }
 
+/** The first few tensors that share a fault, and how many do. */
+struct naming {
+    char   list[400];
+    size_t used, tensors;
+};
+
+static void name_tensor(struct naming *naming, const struct value *value, size_t count)
+{
+    char name[80];
+    if (naming->tensors++ >= NAMES) {
+        return;
+    }
+    size_t room = sizeof naming->list - naming->used;
+    int    more = snprintf(naming->list + naming->used, room, "%s\"%s\" (%zu of %zu)", naming->used > 0 ? ", " : "",
+                           text_escape(name, sizeof name, value->name), count,
+                           value->bytes / fov_dtype_size(value->dtype));
+    naming->used += more > 0 && (size_t)more < room ? (size_t)more : 0;
+    naming->list[naming->used] = '\0';
+}
+
+/** A warning, or under `strict` an error. */
+static int tell(fov_model *model, const char *path, const struct naming *naming, const char *what)
+{
+    const char *s = naming->tensors == 1 ? "" : "s", *rest = naming->tensors > NAMES ? ", ..." : "";
+    if (naming->tensors > 0 && model->context->strict) {
+        return error_set(&model->context->error, FOV_E_INPUT, "%s: %zu tensor%s with %s: %s%s", path, naming->tensors, s,
+                         what, naming->list, rest);
+    }
+    if (naming->tensors > 0) {
+        context_log(model->context, FOV_LOG_WARNING, "%s: %zu tensor%s with %s: %s%s", path, naming->tensors, s, what,
+                    naming->list, rest);
+    }
+    return 0;
+}
+
 int model_check_finite(fov_model *model, const char *path)
 {
     const fov_graph *graph = model->graph;
     struct error    *error = &model->context->error;
-    char             list[400] = "", name[80];
-    size_t           used = 0, tensors = 0;
+    struct naming    odd = {.used = 0}, tiny = {.used = 0};
     bool             heard = model->context->strict || model->context->log != NULL; /* else nobody learns of it */
     for (size_t id = 1; heard && id < graph->value_count; id++) {
         const struct value *value = graph_value(graph, (int)id);
-        size_t              odd = 0;
+        size_t              odd_count = 0, tiny_count = 0;
         bool                floats = value->dtype == FOV_F32 || value->dtype == FOV_F16 || value->dtype == FOV_F64;
         if (value->kind != VALUE_PARAMETER || !floats || (value->data == NULL && value->file == NULL)) {
             continue; /* what has not been drawn yet will be finite */
         }
-        int status = count_odd(graph, (int)id, &odd, error);
+        int status = count_odd(graph, (int)id, &odd_count, &tiny_count, error);
         if (status) {
             error_prefix(error, "%s", path);
             return status;
         }
-        if (odd > 0 && tensors++ < NAMES) {
-            int more = snprintf(list + used, sizeof list - used, "%s\"%s\" (%zu of %zu)", used > 0 ? ", " : "",
-                                text_escape(name, sizeof name, value->name), odd,
-                                value->bytes / fov_dtype_size(value->dtype));
-            used += more > 0 && (size_t)more < sizeof list - used ? (size_t)more : 0;
-            list[used] = '\0';
+        if (odd_count > 0) {
+            name_tensor(&odd, value, odd_count);
+        }
+        if (tiny_count > value->bytes / sizeof(float) / MANY) { /* single ones are in every network */
+            name_tensor(&tiny, value, tiny_count);
         }
     }
-    if (tensors == 0) {
-        return check_variances(graph, path, error);
-    }
-    if (model->context->strict) {
-        return error_set(error, FOV_E_INPUT, "%s: %zu tensor%s with weights that are NaN or infinite: %s%s", path, tensors,
-                         tensors == 1 ? "" : "s", list, tensors > NAMES ? ", ..." : "");
-    }
-    context_log(model->context, FOV_LOG_WARNING, "%s: %zu tensor%s with weights that are NaN or infinite: %s%s", path,
-                tensors, tensors == 1 ? "" : "s", list, tensors > NAMES ? ", ..." : "");
-    return check_variances(graph, path, error);
+    int status = tell(model, path, &odd, "weights that are NaN or infinite");
+    status = status ? status : tell(model, path, &tiny, "many weights so small that they count as zero (denormal)");
+    return status ? status : check_variances(graph, path, error);
 }

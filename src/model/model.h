@@ -27,8 +27,8 @@ struct fov_model {
 /** The values before a final softmax, if the output is one; else the output. Losses start from these. */
 fov_value model_logits(const fov_model *model);
 
-/** Warns of weights that are NaN or infinite, naming them; with the context's `strict` that is an error. A
- *  batch norm's variance below zero always is one. */
+/** Warns of weights that are NaN or infinite, and of tensors with many denormal ones, naming them; with the context's
+ *  `strict` that is an error. A batch norm's variance below zero always is one. */
 int model_check_finite(fov_model *model, const char *path);
 
 /** A rebuilt graph (graph/copy.h) takes the place of the model's, and takes over the data that did not change. */

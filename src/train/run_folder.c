@@ -105,9 +105,8 @@ int run_folder_epoch(const struct run_folder *folder, const struct train_state *
 
 int run_folder_begin(const struct run_folder *folder, const struct train_state *state, struct error *error)
 {
-    int status = file_make_directories(folder->directory, error);
     /* The old checkpoint goes first: a kill here must not make the next resume go on with the older run. */
-    status = status == FOV_OK ? remove_old(folder, "checkpoint.safetensors", error) : status;
+    int status = remove_old(folder, "checkpoint.safetensors", error);
     status = status == FOV_OK ? remove_old(folder, "best.onnx", error) : status;
     status = status == FOV_OK ? write_config(folder, error) : status;
     status = status == FOV_OK ? write_followers(folder, state, error) : status;

@@ -16,7 +16,7 @@ struct run_folder {
     struct training_step *step;
 };
 
-/** A fresh run: makes the folder, removes what an older run left, writes all files as of epoch 0. */
+/** A fresh run, in a folder that is there: removes what an older run left, writes all files as of epoch 0. */
 int run_folder_begin(const struct run_folder *folder, const struct train_state *state, struct error *error);
 /** Goes on: reads the checkpoint, writes what follows from it, publishes the weights. */
 int run_folder_resume(const struct run_folder *folder, struct train_state *state, struct error *error);

@@ -5,6 +5,7 @@
  *
  * The mathematics is in the graph (step.c), the files are in run_folder.c; here is only the order of things. */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "data/dataset.h"
 #include "data/loader.h"
@@ -30,6 +31,7 @@ struct training {
     struct evaluator validation;
     uint32_t *order; /* [samples] of the running epoch */
     int64_t count;   /* samples */
+    int lock;        /* on the run's folder */
     bool stopping;   /* asked to at an epoch's last step: its end comes first */
 };
 
@@ -92,6 +94,7 @@ static void training_close(struct training *t)
     step_free(&t->step);
     history_free(&t->state.history);
     memory_free(t->context->memory, t->order);
+    file_unlock(t->lock);
 }
 
 /* ---- one epoch ------------------------------------------------------------------------------------------------------ */
@@ -288,10 +291,21 @@ static int end_epoch(struct training *t, double rate)
 
 /* ---- public --------------------------------------------------------------------------------------------------------- */
 
+/* The run's folder, for this run alone: two that write to one folder would lose both. */
+static int open_folder(struct training *t)
+{
+    const char *directory = t->settings.given.directory;
+    int         status = t->settings.given.resume ? FOV_OK : file_make_directories(directory, t->error);
+    return status == FOV_OK && file_exists(directory) ? file_lock(directory, &t->lock, t->error) : status;
+}
+
 static int training_run(struct training *t)
 {
     int status = FOV_OK;
     if (t->settings.given.directory != NULL) {
+        status = open_folder(t);
+    }
+    if (status == FOV_OK && t->settings.given.directory != NULL) {
         status = t->settings.given.resume ? run_folder_resume(&t->folder, &t->state, t->error)
                                           : run_folder_begin(&t->folder, &t->state, t->error);
     }

@@ -6,6 +6,7 @@ checkout are skipped by name. FOVEA_BINARY is the command. Prints a last line "N
 
 Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_command.py resume
 """
+import fcntl
 import hashlib
 import json
 import os
@@ -608,6 +609,18 @@ def test_folder_that_cannot_be_made():
         file.write("x")
     expect_failure(train("file/run"), IO, "file/run")
     expect_failure(train("file"), IO, "file")
+
+
+def test_two_runs_never_share_a_folder():
+    assert train("shared").code == OK
+    kept = {name: open(f"shared/{name}", "rb").read() for name in os.listdir("shared")}
+    folder = os.open("shared", os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    expect_failure(train("shared", data="digits:200"), IO, "shared", "another run")
+    expect_failure(fovea("train", "--resume", "shared", "--epochs", 2), IO, "shared", "another run")
+    os.close(folder)
+    assert kept == {name: open(f"shared/{name}", "rb").read() for name in os.listdir("shared")}
+    assert train("shared", data="digits:200").code == OK
 
 
 # ---- bench: that it measures and says what it promises, never how fast ---------------------------------------------------

@@ -405,17 +405,19 @@ def check_good(folder):
 
 
 def check_odd_weights(folder):
-    """NaN and infinity: a warning that names the tensor, an error with --strict. Open sizes: a warning, or --size."""
+    """NaN, infinity, many denormal numbers: a warning that names the tensor, an error with --strict. Open sizes: a warning,
+    or --size."""
     path, fixed = os.path.join(folder, "odd.onnx"), os.path.join(folder, "fixed.onnx")
-    odd = tensor("w", F32, [1, 4, 1, 1], [1.0, float("nan"), float("-inf"), 1e-40])
-    with open(path, "wb") as file:
-        file.write(one("Add", [("w", odd)]))
-    wanted = '1 tensor with weights that are NaN or infinite: "w" (2 of 4)'
-    for words, code in (((), 0), (("--strict",), INPUT)):
-        result, _, errors = run("inspect", path, *words)
-        text = errors.decode(errors="replace")
-        if result != code or wanted not in text or len(text.splitlines()) != 1:
-            return "%s: exit code %s: %s" % (words, result, text)
+    for numbers, what in (([1.0, float("nan"), float("-inf"), 1e-30], "weights that are NaN or infinite"),
+                          ([1.0, 1e-40, -1e-42, 0.0], "many weights so small that they count as zero (denormal)")):
+        with open(path, "wb") as file:
+            file.write(one("Add", [("w", tensor("w", F32, [1, 4, 1, 1], numbers))]))
+        wanted = '1 tensor with %s: "w" (2 of 4)' % what
+        for words, code in (((), 0), (("--strict",), INPUT)):
+            result, _, errors = run("inspect", path, *words)
+            text = errors.decode(errors="replace")
+            if result != code or wanted not in text or len(text.splitlines()) != 1:
+                return "%s: exit code %s: %s" % (words, result, text)
     with open(path, "wb") as file:
         file.write(model([node("Relu", ["x"], ["y"])], inputs=[port("x", ["n", 4, "h", "w"])]))
     result, out, errors = run("inspect", path)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes wrong around training leaves it whole: every allocation fails once, the disk is full. The model is then as it
  * was, or trained; never in between. */
+#include "base/file.h"
 #include "device/context.h"
 #include "train/helpers.h"
 #include <signal.h>
@@ -108,8 +109,51 @@ static void full_disk(void **state)
     test_folder_remove(folder);
 }
 
+/* As test_train, and the sentence is expected. */
+static void assert_refused(const struct test_run *run)
+{
+    fov_context *context = test_context(1, run->seed);
+    fov_dataset *data = fov_dataset_open(context, run->data, FOV_TRAIN);
+    fov_model *model = fov_model_network(context, run->network, NULL);
+    assert_int_equal(fov_train_opt(model, data, &run->options), FOV_E_IO);
+    assert_non_null(strstr(fov_error(context), "another run is writing to it"));
+    fov_model_free(model);
+    fov_dataset_free(data);
+    fov_context_free(context);
+}
+
+/* While one run writes to a folder, another is refused, begun or resumed, and touches nothing there. */
+static void one_run_per_folder(void **state)
+{
+    (void)state;
+    char folder[256], path[512];
+    struct test_run run = {.network = "course-cnn", .data = "digits:64", .seed = 1, .options = {.epochs = 1}};
+    struct error error = {0};
+    size_t size_before, size_after;
+    int lock;
+    test_folder(folder);
+    run.options.directory = folder;
+    assert_int_equal(test_train(&run, NULL), FOV_OK);
+    char *before = test_read(test_path(path, folder, "checkpoint.safetensors"), &size_before);
+    assert_int_equal(file_lock(folder, &lock, &error), FOV_OK);
+    run.seed = 2;
+    assert_refused(&run);
+    run.options.resume = true;
+    assert_refused(&run);
+    file_unlock(lock);
+    char *after = test_read(path, &size_after);
+    assert_int_equal(size_after, size_before);
+    assert_memory_equal(after, before, size_before);
+    free(before);
+    free(after);
+    run.options.resume = false;
+    assert_int_equal(test_train(&run, NULL), FOV_OK);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(allocations), cmocka_unit_test(full_disk)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(allocations), cmocka_unit_test(full_disk),
+                                       cmocka_unit_test(one_run_per_folder)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
