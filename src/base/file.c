@@ -158,24 +158,21 @@ static int file_fill(int file, const char *path, uint8_t *bytes, const struct st
     return file_read_at(file, path, bytes, (size_t)before->st_size, 0, before, error);
 }
 
-int file_map(struct file_map *map, const char *path, struct error *error)
+/* All of an open file, which is closed. */
+static int file_map_whole(struct file_map *map, int file, const char *path, const struct stat *info, struct error *error)
 {
     static const uint8_t empty[4096];
     struct file_shown    shown;
-    struct stat          info;
-    int                  file, status = file_open_regular(path, &file, &info, error);
+    size_t               size = (size_t)info->st_size;
+    int                  status = FOV_OK;
     *map = (struct file_map){.bytes = empty};
-    if (status != FOV_OK) {
-        return status;
-    }
-    size_t size = (size_t)info.st_size;
     if (size > 0) {
         void *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapping == MAP_FAILED) {
             status = error_set(error, FOV_E_MEMORY, "cannot read \"%s\": no memory for its %zu bytes",
                                file_show(&shown, path), size);
         } else {
-            status = file_fill(file, path, mapping, &info, error);
+            status = file_fill(file, path, mapping, info, error);
             if (status != FOV_OK) {
                 munmap(mapping, size);
             } else {
@@ -188,6 +185,14 @@ int file_map(struct file_map *map, const char *path, struct error *error)
     }
     close(file);
     return status;
+}
+
+int file_map(struct file_map *map, const char *path, struct error *error)
+{
+    struct stat info;
+    int         file, status = file_open_regular(path, &file, &info, error);
+    *map = (struct file_map){0};
+    return status != FOV_OK ? status : file_map_whole(map, file, path, &info, error);
 }
 
 /* ---- reading piece by piece --------------------------------------------------------------------------------------- */
@@ -216,17 +221,24 @@ static void file_parts_free(struct file_parts *parts)
 
 int file_map_parts(struct file_map *map, const char *path, struct memory *memory, struct error *error)
 {
+    struct stat info;
+    int         file, status = file_open_regular(path, &file, &info, error);
+    *map = (struct file_map){0};
+    return status != FOV_OK ? status : file_map_opened(map, file, path, memory, error);
+}
+
+int file_map_opened(struct file_map *map, int file, const char *path, struct memory *memory, struct error *error)
+{
     struct file_shown shown;
     struct stat       info;
-    int               file, status = file_open_regular(path, &file, &info, error);
     *map = (struct file_map){0};
-    if (status != FOV_OK) {
-        return status;
+    if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(file);
+        return error_set(error, FOV_E_IO, "cannot read \"%s\": not a regular file", file_show(&shown, path));
     }
     size_t size = (size_t)info.st_size;
     if (size <= FILE_AT_ONCE_UP_TO) {
-        close(file);
-        return file_map(map, path, error);
+        return file_map_whole(map, file, path, &info, error);
     }
     struct file_parts *parts = memory_allocate(memory, 1, sizeof *parts, "a file's parts", error);
     if (parts == NULL) {

@@ -38,6 +38,8 @@ int  file_map(struct file_map *map, const char *path, struct error *error);
 /** The same, but of a large file nothing is read before it is asked for: call file_need before looking at bytes, or
  *  file_copy to have them elsewhere. */
 int  file_map_parts(struct file_map *map, const char *path, struct memory *memory, struct error *error);
+/** That of a file that is open for reading; closes it, now or with the map. `path` is for sentences. */
+int  file_map_opened(struct file_map *map, int file, const char *path, struct memory *memory, struct error *error);
 void file_unmap(struct file_map *map);
 /** Sees that these bytes of the map are there. E_IO: they cannot be read, or the file has changed since it was opened.
  *  `map` NULL, or bytes that lie elsewhere: they are there. */

@@ -472,6 +472,75 @@ static void test_external(void **state)
     rmdir(directory);
 }
 
+/** Large weights beside a model that is read from a file stay there, and are read when somebody asks: one copy at most. */
+static void test_external_stays(void **state)
+{
+    enum { COUNT = 1 << 19, HALF = COUNT / 2 };
+    struct fixture *fixture = *state;
+    struct memory  *memory = fixture->context->memory;
+    char            directory[64] = "/tmp/fovea-test-XXXXXX", path[128];
+    float          *numbers = calloc(COUNT, sizeof *numbers);
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/w.bin", directory);
+    for (size_t i = 0; i < COUNT; i++) {
+        numbers[i] = (float)i;
+    }
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(numbers, sizeof *numbers, COUNT, file), COUNT);
+    fclose(file);
+    for (int i = 0; i < 2; i++) { /* both halves, in one file */
+        struct text tensor = {.memory = memory}, entry = {.memory = memory};
+        char        offset[24];
+        snprintf(offset, sizeof offset, "%zu", i * HALF * sizeof *numbers);
+        put_number(&tensor, 1, HALF);
+        put_number(&tensor, 2, 1);
+        put_string(&tensor, 8, i == 0 ? "b" : "c");
+        put_string(&entry, 1, "location");
+        put_string(&entry, 2, "w.bin");
+        put_message(&tensor, 13, &entry);
+        put_string(&entry, 1, "offset");
+        put_string(&entry, 2, offset);
+        put_message(&tensor, 13, &entry);
+        put_string(&entry, 1, "length");
+        snprintf(offset, sizeof offset, "%zu", HALF * sizeof *numbers);
+        put_string(&entry, 2, offset);
+        put_message(&tensor, 13, &entry);
+        put_number(&tensor, 14, 1);
+        put_message(&fixture->graph, 5, &tensor);
+    }
+    put_node(&fixture->graph, "Add", "a", "x,b", "s");
+    put_node(&fixture->graph, "Add", "d", "s,c", "y");
+    put_port(&fixture->graph, 11, "x", HALF);
+    put_port(&fixture->graph, 12, "y", HALF);
+    text_free(&fixture->model);
+    put_model(&fixture->model, &fixture->graph, 8, 17);
+
+    const uint8_t  *bytes = (const uint8_t *)text_string(&fixture->model);
+    struct file_map map = {.bytes = bytes, .size = fixture->model.length};
+    struct onnx_imported imported;
+    fov_graph           *graph = fov_graph_create(fixture->context);
+    size_t               before = memory_in_use(memory);
+    if (onnx_import_with(graph, "m.onnx", directory, bytes, map.size, &(struct onnx_import_options){.map = &map},
+                         &imported) != 0) {
+        fail_msg("%s", fov_error(fixture->context));
+    }
+    assert_true(memory_in_use(memory) - before < HALF);
+    for (int i = 0; i < 2; i++) {
+        float *data = calloc(HALF, sizeof *data);
+        fov_value value = fov_find(graph, i == 0 ? "b" : "c");
+        assert_non_null(graph_value(graph, value.id)->file);
+        assert_int_equal(fov_parameter_get(graph, value, data, HALF * sizeof *data), 0);
+        assert_memory_equal(data, numbers + i * HALF, HALF * sizeof *data);
+        free(data);
+    }
+    onnx_imported_free(&imported);
+    fov_graph_free(graph);
+    free(numbers);
+    unlink(path);
+    rmdir(directory);
+}
+
 /* ---- nothing gets through by accident --------------------------------------------------------------------------------- */
 
 static void test_prefixes_and_flips(void **state)
@@ -564,6 +633,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_small), TEST(test_habits), TEST(test_scalars_are_constants), TEST(test_not_onnx), TEST(test_versions),
         TEST(test_graph_refusals), TEST(test_tensor_refusals), TEST(test_attribute_refusals), TEST(test_external),
+        TEST(test_external_stays),
         TEST(test_prefixes_and_flips), TEST(test_every_allocation_fails), TEST(test_long_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

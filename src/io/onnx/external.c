@@ -88,48 +88,42 @@ static int open_inside(const struct onnx_model *model, const struct onnx_tensor 
     return at;
 }
 
-static int read_all(int file, uint8_t *bytes, size_t count, size_t offset)
+/** The file with the tensor's data, opened once for all tensors that lie in it. NULL and an error. */
+static struct onnx_outside *open_outside(struct onnx_model *model, const struct onnx_tensor *tensor,
+                                         const char *directory, const char *location, struct error *error)
 {
-    while (count > 0) {
-        ssize_t got = pread(file, bytes, count, (off_t)offset);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return -1;
-        }
-        bytes += got;
-        offset += (size_t)got;
-        count -= (size_t)got;
+    struct onnx_outside *outside = model->outside;
+    struct stat          about;
+    while (outside != NULL && strcmp(outside->location, location) != 0) {
+        outside = outside->next;
     }
-    return 0;
-}
-
-static uint8_t *read_inside(const struct onnx_model *model, const struct onnx_tensor *tensor, int file,
-                            struct place *place, struct error *error)
-{
-    struct stat about;
+    if (outside != NULL) {
+        return outside;
+    }
+    int file = open_inside(model, tensor, directory, location, error);
+    if (file < 0) {
+        return NULL;
+    }
     if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode) || about.st_nlink > 1) {
+        close(file);
         fail(model, tensor, error, "not a regular file with one name");
         return NULL;
     }
-    size_t size = (size_t)about.st_size;
-    if (place->offset > size || (place->has_length && place->length > size - place->offset)) {
-        fail(model, tensor, error, "offset and length reach beyond the file's end");
+    outside = arena_take(model->arena, 1, sizeof *outside);
+    if (outside == NULL) {
+        close(file);
         return NULL;
     }
-    if (!place->has_length) {
-        place->length = size - place->offset;
-    }
-    uint8_t *bytes = arena_take(model->arena, place->length, 1);
-    if (bytes != NULL && read_all(file, bytes, place->length, place->offset) != 0) {
-        fail(model, tensor, error, "the file changed or cannot be read");
+    outside->location = location;
+    if (file_map_opened(&outside->map, file, location, model->arena->memory, error) != 0) {
         return NULL;
     }
-    return bytes;
+    outside->next = model->outside;
+    model->outside = outside;
+    return outside;
 }
 
-const struct onnx_tensor *onnx_external(const struct onnx_model *model, const struct onnx_tensor *tensor,
+const struct onnx_tensor *onnx_external(struct onnx_model *model, const struct onnx_tensor *tensor,
                                         const char *directory, struct error *error)
 {
     struct place place;
@@ -144,19 +138,32 @@ const struct onnx_tensor *onnx_external(const struct onnx_model *model, const st
     if (read_place(model, tensor, &place, error) != 0) {
         return NULL;
     }
-    int file = open_inside(model, tensor, directory, place.location, error);
-    if (file < 0) {
+    struct onnx_outside *outside = open_outside(model, tensor, directory, place.location, error);
+    if (outside == NULL) {
+        return NULL;
+    }
+    size_t size = outside->map.size;
+    if (place.offset > size || (place.has_length && place.length > size - place.offset)) {
+        fail(model, tensor, error, "offset and length reach beyond the file's end");
         return NULL;
     }
     struct onnx_tensor *copy = arena_take(model->arena, 1, sizeof *copy);
-    uint8_t            *bytes = copy != NULL ? read_inside(model, tensor, file, &place, error) : NULL;
-    close(file);
-    if (bytes == NULL) {
+    if (copy == NULL) {
         return NULL;
     }
     *copy = *tensor;
     copy->is_external = false;
-    copy->raw = bytes;
-    copy->raw_size = place.length;
+    copy->outside = outside;
+    copy->raw = outside->map.bytes + place.offset;
+    copy->raw_size = place.has_length ? place.length : size - place.offset;
     return copy;
+}
+
+void onnx_external_close(struct onnx_model *model)
+{
+    for (struct onnx_outside *outside = model->outside; outside != NULL; outside = outside->next) {
+        file_source_close(outside->source);
+        file_unmap(&outside->map);
+    }
+    model->outside = NULL;
 }

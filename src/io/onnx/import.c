@@ -450,6 +450,7 @@ int onnx_import_with(fov_graph *graph, const char *file, const char *directory, 
             status = import_model(importer, directory, imported);
         }
         file_source_close(importer->source);
+        onnx_external_close(model);
     }
     if (status) {
         onnx_imported_free(imported);

@@ -308,19 +308,22 @@ static bool is_parameter(const struct importer *importer, const struct onnx_slot
 
 enum { STAYS_FROM = 1 << 16 }; /* bytes */
 
-/** Large weights of a mapped file stay in it until somebody wants them: a plan packs them from there, and they are in
- *  memory once. */
+/** Large weights of a mapped file, or of one beside it, stay there until somebody wants them: a plan packs them from
+ *  there, and they are in memory once. */
 static bool stay_in_file(struct importer *importer, const struct onnx_slot *slot, struct value *value)
 {
-    const struct file_map *map = importer->options->map;
+    struct onnx_outside   *outside = slot->tensor->outside;
+    const struct file_map *map = outside != NULL ? &outside->map : importer->options->map;
+    struct file_source   **source = outside != NULL ? &outside->source : &importer->source;
     const uint8_t         *raw = slot->tensor->raw;
-    if (map == NULL || raw == NULL || value->bytes < STAYS_FROM || raw < map->bytes || raw >= map->bytes + map->size) {
+    if (importer->options->map == NULL || raw == NULL || value->bytes < STAYS_FROM || raw < map->bytes ||
+        raw >= map->bytes + map->size) {
         return false;
     }
-    if (importer->source == NULL) {
-        importer->failed |= file_source_open(&importer->source, map, importer->graph->context->memory, importer->error) != 0;
+    if (*source == NULL) {
+        importer->failed |= file_source_open(source, map, importer->graph->context->memory, importer->error) != 0;
     }
-    value->file = file_source_share(importer->source);
+    value->file = file_source_share(*source);
     value->file_offset = (size_t)(raw - map->bytes);
     return value->file != NULL;
 }

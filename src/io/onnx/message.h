@@ -71,11 +71,20 @@ struct onnx_names {
     size_t       count;
 };
 
+/** A file beside the model, with weights in it. */
+struct onnx_outside {
+    const char          *location; /**< as the model says it */
+    struct file_map      map;
+    struct file_source  *source; /**< kept open for weights that stay there; NULL: not wanted yet, or impossible */
+    struct onnx_outside *next;
+};
+
 struct onnx_tensor {
     const char          *name; /**< "" where there is none */
     int32_t              type; /**< enum onnx_type, unchecked */
     struct onnx_integers dims;
-    const uint8_t       *raw; /**< in the file, not aligned; NULL: no raw_data */
+    const uint8_t       *raw; /**< in the file, or in `outside`, not aligned; NULL: no raw_data */
+    struct onnx_outside *outside; /**< where its bytes lie if not in the model's own file; else NULL */
     size_t               raw_size;
     struct onnx_floats   floats;
     struct onnx_doubles  doubles;
@@ -129,6 +138,7 @@ struct onnx_model {
     const char         *file;
     struct arena       *arena;
     const struct file_map *map; /**< what the tensors' raw data lie in, where it is read piece by piece; else NULL */
+    struct onnx_outside *outside;  /**< the files beside it that are open */
     int64_t             ir_version;
     const char         *producer, *producer_version;
     struct onnx_opset  *opsets;

@@ -138,7 +138,8 @@ int onnx_tensor_read(const struct onnx_model *model, const struct onnx_tensor *t
         return 0;
     }
     if (tensor->raw != NULL) {
-        int status = file_copy(model->map, tensor->raw, count * width, data, error);
+        const struct file_map *map = tensor->outside != NULL ? &tensor->outside->map : model->map;
+        int                    status = file_copy(map, tensor->raw, count * width, data, error);
         if (status) {
             return status;
         }
