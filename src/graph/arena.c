@@ -38,6 +38,30 @@ static void touch_step(const fov_plan *plan, struct plan_storage *storage, size_
         touch(storage, (int)s - 1);
 }
 
+/* What is made while a step reads it is made from the inputs of another. */
+static void touch_makers(const fov_plan *plan, const struct plan_step *step, size_t s)
+{
+    for (int i = 0; i < step->in_count; i++) {
+        const struct plan_step *maker = plan_maker(plan, step, i);
+
+        for (int k = 0; maker && k < maker->in_count; k++)
+            if (maker->in[k] >= 0)
+                touch_step(plan, storage_of(plan, maker->in[k]), s);
+    }
+}
+
+static bool makes_from(const fov_plan *plan, const struct plan_step *step, const struct plan_storage *storage)
+{
+    for (int i = 0; i < step->in_count; i++) {
+        const struct plan_step *maker = plan_maker(plan, step, i);
+
+        for (int k = 0; maker && k < maker->in_count; k++)
+            if (maker->in[k] >= 0 && storage_of(plan, maker->in[k]) == storage)
+                return true;
+    }
+    return false;
+}
+
 static void find_lifetimes(fov_plan *plan)
 {
     int end = (int)plan->step_count;
@@ -48,6 +72,7 @@ static void find_lifetimes(fov_plan *plan)
         for (int i = 0; i < step->in_count; i++)
             if (step->in[i] >= 0)
                 touch_step(plan, storage_of(plan, step->in[i]), s);
+        touch_makers(plan, step, s);
         for (int i = 0; i < step->out_count; i++)
             if (step->out[i] >= 0)
                 touch_step(plan, storage_of(plan, step->out[i]), s);
@@ -82,7 +107,7 @@ static bool may_overwrite(const fov_plan *plan, int number, int i)
     const struct plan_storage *in   = step->in[i] < 0 ? NULL : storage_of(plan, step->in[i]);
     const struct plan_storage *out  = storage_of(plan, step->out[0]);
 
-    if (!in || in == out || in->keep || in->fixed || in->output || out->fixed || out->keep)
+    if (!in || in == out || in->keep || in->fixed || in->output || out->fixed || out->keep || makes_from(plan, step, in))
         return false;
     if (in->last != number || out->first != number || in->bytes < out->bytes ||
         plan->tensors[step->in[i]].bytes != plan->tensors[step->out[0]].bytes)

@@ -295,6 +295,8 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
     compile->out_count   = step->out_count;
     compile->in_constant = step->constant;
     compile->in_values   = step->values;
+    compile->in_rows     = step->in_rows;
+    compile->deferred    = step->deferred;
     compile->exact       = context->exact_conv;
     compile->rates       = &context->rates;
     compile->error       = &context->error;
@@ -342,7 +344,7 @@ static int input_tensors(struct lowering *l, const struct node *node, const stru
 {
     for (int i = 0; i < node->in_count; i++) {
         in[i] = -1;
-        if (!node->in[i] || op_port_at(node->op->in, i)->shape_only || (node->op->view && i > 0))
+        if (!node->in[i] || op_port_at(node->op->in, i)->shape_only || (node->op->view && i > 0) || l->step_of[node->in[i]] >= 0)
             continue;
         in[i] = tensor_in(l, node->in[i], op_port_at(node->op->in, i)->plain ? OP_PLAIN : layout,
                           layout == OP_CHANNELS_LAST && lower_reads_strided(l, node, i));
@@ -369,6 +371,12 @@ static int output_tensors(struct lowering *l, const struct node *node, const str
         l->plan->other_of[id] = -1;
         if (l->shapes[id].rank < 0 || (i > 0 && op_port_at(node->op->out, i)->optional && !is_read(l, id)))
             continue;
+        if (i == 0 && step->deferred) {
+            step->tensors[step->in_count] =
+                (struct op_tensor){.dtype = FOV_F32, .shape = l->shapes[id], .layout = OP_CHANNELS_LAST};
+            l->step_of[id] = (int)(step - l->plan->steps);
+            continue;
+        }
         step->out[i] = result_tensor(l, node, i, id, layout, step->in_count ? step->in[0] : -1, step->once);
         if (step->out[i] < 0)
             return (int)l->graph->context->error.status;
@@ -386,6 +394,11 @@ static void describe_inputs(const struct lowering *l, const struct node *node, s
         if (id && op_port_at(node->op->in, i)->shape_only)
             step->tensors[i] = (struct op_tensor){.dtype = graph_value(l->graph, id)->dtype, .shape = l->shapes[id]};
         step->constant[i] = step->in[i] >= 0 && is_constant(l, step->in[i]);
+        step->maker[i]    = id ? l->step_of[id] : -1;
+        step->in_rows[i]  = step->maker[i] >= 0;
+        if (step->in_rows[i])
+            step->tensors[i] =
+                (struct op_tensor){.dtype = FOV_F32, .shape = l->shapes[id], .layout = OP_CHANNELS_LAST};
     }
 }
 
@@ -502,6 +515,7 @@ static int lower_node(struct lowering *l, int index, bool again)
     step->again    = again;
     step->residual = adds;
     step->gate     = gates;
+    step->deferred = l->deferred[index];
     memcpy(step->in, in, sizeof *in * (size_t)step->in_count);
     describe_inputs(l, node, step);
     name_part(step, node);
@@ -586,7 +600,9 @@ static int lower(struct lowering *l, int *ready, int *read_so_far, bool *dense)
     lower_find_order(l, ready, read_so_far);
     lower_find_fusions(l);
     lower_place_joins(l, dense);
-    if (l->plan->program) {
+    memset(l->step_of, -1, l->graph->value_count * sizeof *l->step_of);
+    lower_defer(l);
+    if (l->plan->program && l->plan->program->node) {
         const struct plan_program *program = l->plan->program;
 
         for (size_t i = 0; i < program->count && !status; i++)
@@ -613,6 +629,8 @@ int plan_lower(fov_plan *plan)
 
     l.places       = memory_allocate(memory, values, sizeof *l.places, "plan", error);
     l.dense_of     = memory_allocate(memory, values, sizeof *l.dense_of, "plan", error);
+    l.deferred     = memory_allocate(memory, nodes, sizeof *l.deferred, "plan", error);
+    l.step_of      = memory_allocate(memory, values, sizeof *l.step_of, "plan", error);
     l.join_storage = memory_allocate(memory, nodes, sizeof *l.join_storage, "plan", error);
     l.needed     = memory_allocate(memory, nodes, sizeof *l.needed, "plan", error);
     l.fusions    = memory_allocate(memory, nodes, sizeof *l.fusions, "plan", error);
@@ -631,6 +649,8 @@ int plan_lower(fov_plan *plan)
     memory_free(memory, dense);
     memory_free(memory, l.places);
     memory_free(memory, l.dense_of);
+    memory_free(memory, l.deferred);
+    memory_free(memory, l.step_of);
     memory_free(memory, l.join_storage);
     memory_free(memory, l.needed);
     memory_free(memory, l.fusions);

@@ -36,6 +36,8 @@ struct lowering {
     int           *dense_of;     /**< per value: a dense copy of a tensor that lies in a wider one; -1 = none */
     bool      *renewed;   /**< per value: a parameter that this plan changes */
     bool      *in_storage; /**< per value: a new parameter value that is written over the old one */
+    bool      *deferred;   /**< per node: those who read its first result make it */
+    int       *step_of;    /**< per value: the step that stands for it where that is so; -1 = none */
     int        order_count;
 };
 
@@ -67,6 +69,10 @@ struct op_tensor lower_describe_value(const struct lowering *l, int id);
 /** The same for a node's inputs. */
 void lower_describe(const struct lowering *l, const struct node *node, struct op_tensor *in);
 void lower_find_fusions(struct lowering *l);
+
+/* defer.c */
+/** Fills l->deferred. After fusions and places. */
+void lower_defer(struct lowering *l);
 
 /* place.c */
 /** Fills l->places. dense [values], preset to false, is working room. */

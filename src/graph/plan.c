@@ -46,13 +46,17 @@ int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, i
     step->out         = memory_allocate(memory, out, sizeof *step->out, "plan", error);
     step->constant    = memory_allocate(memory, in, sizeof *step->constant, "plan", error);
     step->values      = memory_allocate(memory, in, sizeof *step->values, "plan", error);
+    step->maker       = memory_allocate(memory, in, sizeof *step->maker, "plan", error);
+    step->in_rows     = memory_allocate(memory, in, sizeof *step->in_rows, "plan", error);
+    step->maker_run   = memory_allocate(memory, in, sizeof(struct op_run *), "plan", error);
     step->packed      = memory_allocate(memory, in, sizeof *step->packed, "plan", error);
     step->packed_data = memory_allocate(memory, in, sizeof *step->packed_data, "plan", error);
     step->tensors     = memory_allocate(memory, in + out, sizeof *step->tensors, "plan", error);
-    if (!step->in || !step->out || !step->constant || !step->values || !step->packed || !step->packed_data || !step->tensors)
+    if (!step->in || !step->out || !step->constant || !step->values || !step->maker || !step->in_rows || !step->maker_run ||
+        !step->packed || !step->packed_data || !step->tensors)
         return -1;
     for (size_t i = 0; i < in; i++)
-        step->packed[i] = step->in[i] = -1;
+        step->packed[i] = step->maker[i] = step->in[i] = -1;
     for (size_t i = 0; i < out; i++)
         step->out[i] = -1;
     for (size_t i = 0; i < in + out; i++)
@@ -92,6 +96,8 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         if (tensor >= 0)
             step->tensors[i].data = tensor_address(plan, tensor);
     }
+    for (int i = 0; i < step->in_count; i++)
+        step->maker_run[i] = step->maker[i] >= 0 ? &plan->steps[step->maker[i]].run : NULL;
     for (int i = 0; i < plan_op_inputs(step); i++) {
         if (step->packed[i] >= 0)
             step->packed_data[i] = address(plan, step->packed[i]);
@@ -120,6 +126,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .beta                 = compile->beta,
         .residual             = compile->residual,
         .gate                 = compile->gate,
+        .maker                = step->maker_run,
         .fold_factor          = compile->folds ? (const float *)(const void *)fold : NULL,
         .fold_bias            = compile->folds ? (const float *)(const void *)fold + fold_channels : NULL,
         .random               = {context->seed, RANDOM_DROPOUT + ((uint32_t)(step->node < 0 ? 0 : step->node) << 8), 0}};
@@ -268,6 +275,9 @@ void fov_plan_free(fov_plan *plan)
         memory_free(memory, plan->steps[s].out);
         memory_free(memory, plan->steps[s].constant);
         memory_free(memory, plan->steps[s].values);
+        memory_free(memory, plan->steps[s].maker);
+        memory_free(memory, plan->steps[s].in_rows);
+        memory_free(memory, plan->steps[s].maker_run);
         memory_free(memory, plan->steps[s].packed);
         memory_free(memory, plan->steps[s].packed_data);
         memory_free(memory, plan->steps[s].tensors);

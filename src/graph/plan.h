@@ -56,6 +56,9 @@ struct plan_step {
     size_t            fold_offset; /**< in plan->kept: factor, bias, and room for two more of their size */
     bool             *constant; /**< per input: does not change from run to run */
     const double    **values;   /**< per input: known values, while the plan is made */
+    int              *maker;    /**< per input: the step that makes it while it is read, in place of a tensor; -1: none */
+    bool             *in_rows;  /**< per input: there is such a step */
+    const struct op_run **maker_run;
     int              *packed;   /**< per input: storage of the packed form when it is packed at each run; else -1 */
     struct op_compile compile;
     struct op_tensor *tensors; /**< in, then out: what compile and run see */
@@ -70,13 +73,14 @@ struct plan_step {
     size_t            pair_rows; /**< runs in turns with the step behind it, so many rows of its result at a time; 0: not */
     bool              paired;   /**< is such a step behind another */
     bool              in_place;
+    bool              deferred; /**< its first result is made by those who read it */
     bool              once; /**< all it reads is constant: runs when the plan is made and when parameters have changed */
     int64_t           multiply_adds;
 };
 
 /** Nodes in the order in which they run; some of them twice. */
 struct plan_program {
-    int   *node;
+    int   *node; /**< NULL: each once, but with every result stored */
     bool  *again;
     size_t count;
 };
@@ -104,7 +108,7 @@ struct fov_plan {
     unsigned char *arena, *kept; /**< kept: states and constant packed weights */
     size_t         arena_bytes, kept_bytes, unshared_bytes, scratch_bytes;
     size_t         whole_bytes; /**< of the arena, had nothing been recomputed; 0: nothing was */
-    const struct plan_program *program; /**< while it is lowered: NULL: each node once */
+    const struct plan_program *program; /**< while it is lowered; NULL: each node once */
 };
 
 /* plan.c */
@@ -115,6 +119,11 @@ int plan_new_tensor(fov_plan *plan, struct plan_tensor tensor); /**< index, -1 o
 int plan_new_storage(fov_plan *plan, size_t bytes);             /**< index, -1 on failure */
 /** A zeroed step with arrays for that many inputs and outputs; its index, -1 on failure. */
 int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, int out_count);
+/** The inputs of the step that makes input i while `step` reads it: they are read by then. NULL: there is none. */
+static inline const struct plan_step *plan_maker(const fov_plan *plan, const struct plan_step *step, int i)
+{
+    return step->maker[i] >= 0 ? &plan->steps[step->maker[i]] : NULL;
+}
 
 /** Inputs that the operator sees: all but residual and gate. */
 static inline int plan_op_inputs(const struct plan_step *step)

@@ -478,6 +478,7 @@ fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count)
     fov_graph       *graph   = whole->graph;
     struct memory   *memory  = graph->context->memory;
     fov_plan_options options = whole->options;
+    const struct plan_program stored = {0}; /* what is made while it is read cannot be made again in its place */
     struct room      room    = {.whole_arena = whole->arena_bytes, .kept = whole->kept_bytes};
     size_t           limit   = memory_limit(memory), before;
     fov_plan        *draft, *plan = NULL;
@@ -486,7 +487,7 @@ fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count)
     fov_plan_free(whole); /* large networks have many steps, too */
     before   = memory_in_use(memory);
     room.all = limit > before ? limit - before : 0;
-    draft    = plan_draft(graph, outputs, count, &options, NULL, false);
+    draft    = plan_draft(graph, outputs, count, &options, &stored, false);
     if (!draft)
         return NULL;
     room.structure = memory_in_use(memory) - before;

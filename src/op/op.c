@@ -250,3 +250,13 @@ const void *op_option(const struct op *op, const void *options, const char *name
     }
     return (const char *)options + attribute->offset;
 }
+
+const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *room)
+{
+    const struct op_run *maker = run->maker == NULL ? NULL : run->maker[i];
+    if (maker == NULL) {
+        return (const float *)run->in[i].data + first * op_pixel_stride(&run->in[i]);
+    }
+    maker->op->cpu->rows(maker, first, count, room);
+    return room;
+}

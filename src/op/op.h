@@ -200,6 +200,8 @@ struct op_compile {
     /** A normalisation with fixed statistics follows: output 0 becomes factor[c] * y + offset[c], before the residual. The
      *  numbers are there when packing (op_run). Only for operators that .folds_affine. */
     bool             folds;
+    const bool      *in_rows;  /**< per input: not stored, op_rows makes it while it is read (op_cpu.reads_rows) */
+    bool             deferred; /**< nor is output 0: run only prepares, readers have op_cpu.rows make it */
     bool             exact; /**< direct sums only: no Winograd */
     const fov_rates *rates; /**< for choosing between forms */
     struct error    *error;
@@ -239,6 +241,7 @@ struct op_run {
     float                      alpha, beta;
     const struct op_tensor    *residual; /**< to add before the activation; NULL: none */
     const struct op_tensor    *gate;     /**< where to take the derivative of `activation` instead; NULL: none */
+    const struct op_run *const *maker;   /**< [in_count]: where compile->in_rows, the step whose rows() makes the input; else NULL */
     /** Where compile->folds: what the packed weights of a filter are multiplied by, and the whole bias (the operator's own
      *  one is in it already). NULL: nothing is folded. */
     const float      *fold_factor, *fold_bias;
@@ -251,6 +254,16 @@ static inline const float *op_bias(const struct op_run *run, int port)
     bool has_bias = port < run->in_count && run->in[port].shape.rank >= 0;
 
     return run->fold_bias ? run->fold_bias : has_bias ? (const float *)run->in[port].data : (const float *)0;
+}
+
+/** `count` rows of input i from `first` on, [count][channels]: pixels of all samples in order, channels-last and dense. They are
+ *  read where they lie, or made in `room` where nothing is stored. */
+const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *room);
+
+/** Whether input i comes as such rows. */
+static inline bool op_comes_as_rows(const struct op_compile *compile, int i)
+{
+    return compile->in_rows != NULL && compile->in_rows[i];
 }
 
 /** Which storage order an implementation wants for the ports that are not `plain`. */
@@ -270,6 +283,11 @@ struct op_cpu {
     unsigned in_place; /**< bit i: output 0 may overwrite input i (same shape and dtype) */
     unsigned strided_in; /**< bit i: reads input i at any pixel_stride when it is channels-last */
     bool     strided_out; /**< writes output 0 at any pixel_stride when it is channels-last */
+    /** A result that is cheaper made twice than stored and read: writes rows first .. first + count - 1 of output 0, as op_rows
+     *  counts them, any time after a run with compile->deferred. Reads the inputs of that run. NULL: there is no such form. */
+    void (*rows)(const struct op_run *run, size_t first, size_t count, float *to);
+    /** Bit i: input i may come as such rows, for these shapes. NULL: none may. */
+    unsigned (*reads_rows)(const void *options, const struct op_tensor *in, int in_count);
 };
 
 /* ---- ONNX ----------------------------------------------------------------------------------------------------------- */

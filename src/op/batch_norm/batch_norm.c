@@ -124,11 +124,13 @@ struct batch_norm_plan batch_norm_plan(const fov_shape *x)
 
 int batch_norm_prepare(const struct op_compile *compile, void *state)
 {
-    *(struct batch_norm_plan *)state = batch_norm_plan(&compile->in[X].shape);
+    struct batch_norm_plan plan = batch_norm_plan(&compile->in[X].shape);
+    plan.deferred = compile->deferred;
+    *(struct batch_norm_plan *)state = plan;
     return 0;
 }
 
-/** Scratch: sums and squares of each chunk in double, then scale and shift. */
+/** Scratch: sums and squares of each chunk in double, then scale and shift (in the state where the result is deferred). */
 struct norm_job {
     const struct op_run          *run;
     const struct batch_norm_plan *plan;
@@ -150,19 +152,36 @@ static void moments_chunk(void *context, size_t chunk, int worker)
                                      x + first * stride, stride, x, sum, sum + plan->channels);
 }
 
+static void apply(const struct op_run *run, const float *scale, const float *shift, size_t first, size_t rows, float *y,
+                  size_t y_stride)
+{
+    size_t x_stride = op_pixel_stride(&run->in[X]), channels = (size_t)run->in[X].shape.dim[1];
+    size_t residual_stride = run->residual != NULL ? op_pixel_stride(run->residual) : 0;
+    const float *residual = run->residual != NULL ? (const float *)run->residual->data + first * residual_stride : NULL;
+    run->kernel->scale_shift(rows, channels, (const float *)run->in[X].data + first * x_stride, x_stride, scale, shift, residual,
+                             residual_stride, y, y_stride, run->activation, run->alpha, run->beta);
+}
+
 static void apply_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
     const struct norm_job *job = context;
-    const struct batch_norm_plan *plan = job->plan;
-    const struct op_run *run = job->run;
-    size_t first = op_chunk_begin(chunk, plan->chunk_rows), x_stride = op_pixel_stride(&run->in[X]);
-    size_t residual_stride = run->residual != NULL ? op_pixel_stride(run->residual) : 0, y_stride = op_pixel_stride(&run->out[Y]);
-    const float *residual = run->residual != NULL ? (const float *)run->residual->data + first * residual_stride : NULL;
-    run->kernel->scale_shift(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
-                             (const float *)run->in[X].data + first * x_stride, x_stride, job->scale, job->shift, residual,
-                             residual_stride, (float *)run->out[Y].data + first * y_stride, y_stride, run->activation,
-                             run->alpha, run->beta);
+    size_t first = op_chunk_begin(chunk, job->plan->chunk_rows), y_stride = op_pixel_stride(&job->run->out[Y]);
+    apply(job->run, job->scale, job->shift, first, op_chunk_length(chunk, job->plan->chunk_rows, job->plan->rows),
+          (float *)job->run->out[Y].data + first * y_stride, y_stride);
+}
+
+/** [2][channels] in the state: scale and shift. */
+static float *kept_factors(const struct op_run *run)
+{
+    return (float *)(void *)((char *)run->state + sizeof(struct batch_norm_plan));
+}
+
+static void rows(const struct op_run *run, size_t first, size_t count, float *to)
+{
+    size_t channels = (size_t)run->in[X].shape.dim[1];
+    const float *scale = run->packed[WEIGHT] != NULL ? run->packed[WEIGHT] : kept_factors(run);
+    apply(run, scale, scale + channels, first, count, to, channels);
 }
 
 static void store(const struct op_run *run, int out, size_t channel, double value)
@@ -194,11 +213,12 @@ static void run(const struct op_run *run)
     if (run->packed[WEIGHT] != NULL) { /* nothing depends on the data */
         job.scale = run->packed[WEIGHT];
         job.shift = job.scale + plan->channels;
-        pool_run(run->pool, apply_chunk, &job, plan->chunks);
+        pool_run(run->pool, apply_chunk, &job, plan->deferred ? 0 : plan->chunks);
         return;
     }
     bool of_batch = batch_norm_uses_batch(options, run->training) && plan->rows > 0;
-    float *scales = (float *)(void *)(job.sums + (of_batch ? plan->chunks * 2 * plan->channels : 0));
+    float *scales = plan->deferred ? kept_factors(run)
+                                   : (float *)(void *)(job.sums + (of_batch ? plan->chunks * 2 * plan->channels : 0));
     float *shifts = scales + plan->channels;
     job.scale = scales;
     job.shift = shifts;
@@ -224,7 +244,7 @@ static void run(const struct op_run *run)
         store(run, SAVED_MEAN, c, mean);
         store(run, SAVED_INV_STD, c, inv_std);
     }
-    pool_run(run->pool, apply_chunk, &job, plan->chunks);
+    pool_run(run->pool, apply_chunk, &job, plan->deferred ? 0 : plan->chunks);
 }
 
 /* scale and shift of running statistics, which the operator before may take in */
@@ -264,7 +284,7 @@ static int compile(struct op_compile *compile)
     }
     compile->run = run;
     compile->prepare = batch_norm_prepare;
-    compile->state = sizeof plan;
+    compile->state = sizeof plan + (compile->deferred ? 2 * plan.channels * sizeof(float) : 0);
     compile->scratch = (of_batch ? plan.chunks * 2 * plan.channels * sizeof(double) : 0) + 2 * plan.channels * sizeof(float);
     bool fixed = !of_batch && compile->out_count > 0;
     for (int i = WEIGHT; i <= RUNNING_VAR; i++) {
@@ -277,13 +297,14 @@ static int compile(struct op_compile *compile)
         compile->pack = pack;
         compile->packed[WEIGHT] = 2 * plan.channels * sizeof(float);
     }
-    snprintf(compile->detail, sizeof compile->detail, "%s statistics", of_batch ? "batch" : "running");
+    snprintf(compile->detail, sizeof compile->detail, "%s statistics%s", of_batch ? "batch" : "running",
+             compile->deferred ? ", applied by its readers" : "");
     return 0;
 }
 
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << X,
-    .strided_in = 1u << X, .strided_out = true};
+    .strided_in = 1u << X, .strided_out = true, .rows = rows};
 
 /* ---- ONNX ----------------------------------------------------------------------------------------------------------------- */
 

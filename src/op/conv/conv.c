@@ -117,11 +117,19 @@ static int compile(struct op_compile *compile)
     return conv_winograd_compile(compile, &geometry, false) ? 0 : conv_product_compile(compile, &geometry);
 }
 
+static unsigned reads_rows(const void *options, const struct op_tensor *in, int in_count)
+{
+    struct conv_geometry geometry;
+    (void)in_count;
+    return conv_geometry(&geometry, options, &in[0].shape, &in[1].shape, NULL) == 0 && conv_reads_rows(&geometry) ? 1U << 0 : 0;
+}
+
 static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST,
                                   .supports = op_all_f32,
                                   .compile = compile,
                                   .strided_in = 1U << 0,
-                                  .strided_out = true};
+                                  .strided_out = true,
+                                  .reads_rows = reads_rows};
 static const struct op_onnx onnx = {.type = "Conv", .since = 1};
 
 const struct op op_conv = {

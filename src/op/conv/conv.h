@@ -41,6 +41,10 @@ int     conv_check_dy(const struct conv_geometry *geometry, const fov_shape *dy,
 int64_t conv_multiply_adds(const struct conv_geometry *geometry);
 /** groups = channels = filters: each channel has a filter of its own. */
 bool conv_is_depthwise(const struct conv_geometry *geometry);
+/** One tap, each pixel once. */
+bool conv_is_pointwise(const struct window *window);
+/** Whether all forms of these sizes read images as rows that are made meanwhile (op_cpu.reads_rows). */
+bool conv_reads_rows(const struct conv_geometry *geometry);
 
 /** The three sums of a convolution visit the same pairs; `meet` is called for each with indices into plain x, weight
  *  and y. This loop nest is the definition of convolution. */

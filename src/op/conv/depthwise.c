@@ -2,11 +2,15 @@
 /* Depthwise convolution and its gradients, a filter per channel: a line of pixels at a time through the row kernels,
  * vectorised over channels. The general form (product.h) would multiply by a matrix of one column. */
 #include "op/conv/conv.h"
+#include "op/conv/line_ring.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_PARTS = 32 /* partial sums of the weight gradient, combined in order */ };
+enum {
+    MAX_PARTS = 32,  /* partial sums of the weight gradient, combined in order */
+    MADE_LINES = 16  /* at least, of a chunk whose input lines are made as they are read: its first ones are made twice */
+};
 
 /** What the runs look up: the state. */
 struct depthwise_plan {
@@ -14,6 +18,7 @@ struct depthwise_plan {
     size_t batch, channels, taps;
     size_t lines;           /**< all lines that are computed: of y, or of dx */
     size_t lines_per_chunk; /**< weight gradient: lines per partial sum */
+    bool   made;            /**< lines of x are made as they are read */
 };
 
 static int geometry_of(const struct op_compile *compile, bool of_input, bool of_weight, struct conv_geometry *geometry)
@@ -26,7 +31,8 @@ static int geometry_of(const struct op_compile *compile, bool of_input, bool of_
     return status != 0 ? status : conv_geometry(geometry, compile->options, &x, &weight, compile->error);
 }
 
-static struct depthwise_plan make_plan(const struct conv_geometry *geometry, bool of_input, bool of_weight)
+static struct depthwise_plan make_plan(const struct op_compile *compile, const struct conv_geometry *geometry, bool of_input,
+                                       bool of_weight)
 {
     const struct window *window = &geometry->window;
     const int64_t *size = of_input ? window->in : window->out;
@@ -36,6 +42,10 @@ static struct depthwise_plan make_plan(const struct conv_geometry *geometry, boo
                                   .taps = (size_t)geometry->taps};
     plan.lines = plan.batch * (size_t)(size[0] * size[1]);
     plan.lines_per_chunk = window_lines_per_chunk((size_t)size[2] * plan.channels * plan.taps);
+    plan.made = op_comes_as_rows(compile, 0);
+    if (plan.made && plan.lines_per_chunk < MADE_LINES) {
+        plan.lines_per_chunk = MADE_LINES;
+    }
     if (of_weight && plan.lines_per_chunk * MAX_PARTS < plan.lines) {
         plan.lines_per_chunk = (plan.lines + MAX_PARTS - 1) / MAX_PARTS;
     }
@@ -52,7 +62,7 @@ static int prepare_as(const struct op_compile *compile, void *state, bool of_inp
     struct conv_geometry geometry;
     int status = geometry_of(compile, of_input, of_weight, &geometry);
     if (status == 0) {
-        *(struct depthwise_plan *)state = make_plan(&geometry, of_input, of_weight);
+        *(struct depthwise_plan *)state = make_plan(compile, &geometry, of_input, of_weight);
     }
     return status;
 }
@@ -90,6 +100,12 @@ struct depthwise_job {
     const struct depthwise_plan *plan;
 };
 
+/** Of a worker's pointers to lines, rounded up so that lines may follow. */
+static size_t rows_bytes(const struct window *window)
+{
+    return (window_rows_count(window) * sizeof(void *) + 63) / 64 * 64;
+}
+
 static void *rows_of(const struct op_run *run, int worker)
 {
     return (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
@@ -101,6 +117,33 @@ static void locate(size_t index, const int64_t size[3], size_t *image, int64_t *
     *y = (int64_t)index % size[1];
     *z = (int64_t)index / size[1] % size[0];
     *image = index / (size_t)(size[0] * size[1]);
+}
+
+/** A worker's lines of x, behind its pointers to them. */
+static struct line_ring ring_of(const struct op_run *run, const struct depthwise_plan *plan, const void **rows)
+{
+    const struct window *window = &plan->window;
+    void *room = (char *)rows + rows_bytes(window);
+    return plan->made ? line_ring_make(run, 0, (size_t)window->in[2], plan->channels,
+                                       line_ring_slots(window->kernel[1], window->dilation[1]), room)
+                      : (struct line_ring){0};
+}
+
+/** The lines of x that output line (z, y) of an image meets. */
+static void lines_met(const struct op_run *run, const struct depthwise_plan *plan, struct line_ring *ring, size_t image,
+                      int64_t z, int64_t y, const void **rows)
+{
+    const struct window *window = &plan->window;
+    size_t stride = op_pixel_stride(&run->in[0]), pixels = (size_t)window_in_pixels(window);
+    if (!plan->made) {
+        window_rows(window, z, y, (const float *)run->in[0].data + image * pixels * stride,
+                    (size_t)window->in[2] * stride * sizeof(float), rows);
+    }
+    for (int64_t ky = 0; plan->made && ky < window->kernel[1]; ky++) {
+        int64_t line = window_meets(window, 1, y, ky);
+        bool inside = line >= 0 && line < window->in[1];
+        rows[ky] = inside ? line_ring_get(ring, image * (size_t)window->in[1] + (size_t)line) : NULL;
+    }
 }
 
 /** What follows a line of sums where a residual comes between them and the activation; the line is in the first-level cache. */
@@ -122,19 +165,17 @@ static void forward_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = job->run;
     const struct window *window = &plan->window;
     const void **rows = rows_of(run, worker);
+    struct line_ring ring = ring_of(run, plan, rows);
     struct kernel_window row = window_row(window, plan->channels);
-    size_t in_stride = op_pixel_stride(&run->in[0]);
     enum unary activation = run->residual != NULL ? UNARY_identity : run->activation;
-    row.x_stride = in_stride;
+    row.x_stride = op_pixel_stride(&run->in[0]);
     row.y_stride = op_pixel_stride(&run->out[0]);
-    size_t in_image = (size_t)window_in_pixels(window) * in_stride;
     size_t end = (chunk + 1) * plan->lines_per_chunk < plan->lines ? (chunk + 1) * plan->lines_per_chunk : plan->lines;
     for (size_t line = chunk * plan->lines_per_chunk; line < end; line++) {
         size_t image;
         int64_t z, y;
         locate(line, window->out, &image, &z, &y);
-        window_rows(window, z, y, (const float *)run->in[0].data + image * in_image,
-                    (size_t)window->in[2] * in_stride * sizeof(float), rows);
+        lines_met(run, plan, &ring, image, z, y, rows);
         float *out = (float *)run->out[0].data + line * row.out_width * row.y_stride;
         run->kernel->depthwise(&row, (const float *const *)rows, run->packed[1], op_bias(run, 2), out, activation,
                                run->alpha, run->beta);
@@ -173,8 +214,9 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = job->run;
     const struct window *window = &plan->window;
     const void **rows = rows_of(run, worker);
+    struct line_ring ring = ring_of(run, plan, rows);
     struct kernel_window row = window_row(window, plan->channels);
-    size_t floats = plan->taps * plan->channels, in_image = (size_t)window_in_pixels(window) * plan->channels;
+    size_t floats = plan->taps * plan->channels;
     float *sum = (float *)run->scratch + chunk * floats;
     memset(sum, 0, floats * sizeof *sum);
     size_t end = (chunk + 1) * plan->lines_per_chunk < plan->lines ? (chunk + 1) * plan->lines_per_chunk : plan->lines;
@@ -182,8 +224,7 @@ static void weight_chunk(void *context, size_t chunk, int worker)
         size_t image;
         int64_t z, y;
         locate(line, window->out, &image, &z, &y);
-        window_rows(window, z, y, (const float *)run->in[0].data + image * in_image,
-                    (size_t)window->in[2] * plan->channels * sizeof(float), rows);
+        lines_met(run, plan, &ring, image, z, y, rows);
         run->kernel->depthwise_weight_gradient(&row, (const float *const *)rows,
                                                (const float *)run->in[1].data + line * row.out_width * plan->channels,
                                                sum);
@@ -222,7 +263,12 @@ static void run_weight(const struct op_run *run)
 static void fill(struct op_compile *compile, const struct conv_geometry *geometry)
 {
     compile->state = sizeof(struct depthwise_plan);
-    compile->scratch_per_worker = window_rows_count(&geometry->window) * sizeof(void *);
+    const struct window *window = &geometry->window;
+    compile->scratch_per_worker = rows_bytes(window);
+    if (op_comes_as_rows(compile, 0)) {
+        compile->scratch_per_worker += line_ring_bytes(line_ring_slots(window->kernel[1], window->dilation[1]),
+                                                       (size_t)(window->in[2] * geometry->channels));
+    }
     snprintf(compile->detail, sizeof compile->detail, "depthwise rows");
 }
 
@@ -249,7 +295,7 @@ int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_g
 int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry)
 {
     fill(compile, geometry);
-    struct depthwise_plan plan = make_plan(geometry, false, true);
+    struct depthwise_plan plan = make_plan(compile, geometry, false, true);
     compile->run = run_weight;
     compile->prepare = prepare_weight;
     compile->scratch = chunks_of(&plan) * plan.taps * plan.channels * sizeof(float);

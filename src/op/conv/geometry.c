@@ -118,6 +118,23 @@ int64_t conv_multiply_adds(const struct conv_geometry *geometry)
     return geometry->batch * geometry->out_pixels * geometry->filters * geometry->group_channels * geometry->taps;
 }
 
+bool conv_is_pointwise(const struct window *window)
+{
+    for (int axis = 0; axis < 3; axis++) {
+        if (window->kernel[axis] != 1 || window->stride[axis] != 1 || window->begin[axis] != 0 ||
+            window->end[axis] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool conv_reads_rows(const struct conv_geometry *geometry)
+{
+    return conv_is_depthwise(geometry) ? geometry->window.in[0] == 1 && geometry->window.kernel[0] == 1
+                                       : conv_is_pointwise(&geometry->window) && geometry->groups == 1;
+}
+
 bool conv_is_depthwise(const struct conv_geometry *geometry)
 {
     return geometry->groups > 1 && geometry->groups == geometry->channels && geometry->channels == geometry->filters;

@@ -130,15 +130,17 @@ static const float *dy_lines(const struct outer_job *job, const struct unit *uni
     return (const float *)job->run->in[1].data + unit_line(plan, unit) * (size_t)plan->window.out[2] * plan->filters;
 }
 
-static const float *x_line(const struct outer_job *job, size_t image, int64_t z, int64_t y)
+static const float *x_line(const struct outer_job *job, size_t image, int64_t z, int64_t y, int worker)
 {
     const struct window *window = &job->plan->window;
     size_t line = (image * (size_t)window->in[0] + (size_t)z) * (size_t)window->in[1] + (size_t)y;
-    return (const float *)job->run->in[0].data + line * (size_t)window->in[2] * job->plan->channels;
+    size_t room = (size_t)worker * job->run->worker_scratch_bytes + (job->plan->packed_first ? 0 : job->plan->copy_floats) * sizeof(float);
+    return op_rows(job->run, 0, line * (size_t)window->in[2], (size_t)window->in[2],
+                   (float *)(void *)((char *)job->run->worker_scratch + room));
 }
 
 /** The lines of x that a unit meets, into a worker's copy. */
-static void copy_unit(const struct outer_job *job, const struct unit *unit, float *copy)
+static void copy_unit(const struct outer_job *job, const struct unit *unit, float *copy, int worker)
 {
     const struct outer_plan *plan = job->plan;
     const struct window *window = &plan->window;
@@ -150,7 +152,7 @@ static void copy_unit(const struct outer_job *job, const struct unit *unit, floa
             continue;
         }
         for (int64_t y = first < 0 ? 0 : first; y <= last && y < window->in[1]; y++) {
-            copy_line(job, x_line(job, unit->image, z, y),
+            copy_line(job, x_line(job, unit->image, z, y, worker),
                       copy + (size_t)kz * plan->plane + (size_t)(y - first) * plan->line);
         }
     }
@@ -239,10 +241,11 @@ static struct outer_ahead rows_ahead(const struct outer_job *job, const struct u
     first = first < 0 ? 0 : first;
     end = end > window->in[1] ? window->in[1] : end;
     z = z < 0 ? 0 : z >= window->in[0] ? window->in[0] - 1 : z;
+    bool stored = job->run->in[0].data != NULL;
     size_t calls = plan->groups * plan->panels * plan->blocks * plan->taps, width = (size_t)window->out[2];
     return ahead_of(dy_lines(job, unit), (size_t)(unit->end - unit->first) * width * plan->filters,
-                    x_line(job, unit->image, z, first < window->in[1] ? first : 0),
-                    first < end ? (size_t)((end - first) * window->in[2]) * plan->channels : 0, calls);
+                    stored ? x_line(job, unit->image, z, first < window->in[1] ? first : 0, 0) : NULL,
+                    stored && first < end ? (size_t)((end - first) * window->in[2]) * plan->channels : 0, calls);
 }
 
 /** Small weights: chunk = a range of units, which makes a partial sum of the whole weight. */
@@ -270,7 +273,7 @@ static void part_chunk(void *context, size_t chunk, int worker)
             source.x = (const float *)job->run->in[0].data + unit.image * plan->image;
             source.whole = true;
         } else {
-            copy_unit(job, &unit, copy);
+            copy_unit(job, &unit, copy, worker);
             source.first_line = window_meets(window, 1, unit.first, 0);
         }
         for (size_t group = 0; group < plan->groups; group++) {
@@ -287,7 +290,6 @@ static void part_chunk(void *context, size_t chunk, int worker)
 /** Large weights, first: chunk = some lines of x. */
 static void copy_chunk(void *context, size_t chunk, int worker)
 {
-    (void)worker;
     const struct outer_job *job = context;
     const struct outer_plan *plan = job->plan;
     size_t together = window_lines_per_chunk(plan->width * plan->channels), height = plan->lines;
@@ -297,7 +299,7 @@ static void copy_chunk(void *context, size_t chunk, int worker)
         size_t image = line / height / plan->planes;
         bool read = plan->window.kernel[1] > 1 || (y + plan->window.begin[1]) % plan->window.stride[1] == 0;
         if (read) {
-            copy_line(job, x_line(job, image, z, y),
+            copy_line(job, x_line(job, image, z, y, worker),
                       job->x + image * plan->image + (size_t)z * plan->plane + (size_t)y * plan->line);
         }
     }

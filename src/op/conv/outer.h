@@ -29,6 +29,7 @@ struct outer_plan {
     size_t lines, planes;    /**< that a copy holds */
     size_t pixel, line, plane, block, image; /**< strides of the copy (or of x), floats; block: also between groups' blocks */
     size_t dy_floats, x_floats; /**< of the copies */
+    size_t copy_floats;         /**< both; behind them there is room for a line of x that is made as it is read */
 };
 
 op_function conv_outer_run;

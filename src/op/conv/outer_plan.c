@@ -122,6 +122,7 @@ struct outer_plan conv_outer_plan(const struct kernel_table *kernel, const struc
         plan.parts = plan.part_floats > POINT_WEIGHT / 4 ? LEAST_PARTS : plan.parts;
     }
     lay_out(&plan, kernel->tile_rows);
+    plan.copy_floats = plan.dy_floats + plan.x_floats;
     return plan;
 }
 
@@ -143,12 +144,15 @@ static int prepare(const struct op_compile *compile, void *state)
 int conv_outer_compile(struct op_compile *compile, const struct conv_geometry *geometry)
 {
     struct outer_plan plan = conv_outer_plan(compile->kernel, geometry);
-    size_t copies = (plan.dy_floats + plan.x_floats) * sizeof(float), sums = plan.parts * plan.part_floats * sizeof(float);
+    size_t copies = plan.copy_floats * sizeof(float), sums = plan.parts * plan.part_floats * sizeof(float);
     compile->run = conv_outer_run;
     compile->prepare = prepare;
     compile->state = sizeof plan;
     compile->scratch = sums + (plan.packed_first ? copies : 0);
     compile->scratch_per_worker = plan.packed_first ? 0 : copies;
+    if (op_comes_as_rows(compile, 0)) {
+        compile->scratch_per_worker += (size_t)plan.window.in[2] * plan.channels * sizeof(float);
+    }
     snprintf(compile->detail, sizeof compile->detail, "outer products, %s",
              plan.packed_first ? "packed, split over the weight"
              : plan.form == OUTER_BLOCKS ? "packed blocks" : plan.form == OUTER_PADDED ? "padded rows" : "rows in place");

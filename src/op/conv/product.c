@@ -187,7 +187,7 @@ static const float *item_weights(const struct product_job *job, size_t item)
 }
 
 /** `next` is the item that this thread will most likely run afterwards. */
-static void run_item(const struct product_job *job, size_t item, size_t next)
+static void run_item(const struct product_job *job, size_t item, size_t next, int worker)
 {
     const struct product_plan *plan = job->plan;
     size_t unit = item / plan->unit_items, within = item % plan->unit_items;
@@ -229,38 +229,51 @@ static void run_item(const struct product_job *job, size_t item, size_t next)
     size_t group_weights = kernel_padded_filters(job->run->kernel, plan->filters) * depth;
 
     struct kernel_product product = job->product;
-    product.rows = end - begin;
     product.filters = last - first;
     product.taps = phase->taps;
     product.out_offsets = out_offsets;
     product.offset_stride = unit_rows;
     product.offsets = plan->x_stride != 0 ? NULL : job->integers + phase->offsets + begin;
-    const float *x = plan->x_stride != 0 ? job->x + begin * plan->x_stride : job->x + first_image * plan->in_image;
+    const float *x = job->x;
+    if (plan->made_rows == 0) {
+        x += plan->x_stride != 0 ? begin * plan->x_stride : first_image * plan->in_image;
+    }
     if (!plan->scattered) {
         out += begin * plan->out_stride;
     }
-    for (size_t group = 0; group < plan->groups; group++) {
-        product.x = x + group * plan->group_in;
-        product.weights = job->weights + phase->weights + group * group_weights + first * depth;
-        product.bias = job->product.bias == NULL ? NULL : job->product.bias + group * plan->filters + first;
-        product.out = out + group * plan->group_out + first;
-        product.residual = residual == NULL ? NULL : residual + group * plan->group_out + first;
-        product.next = group + 1 < plan->groups ? product.weights + group_weights : item_weights(job, next);
-        job->run->kernel->product(&product);
-        if (gate != NULL) {
-            pass_gate(job, out_offsets, product.rows, product.filters, gate + group * plan->group_out + first,
-                      product.out);
+    /* Rows that are made as they are read: some at a time, which stay in the second-level cache. */
+    size_t together = plan->made_rows == 0 ? end - begin : plan->made_rows;
+    for (size_t done = begin; done < end; done += together) {
+        product.rows = smaller(together, end - done);
+        if (plan->made_rows != 0) {
+            x = op_rows(job->run, 0, done, product.rows,
+                        (float *)(void *)((char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes));
         }
+        for (size_t group = 0; group < plan->groups; group++) {
+            product.x = x + group * plan->group_in;
+            product.weights = job->weights + phase->weights + group * group_weights + first * depth;
+            product.bias = job->product.bias == NULL ? NULL : job->product.bias + group * plan->filters + first;
+            product.out = out + group * plan->group_out + first;
+            product.residual = residual == NULL ? NULL : residual + group * plan->group_out + first;
+            product.next = group + 1 < plan->groups ? product.weights + group_weights : item_weights(job, next);
+            job->run->kernel->product(&product);
+            if (gate != NULL) {
+                pass_gate(job, out_offsets, product.rows, product.filters, gate + group * plan->group_out + first,
+                          product.out);
+            }
+        }
+        out += product.rows * plan->out_stride;
+        residual = residual == NULL ? NULL : residual + product.rows * plan->residual_stride;
+        gate = gate == NULL ? NULL : gate + product.rows * plan->out_stride;
     }
 }
 
 static void product_chunk(void *context, size_t chunk, int worker)
 {
-    (void)worker;
     const struct product_job *job = context;
     size_t end = smaller((chunk + 1) * job->plan->chunk_items, job->plan->items);
     for (size_t item = chunk * job->plan->chunk_items; item < end; item++) {
-        run_item(job, item, item + 1); /* a thread's chunks are neighbours, mostly */
+        run_item(job, item, item + 1, worker); /* a thread's chunks are neighbours, mostly */
     }
 }
 

@@ -11,6 +11,7 @@ enum {
     FEW_CHANNELS = 4,       /* up to here a zero-padded copy with collapsed kernel rows pays */
     LEAST_TILES = 4,        /* of a block */
     CHUNK_WORK = 1 << 19,   /* multiply-adds worth handing to a thread: some five to ten microseconds */
+    MADE_FLOATS = 1 << 17,  /* of a source that is made while it is read: a quarter of a second-level cache */
     THREAD_ITEMS = 4        /* per thread, so that one who is held up leaves the others something to take */
 };
 
@@ -141,17 +142,6 @@ static void choose_chunks(struct product_plan *plan, size_t blocks, double multi
     plan->chunk_items = together < 1 ? 1 : together > 4096 ? 4096 : (size_t)together;
 }
 
-static bool is_pointwise(const struct window *window)
-{
-    for (int axis = 0; axis < 3; axis++) {
-        if (window->kernel[axis] != 1 || window->stride[axis] != 1 || window->begin[axis] != 0 ||
-            window->end[axis] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /** What does not depend on phases. */
 static void choose_form(struct product_maker *maker, const struct op_compile *compile,
                         const struct conv_geometry *geometry)
@@ -205,9 +195,13 @@ static void choose_form(struct product_maker *maker, const struct op_compile *co
     size_t pixels = (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels) / plan->phase_count;
     size_t target = BLOCK_TILES * plan->tile_rows;
     plan->unit_images = pixels >= target / 2 ? 1 : divide_up(target, pixels == 0 ? 1 : pixels);
-    if (is_pointwise(window)) {
+    if (conv_is_pointwise(window)) {
         plan->x_stride = plan->in_stride;
         plan->unit_images = plan->batch;
+        if (op_comes_as_rows(compile, 0)) {
+            size_t tile = MADE_FLOATS / plan->tile_rows / plan->x_stride;
+            plan->made_rows = (tile == 0 ? 1 : tile) * plan->tile_rows;
+        }
     }
     if (plan->unit_images > plan->batch) {
         plan->unit_images = plan->batch;
@@ -381,6 +375,7 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     compile->state = plan->integers + maker.integer_count * sizeof(int32_t);
     compile->prepare = gradient ? prepare_gradient : prepare_forward;
     compile->scratch = plan->padded ? plan->batch * plan->in_image * sizeof(float) : 0;
+    compile->scratch_per_worker = plan->made_rows * plan->x_stride * sizeof(float);
     snprintf(compile->detail, sizeof compile->detail, "implicit product %zu x %zu%s", plan->tile_rows,
              plan->panel_columns,
              plan->x_stride != 0 ? ", pointwise" : plan->padded ? ", padded rows" : maker.collapsed ? ", rows" :

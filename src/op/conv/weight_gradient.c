@@ -86,7 +86,17 @@ static int compile(struct op_compile *compile)
     return conv_winograd_weight_compile(compile, &geometry) ? 0 : conv_outer_compile(compile, &geometry);
 }
 
-static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile};
+static unsigned reads_rows(const void *options, const struct op_tensor *in, int in_count)
+{
+    struct conv_geometry geometry;
+    fov_shape weight;
+    (void)in_count;
+    return geometry_of(&geometry, options, &in[0].shape, &in[1].shape, &weight, NULL) == 0 && conv_reads_rows(&geometry) ? 1U << 0
+                                                                                                                       : 0;
+}
+
+static const struct op_cpu cpu = {
+    .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .reads_rows = reads_rows};
 
 const struct op op_conv_weight_gradient = {
     .name = "conv_weight_gradient",

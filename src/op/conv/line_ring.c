@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines that are made as they are read: see line_ring.h. */
+#include "op/conv/line_ring.h"
+
+#include <string.h>
+
+static size_t held_bytes(size_t slots)
+{
+    return (slots * sizeof(size_t) + 63) / 64 * 64;
+}
+
+size_t line_ring_bytes(size_t slots, size_t floats)
+{
+    return held_bytes(slots) + slots * floats * sizeof(float);
+}
+
+struct line_ring line_ring_make(const struct op_run *run, int input, size_t width, size_t channels, size_t slots, void *room)
+{
+    struct line_ring ring = {.run = run, .input = input, .width = width, .floats = width * channels, .slots = slots};
+    ring.held = room;
+    ring.lines = (float *)(void *)((char *)room + held_bytes(slots));
+    memset(ring.held, 0, slots * sizeof *ring.held);
+    return ring;
+}
+
+const float *line_ring_get(struct line_ring *ring, size_t line)
+{
+    size_t slot = line % ring->slots;
+    float *room = ring->lines + slot * ring->floats;
+    if (ring->held[slot] != line + 1) {
+        op_rows(ring->run, ring->input, line * ring->width, ring->width, room);
+        ring->held[slot] = line + 1;
+    }
+    return room;
+}
