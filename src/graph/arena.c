@@ -38,6 +38,14 @@ static void touch_step(const fov_plan *plan, struct plan_storage *storage, size_
         touch(storage, (int)s - 1);
 }
 
+/* A step that sees an input while that is made has everything there by then. */
+static void touch_seen(const fov_plan *plan, struct plan_storage *storage, size_t s)
+{
+    touch_step(plan, storage, s);
+    if (plan->steps[s].shown_by >= 0)
+        touch_step(plan, storage, (size_t)plan->steps[s].shown_by);
+}
+
 /* What is made while a step reads it is made from the inputs of another. */
 static void touch_makers(const fov_plan *plan, const struct plan_step *step, size_t s)
 {
@@ -71,7 +79,7 @@ static void find_lifetimes(fov_plan *plan)
 
         for (int i = 0; i < step->in_count; i++)
             if (step->in[i] >= 0)
-                touch_step(plan, storage_of(plan, step->in[i]), s);
+                touch_seen(plan, storage_of(plan, step->in[i]), s);
         touch_makers(plan, step, s);
         for (int i = 0; i < step->out_count; i++)
             if (step->out[i] >= 0)
@@ -175,6 +183,8 @@ static int add_scratch(fov_plan *plan)
             if (index < 0)
                 return (int)error->status;
             touch_step(plan, &plan->storages[index], s);
+            if (k == 0 && plan->steps[s].shown_by >= 0)
+                touch_step(plan, &plan->storages[index], (size_t)plan->steps[s].shown_by);
             if (k == 0)
                 plan->steps[s].scratch.shared = index;
             else if (k == 1)

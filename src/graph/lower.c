@@ -492,6 +492,38 @@ static bool is_in_place(const fov_plan *plan, const struct plan_step *step)
     return whole->layout == OP_CHANNELS_LAST;
 }
 
+/* The step that makes a tensor as its first result; -1: none does. */
+static int made_by(const fov_plan *plan, int tensor)
+{
+    int s = (int)plan->step_count;
+
+    while (--s >= 0 && (tensor < 0 || plan->steps[s].skip || plan->steps[s].out_count < 1 || plan->steps[s].out[0] != tensor))
+        ;
+    return s;
+}
+
+/* An input over which this step sums may be shown to it while it is made, if all else that it reads is there by then. Who
+ * shows it; -1: nobody. */
+static int find_shown(const struct lowering *l, struct plan_step *step)
+{
+    const fov_plan *plan = l->plan;
+    int             seen = step->op->cpu ? step->op->cpu->sees - 1 : -1, by;
+
+    if (seen < 0 || seen >= step->in_count || plan->options.no_fusion)
+        return -1;
+    by = made_by(plan, step->in[seen]);
+    if (by < 0 || !plan->steps[by].compile.shown_rows)
+        return -1;
+    step->compile.part_rows = plan->steps[by].compile.shown_rows;
+    if (plan->steps[by].observer >= 0 || plan->tensors[step->in[seen]].layout != OP_CHANNELS_LAST)
+        return -1;
+    for (int i = 0; i < step->in_count; i++)
+        if (i != seen && step->in[i] >= 0 && (step->in[i] == step->in[seen] || made_by(plan, step->in[i]) > by))
+            return -1;
+    step->compile.seen = true;
+    return by;
+}
+
 static int lower_node(struct lowering *l, int index, bool again)
 {
     fov_plan            *plan   = l->plan;
@@ -499,7 +531,7 @@ static int lower_node(struct lowering *l, int index, bool again)
     const struct fusion *fusion = &l->fusions[index];
     enum op_layout       layout = node_layout(l, node);
     bool                 adds   = fusion->sum >= 0, gates = fusion->gate >= 0, done = false;
-    int                  in[OP_MAX_PORTS + 2], number, status = lower_parts(l, index, again, &done);
+    int                  in[OP_MAX_PORTS + 2], number, shown_by, status = lower_parts(l, index, again, &done);
     struct plan_step    *step;
 
     if (status || done)
@@ -535,8 +567,13 @@ static int lower_node(struct lowering *l, int index, bool again)
         step->skip = true;
         return FOV_OK;
     }
+    shown_by = find_shown(l, step);
     if (compile_step(plan, step, node->options))
         return (int)l->graph->context->error.status;
+    if (step->compile.seen) {
+        step->shown_by                 = shown_by;
+        plan->steps[shown_by].observer = number;
+    }
     count_cost(step, node->options);
     if (step->compile.identity)
         make_alias(plan, step);

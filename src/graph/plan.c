@@ -41,7 +41,8 @@ int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, i
                     error))
         return -1;
     step = &plan->steps[plan->step_count++];
-    *step = (struct plan_step){.op = op, .node = node, .in_count = in_count, .out_count = out_count, .name = ""};
+    *step = (struct plan_step){.op = op, .node = node, .in_count = in_count, .out_count = out_count, .name = "",
+                                .observer = -1, .shown_by = -1};
     step->in          = memory_allocate(memory, in, sizeof *step->in, "plan", error);
     step->out         = memory_allocate(memory, out, sizeof *step->out, "plan", error);
     step->constant    = memory_allocate(memory, in, sizeof *step->constant, "plan", error);
@@ -127,6 +128,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .residual             = compile->residual,
         .gate                 = compile->gate,
         .maker                = step->maker_run,
+        .observer             = step->observer >= 0 ? &plan->steps[step->observer].run : NULL,
         .fold_factor          = compile->folds ? (const float *)(const void *)fold : NULL,
         .fold_bias            = compile->folds ? (const float *)(const void *)fold + fold_channels : NULL,
         .random               = {context->seed, RANDOM_DROPOUT + ((uint32_t)(step->node < 0 ? 0 : step->node) << 8), 0}};

@@ -73,6 +73,8 @@ struct plan_step {
     size_t            pair_rows; /**< runs in turns with the step behind it, so many rows of its result at a time; 0: not */
     bool              paired;   /**< is such a step behind another */
     bool              in_place;
+    int               observer; /**< the step that sees the first result while it is made; -1: none */
+    int               shown_by; /**< the step that shows an input to this one while it makes it; -1: none */
     bool              deferred; /**< its first result is made by those who read it */
     bool              once; /**< all it reads is constant: runs when the plan is made and when parameters have changed */
     int64_t           multiply_adds;

@@ -260,3 +260,10 @@ const float *op_rows(const struct op_run *run, int i, size_t first, size_t count
     maker->op->cpu->rows(maker, first, count, room);
     return room;
 }
+
+void op_show(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels)
+{
+    if (run->observer != NULL) {
+        run->observer->op->cpu->see(run->observer, first, count, channel, channels);
+    }
+}

@@ -202,6 +202,10 @@ struct op_compile {
     bool             folds;
     const bool      *in_rows;  /**< per input: not stored, op_rows makes it while it is read (op_cpu.reads_rows) */
     bool             deferred; /**< nor is output 0: run only prepares, readers have op_cpu.rows make it */
+    /** The input that cpu->sees is made in parts of so many rows, the last one perhaps of fewer; 0: not known. Sums are to be
+     *  taken by these parts, so that no bit depends on who takes them. */
+    size_t           part_rows;
+    bool             seen; /**< and who makes it will call cpu->see for each part, before run; to clear if nothing is summed */
     bool             exact; /**< direct sums only: no Winograd */
     const fov_rates *rates; /**< for choosing between forms */
     struct error    *error;
@@ -220,6 +224,7 @@ struct op_compile {
                             (run->pack_first, .pack_count); 0: only all at once */
     size_t rows_together; /**< run can make output 0 some rows at a time, a multiple of so many (run->row_first, .row_count),
                                from the first on in order; 0: only all of them */
+    size_t shown_rows;    /**< output 0 is made in parts of so many rows, by its shape alone, and op_show called for each; 0: not */
     char        detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
 };
 
@@ -242,6 +247,7 @@ struct op_run {
     const struct op_tensor    *residual; /**< to add before the activation; NULL: none */
     const struct op_tensor    *gate;     /**< where to take the derivative of `activation` instead; NULL: none */
     const struct op_run *const *maker;   /**< [in_count]: where compile->in_rows, the step whose rows() makes the input; else NULL */
+    const struct op_run        *observer; /**< sees output 0 while it is made; NULL: nobody */
     /** Where compile->folds: what the packed weights of a filter are multiplied by, and the whole bias (the operator's own
      *  one is in it already). NULL: nothing is folded. */
     const float      *fold_factor, *fold_bias;
@@ -288,7 +294,15 @@ struct op_cpu {
     void (*rows)(const struct op_run *run, size_t first, size_t count, float *to);
     /** Bit i: input i may come as such rows, for these shapes. NULL: none may. */
     unsigned (*reads_rows)(const void *options, const struct op_tensor *in, int in_count);
+    /** Sums over an input that are better taken while it is made, and still near: 1 + that input; 0: none. */
+    int sees;
+    /** Rows first .. first + count - 1 of it have been written, a whole part (compile->part_rows), `channels` channels from
+     *  `channel` on. Every part and channel comes once, in any order, on any thread. */
+    void (*see)(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels);
 };
+
+/** For a step with compile->shown_rows: a part of output 0 has been written. */
+void op_show(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels);
 
 /* ---- ONNX ----------------------------------------------------------------------------------------------------------- */
 

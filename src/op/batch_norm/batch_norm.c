@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Batch normalisation. In a training plan the statistics are the batch's, and the running ones move towards them; otherwise
  * the running ones are used. Two passes over x: moments (one pass, about a shift near the mean, in double), then scale
- * and shift, with an activation if the plan fused one. The gradient is in gradient.c. */
+ * and shift, with an activation if the plan fused one. In a plan, who makes x may take its moments while it is near (see), and
+ * who reads the result may make it (rows); then no pass is left. The gradient is in gradient.c. */
 #include "op/batch_norm/batch_norm.h"
 #include "op/onnx.h"
 
@@ -109,14 +110,18 @@ static void textbook(const struct op_textbook *textbook)
 
 /* ---- CPU ------------------------------------------------------------------------------------------------------------------ */
 
-struct batch_norm_plan batch_norm_plan(const fov_shape *x)
+struct batch_norm_plan batch_norm_plan(const struct op_compile *compile)
 {
     enum { CHUNK_FLOATS = 1 << 15, MAX_CHUNKS = 64 };
-    struct batch_norm_plan plan = {.channels = (size_t)x->dim[1]};
+    const fov_shape *x = &compile->in[X].shape;
+    struct batch_norm_plan plan = {.channels = (size_t)x->dim[1], .seen = compile->seen, .deferred = compile->deferred};
     plan.rows = (size_t)x->dim[0] * shape_span(x, 2, x->rank);
     plan.chunk_rows = plan.channels >= CHUNK_FLOATS ? 1 : CHUNK_FLOATS / (plan.channels + 1) + 1;
     if (plan.rows > plan.chunk_rows * MAX_CHUNKS) {
         plan.chunk_rows = (plan.rows + MAX_CHUNKS - 1) / MAX_CHUNKS;
+    }
+    if (compile->part_rows > 0) {
+        plan.chunk_rows = compile->part_rows;
     }
     plan.chunks = op_chunks(plan.rows, plan.chunk_rows);
     return plan;
@@ -124,13 +129,11 @@ struct batch_norm_plan batch_norm_plan(const fov_shape *x)
 
 int batch_norm_prepare(const struct op_compile *compile, void *state)
 {
-    struct batch_norm_plan plan = batch_norm_plan(&compile->in[X].shape);
-    plan.deferred = compile->deferred;
-    *(struct batch_norm_plan *)state = plan;
+    *(struct batch_norm_plan *)state = batch_norm_plan(compile);
     return 0;
 }
 
-/** Scratch: sums and squares of each chunk in double, then scale and shift (in the state where the result is deferred). */
+/** Scratch: mean and squares about it of each chunk in double, then scale and shift (in the state where the result is deferred). */
 struct norm_job {
     const struct op_run          *run;
     const struct batch_norm_plan *plan;
@@ -138,18 +141,32 @@ struct norm_job {
     const float *scale, *shift;
 };
 
+/** Sums over rows of a chunk, about its first row: that is as near the mean as any, and what matters is that |x - shift| is of
+ *  the size of the deviation. As mean and sum of squares about it, they are merged in double whatever that row was. */
+static void see(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels)
+{
+    const struct batch_norm_plan *plan = run->state;
+    size_t stride = op_pixel_stride(&run->in[X]);
+    double *mean = (double *)run->scratch + first / plan->chunk_rows * 2 * plan->channels + channel;
+    double *square = mean + plan->channels, rows = (double)count;
+    const float *x = (const float *)run->in[X].data + first * stride + channel;
+    memset(mean, 0, channels * sizeof *mean);
+    memset(square, 0, channels * sizeof *square);
+    run->kernel->column_moments(count, channels, x, stride, x, mean, square);
+    for (size_t c = 0; c < channels; c++) {
+        double about = mean[c] / rows;
+        square[c] -= mean[c] * about;
+        mean[c] = (double)x[c] + about;
+    }
+}
+
 static void moments_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
     const struct norm_job *job = context;
     const struct batch_norm_plan *plan = job->plan;
-    double *sum = job->sums + chunk * 2 * plan->channels;
-    const float *x = job->run->in[X].data;
-    size_t first = op_chunk_begin(chunk, plan->chunk_rows), stride = op_pixel_stride(&job->run->in[X]);
-    memset(sum, 0, 2 * plan->channels * sizeof *sum);
-    /* The first pixel is as near the mean as any: what matters is that |x - shift| is of the size of the deviation. */
-    job->run->kernel->column_moments(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
-                                     x + first * stride, stride, x, sum, sum + plan->channels);
+    see(job->run, op_chunk_begin(chunk, plan->chunk_rows), op_chunk_length(chunk, plan->chunk_rows, plan->rows), 0,
+        plan->channels);
 }
 
 static void apply(const struct op_run *run, const float *scale, const float *shift, size_t first, size_t rows, float *y,
@@ -191,18 +208,23 @@ static void store(const struct op_run *run, int out, size_t channel, double valu
     }
 }
 
-/** Mean and biased variance of a channel from the chunks, in order. */
-static void batch_moments(const struct norm_job *job, size_t channel, double *mean, double *var)
+/** Mean and sum of squares about it of all rows, from those of the chunks, in order, into the first chunk's (Chan, Golub &
+ *  LeVeque, Algorithms for computing the sample variance, 1983). */
+static void merge_chunks(const struct norm_job *job)
 {
     const struct batch_norm_plan *plan = job->plan;
-    double sum = 0, square = 0, rows = (double)plan->rows;
-    for (size_t chunk = 0; chunk < plan->chunks; chunk++) {
-        sum += job->sums[chunk * 2 * plan->channels + channel];
-        square += job->sums[(chunk * 2 + 1) * plan->channels + channel];
+    double *mean = job->sums, *square = mean + plan->channels, seen = (double)op_chunk_length(0, plan->chunk_rows, plan->rows);
+    for (size_t chunk = 1; chunk < plan->chunks; chunk++) {
+        const double *next = job->sums + chunk * 2 * plan->channels, *next_square = next + plan->channels;
+        double count = (double)op_chunk_length(chunk, plan->chunk_rows, plan->rows);
+        double share = count / (seen + count), weight = seen * share;
+        for (size_t c = 0; c < plan->channels; c++) {
+            double apart = next[c] - mean[c];
+            mean[c] += share * apart;
+            square[c] += next_square[c] + weight * apart * apart;
+        }
+        seen += count;
     }
-    double about = sum / rows, spread = square / rows - about * about;
-    *mean = (double)((const float *)job->run->in[X].data)[channel] + about;
-    *var = spread < 0 ? 0 : spread; /* rounding; a NaN stays */
 }
 
 static void run(const struct op_run *run)
@@ -223,7 +245,8 @@ static void run(const struct op_run *run)
     job.scale = scales;
     job.shift = shifts;
     if (of_batch) {
-        pool_run(run->pool, moments_chunk, &job, plan->chunks);
+        pool_run(run->pool, moments_chunk, &job, plan->seen ? 0 : plan->chunks);
+        merge_chunks(&job);
     }
     double rows = (double)plan->rows;
     double unbiased = options->population_variance || plan->rows < 2 ? 1 : rows / (rows - 1);
@@ -231,7 +254,9 @@ static void run(const struct op_run *run)
         double running_mean = ((const float *)run->in[RUNNING_MEAN].data)[c];
         double running_var = ((const float *)run->in[RUNNING_VAR].data)[c], mean = running_mean, var = running_var;
         if (of_batch) {
-            batch_moments(&job, c, &mean, &var);
+            mean = job.sums[c];
+            var = job.sums[plan->channels + c] / rows;
+            var = var < 0 ? 0 : var; /* rounding; a NaN stays */
             running_mean = (1 - options->momentum) * running_mean + options->momentum * mean;
             running_var = (1 - options->momentum) * running_var + options->momentum * var * unbiased;
         }
@@ -274,7 +299,7 @@ static void pack(const struct op_run *run)
 static int compile(struct op_compile *compile)
 {
     const struct batch_norm_options *options = compile->options;
-    struct batch_norm_plan plan = batch_norm_plan(&compile->in[X].shape);
+    struct batch_norm_plan plan = batch_norm_plan(compile);
     bool of_batch = batch_norm_uses_batch(options, compile->training);
     if (of_batch && plan.rows == 1 && !options->population_variance) {
         char text[SHAPE_TEXT_SIZE];
@@ -282,6 +307,7 @@ static int compile(struct op_compile *compile)
                          "input %s has one value per channel, and the variance of a batch needs two: use a larger batch",
                          shape_text(&compile->in[X].shape, text));
     }
+    compile->seen = compile->seen && of_batch && plan.rows > 0;
     compile->run = run;
     compile->prepare = batch_norm_prepare;
     compile->state = sizeof plan + (compile->deferred ? 2 * plan.channels * sizeof(float) : 0);
@@ -304,7 +330,8 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << X,
-    .strided_in = 1u << X, .strided_out = true, .rows = rows};
+    .strided_in = 1u << X, .strided_out = true, .rows = rows,
+    .sees = 1 + X, .see = see};
 
 /* ---- ONNX ----------------------------------------------------------------------------------------------------------------- */
 

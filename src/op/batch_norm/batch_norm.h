@@ -36,9 +36,10 @@ static inline bool batch_norm_uses_batch(const struct batch_norm_options *option
 /** Chunks of rows, by shape alone: each has sums of its own, combined in order. */
 struct batch_norm_plan {
     size_t rows, channels, chunk_rows, chunks;
+    bool   seen;     /**< sums of chunks are taken by who makes x (or dy) */
     bool   deferred; /**< floats per channel that rows() needs lie behind this in the state */
 };
-struct batch_norm_plan batch_norm_plan(const fov_shape *x);
+struct batch_norm_plan batch_norm_plan(const struct op_compile *compile);
 int batch_norm_prepare(const struct op_compile *compile, void *state); /**< in[0] is x */
 
 /** [N, C, ...] of rank 2 to 5 with known channels, and [C] vectors in inputs first .. last. */

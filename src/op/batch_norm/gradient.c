@@ -172,19 +172,47 @@ struct norm_job {
     struct kernel_mask mask; /**< z = a (x - mean) + bias */
 };
 
+/** What dy is multiplied by on its way to x, if it were not for the statistics. */
+static float direct_factor(const struct op_run *run, size_t channel)
+{
+    return (float)((double)((const float *)run->in[SAVED_INV_STD].data)[channel] *
+                   (double)((const float *)run->in[WEIGHT].data)[channel]);
+}
+
+/** The two sums over rows of a chunk, some channels at a time: the mask's factor is computed again each time, since threads
+ *  have no place for it in common. */
+static void see(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels)
+{
+    enum { TOGETHER = 1024 };
+    const struct batch_norm_plan *plan = run->state;
+    double *sum = (double *)run->scratch + first / plan->chunk_rows * 2 * plan->channels + channel;
+    struct kernel_mask mask = {0};
+    bool masks = has_activation(run->options) && pieces(run->options, &mask);
+    memset(sum, 0, channels * sizeof *sum);
+    memset(sum + plan->channels, 0, channels * sizeof *sum);
+    for (size_t done = 0; done < channels; done += TOGETHER) {
+        float factor[TOGETHER];
+        size_t at = channel + done, some = channels - done < TOGETHER ? channels - done : TOGETHER;
+        for (size_t c = 0; masks && c < some; c++) {
+            factor[c] = direct_factor(run, at + c);
+        }
+        if (masks) {
+            mask.scale = factor;
+            mask.offset = (const float *)run->in[BIAS].data + at;
+        }
+        run->kernel->column_products(count, some, (const float *)run->in[DY].data + first * plan->channels + at, plan->channels,
+                                     (const float *)run->in[X].data + first * plan->channels + at, plan->channels,
+                                     (const float *)run->in[SAVED_MEAN].data + at, mask, sum + done, sum + done + plan->channels);
+    }
+}
+
 static void sums_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
     const struct norm_job *job = context;
     const struct batch_norm_plan *plan = job->plan;
-    const struct op_run *run = job->run;
-    double *sum = job->sums + chunk * 2 * plan->channels;
-    size_t first = op_chunk_begin(chunk, plan->chunk_rows) * plan->channels;
-    memset(sum, 0, 2 * plan->channels * sizeof *sum);
-    run->kernel->column_products(op_chunk_length(chunk, plan->chunk_rows, plan->rows), plan->channels,
-                                 (const float *)run->in[DY].data + first, plan->channels,
-                                 (const float *)run->in[X].data + first, plan->channels, run->in[SAVED_MEAN].data,
-                                 job->mask, sum, sum + plan->channels);
+    see(job->run, op_chunk_begin(chunk, plan->chunk_rows), op_chunk_length(chunk, plan->chunk_rows, plan->rows), 0,
+        plan->channels);
 }
 
 static void combine_chunk(void *context, size_t chunk, int worker)
@@ -219,14 +247,13 @@ static void run(const struct op_run *run)
     bool of_batch = batch_norm_uses_batch(&options->norm, run->training);
     double rows = plan->rows > 0 ? (double)plan->rows : 1;
     for (size_t c = 0; c < plan->channels; c++) {
-        job.a[c] = (float)((double)((const float *)run->in[SAVED_INV_STD].data)[c] *
-                           (double)((const float *)run->in[WEIGHT].data)[c]);
+        job.a[c] = direct_factor(run, c);
     }
     if (has_activation(options) && pieces(options, &job.mask)) {
         job.mask.scale = job.a;
         job.mask.offset = run->in[BIAS].data;
     }
-    pool_run(run->pool, sums_chunk, &job, plan->chunks);
+    pool_run(run->pool, sums_chunk, &job, plan->seen ? 0 : plan->chunks);
     for (size_t c = 0; c < plan->channels; c++) {
         double sum = 0, product = 0;
         for (size_t chunk = 0; chunk < plan->chunks; chunk++) {
@@ -247,7 +274,8 @@ static void run(const struct op_run *run)
 
 static int compile(struct op_compile *compile)
 {
-    struct batch_norm_plan plan = batch_norm_plan(&compile->in[X].shape);
+    struct batch_norm_plan plan = batch_norm_plan(compile);
+    compile->seen = compile->seen && plan.rows > 0;
     compile->run = run;
     compile->prepare = batch_norm_prepare;
     compile->state = sizeof plan;
@@ -264,7 +292,8 @@ static int compile(struct op_compile *compile)
 }
 
 static const struct op_cpu cpu = {
-    .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << DY};
+    .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << DY,
+    .sees = 1 + DY, .see = see};
 
 static const struct batch_norm_gradient_options
     usual = {.norm = {.epsilon = 1e-5, .momentum = 0.1}},

@@ -9,7 +9,8 @@
 
 enum {
     MAX_PARTS = 32,  /* partial sums of the weight gradient, combined in order */
-    MADE_LINES = 16  /* at least, of a chunk whose input lines are made as they are read: its first ones are made twice */
+    TALL_LINES = 16, /* of a chunk in training: input lines that are made as they are read are made twice where chunks meet */
+    TALL_CHUNKS = 16 /* but so many there should be */
 };
 
 /** What the runs look up: the state. */
@@ -43,8 +44,9 @@ static struct depthwise_plan make_plan(const struct op_compile *compile, const s
     plan.lines = plan.batch * (size_t)(size[0] * size[1]);
     plan.lines_per_chunk = window_lines_per_chunk((size_t)size[2] * plan.channels * plan.taps);
     plan.made = op_comes_as_rows(compile, 0);
-    if (plan.made && plan.lines_per_chunk < MADE_LINES) {
-        plan.lines_per_chunk = MADE_LINES;
+    size_t tall = plan.lines / TALL_CHUNKS < TALL_LINES ? plan.lines / TALL_CHUNKS : TALL_LINES;
+    if ((plan.made || compile->training) && plan.lines_per_chunk < tall) {
+        plan.lines_per_chunk = tall;
     }
     if (of_weight && plan.lines_per_chunk * MAX_PARTS < plan.lines) {
         plan.lines_per_chunk = (plan.lines + MAX_PARTS - 1) / MAX_PARTS;
@@ -183,6 +185,8 @@ static void forward_chunk(void *context, size_t chunk, int worker)
             add_residual(run, line, row.out_width, plan->channels, out);
         }
     }
+    size_t first = chunk * plan->lines_per_chunk;
+    op_show(run, first * row.out_width, (end - first) * row.out_width, 0, plan->channels);
 }
 
 static void input_chunk(void *context, size_t chunk, int worker)
@@ -204,6 +208,8 @@ static void input_chunk(void *context, size_t chunk, int worker)
         run->kernel->depthwise_input_gradient(&row, (const float *const *)rows, run->packed[1],
                                               (float *)run->out[0].data + line * row.width * plan->channels);
     }
+    size_t first = chunk * plan->lines_per_chunk;
+    op_show(run, first * row.width, (end - first) * row.width, 0, plan->channels);
 }
 
 /** A partial sum [taps][C] per chunk, in scratch. */
@@ -275,8 +281,10 @@ static void fill(struct op_compile *compile, const struct conv_geometry *geometr
 int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometry *geometry)
 {
     fill(compile, geometry);
+    struct depthwise_plan plan = make_plan(compile, geometry, false, false);
     compile->run = run_forward;
     compile->prepare = prepare_forward;
+    compile->shown_rows = plan.lines_per_chunk * (size_t)geometry->window.out[2];
     compile->pack = pack;
     compile->packed[1] = (size_t)(geometry->taps * geometry->channels) * sizeof(float);
     return 0;
@@ -285,8 +293,10 @@ int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometr
 int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry)
 {
     fill(compile, geometry);
+    struct depthwise_plan plan = make_plan(compile, geometry, true, false);
     compile->run = run_input;
     compile->prepare = prepare_input;
+    compile->shown_rows = plan.lines_per_chunk * (size_t)geometry->window.in[2];
     compile->pack = pack;
     compile->packed[1] = (size_t)(geometry->taps * geometry->channels) * sizeof(float);
     return 0;

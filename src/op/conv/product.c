@@ -200,6 +200,10 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
     size_t begin = tiles * block / phase->blocks * plan->tile_rows;
     size_t end = smaller(tiles * (block + 1) / phase->blocks * plan->tile_rows,
                          plan->x_stride != 0 ? phase->rows : phase->rows * images);
+    if (plan->part_rows != 0) {
+        begin = block * plan->part_rows;
+        end = smaller(begin + plan->part_rows, phase->rows);
+    }
     if (begin >= end) {
         return;
     }
@@ -265,6 +269,11 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
         out += product.rows * plan->out_stride;
         residual = residual == NULL ? NULL : residual + product.rows * plan->residual_stride;
         gate = gate == NULL ? NULL : gate + product.rows * plan->out_stride;
+    }
+    if (plan->part_rows != 0) {
+        for (size_t group = 0; group < plan->groups; group++) {
+            op_show(job->run, begin, end - begin, group * plan->group_out + first, product.filters);
+        }
     }
 }
 

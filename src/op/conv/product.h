@@ -40,6 +40,7 @@ struct product_plan {
     size_t channels;     /**< of the weights, per tap */
     size_t run;          /**< contiguous floats per tap of the table */
     size_t x_stride;     /**< pointwise: floats from row to row, no table; else 0 */
+    size_t part_rows;    /**< pointwise, in training: rows of a block, whatever the number of threads; 0: blocks are not alike */
     size_t made_rows;    /**< pointwise: so many rows of the source are made at a time; 0: they are stored */
     bool   separable;    /**< no tap leaves the image, so the table is a sum: place of the pixel + place of the tap */
     size_t in_image, out_image; /**< floats */

@@ -12,6 +12,7 @@ enum {
     LEAST_TILES = 4,        /* of a block */
     CHUNK_WORK = 1 << 19,   /* multiply-adds worth handing to a thread: some five to ten microseconds */
     MADE_FLOATS = 1 << 17,  /* of a source that is made while it is read: a quarter of a second-level cache */
+    ALIKE_WORKERS = 4,      /* threads for which training cuts pixels, so that all numbers of threads cut them alike */
     THREAD_ITEMS = 4        /* per thread, so that one who is held up leaves the others something to take */
 };
 
@@ -64,6 +65,7 @@ struct product_maker {
     struct window window;
     bool gradient;
     bool collapsed; /**< a kernel row is one run */
+    bool alike;     /**< blocks do not depend on the number of threads: somebody may take sums by them */
     bool splits_rows; /**< threads share out pixels rather than filters */
     int64_t phases[3];
     size_t integer_count, packed_floats;
@@ -101,6 +103,10 @@ static struct product_phase describe_phase(struct product_maker *maker, size_t i
         size_t most = rows / (LEAST_TILES * plan->tile_rows);
         phase.blocks = each < most ? each : most > phase.blocks ? most : phase.blocks;
     }
+    if (maker->alike && phase.blocks > 0) {
+        plan->part_rows = divide_up(divide_up(rows, plan->tile_rows), phase.blocks) * plan->tile_rows;
+        phase.blocks = divide_up(rows, plan->part_rows);
+    }
     phase.offsets = maker->integer_count;
     phase.out_offsets = phase.offsets + (plan->x_stride != 0 ? 0 : phase.taps * rows);
     phase.tap_offsets = phase.out_offsets + (plan->scattered ? rows : 0);
@@ -116,7 +122,9 @@ static void choose_items(struct product_maker *maker, const struct op_compile *c
 {
     struct product_plan *plan = &maker->plan;
     double pieces = multiply_adds / CHUNK_WORK;
-    plan->wanted = compile->workers > 1 ? (size_t)compile->workers * THREAD_ITEMS : 1;
+    maker->alike = compile->training && plan->x_stride != 0;
+    size_t workers = maker->alike ? ALIKE_WORKERS : (size_t)compile->workers;
+    plan->wanted = workers > 1 ? workers * THREAD_ITEMS : 1;
     if (pieces < (double)plan->wanted) {
         plan->wanted = pieces < 1 ? 1 : (size_t)pieces;
     }
@@ -376,6 +384,7 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     compile->prepare = gradient ? prepare_gradient : prepare_forward;
     compile->scratch = plan->padded ? plan->batch * plan->in_image * sizeof(float) : 0;
     compile->scratch_per_worker = plan->made_rows * plan->x_stride * sizeof(float);
+    compile->shown_rows = plan->part_rows;
     snprintf(compile->detail, sizeof compile->detail, "implicit product %zu x %zu%s", plan->tile_rows,
              plan->panel_columns,
              plan->x_stride != 0 ? ", pointwise" : plan->padded ? ", padded rows" : maker.collapsed ? ", rows" :
