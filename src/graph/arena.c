@@ -32,7 +32,7 @@ static void touch(struct plan_storage *storage, int step)
 static void touch_step(const fov_plan *plan, struct plan_storage *storage, size_t s)
 {
     touch(storage, (int)s);
-    if (plan->steps[s].pair_rows)
+    if (plan->steps[s].pair_rows || plan->steps[s].joined)
         touch(storage, (int)s + 1);
     if (plan->steps[s].paired)
         touch(storage, (int)s - 1);

@@ -95,7 +95,7 @@ static void run_once(struct lowering *l, struct plan_step *step)
         return;
     for (int i = 0; i < step->in_count; i++) {
         any = any || step->in[i] >= 0;
-        if (step->in[i] >= 0 && !is_constant(l, step->in[i]))
+        if (step->maker[i] >= 0 || (step->in[i] >= 0 && !is_constant(l, step->in[i])))
             return;
     }
     step->once = any;
@@ -279,7 +279,8 @@ static int compile_step(fov_plan *plan, struct plan_step *step, const void *opti
             step->tensors[i] = (struct op_tensor){.dtype  = plan->tensors[index].dtype,
                                                   .shape  = plan->tensors[index].shape,
                                                   .layout = plan->tensors[index].layout,
-                                                  .pixel_stride = plan->tensors[index].pixel_stride};
+                                                  .pixel_stride = plan->tensors[index].pixel_stride,
+                                                  .id           = 1 + index};
     }
     compile->op          = step->op;
     compile->kernel      = context->kernel;
@@ -398,7 +399,7 @@ static void describe_inputs(const struct lowering *l, const struct node *node, s
         step->in_rows[i]  = step->maker[i] >= 0;
         if (step->in_rows[i])
             step->tensors[i] =
-                (struct op_tensor){.dtype = FOV_F32, .shape = l->shapes[id], .layout = OP_CHANNELS_LAST};
+                (struct op_tensor){FOV_F32, l->shapes[id], OP_CHANNELS_LAST, NULL, 0, -1 - step->maker[i]};
     }
 }
 
@@ -524,6 +525,20 @@ static int find_shown(const struct lowering *l, struct plan_step *step)
     return by;
 }
 
+/* The step before this one, if both could run as one; else NULL. */
+static struct plan_step *find_before(const struct lowering *l, struct plan_step *step)
+{
+    struct plan_step *before = step > l->plan->steps ? step - 1 : NULL;
+
+    if (!before || l->plan->options.no_fusion || before->node < 0 || before->skip || before->once || before->deferred ||
+        before->compile.joins || before->again || step->again || step->once || before->out_count != 1 || before->out[0] < 0)
+        return NULL;
+    for (int i = 0; i < step->in_count; i++)
+        if (step->in[i] >= 0 && l->plan->tensors[step->in[i]].storage == l->plan->tensors[before->out[0]].storage)
+            return NULL;
+    return before;
+}
+
 static int lower_node(struct lowering *l, int index, bool again)
 {
     fov_plan            *plan   = l->plan;
@@ -532,7 +547,6 @@ static int lower_node(struct lowering *l, int index, bool again)
     enum op_layout       layout = node_layout(l, node);
     bool                 adds   = fusion->sum >= 0, gates = fusion->gate >= 0, done = false;
     int                  in[OP_MAX_PORTS + 2], number, shown_by, status = lower_parts(l, index, again, &done);
-    struct plan_step    *step;
 
     if (status || done)
         return status;
@@ -568,8 +582,13 @@ static int lower_node(struct lowering *l, int index, bool again)
         return FOV_OK;
     }
     shown_by = find_shown(l, step);
+    before   = find_before(l, step);
+    step->compile.before = before ? &before->compile : NULL;
     if (compile_step(plan, step, node->options))
         return (int)l->graph->context->error.status;
+    step->compile.before = NULL; /* steps move while others are added */
+    if (step->compile.joins)
+        before->joined = true;
     if (step->compile.seen) {
         step->shown_by                 = shown_by;
         plan->steps[shown_by].observer = number;

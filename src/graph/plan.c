@@ -128,6 +128,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .residual             = compile->residual,
         .gate                 = compile->gate,
         .maker                = step->maker_run,
+        .before               = compile->joins ? &step[-1].run : NULL,
         .observer             = step->observer >= 0 ? &plan->steps[step->observer].run : NULL,
         .fold_factor          = compile->folds ? (const float *)(const void *)fold : NULL,
         .fold_bias            = compile->folds ? (const float *)(const void *)fold + fold_channels : NULL,
@@ -308,6 +309,8 @@ static void run_step(struct plan_step *step, uint64_t number)
     step->run.random.position = number;
     if (step->compile.pack && !plan_packs_once(step))
         step->compile.pack(&step->run);
+    if (step->joined)
+        return;
     if (step->pair_rows)
         plan_run_pair(step, step + 1);
     else
@@ -439,6 +442,7 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
                                       .detail        = step->op->view       ? "view: nothing to do"
                                                        : step->skip         ? "identity: nothing to do"
                                                        : step->once         ? "constant: computed once"
+                                                           : step->joined       ? "together with the next step"
                                                                             : step->compile.detail,
                                       .layout        = "",
                                       .in_place      = step->in_place,

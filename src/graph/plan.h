@@ -75,6 +75,7 @@ struct plan_step {
     bool              in_place;
     int               observer; /**< the step that sees the first result while it is made; -1: none */
     int               shown_by; /**< the step that shows an input to this one while it makes it; -1: none */
+    bool              joined;   /**< the step behind it does its work, too */
     bool              deferred; /**< its first result is made by those who read it */
     bool              once; /**< all it reads is constant: runs when the plan is made and when parameters have changed */
     int64_t           multiply_adds;

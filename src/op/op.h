@@ -66,6 +66,7 @@ struct op_tensor {
      *  concat's input written in place, a slice read in place). 0: pixels lie densely. Only operators that say so
      *  (op_cpu.strided_in, .strided_out) are given anything but 0. */
     size_t pixel_stride;
+    int    id; /**< in a plan: equal for what is the same tensor; 0: not told */
 };
 /** Floats from pixel to pixel of a channels-last tensor. */
 static inline size_t op_pixel_stride(const struct op_tensor *tensor)
@@ -206,6 +207,9 @@ struct op_compile {
      *  taken by these parts, so that no bit depends on who takes them. */
     size_t           part_rows;
     bool             seen; /**< and who makes it will call cpu->see for each part, before run; to clear if nothing is summed */
+    /** The step right before, whose result this one does not read: compile may have it done along with its own work, where both
+     *  read the same (joins). NULL: there is none that could be. */
+    const struct op_compile *before;
     bool             exact; /**< direct sums only: no Winograd */
     const fov_rates *rates; /**< for choosing between forms */
     struct error    *error;
@@ -224,6 +228,7 @@ struct op_compile {
                             (run->pack_first, .pack_count); 0: only all at once */
     size_t rows_together; /**< run can make output 0 some rows at a time, a multiple of so many (run->row_first, .row_count),
                                from the first on in order; 0: only all of them */
+    bool   joins; /**< run does what run->before would have: that is packed, but not run */
     size_t shown_rows;    /**< output 0 is made in parts of so many rows, by its shape alone, and op_show called for each; 0: not */
     char        detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
 };
@@ -247,6 +252,7 @@ struct op_run {
     const struct op_tensor    *residual; /**< to add before the activation; NULL: none */
     const struct op_tensor    *gate;     /**< where to take the derivative of `activation` instead; NULL: none */
     const struct op_run *const *maker;   /**< [in_count]: where compile->in_rows, the step whose rows() makes the input; else NULL */
+    const struct op_run        *before;   /**< where compile->joins */
     const struct op_run        *observer; /**< sees output 0 while it is made; NULL: nobody */
     /** Where compile->folds: what the packed weights of a filter are multiplied by, and the whole bias (the operator's own
      *  one is in it already). NULL: nothing is folded. */

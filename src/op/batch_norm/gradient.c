@@ -229,6 +229,27 @@ static void combine_chunk(void *context, size_t chunk, int worker)
                                 (float *)run->out[DX].data + first, plan->channels);
 }
 
+/** [3][channels] in the state where dx is deferred: a, b and d. */
+static float *kept_factors(const struct op_run *run)
+{
+    return (float *)(void *)((char *)run->state + sizeof(struct batch_norm_plan));
+}
+
+static void rows(const struct op_run *run, size_t first, size_t count, float *to)
+{
+    const struct batch_norm_plan *plan = run->state;
+    const float *a = kept_factors(run);
+    struct kernel_mask mask = {0};
+    if (has_activation(run->options) && pieces(run->options, &mask)) {
+        mask.scale = a;
+        mask.offset = run->in[BIAS].data;
+    }
+    run->kernel->column_combine(count, plan->channels, (const float *)run->in[DY].data + first * plan->channels, plan->channels,
+                                (const float *)run->in[X].data + first * plan->channels, plan->channels,
+                                run->in[SAVED_MEAN].data, mask, a, a + plan->channels, a + 2 * plan->channels, to,
+                                plan->channels);
+}
+
 static void store(const struct op_run *run, int out, size_t channel, double value)
 {
     if (out < run->out_count && run->out[out].data != NULL) {
@@ -240,7 +261,7 @@ static void run(const struct op_run *run)
 {
     const struct batch_norm_plan *plan = run->state;
     struct norm_job job = {.run = run, .plan = plan, .sums = run->scratch};
-    job.a = (float *)(void *)(job.sums + plan->chunks * 2 * plan->channels);
+    job.a = plan->deferred ? kept_factors(run) : (float *)(void *)(job.sums + plan->chunks * 2 * plan->channels);
     job.b = job.a + plan->channels;
     job.d = job.b + plan->channels;
     const struct batch_norm_gradient_options *options = run->options;
@@ -278,7 +299,7 @@ static int compile(struct op_compile *compile)
     compile->seen = compile->seen && plan.rows > 0;
     compile->run = run;
     compile->prepare = batch_norm_prepare;
-    compile->state = sizeof plan;
+    compile->state = sizeof plan + (compile->deferred ? 3 * plan.channels * sizeof(float) : 0);
     compile->scratch = plan.chunks * 2 * plan.channels * sizeof(double) + 3 * plan.channels * sizeof(float);
     snprintf(compile->detail, sizeof compile->detail, "%s statistics",
              batch_norm_uses_batch(compile->options, compile->training) ? "batch" : "running");
@@ -293,7 +314,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << DY,
-    .sees = 1 + DY, .see = see};
+    .rows = rows, .sees = 1 + DY, .see = see};
 
 static const struct batch_norm_gradient_options
     usual = {.norm = {.epsilon = 1e-5, .momentum = 0.1}},

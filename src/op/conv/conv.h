@@ -55,7 +55,7 @@ void conv_each_pair(const struct conv_geometry *geometry, conv_meet *meet, void 
 struct conv_options conv_complete_options(const struct conv_options *options, const fov_shape *x,
                                           const fov_shape *weight);
 
-/* Depthwise forms, in depthwise.c */
+/* Depthwise forms, in depthwise.c and depthwise_gradient.c */
 int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry);

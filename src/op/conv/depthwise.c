@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Depthwise convolution and its gradients, a filter per channel: a line of pixels at a time through the row kernels,
+/* Depthwise convolution, a filter per channel (its gradients are in depthwise_gradient.c): a line of pixels at a time through the row kernels,
  * vectorised over channels. The general form (product.h) would multiply by a matrix of one column. */
 #include "op/conv/conv.h"
 #include "op/conv/line_ring.h"
@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    MAX_PARTS = 32,  /* partial sums of the weight gradient, combined in order */
     TALL_LINES = 16, /* of a chunk in training: input lines that are made as they are read are made twice where chunks meet */
     TALL_CHUNKS = 16 /* but so many there should be */
 };
@@ -17,39 +16,24 @@ enum {
 struct depthwise_plan {
     struct window window;
     size_t batch, channels, taps;
-    size_t lines;           /**< all lines that are computed: of y, or of dx */
-    size_t lines_per_chunk; /**< weight gradient: lines per partial sum */
+    size_t lines;           /**< of y, all images */
+    size_t lines_per_chunk;
     bool   made;            /**< lines of x are made as they are read */
 };
 
-static int geometry_of(const struct op_compile *compile, bool of_input, bool of_weight, struct conv_geometry *geometry)
-{
-    fov_shape x = compile->in[0].shape, weight = compile->in[1].shape;
-    int status = of_input ? conv_x_shape(compile->options, &compile->in[0].shape, &weight, &x, compile->error) : 0;
-    if (of_weight) {
-        status = conv_weight_shape(compile->options, &x, &compile->in[1].shape, &weight, compile->error);
-    }
-    return status != 0 ? status : conv_geometry(geometry, compile->options, &x, &weight, compile->error);
-}
-
-static struct depthwise_plan make_plan(const struct op_compile *compile, const struct conv_geometry *geometry, bool of_input,
-                                       bool of_weight)
+static struct depthwise_plan make_plan(const struct op_compile *compile, const struct conv_geometry *geometry)
 {
     const struct window *window = &geometry->window;
-    const int64_t *size = of_input ? window->in : window->out;
     struct depthwise_plan plan = {.window = *window,
                                   .batch = (size_t)geometry->batch,
                                   .channels = (size_t)geometry->channels,
-                                  .taps = (size_t)geometry->taps};
-    plan.lines = plan.batch * (size_t)(size[0] * size[1]);
-    plan.lines_per_chunk = window_lines_per_chunk((size_t)size[2] * plan.channels * plan.taps);
-    plan.made = op_comes_as_rows(compile, 0);
+                                  .taps = (size_t)geometry->taps,
+                                  .made = op_comes_as_rows(compile, 0)};
+    plan.lines = plan.batch * (size_t)(window->out[0] * window->out[1]);
+    plan.lines_per_chunk = window_lines_per_chunk((size_t)window->out[2] * plan.channels * plan.taps);
     size_t tall = plan.lines / TALL_CHUNKS < TALL_LINES ? plan.lines / TALL_CHUNKS : TALL_LINES;
     if ((plan.made || compile->training) && plan.lines_per_chunk < tall) {
         plan.lines_per_chunk = tall;
-    }
-    if (of_weight && plan.lines_per_chunk * MAX_PARTS < plan.lines) {
-        plan.lines_per_chunk = (plan.lines + MAX_PARTS - 1) / MAX_PARTS;
     }
     return plan;
 }
@@ -59,29 +43,14 @@ static size_t chunks_of(const struct depthwise_plan *plan)
     return (plan->lines + plan->lines_per_chunk - 1) / plan->lines_per_chunk;
 }
 
-static int prepare_as(const struct op_compile *compile, void *state, bool of_input, bool of_weight)
+static int prepare(const struct op_compile *compile, void *state)
 {
     struct conv_geometry geometry;
-    int status = geometry_of(compile, of_input, of_weight, &geometry);
+    int status = conv_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
     if (status == 0) {
-        *(struct depthwise_plan *)state = make_plan(compile, &geometry, of_input, of_weight);
+        *(struct depthwise_plan *)state = make_plan(compile, &geometry);
     }
     return status;
-}
-
-static int prepare_forward(const struct op_compile *compile, void *state)
-{
-    return prepare_as(compile, state, false, false);
-}
-
-static int prepare_input(const struct op_compile *compile, void *state)
-{
-    return prepare_as(compile, state, true, false);
-}
-
-static int prepare_weight(const struct op_compile *compile, void *state)
-{
-    return prepare_as(compile, state, false, true);
 }
 
 /** Plain weights [C][taps] to [taps][C]. */
@@ -189,125 +158,27 @@ static void forward_chunk(void *context, size_t chunk, int worker)
     op_show(run, first * row.out_width, (end - first) * row.out_width, 0, plan->channels);
 }
 
-static void input_chunk(void *context, size_t chunk, int worker)
-{
-    const struct depthwise_job *job = context;
-    const struct depthwise_plan *plan = job->plan;
-    const struct op_run *run = job->run;
-    const struct window *window = &plan->window;
-    const void **rows = rows_of(run, worker);
-    struct kernel_window row = window_row(window, plan->channels);
-    size_t out_image = (size_t)window_out_pixels(window) * plan->channels;
-    size_t end = (chunk + 1) * plan->lines_per_chunk < plan->lines ? (chunk + 1) * plan->lines_per_chunk : plan->lines;
-    for (size_t line = chunk * plan->lines_per_chunk; line < end; line++) {
-        size_t image;
-        int64_t z, y;
-        locate(line, window->in, &image, &z, &y);
-        window_met_rows(window, z, y, (const float *)run->in[0].data + image * out_image,
-                        (size_t)window->out[2] * plan->channels * sizeof(float), rows);
-        run->kernel->depthwise_input_gradient(&row, (const float *const *)rows, run->packed[1],
-                                              (float *)run->out[0].data + line * row.width * plan->channels);
-    }
-    size_t first = chunk * plan->lines_per_chunk;
-    op_show(run, first * row.width, (end - first) * row.width, 0, plan->channels);
-}
-
-/** A partial sum [taps][C] per chunk, in scratch. */
-static void weight_chunk(void *context, size_t chunk, int worker)
-{
-    const struct depthwise_job *job = context;
-    const struct depthwise_plan *plan = job->plan;
-    const struct op_run *run = job->run;
-    const struct window *window = &plan->window;
-    const void **rows = rows_of(run, worker);
-    struct line_ring ring = ring_of(run, plan, rows);
-    struct kernel_window row = window_row(window, plan->channels);
-    size_t floats = plan->taps * plan->channels;
-    float *sum = (float *)run->scratch + chunk * floats;
-    memset(sum, 0, floats * sizeof *sum);
-    size_t end = (chunk + 1) * plan->lines_per_chunk < plan->lines ? (chunk + 1) * plan->lines_per_chunk : plan->lines;
-    for (size_t line = chunk * plan->lines_per_chunk; line < end; line++) {
-        size_t image;
-        int64_t z, y;
-        locate(line, window->out, &image, &z, &y);
-        lines_met(run, plan, &ring, image, z, y, rows);
-        run->kernel->depthwise_weight_gradient(&row, (const float *const *)rows,
-                                               (const float *)run->in[1].data + line * row.out_width * plan->channels,
-                                               sum);
-    }
-}
-
 static void run_forward(const struct op_run *run)
 {
     struct depthwise_job job = {run, run->state};
     pool_run(run->pool, forward_chunk, &job, chunks_of(job.plan));
 }
 
-static void run_input(const struct op_run *run)
+int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometry *geometry)
 {
-    struct depthwise_job job = {run, run->state};
-    pool_run(run->pool, input_chunk, &job, chunks_of(job.plan));
-}
-
-static void run_weight(const struct op_run *run)
-{
-    struct depthwise_job job = {run, run->state};
-    const struct depthwise_plan *plan = job.plan;
-    size_t chunks = chunks_of(plan), floats = plan->taps * plan->channels;
-    float *sum = run->scratch;
-    pool_run(run->pool, weight_chunk, &job, chunks);
-    if (chunks == 0) {
-        memset(run->out[0].data, 0, floats * sizeof(float));
-        return;
-    }
-    for (size_t chunk = 1; chunk < chunks; chunk++) { /* in order: the same bits for any number of threads */
-        run->kernel->scale_add(floats, 1, sum + chunk * floats, 1, sum);
-    }
-    run->kernel->transpose(plan->taps, plan->channels, sum, plan->channels, run->out[0].data, plan->taps);
-}
-
-static void fill(struct op_compile *compile, const struct conv_geometry *geometry)
-{
-    compile->state = sizeof(struct depthwise_plan);
     const struct window *window = &geometry->window;
+    struct depthwise_plan plan = make_plan(compile, geometry);
+    compile->run = run_forward;
+    compile->prepare = prepare;
+    compile->pack = pack;
+    compile->packed[1] = (size_t)(geometry->taps * geometry->channels) * sizeof(float);
+    compile->state = sizeof plan;
     compile->scratch_per_worker = rows_bytes(window);
-    if (op_comes_as_rows(compile, 0)) {
+    if (plan.made) {
         compile->scratch_per_worker += line_ring_bytes(line_ring_slots(window->kernel[1], window->dilation[1]),
                                                        (size_t)(window->in[2] * geometry->channels));
     }
+    compile->shown_rows = plan.lines_per_chunk * (size_t)window->out[2];
     snprintf(compile->detail, sizeof compile->detail, "depthwise rows");
-}
-
-int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometry *geometry)
-{
-    fill(compile, geometry);
-    struct depthwise_plan plan = make_plan(compile, geometry, false, false);
-    compile->run = run_forward;
-    compile->prepare = prepare_forward;
-    compile->shown_rows = plan.lines_per_chunk * (size_t)geometry->window.out[2];
-    compile->pack = pack;
-    compile->packed[1] = (size_t)(geometry->taps * geometry->channels) * sizeof(float);
-    return 0;
-}
-
-int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry)
-{
-    fill(compile, geometry);
-    struct depthwise_plan plan = make_plan(compile, geometry, true, false);
-    compile->run = run_input;
-    compile->prepare = prepare_input;
-    compile->shown_rows = plan.lines_per_chunk * (size_t)geometry->window.in[2];
-    compile->pack = pack;
-    compile->packed[1] = (size_t)(geometry->taps * geometry->channels) * sizeof(float);
-    return 0;
-}
-
-int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry)
-{
-    fill(compile, geometry);
-    struct depthwise_plan plan = make_plan(compile, geometry, false, true);
-    compile->run = run_weight;
-    compile->prepare = prepare_weight;
-    compile->scratch = chunks_of(&plan) * plan.taps * plan.channels * sizeof(float);
     return 0;
 }

@@ -91,8 +91,10 @@ static unsigned reads_rows(const void *options, const struct op_tensor *in, int 
     struct conv_geometry geometry;
     fov_shape weight;
     (void)in_count;
-    return geometry_of(&geometry, options, &in[0].shape, &in[1].shape, &weight, NULL) == 0 && conv_reads_rows(&geometry) ? 1U << 0
-                                                                                                                       : 0;
+    if (geometry_of(&geometry, options, &in[0].shape, &in[1].shape, &weight, NULL) != 0 || !conv_reads_rows(&geometry)) {
+        return 0;
+    }
+    return conv_is_depthwise(&geometry) ? 1U << 0 | 1U << 1 : 1U << 0;
 }
 
 static const struct op_cpu cpu = {
