@@ -351,9 +351,89 @@ static void vector_depthwise_input_gradient(const struct kernel_window *w, const
     }
 }
 
+/* One output pixel that sees columns [first, end) of `count` kernel rows of width three; sums [rows][3]. */
+INLINE void add_products_of_pixel(const struct kernel_window *w, const float *const *rows, const size_t count, size_t o,
+                                  size_t first, size_t end, size_t i, size_t left, vf g, vf *sums)
+{
+    UNROLL
+    for (size_t r = 0; r < count; r++) {
+        UNROLL
+        for (size_t k = 0; k < 3; k++) {
+            if (k >= first && k < end) {
+                sums[3 * r + k] += load_some(window_pixel(w, rows[r], o, k) + i, left) * g;
+            }
+        }
+    }
+}
+
+/* A kernel of width three: a pixel of dy is loaded once for all taps, whose sums stay in registers while the line goes by. count,
+ * of the kernel rows that are there, is a constant where this is called. */
+INLINE void weight_gradient_of_three(const struct kernel_window *w, const float *const *rows, const size_t count, const float *dy,
+                                     float *const *dweights)
+{
+    size_t limit = w->width + w->pad, out = w->out_width, stride = w->stride, channels = w->channels, y_stride = w->y_stride;
+    size_t inner = (w->pad + stride - 1) / stride, outer = limit < 3 ? 0 : (limit - 3) / stride + 1;
+    size_t x_stride = w->x_stride, step = stride * x_stride;
+    inner = inner < out ? inner : out;
+    outer = outer < out ? outer : out;
+    outer = outer > inner ? outer : inner;
+    EACH_VECTOR(channels, {
+        vf sums[9];
+        UNROLL
+        for (size_t t = 0; t < 3 * count; t++) {
+            sums[t] = load_some(dweights[t / 3] + t % 3 * channels + i, left);
+        }
+        for (size_t edge = 0; edge < inner + (out - outer); edge++) {
+            size_t o = edge < inner ? edge : outer + edge - inner, first, end;
+            window_columns(w, o, &first, &end);
+            add_products_of_pixel(w, rows, count, o, first, end, i, left, load_some(dy + o * y_stride + i, left), sums);
+        }
+        const float *g = dy + inner * y_stride + i;
+        size_t at = (inner * stride - w->pad) * x_stride + i;
+        for (size_t o = inner; o < outer; o++, g += y_stride, at += step) {
+            vf v = load_some(g, left);
+            UNROLL
+            for (size_t t = 0; t < 3 * count; t++) {
+                sums[t] += load_some(rows[t / 3] + at + t % 3 * x_stride, left) * v;
+            }
+        }
+        UNROLL
+        for (size_t t = 0; t < 3 * count; t++) {
+            store_some(dweights[t / 3] + t % 3 * channels + i, sums[t], left);
+        }
+    });
+}
+
+static bool weight_gradient_by_rows(const struct kernel_window *w, const float *const *rows, const float *dy, float *dweights)
+{
+    const float *there[3] = {NULL};
+    float *to[3] = {NULL};
+    size_t count = 0;
+    if (w->kernel_width != 3 || w->kernel_height > 3 || w->dilation != 1) {
+        return false;
+    }
+    for (size_t ky = 0; ky < w->kernel_height; ky++) {
+        if (rows[ky]) {
+            there[count] = rows[ky];
+            to[count++] = dweights + 3 * ky * w->channels;
+        }
+    }
+    if (count == 3) {
+        weight_gradient_of_three(w, there, 3, dy, to);
+    } else if (count == 2) {
+        weight_gradient_of_three(w, there, 2, dy, to);
+    } else if (count == 1) {
+        weight_gradient_of_three(w, there, 1, dy, to);
+    }
+    return true;
+}
+
 static void vector_depthwise_weight_gradient(const struct kernel_window *w, const float *const *rows, const float *dy,
                                              float *dweights)
 {
+    if (weight_gradient_by_rows(w, rows, dy, dweights)) {
+        return;
+    }
     for (size_t tap = 0; tap < w->kernel_height * w->kernel_width; tap++, dweights += w->channels) {
         const float *row = rows[tap / w->kernel_width];
         /* Output pixels [first, end) see this kernel column inside the row. */
