@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS = 8, MOST_TRIES = 24 /* of candidates at one place */ };
+enum { ATTEMPTS = 8, MORE_ATTEMPTS = 8, MOST_TRIES = 24 /* of candidates at one place */ };
 
 /* A place in the program: a step of the draft, perhaps for the second time, and the step on whose behalf it runs. */
 struct entry {
@@ -444,8 +444,8 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
 
     search(s, SIZE_MAX); /* drops nothing: what the reckoning says of the draft, against what its arena took */
     aim = (double)space - (double)room->whole_arena + (double)s->peak;
-    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        bool      least = attempt == ATTEMPTS - 1 || aim <= 0;
+    for (int attempt = 0; attempt < ATTEMPTS + MORE_ATTEMPTS; attempt++) {
+        bool      least = attempt < ATTEMPTS && (attempt == ATTEMPTS - 1 || aim <= 0);
         size_t    before = memory_in_use(context->memory), structure, over;
         fov_plan *plan = draft_with(s, least ? 0 : (size_t)aim, outputs, count);
 
@@ -457,7 +457,7 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
             return plan;
         }
         over = need_of(plan) + structure - room->all;
-        if (least) {
+        if (attempt == ATTEMPTS + MORE_ATTEMPTS - 1) {
             error_set(&context->error, FOV_E_MEMORY,
                       "out of memory: the plan for batch %lld needs %s even if all is recomputed that can be, %s of the limit "
                       "of %s are left",
@@ -468,6 +468,11 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
             return NULL;
         }
         fov_plan_free(plan);
+        if (least || attempt >= ATTEMPTS) { /* to recompute all is not always the least: something between may be */
+            attempt = attempt < ATTEMPTS ? ATTEMPTS - 1 : attempt;
+            aim     = (double)space * (ATTEMPTS + MORE_ATTEMPTS - 1 - attempt) / (MORE_ATTEMPTS + 1);
+            continue;
+        }
         aim = s->peak <= (size_t)aim ? aim - (double)over * 1.02 : 0; /* cannot be reached: then the least there is */
     }
     return NULL;
