@@ -547,6 +547,7 @@ static int lower_node(struct lowering *l, int index, bool again)
     enum op_layout       layout = node_layout(l, node);
     bool                 adds   = fusion->sum >= 0, gates = fusion->gate >= 0, done = false;
     int                  in[OP_MAX_PORTS + 2], number, shown_by, status = lower_parts(l, index, again, &done);
+    struct plan_step    *step, *before;
 
     if (status || done)
         return status;

@@ -91,23 +91,21 @@ int conv_input_compile(struct op_compile *compile)
                                                         : conv_product_gradient_compile(compile, &geometry);
 }
 
-<<<<<<< HEAD
 /** The depthwise form neither adds a residual nor takes an activation back. */
 static bool fuses_here(const void *options, const struct op_tensor *in, int in_count)
-=======
-/* Of a depthwise convolution only: with the weight's gradient it is one pass over dy. */
-static unsigned reads_rows(const void *options, const struct op_tensor *in, int in_count)
->>>>>>> d6fef08 (op: both gradients of a depthwise convolution in one pass over its lines)
 {
     struct conv_geometry geometry;
     fov_shape x;
     (void)in_count;
-<<<<<<< HEAD
     return geometry_of(&geometry, options, &in[0].shape, &in[1].shape, &x, NULL) == 0 && !conv_is_depthwise(&geometry);
 }
 
-static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = conv_input_compile};
-=======
+/* Of a depthwise convolution only: with the weight's gradient it is one pass over dy. */
+static unsigned reads_rows(const void *options, const struct op_tensor *in, int in_count)
+{
+    struct conv_geometry geometry;
+    fov_shape x;
+    (void)in_count;
     return geometry_of(&geometry, options, &in[0].shape, &in[1].shape, &x, NULL) == 0 && conv_is_depthwise(&geometry) &&
                    conv_reads_rows(&geometry)
                ? 1U << 0
@@ -116,7 +114,6 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = 
 
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = conv_input_compile, .reads_rows = reads_rows};
->>>>>>> d6fef08 (op: both gradients of a depthwise convolution in one pass over its lines)
 
 const struct op op_conv_input_gradient = {
     .name = "conv_input_gradient",
