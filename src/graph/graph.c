@@ -270,7 +270,8 @@ static int infer_outputs(fov_graph *graph, const struct op *op, const struct nod
         in[i] = (struct op_tensor){.dtype = value->dtype, .shape = value->shape};
         if (!node->in[i])
             in[i].shape.rank = -1;
-        constant[i] = known_values(&known, node->in[i]);
+        constant[i] = node->in[i] && op_port_at(node->op->in, i)->values ? known_required(&known, node->in[i])
+                                                                           : known_values(&known, node->in[i]);
     }
     if (error->status)
         return (int)error->status;

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Folding of small values by their textbook twins. Only what is small is looked at: shapes, axes, limits; weights are
- * never known in this sense. */
+/* Folding of values by their textbook twins. What is small is always looked at: shapes, axes, limits. Larger values, up to
+ * a million elements, only where a result's shape depends on them, so that weights are not computed with in double for
+ * nothing. */
 #include "graph/known.h"
 
 #include "tensor/convert.h"
 
 #include <math.h>
 
-enum { LARGEST = 1024 /* elements */ };
+enum {
+    SMALL = 1024,          /* elements */
+    LARGE = 1 << 20,       /* elements of a value that decides a shape, and of those it is computed from */
+    EFFORT = 1 << 26       /* multiply-adds of one node: definitions are slow */
+};
 
 static const fov_shape *shape_of(const struct known *known, int id)
 {
@@ -19,12 +24,12 @@ static double **slot_of(const struct known *known, int id)
     return known->values ? &known->values[id] : &graph_value(known->graph, id)->known;
 }
 
-/* Elements of a value that is small enough and has no open dimension; false otherwise. */
-static bool small_count(const struct known *known, int id, size_t *count)
+/* Elements of a value that has no open dimension and not more than `most` of them; false otherwise. */
+static bool count_up_to(const struct known *known, int id, size_t most, size_t *count)
 {
     const fov_shape *shape = shape_of(known, id);
 
-    return shape->rank >= 0 && shape_count(shape, count) && *count <= LARGEST;
+    return shape->rank >= 0 && shape_count(shape, count) && *count <= most;
 }
 
 static double *new_values(const struct known *known, size_t count)
@@ -33,18 +38,23 @@ static double *new_values(const struct known *known, size_t count)
                            &known->graph->context->error);
 }
 
-const double *known_values(const struct known *known, int id)
+static const double *values_up_to(const struct known *known, int id, size_t most)
 {
     const struct value *value = graph_value(known->graph, id);
     double            **slot  = slot_of(known, id);
     size_t              count;
 
-    if (id && !*slot && value->kind == VALUE_CONSTANT && small_count(known, id, &count)) {
+    if (id && !*slot && value->kind == VALUE_CONSTANT && count_up_to(known, id, most, &count)) {
         *slot = new_values(known, count);
         if (*slot)
             convert_to_double(value->dtype, value->data, *slot, count);
     }
     return id ? *slot : NULL;
+}
+
+const double *known_values(const struct known *known, int id)
+{
+    return values_up_to(known, id, SMALL);
 }
 
 /* The open number of samples has been calculated with: the result says nothing. Copied as it is, it is fine. */
@@ -57,11 +67,12 @@ static bool is_spoiled(const double *values, size_t count)
 }
 
 /* What the definition needs of each input; false when something is not known. *open: the batch is among it. */
-static bool gather_inputs(const struct known *known, const struct node *node, struct op_textbook_tensor *in, bool *open)
+static bool gather_inputs(const struct known *known, const struct node *node, size_t most, struct op_textbook_tensor *in,
+                          bool *open)
 {
     for (int i = 0; i < node->in_count; i++) {
         int             id = node->in[i];
-        const double   *values = known_values(known, id);
+        const double   *values = values_up_to(known, id, most);
         const fov_shape *shape = shape_of(known, id);
         size_t          count  = 0;
 
@@ -72,7 +83,7 @@ static bool gather_inputs(const struct known *known, const struct node *node, st
             *open = *open || !shape_is_known(shape);
             if (shape->rank > 0 && shape->dim[0] == FOV_BATCH)
                 in[i].shape.dim[0] = (int64_t)OP_OPEN_BATCH;
-        } else if (!values || !small_count(known, id, &count)) {
+        } else if (!values || !count_up_to(known, id, most, &count)) {
             return false;
         }
         for (size_t k = 0; values && k < count; k++)
@@ -81,7 +92,7 @@ static bool gather_inputs(const struct known *known, const struct node *node, st
     return true;
 }
 
-static bool can_fold(const struct known *known, const struct node *node, size_t count[OP_MAX_PORTS])
+static bool can_fold(const struct known *known, const struct node *node, size_t most, size_t count[OP_MAX_PORTS])
 {
     if (!node->op->textbook || node->op->random || node->op->family == OP_OPTIMISER)
         return false;
@@ -89,25 +100,45 @@ static bool can_fold(const struct known *known, const struct node *node, size_t 
         count[i] = 0;
         if (op_port_at(node->op->out, i)->updates)
             return false;
-        if (shape_of(known, node->out[i])->rank >= 0 && !small_count(known, node->out[i], &count[i]))
+        if (shape_of(known, node->out[i])->rank >= 0 && !count_up_to(known, node->out[i], most, &count[i]))
             return false;
     }
     return true;
 }
 
-int known_fold(const struct known *known, const struct node *node)
+/* Whether the definition ends soon enough. The batch is not open here: all sizes are known. */
+static bool is_cheap(const struct node *node, const struct op_textbook_tensor *in, const struct op_textbook_tensor *out)
+{
+    struct op_tensor inputs[OP_MAX_PORTS], outputs[OP_MAX_PORTS];
+    struct op_cost   cost = {.options = node->options, .in = inputs, .out = outputs, .in_count = node->in_count,
+                             .out_count = node->out_count, .kernel = {1, 1, 1}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}};
+
+    for (int i = 0; i < node->in_count; i++)
+        inputs[i] = (struct op_tensor){.dtype = in[i].dtype, .shape = in[i].shape};
+    for (int i = 0; i < node->out_count; i++)
+        outputs[i] = (struct op_tensor){.dtype = out[i].dtype, .shape = out[i].shape};
+    if (node->op->cost)
+        node->op->cost(&cost);
+    return cost.multiply_adds <= EFFORT;
+}
+
+static int fold(const struct known *known, const struct node *node, size_t most)
 {
     struct op_textbook_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
     struct memory            *memory = known->graph->context->memory;
     size_t                    count[OP_MAX_PORTS];
     bool                      open = false, spoiled = false;
 
-    if (!can_fold(known, node, count) || !gather_inputs(known, node, in, &open))
+    if (!can_fold(known, node, most, count) || !gather_inputs(known, node, most, in, &open))
         return (int)known->graph->context->error.status;
+    for (int i = 0; i < node->out_count; i++)
+        out[i] = (struct op_textbook_tensor){graph_value(known->graph, node->out[i])->dtype,
+                                             *shape_of(known, node->out[i]), NULL};
+    if (most > SMALL && !is_cheap(node, in, out))
+        return FOV_OK;
     for (int i = 0; i < node->out_count; i++) {
         int id = node->out[i];
 
-        out[i] = (struct op_textbook_tensor){graph_value(known->graph, id)->dtype, *shape_of(known, id), NULL};
         if (out[i].shape.rank < 0)
             continue;
         out[i].data        = new_values(known, count[i]);
@@ -124,6 +155,53 @@ int known_fold(const struct known *known, const struct node *node)
         *slot_of(known, node->out[i]) = NULL;
     }
     return FOV_OK;
+}
+
+int known_fold(const struct known *known, const struct node *node)
+{
+    return fold(known, node, SMALL);
+}
+
+/* Marks the nodes that a value is computed by and whose results are not known. False where it depends on something that
+ * only a run knows. Producers come before their readers in the graph. */
+static bool mark_producers(const struct known *known, int id, bool *marked)
+{
+    int last = graph_value(known->graph, id)->node;
+
+    marked[last] = true;
+    for (int n = last; n >= 0; n--) {
+        const struct node *node = &known->graph->nodes[n];
+
+        for (int i = 0; marked[n] && i < node->in_count; i++) {
+            const struct value *value = graph_value(known->graph, node->in[i]);
+
+            if (!node->in[i] || op_port_at(node->op->in, i)->shape_only || *slot_of(known, node->in[i]))
+                continue;
+            if (value->node < 0 && value->kind != VALUE_CONSTANT)
+                return false;
+            if (value->node >= 0)
+                marked[value->node] = true;
+        }
+    }
+    return true;
+}
+
+const double *known_required(const struct known *known, int id)
+{
+    fov_graph    *graph = known->graph;
+    const double *values = values_up_to(known, id, LARGE);
+    size_t        count;
+
+    if (values || !id || graph_value(graph, id)->node < 0 || !count_up_to(known, id, LARGE, &count))
+        return values;
+    bool *marked = memory_allocate(graph->context->memory, graph->node_count, sizeof *marked, "known values",
+                                   &graph->context->error);
+    bool  all = marked && mark_producers(known, id, marked);
+    for (size_t n = 0; all && n < graph->node_count; n++)
+        if (marked[n])
+            all = fold(known, &graph->nodes[n], LARGE) == FOV_OK && *slot_of(known, graph->nodes[n].out[0]);
+    memory_free(graph->context->memory, marked);
+    return *slot_of(known, id);
 }
 
 void known_free(fov_graph *graph, double **values, size_t count)

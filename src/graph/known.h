@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Values that are known while shapes are worked out: small constants, and whatever follows from them and from shapes. This is
- * how the Shape - Gather - Concat - Reshape glue of exporters disappears: it is computed while shapes are inferred and never
- * runs. */
+/* Values that are known while shapes are worked out: small constants, and whatever follows from them and from shapes. This
+ * is how the Shape - Gather - Concat - Reshape glue of exporters disappears: it is computed while shapes are inferred and
+ * never runs. */
 #ifndef GRAPH_KNOWN_H
 #define GRAPH_KNOWN_H
 
@@ -16,6 +16,9 @@ struct known {
 
 /** A value's elements if they are known, else NULL. E_MEMORY is left on the context. */
 const double *known_values(const struct known *known, int id);
+
+/** The same for an input that decides a shape (op_port.values): up to a million elements, computed now if need be. */
+const double *known_required(const struct known *known, int id);
 
 /** Computes a node's results by its definition if all it needs is known; call it after their shapes are there.
  *  0, or E_MEMORY. */

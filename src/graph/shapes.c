@@ -17,7 +17,8 @@ int graph_infer_node(const struct known *known, const struct node *node, fov_sha
         in[i] = (struct op_tensor){.dtype = graph_value(graph, node->in[i])->dtype, .shape = shapes[node->in[i]]};
         if (!node->in[i])
             in[i].shape.rank = -1;
-        constant[i] = known_values(known, node->in[i]);
+        constant[i] = node->in[i] && op_port_at(node->op->in, i)->values ? known_required(known, node->in[i])
+                                                                           : known_values(known, node->in[i]);
     }
     for (int i = 0; i < node->out_count; i++)
         out[i] = node->in_count ? in[0] : (struct op_tensor){0};

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Results whose size follows from values: from any constants up to a million elements, never from what only a run knows. */
+#include "base/memory.h"
+#include "graph/graph.h"
+#include "op/op.h"
+
+#include <fovea/fovea.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { ROWS = 60, COLUMNS = 50, COUNT = ROWS * COLUMNS };
+
+/** 1 at every seventh place, else -1. */
+static fov_value signs(fov_graph *graph, int64_t rows, int64_t columns)
+{
+    size_t    count = (size_t)(rows * columns);
+    float    *numbers = calloc(count, sizeof *numbers);
+    fov_value value;
+
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = i % 7 == 0 ? 1.0F : -1.0F;
+    value = fov_constant(graph, "signs", FOV_F32, (fov_shape){2, {rows, columns}}, numbers);
+    free(numbers);
+    return value;
+}
+
+/* Two steps away from a constant of 3,000 elements, and again when a plan is made. */
+static void computed_from_constants(void **state)
+{
+    fov_context             *context = fov_context_create(NULL);
+    fov_graph               *graph   = fov_graph_create(context);
+    const struct op_emitter *emitter = fov_graph_emitter(graph);
+    fov_value places = op_emit1(emitter, "non_zero", op_emit1(emitter, "relu", signs(graph, ROWS, COLUMNS), NULL), NULL);
+    fov_shape shape  = fov_value_shape(graph, places);
+    fov_plan *plan;
+
+    (void)state;
+    assert_string_equal(fov_error(context), "");
+    assert_int_equal(shape.dim[0], 2);
+    assert_int_equal(shape.dim[1], (COUNT + 6) / 7);
+    plan = fov_plan_create(graph, &places, 1, NULL);
+    if (!plan)
+        fail_msg("%s", fov_error(context));
+    fov_plan_run(plan, 0);
+    const int64_t *at = fov_plan_data(plan, places);
+    for (int64_t i = 0; i < shape.dim[1]; i++) {
+        assert_int_equal(at[i], 7 * i / COLUMNS);
+        assert_int_equal(at[shape.dim[1] + i], 7 * i % COLUMNS);
+    }
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
+/* Of an input nobody knows the values, of two million elements nobody wants to. */
+static void not_computed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        fov_context             *context = fov_context_create(NULL);
+        fov_graph               *graph   = fov_graph_create(context);
+        const struct op_emitter *emitter = fov_graph_emitter(graph);
+        fov_value x = i == 0 ? fov_input(graph, .name = "x", .shape = FOV_SHAPE(ROWS, COLUMNS)) : signs(graph, 2000, 1000);
+
+        op_emit1(emitter, "non_zero", op_emit1(emitter, "relu", x, NULL), NULL);
+        assert_non_null(strstr(fov_error(context), "its values are not known before the data are"));
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
+/* What is computed counts against the limit, and a failed allocation is a sentence. */
+static void within_the_limit(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1;; n++) {
+        fov_context             *context = fov_context_create(NULL);
+        fov_graph               *graph   = fov_graph_create(context);
+        const struct op_emitter *emitter = fov_graph_emitter(graph);
+        fov_value                x = op_emit1(emitter, "relu", signs(graph, ROWS, COLUMNS), NULL);
+
+        memory_fail_at(context->memory, n, false);
+        op_emit1(emitter, "non_zero", x, NULL);
+        memory_fail_at(context->memory, 0, false);
+        bool through = fov_error_status(context) == FOV_OK;
+        if (!through)
+            assert_int_equal(fov_error_status(context), FOV_E_MEMORY);
+        fov_graph_free(graph);
+        fov_context_free(context);
+        if (through) {
+            assert_true(n > 3);
+            break;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(computed_from_constants), cmocka_unit_test(not_computed),
+                                       cmocka_unit_test(within_the_limit)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
