@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 PEER = os.path.join(HERE, "peers", "pytorch_course_cnn.py")
 # Networks of the peer script that may stand for one of fovea's; the parameter count decides.
-PEER_MODELS = {"course-cnn": {8490: "course-cnn", 21840: "course-cnn-21840"}, "lenet5": {61706: "lenet5"}}
+PEER_MODELS = {"course-cnn": {8490: "course-cnn-8490", 21840: "course-cnn"}, "lenet5": {61706: "lenet5"}}
 
 
 class Failed(Exception):

@@ -121,9 +121,18 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
                 offsets[t * pixels + r] = (int32_t)((row * in + column) * l->channels);
             }
         }
-        struct kernel_product p = {.rows = pixels, .filters = l->filters, .taps = taps, .channels = depth / taps, .x = x,
-                                   .offsets = offsets, .offset_stride = pixels, .weights = weights, .bias = bias,
-                                   .out = result, .out_stride = l->filters, .activation = UNARY_relu};
+        struct kernel_product p = {.rows = pixels,
+                                   .filters = l->filters,
+                                   .taps = taps,
+                                   .channels = depth / taps,
+                                   .x = x,
+                                   .offsets = offsets,
+                                   .offset_stride = pixels,
+                                   .weights = weights,
+                                   .bias = bias,
+                                   .out = result,
+                                   .out_stride = l->filters,
+                                   .activation = UNARY_relu};
         double got = rate(table, &p);
         printf("  %-24s K %5zu  %7.1f GFLOP/s  %3.0f %%\n", l->name, depth, got, top > 0 ? 100 * got / top : 0);
     }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs any model on tensors from a safetensors file, or trains it on one batch of them, and writes what came out:
- * results, gradients, losses. A tool for comparison with other programs: tests/parity/check_models.py reads what it leaves.
+ * results, gradients, losses. A tool for comparison with other programs: tests/parity/check_models.py reads what it
+ * leaves.
  *
  *   run_model [--exact-conv] load  MODEL.onnx
  *   run_model run   MODEL.onnx DATA.safetensors OUT.safetensors     "input" -> "output"
  *   run_model train MODEL.onnx DATA.safetensors OUT.safetensors RATE STEPS
  *       "train_input" and "answer" (int32: classes, one per sample or per pixel, else what the mean squared error is
- *       taken to) -> "train_logits", "loss", "gradient.NAME" of each parameter, all in training form; then STEPS steps of
- *       plain SGD
+ *       taken to) -> "train_logits", "loss", "gradient.NAME" of each parameter, all in training form; then STEPS steps
+ *       of plain SGD
  *
- * --exact-conv: direct convolution only, no Winograd. Prints the highest resident memory (KiB) and the time of each part, and the loss of each step. */
+ * --exact-conv: direct convolution only, no Winograd. Prints the highest resident memory (KiB) and the time of each
+ * part, and the loss of each step. */
 #include "base/clock.h"
 #include "base/error.h"
 #include "graph/graph.h"
@@ -254,7 +256,8 @@ int main(int argc, char **argv)
     int         status;
 
     if (!load && !runs && !learn) {
-        fprintf(stderr, "usage: run_model [--exact-conv] load MODEL | run MODEL DATA OUT | train MODEL DATA OUT RATE STEPS\n");
+        fprintf(stderr,
+                "usage: run_model [--exact-conv] load MODEL | run MODEL DATA OUT | train MODEL DATA OUT RATE STEPS\n");
         return 2;
     }
     tool.context = fov_context_create(&(fov_context_options){.exact_conv = exact});

@@ -76,7 +76,7 @@ static float *run(fov_graph *graph, fov_value input, fov_value output, const dou
     return copy;
 }
 
-/* ---- layers ---------------------------------------------------------------------------------------------------------- */
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
 
 struct layer {
     int channels, filters, height, width, kernel[2];
@@ -151,7 +151,7 @@ static int layers(const char *isa)
     return failed != 0;
 }
 
-/* ---- networks -------------------------------------------------------------------------------------------------------- */
+/* ---- networks ---------------------------------------------------------------------------------------------------- */
 
 static int network(const char *path, const char *isa)
 {
@@ -200,7 +200,8 @@ static int network(const char *path, const char *isa)
         fov_model_free(model);
         fov_context_free(context);
     }
-    printf("| %s | %.1e | %.1e | ", path, distance(got[1], truth, results).worst, distance(got[0], truth, results).worst);
+    printf("| %s | %.1e | %.1e | ", path, distance(got[1], truth, results).worst,
+           distance(got[0], truth, results).worst);
     for (size_t i = 0; i < results; i++)
         truth[i] = (double)got[1][i]; /* from here on the direct result */
     printf("%.1e |\n", distance(got[0], truth, results).worst);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One training step of a network (forward, loss, gradient, SGD with momentum): its median time, where it goes step by step,
- * and the sum of each kind of operation. A tool for tuning; the comparison with PyTorch is bench/peers.
+/* One training step of a network (forward, loss, gradient, SGD with momentum): its median time, where it goes step by
+ * step, and the sum of each kind of operation. A tool for tuning; the comparison with PyTorch is bench/peers.
  *
  *   training_step [NETWORK | MODEL.onnx] [BATCH] [THREADS] [LAYERS 0|1] [SECONDS]      lenet5 64 2 1 3
  *
@@ -122,7 +122,8 @@ static void print_profile(fov_plan *plan, bool layers)
         int           used = 0;
 
         for (int i = 0; i < step.shape.rank && used < 50; i++)
-            used += snprintf(text + used, sizeof text - (size_t)used, "%s%lld", i ? "x" : "", (long long)step.shape.dim[i]);
+            used +=
+                snprintf(text + used, sizeof text - (size_t)used, "%s%lld", i ? "x" : "", (long long)step.shape.dim[i]);
         text[used] = '\0';
         printf("%10.1f %8.1f  %-30.30s %-26s %s  (%s)\n", seconds[s] * 1e6,
                2e-9 * (double)step.multiply_adds / seconds[s], step.operation, text, step.detail, step.name);
@@ -133,7 +134,8 @@ static void print_profile(fov_plan *plan, bool layers)
 }
 
 /* The graph of a network of the zoo or of a file, and its ends. */
-static fov_graph *open_network(fov_context *context, const char *name, fov_model **model, fov_value *x, fov_value *logits)
+static fov_graph *open_network(fov_context *context, const char *name, fov_model **model, fov_value *x,
+                               fov_value *logits)
 {
     const struct zoo_network *network = zoo_find(name);
     fov_graph                *g;

@@ -155,12 +155,15 @@ static void add_layer(struct table *table, const struct bench_layer *layer, doub
     show_rate(peak, 1e11 * gflops / flops, "%.0f %%");
     show_rate(intensity, 2 * (double)step->multiply_adds / moved, "%.1f");
     show_rate(reached, works ? 100 * layer->bound / layer->seconds : 0, "%.0f %%");
-    table_row(table, (const char *const[]){
-                         step->name, step->operation, step->detail, show_shape(shape, &step->shape),
-                         step->multiply_adds > 0 ? show_count(products, step->multiply_adds) : "",
-                         bench_show_time(time, layer->seconds), share, rate, peak,
-                         works ? show_bytes(bytes, moved) : "", intensity,
-                         works ? bench_show_time(bound, layer->bound) : "", !works ? "" : layer->by_bytes ? "bytes" : "sums", reached});
+    table_row(table, (const char *const[]){step->name, step->operation, step->detail, show_shape(shape, &step->shape),
+                                           step->multiply_adds > 0 ? show_count(products, step->multiply_adds) : "",
+                                           bench_show_time(time, layer->seconds), share, rate, peak,
+                                           works ? show_bytes(bytes, moved) : "", intensity,
+                                           works ? bench_show_time(bound, layer->bound) : "",
+                                           !works            ? ""
+                                           : layer->by_bytes ? "bytes"
+                                                             : "sums",
+                                           reached});
 }
 
 static void print_kinds(struct cli *cli, const struct bench_result *result, double all)
@@ -203,10 +206,11 @@ void bench_print_layers(struct cli *cli, const struct bench_result *result)
     table_print(table, cli);
     table_free(table);
     print_kinds(cli, result, all);
-    fprintf(cli->out, "\n  bound: the least time that a step takes by the roofline, either for its sums at the\n"
-                      "  machine's peak or for the bytes it moves (inputs, weights and results, once) at what this machine\n"
-                      "  reaches on as many bytes. Above 100 %%: Winograd's way takes fewer sums, or what is moved\n"
-                      "  lies in a nearer cache.\n");
+    fprintf(cli->out,
+            "\n  bound: the least time that a step takes by the roofline, either for its sums at the\n"
+            "  machine's peak or for the bytes it moves (inputs, weights and results, once) at what this machine\n"
+            "  reaches on as many bytes. Above 100 %%: Winograd's way takes fewer sums, or what is moved\n"
+            "  lies in a nearer cache.\n");
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------- */

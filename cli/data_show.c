@@ -99,7 +99,8 @@ static void print_description(struct cli *cli, fov_dataset *const data[2], const
     }
 }
 
-static void print_description_json(struct cli *cli, fov_dataset *const data[2], const struct tally tally[2], bool decode)
+static void print_description_json(struct cli *cli, fov_dataset *const data[2], const struct tally tally[2],
+                                   bool decode)
 {
     fov_dataset_info train = fov_dataset_describe(data[0]), test = fov_dataset_describe(data[1]);
     json_t *object = json_object(), *classes = json_array();
@@ -145,7 +146,7 @@ int data_describe(struct cli *cli, const char *source, bool decode)
     return code;
 }
 
-/* ---- show --------------------------------------------------------------------------------------------------------- */
+/* ---- show -------------------------------------------------------------------------------------------------------- */
 
 /* Places `count` samples from `first` on side by side on a canvas of one row of cells. */
 static int place_row(fov_dataset *data, int64_t first, int64_t count, int side, int gap, struct canvas *canvas, int top)
@@ -270,7 +271,7 @@ int data_show(struct cli *cli, const char *source)
     return code;
 }
 
-/* ---- export ------------------------------------------------------------------------------------------------------- */
+/* ---- export ------------------------------------------------------------------------------------------------------ */
 
 /* A class's name as a folder's: no separators, not "." or "..". */
 static void folder_name(char out[256], const char *name)

@@ -17,7 +17,10 @@ static void print_steps(struct cli *cli, const fov_plan *plan)
         snprintf(number, sizeof number, "%d", i + 1);
         table_row(table, (const char *const[]){number, step.name, step.operation, step.detail, shape, step.layout,
                                                show_count(offset, (int64_t)step.offset),
-                                               show_count(bytes, (int64_t)step.bytes), step.again ? "again" : step.in_place ? "in place" : ""});
+                                               show_count(bytes, (int64_t)step.bytes),
+                                               step.again      ? "again"
+                                               : step.in_place ? "in place"
+                                                               : ""});
     }
     table_print(table, cli);
     table_free(table);
@@ -30,10 +33,12 @@ static void print_plan(struct cli *cli, const fov_plan *plan, const struct inspe
     fprintf(cli->out, "\n%sPlan%s of %s, batch %lld: %d steps\n\n", style_bold(cli), style_off(cli),
             wanted->training ? "a training step" : "an inference", (long long)wanted->batch, fov_plan_step_count(plan));
     print_steps(cli, plan);
-    fprintf(cli->out, "\n  arena       %s (side by side it would be %s)\n", show_bytes(bytes[0], (double)memory.activations),
-            show_bytes(bytes[1], (double)memory.unshared));
-    fprintf(cli->out, "  packed      %s: weights in kernel order, and tables\n", show_bytes(bytes[2], (double)memory.packed));
-    fprintf(cli->out, "  scratch     %s: workspace of the largest step\n", show_bytes(bytes[3], (double)memory.scratch));
+    fprintf(cli->out, "\n  arena       %s (side by side it would be %s)\n",
+            show_bytes(bytes[0], (double)memory.activations), show_bytes(bytes[1], (double)memory.unshared));
+    fprintf(cli->out, "  packed      %s: weights in kernel order, and tables\n",
+            show_bytes(bytes[2], (double)memory.packed));
+    fprintf(cli->out, "  scratch     %s: workspace of the largest step\n",
+            show_bytes(bytes[3], (double)memory.scratch));
     fprintf(cli->out, "  parameters  %s%s\n", show_bytes(bytes[4], (double)memory.parameters),
             wanted->training ? ", with what the optimizer keeps of them" : " in plain form");
     fprintf(cli->out, "  in all      %s\n",

@@ -13,7 +13,8 @@
 
 /** Learns what standard output is (terminal, width, colours, UTF-8) and opens the buffer. 0, or EXIT_MEMORY. */
 int output_open(struct cli *cli);
-/** Everything printed so far goes out now. 0, or EXIT_IO when the system refused; a reader who went away is no failure. */
+/** Everything printed so far goes out now. 0, or EXIT_IO when the system refused; a reader who went away is no
+ *  failure. */
 int output_commit(struct cli *cli);
 /** Throws away what was not committed, and ends. */
 void output_close(struct cli *cli);

@@ -81,7 +81,8 @@ int run_directory_take(struct cli *cli, const char *wanted, struct run_directory
             return fail(cli, EXIT_IO, "%s: cannot make the run folder: %s", wanted, strerror(errno));
         }
         if (!folder->made && is_in_use(folder->path)) {
-            return fail(cli, EXIT_IO, "%s: another run is writing to this folder; --out DIR names one of its own", wanted);
+            return fail(cli, EXIT_IO, "%s: another run is writing to this folder; --out DIR names one of its own",
+                        wanted);
         }
         folder->replaced = run_directory_has(folder, "checkpoint.safetensors");
         return EXIT_OK;

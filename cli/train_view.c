@@ -94,8 +94,8 @@ static void describe_step(char out[160], const fov_progress *at)
     double per_step = at->step > 0 ? at->seconds / (double)at->step : 0.0;
     int64_t steps = at->steps - at->step + (int64_t)(at->epochs - at->epoch) * at->steps;
     snprintf(out, 160, "%lld/%lld  loss %.4f  acc %.2f %%  %s img/s  %s left", (long long)at->step,
-             (long long)at->steps, at->mean_loss, 100 * at->accuracy, show_count(speed, llround(at->samples_per_second)),
-             show_seconds(left, per_step * (double)steps));
+             (long long)at->steps, at->mean_loss, 100 * at->accuracy,
+             show_count(speed, llround(at->samples_per_second)), show_seconds(left, per_step * (double)steps));
 }
 
 int train_view_step(const fov_progress *at, void *user)

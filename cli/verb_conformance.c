@@ -23,7 +23,7 @@ struct tally {
 
 static const char *const outcome_name[] = {"passed", "failed", "skipped"};
 
-/* ---- counting ---------------------------------------------------------------------------------------------------------- */
+/* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 static struct entry *find_entry(struct tally *tally, const char *name, size_t length)
 {
@@ -100,7 +100,7 @@ static void seen(void *user, const fov_case *result)
     }
 }
 
-/* ---- telling ------------------------------------------------------------------------------------------------------------- */
+/* ---- telling ----------------------------------------------------------------------------------------------------- */
 
 static int compare_entries(const void *a, const void *b)
 {
@@ -180,14 +180,18 @@ static int run(struct cli *cli)
     if (context == NULL) {
         return fail_library(cli);
     }
-    struct tally tally = {.cli = cli, .cases = json_array(), .failures = table_create("lL"), .skips = table_create("lL")};
+    struct tally tally = {
+        .cli = cli, .cases = json_array(), .failures = table_create("lL"), .skips = table_create("lL")};
     table_row(tally.failures, (const char *const[]){"failed", "why"});
     table_rule(tally.failures);
     table_row(tally.skips, (const char *const[]){"skipped", "why"});
     table_rule(tally.skips);
-    fov_conformance_options wanted = {.absolute = option_number(cli, "absolute"), .relative = option_number(cli, "relative"),
-                                      .rewrite = option_text(cli, "rewrite"), .opset = (int)option_integer(cli, "opset"),
-                                      .seen = seen, .user = &tally};
+    fov_conformance_options wanted = {.absolute = option_number(cli, "absolute"),
+                                      .relative = option_number(cli, "relative"),
+                                      .rewrite = option_text(cli, "rewrite"),
+                                      .opset = (int)option_integer(cli, "opset"),
+                                      .seen = seen,
+                                      .user = &tally};
     fov_conformance total;
     int code = EXIT_OK;
     if (fov_conformance_run(context, cli->arguments[0], &wanted, &total) != FOV_OK) {
@@ -215,14 +219,32 @@ static int run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-    {.name = "absolute", .kind = OPTION_NUMBER, .argument = "A", .standard = "1e-7", .minimum = 1e-30, .maximum = 1e30,
+    {.name = "absolute",
+     .kind = OPTION_NUMBER,
+     .argument = "A",
+     .standard = "1e-7",
+     .minimum = 1e-30,
+     .maximum = 1e30,
      .doc = "|y - expected| may be A + R |expected|"},
-    {.name = "relative", .kind = OPTION_NUMBER, .argument = "R", .standard = "1e-3", .minimum = 1e-30, .maximum = 1,
+    {.name = "relative",
+     .kind = OPTION_NUMBER,
+     .argument = "R",
+     .standard = "1e-3",
+     .minimum = 1e-30,
+     .maximum = 1,
      .doc = "see --absolute; integers must be equal"},
-    {.name = "rewrite", .kind = OPTION_TEXT, .argument = "FILE",
+    {.name = "rewrite",
+     .kind = OPTION_TEXT,
+     .argument = "FILE",
      .doc = "write each model to FILE as fovea writes ONNX, and run what is read back"},
-    {.name = "opset", .kind = OPTION_INTEGER, .argument = "N", .standard = "0", .otherwise = "17, or what the operators need",
-     .minimum = 0, .maximum = 22, .doc = "the version of ONNX's operators for --rewrite, from 13"},
+    {.name = "opset",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .standard = "0",
+     .otherwise = "17, or what the operators need",
+     .minimum = 0,
+     .maximum = 22,
+     .doc = "the version of ONNX's operators for --rewrite, from 13"},
     {.name = NULL},
 };
 
@@ -234,8 +256,10 @@ const struct verb verb_conformance = {
     .arguments = "DIR",
     .minimum_arguments = 1,
     .maximum_arguments = 1,
-    .help = "Runs every case in and below DIR: folders with model.onnx beside test_data_set_0/input_0.pb, output_0.pb..., as "
-            "the ONNX project publishes them. Ends with how many passed, failed and were skipped; exit code 0 only when none "
+    .help = "Runs every case in and below DIR: folders with model.onnx beside test_data_set_0/input_0.pb, "
+            "output_0.pb..., as "
+            "the ONNX project publishes them. Ends with how many passed, failed and were skipped; exit code 0 only "
+            "when none "
             "failed. Skipped is what needs element types that fovea does not compute with or another program's random "
             "numbers, each with its reason. An operator that is missing is a failure.",
     .examples = "fovea conformance onnx/backend/test/data/node\n"

@@ -66,7 +66,8 @@ static int run(struct cli *cli)
         source = "onnx"; /* told by content */
     }
     if (source == NULL) {
-        return fail(cli, EXIT_USAGE, "%s is no file; to write an untrained network: fovea new %s -o %s", from, from, to);
+        return fail(cli, EXIT_USAGE, "%s is no file; to write an untrained network: fovea new %s -o %s", from, from,
+                    to);
     }
     int opset = option_given(cli, "opset") ? (int)option_integer(cli, "opset") : 0;
     if (opset != 0 && strcmp(target, "onnx") != 0) {
@@ -81,10 +82,12 @@ static int run(struct cli *cli)
         return fail(cli, EXIT_USAGE, "--size is for models; %s holds weights alone", from);
     }
     char hash[65] = "";
-    fov_model *model = wanted != NULL ? load_sized(cli, from, size) : source_model(cli, from, NULL, option_text(cli, "model"));
+    fov_model *model =
+        wanted != NULL ? load_sized(cli, from, size) : source_model(cli, from, NULL, option_text(cli, "model"));
     int status = model != NULL ? fov_model_hash(model, hash) : FOV_E_INPUT;
     if (status == FOV_OK) {
-        status = strcmp(target, "onnx") == 0 ? fov_model_save_opset(model, to, opset) : fov_model_save_weights(model, to);
+        status =
+            strcmp(target, "onnx") == 0 ? fov_model_save_opset(model, to, opset) : fov_model_save_weights(model, to);
     }
     int code = EXIT_OK;
     if (status == FOV_OK) {
@@ -97,11 +100,22 @@ static int run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME|FILE", .otherwise = "the network they fit",
+    {.name = "model",
+     .kind = OPTION_TEXT,
+     .argument = "NAME|FILE",
+     .otherwise = "the network they fit",
      .doc = "where .safetensors weights belong: a network's name, or an ONNX file with the same parameters"},
-    {.name = "opset", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "17, or what the operators need", .minimum = 13,
-     .maximum = 22, .doc = "the version of ONNX's operators to write"},
-    {.name = "size", .kind = OPTION_TEXT, .argument = "HxW", .otherwise = "the model's own",
+    {.name = "opset",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .otherwise = "17, or what the operators need",
+     .minimum = 13,
+     .maximum = 22,
+     .doc = "the version of ONNX's operators to write"},
+    {.name = "size",
+     .kind = OPTION_TEXT,
+     .argument = "HxW",
+     .otherwise = "the model's own",
      .doc = "height and width of its pictures, for a model that leaves them open or shall take others"},
     {.name = NULL},
 };
@@ -114,9 +128,10 @@ const struct verb verb_convert = {
     .arguments = "FROM TO",
     .minimum_arguments = 2,
     .maximum_arguments = 2,
-    .help = "Suffixes say what is read and written. ONNX holds the whole model; safetensors holds the weights alone, under "
-            "PyTorch's names, so that going back needs the network they belong to: the first by name that they fit, or "
-            "--model. From .onnx to .onnx a model is read, checked and written anew, in another opset with --opset.",
+    .help =
+        "Suffixes say what is read and written. ONNX holds the whole model; safetensors holds the weights alone, under "
+        "PyTorch's names, so that going back needs the network they belong to: the first by name that they fit, or "
+        "--model. From .onnx to .onnx a model is read, checked and written anew, in another opset with --opset.",
     .examples = "fovea convert best.onnx best.safetensors\n"
                 "fovea convert best.safetensors again.onnx --model lenet5\n"
                 "fovea convert other.onnx other-13.onnx --opset 13\n"

@@ -143,13 +143,13 @@ static int run(struct cli *cli)
     if (action == NULL) {
         return nearest.best != NULL
                    ? fail(cli, EXIT_USAGE, "there is no \"data %.40s\": did you mean %s?", name, nearest.best)
-                   : fail(cli, EXIT_USAGE, "there is no \"data %.40s\"; there are list, get, info, check, show and export",
-                          name);
+                   : fail(cli, EXIT_USAGE,
+                          "there is no \"data %.40s\"; there are list, get, info, check, show and export", name);
     }
     int words = cli->argument_count - 1;
     if (words < action->least || words > action->most) {
-        return fail(cli, EXIT_USAGE, "%s: fovea data %s", words < action->least ? "something is missing" : "too many words",
-                    action->usage);
+        return fail(cli, EXIT_USAGE, "%s: fovea data %s",
+                    words < action->least ? "something is missing" : "too many words", action->usage);
     }
     if (strcmp(name, "list") == 0) {
         return list(cli);
@@ -194,9 +194,10 @@ const struct verb verb_data = {
     .arguments = "list | get NAME | info SOURCE | check SOURCE | show SOURCE | export SOURCE DIR",
     .minimum_arguments = 0,
     .maximum_arguments = 3,
-    .help = "A SOURCE is mnist, cifar10, digits[:COUNT], mnist:DIR, cifar10:DIR, or a folder with one folder of pictures "
-            "per class (in train/ and test/, or without). info says what is there, check decodes every sample, show draws "
-            "some in the terminal, export writes them as CLASS/INDEX.png.",
+    .help =
+        "A SOURCE is mnist, cifar10, digits[:COUNT], mnist:DIR, cifar10:DIR, or a folder with one folder of pictures "
+        "per class (in train/ and test/, or without). info says what is there, check decodes every sample, show draws "
+        "some in the terminal, export writes them as CLASS/INDEX.png.",
     .examples = "fovea data list\n"
                 "fovea data get mnist\n"
                 "fovea data show digits --count 9\n"

@@ -84,9 +84,10 @@ const struct verb verb_eval = {
     .arguments = "FILE",
     .minimum_arguments = 1,
     .maximum_arguments = 1,
-    .help = "Runs a model over the samples of a dataset and says how well it does: accuracy and loss over all, precision, "
-            "recall and F1 for each class, and which classes it takes for which. With --json: count, accuracy, loss, top5, "
-            "macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout.",
+    .help =
+        "Runs a model over the samples of a dataset and says how well it does: accuracy and loss over all, precision, "
+        "recall and F1 for each class, and which classes it takes for which. With --json: count, accuracy, loss, top5, "
+        "macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout.",
     .examples = "fovea eval runs/train/best.onnx --data mnist\n"
                 "fovea eval runs/train/best.onnx --data mnist --split train\n"
                 "fovea eval best.onnx --data photos/ --json\n",

@@ -193,9 +193,11 @@ const struct verb verb_inspect = {
     .arguments = "NAME|FILE",
     .minimum_arguments = 1,
     .maximum_arguments = 1,
-    .help = "A row per layer: name, type, output shape, parameters, multiply-adds and memory for one picture, and how much of "
-            "the picture one output sees (its receptive field, pixels). With --json: parameters, multiply_adds, layers and "
-            "more.",
+    .help =
+        "A row per layer: name, type, output shape, parameters, multiply-adds and memory for one picture, and how much "
+        "of "
+        "the picture one output sees (its receptive field, pixels). With --json: parameters, multiply_adds, layers and "
+        "more.",
     .examples = "fovea inspect lenet5\n"
                 "fovea inspect best.onnx --plan --batch 64\n"
                 "fovea inspect course-cnn --training --batch 64\n"

@@ -130,8 +130,9 @@ const struct verb verb_new = {
     .arguments = "NAME|--list",
     .minimum_arguments = 0,
     .maximum_arguments = 1,
-    .help = "Writes a network with freshly drawn weights, for a given input and number of classes. One --seed gives one "
-            "set of weights.",
+    .help =
+        "Writes a network with freshly drawn weights, for a given input and number of classes. One --seed gives one "
+        "set of weights.",
     .examples = "fovea new --list\n"
                 "fovea new lenet5 --classes 26 -o letters.onnx\n"
                 "fovea new course-cnn --input 3x32x32 --seed 7\n",

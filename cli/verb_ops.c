@@ -202,8 +202,10 @@ static int write_page(struct cli *cli)
 {
     static const char *const families[] = {"convolution", "pooling", "normalisation", "activation", "elementwise",
                                            "reduction", "shape", "loss", "optimiser", "gradient"};
-    fprintf(cli->out, "# Operators\n\nWritten by `fovea ops --markdown` from the %d descriptors in `src/op`; a test keeps "
-                      "it so. Shapes read N, C, then pixels.\n\n", fov_operator_count());
+    fprintf(cli->out,
+            "# Operators\n\nWritten by `fovea ops --markdown` from the %d descriptors in `src/op`; a test keeps "
+            "it so. Shapes read N, C, then pixels.\n\n",
+            fov_operator_count());
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
         fprintf(cli->out, "## %c%s\n\n", families[f][0] - 'a' + 'A', families[f] + 1);
         for (int i = 0; i < fov_operator_count(); i++) {

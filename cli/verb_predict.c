@@ -215,8 +215,9 @@ static int run(struct cli *cli)
 {
     bool samples = option_given(cli, "data");
     if (samples == (cli->argument_count > 1)) {
-        return fail(cli, EXIT_USAGE, samples ? "either pictures or --data, not both"
-                                             : "which pictures? files, or samples of a dataset: --data mnist --index 0,1");
+        return fail(cli, EXIT_USAGE,
+                    samples ? "either pictures or --data, not both"
+                            : "which pictures? files, or samples of a dataset: --data mnist --index 0,1");
     }
     if (option_given(cli, "index") && !samples) {
         return fail(cli, EXIT_USAGE, "--index counts the samples of --data, which is not given");
@@ -266,9 +267,11 @@ const struct verb verb_predict = {
     .arguments = "FILE PICTURE...",
     .minimum_arguments = 1,
     .maximum_arguments = -1,
-    .help = "Prepares each PNG or JPEG as the model file says (size, scale, normalisation), runs the model and shows the "
-            "most probable classes. Small pictures are drawn in the terminal. With --json a line per picture: file, and top, "
-            "a list of class, name and probability.",
+    .help =
+        "Prepares each PNG or JPEG as the model file says (size, scale, normalisation), runs the model and shows the "
+        "most probable classes. Small pictures are drawn in the terminal. With --json a line per picture: file, and "
+        "top, "
+        "a list of class, name and probability.",
     .examples = "fovea predict runs/train/best.onnx digit.png\n"
                 "fovea predict best.onnx photos/*.jpg --top 3 --json\n"
                 "fovea predict best.onnx --data mnist --index 0,8,61\n",

@@ -20,7 +20,8 @@ static fov_value lenet(fov_graph *g, fov_value x, int classes)                  
 static int show(const fov_progress *p, void *user)                                   /* nonzero stops training */
 {
     (void)user;
-    printf("epoch %2d  loss %.4f  test accuracy %.2f %%  %.1f s\n", p->epoch, p->loss, 100.0 * p->val_accuracy, p->seconds);
+    printf("epoch %2d  loss %.4f  test accuracy %.2f %%  %.1f s\n", p->epoch, p->loss, 100.0 * p->val_accuracy,
+           p->seconds);
     return fflush(stdout);
 }
 

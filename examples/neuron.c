@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The first neuron (McCulloch, Pitts 1943): it fires when the weighted sum of its inputs exceeds a threshold. With fixed
- * weights it is AND, OR or NOT; nothing is learned here. Read xor.c for what one neuron cannot do. */
+/* The first neuron (McCulloch, Pitts 1943): it fires when the weighted sum of its inputs exceeds a threshold. With
+ * fixed weights it is AND, OR or NOT; nothing is learned here. Read xor.c for what one neuron cannot do. */
 #include <fovea/fovea.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,8 @@ static int show(fov_context *ctx, const struct gate *gate)
     if (!g) return -1;
     fov_value x = fov_input(g, .name = "x", .shape = {2, {FOV_BATCH, gate->inputs}});
     fov_value y = fov_step(g, fov_dense(g, x, .units = 1, .name = "neuron"));
-    if (!y.id || fov_parameter_set(g, fov_find(g, "neuron.weight"), gate->weight, sizeof(float) * (size_t)gate->inputs) ||
+    if (!y.id ||
+        fov_parameter_set(g, fov_find(g, "neuron.weight"), gate->weight, sizeof(float) * (size_t)gate->inputs) ||
         fov_parameter_set(g, fov_find(g, "neuron.bias"), &gate->bias, sizeof(float)) ||
         !(plan = fov_plan_create(g, &y, 1, &(fov_plan_options){.batch = rows}))) {
         fov_graph_free(g);

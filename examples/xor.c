@@ -28,7 +28,8 @@ int main(void)
     fov_value output = fov_sigmoid(g, fov_dense(g, hidden, .units = 1, .name = "output"));
     fov_value loss = fov_mse(g, output, y);
 
-    fov_value weights[PARAMETERS], gradients[PARAMETERS], speed = fov_constant(g, "rate", FOV_F32, (fov_shape){0}, &rate);
+    fov_value weights[PARAMETERS], gradients[PARAMETERS],
+        speed = fov_constant(g, "rate", FOV_F32, (fov_shape){0}, &rate);
     for (int i = 0; i < PARAMETERS; i++) weights[i] = fov_parameter_at(g, i);
     if (fov_gradient(g, loss, weights, PARAMETERS, gradients)) goto done;
     for (int i = 0; i < PARAMETERS; i++)

@@ -19,16 +19,12 @@ import struct
 import time
 
 
-# This script's names for fovea's networks, from when course-cnn was the smaller one.
-PEER_NAMES = {"course-cnn": "course-cnn-8490", "course-cnn-21840": "course-cnn"}
-
-
 def parse():
     here = os.path.dirname(os.path.abspath(__file__))
     shared = os.environ.get("FOVEA_SHARED", os.path.join(here, "..", "..", "..", "shared"))
     parser = argparse.ArgumentParser()
-    parser.add_argument("--model", choices=("course-cnn", "course-cnn-21840", "lenet5"), default="course-cnn",
-                        help="course-cnn: 8,490 parameters; course-cnn-21840: with dense 50 before dense 10")
+    parser.add_argument("--model", choices=("course-cnn", "course-cnn-8490", "lenet5"), default="course-cnn",
+                        help="course-cnn: 21,840 parameters; course-cnn-8490: without dense 50 before dense 10")
     parser.add_argument("--threads", type=int, default=2)
     # OpenBLAS has a pool of its own; where it also takes every core it fights PyTorch's OpenMP threads for them, and
     # an epoch with dense layers takes twice as long (measured on 2 cores). 1 is the fast setting for the peer.
@@ -115,7 +111,7 @@ def main():
                 read_idx(os.path.join(options.data, part + "-labels-idx1-ubyte.gz")))
 
     images, labels = load("train")
-    model = small_network(PEER_NAMES.get(options.model, options.model), padding=2)
+    model = small_network(options.model, padding=2)
     if options.channels_last:
         model = model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.5)

@@ -20,12 +20,14 @@ typedef enum fov_case_outcome {
 /** What became of one case. Texts are valid during the call that hands it over. */
 typedef struct fov_case {
     const char      *path;      /**< of the folder; of the model, where there is no folder of its own */
-    const char      *operators; /**< the distinct ONNX operators, sorted: "Add", or "Add+Cast+Div"; Constant counts alone only */
+    /** the distinct ONNX operators, sorted: "Add", or "Add+Cast+Div"; Constant counts alone only */
+    const char      *operators;
     fov_case_outcome outcome;
     const char      *reason;    /**< why it failed or was skipped, a sentence; "" when it passed */
     int              data_sets; /**< compared */
     int              steps;     /**< of the plan that ran: 0 where everything followed from constants */
-    int constant_inputs; /**< inputs that decide shapes (of a Reshape, of a NonZero), so that a plan has them as constants */
+    /** inputs that decide shapes (of a Reshape, of a NonZero), so that a plan has them as constants */
+    int constant_inputs;
     double seconds;
 } fov_case;
 
@@ -33,8 +35,9 @@ typedef struct fov_case {
 typedef struct fov_conformance_options {
     double absolute; /**< 1e-7. An element y passes where |y - expected| <= absolute + relative |expected|; */
     double relative; /**< 1e-3  infinities and NaN must be the same, integers and booleans equal */
-    const char *rewrite; /**< NULL; a path for a file that may be overwritten: each model is then written there as fovea writes
-                              ONNX, and what is run is that file, read back. So writing is held to the same cases */
+    /** NULL; a path for a file that may be overwritten: each model is then written there as fovea writes ONNX, and
+     *  what is run is that file, read back. So writing is held to the same cases */
+    const char *rewrite;
     int opset;           /**< of that file: 13 to 22; 0 as fov_model_save chooses */
     void (*seen)(void *user, const fov_case *result); /**< called after each case, in the order of their paths */
     void *user;

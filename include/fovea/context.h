@@ -40,10 +40,12 @@ typedef struct fov_context_options {
     size_t      max_memory; /**< bytes; 80 % of what this process may use */
     const char *isa;        /**< the widest this machine has; else "reference", "sse2", "avx2", "avx512", "neon".
                                  $FOVEA_ISA sets it where this is NULL */
-    bool        exact_conv; /**< false: a plan may take Winograd's convolution, whose rounding differs; true: direct sums
-                                 only (error within 8 u sum |x w|, docs/numerics.md) */
-    bool        strict;     /**< false: weights that are NaN, infinite or many of them denormal are loaded with a warning;
-                                 true: they are refused */
+    /** false: a plan may take Winograd's convolution, whose rounding differs; true: direct sums only (error within 8
+     *  u sum |x w|, docs/numerics.md) */
+    bool        exact_conv;
+    /** false: weights that are NaN, infinite or many of them denormal are loaded with a warning; true: they are
+     *  refused */
+    bool        strict;
     const fov_rates *rates; /**< figures measured once for each instruction set */
     const fov_allocator *allocator; /**< malloc and free */
     void (*log)(void *user, fov_log_level level, const char *message); /**< nothing is logged */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A model is a graph with its parameters, its preprocessing and its class names: what a file holds. Models are saved as
- * ONNX (opset 17 unless another is needed or asked for), which opens in ONNX Runtime, Netron and PyTorch; weights alone as safetensors. */
+ * ONNX (opset 17 unless another is needed or asked for), which opens in ONNX Runtime, Netron and PyTorch; weights alone
+ * as safetensors. */
 #ifndef FOVEA_MODEL_H
 #define FOVEA_MODEL_H
 
@@ -14,8 +15,8 @@ extern "C" {
 typedef struct fov_model fov_model;
 
 /** What happens to pixels before they are the input: resized to the input's height and width (bilinear, antialiased as
- *  Pillow does), scaled to 0..1, then (x - mean) / deviation per channel. Stored in the file, so that a prediction anywhere starts
- *  from the same pixels. */
+ *  Pillow does), scaled to 0..1, then (x - mean) / deviation per channel. Stored in the file, so that a prediction
+ *  anywhere starts from the same pixels. */
 typedef struct fov_preprocessing {
     float mean[4];      /**< 0 */
     float deviation[4]; /**< 0 means 1 */
@@ -25,8 +26,8 @@ typedef struct fov_preprocessing {
 /** An empty model, to be built with fov_model_graph and operators.h. */
 FOV_API fov_model *fov_model_create(fov_context *context);
 /** A network by name ("lenet5", "course-cnn", "mlp", ...; fov_network_name lists them) for a given input and number of
- *  classes; 0 means the network's own. Parameters are drawn from the context's seed. E_USAGE for an unknown name, with the
- *  nearest known one. */
+ *  classes; 0 means the network's own. Parameters are drawn from the context's seed. E_USAGE for an unknown name, with
+ *  the nearest known one. */
 typedef struct fov_network_options {
     int channels, height, width; /**< the network's own, e.g. 1 x 28 x 28 */
     int classes;                 /**< the network's own, e.g. 10 */
@@ -39,8 +40,8 @@ FOV_API const char *fov_network_summary(int index); /**< one line */
 FOV_API void       fov_model_free(fov_model *model); /**< accepts NULL */
 FOV_API fov_graph *fov_model_graph(fov_model *model);
 
-/** The model's single input and its result (logits for a classifier). fov_model_set_ends must be called on models built by
- *  hand. */
+/** The model's single input and its result (logits for a classifier). fov_model_set_ends must be called on models built
+ *  by hand. */
 FOV_API fov_value fov_model_input(const fov_model *model);
 FOV_API fov_value fov_model_output(const fov_model *model);
 FOV_API FOV_MUST_CHECK int fov_model_set_ends(fov_model *model, fov_value input, fov_value output);
@@ -57,26 +58,28 @@ FOV_API FOV_MUST_CHECK int fov_model_set_classes(fov_model *model, const char *c
  *  message. Nothing loads by half. A file made for a fixed number of samples is opened for any number where its graph
  *  allows. */
 FOV_API fov_model *fov_model_load(fov_context *context, const char *path);
-/** The same for a file that leaves its pictures' height and width open: what they shall be. fov_model_load takes 224 x 224,
- *  with a warning. A file that states a size keeps it: fov_model_resize changes that. */
+/** The same for a file that leaves its pictures' height and width open: what they shall be. fov_model_load takes 224 x
+ *  224, with a warning. A file that states a size keeps it: fov_model_resize changes that. */
 FOV_API fov_model *fov_model_load_sized(fov_context *context, const char *path, int height, int width);
-/** For another task: the last layer with weights (dense, or convolution as in SqueezeNet) gets `classes` outputs, and its
- *  parameters new values drawn from the context's seed; class names go. A softmax after it stays. The model's graph is a new one
- *  after this: values and fov_model_graph taken before are of no use. `weight` (or NULL): the name of the weight that
- *  is new; belongs to the model's graph. E_UNSUPPORTED where no such layer is found; the model is then as it was. */
+/** For another task: the last layer with weights (dense, or convolution as in SqueezeNet) gets `classes` outputs, and
+ *  its parameters new values drawn from the context's seed; class names go. A softmax after it stays. The model's graph
+ *  is a new one after this: values and fov_model_graph taken before are of no use. `weight` (or NULL): the name of the
+ *  weight that is new; belongs to the model's graph. E_UNSUPPORTED where no such layer is found; the model is then as
+ *  it was. */
 FOV_API FOV_MUST_CHECK int fov_model_replace_head(fov_model *model, int classes, const char **weight);
-/** For pictures of another size. The model's graph is a new one after this, as with fov_model_replace_head. E_SHAPE, and the
- *  model as it was, where a layer needs the old size. */
+/** For pictures of another size. The model's graph is a new one after this, as with fov_model_replace_head. E_SHAPE,
+ *  and the model as it was, where a layer needs the old size. */
 FOV_API FOV_MUST_CHECK int fov_model_resize(fov_model *model, int height, int width);
-/** Freezes (or, `frozen` false, frees) the parameters whose names match, and answers how many. Patterns are those of file
- *  names: "features.*" is all that begin so; "a*,b?" is either. A batch norm whose weight is frozen keeps its statistics. */
+/** Freezes (or, `frozen` false, frees) the parameters whose names match, and answers how many. Patterns are those of
+ *  file names: "features.*" is all that begin so; "a*,b?" is either. A batch norm whose weight is frozen keeps its
+ *  statistics. */
 FOV_API int fov_model_freeze(fov_model *model, const char *pattern, bool frozen);
 
-/** Writes ONNX: the graph from input to output, weights, names, preprocessing and class names. The old file survives any
- *  failure. */
+/** Writes ONNX: the graph from input to output, weights, names, preprocessing and class names. The old file survives
+ *  any failure. */
 FOV_API FOV_MUST_CHECK int fov_model_save(fov_model *model, const char *path);
-/** The same in a chosen version of ONNX's operators, 13 to 22; 0 is what fov_model_save takes: 17, or the first above in which
- *  every operator of the model can be written. E_UNSUPPORTED: an operator that this version does not have. */
+/** The same in a chosen version of ONNX's operators, 13 to 22; 0 is what fov_model_save takes: 17, or the first above
+ *  in which every operator of the model can be written. E_UNSUPPORTED: an operator that this version does not have. */
 FOV_API FOV_MUST_CHECK int fov_model_save_opset(fov_model *model, const char *path, int opset);
 /** Weights alone, safetensors. Loading takes every parameter by name and shape: none missing, none too many. */
 FOV_API FOV_MUST_CHECK int fov_model_save_weights(fov_model *model, const char *path);
@@ -115,7 +118,8 @@ typedef struct fov_port_info {
     bool        optional, variadic;
 } fov_port_info;
 
-/** One operator as its descriptor has it: `fovea ops` and docs/operators.md are written from these. Texts may be NULL. */
+/** One operator as its descriptor has it: `fovea ops` and docs/operators.md are written from these. Texts may be
+ *  NULL. */
 typedef struct fov_operator_info {
     const char *name, *family, *summary, *formula, *source;
     const char *onnx;     /**< its ONNX name; NULL: none of its own */

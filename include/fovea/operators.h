@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The operators. Each call adds a node to the graph and returns its result; shapes are checked at once and a mismatch is
- * an error sentence with the node's name and the numbers. Calls whose options are all optional have a plain form
+/* The operators. Each call adds a node to the graph and returns its result; shapes are checked at once and a mismatch
+ * is an error sentence with the node's name and the numbers. Calls whose options are all optional have a plain form
  * (fov_relu) or take designated initialisers: fov_conv2d(g, x, .filters = 64, .kernel = 3, .pad = 1).
  * A zero field means the default named beside it. `fovea ops` prints this list with formulas. */
 #ifndef FOVEA_OPERATORS_H
@@ -139,9 +139,11 @@ typedef struct fov_max_unpool2d_options {
 FOV_API fov_value fov_max_unpool2d_opt(fov_graph *graph, fov_value x, fov_value index,
                                        const fov_max_unpool2d_options *options);
 /** A result of height x width pixels, whatever the input's size: window i of an axis is floor(i in / out) to
- *  ceil((i + 1) in / out), as in PyTorch. Ordinary pooling where the sizes divide. x [N, C, H, W] -> [N, C, height, width] */
+ *  ceil((i + 1) in / out), as in PyTorch. Ordinary pooling where the sizes divide. x [N, C, H, W] -> [N, C, height,
+ *  width] */
 FOV_API fov_value fov_adaptive_avg_pool2d(fov_graph *graph, fov_value x, int height, int width);
-FOV_API fov_value fov_adaptive_max_pool2d(fov_graph *graph, fov_value x, int height, int width); /**< the same, largest */
+/** the same, largest */
+FOV_API fov_value fov_adaptive_max_pool2d(fov_graph *graph, fov_value x, int height, int width);
 /** Mean over all pixels (Lin et al. 2013). x [N, C, H, W] -> [N, C, 1, 1] */
 FOV_API fov_value fov_global_avg_pool(fov_graph *graph, fov_value x);
 
@@ -150,7 +152,8 @@ typedef struct fov_resize2d_options {
     int             height, width; /**< of the result, pixels; or scale */
     float           scale;         /**< of both sides; H' = floor(H scale) */
     fov_resize_mode mode;          /**< nearest */
-    bool            align_corners; /**< false: pixels are squares whose outer edges meet; true: corner pixels' centres do */
+    /** false: pixels are squares whose outer edges meet; true: corner pixels' centres do */
+    bool            align_corners;
     bool            antialias;     /**< false; when shrinking, average over all pixels that one pixel covers */
     const char     *name;
 } fov_resize2d_options;
@@ -207,11 +210,11 @@ typedef struct fov_lrn_options {
 /** Local response normalisation (Krizhevsky et al. 2012): y = x / (bias + alpha / size * sum of neighbours^2)^beta */
 FOV_API fov_value fov_lrn_opt(fov_graph *graph, fov_value x, const fov_lrn_options *options);
 
-/** Stochastic depth (Huang et al. 2016): in training plans, whole samples become 0 with probability `rate`, and the rest is
- *  scaled by 1 / (1 - rate). Does nothing outside. To be put at the end of a residual branch. */
+/** Stochastic depth (Huang et al. 2016): in training plans, whole samples become 0 with probability `rate`, and the
+ *  rest is scaled by 1 / (1 - rate). Does nothing outside. To be put at the end of a residual branch. */
 FOV_API fov_value fov_drop_path(fov_graph *graph, fov_value x, float rate);
 
-/* ---- activations: element by element, any shape ------------------------------------------------------------------- */
+/* ---- activations: element by element, any shape ------------------------------------------------------------------ */
 
 FOV_API fov_value fov_step(fov_graph *graph, fov_value x);     /**< 1 where x > 0, else 0; its gradient is zero */
 FOV_API fov_value fov_sigmoid(fov_graph *graph, fov_value x);  /**< 1 / (1 + exp(-x)) */
@@ -250,7 +253,7 @@ typedef struct fov_prelu_options {
  *  learns   NAME.slope [] or, per channel, [C, 1, ...]; begins at 1/4 */
 FOV_API fov_value fov_prelu_opt(fov_graph *graph, fov_value x, const fov_prelu_options *options);
 
-/* ---- functions: element by element, any shape --------------------------------------------------------------------- */
+/* ---- functions: element by element, any shape -------------------------------------------------------------------- */
 
 FOV_API fov_value fov_abs(fov_graph *graph, fov_value x);
 FOV_API fov_value fov_neg(fov_graph *graph, fov_value x);
@@ -260,7 +263,7 @@ FOV_API fov_value fov_sqrt(fov_graph *graph, fov_value x); /**< NaN below zero *
 /** The same numbers as another type: cut towards zero for integers; bool: not zero. */
 FOV_API fov_value fov_cast(fov_graph *graph, fov_value x, fov_dtype dtype);
 
-/* ---- elementwise, with ONNX (numpy) broadcasting ------------------------------------------------------------------ */
+/* ---- elementwise, with ONNX (numpy) broadcasting ----------------------------------------------------------------- */
 
 FOV_API fov_value fov_add(fov_graph *graph, fov_value a, fov_value b);
 FOV_API fov_value fov_sub(fov_graph *graph, fov_value a, fov_value b);
@@ -272,7 +275,7 @@ FOV_API fov_value fov_min(fov_graph *graph, fov_value a, fov_value b);
 /** a where condition (bool) is true, else b. */
 FOV_API fov_value fov_where(fov_graph *graph, fov_value condition, fov_value a, fov_value b);
 
-/* ---- reductions ---------------------------------------------------------------------------------------------------- */
+/* ---- reductions -------------------------------------------------------------------------------------------------- */
 
 typedef struct fov_reduce_options {
     int         axes[FOV_MAX_RANK]; /**< that are reduced; from the end if < 0 */
@@ -287,7 +290,7 @@ FOV_API fov_value fov_reduce_mean_opt(fov_graph *graph, fov_value x, const fov_r
 FOV_API fov_value fov_reduce_max_opt(fov_graph *graph, fov_value x, const fov_reduce_options *options);
 FOV_API fov_value fov_reduce_min_opt(fov_graph *graph, fov_value x, const fov_reduce_options *options);
 
-/* ---- shape --------------------------------------------------------------------------------------------------------- */
+/* ---- shape ------------------------------------------------------------------------------------------------------- */
 
 /** [N, a, b, ...] -> [N, a b ...] */
 FOV_API fov_value fov_flatten(fov_graph *graph, fov_value x);
@@ -326,8 +329,8 @@ FOV_API fov_value fov_pad_opt(fov_graph *graph, fov_value x, const fov_pad_optio
 FOV_API fov_value fov_tile(fov_graph *graph, fov_value x, const int64_t *repeats, int rank);
 /** Repeats dimensions of size 1 so that the shape becomes `shape` (by the rules of broadcasting; 1 keeps x's). */
 FOV_API fov_value fov_expand(fov_graph *graph, fov_value x, fov_shape shape);
-/** Entries of x along `axis`, picked by whole numbers (i32 or i64, of any shape, which takes the axis's place); from the
- *  end if < 0. An embedding is fov_gather(g, table, words, 0). */
+/** Entries of x along `axis`, picked by whole numbers (i32 or i64, of any shape, which takes the axis's place); from
+ *  the end if < 0. An embedding is fov_gather(g, table, words, 0). */
 FOV_API fov_value fov_gather(fov_graph *graph, fov_value x, fov_value indices, int axis);
 /** [N, C b b, H, W] -> [N, C, H b, W b]: each group of b b channels becomes a square of pixels (Shi et al. 2016). */
 FOV_API fov_value fov_depth_to_space(fov_graph *graph, fov_value x, int block);
@@ -345,12 +348,12 @@ typedef struct fov_top_k_options {
 /** x -> the values; *indices (may be NULL): i64, where they lie along the axis. Equal values: the first one first. */
 FOV_API fov_value fov_top_k_opt(fov_graph *graph, fov_value x, const fov_top_k_options *options, fov_value *indices);
 
-/* ---- products ------------------------------------------------------------------------------------------------------ */
+/* ---- products ---------------------------------------------------------------------------------------------------- */
 
 /** Matrix product of the last two dimensions; those before broadcast. [..., m, k] x [..., k, n] -> [..., m, n]. */
 FOV_API fov_value fov_matmul(fov_graph *graph, fov_value a, fov_value b);
 
-/* ---- losses -------------------------------------------------------------------------------------------------------- */
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
 
 typedef struct fov_cross_entropy_options {
     float       label_smoothing; /**< 0: share of the target spread over all classes (Szegedy et al. 2016) */

@@ -25,8 +25,8 @@ typedef struct fov_plan_options {
 /** Compiles what is needed for `outputs` (and, with .updates, for every assignment). The graph must outlive the plan;
  *  nodes added to it later do not concern the plan. NULL on failure: a shape that does not work out at this batch, or
  *  not enough memory (the sentence gives need and limit; nothing was allocated then). A training plan that needs more
- *  than is left of the context's limit makes part of its activations twice rather than keep them, as much as it must: the
- *  same bits in more time (fov_plan_memory.kept_whole, .recomputed). */
+ *  than is left of the context's limit makes part of its activations twice rather than keep them, as much as it must:
+ *  the same bits in more time (fov_plan_memory.kept_whole, .recomputed). */
 FOV_API fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count,
                                   const fov_plan_options *options);
 FOV_API void      fov_plan_free(fov_plan *plan); /**< accepts NULL */
@@ -48,8 +48,9 @@ typedef struct fov_plan_memory {
     size_t unshared;    /**< what the same tensors would take side by side */
     size_t packed;      /**< weights in kernel order, and tables */
     size_t scratch;     /**< workspace of the largest step */
-    size_t parameters;  /**< the graph's parameters in plain form, not allocated by the plan: those that are in memory. What
-                             is only packed may stay in its file */
+    /** the graph's parameters in plain form, not allocated by the plan: those that are in memory. What is only
+     *  packed may stay in its file */
+    size_t parameters;
     size_t  kept_whole; /**< what .activations would be if nothing were recomputed; the same where nothing is */
     int     recomputed, computed; /**< steps that run a second time to save memory, of so many */
     int     convolutions_recomputed, convolutions; /**< those among them that are convolutions */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The whole loop: shuffled mini-batches, gradient descent, metrics, checkpoints, resume. For anything else (two networks,
- * custom losses) write the loop over plan.h; examples/ shows one.
+/* The whole loop: shuffled mini-batches, gradient descent, metrics, checkpoints, resume. For anything else (two
+ * networks, custom losses) write the loop over plan.h; examples/ shows one.
  *
  * Same bits: the weights after training depend on the model, the data, the options and the seed; not on the number of
  * threads, and not on whether the run was killed and resumed. */
@@ -39,18 +39,22 @@ typedef struct fov_train_options {
     bool        nesterov;
     float       weight_decay; /**< 0 */
     float       beta1, beta2, epsilon; /**< 0.9, 0.999, 1e-8 (adam) */
-    const char *schedule;   /**< "constant"; "step": times gamma each step_epochs; "cosine": to lr_final over all epochs */
+    /** "constant"; "step": times gamma each step_epochs; "cosine": to lr_final over all epochs */
+    const char *schedule;
     int         step_epochs; /**< 10 */
     float       gamma;      /**< 0.1 */
     float       lr_final;   /**< 0 */
     int         warmup;     /**< 0: steps over which the rate rises linearly */
     float       label_smoothing; /**< 0 */
     fov_dataset *validate;  /**< none */
-    const char *directory;  /**< NULL: nothing is written. Else the run folder: best.onnx, last.onnx, checkpoint.safetensors, history.csv, config.json */
-    bool        resume;     /**< continue from directory/checkpoint.safetensors; every other option must be as it was (epochs may grow) */
+    /** NULL: nothing is written. Else the run folder: best.onnx, last.onnx, checkpoint.safetensors, history.csv,
+     *  config.json */
+    const char *directory;
+    /** continue from directory/checkpoint.safetensors; every other option must be as it was (epochs may grow) */
+    bool        resume;
     int         checkpoint_steps; /**< 0: a checkpoint per epoch; else also each so many steps */
-    /** Called once before the first step, when all memory that training takes has been had: with the plan for a whole batch,
-     *  which is valid during the call (fov_plan_memory_use, fov_context_memory). */
+    /** Called once before the first step, when all memory that training takes has been had: with the plan for a whole
+     *  batch, which is valid during the call (fov_plan_memory_use, fov_context_memory). */
     void (*on_plan)(const fov_plan *plan, void *user);
     /** Return nonzero to stop: a checkpoint is written and fov_train answers FOV_E_INTERRUPTED. */
     int (*on_step)(const fov_progress *progress, void *user);
@@ -60,9 +64,9 @@ typedef struct fov_train_options {
     void (*order)(void *user, int epoch, uint32_t *order, int64_t count);
 } fov_train_options;
 
-/** Trains `model` (its output: logits [N, classes]) with softmax cross-entropy. Returns FOV_OK, or a failure: E_SHAPE when
- *  model and data do not fit; E_NUMERIC when the loss or a weight is no longer finite (names epoch, step and rate; the last good
- *  checkpoint is kept); E_INTERRUPTED when stopped. */
+/** Trains `model` (its output: logits [N, classes]) with softmax cross-entropy. Returns FOV_OK, or a failure: E_SHAPE
+ *  when model and data do not fit; E_NUMERIC when the loss or a weight is no longer finite (names epoch, step and rate;
+ *  the last good checkpoint is kept); E_INTERRUPTED when stopped. */
 FOV_API FOV_MUST_CHECK int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *options);
 #ifndef __cplusplus
 #define fov_train(model, data, ...) fov_train_opt((model), (data), &(fov_train_options){__VA_ARGS__})
@@ -84,7 +88,8 @@ FOV_API FOV_MUST_CHECK int fov_evaluate(fov_model *model, fov_dataset *data, int
 FOV_API void               fov_report_free(fov_report *report); /**< accepts a zeroed one */
 
 /** Draws the run's curves.svg and .png from history.csv, and a confusion matrix. FOV_E_UNSUPPORTED without cairo. */
-FOV_API FOV_MUST_CHECK int fov_draw_curves(fov_context *context, const char *history_csv, const char *svg, const char *png);
+FOV_API FOV_MUST_CHECK int fov_draw_curves(fov_context *context, const char *history_csv, const char *svg,
+                                           const char *png);
 FOV_API FOV_MUST_CHECK int fov_draw_confusion(fov_context *context, const fov_report *report, const fov_model *model,
                                               const char *svg, const char *png);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading limits of control groups. Version 2 has one tree (cpu.max, memory.max), version 1 one tree per controller
- * (cpu.cfs_quota_us, memory.limit_in_bytes). A limit may be set on any group above ours, so the walk goes to the top. In
- * a container our own path often does not exist below the mount, which shows the container's group as its top: missing
- * files are passed over. */
+ * (cpu.cfs_quota_us, memory.limit_in_bytes). A limit may be set on any group above ours, so the walk goes to the top.
+ * In a container our own path often does not exist below the mount, which shows the container's group as its top:
+ * missing files are passed over. */
 #include "base/cgroup.h"
 #include <fcntl.h>
 #include <stdbool.h>
@@ -139,7 +139,8 @@ static double cgroup_limit(const char *self, const char *mount, const char *cont
         if (!cgroup_path(lines, version == 2 ? "" : controller, path, sizeof path)) {
             continue;
         }
-        int length = snprintf(tree, sizeof tree, "%s%s%s", mount, version == 2 ? "" : "/", version == 2 ? "" : controller);
+        int length =
+            snprintf(tree, sizeof tree, "%s%s%s", mount, version == 2 ? "" : "/", version == 2 ? "" : controller);
         if (length < 0 || (size_t)length >= sizeof tree) {
             continue;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Asking the processor and the system what this process has. This file is compiled for the plainest processor, so that
- * it can run before anybody knows which one it is. FOVEA_ISA is not read here: forcing a level is the context's choice. */
+ * it can run before anybody knows which one it is. FOVEA_ISA is not read here: forcing a level is the context's
+ * choice. */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "base/cpu.h"
 #include "base/cgroup.h"

@@ -103,7 +103,8 @@ static int file_open_regular(const char *path, int *opened, struct stat *info, s
         status = error_set(error, FOV_E_IO, "cannot open \"%s\": %s", file_show(&shown, path),
                            S_ISDIR(info->st_mode) ? "it is a directory" : "not a regular file");
     } else if (info->st_size < 0 || (uintmax_t)info->st_size >= SIZE_MAX / 2) {
-        status = error_set(error, FOV_E_INPUT, "cannot read \"%s\": too large for this machine", file_show(&shown, path));
+        status =
+            error_set(error, FOV_E_INPUT, "cannot read \"%s\": too large for this machine", file_show(&shown, path));
     }
     if (status != FOV_OK && file >= 0) {
         close(file);
@@ -129,8 +130,8 @@ static int file_check_same(int file, const char *path, const struct stat *before
 }
 
 /* Reads exactly `count` bytes from `offset` on. Some systems read 2 GiB at most at once: in steps of 1 GiB. */
-static int file_read_at(int file, const char *path, uint8_t *bytes, size_t count, size_t offset, const struct stat *before,
-                        struct error *error)
+static int file_read_at(int file, const char *path, uint8_t *bytes, size_t count, size_t offset,
+                        const struct stat *before, struct error *error)
 {
     const size_t most = (size_t)1 << 30;
     for (size_t done = 0; done < count;) {
@@ -141,8 +142,8 @@ static int file_read_at(int file, const char *path, uint8_t *bytes, size_t count
         }
         if (got < 0) {
             struct file_shown shown;
-            return error_set(error, FOV_E_IO, "cannot read \"%s\" at byte %zu: %s", file_show(&shown, path), offset + done,
-                             strerror(errno));
+            return error_set(error, FOV_E_IO, "cannot read \"%s\" at byte %zu: %s", file_show(&shown, path),
+                             offset + done, strerror(errno));
         }
         if (got == 0) {
             return file_changed(path, (size_t)before->st_size, error);
@@ -159,7 +160,8 @@ static int file_fill(int file, const char *path, uint8_t *bytes, const struct st
 }
 
 /* All of an open file, which is closed. */
-static int file_map_whole(struct file_map *map, int file, const char *path, const struct stat *info, struct error *error)
+static int file_map_whole(struct file_map *map, int file, const char *path, const struct stat *info,
+                          struct error *error)
 {
     static const uint8_t empty[4096];
     struct file_shown    shown;
@@ -195,7 +197,7 @@ int file_map(struct file_map *map, const char *path, struct error *error)
     return status != FOV_OK ? status : file_map_whole(map, file, path, &info, error);
 }
 
-/* ---- reading piece by piece --------------------------------------------------------------------------------------- */
+/* ---- reading piece by piece -------------------------------------------------------------------------------------- */
 
 /* Files up to this size are read at once. Of larger ones weights go straight to where they belong: holding them twice
  * would be the worse evil. */
@@ -451,7 +453,8 @@ int file_list(const char *directory, struct memory *memory, char ***names, size_
     *count = 0;
     DIR *folder = opendir(directory);
     if (folder == NULL) {
-        return error_set(error, FOV_E_IO, "cannot list folder \"%s\": %s", file_show(&shown, directory), strerror(errno));
+        return error_set(error, FOV_E_IO, "cannot list folder \"%s\": %s", file_show(&shown, directory),
+                         strerror(errno));
     }
     /* Names one after the other with their terminators, then one block: pointers first, names behind. */
     struct text collected = {.memory = memory};

@@ -53,8 +53,10 @@ int file_copy(const struct file_map *map, const void *bytes, size_t count, void 
  *  readers are told when it was written to since. Reads may come from several threads at once. */
 struct file_source;
 /** The file behind a map, which may be unmapped afterwards. *source NULL without an error where the map is a copy. */
-int  file_source_open(struct file_source **source, const struct file_map *map, struct memory *memory, struct error *error);
-struct file_source *file_source_share(struct file_source *source); /**< one more owner, each calls _close; accepts NULL */
+int file_source_open(struct file_source **source, const struct file_map *map, struct memory *memory,
+                     struct error *error);
+/** one more owner, each calls _close; accepts NULL */
+struct file_source *file_source_share(struct file_source *source);
 void file_source_close(struct file_source *source);                /**< accepts NULL */
 /** E_IO when the system refuses, or the file has changed since it was opened. */
 int  file_source_read(const struct file_source *source, size_t offset, void *bytes, size_t count, struct error *error);

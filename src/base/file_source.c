@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file that stays open to be read again. Weights packed straight from it are in memory once; whoever wants them in their
- * plain form later reads them here, unless the file is no longer the one that was opened. */
+/* A file that stays open to be read again. Weights packed straight from it are in memory once; whoever wants them in
+ * their plain form later reads them here, unless the file is no longer the one that was opened. */
 #include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,8 @@ struct file_source {
     struct timespec written;
 };
 
-int file_source_open(struct file_source **source, const struct file_map *map, struct memory *memory, struct error *error)
+int file_source_open(struct file_source **source, const struct file_map *map, struct memory *memory,
+                     struct error *error)
 {
     struct stat info;
     *source = NULL;

@@ -98,8 +98,9 @@ static const char *writer_split(const char *path, char *folder, size_t size)
     return slash + 1;
 }
 
-/* Takes the target's name: through symbolic links, so that the file they lead to is replaced and not the link. `mode` is
- * that of a file already there. Devices, FIFOs and folders are refused: renaming over /dev/null would be a surprise. */
+/* Takes the target's name: through symbolic links, so that the file they lead to is replaced and not the link. `mode`
+ * is that of a file already there. Devices, FIFOs and folders are refused: renaming over /dev/null would be a
+ * surprise. */
 static int writer_take_path(struct file_writer *writer, const char *path, unsigned *mode, bool *exists,
                             struct error *error)
 {
@@ -118,8 +119,8 @@ static int writer_take_path(struct file_writer *writer, const char *path, unsign
     int longer = snprintf(writer->temporary, sizeof writer->temporary, "%s%s%ld", path, temporary_mark, (long)getpid());
     if (length <= 0 || longer < 0 || (size_t)longer >= sizeof writer->temporary) {
         writer->temporary[0] = '\0';
-        return error_set(error, FOV_E_USAGE, "cannot write \"%s\": its name is %s", text_escape(shown, sizeof shown, path),
-                         length <= 0 ? "empty" : "too long");
+        return error_set(error, FOV_E_USAGE, "cannot write \"%s\": its name is %s",
+                         text_escape(shown, sizeof shown, path), length <= 0 ? "empty" : "too long");
     }
     *exists = stat(writer->path, &info) == 0;
     *mode = 0666;
@@ -134,7 +135,8 @@ static int writer_take_path(struct file_writer *writer, const char *path, unsign
     return FOV_OK;
 }
 
-int file_writer_open(struct file_writer *writer, const char *path, const struct file_system *system, struct error *error)
+int file_writer_open(struct file_writer *writer, const char *path, const struct file_system *system,
+                     struct error *error)
 {
     char     folder[sizeof writer->path];
     unsigned mode;

@@ -30,8 +30,8 @@ struct block_header {
 enum { BLOCK_TAIL = 64, BLOCK_OVERHEAD = (int)sizeof(struct block_header) + MEMORY_ALIGNMENT - 1 + BLOCK_TAIL };
 
 /* From this size on a block is a mapping of its own: new pages are zero already, and huge ones (2 MiB on most machines)
- * cost a third of the time to make. A plan's activations and packed weights are read from end to end in every run, and with
- * pages of 4 KiB a core reads memory at 12 GB/s where it could at 19 (measured, Sapphire Rapids). */
+ * cost a third of the time to make. A plan's activations and packed weights are read from end to end in every run, and
+ * with pages of 4 KiB a core reads memory at 12 GB/s where it could at 19 (measured, Sapphire Rapids). */
 enum { HUGE_PAGE = 2 << 20, OWN_PAGES_FROM = 2 * HUGE_PAGE };
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -174,8 +174,8 @@ static void memory_report(struct memory *memory, size_t need, const char *what, 
     text_bytes(needed, sizeof needed, need);
     text_bytes(used, sizeof used, memory_in_use(memory));
     if (limit != 0) {
-        error_set(error, FOV_E_MEMORY, "out of memory: %s needs %s, %s of the limit of %s are in use", what, needed, used,
-                  text_bytes(most, sizeof most, limit));
+        error_set(error, FOV_E_MEMORY, "out of memory: %s needs %s, %s of the limit of %s are in use", what, needed,
+                  used, text_bytes(most, sizeof most, limit));
     } else {
         error_set(error, FOV_E_MEMORY, "out of memory: %s needs %s, %s are in use", what, needed, used);
     }
@@ -186,8 +186,8 @@ void *memory_allocate_raw(struct memory *memory, size_t count, size_t size, cons
     atomic_fetch_add_explicit(&memory->requests, 1, memory_order_relaxed);
     size_t bytes, total;
     if (!size_multiply(count, size, &bytes) || !size_add(bytes, BLOCK_OVERHEAD + 1, &total)) {
-        error_set(error, FOV_E_MEMORY, "out of memory: %s needs %zu x %zu bytes, more than can be addressed", what, count,
-                  size);
+        error_set(error, FOV_E_MEMORY, "out of memory: %s needs %zu x %zu bytes, more than can be addressed", what,
+                  count, size);
         return NULL;
     }
     if (bytes == 0) {
@@ -227,7 +227,8 @@ void *memory_allocate(struct memory *memory, size_t count, size_t size, const ch
     return block;
 }
 
-void *memory_resize(struct memory *memory, void *block, size_t count, size_t size, const char *what, struct error *error)
+void *memory_resize(struct memory *memory, void *block, size_t count, size_t size, const char *what,
+                    struct error *error)
 {
     unsigned char *bigger = memory_allocate_raw(memory, count, size, what, error);
     if (bigger == NULL) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread pool. A job is a number of chunks. Each thread has a share of them, a run of neighbours, and takes the next one
- * from an atomic ticket; when its own share is used up it takes from the others'. So neighbouring pixels stay with one
- * core from step to step, in its own cache, yet nobody waits for a thread that is held up. Nothing here decides how work
- * is cut: callers do, by shape.
+/* The thread pool. A job is a number of chunks. Each thread has a share of them, a run of neighbours, and takes the
+ * next one from an atomic ticket; when its own share is used up it takes from the others'. So neighbouring pixels stay
+ * with one core from step to step, in its own cache, yet nobody waits for a thread that is held up. Nothing here
+ * decides how work is cut: callers do, by shape.
  *
  * Why not pthreadpool: its caller waits until every worker has reported for every job. Where another program holds a
  * core, a worker that is not running holds up each of the thousands of small jobs of a training step until the
@@ -19,9 +19,9 @@
 #include <stdatomic.h>
 
 /* Some 50 to 100 us of looking before a thread sleeps: longer than the pause between two steps of a plan, shorter than
- * anybody minds. While a run is announced (pool_begin) a worker goes on looking for about a millisecond, for a step that
- * one thread does alone, but lets others have the processor between looks: to be woken costs as much as a small step.
- * With more threads than processors there is no looking, since it would keep the others from working. */
+ * anybody minds. While a run is announced (pool_begin) a worker goes on looking for about a millisecond, for a step
+ * that one thread does alone, but lets others have the processor between looks: to be woken costs as much as a small
+ * step. With more threads than processors there is no looking, since it would keep the others from working. */
 enum { POOL_MOST_THREADS = 1024, POOL_LOOKS = 2000, POOL_YIELDS = 1500 };
 
 struct pool_worker {

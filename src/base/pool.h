@@ -22,7 +22,8 @@ typedef void pool_task(void *context, size_t chunk, int worker); /**< worker in 
  *  A NULL pool, one chunk, or one thread runs them in the caller, in order. Not re-entrant. */
 void pool_run(struct pool *pool, pool_task *task, void *context, size_t chunks);
 
-/** Announces many jobs one after the other, until pool_end: meanwhile workers stay awake for longer between two jobs. */
+/** Announces many jobs one after the other, until pool_end: meanwhile workers stay awake for longer between two
+ *  jobs. */
 void pool_begin(struct pool *pool);
 void pool_end(struct pool *pool);
 

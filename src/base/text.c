@@ -88,7 +88,11 @@ void text_free(struct text *text)
  * surrogates, nothing above U+10FFFF). Stops at the terminator by itself, since that is no continuation byte. */
 static size_t text_decode(const unsigned char *s, uint32_t *point)
 {
-    size_t   length = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+    size_t length = s[0] < 0x80             ? 1
+                    : (s[0] & 0xe0) == 0xc0 ? 2
+                    : (s[0] & 0xf0) == 0xe0 ? 3
+                    : (s[0] & 0xf8) == 0xf0 ? 4
+                                            : 0;
     uint32_t value = length == 1 ? s[0] : (uint32_t)s[0] & (0x7fU >> length);
     for (size_t i = 1; i < length; i++) {
         if ((s[i] & 0xc0) != 0x80) {

@@ -28,7 +28,8 @@ static size_t nearest_distance(const char *a, size_t length_a, const char *b, si
             size_t best = last[j - 1] + (x != y);
             best = last[j] + 1 < best ? last[j] + 1 : best;
             best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-            if (i > 1 && j > 1 && x == nearest_fold(b[j - 2]) && y == nearest_fold(a[i - 2]) && before[j - 2] + 1 < best) {
+            if (i > 1 && j > 1 && x == nearest_fold(b[j - 2]) && y == nearest_fold(a[i - 2]) &&
+                before[j - 2] + 1 < best) {
                 best = before[j - 2] + 1;
             }
             row[j] = best;
@@ -48,7 +49,8 @@ const char *text_nearest(const char *wanted, const void *list, size_t count,
     if (length == 0 || length > LONGEST_NAME) {
         return NULL;
     }
-    /* A third of the letters may be wrong: beyond that a suggestion is noise. Two in short names, for a missing "2d". */
+    /* A third of the letters may be wrong: beyond that a suggestion is noise. Two in short names, for a missing
+     * "2d". */
     size_t      limit = length < 3 ? 1 : length < 6 ? 2 : length / 3;
     const char *nearest = NULL;
     for (size_t i = 0; i < count; i++) {

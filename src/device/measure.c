@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* ---- multiply-adds in registers ----------------------------------------------------------------------------------- */
+/* ---- multiply-adds in registers ---------------------------------------------------------------------------------- */
 
 enum { MOST_VECTOR = 64, TURNS_AT_ONCE = 1 << 16 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The two operations that are in plans and in no graph: changing the storage order of a tensor, and copying one. They have
- * the form of operators, so that the rest of the plan need not tell them apart. */
+/* The two operations that are in plans and in no graph: changing the storage order of a tensor, and copying one. They
+ * have the form of operators, so that the rest of the plan need not tell them apart. */
 #include "graph/plan.h"
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ static void transpose_floats(void *context, size_t task, int worker)
     size_t               pixels = m.pixels - first < m.block ? m.pixels - first : m.block;
     bool                 last   = run->out[0].layout == OP_CHANNELS_LAST;
     size_t               stride = op_pixel_stride(last ? &run->out[0] : &run->in[0]);
-    size_t               plain = sample * m.channels * m.pixels + first, by_pixel = (sample * m.pixels + first) * stride;
+    size_t plain = sample * m.channels * m.pixels + first, by_pixel = (sample * m.pixels + first) * stride;
     const float         *in  = (const float *)run->in[0].data + (last ? plain : by_pixel);
     float               *out = (float *)run->out[0].data + (last ? by_pixel : plain);
 
@@ -46,7 +46,7 @@ static void gather_floats(void *context, size_t task, int worker)
 {
     const struct op_run *run    = context;
     struct matrix        m      = matrix_of(&run->in[0].shape);
-    size_t               sample = task / m.blocks, first = task % m.blocks * m.block, stride = op_pixel_stride(&run->in[0]);
+    size_t sample = task / m.blocks, first = task % m.blocks * m.block, stride = op_pixel_stride(&run->in[0]);
     size_t               end = first + m.block < m.pixels ? first + m.block : m.pixels;
     const float         *in  = (const float *)run->in[0].data + (sample * m.pixels + first) * stride;
     float               *out = (float *)run->out[0].data + (sample * m.pixels + first) * m.channels;

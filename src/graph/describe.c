@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One line about a plan for the log: the instruction set, its tile, and how many convolutions are computed in which
- * way. The whole table, step by step, is `fovea inspect --plan`. The words are the operators' own (op_compile.detail). */
+ * way. The whole table, step by step, is `fovea inspect --plan`. The words are the operators' own
+ * (op_compile.detail). */
 #include "graph/plan.h"
 
 #include <ctype.h>

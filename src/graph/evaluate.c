@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A graph computed by its definitions: every node by its textbook twin, in double, in plain order. Slow and meant to be:
- * the tests hold the plans against it, and take central differences through it. */
+/* A graph computed by its definitions: every node by its textbook twin, in double, in plain order. Slow and meant to
+ * be: the tests hold the plans against it, and take central differences through it. */
 #include "graph/graph.h"
 #include "tensor/convert.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Normalisation with fixed statistics, folded: y' = f (w * x + b) + o is a convolution with weights f w and bias f b + o. The
- * graph's parameters stay as they are; the plan has factor and bias of its own, anew whenever a parameter has changed,
- * and the operator multiplies the factor in while it packs its weights. */
+/* Normalisation with fixed statistics, folded: y' = f (w * x + b) + o is a convolution with weights f w and bias f b +
+ * o. The graph's parameters stay as they are; the plan has factor and bias of its own, anew whenever a parameter has
+ * changed, and the operator multiplies the factor in while it packs its weights. */
 #include "graph/plan.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Reverse accumulation as a transformation of the graph (Linnainmaa 1970; Griewank & Walther, Evaluating Derivatives,
  * 2008, chapter 3). Walking the nodes from the loss back to the inputs, each operator adds the nodes that carry the
- * gradient of its outputs to its inputs; where a value is used twice, the contributions are added. The result is ordinary
- * graph: it is planned, fused and, if wanted, differentiated again. */
+ * gradient of its outputs to its inputs; where a value is used twice, the contributions are added. The result is
+ * ordinary graph: it is planned, fused and, if wanted, differentiated again. */
 #include "graph/graph.h"
 
 #include <string.h>
@@ -80,8 +80,9 @@ static void step_back(struct reverse *reverse, size_t index)
     if (graph->failed || !any_wanted || !any_flow || op->zero_gradient)
         return;
     if (!op->gradient) {
-        fov_graph_fail(graph, NULL, FOV_E_UNSUPPORTED, "%s \"%s\" has no gradient, and the loss depends on %s through it",
-                       op->name, node->name, graph_value(graph, in[0].id)->name);
+        fov_graph_fail(graph, NULL, FOV_E_UNSUPPORTED,
+                       "%s \"%s\" has no gradient, and the loss depends on %s through it", op->name, node->name,
+                       graph_value(graph, in[0].id)->name);
         return;
     }
     gradient = (struct op_gradient){.op           = op,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Building a graph: values, nodes, names, parameters. Every public call checks `failed` first and does nothing after the
- * first error, so that a network reads straight down. Data and shapes at run time are in shapes.c and parameters.c. */
+/* Building a graph: values, nodes, names, parameters. Every public call checks `failed` first and does nothing after
+ * the first error, so that a network reads straight down. Data and shapes at run time are in shapes.c and
+ * parameters.c. */
 #include "graph/graph.h"
 
 #include "base/file.h"
@@ -13,7 +14,7 @@
 
 enum { MAXIMUM_NODES = 100000, MAXIMUM_NAME = 4096 };
 
-/* ---- the emitter: how operators' gradients and importers add nodes ------------------------------------------------- */
+/* ---- the emitter: how operators' gradients and importers add nodes ----------------------------------------------- */
 
 static fov_value emit_node(void *context, const char *name, const fov_value *in, int in_count, const void *options,
                            const char *node_name)
@@ -53,7 +54,7 @@ const struct op_emitter *fov_graph_emitter(fov_graph *graph)
     return &graph->emitter;
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 fov_graph *fov_graph_create(fov_context *context)
 {
@@ -105,7 +106,7 @@ fov_context *fov_graph_context(const fov_graph *graph)
     return graph->context;
 }
 
-/* ---- errors --------------------------------------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
 
 fov_value fov_graph_fail(fov_graph *graph, const char *node, fov_status status, const char *format, ...)
 {
@@ -130,7 +131,7 @@ static int fail(fov_graph *graph)
     return 0;
 }
 
-/* ---- values ---------------------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------------------------------ */
 
 /* Takes a copy of `name`; makes one up from `kind` when it is NULL. Returns the id, 0 on failure. */
 static int add_value(fov_graph *graph, const char *name, const char *kind, struct value value)
@@ -254,7 +255,7 @@ fov_value fov_constant(fov_graph *graph, const char *name, fov_dtype dtype, fov_
     return (fov_value){id};
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 static int infer_outputs(fov_graph *graph, const struct op *op, const struct node *node, struct op_tensor *out)
 {
@@ -284,7 +285,8 @@ static int infer_outputs(fov_graph *graph, const struct op *op, const struct nod
         char text[SHAPE_TEXT_SIZE];
 
         if (out[i].shape.rank >= 0 && !shape_is_sound(&out[i].shape, out[i].dtype)) /* rank -1: there is none */
-            status = error_set(error, FOV_E_SHAPE, "its result %s does not fit memory", shape_text(&out[i].shape, text));
+            status =
+                error_set(error, FOV_E_SHAPE, "its result %s does not fit memory", shape_text(&out[i].shape, text));
     }
     return status;
 }
@@ -449,7 +451,7 @@ int graph_rename(fov_graph *graph, int id, const char *name)
     return names_rebuild(graph);
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 const char *fov_graph_node_name(fov_graph *graph, const char *wanted, const char *kind)
 {
@@ -506,7 +508,7 @@ void fov_scope_pop(fov_graph *graph)
         graph->scope[graph->scope_begins[--graph->scope_count]] = '\0';
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------------------------------------- */
 
 fov_value fov_find(const fov_graph *graph, const char *name)
 {

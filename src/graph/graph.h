@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A graph from inside: an array of values and an array of nodes, both in order of creation, which is a topological order.
- * Read next: gradient.c (reverse accumulation as nodes) and plan.h (what is made of a graph). */
+/* A graph from inside: an array of values and an array of nodes, both in order of creation, which is a topological
+ * order. Read next: gradient.c (reverse accumulation as nodes) and plan.h (what is made of a graph). */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
 
@@ -16,9 +16,11 @@ struct value {
     fov_dtype       dtype;
     fov_shape       shape; /**< dim 0 may be FOV_BATCH */
     int             node, output; /**< of a result: who makes it; else -1 */
-    void           *data;     /**< of a parameter or constant: dense, plain order; parameters: NULL until somebody wants them
-                                   there: packing reads them from where they come from (graph_read) */
-    struct file_source *file; /**< of a parameter: where its data lie while `data` is NULL; NULL: they are yet to be drawn */
+    /** of a parameter or constant: dense, plain order; parameters: NULL until somebody wants them there: packing
+     *  reads them from where they come from (graph_read) */
+    void           *data;
+    /** of a parameter: where its data lie while `data` is NULL; NULL: they are yet to be drawn */
+    struct file_source *file;
     size_t          file_offset;
     size_t          bytes;    /**< of data */
     fov_initial     initial;
@@ -76,27 +78,28 @@ int graph_rename(fov_graph *graph, int id, const char *name);
 /** A parameter's or constant's data, read from its file or drawn on first use, and in memory from then on; NULL and an
  *  error when that fails. */
 void *graph_data(fov_graph *graph, int id);
-/** The same for whoever only looks once: bytes [offset, offset + count), a multiple of its elements, copied to `bytes` from
- *  wherever they are. May be called from several threads, each with an error of its own. */
+/** The same for whoever only looks once: bytes [offset, offset + count), a multiple of its elements, copied to `bytes`
+ *  from wherever they are. May be called from several threads, each with an error of its own. */
 int graph_read(const fov_graph *graph, int id, size_t offset, void *bytes, size_t count, struct error *error);
-/** Before parameters change: all are in memory from now on, so that a plan that has packed some straight from a file can
- *  pack them again without failing. */
+/** Before parameters change: all are in memory from now on, so that a plan that has packed some straight from a file
+ *  can pack them again without failing. */
 int graph_settle(fov_graph *graph);
 
 /** Marks in needed[node] what `outputs` depend on. needed: node_count flags, preset to false. */
 void graph_mark(const fov_graph *graph, const int *outputs, int count, bool *needed);
 
-/** Shapes of every value for a given batch: shapes[value_count]. Values that do not depend on the inputs given keep theirs.
- *  `needed` as from graph_mark (others are skipped). input_shape: NULL, or for each value id a shape that replaces an input's own
- *  (rank -1: not replaced). */
+/** Shapes of every value for a given batch: shapes[value_count]. Values that do not depend on the inputs given keep
+ *  theirs. `needed` as from graph_mark (others are skipped). input_shape: NULL, or for each value id a shape that
+ *  replaces an input's own (rank -1: not replaced). */
 int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes);
-/** The same, and leaves in known[value_count] (preset to NULL) what is known of the values; free with known_free's elements. */
+/** The same, and leaves in known[value_count] (preset to NULL) what is known of the values; free with known_free's
+ *  elements. */
 int graph_infer(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes,
                 double **known);
 
-/** Evaluates nodes in double with the textbook twins, in plain order: the oracle. data[value_count]: inputs, parameters and
- *  constants filled by the caller where they differ from the graph's own (NULL: taken from the graph); results are allocated from
- *  the context's memory and left there for the caller to free with graph_evaluate_free. */
+/** Evaluates nodes in double with the textbook twins, in plain order: the oracle. data[value_count]: inputs, parameters
+ *  and constants filled by the caller where they differ from the graph's own (NULL: taken from the graph); results are
+ *  allocated from the context's memory and left there for the caller to free with graph_evaluate_free. */
 struct evaluation {
     fov_shape *shapes; /**< per value id */
     double   **data;   /**< per value id; NULL: not computed */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Folding of values by their textbook twins. What is small is always looked at: shapes, axes, limits. Larger values, up to
- * a million elements, only where a result's shape depends on them, so that weights are not computed with in double for
- * nothing. */
+/* Folding of values by their textbook twins. What is small is always looked at: shapes, axes, limits. Larger values, up
+ * to a million elements, only where a result's shape depends on them, so that weights are not computed with in double
+ * for nothing. */
 #include "graph/known.h"
 
 #include "tensor/convert.h"
@@ -67,8 +67,8 @@ static bool is_spoiled(const double *values, size_t count)
 }
 
 /* What the definition needs of each input; false when something is not known. *open: the batch is among it. */
-static bool gather_inputs(const struct known *known, const struct node *node, size_t most, struct op_textbook_tensor *in,
-                          bool *open)
+static bool gather_inputs(const struct known *known, const struct node *node, size_t most,
+                          struct op_textbook_tensor *in, bool *open)
 {
     for (int i = 0; i < node->in_count; i++) {
         int             id = node->in[i];
@@ -110,8 +110,14 @@ static bool can_fold(const struct known *known, const struct node *node, size_t 
 static bool is_cheap(const struct node *node, const struct op_textbook_tensor *in, const struct op_textbook_tensor *out)
 {
     struct op_tensor inputs[OP_MAX_PORTS], outputs[OP_MAX_PORTS];
-    struct op_cost   cost = {.options = node->options, .in = inputs, .out = outputs, .in_count = node->in_count,
-                             .out_count = node->out_count, .kernel = {1, 1, 1}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}};
+    struct op_cost cost = {.options = node->options,
+                           .in = inputs,
+                           .out = outputs,
+                           .in_count = node->in_count,
+                           .out_count = node->out_count,
+                           .kernel = {1, 1, 1},
+                           .stride = {1, 1, 1},
+                           .dilation = {1, 1, 1}};
 
     for (int i = 0; i < node->in_count; i++)
         inputs[i] = (struct op_tensor){.dtype = in[i].dtype, .shape = in[i].shape};

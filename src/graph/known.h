@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Values that are known while shapes are worked out: small constants, and whatever follows from them and from shapes. This
- * is how the Shape - Gather - Concat - Reshape glue of exporters disappears: it is computed while shapes are inferred and
- * never runs. */
+/* Values that are known while shapes are worked out: small constants, and whatever follows from them and from shapes.
+ * This is how the Shape - Gather - Concat - Reshape glue of exporters disappears: it is computed while shapes are
+ * inferred and never runs. */
 #ifndef GRAPH_KNOWN_H
 #define GRAPH_KNOWN_H
 

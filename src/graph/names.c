@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A table of value names: open addressing with linear probing over ids, grown by doubling, never shrunk. Imported graphs
- * have tens of thousands of names, so a linear search would make loading quadratic. */
+/* A table of value names: open addressing with linear probing over ids, grown by doubling, never shrunk. Imported
+ * graphs have tens of thousands of names, so a linear search would make loading quadratic. */
 #include "graph/names.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights into kernel order. What does not change from run to run is packed once, when the plan is made. Large weights
- * that are only packed never come into memory in their plain form: they are read from their file (or drawn) into a small
- * workspace, part by part, and packed from there, so that a network's weights are in memory once, not twice. When
- * parameters change later, all of them have been brought into memory before (graph_settle), so that packing again cannot
- * fail. */
+ * that are only packed never come into memory in their plain form: they are read from their file (or drawn) into a
+ * small workspace, part by part, and packed from there, so that a network's weights are in memory once, not twice. When
+ * parameters change later, all of them have been brought into memory before (graph_settle), so that packing again
+ * cannot fail. */
 #include "graph/plan.h"
 
 #include <stdatomic.h>
@@ -71,7 +71,7 @@ int plan_settle(fov_plan *plan)
     return FOV_OK;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 struct reading {
     const fov_graph *graph;
@@ -104,7 +104,7 @@ static int read_part(fov_plan *plan, int id, size_t offset, size_t count, void *
     return graph_read(plan->graph, id, offset, to, count, &context->error);
 }
 
-/* ---- packing --------------------------------------------------------------------------------------------------------- */
+/* ---- packing ----------------------------------------------------------------------------------------------------- */
 
 static size_t padded(size_t bytes)
 {
@@ -114,7 +114,8 @@ static size_t padded(size_t bytes)
 /* Rows of a part of the weight (input 1), a multiple of what the operator packs together; 0: all at once. */
 static int64_t part_rows(const fov_plan *plan, const struct plan_step *step)
 {
-    const struct plan_tensor *weight = step->in_count > 1 && is_unread(plan, step->in[1]) ? &plan->tensors[step->in[1]] : NULL;
+    const struct plan_tensor *weight =
+        step->in_count > 1 && is_unread(plan, step->in[1]) ? &plan->tensors[step->in[1]] : NULL;
     int64_t                   unit   = (int64_t)step->compile.pack_rows, rows;
 
     if (!weight || !unit || weight->shape.rank < 1 || weight->bytes <= PART)
@@ -133,7 +134,8 @@ static size_t workspace(const fov_plan *plan, const struct plan_step *step)
         const struct plan_tensor *tensor = is_unread(plan, step->in[i]) ? &plan->tensors[step->in[i]] : NULL;
 
         if (tensor)
-            bytes += padded(i == 1 && rows ? tensor->bytes / (size_t)tensor->shape.dim[0] * (size_t)rows : tensor->bytes);
+            bytes +=
+                padded(i == 1 && rows ? tensor->bytes / (size_t)tensor->shape.dim[0] * (size_t)rows : tensor->bytes);
     }
     return bytes;
 }

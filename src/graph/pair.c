@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A large weight's gradient and the optimizer that reads it, hand in hand. The gradient of VGG-16's first dense layer is as
- * large as its weight, 392 MiB, and lives from one step to the next. Where the operator can make it some rows at a time,
- * and the optimizer looks at each element on its own, both take turns: rows of the gradient, then their update, out of
- * the cache. Each element is computed as before, so no bit changes. */
+/* A large weight's gradient and the optimizer that reads it, hand in hand. The gradient of VGG-16's first dense layer
+ * is as large as its weight, 392 MiB, and lives from one step to the next. Where the operator can make it some rows at
+ * a time, and the optimizer looks at each element on its own, both take turns: rows of the gradient, then their update,
+ * out of the cache. Each element is computed as before, so no bit changes. */
 #include "graph/plan.h"
 
 enum { WORTH = 32 << 20 /* bytes of the gradient */, PART = 16 << 20 };

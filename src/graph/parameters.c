@@ -79,7 +79,7 @@ int graph_settle(fov_graph *graph)
     return FOV_OK;
 }
 
-/* ---- public ------------------------------------------------------------------------------------------------------------ */
+/* ---- public ------------------------------------------------------------------------------------------------------ */
 
 int fov_parameter_count(const fov_graph *graph)
 {
@@ -168,7 +168,8 @@ void fov_assign(fov_graph *graph, fov_value target, fov_value value)
     if (graph->failed)
         return;
     if (!found || value.id <= 0 || (size_t)value.id >= graph->value_count) {
-        fov_graph_fail(graph, NULL, FOV_E_USAGE, "assign: %s", found ? "the new value is none" : "the target is no parameter");
+        fov_graph_fail(graph, NULL, FOV_E_USAGE, "assign: %s",
+                       found ? "the new value is none" : "the target is no parameter");
         return;
     }
     if (graph_value(graph, value.id)->dtype != found->dtype ||

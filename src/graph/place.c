@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Joins without copies. Where channels are stored last, a concatenation of channels is a set of strided writes: whoever makes a
- * part writes it where the join has it, and the join itself has nothing to do. This file decides, before any step is
- * made, which values lie in which join; lower.c puts them there as far as layouts allow, and a join copies the rest.
- * DenseNet's joins, each of which begins with the whole of the one before, so become one buffer. */
+/* Joins without copies. Where channels are stored last, a concatenation of channels is a set of strided writes: whoever
+ * makes a part writes it where the join has it, and the join itself has nothing to do. This file decides, before any
+ * step is made, which values lie in which join; lower.c puts them there as far as layouts allow, and a join copies the
+ * rest. DenseNet's joins, each of which begins with the whole of the one before, so become one buffer. */
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 

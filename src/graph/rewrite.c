@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes that together mean one operator become that operator: exporters write swish as x * sigmoid(x), a channel shuffle as two
- * reshapes around a transposition. Each operator's descriptor lists its other spellings (op_pattern); here they are
- * compared with the graph. The graph itself stays as it is. Read fuse.c next. */
+/* Nodes that together mean one operator become that operator: exporters write swish as x * sigmoid(x), a channel
+ * shuffle as two reshapes around a transposition. Each operator's descriptor lists its other spellings (op_pattern);
+ * here they are compared with the graph. The graph itself stays as it is. Read fuse.c next. */
 #include "graph/lower.h"
 
 #include <ctype.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Nodes that do a neighbour's work too (op.take_over), and operators that only plans use, in place of several others
- * (op.take_place): the descriptors say how, here they are asked, and the changed node stands in the plan in place of the
- * graph's. One change opens the way to another, so they are asked until none has anything left to say. Read fuse.c for
- * what is fused the other way, into the node before. */
+ * (op.take_place): the descriptors say how, here they are asked, and the changed node stands in the plan in place of
+ * the graph's. One change opens the way to another, so they are asked until none has anything left to say. Read fuse.c
+ * for what is fused the other way, into the node before. */
 #include "graph/known.h"
 #include "graph/lower.h"
 
@@ -59,7 +59,8 @@ static int exchange(struct lowering *l, int index, const struct node *changed)
 }
 
 /* Asks one descriptor about a node, on a copy. */
-static int ask(struct lowering *l, int index, const struct op *op, bool (*question)(struct op_takeover *node), bool *changed)
+static int ask(struct lowering *l, int index, const struct op *op, bool (*question)(struct op_takeover *node),
+               bool *changed)
 {
     const struct node *old = plan_node(l->plan, index);
     int                in[OP_MAX_PORTS];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading and writing .npy. The header is a Python literal; only the one form of it that NumPy writes is understood here,
- * with a parser that goes forward over at most NPY_MAX_HEADER bytes, nests nothing and evaluates nothing. */
+/* Reading and writing .npy. The header is a Python literal; only the one form of it that NumPy writes is understood
+ * here, with a parser that goes forward over at most NPY_MAX_HEADER bytes, nests nothing and evaluates nothing. */
 #include "io/npy.h"
 #include "base/text.h"
 #include "io/sniff.h"
@@ -21,7 +21,7 @@ static const struct {
     {"i8", FOV_I64}, {"u1", FOV_U8},  {"u2", FOV_U16}, {"u4", FOV_U32}, {"u8", FOV_U64}, {"b1", FOV_BOOL},
 };
 
-/* ---- the header's text ----------------------------------------------------------------------------------------------- */
+/* ---- the header's text ------------------------------------------------------------------------------------------- */
 
 struct header {
     const char    *file;
@@ -38,8 +38,8 @@ static int complain(const struct header *header, const char *what)
         uint8_t byte = header->bytes[header->at];
         snprintf(got, sizeof got, byte > 32 && byte < 127 ? "'%c'" : "byte 0x%02x", byte);
     }
-    return error_set(header->error, FOV_E_INPUT, "%s: byte %zu: header: expected %s (got %s)", header->file, header->at, what,
-                     got);
+    return error_set(header->error, FOV_E_INPUT, "%s: byte %zu: header: expected %s (got %s)", header->file, header->at,
+                     what, got);
 }
 
 static void skip_spaces(struct header *header)
@@ -91,7 +91,7 @@ static int read_string(struct header *header, char *text, size_t room)
     return take(header, quote) ? 0 : complain(header, "the end of the string");
 }
 
-/* ---- its three entries ----------------------------------------------------------------------------------------------- */
+/* ---- its three entries ------------------------------------------------------------------------------------------- */
 
 static int read_descr(struct header *header)
 {
@@ -111,8 +111,8 @@ static int read_descr(struct header *header)
     const char *kind = text + ordered;
     if (kind[0] == 'O') {
         return error_set(header->error, FOV_E_UNSUPPORTED,
-                         "%s: byte %zu: descr: '%s' are Python objects, and pickled objects are never loaded", header->file,
-                         start, text);
+                         "%s: byte %zu: descr: '%s' are Python objects, and pickled objects are never loaded",
+                         header->file, start, text);
     }
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (strcmp(kind, types[i].descr) == 0 && (fov_dtype_size(types[i].dtype) == 1 || (ordered && text[0] != '|'))) {
@@ -121,9 +121,11 @@ static int read_descr(struct header *header)
             return 0;
         }
     }
-    return error_set(header->error, FOV_E_UNSUPPORTED,
-                     "%s: byte %zu: descr: type '%s' is not supported (supported: f2, f4, f8, i1 to i8, u1 to u8, b1, in either "
-                     "byte order)", header->file, start, text);
+    return error_set(
+        header->error, FOV_E_UNSUPPORTED,
+        "%s: byte %zu: descr: type '%s' is not supported (supported: f2, f4, f8, i1 to i8, u1 to u8, b1, in either "
+        "byte order)",
+        header->file, start, text);
 }
 
 static int read_fortran_order(struct header *header)
@@ -142,7 +144,8 @@ static int read_dimension(struct header *header, int64_t *dimension)
     while (header->at < header->end && header->bytes[header->at] >= '0' && header->bytes[header->at] <= '9') {
         int64_t digit = header->bytes[header->at] - '0';
         if (*dimension > (INT64_MAX - digit) / 10) {
-            return error_set(header->error, FOV_E_INPUT, "%s: byte %zu: shape: dimension out of range", header->file, start);
+            return error_set(header->error, FOV_E_INPUT, "%s: byte %zu: shape: dimension out of range", header->file,
+                             start);
         }
         *dimension = *dimension * 10 + digit;
         header->at++;
@@ -169,8 +172,8 @@ static int read_shape(struct header *header)
             return complain(header, "shape: ',' or ')'");
         }
         if (shape->rank == FOV_MAX_RANK) {
-            return error_set(header->error, FOV_E_UNSUPPORTED, "%s: byte %zu: shape: more than %d dimensions", header->file,
-                             header->at, FOV_MAX_RANK);
+            return error_set(header->error, FOV_E_UNSUPPORTED, "%s: byte %zu: shape: more than %d dimensions",
+                             header->file, header->at, FOV_MAX_RANK);
         }
         int status = read_dimension(header, &shape->dim[shape->rank]);
         if (status) {
@@ -222,8 +225,8 @@ static int read_dict(struct header *header)
     }
     for (size_t i = 0; i < ENTRIES; i++) {
         if (!seen[i]) {
-            return error_set(header->error, FOV_E_INPUT, "%s: byte %zu: header: key '%s' is missing", header->file, header->at,
-                             entries[i].key);
+            return error_set(header->error, FOV_E_INPUT, "%s: byte %zu: header: key '%s' is missing", header->file,
+                             header->at, entries[i].key);
         }
     }
     skip_spaces(header);
@@ -234,7 +237,7 @@ static int read_dict(struct header *header)
     return 0;
 }
 
-/* ---- the whole file ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole file ---------------------------------------------------------------------------------------------- */
 
 /** Magic, version and header length; header->at and ->end enclose the text then. */
 static int read_prefix(struct header *header, size_t size)
@@ -243,35 +246,36 @@ static int read_prefix(struct header *header, size_t size)
     const char    *hint = sniff_hint(sniff_content(bytes, size));
     size_t         known = size < MAGIC_BYTES ? size : MAGIC_BYTES;
     if (memcmp(bytes, magic, known) != 0) {
-        return error_set(header->error, FOV_E_INPUT, "%s: not a .npy file (starts with byte 0x%02x)%s", header->file, bytes[0],
-                         hint);
+        return error_set(header->error, FOV_E_INPUT, "%s: not a .npy file (starts with byte 0x%02x)%s", header->file,
+                         bytes[0], hint);
     }
     if (size < MAGIC_BYTES + 2) {
-        return error_set(header->error, FOV_E_INPUT, "%s: truncated: need %d bytes at offset 0, file has %zu%s", header->file,
-                         MAGIC_BYTES + 2, size, size == 0 ? hint : "");
+        return error_set(header->error, FOV_E_INPUT, "%s: truncated: need %d bytes at offset 0, file has %zu%s",
+                         header->file, MAGIC_BYTES + 2, size, size == 0 ? hint : "");
     }
     int major = bytes[MAGIC_BYTES], minor = bytes[MAGIC_BYTES + 1];
     if (major < 1 || major > 3 || minor != 0) {
         return error_set(header->error, FOV_E_UNSUPPORTED,
-                         "%s: byte %d: version %d.%d is not supported (supported: 1.0, 2.0, 3.0)", header->file, MAGIC_BYTES,
-                         major, minor);
+                         "%s: byte %d: version %d.%d is not supported (supported: 1.0, 2.0, 3.0)", header->file,
+                         MAGIC_BYTES, major, minor);
     }
     size_t field = major == 1 ? 2 : 4, start = MAGIC_BYTES + 2 + field, length = 0;
     if (size < start) {
-        return error_set(header->error, FOV_E_INPUT, "%s: truncated: need %zu bytes at offset %d, file has %zu", header->file,
-                         field, MAGIC_BYTES + 2, size);
+        return error_set(header->error, FOV_E_INPUT, "%s: truncated: need %zu bytes at offset %d, file has %zu",
+                         header->file, field, MAGIC_BYTES + 2, size);
     }
     for (size_t i = field; i-- > 0;) {
         length = length << 8 | bytes[MAGIC_BYTES + 2 + i];
     }
     if (length > NPY_MAX_HEADER) {
-        return error_set(header->error, FOV_E_INPUT, "%s: byte %d: header length out of range (got %zu, limit %d bytes)",
-                         header->file, MAGIC_BYTES + 2, length, NPY_MAX_HEADER);
+        return error_set(header->error, FOV_E_INPUT,
+                         "%s: byte %d: header length out of range (got %zu, limit %d bytes)", header->file,
+                         MAGIC_BYTES + 2, length, NPY_MAX_HEADER);
     }
     if (length > size - start) {
         return error_set(header->error, FOV_E_INPUT,
-                         "%s: truncated: need %zu bytes at offset %zu for the header, file has %zu", header->file, length, start,
-                         size);
+                         "%s: truncated: need %zu bytes at offset %zu for the header, file has %zu", header->file,
+                         length, start, size);
     }
     header->at = start;
     header->end = start + length;
@@ -287,9 +291,9 @@ static int check_data(struct npy *npy, const struct header *header, size_t size)
                          shape_text(&npy->shape, shape));
     }
     if (npy->bytes > rest) {
-        return error_set(header->error, FOV_E_INPUT, "%s: truncated: need %zu bytes at offset %zu for %s %s, file has %zu",
-                         header->file, npy->bytes, header->end, fov_dtype_name(npy->dtype), shape_text(&npy->shape, shape),
-                         size);
+        return error_set(header->error, FOV_E_INPUT,
+                         "%s: truncated: need %zu bytes at offset %zu for %s %s, file has %zu", header->file,
+                         npy->bytes, header->end, fov_dtype_name(npy->dtype), shape_text(&npy->shape, shape), size);
     }
     if (npy->bytes < rest) {
         return error_set(header->error, FOV_E_INPUT, "%s: %zu unexpected bytes after end (at offset %zu)", header->file,
@@ -351,7 +355,7 @@ void npy_copy(const struct npy *npy, void *data)
     }
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static const char *descr_of(fov_dtype dtype)
 {
@@ -363,8 +367,8 @@ static const char *descr_of(fov_dtype dtype)
     return NULL;
 }
 
-int npy_write(const char *path, fov_dtype dtype, const fov_shape *shape, const void *data, const struct file_system *system,
-              struct error *error)
+int npy_write(const char *path, fov_dtype dtype, const fov_shape *shape, const void *data,
+              const struct file_system *system, struct error *error)
 {
     enum { PREFIX = 10 };
     char        header[8 * NPY_ALIGNMENT], dims[SHAPE_TEXT_SIZE] = "";
@@ -374,9 +378,11 @@ int npy_write(const char *path, fov_dtype dtype, const fov_shape *shape, const v
         return error_set(error, FOV_E_USAGE, "%s: not an array of a known type and shape", path);
     }
     for (int axis = 0; axis < shape->rank; axis++) {
-        used += (size_t)snprintf(dims + used, sizeof dims - used, axis > 0 ? ", %lld" : "%lld", (long long)shape->dim[axis]);
+        used += (size_t)snprintf(dims + used, sizeof dims - used, axis > 0 ? ", %lld" : "%lld",
+                                 (long long)shape->dim[axis]);
     }
-    int length = snprintf(header + PREFIX, sizeof header - PREFIX, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s%s), }",
+    int length = snprintf(header + PREFIX, sizeof header - PREFIX,
+                          "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s%s), }",
                           fov_dtype_size(dtype) == 1 ? '|' : '<', descr, dims, shape->rank == 1 ? "," : "");
     size_t end = PREFIX + (size_t)length, start = (end + NPY_ALIGNMENT) / NPY_ALIGNMENT * NPY_ALIGNMENT;
     memset(header + end, ' ', start - end);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NumPy's .npy: one array in one file (NEP 1; versions 1.0, 2.0 and 3.0). Magic, version, header length, a header that is
- * the text of a Python dict, then the elements. Reading is strict, evaluates no Python, loads no pickles, and copies
+/* NumPy's .npy: one array in one file (NEP 1; versions 1.0, 2.0 and 3.0). Magic, version, header length, a header that
+ * is the text of a Python dict, then the elements. Reading is strict, evaluates no Python, loads no pickles, and copies
  * nothing until asked to. Writing goes through base/file.h, so that the old file survives any failure. */
 #ifndef IO_NPY_H
 #define IO_NPY_H

@@ -50,7 +50,7 @@ const struct safetensors_type *safetensors_type_of(fov_dtype dtype)
     return NULL;
 }
 
-/* ---- the header as text --------------------------------------------------------------------------------------------- */
+/* ---- the header as text ------------------------------------------------------------------------------------------ */
 
 /** Bounds what the JSON parser will build before it runs: nesting, and the number of values. */
 static int check_json_size(const char *file, const uint8_t *json, size_t size, struct error *error)
@@ -103,7 +103,8 @@ static int parse_header(const char *file, const uint8_t *bytes, size_t size, jso
     const char *hint = sniff_hint(sniff_content(bytes, size));
     if (size < PREFIX_BYTES) {
         return error_set(error, FOV_E_INPUT,
-                         "%s: truncated: need 8 bytes at offset 0 for the header length, file has %zu%s", file, size, hint);
+                         "%s: truncated: need 8 bytes at offset 0 for the header length, file has %zu%s", file, size,
+                         hint);
     }
     uint64_t length = 0;
     for (int i = PREFIX_BYTES - 1; i >= 0; i--) {
@@ -115,17 +116,18 @@ static int parse_header(const char *file, const uint8_t *bytes, size_t size, jso
                          (unsigned long long)length, SAFETENSORS_MAX_HEADER, hint);
     }
     if (length > size - PREFIX_BYTES) {
-        return error_set(error, FOV_E_INPUT, "%s: truncated: need %llu bytes at offset 8 for the header, file has %zu%s",
-                         file, (unsigned long long)length, size, hint);
+        return error_set(error, FOV_E_INPUT,
+                         "%s: truncated: need %llu bytes at offset 8 for the header, file has %zu%s", file,
+                         (unsigned long long)length, size, hint);
     }
     if (length < 2) {
-        return error_set(error, FOV_E_INPUT, "%s: byte 0: header length: too short (got %llu, the least is 2: {})", file,
-                         (unsigned long long)length);
+        return error_set(error, FOV_E_INPUT, "%s: byte 0: header length: too short (got %llu, the least is 2: {})",
+                         file, (unsigned long long)length);
     }
     const uint8_t *json = bytes + PREFIX_BYTES;
     if (json[0] != '{') {
-        return error_set(error, FOV_E_INPUT, "%s: byte 8: header: must start with '{' (got byte 0x%02x)%s", file, json[0],
-                         hint);
+        return error_set(error, FOV_E_INPUT, "%s: byte 8: header: must start with '{' (got byte 0x%02x)%s", file,
+                         json[0], hint);
     }
     int status = check_json_size(file, json, (size_t)length, error);
     if (status) {
@@ -149,7 +151,7 @@ static int parse_header(const char *file, const uint8_t *bytes, size_t size, jso
     return 0;
 }
 
-/* ---- one entry ------------------------------------------------------------------------------------------------------ */
+/* ---- one entry --------------------------------------------------------------------------------------------------- */
 
 /** A whole number >= 0; 1.0, 1e3 and -1 are none. */
 static bool whole_number(const json_t *json, int64_t *value)
@@ -215,8 +217,8 @@ static int check_extent(struct entry_reader *entry, size_t bits)
     }
     if (total % 8 != 0) {
         return error_set(entry->error, FOV_E_INPUT,
-                         "%s: byte 8: header: tensor \"%s\": %zu elements of %zu bits do not fill whole bytes", entry->file,
-                         entry->name, count, bits);
+                         "%s: byte 8: header: tensor \"%s\": %zu elements of %zu bits do not fill whole bytes",
+                         entry->file, entry->name, count, bits);
     }
     entry->tensor->bytes = total / 8;
     if (entry->end - entry->begin != total / 8) {
@@ -232,8 +234,8 @@ static int check_extent(struct entry_reader *entry, size_t bits)
 static int read_entry(struct entry_reader *entry, const json_t *json)
 {
     if (!json_is_object(json)) {
-        return error_set(entry->error, FOV_E_INPUT, "%s: byte 8: header: tensor \"%s\": expected an object", entry->file,
-                         entry->name);
+        return error_set(entry->error, FOV_E_INPUT, "%s: byte 8: header: tensor \"%s\": expected an object",
+                         entry->file, entry->name);
     }
     const char *const known[] = {"dtype", "shape", "data_offsets"};
     for (size_t i = 0; i < 3; i++) {
@@ -265,7 +267,7 @@ static int read_entry(struct entry_reader *entry, const json_t *json)
     return status ? status : check_extent(entry, type->bits);
 }
 
-/* ---- the whole header ----------------------------------------------------------------------------------------------- */
+/* ---- the whole header -------------------------------------------------------------------------------------------- */
 
 static int compare_offset(const void *a, const void *b)
 {
@@ -345,9 +347,11 @@ static int allocate_tables(struct safetensors *file, const json_t *root, struct 
     file->names = memory_allocate(memory, text_bytes, 1, "safetensors names", error);
     file->tensors = memory_allocate(memory, file->count, sizeof *file->tensors, "safetensors index", error);
     file->by_name = memory_allocate(memory, file->count, sizeof *file->by_name, "safetensors index", error);
-    file->metadata = memory_allocate(memory, file->metadata_count, sizeof *file->metadata, "safetensors metadata", error);
-    return file->names == NULL || file->tensors == NULL || file->by_name == NULL || file->metadata == NULL ? FOV_E_MEMORY
-                                                                                                          : 0;
+    file->metadata =
+        memory_allocate(memory, file->metadata_count, sizeof *file->metadata, "safetensors metadata", error);
+    return file->names == NULL || file->tensors == NULL || file->by_name == NULL || file->metadata == NULL
+               ? FOV_E_MEMORY
+               : 0;
 }
 
 static int read_tables(struct safetensors *file, const json_t *root, size_t data_start, const uint8_t *bytes,
@@ -412,14 +416,16 @@ static int check_cover(struct safetensors *file, size_t data_start, size_t size,
         struct safetensors_tensor *tensor = &file->tensors[i];
         text_escape(name, sizeof name, tensor->name);
         if (tensor->offset != expected) {
-            return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": %s (data_offsets begin at %zu, expected %zu)",
-                             file->file, data_start + expected, name,
-                             tensor->offset > expected ? "a hole lies before it" : "it overlaps the one before", tensor->offset,
-                             expected);
+            return error_set(error, FOV_E_INPUT,
+                             "%s: byte %zu: tensor \"%s\": %s (data_offsets begin at %zu, expected %zu)", file->file,
+                             data_start + expected, name,
+                             tensor->offset > expected ? "a hole lies before it" : "it overlaps the one before",
+                             tensor->offset, expected);
         }
         if (tensor->bytes > available - expected) {
-            return error_set(error, FOV_E_INPUT, "%s: truncated: tensor \"%s\" needs %zu bytes at offset %zu, file has %zu",
-                             file->file, name, tensor->bytes, data_start + expected, size);
+            return error_set(error, FOV_E_INPUT,
+                             "%s: truncated: tensor \"%s\" needs %zu bytes at offset %zu, file has %zu", file->file,
+                             name, tensor->bytes, data_start + expected, size);
         }
         tensor->data += expected;
         tensor->offset = data_start + expected;
@@ -489,7 +495,7 @@ void safetensors_close(struct safetensors *file)
     *file = (struct safetensors){0};
 }
 
-/* ---- finding and copying -------------------------------------------------------------------------------------------- */
+/* ---- finding and copying ----------------------------------------------------------------------------------------- */
 
 const struct safetensors_tensor *safetensors_find(const struct safetensors *file, const char *name)
 {
@@ -519,8 +525,8 @@ const char *safetensors_metadata(const struct safetensors *file, const char *key
     return NULL;
 }
 
-int safetensors_copy(const struct safetensors *file, const char *name, fov_dtype dtype, const fov_shape *shape, void *data,
-                     struct error *error)
+int safetensors_copy(const struct safetensors *file, const char *name, fov_dtype dtype, const fov_shape *shape,
+                     void *data, struct error *error)
 {
     char                             escaped[NAME_TEXT], got[SHAPE_TEXT_SIZE], wanted[SHAPE_TEXT_SIZE];
     const struct safetensors_tensor *tensor = safetensors_find(file, name);
@@ -556,9 +562,10 @@ int safetensors_to_float(const struct safetensors *file, const struct safetensor
     bool brain = strcmp(tensor->type, "BF16") == 0;
     if (!brain && tensor->dtype != FOV_F16 && tensor->dtype != FOV_F64) {
         char escaped[NAME_TEXT];
-        return error_set(error, FOV_E_UNSUPPORTED, "%s: byte %zu: tensor \"%s\": %s elements cannot be weights (expected F32, "
-                         "F16, BF16 or F64)", file->file, tensor->offset, text_escape(escaped, sizeof escaped, tensor->name),
-                         tensor->type);
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "%s: byte %zu: tensor \"%s\": %s elements cannot be weights (expected F32, "
+                         "F16, BF16 or F64)",
+                         file->file, tensor->offset, text_escape(escaped, sizeof escaped, tensor->name), tensor->type);
     }
     for (size_t i = 0; i < count; i++) {
         if (tensor->dtype == FOV_F64) {

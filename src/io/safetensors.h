@@ -54,9 +54,10 @@ const struct safetensors_tensor *safetensors_find(const struct safetensors *file
 const char *safetensors_metadata(const struct safetensors *file, const char *key);                   /**< or NULL */
 
 /** Finds a tensor that must be there, with this type and shape, and copies it out. E_INPUT naming what differs. */
-int safetensors_copy(const struct safetensors *file, const char *name, fov_dtype dtype, const fov_shape *shape, void *data,
-                     struct error *error);
-/** Widens or narrows F32, F16, BF16 or F64 elements to float: weights come in all of these. E_UNSUPPORTED for others. */
+int safetensors_copy(const struct safetensors *file, const char *name, fov_dtype dtype, const fov_shape *shape,
+                     void *data, struct error *error);
+/** Widens or narrows F32, F16, BF16 or F64 elements to float: weights come in all of these. E_UNSUPPORTED for
+ *  others. */
 int safetensors_to_float(const struct safetensors *file, const struct safetensors_tensor *tensor, float *data,
                          struct error *error);
 
@@ -68,8 +69,9 @@ struct safetensors_source {
     const void *data;
 };
 
-/** Writes tensors in the order given, after the metadata. `sealed`: adds the metadata key "fovea.sha256", a SHA-256 over all
- *  names, types, shapes, bytes and other metadata, which safetensors_verify compares. `system` NULL: the real one. */
+/** Writes tensors in the order given, after the metadata. `sealed`: adds the metadata key "fovea.sha256", a SHA-256
+ *  over all names, types, shapes, bytes and other metadata, which safetensors_verify compares. `system` NULL: the real
+ *  one. */
 int safetensors_write(const char *path, const struct safetensors_source *tensors, size_t count,
                       const struct safetensors_text *metadata, size_t metadata_count, bool sealed,
                       const struct file_system *system, struct memory *memory, struct error *error);

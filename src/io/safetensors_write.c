@@ -11,7 +11,7 @@
 
 enum { PREFIX_BYTES = 8, NAME_TEXT = 160 };
 
-/* ---- the seal ------------------------------------------------------------------------------------------------------- */
+/* ---- the seal ---------------------------------------------------------------------------------------------------- */
 
 /** Lengths stand before texts, so that no two contents read the same. */
 static void hash_number(struct hash_state *state, uint64_t number)
@@ -79,8 +79,9 @@ int safetensors_verify(const struct safetensors *file, struct error *error)
 {
     const char *seal = safetensors_metadata(file, SAFETENSORS_SEAL);
     if (seal == NULL) {
-        return error_set(error, FOV_E_INPUT, "%s: header: metadata \"%s\" is missing: the file is damaged or not sealed",
-                         file->file, SAFETENSORS_SEAL);
+        return error_set(error, FOV_E_INPUT,
+                         "%s: header: metadata \"%s\" is missing: the file is damaged or not sealed", file->file,
+                         SAFETENSORS_SEAL);
     }
     struct hash_state state = {0};
     hash_begin(&state);
@@ -92,13 +93,13 @@ int safetensors_verify(const struct safetensors *file, struct error *error)
     char hex[HASH_HEX_SIZE];
     hash_end(&state, hex);
     if (!status && strcmp(hex, seal) != 0) {
-        return error_set(error, FOV_E_INPUT, "%s: damaged: the SHA-256 of its content is not the one it was written with",
-                         file->file);
+        return error_set(error, FOV_E_INPUT,
+                         "%s: damaged: the SHA-256 of its content is not the one it was written with", file->file);
     }
     return status;
 }
 
-/* ---- the header ----------------------------------------------------------------------------------------------------- */
+/* ---- the header -------------------------------------------------------------------------------------------------- */
 
 struct header_writer {
     const struct safetensors_source *tensors;
@@ -125,8 +126,8 @@ static int add_entry(const struct header_writer *writer, json_t *object, const c
                          text_escape(escaped, sizeof escaped, key));
     }
     if (json_object_set_new(object, key, value) != 0) {
-        return error_set(writer->error, FOV_E_USAGE, "%s: the name \"%s\" is not UTF-8, or memory is short", writer->path,
-                         text_escape(escaped, sizeof escaped, key));
+        return error_set(writer->error, FOV_E_USAGE, "%s: the name \"%s\" is not UTF-8, or memory is short",
+                         writer->path, text_escape(escaped, sizeof escaped, key));
     }
     return 0;
 }
@@ -137,8 +138,9 @@ static int add_tensor(const struct header_writer *writer, json_t *root, const st
     char                           escaped[NAME_TEXT];
     const struct safetensors_type *type = safetensors_type_of(tensor->dtype);
     size_t                         bytes, end;
-    if (type == NULL || strcmp(tensor->name, "__metadata__") == 0 || !shape_bytes(&tensor->shape, tensor->dtype, &bytes) ||
-        !size_add(*offset, bytes, &end) || end > (size_t)INT64_MAX) {
+    if (type == NULL || strcmp(tensor->name, "__metadata__") == 0 ||
+        !shape_bytes(&tensor->shape, tensor->dtype, &bytes) || !size_add(*offset, bytes, &end) ||
+        end > (size_t)INT64_MAX) {
         char shape[SHAPE_TEXT_SIZE];
         return error_set(writer->error, FOV_E_USAGE, "%s: tensor \"%s\" %s cannot be written", writer->path,
                          text_escape(escaped, sizeof escaped, tensor->name), shape_text(&tensor->shape, shape));
@@ -159,8 +161,8 @@ static int add_tensor(const struct header_writer *writer, json_t *root, const st
     return add_entry(writer, root, tensor->name, entry);
 }
 
-static int seal_content(const struct header_writer *writer, const struct safetensors_text *metadata, size_t metadata_count,
-                        struct memory *memory, char hex[HASH_HEX_SIZE])
+static int seal_content(const struct header_writer *writer, const struct safetensors_text *metadata,
+                        size_t metadata_count, struct memory *memory, char hex[HASH_HEX_SIZE])
 {
     struct hash_state state = {0};
     hash_begin(&state);
@@ -170,7 +172,8 @@ static int seal_content(const struct header_writer *writer, const struct safeten
         if (!shape_bytes(&tensor->shape, tensor->dtype, &bytes)) {
             return error_set(writer->error, FOV_E_USAGE, "%s: a shape is too large", writer->path);
         }
-        hash_tensor(&state, tensor->name, safetensors_type_of(tensor->dtype)->name, &tensor->shape, tensor->data, bytes);
+        hash_tensor(&state, tensor->name, safetensors_type_of(tensor->dtype)->name, &tensor->shape, tensor->data,
+                    bytes);
     }
     int status = hash_metadata(&state, metadata, metadata_count, memory, writer->error);
     hash_end(&state, hex);
@@ -207,7 +210,7 @@ static int build_header(const struct header_writer *writer, const struct safeten
     return status;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static int write_header(struct file_writer *file, const json_t *root, const char *path, struct error *error)
 {

@@ -76,7 +76,8 @@ const char *sniff_hint(enum sniff_kind kind)
     case SNIFF_GZIP:
         return "; it looks like gzip: decompress it first";
     case SNIFF_ZIP:
-        return "; it looks like a zip archive, perhaps PyTorch's .pt: such files can run code and are never loaded here, "
+        return "; it looks like a zip archive, perhaps PyTorch's .pt: such files can run code and are never loaded "
+               "here, "
                "export the model to ONNX (torch.onnx.export) or its weights to safetensors";
     case SNIFF_PICKLE:
         return "; it looks like a Python pickle: pickles can run code and are never loaded here, export to ONNX or "

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The conformance runner from inside: conformance.c finds cases, conformance_case.c runs one, conformance_facts.c says what
- * a model is made of and whether it can be run at all, conformance_tensor.c reads and compares tensors. */
+/* The conformance runner from inside: conformance.c finds cases, conformance_case.c runs one, conformance_facts.c says
+ * what a model is made of and whether it can be run at all, conformance_tensor.c reads and compares tensors. */
 #ifndef MODEL_CONFORMANCE_H
 #define MODEL_CONFORMANCE_H
 
@@ -32,8 +32,8 @@ struct case_run {
 
 /* conformance_case.c */
 /** Runs one case and fills run->result; its texts live until case_end. `directory` NULL: a model beside its output. */
-void case_run(struct case_run *run, fov_context *context, const fov_conformance_options *options, const char *model_path,
-              const char *directory);
+void case_run(struct case_run *run, fov_context *context, const fov_conformance_options *options,
+              const char *model_path, const char *directory);
 void case_end(struct case_run *run);
 
 /* conformance_facts.c */
@@ -52,9 +52,10 @@ const char *case_fault(const char *directory);
 int case_read_tensor(struct case_run *run, const char *path, struct case_tensor *tensor);
 /** The first element as a number; false: it has none, or is no number. */
 bool case_element(const struct case_tensor *tensor, double *number);
-bool case_first_element(struct case_run *run, const struct onnx_tensor *tensor, double *number); /**< of one in the model */
+/** of one in the model */
+bool case_first_element(struct case_run *run, const struct onnx_tensor *tensor, double *number);
 /** Do two tensors agree? If not, why, in run->reason. */
-bool case_compare(struct case_run *run, int index, const char *name, const struct case_tensor *expected, fov_dtype dtype,
-                  const fov_shape *shape, const void *data);
+bool case_compare(struct case_run *run, int index, const char *name, const struct case_tensor *expected,
+                  fov_dtype dtype, const fov_shape *shape, const void *data);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One conformance case from its files to its verdict: read the model and the tensors, build a graph whose inputs have the
- * tensors' shapes, compile a plan, run it, compare. Inputs stay inputs of the plan, except those whose elements decide
- * shapes: a plan must know them, so the graph is built again with these as constants. */
+/* One conformance case from its files to its verdict: read the model and the tensors, build a graph whose inputs have
+ * the tensors' shapes, compile a plan, run it, compare. Inputs stay inputs of the plan, except those whose elements
+ * decide shapes: a plan must know them, so the graph is built again with these as constants. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "device/context.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- files ---------------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 /** Reads PREFIX0.pb, PREFIX1.pb... as far as they go. */
 static int read_tensors(struct case_run *run, const char *prefix, struct case_tensor *tensors, int *count)
@@ -24,7 +24,8 @@ static int read_tensors(struct case_run *run, const char *prefix, struct case_te
             break;
         }
         if (*count == CASE_TENSORS) {
-            return error_set(&run->context->error, FOV_E_UNSUPPORTED, "more than %d tensors in one data set", CASE_TENSORS);
+            return error_set(&run->context->error, FOV_E_UNSUPPORTED, "more than %d tensors in one data set",
+                             CASE_TENSORS);
         }
         status = case_read_tensor(run, path, &tensors[*count]);
     }
@@ -41,7 +42,8 @@ static int read_data_set(struct case_run *run, const char *directory, int number
         status = read_tensors(run, prefix, run->out, &run->out_count);
     }
     if (!status && run->out_count == 0) {
-        status = error_set(&run->context->error, FOV_E_INPUT, "%s/test_data_set_%d holds no output_0.pb", directory, number);
+        status =
+            error_set(&run->context->error, FOV_E_INPUT, "%s/test_data_set_%d holds no output_0.pb", directory, number);
     }
     return status;
 }
@@ -98,7 +100,7 @@ static int read_beside(struct case_run *run)
     return status ? status : make_inputs(run);
 }
 
-/* ---- building --------------------------------------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------------------------------- */
 
 static void list_given(const struct case_run *run, struct onnx_given *given)
 {
@@ -157,7 +159,7 @@ static fov_graph *build(struct case_run *run, const struct file_map *map, struct
     }
 }
 
-/* ---- writing and reading back ------------------------------------------------------------------------------------------------ */
+/* ---- writing and reading back ------------------------------------------------------------------------------------ */
 
 /** Of the inputs those that the plan will still have: with the others the data set's tensors go, too. */
 static int keep_inputs(struct case_run *run, const fov_graph *graph, struct onnx_imported *imported)
@@ -197,7 +199,7 @@ static fov_graph *rewrite(struct case_run *run, fov_graph *graph, struct onnx_im
     return again;
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 /** 0: ran, and run->reason says whether an output differs. */
 static int run_plan(struct case_run *run, fov_graph *graph, const struct onnx_imported *imported)
@@ -252,7 +254,7 @@ static int run_data_set(struct case_run *run, const struct file_map *map)
     return status;
 }
 
-/* ---- a case ------------------------------------------------------------------------------------------------------------------ */
+/* ---- a case ------------------------------------------------------------------------------------------------------ */
 
 static bool has_data_set(const char *directory, int number)
 {
@@ -309,8 +311,8 @@ static int run_model(struct case_run *run, const struct file_map *map, const cha
     return run_data_sets(run, map, directory);
 }
 
-void case_run(struct case_run *run, fov_context *context, const fov_conformance_options *options, const char *model_path,
-              const char *directory)
+void case_run(struct case_run *run, fov_context *context, const fov_conformance_options *options,
+              const char *model_path, const char *directory)
 {
     struct error   *error = &context->error;
     struct file_map map;

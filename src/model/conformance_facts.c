@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What a conformance case is made of, from the file alone: its operators, and whether it needs something that fovea leaves
- * out by design. Only facts decide: an element type that occurs, an operator that draws random numbers. An operator that is
- * merely missing is a failure, not a skip. */
+/* What a conformance case is made of, from the file alone: its operators, and whether it needs something that fovea
+ * leaves out by design. Only facts decide: an element type that occurs, an operator that draws random numbers. An
+ * operator that is merely missing is a failure, not a skip. */
 #include "model/conformance.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- operators ------------------------------------------------------------------------------------------------------ */
+/* ---- operators --------------------------------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -33,7 +33,7 @@ void case_list_operators(struct case_run *run)
     }
 }
 
-/* ---- element types ---------------------------------------------------------------------------------------------------- */
+/* ---- element types ----------------------------------------------------------------------------------------------- */
 
 /** Types that are stored, converted and exported, but never computed with, and those that are not known at all. */
 static bool is_left_out(int64_t type)
@@ -119,7 +119,7 @@ bool case_skips_types(struct case_run *run)
     return false;
 }
 
-/* ---- random numbers ----------------------------------------------------------------------------------------------------- */
+/* ---- random numbers ---------------------------------------------------------------------------------------------- */
 
 /** The first element of a tensor that the file or the data set holds under this name; false: it has none. */
 static bool find_number(struct case_run *run, const char *name, double *number)
@@ -191,17 +191,20 @@ bool case_skips_random(struct case_run *run)
 
 const char *case_fault(const char *directory)
 {
-    static const char saturates[] = "contradicts the standard: -235.7 is saturated to -128 in i8, the result has it wrapped "
-                                    "around to 20";
+    static const char saturates[] =
+        "contradicts the standard: -235.7 is saturated to -128 in i8, the result has it wrapped "
+        "around to 20";
     static const struct {
         const char *name, *fault;
     } faults[] = {
-        {"test_adam_multiple", "contradicts the standard: its results are for epsilon 0.01, its model leaves epsilon at "
-                               "1e-6 (onnx issue 7749; the corrected case is not skipped)"},
+        {"test_adam_multiple",
+         "contradicts the standard: its results are for epsilon 0.01, its model leaves epsilon at "
+         "1e-6 (onnx issue 7749; the corrected case is not skipped)"},
         {"test_qlinearmatmul_2D_int8_float32", saturates},
         {"test_qlinearmatmul_3D_int8_float32", saturates},
-        {"test_l2normalization_axis_0", "contradicts the standard: a line of zeros is said to stay zero, the result has "
-                                        "NaN for it"},
+        {"test_l2normalization_axis_0",
+         "contradicts the standard: a line of zeros is said to stay zero, the result has "
+         "NaN for it"},
     };
     const char *last = directory != NULL ? strrchr(directory, '/') : NULL;
     const char *name = last != NULL ? last + 1 : directory;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- reading -------------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /** Checks and copies; the tensor's own memory may go away afterwards. */
 static int take_tensor(struct case_run *run, const struct onnx_model *model, const struct onnx_tensor *from,
@@ -60,7 +60,7 @@ bool case_first_element(struct case_run *run, const struct onnx_tensor *tensor, 
     return take_tensor(run, run->model, tensor, tensor->name, &taken) == 0 && case_element(&taken, number);
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------------------------------ */
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
 
 static bool is_real(fov_dtype dtype)
 {
@@ -117,8 +117,8 @@ static void show_place(char *out, size_t size, const fov_shape *shape, size_t in
     snprintf(out + used, size - used, "]");
 }
 
-bool case_compare(struct case_run *run, int index, const char *name, const struct case_tensor *expected, fov_dtype dtype,
-                  const fov_shape *shape, const void *data)
+bool case_compare(struct case_run *run, int index, const char *name, const struct case_tensor *expected,
+                  fov_dtype dtype, const fov_shape *shape, const void *data)
 {
     char   label[ONNX_NAME_TEXT], got[SHAPE_TEXT_SIZE], wanted[SHAPE_TEXT_SIZE], place[SHAPE_TEXT_SIZE];
     size_t width = fov_dtype_size(dtype), wrong = 0, first = 0;
@@ -134,7 +134,8 @@ bool case_compare(struct case_run *run, int index, const char *name, const struc
         return false;
     }
     for (size_t i = expected->count; i-- > 0;) {
-        if (!agrees(run->options, dtype, (const uint8_t *)data + i * width, (const uint8_t *)expected->data + i * width)) {
+        if (!agrees(run->options, dtype, (const uint8_t *)data + i * width,
+                    (const uint8_t *)expected->data + i * width)) {
             wrong++;
             first = i;
         }
@@ -145,7 +146,7 @@ bool case_compare(struct case_run *run, int index, const char *name, const struc
     show_element(got, sizeof got, dtype, (const uint8_t *)data + first * width);
     show_element(wanted, sizeof wanted, dtype, (const uint8_t *)expected->data + first * width);
     show_place(place, sizeof place, shape, first);
-    text_add(&run->reason, "output %d \"%s\": element %s is %s, expected %s (%zu of %zu elements differ)", index, label, place,
-             got, wanted, wrong, expected->count);
+    text_add(&run->reason, "output %d \"%s\": element %s is %s, expected %s (%zu of %zu elements differ)", index, label,
+             place, got, wanted, wrong, expected->count);
     return false;
 }

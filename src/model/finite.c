@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights that are not finite, weights too small to count, and variances below zero. One NaN makes every output NaN, and
- * nothing else says where it came from; denormal numbers are zeros where we compute and are not elsewhere. Whoever loads
- * weights is told which tensors hold them. Weights that stay in their file are read here piece by piece and not kept. */
+/* Weights that are not finite, weights too small to count, and variances below zero. One NaN makes every output NaN,
+ * and nothing else says where it came from; denormal numbers are zeros where we compute and are not elsewhere. Whoever
+ * loads weights is told which tensors hold them. Weights that stay in their file are read here piece by piece and not
+ * kept. */
 #include "base/text.h"
 #include "model/model.h"
 #include "tensor/convert.h"
@@ -12,7 +13,8 @@
 
 enum { PIECE = 1024, NAMES = 4, MANY = 100 /* one element in so many */, CHUNK = 1 << 20, PART = 1 << 15 /* bytes */ };
 
-/** Hundreds of megabytes go by here when a model is loaded: all threads read, each part is looked at while it is hot. */
+/** Hundreds of megabytes go by here when a model is loaded: all threads read, each part is looked at while it is
+ *  hot. */
 struct scan {
     const fov_graph *graph;
     int              id;
@@ -147,8 +149,8 @@ static int tell(fov_model *model, const char *path, const struct naming *naming,
 {
     const char *s = naming->tensors == 1 ? "" : "s", *rest = naming->tensors > NAMES ? ", ..." : "";
     if (naming->tensors > 0 && model->context->strict) {
-        return error_set(&model->context->error, FOV_E_INPUT, "%s: %zu tensor%s with %s: %s%s", path, naming->tensors, s,
-                         what, naming->list, rest);
+        return error_set(&model->context->error, FOV_E_INPUT, "%s: %zu tensor%s with %s: %s%s", path, naming->tensors,
+                         s, what, naming->list, rest);
     }
     if (naming->tensors > 0) {
         context_log(model->context, FOV_LOG_WARNING, "%s: %zu tensor%s with %s: %s%s", path, naming->tensors, s, what,

@@ -13,10 +13,12 @@ static int take_ends(fov_model *model, const char *path, const struct onnx_impor
 {
     struct error *error = &model->context->error;
     if (imported->input_count != 1) {
-        return error_set(error, FOV_E_UNSUPPORTED, "%s: a model has one input, this file has %d", path, imported->input_count);
+        return error_set(error, FOV_E_UNSUPPORTED, "%s: a model has one input, this file has %d", path,
+                         imported->input_count);
     }
     if (imported->output_count > 1) {
-        context_log(model->context, FOV_LOG_INFO, "%s: of %d outputs the first is the model's", path, imported->output_count);
+        context_log(model->context, FOV_LOG_INFO, "%s: of %d outputs the first is the model's", path,
+                    imported->output_count);
     }
     int status = fov_model_set_ends(model, imported->inputs[0], imported->outputs[0]);
     if (status) {
@@ -49,7 +51,8 @@ static bool has_open_batch(const fov_graph *graph)
     return false;
 }
 
-/** Any number of samples, whatever number the file was exported with; where its nodes do not allow that, that number. */
+/** Any number of samples, whatever number the file was exported with; where its nodes do not allow that, that
+ *  number. */
 static int import_any_batch(fov_model *model, const char *path, const char *directory, const struct file_map *map,
                             const int64_t size[2], struct onnx_imported *imported)
 {
@@ -98,8 +101,10 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
         return status;
     }
     if (size == NULL && imported.sized) {
-        context_log(model->context, FOV_LOG_WARNING, "%s: the height and width of its pictures are open: taken as %d x %d "
-                    "(fovea convert FROM TO --size HxW writes another)", path, USUAL_SIZE, USUAL_SIZE);
+        context_log(model->context, FOV_LOG_WARNING,
+                    "%s: the height and width of its pictures are open: taken as %d x %d "
+                    "(fovea convert FROM TO --size HxW writes another)",
+                    path, USUAL_SIZE, USUAL_SIZE);
     }
     status = take_ends(model, path, &imported);
     if (!status) {
@@ -148,7 +153,7 @@ fov_model *fov_model_load_sized(fov_context *context, const char *path, int heig
     return load(context, path, size);
 }
 
-/* ---- weights --------------------------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
 /** PyTorch's batch norm counts its batches; nothing here needs the number. */
 static bool is_counter(const char *name)
@@ -205,11 +210,13 @@ static int check_weights(fov_model *model, const struct safetensors *file)
     }
     if (missing.count > 0) {
         return error_set(error, FOV_E_INPUT, "%s: %zu parameter%s missing: %s%s", file->file, missing.count,
-                         missing.count == 1 ? " of the model is" : "s of the model are", missing.text, missing.shown < missing.count ? ", ..." : "");
+                         missing.count == 1 ? " of the model is" : "s of the model are", missing.text,
+                         missing.shown < missing.count ? ", ..." : "");
     }
     if (unknown.count > 0) {
         return error_set(error, FOV_E_INPUT, "%s: %zu tensor%s not in the model: %s%s", file->file, unknown.count,
-                         unknown.count == 1 ? " is" : "s are", unknown.text, unknown.shown < unknown.count ? ", ..." : "");
+                         unknown.count == 1 ? " is" : "s are", unknown.text,
+                         unknown.shown < unknown.count ? ", ..." : "");
     }
     return safetensors_metadata(file, "fovea.sha256") != NULL ? safetensors_verify(file, error) : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Metadata of model files. Preprocessing stands in the file so that a prediction anywhere starts from the same pixels; class
- * names are written as a JSON list under "names", the key that other tools use too. */
+/* Metadata of model files. Preprocessing stands in the file so that a prediction anywhere starts from the same pixels;
+ * class names are written as a JSON list under "names", the key that other tools use too. */
 #include "model/metadata.h"
 #include "base/text.h"
 #include <jansson.h>
@@ -10,7 +10,7 @@
 
 enum { NAMES_LIMIT = 1000000, DEPTH = 4 };
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static json_t *number_list(const float values[DEPTH])
 {
@@ -25,8 +25,8 @@ static char *preprocessing_text(const fov_preprocessing *preprocessing)
 {
     /* 9 digits are enough for any float to come back as it was. */
     json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:i}", "scale", "0..1", "resize", "bilinear, antialiased", "mean",
-                               number_list(preprocessing->mean), "deviation", number_list(preprocessing->deviation), "pad",
-                               preprocessing->pad);
+                               number_list(preprocessing->mean), "deviation", number_list(preprocessing->deviation),
+                               "pad", preprocessing->pad);
     char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     return text;
@@ -55,14 +55,16 @@ int metadata_make(const fov_model *model, struct metadata *metadata, struct erro
     }
     metadata->preprocessing = preprocessing_text(&model->preprocessing);
     if (metadata->preprocessing == NULL) {
-        return error_set(error, FOV_E_USAGE, "the preprocessing cannot be written: a mean or deviation is not a number");
+        return error_set(error, FOV_E_USAGE,
+                         "the preprocessing cannot be written: a mean or deviation is not a number");
     }
     metadata->entries[metadata->count++] = (struct onnx_text){"fovea.preprocessing", metadata->preprocessing};
     if (model->class_count > 0) {
         metadata->names = names_text(model);
         if (metadata->names == NULL) {
             metadata_free(metadata);
-            return error_set(error, FOV_E_USAGE, "the class names cannot be written: one is not UTF-8, or memory is short");
+            return error_set(error, FOV_E_USAGE,
+                             "the class names cannot be written: one is not UTF-8, or memory is short");
         }
         metadata->entries[metadata->count++] = (struct onnx_text){"names", metadata->names};
     }
@@ -76,7 +78,7 @@ void metadata_free(struct metadata *metadata)
     *metadata = (struct metadata){0};
 }
 
-/* ---- preprocessing --------------------------------------------------------------------------------------------------- */
+/* ---- preprocessing ----------------------------------------------------------------------------------------------- */
 
 static bool take_numbers(const json_t *list, float out[DEPTH])
 {
@@ -107,14 +109,16 @@ static int take_preprocessing(fov_model *model, const char *file, const char *te
     }
     json_decref(object);
     if (!good) {
-        return error_set(&model->context->error, FOV_E_INPUT, "%s: metadata \"fovea.preprocessing\": expected a JSON object "
-                         "with mean, deviation and pad", file);
+        return error_set(&model->context->error, FOV_E_INPUT,
+                         "%s: metadata \"fovea.preprocessing\": expected a JSON object "
+                         "with mean, deviation and pad",
+                         file);
     }
     model->preprocessing = preprocessing;
     return 0;
 }
 
-/* ---- class names ------------------------------------------------------------------------------------------------------ */
+/* ---- class names ------------------------------------------------------------------------------------------------- */
 
 /** Names by index; a file may give them in any order. */
 struct names {
@@ -130,8 +134,8 @@ static int put_name(struct names *names, long long index, const char *name)
         return FOV_E_INPUT;
     }
     while (names->count <= (size_t)index) {
-        if (memory_grow(names->memory, (void **)&names->at, &names->capacity, names->count, sizeof *names->at, "class names",
-                        names->error)) {
+        if (memory_grow(names->memory, (void **)&names->at, &names->capacity, names->count, sizeof *names->at,
+                        "class names", names->error)) {
             return FOV_E_MEMORY;
         }
         names->at[names->count++] = NULL;
@@ -246,10 +250,11 @@ static int take_names(fov_model *model, const char *file, const char *text, bool
     int          outputs = fov_model_classes(model);
     if (status == FOV_E_INPUT || (!status && names.count > 0 && outputs > 0 && (size_t)outputs != names.count)) {
         /* A detector's names are not one per output, and other tools' notes are their own business. */
-        context_log(model->context, FOV_LOG_WARNING, "%s: metadata \"names\": %zu names do not fit %d outputs: left out", file,
-                    names.count, outputs);
+        context_log(model->context, FOV_LOG_WARNING,
+                    "%s: metadata \"names\": %zu names do not fit %d outputs: left out", file, names.count, outputs);
         status = ours ? (int)error_set(&model->context->error, FOV_E_INPUT,
-                                       "%s: metadata \"names\": expected a JSON list with a name per output (%d)", file, outputs)
+                                       "%s: metadata \"names\": expected a JSON list with a name per output (%d)", file,
+                                       outputs)
                       : 0;
     } else if (!status && names.count > 0) {
         status = fov_model_set_classes(model, (const char *const *)names.at, (int)names.count);

@@ -18,8 +18,8 @@ struct metadata {
 int  metadata_make(const fov_model *model, struct metadata *metadata, struct error *error);
 void metadata_free(struct metadata *metadata);
 
-/** Takes over what a file says: network, preprocessing, class names (a JSON list or object, or Ultralytics' Python dict).
- *  Entries of other programs are left alone; damaged ones of ours are E_INPUT. */
+/** Takes over what a file says: network, preprocessing, class names (a JSON list or object, or Ultralytics' Python
+ *  dict). Entries of other programs are left alone; damaged ones of ours are E_INPUT. */
 int metadata_take(fov_model *model, const char *file, const struct onnx_text *entries, int count);
 
 #endif

@@ -41,7 +41,7 @@ void fov_model_free(fov_model *model)
     memory_free(memory, model);
 }
 
-/* ---- networks by name --------------------------------------------------------------------------------------------- */
+/* ---- networks by name -------------------------------------------------------------------------------------------- */
 
 int fov_network_count(void)
 {
@@ -145,7 +145,7 @@ fov_model *fov_model_network(fov_context *context, const char *name, const fov_n
     return model;
 }
 
-/* ---- parts -------------------------------------------------------------------------------------------------------- */
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
 
 fov_graph *fov_model_graph(fov_model *model)
 {

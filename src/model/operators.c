@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The operator table as the public API shows it: `fovea ops` and the documentation are written from these few fields. */
+/* The operator table as the public API shows it: `fovea ops` and the documentation are written from these few
+ * fields. */
 #include "op/onnx.h"
 #include "op/op.h"
 #include <fovea/model.h>

@@ -50,8 +50,8 @@ static int check_sizes(fov_model *model, int batch, int classes)
         return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
     }
     if (shape.rank < 1 || shape.dim[0] != batch) {
-        return error_set(error, FOV_E_SHAPE, "the model's input %s is not for %d picture%s at a time", shape_text(&shape, text),
-                         batch, batch == 1 ? "" : "s");
+        return error_set(error, FOV_E_SHAPE, "the model's input %s is not for %d picture%s at a time",
+                         shape_text(&shape, text), batch, batch == 1 ? "" : "s");
     }
     if (!size_multiply((size_t)batch * sizeof(float), (size_t)classes, &scores) ||
         fov_plan_bytes(plan, model->probabilities) != scores) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Models to files: the whole as ONNX, the weights as safetensors; and the hash that names a set of weights. The formats are
- * in io/, what stands beside the graph in metadata.c. */
+/* Models to files: the whole as ONNX, the weights as safetensors; and the hash that names a set of weights. The formats
+ * are in io/, what stands beside the graph in metadata.c. */
 #include "base/hash.h"
 #include "io/safetensors.h"
 #include "model/metadata.h"
@@ -40,13 +40,13 @@ int fov_model_save_opset(fov_model *model, const char *path, int opset)
     return status;
 }
 
-/* ---- weights --------------------------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
 /** Ids of all parameters, in order of creation; NULL and an error when memory is short. */
 static int *list_parameters(fov_graph *graph, size_t *count)
 {
-    int *ids = memory_allocate(graph->context->memory, (size_t)graph->parameter_count, sizeof *ids, "a list of parameters",
-                               &graph->context->error);
+    int *ids = memory_allocate(graph->context->memory, (size_t)graph->parameter_count, sizeof *ids,
+                               "a list of parameters", &graph->context->error);
     *count = 0;
     for (size_t id = 1; ids != NULL && id < graph->value_count; id++) {
         if (graph_value(graph, (int)id)->kind == VALUE_PARAMETER && *count < (size_t)graph->parameter_count) {
@@ -84,7 +84,7 @@ int fov_model_save_weights(fov_model *model, const char *path)
     return status;
 }
 
-/* ---- the hash --------------------------------------------------------------------------------------------------------- */
+/* ---- the hash ---------------------------------------------------------------------------------------------------- */
 
 struct hashed {
     const char *name;

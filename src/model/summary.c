@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of layers: shapes for one sample, parameters, multiply-adds, memory, receptive field. Only what lies between
- * the model's input and output counts. */
+/* The table of layers: shapes for one sample, parameters, multiply-adds, memory, receptive field. Only what lies
+ * between the model's input and output counts. */
 #include "model/model.h"
 #include <stdint.h>
 #include <string.h>

@@ -86,7 +86,8 @@ struct work {
     enum bitwise         function;
     const unsigned char *a, *b;
     unsigned char       *y;
-    size_t               element, columns, rows; /**< bytes; elements of the innermost loop; how many of those there are */
+    /** bytes; elements of the innermost loop; how many of those there are */
+    size_t               element, columns, rows;
     size_t               row_parts;              /**< a long row is cut */
 };
 

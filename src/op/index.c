@@ -50,8 +50,9 @@ int index_check_known(const struct op_infer *infer, int axis, int named)
         double far = fabs(values[i]); /* the number of samples, or calculated with it */
         bool open = size < 0 || (far >= OP_OPEN_BATCH / 0x1p10 && far <= OP_OPEN_BATCH * 0x1p10);
         if (!open && (values[i] < (double)-size || values[i] >= (double)size)) {
-            return error_set(infer->error, FOV_E_INPUT, "index %.0f (number %zu) is outside dimension %d, which has %lld elements",
-                             values[i], i, at, (long long)size);
+            return error_set(infer->error, FOV_E_INPUT,
+                             "index %.0f (number %zu) is outside dimension %d, which has %lld elements", values[i], i,
+                             at, (long long)size);
         }
     }
     return FOV_OK;

@@ -15,7 +15,8 @@ void index_coordinates(const fov_shape *shape, size_t index, int64_t at[FOV_MAX_
 /** The inverse. */
 size_t index_of(const fov_shape *shape, const int64_t at[FOV_MAX_RANK]);
 /** E_INPUT where an index of input 1 that is known when the graph is built lies outside input 0: each index is `named`
- *  numbers, for the axes from `axis` on. What is only known in a run is not checked: it reads zeros, or writes nothing. */
+ *  numbers, for the axes from `axis` on. What is only known in a run is not checked: it reads zeros, or writes
+ *  nothing. */
 int index_check_known(const struct op_infer *infer, int axis, int named);
 /** An axis that infer has accepted, counted from the front. */
 int index_axis(int64_t axis, int rank);

@@ -154,7 +154,8 @@ const char *op_export_sizes(struct op_export *node, int in, const fov_shape *sha
     }
     int64_t zero = 0, one = 1;
     const char *rest = node->integers(node->writer, shape->dim + 1, shape->rank - 1, false);
-    const char *begin = node->integers(node->writer, &zero, 1, false), *end = node->integers(node->writer, &one, 1, false);
+    const char *begin = node->integers(node->writer, &zero, 1, false),
+               *end = node->integers(node->writer, &one, 1, false);
     const char *whole = op_export_step(node, "Shape", node->in_name(node->writer, in), NULL, OP_EXPORT_FRESH);
     const char *batch = op_export_step(node, "Slice", whole, begin, OP_EXPORT_FRESH);
     node->input_name(node->writer, end);

@@ -13,7 +13,8 @@ double scatter_combine(int reduction, double old, double update);
  *  the one that reads x where scatter writes it. */
 void scatter_gradient(struct op_gradient *gradient, int reduction, const char *scatter, const void *scatter_none,
                       const char *gather, const void *gather_options);
-/** The node as ONNX spells it: reduction is an attribute since opset 16, maxima and minima since 18. axis NULL: none. */
+/** The node as ONNX spells it: reduction is an attribute since opset 16, maxima and minima since 18. axis NULL:
+ *  none. */
 int scatter_export(struct op_export *node, int reduction, const int64_t *axis);
 /** Copies x to y on the pool: the start of every scatter. */
 void scatter_copy(const struct op_run *run);

@@ -42,9 +42,9 @@ static int resolve_axis(struct window *window, int axis, bool ceil_mode, const f
                              (long long)kernel, shape_text(x, text), (long long)window->begin[axis],
                              (long long)window->end[axis], (long long)needs, (long long)has);
         }
-        return error_set(error, FOV_E_SHAPE, "kernel %lld does not fit input %s with pad %lld (needs %lld pixels, has %lld)",
-                         (long long)kernel, shape_text(x, text), (long long)window->begin[axis], (long long)needs,
-                         (long long)has);
+        return error_set(
+            error, FOV_E_SHAPE, "kernel %lld does not fit input %s with pad %lld (needs %lld pixels, has %lld)",
+            (long long)kernel, shape_text(x, text), (long long)window->begin[axis], (long long)needs, (long long)has);
     }
     int64_t stride = window->stride[axis];
     int64_t steps = ceil_mode ? (has - needs + stride - 1) / stride : (has - needs) / stride;
@@ -206,7 +206,8 @@ static const void *option_of(const struct op_maker *maker, const char *name, enu
     return attribute == NULL || attribute->name == NULL ? NULL : (const char *)maker->options + attribute->offset;
 }
 
-/** The pads of a pad with zeros: 2 numbers per dimension. False where it is another operator, or pads with something else. */
+/** The pads of a pad with zeros: 2 numbers per dimension. False where it is another operator, or pads with something
+ *  else. */
 static bool zero_frame(const struct op_takeover *takeover, const struct op_maker *maker, struct op_list *frame)
 {
     enum { PADS = 1, VALUE = 2, AXES = 3, CONSTANT = 0 };

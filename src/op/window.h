@@ -30,7 +30,8 @@ struct window {
 };
 
 /** x is [N, C, spatial...]; only its spatial dimensions are read, and they must be known. */
-int window_resolve(struct window *window, const fov_shape *x, const struct window_request *request, struct error *error);
+int window_resolve(struct window *window, const fov_shape *x, const struct window_request *request,
+                   struct error *error);
 /** [batch, channels, output sizes...] */
 fov_shape window_out_shape(const struct window *window, int64_t batch, int64_t channels);
 int64_t window_taps(const struct window *window);
@@ -59,7 +60,7 @@ static inline int64_t window_met_by(const struct window *window, int axis, int64
 /** Index of (z, y, x) in an image of `size` pixels; -1 when it lies outside. */
 int64_t window_pixel(const int64_t size[WINDOW_AXES], int64_t z, int64_t y, int64_t x);
 
-/* ---- rows, for the kernels that compute one line of channels-last pixels -------------------------------------------- */
+/* ---- rows, for the kernels that compute one line of channels-last pixels ----------------------------------------- */
 
 /** Fills what a row kernel wants to know; kernel rows are all (kz, ky). */
 struct kernel_window window_row(const struct window *window, size_t channels);
@@ -73,13 +74,13 @@ void window_met_rows(const struct window *window, int64_t z, int64_t y, const vo
 /** Lines to give a chunk when each costs `work` elements: fixed by shape, enough to be worth waking a thread. */
 size_t window_lines_per_chunk(size_t work);
 
-/* ---- plans ------------------------------------------------------------------------------------------------------------ */
+/* ---- plans ------------------------------------------------------------------------------------------------------- */
 
-/** For op.take_over: where input 0 is an image in a frame of zeros, made by a pad of its own, takes the image instead and
- *  lets the window have the frame. `pad` is the operator's, in takeover->options. False: there is none. */
+/** For op.take_over: where input 0 is an image in a frame of zeros, made by a pad of its own, takes the image instead
+ *  and lets the window have the frame. `pad` is the operator's, in takeover->options. False: there is none. */
 bool window_take_pad(const struct op_takeover *takeover, int auto_pad, struct op_list *pad);
 
-/* ---- parts of public builders ----------------------------------------------------------------------------------------- */
+/* ---- parts of public builders ------------------------------------------------------------------------------------ */
 
 /** A 2-D list from the two spellings `side` (both axes) and `sides`, `fallback` for an axis that neither gives. */
 struct op_list window_list2(int side, const int sides[2], int fallback);
@@ -95,7 +96,7 @@ struct fov_pool2d_options;
 const char *window_pool2d(fov_graph *graph, fov_value x, const struct fov_pool2d_options *options, const char *kind,
                           struct window_pool2d *pool);
 
-/* ---- ONNX ------------------------------------------------------------------------------------------------------------- */
+/* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
 /** enum window_auto_pad of its spelling; -1: none of them. */
 int window_auto_pad_read(const char *text);

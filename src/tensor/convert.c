@@ -46,14 +46,14 @@ uint16_t convert_float_to_half(float value)
         uint32_t kept = fraction >> shift, rest = fraction & ((1U << shift) - 1), half = 1U << (shift - 1);
         return (uint16_t)(sign | (kept + (rest > half || (rest == half && (kept & 1)))));
     }
-    /* Normal: the exponent's bias goes from 127 to 15; round to nearest, ties to even, by adding before cutting. A carry
-     * runs into the exponent, which is right. */
+    /* Normal: the exponent's bias goes from 127 to 15; round to nearest, ties to even, by adding before cutting. A
+     * carry runs into the exponent, which is right. */
     uint32_t rounded = magnitude - (112U << 23) + 0xfff + (magnitude >> 13 & 1);
     return (uint16_t)(sign | rounded >> 13);
 }
 
-/* A float that rounds to the same half as `value` does: cut, with its last bit set where something was cut off ("round to
- * odd"). Rounding to float first would round twice and land on the wrong neighbour now and then. */
+/* A float that rounds to the same half as `value` does: cut, with its last bit set where something was cut off ("round
+ * to odd"). Rounding to float first would round twice and land on the wrong neighbour now and then. */
 static float convert_round_to_odd(double value)
 {
     float    nearest = (float)value;

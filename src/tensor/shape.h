@@ -13,8 +13,8 @@ enum { SHAPE_TEXT_SIZE = 200 };
 bool shape_count(const fov_shape *shape, size_t *count);
 /** Elements x element size, the same way. */
 bool shape_bytes(const fov_shape *shape, fov_dtype dtype, size_t *bytes);
-/** Fits memory with one sample in place of what is open, and no dimension is beyond 2^38: so that strides, pads and dilations
- *  (each at most 2^24) can be multiplied with any dimension without a thought of 64 bits. */
+/** Fits memory with one sample in place of what is open, and no dimension is beyond 2^38: so that strides, pads and
+ *  dilations (each at most 2^24) can be multiplied with any dimension without a thought of 64 bits. */
 bool shape_is_sound(const fov_shape *shape, fov_dtype dtype);
 bool shape_is_known(const fov_shape *shape);
 /** Equal rank and dimensions; unknown equals unknown. */

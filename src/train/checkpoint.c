@@ -113,7 +113,7 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
     return status;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static int get_integer(const struct safetensors *file, const char *key, int64_t minimum, int64_t *value,
                        struct error *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything a run needs to go on bit for bit: weights, optimiser state, where it stands, the running epoch's sums, the
- * history, and the options it must be continued with. One safetensors file, sealed by a hash, written beside the old one
- * and renamed over it. Random numbers need no state: they are functions of (seed, epoch, sample). */
+ * history, and the options it must be continued with. One safetensors file, sealed by a hash, written beside the old
+ * one and renamed over it. Random numbers need no state: they are functions of (seed, epoch, sample). */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 

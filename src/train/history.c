@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------ */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 const char *number_text(char out[NUMBER_TEXT_SIZE], double value)
 {
@@ -51,7 +51,7 @@ bool number_from_bits(const char *text, double *value)
     return true;
 }
 
-/* ---- rows --------------------------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 int history_add(struct history *history, const struct history_row *row, struct error *error)
 {
@@ -138,7 +138,7 @@ int history_unpack(struct history *history, const char *packed, struct error *er
     return FOV_OK;
 }
 
-/* ---- reading CSV -------------------------------------------------------------------------------------------------- */
+/* ---- reading CSV ------------------------------------------------------------------------------------------------- */
 
 enum { MAX_CELLS = 64, CELL_SIZE = 64 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The run's curve: a row per epoch, kept in memory, written whole to history.csv each time, so that the file of a resumed
- * run is that of an uninterrupted one. The checkpoint carries the same rows with exact bits. Read next: plot_curves.c. */
+/* The run's curve: a row per epoch, kept in memory, written whole to history.csv each time, so that the file of a
+ * resumed run is that of an uninterrupted one. The checkpoint carries the same rows with exact bits. Read next:
+ * plot_curves.c. */
 #ifndef TRAIN_HISTORY_H
 #define TRAIN_HISTORY_H
 

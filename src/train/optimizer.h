@@ -38,7 +38,8 @@ extern const struct optimizer optimizer_sgd, optimizer_adam;
 
 const struct optimizer *optimizer_find(const char *name); /**< NULL when there is none */
 
-/** Adds a node of operator `op` with defaults, then the `count` numbers given by option name; returns its first output. */
+/** Adds a node of operator `op` with defaults, then the `count` numbers given by option name; returns its first
+ *  output. */
 struct optimizer_number {
     const char *name;
     double value;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stochastic gradient descent (Robbins, Monro 1951) with momentum (Polyak 1964) or Nesterov's form of it; the arithmetic
- * is op/sgd. */
+/* Stochastic gradient descent (Robbins, Monro 1951) with momentum (Polyak 1964) or Nesterov's form of it; the
+ * arithmetic is op/sgd. */
 #include "train/optimizer.h"
 
 static const char *const *sgd_state(const struct optimizer_options *options)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* confusion.svg and .png: true classes down, predicted ones across, numbers in the cells while there is room for them. */
+/* confusion.svg and .png: true classes down, predicted ones across, numbers in the cells while there is room for
+ * them. */
 #include "device/context.h"
 #include "model/model.h"
 #include "train/plot.h"

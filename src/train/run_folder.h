@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The folder a run leaves: config.json, history.csv, last.onnx, best.onnx, checkpoint.safetensors.
  *
- * The checkpoint is the truth and is written first; the other files follow from it and can be written again at any time.
- * So a kill between two files is mended by the next resume: it reads the checkpoint and writes what follows. */
+ * The checkpoint is the truth and is written first; the other files follow from it and can be written again at any
+ * time. So a kill between two files is mended by the next resume: it reads the checkpoint and writes what follows. */
 #ifndef TRAIN_RUN_FOLDER_H
 #define TRAIN_RUN_FOLDER_H
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- does the model fit the data ------------------------------------------------------------------------------------ */
+/* ---- does the model fit the data --------------------------------------------------------------------------------- */
 
 /* More outputs than the data has classes are wanted where the model knows the data's classes by name, in order. */
 static bool has_spare_classes(const fov_model *model, const fov_dataset *data, int outputs)
@@ -61,7 +61,7 @@ int model_fits(const fov_model *model, const fov_dataset *data, struct picture_s
     return FOV_OK;
 }
 
-/* ---- loss, gradient, update ------------------------------------------------------------------------------------------- */
+/* ---- loss, gradient, update -------------------------------------------------------------------------------------- */
 
 static fov_value add_state(fov_graph *graph, fov_value parameter, const char *what)
 {
@@ -131,7 +131,7 @@ static int add_updates(struct training_step *step, const struct train_settings *
     return status != FOV_OK ? status : graph->failed ? (int)error->status : FOV_OK;
 }
 
-/* ---- compiling ------------------------------------------------------------------------------------------------------- */
+/* ---- compiling --------------------------------------------------------------------------------------------------- */
 
 static int compile(const struct training_step *step, struct step_plan *plan, int64_t batch, struct error *error)
 {
@@ -183,7 +183,8 @@ static int build(struct training_step *step, const struct train_settings *settin
     return FOV_OK;
 }
 
-int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, struct error *error)
+int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings,
+                struct error *error)
 {
     *step = (struct training_step){.context = model->context, .model = model};
     int *copy =
@@ -239,7 +240,7 @@ void step_free(struct training_step *step)
     *step = (struct training_step){0};
 }
 
-/* ---- running --------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 void step_run(const struct step_plan *plan, double learning_rate, int64_t number)
 {

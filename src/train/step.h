@@ -29,9 +29,10 @@ struct training_step {
 };
 
 /** Builds the graph. E_SHAPE when model and data do not fit. The caller frees, after failures too. */
-int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings, struct error *error);
-/** Compiles for batches of settings->batch and the rest that `count` samples leave. To be called when everything else that
- *  training needs is in memory: what is left of the limit decides how much of the step is recomputed. */
+int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings,
+                struct error *error);
+/** Compiles for batches of settings->batch and the rest that `count` samples leave. To be called when everything else
+ *  that training needs is in memory: what is left of the limit decides how much of the step is recomputed. */
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error);
 void step_free(struct training_step *step);
 

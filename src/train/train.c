@@ -35,7 +35,7 @@ struct training {
     bool stopping;   /* asked to at an epoch's last step: its end comes first */
 };
 
-/* ---- before and after ----------------------------------------------------------------------------------------------- */
+/* ---- before and after -------------------------------------------------------------------------------------------- */
 
 /* As many pictures at once as in training: what is made of them then takes less memory than a training step. */
 static int validation_batch(const struct training *t)
@@ -97,7 +97,7 @@ static void training_close(struct training *t)
     file_unlock(t->lock);
 }
 
-/* ---- one epoch ------------------------------------------------------------------------------------------------------ */
+/* ---- one epoch --------------------------------------------------------------------------------------------------- */
 
 /* The order in which this epoch sees the samples: drawn from (seed, epoch), or the caller's, which is checked. */
 static int make_order(struct training *t)
@@ -289,7 +289,7 @@ static int end_epoch(struct training *t, double rate)
     return status == FOV_OK && t->stopping ? stop(t, rate) : status;
 }
 
-/* ---- public --------------------------------------------------------------------------------------------------------- */
+/* ---- public ------------------------------------------------------------------------------------------------------ */
 
 /* The run's folder, for this run alone: two that write to one folder would lose both. */
 static int open_folder(struct training *t)

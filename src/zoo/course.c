@@ -4,7 +4,8 @@
  * names, so that its weights load as they are. */
 #include "zoo/zoo.h"
 
-/* Pooling before the activation, as in the course: the largest value is the same in either order, relu does less work. */
+/* Pooling before the activation, as in the course: the largest value is the same in either order, relu does less
+ * work. */
 static fov_value course_features(fov_graph *g, fov_value x)
 {
     x = fov_max_pool2d(g, zoo_conv2d_for_relu(g, x, .filters = 10, .kernel = 5, .name = "conv1"),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* LeNet-5 in the layout of LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition",
  * Proceedings of the IEEE 86 (1998), figure 2, with three modern parts: C3 sees all maps of S2 (the paper's table I
- * drops some to save time), the squashing function is ReLU, and S2 and S4 take the largest value instead of a weighted mean.
- * Layers keep the paper's names. 61,706 parameters for 28 x 28 digits, padded to 32 x 32 by preprocessing. */
+ * drops some to save time), the squashing function is ReLU, and S2 and S4 take the largest value instead of a weighted
+ * mean. Layers keep the paper's names. 61,706 parameters for 28 x 28 digits, padded to 32 x 32 by preprocessing. */
 #include "zoo/zoo.h"
 
 static fov_value lenet5_build(fov_graph *g, fov_value x, const struct zoo_input *input)

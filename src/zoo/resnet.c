@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Residual networks: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016. Two families: for
- * ImageNet (table 1; stride on the 3 x 3 convolution of a bottleneck, as everybody has it since) with torchvision's names,
- * so that its weights load as they are; and for CIFAR-10 (section 4.2): three stages of 16, 32 and 64 channels, 6 n + 2
- * layers, shortcuts without parameters (option A). */
+ * ImageNet (table 1; stride on the 3 x 3 convolution of a bottleneck, as everybody has it since) with torchvision's
+ * names, so that its weights load as they are; and for CIFAR-10 (section 4.2): three stages of 16, 32 and 64 channels,
+ * 6 n + 2 layers, shortcuts without parameters (option A). */
 #include "zoo/zoo.h"
 #include <stdio.h>
 
 /* conv without bias, batch norm */
-static fov_value conv_norm(fov_graph *g, fov_value x, int filters, int kernel, int stride, const char *conv, const char *norm)
+static fov_value conv_norm(fov_graph *g, fov_value x, int filters, int kernel, int stride, const char *conv,
+                           const char *norm)
 {
     x = zoo_conv2d_for_relu(g, x, .filters = filters, .kernel = kernel, .stride = stride, .pad = kernel / 2,
                             .no_bias = true, .name = conv);
@@ -19,7 +20,7 @@ static int channels_of(fov_graph *g, fov_value x)
     return (int)fov_value_shape(g, x).dim[1];
 }
 
-/* ---- ImageNet ------------------------------------------------------------------------------------------------------- */
+/* ---- ImageNet ---------------------------------------------------------------------------------------------------- */
 
 enum { EXPANSION = 4 }; /* a bottleneck's result is so many times as wide as its middle */
 
@@ -43,7 +44,8 @@ static fov_value imagenet_block(fov_graph *g, fov_value x, int width, int stride
     return fov_relu(g, fov_add(g, y, shortcut));
 }
 
-static fov_value imagenet(fov_graph *g, fov_value x, const struct zoo_input *input, const int blocks[4], bool bottleneck)
+static fov_value imagenet(fov_graph *g, fov_value x, const struct zoo_input *input, const int blocks[4],
+                          bool bottleneck)
 {
     x = fov_relu(g, conv_norm(g, x, 64, 7, 2, "conv1", "bn1"));
     x = fov_max_pool2d(g, x, .kernel = 3, .stride = 2, .pad = 1, .name = "maxpool");
@@ -80,7 +82,7 @@ static fov_value resnet101_build(fov_graph *g, fov_value x, const struct zoo_inp
     return imagenet(g, x, input, (const int[]){3, 4, 23, 3}, true);
 }
 
-/* ---- CIFAR-10 ------------------------------------------------------------------------------------------------------- */
+/* ---- CIFAR-10 ---------------------------------------------------------------------------------------------------- */
 
 /* Option A: every other pixel, and zeros for the channels that are new (half of them in front, half behind). */
 static fov_value subsampled(fov_graph *g, fov_value x, int filters)
@@ -132,7 +134,7 @@ static fov_value resnet110_build(fov_graph *g, fov_value x, const struct zoo_inp
     return cifar(g, x, input, 18);
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------------- */
+/* ---- by name ----------------------------------------------------------------------------------------------------- */
 
 #define IMAGENET                                                                                      \
     .standard = {.channels = 3, .height = 224, .width = 224, .classes = 1000},                        \
@@ -142,8 +144,10 @@ static fov_value resnet110_build(fov_graph *g, fov_value x, const struct zoo_inp
     .mean = {0.4914f, 0.4822f, 0.4465f}, .deviation = {0.2470f, 0.2435f, 0.2616f}
 
 const struct zoo_network zoo_resnet18 = {
-    .name = "resnet18", .summary = "ResNet-18 (He et al. 2016, table 1): pairs of 3 x 3 with shortcuts, for 224 x 224 pixels",
-    .build = resnet18_build, IMAGENET,
+    .name = "resnet18",
+    .summary = "ResNet-18 (He et al. 2016, table 1): pairs of 3 x 3 with shortcuts, for 224 x 224 pixels",
+    .build = resnet18_build,
+    IMAGENET,
 };
 const struct zoo_network zoo_resnet34 = {
     .name = "resnet34", .summary = "ResNet-34", .build = resnet34_build, IMAGENET,

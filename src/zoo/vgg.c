@@ -41,9 +41,14 @@ static fov_value vgg19_build(fov_graph *g, fov_value x, const struct zoo_input *
     .mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}
 
 const struct zoo_network zoo_vgg16 = {
-    .name = "vgg16", .summary = "VGG-16 (Simonyan, Zisserman 2015, column D): thirteen 3 x 3 convolutions, three dense layers",
-    .build = vgg16_build, IMAGENET,
+    .name = "vgg16",
+    .summary = "VGG-16 (Simonyan, Zisserman 2015, column D): thirteen 3 x 3 convolutions, three dense layers",
+    .build = vgg16_build,
+    IMAGENET,
 };
 const struct zoo_network zoo_vgg19 = {
-    .name = "vgg19", .summary = "VGG-19: sixteen 3 x 3 convolutions, three dense layers", .build = vgg19_build, IMAGENET,
+    .name = "vgg19",
+    .summary = "VGG-19: sixteen 3 x 3 convolutions, three dense layers",
+    .build = vgg19_build,
+    IMAGENET,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Networks by name. A line `const struct zoo_network zoo_NAME = {` in a file of zoo/ registers one; one file per family. */
+/* Networks by name. A line `const struct zoo_network zoo_NAME = {` in a file of zoo/ registers one; one file per
+ * family. */
 #ifndef ZOO_ZOO_H
 #define ZOO_ZOO_H
 
@@ -27,7 +28,8 @@ const struct zoo_network *zoo_find(const char *name);
 
 /** fov_conv2d for a layer that a ReLU follows: its weight is drawn from U(-b, b), b = sqrt(6 / fan in) (He et al.,
  *  "Delving deep into rectifiers", ICCV 2015, equation 10), as half the variance is lost there. The builders' own b =
- *  1 / sqrt(fan in) is 2.4 times smaller: course-cnn then ends its ten epochs on MNIST with a training loss 12 % higher. */
+ *  1 / sqrt(fan in) is 2.4 times smaller: course-cnn then ends its ten epochs on MNIST with a training loss 12 %
+ *  higher. */
 fov_value zoo_conv2d_for_relu_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options);
 #define zoo_conv2d_for_relu(graph, x, ...) zoo_conv2d_for_relu_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
 

@@ -54,7 +54,8 @@ static void test_the_limit_holds_and_is_named(void **state)
     void          *half = memory_allocate(memory, 512, 1024, "half", &error);
     assert_non_null(half);
     assert_null(memory_allocate(memory, 600, 1024, "other half", &error));
-    assert_string_equal(error.text, "out of memory: other half needs 600 KiB, 512 KiB of the limit of 1 MiB are in use");
+    assert_string_equal(error.text,
+                        "out of memory: other half needs 600 KiB, 512 KiB of the limit of 1 MiB are in use");
     assert_true(memory_in_use(memory) <= memory_limit(memory));
     assert_true(memory_peak(memory) <= memory_limit(memory));
     memory_free(memory, half);

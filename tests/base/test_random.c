@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Random numbers: the known answers of Random123's own distribution, then what the derived numbers look like. The
- * statistical bounds are five standard deviations wide; the numbers are fixed by the seed, so they pass always or never. */
+ * statistical bounds are five standard deviations wide; the numbers are fixed by the seed, so they pass always or
+ * never. */
 #include "base/random.h"
 #include "tests.h"
 #include <math.h>
@@ -16,7 +17,9 @@ static void test_known_answers(void **state)
     } vectors[] = {
         {{0, 0, 0}, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
         {{UINT64_MAX, UINT32_MAX, 0xffffffffff}, 0xffffffffffffff, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {{0x299f31d0a4093822, 0x03707344, 0x8513198a2e}, 0xa308d3243f6a88, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+        {{0x299f31d0a4093822, 0x03707344, 0x8513198a2e},
+         0xa308d3243f6a88,
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         uint32_t out[4];

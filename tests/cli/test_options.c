@@ -15,9 +15,20 @@ enum { WORDS = 16 };
 static const char *const colors[] = {"red", "green", "blue", NULL};
 
 static const struct cli_option paint_options[] = {
-    {.name = "epochs", .kind = OPTION_INTEGER, .argument = "N", .standard = "10", .minimum = 1, .maximum = 1000,
+    {.name = "epochs",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .standard = "10",
+     .minimum = 1,
+     .maximum = 1000,
      .doc = "times"},
-    {.name = "batch", .kind = OPTION_INTEGER, .standard = "64", .minimum = 1, .maximum = 1e8, .word = "full", .doc = ""},
+    {.name = "batch",
+     .kind = OPTION_INTEGER,
+     .standard = "64",
+     .minimum = 1,
+     .maximum = 1e8,
+     .word = "full",
+     .doc = ""},
     {.name = "offset", .kind = OPTION_INTEGER, .doc = "no limits"},
     {.name = "lr", .kind = OPTION_NUMBER, .minimum = 1e-9, .maximum = 10, .doc = ""},
     {.name = "label-smoothing", .kind = OPTION_NUMBER, .standard = "0", .minimum = 0, .maximum = 0.9, .doc = ""},
@@ -28,8 +39,8 @@ static const struct cli_option paint_options[] = {
     {.name = NULL},
 };
 
-static const struct verb paint = {.name = "paint", .options = paint_options, .arguments = "FILE", .minimum_arguments = 0,
-                                  .maximum_arguments = 2};
+static const struct verb paint = {
+    .name = "paint", .options = paint_options, .arguments = "FILE", .minimum_arguments = 0, .maximum_arguments = 2};
 
 static struct cli cli;
 static const char *arguments[WORDS];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* libFuzzer harness: any bytes as an ONNX model that is then planned and run on one batch. What loads must plan or be
- * refused with a sentence, and what plans must run without a finding, under a memory limit. Inputs whose elements decide
- * shapes are handed in as the conformance runner does it (src/model/conformance_case.c). Seeds: ONNX's own node models. */
+ * refused with a sentence, and what plans must run without a finding, under a memory limit. Inputs whose elements
+ * decide shapes are handed in as the conformance runner does it (src/model/conformance_case.c). Seeds: ONNX's own node
+ * models. */
 #include "device/context.h"
 #include "io/onnx/message.h"
 #include "io/onnx/onnx.h"
@@ -87,7 +88,8 @@ static bool fix_wanted(struct inputs *inputs)
 static fov_graph *load(fov_context *context, const uint8_t *bytes, size_t size, struct inputs *inputs,
                        struct onnx_imported *imported)
 {
-    struct onnx_import_options options = {.given = inputs->count > 0 ? inputs->given : NULL, .given_count = inputs->count};
+    struct onnx_import_options options = {.given = inputs->count > 0 ? inputs->given : NULL,
+                                          .given_count = inputs->count};
     for (;;) {
         fov_graph *graph = fov_graph_create(context);
         if (graph == NULL) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where branches part, their gradients meet: the sum of two and the derivative of the activation before them are taken
- * along by the convolution's input gradient that comes last. Here for every form of it: gradients are those of a plan in
- * which each node runs by itself, on every instruction set. */
+ * along by the convolution's input gradient that comes last. Here for every form of it: gradients are those of a plan
+ * in which each node runs by itself, on every instruction set. */
 #include "graph/graph.h"
 #include <fovea/fovea.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Results whose size follows from values: from any constants up to a million elements, never from what only a run knows. */
+/* Results whose size follows from values: from any constants up to a million elements, never from what only a run
+ * knows. */
 #include "base/memory.h"
 #include "graph/graph.h"
 #include "op/op.h"
@@ -34,7 +35,8 @@ static void computed_from_constants(void **state)
     fov_context             *context = fov_context_create(NULL);
     fov_graph               *graph   = fov_graph_create(context);
     const struct op_emitter *emitter = fov_graph_emitter(graph);
-    fov_value places = op_emit1(emitter, "non_zero", op_emit1(emitter, "relu", signs(graph, ROWS, COLUMNS), NULL), NULL);
+    fov_value places =
+        op_emit1(emitter, "non_zero", op_emit1(emitter, "relu", signs(graph, ROWS, COLUMNS), NULL), NULL);
     fov_shape shape  = fov_value_shape(graph, places);
     fov_plan *plan;
 
@@ -64,7 +66,8 @@ static void not_computed(void **state)
         fov_context             *context = fov_context_create(NULL);
         fov_graph               *graph   = fov_graph_create(context);
         const struct op_emitter *emitter = fov_graph_emitter(graph);
-        fov_value x = i == 0 ? fov_input(graph, .name = "x", .shape = FOV_SHAPE(ROWS, COLUMNS)) : signs(graph, 2000, 1000);
+        fov_value x =
+            i == 0 ? fov_input(graph, .name = "x", .shape = FOV_SHAPE(ROWS, COLUMNS)) : signs(graph, 2000, 1000);
 
         op_emit1(emitter, "non_zero", op_emit1(emitter, "relu", x, NULL), NULL);
         assert_non_null(strstr(fov_error(context), "its values are not known before the data are"));

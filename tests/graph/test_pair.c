@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A large weight's gradient and its update in turns: the same bits as one after the other (which is what happens when the
- * gradient is asked for as an output), for both optimizers, in far less memory. */
+/* A large weight's gradient and its update in turns: the same bits as one after the other (which is what happens when
+ * the gradient is asked for as an output), for both optimizers, in far less memory. */
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include <fovea/fovea.h>
@@ -32,7 +32,8 @@ static size_t train(bool adam, bool whole, int threads, float *weight)
     size_t    bytes;
 
     for (int i = 0; i < 2; i++)
-        states[i] = fov_graph_parameter(g, "d", i ? "second" : "first", fov_value_shape(g, w), FOV_INITIAL_ZEROS, 0, true);
+        states[i] =
+            fov_graph_parameter(g, "d", i ? "second" : "first", fov_value_shape(g, w), FOV_INITIAL_ZEROS, 0, true);
     assert_int_equal(fov_gradient(g, loss, &w, 1, &gradient), FOV_OK);
     next = adam ? op_emit(e, "adam", (fov_value[]){w, gradient, states[0], states[1], rate, count}, 6, NULL)
                 : op_emit(e, "sgd", (fov_value[]){w, gradient, states[0], rate}, 4, &momentum);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the plan's passes promise, each on a small network of its own: the steps that are left are those expected; the numbers are
- * those of the plan without fusion and of the definitions; the same bits for any number of threads; and what a pass
- * copied from parameters follows when they change. On every instruction set that this machine has. */
+/* What the plan's passes promise, each on a small network of its own: the steps that are left are those expected; the
+ * numbers are those of the plan without fusion and of the definitions; the same bits for any number of threads; and
+ * what a pass copied from parameters follows when they change. On every instruction set that this machine has. */
 #include "graph/plan.h"
 #include "op/common.h"
 #include <fovea/operators.h>
@@ -30,7 +30,7 @@ static fov_value number(fov_graph *g, float value)
     return fov_constant(g, NULL, FOV_F32, (fov_shape){0}, &value);
 }
 
-/* ---- networks ---------------------------------------------------------------------------------------------------------------- */
+/* ---- networks ---------------------------------------------------------------------------------------------------- */
 
 static fov_value conv_norm_relu(fov_graph *g, fov_value x)
 {
@@ -67,7 +67,8 @@ static fov_value transposed_depthwise_norm(fov_graph *g, fov_value x)
 
 static fov_value residual_block(fov_graph *g, fov_value x)
 {
-    fov_value y = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 18, .kernel = 3, .pad = 1, .no_bias = true)));
+    fov_value y =
+        fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 18, .kernel = 3, .pad = 1, .no_bias = true)));
     fov_value z = fov_batch_norm(g, fov_conv2d(g, y, .filters = 18, .kernel = 3, .pad = 1, .no_bias = true));
 
     return fov_relu(g, fov_add(g, z, fov_batch_norm(g, fov_conv2d(g, x, .filters = 18, .kernel = 1, .no_bias = true))));
@@ -77,7 +78,8 @@ static fov_value residual_block(fov_graph *g, fov_value x)
 static fov_value residual_in_place(fov_graph *g, fov_value x)
 {
     fov_value y = fov_relu(g, fov_conv2d(g, x, .filters = 33, .kernel = 1));
-    fov_value z = fov_conv2d(g, fov_sigmoid(g, fov_avg_pool2d(g, y, .kernel = 1)), .filters = 33, .kernel = 3, .pad = 1);
+    fov_value z =
+        fov_conv2d(g, fov_sigmoid(g, fov_avg_pool2d(g, y, .kernel = 1)), .filters = 33, .kernel = 3, .pad = 1);
 
     return fov_max_pool2d(g, fov_hard_swish(g, fov_add(g, y, z)), .kernel = 2);
 }
@@ -196,7 +198,8 @@ static fov_value not_per_channel(fov_graph *g, fov_value x)
 /* Standardised weights: computed from parameters, so once. */
 static fov_value computed_weights(fov_graph *g, fov_value x)
 {
-    fov_value w = fov_parameter(g, .name = "w", .shape = FOV_SHAPE(7, 5, 3, 3), .initial = FOV_INITIAL_UNIFORM, .scale = 1);
+    fov_value w =
+        fov_parameter(g, .name = "w", .shape = FOV_SHAPE(7, 5, 3, 3), .initial = FOV_INITIAL_UNIFORM, .scale = 1);
     fov_value s = fov_parameter(g, .name = "s", .shape = FOV_SHAPE(7, 1, 1, 1), .initial = FOV_INITIAL_ONES);
 
     w = fov_tanh(g, fov_mul(g, w, fov_add(g, s, s)));
@@ -212,7 +215,8 @@ static fov_value framed(fov_graph *g, fov_value x)
         int            mode;
         double         value;
     } zeros = {{8, {0, 0, 1, 2, 0, 0, 0, 1}}, 0, 0}, ones = {{8, {0, 0, 1, 0, 0, 0, 0, 1}}, 0, 1},
-      mirror = {{8, {0, 0, 1, 1, 0, 0, 1, 1}}, 1, 0}, deep = {{8, {0, 1, 1, 1, 0, 0, 1, 1}}, 0, 0}, none = {{8, {0}}, 0, 0};
+      mirror = {{8, {0, 0, 1, 1, 0, 0, 1, 1}}, 1, 0}, deep = {{8, {0, 1, 1, 1, 0, 0, 1, 1}}, 0, 0},
+      none = {{8, {0}}, 0, 0};
 
     x = fov_conv2d(g, op_emit1(e, "pad", x, &zeros), .filters = 6, .kernel = 3, .pad = 1);
     x = fov_avg_pool2d(g, op_emit1(e, "pad", x, &zeros), .kernel = 3, .stride = 2);
@@ -222,7 +226,7 @@ static fov_value framed(fov_graph *g, fov_value x)
     return fov_conv2d(g, op_emit1(e, "pad", x, &deep), .filters = 3, .kernel = 1);
 }
 
-/* ---- channels side by side ------------------------------------------------------------------------------------------------------ */
+/* ---- channels side by side --------------------------------------------------------------------------------------- */
 
 /* All makers write in their places, of several forms. */
 static fov_value branches(fov_graph *g, fov_value x)
@@ -277,7 +281,8 @@ static fov_value join_of_rows(fov_graph *g, fov_value x)
     return fov_concat(g, (fov_value[]){a, a}, 2, 0);
 }
 
-/* Parts that are read where they lie: by a product, a padded one, a depthwise one, poolings, and one that needs a copy. */
+/* Parts that are read where they lie: by a product, a padded one, a depthwise one, poolings, and one that needs a
+ * copy. */
 static fov_value parts_in_place(fov_graph *g, fov_value x)
 {
     int64_t   sizes[] = {9, 2, 6, 3, 5, 4};
@@ -348,8 +353,8 @@ static const struct expected networks[] = {
     {"not per channel", FOV_SHAPE(2, 5, 6, 5), not_per_channel, "conv|mul|conv|global_avg_pool|mul", false},
     {"computed weights", FOV_SHAPE(2, 5, 6, 7), computed_weights, "conv + relu", false},
     {"framed", FOV_SHAPE(2, 5, 9, 11), framed, "conv|avg_pool|avg_pool|pad|conv|pad|conv|pad|conv", false},
-    {"branches", FOV_SHAPE(2, 6, 9, 8), branches,
-     "conv + relu|max_pool|avg_pool|conv|conv + batch_norm + swish|conv", false},
+    {"branches", FOV_SHAPE(2, 6, 9, 8), branches, "conv + relu|max_pool|avg_pool|conv|conv + batch_norm + swish|conv",
+     false},
     {"branches of one pixel", FOV_SHAPE(1, 6, 3, 3), branches,
      "conv + relu|max_pool|avg_pool|conv|conv + batch_norm + swish|conv", false},
     {"dense block", FOV_SHAPE(2, 4, 7, 6), dense_block,
@@ -373,8 +378,8 @@ static const struct expected networks[] = {
     {"depthwise, norm, clip", FOV_SHAPE(3, 6, 9, 8), depthwise_norm_clip, "conv + batch_norm + clip", false},
     {"dense, norm, tanh", FOV_SHAPE(3, 2, 4, 5), dense_norm_tanh, "dense + batch_norm + tanh", false},
     {"transposed, norm", FOV_SHAPE(2, 7, 4, 5), transposed_norm, "conv_transpose + batch_norm + leaky_relu", false},
-    {"transposed depthwise, norm", FOV_SHAPE(2, 6, 4, 5), transposed_depthwise_norm, "conv_transpose + batch_norm + relu",
-     false},
+    {"transposed depthwise, norm", FOV_SHAPE(2, 6, 4, 5), transposed_depthwise_norm,
+     "conv_transpose + batch_norm + relu", false},
     {"residual block", FOV_SHAPE(2, 18, 6, 7), residual_block,
      "conv + batch_norm + relu|conv + batch_norm|conv + batch_norm + add + relu", false},
     {"residual block, training", FOV_SHAPE(2, 18, 6, 7), residual_block,
@@ -389,12 +394,12 @@ static const struct expected networks[] = {
     {"hard_swish by its parts", FOV_SHAPE(2, 5, 6, 7), by_parts_hard_swish,
      "conv + hard_swish|conv + hard_swish|hard_swish", false},
     {"gelu by its parts", FOV_SHAPE(3, 5, 2, 2), by_parts_gelu, "dense + gelu|dense + gelu", false},
-    {"not quite a spelling", FOV_SHAPE(2, 3, 4, 5), not_quite,
-     "sigmoid|mul|mul|hard_sigmoid|mul|add|sigmoid|mul|add", false},
+    {"not quite a spelling", FOV_SHAPE(2, 3, 4, 5), not_quite, "sigmoid|mul|mul|hard_sigmoid|mul|add|sigmoid|mul|add",
+     false},
     {"wider than x", FOV_SHAPE(2, 3, 4, 5), wider_than_x, "add|clip|div", false},
 };
 
-/* ---- running them ------------------------------------------------------------------------------------------------------------ */
+/* ---- running them ------------------------------------------------------------------------------------------------ */
 
 struct opened {
     fov_context *context;
@@ -622,7 +627,8 @@ static void the_residual_is_written_over(void **state)
         n    = open_network(&networks[i], NULL, 1);
         plan = fov_plan_create(n.graph, &n.y, 1, NULL);
         for (int s = 0; s < fov_plan_step_count(plan); s++)
-            in_place = in_place || (strstr(fov_plan_step_at(plan, s).operation, "+ add") && fov_plan_step_at(plan, s).in_place);
+            in_place = in_place ||
+                       (strstr(fov_plan_step_at(plan, s).operation, "+ add") && fov_plan_step_at(plan, s).in_place);
         fov_plan_free(plan);
         close_network(&n);
     }
@@ -669,7 +675,8 @@ static float *gradients_of(network *build, bool fused, int threads, size_t *tota
 /* In training too: the same gradients as without passes, and the same bits for any number of threads. */
 static void gradients_stay(void **state)
 {
-    network *const builders[] = {residual_block, dense_block, join_of_joins, join_with_copies, parts_of_parts, shuffle_unit};
+    network *const builders[] = {residual_block,   dense_block,    join_of_joins,
+                                 join_with_copies, parts_of_parts, shuffle_unit};
 
     (void)state;
     for (size_t b = 0; b < sizeof builders / sizeof *builders; b++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What plans promise: the same numbers as the definitions, with and without fusion; no two living tensors at one address;
- * no allocation while running; the same bits for any number of threads; updates that are seen at once and once only. */
+/* What plans promise: the same numbers as the definitions, with and without fusion; no two living tensors at one
+ * address; no allocation while running; the same bits for any number of threads; updates that are seen at once and once
+ * only. */
 #include "graph/plan.h"
 #include <fovea/operators.h>
 
@@ -18,8 +19,8 @@ static fov_context *open_context(int threads)
     return fov_context_create(&(fov_context_options){.threads = threads, .seed = 3});
 }
 
-/* A small network that has everything the passes care about: convolutions with activations to fuse, a branch that joins, a
- * pooling, a view, a value that is read twice. */
+/* A small network that has everything the passes care about: convolutions with activations to fuse, a branch that
+ * joins, a pooling, a view, a value that is read twice. */
 static fov_value build_network(fov_graph *g, fov_value x)
 {
     fov_value a = fov_relu(g, fov_conv2d(g, x, .filters = 6, .kernel = 3, .pad = 1, .name = "c1"));
@@ -81,7 +82,7 @@ static fov_plan *make_plan(struct network *n, const fov_value *outputs, int coun
     return plan;
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 static void check_against_definition(struct network *n, fov_plan *plan, int batch, const fov_value *outputs, int count)
 {
@@ -159,7 +160,7 @@ static void activations_disappear_into_convolutions(void **state)
     network_close(&n);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static void living_tensors_never_overlap(void **state)
 {
@@ -253,7 +254,7 @@ static void a_limit_is_named(void **state)
     fov_context_free(context);
 }
 
-/* ---- same bits ------------------------------------------------------------------------------------------------------------- */
+/* ---- same bits --------------------------------------------------------------------------------------------------- */
 
 static void threads_do_not_change_bits(void **state)
 {
@@ -280,7 +281,7 @@ static void threads_do_not_change_bits(void **state)
     }
 }
 
-/* ---- updates --------------------------------------------------------------------------------------------------------------- */
+/* ---- updates ----------------------------------------------------------------------------------------------------- */
 
 /* w' = w + 1: applied once per run, only by plans that update, seen by plans that have packed w before. */
 static void updates_are_seen(void **state)
@@ -316,7 +317,7 @@ static void updates_are_seen(void **state)
     fov_context_free(context);
 }
 
-/* ---- building --------------------------------------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------------------------------- */
 
 static void the_first_error_is_kept(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Recomputation by budget: under every limit that can be kept, a training step takes no more than it, and gives the same
- * bits as without one: losses, weights, the optimizer's state, running statistics. */
+/* Recomputation by budget: under every limit that can be kept, a training step takes no more than it, and gives the
+ * same bits as without one: losses, weights, the optimizer's state, running statistics. */
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include <fovea/fovea.h>

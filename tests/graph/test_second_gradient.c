@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Gradients of gradients: the penalty of WGAN-GP (Gulrajani et al. 2017, equation 3) on a small convolutional critic,
- * mean over samples of (|d critic / d x| - 1)^2, differentiated by every parameter and held against central differences in
- * double and against the plan. */
+ * mean over samples of (|d critic / d x| - 1)^2, differentiated by every parameter and held against central differences
+ * in double and against the plan. */
 #include "graph/graph.h"
 #include <fovea/operators.h>
 #include <fovea/plan.h>
@@ -29,7 +29,7 @@ static fov_value build_penalty(fov_graph *g, fov_value x)
 {
     const struct op_emitter *e    = fov_graph_emitter(g);
     fov_value                zero = op_emit_scalar(e, 0.0F), one = op_emit_scalar(e, 1.0F), slope, norm;
-    fov_value                rows = fov_constant(g, NULL, FOV_F32, (fov_shape)FOV_SHAPE(SAMPLES, 1), (float[SAMPLES]){0});
+    fov_value rows = fov_constant(g, NULL, FOV_F32, (fov_shape)FOV_SHAPE(SAMPLES, 1), (float[SAMPLES]){0});
     fov_value                sum  = op_emit2(e, "sum_to", build_critic(g, x), zero, NULL);
 
     assert_int_equal(fov_gradient(g, sum, &x, 1, &slope), FOV_OK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A whole training step of a network with every kind of layer that has a training form of its own: the same bits for any
- * number of threads on every instruction set, gradients as without fusion, and what the plan took together. */
+/* A whole training step of a network with every kind of layer that has a training form of its own: the same bits for
+ * any number of threads on every instruction set, gradients as without fusion, and what the plan took together. */
 #include "graph/graph.h"
 #include <fovea/fovea.h>
 
@@ -22,12 +22,14 @@ struct network {
     int          count;
 };
 
-/* Convolutions large enough for each form of the weight gradient, strided, depthwise, pointwise and with few channels; a
- * branch that joins; pooling; dense layers. */
+/* Convolutions large enough for each form of the weight gradient, strided, depthwise, pointwise and with few channels;
+ * a branch that joins; pooling; dense layers. */
 static fov_value build(fov_graph *g, fov_value x)
 {
-    fov_value a = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 40, .kernel = 3, .pad = 1, .no_bias = true)));
-    fov_value b = fov_clip(g, fov_batch_norm(g, fov_conv2d(g, a, .filters = 40, .kernel = 3, .pad = 1, .no_bias = true)), 0, 6);
+    fov_value a =
+        fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 40, .kernel = 3, .pad = 1, .no_bias = true)));
+    fov_value b =
+        fov_clip(g, fov_batch_norm(g, fov_conv2d(g, a, .filters = 40, .kernel = 3, .pad = 1, .no_bias = true)), 0, 6);
     fov_value c = fov_batch_norm(g, fov_conv2d(g, b, .filters = 40, .kernel = 3, .pad = 1, .groups = 40));
 
     c = fov_relu(g, fov_add(g, c, a));
@@ -157,7 +159,8 @@ static void threads_do_not_change_bits(void **state)
                     continue;
                 }
                 if (memcmp(first[i], data, bytes) != 0)
-                    fail_msg("%s: %s differs with %d threads", levels[l], fov_value_name(n.graph, n.parameters[i]), threads);
+                    fail_msg("%s: %s differs with %d threads", levels[l], fov_value_name(n.graph, n.parameters[i]),
+                             threads);
                 free(data);
             }
             fov_plan_free(plan);
@@ -178,8 +181,8 @@ static void fusion_keeps_gradients(void **state)
     network_open(&n, NULL, 2);
     fused = open_plan(&n, n.gradients, n.count, (fov_plan_options){0});
     plain = open_plan(&n, n.gradients, n.count, (fov_plan_options){.no_fusion = true});
-    /* What follows a normalisation at once goes with it, what a convolution's gradient reaches goes with that; behind the
-     * sum of a branch and a dense layer it stays. */
+    /* What follows a normalisation at once goes with it, what a convolution's gradient reaches goes with that; behind
+     * the sum of a branch and a dense layer it stays. */
     assert_int_equal(steps_of(fused, "activation_gradient"), 1);
     assert_int_equal(steps_of(plain, "activation_gradient"), 6);
     assert_int_equal(steps_with(fused, "batch_norm_gradient", "behind relu"), 2);
@@ -197,8 +200,8 @@ static void fusion_keeps_gradients(void **state)
             most = fmaxf(most, fabsf(b[k]));
         for (size_t k = 0; k < count; k++)
             if (!(fabsf(a[k] - b[k]) <= 2e-3F * most + 1e-6F))
-                fail_msg("gradient of %s, element %zu: %g, without fusion %g", fov_value_name(n.graph, n.parameters[i]), k,
-                         (double)a[k], (double)b[k]);
+                fail_msg("gradient of %s, element %zu: %g, without fusion %g", fov_value_name(n.graph, n.parameters[i]),
+                         k, (double)a[k], (double)b[k]);
     }
     fov_plan_free(fused);
     fov_plan_free(plain);

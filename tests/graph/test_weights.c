@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights that stay in their file: in memory once, the same bits as from memory, whatever is asked of them later; a file
- * that changes meanwhile, and allocations that fail, are reported and harm nothing. */
+/* Weights that stay in their file: in memory once, the same bits as from memory, whatever is asked of them later; a
+ * file that changes meanwhile, and allocations that fail, are reported and harm nothing. */
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include <fovea/fovea.h>
@@ -100,7 +100,7 @@ static struct value *weight_of(fov_model *model)
     return graph_value(graph, fov_find(graph, "wide.weight").id);
 }
 
-/* ---- once --------------------------------------------------------------------------------------------------------- */
+/* ---- once -------------------------------------------------------------------------------------------------------- */
 
 static void weights_are_in_memory_once(void **state)
 {
@@ -158,7 +158,7 @@ static void drawn_weights_need_not_be_kept(void **state)
     free(kept);
 }
 
-/* ---- change ------------------------------------------------------------------------------------------------------- */
+/* ---- change ------------------------------------------------------------------------------------------------------ */
 
 /* Both plans have packed the weight from the file; both see its new values. */
 static void plans_see_new_values(void **state)
@@ -242,7 +242,7 @@ static void a_removed_file_is_still_there(void **state)
     fov_model_free(model);
 }
 
-/* ---- harm --------------------------------------------------------------------------------------------------------- */
+/* ---- harm -------------------------------------------------------------------------------------------------------- */
 
 static void every_failed_allocation_is_survived(void **state)
 {

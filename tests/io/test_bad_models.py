@@ -93,11 +93,11 @@ def one(kind, initializers=(), more=(), inputs=None, opset=17, outputs=("y",), *
                  opset=opset)
 
 
-def weight(*dims):
+def weight(*dims, name="w"):
     count = 1
     for d in dims:
         count *= d
-    return "w", tensor("w", F32, dims, [0.5] * count)
+    return name, tensor(name, F32, dims, [0.5] * count)
 
 
 def conv(**attributes):
@@ -223,6 +223,30 @@ ROWS = [
     ("pad: count", one("Pad", [("p", integers("p", 1, 1))]), "pad"),
     ("pad: cuts everything", one("Pad", [("p", integers("p", 0, 0, -9, 0, 0, 0, -9, 0))]), "pad"),
     ("pad: wraps", one("Pad", [("p", integers("p", 0, 0, MOST, 0, 0, 0, MOST, 0))]), "pad"),
+    ("col2im: pads wrap", one("Col2Im", [("i", integers("i", 5, 5)), ("k", integers("k", 1, 5))], opset=18,
+                              pads=[0, 1, 0, MOST], inputs=[port("x", [1, 5, 15])]), "out of range"),
+    ("col2im: dilation of 2^63", one("Col2Im", [("i", integers("i", 5, 5)), ("k", integers("k", 1, 5))], opset=18,
+                                     dilations=[1, MOST], inputs=[port("x", [1, 5, 15])]), "out of range"),
+    ("col2im: taps wrap", one("Col2Im", [("i", integers("i", *[2**24] * 3)), ("k", integers("k", *[2**24] * 3))], opset=18,
+                              inputs=[port("x", [1, 5, 15])]), "a block of more than"),
+    ("col2im: windows wrap", one("Col2Im", [("i", integers("i", *[2**24] * 3)), ("k", integers("k", 1, 1, 1))], opset=18,
+                                 pads=[2**24] * 6, inputs=[port("x", [1, 5, 15])]), "windows"),
+    ("center crop: -1", one("CenterCropPad", [("s", integers("s", 1, 4, -1, 8))], opset=18), "size"),
+    ("center crop: 2^62", one("CenterCropPad", [("s", integers("s", 1, 4, 2**62, 8))], opset=18), ""),
+    ("center crop: sizes and axes", one("CenterCropPad", [("s", integers("s", 4, 4))], opset=18, axes=[1]), "sizes"),
+    ("center crop: an axis twice", one("CenterCropPad", [("s", integers("s", 4, 4))], opset=18, axes=[1, -3]), "twice"),
+    ("affine grid: size 0", one("AffineGrid", [("s", integers("s", 1, 4, 0, 8))], opset=20, inputs=[port("x", [1, 2, 3])]),
+     "out of range"),
+    ("affine grid: 2^40 pixels", one("AffineGrid", [("s", integers("s", 1, 4, 2**20, 2**20))], opset=20,
+                                     inputs=[port("x", [1, 2, 3])]), "", MEMORY),
+    ("affine grid: theta", one("AffineGrid", [("s", integers("s", 1, 4, 8, 8))], opset=20, inputs=[port("x", [1, 3, 4])]), "theta"),
+    ("deformable convolution: offset", one("DeformConv", [weight(4, 4, 3, 3, name="k"), weight(1, 18, 6, 5, name="o")], opset=19),
+     "offset"),
+    ("deformable convolution: groups", one("DeformConv", [weight(4, 4, 3, 3, name="k"), weight(1, 18, 6, 6, name="o")], opset=19,
+                                           offset_group=3), "offset groups"),
+    ("unique: not known", one("Unique", opset=17), "not known before the data"),
+    ("rms norm: axis", one("RMSNormalization", [("s", tensor("s", F32, [8], [1.0] * 8))], opset=23, axis=7), "axis"),
+    ("bits of floats", one("BitwiseNot", opset=18), "whole numbers"),
     ("resize: scale 0", one("Resize", [("r", tensor("r", F32, [0], [])), ("s", tensor("s", F32, [4], [1, 1, 0, 0]))]), "scale"),
     ("resize: scale NaN", one("Resize", [("r", tensor("r", F32, [0], [])),
                                          ("s", tensor("s", F32, [4], [1, 1, float("nan"), 1]))]), "scale"),

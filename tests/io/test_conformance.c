@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ONNX project's own cases, where they lie beside the checkout: every one passes, or is skipped for a reason that
- * cannot be helped, or stands in the list below. And small cases written here, good and bad, that say what the runner itself
- * does: what it takes for equal, what it makes constant, how it tells a failure. */
+ * cannot be helped, or stands in the list below. And small cases written here, good and bad, that say what the runner
+ * itself does: what it takes for equal, what it makes constant, how it tells a failure. */
 #include "base/file.h"
 #include "device/context.h"
 #include "io/onnx_file.h"
@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-/* ---- the published cases ---------------------------------------------------------------------------------------------- */
+/* ---- the published cases ----------------------------------------------------------------------------------------- */
 
 enum { MOST_SKIPS = 40 };
 
@@ -49,8 +49,9 @@ static void test_published_cases(void **state)
         skip();
     }
     fov_context *context = fov_context_create(NULL);
-    assert_int_equal(fov_conformance_run(context, path, &(fov_conformance_options){.seen = note_case, .user = &seen}, &total),
-                     FOV_OK);
+    assert_int_equal(
+        fov_conformance_run(context, path, &(fov_conformance_options){.seen = note_case, .user = &seen}, &total),
+        FOV_OK);
     assert_int_equal(total.passed + total.failed + total.skipped, seen.cases);
     assert_int_equal(seen.unexpected, 0);
     assert_true(total.skipped <= MOST_SKIPS);
@@ -75,8 +76,8 @@ static void test_published_cases_rewritten(void **state)
     assert_true(descriptor >= 0);
     close(descriptor);
     fov_context *context = fov_context_create(NULL);
-    int status = fov_conformance_run(context, path,
-                                     &(fov_conformance_options){.rewrite = file, .seen = note_case, .user = &seen}, &total);
+    int status = fov_conformance_run(
+        context, path, &(fov_conformance_options){.rewrite = file, .seen = note_case, .user = &seen}, &total);
     remove(file);
     assert_int_equal(status, FOV_OK);
     assert_int_equal(seen.unexpected, 0);
@@ -84,7 +85,7 @@ static void test_published_cases_rewritten(void **state)
     fov_context_free(context);
 }
 
-/* ---- cases of our own --------------------------------------------------------------------------------------------------- */
+/* ---- cases of our own -------------------------------------------------------------------------------------------- */
 
 struct fixture {
     fov_context *context;
@@ -128,7 +129,8 @@ static void write_file(const struct fixture *fixture, const char *name, struct t
 }
 
 /** TensorProto of rank 1: type 1 float, 7 int64, 10 float16... */
-static void write_tensor(const struct fixture *fixture, const char *name, int type, const void *data, size_t width, int count)
+static void write_tensor(const struct fixture *fixture, const char *name, int type, const void *data, size_t width,
+                         int count)
 {
     struct text tensor = {.memory = fixture->context->memory};
     put_number(&tensor, 1, (unsigned long long)count);
@@ -194,7 +196,8 @@ static void test_what_is_equal(void **state)
     assert_string_equal(fixture->operators, "Relu");
     assert_int_equal(fixture->last.constant_inputs, 0);
     assert_true(fixture->last.steps > 0); /* it ran, it was not folded away */
-    write_relu(fixture, (float[]){1, 1e-8f}, (float[]){1.0009f, 0}, 2); /* within 1e-3 of the first, 1e-7 of the second */
+    /* within 1e-3 of the first, 1e-7 of the second */
+    write_relu(fixture, (float[]){1, 1e-8f}, (float[]){1.0009f, 0}, 2);
     assert_int_equal(run_case(fixture), FOV_CASE_PASSED);
     write_relu(fixture, (float[]){1, 2, 3}, (float[]){1, 2.01f, 3}, 3);
     assert_int_equal(run_case(fixture), FOV_CASE_FAILED);
@@ -308,7 +311,8 @@ static void test_folders(void **state)
     assert_int_equal(total.failed, 1);
 }
 
-/** Every allocation fails once: the case then fails with a sentence, or its folder cannot be read, and nothing is lost. */
+/** Every allocation fails once: the case then fails with a sentence, or its folder cannot be read, and nothing is
+ *  lost. */
 static void test_every_allocation_fails(void **state)
 {
     struct fixture *fixture = *state;

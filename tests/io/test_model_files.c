@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Models through files: ours to ONNX and back gives the same weights to the bit, the same graph and the same file; weights
- * alone through safetensors; what stands beside the graph; and failing disks. */
+/* Models through files: ours to ONNX and back gives the same weights to the bit, the same graph and the same file;
+ * weights alone through safetensors; what stands beside the graph; and failing disks. */
 #include "base/text.h"
 #include "io/onnx/onnx.h"
 #include "io/safetensors.h"
@@ -61,7 +61,8 @@ static fov_model *make_model(struct fixture *fixture)
     fov_value  a = fov_conv2d(g, x, .filters = 8, .kernel = 3, .pad = 1, .name = "c1");
     a = fov_batch_norm(g, a);
     a = fov_relu(g, a);
-    fov_value b = fov_conv2d(g, a, .filters = 8, .kernel = 3, .pads = {1, 0, 1, 2}, .groups = 2, .no_bias = true, .name = "c2");
+    fov_value b =
+        fov_conv2d(g, a, .filters = 8, .kernel = 3, .pads = {1, 0, 1, 2}, .groups = 2, .no_bias = true, .name = "c2");
     b = fov_leaky_relu(g, b, 0.2f);
     a = fov_add(g, a, b);
     a = fov_max_pool2d(g, a, .kernel = 3, .stride = 2);
@@ -194,7 +195,7 @@ static void test_networks_round_trip(void **state)
     }
 }
 
-/* ---- weights ----------------------------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
 static void test_weights(void **state)
 {
@@ -234,13 +235,22 @@ static void test_weights_refused(void **state)
         const char               *expected; /**< NULL: loads */
     } rows[] = {
         {{{"d.weight", FOV_F32, {2, {3, 4}}, data}}, 1, "1 parameter of the model is missing: \"d.bias\""},
-        {{{"d.weight", FOV_F32, {2, {4, 3}}, data}, {"d.bias", FOV_F32, {1, {3}}, data}}, 2,
+        {{{"d.weight", FOV_F32, {2, {4, 3}}, data}, {"d.bias", FOV_F32, {1, {3}}, data}},
+         2,
          "\"d.weight\": shape does not fit (file [4, 3], model [3, 4])"},
-        {{{"d.weight", FOV_F32, {2, {3, 4}}, data}, {"d.bias", FOV_F32, {1, {3}}, data}, {"x", FOV_F32, {1, {3}}, data}}, 3,
+        {{{"d.weight", FOV_F32, {2, {3, 4}}, data},
+          {"d.bias", FOV_F32, {1, {3}}, data},
+          {"x", FOV_F32, {1, {3}}, data}},
+         3,
          "1 tensor is not in the model: \"x\""},
-        {{{"d.weight", FOV_I32, {2, {3, 4}}, data}, {"d.bias", FOV_F32, {1, {3}}, data}}, 2, "I32 elements cannot be weights"},
-        {{{"d.weight", FOV_F64, {2, {3, 4}}, data}, {"d.bias", FOV_F32, {1, {3}}, data},
-          {"bn.num_batches_tracked", FOV_I64, {0, {0}}, data}}, 3, NULL},
+        {{{"d.weight", FOV_I32, {2, {3, 4}}, data}, {"d.bias", FOV_F32, {1, {3}}, data}},
+         2,
+         "I32 elements cannot be weights"},
+        {{{"d.weight", FOV_F64, {2, {3, 4}}, data},
+          {"d.bias", FOV_F32, {1, {3}}, data},
+          {"bn.num_batches_tracked", FOV_I64, {0, {0}}, data}},
+         3,
+         NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         CHECK(fixture, safetensors_write(fixture->weights, rows[i].tensors, rows[i].count, NULL, 0, false, NULL,
@@ -260,7 +270,7 @@ static void test_weights_refused(void **state)
     fov_model_free(model);
 }
 
-/* ---- beside the graph --------------------------------------------------------------------------------------------------- */
+/* ---- beside the graph -------------------------------------------------------------------------------------------- */
 
 static void test_class_names(void **state)
 {
@@ -285,7 +295,8 @@ static void test_class_names(void **state)
         fov_graph *g = fov_model_graph(model);
         fov_value  x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 4));
         CHECK(fixture, fov_model_set_ends(model, x, fov_dense(g, x, .units = 3)));
-        struct onnx_text foreign[] = {{"names", rows[i].text}}, ours[] = {{"fovea.version", "0"}, {"names", rows[i].text}};
+        struct onnx_text foreign[] = {{"names", rows[i].text}},
+                         ours[] = {{"fovea.version", "0"}, {"names", rows[i].text}};
         CHECK(fixture, metadata_take(model, "m.onnx", foreign, 1));
         assert_string_equal(fov_model_class(model, 1), rows[i].second != NULL ? rows[i].second : "1");
         assert_int_equal(metadata_take(model, "m.onnx", ours, 2), rows[i].second != NULL ? 0 : FOV_E_INPUT);
@@ -310,7 +321,7 @@ static void test_bad_preprocessing(void **state)
     fov_model_free(model);
 }
 
-/* ---- refusals and failures ------------------------------------------------------------------------------------------------ */
+/* ---- refusals and failures --------------------------------------------------------------------------------------- */
 
 static void test_load_refusals(void **state)
 {
@@ -392,7 +403,8 @@ static void test_full_disk(void **state)
     struct file_system system = *file_system_default();
     system.write = failing_write;
     system.user = &failing;
-    const struct onnx_exported exported = {.inputs = &input, .outputs = &output, .input_count = 1, .output_count = 1, .name = "m"};
+    const struct onnx_exported exported = {
+        .inputs = &input, .outputs = &output, .input_count = 1, .output_count = 1, .name = "m"};
     CHECK(fixture, fov_model_save(model, fixture->onnx));
     CHECK(fixture, fov_model_save(model, fixture->again));
     for (int n = 1;; n++) {
@@ -408,7 +420,7 @@ static void test_full_disk(void **state)
     fov_model_free(model);
 }
 
-/* ---- what others wrote ----------------------------------------------------------------------------------------------------- */
+/* ---- what others wrote ------------------------------------------------------------------------------------------- */
 
 static void test_squeezenet(void **state)
 {
@@ -443,9 +455,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_round_trip), TEST(test_networks_round_trip), TEST(test_weights), TEST(test_weights_refused),
-        TEST(test_class_names), TEST(test_bad_preprocessing), TEST(test_load_refusals), TEST(test_every_allocation_fails),
-        TEST(test_full_disk), TEST(test_squeezenet),
+        TEST(test_round_trip),    TEST(test_networks_round_trip),
+        TEST(test_weights),       TEST(test_weights_refused),
+        TEST(test_class_names),   TEST(test_bad_preprocessing),
+        TEST(test_load_refusals), TEST(test_every_allocation_fails),
+        TEST(test_full_disk),     TEST(test_squeezenet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* .npy: what a good file gives in either order of dimensions and of bytes, what each bad one is told (RELIABILITY 3.3), that no
- * prefix and no flipped byte crashes, and that what is written is read back, by NumPy's own rules about its header. */
+/* .npy: what a good file gives in either order of dimensions and of bytes, what each bad one is told (RELIABILITY 3.3),
+ * that no prefix and no flipped byte crashes, and that what is written is read back, by NumPy's own rules about its
+ * header. */
 #include "io/npy.h"
 #include "base/memory.h"
 #include <setjmp.h>
@@ -34,7 +35,7 @@ static uint8_t *make_file(int major, long length, const char *text, size_t data_
 #define HEADER(descr, fortran_order, shape)                                                                            \
     "{'descr': " descr ", 'fortran_order': " fortran_order ", 'shape': " shape ", }  \n"
 
-/* ---- good files -------------------------------------------------------------------------------------------------------- */
+/* ---- good files -------------------------------------------------------------------------------------------------- */
 
 static void test_good(void **state)
 {
@@ -103,7 +104,7 @@ static void test_order(void **state)
     free(bytes);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------------------------------ */
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void expect_refusal(const uint8_t *bytes, size_t size, fov_status status, const char *expected)
 {
@@ -132,7 +133,8 @@ static void test_refusals(void **state)
         {"{}\n", 0, FOV_E_INPUT, "key 'descr' is missing"},
         {"{'descr': '<f4', 'fortran_order': False, }\n", 0, FOV_E_INPUT, "key 'shape' is missing"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (), 'x': 1}\n", 4, FOV_E_INPUT, "unknown key 'x'"},
-        {"{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': ()}\n", 4, FOV_E_INPUT, "repeated key 'descr'"},
+        {"{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': ()}\n", 4, FOV_E_INPUT,
+         "repeated key 'descr'"},
         {"{'descr': '<f4' 'fortran_order': False}\n", 4, FOV_E_INPUT, "expected ',' or '}'"},
         {"{'descr' '<f4'}\n", 4, FOV_E_INPUT, "expected ':'"},
         {"{'des\\x63r': '<f4'}\n", 4, FOV_E_INPUT, "expected a plain character"},
@@ -165,8 +167,10 @@ static void test_refusals(void **state)
         {HEADER("'<f4'", "False", "(2,)"), 7, FOV_E_INPUT, "truncated: need 8 bytes"},
         {HEADER("'<f4'", "False", "(2,)"), 9, FOV_E_INPUT, "1 unexpected bytes after end"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': ()}", 4, FOV_E_INPUT, "spaces and a newline at its end"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': ()} x\n", 4, FOV_E_INPUT, "spaces and a newline at its end (got 'x')"},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': ()}\n\n", 4, FOV_E_INPUT, "spaces and a newline at its end"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': ()} x\n", 4, FOV_E_INPUT,
+         "spaces and a newline at its end (got 'x')"},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': ()}\n\n", 4, FOV_E_INPUT,
+         "spaces and a newline at its end"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         size_t   size;
@@ -241,7 +245,7 @@ static void test_prefixes_and_flips(void **state)
     free(whole);
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void test_write(void **state)
 {

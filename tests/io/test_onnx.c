@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading ONNX: what a good file becomes, what each bad one is told (RELIABILITY 3.1), and that no prefix, no flipped byte
- * and no failing allocation crashes, leaks, or loads by half. */
+/* Reading ONNX: what a good file becomes, what each bad one is told (RELIABILITY 3.1), and that no prefix, no flipped
+ * byte and no failing allocation crashes, leaks, or loads by half. */
 #include "base/text.h"
 #include "io/onnx/onnx.h"
 #include "io/onnx_file.h"
@@ -54,7 +54,8 @@ static int try_import(struct fixture *fixture, const void *bytes, size_t size, f
     return status;
 }
 
-static void expect_refusal(struct fixture *fixture, const void *bytes, size_t size, fov_status status, const char *expected)
+static void expect_refusal(struct fixture *fixture, const void *bytes, size_t size, fov_status status,
+                           const char *expected)
 {
     fov_graph           *graph;
     struct onnx_imported imported = {0};
@@ -97,7 +98,7 @@ static void put_small(struct fixture *fixture)
     put_port(graph, 12, "y", 4);
 }
 
-/* ---- good files ------------------------------------------------------------------------------------------------------ */
+/* ---- good files -------------------------------------------------------------------------------------------------- */
 
 static void test_small(void **state)
 {
@@ -124,7 +125,8 @@ static void test_small(void **state)
     fov_graph_free(graph);
 }
 
-/** Unsorted nodes, an initializer that is also an input, nodes that nobody needs, names that are nodes and values at once. */
+/** Unsorted nodes, an initializer that is also an input, nodes that nobody needs, names that are nodes and values at
+ *  once. */
 static void test_habits(void **state)
 {
     struct fixture      *fixture = *state;
@@ -165,7 +167,7 @@ static void test_scalars_are_constants(void **state)
     fov_graph_free(graph);
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------------------------------- */
+/* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
 static void test_not_onnx(void **state)
 {
@@ -207,11 +209,12 @@ static void test_versions(void **state)
         int         ir, opset;
         fov_status  status;
         const char *expected;
-    } rows[] = {{2, 17, FOV_E_INPUT, "ir_version: not supported (got 2"},
-                {99, 17, FOV_E_UNSUPPORTED, "ir_version: not supported (got 99"},
-                {8, 0, FOV_E_INPUT, "version not supported (got 0"},
-                {8, 99, FOV_E_UNSUPPORTED, "version not supported (got 99, newest known 26)"},
-                {8, 5, FOV_E_UNSUPPORTED, "2 nodes cannot be read here: Relu (opset 5) at \"r\"; Add (opset 5) at \"a\""}};
+    } rows[] = {
+        {2, 17, FOV_E_INPUT, "ir_version: not supported (got 2"},
+        {99, 17, FOV_E_UNSUPPORTED, "ir_version: not supported (got 99"},
+        {8, 0, FOV_E_INPUT, "version not supported (got 0"},
+        {8, 99, FOV_E_UNSUPPORTED, "version not supported (got 99, newest known 26)"},
+        {8, 5, FOV_E_UNSUPPORTED, "2 nodes cannot be read here: Relu (opset 5) at \"r\"; Add (opset 5) at \"a\""}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         put_small(fixture);
         text_free(&fixture->model);
@@ -462,7 +465,8 @@ static void test_external(void **state)
             assert_memory_equal(data, four, sizeof four);
             onnx_imported_free(&imported);
         } else if (status == 0 || strstr(fov_error(fixture->context), rows[i].expected) == NULL) {
-            fail_msg("%s: expected \"%s\", got \"%s\"", rows[i].location, rows[i].expected, fov_error(fixture->context));
+            fail_msg("%s: expected \"%s\", got \"%s\"", rows[i].location, rows[i].expected,
+                     fov_error(fixture->context));
         }
         fov_graph_free(graph);
     }
@@ -472,7 +476,8 @@ static void test_external(void **state)
     rmdir(directory);
 }
 
-/** Large weights beside a model that is read from a file stay there, and are read when somebody asks: one copy at most. */
+/** Large weights beside a model that is read from a file stay there, and are read when somebody asks: one copy at
+ *  most. */
 static void test_external_stays(void **state)
 {
     enum { COUNT = 1 << 19, HALF = COUNT / 2 };
@@ -541,7 +546,7 @@ static void test_external_stays(void **state)
     rmdir(directory);
 }
 
-/* ---- nothing gets through by accident --------------------------------------------------------------------------------- */
+/* ---- nothing gets through by accident ---------------------------------------------------------------------------- */
 
 static void test_prefixes_and_flips(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Networks by name: parameter and multiply-add counts to the last digit, shapes and receptive fields, and sentences for what
- * cannot be built. The expected numbers are worked out in the comments. */
+/* Networks by name: parameter and multiply-add counts to the last digit, shapes and receptive fields, and sentences for
+ * what cannot be built. The expected numbers are worked out in the comments. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,8 @@ static void counts(void **state)
             fail_msg("%s: %s", expected[i].name, fov_error(context));
         }
         assert_int_equal(summary.trainable, expected[i].parameters);
-        assert_in_range(summary.parameters, expected[i].parameters, expected[i].parameters * 101 / 100); /* statistics */
+        /* statistics */
+        assert_in_range(summary.parameters, expected[i].parameters, expected[i].parameters * 101 / 100);
         assert_int_equal(summary.parameter_bytes, 4 * summary.parameters);
         assert_int_equal(summary.multiply_adds, expected[i].multiply_adds);
         assert_int_equal(fov_model_classes(model), 10);
@@ -251,8 +252,9 @@ static void operators(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(counts), cmocka_unit_test(large_networks), cmocka_unit_test(layers),
-                                       cmocka_unit_test(branches),    cmocka_unit_test(refusals),
-                                       cmocka_unit_test(predictions), cmocka_unit_test(operators)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(counts),   cmocka_unit_test(large_networks),
+                                       cmocka_unit_test(layers),   cmocka_unit_test(branches),
+                                       cmocka_unit_test(refusals), cmocka_unit_test(predictions),
+                                       cmocka_unit_test(operators)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,8 @@ enum harness_values {
     HARNESS_INTEGERS /**< small whole numbers: sums of products are exact in single precision */
 };
 
-/** Sums of products have one bound where they are direct, another where a plan may transform them (docs/numerics.md). */
+/** Sums of products have one bound where they are direct, another where a plan may transform them
+ *  (docs/numerics.md). */
 enum harness_sums {
     HARNESS_DIRECT,
     HARNESS_WINOGRAD,      /**< the form with the fewest products, wherever there is one */
@@ -37,7 +38,8 @@ struct harness {
 /** Fails the running test with the context's sentence when the graph cannot be built. */
 void harness_open(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                   enum harness_values values, uint64_t seed);
-/** The same with sums other than direct ones: rates under which nothing but products, or next to them weights, take time. */
+/** The same with sums other than direct ones: rates under which nothing but products, or next to them weights, take
+ *  time. */
 void harness_open_sums(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                        enum harness_values values, uint64_t seed, enum harness_sums sums);
 void harness_close(struct harness *harness);
@@ -48,7 +50,8 @@ void harness_given(const struct harness *harness, const double **given);
 /** Puts an input into a plan, in its own type. */
 void harness_fill(const struct harness *harness, fov_plan *plan);
 
-/** Adds sum over outputs of <output, random direction> to the graph: a scalar whose gradient checks all outputs at once. */
+/** Adds sum over outputs of <output, random direction> to the graph: a scalar whose gradient checks all outputs at
+ *  once. */
 fov_value harness_loss(struct harness *harness);
 
 /** ISA levels that this machine and this build have, reference first. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a plan may ask of a convolution beside its sums: a residual, an activation, a folded normalisation, tensors that are
- * parts of wider ones. Each with direct sums and with Winograd's, on every level of this machine, at the operator's own door:
- * in whole plans (tests/graph) the shapes that meet each other are few. */
+/* What a plan may ask of a convolution beside its sums: a residual, an activation, a folded normalisation, tensors that
+ * are parts of wider ones. Each with direct sums and with Winograd's, on every level of this machine, at the operator's
+ * own door: in whole plans (tests/graph) the shapes that meet each other are few. */
 #include "harness.h"
 
 #include "op/conv/conv.h"
@@ -42,8 +42,8 @@ static struct op_tensor image(float *data, int channels, int height, int width, 
 }
 
 /* The sum that y is made of, and its magnitude. */
-static double sum_at(const struct form *form, const struct op_tensor *x, const float *weight, int n, int oy, int ox, int f,
-                     double *magnitude)
+static double sum_at(const struct form *form, const struct op_tensor *x, const float *weight, int n, int oy, int ox,
+                     int f, double *magnitude)
 {
     const float *data  = x->data;
     size_t       pixel = op_pixel_stride(x);
@@ -57,8 +57,9 @@ static double sum_at(const struct form *form, const struct op_tensor *x, const f
             if (y < 0 || y >= form->height || at < 0 || at >= form->width)
                 continue;
             for (int c = 0; c < form->channels; c++) {
-                double product = (double)data[(size_t)((n * form->height + y) * form->width + at) * pixel + (size_t)c] *
-                                 (double)weight[((f * form->channels + c) * form->kernel[0] + ky) * form->kernel[1] + kx];
+                double product =
+                    (double)data[(size_t)((n * form->height + y) * form->width + at) * pixel + (size_t)c] *
+                    (double)weight[((f * form->channels + c) * form->kernel[0] + ky) * form->kernel[1] + kx];
 
                 sum += product;
                 *magnitude += fabs(product);
@@ -76,7 +77,8 @@ static void check_form(const struct form *form, const struct kernel_table *kerne
 {
     int    out_height = form->height + form->pad[0] + form->pad[2] - form->kernel[0] + 1;
     int    out_width  = form->width + form->pad[1] + form->pad[3] - form->kernel[1] + 1;
-    size_t in_pixels = (size_t)(BATCH * form->height * form->width), out_pixels = (size_t)(BATCH * out_height * out_width);
+    size_t in_pixels = (size_t)(BATCH * form->height * form->width),
+           out_pixels = (size_t)(BATCH * out_height * out_width);
     size_t more = form->strided ? MORE : 0, filters = (size_t)form->filters, y_pixel = filters + more;
     size_t weights = filters * (size_t)(form->channels * form->kernel[0] * form->kernel[1]);
     float *x = numbers(in_pixels * ((size_t)form->channels + more), 1), *weight = numbers(weights, 2);
@@ -118,7 +120,8 @@ static void check_form(const struct form *form, const struct kernel_table *kerne
 
     double most = 0, worst = 0;
     for (size_t pixel = 0; pixel < out_pixels; pixel++) {
-        int ox = (int)pixel % out_width, oy = (int)pixel / out_width % out_height, n = (int)pixel / out_width / out_height;
+        int ox = (int)pixel % out_width, oy = (int)pixel / out_width % out_height,
+            n = (int)pixel / out_width / out_height;
 
         for (int f = 0; f < form->filters; f++) {
             double magnitude, sum = sum_at(form, &in[0], weight, n, oy, ox, f, &magnitude);
@@ -145,7 +148,8 @@ static void forms(void **state)
         {.channels = 1, .filters = 1, .height = 1, .width = 1, .kernel = {3, 3}, .pad = {2, 2, 2, 2}},
         {.channels = 70, .filters = 33, .height = 7, .width = 5, .kernel = {3, 3}, .pad = {0, 2, 1, 0}},
         {.channels = 33, .filters = 70, .height = 4, .width = 10, .kernel = {3, 3}, .pad = {2, 2, 2, 2}},
-        {.channels = 17, .filters = 18, .height = 30, .width = 29, .kernel = {3, 3}, .pad = {1, 1, 1, 1}}, /* own blocks */
+        /* own blocks */
+        {.channels = 17, .filters = 18, .height = 30, .width = 29, .kernel = {3, 3}, .pad = {1, 1, 1, 1}},
         {.channels = 40, .filters = 40, .height = 7, .width = 8, .kernel = {5, 5}, .pad = {2, 2, 2, 2}},
         {.channels = 16, .filters = 24, .height = 5, .width = 9, .kernel = {1, 7}, .pad = {0, 3, 0, 3}},
         {.channels = 16, .filters = 24, .height = 9, .width = 5, .kernel = {7, 1}, .pad = {3, 0, 3, 0}},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every case of every operator, written as a file, read back, and computed by definition in both graphs: the results
- * agree. In the opset that the exporter chooses nothing may be refused, except what gradients and training steps are made
- * of; in opset 13 what came later may be, with a sentence. Whether files mean here what they mean to others is
+ * agree. In the opset that the exporter chooses nothing may be refused, except what gradients and training steps are
+ * made of; in opset 13 what came later may be, with a sentence. Whether files mean here what they mean to others is
  * another question: conformance data and tests/runtime/judge.py answer it. */
 #include "harness.h"
 
@@ -216,7 +216,8 @@ static void open_batches_come_back(void **state)
         pixels[i] = sin((double)(i * i % 1009)); /* any numbers, all different */
     }
     struct evaluation expected, result;
-    const double **given = calloc(graph->value_count, sizeof *given), **other = calloc(back->value_count, sizeof *other);
+    const double **given = calloc(graph->value_count, sizeof *given),
+                 **other = calloc(back->value_count, sizeof *other);
     int ids[OUTPUTS], others[OUTPUTS];
     for (int i = 0; i < OUTPUTS; i++) {
         ids[i] = outputs[i].id;

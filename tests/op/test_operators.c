@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Every case of every operator, found through the descriptors: fast against textbook on each ISA level of this machine
- * (exact on small integers where the operator is a sum of products), and, per case, the gradient by central differences in
- * double and fast gradients against textbook gradients. Nothing is listed here: a new operator is tested because it is there. */
+ * (exact on small integers where the operator is a sum of products), and, per case, the gradient by central differences
+ * in double and fast gradients against textbook gradients. Nothing is listed here: a new operator is tested because it
+ * is there. */
 #include "harness.h"
 
 #include "tensor/convert.h"
@@ -26,7 +27,7 @@ struct job {
     enum harness_sums     sums;
 };
 
-/* ---- fast against textbook ------------------------------------------------------------------------------------------ */
+/* ---- fast against textbook --------------------------------------------------------------------------------------- */
 
 static struct evaluation evaluate(struct harness *h, const int *outputs, int count, const double *const *data)
 {
@@ -180,7 +181,7 @@ static void fast_equals_textbook(void **state)
     harness_close(&h);
 }
 
-/* ---- gradients -------------------------------------------------------------------------------------------------------- */
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 static bool is_differentiable(const struct harness *h, int input)
 {
@@ -214,8 +215,8 @@ static void check_by_differences(struct harness *h, fov_value loss, int input, c
         difference        = (above - below) / (2.0 * step);
         error             = fabs(difference - gradient[k]);
         if (!(error <= 1e-7 * fmax(1.0, fabs(gradient[k]))))
-            fail_msg("%s/%s: d loss / d input %d [%zu] is %.12g by nodes, %.12g by differences (off by %.3g)", h->op->name,
-                     h->test->name, input, k, gradient[k], difference, error);
+            fail_msg("%s/%s: d loss / d input %d [%zu] is %.12g by nodes, %.12g by differences (off by %.3g)",
+                     h->op->name, h->test->name, input, k, gradient[k], difference, error);
     }
 }
 
@@ -268,7 +269,7 @@ static void gradient_equals_differences(void **state)
     harness_close(&h);
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------------------- */
+/* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 struct list {
     struct CMUnitTest *tests;

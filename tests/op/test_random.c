@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Shapes and options that nobody chose: 2,400 random convolutions, transposed convolutions, poolings, products and
- * broadcasts of 1 to 3 axes, fast against textbook on small integers (exact where the operator is a sum of products or a
- * choice), on every ISA level in turn; and for each tenth the gradient of all inputs along a random direction, by central
- * differences in double and in a plan. The seed of a failing case is printed: run the test with it as argument. */
+ * broadcasts of 1 to 3 axes, fast against textbook on small integers (exact where the operator is a sum of products or
+ * a choice), on every ISA level in turn; and for each tenth the gradient of all inputs along a random direction, by
+ * central differences in double and in a plan. The seed of a failing case is printed: run the test with it as
+ * argument. */
 #include "harness.h"
 
 #include "tensor/convert.h"
@@ -50,7 +51,8 @@ static void draw_window(const struct op *op, uint64_t seed, uint64_t *used, stru
 {
     bool    pool = op->family == OP_POOLING, transposed = strcmp(op->name, "conv_transpose") == 0;
     int     axes = 1 + (int)pick(seed, used, 3);
-    int64_t groups = pool ? 1 : (int64_t[]){1, 1, 2, 3}[pick(seed, used, 4)], channels = groups * (1 + pick(seed, used, 7));
+    int64_t groups = pool ? 1 : (int64_t[]){1, 1, 2, 3}[pick(seed, used, 4)],
+            channels = groups * (1 + pick(seed, used, 7));
     int64_t filters = groups * (1 + pick(seed, used, 9)), kernel[3], stride[3], pad[6], dilation[3];
 
     if (!pool && pick(seed, used, 5) == 0)
@@ -134,7 +136,7 @@ static const struct op *draw(uint64_t seed, struct op_case *test, void *options)
     return op;
 }
 
-/* ---- checks ------------------------------------------------------------------------------------------------------------ */
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
 
 static struct evaluation evaluate(struct harness *h, int id)
 {

@@ -70,7 +70,8 @@ static void test_rounding_to_half(void **state)
 static void test_integers_saturate(void **state)
 {
     (void)state;
-    const double from[] = {0.9, -0.9, 127.9, 128, -128.9, -129, 255.9, 256, 1e300, -1e300, (double)NAN, -1, 2147483648.0};
+    const double from[] = {0.9, -0.9,  127.9,  128,         -128.9, -129,        255.9,
+                           256, 1e300, -1e300, (double)NAN, -1,     2147483648.0};
     enum { COUNT = sizeof from / sizeof *from };
     int8_t   i8[COUNT];
     uint8_t  u8[COUNT], truth[COUNT];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes wrong around training leaves it whole: every allocation fails once, the disk is full. The model is then as it
- * was, or trained; never in between. */
+/* What goes wrong around training leaves it whole: every allocation fails once, the disk is full. The model is then as
+ * it was, or trained; never in between. */
 #include "base/file.h"
 #include "device/context.h"
 #include "train/helpers.h"

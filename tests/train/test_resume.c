@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A run that was stopped, or killed with SIGKILL at any moment, and resumed is the run that never was: the same weights, the
- * same files, the same history but for time. And a resume that would not be the same run is refused. */
+/* A run that was stopped, or killed with SIGKILL at any moment, and resumed is the run that never was: the same
+ * weights, the same files, the same history but for time. And a resume that would not be the same run is refused. */
 #include "base/random.h"
 #include "train/helpers.h"
 #include <signal.h>

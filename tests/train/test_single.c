@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One training step in hand (bench.h): it is the step of fov_train, for classes and for maps; and what is no such model is
- * refused with a sentence. */
+/* One training step in hand (bench.h): it is the step of fov_train, for classes and for maps; and what is no such model
+ * is refused with a sentence. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

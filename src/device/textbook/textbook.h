@@ -6,8 +6,8 @@
 
 #include "op/op.h"
 
-/** Asks a plan for what the definition needs to run as a step: scratch for every tensor as doubles. All tensors must be in plain
- *  order. */
+/** Asks a plan for what the definition needs to run as a step: scratch for every tensor as doubles. All tensors must be
+ *  in plain order. */
 int textbook_compile(const struct op *op, struct op_compile *compile);
 
 #endif

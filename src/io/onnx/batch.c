@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Networks are exported for one picture, or eight; here they are to run, and to be trained, with any number. Most
- * nodes do not mind. One that does is the Reshape in front of the classifier, to [1, 2048]: it means [samples, 2048]. Whether
- * the whole then fits any number of samples is checked by who asked for it (model/load.c). */
+ * nodes do not mind. One that does is the Reshape in front of the classifier, to [1, 2048]: it means [samples, 2048].
+ * Whether the whole then fits any number of samples is checked by who asked for it (model/load.c). */
 #include "io/onnx/import.h"
 #include <string.h>
 
@@ -18,7 +18,8 @@ static int64_t sample_elements(const fov_shape *shape)
     return count;
 }
 
-/** Are these the dimensions of `opened` samples of `elements` elements each? 0 repeats x's dimension, -1 is the rest. */
+/** Are these the dimensions of `opened` samples of `elements` elements each? 0 repeats x's dimension, -1 is the
+ *  rest. */
 static bool is_same_sample(const int64_t *target, size_t count, const fov_shape *x, int64_t opened, int64_t elements)
 {
     int64_t product = 1;
@@ -56,7 +57,7 @@ void importer_open_reshape(struct importer *importer)
         }
     }
     const struct onnx_slot *slot = importer_slot(importer, importer->in[1]);
-    fov_shape               x = importer->in[0].id > 0 ? fov_value_shape(importer->graph, importer->in[0]) : (fov_shape){0};
+    fov_shape x = importer->in[0].id > 0 ? fov_value_shape(importer->graph, importer->in[0]) : (fov_shape){0};
     if (slot == NULL || slot->dtype != FOV_I64 || slot->shape.rank != 1 || !shape_count(&slot->shape, &count) ||
         count > FOV_MAX_RANK || x.rank < 1 || x.dim[0] != FOV_BATCH) {
         return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Decoding an ONNX file with nanopb. Each message type has one function that takes all its fields which are not plain
- * numbers. A stream runs over the file's bytes where they lie, so that the address of a weight is simply remembered; what
- * it looks at is asked for first (file_need), so that of a large file the weights are not read here. Depth is bounded by construction: no message that is decoded here can contain itself. */
+ * numbers. A stream runs over the file's bytes where they lie, so that the address of a weight is simply remembered;
+ * what it looks at is asked for first (file_need), so that of a large file the weights are not read here. Depth is
+ * bounded by construction: no message that is decoded here can contain itself. */
 #include "base/text.h"
 #include "io/onnx/message.h"
 #include "io/sniff.h"
@@ -16,7 +17,8 @@ struct decoder {
     struct arena  *arena;
     struct error  *error;
     const struct file_map *map; /**< what `bytes` are, where they are not all there; else NULL */
-    const uint8_t *at;          /**< how far all streams over the file have come: they are nested, so one place will do */
+    /** how far all streams over the file have come: they are nested, so one place will do */
+    const uint8_t *at;
 };
 
 /** What a field function is handed: the decoder, and the struct of message.h that is being filled. */
@@ -33,7 +35,7 @@ static pb_callback_t callback(field_function *function, struct frame *frame)
     return made;
 }
 
-/* ---- places and failures -------------------------------------------------------------------------------------------- */
+/* ---- places and failures ----------------------------------------------------------------------------------------- */
 
 static bool read_file(pb_istream_t *stream, pb_byte_t *to, size_t count)
 {
@@ -53,7 +55,8 @@ static bool read_file(pb_istream_t *stream, pb_byte_t *to, size_t count)
 /** nanopb hands numbers over in a small buffer of its own; everything else lies in the file. */
 static bool in_file(const struct decoder *decoder, const pb_istream_t *stream)
 {
-    return stream->callback == read_file && stream->bytes_left <= decoder->size - (size_t)(decoder->at - decoder->bytes);
+    return stream->callback == read_file &&
+           stream->bytes_left <= decoder->size - (size_t)(decoder->at - decoder->bytes);
 }
 
 static size_t position(const struct decoder *decoder, const pb_istream_t *stream)
@@ -63,7 +66,8 @@ static size_t position(const struct decoder *decoder, const pb_istream_t *stream
 
 static bool fail(const struct decoder *decoder, const pb_istream_t *stream, const char *field, const char *what)
 {
-    error_set(decoder->error, FOV_E_INPUT, "%s: byte %zu: %s: %s", decoder->file, position(decoder, stream), field, what);
+    error_set(decoder->error, FOV_E_INPUT, "%s: byte %zu: %s: %s", decoder->file, position(decoder, stream), field,
+              what);
     return false;
 }
 
@@ -84,7 +88,7 @@ static bool decode(const struct decoder *decoder, pb_istream_t *stream, const pb
     return false;
 }
 
-/* ---- lists and texts ------------------------------------------------------------------------------------------------ */
+/* ---- lists and texts --------------------------------------------------------------------------------------------- */
 
 /** The rest of a stream, where it lies; it has not been read yet. */
 static const uint8_t *take_bytes(struct decoder *decoder, pb_istream_t *stream, size_t *size, const char *field)
@@ -193,7 +197,8 @@ static bool add_floats(const struct decoder *decoder, pb_istream_t *stream, stru
     return good;
 }
 
-static bool add_doubles(const struct decoder *decoder, pb_istream_t *stream, struct onnx_doubles *list, const char *field)
+static bool add_doubles(const struct decoder *decoder, pb_istream_t *stream, struct onnx_doubles *list,
+                        const char *field)
 {
     void *at = list->at;
     bool  good = add_fixed(decoder, stream, &at, &list->count, &list->capacity, sizeof *list->at, field);
@@ -201,7 +206,7 @@ static bool add_doubles(const struct decoder *decoder, pb_istream_t *stream, str
     return good;
 }
 
-/* ---- StringStringEntryProto ----------------------------------------------------------------------------------------- */
+/* ---- StringStringEntryProto -------------------------------------------------------------------------------------- */
 
 static bool text_field(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
@@ -227,7 +232,7 @@ static bool add_text(struct decoder *decoder, pb_istream_t *stream, struct onnx_
     return decode(decoder, stream, onnx_StringStringEntryProto_fields, &message, name);
 }
 
-/* ---- TensorProto ---------------------------------------------------------------------------------------------------- */
+/* ---- TensorProto ------------------------------------------------------------------------------------------------- */
 
 static bool tensor_field(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
@@ -259,7 +264,8 @@ static bool tensor_field(pb_istream_t *stream, const pb_field_t *field, void **a
         tensor->typed_fields |= 16;
         return add_integers(decoder, stream, &tensor->integers, "TensorProto.uint64_data");
     case onnx_TensorProto_external_data_tag:
-        return add_text(frame->decoder, stream, &tensor->external, &tensor->external_count, "TensorProto.external_data");
+        return add_text(frame->decoder, stream, &tensor->external, &tensor->external_count,
+                        "TensorProto.external_data");
     case onnx_TensorProto_string_data_tag:
         tensor->typed_fields |= 32;
         return take_bytes(decoder, stream, &size, "TensorProto.string_data") != NULL;
@@ -285,7 +291,7 @@ static bool decode_tensor(struct decoder *decoder, pb_istream_t *stream, struct 
     return true;
 }
 
-/* ---- AttributeProto, NodeProto -------------------------------------------------------------------------------------- */
+/* ---- AttributeProto, NodeProto ----------------------------------------------------------------------------------- */
 
 static bool attribute_field(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
@@ -379,7 +385,7 @@ static bool add_node(struct decoder *decoder, pb_istream_t *stream, struct onnx_
     return decode(decoder, stream, onnx_NodeProto_fields, &message, "NodeProto");
 }
 
-/* ---- ValueInfoProto and what is in it ------------------------------------------------------------------------------- */
+/* ---- ValueInfoProto and what is in it ---------------------------------------------------------------------------- */
 
 static bool dimension_name(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
@@ -465,8 +471,8 @@ static bool port_field(pb_istream_t *stream, const pb_field_t *field, void **arg
     }
     struct frame   inner = {frame->decoder, port};
     onnx_TypeProto message;
-    message.tensor_type = message.sequence_type = message.map_type = message.sparse_tensor_type = message.optional_type =
-        callback(type_field, &inner);
+    message.tensor_type = message.sequence_type = message.map_type = message.sparse_tensor_type =
+        message.optional_type = callback(type_field, &inner);
     return decode(frame->decoder, stream, onnx_TypeProto_fields, &message, "TypeProto");
 }
 
@@ -485,7 +491,7 @@ static bool add_port(struct decoder *decoder, pb_istream_t *stream, struct onnx_
     return decode(decoder, stream, onnx_ValueInfoProto_fields, &message, "ValueInfoProto");
 }
 
-/* ---- GraphProto, ModelProto ----------------------------------------------------------------------------------------- */
+/* ---- GraphProto, ModelProto -------------------------------------------------------------------------------------- */
 
 static bool add_initializer(struct decoder *decoder, pb_istream_t *stream, struct onnx_model *model)
 {

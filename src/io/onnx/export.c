@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A graph becomes an ONNX file. Protobuf wants the length of a message before the message, so the small
- * parts are encoded in memory first, the weights' share is computed, and then everything is streamed: no weight is copied. */
+ * parts are encoded in memory first, the weights' share is computed, and then everything is streamed: no weight is
+ * copied. */
 #include "io/onnx/export.h"
 #include "onnx.pb.h"
 #include <string.h>
@@ -8,7 +9,7 @@
 /* Protobuf's own limit on a message is 2 GiB; larger models keep their weights outside the file. */
 static const size_t largest_file = 0x7fffffff;
 
-/* ---- encoding the parts ---------------------------------------------------------------------------------------------- */
+/* ---- encoding the parts ------------------------------------------------------------------------------------------ */
 
 /** An input or output of the graph: name, type, shape; an open first dimension is called "batch". */
 static void write_port(struct exporter *exporter, uint32_t field, fov_value value)
@@ -62,8 +63,9 @@ static int check_written(const struct exporter *exporter)
         const struct value *value = graph_value(exporter->graph, (int)id);
         if (value->kind == VALUE_RESULT && exporter->used[id] && !exporter->written[id]) {
             const struct node *node = &exporter->graph->nodes[value->node];
-            return error_set(exporter->error, FOV_E_UNSUPPORTED, "%s: %s \"%s\": its output %d cannot be written in opset %d",
-                             exporter->path, node->op->name, text_escape(name, sizeof name, node->name), value->output,
+            return error_set(exporter->error, FOV_E_UNSUPPORTED,
+                             "%s: %s \"%s\": its output %d cannot be written in opset %d", exporter->path,
+                             node->op->name, text_escape(name, sizeof name, node->name), value->output,
                              exporter->opset);
         }
     }
@@ -80,8 +82,9 @@ static int check_inputs(const struct exporter *exporter)
             listed = exporter->what->inputs[i].id == (int)id;
         }
         if (!listed) {
-            return error_set(exporter->error, FOV_E_USAGE, "%s: the output depends on \"%s\", which is no input of the model",
-                             exporter->path, text_escape(name, sizeof name, value->name));
+            return error_set(exporter->error, FOV_E_USAGE,
+                             "%s: the output depends on \"%s\", which is no input of the model", exporter->path,
+                             text_escape(name, sizeof name, value->name));
         }
     }
     return 0;
@@ -161,7 +164,7 @@ static void write_model_head(struct exporter *exporter, struct text *head, struc
     }
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static bool is_initializer(const struct exporter *exporter, size_t id)
 {
@@ -182,8 +185,8 @@ static int measure_weights(struct exporter *exporter, size_t *total)
             exporter_tensor_head(&head, value->name, value->dtype, &value->shape, value->bytes);
             if (!size_add(head.length, value->bytes, &body) || !size_add(*total, 1 + write_varint_size(body), total) ||
                 !size_add(*total, body, total) || *total > largest_file) {
-                status = error_set(exporter->error, FOV_E_UNSUPPORTED, "%s: the weights do not fit an ONNX file (limit 2 GiB)",
-                                   exporter->path);
+                status = error_set(exporter->error, FOV_E_UNSUPPORTED,
+                                   "%s: the weights do not fit an ONNX file (limit 2 GiB)", exporter->path);
             }
         }
     }
@@ -242,7 +245,8 @@ static int stream_model(struct exporter *exporter, struct text *head, const stru
         exporter->tensors.failed || exporter->ports.failed) {
         return error_set(exporter->error, FOV_E_MEMORY, "%s: out of memory while writing", exporter->path);
     }
-    const struct text *before[] = {head, &exporter->nodes, name, &exporter->tensors}, *after[] = {&exporter->ports, tail};
+    const struct text *before[] = {head, &exporter->nodes, name, &exporter->tensors},
+                      *after[] = {&exporter->ports, tail};
     int                status = 0;
     for (size_t i = 0; !status && i < sizeof before / sizeof before[0]; i++) {
         status = put(file, before[i], exporter->error);
@@ -328,7 +332,8 @@ static int export_as(fov_graph *graph, const struct onnx_exported *exported, int
     return status;
 }
 
-int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const char *path, const struct file_system *system)
+int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const char *path,
+                const struct file_system *system)
 {
     struct error *error = &graph->context->error, first;
     if (graph->failed) {
@@ -343,7 +348,8 @@ int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const ch
     }
     int status = export_as(graph, exported, ONNX_WRITTEN_OPSET, path, system);
     first = *error;
-    for (int opset = ONNX_WRITTEN_OPSET + 1; status == FOV_E_UNSUPPORTED && opset <= ONNX_NEWEST_WRITTEN_OPSET; opset++) {
+    for (int opset = ONNX_WRITTEN_OPSET + 1; status == FOV_E_UNSUPPORTED && opset <= ONNX_NEWEST_WRITTEN_OPSET;
+         opset++) {
         error_clear(error);
         status = export_as(graph, exported, opset, path, system);
     }

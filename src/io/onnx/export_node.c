@@ -35,12 +35,13 @@ static const char *fresh_name(struct exporter *exporter)
     return name != NULL ? name : "";
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 static void end_node(struct exporter *exporter)
 {
     if (exporter->is_open) {
-        write_bytes(&exporter->nodes, onnx_GraphProto_node_tag, text_string(&exporter->node_body), exporter->node_body.length);
+        write_bytes(&exporter->nodes, onnx_GraphProto_node_tag, text_string(&exporter->node_body),
+                    exporter->node_body.length);
         exporter->failed |= exporter->node_body.failed;
         exporter->node_body.length = 0;
         exporter->is_open = false;
@@ -106,9 +107,10 @@ static const char *write_temporary(void *writer)
     return fresh_name(writer);
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------------------ */
+/* ---- attributes -------------------------------------------------------------------------------------------------- */
 
-static void write_attribute(struct exporter *exporter, const char *name, enum onnx_attribute_type type, struct text *value)
+static void write_attribute(struct exporter *exporter, const char *name, enum onnx_attribute_type type,
+                            struct text *value)
 {
     struct text body = {.memory = exporter->arena.memory};
     write_text(&body, onnx_AttributeProto_name_tag, name);
@@ -170,7 +172,7 @@ static void write_attribute_tensor(void *writer, const char *name, fov_dtype dty
     write_attribute(exporter, name, ONNX_ATTRIBUTE_TENSOR, &body);
 }
 
-/* ---- constants ------------------------------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------------------------------- */
 
 void exporter_tensor_head(struct text *out, const char *name, fov_dtype dtype, const fov_shape *shape, size_t bytes)
 {
@@ -224,8 +226,8 @@ static const char *write_integers(void *writer, const int64_t *values, int64_t c
     return name;
 }
 
-/** A Constant node, not an initializer: on reading, float initializers of our own files are parameters. It stands before the
- *  node that is being written, which is still in a buffer of its own. */
+/** A Constant node, not an initializer: on reading, float initializers of our own files are parameters. It stands
+ *  before the node that is being written, which is still in a buffer of its own. */
 static const char *write_number(void *writer, float value)
 {
     struct exporter *exporter = writer;
@@ -277,7 +279,7 @@ static const double *known_input(void *writer, int in)
     return id != 0 ? known_values(&(struct known){.graph = exporter->graph}, id) : NULL;
 }
 
-/* ---- one to one ------------------------------------------------------------------------------------------------------ */
+/* ---- one to one -------------------------------------------------------------------------------------------------- */
 
 static void write_option(struct exporter *exporter, const struct op_attribute *attribute, const void *options)
 {

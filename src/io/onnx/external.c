@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* External data. A path from a file is somebody else's text: it must be relative, without "..", and no part of it may be a
- * link (symbolic, or a file with several names); each part is opened from the directory before it, so that nothing can be
- * exchanged between the check and the use. */
+/* External data. A path from a file is somebody else's text: it must be relative, without "..", and no part of it may
+ * be a link (symbolic, or a file with several names); each part is opened from the directory before it, so that nothing
+ * can be exchanged between the check and the use. */
 #include "io/onnx/external.h"
 #include "base/text.h"
 #include <errno.h>
@@ -47,7 +47,8 @@ static int read_place(const struct onnx_model *model, const struct onnx_tensor *
             return fail(model, tensor, error, "an unknown key");
         }
     }
-    return place->location == NULL || place->location[0] == '\0' ? fail(model, tensor, error, "location is missing") : 0;
+    return place->location == NULL || place->location[0] == '\0' ? fail(model, tensor, error, "location is missing")
+                                                                 : 0;
 }
 
 /** Opens directory/location part by part without following links; -1 and an error. */

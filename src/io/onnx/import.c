@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- versions -------------------------------------------------------------------------------------------------------- */
+/* ---- versions ---------------------------------------------------------------------------------------------------- */
 
 /** A file of training operators alone need not state a version of the standard ones. */
 static bool uses_standard_domain(const struct onnx_model *model)
@@ -33,7 +33,8 @@ static int check_versions(struct importer *importer)
             continue;
         }
         if (importer->opset != 0) {
-            return error_set(importer->error, FOV_E_INPUT, "%s: opset_import: the standard domain appears twice", model->file);
+            return error_set(importer->error, FOV_E_INPUT, "%s: opset_import: the standard domain appears twice",
+                             model->file);
         }
         if (opset->version < 1 || opset->version > ONNX_NEWEST_OPSET) {
             return error_set(importer->error, opset->version > ONNX_NEWEST_OPSET ? FOV_E_UNSUPPORTED : FOV_E_INPUT,
@@ -51,7 +52,7 @@ static int check_versions(struct importer *importer)
     return 0;
 }
 
-/* ---- names ----------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 static int add_slot(struct importer *importer, struct onnx_slot slot, size_t offset)
 {
@@ -61,8 +62,8 @@ static int add_slot(struct importer *importer, struct onnx_slot slot, size_t off
                          importer->model->file, offset);
     }
     if (!arena_table_add(&importer->table, slot.name, importer->slot_count)) {
-        return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: the name \"%s\" is given twice", importer->model->file,
-                         offset, text_escape(escaped, sizeof escaped, slot.name));
+        return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: the name \"%s\" is given twice",
+                         importer->model->file, offset, text_escape(escaped, sizeof escaped, slot.name));
     }
     importer->slots[importer->slot_count++] = slot;
     return 0;
@@ -120,9 +121,10 @@ static int add_node_slots(struct importer *importer, size_t index)
         const struct onnx_tensor *tensor = constant_tensor(importer, node);
         if (tensor == NULL) {
             char label[ONNX_NAME_TEXT];
-            return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: byte %zu: node \"%s\" (Constant): its value is of a "
-                             "kind that is not supported", importer->model->file, node->offset,
-                             text_escape(label, sizeof label, node->name));
+            return error_set(importer->error, FOV_E_UNSUPPORTED,
+                             "%s: byte %zu: node \"%s\" (Constant): its value is of a "
+                             "kind that is not supported",
+                             importer->model->file, node->offset, text_escape(label, sizeof label, node->name));
         }
         return add_slot(importer, (struct onnx_slot){.kind = SLOT_TENSOR, .name = node->out.at[0], .tensor = tensor,
                                                      .is_constant = true}, node->offset);
@@ -183,12 +185,13 @@ static int check_tensors(struct importer *importer, const char *directory)
                 return (int)importer->error->status;
             }
         }
-        status = onnx_tensor_check(importer->model, slot->tensor, slot->name, &slot->dtype, &slot->shape, importer->error);
+        status =
+            onnx_tensor_check(importer->model, slot->tensor, slot->name, &slot->dtype, &slot->shape, importer->error);
     }
     return status;
 }
 
-/* ---- what cannot be read ---------------------------------------------------------------------------------------------- */
+/* ---- what cannot be read ----------------------------------------------------------------------------------------- */
 
 /** Every node without an operator, in one message: "Foo (opset 17): "a", "b"; Bar ...". */
 static int check_operators(struct importer *importer)
@@ -202,7 +205,8 @@ static int check_operators(struct importer *importer)
     }
     for (size_t i = 0; i < model->node_count; i++) {
         const struct onnx_node *node = &model->nodes[importer->order[i]];
-        if (!importer->needed[importer->order[i]] || is_constant_node(node) || importer_find_op(importer, node) != NULL) {
+        if (!importer->needed[importer->order[i]] || is_constant_node(node) ||
+            importer_find_op(importer, node) != NULL) {
             continue;
         }
         nodes++;
@@ -213,7 +217,10 @@ static int check_operators(struct importer *importer)
                 strcmp(other->domain, node->domain) != 0 || (k > i && listed[importer->order[k]])) {
                 continue;
             }
-            text_escape(label, sizeof label, other->name[0] != '\0' ? other->name : other->out.count ? other->out.at[0] : "");
+            text_escape(label, sizeof label,
+                        other->name[0] != '\0' ? other->name
+                        : other->out.count     ? other->out.at[0]
+                                               : "");
             int more = k == i ? snprintf(list + used, sizeof list - used, "%s%s%s%s (opset %d) at \"%s\"",
                                          used > 0 ? "; " : "", node->domain, node->domain[0] != '\0' ? "." : "",
                                          text_escape(type, sizeof type, node->type),
@@ -243,19 +250,20 @@ static int check_operators(struct importer *importer)
             has_recurrent = has_recurrent || (listed[n] && strcmp(model->nodes[n].type, recurrent[i]) == 0);
         }
         hint = has_recurrent ? " (recurrent networks are not computed here)"
-               : has_flow    ? " (branches and loops are not computed here: export the model with them unrolled, or for one "
-                               "size of input)"
-                             : hint;
+               : has_flow
+                   ? " (branches and loops are not computed here: export the model with them unrolled, or for one "
+                     "size of input)"
+                   : hint;
     }
     char rest[40] = "";
     if (shown < nodes) {
         snprintf(rest, sizeof rest, " and %zu more", nodes - shown);
     }
-    return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: %zu node%s cannot be read here: %s%s%s", model->file, nodes,
-                     nodes == 1 ? "" : "s", list, rest, hint);
+    return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: %zu node%s cannot be read here: %s%s%s", model->file,
+                     nodes, nodes == 1 ? "" : "s", list, rest, hint);
 }
 
-/* ---- inputs and outputs ----------------------------------------------------------------------------------------------- */
+/* ---- inputs and outputs ------------------------------------------------------------------------------------------ */
 
 /** An input whose tensor is at hand: its shape is that tensor's, or it is that tensor. */
 static int add_given(struct importer *importer, const struct onnx_port *port, const struct onnx_given *given,
@@ -267,8 +275,9 @@ static int add_given(struct importer *importer, const struct onnx_port *port, co
                          importer->model->file, port->offset, text_escape(name, sizeof name, port->name),
                          port->other != NULL ? port->other : onnx_type_name(port->type), fov_dtype_name(given->dtype));
     }
-    *value = given->fixed ? fov_constant(importer->graph, port->name, given->dtype, given->shape, given->data)
-                          : fov_input(importer->graph, .name = port->name, .dtype = given->dtype, .shape = given->shape);
+    *value = given->fixed
+                 ? fov_constant(importer->graph, port->name, given->dtype, given->shape, given->data)
+                 : fov_input(importer->graph, .name = port->name, .dtype = given->dtype, .shape = given->shape);
     return value->id != 0 ? 0 : (int)importer->error->status;
 }
 
@@ -279,8 +288,11 @@ static int add_input(struct importer *importer, const struct onnx_port *port, fo
     text_escape(name, sizeof name, port->name);
     if (dtype == FOV_DTYPE_COUNT || !port->has_shape) {
         return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: byte %zu: input \"%s\": %s%s", importer->model->file,
-                         port->offset, name, dtype != FOV_DTYPE_COUNT ? "its shape is not given" : "not a tensor of numbers: ",
-                         dtype != FOV_DTYPE_COUNT ? "" : port->other != NULL ? port->other : onnx_type_name(port->type));
+                         port->offset, name,
+                         dtype != FOV_DTYPE_COUNT ? "its shape is not given" : "not a tensor of numbers: ",
+                         dtype != FOV_DTYPE_COUNT ? ""
+                         : port->other != NULL    ? port->other
+                                                  : onnx_type_name(port->type));
     }
     fov_shape shape = {.rank = (int)port->rank};
     for (size_t i = 0; i < port->rank; i++) {
@@ -289,13 +301,15 @@ static int add_input(struct importer *importer, const struct onnx_port *port, fo
             shape.dim[i] = importer->options->open_size[i - 2];
             importer->sized = true;
         } else if (i > 0 && port->dim[i] < 0) {
-            return error_set(importer->error, FOV_E_UNSUPPORTED,
-                             "%s: byte %zu: input \"%s\": dimension %zu is open (\"%s\"); only the first, the batch, may be",
-                             importer->model->file, port->offset, name, i, text_escape(open, sizeof open, port->open[i]));
+            return error_set(
+                importer->error, FOV_E_UNSUPPORTED,
+                "%s: byte %zu: input \"%s\": dimension %zu is open (\"%s\"); only the first, the batch, may be",
+                importer->model->file, port->offset, name, i, text_escape(open, sizeof open, port->open[i]));
         }
         if (port->dim[i] > INT32_MAX) {
-            return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: input \"%s\": dimension %zu out of range (got %lld)",
-                             importer->model->file, port->offset, name, i, (long long)port->dim[i]);
+            return error_set(importer->error, FOV_E_INPUT,
+                             "%s: byte %zu: input \"%s\": dimension %zu out of range (got %lld)", importer->model->file,
+                             port->offset, name, i, (long long)port->dim[i]);
         }
     }
     if (importer->options->open_batch && shape.rank >= 2 && shape.dim[0] > 0) {
@@ -348,7 +362,8 @@ static int find_outputs(struct importer *importer, struct onnx_imported *importe
         }
         value = importer_make_value(importer, value, NULL, 0);
         if (value.id == 0) {
-            return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: output %zu cannot be computed here", model->file, i);
+            return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: output %zu cannot be computed here", model->file,
+                             i);
         }
         imported->outputs[imported->output_count++] = value;
     }
@@ -371,7 +386,7 @@ static int check_outputs(const struct importer *importer)
     return 0;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 static int build(struct importer *importer, struct onnx_imported *imported)
 {
@@ -424,7 +439,8 @@ static int import_model(struct importer *importer, const char *directory, struct
 int onnx_import(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,
                 struct onnx_imported *imported)
 {
-    return onnx_import_with(graph, file, directory, bytes, size, &(struct onnx_import_options){.given = NULL}, imported);
+    return onnx_import_with(graph, file, directory, bytes, size, &(struct onnx_import_options){.given = NULL},
+                            imported);
 }
 
 int onnx_import_with(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,

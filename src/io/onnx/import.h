@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The importer's state, shared by import.c (the file as a whole), order.c (which node after which) and import_node.c (one
- * node). */
+/* The importer's state, shared by import.c (the file as a whole), order.c (which node after which) and import_node.c
+ * (one node). */
 #ifndef IO_ONNX_IMPORT_H
 #define IO_ONNX_IMPORT_H
 
@@ -34,7 +34,8 @@ struct importer {
     const fov_value    *inputs; /**< made so far, in the file's order, for options->given */
     int                 input_count;
     bool                sized;  /**< options->open_size stands for an open height or width */
-    int64_t             opened; /**< the number of samples that the file states and options->open_batch ignores; 0: none */
+    /** the number of samples that the file states and options->open_batch ignores; 0: none */
+    int64_t             opened;
     struct onnx_slot   *slots;
     size_t              slot_count;
     struct arena_table  table; /**< name -> slot */
@@ -42,7 +43,8 @@ struct importer {
     bool               *needed;
     int                 opset;
     bool                ours;   /**< written by fovea: its initializers are parameters without guessing */
-    struct file_source *source; /**< the file, kept open for weights that stay there; NULL: not wanted yet, or impossible */
+    /** the file, kept open for weights that stay there; NULL: not wanted yet, or impossible */
+    struct file_source *source;
     int                 fresh;  /**< counts names made up */
     struct op_emitter   emitter; /**< the graph's, but knows the ids of tensors that are not values yet */
     /* the node being read */
@@ -68,8 +70,8 @@ int importer_sort(struct importer *importer);
 void importer_open_reshape(struct importer *importer);
 
 /* wanted.c */
-/** The elements of a value of the graph as doubles, where they are known; NULL where they are not, or hold the open number
- *  of samples. */
+/** The elements of a value of the graph as doubles, where they are known; NULL where they are not, or hold the open
+ *  number of samples. */
 const double *importer_known(struct importer *importer, fov_value value);
 /** Something cannot be read, or has no shape, without this value's elements: notes the given inputs they depend on. */
 void importer_want(struct importer *importer, fov_value value);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- finding the operator ------------------------------------------------------------------------------------------- */
+/* ---- finding the operator ---------------------------------------------------------------------------------------- */
 
 static bool is_standard(const char *domain)
 {
@@ -54,7 +54,7 @@ const struct op *importer_find_op(const struct importer *importer, const struct 
     return NULL;
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------------------------ */
+/* ---- attributes -------------------------------------------------------------------------------------------------- */
 
 static int read_fail(void *reader, fov_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -193,7 +193,7 @@ static const double *read_tensor(void *reader, const char *name, fov_dtype *dtyp
     return values;
 }
 
-/* ---- inputs ---------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ------------------------------------------------------------------------------------------------------ */
 
 struct onnx_slot *importer_slot(const struct importer *importer, fov_value value)
 {
@@ -279,7 +279,7 @@ static void read_result(void *reader, int output, fov_value value)
     }
 }
 
-/* ---- tensors become values ------------------------------------------------------------------------------------------- */
+/* ---- tensors become values --------------------------------------------------------------------------------------- */
 
 /** Is this input of `op` one that it keeps up to date itself (running statistics)? Those are not learned. */
 static bool is_statistic(const struct op *op, int port)
@@ -332,14 +332,16 @@ static fov_value make_parameter(struct importer *importer, const struct onnx_slo
 {
     fov_graph *graph = importer->graph;
     size_t     count;
-    fov_value  value = fov_parameter(graph, .name = slot->name, .shape = slot->shape, .dtype = slot->dtype, .frozen = frozen);
+    fov_value value =
+        fov_parameter(graph, .name = slot->name, .shape = slot->shape, .dtype = slot->dtype, .frozen = frozen);
     if (value.id == 0 || !shape_count(&slot->shape, &count)) {
         return (fov_value){0};
     }
     if (stay_in_file(importer, slot, graph_value(graph, value.id))) {
         return value;
     }
-    void *data = memory_allocate_raw(graph->context->memory, count, fov_dtype_size(slot->dtype), slot->name, importer->error);
+    void *data =
+        memory_allocate_raw(graph->context->memory, count, fov_dtype_size(slot->dtype), slot->name, importer->error);
     if (data == NULL) {
         return (fov_value){0};
     }
@@ -379,7 +381,7 @@ fov_value importer_make_value(struct importer *importer, fov_value value, const 
     return slot->value;
 }
 
-/* ---- the emitter ----------------------------------------------------------------------------------------------------- */
+/* ---- the emitter ------------------------------------------------------------------------------------------------- */
 
 static bool name_is_free(const struct importer *importer, const char *name)
 {
@@ -446,7 +448,7 @@ void importer_make_emitter(struct importer *importer)
     importer->emitter = (struct op_emitter){emit_node, emit_output, emit_constant, importer};
 }
 
-/* ---- one to one ------------------------------------------------------------------------------------------------------ */
+/* ---- one to one -------------------------------------------------------------------------------------------------- */
 
 static int choice_index(struct importer *importer, const struct op_attribute *attribute, const char *text)
 {
@@ -513,7 +515,7 @@ static int read_one_to_one(struct importer *importer, const struct op *op, const
     return first.id > 0 ? 0 : (int)importer->error->status;
 }
 
-/* ---- a node ---------------------------------------------------------------------------------------------------------- */
+/* ---- a node ------------------------------------------------------------------------------------------------------ */
 
 static int gather_inputs(struct importer *importer, const struct onnx_node *node)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An ONNX file as it was decoded: texts and lists in an arena, tensors as pointers into the file. Nothing is judged here
- * beyond being well-formed; that is the importer's part (import.c). */
+/* An ONNX file as it was decoded: texts and lists in an arena, tensors as pointers into the file. Nothing is judged
+ * here beyond being well-formed; that is the importer's part (import.c). */
 #ifndef IO_ONNX_MESSAGE_H
 #define IO_ONNX_MESSAGE_H
 
@@ -156,22 +156,22 @@ struct onnx_model {
     bool                has_sparse, has_functions;
 };
 
-/** Decodes a whole file. Pointers into `bytes` stay in `model`. `map`: what `bytes` are, where not all of them need be there
- *  yet; NULL: they are. */
+/** Decodes a whole file. Pointers into `bytes` stay in `model`. `map`: what `bytes` are, where not all of them need be
+ *  there yet; NULL: they are. */
 int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes, size_t size,
                 const struct file_map *map, struct arena *arena, struct error *error);
-/** Decodes a file that holds one TensorProto. Pointers into `bytes` stay in `tensor`. `model` is filled as far as messages
- *  need it: for onnx_tensor_check. */
+/** Decodes a file that holds one TensorProto. Pointers into `bytes` stay in `tensor`. `model` is filled as far as
+ *  messages need it: for onnx_tensor_check. */
 int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, const char *file, const uint8_t *bytes,
                        size_t size, struct arena *arena, struct error *error);
 
-/* ---- tensor.c ------------------------------------------------------------------------------------------------------- */
+/* ---- tensor.c ---------------------------------------------------------------------------------------------------- */
 
 /** Checks type, dimensions and amount of data. `what` names the tensor in messages. */
 int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *what,
                       fov_dtype *dtype, fov_shape *shape, struct error *error);
-/** Writes a checked tensor, dense and in plain order, in its own element type. Raw data in model->map (NULL: none) go from
- *  the file to where they are wanted without a copy in between; only that can fail. */
+/** Writes a checked tensor, dense and in plain order, in its own element type. Raw data in model->map (NULL: none) go
+ *  from the file to where they are wanted without a copy in between; only that can fail. */
 int onnx_tensor_read(const struct onnx_model *model, const struct onnx_tensor *tensor, fov_dtype dtype, size_t count,
                      void *data, struct error *error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ONNX files: reading one into a graph, writing a graph as one. What a particular operator looks like in ONNX lies in its own
- * folder (op/onnx.h); here is what is true of all of them. Model files (preprocessing, class names) are
+/* ONNX files: reading one into a graph, writing a graph as one. What a particular operator looks like in ONNX lies in
+ * its own folder (op/onnx.h); here is what is true of all of them. Model files (preprocessing, class names) are
  * model/load.c and model/save.c. */
 #ifndef IO_ONNX_ONNX_H
 #define IO_ONNX_ONNX_H
@@ -47,17 +47,18 @@ struct onnx_given {
 struct onnx_import_options {
     struct onnx_given *given; /**< per input that is no initializer, in the file's order; NULL: shapes are the file's */
     int                given_count;
-    bool               open_batch; /**< inputs of rank 2 and more leave their first dimension open even where the file has a
-                                        number there */
+    /** inputs of rank 2 and more leave their first dimension open even where the file has a number there */
+    bool               open_batch;
     int64_t            open_size[2]; /**< what stands for a height and a width that the file leaves open; 0: refused */
     bool               one_sample; /**< a first dimension that the file leaves open is 1 */
-    const struct file_map *map;    /**< what `bytes` are, where they are a file that is read piece by piece: weights then go
-                                        straight to where they belong, and there is one copy of them. NULL: just bytes */
+    /** what `bytes` are, where they are a file that is read piece by piece: weights then go straight to where they
+     *  belong, and there is one copy of them. NULL: just bytes */
+    const struct file_map *map;
 };
 
-/** Adds the model in `bytes` to an empty graph: nothing is left pointing into `bytes`. On failure the sentence is on the
- *  graph's context and the graph is to be freed: nothing loads by half. `file` names it in messages; `directory`: where
- *  external data may lie, NULL: nowhere. */
+/** Adds the model in `bytes` to an empty graph: nothing is left pointing into `bytes`. On failure the sentence is on
+ *  the graph's context and the graph is to be freed: nothing loads by half. `file` names it in messages; `directory`:
+ *  where external data may lie, NULL: nowhere. */
 int  onnx_import(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,
                  struct onnx_imported *imported);
 int  onnx_import_with(fov_graph *graph, const char *file, const char *directory, const uint8_t *bytes, size_t size,
@@ -73,8 +74,9 @@ struct onnx_exported {
     int                     metadata_count;
     int                     opset; /**< 13 to 22; 0: 17, or the first above in which every operator can be written */
 };
-/** Writes the part of the graph that `outputs` depend on, in inference form. The same graph gives the same bytes; the old
- *  file survives any failure. `system` NULL: the real one. */
-int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const char *path, const struct file_system *system);
+/** Writes the part of the graph that `outputs` depend on, in inference form. The same graph gives the same bytes; the
+ *  old file survives any failure. `system` NULL: the real one. */
+int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const char *path,
+                const struct file_system *system);
 
 #endif

@@ -27,8 +27,8 @@ static int check_inputs(const struct importer *importer)
         for (size_t i = 0; i < node->in.count; i++) {
             if (node->in.at[i][0] != '\0' && arena_table_find(&importer->table, node->in.at[i]) == SIZE_MAX) {
                 return error_set(importer->error, FOV_E_INPUT,
-                                 "%s: byte %zu: node \"%s\": input %zu: \"%s\" is made by nobody", importer->model->file,
-                                 node->offset, text_escape(label, sizeof label, node->name), i,
+                                 "%s: byte %zu: node \"%s\": input %zu: \"%s\" is made by nobody",
+                                 importer->model->file, node->offset, text_escape(label, sizeof label, node->name), i,
                                  text_escape(name, sizeof name, node->in.at[i]));
             }
         }
@@ -57,8 +57,9 @@ static int visit(const struct importer *importer, size_t first, char *state, str
         }
         if (state[next] == OPEN) {
             char label[ONNX_NAME_TEXT];
-            return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: node \"%s\" (%s): the graph has a cycle through it",
-                             importer->model->file, node->offset, text_escape(label, sizeof label, node->name), node->type);
+            return error_set(importer->error, FOV_E_INPUT,
+                             "%s: byte %zu: node \"%s\" (%s): the graph has a cycle through it", importer->model->file,
+                             node->offset, text_escape(label, sizeof label, node->name), node->type);
         }
         state[next] = OPEN;
         stack[depth++] = (struct visit){next, 0}; /* each node is opened once: the stack has room for all */

@@ -88,10 +88,13 @@ static int check_amount(const struct onnx_model *model, const struct onnx_tensor
         return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": its data is of another type than %s",
                          model->file, tensor->offset, name, onnx_type_name(tensor->type));
     }
-    size_t got = dtype == FOV_F32 ? tensor->floats.count : dtype == FOV_F64 ? tensor->doubles.count : tensor->integers.count;
+    size_t got = dtype == FOV_F32   ? tensor->floats.count
+                 : dtype == FOV_F64 ? tensor->doubles.count
+                                    : tensor->integers.count;
     if (got != count) {
-        return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": wrong number of elements (got %zu, expected %zu)",
-                         model->file, tensor->offset, name, got, count);
+        return error_set(error, FOV_E_INPUT,
+                         "%s: byte %zu: tensor \"%s\": wrong number of elements (got %zu, expected %zu)", model->file,
+                         tensor->offset, name, got, count);
     }
     return 0;
 }
@@ -103,16 +106,17 @@ int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *
     text_escape(name, sizeof name, what);
     *dtype = onnx_type_dtype(tensor->type);
     if (*dtype == FOV_DTYPE_COUNT) {
-        return error_set(error, FOV_E_UNSUPPORTED, "%s: byte %zu: tensor \"%s\": data_type: cannot be read here (got %d, %s)",
-                         model->file, tensor->offset, name, (int)tensor->type, onnx_type_name(tensor->type));
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "%s: byte %zu: tensor \"%s\": data_type: cannot be read here (got %d, %s)", model->file,
+                         tensor->offset, name, (int)tensor->type, onnx_type_name(tensor->type));
     }
     if (tensor->has_segment) {
         return error_set(error, FOV_E_UNSUPPORTED, "%s: byte %zu: tensor \"%s\": stored in segments", model->file,
                          tensor->offset, name);
     }
     if (tensor->dims.count > FOV_MAX_RANK) {
-        return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": dims: too many (got %zu, limit %d)", model->file,
-                         tensor->offset, name, tensor->dims.count, FOV_MAX_RANK);
+        return error_set(error, FOV_E_INPUT, "%s: byte %zu: tensor \"%s\": dims: too many (got %zu, limit %d)",
+                         model->file, tensor->offset, name, tensor->dims.count, FOV_MAX_RANK);
     }
     *shape = (fov_shape){.rank = (int)tensor->dims.count};
     for (size_t i = 0; i < tensor->dims.count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known of a value while a file is read, and on which inputs it depends when it is not. A Reshape whose shape is an
- * input of the file cannot be built; who has that input's elements at hand (the conformance runner) learns here which they
- * are, and reads the file again with them as constants. */
+/* What is known of a value while a file is read, and on which inputs it depends when it is not. A Reshape whose shape
+ * is an input of the file cannot be built; who has that input's elements at hand (the conformance runner) learns here
+ * which they are, and reads the file again with them as constants. */
 #include "graph/known.h"
 #include "io/onnx/import.h"
 #include "tensor/convert.h"
@@ -74,7 +74,8 @@ void importer_want(struct importer *importer, fov_value value)
     for (size_t n = graph->node_count; n-- > 0;) {
         const struct node *node = &graph->nodes[n];
         for (int i = 0; marked[n] && i < node->in_count; i++) {
-            if (node->in[i] > 0 && !op_port_at(node->op->in, i)->shape_only && known_values(&known, node->in[i]) == NULL) {
+            if (node->in[i] > 0 && !op_port_at(node->op->in, i)->shape_only &&
+                known_values(&known, node->in[i]) == NULL) {
                 follow(importer, node->in[i], marked);
             }
         }

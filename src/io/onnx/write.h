@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Protobuf's wire format, written into a growing text: what export.c needs of it. Field numbers come from onnx.proto. */
+/* Protobuf's wire format, written into a growing text: what export.c needs of it. Field numbers come from
+ * onnx.proto. */
 #ifndef IO_ONNX_WRITE_H
 #define IO_ONNX_WRITE_H
 

@@ -120,7 +120,8 @@ static int compile(struct op_compile *compile)
 }
 
 /** Behind the gradient of a max pooling of y itself, f' at the pixel that won is f' of what was pooled: taken before
- *  it, there are fewer numbers, and y need not be kept. Not where a normalisation made x, whose gradient takes f' along. */
+ *  it, there are fewer numbers, and y need not be kept. Not where a normalisation made x, whose gradient takes f'
+ *  along. */
 static bool take_over(struct op_takeover *node)
 {
     struct op_maker back, pool, forward, before;

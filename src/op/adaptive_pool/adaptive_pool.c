@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Adaptive pooling: a result of a given size, whatever the size of the input. Window i of an axis runs from
- * floor(i in / out) to ceil((i + 1) in / out), as in PyTorch, so windows may overlap and differ by a pixel. ONNX only knows
- * the case where sizes divide: that is written as AveragePool or MaxPool, the others as sub-graphs of its operators. The
- * definitions are also the implementations. */
+ * floor(i in / out) to ceil((i + 1) in / out), as in PyTorch, so windows may overlap and differ by a pixel. ONNX only
+ * knows the case where sizes divide: that is written as AveragePool or MaxPool, the others as sub-graphs of its
+ * operators. The definitions are also the implementations. */
 #include "op/common.h"
 #include "op/onnx.h"
 #include "op/window.h"
@@ -50,8 +50,9 @@ static int infer(const struct op_infer *infer)
     char text[SHAPE_TEXT_SIZE];
     int axes = x->rank - 2, status = op_check_float(infer, 0, "x");
     if (status == 0 && (axes < 1 || axes > WINDOW_AXES || options->size.count != axes)) {
-        return error_set(infer->error, FOV_E_SHAPE, "input %s must be [N, C, spatial...] with as many axes as size (%d)",
-                         shape_text(x, text), options->size.count);
+        return error_set(infer->error, FOV_E_SHAPE,
+                         "input %s must be [N, C, spatial...] with as many axes as size (%d)", shape_text(x, text),
+                         options->size.count);
     }
     for (int i = 0; status == 0 && i < axes; i++) {
         if (x->dim[2 + i] < 1) {
@@ -75,7 +76,8 @@ static int infer_back(const struct op_infer *infer)
     const fov_shape *dy = &infer->in[0].shape;
     char text[SHAPE_TEXT_SIZE];
     if (dy->rank < 3 || dy->rank > 5 || options->in_size.count != dy->rank - 2 || options->size.count != dy->rank - 2) {
-        return error_set(infer->error, FOV_E_SHAPE, "dy %s must be [N, C, spatial...] with as many axes as size and in_size",
+        return error_set(infer->error, FOV_E_SHAPE,
+                         "dy %s must be [N, C, spatial...] with as many axes as size and in_size",
                          shape_text(dy, text));
     }
     for (int i = 0; i < options->size.count; i++) {
@@ -117,37 +119,31 @@ static size_t pixel_of(const struct sizes *sizes, const struct box *box, int64_t
     return (size_t)((at[0] * sizes->in[1] + at[1]) * sizes->in[2] + at[2]);
 }
 
-/* ---- average --------------------------------------------------------------------------------------------------------- */
+/* ---- average ----------------------------------------------------------------------------------------------------- */
 
-static void textbook_average(const struct op_textbook *textbook)
+/** The mean of each window of x; or `back`, from what came to y, the share of each pixel of x. */
+static void average(const fov_shape *x, const fov_shape *y, bool back, const double *from, double *to)
 {
-    const fov_shape *x = &textbook->in[0].shape, *y = &textbook->out[0].shape;
     struct sizes sizes;
     fill_sizes(&sizes, x->dim + 2, y->dim + 2, x->rank - 2);
     size_t in = (size_t)product(sizes.in), out = (size_t)product(sizes.out), count = op_count(y);
     for (size_t i = 0; i < count; i++) {
         struct box box = box_of(&sizes, (int64_t)(i % out));
-        double sum = 0;
         for (int64_t k = 0; k < box.count; k++) {
-            sum += textbook->in[0].data[i / out * in + pixel_of(&sizes, &box, k)];
+            size_t pixel = i / out * in + pixel_of(&sizes, &box, k);
+            to[back ? pixel : i] += from[back ? i : pixel] / (double)box.count;
         }
-        textbook->out[0].data[i] = sum / (double)box.count;
     }
+}
+
+static void textbook_average(const struct op_textbook *textbook)
+{
+    average(&textbook->in[0].shape, &textbook->out[0].shape, false, textbook->in[0].data, textbook->out[0].data);
 }
 
 static void textbook_average_gradient(const struct op_textbook *textbook)
 {
-    const fov_shape *dy = &textbook->in[0].shape, *x = &textbook->out[0].shape;
-    struct sizes sizes;
-    fill_sizes(&sizes, x->dim + 2, dy->dim + 2, x->rank - 2);
-    size_t in = (size_t)product(sizes.in), out = (size_t)product(sizes.out), count = op_count(dy);
-    for (size_t i = 0; i < count; i++) {
-        struct box box = box_of(&sizes, (int64_t)(i % out));
-        for (int64_t k = 0; k < box.count; k++) {
-            textbook->out[0].data[i / out * in + pixel_of(&sizes, &box, k)] +=
-                textbook->in[0].data[i] / (double)box.count;
-        }
-    }
+    average(&textbook->out[0].shape, &textbook->in[0].shape, true, textbook->in[0].data, textbook->out[0].data);
 }
 
 static struct adaptive_options with_in_size(struct op_gradient *gradient)
@@ -174,7 +170,7 @@ static void gradient_of_average_gradient(struct op_gradient *gradient)
     }
 }
 
-/* ---- maximum: a second output says where it was ---------------------------------------------------------------------- */
+/* ---- maximum: a second output says where it was ------------------------------------------------------------------ */
 
 static void textbook_max(const struct op_textbook *textbook)
 {
@@ -218,7 +214,7 @@ static void textbook_max_gradient(const struct op_textbook *textbook)
     }
 }
 
-/* ---- in ONNX ----------------------------------------------------------------------------------------------------------- */
+/* ---- in ONNX ----------------------------------------------------------------------------------------------------- */
 
 static bool sizes_divide(const struct sizes *sizes)
 {
@@ -260,8 +256,8 @@ static double share_of(const void *context, size_t index)
     return i >= first && i < end ? 1.0 / (double)(end - first) : 0;
 }
 
-/* The mean over a box is a mean over each axis in turn, and a mean over one axis is a matrix product. ONNX multiplies the
-   last two axes; a third comes to the end by a transposition and goes back by another. */
+/* The mean over a box is a mean over each axis in turn, and a mean over one axis is a matrix product. ONNX multiplies
+   the last two axes; a third comes to the end by a transposition and goes back by another. */
 static int export_average(struct op_export *node)
 {
     static const int64_t depth_last[] = {0, 1, 3, 4, 2}, depth_first[] = {0, 1, 4, 2, 3};
@@ -300,8 +296,8 @@ static int export_average(struct op_export *node)
     return FOV_OK;
 }
 
-/** Windows as a table [out][largest]: which pixel is the k-th of window o. A smaller window names its first pixel again,
- *  which changes no maximum. */
+/** Windows as a table [out][largest]: which pixel is the k-th of window o. A smaller window names its first pixel
+ *  again, which changes no maximum. */
 struct table {
     struct sizes sizes;
     int64_t      largest;
@@ -320,8 +316,8 @@ static double table_row(const void *context, size_t index)
     return (double)((int64_t)index * ((const struct table *)context)->largest);
 }
 
-/* The pixels of every window side by side, then the largest of each: Gather, ReduceMax. Where the index is wanted: which
-   of a window's pixels it was (the first of equal ones, as here), looked up in the table. */
+/* The pixels of every window side by side, then the largest of each: Gather, ReduceMax. Where the index is wanted:
+   which of a window's pixels it was (the first of equal ones, as here), looked up in the table. */
 static int export_max(struct op_export *node)
 {
     const fov_shape *x = &node->in[0].shape, *y = &node->out[0].shape;
@@ -340,7 +336,8 @@ static int export_max(struct op_export *node)
     for (int i = 2; i < x->rank; i++) {
         back[i] = y->dim[i];
     }
-    const char *pixels = node->constant(node->writer, FOV_I64, &(fov_shape){2, {out, table.largest}}, table_pixel, &table);
+    const char *pixels =
+        node->constant(node->writer, FOV_I64, &(fov_shape){2, {out, table.largest}}, table_pixel, &table);
     const char *image = op_export_reshape(node, node->in_name(node->writer, 0), flat, 3, OP_EXPORT_FRESH);
     const char *windows = op_export_step(node, "Gather", image, pixels, OP_EXPORT_FRESH);
     node->attribute_integer(node->writer, "axis", 2);
@@ -367,14 +364,15 @@ static int export_max(struct op_export *node)
 static const struct op_onnx average_onnx = {.type = "AveragePool (adaptive)", .since = 13, .export = export_average},
                             max_onnx = {.type = "MaxPool (adaptive)", .since = 13, .export = export_max};
 
-/* ---- descriptors ----------------------------------------------------------------------------------------------------- */
+/* ---- descriptors ------------------------------------------------------------------------------------------------- */
 
 #define LIST(...)                                                                                                      \
     {                                                                                                                  \
         (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), { __VA_ARGS__ }                                     \
     }
 static const struct adaptive_options image = {LIST(3, 2), LIST(7, 5)}, larger = {LIST(5, 4), LIST(3, 6)},
-                                     line = {LIST(3), LIST(8)}, dividing = {LIST(2, 3), LIST(6, 3)}, volume = {LIST(2, 1, 3), LIST(3, 4, 4)};
+                                     line = {LIST(3), LIST(8)}, dividing = {LIST(2, 3), LIST(6, 3)},
+                                     volume = {LIST(2, 1, 3), LIST(3, 4, 4)};
 static const struct op_case cases[] = {
     {.name = "image", .options = &image, .in = {FOV_SHAPE(2, 3, 7, 5)}, .in_count = 1},
     {.name = "more than there is", .options = &larger, .in = {FOV_SHAPE(1, 3, 3, 6)}, .in_count = 1},
@@ -463,7 +461,7 @@ const struct op op_adaptive_max_pool_gradient = {
     .cases = max_gradient_cases,
 };
 
-/* ---- builders: where sizes divide, the ordinary pooling does it ------------------------------------------------------ */
+/* ---- builders: where sizes divide, the ordinary pooling does it -------------------------------------------------- */
 
 typedef fov_value pool_builder(fov_graph *graph, fov_value x, const fov_pool2d_options *options);
 

@@ -67,7 +67,8 @@ static int import_add(struct op_import *node)
 }
 
 static const char *const also[] = {"Sum", "Mean", NULL};
-static const struct op_onnx onnx = {.type = "Add", .since = 6, .import = import_add, .also = also, .export = op_export_arithmetic};
+static const struct op_onnx onnx = {
+    .type = "Add", .since = 6, .import = import_add, .also = also, .export = op_export_arithmetic};
 
 fov_value fov_add(fov_graph *graph, fov_value a, fov_value b)
 {

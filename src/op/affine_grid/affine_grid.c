@@ -202,7 +202,7 @@ static int export_grid(struct op_export *node)
 
 static const struct op_onnx onnx = {.type = "AffineGrid", .since = 20, .export = export_grid};
 
-/* ---- cases --------------------------------------------------------------------------------------------------------- */
+/* ---- cases ------------------------------------------------------------------------------------------------------- */
 
 static void fill(int index, double *data, size_t count, struct random_key key)
 {

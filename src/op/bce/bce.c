@@ -99,7 +99,7 @@ static int compile(struct op_compile *compile)
 static const struct op_cpu cpu = {
     .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0 | 1u << 1};
 
-/* ---- in ONNX: the same steps as above, in its operators -------------------------------------------------------------- */
+/* ---- in ONNX: the same steps as above, in its operators ---------------------------------------------------------- */
 
 static int export_loss(struct op_export *node)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole numbers with every bit turned round: -1 - x where there is a sign, the greatest number - x where there is none. */
+/* Whole numbers with every bit turned round: -1 - x where there is a sign, the greatest number - x where there is
+ * none. */
 #include "op/bitwise.h"
 
 #include "op/elementwise.h"

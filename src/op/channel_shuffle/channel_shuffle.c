@@ -53,7 +53,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- as frameworks without this operator write it ----------------------------------------------------------------- */
+/* ---- as frameworks without this operator write it ---------------------------------------------------------------- */
 
 static const struct op_list *permutation(const struct op_matched *transpose)
 {

@@ -381,21 +381,30 @@ static int import_columns(struct op_import *node)
     node->list(node->reader, "strides", &options.stride);
     node->list(node->reader, "pads", &options.pad);
     node->list(node->reader, "dilations", &options.dilation);
+    enum { MOST_TAPS = 64 };
     int axes = image.count;
     int64_t taps = 1, windows = 1;
     fov_shape columns = {2 + axes, {x.dim[0], x.dim[1]}};
     options.output_padding.count = axes;
     for (int i = 0; i < axes; i++) {
         int64_t stride = op_list_get(&options.stride, i, 1), dilation = op_list_get(&options.dilation, i, 1);
-        int64_t pads = op_list_get(&options.pad, i, 0) + op_list_get(&options.pad, axes + i, 0);
-        int64_t room = image.at[i] + pads - (options.kernel.at[i] - 1) * dilation - 1;
-        if (stride < 1 || dilation < 1 || room < 0) {
+        int64_t begin = op_list_get(&options.pad, i, 0), end = op_list_get(&options.pad, axes + i, 0);
+        if (stride < 1 || stride > WINDOW_SIZE_LIMIT || dilation < 1 || dilation > WINDOW_SIZE_LIMIT || begin < 0 ||
+            begin > WINDOW_SIZE_LIMIT || end < 0 || end > WINDOW_SIZE_LIMIT) {
+            return node->fail(node->reader, FOV_E_INPUT, "strides, pads or dilations along axis %d are out of range", i);
+        }
+        int64_t room = image.at[i] + begin + end - (options.kernel.at[i] - 1) * dilation - 1;
+        if (room < 0) {
             return node->fail(node->reader, FOV_E_SHAPE, "the block does not fit the image along axis %d", i);
         }
         columns.dim[2 + i] = room / stride + 1;
         options.output_padding.at[i] = room % stride;
         weight.dim[weight.rank++] = options.kernel.at[i];
         taps *= options.kernel.at[i];
+        if (taps > MOST_TAPS || columns.dim[2 + i] > INT64_MAX / windows) {
+            return node->fail(node->reader, FOV_E_UNSUPPORTED, "a block of more than %d pixels, or more windows than "
+                              "fit memory", MOST_TAPS);
+        }
         windows *= columns.dim[2 + i];
     }
     options.groups = x.dim[1] / taps;
@@ -405,12 +414,7 @@ static int import_columns(struct op_import *node)
         return node->fail(node->reader, FOV_E_SHAPE, "columns %s do not hold %lld taps of %lld windows",
                           shape_text(&x, text), (long long)taps, (long long)windows);
     }
-    enum { MOST_TAPS = 64 };
     float identity[MOST_TAPS * MOST_TAPS] = {0};
-    if (taps > MOST_TAPS) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "a block of %lld pixels, at most %d are read", (long long)taps,
-                          MOST_TAPS);
-    }
     for (int64_t t = 0; t < taps; t++) {
         identity[t * taps + t] = 1;
     }

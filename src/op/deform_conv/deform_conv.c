@@ -131,7 +131,7 @@ static void cost(struct op_cost *cost)
     cost->multiply_adds = (int64_t)(shape_span(y, 0, y->rank) * shape_span(weight, 1, weight->rank));
 }
 
-/* ---- one tap ------------------------------------------------------------------------------------------------------- */
+/* ---- one tap ----------------------------------------------------------------------------------------------------- */
 
 enum { CORNERS = 4 };
 
@@ -177,7 +177,8 @@ struct tap {
     double        value, mask;        /**< sampled, before the mask */
     size_t        offset_y, offset_x; /**< indices into offset */
     size_t        mask_at, plane_at;  /**< into mask and x */
-    size_t        weight_at, weight_step, y_at, y_step, filters; /**< of the filters that read it, and of their results */
+    /** of the filters that read it, and of their results */
+    size_t        weight_at, weight_step, y_at, y_step, filters;
 };
 
 /* Calls `visit` for all (sample, channel, tap, window). */
@@ -192,7 +193,8 @@ static void walk(const struct op_textbook *textbook, void (*visit)(const struct 
     const double *mask = textbook->in_count > MASK ? textbook->in[MASK].data : NULL;
     size_t taps = (size_t)window_taps(&window), windows = (size_t)window_out_pixels(&window);
     size_t channels = (size_t)x->dim[1], pixels = (size_t)window_in_pixels(&window), filters = (size_t)weight->dim[0];
-    size_t groups = (size_t)options->groups, per_group = channels / groups, offset_groups = (size_t)options->offset_groups;
+    size_t groups = (size_t)options->groups, per_group = channels / groups,
+           offset_groups = (size_t)options->offset_groups;
     for (size_t i = 0; i < (size_t)x->dim[0] * channels * taps * windows; i++) {
         size_t o = i % windows, t = i / windows % taps, c = i / windows / taps % channels;
         size_t n = i / windows / taps / channels;
@@ -237,7 +239,7 @@ static void textbook(const struct op_textbook *textbook)
 
 static const struct op_onnx onnx = {.type = "DeformConv", .since = 19};
 
-/* ---- cases --------------------------------------------------------------------------------------------------------- */
+/* ---- cases ------------------------------------------------------------------------------------------------------- */
 
 /* Places lie well between pixels: at them the slope jumps. */
 static void fill(int index, double *data, size_t count, struct random_key key)
@@ -269,17 +271,18 @@ const struct op op_deform_conv = {
     .name = "deform_conv",
     .family = OP_CONVOLUTION,
     .summary = "Convolution whose taps are read from places that another tensor says.",
-    .formula = "y[n, f, o] = bias[f] + sum over c, t of weight[f, c, t] * mask[n, t, o] * x[n, c, o * stride - pad + t * "
-               "dilation + offset[n, t, o]], x interpolated bilinearly, 0 outside",
+    .formula =
+        "y[n, f, o] = bias[f] + sum over c, t of weight[f, c, t] * mask[n, t, o] * x[n, c, o * stride - pad + t * "
+        "dilation + offset[n, t, o]], x interpolated bilinearly, 0 outside",
     .source = "Zhu et al., Deformable ConvNets v2, CVPR 2019, equation 1",
-    .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, H, W]", .plain = true},
-                                   {.name = "weight", .shape = "[filters, C / groups, kernel...]", .plain = true},
-                                   {.name = "offset", .shape = "[N, offset groups * taps * (y, x), H', W']",
-                                    .plain = true},
-                                   {.name = "bias", .shape = "[filters]", .optional = true, .plain = true},
-                                   {.name = "mask", .shape = "[N, offset groups * taps, H', W']", .optional = true,
-                                    .plain = true},
-                                   {0}},
+    .in =
+        (const struct op_port[]){
+            {.name = "x", .shape = "[N, C, H, W]", .plain = true},
+            {.name = "weight", .shape = "[filters, C / groups, kernel...]", .plain = true},
+            {.name = "offset", .shape = "[N, offset groups * taps * (y, x), H', W']", .plain = true},
+            {.name = "bias", .shape = "[filters]", .optional = true, .plain = true},
+            {.name = "mask", .shape = "[N, offset groups * taps, H', W']", .optional = true, .plain = true},
+            {0}},
     .out = (const struct op_port[]){{.name = "y", .shape = "[N, filters, H', W']", .plain = true}, {0}},
     .attributes = attributes,
     .options_size = sizeof(struct deform_options),
@@ -291,7 +294,7 @@ const struct op op_deform_conv = {
     .cases = cases,
 };
 
-/* ---- the gradient -------------------------------------------------------------------------------------------------- */
+/* ---- the gradient ------------------------------------------------------------------------------------------------ */
 
 enum { DX, DWEIGHT, DOFFSET, DMASK };
 
@@ -366,17 +369,18 @@ const struct op op_deform_conv_gradient = {
     .name = "deform_conv_gradient",
     .family = OP_GRADIENT,
     .summary = "Gradient of deformable convolution by image, weight, offset and mask.",
-    .formula = "with s = x at the tap's place, g = sum over f of weight[f, c, t] dy[f, o]: dx = g mask ds/dx; dweight = sum "
-               "dy mask s; doffset = g mask ds/dplace; dmask = g s",
-    .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, H, W]", .plain = true},
-                                   {.name = "weight", .shape = "[filters, C / groups, kernel...]", .plain = true},
-                                   {.name = "offset", .shape = "[N, offset groups * taps * (y, x), H', W']",
-                                    .plain = true},
-                                   {.name = "unused", .shape = "none", .optional = true, .plain = true},
-                                   {.name = "mask", .shape = "[N, offset groups * taps, H', W']", .optional = true,
-                                    .plain = true},
-                                   {.name = "dy", .shape = "[N, filters, H', W']", .plain = true},
-                                   {0}},
+    .formula =
+        "with s = x at the tap's place, g = sum over f of weight[f, c, t] dy[f, o]: dx = g mask ds/dx; dweight = sum "
+        "dy mask s; doffset = g mask ds/dplace; dmask = g s",
+    .in =
+        (const struct op_port[]){
+            {.name = "x", .shape = "[N, C, H, W]", .plain = true},
+            {.name = "weight", .shape = "[filters, C / groups, kernel...]", .plain = true},
+            {.name = "offset", .shape = "[N, offset groups * taps * (y, x), H', W']", .plain = true},
+            {.name = "unused", .shape = "none", .optional = true, .plain = true},
+            {.name = "mask", .shape = "[N, offset groups * taps, H', W']", .optional = true, .plain = true},
+            {.name = "dy", .shape = "[N, filters, H', W']", .plain = true},
+            {0}},
     .out = (const struct op_port[]){{.name = "dx", .shape = "as x", .plain = true},
                                     {.name = "dweight", .shape = "as weight", .optional = true, .plain = true},
                                     {.name = "doffset", .shape = "as offset", .optional = true, .plain = true},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Determinants of square matrices, by expansion along the first row (Laplace). That is the definition, it is exact on whole
- * numbers, and a determinant's gradient is made of the same minors; matrices in networks are 2 x 2 or 3 x 3. */
+/* Determinants of square matrices, by expansion along the first row (Laplace). That is the definition, it is exact on
+ * whole numbers, and a determinant's gradient is made of the same minors; matrices in networks are 2 x 2 or 3 x 3. */
 #include "op/common.h"
 #include "op/onnx.h"
 

@@ -60,7 +60,8 @@ static int export_norm(struct op_export *node)
         broadcast[i] = i == 1 ? x->dim[1] : 1;
     }
     const char *flat = op_export_reshape(node, node->in_name(node->writer, ROW_NORM_X), rows, 3, OP_EXPORT_FRESH);
-    const char *scale = node->in_name(node->writer, ROW_NORM_WEIGHT), *shift = node->in_name(node->writer, ROW_NORM_BIAS);
+    const char *scale = node->in_name(node->writer, ROW_NORM_WEIGHT),
+               *shift = node->in_name(node->writer, ROW_NORM_BIAS);
     if (!options->group_weights) { /* weights per channel come afterwards */
         const char *length = node->integers(node->writer, &options->groups, 1, false);
         fov_dtype dtype = node->in[ROW_NORM_X].dtype;

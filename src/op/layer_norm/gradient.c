@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of layer, group, instance and RMS normalisation, from the saved statistics of each row. dx is computed row by
- * row; the weights' gradients are summed over chunks of rows fixed by shape, added in order. */
+/* The gradient of layer, group, instance and RMS normalisation, from the saved statistics of each row. dx is computed
+ * row by row; the weights' gradients are summed over chunks of rows fixed by shape, added in order. */
 #include "op/row_norm.h"
 
 #include <string.h>
@@ -38,8 +38,8 @@ static int infer(const struct op_infer *infer)
     return status;
 }
 
-/* With h = (x - mean) inv_std and g = dy weight: dx = inv_std (g - mean(g) - h mean(g h)), means over the row. Where no mean
- * was taken away, mean and mean(g) are 0. */
+/* With h = (x - mean) inv_std and g = dy weight: dx = inv_std (g - mean(g) - h mean(g h)), means over the row. Where no
+ * mean was taken away, mean and mean(g) are 0. */
 static void textbook(const struct op_textbook *textbook)
 {
     struct row_norm_geometry geometry;
@@ -54,7 +54,8 @@ static void textbook(const struct op_textbook *textbook)
     for (size_t r = 0; r < geometry.rows; r++) {
         const double *x = textbook->in[X].data + r * geometry.columns,
                      *dy = textbook->in[DY].data + r * geometry.columns;
-        double mean = centred ? textbook->in[MEAN].data[r] : 0, inv_std = textbook->in[INV_STD].data[r], sum = 0, product = 0;
+        double mean = centred ? textbook->in[MEAN].data[r] : 0, inv_std = textbook->in[INV_STD].data[r], sum = 0,
+               product = 0;
         for (size_t j = 0; j < geometry.columns; j++) {
             size_t w = row_norm_weight(&geometry, r, j);
             double h = (x[j] - mean) * inv_std, g = dy[j] * (weight != NULL ? weight[w] : 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sequences of different lengths in one tensor, each turned round within its own length; what lies behind it stays. Turning
- * round twice is nothing, so the gradient is the operator itself. */
+/* Sequences of different lengths in one tensor, each turned round within its own length; what lies behind it stays.
+ * Turning round twice is nothing, so the gradient is the operator itself. */
 #include "op/index.h"
 
 struct reverse_options {
@@ -71,10 +71,18 @@ static void fill(int index, double *data, size_t count, struct random_key key)
 
 static const struct reverse_options rows = {.batch_axis = 0, .time_axis = 1}, columns = {.batch_axis = 1};
 static const struct op_case cases[] = {
-    {.name = "rows", .options = &rows, .in = {{2, {4, 5}}, {1, {4}}}, .in_dtype = {FOV_F32, FOV_I64}, .in_count = 2,
+    {.name = "rows",
+     .options = &rows,
+     .in = {{2, {4, 5}}, {1, {4}}},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
      .fill = fill},
-    {.name = "columns of vectors", .options = &columns, .in = {{3, {5, 3, 2}}, {1, {3}}}, .in_dtype = {FOV_F32, FOV_I64},
-     .in_count = 2, .fill = fill},
+    {.name = "columns of vectors",
+     .options = &columns,
+     .in = {{3, {5, 3, 2}}, {1, {3}}},
+     .in_dtype = {FOV_F32, FOV_I64},
+     .in_count = 2,
+     .fill = fill},
     {0},
 };
 

@@ -434,7 +434,8 @@ static int export_smoothed(struct op_export *node)
     const char *loss = op_export_step(node, "Add", hard, soft, options->reduction == CLASS_NONE ? 0 : OP_EXPORT_FRESH);
     if (options->reduction != CLASS_NONE) {
         const char *weights = weighted ? export_picked(node, minus, true) : counts;
-        const char *total = op_export_step(node, "ReduceSum", loss, NULL, options->reduction == CLASS_SUM ? 0 : OP_EXPORT_FRESH);
+        const char *total =
+            op_export_step(node, "ReduceSum", loss, NULL, options->reduction == CLASS_SUM ? 0 : OP_EXPORT_FRESH);
         node->attribute_integer(node->writer, "keepdims", 0);
         if (options->reduction == CLASS_MEAN) {
             const char *divisor = op_export_step(node, "ReduceSum", weights, NULL, OP_EXPORT_FRESH);

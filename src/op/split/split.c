@@ -164,7 +164,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
 
-/* ---- ONNX: sizes as an attribute before opset 13, then as an input; equal parts are the default -------------------- */
+/* ---- ONNX: sizes as an attribute before opset 13, then as an input; equal parts are the default ------------------ */
 
 static int import_split(struct op_import *node)
 {

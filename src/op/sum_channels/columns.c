@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Column sums of a matrix [rows][columns], in chunks of rows that depend on the shape alone: each chunk has a sum of its
- * own, in double, and the sums are added in order. */
+/* Column sums of a matrix [rows][columns], in chunks of rows that depend on the shape alone: each chunk has a sum of
+ * its own, in double, and the sums are added in order. */
 #include "op/sum_channels/sum_channels.h"
 
 #include <string.h>

@@ -40,8 +40,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/** The gradient of a pooling puts each number back into its own channel, and where no window may lie in the frame alone it
- *  loses none: the sum before it is the same, of fewer numbers. */
+/** The gradient of a pooling puts each number back into its own channel, and where no window may lie in the frame alone
+ *  it loses none: the sum before it is the same, of fewer numbers. */
 static bool take_over(struct op_takeover *node)
 {
     struct op_maker pool;
