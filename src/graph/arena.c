@@ -28,10 +28,13 @@ static void touch(struct plan_storage *storage, int step)
         storage->last = step;
 }
 
-/* Two steps that run in turns need all that either needs, all the time. */
+/* Two steps that run in turns need all that either needs, all the time. A step that runs within another one
+ * needs it there. */
 static void touch_step(const fov_plan *plan, struct plan_storage *storage, size_t s)
 {
     touch(storage, (int)s);
+    for (int taker = plan->steps[s].taker; taker >= 0; taker = plan->steps[taker].taker)
+        touch(storage, taker);
     if (plan->steps[s].pair_rows || plan->steps[s].joined)
         touch(storage, (int)s + 1);
     if (plan->steps[s].paired)
@@ -78,11 +81,11 @@ static void find_lifetimes(fov_plan *plan)
         const struct plan_step *step = &plan->steps[s];
 
         for (int i = 0; i < step->in_count; i++)
-            if (step->in[i] >= 0)
+            if (step->in[i] >= 0 && !plan_is_passed_on(step, i))
                 touch_seen(plan, storage_of(plan, step->in[i]), s);
         touch_makers(plan, step, s);
         for (int i = 0; i < step->out_count; i++)
-            if (step->out[i] >= 0)
+            if (step->out[i] >= 0 && !plan_is_passed_on(step, step->in_count + i))
                 touch_step(plan, storage_of(plan, step->out[i]), s);
     }
     for (size_t i = 0; i < plan->storage_count; i++) {
@@ -108,6 +111,18 @@ static bool allows_overwriting(const struct plan_step *step, int i)
     return i < 32 && (step->op->cpu->in_place >> i & 1U);
 }
 
+/* A step that runs within this one reads it, at any time. */
+static bool is_read_within(const fov_plan *plan, const struct plan_step *step, const struct plan_storage *storage)
+{
+    while (step->producer >= 0) {
+        step = &plan->steps[step->producer];
+        for (int i = 0; i < step->in_count; i++)
+            if (step->in[i] >= 0 && storage_of(plan, step->in[i]) == storage)
+                return true;
+    }
+    return false;
+}
+
 /* Input i may be overwritten by output 0: its last reader is this step, through ports that allow it, and it is ours. */
 static bool may_overwrite(const fov_plan *plan, int number, int i)
 {
@@ -117,7 +132,7 @@ static bool may_overwrite(const fov_plan *plan, int number, int i)
 
     if (!in || in == out || in->keep || in->fixed || in->output || out->fixed || out->keep || makes_from(plan, step, in))
         return false;
-    if (in->last != number || out->first != number || in->bytes < out->bytes ||
+    if (in->last != number || out->first != number || is_read_within(plan, step, in) || in->bytes < out->bytes ||
         plan->tensors[step->in[i]].bytes != plan->tensors[step->out[0]].bytes)
         return false;
     if (plan->tensors[step->in[i]].begin || plan->tensors[step->in[i]].pixel_stride || plan->tensors[step->out[0]].begin ||
@@ -145,7 +160,7 @@ static void share_in_place(fov_plan *plan)
     for (size_t s = 0; s < plan->step_count; s++) {
         struct plan_step *step = &plan->steps[s];
 
-        if (step->skip || !step->op->cpu || step->out_count < 1 || step->out[0] < 0)
+        if (step->skip || step->taker >= 0 || !step->op->cpu || step->out_count < 1 || step->out[0] < 0)
             continue;
         for (int i = 0; i < step->in_count && !step->in_place; i++)
             if (allows_overwriting(step, i) && may_overwrite(plan, (int)s, i)) {

@@ -266,6 +266,43 @@ static int result_tensor(struct lowering *l, const struct node *node, int output
 
 /* ---- steps ------------------------------------------------------------------------------------------------------------------- */
 
+/* The step that makes a step's input 0 for nobody else, and can do so while that one runs; -1: there is none. Where
+ * steps are
+ * repeated to save memory each runs by itself. */
+static int find_producer(const struct lowering *l, const struct plan_step *step)
+{
+    const fov_plan           *plan = l->plan;
+    const struct plan_tensor *tensor;
+
+    if (plan->options.no_fusion || plan->program || step->once || step->gate || step->in_count < 1 || step->in[0] < 0)
+        return -1;
+    tensor = &plan->tensors[step->in[0]];
+    if (tensor->layout != OP_CHANNELS_LAST || tensor->pixel_stride || tensor->begin || l->readers[tensor->value] != 1 ||
+        l->places[tensor->value].join >= 0)
+        return -1;
+    for (size_t s = plan->step_count - 1; s-- > 0;) {
+        const struct plan_step *maker = &plan->steps[s];
+
+        if (maker->out_count > 0 && maker->out[0] == step->in[0])
+            return maker->compile.make && !maker->skip && !maker->once && !maker->compile.deferred ? (int)s : -1;
+    }
+    return -1;
+}
+
+/* The producer runs within its reader from now on; what it does is counted there. */
+static void take_producer(fov_plan *plan, struct plan_step *step, int producer)
+{
+    struct plan_step *made = &plan->steps[producer];
+    size_t            length;
+
+    step->producer       = producer;
+    made->taker          = (int)(step - plan->steps);
+    step->multiply_adds += made->multiply_adds;
+    made->multiply_adds  = 0;
+    length               = strlen(made->compile.detail);
+    snprintf(made->compile.detail + length, sizeof made->compile.detail - length, ", within the step that reads it");
+}
+
 static int compile_step(fov_plan *plan, struct plan_step *step, const void *options)
 {
     struct fov_context *context = plan->graph->context;
@@ -546,7 +583,8 @@ static int lower_node(struct lowering *l, int index, bool again)
     const struct fusion *fusion = &l->fusions[index];
     enum op_layout       layout = node_layout(l, node);
     bool                 adds   = fusion->sum >= 0, gates = fusion->gate >= 0, done = false;
-    int                  in[OP_MAX_PORTS + 2], number, shown_by, status = lower_parts(l, index, again, &done);
+    int                  in[OP_MAX_PORTS + 2], number, shown_by, producer;
+    int                  status = lower_parts(l, index, again, &done);
     struct plan_step    *step, *before;
 
     if (status || done)
@@ -585,6 +623,9 @@ static int lower_node(struct lowering *l, int index, bool again)
     shown_by = find_shown(l, step);
     before   = find_before(l, step);
     step->compile.before = before ? &before->compile : NULL;
+    producer = find_producer(l, step);
+    if (producer >= 0)
+        step->compile.producer = &plan->steps[producer].compile;
     if (compile_step(plan, step, node->options))
         return (int)l->graph->context->error.status;
     step->compile.before = NULL; /* steps move while others are added */
@@ -595,6 +636,8 @@ static int lower_node(struct lowering *l, int index, bool again)
         plan->steps[shown_by].observer = number;
     }
     count_cost(step, node->options);
+    if (step->compile.takes_producer)
+        take_producer(plan, step, producer);
     if (step->compile.identity)
         make_alias(plan, step);
     return FOV_OK;

@@ -42,7 +42,7 @@ int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, i
         return -1;
     step = &plan->steps[plan->step_count++];
     *step = (struct plan_step){.op = op, .node = node, .in_count = in_count, .out_count = out_count, .name = "",
-                                .observer = -1, .shown_by = -1};
+                                .observer = -1, .shown_by = -1, .producer = -1, .taker = -1};
     step->in          = memory_allocate(memory, in, sizeof *step->in, "plan", error);
     step->out         = memory_allocate(memory, out, sizeof *step->out, "plan", error);
     step->constant    = memory_allocate(memory, in, sizeof *step->constant, "plan", error);
@@ -94,11 +94,13 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
     for (int i = 0; i < step->in_count + step->out_count; i++) {
         int tensor = i < step->in_count ? step->in[i] : step->out[i - step->in_count];
 
-        if (tensor >= 0)
+        if (tensor >= 0 && !plan_is_passed_on(step, i))
             step->tensors[i].data = tensor_address(plan, tensor);
     }
     for (int i = 0; i < step->in_count; i++)
         step->maker_run[i] = step->maker[i] >= 0 ? &plan->steps[step->maker[i]].run : NULL;
+    if (step->producer >= 0)
+        compile->producer = &plan->steps[step->producer].compile;
     for (int i = 0; i < plan_op_inputs(step); i++) {
         if (step->packed[i] >= 0)
             step->packed_data[i] = address(plan, step->packed[i]);
@@ -130,6 +132,8 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .maker                = step->maker_run,
         .before               = compile->joins ? &step[-1].run : NULL,
         .observer             = step->observer >= 0 ? &plan->steps[step->observer].run : NULL,
+        .producer             = step->producer >= 0 ? &plan->steps[step->producer].run : NULL,
+        .make                 = compile->make,
         .fold_factor          = compile->folds ? (const float *)(const void *)fold : NULL,
         .fold_bias            = compile->folds ? (const float *)(const void *)fold + fold_channels : NULL,
         .random               = {context->seed, RANDOM_DROPOUT + ((uint32_t)(step->node < 0 ? 0 : step->node) << 8), 0}};
@@ -313,7 +317,7 @@ static void run_step(struct plan_step *step, uint64_t number)
         return;
     if (step->pair_rows)
         plan_run_pair(step, step + 1);
-    else
+    else if (step->taker < 0)
         step->compile.run(&step->run);
 }
 
@@ -449,11 +453,11 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
                                       .again         = step->again,
                                       .multiply_adds = step->multiply_adds};
 
-    for (int i = 0; i < step->out_count; i++)
+    for (int i = 0; i < step->out_count && step->taker < 0; i++)
         if (step->out[i] >= 0)
             result.bytes += plan->tensors[step->out[i]].bytes;
     for (int i = 0; i < step->in_count && !step->skip; i++)
-        if (step->in[i] >= 0)
+        if (step->in[i] >= 0 && !plan_is_passed_on(step, i))
             result.reads += plan->tensors[step->in[i]].bytes;
     if (!out)
         return result;

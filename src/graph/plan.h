@@ -72,6 +72,8 @@ struct plan_step {
     bool              again;    /**< makes for the second time what was not kept */
     size_t            pair_rows; /**< runs in turns with the step behind it, so many rows of its result at a time; 0: not */
     bool              paired;   /**< is such a step behind another */
+    int               producer; /**< the step that runs within this one, line by line; -1: none */
+    int               taker;    /**< the step within which this one runs; -1: by itself */
     bool              in_place;
     int               observer; /**< the step that sees the first result while it is made; -1: none */
     int               shown_by; /**< the step that shows an input to this one while it makes it; -1: none */
@@ -132,6 +134,11 @@ static inline const struct plan_step *plan_maker(const fov_plan *plan, const str
 static inline int plan_op_inputs(const struct plan_step *step)
 {
     return step->in_count - step->residual - step->gate;
+}
+/** Whether tensor i of a step (inputs, then outputs) is made by one step within another, and so never stored whole. */
+static inline bool plan_is_passed_on(const struct plan_step *step, int i)
+{
+    return (i == 0 && step->producer >= 0) || (i == step->in_count && step->taker >= 0);
 }
 /** The node as the plan runs it. */
 static inline const struct node *plan_node(const fov_plan *plan, int index)

@@ -244,3 +244,45 @@ int binary_compile(struct op_compile *compile, op_function *run)
     compile->run = run;
     return FOV_OK;
 }
+
+/* ---- by lines -------------------------------------------------------------------------------------------------- */
+
+/* Whether this operand is the image itself. */
+static bool is_image(const struct op_tensor *operand, const struct op_tensor *out)
+{
+    return shape_equal(&operand->shape, &out->shape) && operand->layout == OP_CHANNELS_LAST;
+}
+
+static bool is_gate(const struct op_tensor *operand, const struct op_tensor *out)
+{
+    const fov_shape *shape = &operand->shape;
+    return shape->rank == out->shape.rank && shape->dim[0] == out->shape.dim[0] && shape->dim[1] == out->shape.dim[1] &&
+           shape_span(shape, 2, shape->rank) == 1;
+}
+
+bool binary_by_lines(const struct op_compile *compile)
+{
+    const struct op_tensor *a = &compile->in[0], *b = &compile->in[1], *out = &compile->out[0];
+    return out->layout == OP_CHANNELS_LAST && out->shape.rank >= 3 &&
+           ((is_image(a, out) && is_gate(b, out)) || (is_gate(a, out) && is_image(b, out)));
+}
+
+void binary_make(const struct op_run *run, const struct op_lines *lines, float *to, enum binary function)
+{
+    const fov_shape *shape = &run->out[0].shape;
+    size_t channels = (size_t)shape->dim[1], width = (size_t)shape->dim[shape->rank - 1];
+    size_t height = shape_span(shape, 2, shape->rank - 1);
+    for (size_t line = lines->first, end = line + lines->count; line < end;) { /* a sample at a time */
+        size_t sample = line / height, left = height - line % height, count = left < end - line ? left : end - line;
+        struct kernel_operand operand[2];
+        for (int i = 0; i < 2; i++) {
+            bool image = is_image(&run->in[i], &run->out[0]);
+            size_t row = image ? line * width : sample;
+            operand[i] = (struct kernel_operand){(const float *)run->in[i].data + row * channels + lines->channel,
+                                                 image ? channels : 0, 1};
+        }
+        run->kernel->binary[function](count * width, lines->channels, operand[0], operand[1], to, lines->channels);
+        to += count * width * lines->channels;
+        line += count;
+    }
+}

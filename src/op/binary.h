@@ -26,6 +26,11 @@ void binary_textbook(const struct op_textbook *textbook, double (*function)(doub
 /** An operator's step calls binary_run with its kernel; its compile function hands that step to binary_compile. */
 void binary_run(const struct op_run *run, enum binary function);
 int  binary_compile(struct op_compile *compile, op_function *run);
+/** Whether the result is an image stored channels last, and one operand a number for each channel of each sample (a
+ * gate
+ *  [N, C, 1, 1]): then lines can be made one by one (op_compile.make), by a function that calls binary_make. */
+bool binary_by_lines(const struct op_compile *compile);
+void binary_make(const struct op_run *run, const struct op_lines *lines, float *to, enum binary function);
 #define BINARY_CPU(function)                                                                                           \
     {.layout = OP_FOLLOWS, .layout_for = op_layout_for_broadcast, .supports = op_all_f32, .compile = (function),       \
      .in_place = 1u << 0 | 1u << 1}

@@ -177,6 +177,15 @@ struct op_textbook {
 
 struct op_run;
 typedef void op_function(const struct op_run *run);
+/** Some of a result that is stored channels last: lines are all its spatial sizes but the last, of all samples. */
+struct op_lines {
+    size_t first, count;      /**< lines */
+    size_t channel, channels; /**< the first one, a multiple of the kernels' panel_columns, and how many */
+    bool   goes_on; /**< these lines come right behind those that this worker made last, of the same channels, in the
+                         same chunk of work */
+};
+/** Makes them on the calling thread, pixels densely. */
+typedef void op_make(const struct op_run *run, const struct op_lines *lines, float *to, int worker);
 
 /** A plan asks an operator how it will compute, for concrete shapes and layouts. Filled once, when compiled. */
 struct op_compile {
@@ -210,6 +219,11 @@ struct op_compile {
     /** The step right before, whose result this one does not read: compile may have it done along with its own work, where both
      *  read the same (joins). NULL: there is none that could be. */
     const struct op_compile *before;
+    /** The step that makes input 0, where nobody else reads it and it can do so some lines at a time (.make): this one
+     * may have
+     *  it do so while it runs itself (.takes_producer), and what lies between the two is then never stored whole.
+     *  NULL: none. */
+    const struct op_compile *producer;
     bool             exact; /**< direct sums only: no Winograd */
     const fov_rates *rates; /**< for choosing between forms */
     struct error    *error;
@@ -230,7 +244,9 @@ struct op_compile {
                                from the first on in order; 0: only all of them */
     bool   joins; /**< run does what run->before would have: that is packed, but not run */
     size_t shown_rows;    /**< output 0 is made in parts of so many rows, by its shape alone, and op_show called for each; 0: not */
-    char        detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
+    bool     takes_producer; /**< run calls run->producer->make; input 0 has no data */
+    op_make *make; /**< how a reader may have some lines made; NULL: only all at once */
+    char     detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
 };
 
 /** All that a step needs. Pointers are final: a run looks nothing up. */
@@ -254,6 +270,8 @@ struct op_run {
     const struct op_run *const *maker;   /**< [in_count]: where compile->in_rows, the step whose rows() makes the input; else NULL */
     const struct op_run        *before;   /**< where compile->joins */
     const struct op_run        *observer; /**< sees output 0 while it is made; NULL: nobody */
+    const struct op_run       *producer; /**< where compile->takes_producer: whose .make to call */
+    op_make                   *make;
     /** Where compile->folds: what the packed weights of a filter are multiplied by, and the whole bias (the operator's own
      *  one is in it already). NULL: nothing is folded. */
     const float      *fold_factor, *fold_bias;

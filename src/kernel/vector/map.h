@@ -79,7 +79,6 @@ INLINE vf square_plus_one(vf x)
     F(gelu, times_or_zero(x, 0.5f * (1.0f + verf(x * 0.707106781f))),                                                 \
       0.5f * (1.0f + verf(x * 0.707106781f)) + x * vexp(-0.5f * (x * x)) * 0.398942280f)                              \
     F(gelu_tanh, vgated(x, 1.595769122f * (x + 0.044715f * (x * x * x))), gelu_tanh_slope(x))                                 \
-    F(swish, vgated(x, a *x), swish_slope(x, vsigmoid(a * x), a))                                   \
     F(mish, times_or_zero(x, mish_gate(x)), mish_slope(x, vtanh(vsoftplus(x))))                                \
     F(hard_sigmoid, AT_MOST(1.0f, AT_LEAST(0.0f, a *x + b)), a *ones_where((y > 0.0f) & (y < 1.0f)))                  \
     F(hard_swish, times_or_zero(x, AT_MOST(1.0f, AT_LEAST(0.0f, x * 0.166666667f + 0.5f))),                                   \
@@ -104,7 +103,7 @@ INLINE vf sign_of(vf x)
     return choose((x > 0.0f) | (x < 0.0f), with_sign_of(splat(1.0f), x), x);
 }
 
-#define DEFINE(name, value, derivative)                                                                               \
+#define DEFINE_FORMULA(name, value, derivative)                                                                       \
     INLINE vf name##_value(vf x, float a, float b)                                                                    \
     {                                                                                                                 \
         (void)a, (void)b;                                                                                             \
@@ -114,13 +113,41 @@ INLINE vf sign_of(vf x)
     {                                                                                                                 \
         (void)x, (void)y, (void)a, (void)b;                                                                           \
         return derivative;                                                                                            \
-    }                                                                                                                 \
+    }
+#define DEFINE(name, value, derivative)                                                                               \
+    DEFINE_FORMULA(name, value, derivative)                                                                           \
     static void vector_unary_##name(size_t n, const float *x, float *y, float alpha, float beta)                      \
     {                                                                                                                 \
         EACH_VECTOR(n, store_some(y + i, name##_value(load_some(x + i, left), alpha, beta), left););                  \
     }
 FORMULAS(DEFINE)
+DEFINE_FORMULA(swish, vgated(x, a *x), swish_slope(x, vsigmoid(a * x), a))
 #undef DEFINE
+#undef DEFINE_FORMULA
+
+/* The one smooth function that whole networks are full of. */
+static void vector_unary_swish(size_t n, const float *x, float *y, float alpha, float beta)
+{
+    size_t several = n / (GATED * VECTOR) * (GATED * VECTOR);
+    for (size_t i = 0; i < several; i += GATED * VECTOR) {
+        vf in[GATED];
+        vf gate[GATED];
+        vf out[GATED];
+        UNROLL
+        for (size_t v = 0; v < GATED; v++) {
+            in[v] = load(x + i + v * VECTOR);
+            gate[v] = alpha * in[v];
+        }
+        vgated_several(GATED, in, gate, out);
+        UNROLL
+        for (size_t v = 0; v < GATED; v++) {
+            store(y + i + v * VECTOR, out[v]);
+        }
+    }
+    x += several;
+    y += several;
+    EACH_VECTOR(n - several, store_some(y + i, swish_value(load_some(x + i, left), alpha, beta), left););
+}
 
 /* Which of x and y a gradient loads is known when it is compiled. */
 #define UNARY(name, reads, formula, derivative)                                                                       \

@@ -128,10 +128,18 @@ static void __attribute__((noinline)) finish_tile(const struct kernel_product *p
 {
     struct ending end = make_ending(p, columns);
     size_t whole = columns / VECTOR, part = columns % VECTOR;
-    bool   activated = end.after && !(p->residual && p->accumulate);
-    if (activated) {
+    if (end.after && !(p->residual && p->accumulate)) {
         activate_sums(&end, row, rows, filter, registers, sums);
-        end.adds = end.after = false;
+        for (size_t r = 0; r < rows; r++, sums += registers) {
+            float *out = out_address(p, row + r) + filter;
+            for (size_t v = 0; v < whole; v++) {
+                store(out + v * VECTOR, sums[v]);
+            }
+            if (part) {
+                store_first(out + whole * VECTOR, sums[whole], part);
+            }
+        }
+        return;
     }
     for (size_t r = 0; r < rows; r++, sums += registers) {
         float *out = out_address(p, row + r) + filter;

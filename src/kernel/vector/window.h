@@ -72,11 +72,15 @@ struct depthwise_line {
     vf           low, high;
 };
 
-/* So many pixels that see the whole width of a kernel of width `taps`, `stride` apart; both are constants where this is
-   called, so that a row's inputs are loaded once and stay in registers. x is how far in the rows the first one begins. */
-INLINE void depthwise_run(const struct depthwise_line *line, size_t x, float *y, const size_t taps, const size_t stride)
+/* Four pixels of a kernel of width `taps`, `stride` apart, of whose inputs the first `left` and the last `right` lie
+   outside
+   the row; all four are constants where this is called, so that a row's inputs are loaded once and stay in registers,
+   and what lies outside costs nothing. x is how far in the rows the first input inside lies. */
+INLINE void depthwise_run(const struct depthwise_line *line, size_t x, float *y, const size_t taps, const size_t stride,
+                          const size_t left_out, const size_t right_out)
 {
     size_t channels = line->channels, x_stride = line->x_stride, y_stride = line->y_stride, count = line->count;
+    const size_t inputs = (DEPTHWISE_PIXELS - 1) * stride + taps, inside = inputs - right_out;
     const float *const bias = line->bias;
     vf low = line->low, high = line->high;
     EACH_VECTOR(channels, {
@@ -91,15 +95,17 @@ INLINE void depthwise_run(const struct depthwise_line *line, size_t x, float *y,
             const float *weight = line->weights[ky] + i;
             vf in[DEPTHWISE_INPUTS];
             UNROLL
-            for (size_t k = 0; k < (DEPTHWISE_PIXELS - 1) * stride + taps; k++) {
-                in[k] = load_some(row + k * x_stride, left);
+            for (size_t k = left_out; k < inside; k++) {
+                in[k] = load_some(row + (k - left_out) * x_stride, left);
             }
             UNROLL
             for (size_t k = 0; k < taps; k++) {
                 vf v = load_some(weight + k * channels, left);
                 UNROLL
                 for (size_t p = 0; p < DEPTHWISE_PIXELS; p++) {
-                    sum[p] += in[p * stride + k] * v;
+                    if (p * stride + k >= left_out && p * stride + k < inside) {
+                        multiply_add(sum[p], in[p * stride + k], v);
+                    }
                 }
             }
         }
@@ -142,25 +148,47 @@ INLINE void depthwise_any(const struct kernel_window *w, const float *const *row
 }
 
 typedef void depthwise_function(const struct depthwise_line *line, size_t x, float *y);
-#define DEPTHWISE(taps, stride)                                                                         \
-    static void depthwise_##taps##_##stride(const struct depthwise_line *line, size_t x, float *y)      \
-    {                                                                                                   \
-        depthwise_run(line, x, y, taps, stride);                                                        \
+#define DEPTHWISE(taps, stride, left, right)                                                                          \
+    static void depthwise_##taps##_##stride##_##left##_##right(const struct depthwise_line *line, size_t x, float *y) \
+    {                                                                                                                 \
+        depthwise_run(line, x, y, taps, stride, left, right);                                                         \
     }
-DEPTHWISE(3, 1)
-DEPTHWISE(3, 2)
-DEPTHWISE(5, 1)
-DEPTHWISE(5, 2)
+#define DEPTHWISE_FORMS(F)                                                        \
+    F(3, 1, 0, 0) F(3, 1, 1, 0) F(3, 1, 0, 1)                                     \
+    F(3, 2, 0, 0) F(3, 2, 1, 0) F(3, 2, 0, 1)                                     \
+    F(5, 1, 0, 0) F(5, 1, 2, 0) F(5, 1, 0, 1) F(5, 1, 0, 2)                       \
+    F(5, 2, 0, 0) F(5, 2, 2, 0) F(5, 2, 0, 1) F(5, 2, 0, 2)
+DEPTHWISE_FORMS(DEPTHWISE)
 #undef DEPTHWISE
 
-/* The form for this kernel's size, or NULL. */
-INLINE depthwise_function *depthwise_for(const struct kernel_window *w)
+/* [width 5][stride - 1][inputs outside on the left][on the right]; NULL: pixel by pixel */
+enum { DEPTHWISE_OUT = 2 };
+static depthwise_function *const depthwise_forms[2][2][DEPTHWISE_OUT + 1][DEPTHWISE_OUT + 1] = {
+#define DEPTHWISE(taps, stride, left, right) \
+    [taps == 5][stride - 1][left][right] = depthwise_##taps##_##stride##_##left##_##right,
+    DEPTHWISE_FORMS(DEPTHWISE)
+#undef DEPTHWISE
+#undef DEPTHWISE_FORMS
+};
+
+/* Whether there are forms for this kernel's size. */
+INLINE bool depthwise_has_forms(const struct kernel_window *w)
 {
-    bool three = w->kernel_width == 3, five = w->kernel_width == 5;
-    if (w->dilation != 1 || !(three || five) || w->stride > 2 || w->kernel_height > DEPTHWISE_ROWS) {
+    return w->dilation == 1 && (w->kernel_width == 3 || w->kernel_width == 5) && w->stride <= 2 &&
+           w->kernel_height <= DEPTHWISE_ROWS;
+}
+
+/* The form for the pixels from o on, NULL where there is none; *x is where their inputs begin. */
+INLINE depthwise_function *depthwise_for(const struct kernel_window *w, size_t o, size_t *x)
+{
+    /* in padded coordinates */
+    size_t begin = o * w->stride, end = (o + DEPTHWISE_PIXELS - 1) * w->stride + w->kernel_width;
+    size_t left = begin < w->pad ? w->pad - begin : 0, right = end > w->pad + w->width ? end - w->pad - w->width : 0;
+    if (o + DEPTHWISE_PIXELS > w->out_width || left > DEPTHWISE_OUT || right > DEPTHWISE_OUT) {
         return NULL;
     }
-    return three ? (w->stride == 1 ? depthwise_3_1 : depthwise_3_2) : (w->stride == 1 ? depthwise_5_1 : depthwise_5_2);
+    *x = (begin + left - w->pad) * w->x_stride;
+    return depthwise_forms[w->kernel_width == 5][w->stride - 1][left][right];
 }
 
 INLINE struct depthwise_line depthwise_line(const struct kernel_window *w, const float *const *rows, const float *weights,
@@ -192,9 +220,9 @@ static void vector_depthwise(const struct kernel_window *w, const float *const *
     struct ending end_of = make_ending(&as_product, w->channels);
     end_of.after = end_of.after || end_of.leaks; /* once for all pixels of a group */
     end_of.leaks = false;
-    depthwise_function *several = depthwise_for(w);
+    bool has_forms = depthwise_has_forms(w);
     struct depthwise_line line = {0};
-    if (several) {
+    if (has_forms) {
         line = depthwise_line(w, rows, weights, bias, &end_of);
     }
     /* Output pixels [inner, outer) see the whole width of the kernel. */
@@ -203,22 +231,29 @@ static void vector_depthwise(const struct kernel_window *w, const float *const *
     size_t outer = w->width + w->pad > reach ? (w->width + w->pad - reach - 1) / w->stride + 1 : 0;
     outer = outer < w->out_width ? outer : w->out_width;
     for (size_t o = 0; o < w->out_width;) {
-        size_t done = 1;
-        if (o >= inner && inner + DEPTHWISE_PIXELS <= outer && o + 1 < outer) {
-            /* The last two or three once more with those before them: faster than one by one. */
+        size_t done = 1, x = 0;
+        /* The last two or three once more with those before them: faster than one by one. */
+        size_t rest = w->out_width - o;
+        bool few = rest > 1 && rest < DEPTHWISE_PIXELS && w->out_width > DEPTHWISE_PIXELS;
+        size_t first = few ? w->out_width - DEPTHWISE_PIXELS : o;
+        depthwise_function *form = has_forms ? depthwise_for(w, first, &x) : NULL;
+        if (form) {
+            o = first;
+            done = DEPTHWISE_PIXELS;
+            form(&line, x, y + o * w->y_stride);
+        } else if (!has_forms && o >= inner && inner + DEPTHWISE_PIXELS <= outer && o + 1 < outer) {
             o = o + DEPTHWISE_PIXELS <= outer ? o : outer - DEPTHWISE_PIXELS;
             done = DEPTHWISE_PIXELS;
-            if (several) {
-                several(&line, (o * w->stride - w->pad) * w->x_stride, y + o * w->y_stride);
-            } else {
-                depthwise_any(w, rows, weights, bias, &end_of, o, y + o * w->y_stride);
-            }
+            depthwise_any(w, rows, weights, bias, &end_of, o, y + o * w->y_stride);
         } else {
             depthwise_pixel(w, rows, weights, bias, &end_of, o, y + o * w->y_stride);
         }
-        for (size_t i = 0; end_of.after && i < done; i++) {
-            float *to = y + (o + i) * w->y_stride;
-            vector_unary[activation](w->channels, to, to, alpha, beta);
+        if (end_of.after) {
+            float *to = y + o * w->y_stride;
+            bool dense = w->y_stride == w->channels;
+            for (size_t i = 0; i < (dense ? 1 : done); i++, to += w->y_stride) {
+                vector_unary[activation](dense ? done * w->channels : w->channels, to, to, alpha, beta);
+            }
         }
         o += done;
     }

@@ -55,6 +55,22 @@ void conv_each_pair(const struct conv_geometry *geometry, conv_meet *meet, void 
 struct conv_options conv_complete_options(const struct conv_options *options, const fov_shape *x,
                                           const fov_shape *weight);
 
+/* Steps that run within their reader, line by line, in chain.c */
+
+/** How a step that has its input made while it runs cuts its own lines: each item is one thread's, made so many lines
+ * at a
+ *  time. No sum depends on it. */
+struct conv_cut {
+    size_t lines, items, block;
+};
+/** Whether this step should have its producer run within it. */
+bool conv_chain_pays(const struct op_compile *compile, const struct conv_geometry *geometry);
+/** Whether a depthwise convolution of so small an image makes some channels of the whole image at a time: then each
+ * weight is
+ *  read once, and no line made twice. */
+bool conv_chain_by_channels(fov_shape x);
+struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct conv_geometry *geometry);
+
 /* Depthwise forms, in depthwise.c and depthwise_gradient.c */
 int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry);

@@ -19,6 +19,17 @@ struct depthwise_plan {
     size_t lines;           /**< of y, all images */
     size_t lines_per_chunk;
     bool   made;            /**< lines of x are made as they are read */
+    /** Where the producer runs within this step: either lines are cut, each with all its channels, or, where images
+     *  are small, `part` channels of a whole image are made at a time: then no line of the producer is made twice. */
+    struct conv_cut cut;
+    size_t held; /**< input lines that a worker holds then, with all their channels */
+    size_t part; /**< channels; all where lines are cut. Packed weights are [parts][taps][part] */
+};
+
+/** What a worker keeps while the producer runs within this step, behind its kernel rows. Line i of an image lies in
+ *  place i % held. */
+struct depthwise_ring {
+    size_t image, end; /**< lines up to `end` of this image have been made */
 };
 
 static struct depthwise_plan make_plan(const struct op_compile *compile, const struct conv_geometry *geometry)
@@ -28,6 +39,7 @@ static struct depthwise_plan make_plan(const struct op_compile *compile, const s
                                   .batch = (size_t)geometry->batch,
                                   .channels = (size_t)geometry->channels,
                                   .taps = (size_t)geometry->taps,
+                                  .part = (size_t)geometry->channels,
                                   .made = op_comes_as_rows(compile, 0)};
     plan.lines = plan.batch * (size_t)(window->out[0] * window->out[1]);
     plan.lines_per_chunk = window_lines_per_chunk((size_t)window->out[2] * plan.channels * plan.taps);
@@ -43,6 +55,47 @@ static size_t chunks_of(const struct depthwise_plan *plan)
     return (plan->lines + plan->lines_per_chunk - 1) / plan->lines_per_chunk;
 }
 
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/** Channels of a small image that are made together: panels of the product that makes them, shared out evenly among
+ * threads,
+ *  few enough for the first-level cache. */
+static size_t choose_part(const struct op_compile *compile, const struct conv_geometry *geometry)
+{
+    enum { PART_CHANNELS = 128 };
+    size_t panel = compile->kernel->panel_columns, channels = (size_t)geometry->channels;
+    size_t workers = (size_t)compile->workers, panels = (channels + panel - 1) / panel, best = panels;
+    double least = 0;
+    if (compile->residual != NULL || !conv_chain_by_channels(compile->in[0].shape)) {
+        return channels;
+    }
+    for (size_t each = 1; each * panel <= PART_CHANNELS && each < panels; each++) {
+        size_t turns = ((panels + each - 1) / each + workers - 1) / workers;
+        double time = (double)turns * ((double)each + 0.3); /* panels in turn, and what each part costs besides */
+        if (best == panels || time < least) {
+            best = each;
+            least = time;
+        }
+    }
+    return best * panel < channels ? best * panel : channels;
+}
+
+/** How lines or channels are cut where the producer runs within this step; the floats that a worker holds then. */
+static size_t cut_work(struct depthwise_plan *plan, const struct op_compile *compile,
+                       const struct conv_geometry *geometry)
+{
+    const struct window *window = &geometry->window;
+    plan->cut = conv_chain_cut(compile, geometry);
+    int64_t reach = (window->kernel[1] - 1) * window->dilation[1] + 1;
+    plan->held = (size_t)(((int64_t)plan->cut.block - 1) * window->stride[1] + reach);
+    plan->part = choose_part(compile, geometry);
+    size_t floats = plan->held * plan->channels, of_part = (size_t)window->in[1] * plan->part;
+    return (plan->part < plan->channels && of_part > floats ? of_part : floats) * (size_t)window->in[2];
+}
+
 static int prepare(const struct op_compile *compile, void *state)
 {
     struct conv_geometry geometry;
@@ -50,18 +103,31 @@ static int prepare(const struct op_compile *compile, void *state)
     if (status == 0) {
         *(struct depthwise_plan *)state = make_plan(compile, &geometry);
     }
+    if (status == 0 && compile->takes_producer) {
+        cut_work(state, compile, &geometry);
+    }
     return status;
 }
 
-/** Plain weights [C][taps] to [taps][C]. */
+/** Channels of the part that begins at `channel`. */
+static size_t part_channels(const struct depthwise_plan *plan, size_t channel)
+{
+    return plan->part < plan->channels - channel ? plan->part : plan->channels - channel;
+}
+
+/** Plain weights [C][taps] to [parts][taps][part]. */
 static void pack(const struct op_run *run)
 {
     const struct depthwise_plan *plan = run->state;
-    float *packed = run->packed[1];
-    run->kernel->transpose(plan->channels, plan->taps, run->in[1].data, plan->taps, packed, plan->channels);
-    if (run->fold_factor != NULL) {
-        struct kernel_operand weights = {packed, plan->channels, 1}, factor = {run->fold_factor, 0, 1};
-        run->kernel->binary[BINARY_mul](plan->taps, plan->channels, weights, factor, packed, plan->channels);
+    for (size_t channel = 0; channel < plan->channels; channel += plan->part) {
+        size_t channels = part_channels(plan, channel);
+        float *packed = (float *)run->packed[1] + channel * plan->taps;
+        const float *weights = (const float *)run->in[1].data + channel * plan->taps;
+        run->kernel->transpose(channels, plan->taps, weights, plan->taps, packed, channels);
+        if (run->fold_factor != NULL) {
+            struct kernel_operand taps = {packed, channels, 1}, factor = {run->fold_factor + channel, 0, 1};
+            run->kernel->binary[BINARY_mul](plan->taps, channels, taps, factor, packed, channels);
+        }
     }
 }
 
@@ -158,6 +224,169 @@ static void forward_chunk(void *context, size_t chunk, int worker)
     op_show(run, first * row.out_width, (end - first) * row.out_width, 0, plan->channels);
 }
 
+/** What several lines of the forward pass share. */
+struct forward {
+    const struct op_run *run;
+    struct kernel_window row;
+    const void **rows;
+    int worker;
+    size_t channel, channels;
+    struct depthwise_ring *ring; /**< where the producer runs within this step */
+    float *lines;                /**< then: its lines */
+    size_t places;               /**< and how many there is room for */
+};
+
+/** One line from kernel rows that begin at the first channel wanted. */
+static void forward_line(struct forward *forward, float *to)
+{
+    const struct op_run *run = forward->run;
+    const struct depthwise_plan *plan = run->state;
+    const float *bias = op_bias(run, 2);
+    size_t done = 0, taps = forward->row.kernel_height;
+    while (done < forward->channels) {
+        size_t channel = forward->channel + done;
+        forward->row.channels = part_channels(plan, channel);
+        run->kernel->depthwise(&forward->row, (const float *const *)forward->rows,
+                               (const float *)run->packed[1] + channel * plan->taps,
+                               bias == NULL ? NULL : bias + channel, to + done,
+                               run->residual != NULL ? UNARY_identity : run->activation, run->alpha, run->beta);
+        for (size_t tap = 0; tap < taps; tap++) {
+            const float *row = forward->rows[tap];
+            forward->rows[tap] = row == NULL ? NULL : row + forward->row.channels;
+        }
+        done += forward->row.channels;
+    }
+}
+
+/** Has the producer make those lines of an image from `line` to `end` that are not there. */
+static void fill_ring(const struct forward *forward, size_t image, size_t line, size_t end, bool goes_on)
+{
+    const struct depthwise_plan *plan = forward->run->state;
+    const struct op_run *producer = forward->run->producer;
+    struct depthwise_ring *ring = forward->ring;
+    size_t floats = (size_t)plan->window.in[2] * forward->channels, height = (size_t)plan->window.in[1];
+    goes_on = goes_on && ring->image == image && ring->end >= line;
+    line = goes_on ? ring->end : line;
+    while (line < end) {
+        size_t place = line % forward->places, room = forward->places - place;
+        size_t count = room < end - line ? room : end - line;
+        struct op_lines wanted = {image * height + line, count, forward->channel, forward->channels, goes_on};
+        producer->make(producer, &wanted, forward->lines + place * floats, forward->worker);
+        line += count;
+        goes_on = true;
+    }
+    *ring = (struct depthwise_ring){image, line};
+}
+
+/** Lines first .. first + count - 1 of one image, all of whose input lines fit the ring. */
+static void forward_taken(struct forward *forward, size_t first, size_t count, bool goes_on, float *to)
+{
+    const struct depthwise_plan *plan = forward->run->state;
+    const struct window *window = &plan->window;
+    size_t image = first / (size_t)window->out[1], floats = (size_t)window->in[2] * forward->channels;
+    int64_t y = (int64_t)(first % (size_t)window->out[1]);
+    int64_t begin = y * window->stride[1] - window->begin[1], reach = (window->kernel[1] - 1) * window->dilation[1];
+    int64_t end = begin + ((int64_t)count - 1) * window->stride[1] + reach + 1;
+    begin = begin < 0 ? 0 : begin > window->in[1] ? window->in[1] : begin;
+    end = end < begin ? begin : end > window->in[1] ? window->in[1] : end;
+    fill_ring(forward, image, (size_t)begin, (size_t)end, goes_on);
+    for (size_t line = 0; line < count; line++, y++, to += forward->row.out_width * forward->row.y_stride) {
+        for (int64_t tap = 0; tap < window->kernel[1]; tap++) {
+            int64_t at = window_meets(window, 1, y, tap);
+            forward->rows[tap] =
+                at < 0 || at >= window->in[1] ? NULL : forward->lines + (size_t)at % forward->places * floats;
+        }
+        forward_line(forward, to);
+    }
+}
+
+/** From the stored input. */
+static void forward_stored(struct forward *forward, size_t line, float *to)
+{
+    const struct op_run *run = forward->run;
+    const struct depthwise_plan *plan = run->state;
+    const struct window *window = &plan->window;
+    size_t image, pixel = forward->row.x_stride;
+    int64_t z, y;
+    locate(line, window->out, &image, &z, &y);
+    const float *x = (const float *)run->in[0].data + image * (size_t)window_in_pixels(window) * pixel;
+    window_rows(window, z, y, x + forward->channel, (size_t)window->in[2] * pixel * sizeof(float), forward->rows);
+    forward_line(forward, to);
+}
+
+static void forward_lines(const struct op_run *run, const struct op_lines *lines, float *to, size_t y_stride,
+                          int worker)
+{
+    const struct depthwise_plan *plan = run->state;
+    struct forward forward = {.run = run,
+                              .row = window_row(&plan->window, lines->channels),
+                              .rows = rows_of(run, worker),
+                              .worker = worker,
+                              .channel = lines->channel,
+                              .channels = lines->channels};
+    size_t height = (size_t)plan->window.out[1], block = plan->cut.block;
+    bool taken = run->producer != NULL, goes_on = lines->goes_on;
+    forward.row.x_stride = taken ? lines->channels : op_pixel_stride(&run->in[0]);
+    forward.row.y_stride = y_stride;
+    if (taken) {
+        char *rest = (char *)forward.rows + rows_bytes(&plan->window);
+        forward.ring = (struct depthwise_ring *)(void *)rest;
+        forward.lines = (float *)(void *)(rest + aligned(sizeof *forward.ring));
+        forward.places = lines->channels < plan->channels ? (size_t)plan->window.in[1] : plan->held;
+        block = lines->channels < plan->channels ? height : block;
+    }
+    for (size_t line = lines->first, end = line + lines->count; line < end;) {
+        size_t together = 1;
+        if (taken) {
+            size_t left = height - line % height; /* of this image */
+            together = block < end - line ? block : end - line;
+            together = together < left ? together : left;
+            forward_taken(&forward, line, together, goes_on, to);
+        } else {
+            forward_stored(&forward, line, to);
+        }
+        goes_on = true;
+        line += together;
+        to += together * forward.row.out_width * y_stride;
+    }
+}
+
+static void make_lines(const struct op_run *run, const struct op_lines *lines, float *to, int worker)
+{
+    forward_lines(run, lines, to, lines->channels, worker);
+}
+
+/** One thread's part of a run within which the producer runs. */
+static void taken_chunk(void *context, size_t chunk, int worker)
+{
+    const struct depthwise_job *job = context;
+    const struct depthwise_plan *plan = job->plan;
+    const struct op_run *run = job->run;
+    size_t stride = op_pixel_stride(&run->out[0]), width = (size_t)plan->window.out[2];
+    struct op_lines lines = {.channels = plan->channels};
+    if (plan->part < plan->channels) { /* chunk = (part, image): whole images */
+        lines.channel = chunk / plan->batch * plan->part;
+        lines.channels = part_channels(plan, lines.channel);
+        lines.count = (size_t)plan->window.out[1];
+        lines.first = chunk % plan->batch * lines.count;
+    } else {
+        lines.first = plan->lines * chunk / plan->cut.items;
+        lines.count = plan->lines * (chunk + 1) / plan->cut.items - lines.first;
+    }
+    float *out = (float *)run->out[0].data + lines.first * width * stride + lines.channel;
+    forward_lines(run, &lines, out, stride, worker);
+    for (size_t line = 0; run->residual != NULL && line < lines.count; line++) {
+        add_residual(run, lines.first + line, width, plan->channels, out + line * width * stride);
+    }
+}
+
+static void run_taken(const struct op_run *run)
+{
+    struct depthwise_job job = {run, run->state};
+    size_t parts = (job.plan->channels + job.plan->part - 1) / job.plan->part;
+    pool_run(run->pool, taken_chunk, &job, parts > 1 ? job.plan->batch * parts : job.plan->cut.items);
+}
+
 static void run_forward(const struct op_run *run)
 {
     struct depthwise_job job = {run, run->state};
@@ -180,5 +409,15 @@ int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometr
     }
     compile->shown_rows = plan.lines_per_chunk * (size_t)window->out[2];
     snprintf(compile->detail, sizeof compile->detail, "depthwise rows");
+    compile->make = compile->residual == NULL && !plan.made ? make_lines : NULL;
+    compile->takes_producer = conv_chain_pays(compile, geometry);
+    if (compile->takes_producer) {
+        size_t floats = cut_work(&plan, compile, geometry);
+        compile->run = run_taken;
+        compile->shown_rows = 0;
+        compile->scratch_per_worker += aligned(sizeof(struct depthwise_ring)) + floats * sizeof(float);
+        snprintf(compile->detail, sizeof compile->detail, "depthwise rows of %s made in it",
+                 plan.part < plan.channels ? "channels" : "lines");
+    }
     return 0;
 }

@@ -286,15 +286,10 @@ static void product_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-void conv_product_run(const struct op_run *run)
+/** What all calls share. */
+static struct kernel_product product_of(const struct op_run *run, const struct product_plan *plan)
 {
-    struct product_job job = product_job(run);
-    const struct product_plan *plan = job.plan;
-    job.x = run->in[0].data;
-    job.out = run->out[0].data;
-    job.gate = run->gate != NULL ? run->gate->data : NULL;
-    job.weights = run->packed[1];
-    job.product = (struct kernel_product){
+    return (struct kernel_product){
         .channels = plan->run,
         .x_stride = plan->x_stride,
         .separable = plan->separable,
@@ -307,6 +302,40 @@ void conv_product_run(const struct op_run *run)
         .alpha = run->alpha,
         .beta = run->beta,
     };
+}
+
+void conv_product_part(const struct op_run *run, const struct product_part *part, const float *x, size_t x_stride,
+                       float *out, size_t out_stride)
+{
+    struct product_job job = product_job(run);
+    struct kernel_product product = product_of(run, job.plan);
+    product.rows = part->pixels;
+    product.filters = part->filters;
+    product.taps = 1;
+    product.x = x;
+    product.x_stride = x_stride;
+    product.weights = (const float *)run->packed[1] + job.phases->weights + part->filter * job.plan->channels;
+    product.next = product.weights; /* for the pixels after these */
+    product.out = out;
+    product.out_stride = out_stride;
+    if (product.bias != NULL) {
+        product.bias += part->filter;
+    }
+    if (product.residual != NULL) {
+        product.residual += part->first * job.plan->residual_stride + part->filter;
+    }
+    run->kernel->product(&product);
+}
+
+void conv_product_run(const struct op_run *run)
+{
+    struct product_job job = product_job(run);
+    const struct product_plan *plan = job.plan;
+    job.x = run->in[0].data;
+    job.out = run->out[0].data;
+    job.gate = run->gate != NULL ? run->gate->data : NULL;
+    job.weights = run->packed[1];
+    job.product = product_of(run, plan);
     if (plan->padded) {
         size_t lines = plan->batch * (size_t)(plan->padded_size[0] * plan->padded_size[1]), together = pad_lines(plan);
         pool_run(run->pool, pad_chunk, &job, (lines + together - 1) / together);

@@ -50,10 +50,21 @@ struct product_plan {
     size_t phase_count, phases, zeros, integers;        /**< bytes from the state's beginning */
     bool   padded;                                      /**< x is copied into a zero-padded image first */
     struct window window;
+    struct conv_cut cut;    /**< where the producer runs within this step */
     size_t image_channels;  /**< of x, for the padded copy */
     int64_t padded_size[3]; /**< pixels */
 };
 
 op_function conv_product_run, conv_product_pack;
+/** Some pixels of a pointwise product of one group, from `first` on (of all images), and filters from `filter` on. */
+struct product_part {
+    size_t first, pixels, filter, filters;
+};
+void conv_product_part(const struct op_run *run, const struct product_part *part, const float *x, size_t x_stride,
+                       float *out, size_t out_stride);
+
+/* chain.c, for pointwise products */
+op_function conv_chain_run;
+op_make     conv_chain_make;
 
 #endif

@@ -243,6 +243,9 @@ static int make(struct product_maker *maker, const struct op_compile *compile, c
         }
     }
     choose_chunks(plan, blocks, (double)conv_multiply_adds(geometry));
+    if (compile->takes_producer) {
+        plan->cut = conv_chain_cut(compile, geometry);
+    }
     plan->phases = (sizeof *plan + 63) / 64 * 64;
     plan->zeros = (plan->phases + plan->phase_count * sizeof(struct product_phase) + 63) / 64 * 64;
     plan->integers = plan->zeros + (plan->run * sizeof(float) + 63) / 64 * 64;
@@ -372,12 +375,16 @@ static int prepare_gradient(const struct op_compile *compile, void *state)
 static int compile_product(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient)
 {
     struct product_maker maker;
+    bool by_lines = !gradient && geometry->groups == 1 && conv_is_pointwise(&geometry->window) &&
+                    !op_comes_as_rows(compile, 0);
+    compile->takes_producer = by_lines && conv_chain_pays(compile, geometry);
     int status = make(&maker, compile, geometry, gradient, NULL);
     if (status != 0) {
         return status;
     }
     const struct product_plan *plan = &maker.plan;
-    compile->run = conv_product_run;
+    compile->make = by_lines && compile->residual == NULL && !compile->takes_producer ? conv_chain_make : NULL;
+    compile->run = compile->takes_producer ? conv_chain_run : conv_product_run;
     compile->pack = conv_product_pack;
     compile->packed[1] = maker.packed_floats * sizeof(float);
     compile->state = plan->integers + maker.integer_count * sizeof(int32_t);
@@ -385,10 +392,19 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     compile->scratch = plan->padded ? plan->batch * plan->in_image * sizeof(float) : 0;
     compile->scratch_per_worker = plan->made_rows * plan->x_stride * sizeof(float);
     compile->shown_rows = plan->part_rows;
+    if (compile->takes_producer) {
+        size_t line = (size_t)(geometry->window.out[2] * geometry->channels);
+        compile->scratch_per_worker = plan->cut.block * line * sizeof(float);
+        compile->shown_rows = 0;
+    }
     snprintf(compile->detail, sizeof compile->detail, "implicit product %zu x %zu%s", plan->tile_rows,
              plan->panel_columns,
-             plan->x_stride != 0 ? ", pointwise" : plan->padded ? ", padded rows" : maker.collapsed ? ", rows" :
-             plan->scattered ? ", phases" : "");
+             compile->takes_producer ? ", pointwise, of lines made in it"
+             : plan->x_stride != 0   ? ", pointwise"
+             : plan->padded          ? ", padded rows"
+             : maker.collapsed       ? ", rows"
+             : plan->scattered       ? ", phases"
+                                     : "");
     return 0;
 }
 

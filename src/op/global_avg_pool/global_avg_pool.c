@@ -19,9 +19,11 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
-/** One chunk's worth of images, or a large image in parts: fixed by shape. */
+/** One chunk's worth of images, a large image in parts, or a small one with many channels so many of them at a time:
+ * fixed by
+ *  shape. Who made these channels of a small image often was one thread, and then has them in its cache. */
 struct global_plan {
-    size_t images, pixels, channels, images_per_chunk, parts;
+    size_t images, pixels, channels, images_per_chunk, parts, part_channels;
 };
 
 static struct global_plan make_plan(const fov_shape *x)
@@ -31,6 +33,10 @@ static struct global_plan make_plan(const fov_shape *x)
     plan.images_per_chunk = window_lines_per_chunk(plan.pixels * plan.channels);
     enum { PART_FLOATS = 1 << 16, MOST_PARTS = 8 };
     size_t parts = plan.pixels * plan.channels / PART_FLOATS;
+    enum { PART_CHANNELS = 128, SMALL_PIXELS = 256 };
+    bool by_channels = plan.images < MOST_PARTS && plan.pixels <= SMALL_PIXELS && plan.channels > 2 * PART_CHANNELS;
+    plan.part_channels = by_channels ? PART_CHANNELS : plan.channels;
+    parts = by_channels ? 1 : parts;
     plan.parts = parts < 2 || plan.images >= MOST_PARTS ? 1 : parts > MOST_PARTS ? MOST_PARTS : parts;
     return plan;
 }
@@ -113,22 +119,39 @@ static void run_parts(const struct op_run *run)
     }
 }
 
+/** Channels of one image. */
+static void mean_of(const struct op_run *run, size_t image, size_t channel, size_t channels, double *sum)
+{
+    const struct global_plan *plan = run->state;
+    size_t stride = op_pixel_stride(&run->in[0]);
+    const float *x = (const float *)run->in[0].data + image * plan->pixels * stride + channel;
+    float *y = (float *)run->out[0].data + image * plan->channels + channel;
+    memset(sum, 0, channels * sizeof *sum);
+    run->kernel->column_sum(plan->pixels, channels, x, stride, sum);
+    for (size_t c = 0; c < channels; c++) {
+        y[c] = (float)(sum[c] / (double)plan->pixels);
+    }
+}
+
+static size_t channel_parts(const struct global_plan *plan)
+{
+    return plan->part_channels == 0 ? 1 : (plan->channels + plan->part_channels - 1) / plan->part_channels;
+}
+
 static void mean_chunk(void *context, size_t chunk, int worker)
 {
     const struct op_run *run = context;
     const struct global_plan *plan = run->state;
     double *sum = (double *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
-    size_t first = op_chunk_begin(chunk, plan->images_per_chunk);
+    size_t parts = channel_parts(plan), first = op_chunk_begin(chunk, plan->images_per_chunk);
     size_t end = first + op_chunk_length(chunk, plan->images_per_chunk, plan->images);
+    if (parts > 1) { /* chunk = (part, image) */
+        size_t channel = chunk / plan->images * plan->part_channels, left = plan->channels - channel;
+        mean_of(run, chunk % plan->images, channel, left < plan->part_channels ? left : plan->part_channels, sum);
+        return;
+    }
     for (size_t image = first; image < end; image++) {
-        size_t stride = op_pixel_stride(&run->in[0]);
-        const float *x = (const float *)run->in[0].data + image * plan->pixels * stride;
-        float *y = (float *)run->out[0].data + image * plan->channels;
-        memset(sum, 0, plan->channels * sizeof *sum);
-        run->kernel->column_sum(plan->pixels, plan->channels, x, stride, sum);
-        for (size_t c = 0; c < plan->channels; c++) {
-            y[c] = (float)(sum[c] / (double)plan->pixels);
-        }
+        mean_of(run, image, 0, plan->channels, sum);
     }
 }
 
@@ -136,7 +159,9 @@ static void run_mean(const struct op_run *run)
 {
     const struct global_plan *plan = run->state;
     struct op_run copy = *run; /* the pool's context is not const */
-    pool_run(run->pool, mean_chunk, &copy, op_chunks(plan->images, plan->images_per_chunk));
+    size_t parts = channel_parts(plan);
+    size_t chunks = parts > 1 ? parts * plan->images : op_chunks(plan->images, plan->images_per_chunk);
+    pool_run(run->pool, mean_chunk, &copy, chunks);
 }
 
 static int prepare_mean(const struct op_compile *compile, void *state)
@@ -167,6 +192,7 @@ static const struct op_case cases[] = {
     {.name = "many channels", .in = {FOV_SHAPE(1, 33, 3, 3)}, .in_count = 1},
     {.name = "1-D", .in = {FOV_SHAPE(2, 3, 11)}, .in_count = 1},
     {.name = "3-D", .in = {FOV_SHAPE(2, 3, 2, 3, 2)}, .in_count = 1},
+    {.name = "by channels", .in = {FOV_SHAPE(2, 301, 3, 4)}, .in_count = 1, .no_gradient = true},
     {.name = "one pixel", .in = {FOV_SHAPE(2, 4, 1, 1)}, .in_count = 1},
     {.name = "in parts", .in = {FOV_SHAPE(2, 37, 67, 71)}, .in_count = 1, .no_gradient = true},
     {0},

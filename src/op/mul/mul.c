@@ -32,8 +32,16 @@ static void run(const struct op_run *run)
     binary_run(run, BINARY_mul);
 }
 
+static void make(const struct op_run *run, const struct op_lines *lines, float *to, int worker)
+{
+    (void)worker;
+    binary_make(run, lines, to, BINARY_mul);
+}
+
+/* A gate's product with its image is often read by a convolution alone, which may have it made on the way. */
 static int compile(struct op_compile *compile)
 {
+    compile->make = binary_by_lines(compile) ? make : NULL;
     return binary_compile(compile, run);
 }
 

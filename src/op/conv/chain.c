@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Convolutions one within the other: a step whose only reader is a pointwise or depthwise convolution can be run by
+ * that
+ * reader, some lines at a time, so that what lies between the two stays in one core's cache and is never stored whole.
+ * So
+ * an inverted residual block (pointwise, depthwise, pointwise) becomes one step. The graph knows none of this: it
+ * offers
+ * the producer (op_compile.producer), the reader decides here. Read product.h and depthwise.c before. */
+#include "op/conv/product.h"
+
+enum {
+    TILE_FLOATS = 1 << 14,       /* between two steps, so many at a time: in the first-level cache, or near it */
+    LEAST_PIXELS = 48,           /* that a product is asked to make together: four tiles of rows */
+    WORTH_FLOATS = 1 << 13,      /* between the two steps, from which on not to store them pays */
+    MOST_WEIGHTS = 1 << 17,      /* floats of a product that every thread reads whole, again and again */
+    SMALL_PIXELS = 256,          /* of an image whose depthwise convolution is cut by channels */
+    THREAD_ITEMS = 4             /* per thread, as in product_plan.c */
+};
+static const double MOST_REPEATED = 0.1; /* of the producer's work, because items begin anew */
+
+static size_t weights_of(const struct op_compile *compile)
+{
+    const fov_shape *weight = &compile->in[1].shape;
+    return shape_span(weight, 0, weight->rank);
+}
+
+bool conv_chain_by_channels(fov_shape x)
+{
+    return shape_span(&x, 2, x.rank) <= SMALL_PIXELS;
+}
+
+bool conv_chain_pays(const struct op_compile *compile, const struct conv_geometry *geometry)
+{
+    const struct window *window = &geometry->window;
+    const struct op_compile *producer = compile->producer;
+    bool flat = window->in[0] == 1 && window->kernel[0] == 1;
+    if (producer == NULL || op_comes_as_rows(compile, 0) || !flat || geometry->batch * geometry->in_pixels == 0) {
+        return false;
+    }
+    /* From product to product only what is wider than both: else the one behind would not take the wide one
+     * in front of it. */
+    bool widens = producer->run == conv_product_run && geometry->groups == 1 && geometry->filters >= geometry->channels;
+    size_t floats = (size_t)(geometry->in_pixels * geometry->channels);
+    if (producer->takes_producer && conv_chain_by_channels(producer->in[0].shape)) {
+        return false; /* it would have to make lines, and more of them twice */
+    }
+    bool by_channels = geometry->groups > 1 && conv_chain_by_channels(compile->in[0].shape);
+    bool streams = !by_channels && (weights_of(compile) > MOST_WEIGHTS || weights_of(producer) > MOST_WEIGHTS);
+    return !widens && !streams && floats >= WORTH_FLOATS;
+}
+
+/** Lines that are made once more where an item begins, as a part of all: of what `depthwise` reads, which has taken its
+ *  producer. */
+static double repeated(const struct op_compile *depthwise)
+{
+    const fov_shape *x = &depthwise->in[0].shape, *weight = &depthwise->in[1].shape;
+    return x->rank < 4 ? 0 : (double)(weight->dim[weight->rank - 2] - 1) / (double)(x->dim[0] * x->dim[x->rank - 2]);
+}
+
+struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct conv_geometry *geometry)
+{
+    const struct window *window = &geometry->window;
+    struct conv_cut cut = {.lines = (size_t)(geometry->batch * window->out[1])};
+    size_t width = (size_t)window->in[2], line = width * (size_t)geometry->channels * (size_t)window->stride[1];
+    size_t least = (LEAST_PIXELS + width - 1) / width, workers = (size_t)compile->workers;
+    double again = geometry->groups > 1                ? repeated(compile)
+                   : compile->producer->takes_producer ? repeated(compile->producer)
+                                                       : 0;
+    cut.items = workers == 1 ? 1 : workers * THREAD_ITEMS;
+    while (cut.items > workers && again * (double)(cut.items - 1) > MOST_REPEATED) {
+        cut.items -= workers;
+    }
+    size_t most = cut.lines * width / (2 * LEAST_PIXELS); /* each reads all weights */
+    cut.items = cut.items <= most ? cut.items : most > workers ? most / workers * workers : workers;
+    if (cut.items > cut.lines) {
+        cut.items = cut.lines;
+    }
+    size_t each = (cut.lines + cut.items - 1) / cut.items;
+    cut.block = TILE_FLOATS / (line + 1) > least ? TILE_FLOATS / (line + 1) : least;
+    cut.block = cut.block < each ? cut.block : each;
+    return cut;
+}
+
+/* ---- pointwise products ------------------------------------------------------------------------------------------ */
+
+void conv_chain_make(const struct op_run *run, const struct op_lines *lines, float *to, int worker)
+{
+    (void)worker;
+    const struct product_plan *plan = run->state;
+    size_t width = (size_t)plan->window.out[2];
+    struct product_part part = {lines->first * width, lines->count * width, lines->channel, lines->channels};
+    const float *x = (const float *)run->in[0].data + part.first * plan->x_stride;
+    conv_product_part(run, &part, x, plan->x_stride, to, lines->channels);
+}
+
+static void chain_item(void *context, size_t item, int worker)
+{
+    const struct op_run *run = *(const struct op_run *const *)context;
+    const struct product_plan *plan = run->state;
+    const struct conv_cut *cut = &plan->cut;
+    float *tile = (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    size_t width = (size_t)plan->window.out[2], begin = cut->lines * item / cut->items;
+    size_t lines = cut->lines * (item + 1) / cut->items - begin, blocks = (lines + cut->block - 1) / cut->block;
+    for (size_t block = 0; block < blocks; block++) {
+        size_t first = begin + lines * block / blocks, count = begin + lines * (block + 1) / blocks - first;
+        struct op_lines wanted = {first, count, 0, plan->channels, block > 0};
+        struct product_part part = {first * width, count * width, 0, plan->filters};
+        run->producer->make(run->producer, &wanted, tile, worker);
+        conv_product_part(run, &part, tile, plan->channels, (float *)run->out[0].data + part.first * plan->out_stride,
+                          plan->out_stride);
+    }
+}
+
+void conv_chain_run(const struct op_run *run)
+{
+    const struct product_plan *plan = run->state;
+    pool_run(run->pool, chain_item, &run, plan->cut.items);
+}
