@@ -15,7 +15,7 @@ struct dense_size {
 struct dense_size dense_size(const fov_shape *any_rows, const fov_shape *weight);
 
 /** How many multiply-adds are worth handing to a thread. */
-enum { DENSE_CHUNK_WORK = 1 << 19 };
+enum { DENSE_CHUNK_WORK = 1 << 18 };
 
 /** y = x W^T (+ bias): forward; transposed: dx = dy W. */
 int dense_product_compile(struct op_compile *compile, bool transposed);

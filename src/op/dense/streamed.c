@@ -32,11 +32,13 @@ static struct streamed_plan make_plan(const struct op_compile *compile, bool tra
     plan.columns = transposed ? plan.size.features : plan.size.units;
     plan.block = transposed ? BACKWARD_DEPTH : FORWARD_DEPTH;
     plan.panels = op_chunks(plan.columns, panel);
-    plan.together = transposed && panel < BACKWARD_RUN ? BACKWARD_RUN / panel : 1;
     double work = (double)plan.size.rows * (double)plan.depth * (double)plan.columns / DENSE_CHUNK_WORK;
-    size_t most = op_chunks(plan.panels, plan.together);
-    plan.chunks = work < 1 ? 1 : work > MOST_CHUNKS ? MOST_CHUNKS : (size_t)work;
-    plan.chunks = plan.chunks < most ? plan.chunks : most;
+    size_t pieces = work < 1 ? 1 : work > MOST_CHUNKS ? MOST_CHUNKS : (size_t)work;
+    /* Shorter pieces of a row where the weight is so small that long ones would leave threads without work. */
+    size_t most = transposed && panel < BACKWARD_RUN ? BACKWARD_RUN / panel : 1, share = op_chunks(plan.panels, pieces);
+    plan.together = share < most ? share : most;
+    most = op_chunks(plan.panels, plan.together);
+    plan.chunks = pieces < most ? pieces : most;
     return plan;
 }
 

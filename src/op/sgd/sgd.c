@@ -93,6 +93,10 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
+/* Floats. Short, so that threads share a small weight evenly and so as they shared its gradient's rows: what the other one
+ * wrote has to cross over from its cache. */
+enum { CHUNK = 4096 };
+
 struct work {
     const struct kernel_table *kernel;
     struct kernel_sgd          options;
@@ -105,8 +109,8 @@ static void run_chunk(void *context, size_t chunk, int worker)
 {
     (void)worker;
     const struct work *work = context;
-    size_t begin = op_chunk_begin(chunk, OP_CHUNK);
-    work->kernel->sgd(op_chunk_length(chunk, OP_CHUNK, work->count), &work->options, 1, work->gradient + begin,
+    size_t begin = op_chunk_begin(chunk, CHUNK);
+    work->kernel->sgd(op_chunk_length(chunk, CHUNK, work->count), &work->options, 1, work->gradient + begin,
                       work->parameter + begin, work->velocity != NULL ? work->velocity + begin : NULL);
 }
 
@@ -132,7 +136,7 @@ static void run(const struct op_run *run)
     if (options->momentum == 0) {
         work.velocity = NULL;
     }
-    pool_run(run->pool, run_chunk, &work, op_chunks(work.count, OP_CHUNK));
+    pool_run(run->pool, run_chunk, &work, op_chunks(work.count, CHUNK));
 }
 
 static int compile(struct op_compile *compile)
