@@ -248,6 +248,56 @@ struct kernel_winograd_output {
     float        alpha, beta;
 };
 
+/** Winograd's way with images as lanes and 2 x 2 outputs, one axis at a time: elementwise over planes of floats, so that an axis
+    is done wherever its numbers lie. From and to as many planes as `axis` says, the others of `points` (4 or 6). */
+enum winograd_axis {
+    WINOGRAD_SPREAD,   /**< B^T: a tile of x, points -> points */
+    WINOGRAD_UNSPREAD, /**< B: back, points -> points, added to what is there */
+    WINOGRAD_GATHER,   /**< A^T: points -> 2 */
+    WINOGRAD_EVALUATE, /**< G: points - 1 taps -> points */
+    WINOGRAD_COLLECT   /**< G^T: points -> points - 1 taps */
+};
+struct kernel_images_axis {
+    enum winograd_axis axis;
+    size_t       points;
+    size_t       count;          /**< floats of a plane: a multiple of vector_floats */
+    size_t       repeats;        /**< tiles, one after the other */
+    const float *x;
+    size_t       x_step, x_repeat; /**< floats from plane to plane, from tile to tile */
+    float       *out;
+    size_t       out_step, out_repeat;
+};
+
+/** The other axis, and the sums, for lines of tiles whose numbers have one axis done: x[row][pixel][channel][lane], where tile t
+    begins at pixel 2 t, and y[column: 0, 1][row][tile][filter][lane], `y_plane` floats from column to column. With V = B^T x and
+    D = A y along the line, for each point:
+
+        images_tiles        y = A^T of the sum over c of V[c] * weights[c][f][point]
+        images_tiles_back   x += B of the sum over f of D[f] * weights[f][c][point]
+        images_tiles_outer  sums[c][f][point][lane] += sum over tiles of V[c] * D[f]                                       */
+struct kernel_images_tiles {
+    size_t       lanes; /**< the table's vector_floats; the reference takes any number */
+    size_t       points, rows, tiles, channels, filters;
+    float       *x;      /**< only images_tiles_back writes it */
+    size_t       x_line; /**< floats from row to row */
+    float       *y;      /**< only images_tiles writes it */
+    size_t       y_plane;
+    const float *weights;
+    float       *sums;
+    bool         begins; /**< outer: sums are set, not added to */
+    float       *room;   /**< images_tiles: points * channels * lanes floats; outer: so many for each tile */
+};
+
+/** The greatest of four planes plus bias[filter], as max_pool has it: x[tap][pixel][filter][lane]. */
+struct kernel_images_pool {
+    size_t       lanes, pixels, filters;
+    const float *x;
+    const float *bias;      /**< [filters] or NULL */
+    float        low, high; /**< limits of the result; infinite: none */
+    float       *out;
+    int32_t     *index;     /**< as out, or NULL: which of the four */
+};
+
 /** One output row of a windowed operation on channels-last data (depthwise, pooling), and its gradients.
     Output pixel o and tap k of the window meet input pixel i = o * stride + k * dilation - pad; taps outside [0, width)
     are skipped, so is a kernel row whose pointer is NULL. Rows are [width][channels, pixel stride apart]. */

@@ -153,6 +153,129 @@ void case_images_spread(const struct kernel_table *table)
     }
 }
 
+void case_images_axis(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 200; i++) {
+        enum winograd_axis axis = (enum winograd_axis)(i % 5);
+        size_t points = RANDOM_OF(4, 6), count = table->vector_floats * RANDOM_OF(1, 2, 3, 5), repeats = RANDOM_OF(1, 2, 3);
+        size_t from = axis == WINOGRAD_EVALUATE ? points - 1 : points;
+        size_t to = axis == WINOGRAD_GATHER ? 2 : axis == WINOGRAD_COLLECT ? points - 1 : points;
+        bool overlap = axis == WINOGRAD_UNSPREAD && random_below(2); /* tiles that reach into each other */
+        size_t x_step = count + random_below(2) * 3, out_step = count + random_below(2);
+        size_t x_repeat = from * x_step, out_repeat = overlap ? 2 * out_step : to * out_step;
+        size_t x_floats = (repeats - 1) * x_repeat + (from - 1) * x_step + count;
+        size_t floats = (repeats - 1) * out_repeat + (to - 1) * out_step + count;
+        float *x = guard_random(x_floats, REALS), *out = guard_random(floats, REALS), *want = guard_copy(out, floats);
+        float *bound = guard_copy(out, floats);
+        struct kernel_images_axis a = {axis, points, count, repeats, x, x_step, x_repeat, out, out_step, out_repeat};
+        table->images_axis(&a);
+        a.out = want;
+        reference_table()->images_axis(&a);
+        float most = 0;
+        for (size_t k = 0; k < x_floats; k++) {
+            most = fmaxf(most, fabsf(x[k]));
+        }
+        for (size_t k = 0; k < floats; k++) { /* no row of any of the matrices adds up to more than 20 */
+            bound[k] = 8 * u * (fabsf(bound[k]) + 20 * (overlap ? (float)repeats : 1) * most);
+        }
+        check_near("images_axis", out, want, bound, 0.0f, floats);
+        guard_release_all();
+    }
+}
+
+typedef void tiles_kernel(const struct kernel_images_tiles *tiles);
+
+/* Which of the three: what it writes is compared, with a bound from the greatest numbers of what it reads. */
+static void check_tiles(const struct kernel_table *table, tiles_kernel *kernel, tiles_kernel *reference, const char *name,
+                        char writes)
+{
+    size_t lanes = table->vector_floats, points = RANDOM_OF(4, 6), rows = RANDOM_OF(1, 2), tiles = RANDOM_OF(1, 2, 3, 5);
+    size_t channels = RANDOM_OF(1, 2, 3, 4, 5, 6, 10), filters = RANDOM_OF(1, 2, 3, 4, 5, 6, 7, 16);
+    size_t line = (2 * tiles + points - 2) * channels * lanes, x_line = line + random_below(2) * lanes;
+    size_t plane = rows * tiles * filters * lanes, y_plane = plane + random_below(2) * lanes;
+    size_t x_floats = (rows - 1) * x_line + line, y_floats = y_plane + plane, pairs = channels * filters * points;
+    float *x = guard_random(x_floats, REALS), *y = guard_random(y_floats, REALS), *sums = guard_random(pairs * lanes, REALS);
+    float *room = guard_floats(points * lanes * (rows * tiles * channels + filters));
+    struct kernel_images_tiles k = {lanes, points, rows, tiles, channels, filters, x, x_line, y, y_plane,
+                                    guard_random(pairs, REALS), sums, random_below(2) == 1, room};
+    float **out = writes == 'x' ? &k.x : writes == 'y' ? &k.y : &k.sums, *got = *out;
+    size_t count = writes == 'x' ? x_floats : writes == 'y' ? y_floats : pairs * lanes;
+    float *want = guard_copy(got, count), *bound = guard_copy(got, count);
+    kernel(&k);
+    *out = want;
+    reference(&k);
+    /* numbers are below 8; rows of the matrices add up to 7.5 and 5 at most, and as many terms are added up */
+    float terms = writes == 'x' ? (float)(filters * tiles) : writes == 'y' ? (float)channels : (float)(rows * tiles);
+    for (size_t i = 0; i < count; i++) {
+        bound[i] = 8 * u * (fabsf(bound[i]) + 7.5f * 5 * 8 * 8 * terms);
+    }
+    check_near(name, got, want, bound, 0.0f, count);
+    guard_release_all();
+}
+
+void case_images_tiles(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 100; i++) {
+        check_tiles(table, table->images_tiles, reference_table()->images_tiles, "images_tiles", 'y');
+    }
+}
+
+void case_images_tiles_back(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 100; i++) {
+        check_tiles(table, table->images_tiles_back, reference_table()->images_tiles_back, "images_tiles_back", 'x');
+    }
+}
+
+void case_images_tiles_outer(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 100; i++) {
+        check_tiles(table, table->images_tiles_outer, reference_table()->images_tiles_outer, "images_tiles_outer", 's');
+    }
+}
+
+void case_images_pool(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 100; i++) {
+        size_t lanes = table->vector_floats, pixels = RANDOM_OF(1, 2, 5), filters = RANDOM_OF(1, 3, 10);
+        size_t count = pixels * filters * lanes;
+        float *x = guard_random(4 * count, INTEGERS), *out = guard_floats(count), *want = guard_floats(count);
+        int32_t *index = guard_new(count * sizeof *index), *want_index = guard_new(count * sizeof *index);
+        bool limited = random_below(2), indexed = random_below(2);
+        if (i % 4 == 0) { /* a NaN wins wherever it stands */
+            x[random_below(4 * count)] = NAN;
+        }
+        struct kernel_images_pool k = {lanes, pixels, filters, x, random_below(2) ? guard_random(filters, INTEGERS) : NULL,
+                                       limited && i % 4 ? 0.0f : -INFINITY, limited && i % 4 ? 3.0f : INFINITY, out,
+                                       indexed ? index : NULL};
+        table->images_pool(&k);
+        k.out = want;
+        k.index = indexed ? want_index : NULL;
+        reference_table()->images_pool(&k);
+        check_equal("images_pool", out, want, count);
+        if (indexed) {
+            check_bytes("images_pool index", index, want_index, count * sizeof *index);
+        }
+        guard_release_all();
+    }
+}
+
+void case_images_winners(const struct kernel_table *table)
+{
+    for (size_t n = table->vector_floats; n < 10 * table->vector_floats; n += table->vector_floats) {
+        size_t points = RANDOM_OF(4, 6), count = points * 2 * n;
+        float *dy = guard_random(n, REALS), *out = guard_floats(count), *want = guard_floats(count);
+        int32_t *index = guard_new(n * sizeof *index);
+        for (size_t k = 0; k < n; k++) {
+            index[k] = (int32_t)random_below(4);
+        }
+        table->images_winners(points, n, dy, index, out);
+        reference_table()->images_winners(points, n, dy, index, want);
+        check_equal("images_winners", out, want, count); /* one product each */
+        guard_release_all();
+    }
+}
+
 void case_widen_bytes(const struct kernel_table *table)
 {
     for (size_t n = 0; n < 70; n++) {

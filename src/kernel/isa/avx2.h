@@ -19,6 +19,7 @@
 #define IMAGE_PAIR_FILTERS 6 /* of two pixels */
 #define IMAGE_OUTER_COLUMNS 5
 #define IMAGE_OUTER_FILTERS 2
+#define IMAGE_TILE_FILTERS 2 /* of a Winograd tile: times 6 points */
 
 #define vmax(a, b) ((vf)_mm256_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm256_min_ps(a, b))

@@ -19,6 +19,7 @@
 #define IMAGE_PAIR_FILTERS 10 /* of two pixels */
 #define IMAGE_OUTER_COLUMNS 5
 #define IMAGE_OUTER_FILTERS 5
+#define IMAGE_TILE_FILTERS 4 /* of a Winograd tile: times 6 points */
 
 #define vmax(a, b) ((vf)_mm512_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm512_min_ps(a, b))

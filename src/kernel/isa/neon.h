@@ -19,6 +19,7 @@
 #define IMAGE_PAIR_FILTERS 10 /* of two pixels */
 #define IMAGE_OUTER_COLUMNS 5
 #define IMAGE_OUTER_FILTERS 4
+#define IMAGE_TILE_FILTERS 4 /* of a Winograd tile: times 6 points */
 
 /* x86 hands on b where either is NaN, which callers rely on; NEON hands on the NaN, which is one of the two. */
 #define vmax(a, b) ((vf)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))

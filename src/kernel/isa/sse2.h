@@ -19,6 +19,7 @@
 #define IMAGE_PAIR_FILTERS 4 /* of two pixels */
 #define IMAGE_OUTER_COLUMNS 5
 #define IMAGE_OUTER_FILTERS 2
+#define IMAGE_TILE_FILTERS 2 /* of a Winograd tile: times 6 points */
 
 /* Both hand on b where either is NaN. */
 #define vmax(a, b) ((vf)_mm_max_ps(a, b))

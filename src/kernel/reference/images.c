@@ -84,6 +84,26 @@ void reference_images_spread(size_t pixels, size_t filters, size_t lanes, const 
     }
 }
 
+void reference_images_pool(const struct kernel_images_pool *k)
+{
+    size_t count = k->pixels * k->filters * k->lanes;
+    for (size_t i = 0; i < count; i++) {
+        float best = 0;
+        int winner = -1;
+        for (int tap = 0; tap < 4; tap++) { /* the first of equals; a NaN wins over all that follow */
+            float x = k->x[(size_t)tap * count + i] + (k->bias ? k->bias[i / k->lanes % k->filters] : 0.0f);
+            if (winner < 0 || x > best || (isnan(x) && !isnan(best))) {
+                best = x;
+                winner = tap;
+            }
+        }
+        k->out[i] = best < k->low ? k->low : best > k->high ? k->high : best;
+        if (k->index) {
+            k->index[i] = winner;
+        }
+    }
+}
+
 void reference_widen_bytes(size_t n, const uint8_t *x, int32_t *y)
 {
     for (size_t i = 0; i < n; i++) {

@@ -224,3 +224,135 @@ void reference_winograd_taps(enum winograd_form form, size_t columns, const floa
         }
     }
 }
+
+/* Rows and columns of the axis' matrix; entry [to][from] is turned round where it is a transposed one. */
+void reference_images_axis(const struct kernel_images_axis *a)
+{
+    matrix m;
+    bool turned = a->axis == WINOGRAD_UNSPREAD || a->axis == WINOGRAD_COLLECT;
+    size_t to = a->points, from = a->points;
+    if (a->axis == WINOGRAD_SPREAD || a->axis == WINOGRAD_UNSPREAD) {
+        input_matrix(a->points, m);
+    } else if (a->axis == WINOGRAD_GATHER) {
+        output_matrix(a->points, 2, m);
+        to = 2;
+    } else {
+        weight_matrix(a->points, a->points - 1, m);
+        *(turned ? &to : &from) = a->points - 1;
+    }
+    for (size_t i = 0; i < a->repeats * a->count; i++) {
+        size_t repeat = i / a->count, at = i % a->count;
+        for (size_t k = 0; k < to; k++) {
+            float *out = a->out + repeat * a->out_repeat + k * a->out_step + at;
+            double sum = a->axis == WINOGRAD_UNSPREAD ? *out : 0;
+            for (size_t l = 0; l < from; l++) {
+                sum += (turned ? m[l][k] : m[k][l]) * a->x[repeat * a->x_repeat + l * a->x_step + at];
+            }
+            *out = (float)sum;
+        }
+    }
+}
+
+/* ---- images as lanes: lines of tiles ------------------------------------------------------------------------------------ */
+
+static float *tile_x(const struct kernel_images_tiles *k, size_t row, size_t tile, size_t pixel, size_t c, size_t lane)
+{
+    return k->x + row * k->x_line + ((2 * tile + pixel) * k->channels + c) * k->lanes + lane;
+}
+
+static float *tile_y(const struct kernel_images_tiles *k, size_t row, size_t tile, size_t column, size_t f, size_t lane)
+{
+    return k->y + column * k->y_plane + ((row * k->tiles + tile) * k->filters + f) * k->lanes + lane;
+}
+
+/* A tile's channel at a point: row `point` of B^T. */
+static double value_of_x(const struct kernel_images_tiles *k, matrix b, size_t row, size_t tile, size_t c, size_t lane,
+                         size_t point)
+{
+    double sum = 0;
+    for (size_t i = 0; i < k->points; i++) {
+        sum += b[point][i] * *tile_x(k, row, tile, i, c, lane);
+    }
+    return sum;
+}
+
+/* A tile's filter at a point: column `point` of A^T. */
+static double value_of_y(const struct kernel_images_tiles *k, matrix a, size_t row, size_t tile, size_t f, size_t lane,
+                         size_t point)
+{
+    return a[0][point] * *tile_y(k, row, tile, 0, f, lane) + a[1][point] * *tile_y(k, row, tile, 1, f, lane);
+}
+
+void reference_images_tiles(const struct kernel_images_tiles *k)
+{
+    matrix a, b;
+    output_matrix(k->points, 2, a);
+    input_matrix(k->points, b);
+    for (size_t i = 0; i < k->rows * k->tiles * k->filters * k->lanes; i++) {
+        size_t lane = i % k->lanes, f = i / k->lanes % k->filters, tile = i / k->lanes / k->filters % k->tiles;
+        size_t row = i / k->lanes / k->filters / k->tiles;
+        double sum[2] = {0, 0};
+        for (size_t point = 0; point < k->points; point++) {
+            double at_point = 0;
+            for (size_t c = 0; c < k->channels; c++) {
+                at_point += value_of_x(k, b, row, tile, c, lane, point) * k->weights[(c * k->filters + f) * k->points + point];
+            }
+            sum[0] += a[0][point] * at_point;
+            sum[1] += a[1][point] * at_point;
+        }
+        *tile_y(k, row, tile, 0, f, lane) = (float)sum[0];
+        *tile_y(k, row, tile, 1, f, lane) = (float)sum[1];
+    }
+}
+
+void reference_images_tiles_back(const struct kernel_images_tiles *k)
+{
+    matrix a, b;
+    output_matrix(k->points, 2, a);
+    input_matrix(k->points, b);
+    for (size_t i = 0; i < k->rows * k->tiles * k->channels * k->lanes; i++) {
+        size_t lane = i % k->lanes, c = i / k->lanes % k->channels, tile = i / k->lanes / k->channels % k->tiles;
+        size_t row = i / k->lanes / k->channels / k->tiles;
+        double at_point[MOST_POINTS] = {0};
+        for (size_t point = 0; point < k->points; point++) {
+            for (size_t f = 0; f < k->filters; f++) {
+                at_point[point] +=
+                    value_of_y(k, a, row, tile, f, lane, point) * k->weights[(f * k->channels + c) * k->points + point];
+            }
+        }
+        for (size_t pixel = 0; pixel < k->points; pixel++) {
+            double sum = *tile_x(k, row, tile, pixel, c, lane);
+            for (size_t point = 0; point < k->points; point++) {
+                sum += b[point][pixel] * at_point[point];
+            }
+            *tile_x(k, row, tile, pixel, c, lane) = (float)sum;
+        }
+    }
+}
+
+void reference_images_tiles_outer(const struct kernel_images_tiles *k)
+{
+    matrix a, b;
+    output_matrix(k->points, 2, a);
+    input_matrix(k->points, b);
+    for (size_t i = 0; i < k->channels * k->filters * k->points * k->lanes; i++) {
+        size_t lane = i % k->lanes, point = i / k->lanes % k->points, f = i / k->lanes / k->points % k->filters;
+        size_t c = i / k->lanes / k->points / k->filters;
+        double sum = k->begins ? 0 : k->sums[i];
+        for (size_t tile = 0; tile < k->rows * k->tiles; tile++) {
+            sum += value_of_x(k, b, tile / k->tiles, tile % k->tiles, c, lane, point) *
+                   value_of_y(k, a, tile / k->tiles, tile % k->tiles, f, lane, point);
+        }
+        k->sums[i] = (float)sum;
+    }
+}
+
+void reference_images_winners(size_t points, size_t n, const float *dy, const int32_t *index, float *out)
+{
+    matrix a;
+    output_matrix(points, 2, a);
+    for (size_t i = 0; i < points * 2 * n; i++) {
+        size_t point = i / n / 2, column = i / n % 2, winner = (size_t)index[i % n];
+        out[i] = winner % 2 == column ? (float)(a[winner / 2][point] * dy[i % n]) : 0.0f;
+    }
+}

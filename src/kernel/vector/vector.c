@@ -4,6 +4,7 @@
 #include "kernel/select.h"
 #include "kernel/vector/column.h"
 #include "kernel/vector/images.h"
+#include "kernel/vector/images_winograd.h"
 #include "kernel/vector/map.h"
 #include "kernel/vector/optimise.h"
 #include "kernel/vector/outer.h"

@@ -55,6 +55,19 @@ INLINE void spread(size_t points, const float *d, size_t step, float *out, size_
     store(out + 9 * to, d9 - 6.375f * d7 + 10.91015625f * d5 - 5.8603515625f * d3 + 0.87890625f * d1);
 }
 
+/* A^T of two rows: ones, and the points. With 4 points m4 and m5 mean nothing. */
+INLINE void gather_two(size_t points, vf m0, vf m1, vf m2, vf m3, vf m4, vf m5, float *out, size_t to)
+{
+    vf even = m1 + m2, odd = m1 - m2;
+    if (points == 4) {
+        store(out, m0 + even);
+        store(out + to, odd + m3);
+    } else {
+        store(out, m0 + even + (m3 + m4));
+        store(out + to, 0.75f * odd + 1.5f * (m3 - m4) + m5);
+    }
+}
+
 /* A^T: powers of the points. */
 INLINE void gather(size_t points, size_t outputs, const float *m, size_t step, float *out, size_t to)
 {
@@ -63,23 +76,19 @@ INLINE void gather(size_t points, size_t outputs, const float *m, size_t step, f
         store(out, m0);
         return;
     }
-    vf last = load(m + (points - 1) * step), plus = load(m + step), minus = load(m + 2 * step);
-    vf even = plus + minus, odd = plus - minus;
-    if (points == 4) {
-        store(out, m0 + even);
-        store(out + to, odd + last);
+    if (outputs == 2) {
+        bool six = points == 6;
+        gather_two(points, m0, load(m + step), load(m + 2 * step), load(m + 3 * step), six ? load(m + 4 * step) : m0,
+                   six ? load(m + 5 * step) : m0, out, to);
         return;
     }
+    vf last = load(m + (points - 1) * step), plus = load(m + step), minus = load(m + 2 * step);
+    vf even = plus + minus, odd = plus - minus;
     plus = load(m + 3 * step), minus = load(m + 4 * step);
     vf even2 = plus + minus, odd2 = plus - minus;
     if (points == 6) {
         store(out, m0 + even + even2);
-        vf y1 = 0.75f * odd + 1.5f * odd2;
-        if (outputs == 2) {
-            store(out + to, y1 + last);
-            return;
-        }
-        store(out + to, y1);
+        store(out + to, 0.75f * odd + 1.5f * odd2);
         store(out + 2 * to, 0.5625f * even + 2.25f * even2);
         store(out + 3 * to, 0.421875f * odd + (3.375f * odd2 + last));
         return;

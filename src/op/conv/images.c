@@ -117,9 +117,8 @@ void images_load(const struct images_job *job, const float *x, size_t group, siz
     }
 }
 
-/** Results of pooled lines first .. end - 1 from lanes to the images of y and index. */
-static void store_results(const struct images_job *job, size_t group, size_t first, size_t end, const float *y,
-                          const int32_t *index, int32_t *integers)
+void images_store(const struct images_job *job, size_t group, size_t first, size_t end, const float *y, const int32_t *index,
+                  int32_t *integers)
 {
     const struct images_plan *plan = job->plan;
     const struct op_run *run = job->run;
@@ -178,7 +177,7 @@ static void forward_chunk(void *context, size_t chunk, int worker)
     if (run->activation != UNARY_identity && run->activation != UNARY_relu) {
         run->kernel->unary[run->activation]((end - first) * outputs, y, y, run->alpha, run->beta);
     }
-    store_results(job, group, first, end, y, index, (int32_t *)(void *)(scratch + plan->integers));
+    images_store(job, group, first, end, y, index, (int32_t *)(void *)(scratch + plan->integers));
 }
 
 static void run_forward(const struct op_run *run)
@@ -210,6 +209,9 @@ static int prepare_forward(const struct op_compile *compile, void *state)
 
 int images_compile(struct op_compile *compile, const struct pooled_geometry *geometry)
 {
+    if (images_transform_pays(compile, geometry)) {
+        return images_winograd_compile(compile, geometry);
+    }
     struct images_plan plan = forward_plan(compile->kernel, geometry);
     compile->run = run_forward;
     compile->pack = pack_forward;

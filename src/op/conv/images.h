@@ -41,4 +41,17 @@ struct images_plan images_plan(const struct kernel_table *kernel, const struct p
 /** Lines first .. first + count - 1 of x, in padded coordinates, for a group: [lines][padded width][channels][lanes]. */
 void images_load(const struct images_job *job, const float *x, size_t group, size_t first, size_t count, float *to);
 
+/** Pooled lines first .. end - 1 of a group's results from lanes to y and index (NULL: none); integers: as many floats. */
+void images_store(const struct images_job *job, size_t group, size_t first, size_t end, const float *y, const int32_t *index,
+                  int32_t *integers);
+/** The same lines of dy, and which pixel won, to lanes. */
+void images_load_gradient(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index, size_t group,
+                          size_t first, size_t end, float *lanes, int32_t *winners, int32_t *integers);
+
+/* images_winograd.c: the same three with fewer multiplications, from so many channels and filters on. */
+bool images_transform_pays(const struct op_compile *compile, const struct pooled_geometry *geometry);
+int  images_winograd_compile(struct op_compile *compile, const struct pooled_geometry *geometry);
+int  images_winograd_weight_compile(struct op_compile *compile, const struct pooled_geometry *geometry);
+int  images_winograd_input_compile(struct op_compile *compile, const struct pooled_geometry *geometry);
+
 #endif

@@ -32,17 +32,13 @@ static size_t reserve(struct images_plan *plan, size_t floats)
     return at;
 }
 
-/** Pooled lines first .. end - 1 of a group's dy, spread over two lines each of `out`, which are `line` floats apart and begin
- *  `left` pixels after their zeros. */
-static void spread(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index, size_t group,
-                   size_t first, size_t end, float *scratch, float *out, size_t line, size_t left)
+void images_load_gradient(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index, size_t group,
+                          size_t first, size_t end, float *lanes, int32_t *winners, int32_t *integers)
 {
     const struct images_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
     size_t images = images_in(plan, group), image = plan->pixels_of_y * plan->filters, row = plan->width * plan->filters;
     size_t count = (end - first) * row, at = group * plan->lanes * image + first * row;
-    float *lanes = scratch + plan->y;
-    int32_t *winners = (int32_t *)(void *)(scratch + plan->index), *integers = (int32_t *)(void *)(scratch + plan->integers);
     if (images < plan->lanes) {
         memset(lanes, 0, count * plan->lanes * sizeof *lanes);
         memset(winners, 0, count * plan->lanes * sizeof *winners);
@@ -52,9 +48,21 @@ static void spread(const struct images_job *job, const struct op_tensor *dy, con
         kernel->widen_bytes(count, (const uint8_t *)index->data + at + i * image, integers + i * count);
     }
     kernel->transpose(images, count, (const float *)integers, count, (float *)winners, plan->lanes);
+}
+
+/** Pooled lines first .. end - 1 of a group's dy, spread over two lines each of `out`, which are `line` floats apart and begin
+ *  `left` pixels after their zeros. */
+static void spread(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index, size_t group,
+                   size_t first, size_t end, float *scratch, float *out, size_t line, size_t left)
+{
+    const struct images_plan *plan = job->plan;
+    size_t row = plan->width * plan->filters * plan->lanes;
+    float *lanes = scratch + plan->y;
+    int32_t *winners = (int32_t *)(void *)(scratch + plan->index);
+    images_load_gradient(job, dy, index, group, first, end, lanes, winners, (int32_t *)(void *)(scratch + plan->integers));
     for (size_t y = 0; y < end - first; y++) {
-        kernel->images_spread(plan->width, plan->filters, plan->lanes, lanes + y * row * plan->lanes,
-                              winners + y * row * plan->lanes, out + 2 * y * line + left * plan->filters * plan->lanes, line);
+        job->run->kernel->images_spread(plan->width, plan->filters, plan->lanes, lanes + y * row, winners + y * row,
+                                        out + 2 * y * line + left * plan->filters * plan->lanes, line);
     }
 }
 
@@ -146,6 +154,9 @@ static int prepare_weight(const struct op_compile *compile, void *state)
 
 int images_weight_compile(struct op_compile *compile, const struct pooled_geometry *geometry)
 {
+    if (images_transform_pays(compile, geometry)) {
+        return images_winograd_weight_compile(compile, geometry);
+    }
     struct images_plan plan = weight_plan(compile->kernel, geometry);
     compile->run = run_weight;
     compile->prepare = prepare_weight;
@@ -297,6 +308,9 @@ static int prepare_input(const struct op_compile *compile, void *state)
 
 int images_input_compile(struct op_compile *compile, const struct pooled_geometry *geometry)
 {
+    if (images_transform_pays(compile, geometry)) {
+        return images_winograd_input_compile(compile, geometry);
+    }
     struct images_plan plan = input_plan(compile->kernel, geometry);
     compile->run = run_input;
     compile->pack = pack_input;

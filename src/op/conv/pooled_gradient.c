@@ -216,7 +216,9 @@ static const struct pooled_options
     CASE("few images", few, FOV_SHAPE(3, 4, 8, 9), FOV_SHAPE(7, 4, 5, 5), FOV_SHAPE(3, 7, 2, 2))                       \
     CASE("padded", same, FOV_SHAPE(17, 3, 7, 6), FOV_SHAPE(20, 3, 3, 3), FOV_SHAPE(17, 20, 3, 3))                      \
     CASE("uneven", uneven, FOV_SHAPE(2, 11, 5, 8), FOV_SHAPE(3, 11, 2, 7), FOV_SHAPE(2, 3, 2, 3))                      \
-    CASE("strided", strided, FOV_SHAPE(16, 2, 11, 17), FOV_SHAPE(5, 2, 3, 4), FOV_SHAPE(16, 5, 3, 3))
+    CASE("strided", strided, FOV_SHAPE(16, 2, 11, 17), FOV_SHAPE(5, 2, 3, 4), FOV_SHAPE(16, 5, 3, 3))                  \
+    CASE("Winograd, 5 x 5", digits, FOV_SHAPE(18, 6, 12, 12), FOV_SHAPE(16, 6, 5, 5), FOV_SHAPE(18, 16, 4, 4))         \
+    CASE("Winograd, 3 x 3", same, FOV_SHAPE(5, 13, 7, 6), FOV_SHAPE(23, 13, 3, 3), FOV_SHAPE(5, 23, 3, 3))
 #define WEIGHT(label, with, x, weight, dy)                                                                             \
     {.name = label, .options = &with, .in = {x, dy, dy}, .in_dtype = {FOV_F32, FOV_F32, FOV_U8}, .in_count = 3, .integers = 4},
 #define INPUT(label, with, x, weight, dy)                                                                              \
