@@ -108,6 +108,18 @@ static void vector_scale_shift(size_t rows, size_t channels, const float *x, siz
     struct kernel_product as_product = {
         .residual = residual, .activation = activation, .alpha = alpha, .beta = beta};
     struct ending end = make_ending(&as_product, channels);
+    if (!end.adds && !end.leaks && !end.after) { /* limits at most, infinite ones if there are none: two rows to each visit */
+        for (; rows >= 2; rows -= 2, x += 2 * x_stride, y += 2 * y_stride) {
+            EACH_VECTOR(channels, {
+                vf factor = load_some(scale + i, left);
+                vf offset = load_some(shift + i, left);
+                vf first = load_some(x + i, left) * factor + offset;
+                vf second = load_some(x + x_stride + i, left) * factor + offset;
+                store_some(y + i, vmin(end.high, vmax(end.low, first)), left);
+                store_some(y + y_stride + i, vmin(end.high, vmax(end.low, second)), left);
+            });
+        }
+    }
     for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
         const float *add = residual ? residual + r * residual_stride : y;
         EACH_VECTOR(channels, {
@@ -189,6 +201,20 @@ INLINE void column_combine_rows(size_t rows, size_t channels, const float *dy, s
                                 size_t x_stride, const float *mean, const struct kernel_mask *mask, bool masks,
                                 const float *a, const float *b, const float *d, float *dx, size_t dx_stride)
 {
+    for (; rows >= 2; rows -= 2, dy += 2 * dy_stride, x += 2 * x_stride, dx += 2 * dx_stride) { /* to each visit of a, b, d */
+        EACH_VECTOR(channels, {
+            vf about = load_some(mean + i, left);
+            vf c0 = load_some(x + i, left) - about;
+            vf c1 = load_some(x + x_stride + i, left) - about;
+            vf g0 = load_masked(dy, c0, mask, i, masks, left);
+            vf g1 = load_masked(dy + dy_stride, c1, mask, i, masks, left);
+            vf of_g = load_some(a + i, left);
+            vf of_c = load_some(b + i, left);
+            vf rest = load_some(d + i, left);
+            store_some(dx + i, of_g * g0 + (of_c * c0 + rest), left);
+            store_some(dx + dx_stride + i, of_g * g1 + (of_c * c1 + rest), left);
+        });
+    }
     for (size_t r = 0; r < rows; r++, dy += dy_stride, x += x_stride, dx += dx_stride) {
         EACH_VECTOR(channels, {
             vf centred = load_some(x + i, left) - load_some(mean + i, left);
