@@ -11,7 +11,8 @@ enum {
     FEW_CHANNELS = 4,       /* up to here a zero-padded copy with collapsed kernel rows pays */
     LEAST_TILES = 4,        /* of a block */
     CHUNK_WORK = 1 << 19,   /* multiply-adds worth handing to a thread: some five to ten microseconds */
-    MADE_FLOATS = 1 << 17,  /* of a source that is made while it is read: a quarter of a second-level cache */
+    MADE_FLOATS = 1 << 17,  /* of a source that is made while it is read: a quarter of a second-level cache, */
+    NEAR_FLOATS = 6 << 10,  /* or half of a first-level cache, where weights do not take more than that */
     ALIKE_WORKERS = 4,      /* threads for which training cuts pixels, so that all numbers of threads cut them alike */
     THREAD_ITEMS = 4        /* per thread, so that one who is held up leaves the others something to take */
 };
@@ -207,7 +208,8 @@ static void choose_form(struct product_maker *maker, const struct op_compile *co
         plan->x_stride = plan->in_stride;
         plan->unit_images = plan->batch;
         if (op_comes_as_rows(compile, 0)) {
-            size_t tile = MADE_FLOATS / plan->tile_rows / plan->x_stride;
+            size_t floats = plan->weight_group <= NEAR_FLOATS ? NEAR_FLOATS : MADE_FLOATS;
+            size_t tile = floats / plan->tile_rows / plan->x_stride;
             plan->made_rows = (tile == 0 ? 1 : tile) * plan->tile_rows;
         }
     }
