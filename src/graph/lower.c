@@ -542,12 +542,16 @@ static int made_by(const fov_plan *plan, int tensor)
 
 /* An input over which this step sums may be shown to it while it is made, if all else that it reads is there by then. Who
  * shows it; -1: nobody. */
-static int find_shown(const struct lowering *l, struct plan_step *step)
+static int find_shown(const struct lowering *l, const struct node *node, struct plan_step *step)
 {
-    const fov_plan *plan = l->plan;
-    int             seen = step->op->cpu ? step->op->cpu->sees - 1 : -1, by;
+    const fov_plan  *plan = l->plan;
+    struct op_tensor in[OP_MAX_PORTS];
+    int              seen = step->op->cpu ? step->op->cpu->sees - 1 : -1, by;
 
     if (seen < 0 || seen >= step->in_count || plan->options.no_fusion)
+        return -1;
+    lower_describe(l, node, in);
+    if (!cpu_supports(node->op, node->options, in, node->in_count))
         return -1;
     by = made_by(plan, step->in[seen]);
     if (by < 0 || !plan->steps[by].compile.shown_rows)
@@ -620,7 +624,7 @@ static int lower_node(struct lowering *l, int index, bool again)
         step->skip = true;
         return FOV_OK;
     }
-    shown_by = find_shown(l, step);
+    shown_by = find_shown(l, node, step);
     before   = find_before(l, step);
     step->compile.before = before ? &before->compile : NULL;
     producer = find_producer(l, step);

@@ -459,6 +459,14 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
     for (int i = 0; i < step->in_count && !step->skip; i++)
         if (step->in[i] >= 0 && !plan_is_passed_on(step, i))
             result.reads += plan->tensors[step->in[i]].bytes;
+    for (int i = 0; i < step->in_count; i++)
+        for (int k = 0; plan_maker(plan, step, i) && k < plan_maker(plan, step, i)->in_count; k++)
+            if (plan_maker(plan, step, i)->in[k] >= 0)
+                result.reads += plan->tensors[plan_maker(plan, step, i)->in[k]].bytes;
+    if (step->deferred) { /* stored nowhere, but this is what it is */
+        result.shape  = step->tensors[step->in_count].shape;
+        result.layout = "channels-last";
+    }
     if (!out)
         return result;
     result.shape  = out->shape;

@@ -261,6 +261,13 @@ const float *op_rows(const struct op_run *run, int i, size_t first, size_t count
     return room;
 }
 
+const float *op_rows_source(const struct op_run *run, int i, size_t first)
+{
+    const struct op_run *maker = run->maker == NULL ? NULL : run->maker[i];
+    const struct op_tensor *source = maker == NULL ? &run->in[i] : &maker->in[0];
+    return (const float *)source->data + first * op_pixel_stride(source);
+}
+
 void op_show(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels)
 {
     if (run->observer != NULL) {

@@ -289,6 +289,8 @@ static inline const float *op_bias(const struct op_run *run, int port)
 /** `count` rows of input i from `first` on, [count][channels]: pixels of all samples in order, channels-last and dense. They are
  *  read where they lie, or made in `room` where nothing is stored. */
 const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *room);
+/** Where op_rows will read from row `first` on, mostly: to be brought nearer. */
+const float *op_rows_source(const struct op_run *run, int i, size_t first);
 
 /** Whether input i comes as such rows. */
 static inline bool op_comes_as_rows(const struct op_compile *compile, int i)

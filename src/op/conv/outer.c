@@ -130,10 +130,16 @@ static const float *dy_lines(const struct outer_job *job, const struct unit *uni
     return (const float *)job->run->in[1].data + unit_line(plan, unit) * (size_t)plan->window.out[2] * plan->filters;
 }
 
+/** The number of a line among those of all images. */
+static size_t x_number(const struct outer_plan *plan, size_t image, int64_t z, int64_t y)
+{
+    return (image * (size_t)plan->window.in[0] + (size_t)z) * (size_t)plan->window.in[1] + (size_t)y;
+}
+
 static const float *x_line(const struct outer_job *job, size_t image, int64_t z, int64_t y, int worker)
 {
     const struct window *window = &job->plan->window;
-    size_t line = (image * (size_t)window->in[0] + (size_t)z) * (size_t)window->in[1] + (size_t)y;
+    size_t line = x_number(job->plan, image, z, y);
     size_t room = (size_t)worker * job->run->worker_scratch_bytes + (job->plan->packed_first ? 0 : job->plan->copy_floats) * sizeof(float);
     return op_rows(job->run, 0, line * (size_t)window->in[2], (size_t)window->in[2],
                    (float *)(void *)((char *)job->run->worker_scratch + room));
@@ -241,11 +247,11 @@ static struct outer_ahead rows_ahead(const struct outer_job *job, const struct u
     first = first < 0 ? 0 : first;
     end = end > window->in[1] ? window->in[1] : end;
     z = z < 0 ? 0 : z >= window->in[0] ? window->in[0] - 1 : z;
-    bool stored = job->run->in[0].data != NULL;
+    size_t line = x_number(plan, unit->image, z, first < window->in[1] ? first : 0);
     size_t calls = plan->groups * plan->panels * plan->blocks * plan->taps, width = (size_t)window->out[2];
     return ahead_of(dy_lines(job, unit), (size_t)(unit->end - unit->first) * width * plan->filters,
-                    stored ? x_line(job, unit->image, z, first < window->in[1] ? first : 0, 0) : NULL,
-                    stored && first < end ? (size_t)((end - first) * window->in[2]) * plan->channels : 0, calls);
+                    op_rows_source(job->run, 0, line * (size_t)window->in[2]),
+                    first < end ? (size_t)((end - first) * window->in[2]) * plan->channels : 0, calls);
 }
 
 /** Small weights: chunk = a range of units, which makes a partial sum of the whole weight. */
