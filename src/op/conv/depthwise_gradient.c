@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    PART_FLOATS = 96 << 10, /* of x, of a part: with dy, dx and what they are made from, about a second-level cache */
+    PART_FLOATS = 40 << 10, /* of x, of a part: with dy, dx and what they are made from, about a second-level cache */
     LEAST_LINES = 4,
     MOST_LINES = 16,
     PARTS = 16 /* there should be */
