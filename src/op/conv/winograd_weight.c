@@ -184,8 +184,22 @@ static void transform_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/** Sums of one point, a part of the channels by one panel of filters, over the block's tiles: [channels][width]. */
-static void multiply(const struct weight_job *job, size_t point, size_t part, size_t panel, float *out)
+/** What the next point reads of these tiles, to be brought nearer meanwhile: call i of `count` takes its share of dy, or, if
+ *  x is wanted, the first calls take x and the rest dy. */
+static void look_ahead(struct kernel_outer *outer, const float *next_x, size_t i, size_t count, bool wants_x)
+{
+    enum { LINE_FLOATS = 16 };
+    size_t x_calls = wants_x ? (2 * count + 2) / 3 : 0, calls = i < x_calls ? x_calls : count - x_calls;
+    size_t lines = outer->run * (i < x_calls ? outer->x_step : outer->width) / LINE_FLOATS;
+    size_t each = calls > 0 ? divide_up(lines, calls) : 0, first = (i < x_calls ? i : i - x_calls) * each;
+    const float *next = i < x_calls ? next_x : outer->ahead;
+    outer->ahead_lines = first < lines ? smaller(each, lines - first) : 0;
+    outer->ahead = next + smaller(first, lines) * LINE_FLOATS;
+}
+
+/** Sums of one point, a part of the channels by one panel of filters, over the block's tiles: [channels][width].
+ *  `first`: no panel before this one has met the point's x. */
+static void multiply(const struct weight_job *job, size_t point, size_t part, size_t panel, bool first, float *out)
 {
     const struct winograd_weight_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
@@ -209,6 +223,10 @@ static void multiply(const struct weight_job *job, size_t point, size_t part, si
             outer.channels = channels * (i + 1) / count - c;
             outer.x = x + c;
             outer.out = out + c * width;
+            if (point + 1 < plan->points) {
+                outer.ahead = outer.dy + plan->dy_plane;
+                look_ahead(&outer, x + plan->x_plane, i, count, first);
+            }
             kernel->outer(&outer);
         }
     }
@@ -220,7 +238,7 @@ static void multiply_piece(const struct weight_job *job, size_t piece, size_t po
     const struct winograd_weight_plan *plan = job->plan;
     size_t part = piece / plan->panel_parts, first = piece % plan->panel_parts * plan->panel_part;
     for (size_t panel = first; panel < first + plan->panel_part && panel < plan->panels; panel++) {
-        multiply(job, point, part, panel,
+        multiply(job, point, part, panel, panel == first,
                  sums + point * plan->sum_plane + (panel - first) * plan->channel_part * plan->panel);
     }
 }
