@@ -570,32 +570,74 @@ INLINE void meet_tap(vf *best, vi *winner, vf x, int32_t tap, size_t index_bytes
     *winner = (((vi){0} + tap) & better) | (*winner & ~better);
 }
 
-/* Any window: kernel columns [first, end), rows that may be missing. */
+/* What a window's taps meet, or what meets an input pixel, one after the other. */
+struct pool_tap {
+    const float *data;
+    const char  *index;
+    int32_t      tap;
+};
+enum { POOL_TAPS = 16 };
+
+/* The greatest of `count` taps, and, if there are more before them, of what y and index hold. count is a constant where
+   that is worth it. */
+INLINE void max_of_taps(const struct pool_tap *taps, size_t count, bool more, size_t channels, float *y, void *index,
+                        size_t at, size_t index_bytes)
+{
+    EACH_VECTOR(channels, {
+        vf best = load_some((more ? y : taps[0].data) + i, left);
+        vi winner = {0};
+        if (!more) {
+            winner += taps[0].tap;
+        } else if (index_bytes != 0) {
+            winner = load_indices(index, index_bytes, at + i, left);
+        }
+        UNROLL
+        for (size_t t = more ? 0 : 1; t < count; t++) {
+            meet_tap(&best, &winner, load_some(taps[t].data + i, left), taps[t].tap, index_bytes);
+        }
+        store_some(y + i, best, left);
+        if (index_bytes != 0) {
+            store_indices(index, index_bytes, at + i, winner, left);
+        }
+    });
+}
+
+/* Any window: kernel columns [first, end), rows that may be missing. Those of 3 x 3, whole and at edges, have loops of
+   their own. */
 INLINE void max_pool_pixel(const struct kernel_window *w, const float *const *rows, size_t o, size_t first, size_t end,
                            size_t channels, float *y, void *index, size_t index_bytes)
 {
-    EACH_VECTOR(channels, {
-        vf best = splat(-INFINITY);
-        vi winner = {0};
-        bool seen = false;
-        for (size_t ky = 0; ky < w->kernel_height; ky++) {
-            for (size_t k = first; rows[ky] && k < end; k++) {
-                vf x = load_some(window_pixel(w, rows[ky], o, k) + i, left);
-                int32_t tap = (int32_t)(ky * w->kernel_width + k);
-                if (seen) {
-                    meet_tap(&best, &winner, x, tap, index_bytes);
-                } else {
-                    best = x;
-                    winner = (vi){0} + tap;
-                    seen = true;
-                }
+    struct pool_tap taps[POOL_TAPS];
+    size_t count = 0, at = o * w->channels;
+    bool more = false;
+    y += o * w->y_stride;
+    for (size_t ky = 0; ky < w->kernel_height; ky++) {
+        for (size_t k = first; rows[ky] && k < end; k++) {
+            if (count == POOL_TAPS) {
+                max_of_taps(taps, count, more, channels, y, index, at, index_bytes);
+                more = true;
+                count = 0;
             }
+            int32_t tap = (int32_t)(ky * w->kernel_width + k);
+            taps[count++] = (struct pool_tap){window_pixel(w, rows[ky], o, k), NULL, tap};
         }
-        store_some(y + o * w->y_stride + i, best, left);
-        if (index_bytes != 0) {
-            store_indices(index, index_bytes, o * w->channels + i, winner, left);
-        }
-    });
+    }
+    if (more) {
+        max_of_taps(taps, count, true, channels, y, index, at, index_bytes);
+    } else if (count == 9) {
+        max_of_taps(taps, 9, false, channels, y, index, at, index_bytes);
+    } else if (count == 6) {
+        max_of_taps(taps, 6, false, channels, y, index, at, index_bytes);
+    } else if (count > 0) {
+        max_of_taps(taps, count, false, channels, y, index, at, index_bytes);
+    } else {
+        EACH_VECTOR(channels, {
+            store_some(y + i, splat(-INFINITY), left);
+            if (index_bytes != 0) {
+                store_indices(index, index_bytes, at + i, (vi){0}, left);
+            }
+        });
+    }
 }
 
 /* The commonest window, 2 x 2 and all inside: x0 and x1 are its two rows. */
@@ -672,6 +714,64 @@ INLINE void max_pool_gradient_apart(const struct kernel_window *w, const float *
     }
 }
 
+/* dx (+)= what it won of `count` windows, which is a constant where that is worth it. */
+INLINE void add_won(const struct pool_tap *taps, size_t count, bool more, size_t channels, size_t index_bytes, float *dx)
+{
+    EACH_VECTOR(channels, {
+        vf sum = more ? load_some(dx + i, left) : (vf){0};
+        UNROLL
+        for (size_t t = 0; t < count; t++) {
+            vi mine = load_indices(taps[t].index, index_bytes, i, left) == taps[t].tap;
+            sum += (vf)((vi)load_some(taps[t].data + i, left) & mine);
+        }
+        store_some(dx + i, sum, left);
+    });
+}
+
+/* Any pixel; how many windows meet it in a 3 x 3 pooling of stride 1 or 2 has loops of its own. */
+INLINE void max_pool_gradient_pixel(const struct kernel_window *w, const float *const *dy_rows,
+                                    const void *const *index_rows, size_t index_bytes, size_t pixel, size_t touched,
+                                    float *dx)
+{
+    struct meeting found[MEETINGS];
+    struct pool_tap taps[POOL_TAPS];
+    size_t next = 0, count = 0, channels = SIZE_MAX;
+    bool more = false;
+    do {
+        size_t columns = find_meetings(w, pixel, &next, found);
+        size_t walk = channels_to_walk(w, touched, pixel, columns ? found[0].output : 0); /* outputs descend */
+        channels = walk < channels ? walk : channels;
+        for (size_t ky = 0; ky < w->kernel_height; ky++) {
+            for (size_t m = 0; dy_rows[ky] && m < columns; m++) {
+                if (count == POOL_TAPS) {
+                    add_won(taps, count, more, channels, index_bytes, dx);
+                    more = true;
+                    count = 0;
+                }
+                size_t o = found[m].output;
+                const char *index = (const char *)index_rows[ky] + o * w->channels * index_bytes;
+                taps[count++] = (struct pool_tap){dy_rows[ky] + o * w->y_stride, index,
+                                                  (int32_t)(ky * w->kernel_width + found[m].column)};
+            }
+        }
+    } while (next < w->kernel_width);
+    if (more || count == 0) {
+        add_won(taps, count, more, channels, index_bytes, dx);
+    } else if (count == 9) {
+        add_won(taps, 9, false, channels, index_bytes, dx);
+    } else if (count == 6) {
+        add_won(taps, 6, false, channels, index_bytes, dx);
+    } else if (count == 4) {
+        add_won(taps, 4, false, channels, index_bytes, dx);
+    } else if (count == 2) {
+        add_won(taps, 2, false, channels, index_bytes, dx);
+    } else if (count == 1) {
+        add_won(taps, 1, false, channels, index_bytes, dx);
+    } else {
+        add_won(taps, count, false, channels, index_bytes, dx);
+    }
+}
+
 INLINE void max_pool_gradient_row(const struct kernel_window *w, const float *const *dy_rows,
                                   const void *const *index_rows, size_t index_bytes, float *dx)
 {
@@ -684,27 +784,8 @@ INLINE void max_pool_gradient_row(const struct kernel_window *w, const float *co
         max_pool_gradient_apart(w, dy_rows[only], index_rows[only], index_bytes, only, dx);
         return;
     }
-    struct meeting found[MEETINGS];
     for (size_t pixel = 0; pixel < w->width; pixel++, dx += w->x_stride) {
-        size_t next = 0;
-        bool more = false;
-        do {
-            size_t count = find_meetings(w, pixel, &next, found);
-            size_t last = count ? found[0].output : 0; /* outputs descend */
-            EACH_VECTOR(channels_to_walk(w, touched, pixel, last), {
-                vf sum = more ? load_some(dx + i, left) : (vf){0};
-                for (size_t ky = 0; ky < w->kernel_height; ky++) {
-                    for (size_t m = 0; dy_rows[ky] && m < count; m++) {
-                        size_t o = found[m].output;
-                        vi winner = load_indices(index_rows[ky], index_bytes, o * w->channels + i, left);
-                        vi mine = winner == (int32_t)(ky * w->kernel_width + found[m].column);
-                        sum += (vf)((vi)load_some(dy_rows[ky] + o * w->y_stride + i, left) & mine);
-                    }
-                }
-                store_some(dx + i, sum, left);
-            });
-            more = true;
-        } while (next < w->kernel_width);
+        max_pool_gradient_pixel(w, dy_rows, index_rows, index_bytes, pixel, touched, dx);
     }
 }
 
