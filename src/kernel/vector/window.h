@@ -282,7 +282,6 @@ INLINE void sum_some_pairs(size_t channels, const struct depthwise_pair *pairs, 
         store_some(dx + i, sum, left);
     });
 }
-#undef UNROLL_CONSTANT
 
 static void add_pairs(size_t channels, const struct depthwise_pair *pairs, size_t count, bool more, float *dx)
 {
@@ -591,7 +590,7 @@ INLINE void max_of_taps(const struct pool_tap *taps, size_t count, bool more, si
         } else if (index_bytes != 0) {
             winner = load_indices(index, index_bytes, at + i, left);
         }
-        UNROLL
+        UNROLL_CONSTANT
         for (size_t t = more ? 0 : 1; t < count; t++) {
             meet_tap(&best, &winner, load_some(taps[t].data + i, left), taps[t].tap, index_bytes);
         }
@@ -719,7 +718,7 @@ INLINE void add_won(const struct pool_tap *taps, size_t count, bool more, size_t
 {
     EACH_VECTOR(channels, {
         vf sum = more ? load_some(dx + i, left) : (vf){0};
-        UNROLL
+        UNROLL_CONSTANT
         for (size_t t = 0; t < count; t++) {
             vi mine = load_indices(taps[t].index, index_bytes, i, left) == taps[t].tap;
             sum += (vf)((vi)load_some(taps[t].data + i, left) & mine);
@@ -839,5 +838,7 @@ static void vector_average_pool_gradient(const struct kernel_window *w, const fl
         } while (next < w->kernel_width);
     }
 }
+
+#undef UNROLL_CONSTANT
 
 #endif
