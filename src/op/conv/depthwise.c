@@ -65,14 +65,16 @@ static size_t aligned(size_t bytes)
  *  few enough for the first-level cache. */
 static size_t choose_part(const struct op_compile *compile, const struct conv_geometry *geometry)
 {
-    enum { PART_CHANNELS = 128 };
+    enum { CACHE_FLOATS = 1 << 13 };
     size_t panel = compile->kernel->panel_columns, channels = (size_t)geometry->channels;
     size_t workers = (size_t)compile->workers, panels = (channels + panel - 1) / panel, best = panels;
     double least = 0;
+    /* The lines that one line of the result comes from, itself, and the weights. */
+    size_t each_channel = (size_t)((geometry->window.kernel[1] + 1) * geometry->window.in[2] + geometry->taps);
     if (compile->residual != NULL || !conv_chain_by_channels(compile->in[0].shape)) {
         return channels;
     }
-    for (size_t each = 1; each * panel <= PART_CHANNELS && each < panels; each++) {
+    for (size_t each = 1; each * panel * each_channel <= CACHE_FLOATS && each < panels; each++) {
         size_t turns = ((panels + each - 1) / each + workers - 1) / workers;
         double time = (double)turns * ((double)each + 0.3); /* panels in turn, and what each part costs besides */
         if (best == panels || time < least) {
