@@ -277,6 +277,10 @@ int reduce_export(struct op_export *node, int input_since)
     const struct reduce_options *options = &own;
     bool has_input = node->in_count > 1 && node->in[1].shape.rank >= 0;
     bool as_input = node->opset >= input_since;
+    if (node->in[0].dtype == FOV_BOOL && node->opset < 20) {
+        return node->fail(node->writer, FOV_E_UNSUPPORTED, "%s of bools needs opset 20, not %d", node->op->onnx->type,
+                          node->opset);
+    }
     if (has_input && !as_input) { /* an attribute then, which takes numbers that are known */
         const double *values = node->known(node->writer, 1);
         if (values == NULL) {
