@@ -133,6 +133,13 @@ void case_product(const struct kernel_table *table)
     }
     check_product(table, 25, 40, 9, 256, REALS);
     check_product(table, 1, 200, 1, 4096, REALS);
+    for (size_t i = 0; i < 12; i++) { /* sums that are cut in parts where the panel is wide, and where it is narrow */
+        check_product(table, RANDOM_OF(13, 25, 49, 60, 61), RANDOM_OF(16, 30, 64, 90), 1, RANDOM_OF(1030, 2051, 9001),
+                      i % 2 ? REALS : INTEGERS);
+        check_product(table, RANDOM_OF(16, 49), RANDOM_OF(20, 64, 70), RANDOM_OF(2, 9), RANDOM_OF(120, 600, 1100),
+                      i % 2 ? REALS : INTEGERS);
+        guard_release_all();
+    }
 
     /* Not-a-number passes through every activation that stays in registers. */
     float x[1] = {NAN}, w[1] = {1.0f}, out[1];

@@ -7,13 +7,15 @@
 #define ISA_NAME "avx512"
 #define ISA_FUSED true
 #define VECTOR 16
-#define TILE_ROWS 12     /* 12 x 32: 24 accumulators + 2 of weights; filters are more often 32 n than 48 n */
-#define PANEL_VECTORS 2
+#define TILE_ROWS 6      /* 6 x 64: 24 accumulators + 4 of weights; of all shapes the fewest loads for each multiply-add */
+#define PANEL_VECTORS 4
+#define TILE_ROWS_2 12   /* of a panel of two registers, of three */
+#define TILE_ROWS_3 8
 #define TALL_ROWS 12
-#define GROUP_1 4
-#define GROUP_2 4
-#define GROUP_3 2
-#define GROUP_4 2
+#define GROUP_1 2
+#define GROUP_2 2
+#define GROUP_3 1
+#define GROUP_4 1
 #define AHEAD_LINES 2
 #define IMAGE_BLOCK_FILTERS 6 /* of a 2 x 2 block of pixels, images as lanes */
 #define IMAGE_PAIR_FILTERS 10 /* of two pixels */

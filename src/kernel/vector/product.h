@@ -16,6 +16,21 @@ enum { WEIGHTS_AHEAD = 256, LINE = 16 };
         __builtin_prefetch(address);    \
     }
 
+/* Rows of a tile whose panel is two registers wide, or three, where the set has more registers than its widest tile says. */
+#ifndef TILE_ROWS_2
+#define TILE_ROWS_2 TILE_ROWS
+#define TILE_ROWS_3 TILE_ROWS
+#endif
+
+/* A long sum over few rows is cut in parts: a part's weights, read by every tile of rows, stay in the second-level cache while
+   the next part's come, which the weights of the whole sum would not. What a part leaves is the same number that would
+   have stayed in a register. */
+enum { PART_FLOATS = 1 << 15, PARTED_ROWS = 60 };
+struct parted {
+    bool begins, ends;                            /* the first part, the last */
+    _Alignas(64) float sums[PARTED_ROWS * PANEL]; /* [rows][columns of the panel] */
+};
+
 /* sum += a * b as one instruction that leaves the sum in its register. Compilers left to themselves also write it over
    a factor, and then move and spill: 5 % with the 24 sums of AVX-512. The instruction set's header may have it. */
 #ifndef multiply_add
@@ -162,12 +177,12 @@ static void __attribute__((noinline)) finish_tile(const struct kernel_product *p
 #define VECTORS 1
 #define PANELS 1
 #include "kernel/vector/tile_heights.h"
-#define TILE_LIMIT TILE_ROWS
+#define TILE_LIMIT TILE_ROWS_2
 #define VECTORS 2
 #define PANELS 1
 #include "kernel/vector/tile_heights.h"
 #if PANEL_VECTORS == 4
-#define TILE_LIMIT TILE_ROWS
+#define TILE_LIMIT TILE_ROWS_3
 #define VECTORS 3
 #define PANELS 1
 #include "kernel/vector/tile_heights.h"
@@ -206,7 +221,7 @@ static void __attribute__((noinline)) finish_tile(const struct kernel_product *p
 #undef TILE_TEMPLATE
 
 typedef void tile_function(const struct kernel_product *p, size_t row, size_t filter, size_t columns, const float *w,
-                           size_t panel_stride, const float *ahead);
+                           size_t panel_stride, const float *ahead, size_t second, struct parted *parted);
 
 /* [registers of the panel - 1][height - 1] */
 #define TILE(r, v) [v - 1][r - 1] = tile_##r##x##v##x1,
@@ -216,14 +231,17 @@ static tile_function *const tiles[PANEL_VECTORS][TALL_ROWS] = {
 #if TALL_ROWS >= 12
     TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)
 #endif
-#if TILE_ROWS >= 6
+#if TILE_ROWS_2 >= 6
     TILE(5, 2) TILE(6, 2)
 #endif
-#if TILE_ROWS >= 12
+#if TILE_ROWS_2 >= 12
     TILE(7, 2) TILE(8, 2) TILE(9, 2) TILE(10, 2) TILE(11, 2) TILE(12, 2)
 #endif
 #if PANEL_VECTORS == 4
     TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3)
+#if TILE_ROWS_3 >= 8
+    TILE(7, 3) TILE(8, 3)
+#endif
     TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
 #endif
 };
@@ -239,6 +257,56 @@ static tile_function *const group_tile[] = {
     JOIN(JOIN(tile_4x, PANEL_VECTORS), JOIN(x, GROUP_4)),
 };
 
+/* One panel, or a part of it. Meanwhile `next` is brought nearer, a share by each tile. */
+static void multiply_panel(const struct kernel_product *p, size_t filter, size_t columns, const float *w, const float *next,
+                           struct parted *parted)
+{
+    static const size_t limits[] = {TALL_ROWS, TILE_ROWS_2, TILE_ROWS_3, TILE_ROWS};
+    size_t registers = (columns + VECTOR - 1) / VECTOR, depth = p->taps * p->channels;
+    /* Balanced heights: 49 rows in tiles of at most 6 are 4 of 6 and 5 of 5, not 8 of 6 and a slow one of 1. */
+    size_t limit = limits[registers - 1];
+    size_t count = (p->rows + limit - 1) / limit;
+    size_t height = p->rows / count, higher = p->rows % count;
+    /* A turn of four steps asks for one line, so that loads find their own way free, or for two where tiles are few. */
+    size_t wanted = (4 * registers * VECTOR / LINE + count - 1) / count, lines = wanted < AHEAD_LINES ? wanted : AHEAD_LINES;
+    size_t share = depth / 4 * LINE, second = lines > 1 ? share : 0;
+    for (size_t tile = 0, row = 0; tile < count; tile++) {
+        size_t rows = height + (tile < higher);
+        const float *ahead = next + tile * lines * share;
+        if (count <= 2 && tile == 0) {
+            ahead = NULL;
+        } else if (next == w || tile * lines * LINE >= 4 * registers * VECTOR) {
+            ahead = w; /* all of it is on its way */
+        }
+        tiles[registers - 1][rows - 1](p, row, filter, columns, w, depth * PANEL, ahead, second, parted);
+        row += rows;
+    }
+}
+
+/* A panel whose sum is cut in parts: along the taps, or along the channels of the only one. */
+static void multiply_parts(const struct kernel_product *p, size_t filter, size_t columns, const float *w, const float *next)
+{
+    struct parted parted;
+    parted.begins = true;
+    size_t width = (columns + VECTOR - 1) / VECTOR * VECTOR, depth = PART_FLOATS / width / 4 * 4;
+    size_t taps = p->taps == 1 || depth < p->channels ? 1 : depth / p->channels;
+    size_t channels = p->taps > 1 ? p->channels : depth;
+    for (size_t tap = 0; tap < p->taps; tap += taps) {
+        for (size_t channel = 0; channel < p->channels; channel += channels) {
+            struct kernel_product part = *p;
+            part.taps = p->taps - tap < taps ? p->taps - tap : taps;
+            part.channels = p->channels - channel < channels ? p->channels - channel : channels;
+            part.x += channel;
+            part.offsets = p->offsets ? p->offsets + tap * p->offset_stride : NULL;
+            parted.ends = tap + part.taps == p->taps && channel + part.channels == p->channels;
+            const float *after = w + part.taps * part.channels * width;
+            multiply_panel(&part, filter, columns, w, parted.ends ? next : after, &parted);
+            parted.begins = false;
+            w = after;
+        }
+    }
+}
+
 static void vector_product(const struct kernel_product *p)
 {
     size_t depth = p->taps * p->channels, panel_stride = depth * PANEL, filter = 0;
@@ -246,32 +314,16 @@ static void vector_product(const struct kernel_product *p)
     if (p->rows <= 4 && group_of[p->rows] > 1) {
         size_t width = group_of[p->rows] * PANEL;
         for (; filter + width <= p->filters; filter += width, w += group_of[p->rows] * panel_stride) {
-            group_tile[p->rows](p, 0, filter, width, w, panel_stride, w);
+            group_tile[p->rows](p, 0, filter, width, w, panel_stride, w, 0, NULL);
         }
     }
     for (; filter < p->filters; filter += PANEL, w += panel_stride) {
         size_t left = p->filters - filter, columns = left < PANEL ? left : PANEL;
-        size_t registers = (columns + VECTOR - 1) / VECTOR;
-        /* Balanced heights: 49 rows in tiles of at most 6 are 4 of 6 and 5 of 5, not 8 of 6 and a slow one of 1. */
-        size_t limit = registers == 1 ? TALL_ROWS : TILE_ROWS;
-        size_t count = (p->rows + limit - 1) / limit;
-        size_t height = p->rows / count, higher = p->rows % count;
-        /* Meanwhile the next panel is brought nearer, a part by each tile; in the first panel, the next tile's rows. */
-        bool rows_ahead = filter == 0 && !p->offsets && count >= 8;
         const float *next = filter + PANEL < p->filters ? w + panel_stride : p->next ? p->next : w;
-        size_t part = next == w ? 0 : depth / 4 * AHEAD_LINES * LINE;
-        for (size_t tile = 0, row = 0; tile < count; tile++) {
-            size_t rows = height + (tile < higher);
-            const float *ahead = next + tile * part;
-            if (rows_ahead) {
-                ahead = p->x + (row + rows) * p->x_stride;
-            } else if (count <= 2 && tile == 0) {
-                ahead = NULL;
-            } else if (tile * AHEAD_LINES * LINE >= 4 * registers * VECTOR) {
-                ahead = w; /* the whole panel is on its way */
-            }
-            tiles[registers - 1][rows - 1](p, row, filter, columns, w, panel_stride, ahead);
-            row += rows;
+        if (p->rows > 2 * TILE_ROWS && p->rows <= PARTED_ROWS && depth * PANEL >= 2 * PART_FLOATS) {
+            multiply_parts(p, filter, columns, w, next);
+        } else {
+            multiply_panel(p, filter, columns, w, next, NULL);
         }
     }
 }

@@ -38,10 +38,11 @@
 #define STREAM(v)
 #define LOOK_AHEAD                                                                                           \
     if (ahead) {                                                                                             \
-        for (size_t line = 0; line < AHEAD_LINES; line++) {                                                  \
-            __builtin_prefetch(ahead + line * LINE, 0, 2);                                                   \
+        __builtin_prefetch(ahead, 0, 2);                                                                     \
+        if (AHEAD_LINES > 1) {                                                                               \
+            __builtin_prefetch(ahead + second, 0, 2);                                                        \
         }                                                                                                    \
-        ahead += AHEAD_LINES * LINE;                                                                         \
+        ahead += LINE;                                                                                       \
     } else {                                                                                                 \
         UNROLL                                                                                               \
         for (size_t line = 0; line < 4 * VECTORS * VECTOR / LINE; line++) {                                  \
@@ -59,6 +60,10 @@
     if (p->bias) {                                                                        \
         bias##v = load_some(p->bias + filter + v * VECTOR, v + 1 < REGISTERS ? 0 : part); \
     }
+#define RESUME(r, v) sum##r##_##v = load(parted->sums + ((row + r) * REGISTERS + v) * VECTOR);
+#define RESUME_ROW(r) EACH_COLUMN(RESUME, r)
+#define SUSPEND(r, v) store(parted->sums + ((row + r) * REGISTERS + v) * VECTOR, sum##r##_##v);
+#define SUSPEND_ROW(r) EACH_COLUMN(SUSPEND, r)
 #define ADD(r, v) sum##r##_##v += load_some(add + v * VECTOR, v + 1 < REGISTERS ? 0 : part);
 #define ADD_ROW(r)                                                                      \
     {                                                                                   \
@@ -76,10 +81,12 @@
 #define KEEP(r, v) sums[r * REGISTERS + v] = sum##r##_##v;
 #define KEEP_ROW(r) EACH_COLUMN(KEEP, r)
 
-/* Rows row .. row + ROWS - 1; filters filter .. filter + columns - 1; w is their first panel; `ahead` is what will be
-   read after this tile, to be brought nearer meanwhile; NULL: these weights are read from afar. */
+/* Rows row .. row + ROWS - 1; filters filter .. filter + columns - 1; w is their first panel; `ahead`, and what lies
+   `second` floats behind it, will be read after this tile and are brought nearer meanwhile; NULL: these weights are read from
+   afar. `parted`: these are parts of
+   sums; NULL: whole ones. */
 static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter, size_t columns, const float *w,
-                      size_t panel_stride, const float *ahead)
+                      size_t panel_stride, const float *ahead, size_t second, struct parted *parted)
 {
     size_t part = columns % VECTOR; /* floats in the last register if it is not full, else 0 */
     const int32_t *scattered = p->out_offsets ? p->out_offsets + row : NULL;
@@ -87,9 +94,13 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
     float *first = p->out + filter + (scattered ? 0 : row * stride);
     EACH_REGISTER(LOAD_BIAS)
     EACH_ROW(DECLARE_ROW)
+    if (parted && !parted->begins) {
+        EACH_ROW(RESUME_ROW)
+    }
     EACH_ROW(BEGIN)
     (void)panel_stride;
     (void)ahead;
+    (void)second;
     for (size_t t = 0; t < p->taps; t++) {
         const int32_t *offset = p->offsets ? p->offsets + t * p->offset_stride + row : NULL;
         if (!offset) {
@@ -114,6 +125,10 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
             STEP(0)
             EACH_ROW(ADVANCE)
         }
+    }
+    if (parted && !parted->ends) {
+        EACH_ROW(SUSPEND_ROW)
+        return;
     }
     vf low, high;
     if (ends_plainly(p, &low, &high)) { /* straight from the registers */
@@ -157,6 +172,10 @@ static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter,
 #undef KEEP_ROW
 #undef STREAM
 #undef LOOK_AHEAD
+#undef RESUME
+#undef RESUME_ROW
+#undef SUSPEND
+#undef SUSPEND_ROW
 #undef ADD
 #undef ADD_ROW
 #undef LIMIT

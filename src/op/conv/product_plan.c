@@ -100,7 +100,10 @@ static struct product_phase describe_phase(struct product_maker *maker, size_t i
     size_t target = BLOCK_TILES * plan->tile_rows;
     phase.blocks = rows == 0 ? 0 : rows < target ? 1 : (rows + target / 2) / target;
     size_t each = divide_up(plan->wanted, plan->units * plan->phase_count == 0 ? 1 : plan->units * plan->phase_count);
-    if (maker->splits_rows && phase.blocks < each) {
+    if (!maker->splits_rows) { /* as far as there are filters to cut */
+        each = divide_up(each, divide_up(plan->filters, plan->panel_columns));
+    }
+    if (phase.blocks < each) {
         size_t most = rows / (LEAST_TILES * plan->tile_rows);
         phase.blocks = each < most ? each : most > phase.blocks ? most : phase.blocks;
     }

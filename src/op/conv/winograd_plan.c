@@ -14,8 +14,9 @@ enum {
     SHARED_BYTES = 8 << 20,   /* of a shared block's transformed tiles */
     PIECE_FLOATS = 1 << 14,   /* transformed by one chunk of a shared block */
     GROUP_TILES = 32,         /* of a job of a shared block; */
-    GROUP_TILES_LARGE = 64,   /* where weights do not stay in a cache, */
-    LARGE_WEIGHTS = 12 << 20, /* which is from so many bytes on */
+    GROUP_TILES_LARGE = 64,   /* where panels of filters alone make jobs enough, since each job reads its weights, */
+    THREAD_JOBS = 2,          /* of each thread, */
+    LARGE_WEIGHTS = 12 << 20, /* and where weights, of so many bytes, do not stay in a cache */
     WANTED_JOBS = 8
 };
 
@@ -61,33 +62,34 @@ static void cut_alone(struct winograd_plan *plan, size_t rows)
 }
 
 /** Blocks of all threads, cut into jobs across tiles and filters. */
-static void cut_shared(struct winograd_plan *plan)
+static void cut_shared(struct winograd_plan *plan, int workers)
 {
     size_t tile_bytes = plan->points * plan->value_stride * sizeof(float);
     size_t weights = plan->points * plan->channels * plan->padded * sizeof(float);
-    size_t most = weights < LARGE_WEIGHTS ? GROUP_TILES : GROUP_TILES_LARGE;
+    size_t panels = divide_up(plan->padded, plan->panel);
+    bool few_panels = panels < (size_t)(workers > 1 ? workers : 1) * THREAD_JOBS;
+    size_t most = few_panels && weights < LARGE_WEIGHTS ? GROUP_TILES : GROUP_TILES_LARGE;
     plan->blocks = divide_up(plan->count, larger(SHARED_BYTES / tile_bytes, most));
     plan->block_tiles = divide_up(plan->count, plan->blocks);
     plan->piece = larger(1, PIECE_FLOATS / (plan->points * plan->channels));
     plan->groups = divide_up(plan->block_tiles, most);
     plan->group_tiles = divide_up(plan->block_tiles, plan->groups);
-    size_t panels = divide_up(plan->padded, plan->panel);
     plan->segment = divide_up(panels, smaller(panels, divide_up(WANTED_JOBS, plan->groups))) * plan->panel;
     plan->segments = divide_up(plan->padded, plan->segment);
 }
 
-static void choose_blocks(struct winograd_plan *plan, const struct kernel_table *kernel)
+static void choose_blocks(struct winograd_plan *plan, const struct kernel_table *kernel, int workers)
 {
     plan->shared = divide_up(plan->count, ALONE_TILES) < ALONE_BLOCKS;
     if (plan->shared) {
-        cut_shared(plan);
+        cut_shared(plan, workers);
     } else {
         cut_alone(plan, kernel->tile_rows);
     }
 }
 
 static struct winograd_plan make_plan(const struct kernel_table *kernel, const struct conv_geometry *geometry,
-                                      enum winograd_form form, bool gradient)
+                                      enum winograd_form form, bool gradient, int workers)
 {
     const struct window *window = &geometry->window;
     struct winograd_sizes sizes = winograd_sizes(form);
@@ -114,7 +116,7 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
     }
     plan.padded = kernel_padded_filters(kernel, plan.filters);
     plan.value_stride = divide_up(plan.channels, kernel->vector_floats) * kernel->vector_floats;
-    choose_blocks(&plan, kernel);
+    choose_blocks(&plan, kernel, workers);
     /* Planes a power of two apart would meet in the same few lines of the cache. */
     plan.value_plane = plan.block_tiles * plan.value_stride + 16;
     plan.sum_plane = plan.group_tiles * plan.segment + 16;
@@ -172,7 +174,7 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
         if (compile->exact || geometry->batch < 1 || !fits(geometry, form)) {
             continue;
         }
-        struct winograd_plan plan = make_plan(compile->kernel, geometry, form, gradient);
+        struct winograd_plan plan = make_plan(compile->kernel, geometry, form, gradient, compile->workers);
         bool packs = !compile->in_constant[1];
         double seconds = winograd_seconds(rates, &plan, packs);
         if (best == WINOGRAD_COUNT) {
@@ -203,7 +205,7 @@ static int prepare(const struct op_compile *compile, void *state, bool gradient)
     int status = geometry_of(compile, gradient, &geometry);
     if (status == 0) {
         struct winograd_plan plan =
-            make_plan(compile->kernel, &geometry, choose(compile, &geometry, gradient), gradient);
+            make_plan(compile->kernel, &geometry, choose(compile, &geometry, gradient), gradient, compile->workers);
         memcpy(state, &plan, sizeof plan);
     }
     return status;
@@ -225,7 +227,7 @@ bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometr
     if (form == WINOGRAD_COUNT) {
         return false;
     }
-    struct winograd_plan plan = make_plan(compile->kernel, geometry, form, gradient);
+    struct winograd_plan plan = make_plan(compile->kernel, geometry, form, gradient, compile->workers);
     struct winograd_sizes sizes = winograd_sizes(form);
     compile->run = conv_winograd_run;
     compile->pack = conv_winograd_pack;
