@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    LOADER_CHUNK = 1 << 16 /* values one thread should make before it asks for more work: waking up costs, too */
+    LOADER_CHUNK = 1 << 14 /* values one thread should make before it asks for more work: waking up costs, too */
 };
 
 /* What one thread needs. */

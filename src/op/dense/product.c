@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { BLOCK_TILES = 32, MAX_SEGMENTS = 64 };
+enum { BLOCK_TILES = 32, MAX_SEGMENTS = 64, FEW_ROWS = 4, FEW_ROWS_COLUMNS = 256 };
 
 struct product_plan {
     struct dense_size size;
@@ -27,8 +27,11 @@ static struct product_plan make_plan(const struct op_compile *compile, bool tran
     double work = (double)plan.size.rows * (double)plan.depth * (double)plan.columns;
     double pieces = work / DENSE_CHUNK_WORK / (double)(plan.blocks == 0 ? 1 : plan.blocks);
     plan.segments = pieces < 1 ? 1 : pieces > MAX_SEGMENTS ? MAX_SEGMENTS : (size_t)pieces;
-    if (plan.segments > plan.panels) {
-        plan.segments = plan.panels;
+    /* The product of few rows takes several panels at once, to have sums enough under way: they stay together. */
+    size_t together = plan.size.rows > FEW_ROWS ? 1 : FEW_ROWS_COLUMNS / kernel->panel_columns;
+    size_t most = plan.panels > together ? plan.panels / together : 1;
+    if (plan.segments > most) {
+        plan.segments = most;
     }
     return plan;
 }
