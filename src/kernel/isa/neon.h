@@ -24,4 +24,5 @@
 /* x86 hands on b where either is NaN, which callers rely on; NEON hands on the NaN, which is one of the two. */
 #define vmax(a, b) ((vf)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))
 #define vmin(a, b) ((vf)vminq_f32((float32x4_t)(a), (float32x4_t)(b)))
+#define multiply_add(sum, a, b) (sum = (vf)vfmaq_f32((float32x4_t)(sum), (float32x4_t)(a), (float32x4_t)(b)))
 #define vsqrt(a) ((vf)vsqrtq_f32((float32x4_t)(a)))

@@ -29,7 +29,9 @@ static void TILE_NAME(const struct kernel_images_outer *k, const float *x, const
 {
     EACH_ROW(DECLARE_ROW)
     size_t column = k->channels * VECTOR, x_step = k->x_step, dy_step = k->filters * VECTOR, pixels = k->pixels;
-    size_t x_rest = k->x_line - pixels * x_step, dy_rest = k->dy_line - pixels * dy_step;
+    /* Less than nothing where lines overlap. */
+    ptrdiff_t x_rest = (ptrdiff_t)k->x_line - (ptrdiff_t)(pixels * x_step);
+    ptrdiff_t dy_rest = (ptrdiff_t)k->dy_line - (ptrdiff_t)(pixels * dy_step);
     for (size_t line = k->lines; line > 0; line--, x += x_rest, dy += dy_rest) {
         for (size_t o = pixels; o > 0; o--, x += x_step, dy += dy_step) {
             EACH_REGISTER(LOAD_GRADIENT)

@@ -140,11 +140,14 @@ INLINE void vgated_several(const size_t count, const vf *x, const vf *z, vf *y)
     UNROLL
     for (size_t v = 0; v < count; v++) {
         f[v] = vmin(splat(86.0f), z[v]);
-        shifted[v] = magic - f[v] * log2_e;
+        shifted[v] = splat(magic);
+        multiply_add(shifted[v], f[v], splat(-log2_e));
     }
     UNROLL
     for (size_t v = 0; v < count; v++) {
-        f[v] = (magic - shifted[v]) - f[v] * log2_e;
+        vf rest = magic - shifted[v];
+        multiply_add(rest, f[v], splat(-log2_e));
+        f[v] = rest;
         power[v] = splat(1.339088660e-3f);
     }
     UNROLL

@@ -4,7 +4,6 @@
 #ifndef KERNEL_VECTOR_OUTER_H
 #define KERNEL_VECTOR_OUTER_H
 
-#include "kernel/vector/product.h" /* multiply_add */
 #include "kernel/vector/vector.h"
 
 #define TILE_TEMPLATE "kernel/vector/outer_tile.h"

@@ -31,12 +31,6 @@ struct parted {
     _Alignas(64) float sums[PARTED_ROWS * PANEL]; /* [rows][columns of the panel] */
 };
 
-/* sum += a * b as one instruction that leaves the sum in its register. Compilers left to themselves also write it over
-   a factor, and then move and spill: 5 % with the 24 sums of AVX-512. The instruction set's header may have it. */
-#ifndef multiply_add
-#define multiply_add(sum, a, b) sum += (a) * (b)
-#endif
-
 /* REGISTERS_OF_v_p = v * p, as a token that can be pasted */
 #define REGISTERS_OF_1_1 1
 #define REGISTERS_OF_2_1 2

@@ -140,9 +140,10 @@ static const float *x_line(const struct outer_job *job, size_t image, int64_t z,
 {
     const struct window *window = &job->plan->window;
     size_t line = x_number(job->plan, image, z, y);
-    size_t room = (size_t)worker * job->run->worker_scratch_bytes + (job->plan->packed_first ? 0 : job->plan->copy_floats) * sizeof(float);
-    return op_rows(job->run, 0, line * (size_t)window->in[2], (size_t)window->in[2],
-                   (float *)(void *)((char *)job->run->worker_scratch + room));
+    size_t at = (size_t)worker * job->run->worker_scratch_bytes / sizeof(float);
+    float *scratch = job->run->worker_scratch; /* none where x is stored and nothing is copied */
+    float *room = scratch ? scratch + at + (job->plan->packed_first ? 0 : job->plan->copy_floats) : NULL;
+    return op_rows(job->run, 0, line * (size_t)window->in[2], (size_t)window->in[2], room);
 }
 
 /** The lines of x that a unit meets, into a worker's copy. */
