@@ -5,7 +5,7 @@
 #define KERNEL_VECTOR_IMAGES_H
 
 #include "kernel/vector/repeat.h"
-#include "kernel/vector/window.h"
+#include "kernel/vector/pool.h"
 
 /* Loaded once: compilers like to read it from memory again for each of its multiply-adds, and two loads a cycle are all there
    are. */

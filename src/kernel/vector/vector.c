@@ -10,6 +10,7 @@
 #include "kernel/vector/outer.h"
 #include "kernel/vector/pack.h"
 #include "kernel/vector/peak.h"
+#include "kernel/vector/pool.h"
 #include "kernel/vector/product.h"
 #include "kernel/vector/row.h"
 #include "kernel/vector/window.h"
