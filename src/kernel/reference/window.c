@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Depthwise convolution and pooling, one output row at a time, as definitions. Each loop asks "which output pixel, which
-   tap, which input pixel do they share?"; the fast versions in vector/window.h and pool.h answer it once per row. */
+/* Depthwise convolution and pooling, one output row at a time, as definitions. Each loop asks "which output
+   pixel, which tap, which input pixel do they share?"; the fast versions in vector/window.h and pool.h answer it
+   once per row. */
 #include <math.h>
 
 #include "kernel/reference/reference.h"
