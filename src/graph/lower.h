@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the rooms of lowering share while one plan is made: order.c decides which nodes run and when, fuse.c which of them
- * become one step, lower.c turns them into steps. Private to these; the rest of the plan sees plan.h. */
+/* What the rooms of lowering share while one plan is made: order.c decides which nodes run and when, fuse.c which of
+ * them become one step, defer.c whose results need not be stored, lower.c turns them into steps with tensors.c, step.c
+ * and neighbours.c. Private to these; the rest of the plan sees plan.h. */
 #ifndef GRAPH_LOWER_H
 #define GRAPH_LOWER_H
 
@@ -52,7 +53,8 @@ void lower_find_updates_in_storage(struct lowering *l);
 void lower_find_order(struct lowering *l, int *ready, int *read_so_far);
 
 /* rewrite.c */
-/** Nodes that together mean one operator (op.patterns) become that operator. Needs readers; afterwards they have changed. */
+/** Nodes that together mean one operator (op.patterns) become that operator. Needs readers; afterwards they have
+ *  changed. */
 int lower_rewrite(struct lowering *l);
 
 /** A copy of a node, with copies of its inputs and options, in place of node `index`; results stay the same. */
@@ -73,6 +75,49 @@ void lower_find_fusions(struct lowering *l);
 /* defer.c */
 /** Fills l->deferred. After fusions and places. */
 void lower_defer(struct lowering *l);
+
+/* tensors.c */
+/** The tensor in which an input, parameter, constant or known value lies; -1 on failure, as all of these. */
+int lower_source(struct lowering *l, int id);
+/** The value's tensor in the wanted layout, converted by a step if it must be. strided: it may be part of a wider
+ *  one. */
+int lower_tensor(struct lowering *l, int id, enum op_layout layout, bool strided);
+/** The order that a node's tensors will have. */
+enum op_layout lower_layout(struct lowering *l, const struct node *node);
+/** A tensor that is some channels of another one: those from `begin` bytes on. */
+int lower_part_tensor(struct lowering *l, int id, int storage, size_t begin, size_t pixel_stride);
+/** Where a node's output goes. */
+int lower_result_tensor(struct lowering *l, const struct node *node, int output, int id, enum op_layout layout,
+                        int first_input, bool once);
+/** Adds a step that brings a value from one tensor into another. */
+int lower_move(struct lowering *l, const struct op *op, int from, int to, const char *name);
+
+/* step.c */
+/** Its elements do not change from run to run. */
+bool lower_is_constant(const struct lowering *l, int tensor);
+/** Sets step->once where all that it reads is constant; the results then stay. */
+void lower_once(struct lowering *l, struct plan_step *step);
+void lower_keep_results(fov_plan *plan, const struct plan_step *step);
+/** What a step's inputs are besides their tensors. */
+void lower_describe_inputs(const struct lowering *l, const struct node *node, struct plan_step *step);
+/** Appends " + OPERATOR" to what the step is called. */
+void lower_name_part(struct plan_step *step, const struct node *node);
+/** What is fused into the step: nodes to fold, activation, gate. */
+int  lower_take_in(struct lowering *l, const struct fusion *fusion, struct plan_step *step);
+/** Has the operator decide how it computes. */
+int  lower_compile(fov_plan *plan, struct plan_step *step, const void *options);
+/** An identity's result becomes a name for its input. */
+void lower_alias(fov_plan *plan, struct plan_step *step);
+void lower_count_cost(struct plan_step *step, const void *options);
+
+/* neighbours.c */
+/** The step that could run within this one and make its input 0; -1: there is none. */
+int  lower_find_producer(const struct lowering *l, const struct plan_step *step);
+void lower_take_producer(fov_plan *plan, struct plan_step *step, int producer);
+/** The step that may show an input to this one while it makes it; -1: nobody. */
+int  lower_find_shown(const struct lowering *l, const struct node *node, struct plan_step *step);
+/** The step before this one, if both could run as one; else NULL. */
+struct plan_step *lower_find_before(const struct lowering *l, struct plan_step *step);
 
 /* place.c */
 /** Fills l->places. dense [values], preset to false, is working room. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A plan from inside. Compilation goes through these rooms, in this order:
- *   lower.c    nodes -> steps: which run, in which order (order.c), fused how (fuse.c), in which layout; each step asks
- *              its operator how
+ *   lower.c    nodes -> steps: which run, in which order (order.c), fused how (fuse.c), stored where (tensors.c); each
+ *              step asks its operator how (step.c, neighbours.c)
  *   recompute.c  where that does not fit the memory there is: which steps run a second time rather than be kept
  *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
  *   pair.c     a weight's gradient and its update some rows at a time

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* What a step may do together with another one: run it within itself (a producer), see an input while that is made,
+ * do the work of the step before it. Operators decide when they compile; this finds whom they may ask. Read lower.c
+ * first. */
+#include "device/cpu/cpu.h"
+#include "graph/lower.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The step that makes a step's input 0 for nobody else, and can do so while that one runs; -1: there is none. Where
+ * steps are repeated to save memory each runs by itself. */
+int lower_find_producer(const struct lowering *l, const struct plan_step *step)
+{
+    const fov_plan           *plan = l->plan;
+    const struct plan_tensor *tensor;
+
+    if (plan->options.no_fusion || plan->program || step->once || step->gate || step->in_count < 1 || step->in[0] < 0)
+        return -1;
+    tensor = &plan->tensors[step->in[0]];
+    if (tensor->layout != OP_CHANNELS_LAST || tensor->pixel_stride || tensor->begin || l->readers[tensor->value] != 1 ||
+        l->places[tensor->value].join >= 0)
+        return -1;
+    for (size_t s = plan->step_count - 1; s-- > 0;) {
+        const struct plan_step *maker = &plan->steps[s];
+
+        if (maker->out_count > 0 && maker->out[0] == step->in[0])
+            return maker->compile.make && !maker->skip && !maker->once && !maker->compile.deferred ? (int)s : -1;
+    }
+    return -1;
+}
+
+/* The producer runs within its reader from now on; what it does is counted there. */
+void lower_take_producer(fov_plan *plan, struct plan_step *step, int producer)
+{
+    struct plan_step *made = &plan->steps[producer];
+    size_t            length;
+
+    step->producer       = producer;
+    made->taker          = (int)(step - plan->steps);
+    step->multiply_adds += made->multiply_adds;
+    made->multiply_adds  = 0;
+    length               = strlen(made->compile.detail);
+    snprintf(made->compile.detail + length, sizeof made->compile.detail - length, ", within the step that reads it");
+}
+
+/* The step that makes a tensor as its first result; -1: none does. */
+static int made_by(const fov_plan *plan, int tensor)
+{
+    int s = (int)plan->step_count;
+
+    while (--s >= 0 && (tensor < 0 || plan->steps[s].skip || plan->steps[s].out_count < 1 ||
+                        plan->steps[s].out[0] != tensor))
+        ;
+    return s;
+}
+
+/* An input over which this step sums may be shown to it while it is made, if all else that it reads is there by then.
+ * Who shows it; -1: nobody. */
+int lower_find_shown(const struct lowering *l, const struct node *node, struct plan_step *step)
+{
+    const fov_plan  *plan = l->plan;
+    struct op_tensor in[OP_MAX_PORTS];
+    int              seen = step->op->cpu ? step->op->cpu->sees - 1 : -1, by;
+
+    if (seen < 0 || seen >= step->in_count || plan->options.no_fusion)
+        return -1;
+    lower_describe(l, node, in);
+    if (!cpu_supports(node->op, node->options, in, node->in_count))
+        return -1;
+    by = made_by(plan, step->in[seen]);
+    if (by < 0 || !plan->steps[by].compile.shown_rows)
+        return -1;
+    step->compile.part_rows = plan->steps[by].compile.shown_rows;
+    if (plan->steps[by].observer >= 0 || plan->tensors[step->in[seen]].layout != OP_CHANNELS_LAST)
+        return -1;
+    for (int i = 0; i < step->in_count; i++)
+        if (i != seen && step->in[i] >= 0 && (step->in[i] == step->in[seen] || made_by(plan, step->in[i]) > by))
+            return -1;
+    step->compile.seen = true;
+    return by;
+}
+
+/* The step before this one, if both could run as one; else NULL. */
+struct plan_step *lower_find_before(const struct lowering *l, struct plan_step *step)
+{
+    struct plan_step *before = step > l->plan->steps ? step - 1 : NULL;
+
+    if (!before || l->plan->options.no_fusion || before->node < 0 || before->skip || before->once || before->deferred ||
+        before->compile.joins || before->again || step->again || step->once || before->out_count != 1 ||
+        before->out[0] < 0)
+        return NULL;
+    for (int i = 0; i < step->in_count; i++)
+        if (step->in[i] >= 0 && l->plan->tensors[step->in[i]].storage == l->plan->tensors[before->out[0]].storage)
+            return NULL;
+    return before;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* One step by itself: what it is told of its inputs, what it takes in besides its own node, its compilation by its
+ * operator, and whether one run is enough. What it does together with others is neighbours.c. Read lower.c first. */
+#include "device/cpu/cpu.h"
+#include "graph/lower.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Its elements do not change from run to run: a parameter or constant, or made of such. */
+bool lower_is_constant(const struct lowering *l, int tensor)
+{
+    const struct plan_storage *storage = &l->plan->storages[l->plan->tensors[tensor].storage];
+
+    return storage->once || (storage->fixed && !l->renewed[storage->parameter]);
+}
+
+/* A step that reads nothing else runs once; its results stay in the arena. */
+void lower_once(struct lowering *l, struct plan_step *step)
+{
+    bool any = false;
+
+    if (l->plan->options.no_fusion || step->op->random || step->op->family == OP_OPTIMISER)
+        return;
+    for (int i = 0; i < step->in_count; i++) {
+        any = any || step->in[i] >= 0;
+        if (step->maker[i] >= 0 || (step->in[i] >= 0 && !lower_is_constant(l, step->in[i])))
+            return;
+    }
+    step->once = any;
+}
+
+void lower_keep_results(fov_plan *plan, const struct plan_step *step)
+{
+    for (int i = 0; step->once && i < step->out_count; i++)
+        if (step->out[i] >= 0) {
+            struct plan_storage *storage = &plan->storages[plan->tensors[step->out[i]].storage];
+
+            storage->once = storage->keep = !storage->fixed;
+        }
+}
+
+/* What a step's inputs are besides their tensors. */
+void lower_describe_inputs(const struct lowering *l, const struct node *node, struct plan_step *step)
+{
+    for (int i = 0; i < node->in_count; i++) {
+        int id = node->in[i];
+
+        step->values[i] = l->plan->known[id];
+        if (id && op_port_at(node->op->in, i)->shape_only)
+            step->tensors[i] = (struct op_tensor){.dtype = graph_value(l->graph, id)->dtype, .shape = l->shapes[id]};
+        step->constant[i] = step->in[i] >= 0 && lower_is_constant(l, step->in[i]);
+        step->maker[i]    = id ? l->step_of[id] : -1;
+        step->in_rows[i]  = step->maker[i] >= 0;
+        if (step->in_rows[i])
+            step->tensors[i] =
+                (struct op_tensor){FOV_F32, l->shapes[id], OP_CHANNELS_LAST, NULL, 0, -1 - step->maker[i]};
+    }
+}
+
+/* Appends " + NAME". */
+void lower_name_part(struct plan_step *step, const struct node *node)
+{
+    size_t length = strlen(step->operation);
+
+    snprintf(step->operation + length, sizeof step->operation - length, "%s%s", length ? " + " : "", node->op->name);
+}
+
+/* Draws the parameters of what is folded: nothing is drawn while a plan runs. */
+int lower_take_in(struct lowering *l, const struct fusion *fusion, struct plan_step *step)
+{
+    for (int k = 0; k < fusion->affine_count; k++) {
+        const struct node *node = plan_node(l->plan, fusion->affine[k]);
+
+        step->fold[step->fold_count++] = fusion->affine[k];
+        for (int i = 1; i < node->in_count; i++)
+            if (node->in[i] && !graph_data(l->graph, node->in[i]))
+                return (int)l->graph->context->error.status;
+        lower_name_part(step, node);
+    }
+    if (fusion->sum >= 0)
+        lower_name_part(step, plan_node(l->plan, fusion->sum));
+    if (fusion->activation >= 0) {
+        const struct node *node = plan_node(l->plan, fusion->activation);
+
+        step->compile.activation = node->op->as_activation(node->options, &step->compile.alpha, &step->compile.beta);
+        lower_name_part(step, node);
+    }
+    if (fusion->gate >= 0) {
+        const struct node *node = plan_node(l->plan, fusion->gate);
+
+        step->compile.activation = node->op->as_gate(node->options, &step->compile.alpha, &step->compile.beta);
+        lower_name_part(step, node);
+    }
+    return FOV_OK;
+}
+
+int lower_compile(fov_plan *plan, struct plan_step *step, const void *options)
+{
+    struct fov_context *context = plan->graph->context;
+    struct op_compile  *compile = &step->compile;
+    struct op_tensor   *out     = step->tensors + step->in_count;
+
+    for (int i = 0; i < step->in_count + step->out_count; i++) {
+        int index = i < step->in_count ? step->in[i] : step->out[i - step->in_count];
+
+        if (index >= 0)
+            step->tensors[i] = (struct op_tensor){.dtype  = plan->tensors[index].dtype,
+                                                  .shape  = plan->tensors[index].shape,
+                                                  .layout = plan->tensors[index].layout,
+                                                  .pixel_stride = plan->tensors[index].pixel_stride,
+                                                  .id           = 1 + index};
+    }
+    compile->op          = step->op;
+    compile->kernel      = context->kernel;
+    compile->workers     = pool_threads(context->pool);
+    compile->training    = plan->options.training;
+    compile->options     = options;
+    compile->in          = step->tensors;
+    compile->out         = out;
+    compile->in_count    = plan_op_inputs(step);
+    compile->residual    = step->residual ? &step->tensors[plan_op_inputs(step)] : NULL;
+    compile->gate        = step->gate ? &step->tensors[step->in_count - 1] : NULL;
+    compile->folds       = step->fold_count > 0;
+    compile->out_count   = step->out_count;
+    compile->in_constant = step->constant;
+    compile->in_values   = step->values;
+    compile->in_rows     = step->in_rows;
+    compile->deferred    = step->deferred;
+    compile->exact       = context->exact_conv;
+    compile->rates       = &context->rates;
+    compile->error       = &context->error;
+    if (cpu_compile(step->op, compile)) {
+        error_prefix(&context->error, "%s \"%s\"", step->op->name, step->name);
+        return (int)context->error.status;
+    }
+    return FOV_OK;
+}
+
+/* An identity's result is its input: the tensors share memory and nothing runs. */
+void lower_alias(fov_plan *plan, struct plan_step *step)
+{
+    const struct plan_tensor *in = &plan->tensors[step->in[0]];
+    struct plan_tensor       *out = &plan->tensors[step->out[0]];
+
+    if (step->once) /* what was kept for it is not needed */
+        plan->storages[out->storage].once = plan->storages[out->storage].keep = false;
+    out->storage      = in->storage;
+    out->begin        = in->begin;
+    out->pixel_stride = in->pixel_stride;
+    out->layout       = in->layout;
+    step->skip        = true;
+}
+
+void lower_count_cost(struct plan_step *step, const void *options)
+{
+    struct op_cost cost = {.options = options, .in = step->tensors, .out = step->tensors + step->in_count,
+                           .in_count = plan_op_inputs(step), .out_count = step->out_count};
+
+    if (step->op->cost)
+        step->op->cost(&cost);
+    step->multiply_adds = cost.multiply_adds;
+}
