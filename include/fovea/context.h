@@ -38,7 +38,7 @@ typedef struct fov_context_options {
     int         threads;    /**< as many as this process may use (affinity, cgroup quota) */
     uint64_t    seed;       /**< 0: the same seed always gives the same bits, for any number of threads */
     size_t      max_memory; /**< bytes; 80 % of what this process may use */
-    const char *isa;        /**< the widest this machine has; else "reference", "sse2", "avx2", "avx512", "neon".
+    const char *isa;        /**< the widest this machine has; else "reference", "sse2", "avx2", "avx512", "amx", "neon".
                                  $FOVEA_ISA sets it where this is NULL */
     /** false: a plan may take Winograd's convolution, whose rounding differs; true: direct sums only (error within 8
      *  u sum |x w|, docs/numerics.md) */

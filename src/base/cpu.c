@@ -12,12 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <xmmintrin.h>
 #endif
 
-static const char *const level_names[CPU_LEVEL_COUNT] = {"reference", "sse2", "avx2", "avx512", "neon"};
+static const char *const level_names[CPU_LEVEL_COUNT] = {"reference", "sse2", "avx2", "avx512", "amx", "neon"};
 
 const char *cpu_level_name(enum cpu_level level)
 {
@@ -52,13 +55,24 @@ static uint64_t cpu_saved_registers(void)
     return (uint64_t)high << 32 | low;
 }
 
+/* Tiles are eight kilobytes of registers, which Linux saves only for processes that asked for them (5.16 and later). */
+static bool cpu_lends_tiles(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+#else
+    return false;
+#endif
+}
+
 bool cpu_has(enum cpu_level level)
 {
-    unsigned a, b, c, d, b7 = 0, c7 = 0, d7 = 0;
+    unsigned a, b, c, d, b7 = 0, c7 = 0, d7 = 0, a71 = 0;
     if (level == CPU_REFERENCE || level == CPU_SSE2) {
         return true; /* SSE2 is part of x86-64 */
     }
-    if ((level != CPU_AVX2 && level != CPU_AVX512) || !__get_cpuid(1, &a, &b, &c, &d) ||
+    if ((level != CPU_AVX2 && level != CPU_AVX512 && level != CPU_AMX) || !__get_cpuid(1, &a, &b, &c, &d) ||
         !__get_cpuid_count(7, 0, &a, &b7, &c7, &d7)) {
         return false;
     }
@@ -68,7 +82,13 @@ bool cpu_has(enum cpu_level level)
         return avx2;
     }
     /* F, DQ, BW, VL; the system saves masks and the upper halves of all 32 registers. */
-    return avx2 && (saved & 0xe6) == 0xe6 && (b7 >> 16 & 1) && (b7 >> 17 & 1) && (b7 >> 30 & 1) && (b7 >> 31 & 1);
+    bool avx512 = avx2 && (saved & 0xe6) == 0xe6 && (b7 >> 16 & 1) && (b7 >> 17 & 1) && (b7 >> 30 & 1) && (b7 >> 31 & 1);
+    if (level == CPU_AVX512) {
+        return avx512;
+    }
+    /* Tiles, and products of bfloat16 on tiles and on registers; the system saves the tiles and their shapes. */
+    return avx512 && (saved & 0x60000) == 0x60000 && (d7 >> 24 & 1) && (d7 >> 22 & 1) &&
+           __get_cpuid_count(7, 1, &a71, &b, &c, &d) && (a71 >> 5 & 1) && cpu_lends_tiles();
 }
 
 #else

@@ -12,13 +12,14 @@ enum cpu_level {
     CPU_SSE2,
     CPU_AVX2,   /**< AVX2 and FMA */
     CPU_AVX512, /**< F, VL, DQ, BW */
+    CPU_AMX,    /**< AVX-512 with BF16, and tiles of bfloat16 */
     CPU_NEON,
     CPU_LEVEL_COUNT
 };
 
 const char    *cpu_level_name(enum cpu_level level); /**< "avx2" */
 bool           cpu_level_from_name(const char *name, enum cpu_level *level);
-bool           cpu_has(enum cpu_level level); /**< including that the system saves its registers */
+bool           cpu_has(enum cpu_level level); /**< and the system saves its registers (AMX: lends them) */
 enum cpu_level cpu_best_level(void);          /**< widest that this machine has */
 
 /** Threads this process may use: affinity mask, and cgroup (v1 and v2) quota rounded up. At least 1. */

@@ -9,6 +9,7 @@ static const fov_rates of_level[CPU_LEVEL_COUNT] = {
     [CPU_SSE2]      = {.products = 16e9, .transform = 30e9, .memory = 12e9, .wake = 1e-6},
     [CPU_AVX2]      = {.products = 48e9, .transform = 55e9, .memory = 15e9, .wake = 1e-6},
     [CPU_AVX512]    = {.products = 88e9, .transform = 65e9, .memory = 13e9, .wake = 1e-6},
+    [CPU_AMX]       = {.products = 160e9, .transform = 65e9, .memory = 13e9, .wake = 1e-6},
     [CPU_NEON]      = {.products = 16e9, .transform = 30e9, .memory = 12e9, .wake = 1e-6},
 };
 

@@ -78,6 +78,10 @@ typedef void binary_kernel(size_t rows, size_t columns, struct kernel_operand a,
     starting from the bias; it is the same chain however rows are cut into calls. The bound is |error| <= 8 u sum |x w| on data
     of both signs. Padding reads `zeros`. Any rows >= 1, filters >= 1, channels >= 1, taps >= 1.
 
+    With `room`, an instruction set with tiles of bfloat16 multiplies pieces of x and of the weights (vector/pieces.h): other
+    chains, still the same ones however rows are cut, and the same bound; infinite numbers and those beyond 2^127 then
+    give NaN. So give room to all calls of a product or to none.
+
     A layer with few input channels: copy the input into a zero-padded buffer and pass each kernel row as one tap
     with channels = kernel_width * C (rows of x then overlap, which is fine). The packed weights are the same.
     Groups: one call per group, x, out, bias, residual advanced to its channels.
@@ -103,6 +107,7 @@ struct kernel_product {
     size_t         out_stride;
     const int32_t *out_offsets; /**< [rows] or NULL */
     bool           accumulate;  /**< add what out held */
+    float         *room;        /**< of product_room floats, any contents; NULL: sums are single chains, as said above */
     enum unary     activation;  /**< any; identity, relu, leaky_relu and clip stay in registers */
     float          alpha, beta; /**< of the activation */
 };

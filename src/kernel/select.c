@@ -20,6 +20,10 @@ const struct kernel_table *kernel_table_for(enum cpu_level level)
     case CPU_AVX512:
         return &kernel_table_avx512;
 #endif
+#ifdef KERNEL_HAS_amx
+    case CPU_AMX:
+        return &kernel_table_amx;
+#endif
 #ifdef KERNEL_HAS_neon
     case CPU_NEON:
         return &kernel_table_neon;

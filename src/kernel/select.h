@@ -9,6 +9,7 @@ extern const struct kernel_table kernel_table_reference;
 extern const struct kernel_table kernel_table_sse2;
 extern const struct kernel_table kernel_table_avx2;
 extern const struct kernel_table kernel_table_avx512;
+extern const struct kernel_table kernel_table_amx;
 extern const struct kernel_table kernel_table_neon;
 
 #endif

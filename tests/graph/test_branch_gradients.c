@@ -140,7 +140,7 @@ static void compare(const struct network *n, size_t c, const char *isa, fov_plan
 
 static void gradients_are_those_of_single_nodes(void **state)
 {
-    static const char *const levels[] = {"reference", "sse2", "avx2", "avx512", "neon"};
+    static const char *const levels[] = {"reference", "sse2", "avx2", "avx512", "amx", "neon"};
 
     (void)state;
     for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {

@@ -98,7 +98,7 @@ static int steps_with(const fov_plan *plan, const char *detail)
     return count;
 }
 
-static const char *const levels[] = {"reference", "sse2", "avx2", "avx512", "neon"};
+static const char *const levels[] = {"reference", "sse2", "avx2", "avx512", "amx", "neon"};
 
 static bool has(const char *isa)
 {

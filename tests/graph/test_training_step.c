@@ -122,7 +122,7 @@ static int steps_with(const fov_plan *plan, const char *operation, const char *d
     return count;
 }
 
-static const char *const levels[] = {"sse2", "avx2", "avx512", "neon"};
+static const char *const levels[] = {"sse2", "avx2", "avx512", "amx", "neon"};
 
 static bool has(const char *isa)
 {

@@ -22,6 +22,13 @@ static float *packed(const struct kernel_table *table, const struct kernel_weigh
     return panels;
 }
 
+/* Room for any product of this size, even one that is too small to be worth it; NULL: this set has no use for room. */
+static float *room_for(const struct kernel_table *table, size_t rows, size_t filters, size_t depth)
+{
+    size_t floats = table->product_room(rows < 512 ? 512 : rows, filters < 512 ? 512 : filters, depth < 512 ? 512 : depth);
+    return floats > 0 ? guard_floats(floats) : NULL;
+}
+
 /* One random product: offsets or strides, any epilogue, rows scattered or not. */
 static void check_product(const struct kernel_table *table, size_t rows, size_t filters, size_t taps, size_t channels,
                           enum numbers numbers)
@@ -80,6 +87,7 @@ static void check_product(const struct kernel_table *table, size_t rows, size_t 
     p.activation = activations[random_below(numbers == INTEGERS ? 4 : 7)];
     p.alpha = p.activation == UNARY_clip ? -3.0f : 0.5f;
     p.beta = 6.0f;
+    p.room = random_below(2) ? room_for(table, rows, filters, taps * channels) : NULL;
 
     p.weights = packed(table, &shape, weights);
     p.out = out;
@@ -131,6 +139,11 @@ void case_product(const struct kernel_table *table)
         check_product(table, rows, filters, taps, channels, i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
+    for (size_t i = 0; i < 24; i++) { /* more than one group of rows, of filters, more than one part of the depth */
+        check_product(table, RANDOM_OF(100, 257, 300, 600), RANDOM_OF(30, 64, 100, 260, 300), RANDOM_OF(1, 3),
+                      RANDOM_OF(32, 64, 100, 130, 256), i % 2 ? REALS : INTEGERS);
+        guard_release_all();
+    }
     check_product(table, 25, 40, 9, 256, REALS);
     check_product(table, 1, 200, 1, 4096, REALS);
     for (size_t i = 0; i < 12; i++) { /* sums that are cut in parts where the panel is wide, and where it is narrow */
@@ -151,6 +164,34 @@ void case_product(const struct kernel_table *table)
         if (f != UNARY_thresholded_relu) {
             assert_true(isnan(out[0]));
         }
+    }
+}
+
+/* The smallest rooms of all sizes hold what they are for (the guard behind them says so), and rows do not depend on how they are
+   cut into calls. */
+void case_product_room(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 60; i++) {
+        size_t rows = RANDOM_OF(24, 25, 49, 100, 256, 257, 300, 520), filters = RANDOM_OF(16, 17, 30, 48, 64, 70, 256, 300);
+        size_t depth = RANDOM_OF(32, 33, 64, 100, 256, 300, 520), first = 1 + random_below(rows - 1);
+        size_t floats = table->product_room(rows, filters, depth);
+        assert_int_equal(table->product_room(rows, filters, 8), 0);
+        float *x = guard_random(rows * depth, REALS), *weights = guard_random(filters * depth, REALS);
+        float *out = guard_floats(rows * filters), *want = guard_floats(rows * filters);
+        struct kernel_weights shape = {filters, depth, 1, depth, 1, NULL};
+        struct kernel_product p = {.rows = rows, .filters = filters, .taps = 1, .channels = depth, .x = x, .x_stride = depth,
+                                   .weights = packed(table, &shape, weights), .out = want, .out_stride = filters,
+                                   .room = floats > 0 ? guard_floats(floats) : NULL};
+        table->product(&p);
+        p.out = out;
+        p.rows = first;
+        table->product(&p);
+        p.x += first * depth;
+        p.out += first * filters;
+        p.rows = rows - first;
+        table->product(&p);
+        check_equal("product in two calls", out, want, rows * filters);
+        guard_release_all();
     }
 }
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* AVX-512 with AMX: eight tiles of sixteen rows of 64 bytes beside the registers, and an instruction that multiplies tiles
+   of bfloat16 and sums in float. pieces.h makes float products of it. */
+#include "kernel/isa/avx512.h"
+
+#undef ISA_LEVEL
+#undef ISA_TABLE
+#undef ISA_NAME
+#define ISA_LEVEL CPU_AMX
+#define ISA_TABLE kernel_table_amx
+#define ISA_NAME "amx"
+
+#define ISA_HAS_TILES
+/* The upper halves of 32 floats side by side: those of `low`, then those of `high`. */
+#define upper_halves(low, high, order) ((__m512i)_mm512_permutex2var_epi16((__m512i)(low), (__m512i)(order), (__m512i)(high)))
