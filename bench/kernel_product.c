@@ -76,7 +76,7 @@ static double peak(const struct kernel_table *table)
     void (*chains)(size_t) = NULL;
     double flops = 12 * 2 * (double)table->vector_floats, best = 0;
 #ifdef __x86_64__
-    chains = table->level == CPU_AVX512 ? chains_avx512 : table->level == CPU_AVX2 ? chains_avx2 : chains_sse2;
+    chains = table->level >= CPU_AVX512 ? chains_avx512 : table->level == CPU_AVX2 ? chains_avx2 : chains_sse2;
     flops = table->level == CPU_SSE2 ? flops / 2 : flops; /* each instruction is half of a multiply-add */
 #endif
     for (int i = 0; chains && i < REPETITIONS; i++) {
@@ -106,7 +106,7 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
 {
     /* A block of pixels of a square image whose borders the caller padded, as an operator would cut it. */
     size_t out = l->size, in = l->size + l->kernel - 1, taps = l->kernel * l->kernel, pixels = out * out;
-    size_t block = 32 * table->tile_rows;
+    size_t block = 64 * table->tile_rows;
     pixels = pixels < block ? pixels : block;
     size_t across = l->collapsed ? 1 : l->kernel, depth = taps * l->channels;
     taps = l->kernel * across;
@@ -114,6 +114,8 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
     float   *x = lines(in * in * l->channels), *weights = lines(packed);
     float   *result = lines(pixels * l->filters), *bias = lines(l->filters);
     int32_t *offsets = lines(taps * pixels);
+    size_t   room_floats = table->product_room(pixels, l->filters, depth);
+    float   *room = lines(room_floats);
     if (x && weights && result && bias && offsets) {
         for (size_t t = 0; t < taps; t++) {
             for (size_t r = 0; r < pixels; r++) {
@@ -132,11 +134,12 @@ static void measure(const struct kernel_table *table, const struct layer *l, dou
                                    .bias = bias,
                                    .out = result,
                                    .out_stride = l->filters,
+                                   .room = room_floats > 0 ? room : NULL,
                                    .activation = UNARY_relu};
         double got = rate(table, &p);
         printf("  %-24s K %5zu  %7.1f GFLOP/s  %3.0f %%\n", l->name, depth, got, top > 0 ? 100 * got / top : 0);
     }
-    free(x), free(weights), free(result), free(bias), free(offsets);
+    free(x), free(weights), free(result), free(bias), free(offsets), free(room);
 }
 
 int main(void)

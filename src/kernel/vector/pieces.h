@@ -17,10 +17,21 @@ enum {
     STEP = 32,                    /* of the depth: a row of a tile of factors */
     TILE_HALVES = 16 * 32,        /* bfloat16 in a tile of factors */
     STEP_HALVES = PIECES * TILE_HALVES,
+    STEPS_TOGETHER = 4,           /* between loading the sums and storing them: after more, storing holds up what follows */
     ROWS_TOGETHER = 256,          /* whose pieces stay in the second-level cache, */
     DEPTH_TOGETHER = 256,         /* so much of them at a time, */
     FILTERS_TOGETHER = 256        /* and the sums of so many filters */
 };
+
+INLINE size_t smaller_of(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+INLINE size_t rounded_up(size_t n, size_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
 
 /* ---- floats to pieces ------------------------------------------------------------------------------------------- */
 
@@ -88,59 +99,55 @@ INLINE void shape_tiles(size_t height)
 
 /* A block of up to 2 x 2 tiles of sums. */
 struct tile_block {
-    size_t          steps;      /* of the depth */
-    const uint16_t *x, *w;      /* [steps][pieces][tile] */
+    size_t          steps;          /* of the depth */
+    const uint16_t *x, *w;          /* [steps][pieces][tile] */
     size_t          next_x, next_w; /* bfloat16 to the second tile of each */
-    float          *sums;       /* [rows][stride]; a tile is `height` rows */
+    float          *sums;           /* [rows][stride]; a tile is `height` rows */
     size_t          stride, height;
-    bool            begins;     /* from zero, not from what sums hold */
+    bool            begins;         /* from zero, not from what sums hold */
 };
 
-/* The six products of a step: each tile of factors is loaded as seldom as eight registers allow. */
-INLINE void multiply_tiles(const struct tile_block *b, bool two_rows, bool two_columns)
+/* What is to be done with the block before, once the tiles have work: whoever waits for sums to come out of them keeps them
+   waiting. rows 0: nothing. */
+struct tile_ending {
+    const struct kernel_product *p;
+    size_t row, rows, filter, columns, registers;
+    vf    *sums;
+};
+
+INLINE void end_block(const struct tile_ending *end)
 {
-#define LOAD_X(piece)                                                        \
-    _tile_loadd(4, x + (piece) * TILE_HALVES, 64);                           \
-    if (two_rows) {                                                          \
-        _tile_loadd(5, x + b->next_x + (piece) * TILE_HALVES, 64);           \
+    if (end->rows > 0) {
+        finish_tile(end->p, end->row, end->rows, end->filter, end->columns, end->registers, end->sums);
     }
-#define LOAD_W(piece)                                                        \
-    _tile_loadd(6, w + (piece) * TILE_HALVES, 64);                           \
-    if (two_columns) {                                                       \
-        _tile_loadd(7, w + b->next_w + (piece) * TILE_HALVES, 64);           \
+}
+
+/* The six products of each step: every tile of factors is loaded as seldom as eight registers allow. */
+INLINE void multiply_steps(const struct tile_block *b, size_t first, size_t end, bool two_rows, bool two_columns)
+{
+#define LOAD_X(piece)                                              \
+    _tile_loadd(4, x + (piece) * TILE_HALVES, 64);                 \
+    if (two_rows) {                                                \
+        _tile_loadd(5, x + b->next_x + (piece) * TILE_HALVES, 64); \
     }
-#define MULTIPLY_TILES                                                       \
-    _tile_dpbf16ps(0, 4, 6);                                                 \
-    if (two_columns) {                                                       \
-        _tile_dpbf16ps(1, 4, 7);                                             \
-    }                                                                        \
-    if (two_rows) {                                                          \
-        _tile_dpbf16ps(2, 5, 6);                                             \
-    }                                                                        \
-    if (two_rows && two_columns) {                                           \
-        _tile_dpbf16ps(3, 5, 7);                                             \
+#define LOAD_W(piece)                                              \
+    _tile_loadd(6, w + (piece) * TILE_HALVES, 64);                 \
+    if (two_columns) {                                             \
+        _tile_loadd(7, w + b->next_w + (piece) * TILE_HALVES, 64); \
     }
-    size_t bytes = b->stride * sizeof(float);
-    float *below = b->sums + b->height * b->stride;
-    if (b->begins) {
-        _tile_zero(0);
-        _tile_zero(1);
-        _tile_zero(2);
-        _tile_zero(3);
-    } else {
-        _tile_loadd(0, b->sums, bytes);
-        if (two_columns) {
-            _tile_loadd(1, b->sums + TILE_WIDTH, bytes);
-        }
-        if (two_rows) {
-            _tile_loadd(2, below, bytes);
-        }
-        if (two_rows && two_columns) {
-            _tile_loadd(3, below + TILE_WIDTH, bytes);
-        }
+#define MULTIPLY_TILES                                             \
+    _tile_dpbf16ps(0, 4, 6);                                       \
+    if (two_columns) {                                             \
+        _tile_dpbf16ps(1, 4, 7);                                   \
+    }                                                              \
+    if (two_rows) {                                                \
+        _tile_dpbf16ps(2, 5, 6);                                   \
+    }                                                              \
+    if (two_rows && two_columns) {                                 \
+        _tile_dpbf16ps(3, 5, 7);                                   \
     }
-    const uint16_t *x = b->x, *w = b->w;
-    for (size_t step = 0; step < b->steps; step++, x += STEP_HALVES, w += STEP_HALVES) {
+    const uint16_t *x = b->x + first * STEP_HALVES, *w = b->w + first * STEP_HALVES;
+    for (size_t step = first; step < end; step++, x += STEP_HALVES, w += STEP_HALVES) {
         LOAD_X(0)
         LOAD_W(0)
         MULTIPLY_TILES
@@ -155,43 +162,62 @@ INLINE void multiply_tiles(const struct tile_block *b, bool two_rows, bool two_c
         LOAD_X(2)
         MULTIPLY_TILES
     }
-    _tile_stored(0, b->sums, bytes);
-    if (two_columns) {
-        _tile_stored(1, b->sums + TILE_WIDTH, bytes);
-    }
-    if (two_rows) {
-        _tile_stored(2, below, bytes);
-    }
-    if (two_rows && two_columns) {
-        _tile_stored(3, below + TILE_WIDTH, bytes);
-    }
 #undef LOAD_X
 #undef LOAD_W
 #undef MULTIPLY_TILES
 }
 
-static void multiply_block(const struct tile_block *b, bool two_rows, bool two_columns)
+INLINE void multiply_tiles(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns)
+{
+#define EACH_SUM(M)                \
+    M(0, b->sums)                  \
+    if (two_columns) {             \
+        M(1, b->sums + TILE_WIDTH) \
+    }                              \
+    if (two_rows) {                \
+        M(2, below)                \
+    }                              \
+    if (two_rows && two_columns) { \
+        M(3, below + TILE_WIDTH)   \
+    }
+#define LOAD_SUM(tile, sum) _tile_loadd(tile, sum, bytes);
+#define STORE_SUM(tile, sum) _tile_stored(tile, sum, bytes);
+    size_t bytes = b->stride * sizeof(float);
+    float *below = b->sums + b->height * b->stride;
+    if (b->begins) {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    } else {
+        EACH_SUM(LOAD_SUM)
+    }
+    multiply_steps(b, 0, 1, two_rows, two_columns);
+    end_block(before);
+    multiply_steps(b, 1, smaller_of(b->steps, STEPS_TOGETHER), two_rows, two_columns);
+    EACH_SUM(STORE_SUM)
+    for (size_t step = STEPS_TOGETHER; step < b->steps; step += STEPS_TOGETHER) {
+        EACH_SUM(LOAD_SUM)
+        multiply_steps(b, step, smaller_of(b->steps, step + STEPS_TOGETHER), two_rows, two_columns);
+        EACH_SUM(STORE_SUM)
+    }
+#undef EACH_SUM
+#undef LOAD_SUM
+#undef STORE_SUM
+}
+
+static void multiply_block(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns)
 {
     if (two_rows && two_columns) {
-        multiply_tiles(b, true, true);
+        multiply_tiles(b, before, true, true);
     } else if (two_rows) {
-        multiply_tiles(b, true, false);
+        multiply_tiles(b, before, true, false);
     } else {
-        multiply_tiles(b, false, two_columns);
+        multiply_tiles(b, before, false, two_columns);
     }
 }
 
 /* ---- the implicit product --------------------------------------------------------------------------------------- */
-
-INLINE size_t smaller_of(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-INLINE size_t rounded_up(size_t n, size_t unit)
-{
-    return (n + unit - 1) / unit * unit;
-}
 
 /* The depth in equal parts of at most DEPTH_TOGETHER, whole steps. Sums depend on it: so on the depth alone. */
 INLINE size_t part_of_depth(size_t depth)
@@ -231,7 +257,7 @@ struct pieces {
     size_t    row, rows, height; /* the group's first, its number, and rows in each of its tiles */
     size_t    begin, end, steps; /* of the depth */
     uint16_t *x, *w;
-    float    *sums;              /* [pairs of columns][rows][2 tiles]; or one block where the depth is one part */
+    float    *sums;              /* [pairs of columns][rows][2 tiles]; or two blocks where the depth is one part */
     bool      whole;             /* the depth is one part */
 };
 
@@ -298,28 +324,31 @@ static void begin_sums(const float *bias, size_t columns, size_t rows, size_t st
     }
 }
 
-/* All rows of the group, two tiles of columns at most. */
+/* All rows of the group, two tiles of columns at most. Sums that need no ending go straight to where they belong. */
 static void multiply_columns(const struct pieces *s, const uint16_t *w, size_t filter, size_t columns, float *sums)
 {
     const struct kernel_product *p = s->p;
     bool two_columns = columns > TILE_WIDTH, begins = s->begin == 0, ends = s->end == p->taps * p->channels;
-    size_t tile = s->steps * STEP_HALVES, stride = two_columns ? 2 * TILE_WIDTH : TILE_WIDTH;
-    struct tile_block block = {.steps = s->steps, .x = s->x, .w = w, .next_x = tile, .next_w = tile, .sums = sums,
-                               .stride = stride, .height = s->height, .begins = begins && !p->bias};
-    for (size_t row = 0; row < s->rows; row += 2 * s->height, block.x += 2 * tile) {
-        bool two_rows = row + s->height < s->rows;
-        size_t rows = smaller_of(2 * s->height, s->rows - row);
+    size_t tile = s->steps * STEP_HALVES, stride = two_columns ? 2 * TILE_WIDTH : TILE_WIDTH, together = 2 * s->height;
+    bool plain = !p->bias && !p->residual && !p->accumulate && !p->out_offsets && p->activation == UNARY_identity;
+    struct tile_block block = {.steps = s->steps, .x = s->x, .w = w, .next_x = tile, .next_w = tile,
+                               .height = s->height, .begins = begins && !p->bias};
+    struct tile_ending before = {.p = p, .filter = filter, .columns = columns, .registers = stride / VECTOR};
+    for (size_t row = 0; row < s->rows; row += together, block.x += 2 * tile) {
+        size_t rows = smaller_of(together, s->rows - row);
+        bool straight = plain && columns == stride && (rows == together || rows == s->height);
+        block.sums = straight ? p->out + (s->row + row) * p->out_stride + filter
+                              : sums + (s->whole ? row / together % 2 * together : row) * stride;
+        block.stride = straight ? p->out_stride : stride;
         if (begins && p->bias) {
-            begin_sums(p->bias + filter, columns, rows, stride, block.sums);
+            begin_sums(p->bias + filter, columns, together, stride, block.sums);
         }
-        multiply_block(&block, two_rows, two_columns);
-        if (ends) {
-            finish_tile(p, s->row + row, rows, filter, columns, stride / VECTOR, (vf *)(void *)block.sums);
-        }
-        if (!s->whole) {
-            block.sums += 2 * s->height * stride;
-        }
+        multiply_block(&block, &before, row + s->height < s->rows, two_columns);
+        before.row = s->row + row;
+        before.rows = ends && !straight ? rows : 0;
+        before.sums = (vf *)(void *)block.sums;
     }
+    end_block(&before);
 }
 
 static void multiply_filters(const struct pieces *s, size_t filter, size_t filters)
