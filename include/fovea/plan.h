@@ -64,7 +64,7 @@ typedef struct fov_plan_step {
     const char *operation; /**< "conv + relu" */
     const char *detail;    /**< what the operator chose: "implicit product 6x16, avx2" ; may be "" */
     fov_shape   shape;     /**< of the first result */
-    const char *layout;    /**< "plain", "channels-last" */
+    const char *layout;    /**< "plain", "channels-last", "images-last" */
     size_t      offset;    /**< of the first result in the arena, bytes */
     size_t      bytes;     /**< of all results */
     size_t      reads;     /**< bytes of all inputs, weights among them: what comes in, once */

@@ -56,31 +56,99 @@ static void gather_floats(void *context, size_t task, int worker)
         memcpy(out, in, m.channels * sizeof *out);
 }
 
-/* Other element types: rare, so element by element. */
-static void transpose_bytes(void *context, size_t sample, int worker)
+/* ---- images last ---------------------------------------------------------------------------------------------------- */
+
+/* A group of images is a matrix [images, elements] in the other two orders and [elements, images] here: a transposition, in
+ * `runs` pieces of `length` elements that lie side by side there. */
+struct group {
+    size_t runs, length;
+    size_t run, image;         /* elements from run to run and from image to image, in the other order */
+    size_t here_run, here_row; /* from run to run and from element to element, here */
+};
+
+static struct group group_of(const struct op_tensor *other, const struct matrix *m, size_t pixels, size_t lanes)
 {
-    const struct op_run *run  = context;
-    struct matrix        m    = matrix_of(&run->in[0].shape);
-    size_t               size = fov_dtype_size(run->in[0].dtype), offset = sample * m.channels * m.pixels * size;
-    const char          *in  = (const char *)run->in[0].data + offset;
-    char                *out = (char *)run->out[0].data + offset;
-    bool                 last = run->out[0].layout == OP_CHANNELS_LAST;
-    size_t               rows = last ? m.channels : m.pixels, columns = last ? m.pixels : m.channels;
+    size_t channels = m->channels, stride = op_pixel_stride(other);
+
+    if (other->layout == OP_PLAIN && channels > 1) /* channel by channel */
+        return (struct group){channels, pixels, m->pixels, channels * m->pixels, lanes, channels * lanes};
+    if (other->layout == OP_CHANNELS_LAST && stride != channels) /* a part of something wider */
+        return (struct group){pixels, channels, stride, m->pixels * stride, channels * lanes, lanes};
+    return (struct group){1, pixels * channels, 0, m->pixels * channels, 0, lanes};
+}
+
+/* Pixels for some 16 KiB are one task, so that there is one for every thread. */
+static struct matrix groups_of(const struct op_run *run)
+{
+    enum { TASK = 1 << 12 /* elements */ };
+    struct matrix m = matrix_of(&run->in[0].shape);
+
+    m.samples /= run->kernel->vector_floats;
+    m.block  = TASK / (m.channels * run->kernel->vector_floats + 1) + 1;
+    m.blocks = (m.pixels + m.block - 1) / m.block;
+    return m;
+}
+
+static void transpose_images(void *context, size_t task, int worker)
+{
+    const struct op_run    *run   = context;
+    struct matrix           m     = groups_of(run);
+    size_t                  lanes = run->kernel->vector_floats, first = task % m.blocks * m.block;
+    size_t                  pixels = m.pixels - first < m.block ? m.pixels - first : m.block;
+    bool                    here   = run->out[0].layout == OP_IMAGES_LAST;
+    const struct op_tensor *other = here ? &run->in[0] : &run->out[0], *images = here ? &run->out[0] : &run->in[0];
+    struct group            group = group_of(other, &m, pixels, lanes);
+    size_t pixel_step = other->layout == OP_PLAIN ? 1 : op_pixel_stride(other), number = task / m.blocks;
+    float *there = (float *)other->data + number * lanes * group.image + first * pixel_step;
+    float *lane  = (float *)images->data + (number * m.pixels + first) * m.channels * lanes;
 
     (void)worker;
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < columns; c++)
-            memcpy(out + (c * rows + r) * size, in + (r * columns + c) * size, size);
+    for (size_t i = 0; i < group.runs; i++, there += group.run, lane += group.here_run)
+        if (here)
+            run->kernel->transpose(lanes, group.length, there, group.image, lane, group.here_row);
+        else
+            run->kernel->transpose(group.length, lanes, lane, group.here_row, there, group.image);
+}
+
+/* ---- other element types --------------------------------------------------------------------------------------------- */
+
+static size_t place_of(const struct op_tensor *tensor, const struct matrix *m, size_t lanes, size_t sample, size_t channel,
+                       size_t pixel)
+{
+    switch (tensor->layout) {
+    case OP_PLAIN:         return (sample * m->channels + channel) * m->pixels + pixel;
+    case OP_CHANNELS_LAST: return (sample * m->pixels + pixel) * m->channels + channel;
+    case OP_IMAGES_LAST:
+        return ((sample / lanes * m->pixels + pixel) * m->channels + channel) * lanes + sample % lanes;
+    }
+    return 0;
+}
+
+/* Rare, so element by element. */
+static void move_sample(void *context, size_t sample, int worker)
+{
+    const struct op_run *run   = context;
+    struct matrix        m     = matrix_of(&run->in[0].shape);
+    size_t               size = fov_dtype_size(run->in[0].dtype), lanes = run->kernel->vector_floats;
+    const char          *in   = run->in[0].data;
+    char                *out  = run->out[0].data;
+
+    (void)worker;
+    for (size_t c = 0; c < m.channels; c++)
+        for (size_t p = 0; p < m.pixels; p++)
+            memcpy(out + place_of(&run->out[0], &m, lanes, sample, c, p) * size,
+                   in + place_of(&run->in[0], &m, lanes, sample, c, p) * size, size);
 }
 
 static void convert(const struct op_run *run)
 {
-    struct matrix m = matrix_of(&run->in[0].shape);
+    bool          images = run->in[0].layout == OP_IMAGES_LAST || run->out[0].layout == OP_IMAGES_LAST;
+    struct matrix m      = images ? groups_of(run) : matrix_of(&run->in[0].shape);
 
-    if (run->in[0].dtype == FOV_F32)
-        pool_run(run->pool, transpose_floats, (void *)run, m.samples * m.blocks);
+    if (run->in[0].dtype != FOV_F32)
+        pool_run(run->pool, move_sample, (void *)run, matrix_of(&run->in[0].shape).samples);
     else
-        pool_run(run->pool, transpose_bytes, (void *)run, m.samples);
+        pool_run(run->pool, images ? transpose_images : transpose_floats, (void *)run, m.samples * m.blocks);
 }
 
 static void copy(const struct op_run *run)
@@ -98,8 +166,7 @@ static void copy(const struct op_run *run)
 static int compile_convert(struct op_compile *compile)
 {
     compile->run = convert;
-    snprintf(compile->detail, sizeof compile->detail, "to %s",
-             compile->out[0].layout == OP_PLAIN ? "plain" : "channels-last");
+    snprintf(compile->detail, sizeof compile->detail, "to %s", op_layout_name(compile->out[0].layout));
     return FOV_OK;
 }
 

@@ -51,7 +51,6 @@ static int output_tensors(struct lowering *l, const struct node *node, const str
         step->out[i] = -1;
         if (step->again && op_port_at(node->op->out, i)->updates)
             continue; /* what a step renews, it renews the first time it runs */
-        l->plan->other_of[id] = -1;
         if (l->shapes[id].rank < 0 || (i > 0 && op_port_at(node->op->out, i)->optional && !is_read(l, id)))
             continue;
         if (i == 0 && step->deferred) {

@@ -185,14 +185,12 @@ static int compile(fov_plan *plan, const fov_value *outputs, int count, bool pla
     plan->value_count = plan->graph->value_count;
     plan->node_count  = plan->graph->node_count;
     plan->tensor_of   = memory_allocate(memory, plan->value_count, sizeof *plan->tensor_of, "plan", &context->error);
-    plan->other_of    = memory_allocate(memory, plan->value_count, sizeof *plan->other_of, "plan", &context->error);
     plan->outputs     = memory_allocate(memory, (size_t)count, sizeof *plan->outputs, "plan", &context->error);
     plan->rewritten   = memory_allocate(memory, plan->node_count + 1, sizeof(struct node *), "plan", &context->error);
     plan->known       = memory_allocate(memory, plan->value_count, sizeof *plan->known, "plan", &context->error);
-    if (!plan->known || !plan->rewritten || !plan->tensor_of || !plan->other_of || !plan->outputs)
+    if (!plan->known || !plan->rewritten || !plan->tensor_of || !plan->outputs)
         return FOV_E_MEMORY;
     memset(plan->tensor_of, -1, plan->value_count * sizeof *plan->tensor_of);
-    memset(plan->other_of, -1, plan->value_count * sizeof *plan->other_of);
     for (int i = 0; i < count; i++) {
         if (outputs[i].id <= 0 || (size_t)outputs[i].id >= plan->value_count)
             return (int)error_set(&context->error, FOV_E_USAGE, "plan: output %d is no value of this graph", i);
@@ -297,7 +295,6 @@ void fov_plan_free(fov_plan *plan)
     memory_free(memory, plan->storages);
     memory_free(memory, plan->tensors);
     memory_free(memory, plan->tensor_of);
-    memory_free(memory, plan->other_of);
     memory_free(memory, plan->outputs);
     memory_free(memory, plan->arena);
     memory_free(memory, plan->kept);
@@ -367,19 +364,28 @@ void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
 /* ---- looking ------------------------------------------------------------------------------------------------------------------ */
 
 /* The tensor through which the caller sees a value: inputs as they were asked for, everything else in plain order. */
+int plan_tensor_in(const fov_plan *plan, int tensor, enum op_layout layout)
+{
+    while (tensor >= 0 && plan->tensors[tensor].layout != layout)
+        tensor = plan->tensors[tensor].other;
+    return tensor;
+}
+
 static int visible_tensor(const fov_plan *plan, fov_value value)
 {
-    int first, other;
+    int first;
 
     if (value.id <= 0 || (size_t)value.id >= plan->value_count)
         return -1;
     first = plan->tensor_of[value.id];
-    other = plan->other_of[value.id];
     if (graph_value(plan->graph, value.id)->kind == VALUE_INPUT)
         return first;
     for (int i = 0; i < plan->output_count; i++)
-        if (plan->outputs[i] == value.id)
-            return first >= 0 && plan->tensors[first].layout == OP_PLAIN ? first : other >= 0 ? other : first;
+        if (plan->outputs[i] == value.id) {
+            int plain = plan_tensor_in(plan, first, OP_PLAIN);
+
+            return plain >= 0 ? plain : first;
+        }
     return -1;
 }
 
@@ -465,12 +471,12 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
                 result.reads += plan->tensors[plan_maker(plan, step, i)->in[k]].bytes;
     if (step->deferred) { /* stored nowhere, but this is what it is */
         result.shape  = step->tensors[step->in_count].shape;
-        result.layout = "channels-last";
+        result.layout = op_layout_name(OP_CHANNELS_LAST);
     }
     if (!out)
         return result;
     result.shape  = out->shape;
-    result.layout = out->layout == OP_PLAIN ? "plain" : "channels-last";
+    result.layout = op_layout_name(out->layout);
     result.offset = plan->storages[out->storage].offset + out->begin;
     return result;
 }

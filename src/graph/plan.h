@@ -23,6 +23,7 @@ struct plan_tensor {
     int            storage;
     size_t         begin;        /**< in the storage, bytes */
     size_t         pixel_stride; /**< as op_tensor's: not 0 where it is part of a wider one */
+    int            other;        /**< the same value in another layout, and so on; -1: there is none (or none more) */
 };
 
 /** A piece of memory. Several tensors may share one: views, relabelled layouts, results in place. */
@@ -103,7 +104,6 @@ struct fov_plan {
     size_t               step_count, step_capacity;
 
     int *tensor_of; /**< [value_count] the value's tensor in its first layout; -1 = none */
-    int *other_of;  /**< [value_count] the same value in the other layout; -1 = none */
     double **known;  /**< [value_count] known values, while the plan is made */
     int *outputs;   /**< values asked for */
     int  output_count;
@@ -122,6 +122,8 @@ fov_plan *plan_draft(fov_graph *graph, const fov_value *outputs, int count, cons
                      const struct plan_program *program, bool placed);
 int plan_new_tensor(fov_plan *plan, struct plan_tensor tensor); /**< index, -1 on failure */
 int plan_new_storage(fov_plan *plan, size_t bytes);             /**< index, -1 on failure */
+/** What a tensor holds in some layout, if that was made: a tensor; -1: it was not. */
+int plan_tensor_in(const fov_plan *plan, int tensor, enum op_layout layout);
 /** A zeroed step with arrays for that many inputs and outputs; its index, -1 on failure. */
 int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, int out_count);
 /** The inputs of the step that makes input i while `step` reads it: they are read by then. NULL: there is none. */

@@ -5,7 +5,7 @@
 #include "graph/lower.h"
 #include "tensor/convert.h"
 
-/* Both orders are the same bytes when there is one channel or one pixel. */
+/* Plain and channels-last are the same bytes when there is one channel or one pixel. */
 static bool orders_agree(const fov_shape *shape)
 {
     return shape->rank < 3 || shape->dim[1] == 1 || shape_span(shape, 2, shape->rank) == 1;
@@ -14,7 +14,7 @@ static bool orders_agree(const fov_shape *shape)
 static int new_tensor(fov_plan *plan, int value, fov_dtype dtype, const fov_shape *shape, enum op_layout layout,
                       int storage)
 {
-    struct plan_tensor tensor = {value, dtype, *shape, layout, 0, storage, 0, 0};
+    struct plan_tensor tensor = {value, dtype, *shape, layout, 0, storage, 0, 0, -1};
 
     if (!shape_bytes(shape, dtype, &tensor.bytes)) {
         error_set(&plan->graph->context->error, FOV_E_MEMORY, "the tensor \"%s\" does not fit memory",
@@ -115,10 +115,12 @@ int lower_tensor(struct lowering *l, int id, enum op_layout layout, bool strided
 
     if (have < 0 || plan->tensors[have].layout == layout || plan->tensors[have].shape.rank < 3)
         return have >= 0 && plan->tensors[have].pixel_stride && !strided ? dense_copy(l, id, have) : have;
-    if (plan->other_of[id] >= 0)
-        return plan->other_of[id];
+    made = plan_tensor_in(plan, have, layout);
+    if (made >= 0)
+        return made;
     tensor     = plan->tensors[have];
-    same_bytes = orders_agree(&tensor.shape) && !tensor.pixel_stride;
+    same_bytes = tensor.layout != OP_IMAGES_LAST && layout != OP_IMAGES_LAST && orders_agree(&tensor.shape) &&
+                 !tensor.pixel_stride;
     made       = new_tensor(plan, id, tensor.dtype, &tensor.shape, layout, same_bytes ? tensor.storage : -1);
     if (made < 0)
         return -1;
@@ -126,7 +128,29 @@ int lower_tensor(struct lowering *l, int id, enum op_layout layout, bool strided
         plan->tensors[made].begin = tensor.begin;
     else if (lower_move(l, &plan_convert, have, made, graph_value(l->graph, id)->name))
         return -1;
-    return plan->other_of[id] = made;
+    plan->tensors[made].other = plan->tensors[have].other;
+    plan->tensors[have].other = made;
+    return made;
+}
+
+/* Whether groups of images fill the kernels' registers: then each may have an element of its own. */
+static bool fills_registers(const struct lowering *l, const struct node *node, const struct op_tensor *in)
+{
+    int64_t lanes = (int64_t)l->graph->context->kernel->vector_floats;
+
+    for (int i = 0; i < node->in_count; i++)
+        if (in[i].shape.rank >= 3 && in[i].shape.dim[0] > 0 && !op_port_at(node->op->in, i)->plain)
+            return in[i].shape.dim[0] % lanes == 0;
+    return false;
+}
+
+/* The order in which a value may be read without a conversion; not plain, if there is a choice. */
+static enum op_layout layout_at_hand(const fov_plan *plan, int tensor)
+{
+    for (enum op_layout layout = OP_IMAGES_LAST; layout > OP_PLAIN; layout--)
+        if (plan_tensor_in(plan, tensor, layout) >= 0)
+            return layout;
+    return OP_PLAIN;
 }
 
 /* The order that a node's tensors will have: its operator's wish, or that of its first input with pixels. */
@@ -137,9 +161,13 @@ enum op_layout lower_layout(struct lowering *l, const struct node *node)
 
     lower_describe(l, node, in);
     for (int i = 0; i < node->in_count; i++)
-        if (node->in[i] && l->plan->tensor_of[node->in[i]] >= 0)
-            in[i].layout = l->plan->tensors[l->plan->tensor_of[node->in[i]]].layout;
+        in[i].layout = layout_at_hand(l->plan, l->plan->tensor_of[node->in[i]]);
     rule = cpu_layout(node->op, node->options, in, node->in_count);
+    for (int i = 0; i < node->in_count; i++)
+        if (l->plan->tensor_of[node->in[i]] >= 0)
+            in[i].layout = l->plan->tensors[l->plan->tensor_of[node->in[i]]].layout;
+    if (rule == OP_WANTS_IMAGES_LAST)
+        return fills_registers(l, node, in) ? OP_IMAGES_LAST : OP_CHANNELS_LAST;
     if (rule != OP_FOLLOWS)
         return rule == OP_WANTS_PLAIN ? OP_PLAIN : OP_CHANNELS_LAST;
     for (int i = 0; node->op->as_join && i < node->in_count; i++) /* parts that lie in it decide */
@@ -147,8 +175,8 @@ enum op_layout lower_layout(struct lowering *l, const struct node *node)
             return OP_CHANNELS_LAST;
     for (int i = 0; i < node->in_count; i++)
         if (in[i].shape.rank >= 3 && !op_port_at(node->op->in, i)->plain &&
-            (in[i].layout == OP_CHANNELS_LAST || !orders_agree(&in[i].shape)))
-            return in[i].layout;
+            (in[i].layout != OP_PLAIN || !orders_agree(&in[i].shape)))
+            return in[i].layout == OP_IMAGES_LAST && !node->op->cpu->any_order ? OP_CHANNELS_LAST : in[i].layout;
     return OP_PLAIN;
 }
 

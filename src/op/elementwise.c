@@ -128,7 +128,7 @@ static int compile(struct op_compile *compile)
 }
 
 const struct op_cpu elementwise_cpu = {
-    .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0};
+    .layout = OP_FOLLOWS, .any_order = true, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0};
 
 /* ---- by the definition --------------------------------------------------------------------------------------- */
 

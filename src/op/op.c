@@ -6,6 +6,13 @@
 #include <math.h>
 #include <string.h>
 
+const char *op_layout_name(enum op_layout layout)
+{
+    static const char *const names[] = {
+        [OP_PLAIN] = "plain", [OP_CHANNELS_LAST] = "channels-last", [OP_IMAGES_LAST] = "images-last"};
+    return names[layout];
+}
+
 const struct op *op_find(const char *name)
 {
     /* The table is sorted by name when it is generated; tests/op/test_descriptors.c checks that it is. */

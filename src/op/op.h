@@ -51,10 +51,13 @@ struct op_attribute {
 
 /* ---- tensors as operators see them --------------------------------------------------------------------------------- */
 
-/** How a tensor is stored. Its meaning (shape) is N, C, spatial... in both. */
+/** How a tensor is stored. Its meaning (shape) is N, C, spatial... in all. */
 enum op_layout {
     OP_PLAIN,        /**< as the shape reads, last dimension contiguous */
-    OP_CHANNELS_LAST /**< N, spatial..., C: rank 3 and more only */
+    OP_CHANNELS_LAST, /**< N, spatial..., C: rank 3 and more only */
+    /** Groups of as many images as the kernels' registers hold floats (kernel_table.vector_floats), in each spatial..., C,
+     *  image: rank 3 and more, where N is a multiple of that. For networks whose channels are too few to fill registers. */
+    OP_IMAGES_LAST
 };
 
 struct op_tensor {
@@ -68,6 +71,8 @@ struct op_tensor {
     size_t pixel_stride;
     int    id; /**< in a plan: equal for what is the same tensor; 0: not told */
 };
+/** "plain", "channels-last", "images-last" */
+const char *op_layout_name(enum op_layout layout);
 /** Floats from pixel to pixel of a channels-last tensor. */
 static inline size_t op_pixel_stride(const struct op_tensor *tensor)
 {
@@ -302,16 +307,19 @@ static inline bool op_comes_as_rows(const struct op_compile *compile, int i)
 enum op_layout_rule {
     OP_WANTS_PLAIN,
     OP_WANTS_CHANNELS_LAST, /**< all inputs and outputs of rank 3 and more */
-    OP_FOLLOWS              /**< any order, the same for all: that of the first input */
+    OP_WANTS_IMAGES_LAST,   /**< the same where N allows it, else channels last */
+    OP_FOLLOWS /**< plain or channels-last, the same for all: that of the first input; with op_cpu.any_order others too */
 };
 
 struct op_cpu {
     enum op_layout_rule layout;
-    /** Where the rule depends on options or shapes (broadcasting, softmax over channels...); NULL: `layout`. */
+    /** Where the rule depends on options or shapes (broadcasting, softmax over channels...), or on the order in which inputs are
+     *  at hand (in[].layout, of several not plain); NULL: `layout`. */
     enum op_layout_rule (*layout_for)(const void *options, const struct op_tensor *in, int in_count);
     /** Dtypes: NULL: everything is f32, other than labels and masks. False: the textbook twin runs instead. */
     bool (*supports)(const void *options, const struct op_tensor *in, int in_count);
     int (*compile)(struct op_compile *compile);
+    bool any_order; /**< OP_FOLLOWS, and tensors are but rows of numbers to it, all of the same length */
     unsigned in_place; /**< bit i: output 0 may overwrite input i (same shape and dtype) */
     unsigned strided_in; /**< bit i: reads input i at any pixel_stride when it is channels-last */
     bool     strided_out; /**< writes output 0 at any pixel_stride when it is channels-last */

@@ -150,7 +150,7 @@ static enum unary as_gate(const void *options, float *alpha, float *beta)
 }
 
 static const struct op_cpu cpu = {
-    .layout = OP_FOLLOWS, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0 | 1u << 1};
+    .layout = OP_FOLLOWS, .any_order = true, .supports = op_all_f32, .compile = compile, .in_place = 1u << 0 | 1u << 1};
 
 static const struct activation_gradient_options of_relu = {.function = UNARY_relu},
                                                 of_leaky = {.function = UNARY_leaky_relu, .alpha = 0.1},

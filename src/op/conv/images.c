@@ -39,12 +39,13 @@ bool images_pay(const struct kernel_table *kernel, const struct pooled_geometry 
            conv->out_pixels * conv->filters * lanes <= MOST_GROUP_FLOATS;
 }
 
-struct images_plan images_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry)
+struct images_plan images_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     const struct conv_geometry *conv = &geometry->conv;
     const struct window *window = &conv->window;
     struct images_plan plan = {.window = *window,
-                               .lanes = kernel->vector_floats,
+                               .images_last = compile->in[0].layout == OP_IMAGES_LAST,
+                               .lanes = compile->kernel->vector_floats,
                                .batch = (size_t)conv->batch,
                                .channels = (size_t)conv->channels,
                                .filters = (size_t)conv->filters,
@@ -54,6 +55,8 @@ struct images_plan images_plan(const struct kernel_table *kernel, const struct p
                                .in_width = (size_t)window->in[2],
                                .padded_width = (size_t)(window->in[2] + window->begin[2] + window->end[2]),
                                .count = (size_t)(conv->channels * conv->filters * conv->taps)};
+    plan.bare = plan.images_last && window->begin[1] == 0 && window->end[1] == 0 && window->begin[2] == 0 &&
+                window->end[2] == 0;
     plan.groups = divide_up(plan.batch, plan.lanes);
     plan.pixels_of_y = plan.height * plan.width;
     return plan;
@@ -66,9 +69,9 @@ static size_t reserve(struct images_plan *plan, size_t floats)
     return at;
 }
 
-static struct images_plan forward_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry)
+static struct images_plan forward_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
-    struct images_plan plan = images_plan(kernel, geometry);
+    struct images_plan plan = images_plan(compile, geometry);
     plan.bands = divide_up(WANTED_ITEMS, plan.groups);
     if (plan.bands > plan.height / 2) {
         plan.bands = plan.height < 2 ? 1 : plan.height / 2;
@@ -87,34 +90,59 @@ float *images_scratch(const struct op_run *run, int worker)
     return (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
 }
 
-void images_load(const struct images_job *job, const float *x, size_t group, size_t first, size_t count, float *to)
+/** The lines that are in the image, each with its pads around it; `line` floats apart. */
+static void copy_lines(const struct images_plan *plan, const float *x, size_t count, float *to, size_t line)
+{
+    size_t floats = plan->in_width * plan->channels * plan->lanes;
+    for (size_t y = 0; y < count; y++) {
+        memcpy(to + y * line, x + y * floats, floats * sizeof *to);
+    }
+}
+
+const float *images_lines(const struct images_job *job, const float *x, size_t group, size_t first, size_t count, float *room)
 {
     const struct images_plan *plan = job->plan;
     const struct window *window = &plan->window;
     size_t images = images_in(plan, group), line = plan->in_width * plan->channels, image = plan->in_height * line;
     size_t padded_line = plan->padded_width * plan->channels * plan->lanes;
     size_t left = (size_t)window->begin[2] * plan->channels * plan->lanes, top = (size_t)window->begin[1];
+    x += group * plan->lanes * image;
+    if (plan->bare) {
+        return x + first * line * plan->lanes;
+    }
     size_t begin = first < top ? top - first : 0; /* lines of the image among those asked for */
     size_t end = plan->in_height + top > first ? plan->in_height + top - first : 0;
     end = end < count ? end : count;
     begin = begin < end ? begin : end;
     bool dense = plan->padded_width == plan->in_width;
-    x += group * plan->lanes * image;
     if (!dense || images < plan->lanes) {
-        memset(to, 0, count * padded_line * sizeof *to);
+        memset(room, 0, count * padded_line * sizeof *room);
     } else {
-        memset(to, 0, begin * padded_line * sizeof *to);
-        memset(to + end * padded_line, 0, (count - end) * padded_line * sizeof *to);
+        memset(room, 0, begin * padded_line * sizeof *room);
+        memset(room + end * padded_line, 0, (count - end) * padded_line * sizeof *room);
     }
-    if (dense && begin < end) {
-        job->run->kernel->transpose(images, (end - begin) * line, x + (first + begin - top) * line, image,
-                                    to + begin * padded_line, plan->lanes);
-        return;
+    if (begin == end) {
+        return room;
     }
-    for (size_t y = begin; y < end; y++) {
-        job->run->kernel->transpose(images, line, x + (first + y - top) * line, image, to + y * padded_line + left,
+    float *to = room + begin * padded_line + left;
+    size_t inside = first + begin - top; /* the image's line that is the first of them */
+    if (plan->images_last) {
+        copy_lines(plan, x + inside * line * plan->lanes, end - begin, to, padded_line);
+        return room;
+    }
+    size_t together = dense ? end - begin : 1;
+    for (size_t y = 0; y < end - begin; y += together) {
+        job->run->kernel->transpose(images, together * line, x + (inside + y) * line, image, to + y * padded_line,
                                     plan->lanes);
     }
+    return room;
+}
+
+float *images_results(const struct images_job *job, size_t group, size_t first, float *room)
+{
+    const struct images_plan *plan = job->plan;
+    size_t pixels = group * plan->pixels_of_y + first * plan->width;
+    return plan->images_last ? (float *)job->run->out[0].data + pixels * plan->filters * plan->lanes : room;
 }
 
 void images_store(const struct images_job *job, size_t group, size_t first, size_t end, const float *y, const int32_t *index,
@@ -124,6 +152,13 @@ void images_store(const struct images_job *job, size_t group, size_t first, size
     const struct op_run *run = job->run;
     size_t line = plan->width * plan->filters, image = plan->pixels_of_y * plan->filters, count = (end - first) * line;
     size_t images = images_in(plan, group), at = group * plan->lanes * image + first * line;
+    if (plan->images_last) {
+        if (index != NULL) {
+            size_t place = (group * image + first * line) * plan->lanes;
+            run->kernel->narrow_to_bytes(count * plan->lanes, index, (uint8_t *)run->out[1].data + place);
+        }
+        return;
+    }
     run->kernel->transpose(count, images, y, plan->lanes, (float *)run->out[0].data + at, image);
     if (index == NULL) {
         return;
@@ -142,13 +177,15 @@ static void forward_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = job->run;
     const struct window *window = &plan->window;
     const struct pooled_options *options = run->options;
-    float *scratch = images_scratch(run, worker), *x = scratch + plan->x, *y = scratch + plan->y;
+    float *scratch = images_scratch(run, worker);
     bool indexed = run->out_count > 1 && run->out[1].shape.rank >= 0;
     int32_t *index = indexed ? (int32_t *)(void *)(scratch + plan->index) : NULL;
     size_t group = chunk / plan->bands, band = chunk % plan->bands;
     size_t first = plan->height * band / plan->bands, end = plan->height * (band + 1) / plan->bands;
     size_t stride = (size_t)window->stride[1], kernel_height = (size_t)window->kernel[1];
-    images_load(job, run->in[0].data, group, 2 * first * stride, (2 * (end - first) - 1) * stride + kernel_height, x);
+    const float *x = images_lines(job, run->in[0].data, group, 2 * first * stride,
+                                  (2 * (end - first) - 1) * stride + kernel_height, scratch + plan->x);
+    float *y = images_results(job, group, first, scratch + plan->y);
 
     size_t pixel = plan->channels * plan->lanes, line = plan->padded_width * pixel;
     size_t outputs = plan->width * plan->filters * plan->lanes;
@@ -202,7 +239,7 @@ static int prepare_forward(const struct op_compile *compile, void *state)
     struct pooled_geometry geometry;
     int status = pooled_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
     if (status == 0) {
-        *(struct images_plan *)state = forward_plan(compile->kernel, &geometry);
+        *(struct images_plan *)state = forward_plan(compile, &geometry);
     }
     return status;
 }
@@ -212,7 +249,7 @@ int images_compile(struct op_compile *compile, const struct pooled_geometry *geo
     if (images_transform_pays(compile, geometry)) {
         return images_winograd_compile(compile, geometry);
     }
-    struct images_plan plan = forward_plan(compile->kernel, geometry);
+    struct images_plan plan = forward_plan(compile, geometry);
     compile->run = run_forward;
     compile->pack = pack_forward;
     compile->prepare = prepare_forward;

@@ -32,22 +32,28 @@ static size_t reserve(struct images_plan *plan, size_t floats)
     return at;
 }
 
-void images_load_gradient(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index, size_t group,
-                          size_t first, size_t end, float *lanes, int32_t *winners, int32_t *integers)
+const float *images_load_gradient(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index,
+                                  size_t group, size_t first, size_t end, float *room, int32_t *winners, int32_t *integers)
 {
     const struct images_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
     size_t images = images_in(plan, group), image = plan->pixels_of_y * plan->filters, row = plan->width * plan->filters;
     size_t count = (end - first) * row, at = group * plan->lanes * image + first * row;
+    if (plan->images_last) {
+        at = (group * image + first * row) * plan->lanes;
+        kernel->widen_bytes(count * plan->lanes, (const uint8_t *)index->data + at, winners);
+        return (const float *)dy->data + at;
+    }
     if (images < plan->lanes) {
-        memset(lanes, 0, count * plan->lanes * sizeof *lanes);
+        memset(room, 0, count * plan->lanes * sizeof *room);
         memset(winners, 0, count * plan->lanes * sizeof *winners);
     }
-    kernel->transpose(images, count, (const float *)dy->data + at, image, lanes, plan->lanes);
+    kernel->transpose(images, count, (const float *)dy->data + at, image, room, plan->lanes);
     for (size_t i = 0; i < images; i++) {
         kernel->widen_bytes(count, (const uint8_t *)index->data + at + i * image, integers + i * count);
     }
     kernel->transpose(images, count, (const float *)integers, count, (float *)winners, plan->lanes);
+    return room;
 }
 
 /** Pooled lines first .. end - 1 of a group's dy, spread over two lines each of `out`, which are `line` floats apart and begin
@@ -57,9 +63,9 @@ static void spread(const struct images_job *job, const struct op_tensor *dy, con
 {
     const struct images_plan *plan = job->plan;
     size_t row = plan->width * plan->filters * plan->lanes;
-    float *lanes = scratch + plan->y;
     int32_t *winners = (int32_t *)(void *)(scratch + plan->index);
-    images_load_gradient(job, dy, index, group, first, end, lanes, winners, (int32_t *)(void *)(scratch + plan->integers));
+    const float *lanes = images_load_gradient(job, dy, index, group, first, end, scratch + plan->y, winners,
+                                              (int32_t *)(void *)(scratch + plan->integers));
     for (size_t y = 0; y < end - first; y++) {
         job->run->kernel->images_spread(plan->width, plan->filters, plan->lanes, lanes + y * row, winners + y * row,
                                         out + 2 * y * line + left * plan->filters * plan->lanes, line);
@@ -68,9 +74,9 @@ static void spread(const struct images_job *job, const struct op_tensor *dy, con
 
 /* ---- with respect to the weight ------------------------------------------------------------------------------------------- */
 
-static struct images_plan weight_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry)
+static struct images_plan weight_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
-    struct images_plan plan = images_plan(kernel, geometry);
+    struct images_plan plan = images_plan(compile, geometry);
     plan.parts = smaller(plan.groups, MOST_PARTS);
     plan.lines = (2 * plan.height - 1) * (size_t)plan.window.stride[1] + (size_t)plan.window.kernel[1];
     plan.x = reserve(&plan, plan.lines * plan.padded_width * plan.channels * plan.lanes);
@@ -91,7 +97,7 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     const struct images_plan *plan = job->plan;
     const struct op_run *run = job->run;
     const struct window *window = &plan->window;
-    float *scratch = images_scratch(run, worker), *x = scratch + plan->x, *sums = scratch + plan->sums;
+    float *scratch = images_scratch(run, worker), *sums = scratch + plan->sums;
     float *dy = scratch + plan->integers;
     size_t pixel = plan->channels * plan->lanes, line = plan->padded_width * pixel, stride = (size_t)window->stride[1];
     size_t dy_line = 2 * plan->width * plan->filters * plan->lanes;
@@ -111,7 +117,7 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     memset(sums, 0, plan->count * plan->lanes * sizeof *sums);
     size_t end = plan->groups * (chunk + 1) / plan->parts;
     for (size_t group = plan->groups * chunk / plan->parts; group < end; group++) {
-        images_load(job, run->in[0].data, group, 0, plan->lines, x);
+        const float *x = images_lines(job, run->in[0].data, group, 0, plan->lines, scratch + plan->x);
         for (size_t first = 0; first < plan->height; first += plan->together) { /* dy is read while it is near */
             size_t last = smaller(first + plan->together, plan->height);
             spread(job, &run->in[1], &run->in[2], group, first, last, scratch, dy, dy_line, 0);
@@ -147,7 +153,7 @@ static int prepare_weight(const struct op_compile *compile, void *state)
     int status = pooled_weight_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight,
                                         compile->error);
     if (status == 0) {
-        *(struct images_plan *)state = weight_plan(compile->kernel, &geometry);
+        *(struct images_plan *)state = weight_plan(compile, &geometry);
     }
     return status;
 }
@@ -157,7 +163,7 @@ int images_weight_compile(struct op_compile *compile, const struct pooled_geomet
     if (images_transform_pays(compile, geometry)) {
         return images_winograd_weight_compile(compile, geometry);
     }
-    struct images_plan plan = weight_plan(compile->kernel, geometry);
+    struct images_plan plan = weight_plan(compile, geometry);
     compile->run = run_weight;
     compile->prepare = prepare_weight;
     compile->state = sizeof plan;
@@ -169,9 +175,9 @@ int images_weight_compile(struct op_compile *compile, const struct pooled_geomet
 
 /* ---- with respect to the input -------------------------------------------------------------------------------------------- */
 
-static struct images_plan input_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry)
+static struct images_plan input_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
-    struct images_plan plan = images_plan(kernel, geometry);
+    struct images_plan plan = images_plan(compile, geometry);
     plan.bands = smaller(divide_up(WANTED_ITEMS, plan.groups), divide_up(plan.in_height, 4));
     size_t lines = divide_up(plan.in_height, plan.bands); /* of dx */
     size_t pooled = smaller((lines + (size_t)plan.window.kernel[1]) / 2 + 1, plan.height);
@@ -238,9 +244,12 @@ static void input_chunk(void *context, size_t chunk, int worker)
     const struct images_plan *plan = job->plan;
     const struct op_run *run = job->run;
     const struct window *window = &plan->window;
-    float *scratch = images_scratch(run, worker), *dx = scratch + plan->x, *dy = scratch + plan->sums;
+    float *scratch = images_scratch(run, worker), *dy = scratch + plan->sums;
     size_t group = chunk / plan->bands, band = chunk % plan->bands, taps = (size_t)window->kernel[1];
     size_t first = plan->in_height * band / plan->bands, end = plan->in_height * (band + 1) / plan->bands;
+    size_t out_line = plan->in_width * plan->channels, image = plan->in_height * out_line;
+    float *out = (float *)run->out[0].data + group * plan->lanes * image;
+    float *dx = plan->images_last ? out + first * out_line * plan->lanes : scratch + plan->x;
     ptrdiff_t from = (ptrdiff_t)window->begin[1] - (ptrdiff_t)taps + 1; /* dy's line that tap row 0 of line 0 meets */
     ptrdiff_t low = (ptrdiff_t)first + from, high = (ptrdiff_t)end + (ptrdiff_t)window->begin[1];
     size_t pooled_first = low > 0 ? smaller((size_t)low / 2, plan->height) : 0;
@@ -262,16 +271,15 @@ static void input_chunk(void *context, size_t chunk, int worker)
         .low = -INFINITY,
         .high = INFINITY,
     };
-    size_t out_line = plan->in_width * plan->channels;
     for (size_t y = first; y < end; y++) {
         struct reach rows = reach((ptrdiff_t)y, (ptrdiff_t)y, from, taps, 2 * plan->height);
         ptrdiff_t at = (ptrdiff_t)y + from + (ptrdiff_t)rows.begin - 2 * (ptrdiff_t)pooled_first;
         input_line(job, &images, rows.end > rows.begin ? dy + (size_t)at * line : dy, run->packed[2], rows,
                    dx + (y - first) * out_line * plan->lanes);
     }
-    size_t image = plan->in_height * out_line;
-    run->kernel->transpose((end - first) * out_line, images_in(plan, group), dx, plan->lanes,
-                           (float *)run->out[0].data + group * plan->lanes * image + first * out_line, image);
+    if (!plan->images_last) {
+        run->kernel->transpose((end - first) * out_line, images_in(plan, group), dx, plan->lanes, out + first * out_line, image);
+    }
 }
 
 static void run_input(const struct op_run *run)
@@ -301,7 +309,7 @@ static int prepare_input(const struct op_compile *compile, void *state)
     int status = pooled_input_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[2].shape, &x,
                                        compile->error);
     if (status == 0) {
-        *(struct images_plan *)state = input_plan(compile->kernel, &geometry);
+        *(struct images_plan *)state = input_plan(compile, &geometry);
     }
     return status;
 }
@@ -311,7 +319,7 @@ int images_input_compile(struct op_compile *compile, const struct pooled_geometr
     if (images_transform_pays(compile, geometry)) {
         return images_winograd_input_compile(compile, geometry);
     }
-    struct images_plan plan = input_plan(compile->kernel, geometry);
+    struct images_plan plan = input_plan(compile, geometry);
     compile->run = run_input;
     compile->pack = pack_input;
     compile->prepare = prepare_input;

@@ -63,10 +63,10 @@ bool images_transform_pays(const struct op_compile *compile, const struct pooled
 }
 
 /** lines: the most lines of tiles that a chunk has; near: a tile's floats that are read again and again at one point. */
-static struct transformed_plan make_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry, size_t lines,
+static struct transformed_plan make_plan(const struct op_compile *compile, const struct pooled_geometry *geometry, size_t lines,
                                          size_t near)
 {
-    struct transformed_plan plan = {.images = images_plan(kernel, geometry)};
+    struct transformed_plan plan = {.images = images_plan(compile, geometry)};
     const struct images_plan *images = &plan.images;
     plan.taps = (size_t)images->window.kernel[1];
     plan.points = plan.taps + 1;
@@ -131,9 +131,9 @@ static void raise_lines(const struct transformed_job *job, const struct op_tenso
     const struct transformed_plan *plan = job->plan;
     const struct images_plan *images = &plan->images;
     size_t count = (end - first) * images->width * images->filters * images->lanes;
-    float *lanes = scratch + plan->dy;
-    int32_t *winners = (int32_t *)(void *)(lanes + count), *integers = (int32_t *)(void *)(scratch + plan->sums);
-    images_load_gradient(&job->images, dy, index, group, first, end, lanes, winners, integers);
+    float *room = scratch + plan->dy;
+    int32_t *winners = (int32_t *)(void *)(room + count), *integers = (int32_t *)(void *)(scratch + plan->sums);
+    const float *lanes = images_load_gradient(&job->images, dy, index, group, first, end, room, winners, integers);
     job->run->kernel->images_winners(plan->points, count, lanes, winners, scratch + plan->tiles);
 }
 
@@ -181,15 +181,15 @@ static void collect_weights(const struct transformed_plan *plan, const struct ke
 
 /* ---- forward ------------------------------------------------------------------------------------------------------------ */
 
-static struct transformed_plan forward_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry)
+static struct transformed_plan forward_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
-    struct images_plan images = images_plan(kernel, geometry);
+    struct images_plan images = images_plan(compile, geometry);
     size_t bands = divide_up(WANTED_ITEMS, images.groups);
     if (bands > images.height / 2) {
         bands = images.height < 2 ? 1 : images.height / 2;
     }
     size_t lines = divide_up(images.height, bands);
-    struct transformed_plan plan = make_plan(kernel, geometry, lines, 0);
+    struct transformed_plan plan = make_plan(compile, geometry, lines, 0);
     size_t outputs = lines * images.width * images.filters * images.lanes;
     plan.images.bands = bands;
     plan.images.lines = 2 * (lines - 1) + plan.points;
@@ -237,13 +237,15 @@ static void forward_chunk(void *context, size_t chunk, int worker)
     const struct transformed_plan *plan = job->plan;
     const struct images_plan *images = &plan->images;
     const struct op_run *run = job->run;
-    float *scratch = images_scratch(run, worker), *x = scratch + images->x, *y = scratch + images->y;
+    float *scratch = images_scratch(run, worker);
     bool indexed = run->out_count > 1 && run->out[1].shape.rank >= 0;
     int32_t *index = indexed ? (int32_t *)(void *)(scratch + images->index) : NULL;
     size_t group = chunk / images->bands, band = chunk % images->bands;
     size_t first = images->height * band / images->bands, end = images->height * (band + 1) / images->bands;
     size_t outputs = images->width * images->filters * images->lanes;
-    images_load(&job->images, run->in[0].data, group, 2 * first, 2 * (end - first - 1) + plan->points, x);
+    const float *x = images_lines(&job->images, run->in[0].data, group, 2 * first, 2 * (end - first - 1) + plan->points,
+                                  scratch + images->x);
+    float *y = images_results(&job->images, group, first, scratch + images->y);
     for (size_t row = 0; row < end - first; row += plan->together) {
         forward_lines(job, smaller(plan->together, end - first - row), x + 2 * row * plan->line, scratch, y + row * outputs,
                       indexed ? index + row * outputs : NULL);
@@ -286,7 +288,7 @@ static int prepare_forward(const struct op_compile *compile, void *state)
     struct pooled_geometry geometry;
     int status = pooled_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
     if (status == 0) {
-        *(struct transformed_plan *)state = forward_plan(compile->kernel, &geometry);
+        *(struct transformed_plan *)state = forward_plan(compile, &geometry);
     }
     return status;
 }
@@ -301,7 +303,7 @@ static void describe(struct op_compile *compile, const struct transformed_plan *
 
 int images_winograd_compile(struct op_compile *compile, const struct pooled_geometry *geometry)
 {
-    struct transformed_plan plan = forward_plan(compile->kernel, geometry);
+    struct transformed_plan plan = forward_plan(compile, geometry);
     compile->run = run_forward;
     compile->pack = pack_forward;
     compile->prepare = prepare_forward;
@@ -313,11 +315,11 @@ int images_winograd_compile(struct op_compile *compile, const struct pooled_geom
 /* ---- with respect to the weight ------------------------------------------------------------------------------------------- */
 
 /** Near are the numbers of all filters, and at each point those of the channels that are summed together. */
-static struct transformed_plan weight_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry)
+static struct transformed_plan weight_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     size_t points = (size_t)geometry->conv.window.kernel[1] + 1;
     struct transformed_plan plan =
-        make_plan(kernel, geometry, (size_t)geometry->height, 2 * (size_t)geometry->conv.filters + 4 * points);
+        make_plan(compile, geometry, (size_t)geometry->height, 2 * (size_t)geometry->conv.filters + 4 * points);
     struct images_plan *images = &plan.images;
     images->parts = smaller(images->groups, MOST_PARTS);
     images->lines = 2 * (images->height - 1) + plan.points;
@@ -351,12 +353,12 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     const struct transformed_job *job = context;
     const struct transformed_plan *plan = job->plan;
     const struct images_plan *images = &plan->images;
-    float *scratch = images_scratch(job->run, worker), *x = scratch + images->x, *sums = scratch + images->sums;
+    float *scratch = images_scratch(job->run, worker), *sums = scratch + images->sums;
     size_t points = points_of(plan), pairs = images->channels * images->filters, row = plan->points * plan->plane;
     float *part = (float *)job->run->scratch + chunk * points * plan->plane;
     size_t begin = images->groups * chunk / images->parts, end = images->groups * (chunk + 1) / images->parts;
     for (size_t group = begin; group < end; group++) {
-        images_load(&job->images, job->run->in[0].data, group, 0, images->lines, x);
+        const float *x = images_lines(&job->images, job->run->in[0].data, group, 0, images->lines, scratch + images->x);
         for (size_t first = 0; first < images->height; first += plan->together) {
             weight_lines(job, group, first, smaller(first + plan->together, images->height), x + 2 * first * plan->line, scratch,
                          group == begin && first == 0);
@@ -395,14 +397,14 @@ static int prepare_weight(const struct op_compile *compile, void *state)
     int status = pooled_weight_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight,
                                         compile->error);
     if (status == 0) {
-        *(struct transformed_plan *)state = weight_plan(compile->kernel, &geometry);
+        *(struct transformed_plan *)state = weight_plan(compile, &geometry);
     }
     return status;
 }
 
 int images_winograd_weight_compile(struct op_compile *compile, const struct pooled_geometry *geometry)
 {
-    struct transformed_plan plan = weight_plan(compile->kernel, geometry);
+    struct transformed_plan plan = weight_plan(compile, geometry);
     compile->run = run_weight;
     compile->prepare = prepare_weight;
     compile->scratch = ((plan.images.parts - 1) * points_of(&plan) * plan.plane + weight_floats(&plan)) * sizeof(float);
@@ -412,9 +414,9 @@ int images_winograd_weight_compile(struct op_compile *compile, const struct pool
 
 /* ---- with respect to the input -------------------------------------------------------------------------------------------- */
 
-static struct transformed_plan input_plan(const struct kernel_table *kernel, const struct pooled_geometry *geometry)
+static struct transformed_plan input_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
-    struct transformed_plan plan = make_plan(kernel, geometry, (size_t)geometry->height, 0);
+    struct transformed_plan plan = make_plan(compile, geometry, (size_t)geometry->height, 0);
     struct images_plan *images = &plan.images;
     size_t pads = (size_t)(images->window.begin[1] + images->window.end[1]);
     images->lines = images->in_height + pads;
@@ -450,18 +452,25 @@ static void input_chunk(void *context, size_t group, int worker)
     const struct transformed_plan *plan = job->plan;
     const struct images_plan *images = &plan->images;
     const struct window *window = &images->window;
-    float *scratch = images_scratch(job->run, worker), *dx = scratch + images->x;
+    size_t line = images->in_width * images->channels, image = images->in_height * line, lanes = images->lanes;
+    float *scratch = images_scratch(job->run, worker), *out = (float *)job->run->out[0].data + group * lanes * image;
+    float *dx = images->bare ? out : scratch + images->x;
     memset(dx, 0, images->lines * plan->line * sizeof *dx);
     for (size_t first = 0; first < images->height; first += plan->together) {
         input_lines(job, group, first, smaller(first + plan->together, images->height), scratch, dx + 2 * first * plan->line);
     }
-    size_t line = images->in_width * images->channels, image = images->in_height * line;
-    float *out = (float *)job->run->out[0].data + group * images->lanes * image;
-    const float *inside = dx + (size_t)window->begin[1] * plan->line + (size_t)window->begin[2] * images->channels * images->lanes;
+    if (images->bare) {
+        return;
+    }
+    const float *inside = dx + (size_t)window->begin[1] * plan->line + (size_t)window->begin[2] * images->channels * lanes;
     size_t together = images->padded_width == images->in_width ? images->in_height : 1; /* lines that lie side by side */
     for (size_t y = 0; y < images->in_height; y += together) {
-        job->run->kernel->transpose(together * line, images_in(images, group), inside + y * plan->line, images->lanes,
-                                    out + y * line, image);
+        if (images->images_last) {
+            memcpy(out + y * line * lanes, inside + y * plan->line, together * line * lanes * sizeof *out);
+        } else {
+            job->run->kernel->transpose(together * line, images_in(images, group), inside + y * plan->line, lanes,
+                                        out + y * line, image);
+        }
     }
 }
 
@@ -490,14 +499,14 @@ static int prepare_input(const struct op_compile *compile, void *state)
     int status = pooled_input_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[2].shape, &x,
                                        compile->error);
     if (status == 0) {
-        *(struct transformed_plan *)state = input_plan(compile->kernel, &geometry);
+        *(struct transformed_plan *)state = input_plan(compile, &geometry);
     }
     return status;
 }
 
 int images_winograd_input_compile(struct op_compile *compile, const struct pooled_geometry *geometry)
 {
-    struct transformed_plan plan = input_plan(compile->kernel, geometry);
+    struct transformed_plan plan = input_plan(compile, geometry);
     compile->run = run_input;
     compile->pack = pack_input;
     compile->prepare = prepare_input;

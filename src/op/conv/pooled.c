@@ -172,7 +172,7 @@ static int compile(struct op_compile *compile)
     return status != 0 ? status : images_compile(compile, &geometry);
 }
 
-static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = supports, .compile = compile};
+static const struct op_cpu cpu = {.layout = OP_WANTS_IMAGES_LAST, .supports = supports, .compile = compile};
 
 #define LIST(...)                                                                                                      \
     {                                                                                                                  \
@@ -191,6 +191,10 @@ static const struct op_case cases[] = {
     {.name = "padded", .options = &same, .in = {FOV_SHAPE(17, 3, 7, 6), FOV_SHAPE(20, 3, 3, 3), FOV_SHAPE(20)}, .in_count = 3,
      .no_gradient = true},
     {.name = "rectified", .options = &rectified, .in = {FOV_SHAPE(5, 2, 5, 5), FOV_SHAPE(3, 2, 3, 2)}, .in_count = 2},
+    {.name = "whole groups", .options = &digits, .in = {FOV_SHAPE(32, 2, 13, 12), FOV_SHAPE(7, 2, 5, 5), FOV_SHAPE(7)},
+     .in_count = 3, .no_gradient = true},
+    {.name = "whole groups, padded", .options = &same, .in = {FOV_SHAPE(16, 3, 7, 6), FOV_SHAPE(5, 3, 3, 3)}, .in_count = 2,
+     .no_gradient = true},
     {.name = "strided", .options = &strided, .in = {FOV_SHAPE(16, 2, 11, 17), FOV_SHAPE(5, 2, 3, 4)}, .in_count = 2,
      .no_gradient = true},
     {0},

@@ -194,9 +194,9 @@ static int compile_input(struct op_compile *compile)
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------------------ */
 
-static const struct op_cpu cpu_weight = {.layout = OP_WANTS_CHANNELS_LAST, .supports = supports_weight,
+static const struct op_cpu cpu_weight = {.layout = OP_WANTS_IMAGES_LAST, .supports = supports_weight,
                                          .compile = compile_weight},
-                           cpu_input = {.layout = OP_WANTS_CHANNELS_LAST, .supports = supports_input,
+                           cpu_input = {.layout = OP_WANTS_IMAGES_LAST, .supports = supports_input,
                                         .compile = compile_input};
 
 #define LIST(...)                                                                                                      \
@@ -207,8 +207,10 @@ static const struct pooled_options
     digits = {.conv = {.kernel = LIST(5, 5), .size = LIST(12, 12), .groups = 1}},
     few = {.conv = {.kernel = LIST(5, 5), .size = LIST(8, 9), .groups = 1}},
     same = {.conv = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(7, 6), .groups = 1}},
+    wide = {.conv = {.kernel = LIST(5, 5), .pad = LIST(1, 2, 1, 1), .size = LIST(12, 11), .groups = 1}},
     uneven = {.conv = {.kernel = LIST(2, 7), .pad = LIST(1, 3, 0, 2), .size = LIST(5, 8), .groups = 1}},
-    strided = {.conv = {.kernel = LIST(3, 4), .stride = LIST(2, 3), .pad = LIST(2, 1, 0, 3), .size = LIST(11, 17), .groups = 1}};
+    strided = {.conv = {.kernel = LIST(3, 4), .stride = LIST(2, 3), .pad = LIST(2, 1, 0, 3), .size = LIST(11, 17),
+                        .groups = 1}};
 
 /* name, options, x, weight, dy */
 #define EACH_CASE(CASE)                                                                                                \
@@ -217,12 +219,19 @@ static const struct pooled_options
     CASE("padded", same, FOV_SHAPE(17, 3, 7, 6), FOV_SHAPE(20, 3, 3, 3), FOV_SHAPE(17, 20, 3, 3))                      \
     CASE("uneven", uneven, FOV_SHAPE(2, 11, 5, 8), FOV_SHAPE(3, 11, 2, 7), FOV_SHAPE(2, 3, 2, 3))                      \
     CASE("strided", strided, FOV_SHAPE(16, 2, 11, 17), FOV_SHAPE(5, 2, 3, 4), FOV_SHAPE(16, 5, 3, 3))                  \
+    CASE("whole groups", few, FOV_SHAPE(16, 4, 8, 9), FOV_SHAPE(7, 4, 5, 5), FOV_SHAPE(16, 7, 2, 2))                   \
+    CASE("whole groups, padded", same, FOV_SHAPE(32, 3, 7, 6), FOV_SHAPE(5, 3, 3, 3), FOV_SHAPE(32, 5, 3, 3))          \
+    CASE("whole groups, Winograd", digits, FOV_SHAPE(32, 6, 12, 12), FOV_SHAPE(16, 6, 5, 5), FOV_SHAPE(32, 16, 4, 4))  \
+    CASE("whole groups, Winograd, padded", wide, FOV_SHAPE(16, 7, 12, 11), FOV_SHAPE(11, 7, 5, 5),                     \
+         FOV_SHAPE(16, 11, 5, 5))                                                                                      \
     CASE("Winograd, 5 x 5", digits, FOV_SHAPE(18, 6, 12, 12), FOV_SHAPE(16, 6, 5, 5), FOV_SHAPE(18, 16, 4, 4))         \
     CASE("Winograd, 3 x 3", same, FOV_SHAPE(5, 13, 7, 6), FOV_SHAPE(23, 13, 3, 3), FOV_SHAPE(5, 23, 3, 3))
 #define WEIGHT(label, with, x, weight, dy)                                                                             \
-    {.name = label, .options = &with, .in = {x, dy, dy}, .in_dtype = {FOV_F32, FOV_F32, FOV_U8}, .in_count = 3, .integers = 4},
+    {.name = label, .options = &with, .in = {x, dy, dy}, .in_dtype = {FOV_F32, FOV_F32, FOV_U8}, .in_count = 3,        \
+     .integers = 4},
 #define INPUT(label, with, x, weight, dy)                                                                              \
-    {.name = label, .options = &with, .in = {dy, dy, weight}, .in_dtype = {FOV_F32, FOV_U8, FOV_F32}, .in_count = 3, .integers = 4},
+    {.name = label, .options = &with, .in = {dy, dy, weight}, .in_dtype = {FOV_F32, FOV_U8, FOV_F32}, .in_count = 3,    \
+     .integers = 4},
 static const struct op_case cases_weight[] = {EACH_CASE(WEIGHT){0}}, cases_input[] = {EACH_CASE(INPUT){0}};
 
 const struct op op_conv_max_pool_weight_gradient = {

@@ -7,14 +7,17 @@
 
 enum { CHUNK_FLOATS = 1 << 15, MAX_CHUNKS = 64 };
 
-/** The columns are the last axis in memory: channels (channels-last) or features. */
+/** The columns are the last axes in memory: channels (channels-last) or features; with images last each of them as many times
+ *  as there are images in a group. */
 struct sum_plan {
-    size_t rows, columns, chunk_rows, chunks;
+    size_t rows, columns, lanes, chunk_rows, chunks;
 };
 
-static struct sum_plan make_plan(const struct op_tensor *x, const struct op_tensor *y)
+static struct sum_plan make_plan(const struct op_compile *compile)
 {
-    struct sum_plan plan = {.columns = (size_t)y->shape.dim[0]};
+    const struct op_tensor *x = &compile->in[0], *y = &compile->out[0];
+    struct sum_plan plan = {.lanes = x->layout == OP_IMAGES_LAST ? compile->kernel->vector_floats : 1};
+    plan.columns = (size_t)y->shape.dim[0] * plan.lanes;
     plan.rows = plan.columns == 0 ? 0 : op_count(&x->shape) / plan.columns;
     plan.chunk_rows = plan.columns >= CHUNK_FLOATS ? 1 : CHUNK_FLOATS / (plan.columns + 1) + 1;
     if (plan.rows > plan.chunk_rows * MAX_CHUNKS) {
@@ -43,24 +46,26 @@ static void run(const struct op_run *run)
     pool_run(run->pool, sum_chunk, &copy, plan->chunks);
     const double *sums = run->scratch;
     float *y = run->out[0].data;
-    for (size_t column = 0; column < plan->columns; column++) {
+    for (size_t first = 0; first < plan->columns; first += plan->lanes) {
         double sum = 0;
         for (size_t chunk = 0; chunk < plan->chunks; chunk++) {
-            sum += sums[chunk * plan->columns + column];
+            for (size_t lane = 0; lane < plan->lanes; lane++) {
+                sum += sums[chunk * plan->columns + first + lane];
+            }
         }
-        y[column] = (float)sum;
+        y[first / plan->lanes] = (float)sum;
     }
 }
 
 static int prepare(const struct op_compile *compile, void *state)
 {
-    *(struct sum_plan *)state = make_plan(&compile->in[0], &compile->out[0]);
+    *(struct sum_plan *)state = make_plan(compile);
     return 0;
 }
 
 int sum_columns_compile(struct op_compile *compile)
 {
-    struct sum_plan plan = make_plan(&compile->in[0], &compile->out[0]);
+    struct sum_plan plan = make_plan(compile);
     compile->run = run;
     compile->prepare = prepare;
     compile->state = sizeof plan;

@@ -60,8 +60,14 @@ static bool take_over(struct op_takeover *node)
     return true;
 }
 
-static const struct op_cpu cpu = {
-    .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = sum_columns_compile};
+/** Images last serve as well, where x lies so. */
+static enum op_layout_rule layout_for(const void *options, const struct op_tensor *in, int in_count)
+{
+    (void)options, (void)in_count;
+    return in[0].layout == OP_IMAGES_LAST ? OP_WANTS_IMAGES_LAST : OP_WANTS_CHANNELS_LAST;
+}
+
+static const struct op_cpu cpu = {.layout_for = layout_for, .supports = op_all_f32, .compile = sum_columns_compile};
 
 static const struct op_case cases[] = {
     {.name = "image", .in = {FOV_SHAPE(3, 5, 4, 7)}, .in_count = 1},
