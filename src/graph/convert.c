@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The two operations that are in plans and in no graph: changing the storage order of a tensor, and copying one. They
- * have the form of operators, so that the rest of the plan need not tell them apart. */
+/* The operations that are in plans and in no graph: changing the storage order of a tensor, copying one, and storing one
+ * whose step only prepared it (defer.c). They have the form of operators, so that the rest of the plan need not tell
+ * them apart. */
 #include "graph/plan.h"
 
 #include <stdio.h>
@@ -163,6 +164,25 @@ static void copy(const struct op_run *run)
            shape_span(&run->in[0].shape, 0, run->in[0].shape.rank) * fov_dtype_size(run->in[0].dtype));
 }
 
+/* In runs of pixels, whatever sample they are of. */
+static void store_rows(void *context, size_t task, int worker)
+{
+    const struct op_run *run   = context;
+    struct matrix        m     = matrix_of(&run->out[0].shape);
+    size_t               first = task * m.block, rest = m.samples * m.pixels - first;
+    float               *to    = (float *)run->out[0].data + first * m.channels;
+
+    (void)worker;
+    op_rows(run, 0, first, rest < m.block ? rest : m.block, to);
+}
+
+static void store(const struct op_run *run)
+{
+    struct matrix m = matrix_of(&run->out[0].shape);
+
+    pool_run(run->pool, store_rows, (void *)run, (m.samples * m.pixels + m.block - 1) / m.block);
+}
+
 static int compile_convert(struct op_compile *compile)
 {
     compile->run = convert;
@@ -173,6 +193,13 @@ static int compile_convert(struct op_compile *compile)
 static int compile_copy(struct op_compile *compile)
 {
     compile->run = copy;
+    return FOV_OK;
+}
+
+static int compile_store(struct op_compile *compile)
+{
+    compile->run = store;
+    snprintf(compile->detail, sizeof compile->detail, "rows, for those who do not make them");
     return FOV_OK;
 }
 
@@ -187,8 +214,10 @@ static bool any_type(const void *options, const struct op_tensor *in, int in_cou
 
 static const struct op_cpu convert_cpu = {.layout = OP_FOLLOWS, .supports = any_type, .compile = compile_convert};
 static const struct op_cpu copy_cpu    = {.layout = OP_FOLLOWS, .supports = any_type, .compile = compile_copy};
+static const struct op_cpu store_cpu   = {.layout = OP_FOLLOWS, .supports = any_type, .compile = compile_store};
 
 /* The names stay out of the operator table on purpose: no graph holds them. */
 const struct op
     plan_convert = {.name = "reorder", .family = OP_SHAPE, .in = one_in, .out = one_out, .cpu = &convert_cpu},
-    plan_copy    = {.name = "copy", .family = OP_SHAPE, .in = one_in, .out = one_out, .cpu = &copy_cpu};
+    plan_copy    = {.name = "copy", .family = OP_SHAPE, .in = one_in, .out = one_out, .cpu = &copy_cpu},
+    plan_store   = {.name = "store", .family = OP_SHAPE, .in = one_in, .out = one_out, .cpu = &store_cpu};

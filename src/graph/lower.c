@@ -21,13 +21,15 @@ static int extra_tensor(struct lowering *l, int id, enum op_layout layout)
 }
 
 /* Inputs in the order they will be read in, residual and gate behind them. Converting one may put a step in front. */
-static int input_tensors(struct lowering *l, const struct node *node, const struct fusion *fusion,
-                         enum op_layout layout, int *in)
+static int input_tensors(struct lowering *l, int index, enum op_layout layout, int *in)
 {
+    const struct node   *node   = plan_node(l->plan, index);
+    const struct fusion *fusion = &l->fusions[index];
+
     for (int i = 0; i < node->in_count; i++) {
         in[i] = -1;
         if (!node->in[i] || op_port_at(node->op->in, i)->shape_only || (node->op->view && i > 0) ||
-            l->step_of[node->in[i]] >= 0)
+            (l->step_of[node->in[i]] >= 0 && !lower_is_stored(l, index, node->in[i])))
             continue;
         in[i] = lower_tensor(l, node->in[i], op_port_at(node->op->in, i)->plain ? OP_PLAIN : layout,
                           layout == OP_CHANNELS_LAST && lower_reads_strided(l, node, i));
@@ -124,15 +126,18 @@ static int lower_node(struct lowering *l, int index, bool again)
     fov_plan            *plan   = l->plan;
     const struct node   *node   = plan_node(plan, index);
     const struct fusion *fusion = &l->fusions[index];
-    enum op_layout       layout = lower_layout(l, node);
+    enum op_layout       layout;
     bool                 adds   = fusion->sum >= 0, gates = fusion->gate >= 0, done = false;
     int                  in[OP_MAX_PORTS + 2], number, shown_by, producer;
-    int                  status = lower_parts(l, index, again, &done);
+    int                  status = lower_store_inputs(l, index);
     struct plan_step    *step, *before;
 
+    if (!status)
+        status = lower_parts(l, index, again, &done);
     if (status || done)
         return status;
-    status = input_tensors(l, node, fusion, layout, in);
+    layout = lower_layout(l, node);
+    status = input_tensors(l, index, layout, in);
     if (status)
         return status;
     number = plan_new_step(plan, node->op, index, node->in_count + adds + gates, node->out_count);
@@ -244,6 +249,7 @@ static int lower(struct lowering *l, int *ready, int *read_so_far, bool *dense)
     lower_find_fusions(l);
     lower_place_joins(l, dense);
     memset(l->step_of, -1, l->graph->value_count * sizeof *l->step_of);
+    memset(l->dropped_after, -1, l->graph->value_count * sizeof *l->dropped_after);
     lower_defer(l);
     if (l->plan->program && l->plan->program->node) {
         const struct plan_program *program = l->plan->program;
@@ -274,6 +280,7 @@ int plan_lower(fov_plan *plan)
     l.dense_of     = memory_allocate(memory, values, sizeof *l.dense_of, "plan", error);
     l.deferred     = memory_allocate(memory, nodes, sizeof *l.deferred, "plan", error);
     l.step_of      = memory_allocate(memory, values, sizeof *l.step_of, "plan", error);
+    l.dropped_after = memory_allocate(memory, values, sizeof *l.dropped_after, "plan", error);
     l.join_storage = memory_allocate(memory, nodes, sizeof *l.join_storage, "plan", error);
     l.needed     = memory_allocate(memory, nodes, sizeof *l.needed, "plan", error);
     l.fusions    = memory_allocate(memory, nodes, sizeof *l.fusions, "plan", error);
@@ -294,6 +301,7 @@ int plan_lower(fov_plan *plan)
     memory_free(memory, l.dense_of);
     memory_free(memory, l.deferred);
     memory_free(memory, l.step_of);
+    memory_free(memory, l.dropped_after);
     memory_free(memory, l.join_storage);
     memory_free(memory, l.needed);
     memory_free(memory, l.fusions);

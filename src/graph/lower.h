@@ -39,6 +39,7 @@ struct lowering {
     bool      *in_storage; /**< per value: a new parameter value that is written over the old one */
     bool      *deferred;   /**< per node: those who read its first result make it */
     int       *step_of;    /**< per value: the step that stands for it where that is so; -1 = none */
+    int       *dropped_after; /**< per value: of a deferred node, the last to read what was stored of it; -1: none is */
     int        order_count;
 };
 
@@ -73,8 +74,12 @@ void lower_describe(const struct lowering *l, const struct node *node, struct op
 void lower_find_fusions(struct lowering *l);
 
 /* defer.c */
-/** Fills l->deferred. After fusions and places. */
+/** Fills l->deferred and l->dropped_after. After fusions and places. */
 void lower_defer(struct lowering *l);
+/** Whether a deferred value is stored, for now, when this node runs. */
+bool lower_is_stored(const struct lowering *l, int index, int id);
+/** Stores those of a node's inputs that are deferred and that it cannot read as rows. */
+int  lower_store_inputs(struct lowering *l, int index);
 
 /* tensors.c */
 /** The tensor in which an input, parameter, constant or known value lies; -1 on failure, as all of these. */
@@ -100,6 +105,11 @@ void lower_once(struct lowering *l, struct plan_step *step);
 void lower_keep_results(fov_plan *plan, const struct plan_step *step);
 /** What a step's inputs are besides their tensors. */
 void lower_describe_inputs(const struct lowering *l, const struct node *node, struct plan_step *step);
+/** A value that a deferred step makes in rows. */
+static inline struct op_tensor lower_describe_rows(const struct lowering *l, int id)
+{
+    return (struct op_tensor){FOV_F32, l->shapes[id], OP_CHANNELS_LAST, NULL, 0, -1 - l->step_of[id]};
+}
 /** Appends " + OPERATOR" to what the step is called. */
 void lower_name_part(struct plan_step *step, const struct node *node);
 /** What is fused into the step: nodes to fold, activation, gate. */

@@ -192,5 +192,6 @@ bool plan_packs_once(const struct plan_step *step);
 /* convert.c: steps that are no nodes */
 extern const struct op plan_convert; /**< between plain and channels-last */
 extern const struct op plan_copy;    /**< same layout, other place */
+extern const struct op plan_store;   /**< rows that a deferred step makes, into memory */
 
 #endif

@@ -50,11 +50,10 @@ void lower_describe_inputs(const struct lowering *l, const struct node *node, st
         if (id && op_port_at(node->op->in, i)->shape_only)
             step->tensors[i] = (struct op_tensor){.dtype = graph_value(l->graph, id)->dtype, .shape = l->shapes[id]};
         step->constant[i] = step->in[i] >= 0 && lower_is_constant(l, step->in[i]);
-        step->maker[i]    = id ? l->step_of[id] : -1;
+        step->maker[i]    = id && !lower_is_stored(l, step->node, id) ? l->step_of[id] : -1;
         step->in_rows[i]  = step->maker[i] >= 0;
         if (step->in_rows[i])
-            step->tensors[i] =
-                (struct op_tensor){FOV_F32, l->shapes[id], OP_CHANNELS_LAST, NULL, 0, -1 - step->maker[i]};
+            step->tensors[i] = lower_describe_rows(l, id);
     }
 }
 
