@@ -139,7 +139,6 @@ static int store(struct lowering *l, int index, int id)
     step->in_rows[0] = true;
     step->tensors[0] = lower_describe_rows(l, id);
     plan->tensor_of[id] = tensor;
-    plan->other_of[id]  = -1;
     l->dense_of[id]     = -1;
     if (index > l->dropped_after[id])
         l->dropped_after[id] = INT_MAX; /* the second time: until the last reader */
