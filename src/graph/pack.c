@@ -11,6 +11,7 @@
 enum {
     UNREAD_FROM = 1 << 16, /* bytes: what is smaller is not worth reading twice */
     PART        = 8 << 20, /* bytes of weights in plain form at a time, where the operator packs them in parts */
+    MOST_AT_ONCE = 8,      /* what threads pack together may make that so many units */
     PIECE       = 1 << 20  /* bytes that one thread reads at a time */
 };
 
@@ -111,17 +112,20 @@ static size_t padded(size_t bytes)
     return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
 }
 
-/* Rows of a part of the weight (input 1), a multiple of what the operator packs together; 0: all at once. */
+/* Rows of a part of the weight (input 1), a multiple of what the operator packs together; 0: all at once. Every thread
+ * gets as many such units: most of the time goes into touching new memory, and one thread touches half as much as two. */
 static int64_t part_rows(const fov_plan *plan, const struct plan_step *step)
 {
     const struct plan_tensor *weight =
         step->in_count > 1 && is_unread(plan, step->in[1]) ? &plan->tensors[step->in[1]] : NULL;
-    int64_t                   unit   = (int64_t)step->compile.pack_rows, rows;
+    int64_t                   threads = step->compile.workers < MOST_AT_ONCE ? step->compile.workers : MOST_AT_ONCE;
+    int64_t                   unit   = (int64_t)step->compile.pack_rows * threads, rows;
 
     if (!weight || !unit || weight->shape.rank < 1 || weight->bytes <= PART)
         return 0;
     rows = PART / ((int64_t)weight->bytes / weight->shape.dim[0]) / unit * unit;
-    return rows < unit ? unit : rows;
+    rows = rows < unit ? unit : rows;
+    return rows < weight->shape.dim[0] ? rows : 0;
 }
 
 /* Bytes of workspace for the inputs of a step that are not in memory. */
