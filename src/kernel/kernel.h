@@ -314,6 +314,10 @@ struct kernel_window {
     size_t stride, dilation, pad;       /**< along the row; >= 1, >= 1, >= 0 (left) */
     size_t x_stride;                    /**< between pixels of x or dx, >= channels */
     size_t y_stride;                    /**< between pixels of y or dy, >= channels */
+    /** Depthwise only. Lines that will be read (as x, so many of them one behind the other) and written (as the result)
+        next: brought nearer while this one is computed. NULL: none */
+    const float *read_ahead, *write_ahead;
+    size_t       read_lines;
 };
 
 /** Adam's constants for one step; bias corrections are 1 - beta^t, computed by the caller in double. */

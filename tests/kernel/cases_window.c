@@ -71,6 +71,9 @@ void case_depthwise(const struct kernel_table *table)
         float *bias = random_below(2) ? guard_random(w.channels, numbers) : NULL;
         float *y = guard_floats(n), *want = guard_floats(n);
         enum unary activation = activations[random_below(numbers == INTEGERS ? 4 : 5)];
+        if (random_below(2)) { /* changes no result */
+            w.read_ahead = rows[0] ? rows[0] : y, w.write_ahead = y, w.read_lines = RANDOM_OF(1, 2);
+        }
         table->depthwise(&w, rows, weights, bias, y, activation, activation == UNARY_clip ? -2.0f : 0.5f, 6.0f);
         reference_table()->depthwise(&w, rows, weights, bias, want, activation,
                                      activation == UNARY_clip ? -2.0f : 0.5f, 6.0f);
@@ -87,9 +90,9 @@ void case_depthwise(const struct kernel_table *table)
     }
 }
 
-void case_depthwise_input_gradient(const struct kernel_table *table)
+void case_depthwise_gradients(const struct kernel_table *table)
 {
-    for (size_t i = 0; i < 300; i++) {
+    for (size_t i = 0; i < 900; i++) {
         enum numbers numbers = i % 2 ? REALS : INTEGERS;
         struct kernel_window w = random_window();
         if (i % 50 == 0) { /* a kernel so wide that its meetings come in parts */
@@ -98,37 +101,26 @@ void case_depthwise_input_gradient(const struct kernel_table *table)
                                        .x_stride = 5, .y_stride = 6};
             numbers = INTEGERS;
         }
-        size_t taps = w.kernel_height * w.kernel_width, n = x_floats(&w);
+        size_t taps = w.kernel_height * w.kernel_width, n = x_floats(&w), count = taps * w.channels;
         const float *rows[3];
         random_rows(&w, y_floats(&w), rows, numbers);
-        float *weights = guard_random(taps * w.channels, numbers);
-        float *dx = guard_floats(n), *want = guard_floats(n), *bound = guard_floats(n);
-        table->depthwise_input_gradient(&w, rows, weights, dx);
-        reference_table()->depthwise_input_gradient(&w, rows, weights, want);
-        for (size_t k = 0; k < n; k++) {
-            bound[k] = numbers == INTEGERS ? 0.0f : loose_bound(taps);
+        float *weights = guard_random(count, numbers), *x = guard_random(n, numbers);
+        float *dx = guard_floats(n), *want = guard_floats(n), *bound = guard_floats(n > count ? n : count);
+        float *dweights = guard_random(count, numbers), *want_weights = guard_copy(dweights, count);
+        bool input = i % 3 != 0, weight = i % 3 != 1; /* one, the other, both */
+        if (random_below(2)) { /* changes no result */
+            w.read_ahead = x, w.write_ahead = dx, w.read_lines = 1;
         }
-        check_near("depthwise_input_gradient", dx, want, bound, 0.0f, n);
-        guard_release_all();
-    }
-}
-
-void case_depthwise_weight_gradient(const struct kernel_table *table)
-{
-    for (size_t i = 0; i < 300; i++) {
-        enum numbers numbers = i % 2 ? REALS : INTEGERS;
-        struct kernel_window w = random_window();
-        size_t n = w.kernel_height * w.kernel_width * w.channels;
-        const float *rows[3];
-        random_rows(&w, x_floats(&w), rows, numbers);
-        float *dy = guard_random(y_floats(&w), numbers);
-        float *dweights = guard_random(n, numbers), *want = guard_copy(dweights, n), *bound = guard_floats(n);
-        table->depthwise_weight_gradient(&w, rows, dy, dweights);
-        reference_table()->depthwise_weight_gradient(&w, rows, dy, want);
-        for (size_t k = 0; k < n; k++) {
-            bound[k] = numbers == INTEGERS ? 0.0f : loose_bound(w.out_width);
+        table->depthwise_gradients(&w, rows, input ? weights : NULL, weight ? x : NULL, input ? dx : NULL,
+                                   weight ? dweights : NULL);
+        reference_table()->depthwise_gradients(&w, rows, weights, x, want, weight ? want_weights : NULL);
+        for (size_t k = 0; k < n || k < count; k++) {
+            bound[k] = numbers == INTEGERS ? 0.0f : loose_bound(taps > w.width ? taps : w.width);
         }
-        check_near("depthwise_weight_gradient", dweights, want, bound, 0.0f, n);
+        if (input) {
+            check_near("depthwise_gradients, dx", dx, want, bound, 0.0f, n);
+        }
+        check_near("depthwise_gradients, dweights", dweights, want_weights, bound, 0.0f, count);
         guard_release_all();
     }
 }

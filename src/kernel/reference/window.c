@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Depthwise convolution and pooling, one output row at a time, as definitions. Each loop asks "which output
-   pixel, which tap, which input pixel do they share?"; the fast versions in vector/window.h and pool.h answer it
+   pixel, which tap, which input pixel do they share?"; the fast versions in vector/depthwise.h and pool.h answer it
    once per row. */
 #include <math.h>
 
@@ -43,8 +43,7 @@ void reference_depthwise(const struct kernel_window *w, const float *const *rows
     }
 }
 
-void reference_depthwise_input_gradient(const struct kernel_window *w, const float *const *dy_rows,
-                                        const float *weights, float *dx)
+static void input_gradient(const struct kernel_window *w, const float *const *dy_rows, const float *weights, float *dx)
 {
     for (size_t i = 0; i < w->width; i++) {
         for (size_t c = 0; c < w->channels; c++) {
@@ -61,21 +60,31 @@ void reference_depthwise_input_gradient(const struct kernel_window *w, const flo
     }
 }
 
-void reference_depthwise_weight_gradient(const struct kernel_window *w, const float *const *rows, const float *dy,
-                                         float *dweights)
+static void weight_gradient(const struct kernel_window *w, const float *const *dy_rows, const float *x, float *dweights)
 {
     for (size_t tap = 0; tap < w->kernel_height * w->kernel_width; tap++) {
-        const float *row = rows[tap / w->kernel_width];
+        const float *row = dy_rows[tap / w->kernel_width];
         for (size_t c = 0; row && c < w->channels; c++) {
             double sum = dweights[tap * w->channels + c];
-            for (size_t o = 0; o < w->out_width; o++) {
-                size_t i;
-                if (input_of(w, o, tap % w->kernel_width, &i)) {
-                    sum += (double)row[i * w->x_stride + c] * dy[o * w->y_stride + c];
+            for (size_t i = 0; i < w->width; i++) {
+                size_t o;
+                if (output_of(w, i, tap % w->kernel_width, &o)) {
+                    sum += (double)x[i * w->x_stride + c] * row[o * w->y_stride + c];
                 }
             }
             dweights[tap * w->channels + c] = (float)sum;
         }
+    }
+}
+
+void reference_depthwise_gradients(const struct kernel_window *w, const float *const *dy_rows, const float *weights,
+                                   const float *x, float *dx, float *dweights)
+{
+    if (dx) {
+        input_gradient(w, dy_rows, weights, dx);
+    }
+    if (dweights) {
+        weight_gradient(w, dy_rows, x, dweights);
     }
 }
 

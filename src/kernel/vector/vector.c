@@ -3,6 +3,8 @@
    CMakeLists.txt includes this file into one unit per instruction set, after that set's header from isa/. */
 #include "kernel/select.h"
 #include "kernel/vector/column.h"
+#include "kernel/vector/depthwise.h"
+#include "kernel/vector/depthwise_gradient.h"
 #include "kernel/vector/images.h"
 #include "kernel/vector/images_winograd.h"
 #include "kernel/vector/map.h"
@@ -13,7 +15,6 @@
 #include "kernel/vector/pool.h"
 #include "kernel/vector/product.h"
 #include "kernel/vector/row.h"
-#include "kernel/vector/window.h"
 #include "kernel/vector/winograd.h"
 
 const struct kernel_table ISA_TABLE = {

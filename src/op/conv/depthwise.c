@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Depthwise convolution, a filter per channel (its gradients are in depthwise_gradient.c): a line of pixels at a time through the row kernels,
- * vectorised over channels. The general form (product.h) would multiply by a matrix of one column. */
+/* Depthwise convolution, a filter per channel (its gradients are in depthwise_gradient.c): a line of pixels at a time
+ * through the row kernels, vectorised over channels. The general form (product.h) would multiply by a matrix of one
+ * column. */
 #include "op/conv/conv.h"
 #include "op/conv/line_ring.h"
 
@@ -8,7 +9,8 @@
 #include <string.h>
 
 enum {
-    TALL_LINES = 16, /* of a chunk in training: input lines that are made as they are read are made twice where chunks meet */
+    TALL_LINES =
+        16, /* of a chunk in training: input lines that are made as they are read are made twice where chunks meet */
     TALL_CHUNKS = 16 /* but so many there should be */
 };
 
@@ -61,8 +63,7 @@ static size_t aligned(size_t bytes)
 }
 
 /** Channels of a small image that are made together: panels of the product that makes them, shared out evenly among
- * threads,
- *  few enough for the first-level cache. */
+ *  threads, few enough for the first-level cache. */
 static size_t choose_part(const struct op_compile *compile, const struct conv_geometry *geometry)
 {
     enum { CACHE_FLOATS = 1 << 13 };
@@ -101,7 +102,8 @@ static size_t cut_work(struct depthwise_plan *plan, const struct op_compile *com
 static int prepare(const struct op_compile *compile, void *state)
 {
     struct conv_geometry geometry;
-    int status = conv_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+    int status =
+        conv_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
     if (status == 0) {
         *(struct depthwise_plan *)state = make_plan(compile, &geometry);
     }
@@ -185,7 +187,8 @@ static void lines_met(const struct op_run *run, const struct depthwise_plan *pla
     }
 }
 
-/** What follows a line of sums where a residual comes between them and the activation; the line is in the first-level cache. */
+/** What follows a line of sums where a residual comes between them and the activation; the line is in the first-level
+ *  cache. */
 static void add_residual(const struct op_run *run, size_t line, size_t pixels, size_t channels, float *y)
 {
     size_t stride = op_pixel_stride(run->residual), y_stride = op_pixel_stride(&run->out[0]);
@@ -195,6 +198,21 @@ static void add_residual(const struct op_run *run, size_t line, size_t pixels, s
     for (size_t pixel = 0; run->activation != UNARY_identity && pixel < pixels; pixel++, y += y_stride) {
         run->kernel->unary[run->activation](channels, y, y, run->alpha, run->beta);
     }
+}
+
+/** Has the lines of x that the line behind line y of an image meets first, and that line of the result itself, brought
+ *  nearer: in training they are far away. `out`: line y's result, NULL where there is no line behind it. */
+static void look_ahead(const struct op_run *run, struct kernel_window *row, size_t image, int64_t y, const float *out)
+{
+    const struct depthwise_plan *plan = run->state;
+    const struct window *window = &plan->window;
+    int64_t first = window_meets(window, 1, y, window->kernel[1] - 1) + 1; /* may be the next image's */
+    size_t next = image * (size_t)window->in[1] + (size_t)first, lines = (size_t)window->stride[1];
+    bool there = run->training && window->in[0] == 1 && out != NULL && first >= 0 &&
+                 next + lines <= plan->batch * (size_t)window->in[1];
+    row->read_ahead = there ? op_rows_source(run, 0, next * row->width) : NULL;
+    row->read_lines = lines;
+    row->write_ahead = there ? out + row->out_width * row->y_stride : NULL;
 }
 
 static void forward_chunk(void *context, size_t chunk, int worker)
@@ -216,6 +234,7 @@ static void forward_chunk(void *context, size_t chunk, int worker)
         locate(line, window->out, &image, &z, &y);
         lines_met(run, plan, &ring, image, z, y, rows);
         float *out = (float *)run->out[0].data + line * row.out_width * row.y_stride;
+        look_ahead(run, &row, image, y, line + 1 < end ? out : NULL);
         run->kernel->depthwise(&row, (const float *const *)rows, run->packed[1], op_bias(run, 2), out, activation,
                                run->alpha, run->beta);
         if (run->residual != NULL) {

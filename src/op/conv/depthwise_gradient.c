@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradients of a depthwise convolution, to its input, to its weight, or both in one pass: down the lines of x and of dy,
- * each of which is read once, or made once where it is not stored (line_ring.h). The forward pass is in depthwise.c. */
+/* The gradients of a depthwise convolution, to its input, to its weight, or both in one pass: down the lines of x, each
+ * of which meets some lines of dy; all are read once, or made once where they are not stored (line_ring.h). The forward
+ * pass is in depthwise.c. */
 #include "op/conv/conv.h"
 #include "op/conv/line_ring.h"
 
@@ -11,7 +12,9 @@ enum {
     PART_FLOATS = 40 << 10, /* of x, of a part: with dy, dx and what they are made from, about a second-level cache */
     LEAST_LINES = 4,
     MOST_LINES = 16,
-    PARTS = 16 /* there should be */
+    ITEMS = 32,     /* there should be, if they are tall: where two meet, lines of dy are made twice */
+    TALL_LINES = 16,
+    LEAST_ITEMS = 16
 };
 
 /** What the runs look up: the state. */
@@ -19,17 +22,20 @@ struct gradient_plan {
     struct window window;
     size_t batch, channels, taps;
     size_t lines;        /**< of x, all images */
-    size_t part_lines;   /**< chunks by shape alone: each has a sum of its own, combined in order */
-    size_t parts;
+    /** Items of work, by shape alone: each has a sum of its own, combined in order. A worker goes down the lines of
+     *  one, and shows each part of it (op_show) while it is still near. */
+    size_t items, item_lines, part_lines;
     bool   input, weight;       /**< which gradients this step makes */
     bool   made_x, made_dy;     /**< as they are read */
-    size_t met_bytes, x_bytes;  /**< of a worker's room: pointers to lines, x's ring; behind them dy's */
+    size_t met_bytes, x_bytes;  /**< of a worker's room: pointers to lines, a line of x; behind them dy's ring */
 };
 
 /** Who makes what: a step for one gradient, or the weight's for both. */
 struct gradient_job {
     const struct op_run        *run;          /**< whose plan, scratch and threads are used */
     const struct op_run        *input, *weight; /**< NULL: not made here */
+    const struct op_run        *dy_run;         /**< that of the two which reads dy, */
+    int                         dy_input;       /**< as this input */
     const struct gradient_plan *plan;
 };
 
@@ -38,7 +44,20 @@ static size_t rounded(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-static struct gradient_plan make_plan(const struct conv_geometry *geometry, bool input, bool weight, bool made_x, bool made_dy)
+static void cut_lines(struct gradient_plan *plan, size_t line_floats)
+{
+    size_t lines = PART_FLOATS / (line_floats == 0 ? 1 : line_floats), item = plan->lines / ITEMS;
+    lines = lines < LEAST_LINES ? LEAST_LINES : lines > MOST_LINES ? MOST_LINES : lines;
+    item = item < TALL_LINES ? plan->lines / LEAST_ITEMS : item;
+    item = item == 0 ? 1 : item;
+    size_t parts = (item + lines - 1) / lines; /* of an item, evenly */
+    plan->part_lines = (item + parts - 1) / parts;
+    plan->item_lines = plan->part_lines * parts;
+    plan->items = (plan->lines + plan->item_lines - 1) / plan->item_lines;
+}
+
+static struct gradient_plan make_plan(const struct conv_geometry *geometry, bool input, bool weight, bool made_x,
+                                      bool made_dy)
 {
     const struct window *window = &geometry->window;
     struct gradient_plan plan = {.window = *window,
@@ -50,23 +69,23 @@ static struct gradient_plan make_plan(const struct conv_geometry *geometry, bool
                                  .made_x = made_x,
                                  .made_dy = made_dy};
     plan.lines = plan.batch * (size_t)(window->in[0] * window->in[1]);
-    size_t line = (size_t)window->in[2] * plan.channels, lines = PART_FLOATS / (line == 0 ? 1 : line);
-    lines = lines < LEAST_LINES ? LEAST_LINES : lines > MOST_LINES ? MOST_LINES : lines;
-    lines = lines * PARTS > plan.lines ? plan.lines / PARTS : lines;
-    plan.part_lines = lines == 0 ? 1 : lines;
-    plan.parts = (plan.lines + plan.part_lines - 1) / plan.part_lines;
+    size_t line = (size_t)window->in[2] * plan.channels;
+    cut_lines(&plan, line);
     plan.met_bytes = rounded(window_rows_count(window) * sizeof(void *));
-    size_t x_slots = line_ring_slots(window->kernel[1], window->dilation[1]);
-    plan.x_bytes = made_x ? rounded(line_ring_bytes(x_slots, line)) : 0;
+    plan.x_bytes = made_x ? rounded(line * sizeof(float)) : 0;
     return plan;
+}
+
+/** Lines of dy that one line of x may meet. */
+static size_t dy_slots(const struct window *window)
+{
+    return line_ring_slots(window->kernel[1], window->dilation[1]);
 }
 
 static size_t dy_bytes(const struct gradient_plan *plan)
 {
     const struct window *window = &plan->window;
-    return plan->made_dy ? line_ring_bytes(line_ring_slots(window->kernel[1], window->dilation[1]),
-                                           (size_t)window->out[2] * plan->channels)
-                         : 0;
+    return plan->made_dy ? line_ring_bytes(dy_slots(window), (size_t)window->out[2] * plan->channels) : 0;
 }
 
 static int plan_input(const struct op_compile *compile, struct gradient_plan *plan)
@@ -74,7 +93,8 @@ static int plan_input(const struct op_compile *compile, struct gradient_plan *pl
     struct conv_geometry geometry;
     fov_shape x;
     int status = conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error);
-    status = status != 0 ? status : conv_geometry(&geometry, compile->options, &x, &compile->in[1].shape, compile->error);
+    status =
+        status != 0 ? status : conv_geometry(&geometry, compile->options, &x, &compile->in[1].shape, compile->error);
     if (status == 0) {
         *plan = make_plan(&geometry, true, false, false, op_comes_as_rows(compile, 0));
     }
@@ -85,8 +105,10 @@ static int plan_weight(const struct op_compile *compile, struct gradient_plan *p
 {
     struct conv_geometry geometry;
     fov_shape weight;
-    int status = conv_weight_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight, compile->error);
-    status = status != 0 ? status : conv_geometry(&geometry, compile->options, &compile->in[0].shape, &weight, compile->error);
+    int status =
+        conv_weight_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight, compile->error);
+    status = status != 0 ? status
+                         : conv_geometry(&geometry, compile->options, &compile->in[0].shape, &weight, compile->error);
     if (status == 0) {
         *plan = make_plan(&geometry, compile->joins, true, op_comes_as_rows(compile, 0), op_comes_as_rows(compile, 1));
     }
@@ -110,142 +132,130 @@ static void pack(const struct op_run *run)
     run->kernel->transpose(plan->channels, plan->taps, run->in[1].data, plan->taps, run->packed[1], plan->channels);
 }
 
-/* ---- lines ---------------------------------------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------------------------------- */
 
-/** An image's lines, stored or made. */
-struct lines {
-    struct line_ring ring;
-    const float     *stored; /**< NULL: made */
-    size_t           planes, height, floats;
-};
-
-static struct lines lines_of(const struct op_run *run, int input, const int64_t size[3], size_t channels, size_t slots, void *room)
+/** The lines of dy that line (z, y) of an image meets, stored or made. */
+static void lines_met(const struct gradient_plan *plan, const float *dy, struct line_ring *made, size_t image,
+                      int64_t z, int64_t y, const float **met)
 {
-    struct lines lines = {.stored = run->in[input].data,
-                          .planes = (size_t)size[0],
-                          .height = (size_t)size[1],
-                          .floats = (size_t)size[2] * channels};
-    if (lines.stored == NULL) {
-        lines.ring = line_ring_make(run, input, (size_t)size[2], channels, slots, room);
-    }
-    return lines;
-}
-
-static const float *line_at(struct lines *lines, size_t image, int64_t z, int64_t y)
-{
-    size_t line = (image * lines->planes + (size_t)z) * lines->height + (size_t)y;
-    return lines->stored != NULL ? lines->stored + line * lines->floats : line_ring_get(&lines->ring, line);
-}
-
-/** A worker's view of both images. */
-struct gradient_lines {
-    struct lines  x, dy;
-    const float **met; /**< room for the lines that one line meets */
-};
-
-/** dx of line (z, y) of an image: from the lines of dy that meet it. */
-static void input_line(const struct gradient_job *job, struct gradient_lines *lines, size_t image, int64_t z, int64_t y, float *dx)
-{
-    const struct gradient_plan *plan = job->plan;
     const struct window *window = &plan->window;
-    struct kernel_window row = window_row(window, plan->channels);
-    const float **met = lines->met;
+    size_t first = image * (size_t)(window->out[0] * window->out[1]), floats = (size_t)window->out[2] * plan->channels;
     for (int64_t kz = 0; kz < window->kernel[0]; kz++) {
+        int64_t out_z = window_met_by(window, 0, z, kz);
         for (int64_t ky = 0; ky < window->kernel[1]; ky++) {
-            int64_t out_z = window_met_by(window, 0, z, kz), out_y = window_met_by(window, 1, y, ky);
-            *met++ = out_z < 0 || out_y < 0 ? NULL : line_at(&lines->dy, image, out_z, out_y);
+            int64_t out_y = window_met_by(window, 1, y, ky);
+            size_t line = first + (size_t)(out_z * window->out[1] + out_y);
+            bool meets = out_z >= 0 && out_y >= 0;
+            *met++ = !meets ? NULL : plan->made_dy ? line_ring_get(made, line) : dy + line * floats;
         }
     }
-    job->run->kernel->depthwise_input_gradient(&row, lines->met, job->input->packed[1], dx);
 }
 
-/** Adds line (z, y) of dy times the lines of x that it meets to a part's sum. */
-static void weight_line(const struct gradient_job *job, struct gradient_lines *lines, size_t image, int64_t z, int64_t y,
-                        float *sum)
+/** What a worker sees while it goes down the lines of an item. */
+struct descent {
+    const struct gradient_job *job;
+    struct kernel_window       row;
+    struct line_ring           dy;     /**< where it is made */
+    const float              **met;    /**< room for the lines of dy that one line of x meets */
+    float                     *x_room; /**< for a line of x that is made */
+    float                     *sum;    /**< the item's; NULL: no weight gradient is wanted */
+};
+
+static struct descent begin_descent(const struct gradient_job *job, size_t item, int worker)
 {
     const struct gradient_plan *plan = job->plan;
-    const struct window *window = &plan->window;
-    struct kernel_window row = window_row(window, plan->channels);
-    const float **met = lines->met;
-    for (int64_t kz = 0; kz < window->kernel[0]; kz++) {
-        for (int64_t ky = 0; ky < window->kernel[1]; ky++) {
-            int64_t in_z = window_meets(window, 0, z, kz), in_y = window_meets(window, 1, y, ky);
-            bool inside = in_z >= 0 && in_z < window->in[0] && in_y >= 0 && in_y < window->in[1];
-            *met++ = inside ? line_at(&lines->x, image, in_z, in_y) : NULL;
-        }
+    const struct op_run *run = job->run;
+    size_t floats = plan->taps * plan->channels;
+    char *room = (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
+    struct descent down = {.job = job, .row = window_row(&plan->window, plan->channels)};
+    down.met = (const float **)(void *)room;
+    down.x_room = (float *)(void *)(room + plan->met_bytes);
+    if (plan->made_dy) {
+        down.dy = line_ring_make(job->dy_run, job->dy_input, down.row.out_width, plan->channels,
+                                 dy_slots(&plan->window), room + plan->met_bytes + plan->x_bytes);
     }
-    job->run->kernel->depthwise_weight_gradient(&row, lines->met, line_at(&lines->dy, image, z, y), sum);
+    if (job->weight != NULL) {
+        down.sum = (float *)run->scratch + item * floats;
+        memset(down.sum, 0, floats * sizeof *down.sum);
+    }
+    return down;
 }
 
-/** The lines of dy that go with a line of x: that which begins there, and with the last one all that begin beyond. */
-static void lines_with(int64_t at, int64_t size, int64_t stride, int64_t out, int64_t *first, int64_t *end)
+/** One line of x, and of dx; `next`: the line below is the next one. */
+static void descend(struct descent *down, size_t line, bool next)
 {
-    *first = (at + stride - 1) / stride;
-    *end = at + 1 == size ? out : at / stride + 1;
-    *end = *end > out ? out : *end;
+    const struct gradient_job *job = down->job;
+    const struct gradient_plan *plan = job->plan;
+    const struct window *window = &plan->window;
+    int64_t y = (int64_t)line % window->in[1], z = (int64_t)line / window->in[1] % window->in[0];
+    size_t image = line / (size_t)(window->in[0] * window->in[1]), width = down->row.width, pixel = line * width;
+    const float *x = NULL, *weights = NULL;
+    float *dx = NULL;
+    down->row.read_ahead = down->row.write_ahead = NULL;
+    if (job->weight != NULL) {
+        x = op_rows(job->weight, 0, pixel, width, down->x_room);
+        down->row.read_ahead = next ? op_rows_source(job->weight, 0, pixel + width) : NULL;
+    }
+    if (job->input != NULL) {
+        weights = job->input->packed[1];
+        dx = (float *)job->input->out[0].data + pixel * plan->channels;
+        down->row.write_ahead = next ? dx + width * plan->channels : NULL;
+    }
+    lines_met(plan, job->dy_run->in[job->dy_input].data, &down->dy, image, z, y, down->met);
+    job->run->kernel->depthwise_gradients(&down->row, down->met, weights, x, dx, down->sum);
 }
 
-static void part_chunk(void *context, size_t part, int worker)
+static void run_item(void *context, size_t item, int worker)
 {
     const struct gradient_job *job = context;
     const struct gradient_plan *plan = job->plan;
-    const struct window *window = &plan->window;
-    const struct op_run *run = job->run, *dy_run = job->weight != NULL ? job->weight : job->input;
-    char *room = (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
-    size_t slots = line_ring_slots(window->kernel[1], window->dilation[1]), floats = plan->taps * plan->channels;
-    struct gradient_lines lines = {.met = (const float **)(void *)room};
-    lines.dy = lines_of(dy_run, job->weight != NULL ? 1 : 0, window->out, plan->channels, slots, room + plan->met_bytes + plan->x_bytes);
-    float *sum = NULL;
-    if (job->weight != NULL) {
-        lines.x = lines_of(job->weight, 0, window->in, plan->channels, slots, room + plan->met_bytes);
-        sum = (float *)run->scratch + part * floats;
-        memset(sum, 0, floats * sizeof *sum);
-    }
-    size_t line_floats = (size_t)window->in[2] * plan->channels, first = part * plan->part_lines;
-    size_t end = first + plan->part_lines < plan->lines ? first + plan->part_lines : plan->lines;
+    struct descent down = begin_descent(job, item, worker);
+    size_t first = item * plan->item_lines, width = down.row.width, shown = first;
+    size_t end = first + plan->item_lines < plan->lines ? first + plan->item_lines : plan->lines;
     for (size_t line = first; line < end; line++) {
-        int64_t y = (int64_t)line % window->in[1], z = (int64_t)line / window->in[1] % window->in[0];
-        size_t image = line / (size_t)(window->in[0] * window->in[1]);
-        int64_t first_z, end_z, first_y, end_y;
-        if (job->input != NULL) {
-            input_line(job, &lines, image, z, y, (float *)job->input->out[0].data + line * line_floats);
+        descend(&down, line, line + 1 < end);
+        if (job->input != NULL && (line + 1 == end || line + 1 == shown + plan->part_lines)) {
+            op_show(job->input, shown * width, (line + 1 - shown) * width, 0, plan->channels);
+            shown = line + 1;
         }
-        lines_with(z, window->in[0], window->stride[0], window->out[0], &first_z, &end_z);
-        lines_with(y, window->in[1], window->stride[1], window->out[1], &first_y, &end_y);
-        for (int64_t out_z = first_z; sum != NULL && out_z < end_z; out_z++) {
-            for (int64_t out_y = first_y; out_y < end_y; out_y++) {
-                weight_line(job, &lines, image, out_z, out_y, sum);
-            }
-        }
-    }
-    if (job->input != NULL) {
-        op_show(job->input, first * (size_t)window->in[2], (end - first) * (size_t)window->in[2], 0, plan->channels);
     }
 }
 
-/* ---- steps ---------------------------------------------------------------------------------------------------------------- */
+/** Who makes what: at least one of the two. */
+static struct gradient_job make_job(const struct op_run *run, const struct op_run *input, const struct op_run *weight)
+{
+    return (struct gradient_job){.run = run,
+                                 .input = input,
+                                 .weight = weight,
+                                 .dy_run = weight != NULL ? weight : input,
+                                 .dy_input = weight != NULL ? 1 : 0,
+                                 .plan = run->state};
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
 
 static void run_input(const struct op_run *run)
 {
-    struct gradient_job job = {.run = run, .input = run, .plan = run->state};
-    pool_run(run->pool, part_chunk, &job, job.plan->parts);
+    struct gradient_job job = make_job(run, run, NULL);
+    pool_run(run->pool, run_item, &job, job.plan->items);
 }
 
 /** The weight's gradient, and that of the step before if it was joined. */
 static void run_weight(const struct op_run *run)
 {
-    struct gradient_job job = {.run = run, .input = run->before, .weight = run, .plan = run->state};
+    struct gradient_job job = make_job(run, run->before, run);
     size_t floats = job.plan->taps * job.plan->channels;
     float *sum = run->scratch;
-    pool_run(run->pool, part_chunk, &job, job.plan->parts);
-    if (job.plan->parts == 0) {
+    pool_run(run->pool, run_item, &job, job.plan->items);
+    if (job.plan->items == 0) {
         memset(run->out[0].data, 0, floats * sizeof(float));
         return;
     }
-    for (size_t part = 1; part < job.plan->parts; part++) { /* in order: the same bits for any number of threads */
-        run->kernel->scale_add(floats, 1, sum + part * floats, 1, sum);
+    for (size_t item = 1; item < job.plan->items; item++) { /* in order: the same bits for any number of threads */
+        run->kernel->scale_add(floats, 1, sum + item * floats, 1, sum);
     }
-    run->kernel->transpose(job.plan->taps, job.plan->channels, sum, job.plan->channels, run->out[0].data, job.plan->taps);
+    run->kernel->transpose(job.plan->taps, job.plan->channels, sum, job.plan->channels, run->out[0].data,
+                           job.plan->taps);
 }
 
 int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry)
@@ -266,8 +276,8 @@ int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_g
 static bool joins(const struct op_compile *compile)
 {
     const struct op_compile *before = compile->before;
-    return before != NULL && before->run == run_input && before->in[0].id != 0 && before->in[0].id == compile->in[1].id &&
-           shape_equal(&before->out[0].shape, &compile->in[0].shape);
+    return before != NULL && before->run == run_input && before->in[0].id != 0 &&
+           before->in[0].id == compile->in[1].id && shape_equal(&before->out[0].shape, &compile->in[0].shape);
 }
 
 int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry)
@@ -278,7 +288,7 @@ int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_
     compile->run = run_weight;
     compile->prepare = prepare_weight;
     compile->state = sizeof plan;
-    compile->scratch = plan.parts * plan.taps * plan.channels * sizeof(float);
+    compile->scratch = plan.items * plan.taps * plan.channels * sizeof(float);
     compile->scratch_per_worker = plan.met_bytes + plan.x_bytes + dy_bytes(&plan);
     snprintf(compile->detail, sizeof compile->detail, "depthwise rows%s", compile->joins ? ", both gradients" : "");
     return 0;

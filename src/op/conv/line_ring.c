@@ -14,7 +14,8 @@ size_t line_ring_bytes(size_t slots, size_t floats)
     return held_bytes(slots) + slots * floats * sizeof(float);
 }
 
-struct line_ring line_ring_make(const struct op_run *run, int input, size_t width, size_t channels, size_t slots, void *room)
+struct line_ring line_ring_make(const struct op_run *run, int input, size_t width, size_t channels, size_t slots,
+                                void *room)
 {
     struct line_ring ring = {.run = run, .input = input, .width = width, .floats = width * channels, .slots = slots};
     ring.held = room;

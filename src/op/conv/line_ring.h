@@ -25,8 +25,10 @@ static inline size_t line_ring_slots(int64_t taps, int64_t dilation)
 /** Bytes of room for a ring. */
 size_t line_ring_bytes(size_t slots, size_t floats);
 /** An empty ring in `room`; where the input is stored, none is wanted. */
-struct line_ring line_ring_make(const struct op_run *run, int input, size_t width, size_t channels, size_t slots, void *room);
-/** Line `line` of all lines of all images. It stays as it is until a line that is a multiple of `slots` away is asked for. */
+struct line_ring line_ring_make(const struct op_run *run, int input, size_t width, size_t channels, size_t slots,
+                                void *room);
+/** Line `line` of all lines of all images. It stays as it is until a line that is a multiple of `slots` away is asked
+ *  for. */
 const float *line_ring_get(struct line_ring *ring, size_t line);
 
 #endif
