@@ -81,6 +81,8 @@ static const struct op_case cases_input[] = {
     {.name = "wide", .in = {FOV_SHAPE(4, 33), FOV_SHAPE(33, 17)}, .in_count = 2},
     {.name = "one row", .in = {FOV_SHAPE(1, 10), FOV_SHAPE(10, 37)}, .in_count = 2},
     {.name = "rank 3", .in = {FOV_SHAPE(2, 3, 4), FOV_SHAPE(4, 5)}, .in_count = 2},
+    {.name = "in parts", .in = {FOV_SHAPE(48, 47), FOV_SHAPE(47, 150)}, .in_count = 2, .no_gradient = true},
+    {.name = "in four parts", .in = {FOV_SHAPE(33, 203), FOV_SHAPE(203, 401)}, .in_count = 2, .no_gradient = true},
     {.name = "several blocks", .in = {FOV_SHAPE(403, 51), FOV_SHAPE(51, 70)}, .in_count = 2, .no_gradient = true},
     {0},
 };
@@ -160,6 +162,8 @@ static const struct op_case cases_weight[] = {
     {.name = "wide", .in = {FOV_SHAPE(4, 33), FOV_SHAPE(4, 17)}, .in_count = 2},
     {.name = "one row", .in = {FOV_SHAPE(1, 10), FOV_SHAPE(1, 37)}, .in_count = 2},
     {.name = "rank 3", .in = {FOV_SHAPE(2, 3, 4), FOV_SHAPE(2, 3, 5)}, .in_count = 2},
+    {.name = "in parts", .in = {FOV_SHAPE(48, 150), FOV_SHAPE(48, 47)}, .in_count = 2, .no_gradient = true},
+    {.name = "in four parts", .in = {FOV_SHAPE(33, 401), FOV_SHAPE(33, 203)}, .in_count = 2, .no_gradient = true},
     {.name = "several chunks", .in = {FOV_SHAPE(67, 530), FOV_SHAPE(67, 190)}, .in_count = 2, .no_gradient = true},
     {0},
 };

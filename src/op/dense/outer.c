@@ -2,8 +2,9 @@
 /* The weight gradient of a dense layer on the CPU: outer products over all rows, units in tiles and features in panels, so
  * that a panel's result is a piece of the plain weight. Each piece is summed by one thread over rows in order. With few
  * rows the time goes into writing the weight: then all of x is packed first, and whole lines of the weight are written
- * one after the other. */
+ * one after the other. A small weight is cut into parts (op/parts.h), for each of which x is packed again. */
 #include "op/dense/dense.h"
+#include "op/parts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum { FEW_ROWS = 256 };
 struct outer_plan {
     struct dense_size size;
     bool   lines;                  /**< few rows: chunks are blocks of units; else panels of features */
+    size_t parts;                  /**< or parts of the units; 1: not these */
     size_t tile, panel;            /**< units and features of a piece */
     size_t blocks, panels, per_chunk; /**< blocks or panels */
     size_t panel_floats;           /**< of a packed panel of x; a narrow result follows it in a worker's memory */
@@ -27,7 +29,8 @@ static struct outer_plan make_plan(const struct op_compile *compile)
     plan.blocks = op_chunks(plan.size.units, plan.tile);
     plan.panels = op_chunks(plan.size.features, plan.panel);
     plan.panel_floats = plan.size.rows * plan.panel;
-    plan.lines = plan.size.rows <= FEW_ROWS;
+    plan.parts = plan.size.rows <= FEW_ROWS ? op_row_parts(kernel, plan.size.units, plan.size.features) : 1;
+    plan.lines = plan.size.rows <= FEW_ROWS && plan.parts == 1;
     double work = (double)plan.size.rows * (double)(plan.lines ? plan.size.features * plan.tile
                                                                : plan.size.units * plan.panel);
     double together = work > 0 ? DENSE_CHUNK_WORK / work : 1;
@@ -146,12 +149,38 @@ static void line_chunk(void *context, size_t chunk, int worker)
     }
 }
 
+/** chunk = a part of the units, all features */
+static void part_chunk(void *context, size_t part, int worker)
+{
+    struct outer_job job = *(const struct outer_job *)context;
+    const struct outer_plan *plan = job.plan;
+    const struct kernel_table *kernel = job.run->kernel;
+    size_t first = op_row_part(kernel, plan->size.units, plan->parts, part);
+    size_t end = op_row_part(kernel, plan->size.units, plan->parts, part + 1);
+    job.x += part * plan->panels * plan->panel_floats;
+    kernel->pack_columns(plan->size.rows, end - first, (const float *)job.run->in[1].data + first, plan->size.units,
+                         plan->tile, plan->tile, job.dy + first * plan->size.rows, plan->size.rows * plan->tile);
+    for (size_t panel = 0; panel < plan->panels; panel++) {
+        pack_panel(&job, panel, job.x + panel * plan->panel_floats);
+    }
+    for (size_t block = first / plan->tile; block * plan->tile < end; block++) {
+        for (size_t panel = 0; panel < plan->panels; panel++) {
+            outer_piece(&job, block, panel, job.x + panel * plan->panel_floats, worker_floats(&job, worker));
+        }
+    }
+}
+
 static void run_outer(const struct op_run *run)
 {
     struct outer_job job = {run, run->state, run->scratch, NULL};
     if (job.plan->size.rows == 0) { /* an empty batch */
         size_t units = run->row_count ? run->row_count : job.plan->size.units;
         memset(run->out[0].data, 0, units * job.plan->size.features * sizeof(float));
+        return;
+    }
+    if (job.plan->parts > 1) {
+        job.x = job.dy + job.plan->blocks * job.plan->tile * job.plan->size.rows;
+        pool_run(run->pool, part_chunk, &job, job.plan->parts);
         return;
     }
     if (run->row_first == 0) { /* later rows find it packed */
@@ -176,9 +205,10 @@ int dense_outer_compile(struct op_compile *compile)
     compile->state = sizeof plan;
     compile->rows_together = plan.lines ? plan.tile : 0;
     size_t dy = plan.blocks * plan.tile * plan.size.rows, x = plan.panels * plan.panel_floats;
-    compile->scratch = (dy + (plan.lines ? x : 0)) * sizeof(float);
-    compile->scratch_per_worker = ((plan.lines ? 0 : plan.panel_floats) + plan.tile * plan.panel) * sizeof(float);
-    snprintf(compile->detail, sizeof compile->detail, "outer products %zu x %zu, %s", plan.tile, plan.panel,
-             plan.lines ? "by lines" : "by panels");
+    bool by_panels = !plan.lines && plan.parts == 1;
+    compile->scratch = (dy + (by_panels ? 0 : plan.parts * x)) * sizeof(float);
+    compile->scratch_per_worker = ((by_panels ? plan.panel_floats : 0) + plan.tile * plan.panel) * sizeof(float);
+    snprintf(compile->detail, sizeof compile->detail, "outer products %zu x %zu, by %s", plan.tile, plan.panel,
+             plan.parts > 1 ? "parts" : plan.lines ? "lines" : "panels");
     return 0;
 }

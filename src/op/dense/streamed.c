@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A dense layer, or its input gradient, whose weight changes from run to run: in training. Packing the whole weight first
  * would write and read it once more, and for a small batch nothing else costs anything. So each thread packs a block
- * that fits its cache, multiplies, and goes on: the weight comes from memory once. */
+ * that fits its cache, multiplies, and goes on: the weight comes from memory once. Of a small weight each core takes
+ * the units that are its own (op/parts.h), in both directions; going backward their sums are then added up. */
 #include "op/dense/dense.h"
+#include "op/parts.h"
 
 #include <stdio.h>
 
@@ -11,7 +13,8 @@ enum {
     BACKWARD_DEPTH = 64,  /* units, of which each gives a long piece of its row */
     BACKWARD_RUN = 512,   /* floats of a row together */
     MOST_ROWS = 256,      /* beyond, packing is nothing beside the products */
-    MOST_CHUNKS = 64
+    MOST_CHUNKS = 64,
+    TOTAL_ROWS = 16
 };
 
 struct streamed_plan {
@@ -19,8 +22,14 @@ struct streamed_plan {
     size_t depth, columns; /**< of the product: features and units, or the other way round */
     size_t block;          /**< of the depth */
     size_t chunks, panels, together; /**< panels: in all, and in one block */
+    size_t parts; /**< of the units: chunks are these; 1: chunks are panels */
     bool   transposed;
 };
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 static struct streamed_plan make_plan(const struct op_compile *compile, bool transposed)
 {
@@ -33,6 +42,13 @@ static struct streamed_plan make_plan(const struct op_compile *compile, bool tra
     plan.block = transposed ? BACKWARD_DEPTH : FORWARD_DEPTH;
     plan.panels = op_chunks(plan.columns, panel);
     double work = (double)plan.size.rows * (double)plan.depth * (double)plan.columns / DENSE_CHUNK_WORK;
+    size_t parts = op_row_parts(kernel, plan.size.units, plan.size.features);
+    plan.parts = 2 * work >= 1 ? parts : 1;
+    if (plan.parts > 1) {
+        plan.together = 1;
+        plan.chunks = parts;
+        return plan;
+    }
     size_t pieces = work < 1 ? 1 : work > MOST_CHUNKS ? MOST_CHUNKS : (size_t)work;
     /* Shorter pieces of a row where the weight is so small that long ones would leave threads without work. */
     size_t most = transposed && panel < BACKWARD_RUN ? BACKWARD_RUN / panel : 1, share = op_chunks(plan.panels, pieces);
@@ -59,18 +75,22 @@ struct streamed_job {
     const struct streamed_plan *plan;
 };
 
-/** Panels first .. end - 1 of the result, block by block of the depth. */
-static void multiply(const struct streamed_job *job, size_t first, size_t end, float *packed)
+/** Some columns of what some of the depth gives, block by block; to `out`, which has all columns. */
+struct piece {
+    size_t column, columns, begin, end;
+    float *out;
+};
+
+static void multiply(const struct streamed_job *job, const struct piece *piece, float *packed)
 {
     const struct streamed_plan *plan = job->plan;
     const struct op_run *run = job->run;
     const struct kernel_table *kernel = run->kernel;
     bool has_bias = run->in_count > 2 && run->in[2].shape.rank >= 0;
-    size_t column = first * kernel->panel_columns, last = end * kernel->panel_columns;
-    size_t columns = (last < plan->columns ? last : plan->columns) - column;
-    for (size_t begin = 0; begin < plan->depth; begin += plan->block) {
-        size_t depth = plan->depth - begin < plan->block ? plan->depth - begin : plan->block;
-        bool ends = begin + depth == plan->depth;
+    size_t column = piece->column, columns = piece->columns;
+    for (size_t begin = piece->begin; begin < piece->end; begin += plan->block) {
+        size_t depth = smaller(piece->end - begin, plan->block);
+        bool ends = begin + depth == plan->depth && piece->begin == 0; /* parts of the depth end in their total */
         struct kernel_weights weights = {.filters = columns,
                                          .channels = depth,
                                          .taps = 1,
@@ -85,9 +105,11 @@ static void multiply(const struct streamed_job *job, size_t first, size_t end, f
             .x_stride = plan->depth,
             .weights = packed,
             .bias = has_bias && ends ? (const float *)run->in[2].data + column : NULL,
-            .out = (float *)run->out[0].data + column,
+            .residual = run->residual != NULL && ends ? (const float *)run->residual->data + column : NULL,
+            .residual_stride = plan->columns,
+            .out = piece->out + column,
             .out_stride = plan->columns,
-            .accumulate = begin > 0,
+            .accumulate = begin > piece->begin,
             .activation = ends ? run->activation : UNARY_identity,
             .alpha = run->alpha,
             .beta = run->beta,
@@ -100,23 +122,92 @@ static void multiply(const struct streamed_job *job, size_t first, size_t end, f
     }
 }
 
+static float *worker_floats(const struct op_run *run, int worker)
+{
+    return (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+}
+
+/** Columns first .. end - 1, some panels together. */
+static void multiply_columns(const struct streamed_job *job, size_t first, size_t end, int worker)
+{
+    size_t together = job->plan->together * job->run->kernel->panel_columns;
+    for (; first < end; first += together) {
+        struct piece piece = {first, smaller(together, end - first), 0, job->plan->depth, job->run->out[0].data};
+        multiply(job, &piece, worker_floats(job->run, worker));
+    }
+}
+
 /** chunk = a run of panels */
 static void product_chunk(void *context, size_t chunk, int worker)
 {
     const struct streamed_job *job = context;
     const struct streamed_plan *plan = job->plan;
-    float *packed = (float *)(void *)((char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes);
-    size_t end = plan->panels * (chunk + 1) / plan->chunks;
-    for (size_t first = plan->panels * chunk / plan->chunks; first < end; first += plan->together) {
-        multiply(job, first, first + plan->together < end ? first + plan->together : end, packed);
+    size_t panel = job->run->kernel->panel_columns;
+    multiply_columns(job, plan->panels * chunk / plan->chunks * panel,
+                     smaller(plan->panels * (chunk + 1) / plan->chunks * panel, plan->columns), worker);
+}
+
+/** chunk = a part of the units, which going forward are columns */
+static void forward_part(void *context, size_t part, int worker)
+{
+    const struct streamed_job *job = context;
+    const struct streamed_plan *plan = job->plan;
+    const struct kernel_table *kernel = job->run->kernel;
+    multiply_columns(job, op_row_part(kernel, plan->columns, plan->parts, part),
+                     op_row_part(kernel, plan->columns, plan->parts, part + 1), worker);
+}
+
+/** chunk = a part of the units: what it gives to each feature, the first one's at once where the sum will be */
+static void backward_part(void *context, size_t part, int worker)
+{
+    const struct streamed_job *job = context;
+    const struct streamed_plan *plan = job->plan;
+    const struct kernel_table *kernel = job->run->kernel;
+    size_t whole = plan->size.rows * plan->columns;
+    for (size_t first = 0; first < plan->columns; first += kernel->panel_columns) {
+        struct piece piece = {
+            .column = first,
+            .columns = smaller(kernel->panel_columns, plan->columns - first),
+            .begin = op_row_part(kernel, plan->depth, plan->parts, part),
+            .end = op_row_part(kernel, plan->depth, plan->parts, part + 1),
+            .out = part == 0 ? job->run->out[0].data : (float *)job->run->scratch + (part - 1) * whole,
+        };
+        multiply(job, &piece, worker_floats(job->run, worker));
+    }
+}
+
+/** chunk = some rows: their sums in the order of the parts, the residual behind them, and the activation */
+static void total_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct streamed_job *job = context;
+    const struct streamed_plan *plan = job->plan;
+    const struct op_run *run = job->run;
+    size_t whole = plan->size.rows * plan->columns, at = op_chunk_begin(chunk, TOTAL_ROWS) * plan->columns;
+    size_t count = op_chunk_length(chunk, TOTAL_ROWS, plan->size.rows) * plan->columns;
+    float *out = (float *)run->out[0].data + at;
+    for (size_t part = 1; part < plan->parts; part++) {
+        run->kernel->scale_add(count, 1, (const float *)run->scratch + (part - 1) * whole + at, 1, out);
+    }
+    if (run->residual != NULL) {
+        run->kernel->scale_add(count, 1, (const float *)run->residual->data + at, 1, out);
+    }
+    if (run->activation != UNARY_identity) {
+        run->kernel->unary[run->activation](count, out, out, run->alpha, run->beta);
     }
 }
 
 static void run_streamed(const struct op_run *run)
 {
     struct streamed_job job = {run, run->state};
-    if (job.plan->size.rows > 0) {
-        pool_run(run->pool, product_chunk, &job, job.plan->chunks);
+    const struct streamed_plan *plan = job.plan;
+    if (plan->size.rows == 0) {
+        return;
+    }
+    bool adds = plan->parts > 1 && plan->transposed;
+    pool_run(run->pool, adds ? backward_part : plan->parts > 1 ? forward_part : product_chunk, &job, plan->chunks);
+    if (adds) {
+        pool_run(run->pool, total_chunk, &job, op_chunks(plan->size.rows, TOTAL_ROWS));
     }
 }
 
@@ -132,6 +223,9 @@ int dense_streamed_compile(struct op_compile *compile, bool transposed)
     compile->run = run_streamed;
     compile->prepare = transposed ? prepare_transposed : prepare_forward;
     compile->state = sizeof plan;
+    if (plan.parts > 1 && transposed) {
+        compile->scratch = (plan.parts - 1) * plan.size.rows * plan.columns * sizeof(float);
+    }
     compile->scratch_per_worker = plan.together * compile->kernel->panel_columns * depth * sizeof(float);
     snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu, weights packed in passing",
              compile->kernel->tile_rows, compile->kernel->panel_columns);

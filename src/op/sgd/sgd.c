@@ -2,6 +2,7 @@
 /* Stochastic gradient descent with momentum, as PyTorch computes it: the learning rate multiplies the velocity when it
  * is applied, not when it is collected. One pass over memory; parameter and velocity are renewed where they lie. */
 #include "op/common.h"
+#include "op/parts.h"
 
 #include <string.h>
 
@@ -102,8 +103,19 @@ struct work {
     struct kernel_sgd          options;
     const float               *gradient;
     float                     *parameter, *velocity;
-    size_t                     count;
+    size_t                     count, rows, columns, parts; /* rows and columns: where parts > 1 */
 };
+
+/** chunk = some rows of a small matrix, as who made its gradient had them */
+static void run_part(void *context, size_t part, int worker)
+{
+    (void)worker;
+    const struct work *work = context;
+    size_t begin = op_row_part(work->kernel, work->rows, work->parts, part) * work->columns;
+    size_t end = op_row_part(work->kernel, work->rows, work->parts, part + 1) * work->columns;
+    work->kernel->sgd(end - begin, &work->options, 1, work->gradient + begin, work->parameter + begin,
+                      work->velocity != NULL ? work->velocity + begin : NULL);
+}
 
 static void run_chunk(void *context, size_t chunk, int worker)
 {
@@ -136,7 +148,15 @@ static void run(const struct op_run *run)
     if (options->momentum == 0) {
         work.velocity = NULL;
     }
-    pool_run(run->pool, run_chunk, &work, op_chunks(work.count, CHUNK));
+    const fov_shape *shape = &run->in[PARAMETER].shape;
+    work.rows = shape->rank == 2 ? (size_t)shape->dim[0] : 0;
+    work.columns = shape->rank == 2 ? (size_t)shape->dim[1] : 0;
+    work.parts = op_row_parts(run->kernel, work.rows, work.columns);
+    if (work.parts > 1) {
+        pool_run(run->pool, run_part, &work, work.parts);
+    } else {
+        pool_run(run->pool, run_chunk, &work, op_chunks(work.count, CHUNK));
+    }
 }
 
 static int compile(struct op_compile *compile)
@@ -172,6 +192,8 @@ static const struct op_case cases[] = {
     {.name = "plain", .in = {{2, {3, 17}}, {2, {3, 17}}, {-1, {0}}, {0, {0}}}, .in_count = 4},
     {.name = "momentum and decay", .in = {{1, {37}}, {1, {37}}, {1, {37}}, {0, {0}}}, .in_count = 4, .options = &heavy},
     {.name = "several chunks", .in = {{1, {40001}}, {1, {40001}}, {1, {40001}}, {0, {0}}}, .in_count = 4,
+     .options = &heavy},
+    {.name = "in parts", .in = {{2, {50, 150}}, {2, {50, 150}}, {2, {50, 150}}, {0, {0}}}, .in_count = 4,
      .options = &heavy},
     {.name = "nesterov", .in = {{4, {2, 3, 3, 3}}, {4, {2, 3, 3, 3}}, {4, {2, 3, 3, 3}}, {0, {0}}}, .in_count = 4,
      .options = &nesterov},
