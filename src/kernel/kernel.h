@@ -138,6 +138,29 @@ struct kernel_outer {
     size_t       ahead_lines;
 };
 
+/** Outer products of rows as they lie, many channels by many filters, where there are tiles (vector/outer_rows.h):
+
+        out[f][c] (+)= sum over p of x[p][c] * dy[p][f],   |error| <= 8 u sum |x dy|
+
+    in calls of up to KERNEL_OUTER_PIXELS pixels. A call prepares its own pixels while it multiplies those of the call before, so
+    the last one has no pixels, and only after it the sums are there. As with a product that is given room, infinite numbers
+    give NaN. Whole tiles are written: out has `filters` and `channels` rounded up to vector_floats, and what lies behind filters
+    and channels in it has no meaning. Each number is prepared once, so the more of both sides, the better; out_stride should
+    not be a multiple of 4 KB. Whole calls are fastest, then multiples of 32. */
+enum { KERNEL_OUTER_PIXELS = 128 };
+struct kernel_outer_rows {
+    size_t              block;             /**< 0, 1, 2...: which call this is */
+    size_t              pixels, before;    /**< of this call (0: it is the last), and of the one before */
+    size_t              channels, filters; /**< at least 1; the same in all calls, as are out and room */
+    const float *const *x;                 /**< [pixels] rows of channels */
+    const float        *dy;                /**< row p at dy + p * dy_stride */
+    size_t              dy_stride;
+    float              *out;
+    size_t              out_stride;
+    bool                accumulate;        /**< add to what out held before the first call */
+    float              *room;              /**< of outer_rows_room floats */
+};
+
 /** A line of a convolution with images side by side: element i of every group of `lanes` floats belongs to image i, so few
     channels, few filters and short lines cost no lanes. x is [lines][pixels][channels][lanes]; a kernel row is one run of
     kernel width * channels such groups. Weights are [rows][run][filters], each a plain float.

@@ -235,6 +235,72 @@ void case_outer(const struct kernel_table *table)
     check_outer(table, 32, 32, table->tile_rows, table->panel_columns, REALS);
 }
 
+/* Rows anywhere, in one call or more, and a result whose rows and columns go on to whole registers. */
+static void check_outer_rows(const struct kernel_table *table, size_t pixels, size_t channels, size_t filters,
+                             enum numbers numbers)
+{
+    size_t vector = table->vector_floats, height = (filters + vector - 1) / vector * vector;
+    size_t out_stride = (channels + vector - 1) / vector * vector + random_below(3) * 4, floats = height * out_stride;
+    size_t dy_stride = filters + random_below(3), x_floats = 2 * pixels + channels;
+    size_t dy_floats = (pixels - 1) * dy_stride + filters, room = table->outer_rows_room(channels, filters);
+    float *x = guard_random(x_floats, numbers), *dy = guard_random(dy_floats, numbers);
+    float *out = guard_random(floats, numbers), *want = guard_copy(out, floats), *bound = guard_copy(out, floats);
+    const float **rows = guard_new(pixels * sizeof *rows);
+    for (size_t p = 0; p < pixels; p++) {
+        rows[p] = x + random_below(2 * pixels + 1);
+    }
+    struct kernel_outer_rows o = {.channels = channels, .filters = filters, .x = rows, .dy = dy, .dy_stride = dy_stride,
+                                  .out = out, .out_stride = out_stride, .accumulate = random_below(2) == 0,
+                                  .room = room > 0 ? guard_floats(room) : NULL};
+    struct kernel_outer_rows whole = o;
+    for (size_t first = 0; o.block == 0 || o.before > 0; first += o.before, o.block++) {
+        size_t left = pixels - first, most = RANDOM_OF(1, 40, 100, KERNEL_OUTER_PIXELS);
+        o.pixels = left < most ? left : most;
+        o.x = rows + first;
+        o.dy = left > 0 ? dy + first * dy_stride : NULL;
+        table->outer_rows(&o);
+        o.before = o.pixels;
+    }
+    whole.pixels = pixels;
+    whole.out = want;
+    reference_table()->outer_rows(&whole);
+    if (numbers == REALS) {
+        absolute(x, x_floats);
+        absolute(dy, dy_floats);
+        absolute(bound, floats);
+        whole.out = bound;
+        reference_table()->outer_rows(&whole);
+    }
+    for (size_t f = 0; f < filters; f++) {
+        float *row = out + f * out_stride;
+        if (numbers == INTEGERS) {
+            check_equal("outer_rows", row, want + f * out_stride, channels);
+            continue;
+        }
+        for (size_t c = 0; c < channels; c++) {
+            bound[f * out_stride + c] *= 8 * u;
+        }
+        check_near("outer_rows", row, want + f * out_stride, bound + f * out_stride, 0.0f, channels);
+    }
+}
+
+void case_outer_rows(const struct kernel_table *table)
+{
+    for (size_t i = 0; i < 200; i++) {
+        check_outer_rows(table, RANDOM_OF(1, 2, 17, 31, 33, 64, 100, 128, 129, 200, 300),
+                         RANDOM_OF(16, 17, 24, 31, 32, 33, 48, 64, 70, 144, 260), RANDOM_OF(16, 19, 24, 32, 40, 41, 64, 66, 200),
+                         i % 2 ? REALS : INTEGERS);
+        guard_release_all();
+    }
+}
+
+/* Where it is no use there is no room; where it is, the cases above stayed within it. */
+void case_outer_rows_room(const struct kernel_table *table)
+{
+    assert_int_equal(table->outer_rows_room(1, 1), 0);
+    assert_true((table->outer_rows_room(256, 256) > 0) == (table->product_room(256, 256, 256) > 0));
+}
+
 /* pack_weights against the layout as kernel.h words it, then back again. */
 void case_pack_weights(const struct kernel_table *table)
 {

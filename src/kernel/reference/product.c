@@ -55,6 +55,27 @@ void reference_outer(const struct kernel_outer *o)
     }
 }
 
+void reference_outer_rows(const struct kernel_outer_rows *o)
+{
+    for (size_t f = 0; f < o->filters; f++) {
+        for (size_t c = 0; c < o->channels; c++) {
+            double sum = 0;
+            for (size_t p = 0; p < o->pixels; p++) {
+                sum += (double)o->x[p][c] * o->dy[p * o->dy_stride + f];
+            }
+            float *out = o->out + f * o->out_stride + c;
+            *out = (float)(sum + (o->accumulate || o->block > 0 ? *out : 0.0));
+        }
+    }
+}
+
+size_t reference_outer_rows_room(size_t channels, size_t filters)
+{
+    (void)channels;
+    (void)filters;
+    return 0;
+}
+
 /* Where weight (f, c, t) lies in plain weights. */
 static size_t plain_index(const struct kernel_weights *s, size_t f, size_t c, size_t t)
 {

@@ -94,6 +94,8 @@ INLINE void shape_tiles(size_t height)
         shapes.row_bytes[i] = 64;
         shapes.rows[i] = (uint8_t)(i < 6 ? height : TILE_HEIGHT);
     }
+    /* gcc thinks that tile instructions read less than they do, or nothing: all that was written before must be there now. */
+    __asm__ volatile("" : : "r"(&shapes) : "memory");
     _tile_loadconfig(&shapes);
 }
 
@@ -122,8 +124,12 @@ INLINE void end_block(const struct tile_ending *end)
     }
 }
 
+/* What else may be done while the tiles are busy, little by little: they leave the registers three quarters of their time. */
+typedef void tile_meanwhile(void *context);
+
 /* The six products of each step: every tile of factors is loaded as seldom as eight registers allow. */
-INLINE void multiply_steps(const struct tile_block *b, size_t first, size_t end, bool two_rows, bool two_columns)
+INLINE void multiply_steps(const struct tile_block *b, size_t first, size_t end, bool two_rows, bool two_columns,
+                           tile_meanwhile *meanwhile, void *context)
 {
 #define LOAD_X(piece)                                              \
     _tile_loadd(4, x + (piece) * TILE_HALVES, 64);                 \
@@ -151,23 +157,42 @@ INLINE void multiply_steps(const struct tile_block *b, size_t first, size_t end,
         LOAD_X(0)
         LOAD_W(0)
         MULTIPLY_TILES
+        if (meanwhile) {
+            meanwhile(context);
+        }
         LOAD_W(2)
         MULTIPLY_TILES
+        if (meanwhile) {
+            meanwhile(context);
+        }
         LOAD_W(1)
         MULTIPLY_TILES
+        if (meanwhile) {
+            meanwhile(context);
+        }
         LOAD_X(1)
         MULTIPLY_TILES
+        if (meanwhile) {
+            meanwhile(context);
+        }
         LOAD_W(0)
         MULTIPLY_TILES
+        if (meanwhile) {
+            meanwhile(context);
+        }
         LOAD_X(2)
         MULTIPLY_TILES
+        if (meanwhile) {
+            meanwhile(context);
+        }
     }
 #undef LOAD_X
 #undef LOAD_W
 #undef MULTIPLY_TILES
 }
 
-INLINE void multiply_tiles(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns)
+INLINE void multiply_tiles(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns,
+                           tile_meanwhile *meanwhile, void *context)
 {
 #define EACH_SUM(M)                \
     M(0, b->sums)                  \
@@ -192,13 +217,15 @@ INLINE void multiply_tiles(const struct tile_block *b, const struct tile_ending 
     } else {
         EACH_SUM(LOAD_SUM)
     }
-    multiply_steps(b, 0, 1, two_rows, two_columns);
-    end_block(before);
-    multiply_steps(b, 1, smaller_of(b->steps, STEPS_TOGETHER), two_rows, two_columns);
+    multiply_steps(b, 0, 1, two_rows, two_columns, meanwhile, context);
+    if (before) {
+        end_block(before);
+    }
+    multiply_steps(b, 1, smaller_of(b->steps, STEPS_TOGETHER), two_rows, two_columns, meanwhile, context);
     EACH_SUM(STORE_SUM)
     for (size_t step = STEPS_TOGETHER; step < b->steps; step += STEPS_TOGETHER) {
         EACH_SUM(LOAD_SUM)
-        multiply_steps(b, step, smaller_of(b->steps, step + STEPS_TOGETHER), two_rows, two_columns);
+        multiply_steps(b, step, smaller_of(b->steps, step + STEPS_TOGETHER), two_rows, two_columns, meanwhile, context);
         EACH_SUM(STORE_SUM)
     }
 #undef EACH_SUM
@@ -206,15 +233,22 @@ INLINE void multiply_tiles(const struct tile_block *b, const struct tile_ending 
 #undef STORE_SUM
 }
 
-static void multiply_block(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns)
+/* The cases in which tiles have constant numbers. */
+INLINE void multiply_any(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns,
+                         tile_meanwhile *meanwhile, void *context)
 {
     if (two_rows && two_columns) {
-        multiply_tiles(b, before, true, true);
+        multiply_tiles(b, before, true, true, meanwhile, context);
     } else if (two_rows) {
-        multiply_tiles(b, before, true, false);
+        multiply_tiles(b, before, true, false, meanwhile, context);
     } else {
-        multiply_tiles(b, before, false, two_columns);
+        multiply_tiles(b, before, false, two_columns, meanwhile, context);
     }
+}
+
+static void multiply_block(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns)
+{
+    multiply_any(b, before, two_rows, two_columns, NULL, NULL);
 }
 
 /* ---- the implicit product --------------------------------------------------------------------------------------- */

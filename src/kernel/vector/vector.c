@@ -10,6 +10,7 @@
 #include "kernel/vector/map.h"
 #include "kernel/vector/optimise.h"
 #include "kernel/vector/outer.h"
+#include "kernel/vector/outer_rows.h"
 #include "kernel/vector/pack.h"
 #include "kernel/vector/peak.h"
 #include "kernel/vector/pool.h"
