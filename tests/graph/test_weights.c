@@ -272,6 +272,45 @@ static void every_failed_allocation_is_survived(void **state)
     }
 }
 
+/* How a plan keeps 512 -> 1024 filters of 3x3 for a picture of that side, on AVX2 as a usual machine does. */
+static fov_plan_memory filters_kept(int side, bool *small)
+{
+    fov_context    *context = fov_context_create(&(fov_context_options){.threads = 1, .isa = "avx2"});
+    fov_graph      *g = fov_graph_create(context);
+    fov_value       x = fov_input(g, .name = "x", .shape = FOV_SHAPE(1, 512, side, side));
+    fov_value       y = fov_conv2d(g, x, .filters = 1024, .kernel = 3, .pad = 1);
+    fov_plan       *plan = fov_plan_create(g, &y, 1, NULL);
+    fov_plan_memory use  = {0};
+
+    *small = false;
+    for (int i = 0; plan && i < fov_plan_step_count(plan); i++)
+        *small = *small || strstr(fov_plan_step_at(plan, i).detail, "F(2x2") != NULL;
+    if (plan)
+        use = fov_plan_memory_use(plan);
+    fov_plan_free(plan);
+    fov_graph_free(g);
+    fov_context_free(context);
+    return use;
+}
+
+/* Winograd's larger form keeps four times the weights: where those are large and the smaller form is nearly as fast,
+ * the smaller one is taken; where there is much to compute, it is not. */
+static void large_filters_are_kept_small(void **state)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .isa = "avx2"});
+    bool         there = context && !*fov_error(context), small;
+    size_t       weights = sizeof(float) * 512 * 1024 * 9;
+
+    (void)state;
+    fov_context_free(context);
+    if (!there)
+        skip();
+    assert_in_range(filters_kept(16, &small).packed, weights, 2 * weights);
+    assert_true(small);
+    assert_in_range(filters_kept(40, &small).packed, 4 * weights, 5 * weights);
+    assert_false(small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +320,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(plans_see_new_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_changed_file_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_removed_file_is_still_there, set_up, tear_down),
+        cmocka_unit_test(large_filters_are_kept_small),
         cmocka_unit_test_setup_teardown(every_failed_allocation_is_survived, set_up, tear_down),
     };
 
