@@ -11,5 +11,3 @@
 #define ISA_NAME "amx"
 
 #define ISA_HAS_TILES
-/* The upper halves of 32 floats side by side: those of `low`, then those of `high`. */
-#define upper_halves(low, high, order) ((__m512i)_mm512_permutex2var_epi16((__m512i)(low), (__m512i)(order), (__m512i)(high)))

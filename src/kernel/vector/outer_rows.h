@@ -10,7 +10,7 @@
 #ifdef ISA_HAS_TILES
 #include "kernel/vector/pieces.h"
 
-enum { OUTER_STEPS = KERNEL_OUTER_PIXELS / STEP, TURNS = 6 /* of `meanwhile` in a step */ };
+enum { OUTER_STEPS = KERNEL_OUTER_PIXELS / STEP };
 
 /* Filters of each tile, shared out evenly. */
 INLINE size_t outer_height(size_t filters)
@@ -159,7 +159,7 @@ static __attribute__((noinline)) void split_share(void *context)
 
 static void multiply_and_split(const struct tile_block *b, struct outer_split *s, bool two_rows, bool two_columns)
 {
-    multiply_any(b, NULL, two_rows, two_columns, split_share, s);
+    multiply_any(b, two_rows, two_columns, split_share, s);
 }
 
 /* Two blocks have room: one is multiplied while the next is split. The first has nobody to be split behind. */

@@ -17,11 +17,16 @@ enum {
     STEP = 32,                    /* of the depth: a row of a tile of factors */
     TILE_HALVES = 16 * 32,        /* bfloat16 in a tile of factors */
     STEP_HALVES = PIECES * TILE_HALVES,
+    TURNS = 6,                    /* of the tiles of sums in a step; after each, `meanwhile` is called */
+    BLOCK_FLOATS = 2 * TILE_HEIGHT * 2 * TILE_WIDTH, /* sums of a block */
     STEPS_TOGETHER = 4,           /* between loading the sums and storing them: after more, storing holds up what follows */
     ROWS_TOGETHER = 256,          /* whose pieces stay in the second-level cache, */
     DEPTH_TOGETHER = 256,         /* so much of them at a time, */
     FILTERS_TOGETHER = 256        /* and the sums of so many filters */
 };
+
+/* Before tiles are loaded: a compiler does not know what those loads read, and would move stores past them. */
+#define MEMORY_IS_READ __asm__ volatile("" : : : "memory")
 
 INLINE size_t smaller_of(size_t a, size_t b)
 {
@@ -41,31 +46,9 @@ INLINE vf upper_piece(vf x)
     return (vf)(((vu)x + 0x8000) & 0xffff0000);
 }
 
-/* 32 floats to 32 bfloat16 of each piece, TILE_HALVES apart. */
-INLINE void split_step(vf low, vf high, uint16_t *pieces)
-{
-    static const uint16_t odd[32] = {1,  3,  5,  7,  9,  11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31,
-                                     33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
-    __m512i order = _mm512_loadu_si512(odd);
-    UNROLL_CONSTANT
-    for (size_t piece = 0; piece < PIECES; piece++, pieces += TILE_HALVES) {
-        vf low_piece = piece + 1 < PIECES ? upper_piece(low) : low; /* the rest has no more than eight bits */
-        vf high_piece = piece + 1 < PIECES ? upper_piece(high) : high;
-        _mm512_store_si512(pieces, upper_halves(low_piece, high_piece, order));
-        low -= low_piece;
-        high -= high_piece;
-    }
-}
-
-/* A row's part of the depth, whole steps; STEP_HALVES from step to step. */
-static void split_row(const float *x, size_t depth, uint16_t *pieces)
-{
-    for (size_t k = 0; k < depth; k += STEP, pieces += STEP_HALVES) {
-        split_step(load(x + k), load(x + k + VECTOR), pieces);
-    }
-}
-
-/* Two rows of weights, side by side in each column, as the second factor wants them. `second` may be NULL: zeros. */
+/* Two registers to 16 pairs of bfloat16 of each piece, TILE_HALVES apart. Two rows of weights are to stand so in each column of
+   the second factor; in a row of the first, those numbers are as far apart as the two rows: number i of a step goes with
+   number i + 16. */
 INLINE void split_pair(vf first, vf second, uint16_t *pieces)
 {
     UNROLL_CONSTANT
@@ -75,6 +58,14 @@ INLINE void split_pair(vf first, vf second, uint16_t *pieces)
         *(vu *)(void *)pieces = (vu)first_piece >> 16 | ((vu)second_piece & 0xffff0000);
         first -= first_piece;
         second -= second_piece;
+    }
+}
+
+/* A row's part of the depth, whole steps; STEP_HALVES from step to step. */
+static void split_row(const float *x, size_t depth, uint16_t *pieces)
+{
+    for (size_t k = 0; k < depth; k += STEP, pieces += STEP_HALVES) {
+        split_pair(load(x + k), load(x + k + VECTOR), pieces);
     }
 }
 
@@ -94,7 +85,6 @@ INLINE void shape_tiles(size_t height)
         shapes.row_bytes[i] = 64;
         shapes.rows[i] = (uint8_t)(i < 6 ? height : TILE_HEIGHT);
     }
-    /* gcc thinks that tile instructions read less than they do, or nothing: all that was written before must be there now. */
     __asm__ volatile("" : : "r"(&shapes) : "memory");
     _tile_loadconfig(&shapes);
 }
@@ -108,21 +98,6 @@ struct tile_block {
     size_t          stride, height;
     bool            begins;         /* from zero, not from what sums hold */
 };
-
-/* What is to be done with the block before, once the tiles have work: whoever waits for sums to come out of them keeps them
-   waiting. rows 0: nothing. */
-struct tile_ending {
-    const struct kernel_product *p;
-    size_t row, rows, filter, columns, registers;
-    vf    *sums;
-};
-
-INLINE void end_block(const struct tile_ending *end)
-{
-    if (end->rows > 0) {
-        finish_tile(end->p, end->row, end->rows, end->filter, end->columns, end->registers, end->sums);
-    }
-}
 
 /* What else may be done while the tiles are busy, little by little: they leave the registers three quarters of their time. */
 typedef void tile_meanwhile(void *context);
@@ -191,7 +166,7 @@ INLINE void multiply_steps(const struct tile_block *b, size_t first, size_t end,
 #undef MULTIPLY_TILES
 }
 
-INLINE void multiply_tiles(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns,
+INLINE void multiply_tiles(const struct tile_block *b, bool two_rows, bool two_columns,
                            tile_meanwhile *meanwhile, void *context)
 {
 #define EACH_SUM(M)                \
@@ -217,11 +192,8 @@ INLINE void multiply_tiles(const struct tile_block *b, const struct tile_ending 
     } else {
         EACH_SUM(LOAD_SUM)
     }
-    multiply_steps(b, 0, 1, two_rows, two_columns, meanwhile, context);
-    if (before) {
-        end_block(before);
-    }
-    multiply_steps(b, 1, smaller_of(b->steps, STEPS_TOGETHER), two_rows, two_columns, meanwhile, context);
+    MEMORY_IS_READ;
+    multiply_steps(b, 0, smaller_of(b->steps, STEPS_TOGETHER), two_rows, two_columns, meanwhile, context);
     EACH_SUM(STORE_SUM)
     for (size_t step = STEPS_TOGETHER; step < b->steps; step += STEPS_TOGETHER) {
         EACH_SUM(LOAD_SUM)
@@ -234,21 +206,16 @@ INLINE void multiply_tiles(const struct tile_block *b, const struct tile_ending 
 }
 
 /* The cases in which tiles have constant numbers. */
-INLINE void multiply_any(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns,
+INLINE void multiply_any(const struct tile_block *b, bool two_rows, bool two_columns,
                          tile_meanwhile *meanwhile, void *context)
 {
     if (two_rows && two_columns) {
-        multiply_tiles(b, before, true, true, meanwhile, context);
+        multiply_tiles(b, true, true, meanwhile, context);
     } else if (two_rows) {
-        multiply_tiles(b, before, true, false, meanwhile, context);
+        multiply_tiles(b, true, false, meanwhile, context);
     } else {
-        multiply_tiles(b, before, false, two_columns, meanwhile, context);
+        multiply_tiles(b, false, two_columns, meanwhile, context);
     }
-}
-
-static void multiply_block(const struct tile_block *b, const struct tile_ending *before, bool two_rows, bool two_columns)
-{
-    multiply_any(b, before, two_rows, two_columns, NULL, NULL);
 }
 
 /* ---- the implicit product --------------------------------------------------------------------------------------- */
@@ -285,6 +252,92 @@ static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
     return room.x + room.w + room.sums + 16; /* 16: to begin on a line of the cache */
 }
 
+/* ---- endings -------------------------------------------------------------------------------------------------------- */
+
+/* The block before, which is ended a few rows at a time while this one is multiplied, from the second step on: whoever waits
+   for sums to come out of the tiles keeps them waiting. */
+struct tile_ending {
+    const struct kernel_product *p;
+    struct ending ending;
+    bool   plain;
+    size_t wait, share; /* turns of the tiles before it begins, rows in each after that */
+    size_t row, rows, done, filter, registers; /* rows 0: nothing to end */
+    float *sums;
+};
+
+INLINE void end_row(const struct tile_ending *e, size_t row)
+{
+    const struct kernel_product *p = e->p;
+    const float *sums = e->sums + row * e->registers * VECTOR, *bias = p->bias ? p->bias + e->filter : NULL;
+    float *out = out_address(p, e->row + row) + e->filter;
+    const float *add = e->ending.adds ? add_address(p, e->row + row) + e->filter : out;
+    EACH_VECTOR(e->ending.columns, {
+        vf sum = load(sums + i);
+        if (bias) {
+            sum += load_some(bias + i, left);
+        }
+        finish(&e->ending, sum, out + i, add + i, left);
+    });
+}
+
+/* Rows of two registers with nothing to add but a bias: most of them. */
+static void end_plain_rows(const struct tile_ending *e, size_t row, size_t end)
+{
+    const struct kernel_product *p = e->p;
+    const float *sums = e->sums + row * 2 * VECTOR;
+    float *out = p->out + (e->row + row) * p->out_stride + e->filter;
+    vf low = e->ending.low, high = e->ending.high, first = splat(0), second = splat(0);
+    if (p->bias) {
+        first = load(p->bias + e->filter);
+        second = load(p->bias + e->filter + VECTOR);
+    }
+    for (; row < end; row++, sums += 2 * VECTOR, out += p->out_stride) {
+        store(out, vmin(high, vmax(low, load(sums) + first)));
+        store(out + VECTOR, vmin(high, vmax(low, load(sums + VECTOR) + second)));
+    }
+}
+
+/* All rows at once, where an activation is a long chain of operations (product_end.h). */
+static void end_rows(const struct tile_ending *e)
+{
+    const float *bias = e->p->bias;
+    float *sums = e->sums;
+    for (size_t r = 0; bias && r < e->rows; r++, sums += e->registers * VECTOR) {
+        EACH_VECTOR(e->ending.columns, store(sums + i, load(sums + i) + load_some(bias + e->filter + i, left)););
+    }
+    finish_tile(e->p, e->row, e->rows, e->filter, e->ending.columns, e->registers, (vf *)(void *)e->sums);
+}
+
+/* As far as row `end`. */
+static void end_block(struct tile_ending *e, size_t end)
+{
+    if (e->done == 0 && e->ending.after) {
+        end_rows(e);
+        e->done = e->rows;
+    }
+    end = smaller_of(end, e->rows);
+    if (e->plain) {
+        end_plain_rows(e, e->done, end);
+        e->done = end;
+    }
+    for (; e->done < end; e->done++) {
+        end_row(e, e->done);
+    }
+}
+
+/* What is done in each turn of the tiles. */
+static void __attribute__((noinline)) end_meanwhile(void *context)
+{
+    struct tile_ending *e = context;
+    if (e->wait > 0) {
+        e->wait--;
+    } else if (e->done < e->rows) {
+        end_block(e, e->done + e->share);
+    }
+}
+
+/* ---- groups of rows, pairs of columns --------------------------------------------------------------------------------- */
+
 /* What a group of rows is multiplied with. */
 struct pieces {
     const struct kernel_product *p;
@@ -293,6 +346,8 @@ struct pieces {
     uint16_t *x, *w;
     float    *sums;              /* [pairs of columns][rows][2 tiles]; or two blocks where the depth is one part */
     bool      whole;             /* the depth is one part */
+    size_t    blocks;            /* so far */
+    struct tile_ending before;
 };
 
 /* Splits a row's part of the depth, which may begin and end within a tap. */
@@ -336,56 +391,54 @@ static void split_product_rows(const struct pieces *s)
 /* A panel's part of the depth: [tiles of columns][steps][pieces][tile]. */
 static void split_panel(const struct pieces *s, const float *panel, size_t width)
 {
-    size_t tiles = width / TILE_WIDTH;
-    for (size_t k = 0; k < s->steps * STEP; k += 2) {
-        const float *first = panel + (s->begin + k) * width;
-        uint16_t *to = s->w + k / STEP * STEP_HALVES + k % STEP * TILE_WIDTH;
-        size_t left = s->end - s->begin > k ? s->end - s->begin - k : 0;
-        for (size_t tile = 0; tile < tiles; tile++, first += TILE_WIDTH, to += s->steps * STEP_HALVES) {
-            split_pair(left > 0 ? load(first) : splat(0), left > 1 ? load(first + width) : splat(0), to);
+    size_t tiles = width / TILE_WIDTH, depth = s->end - s->begin;
+    for (size_t step = 0; step < s->steps; step++) {
+        uint16_t *line = s->w + step * STEP_HALVES;
+        for (size_t k = step * STEP; k < step * STEP + STEP / 2; k++, line += STEP) {
+            const float *first = panel + (s->begin + k) * width, *second = first + STEP / 2 * width;
+            uint16_t *to = line;
+            for (size_t tile = 0; tile < tiles; tile++, first += TILE_WIDTH, second += TILE_WIDTH) {
+                split_pair(k < depth ? load(first) : splat(0), k + STEP / 2 < depth ? load(second) : splat(0), to);
+                to += s->steps * STEP_HALVES;
+            }
         }
-    }
-}
-
-/* Sums start from the bias. */
-static void begin_sums(const float *bias, size_t columns, size_t rows, size_t stride, float *sums)
-{
-    for (size_t c = 0; c < stride; c++) {
-        sums[c] = c < columns ? bias[c] : 0.0f;
-    }
-    for (size_t r = 1; r < rows; r++) {
-        memcpy(sums + r * stride, sums, stride * sizeof *sums);
     }
 }
 
 /* All rows of the group, two tiles of columns at most. Sums that need no ending go straight to where they belong. */
-static void multiply_columns(const struct pieces *s, const uint16_t *w, size_t filter, size_t columns, float *sums)
+static void multiply_columns(struct pieces *s, const uint16_t *w, size_t filter, size_t columns, float *sums)
 {
     const struct kernel_product *p = s->p;
     bool two_columns = columns > TILE_WIDTH, begins = s->begin == 0, ends = s->end == p->taps * p->channels;
     size_t tile = s->steps * STEP_HALVES, stride = two_columns ? 2 * TILE_WIDTH : TILE_WIDTH, together = 2 * s->height;
+    const struct ending *ending = &s->before.ending;
+    bool plain_end = !ending->adds && !ending->leaks && !ending->after && !p->out_offsets;
     bool plain = !p->bias && !p->residual && !p->accumulate && !p->out_offsets && p->activation == UNARY_identity;
     struct tile_block block = {.steps = s->steps, .x = s->x, .w = w, .next_x = tile, .next_w = tile,
-                               .height = s->height, .begins = begins && !p->bias};
-    struct tile_ending before = {.p = p, .filter = filter, .columns = columns, .registers = stride / VECTOR};
-    for (size_t row = 0; row < s->rows; row += together, block.x += 2 * tile) {
+                               .height = s->height, .begins = begins};
+    for (size_t row = 0; row < s->rows; row += together, block.x += 2 * tile, s->blocks++) {
         size_t rows = smaller_of(together, s->rows - row);
         bool straight = plain && columns == stride && (rows == together || rows == s->height);
         block.sums = straight ? p->out + (s->row + row) * p->out_stride + filter
-                              : sums + (s->whole ? row / together % 2 * together : row) * stride;
+                              : sums + (s->whole ? s->blocks % 2 * BLOCK_FLOATS : row * stride);
         block.stride = straight ? p->out_stride : stride;
-        if (begins && p->bias) {
-            begin_sums(p->bias + filter, columns, together, stride, block.sums);
-        }
-        multiply_block(&block, &before, row + s->height < s->rows, two_columns);
-        before.row = s->row + row;
-        before.rows = ends && !straight ? rows : 0;
-        before.sums = (vf *)(void *)block.sums;
+        size_t turns = TURNS * (s->steps - 1);
+        s->before.wait = TURNS;
+        s->before.share = turns > 0 ? (s->before.rows + turns - 1) / turns : 0;
+        multiply_any(&block, row + s->height < s->rows, two_columns, s->before.rows > 0 ? end_meanwhile : NULL, &s->before);
+        end_block(&s->before, s->before.rows);
+        s->before.row = s->row + row;
+        s->before.rows = ends && !straight ? rows : 0;
+        s->before.done = 0;
+        s->before.filter = filter;
+        s->before.ending.columns = columns;
+        s->before.registers = stride / VECTOR;
+        s->before.plain = columns == 2 * VECTOR && plain_end;
+        s->before.sums = block.sums;
     }
-    end_block(&before);
 }
 
-static void multiply_filters(const struct pieces *s, size_t filter, size_t filters)
+static void multiply_filters(struct pieces *s, size_t filter, size_t filters)
 {
     const struct kernel_product *p = s->p;
     size_t depth = p->taps * p->channels, group = rounded_up(s->rows, 2 * s->height);
@@ -410,7 +463,8 @@ static void multiply_pieces(const struct kernel_product *p)
     struct pieces_room room = pieces_room(together, p->filters, depth);
     float *begin = p->room + (16 - (uintptr_t)p->room / sizeof(float) % 16) % 16;
     struct pieces s = {.p = p, .whole = part >= depth, .x = (uint16_t *)(void *)begin,
-                       .w = (uint16_t *)(void *)(begin + room.x), .sums = begin + room.x + room.w};
+                       .w = (uint16_t *)(void *)(begin + room.x), .sums = begin + room.x + room.w,
+                       .before = {.p = p, .ending = make_ending(p, PANEL)}};
     for (s.row = 0; s.row < p->rows; s.row += together) {
         s.rows = smaller_of(together, p->rows - s.row);
         size_t tiles = (s.rows + TILE_HEIGHT - 1) / TILE_HEIGHT;
@@ -427,6 +481,7 @@ static void multiply_pieces(const struct kernel_product *p)
             }
         }
     }
+    end_block(&s.before, s.before.rows);
     _tile_release();
 }
 
