@@ -82,7 +82,8 @@ bool cpu_has(enum cpu_level level)
         return avx2;
     }
     /* F, DQ, BW, VL; the system saves masks and the upper halves of all 32 registers. */
-    bool avx512 = avx2 && (saved & 0xe6) == 0xe6 && (b7 >> 16 & 1) && (b7 >> 17 & 1) && (b7 >> 30 & 1) && (b7 >> 31 & 1);
+    bool avx512 = avx2 && (saved & 0xe6) == 0xe6 && (b7 >> 16 & 1) && (b7 >> 17 & 1) && (b7 >> 30 & 1) &&
+                  (b7 >> 31 & 1);
     if (level == CPU_AVX512) {
         return avx512;
     }

@@ -38,7 +38,8 @@ static const struct kernel_table *choose_kernels(const char *wanted, struct erro
     if (!wanted || !*wanted)
         return kernel_table_best();
     if (!cpu_level_from_name(wanted, &level)) {
-        error_set(error, FOV_E_USAGE, "isa \"%s\" is unknown (known: reference, sse2, avx2, avx512, amx, neon)", wanted);
+        error_set(error, FOV_E_USAGE, "isa \"%s\" is unknown (known: reference, sse2, avx2, avx512, amx, neon)",
+                  wanted);
         return NULL;
     }
     table = kernel_table_for(level);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Where every byte lies. Each storage is alive from the step that writes it to the last step that reads it; two storages
- * may share addresses when their lives do not meet. Finding the smallest arena is NP-hard; placing the largest first at the
- * lowest free address is the rule that works (Pisarchyk & Lee, "Efficient memory management for deep neural net inference",
- * 2020: greedy by size). Where that leaves holes, other orders are tried, and the best is taken. */
+/* Where every byte lies. Each storage is alive from the step that writes it to the last step that reads it; two
+ * storages may share addresses when their lives do not meet. Finding the smallest arena is NP-hard; placing the largest
+ * first at the lowest free address is the rule that works (Pisarchyk & Lee, "Efficient memory management for deep
+ * neural net inference", 2020: greedy by size). Where that leaves holes, other orders are tried, and the best is
+ * taken. */
 #include "graph/plan.h"
 
 #include <stdlib.h>
@@ -130,13 +131,15 @@ static bool may_overwrite(const fov_plan *plan, int number, int i)
     const struct plan_storage *in   = step->in[i] < 0 ? NULL : storage_of(plan, step->in[i]);
     const struct plan_storage *out  = storage_of(plan, step->out[0]);
 
-    if (!in || in == out || in->keep || in->fixed || in->output || out->fixed || out->keep || makes_from(plan, step, in))
+    if (!in || in == out || in->keep || in->fixed || in->output || out->fixed || out->keep ||
+        makes_from(plan, step, in))
         return false;
     if (in->last != number || out->first != number || is_read_within(plan, step, in) || in->bytes < out->bytes ||
         plan->tensors[step->in[i]].bytes != plan->tensors[step->out[0]].bytes)
         return false;
-    if (plan->tensors[step->in[i]].begin || plan->tensors[step->in[i]].pixel_stride || plan->tensors[step->out[0]].begin ||
-        plan->tensors[step->out[0]].pixel_stride || out->bytes != plan->tensors[step->out[0]].bytes)
+    if (plan->tensors[step->in[i]].begin || plan->tensors[step->in[i]].pixel_stride ||
+        plan->tensors[step->out[0]].begin || plan->tensors[step->out[0]].pixel_stride ||
+        out->bytes != plan->tensors[step->out[0]].bytes)
         return false; /* parts of something wider */
     for (int j = 0; j < step->in_count; j++)
         if (step->in[j] >= 0 && storage_of(plan, step->in[j]) == in && !allows_overwriting(step, j))
@@ -211,7 +214,8 @@ static int add_scratch(fov_plan *plan)
     return FOV_OK;
 }
 
-/* In which order storages take their places. Equal ones in order of creation, so that the arena never depends on the sort. */
+/* In which order storages take their places. Equal ones in order of creation, so that the arena never depends on the
+ * sort. */
 static int compare(uint64_t x, uint64_t y, const struct plan_storage *a, const struct plan_storage *b)
 {
     if (x != y)
@@ -301,7 +305,8 @@ static size_t place_in_order(struct plan_storage **order, size_t count, const st
 }
 
 /* The most that is alive at one step: no arena is smaller. */
-static size_t most_alive(const fov_plan *plan, struct plan_storage *const *order, size_t count, size_t *change, int *peak)
+static size_t most_alive(const fov_plan *plan, struct plan_storage *const *order, size_t count, size_t *change,
+                         int *peak)
 {
     size_t live = 0, most = 0;
 
@@ -331,7 +336,8 @@ static int place(fov_plan *plan, struct plan_storage **order, size_t *change)
 
         if (storage->fixed || storage->first < 0)
             continue;
-        if (storage->bytes > SIZE_MAX / 4 || !size_add(plan->unshared_bytes, aligned(storage->bytes), &plan->unshared_bytes))
+        if (storage->bytes > SIZE_MAX / 4 ||
+            !size_add(plan->unshared_bytes, aligned(storage->bytes), &plan->unshared_bytes))
             return (int)error_set(&plan->graph->context->error, FOV_E_MEMORY, "the plan's tensors do not fit memory");
         order[count++] = storage;
     }

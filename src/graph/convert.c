@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations that are in plans and in no graph: changing the storage order of a tensor, copying one, and storing one
- * whose step only prepared it (defer.c). They have the form of operators, so that the rest of the plan need not tell
- * them apart. */
+/* The operations that are in plans and in no graph: changing the storage order of a tensor, copying one, and storing
+ * one whose step only prepared it (defer.c). They have the form of operators, so that the rest of the plan need not
+ * tell them apart. */
 #include "graph/plan.h"
 
 #include <stdio.h>
@@ -57,10 +57,10 @@ static void gather_floats(void *context, size_t task, int worker)
         memcpy(out, in, m.channels * sizeof *out);
 }
 
-/* ---- images last ---------------------------------------------------------------------------------------------------- */
+/* ---- images last ------------------------------------------------------------------------------------------------- */
 
-/* A group of images is a matrix [images, elements] in the other two orders and [elements, images] here: a transposition, in
- * `runs` pieces of `length` elements that lie side by side there. */
+/* A group of images is a matrix [images, elements] in the other two orders and [elements, images] here: a
+ * transposition, in `runs` pieces of `length` elements that lie side by side there. */
 struct group {
     size_t runs, length;
     size_t run, image;         /* elements from run to run and from image to image, in the other order */
@@ -111,10 +111,10 @@ static void transpose_images(void *context, size_t task, int worker)
             run->kernel->transpose(group.length, lanes, lane, group.here_row, there, group.image);
 }
 
-/* ---- other element types --------------------------------------------------------------------------------------------- */
+/* ---- other element types ----------------------------------------------------------------------------------------- */
 
-static size_t place_of(const struct op_tensor *tensor, const struct matrix *m, size_t lanes, size_t sample, size_t channel,
-                       size_t pixel)
+static size_t place_of(const struct op_tensor *tensor, const struct matrix *m, size_t lanes, size_t sample,
+                       size_t channel, size_t pixel)
 {
     switch (tensor->layout) {
     case OP_PLAIN:         return (sample * m->channels + channel) * m->pixels + pixel;

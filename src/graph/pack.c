@@ -113,7 +113,8 @@ static size_t padded(size_t bytes)
 }
 
 /* Rows of a part of the weight (input 1), a multiple of what the operator packs together; 0: all at once. Every thread
- * gets as many such units: most of the time goes into touching new memory, and one thread touches half as much as two. */
+ * gets as many such units: most of the time goes into touching new memory, and one thread touches half as much as
+ * two. */
 static int64_t part_rows(const fov_plan *plan, const struct plan_step *step)
 {
     const struct plan_tensor *weight =

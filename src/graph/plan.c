@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a plan: compile (lower.c), place (arena.c), allocate once, bind every pointer, then run an array of steps.
- * After fov_plan_create nothing is allocated, looked up or decided any more. */
+/* The life of a plan: compile (lower.c), place (arena.c), allocate once, bind every pointer, then run an array of
+ * steps. After fov_plan_create nothing is allocated, looked up or decided any more. */
 #include "graph/plan.h"
 
 #include "base/clock.h"
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* ---- the arrays that lowering fills ------------------------------------------------------------------------------------ */
+/* ---- the arrays that lowering fills ------------------------------------------------------------------------------ */
 
 int plan_new_tensor(fov_plan *plan, struct plan_tensor tensor)
 {
@@ -53,8 +53,8 @@ int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, i
     step->packed      = memory_allocate(memory, in, sizeof *step->packed, "plan", error);
     step->packed_data = memory_allocate(memory, in, sizeof *step->packed_data, "plan", error);
     step->tensors     = memory_allocate(memory, in + out, sizeof *step->tensors, "plan", error);
-    if (!step->in || !step->out || !step->constant || !step->values || !step->maker || !step->in_rows || !step->maker_run ||
-        !step->packed || !step->packed_data || !step->tensors)
+    if (!step->in || !step->out || !step->constant || !step->values || !step->maker || !step->in_rows ||
+        !step->maker_run || !step->packed || !step->packed_data || !step->tensors)
         return -1;
     for (size_t i = 0; i < in; i++)
         step->packed[i] = step->maker[i] = step->in[i] = -1;
@@ -65,7 +65,7 @@ int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, i
     return (int)plan->step_count - 1;
 }
 
-/* ---- binding ------------------------------------------------------------------------------------------------------------- */
+/* ---- binding ----------------------------------------------------------------------------------------------------- */
 
 static void *address(const fov_plan *plan, int storage)
 {
@@ -90,6 +90,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
     struct op_compile  *compile = &step->compile;
     unsigned char      *fold    = plan->kept + step->fold_offset;
     size_t              fold_channels = plan_fold_bytes(step) / (4 * sizeof(float));
+    uint32_t            node = (uint32_t)(step->node < 0 ? 0 : step->node);
 
     for (int i = 0; i < step->in_count + step->out_count; i++) {
         int tensor = i < step->in_count ? step->in[i] : step->out[i - step->in_count];
@@ -136,17 +137,19 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
         .make                 = compile->make,
         .fold_factor          = compile->folds ? (const float *)(const void *)fold : NULL,
         .fold_bias            = compile->folds ? (const float *)(const void *)fold + fold_channels : NULL,
-        .random               = {context->seed, RANDOM_DROPOUT + ((uint32_t)(step->node < 0 ? 0 : step->node) << 8), 0}};
+        .random               = {context->seed, RANDOM_DROPOUT + (node << 8), 0}};
 }
 
 static int allocate_and_bind(fov_plan *plan)
 {
     struct fov_context *context = plan->graph->context;
 
-    plan->arena = memory_allocate_raw(context->memory, plan->arena_bytes, 1, "room for the plan's activations", &context->error);
+    plan->arena = memory_allocate_raw(context->memory, plan->arena_bytes, 1, "room for the plan's activations",
+                                      &context->error);
     if (!plan->arena)
         return FOV_E_MEMORY;
-    plan->kept = memory_allocate(context->memory, plan->kept_bytes, 1, "room for the plan's packed weights", &context->error);
+    plan->kept = memory_allocate(context->memory, plan->kept_bytes, 1, "room for the plan's packed weights",
+                                 &context->error);
     if (!plan->kept)
         return FOV_E_MEMORY;
     for (size_t i = 0; i < plan->storage_count; i++) /* inputs that nobody fills are zeros, not leftovers */
@@ -166,7 +169,7 @@ static int allocate_and_bind(fov_plan *plan)
     return plan_pack(plan);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 /* Only the making of a plan looks at known values; what runs has them as constants. */
 static void drop_known(fov_plan *plan)
@@ -301,7 +304,7 @@ void fov_plan_free(fov_plan *plan)
     memory_free(memory, plan);
 }
 
-/* ---- running ----------------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static void run_step(struct plan_step *step, uint64_t number)
 {
@@ -361,7 +364,7 @@ void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
     cpu_restore_mode(mode);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------------------------------ */
+/* ---- looking ----------------------------------------------------------------------------------------------------- */
 
 /* The tensor through which the caller sees a value: inputs as they were asked for, everything else in plain order. */
 int plan_tensor_in(const fov_plan *plan, int tensor, enum op_layout layout)

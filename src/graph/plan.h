@@ -57,7 +57,7 @@ struct plan_step {
     size_t            fold_offset; /**< in plan->kept: factor, bias, and room for two more of their size */
     bool             *constant; /**< per input: does not change from run to run */
     const double    **values;   /**< per input: known values, while the plan is made */
-    int              *maker;    /**< per input: the step that makes it while it is read, in place of a tensor; -1: none */
+    int              *maker;    /**< per input: the step that makes it while it is read, in place of a tensor */
     bool             *in_rows;  /**< per input: there is such a step */
     const struct op_run **maker_run;
     int              *packed;   /**< per input: storage of the packed form when it is packed at each run; else -1 */
@@ -71,7 +71,7 @@ struct plan_step {
     char              operation[96];
     bool              skip;     /**< nothing to run: a view, or an identity */
     bool              again;    /**< makes for the second time what was not kept */
-    size_t            pair_rows; /**< runs in turns with the step behind it, so many rows of its result at a time; 0: not */
+    size_t            pair_rows; /**< runs in turns with the one behind, so many rows of its result at a time; 0: not */
     bool              paired;   /**< is such a step behind another */
     int               producer; /**< the step that runs within this one, line by line; -1: none */
     int               taker;    /**< the step within which this one runs; -1: by itself */
@@ -80,7 +80,7 @@ struct plan_step {
     int               shown_by; /**< the step that shows an input to this one while it makes it; -1: none */
     bool              joined;   /**< the step behind it does its work, too */
     bool              deferred; /**< its first result is made by those who read it */
-    bool              once; /**< all it reads is constant: runs when the plan is made and when parameters have changed */
+    bool              once; /**< all it reads is constant: runs when the plan is made and when parameters change */
     int64_t           multiply_adds;
 };
 
@@ -166,8 +166,8 @@ void plan_drop_rewritten(fov_plan *plan);
 int plan_lower(fov_plan *plan);
 
 /* recompute.c */
-/** In place of a draft that needs more memory than is left, one that fits; NULL and an error that says how much is wanted at
- *  least. Frees `whole`. */
+/** In place of a draft that needs more memory than is left, one that fits; NULL and an error that says how much is
+ *  wanted at least. Frees `whole`. */
 fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count);
 
 /* pair.c */
@@ -181,7 +181,8 @@ int plan_place(fov_plan *plan);
 /* pack.c */
 /** Stands in storage.fixed for the address of a parameter that is packed from where it lies and then not read again. */
 extern char plan_unread[];
-/** What a parameter's or constant's storage begins with: its data, or plan_unread where packing may do; NULL on failure. */
+/** What a parameter's or constant's storage begins with: its data, or plan_unread where packing may do; NULL on
+ *  failure. */
 void *plan_constant(fov_plan *plan, int id);
 /** Brings into memory what some step reads at each run, in plain form. After plan_place, before binding. */
 int  plan_settle(fov_plan *plan);

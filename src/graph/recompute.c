@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Less memory for more arithmetic. A training step keeps what the forward pass made until the backward pass reads it. Where
- * that does not fit the memory there is, some of it is dropped after its last reader in the forward pass and made a second
- * time just before its first reader in the backward pass (Chen, Xu, Zhang & Guestrin, "Training deep nets with sublinear
- * memory cost", 2016). The same step on the same inputs gives the same bits, so nothing else changes.
+/* Less memory for more arithmetic. A training step keeps what the forward pass made until the backward pass reads it.
+ * Where that does not fit the memory there is, some of it is dropped after its last reader in the forward pass and made
+ * a second time just before its first reader in the backward pass (Chen, Xu, Zhang & Guestrin, "Training deep nets with
+ * sublinear memory cost", 2016). The same step on the same inputs gives the same bits, so nothing else changes.
  *
  * Which? The draft of the plan without recomputation says what every step reads and writes. Over it, programs (the same
  * steps with some of them twice) are played through and their bytes alive are added up; at the place of most need, the
- * step that gives back most bytes for the least time is made twice, until all fits. Cheap ones (normalisation, activations,
- * pooling) go first by themselves. The arena of the chosen program is then placed exactly; if it is still too large, the
- * aim is set lower. */
+ * step that gives back most bytes for the least time is made twice, until all fits. Cheap ones (normalisation,
+ * activations, pooling) go first by themselves. The arena of the chosen program is then placed exactly; if it is still
+ * too large, the aim is set lower. */
 #include "base/text.h"
 #include "graph/plan.h"
 
@@ -60,7 +60,7 @@ static int storage_of(const struct search *s, int tensor)
     return tensor < 0 ? -1 : s->draft->tensors[tensor].storage;
 }
 
-/* ---- what the draft says ------------------------------------------------------------------------------------------- */
+/* ---- what the draft says ----------------------------------------------------------------------------------------- */
 
 static void find_makers(struct search *s)
 {
@@ -153,7 +153,7 @@ static void describe_steps(struct search *s)
     }
 }
 
-/* ---- a program ----------------------------------------------------------------------------------------------------- */
+/* ---- a program --------------------------------------------------------------------------------------------------- */
 
 static void append(struct search *s, int step, int at, bool again)
 {
@@ -171,7 +171,8 @@ static void make_again(struct search *s, int n, int at)
 
         if (maker >= 0 && s->dropped[maker] && !s->again[maker] && at > s->last_before[maker])
             make_again(s, maker, at);
-        /* A parameter that has been renewed by now is not what it was; what the step renews itself it does not depend on. */
+        /* A parameter that has been renewed by now is not what it was; what the step renews itself it does not depend
+         * on. */
         if (from >= 0 && s->writer[from] >= 0 && s->writer[from] < at && s->writer[from] != n)
             s->sound = false;
     }
@@ -259,7 +260,7 @@ static double play(struct search *s, size_t aim)
     return above;
 }
 
-/* ---- the search ---------------------------------------------------------------------------------------------------- */
+/* ---- the search -------------------------------------------------------------------------------------------------- */
 
 static int by_price(const void *a, const void *b)
 {
@@ -344,8 +345,9 @@ static void search(struct search *s, size_t aim)
 static void close_search(struct search *s)
 {
     struct memory *memory = s->draft->graph->context->memory;
-    void *const    all[] = {s->maker, s->writer, s->last_before, s->first_after, s->bytes, s->scratch, s->price, s->dropped,
-                            s->again, s->refused, s->program, s->first, s->last, s->second, s->change, s->candidates};
+    void *const    all[] = {s->maker, s->writer,  s->last_before, s->first_after, s->bytes,   s->scratch,
+                            s->price, s->dropped, s->again,       s->refused,     s->program, s->first,
+                            s->last,  s->second,  s->change,      s->candidates};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         memory_free(memory, all[i]);
@@ -386,7 +388,7 @@ static int open_search(struct search *s, fov_plan *draft)
     return FOV_OK;
 }
 
-/* ---- a plan that fits ---------------------------------------------------------------------------------------------- */
+/* ---- a plan that fits -------------------------------------------------------------------------------------------- */
 
 /* The program as nodes: conversions between layouts are put in again where they are wanted. */
 static int take_nodes(const struct search *s, struct plan_program *program)
@@ -459,8 +461,8 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
         over = need_of(plan) + structure - room->all;
         if (attempt == ATTEMPTS + MORE_ATTEMPTS - 1) {
             error_set(&context->error, FOV_E_MEMORY,
-                      "out of memory: the plan for batch %lld needs %s even if all is recomputed that can be, %s of the limit "
-                      "of %s are left",
+                      "out of memory: the plan for batch %lld needs %s even if all is recomputed that can be, %s of "
+                      "the limit of %s are left",
                       (long long)plan->options.batch, text_bytes(need, sizeof need, need_of(plan) + structure),
                       text_bytes(left, sizeof left, room->all),
                       text_bytes(limit, sizeof limit, memory_limit(context->memory)));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions that a plan pools at once, in inference and in training: which steps are left, that numbers are those of the
- * plan without fusion, that small batches and other poolings are left alone, and the same bits for any number of threads. */
+/* Convolutions that a plan pools at once, in inference and in training: which steps are left, that numbers are those of
+ * the plan without fusion, that small batches and other poolings are left alone, and the same bits for any number of
+ * threads. */
 #include "graph/plan.h"
 #include <fovea/operators.h>
 
@@ -12,7 +13,8 @@
 
 #include <cmocka.h>
 
-/* The one leaves registers partly empty, the other fills them all: then what is pooled at once is stored images last. */
+/* The one leaves registers partly empty, the other fills them all: then what is pooled at once is stored images
+ * last. */
 enum { UNEVEN = 37, WHOLE = 48 };
 
 /* relu on either side of the pooling, an odd size, a stride of two and a pad. */
@@ -32,8 +34,8 @@ static fov_value wide_network(fov_graph *g, fov_value x)
     return fov_dense(g, fov_flatten(g, x), .units = 4);
 }
 
-/* Where registers are full, only what goes in and out of the convolutions changes its order: x, what is flattened and its
- * gradient. Between them, all is images last. */
+/* Where registers are full, only what goes in and out of the convolutions changes its order: x, what is flattened and
+ * its gradient. Between them, all is images last. */
 static void count_moves(const fov_plan *plan, int64_t batch, bool images_last)
 {
     int to = 0, from = 0;
@@ -59,7 +61,8 @@ static float *run(const char *isa, int threads, int64_t batch, bool training, bo
     fov_context *context = fov_context_create(
         &(fov_context_options){.device = "cpu", .threads = threads, .isa = isa, .exact_conv = !wide || !fused});
     fov_graph *g = fov_graph_create(context);
-    fov_value  x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 2, 15, 13)), y = wide ? wide_network(g, x) : network(g, x);
+    fov_value  x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 2, 15, 13));
+    fov_value  y = wide ? wide_network(g, x) : network(g, x);
     fov_value  labels = fov_input(g, .name = "labels", .dtype = FOV_I32, .shape = FOV_SHAPE(FOV_BATCH));
     fov_value  loss   = fov_softmax_cross_entropy(g, y, labels), targets[16], outputs[16];
     int        wanted = 0, outs = 1;
@@ -122,8 +125,8 @@ static void check(const char *isa, int64_t images, bool training, bool wide, int
     free(plain);
 }
 
-/* relu on either side of a pooling makes no difference: both convolutions pool at once, both weight gradients and the input
- * gradient of the second (the first one's is not wanted) read what is pooled. */
+/* relu on either side of a pooling makes no difference: both convolutions pool at once, both weight gradients and the
+ * input gradient of the second (the first one's is not wanted) read what is pooled. */
 static void pooled_at_once(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The course's MNIST program: with PyTorch's initial weights and order of samples, the loss of each of the first 290
- * steps is PyTorch's within 1e-4 relative where sums are direct, as PyTorch's are. Winograd's round otherwise and meet a
- * near-tie of a pooling sooner (with AVX-512 before step 94): they are compared for 60. The fixtures, how they were
+ * steps is PyTorch's within 1e-4 relative where sums are direct, as PyTorch's are. Winograd's round otherwise and meet
+ * a near-tie of a pooling sooner (with AVX-512 before step 94): they are compared for 60. The fixtures, how they were
  * made and what a near-tie is: tests/fixtures/README.md. */
 #include "io/safetensors.h"
 #include "train/helpers.h"
