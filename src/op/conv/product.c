@@ -232,7 +232,9 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
     size_t depth = phase->weight_taps * plan->channels;
     size_t group_weights = kernel_padded_filters(job->run->kernel, plan->filters) * depth;
 
+    char *scratch = (char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes;
     struct kernel_product product = job->product;
+    product.room = phase->has_room ? (float *)(void *)(scratch + plan->made_bytes) : NULL;
     product.filters = last - first;
     product.taps = phase->taps;
     product.out_offsets = out_offsets;
@@ -250,8 +252,7 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
     for (size_t done = begin; done < end; done += together) {
         product.rows = smaller(together, end - done);
         if (plan->made_rows != 0) {
-            x = op_rows(job->run, 0, done, product.rows,
-                        (float *)(void *)((char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes));
+            x = op_rows(job->run, 0, done, product.rows, (float *)(void *)scratch);
         }
         for (size_t group = 0; group < plan->groups; group++) {
             product.x = x + group * plan->group_in;

@@ -26,6 +26,7 @@ struct product_phase {
     size_t out_offsets; /**< into the integers: [unit_images * rows] */
     size_t tap_offsets; /**< into the integers: [weight_taps], where each tap lies within a plain filter */
     size_t weights;     /**< into the packed floats: [groups][panels][weight_taps][channels][width] */
+    bool   has_room;    /**< the kernel gets room (kernel.h, product_room) */
 };
 
 /** Work is units x phases x blocks x segments; runs of items are chunks. All of it follows from the shapes. */
@@ -34,7 +35,9 @@ struct product_plan {
     size_t unit_images;  /**< images that share one call: small images are taken together */
     size_t units, unit_items, segments, items, chunk_items;
     size_t wanted; /**< items that the threads want. No sum depends on it: only filters and pixels are cut */
-    size_t tile_rows, panel_columns;
+    size_t tile_rows, panel_columns; /**< rows are cut at multiples of the first, filters of the second */
+    size_t made_bytes; /**< of a worker's scratch, for rows that are made; room for the kernel comes behind */
+    size_t room;       /**< floats; 0: none */
     size_t groups, group_in, group_out; /**< floats from group to group in a pixel of the source and of the result */
     size_t filters;      /**< columns of the product, per group */
     size_t channels;     /**< of the weights, per tap */

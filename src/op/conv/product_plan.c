@@ -3,6 +3,7 @@
  * happens once, when a plan is made; product.c runs it. */
 #include "op/conv/product.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,10 @@ enum {
     BLOCK_TILES = 32,       /* rows of one call, in register tiles: 16 to 64 are within noise (guides/CPU.md, section 2) */
     FEW_CHANNELS = 4,       /* up to here a zero-padded copy with collapsed kernel rows pays */
     LEAST_TILES = 4,        /* of a block */
+    ROOM_ROWS = 32,         /* where the kernel has room: rows are cut at multiples of this, */
+    ROOM_BLOCK = 8,         /* so many of these are a block, */
+    ROOM_LEAST = 2,         /* and no fewer than this; */
+    ROOM_ITEMS = 2,         /* items per thread, since each prepares its rows and weights anew */
     CHUNK_WORK = 1 << 19,   /* multiply-adds worth handing to a thread: some five to ten microseconds */
     MADE_FLOATS = 1 << 17,  /* of a source that is made while it is read: a quarter of a second-level cache, */
     NEAR_FLOATS = 6 << 10,  /* or half of a first-level cache, where weights do not take more than that */
@@ -64,11 +69,14 @@ static int64_t axis_taps(const struct window *window, int axis, const struct axi
 struct product_maker {
     struct product_plan plan;
     struct window window;
+    const struct kernel_table *kernel;
     bool gradient;
+    bool has_room;  /**< the kernel wants room for the largest of the products */
     bool collapsed; /**< a kernel row is one run */
     bool alike;     /**< blocks do not depend on the number of threads: somebody may take sums by them */
     bool splits_rows; /**< threads share out pixels rather than filters */
     int64_t phases[3];
+    size_t block_rows, least_rows; /**< of a block: as many as are good, and no fewer */
     size_t integer_count, packed_floats;
 };
 
@@ -79,6 +87,22 @@ static void phase_axes(const struct product_maker *maker, size_t index, struct a
         axes[axis] = axis_phase(&maker->window, axis, maker->gradient, at % maker->phases[axis]);
         at /= maker->phases[axis];
     }
+}
+
+/** How many of the items are blocks of rows, the others segments of filters, so that the least is prepared anew. */
+static size_t room_blocks(const struct product_maker *maker, size_t rows, size_t items)
+{
+    size_t best = 1, filters = maker->plan.filters, panels = divide_up(filters, maker->plan.panel_columns);
+    double least = INFINITY;
+    for (size_t blocks = 1; blocks <= items; blocks++) {
+        size_t segments = divide_up(items, blocks);
+        double cost = (double)rows * (double)segments + (double)filters * (double)blocks;
+        if (segments <= panels && cost < least) {
+            least = cost;
+            best = blocks;
+        }
+    }
+    return best;
 }
 
 /** Sizes of a phase; its places within the tables follow those of the phases before it. */
@@ -97,20 +121,26 @@ static struct product_phase describe_phase(struct product_maker *maker, size_t i
     }
     phase.taps = maker->collapsed ? phase.weight_taps / (size_t)maker->window.kernel[2] : phase.weight_taps;
     size_t rows = plan->x_stride != 0 ? phase.rows : phase.rows * plan->unit_images;
-    size_t target = BLOCK_TILES * plan->tile_rows;
+    size_t target = maker->block_rows;
     phase.blocks = rows == 0 ? 0 : rows < target ? 1 : (rows + target / 2) / target;
     size_t each = divide_up(plan->wanted, plan->units * plan->phase_count == 0 ? 1 : plan->units * plan->phase_count);
-    if (!maker->splits_rows) { /* as far as there are filters to cut */
+    if (maker->has_room) {
+        each = room_blocks(maker, rows, each);
+    } else if (!maker->splits_rows) { /* as far as there are filters to cut */
         each = divide_up(each, divide_up(plan->filters, plan->panel_columns));
     }
     if (phase.blocks < each) {
-        size_t most = rows / (LEAST_TILES * plan->tile_rows);
+        size_t most = rows / maker->least_rows;
         phase.blocks = each < most ? each : most > phase.blocks ? most : phase.blocks;
     }
     if (maker->alike && phase.blocks > 0) {
         plan->part_rows = divide_up(divide_up(rows, plan->tile_rows), phase.blocks) * plan->tile_rows;
         phase.blocks = divide_up(rows, plan->part_rows);
     }
+    size_t whole = phase.rows * (plan->x_stride != 0 ? 1 : plan->batch), depth = phase.weight_taps * plan->channels;
+    size_t room = maker->has_room ? maker->kernel->product_room(whole, plan->filters, depth) : 0;
+    phase.has_room = room > 0;
+    plan->room = room > plan->room ? room : plan->room;
     phase.offsets = maker->integer_count;
     phase.out_offsets = phase.offsets + (plan->x_stride != 0 ? 0 : phase.taps * rows);
     phase.tap_offsets = phase.out_offsets + (plan->scattered ? rows : 0);
@@ -128,7 +158,7 @@ static void choose_items(struct product_maker *maker, const struct op_compile *c
     double pieces = multiply_adds / CHUNK_WORK;
     maker->alike = compile->training && plan->x_stride != 0;
     size_t workers = maker->alike ? ALIKE_WORKERS : (size_t)compile->workers;
-    plan->wanted = workers > 1 ? workers * THREAD_ITEMS : 1;
+    plan->wanted = workers > 1 ? workers * (maker->has_room ? ROOM_ITEMS : THREAD_ITEMS) : 1;
     if (pieces < (double)plan->wanted) {
         plan->wanted = pieces < 1 ? 1 : (size_t)pieces;
     }
@@ -152,6 +182,25 @@ static void choose_chunks(struct product_plan *plan, size_t blocks, double multi
     double work = multiply_adds / (double)(plan->items == 0 ? 1 : plan->items);
     double together = work > 0 ? CHUNK_WORK / work : 1;
     plan->chunk_items = together < 1 ? 1 : together > 4096 ? 4096 : (size_t)together;
+}
+
+/** Whether the kernel gets room, which follows from the whole shape, and how rows are cut. */
+static void choose_tiles(struct product_maker *maker, const struct op_compile *compile,
+                         const struct conv_geometry *geometry)
+{
+    const struct window *window = &geometry->window;
+    size_t pixels = (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels), taps = (size_t)geometry->taps;
+    size_t filters = (size_t)(maker->gradient ? geometry->group_channels : geometry->group_filters);
+    size_t channels = (size_t)(maker->gradient ? geometry->group_filters : geometry->group_channels);
+    for (int axis = 0; axis < 3 && maker->gradient; axis++) {
+        pixels = divide_up(pixels, (size_t)window->stride[axis]);
+        taps = divide_up(taps, (size_t)window->stride[axis]);
+    }
+    maker->has_room = !compile->takes_producer &&
+                      maker->kernel->product_room((size_t)geometry->batch * pixels, filters, channels * taps) > 0;
+    maker->plan.tile_rows = maker->has_room ? ROOM_ROWS : maker->kernel->tile_rows;
+    maker->block_rows = maker->plan.tile_rows * (maker->has_room ? ROOM_BLOCK : BLOCK_TILES);
+    maker->least_rows = maker->plan.tile_rows * (maker->has_room ? ROOM_LEAST : LEAST_TILES);
 }
 
 /** What does not depend on phases. */
@@ -205,15 +254,16 @@ static void choose_form(struct product_maker *maker, const struct op_compile *co
         }
     }
     size_t pixels = (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels) / plan->phase_count;
-    size_t target = BLOCK_TILES * plan->tile_rows;
+    size_t target = maker->block_rows;
     plan->unit_images = pixels >= target / 2 ? 1 : divide_up(target, pixels == 0 ? 1 : pixels);
     if (conv_is_pointwise(window)) {
         plan->x_stride = plan->in_stride;
         plan->unit_images = plan->batch;
         if (op_comes_as_rows(compile, 0)) {
-            size_t floats = plan->weight_group <= NEAR_FLOATS ? NEAR_FLOATS : MADE_FLOATS;
+            size_t floats = plan->weight_group <= NEAR_FLOATS && !maker->has_room ? NEAR_FLOATS : MADE_FLOATS;
             size_t tile = floats / plan->tile_rows / plan->x_stride;
             plan->made_rows = (tile == 0 ? 1 : tile) * plan->tile_rows;
+            plan->made_bytes = (plan->made_rows * plan->x_stride * sizeof(float) + 63) / 64 * 64;
         }
     }
     if (plan->unit_images > plan->batch) {
@@ -226,10 +276,10 @@ static int make(struct product_maker *maker, const struct op_compile *compile, c
                 bool gradient, struct product_phase *phases)
 {
     const struct kernel_table *kernel = compile->kernel;
-    *maker = (struct product_maker){.gradient = gradient};
+    *maker = (struct product_maker){.gradient = gradient, .kernel = kernel};
     struct product_plan *plan = &maker->plan;
-    plan->tile_rows = kernel->tile_rows;
     plan->panel_columns = kernel->panel_columns;
+    choose_tiles(maker, compile, geometry);
     choose_form(maker, compile, geometry);
     double unit_floats = (double)plan->unit_images * (double)(plan->in_image > plan->out_image ? plan->in_image
                                                                                                 : plan->out_image);
@@ -395,15 +445,15 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     compile->state = plan->integers + maker.integer_count * sizeof(int32_t);
     compile->prepare = gradient ? prepare_gradient : prepare_forward;
     compile->scratch = plan->padded ? plan->batch * plan->in_image * sizeof(float) : 0;
-    compile->scratch_per_worker = plan->made_rows * plan->x_stride * sizeof(float);
+    compile->scratch_per_worker = plan->made_bytes + plan->room * sizeof(float);
     compile->shown_rows = plan->part_rows;
     if (compile->takes_producer) {
         size_t line = (size_t)(geometry->window.out[2] * geometry->channels);
         compile->scratch_per_worker = plan->cut.block * line * sizeof(float);
         compile->shown_rows = 0;
     }
-    snprintf(compile->detail, sizeof compile->detail, "implicit product %zu x %zu%s", plan->tile_rows,
-             plan->panel_columns,
+    snprintf(compile->detail, sizeof compile->detail, "implicit product %zu x %zu%s%s", plan->tile_rows,
+             plan->panel_columns, plan->room > 0 ? " on tiles" : "",
              compile->takes_producer ? ", pointwise, of lines made in it"
              : plan->x_stride != 0   ? ", pointwise"
              : plan->padded          ? ", padded rows"
