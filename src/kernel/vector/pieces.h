@@ -245,7 +245,7 @@ INLINE struct pieces_room pieces_room(size_t rows, size_t filters, size_t depth)
 /* From where the pieces pay: rows that fill tiles and share the splitting of weights, filters that share that of rows. */
 static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
 {
-    if (rows < 24 || filters < 16 || depth < 32) {
+    if (rows < 96 || filters < 96 || depth < 128) {
         return 0;
     }
     struct pieces_room room = pieces_room(rows, filters, depth);

@@ -11,10 +11,12 @@ enum {
     BLOCK_TILES = 32,       /* rows of one call, in register tiles: 16 to 64 are within noise (guides/CPU.md, section 2) */
     FEW_CHANNELS = 4,       /* up to here a zero-padded copy with collapsed kernel rows pays */
     LEAST_TILES = 4,        /* of a block */
-    ROOM_ROWS = 32,         /* where the kernel has room: rows are cut at multiples of this, */
-    ROOM_BLOCK = 8,         /* so many of these are a block, */
-    ROOM_LEAST = 2,         /* and no fewer than this; */
-    ROOM_ITEMS = 2,         /* items per thread, since each prepares its rows and weights anew */
+    ROOM_ROWS = 16,         /* where the kernel has room: rows are cut at multiples of this, */
+    ROOM_BLOCK = 16,        /* and at most so many of these are a block; */
+    ROOM_ITEMS = 2,         /* items per thread, since each prepares its rows and weights anew; */
+    ROOM_DEPTH = 256,       /* and a residual of more than */
+    ROOM_NEAR = 1 << 20,    /* floats wants sums of at least this; */
+    ROOM_EVENLY = 4,        /* blocks come in such numbers, so that two threads or four have equally many */
     CHUNK_WORK = 1 << 19,   /* multiply-adds worth handing to a thread: some five to ten microseconds */
     MADE_FLOATS = 1 << 17,  /* of a source that is made while it is read: a quarter of a second-level cache, */
     NEAR_FLOATS = 6 << 10,  /* or half of a first-level cache, where weights do not take more than that */
@@ -76,7 +78,7 @@ struct product_maker {
     bool alike;     /**< blocks do not depend on the number of threads: somebody may take sums by them */
     bool splits_rows; /**< threads share out pixels rather than filters */
     int64_t phases[3];
-    size_t block_rows, least_rows; /**< of a block: as many as are good, and no fewer */
+    size_t block_rows; /**< as many as are good */
     size_t integer_count, packed_floats;
 };
 
@@ -125,12 +127,15 @@ static struct product_phase describe_phase(struct product_maker *maker, size_t i
     phase.blocks = rows == 0 ? 0 : rows < target ? 1 : (rows + target / 2) / target;
     size_t each = divide_up(plan->wanted, plan->units * plan->phase_count == 0 ? 1 : plan->units * plan->phase_count);
     if (maker->has_room) {
-        each = room_blocks(maker, rows, each);
+        each = room_blocks(maker, rows, maker->alike ? ROOM_EVENLY : each);
     } else if (!maker->splits_rows) { /* as far as there are filters to cut */
         each = divide_up(each, divide_up(plan->filters, plan->panel_columns));
     }
-    if (phase.blocks < each) {
-        size_t most = rows / maker->least_rows;
+    if (maker->has_room && rows > 0) {
+        size_t least = divide_up(rows, target);
+        phase.blocks = least > ROOM_EVENLY ? divide_up(least, ROOM_EVENLY) * ROOM_EVENLY : least > each ? least : each;
+    } else if (phase.blocks < each) {
+        size_t most = rows / (LEAST_TILES * plan->tile_rows);
         phase.blocks = each < most ? each : most > phase.blocks ? most : phase.blocks;
     }
     if (maker->alike && phase.blocks > 0) {
@@ -157,7 +162,7 @@ static void choose_items(struct product_maker *maker, const struct op_compile *c
     struct product_plan *plan = &maker->plan;
     double pieces = multiply_adds / CHUNK_WORK;
     maker->alike = compile->training && plan->x_stride != 0;
-    size_t workers = maker->alike ? ALIKE_WORKERS : (size_t)compile->workers;
+    size_t workers = maker->alike && !maker->has_room ? ALIKE_WORKERS : (size_t)compile->workers;
     plan->wanted = workers > 1 ? workers * (maker->has_room ? ROOM_ITEMS : THREAD_ITEMS) : 1;
     if (pieces < (double)plan->wanted) {
         plan->wanted = pieces < 1 ? 1 : (size_t)pieces;
@@ -196,11 +201,13 @@ static void choose_tiles(struct product_maker *maker, const struct op_compile *c
         pixels = divide_up(pixels, (size_t)window->stride[axis]);
         taps = divide_up(taps, (size_t)window->stride[axis]);
     }
-    maker->has_room = !compile->takes_producer &&
+    /* Short sums that are added to what comes from memory wait for it, tiles more than registers. */
+    bool waits = compile->residual != NULL && channels * taps < ROOM_DEPTH &&
+                 (size_t)geometry->batch * pixels * filters > ROOM_NEAR;
+    maker->has_room = !compile->takes_producer && !waits &&
                       maker->kernel->product_room((size_t)geometry->batch * pixels, filters, channels * taps) > 0;
     maker->plan.tile_rows = maker->has_room ? ROOM_ROWS : maker->kernel->tile_rows;
     maker->block_rows = maker->plan.tile_rows * (maker->has_room ? ROOM_BLOCK : BLOCK_TILES);
-    maker->least_rows = maker->plan.tile_rows * (maker->has_room ? ROOM_LEAST : LEAST_TILES);
 }
 
 /** What does not depend on phases. */
