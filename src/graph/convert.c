@@ -63,29 +63,28 @@ static void gather_floats(void *context, size_t task, int worker)
  * transposition, in `runs` pieces of `length` elements that lie side by side there. */
 struct group {
     size_t runs, length;
-    size_t run, image;         /* elements from run to run and from image to image, in the other order */
-    size_t here_run, here_row; /* from run to run and from element to element, here */
+    size_t run, image; /* elements from run to run and from image to image, in the other order */
+    size_t here_run;   /* from run to run, here */
 };
 
 static struct group group_of(const struct op_tensor *other, const struct matrix *m, size_t pixels, size_t lanes)
 {
-    size_t channels = m->channels, stride = op_pixel_stride(other);
+    size_t channels = m->channels, stride = other->layout == OP_PLAIN ? channels : op_pixel_stride(other);
 
-    if (other->layout == OP_PLAIN && channels > 1) /* channel by channel */
-        return (struct group){channels, pixels, m->pixels, channels * m->pixels, lanes, channels * lanes};
-    if (other->layout == OP_CHANNELS_LAST && stride != channels) /* a part of something wider */
-        return (struct group){pixels, channels, stride, m->pixels * stride, channels * lanes, lanes};
-    return (struct group){1, pixels * channels, 0, m->pixels * channels, 0, lanes};
+    if (stride != channels) /* a part of something wider */
+        return (struct group){pixels, channels, stride, m->pixels * stride, channels * lanes};
+    return (struct group){1, pixels * channels, 0, m->pixels * channels, 0};
 }
 
-/* Pixels for some 16 KiB are one task, so that there is one for every thread. */
+enum { IMAGES_TASK = 1 << 12 /* elements: few, so that there is a task for every thread */ };
+
+/* Pixels of a group that are one task. */
 static struct matrix groups_of(const struct op_run *run)
 {
-    enum { TASK = 1 << 12 /* elements */ };
     struct matrix m = matrix_of(&run->in[0].shape);
 
     m.samples /= run->kernel->vector_floats;
-    m.block  = TASK / (m.channels * run->kernel->vector_floats + 1) + 1;
+    m.block  = IMAGES_TASK / (m.channels * run->kernel->vector_floats + 1) + 1;
     m.blocks = (m.pixels + m.block - 1) / m.block;
     return m;
 }
@@ -99,16 +98,60 @@ static void transpose_images(void *context, size_t task, int worker)
     bool                    here   = run->out[0].layout == OP_IMAGES_LAST;
     const struct op_tensor *other = here ? &run->in[0] : &run->out[0], *images = here ? &run->out[0] : &run->in[0];
     struct group            group = group_of(other, &m, pixels, lanes);
-    size_t pixel_step = other->layout == OP_PLAIN ? 1 : op_pixel_stride(other), number = task / m.blocks;
+    size_t pixel_step = other->layout == OP_PLAIN ? m.channels : op_pixel_stride(other), number = task / m.blocks;
     float *there = (float *)other->data + number * lanes * group.image + first * pixel_step;
     float *lane  = (float *)images->data + (number * m.pixels + first) * m.channels * lanes;
 
     (void)worker;
     for (size_t i = 0; i < group.runs; i++, there += group.run, lane += group.here_run)
         if (here)
-            run->kernel->transpose(lanes, group.length, there, group.image, lane, group.here_row);
+            run->kernel->transpose(lanes, group.length, there, group.image, lane, lanes);
         else
-            run->kernel->transpose(group.length, lanes, lane, group.here_row, there, group.image);
+            run->kernel->transpose(group.length, lanes, lane, lanes, there, group.image);
+}
+
+/* Plain order of several channels: tasks are whole channels of a group, which lie one after the other in each image, so that
+ * these are read and written in long runs. In between, in a worker's scratch, they are [channel][pixel][image]. */
+static struct matrix channels_of(const struct op_run *run)
+{
+    struct matrix m = matrix_of(&run->in[0].shape);
+
+    m.samples /= run->kernel->vector_floats;
+    m.block  = IMAGES_TASK / (m.pixels * run->kernel->vector_floats + 1) + 1;
+    m.blocks = (m.channels + m.block - 1) / m.block;
+    return m;
+}
+
+static void copy_lanes(const struct matrix *m, size_t channels, size_t lanes, float *by_pixel, float *by_channel, bool to_pixels)
+{
+    for (size_t p = 0; p < m->pixels; p++)
+        for (size_t c = 0; c < channels; c++) {
+            float *pixel = by_pixel + (p * m->channels + c) * lanes, *channel = by_channel + (c * m->pixels + p) * lanes;
+
+            memcpy(to_pixels ? pixel : channel, to_pixels ? channel : pixel, lanes * sizeof *pixel);
+        }
+}
+
+static void transpose_channels(void *context, size_t task, int worker)
+{
+    const struct op_run    *run   = context;
+    struct matrix           m     = channels_of(run);
+    size_t                  lanes = run->kernel->vector_floats, first = task % m.blocks * m.block, number = task / m.blocks;
+    size_t                  channels = m.channels - first < m.block ? m.channels - first : m.block;
+    bool                    here     = run->out[0].layout == OP_IMAGES_LAST;
+    const struct op_tensor *plain = here ? &run->in[0] : &run->out[0], *images = here ? &run->out[0] : &run->in[0];
+    size_t image = m.channels * m.pixels, length = channels * m.pixels;
+    float *there   = (float *)plain->data + number * lanes * image + first * m.pixels;
+    float *lane    = (float *)images->data + (number * image + first) * lanes;
+    float *scratch = (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+
+    if (here) {
+        run->kernel->transpose(lanes, length, there, image, scratch, lanes);
+        copy_lanes(&m, channels, lanes, lane, scratch, true);
+    } else {
+        copy_lanes(&m, channels, lanes, lane, scratch, false);
+        run->kernel->transpose(length, lanes, scratch, lanes, there, image);
+    }
 }
 
 /* ---- other element types ----------------------------------------------------------------------------------------- */
@@ -141,15 +184,28 @@ static void move_sample(void *context, size_t sample, int worker)
                    in + place_of(&run->in[0], &m, lanes, sample, c, p) * size, size);
 }
 
+static bool has_images_last(const struct op_tensor *in, const struct op_tensor *out)
+{
+    return in->layout == OP_IMAGES_LAST || out->layout == OP_IMAGES_LAST;
+}
+
 static void convert(const struct op_run *run)
 {
-    bool          images = run->in[0].layout == OP_IMAGES_LAST || run->out[0].layout == OP_IMAGES_LAST;
-    struct matrix m      = images ? groups_of(run) : matrix_of(&run->in[0].shape);
+    bool          plain = run->in[0].layout == OP_PLAIN || run->out[0].layout == OP_PLAIN;
+    struct matrix m     = matrix_of(&run->in[0].shape);
+    pool_task    *task  = transpose_floats;
 
-    if (run->in[0].dtype != FOV_F32)
-        pool_run(run->pool, move_sample, (void *)run, matrix_of(&run->in[0].shape).samples);
-    else
-        pool_run(run->pool, images ? transpose_images : transpose_floats, (void *)run, m.samples * m.blocks);
+    if (run->in[0].dtype != FOV_F32) {
+        pool_run(run->pool, move_sample, (void *)run, m.samples);
+        return;
+    }
+    if (has_images_last(run->in, run->out)) {
+        bool by_channels = plain && m.channels > 1;
+
+        m    = by_channels ? channels_of(run) : groups_of(run);
+        task = by_channels ? transpose_channels : transpose_images;
+    }
+    pool_run(run->pool, task, (void *)run, m.samples * m.blocks);
 }
 
 static void copy(const struct op_run *run)
@@ -185,7 +241,12 @@ static void store(const struct op_run *run)
 
 static int compile_convert(struct op_compile *compile)
 {
+    struct matrix m     = matrix_of(&compile->in[0].shape);
+    size_t        lanes = compile->kernel->vector_floats;
+
     compile->run = convert;
+    if (has_images_last(compile->in, compile->out)) /* as channels_of cuts */
+        compile->scratch_per_worker = (IMAGES_TASK + m.pixels * lanes) * sizeof(float);
     snprintf(compile->detail, sizeof compile->detail, "to %s", op_layout_name(compile->out[0].layout));
     return FOV_OK;
 }
