@@ -110,8 +110,9 @@ static void transpose_images(void *context, size_t task, int worker)
             run->kernel->transpose(group.length, lanes, lane, lanes, there, group.image);
 }
 
-/* Plain order of several channels: tasks are whole channels of a group, which lie one after the other in each image, so that
- * these are read and written in long runs. In between, in a worker's scratch, they are [channel][pixel][image]. */
+/* Plain order of several channels: tasks are whole channels of a group, which lie one after the other in each image,
+ * so that these are read and written in long runs. In between, in a worker's scratch, they are
+ * [channel][pixel][image]. */
 static struct matrix channels_of(const struct op_run *run)
 {
     struct matrix m = matrix_of(&run->in[0].shape);
@@ -122,11 +123,13 @@ static struct matrix channels_of(const struct op_run *run)
     return m;
 }
 
-static void copy_lanes(const struct matrix *m, size_t channels, size_t lanes, float *by_pixel, float *by_channel, bool to_pixels)
+static void copy_lanes(const struct matrix *m, size_t channels, size_t lanes, float *by_pixel, float *by_channel,
+                       bool to_pixels)
 {
     for (size_t p = 0; p < m->pixels; p++)
         for (size_t c = 0; c < channels; c++) {
-            float *pixel = by_pixel + (p * m->channels + c) * lanes, *channel = by_channel + (c * m->pixels + p) * lanes;
+            float *pixel = by_pixel + (p * m->channels + c) * lanes,
+                  *channel = by_channel + (c * m->pixels + p) * lanes;
 
             memcpy(to_pixels ? pixel : channel, to_pixels ? channel : pixel, lanes * sizeof *pixel);
         }
@@ -136,7 +139,7 @@ static void transpose_channels(void *context, size_t task, int worker)
 {
     const struct op_run    *run   = context;
     struct matrix           m     = channels_of(run);
-    size_t                  lanes = run->kernel->vector_floats, first = task % m.blocks * m.block, number = task / m.blocks;
+    size_t lanes = run->kernel->vector_floats, first = task % m.blocks * m.block, number = task / m.blocks;
     size_t                  channels = m.channels - first < m.block ? m.channels - first : m.block;
     bool                    here     = run->out[0].layout == OP_IMAGES_LAST;
     const struct op_tensor *plain = here ? &run->in[0] : &run->out[0], *images = here ? &run->out[0] : &run->in[0];

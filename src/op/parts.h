@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Small matrices that a training step reads in several ways: a dense layer's weight, its gradient and its velocity. What one
- * core has written another one fetches at some 10 GB/s, and what both have read costs the next writer as much again: for a
- * small layer more than its arithmetic (two cores of a Sapphire Rapids, a weight of 192 KiB: renewed by rows 4 us; by
- * columns, where each core's prefetcher runs on into the other one's, 29 us; by rows after it was read by columns, 45 us).
- * So all who touch such a matrix cut it into the same few runs of rows, and each core finds its own in its own cache. Who
- * needs all rows for each result makes sums of parts and adds them up: read dense/streamed.c. */
+/* Small matrices that a training step reads in several ways: a dense layer's weight, its gradient and its velocity.
+ * What one core has written another one fetches at some 10 GB/s, and what both have read costs the next writer as
+ * much again: for a small layer more than its arithmetic (two cores of a Sapphire Rapids, a weight of 192 KiB:
+ * renewed by rows 4 us; by columns, where each core's prefetcher runs on into the other one's, 29 us; by rows after
+ * it was read by columns, 45 us). So all who touch such a matrix cut it into the same few runs of rows, and each core
+ * finds its own in its own cache. Who needs all rows for each result makes sums of parts and adds them up: read
+ * dense/streamed.c. */
 #ifndef OP_PARTS_H
 #define OP_PARTS_H
 
@@ -17,7 +18,8 @@ enum { OP_PARTS_LEAST = 1 << 12, OP_PARTS_HALVES = 1 << 16, OP_PARTS_MOST = 1 <<
 static inline size_t op_row_parts(const struct kernel_table *kernel, size_t rows, size_t columns)
 {
     size_t parts = rows > OP_PARTS_HALVES / (columns + 1) ? 4 : 2;
-    if (rows < parts * kernel->tile_rows || rows <= OP_PARTS_LEAST / (columns + 1) || rows > OP_PARTS_MOST / (columns + 1)) {
+    if (rows < parts * kernel->tile_rows || rows <= OP_PARTS_LEAST / (columns + 1) ||
+        rows > OP_PARTS_MOST / (columns + 1)) {
         return 1;
     }
     return parts;

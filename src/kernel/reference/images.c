@@ -72,8 +72,8 @@ void reference_images_total(size_t n, size_t lanes, const float *sums, float *to
     }
 }
 
-void reference_images_spread(size_t pixels, size_t filters, size_t lanes, const float *dy, const int32_t *index, float *out,
-                             size_t out_line)
+void reference_images_spread(size_t pixels, size_t filters, size_t lanes, const float *dy, const int32_t *index,
+                             float *out, size_t out_line)
 {
     for (size_t i = 0; i < pixels * filters * lanes; i++) {
         size_t o = i / (filters * lanes), within = i % (filters * lanes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Winograd's transformations as definitions: the three matrices made from their points, and plain products with them, in
-   double. The fast versions, which use that points come in pairs, are vector/winograd.h. */
+/* Winograd's transformations as definitions: the three matrices made from their points, and plain products with them,
+   in double. The fast versions, which use that points come in pairs, are vector/winograd.h. */
 #include <string.h>
 
 #include "kernel/reference/reference.h"
@@ -17,8 +17,8 @@ static const double *finite_points(size_t points)
 
 typedef double matrix[MOST_POINTS][MOST_POINTS];
 
-/* Row i of B^T holds the coefficients of the product of (t - p) over the other points p: it gives the residue of the input's
-   polynomial there. Infinity takes the product over all. */
+/* Row i of B^T holds the coefficients of the product of (t - p) over the other points p: it gives the residue of the
+   input's polynomial there. Infinity takes the product over all. */
 static void input_matrix(size_t points, matrix b)
 {
     memset(b, 0, sizeof(matrix));
@@ -126,7 +126,8 @@ void reference_winograd_weights(const struct kernel_winograd_weights *w)
     for (size_t f = 0; f < (s->filters + REFERENCE_PANEL - 1) / REFERENCE_PANEL * REFERENCE_PANEL; f++) {
         for (size_t c = 0; c < s->channels; c++) {
             for (size_t t = 0; t < s->taps; t++) {
-                size_t at = f * s->filter_stride + c * s->channel_stride + (s->tap_offsets ? (size_t)s->tap_offsets[t] : t);
+                size_t at =
+                    f * s->filter_stride + c * s->channel_stride + (s->tap_offsets ? (size_t)s->tap_offsets[t] : t);
                 taps[t / sizes.taps[1]][t % sizes.taps[1]] =
                     f < s->filters ? (double)w->weights[at] * (w->factor ? (double)w->factor[f] : 1) : 0;
             }
@@ -253,7 +254,7 @@ void reference_images_axis(const struct kernel_images_axis *a)
     }
 }
 
-/* ---- images as lanes: lines of tiles ------------------------------------------------------------------------------------ */
+/* ---- images as lanes: lines of tiles ----------------------------------------------------------------------------- */
 
 static float *tile_x(const struct kernel_images_tiles *k, size_t row, size_t tile, size_t pixel, size_t c, size_t lane)
 {
@@ -283,25 +284,36 @@ static double value_of_y(const struct kernel_images_tiles *k, matrix a, size_t r
     return a[0][point] * *tile_y(k, row, tile, 0, f, lane) + a[1][point] * *tile_y(k, row, tile, 1, f, lane);
 }
 
+/* One number of what a kernel makes, [row][tile][number][lane]. */
+struct tile_place {
+    size_t row, tile, number, lane;
+};
+
+static struct tile_place place_of(const struct kernel_images_tiles *k, size_t i, size_t numbers)
+{
+    size_t tile = i / k->lanes / numbers;
+    return (struct tile_place){tile / k->tiles, tile % k->tiles, i / k->lanes % numbers, i % k->lanes};
+}
+
 void reference_images_tiles(const struct kernel_images_tiles *k)
 {
     matrix a, b;
     output_matrix(k->points, 2, a);
     input_matrix(k->points, b);
     for (size_t i = 0; i < k->rows * k->tiles * k->filters * k->lanes; i++) {
-        size_t lane = i % k->lanes, f = i / k->lanes % k->filters, tile = i / k->lanes / k->filters % k->tiles;
-        size_t row = i / k->lanes / k->filters / k->tiles;
+        struct tile_place at = place_of(k, i, k->filters);
         double sum[2] = {0, 0};
         for (size_t point = 0; point < k->points; point++) {
             double at_point = 0;
             for (size_t c = 0; c < k->channels; c++) {
-                at_point += value_of_x(k, b, row, tile, c, lane, point) * k->weights[(c * k->filters + f) * k->points + point];
+                at_point += value_of_x(k, b, at.row, at.tile, c, at.lane, point) *
+                            k->weights[(c * k->filters + at.number) * k->points + point];
             }
             sum[0] += a[0][point] * at_point;
             sum[1] += a[1][point] * at_point;
         }
-        *tile_y(k, row, tile, 0, f, lane) = (float)sum[0];
-        *tile_y(k, row, tile, 1, f, lane) = (float)sum[1];
+        *tile_y(k, at.row, at.tile, 0, at.number, at.lane) = (float)sum[0];
+        *tile_y(k, at.row, at.tile, 1, at.number, at.lane) = (float)sum[1];
     }
 }
 
@@ -311,21 +323,20 @@ void reference_images_tiles_back(const struct kernel_images_tiles *k)
     output_matrix(k->points, 2, a);
     input_matrix(k->points, b);
     for (size_t i = 0; i < k->rows * k->tiles * k->channels * k->lanes; i++) {
-        size_t lane = i % k->lanes, c = i / k->lanes % k->channels, tile = i / k->lanes / k->channels % k->tiles;
-        size_t row = i / k->lanes / k->channels / k->tiles;
+        struct tile_place at = place_of(k, i, k->channels);
         double at_point[MOST_POINTS] = {0};
         for (size_t point = 0; point < k->points; point++) {
             for (size_t f = 0; f < k->filters; f++) {
-                at_point[point] +=
-                    value_of_y(k, a, row, tile, f, lane, point) * k->weights[(f * k->channels + c) * k->points + point];
+                at_point[point] += value_of_y(k, a, at.row, at.tile, f, at.lane, point) *
+                                   k->weights[(f * k->channels + at.number) * k->points + point];
             }
         }
         for (size_t pixel = 0; pixel < k->points; pixel++) {
-            double sum = *tile_x(k, row, tile, pixel, c, lane);
+            double sum = *tile_x(k, at.row, at.tile, pixel, at.number, at.lane);
             for (size_t point = 0; point < k->points; point++) {
                 sum += b[point][pixel] * at_point[point];
             }
-            *tile_x(k, row, tile, pixel, c, lane) = (float)sum;
+            *tile_x(k, at.row, at.tile, pixel, at.number, at.lane) = (float)sum;
         }
     }
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution with images as lanes (kernel.h, struct kernel_images): which tile serves how many filters and pixels. The tiles
-   are images_tile.h and images_outer_tile.h. For networks so small that channels and lines leave lanes empty. */
+/* Convolution with images as lanes (kernel.h, struct kernel_images): which tile serves how many filters and pixels.
+   The tiles are images_tile.h and images_outer_tile.h. For networks so small that channels and lines leave lanes
+   empty. */
 #ifndef KERNEL_VECTOR_IMAGES_H
 #define KERNEL_VECTOR_IMAGES_H
 
 #include "kernel/vector/repeat.h"
 #include "kernel/vector/pool.h"
 
-/* Loaded once: compilers like to read it from memory again for each of its multiply-adds, and two loads a cycle are all there
-   are. */
+/* Loaded once: compilers like to read it from memory again for each of its multiply-adds, and two loads a cycle are
+   all there are. */
 #if defined(__aarch64__)
 #define IN_REGISTER(v) __asm__("" : "+w"(v));
 #elif defined(__AVX512F__)
@@ -96,7 +97,8 @@ static void vector_images(const struct kernel_images *k)
         size_t pixels = k->pools || o + 1 == k->pixels ? 1 : 2;
         tile.x = k->x + o * k->x_step * (k->pools ? 2 : 1);
         for (size_t block = 0; block < blocks; block++) {
-            size_t first = even_part(k->filters, blocks, block), count = even_part(k->filters, blocks, block + 1) - first;
+            size_t first = even_part(k->filters, blocks, block),
+                   count = even_part(k->filters, blocks, block + 1) - first;
             size_t at = (o * k->filters + first) * VECTOR;
             tile.weights = k->weights + first;
             tile.bias = k->bias ? k->bias + first : NULL;
@@ -149,7 +151,8 @@ INLINE float sum_of_lanes(vf v)
 #undef TILE_TEMPLATE
 
 /* [filters - 1][columns - 1] */
-#define COLUMNS(f) [f - 1] = {images_outer_1x##f, images_outer_2x##f, images_outer_3x##f, images_outer_4x##f, images_outer_5x##f},
+#define COLUMNS(f) \
+    [f - 1] = {images_outer_1x##f, images_outer_2x##f, images_outer_3x##f, images_outer_4x##f, images_outer_5x##f},
 typedef void images_outer_function(const struct kernel_images_outer *k, const float *x, const float *dy, float *to);
 static images_outer_function *const images_outer_tiles[IMAGE_OUTER_FILTERS][IMAGE_OUTER_COLUMNS] = {
     COLUMNS(1) COLUMNS(2)
@@ -168,7 +171,8 @@ static void vector_images_outer(const struct kernel_images_outer *k)
     size_t blocks = (k->filters + IMAGE_OUTER_FILTERS - 1) / IMAGE_OUTER_FILTERS;
     /* A block's part of dy stays in the first-level cache for all taps. */
     for (size_t block = 0; block < blocks; block++) {
-        size_t filter = even_part(k->filters, blocks, block), filters = even_part(k->filters, blocks, block + 1) - filter;
+        size_t filter = even_part(k->filters, blocks, block),
+               filters = even_part(k->filters, blocks, block + 1) - filter;
         for (size_t at = 0; at < k->rows * k->channels * parts; at++) {
             size_t part = at % parts, channel = at / parts % k->channels, row = at / parts / k->channels;
             size_t first = even_part(k->columns, parts, part), columns = even_part(k->columns, parts, part + 1) - first;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One register tile of a weight gradient with images as lanes: ROWS kernel columns of a channel by VECTORS filters, summed
-   over pixels. Columns, because the next pixel's column is this pixel's neighbour: x comes from the first-level cache.
-   A template: define both and include it. No include guard. */
+/* One register tile of a weight gradient with images as lanes: ROWS kernel columns of a channel by VECTORS filters,
+   summed over pixels. Columns, because the next pixel's column is this pixel's neighbour: x comes from the
+   first-level cache. A template: define both and include it. No include guard. */
 
 #define TILE_NAME JOIN(images_outer_, JOIN(ROWS, JOIN(x, VECTORS)))
 #define EACH_ROW(M) JOIN(ROWS_, ROWS)(M)

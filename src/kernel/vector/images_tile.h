@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One register tile of a convolution with images as lanes: ROWS filters at PANELS output pixels (1, 2 side by side, or the
-   4 of a pooling block). A template: define both and include it; images.h does so for every size. No include guard. */
+/* One register tile of a convolution with images as lanes: ROWS filters at PANELS output pixels (1, 2 side by side,
+   or the 4 of a pooling block). A template: define both and include it; images.h does so for every size. No include
+   guard. */
 
 #define TILE_NAME JOIN(images_, JOIN(ROWS, JOIN(x, PANELS)))
 #define EACH_ROW(M) JOIN(ROWS_, ROWS)(M)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Winograd's way with images as lanes (kernel.h): axes of its transformations, the sums over channels at each point, and the
-   2 x 2 pooling behind them. The transformations of a vector are those of winograd.h. */
+/* Winograd's way with images as lanes (kernel.h): axes of its transformations, the sums over channels at each point,
+   and the 2 x 2 pooling behind them. The transformations of a vector are those of winograd.h. */
 #ifndef KERNEL_VECTOR_IMAGES_WINOGRAD_H
 #define KERNEL_VECTOR_IMAGES_WINOGRAD_H
 
@@ -34,7 +34,7 @@ INLINE void unspread(size_t points, const float *m, size_t step, float *out, siz
                   six ? load(m + 5 * step) : m0, out, to);
 }
 
-/* ---- lines of tiles ----------------------------------------------------------------------------------------------------- */
+/* ---- lines of tiles ---------------------------------------------------------------------------------------------- */
 
 #define TILE_TEMPLATE "kernel/vector/images_winograd_tile.h"
 #define TILE_LIMIT IMAGE_TILE_FILTERS
@@ -47,10 +47,12 @@ INLINE void unspread(size_t points, const float *m, size_t step, float *out, siz
 #include "kernel/vector/tile_heights.h"
 #undef TILE_TEMPLATE
 
-typedef void images_sum_function(const float *values, size_t terms, const float *w, size_t weight_step, float *out, size_t step);
-typedef void images_back_function(const float *y, size_t y_plane, size_t terms, const float *w, size_t weight_step, float *out,
-                                  size_t step);
-typedef void images_tiles_outer_function(const struct kernel_images_tiles *k, const float *values, const float *y, float *sums);
+typedef void images_sum_function(const float *values, size_t terms, const float *w, size_t weight_step, float *out,
+                                 size_t step);
+typedef void images_back_function(const float *y, size_t y_plane, size_t terms, const float *w, size_t weight_step,
+                                  float *out, size_t step);
+typedef void images_tiles_outer_function(const struct kernel_images_tiles *k, const float *values, const float *y,
+                                         float *sums);
 
 /* [points: 4, 6][filters or channels - 1] */
 #if IMAGE_TILE_FILTERS >= 4
@@ -85,9 +87,11 @@ static void vector_images_tiles(const struct kernel_images_tiles *k)
             spread_tile(4, x, k->channels, k->room);
         }
         for (size_t block = 0; block < blocks; block++) {
-            size_t first = even_part(k->filters, blocks, block), count = even_part(k->filters, blocks, block + 1) - first;
+            size_t first = even_part(k->filters, blocks, block),
+                   count = even_part(k->filters, blocks, block + 1) - first;
             images_forward_tiles[six][count - 1](k->room, k->channels, k->weights + first * k->points,
-                                                 k->filters * k->points, k->y + (at * k->filters + first) * VECTOR, k->y_plane);
+                                                 k->filters * k->points, k->y + (at * k->filters + first) * VECTOR,
+                                                 k->y_plane);
         }
     }
 }
@@ -98,10 +102,11 @@ static void vector_images_tiles_back(const struct kernel_images_tiles *k)
     for (size_t at = 0; at < k->rows * k->tiles; at++) {
         float *x = k->x + at / k->tiles * k->x_line + 2 * (at % k->tiles) * k->channels * VECTOR;
         for (size_t block = 0; block < blocks; block++) {
-            size_t first = even_part(k->channels, blocks, block), count = even_part(k->channels, blocks, block + 1) - first;
+            size_t first = even_part(k->channels, blocks, block),
+                   count = even_part(k->channels, blocks, block + 1) - first;
             images_back_tiles[six][count - 1](k->y + at * k->filters * VECTOR, k->y_plane, k->filters,
-                                              k->weights + first * k->points, k->channels * k->points, x + first * VECTOR,
-                                              k->channels * VECTOR);
+                                              k->weights + first * k->points, k->channels * k->points,
+                                              x + first * VECTOR, k->channels * VECTOR);
         }
     }
 }
@@ -127,7 +132,7 @@ static void vector_images_tiles_outer(const struct kernel_images_tiles *k)
     }
 }
 
-/* ---- one axis --------------------------------------------------------------------------------------------------------------- */
+/* ---- one axis ---------------------------------------------------------------------------------------------------- */
 
 #define EACH_PLACE(transform)                                                                           \
     for (size_t tile = 0; tile < a->repeats; tile++) {                                                  \

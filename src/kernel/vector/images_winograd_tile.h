@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Register tiles of Winograd's way with images as lanes: ROWS filters or channels at PANELS points (4, 6). Forward and back are
-   sums over what a tile's numbers are at each point, with the last axis behind them while sums are in registers; outer is sums
-   over tiles. A template: define both and include it; images_winograd.h does so. No include guard. */
+/* Register tiles of Winograd's way with images as lanes: ROWS filters or channels at PANELS points (4, 6). Forward
+   and back are sums over what a tile's numbers are at each point, with the last axis behind them while sums are in
+   registers; outer is sums over tiles. A template: define both and include it; images_winograd.h does so. No include
+   guard. */
 
 #define NAMED(name) JOIN(name, JOIN(ROWS, JOIN(x, PANELS)))
 #define EACH_ROW(M) JOIN(ROWS_, ROWS)(M)
@@ -24,7 +25,8 @@
 #define UNSPREAD_ROW(r) unspread_sums(PANELS, SUMS(r), out + r * VECTOR, step);
 
 #if PANELS == 6
-#define EACH_POINT(M) M(0, d0) M(1, d0 + 0.75f * d1) M(2, d0 - 0.75f * d1) M(3, d0 + 1.5f * d1) M(4, d0 - 1.5f * d1) M(5, d1)
+#define EACH_POINT(M) \
+    M(0, d0) M(1, d0 + 0.75f * d1) M(2, d0 - 0.75f * d1) M(3, d0 + 1.5f * d1) M(4, d0 - 1.5f * d1) M(5, d1)
 #else
 #define EACH_POINT(M) M(0, d0) M(1, d0 + d1) M(2, d0 - d1) M(3, d1)
 #endif
@@ -35,7 +37,8 @@
     }
 
 /* values [terms][point], w [terms][weight_step] */
-static void NAMED(images_forward_)(const float *values, size_t terms, const float *w, size_t weight_step, float *out, size_t step)
+static void NAMED(images_forward_)(const float *values, size_t terms, const float *w, size_t weight_step, float *out,
+                                   size_t step)
 {
     EACH_ROW(DECLARE_ROW)
     do {
@@ -47,8 +50,8 @@ static void NAMED(images_forward_)(const float *values, size_t terms, const floa
 }
 
 /* The same of y [terms], raised at once. */
-static void NAMED(images_back_)(const float *y, size_t y_plane, size_t terms, const float *w, size_t weight_step, float *out,
-                                size_t step)
+static void NAMED(images_back_)(const float *y, size_t y_plane, size_t terms, const float *w, size_t weight_step,
+                                float *out, size_t step)
 {
     EACH_ROW(DECLARE_ROW)
     do {
@@ -70,7 +73,8 @@ static void NAMED(images_back_)(const float *y, size_t y_plane, size_t terms, co
     }
 
 /* ROWS channels by one filter; values and y are theirs in the first tile. */
-static void NAMED(images_tiles_outer_)(const struct kernel_images_tiles *k, const float *values, const float *y, float *sums)
+static void NAMED(images_tiles_outer_)(const struct kernel_images_tiles *k, const float *values, const float *y,
+                                       float *sums)
 {
     size_t y_step = k->filters * VECTOR, step = k->channels * PANELS * VECTOR;
     EACH_ROW(DECLARE_ROW)

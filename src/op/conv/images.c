@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conv_max_pool with images as lanes: a group's lines in, sums and the greatest of four in registers, pooled lines out. The
- * image between convolution and pooling never exists. */
+/* conv_max_pool with images as lanes: a group's lines in, sums and the greatest of four in registers, pooled lines
+ * out. The image between convolution and pooling never exists. */
 #include "op/conv/images.h"
 
 #include <math.h>
@@ -99,7 +99,8 @@ static void copy_lines(const struct images_plan *plan, const float *x, size_t co
     }
 }
 
-const float *images_lines(const struct images_job *job, const float *x, size_t group, size_t first, size_t count, float *room)
+const float *images_lines(const struct images_job *job, const float *x, size_t group, size_t first, size_t count,
+                          float *room)
 {
     const struct images_plan *plan = job->plan;
     const struct window *window = &plan->window;
@@ -145,8 +146,8 @@ float *images_results(const struct images_job *job, size_t group, size_t first, 
     return plan->images_last ? (float *)job->run->out[0].data + pixels * plan->filters * plan->lanes : room;
 }
 
-void images_store(const struct images_job *job, size_t group, size_t first, size_t end, const float *y, const int32_t *index,
-                  int32_t *integers)
+void images_store(const struct images_job *job, size_t group, size_t first, size_t end, const float *y,
+                  const int32_t *index, int32_t *integers)
 {
     const struct images_plan *plan = job->plan;
     const struct op_run *run = job->run;
@@ -234,10 +235,15 @@ static void pack_forward(const struct op_run *run)
     }
 }
 
+int images_forward_geometry(const struct op_compile *compile, struct pooled_geometry *geometry)
+{
+    return pooled_geometry(geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+}
+
 static int prepare_forward(const struct op_compile *compile, void *state)
 {
     struct pooled_geometry geometry;
-    int status = pooled_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+    int status = images_forward_geometry(compile, &geometry);
     if (status == 0) {
         *(struct images_plan *)state = forward_plan(compile, &geometry);
     }

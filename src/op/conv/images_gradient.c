@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradients of conv_max_pool with images as lanes. Both first put a group's dy back to the pixels that won, in lanes, where a
- * block of four costs four stores. The weight's then sums lane by lane over pixels; the input's is the forward kernel over the
- * rotated weight, with just those taps that reach inside. */
+/* The gradients of conv_max_pool with images as lanes. Both first put a group's dy back to the pixels that won, in
+ * lanes, where a block of four costs four stores. The weight's then sums lane by lane over pixels; the input's is the
+ * forward kernel over the rotated weight, with just those taps that reach inside. */
 #include "op/conv/images.h"
 
 #include <math.h>
@@ -32,12 +32,14 @@ static size_t reserve(struct images_plan *plan, size_t floats)
     return at;
 }
 
-const float *images_load_gradient(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index,
-                                  size_t group, size_t first, size_t end, float *room, int32_t *winners, int32_t *integers)
+const float *images_load_gradient(const struct images_job *job, const struct op_tensor *dy,
+                                  const struct op_tensor *index, size_t group, size_t first, size_t end, float *room,
+                                  int32_t *winners, int32_t *integers)
 {
     const struct images_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
-    size_t images = images_in(plan, group), image = plan->pixels_of_y * plan->filters, row = plan->width * plan->filters;
+    size_t images = images_in(plan, group), image = plan->pixels_of_y * plan->filters,
+           row = plan->width * plan->filters;
     size_t count = (end - first) * row, at = group * plan->lanes * image + first * row;
     if (plan->images_last) {
         at = (group * image + first * row) * plan->lanes;
@@ -56,10 +58,10 @@ const float *images_load_gradient(const struct images_job *job, const struct op_
     return room;
 }
 
-/** Pooled lines first .. end - 1 of a group's dy, spread over two lines each of `out`, which are `line` floats apart and begin
- *  `left` pixels after their zeros. */
-static void spread(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index, size_t group,
-                   size_t first, size_t end, float *scratch, float *out, size_t line, size_t left)
+/** Pooled lines first .. end - 1 of a group's dy, spread over two lines each of `out`, which are `line` floats apart
+ *  and begin `left` pixels after their zeros. */
+static void spread(const struct images_job *job, const struct op_tensor *dy, const struct op_tensor *index,
+                   size_t group, size_t first, size_t end, float *scratch, float *out, size_t line, size_t left)
 {
     const struct images_plan *plan = job->plan;
     size_t row = plan->width * plan->filters * plan->lanes;
@@ -72,7 +74,7 @@ static void spread(const struct images_job *job, const struct op_tensor *dy, con
     }
 }
 
-/* ---- with respect to the weight ------------------------------------------------------------------------------------------- */
+/* ---- with respect to the weight ---------------------------------------------------------------------------------- */
 
 static struct images_plan weight_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
@@ -130,28 +132,44 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     run->kernel->images_total(plan->count, plan->lanes, sums, (float *)run->scratch + chunk * plan->count);
 }
 
+void images_add_parts(const struct op_run *run, size_t parts, size_t count, float *sums, size_t to)
+{
+    for (size_t part = 0; part < parts; part++) {
+        if (part != to) {
+            run->kernel->scale_add(count, 1, sums + part * count, 1, sums + to * count);
+        }
+    }
+}
+
+void images_write_weight(const struct op_run *run, const struct images_plan *plan, const float *sums, size_t plane)
+{
+    size_t taps = (size_t)window_taps(&plan->window);
+    for (size_t c = 0; c < plan->channels; c++) {
+        run->kernel->transpose(taps, plan->filters, sums + c * plan->filters, plane,
+                               (float *)run->out[0].data + c * taps, plan->channels * taps);
+    }
+}
+
 static void run_weight(const struct op_run *run)
 {
     struct images_job job = {run, run->state};
     const struct images_plan *plan = job.plan;
-    float *sum = run->scratch, *out = run->out[0].data;
-    size_t taps = (size_t)window_taps(&plan->window);
     pool_run(run->pool, weight_chunk, &job, plan->parts);
-    for (size_t part = 1; part < plan->parts; part++) { /* in order: the same bits for any number of threads */
-        run->kernel->scale_add(plan->count, 1, sum + part * plan->count, 1, sum);
-    }
-    for (size_t c = 0; c < plan->channels; c++) { /* [taps][C][filters] to [filters][C][taps] */
-        run->kernel->transpose(taps, plan->filters, sum + c * plan->filters, plan->channels * plan->filters, out + c * taps,
-                               plan->channels * taps);
-    }
+    images_add_parts(run, plan->parts, plan->count, run->scratch, 0);
+    images_write_weight(run, plan, run->scratch, plan->channels * plan->filters);
+}
+
+int images_weight_geometry(const struct op_compile *compile, struct pooled_geometry *geometry)
+{
+    fov_shape weight;
+    return pooled_weight_geometry(geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight,
+                                  compile->error);
 }
 
 static int prepare_weight(const struct op_compile *compile, void *state)
 {
     struct pooled_geometry geometry;
-    fov_shape weight;
-    int status = pooled_weight_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight,
-                                        compile->error);
+    int status = images_weight_geometry(compile, &geometry);
     if (status == 0) {
         *(struct images_plan *)state = weight_plan(compile, &geometry);
     }
@@ -173,7 +191,7 @@ int images_weight_compile(struct op_compile *compile, const struct pooled_geomet
     return 0;
 }
 
-/* ---- with respect to the input -------------------------------------------------------------------------------------------- */
+/* ---- with respect to the input ----------------------------------------------------------------------------------- */
 
 static struct images_plan input_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
@@ -191,7 +209,8 @@ static struct images_plan input_plan(const struct op_compile *compile, const str
     return plan;
 }
 
-/** Taps along an axis that reach inside dy from pixels first .. last of dx: tap t meets dy's pixel `pixel + from + t`. */
+/** Taps along an axis that reach inside dy from pixels first .. last of dx: tap t meets dy's pixel `pixel + from +
+ *  t`. */
 struct reach {
     size_t begin, end;
 };
@@ -204,10 +223,10 @@ static struct reach reach(ptrdiff_t first, ptrdiff_t last, ptrdiff_t from, size_
     return end > begin ? (struct reach){(size_t)begin, (size_t)end} : (struct reach){0, 0};
 }
 
-/** One line of dx: pairs of pixels, neighbouring pairs with the same taps in one call. `dy` is the line that tap row 0 of
- *  `rows` meets; its first pixel is a zero. */
-static void input_line(const struct images_job *job, struct kernel_images *images, const float *dy, const float *weights,
-                       struct reach rows, float *out)
+/** One line of dx: pairs of pixels, neighbouring pairs with the same taps in one call. `dy` is the line that tap row
+ *  0 of `rows` meets; its first pixel is a zero. */
+static void input_line(const struct images_job *job, struct kernel_images *images, const float *dy,
+                       const float *weights, struct reach rows, float *out)
 {
     const struct images_plan *plan = job->plan;
     const struct window *window = &plan->window;
@@ -278,7 +297,8 @@ static void input_chunk(void *context, size_t chunk, int worker)
                    dx + (y - first) * out_line * plan->lanes);
     }
     if (!plan->images_last) {
-        run->kernel->transpose((end - first) * out_line, images_in(plan, group), dx, plan->lanes, out + first * out_line, image);
+        run->kernel->transpose((end - first) * out_line, images_in(plan, group), dx, plan->lanes,
+                               out + first * out_line, image);
     }
 }
 
@@ -302,12 +322,17 @@ static void pack_input(const struct op_run *run)
     }
 }
 
+int images_input_geometry(const struct op_compile *compile, struct pooled_geometry *geometry)
+{
+    fov_shape x;
+    return pooled_input_geometry(geometry, compile->options, &compile->in[0].shape, &compile->in[2].shape, &x,
+                                 compile->error);
+}
+
 static int prepare_input(const struct op_compile *compile, void *state)
 {
     struct pooled_geometry geometry;
-    fov_shape x;
-    int status = pooled_input_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[2].shape, &x,
-                                       compile->error);
+    int status = images_input_geometry(compile, &geometry);
     if (status == 0) {
         *(struct images_plan *)state = input_plan(compile, &geometry);
     }

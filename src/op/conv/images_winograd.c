@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* conv_max_pool and its gradients with images as lanes in Winograd's way (Lavin & Gray 2016): a pooling block is a tile of
- * 2 x 2 outputs, which 5 x 5 taps make with 36 multiplications per channel and filter in place of 100. All three meet in
- * the values at the points: forward y = A^T [G w G^T * B^T d B] A; both gradients are the same read backwards, with
- * A dy A^T, of which but one pixel of a tile is not zero. Line by line of points, so that what one line needs stays in
- * the first-level cache. What images.c and images_gradient.c do with direct sums. */
+/* conv_max_pool and its gradients with images as lanes in Winograd's way (Lavin & Gray 2016): a pooling block is a
+ * tile of 2 x 2 outputs, which 5 x 5 taps make with 36 multiplications per channel and filter in place of 100. All
+ * three meet in the values at the points: forward y = A^T [G w G^T * B^T d B] A; both gradients are the same read
+ * backwards, with A dy A^T, of which but one pixel of a tile is not zero. Line by line of points, so that what one
+ * line needs stays in the first-level cache. What images.c and images_gradient.c do with direct sums. */
 #include "op/conv/images.h"
 
 #include <math.h>
@@ -50,8 +50,8 @@ static size_t reserve(struct transformed_plan *plan, size_t floats)
     return at;
 }
 
-/** Multiplications that are saved in a tile against vector operations that transforming its channels and filters takes, of
- *  which it is three times as many: their numbers come from memory. */
+/** Multiplications that are saved in a tile against vector operations that transforming its channels and filters
+ *  takes, of which it is three times as many: their numbers come from memory. */
 bool images_transform_pays(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
     const struct conv_geometry *conv = &geometry->conv;
@@ -62,9 +62,10 @@ bool images_transform_pays(const struct op_compile *compile, const struct pooled
            (4 * taps * taps - points * points) * pairs > 30 * points * conv->channels + 20 * points * conv->filters;
 }
 
-/** lines: the most lines of tiles that a chunk has; near: a tile's floats that are read again and again at one point. */
-static struct transformed_plan make_plan(const struct op_compile *compile, const struct pooled_geometry *geometry, size_t lines,
-                                         size_t near)
+/** lines: the most lines of tiles that a chunk has; near: a tile's floats that are read again and again at one point.
+ *  */
+static struct transformed_plan make_plan(const struct op_compile *compile, const struct pooled_geometry *geometry,
+                                         size_t lines, size_t near)
 {
     struct transformed_plan plan = {.images = images_plan(compile, geometry)};
     const struct images_plan *images = &plan.images;
@@ -72,7 +73,8 @@ static struct transformed_plan make_plan(const struct op_compile *compile, const
     plan.points = plan.taps + 1;
     plan.line = images->padded_width * images->channels * images->lanes;
     plan.plane = divide_up(images->channels * images->filters, SCRATCH_ALIGN) * SCRATCH_ALIGN;
-    size_t filters = images->width * images->filters * images->lanes, channels = images->width * images->channels * images->lanes;
+    size_t filters = images->width * images->filters * images->lanes,
+           channels = images->width * images->channels * images->lanes;
     size_t most = CACHED_FLOATS / (plan.points * (plan.line + 2 * filters + channels) + 4 * filters);
     most = near > 0 ? smaller(most, NEAR_FLOATS / (near * images->width * images->lanes)) : most;
     most = smaller(most == 0 ? 1 : most, lines);
@@ -84,11 +86,11 @@ static struct transformed_plan make_plan(const struct op_compile *compile, const
     return plan;
 }
 
-/* ---- axes ------------------------------------------------------------------------------------------------------------- */
+/* ---- axes -------------------------------------------------------------------------------------------------------- */
 
 /** Planes that lie side by side or one after the other, all at once. */
-static void transform(const struct kernel_table *kernel, enum winograd_axis axis, size_t points, size_t count, const float *x,
-                      size_t x_step, float *out, size_t out_step)
+static void transform(const struct kernel_table *kernel, enum winograd_axis axis, size_t points, size_t count,
+                      const float *x, size_t x_step, float *out, size_t out_step)
 {
     struct kernel_images_axis job = {axis, points, count, 1, x, x_step, 0, out, out_step, 0};
     kernel->images_axis(&job);
@@ -105,7 +107,8 @@ static void spread_lines(const struct transformed_job *job, size_t rows, const f
 }
 
 /** Some lines of tiles at one point along the height. */
-static struct kernel_images_tiles tiles_at(const struct transformed_plan *plan, size_t point, size_t rows, float *scratch)
+static struct kernel_images_tiles tiles_at(const struct transformed_plan *plan, size_t point, size_t rows,
+                                           float *scratch)
 {
     const struct images_plan *images = &plan->images;
     size_t plane = rows * images->width * images->filters * images->lanes;
@@ -158,7 +161,8 @@ static void evaluate_weights(const struct transformed_plan *plan, const struct k
 {
     size_t points = plan->points, taps = plan->taps, plane = plan->plane, row = points * plane;
     float *planes = weights + points * row, *half = planes + points * row, *plain = half + taps * row;
-    struct kernel_images_axis width = {WINOGRAD_EVALUATE, points, plane, taps, plain, plane, taps * plane, half, plane, row};
+    struct kernel_images_axis width = {WINOGRAD_EVALUATE, points, plane, taps, plain, plane,
+                                       taps * plane,      half,   plane, row};
     kernel->images_axis(&width);
     transform(kernel, WINOGRAD_EVALUATE, points, row, half, row, planes, row);
     for (size_t point = 0; point < points; point++) {
@@ -171,7 +175,8 @@ static void collect_weights(const struct transformed_plan *plan, const struct ke
 {
     size_t points = plan->points, taps = plan->taps, plane = plan->plane, row = points * plane;
     float *planes = weights + points * row, *half = planes + points * row, *plain = half + taps * row;
-    struct kernel_images_axis width = {WINOGRAD_COLLECT, points, plane, points, planes, plane, row, half, plane, taps * plane};
+    struct kernel_images_axis width = {WINOGRAD_COLLECT, points, plane, points, planes, plane, row, half, plane,
+                                       taps * plane};
     for (size_t point = 0; point < points; point++) {
         kernel->transpose(plane, points, weights + point * row, points, planes + point * row, plane);
     }
@@ -179,7 +184,7 @@ static void collect_weights(const struct transformed_plan *plan, const struct ke
     transform(kernel, WINOGRAD_COLLECT, points, taps * plane, half, taps * plane, plain, taps * plane);
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------ */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 static struct transformed_plan forward_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
@@ -247,8 +252,8 @@ static void forward_chunk(void *context, size_t chunk, int worker)
                                   scratch + images->x);
     float *y = images_results(&job->images, group, first, scratch + images->y);
     for (size_t row = 0; row < end - first; row += plan->together) {
-        forward_lines(job, smaller(plan->together, end - first - row), x + 2 * row * plan->line, scratch, y + row * outputs,
-                      indexed ? index + row * outputs : NULL);
+        forward_lines(job, smaller(plan->together, end - first - row), x + 2 * row * plan->line, scratch,
+                      y + row * outputs, indexed ? index + row * outputs : NULL);
     }
     if (run->activation != UNARY_identity && run->activation != UNARY_relu) {
         run->kernel->unary[run->activation]((end - first) * outputs, y, y, run->alpha, run->beta);
@@ -277,8 +282,8 @@ static void pack_forward(const struct op_run *run)
     float *weights = run->packed[1], *plain = weights + weight_floats(plan) - taps * plan->plane;
     memset(plain, 0, taps * plan->plane * sizeof *plain); /* what fills up the last register */
     for (size_t c = 0; c < images->channels; c++) {
-        run->kernel->transpose(images->filters, taps, (const float *)run->in[1].data + c * taps, images->channels * taps,
-                               plain + c * images->filters, plan->plane);
+        run->kernel->transpose(images->filters, taps, (const float *)run->in[1].data + c * taps,
+                               images->channels * taps, plain + c * images->filters, plan->plane);
     }
     evaluate_weights(plan, run->kernel, weights);
 }
@@ -286,7 +291,7 @@ static void pack_forward(const struct op_run *run)
 static int prepare_forward(const struct op_compile *compile, void *state)
 {
     struct pooled_geometry geometry;
-    int status = pooled_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+    int status = images_forward_geometry(compile, &geometry);
     if (status == 0) {
         *(struct transformed_plan *)state = forward_plan(compile, &geometry);
     }
@@ -297,8 +302,8 @@ static void describe(struct op_compile *compile, const struct transformed_plan *
 {
     compile->state = sizeof *plan;
     compile->scratch_per_worker = plan->images.worker_floats * sizeof(float);
-    snprintf(compile->detail, sizeof compile->detail, "Winograd F(2x2, %zux%zu), %zu images as lanes", plan->taps, plan->taps,
-             plan->images.lanes);
+    snprintf(compile->detail, sizeof compile->detail, "Winograd F(2x2, %zux%zu), %zu images as lanes", plan->taps,
+             plan->taps, plan->images.lanes);
 }
 
 int images_winograd_compile(struct op_compile *compile, const struct pooled_geometry *geometry)
@@ -312,7 +317,7 @@ int images_winograd_compile(struct op_compile *compile, const struct pooled_geom
     return 0;
 }
 
-/* ---- with respect to the weight ------------------------------------------------------------------------------------------- */
+/* ---- with respect to the weight ---------------------------------------------------------------------------------- */
 
 /** Near are the numbers of all filters, and at each point those of the channels that are summed together. */
 static struct transformed_plan weight_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
@@ -360,8 +365,8 @@ static void weight_chunk(void *context, size_t chunk, int worker)
     for (size_t group = begin; group < end; group++) {
         const float *x = images_lines(&job->images, job->run->in[0].data, group, 0, images->lines, scratch + images->x);
         for (size_t first = 0; first < images->height; first += plan->together) {
-            weight_lines(job, group, first, smaller(first + plan->together, images->height), x + 2 * first * plan->line, scratch,
-                         group == begin && first == 0);
+            weight_lines(job, group, first, smaller(first + plan->together, images->height), x + 2 * first * plan->line,
+                         scratch, group == begin && first == 0);
         }
     }
     memset(part, 0, points * plan->plane * sizeof *part);
@@ -376,26 +381,18 @@ static void run_weight(const struct op_run *run)
     struct transformed_job job = job_of(run);
     const struct transformed_plan *plan = job.plan;
     const struct images_plan *images = &plan->images;
-    size_t taps = taps_of(plan), whole = points_of(plan) * plan->plane;
-    float *sum = run->scratch, *last = sum + (images->parts - 1) * whole, *plain = last + weight_floats(plan) - taps * plan->plane;
-    float *out = run->out[0].data;
-    pool_run(run->pool, weight_chunk, &job, images->parts);
-    for (size_t part = 0; part + 1 < images->parts; part++) { /* in order: the same bits for any number of threads */
-        run->kernel->scale_add(whole, 1, sum + part * whole, 1, last);
-    }
+    size_t whole = points_of(plan) * plan->plane, parts = images->parts;
+    float *last = (float *)run->scratch + (parts - 1) * whole; /* behind it is room for its other forms */
+    pool_run(run->pool, weight_chunk, &job, parts);
+    images_add_parts(run, parts, whole, run->scratch, parts - 1);
     collect_weights(plan, run->kernel, last);
-    for (size_t c = 0; c < images->channels; c++) { /* [taps][C][filters] to [filters][C][taps] */
-        run->kernel->transpose(taps, images->filters, plain + c * images->filters, plan->plane, out + c * taps,
-                               images->channels * taps);
-    }
+    images_write_weight(run, images, last + weight_floats(plan) - taps_of(plan) * plan->plane, plan->plane);
 }
 
 static int prepare_weight(const struct op_compile *compile, void *state)
 {
     struct pooled_geometry geometry;
-    fov_shape weight;
-    int status = pooled_weight_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight,
-                                        compile->error);
+    int status = images_weight_geometry(compile, &geometry);
     if (status == 0) {
         *(struct transformed_plan *)state = weight_plan(compile, &geometry);
     }
@@ -412,7 +409,7 @@ int images_winograd_weight_compile(struct op_compile *compile, const struct pool
     return 0;
 }
 
-/* ---- with respect to the input -------------------------------------------------------------------------------------------- */
+/* ---- with respect to the input ----------------------------------------------------------------------------------- */
 
 static struct transformed_plan input_plan(const struct op_compile *compile, const struct pooled_geometry *geometry)
 {
@@ -426,7 +423,8 @@ static struct transformed_plan input_plan(const struct op_compile *compile, cons
 }
 
 /** Adds what some lines of tiles give to the lines of dx that they saw. */
-static void input_lines(const struct transformed_job *job, size_t group, size_t first, size_t end, float *scratch, float *dx)
+static void input_lines(const struct transformed_job *job, size_t group, size_t first, size_t end, float *scratch,
+                        float *dx)
 {
     const struct transformed_plan *plan = job->plan;
     const struct op_run *run = job->run;
@@ -457,13 +455,16 @@ static void input_chunk(void *context, size_t group, int worker)
     float *dx = images->bare ? out : scratch + images->x;
     memset(dx, 0, images->lines * plan->line * sizeof *dx);
     for (size_t first = 0; first < images->height; first += plan->together) {
-        input_lines(job, group, first, smaller(first + plan->together, images->height), scratch, dx + 2 * first * plan->line);
+        input_lines(job, group, first, smaller(first + plan->together, images->height), scratch,
+                    dx + 2 * first * plan->line);
     }
     if (images->bare) {
         return;
     }
-    const float *inside = dx + (size_t)window->begin[1] * plan->line + (size_t)window->begin[2] * images->channels * lanes;
-    size_t together = images->padded_width == images->in_width ? images->in_height : 1; /* lines that lie side by side */
+    const float *inside =
+        dx + (size_t)window->begin[1] * plan->line + (size_t)window->begin[2] * images->channels * lanes;
+    size_t together =
+        images->padded_width == images->in_width ? images->in_height : 1; /* lines that lie side by side */
     for (size_t y = 0; y < images->in_height; y += together) {
         if (images->images_last) {
             memcpy(out + y * line * lanes, inside + y * plan->line, together * line * lanes * sizeof *out);
@@ -495,9 +496,7 @@ static void pack_input(const struct op_run *run)
 static int prepare_input(const struct op_compile *compile, void *state)
 {
     struct pooled_geometry geometry;
-    fov_shape x;
-    int status = pooled_input_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[2].shape, &x,
-                                       compile->error);
+    int status = images_input_geometry(compile, &geometry);
     if (status == 0) {
         *(struct transformed_plan *)state = input_plan(compile, &geometry);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conv_max_pool: convolution, bias, the greatest of each 2 x 2 block, and which of the four it was. Its meaning is that of the
- * two operators one after the other. Gradients: pooled_gradient.c. How it is fast: images.c. */
+/* conv_max_pool: convolution, bias, the greatest of each 2 x 2 block, and which of the four it was. Its meaning is
+ * that of the two operators one after the other. Gradients: pooled_gradient.c. How it is fast: images.c. */
 #include "op/conv/pooled.h"
 
 #include <math.h>
@@ -36,15 +36,16 @@ int pooled_geometry(struct pooled_geometry *geometry, const struct pooled_option
         return status;
     }
     if (x->rank != 4 || options->conv.groups != 1) {
-        return error_set(error, FOV_E_UNSUPPORTED, "input %s and %lld groups: pooling at once takes [N, C, H, W] and 1 group",
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "input %s and %lld groups: pooling at once takes [N, C, H, W] and 1 group",
                          shape_text(x, text), (long long)options->conv.groups);
     }
     geometry->height = geometry->conv.window.out[1] / 2;
     geometry->width = geometry->conv.window.out[2] / 2;
     if (geometry->height < 1 || geometry->width < 1) {
-        return error_set(error, FOV_E_SHAPE, "input %s: the convolution leaves %lld x %lld pixels, too few for a 2 x 2 block",
-                         shape_text(x, text), (long long)geometry->conv.window.out[1],
-                         (long long)geometry->conv.window.out[2]);
+        return error_set(
+            error, FOV_E_SHAPE, "input %s: the convolution leaves %lld x %lld pixels, too few for a 2 x 2 block",
+            shape_text(x, text), (long long)geometry->conv.window.out[1], (long long)geometry->conv.window.out[2]);
     }
     return 0;
 }
@@ -64,8 +65,8 @@ static int infer(const struct op_infer *infer)
     const fov_shape *bias = &infer->in[2].shape;
     if (infer->in_count > 2 && bias->rank >= 0 && (bias->rank != 1 || bias->dim[0] != geometry.conv.filters)) {
         char text[SHAPE_TEXT_SIZE];
-        return error_set(infer->error, FOV_E_SHAPE, "bias %s must be [%lld], one number per filter", shape_text(bias, text),
-                         (long long)geometry.conv.filters);
+        return error_set(infer->error, FOV_E_SHAPE, "bias %s must be [%lld], one number per filter",
+                         shape_text(bias, text), (long long)geometry.conv.filters);
     }
     infer->out[0].shape = pooled_shape(&geometry);
     if (infer->out_count > 1) {
@@ -109,8 +110,8 @@ static void cost(struct op_cost *cost)
 }
 
 /** The convolution at one output pixel. */
-static double sum_at(const struct conv_geometry *geometry, const double *x, const double *weight, int64_t n, int64_t filter,
-                     int64_t out_y, int64_t out_x)
+static double sum_at(const struct conv_geometry *geometry, const double *x, const double *weight, int64_t n,
+                     int64_t filter, int64_t out_y, int64_t out_x)
 {
     const struct window *window = &geometry->window;
     double sum = 0;
@@ -168,7 +169,8 @@ static bool supports(const void *options, const struct op_tensor *in, int in_cou
 static int compile(struct op_compile *compile)
 {
     struct pooled_geometry geometry;
-    int status = pooled_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+    int status =
+        pooled_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
     return status != 0 ? status : images_compile(compile, &geometry);
 }
 
@@ -181,21 +183,38 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_IMAGES_LAST, .supports = su
 static const struct pooled_options digits = {.conv = {.kernel = LIST(5, 5), .groups = 1}},
                                    same = {.conv = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .groups = 1}},
                                    rectified = {.conv = {.kernel = LIST(3, 2), .groups = 1}, .rectify = true},
-                                   strided = {.conv = {.kernel = LIST(3, 4), .stride = LIST(2, 3), .pad = LIST(2, 1, 0, 3),
+                                   strided = {.conv = {.kernel = LIST(3, 4),
+                                                       .stride = LIST(2, 3),
+                                                       .pad = LIST(2, 1, 0, 3),
                                                        .groups = 1}};
 /* Near ties of a block have no gradient to compare: only where blocks are few is that left to chance. */
 static const struct op_case cases[] = {
-    {.name = "digits", .options = &digits, .in = {FOV_SHAPE(18, 1, 12, 12), FOV_SHAPE(10, 1, 5, 5), FOV_SHAPE(10)},
-     .in_count = 3, .no_gradient = true},
+    {.name = "digits",
+     .options = &digits,
+     .in = {FOV_SHAPE(18, 1, 12, 12), FOV_SHAPE(10, 1, 5, 5), FOV_SHAPE(10)},
+     .in_count = 3,
+     .no_gradient = true},
     {.name = "few images", .options = &digits, .in = {FOV_SHAPE(3, 4, 8, 9), FOV_SHAPE(7, 4, 5, 5)}, .in_count = 2},
-    {.name = "padded", .options = &same, .in = {FOV_SHAPE(17, 3, 7, 6), FOV_SHAPE(20, 3, 3, 3), FOV_SHAPE(20)}, .in_count = 3,
+    {.name = "padded",
+     .options = &same,
+     .in = {FOV_SHAPE(17, 3, 7, 6), FOV_SHAPE(20, 3, 3, 3), FOV_SHAPE(20)},
+     .in_count = 3,
      .no_gradient = true},
     {.name = "rectified", .options = &rectified, .in = {FOV_SHAPE(5, 2, 5, 5), FOV_SHAPE(3, 2, 3, 2)}, .in_count = 2},
-    {.name = "whole groups", .options = &digits, .in = {FOV_SHAPE(32, 2, 13, 12), FOV_SHAPE(7, 2, 5, 5), FOV_SHAPE(7)},
-     .in_count = 3, .no_gradient = true},
-    {.name = "whole groups, padded", .options = &same, .in = {FOV_SHAPE(16, 3, 7, 6), FOV_SHAPE(5, 3, 3, 3)}, .in_count = 2,
+    {.name = "whole groups",
+     .options = &digits,
+     .in = {FOV_SHAPE(32, 2, 13, 12), FOV_SHAPE(7, 2, 5, 5), FOV_SHAPE(7)},
+     .in_count = 3,
      .no_gradient = true},
-    {.name = "strided", .options = &strided, .in = {FOV_SHAPE(16, 2, 11, 17), FOV_SHAPE(5, 2, 3, 4)}, .in_count = 2,
+    {.name = "whole groups, padded",
+     .options = &same,
+     .in = {FOV_SHAPE(16, 3, 7, 6), FOV_SHAPE(5, 3, 3, 3)},
+     .in_count = 2,
+     .no_gradient = true},
+    {.name = "strided",
+     .options = &strided,
+     .in = {FOV_SHAPE(16, 2, 11, 17), FOV_SHAPE(5, 2, 3, 4)},
+     .in_count = 2,
      .no_gradient = true},
     {0},
 };
@@ -203,7 +222,8 @@ static const struct op_case cases[] = {
 const struct op op_conv_max_pool = {
     .name = "conv_max_pool",
     .family = OP_CONVOLUTION,
-    .summary = "Convolution and the greatest of each 2 x 2 block; plans of small networks take it for conv and max_pool.",
+    .summary =
+        "Convolution and the greatest of each 2 x 2 block; plans of small networks take it for conv and max_pool.",
     .formula = "y = max_pool(conv(x, weight, bias), kernel 2, stride 2), then max(y, 0) if rectify",
     .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, H, W]"},
                                    {.name = "weight", .shape = "[filters, C, kernel...]", .plain = true},

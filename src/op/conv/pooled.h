@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A convolution whose 2 x 2 blocks are max-pooled, as one operator with two gradients, for the small networks where the image
- * between the two is most of the traffic. Plans put them in place of the separate operators (pooled_place.c); nobody
- * builds them by hand. pooled.c says what they mean, images.c how they are fast. Private to the folder. */
+/* A convolution whose 2 x 2 blocks are max-pooled, as one operator with two gradients, for the small networks where
+ * the image between the two is most of the traffic. Plans put them in place of the separate operators
+ * (pooled_place.c); nobody builds them by hand. pooled.c says what they mean, images.c how they are fast. Private to
+ * the folder. */
 #ifndef OP_CONV_POOLED_H
 #define OP_CONV_POOLED_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradients of conv_max_pool: those of a convolution, where dy is zero but for one pixel of each 2 x 2 block, which index
- * names. Its bias gradient is the sum of dy, as anywhere. How they are fast: images_gradient.c. */
+/* The gradients of conv_max_pool: those of a convolution, where dy is zero but for one pixel of each 2 x 2 block,
+ * which index names. Its bias gradient is the sum of dy, as anywhere. How they are fast: images_gradient.c. */
 #include "op/common.h"
 #include "op/conv/pooled.h"
 
@@ -35,10 +35,11 @@ int pooled_input_geometry(struct pooled_geometry *geometry, const struct pooled_
     return status == 0 ? check_dy(geometry, dy, error) : status;
 }
 
-/* ---- the pairs that meet ------------------------------------------------------------------------------------------------ */
+/* ---- the pairs that meet ----------------------------------------------------------------------------------------- */
 
 /** Calls `meet` with indices into plain x, weight and dy for each product whose output pixel won its block. */
-static void each_winning_pair(const struct pooled_geometry *geometry, const double *index, conv_meet *meet, void *context)
+static void each_winning_pair(const struct pooled_geometry *geometry, const double *index, conv_meet *meet,
+                              void *context)
 {
     const struct conv_geometry *conv = &geometry->conv;
     const struct window *window = &conv->window;
@@ -81,7 +82,7 @@ static bool supports_dtypes(const struct op_tensor *in, int dy, int other, int i
     return in[dy].dtype == FOV_F32 && in[other].dtype == FOV_F32 && in[index].dtype == FOV_U8;
 }
 
-/* ---- with respect to the weight: x, dy, index ----------------------------------------------------------------------------- */
+/* ---- with respect to the weight: x, dy, index -------------------------------------------------------------------- */
 
 static int weight_geometry(struct pooled_geometry *geometry, const void *options, const struct op_tensor *in,
                            fov_shape *weight, struct error *error)
@@ -125,8 +126,8 @@ static bool supports_weight(const void *options, const struct op_tensor *in, int
 {
     struct pooled_geometry geometry;
     fov_shape weight;
-    return in_count == 3 && supports_dtypes(in, 1, 0, 2) && weight_geometry(&geometry, options, in, &weight, NULL) == 0 &&
-           images_can(&geometry);
+    return in_count == 3 && supports_dtypes(in, 1, 0, 2) &&
+           weight_geometry(&geometry, options, in, &weight, NULL) == 0 && images_can(&geometry);
 }
 
 static int compile_weight(struct op_compile *compile)
@@ -137,10 +138,10 @@ static int compile_weight(struct op_compile *compile)
     return status != 0 ? status : images_weight_compile(compile, &geometry);
 }
 
-/* ---- with respect to the input: dy, index, weight ------------------------------------------------------------------------- */
+/* ---- with respect to the input: dy, index, weight ---------------------------------------------------------------- */
 
-static int input_geometry(struct pooled_geometry *geometry, const void *options, const struct op_tensor *in, fov_shape *x,
-                          struct error *error)
+static int input_geometry(struct pooled_geometry *geometry, const void *options, const struct op_tensor *in,
+                          fov_shape *x, struct error *error)
 {
     return pooled_input_geometry(geometry, options, &in[0].shape, &in[2].shape, x, error);
 }
@@ -171,7 +172,8 @@ static void textbook_input(const struct op_textbook *textbook)
     struct pooled_geometry geometry;
     fov_shape x;
     struct sums sums = {.dy = textbook->in[0].data, .weight = textbook->in[2].data, .dx = textbook->out[0].data};
-    if (pooled_input_geometry(&geometry, textbook->options, &textbook->in[0].shape, &textbook->in[2].shape, &x, NULL) == 0) {
+    if (pooled_input_geometry(&geometry, textbook->options, &textbook->in[0].shape, &textbook->in[2].shape, &x, NULL) ==
+        0) {
         each_winning_pair(&geometry, textbook->in[1].data, add_to_x, &sums);
     }
 }
@@ -192,7 +194,7 @@ static int compile_input(struct op_compile *compile)
     return status != 0 ? status : images_input_compile(compile, &geometry);
 }
 
-/* ---- descriptors ------------------------------------------------------------------------------------------------------------ */
+/* ---- descriptors ------------------------------------------------------------------------------------------------- */
 
 static const struct op_cpu cpu_weight = {.layout = OP_WANTS_IMAGES_LAST, .supports = supports_weight,
                                          .compile = compile_weight},
@@ -230,7 +232,7 @@ static const struct pooled_options
     {.name = label, .options = &with, .in = {x, dy, dy}, .in_dtype = {FOV_F32, FOV_F32, FOV_U8}, .in_count = 3,        \
      .integers = 4},
 #define INPUT(label, with, x, weight, dy)                                                                              \
-    {.name = label, .options = &with, .in = {dy, dy, weight}, .in_dtype = {FOV_F32, FOV_U8, FOV_F32}, .in_count = 3,    \
+    {.name = label, .options = &with, .in = {dy, dy, weight}, .in_dtype = {FOV_F32, FOV_U8, FOV_F32}, .in_count = 3,   \
      .integers = 4},
 static const struct op_case cases_weight[] = {EACH_CASE(WEIGHT){0}}, cases_input[] = {EACH_CASE(INPUT){0}};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a plan puts the pooled convolution and its gradients: in place of a 2 x 2 max pooling of a convolution, with relu
- * between or not (the greatest of rectified values is the rectified greatest), and in place of the convolution's gradients
- * where what flows back comes from such a pooling. The image between the two is then never written. What they
- * mean: pooled.c and pooled_gradient.c. */
+/* Where a plan puts the pooled convolution and its gradients: in place of a 2 x 2 max pooling of a convolution, with
+ * relu between or not (the greatest of rectified values is the rectified greatest), and in place of the convolution's
+ * gradients where what flows back comes from such a pooling. The image between the two is then never written. What
+ * they mean: pooled.c and pooled_gradient.c. */
 #include "op/conv/pooled.h"
 
 #include <string.h>
@@ -23,8 +23,9 @@ static bool all_are(const struct op_maker *pool, const char *name, int64_t value
 /** Windows of 2 x 2 side by side, none over the edge. large: the image, small: the pooled one. */
 static bool pools_blocks(const struct op_maker *pool, const fov_shape *large, const fov_shape *small)
 {
-    return large->rank == 4 && all_are(pool, "kernel", 2, 1) && all_are(pool, "stride", 2, 1) && all_are(pool, "pad", 0, 0) &&
-           all_are(pool, "dilation", 1, 1) && *(const int *)op_option(pool->op, pool->options, "auto_pad") == 0 &&
+    return large->rank == 4 && all_are(pool, "kernel", 2, 1) && all_are(pool, "stride", 2, 1) &&
+           all_are(pool, "pad", 0, 0) && all_are(pool, "dilation", 1, 1) &&
+           *(const int *)op_option(pool->op, pool->options, "auto_pad") == 0 &&
            *(const int *)op_option(pool->op, pool->options, "indices") == 0 && small->dim[2] == large->dim[2] / 2 &&
            small->dim[3] == large->dim[3] / 2;
 }
@@ -50,7 +51,8 @@ bool pooled_take_place(struct op_takeover *node)
     if ((rectify && !op_made_for(node, conv.in[0], &conv)) || !is_named(conv.op, "conv")) {
         return false;
     }
-    struct op_tensor large = node->tensor(node->plan, node->in[0]), small = node->tensor(node->plan, node->out[0]), in[3];
+    struct op_tensor large = node->tensor(node->plan, node->in[0]), small = node->tensor(node->plan, node->out[0]),
+                     in[3];
     struct pooled_geometry geometry;
     struct pooled_options options;
     set_options(&options, conv.options, rectify);
@@ -80,8 +82,8 @@ static bool flows_through_blocks(const struct op_takeover *node, int value, stru
            node->tensor(node->plan, pool->in[1]).dtype == FOV_U8;
 }
 
-/** Either both gradients of a convolution read the pooled one or neither does: once the image between is there, it is as
- *  well read by both. So one of two readers takes its place only where the other one can. */
+/** Either both gradients of a convolution read the pooled one or neither does: once the image between is there, it is
+ *  as well read by both. So one of two readers takes its place only where the other one can. */
 static bool both_may(const struct op_takeover *node, int value, const struct pooled_geometry *geometry)
 {
     int readers = node->readers(node->plan, value);

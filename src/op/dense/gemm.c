@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The dense layer's ONNX spelling. Out: Gemm with transB = 1 for matrices, else Transpose, MatMul and Add. In: the three
- * products of a dense layer (forward and both gradients) are the three ways in which Gemm may turn its matrices, so
- * every weight stays the parameter that it is in the file, and can be trained further. */
+/* The dense layer's ONNX spelling. Out: Gemm with transB = 1 for matrices, else Transpose, MatMul and Add. In: the
+ * three products of a dense layer (forward and both gradients) are the three ways in which Gemm may turn its
+ * matrices, so every weight stays the parameter that it is in the file, and can be trained further. */
 #include "op/dense/dense.h"
 
 static fov_value scaled(const struct op_import *node, fov_value value, double factor)
 {
     fov_dtype dtype = node->dtype(node->reader, node->in[0]);
-    return factor == 1 ? value : op_emit2(node->emitter, "mul", value, op_emit_number(node->emitter, dtype, factor), NULL);
+    return factor == 1 ? value
+                       : op_emit2(node->emitter, "mul", value, op_emit_number(node->emitter, dtype, factor), NULL);
 }
 
 /** alpha A' B' + beta C, where ' is a transposition that transA and transB ask for. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradients of a dense layer as operators: dx = dy W and dW = dy^T x. Each is linear in both of its inputs, so their
- * own gradients are dense layers and each other. */
+/* The gradients of a dense layer as operators: dx = dy W and dW = dy^T x. Each is linear in both of its inputs, so
+ * their own gradients are dense layers and each other. */
 #include "op/dense/dense.h"
 
 /** Both shapes have rank 2 or more and agree in all dimensions but the last. */
@@ -19,7 +19,7 @@ static int check_rows(const struct op_infer *infer)
     return 0;
 }
 
-/* ---- input gradient: in dy, weight ------------------------------------------------------------------------------------ */
+/* ---- input gradient: in dy, weight ------------------------------------------------------------------------------- */
 
 static int infer_input(const struct op_infer *infer)
 {
@@ -107,7 +107,7 @@ const struct op op_dense_input_gradient = {
     .cases = cases_input,
 };
 
-/* ---- weight gradient: in x, dy ---------------------------------------------------------------------------------------- */
+/* ---- weight gradient: in x, dy ----------------------------------------------------------------------------------- */
 
 static int infer_weight(const struct op_infer *infer)
 {

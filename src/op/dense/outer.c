@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The weight gradient of a dense layer on the CPU: outer products over all rows, units in tiles and features in panels, so
- * that a panel's result is a piece of the plain weight. Each piece is summed by one thread over rows in order. With few
- * rows the time goes into writing the weight: then all of x is packed first, and whole lines of the weight are written
- * one after the other. A small weight is cut into parts (op/parts.h), for each of which x is packed again. */
+/* The weight gradient of a dense layer on the CPU: outer products over all rows, units in tiles and features in
+ * panels, so that a panel's result is a piece of the plain weight. Each piece is summed by one thread over rows in
+ * order. With few rows the time goes into writing the weight: then all of x is packed first, and whole lines of the
+ * weight are written one after the other. A small weight is cut into parts (op/parts.h), for each of which x is
+ * packed again. */
 #include "op/dense/dense.h"
 #include "op/parts.h"
 
@@ -57,9 +58,9 @@ static void pack_chunk(void *context, size_t chunk, int worker)
     const struct outer_job *job = context;
     const struct outer_plan *plan = job->plan;
     size_t first = op_chunk_begin(chunk, OP_CHUNK), rows = op_chunk_length(chunk, OP_CHUNK, plan->size.rows);
-    job->run->kernel->pack_columns(rows, plan->size.units, (const float *)job->run->in[1].data + first * plan->size.units,
-                                   plan->size.units, plan->tile, plan->tile,
-                                   job->dy + first * plan->tile, plan->size.rows * plan->tile);
+    job->run->kernel->pack_columns(rows, plan->size.units,
+                                   (const float *)job->run->in[1].data + first * plan->size.units, plan->size.units,
+                                   plan->tile, plan->tile, job->dy + first * plan->tile, plan->size.rows * plan->tile);
 }
 
 /** x in panels of features. */
@@ -69,8 +70,8 @@ static void pack_panel(const struct outer_job *job, size_t panel, float *packed)
     const struct kernel_table *kernel = job->run->kernel;
     size_t first = panel * plan->panel, features = op_chunk_length(panel, plan->panel, plan->size.features);
     size_t width = kernel_panel_width(kernel, features);
-    kernel->pack_columns(plan->size.rows, features, (const float *)job->run->in[0].data + first, plan->size.features, width,
-                         width, packed, 0);
+    kernel->pack_columns(plan->size.rows, features, (const float *)job->run->in[0].data + first, plan->size.features,
+                         width, width, packed, 0);
 }
 
 static void pack_panel_chunk(void *context, size_t panel, int worker)
@@ -80,7 +81,8 @@ static void pack_panel_chunk(void *context, size_t panel, int worker)
     pack_panel(job, panel, job->x + panel * job->plan->panel_floats);
 }
 
-/** One piece of the weight: a block of units by a panel of features. `narrow` is for a panel wider than what is left. */
+/** One piece of the weight: a block of units by a panel of features. `narrow` is for a panel wider than what is left.
+ *  */
 static void outer_piece(const struct outer_job *job, size_t block, size_t panel, const float *packed, float *narrow)
 {
     const struct outer_plan *plan = job->plan;

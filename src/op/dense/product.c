@@ -17,7 +17,8 @@ struct product_plan {
 static struct product_plan make_plan(const struct op_compile *compile, bool transposed)
 {
     const struct kernel_table *kernel = compile->kernel;
-    struct product_plan plan = {.size = dense_size(&compile->in[0].shape, &compile->in[1].shape), .transposed = transposed};
+    struct product_plan plan = {.size = dense_size(&compile->in[0].shape, &compile->in[1].shape),
+                                .transposed = transposed};
     plan.depth = transposed ? plan.size.units : plan.size.features;
     plan.columns = transposed ? plan.size.features : plan.size.units;
     plan.panels = (plan.columns + kernel->panel_columns - 1) / kernel->panel_columns;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A dense layer, or its input gradient, whose weight changes from run to run: in training. Packing the whole weight first
- * would write and read it once more, and for a small batch nothing else costs anything. So each thread packs a block
- * that fits its cache, multiplies, and goes on: the weight comes from memory once. Of a small weight each core takes
- * the units that are its own (op/parts.h), in both directions; going backward their sums are then added up. */
+/* A dense layer, or its input gradient, whose weight changes from run to run: in training. Packing the whole weight
+ * first would write and read it once more, and for a small batch nothing else costs anything. So each thread packs a
+ * block that fits its cache, multiplies, and goes on: the weight comes from memory once. Of a small weight each core
+ * takes the units that are its own (op/parts.h), in both directions; going backward their sums are then added up. */
 #include "op/dense/dense.h"
 #include "op/parts.h"
 

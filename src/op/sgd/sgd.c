@@ -94,8 +94,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* Floats. Short, so that threads share a small weight evenly and so as they shared its gradient's rows: what the other one
- * wrote has to cross over from its cache. */
+/* Floats. Short, so that threads share a small weight evenly and so as they shared its gradient's rows: what the
+ * other one wrote has to cross over from its cache. */
 enum { CHUNK = 4096 };
 
 struct work {

@@ -7,8 +7,8 @@
 
 enum { CHUNK_FLOATS = 1 << 15, MAX_CHUNKS = 64 };
 
-/** The columns are the last axes in memory: channels (channels-last) or features; with images last each of them as many times
- *  as there are images in a group. */
+/** The columns are the last axes in memory: channels (channels-last) or features; with images last each of them as
+ *  many times as there are images in a group. */
 struct sum_plan {
     size_t rows, columns, lanes, chunk_rows, chunks;
 };
