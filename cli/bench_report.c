@@ -39,7 +39,7 @@ static void print_times(struct cli *cli, const struct bench_case *bench, const s
     fprintf(cli->out, "  images       %.4g a second\n", (double)bench->batch / times->median);
     fprintf(cli->out, "  arithmetic   %.4g GFLOP/s", gflops);
     if (peak > 0) {
-        fprintf(cli->out, ", %.0f %% of the %.4g that this machine does in registers (%s, %d thread%s)",
+        fprintf(cli->out, ", %.0f %% of the %.4g that this machine does at most (%s, %d thread%s)",
                 100 * gflops / peak, peak, fov_context_isa(cli->context), fov_context_threads(cli->context),
                 fov_context_threads(cli->context) == 1 ? "" : "s");
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What this machine does at most: multiply-adds in registers, bytes from each level of memory, and the rates by which
+/* What this machine does at most: multiply-adds, bytes from each level of memory, and the rates by which
  * plans choose. Everything is the best of several tries: what else runs on a machine only ever makes it look slower. */
 #include "base/clock.h"
 #include "device/context.h"
@@ -9,40 +9,109 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* ---- multiply-adds in registers ---------------------------------------------------------------------------------- */
+/* ---- multiply-adds ----------------------------------------------------------------------------------------------- */
+
+enum {
+    PRODUCT_DEPTH = 256, /* channels; with the rows and filters below, both sides fit a second-level cache */
+    PRODUCT_ROWS = 240,  /* whole tiles of every set */
+    PRODUCT_FILTERS = 256
+};
+
+/* A large product whose data stay near; with room where the set has a use for it: then tiles multiply, not registers. */
+struct near_product {
+    const struct kernel_table *kernel;
+    struct kernel_product product;
+    float  *data;
+    size_t  floats; /* of one thread's data */
+};
+
+static int make_near_product(fov_context *context, size_t threads, struct near_product *near)
+{
+    const struct kernel_table *kernel = context->kernel;
+    size_t x = PRODUCT_ROWS * PRODUCT_DEPTH, out = PRODUCT_ROWS * PRODUCT_FILTERS;
+    size_t weights = kernel_padded_filters(kernel, PRODUCT_FILTERS) * PRODUCT_DEPTH;
+    size_t room = kernel->product_room(PRODUCT_ROWS, PRODUCT_FILTERS, PRODUCT_DEPTH);
+    *near = (struct near_product){.kernel = kernel, .floats = x + weights + out + room};
+    near->data = memory_allocate(context->memory, near->floats * threads, sizeof(float), "measuring products", &context->error);
+    if (near->data == NULL) {
+        return FOV_E_MEMORY;
+    }
+    /* Numbers of many different bits: a processor multiplies zeros faster than what networks are made of. */
+    for (size_t i = 0; i < near->floats * threads; i++) {
+        near->data[i] = 1.0f / (float)(i % 1021 + 1);
+    }
+    near->product = (struct kernel_product){.rows = PRODUCT_ROWS,
+                                            .filters = PRODUCT_FILTERS,
+                                            .taps = 1,
+                                            .channels = PRODUCT_DEPTH,
+                                            .x = near->data,
+                                            .x_stride = PRODUCT_DEPTH,
+                                            .weights = near->data + x,
+                                            .out = near->data + x + weights,
+                                            .out_stride = PRODUCT_FILTERS,
+                                            .room = room > 0 ? near->data + x + weights + out : NULL};
+    return FOV_OK;
+}
+
+static void run_near_product(void *opaque, size_t chunk, int worker)
+{
+    enum { CALLS = 8 };
+    const struct near_product *near = opaque;
+    struct kernel_product product = near->product;
+    size_t at = (size_t)worker * near->floats;
+    (void)chunk;
+    product.x += at;
+    product.weights += at;
+    product.out += at;
+    product.room = product.room == NULL ? NULL : product.room + at;
+    for (int i = 0; i < CALLS; i++) {
+        near->kernel->product(&product);
+    }
+}
+
+static const double NEAR_WORK = 8.0 * PRODUCT_ROWS * PRODUCT_FILTERS * PRODUCT_DEPTH; /* multiply-adds of a chunk */
 
 enum { MOST_VECTOR = 64, TURNS_AT_ONCE = 1 << 16 };
 
-struct peak {
-    const struct kernel_table *kernel;
-};
-
 static void run_chains(void *opaque, size_t chunk, int worker)
 {
-    const struct kernel_table *kernel = ((const struct peak *)opaque)->kernel;
+    const struct kernel_table *kernel = ((const struct near_product *)opaque)->kernel;
     float x[KERNEL_PEAK_CHAINS * MOST_VECTOR] = {0};
     (void)chunk;
     (void)worker;
     kernel->peak(TURNS_AT_ONCE, 0.5f, 1.0f, x); /* tends to 2: neither grows nor becomes denormal */
 }
 
-double fov_measure_flops(fov_context *context, double seconds)
+/* The best of several tries, multiply-adds a second. */
+static double best_rate(struct pool *pool, pool_task *run, struct near_product *near, double work, double seconds)
 {
-    const struct kernel_table *kernel = context->kernel;
-    struct peak peak = {kernel};
-    if (context->error.status != FOV_OK || kernel->vector_floats > MOST_VECTOR) {
-        return 0;
-    }
-    size_t chunks = (size_t)pool_threads(context->pool) * 4;
-    double work = 2.0 * TURNS_AT_ONCE * KERNEL_PEAK_CHAINS * (double)kernel->vector_floats * (double)chunks, best = 0;
-    double end = clock_seconds() + seconds;
+    size_t chunks = (size_t)pool_threads(pool) * 4;
+    double best = 0, end = clock_seconds() + seconds;
     do {
         double begun = clock_seconds();
-        pool_run(context->pool, run_chains, &peak, chunks);
-        double rate = work / (clock_seconds() - begun);
+        pool_run(pool, run, near, chunks);
+        double rate = work * (double)chunks / (clock_seconds() - begun);
         best = rate > best ? rate : best;
     } while (clock_seconds() < end);
     return best;
+}
+
+double fov_measure_flops(fov_context *context, double seconds)
+{
+    const struct kernel_table *kernel = context->kernel;
+    struct near_product near = {.kernel = kernel};
+    if (context->error.status != FOV_OK || kernel->vector_floats > MOST_VECTOR) {
+        return 0;
+    }
+    bool tiles = kernel->product_room(PRODUCT_ROWS, PRODUCT_FILTERS, PRODUCT_DEPTH) > 0;
+    double work = (double)TURNS_AT_ONCE * KERNEL_PEAK_CHAINS * (double)kernel->vector_floats;
+    double best = best_rate(context->pool, run_chains, &near, work, tiles ? seconds / 2 : seconds);
+    if (tiles && make_near_product(context, (size_t)pool_threads(context->pool), &near) == FOV_OK) {
+        double rate = best_rate(context->pool, run_near_product, &near, NEAR_WORK, seconds / 2);
+        best = rate > best ? rate : best;
+        memory_free(context->memory, near.data);
+    }
+    return 2 * best;
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
@@ -111,10 +180,6 @@ double fov_measure_bandwidth(fov_context *context, size_t bytes, double seconds)
 /* ---- rates ------------------------------------------------------------------------------------------------------ */
 
 enum {
-    PRODUCT_DEPTH = 256, /* channels; with the rows and filters below, both sides fit a second-level cache */
-    PRODUCT_TILES = 16,
-    PRODUCT_PANELS = 4,
-    PRODUCT_CALLS = 8,
     TRANSFORM_CHANNELS = 64, /* as many filters; a row of tiles of an image of 56 x 56, as in ResNet's first blocks */
     TRANSFORM_TILES = 14,
     TRANSFORM_CALLS = 64,
@@ -125,36 +190,20 @@ static const double RATE_SECONDS = 0.3;
 /* Multiply-adds per second of one thread in a large product. */
 static int measure_products(fov_context *context, double *rate)
 {
-    const struct kernel_table *kernel = context->kernel;
-    size_t rows = kernel->tile_rows * PRODUCT_TILES, filters = kernel->panel_columns * PRODUCT_PANELS;
-    size_t padded = kernel_padded_filters(kernel, filters);
-    size_t floats = rows * PRODUCT_DEPTH + padded * PRODUCT_DEPTH + rows * filters;
-    float *data = memory_allocate(context->memory, floats, sizeof *data, "measuring products", &context->error);
-    if (data == NULL) {
-        return FOV_E_MEMORY;
+    struct near_product near;
+    int status = make_near_product(context, 1, &near);
+    if (status == FOV_OK) {
+        double end = clock_seconds() + RATE_SECONDS;
+        *rate = 0;
+        do {
+            double begun = clock_seconds();
+            run_near_product(&near, 0, 0);
+            double now = NEAR_WORK / (clock_seconds() - begun);
+            *rate = now > *rate ? now : *rate;
+        } while (clock_seconds() < end);
+        memory_free(context->memory, near.data);
     }
-    float *weights = data + rows * PRODUCT_DEPTH;
-    struct kernel_product product = {.rows = rows,
-                                     .filters = filters,
-                                     .taps = 1,
-                                     .channels = PRODUCT_DEPTH,
-                                     .x = data,
-                                     .x_stride = PRODUCT_DEPTH,
-                                     .weights = weights,
-                                     .out = weights + padded * PRODUCT_DEPTH,
-                                     .out_stride = filters};
-    double work = (double)rows * (double)filters * PRODUCT_DEPTH * PRODUCT_CALLS, end = clock_seconds() + RATE_SECONDS;
-    *rate = 0;
-    do {
-        double begun = clock_seconds();
-        for (int i = 0; i < PRODUCT_CALLS; i++) {
-            kernel->product(&product);
-        }
-        double now = work / (clock_seconds() - begun);
-        *rate = now > *rate ? now : *rate;
-    } while (clock_seconds() < end);
-    memory_free(context->memory, data);
-    return FOV_OK;
+    return status;
 }
 
 /* A row of tiles there and back, F(4x4, 3x3). */
