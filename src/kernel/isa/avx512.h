@@ -38,6 +38,10 @@
 #define load_first_bytes(p, n) ((vb)_mm_maskz_loadu_epi8((__mmask16)((1u << (n)) - 1), p))
 #define store_first_bytes(p, v, n) _mm_mask_storeu_epi8(p, (__mmask16)((1u << (n)) - 1), (__m128i)(v))
 
+/* Of 32 floats in two registers those that the low five bits of `index` name. */
+#define ISA_HAS_LOOKUP
+#define lookup(index, low, high) ((vf)_mm512_permutex2var_ps(low, (__m512i)(index), high))
+
 #define ISA_HAS_BYTES
 #define widen(v) ((vi)_mm512_cvtepu8_epi32((__m128i)(v)))
 #define narrow(v) ((vb)_mm512_cvtepi32_epi8((__m512i)(v)))

@@ -202,7 +202,7 @@ static void vector_depthwise(const struct kernel_window *w, const float *const *
 {
     struct kernel_product as_product = {.activation = activation, .alpha = alpha, .beta = beta};
     struct ending end_of = make_ending(&as_product, w->channels);
-    end_of.after = end_of.after || end_of.leaks; /* once for all pixels of a group */
+    end_of.after = end_of.after || end_of.leaks;
     end_of.leaks = false;
     bool has_forms = depthwise_has_forms(w);
     struct depthwise_line line = {0};
@@ -232,14 +232,14 @@ static void vector_depthwise(const struct kernel_window *w, const float *const *
         } else {
             depthwise_pixel(w, rows, weights, bias, &end_of, o, y + o * w->y_stride);
         }
-        if (end_of.after) {
-            float *to = y + o * w->y_stride;
-            bool dense = w->y_stride == w->channels;
-            for (size_t i = 0; i < (dense ? 1 : done); i++, to += w->y_stride) {
-                vector_unary[activation](dense ? done * w->channels : w->channels, to, to, alpha, beta);
-            }
-        }
         o += done;
     }
+    if (end_of.after) { /* of the whole line: many vectors hide a long chain of operations better than a few do */
+        bool dense = w->y_stride == w->channels;
+        for (size_t o = 0; o < (dense ? 1 : w->out_width); o++, y += w->y_stride) {
+            vector_unary[activation](dense ? w->out_width * w->channels : w->channels, y, y, alpha, beta);
+        }
+    }
 }
+
 #endif

@@ -125,8 +125,8 @@ DEFINE_FORMULA(swish, vgated(x, a *x), swish_slope(x, vsigmoid(a * x), a))
 #undef DEFINE
 #undef DEFINE_FORMULA
 
-/* The one smooth function that whole networks are full of. */
-static void vector_unary_swish(size_t n, const float *x, float *y, float alpha, float beta)
+/* The one smooth function that whole networks are full of; `plain`, that alpha is 1, is a constant where this is called. */
+INLINE void swish_run(size_t n, const float *x, float *y, float alpha, const bool plain)
 {
     size_t several = n / (GATED * VECTOR) * (GATED * VECTOR);
     for (size_t i = 0; i < several; i += GATED * VECTOR) {
@@ -136,7 +136,7 @@ static void vector_unary_swish(size_t n, const float *x, float *y, float alpha, 
         UNROLL
         for (size_t v = 0; v < GATED; v++) {
             in[v] = load(x + i + v * VECTOR);
-            gate[v] = alpha * in[v];
+            gate[v] = plain ? in[v] : alpha * in[v];
         }
         vgated_several(GATED, in, gate, out);
         UNROLL
@@ -146,7 +146,17 @@ static void vector_unary_swish(size_t n, const float *x, float *y, float alpha, 
     }
     x += several;
     y += several;
-    EACH_VECTOR(n - several, store_some(y + i, swish_value(load_some(x + i, left), alpha, beta), left););
+    EACH_VECTOR(n - several, store_some(y + i, swish_value(load_some(x + i, left), alpha, 0), left););
+}
+
+static void vector_unary_swish(size_t n, const float *x, float *y, float alpha, float beta)
+{
+    (void)beta;
+    if (alpha == 1.0f) {
+        swish_run(n, x, y, 1.0f, true);
+    } else {
+        swish_run(n, x, y, alpha, false);
+    }
 }
 
 /* Which of x and y a gradient loads is known when it is compiled. */

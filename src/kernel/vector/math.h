@@ -125,12 +125,48 @@ INLINE vf vquotient(vf x, vf d)
 #endif
 }
 
-/* x / (1 + e^-z), which is x sigmoid(z): what swish and its kin are made of. Several vectors at once, step by step: in
-   one alone each operation waits for that before it. The error is a few units of |x|, not of the result, since where
-   e^-z is large the result is small; so the argument is reduced in one step, as a power of two: e^-z = 2^n 2^f,
-   2^f by a polynomial of degree 5 on |f| <= 0.5 (relative error 1.6e-7), 2^n added to its exponent. What is below
-   e^-86 |x| is zero. */
-INLINE void vgated_several(const size_t count, const vf *x, const vf *z, vf *y)
+/* d = 1 + e^-z for z >= -86: the sum of a sigmoid. Several vectors at once, step by step: in one alone each operation
+   waits for that before it. The argument is reduced in one step, as a power of two, since in 1 / d the error of e^-z
+   counts little where it is large. */
+#ifdef ISA_HAS_LOOKUP
+/* 2^(j / 32), its bits less j / 32 in the exponent's place. */
+static const uint32_t roots_of_two[2 * VECTOR] = {
+    0x3f800000u, 0x3f7ecd87u, 0x3f7daac3u, 0x3f7c980fu, 0x3f7b95c2u, 0x3f7aa43au, 0x3f79c3d3u, 0x3f78f4f0u,
+    0x3f7837f0u, 0x3f778d3au, 0x3f76f532u, 0x3f767043u, 0x3f75fed7u, 0x3f75a15bu, 0x3f75583fu, 0x3f7523f6u,
+    0x3f7504f3u, 0x3f74fbafu, 0x3f7508a4u, 0x3f752c4du, 0x3f75672au, 0x3f75b9beu, 0x3f76248cu, 0x3f76a81eu,
+    0x3f7744fdu, 0x3f77fbb8u, 0x3f78ccdfu, 0x3f79b907u, 0x3f7ac0c7u, 0x3f7be4bau, 0x3f7d257du, 0x3f7e83b3u};
+
+/* e^-z = 2^n 2^(j / 32) 2^f with 2^(j / 32) looked up and 2^f by a polynomial of degree 2 on |f| <= 1 / 64 (relative error
+   6e-8). 32 n + j is added to the exponent as it is: the table has made up for j. */
+INLINE void one_and_power_several(const size_t count, const vf *z, vf *d)
+{
+    const float magic = 393216.0f; /* as in exp_reduce, for 1 / 32: the sum's low bits are 32 n + j */
+    const vi_unaligned *table = (const vi_unaligned *)(const void *)roots_of_two;
+    vf roots = (vf)table[0], more_roots = (vf)table[1];
+    vf shifted[GATED];
+    vf power[GATED];
+    UNROLL
+    for (size_t v = 0; v < count; v++) {
+        d[v] = vmin(splat(86.0f), z[v]);
+        shifted[v] = splat(magic);
+        multiply_add(shifted[v], d[v], splat(-log2_e));
+    }
+    UNROLL
+    for (size_t v = 0; v < count; v++) {
+        vf f = magic - shifted[v];
+        multiply_add(f, d[v], splat(-log2_e));
+        power[v] = 1.0f + f * (6.931573437e-1f + f * 2.402282681e-1f);
+    }
+    UNROLL
+    for (size_t v = 0; v < count; v++) {
+        vf root = (vf)((vu)lookup(shifted[v], roots, more_roots) + ((vu)shifted[v] << 18));
+        d[v] = splat(1.0f);
+        multiply_add(d[v], power[v], root);
+    }
+}
+#else
+/* e^-z = 2^n 2^f, 2^f by a polynomial of degree 5 on |f| <= 0.5 (relative error 1.6e-7), 2^n added to its exponent. */
+INLINE void one_and_power_several(const size_t count, const vf *z, vf *d)
 {
     const float magic = 12582912.0f; /* as in exp_reduce; the sum's low bits are the integer */
     static const float terms[] = {9.676055051e-3f, 5.550356954e-2f, 2.402210683e-1f, 6.931471825e-1f, 1.000000119f};
@@ -159,11 +195,20 @@ INLINE void vgated_several(const size_t count, const vf *x, const vf *z, vf *y)
     }
     UNROLL
     for (size_t v = 0; v < count; v++) { /* of the shifted one only n is left */
-        f[v] = 1.0f + (vf)((vu)power[v] + ((vu)shifted[v] << 23));
+        d[v] = 1.0f + (vf)((vu)power[v] + ((vu)shifted[v] << 23));
     }
+}
+#endif
+
+/* x / (1 + e^-z), which is x sigmoid(z): what swish and its kin are made of. The error is a few units of |x|, not of the
+   result, since where e^-z is large the result is small. What is below e^-86 |x| is zero. */
+INLINE void vgated_several(const size_t count, const vf *x, const vf *z, vf *y)
+{
+    vf d[GATED];
+    one_and_power_several(count, z, d);
     UNROLL
     for (size_t v = 0; v < count; v++) {
-        y[v] = (vf)((vi)vquotient(x[v], f[v]) & ~(z[v] < -86.0f));
+        y[v] = (vf)((vi)vquotient(x[v], d[v]) & ~(z[v] < -86.0f));
     }
 }
 

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions one within the other: a step whose only reader is a pointwise or depthwise convolution can be run by
- * that
+/* Convolutions one within the other: a step whose only reader is a pointwise or depthwise convolution can be run by that
  * reader, some lines at a time, so that what lies between the two stays in one core's cache and is never stored whole.
- * So
- * an inverted residual block (pointwise, depthwise, pointwise) becomes one step. The graph knows none of this: it
- * offers
- * the producer (op_compile.producer), the reader decides here. Read product.h and depthwise.c before. */
+ * So an inverted residual block (pointwise, depthwise, pointwise) becomes one step. The graph knows none of this: it
+ * offers the producer (op_compile.producer), the reader decides here. Read product.h and depthwise.c before. */
 #include "op/conv/product.h"
 
 enum {
@@ -83,14 +80,30 @@ struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct co
 
 /* ---- pointwise products ------------------------------------------------------------------------------------------ */
 
+/** Whether an activation is applied to all that was made together, rather than tile by tile: a smooth function is a long
+ *  chain of operations, which many vectors hide better than a tile's few do. */
+static bool acts_behind(const struct op_run *run)
+{
+    enum unary activation = run->activation;
+    bool pieces = activation == UNARY_identity || activation == UNARY_relu || activation == UNARY_leaky_relu ||
+                  activation == UNARY_clip;
+    return !pieces && run->gate == NULL;
+}
+
 void conv_chain_make(const struct op_run *run, const struct op_lines *lines, float *to, int worker)
 {
     (void)worker;
     const struct product_plan *plan = run->state;
-    size_t width = (size_t)plan->window.out[2];
+    size_t width = (size_t)plan->window.out[2], floats = lines->count * width * lines->channels;
     struct product_part part = {lines->first * width, lines->count * width, lines->channel, lines->channels};
     const float *x = (const float *)run->in[0].data + part.first * plan->x_stride;
-    conv_product_part(run, &part, x, plan->x_stride, to, lines->channels);
+    struct op_run sums = *run;
+    bool behind = acts_behind(run);
+    sums.activation = behind ? UNARY_identity : run->activation;
+    conv_product_part(&sums, &part, x, plan->x_stride, to, lines->channels);
+    if (behind) {
+        run->kernel->unary[run->activation](floats, to, to, run->alpha, run->beta);
+    }
 }
 
 static void chain_item(void *context, size_t item, int worker)
