@@ -54,6 +54,13 @@ static const struct conv_options
     same_7x1 = {.kernel = LIST(7, 1), .pad = LIST(3, 0, 3, 0), .size = LIST(9, 5), .groups = 1},
     same_1x3 = {.kernel = LIST(1, 3), .pad = LIST(0, 1, 0, 1), .size = LIST(5, 9), .groups = 1},
     padded_3x1 = {.kernel = LIST(3, 1), .pad = LIST(1, 1, 1, 0), .size = LIST(9, 5), .groups = 1},
+    /* For outer_rows.h: channels and filters enough for tiles, pixels for several parts. */
+    rows_1x1 = {.kernel = LIST(1, 1), .size = LIST(12, 11), .groups = 1},
+    rows_parts = {.kernel = LIST(1, 1), .size = LIST(24, 25), .groups = 1},
+    rows_strided = {.kernel = LIST(3, 3), .stride = LIST(2, 2), .pad = LIST(1, 1, 1, 1), .size = LIST(19, 17), .groups = 1},
+    rows_grouped = {.kernel = LIST(2, 3), .pad = LIST(0, 2, 1, 0), .size = LIST(10, 9), .groups = 2},
+    rows_volume = {.kernel = LIST(2, 1, 2), .pad = LIST(0, 1, 0, 1, 0, 0), .dilation = LIST(2, 1, 1), .size = LIST(4, 7, 6),
+                   .groups = 1},
     only_pixel = {.kernel = LIST(1, 1), .size = LIST(1, 1), .groups = 1};
 
 /* name, options, x, weight, y */
@@ -134,4 +141,12 @@ const struct op_case conv_input_gradient_cases[] = {
      .no_gradient = true},
     {0},
 };
-const struct op_case conv_weight_gradient_cases[] = {EACH_CASE(WEIGHT_GRADIENT) EACH_LARGE_CASE(LARGE_WEIGHT_GRADIENT){0}};
+#define EACH_TILED_CASE(CASE)                                                                                          \
+    CASE("1x1 on tiles", rows_1x1, SHAPE(3, 70, 12, 11), SHAPE(100, 70, 1, 1), SHAPE(3, 100, 12, 11))                  \
+    CASE("1x1 on tiles, pieces", rows_1x1, SHAPE(1, 530, 12, 11), SHAPE(290, 530, 1, 1), SHAPE(1, 290, 12, 11))        \
+    CASE("1x1 on tiles, parts", rows_parts, SHAPE(2, 40, 24, 25), SHAPE(104, 40, 1, 1), SHAPE(2, 104, 24, 25))         \
+    CASE("3x3 on tiles, stride 2", rows_strided, SHAPE(2, 33, 19, 17), SHAPE(130, 33, 3, 3), SHAPE(2, 130, 10, 9))     \
+    CASE("on tiles, 2 groups", rows_grouped, SHAPE(3, 96, 10, 9), SHAPE(200, 48, 2, 3), SHAPE(3, 200, 10, 9))          \
+    CASE("on tiles, 3-D", rows_volume, SHAPE(2, 64, 4, 7, 6), SHAPE(65, 64, 2, 1, 2), SHAPE(2, 65, 3, 8, 5))
+const struct op_case conv_weight_gradient_cases[] = {
+    EACH_CASE(WEIGHT_GRADIENT) EACH_LARGE_CASE(LARGE_WEIGHT_GRADIENT) EACH_TILED_CASE(LARGE_WEIGHT_GRADIENT){0}};

@@ -8,6 +8,8 @@
 #include "op/conv/conv.h"
 
 int conv_outer_compile(struct op_compile *compile, const struct conv_geometry *geometry);
+/** The same on tiles, in outer_rows.c: fills compile if that is faster. False: nothing was touched. */
+bool conv_outer_rows_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 
 /** How x is read: in place, as a copy with zero columns left and right, or packed in blocks of tile_rows channels. */
 enum outer_form { OUTER_IN_PLACE, OUTER_PADDED, OUTER_BLOCKS };

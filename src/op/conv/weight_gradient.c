@@ -83,7 +83,10 @@ static int compile(struct op_compile *compile)
     if (conv_is_depthwise(&geometry)) {
         return conv_depthwise_weight_compile(compile, &geometry);
     }
-    return conv_winograd_weight_compile(compile, &geometry) ? 0 : conv_outer_compile(compile, &geometry);
+    if (conv_winograd_weight_compile(compile, &geometry) || conv_outer_rows_compile(compile, &geometry)) {
+        return 0;
+    }
+    return conv_outer_compile(compile, &geometry);
 }
 
 static unsigned reads_rows(const void *options, const struct op_tensor *in, int in_count)
