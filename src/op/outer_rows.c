@@ -11,9 +11,8 @@ enum {
     LEAST_SIDE = 24,      /* channels and filters: below, rows are prepared for too few products */
     LEAST_WEIGHT = 1 << 12,
     LEAST_PIXELS = 96,
-    PART_STEPS = 16,      /* at least, of a part of the pixels */
-    JOBS = 16,            /* wanted */
-    LEAST_JOBS = 8,       /* pieces are made smaller for */
+    PART_STEPS = 8,       /* at least, of a part of the pixels */
+    LEAST_JOBS = 8,
     MAX_PARTS = 16
 };
 
@@ -39,48 +38,42 @@ static size_t steps_of(const struct outer_rows_plan *plan)
     return divide_up(plan->pixels, STEP_PIXELS);
 }
 
-/** So many parts of the pixels that there are jobs for all, but each still worth a sum of its own. */
-static size_t pixel_parts(const struct outer_rows_plan *plan, size_t pieces)
-{
-    size_t most = smaller(steps_of(plan) / PART_STEPS, MAX_PARTS), wanted = divide_up(JOBS, pieces);
-    return most < 1 ? 1 : smaller(most, wanted);
-}
-
 /** Something like nanoseconds: every piece prepares its rows of both sides (and has all channels made), in part behind the
  *  products; sums of parts are written and read. */
 static double cost_of(const struct outer_rows_plan *plan, bool made)
 {
     double pieces = (double)(plan->groups * plan->taps * plan->filter_parts * plan->channel_parts);
-    double row = 0.15 * (double)(plan->filter_part + plan->channel_part) + (made ? 0.15 * (double)plan->channels : 0);
+    double row = 0.15 * (double)(plan->filter_part + plan->channel_part) + (made ? 0.3 * (double)plan->channels : 0);
     double weight = (double)(plan->groups * plan->taps) * (double)plan->filters * (double)plan->channels;
     return (double)plan->pixels * pieces * row + (plan->pixel_parts > 1 ? 0.6 * (double)plan->pixel_parts * weight : 0);
 }
 
-/** Cuts the weight: the cheapest way with jobs enough, or with as many as there can be. */
+/** Takes the plan if it has more jobs, up to LEAST_JOBS, or as many and costs less. */
+static void keep_better(const struct outer_rows_plan *tried, bool made, struct outer_rows_plan *best, size_t *best_jobs)
+{
+    size_t pieces = tried->groups * tried->taps * tried->filter_parts * tried->channel_parts;
+    size_t jobs = smaller(pieces * tried->pixel_parts, LEAST_JOBS);
+    if (jobs > *best_jobs || (jobs == *best_jobs && cost_of(tried, made) < cost_of(best, made))) {
+        *best = *tried;
+        *best_jobs = jobs;
+    }
+}
+
+/** Cuts the weight, and the pixels, whose parts have a sum each: the cheapest way with jobs enough. */
 static void cut(struct outer_rows_plan *plan, bool made)
 {
-    struct outer_rows_plan best = *plan;
-    size_t best_jobs = 0;
-    double least = 0;
+    struct outer_rows_plan best = *plan, tried = *plan;
+    size_t best_jobs = 0, most = smaller(steps_of(plan) / PART_STEPS, MAX_PARTS);
     for (size_t f = 1; f == 1 || part_of(plan->filters, f - 1) > 64; f++) {
         for (size_t c = 1; c == 1 || part_of(plan->channels, c - 1) > 64; c++) {
-            struct outer_rows_plan tried = *plan;
             tried.filter_part = part_of(plan->filters, f);
             tried.channel_part = part_of(plan->channels, c);
             tried.filter_parts = divide_up(plan->filters, tried.filter_part);
             tried.channel_parts = divide_up(plan->channels, tried.channel_part);
-            if (tried.filter_part > PIECE_SIDE || tried.channel_part > PIECE_SIDE ||
-                tried.filter_part * tried.channel_part > PIECE_SUMS) {
-                continue;
-            }
-            size_t pieces = plan->groups * plan->taps * tried.filter_parts * tried.channel_parts;
-            tried.pixel_parts = pixel_parts(plan, pieces);
-            size_t jobs = smaller(pieces * tried.pixel_parts, LEAST_JOBS);
-            double cost = cost_of(&tried, made);
-            if (jobs > best_jobs || (jobs == best_jobs && cost < least)) {
-                best = tried;
-                best_jobs = jobs;
-                least = cost;
+            bool fits = tried.filter_part <= PIECE_SIDE && tried.channel_part <= PIECE_SIDE &&
+                        tried.filter_part * tried.channel_part <= PIECE_SUMS;
+            for (tried.pixel_parts = 1; fits && (tried.pixel_parts == 1 || tried.pixel_parts <= most); tried.pixel_parts *= 2) {
+                keep_better(&tried, made, &best, &best_jobs);
             }
         }
     }
