@@ -152,7 +152,7 @@ struct kernel_outer_rows {
     size_t              block;             /**< 0, 1, 2...: which call this is */
     size_t              pixels, before;    /**< of this call (0: it is the last), and of the one before */
     size_t              channels, filters; /**< at least 1; the same in all calls, as are out and room */
-    const float *const *x;                 /**< [pixels] rows of channels */
+    const float *const *x;                 /**< [pixels] rows of channels; NULL: zeros */
     const float        *dy;                /**< row p at dy + p * dy_stride */
     size_t              dy_stride;
     float              *out;

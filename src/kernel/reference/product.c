@@ -61,7 +61,7 @@ void reference_outer_rows(const struct kernel_outer_rows *o)
         for (size_t c = 0; c < o->channels; c++) {
             double sum = 0;
             for (size_t p = 0; p < o->pixels; p++) {
-                sum += (double)o->x[p][c] * o->dy[p * o->dy_stride + f];
+                sum += o->x[p] ? (double)o->x[p][c] * o->dy[p * o->dy_stride + f] : 0.0;
             }
             float *out = o->out + f * o->out_stride + c;
             *out = (float)(sum + (o->accumulate || o->block > 0 ? *out : 0.0));

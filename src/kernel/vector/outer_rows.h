@@ -213,7 +213,7 @@ static void vector_outer_rows(const struct kernel_outer_rows *o)
             bool begins = p == 0 && !o->accumulate && o->block == 0;
             EACH_VECTOR(o->channels, {
                 vf sum = begins ? splat(0) : load_some(out + i, left);
-                multiply_add(sum, load_some(o->x[p] + i, left), dy);
+                multiply_add(sum, o->x[p] ? load_some(o->x[p] + i, left) : splat(0), dy);
                 store_some(out + i, sum, left);
             });
         }
