@@ -16,7 +16,8 @@ extern "C" {
 
 /** Operations per second (a multiply-add is two) that all threads of the context reach together, in the instruction set
  * in use: on numbers that never leave the registers or, where tiles multiply faster ("amx"), in a large product on them
- * whose data stay in the caches. The best of about `seconds` of trying. No network is faster but by doing less (Winograd). */
+ * whose data stay in the caches. The best of about `seconds` of trying. No network is faster but by doing less
+ * (Winograd). */
 FOV_API double fov_measure_flops(fov_context *context, double seconds);
 
 /** Bytes per second that all threads together read, or read and write, whichever is more, going over `bytes` again and

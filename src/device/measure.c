@@ -17,7 +17,7 @@ enum {
     PRODUCT_FILTERS = 256
 };
 
-/* A large product whose data stay near; with room where the set has a use for it: then tiles multiply, not registers. */
+/* A large product whose data stay near; with room where the set has a use for it: tiles multiply then, not registers. */
 struct near_product {
     const struct kernel_table *kernel;
     struct kernel_product product;
@@ -32,7 +32,8 @@ static int make_near_product(fov_context *context, size_t threads, struct near_p
     size_t weights = kernel_padded_filters(kernel, PRODUCT_FILTERS) * PRODUCT_DEPTH;
     size_t room = kernel->product_room(PRODUCT_ROWS, PRODUCT_FILTERS, PRODUCT_DEPTH);
     *near = (struct near_product){.kernel = kernel, .floats = x + weights + out + room};
-    near->data = memory_allocate(context->memory, near->floats * threads, sizeof(float), "measuring products", &context->error);
+    near->data = memory_allocate(context->memory, near->floats * threads, sizeof(float), "measuring products",
+                                 &context->error);
     if (near->data == NULL) {
         return FOV_E_MEMORY;
     }

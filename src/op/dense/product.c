@@ -11,6 +11,7 @@ struct product_plan {
     struct dense_size size;
     size_t depth, columns; /**< of the product: features and units, or the other way round */
     size_t panels, blocks, segments;
+    size_t room; /**< floats, for the kernel; it depends on the whole shape, so all blocks agree (kernel.h) */
     bool   transposed;
 };
 
@@ -21,6 +22,7 @@ static struct product_plan make_plan(const struct op_compile *compile, bool tran
                                 .transposed = transposed};
     plan.depth = transposed ? plan.size.units : plan.size.features;
     plan.columns = transposed ? plan.size.features : plan.size.units;
+    plan.room = kernel->product_room(plan.size.rows, plan.columns, plan.depth);
     plan.panels = (plan.columns + kernel->panel_columns - 1) / kernel->panel_columns;
     size_t target = BLOCK_TILES * kernel->tile_rows;
     plan.blocks = plan.size.rows <= target ? (plan.size.rows > 0) : plan.size.rows / target;
@@ -95,10 +97,10 @@ static void pack(const struct op_run *run)
 
 static void product_chunk(void *context, size_t chunk, int worker)
 {
-    (void)worker;
     const struct product_job *job = context;
     const struct product_plan *plan = job->plan;
     const struct op_run *run = job->run;
+    char *scratch = (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
     const struct kernel_table *kernel = run->kernel;
     size_t segment = chunk % plan->segments, block = chunk / plan->segments;
     size_t tiles = (plan->size.rows + kernel->tile_rows - 1) / kernel->tile_rows;
@@ -120,6 +122,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
         .residual_stride = plan->columns,
         .out = (float *)run->out[0].data + begin * plan->columns + first,
         .out_stride = plan->columns,
+        .room = plan->room > 0 ? (float *)(void *)scratch : NULL,
         .activation = run->activation,
         .alpha = run->alpha,
         .beta = run->beta,
@@ -145,7 +148,8 @@ int dense_product_compile(struct op_compile *compile, bool transposed)
     compile->prepare = transposed ? prepare_transposed : prepare_forward;
     compile->state = sizeof plan;
     compile->packed[1] = kernel_padded_filters(compile->kernel, plan.columns) * plan.depth * sizeof(float);
-    snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu", compile->kernel->tile_rows,
-             compile->kernel->panel_columns);
+    compile->scratch_per_worker = plan.room * sizeof(float);
+    snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu%s", compile->kernel->tile_rows,
+             compile->kernel->panel_columns, plan.room > 0 ? " on tiles" : "");
     return 0;
 }

@@ -14,6 +14,7 @@ struct product_plan {
     size_t panels, packed;                                /**< per matrix b: panels, floats */
     size_t blocks, block;                                 /**< per matrix y: of rows */
     size_t segments;                                      /**< per block: of panels, where rows are few */
+    size_t room;                                          /**< floats, for the kernel (kernel.h); 0: none */
 };
 
 static struct product_plan make_plan(const struct op_compile *compile)
@@ -31,6 +32,7 @@ static struct product_plan make_plan(const struct op_compile *compile)
         plan.rows *= plan.stack;
         plan.stack = plan.a_stack = 1;
     }
+    plan.room = plan.depth == 0 ? 0 : kernel->product_room(plan.rows, plan.columns, plan.depth);
     plan.packed = kernel_padded_filters(kernel, plan.columns) * plan.depth;
     plan.panels = op_chunks(plan.columns, kernel->panel_columns);
     plan.block = BLOCK_TILES * kernel->tile_rows;
@@ -91,7 +93,6 @@ static void turn_matrix(void *context, size_t matrix, int worker)
 
 static void product_chunk(void *context, size_t chunk, int worker)
 {
-    (void)worker;
     const struct job *job = context;
     const struct product_plan *plan = job->plan;
     const struct op_run *run = job->run;
@@ -102,6 +103,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
     size_t b = plan->b_stack == 1 ? 0 : op_broadcast_index(&plan->size.batch, n, &plan->size.b_batch);
     size_t row = block * plan->block, first = plan->panels * segment / plan->segments * kernel->panel_columns;
     size_t last = plan->panels * (segment + 1) / plan->segments * kernel->panel_columns;
+    char *scratch = (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
     const float *from = plan->size.turn_a ? run->scratch : run->in[0].data;
     struct kernel_product product = {
         .rows = op_chunk_length(block, plan->block, plan->rows),
@@ -113,6 +115,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
         .weights = (const float *)run->packed[1] + b * plan->packed + first * plan->depth,
         .out = (float *)run->out[0].data + (n * plan->rows + row) * plan->columns + first,
         .out_stride = plan->columns,
+        .room = plan->room > 0 ? (float *)(void *)scratch : NULL,
     };
     kernel->product(&product);
 }
@@ -143,7 +146,8 @@ int matmul_compile(struct op_compile *compile)
     compile->state = sizeof plan;
     compile->packed[1] = plan.packed * plan.b_stack * sizeof(float);
     compile->scratch = plan.size.turn_a ? plan.a_stack * plan.rows * plan.depth * sizeof(float) : 0;
-    snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu, %zu matrices", compile->kernel->tile_rows,
-             compile->kernel->panel_columns, plan.stack);
+    compile->scratch_per_worker = plan.room * sizeof(float);
+    snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu%s, %zu matrices", compile->kernel->tile_rows,
+             compile->kernel->panel_columns, plan.room > 0 ? " on tiles" : "", plan.stack);
     return FOV_OK;
 }
