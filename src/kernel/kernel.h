@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The contract of the micro-kernels: what each one computes, in which order it sums, what it reads and writes.
    A kernel knows raw pointers, sizes and strides; it knows no tensors, allocates nothing, wakes no thread, cannot fail.
-   Next: list.inc (the one list), reference/ (each kernel as plain loops), vector/ (the same, once per instruction set). */
+   Next: list.inc (the one list), reference/ (each kernel as plain loops), vector/ (the same, once per instruction set).
+ */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
@@ -75,12 +76,12 @@ typedef void binary_kernel(size_t rows, size_t columns, struct kernel_operand a,
                          + residual[r][f] )
 
     Each sum is one chain of multiply-adds (fused where the instruction set fuses), taps outermost, then channels,
-    starting from the bias; it is the same chain however rows are cut into calls. The bound is |error| <= 8 u sum |x w| on data
-    of both signs. Padding reads `zeros`. Any rows >= 1, filters >= 1, channels >= 1, taps >= 1.
+    starting from the bias; it is the same chain however rows are cut into calls. The bound is |error| <= 8 u sum |x w|
+   on data of both signs. Padding reads `zeros`. Any rows >= 1, filters >= 1, channels >= 1, taps >= 1.
 
-    With `room`, an instruction set with tiles of bfloat16 multiplies pieces of x and of the weights (vector/pieces.h): other
-    chains, still the same ones however rows are cut, and the same bound; infinite numbers and those beyond 2^127 then
-    give NaN. So give room to all calls of a product or to none.
+    With `room`, an instruction set with tiles of bfloat16 multiplies pieces of x and of the weights (vector/pieces.h):
+   other chains, still the same ones however rows are cut, and the same bound; infinite numbers and those beyond 2^127
+   then give NaN. So give room to all calls of a product or to none.
 
     A layer with few input channels: copy the input into a zero-padded buffer and pass each kernel row as one tap
     with channels = kernel_width * C (rows of x then overlap, which is fine). The packed weights are the same.
@@ -99,7 +100,7 @@ struct kernel_product {
     bool           separable;     /**< promises that offsets[t][r] - offsets[0][r] depends on t alone, and none is -1 */
     const float   *zeros;         /**< `channels` zeros; may be NULL if no offset is -1 */
     const float   *weights;       /**< packed by pack_weights: [panels][taps][channels][panel width] */
-    const float   *next;          /**< as large a panel that will be read after these weights, to be brought nearer; or NULL */
+    const float *next; /**< as large a panel that will be read after these weights, to be brought nearer; or NULL */
     const float   *bias;          /**< [filters] or NULL */
     const float   *residual;      /**< [rows][filters] or NULL; row r at r * residual_stride, or at out_offsets[r] */
     size_t         residual_stride;
@@ -107,15 +108,15 @@ struct kernel_product {
     size_t         out_stride;
     const int32_t *out_offsets; /**< [rows] or NULL */
     bool           accumulate;  /**< add what out held */
-    float         *room;        /**< of product_room floats, any contents; NULL: sums are single chains, as said above */
+    float *room; /**< of product_room floats, any contents; NULL: sums are single chains, as said above */
     enum unary     activation;  /**< any; identity, relu, leaky_relu and clip stay in registers */
     float          alpha, beta; /**< of the activation */
 };
 
 /** Outer products of packed rows: weight gradients.
 
-        out[c][f] (+)= sum over p of x[position(p) + c] * dy[p][f],   c < channels <= tile_rows, f < filters <= panel_columns
-        position(p) = (p / run) * x_run_stride + (p % run) * x_step
+        out[c][f] (+)= sum over p of x[position(p) + c] * dy[p][f],   c < channels <= tile_rows, f < filters <=
+   panel_columns position(p) = (p / run) * x_run_stride + (p % run) * x_step
 
     summed in order of p; with few channels and filters in two chains, the even p of each run and the odd. x is either
     packed by pack_columns with block = tile_rows (x_step = stride * tile_rows, a tap is
@@ -142,11 +143,11 @@ struct kernel_outer {
 
         out[f][c] (+)= sum over p of x[p][c] * dy[p][f],   |error| <= 8 u sum |x dy|
 
-    in calls of up to KERNEL_OUTER_PIXELS pixels. A call prepares its own pixels while it multiplies those of the call before, so
-    the last one has no pixels, and only after it the sums are there. As with a product that is given room, infinite numbers
-    give NaN. Whole tiles are written: out has `filters` and `channels` rounded up to vector_floats, and what lies behind filters
-    and channels in it has no meaning. Each number is prepared once, so the more of both sides, the better; out_stride should
-    not be a multiple of 4 KB. Whole calls are fastest, then multiples of 32. */
+    in calls of up to KERNEL_OUTER_PIXELS pixels. A call prepares its own pixels while it multiplies those of the call
+   before, so the last one has no pixels, and only after it the sums are there. As with a product that is given room,
+   infinite numbers give NaN. Whole tiles are written: out has `filters` and `channels` rounded up to vector_floats, and
+   what lies behind filters and channels in it has no meaning. Each number is prepared once, so the more of both sides,
+   the better; out_stride should not be a multiple of 4 KB. Whole calls are fastest, then multiples of 32. */
 enum { KERNEL_OUTER_PIXELS = 128 };
 struct kernel_outer_rows {
     size_t              block;             /**< 0, 1, 2...: which call this is */
@@ -161,17 +162,18 @@ struct kernel_outer_rows {
     float              *room;              /**< of outer_rows_room floats */
 };
 
-/** A line of a convolution with images side by side: element i of every group of `lanes` floats belongs to image i, so few
-    channels, few filters and short lines cost no lanes. x is [lines][pixels][channels][lanes]; a kernel row is one run of
-    kernel width * channels such groups. Weights are [rows][run][filters], each a plain float.
+/** A line of a convolution with images side by side: element i of every group of `lanes` floats belongs to image i, so
+   few channels, few filters and short lines cost no lanes. x is [lines][pixels][channels][lanes]; a kernel row is one
+   run of kernel width * channels such groups. Weights are [rows][run][filters], each a plain float.
 
-        sum[o][f] = sum over row, i of x[row * x_row + o * x_step + i * lanes] * weights[row * weight_row + i * filters + f]
+        sum[o][f] = sum over row, i of x[row * x_row + o * x_step + i * lanes] * weights[row * weight_row + i * filters
+   + f]
                     + bias[f]
         out[o][f] = min(max(sum, low), high), [pixels][filters][lanes]
 
-    Each sum is one chain of multiply-adds from 0, rows outermost. With `pools`, out is the greatest sum of each block of
-    2 x 2 pixels (columns 2 o and 2 o + 1 of this line and of the one x_line further), and index, if it is not NULL, gets which of
-    the four won as max_pool's does: the first of equals, NaN above all. */
+    Each sum is one chain of multiply-adds from 0, rows outermost. With `pools`, out is the greatest sum of each block
+   of 2 x 2 pixels (columns 2 o and 2 o + 1 of this line and of the one x_line further), and index, if it is not NULL,
+   gets which of the four won as max_pool's does: the first of equals, NaN above all. */
 struct kernel_images {
     size_t       lanes;     /**< the table's vector_floats; the reference takes any number */
     size_t       pixels;    /**< of out */
@@ -196,8 +198,8 @@ struct kernel_images {
             x[line * x_line + row * x_row + o * x_step + (column * channels + c) * lanes + lane]
             * dy[line * dy_line + (o * filters + f) * lanes + lane]
 
-    in one chain per lane, line by line. For speed: lines * pixels * 5 filters * lanes floats of dy fit half of the first-level
-    cache. */
+    in one chain per lane, line by line. For speed: lines * pixels * 5 filters * lanes floats of dy fit half of the
+   first-level cache. */
 struct kernel_images_outer {
     size_t       lanes; /**< as above */
     size_t       lines, pixels, filters;
@@ -210,8 +212,9 @@ struct kernel_images_outer {
 };
 
 /** How weights of any order are read when they are packed: weight(f, c, t) = data[f * filter_stride +
-    c * channel_stride + (tap_offsets ? tap_offsets[t] : t)]. Forward from OIHW: filter_stride = C*kh*kw, channel_stride =
-    kh*kw. Input gradient: filters and channels change places, and tap_offsets lists the phase's taps in rotated order. */
+    c * channel_stride + (tap_offsets ? tap_offsets[t] : t)]. Forward from OIHW: filter_stride = C*kh*kw, channel_stride
+   = kh*kw. Input gradient: filters and channels change places, and tap_offsets lists the phase's taps in rotated order.
+ */
 struct kernel_weights {
     size_t         filters, channels, taps;
     size_t         filter_stride, channel_stride;
@@ -222,10 +225,10 @@ struct kernel_weights {
 
         tile of y = A^T [ sum over channels of (G w G^T) * (B^T d B) ] A
 
-    A tile of outputs comes from outputs + taps - 1 input pixels per axis. Tile and filter are polynomials; both are evaluated
-    at as many points (G, B), the product of values is summed over channels, and A goes back. With n points per tile
-    the sum over channels is n products of [tiles][channels] with [channels][filters]: kernel `product`, once per point.
-    Points are 0, pairs +-p, and infinity, p as follows:
+    A tile of outputs comes from outputs + taps - 1 input pixels per axis. Tile and filter are polynomials; both are
+   evaluated at as many points (G, B), the product of values is summed over channels, and A goes back. With n points per
+   tile the sum over channels is n products of [tiles][channels] with [channels][filters]: kernel `product`, once per
+   point. Points are 0, pairs +-p, and infinity, p as follows:
 
         4 points: 1        6 points: 3/4, 3/2        10 points: 1/2, 3/4, 5/4, 2
 
@@ -276,8 +279,9 @@ struct kernel_winograd_output {
     float        alpha, beta;
 };
 
-/** Winograd's way with images as lanes and 2 x 2 outputs, one axis at a time: elementwise over planes of floats, so that an axis
-    is done wherever its numbers lie. From and to as many planes as `axis` says, the others of `points` (4 or 6). */
+/** Winograd's way with images as lanes and 2 x 2 outputs, one axis at a time: elementwise over planes of floats, so
+   that an axis is done wherever its numbers lie. From and to as many planes as `axis` says, the others of `points` (4
+   or 6). */
 enum winograd_axis {
     WINOGRAD_SPREAD,   /**< B^T: a tile of x, points -> points */
     WINOGRAD_UNSPREAD, /**< B: back, points -> points, added to what is there */
@@ -296,13 +300,13 @@ struct kernel_images_axis {
     size_t       out_step, out_repeat;
 };
 
-/** The other axis, and the sums, for lines of tiles whose numbers have one axis done: x[row][pixel][channel][lane], where tile t
-    begins at pixel 2 t, and y[column: 0, 1][row][tile][filter][lane], `y_plane` floats from column to column. With V = B^T x and
-    D = A y along the line, for each point:
+/** The other axis, and the sums, for lines of tiles whose numbers have one axis done: x[row][pixel][channel][lane],
+   where tile t begins at pixel 2 t, and y[column: 0, 1][row][tile][filter][lane], `y_plane` floats from column to
+   column. With V = B^T x and D = A y along the line, for each point:
 
         images_tiles        y = A^T of the sum over c of V[c] * weights[c][f][point]
         images_tiles_back   x += B of the sum over f of D[f] * weights[f][c][point]
-        images_tiles_outer  sums[c][f][point][lane] += sum over tiles of V[c] * D[f]                                       */
+        images_tiles_outer  sums[c][f][point][lane] += sum over tiles of V[c] * D[f] */
 struct kernel_images_tiles {
     size_t       lanes; /**< the table's vector_floats; the reference takes any number */
     size_t       points, rows, tiles, channels, filters;
@@ -363,8 +367,8 @@ struct kernel_mask {
     float        low, high, slope;
 };
 
-/** Independent chains of multiply-adds in the kernel `peak`: more than a multiply-add takes cycles times how many may begin
-    in each (4 x 2 today), and with factor and addend they fit the sixteen registers of the narrowest sets. */
+/** Independent chains of multiply-adds in the kernel `peak`: more than a multiply-add takes cycles times how many may
+   begin in each (4 x 2 today), and with factor and addend they fit the sixteen registers of the narrowest sets. */
 enum { KERNEL_PEAK_CHAINS = 12 };
 
 /** Everything an instruction set offers: its tile and one function per kernel of list.inc (which documents each). */

@@ -242,11 +242,12 @@ int op_infer_same(const struct op_infer *infer)
     return FOV_OK;
 }
 
-/* ---- taking work over --------------------------------------------------------------------------------------------- */
+/* ---- taking work over -------------------------------------------------------------------------------------------- */
 
 bool op_made_for(const struct op_takeover *node, int value, struct op_maker *maker)
 {
-    return value != 0 && node->readers(node->plan, value) == 1 && node->maker(node->plan, value, maker) && maker->output == 0;
+    return value != 0 && node->readers(node->plan, value) == 1 && node->maker(node->plan, value, maker) &&
+           maker->output == 0;
 }
 
 const void *op_option(const struct op *op, const void *options, const char *name)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What an operator is. Everything the rest of fovea knows of an operator is in its descriptor, `struct op`, and its
  * folder in src/op: options, shape rule, gradient, cost, ONNX spelling, definition in double ("textbook twin"), CPU
- * implementation, test cases. A line `const struct op op_NAME = {` in a file of op/<folder>/ registers it; nothing else has to
- * be touched. Read op/conv/ for a large example and op/relu/ for a small one.
+ * implementation, test cases. A line `const struct op op_NAME = {` in a file of op/<folder>/ registers it; nothing else
+ * has to be touched. Read op/conv/ for a large example and op/relu/ for a small one.
  *
  * The three lives of an operator: in the *graph* (infer, gradient, cost), in a *plan* (cpu->compile decides how, once),
  * in a *run* (step functions; they cannot fail, allocate or look anything up). */
@@ -42,21 +42,22 @@ struct op_attribute {
     const char            *onnx; /**< "strides"; NULL: not in ONNX, or handled by the import function */
     enum op_attribute_kind kind;
     size_t                 offset; /**< in the options struct */
-    double                 standard, minimum, maximum; /**< default and limits (each element of a list); min = max: none */
+    double standard, minimum, maximum; /**< default and limits (each element of a list); min = max: none */
     const char *const     *choices; /**< NULL-terminated */
     const char            *doc;     /**< a few words, with the unit */
     int                    since;   /**< the first opset whose operator has it; 0: all that are written */
 };
 #define OP_ATTRIBUTE(type, member) .name = #member, .offset = offsetof(type, member)
 
-/* ---- tensors as operators see them --------------------------------------------------------------------------------- */
+/* ---- tensors as operators see them ------------------------------------------------------------------------------- */
 
 /** How a tensor is stored. Its meaning (shape) is N, C, spatial... in all. */
 enum op_layout {
-    OP_PLAIN,        /**< as the shape reads, last dimension contiguous */
+    OP_PLAIN,         /**< as the shape reads, last dimension contiguous */
     OP_CHANNELS_LAST, /**< N, spatial..., C: rank 3 and more only */
-    /** Groups of as many images as the kernels' registers hold floats (kernel_table.vector_floats), in each spatial..., C,
-     *  image: rank 3 and more, where N is a multiple of that. For networks whose channels are too few to fill registers. */
+    /** Groups of as many images as the kernels' registers hold floats (kernel_table.vector_floats), in each spatial...,
+     * C, image: rank 3 and more, where N is a multiple of that. For networks whose channels are too few to fill
+     * registers. */
     OP_IMAGES_LAST
 };
 
@@ -79,7 +80,7 @@ static inline size_t op_pixel_stride(const struct op_tensor *tensor)
     return tensor->pixel_stride ? tensor->pixel_stride : (size_t)tensor->shape.dim[1];
 }
 
-/* ---- in the graph -------------------------------------------------------------------------------------------------- */
+/* ---- in the graph ------------------------------------------------------------------------------------------------ */
 
 struct op;
 
@@ -90,14 +91,15 @@ struct op_port {
     bool optional;
     bool variadic; /**< the last port stands for any number, at least one (outputs: as many as out_count says) */
     bool plain;    /**< always in plain order, whatever the layout of the rest: weights, statistics, labels */
-    bool values;     /**< inputs only: its values decide shapes (of a reshape, of a slice): they are known when a plan is made,
-                          and lie there as a constant when it runs */
+    bool values;   /**< inputs only: its values decide shapes (of a reshape, of a slice): they are known when a plan is
+                      made, and lie there as a constant when it runs */
     bool shape_only; /**< inputs only: only the shape is read, data is NULL when running */
     bool detached; /**< outputs only: kept for the backward pass; no gradient flows through it */
     int  updates;  /**< outputs only: 1 + the input whose memory it renews (running mean, optimiser state); 0: none */
 };
 
-/** Stands for the number of samples among known values while it is open: large enough that arithmetic on it is noticed. */
+/** Stands for the number of samples among known values while it is open: large enough that arithmetic on it is noticed.
+ */
 #define OP_OPEN_BATCH 0x1p50
 /** A known value as a dimension: FOV_BATCH where it is the open number of samples. */
 static inline int64_t op_size_value(double value)
@@ -110,10 +112,11 @@ struct op_infer {
     const void             *options;
     const struct op_tensor *in;
     int                     in_count;
-    /** Values of an input where they are known (constants, and what follows from constants and shapes), as doubles; else
-     *  NULL. The number of samples, while it is open, is OP_OPEN_BATCH: read sizes with op_size_value. */
+    /** Values of an input where they are known (constants, and what follows from constants and shapes), as doubles;
+     * else NULL. The number of samples, while it is open, is OP_OPEN_BATCH: read sizes with op_size_value. */
     const double *const *in_constant;
-    struct op_tensor    *out; /**< to fill: dtype and shape; preset to in[0]'s. Rank -1: these inputs have no such output */
+    struct op_tensor *out; /**< to fill: dtype and shape; preset to in[0]'s. Rank -1: these inputs have no such output
+                            */
     int                  out_count;
     struct error        *error; /**< say why, with the numbers; the node's name is put in front */
 };
@@ -129,7 +132,8 @@ struct op_emitter {
     fov_value (*constant)(void *graph, fov_dtype dtype, fov_shape shape, const void *data);
     void *graph;
 };
-fov_value op_emit(const struct op_emitter *emitter, const char *name, const fov_value *in, int count, const void *options);
+fov_value op_emit(const struct op_emitter *emitter, const char *name, const fov_value *in, int count,
+                  const void *options);
 fov_value op_emit1(const struct op_emitter *emitter, const char *name, fov_value a, const void *options);
 fov_value op_emit2(const struct op_emitter *emitter, const char *name, fov_value a, fov_value b, const void *options);
 fov_value op_emit3(const struct op_emitter *emitter, const char *name, fov_value a, fov_value b, fov_value c,
@@ -160,7 +164,7 @@ struct op_cost {
     bool    global; /**< sees the whole image */
 };
 
-/* ---- the definition ------------------------------------------------------------------------------------------------ */
+/* ---- the definition ---------------------------------------------------------------------------------------------- */
 
 struct op_textbook_tensor {
     fov_dtype dtype;
@@ -178,7 +182,7 @@ struct op_textbook {
     struct random_key                random; /**< for what is random: the same numbers as the fast version */
 };
 
-/* ---- in a plan, on the CPU ------------------------------------------------------------------------------------------ */
+/* ---- in a plan, on the CPU --------------------------------------------------------------------------------------- */
 
 struct op_run;
 typedef void op_function(const struct op_run *run);
@@ -202,7 +206,7 @@ struct op_compile {
     const struct op_tensor    *in, *out; /**< .data NULL; unused optional outputs have rank -1 */
     int                        in_count, out_count;
     const bool                *in_constant; /**< per input: does not change from run to run: pack it once */
-    const double *const       *in_values;   /**< per input: its values where they are known, as in op_infer; else NULL */
+    const double *const *in_values;        /**< per input: its values where they are known, as in op_infer; else NULL */
     enum unary                 activation; /**< to apply to output 0 (only for operators that .fuses_activation) */
     float                      alpha, beta; /**< of the activation */
     /** A tensor of output 0's shape and layout to add before the activation; NULL: none. Only for operators that say
@@ -212,17 +216,17 @@ struct op_compile {
      *  and layout: output 0, with the residual, becomes that times the derivative of `activation` there. NULL: none.
      *  Only for operators that say .fuses_gate. */
     const struct op_tensor *gate;
-    /** A normalisation with fixed statistics follows: output 0 becomes factor[c] * y + offset[c], before the residual. The
-     *  numbers are there when packing (op_run). Only for operators that .folds_affine. */
+    /** A normalisation with fixed statistics follows: output 0 becomes factor[c] * y + offset[c], before the residual.
+     * The numbers are there when packing (op_run). Only for operators that .folds_affine. */
     bool             folds;
     const bool      *in_rows;  /**< per input: not stored, op_rows makes it while it is read (op_cpu.reads_rows) */
     bool             deferred; /**< nor is output 0: run only prepares, readers have op_cpu.rows make it */
-    /** The input that cpu->sees is made in parts of so many rows, the last one perhaps of fewer; 0: not known. Sums are to be
-     *  taken by these parts, so that no bit depends on who takes them. */
+    /** The input that cpu->sees is made in parts of so many rows, the last one perhaps of fewer; 0: not known. Sums are
+     * to be taken by these parts, so that no bit depends on who takes them. */
     size_t           part_rows;
-    bool             seen; /**< and who makes it will call cpu->see for each part, before run; to clear if nothing is summed */
-    /** The step right before, whose result this one does not read: compile may have it done along with its own work, where both
-     *  read the same (joins). NULL: there is none that could be. */
+    bool seen; /**< and who makes it will call cpu->see for each part, before run; to clear if nothing is summed */
+    /** The step right before, whose result this one does not read: compile may have it done along with its own work,
+     * where both read the same (joins). NULL: there is none that could be. */
     const struct op_compile *before;
     /** The step that makes input 0, where nobody else reads it and it can do so some lines at a time (.make): this one
      * may have
@@ -240,15 +244,16 @@ struct op_compile {
     int (*prepare)(const struct op_compile *compile, void *state); /**< once, after memory is there */
     size_t      scratch, scratch_per_worker;    /**< bytes of workspace while the step runs, shared with other steps */
     size_t      packed[OP_MAX_PORTS];           /**< bytes of the packed form of input i; 0: not packed */
-    op_function *pack; /**< writes run->packed[i] from run->in[i]: once when in_constant, else before each run. When the step
-                            runs, the .data of a packed input are gone (NULL), unless: */
+    op_function *pack; /**< writes run->packed[i] from run->in[i]: once when in_constant, else before each run. When the
+                          step runs, the .data of a packed input are gone (NULL), unless: */
     bool         reads_plain; /**< run reads them, too */
-    size_t pack_rows;  /**< for weights of hundreds of megabytes: pack takes input 1 in parts of a multiple of so many rows
-                            (run->pack_first, .pack_count); 0: only all at once */
-    size_t rows_together; /**< run can make output 0 some rows at a time, a multiple of so many (run->row_first, .row_count),
-                               from the first on in order; 0: only all of them */
+    size_t pack_rows; /**< for weights of hundreds of megabytes: pack takes input 1 in parts of a multiple of so many
+                         rows (run->pack_first, .pack_count); 0: only all at once */
+    size_t rows_together; /**< run can make output 0 some rows at a time, a multiple of so many (run->row_first,
+                             .row_count), from the first on in order; 0: only all of them */
     bool   joins; /**< run does what run->before would have: that is packed, but not run */
-    size_t shown_rows;    /**< output 0 is made in parts of so many rows, by its shape alone, and op_show called for each; 0: not */
+    size_t shown_rows; /**< output 0 is made in parts of so many rows, by its shape alone, and op_show called for each;
+                          0: not */
     bool     takes_producer; /**< run calls run->producer->make; input 0 has no data */
     op_make *make; /**< how a reader may have some lines made; NULL: only all at once */
     char     detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
@@ -262,23 +267,26 @@ struct op_run {
     const void                *options;
     struct op_tensor          *in, *out;
     int                        in_count, out_count;
-    void                      *state, *scratch, *worker_scratch; /**< worker w's part starts at w * worker_scratch_bytes */
+    void *state, *scratch, *worker_scratch; /**< worker w's part starts at w * worker_scratch_bytes */
     size_t                     worker_scratch_bytes;
     void                     **packed; /**< [in_count]: packed forms, NULL where not asked for */
-    size_t row_first, row_count; /**< where compile->rows_together: the rows to make, out[0].data begins with them; count 0: all */
-    size_t pack_first, pack_count; /**< for pack, where compile->pack_rows: the rows that in[1].data begins with; count 0: all */
+    size_t row_first, row_count;   /**< where compile->rows_together: the rows to make, out[0].data begins with them;
+                                      count 0: all */
+    size_t pack_first, pack_count; /**< for pack, where compile->pack_rows: the rows that in[1].data begins with; count
+                                      0: all */
     bool                       training;
     enum unary                 activation; /**< UNARY_identity: none */
     float                      alpha, beta;
     const struct op_tensor    *residual; /**< to add before the activation; NULL: none */
     const struct op_tensor    *gate;     /**< where to take the derivative of `activation` instead; NULL: none */
-    const struct op_run *const *maker;   /**< [in_count]: where compile->in_rows, the step whose rows() makes the input; else NULL */
+    const struct op_run *const *maker;   /**< [in_count]: where compile->in_rows, the step whose rows() makes the input;
+                                            else NULL */
     const struct op_run        *before;   /**< where compile->joins */
     const struct op_run        *observer; /**< sees output 0 while it is made; NULL: nobody */
     const struct op_run       *producer; /**< where compile->takes_producer: whose .make to call */
     op_make                   *make;
-    /** Where compile->folds: what the packed weights of a filter are multiplied by, and the whole bias (the operator's own
-     *  one is in it already). NULL: nothing is folded. */
+    /** Where compile->folds: what the packed weights of a filter are multiplied by, and the whole bias (the operator's
+     * own one is in it already). NULL: nothing is folded. */
     const float      *fold_factor, *fold_bias;
     struct random_key          random; /**< .position is set to the run's step */
 };
@@ -291,8 +299,8 @@ static inline const float *op_bias(const struct op_run *run, int port)
     return run->fold_bias ? run->fold_bias : has_bias ? (const float *)run->in[port].data : (const float *)0;
 }
 
-/** `count` rows of input i from `first` on, [count][channels]: pixels of all samples in order, channels-last and dense. They are
- *  read where they lie, or made in `room` where nothing is stored. */
+/** `count` rows of input i from `first` on, [count][channels]: pixels of all samples in order, channels-last and dense.
+ * They are read where they lie, or made in `room` where nothing is stored. */
 const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *room);
 /** Where op_rows will read from row `first` on, mostly: to be brought nearer. */
 const float *op_rows_source(const struct op_run *run, int i, size_t first);
@@ -308,13 +316,14 @@ enum op_layout_rule {
     OP_WANTS_PLAIN,
     OP_WANTS_CHANNELS_LAST, /**< all inputs and outputs of rank 3 and more */
     OP_WANTS_IMAGES_LAST,   /**< the same where N allows it, else channels last */
-    OP_FOLLOWS /**< plain or channels-last, the same for all: that of the first input; with op_cpu.any_order others too */
+    OP_FOLLOWS /**< plain or channels-last, the same for all: that of the first input; with op_cpu.any_order others too
+                */
 };
 
 struct op_cpu {
     enum op_layout_rule layout;
-    /** Where the rule depends on options or shapes (broadcasting, softmax over channels...), or on the order in which inputs are
-     *  at hand (in[].layout, of several not plain); NULL: `layout`. */
+    /** Where the rule depends on options or shapes (broadcasting, softmax over channels...), or on the order in which
+     * inputs are at hand (in[].layout, of several not plain); NULL: `layout`. */
     enum op_layout_rule (*layout_for)(const void *options, const struct op_tensor *in, int in_count);
     /** Dtypes: NULL: everything is f32, other than labels and masks. False: the textbook twin runs instead. */
     bool (*supports)(const void *options, const struct op_tensor *in, int in_count);
@@ -323,26 +332,27 @@ struct op_cpu {
     unsigned in_place; /**< bit i: output 0 may overwrite input i (same shape and dtype) */
     unsigned strided_in; /**< bit i: reads input i at any pixel_stride when it is channels-last */
     bool     strided_out; /**< writes output 0 at any pixel_stride when it is channels-last */
-    /** A result that is cheaper made twice than stored and read: writes rows first .. first + count - 1 of output 0, as op_rows
-     *  counts them, any time after a run with compile->deferred. Reads the inputs of that run. NULL: there is no such form. */
+    /** A result that is cheaper made twice than stored and read: writes rows first .. first + count - 1 of output 0, as
+     * op_rows counts them, any time after a run with compile->deferred. Reads the inputs of that run. NULL: there is no
+     * such form. */
     void (*rows)(const struct op_run *run, size_t first, size_t count, float *to);
     /** Bit i: input i may come as such rows, for these shapes. NULL: none may. */
     unsigned (*reads_rows)(const void *options, const struct op_tensor *in, int in_count);
     /** Sums over an input that are better taken while it is made, and still near: 1 + that input; 0: none. */
     int sees;
-    /** Rows first .. first + count - 1 of it have been written, a whole part (compile->part_rows), `channels` channels from
-     *  `channel` on. Every part and channel comes once, in any order, on any thread. */
+    /** Rows first .. first + count - 1 of it have been written, a whole part (compile->part_rows), `channels` channels
+     * from `channel` on. Every part and channel comes once, in any order, on any thread. */
     void (*see)(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels);
 };
 
 /** For a step with compile->shown_rows: a part of output 0 has been written. */
 void op_show(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels);
 
-/* ---- ONNX ----------------------------------------------------------------------------------------------------------- */
+/* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
 struct op_onnx; /* op/onnx.h */
 
-/* ---- other spellings ---------------------------------------------------------------------------------------------- */
+/* ---- other spellings --------------------------------------------------------------------------------------------- */
 
 /** A node that a pattern has met, in the order in which their names stand in its text. */
 struct op_matched {
@@ -351,17 +361,19 @@ struct op_matched {
     fov_shape        in, out; /**< of input 0 and output 0, concrete */
 };
 
-/** Several nodes that mean this operator, as exporters write them; a plan takes them for one: "mul(x, sigmoid(x))". In the text
- *  are operators by name, x (the input, the same wherever it stands), numbers (a constant of that value), _ (anything), and in
- *  braces the constants of an activation: "clip{0, 6}(x)". Operators that `.commute` match either way round. */
+/** Several nodes that mean this operator, as exporters write them; a plan takes them for one: "mul(x, sigmoid(x))". In
+ * the text are operators by name, x (the input, the same wherever it stands), numbers (a constant of that value), _
+ * (anything), and in braces the constants of an activation: "clip{0, 6}(x)". Operators that `.commute` match either way
+ * round. */
 struct op_pattern {
     const char *text;
     const void *options; /**< of this operator; NULL: defaults */
-    /** Whether these nodes do mean it, where the text alone cannot say, and with which options (preset to the above). */
+    /** Whether these nodes do mean it, where the text alone cannot say, and with which options (preset to the above).
+     */
     bool (*fits)(const struct op_matched *nodes, int count, void *options);
 };
 
-/* ---- taking work over --------------------------------------------------------------------------------------------- */
+/* ---- taking work over -------------------------------------------------------------------------------------------- */
 
 /** Who makes a value. */
 struct op_maker {
@@ -372,8 +384,9 @@ struct op_maker {
     int              in_count, output;
 };
 
-/** A node of a plan that its operator may change (op.take_over), so that a neighbour is no longer needed: the gradient of a
- *  normalisation does that of the activation behind it, too. Or whose place another operator may take (op.take_place). */
+/** A node of a plan that its operator may change (op.take_over), so that a neighbour is no longer needed: the gradient
+ * of a normalisation does that of the activation behind it, too. Or whose place another operator may take
+ * (op.take_place). */
 struct op_takeover {
     const void                *plan;
     const struct kernel_table *kernel;
@@ -387,9 +400,9 @@ struct op_takeover {
     const char      *name;                                   /**< of the node, to change */
     int             *in; /**< [OP_MAX_PORTS] value ids, to change */
     int              in_count;
-    void            *options; /**< to change. For op.take_place: OP_MAX_OPTIONS bytes with the node's, to fill with its own */
-    /** To set: this node and the maker of its first input, which nobody else reads, change places. `in` is what this node then
-     *  reads, in front of the other, which reads its result first and its other inputs as before. */
+    void *options; /**< to change. For op.take_place: OP_MAX_OPTIONS bytes with the node's, to fill with its own */
+    /** To set: this node and the maker of its first input, which nobody else reads, change places. `in` is what this
+     * node then reads, in front of the other, which reads its result first and its other inputs as before. */
     bool exchange;
 };
 /** The maker of a value that is its first output and that nobody but this node reads. */
@@ -409,7 +422,8 @@ struct op_part {
     int64_t                  first; /**< to fill: the channel of input 0 at which the output begins */
 };
 
-/* ---- test cases ------------------------------------------------------------------------------------------------------ */
+/* ---- test cases
+ * ------------------------------------------------------------------------------------------------------ */
 
 /** A shape and options to try: `fovea`'s tests run each case fast against textbook on every ISA level, check its
  *  gradient by central differences, and send it through ONNX and back. */
@@ -424,11 +438,13 @@ struct op_case {
     bool positive;    /**< draw from (0.1, 2): logarithms, variances */
     bool no_gradient; /**< kinks or ties cannot be avoided here */
     bool training;    /**< compile and define in training form */
-    /** Before comparing: fills input `index` with something special (distinct values for max pooling...). NULL: random. */
+    /** Before comparing: fills input `index` with something special (distinct values for max pooling...). NULL: random.
+     */
     void (*fill)(int index, double *data, size_t count, struct random_key key);
 };
 
-/* ---- the descriptor -------------------------------------------------------------------------------------------------- */
+/* ---- the descriptor
+ * -------------------------------------------------------------------------------------------------- */
 
 enum op_family {
     OP_CONVOLUTION,
@@ -473,15 +489,16 @@ struct op {
     bool (*fuses_here)(const void *options, const struct op_tensor *in, int in_count);
     bool folds_affine;     /**< its packed weights take a following normalisation with fixed statistics in: a factor per
                                 channel of output 0, and the whole bias in place of the port called "bias" */
-    /** For normalisations with fixed statistics: y = factor[c] * x + offset[c], from the inputs' data. False: not with these
-     *  options. Asked with in[].data NULL first: whether, not what. */
+    /** For normalisations with fixed statistics: y = factor[c] * x + offset[c], from the inputs' data. False: not with
+     * these options. Asked with in[].data NULL first: whether, not what. */
     bool (*as_affine)(const void *options, const struct op_tensor *in, int in_count, bool training, float *factor,
                       float *offset);
     /** For elementwise activations that can be applied by another operator's epilogue: which, with its constants. */
     enum unary (*as_activation)(const void *options, float *alpha, float *beta);
     /** For gradients of elementwise activations, from dy and what was saved: of which, with its constants. */
     enum unary (*as_gate)(const void *options, float *alpha, float *beta);
-    /** Whether an output is a run of input 0's channels: then it is read where it lies, where channels are stored last. */
+    /** Whether an output is a run of input 0's channels: then it is read where it lies, where channels are stored last.
+     */
     bool (*as_part)(struct op_part *part);
     /** Whether output 0 is the channels of all inputs side by side: then they are written there at once. */
     bool (*as_join)(const void *options, const struct op_tensor *in, int in_count);
@@ -490,12 +507,12 @@ struct op {
     const struct op_pattern *patterns; /**< other spellings, ended by one without text; NULL: none */
     /** Whether something was taken over. NULL: never. */
     bool (*take_over)(struct op_takeover *node);
-    /** For operators that only plans use, in place of several others: whether it takes this node's place, of whatever operator
-     *  that is. NULL: never. */
+    /** For operators that only plans use, in place of several others: whether it takes this node's place, of whatever
+     * operator that is. NULL: never. */
     bool (*take_place)(struct op_takeover *node);
     bool random; /**< reads run->random */
-    bool by_elements; /**< of an optimiser: each element of the parameter is renewed on its own, so it may run on some rows of
-                           all its tensors at a time */
+    bool by_elements; /**< of an optimiser: each element of the parameter is renewed on its own, so it may run on some
+                         rows of all its tensors at a time */
 };
 
 extern const struct op *const op_table[]; /* generated, sorted by name */
@@ -505,7 +522,8 @@ const struct op *op_find(const char *name); /**< NULL when there is none */
 int              op_port_count(const struct op_port *ports);
 /** Outputs of a node with these options (NULL: defaults). */
 int              op_out_count(const struct op *op, const void *options, int in_count);
-const struct op_port *op_port_at(const struct op_port *ports, int index); /**< variadic: the last one, again and again */
+const struct op_port *op_port_at(const struct op_port *ports, int index); /**< variadic: the last one, again and again
+                                                                           */
 /** Fills an options block with the defaults of the attribute table. */
 void op_options_default(const struct op *op, void *options);
 /** Checks limits and choices; E_USAGE naming the option. */
@@ -514,14 +532,16 @@ int op_options_check(const struct op *op, const void *options, struct error *err
 /** Shape rule of most elementwise operators: out = in[0]. Others in op/common.h. */
 int op_infer_same(const struct op_infer *infer);
 
-/* ---- public builders ---------------------------------------------------------------------------------------------------
- * A builder (fov_conv2d_opt) lives in its operator's folder and is written over these. The graph implements them. */
+/* ---- public builders
+ * --------------------------------------------------------------------------------------------------- A builder
+ * (fov_conv2d_opt) lives in its operator's folder and is written over these. The graph implements them. */
 
 const struct op_emitter *fov_graph_emitter(fov_graph *graph);
 /** A learned parameter "NODE.NAME". */
-fov_value fov_graph_parameter(fov_graph *graph, const char *node, const char *name, fov_shape shape, fov_initial initial,
-                              float scale, bool frozen);
-/** The name the node will have: `wanted` or "KIND_n", with the scopes in front. Valid until the next call. NULL after a failure. */
+fov_value fov_graph_parameter(fov_graph *graph, const char *node, const char *name, fov_shape shape,
+                              fov_initial initial, float scale, bool frozen);
+/** The name the node will have: `wanted` or "KIND_n", with the scopes in front. Valid until the next call. NULL after a
+ * failure. */
 const char *fov_graph_node_name(fov_graph *graph, const char *wanted, const char *kind);
 /** Records the first error, in front of it "KIND "NAME": ". Returns value 0. */
 fov_value fov_graph_fail(fov_graph *graph, const char *node, fov_status status, const char *format, ...)

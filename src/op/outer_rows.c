@@ -38,8 +38,8 @@ static size_t steps_of(const struct outer_rows_plan *plan)
     return divide_up(plan->pixels, STEP_PIXELS);
 }
 
-/** Something like nanoseconds: every piece prepares its rows of both sides (and has all channels made), in part behind the
- *  products; sums of parts are written and read. */
+/** Something like nanoseconds: every piece prepares its rows of both sides (and has all channels made), in part behind
+ * the products; sums of parts are written and read. */
 static double cost_of(const struct outer_rows_plan *plan, bool made)
 {
     double pieces = (double)(plan->groups * plan->taps * plan->filter_parts * plan->channel_parts);
@@ -72,7 +72,8 @@ static void cut(struct outer_rows_plan *plan, bool made)
             tried.channel_parts = divide_up(plan->channels, tried.channel_part);
             bool fits = tried.filter_part <= PIECE_SIDE && tried.channel_part <= PIECE_SIDE &&
                         tried.filter_part * tried.channel_part <= PIECE_SUMS;
-            for (tried.pixel_parts = 1; fits && (tried.pixel_parts == 1 || tried.pixel_parts <= most); tried.pixel_parts *= 2) {
+            for (tried.pixel_parts = 1; fits && (tried.pixel_parts == 1 || tried.pixel_parts <= most);
+                 tried.pixel_parts *= 2) {
                 keep_better(&tried, made, &best, &best_jobs);
             }
         }
@@ -94,7 +95,8 @@ bool outer_rows_plan(struct outer_rows_plan *plan, const struct kernel_table *ke
     plan->made_floats = made ? KERNEL_OUTER_PIXELS * plan->groups * plan->channels : 0;
     plan->worker_floats = plan->sum_floats + plan->room_floats + plan->made_floats;
     bool straight = plan->taps == 1 && plan->pixel_parts == 1;
-    plan->scratch_floats = straight ? 0 : plan->pixel_parts * plan->groups * plan->taps * plan->filters * plan->channels;
+    plan->scratch_floats =
+        straight ? 0 : plan->pixel_parts * plan->groups * plan->taps * plan->filters * plan->channels;
     return true;
 }
 
@@ -177,7 +179,8 @@ static void filter_chunk(void *context, size_t chunk, int worker)
     const struct outer_rows_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
     size_t group = chunk / plan->filters, plane = plan->filters * plan->channels;
-    float *sum = (float *)job->run->scratch + (group * plan->taps * plan->filters + chunk % plan->filters) * plan->channels;
+    float *sum =
+        (float *)job->run->scratch + (group * plan->taps * plan->filters + chunk % plan->filters) * plan->channels;
     for (size_t part = 1; part < plan->pixel_parts; part++) {
         const float *more = sum + part * plan->groups * plan->taps * plane;
         for (size_t tap = 0; tap < plan->taps; tap++) {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Weight gradients as sums of outer products of whole rows, on tiles (kernel outer_rows): dweight[f][c][t] = sum over pixels p
- * of x[row of p through tap t][c] * dy[p][f]. What convolution and dense layers share: how the weight and the pixels are
- * cut into jobs, who sums what, how the result becomes a plain weight. Where a row of x lies, the operator tells. */
+/* Weight gradients as sums of outer products of whole rows, on tiles (kernel outer_rows): dweight[f][c][t] = sum over
+ * pixels p of x[row of p through tap t][c] * dy[p][f]. What convolution and dense layers share: how the weight and the
+ * pixels are cut into jobs, who sums what, how the result becomes a plain weight. Where a row of x lies, the operator
+ * tells. */
 #ifndef OP_OUTER_ROWS_H
 #define OP_OUTER_ROWS_H
 
 #include "op/op.h"
 
-/** All of it follows from shapes: a job is a piece of the weight, some filters by some channels through one tap, summed over
- *  one part of the pixels. Filters and channels are those of one group. */
+/** All of it follows from shapes: a job is a piece of the weight, some filters by some channels through one tap, summed
+ * over one part of the pixels. Filters and channels are those of one group. */
 struct outer_rows_plan {
     size_t pixels, groups, channels, filters, taps;
     size_t channel_parts, filter_parts, pixel_parts;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One case per kernel of list.inc: a function that holds a table's kernel against the reference version. The declarations
-   come from the list, so a kernel without a case does not link. */
+/* One case per kernel of list.inc: a function that holds a table's kernel against the reference version. The
+   declarations come from the list, so a kernel without a case does not link. */
 #ifndef TESTS_KERNEL_CASES_H
 #define TESTS_KERNEL_CASES_H
 

@@ -13,8 +13,8 @@ static void absolute(float *x, size_t n)
     }
 }
 
-static void check_images(const struct kernel_table *table, size_t pixels, size_t filters, size_t rows, size_t run, bool pools,
-                         enum numbers numbers)
+static void check_images(const struct kernel_table *table, size_t pixels, size_t filters, size_t rows, size_t run,
+                         bool pools, enum numbers numbers)
 {
     size_t lanes = table->vector_floats, x_step = RANDOM_OF(1, 2, 3, 5) * lanes, before = pools ? 2 * pixels : pixels;
     size_t x_row = ((before - 1) * x_step + run * lanes) + random_below(2) * lanes, x_line = RANDOM_OF(1, 2) * x_row;
@@ -60,8 +60,10 @@ static void check_images(const struct kernel_table *table, size_t pixels, size_t
 void case_images(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 400; i++) {
-        size_t filters = RANDOM_OF(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 19, 20), run = RANDOM_OF(1, 2, 3, 5, 12);
-        check_images(table, RANDOM_OF(1, 2, 3, 4, 7), filters, RANDOM_OF(1, 2, 3, 5), run, i % 4 < 2, i % 2 ? REALS : INTEGERS);
+        size_t filters = RANDOM_OF(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 19, 20),
+               run = RANDOM_OF(1, 2, 3, 5, 12);
+        check_images(table, RANDOM_OF(1, 2, 3, 4, 7), filters, RANDOM_OF(1, 2, 3, 5), run, i % 4 < 2,
+                     i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
     /* Not-a-number wins its block and passes the limits. */
@@ -70,7 +72,8 @@ void case_images(const struct kernel_table *table)
     int32_t *index = guard_new(lanes * sizeof *index);
     x[2 * lanes + 1] = NAN;
     x[3 * lanes + 1] = NAN;
-    struct kernel_images k = {lanes, 1, 1, 1, 1, x, lanes, lanes, 2 * lanes, one, 1, NULL, true, 0.0f, 1.0f, out, index};
+    struct kernel_images k = {lanes, 1, 1,    1,    1,    x,    lanes, lanes, 2 * lanes,
+                              one,   1, NULL, true, 0.0f, 1.0f, out,   index};
     table->images(&k);
     assert_true(isnan(out[1]) && !isnan(out[0]));
     assert_int_equal(index[1], 2);
@@ -79,13 +82,14 @@ void case_images(const struct kernel_table *table)
     assert_true(isnan(out[1]) && !isnan(out[0]));
 }
 
-static void check_images_outer(const struct kernel_table *table, size_t lines, size_t pixels, size_t filters, size_t rows,
-                               size_t columns, size_t channels, enum numbers numbers)
+static void check_images_outer(const struct kernel_table *table, size_t lines, size_t pixels, size_t filters,
+                               size_t rows, size_t columns, size_t channels, enum numbers numbers)
 {
     size_t lanes = table->vector_floats, x_step = RANDOM_OF(1, 2) * channels * lanes;
     size_t x_row = (pixels - 1) * x_step + columns * channels * lanes, x_line = RANDOM_OF(1, 2) * x_row;
     size_t x_floats = (lines - 1) * x_line + rows * x_row;
-    size_t dy_line = (pixels + random_below(2)) * filters * lanes, dy_floats = (lines - 1) * dy_line + pixels * filters * lanes;
+    size_t dy_line = (pixels + random_below(2)) * filters * lanes,
+           dy_floats = (lines - 1) * dy_line + pixels * filters * lanes;
     size_t count = rows * columns * channels * filters * lanes;
     float *x = guard_random(x_floats, numbers), *dy = guard_random(dy_floats, numbers);
     float *sums = guard_random(count, numbers), *want = guard_copy(sums, count), *bound = guard_copy(sums, count);
@@ -113,7 +117,8 @@ void case_images_outer(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 200; i++) {
         check_images_outer(table, RANDOM_OF(1, 2, 3), RANDOM_OF(1, 2, 5), RANDOM_OF(1, 2, 3, 4, 5, 6, 7, 10, 11, 13),
-                           RANDOM_OF(1, 2, 3), RANDOM_OF(1, 2, 3, 4, 5, 6, 7), RANDOM_OF(1, 2, 3), i % 2 ? REALS : INTEGERS);
+                           RANDOM_OF(1, 2, 3), RANDOM_OF(1, 2, 3, 4, 5, 6, 7), RANDOM_OF(1, 2, 3),
+                           i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
 }
@@ -122,7 +127,8 @@ void case_images_total(const struct kernel_table *table)
 {
     for (size_t n = 0; n < 40; n++) {
         size_t lanes = table->vector_floats;
-        float *sums = guard_random(n * lanes, REALS), *total = guard_floats(n), *want = guard_floats(n), *bound = guard_floats(n);
+        float *sums = guard_random(n * lanes, REALS), *total = guard_floats(n), *want = guard_floats(n),
+              *bound = guard_floats(n);
         table->images_total(n, lanes, sums, total);
         reference_table()->images_total(n, lanes, sums, want);
         absolute(sums, n * lanes);
@@ -157,7 +163,8 @@ void case_images_axis(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 200; i++) {
         enum winograd_axis axis = (enum winograd_axis)(i % 5);
-        size_t points = RANDOM_OF(4, 6), count = table->vector_floats * RANDOM_OF(1, 2, 3, 5), repeats = RANDOM_OF(1, 2, 3);
+        size_t points = RANDOM_OF(4, 6), count = table->vector_floats * RANDOM_OF(1, 2, 3, 5),
+               repeats = RANDOM_OF(1, 2, 3);
         size_t from = axis == WINOGRAD_EVALUATE ? points - 1 : points;
         size_t to = axis == WINOGRAD_GATHER ? 2 : axis == WINOGRAD_COLLECT ? points - 1 : points;
         bool overlap = axis == WINOGRAD_UNSPREAD && random_below(2); /* tiles that reach into each other */
@@ -186,15 +193,17 @@ void case_images_axis(const struct kernel_table *table)
 typedef void tiles_kernel(const struct kernel_images_tiles *tiles);
 
 /* Which of the three: what it writes is compared, with a bound from the greatest numbers of what it reads. */
-static void check_tiles(const struct kernel_table *table, tiles_kernel *kernel, tiles_kernel *reference, const char *name,
-                        char writes)
+static void check_tiles(const struct kernel_table *table, tiles_kernel *kernel, tiles_kernel *reference,
+                        const char *name, char writes)
 {
-    size_t lanes = table->vector_floats, points = RANDOM_OF(4, 6), rows = RANDOM_OF(1, 2), tiles = RANDOM_OF(1, 2, 3, 5);
+    size_t lanes = table->vector_floats, points = RANDOM_OF(4, 6), rows = RANDOM_OF(1, 2),
+           tiles = RANDOM_OF(1, 2, 3, 5);
     size_t channels = RANDOM_OF(1, 2, 3, 4, 5, 6, 10), filters = RANDOM_OF(1, 2, 3, 4, 5, 6, 7, 16);
     size_t line = (2 * tiles + points - 2) * channels * lanes, x_line = line + random_below(2) * lanes;
     size_t plane = rows * tiles * filters * lanes, y_plane = plane + random_below(2) * lanes;
     size_t x_floats = (rows - 1) * x_line + line, y_floats = y_plane + plane, pairs = channels * filters * points;
-    float *x = guard_random(x_floats, REALS), *y = guard_random(y_floats, REALS), *sums = guard_random(pairs * lanes, REALS);
+    float *x = guard_random(x_floats, REALS), *y = guard_random(y_floats, REALS),
+          *sums = guard_random(pairs * lanes, REALS);
     float *room = guard_floats(points * lanes * (rows * tiles * channels + filters));
     struct kernel_images_tiles k = {lanes, points, rows, tiles, channels, filters, x, x_line, y, y_plane,
                                     guard_random(pairs, REALS), sums, random_below(2) == 1, room};
@@ -245,8 +254,14 @@ void case_images_pool(const struct kernel_table *table)
         if (i % 4 == 0) { /* a NaN wins wherever it stands */
             x[random_below(4 * count)] = NAN;
         }
-        struct kernel_images_pool k = {lanes, pixels, filters, x, random_below(2) ? guard_random(filters, INTEGERS) : NULL,
-                                       limited && i % 4 ? 0.0f : -INFINITY, limited && i % 4 ? 3.0f : INFINITY, out,
+        struct kernel_images_pool k = {lanes,
+                                       pixels,
+                                       filters,
+                                       x,
+                                       random_below(2) ? guard_random(filters, INTEGERS) : NULL,
+                                       limited && i % 4 ? 0.0f : -INFINITY,
+                                       limited && i % 4 ? 3.0f : INFINITY,
+                                       out,
                                        indexed ? index : NULL};
         table->images_pool(&k);
         k.out = want;

@@ -83,7 +83,8 @@ static void check_unary_values(const struct kernel_table *table, enum unary func
     for (size_t i = 0; i < SAMPLES; i++) {
         double slack = bound.absolute * 0x1p-24 * fmax(1.0, fabs((double)x[i]));
         bool near = fabs((double)y[i] - want[i]) <= slack;
-        if (!near && !(ulps(y[i], want[i]) <= ceil(bound.ulp)) && !(fabsf(want[i]) < 1.2e-38f && fabsf(y[i] - want[i]) <= 3e-45f)) {
+        if (!near && !(ulps(y[i], want[i]) <= ceil(bound.ulp)) &&
+            !(fabsf(want[i]) < 1.2e-38f && fabsf(y[i] - want[i]) <= 3e-45f)) {
             fail_msg("%s(%.9g; %g, %g) is %.9g, should be %.9g", unary_name(function), (double)x[i], (double)alpha,
                      (double)beta, (double)y[i], (double)want[i]);
         }
@@ -161,7 +162,8 @@ void case_binary(const struct kernel_table *table, enum binary function)
 {
     double allowed = function == BINARY_pow ? 1.0 : 0.0;
     for (size_t i = 0; i < 300; i++) {
-        size_t rows = RANDOM_OF(0, 1, 2, 5), columns = RANDOM_OF(0, 1, 3, 8, 16, 17, 35, 64), y_stride = columns + i % 3;
+        size_t rows = RANDOM_OF(0, 1, 2, 5), columns = RANDOM_OF(0, 1, 3, 8, 16, 17, 35, 64),
+               y_stride = columns + i % 3;
         size_t a_column = random_below(2), b_column = random_below(2);
         size_t a_row = RANDOM_OF(0, columns + 1), b_row = RANDOM_OF(0, columns, 1);
         size_t last_row = rows ? rows - 1 : 0, last_column = columns ? columns - 1 : 0;
@@ -175,7 +177,8 @@ void case_binary(const struct kernel_table *table, enum binary function)
                                             (struct kernel_operand){b, b_row, b_column}, want, y_stride);
         for (size_t k = 0; k < n; k++) {
             if (!(ulps(y[k], want[k]) <= allowed)) {
-                fail_msg("%s: element %zu is %.9g, should be %.9g", binary_name(function), k, (double)y[k], (double)want[k]);
+                fail_msg("%s: element %zu is %.9g, should be %.9g", binary_name(function), k, (double)y[k],
+                         (double)want[k]);
             }
         }
         guard_release_all();
@@ -196,7 +199,7 @@ void case_binary(const struct kernel_table *table, enum binary function)
     }
 }
 
-/* ---- measuring ---------------------------------------------------------------------------------------------------- */
+/* ---- measuring --------------------------------------------------------------------------------------------------- */
 
 /* Each element is a chain of its own, so a register of any width is so many of the reference's, one after the other. */
 void case_peak(const struct kernel_table *table)

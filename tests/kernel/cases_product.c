@@ -25,7 +25,8 @@ static float *packed(const struct kernel_table *table, const struct kernel_weigh
 /* Room for any product of this size, even one that is too small to be worth it; NULL: this set has no use for room. */
 static float *room_for(const struct kernel_table *table, size_t rows, size_t filters, size_t depth)
 {
-    size_t floats = table->product_room(rows < 512 ? 512 : rows, filters < 512 ? 512 : filters, depth < 512 ? 512 : depth);
+    size_t floats =
+        table->product_room(rows < 512 ? 512 : rows, filters < 512 ? 512 : filters, depth < 512 ? 512 : depth);
     return floats > 0 ? guard_floats(floats) : NULL;
 }
 
@@ -158,29 +159,46 @@ void case_product(const struct kernel_table *table)
     float x[1] = {NAN}, w[1] = {1.0f}, out[1];
     float *panel = packed(table, &(struct kernel_weights){1, 1, 1, 1, 1, NULL}, w);
     for (int f = UNARY_identity; f <= UNARY_clip; f++) {
-        table->product(&(struct kernel_product){.rows = 1, .filters = 1, .taps = 1, .channels = 1, .x = x, .x_stride = 1,
-                                                .weights = panel, .out = out, .out_stride = 1,
-                                                .activation = (enum unary)f, .alpha = -1.0f, .beta = 1.0f});
+        table->product(&(struct kernel_product){.rows = 1,
+                                                .filters = 1,
+                                                .taps = 1,
+                                                .channels = 1,
+                                                .x = x,
+                                                .x_stride = 1,
+                                                .weights = panel,
+                                                .out = out,
+                                                .out_stride = 1,
+                                                .activation = (enum unary)f,
+                                                .alpha = -1.0f,
+                                                .beta = 1.0f});
         if (f != UNARY_thresholded_relu) {
             assert_true(isnan(out[0]));
         }
     }
 }
 
-/* The smallest rooms of all sizes hold what they are for (the guard behind them says so), and rows do not depend on how they are
-   cut into calls. */
+/* The smallest rooms of all sizes hold what they are for (the guard behind them says so), and rows do not depend on how
+   they are cut into calls. */
 void case_product_room(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 60; i++) {
-        size_t rows = RANDOM_OF(24, 25, 49, 100, 256, 257, 300, 520), filters = RANDOM_OF(16, 17, 30, 48, 64, 70, 256, 300);
+        size_t rows = RANDOM_OF(24, 25, 49, 100, 256, 257, 300, 520),
+               filters = RANDOM_OF(16, 17, 30, 48, 64, 70, 256, 300);
         size_t depth = RANDOM_OF(32, 33, 64, 100, 256, 300, 520), first = 1 + random_below(rows - 1);
         size_t floats = table->product_room(rows, filters, depth);
         assert_int_equal(table->product_room(rows, filters, 8), 0);
         float *x = guard_random(rows * depth, REALS), *weights = guard_random(filters * depth, REALS);
         float *out = guard_floats(rows * filters), *want = guard_floats(rows * filters);
         struct kernel_weights shape = {filters, depth, 1, depth, 1, NULL};
-        struct kernel_product p = {.rows = rows, .filters = filters, .taps = 1, .channels = depth, .x = x, .x_stride = depth,
-                                   .weights = packed(table, &shape, weights), .out = want, .out_stride = filters,
+        struct kernel_product p = {.rows = rows,
+                                   .filters = filters,
+                                   .taps = 1,
+                                   .channels = depth,
+                                   .x = x,
+                                   .x_stride = depth,
+                                   .weights = packed(table, &shape, weights),
+                                   .out = want,
+                                   .out_stride = filters,
                                    .room = floats > 0 ? guard_floats(floats) : NULL};
         table->product(&p);
         p.out = out;
@@ -229,7 +247,8 @@ void case_outer(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 300; i++) {
         size_t filters = 1 + random_below(table->panel_columns), channels = 1 + random_below(table->tile_rows);
-        check_outer(table, RANDOM_OF(1, 2, 3, 7), RANDOM_OF(1, 2, 3, 8, 17), channels, filters, i % 2 ? REALS : INTEGERS);
+        check_outer(table, RANDOM_OF(1, 2, 3, 7), RANDOM_OF(1, 2, 3, 8, 17), channels, filters,
+                    i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
     check_outer(table, 32, 32, table->tile_rows, table->panel_columns, REALS);
@@ -288,8 +307,8 @@ void case_outer_rows(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 200; i++) {
         check_outer_rows(table, RANDOM_OF(1, 2, 17, 31, 33, 64, 100, 128, 129, 200, 300),
-                         RANDOM_OF(16, 17, 24, 31, 32, 33, 48, 64, 70, 144, 260), RANDOM_OF(16, 19, 24, 32, 40, 41, 64, 66, 200),
-                         i % 2 ? REALS : INTEGERS);
+                         RANDOM_OF(16, 17, 24, 31, 32, 33, 48, 64, 70, 144, 260),
+                         RANDOM_OF(16, 19, 24, 32, 40, 41, 64, 66, 200), i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
 }
@@ -312,8 +331,12 @@ void case_pack_weights(const struct kernel_table *table)
             chosen[t] = (int32_t)((2 * kernel_area - 1 - t) % kernel_area);
         }
         bool transposed = random_below(2);
-        struct kernel_weights shape = {filters, channels, taps, transposed ? kernel_area : channels * kernel_area,
-                                       transposed ? filters * kernel_area : kernel_area, random_below(2) ? chosen : NULL};
+        struct kernel_weights shape = {filters,
+                                       channels,
+                                       taps,
+                                       transposed ? kernel_area : channels * kernel_area,
+                                       transposed ? filters * kernel_area : kernel_area,
+                                       random_below(2) ? chosen : NULL};
         float *weights = guard_random(filters * channels * kernel_area, REALS);
         float *panels = guard_floats(kernel_padded_filters(table, filters) * taps * channels);
         table->pack_weights(&shape, weights, panels);
@@ -354,7 +377,8 @@ void case_unpack_weights(const struct kernel_table *table)
 void case_pack_columns(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 100; i++) {
-        size_t rows = RANDOM_OF(1, 2, 7, 30), columns = RANDOM_OF(1, 3, 6, 12, 16, 17, 33, 64), stride = columns + i % 3;
+        size_t rows = RANDOM_OF(1, 2, 7, 30), columns = RANDOM_OF(1, 3, 6, 12, 16, 17, 33, 64),
+               stride = columns + i % 3;
         size_t round = RANDOM_OF(1, 4, 8), block = round * RANDOM_OF(1, 2, 3), blocks = (columns + block - 1) / block;
         size_t last = columns - (blocks - 1) * block, width = (last + round - 1) / round * round;
         size_t block_stride = rows * block + random_below(3), n = (blocks - 1) * block_stride + rows * width;

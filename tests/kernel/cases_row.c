@@ -26,7 +26,8 @@ void case_scale_add(const struct kernel_table *table)
     for (size_t i = 0; i < 3 * LENGTHS; i++) {
         size_t n = lengths[i / 3];
         float alpha = random_number(REALS), beta = (float[]){0.0f, 1.0f, 0.75f}[i % 3];
-        float *x = guard_random(n, REALS), *y = guard_random(n, REALS), *want = guard_copy(y, n), *bound = guard_floats(n);
+        float *x = guard_random(n, REALS), *y = guard_random(n, REALS), *want = guard_copy(y, n),
+              *bound = guard_floats(n);
         for (size_t k = 0; k < n; k++) {
             bound[k] = 2 * u * (fabsf(alpha * x[k]) + fabsf(y[k]));
             y[k] = beta == 0.0f ? NAN : y[k]; /* not read when beta is 0 */
@@ -83,7 +84,8 @@ void case_sum_products(const struct kernel_table *table)
         for (size_t k = 0; k < n; k++) {
             size += fabs((double)a[k] * b[k]);
         }
-        check_sum("sum_products", table->sum_products(n, a, b), reference_table()->sum_products(n, a, b), size, i % 2 == 0);
+        check_sum("sum_products", table->sum_products(n, a, b), reference_table()->sum_products(n, a, b), size,
+                  i % 2 == 0);
         guard_release_all();
     }
 }
@@ -197,7 +199,8 @@ void case_column_moments(const struct kernel_table *table)
     for (size_t i = 0; i < 120; i++) {
         struct matrix m = random_matrix(i);
         enum numbers numbers = i % 2 ? REALS : INTEGERS;
-        float *x = guard_random(matrix_floats(m), numbers), *shift = random_below(2) ? guard_random(m.channels, numbers) : NULL;
+        float *x = guard_random(matrix_floats(m), numbers),
+              *shift = random_below(2) ? guard_random(m.channels, numbers) : NULL;
         double *sum = guard_doubles(m.channels), *want = guard_doubles(m.channels);
         double *square = guard_doubles(m.channels), *want_square = guard_doubles(m.channels);
         table->column_moments(m.rows, m.channels, x, m.stride, shift, sum, square);
@@ -217,11 +220,12 @@ void case_scale_shift(const struct kernel_table *table)
         enum numbers numbers = i % 2 ? REALS : INTEGERS;
         enum unary activation = activations[random_below(numbers == INTEGERS ? 4 : 5)];
         size_t residual_stride = m.channels + 1, n = matrix_floats(m);
-        float *x = guard_random(n, numbers), *scale = guard_random(m.channels, numbers), *shift = guard_random(m.channels, numbers);
+        float *x = guard_random(n, numbers), *scale = guard_random(m.channels, numbers),
+              *shift = guard_random(m.channels, numbers);
         float *residual = random_below(2) ? guard_random((m.rows - 1) * residual_stride + m.channels, numbers) : NULL;
         float *y = guard_floats(n), *want = guard_floats(n), *bound = guard_floats(n);
-        table->scale_shift(m.rows, m.channels, x, m.stride, scale, shift, residual, residual_stride, y, m.stride, activation,
-                           -0.5f, 3.0f);
+        table->scale_shift(m.rows, m.channels, x, m.stride, scale, shift, residual, residual_stride, y, m.stride,
+                           activation, -0.5f, 3.0f);
         reference_table()->scale_shift(m.rows, m.channels, x, m.stride, scale, shift, residual, residual_stride, want,
                                        m.stride, activation, -0.5f, 3.0f);
         for (size_t k = 0; k < n; k++) {
@@ -229,7 +233,8 @@ void case_scale_shift(const struct kernel_table *table)
         }
         check_near("scale_shift", y, want, bound, 4 * u, n);
         if (!residual) { /* in place */
-            table->scale_shift(m.rows, m.channels, x, m.stride, scale, shift, NULL, 0, x, m.stride, activation, -0.5f, 3.0f);
+            table->scale_shift(m.rows, m.channels, x, m.stride, scale, shift, NULL, 0, x, m.stride, activation, -0.5f,
+                               3.0f);
             for (size_t r = 0; r < m.rows; r++) {
                 check_equal("scale_shift in place", x + r * m.stride, y + r * m.stride, m.channels);
             }
@@ -261,7 +266,8 @@ void case_column_products(const struct kernel_table *table)
         double *sum = guard_doubles(m.channels), *want = guard_doubles(m.channels);
         double *product = guard_doubles(m.channels), *want_product = guard_doubles(m.channels);
         table->column_products(m.rows, m.channels, dy, m.stride, x, m.stride, mean, mask, sum, product);
-        reference_table()->column_products(m.rows, m.channels, dy, m.stride, x, m.stride, mean, mask, want, want_product);
+        reference_table()->column_products(m.rows, m.channels, dy, m.stride, x, m.stride, mean, mask, want,
+                                           want_product);
         double tolerance = i % 2 ? 128 * (double)u * (double)m.rows : 0.0;
         check_columns("column_products", sum, want, m.channels, tolerance);
         check_columns("column_products products", product, want_product, m.channels, tolerance);
@@ -276,7 +282,8 @@ void case_column_combine(const struct kernel_table *table)
         enum numbers numbers = i % 2 ? REALS : INTEGERS;
         size_t n = matrix_floats(m);
         float *dy = guard_random(n, numbers), *x = guard_random(n, numbers), *mean = guard_random(m.channels, numbers);
-        float *a = guard_random(m.channels, numbers), *b = guard_random(m.channels, numbers), *d = guard_random(m.channels, numbers);
+        float *a = guard_random(m.channels, numbers), *b = guard_random(m.channels, numbers),
+              *d = guard_random(m.channels, numbers);
         struct kernel_mask mask = random_mask(m.channels, numbers);
         float *dx = guard_floats(n), *want = guard_floats(n), *bound = guard_floats(n);
         table->column_combine(m.rows, m.channels, dy, m.stride, x, m.stride, mean, mask, a, b, d, dx, m.stride);
@@ -306,7 +313,8 @@ static float *logits_of(struct matrix m, size_t i)
     return x;
 }
 
-static void check_rows(const char *what, const float *got, const float *want, struct matrix m, float absolute, float relative)
+static void check_rows(const char *what, const float *got, const float *want, struct matrix m, float absolute,
+                       float relative)
 {
     float *bound = guard_floats(matrix_floats(m));
     for (size_t k = 0; k < matrix_floats(m); k++) {
@@ -393,7 +401,8 @@ static int32_t *random_labels(size_t rows, size_t classes)
 {
     int32_t *labels = guard_new(rows * sizeof(int32_t));
     for (size_t r = 0; r < rows; r++) {
-        labels[r] = random_below(5) == 0 ? (int32_t[]){-100, -1, (int32_t)classes}[random_below(3)] : (int32_t)random_below(classes);
+        labels[r] = random_below(5) == 0 ? (int32_t[]){-100, -1, (int32_t)classes}[random_below(3)]
+                                         : (int32_t)random_below(classes);
     }
     return labels;
 }
@@ -412,12 +421,14 @@ void case_cross_entropy(const struct kernel_table *table)
         }
         int32_t *labels = random_labels(m.rows, m.channels);
         size_t n = m.rows * m.channels;
-        float *loss = guard_floats(m.rows), *want = guard_floats(m.rows), *p = guard_floats(n), *want_p = guard_floats(n);
+        float *loss = guard_floats(m.rows), *want = guard_floats(m.rows), *p = guard_floats(n),
+              *want_p = guard_floats(n);
         float *counted = guard_floats(m.rows), *want_counted = guard_floats(m.rows);
         bool keep = random_below(2);
-        table->cross_entropy(m.rows, m.channels, x, m.stride, labels, weights, smoothing, loss, counted, keep ? p : NULL);
-        reference_table()->cross_entropy(m.rows, m.channels, x, m.stride, labels, weights, smoothing, want, want_counted,
-                                         keep ? want_p : NULL);
+        table->cross_entropy(m.rows, m.channels, x, m.stride, labels, weights, smoothing, loss, counted,
+                             keep ? p : NULL);
+        reference_table()->cross_entropy(m.rows, m.channels, x, m.stride, labels, weights, smoothing, want,
+                                         want_counted, keep ? want_p : NULL);
         check_rows("cross_entropy", loss, want, (struct matrix){1, m.rows, m.rows}, 16 * u, 16 * u);
         check_equal("cross_entropy weight", counted, want_counted, m.rows);
         check_probabilities("cross_entropy probabilities", p, want_p, (struct matrix){1, n, n});
@@ -441,7 +452,8 @@ void case_cross_entropy_gradient(const struct kernel_table *table)
         int32_t *labels = random_labels(m.rows, m.channels);
         float *dx = guard_floats(matrix_floats(m)), *want = guard_floats(matrix_floats(m));
         table->cross_entropy_gradient(m.rows, m.channels, p, labels, weights, smoothing, scale, dx, m.stride);
-        reference_table()->cross_entropy_gradient(m.rows, m.channels, p, labels, weights, smoothing, scale, want, m.stride);
+        reference_table()->cross_entropy_gradient(m.rows, m.channels, p, labels, weights, smoothing, scale, want,
+                                                  m.stride);
         check_rows("cross_entropy_gradient", dx, want, m, 32 * u, 16 * u);
         if (m.stride == m.channels) {
             table->cross_entropy_gradient(m.rows, m.channels, p, labels, weights, smoothing, scale, p, m.stride);
@@ -455,7 +467,8 @@ void case_sgd(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 8 * LENGTHS; i++) {
         size_t n = lengths[i / 8];
-        struct kernel_sgd o = {0.1f, i % 2 ? 0.9f : 0.0f, i % 8 == 3 ? 0.2f : 0.0f, i % 4 < 2 ? 0.0f : 1e-2f, i % 8 == 5, i % 8 == 1};
+        struct kernel_sgd o = {0.1f,       i % 2 ? 0.9f : 0.0f, i % 8 == 3 ? 0.2f : 0.0f, i % 4 < 2 ? 0.0f : 1e-2f,
+                               i % 8 == 5, i % 8 == 1};
         float *g = guard_random(n, REALS), *w = guard_random(n, REALS), *m = guard_random(n, REALS);
         float *want_w = guard_copy(w, n), *want_m = guard_copy(m, n);
         for (size_t k = 0; o.first_step && k < n; k++) {
@@ -477,7 +490,8 @@ void case_adam(const struct kernel_table *table)
     for (size_t i = 0; i < 4 * LENGTHS; i++) {
         size_t n = lengths[i / 4];
         struct kernel_adam o = {1e-2f, 0.9f, 0.999f, 1e-8f, i % 2 ? 1e-2f : 0.0f, 0.1f, 0.001f, i % 4 < 2};
-        float *g = guard_random(n, REALS), *w = guard_random(n, REALS), *m = guard_random(n, REALS), *v = guard_random(n, REALS);
+        float *g = guard_random(n, REALS), *w = guard_random(n, REALS), *m = guard_random(n, REALS),
+              *v = guard_random(n, REALS);
         for (size_t k = 0; k < n; k++) {
             v[k] = fabsf(v[k]) + 0.001f;
         }
@@ -497,7 +511,8 @@ void case_adam(const struct kernel_table *table)
 void case_normalise_u8(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 100; i++) {
-        size_t pixels = RANDOM_OF(0, 1, 2, 5, 16, 33, 100), channels = RANDOM_OF(1, 2, 3, 3, 4, 5, 13, 64), n = pixels * channels;
+        size_t pixels = RANDOM_OF(0, 1, 2, 5, 16, 33, 100), channels = RANDOM_OF(1, 2, 3, 3, 4, 5, 13, 64),
+               n = pixels * channels;
         uint8_t *x = guard_new(n);
         for (size_t k = 0; k < n; k++) {
             x[k] = (uint8_t)random_below(256);

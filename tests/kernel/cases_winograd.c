@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Cases of Winograd's transformations: tiles that hang over every edge, any number of channels and filters, every ending;
- * and the whole chain input, weights, product, output against the sum that it stands for. */
+/* Cases of Winograd's transformations: tiles that hang over every edge, any number of channels and filters, every
+ * ending; and the whole chain input, weights, product, output against the sum that it stands for. */
 #include <math.h>
 #include <string.h>
 
@@ -89,7 +89,8 @@ void case_winograd_gradient(const struct kernel_table *table)
 static void check_taps(const struct kernel_table *table, enum winograd_form form, enum numbers numbers)
 {
     struct winograd_sizes sizes = winograd_sizes(form);
-    size_t columns = 16 * (1 + random_below(5)), plane = columns + random_below(3), tap_plane = columns + random_below(3);
+    size_t columns = 16 * (1 + random_below(5)), plane = columns + random_below(3),
+           tap_plane = columns + random_below(3);
     size_t taps = sizes.taps[0] * sizes.taps[1], n = (taps - 1) * tap_plane + columns;
     size_t m = (points_of(form) - 1) * plane + columns;
     float *sums = guard_random(m, numbers), *tolerance = guard_floats(n);
@@ -149,9 +150,11 @@ void case_winograd_weights(const struct kernel_table *table)
             for (size_t f = 0; f < padded; f++) {
                 for (size_t c = 0; c < channels; c++) {
                     size_t panel = table->panel_columns, first = f / panel * panel;
-                    size_t width = kernel_panel_width(table, filters - first), narrow = reference_table()->panel_columns;
+                    size_t width = kernel_panel_width(table, filters - first),
+                           narrow = reference_table()->panel_columns;
                     float got = out[point * plane + first * channels + c * width + f - first];
-                    float expected = f < wide ? want[point * w.plane + f / narrow * w.panel + c * narrow + f % narrow] : 0;
+                    float expected =
+                        f < wide ? want[point * w.plane + f / narrow * w.panel + c * narrow + f % narrow] : 0;
                     assert_true(fabsf(got - expected) <= 16 * u * most);
                 }
             }
@@ -175,12 +178,24 @@ static void check_output(const struct kernel_table *table, enum winograd_form fo
     float *sums = guard_random((points - 1) * plane + tiles * stride, numbers);
     float *y = guard_random(n, numbers), *want = guard_copy(y, n), *tolerance = guard_floats(n);
     struct kernel_winograd_output w = {
-        .form = form, .filters = filters, .tiles = tiles, .sums = sums, .stride = stride, .plane = plane,
+        .form = form,
+        .filters = filters,
+        .tiles = tiles,
+        .sums = sums,
+        .stride = stride,
+        .plane = plane,
         .bias = random_below(2) ? guard_random(filters, numbers) : NULL,
-        .residual = random_below(2) ? guard_random((height - 1) * residual_line + width * residual_pixel, numbers) : NULL,
-        .residual_line = residual_line, .residual_pixel = residual_pixel, .height = height, .width = width, .line = line,
-        .pixel = pixel, .top = random_below((height + sizes.outputs[0] - 1) / sizes.outputs[0]) * sizes.outputs[0],
-        .left = first * sizes.outputs[1], .activation = activations[random_below(numbers == INTEGERS ? 4 : 7)],
+        .residual =
+            random_below(2) ? guard_random((height - 1) * residual_line + width * residual_pixel, numbers) : NULL,
+        .residual_line = residual_line,
+        .residual_pixel = residual_pixel,
+        .height = height,
+        .width = width,
+        .line = line,
+        .pixel = pixel,
+        .top = random_below((height + sizes.outputs[0] - 1) / sizes.outputs[0]) * sizes.outputs[0],
+        .left = first * sizes.outputs[1],
+        .activation = activations[random_below(numbers == INTEGERS ? 4 : 7)],
         .beta = 6.0f};
     w.alpha = w.activation == UNARY_clip ? -3.0f : 0.5f;
     w.y = y;
@@ -201,15 +216,20 @@ static void check_chain(const struct kernel_table *table, enum winograd_form for
     struct winograd_sizes sizes = winograd_sizes(form);
     size_t taps = sizes.taps[0] * sizes.taps[1], points = points_of(form), channels = RANDOM_OF(1, 3, 8, 19);
     size_t filters = RANDOM_OF(1, 7, 16, 37), tiles = 3, width = tiles * sizes.outputs[1];
-    size_t in_width = width + sizes.taps[1] - 1, in_height = sizes.points[0], padded = kernel_padded_filters(table, filters);
+    size_t in_width = width + sizes.taps[1] - 1, in_height = sizes.points[0],
+           padded = kernel_padded_filters(table, filters);
     float *x = guard_random(in_height * in_width * channels, numbers);
     float *weights = guard_random(filters * channels * taps, numbers);
     float *packed = guard_floats(points * padded * channels), *y = guard_floats(sizes.outputs[0] * width * filters);
     size_t stride = round_up(channels, 16);
     float *values = guard_floats(points * tiles * stride), *sums = guard_floats(points * tiles * padded);
-    table->winograd_weights(&(struct kernel_winograd_weights){
-        .form = form, .shape = {filters, channels, taps, channels * taps, taps, NULL}, .weights = weights, .out = packed,
-        .panel = channels * table->panel_columns, .plane = padded * channels});
+    table->winograd_weights(
+        &(struct kernel_winograd_weights){.form = form,
+                                          .shape = {filters, channels, taps, channels * taps, taps, NULL},
+                                          .weights = weights,
+                                          .out = packed,
+                                          .panel = channels * table->panel_columns,
+                                          .plane = padded * channels});
     table->winograd_input(&(struct kernel_winograd_input){
         .form = form, .channels = channels, .tiles = tiles, .x = x, .height = in_height, .width = in_width,
         .line = in_width * channels, .pixel = channels, .out = values, .stride = stride, .plane = tiles * stride});
@@ -219,9 +239,17 @@ static void check_chain(const struct kernel_table *table, enum winograd_form for
             .x_stride = stride, .weights = packed + point * padded * channels, .out = sums + point * tiles * padded,
             .out_stride = padded});
     }
-    table->winograd_output(&(struct kernel_winograd_output){
-        .form = form, .filters = filters, .tiles = tiles, .sums = sums, .stride = padded, .plane = tiles * padded, .y = y,
-        .height = sizes.outputs[0], .width = width, .line = width * filters, .pixel = filters});
+    table->winograd_output(&(struct kernel_winograd_output){.form = form,
+                                                            .filters = filters,
+                                                            .tiles = tiles,
+                                                            .sums = sums,
+                                                            .stride = padded,
+                                                            .plane = tiles * padded,
+                                                            .y = y,
+                                                            .height = sizes.outputs[0],
+                                                            .width = width,
+                                                            .line = width * filters,
+                                                            .pixel = filters});
     double most = 0, worst = 0;
     for (size_t i = 0; i < sizes.outputs[0] * width * filters; i++) {
         size_t f = i % filters, at_x = i / filters % width, at_y = i / filters / width;

@@ -26,9 +26,11 @@ float    random_number(enum numbers numbers);       /* -4 .. 4, or about normal 
 #define RANDOM_OF(...)                                                                                     \
     random_of((const size_t[]){__VA_ARGS__}, sizeof((const size_t[]){__VA_ARGS__}) / sizeof(size_t))
 
-/* Fail unless got[i] == want[i] (or both are NaN), or within tolerance[i] + relative * |want[i]|; tolerance may be NULL. */
+/* Fail unless got[i] == want[i] (or both are NaN), or within tolerance[i] + relative * |want[i]|; tolerance may be
+ * NULL. */
 void check_equal(const char *what, const float *got, const float *want, size_t n);
-void check_near(const char *what, const float *got, const float *want, const float *tolerance, float relative, size_t n);
+void check_near(const char *what, const float *got, const float *want, const float *tolerance, float relative,
+                size_t n);
 void check_bytes(const char *what, const void *got, const void *want, size_t bytes);
 /* Distance of got from the real number `want` in units of the last place of the float nearest to it; 0 if both are NaN
    or the same infinity. */

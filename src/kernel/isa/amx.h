@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* AVX-512 with AMX: eight tiles of sixteen rows of 64 bytes beside the registers, and an instruction that multiplies tiles
-   of bfloat16 and sums in float. pieces.h makes float products of it. */
+/* AVX-512 with AMX: eight tiles of sixteen rows of 64 bytes beside the registers, and an instruction that multiplies
+   tiles of bfloat16 and sums in float. pieces.h makes float products of it. */
 #include "kernel/isa/avx512.h"
 
 #undef ISA_LEVEL

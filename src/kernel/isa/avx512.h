@@ -7,7 +7,7 @@
 #define ISA_NAME "avx512"
 #define ISA_FUSED true
 #define VECTOR 16
-#define TILE_ROWS 6      /* 6 x 64: 24 accumulators + 4 of weights; of all shapes the fewest loads for each multiply-add */
+#define TILE_ROWS 6 /* 6 x 64: 24 accumulators + 4 of weights; of all shapes the fewest loads for each multiply-add */
 #define PANEL_VECTORS 4
 #define TILE_ROWS_2 12   /* of a panel of two registers, of three */
 #define TILE_ROWS_3 8
@@ -26,8 +26,8 @@
 #define vmax(a, b) ((vf)_mm512_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm512_min_ps(a, b))
 #define vsqrt(a) ((vf)_mm512_sqrt_ps(a))
-/* A division of 16 floats takes as long as twenty multiply-adds. The estimate has 14 bits, one Newton step doubles them:
-   at most 2 ulp, for normal quotients of normal numbers. */
+/* A division of 16 floats takes as long as twenty multiply-adds. The estimate has 14 bits, one Newton step doubles
+   them: at most 2 ulp, for normal quotients of normal numbers. */
 #define ISA_HAS_RECIPROCAL
 #define vreciprocal_first(a) ((vf)_mm512_rcp14_ps(a))
 

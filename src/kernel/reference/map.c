@@ -162,14 +162,15 @@ double reference_activation(enum unary function, double x, float alpha, float be
     }
 BINARY_FORMULAS(DEFINE_BINARY)
 
-/* ---- measuring ---------------------------------------------------------------------------------------------------- */
+/* ---- measuring --------------------------------------------------------------------------------------------------- */
 
 void reference_peak(size_t turns, float factor, float addend, float *x)
 {
     for (size_t i = 0; i < KERNEL_PEAK_CHAINS * REFERENCE_PANEL; i++) {
         double value = (double)x[i];
         for (size_t t = 0; t < turns; t++) {
-            value = (double)(float)(value * (double)factor + (double)addend); /* rounds at each turn, as a register does */
+            value = (double)(float)(value * (double)factor + (double)addend); /* rounds at each turn, as a register does
+                                                                               */
         }
         x[i] = (float)value;
     }

@@ -47,7 +47,8 @@ void reference_outer(const struct kernel_outer *o)
         for (size_t f = 0; f < o->width; f++) {
             double sum = 0;
             for (size_t p = 0; p < o->runs * o->run; p++) {
-                sum += (double)o->x[p / o->run * o->x_run_stride + p % o->run * o->x_step + c] * o->dy[p * o->width + f];
+                sum +=
+                    (double)o->x[p / o->run * o->x_run_stride + p % o->run * o->x_step + c] * o->dy[p * o->width + f];
             }
             float *out = o->out + c * o->out_stride + f;
             *out = (float)(sum + (o->accumulate ? *out : 0.0));

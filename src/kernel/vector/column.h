@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Columns of [rows][channels]: bias gradients and batch normalisation, forward and backward. All are bound by memory, so
-   they read whole rows in order and keep the per-channel sums in a buffer in the first-level cache; a loop per strip of
-   channels is three times slower. Every 256 rows the buffer is flushed to double. */
+/* Columns of [rows][channels]: bias gradients and batch normalisation, forward and backward. All are bound by memory,
+   so they read whole rows in order and keep the per-channel sums in a buffer in the first-level cache; a loop per strip
+   of channels is three times slower. Every 256 rows the buffer is flushed to double. */
 #ifndef KERNEL_VECTOR_COLUMN_H
 #define KERNEL_VECTOR_COLUMN_H
 
@@ -108,7 +108,8 @@ static void vector_scale_shift(size_t rows, size_t channels, const float *x, siz
     struct kernel_product as_product = {
         .residual = residual, .activation = activation, .alpha = alpha, .beta = beta};
     struct ending end = make_ending(&as_product, channels);
-    if (!end.adds && !end.leaks && !end.after) { /* limits at most, infinite ones if there are none: two rows to each visit */
+    if (!end.adds && !end.leaks && !end.after) { /* limits at most, infinite ones if there are none: two rows to each
+                                                    visit */
         for (; rows >= 2; rows -= 2, x += 2 * x_stride, y += 2 * y_stride) {
             EACH_VECTOR(channels, {
                 vf factor = load_some(scale + i, left);
@@ -201,7 +202,8 @@ INLINE void column_combine_rows(size_t rows, size_t channels, const float *dy, s
                                 size_t x_stride, const float *mean, const struct kernel_mask *mask, bool masks,
                                 const float *a, const float *b, const float *d, float *dx, size_t dx_stride)
 {
-    for (; rows >= 2; rows -= 2, dy += 2 * dy_stride, x += 2 * x_stride, dx += 2 * dx_stride) { /* to each visit of a, b, d */
+    for (; rows >= 2; rows -= 2, dy += 2 * dy_stride, x += 2 * x_stride, dx += 2 * dx_stride) { /* to each visit of a,
+                                                                                                   b, d */
         EACH_VECTOR(channels, {
             vf about = load_some(mean + i, left);
             vf c0 = load_some(x + i, left) - about;

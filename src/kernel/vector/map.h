@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Elementwise functions: a function is one formula over vectors here, one over doubles in reference/map.c, and one line in
-   list.inc. The loops around the formulas are written once. */
+/* Elementwise functions: a function is one formula over vectors here, one over doubles in reference/map.c, and one line
+   in list.inc. The loops around the formulas are written once. */
 #ifndef KERNEL_VECTOR_MAP_H
 #define KERNEL_VECTOR_MAP_H
 
@@ -62,40 +62,40 @@ INLINE vf square_plus_one(vf x)
 }
 
 /* name, f(x), derivative from x or y; a and b are the parameters. List.inc says the same in words. */
-#define FORMULAS(F)                                                                                                   \
-    F(identity, x, splat(1.0f))                                                                                       \
-    F(relu, AT_LEAST(0.0f, x), ones_where(y > 0.0f))                                                                  \
-    F(leaky_relu, choose(x > 0.0f, x, a *x), choose(y > 0.0f, splat(1.0f), splat(a)))                                 \
-    F(thresholded_relu, (vf)((vi)x & ~(x <= a)), ones_where(x > a))                                                   \
-    F(clip, AT_MOST(b, AT_LEAST(a, x)), ones_where((x >= a) & (x <= b)))                                              \
-    F(sigmoid, vsigmoid(x), sigmoid_slope(y))                                                                         \
-    F(tanh, vtanh(x), 1.0f - y * y)                                                                                   \
-    F(softplus, vsoftplus(x), vsigmoid(x))                                                                            \
-    F(softsign, choose(vabs(x) == INFINITY, with_sign_of(splat(1.0f), x), x / (1.0f + vabs(x))),                      \
-      1.0f / square_plus_one(x))                                                                                      \
-    F(elu, choose(x > 0.0f, x, a *vexpm1_negative(x)), choose(y > 0.0f, splat(1.0f), y + a))                          \
-    F(selu, b *choose(x > 0.0f, x, a *vexpm1_negative(x)), choose(y > 0.0f, splat(b), y + a * b))                     \
-    F(celu, choose(x > 0.0f, x, a *vexpm1_negative(x / a)), choose(y > 0.0f, splat(1.0f), y / a + 1.0f))              \
-    F(gelu, times_or_zero(x, 0.5f * (1.0f + verf(x * 0.707106781f))),                                                 \
-      0.5f * (1.0f + verf(x * 0.707106781f)) + x * vexp(-0.5f * (x * x)) * 0.398942280f)                              \
-    F(gelu_tanh, vgated(x, 1.595769122f * (x + 0.044715f * (x * x * x))), gelu_tanh_slope(x))                                 \
-    F(mish, times_or_zero(x, mish_gate(x)), mish_slope(x, vtanh(vsoftplus(x))))                                \
-    F(hard_sigmoid, AT_MOST(1.0f, AT_LEAST(0.0f, a *x + b)), a *ones_where((y > 0.0f) & (y < 1.0f)))                  \
-    F(hard_swish, times_or_zero(x, AT_MOST(1.0f, AT_LEAST(0.0f, x * 0.166666667f + 0.5f))),                                   \
-      (vf)((vi)choose(x <= 3.0f, x / 3.0f + 0.5f, splat(1.0f)) & ~(x < -3.0f)))                                       \
-    F(exp, vexp(x), y)                                                                                                \
-    F(log, vlog(x), 1.0f / x)                                                                                         \
-    F(sqrt, vsqrt(x), 0.5f / y)                                                                                       \
-    F(reciprocal, 1.0f / x, -(y * y))                                                                                 \
-    F(square, x *x, 2.0f * x)                                                                                         \
-    F(abs, vabs(x), sign_of(x))                                                                                       \
-    F(neg, -x, splat(-1.0f))                                                                                          \
-    F(affine, a *x + b, splat(a))                                                                                     \
-    F(sign, sign_of(x), splat(0.0f))                                                                                  \
-    F(step, choose(x != x, x, ones_where(x > 0.0f)), splat(0.0f))                                                     \
-    F(floor, vfloor(x), splat(0.0f))                                                                                  \
-    F(ceil, vceil(x), splat(0.0f))                                                                                    \
-    F(round, vround(x), splat(0.0f))                                                                                  \
+#define FORMULAS(F)                                                                                       \
+    F(identity, x, splat(1.0f))                                                                           \
+    F(relu, AT_LEAST(0.0f, x), ones_where(y > 0.0f))                                                      \
+    F(leaky_relu, choose(x > 0.0f, x, a * x), choose(y > 0.0f, splat(1.0f), splat(a)))                    \
+    F(thresholded_relu, (vf)((vi)x & ~(x <= a)), ones_where(x > a))                                       \
+    F(clip, AT_MOST(b, AT_LEAST(a, x)), ones_where((x >= a) & (x <= b)))                                  \
+    F(sigmoid, vsigmoid(x), sigmoid_slope(y))                                                             \
+    F(tanh, vtanh(x), 1.0f - y * y)                                                                       \
+    F(softplus, vsoftplus(x), vsigmoid(x))                                                                \
+    F(softsign, choose(vabs(x) == INFINITY, with_sign_of(splat(1.0f), x), x / (1.0f + vabs(x))),          \
+      1.0f / square_plus_one(x))                                                                          \
+    F(elu, choose(x > 0.0f, x, a * vexpm1_negative(x)), choose(y > 0.0f, splat(1.0f), y + a))             \
+    F(selu, b *choose(x > 0.0f, x, a * vexpm1_negative(x)), choose(y > 0.0f, splat(b), y + a * b))        \
+    F(celu, choose(x > 0.0f, x, a * vexpm1_negative(x / a)), choose(y > 0.0f, splat(1.0f), y / a + 1.0f)) \
+    F(gelu, times_or_zero(x, 0.5f * (1.0f + verf(x * 0.707106781f))),                                     \
+      0.5f * (1.0f + verf(x * 0.707106781f)) + x * vexp(-0.5f * (x * x)) * 0.398942280f)                  \
+    F(gelu_tanh, vgated(x, 1.595769122f * (x + 0.044715f * (x * x * x))), gelu_tanh_slope(x))             \
+    F(mish, times_or_zero(x, mish_gate(x)), mish_slope(x, vtanh(vsoftplus(x))))                           \
+    F(hard_sigmoid, AT_MOST(1.0f, AT_LEAST(0.0f, a *x + b)), a *ones_where((y > 0.0f) & (y < 1.0f)))      \
+    F(hard_swish, times_or_zero(x, AT_MOST(1.0f, AT_LEAST(0.0f, x * 0.166666667f + 0.5f))),               \
+      (vf)((vi)choose(x <= 3.0f, x / 3.0f + 0.5f, splat(1.0f)) & ~(x < -3.0f)))                           \
+    F(exp, vexp(x), y)                                                                                    \
+    F(log, vlog(x), 1.0f / x)                                                                             \
+    F(sqrt, vsqrt(x), 0.5f / y)                                                                           \
+    F(reciprocal, 1.0f / x, -(y * y))                                                                     \
+    F(square, x *x, 2.0f * x)                                                                             \
+    F(abs, vabs(x), sign_of(x))                                                                           \
+    F(neg, -x, splat(-1.0f))                                                                              \
+    F(affine, a *x + b, splat(a))                                                                         \
+    F(sign, sign_of(x), splat(0.0f))                                                                      \
+    F(step, choose(x != x, x, ones_where(x > 0.0f)), splat(0.0f))                                         \
+    F(floor, vfloor(x), splat(0.0f))                                                                      \
+    F(ceil, vceil(x), splat(0.0f))                                                                        \
+    F(round, vround(x), splat(0.0f))                                                                      \
     F(erf, verf(x), 1.128379167f * vexp(-(x * x)))
 
 INLINE vf sign_of(vf x)
@@ -125,7 +125,8 @@ DEFINE_FORMULA(swish, vgated(x, a *x), swish_slope(x, vsigmoid(a * x), a))
 #undef DEFINE
 #undef DEFINE_FORMULA
 
-/* The one smooth function that whole networks are full of; `plain`, that alpha is 1, is a constant where this is called. */
+/* The one smooth function that whole networks are full of; `plain`, that alpha is 1, is a constant where this is
+ * called. */
 INLINE void swish_run(size_t n, const float *x, float *y, float alpha, const bool plain)
 {
     size_t several = n / (GATED * VECTOR) * (GATED * VECTOR);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* exp, log, tanh, erf and pow over vectors: one source for every instruction set, so that a result does not depend on the
-   C library. Each reduces its argument to a short interval and evaluates a polynomial interpolated there at Chebyshev
-   nodes (tools: none needed, the interval and degree are given beside each; any least-maximum fit gives the same).
-   Products that must not be rounded have short constants, so that fusing or not fusing a multiply-add is harmless. */
+/* exp, log, tanh, erf and pow over vectors: one source for every instruction set, so that a result does not depend on
+   the C library. Each reduces its argument to a short interval and evaluates a polynomial interpolated there at
+   Chebyshev nodes (tools: none needed, the interval and degree are given beside each; any least-maximum fit gives the
+   same). Products that must not be rounded have short constants, so that fusing or not fusing a multiply-add is
+   harmless. */
 #ifndef KERNEL_VECTOR_MATH_H
 #define KERNEL_VECTOR_MATH_H
 
@@ -136,8 +137,8 @@ static const uint32_t roots_of_two[2 * VECTOR] = {
     0x3f7504f3u, 0x3f74fbafu, 0x3f7508a4u, 0x3f752c4du, 0x3f75672au, 0x3f75b9beu, 0x3f76248cu, 0x3f76a81eu,
     0x3f7744fdu, 0x3f77fbb8u, 0x3f78ccdfu, 0x3f79b907u, 0x3f7ac0c7u, 0x3f7be4bau, 0x3f7d257du, 0x3f7e83b3u};
 
-/* e^-z = 2^n 2^(j / 32) 2^f with 2^(j / 32) looked up and 2^f by a polynomial of degree 2 on |f| <= 1 / 64 (relative error
-   6e-8). 32 n + j is added to the exponent as it is: the table has made up for j. */
+/* e^-z = 2^n 2^(j / 32) 2^f with 2^(j / 32) looked up and 2^f by a polynomial of degree 2 on |f| <= 1 / 64 (relative
+   error 6e-8). 32 n + j is added to the exponent as it is: the table has made up for j. */
 INLINE void one_and_power_several(const size_t count, const vf *z, vf *d)
 {
     const float magic = 393216.0f; /* as in exp_reduce, for 1 / 32: the sum's low bits are 32 n + j */
@@ -200,8 +201,8 @@ INLINE void one_and_power_several(const size_t count, const vf *z, vf *d)
 }
 #endif
 
-/* x / (1 + e^-z), which is x sigmoid(z): what swish and its kin are made of. The error is a few units of |x|, not of the
-   result, since where e^-z is large the result is small. What is below e^-86 |x| is zero. */
+/* x / (1 + e^-z), which is x sigmoid(z): what swish and its kin are made of. The error is a few units of |x|, not of
+   the result, since where e^-z is large the result is small. What is below e^-86 |x| is zero. */
 INLINE void vgated_several(const size_t count, const vf *x, const vf *z, vf *y)
 {
     vf d[GATED];
@@ -236,7 +237,8 @@ INLINE vf vtanh(vf x)
     return choose(a < 0.625f, small, choose(x != x, x, large));
 }
 
-/* Below 1 an odd polynomial, degree 6 in x^2; above, 1 - exp(-g), g = -log erfc a polynomial of degree 8 on [0.98, 4]. */
+/* Below 1 an odd polynomial, degree 6 in x^2; above, 1 - exp(-g), g = -log erfc a polynomial of degree 8 on [0.98, 4].
+ */
 INLINE vf verf(vf x)
 {
     vf a = vmin(splat(4.0f), vabs(x)), z = a * a;
@@ -282,8 +284,8 @@ INLINE vf vround(vf x)
     return choose(a < 8388608.0f, with_sign_of(rounded, x), x);
 }
 
-/* log2 of x > 0 (a double that was a float, hence normal), relative error 1e-13: the series of 2 atanh(s), s = (m - 1) /
-   (m + 1), |s| < 0.172 */
+/* log2 of x > 0 (a double that was a float, hence normal), relative error 1e-13: the series of 2 atanh(s), s = (m - 1)
+   / (m + 1), |s| < 0.172 */
 INLINE vd double_log2(vd x)
 {
     typedef int64_t vl __attribute__((vector_size(8 * VECTOR)));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Outer products for weight gradients: which tile serves how many channels and filters. The tile is outer_tile.h; the rows it
-   reads are packed (pack.h), because channels-last rows with power-of-two strides would fight for the same cache sets. */
+/* Outer products for weight gradients: which tile serves how many channels and filters. The tile is outer_tile.h; the
+   rows it reads are packed (pack.h), because channels-last rows with power-of-two strides would fight for the same
+   cache sets. */
 #ifndef KERNEL_VECTOR_OUTER_H
 #define KERNEL_VECTOR_OUTER_H
 

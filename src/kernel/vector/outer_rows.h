@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Outer products of whole rows, for weight gradients, on tiles: pixels are the depth, so both sides are split (pieces.h) as they
-   lie, two pixels to a column. Which pixels of a step stand together is free, as long as both sides agree: pixel i goes with
-   i + 16. Rows of dy have to be turned, too: the first factor wants a filter's pixels side by side. Read pieces.h before. */
+/* Outer products of whole rows, for weight gradients, on tiles: pixels are the depth, so both sides are split
+   (pieces.h) as they lie, two pixels to a column. Which pixels of a step stand together is free, as long as both sides
+   agree: pixel i goes with i + 16. Rows of dy have to be turned, too: the first factor wants a filter's pixels side by
+   side. Read pieces.h before. */
 #ifndef KERNEL_VECTOR_OUTER_ROWS_H
 #define KERNEL_VECTOR_OUTER_ROWS_H
 
@@ -28,8 +29,8 @@ static size_t vector_outer_rows_room(size_t channels, size_t filters)
     return (rounded_up(channels, TILE_WIDTH) + rounded_up(filters, TILE_HEIGHT)) * OUTER_STEPS * STEP * PIECES + 16;
 }
 
-/* Four columns of sixteen rows, turned. Parts of four rows meet when they are loaded, which leaves two rounds of shuffles,
-   where a whole turn in registers has four. */
+/* Four columns of sixteen rows, turned. Parts of four rows meet when they are loaded, which leaves two rounds of
+   shuffles, where a whole turn in registers has four. */
 INLINE void turn_columns(const float *rows, size_t stride, vf *columns)
 {
     __m512 part[4];
@@ -168,7 +169,8 @@ static void vector_outer_rows(const struct kernel_outer_rows *o)
     size_t height = outer_height(o->filters), tiles_of_dy = (o->filters + height - 1) / height;
     size_t tiles_of_x = (o->channels + TILE_WIDTH - 1) / TILE_WIDTH;
     uint16_t *begin = (uint16_t *)(void *)(o->room + (16 - (uintptr_t)o->room / sizeof(float) % 16) % 16);
-    size_t half = (tiles_of_dy + tiles_of_x) * OUTER_STEPS * STEP_HALVES, x_begin = tiles_of_dy * OUTER_STEPS * STEP_HALVES;
+    size_t half = (tiles_of_dy + tiles_of_x) * OUTER_STEPS * STEP_HALVES,
+           x_begin = tiles_of_dy * OUTER_STEPS * STEP_HALVES;
     uint16_t *dy = begin + (o->block % 2 ? 0 : half), *x = dy + x_begin;
     struct outer_split split = {.o = o, .dy = begin + (o->block % 2 ? half : 0), .steps = (o->pixels + STEP - 1) / STEP,
                                 .height = height};
@@ -178,7 +180,11 @@ static void vector_outer_rows(const struct kernel_outer_rows *o)
     split.share = split.steps * (tiles_of_dy * 4 + STEP / 2 * ((o->channels + SOME_CHANNELS - 1) / SOME_CHANNELS));
     if (steps > 0) {
         shape_tiles(height);
-        struct tile_block block = {.steps = steps, .next_x = next, .next_w = next, .stride = o->out_stride, .height = height,
+        struct tile_block block = {.steps = steps,
+                                   .next_x = next,
+                                   .next_w = next,
+                                   .stride = o->out_stride,
+                                   .height = height,
                                    .begins = !o->accumulate && o->block == 1};
         for (size_t c = 0; c < o->channels; c += 2 * TILE_WIDTH) {
             block.w = x + c / TILE_WIDTH * next;

@@ -23,8 +23,8 @@ INLINE size_t panel_width(size_t filters, size_t first, size_t *valid)
 typedef float   vf4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t vi4 __attribute__((vector_size(16)));
 
-/* Four by four floats, turned: to[c][r] = from[r][c]. In registers of four on every instruction set: the loads and stores
-   of a transposition are its cost, and narrow ones fit any number of taps. */
+/* Four by four floats, turned: to[c][r] = from[r][c]. In registers of four on every instruction set: the loads and
+   stores of a transposition are its cost, and narrow ones fit any number of taps. */
 INLINE void turn_four(const float *from0, const float *from1, const float *from2, const float *from3, float *to0,
                       float *to1, float *to2, float *to3)
 {
@@ -329,8 +329,8 @@ INLINE void copy_rows(size_t rows, size_t exact, const float *x, size_t x_stride
     }
 }
 
-static void vector_pack_columns(size_t rows, size_t columns, const float *x, size_t x_stride, size_t block, size_t round,
-                                float *out, size_t out_block_stride)
+static void vector_pack_columns(size_t rows, size_t columns, const float *x, size_t x_stride, size_t block,
+                                size_t round, float *out, size_t out_block_stride)
 {
     if (columns < block) {
         size_t width = (columns + round - 1) / round * round;
@@ -370,8 +370,8 @@ INLINE size_t weave_two(size_t columns, const float *x, size_t x_stride, float *
     return c;
 }
 
-/* Three: a picture's colours to pixels. Each pixel is written with a fourth float, in whose place the next one follows; so
-   the last four pixels are left to the caller. */
+/* Three: a picture's colours to pixels. Each pixel is written with a fourth float, in whose place the next one follows;
+   so the last four pixels are left to the caller. */
 INLINE size_t weave_three(size_t columns, const float *x, size_t x_stride, float *out)
 {
     size_t c = 0;

@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Float products on tiles of bfloat16. A bfloat16 is the upper half of a float, so a float is exactly the sum of three: the
-   nearest to it, the nearest to what is left, and the rest. Of the nine products of two such sums the six largest are taken;
-   what is dropped is at most 2^-23 of the product (docs/numerics.md). Tiles do sixteen times the multiply-adds of a register
-   a cycle, so six products are still twice as fast as one. Not for numbers beyond 2^127 or infinite ones: they give NaN.
-   (Henry, Tang & Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations, 2019.)
-   Read product.h for what a product is; next: product.h, which calls multiply_pieces. */
+/* Float products on tiles of bfloat16. A bfloat16 is the upper half of a float, so a float is exactly the sum of three:
+   the nearest to it, the nearest to what is left, and the rest. Of the nine products of two such sums the six largest
+   are taken; what is dropped is at most 2^-23 of the product (docs/numerics.md). Tiles do sixteen times the
+   multiply-adds of a register a cycle, so six products are still twice as fast as one. Not for numbers beyond 2^127 or
+   infinite ones: they give NaN. (Henry, Tang & Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype For
+   Higher-Precision Computations, 2019.) Here: numbers to pieces, and products of tiles. Next: pieces_product.h and
+   outer_rows.h, which are made of them. */
 #ifndef KERNEL_VECTOR_PIECES_H
 #define KERNEL_VECTOR_PIECES_H
 
-#include "kernel/vector/product_end.h"
+#include "kernel/vector/vector.h"
 
 enum {
     PIECES = 3,
-    TILE_HEIGHT = 16,             /* rows of a tile */
-    TILE_WIDTH = 16,              /* columns of a tile of sums */
-    STEP = 32,                    /* of the depth: a row of a tile of factors */
-    TILE_HALVES = 16 * 32,        /* bfloat16 in a tile of factors */
+    TILE_HEIGHT = 16,      /* rows of a tile */
+    TILE_WIDTH = 16,       /* columns of a tile of sums */
+    STEP = 32,             /* of the depth: a row of a tile of factors */
+    TILE_HALVES = 16 * 32, /* bfloat16 in a tile of factors */
     STEP_HALVES = PIECES * TILE_HALVES,
-    TURNS = 6,                    /* of the tiles of sums in a step; after each, `meanwhile` is called */
+    TURNS = 6,             /* of the tiles of sums in a step; after each, `meanwhile` is called */
     BLOCK_FLOATS = 2 * TILE_HEIGHT * 2 * TILE_WIDTH, /* sums of a block */
-    STEPS_TOGETHER = 4,           /* between loading the sums and storing them: after more, storing holds up what follows */
-    ROWS_TOGETHER = 256,          /* whose pieces stay in the second-level cache, */
-    DEPTH_TOGETHER = 256,         /* so much of them at a time, */
-    FILTERS_TOGETHER = 256        /* and the sums of so many filters */
+    STEPS_TOGETHER = 4     /* between loading the sums and storing them: after more, storing holds up what follows */
 };
 
 /* Before tiles are loaded: a compiler does not know what those loads read, and would move stores past them. */
@@ -46,9 +44,9 @@ INLINE vf upper_piece(vf x)
     return (vf)(((vu)x + 0x8000) & 0xffff0000);
 }
 
-/* Two registers to 16 pairs of bfloat16 of each piece, TILE_HALVES apart. Two rows of weights are to stand so in each column of
-   the second factor; in a row of the first, those numbers are as far apart as the two rows: number i of a step goes with
-   number i + 16. */
+/* Two registers to 16 pairs of bfloat16 of each piece, TILE_HALVES apart. Two rows of weights are to stand so in each
+   column of the second factor; in a row of the first, those numbers are as far apart as the two rows: number i of a
+   step goes with number i + 16. */
 INLINE void split_pair(vf first, vf second, uint16_t *pieces)
 {
     UNROLL_CONSTANT
@@ -85,7 +83,7 @@ INLINE void shape_tiles(size_t height)
         shapes.row_bytes[i] = 64;
         shapes.rows[i] = (uint8_t)(i < 6 ? height : TILE_HEIGHT);
     }
-    __asm__ volatile("" : : "r"(&shapes) : "memory");
+    __asm__ volatile("" : : "r"(&shapes) : "memory"); /* as above, and that somebody knows where they are */
     _tile_loadconfig(&shapes);
 }
 
@@ -99,7 +97,8 @@ struct tile_block {
     bool            begins;         /* from zero, not from what sums hold */
 };
 
-/* What else may be done while the tiles are busy, little by little: they leave the registers three quarters of their time. */
+/* What else may be done while the tiles are busy, little by little: they leave the registers three quarters of their
+ * time. */
 typedef void tile_meanwhile(void *context);
 
 /* The six products of each step: every tile of factors is loaded as seldom as eight registers allow. */
@@ -126,40 +125,25 @@ INLINE void multiply_steps(const struct tile_block *b, size_t first, size_t end,
     }                                                              \
     if (two_rows && two_columns) {                                 \
         _tile_dpbf16ps(3, 5, 7);                                   \
+    }                                                              \
+    if (meanwhile) {                                               \
+        meanwhile(context);                                        \
     }
     const uint16_t *x = b->x + first * STEP_HALVES, *w = b->w + first * STEP_HALVES;
     for (size_t step = first; step < end; step++, x += STEP_HALVES, w += STEP_HALVES) {
         LOAD_X(0)
         LOAD_W(0)
         MULTIPLY_TILES
-        if (meanwhile) {
-            meanwhile(context);
-        }
         LOAD_W(2)
         MULTIPLY_TILES
-        if (meanwhile) {
-            meanwhile(context);
-        }
         LOAD_W(1)
         MULTIPLY_TILES
-        if (meanwhile) {
-            meanwhile(context);
-        }
         LOAD_X(1)
         MULTIPLY_TILES
-        if (meanwhile) {
-            meanwhile(context);
-        }
         LOAD_W(0)
         MULTIPLY_TILES
-        if (meanwhile) {
-            meanwhile(context);
-        }
         LOAD_X(2)
         MULTIPLY_TILES
-        if (meanwhile) {
-            meanwhile(context);
-        }
     }
 #undef LOAD_X
 #undef LOAD_W
@@ -216,273 +200,6 @@ INLINE void multiply_any(const struct tile_block *b, bool two_rows, bool two_col
     } else {
         multiply_tiles(b, false, two_columns, meanwhile, context);
     }
-}
-
-/* ---- the implicit product --------------------------------------------------------------------------------------- */
-
-/* The depth in equal parts of at most DEPTH_TOGETHER, whole steps. Sums depend on it: so on the depth alone. */
-INLINE size_t part_of_depth(size_t depth)
-{
-    size_t parts = (depth + DEPTH_TOGETHER - 1) / DEPTH_TOGETHER;
-    return rounded_up((depth + parts - 1) / parts, STEP);
-}
-
-/* Floats of the room: pieces of rows, pieces of a panel, sums. */
-struct pieces_room {
-    size_t x, w, sums;
-};
-
-INLINE struct pieces_room pieces_room(size_t rows, size_t filters, size_t depth)
-{
-    size_t part = part_of_depth(depth), height = rounded_up(smaller_of(rows, ROWS_TOGETHER), 2 * TILE_HEIGHT);
-    return (struct pieces_room){
-        .x = height * part * PIECES / 2,
-        .w = PANEL * part * PIECES / 2,
-        .sums = height * rounded_up(smaller_of(filters, FILTERS_TOGETHER), PANEL),
-    };
-}
-
-/* From where the pieces pay: rows that fill tiles and share the splitting of weights, filters that share that of rows. */
-static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
-{
-    if (rows < 96 || filters < 96 || depth < 128) {
-        return 0;
-    }
-    struct pieces_room room = pieces_room(rows, filters, depth);
-    return room.x + room.w + room.sums + 16; /* 16: to begin on a line of the cache */
-}
-
-/* ---- endings -------------------------------------------------------------------------------------------------------- */
-
-/* The block before, which is ended a few rows at a time while this one is multiplied, from the second step on: whoever waits
-   for sums to come out of the tiles keeps them waiting. */
-struct tile_ending {
-    const struct kernel_product *p;
-    struct ending ending;
-    bool   plain;
-    size_t wait, share; /* turns of the tiles before it begins, rows in each after that */
-    size_t row, rows, done, filter, registers; /* rows 0: nothing to end */
-    float *sums;
-};
-
-INLINE void end_row(const struct tile_ending *e, size_t row)
-{
-    const struct kernel_product *p = e->p;
-    const float *sums = e->sums + row * e->registers * VECTOR, *bias = p->bias ? p->bias + e->filter : NULL;
-    float *out = out_address(p, e->row + row) + e->filter;
-    const float *add = e->ending.adds ? add_address(p, e->row + row) + e->filter : out;
-    EACH_VECTOR(e->ending.columns, {
-        vf sum = load(sums + i);
-        if (bias) {
-            sum += load_some(bias + i, left);
-        }
-        finish(&e->ending, sum, out + i, add + i, left);
-    });
-}
-
-/* Rows of two registers with nothing to add but a bias: most of them. */
-static void end_plain_rows(const struct tile_ending *e, size_t row, size_t end)
-{
-    const struct kernel_product *p = e->p;
-    const float *sums = e->sums + row * 2 * VECTOR;
-    float *out = p->out + (e->row + row) * p->out_stride + e->filter;
-    vf low = e->ending.low, high = e->ending.high, first = splat(0), second = splat(0);
-    if (p->bias) {
-        first = load(p->bias + e->filter);
-        second = load(p->bias + e->filter + VECTOR);
-    }
-    for (; row < end; row++, sums += 2 * VECTOR, out += p->out_stride) {
-        store(out, vmin(high, vmax(low, load(sums) + first)));
-        store(out + VECTOR, vmin(high, vmax(low, load(sums + VECTOR) + second)));
-    }
-}
-
-/* All rows at once, where an activation is a long chain of operations (product_end.h). */
-static void end_rows(const struct tile_ending *e)
-{
-    const float *bias = e->p->bias;
-    float *sums = e->sums;
-    for (size_t r = 0; bias && r < e->rows; r++, sums += e->registers * VECTOR) {
-        EACH_VECTOR(e->ending.columns, store(sums + i, load(sums + i) + load_some(bias + e->filter + i, left)););
-    }
-    finish_tile(e->p, e->row, e->rows, e->filter, e->ending.columns, e->registers, (vf *)(void *)e->sums);
-}
-
-/* As far as row `end`. */
-static void end_block(struct tile_ending *e, size_t end)
-{
-    if (e->done == 0 && e->ending.after) {
-        end_rows(e);
-        e->done = e->rows;
-    }
-    end = smaller_of(end, e->rows);
-    if (e->plain) {
-        end_plain_rows(e, e->done, end);
-        e->done = end;
-    }
-    for (; e->done < end; e->done++) {
-        end_row(e, e->done);
-    }
-}
-
-/* What is done in each turn of the tiles. */
-static void __attribute__((noinline)) end_meanwhile(void *context)
-{
-    struct tile_ending *e = context;
-    if (e->wait > 0) {
-        e->wait--;
-    } else if (e->done < e->rows) {
-        end_block(e, e->done + e->share);
-    }
-}
-
-/* ---- groups of rows, pairs of columns --------------------------------------------------------------------------------- */
-
-/* What a group of rows is multiplied with. */
-struct pieces {
-    const struct kernel_product *p;
-    size_t    row, rows, height; /* the group's first, its number, and rows in each of its tiles */
-    size_t    begin, end, steps; /* of the depth */
-    uint16_t *x, *w;
-    float    *sums;              /* [pairs of columns][rows][2 tiles]; or two blocks where the depth is one part */
-    bool      whole;             /* the depth is one part */
-    size_t    blocks;            /* so far */
-    struct tile_ending before;
-};
-
-/* Splits a row's part of the depth, which may begin and end within a tap. */
-static void split_product_row(const struct pieces *s, size_t row, uint16_t *to)
-{
-    const struct kernel_product *p = s->p;
-    _Alignas(64) float line[DEPTH_TOGETHER];
-    size_t filled = 0;
-    for (size_t k = s->begin, run; k < s->end; k += run) {
-        size_t tap = p->taps > 1 ? k / p->channels : 0, channel = k - tap * p->channels;
-        run = smaller_of(p->channels - channel, s->end - k);
-        const float *x = p->x + row * p->x_stride;
-        if (p->offsets) {
-            int32_t offset = p->offsets[tap * p->offset_stride + row];
-            x = offset < 0 ? p->zeros : p->x + offset;
-        }
-        x += channel;
-        if (filled == 0 && run % STEP == 0) {
-            split_row(x, run, to);
-            to += run / STEP * STEP_HALVES;
-            continue;
-        }
-        memcpy(line + filled, x, run * sizeof *x);
-        filled += run;
-    }
-    if (filled > 0) {
-        size_t padded = rounded_up(filled, STEP);
-        memset(line + filled, 0, (padded - filled) * sizeof *line);
-        split_row(line, padded, to);
-    }
-}
-
-static void split_product_rows(const struct pieces *s)
-{
-    for (size_t r = 0; r < s->rows; r++) {
-        uint16_t *tile = s->x + r / s->height * s->steps * STEP_HALVES;
-        split_product_row(s, s->row + r, tile + r % s->height * STEP);
-    }
-}
-
-/* A panel's part of the depth: [tiles of columns][steps][pieces][tile]. */
-static void split_panel(const struct pieces *s, const float *panel, size_t width)
-{
-    size_t tiles = width / TILE_WIDTH, depth = s->end - s->begin;
-    for (size_t step = 0; step < s->steps; step++) {
-        uint16_t *line = s->w + step * STEP_HALVES;
-        for (size_t k = step * STEP; k < step * STEP + STEP / 2; k++, line += STEP) {
-            const float *first = panel + (s->begin + k) * width, *second = first + STEP / 2 * width;
-            uint16_t *to = line;
-            for (size_t tile = 0; tile < tiles; tile++, first += TILE_WIDTH, second += TILE_WIDTH) {
-                split_pair(k < depth ? load(first) : splat(0), k + STEP / 2 < depth ? load(second) : splat(0), to);
-                to += s->steps * STEP_HALVES;
-            }
-        }
-    }
-}
-
-/* All rows of the group, two tiles of columns at most. Sums that need no ending go straight to where they belong. */
-static void multiply_columns(struct pieces *s, const uint16_t *w, size_t filter, size_t columns, float *sums)
-{
-    const struct kernel_product *p = s->p;
-    bool two_columns = columns > TILE_WIDTH, begins = s->begin == 0, ends = s->end == p->taps * p->channels;
-    size_t tile = s->steps * STEP_HALVES, stride = two_columns ? 2 * TILE_WIDTH : TILE_WIDTH, together = 2 * s->height;
-    const struct ending *ending = &s->before.ending;
-    bool plain_end = !ending->adds && !ending->leaks && !ending->after && !p->out_offsets;
-    bool plain = !p->bias && !p->residual && !p->accumulate && !p->out_offsets && p->activation == UNARY_identity;
-    struct tile_block block = {.steps = s->steps, .x = s->x, .w = w, .next_x = tile, .next_w = tile,
-                               .height = s->height, .begins = begins};
-    for (size_t row = 0; row < s->rows; row += together, block.x += 2 * tile, s->blocks++) {
-        size_t rows = smaller_of(together, s->rows - row);
-        bool straight = plain && columns == stride && (rows == together || rows == s->height);
-        block.sums = straight ? p->out + (s->row + row) * p->out_stride + filter
-                              : sums + (s->whole ? s->blocks % 2 * BLOCK_FLOATS : row * stride);
-        block.stride = straight ? p->out_stride : stride;
-        size_t turns = TURNS * (s->steps - 1);
-        s->before.wait = TURNS;
-        s->before.share = turns > 0 ? (s->before.rows + turns - 1) / turns : 0;
-        multiply_any(&block, row + s->height < s->rows, two_columns, s->before.rows > 0 ? end_meanwhile : NULL, &s->before);
-        end_block(&s->before, s->before.rows);
-        s->before.row = s->row + row;
-        s->before.rows = ends && !straight ? rows : 0;
-        s->before.done = 0;
-        s->before.filter = filter;
-        s->before.ending.columns = columns;
-        s->before.registers = stride / VECTOR;
-        s->before.plain = columns == 2 * VECTOR && plain_end;
-        s->before.sums = block.sums;
-    }
-}
-
-static void multiply_filters(struct pieces *s, size_t filter, size_t filters)
-{
-    const struct kernel_product *p = s->p;
-    size_t depth = p->taps * p->channels, group = rounded_up(s->rows, 2 * s->height);
-    float *sums = s->sums;
-    for (size_t end = filter + filters; filter < end; filter += PANEL) {
-        size_t width = smaller_of(PANEL, rounded_up(p->filters - filter, VECTOR));
-        split_panel(s, p->weights + filter * depth, width);
-        for (size_t at = 0; at < width; at += 2 * TILE_WIDTH) {
-            size_t columns = smaller_of(2 * TILE_WIDTH, p->filters - filter - at);
-            multiply_columns(s, s->w + at / TILE_WIDTH * s->steps * STEP_HALVES, filter + at, columns, sums);
-            sums += s->whole ? 0 : group * 2 * TILE_WIDTH;
-        }
-    }
-}
-
-/* Groups of rows, of filters, parts of the depth: the pieces of a group of rows stay near while panels pass. */
-static void multiply_pieces(const struct kernel_product *p)
-{
-    size_t depth = p->taps * p->channels, part = part_of_depth(depth);
-    size_t groups = (p->rows + ROWS_TOGETHER - 1) / ROWS_TOGETHER;
-    size_t together = rounded_up((p->rows + groups - 1) / groups, 2 * TILE_HEIGHT);
-    struct pieces_room room = pieces_room(together, p->filters, depth);
-    float *begin = p->room + (16 - (uintptr_t)p->room / sizeof(float) % 16) % 16;
-    struct pieces s = {.p = p, .whole = part >= depth, .x = (uint16_t *)(void *)begin,
-                       .w = (uint16_t *)(void *)(begin + room.x), .sums = begin + room.x + room.w,
-                       .before = {.p = p, .ending = make_ending(p, PANEL)}};
-    for (s.row = 0; s.row < p->rows; s.row += together) {
-        s.rows = smaller_of(together, p->rows - s.row);
-        size_t tiles = (s.rows + TILE_HEIGHT - 1) / TILE_HEIGHT;
-        s.height = (s.rows + tiles - 1) / tiles;
-        shape_tiles(s.height);
-        for (size_t filter = 0; filter < p->filters; filter += FILTERS_TOGETHER) {
-            for (s.begin = 0; s.begin < depth; s.begin += part) {
-                s.end = smaller_of(s.begin + part, depth);
-                s.steps = (s.end - s.begin + STEP - 1) / STEP;
-                if (filter == 0 || !s.whole) {
-                    split_product_rows(&s);
-                }
-                multiply_filters(&s, filter, smaller_of(FILTERS_TOGETHER, p->filters - filter));
-            }
-        }
-    }
-    end_block(&s.before, s.before.rows);
-    _tile_release();
 }
 
 #endif

@@ -212,7 +212,8 @@ INLINE void max_pool_gradient_apart(const struct kernel_window *w, const float *
 }
 
 /* dx (+)= what it won of `count` windows, which is a constant where that is worth it. */
-INLINE void add_won(const struct pool_tap *taps, size_t count, bool more, size_t channels, size_t index_bytes, float *dx)
+INLINE void add_won(const struct pool_tap *taps, size_t count, bool more, size_t channels, size_t index_bytes,
+                    float *dx)
 {
     EACH_VECTOR(channels, {
         vf sum = more ? load_some(dx + i, left) : (vf){0};
@@ -296,7 +297,8 @@ static void vector_max_pool_gradient(const struct kernel_window *w, const float 
     }
 }
 
-static void vector_average_pool(const struct kernel_window *w, const float *const *rows, const float *divisors, float *y)
+static void vector_average_pool(const struct kernel_window *w, const float *const *rows, const float *divisors,
+                                float *y)
 {
     for (size_t o = 0; o < w->out_width; o++) {
         size_t first, end;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The implicit matrix product: how rows are cut into tiles and which tile serves which panel. The tile itself, where all the
-   time goes, is product_tile.h. Loop order: panels, then tiles of rows, so that a panel's weights stay in cache. */
+/* The implicit matrix product: how rows are cut into tiles and which tile serves which panel. The tile itself, where
+   all the time goes, is product_tile.h. Loop order: panels, then tiles of rows, so that a panel's weights stay in
+   cache. */
 #ifndef KERNEL_VECTOR_PRODUCT_H
 #define KERNEL_VECTOR_PRODUCT_H
 
 #include "kernel/vector/product_end.h"
 #include "kernel/vector/repeat.h"
 #ifdef ISA_HAS_TILES
-#include "kernel/vector/pieces.h"
+#include "kernel/vector/pieces_product.h"
 #else
 /* Only tiles of bfloat16 want room. */
 static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
@@ -26,15 +27,16 @@ enum { WEIGHTS_AHEAD = 256, LINE = 16 };
         __builtin_prefetch(address);    \
     }
 
-/* Rows of a tile whose panel is two registers wide, or three, where the set has more registers than its widest tile says. */
+/* Rows of a tile whose panel is two registers wide, or three, where the set has more registers than its widest tile
+ * says. */
 #ifndef TILE_ROWS_2
 #define TILE_ROWS_2 TILE_ROWS
 #define TILE_ROWS_3 TILE_ROWS
 #endif
 
-/* A long sum over few rows is cut in parts: a part's weights, read by every tile of rows, stay in the second-level cache while
-   the next part's come, which the weights of the whole sum would not. What a part leaves is the same number that would
-   have stayed in a register. */
+/* A long sum over few rows is cut in parts: a part's weights, read by every tile of rows, stay in the second-level
+   cache while the next part's come, which the weights of the whole sum would not. What a part leaves is the same number
+   that would have stayed in a register. */
 enum { PART_FLOATS = 1 << 15, PARTED_ROWS = 60 };
 struct parted {
     bool begins, ends;                            /* the first part, the last */
@@ -137,8 +139,8 @@ static tile_function *const group_tile[] = {
 };
 
 /* One panel, or a part of it. Meanwhile `next` is brought nearer, a share by each tile. */
-static void multiply_panel(const struct kernel_product *p, size_t filter, size_t columns, const float *w, const float *next,
-                           struct parted *parted)
+static void multiply_panel(const struct kernel_product *p, size_t filter, size_t columns, const float *w,
+                           const float *next, struct parted *parted)
 {
     static const size_t limits[] = {TALL_ROWS, TILE_ROWS_2, TILE_ROWS_3, TILE_ROWS};
     size_t registers = (columns + VECTOR - 1) / VECTOR, depth = p->taps * p->channels;
@@ -147,7 +149,8 @@ static void multiply_panel(const struct kernel_product *p, size_t filter, size_t
     size_t count = (p->rows + limit - 1) / limit;
     size_t height = p->rows / count, higher = p->rows % count;
     /* A turn of four steps asks for one line, so that loads find their own way free, or for two where tiles are few. */
-    size_t wanted = (4 * registers * VECTOR / LINE + count - 1) / count, lines = wanted < AHEAD_LINES ? wanted : AHEAD_LINES;
+    size_t wanted = (4 * registers * VECTOR / LINE + count - 1) / count,
+           lines = wanted < AHEAD_LINES ? wanted : AHEAD_LINES;
     size_t share = depth / 4 * LINE, second = lines > 1 ? share : 0;
     for (size_t tile = 0, row = 0; tile < count; tile++) {
         size_t rows = height + (tile < higher);
@@ -163,7 +166,8 @@ static void multiply_panel(const struct kernel_product *p, size_t filter, size_t
 }
 
 /* A panel whose sum is cut in parts: along the taps, or along the channels of the only one. */
-static void multiply_parts(const struct kernel_product *p, size_t filter, size_t columns, const float *w, const float *next)
+static void multiply_parts(const struct kernel_product *p, size_t filter, size_t columns, const float *w,
+                           const float *next)
 {
     struct parted parted;
     parted.begins = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What becomes of a product's sums: a residual or what out held is added, an activation applied, rows stored wherever they go.
-   Next: product.h. */
+/* What becomes of a product's sums: a residual or what out held is added, an activation applied, rows stored wherever
+   they go. Next: product.h. */
 #ifndef KERNEL_VECTOR_PRODUCT_END_H
 #define KERNEL_VECTOR_PRODUCT_END_H
 
@@ -13,8 +13,8 @@ INLINE float *out_address(const struct kernel_product *p, size_t r)
     return p->out + (p->out_offsets ? (size_t)p->out_offsets[r] : r * p->out_stride);
 }
 
-/* The commonest ends of a product: a bias perhaps, and no activation, relu or clip, which are limits (or infinite ones).
-   Minus infinity comes first in vmax so that a NaN, second, is what it returns. */
+/* The commonest ends of a product: a bias perhaps, and no activation, relu or clip, which are limits (or infinite
+   ones). Minus infinity comes first in vmax so that a NaN, second, is what it returns. */
 INLINE bool ends_plainly(const struct kernel_product *p, vf *low, vf *high)
 {
     bool relu = p->activation == UNARY_relu, clip = p->activation == UNARY_clip;
@@ -81,8 +81,9 @@ static void __attribute__((noinline)) finish_stored_row(const struct ending *end
     }
 }
 
-/* Adds what is to be added to a tile's sums and applies an activation that is none of the four: to all of the tile at once,
-   since such a function is a long chain of operations and only many of them side by side keep the processor busy. */
+/* Adds what is to be added to a tile's sums and applies an activation that is none of the four: to all of the tile at
+   once, since such a function is a long chain of operations and only many of them side by side keep the processor busy.
+ */
 static void __attribute__((noinline)) activate_sums(const struct ending *end, size_t row, size_t rows, size_t filter,
                                                     size_t registers, vf *sums)
 {
@@ -98,10 +99,10 @@ static void __attribute__((noinline)) activate_sums(const struct ending *end, si
     vector_unary[p->activation](rows * registers * VECTOR, floats, floats, p->alpha, p->beta);
 }
 
-/* Stores a tile's sums [rows][registers] with any ending. One function for all tiles, not part of each: they would be ten
-   times as long, and the sums pass through the first-level cache in a few cycles. */
-static void __attribute__((noinline)) finish_tile(const struct kernel_product *p, size_t row, size_t rows, size_t filter,
-                                                  size_t columns, size_t registers, vf *sums)
+/* Stores a tile's sums [rows][registers] with any ending. One function for all tiles, not part of each: they would be
+   ten times as long, and the sums pass through the first-level cache in a few cycles. */
+static void __attribute__((noinline)) finish_tile(const struct kernel_product *p, size_t row, size_t rows,
+                                                  size_t filter, size_t columns, size_t registers, vf *sums)
 {
     struct ending end = make_ending(p, columns);
     size_t whole = columns / VECTOR, part = columns % VECTOR;

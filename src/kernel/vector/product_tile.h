@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One register tile of the implicit product: ROWS rows by VECTORS registers of each of PANELS panels. A template: define
-   the three and include it; product.h does so for every size that occurs. No include guard. */
+/* One register tile of the implicit product: ROWS rows by VECTORS registers of each of PANELS panels. A template:
+   define the three and include it; product.h does so for every size that occurs. No include guard. */
 
 #define REGISTERS (VECTORS * PANELS)
 #define REGISTERS_NUMBER JOIN(REGISTERS_OF_, JOIN(VECTORS, JOIN(_, PANELS)))
@@ -81,9 +81,9 @@
 #define KEEP(r, v) sums[r * REGISTERS + v] = sum##r##_##v;
 #define KEEP_ROW(r) EACH_COLUMN(KEEP, r)
 
-/* Rows row .. row + ROWS - 1; filters filter .. filter + columns - 1; w is their first panel. `ahead`, and what lies `second`
-   floats behind it, will be read after this tile and is brought nearer meanwhile; NULL: these weights are read from afar.
-   `parted`: these are parts of sums; NULL: whole ones. */
+/* Rows row .. row + ROWS - 1; filters filter .. filter + columns - 1; w is their first panel. `ahead`, and what lies
+   `second` floats behind it, will be read after this tile and is brought nearer meanwhile; NULL: these weights are read
+   from afar. `parted`: these are parts of sums; NULL: whole ones. */
 static void TILE_NAME(const struct kernel_product *p, size_t row, size_t filter, size_t columns, const float *w,
                       size_t panel_stride, const float *ahead, size_t second, struct parted *parted)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ROWS(M), COLUMNS(M, r): M repeated for each row and register of a tile. Accumulators must be named variables, since an
-   array of them ends up in memory with some compilers; these macros are how a tile of any size gets its names. */
+/* ROWS(M), COLUMNS(M, r): M repeated for each row and register of a tile. Accumulators must be named variables, since
+   an array of them ends up in memory with some compilers; these macros are how a tile of any size gets its names. */
 #ifndef KERNEL_VECTOR_REPEAT_H
 #define KERNEL_VECTOR_REPEAT_H
 

@@ -216,7 +216,8 @@ static void vector_cross_entropy_gradient(size_t rows, size_t classes, const flo
             vector_fill(classes, 0.0f, dlogits);
             continue;
         }
-        float share = (float)((double)smoothing / (double)classes), own_weight = class_weights ? class_weights[label] : 1.0f;
+        float share = (float)((double)smoothing / (double)classes),
+              own_weight = class_weights ? class_weights[label] : 1.0f;
         double total = (1.0 - smoothing) * own_weight +
                        (double)share * (class_weights ? vector_sum(classes, class_weights) : (double)classes);
         /* The label's own element in one piece: its two terms nearly cancel when training has gone well. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The vector types and the handful of words that every vector kernel is written in. Everything here is static: the same
    source is compiled once per instruction set, and no inline function of one may end up in the code of another.
-   Included by vector.c after the header of the instruction set (isa/), which gives VECTOR, the tile and vmax/vmin/vsqrt. */
+   Included by vector.c after the header of the instruction set (isa/), which gives VECTOR, the tile and
+   vmax/vmin/vsqrt. */
 #ifndef KERNEL_VECTOR_VECTOR_H
 #define KERNEL_VECTOR_VECTOR_H
 
@@ -186,8 +187,9 @@ INLINE void store_some(float *p, vf v, size_t left)
 #endif
 
 /* sum += a * b as one instruction that leaves the sum in its register, where the set has one (its header then says it).
-   Compilers left to themselves also write it over a factor, and then move and spill: 5 % with the 24 sums of AVX-512. And they
-   fuse a product that two sums share in one place and not in another, so that results would depend on an element's place. */
+   Compilers left to themselves also write it over a factor, and then move and spill: 5 % with the 24 sums of AVX-512.
+   And they fuse a product that two sums share in one place and not in another, so that results would depend on an
+   element's place. */
 #ifndef multiply_add
 #define multiply_add(sum, a, b) sum += (a) * (b)
 #endif

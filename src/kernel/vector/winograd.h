@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Winograd's transformations (kernel.h says what they are, reference/winograd.c how the matrices come about). Vectors run
-   over channels or filters. Points come in pairs +p and -p, for which the even and the odd part of a polynomial are
+/* Winograd's transformations (kernel.h says what they are, reference/winograd.c how the matrices come about). Vectors
+   run over channels or filters. Points come in pairs +p and -p, for which the even and the odd part of a polynomial are
    evaluated once: about two multiply-adds per number and axis instead of six. */
 #ifndef KERNEL_VECTOR_WINOGRAD_H
 #define KERNEL_VECTOR_WINOGRAD_H
@@ -10,7 +10,8 @@
 
 enum { MOST_PLANES = 36 }; /* points of a tile */
 
-/* ---- one axis: numbers `step` floats apart in, `to` floats apart out ---------------------------------------------------- */
+/* ---- one axis: numbers `step` floats apart in, `to` floats apart out
+ * ---------------------------------------------------- */
 
 INLINE void store_pair(vf even, vf odd, float p, float *out, size_t to)
 {
@@ -210,7 +211,8 @@ INLINE void collect_all(size_t points, size_t taps, const float *m, size_t step,
     }
 }
 
-/* ---- tiles ------------------------------------------------------------------------------------------------------------- */
+/* ---- tiles
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* A tile's pixels where some lie outside the image, or channels are fewer than a vector: copied, with zeros. */
 static void __attribute__((noinline)) copy_tile(const struct kernel_winograd_input *w, size_t points_y, size_t points_x,
@@ -264,8 +266,8 @@ INLINE void spread_tiles(const struct kernel_winograd_input *w, size_t points_y,
     }
 }
 
-INLINE void raise_vector(size_t points_y, size_t outputs_y, size_t points_x, size_t outputs_x, const float *x, size_t line,
-                         size_t pixel, float *out, size_t plane)
+INLINE void raise_vector(size_t points_y, size_t outputs_y, size_t points_x, size_t outputs_x, const float *x,
+                         size_t line, size_t pixel, float *out, size_t plane)
 {
     float half[MOST_PLANES * VECTOR] __attribute__((aligned(4 * VECTOR)));
     for (size_t j = 0; j < outputs_x; j++) {
@@ -316,7 +318,8 @@ INLINE void collect_columns(size_t points_y, size_t taps_y, size_t points_x, siz
             collect_all(points_y, taps_y, sums + j * plane, points_x * plane, half + j * VECTOR, points_x * VECTOR);
         }
         for (size_t t = 0; t < taps_y; t++) {
-            collect_all(points_x, taps_x, half + t * points_x * VECTOR, VECTOR, taps + t * taps_x * tap_plane, tap_plane);
+            collect_all(points_x, taps_x, half + t * points_x * VECTOR, VECTOR, taps + t * taps_x * tap_plane,
+                        tap_plane);
         }
     }
 }
@@ -390,7 +393,8 @@ INLINE void gather_tiles(const struct kernel_winograd_output *w, size_t points_y
                        points_x * VECTOR);
             }
             for (size_t i = 0; i < outputs_y; i++) {
-                gather(points_x, outputs_x, half + i * points_x * VECTOR, VECTOR, whole + i * outputs_x * VECTOR, VECTOR);
+                gather(points_x, outputs_x, half + i * points_x * VECTOR, VECTOR, whole + i * outputs_x * VECTOR,
+                       VECTOR);
             }
             if (f + VECTOR <= w->filters) {
                 store_tile(&end, whole, outputs_x, rows, columns, left, f, 0);
@@ -404,13 +408,14 @@ INLINE void gather_tiles(const struct kernel_winograd_output *w, size_t points_y
     }
 }
 
-/* ---- weights ------------------------------------------------------------------------------------------------------------ */
+/* ---- weights
+ * ------------------------------------------------------------------------------------------------------------ */
 
 enum { WEIGHTS_TOGETHER = 8 }; /* channels whose weights are turned over at once */
 
 /* One vector of filters at one channel: taps [taps][VECTOR] to all points. */
-INLINE void weights_vector(size_t points_y, size_t taps_y, size_t points_x, size_t taps_x, const float *taps, float *out,
-                           size_t plane)
+INLINE void weights_vector(size_t points_y, size_t taps_y, size_t points_x, size_t taps_x, const float *taps,
+                           float *out, size_t plane)
 {
     float half[MOST_PLANES * VECTOR] __attribute__((aligned(4 * VECTOR)));
     if (points_y == 1) {
@@ -429,8 +434,8 @@ INLINE void weights_vector(size_t points_y, size_t taps_y, size_t points_x, size
     }
 }
 
-/* `count` filters at `channels` channels, turned over so that filters lie side by side: to [channel][tap][VECTOR]. Plain
-   weights (taps of a channel behind those of the channel before) are one matrix. */
+/* `count` filters at `channels` channels, turned over so that filters lie side by side: to [channel][tap][VECTOR].
+   Plain weights (taps of a channel behind those of the channel before) are one matrix. */
 static void turn_weights(const struct kernel_weights *s, const float *weights, size_t count, size_t channels, float *to)
 {
     if (count < VECTOR) {
@@ -476,7 +481,8 @@ INLINE void weights_all(const struct kernel_winograd_weights *w, size_t points_y
     }
 }
 
-/* ---- one function of each kind for each form ---------------------------------------------------------------------------- */
+/* ---- one function of each kind for each form
+ * ---------------------------------------------------------------------------- */
 
 #define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x)                                                  \
     static void spread_##name(const struct kernel_winograd_input *w)                                          \

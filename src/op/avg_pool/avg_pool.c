@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Average pooling of 1 to 3 spatial axes, line by line over the kernel average_pool. The divisor of each output pixel is
- * worked out once, when a plan is made; the gradient is in gradient.c. */
+/* Average pooling of 1 to 3 spatial axes, line by line over the kernel average_pool. The divisor of each output pixel
+ * is worked out once, when a plan is made; the gradient is in gradient.c. */
 #include "op/avg_pool/avg_pool.h"
 #include "op/onnx.h"
 
@@ -149,7 +149,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/** A frame of zeros counts: it was part of the image. Not where own pads do not count, nor where windows reach beyond. */
+/** A frame of zeros counts: it was part of the image. Not where own pads do not count, nor where windows reach beyond.
+ */
 static bool take_over(struct op_takeover *node)
 {
     struct avg_pool_options *options = node->options;
@@ -166,7 +167,8 @@ static bool take_over(struct op_takeover *node)
     return true;
 }
 
-/* ---- CPU ---------------------------------------------------------------------------------------------------------------- */
+/* ---- CPU
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /** chunk = some lines of y */
 static void pool_chunk(void *context, size_t chunk, int worker)
@@ -174,7 +176,8 @@ static void pool_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = context;
     const struct avg_pool_plan *plan = run->state;
     const struct window *window = &plan->window;
-    const void **rows = (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    const void **rows =
+        (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
     struct kernel_window row = window_row(window, plan->channels);
     size_t image_lines = (size_t)(window->out[0] * window->out[1]), lines = plan->batch * image_lines;
     row.x_stride = op_pixel_stride(&run->in[0]);
@@ -184,7 +187,8 @@ static void pool_chunk(void *context, size_t chunk, int worker)
         size_t image = line / image_lines, within = line % image_lines;
         window_rows(window, (int64_t)within / window->out[1], (int64_t)within % window->out[1],
                     (const float *)run->in[0].data + image * in_image, row.width * row.x_stride * sizeof(float), rows);
-        run->kernel->average_pool(&row, (const float *const *)rows, avg_pool_divisors(run->state) + within * row.out_width,
+        run->kernel->average_pool(&row, (const float *const *)rows,
+                                  avg_pool_divisors(run->state) + within * row.out_width,
                                   (float *)run->out[0].data + line * row.out_width * row.y_stride);
     }
 }
@@ -234,15 +238,23 @@ static const struct op_onnx onnx = {.type = "AveragePool", .since = 1};
     {                                                                                                                  \
         (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), { __VA_ARGS__ }                                     \
     }
-static const struct avg_pool_options
-    halves = {.kernel = LIST(2, 2), .stride = LIST(2, 2)},
-    padded = {.kernel = LIST(3, 3), .stride = LIST(2, 2), .pad = LIST(1, 1, 1, 1)},
-    pad_counts = {.kernel = LIST(3, 3), .stride = LIST(2, 1), .pad = LIST(1, 0, 1, 2), .count_include_pad = true},
-    ceiled = {.kernel = LIST(3, 3), .stride = LIST(2, 2), .pad = LIST(1, 1, 1, 1), .ceil_mode = true, .count_include_pad = true},
-    dilated = {.kernel = LIST(2, 2), .dilation = LIST(2, 3), .pad = LIST(1, 0, 0, 2)},
-    line = {.kernel = LIST(4), .stride = LIST(3), .pad = LIST(1, 1)},
-    volume = {.kernel = LIST(2, 3, 2), .stride = LIST(1, 2, 2), .pad = LIST(1, 1, 0, 0, 1, 1)},
-    same = {.kernel = LIST(3, 2), .stride = LIST(2, 2), .auto_pad = WINDOW_SAME_LOWER};
+static const struct avg_pool_options halves = {.kernel = LIST(2, 2), .stride = LIST(2, 2)},
+                                     padded = {.kernel = LIST(3, 3), .stride = LIST(2, 2), .pad = LIST(1, 1, 1, 1)},
+                                     pad_counts = {.kernel = LIST(3, 3),
+                                                   .stride = LIST(2, 1),
+                                                   .pad = LIST(1, 0, 1, 2),
+                                                   .count_include_pad = true},
+                                     ceiled = {.kernel = LIST(3, 3),
+                                               .stride = LIST(2, 2),
+                                               .pad = LIST(1, 1, 1, 1),
+                                               .ceil_mode = true,
+                                               .count_include_pad = true},
+                                     dilated = {.kernel = LIST(2, 2), .dilation = LIST(2, 3), .pad = LIST(1, 0, 0, 2)},
+                                     line = {.kernel = LIST(4), .stride = LIST(3), .pad = LIST(1, 1)},
+                                     volume = {.kernel = LIST(2, 3, 2),
+                                               .stride = LIST(1, 2, 2),
+                                               .pad = LIST(1, 1, 0, 0, 1, 1)},
+                                     same = {.kernel = LIST(3, 2), .stride = LIST(2, 2), .auto_pad = WINDOW_SAME_LOWER};
 
 static const struct op_case cases[] = {
     {.name = "2x2", .options = &halves, .in = {FOV_SHAPE(2, 10, 6, 8)}, .in_count = 1},

@@ -11,7 +11,8 @@ static int resolve(struct window *window, const struct avg_pool_options *options
 {
     char text[SHAPE_TEXT_SIZE], expected_text[SHAPE_TEXT_SIZE];
     if (dy->rank < 3 || options->size.count != dy->rank - 2) {
-        return error_set(error, FOV_E_USAGE, "size has %d numbers where %d are needed", options->size.count, dy->rank - 2);
+        return error_set(error, FOV_E_USAGE, "size has %d numbers where %d are needed", options->size.count,
+                         dy->rank - 2);
     }
     *x = (fov_shape){dy->rank, {dy->dim[0], dy->dim[1]}};
     for (int i = 0; i < options->size.count; i++) {
@@ -81,7 +82,8 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = context;
     const struct avg_pool_plan *plan = run->state;
     const struct window *window = &plan->window;
-    const void **rows = (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    const void **rows =
+        (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
     const void **divisor_rows = rows + window_rows_count(window);
     struct kernel_window row = window_row(window, plan->channels);
     size_t image_lines = (size_t)(window->in[0] * window->in[1]), lines = plan->batch * image_lines;
@@ -139,13 +141,19 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST, .supports = 
     {                                                                                                                  \
         (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), { __VA_ARGS__ }                                     \
     }
-static const struct avg_pool_options
-    halves = {.kernel = LIST(2, 2), .stride = LIST(2, 2), .size = LIST(7, 6)},
-    padded = {.kernel = LIST(3, 3), .stride = LIST(2, 1), .pad = LIST(1, 1, 1, 1), .size = LIST(7, 5)},
-    pad_counts = {.kernel = LIST(3, 3), .stride = LIST(2, 2), .pad = LIST(1, 1, 1, 1), .size = LIST(6, 8), .ceil_mode = true,
-                  .count_include_pad = true},
-    line = {.kernel = LIST(4), .stride = LIST(2), .size = LIST(10)},
-    volume = {.kernel = LIST(2, 2, 2), .stride = LIST(1, 2, 2), .size = LIST(3, 4, 4)};
+static const struct avg_pool_options halves = {.kernel = LIST(2, 2), .stride = LIST(2, 2), .size = LIST(7, 6)},
+                                     padded = {.kernel = LIST(3, 3),
+                                               .stride = LIST(2, 1),
+                                               .pad = LIST(1, 1, 1, 1),
+                                               .size = LIST(7, 5)},
+                                     pad_counts = {.kernel = LIST(3, 3),
+                                                   .stride = LIST(2, 2),
+                                                   .pad = LIST(1, 1, 1, 1),
+                                                   .size = LIST(6, 8),
+                                                   .ceil_mode = true,
+                                                   .count_include_pad = true},
+                                     line = {.kernel = LIST(4), .stride = LIST(2), .size = LIST(10)},
+                                     volume = {.kernel = LIST(2, 2, 2), .stride = LIST(1, 2, 2), .size = LIST(3, 4, 4)};
 
 static const struct op_case cases[] = {
     {.name = "2x2", .options = &halves, .in = {FOV_SHAPE(2, 5, 3, 3)}, .in_count = 1},

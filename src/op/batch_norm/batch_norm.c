@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Batch normalisation. In a training plan the statistics are the batch's, and the running ones move towards them; otherwise
- * the running ones are used. Two passes over x: moments (one pass, about a shift near the mean, in double), then scale
- * and shift, with an activation if the plan fused one. In a plan, who makes x may take its moments while it is near (see), and
- * who reads the result may make it (rows); then no pass is left. The gradient is in gradient.c. */
+/* Batch normalisation. In a training plan the statistics are the batch's, and the running ones move towards them;
+ * otherwise the running ones are used. Two passes over x: moments (one pass, about a shift near the mean, in double),
+ * then scale and shift, with an activation if the plan fused one. In a plan, who makes x may take its moments while it
+ * is near (see), and who reads the result may make it (rows); then no pass is left. The gradient is in gradient.c. */
 #include "op/batch_norm/batch_norm.h"
 #include "op/onnx.h"
 
@@ -74,7 +74,8 @@ static void textbook(const struct op_textbook *textbook)
 {
     const struct batch_norm_options *options = textbook->options;
     const fov_shape *shape = &textbook->in[X].shape;
-    size_t samples = (size_t)shape->dim[0], channels = (size_t)shape->dim[1], pixels = shape_span(shape, 2, shape->rank);
+    size_t samples = (size_t)shape->dim[0], channels = (size_t)shape->dim[1],
+           pixels = shape_span(shape, 2, shape->rank);
     double count = (double)(samples * pixels);
     bool of_batch = batch_norm_uses_batch(options, textbook->training);
     for (size_t c = 0; c < channels; c++) {
@@ -108,7 +109,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- CPU ------------------------------------------------------------------------------------------------------------------ */
+/* ---- CPU
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 struct batch_norm_plan batch_norm_plan(const struct op_compile *compile)
 {
@@ -133,7 +135,8 @@ int batch_norm_prepare(const struct op_compile *compile, void *state)
     return 0;
 }
 
-/** Scratch: mean and squares about it of each chunk in double, then scale and shift (in the state where the result is deferred). */
+/** Scratch: mean and squares about it of each chunk in double, then scale and shift (in the state where the result is
+ * deferred). */
 struct norm_job {
     const struct op_run          *run;
     const struct batch_norm_plan *plan;
@@ -141,8 +144,9 @@ struct norm_job {
     const float *scale, *shift;
 };
 
-/** Sums over rows of a chunk, about its first row: that is as near the mean as any, and what matters is that |x - shift| is of
- *  the size of the deviation. As mean and sum of squares about it, they are merged in double whatever that row was. */
+/** Sums over rows of a chunk, about its first row: that is as near the mean as any, and what matters is that |x -
+ * shift| is of the size of the deviation. As mean and sum of squares about it, they are merged in double whatever that
+ * row was. */
 static void see(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels)
 {
     const struct batch_norm_plan *plan = run->state;
@@ -175,8 +179,8 @@ static void apply(const struct op_run *run, const float *scale, const float *shi
     size_t x_stride = op_pixel_stride(&run->in[X]), channels = (size_t)run->in[X].shape.dim[1];
     size_t residual_stride = run->residual != NULL ? op_pixel_stride(run->residual) : 0;
     const float *residual = run->residual != NULL ? (const float *)run->residual->data + first * residual_stride : NULL;
-    run->kernel->scale_shift(rows, channels, (const float *)run->in[X].data + first * x_stride, x_stride, scale, shift, residual,
-                             residual_stride, y, y_stride, run->activation, run->alpha, run->beta);
+    run->kernel->scale_shift(rows, channels, (const float *)run->in[X].data + first * x_stride, x_stride, scale, shift,
+                             residual, residual_stride, y, y_stride, run->activation, run->alpha, run->beta);
 }
 
 static void apply_chunk(void *context, size_t chunk, int worker)
@@ -208,12 +212,13 @@ static void store(const struct op_run *run, int out, size_t channel, double valu
     }
 }
 
-/** Mean and sum of squares about it of all rows, from those of the chunks, in order, into the first chunk's (Chan, Golub &
- *  LeVeque, Algorithms for computing the sample variance, 1983). */
+/** Mean and sum of squares about it of all rows, from those of the chunks, in order, into the first chunk's (Chan,
+ * Golub & LeVeque, Algorithms for computing the sample variance, 1983). */
 static void merge_chunks(const struct norm_job *job)
 {
     const struct batch_norm_plan *plan = job->plan;
-    double *mean = job->sums, *square = mean + plan->channels, seen = (double)op_chunk_length(0, plan->chunk_rows, plan->rows);
+    double *mean = job->sums, *square = mean + plan->channels,
+           seen = (double)op_chunk_length(0, plan->chunk_rows, plan->rows);
     for (size_t chunk = 1; chunk < plan->chunks; chunk++) {
         const double *next = job->sums + chunk * 2 * plan->channels, *next_square = next + plan->channels;
         double count = (double)op_chunk_length(chunk, plan->chunk_rows, plan->rows);
@@ -303,15 +308,17 @@ static int compile(struct op_compile *compile)
     bool of_batch = batch_norm_uses_batch(options, compile->training);
     if (of_batch && plan.rows == 1 && !options->population_variance) {
         char text[SHAPE_TEXT_SIZE];
-        return error_set(compile->error, FOV_E_SHAPE,
-                         "input %s has one value per channel, and the variance of a batch needs two: use a larger batch",
-                         shape_text(&compile->in[X].shape, text));
+        return error_set(
+            compile->error, FOV_E_SHAPE,
+            "input %s has one value per channel, and the variance of a batch needs two: use a larger batch",
+            shape_text(&compile->in[X].shape, text));
     }
     compile->seen = compile->seen && of_batch && plan.rows > 0;
     compile->run = run;
     compile->prepare = batch_norm_prepare;
     compile->state = sizeof plan + (compile->deferred ? 2 * plan.channels * sizeof(float) : 0);
-    compile->scratch = (of_batch ? plan.chunks * 2 * plan.channels * sizeof(double) : 0) + 2 * plan.channels * sizeof(float);
+    compile->scratch =
+        (of_batch ? plan.chunks * 2 * plan.channels * sizeof(double) : 0) + 2 * plan.channels * sizeof(float);
     bool fixed = !of_batch && compile->out_count > 0;
     for (int i = WEIGHT; i <= RUNNING_VAR; i++) {
         fixed = fixed && compile->in_constant[i];
@@ -333,7 +340,8 @@ static const struct op_cpu cpu = {
     .strided_in = 1u << X, .strided_out = true, .rows = rows,
     .sees = 1 + X, .see = see};
 
-/* ---- ONNX ----------------------------------------------------------------------------------------------------------------- */
+/* ---- ONNX
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static int import(struct op_import *node)
 {
@@ -393,21 +401,53 @@ static const struct batch_norm_options
     always = {.epsilon = 1e-2, .momentum = 0.3, .statistics = BATCH_NORM_BATCH, .population_variance = true};
 
 static const struct op_case cases[] = {
-    {.name = "training", .options = &usual, .in = {FOV_SHAPE(3, 5, 4, 3), VECTORS(5)}, .in_count = 5, .positive = true,
+    {.name = "training",
+     .options = &usual,
+     .in = {FOV_SHAPE(3, 5, 4, 3), VECTORS(5)},
+     .in_count = 5,
+     .positive = true,
      .training = true},
-    {.name = "inference", .options = &usual, .in = {FOV_SHAPE(2, 17, 3, 5), VECTORS(17)}, .in_count = 5, .positive = true},
-    {.name = "training, matrix", .options = &usual, .in = {FOV_SHAPE(7, 6), VECTORS(6)}, .in_count = 5, .positive = true,
-     .training = true},
-    {.name = "training, 1-D", .options = &usual, .in = {FOV_SHAPE(3, 4, 5), VECTORS(4)}, .in_count = 5, .positive = true,
-     .training = true},
-    {.name = "training, 3-D", .options = &usual, .in = {FOV_SHAPE(2, 3, 2, 3, 2), VECTORS(3)}, .in_count = 5,
-     .positive = true, .training = true},
-    {.name = "frozen", .options = &frozen, .in = {FOV_SHAPE(2, 3, 3, 3), VECTORS(3)}, .in_count = 5, .positive = true,
-     .training = true},
-    {.name = "always of the batch", .options = &always, .in = {FOV_SHAPE(2, 3, 3, 3), VECTORS(3)}, .in_count = 5,
+    {.name = "inference",
+     .options = &usual,
+     .in = {FOV_SHAPE(2, 17, 3, 5), VECTORS(17)},
+     .in_count = 5,
      .positive = true},
-    {.name = "several chunks", .options = &usual, .in = {FOV_SHAPE(2, 3, 113, 97), VECTORS(3)}, .in_count = 5,
-     .positive = true, .training = true, .no_gradient = true},
+    {.name = "training, matrix",
+     .options = &usual,
+     .in = {FOV_SHAPE(7, 6), VECTORS(6)},
+     .in_count = 5,
+     .positive = true,
+     .training = true},
+    {.name = "training, 1-D",
+     .options = &usual,
+     .in = {FOV_SHAPE(3, 4, 5), VECTORS(4)},
+     .in_count = 5,
+     .positive = true,
+     .training = true},
+    {.name = "training, 3-D",
+     .options = &usual,
+     .in = {FOV_SHAPE(2, 3, 2, 3, 2), VECTORS(3)},
+     .in_count = 5,
+     .positive = true,
+     .training = true},
+    {.name = "frozen",
+     .options = &frozen,
+     .in = {FOV_SHAPE(2, 3, 3, 3), VECTORS(3)},
+     .in_count = 5,
+     .positive = true,
+     .training = true},
+    {.name = "always of the batch",
+     .options = &always,
+     .in = {FOV_SHAPE(2, 3, 3, 3), VECTORS(3)},
+     .in_count = 5,
+     .positive = true},
+    {.name = "several chunks",
+     .options = &usual,
+     .in = {FOV_SHAPE(2, 3, 113, 97), VECTORS(3)},
+     .in_count = 5,
+     .positive = true,
+     .training = true,
+     .no_gradient = true},
     {0},
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The gradient of batch normalisation, two passes: the sums of dy and of dy (x - mean) per channel, then dx. Where the
- * statistics are running ones they are constants, and dx is dy scaled. In a plan it takes the gradient of the activation
- * behind the layer along: what the activation saw is computed again from x, which is there anyway, so neither a pass of its
- * own nor a saved tensor is needed. */
+ * statistics are running ones they are constants, and dx is dy scaled. In a plan it takes the gradient of the
+ * activation behind the layer along: what the activation saw is computed again from x, which is there anyway, so
+ * neither a pass of its own nor a saved tensor is needed. */
 #include "op/batch_norm/batch_norm.h"
 #include "op/elementwise.h"
 
@@ -13,7 +13,8 @@
 enum { X, WEIGHT, SAVED_MEAN, SAVED_INV_STD, DY, BIAS }; /* inputs */
 enum { DX, DWEIGHT, DBIAS };                             /* outputs */
 
-/* ---- the activation behind the layer ---------------------------------------------------------------------------------- */
+/* ---- the activation behind the layer
+ * ---------------------------------------------------------------------------------- */
 
 static const char *const activation_choices[] = {
 #define UNARY(name, reads, formula, derivative) #name,
@@ -22,13 +23,29 @@ static const char *const activation_choices[] = {
 };
 
 static const struct op_attribute attributes[] = {
-    {.name = "epsilon", .offset = offsetof(struct batch_norm_gradient_options, norm.epsilon), .kind = OP_NUMBER, .standard = 1e-5, .minimum = 0,
-     .maximum = 1, .doc = "added to the variance"},
-    {.name = "momentum", .offset = offsetof(struct batch_norm_gradient_options, norm.momentum), .kind = OP_NUMBER, .standard = 0.1, .minimum = 0,
-     .maximum = 1, .doc = "the layer's"},
-    {.name = "statistics", .offset = offsetof(struct batch_norm_gradient_options, norm.statistics), .kind = OP_CHOICE,
-     .choices = batch_norm_statistics_choices, .doc = "as the layer's"},
-    {.name = "population_variance", .offset = offsetof(struct batch_norm_gradient_options, norm.population_variance), .kind = OP_FLAG, .doc = "as the layer's"},
+    {.name = "epsilon",
+     .offset = offsetof(struct batch_norm_gradient_options, norm.epsilon),
+     .kind = OP_NUMBER,
+     .standard = 1e-5,
+     .minimum = 0,
+     .maximum = 1,
+     .doc = "added to the variance"},
+    {.name = "momentum",
+     .offset = offsetof(struct batch_norm_gradient_options, norm.momentum),
+     .kind = OP_NUMBER,
+     .standard = 0.1,
+     .minimum = 0,
+     .maximum = 1,
+     .doc = "the layer's"},
+    {.name = "statistics",
+     .offset = offsetof(struct batch_norm_gradient_options, norm.statistics),
+     .kind = OP_CHOICE,
+     .choices = batch_norm_statistics_choices,
+     .doc = "as the layer's"},
+    {.name = "population_variance",
+     .offset = offsetof(struct batch_norm_gradient_options, norm.population_variance),
+     .kind = OP_FLAG,
+     .doc = "as the layer's"},
     {OP_ATTRIBUTE(struct batch_norm_gradient_options, activation), .kind = OP_CHOICE, .choices = activation_choices,
      .doc = "behind the layer, with bias given: relu, leaky_relu or clip"},
     {OP_ATTRIBUTE(struct batch_norm_gradient_options, alpha), .kind = OP_NUMBER, .doc = "the activation's constant"},
@@ -93,7 +110,8 @@ static bool take_over(struct op_takeover *node)
     return true;
 }
 
-/* ---- definition ------------------------------------------------------------------------------------------------------ */
+/* ---- definition
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int infer(const struct op_infer *infer)
 {
@@ -128,12 +146,13 @@ static double passed(const struct batch_norm_gradient_options *options, double d
     return z > (double)mask.low && z <= (double)mask.high ? dy : dy * (double)mask.slope;
 }
 
-/* With h = (x - mean) inv_std: y = weight h + bias, so dbias = sum dy and dweight = sum dy h. Through mean and variance of
- * the batch, dx = weight inv_std (dy - mean(dy) - h mean(dy h)). With an activation, dy is first what passes it. */
+/* With h = (x - mean) inv_std: y = weight h + bias, so dbias = sum dy and dweight = sum dy h. Through mean and variance
+ * of the batch, dx = weight inv_std (dy - mean(dy) - h mean(dy h)). With an activation, dy is first what passes it. */
 static void textbook(const struct op_textbook *textbook)
 {
     const fov_shape *shape = &textbook->in[X].shape;
-    size_t samples = (size_t)shape->dim[0], channels = (size_t)shape->dim[1], pixels = shape_span(shape, 2, shape->rank);
+    size_t samples = (size_t)shape->dim[0], channels = (size_t)shape->dim[1],
+           pixels = shape_span(shape, 2, shape->rank);
     double count = (double)(samples * pixels);
     const struct batch_norm_gradient_options *options = textbook->options;
     bool of_batch = batch_norm_uses_batch(&options->norm, textbook->training);
@@ -151,7 +170,8 @@ static void textbook(const struct op_textbook *textbook)
         for (size_t i = 0; textbook->out[DX].data != NULL && i < samples * pixels; i++) {
             size_t at = (i / pixels * channels + c) * pixels + i % pixels;
             double h = (textbook->in[X].data[at] - mean) * inv_std;
-            double flows = passed(options, textbook->in[DY].data[at], weight * h + bias) - (of_batch ? dbias / count + h * dweight / count : 0);
+            double flows = passed(options, textbook->in[DY].data[at], weight * h + bias) -
+                           (of_batch ? dbias / count + h * dweight / count : 0);
             textbook->out[DX].data[at] = weight * inv_std * flows;
         }
         if (textbook->out_count > DWEIGHT && textbook->out[DWEIGHT].data != NULL) {
@@ -179,8 +199,8 @@ static float direct_factor(const struct op_run *run, size_t channel)
                    (double)((const float *)run->in[WEIGHT].data)[channel]);
 }
 
-/** The two sums over rows of a chunk, some channels at a time: the mask's factor is computed again each time, since threads
- *  have no place for it in common. */
+/** The two sums over rows of a chunk, some channels at a time: the mask's factor is computed again each time, since
+ * threads have no place for it in common. */
 static void see(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels)
 {
     enum { TOGETHER = 1024 };
@@ -200,9 +220,10 @@ static void see(const struct op_run *run, size_t first, size_t count, size_t cha
             mask.scale = factor;
             mask.offset = (const float *)run->in[BIAS].data + at;
         }
-        run->kernel->column_products(count, some, (const float *)run->in[DY].data + first * plan->channels + at, plan->channels,
-                                     (const float *)run->in[X].data + first * plan->channels + at, plan->channels,
-                                     (const float *)run->in[SAVED_MEAN].data + at, mask, sum + done, sum + done + plan->channels);
+        run->kernel->column_products(count, some, (const float *)run->in[DY].data + first * plan->channels + at,
+                                     plan->channels, (const float *)run->in[X].data + first * plan->channels + at,
+                                     plan->channels, (const float *)run->in[SAVED_MEAN].data + at, mask, sum + done,
+                                     sum + done + plan->channels);
     }
 }
 
@@ -244,8 +265,8 @@ static void rows(const struct op_run *run, size_t first, size_t count, float *to
         mask.scale = a;
         mask.offset = run->in[BIAS].data;
     }
-    run->kernel->column_combine(count, plan->channels, (const float *)run->in[DY].data + first * plan->channels, plan->channels,
-                                (const float *)run->in[X].data + first * plan->channels, plan->channels,
+    run->kernel->column_combine(count, plan->channels, (const float *)run->in[DY].data + first * plan->channels,
+                                plan->channels, (const float *)run->in[X].data + first * plan->channels, plan->channels,
                                 run->in[SAVED_MEAN].data, mask, a, a + plan->channels, a + 2 * plan->channels, to,
                                 plan->channels);
 }
@@ -334,22 +355,61 @@ static void fill_around_zero(int index, double *data, size_t count, struct rando
 
 /* Gradients of this gradient do not exist yet. */
 static const struct op_case cases[] = {
-    {.name = "training", .options = &usual, .in = {INPUTS(5, 3, 5, 4, 3)}, .in_count = 5, .positive = true,
-     .training = true, .no_gradient = true},
-    {.name = "inference", .options = &usual, .in = {INPUTS(17, 2, 17, 3, 5)}, .in_count = 5, .positive = true,
+    {.name = "training",
+     .options = &usual,
+     .in = {INPUTS(5, 3, 5, 4, 3)},
+     .in_count = 5,
+     .positive = true,
+     .training = true,
      .no_gradient = true},
-    {.name = "frozen", .options = &frozen, .in = {INPUTS(3, 2, 3, 7)}, .in_count = 5, .positive = true, .training = true,
+    {.name = "inference",
+     .options = &usual,
+     .in = {INPUTS(17, 2, 17, 3, 5)},
+     .in_count = 5,
+     .positive = true,
      .no_gradient = true},
-    {.name = "matrix", .options = &usual, .in = {INPUTS(6, 7, 6)}, .in_count = 5, .positive = true, .training = true,
+    {.name = "frozen",
+     .options = &frozen,
+     .in = {INPUTS(3, 2, 3, 7)},
+     .in_count = 5,
+     .positive = true,
+     .training = true,
      .no_gradient = true},
-    {.name = "several chunks", .options = &usual, .in = {INPUTS(3, 2, 3, 113, 97)}, .in_count = 5, .positive = true,
-     .training = true, .no_gradient = true},
-    {.name = "behind relu", .options = &relu, .in = {INPUTS(19, 3, 19, 5, 7), FOV_SHAPE(19)}, .in_count = 6,
-     .training = true, .no_gradient = true, .fill = fill_around_zero},
-    {.name = "behind leaky relu", .options = &leaky, .in = {INPUTS(5, 7, 5, 3), FOV_SHAPE(5)}, .in_count = 6,
-     .training = true, .no_gradient = true, .fill = fill_around_zero},
-    {.name = "behind clip, several chunks", .options = &clip, .in = {INPUTS(33, 2, 33, 37, 41), FOV_SHAPE(33)},
-     .in_count = 6, .training = true, .no_gradient = true, .fill = fill_around_zero},
+    {.name = "matrix",
+     .options = &usual,
+     .in = {INPUTS(6, 7, 6)},
+     .in_count = 5,
+     .positive = true,
+     .training = true,
+     .no_gradient = true},
+    {.name = "several chunks",
+     .options = &usual,
+     .in = {INPUTS(3, 2, 3, 113, 97)},
+     .in_count = 5,
+     .positive = true,
+     .training = true,
+     .no_gradient = true},
+    {.name = "behind relu",
+     .options = &relu,
+     .in = {INPUTS(19, 3, 19, 5, 7), FOV_SHAPE(19)},
+     .in_count = 6,
+     .training = true,
+     .no_gradient = true,
+     .fill = fill_around_zero},
+    {.name = "behind leaky relu",
+     .options = &leaky,
+     .in = {INPUTS(5, 7, 5, 3), FOV_SHAPE(5)},
+     .in_count = 6,
+     .training = true,
+     .no_gradient = true,
+     .fill = fill_around_zero},
+    {.name = "behind clip, several chunks",
+     .options = &clip,
+     .in = {INPUTS(33, 2, 33, 37, 41), FOV_SHAPE(33)},
+     .in_count = 6,
+     .training = true,
+     .no_gradient = true,
+     .fill = fill_around_zero},
     {0},
 };
 
@@ -357,15 +417,18 @@ const struct op op_batch_norm_gradient = {
     .name = "batch_norm_gradient",
     .family = OP_GRADIENT,
     .summary = "Gradient of batch normalisation with respect to its input, weight and bias.",
-    .formula = "h = (x - mean) inv_std; dx = weight inv_std (dy - mean(dy) - h mean(dy h)); dweight = sum dy h; dbias = sum dy",
+    .formula = "h = (x - mean) inv_std; dx = weight inv_std (dy - mean(dy) - h mean(dy h)); dweight = sum dy h; dbias "
+               "= sum dy",
     .source = "Ioffe & Szegedy, Batch normalization, ICML 2015, section 3",
-    .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, ...]"},
-                                   {.name = "weight", .shape = "[C]", .plain = true},
-                                   {.name = "saved_mean", .shape = "[C]", .plain = true},
-                                   {.name = "saved_inv_std", .shape = "[C]", .plain = true},
-                                   {.name = "dy", .shape = "as x"},
-                                   {.name = "bias", .shape = "[C]; needed with an activation", .optional = true, .plain = true},
-                                   {0}},
+    .in =
+        (const struct op_port[]){
+            {.name = "x", .shape = "[N, C, ...]"},
+            {.name = "weight", .shape = "[C]", .plain = true},
+            {.name = "saved_mean", .shape = "[C]", .plain = true},
+            {.name = "saved_inv_std", .shape = "[C]", .plain = true},
+            {.name = "dy", .shape = "as x"},
+            {.name = "bias", .shape = "[C]; needed with an activation", .optional = true, .plain = true},
+            {0}},
     .out = (const struct op_port[]){{.name = "dx", .shape = "as x"},
                                     {.name = "dweight", .shape = "[C]", .optional = true, .plain = true},
                                     {.name = "dbias", .shape = "[C]", .optional = true, .plain = true},

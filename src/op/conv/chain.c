@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions one within the other: a step whose only reader is a pointwise or depthwise convolution can be run by that
- * reader, some lines at a time, so that what lies between the two stays in one core's cache and is never stored whole.
- * So an inverted residual block (pointwise, depthwise, pointwise) becomes one step. The graph knows none of this: it
- * offers the producer (op_compile.producer), the reader decides here. Read product.h and depthwise.c before. */
+/* Convolutions one within the other: a step whose only reader is a pointwise or depthwise convolution can be run by
+ * that reader, some lines at a time, so that what lies between the two stays in one core's cache and is never stored
+ * whole. So an inverted residual block (pointwise, depthwise, pointwise) becomes one step. The graph knows none of
+ * this: it offers the producer (op_compile.producer), the reader decides here. Read product.h and depthwise.c before.
+ */
 #include "op/conv/product.h"
 
 enum {
@@ -80,8 +81,8 @@ struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct co
 
 /* ---- pointwise products ------------------------------------------------------------------------------------------ */
 
-/** Whether an activation is applied to all that was made together, rather than tile by tile: a smooth function is a long
- *  chain of operations, which many vectors hide better than a tile's few do. */
+/** Whether an activation is applied to all that was made together, rather than tile by tile: a smooth function is a
+ * long chain of operations, which many vectors hide better than a tile's few do. */
 static bool acts_behind(const struct op_run *run)
 {
     enum unary activation = run->activation;

@@ -107,7 +107,8 @@ static bool take_over(struct op_takeover *node)
 static int compile(struct op_compile *compile)
 {
     struct conv_geometry geometry;
-    int status = conv_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
+    int status =
+        conv_geometry(&geometry, compile->options, &compile->in[0].shape, &compile->in[1].shape, compile->error);
     if (status != 0) {
         return status;
     }
@@ -121,7 +122,9 @@ static unsigned reads_rows(const void *options, const struct op_tensor *in, int 
 {
     struct conv_geometry geometry;
     (void)in_count;
-    return conv_geometry(&geometry, options, &in[0].shape, &in[1].shape, NULL) == 0 && conv_reads_rows(&geometry) ? 1U << 0 : 0;
+    return conv_geometry(&geometry, options, &in[0].shape, &in[1].shape, NULL) == 0 && conv_reads_rows(&geometry)
+               ? 1U << 0
+               : 0;
 }
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST,

@@ -76,8 +76,8 @@ int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometr
 int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 
-/** Fills compile for dx from in[0] = dy and in[1] = weight, whichever form is best; in input_gradient.c. The options are
- *  struct conv_options. */
+/** Fills compile for dx from in[0] = dy and in[1] = weight, whichever form is best; in input_gradient.c. The options
+ * are struct conv_options. */
 int conv_input_compile(struct op_compile *compile);
 
 /** Results that have just been written, back through run->activation: times its derivative, by what `gate` saved. */

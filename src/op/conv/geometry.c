@@ -62,7 +62,8 @@ int conv_x_shape(const struct conv_options *options, const fov_shape *dy, const 
                          shape_text(dy, text));
     }
     if (options->size.count != dy->rank - 2) {
-        return error_set(error, FOV_E_USAGE, "size has %d numbers where %d are needed", options->size.count, dy->rank - 2);
+        return error_set(error, FOV_E_USAGE, "size has %d numbers where %d are needed", options->size.count,
+                         dy->rank - 2);
     }
     *x = (fov_shape){.rank = dy->rank, .dim = {dy->dim[0], weight->dim[1] * options->groups}};
     for (int i = 0; i < options->size.count; i++) {
@@ -83,7 +84,8 @@ int conv_weight_shape(const struct conv_options *options, const fov_shape *x, co
         return error_set(error, FOV_E_USAGE, "kernel has %d numbers where %d are needed", options->kernel.count,
                          x->rank - 2);
     }
-    *weight = (fov_shape){.rank = x->rank, .dim = {dy->dim[1], x->dim[1] / (options->groups < 1 ? 1 : options->groups)}};
+    *weight =
+        (fov_shape){.rank = x->rank, .dim = {dy->dim[1], x->dim[1] / (options->groups < 1 ? 1 : options->groups)}};
     for (int i = 0; i < options->kernel.count; i++) {
         weight->dim[2 + i] = options->kernel.at[i];
     }

@@ -120,7 +120,8 @@ const struct op op_conv_input_gradient = {
     .family = OP_GRADIENT,
     .exact = true,
     .summary = "Gradient of a convolution with respect to its input.",
-    .formula = "dx[n, c, i] = sum over f, t, o with o * stride + t * dilation - pad = i of dy[n, f, o] * weight[f, c, t]",
+    .formula =
+        "dx[n, c, i] = sum over f, t, o with o * stride + t * dilation - pad = i of dy[n, f, o] * weight[f, c, t]",
     .source = "Dumoulin & Visin, A guide to convolution arithmetic for deep learning (2016), section 4",
     .in = (const struct op_port[]){{.name = "dy", .shape = "[N, filters, spatial...]"},
                                    {.name = "weight", .shape = "[filters, C / groups, kernel...]", .plain = true},

@@ -72,7 +72,8 @@ static struct unit unit_at(const struct outer_plan *plan, size_t index)
     return unit;
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------------------------- */
+/* ---- copies
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /** Pixels first .. first + count - 1 of dy into panels that hold `pixels`, for all groups. */
 static void pack_dy(const struct outer_job *job, const float *dy, size_t first, size_t count, size_t pixels, float *out)
@@ -109,7 +110,8 @@ static void copy_line(const struct outer_job *job, const float *from, float *to)
     size_t tile = plan->pixel;
     for (size_t group = 0; group < plan->groups; group++, to += plan->blocks * plan->block) {
         job->run->kernel->pack_columns(plan->copied, plan->group_channels, from + group * plan->group_channels,
-                                       plan->channels * plan->column_step, tile, tile, to + plan->left * tile, plan->block);
+                                       plan->channels * plan->column_step, tile, tile, to + plan->left * tile,
+                                       plan->block);
         for (size_t block = 0; (plan->left > 0 || right > 0) && block < plan->blocks; block++) {
             float *line = to + block * plan->block;
             memset(line, 0, plan->left * tile * sizeof *line);
@@ -165,7 +167,8 @@ static void copy_unit(const struct outer_job *job, const struct unit *unit, floa
     }
 }
 
-/* ---- outer products ----------------------------------------------------------------------------------------------------- */
+/* ---- outer products
+ * ----------------------------------------------------------------------------------------------------- */
 
 /** Output lines of the unit whose input line through kernel row ky lies inside the image. */
 static void clip_lines(const struct window *window, const struct unit *unit, int64_t ky, int64_t *first, int64_t *end)
@@ -180,7 +183,8 @@ static void clip_lines(const struct window *window, const struct unit *unit, int
     }
 }
 
-/** Adds one unit's products of one (group, panel, block of columns) to out, all taps. `panel_out`: [taps][columns][width] */
+/** Adds one unit's products of one (group, panel, block of columns) to out, all taps. `panel_out`:
+ * [taps][columns][width] */
 static void add_products(const struct outer_job *job, const struct outer_source *source, const struct unit *unit,
                          size_t group, size_t panel, size_t block, struct outer_ahead *ahead, float *panel_out)
 {
@@ -368,7 +372,8 @@ static void block_chunk(void *context, size_t chunk, int worker)
     size_t end_block = smaller(first_block + plan->blocks_together, plan->blocks);
     size_t first_panel = chunk / block_jobs % panel_jobs * plan->panels_together;
     size_t end_panel = smaller(first_panel + plan->panels_together, plan->panels);
-    size_t first = first_block * kernel->tile_rows, columns = smaller(end_block * kernel->tile_rows, plan->columns) - first;
+    size_t first = first_block * kernel->tile_rows,
+           columns = smaller(end_block * kernel->tile_rows, plan->columns) - first;
     for (size_t panel = first_panel; panel < end_panel; panel++) {
         size_t width = kernel_panel_width(kernel, plan->group_filters - panel * kernel->panel_columns);
         float *out = panel_of(job, job->sums, group, panel);
@@ -393,7 +398,8 @@ static void block_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* ---- the end: parts in order, panels to plain weights --------------------------------------------------------------------- */
+/* ---- the end: parts in order, panels to plain weights
+ * --------------------------------------------------------------------- */
 
 /** chunk = (group, panel) */
 static void finish_chunk(void *context, size_t chunk, int worker)
@@ -414,8 +420,8 @@ static void finish_chunk(void *context, size_t chunk, int worker)
                                    .taps = taps,
                                    .filter_stride = plan->group_channels * taps,
                                    .channel_stride = taps};
-    kernel->unpack_weights(&shape, sum,
-                           (float *)job->run->out[0].data + (group * plan->group_filters + first) * shape.filter_stride);
+    kernel->unpack_weights(
+        &shape, sum, (float *)job->run->out[0].data + (group * plan->group_filters + first) * shape.filter_stride);
 }
 
 void conv_outer_run(const struct op_run *run)

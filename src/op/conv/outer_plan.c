@@ -154,7 +154,9 @@ int conv_outer_compile(struct op_compile *compile, const struct conv_geometry *g
         compile->scratch_per_worker += (size_t)plan.window.in[2] * plan.channels * sizeof(float);
     }
     snprintf(compile->detail, sizeof compile->detail, "outer products, %s",
-             plan.packed_first ? "packed, split over the weight"
-             : plan.form == OUTER_BLOCKS ? "packed blocks" : plan.form == OUTER_PADDED ? "padded rows" : "rows in place");
+             plan.packed_first           ? "packed, split over the weight"
+             : plan.form == OUTER_BLOCKS ? "packed blocks"
+             : plan.form == OUTER_PADDED ? "padded rows"
+                                         : "rows in place");
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The weight gradient of a convolution on tiles: rows of x as they lie, tap by tap, against rows of dy. op/outer_rows.h does the
- * work; here is where rows lie. Read outer.h for the same sum on other instruction sets. */
+/* The weight gradient of a convolution on tiles: rows of x as they lie, tap by tap, against rows of dy. op/outer_rows.h
+ * does the work; here is where rows lie. Read outer.h for the same sum on other instruction sets. */
 #include "op/conv/outer.h"
 #include "op/outer_rows.h"
 
@@ -26,7 +26,8 @@ static bool make_plan(struct rows_plan *plan, const struct op_compile *compile, 
     return outer_rows_plan(&plan->outer, compile->kernel, op_comes_as_rows(compile, 0));
 }
 
-static void find_in_order(const struct op_run *run, size_t first, size_t count, size_t tap, float *room, const float **rows)
+static void find_in_order(const struct op_run *run, size_t first, size_t count, size_t tap, float *room,
+                          const float **rows)
 {
     const struct rows_plan *plan = run->state;
     const float *x = op_rows(run, 0, first, count, room);
@@ -36,7 +37,8 @@ static void find_in_order(const struct op_run *run, size_t first, size_t count, 
     }
 }
 
-static void find_in_window(const struct op_run *run, size_t first, size_t count, size_t tap, float *room, const float **rows)
+static void find_in_window(const struct op_run *run, size_t first, size_t count, size_t tap, float *room,
+                           const float **rows)
 {
     const struct rows_plan *plan = run->state;
     const struct window *window = &plan->window;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The input gradient by patches: dy times the whole weight gives, for each output pixel, the gradient of its whole window;
- * these patches are added where they belong, image by image, each image by one thread in the order of its pixels. It
- * multiplies no padding (a full 5x5 gradient of an 8x8 map is more than half padding) and fills the register tile where
- * channels are few (the columns are kernel x channels). Small layers in large batches gain; product.h serves the rest. */
+/* The input gradient by patches: dy times the whole weight gives, for each output pixel, the gradient of its whole
+ * window; these patches are added where they belong, image by image, each image by one thread in the order of its
+ * pixels. It multiplies no padding (a full 5x5 gradient of an 8x8 map is more than half padding) and fills the register
+ * tile where channels are few (the columns are kernel x channels). Small layers in large batches gain; product.h serves
+ * the rest. */
 #include "op/conv/conv.h"
 
 #include <stdio.h>
@@ -42,13 +43,15 @@ bool conv_patches_pay(const struct kernel_table *kernel, const struct conv_geome
     if (geometry->groups != 1 || plan.batch < MIN_IMAGES || plan.out_pixels * plan.columns > MAX_PATCH_FLOATS) {
         return false;
     }
-    /* The direct form visits all taps of every phase's pixels, padding included: on average taps / strides per pixel. */
+    /* The direct form visits all taps of every phase's pixels, padding included: on average taps / strides per pixel.
+     */
     const struct window *window = &geometry->window;
     double strides = (double)(window->stride[0] * window->stride[1] * window->stride[2]);
     double direct = (double)plan.in_pixels * (double)plan.taps / strides * (double)plan.filters *
                     (double)kernel_padded_filters(kernel, plan.channels);
-    double patches = (double)plan.out_pixels * ((double)plan.filters * (double)kernel_padded_filters(kernel, plan.columns) +
-                                                ADD_COST * (double)plan.columns);
+    double patches =
+        (double)plan.out_pixels *
+        ((double)plan.filters * (double)kernel_padded_filters(kernel, plan.columns) + ADD_COST * (double)plan.columns);
     return patches * 1.2 < direct;
 }
 
@@ -66,7 +69,8 @@ static int prepare(const struct op_compile *compile, void *state)
     return status;
 }
 
-/** Weight [filters][C][taps] to [filters][taps][C], behind the packed form, then to panels of (tap, channel) columns. */
+/** Weight [filters][C][taps] to [filters][taps][C], behind the packed form, then to panels of (tap, channel) columns.
+ */
 static void pack(const struct op_run *run)
 {
     const struct patches_plan *plan = run->state;

@@ -31,7 +31,8 @@ static struct product_job product_job(const struct op_run *run)
                                 .integers = (const int32_t *)(const void *)(bytes + plan->integers)};
 }
 
-/* ---- weights ---------------------------------------------------------------------------------------------------------- */
+/* ---- weights
+ * ---------------------------------------------------------------------------------------------------------- */
 
 /** chunk = (phase, group, panel) */
 static void pack_panel(void *context, size_t chunk, int worker)
@@ -53,7 +54,8 @@ static void pack_panel(void *context, size_t chunk, int worker)
                                    .filter_stride = plan->filter_stride,
                                    .channel_stride = plan->channel_stride,
                                    .tap_offsets = job->integers + phase->tap_offsets};
-    const float *weights = (const float *)job->run->in[1].data + group * plan->weight_group + first * plan->filter_stride;
+    const float *weights =
+        (const float *)job->run->in[1].data + group * plan->weight_group + first * plan->filter_stride;
     float *packed = (float *)job->run->packed[1] + phase->weights +
                     (group * kernel_padded_filters(kernel, plan->filters) + first) * depth;
     kernel->pack_weights(&shape, weights, packed);
@@ -74,7 +76,7 @@ void conv_product_pack(const struct op_run *run)
     pool_run(large ? run->pool : NULL, pack_panel, &job, job.plan->phase_count * job.plan->groups * panels);
 }
 
-/* ---- the zero-padded copy of an image with few channels ------------------------------------------------------------- */
+/* ---- the zero-padded copy of an image with few channels ---------------------------------------------------------- */
 
 enum { PAD_FLOATS = 1 << 14 }; /* copied per chunk */
 
@@ -123,7 +125,8 @@ static void pad_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* ---- products --------------------------------------------------------------------------------------------------------- */
+/* ---- products
+ * --------------------------------------------------------------------------------------------------------- */
 
 /** A phase that no tap reaches: the gradient of pixels that a strided window skips. Its sums are empty: what is added
  *  to them is left, a bias going forward (of a transposed convolution), a residual going back. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution as an implicit matrix product (DESIGN section 4), for the forward pass and for the input gradient. Rows are
- * output pixels, columns are filters; the row's elements are found through a table of offsets into the image, so no
+/* Convolution as an implicit matrix product (DESIGN section 4), for the forward pass and for the input gradient. Rows
+ * are output pixels, columns are filters; the row's elements are found through a table of offsets into the image, so no
  * im2col copy exists. The gradient of a stride s convolution is s x s such products ("phases"), each with the taps that
  * reach its pixels. Private to the folder; read conv.h before. */
 #ifndef OP_CONV_PRODUCT_H
@@ -13,7 +13,7 @@ int conv_product_compile(struct op_compile *compile, const struct conv_geometry 
 /** Fills compile for dx from dy and weight. */
 int conv_product_gradient_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 
-/* ---- the state: made by product_plan.c, run by product.c ------------------------------------------------------------ */
+/* ---- the state: made by product_plan.c, run by product.c --------------------------------------------------------- */
 
 /** Output pixels that share their taps. */
 struct product_phase {
@@ -43,7 +43,8 @@ struct product_plan {
     size_t channels;     /**< of the weights, per tap */
     size_t run;          /**< contiguous floats per tap of the table */
     size_t x_stride;     /**< pointwise: floats from row to row, no table; else 0 */
-    size_t part_rows;    /**< pointwise, in training: rows of a block, whatever the number of threads; 0: blocks are not alike */
+    size_t part_rows;    /**< pointwise, in training: rows of a block, whatever the number of threads; 0: blocks are not
+                            alike */
     size_t made_rows;    /**< pointwise: so many rows of the source are made at a time; 0: they are stored */
     bool   separable;    /**< no tap leaves the image, so the table is a sum: place of the pixel + place of the tap */
     size_t in_image, out_image; /**< floats */

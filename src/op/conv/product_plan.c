@@ -8,20 +8,20 @@
 #include <string.h>
 
 enum {
-    BLOCK_TILES = 32,       /* rows of one call, in register tiles: 16 to 64 are within noise (guides/CPU.md, section 2) */
-    FEW_CHANNELS = 4,       /* up to here a zero-padded copy with collapsed kernel rows pays */
-    LEAST_TILES = 4,        /* of a block */
-    ROOM_ROWS = 16,         /* where the kernel has room: rows are cut at multiples of this, */
-    ROOM_BLOCK = 16,        /* and at most so many of these are a block; */
-    ROOM_ITEMS = 2,         /* items per thread, since each prepares its rows and weights anew; */
-    ROOM_DEPTH = 256,       /* and a residual of more than */
-    ROOM_NEAR = 1 << 20,    /* floats wants sums of at least this; */
-    ROOM_EVENLY = 4,        /* blocks come in such numbers, so that two threads or four have equally many */
-    CHUNK_WORK = 1 << 19,   /* multiply-adds worth handing to a thread: some five to ten microseconds */
-    MADE_FLOATS = 1 << 17,  /* of a source that is made while it is read: a quarter of a second-level cache, */
-    NEAR_FLOATS = 6 << 10,  /* or half of a first-level cache, where weights do not take more than that */
-    ALIKE_WORKERS = 4,      /* threads for which training cuts pixels, so that all numbers of threads cut them alike */
-    THREAD_ITEMS = 4        /* per thread, so that one who is held up leaves the others something to take */
+    BLOCK_TILES = 32,    /* rows of one call, in register tiles: 16 to 64 are within noise (guides/CPU.md, section 2) */
+    FEW_CHANNELS = 4,    /* up to here a zero-padded copy with collapsed kernel rows pays */
+    LEAST_TILES = 4,     /* of a block */
+    ROOM_ROWS = 16,      /* where the kernel has room: rows are cut at multiples of this, */
+    ROOM_BLOCK = 16,     /* and at most so many of these are a block; */
+    ROOM_ITEMS = 2,      /* items per thread, since each prepares its rows and weights anew; */
+    ROOM_DEPTH = 256,    /* and a residual of more than */
+    ROOM_NEAR = 1 << 20, /* floats wants sums of at least this; */
+    ROOM_EVENLY = 4,     /* blocks come in such numbers, so that two threads or four have equally many */
+    CHUNK_WORK = 1 << 19,  /* multiply-adds worth handing to a thread: some five to ten microseconds */
+    MADE_FLOATS = 1 << 17, /* of a source that is made while it is read: a quarter of a second-level cache, */
+    NEAR_FLOATS = 6 << 10, /* or half of a first-level cache, where weights do not take more than that */
+    ALIKE_WORKERS = 4,     /* threads for which training cuts pixels, so that all numbers of threads cut them alike */
+    THREAD_ITEMS = 4       /* per thread, so that one who is held up leaves the others something to take */
 };
 
 static size_t divide_up(size_t a, size_t b)
@@ -194,7 +194,8 @@ static void choose_tiles(struct product_maker *maker, const struct op_compile *c
                          const struct conv_geometry *geometry)
 {
     const struct window *window = &geometry->window;
-    size_t pixels = (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels), taps = (size_t)geometry->taps;
+    size_t pixels = (size_t)(maker->gradient ? geometry->in_pixels : geometry->out_pixels),
+           taps = (size_t)geometry->taps;
     size_t filters = (size_t)(maker->gradient ? geometry->group_channels : geometry->group_filters);
     size_t channels = (size_t)(maker->gradient ? geometry->group_filters : geometry->group_channels);
     for (int axis = 0; axis < 3 && maker->gradient; axis++) {
@@ -254,7 +255,8 @@ static void choose_form(struct product_maker *maker, const struct op_compile *co
     plan->phase_count = (size_t)(maker->phases[0] * maker->phases[1] * maker->phases[2]);
     if (plan->padded) { /* from here on the image is the padded one, and no tap leaves it */
         plan->in_stride = (size_t)geometry->channels;
-        plan->in_image = (size_t)(plan->padded_size[0] * plan->padded_size[1] * plan->padded_size[2] * geometry->channels);
+        plan->in_image =
+            (size_t)(plan->padded_size[0] * plan->padded_size[1] * plan->padded_size[2] * geometry->channels);
         for (int axis = 0; axis < 3; axis++) {
             maker->window.in[axis] = plan->padded_size[axis];
             maker->window.begin[axis] = 0;
@@ -291,8 +293,8 @@ static int make(struct product_maker *maker, const struct op_compile *compile, c
     double unit_floats = (double)plan->unit_images * (double)(plan->in_image > plan->out_image ? plan->in_image
                                                                                                 : plan->out_image);
     if (plan->x_stride == 0 && unit_floats > INT32_MAX) {
-        return error_set(compile->error, FOV_E_UNSUPPORTED, "an image of %.3g numbers exceeds the 2^31 a convolution can address",
-                         unit_floats);
+        return error_set(compile->error, FOV_E_UNSUPPORTED,
+                         "an image of %.3g numbers exceeds the 2^31 a convolution can address", unit_floats);
     }
     choose_items(maker, compile, (double)conv_multiply_adds(geometry));
     size_t padded_filters = kernel_padded_filters(kernel, plan->filters), blocks = 0;
@@ -314,7 +316,8 @@ static int make(struct product_maker *maker, const struct op_compile *compile, c
     return 0;
 }
 
-/* ---- tables ----------------------------------------------------------------------------------------------------------- */
+/* ---- tables
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /** Offset of the run that row (z, y, x) of a phase reads through a tap: into x going forward, into dy going back. */
 static int64_t source_pixel(const struct product_maker *maker, const int64_t at[3], const int64_t tap[3])
@@ -396,7 +399,8 @@ static void fill_phase(const struct product_maker *maker, const struct product_p
 static int geometry_of(const struct op_compile *compile, bool gradient, struct conv_geometry *geometry)
 {
     fov_shape x = compile->in[0].shape;
-    if (gradient && conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error) != 0) {
+    if (gradient &&
+        conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error) != 0) {
         return FOV_E_SHAPE;
     }
     return conv_geometry(geometry, compile->options, &x, &compile->in[1].shape, compile->error);

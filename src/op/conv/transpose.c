@@ -55,8 +55,9 @@ static int resolve_axis(const struct transpose_options *options, int axis, int r
     int64_t full = stride * (in - 1) + (kernel - 1) * dilation + 1; /* what the windows cover */
     int64_t begin = 0, end = 0, size;
     if (extra >= stride && extra >= dilation) {
-        return error_set(error, FOV_E_SHAPE, "output_padding %lld must be less than the stride %lld or the dilation %lld",
-                         (long long)extra, (long long)stride, (long long)dilation);
+        return error_set(error, FOV_E_SHAPE,
+                         "output_padding %lld must be less than the stride %lld or the dilation %lld", (long long)extra,
+                         (long long)stride, (long long)dilation);
     }
     if (options->output_shape.count != 0 || options->auto_pad == WINDOW_SAME_UPPER ||
         options->auto_pad == WINDOW_SAME_LOWER) {
@@ -262,8 +263,8 @@ static void finish_chunk(void *context, size_t chunk, int worker)
     float *data = (float *)run->out[0].data + op_chunk_begin(chunk, together) * channels;
     size_t rows = op_chunk_length(chunk, together, pixels);
     if (run->fold_factor != NULL) {
-        run->kernel->scale_shift(rows, channels, data, channels, run->fold_factor, run->fold_bias, NULL, 0, data, channels,
-                                 run->activation, run->alpha, run->beta);
+        run->kernel->scale_shift(rows, channels, data, channels, run->fold_factor, run->fold_bias, NULL, 0, data,
+                                 channels, run->activation, run->alpha, run->beta);
         return;
     }
     if (run->in_count > 2 && run->in[2].shape.rank >= 0) {
@@ -340,7 +341,8 @@ static int import_plain(struct op_import *node)
     node->list(node->reader, "output_shape", &options.output_shape);
     options.auto_pad = window_auto_pad_read(node->text(node->reader, "auto_pad", "NOTSET"));
     if (options.auto_pad < 0) {
-        return node->fail(node->reader, FOV_E_INPUT, "auto_pad must be NOTSET, SAME_UPPER, SAME_LOWER or VALID, not \"%.40s\"",
+        return node->fail(node->reader, FOV_E_INPUT,
+                          "auto_pad must be NOTSET, SAME_UPPER, SAME_LOWER or VALID, not \"%.40s\"",
                           node->text(node->reader, "auto_pad", ""));
     }
     node->result(node->reader, 0, node->emitter->node(node->emitter->graph, "conv_transpose", node->in, node->in_count,
@@ -366,8 +368,8 @@ static bool read_sizes(struct op_import *node, int input, struct op_list *sizes)
     return true;
 }
 
-/* Col2Im: columns [N, C taps, windows] are added up to an image where the windows lie. That is a transposed convolution in
-   which tap t of a channel has weight 1 at place t of the window and 0 elsewhere. */
+/* Col2Im: columns [N, C taps, windows] are added up to an image where the windows lie. That is a transposed convolution
+   in which tap t of a channel has weight 1 at place t of the window and 0 elsewhere. */
 static int import_columns(struct op_import *node)
 {
     struct transpose_options options = {.groups = 1};
@@ -391,7 +393,8 @@ static int import_columns(struct op_import *node)
         int64_t begin = op_list_get(&options.pad, i, 0), end = op_list_get(&options.pad, axes + i, 0);
         if (stride < 1 || stride > WINDOW_SIZE_LIMIT || dilation < 1 || dilation > WINDOW_SIZE_LIMIT || begin < 0 ||
             begin > WINDOW_SIZE_LIMIT || end < 0 || end > WINDOW_SIZE_LIMIT) {
-            return node->fail(node->reader, FOV_E_INPUT, "strides, pads or dilations along axis %d are out of range", i);
+            return node->fail(node->reader, FOV_E_INPUT, "strides, pads or dilations along axis %d are out of range",
+                              i);
         }
         int64_t room = image.at[i] + begin + end - (options.kernel.at[i] - 1) * dilation - 1;
         if (room < 0) {

@@ -21,7 +21,8 @@ static int infer(const struct op_infer *infer)
 {
     struct conv_geometry geometry;
     fov_shape weight;
-    int status = geometry_of(&geometry, infer->options, &infer->in[0].shape, &infer->in[1].shape, &weight, infer->error);
+    int status =
+        geometry_of(&geometry, infer->options, &infer->in[0].shape, &infer->in[1].shape, &weight, infer->error);
     infer->out[0].shape = weight;
     return status;
 }
@@ -94,7 +95,8 @@ static unsigned reads_rows(const void *options, const struct op_tensor *in, int 
     struct conv_geometry geometry;
     fov_shape weight;
     (void)in_count;
-    if (geometry_of(&geometry, options, &in[0].shape, &in[1].shape, &weight, NULL) != 0 || !conv_reads_rows(&geometry)) {
+    if (geometry_of(&geometry, options, &in[0].shape, &in[1].shape, &weight, NULL) != 0 ||
+        !conv_reads_rows(&geometry)) {
         return 0;
     }
     return conv_is_depthwise(&geometry) ? 1U << 0 | 1U << 1 : 1U << 0;
@@ -113,7 +115,8 @@ const struct op op_conv_weight_gradient = {
     .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, spatial...]"},
                                    {.name = "dy", .shape = "[N, filters, spatial...]"},
                                    {0}},
-    .out = (const struct op_port[]){{.name = "dweight", .shape = "[filters, C / groups, kernel...]", .plain = true}, {0}},
+    .out =
+        (const struct op_port[]){{.name = "dweight", .shape = "[filters, C / groups, kernel...]", .plain = true}, {0}},
     .attributes = conv_attributes,
     .options_size = sizeof(struct conv_options),
     .infer = infer,

@@ -20,7 +20,8 @@ struct winograd_job {
     float       *values;       /**< the block's tiles, transformed */
 };
 
-/* ---- weights ---------------------------------------------------------------------------------------------------------- */
+/* ---- weights
+ * ---------------------------------------------------------------------------------------------------------- */
 
 enum { PACK_CHANNELS = 32 }; /* of a panel, per chunk */
 
@@ -115,8 +116,8 @@ static void pass_gate(const struct winograd_job *job, const struct tile_place *a
     }
 }
 
-/** Products at all points and back to pixels: tiles begin .. end - 1 of the block, one segment of filters. `sums` is the
- *  worker's own memory. */
+/** Products at all points and back to pixels: tiles begin .. end - 1 of the block, one segment of filters. `sums` is
+ * the worker's own memory. */
 static void multiply_and_finish(const struct winograd_job *job, size_t begin, size_t end, size_t segment, float *sums)
 {
     const struct winograd_plan *plan = job->plan;
@@ -155,7 +156,8 @@ static void multiply_and_finish(const struct winograd_job *job, size_t begin, si
     }
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------------- */
+/* ---- blocks
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /** First of `count` things in part `index` of `parts`: sizes differ by one at most. */
 static size_t part_begin(size_t count, size_t parts, size_t index)
@@ -195,8 +197,8 @@ static void finish_part(void *context, size_t part, int worker)
     const struct winograd_job *job = context;
     const struct winograd_plan *plan = job->plan;
     size_t group = part % plan->groups, segment = part / plan->groups;
-    multiply_and_finish(job, part_begin(job->tiles, plan->groups, group), part_begin(job->tiles, plan->groups, group + 1),
-                        segment, worker_floats(job->run, worker));
+    multiply_and_finish(job, part_begin(job->tiles, plan->groups, group),
+                        part_begin(job->tiles, plan->groups, group + 1), segment, worker_floats(job->run, worker));
 }
 
 void conv_winograd_run(const struct op_run *run)

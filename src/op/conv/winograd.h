@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Winograd's convolution of stride 1, for the forward pass and the input gradient: a tile of m x m outputs of a 3 x 3
- * kernel costs (m + 2)^2 products where direct sums cost 9 m^2; 36 instead of 144 for m = 4. What the transformations are is
- * in kernel/kernel.h; here is when they pay (winograd_plan.c) and how tiles become matrix products (winograd.c).
+ * kernel costs (m + 2)^2 products where direct sums cost 9 m^2; 36 instead of 144 for m = 4. What the transformations
+ * are is in kernel/kernel.h; here is when they pay (winograd_plan.c) and how tiles become matrix products (winograd.c).
  * Private to the folder; read product.h before, which serves everything else. */
 #ifndef OP_CONV_WINOGRAD_H
 #define OP_CONV_WINOGRAD_H
@@ -12,12 +12,13 @@
  *  in[0] is dy then. False: nothing was touched. */
 bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient);
 
-/* ---- the state: made by winograd_plan.c, run by winograd.c ------------------------------------------------------------- */
+/* ---- the state: made by winograd_plan.c, run by winograd.c
+ * ------------------------------------------------------------- */
 
 /** Tiles are numbered image by image, row by row, and taken in blocks. A block is one thread's alone: it transforms,
- *  multiplies and transforms back in its own memory. Where that would leave too few blocks, or each thread would read too
- *  many weights, blocks are larger and shared: all threads transform, and then each job is the sums and results of some
- *  tiles and some filters. Which one it is follows from the shapes. */
+ *  multiplies and transforms back in its own memory. Where that would leave too few blocks, or each thread would read
+ * too many weights, blocks are larger and shared: all threads transform, and then each job is the sums and results of
+ * some tiles and some filters. Which one it is follows from the shapes. */
 struct winograd_plan {
     enum winograd_form form;
     size_t outputs[2];           /**< pixels of a tile of the result, high and wide */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* When Winograd's convolution pays, in which form, and how its tiles are cut into blocks. The choice is made when a plan is
- * compiled, from shapes and from what one thread does per second (fov_rates), never from the number of threads. */
+/* When Winograd's convolution pays, in which form, and how its tiles are cut into blocks. The choice is made when a
+ * plan is compiled, from shapes and from what one thread does per second (fov_rates), never from the number of threads.
+ */
 #include "op/conv/winograd.h"
 
 #include <math.h>
@@ -94,7 +95,8 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
 {
     const struct window *window = &geometry->window;
     struct winograd_sizes sizes = winograd_sizes(form);
-    size_t taps = sizes.taps[0] * sizes.taps[1], channels = (size_t)geometry->channels, filters = (size_t)geometry->filters;
+    size_t taps = sizes.taps[0] * sizes.taps[1], channels = (size_t)geometry->channels,
+           filters = (size_t)geometry->filters;
     struct winograd_plan plan = {.form = form,
                                  .points = sizes.points[0] * sizes.points[1],
                                  .batch = (size_t)geometry->batch,
@@ -126,11 +128,13 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
     return plan;
 }
 
-/* ---- the choice --------------------------------------------------------------------------------------------------------- */
+/* ---- the choice
+ * --------------------------------------------------------------------------------------------------------- */
 
-/* Fitted to 48 layers (3 x 3, 5 x 5, 7 x 1, 3 x 1) of six networks at batch 1, on one and two threads, AVX-512 and AVX2, all on
-   one machine. On those same layers the choices cost 0.02 % (AVX-512) and 0.34 % (AVX2) more time than the best ones, with
-   the rates of device/rates.c; single small layers are up to twice as slow. Batches and PACK_SHARE rest on fewer figures. */
+/* Fitted to 48 layers (3 x 3, 5 x 5, 7 x 1, 3 x 1) of six networks at batch 1, on one and two threads, AVX-512 and
+   AVX2, all on one machine. On those same layers the choices cost 0.02 % (AVX-512) and 0.34 % (AVX2) more time than the
+   best ones, with the rates of device/rates.c; single small layers are up to twice as slow. Batches and PACK_SHARE rest
+   on fewer figures. */
 #define WEIGHTS_SHARE 0.75   /* of reading weights that products do not hide */
 #define TRANSFORM_PASSES 3.0 /* of a transformed number: written, read, and once more for the products' sake */
 #define PACK_SHARE 1.0       /* of reading weights, for packing those that change with each run */
@@ -165,9 +169,9 @@ static const fov_rates *rates_of(const struct op_compile *compile)
 }
 
 /* A plan keeps constant weights transformed, by F(4x4, 3x3) four times as large as they were: that was half of U-Net's
-   memory at batch 1. Where they are this large, a form that keeps less than half as much may take longer by a share: for
-   U-Net's 1024 x 1024 filters of 16 x 16 pixels F(2x2, 3x3) saves 80 MiB and took 13 % less time with AVX-512, 24 % more
-   with AVX2 (1 % of the whole). */
+   memory at batch 1. Where they are this large, a form that keeps less than half as much may take longer by a share:
+   for U-Net's 1024 x 1024 filters of 16 x 16 pixels F(2x2, 3x3) saves 80 MiB and took 13 % less time with AVX-512, 24 %
+   more with AVX2 (1 % of the whole). */
 #define MUCH_KEPT (64 << 20) /* bytes */
 #define SMALLER_MAY_TAKE 1.3     /* of the time */
 
@@ -211,12 +215,14 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
     return best;
 }
 
-/* ---- compiling ---------------------------------------------------------------------------------------------------------- */
+/* ---- compiling
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static int geometry_of(const struct op_compile *compile, bool gradient, struct conv_geometry *geometry)
 {
     fov_shape x = compile->in[0].shape;
-    if (gradient && conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error) != 0) {
+    if (gradient &&
+        conv_x_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &x, compile->error) != 0) {
         return FOV_E_SHAPE;
     }
     return conv_geometry(geometry, compile->options, &x, &compile->in[1].shape, compile->error);
@@ -261,6 +267,7 @@ bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometr
     compile->scratch = plan.shared ? values : 0;
     compile->scratch_per_worker = plan.points * plan.sum_plane * sizeof(float) + (plan.shared ? 0 : values);
     snprintf(compile->detail, sizeof compile->detail, "Winograd F(%zux%zu, %zux%zu), %s of %zu tiles", sizes.outputs[0],
-             sizes.outputs[1], sizes.taps[0], sizes.taps[1], plan.shared ? "shared blocks" : "blocks", plan.block_tiles);
+             sizes.outputs[1], sizes.taps[0], sizes.taps[1], plan.shared ? "shared blocks" : "blocks",
+             plan.block_tiles);
     return true;
 }

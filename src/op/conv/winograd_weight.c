@@ -28,7 +28,8 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------------------------------ */
+/* ---- the plan
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /** Stride 1, no dilation, one group, two axes, and the form's taps. */
 static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
@@ -93,8 +94,8 @@ static const fov_rates *rates_of(const struct op_compile *compile)
     return compile->rates != NULL ? compile->rates : &usual;
 }
 
-/** Where there are tiles, rates->products is theirs in a large product. Outer products of rows (op/outer_rows.h) come to two
- *  thirds of it, and those here, which stay in registers, to half. Measured on Sapphire Rapids. */
+/** Where there are tiles, rates->products is theirs in a large product. Outer products of rows (op/outer_rows.h) come
+ * to two thirds of it, and those here, which stay in registers, to half. Measured on Sapphire Rapids. */
 static double outer_rate(const struct op_compile *compile, const struct conv_geometry *geometry, bool of_rows)
 {
     bool tiles = compile->kernel->outer_rows_room((size_t)geometry->channels, (size_t)geometry->filters) > 0;
@@ -139,13 +140,14 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
     return best;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------------- */
+/* ---- running
+ * ------------------------------------------------------------------------------------------------------------- */
 
 struct weight_job {
     const struct op_run               *run;
     const struct winograd_weight_plan *plan;
     struct kernel_winograd_input       x, dy; /**< what all tiles share */
-    float *values, *gradients, *sums;         /**< of the block at hand; sums of all pieces where there are several blocks */
+    float *values, *gradients, *sums; /**< of the block at hand; sums of all pieces where there are several blocks */
     size_t first, tiles;                      /**< of the block */
     bool   begins;                            /**< is the first block */
 };
@@ -193,8 +195,8 @@ static void transform_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/** What the next point reads of these tiles, to be brought nearer meanwhile: call i of `count` takes its share of dy, or, if
- *  x is wanted, the first calls take x and the rest dy. */
+/** What the next point reads of these tiles, to be brought nearer meanwhile: call i of `count` takes its share of dy,
+ * or, if x is wanted, the first calls take x and the rest dy. */
 static void look_ahead(struct kernel_outer *outer, const float *next_x, size_t i, size_t count, bool wants_x)
 {
     enum { LINE_FLOATS = 16 };
@@ -347,7 +349,8 @@ static void run_weight(const struct op_run *run)
     }
 }
 
-/* ---- compiling ------------------------------------------------------------------------------------------------------------ */
+/* ---- compiling
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static int prepare(const struct op_compile *compile, void *state)
 {
@@ -377,7 +380,8 @@ bool conv_winograd_weight_compile(struct op_compile *compile, const struct conv_
     compile->run = run_weight;
     compile->prepare = prepare;
     compile->state = sizeof plan;
-    compile->scratch = (plan.x_floats + plan.dy_floats + (plan.blocks > 1 ? pieces * plan.sum_floats : 0)) * sizeof(float);
+    compile->scratch =
+        (plan.x_floats + plan.dy_floats + (plan.blocks > 1 ? pieces * plan.sum_floats : 0)) * sizeof(float);
     compile->scratch_per_worker = (taps + (plan.blocks > 1 ? 0 : plan.sum_floats)) * sizeof(float);
     snprintf(compile->detail, sizeof compile->detail, "Winograd F(%zux%zu, %zux%zu), blocks of %zu tiles",
              sizes.outputs[0], sizes.outputs[1], sizes.taps[0], sizes.taps[1], plan.block_tiles);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The weight gradient by Winograd's transformations: the sum that winograd.h computes is a product of three factors summed
- * over points, so its derivative by the weight is G^T [sum over tiles of (B^T x B) (A dy A^T)] G: 36 products for a tile of
- * 16 pixels and 9 taps, where outer.h makes 144. Private to the folder; read winograd.h and outer.h before. */
+/* The weight gradient by Winograd's transformations: the sum that winograd.h computes is a product of three factors
+ * summed over points, so its derivative by the weight is G^T [sum over tiles of (B^T x B) (A dy A^T)] G: 36 products
+ * for a tile of 16 pixels and 9 taps, where outer.h makes 144. Private to the folder; read winograd.h and outer.h
+ * before. */
 #ifndef OP_CONV_WINOGRAD_WEIGHT_H
 #define OP_CONV_WINOGRAD_WEIGHT_H
 

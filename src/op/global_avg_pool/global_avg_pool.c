@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The mean of each channel over all pixels, and its gradient, which spreads a mean's gradient evenly. Each is the other's
- * gradient. Any spatial rank; rows of channels are summed whole, in double. */
+/* The mean of each channel over all pixels, and its gradient, which spreads a mean's gradient evenly. Each is the
+ * other's gradient. Any spatial rank; rows of channels are summed whole, in double. */
 #include "op/common.h"
 #include "op/onnx.h"
 #include "op/window.h"
@@ -41,7 +41,8 @@ static struct global_plan make_plan(const fov_shape *x)
     return plan;
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------ */
+/* ---- forward
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static int infer(const struct op_infer *infer)
 {
@@ -222,7 +223,8 @@ fov_value fov_global_avg_pool(fov_graph *graph, fov_value x)
     return op_build(graph, "global_avg_pool", &x, 1, NULL, NULL);
 }
 
-/* ---- gradient ------------------------------------------------------------------------------------------------------------ */
+/* ---- gradient
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static int infer_gradient(const struct op_infer *infer)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The gradient of max pooling: each pixel gathers from the windows that it won. A gather, so that every element is written
- * once and the order of the sum is fixed. Its own gradient picks the same places again: max_pool_take, below. */
+/* The gradient of max pooling: each pixel gathers from the windows that it won. A gather, so that every element is
+ * written once and the order of the sum is fixed. Its own gradient picks the same places again: max_pool_take, below.
+ */
 #include "op/max_pool/max_pool.h"
 
 #include <stdio.h>
@@ -9,7 +10,8 @@
 static int x_shape(const struct max_pool_options *options, const fov_shape *y, fov_shape *x, struct error *error)
 {
     if (y->rank < 3 || options->size.count != y->rank - 2) {
-        return error_set(error, FOV_E_USAGE, "size has %d numbers where %d are needed", options->size.count, y->rank - 2);
+        return error_set(error, FOV_E_USAGE, "size has %d numbers where %d are needed", options->size.count,
+                         y->rank - 2);
     }
     *x = (fov_shape){y->rank, {y->dim[0], y->dim[1]}};
     for (int i = 0; i < options->size.count; i++) {
@@ -95,7 +97,8 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = job->run;
     const struct window *window = &plan->window;
     size_t row_count = window_rows_count(window);
-    const void **rows = (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    const void **rows =
+        (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
     const void **index_rows = rows + row_count;
     struct kernel_window row = window_row(window, plan->channels);
     size_t lines = plan->batch * (size_t)(window->in[0] * window->in[1]), end = (chunk + 1) * plan->lines_per_chunk;
@@ -103,7 +106,8 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     for (size_t line = chunk * plan->lines_per_chunk; line < end && line < lines; line++) {
         int64_t y = (int64_t)line % window->in[1], z = (int64_t)line / window->in[1] % window->in[0];
         size_t image = line / (size_t)(window->in[0] * window->in[1]);
-        window_met_rows(window, z, y, (const float *)run->in[0].data + image * out_image, out_line * sizeof(float), rows);
+        window_met_rows(window, z, y, (const float *)run->in[0].data + image * out_image, out_line * sizeof(float),
+                        rows);
         window_met_rows(window, z, y, (const char *)run->in[1].data + image * out_image * plan->index_bytes,
                         out_line * plan->index_bytes, index_rows);
         run->kernel->max_pool_gradient(&row, (const float *const *)rows, index_rows, plan->index_bytes,
@@ -163,16 +167,36 @@ static const struct max_pool_options
 
 /* Any tap is right here: windows do not leave the image. */
 static const struct op_case cases[] = {
-    {.name = "2x2", .options = &halves, .in = {FOV_SHAPE(2, 5, 3, 3), FOV_SHAPE(2, 5, 3, 3)}, .in_dtype = {FOV_F32, FOV_U8},
-     .in_count = 2, .integers = 4},
-    {.name = "overlapping", .options = &overlapping, .in = {FOV_SHAPE(1, 17, 3, 3), FOV_SHAPE(1, 17, 3, 3)},
-     .in_dtype = {FOV_F32, FOV_U8}, .in_count = 2, .integers = 9},
-    {.name = "i32 taps", .options = &overlapping, .in = {FOV_SHAPE(1, 3, 3, 3), FOV_SHAPE(1, 3, 3, 3)},
-     .in_dtype = {FOV_F32, FOV_I32}, .in_count = 2, .integers = 9},
-    {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 4), FOV_SHAPE(2, 3, 4)}, .in_dtype = {FOV_F32, FOV_U8},
-     .in_count = 2, .integers = 4},
-    {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 3, 2, 2, 2), FOV_SHAPE(1, 3, 2, 2, 2)},
-     .in_dtype = {FOV_F32, FOV_U8}, .in_count = 2, .integers = 8},
+    {.name = "2x2",
+     .options = &halves,
+     .in = {FOV_SHAPE(2, 5, 3, 3), FOV_SHAPE(2, 5, 3, 3)},
+     .in_dtype = {FOV_F32, FOV_U8},
+     .in_count = 2,
+     .integers = 4},
+    {.name = "overlapping",
+     .options = &overlapping,
+     .in = {FOV_SHAPE(1, 17, 3, 3), FOV_SHAPE(1, 17, 3, 3)},
+     .in_dtype = {FOV_F32, FOV_U8},
+     .in_count = 2,
+     .integers = 9},
+    {.name = "i32 taps",
+     .options = &overlapping,
+     .in = {FOV_SHAPE(1, 3, 3, 3), FOV_SHAPE(1, 3, 3, 3)},
+     .in_dtype = {FOV_F32, FOV_I32},
+     .in_count = 2,
+     .integers = 9},
+    {.name = "1-D",
+     .options = &line,
+     .in = {FOV_SHAPE(2, 3, 4), FOV_SHAPE(2, 3, 4)},
+     .in_dtype = {FOV_F32, FOV_U8},
+     .in_count = 2,
+     .integers = 4},
+    {.name = "3-D",
+     .options = &volume,
+     .in = {FOV_SHAPE(1, 3, 2, 2, 2), FOV_SHAPE(1, 3, 2, 2, 2)},
+     .in_dtype = {FOV_F32, FOV_U8},
+     .in_count = 2,
+     .integers = 8},
     {0},
 };
 
@@ -181,7 +205,9 @@ const struct op op_max_pool_gradient = {
     .family = OP_GRADIENT,
     .summary = "Gradient of max pooling: each pixel gathers from the windows that it won.",
     .formula = "dx[n, c, i] = sum of dy[n, c, o] over windows o whose winning tap is pixel i",
-    .in = (const struct op_port[]){{.name = "dy", .shape = "[N, C, spatial...]"}, {.name = "index", .shape = "as dy"}, {0}},
+    .in = (const struct op_port[]){{.name = "dy", .shape = "[N, C, spatial...]"},
+                                   {.name = "index", .shape = "as dy"},
+                                   {0}},
     .out = (const struct op_port[]){{.name = "dx", .shape = "[N, C, size...]"}, {0}},
     .attributes = max_pool_attributes,
     .options_size = sizeof(struct max_pool_options),
@@ -192,7 +218,8 @@ const struct op op_max_pool_gradient = {
     .cases = cases,
 };
 
-/* ---- the gradient's gradient: y[o] = x[the pixel that won window o] ------------------------------------------------------- */
+/* ---- the gradient's gradient: y[o] = x[the pixel that won window o]
+ * ------------------------------------------------------- */
 
 static int infer_take(const struct op_infer *infer)
 {
@@ -229,10 +256,18 @@ static void textbook_take(const struct op_textbook *textbook)
 }
 
 static const struct op_case cases_take[] = {
-    {.name = "2x2", .options = &halves, .in = {FOV_SHAPE(2, 5, 7, 6), FOV_SHAPE(2, 5, 3, 3)}, .in_dtype = {FOV_F32, FOV_U8},
-     .in_count = 2, .integers = 4},
-    {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 10), FOV_SHAPE(2, 3, 4)}, .in_dtype = {FOV_F32, FOV_U8},
-     .in_count = 2, .integers = 4},
+    {.name = "2x2",
+     .options = &halves,
+     .in = {FOV_SHAPE(2, 5, 7, 6), FOV_SHAPE(2, 5, 3, 3)},
+     .in_dtype = {FOV_F32, FOV_U8},
+     .in_count = 2,
+     .integers = 4},
+    {.name = "1-D",
+     .options = &line,
+     .in = {FOV_SHAPE(2, 3, 10), FOV_SHAPE(2, 3, 4)},
+     .in_dtype = {FOV_F32, FOV_U8},
+     .in_count = 2,
+     .integers = 4},
     {0},
 };
 

@@ -96,7 +96,8 @@ static void cost(struct op_cost *cost)
     }
 }
 
-/** What ONNX calls the place of pixel (z, y, x) of plane `plane`: row-major, or the spatial axes the other way round. */
+/** What ONNX calls the place of pixel (z, y, x) of plane `plane`: row-major, or the spatial axes the other way round.
+ */
 static double flat_index(const struct window *window, bool columns_first, size_t plane, int64_t z, int64_t y, int64_t x)
 {
     int64_t within = columns_first ? (x * window->in[1] + y) * window->in[0] + z
@@ -143,7 +144,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- CPU ---------------------------------------------------------------------------------------------------------------- */
+/* ---- CPU
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 struct pool_job {
     const struct op_run        *run;
@@ -157,7 +159,8 @@ static void pool_chunk(void *context, size_t chunk, int worker)
     const struct max_pool_plan *plan = job->plan;
     const struct op_run *run = job->run;
     const struct window *window = &plan->window;
-    const void **rows = (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    const void **rows =
+        (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
     struct kernel_window row = window_row(window, plan->channels);
     size_t lines = plan->batch * (size_t)(window->out[0] * window->out[1]), end = (chunk + 1) * plan->lines_per_chunk;
     row.x_stride = op_pixel_stride(&run->in[0]);
@@ -221,7 +224,8 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST,
                                   .strided_in = 1U << 0,
                                   .strided_out = true};
 
-/* ---- ONNX --------------------------------------------------------------------------------------------------------------- */
+/* ---- ONNX
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static int import(struct op_import *node)
 {
@@ -278,7 +282,8 @@ static int export(struct op_export *node)
 
 static const struct op_onnx onnx = {.type = "MaxPool", .since = 1, .import = import, .export = export};
 
-/* ---- cases ---------------------------------------------------------------------------------------------------------------- */
+/* ---- cases
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /** Distinct values far apart: no ties, and no central difference crosses a kink. */
 static void fill_distinct(int index, double *data, size_t count, struct random_key key)
@@ -314,16 +319,31 @@ static const struct max_pool_options
 
 static const struct op_case cases[] = {
     {.name = "2x2", .options = &halves, .in = {FOV_SHAPE(2, 10, 6, 8)}, .in_count = 1, .fill = fill_distinct},
-    {.name = "3x3 stride 2 padded", .options = &overlapping, .in = {FOV_SHAPE(2, 5, 7, 8)}, .in_count = 1, .fill = fill_distinct},
-    {.name = "stride 1", .options = &dense_windows, .in = {FOV_SHAPE(1, 17, 4, 5)}, .in_count = 1, .fill = fill_distinct},
+    {.name = "3x3 stride 2 padded",
+     .options = &overlapping,
+     .in = {FOV_SHAPE(2, 5, 7, 8)},
+     .in_count = 1,
+     .fill = fill_distinct},
+    {.name = "stride 1",
+     .options = &dense_windows,
+     .in = {FOV_SHAPE(1, 17, 4, 5)},
+     .in_count = 1,
+     .fill = fill_distinct},
     {.name = "ceil mode", .options = &ceiled, .in = {FOV_SHAPE(2, 3, 6, 8)}, .in_count = 1, .fill = fill_distinct},
     {.name = "dilated", .options = &dilated, .in = {FOV_SHAPE(1, 4, 5, 6)}, .in_count = 1, .fill = fill_distinct},
     {.name = "1-D", .options = &line, .in = {FOV_SHAPE(2, 3, 9)}, .in_count = 1, .fill = fill_distinct},
     {.name = "3-D", .options = &volume, .in = {FOV_SHAPE(1, 3, 3, 4, 5)}, .in_count = 1, .fill = fill_distinct},
-    {.name = "more than 256 taps", .options = &large, .in = {FOV_SHAPE(1, 2, 9, 10)}, .in_count = 1, .fill = fill_distinct},
+    {.name = "more than 256 taps",
+     .options = &large,
+     .in = {FOV_SHAPE(1, 2, 9, 10)},
+     .in_count = 1,
+     .fill = fill_distinct},
     {.name = "same upper", .options = &same, .in = {FOV_SHAPE(1, 3, 5, 6)}, .in_count = 1, .fill = fill_distinct},
     {.name = "flat indices", .options = &flat, .in = {FOV_SHAPE(2, 3, 4, 5)}, .in_count = 1, .fill = fill_distinct},
-    {.name = "flat indices, columns first", .options = &flat_columns, .in = {FOV_SHAPE(1, 2, 4, 3)}, .in_count = 1,
+    {.name = "flat indices, columns first",
+     .options = &flat_columns,
+     .in = {FOV_SHAPE(1, 2, 4, 3)},
+     .in_count = 1,
      .fill = fill_distinct},
     {0},
 };
@@ -332,7 +352,8 @@ const struct op op_max_pool = {
     .name = "max_pool",
     .family = OP_POOLING,
     .summary = "The largest value of each window.",
-    .formula = "y[n, c, o] = max over t of x[n, c, o * stride + t * dilation - pad]; taps outside the image are skipped",
+    .formula =
+        "y[n, c, o] = max over t of x[n, c, o * stride + t * dilation - pad]; taps outside the image are skipped",
     .source = "Ranzato et al., Unsupervised learning of invariant feature hierarchies, CVPR 2007",
     .in = (const struct op_port[]){{.name = "x", .shape = "[N, C, spatial...]"}, {0}},
     .out = (const struct op_port[]){{.name = "y", .shape = "[N, C, spatial...]"},
