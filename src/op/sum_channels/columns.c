@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { CHUNK_FLOATS = 1 << 15, MAX_CHUNKS = 64 };
+enum { CHUNK_FLOATS = 1 << 13, MAX_CHUNKS = 64 }; /* a few microseconds: small sums have chunks for all threads */
 
 /** The columns are the last axes in memory: channels (channels-last) or features; with images last each of them as
  *  many times as there are images in a group. */
@@ -44,14 +44,18 @@ static void run(const struct op_run *run)
     const struct sum_plan *plan = run->state;
     struct op_run copy = *run; /* the pool's context is not const */
     pool_run(run->pool, sum_chunk, &copy, plan->chunks);
-    const double *sums = run->scratch;
+    double *sums = run->scratch;
     float *y = run->out[0].data;
+    size_t lanes = plan->chunks > 0 ? plan->lanes : 0; /* no rows: zero */
+    for (size_t chunk = 1; chunk < plan->chunks; chunk++) {
+        for (size_t i = 0; i < plan->columns; i++) {
+            sums[i] += sums[chunk * plan->columns + i];
+        }
+    }
     for (size_t first = 0; first < plan->columns; first += plan->lanes) {
         double sum = 0;
-        for (size_t chunk = 0; chunk < plan->chunks; chunk++) {
-            for (size_t lane = 0; lane < plan->lanes; lane++) {
-                sum += sums[chunk * plan->columns + first + lane];
-            }
+        for (size_t lane = 0; lane < lanes; lane++) {
+            sum += sums[first + lane];
         }
         y[first / plan->lanes] = (float)sum;
     }
