@@ -139,7 +139,7 @@ static void define_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = context;
     size_t begin = op_chunk_begin(chunk, DEFINITION_CHUNK);
     size_t length = op_chunk_length(chunk, DEFINITION_CHUNK, op_count(&run->in[0].shape));
-    double *x = (double *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    double *x = op_worker_scratch(run, worker);
     double *y = x + DEFINITION_CHUNK;
     const float *from = (const float *)run->in[0].data + begin;
     float *to = (float *)run->out[0].data + begin;

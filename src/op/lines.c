@@ -63,7 +63,7 @@ static void run_columns(void *context, size_t chunk, int worker)
 {
     const struct work *work = context;
     const struct kernel_table *kernel = work->run->kernel;
-    float *a = (float *)(void *)((char *)work->run->worker_scratch + (size_t)worker * work->run->worker_scratch_bytes);
+    float *a = op_worker_scratch(work->run, worker);
     float *b = work->b != NULL ? a + work->size * BLOCK : NULL;
     size_t block = chunk % work->blocks, columns = op_chunk_length(block, BLOCK, work->inner);
     size_t offset = chunk / work->blocks * work->size * work->inner + op_chunk_begin(block, BLOCK);

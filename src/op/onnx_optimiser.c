@@ -121,8 +121,7 @@ static float *write_at(const struct work *work, int part, size_t begin, float *s
 static void run_chunk(void *context, size_t chunk, int worker)
 {
     const struct work *work = context;
-    float *scratch =
-        (float *)(void *)((char *)work->run->worker_scratch + (size_t)worker * work->run->worker_scratch_bytes);
+    float *scratch = op_worker_scratch(work->run, worker);
     size_t begin = op_chunk_begin(chunk, OP_CHUNK);
     struct onnx_optimiser_run run = {.count = op_chunk_length(chunk, OP_CHUNK, work->count),
                                      .x = read_at(work, 0, begin),

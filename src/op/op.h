@@ -291,6 +291,12 @@ struct op_run {
     struct random_key          random; /**< .position is set to the run's step */
 };
 
+/** A worker's own part of the scratch; NULL where compile asked for none. */
+static inline void *op_worker_scratch(const struct op_run *run, int worker)
+{
+    return run->worker_scratch ? (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes : (void *)0;
+}
+
 /** What to add to each channel: what was folded, else the operator's own bias at `port`; NULL: nothing. */
 static inline const float *op_bias(const struct op_run *run, int port)
 {

@@ -128,7 +128,7 @@ static struct rows_piece piece_at(const struct outer_rows_plan *plan, size_t ind
 }
 
 /** All pixels of the part, block by block. */
-static void sum_piece(const struct rows_job *job, const struct rows_piece *piece, float *sums, int worker)
+static void sum_piece(const struct rows_job *job, const struct rows_piece *piece, float *sums)
 {
     const struct outer_rows_plan *plan = job->plan;
     const float *dy = job->run->in[1].data, *rows[KERNEL_OUTER_PIXELS];
@@ -138,7 +138,6 @@ static void sum_piece(const struct rows_job *job, const struct rows_piece *piece
                                       .room = sums + plan->sum_floats};
     size_t steps = steps_of(plan), first = steps * piece->part / plan->pixel_parts * STEP_PIXELS;
     size_t end = smaller(steps * (piece->part + 1) / plan->pixel_parts * STEP_PIXELS, plan->pixels);
-    (void)worker;
     for (; first < end || outer.before > 0; outer.block++) {
         outer.pixels = smaller(KERNEL_OUTER_PIXELS, end - first);
         if (outer.pixels > 0) {
@@ -146,7 +145,7 @@ static void sum_piece(const struct rows_job *job, const struct rows_piece *piece
             job->find(job->run, first, outer.pixels, piece->tap, outer.room + plan->room_floats, rows);
         }
         for (size_t i = 0; i < outer.pixels; i++) {
-            rows[i] += rows[i] ? first_channel : 0;
+            rows[i] = rows[i] ? rows[i] + first_channel : NULL;
         }
         job->run->kernel->outer_rows(&outer);
         first += outer.pixels;
@@ -160,9 +159,8 @@ static void piece_chunk(void *context, size_t chunk, int worker)
     const struct rows_job *job = context;
     const struct outer_rows_plan *plan = job->plan;
     struct rows_piece piece = piece_at(plan, chunk);
-    char *own = (char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes;
-    float *sums = (float *)(void *)own;
-    sum_piece(job, &piece, sums, worker);
+    float *sums = op_worker_scratch(job->run, worker);
+    sum_piece(job, &piece, sums);
     float *to = plan->scratch_floats > 0 ? job->run->scratch : job->run->out[0].data;
     size_t plane = (piece.part * plan->groups + piece.group) * plan->taps + piece.tap;
     to += (plane * plan->filters + piece.filter) * plan->channels + piece.channel;

@@ -176,8 +176,7 @@ static void pool_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = context;
     const struct avg_pool_plan *plan = run->state;
     const struct window *window = &plan->window;
-    const void **rows =
-        (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    const void **rows = op_worker_scratch(run, worker);
     struct kernel_window row = window_row(window, plan->channels);
     size_t image_lines = (size_t)(window->out[0] * window->out[1]), lines = plan->batch * image_lines;
     row.x_stride = op_pixel_stride(&run->in[0]);

@@ -82,8 +82,7 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = context;
     const struct avg_pool_plan *plan = run->state;
     const struct window *window = &plan->window;
-    const void **rows =
-        (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    const void **rows = op_worker_scratch(run, worker);
     const void **divisor_rows = rows + window_rows_count(window);
     struct kernel_window row = window_row(window, plan->channels);
     size_t image_lines = (size_t)(window->in[0] * window->in[1]), lines = plan->batch * image_lines;

@@ -62,7 +62,7 @@ enum { PART = 1024 }; /* elements whose logarithms fit the L1 cache beside all e
 static void run_chunk(void *context, size_t chunk, int worker)
 {
     const struct op_run *run = context;
-    float *scratch = (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    float *scratch = op_worker_scratch(run, worker);
     float *is_true = scratch, *rest = scratch + PART, *is_false = scratch + (size_t)2 * PART;
     size_t begin = op_chunk_begin(chunk, OP_CHUNK);
     size_t end = begin + op_chunk_length(chunk, OP_CHUNK, op_count(&run->in[0].shape));

@@ -57,7 +57,7 @@ static void run_chunk(void *context, size_t chunk, int worker)
 {
     const struct op_run *run = context;
     const struct op_tensor *x = &run->in[0], *y = &run->out[0];
-    double *values = (double *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    double *values = op_worker_scratch(run, worker);
     size_t begin = op_chunk_begin(chunk, CAST_CHUNK), length = op_chunk_length(chunk, CAST_CHUNK, op_count(&x->shape));
     convert_to_double(x->dtype, (const char *)x->data + begin * fov_dtype_size(x->dtype), values, length);
     convert_from_double(y->dtype, values, (char *)y->data + begin * fov_dtype_size(y->dtype), length);

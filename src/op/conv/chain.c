@@ -112,7 +112,7 @@ static void chain_item(void *context, size_t item, int worker)
     const struct op_run *run = *(const struct op_run *const *)context;
     const struct product_plan *plan = run->state;
     const struct conv_cut *cut = &plan->cut;
-    float *tile = (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    float *tile = op_worker_scratch(run, worker);
     size_t width = (size_t)plan->window.out[2], begin = cut->lines * item / cut->items;
     size_t lines = cut->lines * (item + 1) / cut->items - begin, blocks = (lines + cut->block - 1) / cut->block;
     for (size_t block = 0; block < blocks; block++) {

@@ -149,7 +149,7 @@ static size_t rows_bytes(const struct window *window)
 
 static void *rows_of(const struct op_run *run, int worker)
 {
-    return (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
+    return op_worker_scratch(run, worker);
 }
 
 /** Line `index` of all lines of images of `size`: which image, and z and y in it. */

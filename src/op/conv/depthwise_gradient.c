@@ -166,7 +166,7 @@ static struct descent begin_descent(const struct gradient_job *job, size_t item,
     const struct gradient_plan *plan = job->plan;
     const struct op_run *run = job->run;
     size_t floats = plan->taps * plan->channels;
-    char *room = (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
+    char *room = op_worker_scratch(run, worker);
     struct descent down = {.job = job, .row = window_row(&plan->window, plan->channels)};
     down.met = (const float **)(void *)room;
     down.x_room = (float *)(void *)(room + plan->met_bytes);

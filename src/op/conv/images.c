@@ -87,7 +87,7 @@ static struct images_plan forward_plan(const struct op_compile *compile, const s
 
 float *images_scratch(const struct op_run *run, int worker)
 {
-    return (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    return op_worker_scratch(run, worker);
 }
 
 /** The lines that are in the image, each with its pads around it; `line` floats apart. */

@@ -266,7 +266,7 @@ static void part_chunk(void *context, size_t chunk, int worker)
     const struct outer_plan *plan = job->plan;
     const struct window *window = &plan->window;
     float *sum = job->sums + chunk * plan->part_floats;
-    float *dy = (float *)(void *)((char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes);
+    float *dy = op_worker_scratch(job->run, worker);
     float *copy = dy + plan->dy_floats;
     memset(sum, 0, plan->part_floats * sizeof *sum);
     size_t end = plan->units * (chunk + 1) / plan->parts;

@@ -147,7 +147,7 @@ static void patches_chunk(void *context, size_t chunk, int worker)
 {
     const struct op_run *run = context;
     const struct patches_plan *plan = run->state;
-    float *patches = (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    float *patches = op_worker_scratch(run, worker);
     size_t end = (chunk + 1) * plan->images_per_chunk;
     for (size_t image = chunk * plan->images_per_chunk; image < end && image < plan->batch; image++) {
         struct kernel_product product = {

@@ -235,7 +235,7 @@ static void run_item(const struct product_job *job, size_t item, size_t next, in
     size_t depth = phase->weight_taps * plan->channels;
     size_t group_weights = kernel_padded_filters(job->run->kernel, plan->filters) * depth;
 
-    char *scratch = (char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes;
+    char *scratch = op_worker_scratch(job->run, worker);
     struct kernel_product product = job->product;
     product.room = phase->has_room ? (float *)(void *)(scratch + plan->made_bytes) : NULL;
     product.filters = last - first;

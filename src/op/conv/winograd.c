@@ -167,7 +167,7 @@ static size_t part_begin(size_t count, size_t parts, size_t index)
 
 static float *worker_floats(const struct op_run *run, int worker)
 {
-    return (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    return op_worker_scratch(run, worker);
 }
 
 static void take_block(struct winograd_job *job, size_t block)

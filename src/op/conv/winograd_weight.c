@@ -277,7 +277,7 @@ static void finish_piece(const struct weight_job *job, size_t piece, const float
 
 static float *own_floats(const struct weight_job *job, int worker)
 {
-    return (float *)(void *)((char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes);
+    return op_worker_scratch(job->run, worker);
 }
 
 /** One block: chunk = a piece of the weight, from tiles to taps. */

@@ -111,7 +111,7 @@ static void outer_piece(const struct outer_job *job, size_t block, size_t panel,
 
 static float *worker_floats(const struct outer_job *job, int worker)
 {
-    return (float *)(void *)((char *)job->run->worker_scratch + (size_t)worker * job->run->worker_scratch_bytes);
+    return op_worker_scratch(job->run, worker);
 }
 
 /** chunk = some panels of features, all units */

@@ -100,7 +100,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
     const struct product_job *job = context;
     const struct product_plan *plan = job->plan;
     const struct op_run *run = job->run;
-    char *scratch = (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
+    char *scratch = op_worker_scratch(run, worker);
     const struct kernel_table *kernel = run->kernel;
     size_t segment = chunk % plan->segments, block = chunk / plan->segments;
     size_t tiles = (plan->size.rows + kernel->tile_rows - 1) / kernel->tile_rows;

@@ -124,7 +124,7 @@ static void multiply(const struct streamed_job *job, const struct piece *piece, 
 
 static float *worker_floats(const struct op_run *run, int worker)
 {
-    return (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    return op_worker_scratch(run, worker);
 }
 
 /** Columns first .. end - 1, some panels together. */

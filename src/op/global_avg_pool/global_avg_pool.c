@@ -143,7 +143,7 @@ static void mean_chunk(void *context, size_t chunk, int worker)
 {
     const struct op_run *run = context;
     const struct global_plan *plan = run->state;
-    double *sum = (double *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    double *sum = op_worker_scratch(run, worker);
     size_t parts = channel_parts(plan), first = op_chunk_begin(chunk, plan->images_per_chunk);
     size_t end = first + op_chunk_length(chunk, plan->images_per_chunk, plan->images);
     if (parts > 1) { /* chunk = (part, image) */

@@ -86,7 +86,7 @@ static void max_chunk(void *context, size_t chunk, int worker)
     int32_t *index =
         run->out_count > 1 && run->out[1].data != NULL
             ? (int32_t *)run->out[1].data + chunk * channels
-            : (int32_t *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+            : op_worker_scratch(run, worker);
     memcpy(y, x, channels * sizeof *y);
     memset(index, 0, channels * sizeof *index);
     for (size_t pixel = 1; pixel < pixels; pixel++) {

@@ -153,7 +153,7 @@ static void power(const struct op_run *run, size_t count, const float *s, float 
 
 static float *scratch_of(const struct op_run *run, int worker)
 {
-    return (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    return op_worker_scratch(run, worker);
 }
 
 static void forward_chunk(void *context, size_t chunk, int worker)

@@ -103,7 +103,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
     size_t b = plan->b_stack == 1 ? 0 : op_broadcast_index(&plan->size.batch, n, &plan->size.b_batch);
     size_t row = block * plan->block, first = plan->panels * segment / plan->segments * kernel->panel_columns;
     size_t last = plan->panels * (segment + 1) / plan->segments * kernel->panel_columns;
-    char *scratch = (char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes;
+    char *scratch = op_worker_scratch(run, worker);
     const float *from = plan->size.turn_a ? run->scratch : run->in[0].data;
     struct kernel_product product = {
         .rows = op_chunk_length(block, plan->block, plan->rows),

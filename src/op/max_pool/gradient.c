@@ -97,8 +97,7 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     const struct op_run *run = job->run;
     const struct window *window = &plan->window;
     size_t row_count = window_rows_count(window);
-    const void **rows =
-        (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    const void **rows = op_worker_scratch(run, worker);
     const void **index_rows = rows + row_count;
     struct kernel_window row = window_row(window, plan->channels);
     size_t lines = plan->batch * (size_t)(window->in[0] * window->in[1]), end = (chunk + 1) * plan->lines_per_chunk;

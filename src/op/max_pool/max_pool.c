@@ -159,8 +159,7 @@ static void pool_chunk(void *context, size_t chunk, int worker)
     const struct max_pool_plan *plan = job->plan;
     const struct op_run *run = job->run;
     const struct window *window = &plan->window;
-    const void **rows =
-        (const void **)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    const void **rows = op_worker_scratch(run, worker);
     struct kernel_window row = window_row(window, plan->channels);
     size_t lines = plan->batch * (size_t)(window->out[0] * window->out[1]), end = (chunk + 1) * plan->lines_per_chunk;
     row.x_stride = op_pixel_stride(&run->in[0]);

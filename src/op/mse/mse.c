@@ -112,8 +112,7 @@ static void subtract(const struct work *work, size_t begin, size_t length, float
 static void loss_chunk(void *context, size_t chunk, int worker)
 {
     const struct work *work = context;
-    float *difference =
-        (float *)(void *)((char *)work->run->worker_scratch + (size_t)worker * work->run->worker_scratch_bytes);
+    float *difference = op_worker_scratch(work->run, worker);
     size_t length = op_chunk_length(chunk, OP_CHUNK, work->count);
     subtract(work, op_chunk_begin(chunk, OP_CHUNK), length, difference);
     ((double *)work->run->scratch)[chunk] = work->run->kernel->sum_squares(length, difference);

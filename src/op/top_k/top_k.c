@@ -135,7 +135,7 @@ static void search_line(void *context, size_t line, int worker)
     bool smallest = ((const struct top_k_options *)run->options)->smallest;
     size_t step = job->inner, k = job->k, begin = line / step * k * step + line % step;
     const float *from = (const float *)run->in[0].data + line / step * job->size * step + line % step;
-    int64_t *heap = (int64_t *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    int64_t *heap = op_worker_scratch(run, worker);
     int64_t *indices = run->out_count > 1 && run->out[1].shape.rank >= 0 ? run->out[1].data : NULL;
     for (size_t i = 0; i < k; i++) {
         heap[i] = (int64_t)i;
