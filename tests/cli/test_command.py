@@ -425,7 +425,7 @@ def test_colors_and_no_color():
 
 
 def test_progress_on_a_terminal_only():
-    words = ["train", "--data", "digits:3000", "--model", "lenet5", "--epochs", "2", "--out", "watched"]
+    words = ["train", "--data", "digits:3000", "--model", "lenet5", "--epochs", "12", "--out", "watched"]
     seen, code = terminal(words)
     assert code == OK and "\r" in seen and "img/s" in seen and "left" in seen
     for line in re.sub("\033\\[[0-9;]*[A-Za-z]", "", seen).replace("\r", "\n").split("\n"):

@@ -232,6 +232,13 @@ void case_scale_shift(const struct kernel_table *table)
             bound[k] = numbers == INTEGERS ? 0.0f : 60 * u;
         }
         check_near("scale_shift", y, want, bound, 4 * u, n);
+        float *alone = guard_floats(m.channels);
+        for (size_t r = 0; r < m.rows; r++) { /* and a row does not depend on those beside it */
+            const float *added = residual ? residual + r * residual_stride : NULL;
+            table->scale_shift(1, m.channels, x + r * m.stride, m.channels, scale, shift, added, m.channels, alone,
+                               m.channels, activation, -0.5f, 3.0f);
+            check_equal("scale_shift of one row", alone, y + r * m.stride, m.channels);
+        }
         if (!residual) { /* in place */
             table->scale_shift(m.rows, m.channels, x, m.stride, scale, shift, NULL, 0, x, m.stride, activation, -0.5f,
                                3.0f);

@@ -113,9 +113,9 @@ static void vector_scale_shift(size_t rows, size_t channels, const float *x, siz
         for (; rows >= 2; rows -= 2, x += 2 * x_stride, y += 2 * y_stride) {
             EACH_VECTOR(channels, {
                 vf factor = load_some(scale + i, left);
-                vf offset = load_some(shift + i, left);
-                vf first = load_some(x + i, left) * factor + offset;
-                vf second = load_some(x + x_stride + i, left) * factor + offset;
+                vf first = load_some(shift + i, left), second = first;
+                multiply_add(first, load_some(x + i, left), factor);
+                multiply_add(second, load_some(x + x_stride + i, left), factor);
                 store_some(y + i, vmin(end.high, vmax(end.low, first)), left);
                 store_some(y + y_stride + i, vmin(end.high, vmax(end.low, second)), left);
             });
@@ -124,7 +124,8 @@ static void vector_scale_shift(size_t rows, size_t channels, const float *x, siz
     for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
         const float *add = residual ? residual + r * residual_stride : y;
         EACH_VECTOR(channels, {
-            vf value = load_some(x + i, left) * load_some(scale + i, left) + load_some(shift + i, left);
+            vf value = load_some(shift + i, left); /* fused in both loops, or a row's place would decide */
+            multiply_add(value, load_some(x + i, left), load_some(scale + i, left));
             finish(&end, value, y + i, add + i, left);
         });
         if (end.after) {
