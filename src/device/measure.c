@@ -17,8 +17,8 @@ enum {
     PRODUCT_FILTERS = 256
 };
 
-/* A large product whose data stay near; with room where the set has a use for it: tiles multiply then, not registers.
- */
+/* A large product whose data stay near; with room where the set has a use for it: tiles multiply then, not
+ * registers. */
 struct near_product {
     const struct kernel_table *kernel;
     struct kernel_product product;

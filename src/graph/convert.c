@@ -146,7 +146,7 @@ static void transpose_channels(void *context, size_t task, int worker)
     size_t image = m.channels * m.pixels, length = channels * m.pixels;
     float *there   = (float *)plain->data + number * lanes * image + first * m.pixels;
     float *lane    = (float *)images->data + (number * image + first) * lanes;
-    float *scratch = (float *)(void *)((char *)run->worker_scratch + (size_t)worker * run->worker_scratch_bytes);
+    float *scratch = op_worker_scratch(run, worker);
 
     if (here) {
         run->kernel->transpose(lanes, length, there, image, scratch, lanes);

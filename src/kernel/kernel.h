@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The contract of the micro-kernels: what each one computes, in which order it sums, what it reads and writes.
    A kernel knows raw pointers, sizes and strides; it knows no tensors, allocates nothing, wakes no thread, cannot fail.
-   Next: list.inc (the one list), reference/ (each kernel as plain loops), vector/ (the same, once per instruction set).
- */
+   Next: list.inc (the one list), reference/ (each kernel as plain loops), vector/ (the same, once per instruction
+   set). */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
@@ -213,8 +213,8 @@ struct kernel_images_outer {
 
 /** How weights of any order are read when they are packed: weight(f, c, t) = data[f * filter_stride +
     c * channel_stride + (tap_offsets ? tap_offsets[t] : t)]. Forward from OIHW: filter_stride = C*kh*kw, channel_stride
-   = kh*kw. Input gradient: filters and channels change places, and tap_offsets lists the phase's taps in rotated order.
- */
+   = kh*kw. Input gradient: filters and channels change places, and tap_offsets lists the phase's taps in rotated
+   order. */
 struct kernel_weights {
     size_t         filters, channels, taps;
     size_t         filter_stride, channel_stride;

@@ -98,8 +98,8 @@ struct op_port {
     int  updates;  /**< outputs only: 1 + the input whose memory it renews (running mean, optimiser state); 0: none */
 };
 
-/** Stands for the number of samples among known values while it is open: large enough that arithmetic on it is noticed.
- */
+/** Stands for the number of samples among known values while it is open: large enough that arithmetic on it is
+ * noticed. */
 #define OP_OPEN_BATCH 0x1p50
 /** A known value as a dimension: FOV_BATCH where it is the open number of samples. */
 static inline int64_t op_size_value(double value)
@@ -115,8 +115,8 @@ struct op_infer {
     /** Values of an input where they are known (constants, and what follows from constants and shapes), as doubles;
      * else NULL. The number of samples, while it is open, is OP_OPEN_BATCH: read sizes with op_size_value. */
     const double *const *in_constant;
-    struct op_tensor *out; /**< to fill: dtype and shape; preset to in[0]'s. Rank -1: these inputs have no such output
-                            */
+    struct op_tensor *out; /**< to fill: dtype and shape; preset to in[0]'s. Rank -1: these inputs have no such
+     * output */
     int                  out_count;
     struct error        *error; /**< say why, with the numbers; the node's name is put in front */
 };
@@ -322,8 +322,8 @@ enum op_layout_rule {
     OP_WANTS_PLAIN,
     OP_WANTS_CHANNELS_LAST, /**< all inputs and outputs of rank 3 and more */
     OP_WANTS_IMAGES_LAST,   /**< the same where N allows it, else channels last */
-    OP_FOLLOWS /**< plain or channels-last, the same for all: that of the first input; with op_cpu.any_order others too
-                */
+    OP_FOLLOWS /**< plain or channels-last, the same for all: that of the first input; with op_cpu.any_order others
+     * too */
 };
 
 struct op_cpu {
@@ -374,8 +374,8 @@ struct op_matched {
 struct op_pattern {
     const char *text;
     const void *options; /**< of this operator; NULL: defaults */
-    /** Whether these nodes do mean it, where the text alone cannot say, and with which options (preset to the above).
-     */
+    /** Whether these nodes do mean it, where the text alone cannot say, and with which options (preset to the
+     * above). */
     bool (*fits)(const struct op_matched *nodes, int count, void *options);
 };
 
@@ -428,8 +428,7 @@ struct op_part {
     int64_t                  first; /**< to fill: the channel of input 0 at which the output begins */
 };
 
-/* ---- test cases
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- test cases -------------------------------------------------------------------------------------------------- */
 
 /** A shape and options to try: `fovea`'s tests run each case fast against textbook on every ISA level, check its
  *  gradient by central differences, and send it through ONNX and back. */
@@ -444,13 +443,12 @@ struct op_case {
     bool positive;    /**< draw from (0.1, 2): logarithms, variances */
     bool no_gradient; /**< kinks or ties cannot be avoided here */
     bool training;    /**< compile and define in training form */
-    /** Before comparing: fills input `index` with something special (distinct values for max pooling...). NULL: random.
-     */
+    /** Before comparing: fills input `index` with something special (distinct values for max pooling...). NULL:
+     * random. */
     void (*fill)(int index, double *data, size_t count, struct random_key key);
 };
 
-/* ---- the descriptor
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the descriptor ---------------------------------------------------------------------------------------------- */
 
 enum op_family {
     OP_CONVOLUTION,
@@ -503,8 +501,8 @@ struct op {
     enum unary (*as_activation)(const void *options, float *alpha, float *beta);
     /** For gradients of elementwise activations, from dy and what was saved: of which, with its constants. */
     enum unary (*as_gate)(const void *options, float *alpha, float *beta);
-    /** Whether an output is a run of input 0's channels: then it is read where it lies, where channels are stored last.
-     */
+    /** Whether an output is a run of input 0's channels: then it is read where it lies, where channels are stored
+     * last. */
     bool (*as_part)(struct op_part *part);
     /** Whether output 0 is the channels of all inputs side by side: then they are written there at once. */
     bool (*as_join)(const void *options, const struct op_tensor *in, int in_count);
@@ -528,8 +526,8 @@ const struct op *op_find(const char *name); /**< NULL when there is none */
 int              op_port_count(const struct op_port *ports);
 /** Outputs of a node with these options (NULL: defaults). */
 int              op_out_count(const struct op *op, const void *options, int in_count);
-const struct op_port *op_port_at(const struct op_port *ports, int index); /**< variadic: the last one, again and again
-                                                                           */
+/** Of a variadic port: the last one, again and again. */
+const struct op_port *op_port_at(const struct op_port *ports, int index);
 /** Fills an options block with the defaults of the attribute table. */
 void op_options_default(const struct op *op, void *options);
 /** Checks limits and choices; E_USAGE naming the option. */

@@ -139,8 +139,13 @@ static bool has(const char *isa)
     return there;
 }
 
-static void compare(const struct network *n, fov_plan *plan, fov_plan *other, const char *level, float tolerance)
+/* Runs both plans, which are to have the same gradients. */
+static void compare_and_close(struct network *n, fov_plan *plan, fov_plan *other, const char *level)
 {
+    const float tolerance = 5e-3F;
+
+    fov_plan_run(plan, 1);
+    fov_plan_run(other, 1);
     for (int i = 0; i < n->count; i++) {
         const float *a = fov_plan_data(plan, n->gradients[i]), *b = fov_plan_data(other, n->gradients[i]);
         size_t       count = fov_plan_bytes(plan, n->gradients[i]) / sizeof *a;
@@ -153,6 +158,9 @@ static void compare(const struct network *n, fov_plan *plan, fov_plan *other, co
                 fail_msg("%s: gradient of %s, element %zu: %g, should be %g", level,
                          fov_value_name(n->graph, n->parameters[i]), k, (double)a[k], (double)b[k]);
     }
+    fov_plan_free(plan);
+    fov_plan_free(other);
+    network_close(n);
 }
 
 /* What is made while it is read is what would have been stored, at every instruction set. */
@@ -171,12 +179,7 @@ static void gradients_are_kept(void **state)
         assert_int_equal(steps_with(plan, "applied by its readers"), 11);
         assert_int_equal(steps_with(plan, "both gradients"), 4);
         assert_int_equal(steps_with(plain, "applied by its readers") + steps_with(plain, "both gradients"), 0);
-        fov_plan_run(plan, 1);
-        fov_plan_run(plain, 1);
-        compare(&n, plan, plain, levels[l], 5e-3F);
-        fov_plan_free(plan);
-        fov_plan_free(plain);
-        network_close(&n);
+        compare_and_close(&n, plan, plain, levels[l]);
     }
 }
 
@@ -200,12 +203,7 @@ static void dropped_images_come_back(void **state)
         assert_true(steps_with(plan, "rows, for those who do not make them") >= 6);
         assert_int_equal(steps_with(plain, "rows, for those who do not make them"), 0);
         assert_true(fov_plan_memory_use(plan).activations + 3 * image < fov_plan_memory_use(plain).activations);
-        fov_plan_run(plan, 1);
-        fov_plan_run(plain, 1);
-        compare(&n, plan, plain, levels[l], 5e-3F);
-        fov_plan_free(plan);
-        fov_plan_free(plain);
-        network_close(&n);
+        compare_and_close(&n, plan, plain, levels[l]);
     }
 }
 

@@ -209,6 +209,13 @@ void case_product_room(const struct kernel_table *table)
         p.rows = rows - first;
         table->product(&p);
         check_equal("product in two calls", out, want, rows * filters);
+        /* NaN and infinity spoil their row, and no other. */
+        x[(rows / 2) * depth + depth / 3] = i % 2 ? NAN : INFINITY;
+        p.rows = rows, p.x = x, p.out = out;
+        table->product(&p);
+        for (size_t k = 0; k < rows * filters; k++) {
+            assert_true(k / filters == rows / 2 ? !isfinite(out[k]) : out[k] == want[k]);
+        }
         guard_release_all();
     }
 }

@@ -169,8 +169,7 @@ void reference_peak(size_t turns, float factor, float addend, float *x)
     for (size_t i = 0; i < KERNEL_PEAK_CHAINS * REFERENCE_PANEL; i++) {
         double value = (double)x[i];
         for (size_t t = 0; t < turns; t++) {
-            value = (double)(float)(value * (double)factor + (double)addend); /* rounds at each turn, as a register does
-                                                                               */
+            value = (double)(float)(value * (double)factor + (double)addend); /* rounded at each turn, as registers are */
         }
         x[i] = (float)value;
     }

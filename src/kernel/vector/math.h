@@ -237,8 +237,8 @@ INLINE vf vtanh(vf x)
     return choose(a < 0.625f, small, choose(x != x, x, large));
 }
 
-/* Below 1 an odd polynomial, degree 6 in x^2; above, 1 - exp(-g), g = -log erfc a polynomial of degree 8 on [0.98, 4].
- */
+/* Below 1 an odd polynomial, degree 6 in x^2; above, 1 - exp(-g), g = -log erfc a polynomial of degree 8 on [0.98,
+ * 4]. */
 INLINE vf verf(vf x)
 {
     vf a = vmin(splat(4.0f), vabs(x)), z = a * a;

@@ -201,6 +201,7 @@ static void vector_outer_rows(const struct kernel_outer_rows *o)
 }
 
 #else
+#include "kernel/reference/reference.h"
 
 /* Nobody is to call it where it has no use for room: packed rows (outer.h) are faster. */
 static size_t vector_outer_rows_room(size_t channels, size_t filters)
@@ -212,18 +213,7 @@ static size_t vector_outer_rows_room(size_t channels, size_t filters)
 
 static void vector_outer_rows(const struct kernel_outer_rows *o)
 {
-    for (size_t f = 0; f < o->filters; f++) {
-        float *out = o->out + f * o->out_stride;
-        for (size_t p = 0; p < o->pixels; p++) {
-            vf dy = splat(o->dy[p * o->dy_stride + f]);
-            bool begins = p == 0 && !o->accumulate && o->block == 0;
-            EACH_VECTOR(o->channels, {
-                vf sum = begins ? splat(0) : load_some(out + i, left);
-                multiply_add(sum, o->x[p] ? load_some(o->x[p] + i, left) : splat(0), dy);
-                store_some(out + i, sum, left);
-            });
-        }
-    }
+    reference_outer_rows(o);
 }
 
 #endif

@@ -35,8 +35,8 @@ INLINE struct pieces_room pieces_room(size_t rows, size_t filters, size_t depth)
     };
 }
 
-/* From where the pieces pay: rows that fill tiles and share the splitting of weights, filters that share that of rows.
- */
+/* From where the pieces pay: rows that fill tiles and share the splitting of weights, filters that share that of
+ * rows. */
 static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
 {
     if (rows < 96 || filters < 96 || depth < 128) {
@@ -130,8 +130,7 @@ static void __attribute__((noinline)) end_meanwhile(void *context)
     }
 }
 
-/* ---- groups of rows, pairs of columns
- * --------------------------------------------------------------------------------- */
+/* ---- groups of rows, pairs of columns ---------------------------------------------------------------------------- */
 
 /* What a group of rows is multiplied with. */
 struct pieces {

@@ -82,8 +82,8 @@ static void __attribute__((noinline)) finish_stored_row(const struct ending *end
 }
 
 /* Adds what is to be added to a tile's sums and applies an activation that is none of the four: to all of the tile at
-   once, since such a function is a long chain of operations and only many of them side by side keep the processor busy.
- */
+   once, since such a function is a long chain of operations and only many of them side by side keep the processor
+   busy. */
 static void __attribute__((noinline)) activate_sums(const struct ending *end, size_t row, size_t rows, size_t filter,
                                                     size_t registers, vf *sums)
 {

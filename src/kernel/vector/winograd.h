@@ -10,8 +10,7 @@
 
 enum { MOST_PLANES = 36 }; /* points of a tile */
 
-/* ---- one axis: numbers `step` floats apart in, `to` floats apart out
- * ---------------------------------------------------- */
+/* ---- one axis: numbers `step` floats apart in, `to` floats apart out --------------------------------------------- */
 
 INLINE void store_pair(vf even, vf odd, float p, float *out, size_t to)
 {
@@ -211,8 +210,7 @@ INLINE void collect_all(size_t points, size_t taps, const float *m, size_t step,
     }
 }
 
-/* ---- tiles
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- tiles ------------------------------------------------------------------------------------------------------- */
 
 /* A tile's pixels where some lie outside the image, or channels are fewer than a vector: copied, with zeros. */
 static void __attribute__((noinline)) copy_tile(const struct kernel_winograd_input *w, size_t points_y, size_t points_x,
@@ -408,8 +406,7 @@ INLINE void gather_tiles(const struct kernel_winograd_output *w, size_t points_y
     }
 }
 
-/* ---- weights
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
 enum { WEIGHTS_TOGETHER = 8 }; /* channels whose weights are turned over at once */
 
@@ -481,8 +478,7 @@ INLINE void weights_all(const struct kernel_winograd_weights *w, size_t points_y
     }
 }
 
-/* ---- one function of each kind for each form
- * ---------------------------------------------------------------------------- */
+/* ---- one function of each kind for each form --------------------------------------------------------------------- */
 
 #define WINOGRAD(name, outputs_y, taps_y, outputs_x, taps_x)                                                  \
     static void spread_##name(const struct kernel_winograd_input *w)                                          \

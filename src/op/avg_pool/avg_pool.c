@@ -149,8 +149,8 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/** A frame of zeros counts: it was part of the image. Not where own pads do not count, nor where windows reach beyond.
- */
+/** A frame of zeros counts: it was part of the image. Not where own pads do not count, nor where windows reach
+ * beyond. */
 static bool take_over(struct op_takeover *node)
 {
     struct avg_pool_options *options = node->options;
@@ -167,8 +167,7 @@ static bool take_over(struct op_takeover *node)
     return true;
 }
 
-/* ---- CPU
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- CPU --------------------------------------------------------------------------------------------------------- */
 
 /** chunk = some lines of y */
 static void pool_chunk(void *context, size_t chunk, int worker)

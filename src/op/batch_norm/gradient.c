@@ -13,8 +13,7 @@
 enum { X, WEIGHT, SAVED_MEAN, SAVED_INV_STD, DY, BIAS }; /* inputs */
 enum { DX, DWEIGHT, DBIAS };                             /* outputs */
 
-/* ---- the activation behind the layer
- * ---------------------------------------------------------------------------------- */
+/* ---- the activation behind the layer ----------------------------------------------------------------------------- */
 
 static const char *const activation_choices[] = {
 #define UNARY(name, reads, formula, derivative) #name,
@@ -110,8 +109,7 @@ static bool take_over(struct op_takeover *node)
     return true;
 }
 
-/* ---- definition
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- definition -------------------------------------------------------------------------------------------------- */
 
 static int infer(const struct op_infer *infer)
 {

@@ -98,6 +98,11 @@ static const struct conv_options
                     .pad = LIST(1, 1, 1, 1),
                     .size = LIST(19, 17),
                     .groups = 1},
+    tiles_strided = {.kernel = LIST(3, 3),
+                     .stride = LIST(2, 2),
+                     .pad = LIST(1, 1, 1, 1),
+                     .size = LIST(21, 19),
+                     .groups = 1},
     rows_grouped = {.kernel = LIST(2, 3), .pad = LIST(0, 2, 1, 0), .size = LIST(10, 9), .groups = 2},
     rows_volume = {.kernel = LIST(2, 1, 2),
                    .pad = LIST(0, 1, 0, 1, 0, 0),
@@ -153,6 +158,12 @@ static const struct conv_options
     CASE("Winograd 1x3", same_1x3, SHAPE(2, 20, 5, 9), SHAPE(17, 20, 1, 3), SHAPE(2, 17, 5, 9))                        \
     CASE("Winograd 3x1", padded_3x1, SHAPE(2, 20, 9, 5), SHAPE(17, 20, 3, 1), SHAPE(2, 17, 9, 6))
 
+/* And large enough for tiles, where the instruction set has them: forward, and back in most phases. */
+#define EACH_TILED_PRODUCT(CASE)                                                                                       \
+    CASE("1x1 on tiles", rows_1x1, SHAPE(1, 530, 12, 11), SHAPE(290, 530, 1, 1), SHAPE(1, 290, 12, 11))                \
+    CASE("3x3 on tiles, stride 2", tiles_strided, SHAPE(1, 128, 21, 19), SHAPE(97, 128, 3, 3), SHAPE(1, 97, 11, 10))   \
+    CASE("on tiles, 2 groups", rows_grouped, SHAPE(2, 192, 10, 9), SHAPE(192, 96, 2, 3), SHAPE(2, 192, 10, 9))
+
 #define CONV(label, with, x, weight, y) {.name = label, .options = &with, .in = {x, weight}, .in_count = 2},
 #define LARGE_CONV(label, with, x, weight, y) \
     {.name = label, .options = &with, .in = {x, weight}, .in_count = 2, .no_gradient = true},
@@ -164,7 +175,7 @@ static const struct conv_options
     {.name = label, .options = &with, .in = {x, y}, .in_count = 2, .no_gradient = true},
 
 const struct op_case conv_cases[] = {
-    EACH_CASE(CONV) EACH_LARGE_CASE(LARGE_CONV){.name = "with bias",
+    EACH_CASE(CONV) EACH_LARGE_CASE(LARGE_CONV) EACH_TILED_PRODUCT(LARGE_CONV){.name = "with bias",
                                                 .options = &same_3x3,
                                                 .in = {SHAPE(1, 3, 7, 5), SHAPE(18, 3, 3, 3), SHAPE(18)},
                                                 .in_count = 3},
@@ -184,7 +195,7 @@ const struct op_case conv_cases[] = {
     {0},
 };
 const struct op_case conv_input_gradient_cases[] = {
-    EACH_CASE(INPUT_GRADIENT) EACH_LARGE_CASE(LARGE_INPUT_GRADIENT)
+    EACH_CASE(INPUT_GRADIENT) EACH_LARGE_CASE(LARGE_INPUT_GRADIENT) EACH_TILED_PRODUCT(LARGE_INPUT_GRADIENT)
     /* A batch large enough for patches.c. */
     {.name = "patches",
      .options = &first_5x5,

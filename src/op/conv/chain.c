@@ -2,8 +2,8 @@
 /* Convolutions one within the other: a step whose only reader is a pointwise or depthwise convolution can be run by
  * that reader, some lines at a time, so that what lies between the two stays in one core's cache and is never stored
  * whole. So an inverted residual block (pointwise, depthwise, pointwise) becomes one step. The graph knows none of
- * this: it offers the producer (op_compile.producer), the reader decides here. Read product.h and depthwise.c before.
- */
+ * this: it offers the producer (op_compile.producer), the reader decides here. Read product.h and depthwise.c
+ * before. */
 #include "op/conv/product.h"
 
 enum {

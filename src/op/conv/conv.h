@@ -35,6 +35,8 @@ int conv_x_shape(const struct conv_options *options, const fov_shape *dy, const 
 /** Shape of weight from x and dy, with options->kernel. */
 int conv_weight_shape(const struct conv_options *options, const fov_shape *x, const fov_shape *dy, fov_shape *weight,
                       struct error *error);
+/** The geometry of the convolution whose weight gradient is compiled. in: x, dy. */
+int conv_weight_geometry(struct conv_geometry *geometry, const struct op_compile *compile);
 fov_shape conv_y_shape(const struct conv_geometry *geometry);
 /** E_SHAPE when dy is not what x and weight make. */
 int     conv_check_dy(const struct conv_geometry *geometry, const fov_shape *dy, struct error *error);

@@ -104,11 +104,7 @@ static int plan_input(const struct op_compile *compile, struct gradient_plan *pl
 static int plan_weight(const struct op_compile *compile, struct gradient_plan *plan)
 {
     struct conv_geometry geometry;
-    fov_shape weight;
-    int status =
-        conv_weight_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight, compile->error);
-    status = status != 0 ? status
-                         : conv_geometry(&geometry, compile->options, &compile->in[0].shape, &weight, compile->error);
+    int status = conv_weight_geometry(&geometry, compile);
     if (status == 0) {
         *plan = make_plan(&geometry, compile->joins, true, op_comes_as_rows(compile, 0), op_comes_as_rows(compile, 1));
     }

@@ -92,6 +92,14 @@ int conv_weight_shape(const struct conv_options *options, const fov_shape *x, co
     return 0;
 }
 
+int conv_weight_geometry(struct conv_geometry *geometry, const struct op_compile *compile)
+{
+    fov_shape weight;
+    const fov_shape *x = &compile->in[0].shape;
+    int status = conv_weight_shape(compile->options, x, &compile->in[1].shape, &weight, compile->error);
+    return status != 0 ? status : conv_geometry(geometry, compile->options, x, &weight, compile->error);
+}
+
 fov_shape conv_y_shape(const struct conv_geometry *geometry)
 {
     return window_out_shape(&geometry->window, geometry->batch, geometry->filters);

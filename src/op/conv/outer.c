@@ -72,8 +72,7 @@ static struct unit unit_at(const struct outer_plan *plan, size_t index)
     return unit;
 }
 
-/* ---- copies
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- copies ------------------------------------------------------------------------------------------------------ */
 
 /** Pixels first .. first + count - 1 of dy into panels that hold `pixels`, for all groups. */
 static void pack_dy(const struct outer_job *job, const float *dy, size_t first, size_t count, size_t pixels, float *out)
@@ -167,8 +166,7 @@ static void copy_unit(const struct outer_job *job, const struct unit *unit, floa
     }
 }
 
-/* ---- outer products
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- outer products ---------------------------------------------------------------------------------------------- */
 
 /** Output lines of the unit whose input line through kernel row ky lies inside the image. */
 static void clip_lines(const struct window *window, const struct unit *unit, int64_t ky, int64_t *first, int64_t *end)
@@ -398,8 +396,7 @@ static void block_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* ---- the end: parts in order, panels to plain weights
- * --------------------------------------------------------------------- */
+/* ---- the end: parts in order, panels to plain weights ------------------------------------------------------------ */
 
 /** chunk = (group, panel) */
 static void finish_chunk(void *context, size_t chunk, int worker)

@@ -22,8 +22,8 @@ struct outer_plan {
     size_t batch, channels, filters, groups, group_channels, group_filters;
     size_t taps, columns;    /**< calls per pixel block, and columns of x in each */
     size_t blocks;           /**< of columns, per group */
-    size_t blocks_together, panels_together; /**< of large weights: a thread's job, which reads each unit once from afar
-                                              */
+    size_t blocks_together, panels_together; /**< of large weights: a thread's job, which reads each unit once from
+     * afar */
     size_t panels, padded_filters;
     size_t unit_lines, units, line_units; /**< a unit is unit_lines output lines of one plane: a pixel block */
     size_t parts;            /**< partial sums */

@@ -129,12 +129,7 @@ struct outer_plan conv_outer_plan(const struct kernel_table *kernel, const struc
 static int prepare(const struct op_compile *compile, void *state)
 {
     struct conv_geometry geometry;
-    fov_shape weight;
-    int status = conv_weight_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight,
-                                   compile->error);
-    if (status == 0) {
-        status = conv_geometry(&geometry, compile->options, &compile->in[0].shape, &weight, compile->error);
-    }
+    int status = conv_weight_geometry(&geometry, compile);
     if (status == 0) {
         *(struct outer_plan *)state = conv_outer_plan(compile->kernel, &geometry);
     }

@@ -70,12 +70,7 @@ static void run_rows(const struct op_run *run)
 static int prepare(const struct op_compile *compile, void *state)
 {
     struct conv_geometry geometry;
-    fov_shape weight;
-    int status = conv_weight_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight,
-                                   compile->error);
-    if (status == 0) {
-        status = conv_geometry(&geometry, compile->options, &compile->in[0].shape, &weight, compile->error);
-    }
+    int status = conv_weight_geometry(&geometry, compile);
     if (status == 0) {
         make_plan(state, compile, &geometry);
     }

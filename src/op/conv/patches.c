@@ -43,8 +43,8 @@ bool conv_patches_pay(const struct kernel_table *kernel, const struct conv_geome
     if (geometry->groups != 1 || plan.batch < MIN_IMAGES || plan.out_pixels * plan.columns > MAX_PATCH_FLOATS) {
         return false;
     }
-    /* The direct form visits all taps of every phase's pixels, padding included: on average taps / strides per pixel.
-     */
+    /* The direct form visits all taps of every phase's pixels, padding included: on average taps / strides per
+     * pixel. */
     const struct window *window = &geometry->window;
     double strides = (double)(window->stride[0] * window->stride[1] * window->stride[2]);
     double direct = (double)plan.in_pixels * (double)plan.taps / strides * (double)plan.filters *
@@ -69,8 +69,8 @@ static int prepare(const struct op_compile *compile, void *state)
     return status;
 }
 
-/** Weight [filters][C][taps] to [filters][taps][C], behind the packed form, then to panels of (tap, channel) columns.
- */
+/** Weight [filters][C][taps] to [filters][taps][C], behind the packed form, then to panels of (tap, channel)
+ * columns. */
 static void pack(const struct op_run *run)
 {
     const struct patches_plan *plan = run->state;

@@ -31,8 +31,7 @@ static struct product_job product_job(const struct op_run *run)
                                 .integers = (const int32_t *)(const void *)(bytes + plan->integers)};
 }
 
-/* ---- weights
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
 /** chunk = (phase, group, panel) */
 static void pack_panel(void *context, size_t chunk, int worker)
@@ -125,8 +124,7 @@ static void pad_chunk(void *context, size_t chunk, int worker)
     }
 }
 
-/* ---- products
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------------------------------- */
 
 /** A phase that no tap reaches: the gradient of pixels that a strided window skips. Its sums are empty: what is added
  *  to them is left, a bias going forward (of a transposed convolution), a residual going back. */

@@ -316,8 +316,7 @@ static int make(struct product_maker *maker, const struct op_compile *compile, c
     return 0;
 }
 
-/* ---- tables
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
 
 /** Offset of the run that row (z, y, x) of a phase reads through a tap: into x going forward, into dy going back. */
 static int64_t source_pixel(const struct product_maker *maker, const int64_t at[3], const int64_t tap[3])

@@ -20,8 +20,7 @@ struct winograd_job {
     float       *values;       /**< the block's tiles, transformed */
 };
 
-/* ---- weights
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
 
 enum { PACK_CHANNELS = 32 }; /* of a panel, per chunk */
 
@@ -156,8 +155,7 @@ static void multiply_and_finish(const struct winograd_job *job, size_t begin, si
     }
 }
 
-/* ---- blocks
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
 /** First of `count` things in part `index` of `parts`: sizes differ by one at most. */
 static size_t part_begin(size_t count, size_t parts, size_t index)

@@ -12,8 +12,7 @@
  *  in[0] is dy then. False: nothing was touched. */
 bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometry *geometry, bool gradient);
 
-/* ---- the state: made by winograd_plan.c, run by winograd.c
- * ------------------------------------------------------------- */
+/* ---- the state: made by winograd_plan.c, run by winograd.c ------------------------------------------------------- */
 
 /** Tiles are numbered image by image, row by row, and taken in blocks. A block is one thread's alone: it transforms,
  *  multiplies and transforms back in its own memory. Where that would leave too few blocks, or each thread would read

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* When Winograd's convolution pays, in which form, and how its tiles are cut into blocks. The choice is made when a
- * plan is compiled, from shapes and from what one thread does per second (fov_rates), never from the number of threads.
- */
+ * plan is compiled, from shapes and from what one thread does per second (fov_rates), never from the number of
+ * threads. */
 #include "op/conv/winograd.h"
 
 #include <math.h>
@@ -128,8 +128,7 @@ static struct winograd_plan make_plan(const struct kernel_table *kernel, const s
     return plan;
 }
 
-/* ---- the choice
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the choice -------------------------------------------------------------------------------------------------- */
 
 /* Fitted to 48 layers (3 x 3, 5 x 5, 7 x 1, 3 x 1) of six networks at batch 1, on one and two threads, AVX-512 and
    AVX2, all on one machine. On those same layers the choices cost 0.02 % (AVX-512) and 0.34 % (AVX2) more time than the
@@ -215,8 +214,7 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
     return best;
 }
 
-/* ---- compiling
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- compiling --------------------------------------------------------------------------------------------------- */
 
 static int geometry_of(const struct op_compile *compile, bool gradient, struct conv_geometry *geometry)
 {

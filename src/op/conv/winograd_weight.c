@@ -28,8 +28,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* ---- the plan
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the plan ---------------------------------------------------------------------------------------------------- */
 
 /** Stride 1, no dilation, one group, two axes, and the form's taps. */
 static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
@@ -140,8 +139,7 @@ static enum winograd_form choose(const struct op_compile *compile, const struct 
     return best;
 }
 
-/* ---- running
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 struct weight_job {
     const struct op_run               *run;
@@ -349,18 +347,12 @@ static void run_weight(const struct op_run *run)
     }
 }
 
-/* ---- compiling
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- compiling --------------------------------------------------------------------------------------------------- */
 
 static int prepare(const struct op_compile *compile, void *state)
 {
     struct conv_geometry geometry;
-    fov_shape weight;
-    int status = conv_weight_shape(compile->options, &compile->in[0].shape, &compile->in[1].shape, &weight,
-                                   compile->error);
-    if (status == 0) {
-        status = conv_geometry(&geometry, compile->options, &compile->in[0].shape, &weight, compile->error);
-    }
+    int status = conv_weight_geometry(&geometry, compile);
     if (status == 0) {
         struct winograd_weight_plan plan = make_plan(compile->kernel, &geometry, choose(compile, &geometry));
         memcpy(state, &plan, sizeof plan);

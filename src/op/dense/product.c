@@ -100,7 +100,6 @@ static void product_chunk(void *context, size_t chunk, int worker)
     const struct product_job *job = context;
     const struct product_plan *plan = job->plan;
     const struct op_run *run = job->run;
-    char *scratch = op_worker_scratch(run, worker);
     const struct kernel_table *kernel = run->kernel;
     size_t segment = chunk % plan->segments, block = chunk / plan->segments;
     size_t tiles = (plan->size.rows + kernel->tile_rows - 1) / kernel->tile_rows;
@@ -122,7 +121,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
         .residual_stride = plan->columns,
         .out = (float *)run->out[0].data + begin * plan->columns + first,
         .out_stride = plan->columns,
-        .room = plan->room > 0 ? (float *)(void *)scratch : NULL,
+        .room = op_worker_scratch(run, worker), /* NULL where the kernel wants none */
         .activation = run->activation,
         .alpha = run->alpha,
         .beta = run->beta,

@@ -41,8 +41,7 @@ static struct global_plan make_plan(const fov_shape *x)
     return plan;
 }
 
-/* ---- forward
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
 
 static int infer(const struct op_infer *infer)
 {
@@ -223,8 +222,7 @@ fov_value fov_global_avg_pool(fov_graph *graph, fov_value x)
     return op_build(graph, "global_avg_pool", &x, 1, NULL, NULL);
 }
 
-/* ---- gradient
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- gradient ---------------------------------------------------------------------------------------------------- */
 
 static int infer_gradient(const struct op_infer *infer)
 {

@@ -216,6 +216,7 @@ static const struct op_case cases[] = {
     {.name = "stack by vector", .in = {{3, {2, 3, 4}}, {1, {4}}}, .in_count = 2},
     {.name = "vector by stack", .in = {{1, {4}}, {3, {2, 4, 3}}}, .in_count = 2},
     {.name = "large", .in = {{2, {203, 130}}, {2, {130, 95}}}, .in_count = 2, .no_gradient = true},
+    {.name = "on tiles", .in = {{3, {2, 103, 130}}, {2, {130, 99}}}, .in_count = 2, .no_gradient = true},
     {.name = "large stacks, transposed",
      .in = {{3, {3, 70, 65}}, {3, {3, 50, 70}}},
      .in_count = 2,

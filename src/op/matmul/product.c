@@ -103,7 +103,6 @@ static void product_chunk(void *context, size_t chunk, int worker)
     size_t b = plan->b_stack == 1 ? 0 : op_broadcast_index(&plan->size.batch, n, &plan->size.b_batch);
     size_t row = block * plan->block, first = plan->panels * segment / plan->segments * kernel->panel_columns;
     size_t last = plan->panels * (segment + 1) / plan->segments * kernel->panel_columns;
-    char *scratch = op_worker_scratch(run, worker);
     const float *from = plan->size.turn_a ? run->scratch : run->in[0].data;
     struct kernel_product product = {
         .rows = op_chunk_length(block, plan->block, plan->rows),
@@ -115,7 +114,7 @@ static void product_chunk(void *context, size_t chunk, int worker)
         .weights = (const float *)run->packed[1] + b * plan->packed + first * plan->depth,
         .out = (float *)run->out[0].data + (n * plan->rows + row) * plan->columns + first,
         .out_stride = plan->columns,
-        .room = plan->room > 0 ? (float *)(void *)scratch : NULL,
+        .room = op_worker_scratch(run, worker), /* NULL where the kernel wants none */
     };
     kernel->product(&product);
 }

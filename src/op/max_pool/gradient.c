@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The gradient of max pooling: each pixel gathers from the windows that it won. A gather, so that every element is
- * written once and the order of the sum is fixed. Its own gradient picks the same places again: max_pool_take, below.
- */
+ * written once and the order of the sum is fixed. Its own gradient picks the same places again: max_pool_take,
+ * below. */
 #include "op/max_pool/max_pool.h"
 
 #include <stdio.h>
@@ -217,8 +217,7 @@ const struct op op_max_pool_gradient = {
     .cases = cases,
 };
 
-/* ---- the gradient's gradient: y[o] = x[the pixel that won window o]
- * ------------------------------------------------------- */
+/* ---- the gradient's gradient: y[o] = x[the pixel that won window o] ---------------------------------------------- */
 
 static int infer_take(const struct op_infer *infer)
 {

@@ -96,8 +96,8 @@ static void cost(struct op_cost *cost)
     }
 }
 
-/** What ONNX calls the place of pixel (z, y, x) of plane `plane`: row-major, or the spatial axes the other way round.
- */
+/** What ONNX calls the place of pixel (z, y, x) of plane `plane`: row-major, or the spatial axes the other way
+ * round. */
 static double flat_index(const struct window *window, bool columns_first, size_t plane, int64_t z, int64_t y, int64_t x)
 {
     int64_t within = columns_first ? (x * window->in[1] + y) * window->in[0] + z
@@ -144,8 +144,7 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
-/* ---- CPU
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- CPU --------------------------------------------------------------------------------------------------------- */
 
 struct pool_job {
     const struct op_run        *run;
@@ -223,8 +222,7 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST,
                                   .strided_in = 1U << 0,
                                   .strided_out = true};
 
-/* ---- ONNX
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
 static int import(struct op_import *node)
 {
@@ -281,8 +279,7 @@ static int export(struct op_export *node)
 
 static const struct op_onnx onnx = {.type = "MaxPool", .since = 1, .import = import, .export = export};
 
-/* ---- cases
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- cases ------------------------------------------------------------------------------------------------------- */
 
 /** Distinct values far apart: no ties, and no central difference crosses a kink. */
 static void fill_distinct(int index, double *data, size_t count, struct random_key key)
