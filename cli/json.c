@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DIGITS = 9 }; /* what tells any two float32 apart */
+enum { DIGITS = 9, DOUBLE_DIGITS = 17 }; /* what tells any two float32, any two doubles apart */
 
 static json_t *need(json_t *value)
 {
@@ -86,15 +86,25 @@ void json_set_flag(json_t *object, const char *key, bool flag)
     json_set(object, key, json_boolean(flag));
 }
 
-void json_print(struct cli *cli, json_t *object)
+static void print(struct cli *cli, json_t *object, size_t digits)
 {
-    char *text = json_dumps(object, JSON_REAL_PRECISION(DIGITS));
+    char *text = json_dumps(object, JSON_REAL_PRECISION(digits));
     if (text == NULL) {
         need(NULL);
     }
     fprintf(cli->out, "%s\n", text);
     free(text);
     json_decref(object);
+}
+
+void json_print(struct cli *cli, json_t *object)
+{
+    print(cli, object, DIGITS);
+}
+
+void json_print_exactly(struct cli *cli, json_t *object)
+{
+    print(cli, object, DOUBLE_DIGITS);
 }
 
 /* A neighbour first, renamed when it is whole and on the disk: a kill leaves the old file or the new one. */

@@ -20,6 +20,8 @@ void json_add(json_t *array, json_t *value);     /**< takes `value` */
 
 /** Prints one object on one line of cli->out and frees it. */
 void json_print(struct cli *cli, json_t *object);
+/** The same with every digit of its doubles. */
+void json_print_exactly(struct cli *cli, json_t *object);
 /** Writes an object, indented, over `path` atomically and frees it. 0, or -1 with errno. */
 int json_save(const char *path, json_t *object);
 

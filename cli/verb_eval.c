@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fovea eval: what a trained classifier is worth on data it has not seen. */
+#include "eval_answers.h"
 #include "options.h"
 #include "output.h"
 #include "report.h"
@@ -53,6 +54,12 @@ static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
 
 static int run(struct cli *cli)
 {
+    if (option_given(cli, "answers")) {
+        return eval_answers(cli);
+    }
+    if (cli->argument_count == 0) {
+        return fail(cli, EXIT_USAGE, "usage: fovea eval FILE, or fovea eval --answers FILE; see fovea eval --help");
+    }
     fov_split split = strcmp(option_text(cli, "split"), "train") == 0 ? FOV_TRAIN : FOV_TEST;
     fov_model *model = source_model(cli, cli->arguments[0], NULL, option_text(cli, "model"));
     fov_dataset *data = model != NULL ? source_data(cli, option_text(cli, "data"), split) : NULL;
@@ -69,6 +76,8 @@ static const struct cli_option options[] = {
      .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = splits,
      .doc = "which samples"},
+    {.name = "answers", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "a model answers",
+     .doc = "a JSON file of answers and truth, from any program, in place of a model"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
      .doc = "samples at a time; changes speed and memory, not the result"},
     {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
@@ -82,13 +91,15 @@ const struct verb verb_eval = {
     .run = run,
     .options = options,
     .arguments = "FILE",
-    .minimum_arguments = 1,
+    .minimum_arguments = 0,
     .maximum_arguments = 1,
     .help =
         "Runs a model over the samples of a dataset and says how well it does: accuracy and loss over all, precision, "
         "recall and F1 for each class, and which classes it takes for which. With --json: count, accuracy, loss, top5, "
-        "macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout.",
+        "macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout. With --answers nothing is run: the file's \"y_true\" is compared with "
+        "its \"scores\" or \"y_pred\" (two pictures: \"a\" and \"b\"), and every figure of docs/metrics.md printed.",
     .examples = "fovea eval runs/train/best.onnx --data mnist\n"
                 "fovea eval runs/train/best.onnx --data mnist --split train\n"
-                "fovea eval best.onnx --data photos/ --json\n",
+                "fovea eval best.onnx --data photos/ --json\n"
+                "fovea eval --answers answers.json --json\n",
 };

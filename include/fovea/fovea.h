@@ -5,7 +5,8 @@
  *   graph.h, operators.h, plan.h   describe a computation, differentiate it, compile it, run it
  *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
  *   dataset.h, train.h             pictures in, a trained model out
- * and conformance.h                whether all of it means what ONNX says; bench.h: how fast this machine does it
+ * and metrics.h (what answers are worth), conformance.h (whether all of it means what ONNX says), bench.h (how fast this
+ * machine does it)
  *
  * Options are structs in which a zero field means the documented default; calls take them as designated initialisers:
  *   fov_conv2d(g, x, .filters = 64, .kernel = 3, .pad = 1)
@@ -19,6 +20,7 @@
 #include <fovea/context.h>
 #include <fovea/dataset.h>
 #include <fovea/graph.h>
+#include <fovea/metrics.h>
 #include <fovea/model.h>
 #include <fovea/operators.h>
 #include <fovea/plan.h>

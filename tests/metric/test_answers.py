@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`fovea eval --answers`: every set of figures beside the checkout (made with scikit-learn and scikit-image) within 1e-9,
+and one slip of each kind in a file. Prints a last line "N passed, N failed"; without the sets they are skipped by name."""
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+
+FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+SETS = os.path.join(os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared")), "metrics")
+BOUND = 1e-9
+
+
+def run(path):
+    return subprocess.run([FOVEA, "eval", "--answers", path, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=60, check=False)
+
+
+def differences(wanted, got, where):
+    if isinstance(wanted, dict):
+        for key, value in wanted.items():
+            if not isinstance(got, dict) or key not in got:
+                yield f"{where}.{key} is missing"
+            else:
+                yield from differences(value, got[key], f"{where}.{key}")
+    elif isinstance(wanted, list):
+        if not isinstance(got, list) or len(got) != len(wanted):
+            yield f"{where} is {got}, should be {wanted}"
+            return
+        for i, value in enumerate(wanted):
+            yield from differences(value, got[i], f"{where}[{i}]")
+    elif isinstance(wanted, float) and isinstance(got, (int, float)):
+        if not math.isclose(wanted, got, rel_tol=BOUND, abs_tol=BOUND):
+            yield f"{where} is {got!r}, should be {wanted!r}"
+    elif wanted != got:
+        yield f"{where} is {got!r}, should be {wanted!r}"
+
+
+def check_set(path):
+    done = run(path)
+    if done.returncode:
+        return [f"exit {done.returncode}: {done.stderr.strip()}"]
+    with open(path, encoding="utf-8") as file:
+        return list(differences(json.load(file)["expected"], json.loads(done.stdout), ""))
+
+
+SLIPS = [ # a file, the exit code, a part of the sentence
+    ("[1, 2]", 3, '"y_true" is missing'),
+    ("{", 3, "no JSON"),
+    ('{"y_true": [0, 1]}', 3, '"scores" or "y_pred"'),
+    ('{"y_true": [0, 1], "scores": [[1, 0]]}', 3, '"scores" is not [samples][classes]'),
+    ('{"y_true": [0, 1], "scores": [[1, 0], [1]]}', 3, "unequal length"),
+    ('{"y_true": [0, "one"], "scores": [[1, 0], [0, 1]]}', 3, "no number"),
+    ('{"y_true": [0, 5], "scores": [[1, 0], [0, 1]]}', 2, "sample 1 has class 5, there are 2"),
+    ('{"y_true": [0.5, 1.5], "y_pred": [1]}', 3, '"y_pred" is not'),
+    ('{"kind": "guess", "y_true": [0], "y_pred": [0]}', 3, '"kind" is none of'),
+    ('{"a": [1, 2], "b": [1, 2], "shape": [3, 1]}', 3, '"shape" does not say'),
+]
+
+
+def check_slip(text, code, part):
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(text)
+        file.flush()
+        done = run(file.name)
+    if done.returncode != code or part not in done.stderr or done.stdout:
+        return [f"{text}: exit {done.returncode}, {done.stderr.strip()!r}"]
+    return []
+
+
+def main():
+    cases = [(text, check_slip(text, code, part)) for text, code, part in SLIPS]
+    skipped = 0
+    if os.path.isdir(SETS):
+        for kind in sorted(os.listdir(SETS)):
+            folder = os.path.join(SETS, kind)
+            if os.path.isdir(folder):
+                cases += [(f"{kind}/{name}", check_set(os.path.join(folder, name))) for name in sorted(os.listdir(folder))]
+    else:
+        print("skipped  the sets of figures: there is no", SETS)
+        skipped = 1
+    failed = 0
+    for name, found in cases:
+        failed += bool(found)
+        for line in found[:5]:
+            print(f"{name}: {line}")
+    print(f"{len(cases) - failed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
