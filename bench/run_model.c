@@ -134,7 +134,7 @@ static int build(struct tool *tool, struct training *t, const struct safetensors
     fov_shape  shape = answer->shape;
 
     shape.dim[0] = FOV_BATCH;
-    t->logits    = model_logits(tool->model);
+    t->logits    = model_scores(tool->model, tool->model->output).logits;
     t->rate      = fov_input(g, .name = "tool.rate");
     t->answer    = fov_input(g, .name = "tool.answer", .dtype = answer->dtype, .shape = shape);
     t->loss      = answer->dtype != FOV_I32 ? fov_mse(g, t->logits, t->answer)

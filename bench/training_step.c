@@ -152,7 +152,7 @@ static fov_graph *open_network(fov_context *context, const char *name, fov_model
     if (!*model)
         return NULL;
     *x      = fov_model_input(*model);
-    *logits = model_logits(*model);
+    *logits = model_scores(*model, (*model)->output).logits;
     return fov_model_graph(*model);
 }
 

@@ -138,15 +138,18 @@ static bool open_training(struct subject *subject, const struct bench_case *benc
 
 static bool open_inference(struct subject *subject, const struct bench_case *bench)
 {
-    fov_value input = fov_model_input(subject->model), output = fov_model_output(subject->model);
+    fov_value output = fov_model_output(subject->model);
     fov_plan_options options = {.batch = bench->batch}; /* pixels in ONNX's order, as whoever compares has them */
     subject->plan = fov_plan_create(fov_model_graph(subject->model), &output, 1, &options);
     if (subject->plan == NULL) {
         return false;
     }
-    void *pixels = fov_plan_data(subject->plan, input);
-    if (pixels != NULL && fov_value_dtype(fov_model_graph(subject->model), input) == FOV_F32) {
-        fill_pixels(pixels, fov_plan_bytes(subject->plan, input) / sizeof(float));
+    for (int i = 0; i < fov_model_input_count(subject->model); i++) {
+        fov_value input = fov_model_input_at(subject->model, i);
+        void *data = fov_plan_data(subject->plan, input);
+        if (data != NULL && fov_value_dtype(fov_model_graph(subject->model), input) == FOV_F32) {
+            fill_pixels(data, fov_plan_bytes(subject->plan, input) / sizeof(float));
+        }
     }
     return true;
 }

@@ -133,21 +133,25 @@ static void set_word(json_t *object, const char *key, const char *word)
     free(whole);
 }
 
-int run_directory_keep_words(struct cli *cli, const struct run_directory *folder, const char *model, const char *data,
-                          const char *input, const char *freeze, int classes)
+static void set_given(json_t *object, const char *key, const char *word)
+{
+    if (word != NULL) {
+        json_set_text(object, key, word);
+    }
+}
+
+int run_directory_keep_words(struct cli *cli, const struct run_directory *folder, const struct run_words *words)
 {
     char path[RUN_PATH];
     json_t *object = json_object();
-    set_word(object, "model", model);
-    set_word(object, "data", data);
-    if (input != NULL) {
-        json_set_text(object, "input", input);
-    }
-    if (freeze != NULL) {
-        json_set_text(object, "freeze", freeze);
-    }
-    if (classes > 0) {
-        json_set_integer(object, "classes", classes);
+    set_word(object, "model", words->model);
+    set_word(object, "data", words->data);
+    set_given(object, "input", words->input);
+    set_given(object, "freeze", words->freeze);
+    set_given(object, "output", words->output);
+    set_given(object, "scores", words->scores);
+    if (words->classes > 0) {
+        json_set_integer(object, "classes", words->classes);
     }
     if (json_save(run_directory_file(path, folder, "args.json"), object) != 0) {
         return fail(cli, EXIT_IO, "%s: cannot write: %s", path, strerror(errno));

@@ -26,9 +26,14 @@ void run_directory_abandon(const struct run_directory *folder);
 const char *run_directory_file(char out[RUN_PATH], const struct run_directory *folder, const char *name);
 bool run_directory_has(const struct run_directory *folder, const char *name);
 
-/** Keeps the words of this run (input, freeze NULL, classes 0: not given). 0 or an exit code. */
-int run_directory_keep_words(struct cli *cli, const struct run_directory *folder, const char *model, const char *data,
-                          const char *input, const char *freeze, int classes);
+/** What a run was asked for, by the words that were typed. */
+struct run_words {
+    const char *model, *data;
+    const char *input, *freeze, *output, *scores; /**< NULL: not given */
+    int classes;                                  /**< 0: those of the data */
+};
+/** Keeps them in args.json. 0 or an exit code. */
+int run_directory_keep_words(struct cli *cli, const struct run_directory *folder, const struct run_words *words);
 /** Reads a JSON object of the folder; NULL, and a sentence unless `optional`. */
 json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, const char *name, bool optional);
 

@@ -75,6 +75,27 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
                                                    : fov_model_load(context, word);
 }
 
+const char *const source_scores[] = {"logits", "softmax", "sigmoid", "values", "map", NULL};
+
+int source_choose(struct cli *cli, fov_model *model, const char *output, const char *scores)
+{
+    fov_meaning meaning = FOV_MEANING_VALUES;
+    char clean[256];
+    if (output != NULL && fov_model_choose_output(model, output) != FOV_OK) {
+        return fail_library(cli);
+    }
+    if (output == NULL && fov_model_output_count(model) > 1) {
+        const char *name = fov_value_name(fov_model_graph(model), fov_model_output(model));
+        remark(cli, "the model has %d outputs, this is about \"%s\": --output NAME takes another",
+               fov_model_output_count(model), show_clean(clean, sizeof clean, name));
+    }
+    if (scores != NULL && fov_meaning_find(scores, &meaning) &&
+        fov_model_set_meaning(model, fov_model_output(model), meaning) != FOV_OK) {
+        return fail_library(cli);
+    }
+    return EXIT_OK;
+}
+
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split)
 {
     fov_context *context = cli_context(cli);

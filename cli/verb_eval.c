@@ -62,8 +62,16 @@ static int run(struct cli *cli)
     }
     fov_split split = strcmp(option_text(cli, "split"), "train") == 0 ? FOV_TRAIN : FOV_TEST;
     fov_model *model = source_model(cli, cli->arguments[0], NULL, option_text(cli, "model"));
-    fov_dataset *data = model != NULL ? source_data(cli, option_text(cli, "data"), split) : NULL;
-    int code = data != NULL ? evaluate(cli, model, data) : fail_library(cli);
+    if (model == NULL) {
+        return fail_library(cli);
+    }
+    int code = source_choose(cli, model, option_text(cli, "output"), option_text(cli, "scores"));
+    if (code != EXIT_OK) {
+        fov_model_free(model);
+        return code;
+    }
+    fov_dataset *data = source_data(cli, option_text(cli, "data"), split);
+    code = data != NULL ? evaluate(cli, model, data) : fail_library(cli);
     fov_dataset_free(data);
     fov_model_free(model);
     return code;
@@ -80,6 +88,10 @@ static const struct cli_option options[] = {
      .doc = "a JSON file of answers and truth, from any program, in place of a model"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
      .doc = "samples at a time; changes speed and memory, not the result"},
+    {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
+     .doc = "which output, of a model with several"},
+    {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",
+     .choices = source_scores, .doc = "what the output holds: logits, softmax, sigmoid, values or map"},
     {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
      .doc = "for .safetensors weights: the network they belong to"},
     {.name = NULL},

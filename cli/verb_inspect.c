@@ -32,11 +32,47 @@ static json_t *layer_to_json(const fov_layer *layer)
     return object;
 }
 
+/* What the dimensions are, in ONNX's letters. */
+static const char *layout_of(const fov_shape *shape)
+{
+    static const char *const layouts[] = {"", "N", "NC", "NCL", "NCHW", "NCDHW"};
+    return shape->rank < 6 ? layouts[shape->rank] : "plain";
+}
+
+static json_t *port_to_json(fov_model *model, fov_value value, fov_meaning meaning)
+{
+    const fov_graph *graph = fov_model_graph(model);
+    fov_shape shape = fov_value_shape(graph, value);
+    json_t *object = json_object();
+    json_set_text(object, "name", fov_value_name(graph, value));
+    json_set(object, "shape", json_from_shape(&shape));
+    json_set_text(object, "type", fov_dtype_name(fov_value_dtype(graph, value)));
+    json_set_text(object, "layout", layout_of(&shape));
+    json_set_text(object, "meaning", fov_meaning_name(meaning));
+    return object;
+}
+
+static void ports_to_json(json_t *object, fov_model *model)
+{
+    json_t *inputs = json_array(), *outputs = json_array();
+    for (int i = 0; i < fov_model_input_count(model); i++) {
+        json_add(inputs, port_to_json(model, fov_model_input_at(model, i), FOV_MEANING_VALUES));
+    }
+    for (int i = 0; i < fov_model_output_count(model); i++) {
+        fov_value output = fov_model_output_at(model, i);
+        json_add(outputs, port_to_json(model, output, fov_model_meaning(model, output)));
+    }
+    json_set(object, "inputs", inputs);
+    json_set(object, "outputs", outputs);
+    json_set_text(object, "output", fov_value_name(fov_model_graph(model), fov_model_output(model)));
+}
+
 static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
 {
     json_t *object = json_object(), *layers = json_array(), *classes = json_array();
     json_set_text(object, "name", fov_model_name(model));
     json_set(object, "input", json_from_shape(&summary->input));
+    ports_to_json(object, model);
     json_set_integer(object, "classes", fov_model_classes(model));
     for (int i = 0; i < fov_model_classes(model); i++) {
         json_add(classes, json_from_text(fov_model_class(model, i)));
@@ -78,18 +114,64 @@ static void print_layers(struct cli *cli, const fov_summary *summary)
     table_free(table);
 }
 
+/* "  input          x [N, 3, 32, 32]": the chosen ones first among equals, which only a model of several needs to say. */
+static void print_port(struct cli *cli, fov_model *model, const char *what, fov_value value, fov_value chosen,
+                       const char *meaning)
+{
+    const fov_graph *graph = fov_model_graph(model);
+    fov_shape shape = fov_value_shape(graph, value);
+    fov_dtype dtype = fov_value_dtype(graph, value);
+    char clean[256], text[96];
+    fprintf(cli->out, "  %-13s  %s %s", what, show_clean(clean, sizeof clean, fov_value_name(graph, value)),
+            show_shape(text, &shape));
+    fprintf(cli->out, "%s%s", dtype != FOV_F32 ? " " : "", dtype != FOV_F32 ? fov_dtype_name(dtype) : "");
+    fprintf(cli->out, "%s%s%s\n", meaning != NULL ? ", " : "", meaning != NULL ? meaning : "",
+            value.id == chosen.id ? "" : " (not the one this is about)");
+}
+
+static void print_ports(struct cli *cli, fov_model *model)
+{
+    for (int i = 0; i < fov_model_input_count(model); i++) {
+        print_port(cli, model, "input", fov_model_input_at(model, i), fov_model_input(model), NULL);
+    }
+    for (int i = 0; i < fov_model_output_count(model); i++) {
+        fov_value output = fov_model_output_at(model, i);
+        print_port(cli, model, "output", output, fov_model_output(model),
+                   fov_meaning_name(fov_model_meaning(model, output)));
+    }
+}
+
+/* "10 classes", "a map of 2 scores for each pixel", "4 values": what comes out for a picture. */
+static void describe_output(char out[64], const fov_model *model)
+{
+    fov_meaning meaning = fov_model_meaning(model, fov_model_output(model));
+    int classes = fov_model_classes(model), values = fov_model_scores(model);
+    if (meaning == FOV_MEANING_MAP) {
+        snprintf(out, 64, "a map of %d scores for each pixel", classes);
+    } else if (meaning != FOV_MEANING_VALUES) {
+        snprintf(out, 64, "%d classes", classes);
+    } else if (values > 0) {
+        snprintf(out, 64, "%d value%s", values, values == 1 ? "" : "s");
+    } else {
+        snprintf(out, 64, "values");
+    }
+}
+
 static void print_totals(struct cli *cli, const fov_summary *summary, fov_model *model, const char *word)
 {
-    char count[3][NUMBER_SIZE], bytes[2][NUMBER_SIZE], shape[96], clean[512];
+    char count[3][NUMBER_SIZE], bytes[2][NUMBER_SIZE], shape[96], clean[512], result[64];
     const char *name = fov_model_name(model);
     fprintf(cli->out, "%s%s%s", style_bold(cli), show_clean(clean, sizeof clean, *name != '\0' ? name : word),
             style_off(cli));
     if (*name != '\0' && strcmp(name, word) != 0) {
         fprintf(cli->out, ", from %s", show_clean(clean, sizeof clean, word));
     }
-    fprintf(cli->out, ": input %s, %d classes\n\n", show_shape(shape, &summary->input), fov_model_classes(model));
+    describe_output(result, model);
+    fprintf(cli->out, ": input %s, %s\n\n", show_shape(shape, &summary->input), result);
     print_layers(cli, summary);
-    fprintf(cli->out, "\n  parameters     %s (%s), %s trainable\n", show_count(count[0], summary->parameters),
+    fputc('\n', cli->out);
+    print_ports(cli, model);
+    fprintf(cli->out, "  parameters     %s (%s), %s trainable\n", show_count(count[0], summary->parameters),
             show_bytes(bytes[0], (double)summary->parameter_bytes), show_count(count[1], summary->trainable));
     fprintf(cli->out, "  multiply-adds  %s for a picture\n", show_count(count[2], summary->multiply_adds));
     fprintf(cli->out, "  activations    %s for a picture, all layers side by side\n",
@@ -164,7 +246,9 @@ static int run(struct cli *cli)
         wanted.width = size[2];
     }
     fov_model *model = source_model(cli, word, &wanted, option_text(cli, "model"));
-    int code = model != NULL ? inspect(cli, model, shape.rank > 0 ? &shape : NULL) : fail_library(cli);
+    const char *output = option_text(cli, "output");
+    int code = model == NULL ? fail_library(cli) : output != NULL ? source_choose(cli, model, output, NULL) : EXIT_OK;
+    code = code == EXIT_OK ? inspect(cli, model, shape.rank > 0 ? &shape : NULL) : code;
     fov_model_free(model);
     return code;
 }
@@ -174,6 +258,8 @@ static const struct cli_option options[] = {
      .doc = "ask about another size of picture"},
     {.name = "classes", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "the network's own", .minimum = 1,
      .maximum = 1e6, .doc = "outputs, for a network by name"},
+    {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
+     .doc = "which output classes and --plan are about, of a model with several"},
     {.name = "plan", .kind = OPTION_FLAG, .doc = "also how it runs: steps, fusion, layouts, where every byte lies"},
     {.name = "training", .kind = OPTION_FLAG, .doc = "the plan of a training step: forward, backward, update"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "1", .minimum = 1, .maximum = 1e6,
@@ -196,8 +282,9 @@ const struct verb verb_inspect = {
     .help =
         "A row per layer: name, type, output shape, parameters, multiply-adds and memory for one picture, and how much "
         "of "
-        "the picture one output sees (its receptive field, pixels). With --json: parameters, multiply_adds, layers and "
-        "more.",
+        "the picture one output sees (its receptive field, pixels). Then inputs and outputs, and what each output holds: "
+        "logits, softmax (probabilities), sigmoid (independent ones), values or a map. With --json: inputs, outputs, "
+        "parameters, multiply_adds, layers and more.",
     .examples = "fovea inspect lenet5\n"
                 "fovea inspect best.onnx --plan --batch 64\n"
                 "fovea inspect course-cnn --training --batch 64\n"

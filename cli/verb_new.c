@@ -83,7 +83,9 @@ static int write_network(struct cli *cli, const char *name, const fov_network_op
     } else if (!cli->quiet) {
         fprintf(cli->out, "%s: %s, %s parameters, untrained\n", show_clean(clean, sizeof clean, out), name,
                 show_count(count, summary.parameters));
-        fprintf(cli->out, "train it:  fovea train --model %s\n", clean);
+        if (fov_model_meaning(model, fov_model_output(model)) != FOV_MEANING_MAP) { /* train is for classifiers */
+            fprintf(cli->out, "train it:  fovea train --model %s\n", clean);
+        }
     }
     fov_model_free(model);
     return code;

@@ -16,21 +16,24 @@ struct prediction {
     struct cli *cli;
     fov_model *model;
     const fov_dataset *data; /* NULL: files */
-    int classes, top;
-    float *scores; /* [classes] */
-    int *order;    /* [classes], the most probable first once ranked */
+    bool values;    /* the output holds numbers that are no scores of classes */
+    bool alone;     /* each class has a probability of its own */
+    bool single;    /* one number tells two classes apart: the probability of the second */
+    int count, top; /* numbers for a picture; how many of them are shown */
+    float *scores;  /* [count] */
+    int *order;     /* [count], the most probable first once ranked; of values as they come */
     int printed;
 };
 
 /* The first `top` places of the order; ties go to the lower class. */
 static void rank(struct prediction *p)
 {
-    for (int i = 0; i < p->classes; i++) {
+    for (int i = 0; i < p->count; i++) {
         p->order[i] = i;
     }
-    for (int i = 0; i < p->top; i++) {
+    for (int i = 0; i < p->top && !p->values; i++) {
         int best = i;
-        for (int j = i + 1; j < p->classes; j++) {
+        for (int j = i + 1; j < p->count; j++) {
             float a = p->scores[p->order[j]], b = p->scores[p->order[best]];
             if (a > b || (a == b && p->order[j] < p->order[best])) {
                 best = j;
@@ -42,15 +45,10 @@ static void rank(struct prediction *p)
     }
 }
 
-static void print_json(struct prediction *p, const char *file, int64_t index, int label)
+/* The most probable classes; and, where these are no parts of a whole, every number of the output. */
+static void results_to_json(const struct prediction *p, json_t *object)
 {
-    json_t *object = json_object(), *top = json_array();
-    json_set_text(object, "file", file);
-    if (p->data != NULL) {
-        json_set_integer(object, "index", index);
-        json_set_integer(object, "label", label);
-        json_set_text(object, "label_name", fov_dataset_class(p->data, label));
-    }
+    json_t *top = json_array(), *scores = json_array();
     for (int i = 0; i < p->top; i++) {
         json_t *one = json_object();
         json_set_integer(one, "class", p->order[i]);
@@ -58,17 +56,43 @@ static void print_json(struct prediction *p, const char *file, int64_t index, in
         json_set_number(one, "probability", (double)p->scores[p->order[i]]);
         json_add(top, one);
     }
-    json_set(object, "top", top);
+    for (int i = p->single ? 1 : 0; i < p->count; i++) {
+        json_add(scores, json_from_number((double)p->scores[i]));
+    }
+    if (!p->values) {
+        json_set(object, "top", json_incref(top));
+    }
+    if (p->values || p->alone || p->single) {
+        json_set(object, "scores", json_incref(scores));
+    }
+    json_decref(top);
+    json_decref(scores);
+}
+
+static void print_json(struct prediction *p, const char *file, int64_t index, int label)
+{
+    json_t *object = json_object();
+    json_set_text(object, "file", file);
+    if (p->data != NULL) {
+        json_set_integer(object, "index", index);
+        json_set_integer(object, "label", label);
+        json_set_text(object, "label_name", fov_dataset_class(p->data, label));
+    }
+    results_to_json(p, object);
     json_print(p->cli, object);
 }
 
-/* "  7  ████████▌   98.12 %" */
+/* "  7  ████████▌   98.12 %"; of a value "  0  -1.25" */
 static void print_class(struct prediction *p, int place, int head, int columns)
 {
     FILE *out = p->cli->out;
     char name[25];
     int class = p->order[place];
     double probability = (double)p->scores[class];
+    if (p->values) {
+        fprintf(out, "%*d  %.6g", head, class, probability);
+        return;
+    }
     show_clean(name, sizeof name, fov_model_class(p->model, class));
     fprintf(out, "%s%s%*s  ", place == 0 ? style_bold(p->cli) : "", name, head - table_text_width(name), "");
     print_bar(p->cli, out, probability, columns);
@@ -81,7 +105,9 @@ static int name_width(const struct prediction *p)
     int width = 1;
     for (int i = 0; i < p->top; i++) {
         char name[25];
-        int length = table_text_width(show_clean(name, sizeof name, fov_model_class(p->model, p->order[i])));
+        snprintf(name, sizeof name, "%d", p->order[i]);
+        const char *shown = p->values ? name : fov_model_class(p->model, p->order[i]);
+        int length = table_text_width(show_clean(name, sizeof name, shown));
         width = length > width ? length : width;
     }
     return width;
@@ -94,10 +120,17 @@ static void print_human(struct prediction *p, const char *file, int label, const
     char clean[512], name[64];
     fprintf(cli->out, "%s%s", p->printed > 0 && !cli->quiet ? "\n" : "", show_clean(clean, sizeof clean, file));
     if (p->data != NULL) {
-        bool right = p->order[0] == label;
+        bool right = p->values || p->order[0] == label;
         fprintf(cli->out, ": it is %s%s%s", right ? style_good(cli) : style_bad(cli),
                 show_clean(name, sizeof name, fov_dataset_class(p->data, label)), style_off(cli));
         fprintf(cli->out, "%s", right ? "" : ", mistaken");
+    }
+    if (cli->quiet && p->values) {
+        for (int i = 0; i < p->top; i++) {
+            fprintf(cli->out, "  %.6g", (double)p->scores[i]);
+        }
+        fputc('\n', cli->out);
+        return;
     }
     if (cli->quiet) { /* a line per picture */
         fprintf(cli->out, "  %s  %.2f %%\n", show_clean(name, sizeof name, fov_model_class(p->model, p->order[0])),
@@ -131,7 +164,7 @@ static void print_human(struct prediction *p, const char *file, int label, const
 /* One picture: nothing of it is printed unless all went well. */
 static int predict(struct prediction *p, const char *file, int64_t index, int label, const fov_image *image)
 {
-    if (fov_predict_image(p->model, image, p->scores, p->classes) != FOV_OK) {
+    if (fov_predict_image(p->model, image, p->scores, p->count) != FOV_OK) {
         return fail_library(p->cli);
     }
     rank(p);
@@ -211,6 +244,29 @@ static int run_samples(struct prediction *p)
     return code;
 }
 
+/* What comes out for a picture, and how it is shown. */
+static int look_at_output(struct prediction *p)
+{
+    fov_value output = fov_model_output(p->model);
+    fov_shape shape = fov_value_shape(fov_model_graph(p->model), output);
+    fov_meaning meaning = fov_model_meaning(p->model, output);
+    char name[256], text[96];
+    p->count = fov_model_scores(p->model);
+    p->values = meaning == FOV_MEANING_VALUES;
+    p->alone = meaning == FOV_MEANING_SIGMOID;
+    p->single = !p->values && p->count == 2;
+    for (int i = 1; i < shape.rank; i++) {
+        p->single = p->single && shape.dim[i] == 1;
+    }
+    if (p->count > 0) {
+        return EXIT_OK;
+    }
+    show_clean(name, sizeof name, fov_value_name(fov_model_graph(p->model), output));
+    return fail(p->cli, EXIT_INPUT, "%s: output \"%s\" %s is %s", p->cli->arguments[0], name, show_shape(text, &shape),
+                meaning == FOV_MEANING_MAP ? "a map, scores for each pixel, not one score per class"
+                                           : "not a row of numbers for each picture");
+}
+
 static int run(struct cli *cli)
 {
     bool samples = option_given(cli, "data");
@@ -226,15 +282,13 @@ static int run(struct cli *cli)
     if (p.model == NULL) {
         return fail_library(cli);
     }
-    p.classes = fov_model_classes(p.model);
-    int code;
-    if (p.classes < 1) {
-        code = fail(cli, EXIT_INPUT, "%s is no classifier: its output is not a row of scores", cli->arguments[0]);
-    } else {
+    int code = source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
+    code = code == EXIT_OK ? look_at_output(&p) : code;
+    if (code == EXIT_OK) {
         int64_t top = option_integer(cli, "top");
-        p.top = top < p.classes ? (int)top : p.classes;
-        p.scores = take_memory((size_t)p.classes, sizeof *p.scores);
-        p.order = take_memory((size_t)p.classes, sizeof *p.order);
+        p.top = top < p.count ? (int)top : p.count;
+        p.scores = take_memory((size_t)p.count, sizeof *p.scores);
+        p.order = take_memory((size_t)p.count, sizeof *p.order);
         code = samples ? run_samples(&p) : predict_files(&p);
     }
     free(p.scores);
@@ -254,6 +308,10 @@ static const struct cli_option options[] = {
      .doc = "which samples of --data, from 0"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = splits,
      .doc = "which part of --data"},
+    {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
+     .doc = "which output, of a model with several"},
+    {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",
+     .choices = source_scores, .doc = "what the output holds: logits, softmax, sigmoid, values or map"},
     {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
      .doc = "for .safetensors weights: the network they belong to"},
     {.name = NULL},
@@ -269,9 +327,9 @@ const struct verb verb_predict = {
     .maximum_arguments = -1,
     .help =
         "Prepares each PNG or JPEG as the model file says (size, scale, normalisation), runs the model and shows the "
-        "most probable classes. Small pictures are drawn in the terminal. With --json a line per picture: file, and "
-        "top, "
-        "a list of class, name and probability.",
+        "most probable classes, or its values where they are no scores of classes (fovea inspect says which). Small "
+        "pictures are drawn in the terminal. With --json a line per picture: file, and top, a list of class, name and "
+        "probability; scores, all numbers as they are, where classes are independent, for one score and for values.",
     .examples = "fovea predict runs/train/best.onnx digit.png\n"
                 "fovea predict best.onnx photos/*.jpg --top 3 --json\n"
                 "fovea predict best.onnx --data mnist --index 0,8,61\n",

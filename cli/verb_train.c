@@ -19,8 +19,7 @@ struct job {
     struct run_directory folder;
     bool resume;
     json_t *config, *words; /* of the run that goes on; NULL for a new one */
-    const char *model_word, *data_word, *input, *freeze;
-    int classes; /* asked for; 0: those of the data */
+    struct run_words asked; /* typed, or those of the run that goes on */
     fov_model *model;
     fov_dataset *data, *test;
     fov_train_options options;
@@ -102,8 +101,8 @@ static int read_run(struct job *job, const char *directory)
 static int open_data(struct job *job)
 {
     struct cli *cli = job->cli;
-    job->data = source_data(cli, job->data_word, FOV_TRAIN);
-    job->test = job->data != NULL ? source_data(cli, job->data_word, FOV_TEST) : NULL;
+    job->data = source_data(cli, job->asked.data, FOV_TRAIN);
+    job->test = job->data != NULL ? source_data(cli, job->asked.data, FOV_TEST) : NULL;
     if (job->test != NULL) {
         return EXIT_OK;
     }
@@ -123,11 +122,11 @@ static int network_options(const struct job *job, fov_network_options *wanted)
     fov_dataset_info info = fov_dataset_describe(job->data);
     int size[3];
     *wanted = (fov_network_options){.channels = info.channels == 4 ? 3 : info.channels,
-                                    .classes = job->classes > 0 ? job->classes : info.classes};
-    if (job->input != NULL) {
-        if (!source_input(job->input, size)) {
+                                    .classes = job->asked.classes > 0 ? job->asked.classes : info.classes};
+    if (job->asked.input != NULL) {
+        if (!source_input(job->asked.input, size)) {
             return fail(job->cli, EXIT_USAGE, "--input is \"%s\"; it is channels x height x width, such as 3x32x32",
-                        job->input);
+                        job->asked.input);
         }
         wanted->channels = size[0];
         wanted->height = size[1];
@@ -159,16 +158,16 @@ static int fit_head(struct job *job, int classes)
 static int freeze(struct job *job)
 {
     char clean[256];
-    if (job->freeze == NULL) {
+    if (job->asked.freeze == NULL) {
         return EXIT_OK;
     }
-    int count = fov_model_freeze(job->model, job->freeze, true);
+    int count = fov_model_freeze(job->model, job->asked.freeze, true);
     if (count == 0) {
         return fail(job->cli, EXIT_USAGE, "--freeze \"%s\" fits no parameter; fovea inspect lists them",
-                    show_clean(clean, sizeof clean, job->freeze));
+                    show_clean(clean, sizeof clean, job->asked.freeze));
     }
     remark(job->cli, "%d parameter%s stay%s as they are (%s)", count, count == 1 ? "" : "s", count == 1 ? "s" : "",
-           show_clean(clean, sizeof clean, job->freeze));
+           show_clean(clean, sizeof clean, job->asked.freeze));
     return EXIT_OK;
 }
 
@@ -176,7 +175,7 @@ static int open_model(struct job *job)
 {
     fov_network_options wanted;
     char last[RUN_PATH];
-    const char *word = job->model_word;
+    const char *word = job->asked.model;
     int code = network_options(job, &wanted);
     if (code != EXIT_OK) {
         return code;
@@ -191,8 +190,9 @@ static int open_model(struct job *job)
     if (job->model == NULL) {
         return fail_library(job->cli);
     }
-    code = source_is_file(word) ? fit_head(job, wanted.classes) : EXIT_OK;
-    if (code == EXIT_OK && source_name_classes(job->model, job->data, job->classes > 0) != FOV_OK) {
+    code = source_choose(job->cli, job->model, job->asked.output, job->asked.scores);
+    code = code == EXIT_OK && source_is_file(word) ? fit_head(job, wanted.classes) : code;
+    if (code == EXIT_OK && source_name_classes(job->model, job->data, job->asked.classes > 0) != FOV_OK) {
         code = fail_library(job->cli);
     }
     return code == EXIT_OK ? freeze(job) : code;
@@ -201,10 +201,10 @@ static int open_model(struct job *job)
 /* A slip in the network's name is said before time is spent on data. */
 static int check_name(struct job *job)
 {
-    if (source_is_file(job->model_word)) {
+    if (source_is_file(job->asked.model)) {
         return EXIT_OK;
     }
-    fov_model *model = fov_model_network(job->cli->context, job->model_word, NULL);
+    fov_model *model = fov_model_network(job->cli->context, job->asked.model, NULL);
     int code = model != NULL ? EXIT_OK : fail_library(job->cli);
     fov_model_free(model);
     return code;
@@ -219,12 +219,14 @@ static int open_job(struct job *job)
         return code;
     }
     const json_t *words = job->words != NULL ? job->words : job->config;
-    job->model_word = word_of(job, words, "model", "model");
-    job->data_word = word_of(job, words, "data", "data");
-    job->input = word_of(job, job->words, "input", "input");
-    job->freeze = word_of(job, job->words, "freeze", "freeze");
+    job->asked.model = word_of(job, words, "model", "model");
+    job->asked.data = word_of(job, words, "data", "data");
+    job->asked.input = word_of(job, job->words, "input", "input");
+    job->asked.freeze = word_of(job, job->words, "freeze", "freeze");
+    job->asked.output = word_of(job, job->words, "output", "output");
+    job->asked.scores = word_of(job, job->words, "scores", "scores");
     const json_t *classes = job->words != NULL ? json_object_get(job->words, "classes") : NULL;
-    job->classes = json_is_integer(classes) && !option_given(cli, "classes") ? (int)json_integer_value(classes)
+    job->asked.classes = json_is_integer(classes) && !option_given(cli, "classes") ? (int)json_integer_value(classes)
                                                                              : (int)option_integer(cli, "classes");
     fov_context *context = cli_context_seeded(cli, (uint64_t)number_of(job, "seed", "seed"));
     if (context == NULL) {
@@ -269,8 +271,8 @@ static void print_json(struct job *job, struct train_view *view, const fov_repor
     char path[RUN_PATH], hash[65] = "";
     json_t *object = json_object();
     json_set_text(object, "directory", job->folder.path);
-    json_set_text(object, "model", job->model_word);
-    json_set_text(object, "data", job->data_word);
+    json_set_text(object, "model", job->asked.model);
+    json_set_text(object, "data", job->asked.data);
     json_set_integer(object, "epochs", job->options.epochs);
     json_set_text(object, "best", run_directory_file(path, &job->folder, "best.onnx"));
     json_set_text(object, "last", run_directory_file(path, &job->folder, "last.onnx"));
@@ -304,7 +306,7 @@ static int finish(struct job *job, struct train_view *view)
     if (cli->json) {
         print_json(job, view, &report, best);
     } else if (!cli->quiet) {
-        train_view_end(view, &report, job->folder.path, job->data_word);
+        train_view_end(view, &report, job->folder.path, job->asked.data);
     }
     fov_report_free(&report);
     fov_model_free(best);
@@ -347,8 +349,7 @@ static int run(struct cli *cli)
         code = run_directory_take(cli, option_text(cli, "out"), &job.folder);
     }
     if (code == EXIT_OK && !job.resume) {
-        code = run_directory_keep_words(cli, &job.folder, job.model_word, job.data_word, job.input, job.freeze,
-                                        job.classes);
+        code = run_directory_keep_words(cli, &job.folder, &job.asked);
     }
     if (code == EXIT_OK) {
         if (job.folder.replaced) {
@@ -466,6 +467,17 @@ static const struct cli_option options[] = {
      .minimum = 1,
      .maximum = 1e6,
      .doc = "outputs; an .onnx file that makes another number gets a new last layer"},
+    {.name = "output",
+     .kind = OPTION_TEXT,
+     .argument = "NAME",
+     .otherwise = "the first, or the one the file names",
+     .doc = "which output to train, of a model with several; the others stay in the file"},
+    {.name = "scores",
+     .kind = OPTION_CHOICE,
+     .argument = "KIND",
+     .otherwise = "what the file or its last layers say",
+     .choices = source_scores,
+     .doc = "what the output holds: logits, softmax, sigmoid, values or map"},
     {.name = "freeze",
      .kind = OPTION_TEXT,
      .argument = "PATTERN,...",
@@ -498,7 +510,8 @@ const struct verb verb_train = {
     .options = options,
     .arguments = "",
     .help =
-        "Trains a classifier with softmax cross-entropy and checks it on the test samples after each epoch. The run "
+        "Trains a classifier and checks it on the test samples after each epoch. The loss follows from what its output "
+        "holds: softmax cross-entropy, or, of sigmoids and of a single score, a binary one for each. The run "
         "folder then holds best.onnx and last.onnx, checkpoint.safetensors, history.csv, config.json and pictures of "
         "the "
         "curves and of the confusion. Ctrl-C finishes the step, leaves a checkpoint and exits with 130; a run that was "

@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     if (!(net = fov_model_create(ctx))) goto done;
     fov_graph *g = fov_model_graph(net);
     fov_value  x = fov_input(g, .name = "image", .shape = {4, {FOV_BATCH, 1, 28, 28}});
-    if (fov_model_set_ends(net, x, lenet(g, x, fov_dataset_describe(train).classes))) goto done;
+    if (fov_model_set_input_output(net, x, lenet(g, x, fov_dataset_describe(train).classes))) goto done;
     fov_model_set_preprocessing(net, &(fov_preprocessing){.mean = {0.1307f}, .deviation = {0.3081f}});
 
     if (fov_train(net, train, .epochs = epochs, .optimizer = "adam", .validate = test, .on_epoch = show)) goto done;

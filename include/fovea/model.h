@@ -40,18 +40,58 @@ FOV_API const char *fov_network_summary(int index); /**< one line */
 FOV_API void       fov_model_free(fov_model *model); /**< accepts NULL */
 FOV_API fov_graph *fov_model_graph(fov_model *model);
 
-/** The model's single input and its result (logits for a classifier). fov_model_set_ends must be called on models built
- *  by hand. */
+/* ---- inputs and outputs -------------------------------------------------------------------------------------------
+ * A model has any number of either, each with the name that its value has in the graph (fov_value_name). One of each is
+ * chosen: pictures go into the chosen input, and predictions, evaluation and training are about the chosen output. At
+ * first these are the first input that reads pictures (else the first of all) and the first output; a file may name
+ * another output (metadata "fovea.output"). */
+
+/** What the numbers of an output are: found from the graph's last operators, through casts and reshapes; stated by
+ *  files that fovea wrote (metadata "fovea.outputs") and by fov_model_set_meaning. Predictions, evaluation and the loss
+ *  of training all follow this one answer. */
+typedef enum fov_meaning {
+    FOV_MEANING_LOGITS,  /**< [N, classes] before a softmax; [N, 1] before a sigmoid: two classes */
+    FOV_MEANING_SOFTMAX, /**< [N, classes], probabilities that sum to 1 */
+    FOV_MEANING_SIGMOID, /**< [N, classes], a probability each on its own; [N, 1]: that of the second of two classes */
+    FOV_MEANING_VALUES,  /**< numbers that are no scores of classes: a regression, features, a position */
+    FOV_MEANING_MAP      /**< scores per pixel: [N, C, H, W] or [N, H, W] */
+} fov_meaning;
+FOV_API const char *fov_meaning_name(fov_meaning meaning); /**< "logits", "softmax", "sigmoid", "values", "map" */
+FOV_API bool        fov_meaning_find(const char *name, fov_meaning *meaning); /**< false: there is none of that name */
+
+/** States the inputs and outputs, which must be done for models built by hand: values made with fov_input, and results
+ *  of operators. What was stated of an output before holds no longer. E_USAGE, and the model as it was, for others. */
+FOV_API FOV_MUST_CHECK int fov_model_set_inputs_outputs(fov_model *model, const fov_value *inputs, int input_count,
+                                                        const fov_value *outputs, int output_count);
+/** The same with one of each. */
+FOV_API FOV_MUST_CHECK int fov_model_set_input_output(fov_model *model, fov_value input, fov_value output);
+
+FOV_API int         fov_model_input_count(const fov_model *model);
+FOV_API int         fov_model_output_count(const fov_model *model);
+FOV_API fov_value   fov_model_input_at(const fov_model *model, int index); /**< in the file's order; 0: none */
+FOV_API fov_value   fov_model_output_at(const fov_model *model, int index);
+FOV_API fov_value   fov_model_input_named(const fov_model *model, const char *name); /**< 0: none of that name */
+FOV_API fov_value   fov_model_output_named(const fov_model *model, const char *name);
+FOV_API fov_meaning fov_model_meaning(const fov_model *model, fov_value output); /**< values, where it is no output */
+/** Says what an output is, whatever the graph looks like. E_SHAPE where its shape cannot be that: a map has two
+ *  dimensions or more beside the batch, scores of classes have one. */
+FOV_API FOV_MUST_CHECK int fov_model_set_meaning(fov_model *model, fov_value output, fov_meaning meaning);
+
+/** The chosen ones. */
 FOV_API fov_value fov_model_input(const fov_model *model);
 FOV_API fov_value fov_model_output(const fov_model *model);
-FOV_API FOV_MUST_CHECK int fov_model_set_ends(fov_model *model, fov_value input, fov_value output);
+/** Chooses by name. E_USAGE with all names where there is none of that one. */
+FOV_API FOV_MUST_CHECK int fov_model_choose_input(fov_model *model, const char *name);
+FOV_API FOV_MUST_CHECK int fov_model_choose_output(fov_model *model, const char *name);
 
 FOV_API const char *fov_model_name(const fov_model *model); /**< "lenet5"; "" when unknown */
 FOV_API void        fov_model_set_name(fov_model *model, const char *name);
 FOV_API fov_preprocessing fov_model_preprocessing(const fov_model *model);
 FOV_API void              fov_model_set_preprocessing(fov_model *model, const fov_preprocessing *preprocessing);
+/** Classes that the chosen output tells apart: of a map for each pixel; 0 where it holds values. */
 FOV_API int               fov_model_classes(const fov_model *model);
 FOV_API const char       *fov_model_class(const fov_model *model, int index); /**< "3" when no name is known */
+/** A name per class. Two names make the single number of an output a logit. */
 FOV_API FOV_MUST_CHECK int fov_model_set_classes(fov_model *model, const char *const *names, int count);
 
 /** Loads ONNX by content. E_INPUT: what is wrong and where; E_UNSUPPORTED: every node that has no operator here, in one
@@ -75,8 +115,8 @@ FOV_API FOV_MUST_CHECK int fov_model_resize(fov_model *model, int height, int wi
  *  statistics. */
 FOV_API int fov_model_freeze(fov_model *model, const char *pattern, bool frozen);
 
-/** Writes ONNX: the graph from input to output, weights, names, preprocessing and class names. The old file survives
- *  any failure. */
+/** Writes ONNX: the graph from all inputs to all outputs, weights, names, preprocessing, class names, what outputs mean,
+ *  and whatever metadata the model's file had. The old file survives any failure. */
 FOV_API FOV_MUST_CHECK int fov_model_save(fov_model *model, const char *path);
 /** The same in a chosen version of ONNX's operators, 13 to 22; 0 is what fov_model_save takes: 17, or the first above
  *  in which every operator of the model can be written. E_UNSUPPORTED: an operator that this version does not have. */
@@ -87,11 +127,17 @@ FOV_API FOV_MUST_CHECK int fov_model_load_weights(fov_model *model, const char *
 /** SHA-256 (64 hexadecimal digits) over names, shapes and bytes of all parameters in order of name. */
 FOV_API FOV_MUST_CHECK int fov_model_hash(fov_model *model, char hex[65]);
 
-/** Class probabilities (softmax of the output) of `count` pictures already preprocessed to floats, plain order
- *  [count, channels, height, width]; scores [count, classes]. */
-FOV_API FOV_MUST_CHECK int fov_predict(fov_model *model, const float *images, int count, float *scores, int classes);
+/** How many numbers fov_predict makes of a picture: a probability per class, or the output's values; 0: the output is
+ *  a map, or not a row per picture. */
+FOV_API int fov_model_scores(const fov_model *model);
+/** What the chosen output says of `count` pictures already preprocessed to floats, plain order
+ *  [count, channels, height, width]; result [count, scores], where `scores` is fov_model_scores. Of classes these are
+ *  probabilities: the softmax of logits, or what a softmax or sigmoid in the network gives; of a single logit or
+ *  probability p the two numbers 1 - p and p. Values are given as they are. E_UNSUPPORTED: the output is a map; it
+ *  depends on further inputs. */
+FOV_API FOV_MUST_CHECK int fov_predict(fov_model *model, const float *images, int count, float *result, int scores);
 /** The same from 8-bit pixels [height, width, channels] of any size: the model's preprocessing is applied first. */
-FOV_API FOV_MUST_CHECK int fov_predict_image(fov_model *model, const fov_image *image, float *scores, int classes);
+FOV_API FOV_MUST_CHECK int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores);
 
 /** One line of the table of layers. */
 typedef struct fov_layer {

@@ -154,12 +154,29 @@ static int find_head(struct head *head)
     return status;
 }
 
-/** Samples apart, how many numbers the output has. */
-static int count_outputs(const fov_graph *graph, int output)
+/** How many scores an output of that shape has: of a sample, or of a map for each pixel. */
+static int count_outputs(const fov_graph *graph, int output, bool map)
 {
     fov_shape shape = graph_value(graph, output)->shape, sample = shape_with_batch(&shape, 1);
     size_t count;
+    if (map) {
+        return shape.rank > 3 && shape.dim[1] <= 1000000 ? (int)shape.dim[1] : 1;
+    }
     return shape_count(&sample, &count) && count <= 1000000 ? (int)count : 0;
+}
+
+static bool is_map(const fov_model *model)
+{
+    return fov_model_meaning(model, model->output) == FOV_MEANING_MAP;
+}
+
+/** What was said of an output that held no classes is not true of its new head. */
+static void forget_values(fov_model *model)
+{
+    for (int i = 0; i < model->output_count; i++) {
+        struct model_output *output = &model->outputs[i];
+        output->is_stated &= output->value.id != model->output.id || output->meaning != FOV_MEANING_VALUES;
+    }
 }
 
 static int exchange_graph(struct head *head, int *id)
@@ -171,13 +188,14 @@ static int exchange_graph(struct head *head, int *id)
         error_prefix(error, "the head cannot be replaced");
         return (int)error->status;
     }
-    int made = count_outputs(graph, id[model->output.id]);
+    int made = count_outputs(graph, id[model->output.id], is_map(model));
     if (made != head->classes) {
         fov_graph_free(graph);
         return error_set(error, FOV_E_UNSUPPORTED, "the head cannot be replaced: \"%s\" would make %d numbers, not %d",
                          graph_value(model->graph, model->output.id)->name, made, head->classes);
     }
     head->layer = id[head->layer];
+    forget_values(model);
     int status = model_take_graph(model, graph, id, head->changes, head->count);
     return status != FOV_OK ? status : fov_model_set_classes(model, NULL, 0);
 }
@@ -192,7 +210,7 @@ int fov_model_replace_head(fov_model *model, int classes, const char **weight)
     if (classes < 1 || classes > 1000000 || model->output.id == 0) {
         return error_set(error, FOV_E_USAGE, "a model without output, or %d classes for its head", classes);
     }
-    head.outputs = count_outputs(model->graph, model->output.id);
+    head.outputs = count_outputs(model->graph, model->output.id, is_map(model));
     size_t values = model->graph->value_count;
     int *id = memory_allocate(model->context->memory, values, sizeof *id, "a copy of the graph", error);
     int status = id == NULL ? FOV_E_MEMORY : find_head(&head);

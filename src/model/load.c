@@ -8,19 +8,15 @@
 
 enum { NAME_TEXT = 120 };
 
-/** The ends of what was read: one input; of several outputs the first. */
-static int take_ends(fov_model *model, const char *path, const struct onnx_imported *imported)
+/** All inputs and outputs of what was read. */
+static int take_inputs_outputs(fov_model *model, const char *path, const struct onnx_imported *imported)
 {
     struct error *error = &model->context->error;
-    if (imported->input_count != 1) {
-        return error_set(error, FOV_E_UNSUPPORTED, "%s: a model has one input, this file has %d", path,
-                         imported->input_count);
+    if (imported->input_count < 1) {
+        return error_set(error, FOV_E_UNSUPPORTED, "%s: a model reads something, this file has no input", path);
     }
-    if (imported->output_count > 1) {
-        context_log(model->context, FOV_LOG_INFO, "%s: of %d outputs the first is the model's", path,
-                    imported->output_count);
-    }
-    int status = fov_model_set_ends(model, imported->inputs[0], imported->outputs[0]);
+    int status = fov_model_set_inputs_outputs(model, imported->inputs, imported->input_count, imported->outputs,
+                                              imported->output_count);
     if (status) {
         error->status = status == FOV_E_USAGE ? FOV_E_INPUT : error->status; /* it is the file that asks for it */
         error_prefix(error, "%s", path);
@@ -106,7 +102,7 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
                     "(fovea convert FROM TO --size HxW writes another)",
                     path, USUAL_SIZE, USUAL_SIZE);
     }
-    status = take_ends(model, path, &imported);
+    status = take_inputs_outputs(model, path, &imported);
     if (!status) {
         status = metadata_take(model, path, imported.metadata, imported.metadata_count);
     }

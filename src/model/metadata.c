@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Metadata of model files. Preprocessing stands in the file so that a prediction anywhere starts from the same pixels;
- * class names are written as a JSON list under "names", the key that other tools use too. */
+ * class names are written as a JSON list under "names", the key that other tools use too; what other programs wrote
+ * there goes out again as it came in. */
 #include "model/metadata.h"
 #include "base/text.h"
 #include <jansson.h>
@@ -8,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_LIMIT = 1000000, DEPTH = 4 };
+enum { NAMES_LIMIT = 1000000, DEPTH = 4, OWN_ENTRIES = 6 };
+
+static const char key_version[] = "fovea.version", key_network[] = "fovea.network",
+                  key_preprocessing[] = "fovea.preprocessing", key_output[] = "fovea.output",
+                  key_outputs[] = "fovea.outputs", key_names[] = "names";
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
@@ -46,35 +51,78 @@ static char *names_text(const fov_model *model)
     return text;
 }
 
-int metadata_make(const fov_model *model, struct metadata *metadata, struct error *error)
+/* {"logits": "logits", "mask": "map"} */
+static char *outputs_text(const fov_model *model)
 {
-    *metadata = (struct metadata){0};
-    metadata->entries[metadata->count++] = (struct onnx_text){"fovea.version", fov_version()};
-    if (model->name[0] != '\0') {
-        metadata->entries[metadata->count++] = (struct onnx_text){"fovea.network", model->name};
+    json_t *object = json_object();
+    bool failed = object == NULL;
+    for (int i = 0; !failed && i < model->output_count; i++) {
+        const struct model_output *output = &model->outputs[i];
+        failed = json_object_set_new(object, fov_value_name(model->graph, output->value),
+                                     json_string(fov_meaning_name(output->meaning))) != 0;
     }
+    char *text = failed ? NULL : json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    return text;
+}
+
+static void add_entry(struct metadata *metadata, const char *key, const char *value)
+{
+    metadata->entries[metadata->count++] = (struct onnx_text){key, value};
+}
+
+static int add_entries(const fov_model *model, struct metadata *metadata, struct error *error)
+{
     metadata->preprocessing = preprocessing_text(&model->preprocessing);
+    metadata->outputs = outputs_text(model);
+    metadata->names = model->class_count > 0 ? names_text(model) : NULL;
     if (metadata->preprocessing == NULL) {
         return error_set(error, FOV_E_USAGE,
                          "the preprocessing cannot be written: a mean or deviation is not a number");
     }
-    metadata->entries[metadata->count++] = (struct onnx_text){"fovea.preprocessing", metadata->preprocessing};
-    if (model->class_count > 0) {
-        metadata->names = names_text(model);
-        if (metadata->names == NULL) {
-            metadata_free(metadata);
-            return error_set(error, FOV_E_USAGE,
-                             "the class names cannot be written: one is not UTF-8, or memory is short");
-        }
-        metadata->entries[metadata->count++] = (struct onnx_text){"names", metadata->names};
+    if (metadata->outputs == NULL || (model->class_count > 0 && metadata->names == NULL)) {
+        return error_set(error, FOV_E_USAGE, "%s cannot be written: one is not UTF-8, or memory is short",
+                         metadata->outputs == NULL ? "the names of the outputs" : "the class names");
     }
-    return 0;
+    add_entry(metadata, key_version, fov_version());
+    if (model->name[0] != '\0') {
+        add_entry(metadata, key_network, model->name);
+    }
+    add_entry(metadata, key_preprocessing, metadata->preprocessing);
+    if (model->output.id != model->outputs[0].value.id) {
+        add_entry(metadata, key_output, fov_value_name(model->graph, model->output));
+    }
+    add_entry(metadata, key_outputs, metadata->outputs);
+    if (metadata->names != NULL) {
+        add_entry(metadata, key_names, metadata->names);
+    }
+    for (int i = 0; i < model->note_count; i++) {
+        const struct onnx_text *note = &model->notes[i];
+        if (metadata->names == NULL || strcmp(note->key, key_names) != 0) {
+            add_entry(metadata, note->key, note->value);
+        }
+    }
+    return FOV_OK;
+}
+
+int metadata_make(const fov_model *model, struct metadata *metadata, struct error *error)
+{
+    *metadata = (struct metadata){.memory = model->context->memory};
+    metadata->entries = memory_allocate(metadata->memory, (size_t)model->note_count + OWN_ENTRIES,
+                                        sizeof *metadata->entries, "metadata", error);
+    int status = metadata->entries == NULL ? FOV_E_MEMORY : add_entries(model, metadata, error);
+    if (status != FOV_OK) {
+        metadata_free(metadata);
+    }
+    return status;
 }
 
 void metadata_free(struct metadata *metadata)
 {
     free(metadata->preprocessing);
+    free(metadata->outputs);
     free(metadata->names);
+    memory_free(metadata->memory, metadata->entries);
     *metadata = (struct metadata){0};
 }
 
@@ -243,21 +291,29 @@ static int read_names(struct names *names, const char *text)
     return status;
 }
 
-static int take_names(fov_model *model, const char *file, const char *text, bool ours)
+/* *taken: the model has these names now. A detector's are not one per output, and other tools' notes are their own
+ * business. */
+static int take_names(fov_model *model, const char *file, const char *text, bool ours, bool *taken)
 {
-    struct names names = {.memory = model->context->memory, .error = &model->context->error};
+    struct error *error = &model->context->error;
+    struct names names = {.memory = model->context->memory, .error = error};
     int          status = read_names(&names, text);
-    int          outputs = fov_model_classes(model);
-    if (status == FOV_E_INPUT || (!status && names.count > 0 && outputs > 0 && (size_t)outputs != names.count)) {
-        /* A detector's names are not one per output, and other tools' notes are their own business. */
-        context_log(model->context, FOV_LOG_WARNING,
-                    "%s: metadata \"names\": %zu names do not fit %d outputs: left out", file, names.count, outputs);
-        status = ours ? (int)error_set(&model->context->error, FOV_E_INPUT,
-                                       "%s: metadata \"names\": expected a JSON list with a name per output (%d)", file,
-                                       outputs)
-                      : 0;
-    } else if (!status && names.count > 0) {
+    if (!status && names.count > 0) {
         status = fov_model_set_classes(model, (const char *const *)names.at, (int)names.count);
+        *taken = status == FOV_OK;
+    }
+    if (status == FOV_E_SHAPE && !ours) {
+        error_clear(error);
+    }
+    if (status == FOV_E_INPUT || status == FOV_E_SHAPE) {
+        int classes = fov_model_classes(model);
+        context_log(model->context, FOV_LOG_WARNING, "%s: metadata \"names\": %zu names do not fit %d classes: not used",
+                    file, names.count, classes);
+        error_clear(error);
+        status = ours ? (int)error_set(error, FOV_E_INPUT,
+                                       "%s: metadata \"names\": expected a JSON list with a name per class (%d)", file,
+                                       classes)
+                      : FOV_OK;
     }
     for (size_t i = 0; i < names.count; i++) {
         memory_free(names.memory, names.at[i]);
@@ -266,21 +322,118 @@ static int take_names(fov_model *model, const char *file, const char *text, bool
     return status;
 }
 
-int metadata_take(fov_model *model, const char *file, const struct onnx_text *entries, int count)
+/* ---- outputs ----------------------------------------------------------------------------------------------------- */
+
+static int take_output(fov_model *model, const char *file, const char *name)
 {
-    int  status = 0;
-    bool ours = false;
-    for (int i = 0; i < count; i++) {
-        ours |= strcmp(entries[i].key, "fovea.version") == 0;
-    }
-    for (int i = 0; !status && i < count; i++) {
-        if (strcmp(entries[i].key, "fovea.network") == 0) {
-            fov_model_set_name(model, entries[i].value);
-        } else if (strcmp(entries[i].key, "fovea.preprocessing") == 0) {
-            status = take_preprocessing(model, file, entries[i].value);
-        } else if (strcmp(entries[i].key, "names") == 0) {
-            status = take_names(model, file, entries[i].value, ours);
-        }
+    int status = fov_model_choose_output(model, name);
+    if (status == FOV_E_USAGE) {
+        model->context->error.status = FOV_E_INPUT; /* it is the file that asks for it */
+        error_prefix(&model->context->error, "%s: metadata \"%s\"", file, key_output);
+        status = FOV_E_INPUT;
     }
     return status;
+}
+
+static int take_outputs(fov_model *model, const char *file, const char *text)
+{
+    struct error *error = &model->context->error;
+    json_t       *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *word;
+    const char   *name;
+    int           status = json_is_object(object) ? FOV_OK : FOV_E_INPUT;
+    json_object_foreach(object, name, word)
+    {
+        fov_meaning meaning = FOV_MEANING_VALUES;
+        fov_value   output = fov_model_output_named(model, name);
+        if (!fov_meaning_find(json_string_value(word), &meaning)) {
+            status = FOV_E_INPUT;
+        } else if (!status && output.id != 0) { /* else another program has renamed it */
+            status = fov_model_set_meaning(model, output, meaning);
+        }
+    }
+    json_decref(object);
+    if (status == FOV_E_INPUT) {
+        return error_set(error, FOV_E_INPUT,
+                         "%s: metadata \"%s\": expected a JSON object with logits, softmax, sigmoid, values or map for "
+                         "each output",
+                         file, key_outputs);
+    }
+    if (status != FOV_OK) {
+        error->status = status == FOV_E_SHAPE ? FOV_E_INPUT : error->status;
+        error_prefix(error, "%s: metadata \"%s\"", file, key_outputs);
+    }
+    return (int)error->status;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+static const char *find(const struct onnx_text *entries, int count, const char *key)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(entries[i].key, key) == 0) {
+            return entries[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* Is it written anew when the model is saved? */
+static bool is_own(const char *key, bool names_taken)
+{
+    static const char *const own[] = {key_version, key_network, key_preprocessing, key_output, key_outputs};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        if (strcmp(key, own[i]) == 0) {
+            return true;
+        }
+    }
+    return names_taken && strcmp(key, key_names) == 0;
+}
+
+/* What is not ours, in one block: the list, then the texts it points at. */
+static int keep_notes(fov_model *model, const struct onnx_text *entries, int count, bool names_taken)
+{
+    size_t bytes = (size_t)count * sizeof *entries;
+    for (int i = 0; i < count; i++) {
+        bytes += strlen(entries[i].key) + strlen(entries[i].value) + 2;
+    }
+    struct onnx_text *notes = memory_allocate(model->context->memory, bytes, 1, "metadata", &model->context->error);
+    char             *text = (char *)(notes + count);
+    if (notes == NULL) {
+        return FOV_E_MEMORY;
+    }
+    model->notes = notes;
+    for (int i = 0; i < count; i++) {
+        size_t key = strlen(entries[i].key) + 1, value = strlen(entries[i].value) + 1;
+        if (!is_own(entries[i].key, names_taken)) {
+            notes[model->note_count++] =
+                (struct onnx_text){memcpy(text, entries[i].key, key), memcpy(text + key, entries[i].value, value)};
+            text += key + value;
+        }
+    }
+    return FOV_OK;
+}
+
+int metadata_take(fov_model *model, const char *file, const struct onnx_text *entries, int count)
+{
+    bool        ours = find(entries, count, key_version) != NULL, names_taken = false;
+    const char *network = find(entries, count, key_network), *output = find(entries, count, key_output),
+               *preprocessing = find(entries, count, key_preprocessing), *outputs = find(entries, count, key_outputs),
+               *names = find(entries, count, key_names);
+    int status = FOV_OK;
+    if (network != NULL) {
+        fov_model_set_name(model, network);
+    }
+    if (preprocessing != NULL) {
+        status = take_preprocessing(model, file, preprocessing);
+    }
+    if (!status && output != NULL) {
+        status = take_output(model, file, output);
+    }
+    if (!status && outputs != NULL) { /* before the names: these may be those of a logit */
+        status = take_outputs(model, file, outputs);
+    }
+    if (!status && names != NULL) {
+        status = take_names(model, file, names, ours, &names_taken);
+    }
+    return status || count == 0 ? status : keep_notes(model, entries, count, names_taken);
 }

@@ -6,20 +6,19 @@
 #include "io/onnx/onnx.h"
 #include "model/model.h"
 
-enum { METADATA_COUNT = 4 };
-
 /** The entries of a model to be saved, with the texts they point to. */
 struct metadata {
-    struct onnx_text entries[METADATA_COUNT];
-    int              count;
-    char            *preprocessing, *names; /**< from jansson */
+    struct memory    *memory;
+    struct onnx_text *entries;
+    int               count;
+    char             *preprocessing, *outputs, *names; /**< from jansson */
 };
 
 int  metadata_make(const fov_model *model, struct metadata *metadata, struct error *error);
 void metadata_free(struct metadata *metadata);
 
-/** Takes over what a file says: network, preprocessing, class names (a JSON list or object, or Ultralytics' Python
- *  dict). Entries of other programs are left alone; damaged ones of ours are E_INPUT. */
+/** Takes over what a file says: network, preprocessing, outputs, class names (a JSON list or object, or Ultralytics'
+ *  Python dict). Entries of other programs are kept as notes, to be saved again; damaged ones of ours are E_INPUT. */
 int metadata_take(fov_model *model, const char *file, const struct onnx_text *entries, int count);
 
 #endif

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's life: made empty or from the zoo, given ends, classes and preprocessing, freed. Files are in load.c and
- * save.c, use in predict.c, the table of layers in summary.c. */
+/* A model's life: made empty or from the zoo, given classes and preprocessing, freed. Its inputs and outputs are in
+ * inputs_outputs.c, files in load.c and save.c, use in predict.c, the table of layers in summary.c. */
 #include "model/model.h"
 #include "base/text.h"
 #include "zoo/zoo.h"
 #include <stdio.h>
 #include <string.h>
-
-enum { NUMBER_SIZE = 12 }; /* a decimal int and its end */
 
 fov_model *fov_model_create(fov_context *context)
 {
@@ -35,6 +33,9 @@ void fov_model_free(fov_model *model)
     struct memory *memory = model->context->memory;
     fov_plan_free(model->predict_plan); /* before the graph it was made from */
     fov_graph_free(model->graph);
+    memory_free(memory, model->inputs);
+    memory_free(memory, model->outputs);
+    memory_free(memory, model->notes);
     memory_free(memory, model->class_names);
     memory_free(memory, model->class_numbers);
     memory_free(memory, model->layers);
@@ -128,7 +129,7 @@ fov_model *fov_model_network(fov_context *context, const char *name, const fov_n
         model->graph, .name = "input",
         .shape = {4, {FOV_BATCH, input.channels, input.height + 2 * network->pad, input.width + 2 * network->pad}});
     fov_value logits = network->build(model->graph, x, &input);
-    if (logits.id == 0 || fov_model_set_ends(model, x, logits) != FOV_OK) {
+    if (logits.id == 0 || fov_model_set_input_output(model, x, logits) != FOV_OK) {
         error_prefix(&context->error, "network \"%s\" for %d x %d x %d pixels", network->name, input.channels,
                      input.height, input.width);
         fov_model_free(model);
@@ -150,99 +151,6 @@ fov_model *fov_model_network(fov_context *context, const char *name, const fov_n
 fov_graph *fov_model_graph(fov_model *model)
 {
     return model->graph;
-}
-
-fov_value fov_model_input(const fov_model *model)
-{
-    return model->input;
-}
-
-fov_value fov_model_output(const fov_model *model)
-{
-    return model->output;
-}
-
-/* "0", "1", ... for classes without names: fov_model_class hands out pointers that must stay. */
-static int number_classes(fov_model *model, int count)
-{
-    char *numbers =
-        memory_allocate(model->context->memory, (size_t)count, NUMBER_SIZE, "class numbers", &model->context->error);
-    if (numbers == NULL) {
-        return (int)model->context->error.status;
-    }
-    for (int i = 0; i < count; i++) {
-        snprintf(numbers + (size_t)i * NUMBER_SIZE, NUMBER_SIZE, "%d", i);
-    }
-    memory_free(model->context->memory, model->class_numbers);
-    model->class_numbers = numbers;
-    model->number_count = count;
-    return FOV_OK;
-}
-
-/* Classes of a classifier's output: all that is left beside the batch, as in [N, 10] and [N, 1000, 1, 1]. */
-static int64_t output_classes(const fov_model *model)
-{
-    if (model->output.id == 0) {
-        return 0;
-    }
-    fov_shape shape = graph_value(model->graph, model->output.id)->shape;
-    fov_shape sample = shape_with_batch(&shape, 1);
-    size_t count;
-    return shape_count(&sample, &count) && count <= 1000000 ? (int64_t)count : 0;
-}
-
-int fov_model_set_ends(fov_model *model, fov_value input, fov_value output)
-{
-    struct error *error = &model->context->error;
-    int last = (int)model->graph->value_count;
-    if (model->graph->failed || input.id == 0 || output.id == 0) {
-        /* The builder call that failed has said why. */
-        return error->status != FOV_OK
-                   ? (int)error->status
-                   : (int)error_set(error, FOV_E_USAGE, "a model's input and output must be values");
-    }
-    if (input.id < 0 || input.id >= last || output.id < 0 || output.id >= last) {
-        return error_set(error, FOV_E_USAGE, "a model's input and output must be values of its own graph");
-    }
-    if (graph_value(model->graph, input.id)->kind != VALUE_INPUT) {
-        return error_set(error, FOV_E_USAGE, "a model's input must be made with fov_input; \"%s\" is not",
-                         graph_value(model->graph, input.id)->name);
-    }
-    if (graph_value(model->graph, output.id)->kind != VALUE_RESULT) {
-        return error_set(error, FOV_E_USAGE, "a model's output must be the result of an operator; \"%s\" is not",
-                         graph_value(model->graph, output.id)->name);
-    }
-    /* What was compiled or derived for other ends does not hold any more. */
-    fov_plan_free(model->predict_plan);
-    model->predict_plan = NULL;
-    model->probabilities = (fov_value){0};
-    model->input = input;
-    model->output = output;
-    int classes = (int)output_classes(model);
-    return classes > 0 ? number_classes(model, classes) : FOV_OK;
-}
-
-/* The same numbers under another shape. */
-static bool only_reshapes(const struct op *op)
-{
-    return op->view || strcmp(op->name, "identity") == 0;
-}
-
-fov_value model_logits(const fov_model *model)
-{
-    const fov_graph *graph = model->graph;
-    int at = model->output.id;
-    while (at != 0 && graph_value(graph, at)->kind == VALUE_RESULT) {
-        const struct node *node = &graph->nodes[graph_value(graph, at)->node];
-        if (strcmp(node->op->name, "softmax") == 0) {
-            return (fov_value){node->in[0]};
-        }
-        if (!only_reshapes(node->op)) {
-            break;
-        }
-        at = node->in[0];
-    }
-    return model->output;
 }
 
 const char *fov_model_name(const fov_model *model)
@@ -267,15 +175,46 @@ void fov_model_set_preprocessing(fov_model *model, const fov_preprocessing *prep
 
 int fov_model_classes(const fov_model *model)
 {
-    return model->class_count > 0 ? model->class_count : (int)output_classes(model);
+    return model_scores(model, model->output).classes;
 }
 
 const char *fov_model_class(const fov_model *model, int index)
 {
-    if (index >= 0 && index < model->class_count && model->class_names != NULL) {
+    /* The names in a file may be those of another output. */
+    bool is_named = model->class_names != NULL && model->class_count == fov_model_classes(model);
+    if (is_named && index >= 0 && index < model->class_count) {
         return model->class_names[index];
     }
-    return index >= 0 && index < model->number_count ? model->class_numbers + (size_t)index * NUMBER_SIZE : "";
+    return index >= 0 && index < model->number_count ? model->class_numbers + (size_t)index * CLASS_NUMBER_SIZE : "";
+}
+
+/* One block: the pointers, then the texts they point at. */
+static char **copy_names(fov_model *model, const char *const *names, int count)
+{
+    size_t bytes = (size_t)count * sizeof *names;
+    for (int i = 0; i < count; i++) {
+        bytes += strlen(names[i]) + 1;
+    }
+    char **block = memory_allocate(model->context->memory, bytes, 1, "class names", &model->context->error);
+    char *text = (char *)(block + count);
+    for (int i = 0; block != NULL && i < count; i++) {
+        size_t length = strlen(names[i]) + 1;
+        block[i] = memcpy(text, names[i], length);
+        text += length;
+    }
+    return block;
+}
+
+/* Has some output as many classes? Of a single number, which may be a logit, there are two. */
+static bool fits_an_output(const fov_model *model, int count)
+{
+    for (int i = 0; i < model->output_count; i++) {
+        fov_value output = model->outputs[i].value;
+        if (model_scores(model, output).classes == count || (count == 2 && model_count_values(model, output) == 1)) {
+            return true;
+        }
+    }
+    return model->output_count == 0;
 }
 
 int fov_model_set_classes(fov_model *model, const char *const *names, int count)
@@ -284,30 +223,21 @@ int fov_model_set_classes(fov_model *model, const char *const *names, int count)
     if (count < 0 || (count > 0 && names == NULL)) {
         return error_set(error, FOV_E_USAGE, "fov_model_set_classes: %d classes without names", count);
     }
-    int64_t outputs = output_classes(model);
-    if (count > 0 && outputs > 0 && count != outputs) {
-        return error_set(error, FOV_E_SHAPE, "%d class names for a model with %lld outputs", count, (long long)outputs);
+    if (count > 0 && !fits_an_output(model, count)) {
+        return error_set(error, FOV_E_SHAPE, "%d class names for a model with %d outputs", count,
+                         fov_model_classes(model));
     }
-    char **block = NULL;
-    if (count > 0) {
-        /* One block: the pointers, then the texts they point at. */
-        size_t bytes = (size_t)count * sizeof *block;
-        for (int i = 0; i < count; i++) {
-            bytes += strlen(names[i]) + 1;
-        }
-        block = memory_allocate(model->context->memory, bytes, 1, "class names", error);
-        if (block == NULL) {
-            return (int)error->status;
-        }
-        char *text = (char *)(block + count);
-        for (int i = 0; i < count; i++) {
-            size_t length = strlen(names[i]) + 1;
-            block[i] = memcpy(text, names[i], length);
-            text += length;
-        }
+    char **block = count > 0 ? copy_names(model, names, count) : NULL;
+    if (count > 0 && block == NULL) {
+        return (int)error->status;
     }
     memory_free(model->context->memory, model->class_names);
     model->class_names = block;
     model->class_count = count;
-    return FOV_OK;
+    for (int i = 0; i < model->output_count; i++) { /* a number with two names is no measure of anything */
+        struct model_output *output = &model->outputs[i];
+        bool is_score = count == 2 && output->value.id == model->output.id && output->meaning == FOV_MEANING_VALUES;
+        output->is_stated = output->is_stated && !is_score;
+    }
+    return model->output_count > 0 ? model_find_meanings(model) : FOV_OK;
 }

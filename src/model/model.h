@@ -4,19 +4,34 @@
 #define MODEL_MODEL_H
 
 #include "graph/graph.h"
+#include "io/onnx/onnx.h"
 #include <fovea/model.h>
 #include <fovea/plan.h>
 
+/** One of a model's outputs. */
+struct model_output {
+    fov_value   value;
+    fov_meaning meaning;
+    bool        is_stated; /**< by its file or the caller; else found from the graph */
+};
+
+enum { CLASS_NUMBER_SIZE = 12 }; /* a decimal int and its end */
+
 struct fov_model {
-    fov_context      *context;
-    fov_graph        *graph;
-    fov_value         input, output;
+    fov_context         *context;
+    fov_graph           *graph;
+    fov_value            input, output; /**< the chosen ones */
+    fov_value           *inputs;        /**< all of them, in the file's order */
+    struct model_output *outputs;
+    int                  input_count, output_count;
     char              name[64];
     fov_preprocessing preprocessing;
     char            **class_names; /**< one block of memory; NULL: numbers */
     int               class_count;
+    struct onnx_text *notes; /**< metadata of its file that is not fovea's, to be saved again; one block of memory */
+    int               note_count;
     fov_plan         *predict_plan; /**< kept between calls of fov_predict; its batch is predict_batch */
-    fov_value         probabilities; /**< softmax of output, added when first needed */
+    fov_value         prediction;   /**< what fov_predict reads, [N, ...]: added when first needed */
     int               predict_batch;
     fov_layer        *layers; /**< of the last fov_model_summary */
     int               layer_capacity;
@@ -24,8 +39,35 @@ struct fov_model {
     int               number_count;
 };
 
-/** The values before a final softmax, if the output is one; else the output. Losses start from these. */
-fov_value model_logits(const fov_model *model);
+/* ---- inputs_outputs.c -------------------------------------------------------------------------------------------- */
+
+/** Finds the meaning of every output of which none is stated, and what follows from those of the chosen one. To be
+ *  called when the graph, the outputs or the class names have changed. */
+int model_find_meanings(fov_model *model);
+/** All inputs and outputs, by copy[id]: those of a graph that takes the place of the model's. */
+int model_map_inputs_outputs(fov_model *model, const int *copy);
+/** E_UNSUPPORTED where `value` depends on another input than the chosen one; the sentence names it and begins with
+ *  `what` is asked for: "prediction". */
+int model_check_single_input(const fov_model *model, fov_value value, const char *what);
+
+/* ---- meaning.c --------------------------------------------------------------------------------------------------- */
+
+/** How an output scores classes: what predictions, losses and metrics go by. */
+struct model_scores {
+    fov_meaning meaning;
+    fov_value   logits;      /**< where losses start: what lies before the final softmax or sigmoid; else the output */
+    bool        is_probable; /**< no logits were found: `logits` holds the probabilities themselves */
+    bool        independent; /**< a sigmoid for each score; false: a softmax over all */
+    int         count;       /**< scores of a sample, or of a pixel */
+    int         classes;     /**< as many, or 2 for a single score; 0: values */
+};
+struct model_scores model_scores(const fov_model *model, fov_value output);
+/** What an output means by the look of the graph. `class_names`: how many the model has. */
+fov_meaning model_find_meaning(const fov_model *model, fov_value output, int class_names);
+/** Numbers of an output for each sample; 0: it is not a row (or map) per sample. */
+int model_count_values(const fov_model *model, fov_value output);
+/** Whether a shape can have that meaning; E_SHAPE. */
+int model_check_meaning(const fov_model *model, fov_value output, fov_meaning meaning);
 
 /** Warns of weights that are NaN or infinite, and of tensors with many denormal ones, naming them; with the context's
  *  `strict` that is an error. A batch norm's variance below zero always is one. */
@@ -37,6 +79,7 @@ int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, cons
                      int count);
 
 /** Model-level metadata in ONNX metadata_props, and what a checkpoint's header repeats. Writers and readers are in
- *  model/metadata.c; keys: "fovea.version", "fovea.network", "fovea.preprocessing" (JSON), "names" (JSON list). */
+ *  model/metadata.c; keys: "fovea.version", "fovea.network", "fovea.preprocessing" (JSON), "fovea.output" (the chosen one),
+ *  "fovea.outputs" (JSON: what each means), "names" (JSON list). Those of other programs are kept as they came. */
 
 #endif

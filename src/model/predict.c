@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Using a model: pictures in, class probabilities out. The plan is kept between calls and made anew only when another
- * number of pictures is asked for. */
+/* Using a model: pictures in, class probabilities or values out. What the output means is answered in meaning.c. The
+ * plan is kept between calls and made anew only when another number of pictures is asked for. */
 #include "data/loader.h"
 #include "model/model.h"
 #include <fovea/operators.h>
@@ -8,38 +8,70 @@
 
 enum { LARGEST_BATCH = 64 };
 
-/* Softmax of the output, unless the network ends in one; one row per sample. */
-static int add_probabilities(fov_model *model)
+int fov_model_scores(const fov_model *model)
+{
+    if (model->output.id == 0) {
+        return 0;
+    }
+    struct model_scores scores = model_scores(model, model->output);
+    return scores.meaning == FOV_MEANING_MAP      ? 0
+           : scores.meaning == FOV_MEANING_VALUES ? scores.count
+                                                  : scores.classes;
+}
+
+/* A row of numbers per picture, or a sentence that says what the output is instead. */
+static int check_output(const fov_model *model, const struct model_scores *scores)
+{
+    struct error *error = &model->context->error;
+    fov_shape shape = fov_value_shape(model->graph, model->output);
+    char text[SHAPE_TEXT_SIZE];
+    const char *name = fov_value_name(model->graph, model->output);
+    if (scores->meaning == FOV_MEANING_MAP) {
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "output \"%s\" %s is a map, scores for each pixel, not one score per class", name,
+                         shape_text(&shape, text));
+    }
+    if (scores->count == 0) {
+        return error_set(error, FOV_E_UNSUPPORTED, "output \"%s\" %s is not a row of numbers for each picture", name,
+                         shape_text(&shape, text));
+    }
+    return model_check_single_input(model, model->output, "prediction");
+}
+
+/* What is read after a run, floats [N, scores]: the output, behind a softmax or sigmoid where it holds logits. */
+static int add_prediction(fov_model *model)
 {
     fov_graph *graph = model->graph;
+    struct error *error = &model->context->error;
     fov_value x = model->output;
     if (x.id == 0 || model->input.id == 0) {
-        return error_set(&model->context->error, FOV_E_USAGE,
-                         "the model has no input and output yet: call fov_model_set_ends");
+        return error_set(error, FOV_E_USAGE,
+                         "the model has no input and output yet: call fov_model_set_input_output");
     }
-    if (model_logits(model).id == x.id) {
-        if (fov_value_shape(graph, x).rank > 2) {
-            x = fov_flatten(graph, x); /* [N, 1000, 1, 1] */
-        }
+    fov_dtype dtype = fov_value_dtype(graph, model->input);
+    if (dtype != FOV_F32) { /* pictures are floats: nothing else may be filled with them */
+        return error_set(error, FOV_E_UNSUPPORTED, "the model's input is %s; prediction needs f32",
+                         fov_dtype_name(dtype));
+    }
+    struct model_scores scores = model_scores(model, x);
+    if (check_output(model, &scores) != FOV_OK) {
+        return (int)error->status;
+    }
+    if (fov_value_dtype(graph, x) != FOV_F32) {
+        x = fov_cast(graph, x, FOV_F32);
+    }
+    if (scores.meaning == FOV_MEANING_LOGITS && scores.independent) {
+        x = fov_sigmoid(graph, x);
+    } else if (scores.meaning == FOV_MEANING_LOGITS) {
+        x = fov_value_shape(graph, x).rank > 2 ? fov_flatten(graph, x) : x; /* [N, 1000, 1, 1] */
         x = fov_softmax(graph, x);
     }
-    model->probabilities = x;
-    return x.id != 0 ? FOV_OK : (int)model->context->error.status;
+    model->prediction = x;
+    return x.id != 0 ? FOV_OK : (int)error->status;
 }
 
-/* Pictures and scores are floats. A file may say otherwise, and then nothing may be copied. */
-static int check_types(const fov_model *model)
-{
-    fov_dtype in = fov_value_dtype(model->graph, model->input), out = fov_value_dtype(model->graph, model->output);
-    if (in != FOV_F32 || out != FOV_F32) {
-        return error_set(&model->context->error, FOV_E_UNSUPPORTED, "the model's %s is %s; prediction needs f32",
-                         in != FOV_F32 ? "input" : "output", fov_dtype_name(in != FOV_F32 ? in : out));
-    }
-    return FOV_OK;
-}
-
-/* A row of either for every picture. */
-static int check_sizes(fov_model *model, int batch, int classes)
+/* A row of either for every picture. `row`: numbers that the plan makes of one. */
+static int check_sizes(fov_model *model, int batch, int row)
 {
     struct error *error = &model->context->error;
     fov_plan     *plan = model->predict_plan;
@@ -53,16 +85,22 @@ static int check_sizes(fov_model *model, int batch, int classes)
         return error_set(error, FOV_E_SHAPE, "the model's input %s is not for %d picture%s at a time",
                          shape_text(&shape, text), batch, batch == 1 ? "" : "s");
     }
-    if (!size_multiply((size_t)batch * sizeof(float), (size_t)classes, &scores) ||
-        fov_plan_bytes(plan, model->probabilities) != scores) {
-        shape = fov_plan_shape(plan, model->probabilities);
+    if (!size_multiply((size_t)batch * sizeof(float), (size_t)row, &scores) ||
+        fov_plan_bytes(plan, model->prediction) != scores) {
+        shape = fov_plan_shape(plan, model->prediction);
         return error_set(error, FOV_E_SHAPE, "the model's output %s is not %d scores for each of %d picture%s",
-                         shape_text(&shape, text), classes, batch, batch == 1 ? "" : "s");
+                         shape_text(&shape, text), row, batch, batch == 1 ? "" : "s");
     }
     return FOV_OK;
 }
 
-static int prepare(fov_model *model, int count, int classes)
+/* Numbers that the plan makes of a picture: of a single score, two are handed out. */
+static int row_of(const fov_model *model)
+{
+    return model_count_values(model, model->output);
+}
+
+static int prepare(fov_model *model, int count, int wanted)
 {
     struct error *error = &model->context->error;
     int batch = count < LARGEST_BATCH ? count : LARGEST_BATCH;
@@ -72,27 +110,24 @@ static int prepare(fov_model *model, int count, int classes)
     if (count < 1) {
         return error_set(error, FOV_E_USAGE, "prediction for %d pictures", count);
     }
-    if (classes != fov_model_classes(model)) {
-        return error_set(error, FOV_E_USAGE, "room for %d scores a picture, the model has %d classes", classes,
-                         fov_model_classes(model));
-    }
-    if (model->probabilities.id == 0 && model->input.id != 0 && check_types(model) != FOV_OK) {
+    if (model->prediction.id == 0 && add_prediction(model) != FOV_OK) {
         return (int)error->status;
     }
-    if (model->probabilities.id == 0 && add_probabilities(model) != FOV_OK) {
-        return (int)error->status;
+    if (wanted != fov_model_scores(model)) {
+        return error_set(error, FOV_E_USAGE, "room for %d scores a picture, the model has %d", wanted,
+                         fov_model_scores(model));
     }
     if (model->predict_plan != NULL && model->predict_batch == batch) {
         return FOV_OK;
     }
     fov_plan_free(model->predict_plan);
     fov_plan_options options = {.batch = batch};
-    model->predict_plan = fov_plan_create(model->graph, &model->probabilities, 1, &options);
+    model->predict_plan = fov_plan_create(model->graph, &model->prediction, 1, &options);
     model->predict_batch = batch;
     if (model->predict_plan == NULL) {
         return (int)error->status;
     }
-    int status = check_sizes(model, batch, classes);
+    int status = check_sizes(model, batch, row_of(model));
     if (status != FOV_OK) {
         fov_plan_free(model->predict_plan);
         model->predict_plan = NULL;
@@ -101,30 +136,44 @@ static int prepare(fov_model *model, int count, int classes)
     return FOV_OK;
 }
 
-int fov_predict(fov_model *model, const float *images, int count, float *scores, int classes)
+/* The rows of `count` pictures out of the plan; of a single probability p, 1 - p and p. */
+static void hand_out(const fov_model *model, int count, float *result, int scores)
 {
-    int status = prepare(model, count, classes);
+    const float *made = fov_plan_data(model->predict_plan, model->prediction);
+    size_t row = (size_t)row_of(model);
+    if (row == (size_t)scores) {
+        memcpy(result, made, (size_t)count * row * sizeof *result);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        result[2 * i] = 1 - made[i];
+        result[2 * i + 1] = made[i];
+    }
+}
+
+int fov_predict(fov_model *model, const float *images, int count, float *result, int scores)
+{
+    int status = prepare(model, count, scores);
     if (status != FOV_OK) {
         return status;
     }
     fov_plan *plan = model->predict_plan;
     float *in = fov_plan_data(plan, model->input);
-    const float *out = fov_plan_data(plan, model->probabilities);
-    size_t batch = (size_t)model->predict_batch, row = (size_t)classes;
-    size_t pixels = fov_plan_bytes(plan, model->input) / batch / sizeof(float);
-    for (size_t done = 0; done < (size_t)count; done += batch) {
-        size_t take = (size_t)count - done < batch ? (size_t)count - done : batch;
-        memcpy(in, images + done * pixels, take * pixels * sizeof(float));
+    int batch = model->predict_batch;
+    size_t pixels = fov_plan_bytes(plan, model->input) / (size_t)batch / sizeof(float);
+    for (int done = 0; done < count; done += batch) {
+        int take = count - done < batch ? count - done : batch;
+        memcpy(in, images + (size_t)done * pixels, (size_t)take * pixels * sizeof(float));
         fov_plan_run(plan, 0);
-        memcpy(scores + done * row, out, take * row * sizeof(float));
+        hand_out(model, take, result + (size_t)done * (size_t)scores, scores);
     }
     return FOV_OK;
 }
 
-int fov_predict_image(fov_model *model, const fov_image *image, float *scores, int classes)
+int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores)
 {
     struct error *error = &model->context->error;
-    int status = prepare(model, 1, classes);
+    int status = prepare(model, 1, scores);
     if (status != FOV_OK) {
         return status;
     }
@@ -141,6 +190,6 @@ int fov_predict_image(fov_model *model, const fov_image *image, float *scores, i
         return status;
     }
     fov_plan_run(model->predict_plan, 0);
-    memcpy(scores, fov_plan_data(model->predict_plan, model->probabilities), (size_t)classes * sizeof *scores);
+    hand_out(model, 1, result, scores);
     return FOV_OK;
 }

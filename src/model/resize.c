@@ -7,13 +7,12 @@
 int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, const struct graph_change *changes,
                      int count)
 {
-    fov_value input = {copy[model->input.id]}, output = {copy[model->output.id]};
     graph_hand_over(model->graph, rebuilt, copy, changes, count);
     fov_plan_free(model->predict_plan); /* belongs to the old graph */
     model->predict_plan = NULL;
     fov_graph_free(model->graph);
     model->graph = rebuilt;
-    return fov_model_set_ends(model, input, output);
+    return model_map_inputs_outputs(model, copy);
 }
 
 int fov_model_resize(fov_model *model, int height, int width)

@@ -12,6 +12,30 @@ int fov_model_save(fov_model *model, const char *path)
     return fov_model_save_opset(model, path, 0);
 }
 
+static int save(fov_model *model, const char *path, int opset, const struct metadata *metadata)
+{
+    struct memory *memory = model->context->memory;
+    fov_value     *outputs = memory_allocate(memory, (size_t)model->output_count, sizeof *outputs, "a list of outputs",
+                                             &model->context->error);
+    if (outputs == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (int i = 0; i < model->output_count; i++) {
+        outputs[i] = model->outputs[i].value;
+    }
+    const struct onnx_exported exported = {.inputs = model->inputs,
+                                           .outputs = outputs,
+                                           .input_count = model->input_count,
+                                           .output_count = model->output_count,
+                                           .name = model->name,
+                                           .metadata = metadata->entries,
+                                           .metadata_count = metadata->count,
+                                           .opset = opset};
+    int                        status = onnx_export(model->graph, &exported, path, NULL);
+    memory_free(memory, outputs);
+    return status;
+}
+
 int fov_model_save_opset(fov_model *model, const char *path, int opset)
 {
     struct error   *error = &model->context->error;
@@ -20,22 +44,14 @@ int fov_model_save_opset(fov_model *model, const char *path, int opset)
         return (int)error->status;
     }
     if (model->output.id == 0) {
-        return error_set(error, FOV_E_USAGE, "%s: the model has no output yet (fov_model_set_ends)", path);
+        return error_set(error, FOV_E_USAGE, "%s: the model has no output yet (fov_model_set_input_output)", path);
     }
     int status = metadata_make(model, &metadata, error);
     if (status) {
         error_prefix(error, "%s", path);
         return status;
     }
-    struct onnx_exported exported = {.inputs = &model->input,
-                                     .outputs = &model->output,
-                                     .input_count = 1,
-                                     .output_count = 1,
-                                     .name = model->name,
-                                     .metadata = metadata.entries,
-                                     .metadata_count = metadata.count,
-                                     .opset = opset};
-    status = onnx_export(model->graph, &exported, path, NULL);
+    status = save(model, path, opset, &metadata);
     metadata_free(&metadata);
     return status;
 }
@@ -64,6 +80,9 @@ int fov_model_save_weights(fov_model *model, const char *path)
     size_t         count;
     if (error->status != FOV_OK) {
         return (int)error->status;
+    }
+    if (graph->parameter_count == 0) {
+        return error_set(error, FOV_E_INPUT, "%s: the model has no parameters: there is nothing to write", path);
     }
     int                       *ids = list_parameters(graph, &count);
     struct safetensors_source *tensors = memory_allocate(memory, count, sizeof *tensors, "a list of tensors", error);

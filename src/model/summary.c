@@ -173,7 +173,9 @@ static int summarise(struct summary_work *work, const fov_shape *asked, fov_summ
     fov_graph *graph = model->graph;
     struct memory *memory = model->context->memory;
     size_t nodes = 0;
-    graph_mark(graph, &model->output.id, 1, work->needed);
+    for (int i = 0; i < model->output_count; i++) {
+        graph_mark(graph, &model->outputs[i].value.id, 1, work->needed);
+    }
     for (size_t n = 0; n < graph->node_count; n++) {
         nodes += work->needed[n];
     }
@@ -217,7 +219,7 @@ int fov_model_summary(fov_model *model, const fov_shape *input, fov_summary *sum
     size_t values = model->graph->value_count, nodes = model->graph->node_count;
     *summary = (fov_summary){0};
     if (model->input.id == 0 || model->output.id == 0) {
-        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_ends");
+        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_input_output");
     }
     struct summary_work work = {.model = model};
     work.shapes = memory_allocate(memory, values, sizeof *work.shapes, "the summary", error);

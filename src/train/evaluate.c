@@ -7,12 +7,11 @@
 #include <string.h>
 
 int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_graph *graph, fov_value input,
-                     fov_value logits, const fov_dataset *data, int batch, struct error *error)
+                     const struct model_scores *scores, const fov_dataset *data, int batch, struct error *error)
 {
     struct picture_size size;
-    int classes;
     *evaluator = (struct evaluator){.context = model->context, .count = (int64_t)data->count};
-    if (model_fits(model, data, &size, &classes, error) != FOV_OK) {
+    if (model_fits(model, data, &size, error) != FOV_OK) {
         return (int)error->status;
     }
     struct memory *memory = model->context->memory;
@@ -25,16 +24,16 @@ int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_gr
     evaluator->labels = memory_allocate(memory, (size_t)evaluator->batch, sizeof(int32_t), "labels", error);
     evaluator->indices = memory_allocate(memory, (size_t)evaluator->batch, sizeof(uint32_t), "a batch's order", error);
     if (evaluator->loader == NULL || evaluator->labels == NULL || evaluator->indices == NULL ||
-        metrics_create(&evaluator->metrics, classes, memory, error) != FOV_OK) {
+        metrics_create(&evaluator->metrics, scores, memory, error) != FOV_OK) {
         return (int)error->status;
     }
     fov_plan_options options = {.batch = evaluator->batch, .channels_last_inputs = true};
-    evaluator->plan = fov_plan_create(graph, &logits, 1, &options);
+    evaluator->plan = fov_plan_create(graph, &scores->logits, 1, &options);
     if (evaluator->plan == NULL) {
         return (int)error->status;
     }
     evaluator->pixels = fov_plan_data(evaluator->plan, input);
-    evaluator->logits = fov_plan_data(evaluator->plan, logits);
+    evaluator->scores = fov_plan_data(evaluator->plan, scores->logits);
     return evaluator->pixels != NULL ? FOV_OK
                                      : error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
 }
@@ -66,7 +65,7 @@ int evaluator_run(struct evaluator *e, struct error *error)
             return (int)error->status;
         }
         fov_plan_run(e->plan, 0);
-        metrics_add(&e->metrics, e->logits, e->labels, take);
+        metrics_add(&e->metrics, e->scores, e->labels, take);
     }
     return FOV_OK;
 }
@@ -126,8 +125,9 @@ int fov_evaluate(fov_model *model, fov_dataset *data, int batch, fov_report *rep
         return error_set(error, FOV_E_USAGE, "a batch of %d samples", batch);
     }
     double begin = clock_seconds();
-    int status = evaluator_create(&evaluator, model, model->graph, model->input, model_logits(model), data,
-                                  batch > 0 ? batch : 100, error);
+    const struct model_scores scores = model_scores(model, model->output);
+    int status = evaluator_create(&evaluator, model, model->graph, model->input, &scores, data, batch > 0 ? batch : 100,
+                                  error);
     if (status == FOV_OK) {
         status = evaluator_run(&evaluator, error);
     }

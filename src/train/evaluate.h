@@ -14,15 +14,15 @@ struct evaluator {
     struct loader *loader;
     int64_t batch, count;
     float *pixels;       /**< [batch, H, W, C], the plan's input */
-    const float *logits; /**< [batch, classes] */
+    const float *scores; /**< [batch, scores]: logits, or probabilities where no logits were found */
     int32_t *labels;     /**< [batch] */
     uint32_t *indices;   /**< [batch] */
     struct metrics metrics;
 };
 
-/** `graph` is the model's own or a copy whose input and logits are given. The caller frees, after failures too. */
+/** `graph` is the model's own or a copy whose input and scores (scores->logits) are given. The caller frees, after failures too. */
 int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_graph *graph, fov_value input,
-                     fov_value logits, const fov_dataset *data, int batch, struct error *error);
+                     const struct model_scores *scores, const fov_dataset *data, int batch, struct error *error);
 void evaluator_free(struct evaluator *evaluator);
 /** Goes once through the data with the weights as they are now; the result is in .metrics. */
 int evaluator_run(struct evaluator *evaluator, struct error *error);

@@ -4,10 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-int metrics_create(struct metrics *metrics, int classes, struct memory *memory, struct error *error)
+int metrics_create(struct metrics *metrics, const struct model_scores *scores, struct memory *memory,
+                   struct error *error)
 {
     size_t cells;
-    *metrics = (struct metrics){.classes = classes};
+    int classes = scores->classes;
+    *metrics = (struct metrics){.scores = *scores, .classes = classes};
     if (!size_multiply((size_t)classes, (size_t)classes, &cells)) {
         return error_set(error, FOV_E_MEMORY, "a confusion matrix of %d classes does not fit memory", classes);
     }
@@ -30,42 +32,80 @@ void metrics_reset(struct metrics *metrics)
     }
 }
 
-int metrics_predicted(const float *logits, int classes)
+static int largest_of(const float *row, int count)
 {
     int best = 0;
-    for (int c = 1; c < classes; c++) {
-        if (logits[c] > logits[best]) {
+    for (int c = 1; c < count; c++) {
+        if (row[c] > row[best]) {
             best = c;
         }
     }
     return best;
 }
 
-/* -log softmax(logits)[label] in double; the largest logit is taken out first, so that exp cannot overflow. */
-static double cross_entropy(const float *logits, int classes, int label)
+int metrics_predicted(const struct model_scores *scores, const float *row)
 {
-    double largest = (double)logits[metrics_predicted(logits, classes)], sum = 0.0;
-    for (int c = 0; c < classes; c++) {
-        sum += exp((double)logits[c] - largest);
+    if (scores->count == 1 && scores->classes == 2) {
+        return row[0] >= (scores->is_probable ? 0.5F : 0.0F);
     }
-    return log(sum) - ((double)logits[label] - largest);
+    return largest_of(row, scores->count);
 }
 
-void metrics_add(struct metrics *metrics, const float *logits, const int32_t *labels, size_t count)
+/* Where probabilities are all there is, none counts as less: a rounded one may be 0. */
+static const double least_probable = 1e-7, least_logarithm = -100; /* Keras' and PyTorch's */
+
+/* -log softmax(logits)[label] in double; the largest logit is taken out first, so that exp cannot overflow. */
+static double cross_entropy(const struct model_scores *scores, const float *row, int label)
 {
-    int classes = metrics->classes;
-    for (size_t i = 0; i < count; i++, logits += classes) {
-        int label = labels[i], predicted = metrics_predicted(logits, classes), ahead = 0;
-        for (int c = 0; c < classes; c++) {
-            /* Of equal scores the first counts as larger, as in metrics_predicted. */
-            ahead += logits[c] > logits[label] || (logits[c] == logits[label] && c < label);
+    if (scores->is_probable) {
+        return -log(fmax((double)row[label], least_probable));
+    }
+    double largest = (double)row[largest_of(row, scores->count)], sum = 0.0;
+    for (int c = 0; c < scores->count; c++) {
+        sum += exp((double)row[c] - largest);
+    }
+    return log(sum) - ((double)row[label] - largest);
+}
+
+/* The mean over all scores of -log p where it should be 1, -log(1 - p) where it should be 0. */
+static double binary_cross_entropy(const struct model_scores *scores, const float *row, int label)
+{
+    double sum = 0.0;
+    for (int c = 0; c < scores->count; c++) {
+        double x = (double)row[c];
+        bool is_true = scores->count == 1 ? label == 1 : label == c;
+        if (scores->is_probable) {
+            sum -= fmax(is_true ? log(x) : log1p(-x), least_logarithm);
+        } else {
+            x = is_true ? -x : x; /* log(1 + exp(x)), which cannot overflow so */
+            sum += fmax(x, 0.0) + log1p(exp(-fabs(x)));
         }
+    }
+    return sum / scores->count;
+}
+
+/* How many scores are ahead of the label's. Of equal scores the first counts as larger, as in metrics_predicted. */
+static int count_ahead(const struct model_scores *scores, const float *row, int label)
+{
+    int ahead = 0;
+    for (int c = 0; scores->count > 1 && c < scores->count; c++) {
+        ahead += row[c] > row[label] || (row[c] == row[label] && c < label);
+    }
+    return ahead;
+}
+
+void metrics_add(struct metrics *metrics, const float *rows, const int32_t *labels, size_t count)
+{
+    const struct model_scores *scores = &metrics->scores;
+    for (size_t i = 0; i < count; i++, rows += scores->count) {
+        int label = labels[i], predicted = metrics_predicted(scores, rows);
         metrics->count++;
         metrics->correct += predicted == label;
-        metrics->correct5 += ahead < 5;
-        metrics->loss += cross_entropy(logits, classes, label);
+        metrics->correct5 += count_ahead(scores, rows, label) < 5;
+        metrics->loss += scores->independent ? binary_cross_entropy(scores, rows, label)
+                                             : cross_entropy(scores, rows, label);
         if (metrics->confusion != NULL) {
-            metrics->confusion[(size_t)label * (size_t)classes + (size_t)predicted]++;
+            metrics->confusion[(size_t)label * (size_t)metrics->classes + (size_t)predicted]++;
         }
     }
 }

@@ -4,24 +4,27 @@
 #ifndef TRAIN_METRICS_H
 #define TRAIN_METRICS_H
 
-#include "base/memory.h"
+#include "model/model.h"
 #include <stdint.h>
 
 struct metrics {
+    struct model_scores scores; /**< how a row is read */
     int classes;
     int64_t count, correct, correct5;
-    double loss;        /**< sum of -log softmax(logits)[label] */
+    double loss;        /**< sum of cross-entropies; of independent scores, of the mean binary one over the scores */
     int64_t *confusion; /**< [classes (true)][classes (predicted)]; NULL: not wanted */
 };
 
-int metrics_create(struct metrics *metrics, int classes, struct memory *memory, struct error *error);
+int metrics_create(struct metrics *metrics, const struct model_scores *scores, struct memory *memory,
+                   struct error *error);
 void metrics_free(struct metrics *metrics, struct memory *memory);
 void metrics_reset(struct metrics *metrics);
-/** logits [count, classes], labels [count] in 0 .. classes - 1. */
-void metrics_add(struct metrics *metrics, const float *logits, const int32_t *labels, size_t count);
+/** rows [count, scores.count]: logits, or probabilities where scores.is_probable; labels [count] in
+ *  0 .. classes - 1. */
+void metrics_add(struct metrics *metrics, const float *rows, const int32_t *labels, size_t count);
 
-/** The first of the largest: what the classifier says. */
-int metrics_predicted(const float *logits, int classes);
+/** What the classifier says: the first of the largest; of a single score the second class from one half on. */
+int metrics_predicted(const struct model_scores *scores, const float *row);
 
 /** Of one class, from a confusion matrix. 0 / 0 is 0: a class never predicted, or never there, has earned nothing. */
 struct class_metrics {

@@ -12,7 +12,7 @@ struct fov_training {
 static int check_ends(const fov_model *model, struct error *error)
 {
     if (model->input.id == 0 || model->output.id == 0) {
-        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_ends");
+        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_input_output");
     }
     fov_shape in = fov_value_shape(model->graph, model->input), out = fov_value_shape(model->graph, model->output);
     char first[SHAPE_TEXT_SIZE], last[SHAPE_TEXT_SIZE];
@@ -70,11 +70,13 @@ fov_training_data fov_training_ends(fov_training *training)
 {
     const struct training_step *step = &training->step;
     const struct step_plan *whole = &step->whole;
+    bool is_row = step->scores.classes > 0 && step->scores.meaning != FOV_MEANING_MAP;
     return (fov_training_data){.pixels = whole->pixels,
                                .labels = whole->label,
                                .pixel_count = fov_plan_bytes(whole->plan, step->input) / sizeof(float),
                                .label_count = fov_plan_bytes(whole->plan, step->labels) / sizeof(int32_t),
-                               .classes = fov_plan_shape(whole->plan, step->logits).dim[1],
+                               .classes = is_row ? step->scores.classes
+                                                   : fov_plan_shape(whole->plan, step->scores.logits).dim[1],
                                .loss = whole->loss};
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds the training step: copy the graph, add loss, gradient and updates, compile. */
+/* Builds the training step: copy the graph, add loss (loss.c), gradient and updates, compile. */
 #include "train/step.h"
 #include "data/dataset.h"
 #include "graph/copy.h"
-#include <fovea/operators.h>
+#include "train/loss.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,13 +22,37 @@ static bool has_spare_classes(const fov_model *model, const fov_dataset *data, i
     return data->classes > 0;
 }
 
-int model_fits(const fov_model *model, const fov_dataset *data, struct picture_size *size, int *classes,
-               struct error *error)
+/* One row of class scores for each picture. */
+static int check_scores(const fov_model *model, const char *name, const struct model_scores *scores,
+                        struct error *error)
+{
+    char text[SHAPE_TEXT_SIZE];
+    fov_shape out = fov_value_shape(model->graph, model->output);
+    const char *output = fov_value_name(model->graph, model->output);
+    if (scores->meaning == FOV_MEANING_MAP) {
+        return error_set(error, FOV_E_SHAPE,
+                         "%s: output \"%s\" %s is a map, scores for each pixel; a classifier's is [N, classes]", name,
+                         output, shape_text(&out, text));
+    }
+    if (scores->meaning == FOV_MEANING_VALUES || scores->count < 1) {
+        return error_set(error, FOV_E_SHAPE,
+                         "%s: output \"%s\" %s holds values, not scores of classes; if it does hold some, say which: "
+                         "logits, softmax or sigmoid",
+                         name, output, shape_text(&out, text));
+    }
+    if (fov_value_dtype(model->graph, scores->logits) != FOV_F32) {
+        return error_set(error, FOV_E_UNSUPPORTED, "%s: output \"%s\" is %s; scores are f32", name, output,
+                         fov_dtype_name(fov_value_dtype(model->graph, scores->logits)));
+    }
+    return FOV_OK;
+}
+
+int model_fits(const fov_model *model, const fov_dataset *data, struct picture_size *size, struct error *error)
 {
     char text[SHAPE_TEXT_SIZE];
     const char *name = model->name[0] != '\0' ? model->name : "model";
     if (model->input.id == 0 || model->output.id == 0) {
-        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_ends");
+        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_input_output");
     }
     fov_shape in = fov_value_shape(model->graph, model->input);
     if (in.rank != 4 || in.dim[1] < 1 || in.dim[2] < 1 || in.dim[3] < 1 || in.dim[1] > 4 || in.dim[2] > 1 << 20 ||
@@ -42,22 +66,15 @@ int model_fits(const fov_model *model, const fov_dataset *data, struct picture_s
                          shape_text(&in, text));
     }
     *size = (struct picture_size){(int)in.dim[1], (int)in.dim[2], (int)in.dim[3]};
-    fov_shape out = fov_value_shape(model->graph, model->output), one = shape_with_batch(&out, 1);
-    size_t count = 0;
-    if (out.rank < 2 || out.dim[0] != FOV_BATCH || !shape_count(&one, &count) || count < 1 || count > 1000000) {
-        return error_set(error, FOV_E_SHAPE, "%s: output \"%s\" has shape %s; a classifier's is [N, classes]", name,
-                         fov_value_name(model->graph, model->output), shape_text(&out, text));
+    const struct model_scores scores = model_scores(model, model->output);
+    if (check_scores(model, name, &scores, error) != FOV_OK ||
+        model_check_single_input(model, scores.logits, "training") != FOV_OK) {
+        return (int)error->status;
     }
-    if (fov_value_dtype(model->graph, model->output) != FOV_F32) {
-        return error_set(error, FOV_E_UNSUPPORTED, "%s: output \"%s\" is %s; scores are f32", name,
-                         fov_value_name(model->graph, model->output),
-                         fov_dtype_name(fov_value_dtype(model->graph, model->output)));
+    if (scores.classes != data->classes && !has_spare_classes(model, data, scores.classes)) {
+        return error_set(error, FOV_E_SHAPE, "%s has %d outputs, but %s has %d classes", name, scores.classes,
+                         data->name, data->classes);
     }
-    if ((int)count != data->classes && !has_spare_classes(model, data, (int)count)) {
-        return error_set(error, FOV_E_SHAPE, "%s has %zu outputs, but %s has %d classes", name, count, data->name,
-                         data->classes);
-    }
-    *classes = (int)count;
     return FOV_OK;
 }
 
@@ -73,24 +90,13 @@ static fov_value add_state(fov_graph *graph, fov_value parameter, const char *wh
 static void add_loss(struct training_step *step, const struct train_settings *settings)
 {
     fov_graph *graph = step->graph;
-    fov_shape labels = {1, {FOV_BATCH}}, logits = fov_value_shape(graph, step->logits);
-    int64_t pixels = 1;
-    for (int i = 2; i < logits.rank; i++) {
-        pixels *= logits.dim[i];
-    }
-    if (settings->per_pixel && pixels > 1) {
-        labels.rank = logits.rank - 1;
-        for (int i = 1; i < labels.rank; i++) {
-            labels.dim[i] = logits.dim[i + 1];
-        }
-    } else if (logits.rank > 2) {
-        step->logits = fov_flatten(graph, step->logits); /* [N, 10, 1, 1] */
-    }
-    step->labels = fov_input(graph, .name = "optimizer.labels", .dtype = FOV_I32, .shape = labels);
     step->learning_rate = fov_input(graph, .name = "optimizer.learning_rate");
     step->number = fov_input(graph, .name = "optimizer.step");
-    fov_cross_entropy_options loss = {.label_smoothing = settings->given.label_smoothing, .name = "optimizer.loss"};
-    step->loss = fov_softmax_cross_entropy_opt(graph, step->logits, step->labels, &loss);
+    struct loss_options options = {.label_smoothing = settings->given.label_smoothing,
+                                   .per_pixel = settings->per_pixel};
+    struct loss loss = loss_add(graph, &step->scores, &options);
+    step->labels = loss.labels;
+    step->loss = loss.loss;
 }
 
 static int add_updates(struct training_step *step, const struct train_settings *settings, struct error *error)
@@ -135,7 +141,7 @@ static int add_updates(struct training_step *step, const struct train_settings *
 
 static int compile(const struct training_step *step, struct step_plan *plan, int64_t batch, struct error *error)
 {
-    const fov_value outputs[] = {step->loss, step->logits};
+    const fov_value outputs[] = {step->loss, step->scores.logits};
     fov_plan_options options = {.batch = batch, .training = true, .updates = true, .channels_last_inputs = true};
     plan->batch = batch;
     plan->plan = fov_plan_create(step->graph, outputs, 2, &options);
@@ -147,9 +153,9 @@ static int compile(const struct training_step *step, struct step_plan *plan, int
     plan->rate = fov_plan_data(plan->plan, step->learning_rate);
     plan->count = fov_plan_data(plan->plan, step->number); /* NULL: sgd does not ask */
     plan->loss = fov_plan_data(plan->plan, step->loss);
-    plan->logits = fov_plan_data(plan->plan, step->logits);
+    plan->scores = fov_plan_data(plan->plan, step->scores.logits);
     if (plan->pixels == NULL || plan->label == NULL || plan->rate == NULL || plan->loss == NULL ||
-        plan->logits == NULL) {
+        plan->scores == NULL) {
         return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
     }
     return FOV_OK;
@@ -163,7 +169,8 @@ static int build(struct training_step *step, const struct train_settings *settin
         return (int)error->status;
     }
     step->input = (fov_value){copy[model->input.id]};
-    step->logits = (fov_value){copy[model_logits(model).id]};
+    step->scores = model_scores(model, model->output);
+    step->scores.logits.id = copy[step->scores.logits.id];
     step->model_parameters = fov_parameter_count(step->graph);
     add_loss(step, settings);
     int status = step->graph->failed ? (int)error->status : add_updates(step, settings, error);

@@ -12,10 +12,10 @@ struct training_step {
     fov_context *context;
     fov_graph *graph; /**< the copy, with loss, gradients and updates */
     fov_model *model;
-    fov_value input, labels, logits, loss, learning_rate, number;
+    fov_value input, labels, loss, learning_rate, number;
+    struct model_scores scores; /**< what the loss is of, in this graph */
     int model_parameters; /**< the first ones of the graph's; the others are the optimiser's state */
     int *of_model;        /**< per parameter of the graph: its id in the model's graph; 0: optimiser's */
-    int classes;
 
     /** The plan for whole batches and the one for the last, smaller batch; the same one where all are equal. */
     struct step_plan {
@@ -24,7 +24,7 @@ struct training_step {
         float *pixels;  /**< [batch, H, W, C] */
         int32_t *label; /**< [batch] */
         float *rate, *count;
-        const float *loss, *logits; /**< after a run */
+        const float *loss, *scores; /**< after a run; [batch, scores.count] */
     } whole, rest;
 };
 
@@ -44,12 +44,11 @@ const char *step_bad_parameter(const struct training_step *step);
 /** Copies the weights back into the model. */
 int step_publish(const struct training_step *step);
 
-/** What a model reads: channels, height, width of its input; E_SHAPE where it does not read pictures, or its classes
- *  are not those of the data. */
+/** What a model reads: channels, height, width of its input; E_SHAPE where it does not read pictures or makes no scores
+ *  of classes, or its classes are not those of the data. */
 struct picture_size {
     int channels, height, width;
 };
-int model_fits(const fov_model *model, const fov_dataset *data, struct picture_size *size, int *classes,
-               struct error *error);
+int model_fits(const fov_model *model, const fov_dataset *data, struct picture_size *size, struct error *error);
 
 #endif

@@ -47,20 +47,18 @@ static int validation_batch(const struct training *t)
 static int training_open(struct training *t, const fov_train_options *options)
 {
     struct picture_size size;
-    int classes;
     t->count = (int64_t)t->data->count;
     if (t->count < 1 || t->count > INT32_MAX) {
         return error_set(t->error, FOV_E_INPUT, "%s has %" PRId64 " samples to train on", t->data->name, t->count);
     }
     if (settings_resolve(&t->settings, options, t->count, t->error) != FOV_OK ||
-        model_fits(t->model, t->data, &size, &classes, t->error) != FOV_OK) {
+        model_fits(t->model, t->data, &size, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
     int status = step_create(&t->step, t->model, &t->settings, t->error);
     if (status != FOV_OK) {
         return status;
     }
-    t->step.classes = classes;
     const struct loader_options load = {size.channels, size.height, size.width, t->model->preprocessing, false};
     t->loader = loader_create(t->context, t->data, &load, t->error);
     t->order =
@@ -69,7 +67,7 @@ static int training_open(struct training *t, const fov_train_options *options)
         return (int)t->error->status;
     }
     if (t->settings.given.validate != NULL) {
-        status = evaluator_create(&t->validation, t->model, t->step.graph, t->step.input, t->step.logits,
+        status = evaluator_create(&t->validation, t->model, t->step.graph, t->step.input, &t->step.scores,
                                   t->settings.given.validate, validation_batch(t), t->error);
     }
     if (status == FOV_OK) {
@@ -166,7 +164,8 @@ static int train_batch(struct training *t, double rate, double *loss)
     }
     step_run(plan, rate, s->total + 1);
     for (int64_t i = 0; i < plan->batch; i++) {
-        s->correct += metrics_predicted(plan->logits + i * t->step.classes, t->step.classes) == plan->label[i];
+        const struct model_scores *scores = &t->step.scores;
+        s->correct += metrics_predicted(scores, plan->scores + i * scores->count) == plan->label[i];
     }
     *loss = (double)*plan->loss;
     s->loss += *loss * (double)plan->batch;

@@ -63,7 +63,7 @@ static int set_up(void **state)
     x     = fov_input(g, .name = "input", .shape = FOV_SHAPE(FOV_BATCH, FEATURES));
     y     = fov_relu(g, fov_dense(g, x, .units = UNITS, .name = "wide"));
     y     = fov_dense(g, y, .units = CLASSES, .name = "head");
-    check(fixture, !fov_model_set_ends(model, x, y) && !fov_model_save(model, fixture->path));
+    check(fixture, !fov_model_set_input_output(model, x, y) && !fov_model_save(model, fixture->path));
     assert_non_null(graph_value(g, fov_find(g, "wide.weight").id)->data); /* saving wanted it in memory */
     plan = plan_for(fixture, model, 3);
     check(fixture, plan != NULL);

@@ -74,7 +74,7 @@ static fov_model *make_model(struct fixture *fixture)
     a = fov_dropout(g, a, 0.3f);
     a = fov_flatten(g, a);
     a = fov_dense(g, a, .units = 5, .name = "classifier");
-    CHECK(fixture, fov_model_set_ends(model, x, a));
+    CHECK(fixture, fov_model_set_input_output(model, x, a));
     fov_model_set_name(model, "one-of-each");
     const char *names[5] = {"a \"quoted\" name", "<img onerror>", "line\nbreak", "\xc3\xa9t\xc3\xa9", "plain"};
     CHECK(fixture, fov_model_set_classes(model, names, 5));
@@ -227,7 +227,7 @@ static void test_weights_refused(void **state)
     fov_model      *model = fov_model_create(fixture->context);
     fov_graph      *g = fov_model_graph(model);
     fov_value       x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 4));
-    CHECK(fixture, fov_model_set_ends(model, x, fov_dense(g, x, .units = 3, .name = "d")));
+    CHECK(fixture, fov_model_set_input_output(model, x, fov_dense(g, x, .units = 3, .name = "d")));
     CHECK(fixture, fov_model_hash(model, before));
     const struct {
         struct safetensors_source tensors[3];
@@ -294,7 +294,7 @@ static void test_class_names(void **state)
         fov_model *model = fov_model_create(fixture->context);
         fov_graph *g = fov_model_graph(model);
         fov_value  x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 4));
-        CHECK(fixture, fov_model_set_ends(model, x, fov_dense(g, x, .units = 3)));
+        CHECK(fixture, fov_model_set_input_output(model, x, fov_dense(g, x, .units = 3)));
         struct onnx_text foreign[] = {{"names", rows[i].text}},
                          ours[] = {{"fovea.version", "0"}, {"names", rows[i].text}};
         CHECK(fixture, metadata_take(model, "m.onnx", foreign, 1));

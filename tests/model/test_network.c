@@ -147,7 +147,7 @@ static void branches(void **state)
     fov_value sum = fov_add(g, wide, narrow);
     fov_value last = fov_conv2d(g, sum, .filters = 5, .kernel_size = {3, 1}, .stride = 2, .name = "last");
     fov_value out = fov_global_avg_pool(g, last);
-    assert_int_equal(fov_model_set_ends(model, x, out), FOV_OK);
+    assert_int_equal(fov_model_set_input_output(model, x, out), FOV_OK);
     fov_summary summary;
     assert_int_equal(fov_model_summary(model, NULL, &summary), FOV_OK);
     assert_int_equal(layer(&summary, "wide")->receptive_field[0], 7);

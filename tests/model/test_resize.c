@@ -20,7 +20,7 @@ static fov_model *build(fov_context *context, int height, int width)
     fov_value x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, 2, height, width));
     fov_value y = fov_relu(g, fov_conv2d(g, x, .filters = 5, .kernel = 3, .pad = 1));
     y = fov_dense(g, fov_flatten(g, fov_global_avg_pool(g, y)), .units = CLASSES);
-    assert_int_equal(fov_model_set_ends(model, x, y), FOV_OK);
+    assert_int_equal(fov_model_set_input_output(model, x, y), FOV_OK);
     return model;
 }
 

@@ -93,7 +93,7 @@ static fov_model *build_normalised(fov_context *context)
     y = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 6, .kernel = 3, .stride = 2, .no_bias = true)));
     y = fov_dropout(g, fov_batch_norm(g, fov_conv2d(g, y, .filters = 8, .kernel = 3)), 0.25f);
     y = fov_dense(g, fov_flatten(g, y), .units = 10);
-    assert_fine(context, fov_model_set_ends(model, x, y) == FOV_OK);
+    assert_fine(context, fov_model_set_input_output(model, x, y) == FOV_OK);
     return model;
 }
 

@@ -62,7 +62,7 @@ static void test_map_has_a_label_per_pixel(void **state)
     fov_graph *graph = fov_model_graph(model);
     fov_value x = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, 3, 6, 4));
     fov_value y = fov_conv2d(graph, x, .filters = 2, .kernel = 1);
-    assert_int_equal(fov_model_set_ends(model, x, y), FOV_OK);
+    assert_int_equal(fov_model_set_input_output(model, x, y), FOV_OK);
     fov_training *training = open_step(context, model, 5);
     assert_non_null(training);
     fov_training_data data = fov_training_ends(training);
@@ -92,7 +92,7 @@ static void test_refuses_other_ends(void **state)
     fov_error_clear(context);
     fov_graph *graph = fov_model_graph(model);
     fov_value x = fov_input(graph, .shape = FOV_SHAPE(2, 3));
-    assert_int_equal(fov_model_set_ends(model, x, fov_relu(graph, x)), FOV_OK);
+    assert_int_equal(fov_model_set_input_output(model, x, fov_relu(graph, x)), FOV_OK);
     assert_null(fov_training_create(model, NULL));
     assert_int_equal(fov_error_status(context), FOV_E_SHAPE);
     assert_non_null(strstr(fov_error(context), "[2, 3]"));

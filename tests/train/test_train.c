@@ -176,7 +176,7 @@ static void refusals(void **state)
     /* A model that reads rows, not pictures. */
     fov_graph *graph = fov_model_graph(empty);
     fov_value x = fov_input(graph, .name = "x", .shape = {2, {FOV_BATCH, 784}});
-    assert_fine(context, fov_model_set_ends(empty, x, fov_dense(graph, x, .units = 10)) == FOV_OK);
+    assert_fine(context, fov_model_set_input_output(empty, x, fov_dense(graph, x, .units = 10)) == FOV_OK);
     says(context, fov_train(empty, digits, .epochs = 1), FOV_E_SHAPE,
          "pictures need float32 [N, channels, height, width]");
     /* Everything frozen. */

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* A model's inputs and outputs: all that its file has, in the file's order, and the one of each that is chosen. What
+ * outputs mean is found in meaning.c. */
+#include "base/text.h"
+#include "model/model.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_TEXT = 120 };
+
+/* ---- the chosen ones --------------------------------------------------------------------------------------------- */
+
+/* "0", "1", ... for classes without names: fov_model_class hands out pointers that must stay. */
+static int number_classes(fov_model *model, int count)
+{
+    if (count <= model->number_count) {
+        return FOV_OK;
+    }
+    char *numbers = memory_allocate(model->context->memory, (size_t)count, CLASS_NUMBER_SIZE, "class numbers",
+                                    &model->context->error);
+    if (numbers == NULL) {
+        return (int)model->context->error.status;
+    }
+    for (int i = 0; i < count; i++) {
+        snprintf(numbers + (size_t)i * CLASS_NUMBER_SIZE, CLASS_NUMBER_SIZE, "%d", i);
+    }
+    memory_free(model->context->memory, model->class_numbers);
+    model->class_numbers = numbers;
+    model->number_count = count;
+    return FOV_OK;
+}
+
+/* What was compiled or derived for other inputs, outputs or meanings does not hold any more. */
+static void forget_plan(fov_model *model)
+{
+    fov_plan_free(model->predict_plan);
+    model->predict_plan = NULL;
+    model->prediction = (fov_value){0};
+}
+
+int model_find_meanings(fov_model *model)
+{
+    for (int i = 0; i < model->output_count; i++) {
+        struct model_output *output = &model->outputs[i];
+        if (!output->is_stated) {
+            output->meaning = model_find_meaning(model, output->value, model->class_count);
+        }
+    }
+    forget_plan(model);
+    return number_classes(model, model_scores(model, model->output).classes);
+}
+
+/* The first that reads pictures, floats of 1 to 4 channels; else the first. */
+static fov_value usual_input(const fov_model *model)
+{
+    for (int i = 0; i < model->input_count; i++) {
+        const struct value *value = graph_value(model->graph, model->inputs[i].id);
+        bool is_picture = value->dtype == FOV_F32 && value->shape.rank == 4 && value->shape.dim[1] <= 4;
+        if (is_picture) {
+            return model->inputs[i];
+        }
+    }
+    return model->inputs[0];
+}
+
+/* ---- stating ----------------------------------------------------------------------------------------------------- */
+
+static int check_own(const fov_model *model, fov_value value)
+{
+    struct error *error = &model->context->error;
+    if (model->graph->failed || value.id == 0) {
+        /* The builder call that failed has said why. */
+        return error->status != FOV_OK
+                   ? (int)error->status
+                   : (int)error_set(error, FOV_E_USAGE, "a model's input and output must be values");
+    }
+    if (value.id < 0 || value.id >= (int)model->graph->value_count) {
+        return error_set(error, FOV_E_USAGE, "a model's input and output must be values of its own graph");
+    }
+    return FOV_OK;
+}
+
+static bool is_result(const fov_model *model, fov_value value)
+{
+    return graph_value(model->graph, value.id)->kind == VALUE_RESULT;
+}
+
+static int check_inputs(const fov_model *model, const fov_value *inputs, int count)
+{
+    int status = FOV_OK;
+    for (int i = 0; i < count && status == FOV_OK; i++) {
+        status = check_own(model, inputs[i]);
+        if (status == FOV_OK && graph_value(model->graph, inputs[i].id)->kind != VALUE_INPUT) {
+            return error_set(&model->context->error, FOV_E_USAGE,
+                             "a model's input must be made with fov_input; \"%s\" is not",
+                             graph_value(model->graph, inputs[i].id)->name);
+        }
+    }
+    return status;
+}
+
+/* The first that is a result is the chosen one. Others may be whatever a file names as an output, an input even. */
+static int check_outputs(const fov_model *model, const fov_value *outputs, int count, fov_value *chosen)
+{
+    int status = FOV_OK;
+    *chosen = (fov_value){0};
+    for (int i = 0; i < count && status == FOV_OK; i++) {
+        status = check_own(model, outputs[i]);
+        if (status == FOV_OK && chosen->id == 0 && is_result(model, outputs[i])) {
+            *chosen = outputs[i];
+        }
+    }
+    if (status == FOV_OK && chosen->id == 0) {
+        return error_set(&model->context->error, FOV_E_USAGE,
+                         "a model's output must be the result of an operator; \"%s\" is not",
+                         graph_value(model->graph, outputs[0].id)->name);
+    }
+    return status;
+}
+
+int fov_model_set_inputs_outputs(fov_model *model, const fov_value *inputs, int input_count, const fov_value *outputs,
+                                 int output_count)
+{
+    struct error *error = &model->context->error;
+    struct memory *memory = model->context->memory;
+    fov_value chosen;
+    if (input_count < 1 || output_count < 1) {
+        return error_set(error, FOV_E_USAGE, "a model has an input and an output at least, not %d and %d", input_count,
+                         output_count);
+    }
+    if (check_inputs(model, inputs, input_count) != FOV_OK ||
+        check_outputs(model, outputs, output_count, &chosen) != FOV_OK) {
+        return (int)error->status;
+    }
+    fov_value *new_inputs = memory_allocate(memory, (size_t)input_count, sizeof *new_inputs, "a model's inputs", error);
+    struct model_output *new_outputs =
+        memory_allocate(memory, (size_t)output_count, sizeof *new_outputs, "a model's outputs", error);
+    if (new_inputs == NULL || new_outputs == NULL) {
+        memory_free(memory, new_inputs);
+        memory_free(memory, new_outputs);
+        return (int)error->status;
+    }
+    memcpy(new_inputs, inputs, (size_t)input_count * sizeof *inputs);
+    for (int i = 0; i < output_count; i++) {
+        new_outputs[i] = (struct model_output){.value = outputs[i]};
+    }
+    memory_free(memory, model->inputs);
+    memory_free(memory, model->outputs);
+    model->inputs = new_inputs;
+    model->input_count = input_count;
+    model->outputs = new_outputs;
+    model->output_count = output_count;
+    model->input = usual_input(model);
+    model->output = chosen;
+    return model_find_meanings(model);
+}
+
+int fov_model_set_input_output(fov_model *model, fov_value input, fov_value output)
+{
+    return fov_model_set_inputs_outputs(model, &input, 1, &output, 1);
+}
+
+int model_map_inputs_outputs(fov_model *model, const int *copy)
+{
+    for (int i = 0; i < model->input_count; i++) {
+        model->inputs[i].id = copy[model->inputs[i].id];
+    }
+    for (int i = 0; i < model->output_count; i++) {
+        model->outputs[i].value.id = copy[model->outputs[i].value.id];
+    }
+    model->input.id = copy[model->input.id];
+    model->output.id = copy[model->output.id];
+    return model_find_meanings(model);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------------ */
+
+int fov_model_input_count(const fov_model *model)
+{
+    return model->input_count;
+}
+
+int fov_model_output_count(const fov_model *model)
+{
+    return model->output_count;
+}
+
+fov_value fov_model_input_at(const fov_model *model, int index)
+{
+    return index >= 0 && index < model->input_count ? model->inputs[index] : (fov_value){0};
+}
+
+fov_value fov_model_output_at(const fov_model *model, int index)
+{
+    return index >= 0 && index < model->output_count ? model->outputs[index].value : (fov_value){0};
+}
+
+static bool has_name(const fov_model *model, fov_value value, const char *name)
+{
+    return name != NULL && strcmp(graph_value(model->graph, value.id)->name, name) == 0;
+}
+
+fov_value fov_model_input_named(const fov_model *model, const char *name)
+{
+    for (int i = 0; i < model->input_count; i++) {
+        if (has_name(model, model->inputs[i], name)) {
+            return model->inputs[i];
+        }
+    }
+    return (fov_value){0};
+}
+
+fov_value fov_model_output_named(const fov_model *model, const char *name)
+{
+    for (int i = 0; i < model->output_count; i++) {
+        if (has_name(model, model->outputs[i].value, name)) {
+            return model->outputs[i].value;
+        }
+    }
+    return (fov_value){0};
+}
+
+fov_value fov_model_input(const fov_model *model)
+{
+    return model->input;
+}
+
+fov_value fov_model_output(const fov_model *model)
+{
+    return model->output;
+}
+
+static struct model_output *find_output(const fov_model *model, fov_value value)
+{
+    for (int i = 0; i < model->output_count; i++) {
+        if (model->outputs[i].value.id == value.id) {
+            return &model->outputs[i];
+        }
+    }
+    return NULL;
+}
+
+fov_meaning fov_model_meaning(const fov_model *model, fov_value value)
+{
+    const struct model_output *output = find_output(model, value);
+    return output != NULL ? output->meaning : FOV_MEANING_VALUES;
+}
+
+int fov_model_set_meaning(fov_model *model, fov_value value, fov_meaning meaning)
+{
+    struct error *error = &model->context->error;
+    struct model_output *output = find_output(model, value);
+    if (output == NULL || fov_meaning_name(meaning)[0] == '\0') {
+        return error_set(error, FOV_E_USAGE, "a meaning can be stated of a model's outputs, and is one of five");
+    }
+    if (model_check_meaning(model, value, meaning) != FOV_OK) {
+        return (int)error->status;
+    }
+    output->meaning = meaning;
+    output->is_stated = true;
+    return model_find_meanings(model);
+}
+
+/* ---- choosing ---------------------------------------------------------------------------------------------------- */
+
+static const char *name_at(const fov_model *model, bool input, int index)
+{
+    return graph_value(model->graph, input ? model->inputs[index].id : model->outputs[index].value.id)->name;
+}
+
+/* E_USAGE with the names there are. */
+static int fail_unknown(const fov_model *model, bool input, const char *name)
+{
+    struct text all = {.memory = model->context->memory};
+    char shown[NAME_TEXT];
+    int count = input ? model->input_count : model->output_count;
+    for (int i = 0; i < count && all.length < 4 * NAME_TEXT; i++) {
+        text_add(&all, "%s\"%s\"", i > 0 ? ", " : "", text_escape(shown, sizeof shown, name_at(model, input, i)));
+    }
+    int status = error_set(&model->context->error, FOV_E_USAGE, "the model has no %s \"%s\"; there %s %s",
+                           input ? "input" : "output", text_escape(shown, sizeof shown, name != NULL ? name : ""),
+                           count == 1 ? "is" : "are", all.failed ? "others" : text_string(&all));
+    text_free(&all);
+    return status;
+}
+
+int fov_model_choose_input(fov_model *model, const char *name)
+{
+    fov_value value = fov_model_input_named(model, name);
+    if (value.id == 0) {
+        return fail_unknown(model, true, name);
+    }
+    model->input = value;
+    return model_find_meanings(model);
+}
+
+int fov_model_choose_output(fov_model *model, const char *name)
+{
+    fov_value value = fov_model_output_named(model, name);
+    if (value.id == 0) {
+        return fail_unknown(model, false, name);
+    }
+    if (!is_result(model, value)) {
+        return error_set(&model->context->error, FOV_E_USAGE, "output \"%s\" is no result of an operator", name);
+    }
+    model->output = value;
+    return model_find_meanings(model);
+}
+
+/* ---- several inputs ---------------------------------------------------------------------------------------------- */
+
+int model_check_single_input(const fov_model *model, fov_value value, const char *what)
+{
+    const fov_graph *graph = model->graph;
+    struct error *error = &model->context->error;
+    if (model->input_count == 1) {
+        return FOV_OK;
+    }
+    bool *needed = memory_allocate(model->context->memory, graph->node_count, sizeof *needed, "a mark per node", error);
+    int other = 0;
+    if (needed == NULL) {
+        return FOV_E_MEMORY;
+    }
+    graph_mark(graph, &value.id, 1, needed);
+    for (size_t n = 0; n < graph->node_count; n++) {
+        for (int i = 0; needed[n] && i < graph->nodes[n].in_count; i++) {
+            int id = graph->nodes[n].in[i];
+            bool is_other = id != 0 && graph_value(graph, id)->kind == VALUE_INPUT && id != model->input.id;
+            other = is_other && other == 0 ? id : other;
+        }
+    }
+    memory_free(model->context->memory, needed);
+    if (other == 0) {
+        return FOV_OK;
+    }
+    char name[2][NAME_TEXT], shape[SHAPE_TEXT_SIZE];
+    return error_set(error, FOV_E_UNSUPPORTED,
+                     "output \"%s\" also depends on input \"%s\" %s: %s fills the input of pictures alone",
+                     text_escape(name[0], NAME_TEXT, graph_value(graph, model->output.id)->name),
+                     text_escape(name[1], NAME_TEXT, graph_value(graph, other)->name),
+                     shape_text(&graph_value(graph, other)->shape, shape), what);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* What the numbers of an output mean, read off the operators at its end. Casts, reshapes and the like are looked
+ * through; where no softmax or sigmoid is found, the range that the numbers must lie in says whether they are
+ * probabilities already (range.c). Nothing is computed here. Who uses the answer: predict.c, train/step.c,
+ * train/metrics.c, head.c. */
+#include "model/range.h"
+#include <string.h>
+
+static const char *const names[] = {[FOV_MEANING_LOGITS] = "logits",
+                                    [FOV_MEANING_SOFTMAX] = "softmax",
+                                    [FOV_MEANING_SIGMOID] = "sigmoid",
+                                    [FOV_MEANING_VALUES] = "values",
+                                    [FOV_MEANING_MAP] = "map"};
+enum { MEANINGS = sizeof names / sizeof names[0], MOST_CLASSES = 1000000 };
+
+const char *fov_meaning_name(fov_meaning meaning)
+{
+    return (unsigned)meaning < MEANINGS ? names[meaning] : "";
+}
+
+bool fov_meaning_find(const char *name, fov_meaning *meaning)
+{
+    for (int i = 0; name != NULL && i < MEANINGS; i++) {
+        if (strcmp(names[i], name) == 0) {
+            *meaning = (fov_meaning)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
+
+/* Dimensions of a sample that are not 1: a row of scores has one at most, a map several. */
+static int count_wide(const fov_shape *shape)
+{
+    int wide = 0;
+    for (int i = 1; i < shape->rank; i++) {
+        wide += shape->dim[i] != 1;
+    }
+    return wide;
+}
+
+int model_count_values(const fov_model *model, fov_value output)
+{
+    fov_shape in = graph_value(model->graph, model->input.id)->shape;
+    fov_shape shape = graph_value(model->graph, output.id)->shape;
+    int64_t samples = in.rank > 0 ? in.dim[0] : 1;
+    bool is_row = shape.rank > 0 && shape.dim[0] == samples;
+    if (!is_row && samples != 1) {
+        return 0; /* one result of all samples together */
+    }
+    if (is_row) {
+        shape.dim[0] = 1;
+    }
+    size_t count;
+    return shape_count(&shape, &count) && count <= INT32_MAX ? (int)count : 0;
+}
+
+/* [N, C, H, W] and what has more dimensions; [N, H, W] of a picture whose height and width are the same multiple. */
+static bool is_map(const fov_model *model, const fov_shape *shape)
+{
+    if (shape->rank != 3 || count_wide(shape) < 2) {
+        return shape->rank > 3 && count_wide(shape) > 1;
+    }
+    fov_shape in = graph_value(model->graph, model->input.id)->shape;
+    const int64_t *size = in.rank == 4 ? in.dim + 2 : NULL, *own = shape->dim + 1;
+    return size != NULL && size[0] % own[0] == 0 && size[1] % own[1] == 0 && size[0] / own[0] == size[1] / own[1];
+}
+
+int model_check_meaning(const fov_model *model, fov_value output, fov_meaning meaning)
+{
+    const struct value *value = graph_value(model->graph, output.id);
+    int count = model_count_values(model, output), wide = count_wide(&value->shape);
+    char text[SHAPE_TEXT_SIZE];
+    if (meaning == FOV_MEANING_VALUES || (meaning == FOV_MEANING_MAP && wide > 1 && count > 0)) {
+        return FOV_OK;
+    }
+    if (meaning != FOV_MEANING_MAP && count > 0 && count <= MOST_CLASSES) {
+        return FOV_OK;
+    }
+    return error_set(&model->context->error, FOV_E_SHAPE, "output \"%s\" %s is %s", value->name,
+                     shape_text(&value->shape, text),
+                     meaning == FOV_MEANING_MAP ? "no map of scores, such as [N, C, H, W]"
+                                                : "not a row of scores for each picture, [N, classes]");
+}
+
+/* ---- the end of the graph ---------------------------------------------------------------------------------------- */
+
+/* Where the numbers of an output come from: the value behind all casts and changes of shape. */
+struct source {
+    int id;
+    const struct node *node; /* NULL: an input, a parameter or a constant */
+    bool is_reshaped, is_whole; /* is_whole: cut to integers, or such from the beginning */
+};
+
+static bool is_named(const struct node *node, const char *name)
+{
+    return node != NULL && strcmp(node->op->name, name) == 0;
+}
+
+static const struct node *producer(const fov_graph *graph, int id)
+{
+    const struct value *value = graph_value(graph, id);
+    return value->kind == VALUE_RESULT ? &graph->nodes[value->node] : NULL;
+}
+
+static bool is_float(fov_dtype dtype)
+{
+    return dtype == FOV_F32 || dtype == FOV_F64 || dtype == FOV_F16;
+}
+
+/* Does the node hand on the rows of its first input as they are, under another type or shape at most? */
+static bool hands_on(const fov_graph *graph, const struct node *node)
+{
+    const fov_shape *in = &graph_value(graph, node->in[0])->shape, *out = &graph_value(graph, node->out[0])->shape;
+    if (is_named(node, "identity") || is_named(node, "dropout") || is_named(node, "cast")) {
+        return true;
+    }
+    bool is_same_row = in->rank > 0 && out->rank > 0 && in->dim[0] == out->dim[0];
+    if (is_named(node, "transpose")) { /* which moves nothing where a sample is a row */
+        return is_same_row && count_wide(in) < 2 && count_wide(out) < 2;
+    }
+    bool is_fixed = shape_is_known(in) && shape_is_known(out);
+    return node->op->view && (is_same_row || is_fixed);
+}
+
+static struct source find_source(const fov_graph *graph, int id)
+{
+    struct source source = {.id = id, .node = producer(graph, id), .is_whole = !is_float(graph_value(graph, id)->dtype)};
+    while (source.node != NULL && hands_on(graph, source.node)) {
+        source.is_reshaped |= !shape_equal(&graph_value(graph, source.id)->shape,
+                                           &graph_value(graph, source.node->in[0])->shape);
+        source.id = source.node->in[0];
+        source.node = producer(graph, source.id);
+        source.is_whole |= !is_float(graph_value(graph, source.id)->dtype);
+    }
+    return source;
+}
+
+/* exp(x) / sum of exp(x), as some exporters write a softmax: its x; 0: the node is something else. */
+static int spelled_softmax(const fov_graph *graph, const struct node *node)
+{
+    if (!is_named(node, "div")) {
+        return 0;
+    }
+    const struct node *above = producer(graph, node->in[0]), *below = producer(graph, node->in[1]);
+    return is_named(above, "exp") && is_named(below, "reduce_sum") && below->in[0] == node->in[0] ? above->in[0] : 0;
+}
+
+/* Does a softmax run over the whole row of a sample; or, of a map, over channels? */
+static bool runs_over(const fov_graph *graph, const struct node *node, bool map)
+{
+    const fov_shape *shape = &graph_value(graph, node->out[0])->shape;
+    int64_t axis = 0;
+    if (is_named(node, "div")) { /* spelled out: the sum must have left one number of each row, or of each pixel */
+        const fov_shape *sum = &graph_value(graph, node->in[1])->shape;
+        if (map) {
+            return shape->rank == sum->rank && shape->rank > 1 && sum->dim[1] == 1 && count_wide(sum) > 0;
+        }
+        return count_wide(shape) <= 1 && count_wide(sum) == 0 && (sum->rank == 0 || sum->dim[0] == shape->dim[0]);
+    }
+    memcpy(&axis, op_option(node->op, node->options, "axis"), sizeof axis);
+    axis += axis < 0 ? shape->rank : 0;
+    if (map) {
+        return axis == 1;
+    }
+    return axis > 0 ? count_wide(shape) == (shape->dim[axis] != 1) : shape->rank == 1 && shape->dim[0] != FOV_BATCH;
+}
+
+/* ---- the answer -------------------------------------------------------------------------------------------------- */
+
+/* What the node at the end of an output gives, and from what. */
+struct ending {
+    fov_meaning meaning;
+    int logits; /* the value before a softmax or sigmoid; 0: none was found */
+};
+
+static struct ending find_ending(const fov_graph *graph, const struct source *source, bool map)
+{
+    const struct node *node = source->node;
+    int spelled = spelled_softmax(graph, node);
+    if (source->is_whole || node == NULL) {
+        return (struct ending){FOV_MEANING_VALUES, 0};
+    }
+    if ((is_named(node, "softmax") || spelled != 0) && runs_over(graph, node, map)) {
+        return (struct ending){FOV_MEANING_SOFTMAX, spelled != 0 ? spelled : node->in[0]};
+    }
+    if (is_named(node, "log_softmax") && runs_over(graph, node, map)) {
+        return (struct ending){FOV_MEANING_LOGITS, node->in[0]}; /* whose softmax is that of the logits */
+    }
+    if (is_named(node, "sigmoid")) {
+        return (struct ending){FOV_MEANING_SIGMOID, node->in[0]};
+    }
+    struct range range = range_of(graph, source->id);
+    if (range.low >= 0 && range.high <= 1) {
+        return (struct ending){FOV_MEANING_SIGMOID, 0};
+    }
+    /* Bounded both ways (tanh), or divided by a length or a sum: no scores that a softmax was meant for. */
+    bool is_bounded = range.low > -range_infinite && range.high < range_infinite;
+    return (struct ending){is_bounded || is_named(node, "div") ? FOV_MEANING_VALUES : FOV_MEANING_LOGITS, 0};
+}
+
+fov_meaning model_find_meaning(const fov_model *model, fov_value output, int class_names)
+{
+    const fov_graph *graph = model->graph;
+    const fov_shape *shape = &graph_value(graph, output.id)->shape;
+    int count = model_count_values(model, output);
+    if (count == 0) {
+        return FOV_MEANING_VALUES;
+    }
+    struct source source = find_source(graph, output.id);
+    bool is_row = count_wide(shape) < 2;
+    struct ending ending = find_ending(graph, &source, !is_row);
+    if (!is_row) {
+        return is_map(model, shape) ? FOV_MEANING_MAP : FOV_MEANING_VALUES;
+    }
+    if (count > MOST_CLASSES ||
+        (ending.logits == 0 && count_wide(&graph_value(graph, source.id)->shape) > 1)) { /* a map in one row */
+        return FOV_MEANING_VALUES;
+    }
+    if (count == 1 && ending.meaning == FOV_MEANING_LOGITS) {
+        return class_names == 2 ? FOV_MEANING_LOGITS : FOV_MEANING_VALUES; /* else a regression's */
+    }
+    return ending.meaning;
+}
+
+struct model_scores model_scores(const fov_model *model, fov_value output)
+{
+    struct model_scores scores = {.meaning = fov_model_meaning(model, output), .logits = output};
+    if (output.id == 0) {
+        return scores;
+    }
+    const fov_shape *shape = &graph_value(model->graph, output.id)->shape;
+    scores.count = model_count_values(model, output);
+    bool is_map = scores.meaning == FOV_MEANING_MAP;
+    if (is_map) {
+        scores.count = shape->rank > 3 ? (int)shape->dim[1] : 1;
+    }
+    if (scores.meaning == FOV_MEANING_VALUES) {
+        return scores;
+    }
+    scores.classes = scores.count == 1 && scores.meaning != FOV_MEANING_SOFTMAX ? 2 : scores.count;
+    struct source source = find_source(model->graph, output.id);
+    struct ending ending = find_ending(model->graph, &source, is_map);
+    if (is_map ? !source.is_reshaped : ending.meaning == scores.meaning) {
+        scores.logits.id = ending.logits != 0 ? ending.logits : scores.logits.id;
+    }
+    fov_meaning kind = is_map ? ending.meaning : scores.meaning;
+    scores.independent = kind == FOV_MEANING_SIGMOID || (kind == FOV_MEANING_LOGITS && scores.count == 1);
+    scores.is_probable = scores.logits.id == output.id &&
+                         (kind == FOV_MEANING_SIGMOID || kind == FOV_MEANING_SOFTMAX);
+    return scores;
+}

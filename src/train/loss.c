@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Losses start from logits wherever the network has some: there nothing was rounded to 0 or 1 yet. */
+#include "train/loss.h"
+#include <fovea/operators.h>
+
+/* The scores as [N, count]: a file may have them as [N, count, 1, 1], or one of each sample as [N]. */
+static fov_value as_rows(fov_graph *graph, fov_value x, int count)
+{
+    fov_shape shape = fov_value_shape(graph, x);
+    if (shape.rank == 2) {
+        return x;
+    }
+    return shape.rank > 2 ? fov_flatten(graph, x)
+                          : fov_reshape(graph, x, (fov_shape){.rank = 2, .dim = {FOV_BATCH, count}});
+}
+
+/* f32 [N, count]: 1 at the label's place (of a single score: where the label is 1), 0 elsewhere; smoothed, both are
+ * moved towards one half. */
+static fov_value add_targets(fov_graph *graph, fov_value labels, int count, float smoothing)
+{
+    const struct op_emitter *emitter = fov_graph_emitter(graph);
+    const float ends[] = {smoothing / 2, 1 - smoothing / 2};
+    const int64_t depth = count > 1 ? count : 2;
+    fov_value two = fov_constant(graph, "optimizer.targets", FOV_F32, (fov_shape){1, {2}}, ends);
+    if (count == 1) {
+        fov_value rows = fov_reshape(graph, labels, (fov_shape){.rank = 2, .dim = {FOV_BATCH, 1}});
+        return fov_gather(graph, two, rows, 0);
+    }
+    fov_value places = fov_constant(graph, "optimizer.classes", FOV_I64, (fov_shape){1, {1}}, &depth);
+    return op_emit3(emitter, "one_hot", labels, places, two, NULL);
+}
+
+static fov_value add_binary(fov_graph *graph, struct model_scores *scores, fov_value labels, float smoothing)
+{
+    scores->logits = as_rows(graph, scores->logits, scores->count);
+    fov_value targets = add_targets(graph, labels, scores->count, smoothing);
+    return scores->is_probable
+               ? fov_bce_opt(graph, scores->logits, targets, &(fov_loss_options){.name = "optimizer.loss"})
+               : fov_bce_logits_opt(graph, scores->logits, targets, &(fov_bce_logits_options){.name = "optimizer.loss"});
+}
+
+struct loss loss_add(fov_graph *graph, struct model_scores *scores, const struct loss_options *options)
+{
+    fov_shape labels = {1, {FOV_BATCH}}, shape = fov_value_shape(graph, scores->logits);
+    int64_t pixels = 1;
+    for (int i = 2; i < shape.rank; i++) {
+        pixels *= shape.dim[i];
+    }
+    bool is_map = options->per_pixel && pixels > 1;
+    if (is_map) {
+        labels.rank = shape.rank - 1;
+        for (int i = 1; i < labels.rank; i++) {
+            labels.dim[i] = shape.dim[i + 1];
+        }
+    }
+    struct loss loss = {.labels = fov_input(graph, .name = "optimizer.labels", .dtype = FOV_I32, .shape = labels)};
+    if (scores->independent && !is_map) {
+        loss.loss = add_binary(graph, scores, loss.labels, options->label_smoothing);
+        return loss;
+    }
+    if (!is_map) {
+        scores->logits = as_rows(graph, scores->logits, scores->count);
+    }
+    if (scores->is_probable) { /* softmax(log p) is p. Keras' least probability: a rounded one may be 0 */
+        scores->logits = fov_log(graph, fov_clip(graph, scores->logits, 1e-7F, 1));
+        scores->is_probable = false;
+    }
+    fov_cross_entropy_options cross_entropy = {.label_smoothing = options->label_smoothing, .name = "optimizer.loss"};
+    loss.loss = fov_softmax_cross_entropy_opt(graph, scores->logits, loss.labels, &cross_entropy);
+    return loss;
+}
