@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* What must agree. The same plan run again, on another number of threads, or with less memory: to the last bit. A plan,
+ * the plan without fusion, and the definition: to rounding.
+ *
+ * How far may rounding go? Where nothing amplifies it, elements are within a share of a tensor's largest. Where they are
+ * not, the plan without fusion is run again with inputs and parameters shaken by about as much as rounding does, up to
+ * MOST_RUNS times: a difference is explained only at elements that move by as much themselves. So a mask that flips at
+ * zero, or a gradient that is nothing but the rounding of its sum, is understood, and a wrong value is not. */
+#include "random.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_RUNS = 24 };
+static const double SHARE = 1e-4;         /* of a tensor's largest element, that may differ in any case */
+static const double OF_PARAMETER = 1e-6;  /* of a parameter's largest element, whose change may be less than its last bit */
+static const double MOVED = 10;           /* times what an element moves when shaken, it may differ */
+static const double MOST_SECONDS = 0.025; /* that a stage's definition may take */
+
+/* ---- forms -------------------------------------------------------------------------------------------------------- */
+
+const struct random_form random_forms[] = {
+    {"", "implicit product", NULL},
+    {"", ", pointwise", NULL},
+    {"", ", padded rows", NULL},
+    {"", ", rows", NULL},
+    {"", ", phases", NULL},
+    {"", "pointwise, of lines made in it", NULL},
+    {"", "depthwise rows", NULL},
+    {"", "made in it", NULL},
+    {"", "within the step that reads it", NULL},
+    {"", "both gradients", NULL},
+    {"", "images as lanes", NULL},
+    {"", "Winograd F(2x2, 3x3)", NULL},
+    {"", "Winograd F(4x4, 3x3)", NULL},
+    {"", "blocks of", NULL},
+    {"", "patches added", NULL},
+    {"", "outer products, packed, split", NULL},
+    {"", "outer products, packed blocks", NULL},
+    {"", "outer products, padded rows", NULL},
+    {"", "outer products, rows in place", NULL},
+    {"", "applied by its readers", NULL},
+    {"", "rows, for those who do not make them", NULL},
+    {"", ", behind ", NULL},
+    {"", "view", NULL},
+    {"conv + batch_norm", "", NULL},
+    {"conv + add", "", NULL},
+    {"+ add", "", NULL},
+    {"+ relu", "", NULL},
+    {"+ clip", "", NULL},
+    {"+ sigmoid", "", NULL},
+    {"conv_max_pool", "", NULL},
+    {"conv_transpose +", "", NULL},
+    {"conv_input_gradient +", "", NULL},
+    {"dense +", "", NULL},
+    {"reorder", "", NULL},
+    {"swish", "", NULL},
+    {"sgd", "", NULL},
+    {"adam", "", NULL},
+    {"onnx_momentum", "", NULL},
+    {"onnx_adam", "", NULL},
+    {"onnx_adagrad", "", NULL},
+    {NULL, NULL, NULL},
+};
+
+void random_count_forms(const fov_plan *plan, struct random_counts *counts)
+{
+    for (int s = 0; s < fov_plan_step_count(plan); s++) {
+        fov_plan_step step = fov_plan_step_at(plan, s);
+        for (int f = 0; random_forms[f].operation != NULL; f++) {
+            counts->forms[f] += strstr(step.operation, random_forms[f].operation) != NULL &&
+                                strstr(step.detail, random_forms[f].detail) != NULL;
+        }
+    }
+}
+
+static void fail(struct random_failure *failure, enum random_stage stage, enum random_kind kind, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** Notes the failure: the stage, then the sentence. */
+static void fail(struct random_failure *failure, enum random_stage stage, enum random_kind kind, const char *format, ...)
+{
+    va_list arguments;
+    *failure = (struct random_failure){.failed = true, .kind = kind, .stage = stage};
+    int length = snprintf(failure->what, sizeof failure->what, "%s: ", random_stage_names[stage]);
+    va_start(arguments, format);
+    vsnprintf(failure->what + length, sizeof failure->what - (size_t)length, format, arguments);
+    va_end(arguments);
+}
+
+/* ---- to rounding -------------------------------------------------------------------------------------------------- */
+
+/** Of one stage: what it is held against, and how far its elements move when shaken. */
+struct bounds {
+    const struct random_case *drawn;
+    enum random_stage stage;
+    const struct random_result *plain;
+    double **moved; /**< per tensor and element; NULL: not shaken yet */
+    int runs;
+};
+
+static double change_of(const struct random_tensor *tensor, size_t k)
+{
+    return tensor->before != NULL ? tensor->values[k] - tensor->before[k] : tensor->values[k];
+}
+
+/** How far apart elements of `right` may be where nothing amplifies rounding. */
+static double usual_bound(const struct random_tensor *right)
+{
+    double largest = 0, of_parameter = 0;
+    for (size_t k = 0; k < right->count; k++) {
+        largest = fmax(largest, fabs(change_of(right, k)));
+        of_parameter = right->before != NULL ? fmax(of_parameter, fabs(right->values[k])) : 0;
+    }
+    return SHARE * largest + OF_PARAMETER * of_parameter;
+}
+
+/** The first element that is further apart than it may be; SIZE_MAX: none. */
+static size_t find_difference(const struct bounds *bounds, int t, const struct random_tensor *a,
+                              const struct random_tensor *b)
+{
+    double usual = usual_bound(b);
+    for (size_t k = 0; k < a->count; k++) {
+        double apart = fabs(a->values[k] - b->values[k]);
+        bool same = a->values[k] == b->values[k] || (isnan(a->values[k]) && isnan(b->values[k]));
+        if (!same && !(apart <= usual + (bounds->moved != NULL ? MOVED * bounds->moved[t][k] : 0))) {
+            return k;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/** Runs the plan without fusion once more, shaken. */
+static void shake(struct bounds *bounds)
+{
+    static const double usual[] = {1e-6, 3e-6, 1e-5}, winograd[] = {3e-5, 1e-4, 3e-4};
+    const double *noise = bounds->drawn->settings.winograd ? winograd : usual;
+    struct random_way way = {.threads = 1,
+                             .no_fusion = true,
+                             .noise = noise[bounds->runs % 3],
+                             .noise_seed = (uint64_t)bounds->runs + 1};
+    struct random_result shaken;
+    const struct random_result *plain = bounds->plain;
+    if (bounds->moved == NULL) {
+        bounds->moved = calloc((size_t)plain->count + 1, sizeof *bounds->moved);
+        for (int t = 0; t < plain->count; t++) {
+            bounds->moved[t] = calloc(plain->tensors[t].count + 1, sizeof(double));
+        }
+    }
+    random_run(bounds->drawn, bounds->stage, &way, &shaken);
+    for (int t = 0; t < shaken.count && t < plain->count; t++) {
+        for (size_t k = 0; k < plain->tensors[t].count; k++) {
+            double moved = fabs(change_of(&shaken.tensors[t], k) - change_of(&plain->tensors[t], k));
+            bounds->moved[t][k] = fmax(bounds->moved[t][k], moved);
+        }
+    }
+    random_result_free(&shaken);
+    bounds->runs++;
+}
+
+static void say_difference(struct random_failure *failure, const struct bounds *bounds, const char *what,
+                           const char *other, const struct random_tensor *a, const struct random_tensor *b, size_t k)
+{
+    double largest = 0;
+    size_t wrong = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        largest = fmax(largest, fabs(change_of(b, i)));
+        wrong += !(fabs(a->values[i] - b->values[i]) <= usual_bound(b));
+    }
+    fail(failure, bounds->stage, RANDOM_WRONG,
+         "\"%s\" element %zu of %zu is %.9g in %s and %.9g in %s (largest %.3g, %zu elements apart)", a->name, k, a->count,
+         a->values[k], what, b->values[k], other, largest, wrong);
+}
+
+/** Whether two results agree to rounding, shaking as often as it takes. */
+static bool agrees(struct bounds *bounds, const struct random_result *a, const char *what,
+                   const struct random_result *b, const char *other, struct random_failure *failure,
+                   struct random_counts *counts)
+{
+    if (a->count != b->count) {
+        fail(failure, bounds->stage, RANDOM_WRONG, "%d results in %s, %d in %s", a->count, what, b->count, other);
+        return false;
+    }
+    for (int t = 0; t < a->count; t++) {
+        size_t k = find_difference(bounds, t, &a->tensors[t], &b->tensors[t]);
+        if (k != SIZE_MAX && counts != NULL && bounds->runs == 0) {
+            counts->explained++;
+        }
+        while (k != SIZE_MAX && bounds->runs < MOST_RUNS) {
+            shake(bounds);
+            k = find_difference(bounds, t, &a->tensors[t], &b->tensors[t]);
+        }
+        if (k != SIZE_MAX) {
+            say_difference(failure, bounds, what, other, &a->tensors[t], &b->tensors[t], k);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- to the last bit ---------------------------------------------------------------------------------------------- */
+
+static bool has_same_bits(enum random_stage stage, const struct random_result *a, const char *what,
+                          const struct random_result *b, struct random_failure *failure)
+{
+    for (int t = 0; t < a->count; t++) {
+        const struct random_tensor *one = &a->tensors[t], *other = &b->tensors[t];
+        if (memcmp(one->data, other->data, one->bytes) != 0) {
+            size_t k = 0;
+            while (k < one->count && memcmp(&one->values[k], &other->values[k], sizeof(double)) == 0) {
+                k++;
+            }
+            fail(failure, stage, RANDOM_BITS, "\"%s\" has other bits %s: element %zu is %.9g and was %.9g", one->name, what,
+                 k, k < one->count ? other->values[k] : 0, k < one->count ? one->values[k] : 0);
+            return false;
+        }
+    }
+    return true;
+}
+
+/** A result that is there; if not, the failure says so unless it is want of memory. */
+static bool ran(const struct random_result *result, enum random_stage stage, const char *what,
+                struct random_failure *failure, struct random_counts *counts)
+{
+    if (result->outcome == RANDOM_FAILED) {
+        fail(failure, stage, RANDOM_NO_PLAN, "%s failed: %s", what, result->error);
+    }
+    if (result->outcome == RANDOM_REFUSED && counts != NULL) {
+        counts->refused++;
+    }
+    return result->outcome == RANDOM_RAN;
+}
+
+static void check_bits(const struct random_case *drawn, enum random_stage stage, const struct random_result *fused,
+                       struct random_failure *failure, struct random_counts *counts)
+{
+    struct random_result again;
+    struct random_way threads = {.threads = drawn->settings.other_threads};
+    struct random_way limited = {.threads = drawn->settings.threads, .memory_percent = drawn->settings.memory_percent};
+    char text[64];
+    if (!fused->repeats) {
+        fail(failure, stage, RANDOM_BITS, "a second run has other bits");
+        return;
+    }
+    if (threads.threads != drawn->settings.threads) {
+        random_run(drawn, stage, &threads, &again);
+        snprintf(text, sizeof text, "on %d threads than on %d", threads.threads, drawn->settings.threads);
+        bool same = ran(&again, stage, text, failure, counts) && has_same_bits(stage, fused, text, &again, failure);
+        random_result_free(&again);
+        if (!same) {
+            return;
+        }
+    }
+    if (limited.memory_percent != 0 && stage != RANDOM_INFERENCE) {
+        random_run(drawn, stage, &limited, &again);
+        snprintf(text, sizeof text, "with %d %% of the memory", limited.memory_percent);
+        if (ran(&again, stage, text, failure, counts)) {
+            (void)has_same_bits(stage, fused, text, &again, failure);
+            if (counts != NULL) {
+                counts->recomputed += again.recomputed > 0;
+            }
+        }
+        random_result_free(&again);
+    }
+}
+
+/* ---- a case ------------------------------------------------------------------------------------------------------- */
+
+static void check_stage(const struct random_case *drawn, enum random_stage stage, struct random_failure *failure,
+                        struct random_counts *counts)
+{
+    struct random_result plain, fused, defined;
+    struct random_way way = {.threads = drawn->settings.threads, .no_fusion = true};
+    struct bounds bounds = {.drawn = drawn, .stage = stage, .plain = &plain};
+    random_run(drawn, stage, &way, &plain);
+    way.no_fusion = false;
+    way.counts = counts;
+    random_run(drawn, stage, &way, &fused);
+    bool good = ran(&plain, stage, "the plan without fusion", failure, counts) &&
+                ran(&fused, stage, "the plan", failure, counts) &&
+                agrees(&bounds, &fused, "the plan", &plain, "the plan without fusion", failure, counts);
+    if (good && plain.work < MOST_SECONDS) {
+        random_define(drawn, stage, &defined);
+        good = ran(&defined, stage, "the definition", failure, counts) &&
+               agrees(&bounds, &fused, "the plan", &defined, "the definition", failure, counts);
+        if (counts != NULL) {
+            counts->defined++;
+        }
+        random_result_free(&defined);
+    }
+    if (good) {
+        check_bits(drawn, stage, &fused, failure, counts);
+    }
+    for (int t = 0; bounds.moved != NULL && t < plain.count; t++) {
+        free(bounds.moved[t]);
+    }
+    free(bounds.moved);
+    random_result_free(&plain);
+    random_result_free(&fused);
+}
+
+void random_check(const struct random_case *drawn, struct random_failure *failure, struct random_counts *counts)
+{
+    *failure = (struct random_failure){.failed = false};
+    for (int stage = 0; stage < RANDOM_STAGES && !failure->failed; stage++) {
+        check_stage(drawn, (enum random_stage)stage, failure, counts);
+    }
+    if (counts != NULL) {
+        counts->graphs++;
+        counts->steps += 2;
+    }
+}

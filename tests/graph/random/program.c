@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: MIT */
+/* What is run of a case: its outputs, or their loss and its gradients, or two training steps as train/step.c builds
+ * them; by a plan, or by its definition in double. Every run has a context of its own. */
+#include "random.h"
+
+#include "tensor/convert.h"
+#include "tensor/shape.h"
+#include "train/optimizer.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_TARGETS = 128, STEPS = 2 };
+
+const char *const random_stage_names[RANDOM_STAGES] = {"inference", "gradients", "two training steps"};
+const char *const random_optimiser_names[RANDOM_OPTIMISERS] = {
+    "sgd", "momentum", "nesterov", "decay", "adam", "onnx_momentum", "onnx_adam", "onnx_adagrad"};
+
+struct program {
+    const struct random_case *drawn;
+    enum random_stage stage;
+    fov_context *context;
+    fov_graph *graph;
+    fov_value loss, rate, number; /**< 0 where the stage has none */
+    fov_value outputs[RANDOM_MOST_OUTPUTS + MOST_TARGETS + 1];
+    char names[RANDOM_MOST_OUTPUTS + MOST_TARGETS + 1][128];
+    int output_count, classes[RANDOM_MOST_OUTPUTS];
+    fov_value labels[RANDOM_MOST_OUTPUTS];
+};
+
+static uint64_t hash(const char *text)
+{
+    uint64_t sum = 14695981039346656037U;
+    for (; *text != '\0'; text++) {
+        sum = (sum ^ (unsigned char)*text) * 1099511628211U;
+    }
+    return sum;
+}
+
+static void add_output(struct program *p, fov_value value, const char *kind, const char *name)
+{
+    snprintf(p->names[p->output_count], sizeof p->names[0], "%s%s", kind, name);
+    p->outputs[p->output_count++] = value;
+}
+
+/* ---- building ----------------------------------------------------------------------------------------------------- */
+
+/** Cross-entropy for some outputs [N, classes], else the mean square distance from a target. */
+static fov_value loss_of(struct program *p, int i, fov_value output)
+{
+    fov_shape shape = fov_value_shape(p->graph, output);
+    char name[32];
+    if (shape.rank == 2 && shape.dim[0] == FOV_BATCH && shape.dim[1] > 1 &&
+        (hash(fov_value_name(p->graph, output)) >> 20) % 2 == 0) {
+        snprintf(name, sizeof name, "labels_%d", i);
+        p->classes[i] = (int)shape.dim[1];
+        p->labels[i] = fov_input(p->graph, .name = name, .dtype = FOV_I32, .shape = {1, {FOV_BATCH}});
+        return fov_softmax_cross_entropy(p->graph, output, p->labels[i]);
+    }
+    snprintf(name, sizeof name, "target_%d", i);
+    return fov_mse(p->graph, output, fov_input(p->graph, .name = name, .shape = shape));
+}
+
+/** What train/step.c's optimisers do with one parameter. */
+static void add_update(struct program *p, fov_value parameter, fov_value gradient)
+{
+    enum random_optimiser kind = p->drawn->settings.optimiser;
+    const struct optimizer *optimizer = optimizer_find(kind == RANDOM_ADAM ? "adam" : "sgd");
+    const struct optimizer_options options = {.momentum = kind == RANDOM_SGD || kind == RANDOM_ADAM ? 0 : 0.9,
+                                              .nesterov = kind == RANDOM_NESTEROV,
+                                              .weight_decay = kind == RANDOM_DECAY ? 0.01 : 0,
+                                              .beta1 = 0.9,
+                                              .beta2 = 0.999,
+                                              .epsilon = 1e-8};
+    struct optimizer_update update = {.graph = p->graph,
+                                      .options = &options,
+                                      .parameter = parameter,
+                                      .gradient = gradient,
+                                      .learning_rate = p->rate,
+                                      .step = p->number};
+    const char *const *state = optimizer->state(&options);
+    for (int s = 0; state[s] != NULL; s++) {
+        update.state[s] = fov_graph_parameter(p->graph, fov_value_name(p->graph, parameter), state[s],
+                                              fov_value_shape(p->graph, parameter), FOV_INITIAL_ZEROS, 0, true);
+    }
+    optimizer->update(&update);
+}
+
+/** ONNX's optimisers renew several tensors in one node: values, gradients, states. */
+static void add_joint_update(struct program *p, const fov_value *parameters, const fov_value *gradients, int count)
+{
+    enum random_optimiser kind = p->drawn->settings.optimiser;
+    int states = kind == RANDOM_ONNX_ADAM ? 2 : 1, in_count = 2 + (2 + states) * count;
+    fov_value in[OP_MAX_PORTS] = {p->rate, p->number}, state[2][OP_MAX_PORTS];
+    for (int i = 0; i < count; i++) {
+        const char *name = fov_value_name(p->graph, parameters[i]);
+        fov_shape shape = fov_value_shape(p->graph, parameters[i]);
+        in[2 + i] = parameters[i];
+        in[2 + count + i] = gradients[i];
+        for (int s = 0; s < states; s++) {
+            state[s][i] = in[2 + (2 + s) * count + i] = fov_graph_parameter(
+                p->graph, name, s == 0 ? "state" : "square", shape, FOV_INITIAL_ZEROS, 0, true);
+        }
+    }
+    const struct op_emitter *emitter = fov_graph_emitter(p->graph);
+    fov_value first = op_emit(emitter, random_optimiser_names[kind], in, in_count, NULL);
+    for (int i = 0; first.id != 0 && i < count; i++) {
+        fov_assign(p->graph, parameters[i], op_emit_output(emitter, first, i));
+        for (int s = 0; s < states; s++) {
+            fov_assign(p->graph, state[s][i], op_emit_output(emitter, first, (1 + s) * count + i));
+        }
+    }
+}
+
+static void add_updates(struct program *p, const fov_value *parameters, const fov_value *gradients, int count)
+{
+    enum random_optimiser kind = p->drawn->settings.optimiser;
+    bool joint = kind >= RANDOM_ONNX_MOMENTUM;
+    int most = (OP_MAX_PORTS - 2) / (kind == RANDOM_ONNX_ADAM ? 4 : 3);
+    p->rate = fov_input(p->graph, .name = "rate");
+    p->number = fov_input(p->graph, .name = "number", .dtype = joint ? FOV_I64 : FOV_F32);
+    for (int i = 0; i < count; i += joint ? most : 1) {
+        if (joint) {
+            add_joint_update(p, parameters + i, gradients + i, count - i < most ? count - i : most);
+        } else {
+            add_update(p, parameters[i], gradients[i]);
+        }
+    }
+}
+
+/** What gradients are asked for: float parameters that are learned, and inputs. Parameters first. */
+static int find_targets(const struct program *p, fov_value *targets, int *parameters)
+{
+    int count = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t v = 1; v < p->graph->value_count && count < MOST_TARGETS; v++) {
+            const struct value *value = graph_value(p->graph, (int)v);
+            bool wanted = pass == 0 ? value->kind == VALUE_PARAMETER && !value->frozen : value->kind == VALUE_INPUT;
+            if (wanted && value->dtype == FOV_F32) {
+                targets[count++] = (fov_value){(int)v};
+            }
+        }
+        *parameters = pass == 0 ? count : *parameters;
+    }
+    return count;
+}
+
+static void add_training(struct program *p)
+{
+    fov_value targets[MOST_TARGETS], gradients[MOST_TARGETS], learned[MOST_TARGETS], slopes[MOST_TARGETS];
+    int parameters = 0, learning = 0, count = find_targets(p, targets, &parameters), outputs = p->output_count;
+    for (int i = 0; i < outputs; i++) {
+        fov_value loss = loss_of(p, i, p->outputs[i]);
+        p->loss = i == 0 ? loss : fov_add(p->graph, p->loss, loss);
+    }
+    add_output(p, p->loss, "loss", "");
+    count = p->stage == RANDOM_STEPS ? parameters : count;
+    if (count == 0 || p->graph->failed || fov_gradient(p->graph, p->loss, targets, count, gradients) != FOV_OK) {
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        if (gradients[i].id == 0) {
+            continue;
+        }
+        if (p->stage == RANDOM_GRADIENTS) {
+            add_output(p, gradients[i], "gradient of ", fov_value_name(p->graph, targets[i]));
+        } else {
+            learned[learning] = targets[i];
+            slopes[learning++] = gradients[i];
+        }
+    }
+    if (learning > 0) {
+        add_updates(p, learned, slopes, learning);
+    }
+}
+
+static bool program_open(struct program *p, const struct random_case *drawn, enum random_stage stage,
+                         const struct random_way *way)
+{
+    static const fov_rates dear_products = {.products = 1.0, .transform = 1e30, .memory = 1e30, .wake = 1e-30};
+    const struct random_settings *settings = &drawn->settings;
+    *p = (struct program){.drawn = drawn, .stage = stage};
+    p->context = fov_context_create(&(fov_context_options){.isa = way != NULL ? settings->isa : "reference",
+                                                           .threads = way != NULL ? way->threads : 1,
+                                                           .seed = drawn->seed,
+                                                           .max_memory = (size_t)1 << 32,
+                                                           .rates = settings->winograd ? &dear_products : NULL});
+    p->graph = fov_graph_create(p->context);
+    int *id = calloc(drawn->graph->value_count, sizeof *id);
+    bool copied = p->graph != NULL && random_copy(drawn, p->graph, &random_no_change, id);
+    for (int i = 0; copied && i < drawn->output_count; i++) {
+        add_output(p, (fov_value){id[drawn->outputs[i].id]}, "", fov_value_name(drawn->graph, drawn->outputs[i]));
+    }
+    free(id);
+    if (copied && stage != RANDOM_INFERENCE) {
+        add_training(p);
+    }
+    return copied && !p->graph->failed && *fov_error(p->context) == '\0';
+}
+
+static void program_close(struct program *p)
+{
+    fov_graph_free(p->graph);
+    fov_context_free(p->context);
+}
+
+/* ---- what goes in ------------------------------------------------------------------------------------------------- */
+
+/** Uniform in [-range, range), four numbers of each block. */
+static void draw_elements(struct random_key key, double range, double *elements, size_t count)
+{
+    uint32_t block[4] = {0};
+    for (size_t k = 0; k < count; k++) {
+        if (k % 4 == 0) {
+            random_block(key, k / 4, block);
+        }
+        elements[k] = range * ((double)block[k % 4] * 0x1p-31 - 1);
+    }
+}
+
+/** An input's elements: a function of its name; numbers of the step as they are. */
+static void draw_input(const struct program *p, fov_value input, uint64_t step, const struct random_way *way,
+                       double *elements, size_t count)
+{
+    struct random_key key = {0, RANDOM_TEST, hash(fov_value_name(p->graph, input)) >> 24};
+    int classes = 0;
+    for (int i = 0; i < RANDOM_MOST_OUTPUTS; i++) {
+        classes = p->labels[i].id == input.id ? p->classes[i] : classes;
+    }
+    if (input.id == p->rate.id || input.id == p->number.id) {
+        elements[0] = input.id == p->rate.id ? (double)p->drawn->settings.rate : (double)step;
+        return;
+    }
+    draw_elements(key, 1.75, elements, count);
+    for (size_t k = 0; k < count; k++) {
+        elements[k] = classes > 0 ? floor((elements[k] + 1.75) / 3.5 * classes) : (double)(float)elements[k];
+    }
+    if (way != NULL && way->noise > 0 && classes == 0) {
+        double *noise = calloc(count + 1, sizeof *noise);
+        key.seed = way->noise_seed;
+        draw_elements(key, 2 * way->noise, noise, count);
+        for (size_t k = 0; k < count; k++) {
+            elements[k] *= 1 + noise[k];
+        }
+        free(noise);
+    }
+}
+
+static void fill_inputs(const struct program *p, fov_plan *plan, uint64_t step, const struct random_way *way)
+{
+    for (size_t v = 1; v < p->graph->value_count; v++) {
+        fov_value input = {(int)v};
+        const struct value *value = graph_value(p->graph, (int)v);
+        void *data = value->kind == VALUE_INPUT ? fov_plan_data(plan, input) : NULL;
+        size_t count = data != NULL ? fov_plan_bytes(plan, input) / fov_dtype_size(value->dtype) : 0;
+        if (count > 0) {
+            double *elements = calloc(count, sizeof *elements);
+            draw_input(p, input, step, way, elements, count);
+            convert_from_double(value->dtype, elements, data, count);
+            free(elements);
+        }
+    }
+}
+
+/** Shakes the parameters, as rounding would. */
+static void shake_parameters(const struct program *p, const struct random_way *way)
+{
+    for (int i = 0; way->noise > 0 && i < fov_parameter_count(p->graph); i++) {
+        fov_value parameter = fov_parameter_at(p->graph, i);
+        float *data = graph_data(p->graph, parameter.id);
+        size_t count = graph_value(p->graph, parameter.id)->bytes / sizeof *data;
+        double *noise = calloc(count + 1, sizeof *noise);
+        draw_elements((struct random_key){way->noise_seed, RANDOM_TEST, (uint64_t)i + 1}, 2 * way->noise, noise, count);
+        for (size_t k = 0; k < count; k++) {
+            data[k] *= (float)(1 + noise[k]);
+        }
+        free(noise);
+    }
+}
+
+/* ---- what comes out ----------------------------------------------------------------------------------------------- */
+
+static struct random_tensor *add_tensor(struct random_result *result, const char *name, fov_shape shape)
+{
+    size_t count = shape_span(&shape, 0, shape.rank);
+    result->tensors = realloc(result->tensors, (size_t)(result->count + 1) * sizeof *result->tensors);
+    struct random_tensor *tensor = &result->tensors[result->count++];
+    *tensor = (struct random_tensor){.shape = shape, .count = count, .values = calloc(count + 1, sizeof(double))};
+    snprintf(tensor->name, sizeof tensor->name, "%s", name);
+    return tensor;
+}
+
+static void take(struct random_result *result, const char *name, fov_dtype dtype, fov_shape shape, const void *data)
+{
+    struct random_tensor *tensor = add_tensor(result, name, shape);
+    tensor->bytes = tensor->count * fov_dtype_size(dtype);
+    tensor->data = malloc(tensor->bytes + 1);
+    memcpy(tensor->data, data, tensor->bytes);
+    convert_to_double(dtype, data, tensor->values, tensor->count);
+}
+
+static void take_outputs(const struct program *p, fov_plan *plan, int first, struct random_result *result)
+{
+    for (int i = first; i < p->output_count; i++) {
+        take(result, p->names[i], fov_value_dtype(p->graph, p->outputs[i]), fov_plan_shape(plan, p->outputs[i]),
+             fov_plan_data(plan, p->outputs[i]));
+    }
+}
+
+/** Parameters as they are; `before`: those of the same order before the first step. */
+static void take_parameters(const struct program *p, struct random_result *result, double *const *before)
+{
+    for (int i = 0; i < fov_parameter_count(p->graph); i++) {
+        fov_value parameter = fov_parameter_at(p->graph, i);
+        const struct value *value = graph_value(p->graph, parameter.id);
+        take(result, value->name, value->dtype, value->shape, graph_data(p->graph, parameter.id));
+        result->tensors[result->count - 1].before = before[i];
+    }
+}
+
+static double **copy_parameters(const struct program *p)
+{
+    double **copies = calloc((size_t)fov_parameter_count(p->graph) + 1, sizeof *copies);
+    for (int i = 0; i < fov_parameter_count(p->graph); i++) {
+        const struct value *value = graph_value(p->graph, fov_parameter_at(p->graph, i).id);
+        size_t count = value->bytes / fov_dtype_size(value->dtype);
+        copies[i] = calloc(count + 1, sizeof(double));
+        convert_to_double(value->dtype, graph_data(p->graph, fov_parameter_at(p->graph, i).id), copies[i], count);
+    }
+    return copies;
+}
+
+void random_result_free(struct random_result *result)
+{
+    for (int i = 0; i < result->count; i++) {
+        free(result->tensors[i].data);
+        free(result->tensors[i].values);
+        free(result->tensors[i].before);
+    }
+    free(result->tensors);
+    *result = (struct random_result){0};
+}
+
+static void fail(struct random_result *result, const struct program *p)
+{
+    result->outcome = fov_error_status(p->context) == FOV_E_MEMORY ? RANDOM_REFUSED : RANDOM_FAILED;
+    snprintf(result->error, sizeof result->error, "%s", fov_error(p->context));
+}
+
+/* ---- by a plan ---------------------------------------------------------------------------------------------------- */
+
+static fov_plan *make_plan(const struct program *p, const struct random_way *way)
+{
+    bool steps = p->stage == RANDOM_STEPS;
+    const fov_value *outputs = steps ? &p->loss : p->outputs;
+    fov_plan_options options = {.batch = p->drawn->settings.batch,
+                                .training = p->stage != RANDOM_INFERENCE,
+                                .updates = steps,
+                                .no_fusion = way->no_fusion};
+    return fov_plan_create(p->graph, outputs, steps ? 1 : p->output_count, &options);
+}
+
+/** A plan that has to make do with a part of the arena it wants. What describes a plan is not less for that, and is there
+ *  twice while one is searched for. */
+static fov_plan *make_limited_plan(const struct program *p, const struct random_way *way)
+{
+    size_t before = fov_context_memory(p->context).bytes;
+    fov_plan *plan = make_plan(p, way);
+    if (plan == NULL) {
+        return NULL;
+    }
+    fov_plan_memory use = fov_plan_memory_use(plan);
+    size_t all = fov_context_memory(p->context).bytes, structure = all - before - use.activations - use.packed;
+    fov_plan_free(plan);
+    memory_set_limit(p->context->memory,
+                     all - use.activations + use.activations / 100 * (size_t)way->memory_percent + structure / 4);
+    return make_plan(p, way);
+}
+
+static double work_of(const fov_plan *plan)
+{
+    const double each_element = 3e-8, each_product = 5e-9; /* seconds */
+    double seconds = 0;
+    for (int i = 0; i < fov_plan_step_count(plan); i++) {
+        fov_plan_step step = fov_plan_step_at(plan, i);
+        seconds += each_product * (double)step.multiply_adds + each_element * (double)step.bytes / sizeof(float);
+    }
+    return seconds;
+}
+
+static bool has_same_bits(const struct program *p, fov_plan *plan, const struct random_result *result)
+{
+    bool same = true;
+    for (int i = 0; i < p->output_count; i++) {
+        same = same && memcmp(fov_plan_data(plan, p->outputs[i]), result->tensors[i].data, result->tensors[i].bytes) == 0;
+    }
+    return same;
+}
+
+static void run_steps(const struct program *p, fov_plan *plan, const struct random_way *way,
+                      struct random_result *result)
+{
+    double **before = copy_parameters(p);
+    for (uint64_t step = 1; step <= STEPS; step++) {
+        fill_inputs(p, plan, step, way);
+        fov_plan_run(plan, step);
+        take_outputs(p, plan, p->output_count - 1, result); /* the loss */
+    }
+    take_parameters(p, result, before);
+    free(before);
+}
+
+void random_run(const struct random_case *drawn, enum random_stage stage, const struct random_way *way,
+                struct random_result *result)
+{
+    struct program p;
+    *result = (struct random_result){.outcome = RANDOM_RAN, .repeats = true};
+    bool opened = program_open(&p, drawn, stage, way);
+    if (opened) {
+        shake_parameters(&p, way);
+    }
+    fov_plan *plan = !opened                    ? NULL
+                     : way->memory_percent != 0 ? make_limited_plan(&p, way)
+                                                : make_plan(&p, way);
+    if (plan == NULL) {
+        fail(result, &p);
+        program_close(&p);
+        return;
+    }
+    result->recomputed = fov_plan_memory_use(plan).recomputed;
+    result->work = work_of(plan);
+    if (way->counts != NULL) {
+        random_count_forms(plan, way->counts);
+    }
+    if (stage == RANDOM_STEPS) {
+        run_steps(&p, plan, way, result);
+        result->work *= STEPS;
+    } else {
+        fill_inputs(&p, plan, 1, way);
+        fov_plan_run(plan, 1);
+        take_outputs(&p, plan, 0, result);
+    }
+    if (stage == RANDOM_INFERENCE) {
+        fill_inputs(&p, plan, 1, way);
+        fov_plan_run(plan, 1);
+        result->repeats = has_same_bits(&p, plan, result);
+    }
+    fov_plan_free(plan);
+    program_close(&p);
+}
+
+/* ---- by definition ------------------------------------------------------------------------------------------------ */
+
+/** Inputs and parameters in double, by value id. */
+static double **give(const struct program *p, const fov_shape *shapes, uint64_t step)
+{
+    double **given = calloc(p->graph->value_count, sizeof *given);
+    for (size_t v = 1; v < p->graph->value_count; v++) {
+        const struct value *value = graph_value(p->graph, (int)v);
+        size_t count = value->kind == VALUE_INPUT || value->kind == VALUE_PARAMETER
+                           ? shape_span(&shapes[v], 0, shapes[v].rank)
+                           : 0;
+        if (value->kind == VALUE_INPUT) {
+            given[v] = calloc(count + 1, sizeof(double));
+            draw_input(p, (fov_value){(int)v}, step, NULL, given[v], count);
+        } else if (value->kind == VALUE_PARAMETER) {
+            given[v] = calloc(count + 1, sizeof(double));
+            convert_to_double(value->dtype, graph_data(p->graph, (int)v), given[v], count);
+        }
+    }
+    return given;
+}
+
+/** Shapes of inputs and parameters at the case's batch. */
+static fov_shape *source_shapes(const struct program *p)
+{
+    fov_shape *shapes = calloc(p->graph->value_count, sizeof *shapes);
+    for (size_t v = 1; v < p->graph->value_count; v++) {
+        shapes[v] = graph_value(p->graph, (int)v)->shape;
+        for (int i = 0; i < shapes[v].rank; i++) {
+            shapes[v].dim[i] = shapes[v].dim[i] == FOV_BATCH ? p->drawn->settings.batch : shapes[v].dim[i];
+        }
+    }
+    return shapes;
+}
+
+/** Gives parameters the values that the evaluation assigned to them. */
+static void renew(const struct program *p, const struct evaluation *evaluation, double **given)
+{
+    for (size_t v = 1; v < p->graph->value_count; v++) {
+        const struct value *value = graph_value(p->graph, (int)v);
+        double *next = value->kind == VALUE_PARAMETER && value->assigned != 0 ? evaluation->data[value->assigned] : NULL;
+        if (next != NULL) {
+            memcpy(given[v], next, value->bytes / fov_dtype_size(value->dtype) * sizeof *next);
+        }
+    }
+}
+
+static void take_values(struct random_result *result, const char *name, const double *values, const fov_shape *shape)
+{
+    struct random_tensor *tensor = add_tensor(result, name, *shape);
+    memcpy(tensor->values, values, tensor->count * sizeof *values);
+}
+
+static int evaluate(const struct program *p, uint64_t step, double **given, struct evaluation *evaluation)
+{
+    int *wanted = calloc(p->graph->value_count + RANDOM_MOST_OUTPUTS + MOST_TARGETS + 1, sizeof *wanted), count = 0;
+    for (int i = 0; i < p->output_count; i++) {
+        wanted[count++] = p->outputs[i].id;
+    }
+    for (size_t v = 1; p->stage == RANDOM_STEPS && v < p->graph->value_count; v++) {
+        const struct value *value = graph_value(p->graph, (int)v);
+        if (value->kind == VALUE_PARAMETER && value->assigned != 0 && !value->follows) {
+            wanted[count++] = value->assigned;
+        }
+    }
+    int status = graph_evaluate(p->graph, wanted, count, p->drawn->settings.batch, p->stage != RANDOM_INFERENCE, step,
+                                (const double *const *)given, evaluation);
+    free(wanted);
+    return status;
+}
+
+void random_define(const struct random_case *drawn, enum random_stage stage, struct random_result *result)
+{
+    struct program p;
+    int status = FOV_OK;
+    *result = (struct random_result){.outcome = RANDOM_RAN, .repeats = true};
+    if (!program_open(&p, drawn, stage, NULL)) {
+        fail(result, &p);
+        program_close(&p);
+        return;
+    }
+    fov_shape *shapes = source_shapes(&p);
+    double **before = copy_parameters(&p), **given = give(&p, shapes, 1);
+    for (uint64_t step = 1; status == FOV_OK && step <= (stage == RANDOM_STEPS ? STEPS : 1); step++) {
+        struct evaluation evaluation;
+        if (p.number.id != 0) {
+            given[p.number.id][0] = (double)step;
+        }
+        status = evaluate(&p, step, given, &evaluation);
+        for (int i = stage == RANDOM_STEPS ? p.output_count - 1 : 0; status == FOV_OK && i < p.output_count; i++) {
+            int id = p.outputs[i].id;
+            take_values(result, p.names[i], evaluation.data[id], &evaluation.shapes[id]);
+        }
+        if (status == FOV_OK) {
+            renew(&p, &evaluation, given);
+            graph_evaluate_free(p.graph, &evaluation);
+        }
+    }
+    if (status != FOV_OK) {
+        fail(result, &p);
+    }
+    for (int i = 0; i < fov_parameter_count(p.graph); i++) {
+        int id = fov_parameter_at(p.graph, i).id;
+        if (stage == RANDOM_STEPS && status == FOV_OK) {
+            take_values(result, fov_value_name(p.graph, (fov_value){id}), given[id], &shapes[id]);
+            result->tensors[result->count - 1].before = before[i];
+        } else {
+            free(before[i]);
+        }
+    }
+    for (size_t v = 0; v < p.graph->value_count; v++) {
+        free(given[v]);
+    }
+    free(before);
+    free(given);
+    free(shapes);
+    program_close(&p);
+}
+
+void random_inputs(const struct random_case *drawn, struct random_result *result)
+{
+    struct program p;
+    *result = (struct random_result){.outcome = RANDOM_RAN};
+    if (!program_open(&p, drawn, RANDOM_INFERENCE, NULL)) {
+        fail(result, &p);
+        program_close(&p);
+        return;
+    }
+    fov_shape *shapes = source_shapes(&p);
+    double **given = give(&p, shapes, 1);
+    for (size_t v = 1; v < p.graph->value_count; v++) {
+        if (graph_value(p.graph, (int)v)->kind == VALUE_INPUT) {
+            take_values(result, graph_value(p.graph, (int)v)->name, given[v], &shapes[v]);
+        }
+        free(given[v]);
+    }
+    free(given);
+    free(shapes);
+    program_close(&p);
+}
