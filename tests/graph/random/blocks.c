@@ -169,16 +169,16 @@ static fov_value inception(struct random_builder *b, fov_value x)
         return nothing;
     }
     for (int kernel = 1; kernel <= 5; kernel += 2) {
-        fov_value y = random_chance(b, 75) ? random_conv_with(b, x, random_between(b, 1, 20), kernel, 1, 1, true) : nothing;
+        fov_value y =
+            random_chance(b, 75) ? random_conv_with(b, x, random_between(b, 1, 20), kernel, 1, 1, true) : nothing;
         fov_shape shape = fov_value_shape(b->graph, y), whole = fov_value_shape(b->graph, x);
         if (y.id != 0 && shape.dim[2] == whole.dim[2] && shape.dim[3] == whole.dim[3]) {
             branches[count++] = random_chance(b, 70) ? finish(b, y) : y;
         }
     }
     if (random_chance(b, 50)) {
-        branches[count++] = random_chance(b, 50)
-                                ? fov_max_pool2d(b->graph, x, .kernel = 3, .stride = 1, .pad = 1)
-                                : fov_avg_pool2d(b->graph, x, .kernel = 3, .stride = 1, .pad = 1);
+        branches[count++] = random_chance(b, 50) ? fov_max_pool2d(b->graph, x, .kernel = 3, .stride = 1, .pad = 1)
+                                                 : fov_avg_pool2d(b->graph, x, .kernel = 3, .stride = 1, .pad = 1);
     }
     return count > 1 ? fov_concat(b->graph, branches, count, 1) : count == 1 ? branches[0] : nothing;
 }
@@ -251,12 +251,13 @@ static fov_value hourglass(struct random_builder *b, fov_value x)
     if (!random_is_image(b, x, 4) || shape.dim[2] % 2 != 0 || shape.dim[3] % 2 != 0) {
         return nothing;
     }
-    fov_value y = random_chance(b, 50) ? fov_max_pool2d(b->graph, x, .kernel = 2) : fov_avg_pool2d(b->graph, x, .kernel = 2);
+    fov_value y =
+        random_chance(b, 50) ? fov_max_pool2d(b->graph, x, .kernel = 2) : fov_avg_pool2d(b->graph, x, .kernel = 2);
     y = finish(b, or_else(random_conv_with(b, y, channels, 1, 1, 1, true), y));
-    y = random_chance(b, 50)
-            ? fov_conv_transpose2d(b->graph, y, .filters = channels, .kernel = 2, .stride = 2,
-                                   .groups = random_chance(b, 30) ? channels : 1)
-            : fov_resize2d(b->graph, y, .scale = 2, .mode = random_chance(b, 50) ? FOV_RESIZE_NEAREST : FOV_RESIZE_LINEAR);
+    y = random_chance(b, 50) ? fov_conv_transpose2d(b->graph, y, .filters = channels, .kernel = 2, .stride = 2,
+                                                    .groups = random_chance(b, 30) ? channels : 1)
+                             : fov_resize2d(b->graph, y, .scale = 2,
+                                            .mode = random_chance(b, 50) ? FOV_RESIZE_NEAREST : FOV_RESIZE_LINEAR);
     y = random_chance(b, 40) ? finish(b, y) : y;
     fov_value joined[] = {x, y};
     return random_chance(b, 50) && random_affords(b, 2 * channels * shape.dim[2] * shape.dim[3], 0)

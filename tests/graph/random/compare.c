@@ -16,9 +16,10 @@
 #include <string.h>
 
 enum { MOST_RUNS = 24 };
-static const double SHARE = 1e-4;         /* of a tensor's largest element, that may differ in any case */
-static const double OF_PARAMETER = 1e-6;  /* of a parameter's largest element, whose change may be less than its last bit */
-static const double MOVED = 10;           /* times what an element moves when shaken, it may differ */
+static const double SHARE = 1e-4; /* of a tensor's largest element, that may differ in any case */
+static const double OF_PARAMETER =
+    1e-6;                       /* of a parameter's largest element, whose change may be less than its last bit */
+static const double MOVED = 10; /* times what an element moves when shaken, it may differ */
 static const double MOST_SECONDS = 0.025; /* that a stage's definition may take */
 
 /* ---- forms -------------------------------------------------------------------------------------------------------- */
@@ -78,11 +79,12 @@ void random_count_forms(const fov_plan *plan, struct random_counts *counts)
     }
 }
 
-static void fail(struct random_failure *failure, enum random_stage stage, enum random_kind kind, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+static void fail(struct random_failure *failure, enum random_stage stage, enum random_kind kind, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
 
 /** Notes the failure: the stage, then the sentence. */
-static void fail(struct random_failure *failure, enum random_stage stage, enum random_kind kind, const char *format, ...)
+static void fail(struct random_failure *failure, enum random_stage stage, enum random_kind kind, const char *format,
+                 ...)
 {
     va_list arguments;
     *failure = (struct random_failure){.failed = true, .kind = kind, .stage = stage};
@@ -139,10 +141,8 @@ static void shake(struct bounds *bounds)
 {
     static const double usual[] = {1e-6, 3e-6, 1e-5}, winograd[] = {3e-5, 1e-4, 3e-4};
     const double *noise = bounds->drawn->settings.winograd ? winograd : usual;
-    struct random_way way = {.threads = 1,
-                             .no_fusion = true,
-                             .noise = noise[bounds->runs % 3],
-                             .noise_seed = (uint64_t)bounds->runs + 1};
+    struct random_way way = {
+        .threads = 1, .no_fusion = true, .noise = noise[bounds->runs % 3], .noise_seed = (uint64_t)bounds->runs + 1};
     struct random_result shaken;
     const struct random_result *plain = bounds->plain;
     if (bounds->moved == NULL) {
@@ -172,8 +172,8 @@ static void say_difference(struct random_failure *failure, const struct bounds *
         wrong += !(fabs(a->values[i] - b->values[i]) <= usual_bound(b));
     }
     fail(failure, bounds->stage, RANDOM_WRONG,
-         "\"%s\" element %zu of %zu is %.9g in %s and %.9g in %s (largest %.3g, %zu elements apart)", a->name, k, a->count,
-         a->values[k], what, b->values[k], other, largest, wrong);
+         "\"%s\" element %zu of %zu is %.9g in %s and %.9g in %s (largest %.3g, %zu elements apart)", a->name, k,
+         a->count, a->values[k], what, b->values[k], other, largest, wrong);
 }
 
 /** Whether two results agree to rounding, shaking as often as it takes. */
@@ -214,8 +214,8 @@ static bool has_same_bits(enum random_stage stage, const struct random_result *a
             while (k < one->count && memcmp(&one->values[k], &other->values[k], sizeof(double)) == 0) {
                 k++;
             }
-            fail(failure, stage, RANDOM_BITS, "\"%s\" has other bits %s: element %zu is %.9g and was %.9g", one->name, what,
-                 k, k < one->count ? other->values[k] : 0, k < one->count ? one->values[k] : 0);
+            fail(failure, stage, RANDOM_BITS, "\"%s\" has other bits %s: element %zu is %.9g and was %.9g", one->name,
+                 what, k, k < one->count ? other->values[k] : 0, k < one->count ? one->values[k] : 0);
             return false;
         }
     }

@@ -69,8 +69,8 @@ static int copy_source(const struct copying *c, int index)
                    ? fov_constant(c->to, value->name, value->dtype, value->shape, value->data).id
                    : 0;
     }
-    fov_value made = fov_parameter(c->to, .name = value->name, .shape = shape, .frozen = value->frozen,
-                                   .dtype = value->dtype);
+    fov_value made =
+        fov_parameter(c->to, .name = value->name, .shape = shape, .frozen = value->frozen, .dtype = value->dtype);
     if (made.id == 0) {
         return 0;
     }
@@ -116,7 +116,8 @@ static bool copy_node(const struct copying *c, int index)
             const struct value *value = graph_value(c->from, node->out[i]);
             if (value->shape.rank >= 0) {
                 c->id[node->out[i]] = fov_input(c->to, .name = value->name, .dtype = value->dtype,
-                                                .shape = changed_shape(c, value->shape)).id;
+                                                .shape = changed_shape(c, value->shape))
+                                          .id;
             }
         }
         return true;

@@ -199,7 +199,8 @@ static void draw_settings(struct random_builder *b, const struct size *size, str
         .threads = random_between(b, 1, 3),
         .memory_percent = size->limited ? random_between(b, 30, 90) : 0,
         .winograd = random_chance(b, 25),
-        .optimiser = (enum random_optimiser)(random_chance(b, 60) ? random_draw(b, 2) : random_draw(b, RANDOM_OPTIMISERS)),
+        .optimiser =
+            (enum random_optimiser)(random_chance(b, 60) ? random_draw(b, 2) : random_draw(b, RANDOM_OPTIMISERS)),
         .rate = rates[random_draw(b, 6)],
     };
     settings->other_threads = 1 + (settings->threads + random_draw(b, 2)) % 3;

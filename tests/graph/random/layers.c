@@ -100,8 +100,8 @@ fov_value random_norm(struct random_builder *b, fov_value x)
 
 static fov_value unusual_activation(struct random_builder *b, fov_value x)
 {
-    static const char *const ops[] = {"softplus", "softsign", "elu",  "selu", "celu",
-                                      "gelu",     "mish",     "shrink", "thresholded_relu"};
+    static const char *const ops[] = {"softplus", "softsign",        "elu", "selu", "celu", "gelu", "mish",
+                                      "shrink",   "thresholded_relu"};
     fov_graph *g = b->graph;
     switch (random_draw(b, 6)) {
     case 0:
@@ -111,7 +111,8 @@ static fov_value unusual_activation(struct random_builder *b, fov_value x)
     case 2:
         return fov_elu(g, x, random_number(b, 0.2F, 1.5F));
     case 3:
-        return random_is_image(b, x, 0) ? fov_prelu(g, x, .per_channel = random_chance(b, 70)) : fov_prelu_opt(g, x, NULL);
+        return random_is_image(b, x, 0) ? fov_prelu(g, x, .per_channel = random_chance(b, 70))
+                                        : fov_prelu_opt(g, x, NULL);
     default:
         return random_node1(b, ops[random_draw(b, 9)], x);
     }
@@ -172,8 +173,9 @@ static fov_value function(struct random_builder *b, fov_value x)
 /** Does nothing in inference; keyed by the step in training. */
 static fov_value dropout(struct random_builder *b, fov_value x)
 {
-    return is_batch(b, x, 2) ? random_chance(b, 70) ? fov_dropout(b->graph, x, 0.25F) : fov_drop_path(b->graph, x, 0.25F)
-                             : nothing;
+    return is_batch(b, x, 2)
+               ? random_chance(b, 70) ? fov_dropout(b->graph, x, 0.25F) : fov_drop_path(b->graph, x, 0.25F)
+               : nothing;
 }
 
 static fov_value softmax(struct random_builder *b, fov_value x)
@@ -416,9 +418,8 @@ static fov_value tile(struct random_builder *b, fov_value x)
 {
     fov_shape shape = fov_value_shape(b->graph, x);
     int64_t repeats[] = {1, 2, 1, 1};
-    return random_is_image(b, x, 4) && random_affords(b, 2 * elements_of(&shape), 0)
-               ? fov_tile(b->graph, x, repeats, 4)
-               : nothing;
+    return random_is_image(b, x, 4) && random_affords(b, 2 * elements_of(&shape), 0) ? fov_tile(b->graph, x, repeats, 4)
+                                                                                     : nothing;
 }
 
 /* ---- reductions and heads ----------------------------------------------------------------------------------------- */

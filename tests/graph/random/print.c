@@ -113,8 +113,8 @@ static bool save_tensors(const struct random_case *drawn, const char *folder, co
 bool random_save(const struct random_case *drawn, const char *folder)
 {
     fov_value inputs[16];
-    struct onnx_exported exported = {.inputs = inputs, .outputs = drawn->outputs, .output_count = drawn->output_count,
-                                     .name = "random"};
+    struct onnx_exported exported = {
+        .inputs = inputs, .outputs = drawn->outputs, .output_count = drawn->output_count, .name = "random"};
     struct random_result given, defined;
     struct error *error = &drawn->context->error;
     char path[512];

@@ -16,8 +16,8 @@
 enum { MOST_TARGETS = 128, STEPS = 2 };
 
 const char *const random_stage_names[RANDOM_STAGES] = {"inference", "gradients", "two training steps"};
-const char *const random_optimiser_names[RANDOM_OPTIMISERS] = {
-    "sgd", "momentum", "nesterov", "decay", "adam", "onnx_momentum", "onnx_adam", "onnx_adagrad"};
+const char *const random_optimiser_names[RANDOM_OPTIMISERS] = {"sgd",  "momentum",      "nesterov",  "decay",
+                                                               "adam", "onnx_momentum", "onnx_adam", "onnx_adagrad"};
 
 struct program {
     const struct random_case *drawn;
@@ -101,8 +101,8 @@ static void add_joint_update(struct program *p, const fov_value *parameters, con
         in[2 + i] = parameters[i];
         in[2 + count + i] = gradients[i];
         for (int s = 0; s < states; s++) {
-            state[s][i] = in[2 + (2 + s) * count + i] = fov_graph_parameter(
-                p->graph, name, s == 0 ? "state" : "square", shape, FOV_INITIAL_ZEROS, 0, true);
+            state[s][i] = in[2 + (2 + s) * count + i] =
+                fov_graph_parameter(p->graph, name, s == 0 ? "state" : "square", shape, FOV_INITIAL_ZEROS, 0, true);
         }
     }
     const struct op_emitter *emitter = fov_graph_emitter(p->graph);
@@ -395,7 +395,8 @@ static bool has_same_bits(const struct program *p, fov_plan *plan, const struct 
 {
     bool same = true;
     for (int i = 0; i < p->output_count; i++) {
-        same = same && memcmp(fov_plan_data(plan, p->outputs[i]), result->tensors[i].data, result->tensors[i].bytes) == 0;
+        same =
+            same && memcmp(fov_plan_data(plan, p->outputs[i]), result->tensors[i].data, result->tensors[i].bytes) == 0;
     }
     return same;
 }
@@ -422,9 +423,7 @@ void random_run(const struct random_case *drawn, enum random_stage stage, const 
     if (opened) {
         shake_parameters(&p, way);
     }
-    fov_plan *plan = !opened                    ? NULL
-                     : way->memory_percent != 0 ? make_limited_plan(&p, way)
-                                                : make_plan(&p, way);
+    fov_plan *plan = !opened ? NULL : way->memory_percent != 0 ? make_limited_plan(&p, way) : make_plan(&p, way);
     if (plan == NULL) {
         fail(result, &p);
         program_close(&p);
@@ -492,7 +491,8 @@ static void renew(const struct program *p, const struct evaluation *evaluation, 
 {
     for (size_t v = 1; v < p->graph->value_count; v++) {
         const struct value *value = graph_value(p->graph, (int)v);
-        double *next = value->kind == VALUE_PARAMETER && value->assigned != 0 ? evaluation->data[value->assigned] : NULL;
+        double *next =
+            value->kind == VALUE_PARAMETER && value->assigned != 0 ? evaluation->data[value->assigned] : NULL;
         if (next != NULL) {
             memcpy(given[v], next, value->bytes / fov_dtype_size(value->dtype) * sizeof *next);
         }

@@ -29,9 +29,9 @@ extern const char *const random_optimiser_names[RANDOM_OPTIMISERS];
 struct random_settings {
     int64_t batch;
     const char *isa;
-    int threads, other_threads;  /**< two numbers of threads, whose bits are to be the same */
-    int memory_percent;          /**< of the arena that a third plan may have; 0: no third plan */
-    bool winograd;               /**< products count as dear, so that Winograd's convolutions are taken */
+    int threads, other_threads; /**< two numbers of threads, whose bits are to be the same */
+    int memory_percent;         /**< of the arena that a third plan may have; 0: no third plan */
+    bool winograd;              /**< products count as dear, so that Winograd's convolutions are taken */
     enum random_optimiser optimiser;
     float rate;
 };
@@ -58,8 +58,8 @@ struct random_builder {
     struct random_key key;
     uint64_t draws;
     int64_t batch;
-    int64_t most_elements;               /**< of a tensor, all samples together */
-    int64_t products;                    /**< multiply-adds that are left to spend */
+    int64_t most_elements;                /**< of a tensor, all samples together */
+    int64_t products;                     /**< multiply-adds that are left to spend */
     fov_value values[RANDOM_MOST_VALUES]; /**< that later nodes may read */
     int count;
 };
@@ -118,9 +118,9 @@ fov_value random_conv_with(struct random_builder *b, fov_value x, int filters, i
 
 /** What is different in a copy; node numbers below zero: none. */
 struct random_change {
-    int cut;              /**< the results of this node become inputs */
-    int bypassed, input;  /**< the first result of this node becomes what it reads there */
-    int reset, attribute; /**< this option of this node becomes its default */
+    int cut;                 /**< the results of this node become inputs */
+    int bypassed, input;     /**< the first result of this node becomes what it reads there */
+    int reset, attribute;    /**< this option of this node becomes its default */
     int64_t number, becomes; /**< of dimensions, wherever it stands; 0: none */
 };
 extern const struct random_change random_no_change;
@@ -167,9 +167,9 @@ struct random_result {
     char error[512];
     struct random_tensor *tensors;
     int count;
-    bool repeats;     /**< a second run had the same bits; only of an inference */
-    int recomputed;   /**< steps that ran twice */
-    double work;      /**< seconds that the definition would take, roughly */
+    bool repeats;   /**< a second run had the same bits; only of an inference */
+    int recomputed; /**< steps that ran twice */
+    double work;    /**< seconds that the definition would take, roughly */
 };
 void random_run(const struct random_case *drawn, enum random_stage stage, const struct random_way *way,
                 struct random_result *result);
@@ -181,8 +181,8 @@ void random_result_free(struct random_result *result);
 /* ---- comparing ---------------------------------------------------------------------------------------------------- */
 
 enum random_kind {
-    RANDOM_WRONG,    /**< a value */
-    RANDOM_BITS,     /**< bits that should be the same */
+    RANDOM_WRONG, /**< a value */
+    RANDOM_BITS,  /**< bits that should be the same */
     RANDOM_NO_PLAN,
     RANDOM_CRASH
 };

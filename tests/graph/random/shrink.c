@@ -162,7 +162,8 @@ static bool try_options(struct random_case *drawn, struct random_failure *failur
             struct random_change change = random_no_change;
             op_options_default(node->op, &standard);
             size_t size = attributes[a].kind == OP_LIST ? sizeof(int) : 1;
-            if (memcmp(standard.bytes + attributes[a].offset, (char *)node->options + attributes[a].offset, size) == 0) {
+            if (memcmp(standard.bytes + attributes[a].offset, (char *)node->options + attributes[a].offset, size) ==
+                0) {
                 continue;
             }
             change.reset = n;

@@ -24,7 +24,8 @@ static int draw_stride(struct random_builder *b)
 }
 
 /** kernel 0, stride 0: drawn. Pads: as many as keep the size, none, or uneven ones, each below the kernel. */
-static struct window_draw draw_window(struct random_builder *b, const fov_shape *x, int kernel, int stride, bool dilates)
+static struct window_draw draw_window(struct random_builder *b, const fov_shape *x, int kernel, int stride,
+                                      bool dilates)
 {
     static const int kernels[] = {1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 7};
     struct window_draw window = {.axes = x->rank - 2, .taps = 1, .pixels = 1};
@@ -79,9 +80,10 @@ static fov_value add_convolution(struct random_builder *b, fov_value x, const st
     if (bias) {
         in[2] = random_parameter(b, "bias", (fov_shape){1, {filters}});
     }
-    const struct random_setting settings[] = {
-        list_setting("stride", window->axes, window->stride), list_setting("dilation", window->axes, window->dilation),
-        list_setting("pad", 2 * window->axes, window->pads), {.name = "groups", .number = groups}};
+    const struct random_setting settings[] = {list_setting("stride", window->axes, window->stride),
+                                              list_setting("dilation", window->axes, window->dilation),
+                                              list_setting("pad", 2 * window->axes, window->pads),
+                                              {.name = "groups", .number = groups}};
     return random_node(b, "conv", in, bias ? 3 : 2, settings, 4);
 }
 
@@ -192,7 +194,8 @@ static fov_value transposed(struct random_builder *b, fov_value x)
     if (bias) {
         in[2] = random_parameter(b, "bias", (fov_shape){1, {filters}});
     }
-    const struct random_setting settings[] = {list_setting("stride", axes, stride), list_setting("pad", 2 * axes, pads),
+    const struct random_setting settings[] = {list_setting("stride", axes, stride),
+                                              list_setting("pad", 2 * axes, pads),
                                               {.name = "groups", .number = groups}};
     return random_node(b, "conv_transpose", in, bias ? 3 : 2, settings, 3);
 }
@@ -247,10 +250,11 @@ static fov_value add_pool(struct random_builder *b, fov_value x, const char *op)
         !random_affords(b, shape.dim[1] * window.pixels, 0)) {
         return (fov_value){0};
     }
-    struct random_setting settings[5] = {
-        list_setting("kernel", window.axes, window.kernel), list_setting("stride", window.axes, window.stride),
-        list_setting("pad", 2 * window.axes, window.pads), {.name = "ceil_mode", .number = random_chance(b, 20)},
-        {.name = "count_include_pad", .number = random_chance(b, 40)}};
+    struct random_setting settings[5] = {list_setting("kernel", window.axes, window.kernel),
+                                         list_setting("stride", window.axes, window.stride),
+                                         list_setting("pad", 2 * window.axes, window.pads),
+                                         {.name = "ceil_mode", .number = random_chance(b, 20)},
+                                         {.name = "count_include_pad", .number = random_chance(b, 40)}};
     return random_node(b, op, &x, 1, settings, 5);
 }
 
@@ -323,7 +327,8 @@ static fov_value lp_pool(struct random_builder *b, fov_value x)
     if (!random_is_image(b, x, 4) || shape.dim[2] < 2 || shape.dim[3] < 2) {
         return (fov_value){0};
     }
-    return fov_lp_pool2d(b->graph, x, .kernel = 2, .stride = random_between(b, 1, 2), .p = random_chance(b, 50) ? 2 : 3);
+    return fov_lp_pool2d(b->graph, x, .kernel = 2, .stride = random_between(b, 1, 2),
+                         .p = random_chance(b, 50) ? 2 : 3);
 }
 
 const struct random_made random_windows[] = {
