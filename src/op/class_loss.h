@@ -8,7 +8,7 @@
 #include "op/common.h"
 
 enum class_reduction {
-    CLASS_MEAN, /**< sum of the losses / sum of the weights of their labels */
+    CLASS_MEAN, /**< sum of the losses / sum of the weights of their labels: NaN where no label counts, as in ONNX */
     CLASS_NONE, /**< a loss per sample */
     CLASS_SUM
 };

@@ -42,7 +42,7 @@ int quantise_check(const struct op_infer *infer, int x, int scale, int zero, int
 {
     const fov_shape *shape = &infer->in[x].shape, *s = &infer->in[scale].shape;
     char text[SHAPE_TEXT_SIZE], other[SHAPE_TEXT_SIZE];
-    size_t count;
+    size_t count, zeros;
     bool single = shape_count(s, &count) && count == 1;
     int at = (int)(axis < 0 ? axis + shape->rank : axis);
     bool fits = single;
@@ -60,7 +60,11 @@ int quantise_check(const struct op_infer *infer, int x, int scale, int zero, int
         return error_set(infer->error, FOV_E_SHAPE, "scale %s does not fit %s along axis %lld", shape_text(s, text),
                          shape_text(shape, other), (long long)axis);
     }
-    if (zero < infer->in_count && infer->in[zero].shape.rank >= 0 && !shape_fits(s, &infer->in[zero].shape)) {
+    if (zero >= infer->in_count || infer->in[zero].shape.rank < 0) {
+        return FOV_OK;
+    }
+    bool both_single = single && shape_count(&infer->in[zero].shape, &zeros) && zeros == 1;
+    if (!both_single && !shape_fits(s, &infer->in[zero].shape)) {
         return error_set(infer->error, FOV_E_SHAPE, "zero point %s must have the shape of scale %s",
                          shape_text(&infer->in[zero].shape, text), shape_text(s, other));
     }

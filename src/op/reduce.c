@@ -3,6 +3,8 @@
  * gradients, spellings. */
 #include "op/reduce.h"
 
+#include <math.h>
+
 const struct op_port reduce_in[] = {
     {.name = "x", .shape = "[...]"},
     {.name = "axes", .shape = "[axes]", .optional = true, .plain = true, .values = true},
@@ -102,6 +104,19 @@ int reduce_infer_numbers(const struct op_infer *infer)
 
 /* ---- definitions --------------------------------------------------------------------------------------------- */
 
+/** What nothing adds up to: for the extremes of types without infinities, the least or greatest number there is. */
+static double neutral(fov_dtype dtype, double start)
+{
+    if (!isinf(start) || op_is_float(dtype)) {
+        return start;
+    }
+    if (dtype == FOV_BOOL) {
+        return start > 0;
+    }
+    double range = ldexp(1, 8 * (int)fov_dtype_size(dtype)), least = op_is_signed(dtype) ? -range / 2 : 0;
+    return start < 0 ? least : least + (range - 1);
+}
+
 void reduce_textbook(const struct op_textbook *textbook, const struct reduce_definition *definition)
 {
     const struct op_textbook_tensor *x = &textbook->in[0], *y = &textbook->out[0];
@@ -119,13 +134,14 @@ void reduce_textbook(const struct op_textbook *textbook, const struct reduce_def
     fov_shape kept = reduce_kept_shape(&x->shape, gone); /* y's shape or, with the same elements, what it came from */
     size_t in_count = op_count(&x->shape), out_count = op_count(&y->shape);
     for (size_t i = 0; i < out_count; i++) {
-        y->data[i] = definition->start;
+        y->data[i] = neutral(y->dtype, definition->start);
     }
     for (size_t i = 0; i < in_count; i++) {
         double *sum = &y->data[op_broadcast_index(&x->shape, i, &kept)];
         *sum = nothing ? x->data[i] : definition->add(*sum, x->data[i]);
     }
-    for (size_t i = 0; i < out_count && !nothing; i++) {
+    bool extreme = isinf(definition->start) && definition->finish == NULL;
+    for (size_t i = 0; i < out_count && !nothing && !extreme; i++) {
         double sum = y->data[i];
         y->data[i] = op_wrap(y->dtype, definition->finish != NULL ? definition->finish(sum, elements) : sum);
     }

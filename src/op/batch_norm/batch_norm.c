@@ -341,28 +341,60 @@ static const struct op_cpu cpu = {
 
 /* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 
+/** Until opset 13 a node with more outputs than y is in training form: they are the running mean and variance after it,
+ * and those of the batch (opsets 1 and 6 could say is_test all the same). */
+static bool is_training_form(struct op_import *node)
+{
+    bool test = node->opset < 7 && node->integer(node->reader, "is_test", 0) != 0;
+    if (node->opset >= 14) {
+        return node->integer(node->reader, "training_mode", 0) != 0;
+    }
+    return node->out_count > 1 && !test;
+}
+
+/** x as [N, C, ...]: a vector is samples of one channel; without `spatial` (until opset 8) every element of a sample is
+ * a channel of its own. */
+static fov_value as_channels(struct op_import *node, bool spatial, fov_value x)
+{
+    fov_shape shape = node->shape(node->reader, x), column = {2, {shape.dim[0], 1}};
+    if (shape.rank == 1) {
+        return op_emit_reshape(node->emitter, x, &column);
+    }
+    return spatial || shape.rank == 2 ? x : op_emit1(node->emitter, "flatten", x, NULL);
+}
+
 static int import(struct op_import *node)
 {
-    bool training = node->opset >= 14 && node->integer(node->reader, "training_mode", 0) != 0;
+    bool training = is_training_form(node), spatial = node->opset >= 9 || node->integer(node->reader, "spatial", 1) != 0;
     struct batch_norm_options options = {
         .epsilon = node->number(node->reader, "epsilon", 1e-5),
         .momentum = 1 - node->number(node->reader, "momentum", 0.9),
         .statistics = training ? BATCH_NORM_BATCH : BATCH_NORM_PLAN,
         .population_variance = training,
     };
-    node->has(node->reader, "is_test"); /* until opset 6; the plan decides here */
+    node->has(node->reader, "is_test"); /* until opset 6; without further outputs the plan decides here */
     node->has(node->reader, "consumed_inputs");
     if (node->in_count != 5) {
         return node->fail(node->reader, FOV_E_INPUT, "BatchNormalization needs 5 inputs, it has %d", node->in_count);
     }
-    if (node->opset < 9 && node->integer(node->reader, "spatial", 1) == 0) {
-        return node->fail(node->reader, FOV_E_UNSUPPORTED, "BatchNormalization with spatial 0 is not read");
+    fov_value in[5] = {as_channels(node, spatial, node->in[X])};
+    for (int i = WEIGHT; i <= RUNNING_VAR; i++) {
+        fov_shape vector = node->shape(node->reader, node->in[i]), flat = {1, {(int64_t)op_count(&vector)}};
+        in[i] = spatial || vector.rank == 1 ? node->in[i] : op_emit_reshape(node->emitter, node->in[i], &flat);
     }
-    fov_value y = node->emitter->node(node->emitter->graph, "batch_norm", node->in, 5, &options, node->node_name);
-    node->result(node->reader, 0, y);
-    /* Before opset 14 further outputs are left-overs of training; from 14 on they are the running statistics. */
-    for (int i = 1; training && i < node->out_count && i <= NEXT_VAR; i++) {
-        node->result(node->reader, i, op_emit_output(node->emitter, y, i));
+    fov_value first = node->emitter->node(node->emitter->graph, "batch_norm", in, 5, &options, node->node_name);
+    fov_shape shape = node->shape(node->reader, node->in[X]);
+    node->result(node->reader, 0, in[X].id == node->in[X].id ? first : op_emit_reshape(node->emitter, first, &shape));
+    for (int i = NEXT_MEAN; training && i < node->out_count && i < OUT_COUNT; i++) {
+        fov_value statistic = op_emit_output(node->emitter, first, i);
+        if (i == SAVED_INV_STD) { /* ONNX's is the variance */
+            fov_value square = op_emit1(node->emitter, "square", statistic, NULL);
+            statistic =
+                op_emit_affine(node->emitter, op_emit1(node->emitter, "reciprocal", square, NULL), 1, -options.epsilon);
+        }
+        fov_shape vector = node->shape(node->reader, node->in[i <= NEXT_VAR ? i + 2 : i]);
+        node->result(node->reader, i,
+                     spatial || vector.rank == 1 ? statistic : op_emit_reshape(node->emitter, statistic, &vector));
     }
     return 0;
 }

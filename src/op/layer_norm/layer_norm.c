@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Layer normalisation: every sample (or every position of it) by itself, over the dimensions from an axis on. The
  * arithmetic is in op/row_norm.c, the gradient beside this file. */
+#include "op/index.h"
 #include "op/onnx.h"
 #include "op/row_norm.h"
 
@@ -16,6 +17,29 @@ static const struct op_attribute attributes[] = {
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = op_all_f32, .compile = row_norm_compile};
 
+/** Whether a weight of this shape gives a number to each element of the dimensions from `axis` on. Others are
+ * broadcast against the whole input. */
+static bool is_per_element(const fov_shape *weight, const fov_shape *x, int64_t axis)
+{
+    int first = (int)(axis < 0 ? axis + x->rank : axis), ones = weight->rank - (x->rank - first);
+    bool fits = first >= 0 && ones >= 0;
+    for (int i = 0; fits && i < weight->rank; i++) {
+        fits = weight->dim[i] == (i < ones ? 1 : x->dim[first + i - ones]);
+    }
+    return fits;
+}
+
+/** Ones in the shape of the dimensions from `axis` on: a weight for a normalisation whose own one comes behind it. */
+static fov_value ones_from(struct op_import *node, const fov_shape *x, int64_t axis)
+{
+    int first = (int)(axis < 0 ? axis + x->rank : axis);
+    if (first < 0 || first > x->rank) {
+        return (fov_value){0}; /* layer_norm says why */
+    }
+    return op_emit2(node->emitter, "expand", op_emit_number(node->emitter, node->dtype(node->reader, node->in[0]), 1),
+                    index_constant(node->emitter, x->dim + first, x->rank - first), NULL);
+}
+
 static int import_norm(struct op_import *node)
 {
     struct row_norm_options options = {.epsilon = node->number(node->reader, "epsilon", 1e-5),
@@ -26,10 +50,28 @@ static int import_norm(struct op_import *node)
         return node->fail(node->reader, FOV_E_UNSUPPORTED, "stash_type is %lld, only float and double are known",
                           (long long)stash);
     }
-    fov_value y =
-        node->emitter->node(node->emitter->graph, "layer_norm", node->in, node->in_count, &options, node->node_name);
+    fov_shape x = node->shape(node->reader, node->in[0]);
+    fov_value in[3] = {node->in[0], node->in[1]}, behind[3] = {{0}};
+    in[ROW_NORM_BIAS] = node->in_count > ROW_NORM_BIAS ? node->in[ROW_NORM_BIAS] : (fov_value){0};
+    for (int i = ROW_NORM_WEIGHT; i <= ROW_NORM_BIAS; i++) {
+        fov_shape shape = node->shape(node->reader, in[i]);
+        /* a bias also goes behind the weight that does */
+        if (in[i].id != 0 && (behind[ROW_NORM_WEIGHT].id != 0 || !is_per_element(&shape, &x, options.axis))) {
+            behind[i] = in[i];
+            in[i] = i == ROW_NORM_WEIGHT ? ones_from(node, &x, options.axis) : (fov_value){0};
+        }
+    }
+    fov_value y = node->emitter->node(node->emitter->graph, "layer_norm", in, in[ROW_NORM_BIAS].id != 0 ? 3 : 2,
+                                      &options, node->node_name);
+    fov_value first = y;
+    if (behind[ROW_NORM_WEIGHT].id != 0) {
+        y = op_emit2(node->emitter, "mul", y, behind[ROW_NORM_WEIGHT], NULL);
+    }
+    if (behind[ROW_NORM_BIAS].id != 0) {
+        y = op_emit2(node->emitter, "add", y, behind[ROW_NORM_BIAS], NULL);
+    }
     for (int i = 0; i < node->out_count && i < 3; i++) {
-        node->result(node->reader, i, i == 0 ? y : op_emit_output(node->emitter, y, i));
+        node->result(node->reader, i, i == 0 ? y : op_emit_output(node->emitter, first, i));
     }
     return FOV_OK;
 }

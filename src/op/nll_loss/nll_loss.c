@@ -76,7 +76,7 @@ static void textbook(const struct op_textbook *textbook)
         }
     }
     if (options->reduction != CLASS_NONE) {
-        textbook->out[0].data[0] = options->reduction == CLASS_SUM ? total : weights != 0 ? total / weights : 0;
+        textbook->out[0].data[0] = options->reduction == CLASS_SUM ? total : total / weights;
     }
 }
 

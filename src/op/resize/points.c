@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Which inputs an output element is made of: sizes, coordinates, neighbours, weights. Everything ONNX's Resize can
- * say is
- * said here; the formulas are those of its specification (opset 19). */
+ * say is said here; the formulas are those of its specification (opset 19), and docs/numerics.md says what was decided
+ * where it leaves a choice. */
 #include "op/resize/resize.h"
 
+#include <float.h>
 #include <math.h>
 
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
@@ -48,6 +49,26 @@ struct resize_request resize_textbook_request(const struct op_textbook *textbook
     return (struct resize_request){known[0], known[1], known[2], counts[0], counts[1], counts[2]};
 }
 
+/** How far a scale may be off, as a share of it: given in float32, or a quotient of two sizes in double. */
+static const double FLOAT_SLACK = 0x1p-24, DOUBLE_SLACK = 0x1p-48;
+
+/** The whole number that x means if it may be off by such a share; else x. */
+static double meant(double x, double slack)
+{
+    double whole = floor(x + 0.5);
+    return fabs(x - whole) <= slack * fabs(x) ? whole : x;
+}
+
+/** The length that a scale means: a product within one float32 step of a whole number is that number, so that 18 / 11
+ * makes 18 elements of 11. */
+static double length_of(int64_t in, double scale)
+{
+    double length = (double)in * scale, whole = floor(length + 0.5);
+    int exponent;
+    (void)frexp(whole, &exponent);
+    return fabs(length - whole) <= ldexp(1, exponent - FLT_MANT_DIG) ? whole : length;
+}
+
 static int set_scale(struct resize_axis *axis, double scale, int index, struct error *error)
 {
     if (!(scale > 0) || scale > 1e9) {
@@ -56,12 +77,15 @@ static int set_scale(struct resize_axis *axis, double scale, int index, struct e
     if (axis->in < 0 && scale != 1) {
         return error_set(error, FOV_E_UNSUPPORTED, "axis %d is not known yet and cannot be scaled by %g", index, scale);
     }
-    double out = axis->in < 0 ? 0 : floor((double)axis->in * scale);
-    if (out > 0x1p40) {
+    double length = axis->in < 0 ? 0 : length_of(axis->in, scale);
+    bool whole = length == floor(length) && length > 0;
+    if (length > 0x1p40) {
         return error_set(error, FOV_E_SHAPE, "scale %g makes axis %d too long", scale, index);
     }
-    axis->scale = scale;
-    axis->out = axis->in < 0 ? axis->in : (int64_t)out;
+    axis->out = axis->in < 0 ? axis->in : (int64_t)length;
+    axis->scale = whole ? length / (double)axis->in : scale;
+    axis->length = length;
+    axis->slack = whole ? DOUBLE_SLACK : FLOAT_SLACK;
     return 0;
 }
 
@@ -75,12 +99,13 @@ static int set_size(struct resize_axis *axis, double size, int index, struct err
         }
         return 0;
     }
-    if (out < 1 || size > 0x1p40 || axis->in < 1) {
+    if (out < 0 || size > 0x1p40 || (axis->in < 1 && out > 0)) {
         return error_set(error, FOV_E_SHAPE, "axis %d cannot go from %lld to %lld elements", index, (long long)axis->in,
                          (long long)out);
     }
     axis->out = out;
-    axis->scale = (double)out / (double)axis->in;
+    axis->scale = axis->in == out ? 1 : (double)out / (double)axis->in;
+    axis->length = (double)out;
     return 0;
 }
 
@@ -95,8 +120,10 @@ static void keep_aspect(struct resize_geometry *geometry, const bool *named, boo
     }
     for (int i = 0; i < geometry->rank; i++) {
         if (named[i] && geometry->axis[i].in > 0) {
+            double length = meant(2 * (double)geometry->axis[i].in * scale, DOUBLE_SLACK) / 2;
             geometry->axis[i].scale = scale;
-            geometry->axis[i].out = (int64_t)floor((double)geometry->axis[i].in * scale + 0.5);
+            geometry->axis[i].length = length;
+            geometry->axis[i].out = (int64_t)floor(length + 0.5);
         }
     }
 }
@@ -108,7 +135,9 @@ int resize_resolve(struct resize_geometry *geometry, const struct resize_options
     bool named[FOV_MAX_RANK] = {false};
     *geometry = (struct resize_geometry){.rank = rank};
     for (int i = 0; i < rank; i++) {
-        geometry->axis[i] = (struct resize_axis){x->dim[i], x->dim[i], 1, 0, 1};
+        geometry->axis[i] = (struct resize_axis){.in = x->dim[i], .out = x->dim[i], .scale = 1, .to = 1};
+        geometry->axis[i].length = (double)x->dim[i];
+        geometry->axis[i].slack = DOUBLE_SLACK;
     }
     bool sized = request->sizes != NULL || options->size.count != 0;
     bool scaled = request->scales != NULL || options->scale != 0;
@@ -163,7 +192,7 @@ bool resize_is_identity(const struct resize_options *options, const struct resiz
 /** Where output element `out` lies among the inputs. */
 static double origin(const struct resize_options *options, const struct resize_axis *axis, int64_t out)
 {
-    double x = (double)out, length = axis->scale * (double)axis->in, last = (double)(axis->in - 1);
+    double x = (double)out, length = axis->length, last = (double)(axis->in - 1);
     switch ((enum resize_coordinate)options->coordinate) {
     case RESIZE_HALF_PIXEL:
         break;
@@ -176,7 +205,8 @@ static double origin(const struct resize_options *options, const struct resize_a
             return 0;
         }
         break;
-    case RESIZE_ALIGN_CORNERS:
+    case RESIZE_ALIGN_CORNERS: /* a length that rounding down made shorter counts as it was only where the axis shrinks */
+        length = axis->scale < 1 ? length : (double)axis->out;
         return length == 1 || axis->out == 1 ? 0 : x * last / (length - 1);
     case RESIZE_ASYMMETRIC:
         return x / axis->scale;
@@ -189,9 +219,11 @@ static double origin(const struct resize_options *options, const struct resize_a
     return (x + 0.5) / axis->scale - 0.5;
 }
 
-static double nearest(const struct resize_options *options, double at)
+static double nearest(const struct resize_options *options, const struct resize_axis *axis, double at)
 {
-    at = (double)(float)at; /* so that 2.99999999, which a rounded scale makes of 3, is 3 as in other runtimes */
+    /* So that 2.99999999, which a rounded scale makes of 3, is 3, and 2.49999999 a tie. The half pixel that was taken
+     * off was as far off. */
+    at = meant(2 * (at + 1), 2 * axis->slack) / 2 - 1;
     switch ((enum resize_nearest)options->nearest_mode) {
     case RESIZE_ROUND_DOWN:
         return ceil(at - 0.5);
@@ -260,7 +292,7 @@ struct resize_point resize_point(const struct resize_options *options, const str
         options->coordinate == RESIZE_CROP && !(point.origin >= 0 && point.origin <= (double)(axis->in - 1));
     point.origin = fmin(fmax(point.origin, -0x1p40), 0x1p40);
     if (options->mode == RESIZE_NEAREST) {
-        point.first = (int64_t)nearest(options, point.origin);
+        point.first = (int64_t)nearest(options, axis, point.origin);
         return point;
     }
     point.first = (int64_t)floor(point.origin) - before(options, axis);

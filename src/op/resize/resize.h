@@ -34,6 +34,8 @@ extern const struct op_attribute resize_attributes[];
 struct resize_axis {
     int64_t in, out;  /**< elements; FOV_BATCH where they are not known, which needs scale 1 */
     double  scale;    /**< out / in, or what was asked for: in * scale need not be whole */
+    double  length;   /**< in * scale */
+    double  slack;    /**< how far `scale` may be off, as a share of it: by its rounding to float32, or to double */
     double  from, to; /**< of the crop, as shares of the axis */
 };
 struct resize_geometry {

@@ -164,7 +164,7 @@ static void loss_textbook(const struct op_textbook *textbook)
         }
     }
     if (options->reduction != CLASS_NONE) {
-        textbook->out[0].data[0] = options->reduction == CLASS_SUM ? total : weights > 0 ? total / weights : 0;
+        textbook->out[0].data[0] = options->reduction == CLASS_SUM ? total : total / weights;
     }
 }
 
@@ -269,7 +269,7 @@ static void run_loss(const struct op_run *run)
     } else if (loss != NULL) {
         double total = run->kernel->sum(work.rows, work.first);
         double weights = options->reduction == CLASS_SUM ? 1 : run->kernel->sum(work.rows, work.second);
-        *loss = (float)(weights > 0 ? total / weights : 0);
+        *loss = (float)(total / weights);
     }
 }
 
@@ -313,7 +313,7 @@ static void run_gradient(const struct op_run *run)
     double divisor = options->reduction == CLASS_MEAN ? weights : 1;
     for (size_t r = 0; r < work.rows; r++) {
         double flow = (double)dloss[options->reduction == CLASS_NONE ? r : 0];
-        work.first[r] = work.first[r] > 0 && divisor > 0 ? (float)(flow / divisor) : 0;
+        work.first[r] = work.first[r] > 0 ? (float)(flow / divisor) : 0;
     }
     pool_run(run->pool, gradient_chunk, &work, op_chunks(work.rows, work.rows_per_chunk));
 }
