@@ -5,7 +5,7 @@
  *   graph.h, operators.h, plan.h   describe a computation, differentiate it, compile it, run it
  *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
  *   dataset.h, train.h             pictures in, a trained model out
- * and metrics.h (what answers are worth), conformance.h (whether all of it means what ONNX says), bench.h (how fast this
+ * and metrics.h (what answers are worth), filter.h (picture filters), conformance.h (whether all of it means what ONNX says), bench.h (how fast this
  * machine does it)
  *
  * Options are structs in which a zero field means the documented default; calls take them as designated initialisers:
@@ -15,10 +15,12 @@
 #ifndef FOVEA_FOVEA_H
 #define FOVEA_FOVEA_H
 
+#include <fovea/array.h>
 #include <fovea/bench.h>
 #include <fovea/conformance.h>
 #include <fovea/context.h>
 #include <fovea/dataset.h>
+#include <fovea/filter.h>
 #include <fovea/graph.h>
 #include <fovea/metrics.h>
 #include <fovea/model.h>

@@ -3,7 +3,7 @@
  * them. */
 #include "device/context.h"
 #include "model/model.h"
-#include "train/plot.h"
+#include "report/plot.h"
 #include <fovea/train.h>
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "device/context.h"
 #include "train/history.h"
-#include "train/plot.h"
+#include "report/plot.h"
 #include <fovea/train.h>
 #include <math.h>
 #include <stdio.h>

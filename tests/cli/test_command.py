@@ -26,7 +26,7 @@ import zlib
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 SHARED = os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared"))
-VERBS = ["bench", "convert", "data", "eval", "inspect", "new", "ops", "predict", "train"]
+VERBS = ["bench", "convert", "data", "eval", "filter", "inspect", "new", "ops", "predict", "train"]
 OK, USAGE, INPUT, IO, MEMORY, NUMERIC, SLOWER, INTERRUPTED = 0, 2, 3, 4, 5, 6, 7, 130
 
 
@@ -164,6 +164,7 @@ def test_one_mistake_per_verb():
     expect_failure(fovea("data", "chekc", "digits"), USAGE, "did you mean check?")
     expect_failure(fovea("data", "get", "mnits"), USAGE, "mnist")
     expect_failure(fovea("ops", "conv2"), USAGE, "did you mean")
+    expect_failure(fovea("filter", "sobel-z", "missing.png"), USAGE, "did you mean")
     for verb in VERBS:
         expect_failure(fovea(verb, "--jsno"), USAGE, "did you mean --json?")
     assert not os.path.exists("t"), "a run that never began left its folder"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The pen over cairo. */
-#include "train/plot.h"
+#include "report/plot.h"
 #include "base/file.h"
 #include <math.h>
+#include <stddef.h>
+#include <string.h>
 
 const struct plot_color PLOT_INK = {0.13, 0.15, 0.18}, PLOT_FAINT = {0.42, 0.45, 0.50}, PLOT_GRID = {0.90, 0.91, 0.93},
                         PLOT_PAPER = {1.0, 1.0, 1.0}, PLOT_BLUE = {0.00, 0.45, 0.70}, PLOT_ORANGE = {0.84, 0.37, 0.00};
@@ -84,6 +86,27 @@ void plot_box(struct plot *plot, double x, double y, double width, double height
     use(plot, color);
     cairo_rectangle(plot->cairo, x, y, width, height);
     cairo_fill(plot->cairo);
+}
+
+void plot_picture(struct plot *plot, double x, double y, double width, const uint8_t *pixels, int rows, int columns)
+{
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, columns, rows);
+    unsigned char *to = cairo_image_surface_get_data(surface); /* NULL: no memory, and what is drawn fails with it */
+    int stride = cairo_image_surface_get_stride(surface);
+    for (int r = 0; to != NULL && r < rows; r++) {
+        for (int c = 0; c < columns; c++, pixels += 3) {
+            uint32_t color = (uint32_t)pixels[0] << 16 | (uint32_t)pixels[1] << 8 | pixels[2];
+            memcpy(to + (ptrdiff_t)r * stride + (ptrdiff_t)c * 4, &color, sizeof color);
+        }
+    }
+    cairo_surface_mark_dirty(surface);
+    cairo_save(plot->cairo);
+    cairo_translate(plot->cairo, x, y);
+    cairo_scale(plot->cairo, width / columns, width / columns);
+    cairo_set_source_surface(plot->cairo, surface, 0.0, 0.0);
+    cairo_paint(plot->cairo);
+    cairo_restore(plot->cairo);
+    cairo_surface_destroy(surface);
 }
 
 static void choose_font(struct plot *plot, double size, bool bold)
@@ -187,6 +210,11 @@ void plot_curve(struct plot *plot, const double *x, const double *y, int count, 
 void plot_box(struct plot *plot, double x, double y, double width, double height, struct plot_color color)
 {
     (void)plot, (void)x, (void)y, (void)width, (void)height, (void)color;
+}
+
+void plot_picture(struct plot *plot, double x, double y, double width, const uint8_t *pixels, int rows, int columns)
+{
+    (void)plot, (void)x, (void)y, (void)width, (void)pixels, (void)rows, (void)columns;
 }
 
 void plot_text(struct plot *plot, double x, double y, int align, double size, struct plot_color color, bool bold,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Drawing: one picture is described once, by a function over a pen, and comes out as SVG and PNG. Without cairo the
- * public calls answer FOV_E_UNSUPPORTED. Read next: plot_curves.c, plot_confusion.c. */
-#ifndef TRAIN_PLOT_H
-#define TRAIN_PLOT_H
+ * public calls answer FOV_E_UNSUPPORTED. Read next: train/plot_curves.c, filter/sheet.c. */
+#ifndef REPORT_PLOT_H
+#define REPORT_PLOT_H
 
 #include "base/error.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 struct plot_color {
     double red, green, blue;
@@ -21,6 +22,8 @@ void plot_line(struct plot *plot, double x0, double y0, double x1, double y1, st
 void plot_curve(struct plot *plot, const double *x, const double *y, int count, struct plot_color color, double width,
                 bool dashed, bool dots);
 void plot_box(struct plot *plot, double x, double y, double width, double height, struct plot_color color);
+/** 8-bit RGB pixels [rows, columns, 3], `width` points wide. */
+void plot_picture(struct plot *plot, double x, double y, double width, const uint8_t *pixels, int rows, int columns);
 /** Text around (x, y): align -1 starts there, 0 is centred, 1 ends there; y is its middle. turned: upwards. */
 void plot_text(struct plot *plot, double x, double y, int align, double size, struct plot_color color, bool bold,
                bool turned, const char *text);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Arrays as files, for programs: io/npy.c with a context's error. */
+#include "device/context.h"
+#include "io/npy.h"
+#include <fovea/array.h>
+
+int fov_array_save_npy(fov_context *context, const char *path, fov_dtype dtype, const fov_shape *shape,
+                       const void *data)
+{
+    struct error *error = &context->error;
+
+    if (error->status) {
+        return (int)error->status;
+    }
+    if (!path || !shape || !data || shape->rank < 0 || shape->rank > FOV_MAX_RANK) {
+        return error_set(error, FOV_E_USAGE, "fov_array_save_npy: a path, a shape and data are wanted");
+    }
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] < 0) {
+            return error_set(error, FOV_E_USAGE, "fov_array_save_npy: dimension %d is %lld", i,
+                             (long long)shape->dim[i]);
+        }
+    }
+    return npy_write(path, dtype, shape, data, NULL, error);
+}
