@@ -114,7 +114,7 @@ static void print_layers(struct cli *cli, const fov_summary *summary)
     table_free(table);
 }
 
-/* "  input          x [N, 3, 32, 32]": the chosen ones first among equals, which only a model of several needs to say. */
+/* "  input          x [N, 3, 32, 32]"; of several, those that are not chosen are marked. */
 static void print_port(struct cli *cli, fov_model *model, const char *what, fov_value value, fov_value chosen,
                        const char *meaning)
 {
@@ -282,8 +282,8 @@ const struct verb verb_inspect = {
     .help =
         "A row per layer: name, type, output shape, parameters, multiply-adds and memory for one picture, and how much "
         "of "
-        "the picture one output sees (its receptive field, pixels). Then inputs and outputs, and what each output holds: "
-        "logits, softmax (probabilities), sigmoid (independent ones), values or a map. With --json: inputs, outputs, "
+        "the picture one output sees (its receptive field, pixels). Then inputs and outputs, and what each output "
+        "holds: logits, softmax (probabilities), sigmoid (independent ones), values or a map. With --json: inputs, outputs, "
         "parameters, multiply_adds, layers and more.",
     .examples = "fovea inspect lenet5\n"
                 "fovea inspect best.onnx --plan --batch 64\n"

@@ -115,8 +115,8 @@ FOV_API FOV_MUST_CHECK int fov_model_resize(fov_model *model, int height, int wi
  *  statistics. */
 FOV_API int fov_model_freeze(fov_model *model, const char *pattern, bool frozen);
 
-/** Writes ONNX: the graph from all inputs to all outputs, weights, names, preprocessing, class names, what outputs mean,
- *  and whatever metadata the model's file had. The old file survives any failure. */
+/** Writes ONNX: the graph from all inputs to all outputs, weights, names, preprocessing, class names, what outputs
+ *  mean, and whatever metadata the model's file had. The old file survives any failure. */
 FOV_API FOV_MUST_CHECK int fov_model_save(fov_model *model, const char *path);
 /** The same in a chosen version of ONNX's operators, 13 to 22; 0 is what fov_model_save takes: 17, or the first above
  *  in which every operator of the model can be written. E_UNSUPPORTED: an operator that this version does not have. */

@@ -127,7 +127,8 @@ static bool hands_on(const fov_graph *graph, const struct node *node)
 
 static struct source find_source(const fov_graph *graph, int id)
 {
-    struct source source = {.id = id, .node = producer(graph, id), .is_whole = !is_float(graph_value(graph, id)->dtype)};
+    struct source source = {.id = id, .node = producer(graph, id)};
+    source.is_whole = !is_float(graph_value(graph, id)->dtype);
     while (source.node != NULL && hands_on(graph, source.node)) {
         source.is_reshaped |= !shape_equal(&graph_value(graph, source.id)->shape,
                                            &graph_value(graph, source.node->in[0])->shape);
@@ -176,6 +177,19 @@ struct ending {
     int logits; /* the value before a softmax or sigmoid; 0: none was found */
 };
 
+/* What is clipped to limits close to 0 and 1, as some losses want it; 0: the node does something else. */
+static int clipped_probability(const struct node *node)
+{
+    static const double close = 1e-3;
+    double low, high;
+    if (!is_named(node, "clip")) {
+        return 0;
+    }
+    memcpy(&low, op_option(node->op, node->options, "min"), sizeof low);
+    memcpy(&high, op_option(node->op, node->options, "max"), sizeof high);
+    return low <= close && high >= 1 - close ? node->in[0] : 0;
+}
+
 static struct ending find_ending(const fov_graph *graph, const struct source *source, bool map)
 {
     const struct node *node = source->node;
@@ -191,6 +205,16 @@ static struct ending find_ending(const fov_graph *graph, const struct source *so
     }
     if (is_named(node, "sigmoid")) {
         return (struct ending){FOV_MEANING_SIGMOID, node->in[0]};
+    }
+    struct source inner = *source;
+    for (int id = clipped_probability(node); id != 0; id = clipped_probability(inner.node)) {
+        inner = find_source(graph, id);
+    }
+    if (inner.node != node) {
+        struct ending ending = find_ending(graph, &inner, map);
+        if (ending.logits != 0 && ending.meaning != FOV_MEANING_LOGITS) {
+            return ending;
+        }
     }
     struct range range = range_of(graph, source->id);
     if (range.low >= 0 && range.high <= 1) {

@@ -307,8 +307,8 @@ static int take_names(fov_model *model, const char *file, const char *text, bool
     }
     if (status == FOV_E_INPUT || status == FOV_E_SHAPE) {
         int classes = fov_model_classes(model);
-        context_log(model->context, FOV_LOG_WARNING, "%s: metadata \"names\": %zu names do not fit %d classes: not used",
-                    file, names.count, classes);
+        context_log(model->context, FOV_LOG_WARNING,
+                    "%s: metadata \"names\": %zu names do not fit %d classes: not used", file, names.count, classes);
         error_clear(error);
         status = ours ? (int)error_set(error, FOV_E_INPUT,
                                        "%s: metadata \"names\": expected a JSON list with a name per class (%d)", file,

@@ -79,7 +79,7 @@ int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, cons
                      int count);
 
 /** Model-level metadata in ONNX metadata_props, and what a checkpoint's header repeats. Writers and readers are in
- *  model/metadata.c; keys: "fovea.version", "fovea.network", "fovea.preprocessing" (JSON), "fovea.output" (the chosen one),
- *  "fovea.outputs" (JSON: what each means), "names" (JSON list). Those of other programs are kept as they came. */
+ *  model/metadata.c; keys: "fovea.version", "fovea.network", "fovea.preprocessing" (JSON), "fovea.output" (the chosen
+ *  one), "fovea.outputs" (JSON: what each means), "names" (JSON list). Those of other programs are kept as they came. */
 
 #endif

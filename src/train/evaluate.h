@@ -20,7 +20,8 @@ struct evaluator {
     struct metrics metrics;
 };
 
-/** `graph` is the model's own or a copy whose input and scores (scores->logits) are given. The caller frees, after failures too. */
+/** `graph` is the model's own or a copy whose input and scores (scores->logits) are given. The caller frees, after
+ *  failures too. */
 int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_graph *graph, fov_value input,
                      const struct model_scores *scores, const fov_dataset *data, int batch, struct error *error);
 void evaluator_free(struct evaluator *evaluator);

@@ -34,9 +34,10 @@ static fov_value add_binary(fov_graph *graph, struct model_scores *scores, fov_v
 {
     scores->logits = as_rows(graph, scores->logits, scores->count);
     fov_value targets = add_targets(graph, labels, scores->count, smoothing);
-    return scores->is_probable
-               ? fov_bce_opt(graph, scores->logits, targets, &(fov_loss_options){.name = "optimizer.loss"})
-               : fov_bce_logits_opt(graph, scores->logits, targets, &(fov_bce_logits_options){.name = "optimizer.loss"});
+    fov_loss_options of_probabilities = {.name = "optimizer.loss"};
+    fov_bce_logits_options of_logits = {.name = "optimizer.loss"};
+    return scores->is_probable ? fov_bce_opt(graph, scores->logits, targets, &of_probabilities)
+                               : fov_bce_logits_opt(graph, scores->logits, targets, &of_logits);
 }
 
 struct loss loss_add(fov_graph *graph, struct model_scores *scores, const struct loss_options *options)

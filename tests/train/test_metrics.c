@@ -46,7 +46,8 @@ static void counting(void **state)
     struct memory *memory = memory_create(NULL, 0);
     struct metrics metrics;
     struct error error = {0};
-    assert_int_equal(metrics_create(&metrics, &(struct model_scores){.count = 7, .classes = 7}, memory, &error), FOV_OK);
+    const struct model_scores scores = {.count = 7, .classes = 7};
+    assert_int_equal(metrics_create(&metrics, &scores, memory, &error), FOV_OK);
     metrics_add(&metrics, &logits[0][0], labels, 1);
     close_to(metrics.loss, log(7.0));
     metrics_add(&metrics, &logits[1][0], labels + 1, 3);

@@ -54,6 +54,7 @@ struct importer {
     fov_value         in[OP_MAX_PORTS], result[OP_MAX_PORTS];
     int               in_count;
     bool              asked[OP_MAX_PORTS]; /**< inputs whose elements the operator asked for in vain */
+    bool              beside_weights; /**< the node adds to, or multiplies, the result of one with weights */
     bool              failed;
 };
 

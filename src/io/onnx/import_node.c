@@ -292,18 +292,43 @@ static bool is_statistic(const struct op *op, int port)
     return false;
 }
 
-/** Weights are learned; a lone number beside an addition or product is part of the formula. */
+/** Is one of these the result of an operator that multiplies by weights? What is added to it, or multiplied, is its bias
+ *  or scale. */
+static bool stands_beside_weights(const struct importer *importer, const struct op *op, const fov_value *in, int count)
+{
+    if (op == NULL || (strcmp(op->name, "add") != 0 && strcmp(op->name, "mul") != 0)) {
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        const struct value *value = in[i].id > 0 ? graph_value(importer->graph, in[i].id) : NULL;
+        const struct op    *producer =
+            value != NULL && value->kind == VALUE_RESULT ? importer->graph->nodes[value->node].op : NULL;
+        const struct op_port *second = producer != NULL ? op_port_at(producer->in, 1) : NULL;
+        if (second != NULL && (strcmp(second->name, "weight") == 0 || strcmp(producer->name, "matmul") == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Weights are learned; a lone number beside an addition or product is part of the formula. Some exporters (Paddle's,
+ *  TensorFlow's) write weights as Constant nodes. Those also hold formulas, so one is a weight only where an operator
+ *  takes it as such, or beside the result of one with weights. */
 static bool is_parameter(const struct importer *importer, const struct onnx_slot *slot, const struct op *op, int port)
 {
     size_t count = 0;
-    if (slot->dtype != FOV_F32 || slot->is_constant || op == NULL) {
+    if (slot->dtype != FOV_F32 || op == NULL || !shape_count(&slot->shape, &count)) {
         return false;
     }
     const struct op_port *place = op_port_at(op->in, port);
     if (place != NULL && place->values) {
         return false; /* limits, scales, counts: shapes follow from them, so they must not move */
     }
-    return importer->ours || (place != NULL && place->plain) || (shape_count(&slot->shape, &count) && count > 1);
+    if (slot->is_constant) {
+        bool is_weight = port > 0 && ((place != NULL && place->plain) || strcmp(op->name, "matmul") == 0);
+        return !importer->ours && (is_weight || (importer->beside_weights && count > 1));
+    }
+    return importer->ours || (place != NULL && place->plain) || count > 1;
 }
 
 enum { STAYS_FROM = 1 << 16 }; /* bytes */
@@ -406,6 +431,7 @@ static fov_value emit_node(void *context, const char *name, const fov_value *in,
     if (importer->failed || in_count > OP_MAX_PORTS) {
         return (fov_value){0};
     }
+    importer->beside_weights = stands_beside_weights(importer, op, in, in_count);
     for (int i = 0; i < in_count; i++) {
         ids[i] = importer_make_value(importer, in[i], op, i);
         if (op != NULL && ids[i].id > 0 && op_port_at(op->in, i) != NULL && op_port_at(op->in, i)->values) {
