@@ -283,8 +283,8 @@ const struct verb verb_inspect = {
         "A row per layer: name, type, output shape, parameters, multiply-adds and memory for one picture, and how much "
         "of "
         "the picture one output sees (its receptive field, pixels). Then inputs and outputs, and what each output "
-        "holds: logits, softmax (probabilities), sigmoid (independent ones), values or a map. With --json: inputs, outputs, "
-        "parameters, multiply_adds, layers and more.",
+        "holds: logits, softmax (probabilities), sigmoid (independent ones), values or a map. With --json: inputs, "
+        "outputs, parameters, multiply_adds, layers and more.",
     .examples = "fovea inspect lenet5\n"
                 "fovea inspect best.onnx --plan --batch 64\n"
                 "fovea inspect course-cnn --training --batch 64\n"

@@ -24,6 +24,14 @@ static int take_inputs_outputs(fov_model *model, const char *path, const struct 
     return (int)error->status;
 }
 
+static int take_texts(fov_model *model, const struct onnx_imported *imported)
+{
+    struct memory *memory = model->context->memory;
+    model->graph_name = memory_copy_text(memory, imported->name, &model->context->error);
+    model->doc = memory_copy_text(memory, imported->doc, &model->context->error);
+    return model->graph_name != NULL && model->doc != NULL ? FOV_OK : FOV_E_MEMORY;
+}
+
 /** Do all shapes work out with another number of samples than the file's? */
 static int check_any_batch(fov_graph *graph)
 {
@@ -103,6 +111,9 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
                     path, USUAL_SIZE, USUAL_SIZE);
     }
     status = take_inputs_outputs(model, path, &imported);
+    if (!status) {
+        status = take_texts(model, &imported);
+    }
     if (!status) {
         status = metadata_take(model, path, imported.metadata, imported.metadata_count);
     }

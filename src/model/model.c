@@ -35,6 +35,8 @@ void fov_model_free(fov_model *model)
     fov_graph_free(model->graph);
     memory_free(memory, model->inputs);
     memory_free(memory, model->outputs);
+    memory_free(memory, model->graph_name);
+    memory_free(memory, model->doc);
     memory_free(memory, model->notes);
     memory_free(memory, model->class_names);
     memory_free(memory, model->class_numbers);

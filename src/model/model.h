@@ -28,6 +28,7 @@ struct fov_model {
     fov_preprocessing preprocessing;
     char            **class_names; /**< one block of memory; NULL: numbers */
     int               class_count;
+    char             *graph_name, *doc; /**< what its file says of it; NULL: it has none */
     struct onnx_text *notes; /**< metadata of its file that is not fovea's, to be saved again; one block of memory */
     int               note_count;
     fov_plan         *predict_plan; /**< kept between calls of fov_predict; its batch is predict_batch */
@@ -80,6 +81,6 @@ int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, cons
 
 /** Model-level metadata in ONNX metadata_props, and what a checkpoint's header repeats. Writers and readers are in
  *  model/metadata.c; keys: "fovea.version", "fovea.network", "fovea.preprocessing" (JSON), "fovea.output" (the chosen
- *  one), "fovea.outputs" (JSON: what each means), "names" (JSON list). Those of other programs are kept as they came. */
+ *  one), "fovea.outputs" (JSON: what each means), "names" (JSON list). Those of other programs stay as they came. */
 
 #endif

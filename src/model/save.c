@@ -27,7 +27,10 @@ static int save(fov_model *model, const char *path, int opset, const struct meta
                                            .outputs = outputs,
                                            .input_count = model->input_count,
                                            .output_count = model->output_count,
-                                           .name = model->name,
+                                           .name = model->name[0] != '\0' || model->graph_name == NULL
+                                                       ? model->name
+                                                       : model->graph_name,
+                                           .doc = model->doc,
                                            .metadata = metadata->entries,
                                            .metadata_count = metadata->count,
                                            .opset = opset};

@@ -564,6 +564,8 @@ static bool model_field(pb_istream_t *stream, const pb_field_t *field, void **ar
         return take_name(decoder, stream, &model->producer, "ModelProto.producer_name");
     case onnx_ModelProto_producer_version_tag:
         return take_name(decoder, stream, &model->producer_version, "ModelProto.producer_version");
+    case onnx_ModelProto_doc_string_tag:
+        return take_text(decoder, stream, &model->doc, decoder->size, "ModelProto.doc_string");
     case onnx_ModelProto_opset_import_tag:
         return add_opset(decoder, stream, model);
     case onnx_ModelProto_metadata_props_tag:
@@ -588,7 +590,7 @@ int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes
                 const struct file_map *map, struct arena *arena, struct error *error)
 {
     *model = (struct onnx_model){
-        .file = file, .arena = arena, .map = map, .producer = "", .producer_version = "", .name = ""};
+        .file = file, .arena = arena, .map = map, .producer = "", .producer_version = "", .doc = "", .name = ""};
     if (file_need(map, bytes, size < SNIFF_BYTES ? size : SNIFF_BYTES, error) != 0) {
         return (int)error->status;
     }
@@ -600,8 +602,8 @@ int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes
     struct frame    frame = {&decoder, model};
     pb_istream_t    stream = {.callback = read_file, .state = &decoder, .bytes_left = size};
     onnx_ModelProto message = onnx_ModelProto_init_zero;
-    message.producer_name = message.producer_version = message.graph = message.opset_import = message.metadata_props =
-        message.functions = callback(model_field, &frame);
+    message.producer_name = message.producer_version = message.doc_string = message.graph = message.opset_import =
+        message.metadata_props = message.functions = callback(model_field, &frame);
     if (!decode(&decoder, &stream, onnx_ModelProto_fields, &message, "ModelProto")) {
         return (int)error->status;
     }

@@ -142,6 +142,9 @@ static void write_model_head(struct exporter *exporter, struct text *head, struc
     write_integer(head, onnx_ModelProto_ir_version_tag, exporter->opset <= 18 ? 8 : exporter->opset <= 20 ? 9 : 10);
     write_text(head, onnx_ModelProto_producer_name_tag, "fovea");
     write_text(head, onnx_ModelProto_producer_version_tag, FOVEA_VERSION);
+    if (exporter->what->doc != NULL && exporter->what->doc[0] != '\0') {
+        write_text(head, onnx_ModelProto_doc_string_tag, exporter->what->doc);
+    }
     write_opset(exporter, tail, "", exporter->opset);
     for (size_t n = 0; n < exporter->graph->node_count; n++) {
         const char *domain = domain_of(exporter->graph, n);

@@ -429,6 +429,8 @@ static int import_model(struct importer *importer, const char *directory, struct
     }
     imported->sized = importer->sized;
     imported->producer = model->producer;
+    imported->name = model->name;
+    imported->doc = model->doc;
     imported->ir_version = (int)model->ir_version;
     imported->opset = importer->opset;
     imported->metadata = model->metadata;

@@ -292,8 +292,8 @@ static bool is_statistic(const struct op *op, int port)
     return false;
 }
 
-/** Is one of these the result of an operator that multiplies by weights? What is added to it, or multiplied, is its bias
- *  or scale. */
+/** Is one of these the result of an operator that multiplies by weights? What is added to it, or multiplied, is its
+ *  bias or scale. */
 static bool stands_beside_weights(const struct importer *importer, const struct op *op, const fov_value *in, int count)
 {
     if (op == NULL || (strcmp(op->name, "add") != 0 && strcmp(op->name, "mul") != 0)) {

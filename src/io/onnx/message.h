@@ -141,6 +141,7 @@ struct onnx_model {
     struct onnx_outside *outside;  /**< the files beside it that are open */
     int64_t             ir_version;
     const char         *producer, *producer_version;
+    const char         *doc; /**< the model's doc_string */
     struct onnx_opset  *opsets;
     size_t              opset_count;
     struct onnx_text   *metadata;

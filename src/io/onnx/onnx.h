@@ -26,6 +26,7 @@ struct onnx_imported {
     fov_value        *inputs, *outputs; /**< in the file's order */
     int               input_count, output_count;
     const char       *producer; /**< "pytorch" */
+    const char       *name, *doc; /**< of the graph; what the file says about the model, "" where nothing */
     int               ir_version, opset;
     struct onnx_text *metadata;
     int               metadata_count;
@@ -70,6 +71,7 @@ struct onnx_exported {
     const fov_value        *inputs, *outputs;
     int                     input_count, output_count;
     const char             *name; /**< of the graph */
+    const char             *doc;  /**< about the model; NULL: nothing */
     const struct onnx_text *metadata;
     int                     metadata_count;
     int                     opset; /**< 13 to 22; 0: 17, or the first above in which every operator can be written */
