@@ -144,11 +144,15 @@ static int fit_head(struct job *job, int classes)
     const char *weight = NULL;
     char clean[256];
     int before = fov_model_classes(job->model);
-    if (before == classes) {
+    bool map = fov_model_meaning(job->model, fov_model_output(job->model)) == FOV_MEANING_MAP;
+    if (before == classes || map) { /* training itself refuses a map */
         return EXIT_OK;
     }
     if (fov_model_replace_head(job->model, classes, &weight) != FOV_OK) {
         return fail_library(job->cli);
+    }
+    if (fov_model_classes(job->model) != classes) {
+        return EXIT_OK; /* what its numbers mean is not changed by how many there are: training says what they are */
     }
     remark(job->cli, "a new head for %d classes instead of %d: %s begins with random numbers", classes, before,
            show_clean(clean, sizeof clean, weight));

@@ -36,8 +36,8 @@ static int check_scores(const fov_model *model, const char *name, const struct m
     }
     if (scores->meaning == FOV_MEANING_VALUES || scores->count < 1) {
         return error_set(error, FOV_E_SHAPE,
-                         "%s: output \"%s\" %s holds values, not scores of classes; if it does hold some, say which: "
-                         "logits, softmax or sigmoid",
+                         "%s: output \"%s\" %s holds values, not scores of classes; where it does, say which: logits, "
+                         "softmax or sigmoid (fov_model_set_meaning, --scores)",
                          name, output, shape_text(&out, text));
     }
     if (fov_value_dtype(model->graph, scores->logits) != FOV_F32) {

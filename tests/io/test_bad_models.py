@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Malformed and absurd ONNX files through the built command, as somebody meets them who was handed one (RELIABILITY 3.0 and
 3.1). Each must end with its exit code, one line on standard error that says what is wrong, and nothing on standard output:
-no crash, no hang, no machine out of memory. The files are written here with a protobuf writer of a few lines, so that they
-can be wrong. FOVEA_BINARY is the command. Prints a last line "N passed, N failed".
+no crash, no hang, no machine out of memory. The files are written with a protobuf writer of a few lines (onnx_writer.py), so
+that they can be wrong. FOVEA_BINARY is the command. Prints a last line "N passed, N failed".
 
 Run some cases:  FOVEA_BINARY=build/release/fovea python3 tests/io/test_bad_models.py conv
 """
@@ -12,78 +12,14 @@ import struct
 import subprocess
 import sys
 import tempfile
-import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from onnx_writer import (BOOL, F32, F64, I32, I64, STRING, U8, attribute, field, graph, integers, model, node, png, port, tensor,
+                         varint)
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 INPUT, IO, MEMORY = 3, 4, 5
-F32, U8, I32, I64, STRING, BOOL, F64 = 1, 2, 6, 7, 8, 9, 11
 HUGE, MOST, LEAST = 2**31, 2**63 - 1, -2**63
-
-
-# ---- writing ONNX ------------------------------------------------------------------------------------------------------------
-
-def varint(value):
-    value &= 2**64 - 1
-    out = b""
-    while value >= 128:
-        out += bytes([value & 127 | 128])
-        value >>= 7
-    return out + bytes([value])
-
-
-def field(number, value):
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    if isinstance(value, float):
-        return varint(number << 3 | 5) + struct.pack("<f", value)
-    value = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def attribute(name, value):
-    out = field(1, name)
-    if isinstance(value, bytes):  # a tensor
-        return out + field(5, value) + field(20, 4)
-    if isinstance(value, int):
-        return out + field(3, value) + field(20, 2)
-    if isinstance(value, float):
-        return out + field(2, value) + field(20, 1)
-    if isinstance(value, str):
-        return out + field(4, value) + field(20, 3)
-    return out + b"".join(field(8, v) for v in value) + field(20, 7)
-
-
-def node(kind, inputs, outputs, name="n", domain="", **attributes):
-    out = b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs)
-    out += field(3, name) + field(4, kind) + b"".join(field(5, attribute(k, v)) for k, v in attributes.items())
-    return out + (field(7, domain) if domain else b"")
-
-
-def tensor(name, kind, dims, values=None, raw=None):
-    code = {F32: "f", I64: "q", I32: "i", U8: "B", F64: "d", BOOL: "B"}.get(kind, "B")
-    out = b"".join(field(1, d) for d in dims) + field(2, kind) + (field(8, name) if name else b"")
-    raw = struct.pack("<%d%s" % (len(values), code), *values) if values is not None else raw
-    return out + (field(9, raw) if raw is not None else b"")
-
-
-def integers(name, *values):
-    return tensor(name, I64, [len(values)], values)
-
-
-def port(name, dims, kind=F32):
-    shape = b"".join(field(1, field(2, d) if isinstance(d, str) else field(1, d)) for d in dims)
-    return field(1, name) + field(2, field(1, field(1, kind) + field(2, shape)))
-
-
-def graph(nodes, initializers=(), inputs=(), outputs=("y",)):
-    out = b"".join(field(1, n) for n in nodes) + field(2, "g") + b"".join(field(5, t) for t in initializers)
-    out += b"".join(field(11, i) for i in inputs)
-    return out + b"".join(field(12, o if isinstance(o, bytes) else field(1, o)) for o in outputs)
-
-
-def model(nodes, initializers=(), inputs=None, outputs=("y",), opset=17, ir=8, extra=b""):
-    inputs = [port("x", [1, 4, 8, 8])] if inputs is None else inputs
-    return field(1, ir) + field(7, graph(nodes, initializers, inputs, outputs)) + field(8, field(1, "") + field(2, opset)) + extra
 
 
 def one(kind, initializers=(), more=(), inputs=None, opset=17, outputs=("y",), **attributes):
@@ -454,14 +390,6 @@ def check_odd_weights(folder):
     return None if result == 0 and b"[N, 4, 5, 7]" in out else "--size was not written: %r" % out[:200]
 
 
-def png(side):
-    """A grey picture of zeros."""
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(bytes((side + 1) * side))) + chunk(b"IEND", b""))
-
-
 # Inputs and outputs that are no pictures and scores: nothing may be copied there.
 PREDICT = [
     ("an input of bytes", model([node("Flatten", ["x"], ["y"])], inputs=[port("x", ["N", 1, 8, 8], U8)]), "input is u8"),
@@ -477,7 +405,7 @@ def check_predict(folder):
     """None, or what is wrong."""
     picture, path = os.path.join(folder, "p.png"), os.path.join(folder, "m.onnx")
     with open(picture, "wb") as file:
-        file.write(png(8))
+        file.write(png(8, 8, 1, bytes(64)))
     for name, data, wanted in PREDICT:
         with open(path, "wb") as file:
             file.write(data)
