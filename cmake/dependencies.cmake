@@ -48,7 +48,8 @@ if(NOT NANOPB_GENERATOR)
 endif()
 
 # Optional parts: FOVEA_WITH_X=OFF leaves X out; the source asks with #ifdef FOVEA_HAVE_X.
-foreach(part "JPEG;libjpeg;libjpeg-dev" "PNG;spng;libspng-dev" "CURL;libcurl;libcurl4-openssl-dev"
+foreach(part "JPEG;libjpeg;libjpeg-dev" "PNG;spng;libspng-dev" "WEBP;libwebp;libwebp-dev"
+        "WEBP;libwebpdemux;libwebp-dev" "CURL;libcurl;libcurl4-openssl-dev"
         "CAIRO;cairo;libcairo2-dev")
     list(GET part 0 name)
     list(GET part 1 module)
@@ -58,3 +59,7 @@ foreach(part "JPEG;libjpeg;libjpeg-dev" "PNG;spng;libspng-dev" "CURL;libcurl;lib
         target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_${name})
     endif()
 endforeach()
+if(FOVEA_WITH_GIF)
+    fovea_find_library(GIF gif_lib.h gif "libgif-dev, or configure with -DFOVEA_WITH_GIF=OFF,")
+    target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_GIF)
+endif()

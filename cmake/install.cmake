@@ -13,7 +13,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fovea DESTINATION ${CMAKE_INSTAL
 
 # A static libfovea makes its users link what it uses: the package files list exactly the parts that are switched on.
 set(modules jansson zlib libmd)
-foreach(part "JPEG:libjpeg" "PNG:spng" "CURL:libcurl" "CAIRO:cairo")
+foreach(part "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "CURL:libcurl" "CAIRO:cairo")
     string(REGEX REPLACE "(.*):(.*)" "\\1;\\2" part ${part})
     list(GET part 0 name)
     list(GET part 1 module)
@@ -22,6 +22,9 @@ foreach(part "JPEG:libjpeg" "PNG:spng" "CURL:libcurl" "CAIRO:cairo")
     endif()
 endforeach()
 set(fovea_libraries ${NANOPB_LIBRARY})
+if(FOVEA_WITH_GIF)
+    list(APPEND fovea_libraries ${GIF_LIBRARY})
+endif()
 list(JOIN modules " " fovea_modules)
 list(JOIN fovea_libraries " " fovea_plain_libraries)
 if(BUILD_SHARED_LIBS)

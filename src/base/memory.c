@@ -259,6 +259,21 @@ void memory_free(struct memory *memory, void *block)
     }
 }
 
+int memory_hold(struct memory *memory, size_t bytes, const char *what, struct error *error)
+{
+    atomic_fetch_add_explicit(&memory->requests, 1, memory_order_relaxed);
+    if (memory_must_fail(memory) || !memory_charge(memory, bytes)) {
+        memory_report(memory, bytes, what, error);
+        return FOV_E_MEMORY;
+    }
+    return FOV_OK;
+}
+
+void memory_release(struct memory *memory, size_t bytes)
+{
+    atomic_fetch_sub(&memory->in_use, bytes);
+}
+
 char *memory_copy_text(struct memory *memory, const char *text, struct error *error)
 {
     size_t length = strlen(text) + 1;

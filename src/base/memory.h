@@ -39,6 +39,11 @@ void *memory_resize(struct memory *memory, void *block, size_t count, size_t siz
 void  memory_free(struct memory *memory, void *block); /**< accepts NULL */
 char *memory_copy_text(struct memory *memory, const char *text, struct error *error);
 
+/** Counts `bytes` that somebody else allocates on our behalf (a decoder, the system) without allocating anything: they
+ *  are held against the limit until memory_release. E_MEMORY as above. */
+int  memory_hold(struct memory *memory, size_t bytes, const char *what, struct error *error);
+void memory_release(struct memory *memory, size_t bytes);
+
 /** Makes room for one more element in a growing array: doubles `*capacity` when `count` reaches it. */
 int memory_grow(struct memory *memory, void **block, size_t *capacity, size_t count, size_t size, const char *what,
                 struct error *error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Decoding whatever bytes turn out to be, conversion between channels, and the public fov_image functions.
- * The formats themselves: jpeg.c, png.c. */
+ * The formats themselves: jpeg.c, png.c, webp.c, gif.c, bmp.c. */
 #include "data/image.h"
 #include "base/file.h"
 #include "device/context.h"
@@ -114,10 +114,7 @@ static int image_refuse(const uint8_t *bytes, size_t size, struct error *error)
     static const struct {
         const char *name, *start;
         size_t offset, length;
-    } known[] = {{"GIF", "GIF8", 0, 4},
-                 {"WebP", "WEBP", 8, 4},
-                 {"BMP", "BM", 0, 2},
-                 {"TIFF", "II*\0", 0, 4},
+    } known[] = {{"TIFF", "II*\0", 0, 4},
                  {"TIFF", "MM\0*", 0, 4},
                  {"HEIF or AVIF", "ftyp", 4, 4},
                  {"gzip", "\x1f\x8b", 0, 2},
@@ -137,18 +134,25 @@ static int image_refuse(const uint8_t *bytes, size_t size, struct error *error)
     }
     uint8_t start[4] = {0};
     memcpy(start, bytes, size < 4 ? size : 4);
-    return (int)error_set(error, FOV_E_INPUT, "not a PNG or JPEG (starts with %02x %02x %02x %02x%s%s)", start[0],
+    return (int)error_set(error, FOV_E_INPUT, "not a PNG, JPEG, WebP, GIF or BMP (starts with %02x %02x %02x %02x%s%s)", start[0],
                           start[1], start[2], start[3], guess ? ", looks like " : "", guess ? guess : "");
 }
 
 int image_decode(struct picture *picture, const uint8_t *bytes, size_t size, enum image_channels channels,
                  struct error *error)
 {
-    int orientation = 1, status;
-    if (size >= 2 && bytes[0] == 0xff && bytes[1] == 0xd8) {
-        status = jpeg_decode(picture, bytes, size, &orientation, error);
-    } else if (size >= 4 && memcmp(bytes, "\x89PNG", 4) == 0) {
-        status = png_decode(picture, bytes, size, error);
+    static const struct {
+        image_is *is;
+        image_decoder *decode;
+    } formats[] = {{jpeg_is, jpeg_decode}, {png_is, png_decode}, {webp_is, webp_decode},
+                   {gif_is, gif_decode},   {bmp_is, bmp_decode}};
+    int orientation = 1, status = FOV_OK;
+    size_t format = 0, count = sizeof formats / sizeof *formats;
+    while (format < count && !formats[format].is(bytes, size)) {
+        format++;
+    }
+    if (format < count) {
+        status = formats[format].decode(picture, bytes, size, &orientation, error);
     } else {
         status = image_refuse(bytes, size, error);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures from inside: decoding bytes of PNG and JPEG to 8-bit pixels [height, width, channels], with limits that hold
+/* Pictures from inside: decoding the bytes of a file to 8-bit pixels [height, width, channels], with limits that hold
  * whatever the bytes say. Formats are told by content. Resizing is resize.h; the public face is <fovea/dataset.h>.
- * Next: image.c, then jpeg.c and png.c. */
+ * Next: image.c, then a file per format (jpeg.c, png.c, webp.c, gif.c, bmp.c) and exif.c. */
 #ifndef DATA_IMAGE_H
 #define DATA_IMAGE_H
 
@@ -49,12 +49,19 @@ int image_read(struct picture *picture, const char *path, enum image_channels ch
  *  where `to` is not larger. */
 void image_convert(const uint8_t *from, int from_channels, uint8_t *to, int to_channels, size_t pixels);
 
-/* The formats: `channels` of the result is what the file has (1, 3 or 4); image.c converts and checks nothing twice. */
-int jpeg_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, struct error *error);
-int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, struct error *error);
+/** A format: whether these bytes begin like one, and their pixels. `channels` of the result is what the file has (1, 3
+ *  or 4), `orientation` what EXIF states (1 to 8, 1 where it states none); image.c converts and turns. Memory that a
+ *  library takes for itself is held against the limit of the picture's memory. */
+typedef bool image_is(const uint8_t *bytes, size_t size);
+typedef int image_decoder(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation,
+                          struct error *error);
+image_is jpeg_is, png_is, webp_is, gif_is, bmp_is;
+image_decoder jpeg_decode, png_decode, webp_decode, gif_decode, bmp_decode;
+
 /** Checks a picture's size against the limits: E_INPUT with a sentence. */
 int image_check_size(uint64_t height, uint64_t width, struct error *error);
-/** The EXIF orientation (1 to 8) in the payload of a JPEG's APP1 segment; 1 when there is none or it is damaged. */
+/** The orientation (1 to 8) in a block of EXIF, with or without "Exif\0\0" in front; 1 when there is none or it is
+ *  damaged. */
 int exif_orientation(const uint8_t *bytes, size_t size);
 
 #endif

@@ -4,43 +4,9 @@
 #include "data/image.h"
 #include <string.h>
 
-/* A 16- or 32-bit number in TIFF's byte order. */
-static uint32_t exif_number(const uint8_t *bytes, int size, bool big)
+bool jpeg_is(const uint8_t *bytes, size_t size)
 {
-    uint32_t value = 0;
-    for (int i = 0; i < size; i++) {
-        value |= (uint32_t)bytes[i] << 8 * (big ? size - 1 - i : i);
-    }
-    return value;
-}
-
-/* "Exif\0\0", then a TIFF header whose first directory may hold tag 0x0112 (CIPA DC-008, 4.6). Only that directory is
- * read, so nothing can loop. */
-int exif_orientation(const uint8_t *bytes, size_t size)
-{
-    if (size < 6 + 8 || memcmp(bytes, "Exif\0\0", 6) != 0) {
-        return 1;
-    }
-    const uint8_t *tiff = bytes + 6;
-    bool big = tiff[0] == 'M';
-    size -= 6;
-    if (tiff[0] != tiff[1] || (tiff[0] != 'M' && tiff[0] != 'I') || exif_number(tiff + 2, 2, big) != 42) {
-        return 1;
-    }
-    size_t at = exif_number(tiff + 4, 4, big);
-    if (at > size || size - at < 2) {
-        return 1;
-    }
-    size_t entries = exif_number(tiff + at, 2, big);
-    at += 2;
-    for (size_t i = 0; i < entries && size - at >= 12; i++, at += 12) {
-        uint32_t tag = exif_number(tiff + at, 2, big), type = exif_number(tiff + at + 2, 2, big);
-        uint32_t value = exif_number(tiff + at + 8, 2, big);
-        if (tag == 0x0112) {
-            return type == 3 && value >= 1 && value <= 8 ? (int)value : 1;
-        }
-    }
-    return 1;
+    return size >= 2 && bytes[0] == 0xff && bytes[1] == 0xd8;
 }
 
 #ifdef FOVEA_HAVE_JPEG
@@ -59,6 +25,8 @@ struct jpeg_reader {
     jmp_buf back;
     struct error *error;
     struct picture *picture;
+    struct jpeg_memory_mgr lender; /* libjpeg's own methods, behind those that count */
+    size_t held;                   /* bytes that libjpeg has, held against the limit until it is destroyed */
     int status;
 };
 
@@ -91,6 +59,66 @@ static void jpeg_message(j_common_ptr jpeg, int level)
         longjmp(reader->back, 1);
     }
     jpeg_fail(jpeg);
+}
+
+/* libjpeg's memory is counted as it is asked for: its methods are replaced by ones that hold the bytes against the limit
+ * and then call them. What it keeps back for several requests (some KiB) is not seen. */
+static void jpeg_hold(j_common_ptr jpeg, size_t bytes)
+{
+    struct jpeg_reader *reader = (struct jpeg_reader *)(void *)jpeg->err;
+    reader->status = memory_hold(reader->picture->memory, bytes, "decoding a JPEG", reader->error);
+    if (reader->status) {
+        longjmp(reader->back, 1);
+    }
+    reader->held += bytes;
+}
+
+static struct jpeg_memory_mgr *jpeg_lender(j_common_ptr jpeg)
+{
+    return &((struct jpeg_reader *)(void *)jpeg->err)->lender;
+}
+
+static void *jpeg_take_small(j_common_ptr jpeg, int pool, size_t size)
+{
+    jpeg_hold(jpeg, size);
+    return jpeg_lender(jpeg)->alloc_small(jpeg, pool, size);
+}
+
+static void *jpeg_take_large(j_common_ptr jpeg, int pool, size_t size)
+{
+    jpeg_hold(jpeg, size);
+    return jpeg_lender(jpeg)->alloc_large(jpeg, pool, size);
+}
+
+static JSAMPARRAY jpeg_take_samples(j_common_ptr jpeg, int pool, JDIMENSION width, JDIMENSION rows)
+{
+    jpeg_hold(jpeg, (size_t)width * rows * sizeof(JSAMPLE));
+    return jpeg_lender(jpeg)->alloc_sarray(jpeg, pool, width, rows);
+}
+
+static JBLOCKARRAY jpeg_take_blocks(j_common_ptr jpeg, int pool, JDIMENSION width, JDIMENSION rows)
+{
+    jpeg_hold(jpeg, (size_t)width * rows * sizeof(JBLOCK));
+    return jpeg_lender(jpeg)->alloc_barray(jpeg, pool, width, rows);
+}
+
+/* All coefficients of a component of a progressive picture. */
+static jvirt_barray_ptr jpeg_take_component(j_common_ptr jpeg, int pool, boolean zeroed, JDIMENSION width,
+                                            JDIMENSION rows, JDIMENSION most)
+{
+    jpeg_hold(jpeg, (size_t)width * rows * sizeof(JBLOCK));
+    return jpeg_lender(jpeg)->request_virt_barray(jpeg, pool, zeroed, width, rows, most);
+}
+
+static void jpeg_count_memory(struct jpeg_reader *reader)
+{
+    struct jpeg_memory_mgr *memory = reader->jpeg.mem;
+    reader->lender = *memory;
+    memory->alloc_small = jpeg_take_small;
+    memory->alloc_large = jpeg_take_large;
+    memory->alloc_sarray = jpeg_take_samples;
+    memory->alloc_barray = jpeg_take_blocks;
+    memory->request_virt_barray = jpeg_take_component;
 }
 
 /* Called as scans are read: each one costs a pass over the whole picture, and a file may hold thousands. */
@@ -163,6 +191,7 @@ static void jpeg_guard(struct jpeg_reader *reader, const uint8_t *bytes, size_t 
 {
     if (setjmp(reader->back) == 0) {
         jpeg_create_decompress(&reader->jpeg);
+        jpeg_count_memory(reader);
         jpeg_read_pixels(reader, bytes, size, orientation);
     }
 }
@@ -176,6 +205,7 @@ int jpeg_decode(struct picture *picture, const uint8_t *bytes, size_t size, int 
     reader.errors.emit_message = jpeg_message;
     jpeg_guard(&reader, bytes, size, orientation);
     jpeg_destroy_decompress(&reader.jpeg); // harmless when creation itself failed: the struct was zeroed
+    memory_release(picture->memory, reader.held);
     return reader.status;
 }
 

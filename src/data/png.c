@@ -8,12 +8,21 @@
 #include <fovea/dataset.h>
 #include <string.h>
 
+bool png_is(const uint8_t *bytes, size_t size)
+{
+    return size >= 4 && memcmp(bytes, "\x89PNG", 4) == 0;
+}
+
 #ifdef FOVEA_HAVE_PNG
 
 #include <spng.h>
 #include <stdlib.h>
 
-enum { PNG_MAX_CHUNK = 1 << 20, PNG_MAX_CHUNKS = 4 << 20 }; /* bytes of text, profiles and the like */
+enum {
+    PNG_MAX_CHUNK = 1 << 20, /* bytes of text, profiles and the like */
+    PNG_MAX_CHUNKS = 4 << 20,
+    PNG_TABLES = 64 << 10
+};
 
 static int png_fail(int code, struct error *error)
 {
@@ -23,10 +32,13 @@ static int png_fail(int code, struct error *error)
                           spng_strerror(code));
 }
 
-/* Walks the chunks to IEND: a file that ends before it is truncated, even where the pixels are all there. */
-static int png_check_end(const uint8_t *bytes, size_t size, struct error *error)
+/* Walks the chunks to IEND: a file that ends before it is truncated, even where the pixels are all there. *kept: bytes
+ * that libspng may keep of what is not pixels; compressed text may be anything up to its limit. */
+static int png_check_end(const uint8_t *bytes, size_t size, size_t *kept, struct error *error)
 {
+    static const char unpacked[][5] = {"zTXt", "iTXt", "iCCP"};
     size_t at = 8;
+    *kept = 0;
     while (at <= size && size - at >= 12) {
         const uint8_t *b = bytes + at;
         size_t length = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
@@ -36,6 +48,12 @@ static int png_check_end(const uint8_t *bytes, size_t size, struct error *error)
         if (length > size - at - 12) {
             break;
         }
+        for (size_t i = 0; i < sizeof unpacked / sizeof *unpacked; i++) {
+            *kept = memcmp(b + 4, unpacked[i], 4) == 0 ? PNG_MAX_CHUNKS : *kept;
+        }
+        if (memcmp(b + 4, "IDAT", 4) != 0) {
+            *kept = *kept < PNG_MAX_CHUNKS - length && length < PNG_MAX_CHUNKS ? *kept + length : PNG_MAX_CHUNKS;
+        }
         at += 12 + length;
     }
     return (int)error_set(error, FOV_E_INPUT, "truncated PNG: the file's %zu bytes end within the chunk at offset %zu",
@@ -43,7 +61,7 @@ static int png_check_end(const uint8_t *bytes, size_t size, struct error *error)
 }
 
 /* Decodes with a context that is freed by the caller. */
-static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t *bytes, size_t size,
+static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t *bytes, size_t size, int *orientation,
                            struct error *error)
 {
     struct spng_ihdr header;
@@ -102,21 +120,44 @@ static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t
         }
         picture->channels = 1;
     }
+    struct spng_exif exif;
+    if (spng_get_exif(png, &exif) == 0) {
+        *orientation = exif_orientation((const uint8_t *)exif.data, exif.length);
+    }
     return FOV_OK;
 }
 
-int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, struct error *error)
+/* Bytes that libspng and zlib take for themselves, at most: inflate's window and tables, chunks, and some lines of 8
+ * bytes a pixel (the width stands in IHDR, which comes first; what is wrong there is found later). */
+static size_t png_need(const uint8_t *bytes, size_t size, size_t kept)
 {
-    int status = png_check_end(bytes, size, error);
+    const uint8_t *b = bytes + 16;
+    size_t width = size < 20 ? 0 : (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
+    width = width < IMAGE_MAX_SIDE ? width : IMAGE_MAX_SIDE;
+    return PNG_TABLES + kept + 4 * 8 * width;
+}
+
+int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, struct error *error)
+{
+    size_t kept;
+    *orientation = 1;
+    int status = png_check_end(bytes, size, &kept, error);
+    if (status) {
+        return status;
+    }
+    size_t need = png_need(bytes, size, kept);
+    status = memory_hold(picture->memory, need, "decoding a PNG", error);
     if (status) {
         return status;
     }
     spng_ctx *png = spng_ctx_new(0);
     if (png == NULL) {
-        return (int)error_set(error, FOV_E_MEMORY, "no memory left to decode a PNG");
+        status = (int)error_set(error, FOV_E_MEMORY, "no memory left to decode a PNG");
+    } else {
+        status = png_read_pixels(png, picture, bytes, size, orientation, error);
     }
-    status = png_read_pixels(png, picture, bytes, size, error);
     spng_ctx_free(png);
+    memory_release(picture->memory, need);
     return status;
 }
 
@@ -159,11 +200,12 @@ static int png_save(const char *path, int height, int width, int channels, const
 
 #else
 
-int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, struct error *error)
+int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, struct error *error)
 {
     (void)picture;
     (void)bytes;
     (void)size;
+    *orientation = 1;
     return (int)error_set(error, FOV_E_UNSUPPORTED, "this fovea was built without PNG (FOVEA_WITH_PNG)");
 }
 

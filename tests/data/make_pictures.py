@@ -3,6 +3,7 @@
 """Makes pictures/ and pictures.inc: small files of every kind, with the SHA-256 of the pixels that Pillow (9.4) or plain
 arithmetic gives for them, and of Pillow's resized pictures. Run it with python3-pil; results are committed."""
 import hashlib
+import io
 import os
 import struct
 import zlib
@@ -90,7 +91,6 @@ def pngs():
 
 
 def jpegs():
-    import io
     w, h = 21, 14
     smooth = bytes(min(255, (x * 9 + y * 5 + c * 40)) for y in range(h) for x in range(w) for c in range(3))
     rgb = Image.frombytes("RGB", (w, h), smooth)
@@ -118,6 +118,142 @@ def jpegs():
         add(f"turned{orientation}.jpg", rgb, quality=85, exif=exif)
 
 
+TURNS = {2: Image.FLIP_LEFT_RIGHT, 3: Image.ROTATE_180, 4: Image.FLIP_TOP_BOTTOM, 5: Image.TRANSPOSE,
+         6: Image.ROTATE_270, 7: Image.TRANSVERSE, 8: Image.ROTATE_90}
+
+
+def exif(orientation, kind=3, order="<", prefix=b""):
+    """A block of EXIF by hand: the orientation as SHORT (3) or LONG (4), in either byte order."""
+    value = struct.pack(order + ("HH" if kind == 3 else "I"), *((orientation, 0) if kind == 3 else (orientation,)))
+    return (prefix + (b"II" if order == "<" else b"MM") + struct.pack(order + "HIHHHI", 42, 8, 1, 0x0112, kind, 1) + value +
+            struct.pack(order + "I", 0))
+
+
+def add_pillow(name, data, mode):
+    """What Pillow decodes, turned as EXIF says, in the mode that fovea's channels mean."""
+    image = Image.open(io.BytesIO(data))
+    turn = TURNS.get(image.getexif().get(0x0112, 1))
+    image = image.convert(mode)
+    image = image.transpose(turn) if turn is not None else image
+    row(name, data, image.width, image.height, len(image.getbands()), image.tobytes())
+
+
+def turned():
+    """Every place and form in which an orientation is kept."""
+    w, h = 13, 9
+    for name, block in [("exif_short_big.png", exif(6, order=">")), ("exif_short_little.png", exif(8)),
+                        ("exif_long.png", exif(5, kind=4, order=">"))]:
+        add_pillow(name, png(w, h, 2, 8, pixel, 3, chunk(b"eXIf", block)), "RGB")
+    plain = open(os.path.join(HERE, "pictures", "rgb.jpg"), "rb").read()
+    for name, kind, order in [("exif_long_little.jpg", 4, "<"), ("exif_long_big.jpg", 4, ">"),
+                              ("exif_short_big.jpg", 3, ">")]:
+        block = exif(6, kind, order, b"Exif\0\0")
+        add_pillow(name, plain[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + plain[2:], "RGB")
+
+
+def saved(image, kind, **options):
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def webps():
+    w, h = 21, 14
+    rgb = Image.frombytes("RGB", (w, h), bytes(min(255, x * 9 + y * 5 + c * 40)
+                                               for y in range(h) for x in range(w) for c in range(3)))
+    clear = rgb.copy()
+    clear.putalpha(Image.frombytes("L", (w, h), bytes(255 - x * 12 for y in range(h) for x in range(w))))
+    add_pillow("lossy.webp", saved(rgb, "WEBP", quality=80), "RGB")
+    add_pillow("lossless.webp", saved(rgb, "WEBP", lossless=True), "RGB")
+    add_pillow("lossy_alpha.webp", saved(clear, "WEBP", quality=80, exact=True), "RGBA")
+    add_pillow("lossless_alpha.webp", saved(clear, "WEBP", lossless=True, exact=True), "RGBA")
+    add_pillow("animated.webp", saved(rgb, "WEBP", save_all=True, append_images=[rgb.rotate(180)], quality=70), "RGB")
+    add_pillow("turned6.webp", saved(rgb, "WEBP", lossless=True, exif=exif(6, prefix=b"Exif\0\0")), "RGB")
+    add_pillow("turned7_long.webp", saved(rgb, "WEBP", lossless=True, exif=exif(7, 4, ">", b"Exif\0\0")), "RGB")
+
+
+def sub_blocks(data):
+    return b"".join(bytes([len(data[i:i + 255])]) + data[i:i + 255] for i in range(0, len(data), 255)) + b"\0"
+
+
+def lzw(indices):
+    """GIF's LZW of 3-bit indices, without compressing: a clear code often enough that codes stay at 4 bits."""
+    codes = []
+    for i, index in enumerate(indices):
+        codes += ([8] if i % 6 == 0 else []) + [index]
+    bits = "".join(format(c, "04b")[::-1] for c in codes + [9])
+    bits += "0" * (-len(bits) % 8)
+    return bytes([3]) + sub_blocks(bytes(int(bits[i:i + 8][::-1], 2) for i in range(0, len(bits), 8)))
+
+
+def gif(canvas, frame, palette, indices, local=None, clear=None, interlaced=False, more=b""):
+    def table(colours):
+        return bytes(colours).ljust(24, b"\0")
+    x, y, w, h = frame
+    control = b"" if clear is None else b"\x21\xf9\x04\x01\0\0" + bytes([clear]) + b"\0"
+    comment = b"\x21\xfe" + sub_blocks(b"made by hand")
+    flags = (0x82 if local is not None else 0) | (0x40 if interlaced else 0)
+    return (b"GIF89a" + struct.pack("<HHBBB", *canvas, 0x82, 0, 0) + table(palette) + comment + control + b"\x2c" +
+            struct.pack("<HHHHB", x, y, w, h, flags) + (table(local) if local is not None else b"") + lzw(indices) + more +
+            b"\x3b")
+
+
+def gifs():
+    colours = pattern(8, 1, 3)
+    other = bytes(255 - c for c in colours)
+    greys = bytes(g for i in range(8) for g in (i * 36,) * 3)
+    w, h = 13, 19
+    all_of = lambda width, height: [pixel(x, y, 0) & 7 for y in range(height) for x in range(width)]
+    order = [y for first, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for y in range(first, h, step)]
+    woven = [pixel(x, y, 0) & 7 for y in order for x in range(w)]
+    second = b"\x2c" + struct.pack("<HHHHB", 0, 0, w, h, 0) + lzw([0] * (w * h))
+    add_pillow("rgb.gif", gif((w, h), (0, 0, w, h), colours, all_of(w, h)), "RGB")
+    add_pillow("grey.gif", gif((w, h), (0, 0, w, h), greys, all_of(w, h)), "L")
+    add_pillow("local.gif", gif((w, h), (0, 0, w, h), greys, all_of(w, h), local=other), "RGB")
+    add_pillow("interlaced.gif", gif((w, h), (0, 0, w, h), colours, woven, interlaced=True), "RGB")
+    add_pillow("clear.gif", gif((w, h), (0, 0, w, h), colours, all_of(w, h), clear=3), "RGBA")
+    add_pillow("part.gif", gif((w, h), (3, 4, 6, 5), colours, all_of(6, 5)), "RGB")
+    add_pillow("part_clear.gif", gif((w, h), (3, 4, 6, 5), colours, all_of(6, 5), clear=2), "RGBA")
+    add_pillow("animated.gif", gif((w, h), (0, 0, w, h), colours, all_of(w, h), more=second), "RGB")
+
+
+def bmp(width, height, depth, rows_of, palette=b"", form=0, masks=b"", header=40, top_down=False, used=0):
+    lines = [line + b"\0" * (-len(line) % 4) for line in rows_of]
+    data = b"".join(lines if top_down else lines[::-1])
+    if header == 12:
+        info = struct.pack("<IHHHH", 12, width, height, 1, depth)
+    else:
+        info = struct.pack("<IiiHHIIiiII", header, width, -height if top_down else height, 1, depth, form, len(data), 0, 0,
+                           used, 0) + masks
+        info = info.ljust(header, b"\0")
+    offset = 14 + len(info) + len(palette)
+    return struct.pack("<2sIHHI", b"BM", offset + len(data), 0, 0, offset) + info + palette + data
+
+
+def bmps():
+    w, h = 13, 9
+    bgr = [b"".join(bytes([pixel(x, y, 2), pixel(x, y, 1), pixel(x, y, 0)]) for x in range(w)) for y in range(h)]
+    bgrx = [b"".join(bytes([pixel(x, y, 2), pixel(x, y, 1), pixel(x, y, 0), pixel(x, y, 3)]) for x in range(w))
+            for y in range(h)]
+    five = [b"".join(struct.pack("<H", pixel(x, y, 0) << 8 & 0x7fff | pixel(x, y, 1)) for x in range(w)) for y in range(h)]
+    index = lambda depth: [pack([pixel(x, y, 0) & ((1 << depth) - 1) for x in range(w)], depth) for y in range(h)]
+    colours = lambda n, pad: b"".join(bytes([pixel(i, 1, 2), pixel(i, 1, 1), pixel(i, 1, 0)]) + pad for i in range(n))
+    greys = b"".join(bytes([i, i, i, 0]) for i in range(256))
+    masks = struct.pack("<IIII", 0xff0000, 0xff00, 0xff, 0xff000000)
+    add_pillow("rgb.bmp", bmp(w, h, 24, bgr), "RGB")
+    add_pillow("top_down.bmp", bmp(w, h, 24, bgr, top_down=True), "RGB")
+    add_pillow("old.bmp", bmp(w, h, 24, bgr, header=12), "RGB")
+    add_pillow("old_palette.bmp", bmp(w, h, 4, index(4), colours(16, b""), header=12), "RGB")
+    add_pillow("palette8.bmp", bmp(w, h, 8, index(8), colours(256, b"\0")), "RGB")
+    add_pillow("palette4.bmp", bmp(w, h, 4, index(4), colours(16, b"\0")), "RGB")
+    add_pillow("palette1.bmp", bmp(w, h, 1, index(1), colours(2, b"\0")), "RGB")
+    add_pillow("grey.bmp", bmp(w, h, 8, index(8), greys), "L")
+    add_pillow("bits555.bmp", bmp(w, h, 16, five), "RGB")
+    add_pillow("bits565.bmp", bmp(w, h, 16, five, form=3, masks=struct.pack("<III", 0xf800, 0x7e0, 0x1f)), "RGB")
+    add_pillow("bgrx.bmp", bmp(w, h, 32, bgrx), "RGB")
+    add_pillow("bgra.bmp", bmp(w, h, 32, bgrx, form=3, masks=masks, header=108), "RGBA")
+
+
 def resizing():
     for w, h, c, ow, oh in [(28, 28, 1, 32, 32), (28, 28, 1, 28, 14), (28, 28, 1, 7, 28), (640, 480, 3, 224, 224),
                             (17, 31, 3, 64, 5), (1, 1, 3, 9, 9), (100, 3, 1, 1, 1), (33, 29, 3, 227, 227),
@@ -130,6 +266,10 @@ def resizing():
 def main():
     pngs()
     jpegs()
+    turned()
+    webps()
+    gifs()
+    bmps()
     resizing()
     luma = sha(Image.frombytes("RGB", (256, 256), pattern(256, 256, 3)).convert("L").tobytes())
     with open(os.path.join(HERE, "pictures.inc"), "w", encoding="ascii") as file:
