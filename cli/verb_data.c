@@ -21,7 +21,7 @@ static const struct {
     {"cifar10", "60,000 photographs in ten classes, 32 x 32 RGB (Krizhevsky 2009)",
      "put the binary archive's files into $FOVEA_DATA/cifar10"},
     {"digits", "digits that fovea draws itself, seeded, as many as you like: digits:5000", NULL},
-    {"DIR", "a folder per class with PNG or JPEG pictures, or with IDX files", NULL},
+    {"DIR", "a folder per class with pictures (PNG, JPEG, WebP, GIF, BMP), or with IDX files", NULL},
 };
 
 static int list(struct cli *cli)

@@ -8,7 +8,7 @@
  *    10,000, or
  *                       COUNT and a sixth of it. Its seed (0) is not the context's: every run is tested on the same
  *                       pictures
- *    DIR                a folder per class with PNG or JPEG pictures: DIR/train/CLASS/... and DIR/test/CLASS/... (or
+ *    DIR                a folder per class with pictures: DIR/train/CLASS/... and DIR/test/CLASS/... (or
  *    val);
  *                       of DIR/CLASS/... alone a tenth of each class, always the same, is the test split
  *
@@ -64,9 +64,9 @@ typedef struct fov_image {
     uint8_t *pixels;
     void    *owner; /**< internal */
 } fov_image;
-/** Decodes PNG or JPEG (told by content, not by name) and turns it upright by its EXIF tag. `channels` 0: as in the
- *  file; 1: grey, 3: RGB. E_INPUT: no image, damaged, or beyond the limits (16,384 pixels a side, 64 million in
- *  all). */
+/** Decodes PNG, JPEG, WebP, GIF (the first frame) or BMP, told by content, not by name, and turns it upright by its
+ *  EXIF orientation. `channels` 0: as in the file; 1: grey, 3: RGB. E_INPUT: no image, damaged, or beyond the limits
+ *  (16,384 pixels a side, 64 million in all). E_UNSUPPORTED: a format that this build leaves out. */
 FOV_API FOV_MUST_CHECK int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image);
 FOV_API FOV_MUST_CHECK int fov_image_save_png(fov_context *context, const char *path, int height, int width,
                                               int channels, const uint8_t *pixels);

@@ -18,10 +18,10 @@ struct folder_state {
 static const char *const folder_test_names[] = {"test", "val", "valid", "validation"};
 enum { FOLDER_TEST_NAMES = sizeof folder_test_names / sizeof *folder_test_names };
 
-/* Whether a name ends in .png, .jpg or .jpeg, in any case. */
+/* Whether a name ends as those of pictures do, in any case. */
 static bool folder_is_picture(const char *name)
 {
-    static const char *const suffixes[] = {".png", ".jpg", ".jpeg"};
+    static const char *const suffixes[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof suffixes / sizeof *suffixes; i++) {
         size_t k = 0;
