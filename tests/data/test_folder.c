@@ -92,9 +92,9 @@ static void test_refused(void **state)
     refuse(*state, FOV_TRAIN, FOV_E_INPUT, "class \"cat\" is in");
     put_picture(state, "train/cat/a.png", 10);
     refuse(*state, FOV_TEST, FOV_E_INPUT, "class \"dog\" is in");
-    put_file(path_in(state, "test/dog/a.webp"), "x", 1);
+    put_file(path_in(state, "test/dog/a.tiff"), "x", 1);
     refuse(*state, FOV_TEST, FOV_E_INPUT, "class \"dog\" holds no PNG or JPEG picture (but 1 other file)");
-    assert_int_equal(unlink(path_in(state, "test/dog/a.webp")), 0);
+    assert_int_equal(unlink(path_in(state, "test/dog/a.tiff")), 0);
     refuse(*state, FOV_TEST, FOV_E_INPUT, "class \"dog\" is empty");
     put_file(path_in(state, "test/dog/a.png"), "no picture", 10);
     assert_int_equal(symlink(*state, path_in(state, "train/dog/loop")), 0);
