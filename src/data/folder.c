@@ -156,7 +156,7 @@ static int folder_read_classes(struct fov_dataset *dataset, const char *director
         }
         if (status == FOV_OK && state->count == begin) {
             status = others ? (int)error_set(error, FOV_E_INPUT,
-                                             "%s: class \"%s\" holds no PNG or JPEG picture (but %zu other file%s)",
+                                             "%s: class \"%s\" holds no picture (but %zu other file%s)",
                                              directory, dataset->class_names[label], others, others == 1 ? "" : "s")
                             : (int)error_set(error, FOV_E_INPUT, "%s: class \"%s\" is empty", directory,
                                              dataset->class_names[label]);
