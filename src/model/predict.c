@@ -136,19 +136,36 @@ static int prepare(fov_model *model, int count, int wanted)
     return FOV_OK;
 }
 
+/* Probabilities that are none: what was said of the output is not true of it. */
+static int check_probabilities(const fov_model *model, const float *made, size_t count)
+{
+    static const float rounding = 1e-3F; /* of half precision */
+    fov_meaning meaning = fov_model_meaning(model, model->output);
+    for (size_t i = 0; (meaning == FOV_MEANING_SOFTMAX || meaning == FOV_MEANING_SIGMOID) && i < count; i++) {
+        if (made[i] < -rounding || made[i] > 1 + rounding) {
+            return error_set(&model->context->error, FOV_E_INPUT,
+                             "output \"%s\" is said to hold probabilities (%s), but one is %g",
+                             fov_value_name(model->graph, model->output), fov_meaning_name(meaning), (double)made[i]);
+        }
+    }
+    return FOV_OK;
+}
+
 /* The rows of `count` pictures out of the plan; of a single probability p, 1 - p and p. */
-static void hand_out(const fov_model *model, int count, float *result, int scores)
+static int hand_out(const fov_model *model, int count, float *result, int scores)
 {
     const float *made = fov_plan_data(model->predict_plan, model->prediction);
     size_t row = (size_t)row_of(model);
+    int status = check_probabilities(model, made, (size_t)count * row);
     if (row == (size_t)scores) {
         memcpy(result, made, (size_t)count * row * sizeof *result);
-        return;
+        return status;
     }
     for (int i = 0; i < count; i++) {
         result[2 * i] = 1 - made[i];
         result[2 * i + 1] = made[i];
     }
+    return status;
 }
 
 int fov_predict(fov_model *model, const float *images, int count, float *result, int scores)
@@ -161,13 +178,13 @@ int fov_predict(fov_model *model, const float *images, int count, float *result,
     float *in = fov_plan_data(plan, model->input);
     int batch = model->predict_batch;
     size_t pixels = fov_plan_bytes(plan, model->input) / (size_t)batch / sizeof(float);
-    for (int done = 0; done < count; done += batch) {
+    for (int done = 0; done < count && status == FOV_OK; done += batch) {
         int take = count - done < batch ? count - done : batch;
         memcpy(in, images + (size_t)done * pixels, (size_t)take * pixels * sizeof(float));
         fov_plan_run(plan, 0);
-        hand_out(model, take, result + (size_t)done * (size_t)scores, scores);
+        status = hand_out(model, take, result + (size_t)done * (size_t)scores, scores);
     }
-    return FOV_OK;
+    return status;
 }
 
 int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores)
@@ -190,6 +207,5 @@ int fov_predict_image(fov_model *model, const fov_image *image, float *result, i
         return status;
     }
     fov_plan_run(model->predict_plan, 0);
-    hand_out(model, 1, result, scores);
-    return FOV_OK;
+    return hand_out(model, 1, result, scores);
 }

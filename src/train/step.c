@@ -3,6 +3,7 @@
 #include "train/step.h"
 #include "data/dataset.h"
 #include "graph/copy.h"
+#include "model/range.h"
 #include "train/loss.h"
 #include <math.h>
 #include <stdio.h>
@@ -39,6 +40,12 @@ static int check_scores(const fov_model *model, const char *name, const struct m
                          "%s: output \"%s\" %s holds values, not scores of classes; where it does, say which: logits, "
                          "softmax or sigmoid (fov_model_set_meaning, --scores)",
                          name, output, shape_text(&out, text));
+    }
+    if (scores->is_probable && range_of(model->graph, scores->logits.id).low < 0) {
+        return error_set(error, FOV_E_SHAPE,
+                         "%s: output \"%s\" is said to hold probabilities (%s), but nothing at the network's end keeps its "
+                         "numbers from being negative",
+                         name, output, fov_meaning_name(scores->meaning));
     }
     if (fov_value_dtype(model->graph, scores->logits) != FOV_F32) {
         return error_set(error, FOV_E_UNSUPPORTED, "%s: output \"%s\" is %s; scores are f32", name, output,
