@@ -1,0 +1,303 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What an output means, through the command: networks that end in every way (../fixtures/output_models.py) are inspected, predict,
+are evaluated, trained by one step and rewritten. Right values are PyTorch's, in double (../fixtures/make_outputs.py). FOVEA_BINARY
+is the command. Prints a last line "N passed, N failed".
+
+Run some cases:  FOVEA_BINARY=build/release/fovea python3 tests/model/test_outputs.py sigmoid
+"""
+import csv
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "fixtures"))
+import output_models
+from output_models import PICTURES, picture_file
+
+FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+FAULTS = os.path.join(os.environ.get("FOVEA_SHARED", os.path.join(HERE, "..", "..", "..", "shared")), "faults")
+INPUT = 3
+WITHIN = 2e-6  # of a prediction, a loss, a parameter: a few roundings of float32
+
+with open(os.path.join(HERE, "..", "fixtures", "outputs.json"), encoding="utf-8") as file:
+    RIGHT = json.load(file)
+
+
+class Wrong(Exception):
+    pass
+
+
+def fovea(*words, code=0):
+    done = subprocess.run([FOVEA, *words], capture_output=True, text=True, timeout=120)
+    if done.returncode != code:
+        raise Wrong("fovea %s: exit code %d, not %d: %s" % (" ".join(words), done.returncode, code, done.stderr[-400:]))
+    return done.stdout if code == 0 else done.stderr
+
+
+def about(path, *words):
+    return json.loads(fovea("inspect", path, "--json", *words))
+
+
+def same(what, got, wanted, within=WITHIN):
+    if len(got) != len(wanted) or any(abs(a - b) > within * max(1, abs(b)) for a, b in zip(got, wanted)):
+        raise Wrong("%s: %s, not %s" % (what, got[:8], wanted[:8]))
+
+
+def equal(what, got, wanted):
+    if got != wanted:
+        raise Wrong("%s: %r, not %r" % (what, got, wanted))
+
+
+def softmax(z):
+    total = sum(math.exp(x) for x in z)
+    return [math.exp(x) / total for x in z]
+
+
+def sigmoid(z):
+    return [1 / (1 + math.exp(-x)) for x in z]
+
+
+# Name: what its output means; what is right of it (in outputs.json); z to what a prediction gives; options that say what it is.
+CASES = {
+    "softmax_cast": ("softmax", "softmax", softmax, ()),
+    "softmax_reshape": ("softmax", "softmax", softmax, ()),
+    "softmax_spelled": ("softmax", "softmax", softmax, ()),
+    "softmax_clipped": ("softmax", "softmax", softmax, ()),
+    "log_softmax": ("logits", "softmax", softmax, ()),
+    "logits": ("logits", "softmax", softmax, ()),
+    "sigmoid_reshape": ("sigmoid", "sigmoid", sigmoid, ()),
+    "sigmoid_spelled": ("sigmoid", "sigmoid", sigmoid, ()),
+    "one_sigmoid": ("sigmoid", "one", sigmoid, ()),
+    "one_logit": ("values", "one", list, ()),
+    "one_logit said to be one": ("values", "one", sigmoid, ("--scores", "logits")),
+    "one_logit_named": ("logits", "one", sigmoid, ()),
+    "two_of_one": ("sigmoid", "two_of_one", lambda z: [1 - sigmoid(z)[0], sigmoid(z)[0]], ()),
+    "tanh": ("values", "softmax", lambda z: [math.tanh(x) for x in z], ()),
+    "largest": ("values", "softmax", lambda z: [z.index(max(z))], ()),
+    "unread_input": ("softmax", "softmax", softmax, ()),
+    "three_outputs": ("softmax", "softmax", softmax, ()),
+    "three_outputs, the second": ("sigmoid", "sigmoid", sigmoid, ("--output", "s")),
+    "constants": ("softmax", "softmax", softmax, ()),
+}
+UNTRAINED = ("one_logit", "tanh", "largest")  # whose values are no scores
+
+
+def predicted(path, pictures, options):
+    """A list of numbers for each picture, in order of class."""
+    rows = []
+    for line in fovea("predict", path, *pictures, "--json", *options).splitlines():
+        answer = json.loads(line)
+        by_class = sorted(answer.get("top", []), key=lambda one: one["class"])
+        row = answer["scores"] if "scores" in answer else [one["probability"] for one in by_class]
+        if "scores" in answer and len(row) > 1 and by_class:  # the two say the same
+            same("top", [one["probability"] for one in by_class], row, 0)
+        rows.append(row)
+    return rows
+
+
+def parameters(path):
+    """Name -> numbers of a safetensors file of floats."""
+    with open(path, "rb") as stream:
+        data = stream.read()
+    size, = struct.unpack("<Q", data[:8])
+    head = json.loads(data[8:8 + size])
+    head.pop("__metadata__", None)
+    result = {}
+    for name, entry in head.items():
+        begin, end = entry["data_offsets"]
+        result[name] = list(struct.unpack("<%df" % ((end - begin) // 4), data[8 + size + begin:8 + size + end]))
+    return result
+
+
+def make_data(folder, classes):
+    path = os.path.join(folder, "data%d" % classes)
+    for split in ("train", "test"):
+        for i in range(PICTURES):
+            place = os.path.join(path, split, "abc"[i * classes // PICTURES])
+            os.makedirs(place, exist_ok=True)
+            with open(os.path.join(place, "%d.png" % i), "wb") as stream:
+                stream.write(picture_file(i))
+    return path
+
+
+def check_training(folder, path, right, classes, options):
+    """One step over all pictures, then what it is worth."""
+    run, weights = os.path.join(folder, "run"), os.path.join(folder, "after.safetensors")
+    data = make_data(folder, classes)
+    fovea("train", "--model", path, "--data", data, "--epochs", "1", "--batch", "full", "--lr", "0.5", "--momentum", "0", "--out",
+          run, "--quiet", *options)
+    with open(os.path.join(run, "history.csv"), encoding="utf-8") as stream:
+        row = next(csv.DictReader(stream))
+    same("the loss", [float(row["train/loss"])], [right["loss"]])
+    fovea("convert", os.path.join(run, "last.onnx"), weights)
+    after = parameters(weights)
+    for name, wanted in right["after"].items():
+        same("parameter %s after a step" % name, after.get(name, after.get("h" + name, [])), wanted)
+    # What was said is in the file now: --output and --scores are not needed again.
+    report = json.loads(fovea("eval", os.path.join(run, "last.onnx"), "--data", data, "--json"))
+    same("the loss after a step", [report["loss"]], [right["loss_after"]])
+    equal("outputs after training", [o["name"] for o in about(os.path.join(run, "last.onnx"))["outputs"]],
+          [o["name"] for o in about(path)["outputs"]])
+
+
+def check_case(folder, name):
+    meaning, which, transform, options = CASES[name]
+    file = name.split()[0].rstrip(",")
+    path, again = os.path.join(folder, file + ".onnx"), os.path.join(folder, "again.onnx")
+    with open(path, "wb") as stream:
+        stream.write(output_models.files()[file])
+    pictures = []
+    for i in range(PICTURES):
+        pictures.append(os.path.join(folder, "%d.png" % i))
+        with open(pictures[-1], "wb") as stream:
+            stream.write(picture_file(i))
+    chosen = options[1] if "--output" in options else "y"
+    before = about(path)
+    equal("meaning", [o["meaning"] for o in before["outputs"] if o["name"] == chosen], [meaning])
+    right = RIGHT[which]
+    wanted = [x for z in right["z"] for x in transform(z)]
+    same("predicted", [x for row in predicted(path, pictures, options) for x in row], wanted)
+    fovea("convert", path, again)
+    after = about(again)
+    for key in ("inputs", "outputs", "parameters", "class_names"):
+        equal("%s after a rewrite" % key, after[key], before[key])
+    same("predicted after a rewrite", [x for row in predicted(again, pictures, options) for x in row], wanted)
+    equal("parameters", before["parameters"], sum(len(p) for p in right["after"].values()))
+    if name not in UNTRAINED:
+        check_training(folder, path, right, 2 if which in ("one", "two_of_one") else 3, options)
+
+
+# ---- several inputs and outputs, and what is refused -----------------------------------------------------------------------------
+
+def write(folder, name):
+    path = os.path.join(folder, name + ".onnx")
+    with open(path, "wb") as stream:
+        stream.write(output_models.files()[name])
+    return path
+
+
+def says(text, *words):
+    for word in words:
+        if word not in text:
+            raise Wrong("%r does not say %r" % (text, word))
+
+
+def check_two_inputs(folder):
+    path, again, picture = write(folder, "two_inputs"), os.path.join(folder, "again.onnx"), os.path.join(folder, "p.png")
+    with open(picture, "wb") as stream:
+        stream.write(picture_file(0))
+    equal("inputs", [(i["name"], i["shape"]) for i in about(path)["inputs"]], [("x", ["N", 3, 4, 4]), ("k", ["N", 3])])
+    fovea("convert", path, again)
+    equal("inputs after a rewrite", about(again)["inputs"], about(path)["inputs"])
+    says(fovea("predict", path, picture, code=INPUT), '"k" [N, 3]', "prediction")
+    data = make_data(folder, 3)
+    says(fovea("train", "--model", path, "--data", data, "--out", os.path.join(folder, "r"), code=INPUT), '"k" [N, 3]', "training")
+    says(fovea("eval", path, "--data", data, code=INPUT), '"k" [N, 3]')
+
+
+def check_three_outputs(folder):
+    path, again, picture = write(folder, "three_outputs"), os.path.join(folder, "again.onnx"), os.path.join(folder, "p.png")
+    with open(picture, "wb") as stream:
+        stream.write(picture_file(0))
+    fovea("convert", path, again)
+    for file in (path, again):
+        equal("outputs", [(o["name"], o["meaning"]) for o in about(file)["outputs"]],
+              [("y", "softmax"), ("s", "sigmoid"), ("map", "map")])
+    with open(again, "rb") as stream:
+        data = stream.read()
+    for note in (b"other.note", b"kept", b"stride", b"made by hand"):
+        if note not in data:
+            raise Wrong("a rewrite loses %r" % note)
+    says(fovea("predict", path, picture, "--output", "map", code=INPUT), '"map" [N, 2, 4, 4]', "a map")
+    says(fovea("predict", path, picture, "--output", "maps", code=2), '"maps"', '"y", "s", "map"')
+    folder_of_data = make_data(folder, 3)
+    says(fovea("train", "--model", path, "--data", folder_of_data, "--output", "map", "--out", os.path.join(folder, "r"), code=INPUT),
+         '"map" [N, 2, 4, 4]', "a map")
+    run = os.path.join(folder, "resumed")
+    common = ("--data", folder_of_data, "--quiet")
+    fovea("train", "--model", path, "--output", "s", "--epochs", "1", "--out", run, *common)
+    fovea("train", "--resume", run, "--epochs", "2", "--quiet")
+    equal("the chosen output", about(os.path.join(run, "last.onnx"))["output"], "s")
+
+
+def check_scores(folder):
+    """--scores overrides, and is refused where it cannot be true."""
+    picture, path = os.path.join(folder, "p.png"), write(folder, "logits")
+    with open(picture, "wb") as stream:
+        stream.write(picture_file(0))
+    z = RIGHT["softmax"]["z"][0]
+    same("as values", predicted(path, [picture], ("--scores", "values"))[0], z)
+    says(fovea("predict", path, picture, "--scores", "softmax", code=INPUT), '"y"', "probabilities")
+    says(fovea("predict", path, picture, "--scores", "map", code=INPUT), '"y" [N, 3]', "no map")
+    twice = softmax(softmax(z))  # who insists on logits gets a softmax
+    path = write(folder, "softmax_reshape")
+    same("as logits", predicted(path, [picture], ("--scores", "logits"))[0], twice)
+
+
+def check_nothing_to_write(folder):
+    path, out = os.path.join(folder, "relu.onnx"), os.path.join(folder, "none.safetensors")
+    with open(path, "wb") as stream:
+        stream.write(output_models.model([output_models.node("Relu", ["x"], ["y"])], inputs=[output_models.port("x", ["N", 4])]))
+    says(fovea("convert", path, out, code=INPUT), "no parameters")
+    if os.path.exists(out):
+        raise Wrong("an empty file was written")
+
+
+# ---- faults 04, 05, 20 -----------------------------------------------------------------------------------------------------------
+
+def check_faults(folder):
+    if not os.path.isdir(FAULTS):
+        print("skipped: faults 04, 05, 20 (no ../shared/faults)")
+        return
+    dropped, scores, pixels = (os.path.join(FAULTS, name) for name in
+                               ("04-convert-drops-outputs", "05-sigmoid-outputs", "20-segmentation-as-classes"))
+    again = os.path.join(folder, "again.onnx")
+    fovea("convert", os.path.join(dropped, "two_outputs.onnx"), again)
+    equal("fault 04: outputs", [o["name"] for o in about(again)["outputs"]], ["f", "logits"])
+    equal("fault 04: parameters", about(again)["parameters"], 127)
+    pictures = [os.path.join(scores, name) for name in ("p.png", "black.png")]
+    rows = predicted(os.path.join(scores, "sigmoid1.onnx"), pictures, ())
+    same("fault 05: sigmoid1", [row[0] for row in rows], [0.9997, 0.525], 5e-5)
+    rows = predicted(os.path.join(scores, "sigmoid3.onnx"), pictures[:1], ())
+    same("fault 05: sigmoid3", rows[0], [0.9997, 0.3689, 0.9959], 5e-5)
+    answer = json.loads(fovea("predict", os.path.join(scores, "logit1.onnx"), pictures[0], "--json"))
+    equal("fault 05: logit1", (len(answer["scores"]), "top" in answer), (1, False))
+    path = os.path.join(pixels, "seg.onnx")
+    says(fovea("predict", path, os.path.join(pixels, "p.png"), code=INPUT), "[N, 4, 32, 32]")
+    unet = os.path.join(folder, "unet.onnx")
+    fovea("new", "unet", "-o", unet, "--classes", "2", "--input", "3x64x64")
+    equal("fault 20: unet", about(unet)["outputs"][0]["meaning"], "map")
+    if "8192" in fovea("inspect", unet).splitlines()[0]:
+        raise Wrong("fault 20: pixels are counted as classes")
+
+
+def main():
+    if not os.path.exists(FOVEA):
+        print("no command at %s" % FOVEA)
+        return 77
+    checks = {name: lambda folder, name=name: check_case(folder, name) for name in CASES}
+    checks.update({"two inputs": check_two_inputs, "three outputs": check_three_outputs, "--scores": check_scores,
+                   "nothing to write": check_nothing_to_write, "faults": check_faults})
+    passed = failed = 0
+    for name, check in checks.items():
+        if len(sys.argv) > 1 and sys.argv[1] not in name:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                check(folder)
+                passed += 1
+            except (Wrong, subprocess.TimeoutExpired) as wrong:
+                print("%s: %s" % (name, wrong))
+                failed += 1
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
