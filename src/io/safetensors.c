@@ -576,13 +576,7 @@ int safetensors_to_float(const struct safetensors *file, const struct safetensor
         }
         uint16_t half;
         memcpy(&half, tensor->data + i * sizeof half, sizeof half);
-        if (brain) {
-            /* bfloat16 is the upper half of a float. */
-            uint32_t word = (uint32_t)half << 16;
-            memcpy(&data[i], &word, sizeof word);
-        } else {
-            data[i] = convert_half_to_float(half);
-        }
+        data[i] = brain ? convert_bfloat16_to_float(half) : convert_half_to_float(half);
     }
     return 0;
 }

@@ -16,6 +16,7 @@ struct case_tensor {
     fov_shape shape;
     size_t    count;
     void     *data; /**< dense, plain order; in the case's arena */
+    double    rounding; /**< relative, of elements that the file has with 16 bits; 0: they are as they were */
 };
 
 struct case_run {

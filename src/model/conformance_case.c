@@ -50,8 +50,8 @@ static int read_data_set(struct case_run *run, const char *directory, int number
 
 static bool is_initializer(const struct onnx_model *model, const char *name)
 {
-    for (size_t i = 0; i < model->initializer_count; i++) {
-        if (strcmp(model->initializers[i].name, name) == 0) {
+    for (size_t i = 0; i < model->graph.initializer_count; i++) {
+        if (strcmp(model->graph.initializers[i].name, name) == 0) {
             return true;
         }
     }
@@ -63,8 +63,8 @@ static int make_inputs(struct case_run *run)
 {
     const struct onnx_model *model = run->model;
     struct error            *error = &run->context->error;
-    for (size_t i = 0; i < model->input_count; i++) {
-        const struct onnx_port *port = &model->inputs[i];
+    for (size_t i = 0; i < model->graph.input_count; i++) {
+        const struct onnx_port *port = &model->graph.inputs[i];
         struct case_tensor     *tensor = &run->in[run->in_count];
         if (is_initializer(model, port->name)) {
             continue;
@@ -220,7 +220,7 @@ static int run_plan(struct case_run *run, fov_graph *graph, const struct onnx_im
     for (int i = 0; same && i < run->out_count; i++) {
         fov_value value = imported->outputs[i];
         fov_shape shape = fov_plan_shape(plan, value);
-        same = case_compare(run, i, run->model->outputs[i].name, &run->out[i], fov_value_dtype(graph, value), &shape,
+        same = case_compare(run, i, run->model->graph.outputs[i].name, &run->out[i], fov_value_dtype(graph, value), &shape,
                             fov_plan_data(plan, value));
     }
     fov_plan_free(plan);

@@ -16,17 +16,17 @@ static int compare_names(const void *a, const void *b)
 void case_list_operators(struct case_run *run)
 {
     const struct onnx_model *model = run->model;
-    const char             **names = arena_take(&run->arena, model->node_count + 1, sizeof *names);
+    const char             **names = arena_take(&run->arena, model->graph.node_count + 1, sizeof *names);
     if (names == NULL) {
         return;
     }
-    for (size_t i = 0; i < model->node_count; i++) {
-        names[i] = model->nodes[i].type;
+    for (size_t i = 0; i < model->graph.node_count; i++) {
+        names[i] = model->graph.nodes[i].type;
     }
-    qsort(names, model->node_count, sizeof *names, compare_names);
-    for (size_t i = 0; i < model->node_count; i++) {
+    qsort(names, model->graph.node_count, sizeof *names, compare_names);
+    for (size_t i = 0; i < model->graph.node_count; i++) {
         bool repeats = i > 0 && strcmp(names[i], names[i - 1]) == 0;
-        bool aside = strcmp(names[i], "Constant") == 0 && strcmp(names[0], names[model->node_count - 1]) != 0;
+        bool aside = strcmp(names[i], "Constant") == 0 && strcmp(names[0], names[model->graph.node_count - 1]) != 0;
         if (!repeats && !aside) {
             text_add(&run->operators, "%s%s", run->operators.length > 0 ? "+" : "", names[i]);
         }
@@ -35,10 +35,9 @@ void case_list_operators(struct case_run *run)
 
 /* ---- element types ----------------------------------------------------------------------------------------------- */
 
-/** Types that are stored, converted and exported, but never computed with, and those that are not known at all. */
 static bool is_left_out(int64_t type)
 {
-    return type == ONNX_FLOAT16 || type < 0 || type > INT32_MAX || onnx_type_dtype((int32_t)type) == FOV_DTYPE_COUNT;
+    return type < 0 || type > INT32_MAX || onnx_type_dtype((int32_t)type) == FOV_DTYPE_COUNT;
 }
 
 static bool skip_type(struct case_run *run, int64_t type, const char *what, const char *name)
@@ -96,23 +95,23 @@ static bool skip_node_types(struct case_run *run, const struct onnx_node *node)
 bool case_skips_types(struct case_run *run)
 {
     const struct onnx_model *model = run->model;
-    for (size_t i = 0; i < model->input_count; i++) {
-        if (skip_port(run, &model->inputs[i], "input")) {
+    for (size_t i = 0; i < model->graph.input_count; i++) {
+        if (skip_port(run, &model->graph.inputs[i], "input")) {
             return true;
         }
     }
-    for (size_t i = 0; i < model->output_count; i++) {
-        if (skip_port(run, &model->outputs[i], "output")) {
+    for (size_t i = 0; i < model->graph.output_count; i++) {
+        if (skip_port(run, &model->graph.outputs[i], "output")) {
             return true;
         }
     }
-    for (size_t i = 0; i < model->initializer_count; i++) {
-        if (skip_type(run, model->initializers[i].type, "initializer", model->initializers[i].name)) {
+    for (size_t i = 0; i < model->graph.initializer_count; i++) {
+        if (skip_type(run, model->graph.initializers[i].type, "initializer", model->graph.initializers[i].name)) {
             return true;
         }
     }
-    for (size_t i = 0; i < model->node_count; i++) {
-        if (skip_node_types(run, &model->nodes[i])) {
+    for (size_t i = 0; i < model->graph.node_count; i++) {
+        if (skip_node_types(run, &model->graph.nodes[i])) {
             return true;
         }
     }
@@ -127,19 +126,19 @@ static bool find_number(struct case_run *run, const char *name, double *number)
     const struct onnx_model  *model = run->model;
     const struct onnx_tensor *found = NULL;
     int                       place = 0;
-    for (size_t i = 0; i < model->initializer_count; i++) {
-        found = strcmp(model->initializers[i].name, name) == 0 ? &model->initializers[i] : found;
+    for (size_t i = 0; i < model->graph.initializer_count; i++) {
+        found = strcmp(model->graph.initializers[i].name, name) == 0 ? &model->graph.initializers[i] : found;
     }
-    for (size_t i = 0; found == NULL && i < model->node_count; i++) {
-        const struct onnx_node *node = &model->nodes[i];
+    for (size_t i = 0; found == NULL && i < model->graph.node_count; i++) {
+        const struct onnx_node *node = &model->graph.nodes[i];
         bool makes = strcmp(node->type, "Constant") == 0 && node->out.count == 1 && strcmp(node->out.at[0], name) == 0;
         found = makes && node->attribute_count == 1 ? node->attributes[0].tensor : NULL;
     }
     if (found != NULL) {
         return case_first_element(run, found, number);
     }
-    for (size_t i = 0; i < model->input_count && place < run->in_count; i++, place++) {
-        if (strcmp(model->inputs[i].name, name) == 0) {
+    for (size_t i = 0; i < model->graph.input_count && place < run->in_count; i++, place++) {
+        if (strcmp(model->graph.inputs[i].name, name) == 0) {
             return case_element(&run->in[place], number);
         }
     }
@@ -174,8 +173,8 @@ bool case_skips_random(struct case_run *run)
 {
     static const char *const random[] = {"RandomNormal",      "RandomNormalLike", "RandomUniform",
                                          "RandomUniformLike", "Multinomial",      "Bernoulli"};
-    for (size_t i = 0; i < run->model->node_count; i++) {
-        const struct onnx_node *node = &run->model->nodes[i];
+    for (size_t i = 0; i < run->model->graph.node_count; i++) {
+        const struct onnx_node *node = &run->model->graph.nodes[i];
         bool                    is_random = drops(run, node);
         for (size_t k = 0; k < sizeof random / sizeof random[0]; k++) {
             is_random = is_random || strcmp(node->type, random[k]) == 0;

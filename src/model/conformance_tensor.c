@@ -25,6 +25,7 @@ static int take_tensor(struct case_run *run, const struct onnx_model *model, con
     if (tensor->data == NULL) {
         return FOV_E_MEMORY;
     }
+    tensor->rounding = from->type == ONNX_FLOAT16 ? 0x1p-10 : from->type == ONNX_BFLOAT16 ? 0x1p-7 : 0;
     return onnx_tensor_read(model, from, tensor->dtype, tensor->count, tensor->data, error);
 }
 
@@ -67,13 +68,15 @@ static bool is_real(fov_dtype dtype)
     return dtype == FOV_F32 || dtype == FOV_F64 || dtype == FOV_F16;
 }
 
-static bool agrees(const fov_conformance_options *options, fov_dtype dtype, const void *got, const void *expected)
+static bool agrees(const fov_conformance_options *options, fov_dtype dtype, double rounding, const void *got,
+                   const void *expected)
 {
     if (!is_real(dtype)) {
         return memcmp(got, expected, fov_dtype_size(dtype)) == 0;
     }
     double absolute = options->absolute > 0 ? options->absolute : 1e-7;
     double relative = options->relative > 0 ? options->relative : 1e-3, y, reference;
+    relative = rounding > relative ? rounding : relative;
     convert_to_double(dtype, got, &y, 1);
     convert_to_double(dtype, expected, &reference, 1);
     if (isnan(y) || isnan(reference)) {
@@ -134,7 +137,7 @@ bool case_compare(struct case_run *run, int index, const char *name, const struc
         return false;
     }
     for (size_t i = expected->count; i-- > 0;) {
-        if (!agrees(run->options, dtype, (const uint8_t *)data + i * width,
+        if (!agrees(run->options, dtype, expected->rounding, (const uint8_t *)data + i * width,
                     (const uint8_t *)expected->data + i * width)) {
             wrong++;
             first = i;

@@ -6,7 +6,7 @@
 
 #include "op/common.h"
 
-/* TensorProto.DataType. FOV_DTYPE_COUNT marks the codes that have no type here (strings, bfloat16, float8...). */
+/* TensorProto.DataType. FOV_DTYPE_COUNT marks the codes that have no type here (strings, float8...). */
 static const int codes[FOV_DTYPE_COUNT] = {
     [FOV_F32] = 1,  [FOV_U8] = 2,  [FOV_I8] = 3,   [FOV_U16] = 4,  [FOV_I16] = 5,  [FOV_I32] = 6,
     [FOV_I64] = 7,  [FOV_BOOL] = 9, [FOV_F16] = 10, [FOV_F64] = 11, [FOV_U32] = 12, [FOV_U64] = 13,
@@ -19,6 +19,10 @@ int op_onnx_type(fov_dtype dtype)
 
 fov_dtype op_dtype_of_onnx(int64_t code)
 {
+    enum { FLOAT16 = 10, BFLOAT16 = 16 }; /* computed with in float32: see docs/numerics.md */
+    if (code == FLOAT16 || code == BFLOAT16) {
+        return FOV_F32;
+    }
     for (int dtype = 0; dtype < FOV_DTYPE_COUNT; dtype++) {
         if (codes[dtype] == code) {
             return (fov_dtype)dtype;

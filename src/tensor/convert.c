@@ -25,6 +25,14 @@ float convert_half_to_float(uint16_t half)
     return result;
 }
 
+float convert_bfloat16_to_float(uint16_t bits)
+{
+    uint32_t word = (uint32_t)bits << 16;
+    float    value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
 uint16_t convert_float_to_half(float value)
 {
     uint32_t bits;

@@ -10,5 +10,6 @@ void convert_to_double(fov_dtype dtype, const void *from, double *to, size_t cou
 void convert_from_double(fov_dtype dtype, const double *from, void *to, size_t count);
 float    convert_half_to_float(uint16_t half);
 uint16_t convert_float_to_half(float value);
+float    convert_bfloat16_to_float(uint16_t bits); /**< a bfloat16 is the upper half of a float */
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Decoding an ONNX file with nanopb. Each message type has one function that takes all its fields which are not plain
  * numbers. A stream runs over the file's bytes where they lie, so that the address of a weight is simply remembered;
- * what it looks at is asked for first (file_need), so that of a large file the weights are not read here. Depth is
- * bounded by construction: no message that is decoded here can contain itself. */
+ * what it looks at is asked for first (file_need), so that of a large file the weights are not read here. The one
+ * message that can contain itself is a graph, in an attribute of a node; how deep is limited. */
 #include "base/text.h"
 #include "io/onnx/message.h"
 #include "io/sniff.h"
@@ -19,6 +19,8 @@ struct decoder {
     const struct file_map *map; /**< what `bytes` are, where they are not all there; else NULL */
     /** how far all streams over the file have come: they are nested, so one place will do */
     const uint8_t *at;
+    int            depth;          /**< of the graph that is being decoded; the model's own: 1 */
+    size_t         nodes, tensors; /**< in all graphs together */
 };
 
 /** What a field function is handed: the decoder, and the struct of message.h that is being filled. */
@@ -293,6 +295,8 @@ static bool decode_tensor(struct decoder *decoder, pb_istream_t *stream, struct 
 
 /* ---- AttributeProto, NodeProto ----------------------------------------------------------------------------------- */
 
+static bool decode_graph(struct decoder *decoder, pb_istream_t *stream, struct onnx_graph *graph);
+
 static bool attribute_field(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
     const struct frame    *frame = *arg;
@@ -307,6 +311,11 @@ static bool attribute_field(pb_istream_t *stream, const pb_field_t *field, void 
     case onnx_AttributeProto_t_tag:
         attribute->tensor = arena_take(decoder->arena, 1, sizeof *attribute->tensor);
         return attribute->tensor != NULL && decode_tensor(decoder, stream, attribute->tensor);
+    case onnx_AttributeProto_g_tag:
+        attribute->graph = arena_take(decoder->arena, 1, sizeof *attribute->graph);
+        return attribute->graph != NULL && decode_graph(decoder, stream, attribute->graph);
+    case onnx_AttributeProto_strings_tag:
+        return add_name(decoder, stream, &attribute->texts, "AttributeProto.strings");
     case onnx_AttributeProto_floats_tag:
         return add_floats(decoder, stream, &attribute->numbers, "AttributeProto.floats");
     case onnx_AttributeProto_ints_tag:
@@ -366,17 +375,17 @@ static bool node_field(pb_istream_t *stream, const pb_field_t *field, void **arg
     }
 }
 
-static bool add_node(struct decoder *decoder, pb_istream_t *stream, struct onnx_model *model)
+static bool add_node(struct decoder *decoder, pb_istream_t *stream, struct onnx_graph *graph)
 {
-    if (model->node_count >= ONNX_MAX_NODES) {
+    if (decoder->nodes++ >= ONNX_MAX_NODES) {
         return fail(decoder, stream, "GraphProto.node", "more than 100000 nodes");
     }
-    struct onnx_node *grown = arena_grow(decoder->arena, model->nodes, model->node_count, sizeof *model->nodes);
+    struct onnx_node *grown = arena_grow(decoder->arena, graph->nodes, graph->node_count, sizeof *graph->nodes);
     if (grown == NULL) {
         return false;
     }
-    model->nodes = grown;
-    struct onnx_node *node = &grown[model->node_count++];
+    graph->nodes = grown;
+    struct onnx_node *node = &grown[graph->node_count++];
     *node = (struct onnx_node){.name = "", .type = "", .domain = "", .offset = position(decoder, stream)};
     struct frame   frame = {decoder, node};
     onnx_NodeProto message;
@@ -493,40 +502,57 @@ static bool add_port(struct decoder *decoder, pb_istream_t *stream, struct onnx_
 
 /* ---- GraphProto, ModelProto -------------------------------------------------------------------------------------- */
 
-static bool add_initializer(struct decoder *decoder, pb_istream_t *stream, struct onnx_model *model)
+static bool add_initializer(struct decoder *decoder, pb_istream_t *stream, struct onnx_graph *graph)
 {
-    if (model->initializer_count >= ONNX_MAX_TENSORS) {
+    if (decoder->tensors++ >= ONNX_MAX_TENSORS) {
         return fail(decoder, stream, "GraphProto.initializer", "more than 100000 tensors");
     }
     struct onnx_tensor *grown =
-        arena_grow(decoder->arena, model->initializers, model->initializer_count, sizeof *model->initializers);
+        arena_grow(decoder->arena, graph->initializers, graph->initializer_count, sizeof *graph->initializers);
     if (grown == NULL) {
         return false;
     }
-    model->initializers = grown;
-    return decode_tensor(decoder, stream, &grown[model->initializer_count++]);
+    graph->initializers = grown;
+    return decode_tensor(decoder, stream, &grown[graph->initializer_count++]);
 }
 
 static bool graph_field(pb_istream_t *stream, const pb_field_t *field, void **arg)
 {
     const struct frame *frame = *arg;
-    struct onnx_model  *model = frame->target;
+    struct onnx_graph  *graph = frame->target;
     size_t              size;
     switch (field->tag) {
     case onnx_GraphProto_node_tag:
-        return add_node(frame->decoder, stream, model);
+        return add_node(frame->decoder, stream, graph);
     case onnx_GraphProto_name_tag:
-        return take_name(frame->decoder, stream, &model->name, "GraphProto.name");
+        return take_name(frame->decoder, stream, &graph->name, "GraphProto.name");
     case onnx_GraphProto_initializer_tag:
-        return add_initializer(frame->decoder, stream, model);
+        return add_initializer(frame->decoder, stream, graph);
     case onnx_GraphProto_input_tag:
-        return add_port(frame->decoder, stream, &model->inputs, &model->input_count);
+        return add_port(frame->decoder, stream, &graph->inputs, &graph->input_count);
     case onnx_GraphProto_output_tag:
-        return add_port(frame->decoder, stream, &model->outputs, &model->output_count);
+        return add_port(frame->decoder, stream, &graph->outputs, &graph->output_count);
     default:
-        model->has_sparse = true;
+        graph->has_sparse = true;
         return take_bytes(frame->decoder, stream, &size, "GraphProto.sparse_initializer") != NULL;
     }
+}
+
+/** Sets `graph`, whatever was in it. */
+static bool decode_graph(struct decoder *decoder, pb_istream_t *stream, struct onnx_graph *graph)
+{
+    *graph = (struct onnx_graph){.name = ""};
+    if (decoder->depth >= ONNX_MAX_DEPTH) {
+        return fail(decoder, stream, "GraphProto", "graphs inside graphs, more than 8 deep");
+    }
+    struct frame    frame = {decoder, graph};
+    onnx_GraphProto message;
+    message.node = message.name = message.initializer = message.input = message.output = message.sparse_initializer =
+        callback(graph_field, &frame);
+    decoder->depth++;
+    bool good = decode(decoder, stream, onnx_GraphProto_fields, &message, "GraphProto");
+    decoder->depth--;
+    return good;
 }
 
 static bool opset_domain(pb_istream_t *stream, const pb_field_t *field, void **arg)
@@ -573,16 +599,11 @@ static bool model_field(pb_istream_t *stream, const pb_field_t *field, void **ar
     case onnx_ModelProto_functions_tag:
         model->has_functions = true;
         return take_bytes(decoder, stream, &size, "ModelProto.functions") != NULL;
-    default: {
+    default:
         if (model->graph_count++ > 0) {
             return fail(decoder, stream, "ModelProto.graph", "appears twice");
         }
-        struct frame    inner = {decoder, model};
-        onnx_GraphProto message;
-        message.node = message.name = message.initializer = message.input = message.output =
-            message.sparse_initializer = callback(graph_field, &inner);
-        return decode(decoder, stream, onnx_GraphProto_fields, &message, "GraphProto");
-    }
+        return decode_graph(decoder, stream, &model->graph);
     }
 }
 
@@ -590,7 +611,7 @@ int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes
                 const struct file_map *map, struct arena *arena, struct error *error)
 {
     *model = (struct onnx_model){
-        .file = file, .arena = arena, .map = map, .producer = "", .producer_version = "", .doc = "", .name = ""};
+        .file = file, .arena = arena, .map = map, .producer = "", .producer_version = "", .doc = "", .graph.name = ""};
     if (file_need(map, bytes, size < SNIFF_BYTES ? size : SNIFF_BYTES, error) != 0) {
         return (int)error->status;
     }
@@ -598,7 +619,8 @@ int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes
     if (kind != SNIFF_UNKNOWN) {
         return error_set(error, FOV_E_INPUT, "%s: not an ONNX file%s", file, sniff_hint(kind));
     }
-    struct decoder  decoder = {file, bytes, size, arena, error, map, bytes};
+    struct decoder decoder = {.file = file, .bytes = bytes, .size = size, .arena = arena, .error = error, .map = map,
+                              .at = bytes};
     struct frame    frame = {&decoder, model};
     pb_istream_t    stream = {.callback = read_file, .state = &decoder, .bytes_left = size};
     onnx_ModelProto message = onnx_ModelProto_init_zero;
@@ -617,8 +639,9 @@ int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes
 int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, const char *file, const uint8_t *bytes,
                        size_t size, struct arena *arena, struct error *error)
 {
-    *model = (struct onnx_model){.file = file, .arena = arena, .producer = "", .producer_version = "", .name = ""};
-    struct decoder decoder = {file, bytes, size, arena, error, NULL, bytes};
+    *model = (struct onnx_model){.file = file, .arena = arena, .producer = "", .producer_version = "", .graph.name = ""};
+    struct decoder decoder = {.file = file, .bytes = bytes, .size = size, .arena = arena, .error = error,
+                              .at = bytes};
     pb_istream_t   stream = {.callback = read_file, .state = &decoder, .bytes_left = size};
     return decode_tensor(&decoder, &stream, tensor) ? 0 : (int)error->status;
 }

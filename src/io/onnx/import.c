@@ -12,9 +12,9 @@
 /** A file of training operators alone need not state a version of the standard ones. */
 static bool uses_standard_domain(const struct onnx_model *model)
 {
-    bool uses = model->node_count == 0;
-    for (size_t i = 0; !uses && i < model->node_count; i++) {
-        uses = model->nodes[i].domain[0] == '\0' || strcmp(model->nodes[i].domain, "ai.onnx") == 0;
+    bool uses = model->graph.node_count == 0;
+    for (size_t i = 0; !uses && i < model->graph.node_count; i++) {
+        uses = model->graph.nodes[i].domain[0] == '\0' || strcmp(model->graph.nodes[i].domain, "ai.onnx") == 0;
     }
     return uses;
 }
@@ -32,21 +32,17 @@ static int check_versions(struct importer *importer)
         if (opset->domain[0] != '\0' && strcmp(opset->domain, "ai.onnx") != 0) {
             continue;
         }
-        if (importer->opset != 0) {
-            return error_set(importer->error, FOV_E_INPUT, "%s: opset_import: the standard domain appears twice",
-                             model->file);
-        }
         if (opset->version < 1 || opset->version > ONNX_NEWEST_OPSET) {
             return error_set(importer->error, opset->version > ONNX_NEWEST_OPSET ? FOV_E_UNSUPPORTED : FOV_E_INPUT,
                              "%s: opset_import: version not supported (got %lld, newest known %d)", model->file,
                              (long long)opset->version, ONNX_NEWEST_OPSET);
         }
-        importer->opset = (int)opset->version;
+        importer->opset = (int)opset->version; /* where there are several, the last, as in ONNX Runtime */
     }
     if (importer->opset == 0 && uses_standard_domain(model)) {
         return error_set(importer->error, FOV_E_INPUT, "%s: opset_import: the standard domain is missing", model->file);
     }
-    if (model->has_sparse) {
+    if (model->graph.has_sparse) {
         return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: sparse initializers are not supported", model->file);
     }
     return 0;
@@ -116,7 +112,7 @@ static const struct onnx_tensor *constant_tensor(struct importer *importer, cons
 
 static int add_node_slots(struct importer *importer, size_t index)
 {
-    const struct onnx_node *node = &importer->model->nodes[index];
+    const struct onnx_node *node = &importer->model->graph.nodes[index];
     if (is_constant_node(node)) {
         const struct onnx_tensor *tensor = constant_tensor(importer, node);
         if (tensor == NULL) {
@@ -142,29 +138,29 @@ static int add_node_slots(struct importer *importer, size_t index)
 static int gather_names(struct importer *importer)
 {
     struct onnx_model *model = importer->model;
-    size_t             count = model->initializer_count + model->input_count;
-    for (size_t i = 0; i < model->node_count; i++) {
-        count += model->nodes[i].out.count;
+    size_t             count = model->graph.initializer_count + model->graph.input_count;
+    for (size_t i = 0; i < model->graph.node_count; i++) {
+        count += model->graph.nodes[i].out.count;
     }
     importer->slots = arena_take(importer->arena, count, sizeof *importer->slots);
     if (importer->slots == NULL || arena_table_make(importer->arena, &importer->table, count) != 0) {
         return FOV_E_MEMORY;
     }
     int status = 0;
-    for (size_t i = 0; !status && i < model->initializer_count; i++) {
-        const struct onnx_tensor *tensor = &model->initializers[i];
+    for (size_t i = 0; !status && i < model->graph.initializer_count; i++) {
+        const struct onnx_tensor *tensor = &model->graph.initializers[i];
         status = add_slot(importer, (struct onnx_slot){.kind = SLOT_TENSOR, .name = tensor->name, .tensor = tensor},
                           tensor->offset);
     }
-    for (size_t i = 0; !status && i < model->input_count; i++) {
+    for (size_t i = 0; !status && i < model->graph.input_count; i++) {
         /* Until IR 4 every initializer had to be listed among the inputs, too. */
-        size_t slot = arena_table_find(&importer->table, model->inputs[i].name);
+        size_t slot = arena_table_find(&importer->table, model->graph.inputs[i].name);
         if (slot == SIZE_MAX || importer->slots[slot].kind != SLOT_TENSOR) {
-            status = add_slot(importer, (struct onnx_slot){.kind = SLOT_INPUT, .name = model->inputs[i].name},
-                              model->inputs[i].offset);
+            status = add_slot(importer, (struct onnx_slot){.kind = SLOT_INPUT, .name = model->graph.inputs[i].name},
+                              model->graph.inputs[i].offset);
         }
     }
-    for (size_t i = 0; !status && i < model->node_count; i++) {
+    for (size_t i = 0; !status && i < model->graph.node_count; i++) {
         status = add_node_slots(importer, i);
     }
     return status;
@@ -187,6 +183,7 @@ static int check_tensors(struct importer *importer, const char *directory)
         }
         status =
             onnx_tensor_check(importer->model, slot->tensor, slot->name, &slot->dtype, &slot->shape, importer->error);
+        importer->halves += onnx_type_is_half(slot->tensor->type);
     }
     return status;
 }
@@ -199,21 +196,22 @@ static int check_operators(struct importer *importer)
     const struct onnx_model *model = importer->model;
     char                     list[700] = "", type[64], label[64];
     size_t                   used = 0, nodes = 0, shown = 0;
-    bool                    *listed = arena_take(importer->arena, model->node_count, sizeof *listed);
+    bool                    *listed = arena_take(importer->arena, model->graph.node_count, sizeof *listed);
     if (listed == NULL) {
         return FOV_E_MEMORY;
     }
-    for (size_t i = 0; i < model->node_count; i++) {
-        const struct onnx_node *node = &model->nodes[importer->order[i]];
-        if (!importer->needed[importer->order[i]] || is_constant_node(node) ||
+    for (size_t i = 0; i < model->graph.node_count; i++) {
+        const struct onnx_node *node = &model->graph.nodes[importer->order[i]];
+        if (!importer->needed[importer->order[i]] || is_constant_node(node) || node->is_choice ||
+            node->guard != NULL || /* its branch may never be taken */
             importer_find_op(importer, node) != NULL) {
             continue;
         }
         nodes++;
         /* Nodes of one type stand together; this one's may have been listed already. */
-        for (size_t k = i; k < model->node_count && !listed[importer->order[i]]; k++) {
-            const struct onnx_node *other = &model->nodes[importer->order[k]];
-            if (!importer->needed[importer->order[k]] || strcmp(other->type, node->type) != 0 ||
+        for (size_t k = i; k < model->graph.node_count && !listed[importer->order[i]]; k++) {
+            const struct onnx_node *other = &model->graph.nodes[importer->order[k]];
+            if (!importer->needed[importer->order[k]] || other->guard != NULL || strcmp(other->type, node->type) != 0 ||
                 strcmp(other->domain, node->domain) != 0 || (k > i && listed[importer->order[k]])) {
                 continue;
             }
@@ -241,18 +239,17 @@ static int check_operators(struct importer *importer)
     if (nodes == 0) {
         return 0;
     }
-    static const char *const flow[] = {"If", "Loop", "Scan"}, *const recurrent[] = {"LSTM", "GRU", "RNN"};
+    static const char *const flow[] = {"Loop", "Scan", "SequenceMap"}, *const recurrent[] = {"LSTM", "GRU", "RNN"};
     const char *hint = "";
     for (size_t i = 0; i < 3; i++) { /* people ask what to do instead */
         bool has_flow = false, has_recurrent = false;
-        for (size_t n = 0; n < model->node_count; n++) {
-            has_flow = has_flow || (listed[n] && strcmp(model->nodes[n].type, flow[i]) == 0);
-            has_recurrent = has_recurrent || (listed[n] && strcmp(model->nodes[n].type, recurrent[i]) == 0);
+        for (size_t n = 0; n < model->graph.node_count; n++) {
+            has_flow = has_flow || (listed[n] && strcmp(model->graph.nodes[n].type, flow[i]) == 0);
+            has_recurrent = has_recurrent || (listed[n] && strcmp(model->graph.nodes[n].type, recurrent[i]) == 0);
         }
         hint = has_recurrent ? " (recurrent networks are not computed here)"
                : has_flow
-                   ? " (branches and loops are not computed here: export the model with them unrolled, or for one "
-                     "size of input)"
+                   ? " (loops are not computed here: export the model with them unrolled, or for one size of input)"
                    : hint;
     }
     char rest[40] = "";
@@ -326,18 +323,18 @@ static int add_input(struct importer *importer, const struct onnx_port *port, fo
 static int add_inputs(struct importer *importer, struct onnx_imported *imported)
 {
     const struct onnx_model *model = importer->model;
-    imported->inputs = arena_take(importer->arena, model->input_count, sizeof *imported->inputs);
+    imported->inputs = arena_take(importer->arena, model->graph.input_count, sizeof *imported->inputs);
     if (imported->inputs == NULL) {
         return FOV_E_MEMORY;
     }
     const struct onnx_import_options *options = importer->options;
     int                               status = 0, count = 0;
-    for (size_t i = 0; !status && i < model->input_count; i++) {
-        struct onnx_slot *slot = &importer->slots[arena_table_find(&importer->table, model->inputs[i].name)];
+    for (size_t i = 0; !status && i < model->graph.input_count; i++) {
+        struct onnx_slot *slot = &importer->slots[arena_table_find(&importer->table, model->graph.inputs[i].name)];
         if (slot->kind == SLOT_INPUT) {
             status = options->given != NULL && count < options->given_count
-                         ? add_given(importer, &model->inputs[i], &options->given[count], &slot->value)
-                         : add_input(importer, &model->inputs[i], &slot->value);
+                         ? add_given(importer, &model->graph.inputs[i], &options->given[count], &slot->value)
+                         : add_input(importer, &model->graph.inputs[i], &slot->value);
             imported->inputs[count++] = slot->value;
         }
     }
@@ -350,12 +347,12 @@ static int add_inputs(struct importer *importer, struct onnx_imported *imported)
 static int find_outputs(struct importer *importer, struct onnx_imported *imported)
 {
     const struct onnx_model *model = importer->model;
-    imported->outputs = arena_take(importer->arena, model->output_count, sizeof *imported->outputs);
+    imported->outputs = arena_take(importer->arena, model->graph.output_count, sizeof *imported->outputs);
     if (imported->outputs == NULL) {
         return FOV_E_MEMORY;
     }
-    for (size_t i = 0; i < model->output_count; i++) {
-        size_t    index = arena_table_find(&importer->table, model->outputs[i].name);
+    for (size_t i = 0; i < model->graph.output_count; i++) {
+        size_t    index = arena_table_find(&importer->table, model->graph.outputs[i].name);
         fov_value value = importer->slots[index].value;
         if (importer->slots[index].kind == SLOT_TENSOR) {
             value = (fov_value){-(int)index - 1};
@@ -364,6 +361,11 @@ static int find_outputs(struct importer *importer, struct onnx_imported *importe
         if (value.id == 0) {
             return error_set(importer->error, FOV_E_UNSUPPORTED, "%s: output %zu cannot be computed here", model->file,
                              i);
+        }
+        if (strcmp(graph_value(importer->graph, value.id)->name, model->graph.outputs[i].name) != 0) {
+            /* something that has a name of its own: a branch's result, a cast to the type that it has */
+            value = importer->emitter.node(importer->emitter.graph, "identity", &value, 1, NULL,
+                                           model->graph.outputs[i].name);
         }
         imported->outputs[imported->output_count++] = value;
     }
@@ -374,13 +376,13 @@ static int check_outputs(const struct importer *importer)
 {
     const struct onnx_model *model = importer->model;
     char                     name[ONNX_NAME_TEXT];
-    if (model->output_count == 0) {
+    if (model->graph.output_count == 0) {
         return error_set(importer->error, FOV_E_INPUT, "%s: the graph has no output", model->file);
     }
-    for (size_t i = 0; i < model->output_count; i++) {
-        if (arena_table_find(&importer->table, model->outputs[i].name) == SIZE_MAX) {
+    for (size_t i = 0; i < model->graph.output_count; i++) {
+        if (arena_table_find(&importer->table, model->graph.outputs[i].name) == SIZE_MAX) {
             return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: output \"%s\" is made by nobody", model->file,
-                             model->outputs[i].offset, text_escape(name, sizeof name, model->outputs[i].name));
+                             model->graph.outputs[i].offset, text_escape(name, sizeof name, model->graph.outputs[i].name));
         }
     }
     return 0;
@@ -392,9 +394,10 @@ static int build(struct importer *importer, struct onnx_imported *imported)
 {
     const struct onnx_model *model = importer->model;
     int                      status = add_inputs(importer, imported);
-    for (size_t i = 0; !status && i < model->node_count; i++) {
-        struct onnx_node *node = &importer->model->nodes[importer->order[i]];
-        if (importer->needed[importer->order[i]] && !is_constant_node(node)) {
+    for (size_t i = 0; !status && i < model->graph.node_count; i++) {
+        struct onnx_node *node = &importer->model->graph.nodes[importer->order[i]];
+        if (importer->needed[importer->order[i]] && !is_constant_node(node) &&
+            importer_is_taken(importer, node->guard)) {
             status = importer_read_node(importer, node);
         }
     }
@@ -407,6 +410,9 @@ static int import_model(struct importer *importer, const char *directory, struct
     int                status = check_versions(importer);
     for (size_t i = 0; i < model->metadata_count; i++) {
         importer->ours |= strcmp(model->metadata[i].key, "fovea.version") == 0;
+    }
+    if (!status) {
+        status = importer_merge_branches(importer);
     }
     if (!status) {
         status = gather_names(importer);
@@ -428,6 +434,7 @@ static int import_model(struct importer *importer, const char *directory, struct
         status = build(importer, imported);
     }
     imported->sized = importer->sized;
+    imported->halves = importer->halves;
     imported->producer = model->producer;
     imported->name = model->name;
     imported->doc = model->doc;

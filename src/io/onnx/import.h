@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The importer's state, shared by import.c (the file as a whole), order.c (which node after which) and import_node.c
- * (one node). */
+/* The importer's state, shared by import.c (the file as a whole), branch.c (graphs inside nodes), order.c (which node
+ * after which) and import_node.c (one node). */
 #ifndef IO_ONNX_IMPORT_H
 #define IO_ONNX_IMPORT_H
 
@@ -25,6 +25,15 @@ struct onnx_slot {
     fov_value value;
 };
 
+/** One branch of an If, whose nodes stand among the others. */
+struct onnx_guard {
+    const char        *condition; /**< the name of the value that decides */
+    bool               when;      /**< taken where it is true; else where it is false */
+    struct onnx_guard *outer;     /**< the branch that the If itself stands in; NULL: none */
+    /** shut: the condition is known, and the branch not taken. Its nodes are left out */
+    enum { GUARD_UNASKED, GUARD_OPEN, GUARD_SHUT } state;
+};
+
 struct importer {
     fov_graph          *graph;
     struct onnx_model  *model;
@@ -33,6 +42,7 @@ struct importer {
     const struct onnx_import_options *options;
     const fov_value    *inputs; /**< made so far, in the file's order, for options->given */
     int                 input_count;
+    int                 halves; /**< tensors of 16-bit floats, which are read as float32 */
     bool                sized;  /**< options->open_size stands for an open height or width */
     /** the number of samples that the file states and options->open_batch ignores; 0: none */
     int64_t             opened;
@@ -60,6 +70,14 @@ struct importer {
 
 /** The slot behind an id of a tensor that is no value yet; NULL for other ids. */
 struct onnx_slot *importer_slot(const struct importer *importer, fov_value value);
+
+/* branch.c */
+/** Lays the nodes of all If branches out among those of the graph, under names of their own. */
+int  importer_merge_branches(struct importer *importer);
+/** Whether nodes of this branch are wanted; true without a guard. What the condition follows from must be there. */
+bool importer_is_taken(struct importer *importer, struct onnx_guard *guard);
+/** Sets `result` to what the branches of an If give: those of the one that is taken, or a choice made at each run. */
+int  importer_read_choice(struct importer *importer, const struct onnx_node *node);
 
 /* order.c */
 /** Fills `order` and `needed`; refuses cycles and inputs that nobody makes. */

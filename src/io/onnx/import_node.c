@@ -30,13 +30,14 @@ static bool reads_type(const struct op_onnx *onnx, const char *type)
 
 int64_t importer_opset(const struct importer *importer, const char *domain)
 {
+    int64_t version = 0;
     for (size_t i = 0; i < importer->model->opset_count; i++) {
         const struct onnx_opset *opset = &importer->model->opsets[i];
         if (is_standard(domain) ? is_standard(opset->domain) : strcmp(opset->domain, domain) == 0) {
-            return opset->version;
+            version = opset->version; /* the last one counts, as in ONNX Runtime */
         }
     }
-    return 0;
+    return version;
 }
 
 const struct op *importer_find_op(const struct importer *importer, const struct onnx_node *node)
@@ -342,7 +343,7 @@ static bool stay_in_file(struct importer *importer, const struct onnx_slot *slot
     struct file_source   **source = outside != NULL ? &outside->source : &importer->source;
     const uint8_t         *raw = slot->tensor->raw;
     if (importer->options->map == NULL || raw == NULL || value->bytes < STAYS_FROM || raw < map->bytes ||
-        raw >= map->bytes + map->size) {
+        raw >= map->bytes + map->size || onnx_type_is_half(slot->tensor->type)) {
         return false;
     }
     if (*source == NULL) {
@@ -688,7 +689,15 @@ int importer_read_node(struct importer *importer, struct onnx_node *node)
     importer->failed = false;
     importer->first_value = importer->graph->value_count;
     memset(importer->asked, 0, sizeof importer->asked);
-    int status = op != NULL ? read_node(importer, node, op) : FOV_E_UNSUPPORTED;
+    int status;
+    if (node->is_choice) {
+        status = importer_read_choice(importer, node);
+        status = status ? status : bind_results(importer, node);
+    } else if (op == NULL) { /* others were listed before anything was read */
+        status = error_set(importer->error, FOV_E_UNSUPPORTED, "no operator here reads it, and its branch may be taken");
+    } else {
+        status = read_node(importer, node, op);
+    }
     for (int i = 0; status && i < importer->in_count; i++) {
         if (importer->asked[i]) {
             importer_want(importer, importer->in[i]);

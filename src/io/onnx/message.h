@@ -12,6 +12,7 @@ enum {
     ONNX_MAX_NODES = 100000,
     ONNX_MAX_TENSORS = 100000,
     ONNX_MAX_NAME = 4096,
+    ONNX_MAX_DEPTH = 8, /**< of graphs inside the nodes of graphs */
     ONNX_NAME_TEXT = 120 /**< room for an escaped name in a sentence */
 };
 
@@ -39,7 +40,11 @@ enum onnx_type {
     ONNX_FLOAT8E5M2 = 19,
     ONNX_FLOAT8E5M2FNUZ = 20,
     ONNX_UINT4 = 21,
-    ONNX_INT4 = 22
+    ONNX_INT4 = 22,
+    ONNX_FLOAT4E2M1 = 23,
+    ONNX_FLOAT8E8M0 = 24,
+    ONNX_UINT2 = 25,
+    ONNX_INT2 = 26
 };
 
 /** AttributeProto.AttributeType. */
@@ -102,12 +107,16 @@ struct onnx_attribute {
     float                number;
     int64_t              integer;
     const char          *text; /**< NULL: none */
+    struct onnx_names    texts;
     struct onnx_tensor  *tensor;
+    struct onnx_graph   *graph; /**< a branch of an If, the body of a Loop; NULL: none */
     struct onnx_floats   numbers;
     struct onnx_integers integers;
     bool                 has_number, has_integer, has_other, has_reference;
     bool                 used; /**< somebody has read it */
 };
+
+struct onnx_guard;
 
 struct onnx_node {
     const char            *name, *type, *domain;
@@ -115,6 +124,9 @@ struct onnx_node {
     struct onnx_attribute *attributes;
     size_t                 attribute_count;
     size_t                 offset;
+    /* set by branch.c */
+    struct onnx_guard *guard;     /**< the branch that it came from; NULL: none */
+    bool               is_choice; /**< an If without its branches: the condition, what one gives, what the other does */
 };
 
 /** A graph's input or output. */
@@ -127,6 +139,18 @@ struct onnx_port {
     int64_t     dim[FOV_MAX_RANK]; /**< -1: open */
     const char *open[FOV_MAX_RANK]; /**< an open dimension's name, "" where it has none */
     size_t      offset;
+};
+
+/** GraphProto: the model's own, or one inside a node. */
+struct onnx_graph {
+    const char         *name;
+    struct onnx_node   *nodes;
+    size_t              node_count;
+    struct onnx_tensor *initializers;
+    size_t              initializer_count;
+    struct onnx_port   *inputs, *outputs;
+    size_t              input_count, output_count;
+    bool                has_sparse;
 };
 
 struct onnx_opset {
@@ -146,15 +170,9 @@ struct onnx_model {
     size_t              opset_count;
     struct onnx_text   *metadata;
     size_t              metadata_count;
-    const char         *name;
-    struct onnx_node   *nodes;
-    size_t              node_count;
-    struct onnx_tensor *initializers;
-    size_t              initializer_count;
-    struct onnx_port   *inputs, *outputs;
-    size_t              input_count, output_count;
+    struct onnx_graph   graph;
     int                 graph_count;
-    bool                has_sparse, has_functions;
+    bool                has_functions;
 };
 
 /** Decodes a whole file. Pointers into `bytes` stay in `model`. `map`: what `bytes` are, where not all of them need be
@@ -171,7 +189,7 @@ int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, con
 /** Checks type, dimensions and amount of data. `what` names the tensor in messages. */
 int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *what,
                       fov_dtype *dtype, fov_shape *shape, struct error *error);
-/** Writes a checked tensor, dense and in plain order, in its own element type. Raw data in model->map (NULL: none) go
+/** Writes a checked tensor, dense and in plain order, with the elements that onnx_tensor_check said. Raw data in model->map (NULL: none) go
  *  from the file to where they are wanted without a copy in between; only that can fail. */
 int onnx_tensor_read(const struct onnx_model *model, const struct onnx_tensor *tensor, fov_dtype dtype, size_t count,
                      void *data, struct error *error);
@@ -180,5 +198,6 @@ int onnx_tensor_read(const struct onnx_model *model, const struct onnx_tensor *t
 fov_dtype   onnx_type_dtype(int32_t type);
 int32_t     onnx_type_of(fov_dtype dtype);
 const char *onnx_type_name(int32_t type);
+bool        onnx_type_is_half(int32_t type); /**< FLOAT16 or BFLOAT16: read as float32 */
 
 #endif

@@ -10,8 +10,8 @@
 
 enum {
     ONNX_OLDEST_IR = 3,
-    ONNX_NEWEST_IR = 13,
-    ONNX_NEWEST_OPSET = 26,
+    ONNX_NEWEST_IR = 14,
+    ONNX_NEWEST_OPSET = 28,
     ONNX_WRITTEN_OPSET = 17, /**< unless an operator needs a later one, or another is asked for */
     ONNX_OLDEST_WRITTEN_OPSET = 13,
     ONNX_NEWEST_WRITTEN_OPSET = 22
@@ -31,6 +31,7 @@ struct onnx_imported {
     struct onnx_text *metadata;
     int               metadata_count;
     bool              sized; /**< a height or width was open and is now that of the options */
+    int               halves; /**< weights that were float16 or bfloat16 in the file and are float32 now */
     struct arena     *arena; /**< internal: holds all of the above */
 };
 

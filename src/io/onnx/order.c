@@ -11,10 +11,22 @@ struct visit {
     size_t node, input;
 };
 
-/** The node that makes input `index` of `node`; SIZE_MAX: no node does. */
-static size_t producer(const struct importer *importer, size_t node, size_t index)
+/** What a node depends on: its inputs, then the conditions of the branches that it stands in. NULL: that is all. */
+static const char *dependency(const struct onnx_node *node, size_t index)
 {
-    const char *name = importer->model->nodes[node].in.at[index];
+    const struct onnx_guard *guard = node->guard;
+    if (index < node->in.count) {
+        return node->in.at[index];
+    }
+    for (index -= node->in.count; guard != NULL && index > 0; index--) {
+        guard = guard->outer;
+    }
+    return guard != NULL ? guard->condition : NULL;
+}
+
+/** The node that makes `name`; SIZE_MAX: no node does. */
+static size_t producer(const struct importer *importer, const char *name)
+{
     size_t      slot = name[0] != '\0' ? arena_table_find(&importer->table, name) : SIZE_MAX;
     return slot != SIZE_MAX && importer->slots[slot].kind == SLOT_RESULT ? importer->slots[slot].node : SIZE_MAX;
 }
@@ -22,8 +34,8 @@ static size_t producer(const struct importer *importer, size_t node, size_t inde
 static int check_inputs(const struct importer *importer)
 {
     char name[ONNX_NAME_TEXT], label[ONNX_NAME_TEXT];
-    for (size_t n = 0; n < importer->model->node_count; n++) {
-        const struct onnx_node *node = &importer->model->nodes[n];
+    for (size_t n = 0; n < importer->model->graph.node_count; n++) {
+        const struct onnx_node *node = &importer->model->graph.nodes[n];
         for (size_t i = 0; i < node->in.count; i++) {
             if (node->in.at[i][0] != '\0' && arena_table_find(&importer->table, node->in.at[i]) == SIZE_MAX) {
                 return error_set(importer->error, FOV_E_INPUT,
@@ -44,14 +56,15 @@ static int visit(const struct importer *importer, size_t first, char *state, str
     state[first] = OPEN;
     while (depth > 0) {
         struct visit           *top = &stack[depth - 1];
-        const struct onnx_node *node = &importer->model->nodes[top->node];
-        if (top->input == node->in.count) {
+        const struct onnx_node *node = &importer->model->graph.nodes[top->node];
+        const char             *name = dependency(node, top->input++);
+        if (name == NULL) {
             state[top->node] = DONE;
             importer->order[(*count)++] = top->node;
             depth--;
             continue;
         }
-        size_t next = producer(importer, top->node, top->input++);
+        size_t next = producer(importer, name);
         if (next == SIZE_MAX || state[next] == DONE) {
             continue;
         }
@@ -80,7 +93,7 @@ static void mark(struct importer *importer, const char *name)
 
 int importer_sort(struct importer *importer)
 {
-    size_t        nodes = importer->model->node_count, count = 0;
+    size_t        nodes = importer->model->graph.node_count, count = 0;
     char         *state = arena_take(importer->arena, nodes, sizeof *state);
     struct visit *stack = arena_take(importer->arena, nodes, sizeof *stack);
     importer->order = arena_take(importer->arena, nodes, sizeof *importer->order);
@@ -97,11 +110,11 @@ int importer_sort(struct importer *importer)
     if (status) {
         return status;
     }
-    for (size_t i = 0; i < importer->model->output_count; i++) {
-        mark(importer, importer->model->outputs[i].name);
+    for (size_t i = 0; i < importer->model->graph.output_count; i++) {
+        mark(importer, importer->model->graph.outputs[i].name);
     }
     for (size_t i = count; i-- > 0;) {
-        const struct onnx_node *node = &importer->model->nodes[importer->order[i]];
+        const struct onnx_node *node = &importer->model->graph.nodes[importer->order[i]];
         for (size_t k = 0; importer->needed[importer->order[i]] && k < node->in.count; k++) {
             mark(importer, node->in.at[k]);
         }

@@ -101,8 +101,11 @@ static int import_cast(struct op_import *node)
             return node->fail(node->reader, FOV_E_UNSUPPORTED, "Cast to element type %lld", (long long)code);
         }
     }
+    /* To the type that it has: files with 16-bit floats, which are float32 here, are full of these. */
+    bool is_same = node->in_count >= 1 && (int)node->dtype(node->reader, node->in[0]) == options.to;
     node->result(node->reader, 0,
-                 node->emitter->node(node->emitter->graph, "cast", node->in, 1, &options, node->node_name));
+                 is_same ? node->in[0]
+                         : node->emitter->node(node->emitter->graph, "cast", node->in, 1, &options, node->node_name));
     return FOV_OK;
 }
 
