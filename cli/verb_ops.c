@@ -200,8 +200,8 @@ static void write_operator(struct cli *cli, const fov_operator_info *op)
 
 static int write_page(struct cli *cli)
 {
-    static const char *const families[] = {"convolution", "pooling", "normalisation", "activation", "elementwise",
-                                           "reduction", "shape", "loss", "optimiser", "gradient"};
+    static const char *const families[] = {"convolution", "pooling",   "normalisation", "recurrent", "activation", "elementwise",
+                                           "reduction",   "shape",     "loss",          "optimiser", "gradient"};
     fprintf(cli->out,
             "# Operators\n\nWritten by `fovea ops --markdown` from the %d descriptors in `src/op`; a test keeps "
             "it so. Shapes read N, C, then pixels.\n\n",

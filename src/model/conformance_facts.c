@@ -35,9 +35,10 @@ void case_list_operators(struct case_run *run)
 
 /* ---- element types ----------------------------------------------------------------------------------------------- */
 
+/** Types that are not known at all. The published cases hold BFLOAT16 as UINT16, so there is nothing to compare. */
 static bool is_left_out(int64_t type)
 {
-    return type < 0 || type > INT32_MAX || onnx_type_dtype((int32_t)type) == FOV_DTYPE_COUNT;
+    return type == ONNX_BFLOAT16 || type < 0 || type > INT32_MAX || onnx_type_dtype((int32_t)type) == FOV_DTYPE_COUNT;
 }
 
 static bool skip_type(struct case_run *run, int64_t type, const char *what, const char *name)

@@ -11,6 +11,7 @@ static const char *family_name(enum op_family family)
         [OP_CONVOLUTION] = "convolution",
         [OP_POOLING] = "pooling",
         [OP_NORMALISATION] = "normalisation",
+        [OP_RECURRENT] = "recurrent",
         [OP_ACTIVATION] = "activation",
         [OP_ELEMENTWISE] = "elementwise",
         [OP_REDUCTION] = "reduction",

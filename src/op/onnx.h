@@ -21,6 +21,8 @@ struct op_import {
     /** A list of floats into values[room]; how many there are, 0: not there. */
     int (*numbers)(void *reader, const char *attribute, float *values, int room);
     const char *(*text)(void *reader, const char *attribute, const char *fallback);
+    /** A list of texts into values[room]; how many there are, 0: not there. */
+    int (*texts)(void *reader, const char *attribute, const char **values, int room);
     bool (*has)(void *reader, const char *attribute);
     /** A tensor attribute's elements as doubles; NULL: not there. */
     const double *(*tensor)(void *reader, const char *attribute, fov_dtype *dtype, fov_shape *shape);
@@ -60,6 +62,8 @@ struct op_export {
     void (*attribute_number)(void *writer, const char *name, double value);
     void (*attribute_list)(void *writer, const char *name, const int64_t *values, int count);
     void (*attribute_text)(void *writer, const char *name, const char *value);
+    void (*attribute_texts)(void *writer, const char *name, const char *const *values, int count);
+    void (*attribute_numbers)(void *writer, const char *name, const float *values, int count);
     void (*attribute_tensor)(void *writer, const char *name, fov_dtype dtype, double value); /**< of one element */
     void (*output)(void *writer, int out);          /**< the operator's own output */
     const char *(*temporary)(void *writer);         /**< a fresh name between two nodes of one export */

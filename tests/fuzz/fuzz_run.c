@@ -37,11 +37,11 @@ struct inputs {
 /** Makes up a tensor for each input of the file. */
 static int make_inputs(struct inputs *inputs, const struct onnx_model *model, struct arena *arena, size_t seed)
 {
-    for (size_t i = 0; i < model->input_count; i++) {
-        const struct onnx_port *port = &model->inputs[i];
+    for (size_t i = 0; i < model->graph.input_count; i++) {
+        const struct onnx_port *port = &model->graph.inputs[i];
         bool                    initial = false;
-        for (size_t k = 0; k < model->initializer_count; k++) {
-            initial |= strcmp(model->initializers[k].name, port->name) == 0;
+        for (size_t k = 0; k < model->graph.initializer_count; k++) {
+            initial |= strcmp(model->graph.initializers[k].name, port->name) == 0;
         }
         if (initial) {
             continue;

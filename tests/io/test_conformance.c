@@ -316,11 +316,11 @@ static void test_failures_and_skips(void **state)
     assert_non_null(strstr(fixture->reason, "Frobnicate (opset 17) at \"a\""));
     assert_non_null(strstr(fixture->reason, "Wobble (opset 17) at \"b\""));
     put_node(&graph, "Relu", "", "x", "y");
-    put_typed(&graph, 11, "x", 10);
-    put_typed(&graph, 12, "y", 10);
+    put_typed(&graph, 11, "x", 16);
+    put_typed(&graph, 12, "y", 16);
     write_model(fixture, &graph);
     assert_int_equal(run_case(fixture), FOV_CASE_SKIPPED);
-    assert_non_null(strstr(fixture->reason, "FLOAT16 (input \"x\")"));
+    assert_non_null(strstr(fixture->reason, "BFLOAT16 (input \"x\")"));
     put_node(&graph, "RandomUniformLike", "", "x", "y");
     put_typed(&graph, 11, "x", 1);
     put_typed(&graph, 12, "y", 1);

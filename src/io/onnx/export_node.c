@@ -156,6 +156,26 @@ static void write_attribute_text(void *writer, const char *name, const char *val
     write_attribute(exporter, name, ONNX_ATTRIBUTE_STRING, &body);
 }
 
+static void write_attribute_texts(void *writer, const char *name, const char *const *values, int count)
+{
+    struct exporter *exporter = writer;
+    struct text      body = {.memory = exporter->arena.memory};
+    for (int i = 0; i < count; i++) {
+        write_text(&body, onnx_AttributeProto_strings_tag, values[i]);
+    }
+    write_attribute(exporter, name, ONNX_ATTRIBUTE_STRINGS, &body);
+}
+
+static void write_attribute_numbers(void *writer, const char *name, const float *values, int count)
+{
+    struct exporter *exporter = writer;
+    struct text      body = {.memory = exporter->arena.memory};
+    for (int i = 0; i < count; i++) {
+        write_float(&body, onnx_AttributeProto_floats_tag, values[i]);
+    }
+    write_attribute(exporter, name, ONNX_ATTRIBUTE_FLOATS, &body);
+}
+
 static void write_attribute_tensor(void *writer, const char *name, fov_dtype dtype, double value)
 {
     struct exporter *exporter = writer;
@@ -424,6 +444,8 @@ static int write_by_function(struct exporter *exporter, const struct node *node)
                                .attribute_number = write_attribute_number,
                                .attribute_list = write_attribute_list,
                                .attribute_text = write_attribute_text,
+                               .attribute_texts = write_attribute_texts,
+                               .attribute_numbers = write_attribute_numbers,
                                .attribute_tensor = write_attribute_tensor,
                                .output = write_output,
                                .temporary = write_temporary,

@@ -94,6 +94,7 @@ static int attribute_type(const struct onnx_attribute *attribute)
            : attribute->tensor != NULL         ? ONNX_ATTRIBUTE_TENSOR
            : attribute->numbers.count > 0      ? ONNX_ATTRIBUTE_FLOATS
            : attribute->integers.count > 0     ? ONNX_ATTRIBUTE_INTS
+           : attribute->texts.count > 0        ? ONNX_ATTRIBUTE_STRINGS
                                                : 0;
 }
 
@@ -160,6 +161,23 @@ static const char *read_text(void *reader, const char *name, const char *fallbac
 {
     const struct onnx_attribute *attribute = find_typed(reader, name, ONNX_ATTRIBUTE_STRING, "a text");
     return attribute == NULL ? fallback : attribute->text != NULL ? attribute->text : "";
+}
+
+static int read_texts(void *reader, const char *name, const char **values, int room)
+{
+    const struct onnx_attribute *attribute = find_typed(reader, name, ONNX_ATTRIBUTE_STRINGS, "a list of texts");
+    if (attribute == NULL) {
+        return 0;
+    }
+    if (attribute->texts.count > (size_t)room) {
+        read_fail(reader, FOV_E_INPUT, "attribute \"%s\" is too long (got %zu texts, limit %d)", name,
+                  attribute->texts.count, room);
+        return 0;
+    }
+    for (size_t i = 0; i < attribute->texts.count; i++) {
+        values[i] = attribute->texts.at[i];
+    }
+    return (int)attribute->texts.count;
 }
 
 static bool read_has(void *reader, const char *name)
@@ -663,6 +681,7 @@ static int read_node(struct importer *importer, struct onnx_node *node, const st
                                    .list = read_list,
                                    .numbers = read_numbers,
                                    .text = read_text,
+                                   .texts = read_texts,
                                    .has = read_has,
                                    .tensor = read_tensor,
                                    .constant = read_constant,
