@@ -15,19 +15,19 @@
 
 /** The names that one graph of the file defines, and what they are called once all graphs are one. */
 struct scope {
-    struct arena_table  table;
-    const char        **now;
+    struct arena_table table;
+    const char **now;
     const struct scope *outer;
-    struct onnx_guard  *guard;
+    struct onnx_guard *guard;
 };
 
 /** All graphs of the file as one. */
 struct merger {
-    struct importer   *importer;
+    struct importer *importer;
     struct arena_table taken;
-    size_t             taken_count;
-    struct onnx_graph  merged;
-    int                depth;
+    size_t taken_count;
+    struct onnx_graph merged;
+    int depth;
 };
 
 static bool is_standard(const struct onnx_node *node)
@@ -75,7 +75,7 @@ static size_t count_all(const struct onnx_graph *graph)
 static const char *free_name(struct merger *merger, const char *name)
 {
     const char *chosen = name;
-    char        made[ONNX_MAX_NAME + 16];
+    char made[ONNX_MAX_NAME + 16];
     for (int number = 1; !arena_table_add(&merger->taken, chosen, merger->taken_count); number++) {
         int length = snprintf(made, sizeof made, "%s.%d", name, number);
         chosen = arena_text(merger->importer->arena, made, (size_t)length);
@@ -103,7 +103,7 @@ static bool define(struct merger *merger, struct scope *scope, const char *name,
 static int make_scope(struct merger *merger, struct scope *scope, const struct onnx_graph *graph)
 {
     struct arena *arena = merger->importer->arena;
-    size_t        own = count_own(graph), count = 0;
+    size_t own = count_own(graph), count = 0;
     scope->now = arena_take(arena, own, sizeof *scope->now);
     bool good = scope->now != NULL && arena_table_make(arena, &scope->table, own) == 0;
     for (size_t i = 0; good && i < graph->input_count; i++) {
@@ -159,7 +159,7 @@ static int take_names(struct merger *merger, const struct scope *scope, const st
 static struct onnx_node *add_node(struct merger *merger, const struct onnx_node *node)
 {
     struct onnx_graph *merged = &merger->merged;
-    struct onnx_node  *grown = arena_grow(merger->importer->arena, merged->nodes, merged->node_count, sizeof *grown);
+    struct onnx_node *grown = arena_grow(merger->importer->arena, merged->nodes, merged->node_count, sizeof *grown);
     if (grown == NULL) {
         return NULL;
     }
@@ -179,11 +179,12 @@ static int merge_branch(struct merger *merger, const struct onnx_node *node, con
         return refuse(merger, node, FOV_E_INPUT, "there is no graph in", when ? "then_branch" : "else_branch");
     }
     const struct onnx_graph *graph = attribute->graph;
-    struct scope             scope = {.outer = outer};
-    char                     text[80];
+    struct scope scope = {.outer = outer};
+    char text[80];
     if (graph->input_count > 0 || graph->output_count != node->out.count || graph->has_sparse) {
-        snprintf(text, sizeof text, "a branch with %zu inputs and %zu outputs where the node has %zu:",
-                 graph->input_count, graph->output_count, node->out.count);
+        snprintf(text, sizeof text,
+                 "a branch with %zu inputs and %zu outputs where the node has %zu:", graph->input_count,
+                 graph->output_count, node->out.count);
         return refuse(merger, node, FOV_E_INPUT, graph->has_sparse ? "sparse initializers in" : text, attribute->name);
     }
     scope.guard = arena_take(merger->importer->arena, 1, sizeof *scope.guard);
@@ -208,7 +209,7 @@ static int merge_branch(struct merger *merger, const struct onnx_node *node, con
 static int merge_if(struct merger *merger, const struct onnx_node *node, const struct scope *scope, const char **in,
                     const char **out)
 {
-    size_t       count = node->out.count;
+    size_t count = node->out.count;
     const char **names = arena_take(merger->importer->arena, 2 * count + 1, sizeof *names);
     if (names == NULL) {
         return FOV_E_MEMORY;
@@ -237,9 +238,9 @@ static int merge_if(struct merger *merger, const struct onnx_node *node, const s
 static int merge_node(struct merger *merger, const struct onnx_node *node, const struct scope *scope)
 {
     struct arena *arena = merger->importer->arena;
-    const char  **in = arena_take(arena, node->in.count, sizeof *in);
-    const char  **out = arena_take(arena, node->out.count, sizeof *out);
-    int           status = in == NULL || out == NULL ? FOV_E_MEMORY : 0;
+    const char **in = arena_take(arena, node->in.count, sizeof *in);
+    const char **out = arena_take(arena, node->out.count, sizeof *out);
+    int status = in == NULL || out == NULL ? FOV_E_MEMORY : 0;
     if (!status) {
         status = take_names(merger, scope, node, &node->in, in);
     }
@@ -282,7 +283,7 @@ static int merge_graph(struct merger *merger, const struct onnx_graph *graph, co
 int importer_merge_branches(struct importer *importer)
 {
     struct onnx_graph *graph = &importer->model->graph;
-    bool               has_if = false;
+    bool has_if = false;
     for (size_t i = 0; i < graph->node_count; i++) {
         has_if = has_if || is_if(&graph->nodes[i]);
     }
@@ -290,7 +291,7 @@ int importer_merge_branches(struct importer *importer)
         return 0;
     }
     struct merger merger = {.importer = importer, .merged = *graph};
-    struct scope  scope = {.outer = NULL};
+    struct scope scope = {.outer = NULL};
     merger.merged.nodes = NULL;
     merger.merged.initializers = NULL;
     merger.merged.node_count = merger.merged.initializer_count = 0;
@@ -313,8 +314,8 @@ int importer_merge_branches(struct importer *importer)
 static bool asks_for_batch(const struct known *known, int id)
 {
     const struct value *value = graph_value(known->graph, id);
-    const double       *values = known_values(known, id);
-    size_t              count;
+    const double *values = known_values(known, id);
+    size_t count;
     if (id == 0 || value->kind != VALUE_RESULT) {
         return false;
     }
@@ -327,7 +328,7 @@ static bool asks_for_batch(const struct known *known, int id)
         return false;
     }
     const struct node *node = &known->graph->nodes[value->node];
-    bool               asks = false;
+    bool asks = false;
     for (int i = 0; !asks && i < node->in_count; i++) {
         asks = asks_for_batch(known, node->in[i]);
     }
@@ -337,18 +338,18 @@ static bool asks_for_batch(const struct known *known, int id)
 /** What a name stands for, as a value of the graph; 0: nothing that was computed. */
 static fov_value value_of(struct importer *importer, const char *name)
 {
-    size_t                  index = arena_table_find(&importer->table, name);
+    size_t index = arena_table_find(&importer->table, name);
     const struct onnx_slot *slot = &importer->slots[index];
-    fov_value               value = slot->kind == SLOT_TENSOR ? (fov_value){-(int)index - 1} : slot->value;
+    fov_value value = slot->kind == SLOT_TENSOR ? (fov_value){-(int)index - 1} : slot->value;
     return importer_make_value(importer, value, NULL, 0);
 }
 
 /** 1: holds, 0: does not, -1: only a run can tell. */
 static int condition_holds(struct importer *importer, const char *name)
 {
-    fov_value     value = value_of(importer, name);
+    fov_value value = value_of(importer, name);
     const double *known = value.id > 0 ? importer_known(importer, value) : NULL;
-    size_t        count;
+    size_t count;
     if (known == NULL || !shape_count(&graph_value(importer->graph, value.id)->shape, &count) || count != 1 ||
         asks_for_batch(&(struct known){.graph = importer->graph}, value.id)) {
         return -1;
@@ -363,7 +364,7 @@ bool importer_is_taken(struct importer *importer, struct onnx_guard *guard)
     }
     if (guard->state == GUARD_UNASKED) {
         bool reached = importer_is_taken(importer, guard->outer);
-        int  holds = reached ? condition_holds(importer, guard->condition) : -1;
+        int holds = reached ? condition_holds(importer, guard->condition) : -1;
         guard->state = !reached || (holds >= 0 && (holds != 0) != guard->when) ? GUARD_SHUT : GUARD_OPEN;
     }
     return guard->state == GUARD_OPEN;
@@ -375,8 +376,8 @@ bool importer_is_taken(struct importer *importer, struct onnx_guard *guard)
 static fov_value take(struct importer *importer, const char *from, const char *name)
 {
     fov_value value = value_of(importer, from);
-    size_t    index = arena_table_find(&importer->table, from);
-    bool      is_inner = importer->slots[index].kind == SLOT_RESULT &&
+    size_t index = arena_table_find(&importer->table, from);
+    bool is_inner = importer->slots[index].kind == SLOT_RESULT &&
                     importer->model->graph.nodes[importer->slots[index].node].guard != NULL;
     if (value.id > 0 && is_inner && strcmp(graph_value(importer->graph, value.id)->name, from) == 0) {
         /* made in the branch, where nobody else knows it */
@@ -388,7 +389,7 @@ static fov_value take(struct importer *importer, const char *from, const char *n
 
 static int choose(struct importer *importer, const struct onnx_node *node, size_t index)
 {
-    size_t    count = node->out.count;
+    size_t count = node->out.count;
     fov_value in[3] = {value_of(importer, node->in.at[0]), value_of(importer, node->in.at[1 + index]),
                        value_of(importer, node->in.at[1 + count + index])};
     if (in[0].id <= 0 || in[1].id <= 0 || in[2].id <= 0) {
@@ -396,22 +397,24 @@ static int choose(struct importer *importer, const struct onnx_node *node, size_
                          index);
     }
     const fov_graph *graph = importer->graph;
-    fov_shape        shape = fov_value_shape(graph, in[1]), other = fov_value_shape(graph, in[2]);
-    fov_shape        condition = fov_value_shape(graph, in[0]);
-    fov_dtype        dtype = fov_value_dtype(graph, in[1]), other_dtype = fov_value_dtype(graph, in[2]);
-    char             text[SHAPE_TEXT_SIZE], other_text[SHAPE_TEXT_SIZE];
+    fov_shape shape = fov_value_shape(graph, in[1]), other = fov_value_shape(graph, in[2]);
+    fov_shape condition = fov_value_shape(graph, in[0]);
+    fov_dtype dtype = fov_value_dtype(graph, in[1]), other_dtype = fov_value_dtype(graph, in[2]);
+    char text[SHAPE_TEXT_SIZE], other_text[SHAPE_TEXT_SIZE];
     if (!shape_equal(&shape, &other) || dtype != other_dtype) {
         importer_want(importer, in[0]);
-        return error_set(importer->error, FOV_E_UNSUPPORTED,
-                         "its branches give %s %s and %s %s for output %zu, and which one is taken depends on the data: "
-                         "then they must be of one type and shape", fov_dtype_name(dtype), shape_text(&shape, text),
-                         fov_dtype_name(other_dtype), shape_text(&other, other_text), index);
+        return error_set(
+            importer->error, FOV_E_UNSUPPORTED,
+            "its branches give %s %s and %s %s for output %zu, and which one is taken depends on the data: "
+            "then they must be of one type and shape",
+            fov_dtype_name(dtype), shape_text(&shape, text), fov_dtype_name(other_dtype),
+            shape_text(&other, other_text), index);
     }
     if (condition.rank > 0) {
         in[0] = op_emit_reshape(&importer->emitter, in[0], &(fov_shape){.rank = 0});
     }
-    importer->result[index] = importer->emitter.node(importer->emitter.graph, "where", in, 3, NULL,
-                                                     node->out.at[index]);
+    importer->result[index] =
+        importer->emitter.node(importer->emitter.graph, "where", in, 3, NULL, node->out.at[index]);
     return importer->result[index].id > 0 ? 0 : (int)importer->error->status;
 }
 

@@ -639,7 +639,8 @@ int onnx_decode(struct onnx_model *model, const char *file, const uint8_t *bytes
 int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, const char *file, const uint8_t *bytes,
                        size_t size, struct arena *arena, struct error *error)
 {
-    *model = (struct onnx_model){.file = file, .arena = arena, .producer = "", .producer_version = "", .graph.name = ""};
+    *model = (struct onnx_model){
+        .file = file, .arena = arena, .producer = "", .producer_version = "", .graph.name = ""};
     struct decoder decoder = {.file = file, .bytes = bytes, .size = size, .arena = arena, .error = error,
                               .at = bytes};
     pb_istream_t   stream = {.callback = read_file, .state = &decoder, .bytes_left = size};

@@ -382,7 +382,8 @@ static int check_outputs(const struct importer *importer)
     for (size_t i = 0; i < model->graph.output_count; i++) {
         if (arena_table_find(&importer->table, model->graph.outputs[i].name) == SIZE_MAX) {
             return error_set(importer->error, FOV_E_INPUT, "%s: byte %zu: output \"%s\" is made by nobody", model->file,
-                             model->graph.outputs[i].offset, text_escape(name, sizeof name, model->graph.outputs[i].name));
+                             model->graph.outputs[i].offset,
+                             text_escape(name, sizeof name, model->graph.outputs[i].name));
         }
     }
     return 0;

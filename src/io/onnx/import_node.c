@@ -713,7 +713,8 @@ int importer_read_node(struct importer *importer, struct onnx_node *node)
         status = importer_read_choice(importer, node);
         status = status ? status : bind_results(importer, node);
     } else if (op == NULL) { /* others were listed before anything was read */
-        status = error_set(importer->error, FOV_E_UNSUPPORTED, "no operator here reads it, and its branch may be taken");
+        status =
+            error_set(importer->error, FOV_E_UNSUPPORTED, "no operator here reads it, and its branch may be taken");
     } else {
         status = read_node(importer, node, op);
     }

@@ -189,8 +189,8 @@ int onnx_decode_tensor(struct onnx_model *model, struct onnx_tensor *tensor, con
 /** Checks type, dimensions and amount of data. `what` names the tensor in messages. */
 int onnx_tensor_check(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *what,
                       fov_dtype *dtype, fov_shape *shape, struct error *error);
-/** Writes a checked tensor, dense and in plain order, with the elements that onnx_tensor_check said. Raw data in model->map (NULL: none) go
- *  from the file to where they are wanted without a copy in between; only that can fail. */
+/** Writes a checked tensor, dense and in plain order, with the elements that onnx_tensor_check said. Raw data in
+ *  model->map (NULL: none) go from the file to where they are wanted without a copy in between; only that can fail. */
 int onnx_tensor_read(const struct onnx_model *model, const struct onnx_tensor *tensor, fov_dtype dtype, size_t count,
                      void *data, struct error *error);
 

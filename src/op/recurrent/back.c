@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The gradient of recurrent layers. Only one part of it must go step by step, from the last step to the first: the
- * gradients of the gates and of the state. That is the operator recurrent_back. What follows from them, the gradients of
- * x, W, R and B, are plain products over all steps at once, and nodes of their own. */
+ * gradients of the gates and of the state. That is the operator recurrent_back. What follows from them, the gradients
+ * of x and of the weights, are plain products over all steps at once, and nodes of their own. */
 #include "op/recurrent/recurrent.h"
 
-static const struct op_port in[] = {{.name = "recurrent_weight", .shape = "[directions, gates hidden, hidden]",
-                                     .plain = true},
-                                    {.name = "saved", .shape = "[directions, steps, N, parts]", .plain = true},
-                                    {.name = "sequence_lens", .shape = "[N]", .optional = true, .plain = true},
-                                    {.name = "peepholes", .shape = "[directions, 3 hidden]", .optional = true,
-                                     .plain = true},
-                                    {.name = "dy", .shape = "[steps, directions, N, hidden]", .optional = true,
-                                     .plain = true},
-                                    {.name = "dy_h", .shape = "[directions, N, hidden]", .optional = true,
-                                     .plain = true},
-                                    {.name = "dy_c", .shape = "as dy_h", .optional = true, .plain = true},
-                                    {0}};
+static const struct op_port in[] = {
+    {.name = "recurrent_weight", .shape = "[directions, gates hidden, hidden]", .plain = true},
+    {.name = "saved", .shape = "[directions, steps, N, parts]", .plain = true},
+    {.name = "sequence_lens", .shape = "[N]", .optional = true, .plain = true},
+    {.name = "peepholes", .shape = "[directions, 3 hidden]", .optional = true, .plain = true},
+    {.name = "dy", .shape = "[steps, directions, N, hidden]", .optional = true, .plain = true},
+    {.name = "dy_h", .shape = "[directions, N, hidden]", .optional = true, .plain = true},
+    {.name = "dy_c", .shape = "as dy_h", .optional = true, .plain = true},
+    {0}};
 static const struct op_port out[] = {{.name = "dgates", .shape = "[directions, steps, N, gates hidden]", .plain = true},
                                      {.name = "dinitial_h", .shape = "[directions, N, hidden]", .plain = true},
                                      {.name = "dinitial_c", .shape = "as dinitial_h", .plain = true},
@@ -34,8 +31,8 @@ int recurrent_back_resolve(struct recurrent *r, const struct recurrent_options *
     fov_shape x = {3, {saved->rank == 4 ? saved->dim[1] : 0, saved->rank == 4 ? saved->dim[2] : 0, 1}}, w = *rec;
     w.dim[2] = 1;
     int status = recurrent_resolve(r, (enum recurrent_cell)options->cell, options, &x, &w, rec, error);
-    if (status == FOV_OK && (saved->rank != 4 || saved->dim[0] != rec->dim[0] ||
-                             saved->dim[3] != (int64_t)(r->saved * r->hidden))) {
+    if (status == FOV_OK &&
+        (saved->rank != 4 || saved->dim[0] != rec->dim[0] || saved->dim[3] != (int64_t)(r->saved * r->hidden))) {
         return error_set(error, FOV_E_SHAPE, "saved %s must have %zu numbers for each step and sample",
                          shape_text(saved, text), r->saved * r->hidden);
     }
@@ -68,10 +65,10 @@ static int infer(const struct op_infer *infer)
 /** What the nodes are made from. */
 struct nodes {
     const struct op_emitter *emitter;
-    enum recurrent_cell      cell;
-    bool                     linear_before_reset;
-    int64_t                  hidden, gates, directions;
-    fov_value                dgates, saved;
+    enum recurrent_cell cell;
+    bool linear_before_reset;
+    int64_t hidden, gates, directions;
+    fov_value dgates, saved;
 };
 
 /** Parts first .. first + count - 1 of a tensor [directions, steps, N, parts hidden], as stacks of matrices
@@ -124,8 +121,8 @@ static fov_value of_r(const struct nodes *nodes)
 
 static fov_value of_x(const struct nodes *nodes, const struct op_gradient *gradient)
 {
-    fov_value all = op_emit2(nodes->emitter, "matmul", parts_of(nodes, nodes->dgates, 0, nodes->gates),
-                             gradient->in[W], NULL);
+    fov_value all =
+        op_emit2(nodes->emitter, "matmul", parts_of(nodes, nodes->dgates, 0, nodes->gates), gradient->in[W], NULL);
     return op_emit_reshape(nodes->emitter, sum_over(nodes, all, 0), &gradient->in_tensor[X].shape);
 }
 
@@ -175,10 +172,10 @@ void recurrent_gradient(struct op_gradient *gradient)
         if (!gradient->wanted[i] || gradient->in[i].id == 0) {
             continue;
         }
-        gradient->in_gradient[i] = i == X   ? of_x(&nodes, gradient)
-                                   : i == W ? of_w(&nodes, gradient)
-                                   : i == R ? of_r(&nodes)
-                                   : i == B ? of_b(&nodes)
+        gradient->in_gradient[i] = i == X           ? of_x(&nodes, gradient)
+                                   : i == W         ? of_w(&nodes, gradient)
+                                   : i == R         ? of_r(&nodes)
+                                   : i == B         ? of_b(&nodes)
                                    : i == INITIAL_H ? op_emit_output(gradient->emitter, nodes.dgates, BACK_DH)
                                    : i == INITIAL_C ? op_emit_output(gradient->emitter, nodes.dgates, BACK_DC)
                                    : i == PEEPHOLES ? op_emit_output(gradient->emitter, nodes.dgates, BACK_DP)
@@ -188,31 +185,53 @@ void recurrent_gradient(struct op_gradient *gradient)
 
 /* ---- test cases: what was saved is drawn like everything else ---------------------------------------------------- */
 
-static const struct recurrent_options lstm = {.cell = CELL_LSTM}, lstm_both = {.cell = CELL_LSTM, .clip = 0.7,
-                                                                               .direction = BIDIRECTIONAL,
-                                                                               .input_forget = true},
+static const struct recurrent_options lstm = {.cell = CELL_LSTM},
+                                      lstm_both = {.cell = CELL_LSTM,
+                                                   .clip = 0.7,
+                                                   .direction = BIDIRECTIONAL,
+                                                   .input_forget = true},
                                       gru = {.cell = CELL_GRU, .direction = REVERSE},
                                       gru_linear = {.cell = CELL_GRU, .linear_before_reset = true},
                                       rnn = {.cell = CELL_RNN, .direction = BIDIRECTIONAL};
-#define ABSENT {-1, {0}}
+#define ABSENT \
+    {          \
+        -1,    \
+        {      \
+            0  \
+        }      \
+    }
 static const struct op_case cases[] = {
-    {.name = "lstm", .options = &lstm,
+    {.name = "lstm",
+     .options = &lstm,
      .in = {FOV_SHAPE(1, 20, 5), FOV_SHAPE(1, 4, 3, 30), ABSENT, ABSENT, FOV_SHAPE(4, 1, 3, 5)},
-     .in_count = 5, .no_gradient = true},
-    {.name = "lstm, both ways, lengths, peepholes, limits", .options = &lstm_both,
+     .in_count = 5,
+     .no_gradient = true},
+    {.name = "lstm, both ways, lengths, peepholes, limits",
+     .options = &lstm_both,
      .in = {FOV_SHAPE(2, 16, 4), FOV_SHAPE(2, 3, 2, 24), FOV_SHAPE(2), FOV_SHAPE(2, 12), FOV_SHAPE(3, 2, 2, 4),
             FOV_SHAPE(2, 2, 4), FOV_SHAPE(2, 2, 4)},
-     .in_dtype = {[BACK_LENGTHS] = FOV_I32}, .integers = 4, .in_count = 7, .no_gradient = true},
-    {.name = "gru", .options = &gru,
+     .in_dtype = {[BACK_LENGTHS] = FOV_I32},
+     .integers = 4,
+     .in_count = 7,
+     .no_gradient = true},
+    {.name = "gru",
+     .options = &gru,
      .in = {FOV_SHAPE(1, 15, 5), FOV_SHAPE(1, 4, 3, 25), FOV_SHAPE(3), ABSENT, FOV_SHAPE(4, 1, 3, 5),
             FOV_SHAPE(1, 3, 5)},
-     .in_dtype = {[BACK_LENGTHS] = FOV_I32}, .integers = 5, .in_count = 6, .no_gradient = true},
-    {.name = "gru, linear before reset", .options = &gru_linear,
+     .in_dtype = {[BACK_LENGTHS] = FOV_I32},
+     .integers = 5,
+     .in_count = 6,
+     .no_gradient = true},
+    {.name = "gru, linear before reset",
+     .options = &gru_linear,
      .in = {FOV_SHAPE(1, 60, 20), FOV_SHAPE(1, 5, 7, 100), ABSENT, ABSENT, ABSENT, FOV_SHAPE(1, 7, 20)},
-     .in_count = 6, .no_gradient = true},
-    {.name = "rnn, both ways", .options = &rnn,
+     .in_count = 6,
+     .no_gradient = true},
+    {.name = "rnn, both ways",
+     .options = &rnn,
      .in = {FOV_SHAPE(2, 5, 5), FOV_SHAPE(2, 4, 3, 10), ABSENT, ABSENT, FOV_SHAPE(4, 2, 3, 5)},
-     .in_count = 5, .no_gradient = true},
+     .in_count = 5,
+     .no_gradient = true},
     {0},
 };
 

@@ -13,32 +13,49 @@ static void textbook(const struct op_textbook *textbook)
     recurrent_textbook(textbook, CELL_GRU);
 }
 
-static const struct op_onnx onnx = {
-    .type = "GRU", .since = 1, .import = recurrent_import, .export = recurrent_export};
+static const struct op_onnx onnx = {.type = "GRU", .since = 1, .import = recurrent_import, .export = recurrent_export};
 
 static const struct recurrent_options forward = {.direction = FORWARD},
                                       reverse = {.direction = REVERSE, .linear_before_reset = true},
                                       both = {.direction = BIDIRECTIONAL, .linear_before_reset = true},
                                       other = {.direction = FORWARD,
                                                .activations = {2, {ACT_ELU, ACT_AFFINE}},
-                                               .alpha = {0.9, 0.3}, .beta = {0, 0.1}, .clip = 1.5};
-#define ABSENT {-1, {0}}
+                                               .alpha = {0.9, 0.3},
+                                               .beta = {0, 0.1},
+                                               .clip = 1.5};
+#define ABSENT \
+    {          \
+        -1,    \
+        {      \
+            0  \
+        }      \
+    }
 static const struct op_case cases[] = {
-    {.name = "plain", .options = &forward,
+    {.name = "plain",
+     .options = &forward,
      .in = {FOV_SHAPE(4, 3, 5), FOV_SHAPE(1, 18, 5), FOV_SHAPE(1, 18, 6), FOV_SHAPE(1, 36)},
      .in_count = 4},
-    {.name = "reverse, lengths, state, linear before reset", .options = &reverse,
-     .in = {FOV_SHAPE(5, 3, 4), FOV_SHAPE(1, 15, 4), FOV_SHAPE(1, 15, 5), FOV_SHAPE(1, 30), FOV_SHAPE(3), FOV_SHAPE(1, 3, 5)},
-     .in_dtype = {[LENGTHS] = FOV_I32}, .integers = 6, .in_count = 6},
-    {.name = "both ways", .options = &both,
+    {.name = "reverse, lengths, state, linear before reset",
+     .options = &reverse,
+     .in = {FOV_SHAPE(5, 3, 4), FOV_SHAPE(1, 15, 4), FOV_SHAPE(1, 15, 5), FOV_SHAPE(1, 30), FOV_SHAPE(3),
+            FOV_SHAPE(1, 3, 5)},
+     .in_dtype = {[LENGTHS] = FOV_I32},
+     .integers = 6,
+     .in_count = 6},
+    {.name = "both ways",
+     .options = &both,
      .in = {FOV_SHAPE(3, 2, 4), FOV_SHAPE(2, 9, 4), FOV_SHAPE(2, 9, 3), FOV_SHAPE(2, 18), ABSENT, FOV_SHAPE(2, 2, 3)},
      .in_count = 6},
-    {.name = "clipped, other activations", .options = &other,
+    {.name = "clipped, other activations",
+     .options = &other,
      .in = {FOV_SHAPE(3, 2, 4), FOV_SHAPE(1, 9, 4), FOV_SHAPE(1, 9, 3)},
-     .in_count = 3, .no_gradient = true},
-    {.name = "several blocks", .options = &forward,
+     .in_count = 3,
+     .no_gradient = true},
+    {.name = "several blocks",
+     .options = &forward,
      .in = {FOV_SHAPE(3, 130, 2), FOV_SHAPE(1, 9, 2), FOV_SHAPE(1, 9, 3), FOV_SHAPE(1, 18)},
-     .in_count = 4, .no_gradient = true},
+     .in_count = 4,
+     .no_gradient = true},
     {0},
 };
 

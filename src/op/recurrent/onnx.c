@@ -9,15 +9,11 @@
 
 /** How many constants an activation has, and what they are where a file gives none: those of its operator. */
 static const struct {
-    int    constants;
+    int constants;
     double alpha, beta;
 } constants[ACT_COUNT] = {
-    [ACT_AFFINE] = {2, 1, 0},
-    [ACT_LEAKY_RELU] = {1, 0.01, 0},
-    [ACT_THRESHOLDED_RELU] = {1, 1, 0},
-    [ACT_SCALED_TANH] = {2, 1, 1},
-    [ACT_HARD_SIGMOID] = {2, 0.2, 0.5},
-    [ACT_ELU] = {1, 1, 0},
+    [ACT_AFFINE] = {2, 1, 0},      [ACT_LEAKY_RELU] = {1, 0.01, 0},    [ACT_THRESHOLDED_RELU] = {1, 1, 0},
+    [ACT_SCALED_TANH] = {2, 1, 1}, [ACT_HARD_SIGMOID] = {2, 0.2, 0.5}, [ACT_ELU] = {1, 1, 0},
 };
 
 static int find_activation(const char *name)
@@ -62,7 +58,9 @@ static fov_value turned(struct op_import *node, fov_value value, struct op_list 
 
 int recurrent_import(struct op_import *node)
 {
-    const struct op *op = strcmp(node->type, "LSTM") == 0 ? &op_lstm : strcmp(node->type, "GRU") == 0 ? &op_gru : &op_rnn;
+    const struct op *op = strcmp(node->type, "LSTM") == 0  ? &op_lstm
+                          : strcmp(node->type, "GRU") == 0 ? &op_gru
+                                                           : &op_rnn;
     enum recurrent_cell cell = recurrent_cell_of(op);
     static const char *const ways[] = {"forward", "reverse", "bidirectional"};
     static const struct op_list swap = {3, {1, 0, 2}}, steps_inside = {4, {2, 0, 1, 3}};
@@ -105,7 +103,8 @@ int recurrent_import(struct op_import *node)
         bool turns = layout == 1 && (i == X || i == INITIAL_H || i == INITIAL_C);
         in[i] = turns ? turned(node, node->in[i], swap) : node->in[i];
     }
-    fov_value first = node->emitter->node(node->emitter->graph, op->name, in, node->in_count, &options, node->node_name);
+    fov_value first =
+        node->emitter->node(node->emitter->graph, op->name, in, node->in_count, &options, node->node_name);
     for (int i = 0; i < node->out_count; i++) {
         fov_value value = i == 0 ? first : op_emit_output(node->emitter, first, i);
         node->result(node->reader, i, layout == 0 ? value : turned(node, value, i == Y ? steps_inside : swap));

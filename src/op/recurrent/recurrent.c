@@ -3,45 +3,60 @@
  * gradient. Next: textbook.c. */
 #include "op/recurrent/recurrent.h"
 
-const char *const recurrent_activation_names[] = {"Relu", "Tanh", "Sigmoid", "Affine", "LeakyRelu",
-                                                  "ThresholdedRelu", "ScaledTanh", "HardSigmoid", "Elu",
-                                                  "Softsign", "Softplus", NULL};
+const char *const recurrent_activation_names[] = {
+    "Relu",       "Tanh",        "Sigmoid", "Affine",   "LeakyRelu", "ThresholdedRelu",
+    "ScaledTanh", "HardSigmoid", "Elu",     "Softsign", "Softplus",  NULL};
 
 static const char *const cells[] = {"lstm", "gru", "rnn", NULL};
 static const char *const directions[] = {"forward", "reverse", "bidirectional", NULL};
 
-#define CELL                                                                                                           \
-    {OP_ATTRIBUTE(struct recurrent_options, cell), .kind = OP_CHOICE, .choices = cells, .doc = "whose way back it is"}
+#define CELL                                                                               \
+    {                                                                                      \
+        OP_ATTRIBUTE(struct recurrent_options, cell), .kind = OP_CHOICE, .choices = cells, \
+                                                      .doc = "whose way back it is"        \
+    }
 #define COMMON                                                                                                         \
-    {OP_ATTRIBUTE(struct recurrent_options, direction), .onnx = "direction", .kind = OP_CHOICE,                        \
-     .choices = directions, .doc = "from the first step, from the last, or both"},                                     \
-        {OP_ATTRIBUTE(struct recurrent_options, clip), .onnx = "clip", .kind = OP_NUMBER, .minimum = 0,                \
-         .maximum = 1e12, .doc = "limit of what goes into the gates; 0: none"},                                        \
+    {OP_ATTRIBUTE(struct recurrent_options, direction), .onnx = "direction", .kind = OP_CHOICE, .choices = directions, \
+     .doc = "from the first step, from the last, or both"},                                                            \
+        {OP_ATTRIBUTE(struct recurrent_options, clip),                                                                 \
+         .onnx = "clip",                                                                                               \
+         .kind = OP_NUMBER,                                                                                            \
+         .minimum = 0,                                                                                                 \
+         .maximum = 1e12,                                                                                              \
+         .doc = "limit of what goes into the gates; 0: none"},                                                         \
     {                                                                                                                  \
-        OP_ATTRIBUTE(struct recurrent_options, activations), .kind = OP_LIST, .minimum = 0, .maximum = ACT_COUNT - 1,  \
+        OP_ATTRIBUTE(struct recurrent_options, activations),                                                           \
+            .kind = OP_LIST, .minimum = 0, .maximum = ACT_COUNT - 1,                                                   \
             .doc = "per direction the numbers of f, g, h in ONNX's list; none: sigmoid and tanh"                       \
     }
-#define INPUT_FORGET                                                                                                   \
-    {OP_ATTRIBUTE(struct recurrent_options, input_forget), .onnx = "input_forget", .kind = OP_FLAG,                    \
-     .doc = "the forget gate is 1 - the input gate"}
-#define LINEAR_BEFORE_RESET                                                                                            \
-    {OP_ATTRIBUTE(struct recurrent_options, linear_before_reset), .onnx = "linear_before_reset", .kind = OP_FLAG,      \
-     .doc = "the reset gate multiplies the state's product, not the state"}
+#define INPUT_FORGET                                                                                         \
+    {                                                                                                        \
+        OP_ATTRIBUTE(struct recurrent_options, input_forget), .onnx = "input_forget", .kind = OP_FLAG,       \
+                                                              .doc = "the forget gate is 1 - the input gate" \
+    }
+#define LINEAR_BEFORE_RESET                                                       \
+    {                                                                             \
+        OP_ATTRIBUTE(struct recurrent_options, linear_before_reset),              \
+            .onnx = "linear_before_reset", .kind = OP_FLAG,                       \
+            .doc = "the reset gate multiplies the state's product, not the state" \
+    }
 
 const struct op_attribute recurrent_lstm_attributes[] = {COMMON, INPUT_FORGET, {0}};
 const struct op_attribute recurrent_gru_attributes[] = {COMMON, LINEAR_BEFORE_RESET, {0}};
 const struct op_attribute recurrent_rnn_attributes[] = {COMMON, {0}};
 const struct op_attribute recurrent_back_attributes[] = {CELL, COMMON, INPUT_FORGET, LINEAR_BEFORE_RESET, {0}};
 
-#define WEIGHTS                                                                                                        \
-    {.name = "x", .shape = "[steps, N, features]", .plain = true},                                                     \
-        {.name = "weight", .shape = "[directions, gates hidden, features]", .plain = true},                            \
-        {.name = "recurrent_weight", .shape = "[directions, gates hidden, hidden]", .plain = true},                    \
-        {.name = "bias", .shape = "[directions, 2 gates hidden]: of weight, then of recurrent_weight",                 \
-         .optional = true, .plain = true},                                                                             \
-        {.name = "sequence_lens", .shape = "[N] whole numbers", .optional = true, .plain = true},                      \
-    {                                                                                                                  \
-        .name = "initial_h", .shape = "[directions, N, hidden]", .optional = true, .plain = true                       \
+#define WEIGHTS                                                                                     \
+    {.name = "x", .shape = "[steps, N, features]", .plain = true},                                  \
+        {.name = "weight", .shape = "[directions, gates hidden, features]", .plain = true},         \
+        {.name = "recurrent_weight", .shape = "[directions, gates hidden, hidden]", .plain = true}, \
+        {.name = "bias",                                                                            \
+         .shape = "[directions, 2 gates hidden]: of weight, then of recurrent_weight",              \
+         .optional = true,                                                                          \
+         .plain = true},                                                                            \
+        {.name = "sequence_lens", .shape = "[N] whole numbers", .optional = true, .plain = true},   \
+    {                                                                                               \
+        .name = "initial_h", .shape = "[directions, N, hidden]", .optional = true, .plain = true    \
     }
 const struct op_port recurrent_in[] = {WEIGHTS, {0}};
 const struct op_port recurrent_lstm_in[] = {
@@ -50,15 +65,15 @@ const struct op_port recurrent_lstm_in[] = {
     {.name = "peepholes", .shape = "[directions, 3 hidden]: i, o, f", .optional = true, .plain = true},
     {0}};
 
-#define STATES                                                                                                         \
-    {.name = "y", .shape = "[steps, directions, N, hidden]", .plain = true},                                           \
-    {                                                                                                                  \
-        .name = "y_h", .shape = "[directions, N, hidden]: the last state", .plain = true                               \
+#define STATES                                                                           \
+    {.name = "y", .shape = "[steps, directions, N, hidden]", .plain = true},             \
+    {                                                                                    \
+        .name = "y_h", .shape = "[directions, N, hidden]: the last state", .plain = true \
     }
-#define KEPT                                                                                                           \
-    {.name = "saved", .shape = "[directions, steps, N, parts]", .optional = true, .plain = true, .detached = true},    \
-    {                                                                                                                  \
-        0                                                                                                              \
+#define KEPT                                                                                                        \
+    {.name = "saved", .shape = "[directions, steps, N, parts]", .optional = true, .plain = true, .detached = true}, \
+    {                                                                                                               \
+        0                                                                                                           \
     }
 const struct op_port recurrent_out[] = {STATES, KEPT};
 const struct op_port recurrent_lstm_out[] = {STATES, {.name = "y_c", .shape = "as y_h", .plain = true}, KEPT};
@@ -66,7 +81,7 @@ const struct op_port recurrent_lstm_out[] = {STATES, {.name = "y_c", .shape = "a
 /* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
 static const struct {
-    size_t                    gates, saved, functions;
+    size_t gates, saved, functions;
     enum recurrent_activation standard[3];
 } facts[] = {
     [CELL_LSTM] = {4, 6, 3, {ACT_SIGMOID, ACT_TANH, ACT_TANH}},
@@ -101,8 +116,8 @@ int recurrent_resolve(struct recurrent *r, enum recurrent_cell cell, const struc
     *r = (struct recurrent){.cell = cell, .gates = facts[cell].gates, .saved = facts[cell].saved};
     int64_t wanted = options->direction == BIDIRECTIONAL ? 2 : 1, gates = (int64_t)r->gates;
     if (x->rank != 3 || w->rank != 3 || rec->rank != 3 || w->dim[0] != wanted || rec->dim[0] != wanted ||
-        rec->dim[2] < 1 || rec->dim[1] % gates != 0 || rec->dim[1] / gates != rec->dim[2] ||
-        w->dim[1] != rec->dim[1] || (x->dim[2] >= 0 && w->dim[2] != x->dim[2])) {
+        rec->dim[2] < 1 || rec->dim[1] % gates != 0 || rec->dim[1] / gates != rec->dim[2] || w->dim[1] != rec->dim[1] ||
+        (x->dim[2] >= 0 && w->dim[2] != x->dim[2])) {
         return error_set(error, FOV_E_SHAPE,
                          "x %s, W %s and R %s must be [steps, N, features], [%lld, %lld hidden, features] and [%lld, "
                          "%lld hidden, hidden]",
@@ -157,7 +172,7 @@ int recurrent_infer(const struct op_infer *infer, enum recurrent_cell cell)
     int64_t d = (int64_t)r.directions, h = (int64_t)r.hidden, rows = (int64_t)r.gates * h, n = x->dim[1];
     const struct {
         const char *name;
-        fov_shape   shape;
+        fov_shape shape;
     } others[RECURRENT_INPUTS] = {[B] = {"bias", {2, {d, 2 * rows}}},
                                   [LENGTHS] = {"sequence_lens", {1, {n}}},
                                   [INITIAL_H] = {"initial_h", {3, {d, n, h}}},

@@ -33,10 +33,10 @@ enum {
 };
 
 struct recurrent_options {
-    int            cell; /**< of recurrent_back only: enum recurrent_cell */
-    int            direction;
-    double         clip; /**< of what goes into the gates' activations; 0: none */
-    bool           input_forget, linear_before_reset;
+    int cell; /**< of recurrent_back only: enum recurrent_cell */
+    int direction;
+    double clip; /**< of what goes into the gates' activations; 0: none */
+    bool input_forget, linear_before_reset;
     struct op_list activations; /**< per direction f, g, h as far as the cell has them; none: the cell's own */
     /** Of each activation that has constants. Not in the table of attributes: ONNX alone sets them. */
     double alpha[RECURRENT_ACTIVATIONS], beta[RECURRENT_ACTIVATIONS];
@@ -52,20 +52,20 @@ enum { Y, Y_H, LSTM_Y_C, LSTM_SAVED, SAVED = 2 };
 
 struct recurrent_function {
     enum recurrent_activation kind;
-    double                    alpha, beta;
+    double alpha, beta;
 };
 
 /** Sizes, as the standard names them, and what the options come to. */
 struct recurrent {
     enum recurrent_cell cell;
-    size_t              steps, samples, features, directions, hidden;
-    size_t              gates; /**< of W, R and B: 4, 3 or 1, `hidden` rows each */
+    size_t steps, samples, features, directions, hidden;
+    size_t gates; /**< of W, R and B: 4, 3 or 1, `hidden` rows each */
     /** Parts of `hidden` numbers that a step keeps per sample for the gradient: what went into the gates' activations;
      *  of LSTM the cell state before, of GRU what the reset gate multiplied (linear_before_reset) or gave; and last the
      *  state before. */
-    size_t                    saved;
-    double                    clip;
-    bool                      input_forget, linear_before_reset;
+    size_t saved;
+    double clip;
+    bool input_forget, linear_before_reset;
     struct recurrent_function function[2][3]; /**< of each direction: f, g, h */
 };
 /** From in[X], in[W], in[R]; a dimension that is open counts as 1. */
@@ -78,14 +78,14 @@ size_t recurrent_length(const struct recurrent *r, double given);
 
 extern const struct op op_lstm, op_gru, op_rnn;
 enum recurrent_cell recurrent_cell_of(const struct op *op);
-int  recurrent_infer(const struct op_infer *infer, enum recurrent_cell cell);
+int recurrent_infer(const struct op_infer *infer, enum recurrent_cell cell);
 void recurrent_cost(struct op_cost *cost);
 
 /* textbook.c */
 double recurrent_apply(const struct recurrent_function *function, double x);
 /** The derivative where the result is y. */
 double recurrent_slope(const struct recurrent_function *function, double y);
-void   recurrent_textbook(const struct op_textbook *textbook, enum recurrent_cell cell);
+void recurrent_textbook(const struct op_textbook *textbook, enum recurrent_cell cell);
 
 /* back.c: the way back through time is one operator, recurrent_back; products around it are nodes of their own */
 enum { BACK_R, BACK_SAVED, BACK_LENGTHS, BACK_PEEPHOLES, BACK_DY, BACK_DY_H, BACK_DY_C, BACK_INPUTS };
@@ -93,10 +93,10 @@ enum { BACK_DGATES, BACK_DH, BACK_DC, BACK_DP };
 /** Parts of `hidden` numbers in a row of its first result: the gates; of GRU also what went through R into the
  *  candidate. */
 size_t recurrent_back_gates(enum recurrent_cell cell);
-int    recurrent_back_resolve(struct recurrent *r, const struct recurrent_options *options, const fov_shape *rec,
-                              const fov_shape *saved, struct error *error);
-void   recurrent_back_textbook(const struct op_textbook *textbook);
-void   recurrent_gradient(struct op_gradient *gradient);
+int recurrent_back_resolve(struct recurrent *r, const struct recurrent_options *options, const fov_shape *rec,
+                           const fov_shape *saved, struct error *error);
+void recurrent_back_textbook(const struct op_textbook *textbook);
+void recurrent_gradient(struct op_gradient *gradient);
 
 /* onnx.c */
 struct op_import;

@@ -13,30 +13,49 @@ static void textbook(const struct op_textbook *textbook)
     recurrent_textbook(textbook, CELL_RNN);
 }
 
-static const struct op_onnx onnx = {
-    .type = "RNN", .since = 1, .import = recurrent_import, .export = recurrent_export};
+static const struct op_onnx onnx = {.type = "RNN", .since = 1, .import = recurrent_import, .export = recurrent_export};
 
-static const struct recurrent_options forward = {.direction = FORWARD},
-                                      reverse = {.direction = REVERSE},
-                                      both = {.direction = BIDIRECTIONAL, .activations = {2, {ACT_SOFTPLUS, ACT_LEAKY_RELU}}, .alpha = {0, 0.1}},
-                                      other = {.direction = FORWARD, .activations = {1, {ACT_THRESHOLDED_RELU}}, .alpha = {0.2}};
-#define ABSENT {-1, {0}}
+static const struct recurrent_options forward = {.direction = FORWARD}, reverse = {.direction = REVERSE},
+                                      both = {.direction = BIDIRECTIONAL,
+                                              .activations = {2, {ACT_SOFTPLUS, ACT_LEAKY_RELU}},
+                                              .alpha = {0, 0.1}},
+                                      other = {.direction = FORWARD,
+                                               .activations = {1, {ACT_THRESHOLDED_RELU}},
+                                               .alpha = {0.2}};
+#define ABSENT \
+    {          \
+        -1,    \
+        {      \
+            0  \
+        }      \
+    }
 static const struct op_case cases[] = {
-    {.name = "plain", .options = &forward,
+    {.name = "plain",
+     .options = &forward,
      .in = {FOV_SHAPE(4, 3, 5), FOV_SHAPE(1, 6, 5), FOV_SHAPE(1, 6, 6), FOV_SHAPE(1, 12)},
      .in_count = 4},
-    {.name = "reverse, lengths, state", .options = &reverse,
-     .in = {FOV_SHAPE(5, 3, 4), FOV_SHAPE(1, 5, 4), FOV_SHAPE(1, 5, 5), FOV_SHAPE(1, 10), FOV_SHAPE(3), FOV_SHAPE(1, 3, 5)},
-     .in_dtype = {[LENGTHS] = FOV_I32}, .integers = 6, .in_count = 6},
-    {.name = "both ways", .options = &both,
+    {.name = "reverse, lengths, state",
+     .options = &reverse,
+     .in = {FOV_SHAPE(5, 3, 4), FOV_SHAPE(1, 5, 4), FOV_SHAPE(1, 5, 5), FOV_SHAPE(1, 10), FOV_SHAPE(3),
+            FOV_SHAPE(1, 3, 5)},
+     .in_dtype = {[LENGTHS] = FOV_I32},
+     .integers = 6,
+     .in_count = 6},
+    {.name = "both ways",
+     .options = &both,
      .in = {FOV_SHAPE(3, 2, 4), FOV_SHAPE(2, 3, 4), FOV_SHAPE(2, 3, 3), FOV_SHAPE(2, 6), ABSENT, FOV_SHAPE(2, 2, 3)},
-     .in_count = 6, .no_gradient = true},
-    {.name = "other activation", .options = &other,
+     .in_count = 6,
+     .no_gradient = true},
+    {.name = "other activation",
+     .options = &other,
      .in = {FOV_SHAPE(3, 2, 4), FOV_SHAPE(1, 3, 4), FOV_SHAPE(1, 3, 3)},
-     .in_count = 3, .no_gradient = true},
-    {.name = "several blocks", .options = &forward,
+     .in_count = 3,
+     .no_gradient = true},
+    {.name = "several blocks",
+     .options = &forward,
      .in = {FOV_SHAPE(3, 130, 2), FOV_SHAPE(1, 3, 2), FOV_SHAPE(1, 3, 3), FOV_SHAPE(1, 6)},
-     .in_count = 4, .no_gradient = true},
+     .in_count = 4,
+     .no_gradient = true},
     {0},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Recurrent layers on the CPU. What comes from the inputs is one product over all steps; then each step adds the product
- * of the state. Samples do not know each other, so blocks of them run through all steps on their own, on any thread. */
+/* Recurrent layers on the CPU. What comes from the inputs is one product over all steps; then each step adds the
+ * product of the state. Samples do not know each other, so blocks of them run through all steps on their own, on any thread. */
 #include "op/recurrent/recurrent.h"
 
 #include <stdio.h>
@@ -25,8 +25,7 @@ static void make_plan(struct plan *plan, const struct kernel_table *kernel)
     plan->first_rows = r->cell == CELL_GRU ? 2 * r->hidden : plan->rows;
     plan->w_packed = kernel_padded_filters(kernel, plan->rows) * r->features;
     plan->candidate = kernel_padded_filters(kernel, plan->first_rows) * r->hidden;
-    plan->r_packed = plan->candidate +
-                     (r->cell == CELL_GRU ? kernel_padded_filters(kernel, r->hidden) * r->hidden : 0);
+    plan->r_packed = plan->candidate + (r->cell == CELL_GRU ? kernel_padded_filters(kernel, r->hidden) * r->hidden : 0);
     plan->input_block = BLOCK_TILES * kernel->tile_rows;
     plan->input_blocks = op_chunks(all, plan->input_block);
     plan->sample_block = op_chunks(share, kernel->tile_rows) * kernel->tile_rows;
@@ -68,9 +67,9 @@ static void pack(const struct op_run *run)
 
 struct job {
     const struct op_run *run;
-    const struct plan   *plan;
-    float               *projected; /**< [directions][steps * samples][rows] */
-    float               *bias;      /**< [directions][rows]: Wb and, but for GRU's candidate kept apart, Rb */
+    const struct plan *plan;
+    float *projected; /**< [directions][steps * samples][rows] */
+    float *bias;      /**< [directions][rows]: Wb and, but for GRU's candidate kept apart, Rb */
 };
 
 static const float *data_at(const struct op_run *run, int port, size_t offset)
@@ -117,13 +116,13 @@ static void project_chunk(void *context, size_t chunk, int worker)
 
 /** One block of samples of one direction, and its workspace. */
 struct block {
-    const struct op_run             *run;
-    const struct plan               *plan;
+    const struct op_run *run;
+    const struct plan *plan;
     const struct recurrent_function *function; /**< f, g, h */
-    size_t       d, first, count;
-    float       *raw;      /**< [count][rows] */
-    float       *h, *c, *part; /**< [count][hidden] */
-    float       *row;      /**< [hidden] */
+    size_t d, first, count;
+    float *raw;          /**< [count][rows] */
+    float *h, *c, *part; /**< [count][hidden] */
+    float *row;          /**< [hidden] */
     const float *weights, *candidate_bias, *peepholes;
 };
 
@@ -487,5 +486,4 @@ static int compile(struct op_compile *compile)
     return FOV_OK;
 }
 
-const struct op_cpu recurrent_cpu = {
-    .layout = OP_WANTS_PLAIN, .supports = supports, .compile = compile};
+const struct op_cpu recurrent_cpu = {.layout = OP_WANTS_PLAIN, .supports = supports, .compile = compile};

@@ -81,13 +81,13 @@ static double gate_slope(const struct recurrent *r, const struct recurrent_funct
 
 /** Where the numbers of one direction and sample lie. NULL: absent, zeros. */
 struct track {
-    const struct recurrent          *r;
+    const struct recurrent *r;
     const struct recurrent_function *function; /**< f, g, h */
     const double *w, *rec, *wb, *rb, *peepholes;
     const double *x, *before; /**< of this step: the input, and the state that it begins with */
-    double       *h, *c;      /**< the new state, and LSTM's cell state, which is renewed in place */
-    double       *room;       /**< [hidden] of GRU */
-    double       *saved;      /**< for the gradient, or NULL */
+    double *h, *c;            /**< the new state, and LSTM's cell state, which is renewed in place */
+    double *room;             /**< [hidden] of GRU */
+    double *saved;            /**< for the gradient, or NULL */
 };
 
 static double row_product(const double *row, const double *x, size_t count)
@@ -255,11 +255,11 @@ void recurrent_textbook(const struct op_textbook *textbook, enum recurrent_cell 
 /** One step back: from the gradients of the states behind it to those of what went into its gates, and of the states
  *  before it. */
 struct back {
-    const struct recurrent          *r;
+    const struct recurrent *r;
     const struct recurrent_function *function;
     const double *rec, *peepholes, *saved;
-    double       *dh, *dc;    /**< of the states: behind the step first, before it when done */
-    double       *dgates, *dp; /**< dp: [i, o, f] to add to, or NULL */
+    double *dh, *dc;     /**< of the states: behind the step first, before it when done */
+    double *dgates, *dp; /**< dp: [i, o, f] to add to, or NULL */
 };
 
 /** dh += R^T dgates, over gates first .. last - 1; those of the candidate of GRU from part `from`. */
