@@ -110,6 +110,11 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
                     "(fovea convert FROM TO --size HxW writes another)",
                     path, USUAL_SIZE, USUAL_SIZE);
     }
+    if (imported.halves > 0) {
+        context_log(model->context, FOV_LOG_WARNING,
+                    "%s: %d tensor%s of 16-bit floats, widened: computed, trained and written as float32", path,
+                    imported.halves, imported.halves == 1 ? "" : "s");
+    }
     status = take_inputs_outputs(model, path, &imported);
     if (!status) {
         status = take_texts(model, &imported);
