@@ -437,7 +437,7 @@ static int import_model(struct importer *importer, const char *directory, struct
     imported->sized = importer->sized;
     imported->halves = importer->halves;
     imported->producer = model->producer;
-    imported->name = model->name;
+    imported->name = model->graph.name;
     imported->doc = model->doc;
     imported->ir_version = (int)model->ir_version;
     imported->opset = importer->opset;
