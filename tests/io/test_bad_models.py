@@ -207,7 +207,7 @@ ROWS = [
      "index 7 (number 1) is outside dimension 1"),
     ("scatter elements: below", one("ScatterElements", [("i", tensor("i", I64, [1, 1, 1, 1], [-9])),
                                                         ("u", tensor("u", F32, [1, 1, 1, 1], [1.0]))], axis=1), "index -9"),
-    ("a recurrent operator", one("LSTM", hidden_size=3), "recurrent networks are not computed here"),
+    ("a recurrent operator", one("LSTM", hidden_size=3), "LSTM needs the inputs X, W and R"),
     ("a branch", model([field(1, "x") + field(2, "y") + field(4, "If") + field(5, field(1, "then_branch") + field(6, b"") +
                         field(20, 5))]), "a branch with 0 inputs and 0 outputs where the node has 1"),
     ("add: shapes", one("Add", [weight(3)]), '"n" (Add)'),

@@ -239,18 +239,14 @@ static int check_operators(struct importer *importer)
     if (nodes == 0) {
         return 0;
     }
-    static const char *const flow[] = {"Loop", "Scan", "SequenceMap"}, *const recurrent[] = {"LSTM", "GRU", "RNN"};
+    static const char *const flow[] = {"Loop", "Scan", "SequenceMap"};
     const char *hint = "";
-    for (size_t i = 0; i < 3; i++) { /* people ask what to do instead */
-        bool has_flow = false, has_recurrent = false;
+    for (size_t i = 0; i < sizeof flow / sizeof flow[0]; i++) { /* people ask what to do instead */
         for (size_t n = 0; n < model->graph.node_count; n++) {
-            has_flow = has_flow || (listed[n] && strcmp(model->graph.nodes[n].type, flow[i]) == 0);
-            has_recurrent = has_recurrent || (listed[n] && strcmp(model->graph.nodes[n].type, recurrent[i]) == 0);
+            if (listed[n] && strcmp(model->graph.nodes[n].type, flow[i]) == 0) {
+                hint = " (loops are not computed here: export the model with them unrolled, or for one size of input)";
+            }
         }
-        hint = has_recurrent ? " (recurrent networks are not computed here)"
-               : has_flow
-                   ? " (loops are not computed here: export the model with them unrolled, or for one size of input)"
-                   : hint;
     }
     char rest[40] = "";
     if (shown < nodes) {
