@@ -55,13 +55,13 @@ static char *names_text(const fov_model *model)
 static char *outputs_text(const fov_model *model)
 {
     json_t *object = json_object();
-    bool failed = object == NULL;
-    for (int i = 0; !failed && i < model->output_count; i++) {
+    for (int i = 0; object != NULL && i < model->output_count; i++) {
         const struct model_output *output = &model->outputs[i];
-        failed = json_object_set_new(object, fov_value_name(model->graph, output->value),
-                                     json_string(fov_meaning_name(output->meaning))) != 0;
+        /* A name that is not UTF-8 is left out: what it means is found again. */
+        json_object_set_new(object, fov_value_name(model->graph, output->value),
+                            json_string(fov_meaning_name(output->meaning)));
     }
-    char *text = failed ? NULL : json_dumps(object, JSON_COMPACT);
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     return text;
 }
@@ -81,8 +81,8 @@ static int add_entries(const fov_model *model, struct metadata *metadata, struct
                          "the preprocessing cannot be written: a mean or deviation is not a number");
     }
     if (metadata->outputs == NULL || (model->class_count > 0 && metadata->names == NULL)) {
-        return error_set(error, FOV_E_USAGE, "%s cannot be written: one is not UTF-8, or memory is short",
-                         metadata->outputs == NULL ? "the names of the outputs" : "the class names");
+        return error_set(error, FOV_E_USAGE,
+                         "the class names cannot be written: one is not UTF-8, or memory is short");
     }
     add_entry(metadata, key_version, fov_version());
     if (model->name[0] != '\0') {
@@ -401,7 +401,9 @@ static int keep_notes(fov_model *model, const struct onnx_text *entries, int cou
     if (notes == NULL) {
         return FOV_E_MEMORY;
     }
+    memory_free(model->context->memory, model->notes);
     model->notes = notes;
+    model->note_count = 0;
     for (int i = 0; i < count; i++) {
         size_t key = strlen(entries[i].key) + 1, value = strlen(entries[i].value) + 1;
         if (!is_own(entries[i].key, names_taken)) {

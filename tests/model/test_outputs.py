@@ -197,7 +197,8 @@ def check_two_inputs(folder):
     equal("inputs after a rewrite", about(again)["inputs"], about(path)["inputs"])
     says(fovea("predict", path, picture, code=INPUT), '"k" [N, 3]', "prediction")
     data = make_data(folder, 3)
-    says(fovea("train", "--model", path, "--data", data, "--out", os.path.join(folder, "r"), code=INPUT), '"k" [N, 3]', "training")
+    run = os.path.join(folder, "run")
+    says(fovea("train", "--model", path, "--data", data, "--out", run, code=INPUT), '"k" [N, 3]', "training")
     says(fovea("eval", path, "--data", data, code=INPUT), '"k" [N, 3]')
 
 
@@ -217,9 +218,9 @@ def check_three_outputs(folder):
     says(fovea("predict", path, picture, "--output", "map", code=INPUT), '"map" [N, 2, 4, 4]', "a map")
     says(fovea("predict", path, picture, "--output", "maps", code=2), '"maps"', '"y", "s", "map"')
     folder_of_data = make_data(folder, 3)
-    says(fovea("train", "--model", path, "--data", folder_of_data, "--output", "map", "--out", os.path.join(folder, "r"), code=INPUT),
+    run = os.path.join(folder, "run")
+    says(fovea("train", "--model", path, "--data", folder_of_data, "--output", "map", "--out", run, code=INPUT),
          '"map" [N, 2, 4, 4]', "a map")
-    run = os.path.join(folder, "resumed")
     common = ("--data", folder_of_data, "--quiet")
     fovea("train", "--model", path, "--output", "s", "--epochs", "1", "--out", run, *common)
     fovea("train", "--resume", run, "--epochs", "2", "--quiet")
