@@ -43,8 +43,8 @@ static int check_scores(const fov_model *model, const char *name, const struct m
     }
     if (scores->is_probable && range_of(model->graph, scores->logits.id).low < 0) {
         return error_set(error, FOV_E_SHAPE,
-                         "%s: output \"%s\" is said to hold probabilities (%s), but nothing at the network's end keeps its "
-                         "numbers from being negative",
+                         "%s: output \"%s\" is said to hold probabilities (%s), but nothing at the network's end "
+                         "keeps its numbers from being negative",
                          name, output, fov_meaning_name(scores->meaning));
     }
     if (fov_value_dtype(model->graph, scores->logits) != FOV_F32) {

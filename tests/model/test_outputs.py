@@ -84,6 +84,7 @@ CASES = {
     "three_outputs": ("softmax", "softmax", softmax, ()),
     "three_outputs, the second": ("sigmoid", "sigmoid", sigmoid, ("--output", "s")),
     "constants": ("softmax", "softmax", softmax, ()),
+    "halves": ("softmax", "softmax", softmax, ()),
 }
 UNTRAINED = ("one_logit", "tanh", "largest")  # whose values are no scores
 
