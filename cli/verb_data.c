@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fovea data: what there is to learn from. Listing and fetching are here, looking at samples in data_show.c. */
 #include "data_show.h"
+#include "data_transforms.h"
 #include "json.h"
 #include "nearest.h"
 #include "options.h"
@@ -126,6 +127,7 @@ static const struct action {
     {"list", "list", 0, 0},          {"get", "get NAME [--dir DIR]", 1, 1},
     {"info", "info SOURCE", 1, 1},   {"check", "check SOURCE", 1, 1},
     {"show", "show SOURCE", 1, 1},   {"export", "export SOURCE DIR", 1, 2},
+    {"transforms", "transforms", 0, 0},
 };
 
 static int run(struct cli *cli)
@@ -144,7 +146,7 @@ static int run(struct cli *cli)
         return nearest.best != NULL
                    ? fail(cli, EXIT_USAGE, "there is no \"data %.40s\": did you mean %s?", name, nearest.best)
                    : fail(cli, EXIT_USAGE,
-                          "there is no \"data %.40s\"; there are list, get, info, check, show and export", name);
+                          "there is no \"data %.40s\"; there are list, get, info, check, show, export and transforms", name);
     }
     int words = cli->argument_count - 1;
     if (words < action->least || words > action->most) {
@@ -153,6 +155,9 @@ static int run(struct cli *cli)
     }
     if (strcmp(name, "list") == 0) {
         return list(cli);
+    }
+    if (strcmp(name, "transforms") == 0) {
+        return data_transforms(cli);
     }
     if (strcmp(name, "get") == 0) {
         return get(cli, cli->arguments[1]);
@@ -191,13 +196,13 @@ const struct verb verb_data = {
     .summary = "list, fetch, check, show and export datasets",
     .run = run,
     .options = options,
-    .arguments = "list | get NAME | info SOURCE | check SOURCE | show SOURCE | export SOURCE DIR",
+    .arguments = "list | get NAME | info SOURCE | check SOURCE | show SOURCE | export SOURCE DIR | transforms",
     .minimum_arguments = 0,
     .maximum_arguments = 3,
     .help =
         "A SOURCE is mnist, cifar10, digits[:COUNT], mnist:DIR, cifar10:DIR, or a folder with one folder of pictures "
         "per class (in train/ and test/, or without). info says what is there, check decodes every sample, show draws "
-        "some in the terminal, export writes them as CLASS/INDEX.png.",
+        "some in the terminal, export writes them as CLASS/INDEX.png, transforms lists what fovea train --augment can do to them.",
     .examples = "fovea data list\n"
                 "fovea data get mnist\n"
                 "fovea data show digits --count 9\n"

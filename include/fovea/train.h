@@ -46,6 +46,10 @@ typedef struct fov_train_options {
     float       lr_final;   /**< 0 */
     int         warmup;     /**< 0: steps over which the rate rises linearly */
     float       label_smoothing; /**< 0 */
+    /** Random changes of the training pictures, a list such as "crop:4, flip" or a preset: "mnist", "cifar", "imagenet",
+     *  "segment" (fov_transform_at lists what there is); NULL: none. What is drawn follows from seed, epoch and sample
+     *  alone. */
+    const char *augment;
     fov_dataset *validate;  /**< none */
     /** NULL: nothing is written. Else the run folder: best.onnx, last.onnx, checkpoint.safetensors, history.csv,
      *  config.json */
@@ -63,6 +67,24 @@ typedef struct fov_train_options {
     /** Writes the order of samples of an epoch (from 0) to order[count]; NULL: shuffled, keyed by (seed, epoch). */
     void (*order)(void *user, int epoch, uint32_t *order, int64_t count);
 } fov_train_options;
+
+/** A random change that .augment knows. */
+typedef struct fov_transform_info {
+    const char *name;        /**< "random-resized-crop" */
+    const char *torchvision; /**< "RandomResizedCrop"; "" where it has none */
+    const char *summary;     /**< one line */
+    bool        geometry;    /**< moves pixels, masks and boxes; false: changes colours */
+    int         option_count;
+    struct {
+        const char *name, *doc;
+        const char *word; /**< default of a choice; else NULL */
+        double      standard, minimum, maximum;
+    } option[8];
+} fov_transform_info;
+FOV_API int                fov_transform_count(void);
+FOV_API fov_transform_info fov_transform_at(int index); /**< in order of name */
+/** The list that a preset stands for, and its name; NULL: there is none at that index. */
+FOV_API const char        *fov_transform_preset(int index, const char **name);
 
 /** Trains `model` (its output: logits [N, classes]) with softmax cross-entropy. Returns FOV_OK, or a failure: E_SHAPE
  *  when model and data do not fit; E_NUMERIC when the loss or a weight is no longer finite (names epoch, step and rate;

@@ -2,7 +2,7 @@
 /* The loader: one sample's way from pixels to floats, and many samples side by side on the pool. All buffers are made
  * once, one set per thread; only pictures that are decoded from files may still make them grow. */
 #include "data/loader.h"
-#include "data/resize.h"
+#include "image/resize.h"
 #include <string.h>
 
 enum {
@@ -13,6 +13,7 @@ enum {
 struct loader_worker {
     struct picture picture; /* decoded */
     struct resize_scratch resize;
+    struct pipeline_room room; /* of augmentation */
     uint8_t *channels; /* the picture with the wanted channels; grows */
     size_t channels_capacity;
     uint8_t *resized; /* [inner height, inner width, channels] */
@@ -35,6 +36,7 @@ struct loader {
     /* the batch being made */
     const uint32_t *indices;
     size_t count, per_chunk;
+    int64_t epoch;
     float *pixels;
     int32_t *labels;
 };
@@ -88,6 +90,7 @@ static int loader_make_worker(const struct loader *loader, struct loader_worker 
     size_t inner = (size_t)loader->inner_height * (size_t)loader->inner_width * (size_t)loader->options.channels;
     worker->picture.memory = memory;
     worker->resize.memory = memory;
+    worker->room.memory = memory;
     worker->resized = memory_allocate_raw(memory, inner, 1, "the loader's pixels", error);
     if (worker->resized == NULL) {
         return FOV_E_MEMORY;
@@ -105,6 +108,7 @@ static void loader_free_worker(struct memory *memory, struct loader_worker *work
 {
     picture_free(&worker->picture);
     resize_free(&worker->resize);
+    pipeline_room_free(&worker->room);
     memory_free(memory, worker->channels);
     memory_free(memory, worker->resized);
     memory_free(memory, worker->plain);
@@ -157,9 +161,25 @@ void loader_free(struct loader *loader)
     memory_free(memory, loader);
 }
 
-/* Channels and size: afterwards worker->resized or the picture itself holds [inner height, inner width, channels]. */
+/* The sample through the pipeline, into worker->resized. */
+static int loader_augment(const struct loader *loader, struct loader_worker *worker, const struct picture *picture,
+                          const uint8_t *pixels, size_t index, struct error *error)
+{
+    const struct pipeline_key key = {loader->context->seed, (uint64_t)loader->epoch, index};
+    const struct pipeline_job job = {.pixels = pixels,
+                                     .height = picture->height,
+                                     .width = picture->width,
+                                     .channels = loader->options.channels,
+                                     .out_height = loader->inner_height,
+                                     .out_width = loader->inner_width,
+                                     .out = worker->resized};
+    return pipeline_apply(loader->options.augment, &key, &job, &worker->room, error);
+}
+
+/* Channels and size of sample `index`: afterwards worker->resized or the picture itself holds
+ * [inner height, inner width, channels]. */
 static int loader_fit(const struct loader *loader, struct loader_worker *worker, const struct picture *picture,
-                      const uint8_t **result, struct error *error)
+                      size_t index, const uint8_t **result, struct error *error)
 {
     const uint8_t *pixels = picture->pixels;
     size_t area = (size_t)picture->height * (size_t)picture->width;
@@ -178,6 +198,10 @@ static int loader_fit(const struct loader *loader, struct loader_worker *worker,
         }
         image_convert(pixels, picture->channels, worker->channels, channels, area);
         pixels = worker->channels;
+    }
+    if (loader->options.augment != NULL) {
+        *result = worker->resized;
+        return loader_augment(loader, worker, picture, pixels, index, error);
     }
     *result = fits ? pixels : worker->resized;
     return fits ? FOV_OK
@@ -223,10 +247,10 @@ static void loader_normalise(const struct loader *loader, const uint8_t *pixels,
 }
 
 static int loader_prepare(const struct loader *loader, struct loader_worker *worker, const struct picture *picture,
-                          float *out, struct error *error)
+                          size_t index, float *out, struct error *error)
 {
     const uint8_t *pixels;
-    int status = loader_fit(loader, worker, picture, &pixels, error);
+    int status = loader_fit(loader, worker, picture, index, &pixels, error);
     if (status) {
         return status;
     }
@@ -253,7 +277,7 @@ static int loader_warm(struct loader *loader, struct loader_worker *worker, stru
     struct picture picture = {.memory = loader->context->memory};
     const uint8_t *pixels;
     int status = dataset_sample(dataset, 0, &picture, error);
-    return status ? status : loader_fit(loader, worker, &picture, &pixels, error);
+    return status ? status : loader_fit(loader, worker, &picture, 0, &pixels, error);
 }
 
 static void loader_run_chunk(void *context, size_t chunk, int worker_index)
@@ -273,7 +297,8 @@ static void loader_run_chunk(void *context, size_t chunk, int worker_index)
             status = dataset_sample(loader->dataset, index, &worker->picture, &error);
         }
         if (status == FOV_OK) {
-            status = loader_prepare(loader, worker, &worker->picture, loader->pixels + i * loader->values, &error);
+            float *out = loader->pixels + i * loader->values;
+            status = loader_prepare(loader, worker, &worker->picture, index, out, &error);
         }
         if (status == FOV_OK) {
             if (loader->labels) {
@@ -284,6 +309,11 @@ static void loader_run_chunk(void *context, size_t chunk, int worker_index)
             worker->error = error;
         }
     }
+}
+
+void loader_set_epoch(struct loader *loader, int64_t epoch)
+{
+    loader->epoch = epoch;
 }
 
 int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, float *pixels, int32_t *labels,
@@ -334,7 +364,7 @@ int loader_preprocess(struct fov_context *context, const fov_image *image, const
     loader_set(&loader, context, options);
     status = loader_make_worker(&loader, &worker, error);
     if (status == FOV_OK) {
-        status = loader_prepare(&loader, &worker, &picture, out, error);
+        status = loader_prepare(&loader, &worker, &picture, 0, out, error);
     }
     loader_free_worker(context->memory, &worker);
     return status;

@@ -6,6 +6,7 @@
 #define DATA_LOADER_H
 
 #include "data/dataset.h"
+#include "transform/pipeline.h"
 #include <fovea/model.h>
 
 struct loader;
@@ -14,12 +15,15 @@ struct loader_options {
     int channels, height, width; /**< of the network's input, padding included; channels 1 or 3 */
     fov_preprocessing preprocessing;
     bool plain; /**< [n, channels, height, width] instead of [n, height, width, channels] */
+    const struct pipeline *augment; /**< random changes of each sample, keyed by the context's seed; NULL: none */
 };
 
 /** NULL and an error when the sizes make no sense (padding leaves no room, say) or memory is short. */
 struct loader *loader_create(struct fov_context *context, const fov_dataset *dataset,
                              const struct loader_options *options, struct error *error);
 void loader_free(struct loader *loader); /**< accepts NULL */
+/** The epoch by which what `augment` draws is keyed; 0 at first. */
+void loader_set_epoch(struct loader *loader, int64_t epoch);
 /** Prepares samples indices[0 .. count) on the context's pool: pixels [count, ...], labels [count] (NULL: not wanted).
  *  Allocates nothing when the dataset is in memory. The error is that of the first bad sample in the batch. */
 int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, float *pixels, int32_t *labels,

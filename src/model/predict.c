@@ -199,8 +199,11 @@ int fov_predict_image(fov_model *model, const fov_image *image, float *result, i
         char text[SHAPE_TEXT_SIZE];
         return error_set(error, FOV_E_SHAPE, "the model's input %s is no picture", shape_text(&shape, text));
     }
-    struct loader_options options = {(int)shape.dim[1], (int)shape.dim[2], (int)shape.dim[3], model->preprocessing,
-                                     true};
+    struct loader_options options = {.channels = (int)shape.dim[1],
+                                     .height = (int)shape.dim[2],
+                                     .width = (int)shape.dim[3],
+                                     .preprocessing = model->preprocessing,
+                                     .plain = true};
     status =
         loader_preprocess(model->context, image, &options, fov_plan_data(model->predict_plan, model->input), error);
     if (status != FOV_OK) {

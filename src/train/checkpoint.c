@@ -12,14 +12,15 @@ enum { FORMAT = 1, STATE_MAX = 20, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 40
 /* The metadata being gathered: keys and values with room of their own, then the list that the writer takes. */
 struct metadata {
     char key[SETTINGS_MAX + STATE_MAX][KEY_SIZE], value[SETTINGS_MAX + STATE_MAX][TEXT_SIZE];
+    struct setting settings[SETTINGS_MAX];
     struct safetensors_text list[SETTINGS_MAX + STATE_MAX + 2];
     size_t count;
 };
 
-static void add_text(struct metadata *metadata, const char *prefix, const char *key, const char *value)
+static void add_text(struct metadata *metadata, const char *key, const char *value)
 {
     size_t i = metadata->count++;
-    snprintf(metadata->key[i], KEY_SIZE, "%s%s", prefix, key);
+    snprintf(metadata->key[i], KEY_SIZE, "%s", key);
     snprintf(metadata->value[i], TEXT_SIZE, "%s", value);
     metadata->list[i] = (struct safetensors_text){metadata->key[i], metadata->value[i]};
 }
@@ -28,27 +29,27 @@ static void add_integer(struct metadata *metadata, const char *key, int64_t valu
 {
     char text[TEXT_SIZE];
     snprintf(text, sizeof text, "%" PRId64, value);
-    add_text(metadata, "", key, text);
+    add_text(metadata, key, text);
 }
 
 static void add_double(struct metadata *metadata, const char *key, double value)
 {
     char text[NUMBER_TEXT_SIZE];
-    add_text(metadata, "", key, number_bits(text, value));
+    add_text(metadata, key, number_bits(text, value));
 }
 
 static void gather_metadata(struct metadata *metadata, const struct train_settings *settings,
                             const struct train_identity *identity, const struct train_state *state)
 {
     char seed[TEXT_SIZE];
-    struct setting list[SETTINGS_MAX];
+    struct setting *list = metadata->settings; /* values may be long: they are read where they are */
     int count = settings_list(settings, list);
     metadata->count = 0;
     add_integer(metadata, "fovea.checkpoint", FORMAT);
-    add_text(metadata, "", "fovea.version", fov_version());
+    add_text(metadata, "fovea.version", fov_version());
     snprintf(seed, sizeof seed, "%" PRIu64, identity->seed);
-    add_text(metadata, "", "seed", seed);
-    add_text(metadata, "", "data", identity->data);
+    add_text(metadata, "seed", seed);
+    add_text(metadata, "data", identity->data);
     add_integer(metadata, "samples", identity->count);
     add_integer(metadata, "epoch", state->epoch);
     add_integer(metadata, "step", state->step);
@@ -60,7 +61,9 @@ static void gather_metadata(struct metadata *metadata, const struct train_settin
     add_integer(metadata, "best.epoch", state->best_epoch);
     add_double(metadata, "best.score", state->best);
     for (int i = 0; i < count; i++) {
-        add_text(metadata, "option.", list[i].key, list[i].value);
+        size_t at = metadata->count++;
+        snprintf(metadata->key[at], KEY_SIZE, "option.%s", list[i].key);
+        metadata->list[at] = (struct safetensors_text){metadata->key[at], list[i].value};
     }
 }
 
@@ -138,10 +141,12 @@ static int get_double(const struct safetensors *file, const char *key, double *v
     return FOV_OK;
 }
 
+/* `absent`: what a file that does not say it had; NULL: each says it. */
 static int expect(const struct safetensors *file, const char *key, const char *name, const char *now,
-                  struct error *error)
+                  const char *absent, struct error *error)
 {
     const char *then = safetensors_metadata(file, key);
+    then = then != NULL ? then : absent;
     if (then != NULL && strcmp(then, now) == 0) {
         return FOV_OK;
     }
@@ -157,14 +162,14 @@ static int check_settings(const struct safetensors *file, const struct train_set
     int count = settings_list(settings, list), status = FOV_OK;
     for (int i = 0; status == FOV_OK && i < count; i++) {
         snprintf(key, sizeof key, "option.%s", list[i].key);
-        status = list[i].decides ? expect(file, key, list[i].key, list[i].value, error) : FOV_OK;
+        status = list[i].decides ? expect(file, key, list[i].key, list[i].value, list[i].absent, error) : FOV_OK;
     }
     snprintf(text, sizeof text, "%" PRIu64, identity->seed);
-    status = status == FOV_OK ? expect(file, "seed", "seed", text, error) : status;
+    status = status == FOV_OK ? expect(file, "seed", "seed", text, NULL, error) : status;
     snprintf(text, sizeof text, "%s", identity->data);
-    status = status == FOV_OK ? expect(file, "data", "dataset", text, error) : status;
+    status = status == FOV_OK ? expect(file, "data", "dataset", text, NULL, error) : status;
     snprintf(text, sizeof text, "%" PRId64, identity->count);
-    return status == FOV_OK ? expect(file, "samples", "number of samples", text, error) : status;
+    return status == FOV_OK ? expect(file, "samples", "number of samples", text, NULL, error) : status;
 }
 
 static int read_state(const struct safetensors *file, const struct train_settings *settings,

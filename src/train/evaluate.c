@@ -19,7 +19,10 @@ int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_gr
     if (evaluator->batch < 1) {
         return error_set(error, FOV_E_INPUT, "%s has no samples", data->name);
     }
-    const struct loader_options load = {size.channels, size.height, size.width, model->preprocessing, false};
+    const struct loader_options load = {.channels = size.channels,
+                                        .height = size.height,
+                                        .width = size.width,
+                                        .preprocessing = model->preprocessing};
     evaluator->loader = loader_create(model->context, data, &load, error);
     evaluator->labels = memory_allocate(memory, (size_t)evaluator->batch, sizeof(int32_t), "labels", error);
     evaluator->indices = memory_allocate(memory, (size_t)evaluator->batch, sizeof(uint32_t), "a batch's order", error);

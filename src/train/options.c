@@ -128,14 +128,14 @@ static void add_number(struct setting list[SETTINGS_MAX], int *count, const char
     char number[NUMBER_TEXT_SIZE];
     struct setting *s = &list[(*count)++];
     *s = (struct setting){.key = key, .decides = decides};
-    snprintf(s->value, sizeof s->value, "%s", number_text(number, value));
+    snprintf(s->number, sizeof s->number, "%s", number_text(number, value));
+    s->value = s->number;
 }
 
 static void add_word(struct setting list[SETTINGS_MAX], int *count, const char *key, const char *value)
 {
     struct setting *s = &list[(*count)++];
-    *s = (struct setting){.key = key, .decides = true, .quoted = true};
-    snprintf(s->value, sizeof s->value, "%s", value);
+    *s = (struct setting){.key = key, .value = value, .decides = true, .quoted = true};
 }
 
 int settings_list(const struct train_settings *settings, struct setting list[SETTINGS_MAX])
@@ -158,6 +158,8 @@ int settings_list(const struct train_settings *settings, struct setting list[SET
     add_number(list, &count, "lr_final", (double)o->lr_final, true);
     add_number(list, &count, "warmup", o->warmup, true);
     add_number(list, &count, "label_smoothing", (double)o->label_smoothing, true);
+    add_word(list, &count, "augment", settings->augment != NULL ? pipeline_text(settings->augment) : "none");
+    list[count - 1].absent = "none";
     add_number(list, &count, "checkpoint_steps", o->checkpoint_steps, false);
     return count;
 }

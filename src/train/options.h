@@ -6,6 +6,7 @@
 
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "transform/pipeline.h"
 #include <fovea/train.h>
 
 struct train_settings {
@@ -15,6 +16,7 @@ struct train_settings {
     struct optimizer_options update;
     struct schedule_options rate;
     int64_t batch, steps; /**< samples per step; steps per epoch */
+    const struct pipeline *augment; /**< owned by who trains; NULL: none */
     bool per_pixel;       /**< logits [N, classes, H, W] with a label for each of H x W; else H = W = 1 */
 };
 
@@ -24,9 +26,10 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
 
 /** One option as text. `decides`: another value would give other weights, so a resumed run must have the same. */
 struct setting {
-    const char *key;
-    char value[40];
+    const char *key, *value; /**< value: text of the settings, or number */
+    char number[40];
     bool decides, quoted;
+    const char *absent; /**< what a checkpoint had that does not name this one; NULL: it is damaged */
 };
 enum { SETTINGS_MAX = 24 };
 /** Fills list; returns how many. */

@@ -28,6 +28,7 @@ struct training {
     struct train_state state;
     struct run_folder folder;
     struct loader *loader;
+    struct pipeline *augment; /* NULL: none */
     struct evaluator validation;
     uint32_t *order; /* [samples] of the running epoch */
     int64_t count;   /* samples */
@@ -59,7 +60,18 @@ static int training_open(struct training *t, const fov_train_options *options)
     if (status != FOV_OK) {
         return status;
     }
-    const struct loader_options load = {size.channels, size.height, size.width, t->model->preprocessing, false};
+    if (options != NULL && options->augment != NULL && strcmp(options->augment, "none") != 0) {
+        t->augment = pipeline_create(t->context->memory, options->augment, t->error);
+        if (t->augment == NULL) {
+            return (int)t->error->status;
+        }
+        t->settings.augment = t->augment;
+    }
+    const struct loader_options load = {.channels = size.channels,
+                                        .height = size.height,
+                                        .width = size.width,
+                                        .preprocessing = t->model->preprocessing,
+                                        .augment = t->augment};
     t->loader = loader_create(t->context, t->data, &load, t->error);
     t->order =
         memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->order, "the order of samples", t->error);
@@ -89,6 +101,7 @@ static void training_close(struct training *t)
 {
     evaluator_free(&t->validation);
     loader_free(t->loader);
+    pipeline_free(t->augment);
     step_free(&t->step);
     history_free(&t->state.history);
     memory_free(t->context->memory, t->order);
@@ -101,6 +114,7 @@ static void training_close(struct training *t)
 static int make_order(struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
+    loader_set_epoch(t->loader, t->state.epoch); /* what changes them is keyed by it, too */
     if (o->order == NULL) {
         data_order(t->context->seed, (int)t->state.epoch, t->order, (size_t)t->count);
         return FOV_OK;

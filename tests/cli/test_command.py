@@ -486,6 +486,21 @@ def test_same_bits_for_any_number_of_threads():
     assert train("seed6", "--seed", "6", "--json", epochs=2).json()["hash"] not in seen
 
 
+def test_augmented_training():
+    listed = fovea("data", "transforms", "--json").json()
+    assert {"crop", "flip", "elastic", "hue"} <= {one["name"] for one in listed["transforms"]}
+    assert set(listed["presets"]) >= {"mnist", "cifar", "imagenet", "segment"}
+    words = ["--augment", "rotate:15, crop:2, elastic:20, noise:5", "--schedule", "constant", "--json"]
+    seen = {train(f"augmented{n}", "--threads", n, *words, epochs=2).json()["hash"] for n in (1, 2, 3)}
+    assert len(seen) == 1, seen
+    assert train("plain", *words[2:], epochs=2).json()["hash"] not in seen
+    assert train("begun", *words).code == OK
+    assert fovea("train", "--resume", "begun", "--epochs", "2", "--json").json()["hash"] in seen
+    expect_failure(fovea("train", "--resume", "begun", "--epochs", "3", "--augment", "flip"), USAGE, "another augment")
+    expect_failure(train("slip", "--augment", "crop:4, filp"), USAGE, "did you mean flip?")
+    assert not os.path.exists("slip")
+
+
 def test_options_of_optimisers_and_schedules():
     for i, words in enumerate((["--optimizer", "adam"], ["--schedule", "cosine", "--lr-final", "0.001"],
                                ["--schedule", "step", "--step-epochs", "1", "--gamma", "0.5"], ["--nesterov"],

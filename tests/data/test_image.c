@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "data/image.h"
-#include "data/resize.h"
+#include "image/resize.h"
 #include <zlib.h>
 
 #ifdef FOVEA_HAVE_JPEG

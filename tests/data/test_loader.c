@@ -3,7 +3,7 @@
  * number of threads; no allocation per batch; the first bad sample is the one reported. */
 #include "data/support.h"
 #include "data/loader.h"
-#include "data/resize.h"
+#include "image/resize.h"
 #include <math.h>
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libFuzzer harness: any bytes as a picture, decoded, converted and resized. Seeds: tests/data/pictures. */
 #include "data/image.h"
-#include "data/resize.h"
+#include "image/resize.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

@@ -2,7 +2,7 @@
 /* Bilinear resizing with antialiasing: each output pixel is a weighted mean under a triangle that is one output pixel
  * wide on either side (or one input pixel, when enlarging). Rows first, then columns, rounded to 8 bits in between,
  * with weights in 22-bit fixed point: that is what Pillow does, and why the pixels agree. */
-#include "data/resize.h"
+#include "image/resize.h"
 #include <math.h>
 #include <string.h>
 

@@ -2,8 +2,8 @@
 /* Resizing of 8-bit pictures: bilinear with antialiasing, equal to Pillow's resize(size, BILINEAR) bit for bit, so that
  * a network trained elsewhere sees the pixels it was trained on. Not an operator: those work on floats (op/resize).
  * Next: resize.c. */
-#ifndef DATA_RESIZE_H
-#define DATA_RESIZE_H
+#ifndef IMAGE_RESIZE_H
+#define IMAGE_RESIZE_H
 
 #include "base/error.h"
 #include "base/memory.h"

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Options as a table: what a thing that is no operator (a transform, an optimiser, a schedule...) can be told. The
+ * table says name, kind, default, limits and a line of doc for each member of a plain struct; parsing, checks, help,
+ * files and checkpoints follow from it. Operators have a table of their own (op/op.h), which knows ONNX. */
+#ifndef BASE_ATTRIBUTE_H
+#define BASE_ATTRIBUTE_H
+
+#include "base/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum attribute_kind {
+    ATTRIBUTE_INTEGER, /**< int64_t */
+    ATTRIBUTE_NUMBER,  /**< double */
+    ATTRIBUTE_FLAG,    /**< bool */
+    ATTRIBUTE_CHOICE   /**< int: index into `choices` */
+};
+
+struct attribute {
+    const char         *name; /**< "degrees" */
+    enum attribute_kind kind;
+    size_t              offset;                    /**< in the options struct */
+    double              standard, minimum, maximum; /**< default and limits; equal limits: none */
+    const char *const  *choices;                   /**< NULL-terminated */
+    const char         *doc;                       /**< a few words, with the unit */
+};
+#define ATTRIBUTE(type, member) .name = #member, .offset = offsetof(type, member)
+
+enum { ATTRIBUTE_TEXT_SIZE = 32 };
+
+/** How many rows a table has; `table` NULL: none. It is ended by a row without name. */
+int attribute_count(const struct attribute *table);
+/** Fills a struct of `size` bytes with the defaults. */
+void attribute_defaults(const struct attribute *table, void *options, size_t size);
+/** Sets one option from text ("4", "0.5", "yes", "reflect"). E_USAGE with what it must be. */
+int attribute_set(const struct attribute *attribute, void *options, const char *text, struct error *error);
+/** The same from a number that is known to be right; a row that is NULL is left alone. */
+void attribute_put(const struct attribute *attribute, void *options, double value);
+/** The row of that name ('-' and '_' are one); NULL: there is none. */
+const struct attribute *attribute_find(const struct attribute *table, const char *name);
+/** The value as text that attribute_set reads back to the same bits. */
+const char *attribute_text(const struct attribute *attribute, const void *options, char out[ATTRIBUTE_TEXT_SIZE]);
+
+#endif

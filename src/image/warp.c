@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Pixels through a map. Coordinates are in double and depend on nothing but the map and the pixel, so a picture is the
+ * same whoever warps it. */
+#include "image/warp.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST_SAMPLES = 8 };
+
+/* Where a coordinate outside of 0 .. length - 1 is taken from; -1: from nowhere. */
+static int64_t place(int64_t at, int64_t length, enum image_border border)
+{
+    int64_t period = 2 * length - 2;
+
+    if (at >= 0 && at < length) {
+        return at;
+    }
+    if (border == IMAGE_BORDER_ZERO) {
+        return -1;
+    }
+    if (border == IMAGE_BORDER_EDGE || period == 0) {
+        return at < 0 ? 0 : length - 1;
+    }
+    at = (at % period + period) % period;
+    return at < length ? at : period - at;
+}
+
+static const uint8_t *pixel_at(const struct image_warp *w, int64_t row, int64_t column)
+{
+    row    = place(row, w->height, w->border);
+    column = place(column, w->width, w->border);
+    return row < 0 || column < 0 ? NULL : w->in + (row * w->width + column) * w->channels;
+}
+
+/* ---- whole pixels ------------------------------------------------------------------------------------------------ */
+
+static bool is_whole(double value)
+{
+    return value == floor(value) && fabs(value) < 0x1p31;
+}
+
+/* Only mirrored and moved by whole pixels: x of the result is column first + step x of the picture. */
+struct whole_axis {
+    int64_t first, step;
+};
+
+static bool find_whole(double scale, double offset, struct whole_axis *axis)
+{
+    if ((scale != 1.0 && scale != -1.0) || !is_whole(offset)) {
+        return false;
+    }
+    axis->step  = scale > 0 ? 1 : -1;
+    axis->first = (int64_t)offset - (scale < 0); /* -(x + 0.5) + offset lies in pixel offset - 1 - x */
+    return true;
+}
+
+static bool copy_whole(const struct image_warp *w, uint8_t *out)
+{
+    const double     *m = w->map.at;
+    struct whole_axis x, y;
+
+    if (w->displacement != NULL || m[1] != 0 || m[3] != 0 || m[6] != 0 || m[7] != 0 || m[8] != 1 ||
+        !find_whole(m[0], m[2], &x) || !find_whole(m[4], m[5], &y)) {
+        return false;
+    }
+    for (int64_t row = 0; row < w->out_height; row++) {
+        for (int64_t column = 0; column < w->out_width; column++, out += w->channels) {
+            const uint8_t *from = pixel_at(w, y.first + row * y.step, x.first + column * x.step);
+
+            for (int c = 0; c < w->channels; c++) {
+                out[c] = from != NULL ? from[c] : w->outside;
+            }
+        }
+    }
+    return true;
+}
+
+/* ---- between pixels ---------------------------------------------------------------------------------------------- */
+
+/* How many input pixels a pixel of the result covers along the longer way, at the middle and the corners: so many points
+ * a side are averaged. */
+static int samples_a_side(const struct image_warp *w)
+{
+    static const double at[5][2] = {{0.5, 0.5}, {0, 0}, {0, 1}, {1, 0}, {1, 1}};
+    double              most = 1.0;
+
+    for (int i = 0; i < 5; i++) {
+        double x = at[i][0] * (w->out_width - 1), y = at[i][1] * (w->out_height - 1), u[3], v[3];
+
+        image_map_point(&w->map, x, y, &u[0], &v[0]);
+        image_map_point(&w->map, x + 1, y, &u[1], &v[1]);
+        image_map_point(&w->map, x, y + 1, &u[2], &v[2]);
+        most = fmax(most, fmax(hypot(u[1] - u[0], v[1] - v[0]), hypot(u[2] - u[0], v[2] - v[0])));
+    }
+    return most < MOST_SAMPLES ? (int)(most + 0.5) : MOST_SAMPLES; /* NaN: the most */
+}
+
+/* Adds what the picture is at (u, v): a weighted mean of the four pixels around. */
+static void add_bilinear(const struct image_warp *w, double u, double v, double sum[4])
+{
+    double  left = floor(u - 0.5), top = floor(v - 0.5), across = u - 0.5 - left, down = v - 0.5 - top;
+    int64_t column, row;
+
+    if (!(fabs(u) < 0x1p31 && fabs(v) < 0x1p31)) { /* beyond the horizon */
+        for (int c = 0; c < w->channels; c++) {
+            sum[c] += w->outside;
+        }
+        return;
+    }
+    column = (int64_t)left;
+    row    = (int64_t)top;
+    if (column >= 0 && row >= 0 && column + 1 < w->width && row + 1 < w->height) {
+        const uint8_t *upper = w->in + (row * w->width + column) * w->channels;
+        const uint8_t *lower = upper + (int64_t)w->width * w->channels;
+
+        for (int c = 0; c < w->channels; c++) {
+            double above = upper[c] + across * (upper[c + w->channels] - upper[c]);
+
+            sum[c] += above + down * (lower[c] + across * (lower[c + w->channels] - lower[c]) - above);
+        }
+        return;
+    }
+    for (int corner = 0; corner < 4; corner++) {
+        double         weight = (corner & 1 ? across : 1 - across) * (corner & 2 ? down : 1 - down);
+        const uint8_t *from   = pixel_at(w, row + (corner >> 1), column + (corner & 1));
+
+        for (int c = 0; c < w->channels; c++) {
+            sum[c] += weight * (from != NULL ? from[c] : w->outside);
+        }
+    }
+}
+
+static void take_nearest(const struct image_warp *w, double u, double v, uint8_t *out)
+{
+    bool           there = fabs(u) < 0x1p31 && fabs(v) < 0x1p31;
+    const uint8_t *from  = there ? pixel_at(w, (int64_t)floor(v), (int64_t)floor(u)) : NULL;
+
+    for (int c = 0; c < w->channels; c++) {
+        out[c] = from != NULL ? from[c] : w->outside;
+    }
+}
+
+static void warp_pixel(const struct image_warp *w, int row, int column, int side, uint8_t *out)
+{
+    const float *moved = w->displacement != NULL ? w->displacement + ((int64_t)row * w->out_width + column) * 2 : NULL;
+    double       x = column + (moved != NULL ? (double)moved[0] : 0.0);
+    double       y = row + (moved != NULL ? (double)moved[1] : 0.0), u, v, sum[4] = {0};
+
+    if (w->nearest) {
+        image_map_point(&w->map, x + 0.5, y + 0.5, &u, &v);
+        take_nearest(w, u, v, out);
+        return;
+    }
+    for (int i = 0; i < side * side; i++) {
+        image_map_point(&w->map, x + (i % side + 0.5) / side, y + (i / side + 0.5) / side, &u, &v);
+        add_bilinear(w, u, v, sum);
+    }
+    for (int c = 0; c < w->channels; c++) {
+        out[c] = (uint8_t)(sum[c] / (side * side) + 0.5);
+    }
+}
+
+void image_warp(const struct image_warp *w, uint8_t *out)
+{
+    int side = samples_a_side(w);
+
+    if (copy_whole(w, out)) {
+        return;
+    }
+    for (int row = 0; row < w->out_height; row++) {
+        for (int column = 0; column < w->out_width; column++, out += w->channels) {
+            warp_pixel(w, row, column, side, out);
+        }
+    }
+}

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+/* From a list of transforms to one map, from the map to pixels. A map that only cuts out whole pixels and resizes goes
+ * through the resizing that predictions use (image/resize.h), so that a random resized crop sees the pixels that Pillow
+ * makes; any other goes through image_warp. */
+#include "transform/pipeline.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_USES = 32, TEXT_SIZE = 2048, WORD_SIZE = 128, MOST_REACH = 96 };
+
+struct pipeline {
+    struct memory *memory;
+    struct transform_use uses[MOST_USES];
+    int count;
+    char text[TEXT_SIZE];
+};
+
+static const struct {
+    const char *name, *text;
+} presets[] = {
+    {"mnist", "rotate:10, shear:5, scale:0.1, translate:0.08"},
+    {"cifar", "crop:4:border=reflect, flip"},
+    {"imagenet", "random-resized-crop, flip"},
+    {"segment", "flip, vertical-flip, rotate:180, scale:0.1, elastic:60:sigma=10"},
+    {"none", ""},
+};
+
+const char *pipeline_preset(size_t index, const char **name)
+{
+    if (index >= sizeof presets / sizeof *presets) {
+        return NULL;
+    }
+    *name = presets[index].name;
+    return presets[index].text;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static const char *name_at(const void *list, size_t index)
+{
+    (void)list;
+    return transform_table[index]->name;
+}
+
+/* One option, "VALUE" or "OPTION=VALUE". */
+static int set_option(struct transform_use *use, char *word, bool first, struct error *error)
+{
+    const struct transform *transform = use->transform;
+    const struct attribute *attribute = transform->attributes;
+    char *equals = strchr(word, '=');
+
+    if (equals != NULL) {
+        *equals = '\0';
+        attribute = attribute_find(attribute, word);
+    }
+    if (attribute_count(transform->attributes) == 0) {
+        return error_set(error, FOV_E_USAGE, "%s has no options", transform->name);
+    }
+    if (attribute == NULL) {
+        return error_set(error, FOV_E_USAGE, "%s has no option \"%s\"; its first is %s", transform->name, word,
+                         transform->attributes[0].name);
+    }
+    if (equals == NULL && !first) {
+        return error_set(error, FOV_E_USAGE, "%s: \"%s\" needs a name: only the first option goes without",
+                         transform->name, word);
+    }
+    if (attribute_set(attribute, use->options, equals != NULL ? equals + 1 : word, error) != FOV_OK) {
+        error_prefix(error, "%s", transform->name);
+        return (int)error->status;
+    }
+    return FOV_OK;
+}
+
+/* One transform, "NAME:VALUE:OPTION=VALUE". */
+static int read_use(struct transform_use *use, char *word, struct error *error)
+{
+    char *colon = strchr(word, ':');
+    bool first = true;
+
+    if (colon != NULL) {
+        *colon = '\0';
+    }
+    *use = (struct transform_use){.transform = transform_find(word)};
+    if (use->transform == NULL) {
+        const char *near = text_nearest(word, NULL, transform_table_count, name_at);
+
+        return error_set(error, FOV_E_USAGE, "there is no transform \"%s\"%s%s%s", word,
+                         near != NULL ? ": did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
+    }
+    attribute_defaults(use->transform->attributes, use->options, use->transform->options_size);
+    while (colon != NULL) {
+        char *option = colon + 1;
+        int status;
+
+        colon = strchr(option, ':');
+        if (colon != NULL) {
+            *colon = '\0';
+        }
+        status = set_option(use, option, first, error);
+        first = false;
+        if (status != FOV_OK) {
+            return status;
+        }
+    }
+    return FOV_OK;
+}
+
+static int read_list(struct pipeline *pipeline, const char *text, struct error *error)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, ",");
+        const char *begin = text, *end = text + length;
+        char word[WORD_SIZE];
+
+        text = *end == ',' ? end + 1 : end;
+        while (begin < end && *begin == ' ') {
+            begin++;
+        }
+        while (end > begin && end[-1] == ' ') {
+            end--;
+        }
+        if (begin == end) {
+            continue; /* a comma at the end */
+        }
+        if ((size_t)(end - begin) >= sizeof word || pipeline->count == MOST_USES) {
+            return error_set(error, FOV_E_USAGE, "augmentation: at most %d transforms of %d letters each", MOST_USES,
+                             WORD_SIZE - 1);
+        }
+        memcpy(word, begin, (size_t)(end - begin));
+        word[end - begin] = '\0';
+        if (read_use(&pipeline->uses[pipeline->count], word, error) != FOV_OK) {
+            return (int)error->status;
+        }
+        pipeline->count++;
+    }
+    return FOV_OK;
+}
+
+/* Every option is written out, so that a later version with other defaults reads the same list. */
+static void write_text(struct pipeline *pipeline)
+{
+    size_t length = 0;
+
+    for (int i = 0; i < pipeline->count; i++) {
+        const struct transform_use *use = &pipeline->uses[i];
+        const struct attribute *table = use->transform->attributes;
+        char value[ATTRIBUTE_TEXT_SIZE];
+
+        length += (size_t)snprintf(pipeline->text + length, TEXT_SIZE - length, "%s%s", i > 0 ? ", " : "",
+                                   use->transform->name);
+        for (int k = 0; k < attribute_count(table) && length < TEXT_SIZE; k++) {
+            length += (size_t)snprintf(pipeline->text + length, TEXT_SIZE - length, ":%s=%s", table[k].name,
+                                       attribute_text(&table[k], use->options, value));
+        }
+        if (length >= TEXT_SIZE) {
+            length = TEXT_SIZE - 1;
+        }
+    }
+}
+
+struct pipeline *pipeline_create(struct memory *memory, const char *text, struct error *error)
+{
+    struct pipeline *pipeline = memory_allocate(memory, 1, sizeof *pipeline, "augmentation", error);
+
+    if (pipeline == NULL) {
+        return NULL;
+    }
+    pipeline->memory = memory;
+    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
+        text = strcmp(text, presets[i].name) == 0 ? presets[i].text : text;
+    }
+    if (read_list(pipeline, text, error) != FOV_OK) {
+        pipeline_free(pipeline);
+        return NULL;
+    }
+    write_text(pipeline);
+    return pipeline;
+}
+
+void pipeline_free(struct pipeline *pipeline)
+{
+    if (pipeline != NULL) {
+        memory_free(pipeline->memory, pipeline);
+    }
+}
+
+const char *pipeline_text(const struct pipeline *pipeline)
+{
+    return pipeline->text;
+}
+
+/* ---- room -------------------------------------------------------------------------------------------------------- */
+
+void pipeline_room_free(struct pipeline_room *room)
+{
+    resize_free(&room->resize);
+    if (room->memory != NULL) {
+        memory_free(room->memory, room->bytes);
+        memory_free(room->memory, room->field);
+    }
+    *room = (struct pipeline_room){.memory = room->memory};
+}
+
+static int reserve(struct memory *memory, void **block, size_t *capacity, size_t count, size_t size,
+                   struct error *error)
+{
+    void *larger;
+
+    if (count <= *capacity) {
+        return FOV_OK;
+    }
+    larger = memory_allocate_raw(memory, count, size, "augmentation", error);
+    if (larger == NULL) {
+        return FOV_E_MEMORY;
+    }
+    memory_free(memory, *block);
+    *block = larger;
+    *capacity = count;
+    return FOV_OK;
+}
+
+static int reserve_bytes(struct pipeline_room *room, size_t count, struct error *error)
+{
+    void *block = room->bytes;
+    int status = reserve(room->memory, &block, &room->byte_capacity, count, 1, error);
+
+    room->bytes = block;
+    return status;
+}
+
+static int reserve_field(struct pipeline_room *room, size_t count, struct error *error)
+{
+    void *block = room->field;
+    int status = reserve(room->memory, &block, &room->field_capacity, count, sizeof(float), error);
+
+    room->field = block;
+    return status;
+}
+
+/* ---- elastic fields ---------------------------------------------------------------------------------------------- */
+
+/* Weighted sums along one axis, zero beyond the ends: `length` numbers, `step` apart. */
+static void smooth(const float *from, float *to, int64_t length, int64_t step, const float *weights, int reach)
+{
+    for (int64_t at = 0; at < length; at++) {
+        int64_t first = at < reach ? -at : -reach, last = length - 1 - at < reach ? length - 1 - at : reach;
+        float sum = 0;
+
+        for (int64_t t = first; t <= last; t++) {
+            sum += weights[t + reach] * from[(at + t) * step];
+        }
+        to[at * step] = sum;
+    }
+}
+
+/* [rows][columns][2]: noise in [-1, 1), smoothed by a Gaussian, times the strength. `work`: as many numbers. */
+static void make_field(const struct geometry *geometry, int64_t rows, int64_t columns, float *field, float *work)
+{
+    int reach = (int)fmin(ceil(3 * geometry->elastic_reach), MOST_REACH);
+    double weights[2 * MOST_REACH + 1], sum = 0;
+    float row_weights[2 * MOST_REACH + 1], column_weights[2 * MOST_REACH + 1];
+
+    for (int t = -reach; t <= reach; t++) {
+        sum += weights[t + reach] = exp(-t * t / (2 * geometry->elastic_reach * geometry->elastic_reach));
+    }
+    for (int t = 0; t <= 2 * reach; t++) {
+        row_weights[t] = (float)(weights[t] / sum);
+        column_weights[t] = (float)(weights[t] / sum * geometry->elastic_strength);
+    }
+    for (int64_t i = 0; i < 2 * rows * columns; i += 4) {
+        uint32_t drawn[4];
+
+        random_block(geometry->elastic_draw.key, geometry->elastic_draw.next + (uint64_t)i / 4, drawn);
+        for (int64_t k = 0; k < 4 && i + k < 2 * rows * columns; k++) {
+            field[i + k] = (float)drawn[k] * 0x1p-31F - 1;
+        }
+    }
+    for (int64_t r = 0; r < rows * 2; r++) {
+        smooth(field + r / 2 * columns * 2 + r % 2, work + r / 2 * columns * 2 + r % 2, columns, 2, row_weights, reach);
+    }
+    for (int64_t c = 0; c < columns * 2; c++) {
+        smooth(work + c, field + c, rows, columns * 2, column_weights, reach);
+    }
+}
+
+/* ---- a sample ---------------------------------------------------------------------------------------------------- */
+
+/* What a sample goes through, policies in place of which their choices stand. */
+struct chosen {
+    struct transform_use uses[MOST_USES * TRANSFORM_MOST_CHOICES];
+    struct transform_draw draws[MOST_USES * TRANSFORM_MOST_CHOICES];
+    int count;
+};
+
+static void choose(const struct pipeline *pipeline, const struct pipeline_key *key, struct chosen *chosen)
+{
+    chosen->count = 0;
+    for (int i = 0; i < pipeline->count; i++) {
+        const struct transform_use *use = &pipeline->uses[i];
+        struct transform_draw draw = {{key->seed, RANDOM_AUGMENT + ((uint32_t)i << 8), key->epoch}, key->sample << 24};
+        int first = chosen->count;
+
+        if (use->transform->kind == TRANSFORM_POLICY) {
+            chosen->count += use->transform->choose(use->options, &draw, &chosen->uses[first]);
+        } else {
+            chosen->uses[chosen->count++] = *use;
+        }
+        for (int k = first; k < chosen->count; k++) {
+            chosen->draws[k] = draw;
+            chosen->draws[k].next += (uint64_t)(k - first) << 20;
+        }
+    }
+}
+
+/* Whether the map only cuts out a box of whole pixels and resizes it, perhaps mirrored: box is top, left, height,
+ * width. */
+static bool is_cut(const struct image_warp *warp, int box[4])
+{
+    const double *m = warp->map.at;
+    double width = fabs(m[0]) * warp->out_width, height = m[4] * warp->out_height;
+    double left = m[0] < 0 ? m[2] - width : m[2], top = m[5];
+    const double numbers[4] = {top, left, height, width};
+
+    if (warp->displacement != NULL || m[1] != 0 || m[3] != 0 || m[6] != 0 || m[7] != 0 || m[8] != 1 || m[4] <= 0) {
+        return false;
+    }
+    for (int i = 0; i < 4; i++) {
+        double whole = floor(numbers[i] + 0.5);
+
+        if (fabs(numbers[i] - whole) > 1e-6 || whole < (i < 2 ? 0 : 1) || whole > 1 << 20) {
+            return false;
+        }
+        box[i] = (int)whole;
+    }
+    return box[0] + box[2] <= warp->height && box[1] + box[3] <= warp->width;
+}
+
+static void mirror(uint8_t *pixels, int rows, int columns, int channels)
+{
+    for (int r = 0; r < rows; r++, pixels += (size_t)columns * (size_t)channels) {
+        for (int left = 0, right = columns - 1; left < right; left++, right--) {
+            for (int c = 0; c < channels; c++) {
+                uint8_t *a = pixels + left * channels + c, *b = pixels + right * channels + c, kept = *a;
+
+                *a = *b;
+                *b = kept;
+            }
+        }
+    }
+}
+
+static int resample(const struct image_warp *warp, uint8_t *out, struct pipeline_room *room, struct error *error)
+{
+    size_t channels = (size_t)warp->channels, row;
+    int box[4], status;
+
+    if (!is_cut(warp, box) || (box[2] == warp->out_height && box[3] == warp->out_width)) {
+        image_warp(warp, out);
+        return FOV_OK;
+    }
+    row = (size_t)box[3] * channels;
+    status = reserve_bytes(room, (size_t)box[2] * row, error);
+    for (int r = 0; r < box[2] && status == FOV_OK; r++) {
+        size_t from = ((size_t)(box[0] + r) * (size_t)warp->width + (size_t)box[1]) * channels;
+
+        memcpy(room->bytes + (size_t)r * row, warp->in + from, row);
+    }
+    if (status == FOV_OK) {
+        status = image_resize(room->bytes, box[2], box[3], warp->channels, out, warp->out_height, warp->out_width,
+                              &room->resize, error);
+    }
+    if (status == FOV_OK && warp->map.at[0] < 0) {
+        mirror(out, warp->out_height, warp->out_width, warp->channels);
+    }
+    return status;
+}
+
+/* All geometry, then the last step to the size that is wanted. */
+static void multiply(struct chosen *chosen, const struct pipeline_job *job, struct geometry *geometry)
+{
+    struct image_map last = image_map_identity;
+
+    *geometry = (struct geometry){.map = image_map_identity, .height = job->height, .width = job->width};
+    for (int i = 0; i < chosen->count; i++) {
+        if (chosen->uses[i].transform->kind == TRANSFORM_GEOMETRY) {
+            chosen->uses[i].transform->geometry(chosen->uses[i].options, &chosen->draws[i], geometry);
+        }
+    }
+    last.at[0] = geometry->width / job->out_width;
+    last.at[4] = geometry->height / job->out_height;
+    geometry_then(geometry, &last);
+}
+
+static void move_boxes(const struct image_warp *warp, const struct pipeline_job *job)
+{
+    struct image_map inverse;
+    bool found = image_map_invert(&warp->map, &inverse);
+
+    for (int i = 0; i < job->box_count; i++) {
+        float moved[4];
+
+        job->boxes[i].gone = !found || !image_warp_box(warp, &inverse, job->boxes[i].at, moved);
+        if (!job->boxes[i].gone) {
+            memcpy(job->boxes[i].at, moved, sizeof moved);
+        }
+    }
+}
+
+static int apply_colours(struct chosen *chosen, const struct pipeline_job *job, struct pipeline_room *room,
+                         struct error *error)
+{
+    struct colours colours = {job->out, job->out_height, job->out_width, job->channels, NULL};
+    int status = reserve_bytes(room, (size_t)job->out_height * (size_t)job->out_width * (size_t)job->channels, error);
+
+    colours.room = room->bytes;
+    for (int i = 0; i < chosen->count && status == FOV_OK; i++) {
+        if (chosen->uses[i].transform->kind == TRANSFORM_COLOUR) {
+            chosen->uses[i].transform->colour(chosen->uses[i].options, &chosen->draws[i], &colours);
+        }
+    }
+    return status;
+}
+
+int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
+                   struct pipeline_room *room, struct error *error)
+{
+    size_t points = (size_t)job->out_height * (size_t)job->out_width * 2;
+    struct geometry geometry;
+    struct chosen chosen;
+    struct image_warp warp = {.in = job->pixels,
+                              .height = job->height,
+                              .width = job->width,
+                              .channels = job->channels,
+                              .out_height = job->out_height,
+                              .out_width = job->out_width};
+    int status = FOV_OK;
+
+    room->resize.memory = room->memory;
+    choose(pipeline, key, &chosen);
+    multiply(&chosen, job, &geometry);
+    warp.map = geometry.map;
+    warp.border = geometry.border;
+    if (geometry.elastic_strength > 0) {
+        status = reserve_field(room, points * 2, error);
+        if (status == FOV_OK) {
+            make_field(&geometry, job->out_height, job->out_width, room->field, room->field + points);
+            warp.displacement = room->field;
+        }
+    }
+    status = status == FOV_OK ? resample(&warp, job->out, room, error) : status;
+    if (status == FOV_OK && job->mask != NULL) {
+        struct image_warp mask = warp;
+
+        mask.in = job->mask;
+        mask.channels = 1;
+        mask.nearest = true;
+        mask.outside = 255;
+        image_warp(&mask, job->out_mask);
+    }
+    move_boxes(&warp, job);
+    return status == FOV_OK ? apply_colours(&chosen, job, room, error) : status;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* One transform a sample, drawn evenly from a list, its strength drawn over all of its range (Mueller & Hutter,
+ * "TrivialAugment: tuning-free yet state-of-the-art data augmentation", 2021, the wide ranges); and a few in turn with
+ * strengths up to one bound (Cubuk et al., "RandAugment", 2020). */
+#include "transform/transform.h"
+
+#include <stddef.h>
+
+/* Of most the option is a bound up to which the transform draws by itself. Of some it is the strength: drawn here,
+ * counted from `from`, where it does nothing. */
+static const struct {
+    const char *name, *option;
+    double most, from;
+} choices[] = {
+    {NULL, NULL, 0, 0}, /* the picture as it is */
+    {"shear", "degrees", 44.7, 0},
+    {"translate", "by", 0.14, 0},
+    {"rotate", "degrees", 135, 0},
+    {"brightness", "by", 0.99, 0},
+    {"saturation", "by", 0.99, 0},
+    {"contrast", "by", 0.99, 0},
+    {"sharpen", "by", 0.99, 0},
+    {"posterize", "bits", 6, 8},
+    {"solarize", "threshold", 256, 256},
+    {"autocontrast", "p", 1, 0},
+    {"equalize", "p", 1, 0},
+};
+enum { CHOICES = sizeof choices / sizeof *choices };
+
+/* `strength`: 1 for the full range. */
+static int choose_one(struct transform_draw *draw, double strength, struct transform_use *use)
+{
+    int64_t i = draw_below(draw, CHOICES);
+    double value = choices[i].most * strength;
+
+    if (choices[i].name == NULL) {
+        return 0;
+    }
+    if (choices[i].from > 0) {
+        value = choices[i].from - (double)draw_below(draw, (int64_t)value + 1);
+    }
+    *use = transform_with(choices[i].name, choices[i].option, value);
+    attribute_put(attribute_find(use->transform->attributes, "p"), use->options, 1); /* it is drawn already */
+    return 1;
+}
+
+static int choose_trivial(const void *options, struct transform_draw *draw, struct transform_use *uses)
+{
+    (void)options;
+    return choose_one(draw, 1, uses);
+}
+
+const struct transform transform_trivial_augment = {
+    .name = "trivial-augment",
+    .torchvision = "TrivialAugmentWide",
+    .summary = "one transform, drawn with its strength from a list of twelve",
+    .kind = TRANSFORM_POLICY,
+    .choose = choose_trivial,
+};
+
+struct rand_augment_options {
+    int64_t count;
+    double magnitude;
+};
+
+static const struct attribute attributes[] = {
+    {ATTRIBUTE(struct rand_augment_options, count), .kind = ATTRIBUTE_INTEGER, .standard = 2, .minimum = 1,
+     .maximum = TRANSFORM_MOST_CHOICES, .doc = "transforms in turn"},
+    {ATTRIBUTE(struct rand_augment_options, magnitude), .kind = ATTRIBUTE_NUMBER, .standard = 9, .maximum = 30,
+     .doc = "strengths up to so many thirtieths of the full range"},
+    {.name = NULL},
+};
+
+static int choose_several(const void *options, struct transform_draw *draw, struct transform_use *uses)
+{
+    const struct rand_augment_options *o = options;
+    int count = 0;
+
+    for (int64_t i = 0; i < o->count; i++) {
+        count += choose_one(draw, o->magnitude / 30, &uses[count]);
+    }
+    return count;
+}
+
+const struct transform transform_rand_augment = {
+    .name = "rand-augment",
+    .torchvision = "RandAugment",
+    .summary = "a few transforms in turn, drawn from the same list",
+    .kind = TRANSFORM_POLICY,
+    .attributes = attributes,
+    .options_size = sizeof(struct rand_augment_options),
+    .choose = choose_several,
+};
