@@ -15,135 +15,10 @@
 
 enum { SHOWN = 12, SIDE = 32, SHEET_SIDE = 64, PATH_SIZE = 4096 };
 
-
-static fov_split chosen_split(const struct cli *cli)
-{
-    return strcmp(option_text(cli, "split"), "train") == 0 ? FOV_TRAIN : FOV_TEST;
-}
-
 static int64_t chosen_count(const struct cli *cli, int64_t standard, int64_t there)
 {
     int64_t count = option_given(cli, "count") ? option_integer(cli, "count") : standard;
     return count < there ? count : there;
-}
-
-/* ---- info and check --------------------------------------------------------------------------------------------- */
-
-struct tally {
-    int64_t *count; /* [classes] */
-    int smallest[2], largest[2]; /* height, width, pixels */
-};
-
-/* Goes through the labels, and with `decode` through the pixels, of one split. */
-static int tally_split(struct cli *cli, fov_dataset *data, bool decode, struct tally *tally)
-{
-    fov_dataset_info info = fov_dataset_describe(data);
-    struct progress progress;
-    progress_begin(&progress, cli);
-    tally->count = take_memory((size_t)info.classes, sizeof *tally->count);
-    int status = FOV_OK;
-    for (int64_t i = 0; i < info.count && status == FOV_OK; i++) {
-        tally->count[fov_dataset_label(data, i)]++;
-        if (!decode) {
-            continue;
-        }
-        const uint8_t *pixels;
-        int size[2], channels;
-        status = fov_dataset_sample(data, i, &pixels, &size[0], &size[1], &channels);
-        for (int k = 0; status == FOV_OK && k < 2; k++) {
-            tally->smallest[k] = i == 0 || size[k] < tally->smallest[k] ? size[k] : tally->smallest[k];
-            tally->largest[k] = size[k] > tally->largest[k] ? size[k] : tally->largest[k];
-        }
-        if (i % 64 == 0 && progress_due(&progress)) {
-            char detail[NUMBER_SIZE];
-            progress_draw(&progress, "checking", (double)i / (double)info.count, show_count(detail, i));
-        }
-    }
-    progress_clear(&progress);
-    return status;
-}
-
-static void print_counts(struct cli *cli, const fov_dataset *data, const struct tally *train, const struct tally *test)
-{
-    fov_dataset_info info = fov_dataset_describe(data);
-    struct table *table = table_create("rLrr");
-    table_row(table, (const char *const[]){"", "class", "train", "test"});
-    table_rule(table);
-    for (int i = 0; i < info.classes; i++) {
-        char number[NUMBER_SIZE], left[NUMBER_SIZE], right[NUMBER_SIZE];
-        snprintf(number, sizeof number, "%d", i);
-        table_row(table, (const char *const[]){number, fov_dataset_class(data, i), show_count(left, train->count[i]),
-                                               show_count(right, test->count[i])});
-    }
-    table_print(table, cli);
-    table_free(table);
-}
-
-static void print_description(struct cli *cli, fov_dataset *const data[2], const struct tally tally[2], bool decode)
-{
-    fov_dataset_info train = fov_dataset_describe(data[0]), test = fov_dataset_describe(data[1]);
-    char count[2][NUMBER_SIZE], name[256], where[1024];
-    fprintf(cli->out, "%s%s%s, %s\n", style_bold(cli), show_clean(name, sizeof name, train.name), style_off(cli),
-            show_clean(where, sizeof where, train.source));
-    fprintf(cli->out, "  samples  %s to learn from, %s to test with\n", show_count(count[0], train.count),
-            show_count(count[1], test.count));
-    fprintf(cli->out, "  pictures %d x %d pixels, %d channel%s%s\n", train.height, train.width, train.channels,
-            train.channels == 1 ? "" : "s", train.same_size ? "" : " (the first; sizes differ)");
-    fprintf(cli->out, "  classes  %d\n\n", train.classes);
-    if (train.classes <= 200) {
-        print_counts(cli, data[0], &tally[0], &tally[1]);
-    }
-    if (decode) {
-        fprintf(cli->out, "\nEvery sample was read: no damage found; sizes from %d x %d to %d x %d.\n",
-                tally[0].smallest[0], tally[0].smallest[1], tally[0].largest[0], tally[0].largest[1]);
-    }
-}
-
-static void print_description_json(struct cli *cli, fov_dataset *const data[2], const struct tally tally[2],
-                                   bool decode)
-{
-    fov_dataset_info train = fov_dataset_describe(data[0]), test = fov_dataset_describe(data[1]);
-    json_t *object = json_object(), *classes = json_array();
-    json_set_text(object, "name", train.name);
-    json_set_text(object, "source", train.source);
-    json_set_integer(object, "train", train.count);
-    json_set_integer(object, "test", test.count);
-    json_set_integer(object, "channels", train.channels);
-    json_set_integer(object, "height", train.height);
-    json_set_integer(object, "width", train.width);
-    json_set_flag(object, "same_size", train.same_size);
-    json_set_flag(object, "checked", decode);
-    for (int i = 0; i < train.classes; i++) {
-        json_t *one = json_object();
-        json_set_integer(one, "class", i);
-        json_set_text(one, "name", fov_dataset_class(data[0], i));
-        json_set_integer(one, "train", tally[0].count[i]);
-        json_set_integer(one, "test", tally[1].count[i]);
-        json_add(classes, one);
-    }
-    json_set(object, "classes", classes);
-    json_print(cli, object);
-}
-
-int data_describe(struct cli *cli, const char *source, bool decode)
-{
-    fov_dataset *data[2] = {source_data(cli, source, FOV_TRAIN), NULL};
-    struct tally tally[2] = {{.count = NULL}, {.count = NULL}};
-    data[1] = data[0] != NULL ? source_data(cli, source, FOV_TEST) : NULL;
-    int code = EXIT_OK;
-    if (data[1] == NULL || tally_split(cli, data[0], decode, &tally[0]) != FOV_OK ||
-        tally_split(cli, data[1], decode, &tally[1]) != FOV_OK) {
-        code = fail_library(cli);
-    } else if (cli->json) {
-        print_description_json(cli, data, tally, decode);
-    } else {
-        print_description(cli, data, tally, decode);
-    }
-    for (int i = 0; i < 2; i++) {
-        free(tally[i].count);
-        fov_dataset_free(data[i]);
-    }
-    return code;
 }
 
 /* ---- show -------------------------------------------------------------------------------------------------------- */
@@ -252,7 +127,7 @@ static void print_labels_json(struct cli *cli, const fov_dataset *data, int64_t 
 
 int data_show(struct cli *cli, const char *source)
 {
-    fov_dataset *data = source_data(cli, source, chosen_split(cli));
+    fov_dataset *data = source_data(cli, source, source_split(cli));
     if (data == NULL) {
         return fail_library(cli);
     }
@@ -317,7 +192,7 @@ static int export_sample(struct cli *cli, fov_dataset *data, int64_t index, cons
 
 int data_export(struct cli *cli, const char *source, const char *folder)
 {
-    fov_dataset *data = source_data(cli, source, chosen_split(cli));
+    fov_dataset *data = source_data(cli, source, source_split(cli));
     if (data == NULL) {
         return fail_library(cli);
     }

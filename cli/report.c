@@ -24,6 +24,7 @@ void report_to_json(json_t *object, const fov_report *report, const fov_model *m
         json_set_number(one, "recall", report->recall[i]);
         json_set_number(one, "f1", report->f1[i]);
         json_set_integer(one, "support", report->support[i]);
+        json_set_flag(one, "in_data", report->in_data[i]);
         json_add(classes, one);
         for (int j = 0; j < report->classes; j++) {
             json_add(row, json_integer(report->confusion[(size_t)i * (size_t)report->classes + (size_t)j]));
@@ -66,8 +67,10 @@ void report_print_classes(struct cli *cli, const fov_report *report, const fov_m
     table_row(table, (const char *const[]){"class", "precision", "recall", "F1", "samples"});
     table_rule(table);
     for (int i = 0; i < report->classes; i++) {
-        add_row(table, fov_model_class(model, i), report->precision[i], report->recall[i], report->f1[i],
-                report->support[i]);
+        if (report->in_data[i]) {
+            add_row(table, fov_model_class(model, i), report->precision[i], report->recall[i], report->f1[i],
+                    report->support[i]);
+        }
     }
     table_rule(table);
     add_row(table, "mean", report->macro_precision, report->macro_recall, report->macro_f1, report->count);
@@ -75,37 +78,75 @@ void report_print_classes(struct cli *cli, const fov_report *report, const fov_m
     table_free(table);
 }
 
-/* Cells as in a table, the diagonal and the mistakes told apart by style where there is any. */
+/* The classes that are rows and columns: the data's. Returns how many. */
+static int shown_classes(const fov_report *report, int *shown)
+{
+    int count = 0;
+    for (int i = 0; i < report->classes; i++) {
+        if (report->in_data[i]) {
+            shown[count++] = i;
+        }
+    }
+    return count;
+}
+
+/* Samples of class `i` that were taken for a class which the data does not have. */
+static int64_t taken_for_others(const fov_report *report, int i)
+{
+    int64_t others = 0;
+    for (int j = 0; j < report->classes; j++) {
+        others += report->in_data[j] ? 0 : report->confusion[(size_t)i * (size_t)report->classes + (size_t)j];
+    }
+    return others;
+}
+
+static void print_cell(const struct cli *cli, int64_t count, int width, bool diagonal)
+{
+    char number[NUMBER_SIZE];
+    const char *style = diagonal ? style_good(cli) : count == 0 ? style_faint(cli) : "";
+    fprintf(cli->out, "  %s%*s%s", style, width, count > 0 || diagonal ? show_count(number, count) : ".",
+            *style != '\0' ? style_off(cli) : "");
+}
+
+/* Cells as in a table, the diagonal and the mistakes told apart by style where there is any. A last column counts what
+   was taken for classes that are not in the data. */
 void report_print_confusion(struct cli *cli, const fov_report *report, const fov_model *model)
 {
     char number[NUMBER_SIZE], name[13];
     int width = 4, head = 4;
-    for (int i = 0; i < report->classes * report->classes; i++) {
-        int length = (int)strlen(show_count(number, report->confusion[i]));
-        width = length > width ? length : width;
-    }
-    for (int i = 0; i < report->classes; i++) {
-        int length = table_text_width(show_clean(name, sizeof name, fov_model_class(model, i)));
+    int *shown = take_memory((size_t)report->classes, sizeof *shown), count = shown_classes(report, shown);
+    bool others = count < report->classes;
+    for (int i = 0; i < count; i++) {
+        for (int j = 0; j < report->classes; j++) {
+            int64_t cell = report->confusion[(size_t)shown[i] * (size_t)report->classes + (size_t)j];
+            int length = (int)strlen(show_count(number, cell));
+            width = length > width ? length : width;
+        }
+        int length = table_text_width(show_clean(name, sizeof name, fov_model_class(model, shown[i])));
         head = length > head ? length : head;
     }
+    width = others && width < 5 ? 5 : width;
     fprintf(cli->out, "  true \\ predicted\n  %*s", head, "");
-    for (int j = 0; j < report->classes; j++) {
+    for (int j = 0; j < count + others; j++) {
         /* Long names would tear the columns apart: the first letters tell. */
         char shortened[8];
-        snprintf(shortened, sizeof shortened, "%.*s", width < 7 ? width : 7, fov_model_class(model, j));
+        snprintf(shortened, sizeof shortened, "%.*s", width < 7 ? width : 7,
+                 j < count ? fov_model_class(model, shown[j]) : "other");
         show_clean(name, sizeof name, shortened);
         fprintf(cli->out, "  %*s%s", width - table_text_width(name), "", name);
     }
     fputc('\n', cli->out);
-    for (int i = 0; i < report->classes; i++) {
-        show_clean(name, sizeof name, fov_model_class(model, i));
+    for (int i = 0; i < count; i++) {
+        show_clean(name, sizeof name, fov_model_class(model, shown[i]));
         fprintf(cli->out, "  %s%*s", name, head - table_text_width(name), "");
-        for (int j = 0; j < report->classes; j++) {
-            int64_t count = report->confusion[(size_t)i * (size_t)report->classes + (size_t)j];
-            const char *style = i == j ? style_good(cli) : count == 0 ? style_faint(cli) : "";
-            fprintf(cli->out, "  %s%*s%s", style, width, count > 0 || i == j ? show_count(number, count) : ".",
-                    *style != '\0' ? style_off(cli) : "");
+        for (int j = 0; j < count; j++) {
+            int64_t cell = report->confusion[(size_t)shown[i] * (size_t)report->classes + (size_t)shown[j]];
+            print_cell(cli, cell, width, i == j);
+        }
+        if (others) {
+            print_cell(cli, taken_for_others(report, shown[i]), width, false);
         }
         fputc('\n', cli->out);
     }
+    free(shown);
 }

@@ -96,10 +96,35 @@ int source_choose(struct cli *cli, fov_model *model, const char *output, const c
     return EXIT_OK;
 }
 
+const char *const source_splits[] = {"test", "val", "train", NULL};
+
+fov_split source_split(const struct cli *cli)
+{
+    const char *word = option_text(cli, "split");
+    return strcmp(word, "train") == 0 ? FOV_TRAIN : strcmp(word, "val") == 0 ? FOV_VALIDATION : FOV_TEST;
+}
+
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split)
 {
     fov_context *context = cli_context(cli);
     return context != NULL ? fov_dataset_open(context, source, split) : NULL;
+}
+
+int source_match_classes(struct cli *cli, fov_model *model, const fov_dataset *data, bool by_position,
+                         fov_class_match *match)
+{
+    if (fov_classes_match(model, data, by_position, match) != FOV_OK) {
+        return fail_library(cli);
+    }
+    if (match->relation == FOV_CLASSES_DIFFERENT) {
+        bool fewer = match->model_classes < match->data_classes;
+        return fail(cli, EXIT_INPUT, "%s%s", match->text,
+                    fewer ? "" : "; --classes-by-position takes class i of the data for output i of the model");
+    }
+    if (*match->text != '\0') {
+        remark(cli, "%s", match->text);
+    }
+    return EXIT_OK;
 }
 
 int source_name_classes(fov_model *model, const fov_dataset *data, bool spare)

@@ -19,8 +19,18 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
 int source_choose(struct cli *cli, fov_model *model, const char *output, const char *scores);
 extern const char *const source_scores[]; /**< the choices of --scores */
 
+/** The split that --split names. */
+fov_split source_split(const struct cli *cli);
+/** The choices of --split, ended by NULL. */
+extern const char *const source_splits[];
+
 /** Like fov_dataset_open, in cli's context. */
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split);
+
+/** Which class of the model is which of the data's (as --classes-by-position says), in a remark where there is something
+ *  to say. A refusal says how to get on. 0 or an exit code; free the match either way. */
+int source_match_classes(struct cli *cli, fov_model *model, const fov_dataset *data, bool by_position,
+                         fov_class_match *match);
 
 /** Gives the model the class names of the data when it has as many classes, or more and `spare`: those are numbered.
  *  0 or a status. */

@@ -21,6 +21,8 @@ static const struct {
     {"mnist", "70,000 handwritten digits, 28 x 28 grey (LeCun, Cortes, Burges)", "fovea data get mnist"},
     {"cifar10", "60,000 photographs in ten classes, 32 x 32 RGB (Krizhevsky 2009)",
      "put the binary archive's files into $FOVEA_DATA/cifar10"},
+    {"cifar100", "60,000 photographs in a hundred classes (cifar100-coarse: in twenty), 32 x 32 RGB (Krizhevsky 2009)",
+     "put the binary archive's files into $FOVEA_DATA/cifar100"},
     {"digits", "digits that fovea draws itself, seeded, as many as you like: digits:5000", NULL},
     {"DIR", "a folder per class with pictures (PNG, JPEG, WebP, GIF, BMP), or with IDX files", NULL},
 };
@@ -177,12 +179,10 @@ static int run(struct cli *cli)
                           : fail(cli, EXIT_USAGE, "where to? fovea data export SOURCE DIR");
 }
 
-static const char *const splits[] = {"test", "train", NULL};
-
 static const struct cli_option options[] = {
     {.name = "dir", .kind = OPTION_TEXT, .argument = "DIR", .otherwise = "$FOVEA_DATA, else ~/.local/share/fovea",
      .doc = "get: where to put it"},
-    {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = splits,
+    {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "show, export: which samples"},
     {.name = "count", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "show: 12, export: all", .minimum = 1,
      .maximum = 1e9, .doc = "show, export: how many"},
@@ -200,9 +200,11 @@ const struct verb verb_data = {
     .minimum_arguments = 0,
     .maximum_arguments = 3,
     .help =
-        "A SOURCE is mnist, cifar10, digits[:COUNT], mnist:DIR, cifar10:DIR, or a folder with one folder of pictures "
-        "per class (in train/ and test/, or without). info says what is there, check decodes every sample, show draws "
-        "some in the terminal, export writes them as CLASS/INDEX.png, transforms lists what fovea train --augment can do to them.",
+        "A SOURCE is mnist, cifar10, cifar100, cifar100-coarse, digits[:COUNT], one of these with :DIR, or a folder with "
+        "one folder of pictures per class (in train/, val/ and test/, or without). info says what is there; check decodes "
+        "every sample and lists everything it finds, with what happens to it (exit 3 when some of it is an error); show "
+        "draws some in the terminal, export writes them as CLASS/INDEX.png, transforms lists what fovea train --augment "
+        "can do to them.",
     .examples = "fovea data list\n"
                 "fovea data get mnist\n"
                 "fovea data show digits --count 9\n"

@@ -15,11 +15,11 @@ static void print_report(struct cli *cli, const fov_report *report, const fov_mo
     if (cli->quiet) {
         return;
     }
-    if (report->classes <= TABLE_CLASSES) {
+    if (report->data_classes <= TABLE_CLASSES) {
         fputc('\n', cli->out);
         report_print_classes(cli, report, model);
     }
-    if (report->classes <= CONFUSION_CLASSES) {
+    if (report->data_classes <= CONFUSION_CLASSES) {
         fputc('\n', cli->out);
         report_print_confusion(cli, report, model);
     }
@@ -28,7 +28,15 @@ static void print_report(struct cli *cli, const fov_report *report, const fov_mo
 static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
 {
     fov_report report = {.count = 0};
-    if (fov_evaluate(model, data, (int)option_integer(cli, "batch"), &report) != FOV_OK) {
+    fov_class_match match = {.relation = FOV_CLASSES_SAME};
+    fov_evaluate_options how = {.batch = (int)option_integer(cli, "batch"),
+                                .classes_by_position = option_flag(cli, "classes-by-position")};
+    int code = source_match_classes(cli, model, data, how.classes_by_position, &match);
+    fov_class_match_free(&match);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    if (fov_evaluate_opt(model, data, &how, &report) != FOV_OK) {
         return fail_library(cli);
     }
     fov_dataset_info info = fov_dataset_describe(data);
@@ -60,7 +68,7 @@ static int run(struct cli *cli)
     if (cli->argument_count == 0) {
         return fail(cli, EXIT_USAGE, "usage: fovea eval FILE, or fovea eval --answers FILE; see fovea eval --help");
     }
-    fov_split split = strcmp(option_text(cli, "split"), "train") == 0 ? FOV_TRAIN : FOV_TEST;
+    fov_split split = source_split(cli);
     fov_model *model = source_model(cli, cli->arguments[0], NULL, option_text(cli, "model"));
     if (model == NULL) {
         return fail_library(cli);
@@ -77,17 +85,17 @@ static int run(struct cli *cli)
     return code;
 }
 
-static const char *const splits[] = {"test", "train", NULL};
-
 static const struct cli_option options[] = {
     {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .standard = "mnist",
      .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
-    {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = splits,
-     .doc = "which samples"},
+    {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
+     .doc = "which samples; test and val are the same where the data has one of them"},
     {.name = "answers", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "a model answers",
      .doc = "a JSON file of answers and truth, from any program, in place of a model"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
      .doc = "samples at a time; changes speed and memory, not the result"},
+    {.name = "classes-by-position", .kind = OPTION_FLAG,
+     .doc = "class i of the data is output i of the model, whatever their names"},
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
     {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",
@@ -107,9 +115,11 @@ const struct verb verb_eval = {
     .maximum_arguments = 1,
     .help =
         "Runs a model over the samples of a dataset and says how well it does: accuracy and loss over all, precision, "
-        "recall and F1 for each class, and which classes it takes for which. With --json: count, accuracy, loss, top5, "
-        "macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout. With --answers nothing is run: the file's \"y_true\" is compared with "
-        "its \"scores\" or \"y_pred\" (two pictures: \"a\" and \"b\"), and every figure of docs/metrics.md printed.",
+        "recall and F1 for each class, and which classes it takes for which. Classes of the model and of the data are "
+        "matched by name; where the data has fewer, means are over those that it has. With --json: count, accuracy, "
+        "loss, top5, macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout. With "
+        "--answers nothing is run: the file's \"y_true\" is compared with its \"scores\" or \"y_pred\" (two pictures: "
+        "\"a\" and \"b\"), and every figure of docs/metrics.md printed.",
     .examples = "fovea eval runs/train/best.onnx --data mnist\n"
                 "fovea eval runs/train/best.onnx --data mnist --split train\n"
                 "fovea eval best.onnx --data photos/ --json\n"

@@ -16,6 +16,7 @@ struct prediction {
     struct cli *cli;
     fov_model *model;
     const fov_dataset *data; /* NULL: files */
+    fov_class_match match; /* the data's classes to the model's; not of values */
     bool values;    /* the output holds numbers that are no scores of classes */
     bool alone;     /* each class has a probability of its own */
     bool single;    /* one number tells two classes apart: the probability of the second */
@@ -46,6 +47,12 @@ static void rank(struct prediction *p)
 }
 
 /* The most probable classes; and, where these are no parts of a whole, every number of the output. */
+/* The model's number of a class of the data; of values there is none. */
+static int model_label(const struct prediction *p, int label)
+{
+    return p->match.model_class != NULL ? p->match.model_class[label] : label;
+}
+
 static void results_to_json(const struct prediction *p, json_t *object)
 {
     json_t *top = json_array(), *scores = json_array();
@@ -75,7 +82,7 @@ static void print_json(struct prediction *p, const char *file, int64_t index, in
     json_set_text(object, "file", file);
     if (p->data != NULL) {
         json_set_integer(object, "index", index);
-        json_set_integer(object, "label", label);
+        json_set_integer(object, "label", model_label(p, label));
         json_set_text(object, "label_name", fov_dataset_class(p->data, label));
     }
     results_to_json(p, object);
@@ -120,7 +127,7 @@ static void print_human(struct prediction *p, const char *file, int label, const
     char clean[512], name[64];
     fprintf(cli->out, "%s%s", p->printed > 0 && !cli->quiet ? "\n" : "", show_clean(clean, sizeof clean, file));
     if (p->data != NULL) {
-        bool right = p->values || p->order[0] == label;
+        bool right = p->values || p->order[0] == model_label(p, label);
         fprintf(cli->out, ": it is %s%s%s", right ? style_good(cli) : style_bad(cli),
                 show_clean(name, sizeof name, fov_dataset_class(p->data, label)), style_off(cli));
         fprintf(cli->out, "%s", right ? "" : ", mistaken");
@@ -222,7 +229,7 @@ static int run_samples(struct prediction *p)
     const char *list = option_text(cli, "index");
     int64_t *index = take_memory(MAX_INDICES, sizeof *index);
     int count = options_numbers(list, ',', 0, INT64_MAX, index, MAX_INDICES), code = EXIT_OK;
-    fov_split split = strcmp(option_text(cli, "split"), "train") == 0 ? FOV_TRAIN : FOV_TEST;
+    fov_split split = source_split(cli);
     fov_dataset *data = count > 0 ? source_data(cli, option_text(cli, "data"), split) : NULL;
     if (count < 1) {
         code = fail(cli, EXIT_USAGE, "--index is \"%.60s\"; it is numbers of samples such as 0,5,17", list);
@@ -231,6 +238,8 @@ static int run_samples(struct prediction *p)
     } else {
         fov_dataset_info info = fov_dataset_describe(data);
         p->data = data;
+        bool by_position = option_flag(cli, "classes-by-position");
+        code = p->values ? EXIT_OK : source_match_classes(cli, p->model, data, by_position, &p->match);
         for (int i = 0; i < count && code == EXIT_OK; i++) {
             if (index[i] >= info.count) {
                 code = fail(cli, EXIT_USAGE, "--index %lld: %s has samples 0 to %lld", (long long)index[i], info.name,
@@ -293,11 +302,10 @@ static int run(struct cli *cli)
     }
     free(p.scores);
     free(p.order);
+    fov_class_match_free(&p.match);
     fov_model_free(p.model);
     return code;
 }
-
-static const char *const splits[] = {"test", "train", NULL};
 
 static const struct cli_option options[] = {
     {.name = "top", .kind = OPTION_INTEGER, .argument = "K", .standard = "5", .minimum = 1, .maximum = 1e6,
@@ -306,12 +314,14 @@ static const struct cli_option options[] = {
      .doc = "predict samples of a dataset in place of files, and say what they are"},
     {.name = "index", .kind = OPTION_TEXT, .argument = "I,J,K", .standard = "0,1,2,3,4",
      .doc = "which samples of --data, from 0"},
-    {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = splits,
+    {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "which part of --data"},
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
     {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",
      .choices = source_scores, .doc = "what the output holds: logits, softmax, sigmoid, values or map"},
+    {.name = "classes-by-position", .kind = OPTION_FLAG,
+     .doc = "--data: its class i is output i of the model, whatever their names"},
     {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
      .doc = "for .safetensors weights: the network they belong to"},
     {.name = NULL},

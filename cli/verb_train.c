@@ -17,7 +17,7 @@ enum { REPORT_BATCH = 100 };
 struct job {
     struct cli *cli;
     struct run_directory folder;
-    bool resume;
+    bool resume, by_position;
     json_t *config, *words; /* of the run that goes on; NULL for a new one */
     struct run_words asked; /* typed, or those of the run that goes on */
     fov_model *model;
@@ -35,6 +35,15 @@ static double number_of(const struct job *job, const char *name, const char *key
                                                                  : option(job->cli, name)->number;
 }
 
+static bool flag_of(const struct job *job, const char *name, const char *key)
+{
+    const json_t *kept = job->config != NULL ? json_object_get(job->config, key) : NULL;
+    if (option_given(job->cli, name) || kept == NULL) {
+        return option_flag(job->cli, name);
+    }
+    return json_is_true(kept) || (json_is_number(kept) && json_number_value(kept) != 0.0);
+}
+
 static const char *word_of(const struct job *job, const json_t *kept, const char *name, const char *key)
 {
     const char *word = kept != NULL ? json_string_value(json_object_get(kept, key)) : NULL;
@@ -44,14 +53,13 @@ static const char *word_of(const struct job *job, const json_t *kept, const char
 static void fill_options(struct job *job)
 {
     fov_train_options *o = &job->options;
-    const json_t *nesterov = job->config != NULL ? json_object_get(job->config, "nesterov") : NULL;
     *o = (fov_train_options){
         .epochs = (int)number_of(job, "epochs", "epochs"),
         .batch = (int)number_of(job, "batch", "batch"),
         .optimizer = word_of(job, job->config, "optimizer", "optimizer"),
         .lr = (float)number_of(job, "lr", "lr"),
         .momentum = (float)number_of(job, "momentum", "momentum"),
-        .nesterov = option_flag(job->cli, "nesterov"),
+        .nesterov = flag_of(job, "nesterov", "nesterov"),
         .weight_decay = (float)number_of(job, "weight-decay", "weight_decay"),
         .schedule = word_of(job, job->config, "schedule", "schedule"),
         .step_epochs = (int)number_of(job, "step-epochs", "step_epochs"),
@@ -61,13 +69,12 @@ static void fill_options(struct job *job)
         .label_smoothing = (float)number_of(job, "label-smoothing", "label_smoothing"),
         .augment = word_of(job, job->config, "augment", "augment"),
         .checkpoint_steps = (int)number_of(job, "checkpoint-steps", "checkpoint_steps"),
+        .drop_last = flag_of(job, "drop-last", "drop_last"),
+        .classes_by_position = job->by_position,
         .resume = job->resume,
         .directory = job->folder.path,
         .validate = job->test,
     };
-    if (!option_given(job->cli, "nesterov") && nesterov != NULL) {
-        o->nesterov = json_is_true(nesterov) || (json_is_number(nesterov) && json_number_value(nesterov) != 0.0);
-    }
     if (strcmp(o->optimizer, "sgd") != 0 && !option_given(job->cli, "momentum") && job->config == NULL) {
         o->momentum = 0.0f; /* the default is meant for sgd */
     }
@@ -103,7 +110,7 @@ static int open_data(struct job *job)
 {
     struct cli *cli = job->cli;
     job->data = source_data(cli, job->asked.data, FOV_TRAIN);
-    job->test = job->data != NULL ? source_data(cli, job->asked.data, FOV_TEST) : NULL;
+    job->test = job->data != NULL ? source_data(cli, job->asked.data, FOV_VALIDATION) : NULL;
     if (job->test != NULL) {
         return EXIT_OK;
     }
@@ -139,25 +146,54 @@ static int network_options(const struct job *job, fov_network_options *wanted)
     return EXIT_OK;
 }
 
-/* What comes from a file was made for other classes, more often than not. Those of the data get a head of their own. */
-static int fit_head(struct job *job, int classes)
+/* A last layer of its own for the data's classes, which get their names. */
+static int give_head(struct job *job, int classes)
 {
     const char *weight = NULL;
     char clean[256];
     int before = fov_model_classes(job->model);
-    bool map = fov_model_meaning(job->model, fov_model_output(job->model)) == FOV_MEANING_MAP;
-    if (before == classes || map) { /* training itself refuses a map */
-        return EXIT_OK;
-    }
     if (fov_model_replace_head(job->model, classes, &weight) != FOV_OK) {
         return fail_library(job->cli);
     }
-    if (fov_model_classes(job->model) != classes) {
-        return EXIT_OK; /* what its numbers mean is not changed by how many there are: training says what they are */
-    }
     remark(job->cli, "a new head for %d classes instead of %d: %s begins with random numbers", classes, before,
            show_clean(clean, sizeof clean, weight));
-    return EXIT_OK;
+    return source_name_classes(job->model, job->data, job->asked.classes > 0) == FOV_OK ? EXIT_OK : fail_library(job->cli);
+}
+
+/* What comes from a file knows classes by name or by number. They stay as they are where the data's are among them;
+ * where the file is about something else altogether, or --classes says so, it gets a new last layer. What is neither
+ * is a mistake, or a decision that only the user can take. */
+static int fit_classes(struct job *job)
+{
+    fov_class_match match;
+    int before = fov_model_classes(job->model), code = EXIT_OK;
+    fov_meaning meaning = fov_model_meaning(job->model, fov_model_output(job->model));
+    if (meaning == FOV_MEANING_MAP || meaning == FOV_MEANING_VALUES) {
+        return EXIT_OK; /* it knows no classes, and how many numbers it makes does not change that: training says so */
+    }
+    if (job->asked.classes > 0 && job->asked.classes != before) {
+        return give_head(job, job->asked.classes);
+    }
+    if (fov_classes_match(job->model, job->data, job->by_position, &match) != FOV_OK) {
+        return fail_library(job->cli);
+    }
+    bool elsewhere = match.matched == 0 && match.data_classes != before && !job->by_position;
+    if (match.relation == FOV_CLASSES_DIFFERENT && (elsewhere || job->asked.classes > 0)) {
+        code = give_head(job, job->asked.classes > 0 ? job->asked.classes : match.data_classes);
+    } else if (match.relation == FOV_CLASSES_DIFFERENT) {
+        code = fail(job->cli, EXIT_INPUT,
+                    "%s; --classes %d gives the model a new last layer for these%s", match.text, match.data_classes,
+                    match.data_classes == before ? ", --classes-by-position keeps it and renames its classes" : "");
+    } else {
+        if (*match.text != '\0') {
+            remark(job->cli, "%s", match.text);
+        }
+        if (match.relation == FOV_CLASSES_BY_POSITION && source_name_classes(job->model, job->data, false) != FOV_OK) {
+            code = fail_library(job->cli);
+        }
+    }
+    fov_class_match_free(&match);
+    return code;
 }
 
 static int freeze(struct job *job)
@@ -192,12 +228,19 @@ static int open_model(struct job *job)
         word = run_directory_file(last, &job->folder, "last.onnx"); /* the file has gone, its network is here */
     }
     job->model = source_model(job->cli, word, &wanted, NULL);
+    if (job->model == NULL && job->asked.input == NULL && wanted.height > 0 && !source_is_file(word) &&
+        fov_error_status(job->cli->context) == FOV_E_SHAPE) {
+        fov_error_clear(job->cli->context); /* too small for this network: pictures are made larger */
+        wanted.height = wanted.width = 0;
+        job->model = source_model(job->cli, word, &wanted, NULL);
+    }
     if (job->model == NULL) {
         return fail_library(job->cli);
     }
     code = source_choose(job->cli, job->model, job->asked.output, job->asked.scores);
-    code = code == EXIT_OK && source_is_file(word) ? fit_head(job, wanted.classes) : code;
-    if (code == EXIT_OK && source_name_classes(job->model, job->data, job->asked.classes > 0) != FOV_OK) {
+    if (code == EXIT_OK && source_is_file(word)) {
+        code = fit_classes(job);
+    } else if (code == EXIT_OK && source_name_classes(job->model, job->data, job->asked.classes > 0) != FOV_OK) {
         code = fail_library(job->cli);
     }
     return code == EXIT_OK ? freeze(job) : code;
@@ -233,6 +276,7 @@ static int open_job(struct job *job)
     const json_t *classes = job->words != NULL ? json_object_get(job->words, "classes") : NULL;
     job->asked.classes = json_is_integer(classes) && !option_given(cli, "classes") ? (int)json_integer_value(classes)
                                                                              : (int)option_integer(cli, "classes");
+    job->by_position = flag_of(job, "classes-by-position", "classes_by_position");
     fov_context *context = cli_context_seeded(cli, (uint64_t)number_of(job, "seed", "seed"));
     if (context == NULL) {
         return fail_library(cli);
@@ -303,7 +347,8 @@ static int finish(struct job *job, struct train_view *view)
     char path[RUN_PATH];
     fov_report report = {.count = 0};
     fov_model *best = fov_model_load(cli->context, run_directory_file(path, &job->folder, "best.onnx"));
-    if (best == NULL || fov_evaluate(best, job->test, REPORT_BATCH, &report) != FOV_OK) {
+    fov_evaluate_options how = {.batch = REPORT_BATCH, .classes_by_position = job->by_position};
+    if (best == NULL || fov_evaluate_opt(best, job->test, &how, &report) != FOV_OK) {
         fov_model_free(best);
         return fail_library(cli);
     }
@@ -395,6 +440,7 @@ static const struct cli_option options[] = {
      .maximum = 1e8,
      .word = "full",
      .doc = "samples per step; 1: stochastic, full: all of them"},
+    {.name = "drop-last", .kind = OPTION_FLAG, .doc = "leave out the last batch of an epoch where it is smaller"},
     {.name = "optimizer", .kind = OPTION_TEXT, .argument = "NAME", .standard = "sgd", .doc = "sgd or adam"},
     {.name = "lr",
      .kind = OPTION_NUMBER,
@@ -476,7 +522,10 @@ static const struct cli_option options[] = {
      .otherwise = "those of the data",
      .minimum = 1,
      .maximum = 1e6,
-     .doc = "outputs; an .onnx file that makes another number gets a new last layer"},
+     .doc = "outputs; an .onnx file for another number or other classes gets a new last layer"},
+    {.name = "classes-by-position",
+     .kind = OPTION_FLAG,
+     .doc = "class i of the data is output i of the model file, whatever their names"},
     {.name = "output",
      .kind = OPTION_TEXT,
      .argument = "NAME",
@@ -520,11 +569,13 @@ const struct verb verb_train = {
     .options = options,
     .arguments = "",
     .help =
-        "Trains a classifier and checks it on the test samples after each epoch. The loss follows from what its output "
-        "holds: softmax cross-entropy, or, of sigmoids and of a single score, a binary one for each. The run "
+        "Trains a classifier and checks it after each epoch on the validation samples, or on those for testing where "
+        "there are no others. The loss follows from what its output holds: softmax cross-entropy, or, of sigmoids and of "
+        "a single score, a binary one for each. The run "
         "folder then holds best.onnx and last.onnx, checkpoint.safetensors, history.csv, config.json and pictures of "
         "the "
-        "curves and of the confusion. Ctrl-C finishes the step, leaves a checkpoint and exits with 130; a run that was "
+        "curves and of the confusion. An .onnx file keeps its classes, in its order, where those of the data are among "
+        "them by name; where they are other ones altogether it gets a new last layer. Ctrl-C finishes the step, leaves a checkpoint and exits with 130; a run that was "
         "stopped or killed goes on with --resume and ends with the same bits. The weights depend on --seed, never on "
         "--threads.",
     .examples = "fovea train\n"

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Datasets: pictures with labels, from files people already have. Sources are opened by one string:
  *
- *    "mnist"            $FOVEA_DATA, else the XDG data directory (~/.local/share/fovea), else data or ../shared/data
- *    here "mnist:DIR"        the four IDX files in DIR, plain or .gz (DIR, DIR/mnist and DIR/MNIST/raw are tried)
- *    "cifar10[:DIR]"    the binary archive's files
- *    "digits[:COUNT[:SEED]]" drawn by fovea itself: digit strokes under random affine and elastic warps; 60,000 +
- *    10,000, or
- *                       COUNT and a sixth of it. Its seed (0) is not the context's: every run is tested on the same
- *                       pictures
- *    DIR                a folder per class with pictures: DIR/train/CLASS/... and DIR/test/CLASS/... (or
- *    val);
- *                       of DIR/CLASS/... alone a tenth of each class, always the same, is the test split
+ *    "mnist"                   $FOVEA_DATA, else the XDG data directory (~/.local/share/fovea), else data or
+ *                              ../shared/data here
+ *    "mnist:DIR"               the four IDX files in DIR, plain or .gz, in any of the spellings they are packed in
+ *                              (DIR, DIR/mnist and DIR/MNIST/raw are tried)
+ *    "cifar10[:DIR]"           the binary archive's files
+ *    "cifar100[:DIR]"          the same, by its 100 fine labels; "cifar100-coarse[:DIR]" by the 20 coarse ones
+ *    "digits[:COUNT[:SEED]]"   drawn by fovea itself: digit strokes under random affine and elastic warps; 60,000 +
+ *                              10,000, or COUNT and a sixth of it. Its seed (0) is not the context's: every run is
+ *                              tested on the same pictures
+ *    DIR                       a folder per class with pictures, in a folder per split: DIR/train/CLASS/...,
+ *                              DIR/val/CLASS/..., DIR/test/CLASS/... Splits are known in any case and by their usual
+ *                              names (training, valid, validation, dev, testing, eval, training_set, test2017 ...).
+ *                              Of DIR/CLASS/... alone, or where there is only a training split, a tenth of each class,
+ *                              always the same, is held back for testing
  *
- * A directory that holds IDX files is recognised as such. Labels are checked against the classes when opened. */
+ * A directory that holds IDX or CIFAR files is recognised as such. Labels are checked against the classes when opened.
+ * What else lies in a folder is named (fov_dataset_check) and skipped. */
 #ifndef FOVEA_DATASET_H
 #define FOVEA_DATASET_H
 
@@ -24,7 +29,9 @@ extern "C" {
 
 typedef struct fov_dataset fov_dataset;
 
-typedef enum fov_split { FOV_TRAIN = 0, FOV_TEST } fov_split;
+/** Where a dataset has both val and test, FOV_VALIDATION is val and FOV_TEST is test; where it has one of them, both are
+ *  that one. Training checks itself with FOV_VALIDATION, an evaluation afterwards asks for FOV_TEST. */
+typedef enum fov_split { FOV_TRAIN = 0, FOV_TEST, FOV_VALIDATION } fov_split;
 
 /** Everything about a dataset but its pixels. */
 typedef struct fov_dataset_info {
@@ -32,8 +39,11 @@ typedef struct fov_dataset_info {
     const char *source;  /**< where it was found: a directory, or "drawn by fovea" */
     int64_t     count;   /**< samples */
     int         classes;
-    int         channels, height, width; /**< of a sample, pixels; folders: of the first picture */
-    bool        same_size;               /**< every sample is known to have that size; folders: false */
+    /** Folders: 3 channels where any picture of any split is in colour, else 1; the median height and width of all. */
+    int         channels, height, width;
+    bool        same_size; /**< every sample has that size (folders: by the pictures' headers) */
+    int         least[2], most[2]; /**< smallest and largest height and width, pixels */
+    int64_t     unreadable; /**< samples whose file is known to be no picture: training on them will fail */
 } fov_dataset_info;
 
 /** NULL and a sentence on the context: not found (says where it looked and how to get it), damaged (file, offset, what
@@ -48,6 +58,43 @@ FOV_API int              fov_dataset_label(const fov_dataset *dataset, int64_t i
  *  dataset. */
 FOV_API FOV_MUST_CHECK int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height,
                                               int *width, int *channels);
+
+/* What there is to say about a dataset's files */
+
+typedef enum fov_severity {
+    FOV_FINDING_NOTE = 0, /**< nothing is lost: a hidden file that is skipped */
+    FOV_FINDING_WARNING,  /**< something may be meant otherwise: a picture that is in the training and in the test split */
+    FOV_FINDING_ERROR     /**< the dataset cannot be used, or training will stop there: a damaged picture */
+} fov_severity;
+
+typedef struct fov_finding {
+    fov_severity severity;
+    const char  *kind; /**< "damaged picture", "hidden file" ...: one of some dozens */
+    const char  *file; /**< path of the file or folder */
+    const char  *what; /**< what is the matter with it */
+    const char  *fate; /**< what happens to it: "skipped", "used, transparency dropped", "error" */
+} fov_finding;
+
+typedef struct fov_check {
+    int64_t            count;
+    const fov_finding *findings;
+    int64_t            errors, warnings, notes;
+    int64_t            samples; /**< that were decoded */
+    void              *owner;   /**< internal */
+} fov_check;
+
+typedef struct fov_check_options {
+    /** false: decode every sample; true: names and headers only */
+    bool  quick;
+    int (*progress)(void *user, int64_t done, int64_t total); /**< nonzero stops: E_INTERRUPTED */
+    void *user;
+} fov_check_options;
+
+/** Goes through all of a dataset, in all its splits, and lists everything worth saying; a dataset that cannot be opened
+ *  is a finding, too. Fails only for an unknown source, without memory, or when stopped. `options` may be NULL. */
+FOV_API FOV_MUST_CHECK int fov_dataset_check(fov_context *context, const char *source, const fov_check_options *options,
+                                             fov_check *check);
+FOV_API void               fov_check_free(fov_check *check); /**< accepts a zeroed one */
 
 /** Fetches a known dataset ("mnist") from public mirrors, in turn, and verifies each file's SHA-256 ($FOVEA_MIRROR, a
  *  URL, is tried first). directory NULL: the data directory. progress may be NULL; returning nonzero from it stops.

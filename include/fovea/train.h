@@ -7,6 +7,7 @@
 #ifndef FOVEA_TRAIN_H
 #define FOVEA_TRAIN_H
 
+#include <fovea/classes.h>
 #include <fovea/dataset.h>
 #include <fovea/model.h>
 #include <fovea/plan.h>
@@ -33,6 +34,9 @@ typedef struct fov_progress {
 typedef struct fov_train_options {
     int         epochs;     /**< 10 */
     int         batch;      /**< 64; 1 = stochastic, -1 = the whole set: full-batch gradient descent */
+    /** Leaves out the last batch of each epoch where it is smaller than the others. Without it, only one that a layer
+     *  cannot take is left out: a single sample before a batch norm over single pixels */
+    bool        drop_last;
     const char *optimizer;  /**< "sgd"; or "adam" */
     float       lr;         /**< 0.01 for sgd, 0.001 for adam */
     float       momentum;   /**< 0 */
@@ -51,6 +55,9 @@ typedef struct fov_train_options {
      *  alone. */
     const char *augment;
     fov_dataset *validate;  /**< none */
+    /** The data's class i is the model's output i, whatever their names. Default: classes are matched by name
+     *  (classes.h) */
+    bool        classes_by_position;
     /** NULL: nothing is written. Else the run folder: best.onnx, last.onnx, checkpoint.safetensors, history.csv,
      *  config.json */
     const char *directory;
@@ -86,9 +93,10 @@ FOV_API fov_transform_info fov_transform_at(int index); /**< in order of name */
 /** The list that a preset stands for, and its name; NULL: there is none at that index. */
 FOV_API const char        *fov_transform_preset(int index, const char **name);
 
-/** Trains `model` (its output: logits [N, classes]) with softmax cross-entropy. Returns FOV_OK, or a failure: E_SHAPE
- *  when model and data do not fit; E_NUMERIC when the loss or a weight is no longer finite (names epoch, step and rate;
- *  the last good checkpoint is kept); E_INTERRUPTED when stopped. */
+/** Trains `model` (its output: logits [N, classes]) with softmax cross-entropy. The model's order of classes stays: labels
+ *  are matched by name (classes.h). Returns FOV_OK, or a failure: E_SHAPE when model and data do not fit; E_NUMERIC when
+ *  the loss or a weight is no longer finite (names epoch, step and rate; the last good checkpoint is kept);
+ *  E_INTERRUPTED when stopped. */
 FOV_API FOV_MUST_CHECK int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *options);
 #ifndef __cplusplus
 #define fov_train(model, data, ...) fov_train_opt((model), (data), &(fov_train_options){__VA_ARGS__})
@@ -97,15 +105,25 @@ FOV_API FOV_MUST_CHECK int fov_train_opt(fov_model *model, fov_dataset *data, co
 /** What a trained classifier is worth on a dataset. Arrays are of `classes` elements and belong to the report. */
 typedef struct fov_report {
     int64_t  count;
-    int      classes;
+    int      classes;      /**< the model's */
+    int      data_classes; /**< those of them that the data has */
+    bool    *in_data;      /**< per class */
     double   loss, accuracy, top5; /**< mean cross-entropy; fractions */
     double  *precision, *recall, *f1; /**< per class; 0 where 0 / 0 */
     int64_t *support;                 /**< samples per class */
-    double   macro_precision, macro_recall, macro_f1;
+    double   macro_precision, macro_recall, macro_f1; /**< means over the data's classes */
     int64_t *confusion; /**< [classes (true)][classes (predicted)] */
     double   seconds;
     void    *owner; /**< internal */
 } fov_report;
+typedef struct fov_evaluate_options {
+    int  batch;               /**< 100 samples at a time; changes speed and memory, not the result */
+    bool classes_by_position; /**< as in fov_train_options */
+} fov_evaluate_options;
+/** Runs the model over the dataset. Labels are matched to the model's classes by name; a prediction of a class that the
+ *  data does not have is a mistake. E_SHAPE: model and data do not fit (classes.h says how). `options` may be NULL. */
+FOV_API FOV_MUST_CHECK int fov_evaluate_opt(fov_model *model, fov_dataset *data, const fov_evaluate_options *options,
+                                            fov_report *report);
 FOV_API FOV_MUST_CHECK int fov_evaluate(fov_model *model, fov_dataset *data, int batch, fov_report *report);
 FOV_API void               fov_report_free(fov_report *report); /**< accepts a zeroed one */
 

@@ -446,7 +446,8 @@ static int file_compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int file_list(const char *directory, struct memory *memory, char ***names, size_t *count, struct error *error)
+static int file_list_names(const char *directory, bool hidden, struct memory *memory, char ***names, size_t *count,
+                           struct error *error)
 {
     struct file_shown shown;
     *names = NULL;
@@ -470,7 +471,8 @@ int file_list(const char *directory, struct memory *memory, char ***names, size_
             }
             break;
         }
-        if (entry->d_name[0] != '.') {
+        bool self = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (!self && (hidden || entry->d_name[0] != '.')) {
             text_add_bytes(&collected, entry->d_name, strlen(entry->d_name) + 1);
             found++;
         }
@@ -502,4 +504,14 @@ int file_list(const char *directory, struct memory *memory, char ***names, size_
     }
     text_free(&collected);
     return status;
+}
+
+int file_list(const char *directory, struct memory *memory, char ***names, size_t *count, struct error *error)
+{
+    return file_list_names(directory, false, memory, names, count, error);
+}
+
+int file_list_all(const char *directory, struct memory *memory, char ***names, size_t *count, struct error *error)
+{
+    return file_list_names(directory, true, memory, names, count, error);
 }

@@ -98,5 +98,7 @@ void file_unlock(int lock); /**< accepts 0: nothing was locked */
 int file_join(char *out, size_t size, const char *directory, const char *name, struct error *error);
 /** Names in a directory, sorted bytewise, hidden ones left out; *names is one block, freed with memory_free. */
 int file_list(const char *directory, struct memory *memory, char ***names, size_t *count, struct error *error);
+/** The same with the hidden ones. */
+int file_list_all(const char *directory, struct memory *memory, char ***names, size_t *count, struct error *error);
 
 #endif

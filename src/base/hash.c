@@ -2,7 +2,7 @@
 /* SHA-256 by libmd, behind our own names so that its header reaches no other file. */
 #include "base/hash.h"
 #include <sha2.h>
-#include <stdint.h>
+#include <string.h>
 
 _Static_assert(sizeof(SHA2_CTX) <= sizeof(((struct hash_state *)0)->opaque), "hash_state is too small for libmd");
 _Static_assert(_Alignof(SHA2_CTX) <= 16, "hash_state is not aligned enough for libmd");
@@ -42,4 +42,28 @@ void hash_bytes(const void *bytes, size_t count, char hex[HASH_HEX_SIZE])
     hash_begin(&state);
     hash_add(&state, bytes, count);
     hash_end(&state, hex);
+}
+
+/* One multiplication by an odd number per word (a bijection), its high bits folded onto the low ones (another one): two
+   inputs of equal length that differ in one word never collide. The finish is MurmurHash3's (Appleby). */
+uint64_t hash_fold(uint64_t seed, const void *bytes, size_t count)
+{
+    const uint8_t *at = bytes;
+    uint64_t hash = seed ^ (count * 0x9e3779b97f4a7c15U);
+    while (count > 0) {
+        uint8_t word[8] = {0};
+        uint64_t value = 0;
+        size_t take = count < sizeof word ? count : sizeof word;
+        memcpy(word, at, take);
+        for (size_t i = 0; i < sizeof word; i++) {
+            value |= (uint64_t)word[i] << 8 * i; // the same on machines of either byte order
+        }
+        hash = (hash ^ value) * 0xd6e8feb86659fd93U;
+        hash ^= hash >> 32;
+        at += take;
+        count -= take;
+    }
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdU;
+    hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53U;
+    return hash ^ hash >> 33;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* SHA-256 (libmd): data files are checked against it, weights are named by it. */
+/* SHA-256 (libmd): data files are checked against it, weights are named by it. And a quick hash of 64 bits, to see
+ * whether two things are the same where nobody means harm. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { HASH_HEX_SIZE = 65 };
 
@@ -15,5 +17,9 @@ void hash_begin(struct hash_state *state);
 void hash_add(struct hash_state *state, const void *bytes, size_t count);
 void hash_end(struct hash_state *state, char hex[HASH_HEX_SIZE]); /**< lower-case hexadecimal, terminated */
 void hash_bytes(const void *bytes, size_t count, char hex[HASH_HEX_SIZE]);
+
+/** 64 bits that follow from `seed` (0, or what an earlier call answered) and the bytes. Not cryptographic; some gigabytes
+ *  a second. */
+uint64_t hash_fold(uint64_t seed, const void *bytes, size_t count);
 
 #endif

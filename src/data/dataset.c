@@ -3,11 +3,14 @@
  * the sources' business (mnist.c, cifar.c, digits.c, folder.c). */
 #include "data/dataset.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
+#include <stdio.h>
 #include <string.h>
 
-/* The source that `text` names, and what it is told; NULL and a sentence for anything unknown. */
-static const struct data_source *dataset_find_source(const char *text, const char **argument, struct error *error)
+static void dataset_refuse(const char *text, struct error *error);
+
+const struct data_source *dataset_find_source(const char *text, const char **argument, struct error *error)
 {
     size_t length = strcspn(text, ":");
     for (size_t i = 0; i < data_source_count; i++) {
@@ -29,6 +32,7 @@ static const struct data_source *dataset_find_source(const char *text, const cha
             }
         }
     }
+    dataset_refuse(text, error);
     return NULL;
 }
 
@@ -38,18 +42,72 @@ static const char *dataset_source_name(const void *list, size_t index)
     return sources[index]->name;
 }
 
+/* Whether a name ends so, in any case of ASCII letters. */
+static bool dataset_ends_in(const char *name, const char *suffix)
+{
+    size_t length = strlen(name), tail = strlen(suffix);
+    for (size_t i = 0; i < tail && tail < length; i++) {
+        char letter = name[length - tail + i];
+        if ((letter >= 'A' && letter <= 'Z' ? letter + 32 : letter) != suffix[i]) {
+            return false;
+        }
+    }
+    return tail < length;
+}
+
+/* A file where a directory should be: what it is, and the way to a dataset from there. */
+static void dataset_refuse_file(const char *text, struct error *error)
+{
+    static const struct {
+        const char *suffix, *advice;
+    } known[] = {
+        {".zip", "is an archive: unpack it (unzip FILE -d DIR) and give the directory"},
+        {".tar", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
+        {".tar.gz", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
+        {".tgz", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
+        {".tar.xz", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
+        {".tar.bz2", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
+        {".7z", "is an archive: unpack it and give the directory"},
+        {".rar", "is an archive: unpack it and give the directory"},
+        {"-ubyte", "is one of the files of an IDX dataset: give the directory with all four"},
+        {"-ubyte.gz", "is one of the files of an IDX dataset: give the directory with all four"},
+        {".bin", "is one of the files of a dataset: give their directory (of CIFAR's binary version, say)"},
+        {".png", "is one picture; a dataset is a directory with a folder of pictures per class"},
+        {".jpg", "is one picture; a dataset is a directory with a folder of pictures per class"},
+        {".jpeg", "is one picture; a dataset is a directory with a folder of pictures per class"},
+        {".csv", "is a table, which is not read as a dataset: put the pictures into a folder per class"},
+        {".tsv", "is a table, which is not read as a dataset: put the pictures into a folder per class"},
+        {".json", "is a list, which is not read as a dataset: put the pictures into a folder per class"},
+        {".npz", "holds arrays, which are not read as a dataset: write the pictures into a folder per class"},
+        {".npy", "holds an array, which is not read as a dataset: write the pictures into a folder per class"},
+        {".mat", "holds arrays, which are not read as a dataset: write the pictures into a folder per class"},
+        {".h5", "holds arrays, which are not read as a dataset: write the pictures into a folder per class"},
+        {".hdf5", "holds arrays, which are not read as a dataset: write the pictures into a folder per class"},
+        {".parquet", "holds a table, which is not read as a dataset: write the pictures into a folder per class"},
+        {".tfrecord", "holds records, which are not read as a dataset: write the pictures into a folder per class"},
+        {".pkl", "is a pickle, which can run programs and is not read: write the pictures into a folder per class"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (dataset_ends_in(text, known[i].suffix)) {
+            error_set(error, FOV_E_INPUT, "%s %s", text, known[i].advice);
+            return;
+        }
+    }
+    error_set(error, FOV_E_INPUT, "%s is a file; a dataset is a directory or a name (mnist, cifar10, cifar100, digits)",
+              text);
+}
+
 static void dataset_refuse(const char *text, struct error *error)
 {
     if (file_is_directory(text)) {
         error_set(
             error, FOV_E_INPUT,
-            "%s: no data recognised: neither IDX nor CIFAR files, nor a folder per class with PNG or JPEG pictures",
+            "%s: no data recognised: neither IDX nor CIFAR files, nor a folder per class with pictures",
             text);
         return;
     }
     if (file_exists(text)) {
-        error_set(error, FOV_E_INPUT, "%s is a file; a dataset is a directory or a name (mnist, cifar10, digits)",
-                  text);
+        dataset_refuse_file(text, error);
         return;
     }
     const char *near = text_nearest(text, data_sources, data_source_count, dataset_source_name);
@@ -57,7 +115,7 @@ static void dataset_refuse(const char *text, struct error *error)
         error_set(error, FOV_E_INPUT, "no dataset \"%s\" and no such directory; did you mean \"%s\"?", text, near);
     } else {
         error_set(error, FOV_E_INPUT,
-                  "no dataset \"%s\" and no such directory (datasets by name: mnist, cifar10, digits)", text);
+                  "no dataset \"%s\" and no such directory (datasets by name: mnist, cifar10, cifar100, digits)", text);
     }
 }
 
@@ -66,7 +124,7 @@ fov_dataset *fov_dataset_open(fov_context *context, const char *source, fov_spli
     if (context == NULL) {
         return NULL;
     }
-    if (source == NULL || *source == 0 || (split != FOV_TRAIN && split != FOV_TEST)) {
+    if (source == NULL || *source == 0 || split < FOV_TRAIN || split > FOV_VALIDATION) {
         error_set(&context->error, FOV_E_USAGE, "fov_dataset_open: %s",
                   source && *source ? "unknown split" : "no source given");
         return NULL;
@@ -74,26 +132,79 @@ fov_dataset *fov_dataset_open(fov_context *context, const char *source, fov_spli
     struct error error = {.status = FOV_OK};
     const char *argument = NULL;
     const struct data_source *kind = dataset_find_source(source, &argument, &error);
-    if (kind == NULL) {
-        dataset_refuse(source, &error);
-        error_set(&context->error, error.status, "%s", error.text);
-        return NULL;
-    }
-    fov_dataset *dataset = memory_allocate(context->memory, 1, sizeof *dataset, "a dataset", &error);
-    if (dataset) {
-        dataset->context = context;
-        dataset->source = kind;
-        dataset->name = kind->name;
-        dataset->current.memory = context->memory;
-        if (kind->open(dataset, argument, split, &error)) {
-            fov_dataset_free(dataset);
-            dataset = NULL;
-        }
-    }
+    fov_dataset *dataset = kind ? dataset_open(context, kind, argument, split, &error) : NULL;
     if (dataset == NULL) {
         error_set(&context->error, error.status, "%s", error.text);
     }
     return dataset;
+}
+
+fov_dataset *dataset_open(struct fov_context *context, const struct data_source *kind, const char *argument,
+                          fov_split split, struct error *error)
+{
+    fov_dataset *dataset = memory_allocate(context->memory, 1, sizeof *dataset, "a dataset", error);
+    if (dataset == NULL) {
+        return NULL;
+    }
+    dataset->context = context;
+    dataset->source = kind;
+    dataset->name = kind->name;
+    dataset->current.memory = context->memory;
+    if (split == FOV_VALIDATION && kind->look == NULL) {
+        split = FOV_TEST; // only what people lay out themselves has both
+    }
+    if (kind->open(dataset, argument, split, error)) {
+        fov_dataset_free(dataset);
+        return NULL;
+    }
+    if (dataset->most[0] == 0) {
+        dataset->least[0] = dataset->most[0] = dataset->height;
+        dataset->least[1] = dataset->most[1] = dataset->width;
+    }
+    return dataset;
+}
+
+int dataset_check_readable(const struct fov_dataset *dataset, struct error *error)
+{
+    if (dataset->unreadable == 0) {
+        return FOV_OK;
+    }
+    struct picture picture = {.memory = dataset->context->memory};
+    char more[120] = "";
+    struct error first = {.status = FOV_OK};
+    int status = dataset_sample(dataset, dataset->first_unreadable, &picture, &first);
+    picture_free(&picture);
+    if (status == FOV_OK) { // its header puzzled us, its pixels do not
+        return FOV_OK;
+    }
+    if (dataset->unreadable > 1) {
+        snprintf(more, sizeof more, " (%zu pictures cannot be read: fovea data check lists them)",
+                 dataset->unreadable);
+    }
+    return error_set(error, first.status, "%.800s%s", first.text, more);
+}
+
+uint64_t dataset_fingerprint(const struct fov_dataset *dataset)
+{
+    enum { LOOKED_AT = 16 };
+    uint64_t hash = hash_fold(dataset->fingerprint, dataset->labels, dataset->count * sizeof *dataset->labels);
+    for (int i = 0; i < dataset->classes; i++) {
+        hash = hash_fold(hash, dataset->class_names[i], strlen(dataset->class_names[i]));
+    }
+    if (dataset->pixels) {
+        size_t size = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
+        return hash_fold(hash, dataset->pixels, size * dataset->count);
+    }
+    struct picture picture = {.memory = dataset->context->memory};
+    for (size_t i = 0; dataset->fingerprint == 0 && i < LOOKED_AT && i < dataset->count; i++) {
+        size_t index = i * (dataset->count / LOOKED_AT > 0 ? dataset->count / LOOKED_AT : 1);
+        if (dataset_sample(dataset, index, &picture, NULL) == FOV_OK) {
+            hash = hash_fold(hash, picture.pixels,
+                             (size_t)picture.height * (size_t)picture.width * (size_t)picture.channels);
+        }
+    }
+    picture_free(&picture);
+    return hash;
 }
 
 void fov_dataset_free(fov_dataset *dataset)
@@ -124,7 +235,10 @@ fov_dataset_info fov_dataset_describe(const fov_dataset *dataset)
                               .channels = dataset->channels,
                               .height = dataset->height,
                               .width = dataset->width,
-                              .same_size = dataset->same_size};
+                              .same_size = dataset->same_size,
+                              .least = {dataset->least[0], dataset->least[1]},
+                              .most = {dataset->most[0], dataset->most[1]},
+                              .unreadable = (int64_t)dataset->unreadable};
 }
 
 const char *fov_dataset_class(const fov_dataset *dataset, int index)

@@ -5,6 +5,7 @@
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
+#include "data/findings.h"
 #include "data/image.h"
 #include "device/context.h"
 #include <fovea/dataset.h>
@@ -22,6 +23,10 @@ struct fov_dataset {
     char **class_names; /**< one block */
     int channels, height, width;
     bool same_size;
+    int least[2], most[2];       /**< height and width; 0: those above */
+    size_t unreadable;           /**< samples whose file is known to be no picture */
+    size_t first_unreadable;     /**< the first of them */
+    uint64_t fingerprint;        /**< of what the files hold; 0: dataset_fingerprint looks at the samples */
     int32_t *labels; /**< [count], each in 0 .. classes - 1 */
     /** [count, height, width, channels] where all samples are kept in memory, else NULL: then the source decodes. */
     const uint8_t *pixels;
@@ -39,12 +44,30 @@ struct data_source {
     /** Decodes sample `index` into `picture`; called by several threads at once, each with its own picture. NULL where
      *  dataset->pixels holds everything. */
     int (*sample)(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);
+    /** The path of a sample's file; NULL where samples have none. */
+    const char *(*place)(const struct fov_dataset *dataset, size_t index);
+    /** Everything to be said of the files, from their names and headers; NULL: nothing. `decoded`: every sample will be
+     *  decoded, so that damage is found there. Its datasets may have a validation split of their own. */
+    int (*look)(struct fov_context *context, const char *argument, bool decoded, struct findings *findings,
+                struct error *error);
     /** Frees `state`, which may be half made or NULL; NULL where there is none. */
     void (*close)(struct fov_dataset *dataset);
 };
 extern const struct data_source *const data_sources[];
 extern const size_t data_source_count;
-extern const struct data_source data_source_mnist, data_source_cifar10, data_source_digits, data_source_folder;
+extern const struct data_source data_source_mnist, data_source_cifar10, data_source_cifar100,
+    data_source_cifar100_coarse, data_source_digits, data_source_folder;
+
+/** The source that `text` names, and what it is told; NULL and a sentence for anything unknown. */
+const struct data_source *dataset_find_source(const char *text, const char **argument, struct error *error);
+/** Opens one split of a source; NULL and a sentence. */
+fov_dataset *dataset_open(struct fov_context *context, const struct data_source *kind, const char *argument,
+                          fov_split split, struct error *error);
+/** E_INPUT where a sample's file is known to be no picture: whoever needs them all should not begin. */
+int dataset_check_readable(const struct fov_dataset *dataset, struct error *error);
+/** Names a dataset's content: labels, class names, and files or pixels. Two datasets that a run could take for each other
+ *  differ in it; of large files only the first bytes count. */
+uint64_t dataset_fingerprint(const struct fov_dataset *dataset);
 
 /** Sample `index` as pixels: in place where the dataset is in memory, else decoded into `picture`. Thread-safe. */
 int dataset_sample(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);

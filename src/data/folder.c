@@ -1,253 +1,295 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out. Classes are the sorted names
- * of the folders; pictures are told by suffix, decoded when asked for. DIR/train and DIR/test (or val) are the splits;
- * where there are none, a tenth of each class, chosen once and for all, is the test split. */
+/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out. Which folder is what is decided
+ * in folder_scan.c; here is the dataset made of it: the samples of a split, and what all pictures have in common, from
+ * their headers. Pictures are decoded when asked for. */
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/random.h"
-#include "data/dataset.h"
+#include "data/folder.h"
+#include "data/folder_scan.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { FOLDER_MAX_DEPTH = 8, FOLDER_MAX_CLASSES = 100000 };
+enum { FOLDER_PROBES = 256 /* headers read before the next ones are begun */ };
 
 struct folder_state {
     char **paths; /* [dataset->count], each a block of its own */
-    size_t count, capacity, label_capacity;
+    size_t count;
+    char why[256]; /* of the first unreadable picture */
 };
 
-static const char *const folder_test_names[] = {"test", "val", "valid", "validation"};
-enum { FOLDER_TEST_NAMES = sizeof folder_test_names / sizeof *folder_test_names };
+/* ---- what the pictures have in common ----------------------------------------------------------------------------- */
 
-/* Whether a name ends as those of pictures do, in any case. */
-static bool folder_is_picture(const char *name)
+/* Sums over headers, in the order of the files. */
+struct folder_survey {
+    uint32_t *heights, *widths; /* [IMAGE_MAX_SIDE + 1] how many pictures have that many pixels */
+    uint64_t count;             /* pictures with a size */
+    int channels;
+};
+
+/* A block of headers, read by all threads. */
+struct folder_block {
+    struct memory *memory;
+    char *const *paths;
+    struct probe *probes; /* [FOLDER_PROBES] */
+};
+
+static void folder_probe_one(void *context, size_t index, int worker)
 {
-    static const char *const suffixes[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof suffixes / sizeof *suffixes; i++) {
-        size_t k = 0;
-        // ASCII letters only, whatever the locale says
-        while (dot[k] && suffixes[i][k] == (dot[k] >= 'A' && dot[k] <= 'Z' ? dot[k] + 32 : dot[k])) {
-            k++;
-        }
-        if (dot[k] == 0 && suffixes[i][k] == 0) {
-            return true;
-        }
-    }
-    return false;
+    struct folder_block *block = context;
+    (void)worker;
+    probe_file(&block->probes[index], block->paths[index], block->memory);
 }
 
-/* The folders in a directory, sorted: a block of names that points into the block of file_list. */
-static int folder_list_classes(const char *directory, struct memory *memory, char ***names, size_t *count,
-                               struct error *error)
+int folder_probe(struct fov_context *context, char *const *paths, size_t count, folder_probed *take, void *user,
+                 struct error *error)
 {
-    char path[DATA_PATH_SIZE];
-    size_t entries, kept = 0;
-    int status = file_list(directory, memory, names, &entries, error);
-    if (status) {
-        return status;
-    }
-    for (size_t i = 0; i < entries; i++) {
-        if (file_join(path, sizeof path, directory, (*names)[i], NULL) == FOV_OK && file_is_directory(path)) {
-            (*names)[kept++] = (*names)[i];
+    struct folder_block block = {.memory = context->memory};
+    block.probes = memory_allocate_raw(context->memory, FOLDER_PROBES, sizeof *block.probes, "headers", error);
+    int status = block.probes ? FOV_OK : FOV_E_MEMORY;
+    for (size_t first = 0; first < count && status == FOV_OK; first += FOLDER_PROBES) {
+        size_t here = count - first < FOLDER_PROBES ? count - first : FOLDER_PROBES;
+        block.paths = paths + first;
+        pool_run(context->pool, folder_probe_one, &block, here);
+        for (size_t i = 0; i < here && status == FOV_OK; i++) {
+            status = take(user, first + i, &block.probes[i], error);
         }
     }
-    *count = kept;
-    return FOV_OK;
-}
-
-/* Adds the pictures in a directory and below it, in order of their names. `others` counts what is no picture. */
-static int folder_collect(struct fov_dataset *dataset, const char *directory, int32_t label, int depth, size_t *others,
-                          struct error *error)
-{
-    struct folder_state *state = dataset->state;
-    struct memory *memory = dataset->context->memory;
-    char **names, path[DATA_PATH_SIZE];
-    size_t count;
-    int status = file_list(directory, memory, &names, &count, error);
-    if (status) {
-        return status;
-    }
-    for (size_t i = 0; i < count && status == FOV_OK; i++) {
-        status = file_join(path, sizeof path, directory, names[i], error);
-        if (status) {
-            break;
-        }
-        if (file_is_directory(path)) {
-            if (depth >= FOLDER_MAX_DEPTH) {
-                status =
-                    (int)error_set(error, FOV_E_INPUT, "%s: folders are nested more than %d deep (a link that loops?)",
-                                   path, FOLDER_MAX_DEPTH);
-            } else {
-                status = folder_collect(dataset, path, label, depth + 1, others, error);
-            }
-            continue;
-        }
-        if (!folder_is_picture(names[i])) {
-            ++*others;
-            continue;
-        }
-        void *paths = state->paths, *labels = dataset->labels;
-        status = memory_grow(memory, &paths, &state->capacity, state->count, sizeof *state->paths, "paths", error);
-        state->paths = paths;
-        if (status == FOV_OK) {
-            status = memory_grow(memory, &labels, &state->label_capacity, state->count, sizeof *dataset->labels,
-                                 "labels", error);
-            dataset->labels = labels;
-        }
-        char *copy = status ? NULL : memory_copy_text(memory, path, error);
-        if (copy == NULL) {
-            status = FOV_E_MEMORY;
-            break;
-        }
-        state->paths[state->count] = copy;
-        dataset->labels[state->count++] = label;
-    }
-    memory_free(memory, names);
+    memory_free(context->memory, block.probes);
     return status;
 }
 
-/* Keeps, of the samples from `begin` on, those of one split: a tenth (at least one) is for testing. The choice depends
- * on nothing but their number, so that both splits agree on it. */
-static int folder_keep_split(struct fov_dataset *dataset, size_t begin, int32_t label, fov_split split,
-                             struct error *error)
+static int folder_survey_take(void *user, size_t index, const struct probe *probe, struct error *error)
 {
-    struct folder_state *state = dataset->state;
-    struct memory *memory = dataset->context->memory;
-    size_t count = state->count - begin, test = count < 10 ? 1 : count / 10, kept = begin;
-    if (count < 2) {
-        return (int)error_set(error, FOV_E_INPUT, "class \"%s\" has one picture: too few to hold one back for testing",
-                              dataset->class_names[label]);
+    struct folder_survey *survey = user;
+    (void)index;
+    if (probe->status == FOV_E_MEMORY) {
+        return error_set(error, FOV_E_MEMORY, "%s", probe->why);
     }
+    if (probe->height > 0) {
+        survey->heights[probe->height]++;
+        survey->widths[probe->width]++;
+        survey->count++;
+        survey->channels = probe->channels > survey->channels ? probe->channels : survey->channels;
+    }
+    return FOV_OK;
+}
+
+/* The same for pictures of the split that is being opened, whose files also make up the fingerprint. */
+struct folder_own {
+    struct folder_survey *survey;
+    struct fov_dataset *dataset;
+    size_t root; /* length of the part of a path that may change when the dataset moves */
+};
+
+static int folder_own_take(void *user, size_t index, const struct probe *probe, struct error *error)
+{
+    struct folder_own *own = user;
+    struct fov_dataset *dataset = own->dataset;
+    struct folder_state *state = dataset->state;
+    const char *path = state->paths[index], *name = path + own->root;
+    uint64_t facts[3] = {(uint64_t)dataset->labels[index], probe->size, probe->begin};
+    dataset->fingerprint = hash_fold(hash_fold(dataset->fingerprint, name, strlen(name)), facts, sizeof facts);
+    if (probe->status != FOV_OK && probe->status != FOV_E_MEMORY && dataset->unreadable++ == 0) {
+        snprintf(state->why, sizeof state->why, "%s", probe->why);
+        dataset->first_unreadable = index;
+    }
+    return folder_survey_take(own->survey, index, probe, error);
+}
+
+/* The value that half of the pictures do not exceed, with the smallest and the largest. */
+static int folder_median(const uint32_t *histogram, uint64_t count, int *least, int *most)
+{
+    uint64_t below = 0;
+    int median = 0;
+    *least = *most = 0;
+    for (int side = 1; side <= IMAGE_MAX_SIDE; side++) {
+        if (histogram[side] == 0) {
+            continue;
+        }
+        *least = *least == 0 ? side : *least;
+        *most = side;
+        below += histogram[side];
+        median = median == 0 && 2 * below >= count ? side : median;
+    }
+    return median;
+}
+
+static int folder_survey(struct fov_dataset *dataset, const struct folder_scan *scan, const char *directory,
+                         struct error *error)
+{
+    struct fov_context *context = dataset->context;
+    const struct folder_state *state = dataset->state;
+    struct folder_survey survey = {.channels = 0};
+    struct folder_own own = {&survey, dataset, strlen(directory)};
+    survey.heights = memory_allocate(context->memory, 2 * (IMAGE_MAX_SIDE + 1), sizeof *survey.heights, "sizes", error);
+    if (survey.heights == NULL) {
+        return FOV_E_MEMORY;
+    }
+    survey.widths = survey.heights + IMAGE_MAX_SIDE + 1;
+    int status = folder_probe(context, state->paths, state->count, folder_own_take, &own, error);
+    for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) { // what was not taken for this split
+        const struct folder_part *part = &scan->part[role];
+        status = part->labelled ? folder_probe(context, part->paths, part->count, folder_survey_take, &survey, error)
+                                : FOV_OK;
+    }
+    dataset->channels = survey.channels > 0 ? survey.channels : 3;
+    dataset->height = folder_median(survey.heights, survey.count, &dataset->least[0], &dataset->most[0]);
+    dataset->width = folder_median(survey.widths, survey.count, &dataset->least[1], &dataset->most[1]);
+    dataset->same_size = dataset->least[0] == dataset->most[0] && dataset->least[1] == dataset->most[1];
+    memory_free(context->memory, survey.heights);
+    if (status == FOV_OK && survey.count == 0) {
+        status = error_set(error, FOV_E_INPUT, "%s: %s (and none of its other pictures can be read)", state->paths[0],
+                           state->why);
+    }
+    return status;
+}
+
+/* ---- a split ------------------------------------------------------------------------------------------------------ */
+
+/* Which of a class's pictures are held back for testing: a tenth, at least one. The choice depends on nothing but their
+   number, so that both splits agree on it. */
+static int folder_mark_held_back(struct memory *memory, bool *held, size_t count, int32_t label, struct error *error)
+{
+    size_t test = count < 10 ? 1 : count / 10;
     uint32_t *order = memory_allocate_raw(memory, count, sizeof *order, "a split", error);
-    bool *tested = memory_allocate(memory, count, sizeof *tested, "a split", error);
-    if (order == NULL || tested == NULL) {
-        memory_free(memory, order);
-        memory_free(memory, tested);
+    if (order == NULL) {
         return FOV_E_MEMORY;
     }
     random_permutation((struct random_key){.use = RANDOM_SPLIT, .position = (uint64_t)label}, order, count);
+    memset(held, 0, count * sizeof *held);
     for (size_t i = 0; i < test; i++) {
-        tested[order[i]] = true;
+        held[order[i]] = true;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (tested[i] == (split == FOV_TEST)) {
-            state->paths[kept++] = state->paths[begin + i];
-        } else {
-            memory_free(memory, state->paths[begin + i]);
-        }
-    }
-    state->count = kept;
     memory_free(memory, order);
-    memory_free(memory, tested);
     return FOV_OK;
 }
 
-/* Every class folder of a split's directory. */
-static int folder_read_classes(struct fov_dataset *dataset, const char *directory, bool cut, fov_split split,
-                               struct error *error)
+/* Parts what is held back from the rest: the split's pictures become the dataset's, the others stay in the part. */
+static int folder_take_cut(struct fov_dataset *dataset, struct folder_part *part, fov_split split, struct error *error)
 {
     struct folder_state *state = dataset->state;
-    char path[DATA_PATH_SIZE];
-    for (int32_t label = 0; label < dataset->classes; label++) {
-        size_t begin = state->count, others = 0;
-        int status = file_join(path, sizeof path, directory, dataset->class_names[label], error);
-        if (status == FOV_OK) {
-            status = folder_collect(dataset, path, label, 0, &others, error);
-        }
-        if (status == FOV_OK && state->count == begin) {
-            status = others ? (int)error_set(error, FOV_E_INPUT,
-                                             "%s: class \"%s\" holds no picture (but %zu other file%s)",
-                                             directory, dataset->class_names[label], others, others == 1 ? "" : "s")
-                            : (int)error_set(error, FOV_E_INPUT, "%s: class \"%s\" is empty", directory,
-                                             dataset->class_names[label]);
-        }
-        if (status == FOV_OK && others > 0) {
-            context_log(dataset->context, FOV_LOG_WARNING, "%s: %zu file(s) skipped: not .png, .jpg or .jpeg", path,
-                        others);
-        }
-        if (status == FOV_OK && cut) {
-            status = folder_keep_split(dataset, begin, label, split, error);
-        }
-        if (status) {
-            return status;
-        }
-    }
-    dataset->count = state->count;
-    return FOV_OK;
-}
-
-/* Class folders of both splits must be the same, or a label would mean two things. */
-static int folder_compare(const char *directory, char **names, size_t count, const char *other, char **other_names,
-                          size_t other_count, struct error *error)
-{
-    size_t i = 0, j = 0;
-    while (i < count || j < other_count) {
-        int order = i == count ? 1 : j == other_count ? -1 : strcmp(names[i], other_names[j]);
-        if (order != 0) {
-            return (int)error_set(error, FOV_E_INPUT, "class \"%s\" is in %s but not in %s",
-                                  order < 0 ? names[i] : other_names[j], order < 0 ? directory : other,
-                                  order < 0 ? other : directory);
-        }
-        i++;
-        j++;
-    }
-    return FOV_OK;
-}
-
-/* Paths of the two splits below `root`; an empty path where there is none. */
-static int folder_find_splits(const char *root, char train[DATA_PATH_SIZE], char test[DATA_PATH_SIZE],
-                              struct error *error)
-{
-    int status = file_join(train, DATA_PATH_SIZE, root, "train", error);
-    if (status == FOV_OK && !file_is_directory(train)) {
-        train[0] = 0;
-    }
-    for (int i = 0; status == FOV_OK && i < FOLDER_TEST_NAMES; i++) {
-        status = file_join(test, DATA_PATH_SIZE, root, folder_test_names[i], error);
-        if (status == FOV_OK && file_is_directory(test)) {
-            return FOV_OK;
-        }
-    }
-    test[0] = 0;
-    return status;
-}
-
-/* The classes of `directory`, compared with those of the other split where there is one. */
-static int folder_set_classes(struct fov_dataset *dataset, const char *directory, const char *other,
-                              struct error *error)
-{
     struct memory *memory = dataset->context->memory;
-    char **names = NULL, **other_names = NULL;
-    size_t count = 0, other_count = 0;
-    int status = folder_list_classes(directory, memory, &names, &count, error);
-    if (status == FOV_OK && (count == 0 || count > FOLDER_MAX_CLASSES)) {
-        status =
-            (int)error_set(error, FOV_E_INPUT, "%s: %zu class folders; need 1 to %d, each with PNG or JPEG pictures",
-                           directory, count, FOLDER_MAX_CLASSES);
+    bool *held = memory_allocate_raw(memory, part->count + 1, sizeof *held, "a split", error);
+    state->paths = memory_allocate(memory, part->count + 1, sizeof *state->paths, "paths", error);
+    dataset->labels = memory_allocate(memory, part->count + 1, sizeof *dataset->labels, "labels", error);
+    int status = held && state->paths && dataset->labels ? FOV_OK : FOV_E_MEMORY;
+    for (size_t begin = 0, end; begin < part->count && status == FOV_OK; begin = end) {
+        for (end = begin; end < part->count && part->labels[end] == part->labels[begin]; end++) {
+        }
+        status = folder_mark_held_back(memory, held + begin, end - begin, part->labels[begin], error);
     }
-    if (status == FOV_OK && *other) {
-        status = folder_list_classes(other, memory, &other_names, &other_count, error);
-        if (status == FOV_OK) {
-            status = folder_compare(directory, names, count, other, other_names, other_count, error);
+    size_t kept = 0;
+    for (size_t i = 0; i < part->count && status == FOV_OK; i++) {
+        if (held[i] == (split != FOV_TRAIN)) {
+            dataset->labels[state->count] = part->labels[i];
+            state->paths[state->count++] = part->paths[i];
+        } else {
+            part->labels[kept] = part->labels[i];
+            part->paths[kept++] = part->paths[i];
         }
     }
-    if (status == FOV_OK) {
-        status = dataset_set_classes(dataset, (const char *const *)names, count, error);
-    }
-    memory_free(memory, names);
-    memory_free(memory, other_names);
+    part->count = status == FOV_OK ? kept : part->count;
+    memory_free(memory, held);
     return status;
 }
 
+/* A whole part becomes the dataset's. */
+static void folder_take_all(struct fov_dataset *dataset, struct folder_part *part)
+{
+    struct folder_state *state = dataset->state;
+    state->paths = part->paths;
+    state->count = part->count;
+    dataset->labels = part->labels;
+    part->paths = NULL;
+    part->labels = NULL;
+    part->count = 0;
+}
+
+/* The part that holds a split; NULL where there is none. */
+static struct folder_part *folder_choose(struct folder_scan *scan, fov_split split)
+{
+    struct folder_part *part = scan->part;
+    if (split == FOV_TRAIN || scan->cut) {
+        return part[FOLDER_TRAIN].labelled ? &part[FOLDER_TRAIN] : NULL;
+    }
+    int first = split == FOV_TEST ? FOLDER_TEST : FOLDER_VALIDATION;
+    int second = split == FOV_TEST ? FOLDER_VALIDATION : FOLDER_TEST;
+    return part[first].labelled ? &part[first] : part[second].labelled ? &part[second] : NULL;
+}
+
+/* Says each kind of remark once, with its first file. Those of all splits are said with the training split. */
+static void folder_say(const struct fov_dataset *dataset, const struct findings *findings, fov_split split)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        const fov_finding *finding = &findings->list[i];
+        bool training = findings->part[i] == FOLDER_TRAIN || findings->part[i] == FINDING_OF_ALL;
+        size_t same = 0, first = i;
+        for (size_t k = findings->count; k-- > 0;) {
+            if (findings->list[k].kind == finding->kind && findings->part[k] == findings->part[i]) {
+                same++;
+                first = k;
+            }
+        }
+        if (training != (split == FOV_TRAIN) || first != i) {
+            continue;
+        }
+        char more[64] = "";
+        if (same > 1) {
+            snprintf(more, sizeof more, " (and %zu more such)", same - 1);
+        }
+        context_log(dataset->context, finding->severity == FOV_FINDING_NOTE ? FOV_LOG_INFO : FOV_LOG_WARNING,
+                    "%s: %s: %s%s", finding->file, finding->what, finding->fate, more);
+    }
+}
+
+static int folder_open_scanned(struct fov_dataset *dataset, struct folder_scan *scan, const char *root, fov_split split,
+                               struct error *error)
+{
+    if (scan->findings.errors > 0) {
+        return findings_fail(&scan->findings, root, error);
+    }
+    struct folder_part *part = folder_choose(scan, split);
+    if (part == NULL) {
+        const struct folder_part *other = folder_choose(scan, split == FOV_TRAIN ? FOV_TEST : FOV_TRAIN);
+        return error_set(error, FOV_E_INPUT, "%s has no folder %s beside %s", root,
+                         split == FOV_TRAIN ? "\"train\"" : "\"test\" or \"val\"", other ? other->path : "others");
+    }
+    dataset->where = memory_copy_text(dataset->context->memory, part->path, error);
+    int status = dataset->where ? dataset_set_classes(dataset, (const char *const *)scan->classes, scan->class_count, error)
+                                : FOV_E_MEMORY;
+    if (status) {
+        return status;
+    }
+    if (scan->cut) {
+        status = folder_take_cut(dataset, part, split, error);
+    } else {
+        folder_take_all(dataset, part);
+    }
+    const struct folder_state *state = dataset->state;
+    dataset->count = state->count;
+    status = status ? status : folder_survey(dataset, scan, dataset->where, error);
+    if (status == FOV_OK) {
+        folder_say(dataset, &scan->findings, split);
+    }
+    return status;
+}
+
+/* ---- the source --------------------------------------------------------------------------------------------------- */
+
+/* Anything with a folder or a picture in it: what is wrong inside gets a better sentence than "not recognised". */
 static bool folder_recognises(const char *directory)
 {
-    // anything with a folder in it: what is wrong inside gets a better sentence than "not recognised"
     struct memory *memory = memory_create(NULL, 0);
-    char **names;
+    char **names, path[DATA_PATH_SIZE];
     size_t count = 0;
     bool found = false;
-    if (memory && folder_list_classes(directory, memory, &names, &count, NULL) == FOV_OK) {
-        found = count > 0;
+    if (memory && file_list(directory, memory, &names, &count, NULL) == FOV_OK) {
+        for (size_t i = 0; i < count && !found; i++) {
+            found = !folder_is_system(names[i]) &&
+                    (probe_name(names[i]) != NULL || (file_join(path, sizeof path, directory, names[i], NULL) == FOV_OK &&
+                                                      file_is_directory(path)));
+        }
         memory_free(memory, names);
     }
     memory_destroy(memory);
@@ -260,43 +302,28 @@ static int folder_sample(const struct fov_dataset *dataset, size_t index, struct
     return image_read(picture, state->paths[index], IMAGE_OPAQUE, error);
 }
 
+static const char *folder_place(const struct fov_dataset *dataset, size_t index)
+{
+    const struct folder_state *state = dataset->state;
+    return state->paths[index];
+}
+
 static int folder_open(struct fov_dataset *dataset, const char *argument, fov_split split, struct error *error)
 {
     struct memory *memory = dataset->context->memory;
-    char train[DATA_PATH_SIZE], test[DATA_PATH_SIZE];
+    struct folder_scan scan;
     if (argument == NULL || !file_is_directory(argument)) {
-        return (int)error_set(error, FOV_E_INPUT, "folder: %s is not a directory", argument ? argument : "(none)");
+        return error_set(error, FOV_E_INPUT, "folder: %s is not a directory", argument ? argument : "(none)");
     }
-    dataset->state = memory_allocate(memory, 1, sizeof(struct folder_state), "a folder of pictures", error);
-    if (dataset->state == NULL) {
+    struct folder_state *state = memory_allocate(memory, 1, sizeof *state, "a folder of pictures", error);
+    if (state == NULL) {
         return FOV_E_MEMORY;
     }
-    int status = folder_find_splits(argument, train, test, error);
-    if (status) {
-        return status;
-    }
-    bool cut = !*train && !*test;
-    const char *directory = cut ? argument : split == FOV_TRAIN ? train : test;
-    const char *other = cut ? "" : split == FOV_TRAIN ? test : train;
-    if (*directory == 0) {
-        return (int)error_set(error, FOV_E_INPUT, "%s has no folder %s beside %s", argument,
-                              split == FOV_TRAIN ? "\"train\"" : "\"test\" or \"val\"", other);
-    }
-    status = folder_set_classes(dataset, directory, other, error);
-    if (status == FOV_OK) {
-        status = folder_read_classes(dataset, directory, cut, split, error);
-    }
-    if (status == FOV_OK) {
-        status = folder_sample(dataset, 0, &dataset->current, error);
-    }
-    if (status) {
-        return status;
-    }
-    dataset->channels = dataset->current.channels;
-    dataset->height = dataset->current.height;
-    dataset->width = dataset->current.width;
-    dataset->where = memory_copy_text(memory, directory, error);
-    return dataset->where ? FOV_OK : FOV_E_MEMORY;
+    dataset->state = state;
+    int status = folder_scan(&scan, argument, memory, error);
+    status = status ? status : folder_open_scanned(dataset, &scan, argument, split, error);
+    folder_scan_free(&scan);
+    return status;
 }
 
 static void folder_close(struct fov_dataset *dataset)
@@ -315,4 +342,6 @@ const struct data_source data_source_folder = {.name = "folder",
                                                .recognises = folder_recognises,
                                                .open = folder_open,
                                                .sample = folder_sample,
+                                               .place = folder_place,
+                                               .look = folder_look,
                                                .close = folder_close};

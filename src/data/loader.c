@@ -302,7 +302,8 @@ static void loader_run_chunk(void *context, size_t chunk, int worker_index)
         }
         if (status == FOV_OK) {
             if (loader->labels) {
-                loader->labels[i] = loader->dataset->labels[index];
+                int32_t label = loader->dataset->labels[index];
+                loader->labels[i] = loader->options.label ? loader->options.label[label] : label;
             }
         } else if (i < worker->failed) {
             worker->failed = i;

@@ -16,6 +16,7 @@ struct loader_options {
     fov_preprocessing preprocessing;
     bool plain; /**< [n, channels, height, width] instead of [n, height, width, channels] */
     const struct pipeline *augment; /**< random changes of each sample, keyed by the context's seed; NULL: none */
+    const int *label; /**< [the data's classes]: the label to write for each; NULL: as it is. Not copied */
 };
 
 /** NULL and an error when the sizes make no sense (padding leaves no room, say) or memory is short. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* MNIST and everything distributed in its shape (Fashion-MNIST, KMNIST): four IDX files in a directory, plain or .gz,
- * with or without the dot that some mirrors put before idx. 10 classes; all samples are kept in memory. */
+ * with or without the dot that some mirrors put before idx, each perhaps in a folder of its own name, as Kaggle's archive
+ * has them. 10 classes; all samples are kept in memory. */
 #include "base/file.h"
 #include "data/dataset.h"
 #include "data/idx.h"
@@ -13,11 +14,12 @@ enum { MNIST_CLASSES = 10 };
 static bool mnist_path(char *out, size_t size, const char *directory, fov_split split, int rank)
 {
     const char *part = split == FOV_TRAIN ? "train" : "t10k", *kind = rank == 3 ? "images" : "labels";
-    for (int i = 0; i < 4; i++) {
-        char name[64];
-        bool dot = i >= 2, packed = i % 2 == 1;
-        snprintf(name, sizeof name, "%s-%s%cidx%d-ubyte%s", part, kind, dot ? '.' : '-', rank, packed ? ".gz" : "");
-        if (file_join(out, size, directory, name, NULL) == FOV_OK && file_exists(out)) {
+    for (int i = 0; i < 8; i++) {
+        char name[160], file[64];
+        bool own_folder = i >= 4, dot = i % 4 >= 2, packed = i % 2 == 1;
+        snprintf(file, sizeof file, "%s-%s%cidx%d-ubyte%s", part, kind, dot ? '.' : '-', rank, packed ? ".gz" : "");
+        snprintf(name, sizeof name, "%s%s%s", own_folder ? file : "", own_folder ? "/" : "", file);
+        if (file_join(out, size, directory, name, NULL) == FOV_OK && file_exists(out) && !file_is_directory(out)) {
             return true;
         }
     }

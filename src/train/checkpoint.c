@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FORMAT = 1, STATE_MAX = 20, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 4096 + 32 };
+enum { FORMAT = 1, STATE_MAX = 24, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 4096 + 32 };
 
 /* The metadata being gathered: keys and values with room of their own, then the list that the writer takes. */
 struct metadata {
     char key[SETTINGS_MAX + STATE_MAX][KEY_SIZE], value[SETTINGS_MAX + STATE_MAX][TEXT_SIZE];
     struct setting settings[SETTINGS_MAX];
-    struct safetensors_text list[SETTINGS_MAX + STATE_MAX + 2];
+    struct safetensors_text list[SETTINGS_MAX + STATE_MAX + 3];
     size_t count;
 };
 
@@ -38,6 +38,22 @@ static void add_double(struct metadata *metadata, const char *key, double value)
     add_text(metadata, key, number_bits(text, value));
 }
 
+static void add_bits(struct metadata *metadata, const char *key, uint64_t bits)
+{
+    char text[TEXT_SIZE];
+    snprintf(text, sizeof text, "%016" PRIx64, bits);
+    add_text(metadata, "", key, text);
+}
+
+/* The data's class names, one per line: a line break in a name is escaped. */
+static void pack_names(struct text *names, const struct train_identity *identity)
+{
+    for (int i = 0; i < identity->classes; i++) {
+        char name[256];
+        text_add(names, "%s%s", i > 0 ? "\n" : "", text_clean(name, sizeof name, identity->class_names[i]));
+    }
+}
+
 static void gather_metadata(struct metadata *metadata, const struct train_settings *settings,
                             const struct train_identity *identity, const struct train_state *state)
 {
@@ -51,6 +67,7 @@ static void gather_metadata(struct metadata *metadata, const struct train_settin
     add_text(metadata, "seed", seed);
     add_text(metadata, "data", identity->data);
     add_integer(metadata, "samples", identity->count);
+    add_bits(metadata, "fingerprint", identity->fingerprint);
     add_integer(metadata, "epoch", state->epoch);
     add_integer(metadata, "step", state->step);
     add_integer(metadata, "total_step", state->total);
@@ -78,7 +95,7 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
 {
     struct memory *memory = step->context->memory;
     size_t total = (size_t)fov_parameter_count(step->graph), count = 0;
-    struct text history = {.memory = memory}, names = {.memory = memory};
+    struct text history = {.memory = memory}, names = {.memory = memory}, classes = {.memory = memory};
     struct metadata *metadata = memory_allocate(memory, 1, sizeof *metadata, "a checkpoint", error);
     struct safetensors_source *sources = memory_allocate(memory, total, sizeof *sources, "a checkpoint", error);
     size_t *name_at = memory_allocate(memory, total, sizeof *name_at, "a checkpoint", error);
@@ -96,7 +113,8 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
         status = sources[count++].data != NULL ? FOV_OK : FOV_E_MEMORY;
     }
     history_pack(&state->history, &history);
-    if (status == FOV_OK && (names.failed || history.failed)) {
+    pack_names(&classes, identity);
+    if (status == FOV_OK && (names.failed || history.failed || classes.failed)) {
         status = error_set(error, FOV_E_MEMORY, "no memory for a checkpoint");
     }
     if (status == FOV_OK) {
@@ -105,10 +123,12 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
         }
         gather_metadata(metadata, settings, identity, state);
         metadata->list[metadata->count] = (struct safetensors_text){"history", text_string(&history)};
+        metadata->list[metadata->count + 1] = (struct safetensors_text){"classes", text_string(&classes)};
         status =
-            safetensors_write(path, sources, count, metadata->list, metadata->count + 1, true, NULL, memory, error);
+            safetensors_write(path, sources, count, metadata->list, metadata->count + 2, true, NULL, memory, error);
     }
     text_free(&history);
+    text_free(&classes);
     text_free(&names);
     memory_free(memory, metadata);
     memory_free(memory, sources);
@@ -154,6 +174,61 @@ static int expect(const struct safetensors *file, const char *key, const char *n
                      then != NULL ? then : "not there", now);
 }
 
+/* Counts the lines of one list that the other has not, and writes the first few, quoted, into out. */
+static int other_lines(char out[256], const char *lines, const char *other)
+{
+    size_t used = 0;
+    int count = 0;
+    out[0] = '\0';
+    for (const char *line = lines, *end; *line != '\0'; line = *end == '\n' ? end + 1 : end) {
+        end = line + strcspn(line, "\n");
+        size_t length = (size_t)(end - line);
+        const char *at = other;
+        while (at != NULL && !(strncmp(at, line, length) == 0 && (at[length] == '\n' || at[length] == '\0'))) {
+            at = strchr(at, '\n');
+            at = at != NULL ? at + 1 : NULL;
+        }
+        if (at == NULL && count++ < 4 && used < 200) {
+            used += (size_t)snprintf(out + used, 256 - used, "%s\"%.*s\"", used > 0 ? ", " : "",
+                                     (int)(length < 40 ? length : 40), line);
+        }
+    }
+    return count;
+}
+
+/* The same data by its content, not by its name alone: other classes are named, other pictures are not. Checkpoints of
+   older versions do not say. */
+static int check_content(const struct safetensors *file, const struct train_identity *identity, struct error *error)
+{
+    const char *classes = safetensors_metadata(file, "classes"), *print = safetensors_metadata(file, "fingerprint");
+    struct text now = {.memory = file->memory};
+    char text[TEXT_SIZE], gone[256], new[256];
+    int status = FOV_OK;
+    pack_names(&now, identity);
+    if (now.failed) {
+        status = error_set(error, FOV_E_MEMORY, "no memory to compare class names");
+    } else if (classes != NULL && strcmp(classes, text_string(&now)) != 0) {
+        int gone_count = other_lines(gone, classes, text_string(&now));
+        int new_count = other_lines(new, text_string(&now), classes);
+        status = gone_count + new_count == 0
+                     ? error_set(error, FOV_E_USAGE, "%s: cannot go on with the classes in another order", file->file)
+                     : error_set(error, FOV_E_USAGE,
+                                 "%s: cannot go on with other classes: %d of those it was trained on %s not in the data "
+                                 "now%s%s, %d of the data's %s new%s%s",
+                                 file->file, gone_count, gone_count == 1 ? "is" : "are", gone_count ? ": " : "", gone,
+                                 new_count, new_count == 1 ? "is" : "are", new_count ? ": " : "", new);
+    }
+    text_free(&now);
+    snprintf(text, sizeof text, "%016" PRIx64, identity->fingerprint);
+    if (status == FOV_OK && print != NULL && strcmp(print, text) != 0) {
+        status = error_set(error, FOV_E_USAGE,
+                           "%s: cannot go on with other data: %s has the name and the size that it had, but other "
+                           "pictures or labels",
+                           file->file, identity->data);
+    }
+    return status;
+}
+
 static int check_settings(const struct safetensors *file, const struct train_settings *settings,
                           const struct train_identity *identity, struct error *error)
 {
@@ -169,7 +244,8 @@ static int check_settings(const struct safetensors *file, const struct train_set
     snprintf(text, sizeof text, "%s", identity->data);
     status = status == FOV_OK ? expect(file, "data", "dataset", text, NULL, error) : status;
     snprintf(text, sizeof text, "%" PRId64, identity->count);
-    return status == FOV_OK ? expect(file, "samples", "number of samples", text, NULL, error) : status;
+    status = status == FOV_OK ? expect(file, "samples", "number of samples", text, NULL, error) : status;
+    return status == FOV_OK ? check_content(file, identity, error) : status;
 }
 
 static int read_state(const struct safetensors *file, const struct train_settings *settings,

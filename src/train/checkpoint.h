@@ -26,6 +26,9 @@ struct train_identity {
     uint64_t seed;
     const char *data; /**< "mnist" */
     int64_t count;
+    uint64_t fingerprint; /**< of the data's content */
+    int classes;
+    char *const *class_names; /**< [classes] of the data */
 };
 
 int checkpoint_write(const char *path, const struct training_step *step, const struct train_settings *settings,

@@ -6,15 +6,22 @@
 #include "train/step.h"
 #include <string.h>
 
+enum { STANDARD_BATCH = 100 };
+
 int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_graph *graph, fov_value input,
-                     const struct model_scores *scores, const fov_dataset *data, int batch, struct error *error)
+                     const struct model_scores *scores, const fov_dataset *data, const fov_evaluate_options *options,
+                     struct error *error)
 {
     struct picture_size size;
     *evaluator = (struct evaluator){.context = model->context, .count = (int64_t)data->count};
-    if (model_fits(model, data, &size, error) != FOV_OK) {
+    if (model_fits(model, data, options->classes_by_position, &size, &evaluator->match, error) != FOV_OK) {
+        return (int)error->status;
+    }
+    if (dataset_check_readable(data, error) != FOV_OK) {
         return (int)error->status;
     }
     struct memory *memory = model->context->memory;
+    int64_t batch = options->batch > 0 ? options->batch : STANDARD_BATCH;
     evaluator->batch = batch < (int64_t)data->count ? batch : (int64_t)data->count;
     if (evaluator->batch < 1) {
         return error_set(error, FOV_E_INPUT, "%s has no samples", data->name);
@@ -22,7 +29,8 @@ int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_gr
     const struct loader_options load = {.channels = size.channels,
                                         .height = size.height,
                                         .width = size.width,
-                                        .preprocessing = model->preprocessing};
+                                        .preprocessing = model->preprocessing,
+                                        .label = evaluator->match.model_class};
     evaluator->loader = loader_create(model->context, data, &load, error);
     evaluator->labels = memory_allocate(memory, (size_t)evaluator->batch, sizeof(int32_t), "labels", error);
     evaluator->indices = memory_allocate(memory, (size_t)evaluator->batch, sizeof(uint32_t), "a batch's order", error);
@@ -30,8 +38,8 @@ int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_gr
         metrics_create(&evaluator->metrics, scores, memory, error) != FOV_OK) {
         return (int)error->status;
     }
-    fov_plan_options options = {.batch = evaluator->batch, .channels_last_inputs = true};
-    evaluator->plan = fov_plan_create(graph, &scores->logits, 1, &options);
+    fov_plan_options plan = {.batch = evaluator->batch, .channels_last_inputs = true};
+    evaluator->plan = fov_plan_create(graph, &scores->logits, 1, &plan);
     if (evaluator->plan == NULL) {
         return (int)error->status;
     }
@@ -52,6 +60,7 @@ void evaluator_free(struct evaluator *evaluator)
     memory_free(memory, evaluator->labels);
     memory_free(memory, evaluator->indices);
     metrics_free(&evaluator->metrics, memory);
+    fov_class_match_free(&evaluator->match);
     *evaluator = (struct evaluator){0};
 }
 
@@ -77,15 +86,16 @@ int evaluator_run(struct evaluator *e, struct error *error)
 
 struct report_owner {
     struct memory *memory;
-    double numbers[]; /* precision, recall, f1 */
+    double numbers[]; /* precision, recall, f1; support; in_data */
 };
 
 /* All arrays of a report in two blocks: one for its own numbers, and the counts taken over from the metrics. */
-static int fill_report(fov_report *report, struct metrics *metrics, struct memory *memory, struct error *error)
+static int fill_report(fov_report *report, struct evaluator *evaluator, struct memory *memory, struct error *error)
 {
-    size_t classes = (size_t)metrics->classes;
-    struct report_owner *owner =
-        memory_allocate(memory, 1, sizeof *owner + classes * (3 * sizeof(double) + sizeof(int64_t)), "a report", error);
+    struct metrics *metrics = &evaluator->metrics;
+    const fov_class_match *match = &evaluator->match;
+    size_t classes = (size_t)metrics->classes, per_class = 3 * sizeof(double) + sizeof(int64_t) + sizeof(bool);
+    struct report_owner *owner = memory_allocate(memory, 1, sizeof *owner + classes * per_class, "a report", error);
     if (owner == NULL) {
         return FOV_E_MEMORY;
     }
@@ -96,9 +106,14 @@ static int fill_report(fov_report *report, struct metrics *metrics, struct memor
                            .recall = owner->numbers + classes,
                            .f1 = owner->numbers + 2 * classes,
                            .support = (int64_t *)(void *)(owner->numbers + 3 * classes),
+                           .in_data = (bool *)(void *)(owner->numbers + 4 * classes),
+                           .data_classes = match->data_classes,
                            .confusion = metrics->confusion,
                            .owner = owner};
     metrics->confusion = NULL;
+    for (int i = 0; i < match->data_classes; i++) {
+        report->in_data[match->model_class[i]] = true;
+    }
     double count = (double)metrics->count;
     report->loss = metrics->loss / count;
     report->accuracy = (double)metrics->correct / count;
@@ -109,33 +124,45 @@ static int fill_report(fov_report *report, struct metrics *metrics, struct memor
         report->recall[c] = of.recall;
         report->f1[c] = of.f1;
         report->support[c] = of.support;
-        report->macro_precision += of.precision / report->classes;
-        report->macro_recall += of.recall / report->classes;
-        report->macro_f1 += of.f1 / report->classes;
+        if (report->in_data[c]) { // what cannot occur in the data says nothing of the model
+            report->macro_precision += of.precision / report->data_classes;
+            report->macro_recall += of.recall / report->data_classes;
+            report->macro_f1 += of.f1 / report->data_classes;
+        }
     }
     return FOV_OK;
 }
 
 int fov_evaluate(fov_model *model, fov_dataset *data, int batch, fov_report *report)
 {
+    return fov_evaluate_opt(model, data, &(fov_evaluate_options){.batch = batch}, report);
+}
+
+int fov_evaluate_opt(fov_model *model, fov_dataset *data, const fov_evaluate_options *options, fov_report *report)
+{
     struct error *error = &model->context->error;
     struct evaluator evaluator = {0};
+    const fov_evaluate_options standard = {0};
     *report = (fov_report){0};
+    options = options != NULL ? options : &standard;
     if (error->status != FOV_OK) {
         return (int)error->status;
     }
-    if (batch < 0) {
-        return error_set(error, FOV_E_USAGE, "a batch of %d samples", batch);
+    if (options->batch < 0) {
+        return error_set(error, FOV_E_USAGE, "a batch of %d samples", options->batch);
     }
     double begin = clock_seconds();
     const struct model_scores scores = model_scores(model, model->output);
-    int status = evaluator_create(&evaluator, model, model->graph, model->input, &scores, data, batch > 0 ? batch : 100,
-                                  error);
+    int status =
+        evaluator_create(&evaluator, model, model->graph, model->input, &scores, data, options, error);
+    if (status == FOV_OK && *evaluator.match.text != '\0') {
+        context_log(model->context, FOV_LOG_INFO, "%s", evaluator.match.text);
+    }
     if (status == FOV_OK) {
         status = evaluator_run(&evaluator, error);
     }
     if (status == FOV_OK) {
-        status = fill_report(report, &evaluator.metrics, model->context->memory, error);
+        status = fill_report(report, &evaluator, model->context->memory, error);
         report->seconds = clock_seconds() - begin;
     }
     evaluator_free(&evaluator);

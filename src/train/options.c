@@ -110,7 +110,7 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
         return FOV_E_USAGE;
     }
     settings->batch = o->batch < 0 || o->batch > count ? count : o->batch;
-    settings->steps = (count + settings->batch - 1) / settings->batch;
+    settings->steps = o->drop_last ? count / settings->batch : (count + settings->batch - 1) / settings->batch;
     settings->update = (struct optimizer_options){(double)o->momentum, (double)o->weight_decay, (double)o->beta1,
                                                   (double)o->beta2,    (double)o->epsilon,      o->nesterov};
     settings->rate = (struct schedule_options){.lr = (double)o->lr,
@@ -121,6 +121,12 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
                                                .epochs = o->epochs,
                                                .steps_per_epoch = settings->steps};
     return FOV_OK;
+}
+
+void settings_drop_rest(struct train_settings *settings)
+{
+    settings->steps--;
+    settings->rate.steps_per_epoch = settings->steps;
 }
 
 static void add_number(struct setting list[SETTINGS_MAX], int *count, const char *key, double value, bool decides)
@@ -161,5 +167,9 @@ int settings_list(const struct train_settings *settings, struct setting list[SET
     add_word(list, &count, "augment", settings->augment != NULL ? pipeline_text(settings->augment) : "none");
     list[count - 1].absent = "none";
     add_number(list, &count, "checkpoint_steps", o->checkpoint_steps, false);
+    add_number(list, &count, "drop_last", o->drop_last, true);
+    list[count - 1].absent = "0";
+    add_number(list, &count, "classes_by_position", o->classes_by_position, true);
+    list[count - 1].absent = "0";
     return count;
 }

@@ -24,6 +24,9 @@ struct train_settings {
 int settings_resolve(struct train_settings *settings, const fov_train_options *options, int64_t count,
                      struct error *error);
 
+/** The last, smaller batch of an epoch is not trained on: one step fewer. */
+void settings_drop_rest(struct train_settings *settings);
+
 /** One option as text. `decides`: another value would give other weights, so a resumed run must have the same. */
 struct setting {
     const char *key, *value; /**< value: text of the settings, or number */

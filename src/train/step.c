@@ -11,18 +11,6 @@
 
 /* ---- does the model fit the data --------------------------------------------------------------------------------- */
 
-/* More outputs than the data has classes are wanted where the model knows the data's classes by name, in order. */
-static bool has_spare_classes(const fov_model *model, const fov_dataset *data, int outputs)
-{
-    for (int i = 0; i < data->classes; i++) {
-        if (model->class_names == NULL || outputs < data->classes || i >= model->class_count ||
-            strcmp(model->class_names[i], fov_dataset_class(data, i)) != 0) {
-            return false;
-        }
-    }
-    return data->classes > 0;
-}
-
 /* One row of class scores for each picture. */
 static int check_scores(const fov_model *model, const char *name, const struct model_scores *scores,
                         struct error *error)
@@ -54,7 +42,8 @@ static int check_scores(const fov_model *model, const char *name, const struct m
     return FOV_OK;
 }
 
-int model_fits(const fov_model *model, const fov_dataset *data, struct picture_size *size, struct error *error)
+int model_fits(const fov_model *model, const fov_dataset *data, bool by_position, struct picture_size *size,
+               fov_class_match *match, struct error *error)
 {
     char text[SHAPE_TEXT_SIZE];
     const char *name = model->name[0] != '\0' ? model->name : "model";
@@ -78,11 +67,11 @@ int model_fits(const fov_model *model, const fov_dataset *data, struct picture_s
         model_check_single_input(model, scores.logits, "training") != FOV_OK) {
         return (int)error->status;
     }
-    if (scores.classes != data->classes && !has_spare_classes(model, data, scores.classes)) {
-        return error_set(error, FOV_E_SHAPE, "%s has %d outputs, but %s has %d classes", name, scores.classes,
-                         data->name, data->classes);
+    int status = classes_match(model, data, scores.classes, by_position, match, error);
+    if (status == FOV_OK && match->relation == FOV_CLASSES_DIFFERENT) {
+        status = error_set(error, FOV_E_SHAPE, "%s", match->text);
     }
-    return FOV_OK;
+    return status;
 }
 
 /* ---- loss, gradient, update -------------------------------------------------------------------------------------- */
@@ -225,6 +214,21 @@ static size_t saving_bytes(const struct training_step *step)
     return bytes;
 }
 
+/* The plan of the last batch. One sample may be too few where a whole batch is not: then the whole batches have to do. */
+static int compile_rest(struct training_step *step, const struct train_settings *settings, int64_t rest,
+                        struct error *error)
+{
+    int status = compile(step, &step->rest, rest, error);
+    if (status != FOV_E_SHAPE || rest != 1 || settings->batch == 1) {
+        return status;
+    }
+    fov_plan_free(step->rest.plan);
+    step->rest = (struct step_plan){.plan = NULL};
+    step->rest_left_out = true; // if the whole batch fails as well, its sentence is the one to read
+    error_clear(error);
+    return FOV_OK;
+}
+
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error)
 {
     /* Held meanwhile, so that a plan which fits the limit to the last byte leaves this over. */
@@ -232,8 +236,8 @@ int step_compile(struct training_step *step, const struct train_settings *settin
     void *saving = memory_allocate_raw(memory, saving_bytes(step), 1, "room to save the model", error);
     int status = saving == NULL ? FOV_E_MEMORY : FOV_OK;
     /* The larger one last: what is left of the memory then is all its own. */
-    if (status == FOV_OK && count % settings->batch != 0) {
-        status = compile(step, &step->rest, count % settings->batch, error);
+    if (status == FOV_OK && count % settings->batch != 0 && !settings->given.drop_last) {
+        status = compile_rest(step, settings, count % settings->batch, error);
     }
     if (status == FOV_OK && count >= settings->batch) {
         status = compile(step, &step->whole, settings->batch, error);

@@ -5,7 +5,7 @@
 #ifndef TRAIN_STEP_H
 #define TRAIN_STEP_H
 
-#include "model/model.h"
+#include "model/classes.h"
 #include "train/options.h"
 
 struct training_step {
@@ -26,12 +26,14 @@ struct training_step {
         float *rate, *count;
         const float *loss, *scores; /**< after a run; [batch, scores.count] */
     } whole, rest;
+    bool rest_left_out; /**< the last batch would be one sample, which a layer cannot take alone */
 };
 
 /** Builds the graph. E_SHAPE when model and data do not fit. The caller frees, after failures too. */
 int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings,
                 struct error *error);
-/** Compiles for batches of settings->batch and the rest that `count` samples leave. To be called when everything else
+/** Compiles for batches of settings->batch and the rest that `count` samples leave (unless .drop_last). A rest of one
+ *  sample that cannot be computed (batch norm over single pixels has no variance then) is left out. To be called when everything else
  *  that training needs is in memory: what is left of the limit decides how much of the step is recomputed. */
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error);
 void step_free(struct training_step *step);
@@ -44,11 +46,13 @@ const char *step_bad_parameter(const struct training_step *step);
 /** Copies the weights back into the model. */
 int step_publish(const struct training_step *step);
 
-/** What a model reads: channels, height, width of its input; E_SHAPE where it does not read pictures or makes no scores
- *  of classes, or its classes are not those of the data. */
+/** What a model reads: channels, height, width of its input; which of its classes is which of the data's. E_SHAPE where
+ *  it does not read pictures or makes no scores of classes, or its classes are not those of the data. The caller frees
+ *  `match`, after failures too. */
 struct picture_size {
     int channels, height, width;
 };
-int model_fits(const fov_model *model, const fov_dataset *data, struct picture_size *size, struct error *error);
+int model_fits(const fov_model *model, const fov_dataset *data, bool by_position, struct picture_size *size,
+               fov_class_match *match, struct error *error);
 
 #endif

@@ -30,7 +30,8 @@ struct training {
     struct loader *loader;
     struct pipeline *augment; /* NULL: none */
     struct evaluator validation;
-    uint32_t *order; /* [samples] of the running epoch */
+    fov_class_match match; /* the data's classes to the model's */
+    uint32_t *order;       /* [samples] of the running epoch */
     int64_t count;   /* samples */
     int lock;        /* on the run's folder */
     bool stopping;   /* asked to at an epoch's last step: its end comes first */
@@ -53,8 +54,15 @@ static int training_open(struct training *t, const fov_train_options *options)
         return error_set(t->error, FOV_E_INPUT, "%s has %" PRId64 " samples to train on", t->data->name, t->count);
     }
     if (settings_resolve(&t->settings, options, t->count, t->error) != FOV_OK ||
-        model_fits(t->model, t->data, &size, t->error) != FOV_OK) {
+        model_fits(t->model, t->data, options != NULL && options->classes_by_position, &size, &t->match, t->error) !=
+            FOV_OK) {
         return (int)t->error->status;
+    }
+    if (dataset_check_readable(t->data, t->error) != FOV_OK) {
+        return (int)t->error->status;
+    }
+    if (*t->match.text != '\0') {
+        context_log(t->context, FOV_LOG_INFO, "%s", t->match.text);
     }
     int status = step_create(&t->step, t->model, &t->settings, t->error);
     if (status != FOV_OK) {
@@ -71,7 +79,8 @@ static int training_open(struct training *t, const fov_train_options *options)
                                         .height = size.height,
                                         .width = size.width,
                                         .preprocessing = t->model->preprocessing,
-                                        .augment = t->augment};
+                                        .augment = t->augment,
+                                        .label = t->match.model_class};
     t->loader = loader_create(t->context, t->data, &load, t->error);
     t->order =
         memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->order, "the order of samples", t->error);
@@ -79,11 +88,20 @@ static int training_open(struct training *t, const fov_train_options *options)
         return (int)t->error->status;
     }
     if (t->settings.given.validate != NULL) {
+        fov_evaluate_options validation = {.batch = validation_batch(t),
+                                           .classes_by_position = t->settings.given.classes_by_position};
         status = evaluator_create(&t->validation, t->model, t->step.graph, t->step.input, &t->step.scores,
-                                  t->settings.given.validate, validation_batch(t), t->error);
+                                  t->settings.given.validate, &validation, t->error);
     }
     if (status == FOV_OK) {
         status = step_compile(&t->step, &t->settings, t->count, t->error);
+    }
+    if (status == FOV_OK && t->step.rest_left_out) {
+        settings_drop_rest(&t->settings);
+        context_log(t->context, FOV_LOG_WARNING,
+                    "the one sample that batches of %" PRId64 " leave over at the end of an epoch is left out: alone it "
+                    "has no variance to be normalised by",
+                    t->settings.batch);
     }
     if (status == FOV_OK && t->settings.given.on_plan != NULL) {
         const struct step_plan *plan = t->step.whole.plan != NULL ? &t->step.whole : &t->step.rest;
@@ -91,7 +109,12 @@ static int training_open(struct training *t, const fov_train_options *options)
     }
     t->folder = (struct run_folder){.directory = t->settings.given.directory,
                                     .settings = &t->settings,
-                                    .identity = {t->context->seed, t->data->name, t->count},
+                                    .identity = {.seed = t->context->seed,
+                                                 .data = t->data->name,
+                                                 .count = t->count,
+                                                 .fingerprint = dataset_fingerprint(t->data),
+                                                 .classes = t->match.data_classes,
+                                                 .class_names = t->data->class_names},
                                     .model = t->model,
                                     .step = &t->step};
     return status;
@@ -102,6 +125,7 @@ static void training_close(struct training *t)
     evaluator_free(&t->validation);
     loader_free(t->loader);
     pipeline_free(t->augment);
+    fov_class_match_free(&t->match);
     step_free(&t->step);
     history_free(&t->state.history);
     memory_free(t->context->memory, t->order);

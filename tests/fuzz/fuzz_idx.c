@@ -24,11 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         memory_destroy(memory);
     }
     size_t count = size / CIFAR_RECORD;
-    if (cifar_check(size, NULL) == FOV_OK) {
+    if (cifar_check(&cifar_10, size, NULL) == FOV_OK) {
         uint8_t *pixels = malloc(count * CIFAR_PIXELS * 3);
         int32_t *labels = malloc(count * sizeof *labels);
         if (pixels && labels) {
-            (void)cifar_unpack(bytes, size, pixels, labels, NULL);
+            (void)cifar_unpack(&cifar_10, bytes, size, pixels, labels, NULL);
         }
         free(pixels);
         free(labels);

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* fovea data info and check: how many samples of which classes and sizes, and what there is to say of the files. */
+#include "data_show.h"
+#include "json.h"
+#include "options.h"
+#include "output.h"
+#include "progress.h"
+#include "signals.h"
+#include "source.h"
+#include "table.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { SPLITS = 3, CLASSES_SHOWN = 200 };
+
+/* What was opened: training, test and, where it is another one, validation. */
+struct description {
+    struct cli *cli;
+    const char *source;
+    fov_dataset *data[SPLITS];
+    int64_t *count[SPLITS]; /* [classes] samples of each */
+    fov_check check;
+    bool decoded;
+    struct progress progress;
+};
+
+static const char *const severities[] = {"note", "warning", "error"};
+
+/* ---- looking ------------------------------------------------------------------------------------------------------ */
+
+static int show_checking(void *user, int64_t done, int64_t total)
+{
+    struct progress *progress = user;
+    if (progress_due(progress)) {
+        char detail[NUMBER_SIZE];
+        progress_draw(progress, "checking", total > 0 ? (double)done / (double)total : 1.0, show_count(detail, done));
+    }
+    return signals_stop();
+}
+
+/* Opens the splits; what fails waits on the context. */
+static bool open_splits(struct description *d)
+{
+    static const fov_split splits[SPLITS] = {FOV_TRAIN, FOV_TEST, FOV_VALIDATION};
+    for (int i = 0; i < SPLITS; i++) {
+        d->data[i] = source_data(d->cli, d->source, splits[i]);
+        if (d->data[i] == NULL) {
+            return false;
+        }
+        fov_dataset_info info = fov_dataset_describe(d->data[i]);
+        d->count[i] = take_memory((size_t)info.classes, sizeof *d->count[i]);
+        for (int64_t k = 0; k < info.count; k++) {
+            d->count[i][fov_dataset_label(d->data[i], k)]++;
+        }
+    }
+    if (strcmp(fov_dataset_describe(d->data[1]).source, fov_dataset_describe(d->data[2]).source) == 0) {
+        fov_dataset_free(d->data[2]); /* one split for both */
+        d->data[2] = NULL;
+    }
+    return true;
+}
+
+/* ---- findings ----------------------------------------------------------------------------------------------------- */
+
+/* How many findings are of the same kind as this one, and whether it is the first of them. */
+static int64_t count_kind(const fov_check *check, int64_t index, bool *first)
+{
+    int64_t count = 0;
+    *first = true;
+    for (int64_t i = 0; i < check->count; i++) {
+        if (strcmp(check->findings[i].kind, check->findings[index].kind) == 0) {
+            *first = *first && i >= index;
+            count++;
+        }
+    }
+    return count;
+}
+
+static void print_findings(struct cli *cli, const fov_check *check)
+{
+    struct table *table = table_create("lLLL");
+    table_row(table, (const char *const[]){"", "file", "what", "what happens"});
+    table_rule(table);
+    for (int64_t i = 0; i < check->count; i++) {
+        const fov_finding *finding = &check->findings[i];
+        table_row(table, (const char *const[]){severities[finding->severity], finding->file, finding->what,
+                                               finding->fate});
+    }
+    table_print(table, cli);
+    table_free(table);
+}
+
+/* A line per kind. */
+static void print_kinds(struct cli *cli, const fov_check *check)
+{
+    struct table *table = table_create("llrLL");
+    table_row(table, (const char *const[]){"", "kind", "files", "the first", "what happens"});
+    table_rule(table);
+    for (int64_t i = 0; i < check->count; i++) {
+        const fov_finding *finding = &check->findings[i];
+        char number[NUMBER_SIZE];
+        bool first;
+        int64_t count = count_kind(check, i, &first);
+        if (first) {
+            table_row(table, (const char *const[]){severities[finding->severity], finding->kind,
+                                                   show_count(number, count), finding->file, finding->fate});
+        }
+    }
+    table_print(table, cli);
+    table_free(table);
+}
+
+/* "3 errors, 2 warnings, 1 note" */
+static void count_findings(char out[160], const fov_check *check)
+{
+    char number[3][NUMBER_SIZE];
+    snprintf(out, 160, "%s error%s, %s warning%s, %s note%s", show_count(number[0], check->errors),
+             check->errors == 1 ? "" : "s", show_count(number[1], check->warnings), check->warnings == 1 ? "" : "s",
+             show_count(number[2], check->notes), check->notes == 1 ? "" : "s");
+}
+
+static void findings_to_json(json_t *object, const fov_check *check)
+{
+    json_t *findings = json_array(), *counts = json_object();
+    for (int64_t i = 0; i < check->count; i++) {
+        const fov_finding *finding = &check->findings[i];
+        json_t *one = json_object();
+        bool first;
+        int64_t count = count_kind(check, i, &first);
+        json_set_text(one, "severity", severities[finding->severity]);
+        json_set_text(one, "kind", finding->kind);
+        json_set_text(one, "file", finding->file);
+        json_set_text(one, "what", finding->what);
+        json_set_text(one, "fate", finding->fate);
+        json_add(findings, one);
+        if (first) {
+            json_set_integer(counts, finding->kind, count);
+        }
+    }
+    json_set(object, "findings", findings);
+    json_set(object, "kinds", counts);
+    json_set_integer(object, "errors", check->errors);
+    json_set_integer(object, "warnings", check->warnings);
+    json_set_integer(object, "notes", check->notes);
+}
+
+/* ---- the description ---------------------------------------------------------------------------------------------- */
+
+static void print_counts(const struct description *d)
+{
+    fov_dataset_info info = fov_dataset_describe(d->data[0]);
+    bool validation = d->data[2] != NULL;
+    struct table *table = table_create(validation ? "rLrrr" : "rLrr");
+    table_row(table, (const char *const[]){"", "class", "train", validation ? "val" : "test", "test"});
+    table_rule(table);
+    for (int i = 0; i < info.classes; i++) {
+        char number[4][NUMBER_SIZE];
+        snprintf(number[0], NUMBER_SIZE, "%d", i);
+        show_count(number[1], d->count[0][i]);
+        show_count(number[2], d->count[validation ? 2 : 1][i]);
+        show_count(number[3], d->count[1][i]);
+        table_row(table, (const char *const[]){number[0], fov_dataset_class(d->data[0], i), number[1], number[2],
+                                               number[3]});
+    }
+    table_print(table, d->cli);
+    table_free(table);
+}
+
+static void print_description(const struct description *d)
+{
+    struct cli *cli = d->cli;
+    fov_dataset_info train = fov_dataset_describe(d->data[0]), test = fov_dataset_describe(d->data[1]);
+    char count[3][NUMBER_SIZE], name[256], where[1024];
+    fprintf(cli->out, "%s%s%s, %s\n", style_bold(cli), show_clean(name, sizeof name, train.name), style_off(cli),
+            show_clean(where, sizeof where, train.source));
+    fprintf(cli->out, "  samples  %s to learn from, ", show_count(count[0], train.count));
+    if (d->data[2] != NULL) {
+        fprintf(cli->out, "%s to validate with, ", show_count(count[2], fov_dataset_describe(d->data[2]).count));
+    }
+    fprintf(cli->out, "%s to test with\n", show_count(count[1], test.count));
+    if (train.same_size) {
+        fprintf(cli->out, "  pictures %d x %d pixels", train.height, train.width);
+    } else {
+        fprintf(cli->out, "  pictures %d x %d to %d x %d pixels, median %d x %d", train.least[0], train.least[1],
+                train.most[0], train.most[1], train.height, train.width);
+    }
+    fprintf(cli->out, ", %d channel%s\n", train.channels, train.channels == 1 ? "" : "s");
+    fprintf(cli->out, "  classes  %d\n\n", train.classes);
+    if (train.classes <= CLASSES_SHOWN) {
+        print_counts(d);
+    }
+}
+
+static void size_to_json(json_t *object, const char *key, const int size[2])
+{
+    json_t *pair = json_array();
+    json_add(pair, json_integer(size[0]));
+    json_add(pair, json_integer(size[1]));
+    json_set(object, key, pair);
+}
+
+static void description_to_json(json_t *object, const struct description *d)
+{
+    fov_dataset_info train = fov_dataset_describe(d->data[0]), test = fov_dataset_describe(d->data[1]);
+    json_t *classes = json_array();
+    json_set_text(object, "name", train.name);
+    json_set_text(object, "source", train.source);
+    json_set_integer(object, "train", train.count);
+    json_set_integer(object, "test", test.count);
+    if (d->data[2] != NULL) {
+        json_set_integer(object, "validation", fov_dataset_describe(d->data[2]).count);
+    }
+    json_set_integer(object, "channels", train.channels);
+    json_set_integer(object, "height", train.height);
+    json_set_integer(object, "width", train.width);
+    json_set_flag(object, "same_size", train.same_size);
+    size_to_json(object, "smallest", train.least);
+    size_to_json(object, "largest", train.most);
+    json_set_flag(object, "checked", d->decoded);
+    for (int i = 0; i < train.classes; i++) {
+        json_t *one = json_object();
+        json_set_integer(one, "class", i);
+        json_set_text(one, "name", fov_dataset_class(d->data[0], i));
+        json_set_integer(one, "train", d->count[0][i]);
+        json_set_integer(one, "test", d->count[1][i]);
+        if (d->data[2] != NULL) {
+            json_set_integer(one, "validation", d->count[2][i]);
+        }
+        json_add(classes, one);
+    }
+    json_set(object, "classes", classes);
+}
+
+static void print_check(const struct description *d)
+{
+    struct cli *cli = d->cli;
+    char counts[160], number[NUMBER_SIZE];
+    count_findings(counts, &d->check);
+    if (d->check.count > 0) {
+        fputc('\n', cli->out);
+        if (d->decoded) {
+            print_findings(cli, &d->check);
+        } else {
+            print_kinds(cli, &d->check);
+        }
+    }
+    if (d->decoded && d->check.count > 0) {
+        fputs("\nIn all", cli->out);
+        for (int64_t i = 0, said = 0; i < d->check.count; i++) {
+            bool first;
+            int64_t count = count_kind(&d->check, i, &first);
+            if (first) {
+                fprintf(cli->out, "%s %s %s", said++ > 0 ? "," : ":", show_count(number, count),
+                        d->check.findings[i].kind);
+            }
+        }
+        fputs(".\n", cli->out);
+    }
+    if (d->decoded && d->check.errors == 0) {
+        fprintf(cli->out, "\nEvery sample was read (%s): no damage found; %s.\n", show_count(number, d->check.samples),
+                counts);
+    }
+}
+
+/* Everything that was found out; then the exit code. */
+static int report(struct description *d, bool opened)
+{
+    struct cli *cli = d->cli;
+    char counts[160], clean[512];
+    if (!opened && !d->decoded) {
+        return fail_library(cli); /* info: there is nothing to describe */
+    }
+    fov_error_clear(cli->context);
+    if (cli->json) {
+        json_t *object = json_object();
+        if (opened) {
+            description_to_json(object, d);
+        } else {
+            json_set_text(object, "source", d->source);
+        }
+        findings_to_json(object, &d->check);
+        json_print(cli, object);
+    } else {
+        if (opened) {
+            print_description(d);
+        }
+        print_check(d);
+    }
+    if (!d->decoded || d->check.errors == 0) {
+        return EXIT_OK;
+    }
+    int code = output_commit(cli);
+    count_findings(counts, &d->check);
+    return code != EXIT_OK ? code
+                           : fail(cli, EXIT_INPUT, "%s: %s", show_clean(clean, sizeof clean, d->source), counts);
+}
+
+int data_describe(struct cli *cli, const char *source, bool decode)
+{
+    struct description d = {.cli = cli, .source = source, .decoded = decode};
+    bool quiet = cli->quiet;
+    cli->quiet = true; /* what the library would say while it opens the data comes in the findings */
+    fov_context *context = cli_context(cli);
+    cli->quiet = quiet;
+    if (context == NULL) {
+        return fail_library(cli);
+    }
+    progress_begin(&d.progress, cli);
+    signals_watch();
+    fov_check_options options = {.quick = !decode, .progress = show_checking, .user = &d.progress};
+    int status = fov_dataset_check(context, source, &options, &d.check), code;
+    progress_clear(&d.progress);
+    if (status == FOV_OK) {
+        code = report(&d, open_splits(&d));
+    } else {
+        code = fail_library(cli);
+    }
+    for (int i = 0; i < SPLITS; i++) {
+        free(d.count[i]);
+        fov_dataset_free(d.data[i]);
+    }
+    fov_check_free(&d.check);
+    return code;
+}

@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: MIT */
+/* From names of files and folders to splits and classes. Decided in this order: is a folder a system's litter; does its
+ * name make it a split, and its content (folders, not pictures) bear that out; else it is a class. What cannot be told
+ * for certain is an error with a sentence, never a class. */
+#include "data/folder_scan.h"
+#include "base/file.h"
+#include "data/dataset.h"
+#include "data/probe.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SCAN_MAX_DEPTH = 8, SCAN_MAX_DESCENT = 4, SCAN_MAX_CLASSES = 100000, SCAN_ROLE_SIZE = 32 };
+
+/* ---- names -------------------------------------------------------------------------------------------------------- */
+
+static char lower(char letter)
+{
+    return (char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter); // ASCII, whatever the locale says
+}
+
+static int compare_lower(const char *a, const char *b)
+{
+    for (; *a && lower(*a) == lower(*b); a++, b++) {
+    }
+    return (unsigned char)lower(*a) - (unsigned char)lower(*b);
+}
+
+enum folder_role folder_role(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum folder_role role;
+    } known[] = {{"train", FOLDER_TRAIN},           {"training", FOLDER_TRAIN},   {"val", FOLDER_VALIDATION},
+                 {"valid", FOLDER_VALIDATION},      {"dev", FOLDER_VALIDATION},   {"validation", FOLDER_VALIDATION},
+                 {"development", FOLDER_VALIDATION}, {"test", FOLDER_TEST},       {"testing", FOLDER_TEST},
+                 {"eval", FOLDER_TEST},             {"evaluation", FOLDER_TEST}};
+    static const char *const endings[] = {"set", "data", "images", ""};
+    char word[SCAN_ROLE_SIZE];
+    size_t length = 0;
+    for (; *name; name++) { // "Training_Set", "test 2"
+        if (strchr("_-. ", *name) == NULL) {
+            if (length + 1 >= sizeof word) {
+                return FOLDER_ROLES;
+            }
+            word[length++] = lower(*name);
+        }
+    }
+    while (length > 0 && word[length - 1] >= '0' && word[length - 1] <= '9') {
+        length--;
+    }
+    word[length] = '\0';
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t stem = strlen(known[i].name);
+        for (size_t k = 0; strncmp(word, known[i].name, stem) == 0 && k < sizeof endings / sizeof *endings; k++) {
+            if (strcmp(word + stem, endings[k]) == 0) {
+                return known[i].role;
+            }
+        }
+    }
+    return FOLDER_ROLES;
+}
+
+bool folder_is_system(const char *name)
+{
+    static const char *const known[] = {"__MACOSX",     "Thumbs.db", "ehthumbs.db",
+                                        "desktop.ini",  "@eaDir",    "System Volume Information",
+                                        "$RECYCLE.BIN", "lost+found"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (compare_lower(name, known[i]) == 0) {
+            return true;
+        }
+    }
+    return *name == '.';
+}
+
+/* ---- one folder's content ----------------------------------------------------------------------------------------- */
+
+enum entry_kind { ENTRY_SYSTEM, ENTRY_FOLDER, ENTRY_PICTURE, ENTRY_OTHER };
+
+struct entry {
+    const char *name;
+    char *path;
+    enum entry_kind kind;
+};
+
+/* A listing, sorted bytewise by name. */
+struct listing {
+    struct memory *memory;
+    char **names; /* one block */
+    struct entry *entries;
+    size_t count, of_kind[4];
+};
+
+static void listing_free(struct listing *listing)
+{
+    for (size_t i = 0; listing->entries && i < listing->count; i++) {
+        memory_free(listing->memory, listing->entries[i].path);
+    }
+    if (listing->memory) {
+        memory_free(listing->memory, listing->entries);
+        memory_free(listing->memory, listing->names);
+    }
+    *listing = (struct listing){.memory = NULL};
+}
+
+static int listing_read(struct listing *listing, const char *directory, struct memory *memory, struct error *error)
+{
+    char path[DATA_PATH_SIZE];
+    *listing = (struct listing){.memory = memory};
+    int status = file_list_all(directory, memory, &listing->names, &listing->count, error);
+    if (status) {
+        return status;
+    }
+    listing->entries = memory_allocate(memory, listing->count + 1, sizeof *listing->entries, "a folder's files", error);
+    if (listing->entries == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (size_t i = 0; i < listing->count; i++) {
+        struct entry *entry = &listing->entries[i];
+        entry->name = listing->names[i];
+        status = file_join(path, sizeof path, directory, entry->name, error);
+        entry->path = status ? NULL : memory_copy_text(memory, path, error);
+        if (entry->path == NULL) {
+            return status ? status : FOV_E_MEMORY;
+        }
+        entry->kind = folder_is_system(entry->name)     ? ENTRY_SYSTEM
+                      : file_is_directory(path)         ? ENTRY_FOLDER
+                      : probe_name(entry->name) != NULL ? ENTRY_PICTURE
+                                                        : ENTRY_OTHER;
+        listing->of_kind[entry->kind]++;
+    }
+    return FOV_OK;
+}
+
+static int compare_twins(const void *a, const void *b)
+{
+    const struct entry *const *first = a, *const *second = b;
+    int order = compare_lower((*first)->name, (*second)->name);
+    return order ? order : strcmp((*first)->name, (*second)->name);
+}
+
+/* Names that one half of the world's file systems could not keep apart. */
+static int note_twins(struct folder_scan *scan, int part, const struct listing *listing, struct error *error)
+{
+    if (listing->count < 2) {
+        return FOV_OK;
+    }
+    const struct entry **sorted =
+        memory_allocate_raw(scan->memory, listing->count, sizeof *sorted, "a folder's files", error);
+    if (sorted == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (size_t i = 0; i < listing->count; i++) {
+        sorted[i] = &listing->entries[i];
+    }
+    qsort(sorted, listing->count, sizeof *sorted, compare_twins);
+    int status = FOV_OK;
+    for (size_t i = 1; i < listing->count && status == FOV_OK; i++) {
+        if (sorted[i]->kind != ENTRY_SYSTEM && compare_lower(sorted[i - 1]->name, sorted[i]->name) == 0) {
+            status = findings_add(&scan->findings, part, FOV_FINDING_WARNING, "names differ in case", sorted[i]->path,
+                                  "both used", error, "differs from \"%.200s\" in case only", sorted[i - 1]->name);
+        }
+    }
+    memory_free(scan->memory, sorted);
+    return status;
+}
+
+/* What is neither a folder nor a picture. */
+static int note_others(struct folder_scan *scan, int part, const struct listing *listing, struct error *error)
+{
+    int status = note_twins(scan, part, listing, error);
+    for (size_t i = 0; i < listing->count && status == FOV_OK; i++) {
+        const struct entry *entry = &listing->entries[i];
+        if (entry->kind == ENTRY_SYSTEM) {
+            status = findings_add(&scan->findings, part, FOV_FINDING_NOTE,
+                                  *entry->name == '.' ? "hidden file" : "system file", entry->path, "skipped", error,
+                                  *entry->name == '.' ? "hidden" : "left behind by a system or an archive");
+        } else if (entry->kind == ENTRY_OTHER) {
+            status = findings_add(&scan->findings, part, FOV_FINDING_NOTE, "other file", entry->path, "skipped", error,
+                                  "not a picture by its name");
+        }
+    }
+    return status;
+}
+
+/* ---- a class ------------------------------------------------------------------------------------------------------ */
+
+static int add_text(struct folder_scan *scan, char ***list, size_t *capacity, size_t count, const char *text,
+                    struct error *error)
+{
+    void *block = *list;
+    int status = memory_grow(scan->memory, &block, capacity, count, sizeof **list, "paths", error);
+    *list = block;
+    char *copy = status ? NULL : memory_copy_text(scan->memory, text, error);
+    if (copy == NULL) {
+        return FOV_E_MEMORY;
+    }
+    (*list)[count] = copy;
+    return FOV_OK;
+}
+
+static int add_picture(struct folder_scan *scan, struct folder_part *part, const char *path, int32_t label,
+                       struct error *error)
+{
+    void *labels = part->labels;
+    int status = memory_grow(scan->memory, &labels, &part->label_capacity, part->count, sizeof *part->labels, "labels",
+                             error);
+    part->labels = labels;
+    if (status == FOV_OK) {
+        status = add_text(scan, &part->paths, &part->path_capacity, part->count, path, error);
+    }
+    if (status == FOV_OK) {
+        part->labels[part->count++] = label;
+    }
+    return status;
+}
+
+/* What a class folder holds, all levels together. */
+struct class_content {
+    size_t direct, nested; /* pictures in it, in folders of it */
+    size_t others;         /* files that are neither pictures nor a system's */
+    size_t folders;        /* directly in it */
+    char inner[256];       /* name of the first of these */
+};
+
+/* Adds the pictures in a folder and below it, in order of their names. */
+static int collect(struct folder_scan *scan, int role, const char *directory, int32_t label, int depth,
+                   struct class_content *content, struct error *error)
+{
+    struct folder_part *part = &scan->part[role];
+    struct listing listing;
+    int status = listing_read(&listing, directory, scan->memory, error);
+    status = status ? status : note_others(scan, role, &listing, error);
+    content->others += listing.of_kind[ENTRY_OTHER];
+    for (size_t i = 0; i < listing.count && status == FOV_OK; i++) {
+        const struct entry *entry = &listing.entries[i];
+        if (entry->kind == ENTRY_PICTURE) {
+            content->direct += depth == 0;
+            content->nested += depth > 0;
+            status = add_picture(scan, part, entry->path, label, error);
+        } else if (entry->kind == ENTRY_FOLDER && depth >= SCAN_MAX_DEPTH) {
+            status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "folders too deep", entry->path, "error",
+                                  error, "folders are nested more than %d deep (a link that loops?)", SCAN_MAX_DEPTH);
+        } else if (entry->kind == ENTRY_FOLDER) {
+            if (depth == 0 && content->folders++ == 0) {
+                snprintf(content->inner, sizeof content->inner, "%s", entry->name);
+            }
+            status = collect(scan, role, entry->path, label, depth + 1, content, error);
+        }
+    }
+    listing_free(&listing);
+    return status;
+}
+
+/* A class folder without a picture: nothing in it, or nothing that can be read. */
+static int note_empty(struct folder_scan *scan, int role, const struct entry *entry, const struct class_content *content,
+                      struct error *error)
+{
+    if (content->others == 0) {
+        return findings_add(&scan->findings, role, FOV_FINDING_WARNING, "empty folder", entry->path, "skipped", error,
+                            "holds no file: not taken as a class");
+    }
+    return findings_add(&scan->findings, role, FOV_FINDING_ERROR, "class without pictures", entry->path, "error", error,
+                        "class \"%.100s\" holds no picture (but %zu other file%s)", entry->name,
+                        content->others, content->others == 1 ? "" : "s");
+}
+
+/* ---- a part ------------------------------------------------------------------------------------------------------- */
+
+/* How the classes of a part are laid out, to tell classes from a level of folders above them. */
+struct part_shape {
+    size_t only_folders; /* classes with pictures in folders of theirs alone */
+    bool same_inner;     /* ... each in a single one, of the same name: class/images/... */
+    char inner[256];
+};
+
+static void add_shape(struct part_shape *shape, const struct class_content *content)
+{
+    if (content->direct > 0) {
+        return;
+    }
+    if (shape->only_folders++ == 0) {
+        shape->same_inner = true;
+        snprintf(shape->inner, sizeof shape->inner, "%s", content->inner);
+    }
+    shape->same_inner = shape->same_inner && content->folders == 1 && strcmp(content->inner, shape->inner) == 0;
+}
+
+/* Classes that hold folders: a level in between, or the real classes? */
+static int judge_shape(struct folder_scan *scan, int role, const struct part_shape *shape, struct error *error)
+{
+    const struct folder_part *part = &scan->part[role];
+    if (shape->only_folders == 0 || shape->only_folders < part->class_count) {
+        return FOV_OK;
+    }
+    if (shape->same_inner && part->class_count > 1) {
+        return findings_add(&scan->findings, role, FOV_FINDING_NOTE, "nested folders", part->path, "used", error,
+                            "each class keeps its pictures in a folder \"%.100s\"", shape->inner);
+    }
+    return findings_add(&scan->findings, role, FOV_FINDING_ERROR, "folders of folders", part->path, "error", error,
+                        "its folders (\"%.60s\"%s) hold no pictures but only folders (\"%.60s\" ...): which are the "
+                        "classes? Splits are known as train, val and test; a class is a folder with pictures in it",
+                        part->classes[0], part->class_count > 1 ? " ..." : "", shape->inner);
+}
+
+static int read_class(struct folder_scan *scan, int role, const struct entry *entry, struct part_shape *shape,
+                      struct error *error)
+{
+    struct folder_part *part = &scan->part[role];
+    struct class_content content = {.direct = 0};
+    int status = collect(scan, role, entry->path, (int32_t)part->class_count, 0, &content, error);
+    if (status) {
+        return status;
+    }
+    if (content.direct + content.nested == 0) {
+        return note_empty(scan, role, entry, &content, error);
+    }
+    add_shape(shape, &content);
+    if (content.nested > 0 && content.direct > 0) {
+        status = findings_add(&scan->findings, role, FOV_FINDING_WARNING, "nested folders", entry->path,
+                              "used as the class's own", error, "%zu of its pictures lie in folders of it",
+                              content.nested);
+    }
+    status = status ? status
+                    : add_text(scan, &part->classes, &part->class_capacity, part->class_count, entry->name, error);
+    part->class_count += status == FOV_OK;
+    return status;
+}
+
+/* Reads the classes of a split, or of a folder without splits. `skip` (or NULL): entries that are splits themselves. */
+static int read_part(struct folder_scan *scan, int role, const char *path, const struct listing *listing,
+                     struct error *error)
+{
+    struct folder_part *part = &scan->part[role];
+    struct part_shape shape = {.only_folders = 0};
+    part->path = memory_copy_text(scan->memory, path, error);
+    int status = part->path ? note_others(scan, role, listing, error) : FOV_E_MEMORY;
+    for (size_t i = 0; i < listing->count && status == FOV_OK; i++) {
+        const struct entry *entry = &listing->entries[i];
+        if (entry->kind == ENTRY_FOLDER) {
+            status = read_class(scan, role, entry, &shape, error);
+        } else if (entry->kind == ENTRY_PICTURE && listing->of_kind[ENTRY_FOLDER] > 0) {
+            status = findings_add(&scan->findings, role, FOV_FINDING_WARNING, "picture without class", entry->path,
+                                  "skipped", error, "lies beside the class folders, not in one");
+        }
+    }
+    part->labelled = part->class_count > 0;
+    if (status == FOV_OK && part->class_count > SCAN_MAX_CLASSES) {
+        status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "too many classes", path, "error", error,
+                              "%zu class folders; at most %d are taken", part->class_count, SCAN_MAX_CLASSES);
+    }
+    return status ? status : judge_shape(scan, role, &shape, error);
+}
+
+/* A split whose pictures nobody has put into class folders, as competitions hand out their test pictures. */
+static int note_flat(struct folder_scan *scan, int role, const char *path, size_t pictures, struct error *error)
+{
+    scan->part[role].path = memory_copy_text(scan->memory, path, error);
+    return scan->part[role].path == NULL
+               ? FOV_E_MEMORY
+               : findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", path,
+                              "skipped", error, "%zu picture%s in no class folder", pictures,
+                              pictures == 1 ? "" : "s");
+}
+
+/* ---- which folder is what ----------------------------------------------------------------------------------------- */
+
+/* The folders of a root that may be splits. */
+struct candidates {
+    struct listing inside[FOLDER_ROLES];      /* of the folder chosen for each role */
+    const struct entry *chosen[FOLDER_ROLES]; /* NULL: none */
+    bool labelled[FOLDER_ROLES];              /* it holds folders */
+    size_t with_role, labelled_count;
+};
+
+static void candidates_free(struct candidates *candidates)
+{
+    for (int role = 0; role < FOLDER_ROLES; role++) {
+        listing_free(&candidates->inside[role]);
+    }
+}
+
+/* One more folder with a split's name. Of two for one role, the one with class folders wins; two such are one too many. */
+static int offer_candidate(struct folder_scan *scan, struct candidates *candidates, enum folder_role role,
+                           const struct entry *entry, struct error *error)
+{
+    static const char *const words[FOLDER_ROLES] = {"training", "validation", "test"};
+    struct listing inside;
+    int status = listing_read(&inside, entry->path, scan->memory, error);
+    bool labelled = inside.of_kind[ENTRY_FOLDER] > 0;
+    const struct entry *before = candidates->chosen[role];
+    candidates->with_role++;
+    if (status == FOV_OK && before != NULL && labelled == candidates->labelled[role] && labelled) {
+        status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "two folders for one split",
+                              entry->path, "error", error, "both this and \"%.200s\" look like the %s split",
+                              before->name, words[role]);
+    }
+    bool wins = status == FOV_OK && (before == NULL || (labelled && !candidates->labelled[role]));
+    if (wins && before != NULL) {
+        status = note_flat(scan, FOLDER_TEST, before->path, candidates->inside[role].of_kind[ENTRY_PICTURE], error);
+    }
+    if (wins) {
+        listing_free(&candidates->inside[role]);
+        candidates->inside[role] = inside;
+        candidates->chosen[role] = entry;
+        candidates->labelled_count += labelled && !candidates->labelled[role];
+        candidates->labelled[role] = labelled;
+    } else {
+        listing_free(&inside);
+    }
+    return status;
+}
+
+static int read_splits(struct folder_scan *scan, const struct listing *root, const struct candidates *candidates,
+                       struct error *error)
+{
+    scan->splits = true;
+    int status = note_others(scan, FINDING_OF_ALL, root, error);
+    for (size_t i = 0; i < root->count && status == FOV_OK; i++) {
+        const struct entry *entry = &root->entries[i];
+        bool beside = entry->kind == ENTRY_PICTURE ||
+                      (entry->kind == ENTRY_FOLDER && folder_role(entry->name) == FOLDER_ROLES);
+        if (beside) {
+            status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "beside the splits", entry->path,
+                                  "skipped", error, "a %s beside the splits, in none of them",
+                                  entry->kind == ENTRY_FOLDER ? "folder" : "picture");
+        }
+    }
+    for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {
+        const struct listing *inside = &candidates->inside[role];
+        if (candidates->chosen[role] == NULL) {
+            continue;
+        }
+        const char *path = candidates->chosen[role]->path;
+        if (candidates->labelled[role]) {
+            memory_free(scan->memory, scan->part[role].path);
+            status = read_part(scan, role, path, inside, error);
+        } else if (role == FOLDER_TRAIN) {
+            status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "pictures without classes", path, "error",
+                                  error, "%zu picture%s in no class folder",
+                                  inside->of_kind[ENTRY_PICTURE], inside->of_kind[ENTRY_PICTURE] == 1 ? "" : "s");
+        } else {
+            status = note_flat(scan, role, path, inside->of_kind[ENTRY_PICTURE], error);
+        }
+    }
+    return status;
+}
+
+/* No folder is a split: all are classes, unless their names say otherwise. */
+static int read_plain(struct folder_scan *scan, const char *path, const struct listing *root,
+                      const struct candidates *candidates, struct error *error)
+{
+    size_t folders = root->of_kind[ENTRY_FOLDER], pictures = root->of_kind[ENTRY_PICTURE];
+    if (folders == 0 || candidates->with_role == folders) {
+        size_t inside = 0;
+        for (int role = 0; role < FOLDER_ROLES; role++) {
+            inside += candidates->inside[role].of_kind[ENTRY_PICTURE];
+        }
+        int status = note_others(scan, FINDING_OF_ALL, root, error);
+        return status ? status
+                      : findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", path, "error",
+                                     error,
+                                     "no class folders: %zu picture%s in it%s, none in a folder named after its class",
+                                     pictures + inside, pictures + inside == 1 ? "" : "s",
+                                     folders > 0 ? " and its splits" : "");
+    }
+    int status = FOV_OK;
+    for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {
+        if (candidates->chosen[role] != NULL) {
+            status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "class named like a split",
+                                  candidates->chosen[role]->path, "used as a class", error,
+                                  "holds pictures and no class folders, as the folders beside it do");
+        }
+    }
+    return status ? status : read_part(scan, FOLDER_TRAIN, path, root, error);
+}
+
+static int read_root(struct folder_scan *scan, const char *path, int depth, struct error *error)
+{
+    struct listing root;
+    struct candidates candidates = {.with_role = 0};
+    const struct entry *only = NULL;
+    int status = listing_read(&root, path, scan->memory, error);
+    for (size_t i = 0; i < root.count && status == FOV_OK; i++) {
+        const struct entry *entry = &root.entries[i];
+        enum folder_role role = entry->kind == ENTRY_FOLDER ? folder_role(entry->name) : FOLDER_ROLES;
+        only = entry->kind == ENTRY_FOLDER ? entry : only;
+        if (role != FOLDER_ROLES) {
+            status = offer_candidate(scan, &candidates, role, entry, error);
+        }
+    }
+    /* An archive's own folder: one folder, and what matters is in it. */
+    bool wrapped = false;
+    if (status == FOV_OK && depth < SCAN_MAX_DESCENT && candidates.with_role == 0 && root.of_kind[ENTRY_FOLDER] == 1 &&
+        root.of_kind[ENTRY_PICTURE] == 0) {
+        struct listing inside;
+        status = listing_read(&inside, only->path, scan->memory, error);
+        wrapped = inside.of_kind[ENTRY_FOLDER] > 0 && inside.of_kind[ENTRY_PICTURE] == 0;
+        listing_free(&inside);
+    }
+    if (status == FOV_OK && wrapped) {
+        status = note_others(scan, FINDING_OF_ALL, &root, error);
+        status = status ? status
+                        : findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_NOTE, "folder around the dataset",
+                                       only->path, "used", error, "the only folder here: the dataset is in it");
+        status = status ? status : read_root(scan, only->path, depth + 1, error);
+    } else if (status == FOV_OK) {
+        status = candidates.labelled_count > 0 ? read_splits(scan, &root, &candidates, error)
+                                               : read_plain(scan, path, &root, &candidates, error);
+    }
+    candidates_free(&candidates);
+    listing_free(&root);
+    return status;
+}
+
+/* ---- both splits have the same classes ---------------------------------------------------------------------------- */
+
+static int32_t find_class(const struct folder_scan *scan, const char *name)
+{
+    size_t low = 0, high = scan->class_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(scan->classes[middle], name);
+        if (order == 0) {
+            return (int32_t)middle;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return -1;
+}
+
+/* The first few names that `from` has and `other` has not, quoted; returns how many there are. */
+static size_t list_missing(char out[256], char *const *from, size_t from_count, char *const *other, size_t other_count)
+{
+    size_t missing = 0, used = 0, j = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < from_count; i++) {
+        while (j < other_count && strcmp(other[j], from[i]) < 0) {
+            j++;
+        }
+        if (j < other_count && strcmp(other[j], from[i]) == 0) {
+            continue;
+        }
+        if (missing++ < 4 && used < 200) {
+            used += (size_t)snprintf(out + used, 256 - used, "%s\"%.40s\"", used > 0 ? ", " : "", from[i]);
+        }
+    }
+    if (missing > 4) {
+        snprintf(out + used, 256 - used, " ...");
+    }
+    return missing;
+}
+
+/* A class only in one split. Without samples to test it is merely untested; without samples to learn it means that
+   labels of the two splits do not mean the same. */
+static int compare_classes(struct folder_scan *scan, int role, struct error *error)
+{
+    struct folder_part *part = &scan->part[role];
+    const char *base = scan->part[FOLDER_TRAIN].path;
+    char extra[256], missing[256];
+    size_t extra_count = list_missing(extra, part->classes, part->class_count, scan->classes, scan->class_count);
+    size_t missing_count = list_missing(missing, scan->classes, scan->class_count, part->classes, part->class_count);
+    if (extra_count == part->class_count && part->class_count == 1 && scan->class_count > 1) {
+        part->labelled = false; // test/unknown/..., val/images/...
+        return findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", part->path,
+                            "skipped", error, "its one folder, %s, is no class of %s", extra, base);
+    }
+    int status = FOV_OK;
+    for (size_t i = 0; i < part->class_count && status == FOV_OK; i++) {
+        if (find_class(scan, part->classes[i]) < 0) {
+            status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "class in one split", part->path, "error",
+                                  error, "class \"%.100s\" is in %s but not in %s%s%s%s", part->classes[i], part->path,
+                                  base, missing_count ? " (only there: " : "", missing, missing_count ? ")" : "");
+        }
+    }
+    for (size_t i = 0, j = 0; i < scan->class_count && status == FOV_OK; i++) {
+        while (j < part->class_count && strcmp(part->classes[j], scan->classes[i]) < 0) {
+            j++;
+        }
+        if (j == part->class_count || strcmp(part->classes[j], scan->classes[i]) != 0) {
+            status = findings_add(&scan->findings, role, FOV_FINDING_WARNING, "class in one split", part->path,
+                                  "cannot be tested", error, "class \"%.100s\" is in %s but not in %s",
+                                  scan->classes[i], base, part->path);
+        }
+    }
+    for (size_t i = 0; i < part->count; i++) {
+        part->labels[i] = find_class(scan, part->classes[part->labels[i]]);
+    }
+    return status;
+}
+
+static int settle_classes(struct folder_scan *scan, struct error *error)
+{
+    int base = scan->part[FOLDER_TRAIN].labelled  ? FOLDER_TRAIN
+               : scan->part[FOLDER_TEST].labelled ? FOLDER_TEST
+                                                  : FOLDER_VALIDATION;
+    scan->classes = scan->part[base].classes;
+    scan->class_count = scan->part[base].class_count;
+    int status = FOV_OK;
+    for (int role = FOLDER_VALIDATION; role < FOLDER_ROLES && base == FOLDER_TRAIN && status == FOV_OK; role++) {
+        status = scan->part[role].labelled ? compare_classes(scan, role, error) : FOV_OK;
+    }
+    bool unlabelled = scan->part[FOLDER_VALIDATION].path != NULL || scan->part[FOLDER_TEST].path != NULL;
+    scan->cut = scan->part[FOLDER_TRAIN].labelled && !scan->part[FOLDER_VALIDATION].labelled &&
+                !scan->part[FOLDER_TEST].labelled && (!scan->splits || unlabelled);
+    if (base != FOLDER_TRAIN && scan->part[FOLDER_TEST].labelled && scan->part[FOLDER_VALIDATION].labelled) {
+        scan->part[FOLDER_VALIDATION].labelled = false; // nothing to compare it with: testing is what is left
+    }
+    return status;
+}
+
+/* A tenth of one picture is none. */
+static int check_cut(struct folder_scan *scan, struct error *error)
+{
+    const struct folder_part *part = &scan->part[FOLDER_TRAIN];
+    int status = FOV_OK;
+    for (size_t i = 0; scan->cut && i < part->count && status == FOV_OK; i++) {
+        bool alone = (i == 0 || part->labels[i - 1] != part->labels[i]) &&
+                     (i + 1 == part->count || part->labels[i + 1] != part->labels[i]);
+        if (alone) {
+            status = findings_add(&scan->findings, FOLDER_TRAIN, FOV_FINDING_ERROR, "class of one picture",
+                                  part->paths[i], "error", error,
+                                  "class \"%.100s\" has one picture: too few to hold one back for testing",
+                                  part->classes[part->labels[i]]);
+        }
+    }
+    return status;
+}
+
+/* What takes the place of a split whose pictures nobody has sorted. */
+static int note_substitute(struct folder_scan *scan, struct error *error)
+{
+    const struct folder_part *test = &scan->part[FOLDER_TEST], *validation = &scan->part[FOLDER_VALIDATION];
+    const struct folder_part *flat = test->path && !test->labelled               ? test
+                                     : validation->path && !validation->labelled ? validation
+                                                                                 : NULL;
+    const struct folder_part *used = test->labelled ? test : validation;
+    if (flat == NULL || !scan->part[FOLDER_TRAIN].labelled) {
+        return FOV_OK;
+    }
+    return scan->cut ? findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead",
+                                    scan->part[FOLDER_TRAIN].path, "a tenth held back", error,
+                                    "a tenth of each of its classes, always the same, is for testing in place of %s",
+                                    flat->path)
+                     : findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead",
+                                    used->path, "used", error, "for validation and for testing, as %s has no classes",
+                                    flat->path);
+}
+
+int folder_scan(struct folder_scan *scan, const char *root, struct memory *memory, struct error *error)
+{
+    *scan = (struct folder_scan){.memory = memory, .findings = {.memory = memory}};
+    int status = read_root(scan, root, 0, error);
+    status = status ? status : settle_classes(scan, error);
+    status = status ? status : check_cut(scan, error);
+    status = status ? status : note_substitute(scan, error);
+    if (status == FOV_OK && scan->class_count == 0 && scan->findings.errors == 0) {
+        status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", root, "error", error,
+                              "none of its folders holds a picture");
+    }
+    return status;
+}
+
+void folder_scan_free(struct folder_scan *scan)
+{
+    for (int role = 0; role < FOLDER_ROLES; role++) {
+        struct folder_part *part = &scan->part[role];
+        for (size_t i = 0; i < part->class_count; i++) {
+            memory_free(scan->memory, part->classes[i]);
+        }
+        for (size_t i = 0; i < part->count; i++) {
+            memory_free(scan->memory, part->paths[i]);
+        }
+        memory_free(scan->memory, part->classes);
+        memory_free(scan->memory, part->paths);
+        memory_free(scan->memory, part->labels);
+        memory_free(scan->memory, part->path);
+    }
+    findings_free(&scan->findings);
+    *scan = (struct folder_scan){.cut = false};
+}
