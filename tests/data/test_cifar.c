@@ -57,6 +57,59 @@ static void test_open(void **state)
     fov_context_free(context);
 }
 
+/* CIFAR-100's records carry two labels; which one counts is in the source's name. */
+static void test_hundred(void **state)
+{
+    uint8_t record[2 * (CIFAR_RECORD + 1)] = {0};
+    record[0] = 14; // people
+    record[1] = 2;  // baby
+    record[CIFAR_RECORD + 1] = 19;
+    record[CIFAR_RECORD + 2] = 89; // tractor
+    record[2 + 5] = 7;
+    put_file(path_in(state, "train.bin"), record, sizeof record);
+    put_file(path_in(state, "test.bin"), record, CIFAR_RECORD + 1);
+    refuse(*state, FOV_TRAIN, FOV_E_INPUT, "no data recognised");
+    put_file(path_in(state, "fine_label_names.txt"), "apple\n", 6);
+    char coarse[600];
+    snprintf(coarse, sizeof coarse, "cifar100-coarse:%s", (const char *)*state);
+    static const char *const names[2][2] = {{"baby", "tractor"}, {"people", "vehicles_2"}};
+    for (int k = 0; k < 2; k++) {
+        fov_context *context = make_context(1);
+        fov_dataset *dataset = fov_dataset_open(context, k ? coarse : *state, FOV_TRAIN);
+        assert_string_equal(fov_error(context), "");
+        fov_dataset_info info = fov_dataset_describe(dataset);
+        assert_string_equal(info.name, k ? "cifar100-coarse" : "cifar100");
+        assert_true(info.count == 2 && info.classes == (k ? 20 : 100) && info.channels == 3);
+        for (int i = 0; i < 2; i++) {
+            assert_string_equal(fov_dataset_class(dataset, fov_dataset_label(dataset, i)), names[k][i]);
+        }
+        const uint8_t *pixels;
+        int height, width, channels;
+        assert_int_equal(fov_dataset_sample(dataset, 0, &pixels, &height, &width, &channels), FOV_OK);
+        assert_int_equal(pixels[3 * 5], 7);
+        fov_dataset_free(dataset);
+        fov_context_free(context);
+    }
+    record[1] = 100;
+    put_file(path_in(state, "train.bin"), record, sizeof record);
+    refuse(*state, FOV_TRAIN, FOV_E_INPUT, "label 100 of sample 0 is beyond the 100 classes");
+}
+
+/* Pickles are not read, but known: the sentence says what to fetch. */
+static void test_pickles(void **state)
+{
+    put_file(path_in(state, "ten/data_batch_1"), "x", 1);
+    refuse(path_in(state, "ten"), FOV_TRAIN, FOV_E_UNSUPPORTED, "cifar-10-binary.tar.gz");
+    put_file(path_in(state, "a/cifar-10-batches-py/data_batch_1"), "x", 1);
+    refuse(path_in(state, "a"), FOV_TRAIN, FOV_E_UNSUPPORTED, "cifar-10-binary.tar.gz");
+    put_file(path_in(state, "hundred/meta"), "x", 1);
+    put_file(path_in(state, "hundred/train"), "x", 1);
+    put_file(path_in(state, "hundred/test"), "x", 1);
+    refuse(path_in(state, "hundred"), FOV_TEST, FOV_E_UNSUPPORTED, "cifar-100-binary.tar.gz");
+    put_file(path_in(state, "pictures.ZIP"), "PK", 2);
+    refuse(path_in(state, "pictures.ZIP"), FOV_TRAIN, FOV_E_INPUT, "unpack it");
+}
+
 static void test_malformed(void **state)
 {
     uint8_t *bytes = make_batch(3, 0);
@@ -92,6 +145,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_open, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_hundred, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_pickles, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_malformed, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_not_found, folder_make, folder_remove),
     };

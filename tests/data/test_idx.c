@@ -177,6 +177,35 @@ static void test_open(void **state)
     fov_context_free(context);
 }
 
+/* As Kaggle packs it: files with a dot beside folders with the names that the files should have, or those alone. */
+static void test_kaggle_layout(void **state)
+{
+    put_mnist(state, 4);
+    static const char *const parts[] = {"train-images", "train-labels", "t10k-images", "t10k-labels"};
+    for (int dotted = 1; dotted >= 0; dotted--) {
+        for (int i = 0; i < 4; i++) {
+            char from[64], to[160];
+            int rank = i % 2 ? 1 : 3;
+            snprintf(from, sizeof from, "%s%cidx%d-ubyte", parts[i], dotted ? '-' : '.', rank);
+            snprintf(to, sizeof to, dotted ? "%s.idx%d-ubyte" : "%s-idx%d-ubyte/%s-idx%d-ubyte", parts[i], rank, parts[i],
+                     rank);
+            assert_int_equal(rename(path_in(state, from), path_in(state, to)), 0);
+            if (dotted) {
+                snprintf(to, sizeof to, "%s-idx%d-ubyte/empty", parts[i], rank);
+                put_file(path_in(state, to), "x", 1);
+            }
+        }
+        for (int split = 0; split < 2; split++) {
+            fov_context *context = make_context(1);
+            fov_dataset *dataset = fov_dataset_open(context, *state, (fov_split)split);
+            assert_string_equal(fov_error(context), "");
+            assert_int_equal(fov_dataset_describe(dataset).count, 4);
+            fov_dataset_free(dataset);
+            fov_context_free(context);
+        }
+    }
+}
+
 static void test_wrong_sets(void **state)
 {
     uint8_t labels[30] = {0};
@@ -279,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_prefixes_and_flips),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test_setup_teardown(test_open, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_kaggle_layout, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_wrong_sets, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_where_it_looks, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_names, folder_make, folder_remove),

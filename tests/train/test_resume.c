@@ -209,6 +209,12 @@ static void other_runs_refused(void **state)
     other.data = "digits:65";
     refuse(other, "another number of samples");
     other = run;
+    other.data = "digits:64:1"; /* the same name and number */
+    refuse(other, "cannot go on with other data: digits has the name and the size that it had");
+    other = run;
+    other.options.drop_last = true;
+    refuse(other, "another drop_last: it was 0, now it is 1");
+    other = run;
     other.network = "lenet5";
     refuse(other, "checkpoint.safetensors");
     /* More epochs are fine: the same as if they had been asked for at once. */
