@@ -24,7 +24,9 @@ void report_to_json(json_t *object, const fov_report *report, const fov_model *m
         json_set_number(one, "recall", report->recall[i]);
         json_set_number(one, "f1", report->f1[i]);
         json_set_integer(one, "support", report->support[i]);
-        json_set_flag(one, "in_data", report->in_data[i]);
+        if (report->data_classes < report->classes) {
+            json_set_flag(one, "in_data", report->in_data[i]);
+        }
         json_add(classes, one);
         for (int j = 0; j < report->classes; j++) {
             json_add(row, json_integer(report->confusion[(size_t)i * (size_t)report->classes + (size_t)j]));
