@@ -14,7 +14,7 @@ static fov_model *build(fov_context *context)
     fov_value y = fov_conv2d(g, x, .filters = 4, .kernel = 7, .stride = 7);
     y = fov_relu(g, fov_batch_norm(g, fov_global_avg_pool(g, y)));
     y = fov_dense(g, fov_flatten(g, y), .units = 10);
-    assert_fine(context, fov_model_set_ends(model, x, y) == FOV_OK);
+    assert_fine(context, fov_model_set_input_output(model, x, y) == FOV_OK);
     return model;
 }
 
