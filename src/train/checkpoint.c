@@ -42,7 +42,7 @@ static void add_bits(struct metadata *metadata, const char *key, uint64_t bits)
 {
     char text[TEXT_SIZE];
     snprintf(text, sizeof text, "%016" PRIx64, bits);
-    add_text(metadata, "", key, text);
+    add_text(metadata, key, text);
 }
 
 /* The data's class names, one per line: a line break in a name is escaped. */
