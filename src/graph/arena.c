@@ -50,14 +50,19 @@ static void touch_seen(const fov_plan *plan, struct plan_storage *storage, size_
         touch_step(plan, storage, (size_t)plan->steps[s].shown_by);
 }
 
-/* What is made while a step reads it is made from the inputs of another. */
+/* What is made while a step reads it is made from the inputs of another, but for those that are done with. */
+static bool rows_read(const struct plan_step *maker, int k)
+{
+    return maker->in[k] >= 0 && !(k < plan_op_inputs(maker) && k < 32 && (maker->op->cpu->rows_done_with >> k & 1U));
+}
+
 static void touch_makers(const fov_plan *plan, const struct plan_step *step, size_t s)
 {
     for (int i = 0; i < step->in_count; i++) {
         const struct plan_step *maker = plan_maker(plan, step, i);
 
         for (int k = 0; maker && k < maker->in_count; k++)
-            if (maker->in[k] >= 0)
+            if (rows_read(maker, k))
                 touch_step(plan, storage_of(plan, maker->in[k]), s);
     }
 }
@@ -68,7 +73,7 @@ static bool makes_from(const fov_plan *plan, const struct plan_step *step, const
         const struct plan_step *maker = plan_maker(plan, step, i);
 
         for (int k = 0; maker && k < maker->in_count; k++)
-            if (maker->in[k] >= 0 && storage_of(plan, maker->in[k]) == storage)
+            if (rows_read(maker, k) && storage_of(plan, maker->in[k]) == storage)
                 return true;
     }
     return false;
@@ -103,23 +108,32 @@ static void find_lifetimes(fov_plan *plan)
     }
 }
 
-/* Input i may be overwritten as far as the operator is concerned; a residual always: it is read where the result is
- * written. A gate is read later than that. */
+/* Input i may be overwritten as far as the operator is concerned: as it says of the form that it chose. */
 static bool allows_overwriting(const struct plan_step *step, int i)
 {
     if (i >= plan_op_inputs(step))
-        return step->residual && i == plan_op_inputs(step);
-    return i < 32 && (step->op->cpu->in_place >> i & 1U);
+        return step->residual && i == plan_op_inputs(step) ? step->compile.overwrites_residual
+                                                           : step->compile.overwrites_gate;
+    return i < 32 && (step->compile.overwrites >> i & 1U);
 }
 
-/* A step that runs within this one reads it, at any time. */
+static bool reads(const fov_plan *plan, const struct plan_step *step, const struct plan_storage *storage)
+{
+    for (int i = 0; i < step->in_count; i++)
+        if (step->in[i] >= 0 && storage_of(plan, step->in[i]) == storage)
+            return true;
+    return makes_from(plan, step, storage);
+}
+
+/* A step that runs within this one, or whose work is part of this one's, reads it, at any time. */
 static bool is_read_within(const fov_plan *plan, const struct plan_step *step, const struct plan_storage *storage)
 {
+    if (step->compile.joins && reads(plan, step - 1, storage))
+        return true;
     while (step->producer >= 0) {
         step = &plan->steps[step->producer];
-        for (int i = 0; i < step->in_count; i++)
-            if (step->in[i] >= 0 && storage_of(plan, step->in[i]) == storage)
-                return true;
+        if (reads(plan, step, storage))
+            return true;
     }
     return false;
 }
@@ -173,6 +187,15 @@ static void share_in_place(fov_plan *plan)
     }
 }
 
+/* Steps that have rows of step `maker` made. */
+static void touch_readers(const fov_plan *plan, struct plan_storage *storage, int maker)
+{
+    for (size_t s = (size_t)maker + 1; s < plan->step_count; s++)
+        for (int i = 0; i < plan->steps[s].in_count; i++)
+            if (plan->steps[s].maker[i] == maker)
+                touch_step(plan, storage, s);
+}
+
 /* Workspace of a step lives while it runs: it is placed like any other storage. */
 static int add_scratch(fov_plan *plan)
 {
@@ -201,6 +224,8 @@ static int add_scratch(fov_plan *plan)
             if (index < 0)
                 return (int)error->status;
             touch_step(plan, &plan->storages[index], s);
+            if (k >= 2 && plan->steps[s].deferred) /* rows may read it */
+                touch_readers(plan, &plan->storages[index], (int)s);
             if (k == 0 && plan->steps[s].shown_by >= 0)
                 touch_step(plan, &plan->storages[index], (size_t)plan->steps[s].shown_by);
             if (k == 0)

@@ -102,6 +102,8 @@ static bool may_defer(struct lowering *l, int index)
 
         for (int i = 0; l->needed[n] && i < reader->in_count; i++)
             here += reader->in[i] == id && !op_port_at(reader->op->in, i)->shape_only;
+        if (here && reader->op->family == OP_OPTIMISER) /* whose time is not known yet */
+            return false;
         by_rows = by_rows && (!here || reads_rows(l, n, id));
         reads += here;
     }

@@ -191,7 +191,47 @@ static int lower_node(struct lowering *l, int index, bool again)
     return FOV_OK;
 }
 
-/* Outputs are read in plain order; parameters whose new value could not be written in place are copied now. */
+/* The tensor that becomes a parameter's new value; where it lies in another parameter that is about to be renewed, too
+ * (`put_by`), a copy of it made before any is. */
+static int next_tensor(struct lowering *l, int id, bool put_by)
+{
+    fov_plan                  *plan = l->plan;
+    int                        next = graph_value(l->graph, id)->assigned;
+    int                        from = lower_tensor(l, next, OP_PLAIN, false);
+    const struct plan_storage *storage = from < 0 ? NULL : &plan->storages[plan->tensors[from].storage];
+
+    if (!storage || !storage->fixed || !l->renewed[storage->parameter] || storage->parameter == id)
+        return from;
+    if (put_by && l->dense_of[next] < 0) {
+        l->dense_of[next] = lower_new_tensor(l, next);
+        if (l->dense_of[next] < 0 ||
+            lower_move(l, &plan_copy, from, l->dense_of[next], graph_value(l->graph, id)->name))
+            return -1;
+    }
+    return l->dense_of[next];
+}
+
+/* Parameters whose new value could not be written in place are copied when all else has run. */
+static int lower_copies(struct lowering *l)
+{
+    fov_graph *graph = l->graph;
+
+    for (int copies = 0; copies < 2; copies++)
+        for (size_t id = 1; id < graph->value_count; id++) {
+            int from, to;
+
+            if (!l->renewed[id] || l->in_storage[graph->values[id].assigned])
+                continue;
+            from = next_tensor(l, (int)id, !copies);
+            to   = from < 0 || !copies ? -1 : lower_source(l, (int)id);
+            if (from < 0 ||
+                (copies && (to < 0 || lower_move(l, &plan_copy, from, to, graph->values[id].name))))
+                return (int)graph->context->error.status;
+        }
+    return FOV_OK;
+}
+
+/* Outputs are read in plain order. */
 static int lower_ends(struct lowering *l)
 {
     fov_plan  *plan  = l->plan;
@@ -204,16 +244,8 @@ static int lower_ends(struct lowering *l)
             return (int)graph->context->error.status;
         plan->storages[plan->tensors[tensor].storage].output = true;
     }
-    for (size_t id = 1; id < graph->value_count; id++) {
-        int from, to, next = graph->values[id].assigned;
-
-        if (!l->renewed[id] || l->in_storage[next])
-            continue;
-        from = lower_tensor(l, next, OP_PLAIN, false);
-        to   = lower_source(l, (int)id);
-        if (from < 0 || to < 0 || lower_move(l, &plan_copy, from, to, graph->values[id].name))
-            return (int)graph->context->error.status;
-    }
+    if (lower_copies(l))
+        return (int)graph->context->error.status;
     for (size_t s = 0; s < plan->step_count; s++) { /* conversions and copies were put in without being compiled */
         struct plan_step *step = &plan->steps[s];
 
@@ -245,12 +277,13 @@ static int lower(struct lowering *l, int *ready, int *read_so_far, bool *dense)
     if (status)
         return status;
     lower_find_updates_in_storage(l);
-    lower_find_order(l, ready, read_so_far);
     lower_find_fusions(l);
     lower_place_joins(l, dense);
     memset(l->step_of, -1, l->graph->value_count * sizeof *l->step_of);
     memset(l->dropped_after, -1, l->graph->value_count * sizeof *l->dropped_after);
     lower_defer(l);
+    lower_find_last_reads(l);
+    lower_find_order(l, ready, read_so_far);
     if (l->plan->program && l->plan->program->node) {
         const struct plan_program *program = l->plan->program;
 
@@ -291,6 +324,7 @@ int plan_lower(fov_plan *plan)
     l.last_read  = memory_allocate(memory, values, sizeof *l.last_read, "plan", error);
     l.renewed    = memory_allocate(memory, values, sizeof *l.renewed, "plan", error);
     l.in_storage = memory_allocate(memory, values, sizeof *l.in_storage, "plan", error);
+    l.read_until = memory_allocate(memory, values, sizeof *l.read_until, "plan", error);
     status       = (int)error->status;
     if (!status)
         status = lower(&l, ready, read, dense);
@@ -312,5 +346,6 @@ int plan_lower(fov_plan *plan)
     memory_free(memory, l.last_read);
     memory_free(memory, l.renewed);
     memory_free(memory, l.in_storage);
+    memory_free(memory, l.read_until);
     return status;
 }

@@ -37,6 +37,8 @@ struct lowering {
     int           *dense_of;     /**< per value: a dense copy of a tensor that lies in a wider one; -1 = none */
     bool      *renewed;   /**< per value: a parameter that this plan changes */
     bool      *in_storage; /**< per value: a new parameter value that is written over the old one */
+    int       *read_until; /**< per value: the node at which it is read for the last time, on whose behalf ever; -1:
+                              none does; the number of nodes: after the run */
     bool      *deferred;   /**< per node: those who read its first result make it */
     int       *step_of;    /**< per value: the step that stands for it where that is so; -1 = none */
     int       *dropped_after; /**< per value: of a deferred node, the last to read what was stored of it; -1: none is */
@@ -50,6 +52,9 @@ void lower_mark_needed(struct lowering *l);
 void lower_prune(struct lowering *l);
 void lower_count_readers(struct lowering *l);
 void lower_find_updates_in_storage(struct lowering *l);
+/** Fills l->read_until by what descriptors say, and clears l->in_storage where the old value is still read when the new
+ *  one is there. After fusions and lower_defer, optimisers aside. */
+void lower_find_last_reads(struct lowering *l);
 /** Fills l->order. ready [nodes + 1] and read_so_far [values] are working room. */
 void lower_find_order(struct lowering *l, int *ready, int *read_so_far);
 
@@ -94,6 +99,8 @@ int lower_part_tensor(struct lowering *l, int id, int storage, size_t begin, siz
 /** Where a node's output goes. */
 int lower_result_tensor(struct lowering *l, const struct node *node, int output, int id, enum op_layout layout,
                         int first_input, bool once);
+/** Memory of its own for a value, in plain order; -1 on failure. */
+int lower_new_tensor(struct lowering *l, int id);
 /** Adds a step that brings a value from one tensor into another. */
 int lower_move(struct lowering *l, const struct op *op, int from, int to, const char *name);
 

@@ -55,6 +55,17 @@ static int made_by(const fov_plan *plan, int tensor)
     return s;
 }
 
+/* Whether a tensor's memory is written by step `by` or a later one, so that it is not all there while that runs. */
+static bool is_written_from(const fov_plan *plan, int tensor, int by)
+{
+    for (size_t s = (size_t)by; s < plan->step_count; s++)
+        for (int o = 0; !plan->steps[s].skip && o < plan->steps[s].out_count; o++)
+            if (plan->steps[s].out[o] >= 0 &&
+                plan->tensors[plan->steps[s].out[o]].storage == plan->tensors[tensor].storage)
+                return true;
+    return false;
+}
+
 /* An input over which this step sums may be shown to it while it is made, if all else that it reads is there by then.
  * Who shows it; -1: nobody. */
 int lower_find_shown(const struct lowering *l, const struct node *node, struct plan_step *step)
@@ -72,10 +83,11 @@ int lower_find_shown(const struct lowering *l, const struct node *node, struct p
     if (by < 0 || !plan->steps[by].compile.shown_rows)
         return -1;
     step->compile.part_rows = plan->steps[by].compile.shown_rows;
-    if (plan->steps[by].observer >= 0 || plan->tensors[step->in[seen]].layout != OP_CHANNELS_LAST)
+    if (!plan->steps[by].compile.shows || plan->steps[by].once || plan->steps[by].observer >= 0 ||
+        plan->tensors[step->in[seen]].layout != OP_CHANNELS_LAST)
         return -1;
     for (int i = 0; i < step->in_count; i++)
-        if (i != seen && step->in[i] >= 0 && (step->in[i] == step->in[seen] || made_by(plan, step->in[i]) > by))
+        if (i != seen && (step->maker[i] >= 0 || (step->in[i] >= 0 && is_written_from(plan, step->in[i], by))))
             return -1;
     step->compile.seen = true;
     return by;

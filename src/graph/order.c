@@ -86,6 +86,17 @@ void lower_count_readers(struct lowering *l)
             l->readers[graph->values[id].assigned]++;
 }
 
+/* Whether a node writes the new value of parameter `id` over the old one. */
+static bool renews(const struct lowering *l, const struct node *node, int id)
+{
+    int next = l->renewed[id] ? graph_value(l->graph, id)->assigned : 0;
+
+    for (int i = 0; next && i < node->out_count; i++)
+        if (node->out[i] == next && l->in_storage[next])
+            return true;
+    return false;
+}
+
 /* A new value may be written straight over its parameter when its operator is made for that and nobody reads the old
  * value later. Everything else is copied at the end of the run. */
 void lower_find_updates_in_storage(struct lowering *l)
@@ -110,6 +121,78 @@ void lower_find_updates_in_storage(struct lowering *l)
     }
 }
 
+/* ---- who reads a value last -------------------------------------------------------------------------------------- */
+
+static void read_at(struct lowering *l, int id, int when)
+{
+    if (id && when > l->read_until[id])
+        l->read_until[id] = when;
+}
+
+/* Who reads output 0 may thereby read input 0. */
+static bool is_alias(const struct op *op)
+{
+    return op->view || (op->cpu && op->cpu->may_alias);
+}
+
+/* What a node reads, and what it has taken in reads, while it runs, and what its rows are still made from when they are
+ * read. A value that it renews itself it reads before that. */
+static void read_inputs(struct lowering *l, int n, int run, int made)
+{
+    const struct node   *node   = plan_node(l->plan, n);
+    const struct fusion *fusion = &l->fusions[n];
+    unsigned             done   = l->deferred[n] ? node->op->cpu->rows_done_with : 0;
+
+    for (int i = 0; i < node->in_count; i++)
+        if (reads_data(l, node, i) && !renews(l, node, node->in[i]))
+            read_at(l, node->in[i], i < 32 && (done >> i & 1U) ? run : made);
+    for (int k = 0; k < fusion->affine_count; k++)
+        for (int i = 1; i < plan_node(l->plan, fusion->affine[k])->in_count; i++)
+            read_at(l, plan_node(l->plan, fusion->affine[k])->in[i], made);
+    if (fusion->sum >= 0)
+        read_at(l, fusion->residual, made);
+    if (fusion->gate >= 0)
+        read_at(l, plan_node(l->plan, fusion->gate)->in[1], made);
+}
+
+/* From the last node to the first, so that a node's readers are known before it. A step that can run within its only
+ * reader reads when that one does; the inputs of rows are read when the rows are; what a value is another name for,
+ * when that is. Optimisers come where lower_find_order puts them, and say themselves when. */
+void lower_find_last_reads(struct lowering *l)
+{
+    const fov_graph *graph = l->graph;
+    int              end   = (int)graph->node_count;
+
+    for (size_t id = 0; id < graph->value_count; id++)
+        l->read_until[id] = -1;
+    for (int i = 0; i < l->plan->output_count; i++)
+        read_at(l, l->plan->outputs[i], end);
+    for (size_t id = 1; id < graph->value_count; id++) /* copied at the end: lower_ends */
+        if (l->renewed[id] && !l->in_storage[graph->values[id].assigned])
+            read_at(l, graph->values[id].assigned, end);
+    for (int n = end; n-- > 0;) {
+        const struct node *node = plan_node(l->plan, n);
+        int                result = l->fusions[n].result, run = n, made;
+
+        if (!l->needed[n] || l->taken_by[n] >= 0 || node->op->family == OP_OPTIMISER)
+            continue;
+        made = l->read_until[result] > n ? l->read_until[result] : n;
+        if (node->op->cpu && node->op->cpu->runs_within && l->readers[result] == 1)
+            run = made;
+        read_inputs(l, n, run, l->deferred[n] || run > n ? made : n);
+        if (is_alias(node->op) && node->in_count)
+            read_at(l, node->in[0], made);
+    }
+    for (size_t id = 1; id < graph->value_count; id++) {
+        int next = l->renewed[id] ? graph->values[id].assigned : 0;
+
+        if (next && l->in_storage[next] && l->read_until[id] >= graph->values[next].node)
+            l->in_storage[next] = false;
+    }
+}
+
+/* ---- order ------------------------------------------------------------------------------------------------------- */
+
 /* The step after which an optimiser node may run: its gradient is there, and whoever reads the old weights has. */
 static int find_ready(const struct lowering *l, const struct node *node, const int *ready, const int *read_so_far)
 {
@@ -122,10 +205,12 @@ static int find_ready(const struct lowering *l, const struct node *node, const i
             latest = ready[maker];
     }
     for (int i = 0; i < node->out_count; i++) {
-        int renewed = op_port_at(node->op->out, i)->updates - 1;
+        int renewed = op_port_at(node->op->out, i)->updates - 1, old = renewed < 0 ? 0 : node->in[renewed];
 
-        if (renewed >= 0 && read_so_far[node->in[renewed]] > latest)
-            latest = read_so_far[node->in[renewed]];
+        if (!old || !l->in_storage[node->out[i]])
+            continue;
+        latest = read_so_far[old] > latest ? read_so_far[old] : latest;
+        latest = l->read_until[old] > latest ? l->read_until[old] : latest;
     }
     return latest;
 }
@@ -147,11 +232,11 @@ void lower_find_order(struct lowering *l, int *ready, int *read_so_far)
         if (!l->needed[n])
             continue;
         ready[n] = node->op->family == OP_OPTIMISER ? find_ready(l, node, ready, read_so_far) : (int)n;
+        if (node->op->family != OP_OPTIMISER)
+            continue;
         for (int i = 0; i < node->in_count; i++)
             if (ready[n] > read_so_far[node->in[i]])
                 read_so_far[node->in[i]] = ready[n];
-        if (node->op->family != OP_OPTIMISER)
-            continue;
         for (; at > 0 && ready[waiting[at - 1]] > ready[n]; at--)
             waiting[at] = waiting[at - 1];
         waiting[at] = (int)n;

@@ -4,6 +4,7 @@
  *              step asks its operator how (step.c, neighbours.c)
  *   recompute.c  where that does not fit the memory there is: which steps run a second time rather than be kept
  *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
+ *   verify.c   whether nothing is read that is not there any more: after all of the others, by none of their words
  *   pair.c     a weight's gradient and its update some rows at a time
  *   pack.c     weights -> kernel order, once, from memory or straight from their file
  *   plan.c     the whole in order, memory, binding of pointers, running, printing */
@@ -177,6 +178,10 @@ void plan_run_pair(struct plan_step *maker, struct plan_step *reader);
 
 /* arena.c */
 int plan_place(fov_plan *plan);
+
+/* verify.c */
+/** FOV_OK, or FOV_E_INTERNAL and a sentence that names the step, the value and who overwrote it. After plan_place. */
+int plan_verify(const fov_plan *plan);
 
 /* pack.c */
 /** Stands in storage.fixed for the address of a parameter that is packed from where it lies and then not read again. */

@@ -171,9 +171,9 @@ static void make_again(struct search *s, int n, int at)
 
         if (maker >= 0 && s->dropped[maker] && !s->again[maker] && at > s->last_before[maker])
             make_again(s, maker, at);
-        /* A parameter that has been renewed by now is not what it was; what the step renews itself it does not depend
-         * on. */
-        if (from >= 0 && s->writer[from] >= 0 && s->writer[from] < at && s->writer[from] != n)
+        /* A parameter that has been renewed by now is not what it was. */
+        if (from >= 0 && s->writer[from] >= 0 && s->writer[from] < at &&
+            !(s->writer[from] == n && i < 32 && (step->compile.renewed_or_not >> i & 1U)))
             s->sound = false;
     }
     append(s, n, at, true);

@@ -58,6 +58,28 @@ static int exchange(struct lowering *l, int index, const struct node *changed)
     return status ? status : graph_infer_node(&known, plan_node(l->plan, first), l->shapes);
 }
 
+/* Whether the changed node makes what the old one made: its shape rule holds, and gives the same shapes. Changing
+ * places with another node it makes something else, which the other one's rule will be asked about. */
+static bool means_the_same(struct lowering *l, const struct node *node, bool exchanged)
+{
+    struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
+    const double    *constant[OP_MAX_PORTS];
+    struct error     error = {0}; /* not the caller's: the plan goes on without the change */
+    struct op_infer  infer = {node->options, in, node->in_count, constant, out, node->out_count, &error};
+    bool             same;
+
+    lower_describe(l, node, in);
+    for (int i = 0; i < node->in_count; i++)
+        constant[i] = l->plan->known[node->in[i]];
+    for (int i = 0; i < node->out_count; i++)
+        out[i] = in[0];
+    same = node->op->infer(&infer) == FOV_OK;
+    for (int i = 0; same && !exchanged && i < node->out_count; i++)
+        same = out[i].dtype == graph_value(l->graph, node->out[i])->dtype &&
+               shape_equal(&out[i].shape, &l->shapes[node->out[i]]);
+    return same;
+}
+
 /* Asks one descriptor about a node, on a copy. */
 static int ask(struct lowering *l, int index, const struct op *op, bool (*question)(struct op_takeover *node),
                bool *changed)
@@ -89,6 +111,8 @@ static int ask(struct lowering *l, int index, const struct op *op, bool (*questi
     if (!question(&takeover))
         return FOV_OK;
     node   = (struct node){op, takeover.name, &options, in, old->out, takeover.in_count, old->out_count};
+    if (!means_the_same(l, &node, takeover.exchange))
+        return FOV_OK;
     status = takeover.exchange ? exchange(l, index, &node) : lower_replace(l, index, &node);
     lower_prune(l);
     lower_count_readers(l);

@@ -26,6 +26,11 @@ static int new_tensor(fov_plan *plan, int value, fov_dtype dtype, const fov_shap
     return tensor.storage < 0 ? -1 : plan_new_tensor(plan, tensor);
 }
 
+int lower_new_tensor(struct lowering *l, int id)
+{
+    return new_tensor(l->plan, id, graph_value(l->graph, id)->dtype, &l->shapes[id], OP_PLAIN, -1);
+}
+
 /* A known result is a constant of the plan. */
 static int own_known(fov_plan *plan, int id, int tensor)
 {

@@ -31,9 +31,9 @@ int  binary_compile(struct op_compile *compile, op_function *run);
  *  [N, C, 1, 1]): then lines can be made one by one (op_compile.make), by a function that calls binary_make. */
 bool binary_by_lines(const struct op_compile *compile);
 void binary_make(const struct op_run *run, const struct op_lines *lines, float *to, enum binary function);
-#define BINARY_CPU(function)                                                                                           \
-    {.layout = OP_FOLLOWS, .layout_for = op_layout_for_broadcast, .supports = op_all_f32, .compile = (function),       \
-     .in_place = 1u << 0 | 1u << 1}
+#define BINARY_CPU(...)                                                                                                \
+    {.layout = OP_FOLLOWS, .layout_for = op_layout_for_broadcast, .supports = op_all_f32,                              \
+     .in_place = 1u << 0 | 1u << 1, .compile = __VA_ARGS__}
 /** Gradients flow through the broadcast by summing over what was repeated: gives input i's share, given the gradient
  *  that it would get were it as large as the result. */
 void binary_give(struct op_gradient *gradient, int i, fov_value full);

@@ -259,6 +259,17 @@ const void *op_option(const struct op *op, const void *options, const char *name
     return (const char *)options + attribute->offset;
 }
 
+struct op_compile op_compile_alone(const struct op_compile *compile)
+{
+    struct op_compile alone = *compile;
+    alone.in_rows = NULL;
+    alone.residual = alone.gate = NULL;
+    alone.before = alone.producer = NULL;
+    alone.part_rows = 0;
+    alone.deferred = alone.seen = false;
+    return alone;
+}
+
 const float *op_rows(const struct op_run *run, int i, size_t first, size_t count, float *room)
 {
     const struct op_run *maker = run->maker == NULL ? NULL : run->maker[i];

@@ -252,10 +252,21 @@ struct op_compile {
     size_t rows_together; /**< run can make output 0 some rows at a time, a multiple of so many (run->row_first,
                              .row_count), from the first on in order; 0: only all of them */
     bool   joins; /**< run does what run->before would have: that is packed, but not run */
-    size_t shown_rows; /**< output 0 is made in parts of so many rows, by its shape alone, and op_show called for each;
-                          0: not */
+    size_t shown_rows; /**< sums over output 0 are to be taken by parts of so many rows, which follow from its shape
+                          alone; 0: by any */
+    bool   shows;      /**< op_show is called for each such part when it is as it will be read, never to change again */
     bool     takes_producer; /**< run calls run->producer->make; input 0 has no data */
-    op_make *make; /**< how a reader may have some lines made; NULL: only all at once */
+    op_make *make; /**< how a reader may have some lines made, in place of run and from all that run would read; NULL:
+                        only all at once. Only where op_cpu.runs_within */
+    bool makes_channels; /**< make also makes some of the channels, else always all */
+    /** Bit i: output 0 may lie over input i (of its shape and type): what is read of it is read before anything is
+     * written where it lies, and never again, by this step or on behalf of a neighbour. Preset to op_cpu.in_place; what
+     * only some forms keep to, the form says here. */
+    unsigned overwrites;
+    bool     overwrites_residual, overwrites_gate; /**< the same of these two */
+    /** Bit i: an output renews input i, and the other outputs are the same before and after: they do not depend on it,
+     * or it becomes what it was. So a plan may make them a second time in one run. */
+    unsigned renewed_or_not;
     char     detail[96]; /**< what was chosen, in a few words: "implicit product, 6 x 16" */
 };
 
@@ -326,6 +337,11 @@ enum op_layout_rule {
      * too */
 };
 
+/** What an operator asks a form that runs within its own (a transposed convolution asks an input gradient): the same,
+ * by itself. No neighbour makes its inputs, sees or makes its result, or is run by it; nothing is fused but the
+ * activation. */
+struct op_compile op_compile_alone(const struct op_compile *compile);
+
 struct op_cpu {
     enum op_layout_rule layout;
     /** Where the rule depends on options or shapes (broadcasting, softmax over channels...), or on the order in which
@@ -335,13 +351,18 @@ struct op_cpu {
     bool (*supports)(const void *options, const struct op_tensor *in, int in_count);
     int (*compile)(struct op_compile *compile);
     bool any_order; /**< OP_FOLLOWS, and tensors are but rows of numbers to it, all of the same length */
-    unsigned in_place; /**< bit i: output 0 may overwrite input i (same shape and dtype) */
+    unsigned in_place; /**< bit i: in every form output 0 may overwrite input i (op_compile.overwrites). 0: none */
+    bool     may_alias; /**< compile may say identity: who reads output 0 then reads input 0 */
+    bool     runs_within; /**< compile may fill .make: inputs are then read as late as the result is */
     unsigned strided_in; /**< bit i: reads input i at any pixel_stride when it is channels-last */
     bool     strided_out; /**< writes output 0 at any pixel_stride when it is channels-last */
     /** A result that is cheaper made twice than stored and read: writes rows first .. first + count - 1 of output 0, as
-     * op_rows counts them, any time after a run with compile->deferred. Reads the inputs of that run. NULL: there is no
-     * such form. */
+     * op_rows counts them, any time after a run with compile->deferred. Reads the inputs of that run, all but those it
+     * is done with, their packed forms, and the state. NULL: there is no such form. */
     void (*rows)(const struct op_run *run, size_t first, size_t count, float *to);
+    /** Bit i: rows reads nothing of input i, plain or packed: run was the last to. 0: all are there, and as they were,
+     * until the last reader of the result has run. */
+    unsigned rows_done_with;
     /** Bit i: input i may come as such rows, for these shapes. NULL: none may. */
     unsigned (*reads_rows)(const void *options, const struct op_tensor *in, int in_count);
     /** Sums over an input that are better taken while it is made, and still near: 1 + that input; 0: none. */
@@ -351,7 +372,7 @@ struct op_cpu {
     void (*see)(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels);
 };
 
-/** For a step with compile->shown_rows: a part of output 0 has been written. */
+/** For a step with compile->shows: a part of output 0 has been written. */
 void op_show(const struct op_run *run, size_t first, size_t count, size_t channel, size_t channels);
 
 /* ---- ONNX -------------------------------------------------------------------------------------------------------- */
@@ -505,7 +526,8 @@ struct op {
     /** Whether an output is a run of input 0's channels: then it is read where it lies, where channels are stored
      * last. */
     bool (*as_part)(struct op_part *part);
-    /** Whether output 0 is the channels of all inputs side by side: then they are written there at once. */
+    /** Whether output 0 is the channels of all inputs side by side: then they are written there at once, and run leaves
+     * alone what lies in its place already. */
     bool (*as_join)(const void *options, const struct op_tensor *in, int in_count);
     bool as_residual; /**< the sum of its two inputs: where they are of one shape, who makes one may add the other */
     bool commutes;    /**< inputs 0 and 1 may change places */

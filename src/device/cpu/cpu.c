@@ -27,7 +27,16 @@ enum op_layout_rule cpu_layout(const struct op *op, const void *options, const s
 
 int cpu_compile(const struct op *op, struct op_compile *compile)
 {
-    if (cpu_supports(op, compile->options, compile->in, compile->in_count) && op->cpu)
-        return op->cpu->compile(compile);
-    return textbook_compile(op, compile);
+    int status;
+
+    compile->overwrites = op->cpu ? op->cpu->in_place : 0;
+    if (!cpu_supports(op, compile->options, compile->in, compile->in_count) || !op->cpu)
+        return textbook_compile(op, compile);
+    status = op->cpu->compile(compile);
+    /* The order of updates goes by the descriptor: what it does not say must not be. */
+    if (!op->cpu->runs_within)
+        compile->make = NULL;
+    if (!status && compile->identity && !op->cpu->may_alias)
+        status = error_set(compile->error, FOV_E_INTERNAL, "it is an identity, and its descriptor does not say so");
+    return status;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The gradients of depthwise convolution, to its input and to its weights, a line of input pixels at a time: both are
    products of the same pairs (pixel, tap, pixel of dy), so kernels of width three make both in one pass over the line,
-   and others one after the other. The forward pass is in depthwise.h, the definitions are in reference/window.c. */
+   and others one after the other. Either by itself is made in the order in which both are, so that it has the same
+   bits. The forward pass is in depthwise.h, the definitions are in reference/window.c. */
 #ifndef KERNEL_VECTOR_DEPTHWISE_GRADIENT_H
 #define KERNEL_VECTOR_DEPTHWISE_GRADIENT_H
 
@@ -35,10 +36,10 @@ INLINE void three_inner(const struct kernel_window *w, const size_t stride, size
 
 /* Any pixel. */
 INLINE void three_pixel(const struct three_line *line, const struct kernel_window *w, const size_t count,
-                        const size_t stride, const bool input, size_t pixel, size_t i, size_t left, const vf *weights,
-                        vf *sums)
+                        const size_t stride, const bool input, const bool weight, size_t pixel, size_t i, size_t left,
+                        const vf *weights, vf *sums)
 {
-    vf x = load_some(line->x + pixel * w->x_stride + i, left);
+    vf x = weight ? load_some(line->x + pixel * w->x_stride + i, left) : (vf){0};
     vf sum = {0};
     UNROLL
     for (size_t column = 0; column < 3; column++) { /* of dy, as in three_pair */
@@ -50,7 +51,9 @@ INLINE void three_pixel(const struct three_line *line, const struct kernel_windo
             if (meets) {
                 vf g = load_some(line->dy[r] + o * w->y_stride + i, left);
                 sum += g * weights[3 * r + k];
-                sums[3 * r + k] += g * x;
+                if (weight) {
+                    sums[3 * r + k] += g * x;
+                }
             }
         }
     }
@@ -61,8 +64,8 @@ INLINE void three_pixel(const struct three_line *line, const struct kernel_windo
 
 /* Two inner pixels: what both meet is loaded once, and their sums do not wait for each other. */
 INLINE void three_pair(const struct three_line *line, const struct kernel_window *w, const size_t count,
-                       const size_t stride, const bool input, size_t pixel, size_t i, size_t left, const vf *weights,
-                       vf *sums)
+                       const size_t stride, const bool input, const bool weight, size_t pixel, size_t i, size_t left,
+                       const vf *weights, vf *sums)
 {
     const size_t columns = stride == 1 ? 4 : 2; /* of dy */
     size_t at = (pixel + w->pad - 2) / stride * w->y_stride + i; /* the one that the first meets through column 2 */
@@ -70,7 +73,7 @@ INLINE void three_pair(const struct three_line *line, const struct kernel_window
     vf sum[2];
     UNROLL
     for (size_t q = 0; q < 2; q++) {
-        x[q] = load_some(line->x + (pixel + q) * w->x_stride + i, left);
+        x[q] = weight ? load_some(line->x + (pixel + q) * w->x_stride + i, left) : (vf){0};
         sum[q] = (vf){0};
     }
     UNROLL
@@ -85,7 +88,9 @@ INLINE void three_pair(const struct three_line *line, const struct kernel_window
                     if (input) {
                         multiply_add(sum[q], g, weights[3 * r + k]);
                     }
-                    multiply_add(sums[3 * r + k], g, x[q]);
+                    if (weight) {
+                        multiply_add(sums[3 * r + k], g, x[q]);
+                    }
                 }
             }
         }
@@ -96,9 +101,10 @@ INLINE void three_pair(const struct three_line *line, const struct kernel_window
     }
 }
 
-/* count, stride and input (whether dx is wanted) are constants where this is called: the sums of taps stay in registers
-   while the line goes by, and the weights as far as there are any. */
-INLINE void three_run(const struct three_line *given, const size_t count, const size_t stride, const bool input)
+/* count, stride, input and weight (which gradients are wanted) are constants where this is called: the sums of taps
+   stay in registers while the line goes by, and the weights as far as there are any. */
+INLINE void three_run(const struct three_line *given, const size_t count, const size_t stride, const bool input,
+                      const bool weight)
 {
     const struct three_line line = *given; /* where no store can change it */
     struct kernel_window w = *line.window;
@@ -111,11 +117,11 @@ INLINE void three_run(const struct three_line *given, const size_t count, const 
         UNROLL
         for (size_t t = 0; t < 3 * count; t++) {
             weights[t] = load_some(line.weights[t / 3] + t % 3 * w.channels + i, left);
-            sums[t] = load_some(line.dweights[t / 3] + t % 3 * w.channels + i, left);
+            sums[t] = weight ? load_some(line.dweights[t / 3] + t % 3 * w.channels + i, left) : (vf){0};
         }
         for (size_t edge = 0; edge < inner + (w.width - outer); edge++) {
             size_t pixel = edge < inner ? edge : outer + edge - inner;
-            three_pixel(&line, &w, count, stride, input, pixel, i, left, weights, sums);
+            three_pixel(&line, &w, count, stride, input, weight, pixel, i, left, weights, sums);
         }
         for (size_t pixel = inner; pixel < outer; pixel += 2) {
             if (read) {
@@ -128,30 +134,33 @@ INLINE void three_run(const struct three_line *given, const size_t count, const 
                 bring_nearer(write + VECTOR);
                 write += 2 * VECTOR;
             }
-            three_pair(&line, &w, count, stride, input, pixel, i, left, weights, sums);
+            three_pair(&line, &w, count, stride, input, weight, pixel, i, left, weights, sums);
         }
         UNROLL
         for (size_t t = 0; t < 3 * count; t++) {
-            store_some(line.dweights[t / 3] + t % 3 * w.channels + i, sums[t], left);
+            if (weight) {
+                store_some(line.dweights[t / 3] + t % 3 * w.channels + i, sums[t], left);
+            }
         }
     });
 }
 
 /* A form per number of kernel rows (at stride 2 a line meets lines of dy through at most two of three), stride and
-   whether dx is wanted. */
+   which gradients are wanted: 1 the input's, 2 the weight's, 3 both. */
 typedef void three_function(const struct three_line *line);
-#define THREE_FORMS(F) F(1, 1, 0) F(2, 1, 0) F(3, 1, 0) F(1, 2, 0) F(2, 2, 0) \
-                       F(1, 1, 1) F(2, 1, 1) F(3, 1, 1) F(1, 2, 1) F(2, 2, 1)
-#define THREE(count, stride, input)                                                   \
-    static void three_##count##_##stride##_##input(const struct three_line *line) \
-    {                                                                                 \
-        three_run(line, count, stride, input);                                        \
+#define THREE_FORMS(F) F(1, 1, 1) F(2, 1, 1) F(3, 1, 1) F(1, 2, 1) F(2, 2, 1) \
+                       F(1, 1, 2) F(2, 1, 2) F(3, 1, 2) F(1, 2, 2) F(2, 2, 2) \
+                       F(1, 1, 3) F(2, 1, 3) F(3, 1, 3) F(1, 2, 3) F(2, 2, 3)
+#define THREE(count, stride, wanted)                                               \
+    static void three_##count##_##stride##_##wanted(const struct three_line *line) \
+    {                                                                              \
+        three_run(line, count, stride, ((wanted) & 1) != 0, (wanted) > 1);         \
     }
 THREE_FORMS(THREE)
 #undef THREE
 
-static three_function *const three_forms[4][3][2] = {
-#define THREE(count, stride, input) [count][stride][input] = three_##count##_##stride##_##input,
+static three_function *const three_forms[4][3][4] = {
+#define THREE(count, stride, wanted) [count][stride][wanted] = three_##count##_##stride##_##wanted,
     THREE_FORMS(THREE)
 #undef THREE
 #undef THREE_FORMS
@@ -169,10 +178,10 @@ static bool gradients_of_three(const struct kernel_window *w, const float *const
         if (dy_rows[ky]) {
             line.dy[line.count] = dy_rows[ky];
             line.weights[line.count] = weights ? weights + 3 * ky * w->channels : dweights;
-            line.dweights[line.count++] = dweights + 3 * ky * w->channels;
+            line.dweights[line.count++] = dweights ? dweights + 3 * ky * w->channels : NULL;
         }
     }
-    three_function *form = three_forms[line.count][w->stride][dx != NULL];
+    three_function *form = three_forms[line.count][w->stride][(dx ? 1 : 0) + (dweights ? 2 : 0)];
     if (form) {
         form(&line);
     }
@@ -348,7 +357,7 @@ static void depthwise_weight_gradient(const struct kernel_window *w, const float
 static void vector_depthwise_gradients(const struct kernel_window *w, const float *const *dy_rows, const float *weights,
                                        const float *x, float *dx, float *dweights)
 {
-    if (dweights && gradients_of_three(w, dy_rows, weights, x, dx, dweights)) {
+    if (gradients_of_three(w, dy_rows, weights, x, dx, dweights)) {
         return;
     }
     if (dx) {

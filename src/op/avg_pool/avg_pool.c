@@ -163,8 +163,11 @@ static bool take_over(struct op_takeover *node)
     if (options->ceil_mode || !window_take_pad(node, options->auto_pad, &options->pad)) {
         return false;
     }
+    /* A window that lies in the frame alone is none to this operator, and a mean of zeros where the pad stays. */
+    struct op_tensor x = node->tensor(node->plan, node->in[0]);
+    struct window window;
     options->count_include_pad = true;
-    return true;
+    return avg_pool_window(&window, options, &x.shape, NULL) == 0;
 }
 
 /* ---- CPU --------------------------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 
 enum { X, WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };                    /* inputs */
 enum { Y, NEXT_MEAN, NEXT_VAR, SAVED_MEAN, SAVED_INV_STD, OUT_COUNT }; /* outputs */
+enum { ALL_BUT_X = 1 << WEIGHT | 1 << BIAS | 1 << RUNNING_MEAN | 1 << RUNNING_VAR };
 
 const char *const batch_norm_statistics_choices[] = {"plan", "running", "batch", NULL};
 
@@ -313,6 +314,8 @@ static int compile(struct op_compile *compile)
             shape_text(&compile->in[X].shape, text));
     }
     compile->seen = compile->seen && of_batch && plan.rows > 0;
+    compile->renewed_or_not = 1u << RUNNING_MEAN | 1u << RUNNING_VAR; /* the batch's count, or nothing changes */
+    compile->overwrites_residual = true; /* each element of it is added where the result is stored */
     compile->run = run;
     compile->prepare = batch_norm_prepare;
     compile->state = sizeof plan + (compile->deferred ? 2 * plan.channels * sizeof(float) : 0);
@@ -336,8 +339,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << X,
-    .strided_in = 1u << X, .strided_out = true, .rows = rows,
-    .sees = 1 + X, .see = see};
+    .strided_in = 1u << X, .strided_out = true, .rows = rows, .rows_done_with = ALL_BUT_X, .sees = 1 + X, .see = see};
 
 /* ---- ONNX -------------------------------------------------------------------------------------------------------- */
 

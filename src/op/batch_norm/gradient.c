@@ -333,7 +333,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = {
     .layout = OP_WANTS_CHANNELS_LAST, .supports = op_all_f32, .compile = compile, .in_place = 1u << DY,
-    .rows = rows, .sees = 1 + DY, .see = see};
+    .rows = rows, .rows_done_with = 1u << WEIGHT | 1u << SAVED_INV_STD, .sees = 1 + DY, .see = see};
 
 static const struct batch_norm_gradient_options
     usual = {.norm = {.epsilon = 1e-5, .momentum = 0.1}},

@@ -80,7 +80,7 @@ static int compile(struct op_compile *compile)
 }
 
 static const struct op_cpu cpu = {
-    .layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile, .in_place = 1u << 0};
+    .layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile, .in_place = 1u << 0, .may_alias = true};
 
 /* ---- ONNX: `to` is a type code; CastLike takes the type of a second tensor ----------------------------------- */
 

@@ -22,9 +22,14 @@ static size_t weights_of(const struct op_compile *compile)
     return shape_span(weight, 0, weight->rank);
 }
 
-bool conv_chain_by_channels(fov_shape x)
+static bool is_small(const fov_shape *x)
 {
-    return shape_span(&x, 2, x.rank) <= SMALL_PIXELS;
+    return shape_span(x, 2, x->rank) <= SMALL_PIXELS;
+}
+
+bool conv_chain_by_channels(const struct op_compile *depthwise)
+{
+    return depthwise->residual == NULL && depthwise->producer->makes_channels && is_small(&depthwise->in[0].shape);
 }
 
 bool conv_chain_pays(const struct op_compile *compile, const struct conv_geometry *geometry)
@@ -39,10 +44,10 @@ bool conv_chain_pays(const struct op_compile *compile, const struct conv_geometr
      * in front of it. */
     bool widens = producer->run == conv_product_run && geometry->groups == 1 && geometry->filters >= geometry->channels;
     size_t floats = (size_t)(geometry->in_pixels * geometry->channels);
-    if (producer->takes_producer && conv_chain_by_channels(producer->in[0].shape)) {
+    if (producer->takes_producer && is_small(&producer->in[0].shape)) {
         return false; /* it would have to make lines, and more of them twice */
     }
-    bool by_channels = geometry->groups > 1 && conv_chain_by_channels(compile->in[0].shape);
+    bool by_channels = geometry->groups > 1 && conv_chain_by_channels(compile);
     bool streams = !by_channels && (weights_of(compile) > MOST_WEIGHTS || weights_of(producer) > MOST_WEIGHTS);
     return !widens && !streams && floats >= WORTH_FLOATS;
 }

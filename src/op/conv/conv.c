@@ -132,6 +132,7 @@ static const struct op_cpu cpu = {.layout = OP_WANTS_CHANNELS_LAST,
                                   .compile = compile,
                                   .strided_in = 1U << 0,
                                   .strided_out = true,
+                                  .runs_within = true,
                                   .reads_rows = reads_rows};
 static const struct op_onnx onnx = {.type = "Conv", .since = 1};
 

@@ -67,10 +67,9 @@ struct conv_cut {
 };
 /** Whether this step should have its producer run within it. */
 bool conv_chain_pays(const struct op_compile *compile, const struct conv_geometry *geometry);
-/** Whether a depthwise convolution of so small an image makes some channels of the whole image at a time: then each
- * weight is
- *  read once, and no line made twice. */
-bool conv_chain_by_channels(fov_shape x);
+/** Whether a depthwise convolution of so small an image, within which a producer that can runs, makes some channels of
+ *  the whole image at a time: then each weight is read once, and no line made twice. */
+bool conv_chain_by_channels(const struct op_compile *depthwise);
 struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct conv_geometry *geometry);
 
 /* Depthwise forms, in depthwise.c and depthwise_gradient.c */

@@ -72,7 +72,7 @@ static size_t choose_part(const struct op_compile *compile, const struct conv_ge
     double least = 0;
     /* The lines that one line of the result comes from, itself, and the weights. */
     size_t each_channel = (size_t)((geometry->window.kernel[1] + 1) * geometry->window.in[2] + geometry->taps);
-    if (compile->residual != NULL || !conv_chain_by_channels(compile->in[0].shape)) {
+    if (!conv_chain_by_channels(compile)) {
         return channels;
     }
     for (size_t each = 1; each * panel * each_channel <= CACHE_FLOATS && each < panels; each++) {
@@ -429,13 +429,14 @@ int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometr
                                                        (size_t)(window->in[2] * geometry->channels));
     }
     compile->shown_rows = plan.lines_per_chunk * (size_t)window->out[2];
+    compile->shows = true;
     snprintf(compile->detail, sizeof compile->detail, "depthwise rows");
     compile->make = compile->residual == NULL && !plan.made ? make_lines : NULL;
     compile->takes_producer = conv_chain_pays(compile, geometry);
     if (compile->takes_producer) {
         size_t floats = cut_work(&plan, compile, geometry);
         compile->run = run_taken;
-        compile->shown_rows = 0;
+        compile->shows = false;
         compile->scratch_per_worker += aligned(sizeof(struct depthwise_ring)) + floats * sizeof(float);
         snprintf(compile->detail, sizeof compile->detail, "depthwise rows of %s made in it",
                  plan.part < plan.channels ? "channels" : "lines");

@@ -264,21 +264,36 @@ int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_g
     compile->state = sizeof plan;
     compile->scratch_per_worker = plan.met_bytes + plan.x_bytes + dy_bytes(&plan);
     compile->shown_rows = plan.part_lines * (size_t)plan.window.in[2];
+    compile->shows = true;
     snprintf(compile->detail, sizeof compile->detail, "depthwise rows");
     return 0;
 }
 
-/** Whether the step before is the input gradient of the same convolution. */
-static bool joins(const struct op_compile *compile)
+static bool equal_windows(const struct window *a, const struct window *b)
+{
+    bool equal = true;
+    for (int axis = 0; axis < WINDOW_AXES; axis++) {
+        equal = equal && a->in[axis] == b->in[axis] && a->out[axis] == b->out[axis] &&
+                a->kernel[axis] == b->kernel[axis] && a->stride[axis] == b->stride[axis] &&
+                a->dilation[axis] == b->dilation[axis] && a->begin[axis] == b->begin[axis];
+    }
+    return equal;
+}
+
+/** Whether the step before is the input gradient of a convolution of the same sizes, from the same dy: of this one, or
+ *  of a sibling that it is added to. */
+static bool joins(const struct op_compile *compile, const struct conv_geometry *geometry)
 {
     const struct op_compile *before = compile->before;
+    struct gradient_plan plan;
     return before != NULL && before->run == run_input && before->in[0].id != 0 &&
-           before->in[0].id == compile->in[1].id && shape_equal(&before->out[0].shape, &compile->in[0].shape);
+           before->in[0].id == compile->in[1].id && shape_equal(&before->out[0].shape, &compile->in[0].shape) &&
+           plan_input(before, &plan) == 0 && equal_windows(&plan.window, &geometry->window);
 }
 
 int conv_depthwise_weight_compile(struct op_compile *compile, const struct conv_geometry *geometry)
 {
-    compile->joins = joins(compile);
+    compile->joins = joins(compile, geometry);
     struct gradient_plan plan =
         make_plan(geometry, compile->joins, true, op_comes_as_rows(compile, 0), op_comes_as_rows(compile, 1));
     compile->run = run_weight;

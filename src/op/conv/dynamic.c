@@ -10,6 +10,7 @@
 #include "op/onnx.h"
 
 #include <fovea/operators.h>
+#include <string.h>
 
 /** Shape of one sample: [N, ...] to [1, ...] for images, [N, F, ...] to [F, ...] for weights. */
 static fov_shape one_image(const fov_shape *shape)
@@ -181,7 +182,7 @@ static int compile_inner(const struct op_compile *compile, enum kind kind, struc
         tensors[i] = i < 2 ? compile->in[i] : compile->out[0];
         tensors[i].shape = shapes[kind][i];
     }
-    *inner = *compile;
+    *inner = op_compile_alone(compile);
     inner->in = tensors;
     inner->out = tensors + 2;
     inner->in_count = 2;
@@ -231,17 +232,16 @@ static int prepare_weight(const struct op_compile *compile, void *state)
 static int compile_kind(struct op_compile *compile, enum kind kind)
 {
     struct op_tensor tensors[3];
-    struct op_compile inner, outer = *compile;
+    struct op_compile inner;
     int status = compile_inner(compile, kind, tensors, &inner);
     if (status != 0) {
         return status;
     }
-    *compile = inner;
-    compile->in = outer.in;
-    compile->out = outer.out;
-    compile->in_count = outer.in_count;
-    compile->out_count = outer.out_count;
     compile->run = run;
+    memcpy(compile->packed, inner.packed, sizeof compile->packed);
+    compile->scratch = inner.scratch;
+    compile->scratch_per_worker = inner.scratch_per_worker;
+    memcpy(compile->detail, inner.detail, sizeof compile->detail);
     compile->pack = inner.pack != NULL ? pack_nothing : NULL;
     compile->reads_plain = true;
     compile->prepare = kind == FORWARD ? prepare_forward : kind == OF_INPUT ? prepare_input : prepare_weight;

@@ -189,6 +189,7 @@ int conv_patches_compile(struct op_compile *compile, const struct conv_geometry 
     compile->packed[1] =
         (kernel_padded_filters(compile->kernel, plan.columns) + plan.columns) * plan.filters * sizeof(float);
     compile->scratch_per_worker = plan.out_pixels * plan.columns * sizeof(float);
+    compile->overwrites_residual = true; /* patches are added to it */
     snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu, patches added", compile->kernel->tile_rows,
              compile->kernel->panel_columns);
     return 0;

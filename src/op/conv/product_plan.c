@@ -442,13 +442,20 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     struct product_maker maker;
     bool by_lines = !gradient && geometry->groups == 1 && conv_is_pointwise(&geometry->window) &&
                     !op_comes_as_rows(compile, 0);
-    compile->takes_producer = by_lines && conv_chain_pays(compile, geometry);
     int status = make(&maker, compile, geometry, gradient, NULL);
+    /* Line by line there is no room for the kernel, and the sums would have other bits: in training no bit may depend on
+       whether a memory limit keeps steps apart. */
+    bool chains = by_lines && !(compile->training && maker.has_room);
+    compile->takes_producer = status == 0 && chains && conv_chain_pays(compile, geometry);
+    if (compile->takes_producer) {
+        status = make(&maker, compile, geometry, gradient, NULL);
+    }
     if (status != 0) {
         return status;
     }
     const struct product_plan *plan = &maker.plan;
-    compile->make = by_lines && compile->residual == NULL && !compile->takes_producer ? conv_chain_make : NULL;
+    compile->make = chains && compile->residual == NULL && !compile->takes_producer ? conv_chain_make : NULL;
+    compile->makes_channels = compile->make != NULL;
     compile->run = compile->takes_producer ? conv_chain_run : conv_product_run;
     compile->pack = conv_product_pack;
     compile->packed[1] = maker.packed_floats * sizeof(float);
@@ -457,10 +464,11 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     compile->scratch = plan->padded ? plan->batch * plan->in_image * sizeof(float) : 0;
     compile->scratch_per_worker = plan->made_bytes + plan->room * sizeof(float);
     compile->shown_rows = plan->part_rows;
+    compile->shows = !compile->takes_producer;
+    compile->overwrites_residual = true; /* an element of it is added where the sum is stored */
     if (compile->takes_producer) {
         size_t line = (size_t)(geometry->window.out[2] * geometry->channels);
         compile->scratch_per_worker = plan->cut.block * line * sizeof(float);
-        compile->shown_rows = 0;
     }
     snprintf(compile->detail, sizeof compile->detail, "implicit product %zu x %zu%s%s", plan->tile_rows,
              plan->panel_columns, plan->room > 0 ? " on tiles" : "",

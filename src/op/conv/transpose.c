@@ -292,10 +292,15 @@ static void run(const struct op_run *run)
 /** What the form of the input gradient asks for. */
 static int compile_inner(const struct op_compile *compile, struct conv_options *conv, struct op_compile *inner)
 {
-    *inner = *compile;
+    *inner = op_compile_alone(compile);
     int status = resolve(compile->options, &compile->in[0].shape, &compile->in[1].shape, conv, compile->error);
     inner->options = conv;
     return status != 0 ? status : conv_input_compile(inner);
+}
+
+static bool ends_by_itself(const struct op_compile *inner)
+{
+    return inner->run == conv_product_run || inner->run == conv_winograd_run;
 }
 
 static int prepare(const struct op_compile *compile, void *state)
@@ -306,8 +311,7 @@ static int prepare(const struct op_compile *compile, void *state)
     if (status != 0) {
         return status;
     }
-    bool by_itself = inner.run == conv_product_run || inner.run == conv_winograd_run;
-    *(struct head *)state = (struct head){inner.run, inner.pack, by_itself};
+    *(struct head *)state = (struct head){inner.run, inner.pack, ends_by_itself(&inner)};
     return inner.prepare != NULL ? inner.prepare(&inner, (char *)state + HEAD_BYTES) : 0;
 }
 
@@ -319,13 +323,18 @@ static int compile(struct op_compile *compile)
     if (status != 0) {
         return status;
     }
-    const void *options = compile->options;
-    *compile = inner;
-    compile->options = options;
+    bool has_bias = compile->folds || (compile->in_count > 2 && compile->in[2].shape.rank >= 0);
     compile->run = run;
     compile->pack = inner.pack != NULL ? pack : NULL;
+    compile->packed[1] = inner.packed[1];
     compile->prepare = prepare;
     compile->state = inner.state + HEAD_BYTES;
+    compile->scratch = inner.scratch;
+    compile->scratch_per_worker = inner.scratch_per_worker;
+    compile->shown_rows = inner.shown_rows;
+    /* What the form shows is the result only where nothing is done to it afterwards. */
+    compile->shows = inner.shows && (ends_by_itself(&inner) || (!has_bias && compile->activation == UNARY_identity));
+    memcpy(compile->detail, inner.detail, sizeof compile->detail);
     return 0;
 }
 

@@ -258,6 +258,7 @@ bool conv_winograd_compile(struct op_compile *compile, const struct conv_geometr
     struct winograd_sizes sizes = winograd_sizes(form);
     compile->run = conv_winograd_run;
     compile->pack = conv_winograd_pack;
+    compile->overwrites_residual = true; /* each pixel of it is added where that of the result is stored */
     compile->prepare = gradient ? prepare_gradient : prepare_forward;
     compile->state = sizeof plan;
     compile->packed[1] = plan.points * plan.weight_plane * sizeof(float);

@@ -148,6 +148,7 @@ int dense_product_compile(struct op_compile *compile, bool transposed)
     compile->state = sizeof plan;
     compile->packed[1] = kernel_padded_filters(compile->kernel, plan.columns) * plan.depth * sizeof(float);
     compile->scratch_per_worker = plan.room * sizeof(float);
+    compile->overwrites_residual = true; /* an element of it is added where the sum is stored */
     snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu%s", compile->kernel->tile_rows,
              compile->kernel->panel_columns, plan.room > 0 ? " on tiles" : "");
     return 0;

@@ -227,6 +227,8 @@ int dense_streamed_compile(struct op_compile *compile, bool transposed)
         compile->scratch = (plan.parts - 1) * plan.size.rows * plan.columns * sizeof(float);
     }
     compile->scratch_per_worker = plan.together * compile->kernel->panel_columns * depth * sizeof(float);
+    /* Sums over blocks of the depth are kept in the result, and what they are added to is read with the last block. */
+    compile->overwrites_residual = !transposed && plan.depth <= plan.block;
     snprintf(compile->detail, sizeof compile->detail, "product %zu x %zu, weights packed in passing",
              compile->kernel->tile_rows, compile->kernel->panel_columns);
     return 0;

@@ -254,9 +254,10 @@ static bool supports(const void *options, const struct op_tensor *in, int in_cou
 }
 
 static const struct op_cpu cpu = {
-    .layout = OP_FOLLOWS, .supports = supports, .compile = compile, .in_place = 1u << 0};
+    .layout = OP_FOLLOWS, .supports = supports, .compile = compile, .in_place = 1u << 0, .may_alias = true};
 static const struct op_cpu gradient_cpu = {
-    .layout = OP_FOLLOWS, .supports = supports, .compile = compile_gradient, .in_place = 1u << 0};
+    .layout = OP_FOLLOWS, .supports = supports, .compile = compile_gradient, .in_place = 1u << 0,
+    .may_alias = true};
 
 /* ---- ONNX: the rate is an attribute before opset 12, then an input --------------------------------------------- */
 

@@ -28,7 +28,8 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
 }
 
 static const struct op_cpu cpu = {
-    .layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0};
+    .layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0,
+    .may_alias = true};
 
 static const struct op_onnx onnx = {.type = "Identity", .since = 1};
 

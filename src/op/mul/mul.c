@@ -42,6 +42,7 @@ static void make(const struct op_run *run, const struct op_lines *lines, float *
 static int compile(struct op_compile *compile)
 {
     compile->make = binary_by_lines(compile) ? make : NULL;
+    compile->makes_channels = true;
     return binary_compile(compile, run);
 }
 
@@ -57,7 +58,7 @@ static bool as_affine(const void *options, const struct op_tensor *in, int in_co
     return fits;
 }
 
-static const struct op_cpu cpu = BINARY_CPU(compile);
+static const struct op_cpu cpu = BINARY_CPU(compile, .runs_within = true);
 
 static int import_mul(struct op_import *node)
 {

@@ -250,7 +250,8 @@ static int compile(struct op_compile *compile)
     return FOV_OK;
 }
 
-static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile};
+static const struct op_cpu cpu = {.layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = compile,
+                                  .may_alias = true};
 
 /* ---- ONNX: attributes before opset 11 ("paddings" in the first), then inputs, with axes since 18 ----------------- */
 

@@ -141,7 +141,8 @@ static void textbook(const struct op_textbook *textbook)
 }
 
 static const struct op_cpu cpu = {
-    .layout = OP_WANTS_PLAIN, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0};
+    .layout = OP_WANTS_PLAIN, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0,
+    .may_alias = true};
 
 /* ---- ONNX: the shape is an attribute before opset 5, then an input ----------------------------------------------- */
 

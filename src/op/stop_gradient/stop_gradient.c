@@ -18,7 +18,8 @@ static void textbook(const struct op_textbook *textbook)
 }
 
 static const struct op_cpu cpu = {
-    .layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0};
+    .layout = OP_FOLLOWS, .supports = op_any_dtype, .compile = op_compile_identity, .in_place = 1u << 0,
+    .may_alias = true};
 
 /* ---- ONNX has no gradients to stop: written as Identity ---------------------------------------------------------- */
 

@@ -51,8 +51,11 @@ static bool take_over(struct op_takeover *node)
     }
     const struct op_list *pad = op_option(pool.op, pool.options, "pad");
     const struct op_list *kernel = op_option(pool.op, pool.options, "kernel");
+    const struct op_list *dilation = op_option(pool.op, pool.options, "dilation");
     for (int i = 0; i < pad->count; i++) {
-        if (pad->at[i] >= op_list_get(kernel, kernel->count != 0 ? i % kernel->count : 0, 1)) {
+        int axis = kernel->count != 0 ? i % kernel->count : 0;
+        if (pad->at[i] >= op_list_get(kernel, axis, 1) ||
+            (pad->at[i] > 0 && op_list_get(dilation, axis, 1) != 1)) { /* whose taps may pass the image by */
             return false;
         }
     }
