@@ -646,6 +646,7 @@ static int verify(struct verifier *v, bool *once)
     const fov_plan *plan = v->plan;
     int             status = check_places(v);
 
+    status = status ? status : verify_sort(v);
     for (size_t i = 0; i < plan->storage_count; i++)
         v->renewed_by[i] = -1;
     for (size_t s = 0; s < plan->step_count; s++)
@@ -678,8 +679,11 @@ int plan_verify(const fov_plan *plan)
     v.state      = memory_allocate(memory, things + 1, sizeof *v.state, "plan", error);
     v.lost_to    = memory_allocate(memory, things + 1, sizeof *v.lost_to, "plan", error);
     v.twin       = memory_allocate(memory, things + 1, sizeof *v.twin, "plan", error);
-    v.held       = memory_allocate(memory, things + 1, sizeof *v.held, "plan", error);
-    v.held_at    = memory_allocate(memory, things + 1, sizeof *v.held_at, "plan", error);
+    for (v.leaves = 1; v.leaves < things; v.leaves *= 2)
+        ;
+    v.sorted     = memory_allocate(memory, things + 1, sizeof *v.sorted, "plan", error);
+    v.rank       = memory_allocate(memory, things + 1, sizeof *v.rank, "plan", error);
+    v.ends       = memory_allocate(memory, 2 * v.leaves, sizeof *v.ends, "plan", error);
     v.newest     = memory_allocate(memory, plan->storage_count + 1, sizeof *v.newest, "plan", error);
     v.renewed_by = memory_allocate(memory, plan->storage_count + 1, sizeof *v.renewed_by, "plan", error);
     v.ran        = memory_allocate(memory, plan->step_count + 1, sizeof *v.ran, "plan", error);
@@ -693,8 +697,9 @@ int plan_verify(const fov_plan *plan)
     memory_free(memory, v.state);
     memory_free(memory, v.lost_to);
     memory_free(memory, v.twin);
-    memory_free(memory, v.held);
-    memory_free(memory, v.held_at);
+    memory_free(memory, v.sorted);
+    memory_free(memory, v.rank);
+    memory_free(memory, v.ends);
     memory_free(memory, v.newest);
     memory_free(memory, v.renewed_by);
     memory_free(memory, v.ran);

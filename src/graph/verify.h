@@ -24,8 +24,9 @@ struct verifier {
     enum state     *state;   /* per thing */
     int            *lost_to; /* per thing: the step that wrote over it */
     int            *twin;    /* per tensor: the first of those that are the same bytes under two layouts */
-    int            *held, *held_at; /* the things that are held, and where each stands among them */
-    int             held_count;
+    int            *sorted, *rank; /* things by space and beginning, and where each stands among them */
+    size_t         *ends;  /* [2 * leaves]: a tree over that order: the last end of what is held in each part */
+    size_t          leaves; /* a power of two */
     int            *newest;  /* per storage outside the arena: the value that a step has written into it; 0: none */
     int            *renewed_by; /* per storage: the last step of the plan that writes into it; -1: none */
     bool           *ran, *shown; /* per step, in this run */
@@ -39,6 +40,8 @@ bool verify_same_place(const struct place *a, const struct place *b);
 /** Whether a is some of the bytes of b, and no others. */
 bool verify_lies_within(const struct place *a, const struct place *b);
 
+/** Sorts the things, when all places are known. */
+int  verify_sort(struct verifier *v);
 /** The thing that a storage is which no tensor names: workspace, a packed form. */
 int verify_storage_thing(const struct verifier *v, int storage);
 /** It holds what it is named for from now on; what else lies there still does, too: another name for it. */

@@ -2,6 +2,8 @@
 /* The verifier's memory: places, and which of a plan's tensors are held where. verify.c walks a plan over it. */
 #include "graph/verify.h"
 
+#include <stdlib.h>
+
 /* ---- places ------------------------------------------------------------------------------------------------------ */
 
 struct place verify_place_of_storage(const fov_plan *plan, int index)
@@ -61,30 +63,112 @@ int verify_storage_thing(const struct verifier *v, int storage)
     return (int)v->plan->tensor_count + storage;
 }
 
+static int compare(const struct place *a, const struct place *b)
+{
+    if (a->space != b->space)
+        return a->space < b->space ? -1 : 1;
+    return a->begin < b->begin ? -1 : a->begin > b->begin;
+}
+
+struct sorted {
+    struct place place;
+    int          thing;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct sorted *x = a, *y = b;
+    int                  order = compare(&x->place, &y->place);
+
+    return order ? order : x->thing - y->thing;
+}
+
+int verify_sort(struct verifier *v)
+{
+    struct memory *memory = v->plan->graph->context->memory;
+    struct sorted *all = memory_allocate(memory, v->things + 1, sizeof *all, "plan", v->error);
+
+    if (!all)
+        return FOV_E_MEMORY;
+    for (size_t i = 0; i < v->things; i++)
+        all[i] = (struct sorted){v->place[i], (int)i};
+    qsort(all, v->things, sizeof *all, by_place);
+    for (size_t i = 0; i < v->things; i++) {
+        v->sorted[i]          = all[i].thing;
+        v->rank[all[i].thing] = (int)i;
+    }
+    memory_free(memory, all);
+    return FOV_OK;
+}
+
+/* The leaf of a thing: where it ends, 0 where it is not held. */
+static void set_end(struct verifier *v, int thing, size_t end)
+{
+    size_t at = v->leaves + (size_t)v->rank[thing];
+
+    v->ends[at] = end;
+    for (at /= 2; at > 0; at /= 2)
+        v->ends[at] = v->ends[2 * at] > v->ends[2 * at + 1] ? v->ends[2 * at] : v->ends[2 * at + 1];
+}
+
 void verify_drop(struct verifier *v, int thing, int by)
 {
-    int last = v->held[--v->held_count], at = v->held_at[thing];
-
-    v->held[at] = last;
-    v->held_at[last] = at;
-    v->state[thing] = LOST;
+    set_end(v, thing, 0);
+    v->state[thing]   = LOST;
     v->lost_to[thing] = by;
 }
 
 void verify_hold(struct verifier *v, int thing)
 {
-    if (v->state[thing] != HELD) {
-        v->held_at[thing] = v->held_count;
-        v->held[v->held_count++] = thing;
-    }
+    set_end(v, thing, v->place[thing].end);
     v->state[thing] = HELD;
 }
 
-/* Whatever else lies there is gone. */
+/* The first of the sorted things that does not begin before `place`. */
+static size_t first_from(const struct verifier *v, const struct place *place)
+{
+    size_t low = 0, high = v->things;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (compare(&v->place[v->sorted[middle]], place) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* What is written, and the things [low, high) that begin before its end. */
+struct written {
+    int    thing, step;
+    size_t low, high;
+};
+
+/* Drops what it meets below `node` of the tree, which has the things [first, first + count). */
+static void drop_below(struct verifier *v, const struct written *written, size_t node, size_t first, size_t count)
+{
+    const struct place *place = &v->place[written->thing];
+
+    if (first >= written->high || first + count <= written->low || v->ends[node] <= place->begin)
+        return;
+    if (count > 1) {
+        drop_below(v, written, 2 * node, first, count / 2);
+        drop_below(v, written, 2 * node + 1, first + count / 2, count / 2);
+    } else if (v->sorted[first] != written->thing && verify_overlap(&v->place[v->sorted[first]], place)) {
+        verify_drop(v, v->sorted[first], written->step);
+    }
+}
+
 void verify_write(struct verifier *v, int thing, int step)
 {
-    for (int i = v->held_count; i-- > 0;)
-        if (v->held[i] != thing && verify_overlap(&v->place[v->held[i]], &v->place[thing]))
-            verify_drop(v, v->held[i], step);
+    struct place   begin = {.space = v->place[thing].space}, end = begin;
+    struct written written = {.thing = thing, .step = step};
+
+    end.begin    = v->place[thing].end;
+    written.low  = first_from(v, &begin);
+    written.high = first_from(v, &end);
+    drop_below(v, &written, 1, 0, v->leaves);
     verify_hold(v, thing);
 }

@@ -237,7 +237,8 @@ static void shift_a_part(fov_plan *plan)
     struct plan_step *step = &plan->steps[find_step(plan, "concat", "")];
 
     assert_true(step->skip);
-    plan->tensors[step->in[1]].begin -= 4;
+    plan->tensors[step->in[0]].begin = plan->tensors[step->in[1]].begin; /* of as many channels: they change places */
+    plan->tensors[step->in[1]].begin = 0;
 }
 
 /* What a step that runs within another reads, under what that one writes. */
@@ -275,13 +276,17 @@ static void lay_over_sums(fov_plan *plan)
         if (plan->steps[s].shown_by >= 0 && plan->steps[s].shown_by + 1 < (int)s) {
             int between = plan->steps[s].shown_by + 1;
 
-            while (plan->steps[between].skip || plan->steps[between].once || plan->steps[between].out_count < 1 ||
-                   plan->steps[between].out[0] < 0 || storage_of(plan, plan->steps[between].out[0])->fixed)
+            while (between < (int)s &&
+                   (plan->steps[between].skip || plan->steps[between].once || plan->steps[between].out_count < 1 ||
+                    plan->steps[between].out[0] < 0 || storage_of(plan, plan->steps[between].out[0])->fixed ||
+                    storage_of(plan, plan->steps[between].out[0])->first != between))
                 between++;
             if (between >= (int)s)
                 continue;
-            plan->storages[plan->steps[s].scratch.shared].offset =
-                storage_of(plan, plan->steps[between].out[0])->offset;
+            /* both where nothing else is */
+            plan->storages[plan->steps[s].scratch.shared].offset = plan->arena_bytes;
+            storage_of(plan, plan->steps[between].out[0])->offset = plan->arena_bytes;
+            plan->arena_bytes *= 2;
             return;
         }
     fail_msg("no sums are there while others run");
@@ -299,7 +304,8 @@ static void lay_over_the_output(fov_plan *plan)
     while (plan->steps[last].skip || plan->steps[last].out_count < 1 || plan->steps[last].out[0] < 0 ||
            storage_of(plan, plan->steps[last].out[0])->fixed)
         last--;
-    storage_of(plan, output)->offset = storage_of(plan, plan->steps[last].out[0])->offset;
+    storage_of(plan, output)->offset = storage_of(plan, plan->steps[last].out[0])->offset = plan->arena_bytes;
+    plan->arena_bytes *= 2;
 }
 
 static void end_behind_the_arena(fov_plan *plan)
@@ -320,11 +326,11 @@ static const struct {
     {"packed once", "reads a form packed once of", true, pack_once},
     {"over a packed form", "packed form", false, lay_over_packed},
     {"a view astray", "does not lie in what it is part of", true, lead_a_view_astray},
-    {"a part shifted", "which does not lie in its place", true, shift_a_part},
+    {"a part shifted", "which does not lie in its place", false, shift_a_part},
     {"a producer's input freed", "on behalf of a neighbour", false, free_early_what_a_producer_reads},
     {"another value", "which its node does not read", true, give_another_value},
     {"shown to nobody", "which was not shown to it", true, show_to_nobody},
-    {"over sums", "has been overwritten by", true, lay_over_sums},
+    {"over sums", "reads sums in its workspace", true, lay_over_sums},
     {"an update forgotten", "no step renews the parameter", true, forget_an_update},
     {"over the output", "the output", true, lay_over_the_output},
     {"behind the arena", "ends behind the arena", true, end_behind_the_arena},
@@ -345,7 +351,6 @@ static void each_way_to_break_a_plan_is_found(void **state)
             fail_msg("%s: not found", ways[w].name);
         if (!strstr(fov_error(n.context), ways[w].sentence) || !strstr(fov_error(n.context), "the plan is wrong: "))
             fail_msg("%s: %s", ways[w].name, fov_error(n.context));
-        print_message("%s: %s\n", ways[w].name, fov_error(n.context));
         fov_error_clear(n.context);
         fov_plan_free(plan);
         network_close(&n);
