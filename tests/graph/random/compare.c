@@ -16,68 +16,12 @@
 #include <string.h>
 
 enum { MOST_RUNS = 24 };
-static const double SHARE = 1e-4; /* of a tensor's largest element, that may differ in any case */
+static const double SHARE = 1e-4;  /* of a tensor's largest element, that may differ in any case */
+static const double LEAST = 1e-11; /* what is smaller is nothing but rounding: of elements around one */
 static const double OF_PARAMETER =
     1e-6;                       /* of a parameter's largest element, whose change may be less than its last bit */
 static const double MOVED = 10; /* times what an element moves when shaken, it may differ */
 static const double MOST_SECONDS = 0.025; /* that a stage's definition may take */
-
-/* ---- forms -------------------------------------------------------------------------------------------------------- */
-
-const struct random_form random_forms[] = {
-    {"", "implicit product", NULL},
-    {"", ", pointwise", NULL},
-    {"", ", padded rows", NULL},
-    {"", ", rows", NULL},
-    {"", ", phases", NULL},
-    {"", "pointwise, of lines made in it", NULL},
-    {"", "depthwise rows", NULL},
-    {"", "made in it", NULL},
-    {"", "within the step that reads it", NULL},
-    {"", "both gradients", NULL},
-    {"", "images as lanes", NULL},
-    {"", "Winograd F(2x2, 3x3)", NULL},
-    {"", "Winograd F(4x4, 3x3)", NULL},
-    {"", "blocks of", NULL},
-    {"", "patches added", NULL},
-    {"", "outer products, packed, split", NULL},
-    {"", "outer products, packed blocks", NULL},
-    {"", "outer products, padded rows", NULL},
-    {"", "outer products, rows in place", NULL},
-    {"", "applied by its readers", NULL},
-    {"", "rows, for those who do not make them", NULL},
-    {"", ", behind ", NULL},
-    {"", "view", NULL},
-    {"conv + batch_norm", "", NULL},
-    {"conv + add", "", NULL},
-    {"+ add", "", NULL},
-    {"+ relu", "", NULL},
-    {"+ clip", "", NULL},
-    {"+ sigmoid", "", NULL},
-    {"conv_max_pool", "", NULL},
-    {"conv_transpose +", "", NULL},
-    {"conv_input_gradient +", "", NULL},
-    {"dense +", "", NULL},
-    {"reorder", "", NULL},
-    {"swish", "", NULL},
-    {"sgd", "", NULL},
-    {"adam", "", NULL},
-    {"onnx_momentum", "", NULL},
-    {"onnx_adam", "", NULL},
-    {"onnx_adagrad", "", NULL},
-    {NULL, NULL, NULL},
-};
-
-void random_count_forms(const fov_plan *plan, struct random_counts *counts)
-{
-    for (int s = 0; s < fov_plan_step_count(plan); s++) {
-        fov_plan_step step = fov_plan_step_at(plan, s);
-        for (int f = 0; random_forms[f].operation != NULL; f++) {
-            counts->forms[f] += strstr(step.operation, random_forms[f].operation) != NULL &&
-                                strstr(step.detail, random_forms[f].detail) != NULL;
-        }
-    }
-}
 
 static void fail(struct random_failure *failure, enum random_stage stage, enum random_kind kind, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
@@ -118,7 +62,7 @@ static double usual_bound(const struct random_tensor *right)
         largest = fmax(largest, fabs(change_of(right, k)));
         of_parameter = right->before != NULL ? fmax(of_parameter, fabs(right->values[k])) : 0;
     }
-    return SHARE * largest + OF_PARAMETER * of_parameter;
+    return LEAST + SHARE * largest + OF_PARAMETER * of_parameter;
 }
 
 /** The first element that is further apart than it may be; SIZE_MAX: none. */
@@ -240,7 +184,8 @@ static void check_bits(const struct random_case *drawn, enum random_stage stage,
 {
     struct random_result again;
     struct random_way threads = {.threads = drawn->settings.other_threads};
-    struct random_way limited = {.threads = drawn->settings.threads, .memory_percent = drawn->settings.memory_percent};
+    struct random_way limited = {
+        .threads = drawn->settings.threads, .memory_percent = drawn->settings.memory_percent, .counts = counts};
     char text[64];
     if (!fused->repeats) {
         fail(failure, stage, RANDOM_BITS, "a second run has other bits");

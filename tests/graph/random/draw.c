@@ -163,11 +163,13 @@ static const struct size {
     int least_channels, most_channels;
     bool limited;
 } sizes[] = {
-    {.weight = 68, .elements = 4000, .products = 700000, .most_channels = 96},
-    {.weight = 13, .elements = 30000, .products = 5000000, .most_channels = 96},
-    {.weight = 11, .batch = 1, .elements = 60000, .products = 20000000, .least_channels = 16, .most_channels = 96},
+    {.weight = 50, .elements = 4000, .products = 700000, .most_channels = 96},
+    {.weight = 7, .batch = 16, .elements = 20000, .products = 3000000, .most_channels = 8},
+    {.weight = 10, .elements = 30000, .products = 5000000, .most_channels = 96},
+    {.weight = 13, .batch = 1, .elements = 60000, .products = 20000000, .least_channels = 16, .most_channels = 96},
+    {.weight = 11, .batch = 1, .elements = 25000, .products = 10000000, .least_channels = 48, .most_channels = 96},
     {.weight = 6, .batch = 16, .elements = 60000, .products = 60000000, .most_channels = 32, .limited = true},
-    {.weight = 2, .batch = 3, .elements = 400000, .products = 300000000, .least_channels = 8, .most_channels = 16},
+    {.weight = 3, .batch = 3, .elements = 400000, .products = 300000000, .least_channels = 8, .most_channels = 16},
 };
 
 static const struct size *draw_size(struct random_builder *b)
@@ -192,12 +194,12 @@ static void draw_settings(struct random_builder *b, const struct size *size, str
         count++;
     }
     /* The reference level is slow, and every other one is held against it by the kernels' own tests. */
-    int level = size == sizes && random_chance(b, 6) ? 0 : count - 1 - random_draw(b, count > 1 ? count - 1 : 1);
+    int level = size == sizes && random_chance(b, 8) ? 0 : count - 1 - random_draw(b, count > 1 ? count - 1 : 1);
     *settings = (struct random_settings){
         .batch = b->batch,
         .isa = levels[level],
         .threads = random_between(b, 1, 3),
-        .memory_percent = size->limited ? random_between(b, 30, 90) : 0,
+        .memory_percent = size->limited ? random_between(b, 50, 95) : 0,
         .winograd = random_chance(b, 25),
         .optimiser =
             (enum random_optimiser)(random_chance(b, 60) ? random_draw(b, 2) : random_draw(b, RANDOM_OPTIMISERS)),

@@ -91,13 +91,12 @@ static void report(const struct task *task, const struct told *told)
 static bool print_counts(const struct task *task, const struct random_counts *counts)
 {
     bool all = true;
-    for (int f = 0; random_forms[f].operation != NULL; f++) {
+    for (int f = 0; random_forms[f].name != NULL; f++) {
         bool missing = counts->forms[f] == 0;
         all = all && !missing;
         if (task->shows || (missing && task->forms)) {
-            printf("%9llu  %s%s%s%s\n", (unsigned long long)counts->forms[f], random_forms[f].operation,
-                   *random_forms[f].operation != '\0' && *random_forms[f].detail != '\0' ? ": " : "",
-                   random_forms[f].detail, missing ? "  (never met)" : "");
+            printf("%9llu  %s%s\n", (unsigned long long)counts->forms[f], random_forms[f].name,
+                   missing ? ": never met" : "");
         }
     }
     if (task->shows) {

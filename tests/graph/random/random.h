@@ -200,11 +200,13 @@ struct random_counts {
 /** Runs the case in all its ways; the first difference found. counts: NULL or to add to. */
 void random_check(const struct random_case *drawn, struct random_failure *failure, struct random_counts *counts);
 
-/** How a step may compute: counted where `operation` and `detail` hold these texts. */
+/** What a plan may do with a step: counted where the step's `operation` and `detail` hold these texts, and `is`. */
+struct plan_step;
 struct random_form {
-    const char *operation, *detail;
-    const char *isa; /**< only where this machine has that level; NULL: any */
+    const char *name, *operation, *detail; /**< texts: NULL: any */
+    bool (*is)(const struct plan_step *step);
 };
+/** Ended by one without name. */
 extern const struct random_form random_forms[];
 void random_count_forms(const fov_plan *plan, struct random_counts *counts);
 

@@ -290,18 +290,27 @@ static fov_value padded_pool(struct random_builder *b, fov_value x)
     return y.id != 0 ? y : padded;
 }
 
-/** Convolution, relu and max pooling in a row: one step where few channels meet many images. */
+/** Layers as LeNet's: convolution, relu and max pooling in a row, one step where few channels meet many images. */
 static fov_value pooled_convolution(struct random_builder *b, fov_value x)
 {
-    fov_value y = random_conv_with(b, x, random_between(b, 1, 16), random_between(b, 1, 5), 1, 1, true);
-    bool relu_first = random_chance(b, 50);
-    if (y.id == 0) {
-        return y;
+    bool made = false;
+    for (int layers = random_between(b, 1, 3); layers > 0; layers--) {
+        fov_value y =
+            random_conv_with(b, x, random_between(b, 1, 16), 1 + 2 * random_draw(b, 3), 1, 1, random_chance(b, 70));
+        fov_shape shape = fov_value_shape(b->graph, y);
+        if (y.id == 0) {
+            break;
+        }
+        bool relu_first = random_chance(b, 50), usual = shape.rank == 4 && shape.dim[2] > 1 && shape.dim[3] > 1;
+        y = relu_first ? fov_relu(b->graph, y) : y;
+        fov_value pooled = usual && random_chance(b, 80) ? fov_max_pool2d(b->graph, y, .kernel = 2) : max_pool(b, y);
+        y = pooled.id != 0 ? pooled : y;
+        x = relu_first || random_chance(b, 20) ? y
+            : random_chance(b, 70)             ? fov_relu(b->graph, y)
+                                               : fov_tanh(b->graph, y);
+        made = true;
     }
-    y = relu_first ? fov_relu(b->graph, y) : y;
-    fov_value pooled = max_pool(b, y);
-    y = pooled.id != 0 ? pooled : y;
-    return relu_first ? y : fov_relu(b->graph, y);
+    return made ? x : (fov_value){0};
 }
 
 static fov_value whole_pool(struct random_builder *b, fov_value x)
@@ -335,14 +344,14 @@ const struct random_made random_windows[] = {
     {"convolution", 20, random_convolution},
     {"pointwise", 16, random_pointwise},
     {"depthwise", 18, random_depthwise},
-    {"depthwise chain", 8, depthwise_chain},
+    {"depthwise chain", 14, depthwise_chain},
     {"first layer", 8, first_layer},
     {"transposed", 8, transposed},
     {"dynamic", 2, dynamic},
     {"max pool", 5, max_pool},
     {"average pool", 5, average_pool},
     {"padded pool", 2, padded_pool},
-    {"pooled convolution", 5, pooled_convolution},
+    {"pooled convolution", 9, pooled_convolution},
     {"whole pool", 2, whole_pool},
     {"adaptive pool", 2, adaptive_pool},
     {"lp pool", 1, lp_pool},
