@@ -15,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_RUNS = 24 };
+enum {
+    MOST_RUNS = 24,
+    PLANTED_EVERY = 50 /* graphs */
+};
 static const double SHARE = 1e-4;  /* of a tensor's largest element, that may differ in any case */
 static const double LEAST = 1e-11; /* what is smaller is nothing but rounding: of elements around one */
 static const double OF_PARAMETER =
@@ -146,6 +149,26 @@ static bool agrees(struct bounds *bounds, const struct random_result *a, const c
     return true;
 }
 
+/** Plants a fault into a result that was right: it must be found. What is not (because the definition itself leaves the
+ *  element open) is counted. */
+static void plant(struct bounds *bounds, struct random_result *right, struct random_counts *counts)
+{
+    struct random_key key = {bounds->drawn->seed, RANDOM_TEST, (uint64_t)bounds->stage + 1};
+    struct random_tensor *tensor = &right->tensors[random_below(key, 0, (uint64_t)right->count)];
+    struct random_failure found = {.failed = false};
+    double largest = 0;
+    if (tensor->count == 0) {
+        return;
+    }
+    for (size_t k = 0; k < tensor->count; k++) {
+        largest = fmax(largest, fabs(change_of(tensor, k)));
+    }
+    tensor->values[random_below(key, 1, tensor->count)] += largest / 2;
+    counts->planted++;
+    counts->unnoticed +=
+        agrees(bounds, right, "a planted fault", bounds->plain, "the plan without fusion", &found, NULL);
+}
+
 /* ---- to the last bit ---------------------------------------------------------------------------------------------- */
 
 static bool has_same_bits(enum random_stage stage, const struct random_result *a, const char *what,
@@ -239,6 +262,9 @@ static void check_stage(const struct random_case *drawn, enum random_stage stage
     }
     if (good) {
         check_bits(drawn, stage, &fused, failure, counts);
+    }
+    if (good && counts != NULL && drawn->seed % PLANTED_EVERY == 0) {
+        plant(&bounds, &fused, counts);
     }
     for (int t = 0; bounds.moved != NULL && t < plain.count; t++) {
         free(bounds.moved[t]);

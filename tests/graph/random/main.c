@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* random_graphs [COUNT|SECONDSs] [--seed S] [--forms] [--keep-going] [--out FOLDER]: checks so many random graphs, or
  * for so long, from seed S on. A failure is printed, shrunk, printed again and saved; then the exit status is 1. With
- * --forms every form of random_forms must have been met. */
+ * --forms every form of random_forms must have been met, and the faults that are planted now and then found. */
 #include "random.h"
 
 #include "base/text.h"
@@ -101,9 +101,16 @@ static bool print_counts(const struct task *task, const struct random_counts *co
     }
     if (task->shows) {
         printf("%9llu  stages held against their definition\n%9llu  differences that rounding explains\n"
-               "%9llu  plans with recomputation, %llu refused for want of memory\n",
+               "%9llu  plans with recomputation, %llu refused for want of memory\n"
+               "%9llu  faults planted on purpose, %llu not noticed\n",
                (unsigned long long)counts->defined, (unsigned long long)counts->explained,
-               (unsigned long long)counts->recomputed, (unsigned long long)counts->refused);
+               (unsigned long long)counts->recomputed, (unsigned long long)counts->refused,
+               (unsigned long long)counts->planted, (unsigned long long)counts->unnoticed);
+    }
+    if (task->forms && counts->unnoticed * 10 > counts->planted) {
+        printf("%llu of %llu planted faults were not noticed\n", (unsigned long long)counts->unnoticed,
+               (unsigned long long)counts->planted);
+        all = false;
     }
     return all || !task->forms;
 }

@@ -103,9 +103,13 @@ static bool save_tensors(const struct random_case *drawn, const char *folder, co
 {
     char path[512];
     bool saved = result->outcome == RANDOM_RAN;
-    for (int i = 0; saved && i < result->count; i++) {
+    for (int i = 0; i < RANDOM_MOST_VALUES; i++) { /* an earlier case of the seed may have left more */
         snprintf(path, sizeof path, "%s/test_data_set_0/%s_%d.pb", folder, kind, i);
-        saved = save_tensor(drawn, path, &result->tensors[i]);
+        if (saved && i < result->count) {
+            saved = save_tensor(drawn, path, &result->tensors[i]);
+        } else {
+            remove(path);
+        }
     }
     return saved;
 }
@@ -118,10 +122,9 @@ bool random_save(const struct random_case *drawn, const char *folder)
     struct random_result given, defined;
     struct error *error = &drawn->context->error;
     char path[512];
-    for (size_t v = 1; v < drawn->graph->value_count && exported.input_count < 16; v++) {
-        if (graph_value(drawn->graph, (int)v)->kind == VALUE_INPUT) {
-            inputs[exported.input_count++] = (fov_value){(int)v};
-        }
+    random_inputs(drawn, &given);
+    for (int i = 0; i < given.count && i < 16; i++) {
+        inputs[exported.input_count++] = fov_find(drawn->graph, given.tensors[i].name);
     }
     snprintf(path, sizeof path, "%s/test_data_set_0", folder);
     bool saved = file_make_directories(path, error) == FOV_OK;
@@ -129,9 +132,9 @@ bool random_save(const struct random_case *drawn, const char *folder)
     saved = saved && onnx_export(drawn->graph, &exported, path, NULL) == FOV_OK;
     if (!saved) {
         printf("  not saved: %s\n", fov_error(drawn->context));
+        random_result_free(&given);
         return false;
     }
-    random_inputs(drawn, &given);
     random_define(drawn, RANDOM_INFERENCE, &defined);
     saved = save_tensors(drawn, folder, "input", &given) && save_tensors(drawn, folder, "output", &defined);
     printf(saved ? "  saved: %s\n" : "  not saved: the tensors of %s\n", folder);

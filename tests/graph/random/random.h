@@ -195,6 +195,7 @@ struct random_failure {
 /** How often things happened in all graphs of a run. */
 struct random_counts {
     uint64_t graphs, refused, defined, explained, recomputed, steps;
+    uint64_t planted, unnoticed; /**< faults put in on purpose, and those of them that were not found */
     uint64_t forms[96];
 };
 /** Runs the case in all its ways; the first difference found. counts: NULL or to add to. */
