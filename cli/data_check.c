@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SPLITS = 3, CLASSES_SHOWN = 200 };
+enum { SPLITS = 3, CLASSES_SHOWN = 200, KINDS = 64 };
 
 /* What was opened: training, test and, where it is another one, validation. */
 struct description {
@@ -26,7 +26,8 @@ struct description {
 
 static const char *const severities[] = {"note", "warning", "error"};
 
-/* ---- looking ------------------------------------------------------------------------------------------------------ */
+/* ---- looking ------------------------------------------------------------------------------------------------------
+   */
 
 static int show_checking(void *user, int64_t done, int64_t total)
 {
@@ -60,20 +61,33 @@ static bool open_splits(struct description *d)
     return true;
 }
 
-/* ---- findings ----------------------------------------------------------------------------------------------------- */
+/* ---- findings -----------------------------------------------------------------------------------------------------
+   */
 
-/* How many findings are of the same kind as this one, and whether it is the first of them. */
-static int64_t count_kind(const fov_check *check, int64_t index, bool *first)
+/* How many findings there are of each kind, in the order of the first of each. */
+struct kinds {
+    struct {
+        int64_t first, count; /* finding; how many like it */
+    } at[KINDS];
+    int count;
+};
+
+static struct kinds count_kinds(const fov_check *check)
 {
-    int64_t count = 0;
-    *first = true;
+    struct kinds kinds = {.count = 0};
     for (int64_t i = 0; i < check->count; i++) {
-        if (strcmp(check->findings[i].kind, check->findings[index].kind) == 0) {
-            *first = *first && i >= index;
-            count++;
+        int k = 0;
+        while (k < kinds.count && strcmp(check->findings[kinds.at[k].first].kind, check->findings[i].kind) != 0) {
+            k++;
+        }
+        if (k == kinds.count && k < KINDS) {
+            kinds.at[kinds.count++].first = i;
+        }
+        if (k < kinds.count) {
+            kinds.at[k].count++;
         }
     }
-    return count;
+    return kinds;
 }
 
 static void print_findings(struct cli *cli, const fov_check *check)
@@ -83,8 +97,8 @@ static void print_findings(struct cli *cli, const fov_check *check)
     table_rule(table);
     for (int64_t i = 0; i < check->count; i++) {
         const fov_finding *finding = &check->findings[i];
-        table_row(table, (const char *const[]){severities[finding->severity], finding->file, finding->what,
-                                               finding->fate});
+        table_row(table,
+                  (const char *const[]){severities[finding->severity], finding->file, finding->what, finding->fate});
     }
     table_print(table, cli);
     table_free(table);
@@ -96,15 +110,12 @@ static void print_kinds(struct cli *cli, const fov_check *check)
     struct table *table = table_create("llrLL");
     table_row(table, (const char *const[]){"", "kind", "files", "the first", "what happens"});
     table_rule(table);
-    for (int64_t i = 0; i < check->count; i++) {
-        const fov_finding *finding = &check->findings[i];
+    const struct kinds kinds = count_kinds(check);
+    for (int k = 0; k < kinds.count; k++) {
+        const fov_finding *finding = &check->findings[kinds.at[k].first];
         char number[NUMBER_SIZE];
-        bool first;
-        int64_t count = count_kind(check, i, &first);
-        if (first) {
-            table_row(table, (const char *const[]){severities[finding->severity], finding->kind,
-                                                   show_count(number, count), finding->file, finding->fate});
-        }
+        table_row(table, (const char *const[]){severities[finding->severity], finding->kind,
+                                               show_count(number, kinds.at[k].count), finding->file, finding->fate});
     }
     table_print(table, cli);
     table_free(table);
@@ -125,17 +136,16 @@ static void findings_to_json(json_t *object, const fov_check *check)
     for (int64_t i = 0; i < check->count; i++) {
         const fov_finding *finding = &check->findings[i];
         json_t *one = json_object();
-        bool first;
-        int64_t count = count_kind(check, i, &first);
         json_set_text(one, "severity", severities[finding->severity]);
         json_set_text(one, "kind", finding->kind);
         json_set_text(one, "file", finding->file);
         json_set_text(one, "what", finding->what);
         json_set_text(one, "fate", finding->fate);
         json_add(findings, one);
-        if (first) {
-            json_set_integer(counts, finding->kind, count);
-        }
+    }
+    const struct kinds kinds = count_kinds(check);
+    for (int k = 0; k < kinds.count; k++) {
+        json_set_integer(counts, check->findings[kinds.at[k].first].kind, kinds.at[k].count);
     }
     json_set(object, "findings", findings);
     json_set(object, "kinds", counts);
@@ -144,7 +154,8 @@ static void findings_to_json(json_t *object, const fov_check *check)
     json_set_integer(object, "notes", check->notes);
 }
 
-/* ---- the description ---------------------------------------------------------------------------------------------- */
+/* ---- the description ----------------------------------------------------------------------------------------------
+   */
 
 static void print_counts(const struct description *d)
 {
@@ -159,8 +170,8 @@ static void print_counts(const struct description *d)
         show_count(number[1], d->count[0][i]);
         show_count(number[2], d->count[validation ? 2 : 1][i]);
         show_count(number[3], d->count[1][i]);
-        table_row(table, (const char *const[]){number[0], fov_dataset_class(d->data[0], i), number[1], number[2],
-                                               number[3]});
+        table_row(table,
+                  (const char *const[]){number[0], fov_dataset_class(d->data[0], i), number[1], number[2], number[3]});
     }
     table_print(table, d->cli);
     table_free(table);
@@ -246,13 +257,10 @@ static void print_check(const struct description *d)
     }
     if (d->decoded && d->check.count > 0) {
         fputs("\nIn all", cli->out);
-        for (int64_t i = 0, said = 0; i < d->check.count; i++) {
-            bool first;
-            int64_t count = count_kind(&d->check, i, &first);
-            if (first) {
-                fprintf(cli->out, "%s %s %s", said++ > 0 ? "," : ":", show_count(number, count),
-                        d->check.findings[i].kind);
-            }
+        const struct kinds kinds = count_kinds(&d->check);
+        for (int k = 0; k < kinds.count; k++) {
+            fprintf(cli->out, "%s %s %s", k > 0 ? "," : ":", show_count(number, kinds.at[k].count),
+                    d->check.findings[kinds.at[k].first].kind);
         }
         fputs(".\n", cli->out);
     }
@@ -291,8 +299,7 @@ static int report(struct description *d, bool opened)
     }
     int code = output_commit(cli);
     count_findings(counts, &d->check);
-    return code != EXIT_OK ? code
-                           : fail(cli, EXIT_INPUT, "%s: %s", show_clean(clean, sizeof clean, d->source), counts);
+    return code != EXIT_OK ? code : fail(cli, EXIT_INPUT, "%s: %s", show_clean(clean, sizeof clean, d->source), counts);
 }
 
 int data_describe(struct cli *cli, const char *source, bool decode)

@@ -5,8 +5,8 @@
 
 #include "cli.h"
 
-/** All splits: how many, how large, how many of each class, and what there is to say of the files. `decode`: every sample
- *  is read as well, and each finding has a line. */
+/** All splits: how many, how large, how many of each class, and what there is to say of the files. `decode`: every
+ *  sample is read as well, and each finding has a line. */
 int data_describe(struct cli *cli, const char *source, bool decode);
 /** A sheet of samples in the terminal, or in the PNG that --out names. */
 int data_show(struct cli *cli, const char *source);

@@ -200,11 +200,11 @@ const struct verb verb_data = {
     .minimum_arguments = 0,
     .maximum_arguments = 3,
     .help =
-        "A SOURCE is mnist, cifar10, cifar100, cifar100-coarse, digits[:COUNT], one of these with :DIR, or a folder with "
-        "one folder of pictures per class (in train/, val/ and test/, or without). info says what is there; check decodes "
-        "every sample and lists everything it finds, with what happens to it (exit 3 when some of it is an error); show "
-        "draws some in the terminal, export writes them as CLASS/INDEX.png, transforms lists what fovea train --augment "
-        "can do to them.",
+        "A SOURCE is mnist, cifar10, cifar100, cifar100-coarse, digits[:COUNT], one of these with :DIR, or a folder "
+        "with one folder of pictures per class (in train/, val/ and test/, or without). info says what is there; check "
+        "decodes every sample and lists everything it finds, with what happens to it (exit 3 when some of it is an "
+        "error); show draws some in the terminal; export writes them as CLASS/INDEX.png; transforms lists what fovea "
+        "train --augment can do to them.",
     .examples = "fovea data list\n"
                 "fovea data get mnist\n"
                 "fovea data show digits --count 9\n"

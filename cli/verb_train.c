@@ -157,7 +157,8 @@ static int give_head(struct job *job, int classes)
     }
     remark(job->cli, "a new head for %d classes instead of %d: %s begins with random numbers", classes, before,
            show_clean(clean, sizeof clean, weight));
-    return source_name_classes(job->model, job->data, job->asked.classes > 0) == FOV_OK ? EXIT_OK : fail_library(job->cli);
+    bool named = source_name_classes(job->model, job->data, job->asked.classes > 0) == FOV_OK;
+    return named ? EXIT_OK : fail_library(job->cli);
 }
 
 /* What comes from a file knows classes by name or by number. They stay as they are where the data's are among them;
@@ -212,6 +213,19 @@ static int freeze(struct job *job)
     return EXIT_OK;
 }
 
+/* Pictures of many sizes come to one: which, nobody should have to guess. */
+static void say_size(const struct job *job)
+{
+    fov_dataset_info info = fov_dataset_describe(job->data);
+    fov_shape input = fov_value_shape(fov_model_graph(job->model), fov_model_input(job->model));
+    if (!info.same_size && input.rank == 4) {
+        bool last = input.dim[1] > 4 && input.dim[3] <= 4; /* channels last, as the file has them */
+        remark(job->cli, "pictures of %d x %d to %d x %d pixels (median %d x %d) are all resized to %lld x %lld",
+               info.least[0], info.least[1], info.most[0], info.most[1], info.height, info.width,
+               (long long)input.dim[last ? 1 : 2], (long long)input.dim[last ? 2 : 3]);
+    }
+}
+
 static int open_model(struct job *job)
 {
     fov_network_options wanted;
@@ -242,6 +256,9 @@ static int open_model(struct job *job)
         code = fit_classes(job);
     } else if (code == EXIT_OK && source_name_classes(job->model, job->data, job->asked.classes > 0) != FOV_OK) {
         code = fail_library(job->cli);
+    }
+    if (code == EXIT_OK) {
+        say_size(job);
     }
     return code == EXIT_OK ? freeze(job) : code;
 }
@@ -569,15 +586,14 @@ const struct verb verb_train = {
     .options = options,
     .arguments = "",
     .help =
-        "Trains a classifier and checks it after each epoch on the validation samples, or on those for testing where "
-        "there are no others. The loss follows from what its output holds: softmax cross-entropy, or, of sigmoids and of "
-        "a single score, a binary one for each. The run "
-        "folder then holds best.onnx and last.onnx, checkpoint.safetensors, history.csv, config.json and pictures of "
-        "the "
-        "curves and of the confusion. An .onnx file keeps its classes, in its order, where those of the data are among "
-        "them by name; where they are other ones altogether it gets a new last layer. Ctrl-C finishes the step, leaves a checkpoint and exits with 130; a run that was "
-        "stopped or killed goes on with --resume and ends with the same bits. The weights depend on --seed, never on "
-        "--threads.",
+        "Trains a classifier and checks it after each epoch on the validation samples, or on those for testing "
+        "where there are no others. The loss follows from what its output holds: softmax cross-entropy, or, of "
+        "sigmoids and of a single score, a binary one for each. The run folder then holds best.onnx and last.onnx, "
+        "checkpoint.safetensors, history.csv, config.json and pictures of the curves and of the confusion. An "
+        ".onnx file keeps its classes, in its order, where those of the data are among them by name; where they "
+        "are other ones altogether it gets a new last layer. Ctrl-C finishes the step, leaves a checkpoint and "
+        "exits with 130; a run that was stopped or killed goes on with --resume and ends with the same bits. The "
+        "weights depend on --seed, never on --threads.",
     .examples = "fovea train\n"
                 "fovea train --model course-cnn --data mnist --epochs 10 --lr 0.01 --momentum 0.5\n"
                 "fovea train model=lenet5 data=digits epochs=3 optimizer=adam\n"

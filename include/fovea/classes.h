@@ -4,8 +4,8 @@
  * taking one number for the other turns a perfect model into a useless one.
  *
  * Names are equal when their bytes are. A name without an equal on the other side is looked for once more with ASCII
- * letters in either case and spaces, '_' and '-' alike ("Great Dane", "great_dane"); it counts where exactly one name of
- * each side is left for it, and is said. */
+ * letters in either case and spaces, '_' and '-' alike ("Great Dane", "great_dane"); it counts where exactly one name
+ * of each side is left for it, and is said. */
 #ifndef FOVEA_CLASSES_H
 #define FOVEA_CLASSES_H
 

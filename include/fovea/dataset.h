@@ -13,8 +13,8 @@
  *    DIR                       a folder per class with pictures, in a folder per split: DIR/train/CLASS/...,
  *                              DIR/val/CLASS/..., DIR/test/CLASS/... Splits are known in any case and by their usual
  *                              names (training, valid, validation, dev, testing, eval, training_set, test2017 ...).
- *                              Of DIR/CLASS/... alone, or where there is only a training split, a tenth of each class,
- *                              always the same, is held back for testing
+ *                              Of DIR/CLASS/... alone, or where the pictures of val and test lie in no class folders,
+ *                              a tenth of each class, always the same, is held back for testing
  *
  * A directory that holds IDX or CIFAR files is recognised as such. Labels are checked against the classes when opened.
  * What else lies in a folder is named (fov_dataset_check) and skipped. */
@@ -29,8 +29,8 @@ extern "C" {
 
 typedef struct fov_dataset fov_dataset;
 
-/** Where a dataset has both val and test, FOV_VALIDATION is val and FOV_TEST is test; where it has one of them, both are
- *  that one. Training checks itself with FOV_VALIDATION, an evaluation afterwards asks for FOV_TEST. */
+/** Where a dataset has both val and test, FOV_VALIDATION is val and FOV_TEST is test; where it has one of them, both
+ *  are that one. Training checks itself with FOV_VALIDATION, an evaluation afterwards asks for FOV_TEST. */
 typedef enum fov_split { FOV_TRAIN = 0, FOV_TEST, FOV_VALIDATION } fov_split;
 
 /** Everything about a dataset but its pixels. */
@@ -63,7 +63,7 @@ FOV_API FOV_MUST_CHECK int fov_dataset_sample(fov_dataset *dataset, int64_t inde
 
 typedef enum fov_severity {
     FOV_FINDING_NOTE = 0, /**< nothing is lost: a hidden file that is skipped */
-    FOV_FINDING_WARNING,  /**< something may be meant otherwise: a picture that is in the training and in the test split */
+    FOV_FINDING_WARNING,  /**< something may be meant otherwise: a picture that is in two splits */
     FOV_FINDING_ERROR     /**< the dataset cannot be used, or training will stop there: a damaged picture */
 } fov_severity;
 

@@ -50,9 +50,9 @@ typedef struct fov_train_options {
     float       lr_final;   /**< 0 */
     int         warmup;     /**< 0: steps over which the rate rises linearly */
     float       label_smoothing; /**< 0 */
-    /** Random changes of the training pictures, a list such as "crop:4, flip" or a preset: "mnist", "cifar", "imagenet",
-     *  "segment" (fov_transform_at lists what there is); NULL: none. What is drawn follows from seed, epoch and sample
-     *  alone. */
+    /** Random changes of the training pictures, a list such as "crop:4, flip" or a preset: "mnist", "cifar",
+     *  "imagenet", "segment" (fov_transform_at lists what there is); NULL: none. What is drawn follows from seed,
+     *  epoch and sample alone. */
     const char *augment;
     fov_dataset *validate;  /**< none */
     /** The data's class i is the model's output i, whatever their names. Default: classes are matched by name
@@ -93,10 +93,10 @@ FOV_API fov_transform_info fov_transform_at(int index); /**< in order of name */
 /** The list that a preset stands for, and its name; NULL: there is none at that index. */
 FOV_API const char        *fov_transform_preset(int index, const char **name);
 
-/** Trains `model` (its output: logits [N, classes]) with softmax cross-entropy. The model's order of classes stays: labels
- *  are matched by name (classes.h). Returns FOV_OK, or a failure: E_SHAPE when model and data do not fit; E_NUMERIC when
- *  the loss or a weight is no longer finite (names epoch, step and rate; the last good checkpoint is kept);
- *  E_INTERRUPTED when stopped. */
+/** Trains `model` (its output: logits [N, classes]) with softmax cross-entropy. The model's order of classes stays:
+ *  labels are matched by name (classes.h). Returns FOV_OK, or a failure: E_SHAPE when model and data do not fit;
+ *  E_NUMERIC when the loss or a weight is no longer finite (names epoch, step and rate; the last good checkpoint is
+ *  kept); E_INTERRUPTED when stopped. */
 FOV_API FOV_MUST_CHECK int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *options);
 #ifndef __cplusplus
 #define fov_train(model, data, ...) fov_train_opt((model), (data), &(fov_train_options){__VA_ARGS__})

@@ -44,24 +44,33 @@ void hash_bytes(const void *bytes, size_t count, char hex[HASH_HEX_SIZE])
     hash_end(&state, hex);
 }
 
-/* One multiplication by an odd number per word (a bijection), its high bits folded onto the low ones (another one): two
-   inputs of equal length that differ in one word never collide. The finish is MurmurHash3's (Appleby). */
+/* Eight bytes as a number, the same on machines of either byte order; compilers make one load of it. */
+static uint64_t hash_word(const uint8_t *at)
+{
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
+           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 | (uint64_t)at[7] << 56;
+}
+
+/* A multiplication by an odd number is a bijection, and so is folding the high bits onto the low ones: two inputs of
+   equal length that differ in one word never collide. */
+static uint64_t hash_step(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0xd6e8feb86659fd93U;
+    return hash ^ hash >> 32;
+}
+
+/* The finish is MurmurHash3's (Appleby). */
 uint64_t hash_fold(uint64_t seed, const void *bytes, size_t count)
 {
     const uint8_t *at = bytes;
     uint64_t hash = seed ^ (count * 0x9e3779b97f4a7c15U);
-    while (count > 0) {
-        uint8_t word[8] = {0};
-        uint64_t value = 0;
-        size_t take = count < sizeof word ? count : sizeof word;
-        memcpy(word, at, take);
-        for (size_t i = 0; i < sizeof word; i++) {
-            value |= (uint64_t)word[i] << 8 * i; // the same on machines of either byte order
-        }
-        hash = (hash ^ value) * 0xd6e8feb86659fd93U;
-        hash ^= hash >> 32;
-        at += take;
-        count -= take;
+    for (; count >= 8; count -= 8, at += 8) {
+        hash = hash_step(hash, hash_word(at));
+    }
+    if (count > 0) {
+        uint8_t rest[8] = {0};
+        memcpy(rest, at, count);
+        hash = hash_step(hash, hash_word(rest));
     }
     hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdU;
     hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53U;

@@ -40,7 +40,8 @@ struct checking {
     struct check_result results[CHECK_BLOCK];
 };
 
-/* ---- decoding ----------------------------------------------------------------------------------------------------- */
+/* ---- decoding -----------------------------------------------------------------------------------------------------
+   */
 
 static void check_decode(void *context, size_t chunk, int worker)
 {
@@ -112,7 +113,8 @@ static int check_split(struct checking *checking, int split, struct error *error
     return status;
 }
 
-/* ---- the same picture twice --------------------------------------------------------------------------------------- */
+/* ---- the same picture twice ---------------------------------------------------------------------------------------
+   */
 
 static int check_compare(const void *a, const void *b)
 {
@@ -177,7 +179,8 @@ static int check_twins(struct checking *checking, struct error *error)
     return status;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------------------
+   */
 
 /* Opens every split there is. What cannot be opened leaves the first sentence in `problem`. */
 static int check_open(struct checking *checking, const struct data_source *kind, const char *argument,
@@ -230,8 +233,9 @@ static int check_source(struct checking *checking, const struct data_source *kin
                         const char *source, struct error *error)
 {
     struct error problem = {.status = FOV_OK};
-    int status = check_open(checking, kind, argument, &problem, error);
-    bool decode = !checking->options->quick && problem.status == FOV_OK;
+    bool named = checking->options->quick && kind->look; // what is wrong with names is found by looking at them
+    int status = named ? FOV_OK : check_open(checking, kind, argument, &problem, error);
+    bool decode = !checking->options->quick && (checking->data[0] || checking->data[1]);
     if (status == FOV_OK && kind->look) {
         status = kind->look(checking->context, argument, decode, &checking->findings, error);
     }
@@ -250,8 +254,8 @@ struct check_owner {
 static int check_report(struct checking *checking, fov_check *check, struct error *error)
 {
     struct findings *findings = &checking->findings;
-    struct check_owner *owner = memory_allocate(checking->context->memory, 1,
-                                                sizeof *owner + findings->count * sizeof(fov_finding), "findings", error);
+    struct check_owner *owner = memory_allocate(
+        checking->context->memory, 1, sizeof *owner + findings->count * sizeof(fov_finding), "findings", error);
     if (owner == NULL) {
         return FOV_E_MEMORY;
     }

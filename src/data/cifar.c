@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* CIFAR-10's and CIFAR-100's binary archives (Krizhevsky, "Learning multiple layers of features from tiny images", 2009):
- * files of records, each its labels and 3 planes of 32 x 32 bytes. All samples are kept in memory, channels last. The
- * archives of Python pickles are recognised, to say which file to fetch instead. */
+/* CIFAR-10's and CIFAR-100's binary archives (Krizhevsky, "Learning multiple layers of features from tiny images",
+ * 2009): files of records, each its labels and 3 planes of 32 x 32 bytes. All samples are kept in memory, channels
+ * last. The archives of Python pickles are recognised, to say which file to fetch instead. */
 #include "data/cifar.h"
 #include "base/file.h"
 #include "data/cifar_names.h"
@@ -44,9 +44,11 @@ static const struct cifar_archive cifar_100_coarse_archive = {.name = "cifar100-
                                                               .folders = cifar_100_folders,
                                                               .train = {"train.bin"},
                                                               .test = {"test.bin"},
-                                                              .advice = "unpack cifar-100-binary.tar.gz into one of these"};
+                                                              .advice =
+                                                                  "unpack cifar-100-binary.tar.gz into one of these"};
 
-/* ---- which directories -------------------------------------------------------------------------------------------- */
+/* ---- which directories --------------------------------------------------------------------------------------------
+   */
 
 static bool cifar_has(const char *directory, const char *name)
 {
@@ -65,7 +67,8 @@ static bool cifar_100_here(const char *directory)
     return cifar_has(directory, "train.bin") || cifar_has(directory, "test.bin");
 }
 
-/* The pickles of either, here or in their archive's folder: data_batch_1; meta, train and test, all without a suffix. */
+/* The pickles of either, here or in their archive's folder: data_batch_1; meta, train and test, all without a suffix.
+   */
 static bool cifar_10_pickled(const char *directory)
 {
     return cifar_has(directory, "data_batch_1") || cifar_has(directory, "cifar-10-batches-py/data_batch_1");
@@ -120,7 +123,8 @@ static int cifar_refuse_pickles(const struct cifar_archive *archive, const char 
                      argument, ten ? "10" : "100", ten ? "10" : "100");
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------ */
+/* ---- records ------------------------------------------------------------------------------------------------------
+   */
 
 size_t cifar_record(const struct cifar_variant *variant)
 {
@@ -134,8 +138,8 @@ int cifar_check(const struct cifar_variant *variant, size_t size, struct error *
         return error_set(error, FOV_E_INPUT, "the file is empty");
     }
     if (size % cifar_record(variant) != 0) {
-        return error_set(error, FOV_E_INPUT, "size %zu is not a multiple of %zu: truncated or wrong variant%s%s%s", size,
-                         cifar_record(variant), size % cifar_record(other) == 0 ? " (it fits CIFAR-" : "",
+        return error_set(error, FOV_E_INPUT, "size %zu is not a multiple of %zu: truncated or wrong variant%s%s%s",
+                         size, cifar_record(variant), size % cifar_record(other) == 0 ? " (it fits CIFAR-" : "",
                          size % cifar_record(other) == 0 ? (other == &cifar_10 ? "10" : "100") : "",
                          size % cifar_record(other) == 0 ? "'s records)" : "");
     }
@@ -164,7 +168,8 @@ int cifar_unpack(const struct cifar_variant *variant, const uint8_t *bytes, size
     return FOV_OK;
 }
 
-/* ---- the dataset -------------------------------------------------------------------------------------------------- */
+/* ---- the dataset --------------------------------------------------------------------------------------------------
+   */
 
 /* Adds one file's samples to the dataset. */
 static int cifar_read(struct fov_dataset *dataset, const struct cifar_variant *variant, const char *path,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* CIFAR's records as bytes, apart from files, so that they can be tested and fuzzed: one or two label bytes, then 3 planes
- * of 32 x 32. Next: cifar.c. */
+/* CIFAR's records as bytes, apart from files, so that they can be tested and fuzzed: one or two label bytes, then 3
+ * planes of 32 x 32. Next: cifar.c. */
 #ifndef DATA_CIFAR_H
 #define DATA_CIFAR_H
 
@@ -8,7 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CIFAR_SIDE = 32, CIFAR_PIXELS = CIFAR_SIDE * CIFAR_SIDE, CIFAR_RECORD = 1 + 3 * CIFAR_PIXELS /**< of CIFAR-10 */ };
+enum {
+    CIFAR_SIDE = 32,
+    CIFAR_PIXELS = CIFAR_SIDE * CIFAR_SIDE,
+    CIFAR_RECORD = 1 + 3 * CIFAR_PIXELS /**< bytes, of CIFAR-10 */
+};
 
 /** How a variant's records are labelled. */
 struct cifar_variant {

@@ -65,8 +65,8 @@ fov_dataset *dataset_open(struct fov_context *context, const struct data_source 
                           fov_split split, struct error *error);
 /** E_INPUT where a sample's file is known to be no picture: whoever needs them all should not begin. */
 int dataset_check_readable(const struct fov_dataset *dataset, struct error *error);
-/** Names a dataset's content: labels, class names, and files or pixels. Two datasets that a run could take for each other
- *  differ in it; of large files only the first bytes count. */
+/** Names a dataset's content: labels, class names, and files or pixels. Two datasets that a run could take for each
+ *  other differ in it; of large files only the first bytes count. */
 uint64_t dataset_fingerprint(const struct fov_dataset *dataset);
 
 /** Sample `index` as pixels: in place where the dataset is in memory, else decoded into `picture`. Thread-safe. */

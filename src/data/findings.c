@@ -15,8 +15,8 @@ int findings_add(struct findings *findings, int part, fov_severity severity, con
 
     void *entries = findings->list, *parts = findings->part;
     struct memory *memory = findings->memory;
-    int status = memory_grow(memory, &entries, &findings->capacity, findings->count, sizeof *findings->list, "findings",
-                             error);
+    int status =
+        memory_grow(memory, &entries, &findings->capacity, findings->count, sizeof *findings->list, "findings", error);
     findings->list = entries;
     if (status == FOV_OK) {
         status = memory_grow(memory, &parts, &findings->part_capacity, findings->count, sizeof *findings->part,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What was met while somebody looked through a dataset: a growing list of remarks about files, each with what happens to
- * the file. Whoever opens a dataset logs them or fails with the first error; `fovea data check` prints them all.
+/* What was met while somebody looked through a dataset: a growing list of remarks about files, each with what happens
+ * to the file. Whoever opens a dataset logs them or fails with the first error; `fovea data check` prints them all.
  * Next: folder_scan.c, check.c. */
 #ifndef DATA_FINDINGS_H
 #define DATA_FINDINGS_H

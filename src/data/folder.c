@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out. Which folder is what is decided
- * in folder_scan.c; here is the dataset made of it: the samples of a split, and what all pictures have in common, from
- * their headers. Pictures are decoded when asked for. */
+/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out. Which folder is what is
+ * decided in folder_scan.c; here is the dataset made of it: the samples of a split, and what all pictures have in
+ * common, from their headers. Pictures are decoded when asked for. */
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/random.h"
@@ -18,7 +18,8 @@ struct folder_state {
     char why[256]; /* of the first unreadable picture */
 };
 
-/* ---- what the pictures have in common ----------------------------------------------------------------------------- */
+/* ---- what the pictures have in common -----------------------------------------------------------------------------
+   */
 
 /* Sums over headers, in the order of the files. */
 struct folder_survey {
@@ -145,7 +146,8 @@ static int folder_survey(struct fov_dataset *dataset, const struct folder_scan *
     return status;
 }
 
-/* ---- a split ------------------------------------------------------------------------------------------------------ */
+/* ---- a split ------------------------------------------------------------------------------------------------------
+   */
 
 /* Which of a class's pictures are held back for testing: a tenth, at least one. The choice depends on nothing but their
    number, so that both splits agree on it. */
@@ -218,25 +220,37 @@ static struct folder_part *folder_choose(struct folder_scan *scan, fov_split spl
     return part[first].labelled ? &part[first] : part[second].labelled ? &part[second] : NULL;
 }
 
+/* Findings of one kind in one part. */
+struct folder_kind {
+    const char *kind;
+    int part;
+    size_t first, count;
+};
+
 /* Says each kind of remark once, with its first file. Those of all splits are said with the training split. */
 static void folder_say(const struct fov_dataset *dataset, const struct findings *findings, fov_split split)
 {
+    enum { MOST = 64 };
+    struct folder_kind kinds[MOST];
+    size_t count = 0;
     for (size_t i = 0; i < findings->count; i++) {
-        const fov_finding *finding = &findings->list[i];
         bool training = findings->part[i] == FOLDER_TRAIN || findings->part[i] == FINDING_OF_ALL;
-        size_t same = 0, first = i;
-        for (size_t k = findings->count; k-- > 0;) {
-            if (findings->list[k].kind == finding->kind && findings->part[k] == findings->part[i]) {
-                same++;
-                first = k;
-            }
+        size_t k = 0;
+        while (k < count && (kinds[k].kind != findings->list[i].kind || kinds[k].part != findings->part[i])) {
+            k++;
         }
-        if (training != (split == FOV_TRAIN) || first != i) {
-            continue;
+        if (k == count && training == (split == FOV_TRAIN) && count < MOST) {
+            kinds[count++] = (struct folder_kind){findings->list[i].kind, findings->part[i], i, 0};
         }
+        if (k < count) {
+            kinds[k].count++;
+        }
+    }
+    for (size_t k = 0; k < count; k++) {
+        const fov_finding *finding = &findings->list[kinds[k].first];
         char more[64] = "";
-        if (same > 1) {
-            snprintf(more, sizeof more, " (and %zu more such)", same - 1);
+        if (kinds[k].count > 1) {
+            snprintf(more, sizeof more, " (and %zu more such)", kinds[k].count - 1);
         }
         context_log(dataset->context, finding->severity == FOV_FINDING_NOTE ? FOV_LOG_INFO : FOV_LOG_WARNING,
                     "%s: %s: %s%s", finding->file, finding->what, finding->fate, more);
@@ -256,8 +270,9 @@ static int folder_open_scanned(struct fov_dataset *dataset, struct folder_scan *
                          split == FOV_TRAIN ? "\"train\"" : "\"test\" or \"val\"", other ? other->path : "others");
     }
     dataset->where = memory_copy_text(dataset->context->memory, part->path, error);
-    int status = dataset->where ? dataset_set_classes(dataset, (const char *const *)scan->classes, scan->class_count, error)
-                                : FOV_E_MEMORY;
+    int status = dataset->where
+                     ? dataset_set_classes(dataset, (const char *const *)scan->classes, scan->class_count, error)
+                     : FOV_E_MEMORY;
     if (status) {
         return status;
     }
@@ -275,7 +290,8 @@ static int folder_open_scanned(struct fov_dataset *dataset, struct folder_scan *
     return status;
 }
 
-/* ---- the source --------------------------------------------------------------------------------------------------- */
+/* ---- the source ---------------------------------------------------------------------------------------------------
+   */
 
 /* Anything with a folder or a picture in it: what is wrong inside gets a better sentence than "not recognised". */
 static bool folder_recognises(const char *directory)
@@ -287,8 +303,8 @@ static bool folder_recognises(const char *directory)
     if (memory && file_list(directory, memory, &names, &count, NULL) == FOV_OK) {
         for (size_t i = 0; i < count && !found; i++) {
             found = !folder_is_system(names[i]) &&
-                    (probe_name(names[i]) != NULL || (file_join(path, sizeof path, directory, names[i], NULL) == FOV_OK &&
-                                                      file_is_directory(path)));
+                    (probe_name(names[i]) != NULL ||
+                     (file_join(path, sizeof path, directory, names[i], NULL) == FOV_OK && file_is_directory(path)));
         }
         memory_free(memory, names);
     }

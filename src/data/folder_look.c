@@ -15,7 +15,7 @@ struct folder_looker {
     uint16_t (*sizes)[2]; /* [all pictures] height, width; 0: unknown */
     size_t first;         /* number of the part's first picture */
     int part;
-    bool decoded;         /* unreadable pictures will be met again: leave them */
+    bool decoded; /* unreadable pictures will be met again: leave them */
     size_t grey, colour, first_grey;
 };
 
@@ -60,11 +60,12 @@ static int folder_look_one(void *user, size_t index, const struct probe *probe, 
         status = findings_add(findings, part, FOV_FINDING_NOTE, "orientation", path, "used, turned upright", error,
                               "stored turned or mirrored (EXIF orientation %d)", probe->orientation);
     }
-    if (status == FOV_OK && (probe->height >= LOOK_ASPECT * probe->width || probe->width >= LOOK_ASPECT * probe->height)) {
-        status = findings_add(findings, part, FOV_FINDING_WARNING, "extreme size", path, "used", error,
-                              "%d x %d pixels: one side is %d times the other", probe->height, probe->width,
-                              probe->height > probe->width ? probe->height / probe->width
-                                                           : probe->width / probe->height);
+    if (status == FOV_OK &&
+        (probe->height >= LOOK_ASPECT * probe->width || probe->width >= LOOK_ASPECT * probe->height)) {
+        status =
+            findings_add(findings, part, FOV_FINDING_WARNING, "extreme size", path, "used", error,
+                         "%d x %d pixels: one side is %d times the other", probe->height, probe->width,
+                         probe->height > probe->width ? probe->height / probe->width : probe->width / probe->height);
     }
     return status;
 }
@@ -133,9 +134,9 @@ static int folder_look_pictures(struct fov_context *context, const struct folder
         looker.first += part->count;
     }
     if (status == FOV_OK && looker.grey > 0 && looker.colour > 0) {
-        status = findings_add(findings, FINDING_OF_ALL, FOV_FINDING_NOTE, "grey among colour", grey,
-                              "used with 3 channels", error, "the first of %zu grey pictures; %zu are in colour",
-                              looker.grey, looker.colour);
+        status =
+            findings_add(findings, FINDING_OF_ALL, FOV_FINDING_NOTE, "grey among colour", grey, "used with 3 channels",
+                         error, "the first of %zu grey pictures; %zu are in colour", looker.grey, looker.colour);
     }
     status = status ? status : folder_look_areas(&looker, scan, count, error);
     memory_free(scan->memory, looker.sizes);

@@ -12,7 +12,8 @@
 
 enum { SCAN_MAX_DEPTH = 8, SCAN_MAX_DESCENT = 4, SCAN_MAX_CLASSES = 100000, SCAN_ROLE_SIZE = 32 };
 
-/* ---- names -------------------------------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------------------------------
+   */
 
 static char lower(char letter)
 {
@@ -31,10 +32,17 @@ enum folder_role folder_role(const char *name)
     static const struct {
         const char *name;
         enum folder_role role;
-    } known[] = {{"train", FOLDER_TRAIN},           {"training", FOLDER_TRAIN},   {"val", FOLDER_VALIDATION},
-                 {"valid", FOLDER_VALIDATION},      {"dev", FOLDER_VALIDATION},   {"validation", FOLDER_VALIDATION},
-                 {"development", FOLDER_VALIDATION}, {"test", FOLDER_TEST},       {"testing", FOLDER_TEST},
-                 {"eval", FOLDER_TEST},             {"evaluation", FOLDER_TEST}};
+    } known[] = {{"train", FOLDER_TRAIN},
+                 {"training", FOLDER_TRAIN},
+                 {"val", FOLDER_VALIDATION},
+                 {"valid", FOLDER_VALIDATION},
+                 {"dev", FOLDER_VALIDATION},
+                 {"validation", FOLDER_VALIDATION},
+                 {"development", FOLDER_VALIDATION},
+                 {"test", FOLDER_TEST},
+                 {"testing", FOLDER_TEST},
+                 {"eval", FOLDER_TEST},
+                 {"evaluation", FOLDER_TEST}};
     static const char *const endings[] = {"set", "data", "images", ""};
     char word[SCAN_ROLE_SIZE];
     size_t length = 0;
@@ -74,7 +82,8 @@ bool folder_is_system(const char *name)
     return *name == '.';
 }
 
-/* ---- one folder's content ----------------------------------------------------------------------------------------- */
+/* ---- one folder's content -----------------------------------------------------------------------------------------
+   */
 
 enum entry_kind { ENTRY_SYSTEM, ENTRY_FOLDER, ENTRY_PICTURE, ENTRY_OTHER };
 
@@ -184,7 +193,8 @@ static int note_others(struct folder_scan *scan, int part, const struct listing 
     return status;
 }
 
-/* ---- a class ------------------------------------------------------------------------------------------------------ */
+/* ---- a class ------------------------------------------------------------------------------------------------------
+   */
 
 static int add_text(struct folder_scan *scan, char ***list, size_t *capacity, size_t count, const char *text,
                     struct error *error)
@@ -204,8 +214,8 @@ static int add_picture(struct folder_scan *scan, struct folder_part *part, const
                        struct error *error)
 {
     void *labels = part->labels;
-    int status = memory_grow(scan->memory, &labels, &part->label_capacity, part->count, sizeof *part->labels, "labels",
-                             error);
+    int status =
+        memory_grow(scan->memory, &labels, &part->label_capacity, part->count, sizeof *part->labels, "labels", error);
     part->labels = labels;
     if (status == FOV_OK) {
         status = add_text(scan, &part->paths, &part->path_capacity, part->count, path, error);
@@ -254,19 +264,20 @@ static int collect(struct folder_scan *scan, int role, const char *directory, in
 }
 
 /* A class folder without a picture: nothing in it, or nothing that can be read. */
-static int note_empty(struct folder_scan *scan, int role, const struct entry *entry, const struct class_content *content,
-                      struct error *error)
+static int note_empty(struct folder_scan *scan, int role, const struct entry *entry,
+                      const struct class_content *content, struct error *error)
 {
     if (content->others == 0) {
         return findings_add(&scan->findings, role, FOV_FINDING_WARNING, "empty folder", entry->path, "skipped", error,
                             "holds no file: not taken as a class");
     }
     return findings_add(&scan->findings, role, FOV_FINDING_ERROR, "class without pictures", entry->path, "error", error,
-                        "class \"%.100s\" holds no picture (but %zu other file%s)", entry->name,
-                        content->others, content->others == 1 ? "" : "s");
+                        "class \"%.100s\" holds no picture (but %zu other file%s)", entry->name, content->others,
+                        content->others == 1 ? "" : "s");
 }
 
-/* ---- a part ------------------------------------------------------------------------------------------------------- */
+/* ---- a part -------------------------------------------------------------------------------------------------------
+   */
 
 /* How the classes of a part are laid out, to tell classes from a level of folders above them. */
 struct part_shape {
@@ -318,12 +329,12 @@ static int read_class(struct folder_scan *scan, int role, const struct entry *en
     }
     add_shape(shape, &content);
     if (content.nested > 0 && content.direct > 0) {
-        status = findings_add(&scan->findings, role, FOV_FINDING_WARNING, "nested folders", entry->path,
-                              "used as the class's own", error, "%zu of its pictures lie in folders of it",
-                              content.nested);
+        status =
+            findings_add(&scan->findings, role, FOV_FINDING_WARNING, "nested folders", entry->path,
+                         "used as the class's own", error, "%zu of its pictures lie in folders of it", content.nested);
     }
-    status = status ? status
-                    : add_text(scan, &part->classes, &part->class_capacity, part->class_count, entry->name, error);
+    status =
+        status ? status : add_text(scan, &part->classes, &part->class_capacity, part->class_count, entry->name, error);
     part->class_count += status == FOV_OK;
     return status;
 }
@@ -360,11 +371,11 @@ static int note_flat(struct folder_scan *scan, int role, const char *path, size_
     return scan->part[role].path == NULL
                ? FOV_E_MEMORY
                : findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", path,
-                              "skipped", error, "%zu picture%s in no class folder", pictures,
-                              pictures == 1 ? "" : "s");
+                              "skipped", error, "%zu picture%s in no class folder", pictures, pictures == 1 ? "" : "s");
 }
 
-/* ---- which folder is what ----------------------------------------------------------------------------------------- */
+/* ---- which folder is what -----------------------------------------------------------------------------------------
+   */
 
 /* The folders of a root that may be splits. */
 struct candidates {
@@ -381,7 +392,8 @@ static void candidates_free(struct candidates *candidates)
     }
 }
 
-/* One more folder with a split's name. Of two for one role, the one with class folders wins; two such are one too many. */
+/* One more folder with a split's name. Of two for one role, the one with class folders wins; two such are one too
+   many. */
 static int offer_candidate(struct folder_scan *scan, struct candidates *candidates, enum folder_role role,
                            const struct entry *entry, struct error *error)
 {
@@ -392,9 +404,9 @@ static int offer_candidate(struct folder_scan *scan, struct candidates *candidat
     const struct entry *before = candidates->chosen[role];
     candidates->with_role++;
     if (status == FOV_OK && before != NULL && labelled == candidates->labelled[role] && labelled) {
-        status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "two folders for one split",
-                              entry->path, "error", error, "both this and \"%.200s\" look like the %s split",
-                              before->name, words[role]);
+        status =
+            findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "two folders for one split", entry->path,
+                         "error", error, "both this and \"%.200s\" look like the %s split", before->name, words[role]);
     }
     bool wins = status == FOV_OK && (before == NULL || (labelled && !candidates->labelled[role]));
     if (wins && before != NULL) {
@@ -419,11 +431,11 @@ static int read_splits(struct folder_scan *scan, const struct listing *root, con
     int status = note_others(scan, FINDING_OF_ALL, root, error);
     for (size_t i = 0; i < root->count && status == FOV_OK; i++) {
         const struct entry *entry = &root->entries[i];
-        bool beside = entry->kind == ENTRY_PICTURE ||
-                      (entry->kind == ENTRY_FOLDER && folder_role(entry->name) == FOLDER_ROLES);
+        bool beside =
+            entry->kind == ENTRY_PICTURE || (entry->kind == ENTRY_FOLDER && folder_role(entry->name) == FOLDER_ROLES);
         if (beside) {
-            status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "beside the splits", entry->path,
-                                  "skipped", error, "a %s beside the splits, in none of them",
+            status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "beside the splits",
+                                  entry->path, "skipped", error, "a %s beside the splits, in none of them",
                                   entry->kind == ENTRY_FOLDER ? "folder" : "picture");
         }
     }
@@ -438,8 +450,8 @@ static int read_splits(struct folder_scan *scan, const struct listing *root, con
             status = read_part(scan, role, path, inside, error);
         } else if (role == FOLDER_TRAIN) {
             status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "pictures without classes", path, "error",
-                                  error, "%zu picture%s in no class folder",
-                                  inside->of_kind[ENTRY_PICTURE], inside->of_kind[ENTRY_PICTURE] == 1 ? "" : "s");
+                                  error, "%zu picture%s in no class folder", inside->of_kind[ENTRY_PICTURE],
+                                  inside->of_kind[ENTRY_PICTURE] == 1 ? "" : "s");
         } else {
             status = note_flat(scan, role, path, inside->of_kind[ENTRY_PICTURE], error);
         }
@@ -459,11 +471,10 @@ static int read_plain(struct folder_scan *scan, const char *path, const struct l
         }
         int status = note_others(scan, FINDING_OF_ALL, root, error);
         return status ? status
-                      : findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", path, "error",
-                                     error,
-                                     "no class folders: %zu picture%s in it%s, none in a folder named after its class",
-                                     pictures + inside, pictures + inside == 1 ? "" : "s",
-                                     folders > 0 ? " and its splits" : "");
+                      : findings_add(
+                            &scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", path, "error", error,
+                            "no class folders: %zu picture%s in it%s, none in a folder named after its class",
+                            pictures + inside, pictures + inside == 1 ? "" : "s", folders > 0 ? " and its splits" : "");
     }
     int status = FOV_OK;
     for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {
@@ -514,7 +525,8 @@ static int read_root(struct folder_scan *scan, const char *path, int depth, stru
     return status;
 }
 
-/* ---- both splits have the same classes ---------------------------------------------------------------------------- */
+/* ---- both splits have the same classes ----------------------------------------------------------------------------
+   */
 
 static int32_t find_class(const struct folder_scan *scan, const char *name)
 {
@@ -620,10 +632,10 @@ static int check_cut(struct folder_scan *scan, struct error *error)
         bool alone = (i == 0 || part->labels[i - 1] != part->labels[i]) &&
                      (i + 1 == part->count || part->labels[i + 1] != part->labels[i]);
         if (alone) {
-            status = findings_add(&scan->findings, FOLDER_TRAIN, FOV_FINDING_ERROR, "class of one picture",
-                                  part->paths[i], "error", error,
-                                  "class \"%.100s\" has one picture: too few to hold one back for testing",
-                                  part->classes[part->labels[i]]);
+            status =
+                findings_add(&scan->findings, FOLDER_TRAIN, FOV_FINDING_ERROR, "class of one picture", part->paths[i],
+                             "error", error, "class \"%.100s\" has one picture: too few to hold one back for testing",
+                             part->classes[part->labels[i]]);
         }
     }
     return status;
@@ -640,13 +652,13 @@ static int note_substitute(struct folder_scan *scan, struct error *error)
     if (flat == NULL || !scan->part[FOLDER_TRAIN].labelled) {
         return FOV_OK;
     }
-    return scan->cut ? findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead",
-                                    scan->part[FOLDER_TRAIN].path, "a tenth held back", error,
-                                    "a tenth of each of its classes, always the same, is for testing in place of %s",
-                                    flat->path)
-                     : findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead",
-                                    used->path, "used", error, "for validation and for testing, as %s has no classes",
-                                    flat->path);
+    return scan->cut
+               ? findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead",
+                              scan->part[FOLDER_TRAIN].path, "a tenth held back", error,
+                              "a tenth of each of its classes, always the same, is for testing in place of %s",
+                              flat->path)
+               : findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead", used->path,
+                              "used", error, "for validation and for testing, as %s has no classes", flat->path);
 }
 
 int folder_scan(struct folder_scan *scan, const char *root, struct memory *memory, struct error *error)

@@ -25,7 +25,8 @@ struct folder_scan {
     struct findings findings;
     struct folder_part part[FOLDER_ROLES];
     bool splits; /**< it has folders for splits */
-    /** nothing to test with but unsorted pictures, or no splits at all: a tenth of each class of the training part is held back */
+    /** nothing to test with but unsorted pictures, or no splits at all: a tenth of each class of the training part is
+     *  held back */
     bool cut;
     char **classes; /**< [class_count] the dataset's: those of the training part, else of the test or validation part */
     size_t class_count;
@@ -36,7 +37,7 @@ struct folder_scan {
 int folder_scan(struct folder_scan *scan, const char *root, struct memory *memory, struct error *error);
 void folder_scan_free(struct folder_scan *scan);
 
-/** The role that a folder's name gives it, whatever its case: "Training_Set", "valid", "test2017"; FOLDER_ROLES: none. */
+/** The role that a folder's name gives it, in any case: "Training_Set", "valid", "test2017"; FOLDER_ROLES: none. */
 enum folder_role folder_role(const char *name);
 /** What systems and archives leave behind: hidden files, Thumbs.db, __MACOSX. */
 bool folder_is_system(const char *name);

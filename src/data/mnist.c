@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* MNIST and everything distributed in its shape (Fashion-MNIST, KMNIST): four IDX files in a directory, plain or .gz,
- * with or without the dot that some mirrors put before idx, each perhaps in a folder of its own name, as Kaggle's archive
- * has them. 10 classes; all samples are kept in memory. */
+ * with or without the dot that some mirrors put before idx, each perhaps in a folder of its own name, as Kaggle's
+ * archive has them. 10 classes; all samples are kept in memory. */
 #include "base/file.h"
 #include "data/dataset.h"
 #include "data/idx.h"

@@ -64,8 +64,8 @@ static void turn(struct probe *probe)
     }
 }
 
-/* IHDR comes first; a tRNS chunk, which makes plain colours transparent, before the pixels; EXIF before or after them. Of
-   a large file what lies behind its pixels is not read. */
+/* IHDR comes first; a tRNS chunk, which makes plain colours transparent, before the pixels; EXIF before or after them.
+   Of a large file what lies behind its pixels is not read. */
 static void probe_png(struct probe *probe, const struct file_map *map)
 {
     enum { GREY = 0, GREY_ALPHA = 4, RGB_ALPHA = 6 };
@@ -145,10 +145,7 @@ static void probe_jpeg(struct probe *probe, const struct file_map *map)
 static void probe_other(struct probe *probe, const char *path, const uint8_t *begin, size_t first,
                         struct memory *memory)
 {
-    probe->format = webp_is(begin, first)  ? "WebP"
-                    : gif_is(begin, first) ? "GIF"
-                    : bmp_is(begin, first) ? "BMP"
-                                           : NULL;
+    probe->format = webp_is(begin, first) ? "WebP" : gif_is(begin, first) ? "GIF" : bmp_is(begin, first) ? "BMP" : NULL;
     struct picture picture = {.memory = memory};
     struct error error = {.status = FOV_OK};
     if (image_read(&picture, path, IMAGE_AS_STORED, &error) == FOV_OK) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Matching classes by name: two sorted lists, once by their bytes, once more for what is left by a looser spelling; then
- * one sentence about what was found. */
+/* Matching classes by name: two sorted lists, once by their bytes, once more for what is left by a looser spelling;
+ * then one sentence about what was found. */
 #include "model/classes.h"
 #include "base/text.h"
 #include "data/dataset.h"
@@ -19,11 +19,12 @@ struct name {
 struct match_owner {
     struct memory *memory;
     struct text text;
-    int *model_class; /* [data_classes] */
-    int *data_class;  /* [model_classes]: the data's class, or UNMATCHED */
+    int *model_class;   /* [data_classes] */
+    int *data_class;    /* [model_classes]: the data's class, or UNMATCHED */
     struct name *names; /* [model_classes]: to be sorted */
     struct name *left;  /* [data_classes]: to be sorted */
     char *folded;       /* looser spellings, one behind the other */
+    bool twice;         /* a name that both sides have stands more than once on one of them */
 };
 
 static int compare_names(const void *a, const void *b)
@@ -33,7 +34,8 @@ static int compare_names(const void *a, const void *b)
     return order != 0 ? order : first->index - second->index;
 }
 
-/* ---- matching ----------------------------------------------------------------------------------------------------- */
+/* ---- matching -----------------------------------------------------------------------------------------------------
+   */
 
 /* The looser spelling: ASCII letters small, each run of spaces, '_' and '-' one space, none at the ends. Returns the
    place behind its 0. */
@@ -79,6 +81,8 @@ static void pair_names(struct match_owner *owner, size_t model_count, size_t dat
         if (m_end == m + 1 && d_end == d + 1) {
             owner->model_class[data[d].index] = model[m].index;
             owner->data_class[model[m].index] = data[d].index;
+        } else {
+            owner->twice = true;
         }
         m = m_end;
         d = d_end;
@@ -139,7 +143,8 @@ static int make_owner(struct match_owner **made, const fov_model *model, const f
     return FOV_OK;
 }
 
-/* ---- saying it ---------------------------------------------------------------------------------------------------- */
+/* ---- saying it ----------------------------------------------------------------------------------------------------
+   */
 
 static void add_name(struct text *text, const char *before, const char *name)
 {
@@ -190,7 +195,10 @@ static void add_respelled(struct text *text, const fov_model *model, const fov_d
     int said = 0, all = 0;
     for (int i = 0; i < data->classes; i++) {
         if (strcmp(data->class_names[i], model->class_names[model_class[i]]) != 0 && all++ < SHOWN_NAMES) {
-            add_name(text, said++ > 0 ? ", " : text->length > 0 ? "; " : "class names differ in spelling: ",
+            add_name(text,
+                     said++ > 0         ? ", "
+                     : text->length > 0 ? "; "
+                                        : "class names differ in spelling: ",
                      data->class_names[i]);
             add_name(text, " is taken for ", model->class_names[model_class[i]]);
         }
@@ -215,6 +223,9 @@ static void say_different(struct text *text, const fov_model *model, const fov_d
         add_unmatched(text, model->class_names, owner->data_class, match->model_classes);
         text_add(text, ")");
     }
+    if (owner->twice) {
+        text_add(text, "; a name that stands twice on one side is not matched");
+    }
 }
 
 static void say(fov_class_match *match, const fov_model *model, const fov_dataset *data, struct match_owner *owner)
@@ -229,8 +240,9 @@ static void say(fov_class_match *match, const fov_model *model, const fov_datase
         add_respelled(text, model, data, owner->model_class);
         break;
     case FOV_CLASSES_FEWER:
-        text_add(text, "the data has %d of the model's %d classes, matched by name; not in the data: ",
-                 match->data_classes, match->model_classes);
+        text_add(text,
+                 "the data has %d of the model's %d classes, matched by name; not in the data: ", match->data_classes,
+                 match->model_classes);
         add_unmatched(text, model->class_names, owner->data_class, match->model_classes);
         add_respelled(text, model, data, owner->model_class);
         break;
@@ -256,7 +268,8 @@ static void say(fov_class_match *match, const fov_model *model, const fov_datase
     match->text = text_string(text);
 }
 
-/* ---- the answer --------------------------------------------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------------------------------------------------
+   */
 
 static bool same_names(const fov_model *model, const fov_dataset *data)
 {

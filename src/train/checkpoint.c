@@ -213,8 +213,8 @@ static int check_content(const struct safetensors *file, const struct train_iden
         status = gone_count + new_count == 0
                      ? error_set(error, FOV_E_USAGE, "%s: cannot go on with the classes in another order", file->file)
                      : error_set(error, FOV_E_USAGE,
-                                 "%s: cannot go on with other classes: %d of those it was trained on %s not in the data "
-                                 "now%s%s, %d of the data's %s new%s%s",
+                                 "%s: cannot go on with other classes: %d of those it was trained on %s not in the "
+                                 "data now%s%s, %d of the data's %s new%s%s",
                                  file->file, gone_count, gone_count == 1 ? "is" : "are", gone_count ? ": " : "", gone,
                                  new_count, new_count == 1 ? "is" : "are", new_count ? ": " : "", new);
     }

@@ -214,7 +214,7 @@ static size_t saving_bytes(const struct training_step *step)
     return bytes;
 }
 
-/* The plan of the last batch. One sample may be too few where a whole batch is not: then the whole batches have to do. */
+/* The plan of the last batch. One sample may be too few where a whole batch is not: then whole batches must do. */
 static int compile_rest(struct training_step *step, const struct train_settings *settings, int64_t rest,
                         struct error *error)
 {

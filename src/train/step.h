@@ -33,8 +33,9 @@ struct training_step {
 int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings,
                 struct error *error);
 /** Compiles for batches of settings->batch and the rest that `count` samples leave (unless .drop_last). A rest of one
- *  sample that cannot be computed (batch norm over single pixels has no variance then) is left out. To be called when everything else
- *  that training needs is in memory: what is left of the limit decides how much of the step is recomputed. */
+ *  sample that cannot be computed (batch norm over single pixels has no variance then) is left out. To be called when
+ *  everything else that training needs is in memory: what is left of the limit decides how much of the step is
+ *  recomputed. */
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error);
 void step_free(struct training_step *step);
 

@@ -99,8 +99,8 @@ static int training_open(struct training *t, const fov_train_options *options)
     if (status == FOV_OK && t->step.rest_left_out) {
         settings_drop_rest(&t->settings);
         context_log(t->context, FOV_LOG_WARNING,
-                    "the one sample that batches of %" PRId64 " leave over at the end of an epoch is left out: alone it "
-                    "has no variance to be normalised by",
+                    "the one sample that batches of %" PRId64
+                    " leave over at the end of an epoch is left out: alone it has no variance to be normalised by",
                     t->settings.batch);
     }
     if (status == FOV_OK && t->settings.given.on_plan != NULL) {

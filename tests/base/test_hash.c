@@ -47,11 +47,38 @@ static void test_clocks_run(void **state)
     assert_true(clock_wall_seconds() > 1.7e9); /* after 2023 */
 }
 
+/* The quick hash: every byte counts, so does the number of bytes, and so does what was hashed before. */
+static void test_fold(void **state)
+{
+    uint8_t bytes[40] = {0};
+    uint64_t seen[400];
+    size_t count = 0;
+    (void)state;
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        seen[count++] = hash_fold(0, bytes, size);
+        seen[count++] = hash_fold(1, bytes, size);
+    }
+    for (size_t at = 0; at < sizeof bytes; at++) {
+        for (int bit = 0; bit < 8; bit += 3) {
+            bytes[at] ^= (uint8_t)(1 << bit);
+            seen[count++] = hash_fold(0, bytes, sizeof bytes);
+            bytes[at] = 0;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            assert_true(seen[i] != seen[j]);
+        }
+    }
+    assert_true(hash_fold(0, bytes, sizeof bytes) == seen[2 * sizeof bytes]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers),
         cmocka_unit_test(test_a_million_in_pieces),
+        cmocka_unit_test(test_fold),
         cmocka_unit_test(test_clocks_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

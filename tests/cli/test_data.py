@@ -192,6 +192,16 @@ def test_small_pictures_and_a_large_network():
     assert fovea("inspect", "tiny-run/best.onnx", "--json").json()["classes"] == 3
 
 
+def test_sizes_are_stated():
+    make_colours("sizes", {c: c for c in COLOURS})
+    colour_png("sizes/train/red/large.png", (255, 0, 0), 40)
+    about = fovea("data", "info", "sizes", "--json").json()
+    assert not about["same_size"] and about["smallest"] == [8, 8] and about["largest"] == [40, 40]
+    assert (about["height"], about["width"]) == (8, 8)
+    done = fovea("train", "--model", "lenet5", "--data", "sizes", "--epochs", 1, "--out", "sizes-run")
+    assert done.code == OK and "pictures of 8 x 8 to 40 x 40 pixels (median 8 x 8) are all resized to" in done.err, done.err
+
+
 def test_check_lists_everything():
     make_colours("litter", {c: c for c in COLOURS})
     for name, content in (("train/red/empty.png", b""), ("train/red/page.jpg", b"<!DOCTYPE html>"),

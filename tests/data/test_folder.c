@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A folder per class: names, splits, what is skipped and what is refused, and one bad picture among good ones. */
 #include "data/support.h"
+#include <limits.h>
 #include <unistd.h>
 
 /* A grey picture whose pixels are all `value`, 4 x (3 + value % 3). */
@@ -303,8 +304,69 @@ static void test_check(void **state)
     find(&check, "empty file", "666.jpg");
     assert_int_equal(check.samples, 0);
     fov_check_free(&check);
+
+    /* One split alone is no dataset to train on, but all of it is looked at. */
+    put_picture(state, "alone/train/cat/1.png", 1);
+    put_file(path_in(state, "alone/train/cat/2.png"), "\x89PNG\r\n\x1a\n", 8);
+    put_file(path_in(state, "alone/train/cat/3.png"), "x", 1);
+    assert_int_equal(fov_dataset_check(context, path_in(state, "alone"), NULL, &check), FOV_OK);
+    assert_int_equal(check.samples, 1);
+    find(&check, "cannot be opened", "alone");
+    find(&check, "damaged picture", "2.png");
+    find(&check, "not a picture", "3.png");
+    fov_check_free(&check);
     assert_int_equal(fov_dataset_check(context, "no-such-dataset", NULL, &check), FOV_E_INPUT);
     fov_context_free(context);
+}
+
+/* An allocator that gives out a number of blocks and then no more. */
+struct scarce {
+    long left, held;
+};
+
+static void *scarce_allocate(void *user, size_t bytes)
+{
+    struct scarce *scarce = user;
+    void *block = scarce->left-- > 0 ? malloc(bytes) : NULL;
+    scarce->held += block != NULL;
+    return block;
+}
+
+static void scarce_release(void *user, void *block)
+{
+    struct scarce *scarce = user;
+    scarce->held -= block != NULL;
+    free(block);
+}
+
+/* Whatever allocation fails: a sentence about memory, nothing lost, nothing freed twice. */
+static void test_every_allocation_may_fail(void **state)
+{
+    for (int i = 0; i < 6; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "%s/%d.png", i % 2 ? "cat" : "dog", i);
+        put_picture(state, name, (uint8_t)i);
+    }
+    put_file(path_in(state, "cat/.hidden"), "x", 1);
+    for (int checked = 0; checked < 2; checked++) {
+        bool done = false;
+        for (long blocks = 0; !done; blocks++) {
+            struct scarce scarce = {.left = LONG_MAX};
+            fov_allocator allocator = {scarce_allocate, scarce_release, &scarce};
+            fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .allocator = &allocator});
+            fov_check check = {.count = 0};
+            scarce.left = blocks;
+            fov_dataset *dataset = checked ? NULL : fov_dataset_open(context, *state, FOV_TRAIN);
+            int status = checked ? fov_dataset_check(context, *state, NULL, &check) : (int)fov_error_status(context);
+            done = scarce.left >= 0;
+            assert_int_equal(status, done ? FOV_OK : FOV_E_MEMORY);
+            assert_int_equal(dataset != NULL, done && !checked);
+            fov_check_free(&check);
+            fov_dataset_free(dataset);
+            fov_context_free(context);
+            assert_int_equal(scarce.held, 0);
+        }
+    }
 }
 
 int main(void)
@@ -322,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_levels, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_in_common, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_check, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_every_allocation_may_fail, folder_make, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,8 +187,8 @@ static void test_kaggle_layout(void **state)
             char from[64], to[160];
             int rank = i % 2 ? 1 : 3;
             snprintf(from, sizeof from, "%s%cidx%d-ubyte", parts[i], dotted ? '-' : '.', rank);
-            snprintf(to, sizeof to, dotted ? "%s.idx%d-ubyte" : "%s-idx%d-ubyte/%s-idx%d-ubyte", parts[i], rank, parts[i],
-                     rank);
+            snprintf(to, sizeof to, dotted ? "%s.idx%d-ubyte" : "%s-idx%d-ubyte/%s-idx%d-ubyte", parts[i], rank,
+                     parts[i], rank);
             assert_int_equal(rename(path_in(state, from), path_in(state, to)), 0);
             if (dotted) {
                 snprintf(to, sizeof to, "%s-idx%d-ubyte/empty", parts[i], rank);

@@ -48,8 +48,8 @@ static void check(const struct expected *expected)
         fail_msg("\"%s\" is not in \"%s\"", expected->said, match.text);
     }
     fov_report report;
-    int status = fov_evaluate_opt(model, digits, &(fov_evaluate_options){.classes_by_position = expected->by_position},
-                                  &report);
+    int status =
+        fov_evaluate_opt(model, digits, &(fov_evaluate_options){.classes_by_position = expected->by_position}, &report);
     assert_int_equal(status, expected->relation == FOV_CLASSES_DIFFERENT ? FOV_E_SHAPE : FOV_OK);
     if (status == FOV_OK) {
         assert_int_equal(report.data_classes, 10);
@@ -80,11 +80,13 @@ static void relations(void **state)
         {10, same, false, FOV_CLASSES_SAME, "", 0},
         {10, turned, false, FOV_CLASSES_REORDERED, "\"0\" is 0 there and 9 in the model, \"1\" 1 and 8", 9},
         {10, spelled, false, FOV_CLASSES_SAME, "\"0\" is taken for \"0 \", \"9\" is taken for \"_9\"", 0},
-        {12, more, false, FOV_CLASSES_FEWER, "10 of the model's 12 classes, matched by name; not in the data: \"x\", \"y\"", 1},
+        {12, more, false, FOV_CLASSES_FEWER,
+         "10 of the model's 12 classes, matched by name; not in the data: \"x\", \"y\"", 1},
         {11, spare, false, FOV_CLASSES_FEWER, "not in the data: \"spare 10\"", 0},
         {10, other, false, FOV_CLASSES_DIFFERENT, "unknown to the model (\"8\", \"9\"), 2 of the model's 10", 0},
         {10, other, false, FOV_CLASSES_DIFFERENT, "not in the data (\"eight\", \"nine\")", 0},
         {11, twice, false, FOV_CLASSES_DIFFERENT, "1 of its 10 is unknown to the model (\"0\")", -1},
+        {11, twice, false, FOV_CLASSES_DIFFERENT, "a name that stands twice on one side is not matched", -1},
         {3, less, false, FOV_CLASSES_DIFFERENT, "(\"3\", \"4\", \"5\", \"6\" and 3 more)", 0},
         {10, other, true, FOV_CLASSES_BY_POSITION, "by position, as asked", 0},
         {12, more, true, FOV_CLASSES_BY_POSITION, "by position", 0},
@@ -128,7 +130,8 @@ static void training(void **state)
     }
     assert_int_equal(right, (int64_t)(report.accuracy * (double)report.count + 0.5));
     fov_report_free(&report);
-    assert_int_equal(fov_evaluate_opt(model, test, &(fov_evaluate_options){.classes_by_position = true}, &report), FOV_OK);
+    assert_int_equal(fov_evaluate_opt(model, test, &(fov_evaluate_options){.classes_by_position = true}, &report),
+                     FOV_OK);
     assert_true(report.accuracy < 0.3);
     fov_report_free(&report);
     fov_model_free(model);

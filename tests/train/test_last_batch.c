@@ -40,8 +40,8 @@ static void count_warning(void *user, fov_log_level level, const char *message)
 static int run(const char *data, int batch, bool drop_last, struct counted *counted, char sentence[300])
 {
     *counted = (struct counted){0};
-    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .log = count_warning,
-                                                                     .log_user = counted});
+    fov_context *context =
+        fov_context_create(&(fov_context_options){.threads = 1, .log = count_warning, .log_user = counted});
     fov_dataset *digits = fov_dataset_open(context, data, FOV_TRAIN);
     fov_model *model = build(context);
     int status = fov_train(model, digits, .epochs = 2, .batch = batch, .drop_last = drop_last, .on_step = count_step,
@@ -82,12 +82,13 @@ static void same_bits(void **state)
     char whole[256], parts[256], first[65], second[65];
     test_folder(whole);
     test_folder(parts);
-    struct test_run one = {.build = build,
-                           .data = "digits:33",
-                           .threads = 1,
-                           .seed = 3,
-                           .validate = true,
-                           .options = {.epochs = 3, .batch = 8, .momentum = 0.9f, .schedule = "cosine", .directory = whole}};
+    struct test_run one = {
+        .build = build,
+        .data = "digits:33",
+        .threads = 1,
+        .seed = 3,
+        .validate = true,
+        .options = {.epochs = 3, .batch = 8, .momentum = 0.9f, .schedule = "cosine", .directory = whole}};
     assert_int_equal(test_train(&one, first), FOV_OK);
     struct test_run two = one;
     two.threads = 3;
