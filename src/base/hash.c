@@ -63,7 +63,7 @@ static uint64_t hash_step(uint64_t hash, uint64_t word)
 uint64_t hash_fold(uint64_t seed, const void *bytes, size_t count)
 {
     const uint8_t *at = bytes;
-    uint64_t hash = hash_step(seed + 0x9e3779b97f4a7c15U, count);
+    uint64_t hash = hash_step(hash_step(0x9e3779b97f4a7c15U, seed), count);
     for (; count >= 8; count -= 8, at += 8) {
         hash = hash_step(hash, hash_word(at));
     }
