@@ -276,6 +276,27 @@ static int look_at_output(struct prediction *p)
                                            : "not a row of numbers for each picture");
 }
 
+/* --input NAME=FILE.npy,NAME=FILE.npy: what goes into inputs beside that of pictures. */
+static int fill_inputs(struct prediction *p)
+{
+    struct cli *cli = p->cli;
+    const char *list = option_text(cli, "input");
+    int code = EXIT_OK;
+    while (list != NULL && code == EXIT_OK) {
+        char word[2048];
+        size_t length = strcspn(list, ",");
+        snprintf(word, sizeof word, "%.*s", length < sizeof word ? (int)length : 0, list);
+        char *file = strchr(word, '=');
+        if (file == NULL) {
+            return fail(cli, EXIT_USAGE, "--input is \"%.60s\"; it is NAME=FILE.npy, several with commas", list);
+        }
+        *file++ = '\0';
+        code = fov_model_fill_input_file(p->model, word, file) == FOV_OK ? EXIT_OK : fail_library(cli);
+        list = list[length] == ',' ? list + length + 1 : NULL;
+    }
+    return code;
+}
+
 static int run(struct cli *cli)
 {
     bool samples = option_given(cli, "data");
@@ -292,6 +313,7 @@ static int run(struct cli *cli)
         return fail_library(cli);
     }
     int code = source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
+    code = code == EXIT_OK ? fill_inputs(&p) : code;
     code = code == EXIT_OK ? look_at_output(&p) : code;
     if (code == EXIT_OK) {
         int64_t top = option_integer(cli, "top");
@@ -316,6 +338,8 @@ static const struct cli_option options[] = {
      .doc = "which samples of --data, from 0"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "which part of --data"},
+    {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=FILE.npy,...",
+     .doc = "what goes into inputs beside that of pictures: one sample, the same for every picture"},
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
     {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",

@@ -127,6 +127,12 @@ FOV_API FOV_MUST_CHECK int fov_model_load_weights(fov_model *model, const char *
 /** SHA-256 (64 hexadecimal digits) over names, shapes and bytes of all parameters in order of name. */
 FOV_API FOV_MUST_CHECK int fov_model_hash(fov_model *model, char hex[65]);
 
+/** What fov_predict puts into an input beside the chosen one, the same for every picture: one sample, dense and in
+ *  plain order, of the input's type and exactly its bytes. The data are copied. E_USAGE: there is no other input of that
+ *  name; E_SHAPE: the sizes differ. */
+FOV_API FOV_MUST_CHECK int fov_model_fill_input(fov_model *model, const char *name, const void *data, size_t bytes);
+/** The same from a NumPy file (.npy), whose numbers are converted where the input holds float32. */
+FOV_API FOV_MUST_CHECK int fov_model_fill_input_file(fov_model *model, const char *name, const char *path);
 /** How many numbers fov_predict makes of a picture: a probability per class, or the output's values; 0: the output is
  *  a map, or not a row per picture. */
 FOV_API int fov_model_scores(const fov_model *model);
@@ -134,7 +140,7 @@ FOV_API int fov_model_scores(const fov_model *model);
  *  [count, channels, height, width]; result [count, scores], where `scores` is fov_model_scores. Of classes these are
  *  probabilities: the softmax of logits, or what a softmax or sigmoid in the network gives; of a single logit or
  *  probability p the two numbers 1 - p and p. Values are given as they are. E_UNSUPPORTED: the output is a map; it
- *  depends on further inputs. */
+ *  depends on further inputs that nobody filled. */
 FOV_API FOV_MUST_CHECK int fov_predict(fov_model *model, const float *images, int count, float *result, int scores);
 /** The same from 8-bit pixels [height, width, channels] of any size: the model's preprocessing is applied first. */
 FOV_API FOV_MUST_CHECK int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores);

@@ -93,7 +93,9 @@ FOV_API fov_transform_info fov_transform_at(int index); /**< in order of name */
 /** The list that a preset stands for, and its name; NULL: there is none at that index. */
 FOV_API const char        *fov_transform_preset(int index, const char **name);
 
-/** Trains `model` (its output: logits [N, classes]) with softmax cross-entropy. The model's order of classes stays:
+/** Trains `model`, a classifier. The loss is that of its chosen output (fov_model_meaning): softmax cross-entropy of
+ *  logits, or of what lies before a softmax; of sigmoids, and of a single score, the mean binary cross-entropy of what
+ *  lies before the sigmoid, with 1 for the sample's class and 0 for the others. The model's order of classes stays:
  *  labels are matched by name (classes.h). Returns FOV_OK, or a failure: E_SHAPE when model and data do not fit;
  *  E_NUMERIC when the loss or a weight is no longer finite (names epoch, step and rate; the last good checkpoint is
  *  kept); E_INTERRUPTED when stopped. */
@@ -108,7 +110,7 @@ typedef struct fov_report {
     int      classes;      /**< the model's */
     int      data_classes; /**< those of them that the data has */
     bool    *in_data;      /**< per class */
-    double   loss, accuracy, top5; /**< mean cross-entropy; fractions */
+    double   loss, accuracy, top5; /**< mean loss, the one that training takes; fractions */
     double  *precision, *recall, *f1; /**< per class; 0 where 0 / 0 */
     int64_t *support;                 /**< samples per class */
     double   macro_precision, macro_recall, macro_f1; /**< means over the data's classes */

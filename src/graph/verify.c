@@ -257,6 +257,18 @@ static int check_overlaps(struct verifier *v, int s, const struct touched *touch
 
 /* ---- one step ---------------------------------------------------------------------------------------------------- */
 
+/* Is a value what an identity makes of another? It is taken into the step before it as any activation is, and leaves no
+ * trace there. */
+static bool is_handed_on(const struct verifier *v, int value, int from)
+{
+    const struct value *made = graph_value(v->plan->graph, value);
+    const struct node  *node = made->kind == VALUE_RESULT ? plan_node(v->plan, made->node) : NULL;
+    float               alpha = 0, beta = 0;
+
+    return node && node->op->as_activation && node->in[0] == from &&
+           node->op->as_activation(node->options, &alpha, &beta) == UNARY_identity;
+}
+
 /* Its tensors are those of the values that its node has. */
 static int check_values(struct verifier *v, int s)
 {
@@ -279,7 +291,8 @@ static int check_values(struct verifier *v, int s)
         if (step->in[i] >= 0 && v->plan->tensors[step->in[i]].value != node->in[i])
             return refuse(v, s, s, "is given", value_name(v, step->in[i]), "which its node does not read", -1);
     for (int o = alone ? 0 : 1; o < node->out_count; o++)
-        if (step->out[o] >= 0 && v->plan->tensors[step->out[o]].value != node->out[o])
+        if (step->out[o] >= 0 && v->plan->tensors[step->out[o]].value != node->out[o] &&
+            !(o == 0 && is_handed_on(v, v->plan->tensors[step->out[o]].value, node->out[o])))
             return refuse(v, s, s, "makes", value_name(v, step->out[o]), "which its node does not", -1);
     return FOV_OK;
 }

@@ -55,7 +55,8 @@ static fov_value usual_input(const fov_model *model)
 {
     for (int i = 0; i < model->input_count; i++) {
         const struct value *value = graph_value(model->graph, model->inputs[i].id);
-        bool is_picture = value->dtype == FOV_F32 && value->shape.rank == 4 && value->shape.dim[1] <= 4;
+        const fov_shape *shape = &value->shape;
+        bool is_picture = value->dtype == FOV_F32 && shape->rank == 4 && (shape->dim[1] <= 4 || shape->dim[3] <= 4);
         if (is_picture) {
             return model->inputs[i];
         }
@@ -144,6 +145,7 @@ int fov_model_set_inputs_outputs(fov_model *model, const fov_value *inputs, int 
     for (int i = 0; i < output_count; i++) {
         new_outputs[i] = (struct model_output){.value = outputs[i]};
     }
+    model_forget_fills(model);
     memory_free(memory, model->inputs);
     memory_free(memory, model->outputs);
     model->inputs = new_inputs;
@@ -309,7 +311,17 @@ int fov_model_choose_output(fov_model *model, const char *name)
 
 /* ---- several inputs ---------------------------------------------------------------------------------------------- */
 
-int model_check_single_input(const fov_model *model, fov_value value, const char *what)
+static bool is_filled(const fov_model *model, int id)
+{
+    for (int i = 0; model->fills != NULL && i < model->input_count; i++) {
+        if (model->inputs[i].id == id) {
+            return model->fills[i] != NULL;
+        }
+    }
+    return false;
+}
+
+int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what)
 {
     const fov_graph *graph = model->graph;
     struct error *error = &model->context->error;
@@ -326,6 +338,7 @@ int model_check_single_input(const fov_model *model, fov_value value, const char
         for (int i = 0; needed[n] && i < graph->nodes[n].in_count; i++) {
             int id = graph->nodes[n].in[i];
             bool is_other = id != 0 && graph_value(graph, id)->kind == VALUE_INPUT && id != model->input.id;
+            is_other = is_other && !(fills && is_filled(model, id));
             other = is_other && other == 0 ? id : other;
         }
     }
@@ -335,8 +348,9 @@ int model_check_single_input(const fov_model *model, fov_value value, const char
     }
     char name[2][NAME_TEXT], shape[SHAPE_TEXT_SIZE];
     return error_set(error, FOV_E_UNSUPPORTED,
-                     "output \"%s\" also depends on input \"%s\" %s: %s fills the input of pictures alone",
+                     "output \"%s\" also depends on input \"%s\" %s: %s fills the input of pictures alone%s",
                      text_escape(name[0], NAME_TEXT, graph_value(graph, model->output.id)->name),
                      text_escape(name[1], NAME_TEXT, graph_value(graph, other)->name),
-                     shape_text(&graph_value(graph, other)->shape, shape), what);
+                     shape_text(&graph_value(graph, other)->shape, shape), what,
+                     fills ? " (predict --input NAME=FILE.npy, fov_model_fill_input)" : "");
 }

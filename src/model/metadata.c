@@ -9,11 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_LIMIT = 1000000, DEPTH = 4, OWN_ENTRIES = 6 };
+enum { NAMES_LIMIT = 1000000, DEPTH = 4, OWN_ENTRIES = 7 };
 
 static const char key_version[] = "fovea.version", key_network[] = "fovea.network",
                   key_preprocessing[] = "fovea.preprocessing", key_output[] = "fovea.output",
-                  key_outputs[] = "fovea.outputs", key_names[] = "names";
+                  key_outputs[] = "fovea.outputs", key_names[] = "names",
+                  key_other_names[] = "fovea.names"; /* there where "names" is another program's */
+
+static const char *find(const struct onnx_text *entries, int count, const char *key)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(entries[i].key, key) == 0) {
+            return entries[i].value;
+        }
+    }
+    return NULL;
+}
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
@@ -96,9 +107,13 @@ static int add_entries(const fov_model *model, struct metadata *metadata, struct
     if (metadata->names != NULL) {
         add_entry(metadata, key_names, metadata->names);
     }
+    bool others = metadata->names == NULL && find(model->notes, model->note_count, key_names) != NULL;
+    if (others) {
+        add_entry(metadata, key_other_names, "not class names of this model, kept as they came");
+    }
     for (int i = 0; i < model->note_count; i++) {
         const struct onnx_text *note = &model->notes[i];
-        if (metadata->names == NULL || strcmp(note->key, key_names) != 0) {
+        if (others || strcmp(note->key, key_names) != 0) {
             add_entry(metadata, note->key, note->value);
         }
     }
@@ -367,20 +382,11 @@ static int take_outputs(fov_model *model, const char *file, const char *text)
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
-static const char *find(const struct onnx_text *entries, int count, const char *key)
-{
-    for (int i = 0; i < count; i++) {
-        if (strcmp(entries[i].key, key) == 0) {
-            return entries[i].value;
-        }
-    }
-    return NULL;
-}
-
 /* Is it written anew when the model is saved? */
 static bool is_own(const char *key, bool names_taken)
 {
-    static const char *const own[] = {key_version, key_network, key_preprocessing, key_output, key_outputs};
+    static const char *const own[] = {key_version, key_network,      key_preprocessing,
+                                      key_output,  key_outputs,      key_other_names};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         if (strcmp(key, own[i]) == 0) {
             return true;
@@ -435,6 +441,7 @@ int metadata_take(fov_model *model, const char *file, const struct onnx_text *en
         status = take_outputs(model, file, outputs);
     }
     if (!status && names != NULL) {
+        ours = ours && find(entries, count, key_other_names) == NULL;
         status = take_names(model, file, names, ours, &names_taken);
     }
     return status || count == 0 ? status : keep_notes(model, entries, count, names_taken);

@@ -33,6 +33,7 @@ void fov_model_free(fov_model *model)
     struct memory *memory = model->context->memory;
     fov_plan_free(model->predict_plan); /* before the graph it was made from */
     fov_graph_free(model->graph);
+    model_forget_fills(model);
     memory_free(memory, model->inputs);
     memory_free(memory, model->outputs);
     memory_free(memory, model->graph_name);

@@ -23,6 +23,7 @@ struct fov_model {
     fov_value            input, output; /**< the chosen ones */
     fov_value           *inputs;        /**< all of them, in the file's order */
     struct model_output *outputs;
+    void               **fills; /**< per input: what goes into it for each sample; NULL: nothing */
     int                  input_count, output_count;
     char              name[64];
     fov_preprocessing preprocessing;
@@ -47,9 +48,15 @@ struct fov_model {
 int model_find_meanings(fov_model *model);
 /** All inputs and outputs, by copy[id]: those of a graph that takes the place of the model's. */
 int model_map_inputs_outputs(fov_model *model, const int *copy);
-/** E_UNSUPPORTED where `value` depends on another input than the chosen one; the sentence names it and begins with
- *  `what` is asked for: "prediction". */
-int model_check_single_input(const fov_model *model, fov_value value, const char *what);
+/** E_UNSUPPORTED where `value` depends on another input than the chosen one, which is not filled either (or, `fills`
+ *  false, is). The sentence names it and what is asked for: "prediction". */
+int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what);
+
+/* ---- fill.c ------------------------------------------------------------------------------------------------------ */
+
+/** Puts into the plan's other inputs what they are filled with. */
+void model_fill_others(const fov_model *model, fov_plan *plan);
+void model_forget_fills(fov_model *model);
 
 /* ---- meaning.c --------------------------------------------------------------------------------------------------- */
 

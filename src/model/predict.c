@@ -35,7 +35,7 @@ static int check_output(const fov_model *model, const struct model_scores *score
         return error_set(error, FOV_E_UNSUPPORTED, "output \"%s\" %s is not a row of numbers for each picture", name,
                          shape_text(&shape, text));
     }
-    return model_check_single_input(model, model->output, "prediction");
+    return model_check_single_input(model, model->output, true, "prediction");
 }
 
 /* What is read after a run, floats [N, scores]: the output, behind a softmax or sigmoid where it holds logits. */
@@ -181,6 +181,7 @@ int fov_predict(fov_model *model, const float *images, int count, float *result,
     for (int done = 0; done < count && status == FOV_OK; done += batch) {
         int take = count - done < batch ? count - done : batch;
         memcpy(in, images + (size_t)done * pixels, (size_t)take * pixels * sizeof(float));
+        model_fill_others(model, plan);
         fov_plan_run(plan, 0);
         status = hand_out(model, take, result + (size_t)done * (size_t)scores, scores);
     }
@@ -209,6 +210,7 @@ int fov_predict_image(fov_model *model, const fov_image *image, float *result, i
     if (status != FOV_OK) {
         return status;
     }
+    model_fill_others(model, model->predict_plan);
     fov_plan_run(model->predict_plan, 0);
     return hand_out(model, 1, result, scores);
 }

@@ -64,7 +64,7 @@ int model_fits(const fov_model *model, const fov_dataset *data, bool by_position
     *size = (struct picture_size){(int)in.dim[1], (int)in.dim[2], (int)in.dim[3]};
     const struct model_scores scores = model_scores(model, model->output);
     if (check_scores(model, name, &scores, error) != FOV_OK ||
-        model_check_single_input(model, scores.logits, "training") != FOV_OK) {
+        model_check_single_input(model, scores.logits, false, "training") != FOV_OK) {
         return (int)error->status;
     }
     int status = classes_match(model, data, scores.classes, by_position, match, error);

@@ -189,6 +189,15 @@ def says(text, *words):
             raise Wrong("%r does not say %r" % (text, word))
 
 
+def write_array(path, kind, code, values):
+    """NumPy's format 1.0: magic, version, length of the header, header, elements."""
+    header = "{'descr': '%s', 'fortran_order': False, 'shape': (1, %d), }" % (kind, len(values))
+    header += " " * (53 - len(header) % 64) + "\n"
+    with open(path, "wb") as stream:
+        stream.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
+        stream.write(struct.pack(kind[0] + "%d" % len(values) + code, *values))
+
+
 def check_two_inputs(folder):
     path, again, picture = write(folder, "two_inputs"), os.path.join(folder, "again.onnx"), os.path.join(folder, "p.png")
     with open(picture, "wb") as stream:
@@ -197,6 +206,19 @@ def check_two_inputs(folder):
     fovea("convert", path, again)
     equal("inputs after a rewrite", about(again)["inputs"], about(path)["inputs"])
     says(fovea("predict", path, picture, code=INPUT), '"k" [N, 3]', "prediction")
+    z, scale = RIGHT["softmax"]["z"][0], [0.5, -1.0, 2.0]
+    wanted = softmax([a * b for a, b in zip(z, scale)])
+    for kind, code in (("<f4", "f"), (">f8", "d"), ("<i2", "h")):
+        values = scale if kind != "<i2" else [2, -1, 3]
+        write_array(os.path.join(folder, "k.npy"), kind, code, values)
+        got = predicted(path, [picture], ("--input", "k=" + os.path.join(folder, "k.npy")))[0]
+        same("with k as " + kind, got, wanted if kind != "<i2" else softmax([a * b for a, b in zip(z, values)]))
+    write_array(os.path.join(folder, "k.npy"), "<f4", "f", [1, 2])
+    says(fovea("predict", path, picture, "--input", "k=" + os.path.join(folder, "k.npy"), code=INPUT), "k.npy", "[N, 3]",
+         "12 bytes")
+    says(fovea("predict", path, picture, "--input", "x=k.npy", code=2), "pictures go into")
+    says(fovea("predict", path, picture, "--input", "q=k.npy", code=2), '"q"')
+    says(fovea("predict", path, picture, "--input", "k", code=2), "NAME=FILE.npy")
     data = make_data(folder, 3)
     run = os.path.join(folder, "run")
     says(fovea("train", "--model", path, "--data", data, "--out", run, code=INPUT), '"k" [N, 3]', "training")
@@ -226,6 +248,22 @@ def check_three_outputs(folder):
     fovea("train", "--model", path, "--output", "s", "--epochs", "1", "--out", run, *common)
     fovea("train", "--resume", run, "--epochs", "2", "--quiet")
     equal("the chosen output", about(os.path.join(run, "last.onnx"))["output"], "s")
+
+
+def check_names(folder):
+    """Names that are another program's and fit no output: kept through two rewrites, and not used."""
+    path, once, twice = (os.path.join(folder, name) for name in ("names.onnx", "once.onnx", "twice.onnx"))
+    for names in ("{0: 'a', 1: 'b', 2: 'c', 3: 'd'}", "see the paper"):
+        with open(path, "wb") as stream:
+            stream.write(output_models.network([output_models.node("Identity", ["z"], ["y"])], names=names))
+        fovea("convert", path, once)
+        fovea("convert", once, twice)
+        with open(once, "rb") as first, open(twice, "rb") as second:
+            data = first.read()
+            equal("a second rewrite", second.read(), data)
+        if names.encode() not in data:
+            raise Wrong("%r is lost" % names)
+        equal("class names", about(twice)["class_names"], ["0", "1", "2"])
 
 
 def check_scores(folder):
@@ -285,6 +323,7 @@ def main():
         return 77
     checks = {name: lambda folder, name=name: check_case(folder, name) for name in CASES}
     checks.update({"two inputs": check_two_inputs, "three outputs": check_three_outputs, "--scores": check_scores,
+                   "names": check_names,
                    "nothing to write": check_nothing_to_write, "faults": check_faults})
     passed = failed = 0
     for name, check in checks.items():
