@@ -143,7 +143,7 @@ static int check_note_twin(struct checking *checking, const struct check_sample 
     const char *file = check_place(data, twin->index, place);
     const char *other_file = check_place(other, first->index, other_place);
     if (twin->label != first->label) {
-        return findings_add(&checking->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "one picture, two classes", file,
+        return findings_add(&checking->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "in two classes", file,
                             "both used", error, "the same pixels as %.200s, but \"%.60s\" here and \"%.60s\" there",
                             other_file, data->class_names[twin->label], other->class_names[first->label]);
     }

@@ -10,77 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCAN_MAX_DEPTH = 8, SCAN_MAX_DESCENT = 4, SCAN_MAX_CLASSES = 100000, SCAN_ROLE_SIZE = 32 };
-
-/* ---- names --------------------------------------------------------------------------------------------------------
-   */
-
-static char lower(char letter)
-{
-    return (char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter); // ASCII, whatever the locale says
-}
-
-static int compare_lower(const char *a, const char *b)
-{
-    for (; *a && lower(*a) == lower(*b); a++, b++) {
-    }
-    return (unsigned char)lower(*a) - (unsigned char)lower(*b);
-}
-
-enum folder_role folder_role(const char *name)
-{
-    static const struct {
-        const char *name;
-        enum folder_role role;
-    } known[] = {{"train", FOLDER_TRAIN},
-                 {"training", FOLDER_TRAIN},
-                 {"val", FOLDER_VALIDATION},
-                 {"valid", FOLDER_VALIDATION},
-                 {"dev", FOLDER_VALIDATION},
-                 {"validation", FOLDER_VALIDATION},
-                 {"development", FOLDER_VALIDATION},
-                 {"test", FOLDER_TEST},
-                 {"testing", FOLDER_TEST},
-                 {"eval", FOLDER_TEST},
-                 {"evaluation", FOLDER_TEST}};
-    static const char *const endings[] = {"set", "data", "images", ""};
-    char word[SCAN_ROLE_SIZE];
-    size_t length = 0;
-    for (; *name; name++) { // "Training_Set", "test 2"
-        if (strchr("_-. ", *name) == NULL) {
-            if (length + 1 >= sizeof word) {
-                return FOLDER_ROLES;
-            }
-            word[length++] = lower(*name);
-        }
-    }
-    while (length > 0 && word[length - 1] >= '0' && word[length - 1] <= '9') {
-        length--;
-    }
-    word[length] = '\0';
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        size_t stem = strlen(known[i].name);
-        for (size_t k = 0; strncmp(word, known[i].name, stem) == 0 && k < sizeof endings / sizeof *endings; k++) {
-            if (strcmp(word + stem, endings[k]) == 0) {
-                return known[i].role;
-            }
-        }
-    }
-    return FOLDER_ROLES;
-}
-
-bool folder_is_system(const char *name)
-{
-    static const char *const known[] = {"__MACOSX",     "Thumbs.db", "ehthumbs.db",
-                                        "desktop.ini",  "@eaDir",    "System Volume Information",
-                                        "$RECYCLE.BIN", "lost+found"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (compare_lower(name, known[i]) == 0) {
-            return true;
-        }
-    }
-    return *name == '.';
-}
+enum { SCAN_MAX_DEPTH = 8, SCAN_MAX_DESCENT = 4, SCAN_MAX_CLASSES = 100000 };
 
 /* ---- one folder's content -----------------------------------------------------------------------------------------
    */
@@ -145,7 +75,7 @@ static int listing_read(struct listing *listing, const char *directory, struct m
 static int compare_twins(const void *a, const void *b)
 {
     const struct entry *const *first = a, *const *second = b;
-    int order = compare_lower((*first)->name, (*second)->name);
+    int order = folder_compare_names((*first)->name, (*second)->name);
     return order ? order : strcmp((*first)->name, (*second)->name);
 }
 
@@ -166,7 +96,7 @@ static int note_twins(struct folder_scan *scan, int part, const struct listing *
     qsort(sorted, listing->count, sizeof *sorted, compare_twins);
     int status = FOV_OK;
     for (size_t i = 1; i < listing->count && status == FOV_OK; i++) {
-        if (sorted[i]->kind != ENTRY_SYSTEM && compare_lower(sorted[i - 1]->name, sorted[i]->name) == 0) {
+        if (sorted[i]->kind != ENTRY_SYSTEM && folder_compare_names(sorted[i - 1]->name, sorted[i]->name) == 0) {
             status = findings_add(&scan->findings, part, FOV_FINDING_WARNING, "names differ in case", sorted[i]->path,
                                   "both used", error, "differs from \"%.200s\" in case only", sorted[i - 1]->name);
         }
@@ -364,9 +294,14 @@ static int read_part(struct folder_scan *scan, int role, const char *path, const
     return status ? status : judge_shape(scan, role, &shape, error);
 }
 
-/* A split whose pictures nobody has put into class folders, as competitions hand out their test pictures. */
+/* A split whose pictures nobody has put into class folders, as competitions hand out their test pictures; or an empty
+   one, which is as good as none. */
 static int note_flat(struct folder_scan *scan, int role, const char *path, size_t pictures, struct error *error)
 {
+    if (pictures == 0) {
+        return findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "empty folder", path, "skipped", error,
+                            "holds no picture: not taken as a split");
+    }
     scan->part[role].path = memory_copy_text(scan->memory, path, error);
     return scan->part[role].path == NULL
                ? FOV_E_MEMORY
@@ -409,9 +344,6 @@ static int offer_candidate(struct folder_scan *scan, struct candidates *candidat
                          "error", error, "both this and \"%.200s\" look like the %s split", before->name, words[role]);
     }
     bool wins = status == FOV_OK && (before == NULL || (labelled && !candidates->labelled[role]));
-    if (wins && before != NULL) {
-        status = note_flat(scan, FOLDER_TEST, before->path, candidates->inside[role].of_kind[ENTRY_PICTURE], error);
-    }
     if (wins) {
         listing_free(&candidates->inside[role]);
         candidates->inside[role] = inside;
@@ -424,30 +356,73 @@ static int offer_candidate(struct folder_scan *scan, struct candidates *candidat
     return status;
 }
 
-static int read_splits(struct folder_scan *scan, const struct listing *root, const struct candidates *candidates,
+/* A folder with a split's name, without class folders, beside another for the same split that has some. */
+static int note_loser(struct folder_scan *scan, const struct entry *entry, const struct entry *chosen,
+                      struct error *error)
+{
+    struct listing inside;
+    int status = listing_read(&inside, entry->path, scan->memory, error);
+    size_t pictures = inside.of_kind[ENTRY_PICTURE];
+    listing_free(&inside);
+    return status ? status
+                  : findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING,
+                                 pictures ? "pictures without classes" : "empty folder", entry->path, "skipped", error,
+                                 "%zu picture%s in no class folder; \"%.200s\" is taken", pictures,
+                                 pictures == 1 ? "" : "s", chosen->name);
+}
+
+/* One level more, as archives make it: train/train/CLASS. The listing becomes that of the inner folder, whose path is
+   kept. */
+static int unwrap_split(struct folder_scan *scan, int role, struct listing *inside, char path[DATA_PATH_SIZE],
+                        struct error *error)
+{
+    const struct entry *only = NULL;
+    for (size_t i = 0; i < inside->count; i++) {
+        only = inside->entries[i].kind == ENTRY_FOLDER ? &inside->entries[i] : only;
+    }
+    if (only == NULL || inside->of_kind[ENTRY_FOLDER] > 1 || inside->of_kind[ENTRY_PICTURE] > 0 ||
+        (int)folder_role(only->name) != role) {
+        return FOV_OK;
+    }
+    struct listing inner;
+    int status = listing_read(&inner, only->path, scan->memory, error);
+    if (status == FOV_OK && inner.of_kind[ENTRY_FOLDER] > 0) {
+        status = note_others(scan, role, inside, error);
+        snprintf(path, DATA_PATH_SIZE, "%s", only->path);
+        listing_free(inside);
+        *inside = inner;
+    } else {
+        listing_free(&inner);
+    }
+    return status;
+}
+
+static int read_splits(struct folder_scan *scan, const struct listing *root, struct candidates *candidates,
                        struct error *error)
 {
     scan->splits = true;
     int status = note_others(scan, FINDING_OF_ALL, root, error);
     for (size_t i = 0; i < root->count && status == FOV_OK; i++) {
         const struct entry *entry = &root->entries[i];
-        bool beside =
-            entry->kind == ENTRY_PICTURE || (entry->kind == ENTRY_FOLDER && folder_role(entry->name) == FOLDER_ROLES);
-        if (beside) {
+        enum folder_role role = entry->kind == ENTRY_FOLDER ? folder_role(entry->name) : FOLDER_ROLES;
+        if (role != FOLDER_ROLES && entry != candidates->chosen[role]) {
+            status = note_loser(scan, entry, candidates->chosen[role], error);
+        } else if (entry->kind == ENTRY_PICTURE || (entry->kind == ENTRY_FOLDER && role == FOLDER_ROLES)) {
             status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "beside the splits",
                                   entry->path, "skipped", error, "a %s beside the splits, in none of them",
                                   entry->kind == ENTRY_FOLDER ? "folder" : "picture");
         }
     }
     for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {
-        const struct listing *inside = &candidates->inside[role];
+        struct listing *inside = &candidates->inside[role];
+        char path[DATA_PATH_SIZE];
         if (candidates->chosen[role] == NULL) {
             continue;
         }
-        const char *path = candidates->chosen[role]->path;
+        snprintf(path, sizeof path, "%s", candidates->chosen[role]->path);
         if (candidates->labelled[role]) {
-            memory_free(scan->memory, scan->part[role].path);
-            status = read_part(scan, role, path, inside, error);
+            status = unwrap_split(scan, role, inside, path, error);
+            status = status ? status : read_part(scan, role, path, inside, error);
         } else if (role == FOLDER_TRAIN) {
             status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "pictures without classes", path, "error",
                                   error, "%zu picture%s in no class folder", inside->of_kind[ENTRY_PICTURE],
@@ -525,149 +500,11 @@ static int read_root(struct folder_scan *scan, const char *path, int depth, stru
     return status;
 }
 
-/* ---- both splits have the same classes ----------------------------------------------------------------------------
-   */
-
-static int32_t find_class(const struct folder_scan *scan, const char *name)
-{
-    size_t low = 0, high = scan->class_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(scan->classes[middle], name);
-        if (order == 0) {
-            return (int32_t)middle;
-        }
-        low = order < 0 ? middle + 1 : low;
-        high = order < 0 ? high : middle;
-    }
-    return -1;
-}
-
-/* The first few names that `from` has and `other` has not, quoted; returns how many there are. */
-static size_t list_missing(char out[256], char *const *from, size_t from_count, char *const *other, size_t other_count)
-{
-    size_t missing = 0, used = 0, j = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < from_count; i++) {
-        while (j < other_count && strcmp(other[j], from[i]) < 0) {
-            j++;
-        }
-        if (j < other_count && strcmp(other[j], from[i]) == 0) {
-            continue;
-        }
-        if (missing++ < 4 && used < 200) {
-            used += (size_t)snprintf(out + used, 256 - used, "%s\"%.40s\"", used > 0 ? ", " : "", from[i]);
-        }
-    }
-    if (missing > 4) {
-        snprintf(out + used, 256 - used, " ...");
-    }
-    return missing;
-}
-
-/* A class only in one split. Without samples to test it is merely untested; without samples to learn it means that
-   labels of the two splits do not mean the same. */
-static int compare_classes(struct folder_scan *scan, int role, struct error *error)
-{
-    struct folder_part *part = &scan->part[role];
-    const char *base = scan->part[FOLDER_TRAIN].path;
-    char extra[256], missing[256];
-    size_t extra_count = list_missing(extra, part->classes, part->class_count, scan->classes, scan->class_count);
-    size_t missing_count = list_missing(missing, scan->classes, scan->class_count, part->classes, part->class_count);
-    if (extra_count == part->class_count && part->class_count == 1 && scan->class_count > 1) {
-        part->labelled = false; // test/unknown/..., val/images/...
-        return findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", part->path,
-                            "skipped", error, "its one folder, %s, is no class of %s", extra, base);
-    }
-    int status = FOV_OK;
-    for (size_t i = 0; i < part->class_count && status == FOV_OK; i++) {
-        if (find_class(scan, part->classes[i]) < 0) {
-            status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "class in one split", part->path, "error",
-                                  error, "class \"%.100s\" is in %s but not in %s%s%s%s", part->classes[i], part->path,
-                                  base, missing_count ? " (only there: " : "", missing, missing_count ? ")" : "");
-        }
-    }
-    for (size_t i = 0, j = 0; i < scan->class_count && status == FOV_OK; i++) {
-        while (j < part->class_count && strcmp(part->classes[j], scan->classes[i]) < 0) {
-            j++;
-        }
-        if (j == part->class_count || strcmp(part->classes[j], scan->classes[i]) != 0) {
-            status = findings_add(&scan->findings, role, FOV_FINDING_WARNING, "class in one split", part->path,
-                                  "cannot be tested", error, "class \"%.100s\" is in %s but not in %s",
-                                  scan->classes[i], base, part->path);
-        }
-    }
-    for (size_t i = 0; i < part->count; i++) {
-        part->labels[i] = find_class(scan, part->classes[part->labels[i]]);
-    }
-    return status;
-}
-
-static int settle_classes(struct folder_scan *scan, struct error *error)
-{
-    int base = scan->part[FOLDER_TRAIN].labelled  ? FOLDER_TRAIN
-               : scan->part[FOLDER_TEST].labelled ? FOLDER_TEST
-                                                  : FOLDER_VALIDATION;
-    scan->classes = scan->part[base].classes;
-    scan->class_count = scan->part[base].class_count;
-    int status = FOV_OK;
-    for (int role = FOLDER_VALIDATION; role < FOLDER_ROLES && base == FOLDER_TRAIN && status == FOV_OK; role++) {
-        status = scan->part[role].labelled ? compare_classes(scan, role, error) : FOV_OK;
-    }
-    bool unlabelled = scan->part[FOLDER_VALIDATION].path != NULL || scan->part[FOLDER_TEST].path != NULL;
-    scan->cut = scan->part[FOLDER_TRAIN].labelled && !scan->part[FOLDER_VALIDATION].labelled &&
-                !scan->part[FOLDER_TEST].labelled && (!scan->splits || unlabelled);
-    if (base != FOLDER_TRAIN && scan->part[FOLDER_TEST].labelled && scan->part[FOLDER_VALIDATION].labelled) {
-        scan->part[FOLDER_VALIDATION].labelled = false; // nothing to compare it with: testing is what is left
-    }
-    return status;
-}
-
-/* A tenth of one picture is none. */
-static int check_cut(struct folder_scan *scan, struct error *error)
-{
-    const struct folder_part *part = &scan->part[FOLDER_TRAIN];
-    int status = FOV_OK;
-    for (size_t i = 0; scan->cut && i < part->count && status == FOV_OK; i++) {
-        bool alone = (i == 0 || part->labels[i - 1] != part->labels[i]) &&
-                     (i + 1 == part->count || part->labels[i + 1] != part->labels[i]);
-        if (alone) {
-            status =
-                findings_add(&scan->findings, FOLDER_TRAIN, FOV_FINDING_ERROR, "class of one picture", part->paths[i],
-                             "error", error, "class \"%.100s\" has one picture: too few to hold one back for testing",
-                             part->classes[part->labels[i]]);
-        }
-    }
-    return status;
-}
-
-/* What takes the place of a split whose pictures nobody has sorted. */
-static int note_substitute(struct folder_scan *scan, struct error *error)
-{
-    const struct folder_part *test = &scan->part[FOLDER_TEST], *validation = &scan->part[FOLDER_VALIDATION];
-    const struct folder_part *flat = test->path && !test->labelled               ? test
-                                     : validation->path && !validation->labelled ? validation
-                                                                                 : NULL;
-    const struct folder_part *used = test->labelled ? test : validation;
-    if (flat == NULL || !scan->part[FOLDER_TRAIN].labelled) {
-        return FOV_OK;
-    }
-    return scan->cut
-               ? findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead",
-                              scan->part[FOLDER_TRAIN].path, "a tenth held back", error,
-                              "a tenth of each of its classes, always the same, is for testing in place of %s",
-                              flat->path)
-               : findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead", used->path,
-                              "used", error, "for validation and for testing, as %s has no classes", flat->path);
-}
-
 int folder_scan(struct folder_scan *scan, const char *root, struct memory *memory, struct error *error)
 {
     *scan = (struct folder_scan){.memory = memory, .findings = {.memory = memory}};
     int status = read_root(scan, root, 0, error);
-    status = status ? status : settle_classes(scan, error);
-    status = status ? status : check_cut(scan, error);
-    status = status ? status : note_substitute(scan, error);
+    status = status ? status : folder_settle(scan, error);
     if (status == FOV_OK && scan->class_count == 0 && scan->findings.errors == 0) {
         status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", root, "error", error,
                               "none of its folders holds a picture");

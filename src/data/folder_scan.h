@@ -37,6 +37,11 @@ struct folder_scan {
 int folder_scan(struct folder_scan *scan, const char *root, struct memory *memory, struct error *error);
 void folder_scan_free(struct folder_scan *scan);
 
+/** The second half of folder_scan (folder_settle.c): classes of all parts, labels by them, and `cut`. */
+int folder_settle(struct folder_scan *scan, struct error *error);
+
+/** strcmp without regard to the case of ASCII letters, whatever the locale says. */
+int folder_compare_names(const char *a, const char *b);
 /** The role that a folder's name gives it, in any case: "Training_Set", "valid", "test2017"; FOLDER_ROLES: none. */
 enum folder_role folder_role(const char *name);
 /** What systems and archives leave behind: hidden files, Thumbs.db, __MACOSX. */

@@ -167,6 +167,9 @@ static void test_one_of_two(void **state)
     put_picture(state, "test/1.png", 1);
     assert_int_equal(count_of(*state, FOV_TRAIN), 18); /* a tenth of each class is held back */
     assert_int_equal(count_of(*state, FOV_TEST), 2);
+    assert_int_equal(unlink(path_in(state, "test/1.png")), 0);
+    refuse(*state, FOV_TEST, FOV_E_INPUT, "has no folder \"test\" or \"val\""); /* an empty one is none */
+    put_picture(state, "test/1.png", 1);
     put_picture(state, "val/cat/1.png", 1);
     put_picture(state, "val/dog/1.png", 1);
     assert_int_equal(count_of(*state, FOV_TRAIN), 20);
@@ -209,6 +212,22 @@ static void test_levels(void **state)
     refuse(path_in(state, "d"), FOV_TRAIN, FOV_E_INPUT, "2 pictures in it and its splits, none in a folder");
     put_picture(state, "e/1.png", 1);
     refuse(path_in(state, "e"), FOV_TRAIN, FOV_E_INPUT, "no class folders");
+    for (int i = 0; i < 4; i++) { /* a level more, and flat folders beside those with classes */
+        char name[60];
+        snprintf(name, sizeof name, "g/train/train/%s/%d.png", i % 2 ? "car" : "van", i);
+        put_picture(state, name, (uint8_t)i);
+        snprintf(name, sizeof name, "g/Test/test/%s/%d.png", i % 2 ? "car" : "van", i);
+        put_picture(state, name, (uint8_t)i);
+        snprintf(name, sizeof name, "h/%s/%d.png", i % 2 ? "val" : i ? "valid" : "van", i);
+        put_picture(state, name, (uint8_t)i);
+        snprintf(name, sizeof name, "h/%s/1%d.png", i % 2 ? "val" : i ? "valid" : "van", i);
+        put_picture(state, name, (uint8_t)i);
+    }
+    put_picture(state, "g/testing/1.png", 1);
+    put_picture(state, "g/Train1/1.png", 1);
+    assert_int_equal(count_of(path_in(state, "g"), FOV_TRAIN), 4);
+    assert_int_equal(count_of(path_in(state, "g"), FOV_TEST), 4);
+    assert_int_equal(count_of(path_in(state, "h"), FOV_TRAIN), 5); /* three classes, whatever they are called */
     put_picture(state, "f/train/cat/1.png", 1);
     put_picture(state, "f/Training/cat/1.png", 1);
     refuse(path_in(state, "f"), FOV_TRAIN, FOV_E_INPUT, "look like the training split");
@@ -284,7 +303,7 @@ static void test_check(void **state)
     find(&check, "damaged picture", "bad.jpg");
     find(&check, "not a picture", "page.png");
     find(&check, "in two splits", "test/cat/again.png");
-    assert_non_null(strstr(find(&check, "one picture, two classes", "train/dog/03.png")->what, "train/cat/03.png"));
+    assert_non_null(strstr(find(&check, "in two classes", "train/dog/03.png")->what, "train/cat/03.png"));
     find(&check, "wrong extension", "11.jpeg");
     find(&check, "names differ in case", "train/cat/a1.png");
     find(&check, "empty folder", "train/empty");

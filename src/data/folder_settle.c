@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* What the splits of a scanned folder have in common: one list of classes, by which the labels of all are counted, and
+ * what is tested with where a split's pictures lie in no classes. Read next: folder.c. */
+#include "data/folder_scan.h"
+#include <stdio.h>
+#include <string.h>
+
+static int32_t find_class(const struct folder_scan *scan, const char *name)
+{
+    size_t low = 0, high = scan->class_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(scan->classes[middle], name);
+        if (order == 0) {
+            return (int32_t)middle;
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return -1;
+}
+
+/* The first few names that `from` has and `other` has not, quoted; returns how many there are. */
+static size_t list_missing(char out[256], char *const *from, size_t from_count, char *const *other, size_t other_count)
+{
+    size_t missing = 0, used = 0, j = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < from_count; i++) {
+        while (j < other_count && strcmp(other[j], from[i]) < 0) {
+            j++;
+        }
+        if (j < other_count && strcmp(other[j], from[i]) == 0) {
+            continue;
+        }
+        if (missing++ < 4 && used < 200) {
+            used += (size_t)snprintf(out + used, 256 - used, "%s\"%.40s\"", used > 0 ? ", " : "", from[i]);
+        }
+    }
+    if (missing > 4) {
+        snprintf(out + used, 256 - used, " ...");
+    }
+    return missing;
+}
+
+/* A class only in one split. Without samples to test it is merely untested; without samples to learn it means that
+   labels of the two splits do not mean the same. */
+static int compare_classes(struct folder_scan *scan, int role, struct error *error)
+{
+    struct folder_part *part = &scan->part[role];
+    const char *base = scan->part[FOLDER_TRAIN].path;
+    char extra[256], missing[256];
+    size_t extra_count = list_missing(extra, part->classes, part->class_count, scan->classes, scan->class_count);
+    size_t missing_count = list_missing(missing, scan->classes, scan->class_count, part->classes, part->class_count);
+    if (extra_count == part->class_count && part->class_count == 1 && scan->class_count > 1) {
+        part->labelled = false; // test/unknown/..., val/images/...
+        return findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", part->path,
+                            "skipped", error, "its one folder, %s, is no class of %s", extra, base);
+    }
+    int status = FOV_OK;
+    for (size_t i = 0; i < part->class_count && status == FOV_OK; i++) {
+        if (find_class(scan, part->classes[i]) < 0) {
+            status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "class in one split", part->path, "error",
+                                  error, "class \"%.100s\" is in %s but not in %s%s%s%s", part->classes[i], part->path,
+                                  base, missing_count ? " (only there: " : "", missing, missing_count ? ")" : "");
+        }
+    }
+    for (size_t i = 0, j = 0; i < scan->class_count && status == FOV_OK; i++) {
+        while (j < part->class_count && strcmp(part->classes[j], scan->classes[i]) < 0) {
+            j++;
+        }
+        if (j == part->class_count || strcmp(part->classes[j], scan->classes[i]) != 0) {
+            status = findings_add(&scan->findings, role, FOV_FINDING_WARNING, "class in one split", part->path,
+                                  "cannot be tested", error, "class \"%.100s\" is in %s but not in %s",
+                                  scan->classes[i], base, part->path);
+        }
+    }
+    for (size_t i = 0; i < part->count; i++) {
+        part->labels[i] = find_class(scan, part->classes[part->labels[i]]);
+    }
+    return status;
+}
+
+static int settle_classes(struct folder_scan *scan, struct error *error)
+{
+    int base = scan->part[FOLDER_TRAIN].labelled  ? FOLDER_TRAIN
+               : scan->part[FOLDER_TEST].labelled ? FOLDER_TEST
+                                                  : FOLDER_VALIDATION;
+    scan->classes = scan->part[base].classes;
+    scan->class_count = scan->part[base].class_count;
+    int status = FOV_OK;
+    for (int role = FOLDER_VALIDATION; role < FOLDER_ROLES && base == FOLDER_TRAIN && status == FOV_OK; role++) {
+        status = scan->part[role].labelled ? compare_classes(scan, role, error) : FOV_OK;
+    }
+    bool unlabelled = scan->part[FOLDER_VALIDATION].path != NULL || scan->part[FOLDER_TEST].path != NULL;
+    scan->cut = scan->part[FOLDER_TRAIN].labelled && !scan->part[FOLDER_VALIDATION].labelled &&
+                !scan->part[FOLDER_TEST].labelled && (!scan->splits || unlabelled);
+    if (base != FOLDER_TRAIN && scan->part[FOLDER_TEST].labelled && scan->part[FOLDER_VALIDATION].labelled) {
+        scan->part[FOLDER_VALIDATION].labelled = false; // nothing to compare it with: testing is what is left
+    }
+    return status;
+}
+
+/* A tenth of one picture is none. */
+static int check_cut(struct folder_scan *scan, struct error *error)
+{
+    const struct folder_part *part = &scan->part[FOLDER_TRAIN];
+    int status = FOV_OK;
+    for (size_t i = 0; scan->cut && i < part->count && status == FOV_OK; i++) {
+        bool alone = (i == 0 || part->labels[i - 1] != part->labels[i]) &&
+                     (i + 1 == part->count || part->labels[i + 1] != part->labels[i]);
+        if (alone) {
+            status =
+                findings_add(&scan->findings, FOLDER_TRAIN, FOV_FINDING_ERROR, "class of one picture", part->paths[i],
+                             "error", error, "class \"%.100s\" has one picture: too few to hold one back for testing",
+                             part->classes[part->labels[i]]);
+        }
+    }
+    return status;
+}
+
+/* What takes the place of a split whose pictures nobody has sorted. */
+static int note_substitute(struct folder_scan *scan, struct error *error)
+{
+    const struct folder_part *test = &scan->part[FOLDER_TEST], *validation = &scan->part[FOLDER_VALIDATION];
+    const struct folder_part *flat = test->path && !test->labelled               ? test
+                                     : validation->path && !validation->labelled ? validation
+                                                                                 : NULL;
+    const struct folder_part *used = test->labelled ? test : validation;
+    if (flat == NULL || !scan->part[FOLDER_TRAIN].labelled) {
+        return FOV_OK;
+    }
+    return scan->cut
+               ? findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead",
+                              scan->part[FOLDER_TRAIN].path, "a tenth held back", error,
+                              "a tenth of each of its classes, always the same, is for testing in place of %s",
+                              flat->path)
+               : findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead", used->path,
+                              "used", error, "for validation and for testing, as %s has no classes", flat->path);
+}
+
+int folder_settle(struct folder_scan *scan, struct error *error)
+{
+    int status = settle_classes(scan, error);
+    status = status ? status : check_cut(scan, error);
+    return status ? status : note_substitute(scan, error);
+}
