@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the name of a file or folder says, in any case: which split it is, and whether a system left it behind. Read next:
- * folder_scan.c. */
+/* What the name of a file or folder says, in any case: which split it is, and whether a system left it behind.
+ * Read next: folder_scan.c. */
 #include "data/folder_scan.h"
 #include <string.h>
 
