@@ -49,6 +49,7 @@ fov_context *cli_context_seeded(struct cli *cli, uint64_t seed)
             .max_memory = option_given(cli, "max-memory") ? (size_t)option_integer(cli, "max-memory") : 0,
             .exact_conv = option_flag(cli, "exact-conv"),
             .strict = option_flag(cli, "strict"),
+            .external_data = option_text(cli, "allow-external"),
             .log = cli->verbose ? log_line : cli->quiet ? NULL : log_warning,
         };
         cli->context = fov_context_create(&options);

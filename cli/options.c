@@ -35,6 +35,8 @@ const struct cli_option common_options[] = {
      .maximum = 9e18,
      .doc = "memory limit: 800M, 2G; training recomputes what it must to keep it"},
     {.name = "exact-conv", .kind = OPTION_FLAG, .doc = "direct convolution only, no Winograd"},
+    {.name = "allow-external", .kind = OPTION_TEXT, .argument = "FOLDER", .otherwise = "the model's own",
+     .doc = "a folder where a model's external weights may lie, too, wherever links lead"},
     {.name = "strict", .kind = OPTION_FLAG, .doc = "refuse weights that are NaN, infinite or many of them denormal"},
     {.name = NULL},
 };

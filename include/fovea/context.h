@@ -46,6 +46,9 @@ typedef struct fov_context_options {
     /** false: weights that are NaN, infinite or many of them denormal are loaded with a warning; true: they are
      *  refused */
     bool        strict;
+    /** a folder: weights that a model keeps in files of their own may lie anywhere below it, wherever links lead. NULL:
+     *  below the model's folder, or below that of the file which the model's name is a link to */
+    const char *external_data;
     const fov_rates *rates; /**< figures measured once for each instruction set */
     const fov_allocator *allocator; /**< malloc and free */
     void (*log)(void *user, fov_log_level level, const char *message); /**< nothing is logged */

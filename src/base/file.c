@@ -161,7 +161,7 @@ static int file_fill(int file, const char *path, uint8_t *bytes, const struct st
 
 /* All of an open file, which is closed. */
 static int file_map_whole(struct file_map *map, int file, const char *path, const struct stat *info,
-                          struct error *error)
+                          struct memory *memory, struct error *error)
 {
     static const uint8_t empty[4096];
     struct file_shown    shown;
@@ -169,6 +169,12 @@ static int file_map_whole(struct file_map *map, int file, const char *path, cons
     int                  status = FOV_OK;
     *map = (struct file_map){.bytes = empty};
     if (size > 0) {
+        status = memory_hold(memory, size, "a file's content", error);
+        if (status != FOV_OK) {
+            error_prefix(error, "cannot read \"%s\"", file_show(&shown, path));
+        }
+    }
+    if (size > 0 && status == FOV_OK) {
         void *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mapping == MAP_FAILED) {
             status = error_set(error, FOV_E_MEMORY, "cannot read \"%s\": no memory for its %zu bytes",
@@ -182,19 +188,22 @@ static int file_map_whole(struct file_map *map, int file, const char *path, cons
             }
         }
         if (status == FOV_OK) {
-            *map = (struct file_map){.bytes = mapping, .size = size, .mapping = mapping};
+            *map = (struct file_map){
+                .bytes = mapping, .size = size, .mapping = mapping, .memory = memory, .held = size};
+        } else {
+            memory_release(memory, size);
         }
     }
     close(file);
     return status;
 }
 
-int file_map(struct file_map *map, const char *path, struct error *error)
+int file_map(struct file_map *map, const char *path, struct memory *memory, struct error *error)
 {
     struct stat info;
     int         file, status = file_open_regular(path, &file, &info, error);
     *map = (struct file_map){0};
-    return status != FOV_OK ? status : file_map_whole(map, file, path, &info, error);
+    return status != FOV_OK ? status : file_map_whole(map, file, path, &info, memory, error);
 }
 
 /* ---- reading piece by piece -------------------------------------------------------------------------------------- */
@@ -208,6 +217,7 @@ struct file_parts {
     int            file;
     struct stat    info; /**< when it was opened */
     uint8_t       *there; /**< per block: has it been read */
+    size_t         held;  /**< bytes of those blocks, as they are counted */
     char          *path;
 };
 
@@ -215,6 +225,7 @@ static void file_parts_free(struct file_parts *parts)
 {
     if (parts != NULL) {
         close(parts->file);
+        memory_release(parts->memory, parts->held);
         memory_free(parts->memory, parts->there);
         memory_free(parts->memory, parts->path);
         memory_free(parts->memory, parts);
@@ -240,7 +251,7 @@ int file_map_opened(struct file_map *map, int file, const char *path, struct mem
     }
     size_t size = (size_t)info.st_size;
     if (size <= FILE_AT_ONCE_UP_TO) {
-        return file_map_whole(map, file, path, &info, error);
+        return file_map_whole(map, file, path, &info, memory, error);
     }
     struct file_parts *parts = memory_allocate(memory, 1, sizeof *parts, "a file's parts", error);
     if (parts == NULL) {
@@ -290,8 +301,13 @@ int file_need(const struct file_map *map, const void *bytes, size_t count, struc
         }
         if (end > block) { /* neighbours in one go */
             size_t from = block * FILE_BLOCK, to = end * FILE_BLOCK < map->size ? end * FILE_BLOCK : map->size;
-            int    status = file_read_at(parts->file, parts->path, (uint8_t *)map->mapping + from, to - from, from,
-                                         &parts->info, error);
+            int    status = memory_hold(parts->memory, to - from, "a file's content", error);
+            if (status != FOV_OK) {
+                return status;
+            }
+            parts->held += to - from;
+            status = file_read_at(parts->file, parts->path, (uint8_t *)map->mapping + from, to - from, from,
+                                  &parts->info, error);
             if (status != FOV_OK) {
                 return status;
             }
@@ -324,6 +340,7 @@ void file_unmap(struct file_map *map)
 {
     if (map->mapping != NULL) {
         munmap(map->mapping, map->size);
+        memory_release(map->memory, map->held);
     }
     file_parts_free(map->parts);
     *map = (struct file_map){0};

@@ -26,15 +26,17 @@ const struct file_system *file_system_default(void);
 
 /** A file's bytes, read into memory of its own: what another program does to the file afterwards changes nothing, and
  *  while it is read it is an error. (A file that is mapped itself would kill us by SIGBUS when it is cut short.) Never
- *  hangs on a FIFO, never opens a device. */
+ *  hangs on a FIFO, never opens a device. What has been read counts in `memory`, as if it were allocated there. */
 struct file_map {
     const uint8_t *bytes; /**< never NULL; a page of zeros for an empty file */
     size_t         size;
     void          *mapping; /**< internal */
+    struct memory *memory;  /**< internal: holds what the mapping takes; NULL: not counted */
+    size_t         held;    /**< internal: bytes, of a file that is there as a whole */
     struct file_parts *parts; /**< internal: of a file that is read piece by piece; NULL: all of it is there */
     int                opened; /**< internal: 1 + the descriptor of such a file; 0: none, `bytes` are a copy */
 };
-int  file_map(struct file_map *map, const char *path, struct error *error);
+int  file_map(struct file_map *map, const char *path, struct memory *memory, struct error *error);
 /** The same, but of a large file nothing is read before it is asked for: call file_need before looking at bytes, or
  *  file_copy to have them elsewhere. */
 int  file_map_parts(struct file_map *map, const char *path, struct memory *memory, struct error *error);

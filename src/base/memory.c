@@ -261,6 +261,9 @@ void memory_free(struct memory *memory, void *block)
 
 int memory_hold(struct memory *memory, size_t bytes, const char *what, struct error *error)
 {
+    if (memory == NULL) {
+        return FOV_OK;
+    }
     atomic_fetch_add_explicit(&memory->requests, 1, memory_order_relaxed);
     if (memory_must_fail(memory) || !memory_charge(memory, bytes)) {
         memory_report(memory, bytes, what, error);
@@ -271,7 +274,9 @@ int memory_hold(struct memory *memory, size_t bytes, const char *what, struct er
 
 void memory_release(struct memory *memory, size_t bytes)
 {
-    atomic_fetch_sub(&memory->in_use, bytes);
+    if (memory != NULL) {
+        atomic_fetch_sub(&memory->in_use, bytes);
+    }
 }
 
 char *memory_copy_text(struct memory *memory, const char *text, struct error *error)

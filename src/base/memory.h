@@ -40,7 +40,7 @@ void  memory_free(struct memory *memory, void *block); /**< accepts NULL */
 char *memory_copy_text(struct memory *memory, const char *text, struct error *error);
 
 /** Counts `bytes` that somebody else allocates on our behalf (a decoder, the system) without allocating anything: they
- *  are held against the limit until memory_release. E_MEMORY as above. */
+ *  are held against the limit until memory_release. E_MEMORY as above. `memory` NULL: nobody counts. */
 int  memory_hold(struct memory *memory, size_t bytes, const char *what, struct error *error);
 void memory_release(struct memory *memory, size_t bytes);
 

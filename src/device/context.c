@@ -74,6 +74,8 @@ fov_context *fov_context_create(const fov_context_options *options)
     context->strict   = options->strict;
     context->log      = options->log;
     context->log_user = options->log_user;
+    if (options->external_data)
+        context->external = memory_copy_text(memory, options->external_data, &context->error);
     if (options->threads < 0)
         error_set(&context->error, FOV_E_USAGE, "threads is %d (0 = all, or a number above)", options->threads);
     if (options->device && strcmp(options->device, "cpu") != 0 && strcmp(options->device, "auto") != 0)
@@ -97,6 +99,7 @@ void fov_context_free(fov_context *context)
         return;
     memory = context->memory;
     pool_destroy(context->pool);
+    memory_free(memory, context->external);
     memory_free(memory, context);
     memory_destroy(memory);
 }

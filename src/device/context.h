@@ -15,6 +15,7 @@ struct fov_context {
     const struct kernel_table *kernel;
     uint64_t                   seed;
     bool                       exact_conv, strict;
+    char                      *external; /**< a folder where weights of models may lie, too; NULL: none */
     fov_rates                  rates;
     struct error               error;
     struct memory_source       source;

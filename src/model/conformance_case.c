@@ -192,7 +192,7 @@ static fov_graph *rewrite(struct case_run *run, fov_graph *graph, struct onnx_im
     onnx_imported_free(imported);
     fov_graph_free(graph);
     list_given(run, given);
-    if (!status && file_map(&map, path, &run->context->error) == 0) {
+    if (!status && file_map(&map, path, run->context->memory, &run->context->error) == 0) {
         again = import(run, path, &map, given, imported);
         file_unmap(&map);
     }
@@ -320,7 +320,7 @@ void case_run(struct case_run *run, fov_context *context, const fov_conformance_
     *run = (struct case_run){.context = context, .options = options, .model_path = model_path};
     run->arena = (struct arena){.memory = context->memory, .error = error};
     run->operators.memory = run->reason.memory = context->memory;
-    int status = file_map(&map, model_path, error);
+    int status = file_map(&map, model_path, context->memory, error);
     if (!status) {
         status = run_model(run, &map, directory);
         file_unmap(&map);

@@ -34,7 +34,7 @@ int case_read_tensor(struct case_run *run, const char *path, struct case_tensor 
     struct file_map    map;
     struct onnx_model  model;
     struct onnx_tensor read;
-    int                status = file_map(&map, path, &run->context->error);
+    int                status = file_map(&map, path, run->context->memory, &run->context->error);
     if (status) {
         return status;
     }

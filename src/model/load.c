@@ -175,6 +175,31 @@ static bool is_counter(const char *name)
     return length >= sizeof end - 1 && strcmp(name + length - (sizeof end - 1), end) == 0;
 }
 
+/** PyTorch's wrappers put their own name before all others: DataParallel "module.", torch.compile "_orig_mod.". Where
+ *  every tensor has one and the model knows none of them so, it is taken off; and said. */
+static void strip_wrappers(const fov_model *model, struct safetensors *file)
+{
+    static const char *const wrappers[] = {"module.", "_orig_mod."};
+    size_t                   i = 0, count = sizeof wrappers / sizeof *wrappers;
+    while (i < count) {
+        size_t length = strlen(wrappers[i]), with = 0, known = 0;
+        for (size_t t = 0; t < file->count; t++) {
+            with += strncmp(file->tensors[t].name, wrappers[i], length) == 0;
+            known += fov_find(model->graph, file->tensors[t].name).id != 0;
+        }
+        if (file->count == 0 || with < file->count || known > 0) {
+            i++;
+            continue;
+        }
+        for (size_t t = 0; t < file->count; t++) {
+            file->tensors[t].name += length; /* the order of names stays */
+        }
+        context_log(model->context, FOV_LOG_WARNING, "%s: all names begin with \"%s\", which is taken off", file->file,
+                    wrappers[i]);
+        i = 0; /* one may be inside the other */
+    }
+}
+
 /** A sentence about names that are on one side only: how many, and the first few. */
 struct odd_names {
     char   text[400];
@@ -277,6 +302,7 @@ int fov_model_load_weights(fov_model *model, const char *path)
     if (status) {
         return status;
     }
+    strip_wrappers(model, &file);
     status = check_weights(model, &file);
     if (!status) {
         status = copy_weights(model, &file);

@@ -30,7 +30,7 @@ static void test_whole_files(void **state)
 
         struct file_map map;
         struct error    error = {0};
-        assert_int_equal(file_map(&map, path, &error), FOV_OK);
+        assert_int_equal(file_map(&map, path, NULL, &error), FOV_OK);
         assert_non_null(map.bytes);
         assert_int_equal(map.size, sizes[s]);
         assert_memory_equal(map.bytes, content, sizes[s]);
@@ -66,7 +66,7 @@ static void test_small_files_are_ours_when_others_cut_them(void **state)
     struct file_map map;
     memset(content, 9, sizeof content);
     put(path, content, sizeof content);
-    assert_int_equal(file_map(&map, path, NULL), FOV_OK);
+    assert_int_equal(file_map(&map, path, NULL, NULL), FOV_OK);
     assert_int_equal(truncate(path, 0), 0);
     assert_memory_equal(map.bytes, content, sizeof content); /* a plain mapping would be killed here */
     file_unmap(&map);
@@ -78,7 +78,7 @@ static void refuse(const char *path, const char *why)
     struct error    error = {0};
     uint8_t        *bytes;
     size_t          size;
-    assert_int_equal(file_map(&map, path, &error), FOV_E_IO);
+    assert_int_equal(file_map(&map, path, NULL, &error), FOV_E_IO);
     assert_int_equal(error.status, FOV_E_IO);
     assert_int_equal(strncmp(error.text, "cannot open \"", 13), 0);
     if (strstr(error.text, why) == NULL) {
@@ -88,7 +88,7 @@ static void refuse(const char *path, const char *why)
     error_clear(&error);
     assert_int_equal(file_read(path, 1000, NULL, &bytes, &size, &error), FOV_E_IO);
     assert_non_null(strstr(error.text, why));
-    assert_int_equal(file_map(&map, path, NULL), FOV_E_IO); /* nobody needs to listen */
+    assert_int_equal(file_map(&map, path, NULL, NULL), FOV_E_IO); /* nobody needs to listen */
 }
 
 static void test_what_is_no_file_is_refused(void **state)

@@ -158,7 +158,7 @@ static int version_at(const char *path)
     struct file_map map;
     unsigned char   bytes[PIECES * PIECE];
     int             found = -1;
-    if (file_map(&map, path, NULL) != FOV_OK) {
+    if (file_map(&map, path, NULL, NULL) != FOV_OK) {
         return -1;
     }
     for (int version = 0; version < 3 && map.size == sizeof bytes; version++) {

@@ -400,7 +400,7 @@ static void test_attribute_refusals(void **state)
     }
 }
 
-/** External data: only a plain file beside the model, and in memory there is no beside. */
+/** External data: what a path leads to lies below the model's folder. */
 static void test_external(void **state)
 {
     struct fixture *fixture = *state;
@@ -414,6 +414,8 @@ static void test_external(void **state)
     fclose(file);
     snprintf(path, sizeof path, "%s/link.bin", directory);
     assert_int_equal(symlink("w.bin", path), 0);
+    snprintf(path, sizeof path, "%s/away.bin", directory);
+    assert_int_equal(symlink("/etc/passwd", path), 0);
     const struct {
         const char *location, *offset, *expected; /**< expected NULL: loads */
     } rows[] = {
@@ -422,9 +424,10 @@ static void test_external(void **state)
         {"/etc/passwd", NULL, "escapes"},
         {"../w.bin", NULL, "escapes"},
         {"a/../../b", NULL, "external_data"},
-        {"link.bin", NULL, "links are not followed"},
-        {"none.bin", NULL, "cannot open it"},
-        {".", NULL, "not a regular file"},
+        {"link.bin", NULL, NULL},
+        {"away.bin", NULL, "leads to /etc"},
+        {"none.bin", NULL, "cannot open \"none.bin\""},
+        {".", NULL, "external_data"},
         {"", NULL, "location is missing"},
         {"w.bin", "-1", "not a whole number"},
         {"w.bin", "x", "not a whole number"},
@@ -470,9 +473,11 @@ static void test_external(void **state)
         }
         fov_graph_free(graph);
     }
-    unlink(path);
-    snprintf(path, sizeof path, "%s/w.bin", directory);
-    unlink(path);
+    static const char *const made[] = {"away.bin", "link.bin", "w.bin"};
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, made[i]);
+        unlink(path);
+    }
     rmdir(directory);
 }
 

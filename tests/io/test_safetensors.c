@@ -102,7 +102,7 @@ static const struct row bad_rows[] = {
     {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "shape is missing"},
     {"{\"a\":{\"dtype\":\"F31\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype: unknown (got \"F31\""},
     {"{\"a\":{\"dtype\":1,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype: unknown"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":0}}", 4, "unknown key"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":0}}", 4, "unknown key \"x\""},
     {"{" TENSOR("a", "F4", "[3]", "[0,1]") "}", 1, "do not fill whole bytes"},
     {"{\"__metadata__\":{\"k\":1}}", 0, "__metadata__: \"k\" is not a string"},
     {"{\"__metadata__\":[]}", 0, "__metadata__: expected an object"},

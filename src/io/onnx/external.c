@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* External data. A path from a file is somebody else's text: it must be relative, without "..", and no part of it may
- * be a link (symbolic, or a file with several names); each part is opened from the directory before it, so that nothing
- * can be exchanged between the check and the use. */
+/* External data. A location in a model is somebody else's text: it must be relative, without "..". Links are followed,
+ * as caches of models are made of them, but what they lead to must lie in a tree that the user has named himself: the
+ * folder of the model, the folder of the file that the model's own name leads to, or the one that was allowed. The real
+ * path is then opened part by part from that tree's root without following anything, so that nothing can be exchanged
+ * between the check and the use. */
 #include "io/onnx/external.h"
 #include "base/text.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +21,9 @@ struct place {
     bool        has_length;
 };
 
+/* The longest sentence about a tensor: two names and some words. */
+enum { REASON_TEXT = 2 * ONNX_NAME_TEXT + 300 };
+
 static int fail(const struct onnx_model *model, const struct onnx_tensor *tensor, struct error *error, const char *what)
 {
     char name[ONNX_NAME_TEXT];
@@ -24,9 +31,18 @@ static int fail(const struct onnx_model *model, const struct onnx_tensor *tensor
                      text_escape(name, sizeof name, tensor->name), what);
 }
 
+/* Keys that say nothing about where the bytes lie: a sum that nobody checks, a folder that the onnx package notes down
+ * for itself, and what ONNX Runtime has packed for its own kernels. */
+static bool is_other_key(const char *key)
+{
+    return strcmp(key, "checksum") == 0 || strcmp(key, "basepath") == 0 ||
+           strncmp(key, "prepacked", strlen("prepacked")) == 0;
+}
+
 static int read_place(const struct onnx_model *model, const struct onnx_tensor *tensor, struct place *place,
                       struct error *error)
 {
+    char reason[REASON_TEXT], key[ONNX_NAME_TEXT], text[ONNX_NAME_TEXT];
     *place = (struct place){0};
     for (size_t i = 0; i < tensor->external_count; i++) {
         const struct onnx_text *entry = &tensor->external[i];
@@ -35,7 +51,9 @@ static int read_place(const struct onnx_model *model, const struct onnx_tensor *
             place->location = entry->value;
         } else if (strcmp(entry->key, "offset") == 0 || strcmp(entry->key, "length") == 0) {
             if (!text_to_integer(entry->value, 0, INT64_MAX, &value)) {
-                return fail(model, tensor, error, "offset or length is not a whole number of 0 or more");
+                snprintf(reason, sizeof reason, "%s \"%s\" is not a whole number of 0 or more", entry->key,
+                         text_escape(text, sizeof text, entry->value));
+                return fail(model, tensor, error, reason);
             }
             if (entry->key[0] == 'o') {
                 place->offset = (size_t)value;
@@ -43,33 +61,56 @@ static int read_place(const struct onnx_model *model, const struct onnx_tensor *
                 place->length = (size_t)value;
                 place->has_length = true;
             }
-        } else if (strcmp(entry->key, "checksum") != 0) {
-            return fail(model, tensor, error, "an unknown key");
+        } else if (!is_other_key(entry->key)) {
+            snprintf(reason, sizeof reason, "an unknown key \"%s\"", text_escape(key, sizeof key, entry->key));
+            return fail(model, tensor, error, reason);
         }
     }
     return place->location == NULL || place->location[0] == '\0' ? fail(model, tensor, error, "location is missing")
                                                                  : 0;
 }
 
-/** Opens directory/location part by part without following links; -1 and an error. */
-static int open_inside(const struct onnx_model *model, const struct onnx_tensor *tensor, const char *directory,
-                       const char *location, struct error *error)
+/* ---- where it may lie -------------------------------------------------------------------------------------------- */
+
+/* Is it a path downwards? Absolute ones and ".." leave the model's folder by their text alone. */
+static bool goes_down(const char *location)
 {
-    char part[256];
     if (location[0] == '/') {
-        fail(model, tensor, error, "the path is absolute and escapes the model's directory");
-        return -1;
+        return false;
     }
-    int at = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (const char *part = location;; part += strcspn(part, "/") + 1) {
+        size_t length = strcspn(part, "/");
+        if (length == 0 || (length == 2 && memcmp(part, "..", 2) == 0)) {
+            return false;
+        }
+        if (part[length] == '\0') {
+            return true;
+        }
+    }
+}
+
+/* The part of `path` below `tree`; NULL: it does not lie there. Both are real paths. */
+static const char *path_below(const char *tree, const char *path)
+{
+    size_t length = strlen(tree);
+    length -= length > 0 && tree[length - 1] == '/';
+    return strncmp(tree, path, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
+}
+
+/* Opens tree/path part by part, none of which is a link. */
+static int open_below(const char *tree, const char *path)
+{
+    char part[NAME_MAX + 1];
+    int  at = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (at >= 0) {
-        size_t length = strcspn(location, "/");
-        bool   is_last = location[length] == '\0';
-        if (length == 0 || length >= sizeof part || (length == 2 && memcmp(location, "..", 2) == 0)) {
+        size_t length = strcspn(path, "/");
+        bool   is_last = path[length] == '\0';
+        if (length >= sizeof part) {
             close(at);
-            fail(model, tensor, error, "the path escapes the model's directory or is malformed");
+            errno = ENAMETOOLONG;
             return -1;
         }
-        memcpy(part, location, length);
+        memcpy(part, path, length);
         part[length] = '\0';
         int next = openat(at, part, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (is_last ? 0 : O_DIRECTORY));
         int reason = errno;
@@ -79,19 +120,78 @@ static int open_inside(const struct onnx_model *model, const struct onnx_tensor 
         if (is_last) {
             break;
         }
-        location += length + 1;
-    }
-    if (at < 0) {
-        char text[ONNX_NAME_TEXT];
-        snprintf(text, sizeof text, "cannot open it: %s", errno == ELOOP ? "links are not followed" : strerror(errno));
-        fail(model, tensor, error, text);
+        path += length + 1;
     }
     return at;
 }
 
-/** The file with the tensor's data, opened once for all tensors that lie in it. NULL and an error. */
+/* The folder of the file that the model's own name leads to, where that is a link; NULL otherwise. free() it. */
+static char *store_of(const char *file)
+{
+    struct stat about;
+    char       *real = lstat(file, &about) == 0 && S_ISLNK(about.st_mode) ? realpath(file, NULL) : NULL;
+    char       *slash = real != NULL ? strrchr(real, '/') : NULL;
+    if (slash != NULL) {
+        slash[slash == real] = '\0'; /* "/" stays */
+    }
+    return real;
+}
+
+/** Opens what a location leads to, if it lies where it may; -1 and an error. */
+static int open_allowed(const struct onnx_model *model, const struct onnx_tensor *tensor,
+                        const struct onnx_places *places, const char *location, struct error *error)
+{
+    char reason[REASON_TEXT], text[ONNX_NAME_TEXT], path[PATH_MAX];
+    if (places->allowed == NULL && !goes_down(location)) {
+        snprintf(reason, sizeof reason,
+                 "the path \"%s\" escapes the model's directory or is malformed (--allow-external FOLDER allows one)",
+                 text_escape(text, sizeof text, location));
+        fail(model, tensor, error, reason);
+        return -1;
+    }
+    int length = location[0] == '/' ? snprintf(path, sizeof path, "%s", location)
+                                    : snprintf(path, sizeof path, "%s/%s", places->directory, location);
+    bool  fits = length > 0 && (size_t)length < sizeof path;
+    char *real = fits ? realpath(path, NULL) : NULL;
+    int   file = -1, reason_number = fits ? errno : ENAMETOOLONG;
+    if (real == NULL) {
+        snprintf(reason, sizeof reason, "cannot open \"%s\": %s", text_escape(text, sizeof text, location),
+                 strerror(reason_number));
+        fail(model, tensor, error, reason);
+        return -1;
+    }
+    char *trees[] = {realpath(places->directory, NULL), store_of(model->file),
+                     places->allowed != NULL ? realpath(places->allowed, NULL) : NULL};
+    bool  found = false;
+    for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {
+        const char *below = !found && trees[i] != NULL ? path_below(trees[i], real) : NULL;
+        if (below != NULL) {
+            found = true;
+            file = open_below(trees[i], below);
+            reason_number = errno;
+        }
+        free(trees[i]);
+    }
+    if (!found) {
+        snprintf(reason, sizeof reason,
+                 "\"%s\" leads to %s, outside of the model's folder and store: --allow-external FOLDER allows it",
+                 text_escape(text, sizeof text, location), text_clean(path, ONNX_NAME_TEXT, real));
+        fail(model, tensor, error, reason);
+    } else if (file < 0) {
+        snprintf(reason, sizeof reason, "cannot open \"%s\": %s", text_escape(text, sizeof text, location),
+                 strerror(reason_number));
+        fail(model, tensor, error, reason);
+    }
+    free(real);
+    return file;
+}
+
+/* ---- files that are open ----------------------------------------------------------------------------------------- */
+
+/** The file with the tensor's data, opened once for all tensors that lie in it, however they spell its name. NULL and
+ *  an error. */
 static struct onnx_outside *open_outside(struct onnx_model *model, const struct onnx_tensor *tensor,
-                                         const char *directory, const char *location, struct error *error)
+                                         const struct onnx_places *places, const char *location, struct error *error)
 {
     struct onnx_outside *outside = model->outside;
     struct stat          about;
@@ -101,14 +201,20 @@ static struct onnx_outside *open_outside(struct onnx_model *model, const struct 
     if (outside != NULL) {
         return outside;
     }
-    int file = open_inside(model, tensor, directory, location, error);
+    int file = open_allowed(model, tensor, places, location, error);
     if (file < 0) {
         return NULL;
     }
-    if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode) || about.st_nlink > 1) {
+    if (fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
         close(file);
-        fail(model, tensor, error, "not a regular file with one name");
+        fail(model, tensor, error, "not a regular file");
         return NULL;
+    }
+    for (outside = model->outside; outside != NULL; outside = outside->next) {
+        if (outside->device == about.st_dev && outside->inode == about.st_ino) {
+            close(file);
+            return outside;
+        }
     }
     outside = arena_take(model->arena, 1, sizeof *outside);
     if (outside == NULL) {
@@ -116,6 +222,8 @@ static struct onnx_outside *open_outside(struct onnx_model *model, const struct 
         return NULL;
     }
     outside->location = location;
+    outside->device = about.st_dev;
+    outside->inode = about.st_ino;
     if (file_map_opened(&outside->map, file, location, model->arena->memory, error) != 0) {
         return NULL;
     }
@@ -125,27 +233,30 @@ static struct onnx_outside *open_outside(struct onnx_model *model, const struct 
 }
 
 const struct onnx_tensor *onnx_external(struct onnx_model *model, const struct onnx_tensor *tensor,
-                                        const char *directory, struct error *error)
+                                        const struct onnx_places *places, struct error *error)
 {
     struct place place;
     if (tensor->raw != NULL || tensor->typed_fields != 0) {
         fail(model, tensor, error, "the tensor has data in the model, too");
         return NULL;
     }
-    if (directory == NULL) {
+    if (places->directory == NULL) {
         fail(model, tensor, error, "a model in memory has no directory");
         return NULL;
     }
     if (read_place(model, tensor, &place, error) != 0) {
         return NULL;
     }
-    struct onnx_outside *outside = open_outside(model, tensor, directory, place.location, error);
+    struct onnx_outside *outside = open_outside(model, tensor, places, place.location, error);
     if (outside == NULL) {
         return NULL;
     }
     size_t size = outside->map.size;
     if (place.offset > size || (place.has_length && place.length > size - place.offset)) {
-        fail(model, tensor, error, "offset and length reach beyond the file's end");
+        char reason[REASON_TEXT];
+        snprintf(reason, sizeof reason, "offset %zu and length %zu reach beyond the file's end (%zu bytes)", place.offset,
+                 place.has_length ? place.length : 0, size);
+        fail(model, tensor, error, reason);
         return NULL;
     }
     struct onnx_tensor *copy = arena_take(model->arena, 1, sizeof *copy);

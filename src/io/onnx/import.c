@@ -169,6 +169,7 @@ static int gather_names(struct importer *importer)
 /** Tensors that will be used are checked before anything is built. */
 static int check_tensors(struct importer *importer, const char *directory)
 {
+    const struct onnx_places places = {directory, importer->graph->context->external};
     int status = 0;
     for (size_t i = 0; !status && i < importer->slot_count; i++) {
         struct onnx_slot *slot = &importer->slots[i];
@@ -176,7 +177,7 @@ static int check_tensors(struct importer *importer, const char *directory)
             continue;
         }
         if (slot->tensor->is_external) {
-            slot->tensor = onnx_external(importer->model, slot->tensor, directory, importer->error);
+            slot->tensor = onnx_external(importer->model, slot->tensor, &places, importer->error);
             if (slot->tensor == NULL) {
                 return (int)importer->error->status;
             }

@@ -7,6 +7,7 @@
 #include "io/onnx/arena.h"
 #include "io/onnx/onnx.h"
 #include "tensor/shape.h"
+#include <sys/types.h>
 
 enum {
     ONNX_MAX_NODES = 100000,
@@ -79,6 +80,8 @@ struct onnx_names {
 /** A file beside the model, with weights in it. */
 struct onnx_outside {
     const char          *location; /**< as the model says it */
+    dev_t                device;   /**< with inode: one file, whatever its names */
+    ino_t                inode;
     struct file_map      map;
     struct file_source  *source; /**< kept open for weights that stay there; NULL: not wanted yet, or impossible */
     struct onnx_outside *next;
