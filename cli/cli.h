@@ -59,7 +59,8 @@ struct verb {
     const char *name;    /**< "train" */
     const char *summary; /**< one line for `fovea help` */
     int (*run)(struct cli *cli);
-    const struct cli_option *options; /**< ended by one without name; the common ones are added */
+    const struct cli_option *options; /**< ended by one without name; the shared and common ones are added */
+    const struct cli_option *shared;  /**< a table that some verbs have together; NULL: none */
     const char *arguments;            /**< "FILE PICTURE...", for the usage line; "" for none */
     const char *help;                 /**< a few sentences */
     const char *examples;             /**< whole command lines, one to a line */
@@ -69,7 +70,7 @@ struct verb {
 extern const struct verb *const verb_table[]; /* generated, sorted by name */
 extern const size_t verb_table_count;
 
-enum { CLI_MAX_OPTIONS = 48 };
+enum { CLI_MAX_OPTIONS = 64 };
 
 enum color { COLOR_NONE, COLOR_256, COLOR_TRUE };
 

@@ -111,6 +111,10 @@ void help_verb(struct cli *cli, const struct verb *verb)
         fprintf(cli->out, "\nOptions [what holds when they are not given]\n");
         print_options(cli, verb->options);
     }
+    if (verb->shared != NULL) {
+        fprintf(cli->out, "\nPixels and names\n");
+        print_options(cli, verb->shared);
+    }
     fprintf(cli->out, "\nOptions of every verb\n");
     print_options(cli, common_options);
     fprintf(cli->out, "\nExamples\n");

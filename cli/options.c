@@ -58,9 +58,9 @@ static bool same_name(const char *name, const char *word, size_t length)
 /* The option that `matches`, among the verb's and the common ones. */
 static const struct cli_option *find(const struct verb *verb, const char *word, size_t length, char letter, int *index)
 {
-    const struct cli_option *lists[] = {verb->options, common_options};
+    const struct cli_option *lists[] = {verb->options, verb->shared, common_options};
     int place = 0;
-    for (size_t l = 0; l < 2; l++) {
+    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
         for (const struct cli_option *o = lists[l]; o != NULL && o->name != NULL; o++, place++) {
             if (letter != '\0' ? o->letter == letter : same_name(o->name, word, length)) {
                 if (index != NULL) {
@@ -301,8 +301,8 @@ static int unknown_option(const struct walk *w, const char *word, size_t length)
     char name[64], clean[64];
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), word);
     struct nearest nearest = {.wanted = name};
-    const struct cli_option *lists[] = {w->verb->options, common_options};
-    for (size_t l = 0; l < 2; l++) {
+    const struct cli_option *lists[] = {w->verb->options, w->verb->shared, common_options};
+    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
         for (const struct cli_option *o = lists[l]; o != NULL && o->name != NULL; o++) {
             nearest_offer(&nearest, o->name);
         }
@@ -374,9 +374,9 @@ static const struct cli_option *bare_option(const struct walk *w, const char *wo
 
 static int set_defaults(struct walk *w)
 {
-    const struct cli_option *lists[] = {w->verb->options, common_options};
+    const struct cli_option *lists[] = {w->verb->options, w->verb->shared, common_options};
     int index = 0;
-    for (size_t l = 0; l < 2; l++) {
+    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
         for (const struct cli_option *o = lists[l]; o != NULL && o->name != NULL; o++, index++) {
             if (index == CLI_MAX_OPTIONS) {
                 return complain(w->problem, w->size, "internal: too many options in the table");

@@ -3,6 +3,7 @@
 #include "options.h"
 #include "json.h"
 #include "output.h"
+#include "preprocessing.h"
 #include "source.h"
 #include <string.h>
 #include <sys/stat.h>
@@ -46,8 +47,9 @@ static fov_model *load_sized(struct cli *cli, const char *from, const int64_t si
     if (model == NULL) {
         return NULL;
     }
-    fov_shape shape = fov_value_shape(fov_model_graph(model), fov_model_input(model));
-    bool is_sized = shape.rank == 4 && shape.dim[2] == size[0] && shape.dim[3] == size[1];
+    int channels, height, width;
+    bool is_picture = fov_model_picture_size(model, &channels, &height, &width);
+    bool is_sized = is_picture && height == size[0] && width == size[1];
     if (!is_sized && fov_model_resize(model, (int)size[0], (int)size[1]) != FOV_OK) {
         fov_model_free(model);
         return NULL;
@@ -84,12 +86,16 @@ static int run(struct cli *cli)
     char hash[65] = "";
     fov_model *model =
         wanted != NULL ? load_sized(cli, from, size) : source_model(cli, from, NULL, option_text(cli, "model"));
+    int code = model != NULL ? preprocessing_apply(cli, model, false) : EXIT_OK;
+    if (code != EXIT_OK) {
+        fov_model_free(model);
+        return code;
+    }
     int status = model != NULL ? fov_model_hash(model, hash) : FOV_E_INPUT;
     if (status == FOV_OK) {
         status =
             strcmp(target, "onnx") == 0 ? fov_model_save_opset(model, to, opset) : fov_model_save_weights(model, to);
     }
-    int code = EXIT_OK;
     if (status == FOV_OK) {
         print_result(cli, model, to, hash);
     } else {
@@ -125,6 +131,7 @@ const struct verb verb_convert = {
     .summary = "turn ONNX into safetensors and back, by suffix",
     .run = run,
     .options = options,
+    .shared = preprocessing_options,
     .arguments = "FROM TO",
     .minimum_arguments = 2,
     .maximum_arguments = 2,

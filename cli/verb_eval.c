@@ -4,6 +4,7 @@
 #include "options.h"
 #include "output.h"
 #include "report.h"
+#include "preprocessing.h"
 #include "source.h"
 #include <string.h>
 
@@ -74,6 +75,7 @@ static int run(struct cli *cli)
         return fail_library(cli);
     }
     int code = source_choose(cli, model, option_text(cli, "output"), option_text(cli, "scores"));
+    code = code == EXIT_OK ? preprocessing_apply(cli, model, true) : code;
     if (code != EXIT_OK) {
         fov_model_free(model);
         return code;
@@ -110,6 +112,7 @@ const struct verb verb_eval = {
     .summary = "measure a trained model: accuracy, loss, precision, recall, F1, confusion",
     .run = run,
     .options = options,
+    .shared = preprocessing_options,
     .arguments = "FILE",
     .minimum_arguments = 0,
     .maximum_arguments = 1,

@@ -33,9 +33,12 @@ static json_t *layer_to_json(const fov_layer *layer)
 }
 
 /* What the dimensions are, in ONNX's letters. */
-static const char *layout_of(const fov_shape *shape)
+static const char *layout_of(const fov_model *model, fov_value value, const fov_shape *shape)
 {
     static const char *const layouts[] = {"", "N", "NC", "NCL", "NCHW", "NCDHW"};
+    if (fov_model_layout(model, value) == FOV_LAYOUT_NHWC) {
+        return "NHWC";
+    }
     return shape->rank < 6 ? layouts[shape->rank] : "plain";
 }
 
@@ -47,7 +50,7 @@ static json_t *port_to_json(fov_model *model, fov_value value, fov_meaning meani
     json_set_text(object, "name", fov_value_name(graph, value));
     json_set(object, "shape", json_from_shape(&shape));
     json_set_text(object, "type", fov_dtype_name(fov_value_dtype(graph, value)));
-    json_set_text(object, "layout", layout_of(&shape));
+    json_set_text(object, "layout", layout_of(model, value, &shape));
     json_set_text(object, "meaning", fov_meaning_name(meaning));
     return object;
 }
@@ -157,6 +160,29 @@ static void describe_output(char out[64], const fov_model *model)
     }
 }
 
+/* "0..1, then (x - 0.1307) / 0.3081" */
+static void print_pixels(struct cli *cli, const fov_preprocessing *p, int channels)
+{
+    if (p->shorter > 0) {
+        fprintf(cli->out, "shorter side %d, ", p->shorter);
+    }
+    if (p->crop > 0) {
+        fprintf(cli->out, "middle %d x %d, ", p->crop, p->crop);
+    } else if (p->shorter > 0) {
+        fprintf(cli->out, "middle, ");
+    }
+    if (p->scale > 0) {
+        fprintf(cli->out, "0..%g", 255 * (double)p->scale);
+    } else {
+        fprintf(cli->out, "0..1");
+    }
+    fprintf(cli->out, "%s", p->bgr ? ", blue first" : "");
+    for (int c = 0; c < channels && c < 4; c++) {
+        fprintf(cli->out, "%s(x - %g) / %g", c == 0 ? ", then " : ", ", (double)p->mean[c],
+                p->deviation[c] > 0.0f ? (double)p->deviation[c] : 1.0);
+    }
+}
+
 static void print_totals(struct cli *cli, const fov_summary *summary, fov_model *model, const char *word)
 {
     char count[3][NUMBER_SIZE], bytes[2][NUMBER_SIZE], shape[96], clean[512], result[64];
@@ -177,13 +203,10 @@ static void print_totals(struct cli *cli, const fov_summary *summary, fov_model 
     fprintf(cli->out, "  activations    %s for a picture, all layers side by side\n",
             show_bytes(bytes[1], (double)summary->activation_bytes));
     fov_preprocessing p = fov_model_preprocessing(model);
-    const int64_t *dim = summary->input.dim;
-    int channels = summary->input.rank >= 4 ? (int)dim[1] : 0;
-    fprintf(cli->out, "  pixels         0..1");
-    for (int c = 0; c < channels && c < 4; c++) {
-        fprintf(cli->out, "%s(x - %g) / %g", c == 0 ? ", then " : ", ", (double)p.mean[c],
-                p.deviation[c] > 0.0f ? (double)p.deviation[c] : 1.0);
-    }
+    int channels, height, width;
+    bool is_picture = fov_model_picture_size(model, &channels, &height, &width);
+    fprintf(cli->out, "  pixels         %s", !fov_model_states_preprocessing(model) ? "(not stated) " : "");
+    print_pixels(cli, &p, is_picture ? channels : 0);
     if (p.pad > 0) {
         fprintf(cli->out, ", %d black pixels around", p.pad);
     }

@@ -4,6 +4,7 @@
 #include "json.h"
 #include "output.h"
 #include "picture.h"
+#include "preprocessing.h"
 #include "source.h"
 #include "table.h"
 #include <math.h>
@@ -313,6 +314,7 @@ static int run(struct cli *cli)
         return fail_library(cli);
     }
     int code = source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
+    code = code == EXIT_OK ? preprocessing_apply(cli, p.model, true) : code;
     code = code == EXIT_OK ? fill_inputs(&p) : code;
     code = code == EXIT_OK ? look_at_output(&p) : code;
     if (code == EXIT_OK) {
@@ -356,6 +358,7 @@ const struct verb verb_predict = {
     .summary = "say what is in pictures",
     .run = run,
     .options = options,
+    .shared = preprocessing_options,
     .arguments = "FILE PICTURE...",
     .minimum_arguments = 1,
     .maximum_arguments = -1,

@@ -7,6 +7,7 @@
 #include "report.h"
 #include "run_directory.h"
 #include "signals.h"
+#include "preprocessing.h"
 #include "source.h"
 #include "train_view.h"
 #include <math.h>
@@ -217,13 +218,28 @@ static int freeze(struct job *job)
 static void say_size(const struct job *job)
 {
     fov_dataset_info info = fov_dataset_describe(job->data);
-    fov_shape input = fov_value_shape(fov_model_graph(job->model), fov_model_input(job->model));
-    if (!info.same_size && input.rank == 4) {
-        bool last = input.dim[1] > 4 && input.dim[3] <= 4; /* channels last, as the file has them */
-        remark(job->cli, "pictures of %d x %d to %d x %d pixels (median %d x %d) are all resized to %lld x %lld",
-               info.least[0], info.least[1], info.most[0], info.most[1], info.height, info.width,
-               (long long)input.dim[last ? 1 : 2], (long long)input.dim[last ? 2 : 3]);
+    int channels, height, width;
+    if (!info.same_size && fov_model_picture_size(job->model, &channels, &height, &width)) {
+        remark(job->cli, "pictures of %d x %d to %d x %d pixels (median %d x %d) are all resized to %d x %d",
+               info.least[0], info.least[1], info.most[0], info.most[1], info.height, info.width, height, width);
     }
+}
+
+/* What pixels become: as the options say; of a resumed run, as it was begun. */
+static int prepare_pixels(struct job *job)
+{
+    char path[RUN_PATH];
+    if (job->resume && !preprocessing_given(job->cli) && run_directory_has(&job->folder, "last.onnx")) {
+        fov_model *last =
+            fov_model_load(job->cli->context, run_directory_file(path, &job->folder, "last.onnx"));
+        if (last == NULL) {
+            return fail_library(job->cli);
+        }
+        fov_preprocessing begun = fov_model_preprocessing(last);
+        fov_model_set_preprocessing(job->model, &begun);
+        fov_model_free(last);
+    }
+    return preprocessing_apply(job->cli, job->model, true);
 }
 
 static int open_model(struct job *job)
@@ -252,6 +268,7 @@ static int open_model(struct job *job)
         return fail_library(job->cli);
     }
     code = source_choose(job->cli, job->model, job->asked.output, job->asked.scores);
+    code = code == EXIT_OK ? prepare_pixels(job) : code;
     if (code == EXIT_OK && source_is_file(word)) {
         code = fit_classes(job);
     } else if (code == EXIT_OK && source_name_classes(job->model, job->data, job->asked.classes > 0) != FOV_OK) {
@@ -584,6 +601,7 @@ const struct verb verb_train = {
     .summary = "train a network; alone, lenet5 on MNIST",
     .run = run,
     .options = options,
+    .shared = preprocessing_options,
     .arguments = "",
     .help =
         "Trains a classifier and checks it after each epoch on the validation samples, or on those for testing "

@@ -14,8 +14,10 @@ struct loader_worker {
     struct picture picture; /* decoded */
     struct resize_scratch resize;
     struct pipeline_room room; /* of augmentation */
-    uint8_t *channels; /* the picture with the wanted channels; grows */
-    size_t channels_capacity;
+    struct loader_pixels {
+        uint8_t *bytes;
+        size_t capacity;
+    } channels, scaled, piece; /* the picture with the wanted channels; then of another size; then its middle. They grow */
     uint8_t *resized; /* [inner height, inner width, channels] */
     float *plain;     /* one sample channels-last, when plain order is wanted; else NULL */
     struct error error;
@@ -26,8 +28,9 @@ struct loader {
     struct fov_context *context;
     const struct fov_dataset *dataset; /* NULL: single pictures only */
     struct loader_options options;
-    float deviation[4];            /* with 1 for 0 */
+    float mean[4], deviation[4];   /* of pixels in 0..1 by the order of the picture's channels; 1 for 0 */
     float border[4];               /* black, normalised */
+    bool swaps;                    /* the network reads blue first */
     int inner_height, inner_width; /* without padding */
     size_t values;                 /* of one sample */
     int worker_count;
@@ -58,6 +61,12 @@ static int loader_check(const struct loader_options *options, struct error *erro
         return (int)error_set(error, FOV_E_SHAPE, "preprocessing pads by %d: no room is left in %d x %d", p->pad,
                               options->height, options->width);
     }
+    if (!(p->scale >= 0.0F && p->scale < 1e6F) || p->shorter < 0 || p->shorter > IMAGE_MAX_SIDE || p->crop < 0 ||
+        p->crop > IMAGE_MAX_SIDE) {
+        return (int)error_set(error, FOV_E_INPUT,
+                              "preprocessing: scale %g, shorter side %d, crop %d make no sense (sides: 1 to %d)",
+                              (double)p->scale, p->shorter, p->crop, IMAGE_MAX_SIDE);
+    }
     for (int c = 0; c < options->channels; c++) {
         // negated, so that NaN is refused as well
         if (!(p->mean[c] > -1e6F && p->mean[c] < 1e6F) || !(p->deviation[c] >= 0.0F && p->deviation[c] < 1e6F)) {
@@ -78,9 +87,13 @@ static void loader_set(struct loader *loader, struct fov_context *context, const
     loader->inner_height = options->height - 2 * p->pad;
     loader->inner_width = options->width - 2 * p->pad;
     loader->values = (size_t)options->height * (size_t)options->width * (size_t)options->channels;
+    loader->swaps = p->bgr && options->channels == 3;
     for (int c = 0; c < options->channels; c++) {
-        loader->deviation[c] = p->deviation[c] > 0.0F ? p->deviation[c] : 1.0F;
-        loader->border[c] = (0.0F - p->mean[c]) / loader->deviation[c];
+        int own = loader->swaps ? 2 - c : c; /* where the network has this channel of the picture */
+        double unit = p->scale > 0.0F ? 255.0 * (double)p->scale : 1.0, deviation = (double)p->deviation[own];
+        loader->mean[c] = (float)((double)p->mean[own] / unit);
+        loader->deviation[c] = (float)((deviation > 0 ? deviation : 1.0) / unit);
+        loader->border[c] = (0.0F - loader->mean[c]) / loader->deviation[c];
     }
 }
 
@@ -109,7 +122,9 @@ static void loader_free_worker(struct memory *memory, struct loader_worker *work
     picture_free(&worker->picture);
     resize_free(&worker->resize);
     pipeline_room_free(&worker->room);
-    memory_free(memory, worker->channels);
+    memory_free(memory, worker->channels.bytes);
+    memory_free(memory, worker->scaled.bytes);
+    memory_free(memory, worker->piece.bytes);
     memory_free(memory, worker->resized);
     memory_free(memory, worker->plain);
 }
@@ -176,37 +191,97 @@ static int loader_augment(const struct loader *loader, struct loader_worker *wor
     return pipeline_apply(loader->options.augment, &key, &job, &worker->room, error);
 }
 
-/* Channels and size of sample `index`: afterwards worker->resized or the picture itself holds
- * [inner height, inner width, channels]. */
-static int loader_fit(const struct loader *loader, struct loader_worker *worker, const struct picture *picture,
+static int loader_grow(struct memory *memory, struct loader_pixels *pixels, size_t need, struct error *error)
+{
+    if (need > pixels->capacity) {
+        uint8_t *larger = memory_allocate_raw(memory, need, 1, "the loader's pixels", error);
+        if (larger == NULL) {
+            return FOV_E_MEMORY;
+        }
+        memory_free(memory, pixels->bytes);
+        *pixels = (struct loader_pixels){larger, need};
+    }
+    return FOV_OK;
+}
+
+/* Half of a difference, ties to even, as Python's round has it and torchvision's CenterCrop with it. */
+static int loader_middle(int size, int piece)
+{
+    int rest = size - piece, half = rest / 2;
+    return rest % 2 != 0 && half % 2 != 0 ? half + 1 : half;
+}
+
+/* The shorter side to its size, then the middle: *picture's pixels are those of the piece afterwards. */
+static int loader_cut(const struct loader *loader, struct loader_worker *worker, struct picture *picture,
+                      struct error *error)
+{
+    const fov_preprocessing *p = &loader->options.preprocessing;
+    struct memory *memory = loader->context->memory;
+    size_t channels = (size_t)picture->channels;
+    int height = picture->height, width = picture->width, status = FOV_OK;
+    if (p->shorter > 0 && p->shorter != (height < width ? height : width)) {
+        /* Rounded down, as torchvision does. */
+        int64_t longer = (int64_t)p->shorter * (height < width ? width : height) / (height < width ? height : width);
+        int64_t new_height = height < width ? p->shorter : longer, new_width = height < width ? longer : p->shorter;
+        status = image_check_size((uint64_t)new_height, (uint64_t)new_width, error);
+        if (!status) {
+            status = loader_grow(memory, &worker->scaled, (size_t)new_height * (size_t)new_width * channels, error);
+        }
+        if (!status) {
+            status = image_resize(picture->pixels, height, width, picture->channels, worker->scaled.bytes,
+                                  (int)new_height, (int)new_width, &worker->resize, error);
+        }
+        if (status) {
+            return status;
+        }
+        picture->pixels = worker->scaled.bytes;
+        height = (int)new_height;
+        width = (int)new_width;
+    }
+    int rows = p->crop > 0 ? p->crop : loader->inner_height, columns = p->crop > 0 ? p->crop : loader->inner_width;
+    rows = rows < height ? rows : height; // of a small picture, all there is
+    columns = columns < width ? columns : width;
+    size_t line = (size_t)columns * channels, top = (size_t)loader_middle(height, rows);
+    size_t left = (size_t)loader_middle(width, columns) * channels;
+    status = loader_grow(memory, &worker->piece, (size_t)rows * line, error);
+    for (size_t y = 0; !status && y < (size_t)rows; y++) {
+        memcpy(worker->piece.bytes + y * line, picture->pixels + (top + y) * (size_t)width * channels + left, line);
+    }
+    *picture = (struct picture){.height = rows, .width = columns, .channels = picture->channels};
+    picture->pixels = worker->piece.bytes;
+    return status;
+}
+
+/* Channels and size of sample `index`: afterwards *result holds [inner height, inner width, channels]. */
+static int loader_fit(const struct loader *loader, struct loader_worker *worker, const struct picture *given,
                       size_t index, const uint8_t **result, struct error *error)
 {
-    const uint8_t *pixels = picture->pixels;
-    size_t area = (size_t)picture->height * (size_t)picture->width;
-    int channels = loader->options.channels;
-    bool fits = picture->height == loader->inner_height && picture->width == loader->inner_width;
-    if (picture->channels != channels) {
-        size_t need = area * (size_t)channels;
-        if (need > worker->channels_capacity) {
-            uint8_t *larger = memory_allocate_raw(loader->context->memory, need, 1, "the loader's pixels", error);
-            if (larger == NULL) {
-                return FOV_E_MEMORY;
-            }
-            memory_free(loader->context->memory, worker->channels);
-            worker->channels = larger;
-            worker->channels_capacity = need;
+    const fov_preprocessing *p = &loader->options.preprocessing;
+    struct picture picture = {
+        .height = given->height, .width = given->width, .channels = given->channels, .pixels = given->pixels};
+    size_t area = (size_t)picture.height * (size_t)picture.width;
+    int channels = loader->options.channels, status = FOV_OK;
+    if (picture.channels != channels) {
+        status = loader_grow(loader->context->memory, &worker->channels, area * (size_t)channels, error);
+        if (status) {
+            return status;
         }
-        image_convert(pixels, picture->channels, worker->channels, channels, area);
-        pixels = worker->channels;
+        image_convert(picture.pixels, picture.channels, worker->channels.bytes, channels, area);
+        picture.pixels = worker->channels.bytes;
+        picture.channels = channels;
     }
-    if (loader->options.augment != NULL) {
+    if (p->shorter > 0 || p->crop > 0) {
+        status = loader_cut(loader, worker, &picture, error);
+    }
+    if (!status && loader->options.augment != NULL) {
         *result = worker->resized;
-        return loader_augment(loader, worker, picture, pixels, index, error);
+        return loader_augment(loader, worker, &picture, picture.pixels, index, error);
     }
-    *result = fits ? pixels : worker->resized;
-    return fits ? FOV_OK
-                : image_resize(pixels, picture->height, picture->width, channels, worker->resized, loader->inner_height,
-                               loader->inner_width, &worker->resize, error);
+    bool fits = picture.height == loader->inner_height && picture.width == loader->inner_width;
+    *result = fits ? picture.pixels : worker->resized;
+    return fits || status ? status
+                          : image_resize(picture.pixels, picture.height, picture.width, channels, worker->resized,
+                                         loader->inner_height, loader->inner_width, &worker->resize, error);
 }
 
 /* Black pixels, normalised. */
@@ -224,7 +299,7 @@ static void loader_black(const struct loader *loader, float *out, size_t pixels)
 static void loader_normalise(const struct loader *loader, const uint8_t *pixels, float *out)
 {
     const struct loader_options *o = &loader->options;
-    const float *mean = o->preprocessing.mean;
+    const float *mean = loader->mean;
     size_t channels = (size_t)o->channels, inner = (size_t)loader->inner_width;
     int pad = o->preprocessing.pad;
     if (pad == 0) {
@@ -246,6 +321,16 @@ static void loader_normalise(const struct loader *loader, const uint8_t *pixels,
     }
 }
 
+/* Red first to blue first, in place. */
+static void loader_swap(float *pixels, size_t count)
+{
+    for (size_t i = 0; i < count; i++, pixels += 3) {
+        float red = pixels[0];
+        pixels[0] = pixels[2];
+        pixels[2] = red;
+    }
+}
+
 static int loader_prepare(const struct loader *loader, struct loader_worker *worker, const struct picture *picture,
                           size_t index, float *out, struct error *error)
 {
@@ -256,10 +341,16 @@ static int loader_prepare(const struct loader *loader, struct loader_worker *wor
     }
     if (worker->plain == NULL) { // one channel has one order
         loader_normalise(loader, pixels, out);
+        if (loader->swaps) {
+            loader_swap(out, loader->values / 3);
+        }
         return FOV_OK;
     }
     size_t channels = (size_t)loader->options.channels, area = loader->values / channels;
     loader_normalise(loader, pixels, worker->plain);
+    if (loader->swaps) {
+        loader_swap(worker->plain, area);
+    }
     for (size_t c = 0; c < channels; c++) {
         for (size_t p = 0; p < area; p++) {
             out[c * area + p] = worker->plain[p * channels + c];

@@ -91,6 +91,24 @@ static int import_any_batch(fov_model *model, const char *path, const char *dire
 /** Most networks were trained on pictures of this size. */
 enum { USUAL_SIZE = 224 };
 
+/** Channels first or last, where nothing in the file tells. */
+static void warn_of_layout(const fov_model *model, const char *path)
+{
+    char      shape[SHAPE_TEXT_SIZE], name[NAME_TEXT];
+    bool      is_guess = false;
+    fov_shape own = fov_value_shape(model->graph, model->input);
+    if (!model->layout_stated) {
+        model_find_layout(model, model->input, &is_guess);
+    }
+    if (is_guess) {
+        context_log(model->context, FOV_LOG_WARNING,
+                    "%s: input \"%s\" %s may have its channels first or last: taken as first (--layout nhwc, "
+                    "fov_model_set_layout say otherwise)",
+                    path, text_escape(name, sizeof name, fov_value_name(model->graph, model->input)),
+                    shape_text(&own, shape));
+    }
+}
+
 static int load_onnx(fov_model *model, const char *path, const struct file_map *map, const int64_t *size)
 {
     static const int64_t usual[2] = {USUAL_SIZE, USUAL_SIZE};
@@ -121,6 +139,9 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
     }
     if (!status) {
         status = metadata_take(model, path, imported.metadata, imported.metadata_count);
+    }
+    if (!status) {
+        warn_of_layout(model, path);
     }
     if (!status) {
         status = model_check_finite(model, path);

@@ -3,6 +3,7 @@
  * class names are written as a JSON list under "names", the key that other tools use too; what other programs wrote
  * there goes out again as it came in. */
 #include "model/metadata.h"
+#include "base/file.h"
 #include "base/text.h"
 #include <jansson.h>
 #include <math.h>
@@ -13,7 +14,7 @@ enum { NAMES_LIMIT = 1000000, DEPTH = 4, OWN_ENTRIES = 7 };
 
 static const char key_version[] = "fovea.version", key_network[] = "fovea.network",
                   key_preprocessing[] = "fovea.preprocessing", key_output[] = "fovea.output",
-                  key_outputs[] = "fovea.outputs", key_names[] = "names",
+                  key_outputs[] = "fovea.outputs", key_names[] = "names", key_layout[] = "fovea.layout",
                   key_other_names[] = "fovea.names"; /* there where "names" is another program's */
 
 static const char *find(const struct onnx_text *entries, int count, const char *key)
@@ -37,12 +38,27 @@ static json_t *number_list(const float values[DEPTH])
     return list;
 }
 
+/* What differs from the usual stands in keys of its own, so that files of before are read as they were meant. */
+static json_t *preprocessing_json(const fov_preprocessing *p)
+{
+    json_t *scale = p->scale > 0 ? json_real((double)p->scale) : json_string("0..1");
+    json_t *object = json_pack("{s:o, s:s, s:o, s:o, s:i}", "scale", scale, "resize", "bilinear, antialiased", "mean",
+                               number_list(p->mean), "deviation", number_list(p->deviation), "pad", p->pad);
+    int failed = object == NULL;
+    failed |= p->bgr ? json_object_set_new(object, "channels", json_string("bgr")) : 0;
+    failed |= p->shorter > 0 ? json_object_set_new(object, "shorter", json_integer(p->shorter)) : 0;
+    failed |= p->crop > 0 ? json_object_set_new(object, "crop", json_integer(p->crop)) : 0;
+    if (failed) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
 static char *preprocessing_text(const fov_preprocessing *preprocessing)
 {
     /* 9 digits are enough for any float to come back as it was. */
-    json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:i}", "scale", "0..1", "resize", "bilinear, antialiased", "mean",
-                               number_list(preprocessing->mean), "deviation", number_list(preprocessing->deviation),
-                               "pad", preprocessing->pad);
+    json_t *object = preprocessing_json(preprocessing);
     char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     return text;
@@ -99,7 +115,12 @@ static int add_entries(const fov_model *model, struct metadata *metadata, struct
     if (model->name[0] != '\0') {
         add_entry(metadata, key_network, model->name);
     }
-    add_entry(metadata, key_preprocessing, metadata->preprocessing);
+    if (!model->preprocessing_assumed) {
+        add_entry(metadata, key_preprocessing, metadata->preprocessing);
+    }
+    if (model->layout_stated) {
+        add_entry(metadata, key_layout, model->layout == FOV_LAYOUT_NHWC ? "nhwc" : "nchw");
+    }
     if (model->output.id != model->outputs[0].value.id) {
         add_entry(metadata, key_output, fov_value_name(model->graph, model->output));
     }
@@ -158,26 +179,51 @@ static bool take_numbers(const json_t *list, float out[DEPTH])
     return true;
 }
 
+/* A whole number of pixels; absent: 0. */
+static bool take_pixels(const json_t *number, int *pixels)
+{
+    json_int_t value = json_integer_value(number);
+    *pixels = value >= 0 && value <= 16384 ? (int)value : 0;
+    return number == NULL || (json_is_integer(number) && value >= 0 && value <= 16384);
+}
+
+/* "0..1", "0..255" or a factor. */
+static bool take_scale(const json_t *json, float *scale)
+{
+    const char *word = json_string_value(json);
+    *scale = json_is_number(json) ? (float)json_number_value(json) : word != NULL && !strcmp(word, "0..255") ? 1.0F : 0.0F;
+    bool is_word = word != NULL && (strcmp(word, "0..1") == 0 || strcmp(word, "0..255") == 0);
+    return json == NULL || is_word || (json_is_number(json) && *scale > 0 && isfinite(*scale));
+}
+
+static bool take_order(const json_t *json, bool *bgr)
+{
+    const char *word = json_string_value(json);
+    *bgr = word != NULL && strcmp(word, "bgr") == 0;
+    return json == NULL || *bgr || (word != NULL && strcmp(word, "rgb") == 0);
+}
+
 static int take_preprocessing(fov_model *model, const char *file, const char *text)
 {
-    fov_preprocessing preprocessing = {0};
+    fov_preprocessing p = {0};
     json_t           *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    const json_t     *pad = json_object_get(object, "pad");
-    bool              good = take_numbers(json_object_get(object, "mean"), preprocessing.mean) &&
-                take_numbers(json_object_get(object, "deviation"), preprocessing.deviation);
-    if (pad != NULL) {
-        json_int_t pixels = json_integer_value(pad);
-        good = good && json_is_integer(pad) && pixels >= 0 && pixels <= 16384;
-        preprocessing.pad = good ? (int)pixels : 0;
-    }
+    const char       *wrong = object == NULL                                                   ? "it is no JSON object"
+                              : !take_numbers(json_object_get(object, "mean"), p.mean)         ? "mean"
+                              : !take_numbers(json_object_get(object, "deviation"), p.deviation) ? "deviation"
+                              : !take_pixels(json_object_get(object, "pad"), &p.pad)           ? "pad"
+                              : !take_scale(json_object_get(object, "scale"), &p.scale)        ? "scale"
+                              : !take_order(json_object_get(object, "channels"), &p.bgr)       ? "channels"
+                              : !take_pixels(json_object_get(object, "shorter"), &p.shorter)   ? "shorter"
+                              : !take_pixels(json_object_get(object, "crop"), &p.crop)         ? "crop"
+                                                                                               : NULL;
     json_decref(object);
-    if (!good) {
+    if (wrong != NULL) {
         return error_set(&model->context->error, FOV_E_INPUT,
-                         "%s: metadata \"fovea.preprocessing\": expected a JSON object "
-                         "with mean, deviation and pad",
-                         file);
+                         "%s: metadata \"fovea.preprocessing\": expected a JSON object with mean, deviation and pad "
+                         "(wrong: %s)",
+                         file, wrong);
     }
-    model->preprocessing = preprocessing;
+    fov_model_set_preprocessing(model, &p);
     return 0;
 }
 
@@ -225,6 +271,9 @@ static int read_json_names(struct names *names, const json_t *json)
     json_object_foreach((json_t *)json, key, value)
     {
         long long index;
+        if (json_is_array(value) && json_array_size(value) > 0) { /* ["n01440764", "tench"] */
+            value = json_array_get(value, json_array_size(value) - 1);
+        }
         if (!json_is_string(value) || !text_to_integer(key, 0, NAMES_LIMIT - 1, &index)) {
             return FOV_E_INPUT;
         }
@@ -308,6 +357,14 @@ static int read_names(struct names *names, const char *text)
 
 /* *taken: the model has these names now. A detector's are not one per output, and other tools' notes are their own
  * business. */
+static void free_names(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        memory_free(names->memory, names->at[i]);
+    }
+    memory_free(names->memory, names->at);
+}
+
 static int take_names(fov_model *model, const char *file, const char *text, bool ours, bool *taken)
 {
     struct error *error = &model->context->error;
@@ -330,11 +387,73 @@ static int take_names(fov_model *model, const char *file, const char *text, bool
                                        classes)
                       : FOV_OK;
     }
-    for (size_t i = 0; i < names.count; i++) {
-        memory_free(names.memory, names.at[i]);
-    }
-    memory_free(names.memory, names.at);
+    free_names(&names);
     return status;
+}
+
+/* One to a line, without the spaces around it; empty lines at the end are none. */
+static int read_lines(struct names *names, const char *text)
+{
+    struct text line = {.memory = names->memory};
+    int         status = 0;
+    size_t      all = strlen(text);
+    while (all > 0 && strchr(" \t\r\n", text[all - 1]) != NULL) {
+        all--;
+    }
+    for (size_t at = 0; !status && at < all;) {
+        size_t length = strcspn(text + at, "\n"), kept = at + length < all ? length : all - at;
+        while (kept > 0 && strchr(" \t\r", text[at + kept - 1]) != NULL) {
+            kept--;
+        }
+        line.length = 0;
+        text_add_bytes(&line, text + at, kept);
+        text_add_bytes(&line, "", 0);
+        status = line.failed ? FOV_E_MEMORY : put_name(names, (long long)names->count, text_string(&line));
+        at += length + 1;
+    }
+    text_free(&line);
+    return status;
+}
+
+int fov_model_read_classes(fov_model *model, const char *path)
+{
+    enum { MOST = 16 << 20 }; /* bytes */
+    struct error *error = &model->context->error;
+    struct names  names = {.memory = model->context->memory, .error = error};
+    uint8_t      *bytes = NULL;
+    size_t        size;
+    int           status = file_read(path, MOST, names.memory, &bytes, &size, error);
+    if (!status) {
+        const char *text = (const char *)bytes, *start = skip_spaces(text);
+        bool        is_json = *start == '[' || *start == '{';
+        status = strlen(text) < size ? FOV_E_INPUT : is_json ? read_names(&names, start) : read_lines(&names, text);
+        if (status == FOV_E_INPUT) {
+            status = error_set(error, FOV_E_INPUT,
+                               "%s: neither a name to a line, nor a list or dictionary with a name for each number",
+                               path);
+        }
+    }
+    if (!status && (int64_t)names.count != fov_model_classes(model)) {
+        status = error_set(error, FOV_E_INPUT, "%s: %zu names, the model has %d classes", path, names.count,
+                           fov_model_classes(model));
+    }
+    if (!status) {
+        status = fov_model_set_classes(model, (const char *const *)names.at, (int)names.count);
+    }
+    free_names(&names);
+    memory_free(model->context->memory, bytes);
+    return status;
+}
+
+static int take_layout(fov_model *model, const char *file, const char *word)
+{
+    bool is_nhwc = strcmp(word, "nhwc") == 0;
+    if (!is_nhwc && strcmp(word, "nchw") != 0) {
+        char shown[40];
+        return error_set(&model->context->error, FOV_E_INPUT, "%s: metadata \"%s\" is \"%s\"; it is nchw or nhwc", file,
+                         key_layout, text_escape(shown, sizeof shown, word));
+    }
+    return fov_model_set_layout(model, is_nhwc ? FOV_LAYOUT_NHWC : FOV_LAYOUT_NCHW);
 }
 
 /* ---- outputs ----------------------------------------------------------------------------------------------------- */
@@ -385,8 +504,8 @@ static int take_outputs(fov_model *model, const char *file, const char *text)
 /* Is it written anew when the model is saved? */
 static bool is_own(const char *key, bool names_taken)
 {
-    static const char *const own[] = {key_version, key_network,      key_preprocessing,
-                                      key_output,  key_outputs,      key_other_names};
+    static const char *const own[] = {key_version, key_network,     key_preprocessing, key_output,
+                                      key_outputs, key_other_names, key_layout};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         if (strcmp(key, own[i]) == 0) {
             return true;
@@ -426,8 +545,9 @@ int metadata_take(fov_model *model, const char *file, const struct onnx_text *en
     bool        ours = find(entries, count, key_version) != NULL, names_taken = false;
     const char *network = find(entries, count, key_network), *output = find(entries, count, key_output),
                *preprocessing = find(entries, count, key_preprocessing), *outputs = find(entries, count, key_outputs),
-               *names = find(entries, count, key_names);
+               *names = find(entries, count, key_names), *layout = find(entries, count, key_layout);
     int status = FOV_OK;
+    model->preprocessing_assumed = preprocessing == NULL;
     if (network != NULL) {
         fov_model_set_name(model, network);
     }
@@ -443,6 +563,9 @@ int metadata_take(fov_model *model, const char *file, const struct onnx_text *en
     if (!status && names != NULL) {
         ours = ours && find(entries, count, key_other_names) == NULL;
         status = take_names(model, file, names, ours, &names_taken);
+    }
+    if (!status && layout != NULL) {
+        status = take_layout(model, file, layout);
     }
     return status || count == 0 ? status : keep_notes(model, entries, count, names_taken);
 }

@@ -171,9 +171,15 @@ fov_preprocessing fov_model_preprocessing(const fov_model *model)
     return model->preprocessing;
 }
 
+bool fov_model_states_preprocessing(const fov_model *model)
+{
+    return !model->preprocessing_assumed;
+}
+
 void fov_model_set_preprocessing(fov_model *model, const fov_preprocessing *preprocessing)
 {
     model->preprocessing = preprocessing != NULL ? *preprocessing : (fov_preprocessing){0};
+    model->preprocessing_assumed = false;
 }
 
 int fov_model_classes(const fov_model *model)

@@ -27,6 +27,9 @@ struct fov_model {
     int                  input_count, output_count;
     char              name[64];
     fov_preprocessing preprocessing;
+    bool              preprocessing_assumed; /**< its file says nothing of it */
+    bool              layout_stated;
+    fov_layout        layout; /**< of the chosen input, where it is stated */
     char            **class_names; /**< one block of memory; NULL: numbers */
     int               class_count;
     char             *graph_name, *doc; /**< what its file says of it; NULL: it has none */
@@ -57,6 +60,17 @@ int model_check_single_input(const fov_model *model, fov_value value, bool fills
 /** Puts into the plan's other inputs what they are filled with. */
 void model_fill_others(const fov_model *model, fov_plan *plan);
 void model_forget_fills(fov_model *model);
+
+/* ---- layout.c ---------------------------------------------------------------------------------------------------- */
+
+/** The pictures that the chosen input takes. False: it takes none, [N, C, H, W] or [N, H, W, C] with C up to 4. */
+struct model_picture {
+    int  channels, height, width;
+    bool channels_last; /**< of the input as it stands, in plain order */
+};
+bool model_picture(const fov_model *model, struct model_picture *picture);
+/** By graph and shape alone. *is_guess: neither decides. */
+fov_layout model_find_layout(const fov_model *model, fov_value input, bool *is_guess);
 
 /* ---- meaning.c --------------------------------------------------------------------------------------------------- */
 

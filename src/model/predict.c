@@ -168,6 +168,22 @@ static int hand_out(const fov_model *model, int count, float *result, int scores
     return status;
 }
 
+/* Pictures [count, channels, height, width] as the input has them. */
+static void fill_input(const fov_model *model, const float *images, int count, size_t pixels, float *in)
+{
+    struct model_picture picture;
+    if (!model_picture(model, &picture) || !picture.channels_last) {
+        memcpy(in, images, (size_t)count * pixels * sizeof(float));
+        return;
+    }
+    size_t channels = (size_t)picture.channels, area = pixels / channels;
+    for (size_t i = 0; i < (size_t)count; i++, images += pixels, in += pixels) {
+        for (size_t p = 0; p < pixels; p++) {
+            in[p] = images[p % channels * area + p / channels];
+        }
+    }
+}
+
 int fov_predict(fov_model *model, const float *images, int count, float *result, int scores)
 {
     int status = prepare(model, count, scores);
@@ -180,7 +196,7 @@ int fov_predict(fov_model *model, const float *images, int count, float *result,
     size_t pixels = fov_plan_bytes(plan, model->input) / (size_t)batch / sizeof(float);
     for (int done = 0; done < count && status == FOV_OK; done += batch) {
         int take = count - done < batch ? count - done : batch;
-        memcpy(in, images + (size_t)done * pixels, (size_t)take * pixels * sizeof(float));
+        fill_input(model, images + (size_t)done * pixels, take, pixels, in);
         model_fill_others(model, plan);
         fov_plan_run(plan, 0);
         status = hand_out(model, take, result + (size_t)done * (size_t)scores, scores);
@@ -195,16 +211,20 @@ int fov_predict_image(fov_model *model, const fov_image *image, float *result, i
     if (status != FOV_OK) {
         return status;
     }
-    fov_shape shape = fov_plan_shape(model->predict_plan, model->input);
-    if (shape.rank != 4 || shape.dim[1] > 4 || shape.dim[2] > 1 << 20 || shape.dim[3] > 1 << 20) {
+    struct model_picture picture;
+    if (!model_picture(model, &picture)) {
+        fov_shape shape = fov_plan_shape(model->predict_plan, model->input);
         char text[SHAPE_TEXT_SIZE];
-        return error_set(error, FOV_E_SHAPE, "the model's input %s is no picture", shape_text(&shape, text));
+        return error_set(error, FOV_E_SHAPE,
+                         "the model's input %s is no picture, [N, channels, height, width] or [N, height, width, "
+                         "channels] with 1, 3 or 4 channels",
+                         shape_text(&shape, text));
     }
-    struct loader_options options = {.channels = (int)shape.dim[1],
-                                     .height = (int)shape.dim[2],
-                                     .width = (int)shape.dim[3],
+    struct loader_options options = {.channels = picture.channels,
+                                     .height = picture.height,
+                                     .width = picture.width,
                                      .preprocessing = model->preprocessing,
-                                     .plain = true};
+                                     .plain = !picture.channels_last};
     status =
         loader_preprocess(model->context, image, &options, fov_plan_data(model->predict_plan, model->input), error);
     if (status != FOV_OK) {

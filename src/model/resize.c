@@ -23,12 +23,13 @@ int fov_model_resize(fov_model *model, int height, int width)
         return (int)error->status;
     }
     fov_shape shape = model->input.id != 0 ? fov_value_shape(model->graph, model->input) : (fov_shape){.rank = 0};
+    size_t first = shape.rank == 4 && fov_model_layout(model, model->input) == FOV_LAYOUT_NHWC ? 1 : 2;
     if (shape.rank != 4 || height < 1 || width < 1) {
         return error_set(error, FOV_E_USAGE, "an input %s cannot take the size %d x %d", shape_text(&shape, text),
                          height, width);
     }
-    shape.dim[2] = height;
-    shape.dim[3] = width;
+    shape.dim[first] = height;
+    shape.dim[first + 1] = width;
     struct graph_change change = {.id = model->input.id, .shape = shape};
     int *copy =
         memory_allocate(model->context->memory, model->graph->value_count, sizeof *copy, "a copy of the graph", error);

@@ -38,7 +38,8 @@ int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_gr
         metrics_create(&evaluator->metrics, scores, memory, error) != FOV_OK) {
         return (int)error->status;
     }
-    fov_plan_options plan = {.batch = evaluator->batch, .channels_last_inputs = true};
+    bool is_nhwc = fov_model_layout(model, model->input) == FOV_LAYOUT_NHWC;
+    fov_plan_options plan = {.batch = evaluator->batch, .channels_last_inputs = !is_nhwc};
     evaluator->plan = fov_plan_create(graph, &scores->logits, 1, &plan);
     if (evaluator->plan == NULL) {
         return (int)error->status;

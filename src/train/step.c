@@ -51,17 +51,18 @@ int model_fits(const fov_model *model, const fov_dataset *data, bool by_position
         return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_input_output");
     }
     fov_shape in = fov_value_shape(model->graph, model->input);
-    if (in.rank != 4 || in.dim[1] < 1 || in.dim[2] < 1 || in.dim[3] < 1 || in.dim[1] > 4 || in.dim[2] > 1 << 20 ||
-        in.dim[3] > 1 << 20 || fov_value_dtype(model->graph, model->input) != FOV_F32) {
+    struct model_picture picture;
+    if (!model_picture(model, &picture) || fov_value_dtype(model->graph, model->input) != FOV_F32) {
         return error_set(error, FOV_E_SHAPE,
-                         "%s: input \"%s\" has shape %s; pictures need float32 [N, channels, height, width]", name,
-                         fov_value_name(model->graph, model->input), shape_text(&in, text));
+                         "%s: input \"%s\" has shape %s; pictures need float32 [N, channels, height, width] or [N, "
+                         "height, width, channels]",
+                         name, fov_value_name(model->graph, model->input), shape_text(&in, text));
     }
     if (in.dim[0] != FOV_BATCH) {
         return error_set(error, FOV_E_SHAPE, "%s: its input %s has a fixed number of samples; make it FOV_BATCH", name,
                          shape_text(&in, text));
     }
-    *size = (struct picture_size){(int)in.dim[1], (int)in.dim[2], (int)in.dim[3]};
+    *size = (struct picture_size){picture.channels, picture.height, picture.width};
     const struct model_scores scores = model_scores(model, model->output);
     if (check_scores(model, name, &scores, error) != FOV_OK ||
         model_check_single_input(model, scores.logits, false, "training") != FOV_OK) {
@@ -138,7 +139,9 @@ static int add_updates(struct training_step *step, const struct train_settings *
 static int compile(const struct training_step *step, struct step_plan *plan, int64_t batch, struct error *error)
 {
     const fov_value outputs[] = {step->loss, step->scores.logits};
-    fov_plan_options options = {.batch = batch, .training = true, .updates = true, .channels_last_inputs = true};
+    /* Pixels come channels last: that is an NHWC input's plain order. */
+    bool             is_nhwc = fov_model_layout(step->model, step->model->input) == FOV_LAYOUT_NHWC;
+    fov_plan_options options = {.batch = batch, .training = true, .updates = true, .channels_last_inputs = !is_nhwc};
     plan->batch = batch;
     plan->plan = fov_plan_create(step->graph, outputs, 2, &options);
     if (plan->plan == NULL) {

@@ -75,6 +75,7 @@ static int training_open(struct training *t, const fov_train_options *options)
         }
         t->settings.augment = t->augment;
     }
+    t->model->preprocessing_assumed = false; /* what it is trained with goes into its file */
     const struct loader_options load = {.channels = size.channels,
                                         .height = size.height,
                                         .width = size.width,

@@ -289,10 +289,14 @@ static int add_input(struct importer *importer, const struct onnx_port *port, fo
                                                   : onnx_type_name(port->type));
     }
     fov_shape shape = {.rank = (int)port->rank};
+    /* Where the last dimension alone can be that of channels, height and width stand before it. */
+    bool   is_last = port->rank == 4 && port->dim[1] < 0 && port->dim[3] >= 1 && port->dim[3] <= 4;
+    size_t first = is_last ? 1 : 2;
     for (size_t i = 0; i < port->rank; i++) {
         shape.dim[i] = port->dim[i];
-        if (shape.rank == 4 && i >= 2 && port->dim[i] < 0 && importer->options->open_size[i - 2] > 0) {
-            shape.dim[i] = importer->options->open_size[i - 2];
+        bool is_size = shape.rank == 4 && i >= first && i < first + 2;
+        if (is_size && port->dim[i] < 0 && importer->options->open_size[i - first] > 0) {
+            shape.dim[i] = importer->options->open_size[i - first];
             importer->sized = true;
         } else if (i > 0 && port->dim[i] < 0) {
             return error_set(

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Preprocessing by name or number by number. A preset is what one family of published models was trained with; single
+ * options change it, or what the model's file states. */
+#include "preprocessing.h"
+#include "options.h"
+#include "output.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHANNELS = 4 };
+
+/* torchvision's ImageClassification; timm's Inception; Keras's modes "caffe" and "tf". The shorter side is stated as it
+ * is for pictures of `input` pixels, and keeps that proportion for others. */
+static const struct preset {
+    const char *name;
+    fov_preprocessing pixels;
+    int input;
+} presets[] = {
+    {"imagenet",
+     {.mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}, .shorter = 256},
+     224},
+    {"imagenet-inception", {.mean = {0.5f, 0.5f, 0.5f}, .deviation = {0.5f, 0.5f, 0.5f}, .shorter = 342}, 299},
+    {"caffe", {.mean = {103.939f, 116.779f, 123.68f}, .scale = 1, .bgr = true}, 0},
+    {"tf", {.mean = {0.5f, 0.5f, 0.5f}, .deviation = {0.5f, 0.5f, 0.5f}}, 0},
+    {"unit", {.pad = 0}, 0},
+};
+
+static const char *const preset_names[] = {"imagenet", "imagenet-inception", "caffe", "tf", "unit", NULL};
+static const char *const layouts[] = {"nchw", "nhwc", NULL};
+
+const struct cli_option preprocessing_options[] = {
+    {.name = "preset", .kind = OPTION_CHOICE, .argument = "NAME", .otherwise = "what the file states, else 0..1",
+     .choices = preset_names,
+     .doc = "preprocessing of published models: imagenet (torchvision: shorter side 256, middle 224, its mean and "
+            "deviation), imagenet-inception (342, 299, -1..1), caffe (blue first, 0..255 less the mean), tf (-1..1), "
+            "unit (0..1)"},
+    {.name = "mean", .kind = OPTION_TEXT, .argument = "M,M,M",
+     .doc = "taken off each channel, in the network's order, after --scale; one number is for all"},
+    {.name = "std", .kind = OPTION_TEXT, .argument = "S,S,S", .doc = "by which each channel is divided then"},
+    {.name = "scale", .kind = OPTION_TEXT, .argument = "FACTOR",
+     .otherwise = "1/255; 1 where a mean or deviation is above 2",
+     .doc = "by which 8-bit pixels are multiplied: 1/255, 1, 0.0078"},
+    {.name = "bgr", .kind = OPTION_FLAG, .doc = "the network reads blue first"},
+    {.name = "resize", .kind = OPTION_INTEGER, .argument = "PIXELS", .minimum = 1, .maximum = 16384,
+     .otherwise = "the whole picture to the input's size",
+     .doc = "the shorter side becomes this long, and the middle is cut out"},
+    {.name = "crop", .kind = OPTION_INTEGER, .argument = "PIXELS", .minimum = 1, .maximum = 16384,
+     .otherwise = "with --resize: the input's size", .doc = "side of the square that is cut out of the middle"},
+    {.name = "names", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "the file's own",
+     .doc = "class names: one to a line, or a JSON list or object"},
+    {.name = "layout", .kind = OPTION_CHOICE, .argument = "KIND", .choices = layouts,
+     .otherwise = "what graph and shape say",
+     .doc = "where the input has its channels: nchw (PyTorch) or nhwc (Keras, TensorFlow)"},
+    {.name = NULL},
+};
+
+bool preprocessing_given(const struct cli *cli)
+{
+    static const char *const names[] = {"preset", "mean", "std", "scale", "bgr", "resize", "crop"};
+    bool given = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        given |= option_given(cli, names[i]);
+    }
+    return given;
+}
+
+/* "0.5" or "0.485,0.456,0.406", one for each channel. */
+static int read_numbers(struct cli *cli, const char *name, int channels, float out[CHANNELS])
+{
+    const char *text = option_text(cli, name), *at = text;
+    int count = 0;
+    bool is_good = true;
+    while (is_good && *at != '\0') {
+        char *end;
+        double value = strtod(at, &end);
+        is_good = end != at && isfinite(value) && fabs(value) < 1e6 && count < channels && (*end == ',' || *end == '\0');
+        out[count < CHANNELS ? count : 0] = (float)value;
+        count++;
+        at = end + (*end == ',');
+        is_good = is_good && !(*end == ',' && *at == '\0');
+    }
+    if (!is_good || (count != 1 && count != channels)) {
+        return fail(cli, EXIT_USAGE, "--%s is \"%.60s\"; it is a number, or %d separated by commas, one for each channel",
+                    name, text, channels);
+    }
+    for (int c = 1; c < channels && count == 1; c++) {
+        out[c] = out[0];
+    }
+    return EXIT_OK;
+}
+
+/* "1/255", "0.5" */
+static int read_scale(struct cli *cli, float *scale)
+{
+    const char *text = option_text(cli, "scale");
+    char *end;
+    double value = strtod(text, &end), below = 1;
+    bool is_good = end != text;
+    if (is_good && *end == '/') {
+        const char *rest = end + 1;
+        below = strtod(rest, &end);
+        is_good = end != rest;
+    }
+    value /= below;
+    if (!is_good || *end != '\0' || !(value > 1e-9 && value < 1e6)) {
+        return fail(cli, EXIT_USAGE, "--scale is \"%.60s\"; it is a factor such as 1/255 or 1", text);
+    }
+    *scale = strcmp(text, "1/255") == 0 ? 0 : (float)value; /* 0: exactly that */
+    return EXIT_OK;
+}
+
+/* A preset's own numbers, for a network of that many channels and that size. */
+static fov_preprocessing preset_for(const char *name, int channels, int height, int width)
+{
+    size_t i = 0;
+    while (strcmp(presets[i].name, name) != 0) {
+        i++;
+    }
+    fov_preprocessing p = presets[i].pixels;
+    int smaller = height < width ? height : width;
+    if (p.shorter > 0) {
+        p.shorter = (int)lround((double)p.shorter * smaller / presets[i].input);
+    }
+    if (channels == 1) { /* a grey picture has the mean of the three */
+        p.mean[0] = (p.mean[0] + p.mean[1] + p.mean[2]) / 3;
+        p.deviation[0] = (p.deviation[0] + p.deviation[1] + p.deviation[2]) / 3;
+        p.bgr = false;
+    }
+    return p;
+}
+
+/* Numbers of 0..255 beside pixels of 0..1 would be a slip: then pixels stay as they are. */
+static void fit_scale(const struct cli *cli, fov_preprocessing *p, int channels)
+{
+    bool is_large = false;
+    for (int c = 0; c < channels; c++) {
+        is_large |= fabsf(p->mean[c]) > 2 || p->deviation[c] > 2;
+    }
+    if (is_large && p->scale == 0 && !option_given(cli, "scale")) {
+        p->scale = 1;
+        remark(cli, "mean and deviation are of pixels from 0 to 255: --scale 1 is taken");
+    }
+}
+
+static int set_pixels(struct cli *cli, fov_model *model)
+{
+    int channels, height, width, code = EXIT_OK;
+    if (!fov_model_picture_size(model, &channels, &height, &width)) {
+        return fail(cli, EXIT_INPUT, "the model reads no pictures: preprocessing is for those");
+    }
+    fov_preprocessing p = fov_model_preprocessing(model);
+    if (option_given(cli, "preset")) {
+        p = preset_for(option_text(cli, "preset"), channels, height, width);
+    }
+    if (option_given(cli, "mean")) {
+        code = read_numbers(cli, "mean", channels, p.mean);
+    }
+    if (code == EXIT_OK && option_given(cli, "std")) {
+        code = read_numbers(cli, "std", channels, p.deviation);
+        for (int c = 0; code == EXIT_OK && c < channels; c++) {
+            if (!(p.deviation[c] > 0)) {
+                code = fail(cli, EXIT_USAGE, "--std: a deviation is above 0, not %g", (double)p.deviation[c]);
+            }
+        }
+    }
+    if (code == EXIT_OK && option_given(cli, "scale")) {
+        code = read_scale(cli, &p.scale);
+    }
+    if (code == EXIT_OK && option_flag(cli, "bgr") && channels < 3) {
+        code = fail(cli, EXIT_USAGE, "--bgr is for colours; the model reads %d channel", channels);
+    }
+    if (code != EXIT_OK) {
+        return code;
+    }
+    p.bgr = option_given(cli, "bgr") ? option_flag(cli, "bgr") : p.bgr;
+    p.shorter = option_given(cli, "resize") ? (int)option_integer(cli, "resize") : p.shorter;
+    p.crop = option_given(cli, "crop") ? (int)option_integer(cli, "crop") : p.crop;
+    fit_scale(cli, &p, channels);
+    fov_model_set_preprocessing(model, &p);
+    return EXIT_OK;
+}
+
+int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used)
+{
+    int channels, height, width, code = EXIT_OK;
+    if (option_given(cli, "layout")) {
+        bool is_nhwc = strcmp(option_text(cli, "layout"), "nhwc") == 0;
+        code = fov_model_set_layout(model, is_nhwc ? FOV_LAYOUT_NHWC : FOV_LAYOUT_NCHW) == FOV_OK ? EXIT_OK
+                                                                                                  : fail_library(cli);
+    }
+    if (code == EXIT_OK && option_given(cli, "names") &&
+        fov_model_read_classes(model, option_text(cli, "names")) != FOV_OK) {
+        code = fail_library(cli);
+    }
+    if (code != EXIT_OK) {
+        return code;
+    }
+    if (preprocessing_given(cli)) {
+        return set_pixels(cli, model);
+    }
+    if (is_used && !fov_model_states_preprocessing(model) &&
+        fov_model_picture_size(model, &channels, &height, &width)) {
+        remark(cli,
+               "the model states no preprocessing: pixels are resized to %d x %d and scaled to 0..1 (--preset, --mean, "
+               "--std and others say otherwise)",
+               height, width);
+    }
+    return EXIT_OK;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What pixels become before they are a model's input, and what its classes are called, where the command line says so:
+ * options that predict, eval, train and convert share. */
+#ifndef CLI_PREPROCESSING_H
+#define CLI_PREPROCESSING_H
+
+#include "cli.h"
+#include <fovea/model.h>
+
+/** --preset, --mean, --std, --scale, --bgr, --resize, --crop, --names, --layout; ended by one without name. */
+extern const struct cli_option preprocessing_options[];
+
+/** Does any of them speak of pixels? */
+bool preprocessing_given(const struct cli *cli);
+/** Does to the model what they say. `is_used`: pixels will go through it; then a remark says what is assumed where neither
+ *  the file nor an option says anything. 0, or an exit code and the sentence was said. */
+int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used);
+
+#endif
