@@ -94,7 +94,7 @@ int fov_model_fill_input_file(fov_model *model, const char *name, const char *pa
     if (error->status != FOV_OK || find_other(model, name) < 0) {
         return (int)error->status;
     }
-    int status = file_map(&map, path, error);
+    int status = file_map(&map, path, model->context->memory, error);
     if (status == FOV_OK) {
         status = npy_parse(&npy, path, map.bytes, map.size, error);
         status = status == FOV_OK ? fill_array(model, name, path, &npy) : status;
