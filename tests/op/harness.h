@@ -42,6 +42,9 @@ void harness_open(struct harness *harness, const struct op *op, const struct op_
  *  time. */
 void harness_open_sums(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                        enum harness_values values, uint64_t seed, enum harness_sums sums);
+/** False when the shape rule refuses the case; the context has the sentence. To be closed either way. */
+bool harness_try(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
+                 uint64_t seed);
 void harness_close(struct harness *harness);
 
 /** Inputs by value id, for graph_evaluate. `given` has room for every value of the graph. */

@@ -1,14 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses between an operator's fast form and its definition; everything else is the operator's own business. */
+/* Chooses between an operator's fast form and its definition, and does nothing where there are no elements; everything
+ * else is the operator's own business. */
 #include "device/cpu/cpu.h"
 
 #include "device/textbook/textbook.h"
+
+#include <stdio.h>
+
+static bool is_empty(const struct op_tensor *tensor)
+{
+    return tensor->shape.rank >= 0 && shape_span(&tensor->shape, 0, tensor->shape.rank) == 0;
+}
+
+/* Inputs without elements are read by the definition, whose loops do not begin: no kernel has to know of them. */
+static bool reads_nothing(const struct op *op, const struct op_tensor *in, int in_count)
+{
+    for (int i = 0; i < in_count; i++)
+        if (is_empty(&in[i]) && !op_port_at(op->in, i)->values)
+            return true;
+    return false;
+}
+
+static bool makes_nothing(const struct op_compile *compile)
+{
+    bool nothing = true;
+
+    for (int i = 0; i < compile->out_count; i++)
+        nothing = nothing && (compile->out[i].shape.rank < 0 || is_empty(&compile->out[i]));
+    return nothing;
+}
+
+static void run_nothing(const struct op_run *run)
+{
+    (void)run;
+}
 
 bool cpu_supports(const struct op *op, const void *options, const struct op_tensor *in, int in_count)
 {
     if (op->view)
         return true;
-    if (!op->cpu)
+    if (!op->cpu || reads_nothing(op, in, in_count))
         return false;
     if (op->cpu->supports)
         return op->cpu->supports(options, in, in_count);
@@ -30,6 +61,12 @@ int cpu_compile(const struct op *op, struct op_compile *compile)
     int status;
 
     compile->overwrites = op->cpu ? op->cpu->in_place : 0;
+    if (makes_nothing(compile)) {
+        compile->seen = false;
+        compile->run  = run_nothing;
+        snprintf(compile->detail, sizeof compile->detail, "empty: nothing to do");
+        return FOV_OK;
+    }
     if (!cpu_supports(op, compile->options, compile->in, compile->in_count) || !op->cpu)
         return textbook_compile(op, compile);
     status = op->cpu->compile(compile);

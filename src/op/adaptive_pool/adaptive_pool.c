@@ -18,7 +18,7 @@ struct adaptive_options {
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct adaptive_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
      .doc = "spatial size of the result, pixels"},
-    {OP_ATTRIBUTE(struct adaptive_options, in_size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+    {OP_ATTRIBUTE(struct adaptive_options, in_size), .kind = OP_LIST, .minimum = 0, .maximum = INT32_MAX,
      .doc = "spatial size of x, pixels; only gradients need it"},
     {0},
 };

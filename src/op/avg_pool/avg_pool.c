@@ -17,7 +17,7 @@ const struct op_attribute avg_pool_attributes[] = {
      .maximum = WINDOW_SIZE_LIMIT, .doc = "zeros before each axis, then after each axis, pixels"},
     {OP_ATTRIBUTE(struct avg_pool_options, dilation), .onnx = "dilations", .kind = OP_LIST, .standard = 1, .minimum = 1,
      .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels from tap to tap, per axis", .since = 19},
-    {OP_ATTRIBUTE(struct avg_pool_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+    {OP_ATTRIBUTE(struct avg_pool_options, size), .kind = OP_LIST, .minimum = 0, .maximum = INT32_MAX,
      .doc = "spatial size of x, pixels; only the gradient needs it"},
     {OP_ATTRIBUTE(struct avg_pool_options, auto_pad), .onnx = "auto_pad", .kind = OP_CHOICE,
      .choices = window_auto_pad_choices, .doc = "how pads follow from sizes, in place of pad"},

@@ -17,7 +17,7 @@ const struct op_attribute conv_attributes[] = {
      .maximum = WINDOW_SIZE_LIMIT, .doc = "zeros before each axis, then after each axis, pixels"},
     {OP_ATTRIBUTE(struct conv_options, dilation), .onnx = "dilations", .kind = OP_LIST, .standard = 1, .minimum = 1,
      .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels from tap to tap, per axis"},
-    {OP_ATTRIBUTE(struct conv_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+    {OP_ATTRIBUTE(struct conv_options, size), .kind = OP_LIST, .minimum = 0, .maximum = INT32_MAX,
      .doc = "spatial size of x, pixels; only the input gradient needs it"},
     {OP_ATTRIBUTE(struct conv_options, groups), .onnx = "group", .kind = OP_INTEGER, .standard = 1, .minimum = 1,
      .maximum = INT32_MAX, .doc = "parts of the channels that do not see each other"},

@@ -100,6 +100,10 @@ static int resolve(const struct transpose_options *options, const fov_shape *x, 
         return error_set(error, FOV_E_SHAPE, "weight %s must begin with the %lld channels of the input, in %lld groups",
                          shape_text(weight, other), (long long)x->dim[1], (long long)options->groups);
     }
+    if (x->dim[1] < 1 || weight->dim[1] < 1) {
+        return error_set(error, FOV_E_SHAPE, "input %s and weight %s must have at least one channel",
+                         shape_text(x, text), shape_text(weight, other));
+    }
     int status = check_list("stride", &options->stride, rank, error);
     status = status != 0 ? status : check_list("dilation", &options->dilation, rank, error);
     status = status != 0 ? status : check_list("pad", &options->pad, 2 * rank, error);

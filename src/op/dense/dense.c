@@ -20,7 +20,7 @@ static int infer(const struct op_infer *infer)
         return error_set(infer->error, FOV_E_SHAPE, "input %s must be [N, features]", shape_text(x, text));
     }
     int64_t features = x->dim[x->rank - 1];
-    if (weight->rank != 2 || weight->dim[0] < 1 || weight->dim[1] != features) {
+    if (weight->rank != 2 || weight->dim[0] < 0 || weight->dim[1] != features) {
         return error_set(infer->error, FOV_E_SHAPE, "input %s has %lld features, weight %s must be [units, %lld]",
                          shape_text(x, text), (long long)features, shape_text(weight, weight_text),
                          (long long)features);

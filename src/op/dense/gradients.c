@@ -24,7 +24,7 @@ static int check_rows(const struct op_infer *infer)
 static int infer_input(const struct op_infer *infer)
 {
     const fov_shape *dy = &infer->in[0].shape, *weight = &infer->in[1].shape;
-    if (dy->rank < 2 || weight->rank != 2 || dy->dim[dy->rank - 1] != weight->dim[0] || weight->dim[1] < 1) {
+    if (dy->rank < 2 || weight->rank != 2 || dy->dim[dy->rank - 1] != weight->dim[0] || weight->dim[1] < 0) {
         char text[SHAPE_TEXT_SIZE], weight_text[SHAPE_TEXT_SIZE];
         return error_set(infer->error, FOV_E_SHAPE, "dy %s must be [N, units] for weight %s", shape_text(dy, text),
                          shape_text(weight, weight_text));

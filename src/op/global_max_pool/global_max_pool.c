@@ -15,7 +15,7 @@ struct global_options {
 };
 
 static const struct op_attribute attributes[] = {
-    {OP_ATTRIBUTE(struct global_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+    {OP_ATTRIBUTE(struct global_options, size), .kind = OP_LIST, .minimum = 0, .maximum = INT32_MAX,
      .doc = "spatial size of x, pixels; only the gradient needs it"},
     {0},
 };

@@ -19,7 +19,7 @@ const struct op_attribute max_pool_attributes[] = {
      .maximum = WINDOW_SIZE_LIMIT, .doc = "minus infinity before each axis, then after each axis, pixels"},
     {OP_ATTRIBUTE(struct max_pool_options, dilation), .onnx = "dilations", .kind = OP_LIST, .standard = 1, .minimum = 1,
      .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels from tap to tap, per axis"},
-    {OP_ATTRIBUTE(struct max_pool_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+    {OP_ATTRIBUTE(struct max_pool_options, size), .kind = OP_LIST, .minimum = 0, .maximum = INT32_MAX,
      .doc = "spatial size of x, pixels; only the gradient needs it"},
     {OP_ATTRIBUTE(struct max_pool_options, auto_pad), .onnx = "auto_pad", .kind = OP_CHOICE,
      .choices = window_auto_pad_choices, .doc = "how pads follow from sizes, in place of pad"},

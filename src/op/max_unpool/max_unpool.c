@@ -20,7 +20,7 @@ static const struct op_attribute attributes[] = {
      .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels from window to window of the pooling, per axis"},
     {OP_ATTRIBUTE(struct unpool_options, pad), .onnx = "pads", .kind = OP_LIST, .standard = 0, .minimum = 0,
      .maximum = WINDOW_SIZE_LIMIT, .doc = "pixels that the pooling added before each axis, then after"},
-    {OP_ATTRIBUTE(struct unpool_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+    {OP_ATTRIBUTE(struct unpool_options, size), .kind = OP_LIST, .minimum = 0, .maximum = INT32_MAX,
      .doc = "spatial size of y, pixels, in place of output_shape"},
     {0},
 };

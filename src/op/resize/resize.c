@@ -33,7 +33,7 @@ const struct op_attribute resize_attributes[] = {
      .doc = "when shrinking, weigh all inputs that an output covers"},
     {OP_ATTRIBUTE(struct resize_options, axes), .onnx = "axes", .kind = OP_LIST, .minimum = -FOV_MAX_RANK,
      .maximum = FOV_MAX_RANK - 1, .doc = "axes to resize; not given: all"},
-    {OP_ATTRIBUTE(struct resize_options, size), .kind = OP_LIST, .minimum = 1, .maximum = INT32_MAX,
+    {OP_ATTRIBUTE(struct resize_options, size), .kind = OP_LIST, .minimum = 0, .maximum = INT32_MAX,
      .doc = "elements of each of axes, in place of the input sizes"},
     {OP_ATTRIBUTE(struct resize_options, scale), .kind = OP_NUMBER, .minimum = 0, .maximum = 1e9,
      .doc = "of each of axes, in place of the input scales; 0: not given"},

@@ -68,7 +68,7 @@ static int cut(struct range *range, int axis, double start, double end, double s
     start = clamp(start < 0 ? start + size : start, 0, step > 0 ? size : size - 1);
     end = clamp(end < 0 ? end + size : end, step > 0 ? 0 : -1, step > 0 ? size : size - 1);
     double length = ceil((end - start) / step);
-    length = length > 0 ? length : 0;
+    length = length > 0 && size > 0 ? length : 0;
     *range = (struct range){length > 0 ? (int64_t)start : 0, (int64_t)length, (int64_t)clamp(step, -1e15, 1e15)};
     return FOV_OK;
 }
