@@ -89,8 +89,8 @@ double op_wrap(fov_dtype dtype, double value)
     }
     double range = ldexp(1, 8 * (int)fov_dtype_size(dtype));
     double least = op_is_signed(dtype) ? -range / 2 : 0, kept = trunc(value);
-    if (kept >= least && kept < least + range) {
-        return kept;
+    if ((kept >= least && kept < least + range) || (range > 0x1p62 && kept == least + range)) {
+        return kept; /* the last one is what the greatest 64-bit number is in double */
     }
     kept = fmod(kept - least, range);
     return (kept < 0 ? kept + range : kept) + least;

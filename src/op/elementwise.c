@@ -86,8 +86,14 @@ void elementwise_textbook(const struct op_textbook *textbook, double (*function)
     double *y = textbook->out[0].data;
     size_t count = op_count(&textbook->in[0].shape);
     for (size_t i = 0; i < count; i++) {
-        y[i] = function(x[i], textbook->options);
+        y[i] = op_wrap(textbook->out[0].dtype, function(x[i], textbook->options));
     }
+}
+
+fov_value elementwise_below_zero(const struct op_emitter *emitter, fov_value x)
+{
+    fov_value turned = op_emit1(emitter, "relu", op_emit1(emitter, "neg", x, NULL), NULL);
+    return op_emit1(emitter, "neg", turned, NULL);
 }
 
 fov_value elementwise_build(fov_graph *graph, const char *op, fov_value x)

@@ -25,6 +25,9 @@ int elementwise_infer_numbers(const struct op_infer *infer); /**< floating types
 void elementwise_gradient(struct op_gradient *gradient);
 /** y[i] = function(x[i], options). */
 void elementwise_textbook(const struct op_textbook *textbook, double (*function)(double x, const void *options));
+/** min(x, 0), written so that a NaN stays. For what kernels do not have: an ELU that rises below zero is
+ *  relu(x) + alpha elu(min(x, 0)). */
+fov_value elementwise_below_zero(const struct op_emitter *emitter, fov_value x);
 /** Where op->as_activation is one kernel without constants. */
 fov_value elementwise_build(fov_graph *graph, const char *op, fov_value x);
 

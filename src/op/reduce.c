@@ -17,7 +17,7 @@ const struct op_attribute reduce_attributes[] = {
     {OP_ATTRIBUTE(struct reduce_options, keep_dims), .onnx = "keepdims", .kind = OP_FLAG, .standard = 1,
      .doc = "reduced axes stay, with size 1"},
     {OP_ATTRIBUTE(struct reduce_options, noop_with_empty_axes), .onnx = "noop_with_empty_axes", .kind = OP_FLAG,
-     .doc = "no axes: nothing is reduced"},
+     .doc = "no axes: each element is reduced by itself"},
     {0},
 };
 
@@ -123,7 +123,7 @@ void reduce_textbook(const struct op_textbook *textbook, const struct reduce_def
     const struct op_textbook_tensor *axes = textbook->in_count > 1 ? &textbook->in[1] : NULL;
     const double *values = axes != NULL && axes->shape.rank >= 0 ? axes->data : NULL;
     size_t given = values != NULL ? op_count(&axes->shape) : 0;
-    bool gone[FOV_MAX_RANK], nothing = reduce_is_nothing(textbook->options, given);
+    bool gone[FOV_MAX_RANK];
     struct error unused = {FOV_OK, ""};
     reduce_axes(textbook->options, values, given, &x->shape, gone, &unused);
     double elements = 1; /* that become one */
@@ -138,10 +138,10 @@ void reduce_textbook(const struct op_textbook *textbook, const struct reduce_def
     }
     for (size_t i = 0; i < in_count; i++) {
         double *sum = &y->data[op_broadcast_index(&x->shape, i, &kept)];
-        *sum = nothing ? x->data[i] : definition->add(*sum, x->data[i]);
+        *sum = definition->add(*sum, x->data[i]);
     }
     bool extreme = isinf(definition->start) && definition->finish == NULL;
-    for (size_t i = 0; i < out_count && !nothing && !extreme; i++) {
+    for (size_t i = 0; i < out_count && !extreme; i++) {
         double sum = y->data[i];
         y->data[i] = op_wrap(y->dtype, definition->finish != NULL ? definition->finish(sum, elements) : sum);
     }
@@ -149,17 +149,12 @@ void reduce_textbook(const struct op_textbook *textbook, const struct reduce_def
 
 /* ---- gradients ----------------------------------------------------------------------------------------------- */
 
-bool reduce_flow_begin(struct op_gradient *gradient, struct reduce_flow *flow)
+void reduce_flow_begin(struct op_gradient *gradient, struct reduce_flow *flow)
 {
     const struct reduce_options *options = gradient->options;
     const fov_shape *x = &gradient->in_tensor[0].shape, *y = &gradient->out_tensor[0].shape;
-    bool has_input = gradient->in_count > 1 && gradient->in[1].id != 0;
     *flow = (struct reduce_flow){.over = *options, .dy = gradient->out_gradient[0], .y = gradient->out[0]};
     flow->over.keep_dims = true;
-    if (options->noop_with_empty_axes && options->axes.count == 0 && !has_input) {
-        gradient->in_gradient[0] = flow->dy;
-        return false;
-    }
     if (!options->keep_dims) {
         bool gone[FOV_MAX_RANK];
         struct error unused = {FOV_OK, ""};
@@ -170,7 +165,6 @@ bool reduce_flow_begin(struct op_gradient *gradient, struct reduce_flow *flow)
             flow->y = op_emit_reshape(gradient->emitter, flow->y, &kept);
         }
     }
-    return true;
 }
 
 fov_value reduce_flow_spread(const struct op_gradient *gradient, fov_value kept)
@@ -191,9 +185,7 @@ void reduce_extreme_gradient(struct op_gradient *gradient, double sign)
 {
     const struct op_emitter *emitter = gradient->emitter;
     struct reduce_flow flow;
-    if (!reduce_flow_begin(gradient, &flow)) {
-        return;
-    }
+    reduce_flow_begin(gradient, &flow);
     fov_value below = op_emit1(emitter, "sign", op_emit2(emitter, "sub", gradient->in[0], flow.y, NULL), NULL);
     fov_value picked = op_emit_affine(emitter, below, sign, 1);
     fov_value number = reduce_flow_reduce(gradient, &flow, "reduce_sum", picked);

@@ -29,7 +29,8 @@ fov_shape reduce_kept_shape(const fov_shape *shape, const bool gone[FOV_MAX_RANK
 int reduce_infer_numbers(const struct op_infer *infer); /**< floating types and integers */
 int reduce_infer_any(const struct op_infer *infer);     /**< bool too */
 
-/** y = finish(add(add(start, x0), x1)..., number of elements). A reduction over no axes at all leaves x as it is. */
+/** y = finish(add(add(start, x0), x1)..., number of elements). A reduction over no axes at all is that of each element
+ *  by itself: its square, its logarithm. */
 struct reduce_definition {
     double start;
     double (*add)(double sum, double x);
@@ -43,8 +44,7 @@ struct reduce_flow {
     struct reduce_options over; /**< the same axes, all dimensions kept */
     fov_value dy, y;            /**< with all dimensions kept: they broadcast to x */
 };
-/** False: no axis goes, y is x, and nothing is left to do. */
-bool reduce_flow_begin(struct op_gradient *gradient, struct reduce_flow *flow);
+void reduce_flow_begin(struct op_gradient *gradient, struct reduce_flow *flow);
 /** `kept` repeated to x's shape. */
 fov_value reduce_flow_spread(const struct op_gradient *gradient, fov_value kept);
 /** `value`, of x's shape, reduced over the same axes, all dimensions kept. */

@@ -259,13 +259,26 @@ static void combine_chunk(void *context, size_t chunk, int worker)
     }
 }
 
+/* Where no axis goes, every element is reduced by itself. */
+static void alone_chunk(void *context, size_t chunk, int worker)
+{
+    (void)worker;
+    const struct work *work = context;
+    const struct reduction *r = work->reduction;
+    size_t begin = op_chunk_begin(chunk, OP_CHUNK);
+    size_t end = begin + op_chunk_length(chunk, OP_CHUNK, r->out_count);
+    for (size_t i = begin; i < end; i++) {
+        work->y[i] = (float)finish(r, reduce_row(r->kind, work->kernel, 1, work->x + i));
+    }
+}
+
 void reduction_run(const struct op_run *run, const struct reduction *reduction)
 {
+    struct work work = {reduction, run->kernel, run->in[0].data, run->scratch, run->out[0].data};
     if (reduction->nothing) {
-        op_copy(run, run->out[0].data, run->in[0].data, reduction->in_count * sizeof(float));
+        pool_run(run->pool, alone_chunk, &work, op_chunks(reduction->out_count, OP_CHUNK));
         return;
     }
-    struct work work = {reduction, run->kernel, run->in[0].data, run->scratch, run->out[0].data};
     pool_run(run->pool, reduce_piece, &work, reduction->pieces);
     pool_run(run->pool, combine_chunk, &work, op_chunks(reduction->out_count, OP_CHUNK));
 }

@@ -122,6 +122,9 @@ static bool vector_all_finite(size_t n, const float *x)
 /* log of s >= 1, in double: one lane of pow's logarithm */
 INLINE double log_of_sum(double s)
 {
+    if (!(s < (double)INFINITY)) {
+        return s; /* not a number stays that */
+    }
     vd lanes = (vd){0} + s;
     return double_log2(lanes)[0] * 0.693147180559945309417;
 }

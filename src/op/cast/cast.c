@@ -5,6 +5,7 @@
 #include "op/onnx.h"
 #include "tensor/convert.h"
 #include <fovea/operators.h>
+#include <math.h>
 #include <string.h>
 
 /* In the order of fov_dtype. */
@@ -23,13 +24,20 @@ static int infer(const struct op_infer *infer)
     return FOV_OK;
 }
 
+/** What is left of an integer in a narrower integer type: its lowest bits (numbers as large as an open number of samples
+ * become the greatest there is). From floating types what does not fit becomes the nearest that does. */
+static double narrowed(fov_dtype from, fov_dtype to, double x)
+{
+    return op_is_integer(from) && fabs(x) < OP_OPEN_BATCH / 0x1p10 ? op_wrap(to, x) : x;
+}
+
 /* Rounded as the new type rounds, so that what follows from known values is what a run would compute. */
 static void textbook(const struct op_textbook *textbook)
 {
     fov_dtype to = textbook->out[0].dtype;
     size_t count = op_count(&textbook->in[0].shape);
     for (size_t i = 0; i < count; i++) {
-        double x = textbook->in[0].data[i];
+        double x = narrowed(textbook->in[0].dtype, to, textbook->in[0].data[i]);
         unsigned char bytes[sizeof(double)];
         bool keeps = op_is_float(to) || (to == FOV_I64 && x == OP_OPEN_BATCH);
         textbook->out[0].data[i] = x;
@@ -60,6 +68,9 @@ static void run_chunk(void *context, size_t chunk, int worker)
     double *values = op_worker_scratch(run, worker);
     size_t begin = op_chunk_begin(chunk, CAST_CHUNK), length = op_chunk_length(chunk, CAST_CHUNK, op_count(&x->shape));
     convert_to_double(x->dtype, (const char *)x->data + begin * fov_dtype_size(x->dtype), values, length);
+    for (size_t i = 0; op_is_integer(x->dtype) && op_is_integer(y->dtype) && i < length; i++) {
+        values[i] = narrowed(x->dtype, y->dtype, values[i]);
+    }
     convert_from_double(y->dtype, values, (char *)y->data + begin * fov_dtype_size(y->dtype), length);
 }
 

@@ -4,6 +4,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include <float.h>
 #include <math.h>
 
 struct celu_options {
@@ -12,7 +13,7 @@ struct celu_options {
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct celu_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 1,
-     .minimum = 1e-6, .maximum = 1e6, .doc = "the limit below zero is -alpha"},
+     .minimum = 0x1p-126, .maximum = (double)FLT_MAX, .doc = "the limit below zero is -alpha"},
     {0},
 };
 
@@ -35,7 +36,24 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return UNARY_celu;
 }
 
-static const struct op_onnx onnx = {.type = "Celu", .since = 12};
+/* As for ELU: a negative alpha is several nodes. Below zero x / alpha is then above it. */
+static int import_celu(struct op_import *node)
+{
+    struct celu_options options = {node->number(node->reader, "alpha", 1)};
+    const struct op_emitter *emitter = node->emitter;
+    if (!(options.alpha < 0)) {
+        node->result(node->reader, 0, emitter->node(emitter->graph, "celu", node->in, 1, &options, node->node_name));
+        return FOV_OK;
+    }
+    fov_value below = op_emit_affine(emitter, elementwise_below_zero(emitter, node->in[0]), 1 / options.alpha, 0);
+    fov_value parts[] = {
+        op_emit1(emitter, "relu", node->in[0], NULL),
+        op_emit_affine(emitter, op_emit1(emitter, "exp", below, NULL), options.alpha, -options.alpha)};
+    node->result(node->reader, 0, emitter->node(emitter->graph, "add", parts, 2, NULL, node->node_name));
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "Celu", .since = 12, .import = import_celu};
 
 const struct op op_celu = {
     .name = "celu",

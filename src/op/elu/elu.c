@@ -4,6 +4,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include <float.h>
 #include <fovea/operators.h>
 #include <math.h>
 
@@ -13,7 +14,7 @@ struct elu_options {
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct elu_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 1,
-     .minimum = 0, .maximum = 1e6, .doc = "the limit below zero is -alpha"},
+     .minimum = 0, .maximum = (double)FLT_MAX, .doc = "the limit below zero is -alpha"},
     {0},
 };
 
@@ -36,7 +37,22 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return UNARY_elu;
 }
 
-static const struct op_onnx onnx = {.type = "Elu", .since = 6};
+/* The kernels' derivative tells the two halves apart by the sign of y, so a negative alpha is several nodes. */
+static int import_elu(struct op_import *node)
+{
+    struct elu_options options = {node->number(node->reader, "alpha", 1)};
+    const struct op_emitter *emitter = node->emitter;
+    if (!(options.alpha < 0)) {
+        node->result(node->reader, 0, emitter->node(emitter->graph, "elu", node->in, 1, &options, node->node_name));
+        return FOV_OK;
+    }
+    fov_value below = op_emit1(emitter, "elu", elementwise_below_zero(emitter, node->in[0]), NULL);
+    fov_value parts[] = {op_emit1(emitter, "relu", node->in[0], NULL), op_emit_affine(emitter, below, options.alpha, 0)};
+    node->result(node->reader, 0, emitter->node(emitter->graph, "add", parts, 2, NULL, node->node_name));
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "Elu", .since = 6, .import = import_elu};
 
 fov_value fov_elu(fov_graph *graph, fov_value x, float alpha)
 {

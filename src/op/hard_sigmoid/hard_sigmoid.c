@@ -4,6 +4,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include <float.h>
 #include <fovea/operators.h>
 
 struct hard_sigmoid_options {
@@ -12,9 +13,9 @@ struct hard_sigmoid_options {
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct hard_sigmoid_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 0.2,
-     .minimum = -1e6, .maximum = 1e6, .doc = "slope"},
+     .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX, .doc = "slope"},
     {OP_ATTRIBUTE(struct hard_sigmoid_options, beta), .onnx = "beta", .kind = OP_NUMBER, .standard = 0.5,
-     .minimum = -1e6, .maximum = 1e6, .doc = "value at zero"},
+     .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX, .doc = "value at zero"},
     {0},
 };
 

@@ -4,6 +4,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include <float.h>
 #include <fovea/operators.h>
 
 struct leaky_relu_options {
@@ -12,7 +13,7 @@ struct leaky_relu_options {
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct leaky_relu_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 0.01,
-     .minimum = -1e6, .maximum = 1e6, .doc = "slope below zero"},
+     .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX, .doc = "slope below zero"},
     {0},
 };
 

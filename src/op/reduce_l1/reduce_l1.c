@@ -19,9 +19,7 @@ static void textbook(const struct op_textbook *textbook)
 static void gradient(struct op_gradient *gradient)
 {
     struct reduce_flow flow;
-    if (!reduce_flow_begin(gradient, &flow)) {
-        return;
-    }
+    reduce_flow_begin(gradient, &flow);
     fov_value sign = op_emit1(gradient->emitter, "sign", gradient->in[0], NULL);
     gradient->in_gradient[0] = op_emit2(gradient->emitter, "mul", sign, flow.dy, NULL);
 }

@@ -27,9 +27,7 @@ static void textbook(const struct op_textbook *textbook)
 static void gradient(struct op_gradient *gradient)
 {
     struct reduce_flow flow;
-    if (!reduce_flow_begin(gradient, &flow)) {
-        return;
-    }
+    reduce_flow_begin(gradient, &flow);
     const struct op_emitter *emitter = gradient->emitter;
     fov_value length = op_emit2(emitter, "max", flow.y, op_emit_scalar(emitter, 1e-30F), NULL);
     gradient->in_gradient[0] =
@@ -48,7 +46,7 @@ static int compile(struct op_compile *compile)
 
 static const struct op_cpu cpu = REDUCE_CPU(compile);
 
-/* LpNormalization: x over its norm along one axis (zeros become NaN, as ONNX has it). */
+/* LpNormalization: x over its norm along one axis; zeros stay zeros, as ONNX says since opset 22. */
 static int normalise(struct op_import *node)
 {
     int64_t p = node->integer(node->reader, "p", 2);
@@ -58,7 +56,9 @@ static int normalise(struct op_import *node)
         return node->fail(node->reader, FOV_E_INPUT, "p is %lld, it must be 1 or 2", (long long)p);
     }
     fov_value norm = op_emit1(node->emitter, p == 1 ? "reduce_l1" : "reduce_l2", node->in[0], &along);
-    fov_value in[] = {node->in[0], norm};
+    /* 0 / 0 is not meant: where the norm is 0, 1 is added to it (1 - sign of it, which is 0 elsewhere) */
+    fov_value zero = op_emit_affine(node->emitter, op_emit1(node->emitter, "sign", norm, NULL), -1, 1);
+    fov_value in[] = {node->in[0], op_emit2(node->emitter, "add", norm, zero, NULL)};
     node->result(node->reader, 0, node->emitter->node(node->emitter->graph, "div", in, 2, NULL, node->node_name));
     return FOV_OK;
 }

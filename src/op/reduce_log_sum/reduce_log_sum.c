@@ -25,9 +25,7 @@ static void textbook(const struct op_textbook *textbook)
 static void gradient(struct op_gradient *gradient)
 {
     struct reduce_flow flow;
-    if (!reduce_flow_begin(gradient, &flow)) {
-        return;
-    }
+    reduce_flow_begin(gradient, &flow);
     const struct op_emitter *emitter = gradient->emitter;
     fov_value sum = reduce_flow_reduce(gradient, &flow, "reduce_sum", gradient->in[0]);
     gradient->in_gradient[0] = reduce_flow_spread(gradient, op_emit2(emitter, "div", flow.dy, sum, NULL));

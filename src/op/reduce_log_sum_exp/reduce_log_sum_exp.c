@@ -23,9 +23,7 @@ static void gradient(struct op_gradient *gradient)
 {
     const struct op_emitter *emitter = gradient->emitter;
     struct reduce_flow flow;
-    if (!reduce_flow_begin(gradient, &flow)) {
-        return;
-    }
+    reduce_flow_begin(gradient, &flow);
     fov_value share = op_emit1(emitter, "exp", op_emit2(emitter, "sub", gradient->in[0], flow.y, NULL), NULL);
     gradient->in_gradient[0] = op_emit2(emitter, "mul", share, flow.dy, NULL);
 }

@@ -38,9 +38,7 @@ static fov_value mean_share(const struct op_gradient *gradient, const struct red
 static void gradient(struct op_gradient *gradient)
 {
     struct reduce_flow flow;
-    if (!reduce_flow_begin(gradient, &flow)) {
-        return;
-    }
+    reduce_flow_begin(gradient, &flow);
     gradient->in_gradient[0] = reduce_flow_spread(gradient, mean_share(gradient, &flow));
 }
 

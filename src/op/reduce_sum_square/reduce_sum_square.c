@@ -17,9 +17,7 @@ static void textbook(const struct op_textbook *textbook)
 static void gradient(struct op_gradient *gradient)
 {
     struct reduce_flow flow;
-    if (!reduce_flow_begin(gradient, &flow)) {
-        return;
-    }
+    reduce_flow_begin(gradient, &flow);
     fov_value twice = op_emit_affine(gradient->emitter, flow.dy, 2, 0);
     gradient->in_gradient[0] = op_emit2(gradient->emitter, "mul", gradient->in[0], twice, NULL);
 }

@@ -93,6 +93,13 @@ struct box {
     int64_t rows, columns;       /**< points per value */
 };
 
+/** Points along one side of a value: one per pixel begun. The scale comes in float32: 4.0000001 pixels are 4. */
+static int64_t points_for(const struct roi_options *options, double pixels)
+{
+    double begun = ceil(pixels * (1 - 0x1p-22));
+    return options->sampling_ratio > 0 ? options->sampling_ratio : (int64_t)fmin(fmax(begun, 0), 1 << 14);
+}
+
 static struct box box_at(const struct roi_options *options, const double *roi)
 {
     double offset = options->coordinate == 0 ? 0.5 : 0, scale = options->spatial_scale;
@@ -104,10 +111,8 @@ static struct box box_at(const struct roi_options *options, const double *roi)
     }
     box.height = height / (double)options->height;
     box.width = width / (double)options->width;
-    box.rows =
-        options->sampling_ratio > 0 ? options->sampling_ratio : (int64_t)fmin(fmax(ceil(box.height), 0), 1 << 14);
-    box.columns =
-        options->sampling_ratio > 0 ? options->sampling_ratio : (int64_t)fmin(fmax(ceil(box.width), 0), 1 << 14);
+    box.rows = points_for(options, box.height);
+    box.columns = points_for(options, box.width);
     if (!isfinite(box.y) || !isfinite(box.x) || !isfinite(height) || !isfinite(width)) {
         box.rows = box.columns = 0; /* nowhere, so without points */
     }

@@ -4,6 +4,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include <float.h>
 #include <fovea/operators.h>
 #include <math.h>
 
@@ -14,10 +15,10 @@ struct selu_options {
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct selu_options, alpha),
      .onnx = "alpha", .kind = OP_NUMBER, .standard = 1.67326319217681884765625,
-     .minimum = 0, .maximum = 1e6, .doc = "the limit below zero is -alpha gamma"},
+     .minimum = 0, .maximum = (double)FLT_MAX, .doc = "the limit below zero is -alpha gamma"},
     {OP_ATTRIBUTE(struct selu_options, gamma),
      .onnx = "gamma", .kind = OP_NUMBER, .standard = 1.05070102214813232421875,
-     .minimum = 0, .maximum = 1e6, .doc = "slope above zero"},
+     .minimum = 0, .maximum = (double)FLT_MAX, .doc = "slope above zero"},
     {0},
 };
 
@@ -40,7 +41,25 @@ static enum unary as_activation(const void *options, float *alpha, float *beta)
     return UNARY_selu;
 }
 
-static const struct op_onnx onnx = {.type = "Selu", .since = 6};
+/* As for ELU: a negative constant is several nodes. */
+static int import_selu(struct op_import *node)
+{
+    struct selu_options options = {node->number(node->reader, "alpha", 1.67326319217681884765625),
+                                   node->number(node->reader, "gamma", 1.05070102214813232421875)};
+    const struct op_emitter *emitter = node->emitter;
+    if (!(options.alpha < 0) && !(options.gamma < 0)) {
+        node->result(node->reader, 0, emitter->node(emitter->graph, "selu", node->in, 1, &options, node->node_name));
+        return FOV_OK;
+    }
+    fov_value below = op_emit1(emitter, "elu", elementwise_below_zero(emitter, node->in[0]), NULL);
+    fov_value parts[] = {
+        op_emit_affine(emitter, op_emit1(emitter, "relu", node->in[0], NULL), options.gamma, 0),
+        op_emit_affine(emitter, below, options.gamma * options.alpha, 0)};
+    node->result(node->reader, 0, emitter->node(emitter->graph, "add", parts, 2, NULL, node->node_name));
+    return FOV_OK;
+}
+
+static const struct op_onnx onnx = {.type = "Selu", .since = 6, .import = import_selu};
 
 fov_value fov_selu(fov_graph *graph, fov_value x)
 {

@@ -4,6 +4,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include <float.h>
 
 struct shrink_options {
     double lambd, bias;
@@ -11,9 +12,9 @@ struct shrink_options {
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct shrink_options, lambd), .onnx = "lambd", .kind = OP_NUMBER, .standard = 0.5,
-     .minimum = 0, .maximum = 1e6, .doc = "half the width of what becomes zero"},
+     .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX, .doc = "half the width of what becomes zero; below 0: nothing does"},
     {OP_ATTRIBUTE(struct shrink_options, bias), .onnx = "bias", .kind = OP_NUMBER, .standard = 0,
-     .minimum = -1e6, .maximum = 1e6, .doc = "by which the rest moves to zero"},
+     .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX, .doc = "by which the rest moves to zero"},
     {0},
 };
 

@@ -4,6 +4,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include <float.h>
 #include <fovea/operators.h>
 #include <math.h>
 
@@ -13,7 +14,7 @@ struct swish_options {
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct swish_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 1,
-     .minimum = -1e6, .maximum = 1e6, .doc = "steepness of the gate"},
+     .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX, .doc = "steepness of the gate"},
     {0},
 };
 

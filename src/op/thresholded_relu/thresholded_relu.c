@@ -4,6 +4,7 @@
 #include "op/elementwise.h"
 
 #include "op/onnx.h"
+#include <float.h>
 
 struct thresholded_relu_options {
     double alpha;
@@ -11,7 +12,7 @@ struct thresholded_relu_options {
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct thresholded_relu_options, alpha), .onnx = "alpha", .kind = OP_NUMBER, .standard = 1,
-     .minimum = -1e6, .maximum = 1e6, .doc = "the threshold"},
+     .minimum = -(double)FLT_MAX, .maximum = (double)FLT_MAX, .doc = "the threshold"},
     {0},
 };
 
