@@ -4,6 +4,7 @@
 #include "op/reduce.h"
 
 #include <math.h>
+#include <string.h>
 
 const struct op_port reduce_in[] = {
     {.name = "x", .shape = "[...]"},
@@ -279,6 +280,22 @@ int reduce_import(struct op_import *node, const char *op, int input_since)
     return FOV_OK;
 }
 
+/** What reducing each element by itself comes to, as an operator of all opsets. */
+static void export_alone(struct op_export *node)
+{
+    static const char *const others[][2] = {
+        {"ReduceL1", "Abs"}, {"ReduceL2", "Abs"}, {"ReduceLogSum", "Log"}, {"ReduceSumSquare", "Mul"}};
+    const char *type = "Identity";
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        type = strcmp(node->op->onnx->type, others[i][0]) == 0 ? others[i][1] : type;
+    }
+    node->begin(node->writer, type, NULL);
+    for (int i = 0; i < (strcmp(type, "Mul") == 0 ? 2 : 1); i++) {
+        node->input(node->writer, 0);
+    }
+    node->output(node->writer, 0);
+}
+
 int reduce_export(struct op_export *node, int input_since)
 {
     struct reduce_options own = *(const struct reduce_options *)node->options;
@@ -302,9 +319,7 @@ int reduce_export(struct op_export *node, int input_since)
         has_input = false;
     }
     if (!as_input && options->noop_with_empty_axes && options->axes.count == 0) {
-        node->begin(node->writer, "Identity", NULL);
-        node->input(node->writer, 0);
-        node->output(node->writer, 0);
+        export_alone(node);
         return FOV_OK;
     }
     const char *axes = NULL;

@@ -117,7 +117,7 @@ int recurrent_resolve(struct recurrent *r, enum recurrent_cell cell, const struc
     int64_t wanted = options->direction == BIDIRECTIONAL ? 2 : 1, gates = (int64_t)r->gates;
     if (x->rank != 3 || w->rank != 3 || rec->rank != 3 || w->dim[0] != wanted || rec->dim[0] != wanted ||
         rec->dim[2] < 1 || rec->dim[1] % gates != 0 || rec->dim[1] / gates != rec->dim[2] || w->dim[1] != rec->dim[1] ||
-        (x->dim[2] >= 0 && w->dim[2] != x->dim[2])) {
+        w->dim[2] < 1 || (x->dim[2] >= 0 && w->dim[2] != x->dim[2])) {
         return error_set(error, FOV_E_SHAPE,
                          "x %s, W %s and R %s must be [steps, N, features], [%lld, %lld hidden, features] and [%lld, "
                          "%lld hidden, hidden]",
