@@ -201,7 +201,8 @@ static void options_beyond_their_limits_are_refused(void **state)
             bool limited = a->minimum < a->maximum;
             for (int side = 0; side < 2; side++) {
                 struct error error = {FOV_OK, ""};
-                double outside = side == 0 ? a->minimum - 1 : a->maximum + 1;
+                double outside = side == 0 ? a->minimum - fmax(1, fabs(a->minimum) * 1e-6)
+                                           : a->maximum + fmax(1, a->maximum * 1e-6);
                 op_options_default(op, options);
                 if (a->kind == OP_INTEGER && limited && fabs(outside) < 1e15) {
                     int64_t value = (int64_t)outside;
