@@ -190,18 +190,49 @@ static int clipped_probability(const struct node *node)
     return low <= close && high >= 1 - close ? node->in[0] : 0;
 }
 
+/* What a softmax over the whole row (or over the channels of a map) is taken of; 0: the node is no such one. */
+static int softmax_input(const fov_graph *graph, const struct node *node, bool map)
+{
+    int spelled = spelled_softmax(graph, node);
+    bool is_softmax = is_named(node, "softmax") || spelled != 0;
+    return !is_softmax || !runs_over(graph, node, map) ? 0 : spelled != 0 ? spelled : node->in[0];
+}
+
+/* The same of a softmax's logarithm, in one operator or two. */
+static int log_softmax_input(const fov_graph *graph, const struct node *node, bool map)
+{
+    if (is_named(node, "log")) {
+        struct source inner = find_source(graph, node->in[0]);
+        return softmax_input(graph, inner.node, map);
+    }
+    return is_named(node, "log_softmax") && runs_over(graph, node, map) ? node->in[0] : 0;
+}
+
+/* Operators whose results are no scores that a softmax was meant for: picked, normalised over something else, divided
+ * by a length or a sum. A division by a constant is a temperature. */
+static bool makes_values(const fov_graph *graph, const struct node *node)
+{
+    static const char *const names_of_them[] = {"top_k", "log", "softmax", "log_softmax", "lp_norm", NULL};
+    for (int i = 0; names_of_them[i] != NULL; i++) {
+        if (is_named(node, names_of_them[i])) {
+            return true;
+        }
+    }
+    return is_named(node, "div") && producer(graph, node->in[1]) != NULL;
+}
+
 static struct ending find_ending(const fov_graph *graph, const struct source *source, bool map)
 {
     const struct node *node = source->node;
-    int spelled = spelled_softmax(graph, node);
     if (source->is_whole || node == NULL) {
         return (struct ending){FOV_MEANING_VALUES, 0};
     }
-    if ((is_named(node, "softmax") || spelled != 0) && runs_over(graph, node, map)) {
-        return (struct ending){FOV_MEANING_SOFTMAX, spelled != 0 ? spelled : node->in[0]};
+    int of_softmax = softmax_input(graph, node, map), of_logarithm = log_softmax_input(graph, node, map);
+    if (of_softmax != 0) {
+        return (struct ending){FOV_MEANING_SOFTMAX, of_softmax};
     }
-    if (is_named(node, "log_softmax") && runs_over(graph, node, map)) {
-        return (struct ending){FOV_MEANING_LOGITS, node->in[0]}; /* whose softmax is that of the logits */
+    if (of_logarithm != 0) {
+        return (struct ending){FOV_MEANING_LOGITS, of_logarithm}; /* whose softmax is that of the logits */
     }
     if (is_named(node, "sigmoid")) {
         return (struct ending){FOV_MEANING_SIGMOID, node->in[0]};
@@ -217,12 +248,19 @@ static struct ending find_ending(const fov_graph *graph, const struct source *so
         }
     }
     struct range range = range_of(graph, source->id);
-    if (range.low >= 0 && range.high <= 1) {
+    if (!is_named(node, "softmax") && range.low >= 0 && range.high <= 1) {
         return (struct ending){FOV_MEANING_SIGMOID, 0};
     }
-    /* Bounded both ways (tanh), or divided by a length or a sum: no scores that a softmax was meant for. */
+    /* What is bounded both ways (tanh) was not meant for a softmax either. */
     bool is_bounded = range.low > -range_infinite && range.high < range_infinite;
-    return (struct ending){is_bounded || is_named(node, "div") ? FOV_MEANING_VALUES : FOV_MEANING_LOGITS, 0};
+    return (struct ending){is_bounded || makes_values(graph, node) ? FOV_MEANING_VALUES : FOV_MEANING_LOGITS, 0};
+}
+
+/* Were the numbers of a row a map's before they were put in one row? Then they are no classes. */
+static bool is_flattened_map(const fov_graph *graph, int id)
+{
+    struct source source = find_source(graph, id);
+    return count_wide(&graph_value(graph, source.id)->shape) > 1;
 }
 
 fov_meaning model_find_meaning(const fov_model *model, fov_value output, int class_names)
@@ -239,8 +277,9 @@ fov_meaning model_find_meaning(const fov_model *model, fov_value output, int cla
     if (!is_row) {
         return is_map(model, shape) ? FOV_MEANING_MAP : FOV_MEANING_VALUES;
     }
-    if (count > MOST_CLASSES ||
-        (ending.logits == 0 && count_wide(&graph_value(graph, source.id)->shape) > 1)) { /* a map in one row */
+    int scores = ending.logits != 0 ? ending.logits : source.id;
+    bool is_alone = ending.meaning == FOV_MEANING_SOFTMAX && count == 1; /* and always 1 */
+    if (count > MOST_CLASSES || is_alone || is_flattened_map(graph, scores)) {
         return FOV_MEANING_VALUES;
     }
     if (count == 1 && ending.meaning == FOV_MEANING_LOGITS) {
@@ -264,7 +303,6 @@ struct model_scores model_scores(const fov_model *model, fov_value output)
     if (scores.meaning == FOV_MEANING_VALUES) {
         return scores;
     }
-    scores.classes = scores.count == 1 && scores.meaning != FOV_MEANING_SOFTMAX ? 2 : scores.count;
     struct source source = find_source(model->graph, output.id);
     struct ending ending = find_ending(model->graph, &source, is_map);
     if (is_map ? !source.is_reshaped : ending.meaning == scores.meaning) {
@@ -272,6 +310,7 @@ struct model_scores model_scores(const fov_model *model, fov_value output)
     }
     fov_meaning kind = is_map ? ending.meaning : scores.meaning;
     scores.independent = kind == FOV_MEANING_SIGMOID || (kind == FOV_MEANING_LOGITS && scores.count == 1);
+    scores.classes = scores.count == 1 && scores.independent ? 2 : scores.count;
     scores.is_probable = scores.logits.id == output.id &&
                          (kind == FOV_MEANING_SIGMOID || kind == FOV_MEANING_SOFTMAX);
     return scores;

@@ -13,7 +13,7 @@ enum { DEPTH = 12, /* operators that are looked at one behind the other */
 /* Operators whose results are numbers of their first input, or means of such. */
 static const char *const keep[] = {"identity", "cast", "dropout", "reshape", "flatten", "squeeze", "transpose", "slice",
                                    "gather", "split", "expand", "max_pool", "global_max_pool", "global_avg_pool",
-                                   "reduce_mean", "reduce_max", "reduce_min", "top_k", NULL};
+                                   "reduce_mean", "reduce_max", "reduce_min", NULL};
 /* Operators whose results are numbers of any of their inputs. */
 static const char *const choose[] = {"concat", "max", "min", NULL};
 

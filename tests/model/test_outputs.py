@@ -86,6 +86,10 @@ CASES = {
     "constants": ("softmax", "softmax", softmax, ()),
     "halves": ("softmax", "softmax", softmax, ()),
 }
+# Ends of which it is enough to know what they mean.
+MEANINGS = {"temperature": "logits", "log_of_softmax": "logits", "log_of_sigmoid": "values", "two_largest": "values",
+            "over_samples": "values", "always_one": "values", "per_cent": "values", "mean_of_two": "sigmoid",
+            "map_of_pixels": "map", "map_of_classes": "map", "map_in_a_row": "values", "unit_length": "values"}
 UNTRAINED = ("one_logit", "tanh", "largest")  # whose values are no scores
 
 
@@ -196,6 +200,11 @@ def write_array(path, kind, code, values):
     with open(path, "wb") as stream:
         stream.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
         stream.write(struct.pack(kind[0] + "%d" % len(values) + code, *values))
+
+
+def check_meanings(folder):
+    for name, meaning in MEANINGS.items():
+        equal(name, about(write(folder, name))["outputs"][0]["meaning"], meaning)
 
 
 def check_two_inputs(folder):
@@ -322,7 +331,8 @@ def main():
         print("no command at %s" % FOVEA)
         return 77
     checks = {name: lambda folder, name=name: check_case(folder, name) for name in CASES}
-    checks.update({"two inputs": check_two_inputs, "three outputs": check_three_outputs, "--scores": check_scores,
+    checks.update({"meanings": check_meanings, "two inputs": check_two_inputs, "three outputs": check_three_outputs,
+                   "--scores": check_scores,
                    "names": check_names,
                    "nothing to write": check_nothing_to_write, "faults": check_faults})
     passed = failed = 0
