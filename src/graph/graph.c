@@ -133,6 +133,15 @@ static int fail(fov_graph *graph)
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
+/* KIND_NUMBER behind the open scopes, or with the next number that is free: a file's names may be any. */
+static const char *make_name(const fov_graph *graph, const char *kind, size_t number, char made[320])
+{
+    do
+        snprintf(made, 320, "%s%s_%zu", graph->scope, kind, number++);
+    while (names_find_value(graph, made));
+    return made;
+}
+
 /* Takes a copy of `name`; makes one up from `kind` when it is NULL. Returns the id, 0 on failure. */
 static int add_value(fov_graph *graph, const char *name, const char *kind, struct value value)
 {
@@ -141,10 +150,8 @@ static int add_value(fov_graph *graph, const char *name, const char *kind, struc
     char           made[320];
     int            id = (int)graph->value_count;
 
-    if (!name) {
-        snprintf(made, sizeof made, "%s%s_%d", graph->scope, kind, id);
-        name = made;
-    }
+    if (!name)
+        name = make_name(graph, kind, (size_t)id, made);
     if (strlen(name) > MAXIMUM_NAME) {
         error_set(error, FOV_E_USAGE, "a name of %zu bytes is too long (at most %d)", strlen(name), MAXIMUM_NAME);
         return fail(graph);
@@ -416,10 +423,8 @@ int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_
         return 0;
     if (error->status)
         return fail(graph);
-    if (!name) {
-        snprintf(made, sizeof made, "%s%s_%zu", graph->scope, op->name, graph->node_count + 1);
-        name = made;
-    }
+    if (!name)
+        name = make_name(graph, op->name, graph->node_count + 1, made);
     node = new_node(graph, op, in_count, options);
     if (node)
         node->name = memory_copy_text(graph->context->memory, name, error);

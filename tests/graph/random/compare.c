@@ -19,6 +19,7 @@ enum {
     MOST_RUNS = 24,
     PLANTED_EVERY = 50 /* graphs */
 };
+static const char WITHOUT_FUSION[] = "the plan without fusion";
 static const double SHARE = 1e-4;  /* of a tensor's largest element, that may differ in any case */
 static const double LEAST = 1e-11; /* what is smaller is nothing but rounding: of elements around one */
 static const double OF_PARAMETER =
@@ -165,8 +166,7 @@ static void plant(struct bounds *bounds, struct random_result *right, struct ran
     }
     tensor->values[random_below(key, 1, tensor->count)] += largest / 2;
     counts->planted++;
-    counts->unnoticed +=
-        agrees(bounds, right, "a planted fault", bounds->plain, "the plan without fusion", &found, NULL);
+    counts->unnoticed += agrees(bounds, right, "a planted fault", bounds->plain, WITHOUT_FUSION, &found, NULL);
 }
 
 /* ---- to the last bit ---------------------------------------------------------------------------------------------- */
@@ -194,7 +194,8 @@ static bool ran(const struct random_result *result, enum random_stage stage, con
                 struct random_failure *failure, struct random_counts *counts)
 {
     if (result->outcome == RANDOM_FAILED) {
-        fail(failure, stage, RANDOM_NO_PLAN, "%s failed: %s", what, result->error);
+        enum random_kind kind = strcmp(what, WITHOUT_FUSION) == 0 ? RANDOM_NOTHING : RANDOM_NO_PLAN;
+        fail(failure, stage, kind, "%s failed: %s", what, result->error);
     }
     if (result->outcome == RANDOM_REFUSED && counts != NULL) {
         counts->refused++;
@@ -248,9 +249,9 @@ static void check_stage(const struct random_case *drawn, enum random_stage stage
     way.no_fusion = false;
     way.counts = counts;
     random_run(drawn, stage, &way, &fused);
-    bool good = ran(&plain, stage, "the plan without fusion", failure, counts) &&
+    bool good = ran(&plain, stage, WITHOUT_FUSION, failure, counts) &&
                 ran(&fused, stage, "the plan", failure, counts) &&
-                agrees(&bounds, &fused, "the plan", &plain, "the plan without fusion", failure, counts);
+                agrees(&bounds, &fused, "the plan", &plain, WITHOUT_FUSION, failure, counts);
     if (good && plain.work < MOST_SECONDS) {
         random_define(drawn, stage, &defined);
         good = ran(&defined, stage, "the definition", failure, counts) &&

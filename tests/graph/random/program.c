@@ -48,7 +48,8 @@ static void add_output(struct program *p, fov_value value, const char *kind, con
 
 /* ---- building ----------------------------------------------------------------------------------------------------- */
 
-/** Cross-entropy for some outputs [N, classes], else the mean square distance from a target. */
+/** Cross-entropy for some outputs [N, classes], else the mean square distance from a target. Targets are smoothed, so that
+ *  logits far apart leave more than rounding. */
 static fov_value loss_of(struct program *p, int i, fov_value output)
 {
     fov_shape shape = fov_value_shape(p->graph, output);
@@ -58,7 +59,8 @@ static fov_value loss_of(struct program *p, int i, fov_value output)
         snprintf(name, sizeof name, "labels_%d", i);
         p->classes[i] = (int)shape.dim[1];
         p->labels[i] = fov_input(p->graph, .name = name, .dtype = FOV_I32, .shape = {1, {FOV_BATCH}});
-        return fov_softmax_cross_entropy(p->graph, output, p->labels[i]);
+        return fov_softmax_cross_entropy_opt(p->graph, output, p->labels[i],
+                                             &(fov_cross_entropy_options){.label_smoothing = 0.1F});
     }
     snprintf(name, sizeof name, "target_%d", i);
     return fov_mse(p->graph, output, fov_input(p->graph, .name = name, .shape = shape));

@@ -181,9 +181,10 @@ void random_result_free(struct random_result *result);
 /* ---- comparing ---------------------------------------------------------------------------------------------------- */
 
 enum random_kind {
-    RANDOM_WRONG, /**< a value */
-    RANDOM_BITS,  /**< bits that should be the same */
-    RANDOM_NO_PLAN,
+    RANDOM_WRONG,   /**< a value */
+    RANDOM_BITS,    /**< bits that should be the same */
+    RANDOM_NO_PLAN, /**< where there is one without fusion */
+    RANDOM_NOTHING, /**< not even without fusion */
     RANDOM_CRASH
 };
 struct random_failure {

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Names that a graph makes up are free, whatever names a file has brought: else a model whose values happen to be called
+ * "constant_9" or "add_12" could not be trained. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "graph/graph.h"
+#include <fovea/fovea.h>
+
+enum { TAKEN = 40 };
+
+static void made_up_names_are_free(void **state)
+{
+    static const char *const kinds[] = {"constant", "add", "mul", "activation_gradient", "mse_gradient", "reshape"};
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph *g = fov_graph_create(context);
+    fov_value x = fov_input(g, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 3)), y = x, gradient;
+    float half = 0.5F;
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        for (int i = 1; i <= TAKEN; i++) {
+            char name[48];
+            snprintf(name, sizeof name, "%s_%d", kinds[k], i);
+            (void)fov_input(g, .name = name, .shape = FOV_SHAPE(1));
+        }
+    }
+    for (int i = 0; i < TAKEN; i++) {
+        y = fov_relu(g, fov_add(g, y, fov_constant(g, NULL, FOV_F32, (fov_shape){0}, &half)));
+    }
+    fov_value loss = fov_mse(g, y, x);
+    assert_string_equal(fov_error(context), "");
+    assert_int_equal(fov_gradient(g, loss, &x, 1, &gradient), FOV_OK);
+    assert_string_equal(fov_error(context), "");
+    fov_graph_free(g);
+    fov_context_free(context);
+}
+
+/* As copies do that leave out what nobody needs: what is made up later meets names of before. */
+static void a_name_of_the_next_number_is_passed_over(void **state)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph *g = fov_graph_create(context);
+    float half = 0.5F;
+    (void)state;
+    (void)fov_constant(g, "constant_2", FOV_F32, (fov_shape){0}, &half); /* the next value has number 2 */
+    fov_value made = fov_constant(g, NULL, FOV_F32, (fov_shape){0}, &half);
+    assert_string_equal(fov_error(context), "");
+    assert_string_equal(fov_value_name(g, made), "constant_3");
+    fov_graph_free(g);
+    fov_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(made_up_names_are_free),
+        cmocka_unit_test(a_name_of_the_next_number_is_passed_over),
+    };
+
+    return cmocka_run_group_tests_name("names", tests, NULL, NULL);
+}
