@@ -31,6 +31,9 @@ struct op_import {
     fov_shape (*shape)(void *reader, fov_value value);
     fov_dtype (*dtype)(void *reader, fov_value value);
     const char *node_name;
+    /** Reads this node, attributes and all, as one of another standard type with these inputs; its first result. For
+     *  spellings that are a standard operator with something around it. */
+    fov_value (*read_as)(void *reader, const char *type, int opset, const fov_value *in, int in_count);
     void (*result)(void *reader, int output, fov_value value); /**< output i of the node is this value */
     int (*fail)(void *reader, fov_status status, const char *format, ...);
 };
@@ -80,6 +83,9 @@ struct op_onnx {
     /** Further ONNX types that `import` also reads (MatMul besides Gemm); NULL-terminated, or NULL. */
     const char *const *also;
 };
+
+/** What is read as nodes of other operators (onnx_foreign.c); ended by one without type. */
+extern const struct op_onnx op_foreign_spellings[];
 
 /* ---- shared spellings (onnx.c) ------------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@ ONNX's own numbers name fields and types; test_bad_models.py and ../model/test_o
 import struct
 import zlib
 
-F32, U8, I32, I64, STRING, BOOL, F16, F64 = 1, 2, 6, 7, 8, 9, 10, 11
+F32, U8, I8, I32, I64, STRING, BOOL, F16, F64 = 1, 2, 3, 6, 7, 8, 9, 10, 11
 
 def varint(value):
     value &= 2**64 - 1
@@ -35,6 +35,10 @@ def attribute(name, value):
         return out + field(2, value) + field(20, 1)
     if isinstance(value, str):
         return out + field(4, value) + field(20, 3)
+    if value and isinstance(value[0], float):
+        return out + b"".join(field(7, v) for v in value) + field(20, 6)
+    if value and isinstance(value[0], str):
+        return out + b"".join(field(9, v) for v in value) + field(20, 8)
     return out + b"".join(field(8, v) for v in value) + field(20, 7)
 
 
@@ -45,7 +49,7 @@ def node(kind, inputs, outputs, name="n", domain="", **attributes):
 
 
 def tensor(name, kind, dims, values=None, raw=None):
-    code = {F32: "f", I64: "q", I32: "i", U8: "B", F64: "d", BOOL: "B", F16: "e"}.get(kind, "B")
+    code = {F32: "f", I64: "q", I32: "i", U8: "B", I8: "b", F64: "d", BOOL: "B", F16: "e"}.get(kind, "B")
     out = b"".join(field(1, d) for d in dims) + field(2, kind) + (field(8, name) if name else b"")
     raw = struct.pack("<%d%s" % (len(values), code), *values) if values is not None else raw
     return out + (field(9, raw) if raw is not None else b"")

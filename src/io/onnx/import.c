@@ -203,9 +203,10 @@ static int check_operators(struct importer *importer)
     }
     for (size_t i = 0; i < model->graph.node_count; i++) {
         const struct onnx_node *node = &model->graph.nodes[importer->order[i]];
+        const struct op        *op;
         if (!importer->needed[importer->order[i]] || is_constant_node(node) || node->is_choice ||
             node->guard != NULL || /* its branch may never be taken */
-            importer_find_op(importer, node) != NULL) {
+            importer_find(importer, node, &op) != NULL) {
             continue;
         }
         nodes++;

@@ -98,8 +98,9 @@ void importer_want(struct importer *importer, fov_value value);
 /* import_node.c */
 /** The version of the operators of a domain in this file; 0: none is stated. */
 int64_t importer_opset(const struct importer *importer, const char *domain);
-/** NULL: no operator reads this node. */
-const struct op *importer_find_op(const struct importer *importer, const struct onnx_node *node);
+/** Who reads this node; NULL: nobody does. *op: its operator, NULL where it becomes nodes of others. */
+const struct op_onnx *importer_find(const struct importer *importer, const struct onnx_node *node,
+                                    const struct op **op);
 int              importer_read_node(struct importer *importer, struct onnx_node *node);
 void             importer_make_emitter(struct importer *importer);
 /** Makes a tensor a value: a parameter where `op` takes it as a weight, else a constant. */

@@ -40,16 +40,33 @@ int64_t importer_opset(const struct importer *importer, const char *domain)
     return version;
 }
 
-const struct op *importer_find_op(const struct importer *importer, const struct onnx_node *node)
+static bool is_in_domain(const struct op_onnx *onnx, const char *domain)
 {
-    int64_t opset = importer_opset(importer, node->domain);
+    return is_standard(onnx->domain) ? is_standard(domain) : strcmp(onnx->domain, domain) == 0;
+}
+
+static const struct op *find_op(const char *type, const char *domain, int64_t opset)
+{
     for (size_t i = 0; i < op_table_count; i++) {
         const struct op_onnx *onnx = op_table[i]->onnx;
-        if (onnx == NULL || onnx->since > opset || !reads_type(onnx, node->type)) {
-            continue;
-        }
-        if (is_standard(onnx->domain) ? is_standard(node->domain) : strcmp(onnx->domain, node->domain) == 0) {
+        if (onnx != NULL && onnx->since <= opset && reads_type(onnx, type) && is_in_domain(onnx, domain)) {
             return op_table[i];
+        }
+    }
+    return NULL;
+}
+
+const struct op_onnx *importer_find(const struct importer *importer, const struct onnx_node *node,
+                                    const struct op **op)
+{
+    int64_t opset = importer_opset(importer, node->domain);
+    *op = find_op(node->type, node->domain, opset);
+    if (*op != NULL) {
+        return (*op)->onnx;
+    }
+    for (const struct op_onnx *onnx = op_foreign_spellings; onnx->type != NULL; onnx++) {
+        if (onnx->since <= opset && reads_type(onnx, node->type) && is_in_domain(onnx, node->domain)) {
+            return onnx;
         }
     }
     return NULL;
@@ -226,7 +243,7 @@ static const struct onnx_slot *constant_slot(const struct importer *importer, in
         return NULL;
     }
     const struct onnx_slot *slot = importer_slot(importer, importer->in[input]);
-    if (slot == NULL) {
+    if (slot == NULL && (size_t)input < importer->node->in.count) {
         size_t found = arena_table_find(&importer->table, importer->node->in.at[input]);
         bool   is_tensor = found != SIZE_MAX && importer->slots[found].kind == SLOT_TENSOR;
         slot = is_tensor && importer->slots[found].value.id == importer->in[input].id ? &importer->slots[found] : NULL;
@@ -651,47 +668,80 @@ static int check_attributes(struct importer *importer, const struct onnx_node *n
     return 0;
 }
 
-static int read_node(struct importer *importer, struct onnx_node *node, const struct op *op)
+static fov_value read_as(void *reader, const char *type, int opset, const fov_value *in, int in_count);
+
+/** Has one spelling read the node, with the inputs that the importer holds. */
+static int read_by(struct importer *importer, const struct op *op, const struct op_onnx *onnx, const char *type,
+                   int opset, const char *name)
+{
+    if (onnx->import == NULL) {
+        return read_one_to_one(importer, op, name);
+    }
+    struct op_import node = {.type = type,
+                             .opset = opset,
+                             .in = importer->in,
+                             .in_count = importer->in_count,
+                             .out_count = (int)importer->node->out.count,
+                             .emitter = &importer->emitter,
+                             .reader = importer,
+                             .integer = read_integer,
+                             .number = read_number,
+                             .list = read_list,
+                             .numbers = read_numbers,
+                             .text = read_text,
+                             .texts = read_texts,
+                             .has = read_has,
+                             .tensor = read_tensor,
+                             .constant = read_constant,
+                             .shape = read_shape,
+                             .dtype = read_dtype,
+                             .node_name = name,
+                             .read_as = read_as,
+                             .result = read_result,
+                             .fail = read_fail};
+    return onnx->import(&node);
+}
+
+static fov_value read_as(void *reader, const char *type, int opset, const fov_value *in, int in_count)
+{
+    struct importer *importer = reader;
+    const struct op *op = find_op(type, "", opset);
+    fov_value        own_in[OP_MAX_PORTS], own_result[OP_MAX_PORTS], result;
+    int              own_count = importer->in_count;
+    if (op == NULL || in_count > OP_MAX_PORTS || importer->failed) {
+        importer->failed = true;
+        return (fov_value){0};
+    }
+    memcpy(own_in, importer->in, sizeof own_in);
+    memcpy(own_result, importer->result, sizeof own_result);
+    memset(importer->in, 0, sizeof importer->in);
+    memcpy(importer->in, in == importer->in ? own_in : in, (size_t)in_count * sizeof *in);
+    importer->in_count = in_count;
+    importer->failed |= read_by(importer, op, op->onnx, type, opset, NULL) != FOV_OK;
+    result = importer->failed ? (fov_value){0} : importer->result[0];
+    memcpy(importer->in, own_in, sizeof own_in);
+    memcpy(importer->result, own_result, sizeof own_result);
+    importer->in_count = own_count;
+    return result;
+}
+
+static int read_node(struct importer *importer, struct onnx_node *node, const struct op *op,
+                     const struct op_onnx *onnx)
 {
     int status = gather_inputs(importer, node);
     if (status) {
         return status;
     }
     /* Identity of a weight is the weight: exporters share weights that way. */
-    if (strcmp(op->name, "identity") == 0 && importer->in_count == 1 && importer->in[0].id < 0) {
+    if (op != NULL && strcmp(op->name, "identity") == 0 && importer->in_count == 1 && importer->in[0].id < 0) {
         importer->result[0] = importer->in[0];
         return bind_results(importer, node);
     }
     /* Nodes are added under the name of their first result, then get their own: in ONNX these are two name spaces. */
-    importer->node_label = node->out.at[0][0] != '\0' ? node->out.at[0] : node->name[0] != '\0' ? node->name : op->name;
     const char *name = node->out.at[0][0] != '\0' ? node->out.at[0] : NULL;
+    importer->node_label = name != NULL ? name : node->name[0] != '\0' ? node->name : node->type;
     importer_open_reshape(importer);
-    if (op->onnx->import == NULL) {
-        status = read_one_to_one(importer, op, name);
-    } else {
-        struct op_import reader = {.type = node->type,
-                                   .opset = (int)importer_opset(importer, node->domain),
-                                   .in = importer->in,
-                                   .in_count = importer->in_count,
-                                   .out_count = (int)node->out.count,
-                                   .emitter = &importer->emitter,
-                                   .reader = importer,
-                                   .integer = read_integer,
-                                   .number = read_number,
-                                   .list = read_list,
-                                   .numbers = read_numbers,
-                                   .text = read_text,
-                                   .texts = read_texts,
-                                   .has = read_has,
-                                   .tensor = read_tensor,
-                                   .constant = read_constant,
-                                   .shape = read_shape,
-                                   .dtype = read_dtype,
-                                   .node_name = name,
-                                   .result = read_result,
-                                   .fail = read_fail};
-        status = op->onnx->import(&reader);
-    }
+    status = read_by(importer, op, onnx, node->type, (int)importer_opset(importer, node->domain), name);
     if (!status && (importer->failed || importer->graph->failed)) {
         status = importer->error->status != FOV_OK ? (int)importer->error->status : FOV_E_INTERNAL;
     }
@@ -703,7 +753,8 @@ static int read_node(struct importer *importer, struct onnx_node *node, const st
 
 int importer_read_node(struct importer *importer, struct onnx_node *node)
 {
-    const struct op *op = importer_find_op(importer, node);
+    const struct op      *op;
+    const struct op_onnx *onnx = importer_find(importer, node, &op);
     importer->node = node;
     importer->failed = false;
     importer->first_value = importer->graph->value_count;
@@ -712,11 +763,11 @@ int importer_read_node(struct importer *importer, struct onnx_node *node)
     if (node->is_choice) {
         status = importer_read_choice(importer, node);
         status = status ? status : bind_results(importer, node);
-    } else if (op == NULL) { /* others were listed before anything was read */
+    } else if (onnx == NULL) { /* others were listed before anything was read */
         status =
             error_set(importer->error, FOV_E_UNSUPPORTED, "no operator here reads it, and its branch may be taken");
     } else {
-        status = read_node(importer, node, op);
+        status = read_node(importer, node, op, onnx);
     }
     for (int i = 0; status && i < importer->in_count; i++) {
         if (importer->asked[i]) {
