@@ -4,6 +4,7 @@
  * its shape needs. The other half, writing, is safetensors_write.c. */
 #include "io/safetensors.h"
 #include "base/text.h"
+#include "io/json_size.h"
 #include "io/safetensors_types.h"
 #include "io/sniff.h"
 #include "tensor/convert.h"
@@ -52,12 +53,10 @@ const struct safetensors_type *safetensors_type_of(fov_dtype dtype)
 
 /* ---- the header as text ------------------------------------------------------------------------------------------ */
 
-/** Bounds what the JSON parser will build before it runs: nesting, and the number of values. *need: the bytes that
- *  jansson takes for it at most, by what it allocates for an object or a list, for an element, and for texts. */
-static int check_json_size(const char *file, const uint8_t *json, size_t size, size_t *need, struct error *error)
+/** Bounds what the JSON parser will build before it runs: nesting, and the number of values. */
+static int check_json_size(const char *file, const uint8_t *json, size_t size, struct error *error)
 {
-    enum { CONTAINER_BYTES = 256, ELEMENT_BYTES = 208 }; /* measured with jansson 2.14: 226 and 180 */
-    size_t depth = 0, commas = 0, entries = 0, containers = 0;
+    size_t depth = 0, commas = 0, entries = 0;
     bool   in_string = false;
     for (size_t i = 0; i < size; i++) {
         uint8_t c = json[i];
@@ -75,7 +74,6 @@ static int check_json_size(const char *file, const uint8_t *json, size_t size, s
             break;
         case '{':
         case '[':
-            containers++;
             if (++depth > SAFETENSORS_MAX_DEPTH) {
                 return error_set(error, FOV_E_INPUT, "%s: byte %zu: header: nested too deeply (limit %d)", file,
                                  i + PREFIX_BYTES, SAFETENSORS_MAX_DEPTH);
@@ -97,7 +95,6 @@ static int check_json_size(const char *file, const uint8_t *json, size_t size, s
             break;
         }
     }
-    *need = containers * CONTAINER_BYTES + commas * ELEMENT_BYTES + size;
     return 0;
 }
 
@@ -134,8 +131,8 @@ static int parse_header(const char *file, const uint8_t *bytes, size_t size, jso
         return error_set(error, FOV_E_INPUT, "%s: byte 8: header: must start with '{' (got byte 0x%02x)%s", file,
                          json[0], hint);
     }
-    size_t need = 0;
-    int    status = check_json_size(file, json, (size_t)length, &need, error);
+    size_t need = json_size((const char *)json, (size_t)length);
+    int    status = check_json_size(file, json, (size_t)length, error);
     if (!status) {
         status = memory_hold(memory, need, "a safetensors header", error);
     }

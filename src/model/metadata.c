@@ -5,6 +5,7 @@
 #include "model/metadata.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "io/json_size.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -162,6 +163,34 @@ void metadata_free(struct metadata *metadata)
     *metadata = (struct metadata){0};
 }
 
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
+
+/** A parsed text whose memory is held against the limit; `root` NULL: it is no JSON. */
+struct parsed {
+    json_t        *root;
+    struct memory *memory;
+    size_t         held;
+};
+
+static int parse(struct parsed *parsed, const char *text, struct memory *memory, struct error *error)
+{
+    size_t length = strlen(text);
+    *parsed = (struct parsed){.memory = memory, .held = json_size(text, length)};
+    int status = memory_hold(memory, parsed->held, "metadata", error);
+    if (status != FOV_OK) {
+        parsed->held = 0;
+        return status;
+    }
+    parsed->root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    return FOV_OK;
+}
+
+static void parsed_free(struct parsed *parsed)
+{
+    json_decref(parsed->root);
+    memory_release(parsed->memory, parsed->held);
+}
+
 /* ---- preprocessing ----------------------------------------------------------------------------------------------- */
 
 static bool take_numbers(const json_t *list, float out[DEPTH])
@@ -206,7 +235,11 @@ static bool take_order(const json_t *json, bool *bgr)
 static int take_preprocessing(fov_model *model, const char *file, const char *text)
 {
     fov_preprocessing p = {0};
-    json_t           *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    struct parsed     parsed;
+    if (parse(&parsed, text, model->context->memory, &model->context->error) != FOV_OK) {
+        return (int)model->context->error.status;
+    }
+    const json_t *object = parsed.root;
     const char       *wrong = object == NULL                                                   ? "it is no JSON object"
                               : !take_numbers(json_object_get(object, "mean"), p.mean)         ? "mean"
                               : !take_numbers(json_object_get(object, "deviation"), p.deviation) ? "deviation"
@@ -216,7 +249,7 @@ static int take_preprocessing(fov_model *model, const char *file, const char *te
                               : !take_pixels(json_object_get(object, "shorter"), &p.shorter)   ? "shorter"
                               : !take_pixels(json_object_get(object, "crop"), &p.crop)         ? "crop"
                                                                                                : NULL;
-    json_decref(object);
+    parsed_free(&parsed);
     if (wrong != NULL) {
         return error_set(&model->context->error, FOV_E_INPUT,
                          "%s: metadata \"fovea.preprocessing\": expected a JSON object with mean, deviation and pad "
@@ -346,17 +379,19 @@ static int read_dict_names(struct names *names, const char *text)
 
 static int read_names(struct names *names, const char *text)
 {
-    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    int     status = json != NULL ? read_json_names(names, json) : read_dict_names(names, skip_spaces(text));
-    json_decref(json);
+    struct parsed parsed;
+    int           status = parse(&parsed, text, names->memory, names->error);
+    if (status != FOV_OK) {
+        return status;
+    }
+    status = parsed.root != NULL ? read_json_names(names, parsed.root) : read_dict_names(names, skip_spaces(text));
+    parsed_free(&parsed);
     for (size_t i = 0; !status && i < names->count; i++) {
         status = names->at[i] == NULL ? FOV_E_INPUT : 0; /* a gap in the numbers */
     }
     return status;
 }
 
-/* *taken: the model has these names now. A detector's are not one per output, and other tools' notes are their own
- * business. */
 static void free_names(struct names *names)
 {
     for (size_t i = 0; i < names->count; i++) {
@@ -365,6 +400,8 @@ static void free_names(struct names *names)
     memory_free(names->memory, names->at);
 }
 
+/* *taken: the model has these names now. A detector's are not one per output, and other tools' notes are their own
+ * business. */
 static int take_names(fov_model *model, const char *file, const char *text, bool ours, bool *taken)
 {
     struct error *error = &model->context->error;
@@ -472,9 +509,14 @@ static int take_output(fov_model *model, const char *file, const char *name)
 static int take_outputs(fov_model *model, const char *file, const char *text)
 {
     struct error *error = &model->context->error;
-    json_t       *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *word;
+    struct parsed parsed;
+    json_t       *word;
     const char   *name;
-    int           status = json_is_object(object) ? FOV_OK : FOV_E_INPUT;
+    if (parse(&parsed, text, model->context->memory, error) != FOV_OK) {
+        return (int)error->status;
+    }
+    json_t *object = parsed.root;
+    int     status = json_is_object(object) ? FOV_OK : FOV_E_INPUT;
     json_object_foreach(object, name, word)
     {
         fov_meaning meaning = FOV_MEANING_VALUES;
@@ -485,7 +527,7 @@ static int take_outputs(fov_model *model, const char *file, const char *text)
             status = fov_model_set_meaning(model, output, meaning);
         }
     }
-    json_decref(object);
+    parsed_free(&parsed);
     if (status == FOV_E_INPUT) {
         return error_set(error, FOV_E_INPUT,
                          "%s: metadata \"%s\": expected a JSON object with logits, softmax, sigmoid, values or map for "

@@ -149,6 +149,17 @@ def test_header_that_grows():
         assert peak < 220, (name, peak)
 
 
+def test_metadata_that_grows():
+    """The same in an ONNX file's metadata."""
+    write("w", struct.pack("<4f", *WEIGHT))
+    for key in "names", "fovea.preprocessing", "fovea.outputs":
+        text = b"[" + b"[]," * 999999 + b"[]]"
+        write("m.onnx", scaled(location="w") + field(14, field(1, key) + field(2, text)))
+        code, _, errors, peak = run("inspect", "m.onnx", "--max-memory", "100M")
+        assert code == MEMORY and "metadata needs" in errors, (key, code, errors)
+        assert peak < 220, (key, peak)
+
+
 # ---- names -----------------------------------------------------------------------------------------------------------------------
 
 def test_wrappers():
