@@ -398,6 +398,22 @@ static int check_folded(struct verifier *v, int s)
     return FOV_OK;
 }
 
+/* A join writes all of its result, but what lies in it already stays as it was: its inputs, and what is a part of them. */
+static void keep_joined(struct verifier *v, int s)
+{
+    const struct plan_step *step = &v->plan->steps[s];
+
+    for (int i = 0; step->op->as_join && i < step->in_count; i++) {
+        if (!is_in_place(v, step, i))
+            continue;
+        verify_hold(v, v->twin[step->in[i]]);
+        for (size_t t = 0; t < v->plan->tensor_count; t++)
+            if (v->state[t] == LOST && v->lost_to[t] == s &&
+                verify_lies_within(&v->place[t], &v->place[step->in[i]]))
+                verify_hold(v, (int)t);
+    }
+}
+
 static int run(struct verifier *v, int s)
 {
     const struct plan_step *step = &v->plan->steps[s];
@@ -434,9 +450,8 @@ static int run(struct verifier *v, int s)
         status = check_overlaps(v, s, &touched);
     for (int w = 0; w < touched.write_count && !status; w++)
         verify_write(v, touched.writes[w], s);
-    for (int i = 0; step->op->as_join && i < step->in_count && !status; i++)
-        if (is_in_place(v, step, i))
-            verify_hold(v, v->twin[step->in[i]]);
+    if (!status)
+        keep_joined(v, s);
     v->ran[s] = true;
     return status;
 }

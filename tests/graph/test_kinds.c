@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Kinds of patterns in which a plan once computed something else than its graph: what is read after it was overwritten,
  * renewed or not yet made. Each as a plan with and without fusion, with the same numbers: in inference, and for the
- * parameters after two whole training steps. What finds new ones is random.c; here is what it has found. */
+ * parameters after two whole training steps. What finds new ones is the search in random/;
+ * here is what it has found. */
 #include "graph/graph.h"
 #include <fovea/fovea.h>
 
@@ -181,6 +182,17 @@ static fov_value average_of_a_frame(fov_graph *g, fov_value x)
     return fov_avg_pool2d(g, padded, .kernel = 2);
 }
 
+/* What is joined twice lies in the join, and a part of it that is read later lies in that. */
+static fov_value part_of_what_is_joined_twice(fov_graph *g, fov_value x)
+{
+    fov_value all = pointwise(g, x, 32), parts[2], joined[3];
+
+    fov_split_into(g, all, 1, NULL, 2, parts);
+    joined[0] = joined[1] = all;
+    joined[2] = pointwise(g, parts[1], 16);
+    return fov_concat(g, joined, 3, 1);
+}
+
 static const struct kind kinds[] = {
     {"two depthwise branches", two_depthwise_branches, 12, 9, 7},
     {"a strided depthwise convolution on a branch", strided_depthwise_on_branch, 12, 9, 8},
@@ -196,6 +208,7 @@ static const struct kind kinds[] = {
     {"dynamic depthwise", dynamic_depthwise, 12, 8, 8},
     {"siblings of one gradient", siblings_of_one_gradient, 12, 8, 9},
     {"the average of a frame", average_of_a_frame, 3, 4, 4},
+    {"a part of what is joined twice", part_of_what_is_joined_twice, 6, 5, 4},
 };
 
 static void draw(fov_graph *g)
