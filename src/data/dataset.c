@@ -55,8 +55,8 @@ static bool dataset_ends_in(const char *name, const char *suffix)
     return tail < length;
 }
 
-/* A file where a directory should be: what it is, and the way to a dataset from there. */
-static void dataset_refuse_file(const char *text, struct error *error)
+/* What a file is that is no dataset, and the way to one from there; NULL where its name does not tell. */
+static const char *dataset_advice(const char *name)
 {
     static const struct {
         const char *suffix, *advice;
@@ -88,26 +88,45 @@ static void dataset_refuse_file(const char *text, struct error *error)
         {".pkl", "is a pickle, which can run programs and is not read: write the pictures into a folder per class"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (dataset_ends_in(text, known[i].suffix)) {
-            error_set(error, FOV_E_INPUT, "%s %s", text, known[i].advice);
-            return;
+        if (dataset_ends_in(name, known[i].suffix)) {
+            return known[i].advice;
         }
     }
-    error_set(error, FOV_E_INPUT, "%s is a file; a dataset is a directory or a name (mnist, cifar10, cifar100, digits)",
-              text);
+    return NULL;
+}
+
+/* A directory without anything that could be data, except perhaps a file that data can be made of. */
+static void dataset_refuse_directory(const char *text, struct error *error)
+{
+    struct memory *memory = memory_create(NULL, 0);
+    char **names = NULL;
+    size_t count = 0;
+    const char *advice = NULL, *name = NULL;
+    if (memory && file_list(text, memory, &names, &count, NULL) == FOV_OK) {
+        for (size_t i = 0; i < count && advice == NULL; i++) {
+            name = names[i];
+            advice = dataset_advice(name);
+        }
+    }
+    error_set(error, FOV_E_INPUT,
+              "%s: no data recognised: neither IDX nor CIFAR files, nor a folder per class with pictures%s%.200s%s%s",
+              text, advice ? "; " : "", advice ? name : "", advice ? " in it " : "", advice ? advice : "");
+    if (memory) {
+        memory_free(memory, names);
+    }
+    memory_destroy(memory);
 }
 
 static void dataset_refuse(const char *text, struct error *error)
 {
     if (file_is_directory(text)) {
-        error_set(
-            error, FOV_E_INPUT,
-            "%s: no data recognised: neither IDX nor CIFAR files, nor a folder per class with pictures",
-            text);
+        dataset_refuse_directory(text, error);
         return;
     }
     if (file_exists(text)) {
-        dataset_refuse_file(text, error);
+        const char *advice = dataset_advice(text);
+        error_set(error, FOV_E_INPUT, "%s %s", text,
+                  advice ? advice : "is a file; a dataset is a directory or a name (mnist, cifar10, cifar100, digits)");
         return;
     }
     const char *near = text_nearest(text, data_sources, data_source_count, dataset_source_name);
@@ -178,8 +197,7 @@ int dataset_check_readable(const struct fov_dataset *dataset, struct error *erro
         return FOV_OK;
     }
     if (dataset->unreadable > 1) {
-        snprintf(more, sizeof more, " (%zu pictures cannot be read: fovea data check lists them)",
-                 dataset->unreadable);
+        snprintf(more, sizeof more, " (%zu pictures cannot be read: fovea data check lists them)", dataset->unreadable);
     }
     return error_set(error, first.status, "%.800s%s", first.text, more);
 }
