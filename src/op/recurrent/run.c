@@ -406,6 +406,12 @@ static void block_chunk(void *context, size_t chunk, int worker)
     begin_state(&block, INITIAL_H, block.h);
     begin_state(&block, INITIAL_C, block.c);
     memset(block.part, 0, block.count * r->hidden * sizeof *block.part);
+    for (size_t n = 0; n < block.count; n++) { /* of a sequence without steps nothing is left */
+        if (length_of(job->run, r, block.first + n) == 0) {
+            memset(block.h + n * r->hidden, 0, r->hidden * sizeof *block.h);
+            memset(block.c + n * r->hidden, 0, r->hidden * sizeof *block.c);
+        }
+    }
     for (size_t s = 0; s < r->steps; s++) {
         run_step(&block, job->projected + block.d * r->steps * r->samples * plan->rows, s);
     }

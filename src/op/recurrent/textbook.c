@@ -233,7 +233,11 @@ static void run_sample(const struct op_textbook *textbook, const struct recurren
         }
         track.before = track.h;
     }
-    copy_state(out[Y_H].data + state, track.before, hidden);
+    /* Of a sequence without steps nothing is left, not even what it would have begun with: so ONNX Runtime has it. */
+    copy_state(out[Y_H].data + state, length > 0 ? track.before : NULL, hidden);
+    if (is_lstm && length == 0) {
+        copy_state(track.c, NULL, hidden);
+    }
 }
 
 void recurrent_textbook(const struct op_textbook *textbook, enum recurrent_cell cell)
@@ -369,9 +373,11 @@ static void back_sample(const struct op_textbook *textbook, const struct recurre
                         .dh = out[BACK_DH].data + state,
                         .dc = out[BACK_DC].data + state,
                         .dp = at(out, textbook->out_count, BACK_DP, d * 3 * hidden)};
-    add_state(back.dh, at(in, in_count, BACK_DY_H, state), hidden);
-    add_state(back.dc, at(in, in_count, BACK_DY_C, state), hidden);
     size_t length = given != NULL ? recurrent_length(r, *given) : r->steps;
+    if (length > 0) {
+        add_state(back.dh, at(in, in_count, BACK_DY_H, state), hidden);
+        add_state(back.dc, at(in, in_count, BACK_DY_C, state), hidden);
+    }
     for (size_t s = length; s-- > 0;) {
         size_t t = recurrent_is_reverse(textbook->options, d) ? length - 1 - s : s;
         size_t row = (d * r->steps + t) * r->samples + n;
