@@ -17,9 +17,7 @@ static const struct preset {
     fov_preprocessing pixels;
     int input;
 } presets[] = {
-    {"imagenet",
-     {.mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}, .shorter = 256},
-     224},
+    {"imagenet", {.mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}, .shorter = 256}, 224},
     {"imagenet-inception", {.mean = {0.5f, 0.5f, 0.5f}, .deviation = {0.5f, 0.5f, 0.5f}, .shorter = 342}, 299},
     {"caffe", {.mean = {103.939f, 116.779f, 123.68f}, .scale = 1, .bgr = true}, 0},
     {"tf", {.mean = {0.5f, 0.5f, 0.5f}, .deviation = {0.5f, 0.5f, 0.5f}}, 0},
@@ -30,26 +28,48 @@ static const char *const preset_names[] = {"imagenet", "imagenet-inception", "ca
 static const char *const layouts[] = {"nchw", "nhwc", NULL};
 
 const struct cli_option preprocessing_options[] = {
-    {.name = "preset", .kind = OPTION_CHOICE, .argument = "NAME", .otherwise = "what the file states, else 0..1",
+    {.name = "preset",
+     .kind = OPTION_CHOICE,
+     .argument = "NAME",
+     .otherwise = "what the file states, else 0..1",
      .choices = preset_names,
      .doc = "preprocessing of published models: imagenet (torchvision: shorter side 256, middle 224, its mean and "
             "deviation), imagenet-inception (342, 299, -1..1), caffe (blue first, 0..255 less the mean), tf (-1..1), "
             "unit (0..1)"},
-    {.name = "mean", .kind = OPTION_TEXT, .argument = "M,M,M",
+    {.name = "mean",
+     .kind = OPTION_TEXT,
+     .argument = "M,M,M",
      .doc = "taken off each channel, in the network's order, after --scale; one number is for all"},
     {.name = "std", .kind = OPTION_TEXT, .argument = "S,S,S", .doc = "by which each channel is divided then"},
-    {.name = "scale", .kind = OPTION_TEXT, .argument = "FACTOR",
+    {.name = "scale",
+     .kind = OPTION_TEXT,
+     .argument = "FACTOR",
      .otherwise = "1/255; 1 where a mean or deviation is above 2",
      .doc = "by which 8-bit pixels are multiplied: 1/255, 1, 0.0078"},
     {.name = "bgr", .kind = OPTION_FLAG, .doc = "the network reads blue first"},
-    {.name = "resize", .kind = OPTION_INTEGER, .argument = "PIXELS", .minimum = 1, .maximum = 16384,
+    {.name = "resize",
+     .kind = OPTION_INTEGER,
+     .argument = "PIXELS",
+     .minimum = 1,
+     .maximum = 16384,
      .otherwise = "the whole picture to the input's size",
      .doc = "the shorter side becomes this long, and the middle is cut out"},
-    {.name = "crop", .kind = OPTION_INTEGER, .argument = "PIXELS", .minimum = 1, .maximum = 16384,
-     .otherwise = "with --resize: the input's size", .doc = "side of the square that is cut out of the middle"},
-    {.name = "names", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "the file's own",
+    {.name = "crop",
+     .kind = OPTION_INTEGER,
+     .argument = "PIXELS",
+     .minimum = 1,
+     .maximum = 16384,
+     .otherwise = "with --resize: the input's size",
+     .doc = "side of the square that is cut out of the middle"},
+    {.name = "names",
+     .kind = OPTION_TEXT,
+     .argument = "FILE",
+     .otherwise = "the file's own",
      .doc = "class names: one to a line, or a JSON list or object"},
-    {.name = "layout", .kind = OPTION_CHOICE, .argument = "KIND", .choices = layouts,
+    {.name = "layout",
+     .kind = OPTION_CHOICE,
+     .argument = "KIND",
+     .choices = layouts,
      .otherwise = "what graph and shape say",
      .doc = "where the input has its channels: nchw (PyTorch) or nhwc (Keras, TensorFlow)"},
     {.name = NULL},
@@ -74,15 +94,17 @@ static int read_numbers(struct cli *cli, const char *name, int channels, float o
     while (is_good && *at != '\0') {
         char *end;
         double value = strtod(at, &end);
-        is_good = end != at && isfinite(value) && fabs(value) < 1e6 && count < channels && (*end == ',' || *end == '\0');
+        is_good =
+            end != at && isfinite(value) && fabs(value) < 1e6 && count < channels && (*end == ',' || *end == '\0');
         out[count < CHANNELS ? count : 0] = (float)value;
         count++;
         at = end + (*end == ',');
         is_good = is_good && !(*end == ',' && *at == '\0');
     }
     if (!is_good || (count != 1 && count != channels)) {
-        return fail(cli, EXIT_USAGE, "--%s is \"%.60s\"; it is a number, or %d separated by commas, one for each channel",
-                    name, text, channels);
+        return fail(cli, EXIT_USAGE,
+                    "--%s is \"%.60s\"; it is a number, or %d separated by commas, one for each channel", name, text,
+                    channels);
     }
     for (int c = 1; c < channels && count == 1; c++) {
         out[c] = out[0];

@@ -14,20 +14,20 @@ extern "C" {
 
 typedef struct fov_model fov_model;
 
-/** What happens to pixels before they are the input: resized (bilinear, antialiased as Pillow does) to the input's height
- *  and width, or by the shorter side with a piece cut out of the middle; multiplied by scale; then (x - mean) / deviation
- *  for each channel in the order in which the network has them. Stored in the file, so that a prediction anywhere starts
- *  from the same pixels. */
+/** What happens to pixels before they are the input: resized (bilinear, antialiased as Pillow does) to the input's
+ *  height and width, or by the shorter side with a piece cut out of the middle; multiplied by scale; then
+ *  (x - mean) / deviation for each channel in the order in which the network has them. Stored in the file, so that a
+ *  prediction anywhere starts from the same pixels. */
 typedef struct fov_preprocessing {
     float mean[4];      /**< 0; of pixels times scale, the network's first channel first */
     float deviation[4]; /**< 0 means 1 */
     int   pad;          /**< 0: pixels of zero (before normalising: black) put around the resized picture */
     float scale;        /**< 0 means 1/255: pixels become 0..1; 1 leaves them 0..255 */
     bool  bgr;          /**< false: red first; true: blue first, as OpenCV and Caffe have pixels */
-    int   shorter;      /**< 0: the whole picture is squeezed into the input's size; else its shorter side becomes this many
-                             pixels, the other keeps its proportion, and the middle is cut out */
-    int   crop;         /**< side of the square that is cut out; 0: of the input's size. Without `shorter`, of the picture
-                             as it is. What is not of the input's size afterwards is resized to it */
+    int   shorter;      /**< 0: the whole picture is squeezed into the input's size; else its shorter side becomes this
+                             many pixels, the other keeps its proportion, and the middle is cut out */
+    int   crop;         /**< side of the square that is cut out; 0: of the input's size. Without `shorter`, of the
+                             picture as it is. What is not of the input's size afterwards is resized to it */
 } fov_preprocessing;
 
 /** Where an input of pictures has its channels. */
@@ -101,8 +101,8 @@ FOV_API const char *fov_model_name(const fov_model *model); /**< "lenet5"; "" wh
 FOV_API void        fov_model_set_name(fov_model *model, const char *name);
 FOV_API fov_preprocessing fov_model_preprocessing(const fov_model *model);
 FOV_API void              fov_model_set_preprocessing(fov_model *model, const fov_preprocessing *preprocessing);
-/** False where a model's file says nothing of preprocessing: then 0..1 is only assumed, and not written when it is saved.
- *  Setting it, or training with it, states it. */
+/** False where a model's file says nothing of preprocessing: then 0..1 is only assumed, and not written when it is
+ *  saved. Setting it, or training with it, states it. */
 FOV_API bool              fov_model_states_preprocessing(const fov_model *model);
 /** The layout of an input: what the graph and the shape say (model/layout.c has the rule), or what was stated of the
  *  chosen one; NCHW where it is no input of four dimensions. A model is saved with the input that its file had. */
@@ -116,8 +116,8 @@ FOV_API int               fov_model_classes(const fov_model *model);
 FOV_API const char       *fov_model_class(const fov_model *model, int index); /**< "3" when no name is known */
 /** A name per class. Two names make the single number of an output a logit. */
 FOV_API FOV_MUST_CHECK int fov_model_set_classes(fov_model *model, const char *const *names, int count);
-/** The same from a file: a name to a line; a JSON list; an object {"0": "tench", ...} whose values may be lists that end
- *  in the name; or such a dictionary as Python prints it. E_INPUT where they are not one for each class. */
+/** The same from a file: a name to a line; a JSON list; an object {"0": "tench", ...} whose values may be lists that
+ *  end in the name; or such a dictionary as Python prints it. E_INPUT where they are not one for each class. */
 FOV_API FOV_MUST_CHECK int fov_model_read_classes(fov_model *model, const char *path);
 
 /** Loads ONNX by content. E_INPUT: what is wrong and where; E_UNSUPPORTED: every node that has no operator here, in one

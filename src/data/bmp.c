@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* BMP, read here because it is a page: palettes of 1, 4 and 8 bits and pixels of 16, 24 and 32, uncompressed, with every
- * header from OS/2's to version 5 (Microsoft, "Bitmap Storage"). Run-length forms are refused by name. */
+/* BMP, read here because it is a page: palettes of 1, 4 and 8 bits and pixels of 16, 24 and 32, uncompressed, with
+ * every header from OS/2's to version 5 (Microsoft, "Bitmap Storage"). Run-length forms are refused by name. */
 #include "data/image.h"
 #include <string.h>
 
@@ -10,12 +10,12 @@ enum { BMP_PLAIN = 0, BMP_BITFIELDS = 3, BMP_ALPHA_BITFIELDS = 6 };
 struct bmp {
     uint32_t width, height;
     bool top_down;
-    unsigned depth;    /**< bits per pixel */
-    uint32_t form;     /**< "compression" */
-    uint32_t mask[4];  /**< red, green, blue, alpha, of 16- and 32-bit pixels; 0: no alpha */
-    size_t pixels;     /**< offset in the file */
-    unsigned colours;  /**< of the palette */
-    bool grey;         /**< ... all of them */
+    unsigned depth;   /**< bits per pixel */
+    uint32_t form;    /**< "compression" */
+    uint32_t mask[4]; /**< red, green, blue, alpha, of 16- and 32-bit pixels; 0: no alpha */
+    size_t pixels;    /**< offset in the file */
+    unsigned colours; /**< of the palette */
+    bool grey;        /**< ... all of them */
     uint8_t palette[BMP_PALETTE][3];
 };
 
@@ -119,8 +119,8 @@ static int bmp_read_header(struct bmp *bmp, const uint8_t *bytes, size_t size, s
         return (int)error_set(error, FOV_E_INPUT, "damaged or unsupported BMP: pixels of %u bits", bmp->depth);
     }
     if (bmp->form != BMP_PLAIN && !(masked && (bmp->form == BMP_BITFIELDS || bmp->form == BMP_ALPHA_BITFIELDS))) {
-        static const char *const forms[] = {"", "run lengths of 8 bits", "run lengths of 4 bits", "bit fields", "JPEG",
-                                            "PNG"};
+        static const char *const forms[] = {
+            "", "run lengths of 8 bits", "run lengths of 4 bits", "bit fields", "JPEG", "PNG"};
         return (int)error_set(error, FOV_E_UNSUPPORTED, "BMP with compression %u%s%s: only plain BMP is read",
                               bmp->form, bmp->form < 6 ? ", " : "", bmp->form < 6 ? forms[bmp->form] : "");
     }

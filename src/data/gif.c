@@ -178,16 +178,17 @@ static int gif_check_end(const uint8_t *bytes, size_t size, struct error *error)
         } else if (bytes[at] == 0x21) {
             at += EXTENSION;
         } else {
-            return (int)error_set(error, FOV_E_INPUT, "damaged GIF: an unknown block %02x at offset %zu", bytes[at], at);
+            return (int)error_set(error, FOV_E_INPUT, "damaged GIF: an unknown block %02x at offset %zu", bytes[at],
+                                  at);
         }
         while (at < size && bytes[at] != 0) {
             at += 1U + bytes[at];
         }
         at++;
     }
-    return at < size ? FOV_OK
-                     : (int)error_set(error, FOV_E_INPUT, "truncated GIF: the file's %zu bytes end before its trailer",
-                                      size);
+    return at < size
+               ? FOV_OK
+               : (int)error_set(error, FOV_E_INPUT, "truncated GIF: the file's %zu bytes end before its trailer", size);
 }
 
 int gif_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, struct error *error)

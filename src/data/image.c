@@ -134,8 +134,8 @@ static int image_refuse(const uint8_t *bytes, size_t size, struct error *error)
     }
     uint8_t start[4] = {0};
     memcpy(start, bytes, size < 4 ? size : 4);
-    return (int)error_set(error, FOV_E_INPUT, "not a PNG, JPEG, WebP, GIF or BMP (starts with %02x %02x %02x %02x%s%s)", start[0],
-                          start[1], start[2], start[3], guess ? ", looks like " : "", guess ? guess : "");
+    return (int)error_set(error, FOV_E_INPUT, "not a PNG, JPEG, WebP, GIF or BMP (starts with %02x %02x %02x %02x%s%s)",
+                          start[0], start[1], start[2], start[3], guess ? ", looks like " : "", guess ? guess : "");
 }
 
 int image_decode(struct picture *picture, const uint8_t *bytes, size_t size, enum image_channels channels,

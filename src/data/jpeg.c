@@ -61,8 +61,8 @@ static void jpeg_message(j_common_ptr jpeg, int level)
     jpeg_fail(jpeg);
 }
 
-/* libjpeg's memory is counted as it is asked for: its methods are replaced by ones that hold the bytes against the limit
- * and then call them. What it keeps back for several requests (some KiB) is not seen. */
+/* libjpeg's memory is counted as it is asked for: its methods are replaced by ones that hold the bytes against the
+ * limit and then call them. What it keeps back for several requests (some KiB) is not seen. */
 static void jpeg_hold(j_common_ptr jpeg, size_t bytes)
 {
     struct jpeg_reader *reader = (struct jpeg_reader *)(void *)jpeg->err;

@@ -17,7 +17,7 @@ struct loader_worker {
     struct loader_pixels {
         uint8_t *bytes;
         size_t capacity;
-    } channels, scaled, piece; /* the picture with the wanted channels; then of another size; then its middle. They grow */
+    } channels, scaled, piece; /* the picture with the wanted channels; of another size; its middle. They grow */
     uint8_t *resized; /* [inner height, inner width, channels] */
     float *plain;     /* one sample channels-last, when plain order is wanted; else NULL */
     struct error error;

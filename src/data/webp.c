@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* WebP through libwebp: a still picture, or the first frame of an animation on its canvas, with the orientation that its
- * EXIF chunk states. libwebp allocates for itself; what it needs at most is held against the limit first. */
+/* WebP through libwebp: a still picture, or the first frame of an animation on its canvas, with the orientation that
+ * its EXIF chunk states. libwebp allocates for itself; what it needs at most is held against the limit first. */
 #include "data/image.h"
 #include <string.h>
 
@@ -54,7 +54,8 @@ static int webp_read_frame(struct picture *picture, const WebPIterator *frame, i
     size_t need = webp_need(frame, &config.input), stride = (size_t)picture->width * (size_t)channels;
     size_t start = (size_t)frame->y_offset * stride + (size_t)(frame->x_offset * channels);
     if (config.input.width != frame->width || config.input.height != frame->height) {
-        return (int)error_set(error, FOV_E_INPUT, "damaged WebP: a frame of %d x %d pixels where %d x %d were announced",
+        return (int)error_set(error, FOV_E_INPUT,
+                              "damaged WebP: a frame of %d x %d pixels where %d x %d were announced",
                               config.input.width, config.input.height, frame->width, frame->height);
     }
     int status = memory_hold(picture->memory, need, "decoding a WebP", error);
@@ -117,8 +118,9 @@ int webp_decode(struct picture *picture, const uint8_t *bytes, size_t size, int 
     int status;
     if (file == NULL || state != WEBP_DEMUX_DONE) {
         bool damaged = state == WEBP_DEMUX_PARSE_ERROR;
-        status = (int)error_set(error, FOV_E_INPUT, "%s", damaged ? "damaged or unsupported WebP" :
-                                "truncated WebP: the file ends before the picture does");
+        status = (int)error_set(error, FOV_E_INPUT, "%s",
+                                damaged ? "damaged or unsupported WebP"
+                                        : "truncated WebP: the file ends before the picture does");
     } else {
         status = webp_read(file, picture, orientation, error);
     }

@@ -13,7 +13,7 @@ static bool is_channels(int64_t size)
     return size == 1 || size == 3 || size == 4;
 }
 
-/* The operator that reads a value, among those that read pictures; NULL: none, or several that differ. */
+/* The first operator that reads a value; NULL: none does. */
 static const struct node *reader_of(const fov_graph *graph, int id)
 {
     for (size_t n = 0; n < graph->node_count; n++) {

@@ -220,8 +220,9 @@ static bool take_pixels(const json_t *number, int *pixels)
 static bool take_scale(const json_t *json, float *scale)
 {
     const char *word = json_string_value(json);
-    *scale = json_is_number(json) ? (float)json_number_value(json) : word != NULL && !strcmp(word, "0..255") ? 1.0F : 0.0F;
-    bool is_word = word != NULL && (strcmp(word, "0..1") == 0 || strcmp(word, "0..255") == 0);
+    bool        is_whole = word != NULL && strcmp(word, "0..255") == 0;
+    bool        is_word = is_whole || (word != NULL && strcmp(word, "0..1") == 0);
+    *scale = json_is_number(json) ? (float)json_number_value(json) : is_whole ? 1.0F : 0.0F;
     return json == NULL || is_word || (json_is_number(json) && *scale > 0 && isfinite(*scale));
 }
 

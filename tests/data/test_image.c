@@ -306,7 +306,10 @@ static void test_memory_is_counted(void **state)
     static const struct {
         const char *name;
         size_t own; /* bytes beside the pixels, at least */
-    } rows[] = {{"rgb.png", 40000}, {"rgb.gif", 40000}, {"lossless.webp", 21 * 14 * 4}, {"progressive.jpg", 21 * 14 * 6}};
+    } rows[] = {{"rgb.png", 40000},
+                {"rgb.gif", 40000},
+                {"lossless.webp", 21 * 14 * 4},
+                {"progressive.jpg", 21 * 14 * 6}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!is_built(rows[i].name)) {
             continue;
@@ -505,6 +508,24 @@ static void test_exif(void **state)
     assert_int_equal(exif_orientation(exif, size), 1);
 }
 
+/* Files as cameras and editors wrote them: 56 x 40 pixels, to be turned. */
+static void test_orientation_of_others(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"faults/15-orientation/62_png_exif6.png",
+                                        "faults/15-orientation/89_exif_long.jpg"};
+    struct memory *memory = memory_create(NULL, 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct picture picture = {.memory = memory};
+        struct error error = {.status = FOV_OK};
+        assert_int_equal(image_read(&picture, shared_path(names[i]), IMAGE_AS_STORED, &error), FOV_OK);
+        assert_int_equal(picture.width, 40);
+        assert_int_equal(picture.height, 56);
+        picture_free(&picture);
+    }
+    memory_destroy(memory);
+}
+
 int main(void)
 {
 #if !defined(FOVEA_HAVE_JPEG) || !defined(FOVEA_HAVE_PNG)
@@ -529,6 +550,7 @@ int main(void)
         cmocka_unit_test(test_luma),
         cmocka_unit_test_setup_teardown(test_save, folder_make, folder_remove),
         cmocka_unit_test(test_exif),
+        cmocka_unit_test(test_orientation_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -254,8 +254,8 @@ const struct onnx_tensor *onnx_external(struct onnx_model *model, const struct o
     size_t size = outside->map.size;
     if (place.offset > size || (place.has_length && place.length > size - place.offset)) {
         char reason[REASON_TEXT];
-        snprintf(reason, sizeof reason, "offset %zu and length %zu reach beyond the file's end (%zu bytes)", place.offset,
-                 place.has_length ? place.length : 0, size);
+        snprintf(reason, sizeof reason, "offset %zu and length %zu reach beyond the file's end (%zu bytes)",
+                 place.offset, place.has_length ? place.length : 0, size);
         fail(model, tensor, error, reason);
         return NULL;
     }
