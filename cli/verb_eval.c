@@ -101,7 +101,7 @@ static const struct cli_option options[] = {
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
     {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",
-     .choices = source_scores, .doc = "what the output holds: logits, softmax, sigmoid, values or map"},
+     .choices = source_scores, .doc = "what the numbers of the output are"},
     {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
      .doc = "for .safetensors weights: the network they belong to"},
     {.name = NULL},

@@ -39,6 +39,9 @@ static const char *layout_of(const fov_model *model, fov_value value, const fov_
     if (fov_model_layout(model, value) == FOV_LAYOUT_NHWC) {
         return "NHWC";
     }
+    if (shape->rank == 3 && fov_model_meaning(model, value) == FOV_MEANING_MAP) {
+        return "NHW";
+    }
     return shape->rank < 6 ? layouts[shape->rank] : "plain";
 }
 

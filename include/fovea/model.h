@@ -104,8 +104,9 @@ FOV_API void              fov_model_set_preprocessing(fov_model *model, const fo
 /** False where a model's file says nothing of preprocessing: then 0..1 is only assumed, and not written when it is
  *  saved. Setting it, or training with it, states it. */
 FOV_API bool              fov_model_states_preprocessing(const fov_model *model);
-/** The layout of an input: what the graph and the shape say (model/layout.c has the rule), or what was stated of the
- *  chosen one; NCHW where it is no input of four dimensions. A model is saved with the input that its file had. */
+/** The layout of an input, or of an output that is a map: what the graph and the shape say (model/layout.c and meaning.c
+ *  have the rules), or what was stated of the chosen input; NCHW where it does not have four dimensions. A model is
+ *  saved with the input that its file had. */
 FOV_API fov_layout fov_model_layout(const fov_model *model, fov_value input);
 /** States the chosen input's layout; saved with the model. E_SHAPE where it does not have four dimensions. */
 FOV_API FOV_MUST_CHECK int fov_model_set_layout(fov_model *model, fov_layout layout);

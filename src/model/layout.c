@@ -75,6 +75,9 @@ fov_layout fov_model_layout(const fov_model *model, fov_value input)
     if (input.id < 1 || input.id >= (int)model->graph->value_count) {
         return FOV_LAYOUT_NCHW;
     }
+    if (graph_value(model->graph, input.id)->kind != VALUE_INPUT && fov_model_meaning(model, input) == FOV_MEANING_MAP) {
+        return model_map_is_channels_last(model, input) ? FOV_LAYOUT_NHWC : FOV_LAYOUT_NCHW;
+    }
     return model->layout_stated && input.id == model->input.id ? model->layout
                                                                : model_find_layout(model, input, &is_guess);
 }

@@ -57,15 +57,31 @@ int model_count_values(const fov_model *model, fov_value output)
     return shape_count(&shape, &count) && count <= INT32_MAX ? (int)count : 0;
 }
 
-/* [N, C, H, W] and what has more dimensions; [N, H, W] of a picture whose height and width are the same multiple. */
+/* Are these the height and width of the model's pictures, divided by one number? */
+static bool is_picture_size(const fov_model *model, const int64_t *size)
+{
+    struct model_picture picture;
+    return model_picture(model, &picture) && size[0] > 0 && size[1] > 0 && picture.height % size[0] == 0 &&
+           picture.width % size[1] == 0 && picture.height / size[0] == picture.width / size[1];
+}
+
+/* [N, C, H, W] and what has more dimensions; [N, H, W] of pictures. */
 static bool is_map(const fov_model *model, const fov_shape *shape)
 {
     if (shape->rank != 3 || count_wide(shape) < 2) {
         return shape->rank > 3 && count_wide(shape) > 1;
     }
-    fov_shape in = graph_value(model->graph, model->input.id)->shape;
-    const int64_t *size = in.rank == 4 ? in.dim + 2 : NULL, *own = shape->dim + 1;
-    return size != NULL && size[0] % own[0] == 0 && size[1] % own[1] == 0 && size[0] / own[0] == size[1] / own[1];
+    return is_picture_size(model, shape->dim + 1);
+}
+
+bool model_map_is_channels_last(const fov_model *model, fov_value output)
+{
+    const fov_shape *shape = &graph_value(model->graph, output.id)->shape;
+    struct model_picture picture;
+    if (shape->rank != 4 || !model_picture(model, &picture) || !is_picture_size(model, shape->dim + 1)) {
+        return false;
+    }
+    return picture.channels_last || !is_picture_size(model, shape->dim + 2);
 }
 
 int model_check_meaning(const fov_model *model, fov_value output, fov_meaning meaning)
@@ -298,7 +314,8 @@ struct model_scores model_scores(const fov_model *model, fov_value output)
     scores.count = model_count_values(model, output);
     bool is_map = scores.meaning == FOV_MEANING_MAP;
     if (is_map) {
-        scores.count = shape->rank > 3 ? (int)shape->dim[1] : 1;
+        int channels = model_map_is_channels_last(model, output) ? 3 : 1;
+        scores.count = shape->rank > 3 ? (int)shape->dim[channels] : 1;
     }
     if (scores.meaning == FOV_MEANING_VALUES) {
         return scores;

@@ -88,6 +88,8 @@ struct model_scores model_scores(const fov_model *model, fov_value output);
 fov_meaning model_find_meaning(const fov_model *model, fov_value output, int class_names);
 /** Numbers of an output for each sample; 0: it is not a row (or map) per sample. */
 int model_count_values(const fov_model *model, fov_value output);
+/** Whether a map is [N, H, W, C], by the size of the model's pictures and their layout. */
+bool model_map_is_channels_last(const fov_model *model, fov_value output);
 /** Whether a shape can have that meaning; E_SHAPE. */
 int model_check_meaning(const fov_model *model, fov_value output, fov_meaning meaning);
 

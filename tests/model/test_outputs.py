@@ -89,7 +89,7 @@ CASES = {
 # Ends of which it is enough to know what they mean.
 MEANINGS = {"temperature": "logits", "log_of_softmax": "logits", "log_of_sigmoid": "values", "two_largest": "values",
             "over_samples": "values", "always_one": "values", "per_cent": "values", "mean_of_two": "sigmoid",
-            "map_of_pixels": "map", "map_of_classes": "map", "map_in_a_row": "values", "unit_length": "values"}
+            "map_of_pixels": "map", "map_of_classes": "map", "map_channels_last": "map", "map_in_a_row": "values", "unit_length": "values"}
 UNTRAINED = ("one_logit", "tanh", "largest")  # whose values are no scores
 
 
@@ -205,6 +205,10 @@ def write_array(path, kind, code, values):
 def check_meanings(folder):
     for name, meaning in MEANINGS.items():
         equal(name, about(write(folder, name))["outputs"][0]["meaning"], meaning)
+    for name, layout in (("map_of_pixels", "NCHW"), ("map_channels_last", "NHWC"), ("map_of_classes", "NHW"),
+                         ("input_again", "NCHW")):
+        equal("layout of " + name, about(write(folder, name))["outputs"][0]["layout"], layout)
+    equal("the input's layout", about(write(folder, "input_again"))["inputs"][0]["layout"], "NCHW")
 
 
 def check_two_inputs(folder):
