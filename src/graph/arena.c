@@ -277,26 +277,38 @@ static int by_both(const void *a, const void *b)
     return compare(life(x) * x->bytes, life(y) * y->bytes, x, y);
 }
 
-/* The lowest address at which `storage` meets none of the placed ones that are alive at the same time. */
+/* The lowest address at which `storage` meets none of the placed ones that are alive at the same time. These are sorted
+ * by address: behind the first gap that is wide enough none matters. */
 static size_t lowest_free(const struct plan_storage *storage, struct plan_storage *const *placed, size_t count)
 {
     size_t offset = 0, bytes = aligned(storage->bytes);
-    bool   moved = true;
 
-    while (moved) { /* `offset` only grows, so this ends after at most `count` moves */
-        moved = false;
-        for (size_t i = 0; i < count; i++) {
-            const struct plan_storage *other = placed[i];
-            bool                       meets = other->first <= storage->last && storage->first <= other->last;
-            size_t                     end   = other->offset + aligned(other->bytes);
+    for (size_t i = 0; i < count && placed[i]->offset < offset + bytes; i++) {
+        const struct plan_storage *other = placed[i];
+        bool                       meets = other->first <= storage->last && storage->first <= other->last;
+        size_t                     end   = other->offset + aligned(other->bytes);
 
-            if (meets && other->offset < offset + bytes && offset < end) {
-                offset = end;
-                moved  = true;
-            }
-        }
+        offset = meets && end > offset ? end : offset;
     }
     return offset;
+}
+
+/* Puts the last of the placed ones where it belongs by its address. */
+static void sort_in(struct plan_storage **placed, size_t count)
+{
+    struct plan_storage *last = placed[count];
+    size_t               low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (placed[middle]->offset <= last->offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    memmove(placed + low + 1, placed + low, (count - low) * sizeof(struct plan_storage *));
+    placed[low] = last;
 }
 
 /* How places are given out. */
@@ -325,6 +337,7 @@ static size_t place_in_order(struct plan_storage **order, size_t count, const st
         order[i]->offset = lowest_free(order[i], order, i);
         end              = order[i]->offset + aligned(order[i]->bytes);
         bytes            = end > bytes ? end : bytes;
+        sort_in(order, i);
     }
     return bytes;
 }

@@ -51,6 +51,11 @@ void lower_mark_needed(struct lowering *l);
 /** Again, now that shapes and known values are there: what was only wanted for its shape or its known value goes. */
 void lower_prune(struct lowering *l);
 void lower_count_readers(struct lowering *l);
+/** Whether a node needs this input's data when it runs: not where only the shape is read, not what is known already. */
+bool lower_reads_data(const struct lowering *l, const struct node *node, int input);
+/** One reader more or less of a value: keeps l->readers and l->needed as they would be counted. */
+void lower_read_more(struct lowering *l, int id);
+void lower_read_less(struct lowering *l, int id);
 void lower_find_updates_in_storage(struct lowering *l);
 /** Fills l->read_until by what descriptors say, and clears l->in_storage where the old value is still read when the new
  *  one is there. After fusions and lower_defer, optimisers aside. */

@@ -18,20 +18,23 @@ void lower_mark_needed(struct lowering *l)
 {
     const fov_graph *graph = l->graph;
 
-    graph_mark(graph, l->plan->outputs, l->plan->output_count, l->needed);
     for (size_t id = 1; l->plan->options.updates && id < graph->value_count; id++)
         if (graph->values[id].kind == VALUE_PARAMETER && graph->values[id].assigned && !graph->values[id].follows &&
             is_chosen(&l->plan->options, (int)id)) {
-            graph_mark(graph, &graph->values[id].assigned, 1, l->needed);
+            int node = graph_value(graph, graph->values[id].assigned)->node;
+
+            if (node >= 0)
+                l->needed[node] = true; /* and what it depends on, below, in one pass for all */
             l->renewed[id] = true;
         }
+    graph_mark(graph, l->plan->outputs, l->plan->output_count, l->needed);
     for (size_t id = 1; l->plan->options.updates && l->plan->options.training && id < graph->value_count; id++)
         if (graph->values[id].follows && l->needed[graph_value(graph, graph->values[id].assigned)->node])
             l->renewed[id] = true;
 }
 
 /* Whether a node needs this input's data when it runs: not where only the shape is read, not what is known already. */
-static bool reads_data(const struct lowering *l, const struct node *node, int input)
+bool lower_reads_data(const struct lowering *l, const struct node *node, int input)
 {
     int id = node->in[input];
 
@@ -57,9 +60,41 @@ void lower_prune(struct lowering *l)
         const struct node *node = plan_node(l->plan, (int)n);
 
         for (int i = 0; needed[n] && i < node->in_count; i++)
-            if (reads_data(l, node, i) && graph_value(graph, node->in[i])->node >= 0)
+            if (lower_reads_data(l, node, i) && graph_value(graph, node->in[i])->node >= 0)
                 needed[graph_value(graph, node->in[i])->node] = true;
     }
+}
+
+void lower_read_more(struct lowering *l, int id)
+{
+    int               maker = graph_value(l->graph, id)->node;
+    const struct node *node;
+
+    l->readers[id]++;
+    if (maker < 0 || l->needed[maker])
+        return;
+    node             = plan_node(l->plan, maker);
+    l->needed[maker] = true;
+    for (int i = 0; i < node->in_count; i++)
+        if (lower_reads_data(l, node, i))
+            lower_read_more(l, node->in[i]);
+}
+
+void lower_read_less(struct lowering *l, int id)
+{
+    int               maker = graph_value(l->graph, id)->node;
+    const struct node *node = maker < 0 ? NULL : plan_node(l->plan, maker);
+
+    l->readers[id]--;
+    for (int i = 0; node && i < node->out_count; i++)
+        if (l->readers[node->out[i]] > 0)
+            return;
+    if (!node || !l->needed[maker])
+        return;
+    l->needed[maker] = false;
+    for (int i = 0; i < node->in_count; i++)
+        if (lower_reads_data(l, node, i))
+            lower_read_less(l, node->in[i]);
 }
 
 void lower_count_readers(struct lowering *l)
@@ -74,7 +109,7 @@ void lower_count_readers(struct lowering *l)
         const struct node *node = plan_node(l->plan, (int)n);
 
         for (int i = 0; l->needed[n] && i < node->in_count; i++)
-            if (reads_data(l, node, i)) {
+            if (lower_reads_data(l, node, i)) {
                 l->readers[node->in[i]]++;
                 l->last_read[node->in[i]] = (int)n;
             }
@@ -144,7 +179,7 @@ static void read_inputs(struct lowering *l, int n, int run, int made)
     unsigned             done   = l->deferred[n] ? node->op->cpu->rows_done_with : 0;
 
     for (int i = 0; i < node->in_count; i++)
-        if (reads_data(l, node, i) && !renews(l, node, node->in[i]))
+        if (lower_reads_data(l, node, i) && !renews(l, node, node->in[i]))
             read_at(l, node->in[i], i < 32 && (done >> i & 1U) ? run : made);
     for (int k = 0; k < fusion->affine_count; k++)
         for (int i = 1; i < plan_node(l->plan, fusion->affine[k])->in_count; i++)

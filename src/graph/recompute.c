@@ -15,7 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS = 8, MORE_ATTEMPTS = 8, MOST_TRIES = 24 /* of candidates at one place */ };
+enum {
+    ATTEMPTS      = 8,
+    MORE_ATTEMPTS = 8,
+    MOST_TRIES    = 24,  /* of candidates at one place */
+    TOGETHER      = 256, /* results that are dropped at once are one in so many of all */
+    EFFORT        = 1 << 28 /* steps looked at in all trials of one plan: some seconds. From then on larger parts are
+                               dropped at once, and nothing is taken back */
+};
 
 /* A place in the program: a step of the draft, perhaps for the second time, and the step on whose behalf it runs. */
 struct entry {
@@ -48,6 +55,9 @@ struct search {
     struct candidate *candidates;
     size_t        peak;
     size_t        peak_place;
+    int          *first_name, *next_name; /* per step: of those that only name its results anew, in order; -1: none */
+    size_t        effort; /* steps looked at */
+    bool          alone;  /* several at once have not helped: one at a time */
 };
 
 static size_t aligned(size_t bytes)
@@ -82,6 +92,22 @@ static void find_makers(struct search *s)
     }
     for (size_t i = 0; i < s->storages; i++)
         s->maker[i] = s->maker[i] == -2 ? -1 : s->maker[i];
+}
+
+/* Names for the same memory, from the last step to the first so that each chain is in order. */
+static void find_names(struct search *s)
+{
+    for (size_t n = 0; n < s->steps; n++)
+        s->first_name[n] = s->next_name[n] = -1;
+    for (size_t k = s->steps; k-- > 0;) {
+        const struct plan_step *view = &s->draft->steps[k];
+        int                     at   = view->in_count > 0 ? storage_of(s, view->in[0]) : -1;
+
+        if (!view->skip || view->node < 0 || at < 0 || s->maker[at] < 0)
+            continue;
+        s->next_name[k]              = s->first_name[s->maker[at]];
+        s->first_name[s->maker[at]] = (int)k;
+    }
 }
 
 static void find_gaps(struct search *s, int *seen)
@@ -177,19 +203,15 @@ static void make_again(struct search *s, int n, int at)
             s->sound = false;
     }
     append(s, n, at, true);
-    for (size_t k = 0; k < s->steps; k++) { /* names for the same memory */
-        const struct plan_step *view = &s->draft->steps[k];
-
-        if (view->skip && view->node >= 0 && view->in_count > 0 && storage_of(s, view->in[0]) >= 0 &&
-            s->maker[storage_of(s, view->in[0])] == n)
-            append(s, (int)k, at, true);
-    }
+    for (int k = s->first_name[n]; k >= 0; k = s->next_name[k])
+        append(s, k, at, true);
 }
 
 static bool write_program(struct search *s)
 {
     s->count = 0;
     s->sound = true;
+    s->effort += s->steps;
     memset(s->again, 0, s->steps * sizeof *s->again);
     for (size_t n = 0; n < s->steps; n++) {
         const struct plan_step *step = &s->draft->steps[n];
@@ -220,6 +242,7 @@ static double play(struct search *s, size_t aim)
     double  above = 0;
     int64_t live  = 0;
 
+    s->effort += s->count;
     for (size_t i = 0; i < 2 * s->storages; i++)
         s->first[i] = s->last[i] = -1;
     memset(s->second, 0, s->storages * sizeof *s->second);
@@ -283,7 +306,22 @@ static size_t find_candidates(struct search *s)
         if (s->bytes[n] && !s->dropped[n] && !s->refused[n] && s->last_before[n] < at && at < s->first_after[n])
             s->candidates[count++] = (struct candidate){(int)n, s->price[n], s->bytes[n]};
     qsort(s->candidates, count, sizeof *s->candidates, by_price);
-    return count < MOST_TRIES ? count : MOST_TRIES;
+    return s->effort > EFFORT || count < MOST_TRIES ? count : MOST_TRIES;
+}
+
+/* How many of the candidates are dropped at once: of plans of thousands of steps more than one, so that these take no
+ * longer than their steps' number times that of smaller ones. */
+static size_t drop_together(const struct search *s, size_t count)
+{
+    size_t part = s->alone ? 1 : s->effort > EFFORT ? count : s->steps / TOGETHER;
+
+    return part < 1 ? 1 : part < count ? part : count;
+}
+
+static void set_dropped(struct search *s, size_t first, size_t count, bool dropped)
+{
+    for (size_t c = first; c < first + count; c++)
+        s->dropped[s->candidates[c].step] = dropped;
 }
 
 /* Keeps again what need not have been dropped, the dearest first. */
@@ -295,7 +333,7 @@ static void take_back(struct search *s, size_t aim)
         if (s->dropped[n])
             s->candidates[count++] = (struct candidate){(int)n, s->price[n] * (double)s->bytes[n], s->bytes[n]};
     qsort(s->candidates, count, sizeof *s->candidates, by_price);
-    while (count-- > 0) {
+    while (count-- > 0 && s->effort < EFFORT) {
         s->dropped[s->candidates[count].step] = false;
         if (!write_program(s) || play(s, aim) > 0)
             s->dropped[s->candidates[count].step] = true;
@@ -316,20 +354,24 @@ static void search(struct search *s, size_t aim)
         size_t count = find_candidates(s);
 
         better = false;
-        for (size_t c = 0; c < count && !better; c++) {
-            int    step = s->candidates[c].step;
+        for (size_t c = 0; c < count && !better;) {
+            size_t together = c == 0 ? drop_together(s, count) : 1;
             double now;
 
-            s->dropped[step] = true;
-            now              = write_program(s) ? play(s, aim) : above;
-            better           = now < above;
+            set_dropped(s, c, together, true);
+            now    = write_program(s) ? play(s, aim) : above;
+            better = now < above;
             if (better) {
                 above = now;
-            } else {
-                s->dropped[step] = false;
-                s->refused[step] = true;
+                continue;
             }
+            set_dropped(s, c, together, false);
+            if (together == 1)
+                s->refused[s->candidates[c++].step] = true;
+            else
+                s->alone = true; /* one of them does not help: each by itself */
         }
+        s->alone = false;
         if (!better) { /* the last trial is undone */
             write_program(s);
             play(s, aim);
@@ -347,7 +389,7 @@ static void close_search(struct search *s)
     struct memory *memory = s->draft->graph->context->memory;
     void *const    all[] = {s->maker, s->writer,  s->last_before, s->first_after, s->bytes,   s->scratch,
                             s->price, s->dropped, s->again,       s->refused,     s->program, s->first,
-                            s->last,  s->second,  s->change,      s->candidates};
+                            s->last,  s->second,  s->change,      s->candidates,  s->first_name, s->next_name};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         memory_free(memory, all[i]);
@@ -377,11 +419,14 @@ static int open_search(struct search *s, fov_plan *draft)
     s->second      = memory_allocate(memory, storages, sizeof *s->second, "recomputation", error);
     s->change      = memory_allocate(memory, 3 * steps + 1, sizeof *s->change, "recomputation", error);
     s->candidates  = memory_allocate(memory, steps, sizeof *s->candidates, "recomputation", error);
+    s->first_name  = memory_allocate(memory, steps, sizeof *s->first_name, "recomputation", error);
+    s->next_name   = memory_allocate(memory, steps, sizeof *s->next_name, "recomputation", error);
     if (error->status) {
         memory_free(memory, seen);
         return (int)error->status;
     }
     find_makers(s);
+    find_names(s);
     find_gaps(s, seen);
     memory_free(memory, seen);
     describe_steps(s);

@@ -80,6 +80,24 @@ static bool means_the_same(struct lowering *l, const struct node *node, bool exc
     return same;
 }
 
+/* What the changed node reads gains a reader before what the old one read loses it: so nothing that both read goes. */
+static int replace(struct lowering *l, int index, const struct node *changed)
+{
+    struct node old = *plan_node(l->plan, index);
+    int         in[OP_MAX_PORTS], status;
+
+    memcpy(in, old.in, sizeof *in * (size_t)old.in_count);
+    old.in = in;
+    for (int i = 0; i < changed->in_count; i++)
+        if (lower_reads_data(l, changed, i))
+            lower_read_more(l, changed->in[i]);
+    status = lower_replace(l, index, changed); /* which frees the old one's inputs */
+    for (int i = 0; i < old.in_count; i++)
+        if (lower_reads_data(l, &old, i))
+            lower_read_less(l, in[i]);
+    return status;
+}
+
 /* Asks one descriptor about a node, on a copy. */
 static int ask(struct lowering *l, int index, const struct op *op, bool (*question)(struct op_takeover *node),
                bool *changed)
@@ -113,11 +131,14 @@ static int ask(struct lowering *l, int index, const struct op *op, bool (*questi
     node   = (struct node){op, takeover.name, &options, in, old->out, takeover.in_count, old->out_count};
     if (!means_the_same(l, &node, takeover.exchange))
         return FOV_OK;
-    status = takeover.exchange ? exchange(l, index, &node) : lower_replace(l, index, &node);
-    lower_prune(l);
-    lower_count_readers(l);
     *changed = true;
-    return status;
+    if (takeover.exchange) {
+        status = exchange(l, index, &node);
+        lower_prune(l);
+        lower_count_readers(l);
+        return status;
+    }
+    return replace(l, index, &node);
 }
 
 static int ask_all(struct lowering *l, int index, bool *changed)
@@ -145,5 +166,6 @@ int lower_take_over(struct lowering *l)
                     return status;
             }
     }
+    lower_count_readers(l); /* who reads last */
     return FOV_OK;
 }
