@@ -71,6 +71,7 @@ fov_context *fov_context_create(const fov_context_options *options)
     context->memory   = memory;
     context->seed     = options->seed;
     context->exact_conv = options->exact_conv;
+    context->verifies   = getenv("FOVEA_VERIFY") != NULL && strcmp(getenv("FOVEA_VERIFY"), "0") != 0;
     context->strict   = options->strict;
     context->log      = options->log;
     context->log_user = options->log_user;

@@ -16,6 +16,7 @@ struct fov_context {
     uint64_t                   seed;
     bool                       exact_conv, strict;
     char                      *external; /**< a folder where weights of models may lie, too; NULL: none */
+    bool                       verifies; /**< FOVEA_VERIFY=1: each finished plan is walked by graph/verify.c */
     fov_rates                  rates;
     struct error               error;
     struct memory_source       source;

@@ -18,9 +18,11 @@
 enum {
     ATTEMPTS      = 8,
     MORE_ATTEMPTS = 8,
+    LARGE_STEPS   = 4096,
+    LARGE_ATTEMPTS = 3,
     MOST_TRIES    = 24,  /* of candidates at one place */
     TOGETHER      = 256, /* results that are dropped at once are one in so many of all */
-    EFFORT        = 1 << 28 /* steps looked at in all trials of one plan: some seconds. From then on larger parts are
+    EFFORT        = 1 << 26 /* steps looked at in all trials of one plan: a few seconds. From then on all that may be is
                                dropped at once, and nothing is taken back */
 };
 
@@ -313,7 +315,7 @@ static size_t find_candidates(struct search *s)
  * longer than their steps' number times that of smaller ones. */
 static size_t drop_together(const struct search *s, size_t count)
 {
-    size_t part = s->alone ? 1 : s->effort > EFFORT ? count : s->steps / TOGETHER;
+    size_t part = s->effort > EFFORT ? count : s->alone ? 1 : s->steps / TOGETHER;
 
     return part < 1 ? 1 : part < count ? part : count;
 }
@@ -355,7 +357,7 @@ static void search(struct search *s, size_t aim)
 
         better = false;
         for (size_t c = 0; c < count && !better;) {
-            size_t together = c == 0 ? drop_together(s, count) : 1;
+            size_t together = c == 0 || s->effort > EFFORT ? drop_together(s, count - c) : 1;
             double now;
 
             set_dropped(s, c, together, true);
@@ -366,10 +368,9 @@ static void search(struct search *s, size_t aim)
                 continue;
             }
             set_dropped(s, c, together, false);
-            if (together == 1)
-                s->refused[s->candidates[c++].step] = true;
-            else
-                s->alone = true; /* one of them does not help: each by itself */
+            s->alone = together > 1 && s->effort < EFFORT; /* one of them does not help: each by itself */
+            for (size_t end = c + together; !s->alone && c < end; c++)
+                s->refused[s->candidates[c].step] = true;
         }
         s->alone = false;
         if (!better) { /* the last trial is undone */
@@ -486,13 +487,15 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
 {
     struct fov_context *context = s->draft->graph->context;
     size_t   space = room->all > room->structure + room->kept ? room->all - room->structure - room->kept : 0;
+    bool     large = s->steps > LARGE_STEPS; /* each attempt takes a second or more */
+    int      few = large ? LARGE_ATTEMPTS : ATTEMPTS, more = large ? LARGE_ATTEMPTS : MORE_ATTEMPTS;
     double   aim;
     char     need[32], left[32], limit[32];
 
     search(s, SIZE_MAX); /* drops nothing: what the reckoning says of the draft, against what its arena took */
     aim = (double)space - (double)room->whole_arena + (double)s->peak;
-    for (int attempt = 0; attempt < ATTEMPTS + MORE_ATTEMPTS; attempt++) {
-        bool      least = attempt < ATTEMPTS && (attempt == ATTEMPTS - 1 || aim <= 0);
+    for (int attempt = 0; attempt < few + more; attempt++) {
+        bool      least = attempt < few && (attempt == few - 1 || aim <= 0);
         size_t    before = memory_in_use(context->memory), structure, over;
         fov_plan *plan = draft_with(s, least ? 0 : (size_t)aim, outputs, count);
 
@@ -504,7 +507,7 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
             return plan;
         }
         over = need_of(plan) + structure - room->all;
-        if (attempt == ATTEMPTS + MORE_ATTEMPTS - 1) {
+        if (attempt == few + more - 1) {
             error_set(&context->error, FOV_E_MEMORY,
                       "out of memory: the plan for batch %lld needs %s even if all is recomputed that can be, %s of "
                       "the limit of %s are left",
@@ -515,9 +518,9 @@ static fov_plan *find_fitting(struct search *s, const struct room *room, const f
             return NULL;
         }
         fov_plan_free(plan);
-        if (least || attempt >= ATTEMPTS) { /* to recompute all is not always the least: something between may be */
-            attempt = attempt < ATTEMPTS ? ATTEMPTS - 1 : attempt;
-            aim     = (double)space * (ATTEMPTS + MORE_ATTEMPTS - 1 - attempt) / (MORE_ATTEMPTS + 1);
+        if (least || attempt >= few) { /* to recompute all is not always the least: something between may be */
+            attempt = attempt < few ? few - 1 : attempt;
+            aim     = (double)space * (few + more - 1 - attempt) / (more + 1);
             continue;
         }
         aim = s->peak <= (size_t)aim ? aim - (double)over * 1.02 : 0; /* cannot be reached: then the least there is */

@@ -402,8 +402,8 @@ static void the_first_of_two_copies_is_not_there(void **state)
     network_close(&n);
 }
 
-/* Every network of the zoo: predicting, and training where that does not take hundreds of megabytes. fov_plan_create
- * asks the verifier, too; a draft takes no memory for weights. */
+/* Every network of the zoo: predicting, and training where that does not take hundreds of megabytes. A draft
+ * takes no memory for weights. */
 static void honest_plans_are_accepted(void **state)
 {
     enum { LARGE = 30000000 /* parameters */ };
