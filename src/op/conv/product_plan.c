@@ -443,8 +443,8 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     bool by_lines = !gradient && geometry->groups == 1 && conv_is_pointwise(&geometry->window) &&
                     !op_comes_as_rows(compile, 0);
     int status = make(&maker, compile, geometry, gradient, NULL);
-    /* Line by line there is no room for the kernel, and the sums would have other bits: in training no bit may depend on
-       whether a memory limit keeps steps apart. */
+    /* Line by line there is no room for the kernel, and the sums would have other bits: in training no bit may depend
+       on whether a memory limit keeps steps apart. */
     bool chains = by_lines && !(compile->training && maker.has_room);
     compile->takes_producer = status == 0 && chains && conv_chain_pays(compile, geometry);
     if (compile->takes_producer) {
