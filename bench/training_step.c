@@ -6,6 +6,7 @@
  *
  * Where the model's result is an image the loss is the mean squared error, else cross entropy. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "graph/graph.h"
 #include "model/model.h"
 #include "zoo/zoo.h"
@@ -118,13 +119,11 @@ static void print_profile(fov_plan *plan, bool layers)
         printf("%10s %8s  %-30s %-26s %s\n", "us", "GFLOP/s", "operation", "shape", "detail");
     for (int s = 0; layers && s < count; s++) {
         fov_plan_step step = fov_plan_step_at(plan, s);
-        char          text[64];
-        int           used = 0;
+        char          text[64] = "";
+        size_t        used = 0;
 
-        for (int i = 0; i < step.shape.rank && used < 50; i++)
-            used +=
-                snprintf(text + used, sizeof text - (size_t)used, "%s%lld", i ? "x" : "", (long long)step.shape.dim[i]);
-        text[used] = '\0';
+        for (int i = 0; i < step.shape.rank; i++)
+            used = text_append(text, sizeof text, used, "%s%lld", i ? "x" : "", (long long)step.shape.dim[i]);
         printf("%10.1f %8.1f  %-30.30s %-26s %s  (%s)\n", seconds[s] * 1e6,
                2e-9 * (double)step.multiply_adds / seconds[s], step.operation, text, step.detail, step.name);
     }

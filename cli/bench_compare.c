@@ -27,15 +27,10 @@ enum { FIGURE_COUNT = sizeof figures / sizeof *figures };
 
 json_t *bench_read(struct cli *cli, const char *path, int *code)
 {
-    json_error_t error;
-    *code = EXIT_OK;
-    if (access(path, R_OK) != 0) {
-        *code = fail(cli, EXIT_IO, "%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    char problem[1024];
+    json_t *object = json_read(path, 0, NULL, code, problem, sizeof problem);
     if (object == NULL) {
-        *code = fail(cli, EXIT_INPUT, "%s: no JSON at line %d: %s", path, error.line, error.text);
+        fail(cli, *code, "%s", problem);
     } else if (!json_is_number(json_object_get(object, "median")) ||
                !json_is_string(json_object_get(object, "model"))) {
         *code = fail(cli, EXIT_INPUT, "%s: it is no run that fovea bench stored (no \"model\" or \"median\" in it)",

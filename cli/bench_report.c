@@ -63,7 +63,7 @@ static void print_system(struct cli *cli, const struct bench_result *result)
 
 void bench_print(struct cli *cli, const struct bench_case *bench, const struct bench_result *result)
 {
-    char shape[96], clean[512], text[6][NUMBER_SIZE];
+    char shape[SHAPE_SIZE], clean[512], text[6][NUMBER_SIZE];
     const fov_plan_memory *memory = &result->memory;
     fprintf(cli->out, "%s%s%s: %s, input %s, %d thread%s, %s\n\n", style_bold(cli),
             show_clean(clean, sizeof clean, bench->word), style_off(cli),
@@ -145,7 +145,8 @@ static void show_rate(char out[NUMBER_SIZE], double number, const char *format)
 
 static void add_layer(struct table *table, const struct bench_layer *layer, double all, double flops)
 {
-    char shape[96], products[NUMBER_SIZE], time[NUMBER_SIZE], share[NUMBER_SIZE], rate[NUMBER_SIZE], peak[NUMBER_SIZE];
+    char shape[SHAPE_SIZE], products[NUMBER_SIZE], time[NUMBER_SIZE], share[NUMBER_SIZE], rate[NUMBER_SIZE];
+    char peak[NUMBER_SIZE];
     char bytes[NUMBER_SIZE], intensity[NUMBER_SIZE], bound[NUMBER_SIZE], reached[NUMBER_SIZE];
     const fov_plan_step *step = &layer->step;
     double gflops = rate_of(step->multiply_adds, layer->seconds), moved = (double)(step->reads + step->bytes);

@@ -24,6 +24,7 @@ enum {
 enum option_kind {
     OPTION_FLAG,    /**< --json, --json=no */
     OPTION_INTEGER, /**< a whole number */
+    OPTION_NATURAL, /**< one of 64 bits, from 0 */
     OPTION_NUMBER,  /**< any finite number */
     OPTION_SIZE,    /**< bytes: 800M, 2G, 1.5GiB */
     OPTION_TEXT,
@@ -49,6 +50,7 @@ struct cli_value {
     bool given; /**< typed, not the default */
     bool flag;
     int64_t integer; /**< also sizes, bytes */
+    uint64_t natural;
     double number;
     const char *text; /**< NULL: neither given nor a default */
 };

@@ -174,15 +174,15 @@ static int export_sample(struct cli *cli, fov_dataset *data, int64_t index, cons
     const uint8_t *pixels;
     int height, width, channels;
     folder_name(name, fov_dataset_class(data, fov_dataset_label(data, index)));
-    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (length < 0 || length > PATH_SIZE - 40) {
+    size_t length = append_text(path, sizeof path, 0, "%s/%s", folder, name);
+    if (length > PATH_SIZE - 40) {
         return fail(cli, EXIT_USAGE, "the folder's name is too long");
     }
     int code = make_folder(cli, path);
     if (code != EXIT_OK) {
         return code;
     }
-    snprintf(path + length, sizeof path - (size_t)length, "/%05lld.png", (long long)index);
+    append_text(path, sizeof path, length, "/%05lld.png", (long long)index);
     if (fov_dataset_sample(data, index, &pixels, &height, &width, &channels) != FOV_OK ||
         fov_image_save_png(cli->context, path, height, width, channels, pixels) != FOV_OK) {
         return fail_library(cli);

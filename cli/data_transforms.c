@@ -35,13 +35,12 @@ static json_t *transform_to_json(const fov_transform_info *info)
 /* "crop:padding=4:border=zero", as it may be typed. */
 static void spell(char out[SPELLING], const fov_transform_info *info)
 {
-    size_t length = (size_t)snprintf(out, SPELLING, "%s", info->name);
-    for (int i = 0; i < info->option_count && length < SPELLING; i++) {
+    size_t length = append_text(out, SPELLING, 0, "%s", info->name);
+    for (int i = 0; i < info->option_count; i++) {
         const char *word = info->option[i].word;
         char number[NUMBER_SIZE];
         snprintf(number, sizeof number, "%.4g", info->option[i].standard);
-        length += (size_t)snprintf(out + length, SPELLING - length, ":%s=%s", info->option[i].name,
-                                   word != NULL ? word : number);
+        length = append_text(out, SPELLING, length, ":%s=%s", info->option[i].name, word != NULL ? word : number);
     }
 }
 

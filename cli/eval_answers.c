@@ -397,20 +397,19 @@ int eval_answers(struct cli *cli)
 {
     struct answers a = {.cli = cli, .file = option_text(cli, "answers")};
     fov_context *context = cli_context(cli);
-    char clean[512];
-    json_error_t error;
+    char clean[512], problem[1024];
+    int code;
     if (context == NULL) {
         return fail_library(cli);
     }
     show_clean(clean, sizeof clean, a.file);
-    a.root = json_load_file(a.file, 0, &error);
+    a.root = json_read(a.file, 0, NULL, &code, problem, sizeof problem);
     if (a.root == NULL) {
-        bool missing = json_error_code(&error) == json_error_cannot_open_file;
-        return fail(cli, missing ? EXIT_IO : EXIT_INPUT, "%s: %s%.200s", clean, missing ? "" : "no JSON: ", error.text);
+        return fail(cli, code, "%s", problem);
     }
     const struct kind *kind = json_is_object(a.root) ? find_kind(&a) : (refuse(&a, "y_true", "is missing"), NULL);
     fov_metrics *metrics = kind != NULL ? kind->measure(&a, context) : NULL;
-    int code = EXIT_OK;
+    code = EXIT_OK;
     if (a.problem[0] != '\0') {
         code = fail(cli, EXIT_INPUT, "%s: %s", clean, a.problem);
     } else if (metrics == NULL) {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LEFT = 160, RIGHT = 2000 }; /* bytes of an option's two columns */
+
 const struct verb *help_find(const char *name, const char **suggestion)
 {
     struct nearest nearest = {.wanted = name};
@@ -54,11 +56,16 @@ static int help_width(const struct cli *cli)
 void help_overview(struct cli *cli)
 {
     const char *bold = style_bold(cli), *off = style_off(cli);
+    int longest = 0;
+    for (size_t i = 0; i < verb_table_count; i++) {
+        int length = (int)strlen(verb_table[i]->name);
+        longest = length > longest ? length : longest;
+    }
     fprintf(cli->out, "%sfovea%s %s: convolutional networks in C\n\n", bold, off, fov_version());
     fprintf(cli->out, "usage: fovea VERB [arguments] [options]\n\n");
     for (size_t i = 0; i < verb_table_count; i++) {
-        fprintf(cli->out, "  %s%-9s%s", bold, verb_table[i]->name, off);
-        print_wrapped(cli->out, verb_table[i]->summary, 11, 11, help_width(cli));
+        fprintf(cli->out, "  %s%-*s%s  ", bold, longest, verb_table[i]->name, off);
+        print_wrapped(cli->out, verb_table[i]->summary, longest + 4, longest + 4, help_width(cli));
     }
     fprintf(cli->out, "\n  fovea VERB --help   options of a verb and examples\n"
                       "  fovea --version     version, machine, build\n\n"
@@ -66,29 +73,30 @@ void help_overview(struct cli *cli)
                       "fovea draws itself) and leaves all it learned in runs/train.\n");
 }
 
-static void option_left(char out[80], const struct cli_option *o)
+static void option_left(char out[LEFT], const struct cli_option *o)
 {
-    int n = o->letter != '\0' ? snprintf(out, 80, "-%c, --%s", o->letter, o->name) : snprintf(out, 80, "--%s", o->name);
-    if (o->kind != OPTION_FLAG && n > 0 && n < 60) {
-        snprintf(out + n, 80 - (size_t)n, " %s", o->argument != NULL ? o->argument : "VALUE");
+    size_t n = o->letter != '\0' ? append_text(out, LEFT, 0, "-%c, --%s", o->letter, o->name)
+                                 : append_text(out, LEFT, 0, "--%s", o->name);
+    if (o->kind != OPTION_FLAG) {
+        append_text(out, LEFT, n, " %s", o->argument != NULL ? o->argument : "VALUE");
     }
 }
 
-static void option_right(char out[600], const struct cli_option *o)
+static void option_right(char out[RIGHT], const struct cli_option *o)
 {
-    size_t n = (size_t)snprintf(out, 600, "%s", o->doc);
-    for (int i = 0; o->kind == OPTION_CHOICE && o->choices[i] != NULL && n < 400; i++) {
-        n += (size_t)snprintf(out + n, 600 - n, "%s%s", i == 0 ? ": " : ", ", o->choices[i]);
+    size_t n = append_text(out, RIGHT, 0, "%s", o->doc);
+    for (int i = 0; o->kind == OPTION_CHOICE && o->choices[i] != NULL; i++) {
+        n = append_text(out, RIGHT, n, "%s%s", i == 0 ? ": " : ", ", o->choices[i]);
     }
     const char *standard = o->otherwise != NULL ? o->otherwise : o->standard;
-    if (standard != NULL && n < 500) {
-        snprintf(out + n, 600 - n, " [%s]", standard);
+    if (standard != NULL) {
+        append_text(out, RIGHT, n, " [%s]", standard);
     }
 }
 
 static void print_options(struct cli *cli, const struct cli_option *options)
 {
-    char left[80], right[600];
+    char left[LEFT], right[RIGHT];
     for (const struct cli_option *o = options; o != NULL && o->name != NULL; o++) {
         option_left(left, o);
         option_right(right, o);

@@ -8,7 +8,7 @@
 static void print_steps(struct cli *cli, const fov_plan *plan)
 {
     struct table *table = table_create("rLLLlLrrl");
-    char number[NUMBER_SIZE], shape[96], offset[NUMBER_SIZE], bytes[NUMBER_SIZE];
+    char number[NUMBER_SIZE], shape[SHAPE_SIZE], offset[NUMBER_SIZE], bytes[NUMBER_SIZE];
     table_row(table, (const char *const[]){"", "node", "operation", "how", "shape", "layout", "offset", "bytes", ""});
     table_rule(table);
     for (int i = 0; i < fov_plan_step_count(plan); i++) {

@@ -3,12 +3,19 @@
 #include "json.h"
 #include "output.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { DIGITS = 9, DOUBLE_DIGITS = 17 }; /* what tells any two float32, any two doubles apart */
+enum {
+    DIGITS = 9,         /* what tells any two float32 apart */
+    DOUBLE_DIGITS = 17, /* any two doubles */
+    MOST_BYTES = 1 << 30
+};
 
 static json_t *need(json_t *value)
 {
@@ -107,12 +114,90 @@ void json_print_exactly(struct cli *cli, json_t *object)
     print(cli, object, DOUBLE_DIGITS);
 }
 
+/* A regular file, opened without waiting for whoever holds a FIFO's other end; -1 with errno. */
+static int open_regular(const char *path, int flags)
+{
+    struct stat about;
+    int file = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
+    if (file >= 0 && (fstat(file, &about) != 0 || !S_ISREG(about.st_mode))) {
+        close(file);
+        errno = S_ISDIR(about.st_mode) ? EISDIR : EINVAL;
+        file = -1;
+    }
+    return file;
+}
+
+static int complain(char *problem, size_t size, int code, const char *format, ...) CLI_PRINTF(4, 5);
+static int complain(char *problem, size_t size, int code, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(problem, size, format, list);
+    va_end(list);
+    return code;
+}
+
+/* All of it, terminated; NULL with errno. */
+static char *read_all(int file, size_t *length)
+{
+    size_t room = 1 << 12, used = 0;
+    char *text = take_memory(room, 1);
+    for (ssize_t got = 1; got != 0;) {
+        if (used + 1 == room) {
+            char *larger = take_memory(2 * room, 1);
+            memcpy(larger, text, used);
+            free(text);
+            text = larger;
+            room *= 2;
+        }
+        got = read(file, text + used, room - used - 1);
+        used += got > 0 ? (size_t)got : 0;
+        if ((got < 0 && errno != EINTR) || used > MOST_BYTES) {
+            errno = got < 0 ? errno : EFBIG;
+            free(text);
+            return NULL;
+        }
+    }
+    *length = used;
+    return text;
+}
+
+json_t *json_read(const char *path, size_t flags, char **text, int *code, char *problem, size_t size)
+{
+    json_error_t error;
+    size_t length = 0;
+    int file = open_regular(path, O_RDONLY);
+    char *bytes = file >= 0 ? read_all(file, &length) : NULL;
+    int reason = errno;
+    json_t *object = bytes != NULL ? json_loadb(bytes, length, flags | JSON_REJECT_DUPLICATES, &error) : NULL;
+    *code = EXIT_OK;
+    if (file >= 0) {
+        close(file);
+    }
+    if (bytes == NULL) {
+        *code = complain(problem, size, EXIT_IO, "%s: cannot read: %s", path,
+                         reason == EINVAL ? "not a regular file" : strerror(reason));
+    } else if (object == NULL) {
+        *code = complain(problem, size, EXIT_INPUT, "%s: no JSON at line %d: %s", path, error.line, error.text);
+    }
+    if (text != NULL && object != NULL) {
+        *text = bytes;
+    } else {
+        free(bytes);
+    }
+    return object;
+}
+
 /* A neighbour first, renamed when it is whole and on the disk: a kill leaves the old file or the new one. */
 int json_save(const char *path, json_t *object)
 {
     char name[4096];
-    int length = snprintf(name, sizeof name, "%s.new", path);
-    FILE *file = length > 0 && (size_t)length < sizeof name ? fopen(name, "w") : NULL;
+    int length = snprintf(name, sizeof name, "%s.new", path), opened = -1;
+    errno = ENAMETOOLONG;
+    if (length > 0 && (size_t)length < sizeof name) {
+        opened = open_regular(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+    }
+    FILE *file = opened >= 0 ? fdopen(opened, "w") : NULL;
     int status = -1, reason = file != NULL ? 0 : errno;
     if (file != NULL) {
         status = json_dumpf(object, file, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));

@@ -18,6 +18,11 @@ json_t *json_from_number(double number);
 json_t *json_from_shape(const fov_shape *shape); /**< the open batch is "N" */
 void json_add(json_t *array, json_t *value);     /**< takes `value` */
 
+/** What a regular file holds, read by jansson's `flags` (keys must differ). NULL: a sentence in `problem`, and EXIT_IO
+ *  or EXIT_INPUT in *code. Never waits: a FIFO or a device is refused. `text` (or NULL) receives the file's bytes,
+ *  terminated, to be freed; NULL after a failure. */
+json_t *json_read(const char *path, size_t flags, char **text, int *code, char *problem, size_t size);
+
 /** Prints one object on one line of cli->out and frees it. */
 void json_print(struct cli *cli, json_t *object);
 /** The same with every digit of its doubles. */

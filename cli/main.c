@@ -63,7 +63,7 @@ fov_context *cli_context_seeded(struct cli *cli, uint64_t seed)
 
 fov_context *cli_context(struct cli *cli)
 {
-    return cli_context_seeded(cli, (uint64_t)option_integer(cli, "seed"));
+    return cli_context_seeded(cli, option_natural(cli, "seed"));
 }
 
 static int version(struct cli *cli, bool json)

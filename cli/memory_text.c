@@ -16,22 +16,22 @@ void memory_text(char out[MEMORY_TEXT], const fov_plan_memory *memory, size_t al
 
 bool recomputation_text(char out[MEMORY_TEXT], const fov_plan_memory *memory)
 {
-    char before[NUMBER_SIZE], after[NUMBER_SIZE], convolutions[64] = "";
-    int others = memory->recomputed - memory->convolutions_recomputed, length = 0;
+    char before[NUMBER_SIZE], after[NUMBER_SIZE], what[64] = "";
+    int others = memory->recomputed - memory->convolutions_recomputed;
+    size_t length = 0;
     double once = (double)(memory->multiply_adds - memory->multiply_adds_recomputed);
     out[0] = '\0';
     if (memory->recomputed == 0) {
         return false;
     }
     if (memory->convolutions_recomputed > 0) {
-        length = snprintf(convolutions, sizeof convolutions, "%d of %d convolutions%s", memory->convolutions_recomputed,
-                          memory->convolutions, others > 0 ? " and " : "");
+        length = append_text(what, sizeof what, 0, "%d of %d convolutions%s", memory->convolutions_recomputed,
+                             memory->convolutions, others > 0 ? " and " : "");
     }
     if (others > 0) {
-        snprintf(convolutions + length, sizeof convolutions - (size_t)length, "%d %ssteps", others,
-                 length > 0 ? "other " : "");
+        append_text(what, sizeof what, length, "%d %ssteps", others, length > 0 ? "other " : "");
     }
-    snprintf(out, MEMORY_TEXT, "recomputes %s: +%.*f %% multiply-adds, activations %s -> %s", convolutions,
+    snprintf(out, MEMORY_TEXT, "recomputes %s: +%.*f %% multiply-adds, activations %s -> %s", what,
              memory->multiply_adds_recomputed > 0 ? 1 : 0,
              once > 0 ? 100 * (double)memory->multiply_adds_recomputed / once : 0.0,
              show_bytes(before, (double)memory->kept_whole), show_bytes(after, (double)memory->activations));

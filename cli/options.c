@@ -2,6 +2,7 @@
 /* One table per verb says everything: this walks the words of the command line past it. Accepted are --name value,
  * --name=value, -x value and, as Ultralytics' users type, name=value; underscores count as hyphens. */
 #include "options.h"
+#include "append.h"
 #include "nearest.h"
 #include <errno.h>
 #include <math.h>
@@ -21,12 +22,10 @@ const struct cli_option common_options[] = {
      .maximum = 1024,
      .doc = "threads; the result is the same for any number"},
     {.name = "seed",
-     .kind = OPTION_INTEGER,
+     .kind = OPTION_NATURAL,
      .argument = "N",
      .standard = "0",
-     .minimum = 0,
-     .maximum = 9.2e18,
-     .doc = "what all random numbers follow from"},
+     .doc = "what all random numbers follow from: 0 to 18446744073709551615"},
     {.name = "max-memory",
      .kind = OPTION_SIZE,
      .argument = "SIZE",
@@ -103,6 +102,11 @@ int64_t option_integer(const struct cli *cli, const char *name)
     return option(cli, name)->integer;
 }
 
+uint64_t option_natural(const struct cli *cli, const char *name)
+{
+    return option(cli, name)->natural;
+}
+
 double option_number(const struct cli *cli, const char *name)
 {
     return option(cli, name)->number;
@@ -142,6 +146,20 @@ static bool read_integer(const char *text, int64_t *value)
     long long number = strtoll(text, &end, 10);
     *value = number;
     return end != text && *end == '\0' && errno == 0 && text[0] != ' ';
+}
+
+bool options_natural(const char *text, uint64_t *value)
+{
+    uint64_t number = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (*at < '0' || *at > '9' || number > (UINT64_MAX - digit) / 10) {
+            return false;
+        }
+        number = 10 * number + digit;
+    }
+    *value = number;
+    return text[0] != '\0';
 }
 
 static bool read_number(const char *text, double *value)
@@ -187,14 +205,14 @@ static int check_limits(const struct cli_option *o, double value, const char *te
 static int read_choice(const struct cli_option *o, const char *text, char *problem, size_t size)
 {
     char word[64], all[256] = "";
+    size_t used = 0;
     struct nearest nearest = {.wanted = text};
     for (int i = 0; o->choices[i] != NULL; i++) {
         if (strcmp(o->choices[i], text) == 0) {
             return EXIT_OK;
         }
         nearest_offer(&nearest, o->choices[i]);
-        size_t used = strlen(all);
-        snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", o->choices[i]);
+        used = append_text(all, sizeof all, used, "%s%s", i > 0 ? ", " : "", o->choices[i]);
     }
     if (nearest.best != NULL) {
         return complain(problem, size, "--%s has no choice \"%s\": did you mean %s?", o->name, shown(word, text),
@@ -240,6 +258,12 @@ static int read_value(const struct cli_option *o, const char *text, struct cli_v
         }
         value->number = (double)value->integer;
         return check_limits(o, value->number, text, problem, size);
+    case OPTION_NATURAL:
+        if (!options_natural(text, &value->natural)) {
+            return complain(problem, size, "--%s is \"%s\"; it is a whole number from 0 to %llu", o->name,
+                            shown(word, text), (unsigned long long)UINT64_MAX);
+        }
+        return EXIT_OK;
     case OPTION_NUMBER:
         if (!read_number(text, &value->number)) {
             return complain(problem, size, "--%s is \"%s\"; it is a number", o->name, shown(word, text));

@@ -24,8 +24,12 @@ const struct cli_value *option(const struct cli *cli, const char *name);
 bool option_given(const struct cli *cli, const char *name);
 bool option_flag(const struct cli *cli, const char *name);
 int64_t option_integer(const struct cli *cli, const char *name);
+uint64_t option_natural(const struct cli *cli, const char *name);
 double option_number(const struct cli *cli, const char *name);
 const char *option_text(const struct cli *cli, const char *name);
+
+/** Decimal digits alone, up to 18446744073709551615. */
+bool options_natural(const char *text, uint64_t *value);
 
 /** Whole numbers in [minimum, maximum] separated by `separator`: "3x32x32", "1,5,9". Answers how many (at most
  *  `limit`), or -1. */

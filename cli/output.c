@@ -228,18 +228,15 @@ const char *show_seconds(char out[NUMBER_SIZE], double seconds)
     return out;
 }
 
-const char *show_shape(char out[96], const fov_shape *shape)
+const char *show_shape(char out[SHAPE_SIZE], const fov_shape *shape)
 {
-    size_t n = 0;
-    out[n++] = '[';
-    for (int i = 0; i < shape->rank && n < 70; i++) {
+    size_t n = append_text(out, SHAPE_SIZE, 0, "[");
+    for (int i = 0; i < shape->rank; i++) {
         const char *comma = i > 0 ? ", " : "";
-        int length = shape->dim[i] == FOV_BATCH ? snprintf(out + n, 96 - n, "%sN", comma)
-                                                : snprintf(out + n, 96 - n, "%s%lld", comma, (long long)shape->dim[i]);
-        n += (size_t)length;
+        n = shape->dim[i] == FOV_BATCH ? append_text(out, SHAPE_SIZE, n, "%sN", comma)
+                                       : append_text(out, SHAPE_SIZE, n, "%s%lld", comma, (long long)shape->dim[i]);
     }
-    out[n] = ']';
-    out[n + 1] = '\0';
+    append_text(out, SHAPE_SIZE, n, "]");
     return out;
 }
 

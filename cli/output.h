@@ -3,13 +3,8 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
+#include "append.h"
 #include "cli.h"
-
-#if defined(__GNUC__)
-#define CLI_PRINTF(at, first) __attribute__((format(printf, at, first)))
-#else
-#define CLI_PRINTF(at, first)
-#endif
 
 /** Learns what standard output is (terminal, width, colours, UTF-8) and opens the buffer. 0, or EXIT_MEMORY. */
 int output_open(struct cli *cli);
@@ -31,11 +26,11 @@ int exit_code(fov_status status);
  *  broken UTF-8 become '?'. At most size - 1 bytes. Answers out. */
 const char *show_clean(char *out, size_t size, const char *text);
 
-enum { NUMBER_SIZE = 48 };
+enum { NUMBER_SIZE = 48, SHAPE_SIZE = 192 };
 const char *show_count(char out[NUMBER_SIZE], int64_t number);     /**< 1234567 -> "1,234,567" */
 const char *show_bytes(char out[NUMBER_SIZE], double bytes);       /**< "241.0 KiB" */
 const char *show_seconds(char out[NUMBER_SIZE], double seconds);   /**< "3.2 s", "4:05", "1:02:03" */
-const char *show_shape(char out[96], const fov_shape *shape);      /**< "[N, 6, 28, 28]" */
+const char *show_shape(char out[SHAPE_SIZE], const fov_shape *shape); /**< "[N, 6, 28, 28]" */
 
 /** Escape sequences, "" without colours. */
 const char *style_bold(const struct cli *cli);

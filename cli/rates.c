@@ -16,9 +16,15 @@
 static const char *const KEYS[] = {"products", "transform", "memory", "wake"};
 enum { KEY_COUNT = 4 };
 
+/* Was the file named on the command line? */
+static bool is_chosen(const struct cli *cli)
+{
+    return options_find(cli->verb, "rates", NULL) != NULL && option_text(cli, "rates") != NULL;
+}
+
 bool rates_path(const struct cli *cli, char path[RATES_PATH])
 {
-    const char *chosen = options_find(cli->verb, "rates", NULL) != NULL ? option_text(cli, "rates") : NULL;
+    const char *chosen = is_chosen(cli) ? option_text(cli, "rates") : NULL;
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     int length = -1;
     if (chosen != NULL) {
@@ -50,18 +56,15 @@ static int complain(char *problem, size_t size, int code, const char *format, ..
 /* The whole file; NULL where there is none, or with a sentence and a code. */
 static json_t *read_file(const char *path, int *code, char *problem, size_t size)
 {
-    json_error_t error;
+    char reason[1024];
     *code = EXIT_OK;
-    if (access(path, R_OK) != 0) {
-        if (errno != ENOENT && errno != ENOTDIR) {
-            *code = complain(problem, size, EXIT_IO, "%s: cannot read: %s", path, strerror(errno));
-        }
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
         return NULL;
     }
-    json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    json_t *object = json_read(path, 0, NULL, code, reason, sizeof reason);
     if (object == NULL) {
-        *code = complain(problem, size, EXIT_INPUT, "%s: no JSON at line %d: %s; fovea bench --tune writes it anew "
-                         "once it is removed", path, error.line, error.text);
+        *code = complain(problem, size, *code, "%s%s", reason,
+                         *code == EXIT_INPUT ? "; fovea bench --tune writes it anew once it is removed" : "");
     } else if (!json_is_array(json_object_get(object, "rates"))) {
         *code = complain(problem, size, EXIT_INPUT, "%s: it has no list \"rates\"; fovea bench --tune writes it anew "
                          "once it is removed", path);
@@ -101,6 +104,11 @@ int rates_apply(const struct cli *cli, char from[RATES_PATH], char *problem, siz
         return EXIT_OK;
     }
     json_t *object = read_file(path, &code, problem, size);
+    if (object == NULL && code == EXIT_IO && !is_chosen(cli)) {
+        /* Nobody asked for it: a home that cannot be read is no reason to do nothing. */
+        remark(cli, "%s; going on with the rates of the instruction set", problem);
+        return EXIT_OK;
+    }
     if (object == NULL) {
         return code;
     }

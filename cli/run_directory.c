@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Folders are made one by one with mkdir, which never takes one that is there: two runs started at once get two. */
 #include "run_directory.h"
+#include "options.h"
 #include "output.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +66,19 @@ static bool is_in_use(const char *path)
     return in_use;
 }
 
-int run_directory_take(struct cli *cli, const char *wanted, struct run_directory *folder)
+/* A file by which a run is known: the trainer would refuse the folder, too, but not before args.json were written. */
+static const char *file_of_run(const struct run_directory *folder)
+{
+    static const char *const kept[] = {"checkpoint.safetensors", "best.onnx"};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        if (run_directory_has(folder, kept[i])) {
+            return kept[i];
+        }
+    }
+    return NULL;
+}
+
+int run_directory_take(struct cli *cli, const char *wanted, bool overwrite, struct run_directory *folder)
 {
     *folder = (struct run_directory){.made = false};
     if (wanted != NULL) {
@@ -84,7 +97,13 @@ int run_directory_take(struct cli *cli, const char *wanted, struct run_directory
             return fail(cli, EXIT_IO, "%s: another run is writing to this folder; --out DIR names one of its own",
                         wanted);
         }
-        folder->replaced = run_directory_has(folder, "checkpoint.safetensors");
+        const char *there = overwrite ? NULL : file_of_run(folder);
+        if (there != NULL) {
+            return fail(cli, EXIT_USAGE,
+                        "%s holds a run already (%s), which stays as it is: --resume %s goes on with it, another --out "
+                        "begins another one, --overwrite puts the new one in its place",
+                        wanted, there, wanted);
+        }
         return EXIT_OK;
     }
     bool made;
@@ -159,22 +178,48 @@ int run_directory_keep_words(struct cli *cli, const struct run_directory *folder
     return EXIT_OK;
 }
 
-json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, const char *name, bool optional)
+json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, const char *name, char **text,
+                           int *code)
 {
-    char path[RUN_PATH];
-    json_error_t problem;
+    char path[RUN_PATH], problem[RUN_PATH + 512];
     run_directory_file(path, folder, name);
-    if (access(path, R_OK) != 0) {
-        if (!optional) {
-            fail(cli, EXIT_IO, "%s: %s; is this the folder of a run?", path, strerror(errno));
-        }
-        return NULL;
-    }
-    json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
-    if (!json_is_object(object)) {
+    /* Numbers as doubles: jansson's own whole numbers end at 2^63, and a seed does not. */
+    json_t *object = json_read(path, JSON_DECODE_INT_AS_REAL, text, code, problem, sizeof problem);
+    if (object == NULL) {
+        fail(cli, *code, "%s", problem);
+    } else if (!json_is_object(object)) {
+        *code = fail(cli, EXIT_INPUT, "%s: no JSON object", path);
         json_decref(object);
-        fail(cli, EXIT_INPUT, "%s: no JSON object at line %d: %s", path, problem.line, problem.text);
-        return NULL;
+        object = NULL;
+        if (text != NULL) {
+            free(*text);
+            *text = NULL;
+        }
     }
     return object;
+}
+
+int run_directory_read_config(struct cli *cli, const struct run_directory *folder, json_t **config, uint64_t *seed)
+{
+    char *text = NULL, digits[32];
+    int code;
+    if (!run_directory_has(folder, "config.json")) {
+        return fail(cli, EXIT_INPUT, "%s/config.json: %s; is this the folder of a run?", folder->path, strerror(errno));
+    }
+    *config = run_directory_read(cli, folder, "config.json", &text, &code);
+    if (*config == NULL) {
+        return code;
+    }
+    /* Within a string the quote before the colon would have a backslash. */
+    const char *at = strstr(text, "\"seed\":");
+    at = at != NULL ? at + strlen("\"seed\":") : "";
+    at += strspn(at, " \t\r\n");
+    snprintf(digits, sizeof digits, "%.*s", (int)strspn(at, "0123456789"), at);
+    bool whole = options_natural(digits, seed) && strchr(",} \t\r\n", at[strlen(digits)]) != NULL;
+    free(text);
+    if (!whole && json_object_get(*config, "seed") != NULL) {
+        return fail(cli, EXIT_INPUT, "%s/config.json: \"seed\" is no whole number from 0 to %llu", folder->path,
+                    (unsigned long long)UINT64_MAX);
+    }
+    return EXIT_OK;
 }

@@ -12,13 +12,12 @@ enum { RUN_PATH = 4096 };
 
 struct run_directory {
     char path[RUN_PATH];
-    bool made;     /**< by us, now: to be taken away again when nothing came of it */
-    bool replaced; /**< an earlier run lies there */
+    bool made; /**< by us, now: to be taken away again when nothing came of it */
 };
 
-/** `wanted`, made with its parents; NULL: runs/train, or the first of runs/train2, runs/train3 ... that is not there
- *  yet. Says why not; answers an exit code. */
-int run_directory_take(struct cli *cli, const char *wanted, struct run_directory *folder);
+/** `wanted`, made with its parents, and refused where it holds a run unless `overwrite`; NULL: runs/train, or the first
+ *  of runs/train2, runs/train3 ... that is not there yet. Says why not; answers an exit code. */
+int run_directory_take(struct cli *cli, const char *wanted, bool overwrite, struct run_directory *folder);
 /** Removes the folder if it was made for a run that left nothing in it. */
 void run_directory_abandon(const struct run_directory *folder);
 
@@ -34,7 +33,12 @@ struct run_words {
 };
 /** Keeps them in args.json. 0 or an exit code. */
 int run_directory_keep_words(struct cli *cli, const struct run_directory *folder, const struct run_words *words);
-/** Reads a JSON object of the folder; NULL, and a sentence unless `optional`. */
-json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, const char *name, bool optional);
+/** Reads a JSON object of the folder, all numbers as doubles; NULL after a sentence, with the exit code in *code.
+ *  `text`: NULL, or receives the file's bytes, to be freed. */
+json_t *run_directory_read(struct cli *cli, const struct run_directory *folder, const char *name, char **text,
+                           int *code);
+/** Reads config.json, and of its seed all 64 bits, where there is one (*seed stays as it is where there is none).
+ *  EXIT_OK, or an exit code after a sentence. *config is the caller's in any case. */
+int run_directory_read_config(struct cli *cli, const struct run_directory *folder, json_t **config, uint64_t *seed);
 
 #endif

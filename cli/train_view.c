@@ -12,28 +12,28 @@
 
 static void describe_settings(struct train_view *view, const fov_train_options *o, int64_t samples)
 {
+    char *out = view->settings;
     size_t size = sizeof view->settings, n;
     int64_t batch = o->batch < 0 || o->batch > samples ? samples : o->batch;
     char count[NUMBER_SIZE];
-    n = (size_t)snprintf(view->settings, size, "%s", o->optimizer);
+    n = append_text(out, size, 0, "%.40s", o->optimizer);
     if (o->lr > 0.0f) {
-        n += (size_t)snprintf(view->settings + n, size - n, ", rate %g", (double)o->lr);
+        n = append_text(out, size, n, ", rate %g", (double)o->lr);
     }
     if (strcmp(o->schedule, "constant") != 0) {
-        n += (size_t)snprintf(view->settings + n, size - n, " (%.40s)", o->schedule);
+        n = append_text(out, size, n, " (%.40s)", o->schedule);
     }
     if (o->momentum > 0.0f) {
-        n += (size_t)snprintf(view->settings + n, size - n, ", %smomentum %g", o->nesterov ? "Nesterov " : "",
-                              (double)o->momentum);
+        n = append_text(out, size, n, ", %smomentum %g", o->nesterov ? "Nesterov " : "", (double)o->momentum);
     }
     if (o->weight_decay > 0.0f) {
-        n += (size_t)snprintf(view->settings + n, size - n, ", weight decay %g", (double)o->weight_decay);
+        n = append_text(out, size, n, ", weight decay %g", (double)o->weight_decay);
     }
-    n += (size_t)snprintf(view->settings + n, size - n, ", batch %s", show_count(count, batch));
+    n = append_text(out, size, n, ", batch %s", show_count(count, batch));
     fov_context *context = view->cli->context;
     int threads = fov_context_threads(context);
-    snprintf(view->settings + n, size - n, "; %s, %d thread%s, seed %llu", fov_context_isa(context), threads,
-             threads == 1 ? "" : "s", (unsigned long long)fov_context_seed(context));
+    append_text(out, size, n, "; %s, %d thread%s, seed %llu", fov_context_isa(context), threads,
+                threads == 1 ? "" : "s", (unsigned long long)fov_context_seed(context));
 }
 
 void train_view_begin(struct train_view *view, struct cli *cli, fov_model *model, const fov_dataset *data,

@@ -99,7 +99,7 @@ static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
 static void print_layers(struct cli *cli, const fov_summary *summary)
 {
     struct table *table = table_create("LLlrrrr");
-    char shape[96], parameters[NUMBER_SIZE], products[NUMBER_SIZE], bytes[NUMBER_SIZE], field[48];
+    char shape[SHAPE_SIZE], parameters[NUMBER_SIZE], products[NUMBER_SIZE], bytes[NUMBER_SIZE], field[48];
     table_row(table, (const char *const[]){"layer", "type", "output shape", "parameters", "multiply-adds", "memory",
                                            "sees"});
     table_rule(table);
@@ -127,7 +127,7 @@ static void print_port(struct cli *cli, fov_model *model, const char *what, fov_
     const fov_graph *graph = fov_model_graph(model);
     fov_shape shape = fov_value_shape(graph, value);
     fov_dtype dtype = fov_value_dtype(graph, value);
-    char clean[256], text[96];
+    char clean[256], text[SHAPE_SIZE];
     fprintf(cli->out, "  %-13s  %s %s", what, show_clean(clean, sizeof clean, fov_value_name(graph, value)),
             show_shape(text, &shape));
     fprintf(cli->out, "%s%s", dtype != FOV_F32 ? " " : "", dtype != FOV_F32 ? fov_dtype_name(dtype) : "");
@@ -188,7 +188,7 @@ static void print_pixels(struct cli *cli, const fov_preprocessing *p, int channe
 
 static void print_totals(struct cli *cli, const fov_summary *summary, fov_model *model, const char *word)
 {
-    char count[3][NUMBER_SIZE], bytes[2][NUMBER_SIZE], shape[96], clean[512], result[64];
+    char count[3][NUMBER_SIZE], bytes[2][NUMBER_SIZE], shape[SHAPE_SIZE], clean[512], result[64];
     const char *name = fov_model_name(model);
     fprintf(cli->out, "%s%s%s", style_bold(cli), show_clean(clean, sizeof clean, *name != '\0' ? name : word),
             style_off(cli));

@@ -172,7 +172,12 @@ static void print_human(struct prediction *p, const char *file, int label, const
 /* One picture: nothing of it is printed unless all went well. */
 static int predict(struct prediction *p, const char *file, int64_t index, int label, const fov_image *image)
 {
-    if (fov_predict_image(p->model, image, p->scores, p->count) != FOV_OK) {
+    int status = fov_predict_image(p->model, image, p->scores, p->count);
+    if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
+        char clean[512];
+        return fail(p->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, file), fov_error(p->cli->context));
+    }
+    if (status != FOV_OK) {
         return fail_library(p->cli);
     }
     rank(p);
@@ -260,7 +265,7 @@ static int look_at_output(struct prediction *p)
     fov_value output = fov_model_output(p->model);
     fov_shape shape = fov_value_shape(fov_model_graph(p->model), output);
     fov_meaning meaning = fov_model_meaning(p->model, output);
-    char name[256], text[96];
+    char name[256], text[SHAPE_SIZE];
     p->count = fov_model_scores(p->model);
     p->values = meaning == FOV_MEANING_VALUES;
     p->alone = meaning == FOV_MEANING_SIGMOID;

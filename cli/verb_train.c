@@ -10,8 +10,10 @@
 #include "preprocessing.h"
 #include "source.h"
 #include "train_view.h"
+#include <limits.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { REPORT_BATCH = 100 };
 
@@ -21,6 +23,7 @@ struct job {
     bool resume, by_position;
     json_t *config, *words; /* of the run that goes on; NULL for a new one */
     struct run_words asked; /* typed, or those of the run that goes on */
+    uint64_t seed; /* of the run that goes on */
     fov_model *model;
     fov_dataset *data, *test;
     fov_train_options options;
@@ -45,6 +48,12 @@ static bool flag_of(const struct job *job, const char *name, const char *key)
     return json_is_true(kept) || (json_is_number(kept) && json_number_value(kept) != 0.0);
 }
 
+/* A kept number may be anything; what is beyond an int is beyond every limit, too, and refused by the library. */
+static int whole(double number)
+{
+    return number >= INT_MAX ? INT_MAX : number <= INT_MIN ? INT_MIN : (int)number;
+}
+
 static const char *word_of(const struct job *job, const json_t *kept, const char *name, const char *key)
 {
     const char *word = kept != NULL ? json_string_value(json_object_get(kept, key)) : NULL;
@@ -55,24 +64,25 @@ static void fill_options(struct job *job)
 {
     fov_train_options *o = &job->options;
     *o = (fov_train_options){
-        .epochs = (int)number_of(job, "epochs", "epochs"),
-        .batch = (int)number_of(job, "batch", "batch"),
+        .epochs = whole(number_of(job, "epochs", "epochs")),
+        .batch = whole(number_of(job, "batch", "batch")),
         .optimizer = word_of(job, job->config, "optimizer", "optimizer"),
         .lr = (float)number_of(job, "lr", "lr"),
         .momentum = (float)number_of(job, "momentum", "momentum"),
         .nesterov = flag_of(job, "nesterov", "nesterov"),
         .weight_decay = (float)number_of(job, "weight-decay", "weight_decay"),
         .schedule = word_of(job, job->config, "schedule", "schedule"),
-        .step_epochs = (int)number_of(job, "step-epochs", "step_epochs"),
+        .step_epochs = whole(number_of(job, "step-epochs", "step_epochs")),
         .gamma = (float)number_of(job, "gamma", "gamma"),
         .lr_final = (float)number_of(job, "lr-final", "lr_final"),
-        .warmup = (int)number_of(job, "warmup", "warmup"),
+        .warmup = whole(number_of(job, "warmup", "warmup")),
         .label_smoothing = (float)number_of(job, "label-smoothing", "label_smoothing"),
         .augment = word_of(job, job->config, "augment", "augment"),
-        .checkpoint_steps = (int)number_of(job, "checkpoint-steps", "checkpoint_steps"),
+        .checkpoint_steps = whole(number_of(job, "checkpoint-steps", "checkpoint_steps")),
         .drop_last = flag_of(job, "drop-last", "drop_last"),
         .classes_by_position = job->by_position,
         .resume = job->resume,
+        .overwrite = option_flag(job->cli, "overwrite"),
         .directory = job->folder.path,
         .validate = job->test,
     };
@@ -95,16 +105,18 @@ static int read_run(struct job *job, const char *directory)
     }
     job->resume = true;
     int length = snprintf(job->folder.path, sizeof job->folder.path, "%s", directory);
-    while (length > 1 && length < RUN_PATH && job->folder.path[length - 1] == '/') {
+    if (length >= RUN_PATH - 64) {
+        return fail(cli, EXIT_USAGE, "the name of the run folder is too long (%d bytes)", length);
+    }
+    while (length > 1 && job->folder.path[length - 1] == '/') {
         job->folder.path[--length] = '\0';
     }
-    job->config = run_directory_read(cli, &job->folder, "config.json", false);
-    if (job->config == NULL) {
-        return EXIT_INPUT;
-    }
+    int code = run_directory_read_config(cli, &job->folder, &job->config, &job->seed);
     /* A folder that a program of its own made has no args.json: names are in config.json too. */
-    job->words = run_directory_read(cli, &job->folder, "args.json", true);
-    return EXIT_OK;
+    if (code == EXIT_OK && run_directory_has(&job->folder, "args.json")) {
+        job->words = run_directory_read(cli, &job->folder, "args.json", NULL, &code);
+    }
+    return code;
 }
 
 static int open_data(struct job *job)
@@ -251,10 +263,7 @@ static int open_model(struct job *job)
     if (code != EXIT_OK) {
         return code;
     }
-    FILE *there = job->resume && source_is_file(word) ? fopen(word, "rb") : NULL;
-    if (there != NULL) {
-        fclose(there);
-    } else if (job->resume && source_is_file(word)) {
+    if (job->resume && source_is_file(word) && access(word, R_OK) != 0) {
         word = run_directory_file(last, &job->folder, "last.onnx"); /* the file has gone, its network is here */
     }
     job->model = source_model(job->cli, word, &wanted, NULL);
@@ -308,10 +317,11 @@ static int open_job(struct job *job)
     job->asked.output = word_of(job, job->words, "output", "output");
     job->asked.scores = word_of(job, job->words, "scores", "scores");
     const json_t *classes = job->words != NULL ? json_object_get(job->words, "classes") : NULL;
-    job->asked.classes = json_is_integer(classes) && !option_given(cli, "classes") ? (int)json_integer_value(classes)
-                                                                             : (int)option_integer(cli, "classes");
+    job->asked.classes = json_is_number(classes) && !option_given(cli, "classes") ? whole(json_number_value(classes))
+                                                                                  : (int)option_integer(cli, "classes");
     job->by_position = flag_of(job, "classes-by-position", "classes_by_position");
-    fov_context *context = cli_context_seeded(cli, (uint64_t)number_of(job, "seed", "seed"));
+    bool kept = job->config != NULL && !option_given(cli, "seed");
+    fov_context *context = cli_context_seeded(cli, kept ? job->seed : option_natural(cli, "seed"));
     if (context == NULL) {
         return fail_library(cli);
     }
@@ -430,15 +440,12 @@ static int run(struct cli *cli)
     struct job job = {.cli = cli};
     int code = open_job(&job);
     if (code == EXIT_OK && !job.resume) {
-        code = run_directory_take(cli, option_text(cli, "out"), &job.folder);
+        code = run_directory_take(cli, option_text(cli, "out"), option_flag(cli, "overwrite"), &job.folder);
     }
     if (code == EXIT_OK && !job.resume) {
         code = run_directory_keep_words(cli, &job.folder, &job.asked);
     }
     if (code == EXIT_OK) {
-        if (job.folder.replaced) {
-            remark(cli, "%s held a run; the new one takes its place", job.folder.path);
-        }
         code = train(&job);
     }
     if (code != EXIT_OK) {
@@ -580,7 +587,8 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "DIR",
      .otherwise = "runs/train, runs/train2 ...",
-     .doc = "run folder"},
+     .doc = "run folder; one that holds a run is refused"},
+    {.name = "overwrite", .kind = OPTION_FLAG, .doc = "the new run takes the place of the one in --out"},
     {.name = "resume",
      .kind = OPTION_TEXT,
      .argument = "DIR",

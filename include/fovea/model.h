@@ -167,7 +167,9 @@ FOV_API int fov_model_scores(const fov_model *model);
  *  [count, channels, height, width]; result [count, scores], where `scores` is fov_model_scores. Of classes these are
  *  probabilities: the softmax of logits, or what a softmax or sigmoid in the network gives; of a single logit or
  *  probability p the two numbers 1 - p and p. Values are given as they are. E_UNSUPPORTED: the output is a map; it
- *  depends on further inputs that nobody filled. */
+ *  depends on further inputs that nobody filled. E_NUMERIC: a number of the result would be NaN or infinite; the
+ *  sentence has the picture and the layer where that was seen first, and nothing is written from that picture's batch
+ *  on. */
 FOV_API FOV_MUST_CHECK int fov_predict(fov_model *model, const float *images, int count, float *result, int scores);
 /** The same from 8-bit pixels [height, width, channels] of any size: the model's preprocessing is applied first. */
 FOV_API FOV_MUST_CHECK int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores);

@@ -59,10 +59,12 @@ typedef struct fov_train_options {
      *  (classes.h) */
     bool        classes_by_position;
     /** NULL: nothing is written. Else the run folder: best.onnx, last.onnx, checkpoint.safetensors, history.csv,
-     *  config.json */
+     *  config.json. One that holds a run already is left as it is, to the byte, and refused (E_USAGE), unless .resume
+     *  goes on with it or .overwrite says that the new run takes its place. */
     const char *directory;
     /** continue from directory/checkpoint.safetensors; every other option must be as it was (epochs may grow) */
     bool        resume;
+    bool        overwrite; /**< false */
     int         checkpoint_steps; /**< 0: a checkpoint per epoch; else also each so many steps */
     /** Called once before the first step, when all memory that training takes has been had: with the plan for a whole
      *  batch, which is valid during the call (fov_plan_memory_use, fov_context_memory). */
@@ -97,8 +99,11 @@ FOV_API const char        *fov_transform_preset(int index, const char **name);
  *  logits, or of what lies before a softmax; of sigmoids, and of a single score, the mean binary cross-entropy of what
  *  lies before the sigmoid, with 1 for the sample's class and 0 for the others. The model's order of classes stays:
  *  labels are matched by name (classes.h). Returns FOV_OK, or a failure: E_SHAPE when model and data do not fit;
- *  E_NUMERIC when the loss or a weight is no longer finite (names epoch, step and rate; the last good checkpoint is
- *  kept); E_INTERRUPTED when stopped. */
+ *  E_INTERRUPTED when stopped; E_NUMERIC when a number that decides is not finite: the loss of a step (found before
+ *  anything is updated; the sentence gives epoch, step, rate and the first layer whose result was infinite or NaN), a
+ *  validation sample's scores (the sample, its file, the layer), or a weight, looked at before each checkpoint and at
+ *  each epoch's end. Then the model holds the weights of the last whole epoch, and in the folder the last checkpoint and
+ *  best.onnx are as they were. */
 FOV_API FOV_MUST_CHECK int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *options);
 #ifndef __cplusplus
 #define fov_train(model, data, ...) fov_train_opt((model), (data), &(fov_train_options){__VA_ARGS__})
@@ -123,7 +128,9 @@ typedef struct fov_evaluate_options {
     bool classes_by_position; /**< as in fov_train_options */
 } fov_evaluate_options;
 /** Runs the model over the dataset. Labels are matched to the model's classes by name; a prediction of a class that the
- *  data does not have is a mistake. E_SHAPE: model and data do not fit (classes.h says how). `options` may be NULL. */
+ *  data does not have is a mistake. E_SHAPE: model and data do not fit (classes.h says how). E_NUMERIC, and no report:
+ *  a sample's scores are not finite; the sentence names the sample, its file and the layer that was infinite or NaN
+ *  first. `options` may be NULL. */
 FOV_API FOV_MUST_CHECK int fov_evaluate_opt(fov_model *model, fov_dataset *data, const fov_evaluate_options *options,
                                             fov_report *report);
 FOV_API FOV_MUST_CHECK int fov_evaluate(fov_model *model, fov_dataset *data, int batch, fov_report *report);

@@ -82,10 +82,7 @@ static int set_choice(const struct attribute *attribute, void *options, const ch
             put_number(attribute, options, i);
             return FOV_OK;
         }
-        if (length < sizeof list) {
-            length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "",
-                                       attribute->choices[i]);
-        }
+        length = text_append(list, sizeof list, length, "%s%s", i > 0 ? ", " : "", attribute->choices[i]);
     }
     return error_set(error, FOV_E_USAGE, "%s is \"%.60s\"; it is one of %s", attribute->name, text, list);
 }

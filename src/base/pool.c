@@ -10,6 +10,7 @@
  * 1270 us, its yielding variant 730 us, this 460 us (one thread 810 us); alone, the same as pthreadpool. Here the
  * caller waits for nothing but chunks that were begun, and does all of them itself where nobody comes to help. */
 #include "base/pool.h"
+#include "base/arithmetic.h"
 #include "base/cpu.h"
 #include <errno.h>
 #include <pthread.h>
@@ -139,7 +140,7 @@ static void *pool_work(void *argument)
 {
     struct pool_worker *self = argument;
     uint32_t            seen = 0;
-    cpu_flush_denormals();
+    arithmetic_enter(DENORMALS_FLUSHED);
     for (;;) {
         pool_await_job(self, seen);
         seen = atomic_load_explicit(&self->pool->job, memory_order_acquire);
@@ -294,8 +295,8 @@ void pool_end(struct pool *pool)
 
 void pool_run(struct pool *pool, pool_task *task, void *context, size_t chunks)
 {
-    /* Denormals count as zero in the caller too: a result must not depend on who computed it. */
-    unsigned mode = cpu_flush_denormals();
+    /* The caller computes as the workers do: a result must not depend on who made it. */
+    struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
     if (pool == NULL || pool->count == 1 || chunks <= 1 || chunks > UINT32_MAX) {
         for (size_t chunk = 0; chunk < chunks; chunk++) {
             task(context, chunk, 0);
@@ -310,5 +311,5 @@ void pool_run(struct pool *pool, pool_task *task, void *context, size_t chunks)
         pool_take(pool, 0);
         pool_await_done(pool, (uint32_t)chunks);
     }
-    cpu_restore_mode(mode);
+    arithmetic_leave(mode);
 }

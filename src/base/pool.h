@@ -11,7 +11,7 @@
 struct pool;
 
 /** `threads` 0: as many as this process may use (affinity and cgroup quota). Fewer threads than asked for, when the
- *  system refuses some, is not an error. Workers flush denormals to zero. */
+ *  system refuses some, is not an error. Tasks run in DENORMALS_FLUSHED mode, in every thread. */
 struct pool *pool_create(struct memory *memory, int threads, struct error *error);
 void         pool_destroy(struct pool *pool);
 int          pool_threads(const struct pool *pool); /**< at least 1; NULL pool: 1 */

@@ -69,6 +69,22 @@ void text_add(struct text *text, const char *format, ...)
     }
 }
 
+size_t text_append(char *out, size_t size, size_t used, const char *format, ...)
+{
+    if (used >= size) {
+        return size > 0 ? size - 1 : 0;
+    }
+    va_list list;
+    va_start(list, format);
+    int length = vsnprintf(out + used, size - used, format, list);
+    va_end(list);
+    if (length < 0) {
+        out[used] = '\0';
+        return used;
+    }
+    return (size_t)length < size - used ? used + (size_t)length : size - 1;
+}
+
 const char *text_string(const struct text *text)
 {
     return text->data != NULL ? text->data : "";
@@ -106,6 +122,24 @@ static size_t text_decode(const unsigned char *s, uint32_t *point)
     }
     *point = value;
     return length;
+}
+
+void text_add_json(struct text *text, const char *string)
+{
+    text_add_bytes(text, "\"", 1);
+    for (size_t length; *string != '\0'; string += length) {
+        uint32_t point = 0;
+        length = text_decode((const unsigned char *)string, &point);
+        if (length == 0) {
+            text_add(text, "\xef\xbf\xbd");
+            length = 1;
+        } else if (point < 0x20 || point == 0x7f) {
+            text_add(text, "\\u%04x", (unsigned)point);
+        } else {
+            text_add(text, "%s%.*s", point == '"' || point == '\\' ? "\\" : "", (int)length, string);
+        }
+    }
+    text_add_bytes(text, "\"", 1);
 }
 
 /* What must not reach a terminal as it is: control characters, and marks that reorder what is shown around them. */

@@ -22,6 +22,15 @@ void text_add_bytes(struct text *text, const char *bytes, size_t count);
 const char *text_string(const struct text *text); /**< never NULL */
 void        text_free(struct text *text);
 
+/** Adds a JSON string in its quotes, whatever `string` holds: what is no UTF-8 becomes U+FFFD. */
+void text_add_json(struct text *text, const char *string);
+
+/** Adds to a text in a room of fixed size, `used` bytes of which are taken (without the terminating 0); what does not
+ *  fit is cut off. Returns how many are taken now: always below `size`, so that calls can follow one another unchecked.
+ *  The only way to add to such a room: snprintf answers what it would have written. */
+size_t text_append(char *out, size_t size, size_t used, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /** Writes `source` into `out` with control characters, invalid UTF-8, quotes and backslashes escaped (\n, \x1b, \"),
  *  so that it can stand between quotes; cuts with "..." where it does not fit. Returns out. */
 char *text_escape(char *out, size_t size, const char *source);

@@ -2,6 +2,7 @@
 /* The public face of datasets: which source a string means, and checks common to all sources. Decoding and files are
  * the sources' business (mnist.c, cifar.c, digits.c, folder.c). */
 #include "data/dataset.h"
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -138,7 +139,7 @@ static void dataset_refuse(const char *text, struct error *error)
     }
 }
 
-fov_dataset *fov_dataset_open(fov_context *context, const char *source, fov_split split)
+static fov_dataset *open_dataset(fov_context *context, const char *source, fov_split split)
 {
     if (context == NULL) {
         return NULL;
@@ -156,6 +157,14 @@ fov_dataset *fov_dataset_open(fov_context *context, const char *source, fov_spli
         error_set(&context->error, error.status, "%s", error.text);
     }
     return dataset;
+}
+
+fov_dataset *fov_dataset_open(fov_context *context, const char *source, fov_split split)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    fov_dataset *made = open_dataset(context, source, split);
+    arithmetic_leave(mode);
+    return made;
 }
 
 fov_dataset *dataset_open(struct fov_context *context, const struct data_source *kind, const char *argument,
@@ -269,7 +278,7 @@ int fov_dataset_label(const fov_dataset *dataset, int64_t index)
     return dataset && index >= 0 && (uint64_t)index < dataset->count ? dataset->labels[index] : -1;
 }
 
-int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height, int *width,
+static int read_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height, int *width,
                        int *channels)
 {
     if (dataset == NULL) {
@@ -292,6 +301,15 @@ int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixe
     return FOV_OK;
 }
 
+int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height, int *width,
+                       int *channels)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = read_sample(dataset, index, pixels, height, width, channels);
+    arithmetic_leave(mode);
+    return status;
+}
+
 int dataset_sample(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error)
 {
     if (dataset->pixels == NULL) {
@@ -303,6 +321,15 @@ int dataset_sample(const struct fov_dataset *dataset, size_t index, struct pictu
     picture->channels = dataset->channels;
     picture->pixels = dataset->pixels + index * size;
     return FOV_OK;
+}
+
+const char *dataset_sample_text(const struct fov_dataset *dataset, size_t index, char out[SAMPLE_TEXT_SIZE])
+{
+    const char *file = dataset->source->place != NULL ? dataset->source->place(dataset, index) : NULL;
+    char        shown[512];
+    text_append(out, SAMPLE_TEXT_SIZE, 0, "sample %zu of %s%s%s%s", index, dataset->name, file != NULL ? " (" : "",
+                file != NULL ? text_escape(shown, sizeof shown, file) : "", file != NULL ? ")" : "");
+    return out;
 }
 
 int dataset_set_classes(struct fov_dataset *dataset, const char *const *names, size_t count, struct error *error)

@@ -72,6 +72,10 @@ uint64_t dataset_fingerprint(const struct fov_dataset *dataset);
 /** Sample `index` as pixels: in place where the dataset is in memory, else decoded into `picture`. Thread-safe. */
 int dataset_sample(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);
 
+/** What to call sample `index` in a sentence: "sample 17 of mnist", and its file where it has one. */
+enum { SAMPLE_TEXT_SIZE = 700 };
+const char *dataset_sample_text(const struct fov_dataset *dataset, size_t index, char out[SAMPLE_TEXT_SIZE]);
+
 /** Sets classes and class_names from a list of names. */
 int dataset_set_classes(struct fov_dataset *dataset, const char *const *names, size_t count, struct error *error);
 

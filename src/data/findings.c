@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of findings. */
 #include "data/findings.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -45,9 +46,8 @@ int findings_fail(const struct findings *findings, const char *source, struct er
             int status = error_set(error, FOV_E_INPUT, "%s: %s", finding->file, finding->what);
             size_t more = findings->errors - 1;
             if (more > 0 && error != NULL) {
-                size_t used = strlen(error->text);
-                snprintf(error->text + used, sizeof error->text - used, " (and %zu more: fovea data check %s)", more,
-                         source);
+                text_append(error->text, sizeof error->text, strlen(error->text),
+                            " (and %zu more: fovea data check %s)", more, source);
             }
             return status;
         }

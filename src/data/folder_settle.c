@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the splits of a scanned folder have in common: one list of classes, by which the labels of all are counted, and
  * what is tested with where a split's pictures lie in no classes. Read next: folder.c. */
+#include "base/text.h"
 #include "data/folder_scan.h"
 #include <stdio.h>
 #include <string.h>
@@ -32,12 +33,12 @@ static size_t list_missing(char out[256], char *const *from, size_t from_count, 
         if (j < other_count && strcmp(other[j], from[i]) == 0) {
             continue;
         }
-        if (missing++ < 4 && used < 200) {
-            used += (size_t)snprintf(out + used, 256 - used, "%s\"%.40s\"", used > 0 ? ", " : "", from[i]);
+        if (missing++ < 4) {
+            used = text_append(out, 256, used, "%s\"%.40s\"", used > 0 ? ", " : "", from[i]);
         }
     }
     if (missing > 4) {
-        snprintf(out + used, 256 - used, " ...");
+        text_append(out, 256, used, " ...");
     }
     return missing;
 }

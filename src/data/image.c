@@ -2,6 +2,7 @@
 /* Decoding whatever bytes turn out to be, conversion between channels, and the public fov_image functions.
  * The formats themselves: jpeg.c, png.c, webp.c, gif.c, bmp.c. */
 #include "data/image.h"
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "device/context.h"
 #include <fovea/dataset.h>
@@ -198,7 +199,7 @@ int image_read(struct picture *picture, const char *path, enum image_channels ch
     return status;
 }
 
-int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image)
+static int load_image(fov_context *context, const char *path, int channels, fov_image *image)
 {
     if (context == NULL) {
         return FOV_E_USAGE;
@@ -221,6 +222,14 @@ int fov_image_load(fov_context *context, const char *path, int channels, fov_ima
                          .pixels = picture.buffer,
                          .owner = context->memory};
     return FOV_OK;
+}
+
+int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = load_image(context, path, channels, image);
+    arithmetic_leave(mode);
+    return status;
 }
 
 void fov_image_free(fov_image *image)

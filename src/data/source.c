@@ -63,8 +63,7 @@ static bool data_try(char *out, size_t size, const char *base, const char *const
         if (recognises(out)) {
             return true;
         }
-        size_t used = strlen(looked);
-        snprintf(looked + used, looked_size - used, "%s%s", used ? ", " : "", out);
+        text_append(looked, looked_size, strlen(looked), "%s%s", *looked ? ", " : "", out);
     }
     return false;
 }

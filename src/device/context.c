@@ -2,7 +2,9 @@
 /* The context: made first, freed last. It chooses the kernels once and owns the pool, the memory and the error. */
 #include "device/context.h"
 
+#include "base/arithmetic.h"
 #include "base/cpu.h"
+#include "base/text.h"
 #include "device/rates.h"
 
 #include <stdio.h>
@@ -51,7 +53,7 @@ static const struct kernel_table *choose_kernels(const char *wanted, struct erro
     return table;
 }
 
-fov_context *fov_context_create(const fov_context_options *options)
+static fov_context *create_context(const fov_context_options *options)
 {
     static const fov_context_options standard = {0};
     struct fov_context              *context;
@@ -90,6 +92,15 @@ fov_context *fov_context_create(const fov_context_options *options)
         context->pool = pool_create(memory, options->threads, &context->error);
     context_log(context, FOV_LOG_INFO, "%s", fov_machine(context));
     return context;
+}
+
+fov_context *fov_context_create(const fov_context_options *options)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    fov_context *made = create_context(options);
+
+    arithmetic_leave(mode);
+    return made;
 }
 
 void fov_context_free(fov_context *context)
@@ -156,8 +167,8 @@ const char *fov_machine(fov_context *context)
     cpu_name(name, sizeof name);
     for (int level = CPU_SSE2; level < CPU_LEVEL_COUNT; level++)
         if (cpu_has((enum cpu_level)level) && kernel_table_for((enum cpu_level)level))
-            used += (size_t)snprintf(levels + used, sizeof levels - used, "%s%s", used ? " " : "",
-                                     cpu_level_name((enum cpu_level)level));
+            used = text_append(levels, sizeof levels, used, "%s%s", used ? " " : "",
+                               cpu_level_name((enum cpu_level)level));
     snprintf(context->machine, sizeof context->machine, "%s; has %s; using %s; %d thread%s", name,
              used ? levels : "no vector level", context->kernel->name, pool_threads(context->pool),
              pool_threads(context->pool) == 1 ? "" : "s");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What this machine does at most: multiply-adds, bytes from each level of memory, and the rates by which
  * plans choose. Everything is the best of several tries: what else runs on a machine only ever makes it look slower. */
+#include "base/arithmetic.h"
 #include "base/clock.h"
 #include "device/context.h"
 #include "device/rates.h"
@@ -324,7 +325,7 @@ static double measure_wake(fov_context *context)
 
 int fov_measure_rates(fov_context *context, fov_rates *rates)
 {
-    unsigned mode = cpu_flush_denormals();
+    struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
     int status = (int)context->error.status;
     status = status == FOV_OK ? measure_products(context, &rates->products) : status;
     status = status == FOV_OK ? measure_transforms(context, &rates->transform) : status;
@@ -333,7 +334,7 @@ int fov_measure_rates(fov_context *context, fov_rates *rates)
         rates->wake = measure_wake(context);
         status = (int)context->error.status;
     }
-    cpu_restore_mode(mode);
+    arithmetic_leave(mode);
     return status;
 }
 

@@ -2,6 +2,7 @@
 /* One line about a plan for the log: the instruction set, its tile, and how many convolutions are computed in which
  * way. The whole table, step by step, is `fovea inspect --plan`. The words are the operators' own
  * (op_compile.detail). */
+#include "base/text.h"
 #include "graph/plan.h"
 
 #include <ctype.h>
@@ -67,14 +68,14 @@ void plan_describe(const fov_plan *plan)
         all++;
         count_form(forms, &count, &others, *step->compile.detail ? step->compile.detail : "textbook");
     }
-    used = (size_t)snprintf(text, sizeof text, "%s, tile %zu x %zu", kernel->name, kernel->tile_rows,
-                            kernel->panel_columns);
+    used = text_append(text, sizeof text, 0, "%s, tile %zu x %zu", kernel->name, kernel->tile_rows,
+                       kernel->panel_columns);
     if (all > 0)
-        used += (size_t)snprintf(text + used, sizeof text - used, "; %d convolution%s", all, all > 1 ? "s" : "");
-    for (int i = 0; i < count && used < sizeof text; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s %d %.*s", i ? "," : ":", forms[i].count,
-                                 (int)forms[i].length, forms[i].name);
-    if (others > 0 && used < sizeof text)
-        snprintf(text + used, sizeof text - used, ", %d others", others);
+        used = text_append(text, sizeof text, used, "; %d convolution%s", all, all > 1 ? "s" : "");
+    for (int i = 0; i < count; i++)
+        used = text_append(text, sizeof text, used, "%s %d %.*s", i ? "," : ":", forms[i].count, (int)forms[i].length,
+                           forms[i].name);
+    if (others > 0)
+        text_append(text, sizeof text, used, ", %d others", others);
     context_log(plan->graph->context, FOV_LOG_INFO, "%s", text);
 }

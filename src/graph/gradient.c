@@ -4,6 +4,7 @@
  * gradient of its outputs to its inputs; where a value is used twice, the contributions are added. The result is
  * ordinary graph: it is planned, fused and, if wanted, differentiated again. */
 #include "graph/graph.h"
+#include "base/arithmetic.h"
 
 #include <string.h>
 
@@ -122,7 +123,7 @@ static bool is_value(const fov_graph *graph, fov_value value)
     return value.id > 0 && (size_t)value.id < graph->value_count;
 }
 
-int fov_gradient(fov_graph *graph, fov_value loss, const fov_value *targets, int count, fov_value *gradients)
+static int add_gradients(fov_graph *graph, fov_value loss, const fov_value *targets, int count, fov_value *gradients)
 {
     struct memory *memory  = graph->context->memory;
     struct error  *error   = &graph->context->error;
@@ -152,5 +153,14 @@ int fov_gradient(fov_graph *graph, fov_value loss, const fov_value *targets, int
     memory_free(memory, reverse.flowing);
     memory_free(memory, reverse.wanted);
     graph->failed = graph->failed || status;
+    return status;
+}
+
+int fov_gradient(fov_graph *graph, fov_value loss, const fov_value *targets, int count, fov_value *gradients)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = add_gradients(graph, loss, targets, count, gradients);
+
+    arithmetic_leave(mode);
     return status;
 }

@@ -4,6 +4,7 @@
  * parameters.c. */
 #include "graph/graph.h"
 
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "graph/known.h"
@@ -415,9 +416,11 @@ static void let_statistics_follow(fov_graph *graph, const struct node *node)
 int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_count, const void *options,
                    const char *name)
 {
-    struct error *error = &graph->context->error;
-    struct node  *node;
-    char          made[320];
+    struct error   *error = &graph->context->error;
+    struct node    *node;
+    struct arithmetic mode;
+    char            made[320];
+    int             filled;
 
     if (graph->failed)
         return 0;
@@ -428,7 +431,10 @@ int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_
     node = new_node(graph, op, in_count, options);
     if (node)
         node->name = memory_copy_text(graph->context->memory, name, error);
-    if (!node || !node->name || fill_node(graph, node, in, options)) {
+    mode   = arithmetic_enter(DENORMALS_KEPT); /* sizes are computed in floating point, too */
+    filled = node && node->name ? fill_node(graph, node, in, options) : FOV_E_MEMORY;
+    arithmetic_leave(mode);
+    if (filled) {
         error_prefix(error, "%s \"%s\"", op->name, name);
         if (node)
             drop_node(graph, node);
@@ -504,7 +510,7 @@ void fov_scope_push(fov_graph *graph, const char *name)
         return;
     }
     graph->scope_begins[graph->scope_count++] = length;
-    snprintf(graph->scope + length, sizeof graph->scope - length, "%s.", name);
+    text_append(graph->scope, sizeof graph->scope, length, "%s.", name);
 }
 
 void fov_scope_pop(fov_graph *graph)

@@ -50,6 +50,7 @@ struct fov_graph {
     int                 parameter_count;
     bool                read_once; /**< a plan has packed parameters that are not in memory */
     bool                moves;     /**< parameters change: plans want them in memory, to pack them anew at any time */
+    double              known_effort; /**< operations spent on known values (known.h), since the last plan was begun */
     uint64_t            version; /**< grows when a parameter's data changes: plans pack their weights anew */
     bool                failed; /**< a builder call has failed: all later ones do nothing */
     struct op_emitter   emitter;

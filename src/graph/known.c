@@ -11,7 +11,8 @@
 enum {
     SMALL = 1024,          /* elements */
     LARGE = 1 << 20,       /* elements of a value that decides a shape, and of those it is computed from */
-    EFFORT = 1 << 26       /* multiply-adds of one node: definitions are slow */
+    EFFORT = 1 << 26,      /* operations of one node: definitions are slow */
+    ALL_EFFORT = 1 << 28   /* and of all nodes together, while a graph is built or a plan is made: a few seconds */
 };
 
 static const fov_shape *shape_of(const struct known *known, int id)
@@ -106,8 +107,15 @@ static bool can_fold(const struct known *known, const struct node *node, size_t 
     return true;
 }
 
-/* Whether the definition ends soon enough. The batch is not open here: all sizes are known. */
-static bool is_cheap(const struct node *node, const struct op_textbook_tensor *in, const struct op_textbook_tensor *out)
+static double product_of(const int64_t factors[3])
+{
+    return (double)factors[0] * (double)factors[1] * (double)factors[2];
+}
+
+/* Operations of a definition, from what its descriptor says, not fewer than elements that it looks at. Where it says
+ * nothing, windows and sums are taken to look at every input for every result. */
+static double effort_of(const struct node *node, const struct op_textbook_tensor *in,
+                        const struct op_textbook_tensor *out)
 {
     struct op_tensor inputs[OP_MAX_PORTS], outputs[OP_MAX_PORTS];
     struct op_cost cost = {.options = node->options,
@@ -119,13 +127,24 @@ static bool is_cheap(const struct node *node, const struct op_textbook_tensor *i
                            .stride = {1, 1, 1},
                            .dilation = {1, 1, 1}};
 
-    for (int i = 0; i < node->in_count; i++)
+    enum op_family family = node->op->family;
+    bool   linear = family == OP_ELEMENTWISE || family == OP_ACTIVATION || family == OP_SHAPE || family == OP_REDUCTION;
+    double read = 0, written = 0, work;
+
+    for (int i = 0; i < node->in_count; i++) {
         inputs[i] = (struct op_tensor){.dtype = in[i].dtype, .shape = in[i].shape};
-    for (int i = 0; i < node->out_count; i++)
+        read += in[i].shape.rank < 0 ? 0 : (double)shape_span(&in[i].shape, 0, in[i].shape.rank);
+    }
+    for (int i = 0; i < node->out_count; i++) {
         outputs[i] = (struct op_tensor){.dtype = out[i].dtype, .shape = out[i].shape};
-    if (node->op->cost)
-        node->op->cost(&cost);
-    return cost.multiply_adds <= EFFORT;
+        written += out[i].shape.rank < 0 ? 0 : (double)shape_span(&out[i].shape, 0, out[i].shape.rank);
+    }
+    if (!node->op->work && !node->op->cost)
+        return read + written + (linear ? 0 : read * written);
+    (node->op->work ? node->op->work : node->op->cost)(&cost);
+    work = written * (cost.global ? read : product_of(cost.kernel));
+    work = work > (double)cost.multiply_adds ? work : (double)cost.multiply_adds;
+    return read + written + work;
 }
 
 static int fold(const struct known *known, const struct node *node, size_t most)
@@ -140,8 +159,10 @@ static int fold(const struct known *known, const struct node *node, size_t most)
     for (int i = 0; i < node->out_count; i++)
         out[i] = (struct op_textbook_tensor){graph_value(known->graph, node->out[i])->dtype,
                                              *shape_of(known, node->out[i]), NULL};
-    if (most > SMALL && !is_cheap(node, in, out))
+    double effort = effort_of(node, in, out);
+    if (effort > EFFORT || known->graph->known_effort + effort > ALL_EFFORT)
         return FOV_OK;
+    known->graph->known_effort += effort;
     for (int i = 0; i < node->out_count; i++) {
         int id = node->out[i];
 

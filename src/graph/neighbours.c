@@ -2,6 +2,7 @@
 /* What a step may do together with another one: run it within itself (a producer), see an input while that is made,
  * do the work of the step before it. Operators decide when they compile; this finds whom they may ask. Read lower.c
  * first. */
+#include "base/text.h"
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 
@@ -34,14 +35,13 @@ int lower_find_producer(const struct lowering *l, const struct plan_step *step)
 void lower_take_producer(fov_plan *plan, struct plan_step *step, int producer)
 {
     struct plan_step *made = &plan->steps[producer];
-    size_t            length;
 
     step->producer       = producer;
     made->taker          = (int)(step - plan->steps);
     step->multiply_adds += made->multiply_adds;
     made->multiply_adds  = 0;
-    length               = strlen(made->compile.detail);
-    snprintf(made->compile.detail + length, sizeof made->compile.detail - length, ", within the step that reads it");
+    text_append(made->compile.detail, sizeof made->compile.detail, strlen(made->compile.detail),
+                ", within the step that reads it");
 }
 
 /* The step that makes a tensor as its first result; -1: none does. */

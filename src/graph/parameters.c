@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What parameters and constants hold. A parameter's first values are drawn when somebody first looks, so that asking a
  * large network for its shapes costs no memory; they are a function of (seed, parameter, element) alone. */
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "graph/graph.h"
@@ -33,9 +34,12 @@ int graph_read(const fov_graph *graph, int id, size_t offset, void *bytes, size_
             error_prefix(error, "parameter \"%s\"", value->name);
             return FOV_E_IO;
         }
-    } else if (value->dtype == FOV_F32)
+    } else if (value->dtype == FOV_F32) {
+        struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+
         draw(value, graph->context->seed, offset / sizeof(float), bytes, count / sizeof(float));
-    else
+        arithmetic_leave(mode);
+    } else
         memset(bytes, 0, count); /* counters start at zero */
     return FOV_OK;
 }

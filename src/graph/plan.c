@@ -3,8 +3,8 @@
  * steps. After fov_plan_create nothing is allocated, looked up or decided any more. */
 #include "graph/plan.h"
 
+#include "base/arithmetic.h"
 #include "base/clock.h"
-#include "base/cpu.h"
 #include "base/pool.h"
 #include "graph/known.h"
 
@@ -243,7 +243,7 @@ static bool fits(const fov_plan *plan)
                           size_add(need, memory_in_use(memory), &need) && need <= limit);
 }
 
-fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
+static fov_plan *create(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
 {
     struct fov_context *context = graph->context;
     fov_plan           *plan;
@@ -269,6 +269,15 @@ fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count,
     drop_known(plan);
     plan->options.update = NULL; /* the caller's array need not live on */
     return plan;
+}
+
+fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    fov_plan *made = create(graph, outputs, count, options);
+
+    arithmetic_leave(mode);
+    return made;
 }
 
 void fov_plan_free(fov_plan *plan)
@@ -328,28 +337,35 @@ static void begin(fov_plan *plan)
 }
 
 /* What this plan packed once it does not change itself, so only others have to look again. */
-static void end(fov_plan *plan)
+static void renewed(fov_plan *plan)
 {
     if (plan->options.updates)
         plan->version = ++plan->graph->version;
 }
 
-void fov_plan_run(fov_plan *plan, uint64_t step)
+void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end)
 {
-    unsigned mode = cpu_flush_denormals();
+    struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
 
     pool_begin(plan->graph->context->pool);
-    begin(plan);
-    for (size_t s = 0; s < plan->step_count; s++)
-        run_step(&plan->steps[s], step);
-    end(plan);
+    if (first == 0)
+        begin(plan);
+    for (size_t s = first; s < end; s++)
+        run_step(&plan->steps[s], number);
+    if (end == plan->step_count)
+        renewed(plan);
     pool_end(plan->graph->context->pool);
-    cpu_restore_mode(mode);
+    arithmetic_leave(mode);
+}
+
+void fov_plan_run(fov_plan *plan, uint64_t step)
+{
+    plan_run_steps(plan, step, 0, plan->step_count);
 }
 
 void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
 {
-    unsigned mode = cpu_flush_denormals();
+    struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
 
     pool_begin(plan->graph->context->pool);
     begin(plan);
@@ -359,9 +375,9 @@ void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
         run_step(&plan->steps[s], step);
         seconds[s] = clock_seconds() - start;
     }
-    end(plan);
+    renewed(plan);
     pool_end(plan->graph->context->pool);
-    cpu_restore_mode(mode);
+    arithmetic_leave(mode);
 }
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */

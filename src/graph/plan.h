@@ -7,7 +7,8 @@
  *   verify.c   whether nothing is read that is not there any more: after all of the others, by none of their words
  *   pair.c     a weight's gradient and its update some rows at a time
  *   pack.c     weights -> kernel order, once, from memory or straight from their file
- *   plan.c     the whole in order, memory, binding of pointers, running, printing */
+ *   plan.c     the whole in order, memory, binding of pointers, running, printing
+ *   replay.c   a run once more, to find where a number that is not finite came from */
 #ifndef GRAPH_PLAN_H
 #define GRAPH_PLAN_H
 
@@ -148,6 +149,28 @@ static inline const struct node *plan_node(const fov_plan *plan, int index)
 {
     return plan->rewritten[index] ? plan->rewritten[index] : &plan->graph->nodes[index];
 }
+
+/** Runs steps `first` to `end` - 1 of a run: whoever cuts a run into parts calls for each part in order, the last one
+ *  up to step_count. */
+void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end);
+
+/* replay.c */
+/** How many steps have run when a value that the plan computes is there; 0: no step makes it. */
+size_t plan_steps_to(const fov_plan *plan, fov_value value);
+/** Where the first infinite number of a run stood, and the first NaN: a step's name and operations, or a parameter or
+ *  input. Names belong to the plan; NULL: there was none. */
+struct plan_place {
+    const char *name, *operation;
+};
+struct plan_finding {
+    struct plan_place infinite, nan;
+};
+/** Runs steps 0 .. end - 1 once more, with the inputs as they are in the plan now, and looks at what each writes. The
+ *  plan must not renew parameters before `end`. E_MEMORY leaves nothing found. */
+int plan_replay(fov_plan *plan, uint64_t number, size_t end, struct plan_finding *finding);
+enum { FINDING_TEXT_SIZE = 400 };
+/** "; infinite first in "c3" (conv + relu), NaN first in "norm" (batch_norm)"; "" where nothing was found. */
+const char *plan_finding_text(const struct plan_finding *finding, char out[FINDING_TEXT_SIZE]);
 
 /* describe.c */
 /** Logs, at level info, how the plan computes. */

@@ -42,6 +42,7 @@ int graph_infer(fov_graph *graph, int64_t batch, const bool *needed, const fov_s
 {
     struct known state = {graph, shapes, known};
 
+    graph->known_effort = 0;
     for (size_t id = 0; id < graph->value_count; id++) {
         const struct value *value = graph_value(graph, (int)id);
 

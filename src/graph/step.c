@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One step by itself: what it is told of its inputs, what it takes in besides its own node, its compilation by its
  * operator, and whether one run is enough. What it does together with others is neighbours.c. Read lower.c first. */
+#include "base/text.h"
 #include "device/cpu/cpu.h"
 #include "graph/lower.h"
 
@@ -62,7 +63,7 @@ void lower_name_part(struct plan_step *step, const struct node *node)
 {
     size_t length = strlen(step->operation);
 
-    snprintf(step->operation + length, sizeof step->operation - length, "%s%s", length ? " + " : "", node->op->name);
+    text_append(step->operation, sizeof step->operation, length, "%s%s", length ? " + " : "", node->op->name);
 }
 
 /* Draws the parameters of what is folded: nothing is drawn while a plan runs. */

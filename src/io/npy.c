@@ -378,13 +378,12 @@ int npy_write(const char *path, fov_dtype dtype, const fov_shape *shape, const v
         return error_set(error, FOV_E_USAGE, "%s: not an array of a known type and shape", path);
     }
     for (int axis = 0; axis < shape->rank; axis++) {
-        used += (size_t)snprintf(dims + used, sizeof dims - used, axis > 0 ? ", %lld" : "%lld",
-                                 (long long)shape->dim[axis]);
+        used = text_append(dims, sizeof dims, used, axis > 0 ? ", %lld" : "%lld", (long long)shape->dim[axis]);
     }
-    int length = snprintf(header + PREFIX, sizeof header - PREFIX,
-                          "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s%s), }",
-                          fov_dtype_size(dtype) == 1 ? '|' : '<', descr, dims, shape->rank == 1 ? "," : "");
-    size_t end = PREFIX + (size_t)length, start = (end + NPY_ALIGNMENT) / NPY_ALIGNMENT * NPY_ALIGNMENT;
+    size_t end = text_append(header, sizeof header, PREFIX,
+                             "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s%s), }",
+                             fov_dtype_size(dtype) == 1 ? '|' : '<', descr, dims, shape->rank == 1 ? "," : "");
+    size_t start = (end + NPY_ALIGNMENT) / NPY_ALIGNMENT * NPY_ALIGNMENT;
     memset(header + end, ' ', start - end);
     header[start - 1] = '\n';
     memcpy(header, magic, MAGIC_BYTES);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding conformance cases below a folder, in the order of their names. What a case is: conformance_case.c. */
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "device/context.h"
 #include "model/conformance.h"
@@ -65,7 +66,7 @@ static int walk_folder(const struct walk *walk, const char *directory, int depth
     return status;
 }
 
-int fov_conformance_run(fov_context *context, const char *directory, const fov_conformance_options *options,
+static int run_cases(fov_context *context, const char *directory, const fov_conformance_options *options,
                         fov_conformance *total)
 {
     static const fov_conformance_options standard = {.seen = NULL};
@@ -89,5 +90,14 @@ int fov_conformance_run(fov_context *context, const char *directory, const fov_c
         status = error_set(error, FOV_E_INPUT, "%s: no conformance case (a folder with model.onnx) in it or below",
                            text_clean(name, sizeof name, directory));
     }
+    return status;
+}
+
+int fov_conformance_run(fov_context *context, const char *directory, const fov_conformance_options *options,
+                        fov_conformance *total)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = run_cases(context, directory, options, total);
+    arithmetic_leave(mode);
     return status;
 }

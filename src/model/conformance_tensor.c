@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The tensors of a conformance case: read from their own small files, and compared element by element. */
 #include "base/file.h"
+#include "base/text.h"
 #include "device/context.h"
 #include "model/conformance.h"
 #include "tensor/convert.h"
@@ -108,16 +109,13 @@ static void show_element(char *out, size_t size, fov_dtype dtype, const void *el
 /** "[1, 0, 3]" for the element at `index`. */
 static void show_place(char *out, size_t size, const fov_shape *shape, size_t index)
 {
-    size_t used = 0, rest = shape_span(shape, 0, shape->rank);
-    int    more = snprintf(out, size, "[");
-    for (int axis = 0; axis < shape->rank && more > 0; axis++) {
-        used += (size_t)more;
+    size_t used = text_append(out, size, 0, "["), rest = shape_span(shape, 0, shape->rank);
+    for (int axis = 0; axis < shape->rank; axis++) {
         rest /= (size_t)shape->dim[axis];
-        more = snprintf(out + used, size - used, "%s%zu", axis > 0 ? ", " : "", index / rest);
+        used = text_append(out, size, used, "%s%zu", axis > 0 ? ", " : "", index / rest);
         index %= rest;
     }
-    used += more > 0 ? (size_t)more : 0;
-    snprintf(out + used, size - used, "]");
+    text_append(out, size, used, "]");
 }
 
 bool case_compare(struct case_run *run, int index, const char *name, const struct case_tensor *expected,

@@ -136,12 +136,9 @@ static void name_tensor(struct naming *naming, const struct value *value, size_t
     if (naming->tensors++ >= NAMES) {
         return;
     }
-    size_t room = sizeof naming->list - naming->used;
-    int    more = snprintf(naming->list + naming->used, room, "%s\"%s\" (%zu of %zu)", naming->used > 0 ? ", " : "",
-                           text_escape(name, sizeof name, value->name), count,
-                           value->bytes / fov_dtype_size(value->dtype));
-    naming->used += more > 0 && (size_t)more < room ? (size_t)more : 0;
-    naming->list[naming->used] = '\0';
+    naming->used = text_append(naming->list, sizeof naming->list, naming->used, "%s\"%s\" (%zu of %zu)",
+                               naming->used > 0 ? ", " : "", text_escape(name, sizeof name, value->name), count,
+                               value->bytes / fov_dtype_size(value->dtype));
 }
 
 /** A warning, or under `strict` an error. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Another task for a trained network: its head, the last layer with weights, is replaced; layers are kept as they are
  * by freezing their parameters. Read next: graph/copy.h, which makes the graph with the other shapes. */
+#include "base/arithmetic.h"
 #include "graph/copy.h"
 #include "model/model.h"
 #include <fnmatch.h>
@@ -200,7 +201,7 @@ static int exchange_graph(struct head *head, int *id)
     return status != FOV_OK ? status : fov_model_set_classes(model, NULL, 0);
 }
 
-int fov_model_replace_head(fov_model *model, int classes, const char **weight)
+static int replace_head(fov_model *model, int classes, const char **weight)
 {
     struct error *error = &model->context->error;
     struct head head = {.model = model, .classes = classes};
@@ -221,6 +222,14 @@ int fov_model_replace_head(fov_model *model, int classes, const char **weight)
         *weight = graph_value(model->graph, head.layer)->name;
     }
     memory_free(model->context->memory, id);
+    return status;
+}
+
+int fov_model_replace_head(fov_model *model, int classes, const char **weight)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = replace_head(model, classes, weight);
+    arithmetic_leave(mode);
     return status;
 }
 

@@ -22,7 +22,7 @@ static int number_classes(fov_model *model, int count)
         return (int)model->context->error.status;
     }
     for (int i = 0; i < count; i++) {
-        snprintf(numbers + (size_t)i * CLASS_NUMBER_SIZE, CLASS_NUMBER_SIZE, "%d", i);
+        snprintf(&numbers[(size_t)i * CLASS_NUMBER_SIZE], CLASS_NUMBER_SIZE, "%d", i);
     }
     memory_free(model->context->memory, model->class_numbers);
     model->class_numbers = numbers;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Models from files. What a file is, is seen from its content, never from its name. The formats are in io/. */
+#include "base/arithmetic.h"
 #include "base/text.h"
 #include "io/safetensors.h"
 #include "model/metadata.h"
@@ -174,7 +175,7 @@ fov_model *fov_model_load(fov_context *context, const char *path)
     return load(context, path, NULL);
 }
 
-fov_model *fov_model_load_sized(fov_context *context, const char *path, int height, int width)
+static fov_model *load_sized(fov_context *context, const char *path, int height, int width)
 {
     const int64_t size[2] = {height, width};
     if (context == NULL || height < 1 || width < 1) {
@@ -184,6 +185,14 @@ fov_model *fov_model_load_sized(fov_context *context, const char *path, int heig
         return NULL;
     }
     return load(context, path, size);
+}
+
+fov_model *fov_model_load_sized(fov_context *context, const char *path, int height, int width)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    fov_model *made = load_sized(context, path, height, width);
+    arithmetic_leave(mode);
+    return made;
 }
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
@@ -229,15 +238,14 @@ struct odd_names {
 
 static void add_odd(struct odd_names *odd, const char *name)
 {
+    enum { SHOWN = 4 };
     char escaped[NAME_TEXT];
-    int  more = snprintf(odd->text + odd->used, sizeof odd->text - odd->used, "%s\"%s\"", odd->used > 0 ? ", " : "",
-                         text_escape(escaped, sizeof escaped, name));
     odd->count++;
-    if (more > 0 && (size_t)more < sizeof odd->text - odd->used && odd->shown < 4) {
-        odd->used += (size_t)more;
+    if (odd->shown < SHOWN) {
+        odd->used = text_append(odd->text, sizeof odd->text, odd->used, "%s\"%s\"", odd->used > 0 ? ", " : "",
+                                text_escape(escaped, sizeof escaped, name));
         odd->shown++;
     }
-    odd->text[odd->used] = '\0';
 }
 
 /** Every parameter is there with its shape, and nothing else is: only then is anything copied. */
@@ -312,7 +320,7 @@ static int copy_weights(fov_model *model, const struct safetensors *file)
     return status;
 }
 
-int fov_model_load_weights(fov_model *model, const char *path)
+static int load_weights(fov_model *model, const char *path)
 {
     struct safetensors file;
     struct error      *error = &model->context->error;
@@ -332,5 +340,13 @@ int fov_model_load_weights(fov_model *model, const char *path)
         status = model_check_finite(model, path);
     }
     safetensors_close(&file);
+    return status;
+}
+
+int fov_model_load_weights(fov_model *model, const char *path)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = load_weights(model, path);
+    arithmetic_leave(mode);
     return status;
 }

@@ -2,6 +2,7 @@
 /* A model's life: made empty or from the zoo, given classes and preprocessing, freed. Its inputs and outputs are in
  * inputs_outputs.c, files in load.c and save.c, use in predict.c, the table of layers in summary.c. */
 #include "model/model.h"
+#include "base/arithmetic.h"
 #include "base/text.h"
 #include "zoo/zoo.h"
 #include <stdio.h>
@@ -78,9 +79,8 @@ static void fail_unknown_network(fov_context *context, const char *name)
         error_set(&context->error, FOV_E_USAGE, "there is no network \"%s\"; did you mean \"%s\"?", shown, nearest);
         return;
     }
-    for (size_t i = 0, used = 0; i < zoo_table_count && used < sizeof known - 1; i++) {
-        int more = snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", zoo_table[i]->name);
-        used += more > 0 ? (size_t)more : 0;
+    for (size_t i = 0, used = 0; i < zoo_table_count; i++) {
+        used = text_append(known, sizeof known, used, "%s%s", i > 0 ? ", " : "", zoo_table[i]->name);
     }
     error_set(&context->error, FOV_E_USAGE, "there is no network \"%s\"; there are %s", shown, known);
 }
@@ -110,7 +110,7 @@ static int resolve_input(const struct zoo_network *network, const fov_network_op
     return FOV_OK;
 }
 
-fov_model *fov_model_network(fov_context *context, const char *name, const fov_network_options *options)
+static fov_model *make_network(fov_context *context, const char *name, const fov_network_options *options)
 {
     if (context == NULL) {
         return NULL;
@@ -147,6 +147,14 @@ fov_model *fov_model_network(fov_context *context, const char *name, const fov_n
     }
     model->preprocessing.pad = network->pad;
     return model;
+}
+
+fov_model *fov_model_network(fov_context *context, const char *name, const fov_network_options *options)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    fov_model *made = make_network(context, name, options);
+    arithmetic_leave(mode);
+    return made;
 }
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */

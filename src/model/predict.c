@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Using a model: pictures in, class probabilities or values out. What the output means is answered in meaning.c. The
  * plan is kept between calls and made anew only when another number of pictures is asked for. */
+#include "base/arithmetic.h"
+#include "base/text.h"
 #include "data/loader.h"
+#include "graph/plan.h"
 #include "model/model.h"
 #include <fovea/operators.h>
+#include <math.h>
 #include <string.h>
 
 enum { LARGEST_BATCH = 64 };
@@ -136,6 +140,26 @@ static int prepare(fov_model *model, int count, int wanted)
     return FOV_OK;
 }
 
+/* Numbers that are not finite are no answer. `first` of `count` pictures is that of the plan's first row. */
+static int check_rows(const fov_model *model, size_t rows, size_t first, size_t count)
+{
+    const float *made = fov_plan_data(model->predict_plan, model->prediction);
+    size_t row = (size_t)row_of(model);
+    for (size_t i = 0; i < rows * row; i++) {
+        if (!isfinite(made[i])) {
+            char cause[FINDING_TEXT_SIZE], which[64] = "";
+            struct plan_finding finding = {.nan = {NULL, NULL}};
+            if (count > 1) {
+                text_append(which, sizeof which, 0, " of picture %zu (from 0, of %zu)", first + i / row, count);
+            }
+            (void)plan_replay(model->predict_plan, 0, model->predict_plan->step_count, &finding);
+            return error_set(&model->context->error, FOV_E_NUMERIC, "the scores%s are not finite%s", which,
+                             plan_finding_text(&finding, cause));
+        }
+    }
+    return FOV_OK;
+}
+
 /* Probabilities that are none: what was said of the output is not true of it. */
 static int check_probabilities(const fov_model *model, const float *made, size_t count)
 {
@@ -184,7 +208,7 @@ static void fill_input(const fov_model *model, const float *images, int count, s
     }
 }
 
-int fov_predict(fov_model *model, const float *images, int count, float *result, int scores)
+static int predict(fov_model *model, const float *images, int count, float *result, int scores)
 {
     int status = prepare(model, count, scores);
     if (status != FOV_OK) {
@@ -199,12 +223,21 @@ int fov_predict(fov_model *model, const float *images, int count, float *result,
         fill_input(model, images + (size_t)done * pixels, take, pixels, in);
         model_fill_others(model, plan);
         fov_plan_run(plan, 0);
-        status = hand_out(model, take, result + (size_t)done * (size_t)scores, scores);
+        status = check_rows(model, (size_t)take, (size_t)done, (size_t)count);
+        status = status == FOV_OK ? hand_out(model, take, result + (size_t)done * (size_t)scores, scores) : status;
     }
     return status;
 }
 
-int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores)
+int fov_predict(fov_model *model, const float *images, int count, float *result, int scores)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = predict(model, images, count, result, scores);
+    arithmetic_leave(mode);
+    return status;
+}
+
+static int predict_image(fov_model *model, const fov_image *image, float *result, int scores)
 {
     struct error *error = &model->context->error;
     int status = prepare(model, 1, scores);
@@ -232,5 +265,14 @@ int fov_predict_image(fov_model *model, const fov_image *image, float *result, i
     }
     model_fill_others(model, model->predict_plan);
     fov_plan_run(model->predict_plan, 0);
-    return hand_out(model, 1, result, scores);
+    status = check_rows(model, 1, 0, 1);
+    return status == FOV_OK ? hand_out(model, 1, result, scores) : status;
+}
+
+int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = predict_image(model, image, result, scores);
+    arithmetic_leave(mode);
+    return status;
 }

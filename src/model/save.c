@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Models to files: the whole as ONNX, the weights as safetensors; and the hash that names a set of weights. The formats
  * are in io/, what stands beside the graph in metadata.c. */
+#include "base/arithmetic.h"
 #include "base/hash.h"
 #include "io/safetensors.h"
 #include "model/metadata.h"
@@ -39,7 +40,7 @@ static int save(fov_model *model, const char *path, int opset, const struct meta
     return status;
 }
 
-int fov_model_save_opset(fov_model *model, const char *path, int opset)
+static int save_opset(fov_model *model, const char *path, int opset)
 {
     struct error   *error = &model->context->error;
     struct metadata metadata;
@@ -56,6 +57,14 @@ int fov_model_save_opset(fov_model *model, const char *path, int opset)
     }
     status = save(model, path, opset, &metadata);
     metadata_free(&metadata);
+    return status;
+}
+
+int fov_model_save_opset(fov_model *model, const char *path, int opset)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = save_opset(model, path, opset);
+    arithmetic_leave(mode);
     return status;
 }
 

@@ -2,6 +2,7 @@
 /* The table of layers: shapes for one sample, parameters, multiply-adds, memory, receptive field. Only what lies
  * between the model's input and output counts. */
 #include "model/model.h"
+#include "base/arithmetic.h"
 #include <stdint.h>
 #include <string.h>
 
@@ -212,7 +213,7 @@ static int summarise(struct summary_work *work, const fov_shape *asked, fov_summ
     return status;
 }
 
-int fov_model_summary(fov_model *model, const fov_shape *input, fov_summary *summary)
+static int make_summary(fov_model *model, const fov_shape *input, fov_summary *summary)
 {
     struct error *error = &model->context->error;
     struct memory *memory = model->context->memory;
@@ -234,5 +235,13 @@ int fov_model_summary(fov_model *model, const fov_shape *input, fov_summary *sum
     memory_free(memory, work.sights);
     memory_free(memory, work.needed);
     memory_free(memory, work.counted);
+    return status;
+}
+
+int fov_model_summary(fov_model *model, const fov_shape *input, fov_summary *summary)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = make_summary(model, input, summary);
+    arithmetic_leave(mode);
     return status;
 }

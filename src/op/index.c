@@ -113,7 +113,7 @@ int index_values(const struct index_source *source, int port, struct index_value
 int64_t index_clamp(double value)
 {
     const double limit = 0x1p60;
-    return value > limit ? (int64_t)limit : value < -limit ? -(int64_t)limit : (int64_t)value;
+    return value >= limit ? (int64_t)limit : value > -limit ? (int64_t)value : -(int64_t)limit; /* so is NaN */
 }
 
 int64_t index_load(const struct op_tensor *tensor, size_t i)

@@ -501,6 +501,10 @@ struct op {
     void (*gradient)(struct op_gradient *gradient); /**< NULL: no gradient flows back (says so when asked) */
     bool zero_gradient; /**< piecewise constant: nothing flows back, and that is right (step, shape, argmax) */
     void (*cost)(struct op_cost *cost); /**< NULL: no multiply-adds, window 1 */
+    /** Fills .multiply_adds with the operations of the definition, where these are neither what .cost says nor in
+     * proportion to the elements (sorting by comparing all with all). A plan computes nothing in advance that would
+     * take long. NULL: they are. */
+    void (*work)(struct op_cost *cost);
     void (*textbook)(const struct op_textbook *textbook);
     const struct op_cpu   *cpu;  /**< NULL: the textbook twin runs in its place */
     const struct op_onnx  *onnx; /**< NULL: not an ONNX operator of its own */

@@ -220,7 +220,7 @@ static void norm_chunk(void *context, size_t chunk, int worker)
         /* What rounding the mean left in y is taken from the mean square again. */
         double rest = mean - (double)(float)mean;
         double variance = run->kernel->sum_squares(columns, y) / (double)columns - rest * rest;
-        double inv_std = 1 / sqrt((variance > 0 ? variance : 0) + options->epsilon);
+        double inv_std = 1 / sqrt((variance < 0 ? 0 : variance) + options->epsilon); /* NaN stays NaN */
         finish_row(&plan->geometry, run, r, (float)inv_std, y);
         if (output(run, ROW_NORM_MEAN) != NULL) {
             output(run, ROW_NORM_MEAN)[r] = (float)mean;

@@ -2,6 +2,7 @@
 /* Arithmetic on shapes. Every product is checked here, so that whoever has a count can use it without thinking. */
 #include "tensor/shape.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -91,17 +92,14 @@ bool shape_fits(const fov_shape *a, const fov_shape *b)
 const char *shape_text(const fov_shape *shape, char out[SHAPE_TEXT_SIZE])
 {
     /* Eight dimensions of 20 characters and their commas need 178. */
-    int length = snprintf(out, SHAPE_TEXT_SIZE, "[");
+    size_t length = text_append(out, SHAPE_TEXT_SIZE, 0, "[");
     for (int i = 0; i < shape->rank && i < FOV_MAX_RANK; i++) {
         const char *comma = i > 0 ? ", " : "";
-        size_t      room = SHAPE_TEXT_SIZE - (size_t)length;
-        if (shape->dim[i] == FOV_BATCH) {
-            length += snprintf(out + length, room, "%sN", comma);
-        } else {
-            length += snprintf(out + length, room, "%s%lld", comma, (long long)shape->dim[i]);
-        }
+        length = shape->dim[i] == FOV_BATCH ? text_append(out, SHAPE_TEXT_SIZE, length, "%sN", comma)
+                                            : text_append(out, SHAPE_TEXT_SIZE, length, "%s%lld", comma,
+                                                          (long long)shape->dim[i]);
     }
-    snprintf(out + length, SHAPE_TEXT_SIZE - (size_t)length, "]");
+    text_append(out, SHAPE_TEXT_SIZE, length, "]");
     return out;
 }
 

@@ -2,6 +2,7 @@
 /* Checkpoints out and in. Tensors: "model." or "optimizer." and the parameter's name; all else is text in the metadata,
  * doubles as their 64 bits in hexadecimal. */
 #include "train/checkpoint.h"
+#include "base/text.h"
 #include "io/safetensors.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -188,9 +189,9 @@ static int other_lines(char out[256], const char *lines, const char *other)
             at = strchr(at, '\n');
             at = at != NULL ? at + 1 : NULL;
         }
-        if (at == NULL && count++ < 4 && used < 200) {
-            used += (size_t)snprintf(out + used, 256 - used, "%s\"%.*s\"", used > 0 ? ", " : "",
-                                     (int)(length < 40 ? length : 40), line);
+        if (at == NULL && count++ < 4) {
+            used = text_append(out, 256, used, "%s\"%.*s\"", used > 0 ? ", " : "", (int)(length < 40 ? length : 40),
+                               line);
         }
     }
     return count;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs a classifier over a dataset and counts. */
 #include "train/evaluate.h"
+#include "base/arithmetic.h"
 #include "base/clock.h"
 #include "data/dataset.h"
+#include "graph/plan.h"
 #include "train/step.h"
 #include <string.h>
 
@@ -13,7 +15,7 @@ int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_gr
                      struct error *error)
 {
     struct picture_size size;
-    *evaluator = (struct evaluator){.context = model->context, .count = (int64_t)data->count};
+    *evaluator = (struct evaluator){.context = model->context, .data = data, .count = (int64_t)data->count};
     if (model_fits(model, data, options->classes_by_position, &size, &evaluator->match, error) != FOV_OK) {
         return (int)error->status;
     }
@@ -65,6 +67,16 @@ void evaluator_free(struct evaluator *evaluator)
     *evaluator = (struct evaluator){0};
 }
 
+/* Sample `bad` of the batch that has just run. The batch, still in place, runs once more, looked at closely. */
+static int fail_numeric(struct evaluator *e, size_t bad, struct error *error)
+{
+    char                cause[FINDING_TEXT_SIZE], sample[SAMPLE_TEXT_SIZE];
+    struct plan_finding finding = {.nan = {NULL, NULL}};
+    (void)plan_replay(e->plan, 0, e->plan->step_count, &finding); /* without memory nothing is found */
+    return error_set(error, FOV_E_NUMERIC, "the scores of %s are not finite%s",
+                     dataset_sample_text(e->data, e->indices[bad], sample), plan_finding_text(&finding, cause));
+}
+
 int evaluator_run(struct evaluator *e, struct error *error)
 {
     metrics_reset(&e->metrics);
@@ -78,7 +90,10 @@ int evaluator_run(struct evaluator *e, struct error *error)
             return (int)error->status;
         }
         fov_plan_run(e->plan, 0);
-        metrics_add(&e->metrics, e->scores, e->labels, take);
+        size_t good = metrics_add(&e->metrics, e->scores, e->labels, take);
+        if (good < take) {
+            return fail_numeric(e, good, error);
+        }
     }
     return FOV_OK;
 }
@@ -134,12 +149,7 @@ static int fill_report(fov_report *report, struct evaluator *evaluator, struct m
     return FOV_OK;
 }
 
-int fov_evaluate(fov_model *model, fov_dataset *data, int batch, fov_report *report)
-{
-    return fov_evaluate_opt(model, data, &(fov_evaluate_options){.batch = batch}, report);
-}
-
-int fov_evaluate_opt(fov_model *model, fov_dataset *data, const fov_evaluate_options *options, fov_report *report)
+static int evaluate(fov_model *model, fov_dataset *data, const fov_evaluate_options *options, fov_report *report)
 {
     struct error *error = &model->context->error;
     struct evaluator evaluator = {0};
@@ -168,6 +178,19 @@ int fov_evaluate_opt(fov_model *model, fov_dataset *data, const fov_evaluate_opt
     }
     evaluator_free(&evaluator);
     return status;
+}
+
+int fov_evaluate_opt(fov_model *model, fov_dataset *data, const fov_evaluate_options *options, fov_report *report)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = evaluate(model, data, options, report);
+    arithmetic_leave(mode);
+    return status;
+}
+
+int fov_evaluate(fov_model *model, fov_dataset *data, int batch, fov_report *report)
+{
+    return fov_evaluate_opt(model, data, &(fov_evaluate_options){.batch = batch}, report);
 }
 
 void fov_report_free(fov_report *report)

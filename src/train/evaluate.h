@@ -12,6 +12,7 @@ struct evaluator {
     fov_context *context;
     fov_plan *plan;
     struct loader *loader;
+    const fov_dataset *data;
     int64_t batch, count;
     float *pixels;       /**< [batch, H, W, C], the plan's input */
     const float *scores; /**< [batch, scores]: logits, or probabilities where no logits were found */
@@ -27,7 +28,8 @@ int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_gr
                      const struct model_scores *scores, const fov_dataset *data, const fov_evaluate_options *options,
                      struct error *error);
 void evaluator_free(struct evaluator *evaluator);
-/** Goes once through the data with the weights as they are now; the result is in .metrics. */
+/** Goes once through the data with the weights as they are now; the result is in .metrics. E_NUMERIC where a sample's
+ *  scores make no loss, naming the sample and where in the network the first bad number stood. */
 int evaluator_run(struct evaluator *evaluator, struct error *error);
 
 #endif

@@ -94,20 +94,36 @@ static int count_ahead(const struct model_scores *scores, const float *row, int 
     return ahead;
 }
 
-void metrics_add(struct metrics *metrics, const float *rows, const int32_t *labels, size_t count)
+/* No loss can be made of NaN, nor of an infinite probability; a logit may be -infinity where it is not the label's. */
+static bool is_good(const struct model_scores *scores, const float *row, double loss)
+{
+    for (int c = 0; c < scores->count; c++) {
+        if (isnan(row[c]) || (scores->is_probable && isinf(row[c]))) {
+            return false;
+        }
+    }
+    return isfinite(loss);
+}
+
+size_t metrics_add(struct metrics *metrics, const float *rows, const int32_t *labels, size_t count)
 {
     const struct model_scores *scores = &metrics->scores;
     for (size_t i = 0; i < count; i++, rows += scores->count) {
         int label = labels[i], predicted = metrics_predicted(scores, rows);
+        double loss =
+            scores->independent ? binary_cross_entropy(scores, rows, label) : cross_entropy(scores, rows, label);
+        if (!is_good(scores, rows, loss)) {
+            return i;
+        }
         metrics->count++;
         metrics->correct += predicted == label;
         metrics->correct5 += count_ahead(scores, rows, label) < 5;
-        metrics->loss += scores->independent ? binary_cross_entropy(scores, rows, label)
-                                             : cross_entropy(scores, rows, label);
+        metrics->loss += loss;
         if (metrics->confusion != NULL) {
             metrics->confusion[(size_t)label * (size_t)metrics->classes + (size_t)predicted]++;
         }
     }
+    return count;
 }
 
 static double ratio(double part, double whole)

@@ -20,8 +20,9 @@ int metrics_create(struct metrics *metrics, const struct model_scores *scores, s
 void metrics_free(struct metrics *metrics, struct memory *memory);
 void metrics_reset(struct metrics *metrics);
 /** rows [count, scores.count]: logits, or probabilities where scores.is_probable; labels [count] in
- *  0 .. classes - 1. */
-void metrics_add(struct metrics *metrics, const float *rows, const int32_t *labels, size_t count);
+ *  0 .. classes - 1. Returns `count`, or the first sample whose loss is not finite: it and those behind it are not
+ *  counted, for no number can be made of them. */
+size_t metrics_add(struct metrics *metrics, const float *rows, const int32_t *labels, size_t count);
 
 /** What the classifier says: the first of the largest; of a single score the second class from one half on. */
 int metrics_predicted(const struct model_scores *scores, const float *row);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* confusion.svg and .png: true classes down, predicted ones across, numbers in the cells while there is room for
  * them. */
+#include "base/arithmetic.h"
 #include "device/context.h"
 #include "model/model.h"
 #include "report/plot.h"
@@ -114,7 +115,7 @@ static double room_for_names(const struct matrix *m)
     return m->report->classes <= NAMED ? 14.0 + 7.0 * (double)longest : 14.0;
 }
 
-int fov_draw_confusion(fov_context *context, const fov_report *report, const fov_model *model, const char *svg,
+static int draw_confusion(fov_context *context, const fov_report *report, const fov_model *model, const char *svg,
                        const char *png)
 {
     struct matrix m = {.report = report, .model = model};
@@ -134,4 +135,13 @@ int fov_draw_confusion(fov_context *context, const fov_report *report, const fov
                          classes);
     }
     return plot_files(m.width, m.height, draw_matrix, &m, svg, png, &context->error);
+}
+
+int fov_draw_confusion(fov_context *context, const fov_report *report, const fov_model *model, const char *svg,
+                       const char *png)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = draw_confusion(context, report, model, svg, png);
+    arithmetic_leave(mode);
+    return status;
 }

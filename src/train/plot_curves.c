@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* curves.svg and .png: loss and accuracy over epochs, training and validation, from history.csv. */
+#include "base/arithmetic.h"
 #include "base/file.h"
 #include "device/context.h"
 #include "train/history.h"
@@ -165,7 +166,7 @@ static void draw_curves(struct plot *plot, const void *what)
     }
 }
 
-int fov_draw_curves(fov_context *context, const char *history_csv, const char *svg, const char *png)
+static int draw_history(fov_context *context, const char *history_csv, const char *svg, const char *png)
 {
     struct error *error = &context->error;
     struct memory *memory = context->memory;
@@ -191,5 +192,13 @@ int fov_draw_curves(fov_context *context, const char *history_csv, const char *s
     }
     history_free(&history);
     memory_free(memory, csv);
+    return status;
+}
+
+int fov_draw_curves(fov_context *context, const char *history_csv, const char *svg, const char *png)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = draw_history(context, history_csv, svg, png);
+    arithmetic_leave(mode);
     return status;
 }

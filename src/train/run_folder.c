@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "data/dataset.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,21 +44,28 @@ static int write_history(const struct run_folder *folder, const struct train_sta
     return write_text(folder, "history.csv", &csv, error);
 }
 
+static void add_word(struct text *json, const char *key, const char *word)
+{
+    text_add(json, "  \"%s\": ", key);
+    text_add_json(json, word);
+    text_add(json, ",\n");
+}
+
 static int write_config(const struct run_folder *folder, struct error *error)
 {
     fov_context *context = folder->step->context;
     struct text json = {.memory = context->memory};
     struct setting list[SETTINGS_MAX];
-    char word[1024];
     int count = settings_list(folder->settings, list);
-    text_add(&json, "{\n  \"fovea\": \"%s\",\n", fov_version());
-    text_add(&json, "  \"machine\": \"%s\",\n", text_escape(word, sizeof word, fov_machine(context)));
-    text_add(&json, "  \"isa\": \"%s\",\n", fov_context_isa(context));
+    text_add(&json, "{\n");
+    add_word(&json, "fovea", fov_version());
+    add_word(&json, "machine", fov_machine(context));
+    add_word(&json, "isa", fov_context_isa(context));
     text_add(&json, "  \"threads\": %d,\n", fov_context_threads(context));
-    text_add(&json, "  \"seed\": %llu,\n", (unsigned long long)folder->identity.seed);
-    text_add(&json, "  \"model\": \"%s\",\n", text_escape(word, sizeof word, fov_model_name(folder->model)));
-    text_add(&json, "  \"data\": \"%s\",\n", text_escape(word, sizeof word, folder->identity.data));
-    text_add(&json, "  \"samples\": %lld", (long long)folder->identity.count);
+    text_add(&json, "  \"seed\": %" PRIu64 ",\n", folder->identity.seed);
+    add_word(&json, "model", fov_model_name(folder->model));
+    add_word(&json, "data", folder->identity.data);
+    text_add(&json, "  \"samples\": %" PRId64, folder->identity.count);
     for (int i = 0; i < count; i++) {
         const char *quote = list[i].quoted ? "\"" : "";
         text_add(&json, ",\n  \"%s\": %s%s%s", list[i].key, quote, list[i].value, quote);
@@ -101,6 +109,25 @@ int run_folder_epoch(const struct run_folder *folder, const struct train_state *
 {
     int status = run_folder_checkpoint(folder, state, error);
     return status == FOV_OK ? write_followers(folder, state, error) : status;
+}
+
+/* One of these stands in every folder of a run whose first epoch has begun. */
+int run_folder_check_free(const char *directory, struct error *error)
+{
+    static const char *const kept[] = {"checkpoint.safetensors", "best.onnx"};
+    char path[PATH_SIZE];
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        if (file_join(path, sizeof path, directory, kept[i], error) != FOV_OK) {
+            return (int)error->status;
+        }
+        if (file_exists(path)) {
+            return error_set(error, FOV_E_USAGE,
+                             "%s holds a run already (%s), which stays as it is: go on with it (resume), or begin "
+                             "another one in another folder",
+                             directory, kept[i]);
+        }
+    }
+    return FOV_OK;
 }
 
 int run_folder_begin(const struct run_folder *folder, const struct train_state *state, struct error *error)

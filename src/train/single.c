@@ -2,6 +2,7 @@
 /* One training step in its user's hands (bench.h): the same plan that train.c runs for each mini-batch, without data
  * set, files or epochs. */
 #include "train/step.h"
+#include "base/arithmetic.h"
 #include <fovea/bench.h>
 
 struct fov_training {
@@ -27,7 +28,7 @@ static int check_ends(const fov_model *model, struct error *error)
     return FOV_OK;
 }
 
-fov_training *fov_training_create(fov_model *model, const fov_train_options *options)
+static fov_training *create(fov_model *model, const fov_train_options *options)
 {
     struct error *error = &model->context->error;
     fov_training *training = NULL;
@@ -49,6 +50,14 @@ fov_training *fov_training_create(fov_model *model, const fov_train_options *opt
         return NULL;
     }
     return training;
+}
+
+fov_training *fov_training_create(fov_model *model, const fov_train_options *options)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    fov_training *made = create(model, options);
+    arithmetic_leave(mode);
+    return made;
 }
 
 void fov_training_free(fov_training *training)
@@ -82,5 +91,9 @@ fov_training_data fov_training_ends(fov_training *training)
 
 void fov_training_run(fov_training *training, int64_t number)
 {
-    step_run(&training->step.whole, (double)training->settings.given.lr, number);
+    const struct step_plan *whole = &training->step.whole;
+    if (!step_run(whole, (double)training->settings.given.lr, number)) {
+        /* The user sees the loss and decides; what takes its time is a whole step. */
+        plan_run_steps(whole->plan, (uint64_t)number, whole->forward, whole->plan->step_count);
+    }
 }

@@ -79,7 +79,7 @@ int model_fits(const fov_model *model, const fov_dataset *data, bool by_position
 
 static fov_value add_state(fov_graph *graph, fov_value parameter, const char *what)
 {
-    char name[4096];
+    char name[4096 + 64]; /* a name of the graph and a few words: one that grows too long is refused there */
     snprintf(name, sizeof name, "optimizer.%s.%s", fov_value_name(graph, parameter), what);
     return fov_parameter(graph, .name = name, .shape = fov_value_shape(graph, parameter), .frozen = true);
 }
@@ -153,6 +153,7 @@ static int compile(const struct training_step *step, struct step_plan *plan, int
     plan->count = fov_plan_data(plan->plan, step->number); /* NULL: sgd does not ask */
     plan->loss = fov_plan_data(plan->plan, step->loss);
     plan->scores = fov_plan_data(plan->plan, step->scores.logits);
+    plan->forward = plan_steps_to(plan->plan, step->loss);
     if (plan->pixels == NULL || plan->label == NULL || plan->rate == NULL || plan->loss == NULL ||
         plan->scores == NULL) {
         return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
@@ -263,13 +264,24 @@ void step_free(struct training_step *step)
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
-void step_run(const struct step_plan *plan, double learning_rate, int64_t number)
+bool step_run(const struct step_plan *plan, double learning_rate, int64_t number)
 {
     *plan->rate = (float)learning_rate;
     if (plan->count != NULL) {
         *plan->count = (float)number;
     }
-    fov_plan_run(plan->plan, (uint64_t)number);
+    /* A loss that is no number would renew every weight by no number: looked at while there is something to keep. */
+    plan_run_steps(plan->plan, (uint64_t)number, 0, plan->forward);
+    if (!isfinite(*plan->loss)) {
+        return false;
+    }
+    plan_run_steps(plan->plan, (uint64_t)number, plan->forward, plan->plan->step_count);
+    return true;
+}
+
+void step_replay(const struct step_plan *plan, int64_t number, struct plan_finding *finding)
+{
+    (void)plan_replay(plan->plan, (uint64_t)number, plan->forward, finding); /* without memory nothing is found */
 }
 
 const char *step_bad_parameter(const struct training_step *step)

@@ -5,6 +5,7 @@
 #ifndef TRAIN_STEP_H
 #define TRAIN_STEP_H
 
+#include "graph/plan.h"
 #include "model/classes.h"
 #include "train/options.h"
 
@@ -24,6 +25,7 @@ struct training_step {
         float *pixels;  /**< [batch, H, W, C] */
         int32_t *label; /**< [batch] */
         float *rate, *count;
+        size_t forward; /**< steps of the plan up to the loss; gradients and updates come behind */
         const float *loss, *scores; /**< after a run; [batch, scores.count] */
     } whole, rest;
     bool rest_left_out; /**< the last batch would be one sample, which a layer cannot take alone */
@@ -39,8 +41,11 @@ int step_create(struct training_step *step, fov_model *model, const struct train
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error);
 void step_free(struct training_step *step);
 
-/** Runs one step with the pixels and labels in place. `number`: of the step since the beginning, from 1. */
-void step_run(const struct step_plan *plan, double learning_rate, int64_t number);
+/** Runs one step with the pixels and labels in place. `number`: of the step since the beginning, from 1. False where
+ *  the loss is not finite: then nothing was updated but running statistics. */
+bool step_run(const struct step_plan *plan, double learning_rate, int64_t number);
+/** After that: where the first bad number came from. */
+void step_replay(const struct step_plan *plan, int64_t number, struct plan_finding *finding);
 
 /** The first parameter that holds a number that is not finite; NULL when all are good. */
 const char *step_bad_parameter(const struct training_step *step);

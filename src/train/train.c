@@ -4,6 +4,7 @@
  *    for each epoch:  for each batch:  fill the plan's input, run the plan  (forward, loss, gradient, update)
  *
  * The mathematics is in the graph (step.c), the files are in run_folder.c; here is only the order of things. */
+#include "base/arithmetic.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -21,6 +22,7 @@ enum { VALIDATION_LEAST = 16, VALIDATION_MOST = 100 };
 struct training {
     fov_context *context;
     struct error *error;
+    struct arithmetic *host; /* the caller's arithmetic, which its callbacks get back */
     fov_model *model;
     fov_dataset *data;
     struct train_settings settings;
@@ -36,6 +38,31 @@ struct training {
     int lock;        /* on the run's folder */
     bool stopping;   /* asked to at an epoch's last step: its end comes first */
 };
+
+/* ---- the caller's functions -------------------------------------------------------------------------------------- */
+
+static int tell(struct training *t, int (*function)(const fov_progress *progress, void *user),
+                const fov_progress *progress)
+{
+    arithmetic_leave(*t->host);
+    int answer = function(progress, t->settings.given.user);
+    *t->host = arithmetic_enter(DENORMALS_KEPT);
+    return answer;
+}
+
+static void ask_order(struct training *t)
+{
+    arithmetic_leave(*t->host);
+    t->settings.given.order(t->settings.given.user, (int)t->state.epoch, t->order, t->count);
+    *t->host = arithmetic_enter(DENORMALS_KEPT);
+}
+
+static void show_plan(struct training *t, const fov_plan *plan)
+{
+    arithmetic_leave(*t->host);
+    t->settings.given.on_plan(plan, t->settings.given.user);
+    *t->host = arithmetic_enter(DENORMALS_KEPT);
+}
 
 /* ---- before and after -------------------------------------------------------------------------------------------- */
 
@@ -105,8 +132,7 @@ static int training_open(struct training *t, const fov_train_options *options)
                     t->settings.batch);
     }
     if (status == FOV_OK && t->settings.given.on_plan != NULL) {
-        const struct step_plan *plan = t->step.whole.plan != NULL ? &t->step.whole : &t->step.rest;
-        t->settings.given.on_plan(plan->plan, t->settings.given.user);
+        show_plan(t, t->step.whole.plan != NULL ? t->step.whole.plan : t->step.rest.plan);
     }
     t->folder = (struct run_folder){.directory = t->settings.given.directory,
                                     .settings = &t->settings,
@@ -144,7 +170,7 @@ static int make_order(struct training *t)
         data_order(t->context->seed, (int)t->state.epoch, t->order, (size_t)t->count);
         return FOV_OK;
     }
-    o->order(o->user, (int)t->state.epoch, t->order, t->count);
+    ask_order(t);
     for (int64_t i = 0; i < t->count; i++) {
         if (t->order[i] >= (uint64_t)t->count) {
             return error_set(t->error, FOV_E_USAGE,
@@ -180,16 +206,23 @@ static fov_progress progress_of(const struct training *t, double loss, double ra
 }
 
 /* E_NUMERIC with everything one needs to find the cause. The model keeps the weights of the last good epoch. */
-static int fail_numeric(const struct training *t, const char *what, double rate)
+static int fail_numeric(const struct training *t, const char *what, const char *cause, double rate)
 {
-    char number[NUMBER_TEXT_SIZE], last[64] = "";
-    if (t->settings.given.directory != NULL) {
-        snprintf(last, sizeof last, "; the last checkpoint is kept");
-    }
+    char number[NUMBER_TEXT_SIZE];
     return error_set(t->error, FOV_E_NUMERIC,
                      "%s is no longer finite at epoch %" PRId64 ", step %" PRId64
-                     ", learning rate %s%s: try a smaller rate or a warm-up",
-                     what, t->state.epoch + 1, t->state.step, number_text(number, rate), last);
+                     ", learning rate %s%s%s: try a smaller rate or a warm-up",
+                     what, t->state.epoch + 1, t->state.step, number_text(number, rate), cause,
+                     t->settings.given.directory != NULL ? "; the last checkpoint is kept" : "");
+}
+
+/* The step's forward part once more, looked at closely: its samples are still in place, its weights as they were. */
+static int fail_loss(const struct training *t, const struct step_plan *plan, double rate)
+{
+    char                cause[FINDING_TEXT_SIZE];
+    struct plan_finding finding = {.nan = {NULL, NULL}};
+    step_replay(plan, t->state.total + 1, &finding);
+    return fail_numeric(t, "the loss", plan_finding_text(&finding, cause), rate);
 }
 
 /* One mini-batch: pixels in, weights moved, sums updated. */
@@ -201,17 +234,21 @@ static int train_batch(struct training *t, double rate, double *loss)
     if (loader_fill(t->loader, t->order + first, (size_t)plan->batch, plan->pixels, plan->label, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
-    step_run(plan, rate, s->total + 1);
+    bool finite = step_run(plan, rate, s->total + 1);
+    *loss = (double)*plan->loss;
+    if (!finite) {
+        s->step++;
+        return fail_loss(t, plan, rate);
+    }
     for (int64_t i = 0; i < plan->batch; i++) {
         const struct model_scores *scores = &t->step.scores;
         s->correct += metrics_predicted(scores, plan->scores + i * scores->count) == plan->label[i];
     }
-    *loss = (double)*plan->loss;
     s->loss += *loss * (double)plan->batch;
     s->seen += plan->batch;
     s->step++;
     s->total++;
-    return isfinite(*loss) ? FOV_OK : fail_numeric(t, "the loss", rate);
+    return FOV_OK;
 }
 
 /* Nothing with a hole in it is ever written. */
@@ -223,7 +260,7 @@ static int check_weights(const struct training *t, double rate)
         return FOV_OK;
     }
     snprintf(what, sizeof what, "parameter \"%.200s\"", bad);
-    return fail_numeric(t, what, rate);
+    return fail_numeric(t, what, "", rate);
 }
 
 static int save_between(const struct training *t, double rate)
@@ -269,7 +306,7 @@ static int train_steps(struct training *t)
         bool ended = t->state.step == t->settings.steps; /* the epoch's end saves by itself */
         if (o->on_step != NULL) {
             fov_progress progress = progress_of(t, loss, rate);
-            t->stopping = o->on_step(&progress, o->user) != 0;
+            t->stopping = tell(t, o->on_step, &progress) != 0;
             if (t->stopping && !ended) {
                 return stop(t, rate);
             }
@@ -277,6 +314,16 @@ static int train_steps(struct training *t)
         if (o->checkpoint_steps > 0 && t->state.total % o->checkpoint_steps == 0 && !ended) {
             status = save_between(t, rate);
         }
+    }
+    return status;
+}
+
+/* Figures that are no numbers end the run before anything of this epoch is written. */
+static int validate(struct training *t)
+{
+    int status = evaluator_run(&t->validation, t->error);
+    if (status == FOV_E_NUMERIC) {
+        error_prefix(t->error, "validation after epoch %" PRId64, t->state.epoch + 1);
     }
     return status;
 }
@@ -299,7 +346,7 @@ static int end_epoch(struct training *t, double rate)
                               .train_accuracy = progress.accuracy};
     if (status == FOV_OK && o->validate != NULL) {
         const struct metrics *m = &t->validation.metrics;
-        status = evaluator_run(&t->validation, t->error);
+        status = validate(t);
         row.val_loss = progress.val_loss = m->loss / (double)m->count;
         row.val_accuracy = progress.val_accuracy = (double)m->correct / (double)m->count;
         row.val_top5 = (double)m->correct5 / (double)m->count;
@@ -321,7 +368,7 @@ static int end_epoch(struct training *t, double rate)
     if (status == FOV_OK && o->directory != NULL) {
         status = run_folder_epoch(&t->folder, s, t->error);
     }
-    if (status == FOV_OK && o->on_epoch != NULL && o->on_epoch(&progress, o->user) != 0) {
+    if (status == FOV_OK && o->on_epoch != NULL && tell(t, o->on_epoch, &progress) != 0) {
         t->stopping = true;
     }
     return status == FOV_OK && t->stopping ? stop(t, rate) : status;
@@ -333,8 +380,11 @@ static int end_epoch(struct training *t, double rate)
 static int open_folder(struct training *t)
 {
     const char *directory = t->settings.given.directory;
-    int         status = t->settings.given.resume ? FOV_OK : file_make_directories(directory, t->error);
-    return status == FOV_OK && file_exists(directory) ? file_lock(directory, &t->lock, t->error) : status;
+    bool        fresh = !t->settings.given.resume;
+    int         status = fresh ? file_make_directories(directory, t->error) : FOV_OK;
+    status = status == FOV_OK && file_exists(directory) ? file_lock(directory, &t->lock, t->error) : status;
+    return status == FOV_OK && fresh && !t->settings.given.overwrite ? run_folder_check_free(directory, t->error)
+                                                                     : status;
 }
 
 static int training_run(struct training *t)
@@ -358,9 +408,10 @@ static int training_run(struct training *t)
     return status;
 }
 
-int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *options)
+static int train(fov_model *model, fov_dataset *data, const fov_train_options *options, struct arithmetic *host)
 {
-    struct training t = {.context = model->context, .error = &model->context->error, .model = model, .data = data};
+    struct training t = {
+        .context = model->context, .error = &model->context->error, .host = host, .model = model, .data = data};
     if (t.error->status != FOV_OK) {
         return (int)t.error->status; /* an earlier failure that nobody has looked at */
     }
@@ -370,5 +421,13 @@ int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *
         status = training_run(&t);
     }
     training_close(&t);
+    return status;
+}
+
+int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *options)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = train(model, data, options, &mode);
+    arithmetic_leave(mode);
     return status;
 }

@@ -149,14 +149,10 @@ static void write_text(struct pipeline *pipeline)
         const struct attribute *table = use->transform->attributes;
         char value[ATTRIBUTE_TEXT_SIZE];
 
-        length += (size_t)snprintf(pipeline->text + length, TEXT_SIZE - length, "%s%s", i > 0 ? ", " : "",
-                                   use->transform->name);
-        for (int k = 0; k < attribute_count(table) && length < TEXT_SIZE; k++) {
-            length += (size_t)snprintf(pipeline->text + length, TEXT_SIZE - length, ":%s=%s", table[k].name,
-                                       attribute_text(&table[k], use->options, value));
-        }
-        if (length >= TEXT_SIZE) {
-            length = TEXT_SIZE - 1;
+        length = text_append(pipeline->text, TEXT_SIZE, length, "%s%s", i > 0 ? ", " : "", use->transform->name);
+        for (int k = 0; k < attribute_count(table); k++) {
+            length = text_append(pipeline->text, TEXT_SIZE, length, ":%s=%s", table[k].name,
+                                 attribute_text(&table[k], use->options, value));
         }
     }
 }

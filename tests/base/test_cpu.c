@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The processor: levels and their names, what /proc/cpuinfo says about them, and limits of made-up control groups. */
+#include "base/arithmetic.h"
 #include "base/cgroup.h"
 #include "base/cpu.h"
 #include "base/file.h"
 #include "folder.h"
 #include "tests.h"
+#include <fenv.h>
 
 static void test_levels_and_names(void **state)
 {
@@ -78,12 +80,35 @@ static void test_denormals(void **state)
     }
     volatile float least = 0x1p-126F, half = least * 0.5F;
     assert_true(half > 0);
-    unsigned mode = cpu_flush_denormals();
+    struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
     volatile float flushed = least * 0.5F;
-    cpu_restore_mode(mode);
+    arithmetic_leave(mode);
     volatile float restored = least * 0.5F;
     assert_false(flushed > 0);
     assert_true(restored > 0);
+}
+
+static void test_the_host_gets_its_mode_back(void **state)
+{
+    (void)state;
+    if (getenv("FOVEA_VALGRIND") != NULL) {
+        skip(); /* valgrind rounds to nearest always */
+    }
+    const int modes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        assert_int_equal(fesetround(modes[i]), 0);
+        feclearexcept(FE_ALL_EXCEPT);
+        struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+        volatile float one = 1.0F, tiny = 0x1p-30F, up = one + tiny, down = one - tiny * tiny;
+        int            inside = fegetround();
+        arithmetic_leave(mode);
+        int after = fegetround(), raised = fetestexcept(FE_ALL_EXCEPT);
+        fesetround(FE_TONEAREST);
+        assert_int_equal(inside, FE_TONEAREST);
+        assert_true(up == one && down == one);
+        assert_int_equal(after, modes[i]);
+        assert_int_equal(raised, 0); /* what was inexact in there is not the host's */
+    }
 }
 
 /* ---- control groups --------------------------------------------------------------------------------------------- */
@@ -150,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_levels_agree_with_the_kernel),
         cmocka_unit_test(test_the_machine_is_described),
         cmocka_unit_test(test_denormals),
+        cmocka_unit_test(test_the_host_gets_its_mode_back),
         cmocka_unit_test_setup_teardown(test_control_groups, folder_make, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

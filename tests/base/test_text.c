@@ -97,6 +97,35 @@ static const char *name_at(const void *list, size_t index)
     return ((const char *const *)list)[index];
 }
 
+static void test_a_room_of_fixed_size(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < 20; size++) {
+        char out[32];
+        memset(out, 'X', sizeof out);
+        size_t used = 0;
+        for (int i = 0; i < 50; i++) { /* goes on as if nothing had been cut off */
+            used = text_append(out, size, used, "%s%d", i > 0 ? ", " : "", i);
+            assert_true(size == 0 ? used == 0 : used < size && out[used] == '\0' && strlen(out) == used);
+        }
+        assert_true(strncmp("0, 1, 2, 3, 4, 5, 6, 7", out, size > 0 ? size - 1 : 0) == 0);
+        for (size_t i = size; i < sizeof out; i++) {
+            assert_int_equal(out[i], 'X');
+        }
+    }
+}
+
+static void test_json_strings(void **state)
+{
+    (void)state;
+    struct text json = {.memory = memory_create(NULL, 0)};
+    text_add_json(&json, "a\"b\\c\n\x01\x7f\xff 猫");
+    assert_string_equal(text_string(&json), "\"a\\\"b\\\\c\\u000a\\u0001\\u007f\xef\xbf\xbd 猫\"");
+    struct memory *memory = json.memory;
+    text_free(&json);
+    memory_destroy(memory);
+}
+
 static void test_suggestions(void **state)
 {
     (void)state;
@@ -252,6 +281,8 @@ int main(void)
         cmocka_unit_test(test_escaping),
         cmocka_unit_test(test_escaping_cuts_at_characters),
         cmocka_unit_test(test_the_growing_buffer),
+        cmocka_unit_test(test_a_room_of_fixed_size),
+        cmocka_unit_test(test_json_strings),
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_numbers_for_people),

@@ -636,7 +636,7 @@ def test_two_runs_never_share_a_folder():
     expect_failure(fovea("train", "--resume", "shared", "--epochs", 2), IO, "shared", "another run")
     os.close(folder)
     assert kept == {name: open(f"shared/{name}", "rb").read() for name in os.listdir("shared")}
-    assert train("shared", data="digits:200").code == OK
+    assert train("shared", "--overwrite", data="digits:200").code == OK
 
 
 # ---- bench: that it measures and says what it promises, never how fast ---------------------------------------------------

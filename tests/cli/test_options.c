@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../../cli/append.c"
 #include "../../cli/nearest.c"
 #include "../../cli/options.c"
 
@@ -179,7 +180,9 @@ static void bad_values_are_named(void **state)
         {"--lr=0,5", "--lr is \"0,5\"; it is a number"},
         {"--out=", "--out is empty"},
         {"--room=lots", "--room is \"lots\"; it is a number of bytes such as 800M or 2G"},
-        {"--seed=-1", "--seed is -1; it goes from 0 to 9.2e+18"},
+        {"--seed=-1", "--seed is \"-1\"; it is a whole number from 0 to 18446744073709551615"},
+        {"--seed=18446744073709551616",
+         "--seed is \"18446744073709551616\"; it is a whole number from 0 to 18446744073709551615"},
         {"--threads=0", "--threads is 0; it goes from 1 to 1024"},
         {"--epochs=\033[31m7", "--epochs is \"?[31m7\"; it is a whole number"},
     };

@@ -101,10 +101,60 @@ static void within_the_limit(void **state)
     }
 }
 
+/* Six letters of 30 values each are 729 million products from 180 numbers: not computed in advance. Six of 1000 are
+ * refused. A graph of many nodes that are each cheap enough has a limit, too. */
+static void within_the_effort(void **state)
+{
+    (void)state;
+    for (int size = 30; size <= 1000; size += 970) {
+        fov_context             *context = fov_context_create(NULL);
+        fov_graph               *graph   = fov_graph_create(context);
+        const struct op_emitter *emitter = fov_graph_emitter(graph);
+        float                   *ones = calloc((size_t)size, sizeof *ones);
+        fov_value                in[6], sum;
+        struct {
+            struct op_list result, operand[6];
+        } options;
+
+        memset(&options, 0, sizeof options);
+        for (int i = 0; i < 6; i++) {
+            in[i] = fov_constant(graph, NULL, FOV_F32, (fov_shape){1, {size}}, ones);
+            options.operand[i].count = 1;
+            options.operand[i].at[0] = 'a' + i;
+        }
+        sum = emitter->node(graph, "einsum", in, 6, &options, NULL);
+        if (size == 30) {
+            assert_int_not_equal(sum.id, 0);
+            assert_null(graph_value(graph, sum.id)->known);
+        } else {
+            assert_int_equal(fov_error_status(context), FOV_E_UNSUPPORTED);
+            assert_non_null(strstr(fov_error(context), "products"));
+        }
+        free(ones);
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+    fov_context             *context = fov_context_create(NULL);
+    fov_graph               *graph   = fov_graph_create(context);
+    const struct op_emitter *emitter = fov_graph_emitter(graph);
+    float                   *ones = calloc(1024, sizeof *ones);
+    fov_value                x = fov_constant(graph, NULL, FOV_F32, (fov_shape){2, {32, 32}}, ones);
+    fov_value                first = fov_matmul(graph, x, x), last = first;
+
+    for (int i = 0; i < 9000; i++) /* of 32768 multiply-adds each */
+        last = op_emit2(emitter, "matmul", x, x, NULL);
+    assert_string_equal(fov_error(context), "");
+    assert_non_null(graph_value(graph, first.id)->known);
+    assert_null(graph_value(graph, last.id)->known);
+    free(ones);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(computed_from_constants), cmocka_unit_test(not_computed),
-                                       cmocka_unit_test(within_the_limit)};
+                                       cmocka_unit_test(within_the_limit), cmocka_unit_test(within_the_effort)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

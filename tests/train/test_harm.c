@@ -53,6 +53,7 @@ static void allocations(void **state)
     fail_each_allocation(&options);
     test_folder(folder);
     options.directory = folder;
+    options.overwrite = true;
     fail_each_allocation(&options);
     test_folder_remove(folder);
     assert_int_not_equal(access(folder, F_OK), 0); /* no temporary was left in it */
@@ -110,13 +111,13 @@ static void full_disk(void **state)
 }
 
 /* As test_train, and the sentence is expected. */
-static void assert_refused(const struct test_run *run)
+static void assert_refused(const struct test_run *run, fov_status status, const char *part)
 {
     fov_context *context = test_context(1, run->seed);
     fov_dataset *data = fov_dataset_open(context, run->data, FOV_TRAIN);
     fov_model *model = fov_model_network(context, run->network, NULL);
-    assert_int_equal(fov_train_opt(model, data, &run->options), FOV_E_IO);
-    assert_non_null(strstr(fov_error(context), "another run is writing to it"));
+    assert_int_equal(fov_train_opt(model, data, &run->options), status);
+    assert_non_null(strstr(fov_error(context), part));
     fov_model_free(model);
     fov_dataset_free(data);
     fov_context_free(context);
@@ -137,16 +138,23 @@ static void one_run_per_folder(void **state)
     char *before = test_read(test_path(path, folder, "checkpoint.safetensors"), &size_before);
     assert_int_equal(file_lock(folder, &lock, &error), FOV_OK);
     run.seed = 2;
-    assert_refused(&run);
+    assert_refused(&run, FOV_E_IO, "another run is writing to it");
     run.options.resume = true;
-    assert_refused(&run);
+    assert_refused(&run, FOV_E_IO, "another run is writing to it");
     file_unlock(lock);
     char *after = test_read(path, &size_after);
     assert_int_equal(size_after, size_before);
     assert_memory_equal(after, before, size_before);
+    free(after);
+    /* Nor is a run begun anew where one is, unless that is what is asked for. */
+    run.options.resume = false;
+    assert_refused(&run, FOV_E_USAGE, "holds a run already");
+    after = test_read(path, &size_after);
+    assert_int_equal(size_after, size_before);
+    assert_memory_equal(after, before, size_before);
     free(before);
     free(after);
-    run.options.resume = false;
+    run.options.overwrite = true;
     assert_int_equal(test_train(&run, NULL), FOV_OK);
     test_folder_remove(folder);
 }

@@ -243,7 +243,8 @@ static void stops_at_infinity(void **state)
     free(before);
     free(after);
     /* In a folder of its own: a checkpoint of good numbers stays. */
-    status = fov_train(model, digits, .epochs = 50, .batch = 32, .lr = 1e6f, .momentum = 0.9f, .directory = folder);
+    status = fov_train(model, digits, .epochs = 50, .batch = 32, .lr = 1e6f, .momentum = 0.9f, .directory = folder,
+                       .overwrite = true);
     says(context, status, FOV_E_NUMERIC, "the last checkpoint is kept");
     fov_model *last = fov_model_load(context, test_path(path, folder, "last.onnx"));
     assert_fine(context, last != NULL);

@@ -221,16 +221,17 @@ static int check_operators(struct importer *importer)
                         other->name[0] != '\0' ? other->name
                         : other->out.count     ? other->out.at[0]
                                                : "");
-            int more = k == i ? snprintf(list + used, sizeof list - used, "%s%s%s%s (opset %d) at \"%s\"",
-                                         used > 0 ? "; " : "", node->domain, node->domain[0] != '\0' ? "." : "",
-                                         text_escape(type, sizeof type, node->type),
-                                         (int)importer_opset(importer, node->domain), label)
-                              : snprintf(list + used, sizeof list - used, ", \"%s\"", label);
-            if (more < 0 || (size_t)more >= sizeof list - used) {
+            size_t before = used;
+            used = k == i ? text_append(list, sizeof list, used, "%s%s%s%s (opset %d) at \"%s\"",
+                                        used > 0 ? "; " : "", node->domain, node->domain[0] != '\0' ? "." : "",
+                                        text_escape(type, sizeof type, node->type),
+                                        (int)importer_opset(importer, node->domain), label)
+                          : text_append(list, sizeof list, used, ", \"%s\"", label);
+            if (used == sizeof list - 1) { /* full: half a name is none */
+                used = before;
                 list[used] = '\0';
                 break;
             }
-            used += (size_t)more;
             shown++;
             if (k > i) {
                 listed[importer->order[k]] = true;

@@ -3,6 +3,7 @@
  * statistics are running ones they are constants, and dx is dy scaled. In a plan it takes the gradient of the
  * activation behind the layer along: what the activation saw is computed again from x, which is there anyway, so
  * neither a pass of its own nor a saved tensor is needed. */
+#include "base/text.h"
 #include "op/batch_norm/batch_norm.h"
 #include "op/elementwise.h"
 
@@ -324,9 +325,8 @@ static int compile(struct op_compile *compile)
              batch_norm_uses_batch(compile->options, compile->training) ? "batch" : "running");
     const struct batch_norm_gradient_options *options = compile->options;
     if (has_activation(options)) {
-        size_t used = strlen(compile->detail);
-        snprintf(compile->detail + used, sizeof compile->detail - used, ", behind %s",
-                 unary_name((enum unary)options->activation));
+        text_append(compile->detail, sizeof compile->detail, strlen(compile->detail), ", behind %s",
+                    unary_name((enum unary)options->activation));
     }
     return 0;
 }

@@ -21,12 +21,12 @@ static void textbook(const struct op_textbook *textbook)
     size_t count = op_count(&x->shape);
     double low = 0, high = 0;
     for (size_t i = 0; i < count; i++) {
-        low = fmin(low, x->data[i]);
-        high = fmax(high, x->data[i]);
+        low = x->data[i] < low || isnan(x->data[i]) ? x->data[i] : low; /* NaN stays: the scale is NaN then */
+        high = x->data[i] > high || isnan(x->data[i]) ? x->data[i] : high;
     }
     /* In single precision, as the scale is stored. */
     double scale = (double)((float)(high - low) / 255.0f);
-    scale = scale > 0 ? scale : 1;
+    scale = scale == 0 ? 1 : scale;
     double zero = quantise_round((double)(float)(-low / scale), 0, FOV_U8);
     for (size_t i = 0; i < count; i++) {
         textbook->out[0].data[i] = quantise_round((double)(float)(x->data[i] / scale), zero, FOV_U8);

@@ -4,9 +4,11 @@
  * letter, '.'. The options hold letters as numbers; text is ONNX's. */
 #include "op/index.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { MOST_OPERANDS = 6, LABELS = 128, ELLIPSIS = '.', MOST_DIMS = 16 };
+static const double MOST_PRODUCTS = 1e12; /* hours: more is a slip, or malice */
 
 struct einsum_options {
     struct op_list result;
@@ -116,6 +118,16 @@ static int make_space(const struct einsum_options *options, const fov_shape *sha
     return FOV_OK;
 }
 
+/* How many products the definition adds up: that of all loops' sizes. An open batch counts once. */
+static double products_of(const struct space *space)
+{
+    double products = 1;
+    for (int i = 0; i < space->loops; i++) {
+        products *= space->size[i] < 0 ? 1 : (double)space->size[i];
+    }
+    return products;
+}
+
 static int infer(const struct op_infer *infer)
 {
     const struct einsum_options *options = infer->options;
@@ -134,6 +146,10 @@ static int infer(const struct op_infer *infer)
     int status = make_space(options, shapes, infer->in_count, &space, infer->error);
     if (status != FOV_OK) {
         return status;
+    }
+    if (products_of(&space) > MOST_PRODUCTS) {
+        return error_set(infer->error, FOV_E_UNSUPPORTED, "its letters make %g products, at most %g are possible",
+                         products_of(&space), MOST_PRODUCTS);
     }
     int loop[MOST_DIMS], rank = options->result.count;
     rank += has_ellipsis(&options->result) ? space.ellipsis - 1 : 0;
@@ -194,6 +210,18 @@ static void textbook(const struct op_textbook *textbook)
             product *= textbook->in[t].data[offset_of(&shapes[t], loop[t], at)];
         }
         y->data[offset_of(&y->shape, result, at)] += product;
+    }
+}
+
+static void cost(struct op_cost *cost)
+{
+    fov_shape shapes[MOST_OPERANDS];
+    struct space space;
+    for (int t = 0; t < cost->in_count; t++) {
+        shapes[t] = cost->in[t].shape;
+    }
+    if (make_space(cost->options, shapes, cost->in_count, &space, NULL) == FOV_OK) {
+        cost->multiply_adds = (int64_t)fmin(products_of(&space), MOST_PRODUCTS) * cost->in_count;
     }
 }
 
@@ -367,6 +395,7 @@ const struct op op_einsum = {
     .options_size = sizeof(struct einsum_options),
     .infer = infer,
     .gradient = gradient,
+    .cost = cost,
     .textbook = textbook,
     .onnx = &onnx,
     .cases = cases,

@@ -126,22 +126,41 @@ struct work {
     size_t               rows, channels, together;
 };
 
-/** s[c] for one pixel: the sum slides along the channels. In double, so that what is taken away leaves no trace. */
-static void scales(const struct lrn_options *options, const float *x, size_t channels, float *s)
+static double term(const float *x, size_t c, bool squared)
 {
-    size_t below = (size_t)(options->size - 1) / 2, above = (size_t)options->size - 1 - below;
-    double factor = options->alpha / (double)options->size, sum = 0;
+    return squared ? (double)x[c] * (double)x[c] : (double)x[c];
+}
+
+/** sums[c] of x, or of its squares, over channels c - below .. c + above of one pixel. The sum slides along the channels,
+ *  in double, so that what is taken away leaves no trace; an infinity or NaN would, and then each window is summed by
+ *  itself. */
+static void slide(const float *x, size_t channels, size_t below, size_t above, bool squared, double *sums)
+{
+    double sum = 0;
     for (size_t c = 0; c < above && c < channels; c++) {
-        sum += (double)x[c] * (double)x[c];
+        sum += term(x, c, squared);
     }
     for (size_t c = 0; c < channels; c++) {
-        if (c + above < channels) {
-            sum += (double)x[c + above] * (double)x[c + above];
+        sum += c + above < channels ? term(x, c + above, squared) : 0;
+        sums[c] = sum;
+        sum -= c >= below ? term(x, c - below, squared) : 0;
+    }
+    for (size_t c = 0; !isfinite(sum) && c < channels; c++) {
+        sums[c] = 0;
+        for (size_t k = c > below ? c - below : 0; k < channels && k <= c + above; k++) {
+            sums[c] += term(x, k, squared);
         }
-        s[c] = (float)(options->bias + factor * sum);
-        if (c >= below) {
-            sum -= (double)x[c - below] * (double)x[c - below];
-        }
+    }
+}
+
+/** s[c] for one pixel. */
+static void scales(const struct lrn_options *options, const float *x, size_t channels, double *sums, float *s)
+{
+    size_t below = (size_t)(options->size - 1) / 2, above = (size_t)options->size - 1 - below;
+    double factor = options->alpha / (double)options->size;
+    slide(x, channels, below, above, true, sums);
+    for (size_t c = 0; c < channels; c++) {
+        s[c] = (float)(options->bias + factor * sums[c]);
     }
 }
 
@@ -151,9 +170,11 @@ static void power(const struct op_run *run, size_t count, const float *s, float 
     run->kernel->binary[BINARY_pow](1, count, a, b, out, count);
 }
 
-static float *scratch_of(const struct op_run *run, int worker)
+/** A worker's room: sums of one pixel's channels, then scales of a chunk, once or twice. */
+static float *scratch_of(const struct work *work, int worker, double **sums)
 {
-    return op_worker_scratch(run, worker);
+    *sums = op_worker_scratch(work->run, worker);
+    return (float *)(void *)(*sums + work->channels);
 }
 
 static void forward_chunk(void *context, size_t chunk, int worker)
@@ -164,9 +185,11 @@ static void forward_chunk(void *context, size_t chunk, int worker)
     size_t first = op_chunk_begin(chunk, work->together), rows = op_chunk_length(chunk, work->together, work->rows);
     size_t count = rows * work->channels;
     const float *x = (const float *)run->in[0].data + first * work->channels;
-    float *y = (float *)run->out[0].data + first * work->channels, *s = scratch_of(run, worker);
+    float *y = (float *)run->out[0].data + first * work->channels;
+    double *sums;
+    float *s = scratch_of(work, worker, &sums);
     for (size_t r = 0; r < rows; r++) {
-        scales(options, x + r * work->channels, work->channels, s + r * work->channels);
+        scales(options, x + r * work->channels, work->channels, sums, s + r * work->channels);
     }
     power(run, count, s, (float)-options->beta, s);
     struct kernel_operand a = {x, 0, 1}, b = {s, 0, 1};
@@ -184,30 +207,21 @@ static void gradient_chunk(void *context, size_t chunk, int worker)
     const float *x = (const float *)run->in[0].data + first * work->channels;
     const float *dy = (const float *)run->in[1].data + first * work->channels;
     float *dx = (float *)run->out[0].data + first * work->channels;
-    float *s = scratch_of(run, worker), *p = s + work->together * work->channels;
+    double *sums;
+    float *s = scratch_of(work, worker, &sums), *p = s + work->together * work->channels;
     double factor = 2 * options->alpha * options->beta / (double)options->size;
     for (size_t r = 0; r < rows; r++) {
-        scales(options, x + r * work->channels, work->channels, s + r * work->channels);
+        scales(options, x + r * work->channels, work->channels, sums, s + r * work->channels);
     }
     power(run, count, s, (float)-options->beta, p);
     for (size_t i = 0; i < count; i++) {
         s[i] = dy[i] * x[i] * p[i] / s[i]; /* what flows through channel i's sum */
     }
     for (size_t r = 0; r < rows; r++) {
-        const float *flow = s + r * work->channels;
-        double sum = 0;
-        for (size_t c = 0; c < below && c < work->channels; c++) {
-            sum += (double)flow[c];
-        }
+        slide(s + r * work->channels, work->channels, above, below, false, sums);
         for (size_t c = 0; c < work->channels; c++) {
             size_t i = r * work->channels + c;
-            if (c + below < work->channels) {
-                sum += (double)flow[c + below];
-            }
-            dx[i] = (float)((double)dy[i] * (double)p[i] - factor * (double)x[i] * sum);
-            if (c >= above) {
-                sum -= (double)flow[c - above];
-            }
+            dx[i] = (float)((double)dy[i] * (double)p[i] - factor * (double)x[i] * sums[c]);
         }
     }
 }
@@ -236,7 +250,8 @@ static int compile(struct op_compile *compile)
 {
     struct work work = work_of(NULL, &compile->in[0].shape);
     compile->run = compile->in_count > 1 ? run_gradient : run_forward;
-    compile->scratch_per_worker = work.together * work.channels * sizeof(float) * (compile->in_count > 1 ? 2 : 1);
+    compile->scratch_per_worker = work.channels * sizeof(double) +
+                                  work.together * work.channels * sizeof(float) * (compile->in_count > 1 ? 2 : 1);
     snprintf(compile->detail, sizeof compile->detail, "sliding sums");
     return 0;
 }

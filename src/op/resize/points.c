@@ -2,6 +2,7 @@
 /* Which inputs an output element is made of: sizes, coordinates, neighbours, weights. Everything ONNX's Resize can
  * say is said here; the formulas are those of its specification (opset 19), and docs/numerics.md says what was decided
  * where it leaves a choice. */
+#include "op/index.h"
 #include "op/resize/resize.h"
 
 #include <float.h>
@@ -123,7 +124,7 @@ static void keep_aspect(struct resize_geometry *geometry, const bool *named, boo
             double length = meant(2 * (double)geometry->axis[i].in * scale, DOUBLE_SLACK) / 2;
             geometry->axis[i].scale = scale;
             geometry->axis[i].length = length;
-            geometry->axis[i].out = (int64_t)floor(length + 0.5);
+            geometry->axis[i].out = index_clamp(floor(length + 0.5));
         }
     }
 }

@@ -6,6 +6,8 @@
 #include "op/onnx.h"
 #include <float.h>
 
+#include <math.h>
+
 struct shrink_options {
     double lambd, bias;
 };
@@ -24,7 +26,7 @@ static double shrink(double x, const void *options)
     if (x < -own->lambd) {
         return x + own->bias;
     }
-    return x > own->lambd ? x - own->bias : 0;
+    return isnan(x) ? x : x > own->lambd ? x - own->bias : 0;
 }
 
 static void textbook(const struct op_textbook *textbook)

@@ -6,12 +6,13 @@
 
 #include "op/onnx.h"
 #include <fovea/operators.h>
+#include <math.h>
 
 /* 0 at 0, as the first neurons had it; NaN is not above zero either. */
 static double step(double x, const void *options)
 {
     (void)options;
-    return x > 0 ? 1 : 0;
+    return isnan(x) ? x : x > 0;
 }
 
 static void textbook(const struct op_textbook *textbook)
@@ -50,7 +51,7 @@ const struct op op_step = {
     .name = "step",
     .family = OP_ACTIVATION,
     .summary = "Threshold: 1 where x is positive, else 0.",
-    .formula = "y = 1 if x > 0, else 0",
+    .formula = "y = 1 if x > 0, else 0; NaN stays NaN",
     .source = "McCulloch & Pitts, A logical calculus of the ideas immanent in nervous activity, 1943",
     .in = elementwise_in,
     .out = elementwise_out,

@@ -98,6 +98,15 @@ static void textbook(const struct op_textbook *textbook)
     }
 }
 
+/* For each of k places all are looked at. */
+static void work(struct op_cost *cost)
+{
+    const struct top_k_options *options = cost->options;
+    const fov_shape *x = &cost->in[0].shape, *y = &cost->out[0].shape;
+    double looks = (double)op_count(y) * (double)x->dim[index_axis(options->axis, x->rank)];
+    cost->multiply_adds = looks < 1e18 ? (int64_t)looks : INT64_MAX;
+}
+
 /* ---- on the CPU: the k best so far as a heap, its root the worst of them ----------------------------------------- */
 
 struct job {
@@ -276,6 +285,7 @@ const struct op op_top_k = {
     .options_size = sizeof(struct top_k_options),
     .infer = infer,
     .gradient = gradient,
+    .work = work,
     .textbook = textbook,
     .cpu = &cpu,
     .onnx = &onnx,

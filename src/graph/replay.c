@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a number that is not finite comes from. The plan's steps run once more, one by one, with the inputs and the
+ * step number that they had, so that every bit is as it was; what each step reads of parameters and what it has
+ * written is looked at. Only asked when a result is known to be bad: a run itself looks at nothing. Read plan.c
+ * first. */
+#include "base/text.h"
+#include "graph/plan.h"
+#include "tensor/convert.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { PIECE = 1024 }; /* elements looked at together */
+
+/* Whether numbers of any floating type hold an infinity, and whether they hold a NaN. */
+struct found {
+    bool infinite, nan;
+};
+
+static void look(fov_dtype dtype, const void *data, size_t count, struct found *found)
+{
+    double numbers[PIECE];
+
+    for (size_t at = 0; at < count && !found->nan; at += PIECE) {
+        size_t some = count - at < PIECE ? count - at : PIECE;
+
+        convert_to_double(dtype, (const unsigned char *)data + at * fov_dtype_size(dtype), numbers, some);
+        for (size_t i = 0; i < some; i++) {
+            found->nan      = found->nan || isnan(numbers[i]);
+            found->infinite = found->infinite || isinf(numbers[i]);
+        }
+    }
+}
+
+static bool is_float(fov_dtype dtype)
+{
+    return dtype == FOV_F32 || dtype == FOV_F64 || dtype == FOV_F16;
+}
+
+/* A tensor where the plan stores it: dense, or rows of channels within something wider. */
+static struct found look_at_tensor(const struct op_tensor *tensor)
+{
+    struct found found = {false, false};
+    size_t       count = shape_span(&tensor->shape, 0, tensor->shape.rank);
+
+    if (!tensor->data || !is_float(tensor->dtype) || tensor->shape.rank < 0)
+        return found;
+    if (tensor->layout != OP_CHANNELS_LAST || op_pixel_stride(tensor) == (size_t)tensor->shape.dim[1]) {
+        look(tensor->dtype, tensor->data, count, &found);
+        return found;
+    }
+    for (size_t pixel = 0, channels = (size_t)tensor->shape.dim[1]; pixel * channels < count; pixel++)
+        look(tensor->dtype, (const float *)tensor->data + pixel * op_pixel_stride(tensor), channels, &found);
+    return found;
+}
+
+/* A parameter, which may lie in its file and not in memory. What cannot be read is taken as good. */
+static struct found look_at_parameter(const fov_graph *graph, int id)
+{
+    const struct value *value = graph_value(graph, id);
+    struct found        found = {false, false};
+    struct error        error = {0};
+    double              piece[PIECE];
+    size_t              width = fov_dtype_size(value->dtype), most = PIECE;
+
+    for (size_t at = 0, bytes; is_float(value->dtype) && at < value->bytes; at += bytes) {
+        bytes = value->bytes - at < most * width ? value->bytes - at : most * width;
+        if ((!value->data && !value->file) || graph_read(graph, id, at, piece, bytes, &error))
+            break;
+        look(value->dtype, piece, bytes / width, &found);
+    }
+    return found;
+}
+
+/* Keeps the first of either kind. False: both are known, nothing more is to be learnt. */
+static bool note(struct plan_finding *finding, struct found found, const char *name, const char *operation)
+{
+    struct plan_place place = {name, operation};
+
+    if (found.infinite && !finding->infinite.name)
+        finding->infinite = place;
+    if (found.nan && !finding->nan.name)
+        finding->nan = place;
+    return !finding->nan.name;
+}
+
+/* What a step reads that no step of this run has written: parameters, and the plan's inputs. */
+static bool note_inputs(const fov_plan *plan, const struct plan_step *step, bool *seen, struct plan_finding *finding)
+{
+    for (int i = 0; i < step->in_count; i++) {
+        int                        id = step->in[i] >= 0 ? plan->tensors[step->in[i]].value : 0;
+        const struct value        *value = graph_value(plan->graph, id);
+        struct found               found;
+
+        if (id == 0 || value->node >= 0 || seen[id])
+            continue;
+        seen[id] = true;
+        found = value->kind == VALUE_PARAMETER ? look_at_parameter(plan->graph, id)
+                                               : look_at_tensor(&step->tensors[i]);
+        if (!note(finding, found, value->name, value->kind == VALUE_PARAMETER  ? "parameter"
+                                               : value->kind == VALUE_CONSTANT ? "constant"
+                                                                               : "input"))
+            return false;
+    }
+    return true;
+}
+
+static bool note_outputs(const struct plan_step *step, struct plan_finding *finding)
+{
+    struct found all = {false, false};
+
+    for (int i = step->compile.deferred || step->taker >= 0 || step->pair_rows ? 1 : 0; i < step->out_count; i++) {
+        struct found found = look_at_tensor(&step->tensors[step->in_count + i]);
+
+        all.infinite = all.infinite || found.infinite;
+        all.nan      = all.nan || found.nan;
+    }
+    return note(finding, all, step->name, step->operation);
+}
+
+int plan_replay(fov_plan *plan, uint64_t number, size_t end, struct plan_finding *finding)
+{
+    struct memory *memory = plan->graph->context->memory;
+    struct error   error  = {0}; /* the caller has a better one */
+    bool          *seen   = memory_allocate(memory, plan->graph->value_count, sizeof *seen, "a replay", &error);
+    bool           more   = true;
+
+    *finding = (struct plan_finding){0};
+    if (!seen)
+        return FOV_E_MEMORY;
+    for (size_t s = 0; more && s < end; s++) {
+        struct plan_step *step = &plan->steps[s];
+
+        if (step->skip)
+            continue;
+        more = note_inputs(plan, step, seen, finding);
+        plan_run_steps(plan, number, s, s + 1);
+        if (more && step->compile.joins && s > 0) /* that one's results are there only now */
+            more = note_outputs(&plan->steps[s - 1], finding);
+        if (more && !step->joined && !step->paired)
+            more = note_outputs(step, finding);
+    }
+    memory_free(memory, seen);
+    return FOV_OK;
+}
+
+const char *plan_finding_text(const struct plan_finding *finding, char out[FINDING_TEXT_SIZE])
+{
+    const struct plan_place *places[] = {&finding->infinite, &finding->nan};
+    const char              *kinds[]  = {"infinite", "NaN"};
+    size_t                   used     = 0;
+    char                     name[160];
+
+    out[0] = '\0';
+    for (int i = 0; i < 2; i++)
+        if (places[i]->name)
+            used = text_append(out, FINDING_TEXT_SIZE, used, "%s %s first in \"%s\" (%s)", used > 0 ? "," : ";",
+                               kinds[i], text_escape(name, sizeof name, places[i]->name), places[i]->operation);
+    return out;
+}
+
+size_t plan_steps_to(const fov_plan *plan, fov_value value)
+{
+    size_t end = 0;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (int i = 0; i < plan->steps[s].out_count; i++)
+            if (plan->steps[s].out[i] >= 0 && plan->tensors[plan->steps[s].out[i]].value == value.id)
+                end = s + 1;
+    while (end > 0 && end < plan->step_count && (plan->steps[end - 1].joined || plan->steps[end].paired))
+        end++;
+    return end;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a number that is not finite began: the step, parameter or input that a replay of the run names, fused or not. */
+#include "graph/plan.h"
+
+#include <fovea/fovea.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { COUNT = 2 * 3 * 8 * 8 };
+
+/* A convolution, a batch norm, exp, a global pooling and a dense layer, with a number of somebody's choice. */
+struct net {
+    fov_context *context;
+    fov_graph   *graph;
+    fov_value    x, y;
+};
+
+static void make(struct net *net)
+{
+    fov_value y;
+
+    net->context = fov_context_create(&(fov_context_options){.threads = 2, .seed = 3});
+    net->graph   = fov_graph_create(net->context);
+    net->x       = fov_input(net->graph, .name = "x", .shape = {4, {2, 3, 8, 8}});
+    y = fov_conv2d(net->graph, net->x, .filters = 4, .kernel = 3, .pad = 1, .name = "c");
+    y = fov_batch_norm_opt(net->graph, y, &(fov_batch_norm_options){.name = "n"});
+    y = op_emit1(fov_graph_emitter(net->graph), "exp", y, NULL);
+    y = fov_global_avg_pool(net->graph, y);
+    net->y = fov_dense(net->graph, fov_flatten(net->graph, y), .units = 5, .name = "d");
+    assert_string_equal(fov_error(net->context), "");
+}
+
+static void drop(struct net *net)
+{
+    fov_graph_free(net->graph);
+    fov_context_free(net->context);
+}
+
+static void set(struct net *net, const char *name, float value)
+{
+    fov_value parameter = fov_find(net->graph, name);
+    fov_shape shape     = fov_value_shape(net->graph, parameter);
+    size_t    bytes     = shape_span(&shape, 0, shape.rank) * sizeof(float);
+    float    *data      = malloc(bytes);
+
+    assert_int_equal(fov_parameter_get(net->graph, parameter, data, bytes), FOV_OK);
+    data[0] = value;
+    assert_int_equal(fov_parameter_set(net->graph, parameter, data, bytes), FOV_OK);
+    free(data);
+}
+
+/* The sentence that a run with this pixel in the input ends with. */
+static void sentence(struct net *net, float pixel, bool no_fusion, char out[FINDING_TEXT_SIZE])
+{
+    fov_plan *plan = fov_plan_create(net->graph, &net->y, 1, &(fov_plan_options){.no_fusion = no_fusion});
+    struct plan_finding finding;
+    float    *x;
+
+    if (!plan)
+        fail_msg("%s", fov_error(net->context));
+    x = fov_plan_data(plan, net->x);
+    for (int i = 0; i < COUNT; i++)
+        x[i] = (float)(i % 7) - 3.0F;
+    x[COUNT / 2] = pixel;
+    fov_plan_run(plan, 0);
+    assert_int_equal(plan_replay(plan, 0, plan->step_count, &finding), FOV_OK);
+    plan_finding_text(&finding, out);
+    fov_plan_free(plan);
+}
+
+static void names_what_was_first(void **state)
+{
+    (void)state;
+    for (int plain = 0; plain < 2; plain++) {
+        struct net net;
+        char       out[FINDING_TEXT_SIZE];
+
+        make(&net);
+        sentence(&net, 1.0F, plain, out);
+        assert_string_equal(out, "");
+        sentence(&net, NAN, plain, out);
+        assert_string_equal(out, "; NaN first in \"x\" (input)");
+        sentence(&net, INFINITY, plain, out);
+        assert_non_null(strstr(out, "; infinite first in \"x\" (input)"));
+        set(&net, "n.weight", 1e30F); /* exp of that is more than a float holds */
+        sentence(&net, 1.0F, plain, out);
+        assert_non_null(strstr(out, plain ? "; infinite first in \"exp_"
+                                          : "; infinite first in \"c\" (conv + batch_norm + exp)"));
+        set(&net, "n.weight", 1.0F);
+        set(&net, "d.bias", NAN);
+        sentence(&net, 1.0F, plain, out);
+        assert_string_equal(out, "; NaN first in \"d.bias\" (parameter)");
+        set(&net, "d.bias", 0.0F);
+        set(&net, "c.weight", -INFINITY);
+        sentence(&net, 1.0F, plain, out);
+        assert_non_null(strstr(out, "; infinite first in \"c.weight\" (parameter), NaN first in \"c\" (conv"));
+        drop(&net);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(names_what_was_first)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* One NaN among an input's numbers: every case of every operator has NaN in its results exactly where its definition
+ * has it, on each ISA level. So a bad number cannot vanish on its way to a loss, and does not spread to what is good:
+ * but where a zero stands for what is not there (padding, a factor that is left out), since zero times NaN is NaN.
+ * Found through the descriptors, as in test_operators.c. */
+#include "harness.h"
+
+#include "tensor/convert.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SEED = 11 };
+
+struct job {
+    const struct op      *op;
+    const struct op_case *test;
+    const char           *isa;
+};
+
+/* Order and comparison of what has no order: the standard leaves their results open. */
+static bool is_ordering(const struct op *op)
+{
+    static const char *const names[] = {"top_k", "unique", "non_max_suppression"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(op->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Sums of products meet zeros in place of borders, recurrent layers in place of a first state and behind a sequence's
+ * end; gradients and optimisers multiply by what an option switches off. */
+static bool meets_zeros(const struct op *op)
+{
+    static const char *const recurrent[] = {"rnn", "gru", "lstm"};
+
+    for (size_t i = 0; i < sizeof recurrent / sizeof *recurrent; i++)
+        if (strcmp(op->name, recurrent[i]) == 0)
+            return true;
+    return op->exact || op->family == OP_CONVOLUTION || op->family == OP_GRADIENT || op->family == OP_OPTIMISER;
+}
+
+static bool is_single(fov_dtype dtype)
+{
+    return dtype == FOV_F32;
+}
+
+/* Compares output i; the number of elements in which only one side has NaN, the first of them in *at. */
+static size_t differences(struct harness *h, fov_plan *plan, const struct evaluation *expected, int i, size_t *at,
+                          size_t *spread)
+{
+    int          id    = h->out[i].id;
+    size_t       count = shape_span(&expected->shapes[id], 0, expected->shapes[id].rank), wrong = 0;
+    const float *got   = fov_plan_data(plan, h->out[i]);
+
+    for (size_t k = 0; is_single(fov_value_dtype(h->graph, h->out[i])) && k < count; k++)
+        if (isnan(got[k]) != isnan(expected->data[id][k])) {
+            *at = wrong == 0 ? k : *at;
+            *spread += isnan(got[k]) != 0;
+            wrong++;
+        }
+    return wrong;
+}
+
+/* Whether an input's NaN has to be in some result: not where only some elements are looked at. */
+static bool must_arrive(const struct op *op, int input)
+{
+    static const char *const picking[] = {"hardmax",   "dropout", "cum_sum",   "resize",
+                                          "roi_align", "place",   "grid_sample", "max_unpool"};
+    bool looks_at_all = op->family == OP_ACTIVATION || op->family == OP_NORMALISATION || op->family == OP_REDUCTION ||
+                        op->family == OP_POOLING;
+
+    for (size_t i = 0; i < sizeof picking / sizeof *picking; i++)
+        looks_at_all = looks_at_all && strcmp(op->name, picking[i]) != 0;
+    return looks_at_all && input == 0;
+}
+
+static size_t count_nan(struct harness *h, const struct evaluation *expected, int i)
+{
+    int    id    = h->out[i].id;
+    size_t count = shape_span(&expected->shapes[id], 0, expected->shapes[id].rank), found = 0;
+
+    for (size_t k = 0; k < count; k++)
+        found += isnan(expected->data[id][k]) != 0;
+    return found;
+}
+
+static void check_input(const struct job *job, struct harness *h, fov_plan *plan, int input)
+{
+    size_t            place = h->count[input] / 2;
+    double            before = h->data[input][place];
+    const double    **given = calloc(h->graph->value_count, sizeof *given);
+    struct evaluation expected;
+    size_t            floats = 0, arrived = 0;
+    int               ids[8];
+
+    h->data[input][place] = (double)NAN;
+    for (int i = 0; i < h->out_count; i++)
+        ids[i] = h->out[i].id;
+    harness_given(h, given);
+    if (graph_evaluate(h->graph, ids, h->out_count, 1, h->test->training, 0, given, &expected))
+        fail_msg("%s/%s: %s", job->op->name, job->test->name, fov_error(h->context));
+    harness_fill(h, plan);
+    fov_plan_run(plan, 0);
+    for (int i = 0; i < h->out_count; i++) {
+        size_t at = 0, spread = 0, wrong = differences(h, plan, &expected, i, &at, &spread);
+
+        floats += is_single(fov_value_dtype(h->graph, h->out[i]));
+        arrived += count_nan(h, &expected, i);
+        if (wrong > (meets_zeros(job->op) ? spread : 0))
+            fail_msg("%s/%s on %s: NaN at element %zu of input %d: output %d has it in %zu elements where the "
+                     "definition has not, and lacks it in %zu where it has (first: element %zu)",
+                     job->op->name, job->test->name, job->isa, place, input, i, spread, wrong - spread, at);
+    }
+    if (floats > 0 && arrived == 0 && must_arrive(job->op, input))
+        fail_msg("%s/%s: NaN at element %zu of input %d is in no result", job->op->name, job->test->name, place, input);
+    h->data[input][place] = before;
+    graph_evaluate_free(h->graph, &expected);
+    free(given);
+}
+
+static void goes_where_it_must(void **state)
+{
+    const struct job *job = *state;
+    struct harness    h;
+    fov_plan         *plan;
+
+    harness_open(&h, job->op, job->test, job->isa, HARNESS_REAL, SEED);
+    plan = fov_plan_create(h.graph, h.out, h.out_count, &(fov_plan_options){.training = job->test->training});
+    if (!plan)
+        fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
+    for (int i = 0; i < h.in_count; i++)
+        if (h.in[i].id && !h.known[i] && is_single(job->test->in_dtype[i]) && h.count[i] > 0)
+            check_input(job, &h, plan, i);
+    fov_plan_free(plan);
+    harness_close(&h);
+}
+
+int main(int argc, char **argv)
+{
+    const char        *levels[8];
+    int                level_count = harness_levels(levels), failed;
+    struct CMUnitTest *tests = NULL;
+    struct job        *jobs  = NULL;
+    size_t             count = 0, capacity = 0;
+
+    for (size_t o = 0; o < op_table_count; o++)
+        for (const struct op_case *test = op_table[o]->cases; test && test->name; test++)
+            capacity += (size_t)level_count;
+    tests = calloc(capacity + 1, sizeof *tests);
+    jobs  = calloc(capacity + 1, sizeof *jobs);
+    for (size_t o = 0; o < op_table_count; o++)
+        for (const struct op_case *test = op_table[o]->cases; test && test->name; test++)
+            for (int l = 0; l < level_count; l++) {
+                char name[256];
+
+                if ((argc > 1 && strcmp(argv[1], op_table[o]->name) != 0) || is_ordering(op_table[o]))
+                    continue;
+                snprintf(name, sizeof name, "%s/%s NaN %s", op_table[o]->name, test->name, levels[l]);
+                jobs[count]  = (struct job){op_table[o], test, levels[l]};
+                tests[count] = (struct CMUnitTest){
+                    .name = strdup(name), .test_func = goes_where_it_must, .initial_state = &jobs[count]};
+                count++;
+            }
+    failed = _cmocka_run_group_tests("not finite", tests, count, NULL, NULL);
+    for (size_t i = 0; i < count; i++)
+        free((void *)tests[i].name);
+    free(tests);
+    free(jobs);
+    return failed;
+}
