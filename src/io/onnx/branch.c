@@ -27,7 +27,7 @@ struct merger {
     struct arena_table taken;
     size_t taken_count;
     struct onnx_graph merged;
-    int depth;
+    int fresh; /**< counts names made up, so that none is tried twice */
 };
 
 static bool is_standard(const struct onnx_node *node)
@@ -76,8 +76,8 @@ static const char *free_name(struct merger *merger, const char *name)
 {
     const char *chosen = name;
     char made[ONNX_MAX_NAME + 16];
-    for (int number = 1; !arena_table_add(&merger->taken, chosen, merger->taken_count); number++) {
-        int length = snprintf(made, sizeof made, "%s.%d", name, number);
+    while (!arena_table_add(&merger->taken, chosen, merger->taken_count)) {
+        int length = snprintf(made, sizeof made, "%s.%d", name, ++merger->fresh);
         chosen = arena_text(merger->importer->arena, made, (size_t)length);
         if (chosen == NULL) {
             return NULL;
@@ -310,29 +310,51 @@ int importer_merge_branches(struct importer *importer)
 
 /* ---- conditions -------------------------------------------------------------------------------------------------- */
 
-/** Whether a yes or no was found by comparing with the open number of samples: "one sample?" is not known then. */
-static bool asks_for_batch(const struct known *known, int id)
+/** Whether the open number of samples is among a value's elements. */
+static bool holds_batch(const struct known *known, int id)
 {
     const struct value *value = graph_value(known->graph, id);
-    const double *values = known_values(known, id);
-    size_t count;
-    if (id == 0 || value->kind != VALUE_RESULT) {
-        return false;
-    }
-    if (value->dtype != FOV_BOOL) {
-        for (size_t i = 0; values != NULL && shape_count(&value->shape, &count) && i < count; i++) {
+    const double       *values = known_values(known, id);
+    size_t              count;
+    if (values != NULL && shape_count(&value->shape, &count)) {
+        for (size_t i = 0; i < count; i++) {
             if (fabs(values[i]) >= OP_OPEN_BATCH / 2) {
                 return true;
             }
         }
-        return false;
     }
-    const struct node *node = &known->graph->nodes[value->node];
-    bool asks = false;
-    for (int i = 0; !asks && i < node->in_count; i++) {
-        asks = asks_for_batch(known, node->in[i]);
+    return false;
+}
+
+/** Whether a yes or no was found by comparing with the open number of samples: "one sample?" is not known then. Goes
+ *  back from it through all that is yes or no. */
+static bool asks_for_batch(struct importer *importer, int id)
+{
+    const fov_graph *graph = importer->graph;
+    struct known     known = {.graph = importer->graph};
+    bool            *marked = arena_take(importer->arena, graph->node_count + 1, sizeof *marked);
+    if (marked == NULL) {
+        importer->failed = true;
+        return true;
     }
-    return asks;
+    if (graph_value(graph, id)->node >= 0) {
+        marked[graph_value(graph, id)->node] = true;
+    }
+    for (size_t n = graph->node_count; n-- > 0;) { /* who makes a value stands before who reads it */
+        const struct node *node = &graph->nodes[n];
+        for (int i = 0; marked[n] && i < node->in_count; i++) {
+            const struct value *value = graph_value(graph, node->in[i]);
+            if (node->in[i] <= 0 || value->node < 0) {
+                continue;
+            }
+            if (value->dtype == FOV_BOOL) {
+                marked[value->node] = true;
+            } else if (holds_batch(&known, node->in[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /** What a name stands for, as a value of the graph; 0: nothing that was computed. */
@@ -351,7 +373,7 @@ static int condition_holds(struct importer *importer, const char *name)
     const double *known = value.id > 0 ? importer_known(importer, value) : NULL;
     size_t count;
     if (known == NULL || !shape_count(&graph_value(importer->graph, value.id)->shape, &count) || count != 1 ||
-        asks_for_batch(&(struct known){.graph = importer->graph}, value.id)) {
+        asks_for_batch(importer, value.id)) {
         return -1;
     }
     return known[0] != 0;
