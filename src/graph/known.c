@@ -133,7 +133,9 @@ static double effort_of(const struct node *node, const struct op_textbook_tensor
 
     for (int i = 0; i < node->in_count; i++) {
         inputs[i] = (struct op_tensor){.dtype = in[i].dtype, .shape = in[i].shape};
-        read += in[i].shape.rank < 0 ? 0 : (double)shape_span(&in[i].shape, 0, in[i].shape.rank);
+        /* Of some only the shape is looked at, whose batch may stand open here. */
+        bool looks = in[i].shape.rank >= 0 && !op_port_at(node->op->in, i)->shape_only;
+        read += looks ? (double)shape_span(&in[i].shape, 0, in[i].shape.rank) : 0;
     }
     for (int i = 0; i < node->out_count; i++) {
         outputs[i] = (struct op_tensor){.dtype = out[i].dtype, .shape = out[i].shape};
