@@ -207,10 +207,11 @@ static bool is_in_place(const struct verifier *v, const struct plan_step *step, 
     return part->space == whole->space && part->begin == begin && verify_lies_within(part, whole);
 }
 
+/* An input of a join that lies in it, or a part of one: what is there stays as it is. */
 static bool is_joined_in_place(const struct verifier *v, const struct plan_step *step, int thing)
 {
     for (int i = 0; step->op->as_join && i < step->in_count; i++)
-        if (v->twin[step->in[i]] == thing && is_in_place(v, step, i))
+        if (is_in_place(v, step, i) && verify_lies_within(&v->place[thing], &v->place[step->in[i]]))
             return true;
     return false;
 }

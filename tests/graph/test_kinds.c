@@ -193,6 +193,15 @@ static fov_value part_of_what_is_joined_twice(fov_graph *g, fov_value x)
     return fov_concat(g, joined, 3, 1);
 }
 
+static fov_value whole_joined_with_parts_of_it(fov_graph *g, fov_value x)
+{
+    fov_value all = fov_batch_norm(g, x), parts[2], joined[3] = {all};
+
+    fov_split_into(g, all, 1, NULL, 2, parts);
+    joined[1] = joined[2] = parts[0];
+    return fov_concat(g, joined, 3, 1);
+}
+
 static const struct kind kinds[] = {
     {"two depthwise branches", two_depthwise_branches, 12, 9, 7},
     {"a strided depthwise convolution on a branch", strided_depthwise_on_branch, 12, 9, 8},
@@ -209,6 +218,7 @@ static const struct kind kinds[] = {
     {"siblings of one gradient", siblings_of_one_gradient, 12, 8, 9},
     {"the average of a frame", average_of_a_frame, 3, 4, 4},
     {"a part of what is joined twice", part_of_what_is_joined_twice, 6, 5, 4},
+    {"the whole joined with parts of it", whole_joined_with_parts_of_it, 32, 3, 2},
 };
 
 static void draw(fov_graph *g)
