@@ -55,6 +55,7 @@ struct bounds {
     enum random_stage stage;
     const struct random_result *plain;
     double in_double; /**< against a definition, the last word: the share of the largest; else 0 */
+    double least;     /**< and what is nothing but rounding then */
     double **moved;   /**< per tensor and element; NULL: not shaken yet */
     int runs;
 };
@@ -65,22 +66,21 @@ static double change_of(const struct random_tensor *tensor, size_t k)
 }
 
 /** How far apart elements of `right` may be where nothing amplifies rounding. */
-static double usual_bound(const struct random_tensor *right, double in_double)
+static double usual_bound(const struct random_tensor *right, double in_double, double least)
 {
     double largest = 0, of_parameter = 0;
     for (size_t k = 0; k < right->count; k++) {
         largest = fmax(largest, fabs(change_of(right, k)));
         of_parameter = right->before != NULL ? fmax(of_parameter, fabs(right->values[k])) : 0;
     }
-    return (in_double > 0 ? LEAST_IN_DOUBLE + in_double * largest : LEAST + SHARE * largest) +
-           OF_PARAMETER * of_parameter;
+    return (in_double > 0 ? least + in_double * largest : LEAST + SHARE * largest) + OF_PARAMETER * of_parameter;
 }
 
 /** The first element that is further apart than it may be; SIZE_MAX: none. */
 static size_t find_difference(const struct bounds *bounds, int t, const struct random_tensor *a,
                               const struct random_tensor *b)
 {
-    double usual = usual_bound(b, bounds->in_double);
+    double usual = usual_bound(b, bounds->in_double, bounds->least);
     for (size_t k = 0; k < a->count; k++) {
         double apart = fabs(a->values[k] - b->values[k]);
         bool same = a->values[k] == b->values[k] || (isnan(a->values[k]) && isnan(b->values[k]));
@@ -125,7 +125,7 @@ static void say_difference(struct random_failure *failure, const struct bounds *
     size_t wrong = 0;
     for (size_t i = 0; i < b->count; i++) {
         largest = fmax(largest, fabs(change_of(b, i)));
-        wrong += !(fabs(a->values[i] - b->values[i]) <= usual_bound(b, bounds->in_double));
+        wrong += !(fabs(a->values[i] - b->values[i]) <= usual_bound(b, bounds->in_double, bounds->least));
     }
     fail(failure, bounds->stage, RANDOM_WRONG,
          "\"%s\" element %zu of %zu is %.9g in %s and %.9g in %s (largest %.3g, %zu elements apart)", a->name, k,
@@ -153,7 +153,9 @@ static bool agrees(struct bounds *bounds, const struct random_result *a, const c
         if (k != SIZE_MAX && b->tensors[t].data == NULL) {
             enum random_optimiser kind = bounds->drawn->settings.optimiser;
             bool adaptive = kind == RANDOM_ADAM || kind == RANDOM_ONNX_ADAM || kind == RANDOM_ONNX_ADAGRAD;
-            bounds->in_double = adaptive && bounds->stage == RANDOM_STEPS ? SHARE_OF_ADAPTIVE : SHARE_IN_DOUBLE;
+            adaptive = adaptive && bounds->stage == RANDOM_STEPS;
+            bounds->in_double = adaptive ? SHARE_OF_ADAPTIVE : SHARE_IN_DOUBLE;
+            bounds->least = adaptive ? (double)bounds->drawn->settings.rate / 100 : LEAST_IN_DOUBLE;
             k = find_difference(bounds, t, &a->tensors[t], &b->tensors[t]);
             bounds->in_double = 0;
         }
