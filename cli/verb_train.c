@@ -27,6 +27,7 @@ struct job {
     fov_model *model;
     fov_dataset *data, *test;
     fov_train_options options;
+    char optimizer[640];
 };
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
@@ -60,6 +61,27 @@ static const char *word_of(const struct job *job, const json_t *kept, const char
     return word != NULL && !option_given(job->cli, name) ? word : option_text(job->cli, name);
 }
 
+/* A run that goes on has its options of the optimiser behind its name. What is typed now goes behind them, so
+ * the library sees that it is another one. */
+static void keep_optimizer(struct job *job)
+{
+    fov_train_options *o = &job->options;
+    char typed[3][64] = {"", "", ""};
+    o->momentum = o->weight_decay = 0.0f;
+    o->nesterov = false;
+    if (option_given(job->cli, "momentum")) {
+        snprintf(typed[0], sizeof typed[0], ":momentum=%.9g", option_number(job->cli, "momentum"));
+    }
+    if (option_given(job->cli, "weight-decay")) {
+        snprintf(typed[1], sizeof typed[1], ":weight_decay=%.9g", option_number(job->cli, "weight-decay"));
+    }
+    if (option_given(job->cli, "nesterov")) {
+        snprintf(typed[2], sizeof typed[2], ":nesterov=%d", option_flag(job->cli, "nesterov"));
+    }
+    snprintf(job->optimizer, sizeof job->optimizer, "%.400s%s%s%s", o->optimizer, typed[0], typed[1], typed[2]);
+    o->optimizer = job->optimizer;
+}
+
 static void fill_options(struct job *job)
 {
     fov_train_options *o = &job->options;
@@ -86,7 +108,9 @@ static void fill_options(struct job *job)
         .directory = job->folder.path,
         .validate = job->test,
     };
-    if (strcmp(o->optimizer, "sgd") != 0 && !option_given(job->cli, "momentum") && job->config == NULL) {
+    if (job->config != NULL && !option_given(job->cli, "optimizer")) {
+        keep_optimizer(job);
+    } else if (strcmp(o->optimizer, "sgd") != 0 && !option_given(job->cli, "momentum")) {
         o->momentum = 0.0f; /* the default is meant for sgd */
     }
     if (!option_given(job->cli, "schedule") && !option_given(job->cli, "lr") && job->config == NULL) {
@@ -482,11 +506,12 @@ static const struct cli_option options[] = {
      .word = "full",
      .doc = "samples per step; 1: stochastic, full: all of them"},
     {.name = "drop-last", .kind = OPTION_FLAG, .doc = "leave out the last batch of an epoch where it is smaller"},
-    {.name = "optimizer", .kind = OPTION_TEXT, .argument = "NAME", .standard = "sgd", .doc = "sgd or adam"},
+    {.name = "optimizer", .kind = OPTION_TEXT, .argument = "NAME", .standard = "sgd",
+     .doc = "sgd, adam, adamw, rmsprop:alpha=0.9...; fovea ops lists them"},
     {.name = "lr",
      .kind = OPTION_NUMBER,
      .argument = "X",
-     .otherwise = "0.01 for sgd, 0.001 for adam",
+     .otherwise = "the optimiser's own: 0.01 for sgd",
      .minimum = 1e-12,
      .maximum = 1e6,
      .doc = "learning rate"},

@@ -206,6 +206,7 @@ typedef struct fov_operator_info {
     const char *onnx;     /**< its ONNX name; NULL: none of its own */
     int         since;    /**< first ONNX opset read */
     bool        gradient; /**< can be trained through (piecewise constant operators: with gradient zero) */
+    double      rate;     /**< of an optimiser that training can choose: its learning rate where none is given */
     bool        fast;     /**< has a CPU form over the kernels, on every ISA level; else its definition runs */
     int         in_count, out_count, option_count;
     fov_port_info in[12], out[12];

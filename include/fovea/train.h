@@ -37,12 +37,14 @@ typedef struct fov_train_options {
     /** Leaves out the last batch of each epoch where it is smaller than the others. Without it, only one that a layer
      *  cannot take is left out: a single sample before a batch norm over single pixels */
     bool        drop_last;
-    const char *optimizer;  /**< "sgd"; or "adam" */
-    float       lr;         /**< 0.01 for sgd, 0.001 for adam */
-    float       momentum;   /**< 0 */
+    /** "sgd", or another optimiser, with options of its own behind its name: "rmsprop:alpha=0.9:momentum=0.9"
+     *  (fov_operator_at lists them: family "optimiser"). The fields below set options of the same names; 0: not set. */
+    const char *optimizer;
+    float       lr;         /**< the optimiser's own: 0.01 for sgd, 0.001 for adam */
+    float       momentum;
     bool        nesterov;
-    float       weight_decay; /**< 0 */
-    float       beta1, beta2, epsilon; /**< 0.9, 0.999, 1e-8 (adam) */
+    float       weight_decay;
+    float       beta1, beta2, epsilon;
     /** "constant"; "step": times gamma each step_epochs; "cosine": to lr_final over all epochs */
     const char *schedule;
     int         step_epochs; /**< 10 */

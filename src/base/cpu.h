@@ -29,8 +29,4 @@ void cpu_name(char *out, size_t size);
 /** Physical memory this process may use: the smaller of RAM and cgroup limit, bytes. */
 size_t cpu_memory_size(void);
 
-/** Denormals become zero in this thread (x86 FTZ + DAZ, AArch64 FZ); returns the old mode for cpu_restore_mode. */
-unsigned cpu_flush_denormals(void);
-void     cpu_restore_mode(unsigned mode);
-
 #endif

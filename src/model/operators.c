@@ -70,6 +70,7 @@ fov_operator_info fov_operator_at(int index)
     info.source = op->source;
     info.onnx = op->onnx != NULL ? op->onnx->type : NULL;
     info.since = op->onnx != NULL ? op->onnx->since : 0;
+    info.rate = op->standard_rate;
     info.fast = op->cpu != NULL || op->view;
     info.in_count = describe_ports(op->in, info.in, (int)(sizeof info.in / sizeof info.in[0]));
     info.out_count = describe_ports(op->out, info.out, (int)(sizeof info.out / sizeof info.out[0]));

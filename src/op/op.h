@@ -95,6 +95,7 @@ struct op_port {
                       made, and lie there as a constant when it runs */
     bool shape_only; /**< inputs only: only the shape is read, data is NULL when running */
     bool detached; /**< outputs only: kept for the backward pass; no gradient flows through it */
+    const char *wanted_by; /**< inputs of optimisers only: goes without where the option of that name is 0 */
     int  updates;  /**< outputs only: 1 + the input whose memory it renews (running mean, optimiser state); 0: none */
 };
 
@@ -542,6 +543,8 @@ struct op {
      * operator that is. NULL: never. */
     bool (*take_place)(struct op_takeover *node);
     bool random; /**< reads run->random */
+    double standard_rate; /**< of an optimiser that training can choose: the learning rate where none is given; 0: it
+                              cannot */
     bool by_elements; /**< of an optimiser: each element of the parameter is renewed on its own, so it may run on some
                          rows of all its tensors at a time */
 };

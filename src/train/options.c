@@ -7,12 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *optimizer_name_at(const void *list, size_t index)
-{
-    (void)list;
-    return optimizers[index]->name;
-}
-
 static const char *schedule_name_at(const void *list, size_t index)
 {
     (void)list;
@@ -80,6 +74,29 @@ static float or_else(float value, float standard)
     return value == 0.0f ? standard : value;
 }
 
+/* The optimiser's own defaults, over them the fields that are not zero, over those what stands behind its name. */
+static int resolve_optimizer(struct train_settings *settings, struct error *error)
+{
+    const fov_train_options *o = &settings->given;
+    const struct {
+        const char *name;
+        double value;
+    } fields[] = {{"momentum", (double)o->momentum}, {"nesterov", o->nesterov},
+                  {"weight_decay", (double)o->weight_decay}, {"beta1", (double)o->beta1},
+                  {"beta2", (double)o->beta2}, {"epsilon", (double)o->epsilon}};
+    int status = optimizer_find(&settings->optimizer, o->optimizer, error);
+    for (size_t i = 0; status == FOV_OK && i < sizeof fields / sizeof fields[0]; i++) {
+        if (fields[i].value != 0.0) {
+            status = optimizer_set(&settings->optimizer, fields[i].name, fields[i].value, error);
+        }
+    }
+    status = status == FOV_OK ? optimizer_set_all(&settings->optimizer, o->optimizer, error) : status;
+    if (status == FOV_OK) {
+        optimizer_text(&settings->optimizer, settings->optimizer_text);
+    }
+    return status;
+}
+
 int settings_resolve(struct train_settings *settings, const fov_train_options *options, int64_t count,
                      struct error *error)
 {
@@ -90,20 +107,16 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
     }
     o->optimizer = o->optimizer != NULL ? o->optimizer : "sgd";
     o->schedule = o->schedule != NULL ? o->schedule : "constant";
-    settings->optimizer = optimizer_find(o->optimizer);
     settings->schedule = schedule_find(o->schedule);
-    if (settings->optimizer == NULL) {
-        return fail_unknown("optimizer", o->optimizer, optimizer_count, optimizer_name_at, error);
+    if (resolve_optimizer(settings, error) != FOV_OK) {
+        return FOV_E_USAGE;
     }
     if (settings->schedule == NULL) {
         return fail_unknown("schedule", o->schedule, schedule_count, schedule_name_at, error);
     }
     o->epochs = o->epochs != 0 ? o->epochs : 10;
     o->batch = o->batch != 0 ? o->batch : 64;
-    o->lr = or_else(o->lr, settings->optimizer->standard_lr);
-    o->beta1 = or_else(o->beta1, 0.9f);
-    o->beta2 = or_else(o->beta2, 0.999f);
-    o->epsilon = or_else(o->epsilon, 1e-8f);
+    o->lr = or_else(o->lr, (float)settings->optimizer.op->standard_rate);
     o->step_epochs = o->step_epochs != 0 ? o->step_epochs : 10;
     o->gamma = or_else(o->gamma, 0.1f);
     if (check_all(o, error) != FOV_OK) {
@@ -111,8 +124,6 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
     }
     settings->batch = o->batch < 0 || o->batch > count ? count : o->batch;
     settings->steps = o->drop_last ? count / settings->batch : (count + settings->batch - 1) / settings->batch;
-    settings->update = (struct optimizer_options){(double)o->momentum, (double)o->weight_decay, (double)o->beta1,
-                                                  (double)o->beta2,    (double)o->epsilon,      o->nesterov};
     settings->rate = (struct schedule_options){.lr = (double)o->lr,
                                                .lr_final = (double)o->lr_final,
                                                .gamma = (double)o->gamma,
@@ -150,14 +161,8 @@ int settings_list(const struct train_settings *settings, struct setting list[SET
     int count = 0;
     add_number(list, &count, "epochs", o->epochs, false); /* may grow */
     add_number(list, &count, "batch", o->batch, true);
-    add_word(list, &count, "optimizer", settings->optimizer->name);
+    add_word(list, &count, "optimizer", settings->optimizer_text);
     add_number(list, &count, "lr", (double)o->lr, true);
-    add_number(list, &count, "momentum", (double)o->momentum, true);
-    add_number(list, &count, "nesterov", o->nesterov, true);
-    add_number(list, &count, "weight_decay", (double)o->weight_decay, true);
-    add_number(list, &count, "beta1", (double)o->beta1, true);
-    add_number(list, &count, "beta2", (double)o->beta2, true);
-    add_number(list, &count, "epsilon", (double)o->epsilon, true);
     add_word(list, &count, "schedule", settings->schedule->name);
     add_number(list, &count, "step_epochs", o->step_epochs, true);
     add_number(list, &count, "gamma", (double)o->gamma, true);

@@ -11,9 +11,9 @@
 
 struct train_settings {
     fov_train_options given; /**< with defaults in place of zeros */
-    const struct optimizer *optimizer;
+    struct optimizer optimizer;
+    char optimizer_text[OPTIMIZER_TEXT_SIZE]; /**< with all its options */
     const struct schedule *schedule;
-    struct optimizer_options update;
     struct schedule_options rate;
     int64_t batch, steps; /**< samples per step; steps per epoch */
     const struct pipeline *augment; /**< owned by who trains; NULL: none */

@@ -77,13 +77,6 @@ int model_fits(const fov_model *model, const fov_dataset *data, bool by_position
 
 /* ---- loss, gradient, update -------------------------------------------------------------------------------------- */
 
-static fov_value add_state(fov_graph *graph, fov_value parameter, const char *what)
-{
-    char name[4096 + 64]; /* a name of the graph and a few words: one that grows too long is refused there */
-    snprintf(name, sizeof name, "optimizer.%s.%s", fov_value_name(graph, parameter), what);
-    return fov_parameter(graph, .name = name, .shape = fov_value_shape(graph, parameter), .frozen = true);
-}
-
 static void add_loss(struct training_step *step, const struct train_settings *settings)
 {
     fov_graph *graph = step->graph;
@@ -115,20 +108,14 @@ static int add_updates(struct training_step *step, const struct train_settings *
     int status = count > 0 ? fov_gradient(graph, step->loss, targets, count, gradients)
                            : (int)error_set(error, FOV_E_USAGE, "the model has no parameter to train");
     for (int i = 0; status == FOV_OK && i < count; i++) {
-        struct optimizer_update update = {.graph = graph,
-                                          .options = &settings->update,
-                                          .parameter = targets[i],
-                                          .gradient = gradients[i],
-                                          .learning_rate = step->learning_rate,
-                                          .step = step->number};
-        const char *const *state = settings->optimizer->state(&settings->update);
-        if (gradients[i].id == 0) {
-            continue; /* the loss does not depend on it */
+        const struct optimizer_update update = {.graph = graph,
+                                                .parameter = targets[i],
+                                                .gradient = gradients[i],
+                                                .learning_rate = step->learning_rate,
+                                                .step = step->number};
+        if (gradients[i].id != 0) { /* 0: the loss does not depend on it */
+            optimizer_add(&settings->optimizer, &update);
         }
-        for (int s = 0; state[s] != NULL; s++) {
-            update.state[s] = add_state(graph, targets[i], state[s]);
-        }
-        settings->optimizer->update(&update);
     }
     memory_free(memory, targets);
     return status != FOV_OK ? status : graph->failed ? (int)error->status : FOV_OK;

@@ -496,7 +496,7 @@ void case_adam(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 4 * LENGTHS; i++) {
         size_t n = lengths[i / 4];
-        struct kernel_adam o = {1e-2f, 0.9f, 0.999f, 1e-8f, i % 2 ? 1e-2f : 0.0f, 0.1f, 0.001f, i % 4 < 2};
+        struct kernel_adam o = {1e-2f, 0.9f, 0.999f, 1e-8f, i % 2 ? 1e-2f : 0.0f, 0.1f, 0.001f, 0.1f, 0.001f, i % 4 < 2};
         float *g = guard_random(n, REALS), *w = guard_random(n, REALS), *m = guard_random(n, REALS),
               *v = guard_random(n, REALS);
         for (size_t k = 0; k < n; k++) {

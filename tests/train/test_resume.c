@@ -198,7 +198,9 @@ static void other_runs_refused(void **state)
     refuse(other, "another batch: it was 64, now it is 16");
     other = run;
     other.options.optimizer = "adam";
-    refuse(other, "another optimizer: it was sgd, now it is adam");
+    refuse(other, "optimizer adam has no option \"momentum\"");
+    other.options.momentum = 0.0f;
+    refuse(other, "another optimizer: it was sgd:momentum=0.5:dampening=0:weight_decay=0:nesterov=0, now it is adam:");
     other = run;
     other.options.lr = 0.02f;
     refuse(other, "another lr");

@@ -46,13 +46,14 @@ static void defaults(void **state)
     struct train_settings s;
     struct error error = {0};
     assert_int_equal(settings_resolve(&s, NULL, 1000, &error), FOV_OK);
-    assert_string_equal(s.optimizer->name, "sgd");
+    assert_string_equal(s.optimizer_text, "sgd:momentum=0:dampening=0:weight_decay=0:nesterov=0");
     assert_string_equal(s.schedule->name, "constant");
     assert_true(s.given.epochs == 10 && s.batch == 64 && s.steps == 16);
-    assert_true(s.given.lr == 0.01f && s.given.beta1 == 0.9f && s.given.beta2 == 0.999f && s.given.epsilon == 1e-8f);
+    assert_true(s.given.lr == 0.01f);
     assert_int_equal(settings_resolve(&s, &(fov_train_options){.optimizer = "adam", .batch = -1}, 1000, &error),
                      FOV_OK);
     assert_true(s.given.lr == 0.001f && s.batch == 1000 && s.steps == 1);
+    assert_string_equal(s.optimizer_text, "adam:beta1=0.9:beta2=0.999:epsilon=1e-08:weight_decay=0:decoupled=0");
     assert_int_equal(settings_resolve(&s, &(fov_train_options){.batch = 1}, 1000, &error), FOV_OK);
     assert_true(s.batch == 1 && s.steps == 1000);
     assert_int_equal(settings_resolve(&s, &(fov_train_options){.batch = 300}, 1000, &error), FOV_OK);

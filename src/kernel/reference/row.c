@@ -265,8 +265,8 @@ void reference_adam(size_t n, const struct kernel_adam *o, float gradient_scale,
         } else {
             g += o->weight_decay * w;
         }
-        double m = (double)o->beta1 * first[i] + (1.0 - o->beta1) * g;
-        double v = (double)o->beta2 * second[i] + (1.0 - o->beta2) * g * g;
+        double m = (double)o->beta1 * first[i] + (double)o->share1 * g;
+        double v = (double)o->beta2 * second[i] + (double)o->share2 * g * g;
         first[i] = (float)m;
         second[i] = (float)v;
         double step = (double)o->learning_rate / o->bias_correction1;

@@ -33,8 +33,8 @@ static void vector_adam(size_t n, const struct kernel_adam *o, float gradient_sc
     EACH_VECTOR(n, {
         vf w = load_some(weight + i, left) * shrink;
         vf g = gradient_scale * load_some(gradient + i, left) + decay * w;
-        vf m = o->beta1 * load_some(first + i, left) + (1.0f - o->beta1) * g;
-        vf v = o->beta2 * load_some(second + i, left) + (1.0f - o->beta2) * (g * g);
+        vf m = o->beta1 * load_some(first + i, left) + o->share1 * g;
+        vf v = o->beta2 * load_some(second + i, left) + o->share2 * (g * g);
         store_some(first + i, m, left);
         store_some(second + i, v, left);
         store_some(weight + i, w - step * m / (vsqrt(v) / root_correction + o->epsilon), left);

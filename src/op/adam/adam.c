@@ -23,6 +23,21 @@ static const struct op_attribute attributes[] = {
     {0},
 };
 
+/* Loshchilov & Hutter's form by a name of its own: the same options, others of them by default. */
+static const struct op_attribute adamw_attributes[] = {
+    {OP_ATTRIBUTE(struct adam_options, beta1), .kind = OP_NUMBER, .standard = 0.9, .maximum = 0.999999999,
+     .doc = "share of the mean gradient kept"},
+    {OP_ATTRIBUTE(struct adam_options, beta2), .kind = OP_NUMBER, .standard = 0.999, .maximum = 0.999999999,
+     .doc = "share of the mean squared gradient kept"},
+    {OP_ATTRIBUTE(struct adam_options, epsilon), .kind = OP_NUMBER, .standard = 1e-8, .maximum = 1,
+     .doc = "added to the root of the mean square"},
+    {OP_ATTRIBUTE(struct adam_options, weight_decay), .kind = OP_NUMBER, .standard = 0.01, .maximum = 1e6,
+     .doc = "times the parameter, added to the gradient; or taken from the parameter when decoupled"},
+    {OP_ATTRIBUTE(struct adam_options, decoupled), .kind = OP_FLAG, .standard = 1,
+     .doc = "decay apart from the gradient"},
+    {0},
+};
+
 enum { PARAMETER, GRADIENT, FIRST, SECOND, LEARNING_RATE, STEP };
 
 static const struct op_port in[] = {
@@ -118,6 +133,8 @@ static void run(const struct op_run *run)
                                         .weight_decay = (float)options->weight_decay,
                                         .bias_correction1 = (float)(1 - pow(options->beta1, step)),
                                         .bias_correction2 = (float)(1 - pow(options->beta2, step)),
+                                        .share1 = (float)(1 - options->beta1),
+                                        .share2 = (float)(1 - options->beta2),
                                         .decoupled = options->decoupled};
     pool_run(run->pool, run_chunk, &work, op_chunks(count, OP_CHUNK));
 }
@@ -177,6 +194,7 @@ static const struct op_case cases[] = {
 const struct op op_adam = {
     .name = "adam",
     .family = OP_OPTIMISER,
+    .standard_rate = 0.001,
     .by_elements = true,
     .summary = "Adam and AdamW: renews a parameter and its gradient's two moments.",
     .formula = "m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= rate m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + e)",
@@ -184,6 +202,24 @@ const struct op op_adam = {
     .in = in,
     .out = out,
     .attributes = attributes,
+    .options_size = sizeof(struct adam_options),
+    .infer = infer,
+    .textbook = textbook,
+    .cpu = &cpu,
+    .cases = cases,
+};
+
+const struct op op_adamw = {
+    .name = "adamw",
+    .family = OP_OPTIMISER,
+    .standard_rate = 0.001,
+    .by_elements = true,
+    .summary = "AdamW: Adam whose decay stays apart from the gradient.",
+    .formula = "w -= rate decay w; then as adam",
+    .source = "Loshchilov & Hutter, Decoupled weight decay regularization, ICLR 2019, algorithm 2",
+    .in = in,
+    .out = out,
+    .attributes = adamw_attributes,
     .options_size = sizeof(struct adam_options),
     .infer = infer,
     .textbook = textbook,

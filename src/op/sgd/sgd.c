@@ -29,9 +29,11 @@ static const struct op_port in[] = {
     {.name = "velocity",
      .shape = "as parameter; zeros at first; needed with momentum",
      .optional = true,
+     .wanted_by = "momentum",
      .plain = true},
     {.name = "learning_rate", .shape = "[]"},
-    {.name = "step", .shape = "[]: 1 for the first update; needed with dampening", .optional = true},
+    {.name = "step", .shape = "[]: 1 for the first update; needed with dampening", .optional = true,
+     .wanted_by = "dampening"},
     {0},
 };
 static const struct op_port out[] = {
@@ -207,6 +209,7 @@ static const struct op_case cases[] = {
 const struct op op_sgd = {
     .name = "sgd",
     .family = OP_OPTIMISER,
+    .standard_rate = 0.01,
     .by_elements = true,
     .summary = "Gradient descent with momentum: renews a parameter and its velocity.",
     .formula = "g += decay w; v = momentum v + (1 - dampening) g; w -= rate v, or rate (g + momentum v) with nesterov",

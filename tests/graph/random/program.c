@@ -70,25 +70,21 @@ static fov_value loss_of(struct program *p, int i, fov_value output)
 static void add_update(struct program *p, fov_value parameter, fov_value gradient)
 {
     enum random_optimiser kind = p->drawn->settings.optimiser;
-    const struct optimizer *optimizer = optimizer_find(kind == RANDOM_ADAM ? "adam" : "sgd");
-    const struct optimizer_options options = {.momentum = kind == RANDOM_SGD || kind == RANDOM_ADAM ? 0 : 0.9,
-                                              .nesterov = kind == RANDOM_NESTEROV,
-                                              .weight_decay = kind == RANDOM_DECAY ? 0.01 : 0,
-                                              .beta1 = 0.9,
-                                              .beta2 = 0.999,
-                                              .epsilon = 1e-8};
-    struct optimizer_update update = {.graph = p->graph,
-                                      .options = &options,
-                                      .parameter = parameter,
-                                      .gradient = gradient,
-                                      .learning_rate = p->rate,
-                                      .step = p->number};
-    const char *const *state = optimizer->state(&options);
-    for (int s = 0; state[s] != NULL; s++) {
-        update.state[s] = fov_graph_parameter(p->graph, fov_value_name(p->graph, parameter), state[s],
-                                              fov_value_shape(p->graph, parameter), FOV_INITIAL_ZEROS, 0, true);
+    const char *text = kind == RANDOM_ADAM       ? "adam"
+                       : kind == RANDOM_SGD      ? "sgd"
+                       : kind == RANDOM_NESTEROV ? "sgd:momentum=0.9:nesterov=1"
+                       : kind == RANDOM_DECAY    ? "sgd:momentum=0.9:weight_decay=0.01"
+                                                 : "sgd:momentum=0.9";
+    struct optimizer optimizer;
+    struct error error = {0};
+    const struct optimizer_update update = {.graph = p->graph,
+                                            .parameter = parameter,
+                                            .gradient = gradient,
+                                            .learning_rate = p->rate,
+                                            .step = p->number};
+    if (optimizer_find(&optimizer, text, &error) == FOV_OK && optimizer_set_all(&optimizer, text, &error) == FOV_OK) {
+        optimizer_add(&optimizer, &update);
     }
-    optimizer->update(&update);
 }
 
 /** ONNX's optimisers renew several tensors in one node: values, gradients, states. */

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* The driver of optimisers by rule. A tensor is renewed in chunks of fixed size; norms are sums over the same chunks, put
+ * together in order, so that no bit depends on threads. */
+#include "op/optimiser.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { PARAMETER, GRADIENT, FIRST_STATE };
+
+static int rate_port(const struct optimiser_rule *rule)
+{
+    return FIRST_STATE + rule->states;
+}
+
+/* States that a node goes without have no tensor. */
+static bool is_there(const struct op_tensor *tensor)
+{
+    return tensor->shape.rank >= 0;
+}
+
+int optimiser_infer(const struct op_infer *infer, const struct optimiser_rule *rule)
+{
+    int status = op_check_float(infer, PARAMETER, "parameter");
+
+    for (int i = GRADIENT; status == FOV_OK && i < rate_port(rule); i++) {
+        if (is_there(&infer->in[i])) {
+            status = op_check_same_shape(infer, i, i == GRADIENT ? "gradient" : "state", PARAMETER, "parameter");
+        }
+    }
+    for (int k = 0; status == FOV_OK && k < rule->states; k++) {
+        infer->out[1 + k] = infer->in[PARAMETER];
+        if (!is_there(&infer->in[FIRST_STATE + k])) {
+            infer->out[1 + k].shape.rank = -1;
+        }
+    }
+    return status;
+}
+
+/* ---- the definition ---------------------------------------------------------------------------------------------- */
+
+static double norm(const double *values, size_t count)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < count; i++) {
+        sum += values[i] * values[i];
+    }
+    return sqrt(sum);
+}
+
+static double trust(double parameter_norm, double direction_norm)
+{
+    return parameter_norm > 0.0 && direction_norm > 0.0 ? parameter_norm / direction_norm : 1.0;
+}
+
+void optimiser_textbook(const struct op_textbook *textbook, const struct optimiser_rule *rule)
+{
+    const struct op_textbook_tensor *in = textbook->in;
+    size_t        count = op_count(&in[PARAMETER].shape);
+    const double *w = in[PARAMETER].data;
+    double       *out = textbook->out[0].data, factor = 1.0;
+    struct optimiser_moment moment = {.options        = textbook->options,
+                                      .rate           = in[rate_port(rule)].data[0],
+                                      .step           = in[rate_port(rule) + 1].data[0],
+                                      .parameter_norm = norm(w, count),
+                                      .gradient_norm  = norm(in[GRADIENT].data, count)};
+
+    if (rule->prepare != NULL) {
+        rule->prepare(&moment);
+    }
+    for (size_t i = 0; i < count; i++) {
+        double state[OPTIMISER_MOST_STATES] = {0};
+
+        for (int k = 0; k < rule->states; k++) {
+            state[k] = in[FIRST_STATE + k].data != NULL ? in[FIRST_STATE + k].data[i] : 0.0;
+        }
+        out[i] = rule->element(&moment, w[i], in[GRADIENT].data[i], state);
+        for (int k = 0; k < rule->states; k++) {
+            if (textbook->out_count > 1 + k && textbook->out[1 + k].data != NULL) {
+                textbook->out[1 + k].data[i] = state[k];
+            }
+        }
+    }
+    if (rule->trusts) {
+        factor = moment.rate * trust(moment.parameter_norm, norm(out, count));
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = w[i] - factor * out[i];
+    }
+}
+
+/* ---- CPU --------------------------------------------------------------------------------------------------------- */
+
+/* Everything that a chunk needs; sums: one number a chunk for each of two norms. */
+struct work {
+    const struct optimiser_rule *rule;
+    struct optimiser_moment      moment;
+    size_t                       count;
+    float                       *parameter, *state[OPTIMISER_MOST_STATES];
+    const float                 *gradient;
+    double                      *sums;
+    float                       *direction; /* of rules that trust */
+    double                       factor;
+};
+
+static double sum_of_squares(const float *values, size_t count)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < count; i++) {
+        sum += (double)values[i] * (double)values[i];
+    }
+    return sum;
+}
+
+static void sum_chunk(void *context, size_t chunk, int worker)
+{
+    const struct work *work = context;
+    size_t begin = op_chunk_begin(chunk, OP_CHUNK), length = op_chunk_length(chunk, OP_CHUNK, work->count);
+
+    (void)worker;
+    work->sums[2 * chunk]     = sum_of_squares(work->parameter + begin, length);
+    work->sums[2 * chunk + 1] = sum_of_squares(work->gradient + begin, length);
+}
+
+/* The chunks' sums in order; `which`: 0 or 1. */
+static double norm_of_chunks(const struct work *work, size_t which)
+{
+    double sum = 0.0;
+
+    for (size_t chunk = 0; chunk < op_chunks(work->count, OP_CHUNK); chunk++) {
+        sum += work->sums[2 * chunk + which];
+    }
+    return sqrt(sum);
+}
+
+static void move_chunk(void *context, size_t chunk, int worker)
+{
+    const struct work *work = context;
+    const struct optimiser_rule *rule = work->rule;
+    size_t begin = op_chunk_begin(chunk, OP_CHUNK), end = begin + op_chunk_length(chunk, OP_CHUNK, work->count);
+
+    (void)worker;
+    for (size_t i = begin; i < end; i++) {
+        double state[OPTIMISER_MOST_STATES] = {0}, w = (double)work->parameter[i], step;
+
+        for (int k = 0; k < rule->states; k++) {
+            state[k] = work->state[k] != NULL ? (double)work->state[k][i] : 0.0;
+        }
+        step = rule->element(&work->moment, w, (double)work->gradient[i], state);
+        for (int k = 0; k < rule->states; k++) {
+            if (work->state[k] != NULL) {
+                work->state[k][i] = (float)state[k];
+            }
+        }
+        if (rule->trusts) {
+            work->direction[i] = (float)step;
+        } else {
+            work->parameter[i] = (float)(w - step);
+        }
+    }
+    if (rule->trusts) {
+        work->sums[2 * chunk + 1] = sum_of_squares(work->direction + begin, end - begin);
+    }
+}
+
+static void follow_chunk(void *context, size_t chunk, int worker)
+{
+    const struct work *work = context;
+    size_t begin = op_chunk_begin(chunk, OP_CHUNK), end = begin + op_chunk_length(chunk, OP_CHUNK, work->count);
+
+    (void)worker;
+    for (size_t i = begin; i < end; i++) {
+        work->parameter[i] = (float)((double)work->parameter[i] - work->factor * (double)work->direction[i]);
+    }
+}
+
+/* Where a result lies, holding what it was before: mostly the input's own memory. */
+static float *renewed(const struct op_run *run, int output, int input)
+{
+    float *to = output < run->out_count ? run->out[output].data : NULL;
+
+    if (to != NULL) {
+        op_copy(run, to, run->in[input].data, op_count(&run->in[input].shape) * sizeof *to);
+    }
+    return to;
+}
+
+static size_t sums_bytes(size_t count)
+{
+    return (2 * op_chunks(count, OP_CHUNK) * sizeof(double) + 63) / 64 * 64;
+}
+
+void optimiser_run(const struct op_run *run, const struct optimiser_rule *rule)
+{
+    struct work work = {.rule      = rule,
+                        .count     = op_count(&run->in[PARAMETER].shape),
+                        .parameter = renewed(run, 0, PARAMETER),
+                        .gradient  = run->in[GRADIENT].data};
+    size_t chunks = op_chunks(work.count, OP_CHUNK);
+
+    work.sums      = run->scratch;
+    work.direction = rule->trusts ? (float *)(void *)((char *)run->scratch + sums_bytes(work.count)) : NULL;
+    work.moment    = (struct optimiser_moment){.options = run->options,
+                                               .rate    = op_scalar(&run->in[rate_port(rule)]),
+                                               .step    = op_scalar(&run->in[rate_port(rule) + 1])};
+    for (int k = 0; k < rule->states; k++) {
+        work.state[k] = is_there(&run->in[FIRST_STATE + k]) ? renewed(run, 1 + k, FIRST_STATE + k) : NULL;
+    }
+    if (rule->norms || rule->trusts) {
+        pool_run(run->pool, sum_chunk, &work, chunks);
+        work.moment.parameter_norm = norm_of_chunks(&work, 0);
+        work.moment.gradient_norm  = norm_of_chunks(&work, 1);
+    }
+    if (rule->prepare != NULL) {
+        rule->prepare(&work.moment);
+    }
+    pool_run(run->pool, move_chunk, &work, chunks);
+    if (rule->trusts) {
+        work.factor = work.moment.rate * trust(work.moment.parameter_norm, norm_of_chunks(&work, 1));
+        pool_run(run->pool, follow_chunk, &work, chunks);
+    }
+}
+
+int optimiser_compile(struct op_compile *compile, const struct optimiser_rule *rule, op_function *run)
+{
+    size_t count = op_count(&compile->in[PARAMETER].shape), room = 0;
+
+    if (rule->trusts && !size_multiply(count, sizeof(float), &room)) {
+        return error_set(compile->error, FOV_E_MEMORY, "the direction does not fit memory");
+    }
+    if ((rule->norms || rule->trusts) && !size_add(room, sums_bytes(count), &compile->scratch)) {
+        return error_set(compile->error, FOV_E_MEMORY, "the sums do not fit memory");
+    }
+    compile->run = run;
+    return FOV_OK;
+}
+
+bool optimiser_supports(const void *options, const struct op_tensor *in, int in_count)
+{
+    return op_all_f32(options, in, in_count - 1); /* the step may be an integer */
+}
+
+void optimiser_fill(int index, double *data, size_t count, struct random_key key, int states)
+{
+    for (size_t i = 0; i < count; i++) {
+        double value = random_normal(key, i);
+        bool   state = index >= FIRST_STATE && index < FIRST_STATE + states;
+
+        data[i] = index == FIRST_STATE + states       ? 0.01
+                  : index == FIRST_STATE + states + 1 ? 3
+                  : state                             ? value * value + 0.01 /* squares, or as good as any */
+                                                      : value;
+    }
+}
