@@ -300,6 +300,12 @@ void case_column_combine(const struct kernel_table *table)
             bound[k] = numbers == INTEGERS ? 0.0f : 200 * u;
         }
         check_near("column_combine", dx, want, bound, 0.0f, n);
+        float *alone = guard_floats(m.channels);
+        for (size_t r = 0; r < m.rows; r++) { /* a row does not depend on those beside it */
+            table->column_combine(1, m.channels, dy + r * m.stride, m.channels, x + r * m.stride, m.channels, mean, mask,
+                                  a, b, d, alone, m.channels);
+            check_equal("column_combine of one row", alone, dx + r * m.stride, m.channels);
+        }
         guard_release_all();
     }
 }

@@ -141,7 +141,8 @@ INLINE vf load_masked(const float *dy, vf centred, const struct kernel_mask *mas
     if (!masks) {
         return g;
     }
-    vf z = load_some(mask->scale + i, left) * centred + load_some(mask->offset + i, left);
+    vf z = load_some(mask->offset + i, left); /* fused wherever a mask is made, so that all see the same one */
+    multiply_add(z, load_some(mask->scale + i, left), centred);
     return choose((z > mask->low) & (z <= mask->high), g, g * mask->slope);
 }
 
@@ -199,12 +200,20 @@ static void vector_column_products(size_t rows, size_t channels, const float *dy
     }
 }
 
+/* a g + (b c + d), fused alike in every loop: or a row's place among others would decide its bits. */
+INLINE vf combined(vf a, vf g, vf b, vf c, vf d)
+{
+    multiply_add(d, b, c);
+    multiply_add(d, a, g);
+    return d;
+}
+
 INLINE void column_combine_rows(size_t rows, size_t channels, const float *dy, size_t dy_stride, const float *x,
                                 size_t x_stride, const float *mean, const struct kernel_mask *mask, bool masks,
                                 const float *a, const float *b, const float *d, float *dx, size_t dx_stride)
 {
-    for (; rows >= 2; rows -= 2, dy += 2 * dy_stride, x += 2 * x_stride, dx += 2 * dx_stride) { /* to each visit of a,
-                                                                                                   b, d */
+    /* Two rows to each visit of a, b and d. */
+    for (; rows >= 2; rows -= 2, dy += 2 * dy_stride, x += 2 * x_stride, dx += 2 * dx_stride) {
         EACH_VECTOR(channels, {
             vf about = load_some(mean + i, left);
             vf c0 = load_some(x + i, left) - about;
@@ -214,16 +223,16 @@ INLINE void column_combine_rows(size_t rows, size_t channels, const float *dy, s
             vf of_g = load_some(a + i, left);
             vf of_c = load_some(b + i, left);
             vf rest = load_some(d + i, left);
-            store_some(dx + i, of_g * g0 + (of_c * c0 + rest), left);
-            store_some(dx + dx_stride + i, of_g * g1 + (of_c * c1 + rest), left);
+            store_some(dx + i, combined(of_g, g0, of_c, c0, rest), left);
+            store_some(dx + dx_stride + i, combined(of_g, g1, of_c, c1, rest), left);
         });
     }
     for (size_t r = 0; r < rows; r++, dy += dy_stride, x += x_stride, dx += dx_stride) {
         EACH_VECTOR(channels, {
             vf centred = load_some(x + i, left) - load_some(mean + i, left);
             vf g = load_masked(dy, centred, mask, i, masks, left);
-            vf result = load_some(a + i, left) * g + (load_some(b + i, left) * centred + load_some(d + i, left));
-            store_some(dx + i, result, left);
+            vf of_g = load_some(a + i, left), of_c = load_some(b + i, left), rest = load_some(d + i, left);
+            store_some(dx + i, combined(of_g, g, of_c, centred, rest), left);
         });
     }
 }
