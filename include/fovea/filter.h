@@ -19,11 +19,11 @@ typedef enum fov_border {
     FOV_BORDER_ZERO         /**< 0 0 0 | a b c d | 0 0 0 */
 } fov_border;
 
-/** Filters that are known. Those that end with a size in their name ("gauss-sigma",
- *  "median-") are asked for with it: "gauss-sigma1.5", "median-5". */
+/** Filters that are known. Those that end with a size in their name ("gauss-sigma", "median-") are asked for with it:
+ *  "gauss-sigma1.5", "median-5". */
 FOV_API int         fov_filter_count(void);
 FOV_API const char *fov_filter_name(int index);    /**< "sobel-x", "gauss-sigma" */
-FOV_API const char *fov_filter_size(int index);    /**< what stands behind the name: "S, pixels, 0.3 to 10"; "" */
+FOV_API const char *fov_filter_size(int index);    /**< what stands behind the name: "S, pixels, 0.4 to 10"; "" */
 FOV_API const char *fov_filter_summary(int index); /**< one line */
 FOV_API const char *fov_filter_example(int index); /**< a whole name: "gauss-sigma1" */
 
