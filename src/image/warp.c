@@ -96,11 +96,10 @@ static int samples_a_side(const struct image_warp *w)
     return most < MOST_SAMPLES ? (int)(most + 0.5) : MOST_SAMPLES; /* NaN: the most */
 }
 
-/* Adds what the picture is at (u, v): a weighted mean of the four pixels around. */
-static void add_bilinear(const struct image_warp *w, double u, double v, double sum[4])
+/* Adds what the picture is at (u, v), near or beyond its edge: a weighted mean of the four pixels around. */
+static void add_at_edge(const struct image_warp *w, double u, double v, double sum[4])
 {
     double  left = floor(u - 0.5), top = floor(v - 0.5), across = u - 0.5 - left, down = v - 0.5 - top;
-    int64_t column, row;
 
     if (!(fabs(u) < 0x1p31 && fabs(v) < 0x1p31)) { /* beyond the horizon */
         for (int c = 0; c < w->channels; c++) {
@@ -108,26 +107,34 @@ static void add_bilinear(const struct image_warp *w, double u, double v, double 
         }
         return;
     }
-    column = (int64_t)left;
-    row    = (int64_t)top;
-    if (column >= 0 && row >= 0 && column + 1 < w->width && row + 1 < w->height) {
-        const uint8_t *upper = w->in + (row * w->width + column) * w->channels;
-        const uint8_t *lower = upper + (int64_t)w->width * w->channels;
-
-        for (int c = 0; c < w->channels; c++) {
-            double above = upper[c] + across * (upper[c + w->channels] - upper[c]);
-
-            sum[c] += above + down * (lower[c] + across * (lower[c + w->channels] - lower[c]) - above);
-        }
-        return;
-    }
     for (int corner = 0; corner < 4; corner++) {
         double         weight = (corner & 1 ? across : 1 - across) * (corner & 2 ? down : 1 - down);
-        const uint8_t *from   = pixel_at(w, row + (corner >> 1), column + (corner & 1));
+        const uint8_t *from   = pixel_at(w, (int64_t)top + (corner >> 1), (int64_t)left + (corner & 1));
 
         for (int c = 0; c < w->channels; c++) {
             sum[c] += weight * (from != NULL ? from[c] : w->outside);
         }
+    }
+}
+
+/* Adds what the picture is at (u, v). Within the picture numbers are positive, so that cutting off is rounding down. */
+static inline void add_bilinear(const struct image_warp *w, double u, double v, double sum[4])
+{
+    double x = u - 0.5, y = v - 0.5;
+
+    if (!(x >= 0 && y >= 0 && x < w->width - 1 && y < w->height - 1)) { /* NaN: no */
+        add_at_edge(w, u, v, sum);
+        return;
+    }
+    int            column = (int)x, row = (int)y;
+    double         across = x - column, down = y - row;
+    const uint8_t *upper = w->in + ((int64_t)row * w->width + column) * w->channels;
+    const uint8_t *lower = upper + (int64_t)w->width * w->channels;
+
+    for (int c = 0; c < w->channels; c++) {
+        double above = upper[c] + across * (upper[c + w->channels] - upper[c]);
+
+        sum[c] += above + down * (lower[c] + across * (lower[c + w->channels] - lower[c]) - above);
     }
 }
 
@@ -141,11 +148,19 @@ static void take_nearest(const struct image_warp *w, double u, double v, uint8_t
     }
 }
 
+/* Where a point of the result lies before the map: moved by the displacement. */
+static inline double moved(const struct image_warp *w, int row, int column, int axis)
+{
+    double at = axis == 0 ? column : row;
+
+    return w->displacement != NULL
+               ? at + (double)w->displacement[2 * ((int64_t)row * w->out_width + column) + axis]
+               : at;
+}
+
 static void warp_pixel(const struct image_warp *w, int row, int column, int side, uint8_t *out)
 {
-    const float *moved = w->displacement != NULL ? w->displacement + ((int64_t)row * w->out_width + column) * 2 : NULL;
-    double       x = column + (moved != NULL ? (double)moved[0] : 0.0);
-    double       y = row + (moved != NULL ? (double)moved[1] : 0.0), u, v, sum[4] = {0};
+    double x = moved(w, row, column, 0), y = moved(w, row, column, 1), u, v, sum[4] = {0};
 
     if (w->nearest) {
         image_map_point(&w->map, x + 0.5, y + 0.5, &u, &v);
@@ -161,16 +176,39 @@ static void warp_pixel(const struct image_warp *w, int row, int column, int side
     }
 }
 
+/* The most frequent way by far, without division: no perspective, one point for each pixel. The same numbers. */
+static void warp_row(const struct image_warp *w, int row, uint8_t *out)
+{
+    const double *m = w->map.at;
+
+    for (int column = 0; column < w->out_width; column++, out += w->channels) {
+        double x = moved(w, row, column, 0) + 0.5, y = moved(w, row, column, 1) + 0.5, sum[4] = {0};
+
+        add_bilinear(w, m[0] * x + m[1] * y + m[2], m[3] * x + m[4] * y + m[5], sum);
+        for (int c = 0; c < w->channels; c++) {
+            out[c] = (uint8_t)(sum[c] + 0.5);
+        }
+    }
+}
+
 void image_warp(const struct image_warp *w, uint8_t *out)
 {
-    int side = samples_a_side(w);
+    const double *m = w->map.at;
+    int           side = samples_a_side(w);
+    bool          by_row = side == 1 && !w->nearest && m[6] == 0 && m[7] == 0 && m[8] == 1;
 
     if (copy_whole(w, out)) {
         return;
     }
     for (int row = 0; row < w->out_height; row++) {
-        for (int column = 0; column < w->out_width; column++, out += w->channels) {
-            warp_pixel(w, row, column, side, out);
+        uint8_t *at = out + (int64_t)row * w->out_width * w->channels;
+
+        if (by_row) {
+            warp_row(w, row, at);
+            continue;
+        }
+        for (int column = 0; column < w->out_width; column++) {
+            warp_pixel(w, row, column, side, at + (int64_t)column * w->channels);
         }
     }
 }

@@ -238,21 +238,60 @@ static int reserve_field(struct pipeline_room *room, size_t count, struct error 
 
 /* ---- elastic fields ---------------------------------------------------------------------------------------------- */
 
-/* Weighted sums along one axis, zero beyond the ends: `length` numbers, `step` apart. */
-static void smooth(const float *from, float *to, int64_t length, int64_t step, const float *weights, int reach)
+/* to[i] = sum of weights[t] * from[i + t * step], in order of t; LANES sums side by side. */
+static void weigh(const float *from, int64_t step, const float *weights, int count, float *to, int64_t width)
 {
-    for (int64_t at = 0; at < length; at++) {
-        int64_t first = at < reach ? -at : -reach, last = length - 1 - at < reach ? length - 1 - at : reach;
+    enum { LANES = 16 };
+    int64_t i = 0;
+
+    for (; i + LANES <= width; i += LANES) {
+        float sum[LANES] = {0};
+
+        for (int t = 0; t < count; t++) {
+            for (int k = 0; k < LANES; k++) {
+                sum[k] += weights[t] * from[i + t * step + k];
+            }
+        }
+        memcpy(to + i, sum, sizeof sum);
+    }
+    for (; i < width; i++) {
         float sum = 0;
 
-        for (int64_t t = first; t <= last; t++) {
-            sum += weights[t + reach] * from[(at + t) * step];
+        for (int t = 0; t < count; t++) {
+            sum += weights[t] * from[i + t * step];
         }
-        to[at * step] = sum;
+        to[i] = sum;
     }
 }
 
-/* [rows][columns][2]: noise in [-1, 1), smoothed by a Gaussian, times the strength. `work`: as many numbers. */
+/* One row of the field along itself, zero beyond its ends. `padded`: room for the row and the weights' reach. */
+static void smooth_row(float *row, int64_t columns, const float *weights, int reach, float *padded, float *to)
+{
+    size_t beyond = (size_t)reach * 2 * sizeof *padded;
+
+    memset(padded, 0, beyond);
+    memcpy(padded + 2 * reach, row, (size_t)columns * 2 * sizeof *row);
+    memset(padded + 2 * (reach + columns), 0, beyond);
+    weigh(padded, 2, weights, 2 * reach + 1, to, columns * 2);
+}
+
+/* All rows across each other, zero beyond the first and the last. */
+static void smooth_columns(const float *from, int64_t rows, int64_t width, const float *weights, int reach, float *to)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t first = r < reach ? -r : -reach, last = rows - 1 - r < reach ? rows - 1 - r : reach;
+
+        weigh(from + (r + first) * width, width, weights + reach + first, (int)(last - first) + 1, to + r * width,
+              width);
+    }
+}
+
+static size_t field_room(int64_t rows, int64_t columns)
+{
+    return (size_t)(rows * columns + columns + 2 * MOST_REACH) * 2;
+}
+
+/* [rows][columns][2]: noise in [-1, 1), smoothed by a Gaussian, times the strength. `work`: field_room() numbers. */
 static void make_field(const struct geometry *geometry, int64_t rows, int64_t columns, float *field, float *work)
 {
     int reach = (int)fmin(ceil(3 * geometry->elastic_reach), MOST_REACH);
@@ -274,12 +313,12 @@ static void make_field(const struct geometry *geometry, int64_t rows, int64_t co
             field[i + k] = (float)drawn[k] * 0x1p-31F - 1;
         }
     }
-    for (int64_t r = 0; r < rows * 2; r++) {
-        smooth(field + r / 2 * columns * 2 + r % 2, work + r / 2 * columns * 2 + r % 2, columns, 2, row_weights, reach);
+    for (int64_t r = 0; r < rows; r++) {
+        float *row = field + r * columns * 2;
+
+        smooth_row(row, columns, row_weights, reach, work + rows * columns * 2, work + r * columns * 2);
     }
-    for (int64_t c = 0; c < columns * 2; c++) {
-        smooth(work + c, field + c, rows, columns * 2, column_weights, reach);
-    }
+    smooth_columns(work, rows, columns * 2, column_weights, reach, field);
 }
 
 /* ---- a sample ---------------------------------------------------------------------------------------------------- */
@@ -440,7 +479,7 @@ int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *k
     warp.map = geometry.map;
     warp.border = geometry.border;
     if (geometry.elastic_strength > 0) {
-        status = reserve_field(room, points * 2, error);
+        status = reserve_field(room, points + field_room(job->out_height, job->out_width), error);
         if (status == FOV_OK) {
             make_field(&geometry, job->out_height, job->out_width, room->field, room->field + points);
             warp.displacement = room->field;
