@@ -55,6 +55,24 @@ static bool find_whole(double scale, double offset, struct whole_axis *axis)
     return true;
 }
 
+static void copy_row(const struct image_warp *w, int64_t row, const struct whole_axis *x, uint8_t *restrict out)
+{
+    int64_t last = x->first + (w->out_width - 1) * x->step, channels = w->channels;
+
+    if (x->step == 1 && x->first >= 0 && last < w->width && row >= 0 && row < w->height) {
+        memcpy(out, w->in + (row * w->width + x->first) * channels, (size_t)(w->out_width * channels));
+        return;
+    }
+    row = place(row, w->height, w->border);
+    for (int64_t column = 0; column < w->out_width; column++, out += channels) {
+        int64_t from = row < 0 ? -1 : place(x->first + column * x->step, w->width, w->border);
+
+        for (int64_t c = 0; c < channels; c++) {
+            out[c] = from < 0 ? w->outside : w->in[(row * w->width + from) * channels + c];
+        }
+    }
+}
+
 static bool copy_whole(const struct image_warp *w, uint8_t *out)
 {
     const double     *m = w->map.at;
@@ -64,14 +82,8 @@ static bool copy_whole(const struct image_warp *w, uint8_t *out)
         !find_whole(m[0], m[2], &x) || !find_whole(m[4], m[5], &y)) {
         return false;
     }
-    for (int64_t row = 0; row < w->out_height; row++) {
-        for (int64_t column = 0; column < w->out_width; column++, out += w->channels) {
-            const uint8_t *from = pixel_at(w, y.first + row * y.step, x.first + column * x.step);
-
-            for (int c = 0; c < w->channels; c++) {
-                out[c] = from != NULL ? from[c] : w->outside;
-            }
-        }
+    for (int64_t row = 0; row < w->out_height; row++, out += (int64_t)w->out_width * w->channels) {
+        copy_row(w, y.first + row * y.step, &x, out);
     }
     return true;
 }
@@ -117,24 +129,48 @@ static void add_at_edge(const struct image_warp *w, double u, double v, double s
     }
 }
 
-/* Adds what the picture is at (u, v). Within the picture numbers are positive, so that cutting off is rounding down. */
-static inline void add_bilinear(const struct image_warp *w, double u, double v, double sum[4])
+/* A point and the four pixels around it, all within the picture. */
+struct around {
+    const uint8_t *upper, *lower;
+    double         across, down;
+};
+
+/* False at the edge. Within the picture numbers are positive, so that cutting off is rounding down. */
+static inline bool find_around(const struct image_warp *w, double u, double v, struct around *around)
 {
     double x = u - 0.5, y = v - 0.5;
+    int    column, row;
 
     if (!(x >= 0 && y >= 0 && x < w->width - 1 && y < w->height - 1)) { /* NaN: no */
+        return false;
+    }
+    column         = (int)x;
+    row            = (int)y;
+    around->across = x - column;
+    around->down   = y - row;
+    around->upper  = w->in + ((int64_t)row * w->width + column) * w->channels;
+    around->lower  = around->upper + (int64_t)w->width * w->channels;
+    return true;
+}
+
+static inline double blend(const struct around *at, int channel, int channels)
+{
+    const uint8_t *upper = at->upper + channel, *lower = at->lower + channel;
+    double         above = upper[0] + at->across * (upper[channels] - upper[0]);
+
+    return above + at->down * (lower[0] + at->across * (lower[channels] - lower[0]) - above);
+}
+
+static void add_bilinear(const struct image_warp *w, double u, double v, double sum[4])
+{
+    struct around at;
+
+    if (!find_around(w, u, v, &at)) {
         add_at_edge(w, u, v, sum);
         return;
     }
-    int            column = (int)x, row = (int)y;
-    double         across = x - column, down = y - row;
-    const uint8_t *upper = w->in + ((int64_t)row * w->width + column) * w->channels;
-    const uint8_t *lower = upper + (int64_t)w->width * w->channels;
-
     for (int c = 0; c < w->channels; c++) {
-        double above = upper[c] + across * (upper[c + w->channels] - upper[c]);
-
-        sum[c] += above + down * (lower[c] + across * (lower[c + w->channels] - lower[c]) - above);
+        sum[c] += blend(&at, c, w->channels);
     }
 }
 
@@ -177,16 +213,37 @@ static void warp_pixel(const struct image_warp *w, int row, int column, int side
 }
 
 /* The most frequent way by far, without division: no perspective, one point for each pixel. The same numbers. */
-static void warp_row(const struct image_warp *w, int row, uint8_t *out)
+static inline void warp_row(const struct image_warp *w, int row, int channels, uint8_t *restrict out)
 {
     const double *m = w->map.at;
 
-    for (int column = 0; column < w->out_width; column++, out += w->channels) {
-        double x = moved(w, row, column, 0) + 0.5, y = moved(w, row, column, 1) + 0.5, sum[4] = {0};
+    for (int column = 0; column < w->out_width; column++, out += channels) {
+        double        x = moved(w, row, column, 0) + 0.5, y = moved(w, row, column, 1) + 0.5;
+        double        u = m[0] * x + m[1] * y + m[2], v = m[3] * x + m[4] * y + m[5];
+        struct around at;
 
-        add_bilinear(w, m[0] * x + m[1] * y + m[2], m[3] * x + m[4] * y + m[5], sum);
-        for (int c = 0; c < w->channels; c++) {
-            out[c] = (uint8_t)(sum[c] + 0.5);
+        if (find_around(w, u, v, &at)) {
+            for (int c = 0; c < channels; c++) {
+                out[c] = (uint8_t)(blend(&at, c, channels) + 0.5);
+            }
+        } else {
+            double sum[4] = {0};
+
+            add_at_edge(w, u, v, sum);
+            for (int c = 0; c < channels; c++) {
+                out[c] = (uint8_t)(sum[c] + 0.5);
+            }
+        }
+    }
+}
+
+static void warp_rows(const struct image_warp *w, uint8_t *out)
+{
+    for (int row = 0; row < w->out_height; row++, out += (int64_t)w->out_width * w->channels) {
+        if (w->channels == 1) {
+            warp_row(w, row, 1, out);
+        } else {
+            warp_row(w, row, w->channels, out);
         }
     }
 }
@@ -194,21 +251,19 @@ static void warp_row(const struct image_warp *w, int row, uint8_t *out)
 void image_warp(const struct image_warp *w, uint8_t *out)
 {
     const double *m = w->map.at;
-    int           side = samples_a_side(w);
-    bool          by_row = side == 1 && !w->nearest && m[6] == 0 && m[7] == 0 && m[8] == 1;
+    int           side;
 
     if (copy_whole(w, out)) {
         return;
     }
+    side = samples_a_side(w);
+    if (side == 1 && !w->nearest && m[6] == 0 && m[7] == 0 && m[8] == 1) {
+        warp_rows(w, out);
+        return;
+    }
     for (int row = 0; row < w->out_height; row++) {
-        uint8_t *at = out + (int64_t)row * w->out_width * w->channels;
-
-        if (by_row) {
-            warp_row(w, row, at);
-            continue;
-        }
-        for (int column = 0; column < w->out_width; column++) {
-            warp_pixel(w, row, column, side, at + (int64_t)column * w->channels);
+        for (int column = 0; column < w->out_width; column++, out += w->channels) {
+            warp_pixel(w, row, column, side, out);
         }
     }
 }

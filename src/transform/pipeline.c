@@ -241,7 +241,7 @@ static int reserve_field(struct pipeline_room *room, size_t count, struct error 
 /* to[i] = sum of weights[t] * from[i + t * step], in order of t; LANES sums side by side. */
 static void weigh(const float *from, int64_t step, const float *weights, int count, float *to, int64_t width)
 {
-    enum { LANES = 16 };
+    enum { LANES = 8 };
     int64_t i = 0;
 
     for (; i + LANES <= width; i += LANES) {
