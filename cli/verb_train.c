@@ -49,6 +49,12 @@ static bool flag_of(const struct job *job, const char *name, const char *key)
     return json_is_true(kept) || (json_is_number(kept) && json_number_value(kept) != 0.0);
 }
 
+/* A number of the schedule's, which knows its own default; 0 asks for it. */
+static double schedule_number(const struct job *job, const char *name, const char *key)
+{
+    return job->config != NULL || option_given(job->cli, name) ? number_of(job, name, key) : 0.0;
+}
+
 /* A kept number may be anything; what is beyond an int is beyond every limit, too, and refused by the library. */
 static int whole(double number)
 {
@@ -94,8 +100,8 @@ static void fill_options(struct job *job)
         .nesterov = flag_of(job, "nesterov", "nesterov"),
         .weight_decay = (float)number_of(job, "weight-decay", "weight_decay"),
         .schedule = word_of(job, job->config, "schedule", "schedule"),
-        .step_epochs = whole(number_of(job, "step-epochs", "step_epochs")),
-        .gamma = (float)number_of(job, "gamma", "gamma"),
+        .step_epochs = whole(schedule_number(job, "step-epochs", "step_epochs")),
+        .gamma = (float)schedule_number(job, "gamma", "gamma"),
         .lr_final = (float)number_of(job, "lr-final", "lr_final"),
         .warmup = whole(number_of(job, "warmup", "warmup")),
         .label_smoothing = (float)number_of(job, "label-smoothing", "label_smoothing"),
@@ -536,7 +542,7 @@ static const struct cli_option options[] = {
      .argument = "NAME",
      .standard = "constant",
      .otherwise = "cosine; constant where --lr is given",
-     .doc = "of the rate: constant, step or cosine"},
+     .doc = "of the rate: constant, cosine, step, multistep:30,60, one-cycle..."},
     {.name = "step-epochs",
      .kind = OPTION_INTEGER,
      .argument = "N",

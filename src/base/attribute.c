@@ -35,6 +35,9 @@ static void put_number(const struct attribute *attribute, void *options, double 
     case ATTRIBUTE_CHOICE:
         memcpy(member, &choice, sizeof choice);
         break;
+    case ATTRIBUTE_LIST:
+        memset(member, 0, sizeof(struct attribute_list)); /* a number is no list */
+        break;
     }
 }
 
@@ -99,6 +102,41 @@ static int set_flag(const struct attribute *attribute, void *options, const char
     return error_set(error, FOV_E_USAGE, "%s is \"%.60s\"; it is yes or no", attribute->name, text);
 }
 
+/* A number of the attribute's kind and within its limits. */
+static int read_number(const struct attribute *attribute, const char *text, double *number, struct error *error)
+{
+    bool whole = attribute->kind == ATTRIBUTE_INTEGER;
+    if (!text_to_number(text, number) || !isfinite(*number) ||
+        (whole && (*number != floor(*number) || fabs(*number) > 0x1p53))) {
+        return error_set(error, FOV_E_USAGE, "%s is \"%.60s\"; it is a %snumber", attribute->name, text,
+                         whole ? "whole " : "");
+    }
+    if (attribute->minimum < attribute->maximum && !(*number >= attribute->minimum && *number <= attribute->maximum)) {
+        return error_set(error, FOV_E_USAGE, "%s is %.60s; it lies in %.10g .. %.10g", attribute->name, text,
+                         attribute->minimum, attribute->maximum);
+    }
+    return FOV_OK;
+}
+
+static int set_list(const struct attribute *attribute, void *options, const char *text, struct error *error)
+{
+    struct attribute_list list = {0};
+    while (*text != '\0') {
+        char word[40];
+        size_t length = strcspn(text, ",");
+        if (list.count == (int)(sizeof list.at / sizeof list.at[0])) {
+            return error_set(error, FOV_E_USAGE, "%s has more than %d numbers", attribute->name, list.count);
+        }
+        snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), text);
+        if (read_number(attribute, word, &list.at[list.count++], error) != FOV_OK) {
+            return (int)error->status;
+        }
+        text += text[length] == ',' ? length + 1 : length;
+    }
+    memcpy((char *)options + attribute->offset, &list, sizeof list);
+    return FOV_OK;
+}
+
 int attribute_set(const struct attribute *attribute, void *options, const char *text, struct error *error)
 {
     double number;
@@ -108,27 +146,95 @@ int attribute_set(const struct attribute *attribute, void *options, const char *
     if (attribute->kind == ATTRIBUTE_FLAG) {
         return set_flag(attribute, options, text, error);
     }
-    bool whole = attribute->kind == ATTRIBUTE_INTEGER;
-    if (!text_to_number(text, &number) || !isfinite(number) ||
-        (whole && (number != floor(number) || fabs(number) > 0x1p53))) {
-        return error_set(error, FOV_E_USAGE, "%s is \"%.60s\"; it is a %snumber", attribute->name, text,
-                         whole ? "whole " : "");
+    if (attribute->kind == ATTRIBUTE_LIST) {
+        return set_list(attribute, options, text, error);
     }
-    if (attribute->minimum < attribute->maximum && !(number >= attribute->minimum && number <= attribute->maximum)) {
-        return error_set(error, FOV_E_USAGE, "%s is %.60s; it lies in %.10g .. %.10g", attribute->name, text,
-                         attribute->minimum, attribute->maximum);
+    int status = read_number(attribute, text, &number, error);
+    if (status == FOV_OK) {
+        put_number(attribute, options, number);
     }
-    put_number(attribute, options, number);
+    return status;
+}
+
+/* ---- several, behind a name -------------------------------------------------------------------------------------- */
+
+/* One word, "VALUE" or "OPTION=VALUE". */
+static int read_word(const struct attribute *table, void *options, const char *owner, char *word, bool first,
+                     struct error *error)
+{
+    const struct attribute *attribute = table;
+    char *equals = strchr(word, '=');
+    if (equals != NULL) {
+        *equals = '\0';
+        attribute = attribute_find(table, word);
+    }
+    if (attribute_count(table) == 0) {
+        return error_set(error, FOV_E_USAGE, "%s has no options", owner);
+    }
+    if (attribute == NULL) {
+        return error_set(error, FOV_E_USAGE, "%s has no option \"%s\"; its first is %s", owner, word, table[0].name);
+    }
+    if (equals == NULL && !first) {
+        return error_set(error, FOV_E_USAGE, "%s: \"%s\" needs a name: only the first option goes without", owner,
+                         word);
+    }
+    if (attribute_set(attribute, options, equals != NULL ? equals + 1 : word, error) != FOV_OK) {
+        error_prefix(error, "%s", owner);
+        return (int)error->status;
+    }
     return FOV_OK;
+}
+
+int attribute_read(const struct attribute *table, void *options, const char *owner, const char *text,
+                   struct error *error)
+{
+    for (bool first = true, more = true; more; first = false) {
+        char word[256];
+        size_t length = strcspn(text, ":");
+        if (length >= sizeof word) {
+            return error_set(error, FOV_E_USAGE, "%s: an option of %zu letters; at most %zu", owner, length,
+                             sizeof word - 1);
+        }
+        memcpy(word, text, length);
+        word[length] = '\0';
+        if (read_word(table, options, owner, word, first, error) != FOV_OK) {
+            return (int)error->status;
+        }
+        more = text[length] == ':';
+        text += length + more;
+    }
+    return FOV_OK;
+}
+
+size_t attribute_write(const struct attribute *table, const void *options, char *text, size_t size, size_t used)
+{
+    char value[ATTRIBUTE_TEXT_SIZE];
+    for (int i = 0; i < attribute_count(table); i++) {
+        used = text_append(text, size, used, ":%s=%s", table[i].name, attribute_text(&table[i], options, value));
+    }
+    return used;
+}
+
+/* The shortest text that reads back to the same number: as people type it, where it is that number. */
+static void number_as_text(double number, char *out, size_t size)
+{
+    double read = 0.0;
+    snprintf(out, size, "%.15g", number);
+    if (!text_to_number(out, &read) || read != number) {
+        snprintf(out, size, "%.17g", number);
+    }
 }
 
 const char *attribute_text(const struct attribute *attribute, const void *options, char out[ATTRIBUTE_TEXT_SIZE])
 {
     const char *member = (const char *)options + attribute->offset;
+    struct attribute_list list;
+    size_t used = 0;
     int64_t whole;
-    double number, read = 0.0;
+    double number;
     bool flag;
     int choice;
+    out[0] = '\0';
     switch (attribute->kind) {
     case ATTRIBUTE_INTEGER:
         memcpy(&whole, member, sizeof whole);
@@ -136,10 +242,7 @@ const char *attribute_text(const struct attribute *attribute, const void *option
         break;
     case ATTRIBUTE_NUMBER:
         memcpy(&number, member, sizeof number);
-        snprintf(out, ATTRIBUTE_TEXT_SIZE, "%.15g", number); /* as people type it, where that is the same number */
-        if (!text_to_number(out, &read) || read != number) {
-            snprintf(out, ATTRIBUTE_TEXT_SIZE, "%.17g", number);
-        }
+        number_as_text(number, out, ATTRIBUTE_TEXT_SIZE);
         break;
     case ATTRIBUTE_FLAG:
         memcpy(&flag, member, sizeof flag);
@@ -148,6 +251,14 @@ const char *attribute_text(const struct attribute *attribute, const void *option
     case ATTRIBUTE_CHOICE:
         memcpy(&choice, member, sizeof choice);
         snprintf(out, ATTRIBUTE_TEXT_SIZE, "%s", attribute->choices[choice]);
+        break;
+    case ATTRIBUTE_LIST:
+        memcpy(&list, member, sizeof list);
+        for (int i = 0; i < list.count; i++) {
+            char one[32];
+            number_as_text(list.at[i], one, sizeof one);
+            used = text_append(out, ATTRIBUTE_TEXT_SIZE, used, "%s%s", i > 0 ? "," : "", one);
+        }
         break;
     }
     return out;

@@ -14,7 +14,13 @@ enum attribute_kind {
     ATTRIBUTE_INTEGER, /**< int64_t */
     ATTRIBUTE_NUMBER,  /**< double */
     ATTRIBUTE_FLAG,    /**< bool */
-    ATTRIBUTE_CHOICE   /**< int: index into `choices` */
+    ATTRIBUTE_CHOICE,  /**< int: index into `choices` */
+    ATTRIBUTE_LIST     /**< struct attribute_list: "30,60,80"; empty at first */
+};
+
+struct attribute_list {
+    int    count;
+    double at[16];
 };
 
 struct attribute {
@@ -27,7 +33,7 @@ struct attribute {
 };
 #define ATTRIBUTE(type, member) .name = #member, .offset = offsetof(type, member)
 
-enum { ATTRIBUTE_TEXT_SIZE = 32 };
+enum { ATTRIBUTE_TEXT_SIZE = 512 };
 
 /** How many rows a table has; `table` NULL: none. It is ended by a row without name. */
 int attribute_count(const struct attribute *table);
@@ -39,6 +45,13 @@ int attribute_set(const struct attribute *attribute, void *options, const char *
 void attribute_put(const struct attribute *attribute, void *options, double value);
 /** The row of that name ('-' and '_' are one); NULL: there is none. */
 const struct attribute *attribute_find(const struct attribute *table, const char *name);
+/** Sets what stands behind a name, "VALUE:OPTION=VALUE:OPTION=VALUE": only the first may go without its name. Options
+ *  that are not in the text stay as they are. Sentences begin with `owner`. */
+int attribute_read(const struct attribute *table, void *options, const char *owner, const char *text,
+                   struct error *error);
+/** All of them, ":OPTION=VALUE:OPTION=VALUE", appended to `text` of `size` bytes of which `used` are used. Answers how
+ *  many are now. */
+size_t attribute_write(const struct attribute *table, const void *options, char *text, size_t size, size_t used);
 /** The value as text that attribute_set reads back to the same bits. */
 const char *attribute_text(const struct attribute *attribute, const void *options, char out[ATTRIBUTE_TEXT_SIZE]);
 

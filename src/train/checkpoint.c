@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FORMAT = 1, STATE_MAX = 24, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 4096 + 32 };
+enum { FORMAT = 1, STATE_MAX = 32, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 4096 + 32 };
 
 /* The metadata being gathered: keys and values with room of their own, then the list that the writer takes. */
 struct metadata {
@@ -55,6 +55,12 @@ static void pack_names(struct text *names, const struct train_identity *identity
     }
 }
 
+static const char *schedule_key(char out[KEY_SIZE], int number)
+{
+    snprintf(out, KEY_SIZE, "schedule.%d", number);
+    return out;
+}
+
 static void gather_metadata(struct metadata *metadata, const struct train_settings *settings,
                             const struct train_identity *identity, const struct train_state *state)
 {
@@ -78,6 +84,10 @@ static void gather_metadata(struct metadata *metadata, const struct train_settin
     add_double(metadata, "epoch.seconds", state->seconds);
     add_integer(metadata, "best.epoch", state->best_epoch);
     add_double(metadata, "best.score", state->best);
+    for (int i = 0; settings->schedule.schedule->observe != NULL && i < SCHEDULE_NUMBERS; i++) {
+        char key[KEY_SIZE];
+        add_double(metadata, schedule_key(key, i), state->schedule.number[i]);
+    }
     for (int i = 0; i < count; i++) {
         size_t at = metadata->count++;
         snprintf(metadata->key[at], KEY_SIZE, "option.%s", list[i].key);
@@ -162,13 +172,13 @@ static int get_double(const struct safetensors *file, const char *key, double *v
     return FOV_OK;
 }
 
-/* `absent`: what a file that does not say it had; NULL: each says it. */
+/* `absent`: what a file that does not say it had; NULL: each says it. `older`: another word for the same. */
 static int expect(const struct safetensors *file, const char *key, const char *name, const char *now,
-                  const char *absent, struct error *error)
+                  const char *absent, const char *older, struct error *error)
 {
     const char *then = safetensors_metadata(file, key);
     then = then != NULL ? then : absent;
-    if (then != NULL && strcmp(then, now) == 0) {
+    if (then != NULL && (strcmp(then, now) == 0 || (older != NULL && strcmp(then, older) == 0))) {
         return FOV_OK;
     }
     return error_set(error, FOV_E_USAGE, "%s: cannot go on with another %s: it was %s, now it is %s", file->file, name,
@@ -238,14 +248,14 @@ static int check_settings(const struct safetensors *file, const struct train_set
     int count = settings_list(settings, list), status = FOV_OK;
     for (int i = 0; status == FOV_OK && i < count; i++) {
         snprintf(key, sizeof key, "option.%s", list[i].key);
-        status = list[i].decides ? expect(file, key, list[i].key, list[i].value, list[i].absent, error) : FOV_OK;
+        status = list[i].decides ? expect(file, key, list[i].key, list[i].value, list[i].absent, list[i].older, error) : FOV_OK;
     }
     snprintf(text, sizeof text, "%" PRIu64, identity->seed);
-    status = status == FOV_OK ? expect(file, "seed", "seed", text, NULL, error) : status;
+    status = status == FOV_OK ? expect(file, "seed", "seed", text, NULL, NULL, error) : status;
     snprintf(text, sizeof text, "%s", identity->data);
-    status = status == FOV_OK ? expect(file, "data", "dataset", text, NULL, error) : status;
+    status = status == FOV_OK ? expect(file, "data", "dataset", text, NULL, NULL, error) : status;
     snprintf(text, sizeof text, "%" PRId64, identity->count);
-    status = status == FOV_OK ? expect(file, "samples", "number of samples", text, NULL, error) : status;
+    status = status == FOV_OK ? expect(file, "samples", "number of samples", text, NULL, NULL, error) : status;
     return status == FOV_OK ? check_content(file, identity, error) : status;
 }
 
@@ -276,6 +286,12 @@ static int read_state(const struct safetensors *file, const struct train_setting
     if (history_unpack(&state->history, history != NULL ? history : "", error) != FOV_OK) {
         error_prefix(error, "%s", file->file);
         return (int)error->status;
+    }
+    for (int i = 0; settings->schedule.schedule->observe != NULL && i < SCHEDULE_NUMBERS; i++) {
+        char key[KEY_SIZE];
+        if (get_double(file, schedule_key(key, i), &state->schedule.number[i], error) != FOV_OK) {
+            return (int)error->status;
+        }
     }
     /* A sum of states that no run can be in would index outside the epoch's order. */
     if (state->step >= settings->steps || state->epoch > INT32_MAX ||

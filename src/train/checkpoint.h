@@ -19,6 +19,7 @@ struct train_state {
     int64_t best_epoch;    /**< from 1; 0: none yet */
     double best;           /**< its score; larger is better */
     struct history history;
+    struct schedule_state schedule;
 };
 
 /** What identifies a run beside its options. */

@@ -7,24 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *schedule_name_at(const void *list, size_t index)
-{
-    (void)list;
-    return schedules[index].name;
-}
-
-static int fail_unknown(const char *kind, const char *name, size_t count,
-                        const char *(*name_at)(const void *list, size_t index), struct error *error)
-{
-    char shown[128];
-    const char *nearest = text_nearest(name, NULL, count, name_at);
-    text_escape(shown, sizeof shown, name);
-    return nearest != NULL
-               ? error_set(error, FOV_E_USAGE, "there is no %s \"%s\"; did you mean \"%s\"?", kind, shown, nearest)
-               : error_set(error, FOV_E_USAGE, "there is no %s \"%s\"; there are %s and others", kind, shown,
-                           name_at(NULL, 0));
-}
-
 /* A number within limits (NaN is in none); the sentence names the option as the user wrote it. */
 static int check(const char *option, double value, double minimum, double maximum, struct error *error)
 {
@@ -97,6 +79,29 @@ static int resolve_optimizer(struct train_settings *settings, struct error *erro
     return status;
 }
 
+/* The same for the schedule. */
+static int resolve_schedule(struct train_settings *settings, struct error *error)
+{
+    const fov_train_options *o = &settings->given;
+    const struct {
+        const char *name;
+        double value;
+    } fields[] = {
+        {"step_epochs", o->step_epochs}, {"gamma", (double)o->gamma}, {"lr_final", (double)o->lr_final}};
+    int status = schedule_find(&settings->schedule, o->schedule, error);
+    for (size_t i = 0; status == FOV_OK && i < sizeof fields / sizeof fields[0]; i++) {
+        if (fields[i].value != 0.0) {
+            schedule_put(&settings->schedule, fields[i].name, fields[i].value);
+        }
+    }
+    status = status == FOV_OK ? schedule_read(&settings->schedule, o->schedule, error) : status;
+    if (status == FOV_OK) {
+        settings->schedule_by_fields = strchr(o->schedule, ':') == NULL;
+        schedule_text(&settings->schedule, settings->schedule_text);
+    }
+    return status;
+}
+
 int settings_resolve(struct train_settings *settings, const fov_train_options *options, int64_t count,
                      struct error *error)
 {
@@ -107,12 +112,8 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
     }
     o->optimizer = o->optimizer != NULL ? o->optimizer : "sgd";
     o->schedule = o->schedule != NULL ? o->schedule : "constant";
-    settings->schedule = schedule_find(o->schedule);
-    if (resolve_optimizer(settings, error) != FOV_OK) {
+    if (resolve_optimizer(settings, error) != FOV_OK || resolve_schedule(settings, error) != FOV_OK) {
         return FOV_E_USAGE;
-    }
-    if (settings->schedule == NULL) {
-        return fail_unknown("schedule", o->schedule, schedule_count, schedule_name_at, error);
     }
     o->epochs = o->epochs != 0 ? o->epochs : 10;
     o->batch = o->batch != 0 ? o->batch : 64;
@@ -124,13 +125,8 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
     }
     settings->batch = o->batch < 0 || o->batch > count ? count : o->batch;
     settings->steps = o->drop_last ? count / settings->batch : (count + settings->batch - 1) / settings->batch;
-    settings->rate = (struct schedule_options){.lr = (double)o->lr,
-                                               .lr_final = (double)o->lr_final,
-                                               .gamma = (double)o->gamma,
-                                               .step_epochs = o->step_epochs,
-                                               .warmup = o->warmup,
-                                               .epochs = o->epochs,
-                                               .steps_per_epoch = settings->steps};
+    settings->rate = (struct schedule_plan){
+        .lr = (double)o->lr, .warmup = o->warmup, .epochs = o->epochs, .steps_per_epoch = settings->steps};
     return FOV_OK;
 }
 
@@ -163,7 +159,8 @@ int settings_list(const struct train_settings *settings, struct setting list[SET
     add_number(list, &count, "batch", o->batch, true);
     add_word(list, &count, "optimizer", settings->optimizer_text);
     add_number(list, &count, "lr", (double)o->lr, true);
-    add_word(list, &count, "schedule", settings->schedule->name);
+    add_word(list, &count, "schedule", settings->schedule_text);
+    list[count - 1].older = settings->schedule_by_fields ? settings->schedule.schedule->name : NULL;
     add_number(list, &count, "step_epochs", o->step_epochs, true);
     add_number(list, &count, "gamma", (double)o->gamma, true);
     add_number(list, &count, "lr_final", (double)o->lr_final, true);

@@ -13,8 +13,10 @@ struct train_settings {
     fov_train_options given; /**< with defaults in place of zeros */
     struct optimizer optimizer;
     char optimizer_text[OPTIMIZER_TEXT_SIZE]; /**< with all its options */
-    const struct schedule *schedule;
-    struct schedule_options rate;
+    struct schedule_use schedule;
+    char schedule_text[SCHEDULE_TEXT_SIZE]; /**< with all its options */
+    bool schedule_by_fields; /**< nothing stood behind its name */
+    struct schedule_plan rate;
     int64_t batch, steps; /**< samples per step; steps per epoch */
     const struct pipeline *augment; /**< owned by who trains; NULL: none */
     bool per_pixel;       /**< logits [N, classes, H, W] with a label for each of H x W; else H = W = 1 */
@@ -33,6 +35,7 @@ struct setting {
     char number[40];
     bool decides, quoted;
     const char *absent; /**< what a checkpoint had that does not name this one; NULL: it is damaged */
+    const char *older;  /**< how older checkpoints write the same; NULL: just so */
 };
 enum { SETTINGS_MAX = 24 };
 /** Fills list; returns how many. */

@@ -1,57 +1,69 @@
 /* SPDX-License-Identifier: MIT */
-/* The schedules: constant, step and cosine, each with an optional linear warm-up in front. */
+/* What schedules share: names, options behind them, the warm-up before any. */
 #include "train/schedule.h"
-#include <math.h>
+#include "base/text.h"
+#include <stdio.h>
 #include <string.h>
 
-static double rate_constant(const struct schedule_options *o, int64_t epoch, int64_t step)
+static const char *name_at(const void *list, size_t index)
 {
-    (void)epoch;
-    (void)step;
-    return o->lr;
+    (void)list;
+    return schedule_table[index]->name;
 }
 
-/* Times gamma every step_epochs epochs. Products instead of pow(): the same bits from every C library. */
-static double rate_step(const struct schedule_options *o, int64_t epoch, int64_t step)
+int schedule_find(struct schedule_use *use, const char *name, struct error *error)
 {
-    (void)step;
-    double rate = o->lr;
-    for (int64_t drops = epoch / o->step_epochs; drops > 0 && rate != 0.0; drops--) {
-        rate *= o->gamma;
-    }
-    return rate;
-}
-
-/* Half a cosine from lr down to lr_final over the whole run (Loshchilov, Hutter, "SGDR", 2017, equation 5). */
-static double rate_cosine(const struct schedule_options *o, int64_t epoch, int64_t step)
-{
-    (void)epoch;
-    const double pi = 3.14159265358979323846;
-    double done = (double)step / ((double)o->epochs * (double)o->steps_per_epoch);
-    return o->lr_final + 0.5 * (o->lr - o->lr_final) * (1.0 + cos(pi * (done < 1.0 ? done : 1.0)));
-}
-
-const struct schedule schedules[] = {
-    {"constant", rate_constant},
-    {"step", rate_step},
-    {"cosine", rate_cosine},
-};
-const size_t schedule_count = sizeof schedules / sizeof schedules[0];
-
-const struct schedule *schedule_find(const char *name)
-{
-    for (size_t i = 0; i < schedule_count; i++) {
-        if (strcmp(schedules[i].name, name) == 0) {
-            return &schedules[i];
+    char asked[64], shown[128];
+    size_t length = strcspn(name, ":");
+    snprintf(asked, sizeof asked, "%.*s", (int)(length < sizeof asked ? length : sizeof asked - 1), name);
+    for (size_t i = 0; i < schedule_table_count; i++) {
+        if (strcmp(schedule_table[i]->name, asked) == 0) {
+            use->schedule = schedule_table[i];
+            attribute_defaults(use->schedule->attributes, use->options, use->schedule->options_size);
+            return FOV_OK;
         }
     }
-    return NULL;
+    const char *nearest = text_nearest(asked, NULL, schedule_table_count, name_at);
+    text_escape(shown, sizeof shown, asked);
+    return nearest != NULL
+               ? error_set(error, FOV_E_USAGE, "there is no schedule \"%s\"; did you mean \"%s\"?", shown, nearest)
+               : error_set(error, FOV_E_USAGE, "there is no schedule \"%s\"; there are constant, cosine, step and others",
+                           shown);
 }
 
-double schedule_rate(const struct schedule *schedule, const struct schedule_options *options, int64_t epoch,
-                     int64_t step)
+void schedule_put(struct schedule_use *use, const char *option, double value)
 {
-    double rate = schedule->rate(options, epoch, step);
+    attribute_put(attribute_find(use->schedule->attributes, option), use->options, value);
+}
+
+int schedule_read(struct schedule_use *use, const char *text, struct error *error)
+{
+    const char *colon = strchr(text, ':');
+    char owner[64];
+    snprintf(owner, sizeof owner, "schedule %s", use->schedule->name);
+    return colon == NULL ? FOV_OK
+                         : attribute_read(use->schedule->attributes, use->options, owner, colon + 1, error);
+}
+
+void schedule_text(const struct schedule_use *use, char text[SCHEDULE_TEXT_SIZE])
+{
+    size_t used = text_append(text, SCHEDULE_TEXT_SIZE, 0, "%s", use->schedule->name);
+    attribute_write(use->schedule->attributes, use->options, text, SCHEDULE_TEXT_SIZE, used);
+}
+
+double schedule_rate(const struct schedule_use *use, const struct schedule_plan *plan, int64_t epoch, int64_t step,
+                     double time, const struct schedule_state *state)
+{
+    const double millionths = 1e6;
+    const struct schedule_moment moment = {
+        .lr = plan->lr,
+        .step = time < 0.0 ? (double)step : (time < 1.0 ? time : 1.0) * millionths,
+        .steps = time < 0.0 ? (double)plan->epochs * (double)plan->steps_per_epoch : millionths,
+        .epoch = epoch,
+        .epochs = (double)step / (double)plan->steps_per_epoch,
+        .state = *state,
+    };
+    double rate = use->schedule->rate(use->options, &moment);
     /* The first steps from random weights are the wildest; they are kept short (Goyal et al. 2017, section 2.2). */
-    return step < options->warmup ? rate * (double)(step + 1) / (double)options->warmup : rate;
+    return step < plan->warmup ? rate * (double)(step + 1) / (double)plan->warmup : rate;
 }

@@ -183,7 +183,8 @@ static int make_order(struct training *t)
 
 static double rate_now(const struct training *t)
 {
-    return schedule_rate(t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total);
+    return schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total, -1.0,
+                         &t->state.schedule);
 }
 
 static fov_progress progress_of(const struct training *t, double loss, double rate)
@@ -353,6 +354,11 @@ static int end_epoch(struct training *t, double rate)
     }
     /* Without a validation set the best epoch is the one that fitted best. */
     double score = o->validate != NULL ? row.val_accuracy : -row.train_loss;
+    const struct schedule *schedule = t->settings.schedule.schedule;
+    if (status == FOV_OK && schedule->observe != NULL) {
+        schedule->observe(t->settings.schedule.options, o->validate != NULL ? row.val_loss : row.train_loss,
+                          &s->schedule);
+    }
     status = status == FOV_OK ? history_add(&s->history, &row, t->error) : status;
     if (status == FOV_OK) {
         s->epoch++;
@@ -401,7 +407,8 @@ static int training_run(struct training *t)
         status = train_steps(t);
         if (status == FOV_OK) {
             /* The rate that the row shows is that of the epoch's last step. */
-            double rate = schedule_rate(t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total - 1);
+            double rate = schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total - 1,
+                                        -1.0, &t->state.schedule);
             status = end_epoch(t, rate);
         }
     }

@@ -45,40 +45,10 @@ static const char *name_at(const void *list, size_t index)
     return transform_table[index]->name;
 }
 
-/* One option, "VALUE" or "OPTION=VALUE". */
-static int set_option(struct transform_use *use, char *word, bool first, struct error *error)
-{
-    const struct transform *transform = use->transform;
-    const struct attribute *attribute = transform->attributes;
-    char *equals = strchr(word, '=');
-
-    if (equals != NULL) {
-        *equals = '\0';
-        attribute = attribute_find(attribute, word);
-    }
-    if (attribute_count(transform->attributes) == 0) {
-        return error_set(error, FOV_E_USAGE, "%s has no options", transform->name);
-    }
-    if (attribute == NULL) {
-        return error_set(error, FOV_E_USAGE, "%s has no option \"%s\"; its first is %s", transform->name, word,
-                         transform->attributes[0].name);
-    }
-    if (equals == NULL && !first) {
-        return error_set(error, FOV_E_USAGE, "%s: \"%s\" needs a name: only the first option goes without",
-                         transform->name, word);
-    }
-    if (attribute_set(attribute, use->options, equals != NULL ? equals + 1 : word, error) != FOV_OK) {
-        error_prefix(error, "%s", transform->name);
-        return (int)error->status;
-    }
-    return FOV_OK;
-}
-
 /* One transform, "NAME:VALUE:OPTION=VALUE". */
 static int read_use(struct transform_use *use, char *word, struct error *error)
 {
     char *colon = strchr(word, ':');
-    bool first = true;
 
     if (colon != NULL) {
         *colon = '\0';
@@ -91,21 +61,9 @@ static int read_use(struct transform_use *use, char *word, struct error *error)
                          near != NULL ? ": did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
     }
     attribute_defaults(use->transform->attributes, use->options, use->transform->options_size);
-    while (colon != NULL) {
-        char *option = colon + 1;
-        int status;
-
-        colon = strchr(option, ':');
-        if (colon != NULL) {
-            *colon = '\0';
-        }
-        status = set_option(use, option, first, error);
-        first = false;
-        if (status != FOV_OK) {
-            return status;
-        }
-    }
-    return FOV_OK;
+    return colon == NULL ? FOV_OK
+                         : attribute_read(use->transform->attributes, use->options, use->transform->name, colon + 1,
+                                          error);
 }
 
 static int read_list(struct pipeline *pipeline, const char *text, struct error *error)
@@ -146,14 +104,9 @@ static void write_text(struct pipeline *pipeline)
 
     for (int i = 0; i < pipeline->count; i++) {
         const struct transform_use *use = &pipeline->uses[i];
-        const struct attribute *table = use->transform->attributes;
-        char value[ATTRIBUTE_TEXT_SIZE];
 
         length = text_append(pipeline->text, TEXT_SIZE, length, "%s%s", i > 0 ? ", " : "", use->transform->name);
-        for (int k = 0; k < attribute_count(table); k++) {
-            length = text_append(pipeline->text, TEXT_SIZE, length, ":%s=%s", table[k].name,
-                                 attribute_text(&table[k], use->options, value));
-        }
+        length = attribute_write(use->transform->attributes, use->options, pipeline->text, TEXT_SIZE, length);
     }
 }
 

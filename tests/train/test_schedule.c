@@ -1,15 +1,85 @@
 /* SPDX-License-Identifier: MIT */
-/* Schedules and the training options that feed them. */
+/* Schedules, each over fifty steps against PyTorch's (schedules.inc, written by tests/fixtures/make_schedules.py), and the
+ * training options that feed them. */
 #include "train/helpers.h"
 #include "train/options.h"
 #include <math.h>
 #include <string.h>
 
-static double rate(const char *name, const struct schedule_options *o, int64_t epoch, int64_t step)
+enum { EPOCHS = 12, STEPS = 5, SHOWN = 50 };
+
+static const struct course {
+    const char *text;
+    double wanted[SHOWN];
+} courses[] = {
+#include "schedules.inc"
+};
+enum { COURSES = sizeof courses / sizeof courses[0] };
+
+static struct schedule_use open_schedule(const char *text)
 {
-    const struct schedule *schedule = schedule_find(name);
-    assert_non_null(schedule);
-    return schedule_rate(schedule, o, epoch, step);
+    struct schedule_use use;
+    struct error error = {0};
+    if (schedule_find(&use, text, &error) != FOV_OK || schedule_read(&use, text, &error) != FOV_OK) {
+        fail_msg("%s: %s", text, error.text);
+    }
+    return use;
+}
+
+/* The validation loss after each epoch, as make_schedules.py has it. */
+static double figure(int epoch)
+{
+    return round(64 * (fmax(1.0, 3.0 - epoch) + (epoch % 3 == 1 ? 0.25 : 0.0))) / 64;
+}
+
+static void rates_are_those_of_the_reference(void **state)
+{
+    (void)state;
+    const struct schedule_plan plan = {.lr = 0.5, .epochs = EPOCHS, .steps_per_epoch = STEPS};
+    for (int k = 0; k < COURSES; k++) {
+        struct schedule_use use = open_schedule(courses[k].text);
+        struct schedule_state remembered = {{0}};
+        for (int step = 0; step < SHOWN; step++) {
+            double rate = schedule_rate(&use, &plan, step / STEPS, step, -1.0, &remembered);
+            double wanted = courses[k].wanted[step];
+            if (!(fabs(rate - wanted) <= 1e-12 * fmax(wanted, 1e-3))) {
+                fail_msg("%s: the rate of step %d is %.17g, should be %.17g", courses[k].text, step, rate, wanted);
+            }
+            if (step % STEPS == STEPS - 1 && use.schedule->observe != NULL) {
+                use.schedule->observe(use.options, figure(step / STEPS), &remembered);
+            }
+        }
+    }
+}
+
+/* A new schedule without a course is noticed, and each reads back as it is written. */
+static void each_has_a_course(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < schedule_table_count; i++) {
+        const char *name = schedule_table[i]->name;
+        size_t length = strlen(name);
+        bool found = false;
+        for (int k = 0; k < COURSES; k++) {
+            char text[SCHEDULE_TEXT_SIZE], again[SCHEDULE_TEXT_SIZE];
+            found = found || (strncmp(courses[k].text, name, length) == 0 &&
+                              strchr(":", courses[k].text[length]) != NULL);
+            struct schedule_use one = open_schedule(courses[k].text), two;
+            schedule_text(&one, text);
+            two = open_schedule(text);
+            schedule_text(&two, again);
+            assert_string_equal(text, again);
+        }
+        if (!found) {
+            fail_msg("schedule %s has no course", name);
+        }
+    }
+}
+
+static double rate(const char *text, const struct schedule_plan *plan, int64_t epoch, int64_t step, double time)
+{
+    struct schedule_use use = open_schedule(text);
+    return schedule_rate(&use, plan, epoch, step, time, &(struct schedule_state){{0}});
 }
 
 static void close_to(double a, double b)
@@ -19,25 +89,27 @@ static void close_to(double a, double b)
     }
 }
 
+/* Beyond the end of the run, by time, in a warm-up. */
 static void rates(void **state)
 {
     (void)state;
-    struct schedule_options o = {
-        .lr = 0.5, .lr_final = 0.1, .gamma = 0.1, .step_epochs = 3, .epochs = 10, .steps_per_epoch = 20};
-    close_to(rate("constant", &o, 9, 199), 0.5);
-    close_to(rate("step", &o, 2, 59), 0.5);
-    close_to(rate("step", &o, 3, 60), 0.05);
-    close_to(rate("step", &o, 9, 199), 0.5 * 0.1 * 0.1 * 0.1);
-    close_to(rate("cosine", &o, 0, 0), 0.5);
-    close_to(rate("cosine", &o, 5, 100), 0.3); /* half way: half way between */
-    close_to(rate("cosine", &o, 2, 50), 0.1 + 0.2 * (1.0 + sqrt(0.5)));
-    close_to(rate("cosine", &o, 10, 200), 0.1);
+    struct schedule_plan o = {.lr = 0.5, .epochs = 10, .steps_per_epoch = 20};
+    close_to(rate("step:step_epochs=3:gamma=0.1", &o, 9, 199, -1), 0.5 * 0.1 * 0.1 * 0.1);
+    close_to(rate("cosine:0.1", &o, 5, 100, -1), 0.3); /* half way: half way between */
+    close_to(rate("cosine:0.1", &o, 2, 50, -1), 0.1 + 0.2 * (1.0 + sqrt(0.5)));
+    close_to(rate("cosine:0.1", &o, 10, 200, -1), 0.1);
+    close_to(rate("cosine:0.1", &o, 0, 3, 0.5), 0.3); /* by time alone */
+    close_to(rate("triangle:0.25", &o, 0, 3, 0.125), 0.25);
+    close_to(rate("triangle:0.25", &o, 0, 3, 1.5), 0.0);
+    for (size_t i = 0; i < schedule_table_count; i++) {
+        double last = rate(schedule_table[i]->name, &o, 1000, 20000, -1);
+        assert_true(last >= 0.0 && last <= 0.5);
+    }
     o.warmup = 4;
-    close_to(rate("constant", &o, 0, 0), 0.125);
-    close_to(rate("constant", &o, 0, 2), 0.375);
-    close_to(rate("constant", &o, 0, 3), 0.5);
-    close_to(rate("constant", &o, 0, 4), 0.5);
-    assert_null(schedule_find("cosinus"));
+    close_to(rate("constant", &o, 0, 0, -1), 0.125);
+    close_to(rate("constant", &o, 0, 2, -1), 0.375);
+    close_to(rate("constant", &o, 0, 3, -1), 0.5);
+    close_to(rate("constant", &o, 0, 4, -1), 0.5);
 }
 
 static void defaults(void **state)
@@ -47,7 +119,7 @@ static void defaults(void **state)
     struct error error = {0};
     assert_int_equal(settings_resolve(&s, NULL, 1000, &error), FOV_OK);
     assert_string_equal(s.optimizer_text, "sgd:momentum=0:dampening=0:weight_decay=0:nesterov=0");
-    assert_string_equal(s.schedule->name, "constant");
+    assert_string_equal(s.schedule_text, "constant");
     assert_true(s.given.epochs == 10 && s.batch == 64 && s.steps == 16);
     assert_true(s.given.lr == 0.01f);
     assert_int_equal(settings_resolve(&s, &(fov_train_options){.optimizer = "adam", .batch = -1}, 1000, &error),
@@ -69,6 +141,9 @@ static void refusals(void **state)
     } cases[] = {
         {{.optimizer = "adan"}, "did you mean \"adam\""},
         {{.schedule = "cosin"}, "did you mean \"cosine\""},
+        {{.schedule = "multistep:3,x"}, "at is \"x\"; it is a number"},
+        {{.schedule = "step:0"}, "step_epochs is 0; it lies in 1"},
+        {{.schedule = "constant:1"}, "schedule constant has no options"},
         {{.epochs = -3}, "epochs is -3"},
         {{.batch = -2}, "batch is -2"},
         {{.lr = NAN}, "lr is"},
@@ -90,6 +165,8 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rates), cmocka_unit_test(defaults), cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rates_are_those_of_the_reference),
+                                       cmocka_unit_test(each_has_a_course), cmocka_unit_test(rates),
+                                       cmocka_unit_test(defaults), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
