@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Lessons and verdicts as people and programs read them. */
+#include "learn_show.h"
+#include "output.h"
+#include <math.h>
+#include <string.h>
+
+const char *phrase(const struct learner *l, const char *en, const char *zh)
+{
+    return l->language == CHINESE ? zh : en;
+}
+
+const char *learn_state(const struct learner *l, int number)
+{
+    const struct lesson_progress *lesson = &l->progress->lesson[number];
+    return lesson->passed ? "passed" : lesson->started ? "started" : "open";
+}
+
+void show_lesson(const struct learner *l, const struct lesson *lesson)
+{
+    FILE *out = l->cli->out;
+    fputs(style_bold(l->cli), out);
+    fprintf(out, phrase(l, "Lesson %d: %s", "第 %d 课：%s"), lesson->number, words_in(lesson->title, l->language));
+    fprintf(out, "%s\n\n%s\n", style_off(l->cli), words_in(lesson->text, l->language));
+}
+
+/* ---- the list ----------------------------------------------------------------------------------------------------- */
+
+json_t *json_from_lesson(const struct learner *l, const struct lesson *lesson)
+{
+    json_t *one = json_object();
+    json_set_integer(one, "number", lesson->number);
+    json_set_text(one, "title", words_in(lesson->title, l->language));
+    json_set_text(one, "state", learn_state(l, lesson->number));
+    return one;
+}
+
+void show_list(const struct learner *l)
+{
+    struct cli *cli = l->cli;
+    if (cli->json) {
+        json_t *object = json_object(), *list = json_array();
+        const struct lesson *lesson;
+        for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
+            json_add(list, json_from_lesson(l, lesson));
+        }
+        json_set(object, "lessons", list);
+        json_print(cli, object);
+        return;
+    }
+    const struct lesson *lesson;
+    for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
+        const struct lesson_progress *state = &l->progress->lesson[lesson->number];
+        const char *mark = state->passed ? (cli->unicode ? "✓" : "x") : state->started ? (cli->unicode ? "…" : ".") : " ";
+        fprintf(cli->out, "  %s%s%s %2d  %s\n", state->passed ? style_good(cli) : "", mark, style_off(cli),
+                lesson->number, words_in(lesson->title, l->language));
+    }
+}
+
+/* ---- a verdict ---------------------------------------------------------------------------------------------------- */
+
+static const char *kind_name(enum verdict_kind kind)
+{
+    static const char *const names[] = {"pass", "not-yet", "could-not-run"};
+    return names[kind];
+}
+
+json_t *json_from_verdict(const struct learner *l, const struct lesson *lesson, const struct verdict *v)
+{
+    json_t *object = json_object();
+    json_set_integer(object, "number", lesson->number);
+    json_set_text(object, "title", words_in(lesson->title, l->language));
+    json_set_text(object, "verdict", kind_name(v->kind));
+    json_set(object, "expected", v->differs ? json_from_number(v->expected) : json_null());
+    json_set(object, "got", v->differs && isfinite(v->got) ? json_from_number(v->got) : json_null());
+    json_set(object, "where", v->differs ? json_from_text(v->where) : json_null());
+    json_set(object, "given", *v->given != '\0' ? json_from_text(v->given) : json_null());
+    json_set(object, "cause", *v->cause != '\0' ? json_from_text(v->cause) : json_null());
+    json_set(object, "mistake", v->mistake != NULL ? json_from_text(v->mistake) : json_null());
+    json_set(object, "printed", *v->printed != '\0' ? json_from_text(v->printed) : json_null());
+    json_set(object, "seed", json_integer((json_int_t)v->seed));
+    json_set_integer(object, "cases", v->cases);
+    json_set(object, "engine_difference", v->engine >= 0 ? json_from_number(v->engine) : json_null());
+    return object;
+}
+
+/* What the learner's own program said: other people's bytes, each line set in. */
+static void show_printed(const struct learner *l, const char *text)
+{
+    enum { MOST_LINES = 12 };
+    FILE *out = l->cli->out;
+    fprintf(out, "\n  %s\n", phrase(l, "your program said", "你的程序输出"));
+    for (int i = 0; i < MOST_LINES && *text != '\0'; i++) {
+        char line[400], clean[400];
+        size_t length = strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)(length < 390 ? length : 390), text);
+        fprintf(out, "    | %s\n", show_clean(clean, sizeof clean, line));
+        text += length + (text[length] == '\n' ? 1 : 0);
+    }
+}
+
+/* A sentence of several lines, the further ones set in like the first. */
+static void show_cause(const struct learner *l, const char *text)
+{
+    const char *indent = "            ";
+    for (bool first = true; *text != '\0'; first = false) {
+        char line[1024], clean[1024];
+        size_t length = strcspn(text, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)(length < 1000 ? length : 1000), text);
+        fprintf(l->cli->out, "%s%s\n", first ? "" : indent, show_clean(clean, sizeof clean, line));
+        text += length + (text[length] == '\n' ? 1 : 0);
+    }
+}
+
+static void show_pass(const struct learner *l, const struct lesson *lesson, const struct verdict *v)
+{
+    FILE *out = l->cli->out;
+    fprintf(out, phrase(l, "  %d cases, numbers drawn from seed %llu\n", "  %d 组数，随机种子 %llu\n"), v->cases,
+            (unsigned long long)v->seed);
+    if (v->engine >= 0) {
+        fprintf(out,
+                phrase(l, "  the engine that trains ResNets gives the same numbers (to %.1g, it counts in float32)\n",
+                       "  训练 ResNet 的引擎给出同样的数（相差 %.1g，它用 float32 计算）\n"),
+                v->engine > 0 ? v->engine : 1e-7);
+    }
+    if (lesson->after.en != NULL) {
+        fprintf(out, "\n  %s\n", words_in(lesson->after, l->language));
+    }
+}
+
+static void show_not_yet(const struct learner *l, const struct lesson *lesson, const struct verdict *v)
+{
+    FILE *out = l->cli->out;
+    char clean[1200];
+    if (*v->given != '\0') {
+        fprintf(out, "  %s%s\n", phrase(l, "given     ", "给定      "), show_clean(clean, sizeof clean, v->given));
+    }
+    if (v->differs) {
+        fprintf(out, phrase(l, "  expected  %s = %.10g\n  got       %s = %.10g\n", "  应为      %s = %.10g\n  得到      %s = %.10g\n"),
+                v->where, v->expected, v->where, v->got);
+    }
+    fprintf(out, "  %s", v->kind == VERDICT_COULD_NOT_RUN ? phrase(l, "because   ", "原因      ")
+                                                         : phrase(l, "likely    ", "可能原因  "));
+    show_cause(l, v->cause);
+    if (v->kind == VERDICT_NOT_YET) {
+        fprintf(out, phrase(l, "\n  the same numbers again: fovea learn check %d --seed %llu; help: fovea learn hint %d\n",
+                            "\n  用同样的数再试：fovea learn check %d --seed %llu；提示：fovea learn hint %d\n"),
+                lesson->number, (unsigned long long)v->seed, lesson->number);
+    }
+}
+
+void show_verdict(const struct learner *l, const struct lesson *lesson, const struct verdict *v)
+{
+    static const char *const en[] = {"PASS", "NOT YET", "COULD NOT RUN"},
+                             *const zh[] = {"通过 PASS", "还没有 NOT YET", "无法运行 COULD NOT RUN"};
+    struct cli *cli = l->cli;
+    fprintf(cli->out, "%s%s%s%s  ", style_bold(cli), v->kind == VERDICT_PASS ? style_good(cli) : style_bad(cli),
+            phrase(l, en[v->kind], zh[v->kind]), style_off(cli));
+    fprintf(cli->out, phrase(l, "lesson %d: %s\n", "第 %d 课：%s\n"), lesson->number, words_in(lesson->title, l->language));
+    if (v->kind == VERDICT_PASS) {
+        show_pass(l, lesson, v);
+    } else {
+        show_not_yet(l, lesson, v);
+    }
+    if (*v->printed != '\0') {
+        show_printed(l, v->printed);
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What `fovea learn` prints: lessons, verdicts, the list; as text and as JSON. */
+#ifndef CLI_LEARN_SHOW_H
+#define CLI_LEARN_SHOW_H
+
+#include "cli.h"
+#include "json.h"
+#include "learn/check.h"
+#include "learn/progress.h"
+
+/** What all actions of the verb share. */
+struct learner {
+    struct cli *cli;
+    enum language language;
+    struct progress_file *progress;
+};
+
+/** A phrase in the learner's language. */
+const char *phrase(const struct learner *learner, const char *en, const char *zh);
+const char *learn_state(const struct learner *learner, int number); /**< "passed", "started", "open" */
+
+void show_lesson(const struct learner *learner, const struct lesson *lesson);
+void show_list(const struct learner *learner);
+void show_verdict(const struct learner *learner, const struct lesson *lesson, const struct verdict *verdict);
+json_t *json_from_lesson(const struct learner *learner, const struct lesson *lesson);
+json_t *json_from_verdict(const struct learner *learner, const struct lesson *lesson, const struct verdict *verdict);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* The C form: the learner's file and a frame that calls it are compiled in a folder of their own, run over all cases in
+ * a child process, and the folder is removed. Numbers travel as files of doubles. */
+#include "learn/cases.h"
+#include "learn/child.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { COMPILE_SECONDS = 60 };
+static const size_t run_memory = (size_t)1 << 30, compile_memory = (size_t)4 << 30;
+
+/* The frame around the learner's functions. It reads, per case, two counts and the numbers given; it writes the answer,
+ * filled with NaN before, and whether numbers behind its end were touched. */
+static const char frame[] =
+    "#include \"lesson.c\"\n"
+    "#line 1 \"frame of the check\"\n"
+    "#include <math.h>\n"
+    "#include <stdio.h>\n"
+    "#include <string.h>\n"
+    "#include <unistd.h>\n"
+    "enum { LESSON_ROOM = 4096, LESSON_GUARD = 64 };\n"
+    "static double lesson_in[LESSON_ROOM + LESSON_GUARD], lesson_out[LESSON_ROOM + LESSON_GUARD];\n"
+    "static void lesson_call(const double *in, double *out)\n"
+    "{\n"
+    "%s\n"
+    "}\n"
+    "static int lesson_read(void *to, size_t bytes)\n"
+    "{\n"
+    "    return fread(to, 1, bytes, stdin) == bytes;\n"
+    "}\n"
+    "static int lesson_write(const void *from, size_t bytes)\n"
+    "{\n"
+    "    return write(3, from, bytes) == (ssize_t)bytes;\n"
+    "}\n"
+    "int main(void)\n"
+    "{\n"
+    "    int count[2];\n"
+    "    setvbuf(stdout, NULL, _IOLBF, 0);\n"
+    "    while (lesson_read(count, sizeof count)) {\n"
+    "        int touched = 0;\n"
+    "        if (!lesson_read(lesson_in, (size_t)count[0] * sizeof(double))) return 1;\n"
+    "        for (int i = 0; i < LESSON_ROOM + LESSON_GUARD; i++) lesson_out[i] = i < count[1] ? NAN : 12345.75;\n"
+    "        lesson_call(lesson_in, lesson_out);\n"
+    "        for (int i = count[1]; i < LESSON_ROOM + LESSON_GUARD; i++) touched |= lesson_out[i] != 12345.75;\n"
+    "        if (!lesson_write(&touched, sizeof touched)) return 1;\n"
+    "        if (!lesson_write(lesson_out, (size_t)count[1] * sizeof(double))) return 1;\n"
+    "    }\n"
+    "    return 0;\n"
+    "}\n";
+
+struct folder {
+    char path[512];
+};
+
+static FILE *open_in(const struct folder *folder, const char *name, const char *how)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", folder->path, name);
+    return fopen(path, how);
+}
+
+static bool make_folder(struct folder *folder)
+{
+    const char *where = getenv("TMPDIR");
+    snprintf(folder->path, sizeof folder->path, "%.480s/fovea-learn-XXXXXX",
+             where != NULL && *where == '/' ? where : "/tmp");
+    return mkdtemp(folder->path) != NULL;
+}
+
+static void remove_folder(const struct folder *folder)
+{
+    DIR *entries = opendir(folder->path);
+    if (entries != NULL) {
+        for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+            char path[1024];
+            snprintf(path, sizeof path, "%s/%s", folder->path, entry->d_name);
+            unlink(path);
+        }
+        closedir(entries);
+    }
+    rmdir(folder->path);
+}
+
+static bool write_sources(const struct cases *cases, const struct folder *folder, const char *text)
+{
+    char name[64];
+    FILE *file = open_in(folder, "lesson.c", "w");
+    if (file == NULL) {
+        return false;
+    }
+    fprintf(file, "#line 1 \"%s\"\n%s\n", lesson_file(cases->lesson, name, sizeof name), text);
+    bool written = ferror(file) == 0;
+    written = fclose(file) == 0 && written;
+    file = written ? open_in(folder, "frame.c", "w") : NULL;
+    if (file == NULL) {
+        return false;
+    }
+    fprintf(file, frame, cases->lesson->call); // NOLINT: our own text
+    written = ferror(file) == 0;
+    written = fclose(file) == 0 && written;
+    file = written ? open_in(folder, "cases", "wb") : NULL;
+    if (file == NULL) {
+        return false;
+    }
+    for (int i = 0; i < cases->count; i++) {
+        const struct one_case *one = &cases->one[i];
+        const int count[2] = {one->given, one->answered};
+        fwrite(count, sizeof count, 1, file);
+        fwrite(one->in, sizeof(double), (size_t)one->given, file);
+    }
+    written = ferror(file) == 0;
+    return fclose(file) == 0 && written;
+}
+
+/* The beginning of a file, for people. */
+static void read_text(const struct folder *folder, const char *name, char *out, size_t size)
+{
+    FILE *file = open_in(folder, name, "r");
+    size_t length = file != NULL ? fread(out, 1, size - 1, file) : 0;
+    out[length] = '\0';
+    while (length > 0 && (out[length - 1] == '\n' || out[length - 1] == ' ')) {
+        out[--length] = '\0';
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
+/* ---- compiling ---------------------------------------------------------------------------------------------------- */
+
+/* The compiler's sentence about errors, without the lines of source that it quotes: they are in the learner's file. */
+static void keep_errors(char *text)
+{
+    char kept[1024];
+    size_t used = 0;
+    kept[0] = '\0';
+    for (char *line = text; line != NULL && *line != '\0' && used + 1 < sizeof kept;) {
+        char *end = strchr(line, '\n');
+        size_t length = end != NULL ? (size_t)(end - line) : strlen(line);
+        char keep[512];
+        snprintf(keep, sizeof keep, "%.*s", (int)(length < 500 ? length : 500), line);
+        if (strstr(keep, "error") != NULL || strstr(keep, "undefined reference") != NULL) {
+            int written = snprintf(&kept[used], sizeof kept - used, "%s%s", used > 0 ? "\n" : "", keep);
+            used = written > 0 && used + (size_t)written < sizeof kept ? used + (size_t)written : sizeof kept - 1;
+        }
+        line = end != NULL ? end + 1 : NULL;
+    }
+    if (used > 0) {
+        memcpy(text, kept, used + 1); /* never longer than it was */
+    }
+}
+
+static bool compile(const struct folder *folder, enum language language, struct outcome *outcome)
+{
+    const char *own = getenv("FOVEA_CC");
+    const char *const names[] = {own != NULL && *own != '\0' ? own : "cc", "gcc", "clang"};
+    int tries = own != NULL && *own != '\0' ? 1 : 3;
+    struct child_result result = {CHILD_FAILED, ENOENT};
+    for (int i = 0; i < tries && result.end == CHILD_FAILED && result.code == ENOENT; i++) {
+        const char *const words[] = {names[i], "-std=gnu11", "-O1",     "-Wall", "-fdiagnostics-color=never",
+                                     "frame.c", "-o",        "program", "-lm",   NULL};
+        result = child_run(&(struct child){.words = words, .directory = folder->path, .printed = "compiler",
+                                           .seconds = COMPILE_SECONDS, .memory = compile_memory});
+    }
+    if (result.end == CHILD_EXITED && result.code == 0) {
+        read_text(folder, "compiler", outcome->printed, sizeof outcome->printed);
+        return true;
+    }
+    if (result.end == CHILD_FAILED) {
+        snprintf(outcome->problem, sizeof outcome->problem,
+                 language == CHINESE ? "这里没有 C 编译器（%s：%s）；请安装一个，例如 apt install gcc，或用 FOVEA_CC 指定"
+                                     : "there is no C compiler here (%s: %s); install one, for example by "
+                                       "`apt install gcc`, or name it in FOVEA_CC",
+                 names[0], strerror(result.code));
+        return false;
+    }
+    char said[2000 - 64];
+    read_text(folder, "compiler", said, sizeof said);
+    keep_errors(said);
+    snprintf(outcome->problem, sizeof outcome->problem, "%s%s",
+             language == CHINESE ? "编译不通过：\n" : "it does not compile:\n", said);
+    return false;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------ */
+
+static const char *signal_words(int number, enum language language)
+{
+    switch (number) {
+    case SIGSEGV:
+    case SIGBUS:
+        return language == CHINESE ? "访问了不属于它的内存：下标越界、指针为空，或超过 1 GiB"
+                                   : "it reached for memory that is not its own: an index outside an array, a null "
+                                     "pointer, or more than 1 GiB";
+    case SIGFPE: return language == CHINESE ? "整数除以零" : "a whole number was divided by zero";
+    case SIGABRT: return language == CHINESE ? "它自己中止了（abort、assert 或内存损坏）"
+                                             : "it stopped itself (abort, assert, or damaged memory)";
+    case SIGXFSZ: return language == CHINESE ? "输出太多（16 MiB）" : "it printed too much (16 MiB)";
+    default: return language == CHINESE ? "被信号终止" : "a signal ended it";
+    }
+}
+
+static void say_end(struct child_result result, const struct cases *cases, enum language language, double seconds,
+                    struct outcome *outcome)
+{
+    bool zh = language == CHINESE;
+    char *out = outcome->problem;
+    size_t size = sizeof outcome->problem;
+    (void)cases;
+    outcome->judged = true;
+    if (result.end == CHILD_TIMED_OUT) {
+        snprintf(out, size,
+                 zh ? "第 %d 组数运行超过 %g 秒，已停止：有没有不会结束的循环？"
+                    : "in case %d it was stopped after %g seconds: is there a loop that does not end?",
+                 outcome->at + 1, seconds);
+    } else if (result.end == CHILD_SIGNALLED) {
+        snprintf(out, size, zh ? "第 %d 组数时崩溃（信号 %d）：%s" : "in case %d it crashed (signal %d): %s",
+                 outcome->at + 1, result.code, signal_words(result.code, language));
+    } else if (result.end == CHILD_EXITED) {
+        snprintf(out, size,
+                 zh ? "第 %d 组数时它自己退出了（exit %d）：函数应当返回，而不是 exit"
+                    : "in case %d it ended by itself (exit %d): a function returns, it does not exit",
+                 outcome->at + 1, result.code);
+    } else {
+        outcome->judged = false;
+        snprintf(out, size, zh ? "无法运行：%s" : "it cannot be run: %s", strerror(result.code));
+    }
+}
+
+/* Takes the answers that are there; .at is the first case without one. */
+static bool read_answers(struct cases *cases, const struct folder *folder, enum language language,
+                         struct outcome *outcome)
+{
+    FILE *file = open_in(folder, "answers", "rb");
+    bool whole = file != NULL;
+    int touched = 0;
+    for (outcome->at = 0; whole && touched == 0 && outcome->at < cases->count; outcome->at++) {
+        struct one_case *one = &cases->one[outcome->at];
+        whole = fread(&touched, sizeof touched, 1, file) == 1 &&
+                fread(one->got, sizeof(double), (size_t)one->answered, file) == (size_t)one->answered;
+        if (!whole) {
+            break;
+        }
+        if (touched != 0) {
+            outcome->judged = true;
+            snprintf(outcome->problem, sizeof outcome->problem,
+                     language == CHINESE ? "第 %d 组数：写到了结果数组末尾之后（它有 %d 个数）"
+                                         : "in case %d it wrote behind the end of its result, which has %d numbers",
+                     outcome->at + 1, one->answered);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return whole && touched == 0;
+}
+
+void cases_run_program(struct cases *cases, const char *text, enum language language, double seconds,
+                       struct outcome *outcome)
+{
+    struct folder folder;
+    if (!make_folder(&folder)) {
+        snprintf(outcome->problem, sizeof outcome->problem, "%s: %s", folder.path, strerror(errno));
+        return;
+    }
+    if (!write_sources(cases, &folder, text)) {
+        snprintf(outcome->problem, sizeof outcome->problem, "%s: %s", folder.path, strerror(errno));
+    } else if (compile(&folder, language, outcome)) {
+        const char *const words[] = {"./program", NULL};
+        struct child_result result = child_run(&(struct child){
+            .words = words, .directory = folder.path, .input = "cases", .printed = "printed", .answers = "answers",
+            .seconds = seconds, .memory = run_memory, .alone = true});
+        outcome->ran = read_answers(cases, &folder, language, outcome);
+        if (*outcome->problem == '\0' && (result.end != CHILD_EXITED || !outcome->ran)) {
+            outcome->ran = false;
+            say_end(result, cases, language, seconds, outcome);
+        }
+        char printed[sizeof outcome->printed];
+        read_text(&folder, "printed", printed, sizeof printed);
+        if (*printed != '\0') {
+            memcpy(outcome->printed, printed, sizeof printed);
+        }
+    }
+    remove_folder(&folder);
+}

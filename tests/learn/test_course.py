@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`fovea learn` as learners meet it: a newcomer's first commands, every verdict, kept work, lost progress, both languages,
+and programs that crash, hang, eat memory, start others or want the network. Prints a last line "N passed, N failed"; what
+needs a C compiler is skipped by name where there is none."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+
+FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+OK, USAGE, INPUT, IO, NOT_YET = 0, 2, 3, 4, 8
+
+
+class Skip(Exception):
+    pass
+
+
+def environment(**extra):
+    env = dict(os.environ, LC_ALL="C.UTF-8", FOVEA_LEARN_PROGRESS=os.getcwd() + "/state/progress.txt")
+    env.pop("FOVEA_CC", None)
+    env.update(extra)
+    return env
+
+
+def learn(*words, code=OK, env=None):
+    done = subprocess.run([FOVEA, "learn", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=60, env=env or environment(), stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == code, f"learn {words}: exit {done.returncode}: {done.stdout}{done.stderr}"
+    return done
+
+
+def answer(*words, code=OK, env=None):
+    return json.loads(learn(*words, "--json", code=code, env=env).stdout)
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def compiler():
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        raise Skip("no C compiler")
+
+
+# ---- a newcomer -------------------------------------------------------------------------------------------------------
+
+def test_newcomer_passes_within_six_commands():
+    first = learn()
+    assert "fovea learn start 1" in first.stdout
+    started = learn("start", 1)
+    path = next(line.split()[1] for line in started.stdout.splitlines() if line.startswith("  edit"))
+    assert "fovea learn check" in started.stdout
+    write(path, "sum = w1*x1 + w2*x2\ny = sum > theta\n")
+    passed = learn("check")
+    assert passed.stdout.startswith("PASS") and "fovea learn start 2" in passed.stdout
+
+
+def test_verdicts():
+    learn("start", 1, "d")
+    stub = answer("check", 1, "d", code=NOT_YET)
+    assert stub["verdict"] == "not-yet" and stub["expected"] == 1 and stub["got"] == 0 and stub["mistake"] == "unchanged"
+    write("d/01-neuron.txt", "sum = w1*x1 + w2*x2\ny = sum >= theta\n")
+    near = answer("check", 1, "d", "--seed", 7, code=NOT_YET)
+    assert near["mistake"] == "at-the-threshold" and near["where"] == "y" and near["seed"] == 7 and "equals" in near["cause"]
+    assert near == answer("check", 1, "d", "--seed", 7, code=NOT_YET)
+    write("d/01-neuron.txt", "sum = 1.0\ny = 1\n")
+    assert answer("check", 1, "d", code=NOT_YET)["verdict"] == "not-yet"
+    write("d/01-neuron.txt", "sum = w1*\n")
+    broken = answer("check", 1, "d", code=INPUT)
+    assert broken["verdict"] == "could-not-run" and "line 1" in broken["cause"] and broken["expected"] is None
+    write("d/01-neuron.txt", "sum = w1*x1 + w2*x2\n")
+    assert "what y is" in answer("check", 1, "d", code=INPUT)["cause"]
+    learn("solution", 1, "d", "--give-up")
+    assert answer("check", 1, "d")["verdict"] == "pass"
+    os.remove("d/01-neuron.txt")
+    assert answer("check", 1, "d", code=INPUT)["verdict"] == "could-not-run"
+
+
+def test_numbers_are_drawn_anew():
+    learn("solution", 1, "d", "--give-up")
+    seeds = {answer("check", 1, "d")["seed"] for _ in range(4)}
+    assert len(seeds) > 1
+
+
+# ---- work is kept -----------------------------------------------------------------------------------------------------
+
+def test_nothing_of_the_learners_is_lost():
+    learn("start", 2, "d")
+    write("d/02-gates.txt", "mine\n")
+    assert "as you left it" in learn("start", 2, "d").stdout and read("d/02-gates.txt") == "mine\n"
+    learn("solution", 2, "d", code=USAGE)
+    kept = answer("solution", 2, "d", "--give-up")["kept"]
+    assert read(kept) == "mine\n"
+    assert answer("check", 2)["verdict"] == "pass"
+    assert read(answer("reset", 2)["kept"]).count("and_theta = 0.7") == 1
+    assert answer("check", 2, code=NOT_YET)["mistake"] == "unchanged"
+
+
+def test_lost_progress_comes_back():
+    for number in (1, 3):
+        learn("solution", number, "d", "--give-up")
+        learn("check", number)
+    learn("start", 4, "d")
+    before = answer("list")
+    shutil.rmtree("state")
+    assert {one["state"] for one in answer("list")["lessons"]} == {"open"}
+    again = answer("check", "--all", "d", code=NOT_YET)
+    assert again["checked"] == 3 and again["passed"] == 2
+    assert answer("list") == before
+    write("state/progress.txt", "\0\xff nonsense\n99999 passed 7 x\n-3 passed 1 y\n1 passed\nlast 12345\n")
+    assert {one["state"] for one in answer("list")["lessons"]} == {"open"}
+
+
+def test_progress_that_cannot_be_kept_is_a_remark():
+    write("file", "")
+    env = environment(FOVEA_LEARN_PROGRESS=os.getcwd() + "/file/below")
+    assert "progress is not kept" in learn("start", 1, "d", env=env).stderr
+    assert os.path.exists("d/01-neuron.txt")
+
+
+def test_check_goes_on_from_elsewhere():
+    learn("start", 1, "d")
+    os.mkdir("elsewhere")
+    done = subprocess.run([FOVEA, "learn", "check", "--json"], stdout=subprocess.PIPE, text=True, env=environment(), check=False,
+                          cwd="elsewhere", timeout=60)
+    assert json.loads(done.stdout)["mistake"] == "unchanged"
+
+
+# ---- words ------------------------------------------------------------------------------------------------------------
+
+def test_hints_have_three_levels():
+    hints = [answer("hint", 1) for _ in range(4)]
+    assert [one["level"] for one in hints] == [1, 2, 3, 3] and len({one["hint"] for one in hints}) == 3
+
+
+def test_languages():
+    assert "神经元" in learn("list", "--lang", "zh").stdout
+    chinese = environment(LANG="zh_CN.UTF-8")
+    del chinese["LC_ALL"]
+    assert "神经元" in learn("list", env=chinese).stdout and "neuron" in learn("list", "--lang", "en", env=chinese).stdout
+    learn("start", 1, "d", "--lang", "zh")
+    assert "加权和" in read("d/01-neuron.txt")
+    assert "通过" not in learn("check", 1, "--lang", "zh", code=NOT_YET).stdout
+    write("d/01-neuron.txt", "sum ＝ w1＊x1 ＋ w2＊x2  # 全角\ny ＝ sum ＞ theta\n")
+    assert "通过" in learn("check", 1, "--lang", "zh").stdout
+
+
+def test_slips():
+    assert "did you mean check" in learn("chek", code=USAGE).stderr
+    assert "no lesson 99" in learn("start", 99, code=USAGE).stderr
+    assert "is no lesson's number" in learn("start", "one", code=USAGE).stderr
+    learn("reset", code=USAGE)
+    learn("hint", 1, "d", code=USAGE)
+    learn("list", "x", code=USAGE)
+    learn("start", 1, "--all", code=USAGE)
+    write("file", "")
+    learn("start", 1, "file/below", code=IO)
+
+
+def test_every_lesson_is_listed():
+    lessons = answer("list")["lessons"]
+    numbers = [one["number"] for one in lessons]
+    assert numbers == sorted(set(numbers)) and numbers[:6] == [1, 2, 3, 4, 5, 6]
+    assert all(one["title"] and one["state"] == "open" for one in lessons)
+
+
+def test_odd_files():
+    os.mkdir("d")
+    os.mkfifo("d/01-neuron.txt")
+    assert "not a regular file" in answer("check", 1, "d", code=INPUT)["cause"]
+    os.remove("d/01-neuron.txt")
+    with open("d/01-neuron.txt", "wb") as file:
+        file.write(b"sum = 1\0\xff\n")
+    assert answer("check", 1, "d", code=INPUT)["verdict"] == "could-not-run"
+    write("d/01-neuron.txt", "# " + "x" * 400000)
+    assert answer("check", 1, "d", code=INPUT)["verdict"] == "could-not-run"
+
+
+def main():
+    chosen, passed, failed = sys.argv[1:], 0, 0
+    for name, case in sorted(globals().items()):
+        if not name.startswith("test_") or (chosen and not any(word in name for word in chosen)):
+            continue
+        home = os.getcwd()
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            try:
+                case()
+                passed += 1
+            except Skip as why:
+                print(f"skipped {name}: {why}")
+            except Exception: # pylint: disable=broad-except
+                failed += 1
+                print(f"FAILED {name}")
+                traceback.print_exc(file=sys.stdout)
+            finally:
+                os.chdir(home)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

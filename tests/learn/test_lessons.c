@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* Every lesson: the stub is NOT YET, the solution PASSes with numbers of several seeds, each catalogued mistake is made in
+ * the solution and recognised by name, texts fit on their screens in both languages, and the engine agrees. Then the
+ * numbers that the texts print. */
+#include "learn/cases.h"
+#include "learn/check.h"
+#include "learn/child.h"
+#include "learn/expression.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fovea/fovea.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct verdict verdict; /* large */
+
+static void check(const struct lesson *lesson, const char *code, uint64_t seed, enum language language,
+                  fov_context *context)
+{
+    char *text = lesson_source(lesson, code, language);
+    assert_non_null(text);
+    check_text(lesson, text, seed, language, context, CHECK_SECONDS, &verdict);
+    free(text);
+}
+
+/* `text` with the one occurrence of `from` replaced; freed by the caller. */
+static char *edit(const char *text, const char *from, const char *to)
+{
+    const char *at = strstr(text, from);
+    if (at == NULL) {
+        return NULL;
+    }
+    size_t size = strlen(text) + strlen(to) + 1;
+    char *out = malloc(size);
+    assert_non_null(out);
+    snprintf(out, size, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    return out;
+}
+
+static bool compiler_is_there(void)
+{
+    const char *const words[] = {"cc", "--version", NULL};
+    struct child_result result = child_run(
+        &(struct child){.words = words, .directory = "/tmp", .printed = "/dev/null", .seconds = 20, .memory = (size_t)4 << 30});
+    return result.end == CHILD_EXITED && result.code == 0;
+}
+
+static bool can_run(const struct lesson *lesson)
+{
+    static int there = -1;
+    there = there < 0 ? compiler_is_there() : there;
+    return lesson->call == NULL || there == 1;
+}
+
+static void test_stubs_are_not_yet(void **state)
+{
+    (void)state;
+    const struct lesson *lesson;
+    for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
+        for (int language = ENGLISH; language <= (lesson->call == NULL ? CHINESE : ENGLISH) && can_run(lesson); language++) {
+            check(lesson, lesson->stub, 11, (enum language)language, NULL);
+            if (verdict.kind != VERDICT_NOT_YET || verdict.mistake == NULL || strcmp(verdict.mistake, "unchanged") != 0) {
+                fail_msg("lesson %d: stub: verdict %d, %s", lesson->number, verdict.kind, verdict.cause);
+            }
+        }
+    }
+}
+
+static void test_solutions_pass(void **state)
+{
+    (void)state;
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    const struct lesson *lesson;
+    for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
+        for (uint64_t seed = 1; seed <= (lesson->call == NULL ? 200 : 2) && can_run(lesson); seed++) {
+            check(lesson, lesson->solution, seed, ENGLISH, context);
+            if (verdict.kind != VERDICT_PASS) {
+                fail_msg("lesson %d: solution: seed %d: %s: given %s, expected %s = %.17g, got %.17g", lesson->number,
+                         (int)seed, verdict.cause, verdict.given, verdict.where, verdict.expected, verdict.got);
+            }
+            if (lesson->engine != NULL && !(verdict.engine >= 0 && verdict.engine < 2e-5)) {
+                fail_msg("lesson %d: the engine differs by %g", lesson->number, verdict.engine);
+            }
+        }
+    }
+    fov_context_free(context);
+}
+
+static void test_mistakes_are_named(void **state)
+{
+    (void)state;
+    const struct lesson *lesson;
+    for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
+        int count = 0;
+        for (const struct mistake *m = lesson->mistakes; m->name != NULL; m++, count++) {
+            char *code = edit(lesson->solution, m->from, m->to);
+            if (code == NULL) {
+                fail_msg("lesson %d: mistake %s: the solution has no \"%s\"", lesson->number, m->name, m->from);
+            }
+            for (uint64_t seed = 5; seed <= (lesson->call == NULL ? 100 : 5) && can_run(lesson); seed++) {
+                check(lesson, code, seed, seed % 2 == 0 ? CHINESE : ENGLISH, NULL);
+                if (verdict.kind != VERDICT_NOT_YET || verdict.mistake == NULL || strcmp(verdict.mistake, m->name) != 0) {
+                    fail_msg("lesson %d: mistake %s: seed %d: verdict %d, %s: %s\n%s", lesson->number, m->name, (int)seed,
+                             verdict.kind, verdict.mistake != NULL ? verdict.mistake : "none", verdict.cause, code);
+                }
+            }
+            free(code);
+        }
+        if (count < 3) {
+            fail_msg("lesson %d has %d mistakes, not three", lesson->number, count);
+        }
+    }
+}
+
+/* ---- texts -------------------------------------------------------------------------------------------------------- */
+
+/* Columns of a line on a terminal: what is outside of Latin, Greek and the like takes two. */
+static int columns_of(const char *line, size_t length)
+{
+    int columns = 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)line[i];
+        columns += (c & 0xc0) == 0x80 ? 0 : c >= 0xe3 ? 2 : 1;
+    }
+    return columns;
+}
+
+static void check_screen(const struct lesson *lesson, const char *text)
+{
+    int lines = 0;
+    for (const char *at = text; *at != '\0'; lines++) {
+        size_t length = strcspn(at, "\n");
+        if (columns_of(at, length) > LESSON_COLUMNS + 8) {
+            fail_msg("lesson %d: a line has %d columns: %.*s", lesson->number, columns_of(at, length), (int)length, at);
+        }
+        at += length + (at[length] == '\n' ? 1 : 0);
+    }
+    if (lines > LESSON_LINES) {
+        fail_msg("lesson %d: %d lines are more than two screens", lesson->number, lines);
+    }
+}
+
+static void check_words(const struct lesson *lesson, struct words words, const char *what)
+{
+    bool chinese = false;
+    if (words.en == NULL || words.zh == NULL || *words.en == '\0') {
+        fail_msg("lesson %d: %s is missing in a language", lesson->number, what);
+    }
+    for (const char *at = words.zh; *at != '\0'; at++) {
+        chinese = chinese || (unsigned char)*at >= 0xe3;
+    }
+    for (const char *at = words.en; *at != '\0'; at++) {
+        if ((unsigned char)*at >= 0xe3) {
+            fail_msg("lesson %d: %s: English with Chinese characters", lesson->number, what);
+        }
+    }
+    if (!chinese && strncmp(what, "hint", 4) != 0) {
+        fail_msg("lesson %d: %s: no Chinese", lesson->number, what);
+    }
+}
+
+static void test_texts(void **state)
+{
+    (void)state;
+    const struct lesson *lesson;
+    int before = 0;
+    for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
+        assert_true(lesson->number > before);
+        before = lesson->number;
+        assert_ptr_equal(lesson_find(lesson->number), lesson);
+        check_words(lesson, lesson->title, "title");
+        check_words(lesson, lesson->text, "text");
+        check_words(lesson, lesson->brief, "brief");
+        check_words(lesson, lesson->after, "after");
+        for (int h = 0; h < 3; h++) {
+            check_words(lesson, lesson->hints[h], "hint");
+        }
+        for (const struct mistake *m = lesson->mistakes; m->name != NULL; m++) {
+            check_words(lesson, m->cause, m->name);
+        }
+        check_screen(lesson, lesson->text.en);
+        check_screen(lesson, lesson->text.zh);
+    }
+}
+
+/* ---- numbers of the texts ----------------------------------------------------------------------------------------- */
+
+/* The solution of lesson 4 over a truth table, from zero: how many corrections until all rows are right. */
+static int learn_gate(const int targets[4], double weights[3])
+{
+    const struct lesson *lesson = lesson_find(4);
+    int corrections = 0;
+    weights[0] = weights[1] = weights[2] = 0;
+    for (int wrong = 1, epoch = 0; wrong > 0 && epoch < 100; epoch++) {
+        wrong = 0;
+        for (int row = 0; row < 4; row++) {
+            struct variables v = {.count = 0};
+            char problem[256];
+            const double in[] = {weights[0], weights[1], weights[2], row / 2, row % 2, targets[row], 1};
+            for (int i = 0; i < 7; i++) {
+                assert_true(variables_set(&v, lesson->inputs[i], in[i]));
+            }
+            assert_true(expressions_run(lesson->solution, &v, ENGLISH, problem, sizeof problem));
+            wrong += *variables_get(&v, "y") != targets[row];
+            weights[0] = *variables_get(&v, "w1");
+            weights[1] = *variables_get(&v, "w2");
+            weights[2] = *variables_get(&v, "b");
+        }
+        corrections += wrong;
+    }
+    return corrections;
+}
+
+static void test_perceptron_stays_within_novikoffs_bound(void **state)
+{
+    (void)state;
+    double w[3];
+    assert_int_equal(learn_gate((const int[]){0, 0, 0, 1}, w), 10); /* of at most 3 * 17 = 51 */
+    assert_true(w[0] == 2 && w[1] == 1 && w[2] == -2);
+    assert_int_equal(learn_gate((const int[]){0, 1, 1, 1}, w), 4); /* of at most 3 * 9 = 27 */
+    assert_true(learn_gate((const int[]){0, 1, 1, 0}, w) >= 100);  /* XOR: never right */
+}
+
+/* ---- the text form ------------------------------------------------------------------------------------------------ */
+
+static void test_expressions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double value;
+    } right[] = {
+        {"y = 1 + 2 * 3", 7},          {"y = (1 + 2) * 3", 9},        {"y = 2 ^ 3 ^ 2", 512},
+        {"y = -2 ^ 2", -4},            {"y = 7 - 2 - 1", 4},          {"y = 1 + 2 > 2", 1},
+        {"y = 3 >= 4", 0},             {"y = max(1, 2) + abs(-3)", 5}, {"a = 2\ny = a * a # four", 4},
+        {"y = 1e1", 10},               {"ｙ＝（１＋２）＊３", 9},      {"\xef\xbb\xbfy = 1\r\n", 1},
+        {"y = nand(1, 1)", 0},         {"y = 1 != 2", 1},             {"y = --1", 1},
+    };
+    static const char *const wrong[] = {"y = ", "y = 1 +", "y = (1", "y = 1 2", "= 1", "y == 1", "y = z", "y = f(1)",
+                                        "y = max(1)", "y = 1)", "1 = y", "y = $", "y = ."};
+    char problem[512], deep[1000];
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
+        struct variables v = {.count = 0};
+        if (!expressions_run(right[i].text, &v, ENGLISH, problem, sizeof problem)) {
+            fail_msg("%s: %s", right[i].text, problem);
+        }
+        if (fabs(*variables_get(&v, "y") - right[i].value) > 1e-12) {
+            fail_msg("%s is not %g", right[i].text, right[i].value);
+        }
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct variables v = {.count = 0};
+        if (expressions_run(wrong[i], &v, ENGLISH, problem, sizeof problem) || strncmp(problem, "line 1: ", 8) != 0) {
+            fail_msg("\"%s\" was taken", wrong[i]);
+        }
+    }
+    memset(deep, '(', sizeof deep);
+    memcpy(deep, "y = ", 4);
+    deep[sizeof deep - 1] = '\0';
+    for (size_t length = 400; length < sizeof deep; length += 300) { /* deep, and too long for a line */
+        struct variables v = {.count = 0};
+        assert_false(expressions_run(&deep[sizeof deep - length], &v, ENGLISH, problem, sizeof problem));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_expressions),
+        cmocka_unit_test(test_stubs_are_not_yet),
+        cmocka_unit_test(test_solutions_pass),
+        cmocka_unit_test(test_mistakes_are_named),
+        cmocka_unit_test(test_perceptron_stays_within_novikoffs_bound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
