@@ -6,7 +6,7 @@
 #define DATA_DATASET_H
 
 #include "data/findings.h"
-#include "data/image.h"
+#include "image/image.h"
 #include "device/context.h"
 #include <fovea/dataset.h>
 

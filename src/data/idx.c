@@ -3,7 +3,7 @@
  * it believes a size, and reads to the last byte. The MNIST dataset made of four such files is mnist.c. */
 #include "data/idx.h"
 #include "base/file.h"
-#include "data/image.h"
+#include "image/image.h"
 #include "data/unpack.h"
 #include <string.h>
 

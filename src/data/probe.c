@@ -3,7 +3,7 @@
 #include "data/probe.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "data/image.h"
+#include "image/image.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include "data/support.h"
 #include "base/hash.h"
 #include "base/random.h"
-#include "data/image.h"
+#include "image/image.h"
 #include "image/resize.h"
 #include <zlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* libFuzzer harness: any bytes as a picture, decoded, converted and resized. Seeds: tests/data/pictures. */
-#include "data/image.h"
+#include "image/image.h"
 #include "image/resize.h"
 #include <stdlib.h>
 

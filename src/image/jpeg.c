@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* JPEG through libjpeg(-turbo), with its defaults, so that pixels equal those of Pillow and torchvision. Damage is an
  * error here, where libjpeg would fill in grey and go on: a network must not learn from half a picture. */
-#include "data/image.h"
+#include "image/image.h"
 #include <string.h>
 
 bool jpeg_is(const uint8_t *bytes, size_t size)

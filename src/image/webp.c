@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* WebP through libwebp: a still picture, or the first frame of an animation on its canvas, with the orientation that
  * its EXIF chunk states. libwebp allocates for itself; what it needs at most is held against the limit first. */
-#include "data/image.h"
+#include "image/image.h"
 #include <string.h>
 
 bool webp_is(const uint8_t *bytes, size_t size)

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Decoding whatever bytes turn out to be, conversion between channels, and the public fov_image functions.
- * The formats themselves: jpeg.c, png.c, webp.c, gif.c, bmp.c. */
-#include "data/image.h"
-#include "base/arithmetic.h"
+/* Decoding whatever bytes turn out to be, and conversion between channels. The formats themselves: jpeg.c, png.c,
+ * webp.c, gif.c, bmp.c. */
+#include "image/image.h"
 #include "base/file.h"
-#include "device/context.h"
-#include <fovea/dataset.h>
 #include <string.h>
 
 void picture_free(struct picture *picture)
@@ -197,45 +194,4 @@ int image_read(struct picture *picture, const char *path, enum image_channels ch
         error_prefix(error, "%s", path);
     }
     return status;
-}
-
-static int load_image(fov_context *context, const char *path, int channels, fov_image *image)
-{
-    if (context == NULL) {
-        return FOV_E_USAGE;
-    }
-    if (path == NULL || image == NULL || (channels != 0 && channels != 1 && channels != 3)) {
-        return (int)error_set(&context->error, FOV_E_USAGE, "fov_image_load: %s",
-                              path && image ? "channels must be 0, 1 or 3" : "path and image must be given");
-    }
-    *image = (fov_image){.height = 0};
-    struct error error = {.status = FOV_OK};
-    struct picture picture = {.memory = context->memory};
-    int status = image_read(&picture, path, (enum image_channels)channels, &error);
-    if (status) {
-        picture_free(&picture);
-        return (int)error_set(&context->error, error.status, "%s", error.text);
-    }
-    *image = (fov_image){.height = picture.height,
-                         .width = picture.width,
-                         .channels = picture.channels,
-                         .pixels = picture.buffer,
-                         .owner = context->memory};
-    return FOV_OK;
-}
-
-int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image)
-{
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    int status = load_image(context, path, channels, image);
-    arithmetic_leave(mode);
-    return status;
-}
-
-void fov_image_free(fov_image *image)
-{
-    if (image && image->owner) {
-        memory_free(image->owner, image->pixels);
-        *image = (fov_image){.height = 0};
-    }
 }

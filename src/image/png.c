@@ -2,10 +2,8 @@
 /* PNG through libspng: every colour type and depth in, 8 bits out (16-bit samples lose their low byte). Checksums are
  * verified, sizes and chunks are limited before anything is allocated. The writer, used for contact sheets and
  * pictures of filters, goes through the atomic file writer. */
-#include "data/image.h"
+#include "image/image.h"
 #include "base/file.h"
-#include "device/context.h"
-#include <fovea/dataset.h>
 #include <string.h>
 
 bool png_is(const uint8_t *bytes, size_t size)
@@ -186,7 +184,8 @@ static int png_encode(const uint8_t *pixels, int height, int width, int channels
     return FOV_OK;
 }
 
-static int png_save(const char *path, int height, int width, int channels, const uint8_t *pixels, struct error *error)
+int image_save_png(const char *path, int height, int width, int channels, const uint8_t *pixels,
+                   struct error *error)
 {
     void *bytes;
     size_t size;
@@ -209,7 +208,8 @@ int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *
     return (int)error_set(error, FOV_E_UNSUPPORTED, "this fovea was built without PNG (FOVEA_WITH_PNG)");
 }
 
-static int png_save(const char *path, int height, int width, int channels, const uint8_t *pixels, struct error *error)
+int image_save_png(const char *path, int height, int width, int channels, const uint8_t *pixels,
+                   struct error *error)
 {
     (void)height;
     (void)width;
@@ -219,21 +219,3 @@ static int png_save(const char *path, int height, int width, int channels, const
 }
 
 #endif
-
-int fov_image_save_png(fov_context *context, const char *path, int height, int width, int channels,
-                       const uint8_t *pixels)
-{
-    if (context == NULL) {
-        return FOV_E_USAGE;
-    }
-    struct error error = {.status = FOV_OK};
-    if (path == NULL || pixels == NULL || (channels != 1 && channels != 3 && channels != 4)) {
-        error_set(&error, FOV_E_USAGE, "fov_image_save_png: %s",
-                  path && pixels ? "channels must be 1, 3 or 4" : "path and pixels must be given");
-    } else if (height < 1 || width < 1 || image_check_size((uint64_t)height, (uint64_t)width, NULL)) {
-        error_set(&error, FOV_E_USAGE, "fov_image_save_png: %d x %d pixels are beyond the limits", width, height);
-    } else {
-        png_save(path, height, width, channels, pixels, &error);
-    }
-    return error.status ? (int)error_set(&context->error, error.status, "%s", error.text) : FOV_OK;
-}

@@ -2,8 +2,8 @@
 /* Pictures from inside: decoding the bytes of a file to 8-bit pixels [height, width, channels], with limits that hold
  * whatever the bytes say. Formats are told by content. Resizing is resize.h; the public face is <fovea/dataset.h>.
  * Next: image.c, then a file per format (jpeg.c, png.c, webp.c, gif.c, bmp.c) and exif.c. */
-#ifndef DATA_IMAGE_H
-#define DATA_IMAGE_H
+#ifndef IMAGE_IMAGE_H
+#define IMAGE_IMAGE_H
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -57,6 +57,10 @@ typedef int image_decoder(struct picture *picture, const uint8_t *bytes, size_t 
                           struct error *error);
 image_is jpeg_is, png_is, webp_is, gif_is, bmp_is;
 image_decoder jpeg_decode, png_decode, webp_decode, gif_decode, bmp_decode;
+
+/** Writes [height, width, channels], channels 1, 3 or 4, through the atomic file writer. E_UNSUPPORTED in a build without
+ *  PNG; errors start with the path. */
+int image_save_png(const char *path, int height, int width, int channels, const uint8_t *pixels, struct error *error);
 
 /** Checks a picture's size against the limits: E_INPUT with a sentence. */
 int image_check_size(uint64_t height, uint64_t width, struct error *error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* BMP, read here because it is a page: palettes of 1, 4 and 8 bits and pixels of 16, 24 and 32, uncompressed, with
  * every header from OS/2's to version 5 (Microsoft, "Bitmap Storage"). Run-length forms are refused by name. */
-#include "data/image.h"
+#include "image/image.h"
 #include <string.h>
 
 enum { BMP_FILE_HEADER = 14, BMP_OS2_HEADER = 12, BMP_INFO_HEADER = 40, BMP_PALETTE = 256 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What EXIF says about a picture's orientation, wherever a format keeps it: APP1 in JPEG, eXIf in PNG, a chunk in WebP.
  * Turning the pixels is image.c. */
-#include "data/image.h"
+#include "image/image.h"
 #include <string.h>
 
 /* A 16- or 32-bit number in TIFF's byte order. */

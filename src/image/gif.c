@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* GIF through giflib: the first frame, on the canvas that the file states. A file that ends before its trailer is
  * truncated, even where the first frame is whole. */
-#include "data/image.h"
+#include "image/image.h"
 #include <string.h>
 
 bool gif_is(const uint8_t *bytes, size_t size)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The public face of pictures (fovea/dataset.h): a file decoded for a program, and pixels saved as PNG. Formats are the
+ * business of src/image. */
+#include "base/arithmetic.h"
+#include "device/context.h"
+#include "image/image.h"
+#include <fovea/dataset.h>
+
+static int load_image(fov_context *context, const char *path, int channels, fov_image *image)
+{
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (path == NULL || image == NULL || (channels != 0 && channels != 1 && channels != 3)) {
+        return (int)error_set(&context->error, FOV_E_USAGE, "fov_image_load: %s",
+                              path && image ? "channels must be 0, 1 or 3" : "path and image must be given");
+    }
+    *image = (fov_image){.height = 0};
+    struct error error = {.status = FOV_OK};
+    struct picture picture = {.memory = context->memory};
+    int status = image_read(&picture, path, (enum image_channels)channels, &error);
+    if (status) {
+        picture_free(&picture);
+        return (int)error_set(&context->error, error.status, "%s", error.text);
+    }
+    *image = (fov_image){.height = picture.height,
+                         .width = picture.width,
+                         .channels = picture.channels,
+                         .pixels = picture.buffer,
+                         .owner = context->memory};
+    return FOV_OK;
+}
+
+int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = load_image(context, path, channels, image);
+    arithmetic_leave(mode);
+    return status;
+}
+
+void fov_image_free(fov_image *image)
+{
+    if (image && image->owner) {
+        memory_free(image->owner, image->pixels);
+        *image = (fov_image){.height = 0};
+    }
+}
+
+int fov_image_save_png(fov_context *context, const char *path, int height, int width, int channels,
+                       const uint8_t *pixels)
+{
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    struct error error = {.status = FOV_OK};
+    if (path == NULL || pixels == NULL || (channels != 1 && channels != 3 && channels != 4)) {
+        error_set(&error, FOV_E_USAGE, "fov_image_save_png: %s",
+                  path && pixels ? "channels must be 1, 3 or 4" : "path and pixels must be given");
+    } else if (height < 1 || width < 1 || image_check_size((uint64_t)height, (uint64_t)width, NULL)) {
+        error_set(&error, FOV_E_USAGE, "fov_image_save_png: %d x %d pixels are beyond the limits", width, height);
+    } else {
+        image_save_png(path, height, width, channels, pixels, &error);
+    }
+    return error.status ? (int)error_set(&context->error, error.status, "%s", error.text) : FOV_OK;
+}
