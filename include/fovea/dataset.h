@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Datasets: pictures with labels, from files people already have. Sources are opened by one string:
+/* Datasets: pictures, each with a target, from files people already have. Sources are opened by one string:
  *
  *    "mnist"                   $FOVEA_DATA, else the XDG data directory (~/.local/share/fovea), else data or
  *                              ../shared/data here
@@ -33,12 +33,34 @@ typedef struct fov_dataset fov_dataset;
  *  are that one. Training checks itself with FOV_VALIDATION, an evaluation afterwards asks for FOV_TEST. */
 typedef enum fov_split { FOV_TRAIN = 0, FOV_TEST, FOV_VALIDATION } fov_split;
 
+/** What a network should make of a sample's picture. A dataset has one kind of target. */
+typedef enum fov_target {
+    FOV_TARGET_NONE,    /**< nothing: pictures alone */
+    FOV_TARGET_CLASS,   /**< one class of several */
+    FOV_TARGET_CLASSES, /**< any number of classes at once */
+    FOV_TARGET_VALUES,  /**< numbers */
+    FOV_TARGET_MASK,    /**< a class for each pixel; 255: any, it is ignored */
+    FOV_TARGET_BOXES,   /**< objects, each a class and a box */
+    FOV_TARGET_PICTURE  /**< another picture */
+} fov_target;
+
+/** An object in a picture: x1, y1 is its upper left corner, x2, y2 its lower right one, in pixels from the picture's
+ *  upper left corner; x2 and y2 are the first coordinates outside. */
+typedef struct fov_box {
+    int   label; /**< its class */
+    float x1, y1, x2, y2;
+    bool  difficult; /**< Pascal VOC: not asked for, not counted as a mistake */
+    bool  crowd;     /**< COCO: several objects in one box */
+} fov_box;
+
 /** Everything about a dataset but its pixels. */
 typedef struct fov_dataset_info {
     const char *name;    /**< "mnist" */
     const char *source;  /**< where it was found: a directory, or "drawn by fovea" */
     int64_t     count;   /**< samples */
-    int         classes;
+    fov_target  target;
+    int         classes; /**< 0 where the target knows none */
+    int         values;  /**< FOV_TARGET_VALUES: numbers of a sample */
     /** Folders: 3 channels where any picture of any split is in colour, else 1; the median height and width of all. */
     int         channels, height, width;
     bool        same_size; /**< every sample has that size (folders: by the pictures' headers) */
@@ -52,12 +74,30 @@ FOV_API fov_dataset     *fov_dataset_open(fov_context *context, const char *sour
 FOV_API void             fov_dataset_free(fov_dataset *dataset); /**< accepts NULL */
 FOV_API fov_dataset_info fov_dataset_describe(const fov_dataset *dataset);
 FOV_API const char      *fov_dataset_class(const fov_dataset *dataset, int index); /**< name of a class */
+/** FOV_TARGET_CLASS: the class of a sample; -1 for other targets. */
 FOV_API int              fov_dataset_label(const fov_dataset *dataset, int64_t index);
+/** FOV_TARGET_VALUES: the name of a value, "" where it has none. */
+FOV_API const char      *fov_dataset_value_name(const fov_dataset *dataset, int index);
 
 /** One sample as it is: 8-bit pixels [height, width, channels]. *pixels stays valid until the next call on this
  *  dataset. */
 FOV_API FOV_MUST_CHECK int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height,
                                               int *width, int *channels);
+
+/** A sample with its target; what the dataset's kind of target does not name is 0 or NULL. */
+typedef struct fov_sample {
+    int            height, width, channels;
+    const uint8_t *pixels; /**< [height, width, channels] */
+    int            label;
+    const float   *numbers; /**< [classes] of 0 and 1, or [values] */
+    const uint8_t *mask;    /**< [height, width] */
+    const fov_box *boxes;
+    int64_t        box_count;
+    int            other_height, other_width, other_channels;
+    const uint8_t *other; /**< [other_height, other_width, other_channels]: what the picture should become */
+} fov_sample;
+/** Reads one sample. What it points to stays valid until the next call on this dataset. */
+FOV_API FOV_MUST_CHECK int fov_dataset_read(fov_dataset *dataset, int64_t index, fov_sample *sample);
 
 /* What there is to say about a dataset's files */
 

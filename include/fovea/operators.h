@@ -357,10 +357,12 @@ FOV_API fov_value fov_matmul(fov_graph *graph, fov_value a, fov_value b);
 
 typedef struct fov_cross_entropy_options {
     float       label_smoothing; /**< 0: share of the target spread over all classes (Szegedy et al. 2016) */
+    fov_value   weights; /**< none; [classes]: what a sample of each class counts, in the sum and in the divisor */
     const char *name;
 } fov_cross_entropy_options;
-/** Mean of -log softmax(logits)[label] over the batch. logits f32 [N, classes], labels i32 [N] -> scalar.
- *  Labels outside 0 .. classes - 1 are the caller's fault: datasets check them when they are opened. */
+/** Mean of -log softmax(logits)[label] over the batch. logits f32 [N, classes, ...], labels i32 [N, ...] -> scalar.
+ *  A label of -1 does not count. Others outside 0 .. classes - 1 are the caller's fault: datasets check them when they
+ *  are opened. */
 FOV_API fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logits, fov_value labels,
                                                 const fov_cross_entropy_options *options);
 /** Mean of -log_probabilities[label]. log_probabilities [N, classes, ...], labels [N, ...] -> scalar. */

@@ -9,12 +9,22 @@
 
 #include <fovea/classes.h>
 #include <fovea/dataset.h>
+#include <fovea/metrics.h>
 #include <fovea/model.h>
 #include <fovea/plan.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/** A number that a task counts: a classifier's accuracy, a segmentation's mean overlap. */
+typedef struct fov_task_figure {
+    const char *name;  /**< "accuracy" */
+    double      value; /**< NaN: undefined */
+    bool        lower_is_better;
+    bool        is_share; /**< of 1; people read it in per cent */
+} fov_task_figure;
+enum { FOV_TASK_FIGURES = 8 /**< a task has at most so many */ };
 
 /** Where training stands, for callbacks. */
 typedef struct fov_progress {
@@ -23,15 +33,23 @@ typedef struct fov_progress {
     int64_t  total_step;    /**< since the beginning, from 1 */
     double   loss;          /**< on_step: of this mini-batch; on_epoch: mean over the epoch */
     double   mean_loss;     /**< over the epoch so far */
-    double   accuracy;      /**< over the epoch so far, training samples as they were seen: a fraction */
+    double   accuracy;      /**< over the epoch so far, training samples as they were seen: a fraction; 0 for tasks
+                                 that are not about classes */
+    int      figure_count;  /**< what the task counts while training, over the epoch so far */
+    fov_task_figure figures[FOV_TASK_FIGURES];
     double   learning_rate;
     double   seconds;       /**< of this epoch so far, training only */
     double   samples_per_second;
     double   val_loss, val_accuracy; /**< on_epoch, with .validate; else NaN */
-    bool     best;          /**< on_epoch: the best validation accuracy so far */
+    int      val_figure_count; /**< what the task counts on the validation data; the first decides what is best */
+    fov_task_figure val_figures[FOV_TASK_FIGURES];
+    bool     best;          /**< on_epoch: the best epoch so far, by the first validation figure */
 } fov_progress;
 
 typedef struct fov_train_options {
+    /** What the model is for, with options behind its name: "segment:loss=dice" (fov_task_at lists them). NULL: it
+     *  follows from the data's targets. */
+    const char *task;
     int         epochs;     /**< 10 */
     int         batch;      /**< 64; 1 = stochastic, -1 = the whole set: full-batch gradient descent */
     /** Leaves out the last batch of each epoch where it is smaller than the others. Without it, only one that a layer
@@ -79,26 +97,45 @@ typedef struct fov_train_options {
     void (*order)(void *user, int epoch, uint32_t *order, int64_t count);
 } fov_train_options;
 
+/** An option of a task or transform. */
+typedef struct fov_option_info {
+    const char *name, *doc;
+    const char *word; /**< default of a choice; else NULL */
+    double      standard, minimum, maximum;
+} fov_option_info;
+
+/** A task that .task knows. */
+typedef struct fov_task_info {
+    const char *name;    /**< "classify" */
+    const char *summary; /**< one line */
+    fov_target  target;  /**< of the data that it is the natural task for */
+    int         figure_count;
+    struct {
+        const char *name, *doc;
+        bool        lower_is_better, is_share;
+    } figure[FOV_TASK_FIGURES]; /**< what it counts; the first decides which epoch is best */
+    int             option_count;
+    fov_option_info option[8];
+} fov_task_info;
+FOV_API int           fov_task_count(void);
+FOV_API fov_task_info fov_task_at(int index); /**< in order of name */
+
 /** A random change that .augment knows. */
 typedef struct fov_transform_info {
     const char *name;        /**< "random-resized-crop" */
     const char *torchvision; /**< "RandomResizedCrop"; "" where it has none */
     const char *summary;     /**< one line */
     bool        geometry;    /**< moves pixels, masks and boxes; false: changes colours */
-    int         option_count;
-    struct {
-        const char *name, *doc;
-        const char *word; /**< default of a choice; else NULL */
-        double      standard, minimum, maximum;
-    } option[8];
+    int             option_count;
+    fov_option_info option[8];
 } fov_transform_info;
 FOV_API int                fov_transform_count(void);
 FOV_API fov_transform_info fov_transform_at(int index); /**< in order of name */
 /** The list that a preset stands for, and its name; NULL: there is none at that index. */
 FOV_API const char        *fov_transform_preset(int index, const char **name);
 
-/** Trains `model`, a classifier. The loss is that of its chosen output (fov_model_meaning): softmax cross-entropy of
- *  logits, or of what lies before a softmax; of sigmoids, and of a single score, the mean binary cross-entropy of what
+/** Trains `model` for a task. A classifier's loss is that of its chosen output (fov_model_meaning): softmax cross-entropy
+ *  of logits, or of what lies before a softmax; of sigmoids, and of a single score, the mean binary cross-entropy of what
  *  lies before the sigmoid, with 1 for the sample's class and 0 for the others. The model's order of classes stays:
  *  labels are matched by name (classes.h). Returns FOV_OK, or a failure: E_SHAPE when model and data do not fit;
  *  E_INTERRUPTED when stopped; E_NUMERIC when a number that decides is not finite: the loss of a step (found before
@@ -111,10 +148,14 @@ FOV_API FOV_MUST_CHECK int fov_train_opt(fov_model *model, fov_dataset *data, co
 #define fov_train(model, data, ...) fov_train_opt((model), (data), &(fov_train_options){__VA_ARGS__})
 #endif
 
-/** What a trained classifier is worth on a dataset. Arrays are of `classes` elements and belong to the report. */
+/** What a trained model is worth on a dataset. Arrays are of `classes` elements and belong to the report. */
 typedef struct fov_report {
     int64_t  count;
-    int      classes;      /**< the model's */
+    const char *task;      /**< "classify" */
+    int      figure_count; /**< what the task counts */
+    fov_task_figure figures[FOV_TASK_FIGURES];
+    fov_metrics *metrics;  /**< the same and more by the names of metrics.h, where .metrics asked for it; else NULL */
+    int      classes;      /**< the model's; 0, and no arrays, for tasks that are not about classes */
     int      data_classes; /**< those of them that the data has */
     bool    *in_data;      /**< per class */
     double   loss, accuracy, top5; /**< mean loss, the one that training takes; fractions */
@@ -126,8 +167,10 @@ typedef struct fov_report {
     void    *owner; /**< internal */
 } fov_report;
 typedef struct fov_evaluate_options {
+    const char *task;         /**< as in fov_train_options */
     int  batch;               /**< 100 samples at a time; changes speed and memory, not the result */
     bool classes_by_position; /**< as in fov_train_options */
+    bool metrics;             /**< false; true: fov_report.metrics, for which all answers are kept in memory */
 } fov_evaluate_options;
 /** Runs the model over the dataset. Labels are matched to the model's classes by name; a prediction of a class that the
  *  data does not have is a mistake. E_SHAPE: model and data do not fit (classes.h says how). E_NUMERIC, and no report:

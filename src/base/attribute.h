@@ -41,7 +41,7 @@ int attribute_count(const struct attribute *table);
 void attribute_defaults(const struct attribute *table, void *options, size_t size);
 /** Sets one option from text ("4", "0.5", "yes", "reflect"). E_USAGE with what it must be. */
 int attribute_set(const struct attribute *attribute, void *options, const char *text, struct error *error);
-/** The same from a number that is known to be right; a row that is NULL is left alone. */
+/** Sets one from a number that is known to be right; a row that is NULL is left alone. */
 void attribute_put(const struct attribute *attribute, void *options, double value);
 /** The row of that name ('-' and '_' are one); NULL: there is none. */
 const struct attribute *attribute_find(const struct attribute *table, const char *name);

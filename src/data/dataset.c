@@ -177,7 +177,8 @@ fov_dataset *dataset_open(struct fov_context *context, const struct data_source 
     dataset->context = context;
     dataset->source = kind;
     dataset->name = kind->name;
-    dataset->current.memory = context->memory;
+    dataset->target = FOV_TARGET_CLASS;
+    sample_begin(&dataset->current, context->memory);
     if (split == FOV_VALIDATION && kind->look == NULL) {
         split = FOV_TEST; // only what people lay out themselves has both
     }
@@ -214,7 +215,10 @@ int dataset_check_readable(const struct fov_dataset *dataset, struct error *erro
 uint64_t dataset_fingerprint(const struct fov_dataset *dataset)
 {
     enum { LOOKED_AT = 16 };
-    uint64_t hash = hash_fold(dataset->fingerprint, dataset->labels, dataset->count * sizeof *dataset->labels);
+    uint64_t hash = dataset->fingerprint;
+    if (dataset->labels) {
+        hash = hash_fold(hash, dataset->labels, dataset->count * sizeof *dataset->labels);
+    }
     for (int i = 0; i < dataset->classes; i++) {
         hash = hash_fold(hash, dataset->class_names[i], strlen(dataset->class_names[i]));
     }
@@ -243,9 +247,10 @@ void fov_dataset_free(fov_dataset *dataset)
     if (dataset->source->close) {
         dataset->source->close(dataset);
     }
-    picture_free(&dataset->current);
+    sample_free(&dataset->current);
     memory_free(memory, dataset->labels);
     memory_free(memory, dataset->class_names);
+    memory_free(memory, dataset->value_names);
     memory_free(memory, dataset->where);
     memory_free(memory, dataset);
 }
@@ -258,7 +263,9 @@ fov_dataset_info fov_dataset_describe(const fov_dataset *dataset)
     return (fov_dataset_info){.name = dataset->name,
                               .source = dataset->where,
                               .count = (int64_t)dataset->count,
+                              .target = dataset->target,
                               .classes = dataset->classes,
+                              .values = dataset->values,
                               .channels = dataset->channels,
                               .height = dataset->height,
                               .width = dataset->width,
@@ -275,11 +282,15 @@ const char *fov_dataset_class(const fov_dataset *dataset, int index)
 
 int fov_dataset_label(const fov_dataset *dataset, int64_t index)
 {
-    return dataset && index >= 0 && (uint64_t)index < dataset->count ? dataset->labels[index] : -1;
+    return dataset && dataset->labels && index >= 0 && (uint64_t)index < dataset->count ? dataset->labels[index] : -1;
 }
 
-static int read_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height, int *width,
-                       int *channels)
+const char *fov_dataset_value_name(const fov_dataset *dataset, int index)
+{
+    return dataset && dataset->value_names && index >= 0 && index < dataset->values ? dataset->value_names[index] : "";
+}
+
+static int read_sample(fov_dataset *dataset, int64_t index, bool with_target)
 {
     if (dataset == NULL) {
         return FOV_E_USAGE;
@@ -290,23 +301,58 @@ static int read_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixe
                               dataset->name, (long long)index, dataset->count);
     }
     struct error error = {.status = FOV_OK};
-    int status = dataset_sample(dataset, (size_t)index, &dataset->current, &error);
-    if (status) {
-        return (int)error_set(&context->error, error.status, "%s", error.text);
-    }
-    *pixels = dataset->current.pixels;
-    *height = dataset->current.height;
-    *width = dataset->current.width;
-    *channels = dataset->current.channels;
-    return FOV_OK;
+    struct sample *sample = &dataset->current;
+    int status = with_target ? dataset_read(dataset, (size_t)index, sample, &error)
+                             : dataset_sample(dataset, (size_t)index, &sample->picture, &error);
+    return status ? (int)error_set(&context->error, error.status, "%s", error.text) : FOV_OK;
 }
 
 int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height, int *width,
                        int *channels)
 {
     struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    int status = read_sample(dataset, index, pixels, height, width, channels);
+    int status = read_sample(dataset, index, false);
+    if (status == FOV_OK) {
+        *pixels = dataset->current.picture.pixels;
+        *height = dataset->current.picture.height;
+        *width = dataset->current.picture.width;
+        *channels = dataset->current.picture.channels;
+    }
     arithmetic_leave(mode);
+    return status;
+}
+
+int fov_dataset_read(fov_dataset *dataset, int64_t index, fov_sample *sample)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = read_sample(dataset, index, true);
+    if (status == FOV_OK) {
+        const struct sample *from = &dataset->current;
+        *sample = (fov_sample){.height = from->picture.height,
+                               .width = from->picture.width,
+                               .channels = from->picture.channels,
+                               .pixels = from->picture.pixels,
+                               .label = from->label,
+                               .numbers = from->numbers,
+                               .mask = from->mask.pixels,
+                               .boxes = from->boxes,
+                               .box_count = (int64_t)from->box_count,
+                               .other_height = from->other.height,
+                               .other_width = from->other.width,
+                               .other_channels = from->other.channels,
+                               .other = from->other.pixels};
+    }
+    arithmetic_leave(mode);
+    return status;
+}
+
+int dataset_read(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error)
+{
+    int status = dataset_sample(dataset, index, &sample->picture, error);
+    sample->label = dataset->labels ? dataset->labels[index] : 0;
+    if (status == FOV_OK && dataset->source->target) {
+        status = dataset->source->target(dataset, index, sample, error);
+    }
     return status;
 }
 
@@ -332,16 +378,17 @@ const char *dataset_sample_text(const struct fov_dataset *dataset, size_t index,
     return out;
 }
 
-int dataset_set_classes(struct fov_dataset *dataset, const char *const *names, size_t count, struct error *error)
+/* One block: pointers, then the texts they point to. */
+static char **copy_names(struct memory *memory, const char *const *names, size_t count, const char *what,
+                         struct error *error)
 {
-    // one block: pointers, then the texts they point to
     size_t bytes = count * sizeof(char *);
     for (size_t i = 0; i < count; i++) {
         bytes += strlen(names[i]) + 1;
     }
-    char **list = memory_allocate(dataset->context->memory, bytes, 1, "class names", error);
+    char **list = memory_allocate(memory, bytes, 1, what, error);
     if (list == NULL) {
-        return FOV_E_MEMORY;
+        return NULL;
     }
     char *text = (char *)(list + count);
     for (size_t i = 0; i < count; i++) {
@@ -349,7 +396,19 @@ int dataset_set_classes(struct fov_dataset *dataset, const char *const *names, s
         list[i] = memcpy(text, names[i], length);
         text += length;
     }
-    dataset->class_names = list;
-    dataset->classes = (int)count;
-    return FOV_OK;
+    return list;
+}
+
+int dataset_set_classes(struct fov_dataset *dataset, const char *const *names, size_t count, struct error *error)
+{
+    dataset->class_names = copy_names(dataset->context->memory, names, count, "class names", error);
+    dataset->classes = dataset->class_names ? (int)count : 0;
+    return dataset->class_names ? FOV_OK : FOV_E_MEMORY;
+}
+
+int dataset_set_values(struct fov_dataset *dataset, const char *const *names, size_t count, struct error *error)
+{
+    dataset->value_names = copy_names(dataset->context->memory, names, count, "names of values", error);
+    dataset->values = dataset->value_names ? (int)count : 0;
+    return dataset->value_names ? FOV_OK : FOV_E_MEMORY;
 }

@@ -6,7 +6,7 @@
 #define DATA_DATASET_H
 
 #include "data/findings.h"
-#include "image/image.h"
+#include "data/sample.h"
 #include "device/context.h"
 #include <fovea/dataset.h>
 
@@ -19,18 +19,21 @@ struct fov_dataset {
     const char *name; /**< "mnist" */
     char *where;      /**< directory, or "drawn by fovea" */
     size_t count;
+    fov_target target; /**< a class, where the source says nothing else */
     int classes;
     char **class_names; /**< one block */
+    int values;         /**< of FOV_TARGET_VALUES */
+    char **value_names; /**< one block; NULL: they have none */
     int channels, height, width;
     bool same_size;
     int least[2], most[2];       /**< height and width; 0: those above */
     size_t unreadable;           /**< samples whose file is known to be no picture */
     size_t first_unreadable;     /**< the first of them */
     uint64_t fingerprint;        /**< of what the files hold; 0: dataset_fingerprint looks at the samples */
-    int32_t *labels; /**< [count], each in 0 .. classes - 1 */
+    int32_t *labels; /**< FOV_TARGET_CLASS: [count], each in 0 .. classes - 1; else NULL */
     /** [count, height, width, channels] where all samples are kept in memory, else NULL: then the source decodes. */
     const uint8_t *pixels;
-    struct picture current; /**< of fov_dataset_sample */
+    struct sample current; /**< of fov_dataset_sample and fov_dataset_read */
 };
 
 /** One kind of data. Constant; found through data_sources. */
@@ -44,6 +47,9 @@ struct data_source {
     /** Decodes sample `index` into `picture`; called by several threads at once, each with its own picture. NULL where
      *  dataset->pixels holds everything. */
     int (*sample)(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);
+    /** Fills in the target of sample `index`, whose picture has been decoded into sample->picture; called as `sample` is.
+     *  NULL where the target is a class, which dataset->labels says. */
+    int (*target)(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error);
     /** The path of a sample's file; NULL where samples have none. */
     const char *(*place)(const struct fov_dataset *dataset, size_t index);
     /** Everything to be said of the files, from their names and headers; NULL: nothing. `decoded`: every sample will be
@@ -69,6 +75,8 @@ int dataset_check_readable(const struct fov_dataset *dataset, struct error *erro
  *  other differ in it; of large files only the first bytes count. */
 uint64_t dataset_fingerprint(const struct fov_dataset *dataset);
 
+/** Sample `index` with its target. Thread-safe; each thread has its own sample. */
+int dataset_read(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error);
 /** Sample `index` as pixels: in place where the dataset is in memory, else decoded into `picture`. Thread-safe. */
 int dataset_sample(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);
 
@@ -76,8 +84,9 @@ int dataset_sample(const struct fov_dataset *dataset, size_t index, struct pictu
 enum { SAMPLE_TEXT_SIZE = 700 };
 const char *dataset_sample_text(const struct fov_dataset *dataset, size_t index, char out[SAMPLE_TEXT_SIZE]);
 
-/** Sets classes and class_names from a list of names. */
+/** Sets classes and class_names, or values and value_names, from a list of names. */
 int dataset_set_classes(struct fov_dataset *dataset, const char *const *names, size_t count, struct error *error);
+int dataset_set_values(struct fov_dataset *dataset, const char *const *names, size_t count, struct error *error);
 
 /* Where data lies */
 

@@ -32,6 +32,9 @@ void figures_whole(fov_metrics *metrics, const char *name, int64_t value);
 /** Working memory for `count` doubles, freed by the caller; NULL and an error when it cannot be had. */
 double *figures_room(const fov_metrics *metrics, int64_t count);
 
+/** What fov_metrics_masks gives, from pixels that are counted already: counts [classes (true)][classes (answered)]. */
+fov_metrics *figures_of_masks(fov_context *context, int classes, const int64_t *counts);
+
 /** 0 where the divisor is 0. */
 double ratio_or_zero(double part, double whole);
 /** Not a number, "undefined", where the divisor is 0. */

@@ -53,6 +53,20 @@ static void measure(fov_metrics *metrics, const double *confusion, int classes)
     figures_whole(metrics, "pixels", (int64_t)pixels);
 }
 
+fov_metrics *figures_of_masks(fov_context *context, int classes, const int64_t *counts)
+{
+    fov_metrics *metrics   = figures_create(context);
+    double      *confusion = metrics ? figures_add(metrics, "confusion", classes, classes, true) : NULL;
+
+    for (int64_t i = 0; confusion && i < (int64_t)classes * classes; i++) {
+        confusion[i] = (double)counts[i];
+    }
+    if (confusion) {
+        measure(metrics, confusion, classes);
+    }
+    return figures_finish(metrics);
+}
+
 fov_metrics *fov_metrics_masks(fov_context *context, int64_t pixels, int classes, const int32_t *truth,
                                const int32_t *answers, int ignore)
 {

@@ -253,11 +253,9 @@ static int predict_image(fov_model *model, const fov_image *image, float *result
                          "channels] with 1, 3 or 4 channels",
                          shape_text(&shape, text));
     }
-    struct loader_options options = {.channels = picture.channels,
-                                     .height = picture.height,
-                                     .width = picture.width,
-                                     .preprocessing = model->preprocessing,
-                                     .plain = !picture.channels_last};
+    struct prepare_options options = {.size = {picture.channels, picture.height, picture.width},
+                                      .preprocessing = model->preprocessing,
+                                      .plain = !picture.channels_last};
     status =
         loader_preprocess(model->context, image, &options, fov_plan_data(model->predict_plan, model->input), error);
     if (status != FOV_OK) {

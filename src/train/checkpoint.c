@@ -14,7 +14,7 @@ enum { FORMAT = 1, STATE_MAX = 32, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 40
 struct metadata {
     char key[SETTINGS_MAX + STATE_MAX][KEY_SIZE], value[SETTINGS_MAX + STATE_MAX][TEXT_SIZE];
     struct setting settings[SETTINGS_MAX];
-    struct safetensors_text list[SETTINGS_MAX + STATE_MAX + 3];
+    struct safetensors_text list[SETTINGS_MAX + STATE_MAX + 4];
     size_t count;
 };
 
@@ -61,6 +61,14 @@ static const char *schedule_key(char out[KEY_SIZE], int number)
     return out;
 }
 
+static void pack_sums(struct text *packed, const struct train_state *state)
+{
+    char number[NUMBER_TEXT_SIZE];
+    for (int i = 0; i < 2 * TASK_MOST_FIGURES; i++) {
+        text_add(packed, "%s", number_bits(number, state->sums[i]));
+    }
+}
+
 static void gather_metadata(struct metadata *metadata, const struct train_settings *settings,
                             const struct train_identity *identity, const struct train_state *state)
 {
@@ -80,7 +88,6 @@ static void gather_metadata(struct metadata *metadata, const struct train_settin
     add_integer(metadata, "total_step", state->total);
     add_double(metadata, "epoch.loss", state->loss);
     add_integer(metadata, "epoch.seen", state->seen);
-    add_integer(metadata, "epoch.correct", state->correct);
     add_double(metadata, "epoch.seconds", state->seconds);
     add_integer(metadata, "best.epoch", state->best_epoch);
     add_double(metadata, "best.score", state->best);
@@ -106,7 +113,7 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
 {
     struct memory *memory = step->context->memory;
     size_t total = (size_t)fov_parameter_count(step->graph), count = 0;
-    struct text history = {.memory = memory}, names = {.memory = memory}, classes = {.memory = memory};
+    struct text history = {.memory = memory}, names = {.memory = memory}, classes = {.memory = memory}, sums = {.memory = memory};
     struct metadata *metadata = memory_allocate(memory, 1, sizeof *metadata, "a checkpoint", error);
     struct safetensors_source *sources = memory_allocate(memory, total, sizeof *sources, "a checkpoint", error);
     size_t *name_at = memory_allocate(memory, total, sizeof *name_at, "a checkpoint", error);
@@ -125,7 +132,8 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
     }
     history_pack(&state->history, &history);
     pack_names(&classes, identity);
-    if (status == FOV_OK && (names.failed || history.failed || classes.failed)) {
+    pack_sums(&sums, state);
+    if (status == FOV_OK && (names.failed || history.failed || classes.failed || sums.failed)) {
         status = error_set(error, FOV_E_MEMORY, "no memory for a checkpoint");
     }
     if (status == FOV_OK) {
@@ -135,11 +143,13 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
         gather_metadata(metadata, settings, identity, state);
         metadata->list[metadata->count] = (struct safetensors_text){"history", text_string(&history)};
         metadata->list[metadata->count + 1] = (struct safetensors_text){"classes", text_string(&classes)};
+        metadata->list[metadata->count + 2] = (struct safetensors_text){"epoch.sums", text_string(&sums)};
         status =
-            safetensors_write(path, sources, count, metadata->list, metadata->count + 2, true, NULL, memory, error);
+            safetensors_write(path, sources, count, metadata->list, metadata->count + 3, true, NULL, memory, error);
     }
     text_free(&history);
     text_free(&classes);
+    text_free(&sums);
     text_free(&names);
     memory_free(memory, metadata);
     memory_free(memory, sources);
@@ -259,6 +269,25 @@ static int check_settings(const struct safetensors *file, const struct train_set
     return status == FOV_OK ? check_content(file, identity, error) : status;
 }
 
+/* Older versions counted the right answers of classifiers alone. */
+static int get_sums(const struct safetensors *file, struct train_state *state, struct error *error)
+{
+    const char *text = safetensors_metadata(file, "epoch.sums");
+    if (text == NULL) {
+        int64_t correct = 0;
+        int status = get_integer(file, "epoch.correct", 0, &correct, error);
+        state->sums[0] = (double)correct;
+        state->sums[1] = (double)state->seen;
+        return status;
+    }
+    for (int i = 0; i < 2 * TASK_MOST_FIGURES; i++) {
+        if (strlen(text) != 16 * 2 * TASK_MOST_FIGURES || !number_from_bits(text + (ptrdiff_t)16 * i, &state->sums[i])) {
+            return error_set(error, FOV_E_INPUT, "%s: no checkpoint: its entry \"epoch.sums\" is damaged", file->file);
+        }
+    }
+    return FOV_OK;
+}
+
 static int read_state(const struct safetensors *file, const struct train_settings *settings,
                       const struct train_identity *identity, struct train_state *state, struct error *error)
 {
@@ -276,7 +305,7 @@ static int read_state(const struct safetensors *file, const struct train_setting
         get_integer(file, "total_step", 0, &state->total, error) != FOV_OK ||
         get_double(file, "epoch.loss", &state->loss, error) != FOV_OK ||
         get_integer(file, "epoch.seen", 0, &state->seen, error) != FOV_OK ||
-        get_integer(file, "epoch.correct", 0, &state->correct, error) != FOV_OK ||
+        get_sums(file, state, error) != FOV_OK ||
         get_double(file, "epoch.seconds", &state->seconds, error) != FOV_OK ||
         get_integer(file, "best.epoch", 0, &state->best_epoch, error) != FOV_OK ||
         get_double(file, "best.score", &state->best, error) != FOV_OK) {

@@ -14,7 +14,8 @@ struct train_state {
     int64_t step;          /**< finished steps of the running epoch */
     int64_t total;         /**< finished steps since the beginning */
     double loss;           /**< of the running epoch: sum over samples */
-    int64_t seen, correct; /**< of the running epoch: samples */
+    int64_t seen;          /**< of the running epoch: samples */
+    double sums[2 * TASK_MOST_FIGURES]; /**< of the running epoch: what the task adds up (task.sum) */
     double seconds;        /**< of the running epoch */
     int64_t best_epoch;    /**< from 1; 0: none yet */
     double best;           /**< its score; larger is better */

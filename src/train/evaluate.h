@@ -1,35 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* Evaluation from inside: a plan and a loader kept between epochs, so that validating allocates nothing. */
+/* Evaluation from inside: a plan and a loader kept between epochs, so that validating allocates nothing. What is counted
+ * is the task's business. */
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
-#include "data/loader.h"
-#include "model/model.h"
-#include "train/metrics.h"
-#include <fovea/train.h>
+#include "task/task.h"
+#include <fovea/plan.h>
 
 struct evaluator {
     fov_context *context;
+    struct task_use use; /**< of the model and the data to be measured with */
+    struct task_tally tally;
     fov_plan *plan;
     struct loader *loader;
-    const fov_dataset *data;
     int64_t batch, count;
-    float *pixels;       /**< [batch, H, W, C], the plan's input */
-    const float *scores; /**< [batch, scores]: logits, or probabilities where no logits were found */
-    int32_t *labels;     /**< [batch], the model's numbers */
-    uint32_t *indices;   /**< [batch] */
-    struct metrics metrics;
-    fov_class_match match; /**< the data's classes to the model's */
+    float *pixels;        /**< [batch, H, W, C], the plan's input */
+    const float *outputs; /**< what the task counts from */
+    void *targets;        /**< of a batch, as the task writes them */
+    uint32_t *indices;    /**< [batch] */
 };
 
-/** `graph` is the model's own or a copy whose input and scores (scores->logits) are given. The caller frees, after
- *  failures too. */
-int evaluator_create(struct evaluator *evaluator, const fov_model *model, fov_graph *graph, fov_value input,
-                     const struct model_scores *scores, const fov_dataset *data, const fov_evaluate_options *options,
-                     struct error *error);
+/** What is measured: a model's own graph, or a copy whose input and scores are given. */
+struct evaluated {
+    const fov_model *model;
+    fov_graph *graph;
+    fov_value input;
+    struct model_scores scores; /**< of the graph */
+};
+
+/** `task`: as fov_train_options has it. The caller frees, after failures too. */
+int evaluator_create(struct evaluator *evaluator, const struct evaluated *what, const fov_dataset *data,
+                     const fov_evaluate_options *options, struct error *error);
 void evaluator_free(struct evaluator *evaluator);
-/** Goes once through the data with the weights as they are now; the result is in .metrics. E_NUMERIC where a sample's
+/** Goes once through the data with the weights as they are now; the result is in .tally. E_NUMERIC where a sample's
  *  scores make no loss, naming the sample and where in the network the first bad number stood. */
 int evaluator_run(struct evaluator *evaluator, struct error *error);
+/** The task's figures; answers how many. */
+int evaluator_figures(const struct evaluator *evaluator, fov_task_figure figures[FOV_TASK_FIGURES]);
 
 #endif

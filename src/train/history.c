@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,86 +52,108 @@ bool number_from_bits(const char *text, double *value)
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-int history_add(struct history *history, const struct history_row *row, struct error *error)
+int history_column(struct history *history, const char *name, struct error *error)
 {
-    if (memory_grow(history->memory, (void **)&history->rows, &history->capacity, history->count, sizeof *row,
-                    "the history", error) != 0) {
+    if (history->columns == HISTORY_MOST_COLUMNS || strlen(name) >= HISTORY_NAME_SIZE) {
+        return error_set(error, FOV_E_INTERNAL, "a history has at most %d columns, with names of %d letters",
+                         HISTORY_MOST_COLUMNS, HISTORY_NAME_SIZE - 1);
+    }
+    snprintf(history->names[history->columns++], HISTORY_NAME_SIZE, "%s", name);
+    return FOV_OK;
+}
+
+static double *row_at(const struct history *history, size_t row)
+{
+    return history->cells + row * (size_t)history->columns;
+}
+
+int history_add(struct history *history, struct error *error)
+{
+    size_t size = (size_t)history->columns * sizeof(double);
+    if (memory_grow(history->memory, (void **)&history->cells, &history->capacity, history->count, size, "the history",
+                    error) != 0) {
         return FOV_E_MEMORY;
     }
-    history->rows[history->count++] = *row;
+    double *row = row_at(history, history->count++);
+    for (int c = 0; c < history->columns; c++) {
+        row[c] = (double)NAN;
+    }
+    history_set(history, "epoch", (double)history->count);
     return FOV_OK;
+}
+
+void history_set(struct history *history, const char *name, double value)
+{
+    int column = history_find(history, name);
+    if (column >= 0 && history->count > 0) {
+        row_at(history, history->count - 1)[column] = value;
+    }
 }
 
 void history_free(struct history *history)
 {
-    memory_free(history->memory, history->rows);
-    history->rows = NULL;
+    memory_free(history->memory, history->cells);
+    history->cells = NULL;
     history->count = history->capacity = 0;
+    history->columns = 0;
 }
 
-/* The columns after the epoch: one line here adds one to the file, the checkpoint and the reader. */
-static const struct column {
-    const char *name;
-    size_t offset;
-} columns[] = {
-    {"time", offsetof(struct history_row, time)},
-    {"train/loss", offsetof(struct history_row, train_loss)},
-    {"val/loss", offsetof(struct history_row, val_loss)},
-    {"metrics/accuracy_top1", offsetof(struct history_row, val_accuracy)},
-    {"metrics/accuracy_top5", offsetof(struct history_row, val_top5)},
-    {"lr", offsetof(struct history_row, lr)},
-    {"train/accuracy", offsetof(struct history_row, train_accuracy)},
-};
-enum { COLUMNS = sizeof columns / sizeof columns[0] };
-
-static double *cell(struct history_row *row, size_t column)
+int history_find(const struct history *history, const char *name)
 {
-    return (double *)(void *)((char *)row + columns[column].offset);
+    for (int c = 0; c < history->columns; c++) {
+        if (strcmp(history->names[c], name) == 0) {
+            return c;
+        }
+    }
+    return -1;
+}
+
+double history_at(const struct history *history, size_t row, int column)
+{
+    return column >= 0 ? row_at(history, row)[column] : (double)NAN;
 }
 
 void history_write(const struct history *history, struct text *csv)
 {
     char number[NUMBER_TEXT_SIZE];
-    text_add(csv, "epoch");
-    for (size_t c = 0; c < COLUMNS; c++) {
-        text_add(csv, ",%s", columns[c].name);
+    for (int c = 0; c < history->columns; c++) {
+        text_add(csv, "%s%s", c > 0 ? "," : "", history->names[c]);
     }
     text_add(csv, "\n");
     for (size_t r = 0; r < history->count; r++) {
-        text_add(csv, "%d", history->rows[r].epoch);
-        for (size_t c = 0; c < COLUMNS; c++) {
-            text_add(csv, ",%s", number_text(number, *cell(&history->rows[r], c)));
+        for (int c = 0; c < history->columns; c++) {
+            text_add(csv, "%s%s", c > 0 ? "," : "", number_text(number, row_at(history, r)[c]));
         }
         text_add(csv, "\n");
     }
 }
 
+/* The first column, "epoch", follows from the place. */
 void history_pack(const struct history *history, struct text *packed)
 {
     char number[NUMBER_TEXT_SIZE];
     for (size_t r = 0; r < history->count; r++) {
-        for (size_t c = 0; c < COLUMNS; c++) {
-            text_add(packed, "%s", number_bits(number, *cell(&history->rows[r], c)));
+        for (int c = 1; c < history->columns; c++) {
+            text_add(packed, "%s", number_bits(number, row_at(history, r)[c]));
         }
     }
 }
 
 int history_unpack(struct history *history, const char *packed, struct error *error)
 {
-    size_t length = strlen(packed);
+    size_t length = strlen(packed), row_length = 16 * (size_t)(history->columns - 1);
     history->count = 0;
-    if (length % (16 * COLUMNS) != 0) {
+    if (row_length == 0 || length % row_length != 0) {
         return error_set(error, FOV_E_INPUT, "the history's length, %zu, is not a number of rows", length);
     }
-    for (size_t r = 0; r < length / (16 * COLUMNS); r++) {
-        struct history_row row = {.epoch = (int)r + 1};
-        for (size_t c = 0; c < COLUMNS; c++) {
-            if (!number_from_bits(packed + 16 * (r * COLUMNS + c), cell(&row, c))) {
+    for (size_t r = 0; r < length / row_length; r++) {
+        if (history_add(history, error) != FOV_OK) {
+            return FOV_E_MEMORY;
+        }
+        for (int c = 1; c < history->columns; c++) {
+            if (!number_from_bits(packed + r * row_length + 16 * (size_t)(c - 1), &row_at(history, r)[c])) {
                 return error_set(error, FOV_E_INPUT, "row %zu of the history is damaged", r + 1);
             }
-        }
-        if (history_add(history, &row, error) != FOV_OK) {
-            return FOV_E_MEMORY;
         }
     }
     return FOV_OK;
@@ -140,18 +161,16 @@ int history_unpack(struct history *history, const char *packed, struct error *er
 
 /* ---- reading CSV ------------------------------------------------------------------------------------------------- */
 
-enum { MAX_CELLS = 64, CELL_SIZE = 64 };
-
 /* Copies the next cell of a line into `out`; false at the line's end. `*at` moves behind it. */
-static bool next_cell(const char **at, char out[CELL_SIZE])
+static bool next_cell(const char **at, char out[HISTORY_NAME_SIZE])
 {
     if (**at == '\0' || **at == '\n' || **at == '\r') {
         return false;
     }
-    size_t length = strcspn(*at, ",\r\n"), take = length < CELL_SIZE - 1 ? length : CELL_SIZE - 1;
-    while (take > 0 && **at == ' ') { /* other tools pad their cells */
-        (*at)++, length--, take = length < CELL_SIZE - 1 ? length : CELL_SIZE - 1;
+    while (**at == ' ') { /* other tools pad their cells */
+        (*at)++;
     }
+    size_t length = strcspn(*at, ",\r\n"), take = length < HISTORY_NAME_SIZE - 1 ? length : HISTORY_NAME_SIZE - 1;
     memcpy(out, *at, take);
     out[take] = '\0';
     *at += length;
@@ -165,54 +184,41 @@ static const char *next_line(const char *at)
     return *at == '\n' ? at + 1 : at;
 }
 
-int history_read(struct history *history, const char *csv, const char *file, struct error *error)
+static int read_row(struct history *history, const char *cursor, const char *file, int line, struct error *error)
 {
-    int place[MAX_CELLS]; /* which column a cell belongs to; -1 the epoch, -2 none of ours */
-    int cells = 0, line = 1;
-    bool epochs = false;
-    char text[CELL_SIZE];
-    for (const char *at = csv; cells < MAX_CELLS && next_cell(&at, text); cells++) {
-        place[cells] = -2;
-        if (strcmp(text, "epoch") == 0) {
-            place[cells] = -1;
-            epochs = true;
-        }
-        for (int c = 0; c < (int)COLUMNS; c++) {
-            if (strcmp(text, columns[c].name) == 0) {
-                place[cells] = c;
-            }
-        }
+    char text[HISTORY_NAME_SIZE];
+    if (history_add(history, error) != FOV_OK) {
+        return FOV_E_MEMORY;
     }
-    if (!epochs) {
-        return error_set(error, FOV_E_INPUT, "%s: its first line names no column \"epoch\"", file);
-    }
-    history->count = 0;
-    for (const char *at = next_line(csv); *at != '\0'; at = next_line(at)) {
-        struct history_row row = {0};
-        const char *cursor = at;
-        line++;
-        for (size_t c = 0; c < COLUMNS; c++) {
-            *cell(&row, c) = (double)NAN;
-        }
-        for (int i = 0; i < cells && next_cell(&cursor, text); i++) {
-            double value = (double)NAN;
-            if (place[i] == -2 || text[0] == '\0') {
-                continue;
-            }
-            if (!text_to_number(text, &value)) {
-                char shown[2 * CELL_SIZE];
-                return error_set(error, FOV_E_INPUT, "%s: line %d: \"%s\" is no number", file, line,
-                                 text_escape(shown, sizeof shown, text));
-            }
-            if (place[i] == -1) {
-                row.epoch = value >= 0.0 && value <= 1e9 ? (int)value : 0;
-            } else {
-                *cell(&row, (size_t)place[i]) = value;
-            }
-        }
-        if (cursor != at && history_add(history, &row, error) != FOV_OK) {
-            return FOV_E_MEMORY;
+    double *row = row_at(history, history->count - 1);
+    for (int c = 0; c < history->columns && next_cell(&cursor, text); c++) {
+        row[c] = (double)NAN;
+        if (text[0] != '\0' && !text_to_number(text, &row[c])) {
+            char shown[2 * HISTORY_NAME_SIZE];
+            return error_set(error, FOV_E_INPUT, "%s: line %d: \"%s\" is no number", file, line,
+                             text_escape(shown, sizeof shown, text));
         }
     }
     return FOV_OK;
+}
+
+int history_read(struct history *history, const char *csv, const char *file, struct error *error)
+{
+    int status = FOV_OK, line = 1;
+    char name[HISTORY_NAME_SIZE];
+    history->count = 0;
+    history->columns = 0;
+    for (const char *at = csv; history->columns < HISTORY_MOST_COLUMNS && next_cell(&at, name);) {
+        status = history_column(history, name, error);
+    }
+    if (history_find(history, "epoch") < 0) {
+        return error_set(error, FOV_E_INPUT, "%s: its first line names no column \"epoch\"", file);
+    }
+    for (const char *at = next_line(csv); status == FOV_OK && *at != '\0'; at = next_line(at)) {
+        line++;
+        if (*at != '\n' && *at != '\r') {
+            status = read_row(history, at, file, line, error);
+        }
+    }
+    return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The run's curve: a row per epoch, kept in memory, written whole to history.csv each time, so that the file of a
- * resumed run is that of an uninterrupted one. The checkpoint carries the same rows with exact bits. Read next:
+/* The run's curve: a row per epoch with a number for each named column, kept in memory, written whole to history.csv
+ * each time, so that the file of a resumed run is that of an uninterrupted one. The checkpoint carries the same rows
+ * with exact bits. Which columns there are is said by who trains: the task's figures are among them. Read next:
  * plot_curves.c. */
 #ifndef TRAIN_HISTORY_H
 #define TRAIN_HISTORY_H
@@ -8,29 +9,39 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-/** NaN: not measured; an empty cell in the file. */
-struct history_row {
-    int epoch;                                                               /**< from 1 */
-    double time;                                                             /**< s of training in this epoch */
-    double train_loss, val_loss, val_accuracy, val_top5, lr, train_accuracy; /**< accuracies are fractions */
-};
+enum { HISTORY_MOST_COLUMNS = 64, HISTORY_NAME_SIZE = 64 };
 
+/** Zero it and set memory. The first column is "epoch", from 1. A number that was not measured is NaN, in the file an
+ *  empty cell. */
 struct history {
     struct memory *memory;
-    struct history_row *rows;
-    size_t count, capacity;
+    char    names[HISTORY_MOST_COLUMNS][HISTORY_NAME_SIZE];
+    int     columns;
+    double *cells; /**< [count][columns] */
+    size_t  count, capacity;
 };
 
-int history_add(struct history *history, const struct history_row *row, struct error *error);
+/** Adds a column; to be called before the first row. E_INTERNAL beyond the limit. */
+int history_column(struct history *history, const char *name, struct error *error);
+/** Adds a row of NaN whose epoch is the next one; fill it with history_set. */
+int  history_add(struct history *history, struct error *error);
+void history_set(struct history *history, const char *name, double value); /**< of the last row */
 void history_free(struct history *history);
+
+/** Which column has that name; -1: none. */
+int history_find(const struct history *history, const char *name);
+/** Row and column from 0. */
+double history_at(const struct history *history, size_t row, int column);
 
 /** As history.csv. */
 void history_write(const struct history *history, struct text *csv);
+/** Takes over columns and rows of a CSV file that has a column "epoch"; E_INPUT. */
 int history_read(struct history *history, const char *csv, const char *file, struct error *error);
 
-/** As one word of text with the exact bits of every number, for checkpoints; unpack replaces the rows. */
+/** As one word of text with the exact bits of every number but the epochs, for checkpoints; unpack replaces the rows
+ *  of a history with the same columns. */
 void history_pack(const struct history *history, struct text *packed);
-int history_unpack(struct history *history, const char *packed, struct error *error);
+int  history_unpack(struct history *history, const char *packed, struct error *error);
 
 /** A number as text that every reader takes whatever the locale is: "0.0123". */
 enum { NUMBER_TEXT_SIZE = 40 };

@@ -155,6 +155,8 @@ int settings_list(const struct train_settings *settings, struct setting list[SET
 {
     const fov_train_options *o = &settings->given;
     int count = 0;
+    add_word(list, &count, "task", settings->task_text);
+    list[0].absent = "classify";
     add_number(list, &count, "epochs", o->epochs, false); /* may grow */
     add_number(list, &count, "batch", o->batch, true);
     add_word(list, &count, "optimizer", settings->optimizer_text);

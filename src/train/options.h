@@ -4,6 +4,7 @@
 #ifndef TRAIN_OPTIONS_H
 #define TRAIN_OPTIONS_H
 
+#include "task/task.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 #include "transform/pipeline.h"
@@ -19,7 +20,7 @@ struct train_settings {
     struct schedule_plan rate;
     int64_t batch, steps; /**< samples per step; steps per epoch */
     const struct pipeline *augment; /**< owned by who trains; NULL: none */
-    bool per_pixel;       /**< logits [N, classes, H, W] with a label for each of H x W; else H = W = 1 */
+    char task_text[TASK_TEXT_SIZE]; /**< with all its options; set by who trains */
 };
 
 /** E_USAGE naming the option. `count`: samples in the data. */

@@ -26,14 +26,12 @@ struct panel {
     double low, high;   /* of the values */
     double first, last; /* epochs */
     bool percent;
-    size_t train, validation; /* offsets in a row */
+    int train, validation; /* columns; -1: none */
 };
 
-static double value_of(const struct history_row *row, size_t offset)
+static double epoch_of(const struct history *history, size_t row)
 {
-    double value;
-    memcpy(&value, (const char *)row + offset, sizeof value);
-    return value;
+    return history_at(history, row, history_find(history, "epoch"));
 }
 
 static double place_x(const struct panel *p, double epoch)
@@ -51,7 +49,7 @@ static void find_limits(struct panel *p, const struct history *history)
 {
     double low = INFINITY, high = -INFINITY;
     for (size_t r = 0; r < history->count; r++) {
-        const double values[] = {value_of(&history->rows[r], p->train), value_of(&history->rows[r], p->validation)};
+        const double values[] = {history_at(history, r, p->train), history_at(history, r, p->validation)};
         for (int i = 0; i < 2; i++) {
             low = values[i] < low ? values[i] : low;
             high = values[i] > high ? values[i] : high;
@@ -63,8 +61,8 @@ static void find_limits(struct panel *p, const struct history *history)
     double room = high > low ? 0.07 * (high - low) : 0.05 * (fabs(high) + 0.01);
     p->low = low - room > 0.0 ? low - room : 0.0;
     p->high = p->percent && high + room > 1.0 ? 1.0 : high + room;
-    p->first = history->count > 0 ? history->rows[0].epoch : 1;
-    p->last = history->count > 0 ? history->rows[history->count - 1].epoch : 2;
+    p->first = history->count > 0 ? epoch_of(history, 0) : 1;
+    p->last = history->count > 0 ? epoch_of(history, history->count - 1) : 2;
     if (p->last <= p->first) { /* one epoch: put its dot in the middle */
         p->first -= 1;
         p->last = p->first + 2;
@@ -97,21 +95,21 @@ static void draw_axes(struct plot *plot, const struct panel *p)
     plot_text(plot, (p->left + right) / 2, bottom + 36, 0, 12, PLOT_FAINT, false, false, "epoch");
 }
 
-static void draw_series(struct plot *plot, const struct panel *p, const struct curves *c, size_t offset,
+static void draw_series(struct plot *plot, const struct panel *p, const struct curves *c, int column,
                         struct plot_color color, bool dashed)
 {
     int count = (int)c->history->count;
     for (int i = 0; i < count; i++) {
-        c->x[i] = place_x(p, c->history->rows[i].epoch);
-        c->y[i] = place_y(p, value_of(&c->history->rows[i], offset));
+        c->x[i] = place_x(p, epoch_of(c->history, (size_t)i));
+        c->y[i] = place_y(p, history_at(c->history, (size_t)i, column));
     }
     plot_curve(plot, c->x, c->y, count, color, 2.0, dashed, count <= 40);
 }
 
-static bool has_values(const struct history *history, size_t offset)
+static bool has_values(const struct history *history, int column)
 {
     for (size_t r = 0; r < history->count; r++) {
-        if (isfinite(value_of(&history->rows[r], offset))) {
+        if (isfinite(history_at(history, r, column))) {
             return true;
         }
     }
@@ -139,21 +137,39 @@ static void draw_legend(struct plot *plot, const struct panel *p, bool validatio
     }
 }
 
+/* The second diagram's: the first figure that the task counts on validation samples, and the same of training. */
+static void find_figure(struct panel *p, const struct history *history)
+{
+    static const char metrics[] = "metrics/", train[] = "train/";
+    p->train = p->validation = -1;
+    for (int c = 0; c < history->columns; c++) {
+        const char *name = history->names[c];
+        if (p->validation < 0 && strncmp(name, metrics, sizeof metrics - 1) == 0) {
+            p->validation = c;
+            p->title = name + sizeof metrics - 1;
+        }
+        if (p->train < 0 && strncmp(name, train, sizeof train - 1) == 0 && strcmp(name, "train/loss") != 0) {
+            p->train = c;
+        }
+    }
+    if (p->validation >= 0 && strcmp(history->names[p->validation], "metrics/accuracy_top1") == 0) {
+        p->title = "Accuracy";
+        p->percent = true;
+    }
+}
+
 static void draw_curves(struct plot *plot, const void *what)
 {
     const struct curves *c = what;
     struct panel panels[] = {
         {.title = "Loss",
          .left = 64,
-         .train = offsetof(struct history_row, train_loss),
-         .validation = offsetof(struct history_row, val_loss)},
-        {.title = "Accuracy",
-         .left = 504,
-         .percent = true,
-         .train = offsetof(struct history_row, train_accuracy),
-         .validation = offsetof(struct history_row, val_accuracy)},
+         .train = history_find(c->history, "train/loss"),
+         .validation = history_find(c->history, "val/loss")},
+        {.left = 504},
     };
-    for (int i = 0; i < 2; i++) {
+    find_figure(&panels[1], c->history);
+    for (int i = 0; i < 2 && panels[i].title != NULL; i++) {
         struct panel *p = &panels[i];
         p->top = 52;
         p->width = 332;

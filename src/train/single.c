@@ -6,6 +6,7 @@
 #include <fovea/bench.h>
 
 struct fov_training {
+    struct task_use use; /* without data */
     struct training_step step;
     struct train_settings settings;
 };
@@ -42,8 +43,11 @@ static fov_training *create(fov_model *model, const fov_train_options *options)
     int64_t batch = options != NULL && options->batch > 0 ? options->batch : 64;
     int status = check_ends(model, error);
     status = status == FOV_OK ? settings_resolve(&training->settings, options, batch, error) : status;
-    training->settings.per_pixel = true;
-    status = status == FOV_OK ? step_create(&training->step, model, &training->settings, error) : status;
+    training->use = (struct task_use){.model = model, .label_smoothing = training->settings.given.label_smoothing};
+    bool per_pixel = fov_value_shape(model->graph, model->output).rank > 2;
+    status = status == FOV_OK ? task_choose(&training->use, NULL, per_pixel ? FOV_TARGET_MASK : FOV_TARGET_CLASS, error)
+                              : status;
+    status = status == FOV_OK ? step_create(&training->step, model, &training->use, &training->settings, error) : status;
     status = status == FOV_OK ? step_compile(&training->step, &training->settings, batch, error) : status;
     if (status != FOV_OK) {
         fov_training_free(training);
@@ -66,6 +70,7 @@ void fov_training_free(fov_training *training)
         return;
     }
     struct memory *memory = training->step.context->memory;
+    task_close(&training->use);
     step_free(&training->step);
     memory_free(memory, training);
 }
@@ -79,13 +84,14 @@ fov_training_data fov_training_ends(fov_training *training)
 {
     const struct training_step *step = &training->step;
     const struct step_plan *whole = &step->whole;
-    bool is_row = step->scores.classes > 0 && step->scores.meaning != FOV_MEANING_MAP;
+    const struct model_scores *scores = &step->ends.scores;
+    bool is_row = scores->classes > 0 && scores->meaning != FOV_MEANING_MAP;
     return (fov_training_data){.pixels = whole->pixels,
-                               .labels = whole->label,
+                               .labels = whole->targets,
                                .pixel_count = fov_plan_bytes(whole->plan, step->input) / sizeof(float),
-                               .label_count = fov_plan_bytes(whole->plan, step->labels) / sizeof(int32_t),
-                               .classes = is_row ? step->scores.classes
-                                                   : fov_plan_shape(whole->plan, step->scores.logits).dim[1],
+                               .label_count = fov_plan_bytes(whole->plan, step->ends.targets) / sizeof(int32_t),
+                               .classes = is_row ? scores->classes
+                                                   : fov_plan_shape(whole->plan, scores->logits).dim[1],
                                .loss = whole->loss};
 }
 

@@ -1,92 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds the training step: copy the graph, add loss (loss.c), gradient and updates, compile. */
+/* Builds the training step: copy the graph, add the task's loss, gradient and updates, compile. */
 #include "train/step.h"
-#include "data/dataset.h"
 #include "graph/copy.h"
-#include "model/range.h"
-#include "train/loss.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* ---- does the model fit the data --------------------------------------------------------------------------------- */
-
-/* One row of class scores for each picture. */
-static int check_scores(const fov_model *model, const char *name, const struct model_scores *scores,
-                        struct error *error)
-{
-    char text[SHAPE_TEXT_SIZE];
-    fov_shape out = fov_value_shape(model->graph, model->output);
-    const char *output = fov_value_name(model->graph, model->output);
-    if (scores->meaning == FOV_MEANING_MAP) {
-        return error_set(error, FOV_E_SHAPE,
-                         "%s: output \"%s\" %s is a map, scores for each pixel; a classifier's is [N, classes]", name,
-                         output, shape_text(&out, text));
-    }
-    if (scores->meaning == FOV_MEANING_VALUES || scores->count < 1) {
-        return error_set(error, FOV_E_SHAPE,
-                         "%s: output \"%s\" %s holds values, not scores of classes; where it does, say which: logits, "
-                         "softmax or sigmoid (fov_model_set_meaning, --scores)",
-                         name, output, shape_text(&out, text));
-    }
-    if (scores->is_probable && range_of(model->graph, scores->logits.id).low < 0) {
-        return error_set(error, FOV_E_SHAPE,
-                         "%s: output \"%s\" is said to hold probabilities (%s), but nothing at the network's end "
-                         "keeps its numbers from being negative",
-                         name, output, fov_meaning_name(scores->meaning));
-    }
-    if (fov_value_dtype(model->graph, scores->logits) != FOV_F32) {
-        return error_set(error, FOV_E_UNSUPPORTED, "%s: output \"%s\" is %s; scores are f32", name, output,
-                         fov_dtype_name(fov_value_dtype(model->graph, scores->logits)));
-    }
-    return FOV_OK;
-}
-
-int model_fits(const fov_model *model, const fov_dataset *data, bool by_position, struct picture_size *size,
-               fov_class_match *match, struct error *error)
-{
-    char text[SHAPE_TEXT_SIZE];
-    const char *name = model->name[0] != '\0' ? model->name : "model";
-    if (model->input.id == 0 || model->output.id == 0) {
-        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_input_output");
-    }
-    fov_shape in = fov_value_shape(model->graph, model->input);
-    struct model_picture picture;
-    if (!model_picture(model, &picture) || fov_value_dtype(model->graph, model->input) != FOV_F32) {
-        return error_set(error, FOV_E_SHAPE,
-                         "%s: input \"%s\" has shape %s; pictures need float32 [N, channels, height, width] or [N, "
-                         "height, width, channels]",
-                         name, fov_value_name(model->graph, model->input), shape_text(&in, text));
-    }
-    if (in.dim[0] != FOV_BATCH) {
-        return error_set(error, FOV_E_SHAPE, "%s: its input %s has a fixed number of samples; make it FOV_BATCH", name,
-                         shape_text(&in, text));
-    }
-    *size = (struct picture_size){picture.channels, picture.height, picture.width};
-    const struct model_scores scores = model_scores(model, model->output);
-    if (check_scores(model, name, &scores, error) != FOV_OK ||
-        model_check_single_input(model, scores.logits, false, "training") != FOV_OK) {
-        return (int)error->status;
-    }
-    int status = classes_match(model, data, scores.classes, by_position, match, error);
-    if (status == FOV_OK && match->relation == FOV_CLASSES_DIFFERENT) {
-        status = error_set(error, FOV_E_SHAPE, "%s", match->text);
-    }
-    return status;
-}
-
 /* ---- loss, gradient, update -------------------------------------------------------------------------------------- */
 
-static void add_loss(struct training_step *step, const struct train_settings *settings)
+static void add_loss(struct training_step *step, const struct task_use *use)
 {
-    fov_graph *graph = step->graph;
-    step->learning_rate = fov_input(graph, .name = "optimizer.learning_rate");
-    step->number = fov_input(graph, .name = "optimizer.step");
-    struct loss_options options = {.label_smoothing = settings->given.label_smoothing,
-                                   .per_pixel = settings->per_pixel};
-    struct loss loss = loss_add(graph, &step->scores, &options);
-    step->labels = loss.labels;
-    step->loss = loss.loss;
+    step->learning_rate = fov_input(step->graph, .name = "optimizer.learning_rate");
+    step->number = fov_input(step->graph, .name = "optimizer.step");
+    use->task->add_loss(use, step->graph, &step->ends);
 }
 
 static int add_updates(struct training_step *step, const struct train_settings *settings, struct error *error)
@@ -105,7 +31,7 @@ static int add_updates(struct training_step *step, const struct train_settings *
             targets[count++] = parameter;
         }
     }
-    int status = count > 0 ? fov_gradient(graph, step->loss, targets, count, gradients)
+    int status = count > 0 ? fov_gradient(graph, step->ends.loss, targets, count, gradients)
                            : (int)error_set(error, FOV_E_USAGE, "the model has no parameter to train");
     for (int i = 0; status == FOV_OK && i < count; i++) {
         const struct optimizer_update update = {.graph = graph,
@@ -125,7 +51,7 @@ static int add_updates(struct training_step *step, const struct train_settings *
 
 static int compile(const struct training_step *step, struct step_plan *plan, int64_t batch, struct error *error)
 {
-    const fov_value outputs[] = {step->loss, step->scores.logits};
+    const fov_value outputs[] = {step->ends.loss, step->ends.scores.logits};
     /* Pixels come channels last: that is an NHWC input's plain order. */
     bool             is_nhwc = fov_model_layout(step->model, step->model->input) == FOV_LAYOUT_NHWC;
     fov_plan_options options = {.batch = batch, .training = true, .updates = true, .channels_last_inputs = !is_nhwc};
@@ -135,20 +61,21 @@ static int compile(const struct training_step *step, struct step_plan *plan, int
         return (int)error->status;
     }
     plan->pixels = fov_plan_data(plan->plan, step->input);
-    plan->label = fov_plan_data(plan->plan, step->labels);
+    plan->targets = fov_plan_data(plan->plan, step->ends.targets);
     plan->rate = fov_plan_data(plan->plan, step->learning_rate);
     plan->count = fov_plan_data(plan->plan, step->number); /* NULL: sgd does not ask */
-    plan->loss = fov_plan_data(plan->plan, step->loss);
-    plan->scores = fov_plan_data(plan->plan, step->scores.logits);
-    plan->forward = plan_steps_to(plan->plan, step->loss);
-    if (plan->pixels == NULL || plan->label == NULL || plan->rate == NULL || plan->loss == NULL ||
-        plan->scores == NULL) {
+    plan->loss = fov_plan_data(plan->plan, step->ends.loss);
+    plan->outputs = fov_plan_data(plan->plan, step->ends.scores.logits);
+    plan->forward = plan_steps_to(plan->plan, step->ends.loss);
+    if (plan->pixels == NULL || plan->targets == NULL || plan->rate == NULL || plan->loss == NULL ||
+        plan->outputs == NULL) {
         return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
     }
     return FOV_OK;
 }
 
-static int build(struct training_step *step, const struct train_settings *settings, int *copy, struct error *error)
+static int build(struct training_step *step, const struct task_use *use, const struct train_settings *settings,
+                 int *copy, struct error *error)
 {
     fov_model *model = step->model;
     step->graph = graph_copy(model->graph, copy);
@@ -156,10 +83,10 @@ static int build(struct training_step *step, const struct train_settings *settin
         return (int)error->status;
     }
     step->input = (fov_value){copy[model->input.id]};
-    step->scores = model_scores(model, model->output);
-    step->scores.logits.id = copy[step->scores.logits.id];
+    step->ends.scores = model_scores(model, model->output);
+    step->ends.scores.logits.id = copy[step->ends.scores.logits.id];
     step->model_parameters = fov_parameter_count(step->graph);
-    add_loss(step, settings);
+    add_loss(step, use);
     int status = step->graph->failed ? (int)error->status : add_updates(step, settings, error);
     if (status != FOV_OK) {
         return status;
@@ -177,8 +104,8 @@ static int build(struct training_step *step, const struct train_settings *settin
     return FOV_OK;
 }
 
-int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings,
-                struct error *error)
+int step_create(struct training_step *step, fov_model *model, const struct task_use *use,
+                const struct train_settings *settings, struct error *error)
 {
     *step = (struct training_step){.context = model->context, .model = model};
     int *copy =
@@ -186,7 +113,7 @@ int step_create(struct training_step *step, fov_model *model, const struct train
     if (copy == NULL) {
         return FOV_E_MEMORY;
     }
-    int status = build(step, settings, copy, error);
+    int status = build(step, use, settings, copy, error);
     memory_free(model->context->memory, copy);
     return status;
 }

@@ -6,15 +6,15 @@
 #define TRAIN_STEP_H
 
 #include "graph/plan.h"
-#include "model/classes.h"
+#include "task/task.h"
 #include "train/options.h"
 
 struct training_step {
     fov_context *context;
     fov_graph *graph; /**< the copy, with loss, gradients and updates */
     fov_model *model;
-    fov_value input, labels, loss, learning_rate, number;
-    struct model_scores scores; /**< what the loss is of, in this graph */
+    fov_value input, learning_rate, number;
+    struct task_ends ends; /**< loss, targets, and what is counted from, in this graph */
     int model_parameters; /**< the first ones of the graph's; the others are the optimiser's state */
     int *of_model;        /**< per parameter of the graph: its id in the model's graph; 0: optimiser's */
 
@@ -23,17 +23,17 @@ struct training_step {
         fov_plan *plan;
         int64_t batch;
         float *pixels;  /**< [batch, H, W, C] */
-        int32_t *label; /**< [batch] */
+        void *targets;  /**< as the task writes them */
         float *rate, *count;
         size_t forward; /**< steps of the plan up to the loss; gradients and updates come behind */
-        const float *loss, *scores; /**< after a run; [batch, scores.count] */
+        const float *loss, *outputs; /**< after a run */
     } whole, rest;
     bool rest_left_out; /**< the last batch would be one sample, which a layer cannot take alone */
 };
 
-/** Builds the graph. E_SHAPE when model and data do not fit. The caller frees, after failures too. */
-int step_create(struct training_step *step, fov_model *model, const struct train_settings *settings,
-                struct error *error);
+/** Builds the graph for a task that fits. The caller frees, after failures too. */
+int step_create(struct training_step *step, fov_model *model, const struct task_use *use,
+                const struct train_settings *settings, struct error *error);
 /** Compiles for batches of settings->batch and the rest that `count` samples leave (unless .drop_last). A rest of one
  *  sample that cannot be computed (batch norm over single pixels has no variance then) is left out. To be called when
  *  everything else that training needs is in memory: what is left of the limit decides how much of the step is
@@ -51,14 +51,5 @@ void step_replay(const struct step_plan *plan, int64_t number, struct plan_findi
 const char *step_bad_parameter(const struct training_step *step);
 /** Copies the weights back into the model. */
 int step_publish(const struct training_step *step);
-
-/** What a model reads: channels, height, width of its input; which of its classes is which of the data's. E_SHAPE where
- *  it does not read pictures or makes no scores of classes, or its classes are not those of the data. The caller frees
- *  `match`, after failures too. */
-struct picture_size {
-    int channels, height, width;
-};
-int model_fits(const fov_model *model, const fov_dataset *data, bool by_position, struct picture_size *size,
-               fov_class_match *match, struct error *error);
 
 #endif

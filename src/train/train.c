@@ -8,8 +8,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
-#include "data/dataset.h"
-#include "data/loader.h"
 #include "train/evaluate.h"
 #include "train/run_folder.h"
 #include <inttypes.h>
@@ -26,13 +24,13 @@ struct training {
     fov_model *model;
     fov_dataset *data;
     struct train_settings settings;
+    struct task_use use; /* of the model and the data to learn from */
     struct training_step step;
     struct train_state state;
     struct run_folder folder;
     struct loader *loader;
     struct pipeline *augment; /* NULL: none */
     struct evaluator validation;
-    fov_class_match match; /* the data's classes to the model's */
     uint32_t *order;       /* [samples] of the running epoch */
     int64_t count;   /* samples */
     int lock;        /* on the run's folder */
@@ -73,57 +71,82 @@ static int validation_batch(const struct training *t)
     return batch < VALIDATION_LEAST ? VALIDATION_LEAST : batch > VALIDATION_MOST ? VALIDATION_MOST : (int)batch;
 }
 
-static int training_open(struct training *t, const fov_train_options *options)
+/* The task, and whether model and data fit it. */
+static int open_task(struct training *t)
 {
-    struct picture_size size;
-    t->count = (int64_t)t->data->count;
-    if (t->count < 1 || t->count > INT32_MAX) {
-        return error_set(t->error, FOV_E_INPUT, "%s has %" PRId64 " samples to train on", t->data->name, t->count);
-    }
-    if (settings_resolve(&t->settings, options, t->count, t->error) != FOV_OK ||
-        model_fits(t->model, t->data, options != NULL && options->classes_by_position, &size, &t->match, t->error) !=
-            FOV_OK) {
-        return (int)t->error->status;
-    }
-    if (dataset_check_readable(t->data, t->error) != FOV_OK) {
-        return (int)t->error->status;
-    }
-    if (*t->match.text != '\0') {
-        context_log(t->context, FOV_LOG_INFO, "%s", t->match.text);
-    }
-    int status = step_create(&t->step, t->model, &t->settings, t->error);
+    const fov_train_options *o = &t->settings.given;
+    t->use = (struct task_use){.model = t->model,
+                               .data = t->data,
+                               .classes_by_position = o->classes_by_position,
+                               .label_smoothing = o->label_smoothing};
+    int status = task_choose(&t->use, o->task, t->data->target, t->error);
+    status = status == FOV_OK ? task_fit(&t->use, t->error) : status;
     if (status != FOV_OK) {
         return status;
     }
-    if (options != NULL && options->augment != NULL && strcmp(options->augment, "none") != 0) {
-        t->augment = pipeline_create(t->context->memory, options->augment, t->error);
+    task_text(&t->use, t->settings.task_text);
+    if (t->use.match.text != NULL && *t->use.match.text != '\0') {
+        context_log(t->context, FOV_LOG_INFO, "%s", t->use.match.text);
+    }
+    return FOV_OK;
+}
+
+static int open_loader(struct training *t)
+{
+    const char *list = t->settings.given.augment;
+    if (list != NULL && strcmp(list, "none") != 0) {
+        t->augment = pipeline_create(t->context->memory, list, t->error);
         if (t->augment == NULL) {
             return (int)t->error->status;
         }
         t->settings.augment = t->augment;
     }
     t->model->preprocessing_assumed = false; /* what it is trained with goes into its file */
-    const struct loader_options load = {.channels = size.channels,
-                                        .height = size.height,
-                                        .width = size.width,
-                                        .preprocessing = t->model->preprocessing,
-                                        .augment = t->augment,
-                                        .label = t->match.model_class};
+    const struct loader_options load = task_loader(&t->use, t->augment);
     t->loader = loader_create(t->context, t->data, &load, t->error);
     t->order =
         memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->order, "the order of samples", t->error);
-    if (t->loader == NULL || t->order == NULL) {
-        return (int)t->error->status;
+    return t->loader != NULL && t->order != NULL ? FOV_OK : (int)t->error->status;
+}
+
+static int open_validation(struct training *t)
+{
+    if (t->settings.given.validate == NULL) {
+        return FOV_OK;
     }
-    if (t->settings.given.validate != NULL) {
-        fov_evaluate_options validation = {.batch = validation_batch(t),
-                                           .classes_by_position = t->settings.given.classes_by_position};
-        status = evaluator_create(&t->validation, t->model, t->step.graph, t->step.input, &t->step.scores,
-                                  t->settings.given.validate, &validation, t->error);
+    const fov_evaluate_options options = {.task = t->settings.task_text,
+                                          .batch = validation_batch(t),
+                                          .classes_by_position = t->settings.given.classes_by_position};
+    const struct evaluated what = {
+        .model = t->model, .graph = t->step.graph, .input = t->step.input, .scores = t->step.ends.scores};
+    return evaluator_create(&t->validation, &what, t->settings.given.validate, &options, t->error);
+}
+
+/* epoch, time, losses, the task's figures, rate: the order in which people read them. */
+static int name_columns(struct training *t)
+{
+    struct history *history = &t->state.history;
+    const struct task_figure *figures = t->use.task->figures;
+    char name[HISTORY_NAME_SIZE];
+    int status = history_column(history, "epoch", t->error);
+    status = status == FOV_OK ? history_column(history, "time", t->error) : status;
+    status = status == FOV_OK ? history_column(history, "train/loss", t->error) : status;
+    status = status == FOV_OK ? history_column(history, "val/loss", t->error) : status;
+    for (int i = 0; status == FOV_OK && figures[i].name != NULL; i++) {
+        snprintf(name, sizeof name, "metrics/%s", figures[i].column);
+        status = history_column(history, name, t->error);
     }
-    if (status == FOV_OK) {
-        status = step_compile(&t->step, &t->settings, t->count, t->error);
+    status = status == FOV_OK ? history_column(history, "lr", t->error) : status;
+    for (int i = 0; status == FOV_OK && figures[i].name != NULL; i++) {
+        snprintf(name, sizeof name, "train/%s", figures[i].name);
+        status = figures[i].while_training ? history_column(history, name, t->error) : FOV_OK;
     }
+    return status;
+}
+
+static int open_plans(struct training *t)
+{
+    int status = step_compile(&t->step, &t->settings, t->count, t->error);
     if (status == FOV_OK && t->step.rest_left_out) {
         settings_drop_rest(&t->settings);
         context_log(t->context, FOV_LOG_WARNING,
@@ -134,13 +157,30 @@ static int training_open(struct training *t, const fov_train_options *options)
     if (status == FOV_OK && t->settings.given.on_plan != NULL) {
         show_plan(t, t->step.whole.plan != NULL ? t->step.whole.plan : t->step.rest.plan);
     }
+    return status;
+}
+
+static int training_open(struct training *t, const fov_train_options *options)
+{
+    t->count = (int64_t)t->data->count;
+    if (t->count < 1 || t->count > INT32_MAX) {
+        return error_set(t->error, FOV_E_INPUT, "%s has %" PRId64 " samples to train on", t->data->name, t->count);
+    }
+    int status = settings_resolve(&t->settings, options, t->count, t->error);
+    status = status == FOV_OK ? open_task(t) : status;
+    status = status == FOV_OK ? dataset_check_readable(t->data, t->error) : status;
+    status = status == FOV_OK ? step_create(&t->step, t->model, &t->use, &t->settings, t->error) : status;
+    status = status == FOV_OK ? open_loader(t) : status;
+    status = status == FOV_OK ? open_validation(t) : status;
+    status = status == FOV_OK ? name_columns(t) : status;
+    status = status == FOV_OK ? open_plans(t) : status;
     t->folder = (struct run_folder){.directory = t->settings.given.directory,
                                     .settings = &t->settings,
                                     .identity = {.seed = t->context->seed,
                                                  .data = t->data->name,
                                                  .count = t->count,
-                                                 .fingerprint = dataset_fingerprint(t->data),
-                                                 .classes = t->match.data_classes,
+                                                 .fingerprint = status == FOV_OK ? dataset_fingerprint(t->data) : 0,
+                                                 .classes = t->data->classes,
                                                  .class_names = t->data->class_names},
                                     .model = t->model,
                                     .step = &t->step};
@@ -152,8 +192,8 @@ static void training_close(struct training *t)
     evaluator_free(&t->validation);
     loader_free(t->loader);
     pipeline_free(t->augment);
-    fov_class_match_free(&t->match);
     step_free(&t->step);
+    task_close(&t->use);
     history_free(&t->state.history);
     memory_free(t->context->memory, t->order);
     file_unlock(t->lock);
@@ -187,23 +227,35 @@ static double rate_now(const struct training *t)
                          &t->state.schedule);
 }
 
+static double figure_named(const char *name, const fov_task_figure *figures, int count, double otherwise)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(figures[i].name, name) == 0) {
+            return figures[i].value;
+        }
+    }
+    return otherwise;
+}
+
 static fov_progress progress_of(const struct training *t, double loss, double rate)
 {
     const struct train_state *s = &t->state;
     double seen = s->seen > 0 ? (double)s->seen : 1.0;
-    return (fov_progress){.epoch = (int)s->epoch + 1,
-                          .epochs = t->settings.given.epochs,
-                          .step = s->step,
-                          .steps = t->settings.steps,
-                          .total_step = s->total,
-                          .loss = loss,
-                          .mean_loss = s->loss / seen,
-                          .accuracy = (double)s->correct / seen,
-                          .learning_rate = rate,
-                          .seconds = s->seconds,
-                          .samples_per_second = s->seconds > 0.0 ? (double)s->seen / s->seconds : 0.0,
-                          .val_loss = (double)NAN,
-                          .val_accuracy = (double)NAN};
+    fov_progress progress = {.epoch = (int)s->epoch + 1,
+                             .epochs = t->settings.given.epochs,
+                             .step = s->step,
+                             .steps = t->settings.steps,
+                             .total_step = s->total,
+                             .loss = loss,
+                             .mean_loss = s->loss / seen,
+                             .learning_rate = rate,
+                             .seconds = s->seconds,
+                             .samples_per_second = s->seconds > 0.0 ? (double)s->seen / s->seconds : 0.0,
+                             .val_loss = (double)NAN,
+                             .val_accuracy = (double)NAN};
+    progress.figure_count = task_figures(t->use.task, NULL, s->sums, progress.figures);
+    progress.accuracy = figure_named("accuracy", progress.figures, progress.figure_count, 0.0);
+    return progress;
 }
 
 /* E_NUMERIC with everything one needs to find the cause. The model keeps the weights of the last good epoch. */
@@ -232,7 +284,7 @@ static int train_batch(struct training *t, double rate, double *loss)
     struct train_state *s = &t->state;
     int64_t first = s->step * t->settings.batch;
     const struct step_plan *plan = t->count - first >= t->settings.batch ? &t->step.whole : &t->step.rest;
-    if (loader_fill(t->loader, t->order + first, (size_t)plan->batch, plan->pixels, plan->label, t->error) != FOV_OK) {
+    if (loader_fill(t->loader, t->order + first, (size_t)plan->batch, plan->pixels, plan->targets, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
     bool finite = step_run(plan, rate, s->total + 1);
@@ -241,10 +293,7 @@ static int train_batch(struct training *t, double rate, double *loss)
         s->step++;
         return fail_loss(t, plan, rate);
     }
-    for (int64_t i = 0; i < plan->batch; i++) {
-        const struct model_scores *scores = &t->step.scores;
-        s->correct += metrics_predicted(scores, plan->scores + i * scores->count) == plan->label[i];
-    }
+    t->use.task->sum(&t->use, &t->step.ends.scores, plan->outputs, plan->targets, (size_t)plan->batch, s->sums);
     s->loss += *loss * (double)plan->batch;
     s->seen += plan->batch;
     s->step++;
@@ -329,6 +378,40 @@ static int validate(struct training *t)
     return status;
 }
 
+/* The row of the epoch that has ended. */
+static int add_row(struct training *t, const fov_progress *progress, double rate)
+{
+    struct history *history = &t->state.history;
+    const struct task_figure *figures = t->use.task->figures;
+    char name[HISTORY_NAME_SIZE];
+    if (history_add(history, t->error) != FOV_OK) {
+        return FOV_E_MEMORY;
+    }
+    history_set(history, "time", t->state.seconds);
+    history_set(history, "train/loss", progress->mean_loss);
+    history_set(history, "val/loss", progress->val_loss);
+    for (int i = 0; i < progress->val_figure_count; i++) {
+        snprintf(name, sizeof name, "metrics/%s", figures[i].column);
+        history_set(history, name, progress->val_figures[i].value);
+    }
+    history_set(history, "lr", rate);
+    for (int i = 0; i < progress->figure_count; i++) {
+        snprintf(name, sizeof name, "train/%s", progress->figures[i].name);
+        history_set(history, name, progress->figures[i].value);
+    }
+    return FOV_OK;
+}
+
+/* How good an epoch was; larger is better. Without validation data the best one is that which fitted best. */
+static double score_of(const fov_progress *progress)
+{
+    if (progress->val_figure_count == 0) {
+        return isnan(progress->val_loss) ? -progress->mean_loss : -progress->val_loss;
+    }
+    const fov_task_figure *first = &progress->val_figures[0];
+    return first->lower_is_better ? -first->value : first->value;
+}
+
 /* Validates, writes the row, decides on the best, saves, begins the next epoch. */
 static int end_epoch(struct training *t, double rate)
 {
@@ -337,29 +420,21 @@ static int end_epoch(struct training *t, double rate)
     fov_progress progress = progress_of(t, 0.0, rate);
     progress.loss = progress.mean_loss;
     int status = check_weights(t, rate);
-    struct history_row row = {.epoch = (int)s->epoch + 1,
-                              .time = s->seconds,
-                              .train_loss = progress.mean_loss,
-                              .val_loss = (double)NAN,
-                              .val_accuracy = (double)NAN,
-                              .val_top5 = (double)NAN,
-                              .lr = rate,
-                              .train_accuracy = progress.accuracy};
     if (status == FOV_OK && o->validate != NULL) {
-        const struct metrics *m = &t->validation.metrics;
+        const struct task_tally *tally = &t->validation.tally;
         status = validate(t);
-        row.val_loss = progress.val_loss = m->loss / (double)m->count;
-        row.val_accuracy = progress.val_accuracy = (double)m->correct / (double)m->count;
-        row.val_top5 = (double)m->correct5 / (double)m->count;
+        progress.val_loss = tally->loss / (double)tally->count;
+        progress.val_figure_count = evaluator_figures(&t->validation, progress.val_figures);
+        progress.val_accuracy =
+            figure_named("accuracy", progress.val_figures, progress.val_figure_count, (double)NAN);
     }
-    /* Without a validation set the best epoch is the one that fitted best. */
-    double score = o->validate != NULL ? row.val_accuracy : -row.train_loss;
     const struct schedule *schedule = t->settings.schedule.schedule;
     if (status == FOV_OK && schedule->observe != NULL) {
-        schedule->observe(t->settings.schedule.options, o->validate != NULL ? row.val_loss : row.train_loss,
-                          &s->schedule);
+        schedule->observe(t->settings.schedule.options,
+                          o->validate != NULL ? progress.val_loss : progress.mean_loss, &s->schedule);
     }
-    status = status == FOV_OK ? history_add(&s->history, &row, t->error) : status;
+    double score = score_of(&progress);
+    status = status == FOV_OK ? add_row(t, &progress, rate) : status;
     if (status == FOV_OK) {
         s->epoch++;
         if (s->best_epoch == 0 || score > s->best) {
@@ -367,8 +442,9 @@ static int end_epoch(struct training *t, double rate)
             s->best_epoch = s->epoch;
             progress.best = true;
         }
-        s->step = s->seen = s->correct = 0;
+        s->step = s->seen = 0;
         s->loss = s->seconds = 0.0;
+        memset(s->sums, 0, sizeof s->sums);
         status = step_publish(&t->step);
     }
     if (status == FOV_OK && o->directory != NULL) {

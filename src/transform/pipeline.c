@@ -397,6 +397,32 @@ static void move_boxes(const struct image_warp *warp, const struct pipeline_job 
     }
 }
 
+/* The second picture: its points are the first one's, scaled, before and after the map. */
+static int move_other(const struct image_warp *warp, const struct pipeline_job *job, struct pipeline_room *room,
+                      struct error *error)
+{
+    const struct pipeline_other *other = &job->other;
+    struct image_map before = image_map_identity, after = image_map_identity;
+    struct image_warp moved = *warp;
+
+    if (warp->displacement != NULL && (other->out_height != job->out_height || other->out_width != job->out_width)) {
+        return error_set(error, FOV_E_UNSUPPORTED, "elastic: a target of another size than the picture's");
+    }
+    before.at[0] = (double)job->out_width / other->out_width;
+    before.at[4] = (double)job->out_height / other->out_height;
+    after.at[0] = (double)other->width / job->width;
+    after.at[4] = (double)other->height / job->height;
+    moved.map = image_map_multiply(&warp->map, &before);
+    moved.map = image_map_multiply(&after, &moved.map);
+    moved.in = other->pixels;
+    moved.height = other->height;
+    moved.width = other->width;
+    moved.channels = other->channels;
+    moved.out_height = other->out_height;
+    moved.out_width = other->out_width;
+    return resample(&moved, other->out, room, error);
+}
+
 static int apply_colours(struct chosen *chosen, const struct pipeline_job *job, struct pipeline_room *room,
                          struct error *error)
 {
@@ -447,6 +473,9 @@ int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *k
         mask.nearest = true;
         mask.outside = 255;
         image_warp(&mask, job->out_mask);
+    }
+    if (status == FOV_OK && job->other.pixels != NULL) {
+        status = move_other(&warp, job, room, error);
     }
     move_boxes(&warp, job);
     return status == FOV_OK ? apply_colours(&chosen, job, room, error) : status;

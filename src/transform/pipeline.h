@@ -30,6 +30,14 @@ struct pipeline_box {
     bool  gone;  /**< set where nothing of it is left */
 };
 
+/** A second picture that goes through the same geometry; it may be of another size, as its result may. */
+struct pipeline_other {
+    const uint8_t *pixels; /**< [height, width, channels]; NULL: none */
+    int            height, width, channels;
+    int            out_height, out_width;
+    uint8_t       *out; /**< [out_height, out_width, channels] */
+};
+
 /** A sample on its way through; the caller's memory. */
 struct pipeline_job {
     const uint8_t *pixels; /**< [height, width, channels] */
@@ -40,6 +48,7 @@ struct pipeline_job {
     uint8_t       *out_mask; /**< [out_height, out_width]; pixels from outside the picture are 255 */
     struct pipeline_box *boxes; /**< changed in place */
     int                  box_count;
+    struct pipeline_other other;
 };
 
 /** Buffers kept between samples, of one thread; they only grow. Zero it, set memory, pipeline_room_free it. */
@@ -52,7 +61,7 @@ struct pipeline_room {
 };
 void pipeline_room_free(struct pipeline_room *room);
 
-/** Fails only for memory. */
+/** Fails for memory, and where a second picture of another size should be bent (elastic): E_UNSUPPORTED. */
 int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
                    struct pipeline_room *room, struct error *error);
 

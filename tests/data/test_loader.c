@@ -10,24 +10,24 @@
 enum { COUNT = 37 };
 
 /* What one sample should become: resized, converted, padded and normalised in double precision. */
-static void expect_sample(struct memory *memory, const struct picture *picture, const struct loader_options *o,
+static void expect_sample(struct memory *memory, const struct picture *picture, const struct prepare_options *o,
                           double *out)
 {
     struct resize_scratch scratch = {.memory = memory};
-    int pad = o->preprocessing.pad, height = o->height - 2 * pad, width = o->width - 2 * pad;
-    size_t channels = (size_t)o->channels, area = (size_t)o->height * (size_t)o->width;
+    int pad = o->preprocessing.pad, height = o->size.height - 2 * pad, width = o->size.width - 2 * pad;
+    size_t channels = (size_t)o->size.channels, area = (size_t)o->size.height * (size_t)o->size.width;
     uint8_t *fit = malloc((size_t)picture->height * (size_t)picture->width * channels);
     uint8_t *small = malloc((size_t)height * (size_t)width * channels);
-    image_convert(picture->pixels, picture->channels, fit, o->channels,
+    image_convert(picture->pixels, picture->channels, fit, o->size.channels,
                   (size_t)picture->height * (size_t)picture->width);
     assert_int_equal(
-        image_resize(fit, picture->height, picture->width, o->channels, small, height, width, &scratch, NULL), FOV_OK);
-    for (int y = 0; y < o->height; y++) {
-        for (int x = 0; x < o->width; x++) {
+        image_resize(fit, picture->height, picture->width, o->size.channels, small, height, width, &scratch, NULL), FOV_OK);
+    for (int y = 0; y < o->size.height; y++) {
+        for (int x = 0; x < o->size.width; x++) {
             for (size_t c = 0; c < channels; c++) {
                 bool inside = y >= pad && y < pad + height && x >= pad && x < pad + width;
                 size_t from = ((size_t)(y - pad) * (size_t)width + (size_t)(x - pad)) * channels + c;
-                size_t p = (size_t)y * (size_t)o->width + (size_t)x;
+                size_t p = (size_t)y * (size_t)o->size.width + (size_t)x;
                 double deviation = o->preprocessing.deviation[c] > 0.0F ? (double)o->preprocessing.deviation[c] : 1.0;
                 double value = inside ? small[from] / 255.0 : 0.0;
                 out[o->plain ? c * area + p : p * channels + c] =
@@ -40,35 +40,40 @@ static void expect_sample(struct memory *memory, const struct picture *picture, 
     free(small);
 }
 
-static const struct loader_options cases[] = {
-    {.channels = 1, .height = 28, .width = 28, .preprocessing = {.mean = {0.1307F}, .deviation = {0.3081F}}},
-    {.channels = 1, .height = 32, .width = 32, .preprocessing = {.mean = {0.1307F}, .deviation = {0.3081F}, .pad = 2}},
-    {.channels = 1, .height = 32, .width = 32, .plain = true},
-    {.channels = 3,
-     .height = 20,
-     .width = 31,
+static const struct prepare_options cases[] = {
+    {.size = {1, 28, 28}, .preprocessing = {.mean = {0.1307F}, .deviation = {0.3081F}}},
+    {.size = {1, 32, 32}, .preprocessing = {.mean = {0.1307F}, .deviation = {0.3081F}, .pad = 2}},
+    {.size = {1, 32, 32}, .plain = true},
+    {.size = {3, 20, 31},
      .preprocessing = {.mean = {0.5F, 0.4F, 0.3F}, .deviation = {0.2F, 0.0F, 0.1F}}},
-    {.channels = 3,
-     .height = 33,
-     .width = 30,
+    {.size = {3, 33, 30},
      .preprocessing = {.mean = {0.5F, 0.4F, 0.3F}, .deviation = {0.2F, 0.3F, 0.1F}, .pad = 1},
      .plain = true},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
+static int write_label(const void *user, const struct prepared *prepared, size_t place, void *targets,
+                       struct error *error)
+{
+    (void)user;
+    (void)error;
+    ((int32_t *)targets)[place] = prepared->sample->label;
+    return FOV_OK;
+}
+
 static void test_against_plain(void **state)
 {
     (void)state;
     for (size_t k = 0; k < CASES; k++) {
-        const struct loader_options *o = &cases[k];
-        size_t values = (size_t)o->channels * (size_t)o->height * (size_t)o->width;
+        const struct prepare_options *o = &cases[k];
+        size_t values = (size_t)o->size.channels * (size_t)o->size.height * (size_t)o->size.width;
         float *pixels[2] = {malloc(COUNT * values * sizeof(float)), malloc(COUNT * values * sizeof(float))};
         double *expected = malloc(values * sizeof(double));
         for (int t = 0; t < 2; t++) {
             fov_context *context = make_context(t ? 3 : 1);
             struct error error = {.status = FOV_OK};
             fov_dataset *dataset = fov_dataset_open(context, "digits:100", FOV_TRAIN);
-            struct loader *loader = loader_create(context, dataset, o, &error);
+            struct loader *loader = loader_create(context, dataset, &(struct loader_options){.prepare = *o, .write = write_label}, &error);
             assert_string_equal(error.text, "");
             assert_non_null(loader);
             uint32_t indices[COUNT];
@@ -112,27 +117,27 @@ static void test_refused(void **state)
 {
     (void)state;
     static const struct {
-        struct loader_options options;
+        struct prepare_options options;
         const char *says;
     } rows[] = {
-        {{.channels = 2, .height = 8, .width = 8}, "1 or 3 channels"},
-        {{.channels = 1, .height = 0, .width = 8}, "out of range"},
-        {{.channels = 1, .height = 8, .width = 1 << 20}, "out of range"},
-        {{.channels = 1, .height = 8, .width = 8, .preprocessing = {.pad = 4}}, "no room"},
-        {{.channels = 1, .height = 8, .width = 8, .preprocessing = {.pad = -1}}, "no room"},
-        {{.channels = 1, .height = 8, .width = 8, .preprocessing = {.pad = 0x7fffffff}}, "no room"},
-        {{.channels = 1, .height = 8, .width = 8, .preprocessing = {.deviation = {-1.0F}}}, "make no sense"},
-        {{.channels = 1, .height = 8, .width = 8, .preprocessing = {.mean = {NAN}}}, "make no sense"},
+        {{.size = {2, 8, 8}}, "1 or 3 channels"},
+        {{.size = {1, 0, 8}}, "out of range"},
+        {{.size = {1, 8, 1 << 20}}, "out of range"},
+        {{.size = {1, 8, 8}, .preprocessing = {.pad = 4}}, "no room"},
+        {{.size = {1, 8, 8}, .preprocessing = {.pad = -1}}, "no room"},
+        {{.size = {1, 8, 8}, .preprocessing = {.pad = 0x7fffffff}}, "no room"},
+        {{.size = {1, 8, 8}, .preprocessing = {.deviation = {-1.0F}}}, "make no sense"},
+        {{.size = {1, 8, 8}, .preprocessing = {.mean = {NAN}}}, "make no sense"},
     };
     fov_context *context = make_context(1);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct error error = {.status = FOV_OK};
-        assert_null(loader_create(context, NULL, &rows[i].options, &error));
+        assert_null(loader_create(context, NULL, &(struct loader_options){.prepare = rows[i].options}, &error));
         assert_non_null(strstr(error.text, rows[i].says));
     }
     struct error error = {.status = FOV_OK};
     fov_dataset *dataset = fov_dataset_open(context, "digits:10", FOV_TRAIN);
-    struct loader *loader = loader_create(context, dataset, &cases[0], &error);
+    struct loader *loader = loader_create(context, dataset, &(struct loader_options){.prepare = cases[0]}, &error);
     float *pixels = malloc((size_t)3 * 784 * sizeof(float));
     assert_int_equal(loader_fill(loader, (const uint32_t[]){1, 77, 10}, 3, pixels, NULL, &error), FOV_E_USAGE);
     assert_non_null(strstr(error.text, "sample 77 is out of range"));
@@ -166,7 +171,7 @@ static void test_files(void **state)
             struct error error = {.status = FOV_OK};
             fov_dataset *dataset = fov_dataset_open(context, *state, FOV_TRAIN);
             struct loader *loader = loader_create(
-                context, dataset, &(struct loader_options){.channels = 3, .height = 16, .width = 16}, &error);
+                context, dataset, &(struct loader_options){.prepare = {.size = {3, 16, 16}}}, &error);
             uint32_t order[12];
             data_order(1, 0, order, 12);
             int status = loader_fill(loader, order, 12, pixels[t], NULL, &error);

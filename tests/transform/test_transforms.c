@@ -150,7 +150,9 @@ static void picture_mask_and_box_agree(void **state)
     for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
         for (uint64_t sample = 0; sample < 20; sample++) {
             struct pipeline_box box = {.at = {15, 12, 25, 26}};
-            struct pipeline_job job = {pixels, mask, SIDE, SIDE, 1, SIDE, SIDE, out, out_mask, &box, 1};
+            struct pipeline_job job = {.pixels = pixels, .mask = mask, .height = SIDE, .width = SIDE, .channels = 1,
+                                       .out_height = SIDE, .out_width = SIDE, .out = out, .out_mask = out_mask,
+                                       .boxes = &box, .box_count = 1};
             int wrong = 0, low[2] = {SIDE, SIDE}, high[2] = {0, 0};
 
             apply_list(lists[k], sample, &job);

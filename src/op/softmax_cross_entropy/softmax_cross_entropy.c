@@ -481,12 +481,12 @@ static const struct op_onnx onnx = {
 fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logits, fov_value labels,
                                         const fov_cross_entropy_options *options)
 {
-    fov_value in[] = {logits, labels};
+    fov_value in[] = {logits, labels, options != NULL ? options->weights : (fov_value){0}};
     struct options inside;
     memset(&inside, 0, sizeof inside);
     inside.ignore_index = -1;
     inside.label_smoothing = options != NULL ? (double)options->label_smoothing : 0;
-    return op_build(graph, "softmax_cross_entropy", in, 2, &inside, options != NULL ? options->name : NULL);
+    return op_build(graph, "softmax_cross_entropy", in, in[2].id != 0 ? 3 : 2, &inside, options != NULL ? options->name : NULL);
 }
 
 /* ---- the descriptors ------------------------------------------------------------------------------------------- */

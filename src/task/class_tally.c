@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* Counting right and wrong. */
-#include "train/metrics.h"
+#include "task/class_tally.h"
 #include <math.h>
 #include <string.h>
 
-int metrics_create(struct metrics *metrics, const struct model_scores *scores, struct memory *memory,
+int class_tally_create(struct class_tally *tally, const struct model_scores *scores, struct memory *memory,
                    struct error *error)
 {
     size_t cells;
     int classes = scores->classes;
-    *metrics = (struct metrics){.scores = *scores, .classes = classes};
+    *tally = (struct class_tally){.scores = *scores, .classes = classes};
     if (!size_multiply((size_t)classes, (size_t)classes, &cells)) {
         return error_set(error, FOV_E_MEMORY, "a confusion matrix of %d classes does not fit memory", classes);
     }
-    metrics->confusion = memory_allocate(memory, cells, sizeof *metrics->confusion, "a confusion matrix", error);
-    return metrics->confusion != NULL ? FOV_OK : FOV_E_MEMORY;
+    tally->confusion = memory_allocate(memory, cells, sizeof *tally->confusion, "a confusion matrix", error);
+    return tally->confusion != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-void metrics_free(struct metrics *metrics, struct memory *memory)
+void class_tally_free(struct class_tally *tally, struct memory *memory)
 {
-    memory_free(memory, metrics->confusion);
-    metrics->confusion = NULL;
+    memory_free(memory, tally->confusion);
+    tally->confusion = NULL;
 }
 
-void metrics_reset(struct metrics *metrics)
+void class_tally_reset(struct class_tally *tally)
 {
-    metrics->count = metrics->correct = metrics->correct5 = 0;
-    metrics->loss = 0.0;
-    if (metrics->confusion != NULL) {
-        memset(metrics->confusion, 0, (size_t)metrics->classes * (size_t)metrics->classes * sizeof *metrics->confusion);
+    tally->count = tally->correct = tally->correct5 = 0;
+    tally->loss = 0.0;
+    if (tally->confusion != NULL) {
+        memset(tally->confusion, 0, (size_t)tally->classes * (size_t)tally->classes * sizeof *tally->confusion);
     }
 }
 
@@ -43,7 +43,7 @@ static int largest_of(const float *row, int count)
     return best;
 }
 
-int metrics_predicted(const struct model_scores *scores, const float *row)
+int class_predicted(const struct model_scores *scores, const float *row)
 {
     if (scores->count == 1 && scores->classes == 2) {
         return row[0] >= (scores->is_probable ? 0.5F : 0.0F);
@@ -84,7 +84,7 @@ static double binary_cross_entropy(const struct model_scores *scores, const floa
     return sum / scores->count;
 }
 
-/* How many scores are ahead of the label's. Of equal scores the first counts as larger, as in metrics_predicted. */
+/* How many scores are ahead of the label's. Of equal scores the first counts as larger, as in class_predicted. */
 static int count_ahead(const struct model_scores *scores, const float *row, int label)
 {
     int ahead = 0;
@@ -105,22 +105,22 @@ static bool is_good(const struct model_scores *scores, const float *row, double 
     return isfinite(loss);
 }
 
-size_t metrics_add(struct metrics *metrics, const float *rows, const int32_t *labels, size_t count)
+size_t class_tally_add(struct class_tally *tally, const float *rows, const int32_t *labels, size_t count)
 {
-    const struct model_scores *scores = &metrics->scores;
+    const struct model_scores *scores = &tally->scores;
     for (size_t i = 0; i < count; i++, rows += scores->count) {
-        int label = labels[i], predicted = metrics_predicted(scores, rows);
+        int label = labels[i], predicted = class_predicted(scores, rows);
         double loss =
             scores->independent ? binary_cross_entropy(scores, rows, label) : cross_entropy(scores, rows, label);
         if (!is_good(scores, rows, loss)) {
             return i;
         }
-        metrics->count++;
-        metrics->correct += predicted == label;
-        metrics->correct5 += count_ahead(scores, rows, label) < 5;
-        metrics->loss += loss;
-        if (metrics->confusion != NULL) {
-            metrics->confusion[(size_t)label * (size_t)metrics->classes + (size_t)predicted]++;
+        tally->count++;
+        tally->correct += predicted == label;
+        tally->correct5 += count_ahead(scores, rows, label) < 5;
+        tally->loss += loss;
+        if (tally->confusion != NULL) {
+            tally->confusion[(size_t)label * (size_t)tally->classes + (size_t)predicted]++;
         }
     }
     return count;
@@ -131,7 +131,7 @@ static double ratio(double part, double whole)
     return whole > 0.0 ? part / whole : 0.0;
 }
 
-struct class_metrics metrics_of_class(const int64_t *confusion, int classes, int index)
+struct class_metrics class_metrics_of(const int64_t *confusion, int classes, int index)
 {
     struct class_metrics result = {0};
     int64_t predicted = 0, hits = confusion[(size_t)index * (size_t)classes + (size_t)index];

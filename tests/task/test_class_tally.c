@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Metrics against numbers worked out by hand. */
 #include "train/helpers.h"
-#include "train/metrics.h"
+#include "task/class_tally.h"
 #include <math.h>
 
 static void close_to(double a, double b)
@@ -17,18 +17,18 @@ static void classes_by_hand(void **state)
     /* Rows are true classes. Class 0: 5 of 6 found, of 7 said. Class 1: 3 of 5, of 4. Class 2: never there, never
      * said: 0 / 0. Class 3: there twice, never said. */
     static const int64_t confusion[16] = {5, 1, 0, 0, /**/ 2, 3, 0, 0, /**/ 0, 0, 0, 0, /**/ 2, 0, 0, 0};
-    struct class_metrics m = metrics_of_class(confusion, 4, 0);
+    struct class_metrics m = class_metrics_of(confusion, 4, 0);
     close_to(m.precision, 5.0 / 9.0);
     close_to(m.recall, 5.0 / 6.0);
     close_to(m.f1, 2.0 * (5.0 / 9.0) * (5.0 / 6.0) / (5.0 / 9.0 + 5.0 / 6.0));
     assert_int_equal(m.support, 6);
-    m = metrics_of_class(confusion, 4, 1);
+    m = class_metrics_of(confusion, 4, 1);
     close_to(m.precision, 0.75);
     close_to(m.recall, 0.6);
     close_to(m.f1, 2.0 / 3.0);
     assert_int_equal(m.support, 5);
     for (int c = 2; c < 4; c++) {
-        m = metrics_of_class(confusion, 4, c);
+        m = class_metrics_of(confusion, 4, c);
         assert_true(m.precision == 0.0 && m.recall == 0.0 && m.f1 == 0.0);
         assert_int_equal(m.support, c == 3 ? 2 : 0);
     }
@@ -44,28 +44,28 @@ static void counting(void **state)
                                        {-900, 900, 0, 0, 0, 0, 0}}; /* exp(900) has no double */
     static const int32_t labels[4] = {6, 5, 4, 1};
     struct memory *memory = memory_create(NULL, 0);
-    struct metrics metrics;
+    struct class_tally tally;
     struct error error = {0};
     const struct model_scores scores = {.count = 7, .classes = 7};
-    assert_int_equal(metrics_create(&metrics, &scores, memory, &error), FOV_OK);
-    metrics_add(&metrics, &logits[0][0], labels, 1);
-    close_to(metrics.loss, log(7.0));
-    metrics_add(&metrics, &logits[1][0], labels + 1, 3);
-    assert_int_equal(metrics.count, 4);
-    assert_int_equal(metrics.correct, 1);  /* only the last */
-    assert_int_equal(metrics.correct5, 2); /* and the third; a tie's last class is seventh */
-    assert_int_equal(metrics.confusion[6 * 7 + 0], 1);
-    assert_int_equal(metrics.confusion[5 * 7 + 0], 1);
-    assert_int_equal(metrics.confusion[1 * 7 + 1], 1);
+    assert_int_equal(class_tally_create(&tally, &scores, memory, &error), FOV_OK);
+    class_tally_add(&tally, &logits[0][0], labels, 1);
+    close_to(tally.loss, log(7.0));
+    class_tally_add(&tally, &logits[1][0], labels + 1, 3);
+    assert_int_equal(tally.count, 4);
+    assert_int_equal(tally.correct, 1);  /* only the last */
+    assert_int_equal(tally.correct5, 2); /* and the third; a tie's last class is seventh */
+    assert_int_equal(tally.confusion[6 * 7 + 0], 1);
+    assert_int_equal(tally.confusion[5 * 7 + 0], 1);
+    assert_int_equal(tally.confusion[1 * 7 + 1], 1);
     double sum = 0.0;
     for (int c = 1; c <= 7; c++) {
         sum += exp((double)c);
     }
-    close_to(metrics.loss, log(7.0) + (log(sum) - 2.0) + (log(sum) - 3.0) + 0.0);
-    metrics_reset(&metrics);
-    assert_int_equal(metrics.count, 0);
-    assert_int_equal(metrics.confusion[1 * 7 + 1], 0);
-    metrics_free(&metrics, memory);
+    close_to(tally.loss, log(7.0) + (log(sum) - 2.0) + (log(sum) - 3.0) + 0.0);
+    class_tally_reset(&tally);
+    assert_int_equal(tally.count, 0);
+    assert_int_equal(tally.confusion[1 * 7 + 1], 0);
+    class_tally_free(&tally, memory);
     memory_destroy(memory);
 }
 

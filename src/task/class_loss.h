@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* The loss of a classifier, as nodes behind its scores. Which one follows from what its output means (model/meaning.c):
  * softmax with cross-entropy, or a binary cross-entropy for each score on its own. */
-#ifndef TRAIN_LOSS_H
-#define TRAIN_LOSS_H
+#ifndef TASK_CLASS_LOSS_H
+#define TASK_CLASS_LOSS_H
 
 #include "model/model.h"
 
-struct loss_options {
+struct class_loss_options {
     float label_smoothing; /**< 0: share of the target spread over all classes */
-    bool  per_pixel;       /**< a map [N, classes, H, W] has a label for each of H x W */
+    bool  per_pixel;       /**< a map [N, classes, H, W] has a label for each of H x W; labels below 0 do not count */
+    const float *weights;  /**< [classes], of softmax cross-entropy; NULL: 1 each */
 };
 
-struct loss {
+struct class_loss {
     fov_value labels; /**< i32 [N], or [N, H, W]: to be filled */
     fov_value loss;   /**< scalar: the mean over the batch */
 };
 
-/** Adds the nodes. `scores` are the graph's; afterwards scores->logits is [N, count] (or the map), what metrics read
+/** Adds the nodes. `scores` are the graph's; afterwards scores->logits is [N, count] (or the map), what is counted from
  *  after a run, and says what it is: logits, wherever the loss makes some of probabilities. */
-struct loss loss_add(fov_graph *graph, struct model_scores *scores, const struct loss_options *options);
+struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores, const struct class_loss_options *options);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Losses start from logits wherever the network has some: there nothing was rounded to 0 or 1 yet. */
-#include "train/loss.h"
+#include "task/class_loss.h"
 #include <fovea/operators.h>
 
 /* The scores as [N, count]: a file may have them as [N, count, 1, 1], or one of each sample as [N]. */
@@ -40,7 +40,7 @@ static fov_value add_binary(fov_graph *graph, struct model_scores *scores, fov_v
                                : fov_bce_logits_opt(graph, scores->logits, targets, &of_logits);
 }
 
-struct loss loss_add(fov_graph *graph, struct model_scores *scores, const struct loss_options *options)
+struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores, const struct class_loss_options *options)
 {
     fov_shape labels = {1, {FOV_BATCH}}, shape = fov_value_shape(graph, scores->logits);
     int64_t pixels = 1;
@@ -54,7 +54,7 @@ struct loss loss_add(fov_graph *graph, struct model_scores *scores, const struct
             labels.dim[i] = shape.dim[i + 1];
         }
     }
-    struct loss loss = {.labels = fov_input(graph, .name = "optimizer.labels", .dtype = FOV_I32, .shape = labels)};
+    struct class_loss loss = {.labels = fov_input(graph, .name = "optimizer.labels", .dtype = FOV_I32, .shape = labels)};
     if (scores->independent && !is_map) {
         loss.loss = add_binary(graph, scores, loss.labels, options->label_smoothing);
         return loss;
@@ -67,6 +67,11 @@ struct loss loss_add(fov_graph *graph, struct model_scores *scores, const struct
         scores->is_probable = false;
     }
     fov_cross_entropy_options cross_entropy = {.label_smoothing = options->label_smoothing, .name = "optimizer.loss"};
+    if (options->weights != NULL) {
+        fov_shape classes = {1, {scores->count}};
+        cross_entropy.weights =
+            fov_constant(graph, "optimizer.class_weights", FOV_F32, classes, options->weights);
+    }
     loss.loss = fov_softmax_cross_entropy_opt(graph, scores->logits, loss.labels, &cross_entropy);
     return loss;
 }

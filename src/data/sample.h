@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What a dataset yields: one picture, and one target of the dataset's kind. A sample is made by one thread and knows
+ * nothing of networks: what becomes of it is the business of transforms (transform/pipeline.h), of the loader and of
+ * the task. Next: dataset.h (who fills samples), loader.h (who asks for them). */
+#ifndef DATA_SAMPLE_H
+#define DATA_SAMPLE_H
+
+#include "image/image.h"
+#include <fovea/dataset.h>
+
+/** Zero it, set memory, fill it again and again (buffers only grow), sample_free it. Only what the dataset's target
+ *  (dataset.h) names holds something. */
+struct sample {
+    struct memory *memory;
+    struct picture picture;   /**< decoded, of any size and 1, 3 or 4 channels */
+    int32_t        label;     /**< FOV_TARGET_CLASS: 0 .. classes - 1 */
+    float         *numbers;   /**< FOV_TARGET_CLASSES: [classes] of 0 and 1; FOV_TARGET_VALUES: [values] */
+    struct picture mask;      /**< FOV_TARGET_MASK: [height, width] of the picture, a class per pixel; 255: ignored */
+    struct picture other;     /**< FOV_TARGET_PICTURE: what the picture should become */
+    fov_box       *boxes;     /**< FOV_TARGET_BOXES: [box_count], in pixels of the picture */
+    size_t         box_count;
+    size_t         number_capacity, box_capacity;
+};
+
+/** A zeroed sample whose buffers come from `memory`. */
+void sample_begin(struct sample *sample, struct memory *memory);
+void sample_free(struct sample *sample);
+/** Makes room for `count` numbers, all 0, or boxes. */
+int sample_reserve_numbers(struct sample *sample, size_t count, struct error *error);
+int sample_reserve_boxes(struct sample *sample, size_t count, struct error *error);
+
+/** "class", "classes", "values", "mask", "boxes", "picture", "none". */
+const char *target_name(fov_target target);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks by name, and what follows from their descriptors. */
+#include "task/task.h"
+#include "base/text.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *name_at(const void *list, size_t index)
+{
+    (void)list;
+    return task_table[index]->name;
+}
+
+static const struct task *find(const char *name)
+{
+    for (size_t i = 0; i < task_table_count; i++) {
+        if (strcmp(task_table[i]->name, name) == 0) {
+            return task_table[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct task *natural(fov_target target)
+{
+    for (size_t i = 0; i < task_table_count; i++) {
+        if (task_table[i]->target == target) {
+            return task_table[i];
+        }
+    }
+    return NULL;
+}
+
+int task_choose(struct task_use *use, const char *text, fov_target target, struct error *error)
+{
+    char name[32] = "", shown[64];
+    if (text == NULL) {
+        use->task = natural(target);
+        if (use->task == NULL) {
+            return error_set(error, FOV_E_USAGE, "no task is meant for data whose targets are: %s; say which",
+                             target_name(target));
+        }
+    } else {
+        size_t length = strcspn(text, ":");
+        snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), text);
+        use->task = find(name);
+    }
+    if (use->task == NULL) {
+        const char *near = text_nearest(name, NULL, task_table_count, name_at);
+        return error_set(error, FOV_E_USAGE, "there is no task \"%s\"%s%s%s", text_escape(shown, sizeof shown, name),
+                         near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                         near != NULL ? "\"?" : "");
+    }
+    attribute_defaults(use->task->attributes, use->options, use->task->options_size);
+    const char *options = text != NULL ? strchr(text, ':') : NULL;
+    return options == NULL
+               ? FOV_OK
+               : attribute_read(use->task->attributes, use->options, use->task->name, options + 1, error);
+}
+
+void task_text(const struct task_use *use, char text[TASK_TEXT_SIZE])
+{
+    size_t used = text_append(text, TASK_TEXT_SIZE, 0, "%s", use->task->name);
+    attribute_write(use->task->attributes, use->options, text, TASK_TEXT_SIZE, used);
+}
+
+int task_fit(struct task_use *use, struct error *error)
+{
+    fov_target target = use->data->target;
+    if ((use->task->targets & 1U << target) == 0) {
+        const struct task *other = natural(target);
+        return error_set(error, FOV_E_USAGE, "task %s cannot learn from %s, whose targets are: %s%s%s",
+                         use->task->name, use->data->name, target_name(target),
+                         other != NULL ? "; that is for task " : "", other != NULL ? other->name : "");
+    }
+    return use->task->fit(use, error);
+}
+
+void task_close(struct task_use *use)
+{
+    if (use->task != NULL && use->task->close != NULL) {
+        use->task->close(use);
+    }
+    fov_class_match_free(&use->match);
+    *use = (struct task_use){.task = NULL};
+}
+
+static int write_target(const void *user, const struct prepared *prepared, size_t place, void *targets,
+                        struct error *error)
+{
+    const struct task_use *use = user;
+    return use->task->write(use, prepared, place, targets, error);
+}
+
+struct loader_options task_loader(const struct task_use *use, const struct pipeline *augment)
+{
+    struct loader_options options = {.prepare = use->prepare, .write = write_target, .user = use};
+    options.prepare.preprocessing = use->model->preprocessing;
+    options.prepare.augment = augment;
+    return options;
+}
+
+size_t task_target_bytes(const struct task_use *use)
+{
+    size_t bytes = fov_dtype_size(use->dtype);
+    for (int i = 1; i < use->target.rank; i++) {
+        bytes *= (size_t)use->target.dim[i];
+    }
+    return bytes;
+}
+
+int task_figure_count(const struct task *task)
+{
+    int count = 0;
+    while (task->figures[count].name != NULL) {
+        count++;
+    }
+    return count;
+}
+
+int task_sum_count(const struct task *task)
+{
+    int count = 0;
+    for (int i = 0; task->figures[i].name != NULL; i++) {
+        count += task->figures[i].while_training;
+    }
+    return count;
+}
+
+int task_figures(const struct task *task, const double *values, const double *sums, fov_task_figure *figures)
+{
+    int count = 0;
+    for (int i = 0; task->figures[i].name != NULL; i++) {
+        const struct task_figure *from = &task->figures[i];
+        if (sums != NULL && !from->while_training) {
+            continue;
+        }
+        double value = sums == NULL ? values[i] : sums[2 * count + 1] > 0 ? sums[2 * count] / sums[2 * count + 1] : 0;
+        figures[count++] = (fov_task_figure){.name = from->name,
+                                             .value = value,
+                                             .lower_is_better = from->lower_is_better,
+                                             .is_share = from->is_share};
+    }
+    return count;
+}
+
+fov_value task_add_targets(const struct task_use *use, fov_graph *graph)
+{
+    return fov_input(graph, .name = "optimizer.labels", .dtype = use->dtype, .shape = use->target);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* What a task is: what a model is for, seen from training, evaluation and prediction, which all ask here and know no
+ * task by name. A task says which targets it takes, whether a model fits a dataset, its loss as nodes, how a sample's
+ * target is written for that loss, and what is counted from the outputs. One file each; a line
+ * `const struct task task_NAME = {` in src/task/ registers it; options, checks, help and files follow from its
+ * descriptor. Next: classify.c (the first one), task.c (finding one), train/train.c (who asks). */
+#ifndef TASK_TASK_H
+#define TASK_TASK_H
+
+#include "base/attribute.h"
+#include "data/loader.h"
+#include "model/classes.h"
+#include "model/model.h"
+#include <fovea/train.h>
+
+enum {
+    TASK_MOST_OPTIONS = 128, /**< bytes of an options struct */
+    TASK_MOST_FIGURES = FOV_TASK_FIGURES,
+    TASK_TEXT_SIZE = 256 /**< of a task with all its options */
+};
+
+struct task;
+
+/** A task for one model and one dataset. */
+struct task_use {
+    const struct task *task;
+    _Alignas(16) unsigned char options[TASK_MOST_OPTIONS];
+    const fov_model   *model;
+    const fov_dataset *data; /**< NULL: none, a step is only measured */
+    bool               classes_by_position;
+    float              label_smoothing; /**< of training; tasks over classes know it */
+
+    /* set by task_fit */
+    struct prepare_options prepare;   /**< size, target and what belongs to it; the rest is the caller's */
+    struct model_scores    scores;    /**< of the model's chosen output */
+    fov_class_match        match;     /**< the data's classes to the model's, where the target knows some */
+    fov_dtype              dtype;     /**< of the targets */
+    fov_shape              target;    /**< of the targets, FOV_BATCH first */
+    void                  *state;     /**< the task's own, closed by it */
+};
+
+/** What a loss adds to a graph. */
+struct task_ends {
+    struct model_scores scores; /**< in: of the graph's; out: .logits is what is counted from */
+    fov_value           targets, loss;
+};
+
+/** A figure as a task counts it. */
+struct task_figure {
+    const char *name;   /**< "accuracy" */
+    const char *column; /**< of the history, behind "metrics/" */
+    bool        lower_is_better;
+    bool        is_share; /**< of 1: people read it in per cent */
+    bool        while_training; /**< counted over the batches of training, too: column "train/NAME" */
+    const char *doc;
+};
+
+/** Counting over a whole dataset, in the order of samples, so that it is the same for any batch. */
+struct task_tally {
+    const struct task_use *use;
+    struct model_scores    scores; /**< how outputs are read */
+    struct memory         *memory;
+    bool                   keeps_answers; /**< the report shall have metrics */
+    int64_t                count; /**< samples */
+    double                 loss;  /**< sum over samples */
+    void                  *state; /**< the task's own */
+};
+
+struct task {
+    const char *name;    /**< "classify" */
+    const char *summary; /**< one line */
+    fov_target  target;  /**< that it is the natural task for */
+    unsigned    targets; /**< all that it takes: 1u << target, added up */
+    const char *augment; /**< the list of transforms that suits it; "" : none */
+    const struct attribute   *attributes; /**< ended by one without name; NULL: none */
+    size_t                    options_size;
+    const struct task_figure *figures; /**< ended by one without name; the first decides which epoch is best */
+
+    /** Whether model and data fit, and all of use that is set by it; model, data and options are there. E_SHAPE. */
+    int (*fit)(struct task_use *use, struct error *error);
+    void (*close)(struct task_use *use); /**< frees .state; may be NULL */
+    /** Adds the targets ("optimizer.labels") and the loss, the mean over samples. Failures are sticky on the graph. */
+    void (*add_loss)(const struct task_use *use, fov_graph *graph, struct task_ends *ends);
+    /** Writes a sample's target as number `place`; on any thread. */
+    int (*write)(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
+                 struct error *error);
+    /** Adds to sums[2 i] and sums[2 i + 1], whose quotient is figure i of those counted while training. */
+    void (*sum)(const struct task_use *use, const struct model_scores *scores, const float *outputs,
+                const void *targets, size_t count, double *sums);
+
+    int (*tally_open)(struct task_tally *tally, struct error *error);
+    void (*tally_close)(struct task_tally *tally); /**< after failures, too */
+    void (*tally_reset)(struct task_tally *tally);
+    /** Counts. Answers `count`, or the first sample of which no number can be made: it and those behind it are not
+     *  counted. */
+    size_t (*tally_add)(struct task_tally *tally, const float *outputs, const void *targets, size_t count);
+    void (*tally_figures)(const struct task_tally *tally, double *values);
+    /** What a report has beside figures: per-class numbers, metrics. The report's owner is `report->owner`. */
+    int (*tally_report)(struct task_tally *tally, fov_report *report, struct error *error);
+};
+
+extern const struct task *const task_table[]; /* generated, sorted by name */
+extern const size_t             task_table_count;
+
+/* ---- finding one (task.c) ---------------------------------------------------------------------------------------- */
+
+/** "NAME:OPTION=VALUE:..."; NULL: the natural task of the data's target. E_USAGE. */
+int task_choose(struct task_use *use, const char *text, fov_target target, struct error *error);
+/** The task with all its options, as task_choose reads it. */
+void task_text(const struct task_use *use, char text[TASK_TEXT_SIZE]);
+
+/** Model and data. E_USAGE where the task does not take the data's kind of target; E_SHAPE. */
+int  task_fit(struct task_use *use, struct error *error);
+void task_close(struct task_use *use); /**< accepts a zeroed one */
+
+/** What a loader is told, by what task_fit has set. The loader reads `use` while it works. */
+struct loader_options task_loader(const struct task_use *use, const struct pipeline *augment);
+/** Bytes of one sample's target. */
+size_t task_target_bytes(const struct task_use *use);
+
+int task_figure_count(const struct task *task);
+/** How many of them are counted while training. */
+int task_sum_count(const struct task *task);
+/** The figures as programs get them. `values` in the order of the figures, or, `sums` given, of those counted while
+ *  training; answers how many. */
+int task_figures(const struct task *task, const double *values, const double *sums, fov_task_figure *figures);
+/** The loss's targets as an input of the graph. */
+fov_value task_add_targets(const struct task_use *use, fov_graph *graph);
+
+/* ---- what tasks share (fit.c) ------------------------------------------------------------------------------------ */
+
+/** The size of the pictures that the model reads; E_SHAPE where it does not read any, or is not made for any number. */
+int fit_pictures(struct task_use *use, struct error *error);
+/** A row of scores for each picture: what is not is named. */
+int fit_scores(struct task_use *use, struct error *error);
+/** A class of the model for each of the data's; E_SHAPE where they differ. */
+int fit_classes(struct task_use *use, int classes, struct error *error);
+
+#endif
