@@ -28,7 +28,8 @@ enum option_kind {
     OPTION_NUMBER,  /**< any finite number */
     OPTION_SIZE,    /**< bytes: 800M, 2G, 1.5GiB */
     OPTION_TEXT,
-    OPTION_CHOICE /**< one of `choices` */
+    OPTION_CHOICE, /**< one of `choices` */
+    OPTION_BY_NAME /**< a number, numbers by name, or both: "0.01, features.*=0.1x"; text: what stands by name */
 };
 
 /** One option of a verb: drives parsing, limits, help and the advice after a slip. */
@@ -61,7 +62,8 @@ struct verb {
     const char *name;    /**< "train" */
     const char *summary; /**< one line for `fovea help` */
     int (*run)(struct cli *cli);
-    const struct cli_option *options; /**< ended by one without name; the shared and common ones are added */
+    const struct cli_option *options; /**< ended by one without name; the others are added */
+    const struct cli_option *(*more)(void); /**< options whose table the library has; NULL: none */
     const struct cli_option *shared;  /**< a table that some verbs have together; NULL: none */
     const char *arguments;            /**< "FILE PICTURE...", for the usage line; "" for none */
     const char *help;                 /**< a few sentences */
@@ -72,14 +74,14 @@ struct verb {
 extern const struct verb *const verb_table[]; /* generated, sorted by name */
 extern const size_t verb_table_count;
 
-enum { CLI_MAX_OPTIONS = 64 };
+enum { CLI_MAX_OPTIONS = 96 };
 
 enum color { COLOR_NONE, COLOR_256, COLOR_TRUE };
 
 /** One run of the command. */
 struct cli {
     const struct verb *verb;
-    struct cli_value value[CLI_MAX_OPTIONS]; /**< the verb's options, then the common ones */
+    struct cli_value value[CLI_MAX_OPTIONS]; /**< the verb's options, then the others */
     const char **arguments;                  /**< what is no option, in order */
     int argument_count;
     bool json, quiet, verbose;

@@ -118,6 +118,7 @@ void help_verb(struct cli *cli, const struct verb *verb)
     if (verb->options != NULL && verb->options[0].name != NULL) {
         fprintf(cli->out, "\nOptions [what holds when they are not given]\n");
         print_options(cli, verb->options);
+        print_options(cli, verb->more != NULL ? verb->more() : NULL);
     }
     if (verb->shared != NULL) {
         fprintf(cli->out, "\nPixels and names\n");

@@ -54,13 +54,20 @@ static bool same_name(const char *name, const char *word, size_t length)
     return i == length && name[i] == '\0';
 }
 
+const struct cli_option *options_table(const struct verb *verb, int index)
+{
+    return index == 0   ? verb->options
+           : index == 1 ? (verb->more != NULL ? verb->more() : NULL)
+           : index == 2 ? verb->shared
+                        : common_options;
+}
+
 /* The option that `matches`, among the verb's and the common ones. */
 static const struct cli_option *find(const struct verb *verb, const char *word, size_t length, char letter, int *index)
 {
-    const struct cli_option *lists[] = {verb->options, verb->shared, common_options};
     int place = 0;
-    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
-        for (const struct cli_option *o = lists[l]; o != NULL && o->name != NULL; o++, place++) {
+    for (int table = 0; table < OPTION_TABLES; table++) {
+        for (const struct cli_option *o = options_table(verb, table); o != NULL && o->name != NULL; o++, place++) {
             if (letter != '\0' ? o->letter == letter : same_name(o->name, word, length)) {
                 if (index != NULL) {
                     *index = place;
@@ -239,6 +246,25 @@ static int read_flag(const struct cli_option *o, const char *text, struct cli_va
     return complain(problem, size, "--%s is \"%s\"; it is yes or no", o->name, shown(word, text));
 }
 
+/* What stands by name is the library's to read; a number may come before it. */
+static int read_by_name(const struct cli_option *o, const char *text, struct cli_value *value, char *problem,
+                        size_t size)
+{
+    char first[64], word[64];
+    size_t length = strcspn(text, ",");
+    value->text = text;
+    if (memchr(text, '=', length) != NULL) {
+        return EXIT_OK;
+    }
+    snprintf(first, sizeof first, "%.*s", (int)(length < sizeof first ? length : sizeof first - 1), text);
+    if (!read_number(first, &value->number)) {
+        return complain(problem, size, "--%s is \"%s\"; it is a number, or a number by name: features.*=0.1x", o->name,
+                        shown(word, first));
+    }
+    value->text = text[length] != '\0' ? text + length + 1 + strspn(text + length + 1, " ") : NULL;
+    return check_limits(o, value->number, first, problem, size);
+}
+
 static int read_value(const struct cli_option *o, const char *text, struct cli_value *value, char *problem, size_t size)
 {
     char word[64];
@@ -279,6 +305,8 @@ static int read_value(const struct cli_option *o, const char *text, struct cli_v
         }
         value->integer = (int64_t)value->number;
         return EXIT_OK;
+    case OPTION_BY_NAME:
+        return read_by_name(o, text, value, problem, size);
     case OPTION_CHOICE:
         return read_choice(o, text, problem, size);
     case OPTION_TEXT:
@@ -325,9 +353,8 @@ static int unknown_option(const struct walk *w, const char *word, size_t length)
     char name[64], clean[64];
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), word);
     struct nearest nearest = {.wanted = name};
-    const struct cli_option *lists[] = {w->verb->options, w->verb->shared, common_options};
-    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
-        for (const struct cli_option *o = lists[l]; o != NULL && o->name != NULL; o++) {
+    for (int table = 0; table < OPTION_TABLES; table++) {
+        for (const struct cli_option *o = options_table(w->verb, table); o != NULL && o->name != NULL; o++) {
             nearest_offer(&nearest, o->name);
         }
     }
@@ -398,10 +425,9 @@ static const struct cli_option *bare_option(const struct walk *w, const char *wo
 
 static int set_defaults(struct walk *w)
 {
-    const struct cli_option *lists[] = {w->verb->options, w->verb->shared, common_options};
     int index = 0;
-    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
-        for (const struct cli_option *o = lists[l]; o != NULL && o->name != NULL; o++, index++) {
+    for (int table = 0; table < OPTION_TABLES; table++) {
+        for (const struct cli_option *o = options_table(w->verb, table); o != NULL && o->name != NULL; o++, index++) {
             if (index == CLI_MAX_OPTIONS) {
                 return complain(w->problem, w->size, "internal: too many options in the table");
             }
@@ -425,8 +451,10 @@ static int check_arguments(const struct walk *w)
     if (verb->maximum_arguments >= 0 && count > verb->maximum_arguments) {
         const char *first = w->cli->arguments[verb->maximum_arguments];
         struct nearest nearest = {.wanted = first};
-        for (const struct cli_option *o = verb->options; o != NULL && o->name != NULL; o++) {
-            nearest_offer(&nearest, o->name);
+        for (int table = 0; table < 2; table++) {
+            for (const struct cli_option *o = options_table(verb, table); o != NULL && o->name != NULL; o++) {
+                nearest_offer(&nearest, o->name);
+            }
         }
         if (nearest.best != NULL && nearest.distance == 0) {
             return complain(w->problem, w->size, "unexpected \"%s\": did you mean --%s?", shown(word, first),

@@ -13,6 +13,10 @@ extern const struct cli_option common_options[];
 int options_parse(struct cli *cli, const struct verb *verb, int count, char **words, const char **arguments,
                   char *problem, size_t size);
 
+/** The tables of a verb one after another; NULL where it has none there. */
+enum { OPTION_TABLES = 4 };
+const struct cli_option *options_table(const struct verb *verb, int index);
+
 /** Is there a --help or -h that is meant as one? */
 bool options_want_help(int count, char **words);
 

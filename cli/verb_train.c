@@ -9,6 +9,7 @@
 #include "signals.h"
 #include "preprocessing.h"
 #include "source.h"
+#include "train_options.h"
 #include "train_view.h"
 #include <limits.h>
 #include <math.h>
@@ -27,19 +28,12 @@ struct job {
     fov_model *model;
     fov_dataset *data, *test;
     fov_train_options options;
-    char optimizer[640];
+    struct train_texts texts;
 };
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 
 /* What was typed, else what the run that goes on had, else the default. */
-static double number_of(const struct job *job, const char *name, const char *key)
-{
-    const json_t *kept = job->config != NULL ? json_object_get(job->config, key) : NULL;
-    return json_is_number(kept) && !option_given(job->cli, name) ? json_number_value(kept)
-                                                                 : option(job->cli, name)->number;
-}
-
 static bool flag_of(const struct job *job, const char *name, const char *key)
 {
     const json_t *kept = job->config != NULL ? json_object_get(job->config, key) : NULL;
@@ -47,12 +41,6 @@ static bool flag_of(const struct job *job, const char *name, const char *key)
         return option_flag(job->cli, name);
     }
     return json_is_true(kept) || (json_is_number(kept) && json_number_value(kept) != 0.0);
-}
-
-/* A number of the schedule's, which knows its own default; 0 asks for it. */
-static double schedule_number(const struct job *job, const char *name, const char *key)
-{
-    return job->config != NULL || option_given(job->cli, name) ? number_of(job, name, key) : 0.0;
 }
 
 /* A kept number may be anything; what is beyond an int is beyond every limit, too, and refused by the library. */
@@ -67,62 +55,16 @@ static const char *word_of(const struct job *job, const json_t *kept, const char
     return word != NULL && !option_given(job->cli, name) ? word : option_text(job->cli, name);
 }
 
-/* A run that goes on has its options of the optimiser behind its name. What is typed now goes behind them, so
- * the library sees that it is another one. */
-static void keep_optimizer(struct job *job)
-{
-    fov_train_options *o = &job->options;
-    char typed[3][64] = {"", "", ""};
-    o->momentum = o->weight_decay = 0.0f;
-    o->nesterov = false;
-    if (option_given(job->cli, "momentum")) {
-        snprintf(typed[0], sizeof typed[0], ":momentum=%.9g", option_number(job->cli, "momentum"));
-    }
-    if (option_given(job->cli, "weight-decay")) {
-        snprintf(typed[1], sizeof typed[1], ":weight_decay=%.9g", option_number(job->cli, "weight-decay"));
-    }
-    if (option_given(job->cli, "nesterov")) {
-        snprintf(typed[2], sizeof typed[2], ":nesterov=%d", option_flag(job->cli, "nesterov"));
-    }
-    snprintf(job->optimizer, sizeof job->optimizer, "%.400s%s%s%s", o->optimizer, typed[0], typed[1], typed[2]);
-    o->optimizer = job->optimizer;
-}
-
 static void fill_options(struct job *job)
 {
     fov_train_options *o = &job->options;
     *o = (fov_train_options){
-        .epochs = whole(number_of(job, "epochs", "epochs")),
-        .batch = whole(number_of(job, "batch", "batch")),
-        .optimizer = word_of(job, job->config, "optimizer", "optimizer"),
-        .lr = (float)number_of(job, "lr", "lr"),
-        .momentum = (float)number_of(job, "momentum", "momentum"),
-        .nesterov = flag_of(job, "nesterov", "nesterov"),
-        .weight_decay = (float)number_of(job, "weight-decay", "weight_decay"),
-        .schedule = word_of(job, job->config, "schedule", "schedule"),
-        .step_epochs = whole(schedule_number(job, "step-epochs", "step_epochs")),
-        .gamma = (float)schedule_number(job, "gamma", "gamma"),
-        .lr_final = (float)number_of(job, "lr-final", "lr_final"),
-        .warmup = whole(number_of(job, "warmup", "warmup")),
-        .label_smoothing = (float)number_of(job, "label-smoothing", "label_smoothing"),
-        .augment = word_of(job, job->config, "augment", "augment"),
-        .checkpoint_steps = whole(number_of(job, "checkpoint-steps", "checkpoint_steps")),
-        .drop_last = flag_of(job, "drop-last", "drop_last"),
-        .classes_by_position = job->by_position,
         .resume = job->resume,
         .overwrite = option_flag(job->cli, "overwrite"),
         .directory = job->folder.path,
         .validate = job->test,
     };
-    if (job->config != NULL && !option_given(job->cli, "optimizer")) {
-        keep_optimizer(job);
-    } else if (strcmp(o->optimizer, "sgd") != 0 && !option_given(job->cli, "momentum")) {
-        o->momentum = 0.0f; /* the default is meant for sgd */
-    }
-    if (!option_given(job->cli, "schedule") && !option_given(job->cli, "lr") && job->config == NULL) {
-        o->schedule = "cosine"; /* who names a rate means that rate */
-    }
-    /* Only the library knows each optimiser's own rate; 0 asks for it. */
+    train_options_fill(job->cli, job->config, &job->texts, o);
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */
@@ -496,93 +438,6 @@ static const struct cli_option options[] = {
      .argument = "SOURCE",
      .standard = "mnist",
      .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
-    {.name = "epochs",
-     .kind = OPTION_INTEGER,
-     .argument = "N",
-     .standard = "10",
-     .minimum = 1,
-     .maximum = 1e6,
-     .doc = "times through the data"},
-    {.name = "batch",
-     .kind = OPTION_INTEGER,
-     .argument = "N|full",
-     .standard = "64",
-     .minimum = 1,
-     .maximum = 1e8,
-     .word = "full",
-     .doc = "samples per step; 1: stochastic, full: all of them"},
-    {.name = "drop-last", .kind = OPTION_FLAG, .doc = "leave out the last batch of an epoch where it is smaller"},
-    {.name = "optimizer", .kind = OPTION_TEXT, .argument = "NAME", .standard = "sgd",
-     .doc = "sgd, adam, adamw, rmsprop:alpha=0.9...; fovea ops lists them"},
-    {.name = "lr",
-     .kind = OPTION_NUMBER,
-     .argument = "X",
-     .otherwise = "the optimiser's own: 0.01 for sgd",
-     .minimum = 1e-12,
-     .maximum = 1e6,
-     .doc = "learning rate"},
-    {.name = "momentum",
-     .kind = OPTION_NUMBER,
-     .argument = "X",
-     .standard = "0.9",
-     .otherwise = "0.9 for sgd",
-     .minimum = 0,
-     .maximum = 0.9999999,
-     .doc = "share of the last step kept in the next"},
-    {.name = "nesterov", .kind = OPTION_FLAG, .doc = "look ahead along the momentum"},
-    {.name = "weight-decay",
-     .kind = OPTION_NUMBER,
-     .argument = "X",
-     .standard = "0",
-     .minimum = 0,
-     .maximum = 1e6,
-     .doc = "pull of all weights towards zero"},
-    {.name = "schedule",
-     .kind = OPTION_TEXT,
-     .argument = "NAME",
-     .standard = "constant",
-     .otherwise = "cosine; constant where --lr is given",
-     .doc = "of the rate: constant, cosine, step, multistep:30,60, one-cycle..."},
-    {.name = "step-epochs",
-     .kind = OPTION_INTEGER,
-     .argument = "N",
-     .standard = "10",
-     .minimum = 1,
-     .maximum = 1e6,
-     .doc = "step: epochs between two drops"},
-    {.name = "gamma",
-     .kind = OPTION_NUMBER,
-     .argument = "X",
-     .standard = "0.1",
-     .minimum = 1e-9,
-     .maximum = 1e3,
-     .doc = "step: factor at each drop"},
-    {.name = "lr-final",
-     .kind = OPTION_NUMBER,
-     .argument = "X",
-     .standard = "0",
-     .minimum = 0,
-     .maximum = 1e6,
-     .doc = "cosine: rate at the end"},
-    {.name = "warmup",
-     .kind = OPTION_INTEGER,
-     .argument = "N",
-     .standard = "0",
-     .minimum = 0,
-     .maximum = 1e9,
-     .doc = "steps over which the rate rises"},
-    {.name = "label-smoothing",
-     .kind = OPTION_NUMBER,
-     .argument = "X",
-     .standard = "0",
-     .minimum = 0,
-     .maximum = 0.999,
-     .doc = "share of the target spread over all classes"},
-    {.name = "augment",
-     .kind = OPTION_TEXT,
-     .argument = "LIST",
-     .otherwise = "none",
-     .doc = "random changes of the pictures: \"crop:4, flip\", or mnist, cifar, imagenet, segment; see fovea data transforms"},
     {.name = "input",
      .kind = OPTION_TEXT,
      .argument = "CxHxW",
@@ -595,9 +450,6 @@ static const struct cli_option options[] = {
      .minimum = 1,
      .maximum = 1e6,
      .doc = "outputs; an .onnx file for another number or other classes gets a new last layer"},
-    {.name = "classes-by-position",
-     .kind = OPTION_FLAG,
-     .doc = "class i of the data is output i of the model file, whatever their names"},
     {.name = "output",
      .kind = OPTION_TEXT,
      .argument = "NAME",
@@ -624,14 +476,6 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "DIR",
      .doc = "go on with the run in DIR, which knows its model, data and options; more --epochs are welcome"},
-    {.name = "checkpoint-steps",
-     .kind = OPTION_INTEGER,
-     .argument = "N",
-     .standard = "0",
-     .otherwise = "one at each epoch's end",
-     .minimum = 0,
-     .maximum = 2e9,
-     .doc = "also leave a checkpoint each N steps"},
     {.name = NULL},
 };
 
@@ -640,6 +484,7 @@ const struct verb verb_train = {
     .summary = "train a network; alone, lenet5 on MNIST",
     .run = run,
     .options = options,
+    .more = train_options,
     .shared = preprocessing_options,
     .arguments = "",
     .help =

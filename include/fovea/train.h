@@ -120,6 +120,30 @@ typedef struct fov_task_info {
 FOV_API int           fov_task_count(void);
 FOV_API fov_task_info fov_task_at(int index); /**< in order of name */
 
+/** The training options that are plain values, as a table: what a command line or a file can set, with its limits. The
+ *  others are handles, functions and the run's folder. */
+typedef enum fov_option_kind {
+    FOV_OPTION_INTEGER, /**< int */
+    FOV_OPTION_NUMBER,  /**< float */
+    FOV_OPTION_FLAG,    /**< bool */
+    FOV_OPTION_TEXT     /**< const char * */
+} fov_option_kind;
+typedef struct fov_train_option_info {
+    const char     *name; /**< of the member: "label_smoothing" */
+    fov_option_kind kind;
+    double          standard, minimum, maximum; /**< of numbers: the default and the limits */
+    const char     *argument;  /**< what help calls the value: "N" */
+    const char     *otherwise; /**< what holds when it is not given, in words; NULL: `standard` says it */
+    const char     *word;      /**< stands for -1: "full"; NULL: nothing does */
+    const char     *doc;       /**< a few words, with the unit; "": it is for programs, not for people */
+    int             by_name;   /**< the option that takes "PATTERN=NUMBER, ..." typed behind the number; -1: none */
+    const char     *part_of; /**< "optimizer" or "schedule", whose option it is, with a default of its own; else NULL */
+} fov_train_option_info;
+FOV_API int                   fov_train_option_count(void);
+FOV_API fov_train_option_info fov_train_option_at(int index);
+/** Sets the option's member; `text` is kept, not copied. Limits are looked at when training begins. */
+FOV_API void fov_train_option_put(fov_train_options *options, int index, double number, const char *text);
+
 /** A random change that .augment knows. */
 typedef struct fov_transform_info {
     const char *name;        /**< "random-resized-crop" */

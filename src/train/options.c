@@ -3,6 +3,7 @@
 #include "train/options.h"
 #include "base/text.h"
 #include "train/history.h"
+#include "train/option_table.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,29 +17,18 @@ static int check(const char *option, double value, double minimum, double maximu
     return error_set(error, FOV_E_USAGE, "training option %s is %g (%g to %g)", option, value, minimum, maximum);
 }
 
+/* The least that a program may give: 0 is always the default, -1 what the row's word says. */
+static double least(const struct train_option *option)
+{
+    return option->word != NULL ? -1 : option->kind == FOV_OPTION_NUMBER ? 0 : option->minimum;
+}
+
 static int check_all(const fov_train_options *o, struct error *error)
 {
-    const struct {
-        const char *name;
-        double value, minimum, maximum;
-    } limits[] = {
-        {"epochs", o->epochs, 1, 1e6},
-        {"batch", o->batch, -1, 1e8},
-        {"lr", (double)o->lr, 0, 1e6},
-        {"momentum", (double)o->momentum, 0, 0.9999999},
-        {"weight_decay", (double)o->weight_decay, 0, 1e6},
-        {"beta1", (double)o->beta1, 0, 0.9999999},
-        {"beta2", (double)o->beta2, 0, 0.9999999},
-        {"epsilon", (double)o->epsilon, 0, 1},
-        {"step_epochs", o->step_epochs, 1, 1e6},
-        {"gamma", (double)o->gamma, 0, 1e3},
-        {"lr_final", (double)o->lr_final, 0, 1e6},
-        {"warmup", o->warmup, 0, 1e9},
-        {"label_smoothing", (double)o->label_smoothing, 0, 0.999},
-        {"checkpoint_steps", o->checkpoint_steps, 0, 2e9},
-    };
-    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-        if (check(limits[i].name, limits[i].value, limits[i].minimum, limits[i].maximum, error) != FOV_OK) {
+    for (const struct train_option *row = train_option_table; row->name != NULL; row++) {
+        bool limited = row->kind == FOV_OPTION_INTEGER || row->kind == FOV_OPTION_NUMBER;
+        if (limited &&
+            check(row->name, train_option_number(row, o), least(row), row->maximum, error) != FOV_OK) {
             return FOV_E_USAGE;
         }
     }
@@ -51,26 +41,14 @@ static int check_all(const fov_train_options *o, struct error *error)
     return FOV_OK;
 }
 
-static float or_else(float value, float standard)
-{
-    return value == 0.0f ? standard : value;
-}
-
 /* The optimiser's own defaults, over them the fields that are not zero, over those what stands behind its name. */
 static int resolve_optimizer(struct train_settings *settings, struct error *error)
 {
     const fov_train_options *o = &settings->given;
-    const struct {
-        const char *name;
-        double value;
-    } fields[] = {{"momentum", (double)o->momentum}, {"nesterov", o->nesterov},
-                  {"weight_decay", (double)o->weight_decay}, {"beta1", (double)o->beta1},
-                  {"beta2", (double)o->beta2}, {"epsilon", (double)o->epsilon}};
     int status = optimizer_find(&settings->optimizer, o->optimizer, error);
-    for (size_t i = 0; status == FOV_OK && i < sizeof fields / sizeof fields[0]; i++) {
-        if (fields[i].value != 0.0) {
-            status = optimizer_set(&settings->optimizer, fields[i].name, fields[i].value, error);
-        }
+    for (const struct train_option *row = train_option_table; status == FOV_OK && row->name != NULL; row++) {
+        double value = row->owner == OF_OPTIMIZER ? train_option_number(row, o) : 0.0;
+        status = value != 0.0 ? optimizer_set(&settings->optimizer, row->name, value, error) : FOV_OK;
     }
     status = status == FOV_OK ? optimizer_set_all(&settings->optimizer, o->optimizer, error) : status;
     if (status == FOV_OK) {
@@ -83,15 +61,11 @@ static int resolve_optimizer(struct train_settings *settings, struct error *erro
 static int resolve_schedule(struct train_settings *settings, struct error *error)
 {
     const fov_train_options *o = &settings->given;
-    const struct {
-        const char *name;
-        double value;
-    } fields[] = {
-        {"step_epochs", o->step_epochs}, {"gamma", (double)o->gamma}, {"lr_final", (double)o->lr_final}};
     int status = schedule_find(&settings->schedule, o->schedule, error);
-    for (size_t i = 0; status == FOV_OK && i < sizeof fields / sizeof fields[0]; i++) {
-        if (fields[i].value != 0.0) {
-            schedule_put(&settings->schedule, fields[i].name, fields[i].value);
+    for (const struct train_option *row = train_option_table; status == FOV_OK && row->name != NULL; row++) {
+        double value = row->owner == OF_SCHEDULE ? train_option_number(row, o) : 0.0;
+        if (value != 0.0) {
+            schedule_put(&settings->schedule, row->name, value);
         }
     }
     status = status == FOV_OK ? schedule_read(&settings->schedule, o->schedule, error) : status;
@@ -115,11 +89,12 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
     if (resolve_optimizer(settings, error) != FOV_OK || resolve_schedule(settings, error) != FOV_OK) {
         return FOV_E_USAGE;
     }
-    o->epochs = o->epochs != 0 ? o->epochs : 10;
-    o->batch = o->batch != 0 ? o->batch : 64;
-    o->lr = or_else(o->lr, (float)settings->optimizer.op->standard_rate);
-    o->step_epochs = o->step_epochs != 0 ? o->step_epochs : 10;
-    o->gamma = or_else(o->gamma, 0.1f);
+    o->lr = o->lr != 0.0f ? o->lr : (float)settings->optimizer.op->standard_rate;
+    for (const struct train_option *row = train_option_table; row->name != NULL; row++) {
+        if (row->standard != 0.0 && train_option_number(row, o) == 0.0) {
+            train_option_put(row, o, row->standard, NULL);
+        }
+    }
     if (check_all(o, error) != FOV_OK) {
         return FOV_E_USAGE;
     }
@@ -136,44 +111,46 @@ void settings_drop_rest(struct train_settings *settings)
     settings->rate.steps_per_epoch = settings->steps;
 }
 
-static void add_number(struct setting list[SETTINGS_MAX], int *count, const char *key, double value, bool decides)
+/* Text as it is resolved, with every option of what it names; "" where nothing was given. */
+static const char *resolved_text(const struct train_settings *settings, const struct train_option *row)
 {
-    char number[NUMBER_TEXT_SIZE];
-    struct setting *s = &list[(*count)++];
-    *s = (struct setting){.key = key, .decides = decides};
-    snprintf(s->number, sizeof s->number, "%s", number_text(number, value));
-    s->value = s->number;
-}
-
-static void add_word(struct setting list[SETTINGS_MAX], int *count, const char *key, const char *value)
-{
-    struct setting *s = &list[(*count)++];
-    *s = (struct setting){.key = key, .value = value, .decides = true, .quoted = true};
+    const char *given = train_option_text(row, &settings->given);
+    if (row->offset == offsetof(fov_train_options, optimizer)) {
+        return settings->optimizer_text;
+    }
+    if (row->offset == offsetof(fov_train_options, schedule)) {
+        return settings->schedule_text;
+    }
+    if (row->offset == offsetof(fov_train_options, task)) {
+        return settings->task_text;
+    }
+    if (row->offset == offsetof(fov_train_options, augment)) {
+        return settings->augment != NULL ? pipeline_text(settings->augment) : "none";
+    }
+    return given != NULL ? given : "";
 }
 
 int settings_list(const struct train_settings *settings, struct setting list[SETTINGS_MAX])
 {
-    const fov_train_options *o = &settings->given;
     int count = 0;
-    add_word(list, &count, "task", settings->task_text);
-    list[0].absent = "classify";
-    add_number(list, &count, "epochs", o->epochs, false); /* may grow */
-    add_number(list, &count, "batch", o->batch, true);
-    add_word(list, &count, "optimizer", settings->optimizer_text);
-    add_number(list, &count, "lr", (double)o->lr, true);
-    add_word(list, &count, "schedule", settings->schedule_text);
-    list[count - 1].older = settings->schedule_by_fields ? settings->schedule.schedule->name : NULL;
-    add_number(list, &count, "step_epochs", o->step_epochs, true);
-    add_number(list, &count, "gamma", (double)o->gamma, true);
-    add_number(list, &count, "lr_final", (double)o->lr_final, true);
-    add_number(list, &count, "warmup", o->warmup, true);
-    add_number(list, &count, "label_smoothing", (double)o->label_smoothing, true);
-    add_word(list, &count, "augment", settings->augment != NULL ? pipeline_text(settings->augment) : "none");
-    list[count - 1].absent = "none";
-    add_number(list, &count, "checkpoint_steps", o->checkpoint_steps, false);
-    add_number(list, &count, "drop_last", o->drop_last, true);
-    list[count - 1].absent = "0";
-    add_number(list, &count, "classes_by_position", o->classes_by_position, true);
-    list[count - 1].absent = "0";
+    for (const struct train_option *row = train_option_table; row->name != NULL; row++) {
+        struct setting *s = &list[count];
+        if (row->owner == OF_OPTIMIZER) { /* in its text already */
+            continue;
+        }
+        *s = (struct setting){.key = row->name, .decides = row->decides, .quoted = row->kind == FOV_OPTION_TEXT};
+        if (s->quoted) {
+            s->value = resolved_text(settings, row);
+            snprintf(s->absent, sizeof s->absent, "%s", row->absent != NULL ? row->absent : "");
+        } else {
+            number_text(s->number, train_option_number(row, &settings->given));
+            number_text(s->absent, row->standard);
+            s->value = s->number;
+        }
+        if (row->offset == offsetof(fov_train_options, schedule) && settings->schedule_by_fields) {
+            s->older = settings->schedule.schedule->name;
+        }
+        count++;
+    }
     return count;
 }

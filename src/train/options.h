@@ -34,11 +34,11 @@ void settings_drop_rest(struct train_settings *settings);
 struct setting {
     const char *key, *value; /**< value: text of the settings, or number */
     char number[40];
+    char absent[40]; /**< what a checkpoint had that does not name this one: the default */
     bool decides, quoted;
-    const char *absent; /**< what a checkpoint had that does not name this one; NULL: it is damaged */
     const char *older;  /**< how older checkpoints write the same; NULL: just so */
 };
-enum { SETTINGS_MAX = 24 };
+enum { SETTINGS_MAX = 64 };
 /** Fills list; returns how many. */
 int settings_list(const struct train_settings *settings, struct setting list[SETTINGS_MAX]);
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* The rows, in the order in which help shows them, and what programs see of them. */
+#include "train/option_table.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define OPTION(member) .name = #member, .offset = offsetof(fov_train_options, member)
+
+const struct train_option train_option_table[] = {
+    {OPTION(task), .kind = FOV_OPTION_TEXT, .argument = "NAME", .otherwise = "it follows from the data", .decides = true,
+     .absent = "classify", .doc = "what the model is for, with options: classify, segment:loss=dice"},
+    {OPTION(epochs), .kind = FOV_OPTION_INTEGER, .standard = 10, .minimum = 1, .maximum = 1e6, .argument = "N",
+     .doc = "times through the data"},
+    {OPTION(batch), .kind = FOV_OPTION_INTEGER, .standard = 64, .minimum = 1, .maximum = 1e8, .argument = "N|full",
+     .word = "full", .decides = true, .doc = "samples per step; 1: stochastic, full: all of them"},
+    {OPTION(drop_last), .kind = FOV_OPTION_FLAG, .decides = true,
+     .doc = "leave out the last batch of an epoch where it is smaller"},
+    {OPTION(optimizer), .kind = FOV_OPTION_TEXT, .argument = "NAME", .otherwise = "sgd", .decides = true,
+     .doc = "sgd, adam, adamw, rmsprop:alpha=0.9...; fovea ops lists them"},
+    {OPTION(lr), .kind = FOV_OPTION_NUMBER, .minimum = 1e-12, .maximum = 1e6, .argument = "X",
+     .otherwise = "the optimiser's own: 0.01 for sgd", .decides = true, .doc = "learning rate"},
+    {OPTION(momentum), .kind = FOV_OPTION_NUMBER, .maximum = 0.9999999, .argument = "X", .otherwise = "0.9 for sgd",
+     .owner = OF_OPTIMIZER, .doc = "share of the last step kept in the next"},
+    {OPTION(nesterov), .kind = FOV_OPTION_FLAG, .owner = OF_OPTIMIZER,
+     .doc = "look ahead along the momentum"},
+    {OPTION(weight_decay), .kind = FOV_OPTION_NUMBER, .maximum = 1e6, .argument = "X", .otherwise = "0",
+     .owner = OF_OPTIMIZER, .doc = "pull of all weights towards zero"},
+    {OPTION(beta1), .kind = FOV_OPTION_NUMBER, .maximum = 0.9999999, .owner = OF_OPTIMIZER},
+    {OPTION(beta2), .kind = FOV_OPTION_NUMBER, .maximum = 0.9999999, .owner = OF_OPTIMIZER},
+    {OPTION(epsilon), .kind = FOV_OPTION_NUMBER, .maximum = 1, .owner = OF_OPTIMIZER},
+    {OPTION(schedule), .kind = FOV_OPTION_TEXT, .argument = "NAME",
+     .otherwise = "cosine; constant where --lr is given", .decides = true,
+     .doc = "of the rate: constant, cosine, step, multistep:30,60, one-cycle..."},
+    {OPTION(step_epochs), .kind = FOV_OPTION_INTEGER, .standard = 10, .minimum = 1, .maximum = 1e6, .argument = "N",
+     .owner = OF_SCHEDULE, .decides = true, .doc = "step: epochs between two drops"},
+    {OPTION(gamma), .kind = FOV_OPTION_NUMBER, .standard = (double)0.1f, .minimum = 1e-9, .maximum = 1e3,
+     .argument = "X", .owner = OF_SCHEDULE, .decides = true, .doc = "step and its kin: factor at each drop"},
+    {OPTION(lr_final), .kind = FOV_OPTION_NUMBER, .maximum = 1e6, .argument = "X", .owner = OF_SCHEDULE,
+     .decides = true, .doc = "cosine and its kin: rate at the end"},
+    {OPTION(warmup), .kind = FOV_OPTION_INTEGER, .maximum = 1e9, .argument = "N", .decides = true,
+     .doc = "steps over which the rate rises"},
+    {OPTION(label_smoothing), .kind = FOV_OPTION_NUMBER, .maximum = 0.999, .argument = "X", .decides = true,
+     .doc = "share of the target spread over all classes"},
+    {OPTION(augment), .kind = FOV_OPTION_TEXT, .argument = "LIST", .otherwise = "none", .absent = "none", .decides = true,
+     .doc = "random changes of the pictures: \"crop:4, flip\", or mnist, cifar, imagenet, segment; see fovea data "
+            "transforms"},
+    {OPTION(checkpoint_steps), .kind = FOV_OPTION_INTEGER, .maximum = 2e9, .argument = "N",
+     .otherwise = "one at each epoch's end", .doc = "also leave a checkpoint each N steps"},
+    {OPTION(classes_by_position), .kind = FOV_OPTION_FLAG, .decides = true,
+     .doc = "class i of the data is output i of the model file, whatever their names"},
+    {.name = NULL},
+};
+
+double train_option_number(const struct train_option *option, const fov_train_options *options)
+{
+    const char *member = (const char *)options + option->offset;
+    int whole = 0;
+    float number = 0.0f;
+    bool flag = false;
+    switch (option->kind) {
+    case FOV_OPTION_INTEGER:
+        memcpy(&whole, member, sizeof whole);
+        break;
+    case FOV_OPTION_NUMBER:
+        memcpy(&number, member, sizeof number);
+        break;
+    case FOV_OPTION_FLAG:
+        memcpy(&flag, member, sizeof flag);
+        break;
+    case FOV_OPTION_TEXT:
+        break;
+    }
+    return (double)whole + (double)number + (double)flag;
+}
+
+const char *train_option_text(const struct train_option *option, const fov_train_options *options)
+{
+    const char *text = NULL;
+    if (option->kind == FOV_OPTION_TEXT) {
+        memcpy(&text, (const char *)options + option->offset, sizeof text);
+    }
+    return text;
+}
+
+void train_option_put(const struct train_option *option, fov_train_options *options, double number, const char *text)
+{
+    char *member = (char *)options + option->offset;
+    int whole = number >= INT_MAX ? INT_MAX : number <= INT_MIN ? INT_MIN : (int)number;
+    switch (option->kind) {
+    case FOV_OPTION_INTEGER:
+        memcpy(member, &whole, sizeof whole);
+        break;
+    case FOV_OPTION_NUMBER:
+        memcpy(member, &(float){(float)number}, sizeof(float));
+        break;
+    case FOV_OPTION_FLAG:
+        memcpy(member, &(bool){number != 0.0}, sizeof(bool));
+        break;
+    case FOV_OPTION_TEXT:
+        memcpy(member, &text, sizeof text);
+        break;
+    }
+}
+
+/* ---- public ------------------------------------------------------------------------------------------------------ */
+
+static int find(const char *name)
+{
+    int index = 0;
+    while (train_option_table[index].name != NULL && strcmp(train_option_table[index].name, name) != 0) {
+        index++;
+    }
+    return index;
+}
+
+int fov_train_option_count(void)
+{
+    return find("");
+}
+
+fov_train_option_info fov_train_option_at(int index)
+{
+    fov_train_option_info info = {.name = "", .doc = "", .argument = "", .by_name = -1};
+    if (index < 0 || index >= fov_train_option_count()) {
+        return info;
+    }
+    const struct train_option *option = &train_option_table[index];
+    info.name = option->name;
+    info.kind = option->kind;
+    info.standard = option->standard;
+    info.minimum = option->minimum;
+    info.maximum = option->maximum;
+    info.argument = option->argument != NULL ? option->argument : "";
+    info.otherwise = option->otherwise;
+    info.word = option->word;
+    info.doc = option->doc != NULL ? option->doc : "";
+    info.by_name = option->by_name != NULL ? find(option->by_name) : -1;
+    info.part_of = option->owner == OF_OPTIMIZER  ? "optimizer"
+                   : option->owner == OF_SCHEDULE ? "schedule"
+                                                  : NULL;
+    return info;
+}
+
+void fov_train_option_put(fov_train_options *options, int index, double number, const char *text)
+{
+    if (index >= 0 && index < fov_train_option_count()) {
+        train_option_put(&train_option_table[index], options, number, text);
+    }
+}
