@@ -69,6 +69,7 @@ struct verb {
     const char *help;                 /**< a few sentences */
     const char *examples;             /**< whole command lines, one to a line */
     int minimum_arguments, maximum_arguments; /**< -1: any number */
+    bool networks; /**< also takes what networks can be told (fovea zoo NAME): --attention cbam */
 };
 
 extern const struct verb *const verb_table[]; /* generated, sorted by name */
@@ -84,6 +85,8 @@ struct cli {
     struct cli_value value[CLI_MAX_OPTIONS]; /**< the verb's options, then the others */
     const char **arguments;                  /**< what is no option, in order */
     int argument_count;
+    char network_options[256];               /**< ":attention=cbam:dropout=0.3", to stand behind a network's name */
+    char network[480];                       /**< a name with them (source_network) */
     bool json, quiet, verbose;
 
     /* What standard output is. */

@@ -390,6 +390,33 @@ static int take(struct walk *w, const struct cli_option *o, int index, const cha
     return read_value(o, text, value, w->problem, w->size);
 }
 
+/* An option of networks: kept as it will stand behind the network's name, where the library reads it. Without a value
+ * it is a flag. */
+static int take_network_option(struct walk *w, const char *word, size_t length, const char *inside)
+{
+    char *out = w->cli->network_options;
+    size_t used = strlen(out), room = sizeof w->cli->network_options;
+    const char *next = w->at + 1 < w->count ? w->words[w->at + 1] : NULL;
+    const char *text = inside;
+    if (text == NULL) {
+        bool has_value = next != NULL && !(next[0] == '-' && next[1] == '-');
+        text = has_value ? next : "yes";
+        w->at += has_value ? 1 : 0;
+    }
+    if (used + length + strlen(text) + 3 > room || strchr(text, ':') != NULL) {
+        return complain(w->problem, w->size, "--%.*s: its value is too long or has a colon", (int)length, word);
+    }
+    append_text(out, room, used, ":%.*s=%s", (int)length, word, text);
+    return EXIT_OK;
+}
+
+static bool is_network_option(const struct walk *w, const char *word, size_t length)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), word);
+    return w->verb->networks && length < sizeof name && fov_network_has_option(name);
+}
+
 /* --name, --name=value */
 static int take_long(struct walk *w, const char *word)
 {
@@ -397,6 +424,9 @@ static int take_long(struct walk *w, const char *word)
     size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
     int index = 0;
     const struct cli_option *o = find(w->verb, word, length, '\0', &index);
+    if (o == NULL && is_network_option(w, word, length)) {
+        return take_network_option(w, word, length, equals != NULL ? equals + 1 : NULL);
+    }
     return o != NULL ? take(w, o, index, equals != NULL ? equals + 1 : NULL) : unknown_option(w, word, length);
 }
 
@@ -473,6 +503,7 @@ int options_parse(struct cli *cli, const struct verb *verb, int count, char **wo
     cli->verb = verb;
     cli->arguments = arguments;
     cli->argument_count = 0;
+    cli->network_options[0] = '\0';
     int status = set_defaults(&w);
     bool ended = false;
     for (; status == EXIT_OK && w.at < count; w.at++) {
@@ -488,6 +519,8 @@ int options_parse(struct cli *cli, const struct verb *verb, int count, char **wo
             status = take_letter(&w, word + 1);
         } else if (!ended && (bare = bare_option(&w, word, &index)) != NULL) {
             status = take(&w, bare, index, strchr(word, '=') + 1);
+        } else if (!ended && strchr(word, '=') != NULL && is_network_option(&w, word, strcspn(word, "="))) {
+            status = take_network_option(&w, word, strcspn(word, "="), strchr(word, '=') + 1);
         } else {
             cli->arguments[cli->argument_count++] = word;
         }

@@ -75,6 +75,21 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
                                                    : fov_model_load(context, word);
 }
 
+int source_network(struct cli *cli, const char *word, const char **name)
+{
+    *name = word;
+    if (cli->network_options[0] == '\0') {
+        return EXIT_OK;
+    }
+    if (source_is_file(word)) {
+        return fail(cli, EXIT_USAGE, "%s is a file and takes no options of networks (%s)", word,
+                    cli->network_options + 1);
+    }
+    snprintf(cli->network, sizeof cli->network, "%.200s%s", word, cli->network_options);
+    *name = cli->network;
+    return EXIT_OK;
+}
+
 const char *const source_scores[] = {"logits", "softmax", "sigmoid", "values", "map", NULL};
 
 int source_choose(struct cli *cli, fov_model *model, const char *output, const char *scores)

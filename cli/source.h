@@ -14,6 +14,10 @@ bool source_has_suffix(const char *path, const char *suffix); /**< ".onnx", in a
  *  first that they fit, or `network`, a name or an ONNX file, where it is not NULL). */
 fov_model *source_model(struct cli *cli, const char *word, const fov_network_options *options, const char *network);
 
+/** *name: a network's name with the options of networks that were typed behind it, which belongs to cli; or the word as
+ *  it is. 0, or an exit code after the sentence: a file takes none. */
+int source_network(struct cli *cli, const char *word, const char **name);
+
 /** --output and --scores, NULL where not given: chooses one of several outputs, states what it holds. Says which is
  *  taken where there are several and none was named. 0, or an exit code, after the sentence. */
 int source_choose(struct cli *cli, fov_model *model, const char *output, const char *scores);

@@ -24,6 +24,7 @@ static json_t *layer_to_json(const fov_layer *layer)
     json_set_text(object, "type", layer->type);
     json_set(object, "shape", json_from_shape(&layer->shape));
     json_set_integer(object, "parameters", layer->parameters);
+    json_set_integer(object, "buffers", layer->buffers);
     json_set_integer(object, "multiply_adds", layer->multiply_adds);
     json_set_integer(object, "bytes", (int64_t)layer->bytes);
     json_add(field, json_integer(layer->receptive_field[0]));
@@ -86,6 +87,7 @@ static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
     json_set(object, "class_names", classes);
     json_set_integer(object, "parameters", summary->parameters);
     json_set_integer(object, "trainable", summary->trainable);
+    json_set_integer(object, "buffers", summary->buffers);
     json_set_integer(object, "multiply_adds", summary->multiply_adds);
     json_set_integer(object, "parameter_bytes", (int64_t)summary->parameter_bytes);
     json_set_integer(object, "activation_bytes", (int64_t)summary->activation_bytes);
@@ -200,8 +202,13 @@ static void print_totals(struct cli *cli, const fov_summary *summary, fov_model 
     print_layers(cli, summary);
     fputc('\n', cli->out);
     print_ports(cli, model);
-    fprintf(cli->out, "  parameters     %s (%s), %s trainable\n", show_count(count[0], summary->parameters),
-            show_bytes(bytes[0], (double)summary->parameter_bytes), show_count(count[1], summary->trainable));
+    fprintf(cli->out, "  parameters     %s, %s trainable\n", show_count(count[0], summary->parameters),
+            show_count(count[1], summary->trainable));
+    if (summary->buffers > 0) {
+        fprintf(cli->out, "  buffers        %s: running statistics, which nobody learns\n",
+                show_count(count[0], summary->buffers));
+    }
+    fprintf(cli->out, "  weights        %s\n", show_bytes(bytes[0], (double)summary->parameter_bytes));
     fprintf(cli->out, "  multiply-adds  %s for a picture\n", show_count(count[2], summary->multiply_adds));
     fprintf(cli->out, "  activations    %s for a picture, all layers side by side\n",
             show_bytes(bytes[1], (double)summary->activation_bytes));
@@ -253,10 +260,14 @@ static int inspect(struct cli *cli, fov_model *model, const fov_shape *input)
 
 static int run(struct cli *cli)
 {
-    const char *word = cli->arguments[0], *text = option_text(cli, "input");
+    const char *word, *text = option_text(cli, "input");
     fov_network_options wanted = {.classes = (int)option_integer(cli, "classes")};
     fov_shape shape = {.rank = 0};
     int size[3] = {0, 0, 0};
+    int code = source_network(cli, cli->arguments[0], &word);
+    if (code != EXIT_OK) {
+        return code;
+    }
     if (text != NULL && !source_input(text, size)) {
         return fail(cli, EXIT_USAGE, "--input is \"%.60s\"; it is channels x height x width, such as 3x32x32", text);
     }
@@ -273,7 +284,7 @@ static int run(struct cli *cli)
     }
     fov_model *model = source_model(cli, word, &wanted, option_text(cli, "model"));
     const char *output = option_text(cli, "output");
-    int code = model == NULL ? fail_library(cli) : output != NULL ? source_choose(cli, model, output, NULL) : EXIT_OK;
+    code = model == NULL ? fail_library(cli) : output != NULL ? source_choose(cli, model, output, NULL) : EXIT_OK;
     code = code == EXIT_OK ? inspect(cli, model, shape.rank > 0 ? &shape : NULL) : code;
     fov_model_free(model);
     return code;
@@ -303,6 +314,7 @@ const struct verb verb_inspect = {
     .run = run,
     .options = options,
     .arguments = "NAME|FILE",
+    .networks = true,
     .minimum_arguments = 1,
     .maximum_arguments = 1,
     .help =
@@ -312,6 +324,7 @@ const struct verb verb_inspect = {
         "holds: logits, softmax (probabilities), sigmoid (independent ones), values or a map. With --json: inputs, "
         "outputs, parameters, multiply_adds, layers and more.",
     .examples = "fovea inspect lenet5\n"
+                "fovea inspect resnet50 --attention cbam\n"
                 "fovea inspect best.onnx --plan --batch 64\n"
                 "fovea inspect course-cnn --training --batch 64\n"
                 "fovea inspect best.onnx --hash --json\n",

@@ -4,60 +4,16 @@
 #include "json.h"
 #include "output.h"
 #include "source.h"
-#include "table.h"
+#include "zoo_list.h"
 #include <string.h>
-
-static int list_networks(struct cli *cli)
-{
-    fov_context *context = cli_context(cli);
-    if (context == NULL) {
-        return fail_library(cli);
-    }
-    struct table *table = table_create("lrrL");
-    json_t *array = json_array();
-    int code = EXIT_OK;
-    table_row(table, (const char *const[]){"network", "input", "parameters", "what it is"});
-    table_rule(table);
-    for (int i = 0; i < fov_network_count() && code == EXIT_OK; i++) {
-        fov_summary summary;
-        fov_model *model = fov_model_network(context, fov_network_name(i), NULL);
-        if (model == NULL || fov_model_summary(model, NULL, &summary) != FOV_OK) {
-            code = fail_library(cli);
-        } else {
-            char count[NUMBER_SIZE], input[96];
-            const int64_t *dim = summary.input.dim + (summary.input.rank - 3);
-            snprintf(input, sizeof input, "%lldx%lldx%lld", (long long)dim[0], (long long)dim[1], (long long)dim[2]);
-            table_row(table, (const char *const[]){fov_network_name(i), input, show_count(count, summary.parameters),
-                                                   fov_network_summary(i)});
-            json_t *one = json_object();
-            json_set_text(one, "name", fov_network_name(i));
-            json_set_text(one, "summary", fov_network_summary(i));
-            json_set(one, "input", json_from_shape(&summary.input));
-            json_set_integer(one, "parameters", summary.parameters);
-            json_set_integer(one, "multiply_adds", summary.multiply_adds);
-            json_add(array, one);
-        }
-        fov_model_free(model);
-    }
-    if (code == EXIT_OK && cli->json) {
-        json_t *object = json_object();
-        json_set(object, "networks", json_incref(array));
-        json_print(cli, object);
-    } else if (code == EXIT_OK) {
-        table_print(table, cli);
-    }
-    json_decref(array);
-    table_free(table);
-    return code;
-}
 
 static int write_network(struct cli *cli, const char *name, const fov_network_options *wanted)
 {
     char path[512], clean[512], count[NUMBER_SIZE], hash[65];
     if (strchr(name, '/') != NULL || strlen(name) > 200) {
-        return fail(cli, EXIT_USAGE, "%s is no network's name; \"fovea new --list\" has them", name);
+        return fail(cli, EXIT_USAGE, "%s is no network's name; \"fovea zoo\" lists them", name);
     }
-    snprintf(path, sizeof path, "%s.onnx", name);
+    snprintf(path, sizeof path, "%s.onnx", cli->arguments[0]);
     const char *out = option_text(cli, "out") != NULL ? option_text(cli, "out") : path;
     bool weights = source_has_suffix(out, ".safetensors");
     if (!weights && !source_has_suffix(out, ".onnx")) {
@@ -105,12 +61,14 @@ static int run(struct cli *cli)
         wanted.width = size[2];
     }
     if (option_flag(cli, "list")) {
-        return cli->argument_count == 0 ? list_networks(cli) : fail(cli, EXIT_USAGE, "--list takes no name");
+        return cli->argument_count == 0 ? zoo_list(cli) : fail(cli, EXIT_USAGE, "--list takes no name");
     }
     if (cli->argument_count == 0) {
-        return fail(cli, EXIT_USAGE, "which network? \"fovea new --list\" has them");
+        return fail(cli, EXIT_USAGE, "which network? \"fovea zoo\" lists them");
     }
-    return write_network(cli, cli->arguments[0], &wanted);
+    const char *name;
+    int code = source_network(cli, cli->arguments[0], &name);
+    return code == EXIT_OK ? write_network(cli, name, &wanted) : code;
 }
 
 static const struct cli_option options[] = {
@@ -130,12 +88,15 @@ const struct verb verb_new = {
     .run = run,
     .options = options,
     .arguments = "NAME|--list",
+    .networks = true,
     .minimum_arguments = 0,
     .maximum_arguments = 1,
     .help =
         "Writes a network with freshly drawn weights, for a given input and number of classes. One --seed gives one "
-        "set of weights.",
+        "set of weights. What a network can be told (fovea zoo NAME) is an option here: --attention cbam, or stands "
+        "behind its name: NAME:attention=cbam.",
     .examples = "fovea new --list\n"
+                "fovea new resnet50 --attention cbam --classes 10\n"
                 "fovea new lenet5 --classes 26 -o letters.onnx\n"
                 "fovea new course-cnn --input 3x32x32 --seed 7\n",
 };

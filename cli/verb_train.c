@@ -297,7 +297,8 @@ static int open_job(struct job *job)
     if (context == NULL) {
         return fail_library(cli);
     }
-    code = check_name(job);
+    code = source_network(cli, job->asked.model, &job->asked.model);
+    code = code == EXIT_OK ? check_name(job) : code;
     code = code == EXIT_OK ? open_data(job) : code;
     return code == EXIT_OK ? open_model(job) : code;
 }
@@ -432,7 +433,7 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "NAME|FILE",
      .standard = "lenet5",
-     .doc = "network by name (fovea new --list), or an .onnx file to train further"},
+     .doc = "network by name (fovea zoo), or an .onnx file to train further"},
     {.name = "data",
      .kind = OPTION_TEXT,
      .argument = "SOURCE",
@@ -487,6 +488,7 @@ const struct verb verb_train = {
     .more = train_options,
     .shared = preprocessing_options,
     .arguments = "",
+    .networks = true,
     .help =
         "Trains a classifier and checks it after each epoch on the validation samples, or on those for testing "
         "where there are no others. The loss follows from what its output holds: softmax cross-entropy, or, of "

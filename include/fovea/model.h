@@ -38,9 +38,10 @@ typedef enum fov_layout {
 
 /** An empty model, to be built with fov_model_graph and operators.h. */
 FOV_API fov_model *fov_model_create(fov_context *context);
-/** A network by name ("lenet5", "course-cnn", "mlp", ...; fov_network_name lists them) for a given input and number of
- *  classes; 0 means the network's own. Parameters are drawn from the context's seed. E_USAGE for an unknown name, with
- *  the nearest known one. */
+/** A network by name ("lenet5", "resnet50", ...; fov_network_at lists them) for a given input and number of classes; 0
+ *  means the network's own. Options of the network stand behind its name: "resnet50:attention=cbam",
+ *  "vgg16_bn:head=linear:dropout=0.3". Parameters are drawn from the context's seed. Auxiliary heads are further
+ *  outputs. E_USAGE for an unknown name, with the nearest known one, or an unknown option, with those there are. */
 typedef struct fov_network_options {
     int channels, height, width; /**< the network's own, e.g. 1 x 28 x 28 */
     int classes;                 /**< the network's own, e.g. 10 */
@@ -49,6 +50,29 @@ FOV_API fov_model *fov_model_network(fov_context *context, const char *name, con
 FOV_API int         fov_network_count(void);
 FOV_API const char *fov_network_name(int index);
 FOV_API const char *fov_network_summary(int index); /**< one line */
+
+/** A network as its descriptor has it. Texts may be NULL. */
+typedef struct fov_network_info {
+    const char *name, *family, *summary;
+    int         year; /**< of its publication; 0: it has none */
+    const char *paper;     /**< authors and title */
+    const char *accuracy;  /**< as published, with its data */
+    const char *reference; /**< whose weights load by name: "torchvision" */
+    const char *task;      /**< "classify", "segment" */
+    int         channels, height, width, classes; /**< what is built when nothing is asked for */
+    int         pad;       /**< pixels that preprocessing puts around the picture */
+    bool        backbone;  /**< others can stand on its stages */
+    int         option_count;
+    struct {
+        const char *name, *doc;
+        const char *word;        /**< default of a choice or flag, as a word; else NULL */
+        const char *const *choices; /**< of a choice, ended by NULL; else NULL */
+        double      standard, minimum, maximum;
+    } option[8];
+} fov_network_info;
+FOV_API fov_network_info fov_network_at(int index); /**< in order of name; all NULL beyond the last */
+/** Whether some network has an option of that name, '-' and '_' counted as one. */
+FOV_API bool fov_network_has_option(const char *option);
 
 FOV_API void       fov_model_free(fov_model *model); /**< accepts NULL */
 FOV_API fov_graph *fov_model_graph(fov_model *model);
@@ -178,7 +202,8 @@ FOV_API FOV_MUST_CHECK int fov_predict_image(fov_model *model, const fov_image *
 typedef struct fov_layer {
     const char *name, *type;     /**< "c1", "conv" */
     fov_shape   shape;           /**< of the result, one sample (dim 0 is FOV_BATCH) */
-    int64_t     parameters;      /**< trainable and not */
+    int64_t     parameters;      /**< learned ones, frozen or not; running statistics are buffers */
+    int64_t     buffers;         /**< running statistics: renewed in training, learned by nobody */
     int64_t     multiply_adds;   /**< for one sample */
     size_t      bytes;           /**< of the result, for one sample */
     int64_t     receptive_field[2]; /**< pixels, height and width; 0: the whole image */
@@ -186,8 +211,11 @@ typedef struct fov_layer {
 typedef struct fov_summary {
     int         layer_count;
     const fov_layer *layers; /**< belongs to the model, until the next call */
-    int64_t     parameters, trainable, multiply_adds;
-    size_t      parameter_bytes, activation_bytes; /**< activation: sum over layers, one sample */
+    int64_t     parameters, trainable; /**< trainable: those that are not frozen */
+    int64_t     buffers;               /**< beside the parameters */
+    int64_t     multiply_adds;    /**< to the chosen output: what a prediction costs */
+    size_t      parameter_bytes;  /**< with buffers */
+    size_t      activation_bytes; /**< sum over layers, one sample */
     fov_shape   input;
 } fov_summary;
 /** `input` NULL: the model's own; else the shape to ask about ([C, H, W] or with a batch in front). */

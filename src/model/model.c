@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's life: made empty or from the zoo, given classes and preprocessing, freed. Its inputs and outputs are in
+/* A model's life: made empty (from the zoo: networks.c), given classes and preprocessing, freed. Its inputs and outputs are in
  * inputs_outputs.c, files in load.c and save.c, use in predict.c, the table of layers in summary.c. */
 #include "model/model.h"
-#include "base/arithmetic.h"
 #include "base/text.h"
-#include "zoo/zoo.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -44,117 +42,6 @@ void fov_model_free(fov_model *model)
     memory_free(memory, model->class_numbers);
     memory_free(memory, model->layers);
     memory_free(memory, model);
-}
-
-/* ---- networks by name -------------------------------------------------------------------------------------------- */
-
-int fov_network_count(void)
-{
-    return (int)zoo_table_count;
-}
-
-const char *fov_network_name(int index)
-{
-    return index >= 0 && (size_t)index < zoo_table_count ? zoo_table[index]->name : NULL;
-}
-
-const char *fov_network_summary(int index)
-{
-    return index >= 0 && (size_t)index < zoo_table_count ? zoo_table[index]->summary : NULL;
-}
-
-static const char *network_name_at(const void *list, size_t index)
-{
-    (void)list;
-    return zoo_table[index]->name;
-}
-
-/* E_USAGE with the nearest known name, or with all of them. */
-static void fail_unknown_network(fov_context *context, const char *name)
-{
-    char shown[128], known[256] = "";
-    text_escape(shown, sizeof shown, name);
-    const char *nearest = text_nearest(name, NULL, zoo_table_count, network_name_at);
-    if (nearest != NULL) {
-        error_set(&context->error, FOV_E_USAGE, "there is no network \"%s\"; did you mean \"%s\"?", shown, nearest);
-        return;
-    }
-    for (size_t i = 0, used = 0; i < zoo_table_count; i++) {
-        used = text_append(known, sizeof known, used, "%s%s", i > 0 ? ", " : "", zoo_table[i]->name);
-    }
-    error_set(&context->error, FOV_E_USAGE, "there is no network \"%s\"; there are %s", shown, known);
-}
-
-/* The asked-for input with the network's own numbers where nothing was asked. */
-static int resolve_input(const struct zoo_network *network, const fov_network_options *options, struct zoo_input *input,
-                         struct error *error)
-{
-    static const fov_network_options none;
-    const fov_network_options *o = options != NULL ? options : &none;
-    *input = (struct zoo_input){o->channels != 0 ? o->channels : network->standard.channels,
-                                o->height != 0 ? o->height : network->standard.height,
-                                o->width != 0 ? o->width : network->standard.width,
-                                o->classes != 0 ? o->classes : network->standard.classes};
-    if (input->channels < 1 || input->channels > 4) {
-        return error_set(error, FOV_E_USAGE, "network \"%s\": a picture has 1 to 4 channels, not %d", network->name,
-                         input->channels);
-    }
-    if (input->height < 1 || input->width < 1 || input->height > 16384 || input->width > 16384) {
-        return error_set(error, FOV_E_USAGE, "network \"%s\": input of %d x %d pixels (1 to 16,384 a side)",
-                         network->name, input->height, input->width);
-    }
-    if (input->classes < 1 || input->classes > 1000000) {
-        return error_set(error, FOV_E_USAGE, "network \"%s\": %d classes (1 to 1,000,000)", network->name,
-                         input->classes);
-    }
-    return FOV_OK;
-}
-
-static fov_model *make_network(fov_context *context, const char *name, const fov_network_options *options)
-{
-    if (context == NULL) {
-        return NULL;
-    }
-    const struct zoo_network *network = zoo_find(name);
-    if (network == NULL) {
-        fail_unknown_network(context, name != NULL ? name : "");
-        return NULL;
-    }
-    struct zoo_input input;
-    if (resolve_input(network, options, &input, &context->error) != FOV_OK) {
-        return NULL;
-    }
-    fov_model *model = fov_model_create(context);
-    if (model == NULL) {
-        return NULL;
-    }
-    fov_value x = fov_input(
-        model->graph, .name = "input",
-        .shape = {4, {FOV_BATCH, input.channels, input.height + 2 * network->pad, input.width + 2 * network->pad}});
-    fov_value logits = network->build(model->graph, x, &input);
-    if (logits.id == 0 || fov_model_set_input_output(model, x, logits) != FOV_OK) {
-        error_prefix(&context->error, "network \"%s\" for %d x %d x %d pixels", network->name, input.channels,
-                     input.height, input.width);
-        fov_model_free(model);
-        return NULL;
-    }
-    fov_model_set_name(model, network->name);
-    for (int c = 0; c < 4; c++) {
-        /* What the network states for one channel holds for each of a coloured picture. */
-        int from = c < network->standard.channels ? c : network->standard.channels - 1;
-        model->preprocessing.mean[c] = network->mean[from];
-        model->preprocessing.deviation[c] = network->deviation[from];
-    }
-    model->preprocessing.pad = network->pad;
-    return model;
-}
-
-fov_model *fov_model_network(fov_context *context, const char *name, const fov_network_options *options)
-{
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    fov_model *made = make_network(context, name, options);
-    arithmetic_leave(mode);
-    return made;
 }
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */

@@ -18,7 +18,8 @@ struct summary_work {
     fov_model *model;
     fov_shape *shapes;    /* per value */
     struct sight *sights; /* per value */
-    bool *needed;         /* per node */
+    bool *needed;         /* per node: by some output */
+    bool *chosen;         /* per node: by the chosen output */
     bool *counted;        /* per value: parameters shared by two nodes count once */
 };
 
@@ -58,30 +59,34 @@ static bool loses_picture(const fov_shape *in, const fov_shape *out)
     return in->rank >= 3 && out->rank < 3;
 }
 
-static int64_t count_parameters(const struct summary_work *work, const struct node *node, bool trainable_only)
+/* Is input i a running statistic: a number that the node renews by itself, and nobody learns? */
+static bool is_buffer(const struct node *node, int i)
 {
-    int64_t total = 0;
-    for (int i = 0; i < node->in_count; i++) {
-        const struct value *value = graph_value(work->model->graph, node->in[i]);
-        if (node->in[i] != 0 && value->kind == VALUE_PARAMETER && !work->counted[node->in[i]] &&
-            !(trainable_only && value->frozen)) {
-            total += (int64_t)(value->bytes / fov_dtype_size(value->dtype));
+    for (int o = 0; o < node->out_count; o++) {
+        if (op_port_at(node->op->out, o)->updates == i + 1) {
+            return true;
         }
     }
-    return total;
+    return false;
 }
 
-static size_t count_parameter_bytes(const struct summary_work *work, const struct node *node)
+/* What a node brings along: parameters, and running statistics beside them. Shared ones count where they are first. */
+static void count_parameters(const struct summary_work *work, const struct node *node, fov_layer *layer,
+                             fov_summary *summary)
 {
-    size_t total = 0;
     for (int i = 0; i < node->in_count; i++) {
         const struct value *value = graph_value(work->model->graph, node->in[i]);
-        if (node->in[i] != 0 && value->kind == VALUE_PARAMETER && !work->counted[node->in[i]]) {
-            total += value->bytes;
-            work->counted[node->in[i]] = true;
+        if (node->in[i] == 0 || value->kind != VALUE_PARAMETER || work->counted[node->in[i]]) {
+            continue;
         }
+        work->counted[node->in[i]] = true;
+        int64_t count = (int64_t)(value->bytes / fov_dtype_size(value->dtype));
+        bool buffer = is_buffer(node, i);
+        layer->parameters += buffer ? 0 : count;
+        layer->buffers += buffer ? count : 0;
+        summary->trainable += buffer || value->frozen ? 0 : count;
+        summary->parameter_bytes += value->bytes;
     }
-    return total;
 }
 
 static void describe_cost(const struct summary_work *work, const struct node *node, struct op_tensor *in,
@@ -111,8 +116,9 @@ static void describe_cost(const struct summary_work *work, const struct node *no
     }
 }
 
-static void add_layer(struct summary_work *work, const struct node *node, fov_summary *summary)
+static void add_layer(struct summary_work *work, size_t n, fov_summary *summary)
 {
+    const struct node *node = &work->model->graph->nodes[n];
     struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
     struct op_cost cost;
     describe_cost(work, node, in, out, &cost);
@@ -134,14 +140,13 @@ static void add_layer(struct summary_work *work, const struct node *node, fov_su
     *layer = (fov_layer){.name = node->name,
                          .type = node->op->name,
                          .shape = shape,
-                         .parameters = count_parameters(work, node, false),
                          .multiply_adds = cost.multiply_adds,
                          .bytes = node->op->view ? 0 : bytes, /* a view is its input's memory */
                          .receptive_field = {sight.global ? 0 : sight.size[0], sight.global ? 0 : sight.size[1]}};
+    count_parameters(work, node, layer, summary);
     summary->parameters += layer->parameters;
-    summary->trainable += count_parameters(work, node, true);
-    summary->parameter_bytes += count_parameter_bytes(work, node);
-    summary->multiply_adds += layer->multiply_adds;
+    summary->buffers += layer->buffers;
+    summary->multiply_adds += work->chosen[n] ? layer->multiply_adds : 0;
     summary->activation_bytes += layer->bytes;
 }
 
@@ -177,6 +182,7 @@ static int summarise(struct summary_work *work, const fov_shape *asked, fov_summ
     for (int i = 0; i < model->output_count; i++) {
         graph_mark(graph, &model->outputs[i].value.id, 1, work->needed);
     }
+    graph_mark(graph, &model->output.id, 1, work->chosen);
     for (size_t n = 0; n < graph->node_count; n++) {
         nodes += work->needed[n];
     }
@@ -207,7 +213,7 @@ static int summarise(struct summary_work *work, const fov_shape *asked, fov_summ
     }
     for (size_t n = 0; status == FOV_OK && n < graph->node_count; n++) {
         if (work->needed[n]) {
-            add_layer(work, &graph->nodes[n], summary);
+            add_layer(work, n, summary);
         }
     }
     return status;
@@ -226,14 +232,17 @@ static int make_summary(fov_model *model, const fov_shape *input, fov_summary *s
     work.shapes = memory_allocate(memory, values, sizeof *work.shapes, "the summary", error);
     work.sights = memory_allocate(memory, values, sizeof *work.sights, "the summary", error);
     work.needed = memory_allocate(memory, nodes, sizeof *work.needed, "the summary", error);
+    work.chosen = memory_allocate(memory, nodes, sizeof *work.chosen, "the summary", error);
     work.counted = memory_allocate(memory, values, sizeof *work.counted, "the summary", error);
-    int status = work.shapes != NULL && work.sights != NULL && work.needed != NULL && work.counted != NULL
+    int status = work.shapes != NULL && work.sights != NULL && work.needed != NULL && work.chosen != NULL &&
+                         work.counted != NULL
                      ? summarise(&work, input, summary, error)
                      : FOV_E_MEMORY;
     summary->layers = model->layers;
     memory_free(memory, work.shapes);
     memory_free(memory, work.sights);
     memory_free(memory, work.needed);
+    memory_free(memory, work.chosen);
     memory_free(memory, work.counted);
     return status;
 }

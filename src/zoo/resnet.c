@@ -1,173 +1,154 @@
 /* SPDX-License-Identifier: MIT */
-/* Residual networks: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016. Two families: for
- * ImageNet (table 1; stride on the 3 x 3 convolution of a bottleneck, as everybody has it since) with torchvision's
- * names, so that its weights load as they are; and for CIFAR-10 (section 4.2): three stages of 16, 32 and 64 channels,
- * 6 n + 2 layers, shortcuts without parameters (option A). */
-#include "zoo/zoo.h"
-#include <stdio.h>
-
-/* conv without bias, batch norm */
-static fov_value conv_norm(fov_graph *g, fov_value x, int filters, int kernel, int stride, const char *conv,
-                           const char *norm)
-{
-    x = zoo_conv2d_for_relu(g, x, .filters = filters, .kernel = kernel, .stride = stride, .pad = kernel / 2,
-                            .no_bias = true, .name = conv);
-    return fov_batch_norm_opt(g, x, &(fov_batch_norm_options){.name = norm});
-}
-
-static int channels_of(fov_graph *g, fov_value x)
-{
-    return (int)fov_value_shape(g, x).dim[1];
-}
-
-/* ---- ImageNet ---------------------------------------------------------------------------------------------------- */
+/* Residual networks for ImageNet: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016, table
+ * 1. The plain names have the stride on the 3 x 3 convolution of a bottleneck, as everybody has it since ("v1.5");
+ * resnet50@v1 has it on the first 1 x 1, as the paper. Wider relatives are the same with other numbers. Names are
+ * torchvision's, so that its weights load as they are. Those for CIFAR-10 are in resnet_cifar.c. */
+#include "zoo/blocks.h"
 
 enum { EXPANSION = 4 }; /* a bottleneck's result is so many times as wide as its middle */
 
-/* Equation 1 and figure 5: y = relu(F(x) + x), where x passes a 1 x 1 convolution if shapes differ. */
-static fov_value imagenet_block(fov_graph *g, fov_value x, int width, int stride, bool bottleneck)
-{
-    int filters = bottleneck ? EXPANSION * width : width;
-    fov_value shortcut = x, y;
+struct resnet {
+    int  blocks[4];
+    bool bottleneck;
+    bool stride_first; /* on the first convolution of a bottleneck */
+    int  groups;       /* of its 3 x 3 convolution; 0: 1 */
+    int  group_width;  /* channels of a group in the first stage; 0: 64 */
+};
 
-    if (bottleneck) {
-        y = fov_relu(g, conv_norm(g, x, width, 1, 1, "conv1", "bn1"));
-        y = fov_relu(g, conv_norm(g, y, width, 3, stride, "conv2", "bn2"));
-        y = conv_norm(g, y, filters, 1, 1, "conv3", "bn3");
-    } else {
-        y = fov_relu(g, conv_norm(g, x, width, 3, stride, "conv1", "bn1"));
-        y = conv_norm(g, y, filters, 3, 1, "conv2", "bn2");
+struct place { /* of a block: which its shape follows from */
+    int width, stride, dilation;
+};
+
+/* F(x) of equation 1. */
+static fov_value branch(struct zoo_build *b, fov_value x, const struct resnet *plan, const struct place *at)
+{
+    if (!plan->bottleneck) {
+        x = zoo_conv(b, x, .filters = at->width, .kernel = 3, .stride = at->stride, .activation = ZOO_RELU,
+                     .name = "conv1", .norm = "bn1");
+        return zoo_conv(b, x, .filters = at->width, .kernel = 3, .name = "conv2", .norm = "bn2");
     }
-    if (stride != 1 || channels_of(g, x) != filters) {
-        shortcut = conv_norm(g, x, filters, 1, stride, "downsample.0", "downsample.1");
-    }
-    return fov_relu(g, fov_add(g, y, shortcut));
+    int groups = plan->groups > 0 ? plan->groups : 1, group_width = plan->group_width > 0 ? plan->group_width : 64;
+    int middle = at->width * group_width / 64 * groups;
+    x = zoo_conv(b, x, .filters = middle, .kernel = 1, .stride = plan->stride_first ? at->stride : 1,
+                 .activation = ZOO_RELU, .name = "conv1", .norm = "bn1");
+    x = zoo_conv(b, x, .filters = middle, .kernel = 3, .stride = plan->stride_first ? 1 : at->stride,
+                 .dilation = at->dilation, .groups = groups, .activation = ZOO_RELU, .name = "conv2", .norm = "bn2");
+    return zoo_conv(b, x, .filters = EXPANSION * at->width, .kernel = 1, .name = "conv3", .norm = "bn3");
 }
 
-static fov_value imagenet(fov_graph *g, fov_value x, const struct zoo_input *input, const int blocks[4],
-                          bool bottleneck)
+/* y = relu(F(x) + x), where x passes a 1 x 1 convolution if shapes differ. */
+static fov_value residual(struct zoo_build *b, fov_value x, const struct resnet *plan, const struct place *at)
 {
-    x = fov_relu(g, conv_norm(g, x, 64, 7, 2, "conv1", "bn1"));
-    x = fov_max_pool2d(g, x, .kernel = 3, .stride = 2, .pad = 1, .name = "maxpool");
+    int filters = plan->bottleneck ? EXPANSION * at->width : at->width;
+    fov_value y = zoo_attend(b, branch(b, x, plan, at)), shortcut = x;
+    if (at->stride != 1 || zoo_channels(b, x) != filters) {
+        shortcut = zoo_conv(b, x, .filters = filters, .kernel = 1, .stride = at->stride, .name = "downsample.0",
+                            .norm = "downsample.1");
+    }
+    return fov_relu(b->graph, fov_add(b->graph, y, shortcut));
+}
+
+static fov_value features(struct zoo_build *b, fov_value x)
+{
+    const struct resnet *plan = b->network->plan;
+    int most = b->output_stride > 0 ? b->output_stride : 32, reached = 4, dilation = 1;
+
+    x = zoo_conv(b, x, .filters = 64, .kernel = 7, .stride = 2, .activation = ZOO_RELU, .name = "conv1",
+                 .norm = "bn1");
+    zoo_stage(b, 2, x);
+    x = fov_max_pool2d(b->graph, x, .kernel = 3, .stride = 2, .pad = 1, .name = "maxpool");
     for (int stage = 0; stage < 4; stage++) {
-        for (int i = 0; i < blocks[stage]; i++) {
-            char scope[32];
-            snprintf(scope, sizeof scope, "layer%d.%d", stage + 1, i);
-            fov_scope_push(g, scope);
-            x = imagenet_block(g, x, 64 << stage, i == 0 && stage > 0 ? 2 : 1, bottleneck);
-            fov_scope_pop(g);
+        /* Where a map may not shrink any more, windows spread instead, from the second block of the stage on. */
+        bool shrinks = stage > 0 && reached < most;
+        int first = dilation;
+        dilation *= stage > 0 && !shrinks ? 2 : 1;
+        reached *= shrinks ? 2 : 1;
+        for (int i = 0; i < plan->blocks[stage]; i++) {
+            struct place at = {64 << stage, i == 0 && shrinks ? 2 : 1, i == 0 ? first : dilation};
+            zoo_push(b, "layer%d.%d", stage + 1, i);
+            x = residual(b, x, plan, &at);
+            zoo_pop(b);
         }
+        zoo_stage(b, 4 << stage, x);
     }
-    x = fov_flatten(g, fov_global_avg_pool(g, x));
-    return fov_dense(g, x, .units = input->classes, .name = "fc");
+    return x;
 }
 
-static fov_value resnet18_build(fov_graph *g, fov_value x, const struct zoo_input *input)
+static fov_value head(struct zoo_build *b, fov_value x)
 {
-    return imagenet(g, x, input, (const int[]){2, 2, 2, 2}, false);
-}
-
-static fov_value resnet34_build(fov_graph *g, fov_value x, const struct zoo_input *input)
-{
-    return imagenet(g, x, input, (const int[]){3, 4, 6, 3}, false);
-}
-
-static fov_value resnet50_build(fov_graph *g, fov_value x, const struct zoo_input *input)
-{
-    return imagenet(g, x, input, (const int[]){3, 4, 6, 3}, true);
-}
-
-static fov_value resnet101_build(fov_graph *g, fov_value x, const struct zoo_input *input)
-{
-    return imagenet(g, x, input, (const int[]){3, 4, 23, 3}, true);
-}
-
-/* ---- CIFAR-10 ---------------------------------------------------------------------------------------------------- */
-
-/* Option A: every other pixel, and zeros for the channels that are new (half of them in front, half behind). */
-static fov_value subsampled(fov_graph *g, fov_value x, int filters)
-{
-    fov_shape shape = fov_value_shape(g, x);
-    int64_t more = filters - shape.dim[1];
-
-    x = fov_slice(g, x, 2, 0, (shape.dim[2] + 1) / 2, 2);
-    x = fov_slice(g, x, 3, 0, (shape.dim[3] + 1) / 2, 2);
-    return fov_pad(g, x, .before = {0, more / 2}, .behind = {0, more - more / 2});
-}
-
-static fov_value cifar(fov_graph *g, fov_value x, const struct zoo_input *input, int blocks)
-{
-    x = fov_relu(g, conv_norm(g, x, 16, 3, 1, "conv1", "bn1"));
-    for (int stage = 0; stage < 3; stage++) {
-        for (int i = 0; i < blocks; i++) {
-            int filters = 16 << stage, stride = i == 0 && stage > 0 ? 2 : 1;
-            char scope[32];
-            snprintf(scope, sizeof scope, "layer%d.%d", stage + 1, i);
-            fov_scope_push(g, scope);
-            fov_value y = fov_relu(g, conv_norm(g, x, filters, 3, stride, "conv1", "bn1"));
-            y = conv_norm(g, y, filters, 3, 1, "conv2", "bn2");
-            x = fov_relu(g, fov_add(g, y, stride == 1 ? x : subsampled(g, x, filters)));
-            fov_scope_pop(g);
-        }
-    }
-    x = fov_flatten(g, fov_global_avg_pool(g, x));
-    return fov_dense(g, x, .units = input->classes, .name = "linear");
-}
-
-static fov_value resnet20_build(fov_graph *g, fov_value x, const struct zoo_input *input)
-{
-    return cifar(g, x, input, 3);
-}
-
-static fov_value resnet32_build(fov_graph *g, fov_value x, const struct zoo_input *input)
-{
-    return cifar(g, x, input, 5);
-}
-
-static fov_value resnet56_build(fov_graph *g, fov_value x, const struct zoo_input *input)
-{
-    return cifar(g, x, input, 9);
-}
-
-static fov_value resnet110_build(fov_graph *g, fov_value x, const struct zoo_input *input)
-{
-    return cifar(g, x, input, 18);
+    return zoo_pooled_logits(b, x, 0, "fc");
 }
 
 /* ---- by name ----------------------------------------------------------------------------------------------------- */
 
-#define IMAGENET                                                                                      \
-    .standard = {.channels = 3, .height = 224, .width = 224, .classes = 1000},                        \
-    .mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}
-#define CIFAR                                                                                         \
-    .standard = {.channels = 3, .height = 32, .width = 32, .classes = 10},                            \
-    .mean = {0.4914f, 0.4822f, 0.4465f}, .deviation = {0.2470f, 0.2435f, 0.2616f}
+#define RESNET(...)                                                                                                    \
+    .plan = &(const struct resnet){__VA_ARGS__}, .family = "ResNet", .reference = "torchvision",                       \
+    .features = features, .head = head, ZOO_IMAGENET(224)
+#define RESNET_PAPER                                                                                                   \
+    .year = 2016, .paper = "He, Zhang, Ren, Sun: Deep residual learning for image recognition"
 
 const struct zoo_network zoo_resnet18 = {
     .name = "resnet18",
     .summary = "ResNet-18 (He et al. 2016, table 1): pairs of 3 x 3 with shortcuts, for 224 x 224 pixels",
-    .build = resnet18_build,
-    IMAGENET,
+    .accuracy = "ImageNet top-1 69.758 %, top-5 89.078 %", RESNET_PAPER, RESNET(.blocks = {2, 2, 2, 2}),
 };
 const struct zoo_network zoo_resnet34 = {
-    .name = "resnet34", .summary = "ResNet-34", .build = resnet34_build, IMAGENET,
+    .name = "resnet34", .summary = "ResNet-34", .accuracy = "ImageNet top-1 73.314 %, top-5 91.420 %", RESNET_PAPER,
+    RESNET(.blocks = {3, 4, 6, 3}),
 };
 const struct zoo_network zoo_resnet50 = {
-    .name = "resnet50", .summary = "ResNet-50: bottlenecks of 1 x 1, 3 x 3, 1 x 1", .build = resnet50_build, IMAGENET,
+    .name = "resnet50", .summary = "ResNet-50: bottlenecks of 1 x 1, 3 x 3 (with the stride), 1 x 1",
+    .accuracy = "ImageNet top-1 76.130 %, top-5 92.862 %", RESNET_PAPER,
+    RESNET(.blocks = {3, 4, 6, 3}, .bottleneck = true),
+};
+const struct zoo_network zoo_resnet50_v1 = {
+    .name = "resnet50@v1", .summary = "ResNet-50 as in the paper: the stride on the first 1 x 1 of a bottleneck",
+    .accuracy = "ImageNet top-1 75.3 %, top-5 92.2 %", RESNET_PAPER,
+    RESNET(.blocks = {3, 4, 6, 3}, .bottleneck = true, .stride_first = true),
 };
 const struct zoo_network zoo_resnet101 = {
-    .name = "resnet101", .summary = "ResNet-101", .build = resnet101_build, IMAGENET,
+    .name = "resnet101", .summary = "ResNet-101", .accuracy = "ImageNet top-1 77.374 %, top-5 93.546 %", RESNET_PAPER,
+    RESNET(.blocks = {3, 4, 23, 3}, .bottleneck = true),
 };
-const struct zoo_network zoo_resnet20 = {
-    .name = "resnet20", .summary = "ResNet-20 for CIFAR-10 (He et al. 2016, section 4.2; shortcuts without parameters)",
-    .build = resnet20_build, CIFAR,
+const struct zoo_network zoo_resnet101_v1 = {
+    .name = "resnet101@v1", .summary = "ResNet-101 as in the paper: the stride on the first 1 x 1 of a bottleneck",
+    RESNET_PAPER, RESNET(.blocks = {3, 4, 23, 3}, .bottleneck = true, .stride_first = true),
 };
-const struct zoo_network zoo_resnet32 = {
-    .name = "resnet32", .summary = "ResNet-32 for CIFAR-10", .build = resnet32_build, CIFAR,
+const struct zoo_network zoo_resnet152 = {
+    .name = "resnet152", .summary = "ResNet-152", .accuracy = "ImageNet top-1 78.312 %, top-5 94.046 %", RESNET_PAPER,
+    RESNET(.blocks = {3, 8, 36, 3}, .bottleneck = true),
 };
-const struct zoo_network zoo_resnet56 = {
-    .name = "resnet56", .summary = "ResNet-56 for CIFAR-10", .build = resnet56_build, CIFAR,
+const struct zoo_network zoo_resnet152_v1 = {
+    .name = "resnet152@v1", .summary = "ResNet-152 as in the paper: the stride on the first 1 x 1 of a bottleneck",
+    RESNET_PAPER, RESNET(.blocks = {3, 8, 36, 3}, .bottleneck = true, .stride_first = true),
 };
-const struct zoo_network zoo_resnet110 = {
-    .name = "resnet110", .summary = "ResNet-110 for CIFAR-10", .build = resnet110_build, CIFAR,
+const struct zoo_network zoo_resnext50_32x4d = {
+    .name = "resnext50_32x4d", .summary = "ResNeXt-50: the 3 x 3 of a bottleneck in 32 groups of 4 channels",
+    .year = 2017, .paper = "Xie, Girshick, Dollar, Tu, He: Aggregated residual transformations for deep neural networks",
+    .accuracy = "ImageNet top-1 77.618 %, top-5 93.698 %",
+    RESNET(.blocks = {3, 4, 6, 3}, .bottleneck = true, .groups = 32, .group_width = 4),
+};
+const struct zoo_network zoo_resnext101_32x8d = {
+    .name = "resnext101_32x8d", .summary = "ResNeXt-101: the 3 x 3 of a bottleneck in 32 groups of 8 channels",
+    .year = 2017, .paper = "Xie, Girshick, Dollar, Tu, He: Aggregated residual transformations for deep neural networks",
+    .accuracy = "ImageNet top-1 79.312 %, top-5 94.526 %",
+    RESNET(.blocks = {3, 4, 23, 3}, .bottleneck = true, .groups = 32, .group_width = 8),
+};
+const struct zoo_network zoo_wide_resnet50_2 = {
+    .name = "wide_resnet50_2", .summary = "Wide ResNet-50: the 3 x 3 of a bottleneck is twice as wide",
+    .year = 2016, .paper = "Zagoruyko, Komodakis: Wide residual networks",
+    .accuracy = "ImageNet top-1 78.468 %, top-5 94.086 %",
+    RESNET(.blocks = {3, 4, 6, 3}, .bottleneck = true, .group_width = 128),
+};
+const struct zoo_network zoo_wide_resnet101_2 = {
+    .name = "wide_resnet101_2", .summary = "Wide ResNet-101: the 3 x 3 of a bottleneck is twice as wide",
+    .year = 2016, .paper = "Zagoruyko, Komodakis: Wide residual networks",
+    .accuracy = "ImageNet top-1 78.848 %, top-5 94.284 %",
+    RESNET(.blocks = {3, 4, 23, 3}, .bottleneck = true, .group_width = 128),
+};
+const struct zoo_network zoo_resnet50_cbam = {
+    .name = "resnet50_cbam", .summary = "ResNet-50 with CBAM at the end of each residual branch",
+    .year = 2018, .paper = "Woo, Park, Lee, Kweon: CBAM: convolutional block attention module",
+    .accuracy = "ImageNet top-1 77.34 %, top-5 93.69 %", .common = {.attention = ZOO_ATTENTION_CBAM},
+    RESNET(.blocks = {3, 4, 6, 3}, .bottleneck = true),
 };

@@ -2,7 +2,7 @@
 /* U-Net: Ronneberger, Fischer, Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
  * figure 1, in today's usual form: padded convolutions, so that the result has the picture's size, and batch norm. Its
  * result has a map per class: [N, classes, H, W]; H and W are multiples of 16. */
-#include "zoo/zoo.h"
+#include "zoo/blocks.h"
 #include <stdio.h>
 
 enum { LEVELS = 4, WIDTH = 64 };
@@ -22,8 +22,9 @@ static fov_value double_conv(fov_graph *g, fov_value x, int filters, const char 
     return x;
 }
 
-static fov_value unet_build(fov_graph *g, fov_value x, const struct zoo_input *input)
+static fov_value unet_build(struct zoo_build *b, fov_value x)
 {
+    fov_graph *g = b->graph;
     fov_value level[LEVELS];
     char scope[16], up[16];
 
@@ -39,13 +40,17 @@ static fov_value unet_build(fov_graph *g, fov_value x, const struct zoo_input *i
         x = fov_conv_transpose2d(g, x, .filters = WIDTH << i, .kernel = 2, .stride = 2, .name = up);
         x = double_conv(g, fov_concat(g, (fov_value[]){level[i], x}, 2, 1), WIDTH << i, scope);
     }
-    return fov_conv2d(g, x, .filters = input->classes, .kernel = 1, .name = "output");
+    return fov_conv2d(g, x, .filters = b->input.classes, .kernel = 1, .name = "output");
 }
 
 const struct zoo_network zoo_unet = {
     .name = "unet",
     .summary = "U-Net (Ronneberger et al. 2015), padded, with batch norm: a map of classes the size of the picture",
+    .family = "U-Net",
+    .year = 2015,
+    .paper = "Ronneberger, Fischer, Brox: U-Net: convolutional networks for biomedical image segmentation",
+    .task = "segment",
     .standard = {.channels = 3, .height = 256, .width = 256, .classes = 2},
     .deviation = {1, 1, 1},
-    .build = unet_build,
+    .head = unet_build,
 };

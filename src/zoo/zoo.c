@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks networks up by name. The table itself is generated from the files of this folder by cmake/tables.cmake; read
- * course.c for the smallest of them. */
+/* Looks networks up by name and builds them. The table itself is generated from the files of this folder by
+ * cmake/tables.cmake; read course.c for the smallest of them. */
 #include "zoo/zoo.h"
+#include "base/text.h"
 #include "graph/graph.h"
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+static const char *const attentions[] = {"none", "se", "cbam", "eca", NULL};
+static const char *const convolutions[] = {"plain", "separable", "dynamic", NULL};
+
+const struct attribute zoo_common_attributes[] = {
+    {ATTRIBUTE(struct zoo_common, attention), .kind = ATTRIBUTE_CHOICE, .choices = attentions,
+     .doc = "in each residual branch, else after each stage"},
+    {ATTRIBUTE(struct zoo_common, convolution), .kind = ATTRIBUTE_CHOICE, .choices = convolutions,
+     .doc = "what convolutions wider than a pixel are made of"},
+    {.name = NULL},
+};
 
 const struct zoo_network *zoo_find(const char *name)
 {
@@ -16,14 +28,134 @@ const struct zoo_network *zoo_find(const char *name)
     return NULL;
 }
 
-fov_value zoo_conv2d_for_relu_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options)
+/* ---- names and options ------------------------------------------------------------------------------------------- */
+
+static const char *network_name_at(const void *list, size_t index)
 {
-    int weight = fov_parameter_count(graph); /* the first that the convolution will add */
-    fov_value y = fov_conv2d_opt(graph, x, options);
-    if (y.id != 0) {
-        struct value *value = graph_value(graph, fov_parameter_at(graph, weight).id);
-        value->initial = FOV_INITIAL_UNIFORM;
-        value->scale = (float)sqrt(6.0 / (double)shape_span(&value->shape, 1, value->shape.rank));
+    (void)list;
+    return zoo_table[index]->name;
+}
+
+/* E_USAGE with the nearest known name, or with where they are listed. */
+static int fail_unknown_network(const char *name, struct error *error)
+{
+    char shown[128];
+    text_escape(shown, sizeof shown, name);
+    const char *nearest = text_nearest(name, NULL, zoo_table_count, network_name_at);
+    if (nearest != NULL) {
+        return error_set(error, FOV_E_USAGE, "there is no network \"%s\"; did you mean \"%s\"?", shown, nearest);
     }
-    return y;
+    return error_set(error, FOV_E_USAGE, "there is no network \"%s\"; \"fovea zoo\" lists the %zu there are", shown,
+                     zoo_table_count);
+}
+
+/* The options that a network takes, in one list: its own, then the common ones where it has features. */
+struct option_at {
+    const struct attribute *attribute;
+    void                   *options;
+};
+
+static struct option_at find_option(struct zoo_build *b, const char *name)
+{
+    const struct attribute *own = attribute_find(b->network->attributes, name);
+    if (own != NULL) {
+        return (struct option_at){own, b->options};
+    }
+    return (struct option_at){b->network->features != NULL ? attribute_find(zoo_common_attributes, name) : NULL,
+                              &b->common};
+}
+
+static int fail_unknown_option(const struct zoo_build *b, const char *name, struct error *error)
+{
+    const struct attribute *lists[] = {b->network->attributes,
+                                       b->network->features != NULL ? zoo_common_attributes : NULL};
+    char known[256] = "";
+    size_t used = 0;
+    for (size_t l = 0; l < 2; l++) {
+        for (int i = 0; i < attribute_count(lists[l]); i++) {
+            used = text_append(known, sizeof known, used, "%s%s", used > 0 ? ", " : "", lists[l][i].name);
+        }
+    }
+    char shown[128];
+    return error_set(error, FOV_E_USAGE, "network \"%s\" has no option \"%s\"; it has %s", b->network->name,
+                     text_escape(shown, sizeof shown, name), used > 0 ? known : "none");
+}
+
+static int set_option(struct zoo_build *b, const char *text, size_t length, struct error *error)
+{
+    char word[96];
+    snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), text);
+    char *equals = strchr(word, '=');
+    if (equals == NULL || length >= sizeof word) {
+        return error_set(error, FOV_E_USAGE, "network \"%s\": \"%s\" is not OPTION=VALUE", b->network->name, word);
+    }
+    *equals = '\0';
+    struct option_at at = find_option(b, word);
+    if (at.attribute == NULL) {
+        return fail_unknown_option(b, word, error);
+    }
+    int status = attribute_set(at.attribute, at.options, equals + 1, error);
+    if (status != FOV_OK) {
+        error_prefix(error, "network \"%s\"", b->network->name);
+    }
+    return status;
+}
+
+int zoo_parse(struct zoo_build *b, const char *text, struct error *error)
+{
+    char name[64];
+    size_t length = strcspn(text, ":");
+    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), text);
+    *b = (struct zoo_build){.network = zoo_find(name)};
+    if (b->network == NULL) {
+        return fail_unknown_network(name, error);
+    }
+    b->common = b->network->common;
+    attribute_defaults(b->network->attributes, b->options, b->network->options_size);
+    while (text[length] == ':') {
+        const char *word = text + length + 1;
+        size_t more = strcspn(word, ":");
+        int status = set_option(b, word, more, error);
+        if (status != FOV_OK) {
+            return status;
+        }
+        length += 1 + more;
+    }
+    return FOV_OK;
+}
+
+/* ---- building ---------------------------------------------------------------------------------------------------- */
+
+fov_value zoo_make(struct zoo_build *b, fov_value x)
+{
+    x = b->network->features != NULL ? b->network->features(b, x) : x;
+    return b->network->head(b, x);
+}
+
+fov_value zoo_backbone(struct zoo_build *b, const char *name, fov_value x)
+{
+    struct zoo_build inner;
+    if (zoo_parse(&inner, name, &fov_graph_context(b->graph)->error) != FOV_OK) {
+        return fov_graph_fail(b->graph, NULL, FOV_E_USAGE, "backbone");
+    }
+    if (inner.network->features == NULL) {
+        return fov_graph_fail(b->graph, NULL, FOV_E_USAGE, "network \"%s\" has no stages to stand on", name);
+    }
+    inner.graph = b->graph;
+    inner.input = b->input;
+    inner.output_stride = b->output_stride;
+    inner.common.attention = b->common.attention != 0 ? b->common.attention : inner.common.attention;
+    inner.common.convolution = b->common.convolution != 0 ? b->common.convolution : inner.common.convolution;
+    x = inner.network->features(&inner, x);
+    memcpy(b->stage, inner.stage, sizeof b->stage);
+    return x;
+}
+
+void zoo_stage(struct zoo_build *b, int stride, fov_value x)
+{
+    for (int i = 0; i < ZOO_STAGES; i++) {
+        if (stride == 2 << i) {
+            b->stage[i] = x;
+        }
+    }
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Networks by name. A line `const struct zoo_network zoo_NAME = {` in a file of zoo/ registers one; one file per
- * family. */
+ * family, over the parts of blocks.h. A network is its features, from a picture to its last map, and a head on them; a
+ * detector or a U-Net takes the features alone. Read next: vgg.c, resnet.c. */
 #ifndef ZOO_ZOO_H
 #define ZOO_ZOO_H
 
+#include "base/attribute.h"
 #include <fovea/graph.h>
 #include <fovea/operators.h>
 
@@ -11,26 +13,82 @@ struct zoo_input {
     int channels, height, width, classes;
 };
 
+enum { ZOO_STAGES = 5, ZOO_AUXILIARIES = 2, ZOO_OPTIONS_SIZE = 128 };
+
+enum zoo_attention { ZOO_ATTENTION_NONE, ZOO_ATTENTION_SE, ZOO_ATTENTION_CBAM, ZOO_ATTENTION_ECA };
+enum zoo_convolution { ZOO_CONVOLUTION_PLAIN, ZOO_CONVOLUTION_SEPARABLE, ZOO_CONVOLUTION_DYNAMIC };
+
+/** What every network with features can be told (zoo_common_attributes). */
+struct zoo_common {
+    int attention;   /**< enum zoo_attention: in each residual branch, else after each stage */
+    int convolution; /**< enum zoo_convolution: what convolutions wider than a pixel are made of */
+};
+
+struct zoo_network;
+
+/** A network while it is built. */
+struct zoo_build {
+    fov_graph                *graph;
+    const struct zoo_network *network;
+    struct zoo_input          input;
+    struct zoo_common         common;
+    _Alignas(8) unsigned char options[ZOO_OPTIONS_SIZE]; /**< by network->attributes */
+    int                       output_stride; /**< 0 or 32; 16, 8: later strides become dilations, so that maps stay large */
+    fov_value                 stage[ZOO_STAGES]; /**< the last map of stride 2, 4, 8, 16, 32; 0: there is none */
+    fov_value                 auxiliary[ZOO_AUXILIARIES]; /**< logits of auxiliary heads, further outputs */
+    int                       auxiliary_count;
+};
+
 struct zoo_network {
     const char *name;            /**< "lenet5" */
+    const char *family;          /**< "LeNet" */
     const char *summary;         /**< one line, with its source */
+    int         year;
+    const char *paper;           /**< authors and title */
+    const char *accuracy;        /**< as published, with its data; NULL: none */
+    const char *reference;       /**< whose numbers and names of tensors these are: "torchvision"; NULL: the paper's */
+    const char *task;            /**< NULL: "classify"; "segment" */
     struct zoo_input standard;   /**< what is built when nothing is asked for */
     float mean[4], deviation[4]; /**< preprocessing that goes with it, of 0..1 pixels; deviation 0 = 1 */
     int pad;                     /**< pixels put around the picture (lenet5: 28 -> 32) */
-    /** Builds the network on x [N, channels, height + 2 pad, width + 2 pad]; returns its logits. */
-    fov_value (*build)(fov_graph *graph, fov_value x, const struct zoo_input *input);
+    const void *plan;            /**< what tells the networks of a family apart, for their common builder */
+    const struct attribute *attributes; /**< of its own, beside the common ones; NULL: none */
+    size_t options_size;                /**< of the struct that they fill */
+    struct zoo_common common;           /**< the defaults of this network */
+    /** From a picture [N, channels, height + 2 pad, width + 2 pad] to the last map; marks its stages (zoo_stage).
+     *  NULL: it has no maps to stand on, and `head` starts from the picture. */
+    fov_value (*features)(struct zoo_build *b, fov_value x);
+    /** From the last map to the logits. */
+    fov_value (*head)(struct zoo_build *b, fov_value x);
 };
 
 extern const struct zoo_network *const zoo_table[]; /* generated, sorted by name */
 extern const size_t zoo_table_count;
+extern const struct attribute zoo_common_attributes[];
 
 const struct zoo_network *zoo_find(const char *name);
 
-/** fov_conv2d for a layer that a ReLU follows: its weight is drawn from U(-b, b), b = sqrt(6 / fan in) (He et al.,
- *  "Delving deep into rectifiers", ICCV 2015, equation 10), as half the variance is lost there. The builders' own b =
- *  1 / sqrt(fan in) is 2.4 times smaller: course-cnn then ends its ten epochs on MNIST with a training loss 12 %
- *  higher. */
-fov_value zoo_conv2d_for_relu_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options);
-#define zoo_conv2d_for_relu(graph, x, ...) zoo_conv2d_for_relu_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
+/** Reads "NAME" or "NAME:option=value:...", as it is typed: the network and its options. E_USAGE with the nearest known
+ *  name, or with what an option must be. */
+int zoo_parse(struct zoo_build *build, const char *text, struct error *error);
+/** Builds what zoo_parse read on x; returns its logits. */
+fov_value zoo_make(struct zoo_build *build, fov_value x);
+
+/** Adds the features of another network, by its name, under the scopes that are open, and marks its stages as b's.
+ *  Returns its last map. */
+fov_value zoo_backbone(struct zoo_build *b, const char *name, fov_value x);
+
+/** Marks x as the last map so far of a stride: 2, 4, 8, 16 or 32. */
+void zoo_stage(struct zoo_build *b, int stride, fov_value x);
+/** The same at the end of a stage of a network without residual branches: puts attention there, where it is asked for. */
+fov_value zoo_end_stage(struct zoo_build *b, int stride, fov_value x);
+
+/** Preprocessing of networks for ImageNet and for CIFAR-10: the mean colours of their training pictures. */
+#define ZOO_IMAGENET(side)                                                                                             \
+    .standard = {.channels = 3, .height = (side), .width = (side), .classes = 1000},                                   \
+    .mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}
+#define ZOO_CIFAR                                                                                                      \
+    .standard = {.channels = 3, .height = 32, .width = 32, .classes = 10},                                             \
+    .mean = {0.4914f, 0.4822f, 0.4465f}, .deviation = {0.2470f, 0.2435f, 0.2616f}
 
 #endif

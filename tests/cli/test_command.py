@@ -158,7 +158,7 @@ def test_one_mistake_per_verb():
     expect_failure(fovea("inspect", "lenet5", "--input", "3by32"), USAGE, "channels x height x width")
     expect_failure(fovea("inspect", "lenet5", "--input", "1x2x2"), INPUT)
     expect_failure(fovea("new", "lenet5", "-o", "x.pth"), USAGE, ".onnx or .safetensors")
-    expect_failure(fovea("new"), USAGE, "fovea new --list")
+    expect_failure(fovea("new"), USAGE, "fovea zoo")
     expect_failure(fovea("convert", "a.onnx"), USAGE, "FROM TO")
     expect_failure(fovea("convert", "missing.onnx", "b.onnx"), IO, "missing.onnx")
     expect_failure(fovea("data", "chekc", "digits"), USAGE, "did you mean check?")

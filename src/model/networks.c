@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* Models from the zoo: a network by name, and the list of them. How each is built is in zoo/. */
+#include "base/arithmetic.h"
+#include "model/model.h"
+#include "zoo/zoo.h"
+#include <string.h>
+
+int fov_network_count(void)
+{
+    return (int)zoo_table_count;
+}
+
+const char *fov_network_name(int index)
+{
+    return index >= 0 && (size_t)index < zoo_table_count ? zoo_table[index]->name : NULL;
+}
+
+const char *fov_network_summary(int index)
+{
+    return index >= 0 && (size_t)index < zoo_table_count ? zoo_table[index]->summary : NULL;
+}
+
+static void describe_options(const struct attribute *table, fov_network_info *info)
+{
+    const int most = (int)(sizeof info->option / sizeof *info->option);
+    for (int i = 0; i < attribute_count(table) && info->option_count < most; i++) {
+        const struct attribute *a = &table[i];
+        bool choice = a->kind == ATTRIBUTE_CHOICE, flag = a->kind == ATTRIBUTE_FLAG;
+        const char *word = choice ? a->choices[(int)a->standard] : flag && a->standard != 0 ? "yes" : flag ? "no" : NULL;
+        int at = info->option_count++;
+        info->option[at].name = a->name;
+        info->option[at].doc = a->doc;
+        info->option[at].word = word;
+        info->option[at].choices = choice ? a->choices : NULL;
+        info->option[at].standard = a->standard;
+        info->option[at].minimum = a->minimum;
+        info->option[at].maximum = a->maximum;
+    }
+}
+
+fov_network_info fov_network_at(int index)
+{
+    if (index < 0 || (size_t)index >= zoo_table_count) {
+        return (fov_network_info){0};
+    }
+    const struct zoo_network *n = zoo_table[index];
+    fov_network_info info = {
+        .name = n->name, .family = n->family, .summary = n->summary, .year = n->year, .paper = n->paper,
+        .accuracy = n->accuracy, .reference = n->reference, .task = n->task != NULL ? n->task : "classify",
+        .channels = n->standard.channels, .height = n->standard.height, .width = n->standard.width,
+        .classes = n->standard.classes, .pad = n->pad, .backbone = n->features != NULL};
+    describe_options(n->attributes, &info);
+    describe_options(n->features != NULL ? zoo_common_attributes : NULL, &info);
+    return info;
+}
+
+bool fov_network_has_option(const char *option)
+{
+    bool found = attribute_find(zoo_common_attributes, option) != NULL;
+    for (size_t i = 0; i < zoo_table_count && !found; i++) {
+        found = attribute_find(zoo_table[i]->attributes, option) != NULL;
+    }
+    return found;
+}
+
+/* The asked-for input with the network's own numbers where nothing was asked. */
+static int resolve_input(const struct zoo_network *network, const fov_network_options *options, struct zoo_input *input,
+                         struct error *error)
+{
+    static const fov_network_options none;
+    const fov_network_options *o = options != NULL ? options : &none;
+    *input = (struct zoo_input){o->channels != 0 ? o->channels : network->standard.channels,
+                                o->height != 0 ? o->height : network->standard.height,
+                                o->width != 0 ? o->width : network->standard.width,
+                                o->classes != 0 ? o->classes : network->standard.classes};
+    if (input->channels < 1 || input->channels > 4) {
+        return error_set(error, FOV_E_USAGE, "network \"%s\": a picture has 1 to 4 channels, not %d", network->name,
+                         input->channels);
+    }
+    if (input->height < 1 || input->width < 1 || input->height > 16384 || input->width > 16384) {
+        return error_set(error, FOV_E_USAGE, "network \"%s\": input of %d x %d pixels (1 to 16,384 a side)",
+                         network->name, input->height, input->width);
+    }
+    if (input->classes < 1 || input->classes > 1000000) {
+        return error_set(error, FOV_E_USAGE, "network \"%s\": %d classes (1 to 1,000,000)", network->name,
+                         input->classes);
+    }
+    return FOV_OK;
+}
+
+/* Its inputs, its outputs (logits, then those of auxiliary heads), and that scores are scores. */
+static int add_network(fov_model *model, struct zoo_build *build)
+{
+    const struct zoo_input *input = &build->input;
+    int pad = build->network->pad;
+    build->graph = model->graph;
+    fov_value x = fov_input(model->graph, .name = "input",
+                            .shape = {4, {FOV_BATCH, input->channels, input->height + 2 * pad, input->width + 2 * pad}});
+    fov_value outputs[1 + ZOO_AUXILIARIES] = {zoo_make(build, x)};
+    memcpy(outputs + 1, build->auxiliary, sizeof build->auxiliary);
+    int status = fov_model_set_inputs_outputs(model, &x, 1, outputs, 1 + build->auxiliary_count);
+    if (status == FOV_OK && model->outputs[0].meaning == FOV_MEANING_VALUES) {
+        status = fov_model_set_meaning(model, outputs[0], FOV_MEANING_LOGITS);
+    }
+    if (status != FOV_OK) {
+        error_prefix(&model->context->error, "network \"%s\" for %d x %d x %d pixels", build->network->name,
+                     input->channels, input->height, input->width);
+    }
+    return status;
+}
+
+static fov_model *make_network(fov_context *context, const char *name, const fov_network_options *options)
+{
+    struct zoo_build build;
+    if (context == NULL || zoo_parse(&build, name != NULL ? name : "", &context->error) != FOV_OK ||
+        resolve_input(build.network, options, &build.input, &context->error) != FOV_OK) {
+        return NULL;
+    }
+    fov_model *model = fov_model_create(context);
+    if (model == NULL || add_network(model, &build) != FOV_OK) {
+        fov_model_free(model);
+        return NULL;
+    }
+    const struct zoo_network *network = build.network;
+    fov_model_set_name(model, name);
+    for (int c = 0; c < 4; c++) {
+        /* What the network states for one channel holds for each of a coloured picture. */
+        int from = c < network->standard.channels ? c : network->standard.channels - 1;
+        model->preprocessing.mean[c] = network->mean[from];
+        model->preprocessing.deviation[c] = network->deviation[from];
+    }
+    model->preprocessing.pad = network->pad;
+    return model;
+}
+
+fov_model *fov_model_network(fov_context *context, const char *name, const fov_network_options *options)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    fov_model *made = make_network(context, name, options);
+    arithmetic_leave(mode);
+    return made;
+}

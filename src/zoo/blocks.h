@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* What the families of networks are made of: convolution with norm and activation, attention, separable and dynamic
+ * convolutions, inverted residuals. A function adds nodes to the graph under the scopes that are open, with the names
+ * that torchvision gives such parts. Read next: blocks.c, attention.c. */
+#ifndef ZOO_BLOCKS_H
+#define ZOO_BLOCKS_H
+
+#include "zoo/zoo.h"
+
+enum zoo_activation {
+    ZOO_LINEAR = 0, /**< none */
+    ZOO_RELU,
+    ZOO_RELU6,
+    ZOO_SWISH,
+    ZOO_HARD_SWISH,
+    ZOO_TANH
+};
+fov_value zoo_activate(struct zoo_build *b, fov_value x, enum zoo_activation activation);
+
+/** Opens a scope whose name is made as by printf: zoo_push(b, "layer%d.%d", stage, block). */
+void zoo_push(struct zoo_build *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void zoo_pop(struct zoo_build *b);
+
+/** The network's own options: the struct that its attributes fill. */
+static inline const void *zoo_options(const struct zoo_build *b)
+{
+    return b->options;
+}
+
+/** Channels of a map. */
+int zoo_channels(const struct zoo_build *b, fov_value x);
+
+/** fov_conv2d for a layer that a ReLU follows: its weight is drawn from U(-b, b), b = sqrt(6 / fan in) (He et al.,
+ *  "Delving deep into rectifiers", ICCV 2015, equation 10), as half the variance is lost there. The builders' own b =
+ *  1 / sqrt(fan in) is 2.4 times smaller: course-cnn then ends its ten epochs on MNIST with a training loss 12 %
+ *  higher. */
+fov_value zoo_conv2d_for_relu_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options);
+#define zoo_conv2d_for_relu(graph, x, ...) zoo_conv2d_for_relu_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
+
+/** A parameter of a layer that is put together here: LAYER.NAME, or (NULL) LAYER, under the scopes that are open. */
+fov_value zoo_parameter(fov_graph *graph, const char *layer, const char *name, fov_shape shape, fov_initial initial,
+                        float scale);
+
+/** A convolution, a batch norm, an activation. */
+struct zoo_conv {
+    int         filters, kernel;
+    int         kernel_size[2]; /**< height, width, where they differ */
+    int         stride;         /**< 1 */
+    int         dilation;       /**< 1 */
+    int         groups;         /**< 1 */
+    int         pads[4];        /**< top, left, bottom, right, where the two below do not say it */
+    bool        valid;          /**< false: padded so that stride 1 keeps the size; true: by .pads alone */
+    bool        bias;           /**< false: the norm has one */
+    bool        no_norm;        /**< false */
+    bool        fixed;          /**< false; true: a plain convolution whatever b->common.convolution says */
+    float       epsilon, momentum; /**< of the norm: 1e-5, 0.1 */
+    enum zoo_activation activation;
+    const char *name, *norm;    /**< of the convolution and its norm: "conv", "bn" */
+};
+fov_value zoo_conv_opt(struct zoo_build *b, fov_value x, const struct zoo_conv *conv);
+#define zoo_conv(b, x, ...) zoo_conv_opt((b), (x), &(struct zoo_conv){__VA_ARGS__})
+
+/** The same as a scope of torchvision's Conv2dNormActivation: NAME.0 is the convolution, NAME.1 the norm. */
+fov_value zoo_conv_block_opt(struct zoo_build *b, fov_value x, const char *scope, const struct zoo_conv *conv);
+#define zoo_conv_block(b, x, scope, ...) zoo_conv_block_opt((b), (x), (scope), &(struct zoo_conv){__VA_ARGS__})
+
+/** A branch of an Inception module: convolutions without bias one behind the other, each with batch norm (epsilon 1e-3)
+ *  and ReLU. PREFIX0, PREFIX1, ... counted from `first`, are their scopes, with conv and bn in each; ZOO_ALONE: the
+ *  prefix is the whole name of the only one. Ended by a link without filters. */
+struct zoo_link {
+    int  filters, height, width; /**< height and width of the kernel */
+    int  stride;
+    bool valid; /**< false: padded so that stride 1 keeps the size */
+};
+static inline struct zoo_link zoo_square(int filters, int kernel)
+{
+    return (struct zoo_link){.filters = filters, .height = kernel, .width = kernel, .stride = 1};
+}
+static inline struct zoo_link zoo_rectangle(int filters, int height, int width)
+{
+    return (struct zoo_link){.filters = filters, .height = height, .width = width, .stride = 1};
+}
+/** Without padding. */
+static inline struct zoo_link zoo_inside(int filters, int kernel, int stride)
+{
+    return (struct zoo_link){.filters = filters, .height = kernel, .width = kernel, .stride = stride, .valid = true};
+}
+enum { ZOO_ALONE = -1 };
+fov_value zoo_chain_of(struct zoo_build *b, fov_value x, const char *prefix, int first, const struct zoo_link *links);
+#define zoo_chain(b, x, prefix, first, ...)                                                                            \
+    zoo_chain_of((b), (x), (prefix), (first), (const struct zoo_link[]){__VA_ARGS__, {0}})
+
+/** Squeeze and excitation (Hu et al. 2018): x times a gate per channel, from its means, through `squeeze` units. Names
+ *  are fc1 and fc2, as torchvision's, under `scope`. */
+fov_value zoo_squeeze_excite(struct zoo_build *b, fov_value x, const char *scope, int squeeze,
+                             enum zoo_activation activation, bool hard);
+/** The attention that b->common asks for, or x: SE, CBAM (Woo et al. 2018) or ECA (Wang et al. 2020). */
+fov_value zoo_attend(struct zoo_build *b, fov_value x);
+
+/** MobileNet's and EfficientNet's block: 1 x 1 to `expanded` channels, depthwise, SE, 1 x 1 to `filters`; with a
+ *  shortcut where nothing changes. torchvision's numbering: SCOPE.block.0, .1, ... */
+struct zoo_inverted {
+    int   expanded, filters, kernel, stride, dilation; /**< dilation 0: 1 */
+    int   squeeze;                           /**< units of its SE; 0: none */
+    bool  hard;                              /**< the gate is a hard sigmoid, and squeezed units are rectified */
+    double drop;                             /**< of the branch, in training (stochastic depth) */
+    float epsilon, momentum;
+    enum zoo_activation activation;
+};
+fov_value zoo_inverted_residual(struct zoo_build *b, fov_value x, const struct zoo_inverted *block);
+
+/** [N, C, H, W] -> means [N, C] -> dropout -> logits. */
+fov_value zoo_pooled_logits(struct zoo_build *b, fov_value x, double dropout, const char *name);
+/** Dropout, or x where the rate is 0. */
+fov_value zoo_dropout(struct zoo_build *b, fov_value x, double rate);
+
+/** The next multiple of `divisor`, at least 90 % of `channels`: how widths are scaled since MobileNet v2. */
+int zoo_round_channels(double channels, int divisor);
+
+#endif
