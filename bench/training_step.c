@@ -136,18 +136,7 @@ static void print_profile(fov_plan *plan, bool layers)
 static fov_graph *open_network(fov_context *context, const char *name, fov_model **model, fov_value *x,
                                fov_value *logits)
 {
-    const struct zoo_network *network = zoo_find(name);
-    fov_graph                *g;
-
-    if (network) {
-        g  = fov_graph_create(context);
-        *x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, network->standard.channels,
-                                             network->standard.height + 2 * network->pad,
-                                             network->standard.width + 2 * network->pad));
-        *logits = network->build(g, *x, &network->standard);
-        return g;
-    }
-    *model = fov_model_load(context, name);
+    *model = zoo_find(name) ? fov_model_network(context, name, NULL) : fov_model_load(context, name);
     if (!*model)
         return NULL;
     *x      = fov_model_input(*model);

@@ -324,7 +324,7 @@ const struct verb verb_inspect = {
         "holds: logits, softmax (probabilities), sigmoid (independent ones), values or a map. With --json: inputs, "
         "outputs, parameters, multiply_adds, layers and more.",
     .examples = "fovea inspect lenet5\n"
-                "fovea inspect resnet50 --attention cbam\n"
+                "fovea inspect resnet50:attention=cbam\n"
                 "fovea inspect best.onnx --plan --batch 64\n"
                 "fovea inspect course-cnn --training --batch 64\n"
                 "fovea inspect best.onnx --hash --json\n",

@@ -96,7 +96,7 @@ const struct verb verb_new = {
         "set of weights. What a network can be told (fovea zoo NAME) is an option here: --attention cbam, or stands "
         "behind its name: NAME:attention=cbam.",
     .examples = "fovea new --list\n"
-                "fovea new resnet50 --attention cbam --classes 10\n"
+                "fovea new resnet50:attention=cbam --classes 10\n"
                 "fovea new lenet5 --classes 26 -o letters.onnx\n"
                 "fovea new course-cnn --input 3x32x32 --seed 7\n",
 };

@@ -32,6 +32,6 @@ const struct verb verb_zoo = {
         "accuracy. With a name: its paper, whose weights load, and its options.",
     .examples = "fovea zoo\n"
                 "fovea zoo resnet50\n"
-                "fovea new resnet50 --attention cbam\n"
+                "fovea new resnet50:attention=cbam\n"
                 "fovea zoo --json\n",
 };

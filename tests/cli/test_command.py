@@ -216,7 +216,8 @@ def test_inspect_json():
     assert about["parameters"] == 61706
     assert about["multiply_adds"] == 416520
     assert [layer["name"] for layer in about["layers"] if layer["type"] == "conv"] == ["c1", "c3"]
-    assert set(about["layers"][0]) == {"name", "type", "shape", "parameters", "multiply_adds", "bytes", "receptive_field"}
+    assert set(about["layers"][0]) == {"name", "type", "shape", "parameters", "buffers", "multiply_adds", "bytes",
+                                       "receptive_field"}
     assert sum(layer["parameters"] for layer in about["layers"]) == 61706
     assert re.fullmatch("[0-9a-f]{64}", about["hash"])
     assert about["plan"]["steps"] and about["plan"]["memory"]["activations"] > 0
