@@ -147,6 +147,9 @@ static void print_options(struct cli *cli, const fov_network_info *info)
             append_text(values, sizeof values, used, " [%.4g]", info->option[i].standard);
         }
         snprintf(name, sizeof name, "  --%s", info->option[i].name);
+        for (char *at = name; *at != '\0'; at++) {
+            *at = *at == '_' ? '-' : *at; /* as options are typed; the library takes either */
+        }
         table_row(table, (const char *const[]){name, values, info->option[i].doc});
     }
     fprintf(cli->out, "\nOptions [default]: fovea new %s --OPTION VALUE, or %s:OPTION=VALUE as its name\n", info->name,

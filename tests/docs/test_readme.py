@@ -135,6 +135,8 @@ def command_lines():
 
 def test_verbs_and_options(_):
     count, networks = 0, must([FOVEA, "new", "--list"])
+    of_networks = {"--" + option["name"].replace("_", "-")
+                   for network in json.loads(must([FOVEA, "zoo", "--json"]))["networks"] for option in network["options"]}
     for page, words in command_lines():
         if os.path.basename(words[0]) != "fovea" or words[1:] in (["--version"], ["help"]) or words[1:2] == ["VERB"]:
             continue
@@ -143,6 +145,7 @@ def test_verbs_and_options(_):
         done = run([FOVEA, verb, "--help"])
         assert done.returncode == 0, f"{where}: no verb {verb}"
         known = set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", done.stdout.split("\nExamples")[0])) | {"--help"}
+        known |= of_networks if verb in ("new", "train", "inspect") else set()
         for word in words[2:]:
             if word.startswith("-"):
                 assert word.split("=")[0] in known, f"{where}: no option {word}"
