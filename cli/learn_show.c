@@ -51,7 +51,9 @@ void show_list(const struct learner *l)
     const struct lesson *lesson;
     for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
         const struct lesson_progress *state = &l->progress->lesson[lesson->number];
-        const char *mark = state->passed ? (cli->unicode ? "✓" : "x") : state->started ? (cli->unicode ? "…" : ".") : " ";
+        const char *mark = state->passed    ? (cli->unicode ? "✓" : "x")
+                           : state->started ? (cli->unicode ? "…" : ".")
+                                            : " ";
         fprintf(cli->out, "  %s%s%s %2d  %s\n", state->passed ? style_good(cli) : "", mark, style_off(cli),
                 lesson->number, words_in(lesson->title, l->language));
     }
@@ -136,27 +138,32 @@ static void show_not_yet(const struct learner *l, const struct lesson *lesson, c
         fprintf(out, "  %s%s\n", phrase(l, "given     ", "给定      "), show_clean(clean, sizeof clean, v->given));
     }
     if (v->differs) {
-        fprintf(out, phrase(l, "  expected  %s = %.10g\n  got       %s = %.10g\n", "  应为      %s = %.10g\n  得到      %s = %.10g\n"),
+        fprintf(out,
+                phrase(l, "  expected  %s = %.10g\n  got       %s = %.10g\n",
+                       "  应为      %s = %.10g\n  得到      %s = %.10g\n"),
                 v->where, v->expected, v->where, v->got);
     }
-    fprintf(out, "  %s", v->kind == VERDICT_COULD_NOT_RUN ? phrase(l, "because   ", "原因      ")
-                                                         : phrase(l, "likely    ", "可能原因  "));
+    fprintf(out, "  %s",
+            v->kind == VERDICT_COULD_NOT_RUN ? phrase(l, "because   ", "原因      ")
+                                             : phrase(l, "likely    ", "可能原因  "));
     show_cause(l, v->cause);
     if (v->kind == VERDICT_NOT_YET) {
-        fprintf(out, phrase(l, "\n  the same numbers again: fovea learn check %d --seed %llu; help: fovea learn hint %d\n",
-                            "\n  用同样的数再试：fovea learn check %d --seed %llu；提示：fovea learn hint %d\n"),
+        fprintf(out,
+                phrase(l, "\n  the same numbers again: fovea learn check %d --seed %llu; help: fovea learn hint %d\n",
+                       "\n  用同样的数再试：fovea learn check %d --seed %llu；提示：fovea learn hint %d\n"),
                 lesson->number, (unsigned long long)v->seed, lesson->number);
     }
 }
 
 void show_verdict(const struct learner *l, const struct lesson *lesson, const struct verdict *v)
 {
-    static const char *const en[] = {"PASS", "NOT YET", "COULD NOT RUN"},
-                             *const zh[] = {"通过 PASS", "还没有 NOT YET", "无法运行 COULD NOT RUN"};
+    static const char *const en[] = {"PASS", "NOT YET", "COULD NOT RUN"}, *const zh[] = {"通过 PASS", "还没有 NOT YET",
+                                                                                         "无法运行 COULD NOT RUN"};
     struct cli *cli = l->cli;
     fprintf(cli->out, "%s%s%s%s  ", style_bold(cli), v->kind == VERDICT_PASS ? style_good(cli) : style_bad(cli),
             phrase(l, en[v->kind], zh[v->kind]), style_off(cli));
-    fprintf(cli->out, phrase(l, "lesson %d: %s\n", "第 %d 课：%s\n"), lesson->number, words_in(lesson->title, l->language));
+    fprintf(cli->out, phrase(l, "lesson %d: %s\n", "第 %d 课：%s\n"), lesson->number,
+            words_in(lesson->title, l->language));
     if (v->kind == VERDICT_PASS) {
         show_pass(l, lesson, v);
     } else {

@@ -178,11 +178,15 @@ static void show_next(const struct learner *l)
         char directory[PROGRESS_PATH], path[PROGRESS_PATH + 128], clean[PROGRESS_PATH];
         choose_directory(l, next, NULL, directory);
         choose_file(next, directory, path, sizeof path);
-        fprintf(out, phrase(l, "You are at lesson %d, %s.\n  edit   %s\n  then   fovea learn check\n  again  fovea learn show\n",
-                            "现在是第 %d 课：%s。\n  编辑  %s\n  然后  fovea learn check\n  重读  fovea learn show\n"),
-                next->number, title, show_clean(clean, sizeof clean, path));
+        fprintf(
+            out,
+            phrase(l, "You are at lesson %d, %s.\n  edit   %s\n  then   fovea learn check\n  again  fovea learn show\n",
+                   "现在是第 %d 课：%s。\n  编辑  %s\n  然后  fovea learn check\n  重读  fovea learn show\n"),
+            next->number, title, show_clean(clean, sizeof clean, path));
     } else {
-        fprintf(out, phrase(l, "Next: lesson %d, %s.\n  fovea learn start %d\n", "下一课：第 %d 课，%s。\n  fovea learn start %d\n"),
+        fprintf(out,
+                phrase(l, "Next: lesson %d, %s.\n  fovea learn start %d\n",
+                       "下一课：第 %d 课，%s。\n  fovea learn start %d\n"),
                 next->number, title, next->number);
     }
 }
@@ -215,7 +219,8 @@ static int list(struct learner *l)
 
 static int start(struct learner *l, const struct lesson *lesson, const char *typed)
 {
-    char directory[PROGRESS_PATH], path[PROGRESS_PATH + 128], clean[PROGRESS_PATH + 128], drawing[PROGRESS_PATH + 128] = "";
+    char directory[PROGRESS_PATH], path[PROGRESS_PATH + 128], clean[PROGRESS_PATH + 128],
+        drawing[PROGRESS_PATH + 128] = "";
     struct cli *cli = l->cli;
     choose_directory(l, lesson, typed, directory);
     choose_file(lesson, directory, path, sizeof path);
@@ -243,10 +248,11 @@ static int start(struct learner *l, const struct lesson *lesson, const char *typ
     }
     if (!cli->quiet) {
         show_lesson(l, lesson);
-        fprintf(cli->out, "\n  %s%s%s%s\n", phrase(l, "edit     ", "编辑  "), style_bold(cli), show_clean(clean, sizeof clean, path),
-                style_off(cli));
+        fprintf(cli->out, "\n  %s%s%s%s\n", phrase(l, "edit     ", "编辑  "), style_bold(cli),
+                show_clean(clean, sizeof clean, path), style_off(cli));
         if (there) {
-            fprintf(cli->out, "           %s\n", phrase(l, "(it was there and is as you left it)", "（文件已在，保持原样）"));
+            fprintf(cli->out, "           %s\n",
+                    phrase(l, "(it was there and is as you left it)", "（文件已在，保持原样）"));
         }
         if (*drawing != '\0') {
             fprintf(cli->out, "  %s%s\n", phrase(l, "picture  ", "图    "), show_clean(clean, sizeof clean, drawing));
@@ -394,8 +400,10 @@ static int hint(struct learner *l, const struct lesson *lesson, const char *type
     fprintf(cli->out, phrase(l, "Hint %d of 3, lesson %d\n  %s\n", "第 %d / 3 条提示，第 %d 课\n  %s\n"), level + 1,
             lesson->number, words_in(lesson->hints[level], l->language));
     if (level == 2) {
-        fprintf(cli->out, phrase(l, "  There is no further hint; fovea learn solution %d --give-up shows ours.\n",
-                                 "  没有更多提示了；fovea learn solution %d --give-up 会给出答案。\n"), lesson->number);
+        fprintf(cli->out,
+                phrase(l, "  There is no further hint; fovea learn solution %d --give-up shows ours.\n",
+                       "  没有更多提示了；fovea learn solution %d --give-up 会给出答案。\n"),
+                lesson->number);
     }
     return EXIT_OK;
 }
@@ -405,8 +413,9 @@ static int solution(struct learner *l, const struct lesson *lesson, const char *
     char path[PROGRESS_PATH + 128], kept[PROGRESS_PATH + 128] = "", clean[PROGRESS_PATH + 128];
     struct cli *cli = l->cli;
     if (!l->progress->lesson[lesson->number].passed && !option_flag(cli, "give-up")) {
-        return fail(cli, EXIT_USAGE, phrase(l, "lesson %d is not passed yet: hints come first (fovea learn hint %d), or --give-up",
-                                            "第 %d 课还没有通过：先看提示（fovea learn hint %d），或者加 --give-up"),
+        return fail(cli, EXIT_USAGE,
+                    phrase(l, "lesson %d is not passed yet: hints come first (fovea learn hint %d), or --give-up",
+                           "第 %d 课还没有通过：先看提示（fovea learn hint %d），或者加 --give-up"),
                     lesson->number, lesson->number);
     }
     if (typed == NULL) {
@@ -436,9 +445,11 @@ static int solution(struct learner *l, const struct lesson *lesson, const char *
         json_set(object, "kept", *kept != '\0' ? json_from_text(kept) : json_null());
         json_print(cli, object);
     } else if (!cli->quiet) {
-        fprintf(cli->out, phrase(l, "%s is our solution\n", "%s 是我们的答案\n"), show_clean(clean, sizeof clean, path));
+        fprintf(cli->out, phrase(l, "%s is our solution\n", "%s 是我们的答案\n"),
+                show_clean(clean, sizeof clean, path));
         if (*kept != '\0') {
-            fprintf(cli->out, phrase(l, "yours is kept as %s\n", "你的文件保存为 %s\n"), show_clean(clean, sizeof clean, kept));
+            fprintf(cli->out, phrase(l, "yours is kept as %s\n", "你的文件保存为 %s\n"),
+                    show_clean(clean, sizeof clean, kept));
         }
     }
     return EXIT_OK;
@@ -466,9 +477,11 @@ static int reset(struct learner *l, const struct lesson *lesson, const char *typ
         json_set(object, "kept", *kept != '\0' ? json_from_text(kept) : json_null());
         json_print(cli, object);
     } else if (!cli->quiet) {
-        fprintf(cli->out, phrase(l, "%s is as at the start\n", "%s 回到了开始的样子\n"), show_clean(clean, sizeof clean, path));
+        fprintf(cli->out, phrase(l, "%s is as at the start\n", "%s 回到了开始的样子\n"),
+                show_clean(clean, sizeof clean, path));
         if (*kept != '\0') {
-            fprintf(cli->out, phrase(l, "yours is kept as %s\n", "你的文件保存为 %s\n"), show_clean(clean, sizeof clean, kept));
+            fprintf(cli->out, phrase(l, "yours is kept as %s\n", "你的文件保存为 %s\n"),
+                    show_clean(clean, sizeof clean, kept));
         }
     }
     return EXIT_OK;
@@ -482,8 +495,8 @@ static const struct action {
     int (*one)(struct learner *l, const struct lesson *lesson, const char *directory);
     bool directory;
 } actions[] = {
-    {"list", list, NULL, false},     {"start", NULL, start, true}, {"show", NULL, show, false},
-    {"check", NULL, check, true},    {"hint", NULL, hint, false},  {"solution", NULL, solution, true},
+    {"list", list, NULL, false},  {"start", NULL, start, true}, {"show", NULL, show, false},
+    {"check", NULL, check, true}, {"hint", NULL, hint, false},  {"solution", NULL, solution, true},
     {"reset", NULL, reset, true},
 };
 
@@ -530,8 +543,9 @@ static int run_action(struct learner *l, const struct action *action)
         return count == 0 ? action->all(l) : fail(cli, EXIT_USAGE, "learn %s takes nothing else", action->name);
     }
     if (option_flag(cli, "all")) {
-        return action->one == check && count <= 1 ? check_all(l, count == 1 ? words[0] : NULL)
-                                                  : fail(cli, EXIT_USAGE, "--all is for: fovea learn check --all [DIR]");
+        return action->one == check && count <= 1
+                   ? check_all(l, count == 1 ? words[0] : NULL)
+                   : fail(cli, EXIT_USAGE, "--all is for: fovea learn check --all [DIR]");
     }
     const struct lesson *lesson = next_lesson(l);
     if (count > 0 && options_numbers(words[0], ',', 0, INT32_MAX, &number, 1) == 1) {
@@ -539,7 +553,9 @@ static int run_action(struct learner *l, const struct action *action)
         words++;
         count--;
         if (lesson == NULL) {
-            return fail(cli, EXIT_USAGE, phrase(l, "there is no lesson %d; fovea learn list shows them", "没有第 %d 课；fovea learn list 列出全部"),
+            return fail(cli, EXIT_USAGE,
+                        phrase(l, "there is no lesson %d; fovea learn list shows them",
+                               "没有第 %d 课；fovea learn list 列出全部"),
                         (int)number);
         }
     } else if (count > 0) {
@@ -551,7 +567,8 @@ static int run_action(struct learner *l, const struct action *action)
         }
     }
     if (lesson == NULL) {
-        return fail(cli, EXIT_USAGE, "%s", phrase(l, "all lessons are passed; name one by its number", "所有课程都已通过；请给出课程号"));
+        return fail(cli, EXIT_USAGE, "%s",
+                    phrase(l, "all lessons are passed; name one by its number", "所有课程都已通过；请给出课程号"));
     }
     if (count > (action->directory ? 1 : 0)) {
         return fail(cli, EXIT_USAGE, "learn %s takes %s", action->name,
@@ -578,7 +595,11 @@ static int run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-    {.name = "lang", .kind = OPTION_CHOICE, .argument = "LANGUAGE", .otherwise = "that of LANG", .choices = languages,
+    {.name = "lang",
+     .kind = OPTION_CHOICE,
+     .argument = "LANGUAGE",
+     .otherwise = "that of LANG",
+     .choices = languages,
      .doc = "language of lessons, verdicts and hints"},
     {.name = "all", .kind = OPTION_FLAG, .doc = "check: every lesson's file that is there; ticks follow from that"},
     {.name = "give-up", .kind = OPTION_FLAG, .doc = "solution: show it though the lesson is not passed"},

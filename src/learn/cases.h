@@ -19,9 +19,9 @@ struct cases *cases_draw(const struct lesson *lesson, uint64_t seed);
 
 /** What came of running the learner's file over all cases. */
 struct outcome {
-    bool ran;      /**< .got is there for all cases */
-    bool judged;   /**< it ran, but did not come to its end: crashed, took too long, wrote where it must not */
-    int at;        /**< the case in which that was */
+    bool ran;    /**< .got is there for all cases */
+    bool judged; /**< it ran, but did not come to its end: crashed, took too long, wrote where it must not */
+    int at;      /**< the case in which that was */
     char problem[2048];
     char printed[4096]; /**< what it printed itself, or the compiler's warnings */
 };

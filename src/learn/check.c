@@ -229,7 +229,8 @@ static void find_cause(const struct cases *cases, const char *text, const char *
     if (same_code(lesson, text)) {
         v->mistake = "unchanged";
         snprintf(v->cause, sizeof v->cause, "%s",
-                 language == CHINESE ? "文件还是开始时的样子：先改它，再检查" : "the file is still as it was started: edit it, then check");
+                 language == CHINESE ? "文件还是开始时的样子：先改它，再检查"
+                                     : "the file is still as it was started: edit it, then check");
         return;
     }
     for (int whole = 1; whole >= 0; whole--) {

@@ -9,9 +9,9 @@ enum verdict_kind { VERDICT_PASS, VERDICT_NOT_YET, VERDICT_COULD_NOT_RUN };
 
 struct verdict {
     enum verdict_kind kind;
-    uint64_t seed;       /**< of the numbers drawn */
+    uint64_t seed; /**< of the numbers drawn */
     int cases;
-    bool differs;        /**< the five below say where */
+    bool differs; /**< the five below say where */
     double expected, got;
     int at;              /**< the case, from 0 */
     char where[96];      /**< "y", "gradient[3]", "result[1][2]" */

@@ -54,19 +54,31 @@ const double *variables_get(const struct variables *v, const char *name)
 
 /* ---- functions ---------------------------------------------------------------------------------------------------- */
 
-static double gate_and(double a, double b) { return a > 0.5 && b > 0.5; }
-static double gate_or(double a, double b) { return a > 0.5 || b > 0.5; }
-static double gate_nand(double a, double b) { return !(a > 0.5 && b > 0.5); }
-static double gate_not(double a) { return !(a > 0.5); }
+static double gate_and(double a, double b)
+{
+    return a > 0.5 && b > 0.5;
+}
+static double gate_or(double a, double b)
+{
+    return a > 0.5 || b > 0.5;
+}
+static double gate_nand(double a, double b)
+{
+    return !(a > 0.5 && b > 0.5);
+}
+static double gate_not(double a)
+{
+    return !(a > 0.5);
+}
 
 static const struct {
     const char *name;
     double (*one)(double);
     double (*two)(double, double);
 } functions[] = {
-    {"exp", exp, NULL},       {"log", log, NULL},      {"sqrt", sqrt, NULL},      {"abs", fabs, NULL},
-    {"tanh", tanh, NULL},     {"min", NULL, fmin},     {"max", NULL, fmax},       {"and", NULL, gate_and},
-    {"or", NULL, gate_or},    {"nand", NULL, gate_nand}, {"not", gate_not, NULL},
+    {"exp", exp, NULL},    {"log", log, NULL},        {"sqrt", sqrt, NULL},    {"abs", fabs, NULL},
+    {"tanh", tanh, NULL},  {"min", NULL, fmin},       {"max", NULL, fmax},     {"and", NULL, gate_and},
+    {"or", NULL, gate_or}, {"nand", NULL, gate_nand}, {"not", gate_not, NULL},
 };
 
 /* ---- the parser --------------------------------------------------------------------------------------------------- */
@@ -101,7 +113,10 @@ static bool take(struct reader *r, const char *word)
 
 static double comparison(struct reader *r);
 
-static bool name_start(char c) { return isalpha((unsigned char)c) || c == '_'; }
+static bool name_start(char c)
+{
+    return isalpha((unsigned char)c) || c == '_';
+}
 
 static void read_name(struct reader *r, char name[VARIABLE_NAME])
 {
@@ -316,8 +331,7 @@ static bool run_line(struct reader *r, struct variables *variables)
     return !r->failed;
 }
 
-bool expressions_run(const char *text, struct variables *variables, enum language language, char *problem,
-                     size_t size)
+bool expressions_run(const char *text, struct variables *variables, enum language language, char *problem, size_t size)
 {
     char line[LINE];
     if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {

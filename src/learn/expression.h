@@ -21,7 +21,6 @@ bool variables_set(struct variables *variables, const char *name, double value);
 const double *variables_get(const struct variables *variables, const char *name);
 
 /** Runs the lines from the first to the last. false: a sentence with the line's number in `problem`. */
-bool expressions_run(const char *text, struct variables *variables, enum language language, char *problem,
-                     size_t size);
+bool expressions_run(const char *text, struct variables *variables, enum language language, char *problem, size_t size);
 
 #endif

@@ -25,11 +25,11 @@ struct words {
 const char *words_in(struct words words, enum language language);
 
 enum {
-    LESSON_CASES = 12,      /**< numbers are drawn so often for a check */
-    LESSON_NUMBERS = 4096,  /**< at most, of one case: given or answered */
-    LESSON_PARTS = 24,      /**< at most: named parts of a case or of an answer */
-    LESSON_LINES = 48,      /**< of a lesson's text, at most: two screens */
-    LESSON_COLUMNS = 80     /**< of a line */
+    LESSON_CASES = 12,     /**< numbers are drawn so often for a check */
+    LESSON_NUMBERS = 4096, /**< at most, of one case: given or answered */
+    LESSON_PARTS = 24,     /**< at most: named parts of a case or of an answer */
+    LESSON_LINES = 48,     /**< of a lesson's text, at most: two screens */
+    LESSON_COLUMNS = 80    /**< of a line */
 };
 
 /** Consecutive numbers under one name: 1 x 1 is a number, 1 x n a list, else a matrix by rows. */
@@ -40,24 +40,25 @@ struct part {
 
 /** A slip that learners make, recognised by the numbers that it gives. */
 struct mistake {
-    const char *name;     /**< "threshold-added", for scripts */
-    struct words cause;   /**< a sentence or two: what was probably done, and what is right */
+    const char *name;      /**< "threshold-added", for scripts */
+    struct words cause;    /**< a sentence or two: what was probably done, and what is right */
     const char *from, *to; /**< this edit of the solution makes the mistake: the tests do */
 };
 
 struct lesson {
     int number;
-    const char *name;    /**< "neuron"; the learner's file is NN-NAME.txt or NN-NAME.c */
+    const char *name; /**< "neuron"; the learner's file is NN-NAME.txt or NN-NAME.c */
     struct words title, text;
-    struct words brief;  /**< what to write: a comment at the top of the learner's file */
-    const char *stub, *solution; /**< what follows the comment */
-    struct words hints[3];       /**< from a nudge to nearly all of it */
-    struct words after;          /**< said when it passes: what was gained; may be NULL */
+    struct words brief;             /**< what to write: a comment at the top of the learner's file */
+    const char *stub, *solution;    /**< what follows the comment */
+    struct words hints[3];          /**< from a nudge to nearly all of it */
+    struct words after;             /**< said when it passes: what was gained; may be NULL */
     const struct mistake *mistakes; /**< ended by one without name */
 
     /** The C form: statements that call the learner's functions, reading `const double *in` and writing `double *out`.
      *  NULL: the file has lines `name = expression`. */
     const char *call;
+    const char *frame; /**< what the call needs above it, names beginning with lesson_; NULL: nothing */
 
     /** The numbers of case `index`; answers how many. The first cases may be fixed: those of the text, and corners. */
     int (*draw)(struct draw *draw, int index, double *in);
@@ -79,7 +80,7 @@ struct lesson {
     /** The same numbers from the engine that networks run on, for the remark after a pass; NULL: there is none.
      *  FOV_OK or a status. */
     int (*engine)(fov_context *context, const double *in, double *out);
-    double tolerance;   /**< relative to 1 + |expected|; 0: 1e-9 */
+    double tolerance;                         /**< relative to 1 + |expected|; 0: 1e-9 */
     void (*picture)(struct picture *picture); /**< NULL: none */
 };
 

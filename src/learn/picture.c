@@ -53,10 +53,17 @@ void picture_text(struct picture *p, double x, double y, int align, double size,
             anchors[align + 1], color);
     for (; *text != '\0'; text++) {
         switch (*text) {
-        case '<': fputs("&lt;", p->out); break;
-        case '>': fputs("&gt;", p->out); break;
-        case '&': fputs("&amp;", p->out); break;
-        default: fputc(*text, p->out);
+        case '<':
+            fputs("&lt;", p->out);
+            break;
+        case '>':
+            fputs("&gt;", p->out);
+            break;
+        case '&':
+            fputs("&amp;", p->out);
+            break;
+        default:
+            fputc(*text, p->out);
         }
     }
     fputs("</text>\n", p->out);

@@ -26,6 +26,7 @@ static const char frame[] =
     "#include <unistd.h>\n"
     "enum { LESSON_ROOM = 4096, LESSON_GUARD = 64 };\n"
     "static double lesson_in[LESSON_ROOM + LESSON_GUARD], lesson_out[LESSON_ROOM + LESSON_GUARD];\n"
+    "%s\n"
     "static void lesson_call(const double *in, double *out)\n"
     "{\n"
     "%s\n"
@@ -101,7 +102,8 @@ static bool write_sources(const struct cases *cases, const struct folder *folder
     if (file == NULL) {
         return false;
     }
-    fprintf(file, frame, cases->lesson->call); // NOLINT: our own text
+    const char *above = cases->lesson->frame != NULL ? cases->lesson->frame : "";
+    fprintf(file, frame, above, cases->lesson->call); // NOLINT: our own text
     written = ferror(file) == 0;
     written = fclose(file) == 0 && written;
     file = written ? open_in(folder, "cases", "wb") : NULL;
@@ -163,10 +165,13 @@ static bool compile(const struct folder *folder, enum language language, struct 
     int tries = own != NULL && *own != '\0' ? 1 : 3;
     struct child_result result = {CHILD_FAILED, ENOENT};
     for (int i = 0; i < tries && result.end == CHILD_FAILED && result.code == ENOENT; i++) {
-        const char *const words[] = {names[i], "-std=gnu11", "-O1",     "-Wall", "-fdiagnostics-color=never",
-                                     "frame.c", "-o",        "program", "-lm",   NULL};
-        result = child_run(&(struct child){.words = words, .directory = folder->path, .printed = "compiler",
-                                           .seconds = COMPILE_SECONDS, .memory = compile_memory});
+        const char *const words[] = {names[i],  "-std=gnu11", "-O1",     "-Wall", "-fdiagnostics-color=never",
+                                     "frame.c", "-o",         "program", "-lm",   NULL};
+        result = child_run(&(struct child){.words = words,
+                                           .directory = folder->path,
+                                           .printed = "compiler",
+                                           .seconds = COMPILE_SECONDS,
+                                           .memory = compile_memory});
     }
     if (result.end == CHILD_EXITED && result.code == 0) {
         read_text(folder, "compiler", outcome->printed, sizeof outcome->printed);
@@ -174,9 +179,10 @@ static bool compile(const struct folder *folder, enum language language, struct 
     }
     if (result.end == CHILD_FAILED) {
         snprintf(outcome->problem, sizeof outcome->problem,
-                 language == CHINESE ? "这里没有 C 编译器（%s：%s）；请安装一个，例如 apt install gcc，或用 FOVEA_CC 指定"
-                                     : "there is no C compiler here (%s: %s); install one, for example by "
-                                       "`apt install gcc`, or name it in FOVEA_CC",
+                 language == CHINESE
+                     ? "这里没有 C 编译器（%s：%s）；请安装一个，例如 apt install gcc，或用 FOVEA_CC 指定"
+                     : "there is no C compiler here (%s: %s); install one, for example by "
+                       "`apt install gcc`, or name it in FOVEA_CC",
                  names[0], strerror(result.code));
         return false;
     }
@@ -198,11 +204,15 @@ static const char *signal_words(int number, enum language language)
         return language == CHINESE ? "访问了不属于它的内存：下标越界、指针为空，或超过 1 GiB"
                                    : "it reached for memory that is not its own: an index outside an array, a null "
                                      "pointer, or more than 1 GiB";
-    case SIGFPE: return language == CHINESE ? "整数除以零" : "a whole number was divided by zero";
-    case SIGABRT: return language == CHINESE ? "它自己中止了（abort、assert 或内存损坏）"
-                                             : "it stopped itself (abort, assert, or damaged memory)";
-    case SIGXFSZ: return language == CHINESE ? "输出太多（16 MiB）" : "it printed too much (16 MiB)";
-    default: return language == CHINESE ? "被信号终止" : "a signal ended it";
+    case SIGFPE:
+        return language == CHINESE ? "整数除以零" : "a whole number was divided by zero";
+    case SIGABRT:
+        return language == CHINESE ? "它自己中止了（abort、assert 或内存损坏）"
+                                   : "it stopped itself (abort, assert, or damaged memory)";
+    case SIGXFSZ:
+        return language == CHINESE ? "输出太多（16 MiB）" : "it printed too much (16 MiB)";
+    default:
+        return language == CHINESE ? "被信号终止" : "a signal ended it";
     }
 }
 
@@ -273,9 +283,14 @@ void cases_run_program(struct cases *cases, const char *text, enum language lang
         snprintf(outcome->problem, sizeof outcome->problem, "%s: %s", folder.path, strerror(errno));
     } else if (compile(&folder, language, outcome)) {
         const char *const words[] = {"./program", NULL};
-        struct child_result result = child_run(&(struct child){
-            .words = words, .directory = folder.path, .input = "cases", .printed = "printed", .answers = "answers",
-            .seconds = seconds, .memory = run_memory, .alone = true});
+        struct child_result result = child_run(&(struct child){.words = words,
+                                                               .directory = folder.path,
+                                                               .input = "cases",
+                                                               .printed = "printed",
+                                                               .answers = "answers",
+                                                               .seconds = seconds,
+                                                               .memory = run_memory,
+                                                               .alone = true});
         outcome->ran = read_answers(cases, &folder, language, outcome);
         if (*outcome->problem == '\0' && (result.end != CHILD_EXITED || !outcome->ran)) {
             outcome->ran = false;

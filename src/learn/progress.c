@@ -94,7 +94,10 @@ bool progress_write(const struct progress_file *p)
     for (int i = 1; i < PROGRESS_LESSONS; i++) {
         const struct lesson_progress *lesson = &p->lesson[i];
         if (lesson->started || lesson->passed || lesson->hints > 0) {
-            fprintf(out, "%d %s %d %s\n", i, lesson->passed ? "passed" : lesson->started ? "started" : "open",
+            fprintf(out, "%d %s %d %s\n", i,
+                    lesson->passed    ? "passed"
+                    : lesson->started ? "started"
+                                      : "open",
                     lesson->hints, lesson->directory);
         }
     }

@@ -11,14 +11,14 @@ enum { PROGRESS_LESSONS = 100, PROGRESS_PATH = 1024 };
 
 struct lesson_progress {
     bool started, passed;
-    int hints; /**< shown so far */
+    int hints;                     /**< shown so far */
     char directory[PROGRESS_PATH]; /**< where its file is, absolute; "": not known */
 };
 
 struct progress_file {
     char path[PROGRESS_PATH];
     struct lesson_progress lesson[PROGRESS_LESSONS]; /**< by number */
-    int last; /**< the lesson started or checked last; 0: none */
+    int last;                                        /**< the lesson started or checked last; 0: none */
 };
 
 /** Reads $FOVEA_LEARN_PROGRESS, else $XDG_STATE_HOME/fovea/learn.txt, else ~/.local/state/fovea/learn.txt. A file that

@@ -48,8 +48,8 @@ static char *edit(const char *text, const char *from, const char *to)
 static bool compiler_is_there(void)
 {
     const char *const words[] = {"cc", "--version", NULL};
-    struct child_result result = child_run(
-        &(struct child){.words = words, .directory = "/tmp", .printed = "/dev/null", .seconds = 20, .memory = (size_t)4 << 30});
+    struct child_result result = child_run(&(struct child){
+        .words = words, .directory = "/tmp", .printed = "/dev/null", .seconds = 20, .memory = (size_t)4 << 30});
     return result.end == CHILD_EXITED && result.code == 0;
 }
 
@@ -65,9 +65,11 @@ static void test_stubs_are_not_yet(void **state)
     (void)state;
     const struct lesson *lesson;
     for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
-        for (int language = ENGLISH; language <= (lesson->call == NULL ? CHINESE : ENGLISH) && can_run(lesson); language++) {
+        for (int language = ENGLISH; language <= (lesson->call == NULL ? CHINESE : ENGLISH) && can_run(lesson);
+             language++) {
             check(lesson, lesson->stub, 11, (enum language)language, NULL);
-            if (verdict.kind != VERDICT_NOT_YET || verdict.mistake == NULL || strcmp(verdict.mistake, "unchanged") != 0) {
+            if (verdict.kind != VERDICT_NOT_YET || verdict.mistake == NULL ||
+                strcmp(verdict.mistake, "unchanged") != 0) {
                 fail_msg("lesson %d: stub: verdict %d, %s", lesson->number, verdict.kind, verdict.cause);
             }
         }
@@ -107,15 +109,56 @@ static void test_mistakes_are_named(void **state)
             }
             for (uint64_t seed = 5; seed <= (lesson->call == NULL ? 100 : 5) && can_run(lesson); seed++) {
                 check(lesson, code, seed, seed % 2 == 0 ? CHINESE : ENGLISH, NULL);
-                if (verdict.kind != VERDICT_NOT_YET || verdict.mistake == NULL || strcmp(verdict.mistake, m->name) != 0) {
-                    fail_msg("lesson %d: mistake %s: seed %d: verdict %d, %s: %s\n%s", lesson->number, m->name, (int)seed,
-                             verdict.kind, verdict.mistake != NULL ? verdict.mistake : "none", verdict.cause, code);
+                if (verdict.kind != VERDICT_NOT_YET || verdict.mistake == NULL ||
+                    strcmp(verdict.mistake, m->name) != 0) {
+                    fail_msg("lesson %d: mistake %s: seed %d: verdict %d, %s: %s\n%s", lesson->number, m->name,
+                             (int)seed, verdict.kind, verdict.mistake != NULL ? verdict.mistake : "none", verdict.cause,
+                             code);
                 }
             }
             free(code);
         }
         if (count < 3) {
             fail_msg("lesson %d has %d mistakes, not three", lesson->number, count);
+        }
+    }
+}
+
+/* The numbers that are drawn tell the mistakes apart: from the right answer and from those before them in the list, for
+ * many seeds. (This needs no compiler and is quick.) */
+static bool same_answers(const struct cases *cases, int a, int b)
+{
+    static double left[LESSON_NUMBERS], right[LESSON_NUMBERS];
+    for (int i = 0; i < cases->count; i++) {
+        cases->lesson->answer(cases->one[i].in, a, left);
+        cases->lesson->answer(cases->one[i].in, b, right);
+        for (int j = 0; j < cases->one[i].answered; j++) {
+            bool both = isnan(left[j]) && isnan(right[j]);
+            if (!both && !(fabs(left[j] - right[j]) <= 1e-6 * (1 + fabs(right[j])))) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void test_cases_tell_mistakes_apart(void **state)
+{
+    (void)state;
+    const struct lesson *lesson;
+    for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
+        for (uint64_t seed = 0; seed < 100; seed++) {
+            struct cases *cases = cases_draw(lesson, seed);
+            assert_non_null(cases);
+            for (int a = 1; lesson->mistakes[a - 1].name != NULL; a++) {
+                for (int b = 0; b < a; b++) {
+                    if (same_answers(cases, a, b)) {
+                        fail_msg("lesson %d: seed %d: %s is not told from %s", lesson->number, (int)seed,
+                                 lesson->mistakes[a - 1].name, b == 0 ? "right" : lesson->mistakes[b - 1].name);
+                    }
+                }
+            }
+            free(cases);
         }
     }
 }
@@ -138,7 +181,7 @@ static void check_screen(const struct lesson *lesson, const char *text)
     int lines = 0;
     for (const char *at = text; *at != '\0'; lines++) {
         size_t length = strcspn(at, "\n");
-        if (columns_of(at, length) > LESSON_COLUMNS + 8) {
+        if (columns_of(at, length) > LESSON_COLUMNS) {
             fail_msg("lesson %d: a line has %d columns: %.*s", lesson->number, columns_of(at, length), (int)length, at);
         }
         at += length + (at[length] == '\n' ? 1 : 0);
@@ -238,14 +281,24 @@ static void test_expressions(void **state)
         const char *text;
         double value;
     } right[] = {
-        {"y = 1 + 2 * 3", 7},          {"y = (1 + 2) * 3", 9},        {"y = 2 ^ 3 ^ 2", 512},
-        {"y = -2 ^ 2", -4},            {"y = 7 - 2 - 1", 4},          {"y = 1 + 2 > 2", 1},
-        {"y = 3 >= 4", 0},             {"y = max(1, 2) + abs(-3)", 5}, {"a = 2\ny = a * a # four", 4},
-        {"y = 1e1", 10},               {"ｙ＝（１＋２）＊３", 9},      {"\xef\xbb\xbfy = 1\r\n", 1},
-        {"y = nand(1, 1)", 0},         {"y = 1 != 2", 1},             {"y = --1", 1},
+        {"y = 1 + 2 * 3", 7},
+        {"y = (1 + 2) * 3", 9},
+        {"y = 2 ^ 3 ^ 2", 512},
+        {"y = -2 ^ 2", -4},
+        {"y = 7 - 2 - 1", 4},
+        {"y = 1 + 2 > 2", 1},
+        {"y = 3 >= 4", 0},
+        {"y = max(1, 2) + abs(-3)", 5},
+        {"a = 2\ny = a * a # four", 4},
+        {"y = 1e1", 10},
+        {"ｙ＝（１＋２）＊３", 9},
+        {"\xef\xbb\xbfy = 1\r\n", 1},
+        {"y = nand(1, 1)", 0},
+        {"y = 1 != 2", 1},
+        {"y = --1", 1},
     };
-    static const char *const wrong[] = {"y = ", "y = 1 +", "y = (1", "y = 1 2", "= 1", "y == 1", "y = z", "y = f(1)",
-                                        "y = max(1)", "y = 1)", "1 = y", "y = $", "y = ."};
+    static const char *const wrong[] = {"y = ",     "y = 1 +",    "y = (1", "y = 1 2", "= 1",   "y == 1", "y = z",
+                                        "y = f(1)", "y = max(1)", "y = 1)", "1 = y",   "y = $", "y = ."};
     char problem[512], deep[1000];
     for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
         struct variables v = {.count = 0};
@@ -276,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_expressions),
+        cmocka_unit_test(test_cases_tell_mistakes_apart),
         cmocka_unit_test(test_stubs_are_not_yet),
         cmocka_unit_test(test_solutions_pass),
         cmocka_unit_test(test_mistakes_are_named),

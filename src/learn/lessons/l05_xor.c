@@ -40,21 +40,32 @@ static void answer(const double *in, int mistake, double *out)
 }
 
 static const struct mistake mistakes[] = {
-    {"and-line", {"only one row is right: a line like AND's puts (0, 1) and (1, 0) on the wrong side. OR's line does better",
-                  "只有一行正确：AND 那样的直线把 (0, 1) 和 (1, 0) 放错了边。OR 的直线更好"},
-     "theta = 0.2", "theta = 0.7"},
-    {"no-line", {"two rows are right; a neuron that never (or always) fires gets as many. Three can be reached: think of OR or NAND",
-                 "两行正确；从不激活（或总是激活）的神经元也能做到。可以做到三行：想想 OR 或 NAND"},
-     "w1 = 0.5\nw2 = 0.5\ntheta = 0.2", "w1 = 0\nw2 = 0\ntheta = 0"},
-    {"nothing-summed", {"0 = 0 is true: with m01 = m10 = 0 no strict condition is in the sum, so nothing is contradicted",
-                        "0 = 0 是真的：m01 = m10 = 0 时，和里没有严格的不等式，也就没有矛盾"},
-     "m00 = 1\nm01 = 1\nm10 = 1\nm11 = 1", "m00 = 0\nm01 = 0\nm10 = 0\nm11 = 0"},
-    {"one-left-out", {"your sum keeps -theta: the condition of row (0, 0), theta >= 0, was left out; it takes away what is left",
-                      "你的和里还剩 -theta：漏掉了 (0, 0) 那一行的条件 theta >= 0，它正好抵消剩下的"},
-     "m00 = 1", "m00 = 0"},
-    {"negative", {"a multiplier is negative: that turns a condition round, and its opposite is not what XOR asks",
-                  "有一个乘数是负的：那会把条件反过来，而反过来的条件不是 XOR 所要求的"},
-     "m00 = 1\nm01 = 1\nm10 = 1\nm11 = 1", "m00 = -1\nm01 = -1\nm10 = -1\nm11 = -1"},
+    {"and-line",
+     {"only one row is right: a line like AND's puts (0, 1) and (1, 0) on the wrong side. OR's line does better",
+      "只有一行正确：AND 那样的直线把 (0, 1) 和 (1, 0) 放错了边。OR 的直线更好"},
+     "theta = 0.2",
+     "theta = 0.7"},
+    {"no-line",
+     {"two rows are right; a neuron that never (or always) fires gets as many. Three can be reached: think of OR or "
+      "NAND",
+      "两行正确；从不激活（或总是激活）的神经元也能做到。可以做到三行：想想 OR 或 NAND"},
+     "w1 = 0.5\nw2 = 0.5\ntheta = 0.2",
+     "w1 = 0\nw2 = 0\ntheta = 0"},
+    {"nothing-summed",
+     {"0 = 0 is true: with m01 = m10 = 0 no strict condition is in the sum, so nothing is contradicted",
+      "0 = 0 是真的：m01 = m10 = 0 时，和里没有严格的不等式，也就没有矛盾"},
+     "m00 = 1\nm01 = 1\nm10 = 1\nm11 = 1",
+     "m00 = 0\nm01 = 0\nm10 = 0\nm11 = 0"},
+    {"one-left-out",
+     {"your sum keeps -theta: the condition of row (0, 0), theta >= 0, was left out; it takes away what is left",
+      "你的和里还剩 -theta：漏掉了 (0, 0) 那一行的条件 theta >= 0，它正好抵消剩下的"},
+     "m00 = 1",
+     "m00 = 0"},
+    {"negative",
+     {"a multiplier is negative: that turns a condition round, and its opposite is not what XOR asks",
+      "有一个乘数是负的：那会把条件反过来，而反过来的条件不是 XOR 所要求的"},
+     "m00 = 1\nm01 = 1\nm10 = 1\nm11 = 1",
+     "m00 = -1\nm01 = -1\nm10 = -1\nm11 = -1"},
     {.name = NULL},
 };
 
@@ -76,48 +87,52 @@ const struct lesson lesson_xor = {
     .number = 5,
     .name = "xor",
     .title = {"XOR: the line that does not exist", "XOR：那条不存在的直线"},
-    .text = {"XOR fires where exactly one input is 1. In 1969 Minsky and Papert showed that no single\n"
-             "neuron computes it, and for years few wanted to hear of neurons. Look at what one\n"
-             "neuron with weights w1, w2 and threshold theta would have to do, row by row:\n"
+    .text = {"XOR fires where exactly one input is 1. In 1969 Minsky and Papert showed that no\n"
+             "single neuron computes it, and for years few wanted to hear of neurons. Look at\n"
+             "what one neuron with weights w1, w2 and threshold theta would have to do, row by\n"
+             "row:\n"
              "\n"
              "    row (0, 0), silent:   theta           >= 0        [00]\n"
              "    row (0, 1), fires:    w2 - theta       > 0        [01]\n"
              "    row (1, 0), fires:    w1 - theta       > 0        [10]\n"
              "    row (1, 1), silent:   theta - w1 - w2 >= 0        [11]\n"
              "\n"
-             "Each condition is easy; all four together are impossible. To prove it, multiply each\n"
-             "by a number that is not negative and add them up. If all of w1, w2 and theta cancel,\n"
-             "and at least one of the two conditions with > took part, what remains says\n"
+             "Each condition is easy; all four together are impossible. To prove it, multiply\n"
+             "each by a number that is not negative and add them up. If all of w1, w2 and\n"
+             "theta cancel, and at least one of the two conditions with > took part, what\n"
+             "remains says\n"
              "\n"
              "    0 > 0\n"
              "\n"
-             "and no w1, w2, theta in the world can help. (That such numbers always exist when a\n"
-             "system has no solution is a theorem by Farkas, 1902.) In the picture: no straight\n"
-             "line has the two full points on one side and the two empty ones on the other.\n"
+             "and no w1, w2, theta in the world can help. (That such numbers always exist when\n"
+             "a system has no solution is a theorem by Farkas, 1902.) In the picture: no\n"
+             "straight line has the two full points on one side and the two empty ones on the\n"
+             "other.\n"
              "\n"
-             "Your task: first the best that one neuron can do, weights that get three of the four\n"
-             "rows right. Then the proof that four cannot be had: the multipliers m00, m01, m10,\n"
-             "m11. The check draws lines (any_w1 ...) on which your sum must come to 0.",
-             "XOR 在恰好一个输入为 1 时激活。1969 年明斯基（Minsky）和派珀特（Papert）证明单个神经元\n"
-             "算不出它，此后很多年几乎没人愿意再听到神经元。看看权重 w1、w2、阈值 theta 的一个\n"
-             "神经元逐行要满足什么：\n"
+             "Your task: first the best that one neuron can do, weights that get three of the\n"
+             "four rows right. Then the proof that four cannot be had: the multipliers m00,\n"
+             "m01, m10, m11. The check draws lines (any_w1 ...) on which your sum must come to\n"
+             "0.",
+             "XOR 在恰好一个输入为 1 时激活。1969 年明斯基（Minsky）和派珀特（Papert）证明单个\n"
+             "神经元算不出它，此后很多年几乎没人愿意再听到神经元。看看权重 w1、w2、阈值 theta\n"
+             "的一个神经元逐行要满足什么：\n"
              "\n"
              "    (0, 0) 沉默：   theta           >= 0        [00]\n"
              "    (0, 1) 激活：   w2 - theta       > 0        [01]\n"
              "    (1, 0) 激活：   w1 - theta       > 0        [10]\n"
              "    (1, 1) 沉默：   theta - w1 - w2 >= 0        [11]\n"
              "\n"
-             "每个条件都容易，四个一起却不可能。证明的办法：给每个条件乘一个非负的数，然后相加。\n"
-             "如果 w1、w2、theta 全部抵消，而且两个带 > 的条件至少有一个参与，剩下的就是\n"
+             "每个条件都容易，四个一起却不可能。证明的办法：给每个条件乘一个非负的数，然后相\n"
+             "加。如果 w1、w2、theta 全部抵消，而且两个带 > 的条件至少有一个参与，剩下的就是\n"
              "\n"
              "    0 > 0\n"
              "\n"
              "那么世上没有任何 w1、w2、theta 能做到。（方程组无解时这样的数总存在，这是法卡斯\n"
              "（Farkas）1902 年的定理。）在图里：没有一条直线能把两个实心点和两个空心点分开。\n"
              "\n"
-             "任务：先给出一个神经元所能做到的最好结果：使四行中三行正确的权重。再给出四行做不到\n"
-             "的证明：乘数 m00、m01、m10、m11。检查时会随机画直线（any_w1 ...），你的和在其上\n"
-             "必须为 0。"},
+             "任务：先给出一个神经元所能做到的最好结果：使四行中三行正确的权重。再给出四行做不\n"
+             "到的证明：乘数 m00、m01、m10、m11。检查时会随机画直线（any_w1 ...），你的和在其\n"
+             "上必须为 0。"},
     .brief = {"First: a neuron that gets three rows of XOR right (it fires where w1*x1 + w2*x2 > theta).\n"
               "Then: the proof. m00 * [00] + m01 * [01] + m10 * [10] + m11 * [11] must say 0 > 0.",
               "先写：使 XOR 三行正确的神经元（w1*x1 + w2*x2 > theta 时激活）。\n"

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs of learners that misbehave: each ends with a verdict and a sentence, within its time, and leaves no process
+ * and no folder behind. Skipped where there is no C compiler. */
+#include "learn/check.h"
+#include "learn/child.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct verdict verdict; /* large */
+static char folder[] = "/tmp/fovea-test-child-XXXXXX";
+
+static bool compiler_is_there(void)
+{
+    const char *const words[] = {"cc", "--version", NULL};
+    struct child_result result = child_run(&(struct child){
+        .words = words, .directory = "/tmp", .printed = "/dev/null", .seconds = 20, .memory = (size_t)4 << 30});
+    return result.end == CHILD_EXITED && result.code == 0;
+}
+
+/* Lesson 10 with `statements` in front of its answer. */
+static void check(const char *statements, double seconds)
+{
+    const struct lesson *lesson = lesson_find(10);
+    char text[8192];
+    if (!compiler_is_there()) {
+        skip();
+    }
+    snprintf(text, sizeof text,
+             "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n"
+             "#include <sys/socket.h>\n#include <sys/wait.h>\n#include <netinet/in.h>\n"
+             "double f(double x, double y, double z) { %s\n return x * x + 3 * x * y + y * y + z * z * z; }\n"
+             "void gradient_of_f(double x, double y, double z, double *g)\n"
+             "{ g[0] = 2 * x + 3 * y; g[1] = 3 * x + 2 * y; g[2] = 3 * z * z; }\n"
+             "void descend(double *p, const double *g, double rate)\n"
+             "{ for (int i = 0; i < 3; i++) p[i] -= rate * g[i]; }\n",
+             statements);
+    check_text(lesson, text, 3, ENGLISH, NULL, seconds, &verdict);
+}
+
+static void says(enum verdict_kind kind, const char *part)
+{
+    if (verdict.kind != kind || strstr(verdict.cause, part) == NULL) {
+        fail_msg("verdict %d, not %d with \"%s\": %s", verdict.kind, kind, part, verdict.cause);
+    }
+}
+
+/* Does this system let a process take its network away? Without, the limits are what they are. */
+static bool name_spaces_are_there(void)
+{
+    const char *const words[] = {"unshare", "-Un", "true", NULL};
+    struct child_result result = child_run(&(struct child){
+        .words = words, .directory = "/tmp", .printed = "/dev/null", .seconds = 20, .memory = (size_t)4 << 30});
+    return result.end == CHILD_EXITED && result.code == 0;
+}
+
+static void test_nothing_wrong(void **state)
+{
+    (void)state;
+    check("", 10);
+    says(VERDICT_PASS, "");
+    check("printf(\"x is %g\\n\", x);", 10);
+    says(VERDICT_PASS, "");
+    assert_non_null(strstr(verdict.printed, "x is 1"));
+}
+
+static void test_crashes(void **state)
+{
+    (void)state;
+    check("*(volatile int *)8 = 1;", 10);
+    says(VERDICT_NOT_YET, "case 1");
+    check("abort();", 10);
+    says(VERDICT_NOT_YET, "stopped itself");
+    check("exit(3);", 10);
+    says(VERDICT_NOT_YET, "exit 3");
+    check("if (x == 1 && y == 2) return 0; return *(volatile int *)8;", 10);
+    says(VERDICT_NOT_YET, "case 2");
+}
+
+static void test_time(void **state)
+{
+    struct timespec begin, end;
+    (void)state;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    check("for (volatile int i = 0;;) i = i;", 1);
+    says(VERDICT_NOT_YET, "loop that does not end");
+    check("sleep(1000);", 1);
+    says(VERDICT_NOT_YET, "1 seconds");
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    assert_true(end.tv_sec - begin.tv_sec < 60);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    check("for (;;) { char *p = malloc(1 << 24); if (!p) return 7; memset(p, 1, 1 << 24); }", 10);
+    assert_int_equal(verdict.kind, VERDICT_NOT_YET); /* 1 GiB, then malloc says no */
+    assert_true(verdict.got == 7);
+    check("for (;;) { char *p = malloc(1 << 24); memset(p, 1, 1 << 24); }", 10);
+    says(VERDICT_NOT_YET, "1 GiB");
+}
+
+static void test_prints_without_end(void **state)
+{
+    (void)state;
+    check("for (;;) puts(\"again and again and again and again and again\");", 10);
+    says(VERDICT_NOT_YET, "printed too much");
+}
+
+static void test_wrong_places(void **state)
+{
+    (void)state;
+    check("syntax error here", 10);
+    says(VERDICT_COULD_NOT_RUN, "10-gradient.c:8");
+    check("} int main(void) { return 0; } double g(double x, double y, double z) {", 10);
+    assert_int_equal(verdict.kind, VERDICT_COULD_NOT_RUN);
+}
+
+/* What a program starts dies with it: the file is there only if a grandchild lived for another second. */
+static void test_processes(void **state)
+{
+    char statements[1024], path[256];
+    (void)state;
+    snprintf(path, sizeof path, "%s/alive", folder);
+    snprintf(statements, sizeof statements,
+             "if (fork() == 0) { setsid(); if (fork() != 0) _exit(0); sleep(1); FILE *f = fopen(\"%s\", \"w\"); "
+             "if (f) fclose(f); _exit(0); }",
+             path);
+    check(statements, 10);
+    sleep(2);
+    if (name_spaces_are_there() && access(path, F_OK) == 0) {
+        fail_msg("a process of the learner's outlived the check");
+    }
+}
+
+static void test_no_network(void **state)
+{
+    (void)state;
+    /* In a name space of its own even the loopback is down. */
+    check("int s = socket(AF_INET, SOCK_DGRAM, 0); struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = 9};\n"
+          "a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);\n"
+          "if (sendto(s, \"x\", 1, 0, (struct sockaddr *)&a, sizeof a) == 1) exit(42);",
+          10);
+    if (name_spaces_are_there()) {
+        says(VERDICT_PASS, "");
+    }
+}
+
+static void test_no_compiler(void **state)
+{
+    (void)state;
+    setenv("FOVEA_CC", "/nowhere/cc", 1);
+    check_text(lesson_find(10), lesson_find(10)->solution, 1, ENGLISH, NULL, 10, &verdict);
+    says(VERDICT_COULD_NOT_RUN, "there is no C compiler here (/nowhere/cc");
+    unsetenv("FOVEA_CC");
+}
+
+static void test_no_folder_is_left(void **state)
+{
+    (void)state;
+    setenv("TMPDIR", folder, 1);
+    check("abort();", 10);
+    check("sleep(1000);", 0.3);
+    check("FILE *f = fopen(\"more\", \"w\"); if (f) fclose(f);", 10);
+    unsetenv("TMPDIR");
+    DIR *entries = opendir(folder);
+    assert_non_null(entries);
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        if (entry->d_name[0] != '.') {
+            fail_msg("%s was left", entry->d_name);
+        }
+    }
+    closedir(entries);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_wrong),
+        cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_prints_without_end),
+        cmocka_unit_test(test_wrong_places),
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_no_network),
+        cmocka_unit_test(test_no_compiler),
+        cmocka_unit_test(test_no_folder_is_left),
+    };
+    if (mkdtemp(folder) == NULL) {
+        return 1;
+    }
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    char path[256];
+    snprintf(path, sizeof path, "%s/alive", folder);
+    unlink(path);
+    rmdir(folder);
+    return failed;
+}
