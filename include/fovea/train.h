@@ -40,6 +40,7 @@ typedef struct fov_progress {
     double   learning_rate;
     double   seconds;       /**< of this epoch so far, training only */
     double   samples_per_second;
+    double   load_seconds;  /**< of these seconds, those in which the next samples were waited for */
     double   val_loss, val_accuracy; /**< on_epoch, with .validate; else NaN */
     int      val_figure_count; /**< what the task counts on the validation data; the first decides what is best */
     fov_task_figure val_figures[FOV_TASK_FIGURES];
@@ -74,6 +75,14 @@ typedef struct fov_train_options {
      *  "imagenet", "segment" (fov_transform_at lists what there is); NULL: none. What is drawn follows from seed,
      *  epoch and sample alone. */
     const char *augment;
+    /** Threads that prepare the next batches while the step is computed; -1: none, then all threads of the context do it
+     *  in between. 0: one where samples are decoded from files, none where they lie in memory. Weights do not depend on
+     *  it. */
+    int         loader_threads;
+    size_t      cache_bytes; /**< 0: decoded samples are not kept; else up to so many bytes of them between epochs */
+    /** false: a file that cannot be read is named and counted, and the next sample takes its place; true: it ends
+     *  training (E_INPUT). Evaluation always stops there. */
+    bool        stop_on_bad_file;
     fov_dataset *validate;  /**< none */
     /** The data's class i is the model's output i, whatever their names. Default: classes are matched by name
      *  (classes.h) */

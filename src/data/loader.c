@@ -2,9 +2,13 @@
 /* The loader: many samples side by side on the pool. All buffers are made once, one set per thread; only pictures that
  * are decoded from files may still make them grow. */
 #include "data/loader.h"
+#include "data/cache.h"
+#include <pthread.h>
+#include <stdio.h>
 
 enum {
-    LOADER_CHUNK = 1 << 14 /* values one thread should make before it asks for more work: waking up costs, too */
+    LOADER_CHUNK = 1 << 14, /* values one thread should make before it asks for more work: waking up costs, too */
+    LOADER_TRIES = 100      /* bad files in a row: then it is not a file that is bad */
 };
 
 /* What one thread needs. */
@@ -15,10 +19,21 @@ struct loader_worker {
     size_t failed; /* position in the batch of the sample with that error */
 };
 
+/* Samples that could not be read. */
+struct bad_files {
+    pthread_mutex_t lock;
+    uint8_t *known; /* [samples] 1: met */
+    size_t count, named;
+    struct error first; /* of those not yet named */
+};
+
 struct loader {
     struct fov_context *context;
     const struct fov_dataset *dataset;
     struct loader_options options;
+    struct pool *pool;     /* the context's, or its own */
+    struct cache *cache;   /* NULL: none */
+    struct bad_files bad;  /* known NULL: they stop */
     struct preparation preparation;
     int worker_count;
     struct loader_worker *workers;
@@ -47,7 +62,7 @@ static int open_workers(struct loader *loader, struct error *error)
 {
     struct memory *memory = loader->context->memory;
     int status = FOV_OK;
-    loader->worker_count = pool_threads(loader->context->pool);
+    loader->worker_count = pool_threads(loader->pool);
     loader->workers =
         memory_allocate(memory, (size_t)loader->worker_count, sizeof *loader->workers, "the loader", error);
     for (int i = 0; loader->workers != NULL && status == FOV_OK && i < loader->worker_count; i++) {
@@ -57,6 +72,31 @@ static int open_workers(struct loader *loader, struct error *error)
         status = status == FOV_OK ? warm(loader, worker, error) : status;
     }
     return loader->workers != NULL ? status : FOV_E_MEMORY;
+}
+
+/* Threads, cache, and a list of bad files, as far as they are asked for. */
+static int open_options(struct loader *loader, struct error *error)
+{
+    const struct loader_options *o = &loader->options;
+    struct memory *memory = loader->context->memory;
+    loader->pool = loader->context->pool;
+    if (o->threads > 0) {
+        loader->pool = o->threads > 1 ? pool_create(memory, o->threads, error) : NULL;
+        if (o->threads > 1 && loader->pool == NULL) {
+            return (int)error->status;
+        }
+    }
+    if (o->cache_bytes > 0 && loader->dataset->pixels == NULL) {
+        loader->cache = cache_create(memory, loader->dataset->count, o->cache_bytes, error);
+        if (loader->cache == NULL) {
+            return (int)error->status;
+        }
+    }
+    if (o->on_bad_file == LOADER_REPLACES && loader->dataset->pixels == NULL) {
+        loader->bad.known = memory_allocate(memory, loader->dataset->count + 1, 1, "a list of bad files", error);
+        return loader->bad.known != NULL ? FOV_OK : FOV_E_MEMORY;
+    }
+    return FOV_OK;
 }
 
 struct loader *loader_create(struct fov_context *context, const fov_dataset *dataset,
@@ -70,8 +110,9 @@ struct loader *loader_create(struct fov_context *context, const fov_dataset *dat
     loader->dataset = dataset;
     loader->options = *options;
     loader->options.prepare.seed = context->seed;
+    pthread_mutex_init(&loader->bad.lock, NULL); /* cannot fail on Linux: it only writes the mutex */
     if (preparation_open(&loader->preparation, context, &loader->options.prepare, error) != FOV_OK ||
-        open_workers(loader, error) != FOV_OK) {
+        open_options(loader, error) != FOV_OK || open_workers(loader, error) != FOV_OK) {
         loader_free(loader);
         return NULL;
     }
@@ -92,6 +133,12 @@ void loader_free(struct loader *loader)
         preparer_close(&loader->workers[i].preparer, &loader->preparation);
     }
     preparation_close(&loader->preparation);
+    if (loader->pool != loader->context->pool) {
+        pool_destroy(loader->pool);
+    }
+    cache_free(loader->cache);
+    memory_free(memory, loader->bad.known);
+    pthread_mutex_destroy(&loader->bad.lock);
     memory_free(memory, loader->workers);
     memory_free(memory, loader);
 }
@@ -101,24 +148,69 @@ void loader_set_epoch(struct loader *loader, int64_t epoch)
     loader->epoch = epoch;
 }
 
-/* Sample number `place` of the batch. */
-static int fill_one(struct loader *loader, struct loader_worker *worker, size_t place, struct error *error)
+/* The sample itself: kept from an earlier epoch, or read and perhaps kept. *sample is the worker's or `shown`. */
+static int read_sample(struct loader *loader, struct loader_worker *worker, size_t index, struct sample *shown,
+                       const struct sample **sample, struct error *error)
 {
     const struct fov_dataset *dataset = loader->dataset;
+    *sample = shown;
+    if (loader->cache != NULL && cache_show(loader->cache, index, shown)) {
+        return FOV_OK;
+    }
+    *sample = &worker->sample;
+    /* What is kept may be asked for with its target later. */
+    bool with_target = loader->targets != NULL || loader->cache != NULL;
+    int status = with_target ? dataset_read(dataset, index, &worker->sample, error)
+                             : dataset_sample(dataset, index, &worker->sample.picture, error);
+    if (status == FOV_OK && loader->cache != NULL) {
+        cache_keep(loader->cache, index, &worker->sample);
+    }
+    return status;
+}
+
+static int fill_from(struct loader *loader, struct loader_worker *worker, size_t index, size_t place,
+                     struct error *error)
+{
+    struct sample shown;
+    const struct sample *sample;
     struct prepared prepared;
-    uint32_t index = loader->indices[place];
-    if (index >= dataset->count) {
-        return (int)error_set(error, FOV_E_USAGE, "sample %u is out of range (%zu samples)", index, dataset->count);
-    }
-    int status = loader->targets != NULL ? dataset_read(dataset, index, &worker->sample, error)
-                                         : dataset_sample(dataset, index, &worker->sample.picture, error);
-    if (status == FOV_OK) {
-        float *out = loader->pixels + place * loader->preparation.values;
-        status = prepare_sample(&loader->preparation, &worker->preparer, &worker->sample, index, loader->epoch, out,
-                                &prepared, error);
-    }
+    float *out = loader->pixels + place * loader->preparation.values;
+    int status = read_sample(loader, worker, index, &shown, &sample, error);
+    status = status == FOV_OK ? prepare_sample(&loader->preparation, &worker->preparer, sample, index, loader->epoch,
+                                               out, &prepared, error)
+                              : status;
     if (status == FOV_OK && loader->targets != NULL) {
         status = loader->options.write(loader->options.user, &prepared, place, loader->targets, error);
+    }
+    return status;
+}
+
+static void remember_bad(struct loader *loader, size_t index, const struct error *error)
+{
+    struct bad_files *bad = &loader->bad;
+    pthread_mutex_lock(&bad->lock);
+    if (bad->known[index] == 0) {
+        bad->known[index] = 1;
+        bad->first = bad->count++ == bad->named ? *error : bad->first;
+    }
+    pthread_mutex_unlock(&bad->lock);
+}
+
+/* Sample number `place` of the batch; in place of one that cannot be read the dataset's next. */
+static int fill_one(struct loader *loader, struct loader_worker *worker, size_t place, struct error *error)
+{
+    size_t count = loader->dataset->count, index = loader->indices[place];
+    if (index >= count) {
+        return (int)error_set(error, FOV_E_USAGE, "sample %zu is out of range (%zu samples)", index, count);
+    }
+    int status = fill_from(loader, worker, index, place, error);
+    for (int tries = 0; tries < LOADER_TRIES && loader->bad.known != NULL &&
+                        (status == FOV_E_INPUT || status == FOV_E_IO || status == FOV_E_UNSUPPORTED);
+         tries++) {
+        remember_bad(loader, index, error);
+        error_clear(error);
+        index = (index + 1) % count;
+        status = fill_from(loader, worker, index, place, error);
     }
     return status;
 }
@@ -147,7 +239,7 @@ int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, fl
     for (int i = 0; i < loader->worker_count; i++) {
         loader->workers[i].failed = SIZE_MAX;
     }
-    pool_run(loader->context->pool, fill_chunk, loader, (count + loader->per_chunk - 1) / loader->per_chunk);
+    pool_run(loader->pool, fill_chunk, loader, (count + loader->per_chunk - 1) / loader->per_chunk);
 
     // the first bad sample of the batch, whoever met it
     const struct loader_worker *first = NULL;
@@ -158,6 +250,33 @@ int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, fl
         }
     }
     return first ? (int)error_set(error, first->error.status, "%s", first->error.text) : FOV_OK;
+}
+
+size_t loader_say_bad_files(struct loader *loader)
+{
+    struct bad_files *bad = &loader->bad;
+    pthread_mutex_lock(&bad->lock);
+    if (bad->count > bad->named) {
+        char more[64] = "";
+        if (bad->count > bad->named + 1) {
+            snprintf(more, sizeof more, " (and %zu more)", bad->count - bad->named - 1);
+        }
+        context_log(loader->context, FOV_LOG_WARNING, "%s: another sample takes its place%s", bad->first.text, more);
+        bad->named = bad->count;
+    }
+    size_t count = bad->count;
+    pthread_mutex_unlock(&bad->lock);
+    return count;
+}
+
+size_t loader_cached(const struct loader *loader)
+{
+    return loader->cache != NULL ? cache_bytes(loader->cache) : 0;
+}
+
+size_t loader_values(const struct loader *loader)
+{
+    return loader->preparation.values;
 }
 
 int loader_preprocess(struct fov_context *context, const fov_image *image, const struct prepare_options *options,

@@ -10,7 +10,16 @@
 
 struct loader;
 
+/** What becomes of a sample that cannot be read. */
+enum loader_bad {
+    LOADER_STOPS,   /**< the batch fails */
+    LOADER_REPLACES /**< the dataset's next sample takes its place; it is named once and counted */
+};
+
 struct loader_options {
+    int             threads;     /**< 0: the context's pool; else so many of its own */
+    enum loader_bad on_bad_file;
+    size_t          cache_bytes; /**< decoded samples that are kept in memory, at most; 0: none */
     struct prepare_options prepare; /**< its seed is the context's */
     /** Writes a sample's target as number `place` of the batch; called on any thread. NULL: there are no targets. */
     int (*write)(const void *user, const struct prepared *prepared, size_t place, void *targets, struct error *error);
@@ -27,6 +36,14 @@ void loader_set_epoch(struct loader *loader, int64_t epoch);
  *  nothing when the dataset is in memory. The error is that of the first bad sample in the batch. */
 int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, float *pixels, void *targets,
                 struct error *error);
+
+/** How many samples could not be read and were replaced so far, each counted once. Names those that are new in the
+ *  context's log; to be called between batches. */
+size_t loader_say_bad_files(struct loader *loader);
+/** Bytes of decoded samples that are kept now. */
+size_t loader_cached(const struct loader *loader);
+/** Floats of one sample. */
+size_t loader_values(const struct loader *loader);
 
 /** One picture of any size and 1, 3 or 4 channels, the same way: out has channels x height x width floats. */
 int loader_preprocess(struct fov_context *context, const fov_image *image, const struct prepare_options *options,

@@ -36,6 +36,7 @@ int sample_reserve_numbers(struct sample *sample, size_t count, struct error *er
     for (size_t i = 0; i < count; i++) {
         sample->numbers[i] = 0.0F;
     }
+    sample->number_count = count;
     return FOV_OK;
 }
 

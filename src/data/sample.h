@@ -18,7 +18,7 @@ struct sample {
     struct picture mask;      /**< FOV_TARGET_MASK: [height, width] of the picture, a class per pixel; 255: ignored */
     struct picture other;     /**< FOV_TARGET_PICTURE: what the picture should become */
     fov_box       *boxes;     /**< FOV_TARGET_BOXES: [box_count], in pixels of the picture */
-    size_t         box_count;
+    size_t         number_count, box_count;
     size_t         number_capacity, box_capacity;
 };
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "data/prefetch.h"
 #include "train/evaluate.h"
 #include "train/run_folder.h"
 #include <inttypes.h>
@@ -28,11 +29,12 @@ struct training {
     struct training_step step;
     struct train_state state;
     struct run_folder folder;
-    struct loader *loader;
+    struct prefetch *prefetch;
     struct pipeline *augment; /* NULL: none */
     struct evaluator validation;
     uint32_t *order;       /* [samples] of the running epoch */
-    int64_t count;   /* samples */
+    double waited;         /* for samples, before this epoch: seconds */
+    int64_t count;         /* samples */
     int lock;        /* on the run's folder */
     bool stopping;   /* asked to at an epoch's last step: its end comes first */
 };
@@ -91,6 +93,14 @@ static int open_task(struct training *t)
     return FOV_OK;
 }
 
+/* Where samples are decoded from files a thread of its own does so ahead of time; what lies in memory is prepared by
+ * all threads when it is needed. */
+static int loader_threads(const struct training *t)
+{
+    int asked = t->settings.given.loader_threads;
+    return asked != 0 ? (asked > 0 ? asked : 0) : t->data->pixels == NULL ? 1 : 0;
+}
+
 static int open_loader(struct training *t)
 {
     const char *list = t->settings.given.augment;
@@ -102,11 +112,16 @@ static int open_loader(struct training *t)
         t->settings.augment = t->augment;
     }
     t->model->preprocessing_assumed = false; /* what it is trained with goes into its file */
-    const struct loader_options load = task_loader(&t->use, t->augment);
-    t->loader = loader_create(t->context, t->data, &load, t->error);
+    struct prefetch_options load = {.loader = task_loader(&t->use, t->augment),
+                                    .batch = (size_t)t->settings.batch,
+                                    .target_bytes = task_target_bytes(&t->use)};
+    load.loader.threads = loader_threads(t);
+    load.loader.cache_bytes = t->settings.given.cache_bytes;
+    load.loader.on_bad_file = t->settings.given.stop_on_bad_file ? LOADER_STOPS : LOADER_REPLACES;
+    t->prefetch = prefetch_create(t->context, t->data, &load, t->error);
     t->order =
         memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->order, "the order of samples", t->error);
-    return t->loader != NULL && t->order != NULL ? FOV_OK : (int)t->error->status;
+    return t->prefetch != NULL && t->order != NULL ? FOV_OK : (int)t->error->status;
 }
 
 static int open_validation(struct training *t)
@@ -168,7 +183,9 @@ static int training_open(struct training *t, const fov_train_options *options)
     }
     int status = settings_resolve(&t->settings, options, t->count, t->error);
     status = status == FOV_OK ? open_task(t) : status;
-    status = status == FOV_OK ? dataset_check_readable(t->data, t->error) : status;
+    if (status == FOV_OK && t->settings.given.stop_on_bad_file) {
+        status = dataset_check_readable(t->data, t->error);
+    }
     status = status == FOV_OK ? step_create(&t->step, t->model, &t->use, &t->settings, t->error) : status;
     status = status == FOV_OK ? open_loader(t) : status;
     status = status == FOV_OK ? open_validation(t) : status;
@@ -190,7 +207,7 @@ static int training_open(struct training *t, const fov_train_options *options)
 static void training_close(struct training *t)
 {
     evaluator_free(&t->validation);
-    loader_free(t->loader);
+    prefetch_free(t->prefetch);
     pipeline_free(t->augment);
     step_free(&t->step);
     task_close(&t->use);
@@ -205,7 +222,6 @@ static void training_close(struct training *t)
 static int make_order(struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
-    loader_set_epoch(t->loader, t->state.epoch); /* what changes them is keyed by it, too */
     if (o->order == NULL) {
         data_order(t->context->seed, (int)t->state.epoch, t->order, (size_t)t->count);
         return FOV_OK;
@@ -219,6 +235,15 @@ static int make_order(struct training *t)
         }
     }
     return FOV_OK;
+}
+
+/* Samples begin to be prepared, from the step on at which the epoch stands. */
+static void begin_batches(struct training *t)
+{
+    int64_t batch = t->settings.batch, whole = batch * t->settings.steps;
+    t->waited = prefetch_waited(t->prefetch);
+    prefetch_begin(t->prefetch, t->state.epoch, t->order, (size_t)(whole < t->count ? whole : t->count), (size_t)batch,
+                   (size_t)(t->state.step * batch));
 }
 
 static double rate_now(const struct training *t)
@@ -251,6 +276,7 @@ static fov_progress progress_of(const struct training *t, double loss, double ra
                              .learning_rate = rate,
                              .seconds = s->seconds,
                              .samples_per_second = s->seconds > 0.0 ? (double)s->seen / s->seconds : 0.0,
+                             .load_seconds = prefetch_waited(t->prefetch) - t->waited,
                              .val_loss = (double)NAN,
                              .val_accuracy = (double)NAN};
     progress.figure_count = task_figures(t->use.task, NULL, s->sums, progress.figures);
@@ -284,7 +310,7 @@ static int train_batch(struct training *t, double rate, double *loss)
     struct train_state *s = &t->state;
     int64_t first = s->step * t->settings.batch;
     const struct step_plan *plan = t->count - first >= t->settings.batch ? &t->step.whole : &t->step.rest;
-    if (loader_fill(t->loader, t->order + first, (size_t)plan->batch, plan->pixels, plan->targets, t->error) != FOV_OK) {
+    if (prefetch_next(t->prefetch, (size_t)plan->batch, plan->pixels, plan->targets, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
     bool finite = step_run(plan, rate, s->total + 1);
@@ -345,6 +371,9 @@ static int train_steps(struct training *t)
     const fov_train_options *o = &t->settings.given;
     int status = make_order(t);
     double rate = 0.0;
+    if (status == FOV_OK) {
+        begin_batches(t);
+    }
     while (status == FOV_OK && t->state.step < t->settings.steps) {
         double loss = 0.0, begin = clock_seconds();
         rate = rate_now(t);
@@ -417,6 +446,7 @@ static int end_epoch(struct training *t, double rate)
 {
     const fov_train_options *o = &t->settings.given;
     struct train_state *s = &t->state;
+    (void)prefetch_say_bad_files(t->prefetch);
     fov_progress progress = progress_of(t, 0.0, rate);
     progress.loss = progress.mean_loss;
     int status = check_weights(t, rate);

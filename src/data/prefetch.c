@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* One thread walks through the batches, with a loader that may have a pool of its own, and puts them into places that
+ * the caller empties in the same order. */
+#include "data/prefetch.h"
+#include "base/arithmetic.h"
+#include "base/clock.h"
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+enum { PLACES = 2 };
+
+/* A batch that waits, or the reason why there is none. */
+struct place {
+    float       *pixels;
+    void        *targets;
+    struct error error;
+    bool         full;
+};
+
+struct prefetch {
+    struct fov_context *context;
+    struct loader *loader;
+    struct prefetch_options options;
+    double waited;
+
+    /* what comes; written by the caller while the thread is idle */
+    const uint32_t *order;
+    size_t count, batch, next; /* next: the first sample that nobody has asked for */
+
+    /* with a thread */
+    bool has_thread, has_lock;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake, ready; /* for the thread; for the caller */
+    struct place place[PLACES];
+    size_t made;               /* the first sample that the thread has not begun with */
+    unsigned filling, emptying; /* numbers of batches */
+    bool busy, stopping, dropping;
+};
+
+static size_t batch_at(const struct prefetch *p, size_t first)
+{
+    return p->count - first < p->batch ? p->count - first : p->batch;
+}
+
+/* ---- the thread -------------------------------------------------------------------------------------------------- */
+
+static bool has_work(const struct prefetch *p)
+{
+    return !p->dropping && p->made < p->count && !p->place[p->filling % PLACES].full;
+}
+
+static void *work(void *user)
+{
+    struct prefetch *p = user;
+    (void)arithmetic_enter(DENORMALS_KEPT); /* whatever mode the thread that began it was in */
+    pthread_mutex_lock(&p->lock);
+    while (!p->stopping) {
+        if (!has_work(p)) {
+            pthread_cond_wait(&p->wake, &p->lock);
+            continue;
+        }
+        struct place *place = &p->place[p->filling % PLACES];
+        size_t first = p->made, count = batch_at(p, first);
+        p->made += count;
+        p->busy = true;
+        pthread_mutex_unlock(&p->lock);
+        error_clear(&place->error);
+        (void)loader_fill(p->loader, p->order + first, count, place->pixels, place->targets, &place->error);
+        pthread_mutex_lock(&p->lock);
+        p->busy = false;
+        place->full = true;
+        p->filling++;
+        pthread_cond_signal(&p->ready);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+/* Signals are for the program's own threads. Where the system refuses a thread, there is none. */
+static void start(struct prefetch *p)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    p->has_thread = pthread_create(&p->thread, NULL, work, p) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void stop(struct prefetch *p)
+{
+    if (p->has_thread) {
+        pthread_mutex_lock(&p->lock);
+        p->stopping = true;
+        pthread_cond_signal(&p->wake);
+        pthread_mutex_unlock(&p->lock);
+        pthread_join(p->thread, NULL);
+    }
+    if (p->has_lock) {
+        pthread_cond_destroy(&p->wake);
+        pthread_cond_destroy(&p->ready);
+        pthread_mutex_destroy(&p->lock);
+    }
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static int open_places(struct prefetch *p, struct error *error)
+{
+    struct memory *memory = p->context->memory;
+    size_t values;
+    if (!size_multiply(p->options.batch, loader_values(p->loader), &values)) {
+        return error_set(error, FOV_E_MEMORY, "a batch of %zu samples does not fit memory", p->options.batch);
+    }
+    for (int i = 0; i < PLACES; i++) {
+        struct place *place = &p->place[i];
+        place->pixels = memory_allocate_raw(memory, values, sizeof(float), "batches ahead of time", error);
+        place->targets = memory_allocate_raw(memory, p->options.batch, p->options.target_bytes + 1,
+                                             "batches ahead of time", error);
+        if (place->pixels == NULL || place->targets == NULL) {
+            return FOV_E_MEMORY;
+        }
+    }
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    pthread_cond_init(&p->ready, NULL);
+    p->has_lock = true;
+    start(p);
+    return FOV_OK;
+}
+
+struct prefetch *prefetch_create(struct fov_context *context, const fov_dataset *dataset,
+                                 const struct prefetch_options *options, struct error *error)
+{
+    struct prefetch *p = memory_allocate(context->memory, 1, sizeof *p, "the loader", error);
+    if (p == NULL) {
+        return NULL;
+    }
+    p->context = context;
+    p->options = *options;
+    p->loader = loader_create(context, dataset, &options->loader, error);
+    if (p->loader == NULL || (options->loader.threads > 0 && open_places(p, error) != FOV_OK)) {
+        prefetch_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void prefetch_free(struct prefetch *prefetch)
+{
+    if (prefetch == NULL) {
+        return;
+    }
+    struct memory *memory = prefetch->context->memory;
+    stop(prefetch);
+    for (int i = 0; i < PLACES; i++) {
+        memory_free(memory, prefetch->place[i].pixels);
+        memory_free(memory, prefetch->place[i].targets);
+    }
+    loader_free(prefetch->loader);
+    memory_free(memory, prefetch);
+}
+
+/* ---- batches ----------------------------------------------------------------------------------------------------- */
+
+static void set_epoch(struct prefetch *p, int64_t epoch, const uint32_t *order, size_t count, size_t batch,
+                      size_t first)
+{
+    loader_set_epoch(p->loader, epoch);
+    p->order = order;
+    p->count = count;
+    p->batch = batch;
+    p->next = p->made = first;
+}
+
+void prefetch_begin(struct prefetch *prefetch, int64_t epoch, const uint32_t *order, size_t count, size_t batch,
+                    size_t first)
+{
+    if (!prefetch->has_thread) {
+        set_epoch(prefetch, epoch, order, count, batch, first);
+        return;
+    }
+    pthread_mutex_lock(&prefetch->lock);
+    prefetch->dropping = true;
+    while (prefetch->busy) {
+        pthread_cond_wait(&prefetch->ready, &prefetch->lock);
+    }
+    for (int i = 0; i < PLACES; i++) {
+        prefetch->place[i].full = false;
+    }
+    prefetch->filling = prefetch->emptying = 0;
+    set_epoch(prefetch, epoch, order, count, batch, first);
+    prefetch->dropping = false;
+    pthread_cond_signal(&prefetch->wake);
+    pthread_mutex_unlock(&prefetch->lock);
+}
+
+/* Waits for the next place to be full and empties it. */
+static int take(struct prefetch *p, size_t count, float *pixels, void *targets, struct error *error)
+{
+    struct place *place = &p->place[p->emptying % PLACES];
+    pthread_mutex_lock(&p->lock);
+    while (!place->full) {
+        pthread_cond_wait(&p->ready, &p->lock);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (place->error.status == FOV_OK) {
+        memcpy(pixels, place->pixels, count * loader_values(p->loader) * sizeof *pixels);
+        memcpy(targets, place->targets, count * p->options.target_bytes);
+    } else {
+        error_set(error, place->error.status, "%s", place->error.text);
+    }
+    int status = (int)place->error.status;
+    pthread_mutex_lock(&p->lock);
+    place->full = false;
+    p->emptying++;
+    pthread_cond_signal(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    return status;
+}
+
+int prefetch_next(struct prefetch *prefetch, size_t count, float *pixels, void *targets, struct error *error)
+{
+    double begin = clock_seconds();
+    if (prefetch->next >= prefetch->count || count != batch_at(prefetch, prefetch->next)) {
+        return error_set(error, FOV_E_INTERNAL, "a batch of %zu samples was asked for, behind %zu of %zu", count,
+                         prefetch->next, prefetch->count);
+    }
+    int status = prefetch->has_thread
+                     ? take(prefetch, count, pixels, targets, error)
+                     : loader_fill(prefetch->loader, prefetch->order + prefetch->next, count, pixels, targets, error);
+    prefetch->next += count;
+    prefetch->waited += clock_seconds() - begin;
+    return status;
+}
+
+double prefetch_waited(const struct prefetch *prefetch)
+{
+    return prefetch->waited;
+}
+
+size_t prefetch_say_bad_files(struct prefetch *prefetch)
+{
+    return loader_say_bad_files(prefetch->loader);
+}
