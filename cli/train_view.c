@@ -121,6 +121,7 @@ static void add_history(struct train_view *view, const fov_progress *at)
     json_set_number(row, "val_accuracy", at->val_accuracy);
     json_set_number(row, "lr", at->learning_rate);
     json_set_number(row, "seconds", at->seconds);
+    json_set_number(row, "load_seconds", at->load_seconds);
     json_set_flag(row, "best", at->best);
     json_add(view->history, row);
 }

@@ -79,7 +79,7 @@ typedef struct fov_train_options {
      *  in between. 0: one where samples are decoded from files, none where they lie in memory. Weights do not depend on
      *  it. */
     int         loader_threads;
-    size_t      cache_bytes; /**< 0: decoded samples are not kept; else up to so many bytes of them between epochs */
+    int         cache; /**< 0: decoded samples are not kept; else up to so many MiB of them between epochs */
     /** false: a file that cannot be read is named and counted, and the next sample takes its place; true: it ends
      *  training (E_INPUT). Evaluation always stops there. */
     bool        stop_on_bad_file;

@@ -45,6 +45,13 @@ const struct train_option train_option_table[] = {
     {OPTION(augment), .kind = FOV_OPTION_TEXT, .argument = "LIST", .otherwise = "none", .absent = "none", .decides = true,
      .doc = "random changes of the pictures: \"crop:4, flip\", or mnist, cifar, imagenet, segment; see fovea data "
             "transforms"},
+    {OPTION(loader_threads), .kind = FOV_OPTION_INTEGER, .maximum = 256, .argument = "N|none", .word = "none",
+     .otherwise = "1 where pictures are decoded, none where they lie in memory",
+     .doc = "threads that prepare the next batches while a step is computed"},
+    {OPTION(cache), .kind = FOV_OPTION_INTEGER, .maximum = 1 << 30, .argument = "MiB",
+     .doc = "decoded pictures kept in memory between epochs, at most"},
+    {OPTION(stop_on_bad_file), .kind = FOV_OPTION_FLAG,
+     .doc = "end where a picture cannot be read; else it is named, and the next takes its place"},
     {OPTION(checkpoint_steps), .kind = FOV_OPTION_INTEGER, .maximum = 2e9, .argument = "N",
      .otherwise = "one at each epoch's end", .doc = "also leave a checkpoint each N steps"},
     {OPTION(classes_by_position), .kind = FOV_OPTION_FLAG, .decides = true,

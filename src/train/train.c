@@ -116,7 +116,7 @@ static int open_loader(struct training *t)
                                     .batch = (size_t)t->settings.batch,
                                     .target_bytes = task_target_bytes(&t->use)};
     load.loader.threads = loader_threads(t);
-    load.loader.cache_bytes = t->settings.given.cache_bytes;
+    load.loader.cache_bytes = (size_t)t->settings.given.cache << 20;
     load.loader.on_bad_file = t->settings.given.stop_on_bad_file ? LOADER_STOPS : LOADER_REPLACES;
     t->prefetch = prefetch_create(t->context, t->data, &load, t->error);
     t->order =
