@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Preprocessing by name or number by number. A preset is what one family of published models was trained with; single
- * options change it, or what the model's file states. */
+ * options change it, or what the model's file states. Also the rest that a model's file may leave to be said. */
 #include "preprocessing.h"
 #include "options.h"
 #include "output.h"
@@ -72,6 +72,10 @@ const struct cli_option preprocessing_options[] = {
      .choices = layouts,
      .otherwise = "what graph and shape say",
      .doc = "where the input has its channels: nchw (PyTorch) or nhwc (Keras, TensorFlow)"},
+    {.name = "running-statistics",
+     .kind = OPTION_FLAG,
+     .doc = "normalisations that the file has in training form take the running statistics outside of training, as "
+            "after PyTorch's eval(); else the batch's, as ONNX has it"},
     {.name = NULL},
 };
 
@@ -203,6 +207,20 @@ static int set_pixels(struct cli *cli, fov_model *model)
     return EXIT_OK;
 }
 
+/* A file in training form says what nobody expects of a prediction: so it is done, and said. */
+static void choose_statistics(struct cli *cli, fov_model *model, bool is_used)
+{
+    int count = fov_model_batch_statistics(model);
+    if (option_flag(cli, "running-statistics")) {
+        (void)fov_model_use_running_statistics(model);
+    } else if (is_used && count > 0) {
+        remark(cli,
+               "%d normalisation%s in training form: an answer depends on the other pictures of its batch "
+               "(--running-statistics takes the stored ones)",
+               count, count == 1 ? " is" : "s are");
+    }
+}
+
 int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used)
 {
     int channels, height, width, code = EXIT_OK;
@@ -218,6 +236,7 @@ int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used)
     if (code != EXIT_OK) {
         return code;
     }
+    choose_statistics(cli, model, is_used);
     if (preprocessing_given(cli)) {
         return set_pixels(cli, model);
     }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What pixels become before they are a model's input, and what its classes are called, where the command line says so:
- * options that predict, eval, train and convert share. */
+/* What pixels become before they are a model's input, what its classes are called and whose statistics its
+ * normalisations take, where the command line says so: options that predict, eval, train and convert share. */
 #ifndef CLI_PREPROCESSING_H
 #define CLI_PREPROCESSING_H
 
 #include "cli.h"
 #include <fovea/model.h>
 
-/** --preset, --mean, --std, --scale, --bgr, --resize, --crop, --names, --layout; ended by one without name. */
+/** --preset, --mean, --std, --scale, --bgr, --resize, --crop, --names, --layout,
+ *  --running-statistics; ended by one without name. */
 extern const struct cli_option preprocessing_options[];
 
 /** Does any of them speak of pixels? */

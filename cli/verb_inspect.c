@@ -91,6 +91,7 @@ static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
     json_set_integer(object, "multiply_adds", summary->multiply_adds);
     json_set_integer(object, "parameter_bytes", (int64_t)summary->parameter_bytes);
     json_set_integer(object, "activation_bytes", (int64_t)summary->activation_bytes);
+    json_set_integer(object, "batch_statistics", fov_model_batch_statistics(model));
     for (int i = 0; i < summary->layer_count; i++) {
         json_add(layers, layer_to_json(&summary->layers[i]));
     }
@@ -212,6 +213,10 @@ static void print_totals(struct cli *cli, const fov_summary *summary, fov_model 
     fprintf(cli->out, "  multiply-adds  %s for a picture\n", show_count(count[2], summary->multiply_adds));
     fprintf(cli->out, "  activations    %s for a picture, all layers side by side\n",
             show_bytes(bytes[1], (double)summary->activation_bytes));
+    if (fov_model_batch_statistics(model) > 0) {
+        fprintf(cli->out, "  statistics     of the batch, in inference too, in %d normalisations: they are in training form\n",
+                fov_model_batch_statistics(model));
+    }
     fov_preprocessing p = fov_model_preprocessing(model);
     int channels, height, width;
     bool is_picture = fov_model_picture_size(model, &channels, &height, &width);

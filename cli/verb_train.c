@@ -213,14 +213,19 @@ static void say_size(const struct job *job)
 static int prepare_pixels(struct job *job)
 {
     char path[RUN_PATH];
-    if (job->resume && !preprocessing_given(job->cli) && run_directory_has(&job->folder, "last.onnx")) {
+    if (job->resume && run_directory_has(&job->folder, "last.onnx")) {
         fov_model *last =
             fov_model_load(job->cli->context, run_directory_file(path, &job->folder, "last.onnx"));
         if (last == NULL) {
             return fail_library(job->cli);
         }
-        fov_preprocessing begun = fov_model_preprocessing(last);
-        fov_model_set_preprocessing(job->model, &begun);
+        if (!preprocessing_given(job->cli)) {
+            fov_preprocessing begun = fov_model_preprocessing(last);
+            fov_model_set_preprocessing(job->model, &begun);
+        }
+        if (fov_model_batch_statistics(last) == 0) { /* begun with --running-statistics */
+            (void)fov_model_use_running_statistics(job->model);
+        }
         fov_model_free(last);
     }
     return preprocessing_apply(job->cli, job->model, true);

@@ -165,6 +165,13 @@ FOV_API FOV_MUST_CHECK int fov_model_resize(fov_model *model, int height, int wi
  *  file names: "features.*" is all that begin so; "a*,b?" is either. A batch norm whose weight is frozen keeps its
  *  statistics. */
 FOV_API int fov_model_freeze(fov_model *model, const char *pattern, bool frozen);
+/** How many normalisations take the statistics of the batch in inference, too, because the model's file has them in
+ *  ONNX's training form (more than one output until opset 13, training_mode = 1 since). What they make of a picture then
+ *  depends on those beside it. */
+FOV_API int fov_model_batch_statistics(const fov_model *model);
+/** Takes those out of training form, as PyTorch's model.eval() does: from here on they take the running statistics in
+ *  inference, the batch's in training. How many there were. A plan made before stays as it is. */
+FOV_API int fov_model_use_running_statistics(fov_model *model);
 
 /** Writes ONNX: the graph from all inputs to all outputs, weights, names, preprocessing, class names, what outputs
  *  mean, and whatever metadata the model's file had. The old file survives any failure. */

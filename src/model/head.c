@@ -28,11 +28,6 @@ static int give_up(const struct head *head, const struct node *node, const char 
                      node->op->name, why);
 }
 
-static bool is_parameter(const fov_graph *graph, int id)
-{
-    return id != 0 && graph_value(graph, id)->kind == VALUE_PARAMETER;
-}
-
 /** One axis of a parameter takes the new number of classes. */
 static int change(struct head *head, const struct node *node, int port, int axis, fov_initial initial, double scale)
 {
@@ -44,7 +39,7 @@ static int change(struct head *head, const struct node *node, int port, int axis
             readers += graph->nodes[n].in[i] == id;
         }
     }
-    if (!is_parameter(graph, id)) {
+    if (!model_is_parameter(graph, id)) {
         return give_up(head, node, "has a weight that is no parameter");
     }
     if (readers > 1) {
@@ -62,7 +57,7 @@ static int change(struct head *head, const struct node *node, int port, int axis
 /** A layer whose weight [.., outputs, ..] makes the classes: both ends drawn as a new layer's are. */
 static int change_layer(struct head *head, const struct node *node, int axis)
 {
-    if (!is_parameter(head->model->graph, node->in[1])) {
+    if (!model_is_parameter(head->model->graph, node->in[1])) {
         return give_up(head, node, "has a weight that is no parameter");
     }
     const fov_shape *weight = &graph_value(head->model->graph, node->in[1])->shape;
@@ -111,11 +106,11 @@ static int look(struct head *head, const struct node *node, int *next)
         return change_layer(head, node, 0);
     }
     if (strcmp(name, "conv") == 0) {
-        bool whole = is_parameter(graph, node->in[1]) && node->in[0] != 0 &&
+        bool whole = model_is_parameter(graph, node->in[1]) && node->in[0] != 0 &&
                      graph_value(graph, node->in[1])->shape.dim[1] == graph_value(graph, node->in[0])->shape.dim[1];
         return whole ? change_layer(head, node, 0) : give_up(head, node, "has groups");
     }
-    if (strcmp(name, "matmul") == 0 && is_parameter(graph, node->in[1])) {
+    if (strcmp(name, "matmul") == 0 && model_is_parameter(graph, node->in[1])) {
         return change_layer(head, node, graph_value(graph, node->in[1])->shape.rank - 1);
     }
     if (strcmp(name, "batch_norm") == 0) {
@@ -128,7 +123,7 @@ static int look(struct head *head, const struct node *node, int *next)
         if (node->in[i] == 0 || graph_value(graph, node->in[i])->kind == VALUE_CONSTANT) {
             continue;
         }
-        if (is_parameter(graph, node->in[i])) {
+        if (model_is_parameter(graph, node->in[i])) {
             status = is_sum || is_product ? change_operand(head, node, i, is_sum)
                                           : give_up(head, node, "has parameters and is no layer known as a head");
         } else if (*next != 0) {
@@ -253,27 +248,6 @@ static bool matches(const char *patterns, const char *name)
     return false;
 }
 
-/** An operator that can take statistics of a batch takes the running ones where its weight is not learned. */
-static void set_statistics(const fov_graph *graph, const struct node *node, bool frozen)
-{
-    for (const struct op_attribute *a = node->op->attributes; a != NULL && a->name != NULL; a++) {
-        if (strcmp(a->name, "statistics") != 0 || a->kind != OP_CHOICE || node->in_count < 2 ||
-            !is_parameter(graph, node->in[1]) || graph_value(graph, node->in[1])->frozen != frozen) {
-            continue;
-        }
-        int value;
-        char *place = (char *)node->options + a->offset;
-        memcpy(&value, place, sizeof value);
-        const char *now = a->choices[value], *wanted = frozen ? "running" : "plan";
-        bool may = strcmp(now, "batch") != 0; /* what a file wants to be of the batch always, stays so */
-        for (int i = 0; may && a->choices[i] != NULL; i++) {
-            if (strcmp(a->choices[i], wanted) == 0) {
-                memcpy(place, &i, sizeof i);
-            }
-        }
-    }
-}
-
 /** Something that a node renews by itself, as batch norm its running mean. */
 static bool is_statistic(const fov_graph *graph, int id)
 {
@@ -303,7 +277,7 @@ int fov_model_freeze(fov_model *model, const char *pattern, bool frozen)
         }
     }
     for (size_t n = 0; n < graph->node_count; n++) {
-        set_statistics(graph, &graph->nodes[n], frozen);
+        model_set_statistics(graph, &graph->nodes[n], frozen);
     }
     return count;
 }

@@ -30,8 +30,7 @@ static int number_classes(fov_model *model, int count)
     return FOV_OK;
 }
 
-/* What was compiled or derived for other inputs, outputs or meanings does not hold any more. */
-static void forget_plan(fov_model *model)
+void model_forget_plan(fov_model *model)
 {
     fov_plan_free(model->predict_plan);
     model->predict_plan = NULL;
@@ -46,7 +45,7 @@ int model_find_meanings(fov_model *model)
             output->meaning = model_find_meaning(model, output->value, model->class_count);
         }
     }
-    forget_plan(model);
+    model_forget_plan(model);
     return number_classes(model, model_scores(model, model->output).classes);
 }
 

@@ -49,6 +49,8 @@ struct fov_model {
 /** Finds the meaning of every output of which none is stated, and what follows from those of the chosen one. To be
  *  called when the graph, the outputs or the class names have changed. */
 int model_find_meanings(fov_model *model);
+/** What was compiled or derived for other inputs, outputs, meanings or options does not hold any more. */
+void model_forget_plan(fov_model *model);
 /** All inputs and outputs, by copy[id]: those of a graph that takes the place of the model's. */
 int model_map_inputs_outputs(fov_model *model, const int *copy);
 /** E_UNSUPPORTED where `value` depends on another input than the chosen one, which is not filled either (or, `fills`
@@ -60,6 +62,13 @@ int model_check_single_input(const fov_model *model, fov_value value, bool fills
 /** Puts into the plan's other inputs what they are filled with. */
 void model_fill_others(const fov_model *model, fov_plan *plan);
 void model_forget_fills(fov_model *model);
+
+/* ---- statistics.c ------------------------------------------------------------------------------------------------ */
+
+/** A normalisation takes the running statistics where its weight is frozen, and is asked for those that are `frozen` or
+ *  are not. Other nodes, and what a file wants to be of the batch always, stay as they are. */
+void model_set_statistics(const fov_graph *graph, struct node *node, bool frozen);
+bool model_is_parameter(const fov_graph *graph, int id);
 
 /* ---- layout.c ---------------------------------------------------------------------------------------------------- */
 
