@@ -68,7 +68,7 @@ struct nodes {
     enum recurrent_cell cell;
     bool linear_before_reset;
     int64_t hidden, gates, directions;
-    fov_value dgates, saved;
+    fov_value dgates, saved, lengths;
 };
 
 /** Parts first .. first + count - 1 of a tensor [directions, steps, N, parts hidden], as stacks of matrices
@@ -126,11 +126,32 @@ static fov_value of_x(const struct nodes *nodes, const struct op_gradient *gradi
     return op_emit_reshape(nodes->emitter, sum_over(nodes, all, 0), &gradient->in_tensor[X].shape);
 }
 
+/** x with zeros behind the end of each sequence: what lies there may be anything, NaN too, which times a gradient of
+ *  zero would be NaN. */
+static fov_value within_lengths(const struct nodes *nodes, fov_value x, fov_value lengths)
+{
+    static const struct {
+        int64_t start, end;
+    } first = {0, 1};
+    static const int index = FOV_I64;
+    const struct op_emitter *emitter = nodes->emitter;
+    fov_value steps = op_emit_reshape(emitter, op_emit1(emitter, "shape", x, &first), &(fov_shape){.rank = 0});
+    fov_value step = op_emit3(emitter, "range", op_emit_number(emitter, FOV_I64, 0), steps,
+                              op_emit_number(emitter, FOV_I64, 1), NULL);
+    step = op_emit_reshape(emitter, step, &(fov_shape){3, {-1, 1, 1}});
+    lengths = op_emit_reshape(emitter, op_emit1(emitter, "cast", lengths, &index), &(fov_shape){3, {1, -1, 1}});
+    return op_emit3(emitter, "where", op_emit2(emitter, "less", step, lengths, NULL), x, op_emit_scalar(emitter, 0), NULL);
+}
+
 static fov_value of_w(const struct nodes *nodes, const struct op_gradient *gradient)
 {
     fov_shape rows = {2, {-1, gradient->in_tensor[W].shape.dim[2]}};
+    fov_value x = gradient->in[X];
+    if (nodes->lengths.id != 0) {
+        x = within_lengths(nodes, x, nodes->lengths);
+    }
     return turned_product(nodes, parts_of(nodes, nodes->dgates, 0, nodes->gates),
-                          op_emit_reshape(nodes->emitter, gradient->in[X], &rows));
+                          op_emit_reshape(nodes->emitter, x, &rows));
 }
 
 static fov_value of_b(const struct nodes *nodes)
@@ -166,7 +187,8 @@ void recurrent_gradient(struct op_gradient *gradient)
                           .hidden = rec->dim[2],
                           .gates = rec->dim[1] / rec->dim[2],
                           .directions = rec->dim[0],
-                          .saved = given[BACK_SAVED]};
+                          .saved = given[BACK_SAVED],
+                          .lengths = given[BACK_LENGTHS]};
     nodes.dgates = op_emit(gradient->emitter, "recurrent_back", given, BACK_INPUTS, &options);
     for (int i = 0; i < gradient->in_count; i++) {
         if (!gradient->wanted[i] || gradient->in[i].id == 0) {
