@@ -38,6 +38,9 @@ static void put_number(const struct attribute *attribute, void *options, double 
     case ATTRIBUTE_LIST:
         memset(member, 0, sizeof(struct attribute_list)); /* a number is no list */
         break;
+    case ATTRIBUTE_NAME:
+        member[0] = '\0';
+        break;
     }
 }
 
@@ -137,8 +140,22 @@ static int set_list(const struct attribute *attribute, void *options, const char
     return FOV_OK;
 }
 
+static int set_name(const struct attribute *attribute, void *options, const char *text, struct error *error)
+{
+    char *member = (char *)options + attribute->offset;
+    if (strlen(text) >= ATTRIBUTE_NAME_SIZE) {
+        return error_set(error, FOV_E_USAGE, "%s is \"%.20s...\"; a name has less than %d characters", attribute->name,
+                         text, ATTRIBUTE_NAME_SIZE);
+    }
+    snprintf(member, ATTRIBUTE_NAME_SIZE, "%s", text);
+    return FOV_OK;
+}
+
 int attribute_set(const struct attribute *attribute, void *options, const char *text, struct error *error)
 {
+    if (attribute->kind == ATTRIBUTE_NAME) {
+        return set_name(attribute, options, text, error);
+    }
     double number;
     if (attribute->kind == ATTRIBUTE_CHOICE) {
         return set_choice(attribute, options, text, error);
@@ -251,6 +268,9 @@ const char *attribute_text(const struct attribute *attribute, const void *option
     case ATTRIBUTE_CHOICE:
         memcpy(&choice, member, sizeof choice);
         snprintf(out, ATTRIBUTE_TEXT_SIZE, "%s", attribute->choices[choice]);
+        break;
+    case ATTRIBUTE_NAME:
+        snprintf(out, ATTRIBUTE_TEXT_SIZE, "%.*s", ATTRIBUTE_NAME_SIZE - 1, member);
         break;
     case ATTRIBUTE_LIST:
         memcpy(&list, member, sizeof list);

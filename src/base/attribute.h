@@ -15,8 +15,10 @@ enum attribute_kind {
     ATTRIBUTE_NUMBER,  /**< double */
     ATTRIBUTE_FLAG,    /**< bool */
     ATTRIBUTE_CHOICE,  /**< int: index into `choices` */
-    ATTRIBUTE_LIST     /**< struct attribute_list: "30,60,80"; empty at first */
+    ATTRIBUTE_LIST,    /**< struct attribute_list: "30,60,80"; empty at first */
+    ATTRIBUTE_NAME     /**< char[ATTRIBUTE_NAME_SIZE]: what something is called; empty at first */
 };
+enum { ATTRIBUTE_NAME_SIZE = 64 };
 
 struct attribute_list {
     int    count;

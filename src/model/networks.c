@@ -26,7 +26,10 @@ static void describe_options(const struct attribute *table, fov_network_info *in
     for (int i = 0; i < attribute_count(table) && info->option_count < most; i++) {
         const struct attribute *a = &table[i];
         bool choice = a->kind == ATTRIBUTE_CHOICE, flag = a->kind == ATTRIBUTE_FLAG;
-        const char *word = choice ? a->choices[(int)a->standard] : flag && a->standard != 0 ? "yes" : flag ? "no" : NULL;
+        const char *word = choice                       ? a->choices[(int)a->standard]
+                           : flag                         ? (a->standard != 0 ? "yes" : "no")
+                           : a->kind == ATTRIBUTE_NAME    ? ""
+                                                          : NULL;
         int at = info->option_count++;
         info->option[at].name = a->name;
         info->option[at].doc = a->doc;

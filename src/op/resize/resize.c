@@ -72,11 +72,6 @@ static void gradient(struct op_gradient *gradient)
     }
 }
 
-static void cost(struct op_cost *cost)
-{
-    cost->multiply_adds = (int64_t)op_count(&cost->out[0].shape);
-}
-
 /* ---- definition -------------------------------------------------------------------------------------------------- */
 
 struct sum {
@@ -458,7 +453,6 @@ const struct op op_resize = {
     .options_size = sizeof(struct resize_options),
     .infer = infer,
     .gradient = gradient,
-    .cost = cost,
     .textbook = textbook,
     .cpu = &cpu,
     .onnx = &onnx,
