@@ -159,8 +159,8 @@ static void stages_have_their_strides(void **state)
                          (long long)shape.dim[2], b.input.height);
             }
         }
-        /* Detectors stand on strides 8, 16 and 32. */
-        bool large = b.input.height >= 200;
+        /* Detectors stand on strides 8, 16 and 32; SqueezeNet ends at 16. */
+        bool large = b.input.height >= 200 && strncmp(n->name, "squeezenet", 10) != 0;
         if (large ? b.stage[2].id == 0 || b.stage[3].id == 0 || b.stage[4].id == 0 : found == 0) {
             fail_msg("%s: stages are missing", n->name);
         }
@@ -254,10 +254,10 @@ static void small_networks_compute_and_learn(void **state)
         {"lenet@1989", 0, 0.01}, {"lenet5@1998", 0, 0.0005}, {"lenet@course", 0, 0.01}, {"nin_cifar", 0, 0.01},
         {"resnet20:attention=cbam", 0, 0.01}, {"resnet20:convolution=dynamic", 0, 0.01},
         {"resnet20:convolution=separable", 0, 0.01}, {"resnet8", 0, 0.01}, {"ds_cnn", 0, 0.01},
-        {"airbench94", 0, 0.01}, {"squeezenet1_1", 64, 0.01}, {"mobilenet_v1:width=0.25", 64, 0.01},
-        {"mobilenet_v2:width=0.25", 64, 0.01}, {"mobilenet_v3_small", 64, 0.01}, {"mnasnet0_5", 64, 0.01},
-        {"shufflenet_v2_x0_5", 64, 0.01}, {"efficientnet_b0", 64, 0.01}, {"densenet121", 64, 0.01},
-        {"googlenet:attention=eca", 64, 0.01}, {"resnet18:attention=se", 64, 0.01},
+        {"airbench94", 0, 0.01}, {"squeezenet1_1", 32, 0.01}, {"mobilenet_v1:width=0.25", 32, 0.01},
+        {"mobilenet_v2:width=0.25", 32, 0.01}, {"mobilenet_v3_small", 32, 0.01}, {"mnasnet0_5", 32, 0.01},
+        {"shufflenet_v2_x0_5", 32, 0.01}, {"efficientnet_b0", 64, 0.01}, {"densenet121", 32, 0.01},
+        {"googlenet:attention=eca", 32, 0.01}, {"resnet18:attention=se", 32, 0.01},
     };
     fov_context *context = context_create();
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
