@@ -6,7 +6,8 @@
  *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
  *   dataset.h, train.h             pictures in, a trained model out
  * and classes.h (which class of a model is which of the data), metrics.h (what answers are worth), filter.h (picture
- * filters), conformance.h (whether all of it means what ONNX says), bench.h (how fast this machine does it)
+ * filters), classic.h (Hopfield, Boltzmann, deep belief networks), conformance.h (whether all of it means what ONNX
+ * says), bench.h (how fast this machine does it)
  *
  * Options are structs in which a zero field means the documented default; calls take them as designated initialisers:
  *   fov_conv2d(g, x, .filters = 64, .kernel = 3, .pad = 1)
@@ -17,6 +18,7 @@
 
 #include <fovea/array.h>
 #include <fovea/bench.h>
+#include <fovea/classic.h>
 #include <fovea/classes.h>
 #include <fovea/conformance.h>
 #include <fovea/context.h>

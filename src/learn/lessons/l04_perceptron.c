@@ -87,10 +87,8 @@ static const struct mistake mistakes[] = {
 static void picture(struct picture *p)
 {
     static const double lines[][3] = {{1, 1, 1}, {2, 1, 0}, {2, 2, -1}, {2, 1, -2}};
-    static const char *const colors[] = {"#cccccc", "#bbbbbb", "#888888", "#222222"}, *const names[] = {"after epoch 1",
-                                                                                                        "2", "4",
-                                                                                                        "6: done"};
-    picture_size(p, 360, 330);
+    static const char *const colors[] = {"#cccccc", "#bbbbbb", "#888888", "#222222"};
+    picture_size(p, 360, 340);
     picture_frame(p, 40, 20, 340, 300, -0.6, 2, -0.6, 2);
     for (int i = 1; i < 4; i++) {
         const double *w = lines[i];
@@ -104,9 +102,8 @@ static void picture(struct picture *p)
             }
         }
         picture_line(p, picture_x(p, x[0]), picture_y(p, y[0]), picture_x(p, x[1]), picture_y(p, y[1]), colors[i], 2);
-        int low = y[0] < y[1] ? 0 : 1;
-        picture_text(p, picture_x(p, x[low]) - 4, picture_y(p, y[low]) - 6 - 14 * (i == 1), 1, 11, colors[i], names[i]);
     }
+    picture_text(p, 190, 332, 0, 12, PICTURE_INK, "from light to dark: after 2, 4 and 6 epochs of AND");
     for (int row = 0; row < 4; row++) {
         const char *color = row == 3 ? PICTURE_ORANGE : PICTURE_BLUE;
         picture_circle(p, picture_x(p, row / 2), picture_y(p, row % 2), 8, color, row == 3 ? color : "#ffffff");

@@ -80,7 +80,7 @@ static void picture(struct picture *p)
         const char *color = fires ? PICTURE_ORANGE : PICTURE_BLUE;
         picture_circle(p, picture_x(p, row / 2), picture_y(p, row % 2), 9, color, fires ? color : "#ffffff");
     }
-    picture_text(p, picture_x(p, 0.42), picture_y(p, 0.46), 0, 12, PICTURE_INK, "two lines, not one");
+    picture_text(p, 160, 294, 0, 12, PICTURE_INK, "two lines part them, no single one does");
 }
 
 const struct lesson lesson_xor = {

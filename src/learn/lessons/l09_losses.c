@@ -95,7 +95,7 @@ static void picture(struct picture *p)
     picture_curve(p, squared, NULL, PICTURE_BLUE);
     picture_curve(p, entropy, NULL, PICTURE_ORANGE);
     picture_text(p, 220, 312, 0, 12, PICTURE_INK, "score of the right class, z; the answer is sigmoid(z)");
-    picture_text(p, 235, 60, -1, 13, PICTURE_ORANGE, "cross-entropy: steep where it is wrong");
+    picture_text(p, 392, 45, 1, 13, PICTURE_ORANGE, "cross-entropy: steep where it is wrong");
     picture_text(p, 150, 225, -1, 13, PICTURE_BLUE, "squared error: flat there");
 }
 

@@ -70,17 +70,17 @@ static void picture(struct picture *p)
 {
     static const double rates[] = {0.05, 0.4, 1.02};
     static const char *const names[] = {"rate 0.05: slow", "rate 0.4: good", "rate 1.02: away"};
-    picture_size(p, 640, 250);
+    picture_size(p, 700, 250);
     for (int i = 0; i < 3; i++) {
         double x[9] = {1.6}, y[9];
         for (int s = 0; s < 9; s++) {
             x[s] = s == 0 ? 1.6 : x[s - 1] - rates[i] * 2 * x[s - 1];
             y[s] = x[s] * x[s];
         }
-        picture_frame(p, 30 + 205.0 * i, 30, 215 + 205.0 * i, 220, -2, 2, -0.2, 4);
+        picture_frame(p, 30 + 225.0 * i, 30, 215 + 225.0 * i, 220, -2, 2, -0.2, 4);
         picture_curve(p, parabola, NULL, PICTURE_BLUE);
-        picture_path(p, x, y, 9, PICTURE_ORANGE, 1);
-        picture_text(p, 122 + 205.0 * i, 22, 0, 13, PICTURE_INK, names[i]);
+        picture_path(p, x, y, i == 2 ? 6 : 9, /* before it leaves the frame */ PICTURE_ORANGE, 1);
+        picture_text(p, 122 + 225.0 * i, 22, 0, 13, PICTURE_INK, names[i]);
     }
 }
 

@@ -94,12 +94,12 @@ static void picture(struct picture *p)
         xx += x[i] * x[i] / COUNT;
         sx += x[i] / COUNT;
     }
-    picture_size(p, 720, 290);
+    picture_size(p, 765, 290);
     for (int k = 0; k < 3; k++) {
         double px[COUNT * EPOCHS + 1] = {-1}, py[COUNT * EPOCHS + 1] = {1.2}, w = -1, b = 1.2;
         int steps = 1;
-        picture_frame(p, 30 + 235.0 * k, 30, 245 + 235.0 * k, 250, -1.5, 2, -1.6, 1.6);
-        picture_text(p, 138 + 235.0 * k, 22, 0, 13, PICTURE_INK, names[k]);
+        picture_frame(p, 30 + 250.0 * k, 30, 245 + 250.0 * k, 250, -1.5, 2, -1.6, 1.6);
+        picture_text(p, 138 + 250.0 * k, 22, 0, 13, PICTURE_INK, names[k]);
         for (int ring = 1; ring <= 5; ring++) { /* ellipses of equal loss around (1, -1/2) */
             double ex[65], ey[65], root = sqrt(xx - sx * sx);
             for (int i = 0; i <= 64; i++) {
@@ -125,7 +125,7 @@ static void picture(struct picture *p)
         }
         picture_path(p, px, py, steps, k == 1 ? PICTURE_ORANGE : PICTURE_BLUE, k != 1);
     }
-    picture_text(p, 360, 282, 0, 12, PICTURE_GREY,
+    picture_text(p, 382, 282, 0, 12, PICTURE_GREY,
                  "w to the right, b upwards; rings of equal loss; each path is 12 epochs");
 }
 

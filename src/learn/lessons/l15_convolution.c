@@ -149,8 +149,7 @@ static void picture(struct picture *p)
     picture_text(p, 418, 60, 0, 13, PICTURE_INK, "result");
     picture_text(p, 200, 125, 0, 18, PICTURE_INK, "*");
     picture_text(p, 343, 125, 0, 18, PICTURE_INK, "=");
-    picture_text(p, 250, 222, 0, 12, PICTURE_ORANGE,
-                 "1+1+1 + 0+1+0 + 0+0+1 where the kernel is 1:  1 + 1 + 1 + 0 + 1 = 4");
+    picture_text(p, 250, 222, 0, 12, PICTURE_ORANGE, "1*1 + 1*0 + 1*1 + 0*0 + 1*1 + 1*0 + 0*1 + 0*0 + 1*1 = 4");
 }
 
 static const struct mistake mistakes[] = {

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* Hopfield, "Neural networks and physical systems with emergent collective computational abilities", PNAS 1982. Read
+ * next: boltzmann.c, the same net with noise. */
+#include "base/random.h"
+#include "device/context.h"
+#include <fovea/classic.h>
+
+#include <string.h>
+
+enum { MOST_UNITS = 20000 };
+
+struct fov_hopfield {
+    fov_context *context;
+    int units;
+    float *weights;  /* [units][units], symmetric, zeros on the diagonal */
+    uint32_t *order; /* [units], of one sweep */
+};
+
+fov_hopfield *fov_hopfield_create(fov_context *context, int units)
+{
+    struct error *error = &context->error;
+    if (error->status != FOV_OK) {
+        return NULL;
+    }
+    if (units < 2 || units > MOST_UNITS) {
+        error_set(error, FOV_E_USAGE, "Hopfield network: %d units; 2 to %d are possible", units, MOST_UNITS);
+        return NULL;
+    }
+    fov_hopfield *h = memory_allocate(context->memory, 1, sizeof *h, "a Hopfield network", error);
+    if (h == NULL) {
+        return NULL;
+    }
+    size_t square = (size_t)units * (size_t)units;
+    *h = (fov_hopfield){.context = context, .units = units};
+    h->weights = memory_allocate(context->memory, square, sizeof *h->weights, "Hopfield's weights", error);
+    h->order = memory_allocate(context->memory, (size_t)units, sizeof *h->order, "an order of units", error);
+    if (h->weights == NULL || h->order == NULL) {
+        fov_hopfield_free(h);
+        return NULL;
+    }
+    return h;
+}
+
+void fov_hopfield_free(fov_hopfield *h)
+{
+    if (h != NULL) {
+        struct memory *memory = h->context->memory;
+        memory_free(memory, h->weights);
+        memory_free(memory, h->order);
+        memory_free(memory, h);
+    }
+}
+
+int64_t fov_hopfield_weights(const fov_hopfield *h)
+{
+    return (int64_t)h->units * (h->units - 1) / 2;
+}
+
+void fov_hopfield_store(fov_hopfield *h, const int8_t *pattern)
+{
+    for (int i = 0; i < h->units; i++) {
+        float *row = h->weights + (size_t)i * (size_t)h->units;
+        for (int j = 0; j < h->units; j++) {
+            row[j] += i == j ? 0.0f : (float)(pattern[i] * pattern[j]) / (float)h->units;
+        }
+    }
+}
+
+static double input_of(const fov_hopfield *h, const int8_t *state, int unit)
+{
+    const float *row = h->weights + (size_t)unit * (size_t)h->units;
+    double sum = 0;
+    for (int j = 0; j < h->units; j++) {
+        sum += (double)row[j] * state[j];
+    }
+    return sum;
+}
+
+double fov_hopfield_energy(const fov_hopfield *h, const int8_t *state)
+{
+    double sum = 0;
+    for (int i = 0; i < h->units; i++) {
+        sum += input_of(h, state, i) * state[i];
+    }
+    return -sum / 2;
+}
+
+int fov_hopfield_recall(const fov_hopfield *h, int8_t *state, int sweeps, uint64_t seed)
+{
+    for (int sweep = 0; sweep < sweeps; sweep++) {
+        const struct random_key key = {seed, RANDOM_GENERATE, (uint64_t)sweep};
+        bool changed = false;
+        random_permutation(key, h->order, (size_t)h->units);
+        for (int i = 0; i < h->units; i++) {
+            int unit = (int)h->order[i];
+            double input = input_of(h, state, unit);
+            int8_t next = input > 0 ? 1 : input < 0 ? -1 : state[unit];
+            changed = changed || next != state[unit];
+            state[unit] = next;
+        }
+        if (!changed) {
+            return sweep;
+        }
+    }
+    return sweeps + 1;
+}
