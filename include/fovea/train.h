@@ -64,6 +64,19 @@ typedef struct fov_train_options {
     bool        nesterov;
     float       weight_decay;
     float       beta1, beta2, epsilon;
+    /** Rates and decays of parameters by name, over the ones for all: "features.*=0.1x, head.*=0.05" ("x": times the one
+     *  for all). Schedules move all of them alike. Of patterns that fit the last one counts. NULL: none. */
+    const char *lr_by_name, *weight_decay_by_name;
+    /** Parameters without decay: patterns, or "norms-and-biases". NULL: none */
+    const char *no_decay;
+    int         accumulate; /**< 1: batches whose gradients make one update: their mean, weighted by samples */
+    float       clip_value; /**< 0: no element of a gradient is larger either way */
+    float       clip_norm;  /**< 0: all gradients together are no longer; after clip_value */
+    int         lookahead;  /**< 0: every so many updates weights come back to a slow copy that follows them */
+    float       lookahead_share; /**< 0.5: how far it follows */
+    /** 0: decay of an exponential average of weights and running statistics, 0.999 or so, which is what is validated and
+     *  saved. The decay grows to its value, (n - 1) / (n + 9) at the n-th update. */
+    float       ema;
     /** "constant"; "step": times gamma each step_epochs; "cosine": to lr_final over all epochs */
     const char *schedule;
     int         step_epochs; /**< 10 */

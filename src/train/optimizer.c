@@ -116,6 +116,16 @@ static double value_of(const struct op_attribute *at, const void *options)
     return flag;
 }
 
+double optimizer_get(const struct optimizer *optimizer, const char *option, double otherwise)
+{
+    for (const struct op_attribute *at = optimizer->op->attributes; at->name != NULL; at++) {
+        if (strcmp(at->name, option) == 0) {
+            return value_of(at, optimizer->options);
+        }
+    }
+    return otherwise;
+}
+
 void optimizer_text(const struct optimizer *optimizer, char text[OPTIMIZER_TEXT_SIZE])
 {
     size_t used = text_append(text, OPTIMIZER_TEXT_SIZE, 0, "%s", optimizer->op->name);
@@ -155,7 +165,7 @@ static fov_value input_of(const struct optimizer *optimizer, const struct optimi
     return fov_parameter(u->graph, .name = name, .shape = fov_value_shape(u->graph, u->parameter), .frozen = true);
 }
 
-void optimizer_add(const struct optimizer *optimizer, const struct optimizer_update *u)
+fov_value optimizer_add(const struct optimizer *optimizer, const struct optimizer_update *u)
 {
     const struct op *op = optimizer->op;
     const struct op_emitter *emitter = fov_graph_emitter(u->graph);
@@ -174,4 +184,5 @@ void optimizer_add(const struct optimizer *optimizer, const struct optimizer_upd
             fov_assign(u->graph, in[source], i == 0 ? renewed : op_emit_output(emitter, renewed, i));
         }
     }
+    return renewed;
 }

@@ -24,6 +24,8 @@ const char *optimizer_name_at(const void *list, size_t index); /**< in order of 
 int optimizer_find(struct optimizer *optimizer, const char *name, struct error *error);
 /** Sets one option; E_USAGE where it has none of that name, or the value is out of its limits. */
 int optimizer_set(struct optimizer *optimizer, const char *option, double value, struct error *error);
+/** A number or a flag of its options; `otherwise` where it has none of that name. */
+double optimizer_get(const struct optimizer *optimizer, const char *option, double otherwise);
 /** Sets what stands behind the name in "NAME:OPTION=VALUE:OPTION=VALUE". */
 int optimizer_set_all(struct optimizer *optimizer, const char *text, struct error *error);
 /** The name with all options, as the above read it. */
@@ -37,7 +39,7 @@ struct optimizer_update {
     fov_value step;          /**< f32 scalar: 1 at the first update */
 };
 /** Adds what is remembered ("optimizer.PARAMETER.STATE", zeros) and the node that renews it and the parameter, and
- *  assigns both. Failures are sticky on the graph. */
-void optimizer_add(const struct optimizer *optimizer, const struct optimizer_update *update);
+ *  assigns both. Failures are sticky on the graph. Answers the parameter's new value. */
+fov_value optimizer_add(const struct optimizer *optimizer, const struct optimizer_update *update);
 
 #endif

@@ -97,8 +97,11 @@ fov_training_data fov_training_ends(fov_training *training)
 
 void fov_training_run(fov_training *training, int64_t number)
 {
+    const struct train_settings *settings = &training->settings;
     const struct step_plan *whole = &training->step.whole;
-    if (!step_run(whole, (double)training->settings.given.lr, number)) {
+    const struct update_moment moment =
+        updates_moment(settings, number - 1, 0, number - 1, whole->batch, (double)settings->given.lr);
+    if (!step_run(&training->step, whole, &moment)) {
         /* The user sees the loss and decides; what takes its time is a whole step. */
         plan_run_steps(whole->plan, (uint64_t)number, whole->forward, whole->plan->step_count);
     }

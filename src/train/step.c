@@ -6,55 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- loss, gradient, update -------------------------------------------------------------------------------------- */
-
-static void add_loss(struct training_step *step, const struct task_use *use)
-{
-    step->learning_rate = fov_input(step->graph, .name = "optimizer.learning_rate");
-    step->number = fov_input(step->graph, .name = "optimizer.step");
-    use->task->add_loss(use, step->graph, &step->ends);
-}
-
-static int add_updates(struct training_step *step, const struct train_settings *settings, struct error *error)
-{
-    fov_graph *graph = step->graph;
-    struct memory *memory = step->context->memory;
-    int count = 0, total = step->model_parameters;
-    fov_value *targets = memory_allocate(memory, (size_t)total + 1, 2 * sizeof *targets, "gradients", error);
-    if (targets == NULL) {
-        return FOV_E_MEMORY;
-    }
-    fov_value *gradients = targets + total + 1;
-    for (int i = 0; i < total; i++) {
-        fov_value parameter = fov_parameter_at(graph, i);
-        if (!fov_parameter_frozen(graph, parameter) && fov_value_dtype(graph, parameter) == FOV_F32) {
-            targets[count++] = parameter;
-        }
-    }
-    int status = count > 0 ? fov_gradient(graph, step->ends.loss, targets, count, gradients)
-                           : (int)error_set(error, FOV_E_USAGE, "the model has no parameter to train");
-    for (int i = 0; status == FOV_OK && i < count; i++) {
-        const struct optimizer_update update = {.graph = graph,
-                                                .parameter = targets[i],
-                                                .gradient = gradients[i],
-                                                .learning_rate = step->learning_rate,
-                                                .step = step->number};
-        if (gradients[i].id != 0) { /* 0: the loss does not depend on it */
-            optimizer_add(&settings->optimizer, &update);
-        }
-    }
-    memory_free(memory, targets);
-    return status != FOV_OK ? status : graph->failed ? (int)error->status : FOV_OK;
-}
-
 /* ---- compiling --------------------------------------------------------------------------------------------------- */
 
+/* Where batches are collected, a plan for batches renews the sums of gradients only. */
 static int compile(const struct training_step *step, struct step_plan *plan, int64_t batch, struct error *error)
 {
     const fov_value outputs[] = {step->ends.loss, step->ends.scores.logits};
     /* Pixels come channels last: that is an NHWC input's plain order. */
     bool             is_nhwc = fov_model_layout(step->model, step->model->input) == FOV_LAYOUT_NHWC;
-    fov_plan_options options = {.batch = batch, .training = true, .updates = true, .channels_last_inputs = !is_nhwc};
+    fov_plan_options options = {.batch = batch,
+                                .training = true,
+                                .updates = true,
+                                .update = step->updates.sums,
+                                .update_count = step->updates.sum_count,
+                                .channels_last_inputs = !is_nhwc};
     plan->batch = batch;
     plan->plan = fov_plan_create(step->graph, outputs, 2, &options);
     if (plan->plan == NULL) {
@@ -62,15 +27,27 @@ static int compile(const struct training_step *step, struct step_plan *plan, int
     }
     plan->pixels = fov_plan_data(plan->plan, step->input);
     plan->targets = fov_plan_data(plan->plan, step->ends.targets);
-    plan->rate = fov_plan_data(plan->plan, step->learning_rate);
-    plan->count = fov_plan_data(plan->plan, step->number); /* NULL: sgd does not ask */
+    plan->places = updates_places(&step->updates, plan->plan);
     plan->loss = fov_plan_data(plan->plan, step->ends.loss);
     plan->outputs = fov_plan_data(plan->plan, step->ends.scores.logits);
     plan->forward = plan_steps_to(plan->plan, step->ends.loss);
-    if (plan->pixels == NULL || plan->targets == NULL || plan->rate == NULL || plan->loss == NULL ||
-        plan->outputs == NULL) {
+    bool moves = plan->places.input[UPDATE_RATE] != NULL || plan->places.input[UPDATE_WEIGHT] != NULL;
+    if (plan->pixels == NULL || plan->targets == NULL || !moves || plan->loss == NULL || plan->outputs == NULL) {
         return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
     }
+    return FOV_OK;
+}
+
+static int compile_moves(struct training_step *step, struct error *error)
+{
+    const struct updates *u = &step->updates;
+    fov_plan_options options = {
+        .batch = 1, .training = true, .updates = true, .update = u->others, .update_count = u->other_count};
+    step->moves = fov_plan_create(step->graph, &u->done, 1, &options);
+    if (step->moves == NULL) {
+        return (int)error->status;
+    }
+    step->moves_places = updates_places(u, step->moves);
     return FOV_OK;
 }
 
@@ -86,8 +63,10 @@ static int build(struct training_step *step, const struct task_use *use, const s
     step->ends.scores = model_scores(model, model->output);
     step->ends.scores.logits.id = copy[step->ends.scores.logits.id];
     step->model_parameters = fov_parameter_count(step->graph);
-    add_loss(step, use);
-    int status = step->graph->failed ? (int)error->status : add_updates(step, settings, error);
+    use->task->add_loss(use, step->graph, &step->ends);
+    int status = step->graph->failed ? (int)error->status
+                                     : updates_add(&step->updates, step->graph, step->ends.loss,
+                                                   step->model_parameters, settings, error);
     if (status != FOV_OK) {
         return status;
     }
@@ -153,6 +132,9 @@ int step_compile(struct training_step *step, const struct train_settings *settin
     struct memory *memory = step->context->memory;
     void *saving = memory_allocate_raw(memory, saving_bytes(step), 1, "room to save the model", error);
     int status = saving == NULL ? FOV_E_MEMORY : FOV_OK;
+    if (status == FOV_OK && step->updates.sums != NULL) {
+        status = compile_moves(step, error);
+    }
     /* The larger one last: what is left of the memory then is all its own. */
     if (status == FOV_OK && count % settings->batch != 0 && !settings->given.drop_last) {
         status = compile_rest(step, settings, count % settings->batch, error);
@@ -171,6 +153,8 @@ void step_free(struct training_step *step)
     }
     fov_plan_free(step->whole.plan);
     fov_plan_free(step->rest.plan);
+    fov_plan_free(step->moves);
+    updates_free(&step->updates);
     fov_graph_free(step->graph);
     memory_free(step->context->memory, step->of_model);
     *step = (struct training_step){0};
@@ -178,18 +162,20 @@ void step_free(struct training_step *step)
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
-bool step_run(const struct step_plan *plan, double learning_rate, int64_t number)
+bool step_run(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment)
 {
-    *plan->rate = (float)learning_rate;
-    if (plan->count != NULL) {
-        *plan->count = (float)number;
-    }
+    uint64_t number = (uint64_t)moment->step;
+    updates_set(&plan->places, moment);
     /* A loss that is no number would renew every weight by no number: looked at while there is something to keep. */
-    plan_run_steps(plan->plan, (uint64_t)number, 0, plan->forward);
+    plan_run_steps(plan->plan, number, 0, plan->forward);
     if (!isfinite(*plan->loss)) {
         return false;
     }
-    plan_run_steps(plan->plan, (uint64_t)number, plan->forward, plan->plan->step_count);
+    plan_run_steps(plan->plan, number, plan->forward, plan->plan->step_count);
+    if (step->moves != NULL && moment->applies) {
+        updates_set(&step->moves_places, moment);
+        fov_plan_run(step->moves, number);
+    }
     return true;
 }
 
@@ -215,7 +201,7 @@ const char *step_bad_parameter(const struct training_step *step)
     return NULL;
 }
 
-int step_publish(const struct training_step *step)
+static int publish(const struct training_step *step)
 {
     for (size_t v = 1; v < step->graph->value_count; v++) {
         const struct value *value = graph_value(step->graph, (int)v);
@@ -230,4 +216,12 @@ int step_publish(const struct training_step *step)
         }
     }
     return FOV_OK;
+}
+
+int step_publish(struct training_step *step)
+{
+    updates_exchange(&step->updates, step->graph);
+    int status = publish(step);
+    updates_exchange(&step->updates, step->graph);
+    return status;
 }

@@ -7,14 +7,15 @@
 
 #include "graph/plan.h"
 #include "task/task.h"
-#include "train/options.h"
+#include "train/updates.h"
 
 struct training_step {
     fov_context *context;
     fov_graph *graph; /**< the copy, with loss, gradients and updates */
     fov_model *model;
-    fov_value input, learning_rate, number;
+    fov_value input;
     struct task_ends ends; /**< loss, targets, and what is counted from, in this graph */
+    struct updates updates;
     int model_parameters; /**< the first ones of the graph's; the others are the optimiser's state */
     int *of_model;        /**< per parameter of the graph: its id in the model's graph; 0: optimiser's */
 
@@ -24,10 +25,13 @@ struct training_step {
         int64_t batch;
         float *pixels;  /**< [batch, H, W, C] */
         void *targets;  /**< as the task writes them */
-        float *rate, *count;
+        struct update_places places;
         size_t forward; /**< steps of the plan up to the loss; gradients and updates come behind */
         const float *loss, *outputs; /**< after a run */
     } whole, rest;
+    /** Where gradients are summed up over several batches: what moves the weights then. Else both plans above do. */
+    fov_plan *moves;
+    struct update_places moves_places;
     bool rest_left_out; /**< the last batch would be one sample, which a layer cannot take alone */
 };
 
@@ -41,15 +45,15 @@ int step_create(struct training_step *step, fov_model *model, const struct task_
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error);
 void step_free(struct training_step *step);
 
-/** Runs one step with the pixels and labels in place. `number`: of the step since the beginning, from 1. False where
- *  the loss is not finite: then nothing was updated but running statistics. */
-bool step_run(const struct step_plan *plan, double learning_rate, int64_t number);
+/** Runs one step with the pixels and labels in place. False where the loss is not finite: then nothing was updated but
+ *  running statistics. */
+bool step_run(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment);
 /** After that: where the first bad number came from. */
 void step_replay(const struct step_plan *plan, int64_t number, struct plan_finding *finding);
 
 /** The first parameter that holds a number that is not finite; NULL when all are good. */
 const char *step_bad_parameter(const struct training_step *step);
-/** Copies the weights back into the model. */
-int step_publish(const struct training_step *step);
+/** Copies the weights back into the model: their averages, where some are kept. */
+int step_publish(struct training_step *step);
 
 #endif

@@ -313,7 +313,8 @@ static int train_batch(struct training *t, double rate, double *loss)
     if (prefetch_next(t->prefetch, (size_t)plan->batch, plan->pixels, plan->targets, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
-    bool finite = step_run(plan, rate, s->total + 1);
+    const struct update_moment moment = updates_moment(&t->settings, s->epoch, s->step, s->total, t->count, rate);
+    bool finite = step_run(&t->step, plan, &moment);
     *loss = (double)*plan->loss;
     if (!finite) {
         s->step++;
@@ -349,7 +350,7 @@ static int save_between(const struct training *t, double rate)
 }
 
 /* Stopped on request: leave everything so that resume goes on from this very step. */
-static int stop(const struct training *t, double rate)
+static int stop(struct training *t, double rate)
 {
     const struct train_state *s = &t->state;
     int status = check_weights(t, rate);
@@ -400,7 +401,9 @@ static int train_steps(struct training *t)
 /* Figures that are no numbers end the run before anything of this epoch is written. */
 static int validate(struct training *t)
 {
+    updates_exchange(&t->step.updates, t->step.graph); /* what is saved is what is validated */
     int status = evaluator_run(&t->validation, t->error);
+    updates_exchange(&t->step.updates, t->step.graph);
     if (status == FOV_E_NUMERIC) {
         error_prefix(t->error, "validation after epoch %" PRId64, t->state.epoch + 1);
     }

@@ -84,6 +84,25 @@ static void stopped_runs(void **state)
     compare_pieces(&run, 3);
 }
 
+static fov_model *build_normalised(fov_context *context);
+
+/* Sums of gradients, slow copies, averages and what plateau has seen are state, too. */
+static void runs_with_more_state(void **state)
+{
+    (void)state;
+    struct test_run run = standard;
+    run.build = build_normalised;
+    run.options = (fov_train_options){.epochs = 4,
+                                      .batch = 16,
+                                      .optimizer = "adam",
+                                      .schedule = "plateau:0:gamma=0.5:threshold=0.3",
+                                      .accumulate = 4,
+                                      .clip_norm = 1.0f,
+                                      .lookahead = 3,
+                                      .ema = 0.9f};
+    compare_pieces(&run, 5);
+}
+
 /* Running statistics and dropout's masks are state too. */
 static fov_model *build_normalised(fov_context *context)
 {
@@ -241,6 +260,6 @@ static void other_runs_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(stopped_runs), cmocka_unit_test(normalised_runs),
-                                       cmocka_unit_test(killed_runs), cmocka_unit_test(other_runs_refused)};
+                                       cmocka_unit_test(runs_with_more_state), cmocka_unit_test(killed_runs), cmocka_unit_test(other_runs_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists of PATTERN=NUMBER and PATTERN=NUMBERx, read anew for each parameter: there are few of both. */
+#include "train/groups.h"
+#include "base/text.h"
+#include <fnmatch.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char norms_and_biases[] = "norms-and-biases";
+
+/* One entry of a list. `number` < 0: it has none. */
+struct entry {
+    char pattern[256];
+    double number;
+    bool times;
+};
+
+/* Reads the entry at *at and goes on to the next. False at the end; with a failure in `error` where it is none. */
+static bool next_entry(const char **at, const char *option, bool numbers, struct entry *entry, struct error *error)
+{
+    const char *begin = *at + strspn(*at, ", ");
+    size_t length = strcspn(begin, ",");
+    char word[sizeof entry->pattern], *equals, *end;
+    *at = begin + length;
+    if (length == 0 || error->status != FOV_OK) {
+        return false;
+    }
+    snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), begin);
+    for (end = word + strlen(word); end > word && end[-1] == ' '; end--) {
+        end[-1] = '\0';
+    }
+    *entry = (struct entry){.number = -1.0};
+    equals = strrchr(word, '=');
+    if (numbers && equals != NULL) {
+        *equals = '\0';
+        end = equals + strlen(equals + 1);
+        entry->times = *end == 'x';
+        *end = entry->times ? '\0' : *end;
+    }
+    if (numbers && (equals == NULL || !text_to_number(equals + 1, &entry->number) || !isfinite(entry->number) ||
+                    entry->number < 0.0)) {
+        error_set(error, FOV_E_USAGE, "training option %s: \"%.100s\" is not PATTERN=NUMBER or PATTERN=NUMBERx", option,
+                  word);
+        return false;
+    }
+    snprintf(entry->pattern, sizeof entry->pattern, "%s", word);
+    return true;
+}
+
+/* A norm's scale and offset and every bias are rows of numbers; weights have more axes. */
+static bool fits(const struct entry *entry, const fov_graph *graph, fov_value parameter)
+{
+    if (strcmp(entry->pattern, norms_and_biases) == 0) {
+        return fov_value_shape(graph, parameter).rank <= 1;
+    }
+    return fnmatch(entry->pattern, fov_value_name(graph, parameter), 0) == 0;
+}
+
+static int check_list(const char *option, const char *list, bool numbers, const fov_graph *graph,
+                      const fov_value *parameters, int count, struct error *error)
+{
+    struct entry entry;
+    for (const char *at = list; list != NULL && next_entry(&at, option, numbers, &entry, error);) {
+        bool found = strcmp(entry.pattern, norms_and_biases) == 0;
+        for (int i = 0; !found && i < count; i++) {
+            found = fits(&entry, graph, parameters[i]);
+        }
+        if (!found) {
+            return error_set(error, FOV_E_USAGE, "training option %s: \"%.100s\" fits no parameter that is trained",
+                             option, entry.pattern);
+        }
+    }
+    return (int)error->status;
+}
+
+int groups_check(const struct train_settings *settings, const fov_graph *graph, const fov_value *parameters, int count,
+                 struct error *error)
+{
+    const fov_train_options *o = &settings->given;
+    int status = check_list("lr_by_name", o->lr_by_name, true, graph, parameters, count, error);
+    status = status == FOV_OK ? check_list("weight_decay_by_name", o->weight_decay_by_name, true, graph, parameters,
+                                           count, error)
+                              : status;
+    return status == FOV_OK ? check_list("no_decay", o->no_decay, false, graph, parameters, count, error) : status;
+}
+
+/* What the list says of the parameter, where `whole` is the number for all; `none` where it says nothing. */
+static double find(const char *list, bool numbers, double whole, double none, const fov_graph *graph,
+                   fov_value parameter)
+{
+    struct error error = {0};
+    struct entry entry;
+    double found = none;
+    for (const char *at = list; list != NULL && next_entry(&at, "", numbers, &entry, &error);) {
+        if (fits(&entry, graph, parameter)) {
+            found = !numbers ? 0.0 : entry.times ? entry.number * whole : entry.number;
+        }
+    }
+    return found;
+}
+
+struct group groups_of(const struct train_settings *settings, const fov_graph *graph, fov_value parameter)
+{
+    const fov_train_options *o = &settings->given;
+    double lr = (double)o->lr, decay = optimizer_get(&settings->optimizer, "weight_decay", 0.0);
+    struct group group = {.rate = find(o->lr_by_name, true, lr, lr, graph, parameter) / lr,
+                          .weight_decay = find(o->weight_decay_by_name, true, decay, -1.0, graph, parameter)};
+    group.weight_decay = find(o->no_decay, false, decay, group.weight_decay, graph, parameter);
+    return group;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What holds for which parameter: rates and decays by name ("features.*=0.1x, head.*=0.05"), and what is not decayed. */
+#ifndef TRAIN_GROUPS_H
+#define TRAIN_GROUPS_H
+
+#include "graph/graph.h"
+#include "train/options.h"
+
+/** What one parameter gets. */
+struct group {
+    double rate;         /**< its learning rate is the step's times this */
+    double weight_decay; /**< negative: the optimiser's own */
+};
+
+/** Checks the lists of `settings` against the names of the `count` parameters: E_USAGE where one is no list, or a
+ *  pattern fits none of them. */
+int groups_check(const struct train_settings *settings, const fov_graph *graph, const fov_value *parameters, int count,
+                 struct error *error);
+/** Of patterns that fit the last one counts. */
+struct group groups_of(const struct train_settings *settings, const fov_graph *graph, fov_value parameter);
+
+#endif

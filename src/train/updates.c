@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* The nodes behind the loss, in the order in which they are told of in updates.h. */
+#include "train/updates.h"
+#include "base/memory.h"
+#include "train/groups.h"
+#include <fovea/operators.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_SIZE = 4096 + 64 }; /* a name of the graph and a few words: one that grows too long is refused there */
+
+/* What is being built. */
+struct building {
+    struct updates *updates;
+    fov_graph *graph;
+    const struct train_settings *settings;
+    fov_value *targets, *gradients; /* [count] */
+    int count;
+};
+
+static fov_value scalar(struct building *b, const char *name, double value)
+{
+    const float number = (float)value;
+    return fov_constant(b->graph, name, FOV_F32, (fov_shape){0}, &number);
+}
+
+static fov_value add_input(struct building *b, enum update_input which, const char *name)
+{
+    return b->updates->input[which] = fov_input(b->graph, .name = name);
+}
+
+/* "optimizer.PARAMETER.WORD": beside a parameter, of its shape; as the parameter is now, or zeros. */
+static fov_value add_beside(struct building *b, fov_value parameter, const char *word, bool begins_as_it)
+{
+    char name[NAME_SIZE];
+    fov_shape shape = fov_value_shape(b->graph, parameter);
+    snprintf(name, sizeof name, "optimizer.%s.%s", fov_value_name(b->graph, parameter), word);
+    fov_value beside = fov_parameter(b->graph, .name = name, .shape = shape, .frozen = true);
+    if (begins_as_it && !b->graph->failed) {
+        const void *data = graph_data(b->graph, parameter.id);
+        size_t bytes = graph_value(b->graph, parameter.id)->bytes;
+        if (data == NULL || fov_parameter_set(b->graph, beside, data, bytes) != FOV_OK) {
+            return (fov_value){0}; /* the context knows why */
+        }
+    }
+    return beside;
+}
+
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
+
+/* Sums over the batches of a group, in order: what updates are made from then is their parameter. */
+static int add_sums(struct building *b, struct error *error)
+{
+    struct updates *u = b->updates;
+    u->sums = memory_allocate(u->memory, (size_t)b->count, sizeof *u->sums, "sums of gradients", error);
+    if (u->sums == NULL) {
+        return FOV_E_MEMORY;
+    }
+    fov_value keep = add_input(b, UPDATE_KEEP, "optimizer.keep"), weight = add_input(b, UPDATE_WEIGHT, "optimizer.weight");
+    for (int i = 0; i < b->count; i++) {
+        fov_value sum = add_beside(b, b->targets[i], "gradient_sum", false);
+        fov_value kept = fov_mul(b->graph, sum, keep), more = fov_mul(b->graph, b->gradients[i], weight);
+        fov_assign(b->graph, sum, fov_add(b->graph, kept, more));
+        u->sums[u->sum_count++] = sum;
+        b->gradients[i] = sum;
+    }
+    return FOV_OK;
+}
+
+/* All gradients by one factor, so that their norm together is at most `most` (Pascanu, Mikolov & Bengio, "On the
+ * difficulty of training recurrent neural networks", 2013). Squares are summed tensor by tensor in order of the
+ * parameters. */
+static void add_norm_clip(struct building *b, double most)
+{
+    fov_graph *graph = b->graph;
+    fov_value sum = {0};
+    for (int i = 0; i < b->count; i++) {
+        fov_value squares = op_emit(fov_graph_emitter(graph), "reduce_sum_square", &b->gradients[i], 1, NULL);
+        fov_value one = fov_reshape(graph, squares, (fov_shape){0});
+        sum = sum.id == 0 ? one : fov_add(graph, sum, one);
+    }
+    fov_value norm = fov_add(graph, fov_sqrt(graph, sum), scalar(b, "optimizer.least_norm", 1e-6));
+    fov_value factor = fov_div(graph, scalar(b, "optimizer.most_norm", most), norm);
+    factor = fov_min(graph, factor, scalar(b, "optimizer.one", 1.0));
+    for (int i = 0; i < b->count; i++) {
+        b->gradients[i] = fov_mul(graph, b->gradients[i], factor);
+    }
+}
+
+/* ---- weights ----------------------------------------------------------------------------------------------------- */
+
+/* The optimiser's node, with the rate and the decay of the parameter. Answers the new value. */
+static fov_value add_step(struct building *b, int i, struct error *error)
+{
+    struct group group = groups_of(b->settings, b->graph, b->targets[i]);
+    struct optimizer optimizer = b->settings->optimizer;
+    struct optimizer_update update = {.graph = b->graph,
+                                      .parameter = b->targets[i],
+                                      .gradient = b->gradients[i],
+                                      .learning_rate = b->updates->input[UPDATE_RATE],
+                                      .step = b->updates->input[UPDATE_NUMBER]};
+    char name[NAME_SIZE];
+    if (group.rate != 1.0) {
+        snprintf(name, sizeof name, "optimizer.%s.rate", fov_value_name(b->graph, b->targets[i]));
+        update.learning_rate = fov_mul(b->graph, update.learning_rate, scalar(b, name, group.rate));
+    }
+    if (group.weight_decay >= 0.0 &&
+        optimizer_set(&optimizer, "weight_decay", group.weight_decay, error) != FOV_OK) {
+        return (fov_value){0};
+    }
+    return optimizer_add(&optimizer, &update);
+}
+
+/* The weights that the step made become their slow copy every some steps. */
+static fov_value add_lookahead(struct building *b, int i, fov_value renewed, struct error *error)
+{
+    struct optimizer average = {.op = op_find("moving_average")};
+    fov_value slow = add_beside(b, b->targets[i], "slow", true);
+    const fov_value in[] = {slow, renewed, b->updates->input[UPDATE_RETURN]};
+    op_options_default(average.op, average.options);
+    if (optimizer_set(&average, "returns", 1.0, error) != FOV_OK) {
+        return renewed;
+    }
+    fov_value moved = op_emit(fov_graph_emitter(b->graph), average.op->name, in, 3, average.options);
+    fov_value back = op_emit_output(fov_graph_emitter(b->graph), moved, 1);
+    fov_assign(b->graph, slow, moved);
+    fov_assign(b->graph, b->targets[i], back);
+    return back;
+}
+
+static void add_average(struct building *b, int parameter, fov_value now)
+{
+    struct updates *u = b->updates;
+    fov_value average = add_beside(b, (fov_value){parameter}, "average", true);
+    const fov_value in[] = {average, now, u->input[UPDATE_AVERAGE]};
+    fov_assign(b->graph, average, op_emit(fov_graph_emitter(b->graph), "moving_average", in, 3, NULL));
+    u->averages[u->average_count++] = (struct update_average){parameter, average.id};
+}
+
+/* Running statistics are averaged as the weights are, so that they belong to the same network. Where batches are
+ * collected, what they are by then. */
+static void add_averages_of_statistics(struct building *b, int parameters)
+{
+    for (int i = 0; i < parameters; i++) {
+        fov_value parameter = fov_parameter_at(b->graph, i);
+        const struct value *value = graph_value(b->graph, parameter.id);
+        if (value->follows && value->assigned != 0 && value->dtype == FOV_F32) {
+            add_average(b, parameter.id, b->updates->sums != NULL ? parameter : (fov_value){value->assigned});
+        }
+    }
+}
+
+static int add_weights(struct building *b, int parameters, struct error *error)
+{
+    const fov_train_options *o = &b->settings->given;
+    struct updates *u = b->updates;
+    if (o->ema > 0.0f) {
+        u->averages = memory_allocate(u->memory, (size_t)parameters, sizeof *u->averages, "averages of weights", error);
+        if (u->averages == NULL) {
+            return FOV_E_MEMORY;
+        }
+        add_input(b, UPDATE_AVERAGE, "optimizer.average");
+    }
+    if (o->lookahead > 0) {
+        add_input(b, UPDATE_RETURN, "optimizer.return");
+    }
+    for (int i = 0; i < b->count && error->status == FOV_OK; i++) {
+        fov_value renewed = add_step(b, i, error);
+        renewed = o->lookahead > 0 && renewed.id != 0 ? add_lookahead(b, i, renewed, error) : renewed;
+        if (o->ema > 0.0f && renewed.id != 0) {
+            add_average(b, b->targets[i].id, renewed);
+        }
+    }
+    if (o->ema > 0.0f) {
+        add_averages_of_statistics(b, parameters);
+    }
+    return (int)error->status;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+/* What a step renews when it does not only collect. */
+static int list_others(struct building *b, struct error *error)
+{
+    struct updates *u = b->updates;
+    int total = fov_parameter_count(b->graph);
+    u->others = memory_allocate(u->memory, (size_t)total, sizeof *u->others, "what a step renews", error);
+    for (int i = 0; u->others != NULL && i < total; i++) {
+        fov_value parameter = fov_parameter_at(b->graph, i);
+        const struct value *value = graph_value(b->graph, parameter.id);
+        bool sums = false;
+        for (int k = 0; k < u->sum_count; k++) {
+            sums = sums || u->sums[k].id == parameter.id;
+        }
+        if (value->assigned != 0 && !value->follows && !sums) {
+            u->others[u->other_count++] = parameter;
+        }
+    }
+    u->done = fov_add(b->graph, u->input[UPDATE_RATE], u->input[UPDATE_RATE]);
+    return u->others != NULL ? FOV_OK : FOV_E_MEMORY;
+}
+
+static int find_gradients(struct building *b, fov_value loss, int parameters, struct error *error)
+{
+    int used = 0;
+    for (int i = 0; i < parameters; i++) {
+        fov_value parameter = fov_parameter_at(b->graph, i);
+        if (!fov_parameter_frozen(b->graph, parameter) && fov_value_dtype(b->graph, parameter) == FOV_F32) {
+            b->targets[b->count++] = parameter;
+        }
+    }
+    int status = b->count > 0 ? fov_gradient(b->graph, loss, b->targets, b->count, b->gradients)
+                              : (int)error_set(error, FOV_E_USAGE, "the model has no parameter to train");
+    for (int i = 0; status == FOV_OK && i < b->count; i++) {
+        if (b->gradients[i].id != 0) { /* 0: the loss does not depend on it */
+            b->targets[used] = b->targets[i];
+            b->gradients[used++] = b->gradients[i];
+        }
+    }
+    b->count = used;
+    return status;
+}
+
+static int build(struct building *b, fov_value loss, int parameters, struct error *error)
+{
+    const fov_train_options *o = &b->settings->given;
+    add_input(b, UPDATE_RATE, "optimizer.learning_rate");
+    add_input(b, UPDATE_NUMBER, "optimizer.step");
+    int status = find_gradients(b, loss, parameters, error);
+    status = status == FOV_OK ? groups_check(b->settings, b->graph, b->targets, b->count, error) : status;
+    if (status == FOV_OK && o->accumulate > 1) {
+        status = add_sums(b, error);
+    }
+    for (int i = 0; status == FOV_OK && o->clip_value > 0.0f && i < b->count; i++) {
+        b->gradients[i] = fov_clip(b->graph, b->gradients[i], -o->clip_value, o->clip_value);
+    }
+    if (status == FOV_OK && o->clip_norm > 0.0f && b->count > 0) {
+        add_norm_clip(b, (double)o->clip_norm);
+    }
+    status = status == FOV_OK ? add_weights(b, parameters, error) : status;
+    return status == FOV_OK && b->updates->sums != NULL ? list_others(b, error) : status;
+}
+
+int updates_add(struct updates *updates, fov_graph *graph, fov_value loss, int parameters,
+                const struct train_settings *settings, struct error *error)
+{
+    struct memory *memory = graph->context->memory;
+    struct building b = {.updates = updates, .graph = graph, .settings = settings};
+    *updates = (struct updates){.memory = memory};
+    b.targets = memory_allocate(memory, (size_t)parameters + 1, 2 * sizeof *b.targets, "gradients", error);
+    if (b.targets == NULL) {
+        return FOV_E_MEMORY;
+    }
+    b.gradients = b.targets + parameters + 1;
+    int status = build(&b, loss, parameters, error);
+    memory_free(memory, b.targets);
+    return status != FOV_OK ? status : graph->failed ? (int)error->status : FOV_OK;
+}
+
+void updates_free(struct updates *updates)
+{
+    if (updates->memory != NULL) {
+        memory_free(updates->memory, updates->sums);
+        memory_free(updates->memory, updates->others);
+        memory_free(updates->memory, updates->averages);
+    }
+    *updates = (struct updates){0};
+}
+
+/* ---- while it runs ----------------------------------------------------------------------------------------------- */
+
+struct update_places updates_places(const struct updates *updates, fov_plan *plan)
+{
+    struct update_places places = {{NULL}};
+    for (int i = 0; i < UPDATE_INPUTS; i++) {
+        places.input[i] = updates->input[i].id != 0 ? fov_plan_data(plan, updates->input[i]) : NULL;
+    }
+    return places;
+}
+
+void updates_set(const struct update_places *places, const struct update_moment *moment)
+{
+    for (int i = 0; i < UPDATE_INPUTS; i++) {
+        if (places->input[i] != NULL) {
+            *places->input[i] = (float)moment->input[i];
+        }
+    }
+}
+
+/* At first the average is all there is: a decay that grows to its value, (n - 1) / (n + 9) at the n-th update. */
+static double average_share(double decay, double number)
+{
+    double early = 10.0 / (number + 9.0);
+    return early > 1.0 - decay ? early : 1.0 - decay;
+}
+
+struct update_moment updates_moment(const struct train_settings *settings, int64_t epoch, int64_t step, int64_t total,
+                                    int64_t samples, double rate)
+{
+    const fov_train_options *o = &settings->given;
+    int64_t group = o->accumulate > 1 ? o->accumulate : 1, first = step / group * group;
+    int64_t end = first + group < settings->steps ? first + group : settings->steps;
+    int64_t here = samples - step * settings->batch < settings->batch ? samples - step * settings->batch
+                                                                      : settings->batch;
+    int64_t all = (samples < end * settings->batch ? samples : end * settings->batch) - first * settings->batch;
+    int64_t number = group == 1 ? total + 1 : epoch * ((settings->steps + group - 1) / group) + step / group + 1;
+    struct update_moment moment = {.step = total + 1, .applies = step + 1 == end};
+    moment.input[UPDATE_RATE] = rate;
+    moment.input[UPDATE_NUMBER] = (double)number;
+    moment.input[UPDATE_KEEP] = step > first ? 1.0 : 0.0;
+    moment.input[UPDATE_WEIGHT] = (double)here / (double)all;
+    moment.input[UPDATE_AVERAGE] = average_share((double)o->ema, (double)number);
+    moment.input[UPDATE_RETURN] = o->lookahead > 0 && number % o->lookahead == 0 ? (double)o->lookahead_share : 0.0;
+    return moment;
+}
+
+void updates_exchange(const struct updates *updates, fov_graph *graph)
+{
+    for (int k = 0; k < updates->average_count; k++) {
+        float *weights = graph_data(graph, updates->averages[k].parameter);
+        float *average = graph_data(graph, updates->averages[k].average);
+        size_t count = graph_value(graph, updates->averages[k].parameter)->bytes / sizeof *weights;
+        for (size_t i = 0; weights != NULL && average != NULL && i < count; i++) {
+            float kept = weights[i];
+            weights[i] = average[i];
+            average[i] = kept;
+        }
+    }
+    if (updates->average_count > 0) {
+        graph->version++; /* plans have packed weights of their own */
+    }
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* From the loss to new weights, as nodes of the training step's graph: gradients, their sums over several batches,
+ * clipping, each parameter's own rate and decay, the optimiser, Lookahead, averages of weights. What none of the options
+ * asks for adds no node. Next: groups.h (what holds for which parameter), optimizer.h. */
+#ifndef TRAIN_UPDATES_H
+#define TRAIN_UPDATES_H
+
+#include "graph/graph.h"
+#include "graph/plan.h"
+#include "train/options.h"
+
+/** Inputs that say how a step moves the weights; id 0: the graph has none. All are f32 scalars. */
+enum update_input {
+    UPDATE_RATE,    /**< learning rate */
+    UPDATE_NUMBER,  /**< of the update since the beginning, from 1 */
+    UPDATE_KEEP,    /**< of the sum of gradients so far: 0 at a group's first batch, else 1 */
+    UPDATE_WEIGHT,  /**< of this batch's gradient in its group */
+    UPDATE_AVERAGE, /**< how far the average follows the weights */
+    UPDATE_RETURN,  /**< the same for Lookahead, whose weights then become the average */
+    UPDATE_INPUTS
+};
+
+/** How one step moves the weights. */
+struct update_moment {
+    double  input[UPDATE_INPUTS];
+    int64_t step; /**< that random numbers are keyed by: batches since the beginning, from 1 */
+    bool    applies; /**< the last batch of its group: weights move */
+};
+
+struct updates {
+    fov_value input[UPDATE_INPUTS];
+    fov_value *sums; /**< the parameters that sum up gradients; NULL: each batch moves the weights */
+    fov_value *others; /**< all that is renewed when they have; their plan's list */
+    int sum_count, other_count;
+    struct update_average {
+        int parameter, average; /**< ids in the graph */
+    } *averages; /**< of trained weights and of running statistics; NULL: none are kept */
+    int average_count;
+    fov_value done; /**< something to ask the second plan for */
+    struct memory *memory;
+};
+
+/** Adds everything behind `loss`. `parameters`: the first ones of the graph, those of the model. E_USAGE where there is
+ *  nothing to train, or a pattern fits nothing. The caller frees, after failures too. */
+int updates_add(struct updates *updates, fov_graph *graph, fov_value loss, int parameters,
+                const struct train_settings *settings, struct error *error);
+void updates_free(struct updates *updates);
+
+/** Where a plan of the graph reads the inputs; NULL: it does not. */
+struct update_places {
+    float *input[UPDATE_INPUTS];
+};
+struct update_places updates_places(const struct updates *updates, fov_plan *plan);
+void updates_set(const struct update_places *places, const struct update_moment *moment);
+
+/** The moment of batch `step` (from 0) of epoch `epoch`, `total` batches since the beginning; `samples`: of the data. */
+struct update_moment updates_moment(const struct train_settings *settings, int64_t epoch, int64_t step, int64_t total,
+                                    int64_t samples, double rate);
+
+/** Exchanges weights and their averages, when there are some: for validation and saving, and back. */
+void updates_exchange(const struct updates *updates, fov_graph *graph);
+
+#endif
