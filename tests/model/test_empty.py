@@ -68,7 +68,8 @@ def test_nothing_left():
     for name, layer in LAYERS.items():
         nodes = [node("Slice", ["x", "a", "b", "c"], ["e"], name="slice"), layer]
         write("m.onnx", model(nodes, NUMBERS, [port("x", ["N", 3, SIDE, SIDE])], outputs=("f",), opset=13))
-        run("bench", "m.onnx", "--time", "0.001", "--json", "--quiet")
+        if name == "max_pool":  # measuring takes half a second
+            run("bench", "m.onnx", "--time", "0.001", "--json", "--quiet")
         run("inspect", "m.onnx", "--plan", "--training")
         run("convert", "m.onnx", "again.onnx")
         run("predict", "m.onnx", "p.png")
