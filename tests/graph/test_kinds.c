@@ -99,6 +99,16 @@ static fov_value three_depthwise_on_branch(fov_graph *g, fov_value x)
     return fov_add(g, depthwise(g, y, 3, 1, 1), pointwise(g, x, 48));
 }
 
+/* Limits that cross: the upper one holds, in whatever step the clip is. */
+static fov_value crossed_limits(fov_graph *g, fov_value x)
+{
+    fov_value y = fov_conv2d(g, x, .filters = 20, .kernel = 3, .pad = 1);
+
+    y = fov_add(g, fov_clip(g, y, 0.5F, -0.25F), fov_clip(g, pointwise(g, x, 20), 3, 2));
+    y = fov_add(g, y, fov_clip(g, fov_add(g, fov_conv2d(g, x, .filters = 20, .kernel = 1), y), 1, 0));
+    return fov_add(g, y, fov_clip(g, depthwise(g, pointwise(g, x, 20), 3, 1, 1), 1, -1));
+}
+
 /* ---- a parameter renewed before everybody has read it ------------------------------------------------------------ */
 
 static fov_value inverted_residual(fov_graph *g, fov_value x)
@@ -210,6 +220,7 @@ static const struct kind kinds[] = {
     {"depthwise behind depthwise", depthwise_behind_depthwise, 96, 14, 14},
     {"5 x 5 and 7 x 7 dilated", large_kernel_attention, 80, 11, 11},
     {"three depthwise on a branch", three_depthwise_on_branch, 24, 15, 13},
+    {"crossed limits", crossed_limits, 12, 9, 7},
     {"inverted residuals", two_inverted_residuals, 16, 14, 14},
     {"squeeze and excite", squeezed, 12, 12, 12},
     {"a weight through a view", weight_through_a_view, 12, 5, 4},

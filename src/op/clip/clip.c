@@ -35,7 +35,7 @@ static void textbook(const struct op_textbook *textbook)
 static enum unary as_activation(const void *options, float *alpha, float *beta)
 {
     const struct clip_options *own = options;
-    *alpha = (float)own->min;
+    *alpha = (float)(own->min > own->max ? own->max : own->min); /* crossed, kernels may take them in any order */
     *beta = (float)own->max;
     return UNARY_clip;
 }
