@@ -75,7 +75,10 @@ static void describe_input(char out[64], const fov_network_info *info)
 
 static const char *year_of(char out[16], const fov_network_info *info)
 {
-    snprintf(out, 16, info->year > 0 ? "%d" : "", info->year);
+    out[0] = '\0';
+    if (info->year > 0) {
+        snprintf(out, 16, "%d", info->year);
+    }
     return out;
 }
 
