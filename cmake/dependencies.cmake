@@ -50,7 +50,7 @@ endif()
 # Optional parts: FOVEA_WITH_X=OFF leaves X out; the source asks with #ifdef FOVEA_HAVE_X.
 foreach(part "JPEG;libjpeg;libjpeg-dev" "PNG;spng;libspng-dev" "WEBP;libwebp;libwebp-dev"
         "WEBP;libwebpdemux;libwebp-dev" "CURL;libcurl;libcurl4-openssl-dev"
-        "CAIRO;cairo;libcairo2-dev")
+        "ARCHIVE;libarchive;libarchive-dev" "EXPAT;expat;libexpat1-dev" "CAIRO;cairo;libcairo2-dev")
     list(GET part 0 name)
     list(GET part 1 module)
     list(GET part 2 package)

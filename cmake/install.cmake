@@ -13,7 +13,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fovea DESTINATION ${CMAKE_INSTAL
 
 # A static libfovea makes its users link what it uses: the package files list exactly the parts that are switched on.
 set(modules jansson zlib libmd)
-foreach(part "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "CURL:libcurl" "CAIRO:cairo")
+foreach(part "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "CURL:libcurl" "ARCHIVE:libarchive"
+        "EXPAT:expat" "CAIRO:cairo")
     string(REGEX REPLACE "(.*):(.*)" "\\1;\\2" part ${part})
     list(GET part 0 name)
     list(GET part 1 module)

@@ -16,6 +16,9 @@
  *                              Of DIR/CLASS/... alone, or where the pictures of val and test lie in no class folders,
  *                              a tenth of each class, always the same, is held back for testing
  *
+ *    FILE.zip, FILE.tar ...    the same in an archive, of which nothing is unpacked to disk; NAME-test.zip beside
+ *                              NAME-train.zip is its test split
+ *
  * A directory that holds IDX or CIFAR files is recognised as such. Labels are checked against the classes when opened.
  * What else lies in a folder is named (fov_dataset_check) and skipped. */
 #ifndef FOVEA_DATASET_H
@@ -71,6 +74,18 @@ typedef struct fov_dataset_info {
 /** NULL and a sentence on the context: not found (says where it looked and how to get it), damaged (file, offset, what
  *  is wrong), a label beyond the classes, different counts of pictures and labels. Free before the context. */
 FOV_API fov_dataset     *fov_dataset_open(fov_context *context, const char *source, fov_split split);
+
+/** What is held back from the samples to learn from, for validation; at most one of these. FOV_VALIDATION gives what is
+ *  held back, FOV_TRAIN the rest, always the same for the same files; FOV_TEST the data's own test split or, where it has
+ *  none, what is held back. FOV_E_USAGE where the data has a validation split of its own. */
+typedef struct fov_dataset_options {
+    double      val_split; /**< a share, of each class where there are classes; 0: 0.1 of data without any split */
+    int64_t     val_last;  /**< so many samples, the last by their names, numbers in them compared as numbers */
+    const char *val_list;  /**< a file with a name on each line: paths, or ends of them, with or without a suffix */
+} fov_dataset_options;
+/** The same with options; NULL: all defaults. */
+FOV_API fov_dataset *fov_dataset_open_opt(fov_context *context, const char *source, fov_split split,
+                                          const fov_dataset_options *options);
 FOV_API void             fov_dataset_free(fov_dataset *dataset); /**< accepts NULL */
 FOV_API fov_dataset_info fov_dataset_describe(const fov_dataset *dataset);
 FOV_API const char      *fov_dataset_class(const fov_dataset *dataset, int index); /**< name of a class */

@@ -2,7 +2,7 @@
 /* Going through a whole dataset: what its source says of its files, then every sample of every split is decoded on the
  * pool and named by a hash of its pixels, so that pictures which are in two splits, or in two classes, are found. */
 #include "base/hash.h"
-#include "data/dataset.h"
+#include "data/list.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,20 +183,20 @@ static int check_twins(struct checking *checking, struct error *error)
    */
 
 /* Opens every split there is. What cannot be opened leaves the first sentence in `problem`. */
-static int check_open(struct checking *checking, const struct data_source *kind, const char *argument,
-                      struct error *problem, struct error *error)
+static int check_open(struct checking *checking, const struct dataset_found *found, struct error *problem,
+                      struct error *error)
 {
     static const fov_split splits[CHECK_SPLITS] = {FOV_TRAIN, FOV_TEST, FOV_VALIDATION};
     for (int i = 0; i < CHECK_SPLITS; i++) {
         struct error here = {.status = FOV_OK};
-        fov_dataset *data = dataset_open(checking->context, kind, argument, splits[i], &here);
+        fov_dataset *data = dataset_open(checking->context, found, splits[i], NULL, &here);
         const fov_dataset *test = checking->data[1];
         if (data == NULL && here.status == FOV_E_MEMORY) {
             return error_set(error, FOV_E_MEMORY, "%s", here.text);
         }
         if (data == NULL) {
             error_set(problem, here.status, "%s", here.text); // the first one stays
-        } else if (i == 2 && (kind->look == NULL || (test != NULL && strcmp(data->where, test->where) == 0))) {
+        } else if (i == 2 && (found->store == NULL || (test != NULL && strcmp(data->where, test->where) == 0))) {
             fov_dataset_free(data); // the test split once more
         } else {
             checking->data[i] = data;
@@ -229,15 +229,16 @@ static int check_samples(struct checking *checking, struct error *error)
     return status;
 }
 
-static int check_source(struct checking *checking, const struct data_source *kind, const char *argument,
-                        const char *source, struct error *error)
+static int check_source(struct checking *checking, const struct dataset_found *found, const char *source,
+                        struct error *error)
 {
     struct error problem = {.status = FOV_OK};
-    bool named = checking->options->quick && kind->look; // what is wrong with names is found by looking at them
-    int status = named ? FOV_OK : check_open(checking, kind, argument, &problem, error);
+    bool named = checking->options->quick && found->store; // what is wrong with names is found by looking at them
+    int status = named ? FOV_OK : check_open(checking, found, &problem, error);
     bool decode = !checking->options->quick && (checking->data[0] || checking->data[1]);
-    if (status == FOV_OK && kind->look) {
-        status = kind->look(checking->context, argument, decode, &checking->findings, error);
+    if (status == FOV_OK && found->store) {
+        status = list_look(checking->context, found->kind, found->store, found->index, decode, &checking->findings,
+                           error);
     }
     if (status == FOV_OK && problem.status != FOV_OK && checking->findings.errors == 0) {
         status = findings_add(&checking->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "cannot be opened", source,
@@ -284,20 +285,19 @@ int fov_dataset_check(fov_context *context, const char *source, const fov_check_
     const fov_check_options standard = {.quick = false};
     struct error error = {.status = FOV_OK};
     struct checking *checking = NULL;
-    const char *argument = NULL;
+    struct dataset_found found;
     *check = (fov_check){.count = 0};
     if (context == NULL) {
         return FOV_E_USAGE;
     }
-    const struct data_source *kind = dataset_find_source(source, &argument, &error);
-    if (kind != NULL) {
+    if (dataset_find(context, source, &found, &error) == FOV_OK) {
         checking = memory_allocate(context->memory, 1, sizeof *checking, "checking a dataset", &error);
     }
     if (checking != NULL) {
         checking->context = context;
         checking->options = options ? options : &standard;
         checking->findings.memory = context->memory;
-        int status = check_source(checking, kind, argument, source, &error);
+        int status = check_source(checking, &found, source, &error);
         status = status ? status : check_report(checking, check, &error);
         for (int i = 0; i < CHECK_SPLITS; i++) {
             fov_dataset_free(checking->data[i]);
@@ -305,6 +305,7 @@ int fov_dataset_check(fov_context *context, const char *source, const fov_check_
         findings_free(&checking->findings);
         memory_free(context->memory, checking);
     }
+    dataset_forget(&found);
     return error.status ? error_set(&context->error, error.status, "%s", error.text) : FOV_OK;
 }
 

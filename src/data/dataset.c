@@ -6,42 +6,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "data/list.h"
 #include <stdio.h>
 #include <string.h>
-
-static void dataset_refuse(const char *text, struct error *error);
-
-const struct data_source *dataset_find_source(const char *text, const char **argument, struct error *error)
-{
-    size_t length = strcspn(text, ":");
-    for (size_t i = 0; i < data_source_count; i++) {
-        const char *name = data_sources[i]->name;
-        if (strlen(name) == length && strncmp(name, text, length) == 0) {
-            *argument = text[length] == ':' ? text + length + 1 : NULL;
-            if (*argument && **argument == 0) {
-                error_set(error, FOV_E_USAGE, "dataset \"%s\": nothing follows the colon", text);
-                return NULL;
-            }
-            return data_sources[i];
-        }
-    }
-    if (file_is_directory(text)) {
-        *argument = text;
-        for (size_t i = 0; i < data_source_count; i++) {
-            if (data_sources[i]->recognises && data_sources[i]->recognises(text)) {
-                return data_sources[i];
-            }
-        }
-    }
-    dataset_refuse(text, error);
-    return NULL;
-}
-
-static const char *dataset_source_name(const void *list, size_t index)
-{
-    const struct data_source *const *sources = list;
-    return sources[index]->name;
-}
 
 /* Whether a name ends so, in any case of ASCII letters. */
 static bool dataset_ends_in(const char *name, const char *suffix)
@@ -56,18 +23,113 @@ static bool dataset_ends_in(const char *name, const char *suffix)
     return tail < length;
 }
 
+/* A file that lists samples which lie beside it. */
+static bool dataset_is_index(const char *path)
+{
+    static const char *const known[] = {".csv", ".tsv", ".json", ".yaml", ".yml"};
+    bool is = false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        is = is || dataset_ends_in(path, known[i]);
+    }
+    return is && file_exists(path) && !file_is_directory(path);
+}
+
+/* The store behind a path: it is one, or a list of files in one. */
+static int dataset_open_store(struct fov_context *context, const char *path, struct dataset_found *found,
+                              struct error *error)
+{
+    char folder[DATA_PATH_SIZE];
+    if (!dataset_is_index(path)) {
+        return store_open(&found->store, path, context->memory, error);
+    }
+    const char *slash = strrchr(path, '/');
+    int fits = snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    found->index = path;
+    return fits < 0 || (size_t)fits >= sizeof folder
+               ? error_set(error, FOV_E_USAGE, "%.200s...: too long for a path", path)
+               : store_open(&found->store, *folder ? folder : "/", context->memory, error);
+}
+
+/* "NAME" or "NAME:ARGUMENT"; FOV_E_INPUT without a sentence where no source has that name. */
+static int dataset_find_name(struct fov_context *context, const char *text, struct dataset_found *found,
+                             struct error *error)
+{
+    size_t length = strcspn(text, ":");
+    for (size_t i = 0; i < data_source_count; i++) {
+        const char *name = data_sources[i]->name;
+        if (strlen(name) != length || strncmp(name, text, length) != 0) {
+            continue;
+        }
+        found->kind = data_sources[i];
+        found->argument = text[length] == ':' ? text + length + 1 : NULL;
+        if (found->argument && *found->argument == 0) {
+            return error_set(error, FOV_E_USAGE, "dataset \"%s\": nothing follows the colon", text);
+        }
+        if (found->kind->scan == NULL) {
+            return FOV_OK;
+        }
+        const char *path = found->argument;
+        if (path == NULL || !(file_is_directory(path) || store_is_archive(path) || dataset_is_index(path))) {
+            return error_set(error, FOV_E_INPUT, "%s: %s is not a directory%s", name, path ? path : "(none)",
+                             path && file_exists(path) ? " nor an archive" : "");
+        }
+        return dataset_open_store(context, path, found, error);
+    }
+    return FOV_E_INPUT;
+}
+
+static void dataset_refuse(const char *text, struct error *error);
+
+int dataset_find(struct fov_context *context, const char *text, struct dataset_found *found, struct error *error)
+{
+    struct error named = {.status = FOV_OK};
+    *found = (struct dataset_found){.kind = NULL};
+    int status = dataset_find_name(context, text, found, &named);
+    if (status == FOV_OK || named.status != FOV_OK) {
+        return status ? error_set(error, named.status, "%s", named.text) : FOV_OK;
+    }
+    found->argument = text;
+    for (size_t i = 0; i < data_source_count && file_is_directory(text); i++) {
+        if (data_sources[i]->recognises && data_sources[i]->recognises(text)) {
+            found->kind = data_sources[i];
+            return FOV_OK;
+        }
+    }
+    if (file_is_directory(text) || store_is_archive(text) || dataset_is_index(text)) {
+        status = dataset_open_store(context, text, found, error);
+        if (status) {
+            return status;
+        }
+        for (size_t i = 0; i < data_source_count; i++) {
+            if (data_sources[i]->suits && data_sources[i]->suits(found->store, found->index)) {
+                found->kind = data_sources[i];
+                return FOV_OK;
+            }
+        }
+    }
+    dataset_refuse(text, error);
+    return FOV_E_INPUT;
+}
+
+void dataset_forget(struct dataset_found *found)
+{
+    store_close(found->store);
+    *found = (struct dataset_found){.kind = NULL};
+}
+
+static const char *dataset_source_name(const void *list, size_t index)
+{
+    const struct data_source *const *sources = list;
+    return sources[index]->name;
+}
+
 /* What a file is that is no dataset, and the way to one from there; NULL where its name does not tell. */
 static const char *dataset_advice(const char *name)
 {
     static const struct {
         const char *suffix, *advice;
     } known[] = {
-        {".zip", "is an archive: unpack it (unzip FILE -d DIR) and give the directory"},
-        {".tar", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
-        {".tar.gz", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
-        {".tgz", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
-        {".tar.xz", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
-        {".tar.bz2", "is an archive: unpack it (tar -xf FILE -C DIR) and give the directory"},
+        {".zip", "is an archive: give it itself as the data"},
         {".7z", "is an archive: unpack it and give the directory"},
         {".rar", "is an archive: unpack it and give the directory"},
         {"-ubyte", "is one of the files of an IDX dataset: give the directory with all four"},
@@ -78,7 +140,8 @@ static const char *dataset_advice(const char *name)
         {".jpeg", "is one picture; a dataset is a directory with a folder of pictures per class"},
         {".csv", "is a table, which is not read as a dataset: put the pictures into a folder per class"},
         {".tsv", "is a table, which is not read as a dataset: put the pictures into a folder per class"},
-        {".json", "is a list, which is not read as a dataset: put the pictures into a folder per class"},
+        {".json", "is no list of pictures that is read as a dataset (COCO's instances are)"},
+        {".yaml", "is no list of pictures that is read as a dataset (YOLO's data.yaml is)"},
         {".npz", "holds arrays, which are not read as a dataset: write the pictures into a folder per class"},
         {".npy", "holds an array, which is not read as a dataset: write the pictures into a folder per class"},
         {".mat", "holds arrays, which are not read as a dataset: write the pictures into a folder per class"},
@@ -139,7 +202,23 @@ static void dataset_refuse(const char *text, struct error *error)
     }
 }
 
-static fov_dataset *open_dataset(fov_context *context, const char *source, fov_split split)
+static bool options_make_sense(const fov_dataset_options *options, struct error *error)
+{
+    if (options == NULL) {
+        return true;
+    }
+    int ways = (options->val_split != 0) + (options->val_last != 0) + (options->val_list != NULL);
+    if (!(options->val_split >= 0 && options->val_split < 1) || options->val_last < 0) {
+        error_set(error, FOV_E_USAGE, "val_split is %g and val_last %lld; a share of samples is 0 to below 1, and so many "
+                  "are none below 0", options->val_split, (long long)options->val_last);
+    } else if (ways > 1) {
+        error_set(error, FOV_E_USAGE, "val_split, val_last and val_list say three times what is held back: give one");
+    }
+    return error->status == FOV_OK;
+}
+
+static fov_dataset *open_dataset(fov_context *context, const char *source, fov_split split,
+                                 const fov_dataset_options *options)
 {
     if (context == NULL) {
         return NULL;
@@ -150,39 +229,92 @@ static fov_dataset *open_dataset(fov_context *context, const char *source, fov_s
         return NULL;
     }
     struct error error = {.status = FOV_OK};
-    const char *argument = NULL;
-    const struct data_source *kind = dataset_find_source(source, &argument, &error);
-    fov_dataset *dataset = kind ? dataset_open(context, kind, argument, split, &error) : NULL;
+    struct dataset_found found = {.kind = NULL};
+    fov_dataset *dataset = NULL;
+    if (options_make_sense(options, &error) && dataset_find(context, source, &found, &error) == FOV_OK) {
+        dataset = dataset_open(context, &found, split, options, &error);
+    }
+    dataset_forget(&found);
     if (dataset == NULL) {
         error_set(&context->error, error.status, "%s", error.text);
     }
     return dataset;
 }
 
-fov_dataset *fov_dataset_open(fov_context *context, const char *source, fov_split split)
+fov_dataset *fov_dataset_open_opt(fov_context *context, const char *source, fov_split split,
+                                  const fov_dataset_options *options)
 {
     struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    fov_dataset *made = open_dataset(context, source, split);
+    fov_dataset *made = open_dataset(context, source, split, options);
     arithmetic_leave(mode);
     return made;
 }
 
-fov_dataset *dataset_open(struct fov_context *context, const struct data_source *kind, const char *argument,
-                          fov_split split, struct error *error)
+fov_dataset *fov_dataset_open(fov_context *context, const char *source, fov_split split)
+{
+    return fov_dataset_open_opt(context, source, split, NULL);
+}
+
+static const char *no_name(const void *user, size_t index)
+{
+    (void)user;
+    (void)index;
+    return "";
+}
+
+/* Of a source whose samples have no names: those to learn from, without what is held back, or that alone. */
+static int dataset_hold_back(struct fov_dataset *dataset, const fov_dataset_options *options, bool want_held,
+                             struct error *error)
+{
+    struct memory *memory = dataset->context->memory;
+    if (options->val_list) {
+        return error_set(error, FOV_E_USAGE, "%s: its samples have no names that a list could hold", dataset->name);
+    }
+    bool *held = memory_allocate(memory, dataset->count, sizeof *held, "a split", error);
+    dataset->chosen = memory_allocate(memory, dataset->count, sizeof *dataset->chosen, "a split", error);
+    int status = held && dataset->chosen ? FOV_OK : FOV_E_MEMORY;
+    if (status == FOV_OK) {
+        status = list_hold_back(memory, options, dataset->count, dataset->labels, no_name, NULL, held, error);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; status == FOV_OK && i < dataset->count; i++) {
+        if (held[i] == want_held) {
+            dataset->labels[kept] = dataset->labels[i];
+            dataset->chosen[kept++] = (uint32_t)i;
+        }
+    }
+    dataset->count = kept;
+    memory_free(memory, held);
+    return status;
+}
+
+/* One of the sources that are no files in a store. */
+static int open_named(struct fov_dataset *dataset, const char *argument, fov_split split,
+                      const fov_dataset_options *options, struct error *error)
+{
+    bool cut = options && (options->val_split > 0 || options->val_last > 0 || options->val_list);
+    fov_split wanted = split == FOV_VALIDATION ? (cut ? FOV_TRAIN : FOV_TEST) : split; // they have two
+    int status = dataset->source->open(dataset, argument, wanted, error);
+    return status == FOV_OK && cut && split != FOV_TEST
+               ? dataset_hold_back(dataset, options, split == FOV_VALIDATION, error)
+               : status;
+}
+
+fov_dataset *dataset_open(struct fov_context *context, const struct dataset_found *found, fov_split split,
+                          const fov_dataset_options *options, struct error *error)
 {
     fov_dataset *dataset = memory_allocate(context->memory, 1, sizeof *dataset, "a dataset", error);
     if (dataset == NULL) {
         return NULL;
     }
     dataset->context = context;
-    dataset->source = kind;
-    dataset->name = kind->name;
+    dataset->source = found->kind;
+    dataset->name = found->kind->name;
     dataset->target = FOV_TARGET_CLASS;
     sample_begin(&dataset->current, context->memory);
-    if (split == FOV_VALIDATION && kind->look == NULL) {
-        split = FOV_TEST; // only what people lay out themselves has both
-    }
-    if (kind->open(dataset, argument, split, error)) {
+    int status = found->store ? list_open(dataset, found->store, found->index, split, options, error)
+                              : open_named(dataset, found->argument, split, options, error);
+    if (status) {
         fov_dataset_free(dataset);
         return NULL;
     }
@@ -222,9 +354,12 @@ uint64_t dataset_fingerprint(const struct fov_dataset *dataset)
     for (int i = 0; i < dataset->classes; i++) {
         hash = hash_fold(hash, dataset->class_names[i], strlen(dataset->class_names[i]));
     }
+    size_t size = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
+    for (size_t i = 0; dataset->pixels && dataset->chosen && i < dataset->count; i++) {
+        hash = hash_fold(hash, dataset->pixels + dataset->chosen[i] * size, size);
+    }
     if (dataset->pixels) {
-        size_t size = (size_t)dataset->height * (size_t)dataset->width * (size_t)dataset->channels;
-        return hash_fold(hash, dataset->pixels, size * dataset->count);
+        return dataset->chosen ? hash : hash_fold(hash, dataset->pixels, size * dataset->count);
     }
     struct picture picture = {.memory = dataset->context->memory};
     for (size_t i = 0; dataset->fingerprint == 0 && i < LOOKED_AT && i < dataset->count; i++) {
@@ -249,6 +384,7 @@ void fov_dataset_free(fov_dataset *dataset)
     }
     sample_free(&dataset->current);
     memory_free(memory, dataset->labels);
+    memory_free(memory, dataset->chosen);
     memory_free(memory, dataset->class_names);
     memory_free(memory, dataset->value_names);
     memory_free(memory, dataset->where);
@@ -358,6 +494,7 @@ int dataset_read(const struct fov_dataset *dataset, size_t index, struct sample 
 
 int dataset_sample(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error)
 {
+    index = dataset->chosen ? dataset->chosen[index] : index;
     if (dataset->pixels == NULL) {
         return dataset->source->sample(dataset, index, picture, error);
     }

@@ -11,6 +11,8 @@
 #include <fovea/dataset.h>
 
 struct data_source;
+struct list;
+struct store;
 
 struct fov_dataset {
     struct fov_context *context;
@@ -33,6 +35,7 @@ struct fov_dataset {
     int32_t *labels; /**< FOV_TARGET_CLASS: [count], each in 0 .. classes - 1; else NULL */
     /** [count, height, width, channels] where all samples are kept in memory, else NULL: then the source decodes. */
     const uint8_t *pixels;
+    uint32_t *chosen; /**< [count] places of the samples in `pixels`, or for the source; NULL: 0, 1, 2 ... */
     struct sample current; /**< of fov_dataset_sample and fov_dataset_read */
 };
 
@@ -52,23 +55,36 @@ struct data_source {
     int (*target)(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error);
     /** The path of a sample's file; NULL where samples have none. */
     const char *(*place)(const struct fov_dataset *dataset, size_t index);
-    /** Everything to be said of the files, from their names and headers; NULL: nothing. `decoded`: every sample will be
-     *  decoded, so that damage is found there. Its datasets may have a validation split of their own. */
-    int (*look)(struct fov_context *context, const char *argument, bool decoded, struct findings *findings,
-                struct error *error);
+
+    /* a source of files has these two in place of the above: list.h does the rest */
+    /** Whether the files of a store are of this kind; `index`: the file that the user named in it, or NULL. Asked in the
+     *  order of the table, for paths without a source's name in front. */
+    bool (*suits)(const struct store *store, const char *index);
+    /** Fills a zeroed list whose context, memory, store and index are set. What is wrong with the files is a finding. */
+    int (*scan)(struct list *list, struct error *error);
+
     /** Frees `state`, which may be half made or NULL; NULL where there is none. */
     void (*close)(struct fov_dataset *dataset);
 };
 extern const struct data_source *const data_sources[];
 extern const size_t data_source_count;
 extern const struct data_source data_source_mnist, data_source_cifar10, data_source_cifar100,
-    data_source_cifar100_coarse, data_source_digits, data_source_folder;
+    data_source_cifar100_coarse, data_source_digits, data_source_csv, data_source_coco, data_source_yolo,
+    data_source_voc, data_source_shards, data_source_masks, data_source_pairs, data_source_folder;
 
-/** The source that `text` names, and what it is told; NULL and a sentence for anything unknown. */
-const struct data_source *dataset_find_source(const char *text, const char **argument, struct error *error);
-/** Opens one split of a source; NULL and a sentence. */
-fov_dataset *dataset_open(struct fov_context *context, const struct data_source *kind, const char *argument,
-                          fov_split split, struct error *error);
+/** What a text means. Free with dataset_forget. */
+struct dataset_found {
+    const struct data_source *kind;
+    const char   *argument; /**< what the source is told; NULL: nothing */
+    struct store *store;    /**< of a source of files */
+    const char   *index;    /**< the file in it that was named, or NULL */
+};
+/** The source that `text` names, and what it is told: E_INPUT and a sentence for anything unknown. */
+int  dataset_find(struct fov_context *context, const char *text, struct dataset_found *found, struct error *error);
+void dataset_forget(struct dataset_found *found); /**< accepts a zeroed one */
+/** Opens one split of what was found; NULL and a sentence. `options` may be NULL. */
+fov_dataset *dataset_open(struct fov_context *context, const struct dataset_found *found, fov_split split,
+                          const fov_dataset_options *options, struct error *error);
 /** E_INPUT where a sample's file is known to be no picture: whoever needs them all should not begin. */
 int dataset_check_readable(const struct fov_dataset *dataset, struct error *error);
 /** Names a dataset's content: labels, class names, and files or pixels. Two datasets that a run could take for each

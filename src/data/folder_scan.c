@@ -43,11 +43,13 @@ static void listing_free(struct listing *listing)
     *listing = (struct listing){.memory = NULL};
 }
 
-static int listing_read(struct listing *listing, const char *directory, struct memory *memory, struct error *error)
+static int listing_read(struct listing *listing, const char *directory, const struct folder_scan *scan,
+                        struct error *error)
 {
+    struct memory *memory = scan->memory;
     char path[DATA_PATH_SIZE];
     *listing = (struct listing){.memory = memory};
-    int status = file_list_all(directory, memory, &listing->names, &listing->count, error);
+    int status = store_list(scan->store, directory, memory, &listing->names, &listing->count, error);
     if (status) {
         return status;
     }
@@ -64,7 +66,7 @@ static int listing_read(struct listing *listing, const char *directory, struct m
             return status ? status : FOV_E_MEMORY;
         }
         entry->kind = folder_is_system(entry->name)     ? ENTRY_SYSTEM
-                      : file_is_directory(path)         ? ENTRY_FOLDER
+                      : store_look(scan->store, path) == STORE_FOLDER ? ENTRY_FOLDER
                       : probe_name(entry->name) != NULL ? ENTRY_PICTURE
                                                         : ENTRY_OTHER;
         listing->of_kind[entry->kind]++;
@@ -97,7 +99,7 @@ static int note_twins(struct folder_scan *scan, int part, const struct listing *
     int status = FOV_OK;
     for (size_t i = 1; i < listing->count && status == FOV_OK; i++) {
         if (sorted[i]->kind != ENTRY_SYSTEM && folder_compare_names(sorted[i - 1]->name, sorted[i]->name) == 0) {
-            status = findings_add(&scan->findings, part, FOV_FINDING_WARNING, "names differ in case", sorted[i]->path,
+            status = findings_add(scan->findings, part, FOV_FINDING_WARNING, "names differ in case", sorted[i]->path,
                                   "both used", error, "differs from \"%.200s\" in case only", sorted[i - 1]->name);
         }
     }
@@ -112,11 +114,11 @@ static int note_others(struct folder_scan *scan, int part, const struct listing 
     for (size_t i = 0; i < listing->count && status == FOV_OK; i++) {
         const struct entry *entry = &listing->entries[i];
         if (entry->kind == ENTRY_SYSTEM) {
-            status = findings_add(&scan->findings, part, FOV_FINDING_NOTE,
+            status = findings_add(scan->findings, part, FOV_FINDING_NOTE,
                                   *entry->name == '.' ? "hidden file" : "system file", entry->path, "skipped", error,
                                   *entry->name == '.' ? "hidden" : "left behind by a system or an archive");
         } else if (entry->kind == ENTRY_OTHER) {
-            status = findings_add(&scan->findings, part, FOV_FINDING_NOTE, "other file", entry->path, "skipped", error,
+            status = findings_add(scan->findings, part, FOV_FINDING_NOTE, "other file", entry->path, "skipped", error,
                                   "not a picture by its name");
         }
     }
@@ -170,7 +172,7 @@ static int collect(struct folder_scan *scan, int role, const char *directory, in
 {
     struct folder_part *part = &scan->part[role];
     struct listing listing;
-    int status = listing_read(&listing, directory, scan->memory, error);
+    int status = listing_read(&listing, directory, scan, error);
     status = status ? status : note_others(scan, role, &listing, error);
     content->others += listing.of_kind[ENTRY_OTHER];
     for (size_t i = 0; i < listing.count && status == FOV_OK; i++) {
@@ -180,7 +182,7 @@ static int collect(struct folder_scan *scan, int role, const char *directory, in
             content->nested += depth > 0;
             status = add_picture(scan, part, entry->path, label, error);
         } else if (entry->kind == ENTRY_FOLDER && depth >= SCAN_MAX_DEPTH) {
-            status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "folders too deep", entry->path, "error",
+            status = findings_add(scan->findings, role, FOV_FINDING_ERROR, "folders too deep", entry->path, "error",
                                   error, "folders are nested more than %d deep (a link that loops?)", SCAN_MAX_DEPTH);
         } else if (entry->kind == ENTRY_FOLDER) {
             if (depth == 0 && content->folders++ == 0) {
@@ -198,10 +200,10 @@ static int note_empty(struct folder_scan *scan, int role, const struct entry *en
                       const struct class_content *content, struct error *error)
 {
     if (content->others == 0) {
-        return findings_add(&scan->findings, role, FOV_FINDING_WARNING, "empty folder", entry->path, "skipped", error,
+        return findings_add(scan->findings, role, FOV_FINDING_WARNING, "empty folder", entry->path, "skipped", error,
                             "holds no file: not taken as a class");
     }
-    return findings_add(&scan->findings, role, FOV_FINDING_ERROR, "class without pictures", entry->path, "error", error,
+    return findings_add(scan->findings, role, FOV_FINDING_ERROR, "class without pictures", entry->path, "error", error,
                         "class \"%.100s\" holds no picture (but %zu other file%s)", entry->name, content->others,
                         content->others == 1 ? "" : "s");
 }
@@ -236,10 +238,10 @@ static int judge_shape(struct folder_scan *scan, int role, const struct part_sha
         return FOV_OK;
     }
     if (shape->same_inner && part->class_count > 1) {
-        return findings_add(&scan->findings, role, FOV_FINDING_NOTE, "nested folders", part->path, "used", error,
+        return findings_add(scan->findings, role, FOV_FINDING_NOTE, "nested folders", part->path, "used", error,
                             "each class keeps its pictures in a folder \"%.100s\"", shape->inner);
     }
-    return findings_add(&scan->findings, role, FOV_FINDING_ERROR, "folders of folders", part->path, "error", error,
+    return findings_add(scan->findings, role, FOV_FINDING_ERROR, "folders of folders", part->path, "error", error,
                         "its folders (\"%.60s\"%s) hold no pictures but only folders (\"%.60s\" ...): which are the "
                         "classes? Splits are known as train, val and test; a class is a folder with pictures in it",
                         part->classes[0], part->class_count > 1 ? " ..." : "", shape->inner);
@@ -260,7 +262,7 @@ static int read_class(struct folder_scan *scan, int role, const struct entry *en
     add_shape(shape, &content);
     if (content.nested > 0 && content.direct > 0) {
         status =
-            findings_add(&scan->findings, role, FOV_FINDING_WARNING, "nested folders", entry->path,
+            findings_add(scan->findings, role, FOV_FINDING_WARNING, "nested folders", entry->path,
                          "used as the class's own", error, "%zu of its pictures lie in folders of it", content.nested);
     }
     status =
@@ -282,13 +284,13 @@ static int read_part(struct folder_scan *scan, int role, const char *path, const
         if (entry->kind == ENTRY_FOLDER) {
             status = read_class(scan, role, entry, &shape, error);
         } else if (entry->kind == ENTRY_PICTURE && listing->of_kind[ENTRY_FOLDER] > 0) {
-            status = findings_add(&scan->findings, role, FOV_FINDING_WARNING, "picture without class", entry->path,
+            status = findings_add(scan->findings, role, FOV_FINDING_WARNING, "picture without class", entry->path,
                                   "skipped", error, "lies beside the class folders, not in one");
         }
     }
     part->labelled = part->class_count > 0;
     if (status == FOV_OK && part->class_count > SCAN_MAX_CLASSES) {
-        status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "too many classes", path, "error", error,
+        status = findings_add(scan->findings, role, FOV_FINDING_ERROR, "too many classes", path, "error", error,
                               "%zu class folders; at most %d are taken", part->class_count, SCAN_MAX_CLASSES);
     }
     return status ? status : judge_shape(scan, role, &shape, error);
@@ -299,13 +301,13 @@ static int read_part(struct folder_scan *scan, int role, const char *path, const
 static int note_flat(struct folder_scan *scan, int role, const char *path, size_t pictures, struct error *error)
 {
     if (pictures == 0) {
-        return findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "empty folder", path, "skipped", error,
+        return findings_add(scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "empty folder", path, "skipped", error,
                             "holds no picture: not taken as a split");
     }
     scan->part[role].path = memory_copy_text(scan->memory, path, error);
     return scan->part[role].path == NULL
                ? FOV_E_MEMORY
-               : findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", path,
+               : findings_add(scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", path,
                               "skipped", error, "%zu picture%s in no class folder", pictures, pictures == 1 ? "" : "s");
 }
 
@@ -334,13 +336,13 @@ static int offer_candidate(struct folder_scan *scan, struct candidates *candidat
 {
     static const char *const words[FOLDER_ROLES] = {"training", "validation", "test"};
     struct listing inside;
-    int status = listing_read(&inside, entry->path, scan->memory, error);
+    int status = listing_read(&inside, entry->path, scan, error);
     bool labelled = inside.of_kind[ENTRY_FOLDER] > 0;
     const struct entry *before = candidates->chosen[role];
     candidates->with_role++;
     if (status == FOV_OK && before != NULL && labelled == candidates->labelled[role] && labelled) {
         status =
-            findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "two folders for one split", entry->path,
+            findings_add(scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "two folders for one split", entry->path,
                          "error", error, "both this and \"%.200s\" look like the %s split", before->name, words[role]);
     }
     bool wins = status == FOV_OK && (before == NULL || (labelled && !candidates->labelled[role]));
@@ -361,11 +363,11 @@ static int note_loser(struct folder_scan *scan, const struct entry *entry, const
                       struct error *error)
 {
     struct listing inside;
-    int status = listing_read(&inside, entry->path, scan->memory, error);
+    int status = listing_read(&inside, entry->path, scan, error);
     size_t pictures = inside.of_kind[ENTRY_PICTURE];
     listing_free(&inside);
     return status ? status
-                  : findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING,
+                  : findings_add(scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING,
                                  pictures ? "pictures without classes" : "empty folder", entry->path, "skipped", error,
                                  "%zu picture%s in no class folder; \"%.200s\" is taken", pictures,
                                  pictures == 1 ? "" : "s", chosen->name);
@@ -385,7 +387,7 @@ static int unwrap_split(struct folder_scan *scan, int role, struct listing *insi
         return FOV_OK;
     }
     struct listing inner;
-    int status = listing_read(&inner, only->path, scan->memory, error);
+    int status = listing_read(&inner, only->path, scan, error);
     if (status == FOV_OK && inner.of_kind[ENTRY_FOLDER] > 0) {
         status = note_others(scan, role, inside, error);
         snprintf(path, DATA_PATH_SIZE, "%s", only->path);
@@ -408,7 +410,7 @@ static int read_splits(struct folder_scan *scan, const struct listing *root, str
         if (role != FOLDER_ROLES && entry != candidates->chosen[role]) {
             status = note_loser(scan, entry, candidates->chosen[role], error);
         } else if (entry->kind == ENTRY_PICTURE || (entry->kind == ENTRY_FOLDER && role == FOLDER_ROLES)) {
-            status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "beside the splits",
+            status = findings_add(scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "beside the splits",
                                   entry->path, "skipped", error, "a %s beside the splits, in none of them",
                                   entry->kind == ENTRY_FOLDER ? "folder" : "picture");
         }
@@ -424,7 +426,7 @@ static int read_splits(struct folder_scan *scan, const struct listing *root, str
             status = unwrap_split(scan, role, inside, path, error);
             status = status ? status : read_part(scan, role, path, inside, error);
         } else if (role == FOLDER_TRAIN) {
-            status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "pictures without classes", path, "error",
+            status = findings_add(scan->findings, role, FOV_FINDING_ERROR, "pictures without classes", path, "error",
                                   error, "%zu picture%s in no class folder", inside->of_kind[ENTRY_PICTURE],
                                   inside->of_kind[ENTRY_PICTURE] == 1 ? "" : "s");
         } else {
@@ -447,14 +449,14 @@ static int read_plain(struct folder_scan *scan, const char *path, const struct l
         int status = note_others(scan, FINDING_OF_ALL, root, error);
         return status ? status
                       : findings_add(
-                            &scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", path, "error", error,
+                            scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", path, "error", error,
                             "no class folders: %zu picture%s in it%s, none in a folder named after its class",
                             pictures + inside, pictures + inside == 1 ? "" : "s", folders > 0 ? " and its splits" : "");
     }
     int status = FOV_OK;
     for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {
         if (candidates->chosen[role] != NULL) {
-            status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "class named like a split",
+            status = findings_add(scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "class named like a split",
                                   candidates->chosen[role]->path, "used as a class", error,
                                   "holds pictures and no class folders, as the folders beside it do");
         }
@@ -467,7 +469,7 @@ static int read_root(struct folder_scan *scan, const char *path, int depth, stru
     struct listing root;
     struct candidates candidates = {.with_role = 0};
     const struct entry *only = NULL;
-    int status = listing_read(&root, path, scan->memory, error);
+    int status = listing_read(&root, path, scan, error);
     for (size_t i = 0; i < root.count && status == FOV_OK; i++) {
         const struct entry *entry = &root.entries[i];
         enum folder_role role = entry->kind == ENTRY_FOLDER ? folder_role(entry->name) : FOLDER_ROLES;
@@ -481,14 +483,14 @@ static int read_root(struct folder_scan *scan, const char *path, int depth, stru
     if (status == FOV_OK && depth < SCAN_MAX_DESCENT && candidates.with_role == 0 && root.of_kind[ENTRY_FOLDER] == 1 &&
         root.of_kind[ENTRY_PICTURE] == 0) {
         struct listing inside;
-        status = listing_read(&inside, only->path, scan->memory, error);
+        status = listing_read(&inside, only->path, scan, error);
         wrapped = inside.of_kind[ENTRY_FOLDER] > 0 && inside.of_kind[ENTRY_PICTURE] == 0;
         listing_free(&inside);
     }
     if (status == FOV_OK && wrapped) {
         status = note_others(scan, FINDING_OF_ALL, &root, error);
         status = status ? status
-                        : findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_NOTE, "folder around the dataset",
+                        : findings_add(scan->findings, FINDING_OF_ALL, FOV_FINDING_NOTE, "folder around the dataset",
                                        only->path, "used", error, "the only folder here: the dataset is in it");
         status = status ? status : read_root(scan, only->path, depth + 1, error);
     } else if (status == FOV_OK) {
@@ -500,13 +502,14 @@ static int read_root(struct folder_scan *scan, const char *path, int depth, stru
     return status;
 }
 
-int folder_scan(struct folder_scan *scan, const char *root, struct memory *memory, struct error *error)
+int folder_scan(struct folder_scan *scan, const struct store *store, struct findings *findings, struct error *error)
 {
-    *scan = (struct folder_scan){.memory = memory, .findings = {.memory = memory}};
+    const char *root = store_path(store);
+    *scan = (struct folder_scan){.memory = findings->memory, .store = store, .findings = findings};
     int status = read_root(scan, root, 0, error);
     status = status ? status : folder_settle(scan, error);
-    if (status == FOV_OK && scan->class_count == 0 && scan->findings.errors == 0) {
-        status = findings_add(&scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", root, "error", error,
+    if (status == FOV_OK && scan->class_count == 0 && scan->findings->errors == 0) {
+        status = findings_add(scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", root, "error", error,
                               "none of its folders holds a picture");
     }
     return status;
@@ -527,6 +530,5 @@ void folder_scan_free(struct folder_scan *scan)
         memory_free(scan->memory, part->labels);
         memory_free(scan->memory, part->path);
     }
-    findings_free(&scan->findings);
     *scan = (struct folder_scan){.cut = false};
 }

@@ -4,7 +4,7 @@
 #ifndef DATA_FOLDER_SCAN_H
 #define DATA_FOLDER_SCAN_H
 
-#include "data/findings.h"
+#include "data/store.h"
 
 enum folder_role { FOLDER_TRAIN, FOLDER_VALIDATION, FOLDER_TEST, FOLDER_ROLES };
 
@@ -22,7 +22,8 @@ struct folder_part {
 
 struct folder_scan {
     struct memory *memory;
-    struct findings findings;
+    const struct store *store;
+    struct findings *findings; /**< of whoever scans */
     struct folder_part part[FOLDER_ROLES];
     bool splits; /**< it has folders for splits */
     /** nothing to test with but unsorted pictures, or no splits at all: a tenth of each class of the training part is
@@ -32,9 +33,9 @@ struct folder_scan {
     size_t class_count;
 };
 
-/** Looks through `root`. What is wrong with the folder is a finding; a failure is one of memory or of the system. The
- *  caller frees, after failures too. */
-int folder_scan(struct folder_scan *scan, const char *root, struct memory *memory, struct error *error);
+/** Looks through a store. What is wrong with it is a finding; a failure is one of memory or of the system. The caller
+ *  frees, after failures too. */
+int folder_scan(struct folder_scan *scan, const struct store *store, struct findings *findings, struct error *error);
 void folder_scan_free(struct folder_scan *scan);
 
 /** The second half of folder_scan (folder_settle.c): classes of all parts, labels by them, and `cut`. */

@@ -54,13 +54,13 @@ static int compare_classes(struct folder_scan *scan, int role, struct error *err
     size_t missing_count = list_missing(missing, scan->classes, scan->class_count, part->classes, part->class_count);
     if (extra_count == part->class_count && part->class_count == 1 && scan->class_count > 1) {
         part->labelled = false; // test/unknown/..., val/images/...
-        return findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", part->path,
+        return findings_add(scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "pictures without classes", part->path,
                             "skipped", error, "its one folder, %s, is no class of %s", extra, base);
     }
     int status = FOV_OK;
     for (size_t i = 0; i < part->class_count && status == FOV_OK; i++) {
         if (find_class(scan, part->classes[i]) < 0) {
-            status = findings_add(&scan->findings, role, FOV_FINDING_ERROR, "class in one split", part->path, "error",
+            status = findings_add(scan->findings, role, FOV_FINDING_ERROR, "class in one split", part->path, "error",
                                   error, "class \"%.100s\" is in %s but not in %s%s%s%s", part->classes[i], part->path,
                                   base, missing_count ? " (only there: " : "", missing, missing_count ? ")" : "");
         }
@@ -70,7 +70,7 @@ static int compare_classes(struct folder_scan *scan, int role, struct error *err
             j++;
         }
         if (j == part->class_count || strcmp(part->classes[j], scan->classes[i]) != 0) {
-            status = findings_add(&scan->findings, role, FOV_FINDING_WARNING, "class in one split", part->path,
+            status = findings_add(scan->findings, role, FOV_FINDING_WARNING, "class in one split", part->path,
                                   "cannot be tested", error, "class \"%.100s\" is in %s but not in %s",
                                   scan->classes[i], base, part->path);
         }
@@ -111,7 +111,7 @@ static int check_cut(struct folder_scan *scan, struct error *error)
                      (i + 1 == part->count || part->labels[i + 1] != part->labels[i]);
         if (alone) {
             status =
-                findings_add(&scan->findings, FOLDER_TRAIN, FOV_FINDING_ERROR, "class of one picture", part->paths[i],
+                findings_add(scan->findings, FOLDER_TRAIN, FOV_FINDING_ERROR, "class of one picture", part->paths[i],
                              "error", error, "class \"%.100s\" has one picture: too few to hold one back for testing",
                              part->classes[part->labels[i]]);
         }
@@ -131,11 +131,11 @@ static int note_substitute(struct folder_scan *scan, struct error *error)
         return FOV_OK;
     }
     return scan->cut
-               ? findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead",
+               ? findings_add(scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead",
                               scan->part[FOLDER_TRAIN].path, "a tenth held back", error,
                               "a tenth of each of its classes, always the same, is for testing in place of %s",
                               flat->path)
-               : findings_add(&scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead", used->path,
+               : findings_add(scan->findings, FOLDER_TEST, FOV_FINDING_WARNING, "split taken instead", used->path,
                               "used", error, "for validation and for testing, as %s has no classes", flat->path);
 }
 

@@ -142,52 +142,66 @@ static void probe_jpeg(struct probe *probe, const struct file_map *map)
 }
 
 /* Formats without a header reader here, and what is no picture: the decoder knows. */
-static void probe_other(struct probe *probe, const char *path, const uint8_t *begin, size_t first,
-                        struct memory *memory)
+static void probe_other(struct probe *probe, const char *path, const struct file_map *map, const uint8_t *begin,
+                        size_t first, struct memory *memory)
 {
     probe->format = webp_is(begin, first) ? "WebP" : gif_is(begin, first) ? "GIF" : bmp_is(begin, first) ? "BMP" : NULL;
     struct picture picture = {.memory = memory};
     struct error error = {.status = FOV_OK};
-    if (image_read(&picture, path, IMAGE_AS_STORED, &error) == FOV_OK) {
+    int status = path ? image_read(&picture, path, IMAGE_AS_STORED, &error)
+                      : image_decode(&picture, map->bytes, map->size, IMAGE_AS_STORED, &error);
+    if (status == FOV_OK) {
         probe->height = picture.height;
         probe->width = picture.width;
         probe->alpha = picture.channels == 4;
         probe->channels = picture.channels == 1 ? 1 : 3;
     } else {
-        size_t length = strlen(path);
-        bool named = strncmp(error.text, path, length) == 0 && strncmp(error.text + length, ": ", 2) == 0;
+        size_t length = path ? strlen(path) : 0;
+        bool named = path && strncmp(error.text, path, length) == 0 && strncmp(error.text + length, ": ", 2) == 0;
         refuse(probe, error.status, error.text + (named ? length + 2 : 0));
     }
     picture_free(&picture);
+}
+
+/* `path` NULL: all there is lies in the map. */
+static void probe_map(struct probe *probe, const char *path, const struct file_map *map, struct memory *memory)
+{
+    size_t first = map->size < HASHED ? map->size : HASHED;
+    const uint8_t *begin = look(map, 0, first);
+    *probe = (struct probe){.status = FOV_OK, .orientation = 1, .size = map->size};
+    if (begin == NULL) {
+        refuse(probe, FOV_E_IO, "the file cannot be read");
+    } else if (map->size == 0) {
+        refuse(probe, FOV_E_INPUT, "the file is empty");
+    } else {
+        probe->begin = hash_fold(0, begin, first);
+        if (png_is(begin, first)) {
+            probe->format = "PNG";
+            probe_png(probe, map);
+        } else if (jpeg_is(begin, first)) {
+            probe->format = "JPEG";
+            probe_jpeg(probe, map);
+        } else {
+            probe_other(probe, path, map, begin, first, memory);
+        }
+    }
 }
 
 void probe_file(struct probe *probe, const char *path, struct memory *memory)
 {
     struct file_map map;
     struct error error = {.status = FOV_OK};
-    *probe = (struct probe){.status = FOV_OK, .orientation = 1};
     if (file_map_parts(&map, path, memory, &error) != FOV_OK) {
+        *probe = (struct probe){.orientation = 1};
         refuse(probe, error.status, error.text);
         return;
     }
-    size_t first = map.size < HASHED ? map.size : HASHED;
-    const uint8_t *begin = look(&map, 0, first);
-    probe->size = map.size;
-    if (begin == NULL) {
-        refuse(probe, FOV_E_IO, "the file cannot be read");
-    } else if (map.size == 0) {
-        refuse(probe, FOV_E_INPUT, "the file is empty");
-    } else {
-        probe->begin = hash_fold(0, begin, first);
-        if (png_is(begin, first)) {
-            probe->format = "PNG";
-            probe_png(probe, &map);
-        } else if (jpeg_is(begin, first)) {
-            probe->format = "JPEG";
-            probe_jpeg(probe, &map);
-        } else {
-            probe_other(probe, path, begin, first, memory);
-        }
-    }
+    probe_map(probe, path, &map, memory);
     file_unmap(&map);
+}
+
+void probe_bytes(struct probe *probe, const uint8_t *bytes, size_t size, struct memory *memory)
+{
+    const struct file_map map = {.bytes = bytes, .size = size};
+    probe_map(probe, NULL, &map, memory);
 }

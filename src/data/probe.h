@@ -25,6 +25,9 @@ struct probe {
 /** Reads no more of the file than the header takes. Never fails: what is wrong is in .status and .why. */
 void probe_file(struct probe *probe, const char *path, struct memory *memory);
 
+/** The same for a file's bytes, or the first of them. */
+void probe_bytes(struct probe *probe, const uint8_t *bytes, size_t size, struct memory *memory);
+
 /** The format that a file's name promises: "PNG", "JPEG"; NULL for a name that is no picture's. */
 const char *probe_name(const char *name);
 

@@ -228,7 +228,7 @@ def test_check_lists_everything():
 
 
 def test_what_is_no_dataset():
-    for name, part in (("a.zip", "unzip"), ("a.tar.gz", "tar -xf"), ("a.csv", "folder per class"), ("a.bin", "CIFAR")):
+    for name, part in (("a.zip", "no zip archive"), ("a.tar.gz", "damaged or truncated"), ("a.7z", "unpack it"), ("a.bin", "CIFAR")):
         with open(name, "wb") as file:
             file.write(b"x")
         expect_failure(fovea("data", "info", name), INPUT, part)

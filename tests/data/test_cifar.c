@@ -107,9 +107,9 @@ static void test_pickles(void **state)
     put_file(path_in(state, "hundred/test"), "x", 1);
     refuse(path_in(state, "hundred"), FOV_TEST, FOV_E_UNSUPPORTED, "cifar-100-binary.tar.gz");
     put_file(path_in(state, "pictures.ZIP"), "PK", 2);
-    refuse(path_in(state, "pictures.ZIP"), FOV_TRAIN, FOV_E_INPUT, "unpack it");
-    put_file(path_in(state, "packed/pets.tar.gz"), "PK", 2);
-    refuse(path_in(state, "packed"), FOV_TRAIN, FOV_E_INPUT, "pets.tar.gz in it is an archive: unpack it");
+    refuse(path_in(state, "pictures.ZIP"), FOV_TRAIN, FOV_E_INPUT, "no zip archive");
+    put_file(path_in(state, "packed/pets.7z"), "PK", 2);
+    refuse(path_in(state, "packed"), FOV_TRAIN, FOV_E_INPUT, "pets.7z in it is an archive: unpack it");
 }
 
 static void test_malformed(void **state)

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* Which files a path means: a folder, one archive with its siblings for other splits, or shards. */
+#include "base/text.h"
+#include "data/dataset.h"
+#include "data/folder_scan.h"
+#include "data/store_inside.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHARDS = 100000 };
+
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+/* Whether a name ends so, in any case of ASCII letters. */
+static bool ends_in(const char *name, size_t length, const char *suffix)
+{
+    size_t tail = strlen(suffix);
+    for (size_t i = 0; i < tail && tail < length; i++) {
+        char letter = name[length - tail + i];
+        if ((letter >= 'A' && letter <= 'Z' ? letter + 32 : letter) != suffix[i]) {
+            return false;
+        }
+    }
+    return tail < length;
+}
+
+/* The bytes of an archive's suffix; 0: its name is none. */
+static size_t archive_suffix(const char *path)
+{
+    static const char *const known[] = {".zip",     ".tar",  ".tar.gz",  ".tgz",  ".tar.bz2", ".tbz2", ".tbz",
+                                        ".tar.xz", ".txz",  ".tar.zst", ".tzst", ".tar.lz4"};
+    size_t length = strlen(path), found = 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t size = strlen(known[i]);
+        found = ends_in(path, length, known[i]) && size > found ? size : found;
+    }
+    return found;
+}
+
+/* "shard-{000..003}.tar": where the braces stand, and the numbers between. */
+struct pattern {
+    size_t open, close; /* of the braces */
+    long long first, last;
+    int digits;
+};
+
+static bool read_pattern(const char *path, struct pattern *pattern)
+{
+    const char *open = strchr(path, '{'), *close = open ? strchr(open, '}') : NULL;
+    const char *dots = open ? strstr(open, "..") : NULL;
+    char first[20], last[20];
+    if (close == NULL || dots == NULL || dots > close || dots - open > 18 || close - dots > 18) {
+        return false;
+    }
+    snprintf(first, sizeof first, "%.*s", (int)(dots - open - 1), open + 1);
+    snprintf(last, sizeof last, "%.*s", (int)(close - dots - 2), dots + 2);
+    *pattern = (struct pattern){.open = (size_t)(open - path), .close = (size_t)(close - path),
+                                .digits = (int)strlen(first)};
+    return text_to_integer(first, 0, 1000000000, &pattern->first) &&
+           text_to_integer(last, pattern->first, 1000000000, &pattern->last);
+}
+
+bool store_is_archive(const char *path)
+{
+    struct pattern pattern;
+    return archive_suffix(path) > 0 && (read_pattern(path, &pattern) || (file_exists(path) && !file_is_directory(path)));
+}
+
+/* ---- archives ---------------------------------------------------------------------------------------------------- */
+
+static int add_archive(struct store *store, const char *path, const char *mount, struct error *error)
+{
+    struct memory *memory = store->memory;
+    size_t count = store->archive_count;
+    struct store_archive *archives =
+        memory_resize(memory, store->archives, count + 1, sizeof *archives, "archives", error);
+    if (archives == NULL) {
+        return FOV_E_MEMORY;
+    }
+    store->archives = archives;
+    struct store_archive *archive = &archives[count];
+    *archive = (struct store_archive){.path = memory_copy_text(memory, path, error)};
+    store->archive_count++;
+    archive->mount = memory_copy_text(memory, mount, error);
+    int status = archive->path && archive->mount ? FOV_OK : FOV_E_MEMORY;
+    status = status ? status : file_map_parts(&archive->map, path, memory, error);
+    if (status == FOV_OK) {
+        archive->size = archive->map.size;
+        status = file_source_open(&archive->source, &archive->map, memory, error);
+    }
+    if (status == FOV_OK && archive->source != NULL) { // read where it lies, from now on
+        file_unmap(&archive->map);
+    }
+    if (status == FOV_OK) {
+        status = zip_is(archive) ? zip_index(store, count, error)
+                 : ends_in(path, strlen(path), ".zip")
+                     ? error_set(error, FOV_E_INPUT, "no zip archive: it begins otherwise (truncated, or damaged?)")
+                     : tar_index(store, count, error);
+        if (status) {
+            error_prefix(error, "%s", path);
+        }
+    }
+    return status;
+}
+
+/* Puts what an archive holds into a folder of the tree. */
+static int remount(struct store *store, size_t which, const char *mount, struct error *error)
+{
+    struct memory *memory = store->memory;
+    char *copy = memory_copy_text(memory, mount, error);
+    if (copy == NULL) {
+        return FOV_E_MEMORY;
+    }
+    memory_free(memory, store->archives[which].mount);
+    store->archives[which].mount = copy;
+    return FOV_OK;
+}
+
+/* Which splits the archive's own folders name, each a bit; only its first two levels are looked at. */
+static unsigned splits_of(const struct store *store, size_t which)
+{
+    unsigned splits = 0;
+    for (size_t i = 0; i < store->entry_count; i++) {
+        const char *name = store->names + store->entries[i].name_at;
+        char part[64];
+        for (int level = 0; level < 2 && store->entries[i].archive == which; level++) {
+            size_t length = strcspn(name, "/");
+            if (name[length] == '\0' || length >= sizeof part) {
+                break;
+            }
+            snprintf(part, sizeof part, "%.*s", (int)length, name);
+            enum folder_role role = folder_role(part);
+            splits |= role != FOLDER_ROLES ? 1U << role : 0;
+            name += length + 1;
+        }
+    }
+    return splits;
+}
+
+/* "NAME-train.zip": the last "train" or "training" in the file's name; NULL: none. */
+static const char *find_train(const char *path, size_t *length)
+{
+    const char *slash = strrchr(path, '/'), *found = NULL;
+    for (const char *at = slash ? slash + 1 : path; *at; at++) {
+        char word[9];
+        snprintf(word, sizeof word, "%.8s", at);
+        for (char *letter = word; *letter; letter++) {
+            *letter = (char)(*letter >= 'A' && *letter <= 'Z' ? *letter + 32 : *letter);
+        }
+        if (strncmp(word, "train", 5) == 0) {
+            found = at;
+            *length = strcmp(word, "training") == 0 ? 8 : 5;
+        }
+    }
+    return found;
+}
+
+/* Opens what lies beside "NAME-train.zip" under the names of other splits. The store's path becomes
+ * "NAME-{train,test}.zip". */
+static int add_siblings(struct store *store, const char *path, struct error *error)
+{
+    static const struct {
+        const char *word, *mount;
+        enum folder_role role;
+    } known[] = {{"val", "val/", FOLDER_VALIDATION},         {"valid", "val/", FOLDER_VALIDATION},
+                 {"validation", "val/", FOLDER_VALIDATION},  {"dev", "val/", FOLDER_VALIDATION},
+                 {"test", "test/", FOLDER_TEST},             {"testing", "test/", FOLDER_TEST},
+                 {"eval", "test/", FOLDER_TEST}};
+    size_t word = 0;
+    const char *train = find_train(path, &word);
+    unsigned own = splits_of(store, 0);
+    char other[DATA_PATH_SIZE], shown[DATA_PATH_SIZE], list[200];
+    int status = FOV_OK;
+    if (train == NULL || (own & (1U << FOLDER_TEST | 1U << FOLDER_VALIDATION)) != 0) {
+        return FOV_OK;
+    }
+    size_t before = (size_t)(train - path), used = text_append(list, sizeof list, 0, "%.*s", (int)word, train);
+    unsigned found = 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known && status == FOV_OK; i++) {
+        int fits = snprintf(other, sizeof other, "%.*s%s%s", (int)before, path, known[i].word, train + word);
+        if (fits < 0 || (size_t)fits >= sizeof other || (found & 1U << known[i].role) != 0 || !store_is_archive(other)) {
+            continue;
+        }
+        status = add_archive(store, other, "", error);
+        if (status == FOV_OK && splits_of(store, store->archive_count - 1) == 0) { // the tree has a folder for it
+            status = remount(store, store->archive_count - 1, known[i].mount, error);
+        }
+        found |= 1U << known[i].role;
+        used = text_append(list, sizeof list, used, ",%s", known[i].word);
+    }
+    if (status == FOV_OK && found != 0) {
+        snprintf(shown, sizeof shown, "%.*s{%.100s}%s", (int)before, path, list, train + word);
+        memory_free(store->memory, store->path);
+        store->path = memory_copy_text(store->memory, shown, error);
+        status = store->path ? FOV_OK : FOV_E_MEMORY;
+    }
+    if (status == FOV_OK && found != 0 && own == 0) {
+        status = remount(store, 0, "train/", error);
+    }
+    return status;
+}
+
+/* ---- shards ------------------------------------------------------------------------------------------------------ */
+
+/* "train-0003/" of "DIR/train-0003.tar": shards of one split have one folder each. */
+static int add_shard(struct store *store, const char *path, struct error *error)
+{
+    char mount[DATA_PATH_SIZE];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    snprintf(mount, sizeof mount, "%.*s/", (int)(strlen(name) - archive_suffix(name)), name);
+    return add_archive(store, path, mount, error);
+}
+
+static int open_pattern(struct store *store, const char *path, const struct pattern *pattern, struct error *error)
+{
+    char shard[DATA_PATH_SIZE];
+    if (pattern->last - pattern->first >= SHARDS) {
+        return error_set(error, FOV_E_USAGE, "%s: more than %d shards", path, SHARDS);
+    }
+    int status = FOV_OK;
+    for (long long i = pattern->first; i <= pattern->last && status == FOV_OK; i++) {
+        int fits = snprintf(shard, sizeof shard, "%.*s%0*lld%s", (int)pattern->open, path, pattern->digits, i,
+                            path + pattern->close + 1);
+        status = fits > 0 && (size_t)fits < sizeof shard ? add_shard(store, shard, error)
+                                                         : error_set(error, FOV_E_USAGE, "%s: too long", path);
+    }
+    return status;
+}
+
+/* Whether a folder holds archives of shards and nothing else that could be data: then they are added. */
+static int open_shards(struct store *store, const char *path, struct error *error)
+{
+    char **names, shard[DATA_PATH_SIZE];
+    size_t count, shards = 0, others = 0;
+    int status = file_list(path, store->memory, &names, &count, error);
+    for (size_t i = 0; i < count && status == FOV_OK; i++) {
+        bool tar = archive_suffix(names[i]) > 0 && !ends_in(names[i], strlen(names[i]), ".zip");
+        status = file_join(shard, sizeof shard, path, names[i], error);
+        shards += tar;
+        others += !tar && (file_is_directory(shard) || probe_name(names[i]) != NULL);
+    }
+    for (size_t i = 0; i < count && status == FOV_OK && others == 0 && shards > 0; i++) {
+        if (archive_suffix(names[i]) > 0 && !ends_in(names[i], strlen(names[i]), ".zip")) {
+            status = file_join(shard, sizeof shard, path, names[i], error);
+            status = status ? status : add_shard(store, shard, error);
+        }
+    }
+    memory_free(store->memory, names);
+    return status;
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static int open_path(struct store *store, const char *path, struct error *error)
+{
+    struct pattern pattern;
+    if (file_is_directory(path)) {
+        return open_shards(store, path, error);
+    }
+    if (!file_exists(path) && read_pattern(path, &pattern)) {
+        return open_pattern(store, path, &pattern, error);
+    }
+    int status = add_archive(store, path, "", error);
+    return status ? status : add_siblings(store, path, error);
+}
+
+int store_open(struct store **made, const char *path, struct memory *memory, struct error *error)
+{
+    struct store *store = memory_allocate(memory, 1, sizeof *store, "a store of files", error);
+    *made = NULL;
+    if (store == NULL) {
+        return FOV_E_MEMORY;
+    }
+    store->memory = store->findings.memory = memory;
+    store->owners = 1;
+    char root[DATA_PATH_SIZE];
+    size_t length = (size_t)snprintf(root, sizeof root, "%s", path);
+    while (length > 1 && length < sizeof root && root[length - 1] == '/') {
+        root[--length] = '\0';
+    }
+    store->path = memory_copy_text(memory, root, error);
+    int status = store->path ? open_path(store, root, error) : FOV_E_MEMORY;
+    if (status == FOV_OK && store->archives != NULL) {
+        status = store_settle(store, error);
+    }
+    if (status) {
+        store_close(store);
+        return status;
+    }
+    *made = store;
+    return FOV_OK;
+}
