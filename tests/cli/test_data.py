@@ -219,7 +219,7 @@ def test_check_lists_everything():
     assert about["errors"] == 3 == sum(f["severity"] == "error" for f in about["findings"])
     assert sum(about["kinds"].values()) == len(about["findings"]) and about["checked"]
     assert {f["fate"] for f in about["findings"]} >= {"error", "skipped"}
-    done = fovea("train", "--model", "mlp", "--data", "litter", "--out", "never")
+    done = fovea("train", "--model", "mlp", "--data", "litter", "--out", "never", "--stop-on-bad-file")
     assert done.code == INPUT and "3 pictures cannot be read" in done.err and not os.path.exists("never"), done.err
     info = fovea("data", "info", "litter")
     assert info.code == OK and "system file" in info.out and "empty folder" in info.out
