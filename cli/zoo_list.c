@@ -141,8 +141,8 @@ static void print_options(struct cli *cli, const fov_network_info *info)
             used = append_text(values, sizeof values, used, "%s%s", c > 0 ? ", " : "", choice[c]);
         }
         if (choice == NULL && info->option[i].word == NULL) {
-            used = append_text(values, sizeof values, used, "%g .. %g", info->option[i].minimum,
-                               info->option[i].maximum);
+            used =
+                append_text(values, sizeof values, used, "%g .. %g", info->option[i].minimum, info->option[i].maximum);
         }
         if (info->option[i].word != NULL) {
             append_text(values, sizeof values, used, "%s[%s]", used > 0 ? " " : "", info->option[i].word);

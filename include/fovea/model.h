@@ -114,6 +114,12 @@ FOV_API fov_meaning fov_model_meaning(const fov_model *model, fov_value output);
  *  dimensions or more beside the batch, scores of classes have one. */
 FOV_API FOV_MUST_CHECK int fov_model_set_meaning(fov_model *model, fov_value output, fov_meaning meaning);
 
+/** Makes an output an auxiliary head: training of the chosen output adds `share` times the loss of this one, on the same
+ *  targets (Szegedy et al. 2015: 0.3). Predictions do not compute it. 0: it is none. Saved with the model. E_USAGE: no
+ *  output of the model; a share outside 0 .. 1. */
+FOV_API FOV_MUST_CHECK int fov_model_set_auxiliary(fov_model *model, fov_value output, float share);
+FOV_API float              fov_model_auxiliary(const fov_model *model, fov_value output); /**< 0 where it is none */
+
 /** The chosen ones. */
 FOV_API fov_value fov_model_input(const fov_model *model);
 FOV_API fov_value fov_model_output(const fov_model *model);

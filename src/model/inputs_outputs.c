@@ -174,6 +174,19 @@ int model_map_inputs_outputs(fov_model *model, const int *copy)
     return model_find_meanings(model);
 }
 
+int fov_model_set_auxiliary(fov_model *model, fov_value output, float share)
+{
+    for (int i = 0; i < model->output_count; i++) {
+        if (model->outputs[i].value.id == output.id && share >= 0 && share <= 1) {
+            model->outputs[i].auxiliary = share;
+            return FOV_OK;
+        }
+    }
+    return error_set(&model->context->error, FOV_E_USAGE,
+                     "fov_model_set_auxiliary: value %d is no output of the model, or the share %g is not in 0 .. 1",
+                     output.id, (double)share);
+}
+
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
 int fov_model_input_count(const fov_model *model)
@@ -184,6 +197,16 @@ int fov_model_input_count(const fov_model *model)
 int fov_model_output_count(const fov_model *model)
 {
     return model->output_count;
+}
+
+float fov_model_auxiliary(const fov_model *model, fov_value output)
+{
+    for (int i = 0; i < model->output_count; i++) {
+        if (model->outputs[i].value.id == output.id) {
+            return model->outputs[i].auxiliary;
+        }
+    }
+    return 0;
 }
 
 fov_value fov_model_input_at(const fov_model *model, int index)

@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_LIMIT = 1000000, DEPTH = 4, OWN_ENTRIES = 7 };
+enum { NAMES_LIMIT = 1000000, DEPTH = 4, OWN_ENTRIES = 8 };
 
 static const char key_version[] = "fovea.version", key_network[] = "fovea.network",
                   key_preprocessing[] = "fovea.preprocessing", key_output[] = "fovea.output",
                   key_outputs[] = "fovea.outputs", key_names[] = "names", key_layout[] = "fovea.layout",
+                  key_auxiliary[] = "fovea.auxiliary",
                   key_other_names[] = "fovea.names"; /* there where "names" is another program's */
 
 static const char *find(const struct onnx_text *entries, int count, const char *key)
@@ -94,6 +95,22 @@ static char *outputs_text(const fov_model *model)
     return text;
 }
 
+/* {"aux1.fc2": 0.3}; NULL where no output is one. */
+static char *auxiliary_text(const fov_model *model)
+{
+    json_t *object = json_object();
+    for (int i = 0; object != NULL && i < model->output_count; i++) {
+        const struct model_output *output = &model->outputs[i];
+        if (output->auxiliary > 0) {
+            json_object_set_new(object, fov_value_name(model->graph, output->value),
+                                json_real((double)output->auxiliary));
+        }
+    }
+    char *text = json_object_size(object) > 0 ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(object);
+    return text;
+}
+
 static void add_entry(struct metadata *metadata, const char *key, const char *value)
 {
     metadata->entries[metadata->count++] = (struct onnx_text){key, value};
@@ -103,6 +120,7 @@ static int add_entries(const fov_model *model, struct metadata *metadata, struct
 {
     metadata->preprocessing = preprocessing_text(&model->preprocessing);
     metadata->outputs = outputs_text(model);
+    metadata->auxiliary = auxiliary_text(model);
     metadata->names = model->class_count > 0 ? names_text(model) : NULL;
     if (metadata->preprocessing == NULL) {
         return error_set(error, FOV_E_USAGE,
@@ -126,6 +144,9 @@ static int add_entries(const fov_model *model, struct metadata *metadata, struct
         add_entry(metadata, key_output, fov_value_name(model->graph, model->output));
     }
     add_entry(metadata, key_outputs, metadata->outputs);
+    if (metadata->auxiliary != NULL) {
+        add_entry(metadata, key_auxiliary, metadata->auxiliary);
+    }
     if (metadata->names != NULL) {
         add_entry(metadata, key_names, metadata->names);
     }
@@ -159,6 +180,7 @@ void metadata_free(struct metadata *metadata)
     free(metadata->preprocessing);
     free(metadata->outputs);
     free(metadata->names);
+    free(metadata->auxiliary);
     memory_free(metadata->memory, metadata->entries);
     *metadata = (struct metadata){0};
 }
@@ -542,13 +564,41 @@ static int take_outputs(fov_model *model, const char *file, const char *text)
     return (int)error->status;
 }
 
+static int take_auxiliary(fov_model *model, const char *file, const char *text)
+{
+    struct error *error = &model->context->error;
+    struct parsed parsed;
+    json_t       *share;
+    const char   *name;
+    if (parse(&parsed, text, model->context->memory, error) != FOV_OK) {
+        return (int)error->status;
+    }
+    json_t *object = parsed.root;
+    bool    fits = json_is_object(object);
+    json_object_foreach(object, name, share)
+    {
+        fov_value output = fov_model_output_named(model, name);
+        double    number = json_number_value(share);
+        fits = fits && json_is_number(share) && number >= 0 && number <= 1;
+        if (fits && output.id != 0) { /* else another program has renamed it */
+            fits = fov_model_set_auxiliary(model, output, (float)number) == FOV_OK;
+        }
+    }
+    parsed_free(&parsed);
+    return fits ? FOV_OK
+                : error_set(error, FOV_E_INPUT,
+                            "%s: metadata \"%s\": expected a JSON object with a share of the loss, 0 to 1, for each "
+                            "auxiliary output",
+                            file, key_auxiliary);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 /* Is it written anew when the model is saved? */
 static bool is_own(const char *key, bool names_taken)
 {
     static const char *const own[] = {key_version, key_network,     key_preprocessing, key_output,
-                                      key_outputs, key_other_names, key_layout};
+                                      key_outputs, key_other_names, key_layout,   key_auxiliary};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         if (strcmp(key, own[i]) == 0) {
             return true;
@@ -602,6 +652,9 @@ int metadata_take(fov_model *model, const char *file, const struct onnx_text *en
     }
     if (!status && outputs != NULL) { /* before the names: these may be those of a logit */
         status = take_outputs(model, file, outputs);
+    }
+    if (!status && find(entries, count, key_auxiliary) != NULL) {
+        status = take_auxiliary(model, file, find(entries, count, key_auxiliary));
     }
     if (!status && names != NULL) {
         ours = ours && find(entries, count, key_other_names) == NULL;

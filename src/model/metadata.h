@@ -11,7 +11,7 @@ struct metadata {
     struct memory    *memory;
     struct onnx_text *entries;
     int               count;
-    char             *preprocessing, *outputs, *names; /**< from jansson */
+    char             *preprocessing, *outputs, *names, *auxiliary; /**< from jansson */
 };
 
 int  metadata_make(const fov_model *model, struct metadata *metadata, struct error *error);

@@ -13,6 +13,7 @@ struct model_output {
     fov_value   value;
     fov_meaning meaning;
     bool        is_stated; /**< by its file or the caller; else found from the graph */
+    float       auxiliary; /**< share of its loss that is added in training of the chosen output; 0: none */
 };
 
 enum { CLASS_NUMBER_SIZE = 12 }; /* a decimal int and its end */

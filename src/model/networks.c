@@ -26,10 +26,10 @@ static void describe_options(const struct attribute *table, fov_network_info *in
     for (int i = 0; i < attribute_count(table) && info->option_count < most; i++) {
         const struct attribute *a = &table[i];
         bool choice = a->kind == ATTRIBUTE_CHOICE, flag = a->kind == ATTRIBUTE_FLAG;
-        const char *word = choice                       ? a->choices[(int)a->standard]
-                           : flag                         ? (a->standard != 0 ? "yes" : "no")
-                           : a->kind == ATTRIBUTE_NAME    ? ""
-                                                          : NULL;
+        const char *word = choice                      ? a->choices[(int)a->standard]
+                           : flag                      ? (a->standard != 0 ? "yes" : "no")
+                           : a->kind == ATTRIBUTE_NAME ? ""
+                                                       : NULL;
         int at = info->option_count++;
         info->option[at].name = a->name;
         info->option[at].doc = a->doc;
@@ -47,11 +47,20 @@ fov_network_info fov_network_at(int index)
         return (fov_network_info){0};
     }
     const struct zoo_network *n = zoo_table[index];
-    fov_network_info info = {
-        .name = n->name, .family = n->family, .summary = n->summary, .year = n->year, .paper = n->paper,
-        .accuracy = n->accuracy, .reference = n->reference, .task = n->task != NULL ? n->task : "classify",
-        .channels = n->standard.channels, .height = n->standard.height, .width = n->standard.width,
-        .classes = n->standard.classes, .pad = n->pad, .backbone = n->features != NULL};
+    fov_network_info info = {.name = n->name,
+                             .family = n->family,
+                             .summary = n->summary,
+                             .year = n->year,
+                             .paper = n->paper,
+                             .accuracy = n->accuracy,
+                             .reference = n->reference,
+                             .task = n->task != NULL ? n->task : "classify",
+                             .channels = n->standard.channels,
+                             .height = n->standard.height,
+                             .width = n->standard.width,
+                             .classes = n->standard.classes,
+                             .pad = n->pad,
+                             .backbone = n->features != NULL};
     describe_options(n->attributes, &info);
     describe_options(n->features != NULL ? zoo_common_attributes : NULL, &info);
     return info;
@@ -97,13 +106,17 @@ static int add_network(fov_model *model, struct zoo_build *build)
     const struct zoo_input *input = &build->input;
     int pad = build->network->pad;
     build->graph = model->graph;
-    fov_value x = fov_input(model->graph, .name = "input",
-                            .shape = {4, {FOV_BATCH, input->channels, input->height + 2 * pad, input->width + 2 * pad}});
+    fov_value x =
+        fov_input(model->graph, .name = "input",
+                  .shape = {4, {FOV_BATCH, input->channels, input->height + 2 * pad, input->width + 2 * pad}});
     fov_value outputs[1 + ZOO_AUXILIARIES] = {zoo_make(build, x)};
     memcpy(outputs + 1, build->auxiliary, sizeof build->auxiliary);
     int status = fov_model_set_inputs_outputs(model, &x, 1, outputs, 1 + build->auxiliary_count);
     if (status == FOV_OK && model->outputs[0].meaning == FOV_MEANING_VALUES) {
         status = fov_model_set_meaning(model, outputs[0], FOV_MEANING_LOGITS);
+    }
+    for (int i = 0; i < build->auxiliary_count && status == FOV_OK; i++) {
+        status = fov_model_set_auxiliary(model, build->auxiliary[i], build->auxiliary_share);
     }
     if (status != FOV_OK) {
         error_prefix(&model->context->error, "network \"%s\" for %d x %d x %d pixels", build->network->name,

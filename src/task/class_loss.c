@@ -73,5 +73,13 @@ struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores, 
             fov_constant(graph, "optimizer.class_weights", FOV_F32, classes, options->weights);
     }
     loss.loss = fov_softmax_cross_entropy_opt(graph, scores->logits, loss.labels, &cross_entropy);
+    cross_entropy.name = NULL;
+    for (int i = 0; options->auxiliary != NULL && i < MOST_AUXILIARY_HEADS && options->auxiliary[i].share > 0; i++) {
+        const struct auxiliary_head *head = &options->auxiliary[i];
+        fov_value logits = is_map ? head->logits : as_rows(graph, head->logits, scores->count);
+        fov_value more = fov_softmax_cross_entropy_opt(graph, logits, loss.labels, &cross_entropy);
+        fov_value share = fov_constant(graph, NULL, FOV_F32, (fov_shape){0}, &head->share);
+        loss.loss = fov_add(graph, loss.loss, fov_mul(graph, share, more));
+    }
     return loss;
 }

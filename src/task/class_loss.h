@@ -6,10 +6,18 @@
 
 #include "model/model.h"
 
+/** Another output whose loss on the same targets is added, times a share. */
+struct auxiliary_head {
+    fov_value logits;
+    float     share;
+};
+enum { MOST_AUXILIARY_HEADS = 4 };
+
 struct class_loss_options {
     float label_smoothing; /**< 0: share of the target spread over all classes */
     bool  per_pixel;       /**< a map [N, classes, H, W] has a label for each of H x W; labels below 0 do not count */
     const float *weights;  /**< [classes], of softmax cross-entropy; NULL: 1 each */
+    const struct auxiliary_head *auxiliary; /**< of softmax cross-entropy; NULL: none; ended by a share of 0 */
 };
 
 struct class_loss {

@@ -18,7 +18,8 @@ static int fit(struct task_use *use, struct error *error)
 
 static void add_loss(const struct task_use *use, fov_graph *graph, struct task_ends *ends)
 {
-    const struct class_loss_options options = {.label_smoothing = use->label_smoothing};
+    const struct class_loss_options options = {.label_smoothing = use->label_smoothing,
+                                               .auxiliary = ends->auxiliary};
     struct class_loss loss = class_loss_add(graph, &ends->scores, &options);
     ends->targets = loss.labels;
     ends->loss = loss.loss;

@@ -74,7 +74,9 @@ static void close_use(struct task_use *use)
 
 static void add_loss(const struct task_use *use, fov_graph *graph, struct task_ends *ends)
 {
-    const struct class_loss_options options = {.label_smoothing = use->label_smoothing, .per_pixel = true};
+    const struct class_loss_options options = {.label_smoothing = use->label_smoothing,
+                                               .per_pixel = true,
+                                               .auxiliary = ends->auxiliary};
     struct class_loss loss = class_loss_add(graph, &ends->scores, &options);
     ends->targets = loss.labels;
     ends->loss = loss.loss;

@@ -11,6 +11,7 @@
 #include "data/loader.h"
 #include "model/classes.h"
 #include "model/model.h"
+#include "task/class_loss.h"
 #include <fovea/train.h>
 
 enum {
@@ -41,8 +42,9 @@ struct task_use {
 
 /** What a loss adds to a graph. */
 struct task_ends {
-    struct model_scores scores; /**< in: of the graph's; out: .logits is what is counted from */
-    fov_value           targets, loss;
+    struct model_scores   scores;    /**< in: of the graph's; out: .logits is what is counted from */
+    struct auxiliary_head auxiliary[MOST_AUXILIARY_HEADS]; /**< in: a share of 0 ends them */
+    fov_value             targets, loss;
 };
 
 /** A figure as a task counts it. */

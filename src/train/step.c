@@ -51,6 +51,22 @@ static int compile_moves(struct training_step *step, struct error *error)
     return FOV_OK;
 }
 
+/* Outputs that help to train the chosen one, where they score the same things. */
+static void add_auxiliary_heads(struct training_step *step, const int *copy)
+{
+    const fov_model *model = step->model;
+    int count = 0;
+    for (int i = 0; i < model->output_count && count < MOST_AUXILIARY_HEADS; i++) {
+        const struct model_output *output = &model->outputs[i];
+        struct model_scores scores = model_scores(model, output->value);
+        bool alike = scores.count == step->ends.scores.count && !scores.is_probable && !scores.independent;
+        if (output->auxiliary > 0 && output->value.id != model->output.id && alike) {
+            step->ends.auxiliary[count++] =
+                (struct auxiliary_head){.logits = {copy[scores.logits.id]}, .share = output->auxiliary};
+        }
+    }
+}
+
 static int build(struct training_step *step, const struct task_use *use, const struct train_settings *settings,
                  int *copy, struct error *error)
 {
@@ -62,6 +78,7 @@ static int build(struct training_step *step, const struct task_use *use, const s
     step->input = (fov_value){copy[model->input.id]};
     step->ends.scores = model_scores(model, model->output);
     step->ends.scores.logits.id = copy[step->ends.scores.logits.id];
+    add_auxiliary_heads(step, copy);
     step->model_parameters = fov_parameter_count(step->graph);
     use->task->add_loss(use, step->graph, &step->ends);
     int status = step->graph->failed ? (int)error->status

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* AlexNet: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural networks", NeurIPS
  * 2012, and ZFNet, which looks at it through deconvolutions and makes its first layers finer: Zeiler, Fergus,
- * "Visualizing and understanding convolutional networks", ECCV 2014. `alexnet` is torchvision's (Krizhevsky's later "one
- * weird trick" layout); `alexnet@paper` has the paper's two groups, one for each of its GPUs, and its normalisation. */
+ * "Visualizing and understanding convolutional networks", ECCV 2014. `alexnet` is torchvision's (Krizhevsky's later
+ * "one weird trick" layout); `alexnet@paper` has the paper's two groups, one for each of its GPUs, and its
+ * normalisation. */
 #include "zoo/blocks.h"
 
 /* What all three end in: two layers of 4096 with dropout in front, and one of classes. */
@@ -57,7 +58,8 @@ static fov_value head(struct zoo_build *b, fov_value x)
 static fov_value normalise(struct zoo_build *b, fov_value x, const char *name)
 {
     enum { NEIGHBOURS = 5 };
-    return fov_lrn(b->graph, x, .size = NEIGHBOURS, .alpha = NEIGHBOURS * 1e-4F, .beta = 0.75F, .bias = 2, .name = name);
+    return fov_lrn(b->graph, x, .size = NEIGHBOURS, .alpha = NEIGHBOURS * 1e-4F, .beta = 0.75F, .bias = 2,
+                   .name = name);
 }
 
 /* Figure 2: conv2, conv4 and conv5 see only the maps of their own half. */
@@ -100,23 +102,37 @@ static fov_value paper_head(struct zoo_build *b, fov_value x)
 
 /* ---- by name ----------------------------------------------------------------------------------------------------- */
 
-#define ALEXNET_PAPER                                                                                                  \
-    .family = "AlexNet", .year = 2012,                                                                                 \
+#define ALEXNET_PAPER                  \
+    .family = "AlexNet", .year = 2012, \
     .paper = "Krizhevsky, Sutskever, Hinton: ImageNet classification with deep convolutional neural networks"
 
 const struct zoo_network zoo_alexnet = {
-    .name = "alexnet", .summary = "AlexNet as in torchvision: no groups, no normalisation, fewer filters", ALEXNET_PAPER,
-    .accuracy = "ImageNet top-1 56.522 %, top-5 79.066 %", .reference = "torchvision", .features = features,
-    .head = head, ZOO_IMAGENET(224),
+    .name = "alexnet",
+    .summary = "AlexNet as in torchvision: no groups, no normalisation, fewer filters",
+    ALEXNET_PAPER,
+    .accuracy = "ImageNet top-1 56.522 %, top-5 79.066 %",
+    .reference = "torchvision",
+    .features = features,
+    .head = head,
+    ZOO_IMAGENET(224),
 };
 const struct zoo_network zoo_alexnet_paper = {
-    .name = "alexnet@paper", .summary = "AlexNet as printed: two groups, response normalisation, overlapping pooling",
-    ALEXNET_PAPER, .accuracy = "ImageNet top-1 59.3 %, top-5 81.8 %", .features = paper_features, .head = paper_head,
+    .name = "alexnet@paper",
+    .summary = "AlexNet as printed: two groups, response normalisation, overlapping pooling",
+    ALEXNET_PAPER,
+    .accuracy = "ImageNet top-1 59.3 %, top-5 81.8 %",
+    .features = paper_features,
+    .head = paper_head,
     ZOO_IMAGENET(227),
 };
 const struct zoo_network zoo_zfnet = {
-    .name = "zfnet", .summary = "ZFNet: AlexNet with a finer first look, 7 x 7 with stride 2", .family = "AlexNet",
-    .year = 2014, .paper = "Zeiler, Fergus: Visualizing and understanding convolutional networks",
-    .accuracy = "ImageNet top-1 61.6 %, top-5 83.5 %", .features = zfnet_features, .head = paper_head,
+    .name = "zfnet",
+    .summary = "ZFNet: AlexNet with a finer first look, 7 x 7 with stride 2",
+    .family = "AlexNet",
+    .year = 2014,
+    .paper = "Zeiler, Fergus: Visualizing and understanding convolutional networks",
+    .accuracy = "ImageNet top-1 61.6 %, top-5 83.5 %",
+    .features = zfnet_features,
+    .head = paper_head,
     ZOO_IMAGENET(224),
 };

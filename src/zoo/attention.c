@@ -53,8 +53,9 @@ static fov_value eca(struct zoo_build *b, fov_value x)
     int channels = zoo_channels(b, x), kernel = (int)(log2(channels) / 2 + 0.5);
     kernel = kernel % 2 == 1 ? kernel : kernel + 1;
     fov_value gate = fov_reshape(g, fov_global_avg_pool(g, x), (fov_shape){3, {FOV_BATCH, 1, channels}});
-    gate = fov_conv1d_opt(g, gate, &(fov_conv_options){.filters = 1, .kernel = kernel, .pad = kernel / 2,
-                                                       .no_bias = true, .name = "eca.conv"});
+    gate = fov_conv1d_opt(
+        g, gate,
+        &(fov_conv_options){.filters = 1, .kernel = kernel, .pad = kernel / 2, .no_bias = true, .name = "eca.conv"});
     gate = fov_reshape(g, gate, (fov_shape){4, {FOV_BATCH, channels, 1, 1}});
     return fov_mul(g, x, fov_sigmoid(g, gate));
 }

@@ -81,8 +81,9 @@ fov_value zoo_parameter(fov_graph *graph, const char *layer, const char *name, f
 /* A depthwise convolution and a pointwise one (Sifre 2014; Chollet 2017): NAME.depthwise, NAME.pointwise. */
 static fov_value separable(struct zoo_build *b, fov_value x, const fov_conv2d_options *plain)
 {
-    fov_conv2d_options depthwise = *plain, pointwise = {.filters = plain->filters, .kernel = 1,
-                                                        .no_bias = plain->no_bias, .name = "pointwise"};
+    fov_conv2d_options depthwise = *plain,
+                       pointwise = {
+                           .filters = plain->filters, .kernel = 1, .no_bias = plain->no_bias, .name = "pointwise"};
     depthwise.filters = depthwise.groups = zoo_channels(b, x);
     depthwise.no_bias = true;
     depthwise.name = "depthwise";
@@ -117,9 +118,11 @@ static fov_value dynamic(struct zoo_build *b, fov_value x, const fov_conv2d_opti
         zoo_parameter(g, "kernels", "weight", (fov_shape){2, {KERNELS, weights}}, FOV_INITIAL_UNIFORM, scale);
     fov_value weight = fov_matmul(g, share, kernels);
     weight = fov_reshape(g, weight, (fov_shape){5, {FOV_BATCH, plain->filters, channels, height, width}});
-    x = fov_dynamic_conv2d_opt(g, x, weight, &(fov_dynamic_conv2d_options){
-        .stride = plain->stride, .pads = {plain->pads[0], plain->pads[1], plain->pads[2], plain->pads[3]},
-        .dilation = plain->dilation});
+    x = fov_dynamic_conv2d_opt(
+        g, x, weight,
+        &(fov_dynamic_conv2d_options){.stride = plain->stride,
+                                      .pads = {plain->pads[0], plain->pads[1], plain->pads[2], plain->pads[3]},
+                                      .dilation = plain->dilation});
     if (!plain->no_bias) {
         fov_shape per_map = {3, {plain->filters, 1, 1}};
         x = fov_add(g, x, zoo_parameter(g, "kernels", "bias", per_map, FOV_INITIAL_ZEROS, 0));
@@ -155,8 +158,9 @@ fov_value zoo_conv_opt(struct zoo_build *b, fov_value x, const struct zoo_conv *
     }
     x = convolve(b, x, &o, conv->fixed);
     if (!conv->no_norm) {
-        x = fov_batch_norm_opt(b->graph, x, &(fov_batch_norm_options){
-            .epsilon = conv->epsilon, .momentum = conv->momentum, .name = conv->norm});
+        x = fov_batch_norm_opt(
+            b->graph, x,
+            &(fov_batch_norm_options){.epsilon = conv->epsilon, .momentum = conv->momentum, .name = conv->norm});
     }
     return zoo_activate(b, x, conv->activation);
 }

@@ -43,19 +43,19 @@ fov_value zoo_parameter(fov_graph *graph, const char *layer, const char *name, f
 
 /** A convolution, a batch norm, an activation. */
 struct zoo_conv {
-    int         filters, kernel;
-    int         kernel_size[2]; /**< height, width, where they differ */
-    int         stride;         /**< 1 */
-    int         dilation;       /**< 1 */
-    int         groups;         /**< 1 */
-    int         pads[4];        /**< top, left, bottom, right, where the two below do not say it */
-    bool        valid;          /**< false: padded so that stride 1 keeps the size; true: by .pads alone */
-    bool        bias;           /**< false: the norm has one */
-    bool        no_norm;        /**< false */
-    bool        fixed;          /**< false; true: a plain convolution whatever b->common.convolution says */
-    float       epsilon, momentum; /**< of the norm: 1e-5, 0.1 */
+    int filters, kernel;
+    int kernel_size[2];      /**< height, width, where they differ */
+    int stride;              /**< 1 */
+    int dilation;            /**< 1 */
+    int groups;              /**< 1 */
+    int pads[4];             /**< top, left, bottom, right, where the two below do not say it */
+    bool valid;              /**< false: padded so that stride 1 keeps the size; true: by .pads alone */
+    bool bias;               /**< false: the norm has one */
+    bool no_norm;            /**< false */
+    bool fixed;              /**< false; true: a plain convolution whatever b->common.convolution says */
+    float epsilon, momentum; /**< of the norm: 1e-5, 0.1 */
     enum zoo_activation activation;
-    const char *name, *norm;    /**< of the convolution and its norm: "conv", "bn" */
+    const char *name, *norm; /**< of the convolution and its norm: "conv", "bn" */
 };
 fov_value zoo_conv_opt(struct zoo_build *b, fov_value x, const struct zoo_conv *conv);
 #define zoo_conv(b, x, ...) zoo_conv_opt((b), (x), &(struct zoo_conv){__VA_ARGS__})
@@ -68,8 +68,8 @@ fov_value zoo_conv_block_opt(struct zoo_build *b, fov_value x, const char *scope
  *  and ReLU. PREFIX0, PREFIX1, ... counted from `first`, are their scopes, with conv and bn in each; ZOO_ALONE: the
  *  prefix is the whole name of the only one. Ended by a link without filters. */
 struct zoo_link {
-    int  filters, height, width; /**< height and width of the kernel */
-    int  stride;
+    int filters, height, width; /**< height and width of the kernel */
+    int stride;
     bool valid; /**< false: padded so that stride 1 keeps the size */
 };
 static inline struct zoo_link zoo_square(int filters, int kernel)
@@ -87,7 +87,7 @@ static inline struct zoo_link zoo_inside(int filters, int kernel, int stride)
 }
 enum { ZOO_ALONE = -1 };
 fov_value zoo_chain_of(struct zoo_build *b, fov_value x, const char *prefix, int first, const struct zoo_link *links);
-#define zoo_chain(b, x, prefix, first, ...)                                                                            \
+#define zoo_chain(b, x, prefix, first, ...) \
     zoo_chain_of((b), (x), (prefix), (first), (const struct zoo_link[]){__VA_ARGS__, {0}})
 
 /** Squeeze and excitation (Hu et al. 2018): x times a gate per channel, from its means, through `squeeze` units. Names
@@ -100,10 +100,10 @@ fov_value zoo_attend(struct zoo_build *b, fov_value x);
 /** MobileNet's and EfficientNet's block: 1 x 1 to `expanded` channels, depthwise, SE, 1 x 1 to `filters`; with a
  *  shortcut where nothing changes. torchvision's numbering: SCOPE.block.0, .1, ... */
 struct zoo_inverted {
-    int   expanded, filters, kernel, stride, dilation; /**< dilation 0: 1 */
-    int   squeeze;                           /**< units of its SE; 0: none */
-    bool  hard;                              /**< the gate is a hard sigmoid, and squeezed units are rectified */
-    double drop;                             /**< of the branch, in training (stochastic depth) */
+    int expanded, filters, kernel, stride, dilation; /**< dilation 0: 1 */
+    int squeeze;                                     /**< units of its SE; 0: none */
+    bool hard;   /**< the gate is a hard sigmoid, and squeezed units are rectified */
+    double drop; /**< of the branch, in training (stochastic depth) */
     float epsilon, momentum;
     enum zoo_activation activation;
 };

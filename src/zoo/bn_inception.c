@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* BN-Inception, also called Inception v2: Ioffe, Szegedy, "Batch normalization: accelerating deep network training by
- * reducing internal covariate shift", ICML 2015, figure 5: a GoogLeNet with batch norm everywhere and two 3 x 3 in place
- * of each 5 x 5. Names are those of the Caffe model and of Cadene's program, in which convolutions keep their biases
- * (11,295,240 parameters; 11,285,224 without). */
+ * reducing internal covariate shift", ICML 2015, figure 5: a GoogLeNet with batch norm everywhere and two 3 x 3 in
+ * place of each 5 x 5. Names are those of the Caffe model and of Cadene's program, in which convolutions keep their
+ * biases (11,295,240 parameters; 11,285,224 without). */
 #include "zoo/blocks.h"
 #include <stdio.h>
 
@@ -17,8 +17,8 @@ static fov_value conv(struct zoo_build *b, fov_value x, const char *name, int fi
 {
     char norm[64];
     snprintf(norm, sizeof norm, "%s_bn", name);
-    return zoo_conv(b, x, .filters = filters, .kernel = kernel, .stride = stride, .bias = true,
-                    .activation = ZOO_RELU, .name = name, .norm = norm);
+    return zoo_conv(b, x, .filters = filters, .kernel = kernel, .stride = stride, .bias = true, .activation = ZOO_RELU,
+                    .name = name, .norm = norm);
 }
 
 /* A convolution of a module: MODULE_PART. */
@@ -61,10 +61,10 @@ static fov_value inception(struct zoo_build *b, fov_value x, const struct module
 static fov_value features(struct zoo_build *b, fov_value x)
 {
     static const struct module modules[] = {
-        {"inception_3a", 64, 64, 64, 64, 96, 32, false},     {"inception_3b", 64, 64, 96, 64, 96, 64, false},
-        {"inception_3c", 0, 128, 160, 64, 96, 0, false},     {"inception_4a", 224, 64, 96, 96, 128, 128, false},
-        {"inception_4b", 192, 96, 128, 96, 128, 128, false}, {"inception_4c", 160, 128, 160, 128, 160, 128, false},
-        {"inception_4d", 96, 128, 192, 160, 192, 128, false}, {"inception_4e", 0, 128, 192, 192, 256, 0, false},
+        {"inception_3a", 64, 64, 64, 64, 96, 32, false},       {"inception_3b", 64, 64, 96, 64, 96, 64, false},
+        {"inception_3c", 0, 128, 160, 64, 96, 0, false},       {"inception_4a", 224, 64, 96, 96, 128, 128, false},
+        {"inception_4b", 192, 96, 128, 96, 128, 128, false},   {"inception_4c", 160, 128, 160, 128, 160, 128, false},
+        {"inception_4d", 96, 128, 192, 160, 192, 128, false},  {"inception_4e", 0, 128, 192, 192, 256, 0, false},
         {"inception_5a", 352, 192, 320, 160, 224, 128, false}, {"inception_5b", 352, 192, 320, 192, 224, 128, true},
     };
     x = zoo_end_stage(b, 2, conv(b, x, "conv1_7x7_s2", 64, 7, 2));
@@ -86,11 +86,16 @@ static fov_value head(struct zoo_build *b, fov_value x)
 }
 
 const struct zoo_network zoo_bn_inception = {
-    .name = "bn_inception", .summary = "BN-Inception (Inception v2): batch norm, two 3 x 3 in place of a 5 x 5",
-    .family = "Inception", .year = 2015, .reference = "Cadene's pretrainedmodels",
+    .name = "bn_inception",
+    .summary = "BN-Inception (Inception v2): batch norm, two 3 x 3 in place of a 5 x 5",
+    .family = "Inception",
+    .year = 2015,
+    .reference = "Cadene's pretrainedmodels",
     .paper = "Ioffe, Szegedy: Batch normalization: accelerating deep network training by reducing covariate shift",
     .accuracy = "ImageNet top-1 73.9 %, top-5 91.8 %",
     .standard = {.channels = 3, .height = 224, .width = 224, .classes = 1000},
-    .mean = {0.5F, 0.5F, 0.5F}, .deviation = {0.5F, 0.5F, 0.5F},
-    .features = features, .head = head,
+    .mean = {0.5F, 0.5F, 0.5F},
+    .deviation = {0.5F, 0.5F, 0.5F},
+    .features = features,
+    .head = head,
 };

@@ -6,7 +6,7 @@
 #include <math.h>
 
 struct convnext {
-    int    layers[4], channels[4];
+    int layers[4], channels[4];
     double drop;
 };
 
@@ -91,9 +91,13 @@ static fov_value head(struct zoo_build *b, fov_value x)
 const struct zoo_network zoo_convnext_tiny = {
     .name = "convnext_tiny",
     .summary = "ConvNeXt-T: depthwise 7 x 7, then a small dense network at each pixel",
-    .family = "ConvNeXt", .year = 2022, .reference = "torchvision",
+    .family = "ConvNeXt",
+    .year = 2022,
+    .reference = "torchvision",
     .paper = "Liu, Mao, Wu, Feichtenhofer, Darrell, Xie: A ConvNet for the 2020s",
     .accuracy = "ImageNet top-1 82.520 %, top-5 96.146 %",
     .plan = &(const struct convnext){{3, 3, 9, 3}, {96, 192, 384, 768}, 0.1},
-    .features = features, .head = head, ZOO_IMAGENET(224),
+    .features = features,
+    .head = head,
+    ZOO_IMAGENET(224),
 };

@@ -9,12 +9,12 @@
 static fov_value course_features(struct zoo_build *b, fov_value x)
 {
     fov_graph *g = b->graph;
-    x = fov_max_pool2d(g, zoo_conv2d_for_relu(g, x, .filters = 10, .kernel = 5, .name = "conv1"),
-                       .kernel = 2, .name = "pool1");
+    x = fov_max_pool2d(g, zoo_conv2d_for_relu(g, x, .filters = 10, .kernel = 5, .name = "conv1"), .kernel = 2,
+                       .name = "pool1");
     x = fov_relu(g, x); /* [N, 10, 12, 12] */
-    x = fov_max_pool2d(g, zoo_conv2d_for_relu(g, x, .filters = 20, .kernel = 5, .name = "conv2"),
-                       .kernel = 2, .name = "pool2");
-    x = fov_relu(g, x); /* [N, 20, 4, 4] */
+    x = fov_max_pool2d(g, zoo_conv2d_for_relu(g, x, .filters = 20, .kernel = 5, .name = "conv2"), .kernel = 2,
+                       .name = "pool2");
+    x = fov_relu(g, x);       /* [N, 20, 4, 4] */
     return fov_flatten(g, x); /* [N, 320] */
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* DenseNet: Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks", CVPR 2017, table 1. Each
- * layer of a block reads all maps that were made before it in the block, and adds a few (the growth). Names are
+/* DenseNet: Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks", CVPR 2017, table 1.
+ * Each layer of a block reads all maps that were made before it in the block, and adds a few (the growth). Names are
  * torchvision's. */
 #include "zoo/blocks.h"
 
@@ -10,7 +10,8 @@ struct densenet {
 };
 
 /* Norm, ReLU, convolution: the order of pre-activation. */
-static fov_value norm_conv(struct zoo_build *b, fov_value x, int filters, int kernel, const char *norm, const char *conv)
+static fov_value norm_conv(struct zoo_build *b, fov_value x, int filters, int kernel, const char *norm,
+                           const char *conv)
 {
     x = fov_relu(b->graph, fov_batch_norm_opt(b->graph, x, &(fov_batch_norm_options){.name = norm}));
     return zoo_conv(b, x, .filters = filters, .kernel = kernel, .no_norm = true, .name = conv);
@@ -62,22 +63,30 @@ static fov_value head(struct zoo_build *b, fov_value x)
 
 #define DENSENET(...)                                                                                                  \
     .plan = &(const struct densenet){__VA_ARGS__}, .family = "DenseNet", .year = 2017, .reference = "torchvision",     \
-    .paper = "Huang, Liu, van der Maaten, Weinberger: Densely connected convolutional networks",                       \
-    .features = features, .head = head, ZOO_IMAGENET(224)
+    .paper = "Huang, Liu, van der Maaten, Weinberger: Densely connected convolutional networks", .features = features, \
+    .head = head, ZOO_IMAGENET(224)
 
 const struct zoo_network zoo_densenet121 = {
-    .name = "densenet121", .summary = "DenseNet-121: each layer reads all maps before it; growth 32",
-    .accuracy = "ImageNet top-1 74.434 %, top-5 91.972 %", DENSENET({6, 12, 24, 16}, 32, 64),
+    .name = "densenet121",
+    .summary = "DenseNet-121: each layer reads all maps before it; growth 32",
+    .accuracy = "ImageNet top-1 74.434 %, top-5 91.972 %",
+    DENSENET({6, 12, 24, 16}, 32, 64),
 };
 const struct zoo_network zoo_densenet161 = {
-    .name = "densenet161", .summary = "DenseNet-161: growth 48",
-    .accuracy = "ImageNet top-1 77.138 %, top-5 93.560 %", DENSENET({6, 12, 36, 24}, 48, 96),
+    .name = "densenet161",
+    .summary = "DenseNet-161: growth 48",
+    .accuracy = "ImageNet top-1 77.138 %, top-5 93.560 %",
+    DENSENET({6, 12, 36, 24}, 48, 96),
 };
 const struct zoo_network zoo_densenet169 = {
-    .name = "densenet169", .summary = "DenseNet-169", .accuracy = "ImageNet top-1 75.600 %, top-5 92.806 %",
+    .name = "densenet169",
+    .summary = "DenseNet-169",
+    .accuracy = "ImageNet top-1 75.600 %, top-5 92.806 %",
     DENSENET({6, 12, 32, 32}, 32, 64),
 };
 const struct zoo_network zoo_densenet201 = {
-    .name = "densenet201", .summary = "DenseNet-201", .accuracy = "ImageNet top-1 76.896 %, top-5 93.370 %",
+    .name = "densenet201",
+    .summary = "DenseNet-201",
+    .accuracy = "ImageNet top-1 76.896 %, top-5 93.370 %",
     DENSENET({6, 12, 48, 32}, 32, 64),
 };

@@ -76,12 +76,24 @@ static fov_value airbench_head(struct zoo_build *b, fov_value x)
 }
 
 const struct zoo_network zoo_resnet9 = {
-    .name = "resnet9", .summary = "ResNet-9, made to learn CIFAR-10 within half a minute", .family = "ResNet",
-    .year = 2019, .paper = "Page: How to train your ResNet", .accuracy = "CIFAR-10 94.08 %",
-    .features = resnet9_features, .head = resnet9_head, ZOO_CIFAR,
+    .name = "resnet9",
+    .summary = "ResNet-9, made to learn CIFAR-10 within half a minute",
+    .family = "ResNet",
+    .year = 2019,
+    .paper = "Page: How to train your ResNet",
+    .accuracy = "CIFAR-10 94.08 %",
+    .features = resnet9_features,
+    .head = resnet9_head,
+    ZOO_CIFAR,
 };
 const struct zoo_network zoo_airbench94 = {
-    .name = "airbench94", .summary = "The network of airbench, made to learn CIFAR-10 within seconds",
-    .family = "airbench", .year = 2024, .paper = "Jordan: 94% on CIFAR-10 in 3.29 seconds on a single GPU",
-    .accuracy = "CIFAR-10 94.01 %", .features = airbench_features, .head = airbench_head, ZOO_CIFAR,
+    .name = "airbench94",
+    .summary = "The network of airbench, made to learn CIFAR-10 within seconds",
+    .family = "airbench",
+    .year = 2024,
+    .paper = "Jordan: 94% on CIFAR-10 in 3.29 seconds on a single GPU",
+    .accuracy = "CIFAR-10 94.01 %",
+    .features = airbench_features,
+    .head = airbench_head,
+    ZOO_CIFAR,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* GoogLeNet, the first Inception: Szegedy et al., "Going deeper with convolutions", CVPR 2015, table 1. A module looks at
- * its input through 1 x 1, 3 x 3 and 5 x 5 windows at once; two auxiliary heads in the middle give gradients to what is
- * below them (in training: their share of the loss is 0.3). `googlenet` is torchvision's, with batch norm and a 3 x 3 in
- * place of the 5 x 5; `googlenet@paper` is as printed. Read next: inception_v3.c. */
+/* GoogLeNet, the first Inception: Szegedy et al., "Going deeper with convolutions", CVPR 2015, table 1. A module looks
+ * at its input through 1 x 1, 3 x 3 and 5 x 5 windows at once; two auxiliary heads in the middle give gradients to
+ * what is below them (in training: 0.3 of their losses). `googlenet` is torchvision's, with batch norm and
+ * a 3 x 3 in place of the 5 x 5; `googlenet@paper` is as printed. Read next: inception_v3.c. */
 #include "zoo/blocks.h"
 
 struct googlenet_options {
@@ -28,7 +28,8 @@ static fov_value conv(struct zoo_build *b, fov_value x, const char *name, int fi
 {
     const struct googlenet *plan = b->network->plan;
     if (!plan->paper) {
-        return zoo_chain(b, x, name, ZOO_ALONE, {.filters = filters, .height = kernel, .width = kernel, .stride = stride});
+        return zoo_chain(b, x, name, ZOO_ALONE,
+                         {.filters = filters, .height = kernel, .width = kernel, .stride = stride});
     }
     return zoo_conv(b, x, .filters = filters, .kernel = kernel, .stride = stride, .bias = true, .no_norm = true,
                     .activation = ZOO_RELU, .name = name);
@@ -62,7 +63,7 @@ static void add_auxiliary(struct zoo_build *b, fov_value x, const char *scope)
     x = conv(b, fov_adaptive_avg_pool2d(g, x, 4, 4), "conv", 128, 1, 1);
     x = fov_relu(g, fov_dense(g, fov_flatten(g, x), .units = 1024, .name = "fc1"));
     x = fov_dropout(g, x, 0.7F);
-    b->auxiliary[b->auxiliary_count++] = fov_dense(g, x, .units = b->input.classes, .name = "fc2");
+    zoo_add_auxiliary(b, fov_dense(g, x, .units = b->input.classes, .name = "fc2"), 0.3F);
     zoo_pop(b);
 }
 
@@ -114,23 +115,34 @@ static fov_value head(struct zoo_build *b, fov_value x)
     return zoo_pooled_logits(b, x, plan->paper ? 0.4 : 0.2, "fc");
 }
 
-#define GOOGLENET                                                                                                      \
-    .family = "Inception", .year = 2015, .paper = "Szegedy et al.: Going deeper with convolutions",                    \
-    .attributes = googlenet_attributes, .options_size = sizeof(struct googlenet_options), .features = features,        \
-    .head = head, .standard = {.channels = 3, .height = 224, .width = 224, .classes = 1000},                           \
+#define GOOGLENET                                                                                               \
+    .family = "Inception", .year = 2015, .paper = "Szegedy et al.: Going deeper with convolutions",             \
+    .attributes = googlenet_attributes, .options_size = sizeof(struct googlenet_options), .features = features, \
+    .head = head, .standard = {.channels = 3, .height = 224, .width = 224, .classes = 1000},                    \
     .mean = {0.5F, 0.5F, 0.5F}, .deviation = {0.5F, 0.5F, 0.5F}
-#define TORCHVISION                                                                                                    \
-    .reference = "torchvision", .accuracy = "ImageNet top-1 69.778 %, top-5 89.530 %",                                 \
-    .plan = &(const struct googlenet){.paper = false}
+#define TORCHVISION                                                                    \
+    .reference = "torchvision", .accuracy = "ImageNet top-1 69.778 %, top-5 89.530 %", \
+    .plan = &(const struct googlenet)                                                  \
+    {                                                                                  \
+        .paper = false                                                                 \
+    }
 
 const struct zoo_network zoo_googlenet = {
-    .name = "googlenet", .summary = "GoogLeNet (Inception v1) as in torchvision: batch norm, 3 x 3 in place of 5 x 5",
-    GOOGLENET, TORCHVISION,
+    .name = "googlenet",
+    .summary = "GoogLeNet (Inception v1) as in torchvision: batch norm, 3 x 3 in place of 5 x 5",
+    GOOGLENET,
+    TORCHVISION,
 };
 const struct zoo_network zoo_googlenet_torchvision = {
-    .name = "googlenet@torchvision", .summary = "The same as googlenet", GOOGLENET, TORCHVISION,
+    .name = "googlenet@torchvision",
+    .summary = "The same as googlenet",
+    GOOGLENET,
+    TORCHVISION,
 };
 const struct zoo_network zoo_googlenet_paper = {
-    .name = "googlenet@paper", .summary = "GoogLeNet (Inception v1) as printed: 5 x 5, response normalisation", GOOGLENET,
-    .accuracy = "ImageNet top-5 89.93 % (one network, one crop)", .plan = &(const struct googlenet){.paper = true},
+    .name = "googlenet@paper",
+    .summary = "GoogLeNet (Inception v1) as printed: 5 x 5, response normalisation",
+    GOOGLENET,
+    .accuracy = "ImageNet top-5 89.93 % (one network, one crop)",
+    .plan = &(const struct googlenet){.paper = true},
 };

@@ -65,7 +65,8 @@ static fov_value module_c(struct zoo_build *b, fov_value x, const char *name, in
     fov_value branch[] = {
         zoo_chain(b, x, "branch1x1", ZOO_ALONE, zoo_square(192, 1)),
         zoo_chain(b, x, "branch7x7_", 1, zoo_square(width, 1), zoo_rectangle(width, 1, 7), zoo_rectangle(192, 7, 1)),
-        zoo_chain(b, x, "branch7x7dbl_", 1, zoo_square(width, 1), zoo_rectangle(width, 7, 1), zoo_rectangle(width, 1, 7), zoo_rectangle(width, 7, 1), zoo_rectangle(192, 1, 7)),
+        zoo_chain(b, x, "branch7x7dbl_", 1, zoo_square(width, 1), zoo_rectangle(width, 7, 1),
+                  zoo_rectangle(width, 1, 7), zoo_rectangle(width, 7, 1), zoo_rectangle(192, 1, 7)),
         zoo_chain(b, average(b, x), "branch_pool", ZOO_ALONE, zoo_square(192, 1)),
     };
     zoo_pop(b);
@@ -78,7 +79,8 @@ static fov_value module_d(struct zoo_build *b, fov_value x, const char *name)
     zoo_push(b, "%s", name);
     fov_value branch[] = {
         zoo_chain(b, x, "branch3x3_", 1, zoo_square(192, 1), zoo_inside(320, 3, 2)),
-        zoo_chain(b, x, "branch7x7x3_", 1, zoo_square(192, 1), zoo_rectangle(192, 1, 7), zoo_rectangle(192, 7, 1), zoo_inside(192, 3, 2)),
+        zoo_chain(b, x, "branch7x7x3_", 1, zoo_square(192, 1), zoo_rectangle(192, 1, 7), zoo_rectangle(192, 7, 1),
+                  zoo_inside(192, 3, 2)),
         pool(b, x),
     };
     zoo_pop(b);
@@ -92,7 +94,8 @@ static fov_value module_e(struct zoo_build *b, fov_value x, const char *name)
     fov_value branch[] = {
         zoo_chain(b, x, "branch1x1", ZOO_ALONE, zoo_square(320, 1)),
         spread(b, zoo_chain(b, x, "branch3x3_", 1, zoo_square(384, 1)), "branch3x3_2a", "branch3x3_2b"),
-        spread(b, zoo_chain(b, x, "branch3x3dbl_", 1, zoo_square(448, 1), zoo_square(384, 3)), "branch3x3dbl_3a", "branch3x3dbl_3b"),
+        spread(b, zoo_chain(b, x, "branch3x3dbl_", 1, zoo_square(448, 1), zoo_square(384, 3)), "branch3x3dbl_3a",
+               "branch3x3dbl_3b"),
         zoo_chain(b, average(b, x), "branch_pool", ZOO_ALONE, zoo_square(192, 1)),
     };
     zoo_pop(b);
@@ -108,7 +111,7 @@ static void add_auxiliary(struct zoo_build *b, fov_value x)
     zoo_push(b, "AuxLogits");
     x = fov_avg_pool2d(b->graph, x, .kernel = 5, .stride = 3);
     x = zoo_chain(b, x, "conv", 0, zoo_square(128, 1), zoo_inside(768, 5, 1));
-    b->auxiliary[b->auxiliary_count++] = zoo_pooled_logits(b, x, 0, "fc");
+    zoo_add_auxiliary(b, zoo_pooled_logits(b, x, 0, "fc"), 0.4F);
     zoo_pop(b);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Inception v4 and Inception-ResNet v2: Szegedy, Ioffe, Vanhoucke, Alemi, "Inception-v4, Inception-ResNet and the impact
- * of residual connections on learning", AAAI 2017, figures 3 to 21. Names are those of Cadene's and timm's programs. */
+/* Inception v4 and Inception-ResNet v2: Szegedy, Ioffe, Vanhoucke, Alemi, "Inception-v4, Inception-ResNet and the
+ * impact of residual connections on learning", AAAI 2017, figures 3 to 21. Names are those of Cadene's and timm's
+ * programs. */
 #include "zoo/blocks.h"
 
 static fov_value average(struct zoo_build *b, fov_value x)
@@ -91,8 +92,8 @@ static fov_value reduction_b(struct zoo_build *b, fov_value x)
 static fov_value module_c(struct zoo_build *b, fov_value x)
 {
     fov_value one = zoo_chain(b, x, "branch1_", 0, zoo_square(384, 1));
-    fov_value two = zoo_chain(b, x, "branch2_", 0, zoo_square(384, 1), zoo_rectangle(448, 3, 1),
-                              zoo_rectangle(512, 1, 3));
+    fov_value two =
+        zoo_chain(b, x, "branch2_", 0, zoo_square(384, 1), zoo_rectangle(448, 3, 1), zoo_rectangle(512, 1, 3));
     fov_value branch[] = {
         zoo_chain(b, x, "branch0", ZOO_ALONE, zoo_square(256, 1)),
         zoo_chain(b, one, "branch1_1a", ZOO_ALONE, zoo_rectangle(256, 1, 3)),
@@ -246,17 +247,26 @@ static fov_value residual_head(struct zoo_build *b, fov_value x)
     return zoo_pooled_logits(b, x, 0.2, "classif");
 }
 
-#define INCEPTION                                                                                                      \
-    .family = "Inception", .year = 2017, .reference = "timm",                                                          \
-    .paper = "Szegedy, Ioffe, Vanhoucke, Alemi: Inception-v4, Inception-ResNet and the impact of residual connections", \
-    .standard = {.channels = 3, .height = 299, .width = 299, .classes = 1000}, .mean = {0.5F, 0.5F, 0.5F},             \
+#define INCEPTION                                                                                                  \
+    .family = "Inception", .year = 2017, .reference = "timm",                                                      \
+    .paper =                                                                                                       \
+        "Szegedy, Ioffe, Vanhoucke, Alemi: Inception-v4, Inception-ResNet and the impact of residual connections", \
+    .standard = {.channels = 3, .height = 299, .width = 299, .classes = 1000}, .mean = {0.5F, 0.5F, 0.5F},         \
     .deviation = {0.5F, 0.5F, 0.5F}
 
 const struct zoo_network zoo_inception_v4 = {
-    .name = "inception_v4", .summary = "Inception v4: one pattern of modules throughout, no residuals",
-    .accuracy = "ImageNet top-1 80.2 %, top-5 95.2 %", .features = v4_features, .head = v4_head, INCEPTION,
+    .name = "inception_v4",
+    .summary = "Inception v4: one pattern of modules throughout, no residuals",
+    .accuracy = "ImageNet top-1 80.2 %, top-5 95.2 %",
+    .features = v4_features,
+    .head = v4_head,
+    INCEPTION,
 };
 const struct zoo_network zoo_inception_resnet_v2 = {
-    .name = "inception_resnet_v2", .summary = "Inception-ResNet v2: Inception modules as residual branches",
-    .accuracy = "ImageNet top-1 80.4 %, top-5 95.3 %", .features = residual_features, .head = residual_head, INCEPTION,
+    .name = "inception_resnet_v2",
+    .summary = "Inception-ResNet v2: Inception modules as residual branches",
+    .accuracy = "ImageNet top-1 80.4 %, top-5 95.3 %",
+    .features = residual_features,
+    .head = residual_head,
+    INCEPTION,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* LeNet: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", Proceedings of the
  * IEEE 86 (1998), figure 2. `lenet5` has that layout with three modern parts: C3 sees all maps of S2, the squashing
- * function is ReLU, and S2 and S4 take the largest value instead of a weighted mean. `lenet@course` is wider and has two
- * dense layers. Layers keep the paper's names. The networks as they were printed are in lenet_paper.c. */
+ * function is ReLU, and S2 and S4 take the largest value instead of a weighted mean. `lenet@course` is wider and has
+ * two dense layers. Layers keep the paper's names. The networks as they were printed are in lenet_paper.c. */
 #include "zoo/zoo.h"
 
 /* 61,706 parameters for 28 x 28 digits, padded to 32 x 32 by preprocessing. */
@@ -32,19 +32,21 @@ static fov_value lenet_course_build(struct zoo_build *b, fov_value x)
     return fov_dense(g, x, .units = b->input.classes, .name = "fc2");
 }
 
-#define DIGITS                                                                                                         \
-    .family = "LeNet", .year = 1998,                                                                                   \
-    .paper = "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition",                \
-    .standard = {.channels = 1, .height = 28, .width = 28, .classes = 10}, .mean = {0.1307f}, .deviation = {0.3081f},  \
+#define DIGITS                                                                                                        \
+    .family = "LeNet", .year = 1998,                                                                                  \
+    .paper = "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition",               \
+    .standard = {.channels = 1, .height = 28, .width = 28, .classes = 10}, .mean = {0.1307f}, .deviation = {0.3081f}, \
     .pad = 2
 
 const struct zoo_network zoo_lenet5 = {
     .name = "lenet5",
     .summary = "LeNet-5 (LeCun et al. 1998) with full connections, ReLU and max-pooling in place of tanh and averages",
-    .head = lenet5_build, DIGITS,
+    .head = lenet5_build,
+    DIGITS,
 };
 const struct zoo_network zoo_lenet_course = {
     .name = "lenet@course",
     .summary = "LeNet with 20 and 50 filters of 5 x 5, each max-pooled, then dense 500 and dense 10",
-    .head = lenet_course_build, DIGITS,
+    .head = lenet_course_build,
+    DIGITS,
 };

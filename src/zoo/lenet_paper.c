@@ -44,11 +44,12 @@ static fov_value c3(fov_graph *g, fov_value x)
         int count;
         int64_t maps[MOST];
     } table[MAPS] = {
-        {3, {0, 1, 2}}, {3, {1, 2, 3}}, {3, {2, 3, 4}}, {3, {3, 4, 5}}, {3, {0, 4, 5}}, {3, {0, 1, 5}},
-        {4, {0, 1, 2, 3}}, {4, {1, 2, 3, 4}}, {4, {2, 3, 4, 5}}, {4, {0, 3, 4, 5}}, {4, {0, 1, 4, 5}},
-        {4, {0, 1, 2, 5}}, {4, {0, 1, 3, 4}}, {4, {1, 2, 4, 5}}, {4, {0, 2, 3, 5}}, {6, {0, 1, 2, 3, 4, 5}},
+        {3, {0, 1, 2}},    {3, {1, 2, 3}},    {3, {2, 3, 4}},    {3, {3, 4, 5}},
+        {3, {0, 4, 5}},    {3, {0, 1, 5}},    {4, {0, 1, 2, 3}}, {4, {1, 2, 3, 4}},
+        {4, {2, 3, 4, 5}}, {4, {0, 3, 4, 5}}, {4, {0, 1, 4, 5}}, {4, {0, 1, 2, 5}},
+        {4, {0, 1, 3, 4}}, {4, {1, 2, 4, 5}}, {4, {0, 2, 3, 5}}, {6, {0, 1, 2, 3, 4, 5}},
     };
-    static const char *const name[MAPS] = {"c3.0", "c3.1", "c3.2", "c3.3", "c3.4", "c3.5", "c3.6", "c3.7",
+    static const char *const name[MAPS] = {"c3.0", "c3.1", "c3.2",  "c3.3",  "c3.4",  "c3.5",  "c3.6",  "c3.7",
                                            "c3.8", "c3.9", "c3.10", "c3.11", "c3.12", "c3.13", "c3.14", "c3.15"};
     fov_value map[MAPS];
     for (int i = 0; i < MAPS; i++) {
@@ -106,10 +107,10 @@ static fov_value lenet5_1998_build(struct zoo_build *b, fov_value x)
         return fov_graph_fail(g, "output", FOV_E_USAGE, "%d classes; it compares with pictures of the 10 digits",
                               b->input.classes);
     }
-    x = squash(g, fov_conv2d(g, x, .filters = 6, .kernel = 5, .name = "c1")); /* [N, 6, 28, 28]; 156 */
-    x = subsample(g, x, "s2");                                                /* [N, 6, 14, 14]; 12 */
-    x = squash(g, c3(g, x));                                                  /* [N, 16, 10, 10]; 1,516 */
-    x = subsample(g, x, "s4");                                                /* [N, 16, 5, 5]; 32 */
+    x = squash(g, fov_conv2d(g, x, .filters = 6, .kernel = 5, .name = "c1"));   /* [N, 6, 28, 28]; 156 */
+    x = subsample(g, x, "s2");                                                  /* [N, 6, 14, 14]; 12 */
+    x = squash(g, c3(g, x));                                                    /* [N, 16, 10, 10]; 1,516 */
+    x = subsample(g, x, "s4");                                                  /* [N, 16, 5, 5]; 32 */
     x = squash(g, fov_dense(g, fov_flatten(g, x), .units = 120, .name = "c5")); /* 48,120: 5 x 5 covers the map */
     x = squash(g, fov_dense(g, x, .units = ROWS * COLUMNS, .name = "f6"));      /* 10,164 */
     return radial_basis(g, x);
@@ -145,12 +146,12 @@ static fov_value lenet_1989_build(struct zoo_build *b, fov_value x)
     x = squash(g, unit_biases(g, x, "h1")); /* [N, 12, 8, 8]; 300 + 768 */
     x = frame(g, x);
     for (int i = 0; i < GROUPS; i++) {
-        group[i] = fov_conv2d(g, maps_of(g, x, table[i], READ), .filters = 4, .kernel = 5, .stride = 2,
-                              .no_bias = true, .name = name[i]);
+        group[i] = fov_conv2d(g, maps_of(g, x, table[i], READ), .filters = 4, .kernel = 5, .stride = 2, .no_bias = true,
+                              .name = name[i]);
     }
-    x = squash(g, unit_biases(g, fov_concat(g, group, GROUPS, 1), "h2")); /* [N, 12, 4, 4]; 2,400 + 192 */
-    x = squash(g, fov_dense(g, fov_flatten(g, x), .units = 30, .name = "h3"));   /* 5,790 */
-    return fov_dense(g, x, .units = b->input.classes, .name = "output");         /* 310 */
+    x = squash(g, unit_biases(g, fov_concat(g, group, GROUPS, 1), "h2"));      /* [N, 12, 4, 4]; 2,400 + 192 */
+    x = squash(g, fov_dense(g, fov_flatten(g, x), .units = 30, .name = "h3")); /* 5,790 */
+    return fov_dense(g, x, .units = b->input.classes, .name = "output");       /* 310 */
 }
 
 /* ---- by name ----------------------------------------------------------------------------------------------------- */

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* MobileNet v1 and v2 and MNASNet: networks of depthwise convolutions, which look at each channel by itself, and
- * pointwise ones, which mix channels. v1: Howard et al., 2017, table 1. v2 turns residual blocks inside out, wide in the
- * middle: Sandler et al., CVPR 2018, table 2. MNASNet's sizes were searched for: Tan et al., CVPR 2019. Names are
+ * pointwise ones, which mix channels. v1: Howard et al., 2017, table 1. v2 turns residual blocks inside out, wide in
+ * the middle: Sandler et al., CVPR 2018, table 2. MNASNet's sizes were searched for: Tan et al., CVPR 2019. Names are
  * torchvision's for v2 and MNASNet. v3 is in mobilenet_v3.c. */
 #include "zoo/blocks.h"
 
 struct mobile_options {
     double width, dropout;
 };
-#define WIDTH                                                                                                          \
-    {ATTRIBUTE(struct mobile_options, width), .kind = ATTRIBUTE_NUMBER, .standard = 1, .minimum = 0.1, .maximum = 4,   \
-     .doc = "factor of all channels, rounded to multiples of 8"}
-#define DROPOUT(rate)                                                                                                  \
-    {ATTRIBUTE(struct mobile_options, dropout), .kind = ATTRIBUTE_NUMBER, .standard = (rate), .maximum = 0.99,         \
-     .doc = "before the last layer"}
+#define WIDTH                                                                                               \
+    {                                                                                                       \
+        ATTRIBUTE(struct mobile_options, width), .kind = ATTRIBUTE_NUMBER, .standard = 1, .minimum = 0.1,   \
+                                                 .maximum = 4,                                              \
+                                                 .doc = "factor of all channels, rounded to multiples of 8" \
+    }
+#define DROPOUT(rate)                                                                                             \
+    {                                                                                                             \
+        ATTRIBUTE(struct mobile_options, dropout), .kind = ATTRIBUTE_NUMBER, .standard = (rate), .maximum = 0.99, \
+                                                   .doc = "before the last layer"                                 \
+    }
 static const struct attribute v1_attributes[] = {WIDTH, DROPOUT(0), {.name = NULL}};
 static const struct attribute mobile_attributes[] = {WIDTH, DROPOUT(0.2), {.name = NULL}};
 
@@ -84,7 +89,8 @@ static fov_value v2_features(struct zoo_build *b, fov_value x)
 {
     static const struct {
         int expansion, channels, count, stride;
-    } rows[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+    } rows[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
     const struct mobile_options *options = zoo_options(b);
     int number = 1, stride = 2;
     x = zoo_conv_block(b, x, "features.0", .filters = scaled(b, 32), .kernel = 3, .stride = 2, .activation = ZOO_RELU6);
@@ -126,10 +132,16 @@ static fov_value mnas_block(struct zoo_build *b, fov_value x, int expansion, int
 {
     int channels = zoo_channels(b, x), expanded = expansion * channels;
     zoo_push(b, "layers");
-    fov_value y = mnas_conv(b, x, &(struct zoo_conv){.filters = expanded, .kernel = 1, .activation = ZOO_RELU,
-                                                     .name = "0", .norm = "1"});
-    y = mnas_conv(b, y, &(struct zoo_conv){.filters = expanded, .kernel = kernel, .stride = stride, .groups = expanded,
-                                           .activation = ZOO_RELU, .name = "3", .norm = "4"});
+    fov_value y = mnas_conv(
+        b, x, &(struct zoo_conv){.filters = expanded, .kernel = 1, .activation = ZOO_RELU, .name = "0", .norm = "1"});
+    y = mnas_conv(b, y,
+                  &(struct zoo_conv){.filters = expanded,
+                                     .kernel = kernel,
+                                     .stride = stride,
+                                     .groups = expanded,
+                                     .activation = ZOO_RELU,
+                                     .name = "3",
+                                     .norm = "4"});
     y = mnas_conv(b, y, &(struct zoo_conv){.filters = filters, .kernel = 1, .name = "6", .norm = "7"});
     zoo_pop(b);
     y = zoo_attend(b, y);
@@ -140,18 +152,22 @@ static fov_value mnas_features(struct zoo_build *b, fov_value x)
 {
     static const struct {
         int kernel, stride, expansion, count, channels;
-    } rows[] = {{3, 2, 3, 3, 24}, {5, 2, 3, 3, 40}, {5, 2, 6, 3, 80}, {3, 1, 6, 2, 96}, {5, 2, 6, 4, 192}, {3, 1, 6, 1, 320}};
+    } rows[] = {{3, 2, 3, 3, 24}, {5, 2, 3, 3, 40},  {5, 2, 6, 3, 80},
+                {3, 1, 6, 2, 96}, {5, 2, 6, 4, 192}, {3, 1, 6, 1, 320}};
     const struct mnasnet *plan = b->network->plan;
     const struct mobile_options *options = zoo_options(b);
     double width = plan->width * options->width;
     int first = zoo_round_channels(32 * width, 8), stride = 2;
     zoo_push(b, "layers");
-    x = mnas_conv(b, x, &(struct zoo_conv){.filters = first, .kernel = 3, .stride = 2, .activation = ZOO_RELU,
-                                           .name = "0", .norm = "1"});
-    x = mnas_conv(b, x, &(struct zoo_conv){.filters = first, .kernel = 3, .groups = first, .activation = ZOO_RELU,
-                                           .name = "3", .norm = "4"});
-    x = mnas_conv(b, x, &(struct zoo_conv){.filters = zoo_round_channels(16 * width, 8), .kernel = 1, .name = "6",
-                                           .norm = "7"});
+    x = mnas_conv(b, x,
+                  &(struct zoo_conv){
+                      .filters = first, .kernel = 3, .stride = 2, .activation = ZOO_RELU, .name = "0", .norm = "1"});
+    x = mnas_conv(
+        b, x,
+        &(struct zoo_conv){
+            .filters = first, .kernel = 3, .groups = first, .activation = ZOO_RELU, .name = "3", .norm = "4"});
+    x = mnas_conv(
+        b, x, &(struct zoo_conv){.filters = zoo_round_channels(16 * width, 8), .kernel = 1, .name = "6", .norm = "7"});
     zoo_stage(b, 2, x);
     for (int row = 0; row < 6; row++) {
         stride *= rows[row].stride;
@@ -163,8 +179,8 @@ static fov_value mnas_features(struct zoo_build *b, fov_value x)
         }
         zoo_stage(b, stride, x);
     }
-    x = mnas_conv(b, x, &(struct zoo_conv){.filters = 1280, .kernel = 1, .activation = ZOO_RELU, .name = "14",
-                                           .norm = "15"});
+    x = mnas_conv(b, x,
+                  &(struct zoo_conv){.filters = 1280, .kernel = 1, .activation = ZOO_RELU, .name = "14", .norm = "15"});
     zoo_pop(b);
     zoo_stage(b, 32, x);
     return x;
@@ -175,35 +191,55 @@ static fov_value mnas_features(struct zoo_build *b, fov_value x)
 #define MOBILE .attributes = mobile_attributes, .options_size = sizeof(struct mobile_options), ZOO_IMAGENET(224)
 
 const struct zoo_network zoo_mobilenet_v1 = {
-    .name = "mobilenet_v1", .summary = "MobileNet: depthwise 3 x 3 and pointwise convolutions in turn",
-    .family = "MobileNet", .year = 2017,
+    .name = "mobilenet_v1",
+    .summary = "MobileNet: depthwise 3 x 3 and pointwise convolutions in turn",
+    .family = "MobileNet",
+    .year = 2017,
     .paper = "Howard et al.: MobileNets: efficient convolutional neural networks for mobile vision applications",
-    .accuracy = "ImageNet top-1 70.6 %", .features = v1_features, .head = v1_head, ZOO_IMAGENET(224),
-    .attributes = v1_attributes, .options_size = sizeof(struct mobile_options),
+    .accuracy = "ImageNet top-1 70.6 %",
+    .features = v1_features,
+    .head = v1_head,
+    ZOO_IMAGENET(224),
+    .attributes = v1_attributes,
+    .options_size = sizeof(struct mobile_options),
 };
 const struct zoo_network zoo_mobilenet_v2 = {
-    .name = "mobilenet_v2", .summary = "MobileNet v2: inverted residuals, wide in the middle", .family = "MobileNet",
-    .year = 2018, .paper = "Sandler et al.: MobileNetV2: inverted residuals and linear bottlenecks",
-    .accuracy = "ImageNet top-1 71.878 %, top-5 90.286 %", .reference = "torchvision", .features = v2_features,
-    .head = classifier_head, MOBILE,
+    .name = "mobilenet_v2",
+    .summary = "MobileNet v2: inverted residuals, wide in the middle",
+    .family = "MobileNet",
+    .year = 2018,
+    .paper = "Sandler et al.: MobileNetV2: inverted residuals and linear bottlenecks",
+    .accuracy = "ImageNet top-1 71.878 %, top-5 90.286 %",
+    .reference = "torchvision",
+    .features = v2_features,
+    .head = classifier_head,
+    MOBILE,
 };
-#define MNASNET(factor)                                                                                                \
-    .plan = &(const struct mnasnet){(factor)}, .family = "MNASNet", .year = 2019, .reference = "torchvision",          \
-    .paper = "Tan et al.: MnasNet: platform-aware neural architecture search for mobile", .features = mnas_features,   \
+#define MNASNET(factor)                                                                                              \
+    .plan = &(const struct mnasnet){(factor)}, .family = "MNASNet", .year = 2019, .reference = "torchvision",        \
+    .paper = "Tan et al.: MnasNet: platform-aware neural architecture search for mobile", .features = mnas_features, \
     .head = classifier_head, MOBILE
 const struct zoo_network zoo_mnasnet0_5 = {
-    .name = "mnasnet0_5", .summary = "MNASNet B1 with half the channels",
-    .accuracy = "ImageNet top-1 67.734 %, top-5 87.490 %", MNASNET(0.5),
+    .name = "mnasnet0_5",
+    .summary = "MNASNet B1 with half the channels",
+    .accuracy = "ImageNet top-1 67.734 %, top-5 87.490 %",
+    MNASNET(0.5),
 };
 const struct zoo_network zoo_mnasnet0_75 = {
-    .name = "mnasnet0_75", .summary = "MNASNet B1 with 3/4 of the channels",
-    .accuracy = "ImageNet top-1 71.180 %, top-5 90.496 %", MNASNET(0.75),
+    .name = "mnasnet0_75",
+    .summary = "MNASNet B1 with 3/4 of the channels",
+    .accuracy = "ImageNet top-1 71.180 %, top-5 90.496 %",
+    MNASNET(0.75),
 };
 const struct zoo_network zoo_mnasnet1_0 = {
-    .name = "mnasnet1_0", .summary = "MNASNet B1: inverted residuals whose sizes were searched for on a telephone",
-    .accuracy = "ImageNet top-1 73.456 %, top-5 91.510 %", MNASNET(1.0),
+    .name = "mnasnet1_0",
+    .summary = "MNASNet B1: inverted residuals whose sizes were searched for on a telephone",
+    .accuracy = "ImageNet top-1 73.456 %, top-5 91.510 %",
+    MNASNET(1.0),
 };
 const struct zoo_network zoo_mnasnet1_3 = {
-    .name = "mnasnet1_3", .summary = "MNASNet B1 with 1.3 times the channels",
-    .accuracy = "ImageNet top-1 76.506 %, top-5 93.522 %", MNASNET(1.3),
+    .name = "mnasnet1_3",
+    .summary = "MNASNet B1 with 1.3 times the channels",
+    .accuracy = "ImageNet top-1 76.506 %, top-5 93.522 %",
+    MNASNET(1.3),
 };

@@ -5,14 +5,14 @@
 #include <stdio.h>
 
 struct row { /* of the tables */
-    int  kernel, expanded, channels;
+    int kernel, expanded, channels;
     bool squeeze, hard_swish;
-    int  stride;
+    int stride;
 };
 
 struct mobilenet_v3 {
     const struct row *rows;
-    int               count, last; /* last: units of the classifier's first layer */
+    int count, last; /* last: units of the classifier's first layer */
 };
 
 struct mobile_options {
@@ -48,10 +48,18 @@ static fov_value features(struct zoo_build *b, fov_value x)
         dilation *= row->stride > 1 && !shrinks ? 2 : 1;
         reached *= shrinks ? 2 : 1;
         zoo_push(b, "features.%d", i + 1);
-        x = zoo_inverted_residual(b, x, &(struct zoo_inverted){
-            .expanded = expanded, .filters = scaled(b, row->channels), .kernel = row->kernel, .stride = row->stride,
-            .dilation = dilation, .squeeze = row->squeeze ? zoo_round_channels(expanded / 4.0, 8) : 0, .hard = true,
-            .epsilon = EPSILON, .momentum = MOMENTUM, .activation = row->hard_swish ? ZOO_HARD_SWISH : ZOO_RELU});
+        x = zoo_inverted_residual(
+            b, x,
+            &(struct zoo_inverted){.expanded = expanded,
+                                   .filters = scaled(b, row->channels),
+                                   .kernel = row->kernel,
+                                   .stride = row->stride,
+                                   .dilation = dilation,
+                                   .squeeze = row->squeeze ? zoo_round_channels(expanded / 4.0, 8) : 0,
+                                   .hard = true,
+                                   .epsilon = EPSILON,
+                                   .momentum = MOMENTUM,
+                                   .activation = row->hard_swish ? ZOO_HARD_SWISH : ZOO_RELU});
         zoo_pop(b);
         zoo_stage(b, reached, x);
     }
@@ -80,30 +88,34 @@ static fov_value head(struct zoo_build *b, fov_value x)
 /* ---- by name ----------------------------------------------------------------------------------------------------- */
 
 static const struct row large[] = {
-    {3, 16, 16, false, false, 1},  {3, 64, 24, false, false, 2},  {3, 72, 24, false, false, 1},
-    {5, 72, 40, true, false, 2},   {5, 120, 40, true, false, 1},  {5, 120, 40, true, false, 1},
-    {3, 240, 80, false, true, 2},  {3, 200, 80, false, true, 1},  {3, 184, 80, false, true, 1},
-    {3, 184, 80, false, true, 1},  {3, 480, 112, true, true, 1},  {3, 672, 112, true, true, 1},
-    {5, 672, 160, true, true, 2},  {5, 960, 160, true, true, 1},  {5, 960, 160, true, true, 1},
+    {3, 16, 16, false, false, 1}, {3, 64, 24, false, false, 2}, {3, 72, 24, false, false, 1},
+    {5, 72, 40, true, false, 2},  {5, 120, 40, true, false, 1}, {5, 120, 40, true, false, 1},
+    {3, 240, 80, false, true, 2}, {3, 200, 80, false, true, 1}, {3, 184, 80, false, true, 1},
+    {3, 184, 80, false, true, 1}, {3, 480, 112, true, true, 1}, {3, 672, 112, true, true, 1},
+    {5, 672, 160, true, true, 2}, {5, 960, 160, true, true, 1}, {5, 960, 160, true, true, 1},
 };
 static const struct row small[] = {
-    {3, 16, 16, true, false, 2},  {3, 72, 24, false, false, 2}, {3, 88, 24, false, false, 1},
-    {5, 96, 40, true, true, 2},   {5, 240, 40, true, true, 1},  {5, 240, 40, true, true, 1},
-    {5, 120, 48, true, true, 1},  {5, 144, 48, true, true, 1},  {5, 288, 96, true, true, 2},
-    {5, 576, 96, true, true, 1},  {5, 576, 96, true, true, 1},
+    {3, 16, 16, true, false, 2}, {3, 72, 24, false, false, 2}, {3, 88, 24, false, false, 1},
+    {5, 96, 40, true, true, 2},  {5, 240, 40, true, true, 1},  {5, 240, 40, true, true, 1},
+    {5, 120, 48, true, true, 1}, {5, 144, 48, true, true, 1},  {5, 288, 96, true, true, 2},
+    {5, 576, 96, true, true, 1}, {5, 576, 96, true, true, 1},
 };
 
-#define MOBILENET_V3(table, units)                                                                                     \
-    .plan = &(const struct mobilenet_v3){(table), (int)(sizeof(table) / sizeof *(table)), (units)},                    \
-    .family = "MobileNet", .year = 2019, .reference = "torchvision", .paper = "Howard et al.: Searching for MobileNetV3", \
-    .attributes = attributes, .options_size = sizeof(struct mobile_options), .features = features, .head = head,       \
-    ZOO_IMAGENET(224)
+#define MOBILENET_V3(table, units)                                                                  \
+    .plan = &(const struct mobilenet_v3){(table), (int)(sizeof(table) / sizeof *(table)), (units)}, \
+    .family = "MobileNet", .year = 2019, .reference = "torchvision",                                \
+    .paper = "Howard et al.: Searching for MobileNetV3", .attributes = attributes,                  \
+    .options_size = sizeof(struct mobile_options), .features = features, .head = head, ZOO_IMAGENET(224)
 
 const struct zoo_network zoo_mobilenet_v3_large = {
-    .name = "mobilenet_v3_large", .summary = "MobileNet v3 large: squeeze and excitation, hard swish",
-    .accuracy = "ImageNet top-1 74.042 %, top-5 91.340 %", MOBILENET_V3(large, 1280),
+    .name = "mobilenet_v3_large",
+    .summary = "MobileNet v3 large: squeeze and excitation, hard swish",
+    .accuracy = "ImageNet top-1 74.042 %, top-5 91.340 %",
+    MOBILENET_V3(large, 1280),
 };
 const struct zoo_network zoo_mobilenet_v3_small = {
-    .name = "mobilenet_v3_small", .summary = "MobileNet v3 small",
-    .accuracy = "ImageNet top-1 67.668 %, top-5 87.402 %", MOBILENET_V3(small, 1024),
+    .name = "mobilenet_v3_small",
+    .summary = "MobileNet v3 small",
+    .accuracy = "ImageNet top-1 67.668 %, top-5 87.402 %",
+    MOBILENET_V3(small, 1024),
 };

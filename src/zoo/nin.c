@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Network in network: Lin, Chen, Yan, ICLR 2014. Each convolution is followed by two of 1 x 1, a small perceptron at
- * every pixel, and the last map of each class is averaged: there is no dense layer. Layers keep the names of the authors'
- * Caffe models, whose pooling rounds sizes up. */
+ * every pixel, and the last map of each class is averaged: there is no dense layer. Layers keep the names of the
+ * authors' Caffe models, whose pooling rounds sizes up. */
 #include "zoo/blocks.h"
 
 struct layer {
@@ -29,10 +29,12 @@ static fov_value max_pool(struct zoo_build *b, fov_value x)
 
 static fov_value cifar_features(struct zoo_build *b, fov_value x)
 {
-    x = perceptron(b, x, (const struct layer[]){{"conv1", 192, 5, 1, 2}, {"cccp1", 160, 1, 1, 0}, {"cccp2", 96, 1, 1, 0}});
+    x = perceptron(b, x,
+                   (const struct layer[]){{"conv1", 192, 5, 1, 2}, {"cccp1", 160, 1, 1, 0}, {"cccp2", 96, 1, 1, 0}});
     x = fov_dropout(b->graph, max_pool(b, x), 0.5F);
     zoo_stage(b, 2, x);
-    x = perceptron(b, x, (const struct layer[]){{"conv2", 192, 5, 1, 2}, {"cccp3", 192, 1, 1, 0}, {"cccp4", 192, 1, 1, 0}});
+    x = perceptron(b, x,
+                   (const struct layer[]){{"conv2", 192, 5, 1, 2}, {"cccp3", 192, 1, 1, 0}, {"cccp4", 192, 1, 1, 0}});
     x = fov_avg_pool2d(b->graph, x, .kernel = 3, .stride = 2, .ceil_mode = true);
     x = fov_dropout(b->graph, x, 0.5F);
     zoo_stage(b, 4, x);
@@ -41,19 +43,23 @@ static fov_value cifar_features(struct zoo_build *b, fov_value x)
 
 static fov_value cifar_head(struct zoo_build *b, fov_value x)
 {
-    x = perceptron(b, x, (const struct layer[]){{"conv3", 192, 3, 1, 1}, {"cccp5", 192, 1, 1, 0}, {"cccp6", 0, 1, 1, 0}});
+    x = perceptron(b, x,
+                   (const struct layer[]){{"conv3", 192, 3, 1, 1}, {"cccp5", 192, 1, 1, 0}, {"cccp6", 0, 1, 1, 0}});
     return fov_flatten(b->graph, fov_global_avg_pool(b->graph, x));
 }
 
 static fov_value imagenet_features(struct zoo_build *b, fov_value x)
 {
-    x = perceptron(b, x, (const struct layer[]){{"conv1", 96, 11, 4, 0}, {"cccp1", 96, 1, 1, 0}, {"cccp2", 96, 1, 1, 0}});
+    x = perceptron(b, x,
+                   (const struct layer[]){{"conv1", 96, 11, 4, 0}, {"cccp1", 96, 1, 1, 0}, {"cccp2", 96, 1, 1, 0}});
     zoo_stage(b, 4, x);
     x = max_pool(b, x);
-    x = perceptron(b, x, (const struct layer[]){{"conv2", 256, 5, 1, 2}, {"cccp3", 256, 1, 1, 0}, {"cccp4", 256, 1, 1, 0}});
+    x = perceptron(b, x,
+                   (const struct layer[]){{"conv2", 256, 5, 1, 2}, {"cccp3", 256, 1, 1, 0}, {"cccp4", 256, 1, 1, 0}});
     zoo_stage(b, 8, x);
     x = max_pool(b, x);
-    x = perceptron(b, x, (const struct layer[]){{"conv3", 384, 3, 1, 1}, {"cccp5", 384, 1, 1, 0}, {"cccp6", 384, 1, 1, 0}});
+    x = perceptron(b, x,
+                   (const struct layer[]){{"conv3", 384, 3, 1, 1}, {"cccp5", 384, 1, 1, 0}, {"cccp6", 384, 1, 1, 0}});
     zoo_stage(b, 16, x);
     x = fov_dropout(b->graph, max_pool(b, x), 0.5F);
     zoo_stage(b, 32, x);
@@ -62,17 +68,28 @@ static fov_value imagenet_features(struct zoo_build *b, fov_value x)
 
 static fov_value imagenet_head(struct zoo_build *b, fov_value x)
 {
-    x = perceptron(b, x, (const struct layer[]){{"conv4", 1024, 3, 1, 1}, {"cccp7", 1024, 1, 1, 0}, {"cccp8", 0, 1, 1, 0}});
+    x = perceptron(b, x,
+                   (const struct layer[]){{"conv4", 1024, 3, 1, 1}, {"cccp7", 1024, 1, 1, 0}, {"cccp8", 0, 1, 1, 0}});
     return fov_flatten(b->graph, fov_global_avg_pool(b->graph, x));
 }
 
 #define NIN .family = "NIN", .year = 2014, .paper = "Lin, Chen, Yan: Network in network"
 
 const struct zoo_network zoo_nin_cifar = {
-    .name = "nin_cifar", .summary = "Network in network for CIFAR-10: a perceptron at every pixel, no dense layer", NIN,
-    .accuracy = "CIFAR-10 89.59 %, with augmentation 91.19 %", .features = cifar_features, .head = cifar_head, ZOO_CIFAR,
+    .name = "nin_cifar",
+    .summary = "Network in network for CIFAR-10: a perceptron at every pixel, no dense layer",
+    NIN,
+    .accuracy = "CIFAR-10 89.59 %, with augmentation 91.19 %",
+    .features = cifar_features,
+    .head = cifar_head,
+    ZOO_CIFAR,
 };
 const struct zoo_network zoo_nin = {
-    .name = "nin", .summary = "Network in network for ImageNet", NIN, .accuracy = "ImageNet top-1 59.36 %",
-    .features = imagenet_features, .head = imagenet_head, ZOO_IMAGENET(227),
+    .name = "nin",
+    .summary = "Network in network for ImageNet",
+    NIN,
+    .accuracy = "ImageNet top-1 59.36 %",
+    .features = imagenet_features,
+    .head = imagenet_head,
+    ZOO_IMAGENET(227),
 };

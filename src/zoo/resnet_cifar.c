@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Residual networks for CIFAR-10. He et al., "Deep residual learning for image recognition", CVPR 2016, section 4.2:
- * three stages of 16, 32 and 64 channels, 6 n + 2 layers, shortcuts without parameters (option A). And the very deep one
- * of He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", ECCV 2016: 9 n + 2 layers, where norm and ReLU
- * come before each convolution, so that nothing stands in the way of the sum. */
+ * three stages of 16, 32 and 64 channels, 6 n + 2 layers, shortcuts without parameters (option A). And the very deep
+ * one of He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", ECCV 2016: 9 n + 2 layers, where norm and
+ * ReLU come before each convolution, so that nothing stands in the way of the sum. */
 #include "zoo/blocks.h"
 
 struct cifar {
@@ -65,8 +65,8 @@ static fov_value preactivated(struct zoo_build *b, fov_value x, int width, int s
     y = norm_conv(b, y, width, 3, stride, "body.conv2");
     y = zoo_attend(b, norm_conv(b, y, filters, 1, 1, "body.conv3"));
     if (stride != 1 || zoo_channels(b, x) != filters) {
-        shortcut = zoo_conv(b, x, .filters = filters, .kernel = 1, .stride = stride, .no_norm = true,
-                            .name = "identity_conv");
+        shortcut =
+            zoo_conv(b, x, .filters = filters, .kernel = 1, .stride = stride, .no_norm = true, .name = "identity_conv");
     }
     return fov_add(b->graph, y, shortcut);
 }
@@ -94,35 +94,56 @@ static fov_value preactivation_head(struct zoo_build *b, fov_value x)
 
 /* ---- by name ----------------------------------------------------------------------------------------------------- */
 
-#define RESNET(n)                                                                                                      \
-    .plan = &(const struct cifar){.blocks = (n)}, .family = "ResNet", .year = 2016,                                    \
-    .paper = "He, Zhang, Ren, Sun: Deep residual learning for image recognition", .features = features, .head = head,  \
+#define RESNET(n)                                                                                                     \
+    .plan = &(const struct cifar){.blocks = (n)}, .family = "ResNet", .year = 2016,                                   \
+    .paper = "He, Zhang, Ren, Sun: Deep residual learning for image recognition", .features = features, .head = head, \
     ZOO_CIFAR
 
 const struct zoo_network zoo_resnet20 = {
-    .name = "resnet20", .summary = "ResNet-20 for CIFAR-10 (He et al. 2016, section 4.2; shortcuts without parameters)",
-    .accuracy = "CIFAR-10 91.25 %", RESNET(3),
+    .name = "resnet20",
+    .summary = "ResNet-20 for CIFAR-10 (He et al. 2016, section 4.2; shortcuts without parameters)",
+    .accuracy = "CIFAR-10 91.25 %",
+    RESNET(3),
 };
 const struct zoo_network zoo_resnet32 = {
-    .name = "resnet32", .summary = "ResNet-32 for CIFAR-10", .accuracy = "CIFAR-10 92.49 %", RESNET(5),
+    .name = "resnet32",
+    .summary = "ResNet-32 for CIFAR-10",
+    .accuracy = "CIFAR-10 92.49 %",
+    RESNET(5),
 };
 const struct zoo_network zoo_resnet44 = {
-    .name = "resnet44", .summary = "ResNet-44 for CIFAR-10", .accuracy = "CIFAR-10 92.83 %", RESNET(7),
+    .name = "resnet44",
+    .summary = "ResNet-44 for CIFAR-10",
+    .accuracy = "CIFAR-10 92.83 %",
+    RESNET(7),
 };
 const struct zoo_network zoo_resnet56 = {
-    .name = "resnet56", .summary = "ResNet-56 for CIFAR-10", .accuracy = "CIFAR-10 93.03 %", RESNET(9),
+    .name = "resnet56",
+    .summary = "ResNet-56 for CIFAR-10",
+    .accuracy = "CIFAR-10 93.03 %",
+    RESNET(9),
 };
 const struct zoo_network zoo_resnet110 = {
-    .name = "resnet110", .summary = "ResNet-110 for CIFAR-10", .accuracy = "CIFAR-10 93.57 %", RESNET(18),
+    .name = "resnet110",
+    .summary = "ResNet-110 for CIFAR-10",
+    .accuracy = "CIFAR-10 93.57 %",
+    RESNET(18),
 };
 const struct zoo_network zoo_resnet1202 = {
-    .name = "resnet1202", .summary = "ResNet-1202 for CIFAR-10: the deepest of the paper", .accuracy = "CIFAR-10 92.07 %",
+    .name = "resnet1202",
+    .summary = "ResNet-1202 for CIFAR-10: the deepest of the paper",
+    .accuracy = "CIFAR-10 92.07 %",
     RESNET(200),
 };
 const struct zoo_network zoo_preresnet1001 = {
     .name = "preresnet1001",
     .summary = "ResNet-1001 with pre-activation for CIFAR-10: norm and ReLU before each convolution",
-    .family = "ResNet", .year = 2016, .paper = "He, Zhang, Ren, Sun: Identity mappings in deep residual networks",
-    .accuracy = "CIFAR-10 95.08 %", .plan = &(const struct cifar){.blocks = 111},
-    .features = preactivation_features, .head = preactivation_head, ZOO_CIFAR,
+    .family = "ResNet",
+    .year = 2016,
+    .paper = "He, Zhang, Ren, Sun: Identity mappings in deep residual networks",
+    .accuracy = "CIFAR-10 95.08 %",
+    .plan = &(const struct cifar){.blocks = 111},
+    .features = preactivation_features,
+    .head = preactivation_head,
+    ZOO_CIFAR,
 };

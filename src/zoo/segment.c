@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Heads that label each pixel, on a classifier's features whose later strides have become dilations, so that maps are an
- * eighth of the picture. FCN: Long, Shelhamer, Darrell, "Fully convolutional networks for semantic segmentation", CVPR
- * 2015, in torchvision's form. DeepLab v3: Chen, Papandreou, Schroff, Adam, "Rethinking atrous convolution for semantic
- * image segmentation", 2017, figure 5: several dilations side by side. Names are torchvision's. */
+/* Heads that label each pixel, on a classifier's features whose later strides have become dilations, so that maps are
+ * an eighth of the picture. FCN: Long, Shelhamer, Darrell, "Fully convolutional networks for semantic segmentation",
+ * CVPR 2015, in torchvision's form. DeepLab v3: Chen, Papandreou, Schroff, Adam, "Rethinking atrous convolution for
+ * semantic image segmentation", 2017, figure 5: several dilations side by side. Names are torchvision's. */
 #include "zoo/blocks.h"
 
 struct segment_options {
@@ -44,7 +44,8 @@ static fov_value as_large_as(fov_graph *g, fov_value x, fov_value picture)
 static fov_value fcn_head(struct zoo_build *b, fov_value x, const char *scope)
 {
     zoo_push(b, "%s", scope);
-    x = zoo_conv(b, x, .filters = zoo_channels(b, x) / 4, .kernel = 3, .activation = ZOO_RELU, .name = "0", .norm = "1");
+    x = zoo_conv(b, x, .filters = zoo_channels(b, x) / 4, .kernel = 3, .activation = ZOO_RELU, .name = "0",
+                 .norm = "1");
     x = fov_dropout(b->graph, x, 0.1F);
     x = fov_conv2d(b->graph, x, .filters = b->input.classes, .kernel = 1, .name = "4");
     zoo_pop(b);
@@ -56,7 +57,7 @@ static void add_auxiliary(struct zoo_build *b, fov_value picture)
     const struct segment_options *options = zoo_options(b);
     if (options->auxiliary && b->stage[3].id != 0) {
         fov_value x = fcn_head(b, b->stage[3], "aux_classifier");
-        b->auxiliary[b->auxiliary_count++] = as_large_as(b->graph, x, picture);
+        zoo_add_auxiliary(b, as_large_as(b->graph, x, picture), 0.5F);
     }
 }
 
@@ -103,31 +104,43 @@ static fov_value deeplab_build(struct zoo_build *b, fov_value picture)
 
 /* ---- by name ----------------------------------------------------------------------------------------------------- */
 
-#define SEGMENT(network)                                                                                               \
-    .plan = &(const struct segment){(network)}, .task = "segment", .reference = "torchvision",                         \
-    .attributes = attributes, .options_size = sizeof(struct segment_options),                                          \
-    .standard = {.channels = 3, .height = 520, .width = 520, .classes = 21}, .mean = {0.485F, 0.456F, 0.406F},         \
+#define SEGMENT(network)                                                                                       \
+    .plan = &(const struct segment){(network)}, .task = "segment", .reference = "torchvision",                 \
+    .attributes = attributes, .options_size = sizeof(struct segment_options),                                  \
+    .standard = {.channels = 3, .height = 520, .width = 520, .classes = 21}, .mean = {0.485F, 0.456F, 0.406F}, \
     .deviation = {0.229F, 0.224F, 0.225F}
-#define FCN                                                                                                            \
-    .family = "FCN", .year = 2015, .head = fcn_build,                                                                  \
+#define FCN                                           \
+    .family = "FCN", .year = 2015, .head = fcn_build, \
     .paper = "Long, Shelhamer, Darrell: Fully convolutional networks for semantic segmentation"
-#define DEEPLAB                                                                                                        \
-    .family = "DeepLab", .year = 2017, .head = deeplab_build,                                                          \
+#define DEEPLAB                                               \
+    .family = "DeepLab", .year = 2017, .head = deeplab_build, \
     .paper = "Chen, Papandreou, Schroff, Adam: Rethinking atrous convolution for semantic image segmentation"
 
 const struct zoo_network zoo_fcn_resnet50 = {
-    .name = "fcn_resnet50", .summary = "A fully convolutional head on a dilated ResNet-50: 21 classes for each pixel", FCN,
-    .accuracy = "COCO with VOC's classes: mean IoU 60.5 %", SEGMENT("resnet50"),
+    .name = "fcn_resnet50",
+    .summary = "A fully convolutional head on a dilated ResNet-50: 21 classes for each pixel",
+    FCN,
+    .accuracy = "COCO with VOC's classes: mean IoU 60.5 %",
+    SEGMENT("resnet50"),
 };
 const struct zoo_network zoo_fcn_resnet101 = {
-    .name = "fcn_resnet101", .summary = "A fully convolutional head on a dilated ResNet-101", FCN,
-    .accuracy = "COCO with VOC's classes: mean IoU 63.7 %", SEGMENT("resnet101"),
+    .name = "fcn_resnet101",
+    .summary = "A fully convolutional head on a dilated ResNet-101",
+    FCN,
+    .accuracy = "COCO with VOC's classes: mean IoU 63.7 %",
+    SEGMENT("resnet101"),
 };
 const struct zoo_network zoo_deeplabv3_resnet50 = {
-    .name = "deeplabv3_resnet50", .summary = "DeepLab v3 on a dilated ResNet-50: pixels looked at from four distances",
-    DEEPLAB, .accuracy = "COCO with VOC's classes: mean IoU 66.4 %", SEGMENT("resnet50"),
+    .name = "deeplabv3_resnet50",
+    .summary = "DeepLab v3 on a dilated ResNet-50: pixels looked at from four distances",
+    DEEPLAB,
+    .accuracy = "COCO with VOC's classes: mean IoU 66.4 %",
+    SEGMENT("resnet50"),
 };
 const struct zoo_network zoo_deeplabv3_resnet101 = {
-    .name = "deeplabv3_resnet101", .summary = "DeepLab v3 on a dilated ResNet-101", DEEPLAB,
-    .accuracy = "COCO with VOC's classes: mean IoU 67.4 %", SEGMENT("resnet101"),
+    .name = "deeplabv3_resnet101",
+    .summary = "DeepLab v3 on a dilated ResNet-101",
+    DEEPLAB,
+    .accuracy = "COCO with VOC's classes: mean IoU 67.4 %",
+    SEGMENT("resnet101"),
 };

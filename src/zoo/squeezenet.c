@@ -8,8 +8,8 @@
 enum { POOL = 0 }; /* in a plan: no squeezed channels */
 
 struct squeezenet {
-    int filters, kernel;  /* of the first convolution, with stride 2 */
-    int squeezed[11];     /* channels of each fire module, or POOL; from features.3 on; expanded to 4 times as many twice */
+    int filters, kernel; /* of the first convolution, with stride 2 */
+    int squeezed[11]; /* channels of each fire module, or POOL; from features.3 on; expanded to 4 times as many twice */
 };
 
 static fov_value conv(struct zoo_build *b, fov_value x, int filters, int kernel, const char *name)
@@ -55,18 +55,22 @@ static fov_value head(struct zoo_build *b, fov_value x)
     return fov_flatten(b->graph, fov_global_avg_pool(b->graph, x));
 }
 
-#define SQUEEZENET                                                                                                     \
-    .family = "SqueezeNet", .year = 2016, .reference = "torchvision",                                                  \
-    .paper = "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and < 0.5 MB model size",   \
+#define SQUEEZENET                                                                                                   \
+    .family = "SqueezeNet", .year = 2016, .reference = "torchvision",                                                \
+    .paper = "Iandola et al.: SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and < 0.5 MB model size", \
     .features = features, .head = head, ZOO_IMAGENET(224)
 
 const struct zoo_network zoo_squeezenet1_0 = {
-    .name = "squeezenet1_0", .summary = "SqueezeNet 1.0: fire modules, as accurate as AlexNet with 2 % of its parameters",
-    .accuracy = "ImageNet top-1 58.092 %, top-5 80.420 %", SQUEEZENET,
+    .name = "squeezenet1_0",
+    .summary = "SqueezeNet 1.0: fire modules, as accurate as AlexNet with 2 % of its parameters",
+    .accuracy = "ImageNet top-1 58.092 %, top-5 80.420 %",
+    SQUEEZENET,
     .plan = &(const struct squeezenet){96, 7, {16, 16, 32, POOL, 32, 48, 48, 64, POOL, 64}},
 };
 const struct zoo_network zoo_squeezenet1_1 = {
-    .name = "squeezenet1_1", .summary = "SqueezeNet 1.1: pools earlier, 2.4 times less work",
-    .accuracy = "ImageNet top-1 58.178 %, top-5 80.624 %", SQUEEZENET,
+    .name = "squeezenet1_1",
+    .summary = "SqueezeNet 1.1: pools earlier, 2.4 times less work",
+    .accuracy = "ImageNet top-1 58.178 %, top-5 80.624 %",
+    SQUEEZENET,
     .plan = &(const struct squeezenet){64, 3, {16, 16, POOL, 32, 32, POOL, 48, 48, 64, 64}},
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Two networks of MLPerf Tiny, for microcontrollers: Banbury et al., "MLPerf Tiny benchmark", NeurIPS 2021. ResNet8 tells
- * CIFAR-10's classes apart; DS-CNN (Zhang, Suda, Lai, Chandra, "Hello edge: keyword spotting on microcontrollers", 2017)
- * tells spoken words apart by their spectra, 49 moments of 10 numbers. As in the reference, written in Keras, every
- * convolution has a bias, and padding that does not divide evenly is larger behind. */
+/* Two networks of MLPerf Tiny, for microcontrollers: Banbury et al., "MLPerf Tiny benchmark", NeurIPS 2021. ResNet8
+ * tells CIFAR-10's classes apart; DS-CNN (Zhang, Suda, Lai, Chandra, "Hello edge: keyword spotting on
+ * microcontrollers", 2017) tells spoken words apart by their spectra, 49 moments of 10 numbers. As in the reference,
+ * written in Keras, every convolution has a bias, and padding that does not divide evenly is larger behind. */
 #include "zoo/blocks.h"
 
 /* A convolution padded so that stride s divides the size by s, rounding up ("same"). */
@@ -38,8 +38,8 @@ static fov_value resnet8_features(struct zoo_build *b, fov_value x)
                                 .name = "conv1", .norm = "bn1");
         y = zoo_attend(b, SAME_CONV(b, y, .filters = filters, .kernel = 3, .name = "conv2", .norm = "bn2"));
         if (stage > 0) {
-            shortcut = SAME_CONV(b, x, .filters = filters, .kernel = 1, .stride = stride, .no_norm = true,
-                                 .name = "shortcut");
+            shortcut =
+                SAME_CONV(b, x, .filters = filters, .kernel = 1, .stride = stride, .no_norm = true, .name = "shortcut");
         }
         zoo_pop(b);
         x = fov_relu(b->graph, fov_add(b->graph, y, shortcut));
@@ -78,14 +78,24 @@ static fov_value ds_cnn_head(struct zoo_build *b, fov_value x)
 }
 
 const struct zoo_network zoo_resnet8 = {
-    .name = "resnet8", .summary = "ResNet8 of MLPerf Tiny, for CIFAR-10", .family = "MLPerf Tiny", .year = 2021,
-    .paper = "Banbury et al.: MLPerf Tiny benchmark", .accuracy = "CIFAR-10 85 % (quality target)",
-    .features = resnet8_features, .head = resnet8_head, ZOO_CIFAR,
+    .name = "resnet8",
+    .summary = "ResNet8 of MLPerf Tiny, for CIFAR-10",
+    .family = "MLPerf Tiny",
+    .year = 2021,
+    .paper = "Banbury et al.: MLPerf Tiny benchmark",
+    .accuracy = "CIFAR-10 85 % (quality target)",
+    .features = resnet8_features,
+    .head = resnet8_head,
+    ZOO_CIFAR,
 };
 const struct zoo_network zoo_ds_cnn = {
-    .name = "ds_cnn", .summary = "DS-CNN of MLPerf Tiny: spoken words by their spectra, 49 x 10", .family = "MLPerf Tiny",
-    .year = 2017, .paper = "Zhang, Suda, Lai, Chandra: Hello edge: keyword spotting on microcontrollers",
+    .name = "ds_cnn",
+    .summary = "DS-CNN of MLPerf Tiny: spoken words by their spectra, 49 x 10",
+    .family = "MLPerf Tiny",
+    .year = 2017,
+    .paper = "Zhang, Suda, Lai, Chandra: Hello edge: keyword spotting on microcontrollers",
     .accuracy = "Speech Commands 90 % (quality target)",
     .standard = {.channels = 1, .height = 49, .width = 10, .classes = 12},
-    .features = ds_cnn_features, .head = ds_cnn_head,
+    .features = ds_cnn_features,
+    .head = ds_cnn_head,
 };

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* U-Net: Ronneberger, Fischer, Brox, "U-Net: convolutional networks for biomedical image segmentation", MICCAI 2015,
  * figure 1. `unet@paper` is as printed: convolutions see only what is there, so that 572 x 572 pixels give 388 x 388.
- * `unet` is today's usual form, padded and with batch norm: a map per class, [N, classes, H, W]; H and W are multiples of
- * 16. With a backbone, the way down is another network's features (unet_backbone.c). */
+ * `unet` is today's usual form, padded and with batch norm: a map per class, [N, classes, H, W]; H and W are multiples
+ * of 16. With a backbone, the way down is another network's features (unet_backbone.c). */
 #include "zoo/unet.h"
 #include <stdio.h>
 
 enum { LEVELS = 4 };
 
-#define WIDTH                                                                                                          \
-    {ATTRIBUTE(struct unet_options, width), .kind = ATTRIBUTE_INTEGER, .standard = 64, .minimum = 1, .maximum = 512,   \
-     .doc = "channels of the first level; each one below has twice as many"}
+#define WIDTH                                                                                                         \
+    {                                                                                                                 \
+        ATTRIBUTE(struct unet_options, width), .kind = ATTRIBUTE_INTEGER, .standard = 64, .minimum = 1,               \
+                                               .maximum = 512,                                                        \
+                                               .doc = "channels of the first level; each one below has twice as many" \
+    }
 static const struct attribute paper_attributes[] = {WIDTH, {.name = NULL}};
 static const struct attribute attributes[] = {
     WIDTH,
@@ -91,8 +94,9 @@ static fov_value cropped(fov_graph *g, fov_value x, fov_value small)
 
 static fov_value unet_paper_build(struct zoo_build *b, fov_value x)
 {
-    static const char *const up[LEVELS] = {"up0", "up1", "up2", "up3"}, *const down[] = {"down0", "down1", "down2", "down3"},
-                            *const merge[] = {"merge0", "merge1", "merge2", "merge3"};
+    static const char *const up[LEVELS] = {"up0", "up1", "up2", "up3"},
+                             *const down[] = {"down0", "down1", "down2", "down3"},
+                             *const merge[] = {"merge0", "merge1", "merge2", "merge3"};
     fov_graph *g = b->graph;
     fov_value level[LEVELS];
     int width = width_of(b);
@@ -110,19 +114,26 @@ static fov_value unet_paper_build(struct zoo_build *b, fov_value x)
     return fov_conv2d(g, x, .filters = b->input.classes, .kernel = 1, .name = "output");
 }
 
-#define UNET                                                                                                           \
-    .family = "U-Net", .year = 2015, .task = "segment", .deviation = {1, 1, 1},                                        \
+#define UNET                                                                    \
+    .family = "U-Net", .year = 2015, .task = "segment", .deviation = {1, 1, 1}, \
     .paper = "Ronneberger, Fischer, Brox: U-Net: convolutional networks for biomedical image segmentation"
 
 const struct zoo_network zoo_unet = {
     .name = "unet",
     .summary = "U-Net (Ronneberger et al. 2015), padded, with batch norm: a map of classes the size of the picture",
     .standard = {.channels = 3, .height = 256, .width = 256, .classes = 2},
-    .attributes = attributes, .options_size = sizeof(struct unet_options), .head = unet_build, UNET,
+    .attributes = attributes,
+    .options_size = sizeof(struct unet_options),
+    .head = unet_build,
+    UNET,
 };
 const struct zoo_network zoo_unet_paper = {
-    .name = "unet@paper", .summary = "U-Net as printed: no padding, 572 x 572 pixels give 388 x 388",
+    .name = "unet@paper",
+    .summary = "U-Net as printed: no padding, 572 x 572 pixels give 388 x 388",
     .accuracy = "ISBI EM warping error 0.000353; PhC-U373 IoU 92.03 %",
     .standard = {.channels = 1, .height = 572, .width = 572, .classes = 2},
-    .attributes = paper_attributes, .options_size = sizeof(struct unet_options), .head = unet_paper_build, UNET,
+    .attributes = paper_attributes,
+    .options_size = sizeof(struct unet_options),
+    .head = unet_paper_build,
+    UNET,
 };

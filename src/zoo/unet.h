@@ -7,7 +7,7 @@
 
 struct unet_options {
     int64_t width;
-    char    backbone[ATTRIBUTE_NAME_SIZE]; /**< "": its own way down */
+    char backbone[ATTRIBUTE_NAME_SIZE]; /**< "": its own way down */
 };
 
 /** A U-Net whose way down is the named network's features. x [N, C, H, W] -> [N, classes, H, W] */

@@ -52,7 +52,7 @@ static int fail_unknown_network(const char *name, struct error *error)
 /* The options that a network takes, in one list: its own, then the common ones where it has features. */
 struct option_at {
     const struct attribute *attribute;
-    void                   *options;
+    void *options;
 };
 
 static struct option_at find_option(struct zoo_build *b, const char *name)
@@ -149,6 +149,12 @@ fov_value zoo_backbone(struct zoo_build *b, const char *name, fov_value x)
     x = inner.network->features(&inner, x);
     memcpy(b->stage, inner.stage, sizeof b->stage);
     return x;
+}
+
+void zoo_add_auxiliary(struct zoo_build *b, fov_value logits, float share)
+{
+    b->auxiliary[b->auxiliary_count++] = logits;
+    b->auxiliary_share = share;
 }
 
 void zoo_stage(struct zoo_build *b, int stride, fov_value x)

@@ -28,22 +28,23 @@ struct zoo_network;
 
 /** A network while it is built. */
 struct zoo_build {
-    fov_graph                *graph;
+    fov_graph *graph;
     const struct zoo_network *network;
-    struct zoo_input          input;
-    struct zoo_common         common;
+    struct zoo_input input;
+    struct zoo_common common;
     _Alignas(8) unsigned char options[ZOO_OPTIONS_SIZE]; /**< by network->attributes */
-    int                       output_stride; /**< 0 or 32; 16, 8: later strides become dilations, so that maps stay large */
-    fov_value                 stage[ZOO_STAGES]; /**< the last map of stride 2, 4, 8, 16, 32; 0: there is none */
-    fov_value                 auxiliary[ZOO_AUXILIARIES]; /**< logits of auxiliary heads, further outputs */
-    int                       auxiliary_count;
+    int output_stride;           /**< 0 or 32; 16, 8: later strides become dilations, so that maps stay large */
+    fov_value stage[ZOO_STAGES]; /**< the last map of stride 2, 4, 8, 16, 32; 0: there is none */
+    fov_value auxiliary[ZOO_AUXILIARIES]; /**< logits of auxiliary heads, further outputs */
+    float auxiliary_share; /**< of their losses in training, beside the whole of the logits' */
+    int auxiliary_count;
 };
 
 struct zoo_network {
-    const char *name;            /**< "lenet5" */
-    const char *family;          /**< "LeNet" */
-    const char *summary;         /**< one line, with its source */
-    int         year;
+    const char *name;    /**< "lenet5" */
+    const char *family;  /**< "LeNet" */
+    const char *summary; /**< one line, with its source */
+    int year;
     const char *paper;           /**< authors and title */
     const char *accuracy;        /**< as published, with its data; NULL: none */
     const char *reference;       /**< whose numbers and names of tensors these are: "torchvision"; NULL: the paper's */
@@ -80,15 +81,18 @@ fov_value zoo_backbone(struct zoo_build *b, const char *name, fov_value x);
 
 /** Marks x as the last map so far of a stride: 2, 4, 8, 16 or 32. */
 void zoo_stage(struct zoo_build *b, int stride, fov_value x);
-/** The same at the end of a stage of a network without residual branches: puts attention there, where it is asked for. */
+/** The same at the end of a stage without residual branches, with the attention that is asked for. Returns the map. */
 fov_value zoo_end_stage(struct zoo_build *b, int stride, fov_value x);
+
+/** Makes logits an auxiliary head, a further output. */
+void zoo_add_auxiliary(struct zoo_build *b, fov_value logits, float share);
 
 /** Preprocessing of networks for ImageNet and for CIFAR-10: the mean colours of their training pictures. */
 #define ZOO_IMAGENET(side)                                                                                             \
-    .standard = {.channels = 3, .height = (side), .width = (side), .classes = 1000},                                   \
-    .mean = {0.485f, 0.456f, 0.406f}, .deviation = {0.229f, 0.224f, 0.225f}
-#define ZOO_CIFAR                                                                                                      \
-    .standard = {.channels = 3, .height = 32, .width = 32, .classes = 10},                                             \
-    .mean = {0.4914f, 0.4822f, 0.4465f}, .deviation = {0.2470f, 0.2435f, 0.2616f}
+    .standard = {.channels = 3, .height = (side), .width = (side), .classes = 1000}, .mean = {0.485f, 0.456f, 0.406f}, \
+    .deviation = {0.229f, 0.224f, 0.225f}
+#define ZOO_CIFAR                                                                                               \
+    .standard = {.channels = 3, .height = 32, .width = 32, .classes = 10}, .mean = {0.4914f, 0.4822f, 0.4465f}, \
+    .deviation = {0.2470f, 0.2435f, 0.2616f}
 
 #endif

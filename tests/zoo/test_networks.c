@@ -12,7 +12,9 @@
 #include <fovea/fovea.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static fov_context *context_create(void)
 {
@@ -46,7 +48,7 @@ static void options_change_what_they_say(void **state)
     (void)state;
     static const struct {
         const char *name;
-        int64_t     parameters;
+        int64_t parameters;
     } expected[] = {
         {"resnet50:attention=cbam", 28089624}, /* resnet50_cbam */
         {"resnet50:attention=se", 28088024},   /* pytorchcv's seresnet50 */
@@ -57,13 +59,13 @@ static void options_change_what_they_say(void **state)
         {"googlenet@paper:auxiliary=no", 6998552},
         {"inception_v3:auxiliary=no", 23834568},
         {"fcn_resnet50:auxiliary=no", 32957013},
-        {"unet:width=32", 7763041 + 33}, /* the second class: 32 weights and a bias */
+        {"unet:width=32", 7763041 + 33},      /* the second class: 32 weights and a bias */
         {"unet:backbone=resnet18", 14328354}, /* segmentation_models.pytorch */
     };
     fov_context *context = context_create();
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         fov_model *model = network(context, expected[i].name, NULL);
-        int64_t    parameters = summary_of(context, model).parameters;
+        int64_t parameters = summary_of(context, model).parameters;
         if (parameters != expected[i].parameters) {
             fail_msg("%s: %lld parameters, not %lld", expected[i].name, (long long)parameters,
                      (long long)expected[i].parameters);
@@ -137,7 +139,7 @@ static void stages_have_their_strides(void **state)
     fov_context *context = context_create();
     for (size_t i = 0; i < zoo_table_count; i++) {
         const struct zoo_network *n = zoo_table[i];
-        struct zoo_build          b;
+        struct zoo_build b;
         if (n->features == NULL || strcmp(n->name, "ds_cnn") == 0) { /* of sounds */
             continue;
         }
@@ -206,10 +208,10 @@ static void fill(float *data, size_t count)
 static void train(fov_context *context, fov_model *model, double rate)
 {
     fov_graph *g = fov_model_graph(model);
-    fov_value  labels = fov_input(g, .name = "labels", .dtype = FOV_I32, .shape = {1, {FOV_BATCH}});
-    fov_value  loss = fov_softmax_cross_entropy(g, fov_model_output(model), labels);
-    int        count = fov_parameter_count(g), used = 0;
-    fov_value  targets[2048], gradients[2048];
+    fov_value labels = fov_input(g, .name = "labels", .dtype = FOV_I32, .shape = {1, {FOV_BATCH}});
+    fov_value loss = fov_softmax_cross_entropy(g, fov_model_output(model), labels);
+    int count = fov_parameter_count(g), used = 0;
+    fov_value targets[2048], gradients[2048];
     assert_true(count < 2048);
     for (int i = 0; i < count; i++) {
         fov_value parameter = fov_parameter_at(g, i);
@@ -224,8 +226,8 @@ static void train(fov_context *context, fov_model *model, double rate)
             fov_assign(g, targets[i], fov_sub(g, targets[i], fov_mul(g, gradients[i], step)));
         }
     }
-    fov_plan *plan = fov_plan_create(g, &loss, 1,
-                                     &(fov_plan_options){.batch = SAMPLES, .training = true, .updates = true});
+    fov_plan *plan =
+        fov_plan_create(g, &loss, 1, &(fov_plan_options){.batch = SAMPLES, .training = true, .updates = true});
     if (plan == NULL) {
         fail_msg("%s: %s", fov_model_name(model), fov_error(context));
     }
@@ -248,28 +250,41 @@ static void small_networks_compute_and_learn(void **state)
     (void)state;
     static const struct {
         const char *name;
-        int         side; /* pixels; 0: its own */
-        double      rate;
+        int side; /* pixels; 0: its own */
+        double rate;
     } small[] = {
-        {"lenet@1989", 0, 0.01}, {"lenet5@1998", 0, 0.0005}, {"lenet@course", 0, 0.01}, {"nin_cifar", 0, 0.01},
-        {"resnet20:attention=cbam", 0, 0.01}, {"resnet20:convolution=dynamic", 0, 0.01},
-        {"resnet20:convolution=separable", 0, 0.01}, {"resnet8", 0, 0.01}, {"ds_cnn", 0, 0.01},
-        {"airbench94", 0, 0.01}, {"squeezenet1_1", 32, 0.01}, {"mobilenet_v1:width=0.25", 32, 0.01},
-        {"mobilenet_v2:width=0.25", 32, 0.01}, {"mobilenet_v3_small", 32, 0.01}, {"mnasnet0_5", 32, 0.01},
-        {"shufflenet_v2_x0_5", 32, 0.01}, {"efficientnet_b0", 64, 0.01}, {"densenet121", 32, 0.01},
-        {"googlenet:attention=eca", 32, 0.01}, {"resnet18:attention=se", 32, 0.01},
+        {"lenet@1989", 0, 0.01},
+        {"lenet5@1998", 0, 0.0005},
+        {"lenet@course", 0, 0.01},
+        {"nin_cifar", 0, 0.01},
+        {"resnet20:attention=cbam", 0, 0.01},
+        {"resnet20:convolution=dynamic", 0, 0.01},
+        {"resnet20:convolution=separable", 0, 0.01},
+        {"resnet8", 0, 0.01},
+        {"ds_cnn", 0, 0.01},
+        {"airbench94", 0, 0.01},
+        {"squeezenet1_1", 32, 0.01},
+        {"mobilenet_v1:width=0.25", 32, 0.01},
+        {"mobilenet_v2:width=0.25", 32, 0.01},
+        {"mobilenet_v3_small", 32, 0.01},
+        {"mnasnet0_5", 32, 0.01},
+        {"shufflenet_v2_x0_5", 32, 0.01},
+        {"efficientnet_b0", 64, 0.01},
+        {"densenet121", 32, 0.01},
+        {"googlenet:attention=eca", 32, 0.01},
+        {"resnet18:attention=se", 32, 0.01},
     };
     fov_context *context = context_create();
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
         bool own = small[i].side == 0;
-        int  classes = strncmp(small[i].name, "lenet5@", 7) == 0 ? 10 : CLASSES;
-        fov_network_options options = {.height = own ? 0 : small[i].side, .width = own ? 0 : small[i].side,
-                                       .classes = classes};
+        int classes = strncmp(small[i].name, "lenet5@", 7) == 0 ? 10 : CLASSES;
+        fov_network_options options = {
+            .height = own ? 0 : small[i].side, .width = own ? 0 : small[i].side, .classes = classes};
         fov_model *model = network(context, small[i].name, &options);
         assert_int_equal(fov_model_meaning(model, fov_model_output(model)), FOV_MEANING_LOGITS);
         fov_shape shape = fov_value_shape(fov_model_graph(model), fov_model_input(model));
-        size_t    count = (size_t)(shape.dim[1] * shape.dim[2] * shape.dim[3]);
-        float    *picture = test_malloc(count * sizeof *picture), scores[10];
+        size_t count = (size_t)(shape.dim[1] * shape.dim[2] * shape.dim[3]);
+        float *picture = test_malloc(count * sizeof *picture), scores[10];
         fill(picture, count);
         assert_int_equal(fov_predict(model, picture, 1, scores, classes), FOV_OK);
         float sum = 0;
@@ -284,17 +299,70 @@ static void small_networks_compute_and_learn(void **state)
     fov_context_free(context);
 }
 
+/* A share of an auxiliary head's loss is added in training, and the share is saved with the model. */
+static void auxiliary_heads_learn(void **state)
+{
+    (void)state;
+    for (int helps = 0; helps < 2; helps++) {
+        fov_context *context = context_create();
+        fov_model   *model = fov_model_create(context);
+        fov_graph   *g = fov_model_graph(model);
+        fov_value    x = fov_input(g, .name = "input", .shape = {4, {FOV_BATCH, 1, 28, 28}});
+        fov_value    middle = fov_relu(g, fov_dense(g, fov_flatten(g, x), .units = 8, .name = "middle"));
+        fov_value    outputs[2] = {fov_dense(g, middle, .units = 10, .name = "output"),
+                                   fov_dense(g, middle, .units = 10, .name = "aux")};
+        assert_int_equal(fov_model_set_inputs_outputs(model, &x, 1, outputs, 2), FOV_OK);
+        assert_int_equal(fov_model_set_auxiliary(model, outputs[1], helps ? 0.25F : 0), FOV_OK);
+        assert_int_not_equal(fov_model_set_auxiliary(model, outputs[1], 2), FOV_OK);
+        fov_error_clear(context);
+        assert_int_not_equal(fov_model_set_auxiliary(model, x, 0.5F), FOV_OK);
+        fov_error_clear(context);
+        fov_value weight = fov_find(g, "aux.weight");
+        float     before[80], after[80];
+        assert_int_equal(fov_parameter_get(g, weight, before, sizeof before), FOV_OK);
+        fov_dataset *data = fov_dataset_open(context, "digits:100", FOV_TRAIN);
+        assert_non_null(data);
+        assert_int_equal(fov_train(model, data, .epochs = 1, .batch = 50), FOV_OK);
+        assert_int_equal(fov_parameter_get(g, weight, after, sizeof after), FOV_OK);
+        assert_true((memcmp(before, after, sizeof before) != 0) == (helps == 1));
+
+        char path[] = "/tmp/fovea-auxiliary-XXXXXX.onnx";
+        int  file = mkstemps(path, 5);
+        assert_true(file >= 0);
+        close(file);
+        assert_int_equal(fov_model_save(model, path), FOV_OK);
+        fov_model *loaded = fov_model_load(context, path);
+        assert_non_null(loaded);
+        assert_true(fov_model_auxiliary(loaded, fov_model_output_at(loaded, 1)) == (helps ? 0.25F : 0));
+        assert_true(fov_model_auxiliary(loaded, fov_model_output_at(loaded, 0)) == 0);
+        unlink(path);
+        fov_model_free(loaded);
+        fov_dataset_free(data);
+        fov_model_free(model);
+        fov_context_free(context);
+    }
+    fov_context *context = context_create();
+    fov_model   *googlenet = network(context, "googlenet", NULL);
+    assert_int_equal(fov_model_output_count(googlenet), 3);
+    assert_true(fov_model_auxiliary(googlenet, fov_model_output_at(googlenet, 2)) == 0.3F);
+    fov_model_free(googlenet);
+    fov_context_free(context);
+}
+
 static void maps_are_as_large_as_the_picture(void **state)
 {
     (void)state;
-    static const char *const names[] = {"unet:width=4", "unet:backbone=squeezenet1_1", "unet:backbone=mobilenet_v2",
-                                        "unet:backbone=resnet20", "fcn_resnet50:backbone=mobilenet_v3_small",
+    static const char *const names[] = {"unet:width=4",
+                                        "unet:backbone=squeezenet1_1",
+                                        "unet:backbone=mobilenet_v2",
+                                        "unet:backbone=resnet20",
+                                        "fcn_resnet50:backbone=mobilenet_v3_small",
                                         "deeplabv3_resnet50:backbone=mobilenet_v3_small"};
     fov_context *context = context_create();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         fov_model *model = network(context, names[i], &(fov_network_options){.height = 80, .width = 64});
-        fov_value  output = fov_model_output(model);
-        fov_shape  shape = fov_value_shape(fov_model_graph(model), output);
+        fov_value output = fov_model_output(model);
+        fov_shape shape = fov_value_shape(fov_model_graph(model), output);
         assert_int_equal(fov_model_meaning(model, output), FOV_MEANING_MAP);
         assert_true(shape.dim[2] == 80 && shape.dim[3] == 64);
         fov_plan *plan = fov_plan_create(fov_model_graph(model), &output, 1, &(fov_plan_options){.batch = 1});
@@ -312,7 +380,7 @@ static void maps_are_as_large_as_the_picture(void **state)
         fov_model_free(model);
     }
     fov_model *paper = network(context, "unet@paper", NULL);
-    fov_shape  shape = fov_value_shape(fov_model_graph(paper), fov_model_output(paper));
+    fov_shape shape = fov_value_shape(fov_model_graph(paper), fov_model_output(paper));
     assert_true(shape.dim[2] == 388 && shape.dim[3] == 388);
     fov_model_free(paper);
     fov_context_free(context);
@@ -327,6 +395,7 @@ int main(void)
         cmocka_unit_test(stages_have_their_strides),
         cmocka_unit_test(dilation_keeps_maps_large),
         cmocka_unit_test(small_networks_compute_and_learn),
+        cmocka_unit_test(auxiliary_heads_learn),
         cmocka_unit_test(maps_are_as_large_as_the_picture),
     };
     return cmocka_run_group_tests_name("networks", tests, NULL, NULL);
