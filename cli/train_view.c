@@ -156,6 +156,7 @@ static void print_files(struct cli *cli, const char *directory)
     } files[] = {
         {"best.onnx", "the model at its best epoch; opens in ONNX Runtime, Netron, PyTorch"},
         {"last.onnx", "the model as it is now"},
+        {"report.html", "all of it as one page: open it in a browser"},
         {"curves.svg", "loss and accuracy over epochs (.png too)"},
         {"confusion.svg", "which classes it takes for which (.png too)"},
         {"history.csv", "a row per epoch"},

@@ -11,6 +11,7 @@
 #include "source.h"
 #include "train_options.h"
 #include "train_view.h"
+#include <fovea/report.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -337,6 +338,19 @@ static void draw(struct job *job, const fov_report *report, const fov_model *bes
     }
 }
 
+/* The page of the run, for people. */
+static void write_page(struct job *job)
+{
+    struct cli *cli = job->cli;
+    char html[RUN_PATH];
+    const fov_run_report_options options = {.data = job->asked.data};
+    if (fov_run_report(cli->context, job->folder.path, run_directory_file(html, &job->folder, "report.html"), &options) !=
+        FOV_OK) {
+        remark(cli, "no page of this run: %s", fov_error(cli->context));
+        fov_error_clear(cli->context);
+    }
+}
+
 static void print_json(struct job *job, struct train_view *view, const fov_report *report, const fov_model *best)
 {
     char path[RUN_PATH], hash[65] = "";
@@ -375,6 +389,7 @@ static int finish(struct job *job, struct train_view *view)
         return fail_library(cli);
     }
     draw(job, &report, best);
+    write_page(job);
     if (cli->json) {
         print_json(job, view, &report, best);
     } else if (!cli->quiet) {

@@ -29,6 +29,7 @@
 #include <fovea/model.h>
 #include <fovea/operators.h>
 #include <fovea/plan.h>
+#include <fovea/report.h>
 #include <fovea/status.h>
 #include <fovea/train.h>
 #include <fovea/types.h>

@@ -212,11 +212,22 @@ typedef struct fov_report {
     double   seconds;
     void    *owner; /**< internal */
 } fov_report;
+/** What a model made of one sample, for fov_evaluate_options.on_sample; valid during the call. */
+typedef struct fov_sample_result {
+    int64_t      index;   /**< of the sample in the dataset */
+    double       loss;
+    int          truth, answer; /**< classes; -1 for tasks that are not about one class */
+    double       probability;   /**< of the answer; NaN likewise */
+    const float *outputs; /**< [output_count]: what the task counts from; of a classifier a score per class */
+    int64_t      output_count;
+} fov_sample_result;
 typedef struct fov_evaluate_options {
     const char *task;         /**< as in fov_train_options */
     int  batch;               /**< 100 samples at a time; changes speed and memory, not the result */
     bool classes_by_position; /**< as in fov_train_options */
     bool metrics;             /**< false; true: fov_report.metrics, for which all answers are kept in memory */
+    void (*on_sample)(const fov_sample_result *result, void *user); /**< NULL; called in the order of samples */
+    void *user;
 } fov_evaluate_options;
 /** Runs the model over the dataset. Labels are matched to the model's classes by name; a prediction of a class that the
  *  data does not have is a mistake. E_SHAPE: model and data do not fit (classes.h says how). E_NUMERIC, and no report:

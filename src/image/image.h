@@ -58,6 +58,9 @@ typedef int image_decoder(struct picture *picture, const uint8_t *bytes, size_t 
 image_is jpeg_is, png_is, webp_is, gif_is, bmp_is;
 image_decoder jpeg_decode, png_decode, webp_decode, gif_decode, bmp_decode;
 
+/** A PNG of [height, width, channels], channels 1, 3 or 4, as bytes, which the caller frees with free(). */
+int image_encode_png(const uint8_t *pixels, int height, int width, int channels, uint8_t **bytes, size_t *size,
+                     struct error *error);
 /** Writes [height, width, channels], channels 1, 3 or 4, through the atomic file writer. E_UNSUPPORTED in a build without
  *  PNG; errors start with the path. */
 int image_save_png(const char *path, int height, int width, int channels, const uint8_t *pixels, struct error *error);

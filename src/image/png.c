@@ -159,8 +159,8 @@ int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *
     return status;
 }
 
-static int png_encode(const uint8_t *pixels, int height, int width, int channels, void **bytes, size_t *size,
-                      struct error *error)
+int image_encode_png(const uint8_t *pixels, int height, int width, int channels, uint8_t **bytes, size_t *size,
+                     struct error *error)
 {
     static const uint8_t colors[] = {0, SPNG_COLOR_TYPE_GRAYSCALE, 0, SPNG_COLOR_TYPE_TRUECOLOR,
                                      SPNG_COLOR_TYPE_TRUECOLOR_ALPHA};
@@ -187,9 +187,9 @@ static int png_encode(const uint8_t *pixels, int height, int width, int channels
 int image_save_png(const char *path, int height, int width, int channels, const uint8_t *pixels,
                    struct error *error)
 {
-    void *bytes;
+    uint8_t *bytes;
     size_t size;
-    int status = png_encode(pixels, height, width, channels, &bytes, &size, error);
+    int status = image_encode_png(pixels, height, width, channels, &bytes, &size, error);
     if (status == FOV_OK) {
         status = file_write(path, bytes, size, NULL, error);
         free(bytes); // libspng's own
@@ -205,6 +205,18 @@ int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *
     (void)bytes;
     (void)size;
     *orientation = 1;
+    return (int)error_set(error, FOV_E_UNSUPPORTED, "this fovea was built without PNG (FOVEA_WITH_PNG)");
+}
+
+int image_encode_png(const uint8_t *pixels, int height, int width, int channels, uint8_t **bytes, size_t *size,
+                     struct error *error)
+{
+    (void)height;
+    (void)width;
+    (void)channels;
+    (void)pixels;
+    (void)size;
+    *bytes = NULL;
     return (int)error_set(error, FOV_E_UNSUPPORTED, "this fovea was built without PNG (FOVEA_WITH_PNG)");
 }
 

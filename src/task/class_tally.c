@@ -84,6 +84,18 @@ static double binary_cross_entropy(const struct model_scores *scores, const floa
     return sum / scores->count;
 }
 
+double class_probability(const struct model_scores *scores, const float *row, int label)
+{
+    if (scores->count == 1) {
+        double one = scores->is_probable ? (double)*row : 1.0 / (1.0 + exp(-(double)*row));
+        return label == 1 ? one : 1.0 - one;
+    }
+    if (scores->is_probable) {
+        return (double)row[label];
+    }
+    return scores->independent ? 1.0 / (1.0 + exp(-(double)row[label])) : exp(-cross_entropy(scores, row, label));
+}
+
 /* How many scores are ahead of the label's. Of equal scores the first counts as larger, as in class_predicted. */
 static int count_ahead(const struct model_scores *scores, const float *row, int label)
 {

@@ -28,6 +28,9 @@ size_t class_tally_add(struct class_tally *tally, const float *rows, const int32
 /** What the classifier says: the first of the largest; of a single score the second class from one half on. */
 int class_predicted(const struct model_scores *scores, const float *row);
 
+/** The probability that a row of scores gives to a class. */
+double class_probability(const struct model_scores *scores, const float *row, int label);
+
 /** Of one class, from a confusion matrix. 0 / 0 is 0: a class never predicted, or never there, has earned nothing. */
 struct class_metrics {
     double precision, recall, f1;

@@ -77,6 +77,14 @@ static size_t tally_add(struct task_tally *tally, const float *outputs, const vo
     return good;
 }
 
+static void judge(const struct task_tally *tally, const float *outputs, const void *targets, fov_sample_result *result)
+{
+    const struct model_scores *scores = &tally->scores;
+    result->truth = *(const int32_t *)targets;
+    result->answer = class_predicted(scores, outputs);
+    result->probability = class_probability(scores, outputs, result->answer);
+}
+
 static void tally_figures(const struct task_tally *tally, double *values)
 {
     const struct class_tally *counts = tally->state;
@@ -115,6 +123,7 @@ const struct task task_classify = {
     .tally_close = tally_close,
     .tally_reset = tally_reset,
     .tally_add = tally_add,
+    .judge = judge,
     .tally_figures = tally_figures,
     .tally_report = tally_report,
 };

@@ -96,6 +96,9 @@ struct task {
     /** Counts. Answers `count`, or the first sample of which no number can be made: it and those behind it are not
      *  counted. */
     size_t (*tally_add)(struct task_tally *tally, const float *outputs, const void *targets, size_t count);
+    /** One sample's truth, answer and probability, for who looks at single ones; NULL: it has none. */
+    void (*judge)(const struct task_tally *tally, const float *outputs, const void *targets,
+                  fov_sample_result *result);
     void (*tally_figures)(const struct task_tally *tally, double *values);
     /** What a report has beside figures: per-class numbers, metrics. The report's owner is `report->owner`. */
     int (*tally_report)(struct task_tally *tally, fov_report *report, struct error *error);

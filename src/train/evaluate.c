@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "graph/plan.h"
 #include "task/class_tally.h"
+#include <math.h>
 
 enum { STANDARD_BATCH = 100 };
 
@@ -27,6 +28,7 @@ static int open_plan(struct evaluator *evaluator, const struct evaluated *what, 
         return (int)error->status;
     }
     evaluator->pixels = fov_plan_data(evaluator->plan, what->input);
+    evaluator->output = what->scores.logits;
     evaluator->outputs = fov_plan_data(evaluator->plan, what->scores.logits);
     return evaluator->pixels != NULL ? FOV_OK
                                      : error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
@@ -88,6 +90,34 @@ static int fail_numeric(struct evaluator *e, size_t bad, struct error *error)
                      dataset_sample_text(e->use.data, e->indices[bad], sample), plan_finding_text(&finding, cause));
 }
 
+/* The same one by one, for who wants to see each. Answers how many were good. */
+static size_t add_singly(struct evaluator *e, size_t count)
+{
+    const struct task *task = e->use.task;
+    size_t target = task_target_bytes(&e->use);
+    size_t outputs = fov_plan_bytes(e->plan, e->output) / sizeof(float) / (size_t)e->batch;
+    for (size_t i = 0; i < count; i++) {
+        const float *row = e->outputs + i * outputs;
+        const void *targets = (const char *)e->targets + i * target;
+        double before = e->tally.loss;
+        if (task->tally_add(&e->tally, row, targets, 1) < 1) {
+            return i;
+        }
+        fov_sample_result result = {.index = e->indices[i],
+                                    .loss = e->tally.loss - before,
+                                    .truth = -1,
+                                    .answer = -1,
+                                    .probability = (double)NAN,
+                                    .outputs = row,
+                                    .output_count = (int64_t)outputs};
+        if (task->judge != NULL) {
+            task->judge(&e->tally, row, targets, &result);
+        }
+        e->on_sample(&result, e->user);
+    }
+    return count;
+}
+
 int evaluator_run(struct evaluator *e, struct error *error)
 {
     e->use.task->tally_reset(&e->tally);
@@ -103,7 +133,8 @@ int evaluator_run(struct evaluator *e, struct error *error)
             return (int)error->status;
         }
         fov_plan_run(e->plan, 0);
-        size_t good = e->use.task->tally_add(&e->tally, e->outputs, e->targets, take);
+        size_t good = e->on_sample != NULL ? add_singly(e, take)
+                                           : e->use.task->tally_add(&e->tally, e->outputs, e->targets, take);
         if (good < take) {
             return fail_numeric(e, good, error);
         }
@@ -151,6 +182,8 @@ static int evaluate(fov_model *model, fov_dataset *data, const fov_evaluate_opti
         context_log(model->context, FOV_LOG_INFO, "%s", evaluator.use.match.text);
     }
     if (status == FOV_OK) {
+        evaluator.on_sample = options->on_sample;
+        evaluator.user = options->user;
         status = evaluator_run(&evaluator, error);
     }
     if (status == FOV_OK) {

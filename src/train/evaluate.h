@@ -15,9 +15,12 @@ struct evaluator {
     struct loader *loader;
     int64_t batch, count;
     float *pixels;        /**< [batch, H, W, C], the plan's input */
+    fov_value output;
     const float *outputs; /**< what the task counts from */
     void *targets;        /**< of a batch, as the task writes them */
     uint32_t *indices;    /**< [batch] */
+    void (*on_sample)(const fov_sample_result *result, void *user); /**< NULL: nobody looks at single ones */
+    void *user;
 };
 
 /** What is measured: a model's own graph, or a copy whose input and scores are given. */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Curves over epochs: a chart for the losses, one for each figure with that of training beside it, one for the rate. Of
+ * several runs, a line for each run. */
+#include "report/chart.h"
+#include "review/review.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_LINES = 12 };
+
+/* The lines of one chart, and the room for their points. */
+struct lines {
+    struct chart_line line[MOST_LINES];
+    char names[MOST_LINES][160];
+    double *room[MOST_LINES];
+    int count;
+};
+
+static bool is_measured(const struct history *history, int column)
+{
+    for (size_t r = 0; column >= 0 && r < history->count; r++) {
+        if (isfinite(history_at(history, r, column))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A column of a run as a line; without memory, or without numbers, there is none. */
+static void add_column(struct lines *lines, const struct review *review, const char *column, const char *name,
+                       bool dashed)
+{
+    const struct history *history = &review->history;
+    int values = history_find(history, column), epochs = history_find(history, "epoch");
+    if (lines->count == MOST_LINES || !is_measured(history, values)) {
+        return;
+    }
+    double *room = memory_allocate(review->memory, history->count, 2 * sizeof *room, "a curve", NULL);
+    if (room == NULL) {
+        return;
+    }
+    for (size_t r = 0; r < history->count; r++) {
+        room[r] = history_at(history, r, epochs);
+        room[history->count + r] = history_at(history, r, values);
+    }
+    int i = lines->count++;
+    snprintf(lines->names[i], sizeof lines->names[i], "%s", name);
+    lines->room[i] = room;
+    lines->line[i] = (struct chart_line){.name = lines->names[i],
+                                         .x = room,
+                                         .y = room + history->count,
+                                         .count = (int)history->count,
+                                         .dashed = dashed};
+}
+
+static void draw(struct text *html, const struct review *first, struct lines *lines, const char *title, bool percent)
+{
+    const struct chart chart = {.title = title,
+                                .x_name = "epoch",
+                                .lines = lines->line,
+                                .line_count = lines->count,
+                                .percent = percent,
+                                .whole_x = true};
+    if (lines->count > 0) {
+        chart_add(html, &chart);
+    }
+    for (int i = 0; i < lines->count; i++) {
+        memory_free(first->memory, lines->room[i]);
+    }
+    lines->count = 0;
+}
+
+/* The same column of every run, with that of training where there is only one run. */
+static void add_pair(struct text *html, const struct review *const *reviews, int count, const char *validation,
+                     const char *training, const char *title, bool percent)
+{
+    struct lines lines = {.count = 0};
+    for (int i = 0; i < count; i++) {
+        const char *name = count > 1 ? reviews[i]->directory : "validation";
+        bool measured = is_measured(&reviews[i]->history, history_find(&reviews[i]->history, validation));
+        add_column(&lines, reviews[i], measured ? validation : training, measured || count > 1 ? name : "training",
+                   false);
+        if (count == 1 && measured && training != NULL) {
+            add_column(&lines, reviews[i], training, "training", true);
+        }
+    }
+    draw(html, reviews[0], &lines, title, percent);
+}
+
+/* The column of training that belongs to one of validation: of the same name, or "train/accuracy" to
+ * "metrics/accuracy_top1". */
+static const char *training_column(const struct history *history, const char *figure)
+{
+    for (int c = 0; c < history->columns; c++) {
+        const char *name = history->names[c];
+        const char *rest = figure + (strlen(name) > 6 ? strlen(name) - 6 : 0);
+        if (strncmp(name, "train/", 6) == 0 && strncmp(name + 6, figure, strlen(name + 6)) == 0 &&
+            (*rest == '\0' || strcmp(rest, "_top1") == 0)) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+/* A figure whose values all lie within 0 .. 1 is a share. */
+static bool is_share(const struct history *history, int column)
+{
+    for (size_t r = 0; r < history->count; r++) {
+        double value = history_at(history, r, column);
+        if (value < 0.0 || value > 1.0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void review_curves(struct text *html, const struct review *const *reviews, int count)
+{
+    const struct history *history = &reviews[0]->history;
+    text_add(html, "<div class=\"charts\">");
+    add_pair(html, reviews, count, "val/loss", "train/loss", "Loss", false);
+    for (int c = 0; c < history->columns; c++) {
+        char title[HISTORY_NAME_SIZE];
+        const char *figure = history->names[c] + strlen("metrics/");
+        if (strncmp(history->names[c], "metrics/", strlen("metrics/")) != 0) {
+            continue;
+        }
+        snprintf(title, sizeof title, "%s", figure);
+        for (char *at = title; *at != '\0'; at++) {
+            *at = *at == '_' ? ' ' : *at;
+        }
+        add_pair(html, reviews, count, history->names[c], training_column(history, figure), title,
+                 is_share(history, c));
+    }
+    add_pair(html, reviews, count, "lr", NULL, "Learning rate", false);
+    text_add(html, "</div>");
+}
