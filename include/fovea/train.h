@@ -107,6 +107,7 @@ typedef struct fov_train_options {
     /** continue from directory/checkpoint.safetensors; every other option must be as it was (epochs may grow) */
     bool        resume;
     bool        overwrite; /**< false */
+    bool        tensorboard;      /**< false; true: directory/events.out.tfevents.fovea, which TensorBoard follows */
     int         checkpoint_steps; /**< 0: a checkpoint per epoch; else also each so many steps */
     /** Called once before the first step, when all memory that training takes has been had: with the plan for a whole
      *  batch, which is valid during the call (fov_plan_memory_use, fov_context_memory). */

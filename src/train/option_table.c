@@ -69,6 +69,8 @@ const struct train_option train_option_table[] = {
      .doc = "decoded pictures kept in memory between epochs, at most"},
     {OPTION(stop_on_bad_file), .kind = FOV_OPTION_FLAG,
      .doc = "end where a picture cannot be read; else it is named, and the next takes its place"},
+    {OPTION(tensorboard), .kind = FOV_OPTION_FLAG,
+     .doc = "also write what TensorBoard reads: scalars and histograms of the weights, an event per epoch"},
     {OPTION(checkpoint_steps), .kind = FOV_OPTION_INTEGER, .maximum = 2e9, .argument = "N",
      .otherwise = "one at each epoch's end", .doc = "also leave a checkpoint each N steps"},
     {OPTION(classes_by_position), .kind = FOV_OPTION_FLAG, .decides = true,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing the run's files, in the order that makes a kill harmless. */
 #include "train/run_folder.h"
+#include "train/events.h"
 #include "base/file.h"
 #include "data/dataset.h"
 #include <errno.h>
@@ -96,6 +97,25 @@ static int write_followers(const struct run_folder *folder, const struct train_s
     return status;
 }
 
+/* The file that TensorBoard follows, where it is wanted: begun, cut back, or with one epoch more. */
+enum events_what { EVENTS_BEGIN, EVENTS_RESUME, EVENTS_ADD };
+static int write_events(const struct run_folder *folder, const struct train_state *state, enum events_what what,
+                        struct error *error)
+{
+    char path[PATH_SIZE];
+    struct memory *memory = folder->step->context->memory;
+    if (!folder->settings->given.tensorboard) {
+        return FOV_OK;
+    }
+    int status = file_join(path, sizeof path, folder->directory, EVENTS_FILE, error);
+    if (status != FOV_OK) {
+        return status;
+    }
+    return what == EVENTS_BEGIN    ? events_begin(path, memory, error)
+           : what == EVENTS_RESUME ? events_resume(path, state->epoch, memory, error)
+                                   : events_add(path, &state->history, folder->step, error);
+}
+
 int run_folder_checkpoint(const struct run_folder *folder, const struct train_state *state, struct error *error)
 {
     char path[PATH_SIZE];
@@ -108,6 +128,7 @@ int run_folder_checkpoint(const struct run_folder *folder, const struct train_st
 int run_folder_epoch(const struct run_folder *folder, const struct train_state *state, struct error *error)
 {
     int status = run_folder_checkpoint(folder, state, error);
+    status = status == FOV_OK ? write_events(folder, state, EVENTS_ADD, error) : status;
     return status == FOV_OK ? write_followers(folder, state, error) : status;
 }
 
@@ -136,6 +157,7 @@ int run_folder_begin(const struct run_folder *folder, const struct train_state *
     int status = remove_old(folder, "checkpoint.safetensors", error);
     status = status == FOV_OK ? remove_old(folder, "best.onnx", error) : status;
     status = status == FOV_OK ? write_config(folder, error) : status;
+    status = status == FOV_OK ? write_events(folder, state, EVENTS_BEGIN, error) : status;
     status = status == FOV_OK ? write_followers(folder, state, error) : status;
     /* And the new one comes last: where there is a checkpoint, there is everything. */
     return status == FOV_OK ? run_folder_checkpoint(folder, state, error) : status;
@@ -152,6 +174,7 @@ int run_folder_resume(const struct run_folder *folder, struct train_state *state
         status = checkpoint_read(path, folder->step, folder->settings, &folder->identity, state, error);
     }
     status = status == FOV_OK ? write_config(folder, error) : status;
+    status = status == FOV_OK ? write_events(folder, state, EVENTS_RESUME, error) : status;
     if (status == FOV_OK && state->step == 0) {
         status = step_publish(folder->step);
         return status == FOV_OK ? write_followers(folder, state, error) : status;
