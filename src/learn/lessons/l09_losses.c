@@ -96,7 +96,7 @@ static void picture(struct picture *p)
     picture_curve(p, entropy, NULL, PICTURE_ORANGE);
     picture_text(p, 220, 312, 0, 12, PICTURE_INK, "score of the right class, z; the answer is sigmoid(z)");
     picture_text(p, 392, 45, 1, 13, PICTURE_ORANGE, "cross-entropy: steep where it is wrong");
-    picture_text(p, 150, 225, -1, 13, PICTURE_BLUE, "squared error: flat there");
+    picture_text(p, 46, 222, -1, 13, PICTURE_BLUE, "squared error: flat there");
 }
 
 static const struct mistake mistakes[] = {
