@@ -574,6 +574,10 @@ static int run_action(struct learner *l, const struct action *action)
         return fail(cli, EXIT_USAGE, "learn %s takes %s", action->name,
                     action->directory ? "a lesson's number and a folder" : "a lesson's number");
     }
+    if (count > 0 && strlen(words[0]) >= PROGRESS_PATH - 128) {
+        return fail(cli, EXIT_USAGE, "the folder's name has %zu bytes; at most %d", strlen(words[0]),
+                    PROGRESS_PATH - 129);
+    }
     return action->one(l, lesson, count > 0 ? words[0] : NULL);
 }
 
