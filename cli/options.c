@@ -534,6 +534,29 @@ int options_parse(struct cli *cli, const struct verb *verb, int count, char **wo
     return status;
 }
 
+int options_preset(struct cli *cli, const char *name, const char *text, char *problem, size_t size)
+{
+    char clean[64];
+    int index = 0;
+    const struct cli_option *o = find(cli->verb, name, strlen(name), '\0', &index);
+    if (o == NULL) {
+        struct nearest nearest = {.wanted = name};
+        for (int table = 0; table < OPTION_TABLES; table++) {
+            for (const struct cli_option *at = options_table(cli->verb, table); at != NULL && at->name != NULL; at++) {
+                nearest_offer(&nearest, at->name);
+            }
+        }
+        return nearest.best != NULL ? complain(problem, size, "there is no option \"%s\": did you mean %s?",
+                                               shown(clean, name), nearest.best)
+                                    : complain(problem, size, "there is no option \"%s\"", shown(clean, name));
+    }
+    if (cli->value[index].given) {
+        return EXIT_OK;
+    }
+    cli->value[index] = (struct cli_value){.given = true};
+    return read_value(o, text, &cli->value[index], problem, size);
+}
+
 bool options_want_help(int count, char **words)
 {
     for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {

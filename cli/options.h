@@ -17,6 +17,10 @@ int options_parse(struct cli *cli, const struct verb *verb, int count, char **wo
 enum { OPTION_TABLES = 4 };
 const struct cli_option *options_table(const struct verb *verb, int index);
 
+/** Sets an option as if it had been typed, unless it was. `text` is kept. EXIT_USAGE after a sentence in problem: there
+ *  is no such option, or the value is none of its. */
+int options_preset(struct cli *cli, const char *name, const char *text, char *problem, size_t size);
+
 /** Is there a --help or -h that is meant as one? */
 bool options_want_help(int count, char **words);
 

@@ -129,6 +129,9 @@ void train_options_fill(const struct cli *cli, const json_t *config, struct trai
             put_typed(i, &info, value, options);
         }
     }
+    if (options->minutes > 0.0f && !option_given(cli, "epochs")) {
+        options->epochs = 0; /* time decides */
+    }
     if (config != NULL) {
         return;
     }

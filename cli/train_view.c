@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of a training run. Rows are results and go to standard output as they come; the moving line does not. */
 #include "train_view.h"
+#include "options.h"
 #include "output.h"
 #include "report.h"
 #include "run_directory.h"
@@ -51,6 +52,8 @@ void train_view_begin(struct train_view *view, struct cli *cli, fov_model *model
     snprintf(view->title, sizeof view->title, "%s (%s parameters) on %s: %s samples to learn from, %s to check with",
              *name != '\0' ? name : "a model", show_count(count[0], summary.parameters), train.name,
              show_count(count[1], train.count), show_count(count[2], check.count));
+    view->minutes = (double)options->minutes;
+    view->log_every = option_integer(cli, "log-every");
     describe_settings(view, options, train.count);
 }
 
@@ -88,24 +91,54 @@ static void print_heading(struct train_view *view)
     output_commit(cli);
 }
 
-static void describe_step(char out[160], const fov_progress *at)
+static void describe_step(const struct train_view *view, char out[160], const fov_progress *at)
 {
     char speed[NUMBER_SIZE], left[NUMBER_SIZE];
     double per_step = at->step > 0 ? at->seconds / (double)at->step : 0.0;
     int64_t steps = at->steps - at->step + (int64_t)(at->epochs - at->epoch) * at->steps;
+    double rest = view->minutes > 0.0 ? 60.0 * view->minutes * (1.0 - at->share) : per_step * (double)steps;
     snprintf(out, 160, "%lld/%lld  loss %.4f  acc %.2f %%  %s img/s  %s left", (long long)at->step,
              (long long)at->steps, at->mean_loss, 100 * at->accuracy,
-             show_count(speed, llround(at->samples_per_second)), show_seconds(left, per_step * (double)steps));
+             show_count(speed, llround(at->samples_per_second)), show_seconds(left, rest));
+}
+
+/* "3/10"; of a run that ends by time, which has no number of epochs, "3". */
+static const char *epoch_text(char out[48], const fov_progress *at)
+{
+    if (at->epochs > 0) {
+        snprintf(out, 48, "%d/%d", at->epoch, at->epochs);
+    } else {
+        snprintf(out, 48, "%d", at->epoch);
+    }
+    return out;
+}
+
+/* As PyTorch's first tutorial prints it, and many courses after it: the mean loss of the last steps. */
+static void log_step(struct train_view *view, const fov_progress *at)
+{
+    struct cli *cli = view->cli;
+    view->logged = at->step == 1 ? at->loss : view->logged + at->loss;
+    if (view->log_every == 0 || at->step % view->log_every != 0) {
+        return;
+    }
+    if (!cli->json && !cli->quiet) {
+        progress_clear(&view->progress);
+        fprintf(cli->out, "[%d, %5lld] loss: %.3f\n", at->epoch, (long long)at->step,
+                view->logged / (double)view->log_every);
+        output_commit(cli);
+    }
+    view->logged = 0.0;
 }
 
 int train_view_step(const fov_progress *at, void *user)
 {
     struct train_view *view = user;
     print_heading(view);
+    log_step(view, at);
     if (progress_due(&view->progress)) {
         char label[48], detail[160];
-        snprintf(label, sizeof label, "%3d/%-3d", at->epoch, at->epochs);
-        describe_step(detail, at);
+        epoch_text(label, at);
+        describe_step(view, detail, at);
         progress_draw(&view->progress, label, (double)at->step / (double)at->steps, detail);
     }
     return signals_stop();
@@ -139,7 +172,7 @@ int train_view_epoch(const fov_progress *at, void *user)
     if (!cli->json && !cli->quiet) {
         print_heading(view);
         progress_clear(&view->progress);
-        snprintf(epoch, sizeof epoch, "%d/%d", at->epoch, at->epochs);
+        epoch_text(epoch, at);
         fprintf(cli->out, " %7s  %10.4f  %7.2f %%  %8.4f  %6.2f %%  %9.3g  %7s%s\n", epoch, at->mean_loss,
                 100 * at->accuracy, at->val_loss, 100 * at->val_accuracy, at->learning_rate,
                 show_seconds(seconds, at->seconds), at->best ? "  *" : "");

@@ -15,6 +15,9 @@ struct train_view {
     bool heading;        /**< the table's head is printed */
     double best;         /**< validation accuracy, a fraction */
     int best_epoch;
+    double minutes;      /**< the run ends by time; 0: by epochs */
+    int64_t log_every;   /**< a line each so many steps, as courses print them; 0: none */
+    double logged;       /**< losses since the last such line */
     char memory[MEMORY_TEXT], recomputed[MEMORY_TEXT];
     json_t *plan;        /**< the same, for --json */
     char title[1024], settings[512]; /**< printed once training has really begun */

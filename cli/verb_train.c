@@ -10,10 +10,13 @@
 #include "preprocessing.h"
 #include "source.h"
 #include "train_options.h"
+#include "train_preset.h"
 #include "train_view.h"
 #include <fovea/report.h>
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,6 +33,7 @@ struct job {
     fov_dataset *data, *test;
     fov_train_options options;
     struct train_texts texts;
+    char *preset; /* the lines that options came from */
 };
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
@@ -316,6 +320,7 @@ static void close_job(struct job *job)
     fov_model_free(job->model);
     json_decref(job->config);
     json_decref(job->words);
+    free(job->preset);
 }
 
 /* ---- afterwards ----------------------------------------------------------------------------------------------- */
@@ -428,10 +433,65 @@ static int train(struct job *job)
     return code;
 }
 
+/* ---- which rate ------------------------------------------------------------------------------------------------- */
+
+static int write_rates(struct job *job, const fov_rate_curve *curve)
+{
+    char csv[RUN_PATH], svg[RUN_PATH], png[RUN_PATH];
+    FILE *file = fopen(run_directory_file(csv, &job->folder, "rates.csv"), "w");
+    bool fine = file != NULL && fprintf(file, "lr,loss,smooth\n") > 0;
+    for (int i = 0; fine && i < curve->count; i++) {
+        fine = fprintf(file, "%.9g,%.9g,%.9g\n", curve->rate[i], curve->loss[i], curve->smooth[i]) > 0;
+    }
+    if (file == NULL || fclose(file) != 0 || !fine) {
+        return fail(job->cli, EXIT_IO, "%s: cannot write: %s", csv, strerror(errno));
+    }
+    if (fov_draw_rates(job->cli->context, curve, run_directory_file(svg, &job->folder, "rates.svg"),
+                       run_directory_file(png, &job->folder, "rates.png")) != FOV_OK) {
+        remark(job->cli, "no picture of the rates: %s", fov_error(job->cli->context));
+        fov_error_clear(job->cli->context);
+    }
+    return EXIT_OK;
+}
+
+static int find_rate(struct job *job)
+{
+    struct cli *cli = job->cli;
+    fov_rate_curve curve;
+    char clean[512], path[RUN_PATH];
+    fill_options(job);
+    if (fov_find_rate(job->model, job->data, &job->options, NULL, &curve) != FOV_OK) {
+        return fail_library(cli);
+    }
+    int code = write_rates(job, &curve);
+    show_clean(clean, sizeof clean, run_directory_file(path, &job->folder, "rates"));
+    if (code == EXIT_OK && cli->json) {
+        json_t *object = json_object();
+        json_set_text(object, "directory", job->folder.path);
+        json_set_number(object, "suggestion", curve.suggestion);
+        json_set_number(object, "lowest", curve.rate[curve.lowest]);
+        json_set_number(object, "steepest", curve.rate[curve.steepest]);
+        json_set_integer(object, "steps", curve.count);
+        json_print(cli, object);
+    } else if (code == EXIT_OK) {
+        fprintf(cli->out, "After %d steps of rates from %.2g to %.2g: the loss is lowest at %.2g and falls most at %.2g.\n",
+                curve.count, curve.rate[0], curve.rate[curve.count - 1], curve.rate[curve.lowest],
+                curve.rate[curve.steepest]);
+        fprintf(cli->out, "Try --lr %.2g, a tenth of the lowest. The curve: %s.csv, .svg, .png\n", curve.suggestion, clean);
+    }
+    fov_rate_curve_free(&curve);
+    return code;
+}
+
 static int run(struct cli *cli)
 {
     struct job job = {.cli = cli};
-    int code = open_job(&job);
+    if (option_text(cli, "recipe") != NULL && strcmp(option_text(cli, "recipe"), "list") == 0) {
+        train_recipes_print(cli);
+        return EXIT_OK;
+    }
+    int code = train_preset(cli, &job.preset);
+    code = code == EXIT_OK ? open_job(&job) : code;
     if (code == EXIT_OK && !job.resume) {
         code = run_directory_take(cli, option_text(cli, "out"), option_flag(cli, "overwrite"), &job.folder);
     }
@@ -439,7 +499,7 @@ static int run(struct cli *cli)
         code = run_directory_keep_words(cli, &job.folder, &job.asked);
     }
     if (code == EXIT_OK) {
-        code = train(&job);
+        code = option_flag(cli, "find-lr") ? find_rate(&job) : train(&job);
     }
     if (code != EXIT_OK) {
         run_directory_abandon(&job.folder);
@@ -449,6 +509,17 @@ static int run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
+    {.name = "recipe",
+     .kind = OPTION_TEXT,
+     .argument = "NAME",
+     .otherwise = "none",
+     .doc = "a named set of options, printed by --recipe list; what is typed counts more"},
+    {.name = "config",
+     .letter = 'c',
+     .kind = OPTION_TEXT,
+     .argument = "FILE",
+     .otherwise = "none",
+     .doc = "options from a file, a line of \"key = value\" each, or a run's config.json; what is typed counts more"},
     {.name = "model",
      .kind = OPTION_TEXT,
      .argument = "NAME|FILE",
@@ -492,6 +563,16 @@ static const struct cli_option options[] = {
      .argument = "DIR",
      .otherwise = "runs/train, runs/train2 ...",
      .doc = "run folder; one that holds a run is refused"},
+    {.name = "find-lr",
+     .kind = OPTION_FLAG,
+     .doc = "no training: try growing rates for 200 steps, draw the loss over them (rates.svg, rates.csv), suggest one"},
+    {.name = "log-every",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .otherwise = "no lines",
+     .minimum = 1,
+     .maximum = 1e9,
+     .doc = "a line each N steps: [1,   300] loss: 0.334"},
     {.name = "overwrite", .kind = OPTION_FLAG, .doc = "the new run takes the place of the one in --out"},
     {.name = "resume",
      .kind = OPTION_TEXT,

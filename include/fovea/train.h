@@ -28,7 +28,8 @@ enum { FOV_TASK_FIGURES = 8 /**< a task has at most so many */ };
 
 /** Where training stands, for callbacks. */
 typedef struct fov_progress {
-    int      epoch, epochs; /**< from 1 */
+    int      epoch, epochs; /**< from 1; epochs 0: the run ends by time */
+    double   share;         /**< of the run that lies behind: of its steps, or of its time */
     int64_t  step, steps;   /**< in this epoch, from 1; steps per epoch */
     int64_t  total_step;    /**< since the beginning, from 1 */
     double   loss;          /**< on_step: of this mini-batch; on_epoch: mean over the epoch */
@@ -51,7 +52,12 @@ typedef struct fov_train_options {
     /** What the model is for, with options behind its name: "segment:loss=dice" (fov_task_at lists them). NULL: it
      *  follows from the data's targets. */
     const char *task;
-    int         epochs;     /**< 10 */
+    int         epochs;     /**< 10; with .minutes: no limit */
+    /** 0: the run ends with its epochs. Else at the first step behind so many minutes of training (validation and
+     *  loading before the first step are not counted), in the middle of an epoch, which then counts as one; schedules go
+     *  by the share of the time. How far it comes depends on the machine, so do the weights. */
+    float       minutes;
+    int         patience;   /**< 0: else the run ends when so many epochs were not better than the best */
     int         batch;      /**< 64; 1 = stochastic, -1 = the whole set: full-batch gradient descent */
     /** Leaves out the last batch of each epoch where it is smaller than the others. Without it, only one that a layer
      *  cannot take is left out: a single sample before a batch norm over single pixels */
@@ -64,10 +70,11 @@ typedef struct fov_train_options {
     bool        nesterov;
     float       weight_decay;
     float       beta1, beta2, epsilon;
-    /** Rates and decays of parameters by name, over the ones for all: "features.*=0.1x, head.*=0.05" ("x": times the one
-     *  for all). Schedules move all of them alike. Of patterns that fit the last one counts. NULL: none. */
+    /** Rates and decays of parameters by name, over the ones for all: "*=0.1x, head=1x, stem.*=0.05" ("x": times the one
+     *  for all). Beside patterns there are the words "head", the last layer, and "norms-and-biases". Schedules move all
+     *  of them alike. Of patterns that fit the last one counts. NULL: none. */
     const char *lr_by_name, *weight_decay_by_name;
-    /** Parameters without decay: patterns, or "norms-and-biases". NULL: none */
+    /** Parameters without decay, in the same way: "norms-and-biases". NULL: none */
     const char *no_decay;
     int         accumulate; /**< 1: batches whose gradients make one update: their mean, weighted by samples */
     float       clip_value; /**< 0: no element of a gradient is larger either way */
@@ -119,6 +126,15 @@ typedef struct fov_train_options {
     /** Writes the order of samples of an epoch (from 0) to order[count]; NULL: shuffled, keyed by (seed, epoch). */
     void (*order)(void *user, int epoch, uint32_t *order, int64_t count);
 } fov_train_options;
+
+/** A named set of options: how a network is trained to what is said of it. */
+typedef struct fov_recipe {
+    const char *name;     /**< "mnist-fast" */
+    const char *summary;  /**< one line: what it gives, and what it takes */
+    const char *settings; /**< a line of "option = value" each: of fov_train_options, and "model" and "data" */
+} fov_recipe;
+FOV_API int        fov_recipe_count(void);
+FOV_API fov_recipe fov_recipe_at(int index);
 
 /** An option of a task or transform. */
 typedef struct fov_option_info {
@@ -194,6 +210,29 @@ FOV_API FOV_MUST_CHECK int fov_train_opt(fov_model *model, fov_dataset *data, co
 #ifndef __cplusplus
 #define fov_train(model, data, ...) fov_train_opt((model), (data), &(fov_train_options){__VA_ARGS__})
 #endif
+
+/** A range test: a short run whose learning rate grows from step to step. */
+typedef struct fov_rate_options {
+    double from, to; /**< rates: 1e-6, 10 */
+    int    steps;    /**< 200 */
+} fov_rate_options;
+typedef struct fov_rate_curve {
+    int     count;
+    double *rate, *loss, *smooth; /**< [count] of each step; smooth: an average of the losses so far */
+    int     lowest, steepest;     /**< steps: where the smoothed loss is lowest, and where it falls most before that */
+    double  suggestion;           /**< a rate to begin with: a tenth of that at the lowest */
+    int     capacity;             /**< internal */
+    void   *owner;                /**< internal */
+} fov_rate_curve;
+/** Trains for some steps with growing rates, the same for all parameters, until the loss runs away, and puts the model's
+ *  weights back. `options` as for training; of them, what is about epochs, files, validation, callbacks and the schedule
+ *  is left aside. */
+FOV_API FOV_MUST_CHECK int fov_find_rate(fov_model *model, fov_dataset *data, const fov_train_options *options,
+                                         const fov_rate_options *range, fov_rate_curve *curve);
+FOV_API void               fov_rate_curve_free(fov_rate_curve *curve); /**< accepts a zeroed one */
+/** Draws it. FOV_E_UNSUPPORTED without cairo. */
+FOV_API FOV_MUST_CHECK int fov_draw_rates(fov_context *context, const fov_rate_curve *curve, const char *svg,
+                                          const char *png);
 
 /** What a trained model is worth on a dataset. Arrays are of `classes` elements and belong to the report. */
 typedef struct fov_report {

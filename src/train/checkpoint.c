@@ -89,6 +89,7 @@ static void gather_metadata(struct metadata *metadata, const struct train_settin
     add_double(metadata, "epoch.loss", state->loss);
     add_integer(metadata, "epoch.seen", state->seen);
     add_double(metadata, "epoch.seconds", state->seconds);
+    add_double(metadata, "spent", state->spent);
     add_integer(metadata, "best.epoch", state->best_epoch);
     add_double(metadata, "best.score", state->best);
     for (int i = 0; settings->schedule.schedule->observe != NULL && i < SCHEDULE_NUMBERS; i++) {
@@ -180,6 +181,13 @@ static int get_double(const struct safetensors *file, const char *key, double *v
                          key);
     }
     return FOV_OK;
+}
+
+/* Older checkpoints do not have it. */
+static int get_spent(const struct safetensors *file, double *spent, struct error *error)
+{
+    *spent = 0.0;
+    return safetensors_metadata(file, "spent") != NULL ? get_double(file, "spent", spent, error) : FOV_OK;
 }
 
 /* `absent`: what a file that does not say it had; NULL: each says it. `older`: another word for the same. */
@@ -307,6 +315,7 @@ static int read_state(const struct safetensors *file, const struct train_setting
         get_integer(file, "epoch.seen", 0, &state->seen, error) != FOV_OK ||
         get_sums(file, state, error) != FOV_OK ||
         get_double(file, "epoch.seconds", &state->seconds, error) != FOV_OK ||
+        get_spent(file, &state->spent, error) != FOV_OK ||
         get_integer(file, "best.epoch", 0, &state->best_epoch, error) != FOV_OK ||
         get_double(file, "best.score", &state->best, error) != FOV_OK) {
         return (int)error->status;
@@ -323,8 +332,9 @@ static int read_state(const struct safetensors *file, const struct train_setting
         }
     }
     /* A sum of states that no run can be in would index outside the epoch's order. */
-    if (state->step >= settings->steps || state->epoch > INT32_MAX ||
-        state->total != state->epoch * settings->steps + state->step || state->history.count != (size_t)state->epoch) {
+    int64_t whole = state->epoch * settings->steps + state->step; /* epochs that time has ended are shorter */
+    bool fits = settings->given.minutes > 0.0f ? state->total <= whole : state->total == whole;
+    if (state->step >= settings->steps || state->epoch > INT32_MAX || !fits || state->history.count != (size_t)state->epoch) {
         return error_set(error, FOV_E_INPUT,
                          "%s: its epoch %" PRId64 ", step %" PRId64 " and total %" PRId64 " do not fit each other",
                          file->file, state->epoch, state->step, state->total);

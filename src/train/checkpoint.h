@@ -17,6 +17,7 @@ struct train_state {
     int64_t seen;          /**< of the running epoch: samples */
     double sums[2 * TASK_MOST_FIGURES]; /**< of the running epoch: what the task adds up (task.sum) */
     double seconds;        /**< of the running epoch */
+    double spent;          /**< seconds of the finished epochs */
     int64_t best_epoch;    /**< from 1; 0: none yet */
     double best;           /**< its score; larger is better */
     struct history history;

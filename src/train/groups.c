@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char norms_and_biases[] = "norms-and-biases";
+/* Words among the patterns. */
+static const char norms_and_biases[] = "norms-and-biases", head[] = "head";
 
 /* One entry of a list. `number` < 0: it has none. */
 struct entry {
@@ -48,11 +49,27 @@ static bool next_entry(const char **at, const char *option, bool numbers, struct
     return true;
 }
 
-/* A norm's scale and offset and every bias are rows of numbers; weights have more axes. */
+/* The last weight that is trained. */
+static int last_weight(const fov_graph *graph)
+{
+    int last = 0;
+    for (int i = 0; i < fov_parameter_count(graph); i++) {
+        fov_value parameter = fov_parameter_at(graph, i);
+        bool weight = fov_value_shape(graph, parameter).rank > 1 && !fov_parameter_frozen(graph, parameter);
+        last = weight ? parameter.id : last;
+    }
+    return last;
+}
+
+/* A norm's scale and offset and every bias are rows of numbers; weights have more axes. The head is the last weight and
+ * what comes behind it. */
 static bool fits(const struct entry *entry, const fov_graph *graph, fov_value parameter)
 {
     if (strcmp(entry->pattern, norms_and_biases) == 0) {
         return fov_value_shape(graph, parameter).rank <= 1;
+    }
+    if (strcmp(entry->pattern, head) == 0) {
+        return parameter.id >= last_weight(graph);
     }
     return fnmatch(entry->pattern, fov_value_name(graph, parameter), 0) == 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What holds for which parameter: rates and decays by name ("features.*=0.1x, head.*=0.05"), and what is not decayed. */
+/* What holds for which parameter: rates and decays by name ("features.*=0.1x, fc.*=0.05"), and what is not decayed. Two
+ * words stand among the patterns: norms-and-biases, and head, the last layer. */
 #ifndef TRAIN_GROUPS_H
 #define TRAIN_GROUPS_H
 

@@ -89,6 +89,9 @@ int settings_resolve(struct train_settings *settings, const fov_train_options *o
     if (resolve_optimizer(settings, error) != FOV_OK || resolve_schedule(settings, error) != FOV_OK) {
         return FOV_E_USAGE;
     }
+    if (o->minutes > 0.0f && o->epochs == 0) {
+        o->epochs = BY_TIME;
+    }
     o->lr = o->lr != 0.0f ? o->lr : (float)settings->optimizer.op->standard_rate;
     for (const struct train_option *row = train_option_table; row->name != NULL; row++) {
         if (row->standard != 0.0 && train_option_number(row, o) == 0.0) {

@@ -10,6 +10,8 @@
 #include "transform/pipeline.h"
 #include <fovea/train.h>
 
+enum { BY_TIME = 1000000 /**< epochs of a run that ends by time: no limit */ };
+
 struct train_settings {
     fov_train_options given; /**< with defaults in place of zeros */
     struct optimizer optimizer;

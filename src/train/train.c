@@ -246,10 +246,26 @@ static void begin_batches(struct training *t)
                    (size_t)(t->state.step * batch));
 }
 
-static double rate_now(const struct training *t)
+/* The share of its time that the run has taken; negative: it ends by epochs. */
+static double time_share(const struct training *t)
 {
-    return schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total, -1.0,
+    double minutes = (double)t->settings.given.minutes;
+    return minutes > 0.0 ? (t->state.spent + t->state.seconds) / (60.0 * minutes) : -1.0;
+}
+
+static double rate_of(const struct training *t, int64_t total)
+{
+    return schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, total, time_share(t),
                          &t->state.schedule);
+}
+
+/* Whether nothing more is to be trained: all epochs, all time, or nothing better for long. */
+static bool is_over(const struct training *t)
+{
+    const fov_train_options *o = &t->settings.given;
+    const struct train_state *s = &t->state;
+    return s->epoch >= o->epochs || time_share(t) >= 1.0 ||
+           (o->patience > 0 && s->best_epoch > 0 && s->epoch - s->best_epoch >= o->patience);
 }
 
 static double figure_named(const char *name, const fov_task_figure *figures, int count, double otherwise)
@@ -267,7 +283,7 @@ static fov_progress progress_of(const struct training *t, double loss, double ra
     const struct train_state *s = &t->state;
     double seen = s->seen > 0 ? (double)s->seen : 1.0;
     fov_progress progress = {.epoch = (int)s->epoch + 1,
-                             .epochs = t->settings.given.epochs,
+                             .epochs = t->settings.given.epochs < BY_TIME ? t->settings.given.epochs : 0,
                              .step = s->step,
                              .steps = t->settings.steps,
                              .total_step = s->total,
@@ -279,6 +295,8 @@ static fov_progress progress_of(const struct training *t, double loss, double ra
                              .load_seconds = prefetch_waited(t->prefetch) - t->waited,
                              .val_loss = (double)NAN,
                              .val_accuracy = (double)NAN};
+    double all = (double)t->settings.given.epochs * (double)t->settings.steps, time = time_share(t);
+    progress.share = time >= 0.0 ? (time < 1.0 ? time : 1.0) : (double)s->total / all;
     progress.figure_count = task_figures(t->use.task, NULL, s->sums, progress.figures);
     progress.accuracy = figure_named("accuracy", progress.figures, progress.figure_count, 0.0);
     return progress;
@@ -375,15 +393,16 @@ static int train_steps(struct training *t)
     if (status == FOV_OK) {
         begin_batches(t);
     }
-    while (status == FOV_OK && t->state.step < t->settings.steps) {
+    bool ended = false; /* the epoch's end saves by itself */
+    while (status == FOV_OK && !ended) {
         double loss = 0.0, begin = clock_seconds();
-        rate = rate_now(t);
+        rate = rate_of(t, t->state.total);
         status = train_batch(t, rate, &loss);
         t->state.seconds += clock_seconds() - begin;
         if (status != FOV_OK) {
             return status;
         }
-        bool ended = t->state.step == t->settings.steps; /* the epoch's end saves by itself */
+        ended = t->state.step == t->settings.steps || time_share(t) >= 1.0;
         if (o->on_step != NULL) {
             fov_progress progress = progress_of(t, loss, rate);
             t->stopping = tell(t, o->on_step, &progress) != 0;
@@ -476,6 +495,7 @@ static int end_epoch(struct training *t, double rate)
             progress.best = true;
         }
         s->step = s->seen = 0;
+        s->spent += s->seconds;
         s->loss = s->seconds = 0.0;
         memset(s->sums, 0, sizeof s->sums);
         status = step_publish(&t->step);
@@ -512,13 +532,11 @@ static int training_run(struct training *t)
         status = t->settings.given.resume ? run_folder_resume(&t->folder, &t->state, t->error)
                                           : run_folder_begin(&t->folder, &t->state, t->error);
     }
-    while (status == FOV_OK && t->state.epoch < t->settings.given.epochs) {
+    while (status == FOV_OK && !is_over(t)) {
         status = train_steps(t);
         if (status == FOV_OK) {
             /* The rate that the row shows is that of the epoch's last step. */
-            double rate = schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total - 1,
-                                        -1.0, &t->state.schedule);
-            status = end_epoch(t, rate);
+            status = end_epoch(t, rate_of(t, t->state.total - 1));
         }
     }
     return status;

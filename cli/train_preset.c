@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* A file, a config.json and a recipe all become lines of "key = value", which are set where nothing was typed. */
+#include "train_preset.h"
+#include "append.h"
+#include "json.h"
+#include "options.h"
+#include "output.h"
+#include "table.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LARGEST = 1 << 20, PATH = 4096, SENTENCE = 512 };
+
+/* Cuts blanks and one pair of quotes off both ends. */
+static char *trim(char *text)
+{
+    size_t length;
+    text += strspn(text, " \t");
+    length = strlen(text);
+    while (length > 0 && strchr(" \t\r", text[length - 1]) != NULL) {
+        text[--length] = '\0';
+    }
+    if (length >= 2 && text[0] == '"' && text[length - 1] == '"') {
+        text[length - 1] = '\0';
+        text++;
+    }
+    return text;
+}
+
+/* Sets what the lines say; `lines` is cut into pieces that options keep. */
+static int set_lines(struct cli *cli, const char *source, char *lines)
+{
+    char problem[SENTENCE], clean[SENTENCE];
+    int number = 0;
+    for (char *line = lines, *next; line != NULL; line = next) {
+        next = strchr(line, '\n');
+        if (next != NULL) {
+            *next++ = '\0';
+        }
+        number++;
+        line = trim(line);
+        if (*line == '\0' || *line == '#' || *line == ';' || *line == '[') {
+            continue;
+        }
+        char *equals = strchr(line, '=');
+        if (equals == NULL) {
+            return fail(cli, EXIT_USAGE, "%s: line %d is no \"key = value\": \"%.60s\"", source, number,
+                        show_clean(clean, sizeof clean, line));
+        }
+        *equals = '\0';
+        if (options_preset(cli, trim(line), trim(equals + 1), problem, sizeof problem) != EXIT_OK) {
+            return fail(cli, EXIT_USAGE, "%s: line %d: %s", source, number, problem);
+        }
+    }
+    return EXIT_OK;
+}
+
+/* ---- JSON of a run ------------------------------------------------------------------------------------------------ */
+
+/* An object's entries that are options, as lines. */
+static size_t lines_of(const struct cli *cli, json_t *object, char *out, size_t used)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        char by_name[128];
+        if (options_find(cli->verb, key, NULL) == NULL || strcmp(key, "threads") == 0) {
+            continue; /* what the run was, not what was asked for */
+        }
+        snprintf(by_name, sizeof by_name, "%.100s_by_name", key);
+        const char *names = json_string_value(json_object_get(object, by_name)), *text = json_string_value(value);
+        if (json_is_string(value) && *text != '\0') {
+            used = append_text(out, LARGEST, used, "%s = %s", key, text);
+        } else if (json_is_integer(value) && json_integer_value(value) == -1 && strcmp(key, "batch") == 0) {
+            used = append_text(out, LARGEST, used, "%s = full", key);
+        } else if (json_is_integer(value)) {
+            used = append_text(out, LARGEST, used, "%s = %" JSON_INTEGER_FORMAT, key, json_integer_value(value));
+        } else if (json_is_real(value)) {
+            used = append_text(out, LARGEST, used, "%s = %.17g", key, json_real_value(value));
+        } else if (json_is_boolean(value)) {
+            used = append_text(out, LARGEST, used, "%s = %s", key, json_is_true(value) ? "yes" : "no");
+        }
+        if (json_is_number(value) && names != NULL && *names != '\0') {
+            used = append_text(out, LARGEST, used, ", %s", names);
+        }
+        used = append_text(out, LARGEST, used, "\n");
+    }
+    return used;
+}
+
+/* args.json beside config.json has the words for model and data as they were typed. */
+static int set_json(struct cli *cli, const char *path, char *out)
+{
+    char words[PATH], problem[SENTENCE];
+    const char *slash = strrchr(path, '/');
+    int code = EXIT_OK, ignored;
+    size_t used = 0;
+    json_t *config = json_read(path, 0, NULL, &code, problem, sizeof problem);
+    if (config == NULL) {
+        return fail(cli, code, "%s", problem);
+    }
+    snprintf(words, sizeof words, "%.*sargs.json", slash != NULL ? (int)(slash - path + 1) : 0, path);
+    json_t *typed = json_read(words, 0, NULL, &ignored, problem, sizeof problem);
+    if (typed != NULL) {
+        used = lines_of(cli, typed, out, 0);
+    }
+    lines_of(cli, config, out, used);
+    json_decref(typed);
+    json_decref(config);
+    return set_lines(cli, path, out);
+}
+
+/* ---- files and recipes -------------------------------------------------------------------------------------------- */
+
+static int set_file(struct cli *cli, const char *path, char *out)
+{
+    FILE *file = fopen(path, "rb");
+    size_t length = file != NULL ? fread(out, 1, LARGEST - 1, file) : 0;
+    int broken = errno;
+    bool failed = file == NULL || ferror(file), whole = file != NULL && feof(file);
+    if (file != NULL) {
+        fclose(file);
+    }
+    if (failed) {
+        return fail(cli, EXIT_IO, "%s: cannot read: %s", path, strerror(broken));
+    }
+    if (!whole || memchr(out, '\0', length) != NULL) {
+        return fail(cli, EXIT_INPUT, "%s: no file of \"key = value\" lines", path);
+    }
+    out[length] = '\0';
+    return out[strspn(out, " \t\r\n")] == '{' ? set_json(cli, path, out) : set_lines(cli, path, out);
+}
+
+static int set_recipe(struct cli *cli, const char *name, char *out)
+{
+    char list[SENTENCE] = "", clean[64];
+    size_t used = 0;
+    for (int i = 0; i < fov_recipe_count(); i++) {
+        fov_recipe recipe = fov_recipe_at(i);
+        if (strcmp(recipe.name, name) == 0) {
+            append_text(out, LARGEST, 0, "%s", recipe.settings);
+            return set_lines(cli, recipe.name, out);
+        }
+        used = append_text(list, sizeof list, used, "%s%s", i > 0 ? ", " : "", recipe.name);
+    }
+    return fail(cli, EXIT_USAGE, "there is no recipe \"%s\"; there are %s", show_clean(clean, sizeof clean, name), list);
+}
+
+int train_preset(struct cli *cli, char **kept)
+{
+    const char *file = option_text(cli, "config");
+    int code = EXIT_OK;
+    if (file == NULL && option_text(cli, "recipe") == NULL) {
+        return EXIT_OK;
+    }
+    *kept = take_memory(2, LARGEST);
+    if (file != NULL) {
+        code = set_file(cli, file, *kept);
+    }
+    const char *recipe = option_text(cli, "recipe"); /* which the file may name */
+    return code == EXIT_OK && recipe != NULL ? set_recipe(cli, recipe, *kept + LARGEST) : code;
+}
+
+void train_recipes_print(struct cli *cli)
+{
+    json_t *list = cli->json ? json_array() : NULL;
+    for (int i = 0; i < fov_recipe_count(); i++) {
+        fov_recipe recipe = fov_recipe_at(i);
+        if (list != NULL) {
+            json_t *object = json_object();
+            json_set_text(object, "name", recipe.name);
+            json_set_text(object, "summary", recipe.summary);
+            json_set_text(object, "settings", recipe.settings);
+            json_add(list, object);
+            continue;
+        }
+        fprintf(cli->out, "%s%s%s%s: %s\n", i > 0 ? "\n" : "", style_bold(cli), recipe.name, style_off(cli),
+                recipe.summary);
+        for (const char *line = recipe.settings; *line != '\0'; line += strcspn(line, "\n") + 1) {
+            fprintf(cli->out, "    %.*s\n", (int)strcspn(line, "\n"), line);
+        }
+    }
+    if (list != NULL) {
+        json_t *object = json_object();
+        json_set(object, "recipes", list);
+        json_print(cli, object);
+    }
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* The recipes. Each was run; what is said of it was measured. */
+#include <fovea/train.h>
+#include <stddef.h>
+
+static const fov_recipe recipes[] = {
+    {"mnist-fast", "lenet5 on MNIST in about a minute of two cores",
+     "model = lenet5\n"
+     "data = mnist\n"
+     "epochs = 18\n"
+     "batch = 64\n"
+     "optimizer = sgd\n"
+     "lr = 0.05\n"
+     "momentum = 0.9\n"
+     "nesterov = yes\n"
+     "weight_decay = 0.0005\n"
+     "no_decay = norms-and-biases\n"
+     "schedule = one-cycle\n"
+     "augment = mnist\n"
+     "ema = 0.999\n"},
+    {"mnist-best", "32-32-64-64 filters with batch norm on MNIST, affine and elastic changes",
+     "model = mnist-best\n"
+     "data = mnist\n"
+     "epochs = 8\n"
+     "batch = 100\n"
+     "optimizer = sgd\n"
+     "lr = 0.1\n"
+     "momentum = 0.9\n"
+     "nesterov = yes\n"
+     "weight_decay = 0.0005\n"
+     "no_decay = norms-and-biases\n"
+     "schedule = one-cycle\n"
+     "augment = rotate:10, shear:5, scale:0.1, translate:0.08, elastic:20:sigma=4\n"
+     "label_smoothing = 0.05\n"
+     "ema = 0.995\n"},
+    {"finetune", "a model file whose head learns at the full rate and whose body at a tenth of it",
+     "epochs = 10\n"
+     "batch = 32\n"
+     "optimizer = adamw:weight_decay=0.01\n"
+     "lr = 0.001, *=0.1x, head=1x\n"
+     "no_decay = norms-and-biases\n"
+     "schedule = cosine\n"
+     "warmup = 100\n"
+     "clip_norm = 1\n"
+     "augment = imagenet\n"
+     "label_smoothing = 0.1\n"},
+    {"resnet20-he", "resnet20 on CIFAR-10 as He et al. 2016, section 4.2",
+     "model = resnet20\n"
+     "data = cifar10\n"
+     "epochs = 164\n"
+     "batch = 128\n"
+     "optimizer = sgd\n"
+     "lr = 0.1\n"
+     "momentum = 0.9\n"
+     "weight_decay = 0.0001\n"
+     "schedule = multistep:82,123:gamma=0.1\n"
+     "augment = crop:4, flip\n"},
+};
+enum { COUNT = sizeof recipes / sizeof recipes[0] };
+
+int fov_recipe_count(void)
+{
+    return COUNT;
+}
+
+fov_recipe fov_recipe_at(int index)
+{
+    static const fov_recipe none = {"", "", ""};
+    return index >= 0 && index < COUNT ? recipes[index] : none;
+}
