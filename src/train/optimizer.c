@@ -2,6 +2,7 @@
 /* Optimisers as operators: which there are, their options by name, and their nodes. */
 #include "train/optimizer.h"
 #include "base/text.h"
+#include "train/orthogonal.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -153,7 +154,8 @@ static fov_value input_of(const struct optimizer *optimizer, const struct optimi
         }
     }
     if (index < 2) {
-        return index == 0 ? u->parameter : u->gradient;
+        bool made = strcmp(port->name, "orthogonal") == 0; /* of the gradient, by nodes before */
+        return index == 0 ? u->parameter : made ? orthogonal_add(optimizer, u) : u->gradient;
     }
     if (strcmp(port->name, "learning_rate") == 0) {
         return u->learning_rate;

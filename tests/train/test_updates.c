@@ -22,6 +22,7 @@ static const fov_train_options cases[] = {
      .no_decay = "norms-and-biases"},
     {.optimizer = "adam", .lr = 0.01f, .lookahead = 3},
     {.lr = 0.1f, .momentum = 0.9f, .ema = 0.875f},
+    {.optimizer = "muon", .lr = 0.02f},
     {.optimizer = "adam",
      .lr = 0.01f,
      .accumulate = 4,
