@@ -88,8 +88,8 @@ static void put_typed(int index, const fov_train_option_info *info, const struct
     }
 }
 
-/* A run that goes on has the options of its optimiser and its schedule behind their names. What is typed now goes behind
- * them, so that the library sees that it is another one. */
+/* A run that goes on has the options of its optimiser and its schedule behind their names. What is typed now goes
+ * behind them, so that the library sees that it is another one. */
 static bool add_to_kept(const struct cli *cli, const fov_train_option_info *info, const struct cli_value *value,
                         struct train_texts *texts, fov_train_options *options)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The library's table of training options as options of the command, and what was typed, or kept in a run's config.json,
- * as fov_train_options. */
+/* The library's table of training options as options of the command, and what was typed, or kept in a run's
+ * config.json, as fov_train_options. */
 #ifndef CLI_TRAIN_OPTIONS_H
 #define CLI_TRAIN_OPTIONS_H
 

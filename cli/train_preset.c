@@ -57,14 +57,15 @@ static int set_lines(struct cli *cli, const char *source, char *lines)
     return EXIT_OK;
 }
 
-/* ---- JSON of a run ------------------------------------------------------------------------------------------------ */
+/* ---- JSON of a run ----------------------------------------------------------------------------------------------- */
 
 /* An object's entries that are options, as lines. */
 static size_t lines_of(const struct cli *cli, json_t *object, char *out, size_t used)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         char by_name[128];
         if (options_find(cli->verb, key, NULL) == NULL || strcmp(key, "threads") == 0) {
             continue; /* what the run was, not what was asked for */
@@ -112,7 +113,7 @@ static int set_json(struct cli *cli, const char *path, char *out)
     return set_lines(cli, path, out);
 }
 
-/* ---- files and recipes -------------------------------------------------------------------------------------------- */
+/* ---- files and recipes ------------------------------------------------------------------------------------------- */
 
 static int set_file(struct cli *cli, const char *path, char *out)
 {
@@ -145,7 +146,8 @@ static int set_recipe(struct cli *cli, const char *name, char *out)
         }
         used = append_text(list, sizeof list, used, "%s%s", i > 0 ? ", " : "", recipe.name);
     }
-    return fail(cli, EXIT_USAGE, "there is no recipe \"%s\"; there are %s", show_clean(clean, sizeof clean, name), list);
+    return fail(cli, EXIT_USAGE, "there is no recipe \"%s\"; there are %s", show_clean(clean, sizeof clean, name),
+                list);
 }
 
 int train_preset(struct cli *cli, char **kept)

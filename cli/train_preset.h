@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Options of a training that were not typed: from a file of "key = value" lines, from a run's config.json, from a recipe.
- * What is typed counts most, then the file, then the recipe. */
+/* Options of a training that were not typed: from a file of "key = value" lines, from a run's config.json, from a
+ * recipe. What is typed counts most, then the file, then the recipe. */
 #ifndef CLI_TRAIN_PRESET_H
 #define CLI_TRAIN_PRESET_H
 

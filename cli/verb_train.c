@@ -474,10 +474,11 @@ static int find_rate(struct job *job)
         json_set_integer(object, "steps", curve.count);
         json_print(cli, object);
     } else if (code == EXIT_OK) {
-        fprintf(cli->out, "After %d steps of rates from %.2g to %.2g: the loss is lowest at %.2g and falls most at %.2g.\n",
-                curve.count, curve.rate[0], curve.rate[curve.count - 1], curve.rate[curve.lowest],
+        fprintf(cli->out,
+                "After %d steps of rates from %.2g to %.2g: the loss is lowest at %.2g and falls most at %.2g.\n", curve.count, curve.rate[0], curve.rate[curve.count - 1], curve.rate[curve.lowest],
                 curve.rate[curve.steepest]);
-        fprintf(cli->out, "Try --lr %.2g, a tenth of the lowest. The curve: %s.csv, .svg, .png\n", curve.suggestion, clean);
+        fprintf(cli->out, "Try --lr %.2g, a tenth of the lowest. The curve: %s.csv, .svg, .png\n", curve.suggestion,
+                clean);
     }
     fov_rate_curve_free(&curve);
     return code;
@@ -565,7 +566,7 @@ static const struct cli_option options[] = {
      .doc = "run folder; one that holds a run is refused"},
     {.name = "find-lr",
      .kind = OPTION_FLAG,
-     .doc = "no training: try growing rates for 200 steps, draw the loss over them (rates.svg, rates.csv), suggest one"},
+     .doc = "no training: try growing rates for 200 steps, draw the loss over them (rates.svg), suggest one"},
     {.name = "log-every",
      .kind = OPTION_INTEGER,
      .argument = "N",

@@ -54,8 +54,8 @@ typedef struct fov_train_options {
     const char *task;
     int         epochs;     /**< 10; with .minutes: no limit */
     /** 0: the run ends with its epochs. Else at the first step behind so many minutes of training (validation and
-     *  loading before the first step are not counted), in the middle of an epoch, which then counts as one; schedules go
-     *  by the share of the time. How far it comes depends on the machine, so do the weights. */
+     *  loading before the first step are not counted), in the middle of an epoch, which then counts as one; schedules
+     *  go by the share of the time. How far it comes depends on the machine, so do the weights. */
     float       minutes;
     int         patience;   /**< 0: else the run ends when so many epochs were not better than the best */
     int         batch;      /**< 64; 1 = stochastic, -1 = the whole set: full-batch gradient descent */
@@ -70,9 +70,9 @@ typedef struct fov_train_options {
     bool        nesterov;
     float       weight_decay;
     float       beta1, beta2, epsilon;
-    /** Rates and decays of parameters by name, over the ones for all: "*=0.1x, head=1x, stem.*=0.05" ("x": times the one
-     *  for all). Beside patterns there are the words "head", the last layer, and "norms-and-biases". Schedules move all
-     *  of them alike. Of patterns that fit the last one counts. NULL: none. */
+    /** Rates and decays of parameters by name, over the ones for all: "*=0.1x, head=1x, stem.*=0.05" ("x": times the
+     *  one for all). Beside patterns there are the words "head", the last layer, and "norms-and-biases". Schedules move
+     *  all of them alike. Of patterns that fit the last one counts. NULL: none. */
     const char *lr_by_name, *weight_decay_by_name;
     /** Parameters without decay, in the same way: "norms-and-biases". NULL: none */
     const char *no_decay;
@@ -81,10 +81,11 @@ typedef struct fov_train_options {
     float       clip_norm;  /**< 0: all gradients together are no longer; after clip_value */
     int         lookahead;  /**< 0: every so many updates weights come back to a slow copy that follows them */
     float       lookahead_share; /**< 0.5: how far it follows */
-    /** 0: decay of an exponential average of weights and running statistics, 0.999 or so, which is what is validated and
-     *  saved. The decay grows to its value, (n - 1) / (n + 9) at the n-th update. */
+    /** 0: decay of an exponential average of weights and running statistics, 0.999 or so, which is what is validated
+     *  and saved. The decay grows to its value, (n - 1) / (n + 9) at the n-th update. */
     float       ema;
-    /** "constant"; "step": times gamma each step_epochs; "cosine": to lr_final over all epochs */
+    /** "constant", "cosine", "one-cycle" or another, with options of its own behind its name: "multistep:30,60:gamma=0.2"
+     *  (docs/training.md lists them). The three fields below set options of the same names; 0: not set. */
     const char *schedule;
     int         step_epochs; /**< 10 */
     float       gamma;      /**< 0.1 */
@@ -224,9 +225,9 @@ typedef struct fov_rate_curve {
     int     capacity;             /**< internal */
     void   *owner;                /**< internal */
 } fov_rate_curve;
-/** Trains for some steps with growing rates, the same for all parameters, until the loss runs away, and puts the model's
- *  weights back. `options` as for training; of them, what is about epochs, files, validation, callbacks and the schedule
- *  is left aside. */
+/** Trains for some steps with growing rates, the same for all parameters, until the loss runs away, and puts the
+ *  model's weights back. `options` as for training; of them, what is about epochs, files, validation, callbacks and the
+ *  schedule is left aside. */
 FOV_API FOV_MUST_CHECK int fov_find_rate(fov_model *model, fov_dataset *data, const fov_train_options *options,
                                          const fov_rate_options *range, fov_rate_curve *curve);
 FOV_API void               fov_rate_curve_free(fov_rate_curve *curve); /**< accepts a zeroed one */

@@ -42,8 +42,8 @@ static void find_steepest(fov_rate_curve *curve)
 {
     double most = 0.0;
     for (int i = SETTLED; i + 1 < curve->lowest; i++) {
-        double slope = (curve->smooth[i - 1] - curve->smooth[i + 1]) /
-                       (log(curve->rate[i + 1]) - log(curve->rate[i - 1]));
+        double slope =
+            (curve->smooth[i - 1] - curve->smooth[i + 1]) / (log(curve->rate[i + 1]) - log(curve->rate[i - 1]));
         if (slope > most) {
             most = slope;
             curve->steepest = i;
@@ -51,7 +51,7 @@ static void find_steepest(fov_rate_curve *curve)
     }
 }
 
-/* ---- the model's weights, kept meanwhile -------------------------------------------------------------------------- */
+/* ---- the model's weights, kept meanwhile ------------------------------------------------------------------------- */
 
 static size_t parameter_bytes(const fov_graph *graph, int i)
 {
@@ -84,7 +84,7 @@ static int put_back(fov_graph *graph, const unsigned char *kept)
     return status;
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------ */
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
 
 static int search_run(fov_model *model, fov_dataset *data, const fov_train_options *given,
                       const fov_rate_options *range, fov_rate_curve *curve)
@@ -127,8 +127,8 @@ static int search_run(fov_model *model, fov_dataset *data, const fov_train_optio
     return status;
 }
 
-int fov_find_rate(fov_model *model, fov_dataset *data, const fov_train_options *options,
-                  const fov_rate_options *range, fov_rate_curve *curve)
+int fov_find_rate(fov_model *model, fov_dataset *data, const fov_train_options *options, const fov_rate_options *range,
+                  fov_rate_curve *curve)
 {
     struct memory *memory = model->context->memory;
     struct error *error = &model->context->error;
@@ -170,7 +170,7 @@ void fov_rate_curve_free(fov_rate_curve *curve)
     }
 }
 
-/* ---- the picture -------------------------------------------------------------------------------------------------- */
+/* ---- the picture ------------------------------------------------------------------------------------------------- */
 
 static const double WIDTH = 560, HEIGHT = 360, LEFT = 64, TOP = 48, ACROSS = 464, DOWN = 248;
 

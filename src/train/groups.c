@@ -96,9 +96,9 @@ int groups_check(const struct train_settings *settings, const fov_graph *graph, 
 {
     const fov_train_options *o = &settings->given;
     int status = check_list("lr_by_name", o->lr_by_name, true, graph, parameters, count, error);
-    status = status == FOV_OK ? check_list("weight_decay_by_name", o->weight_decay_by_name, true, graph, parameters,
-                                           count, error)
-                              : status;
+    status = status == FOV_OK
+                 ? check_list("weight_decay_by_name", o->weight_decay_by_name, true, graph, parameters, count, error)
+                 : status;
     return status == FOV_OK ? check_list("no_decay", o->no_decay, false, graph, parameters, count, error) : status;
 }
 

@@ -8,8 +8,8 @@
 #define OPTION(member) .name = #member, .offset = offsetof(fov_train_options, member)
 
 const struct train_option train_option_table[] = {
-    {OPTION(task), .kind = FOV_OPTION_TEXT, .argument = "NAME", .otherwise = "it follows from the data", .decides = true,
-     .absent = "classify", .doc = "what the model is for, with options: classify, segment:loss=dice"},
+    {OPTION(task), .kind = FOV_OPTION_TEXT, .argument = "NAME", .otherwise = "it follows from the data",
+     .absent = "classify", .decides = true, .doc = "what the model is for, with options: classify, segment:loss=dice"},
     {OPTION(epochs), .kind = FOV_OPTION_INTEGER, .standard = 10, .minimum = 1, .maximum = 1e6, .argument = "N",
      .doc = "times through the data"},
     {OPTION(minutes), .kind = FOV_OPTION_NUMBER, .maximum = 1e6, .argument = "X", .otherwise = "the epochs decide",
@@ -63,7 +63,8 @@ const struct train_option train_option_table[] = {
      .doc = "steps over which the rate rises"},
     {OPTION(label_smoothing), .kind = FOV_OPTION_NUMBER, .maximum = 0.999, .argument = "X", .decides = true,
      .doc = "share of the target spread over all classes"},
-    {OPTION(augment), .kind = FOV_OPTION_TEXT, .argument = "LIST", .otherwise = "none", .absent = "none", .decides = true,
+    {OPTION(augment), .kind = FOV_OPTION_TEXT, .argument = "LIST", .otherwise = "none", .absent = "none",
+     .decides = true,
      .doc = "random changes of the pictures: \"crop:4, flip\", or mnist, cifar, imagenet, segment; see fovea data "
             "transforms"},
     {OPTION(loader_threads), .kind = FOV_OPTION_INTEGER, .maximum = 256, .argument = "N|none", .word = "none",

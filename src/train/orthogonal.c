@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Five turns of a Newton-Schulz iteration (Bernstein & Newhouse, "Old optimizer, new norm", 2024; the numbers are those of
- * Jordan et al., "Muon", 2024, and torch.optim.Muon), in float where PyTorch has bfloat16. A weight of more than two axes is
- * the matrix [filters][all else]. Products are the operator `matmul`, so their sums go by shape, not by threads. */
+/* Five turns of a Newton-Schulz iteration (Bernstein & Newhouse, "Old optimizer, new norm", 2024; the numbers are those
+ * of Jordan et al., "Muon", 2024, and torch.optim.Muon), in float where PyTorch has bfloat16. A weight of more than two
+ * axes is the matrix [filters][all else]. Products are the operator `matmul`, so their sums go by shape, not by
+ * threads. */
 #include "train/orthogonal.h"
 #include <fovea/operators.h>
 #include <math.h>
@@ -39,8 +40,8 @@ static fov_value normed(fov_graph *graph, fov_value x)
     return fov_div(graph, x, fov_add(graph, norm, least));
 }
 
-/* The matrix lies down for the turns: A is the smaller one then. Tall ones have fewer directions than rows, and steps that
- * are longer by the root. */
+/* The matrix lies down for the turns: A is the smaller one then. Tall ones have fewer directions than rows, and steps
+ * that are longer by the root. */
 static fov_value orthogonal(fov_graph *graph, fov_value direction, const fov_shape *shape)
 {
     int64_t rows = shape->dim[0], columns = 1;

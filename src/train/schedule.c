@@ -27,8 +27,8 @@ int schedule_find(struct schedule_use *use, const char *name, struct error *erro
     text_escape(shown, sizeof shown, asked);
     return nearest != NULL
                ? error_set(error, FOV_E_USAGE, "there is no schedule \"%s\"; did you mean \"%s\"?", shown, nearest)
-               : error_set(error, FOV_E_USAGE, "there is no schedule \"%s\"; there are constant, cosine, step and others",
-                           shown);
+               : error_set(error, FOV_E_USAGE,
+                           "there is no schedule \"%s\"; there are constant, cosine, step and others", shown);
 }
 
 void schedule_put(struct schedule_use *use, const char *option, double value)
@@ -41,8 +41,7 @@ int schedule_read(struct schedule_use *use, const char *text, struct error *erro
     const char *colon = strchr(text, ':');
     char owner[64];
     snprintf(owner, sizeof owner, "schedule %s", use->schedule->name);
-    return colon == NULL ? FOV_OK
-                         : attribute_read(use->schedule->attributes, use->options, owner, colon + 1, error);
+    return colon == NULL ? FOV_OK : attribute_read(use->schedule->attributes, use->options, owner, colon + 1, error);
 }
 
 void schedule_text(const struct schedule_use *use, char text[SCHEDULE_TEXT_SIZE])

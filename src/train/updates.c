@@ -57,7 +57,8 @@ static int add_sums(struct building *b, struct error *error)
     if (u->sums == NULL) {
         return FOV_E_MEMORY;
     }
-    fov_value keep = add_input(b, UPDATE_KEEP, "optimizer.keep"), weight = add_input(b, UPDATE_WEIGHT, "optimizer.weight");
+    fov_value keep = add_input(b, UPDATE_KEEP, "optimizer.keep"),
+              weight = add_input(b, UPDATE_WEIGHT, "optimizer.weight");
     for (int i = 0; i < b->count; i++) {
         fov_value sum = add_beside(b, b->targets[i], "gradient_sum", false);
         fov_value kept = fov_mul(b->graph, sum, keep), more = fov_mul(b->graph, b->gradients[i], weight);
@@ -105,8 +106,7 @@ static fov_value add_step(struct building *b, int i, struct error *error)
         snprintf(name, sizeof name, "optimizer.%s.rate", fov_value_name(b->graph, b->targets[i]));
         update.learning_rate = fov_mul(b->graph, update.learning_rate, scalar(b, name, group.rate));
     }
-    if (group.weight_decay >= 0.0 &&
-        optimizer_set(&optimizer, "weight_decay", group.weight_decay, error) != FOV_OK) {
+    if (group.weight_decay >= 0.0 && optimizer_set(&optimizer, "weight_decay", group.weight_decay, error) != FOV_OK) {
         return (fov_value){0};
     }
     return optimizer_add(&optimizer, &update);
@@ -301,8 +301,8 @@ struct update_moment updates_moment(const struct train_settings *settings, int64
     const fov_train_options *o = &settings->given;
     int64_t group = o->accumulate > 1 ? o->accumulate : 1, first = step / group * group;
     int64_t end = first + group < settings->steps ? first + group : settings->steps;
-    int64_t here = samples - step * settings->batch < settings->batch ? samples - step * settings->batch
-                                                                      : settings->batch;
+    int64_t here =
+        samples - step * settings->batch < settings->batch ? samples - step * settings->batch : settings->batch;
     int64_t all = (samples < end * settings->batch ? samples : end * settings->batch) - first * settings->batch;
     int64_t number = group == 1 ? total + 1 : epoch * ((settings->steps + group - 1) / group) + step / group + 1;
     struct update_moment moment = {.step = total + 1, .applies = step + 1 == end};

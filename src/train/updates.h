@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From the loss to new weights, as nodes of the training step's graph: gradients, their sums over several batches,
- * clipping, each parameter's own rate and decay, the optimiser, Lookahead, averages of weights. What none of the options
- * asks for adds no node. Next: groups.h (what holds for which parameter), optimizer.h. */
+ * clipping, each parameter's own rate and decay, the optimiser, Lookahead, averages of weights. What none of the
+ * options asks for adds no node. Next: groups.h (what holds for which parameter), optimizer.h. */
 #ifndef TRAIN_UPDATES_H
 #define TRAIN_UPDATES_H
 
@@ -22,19 +22,19 @@ enum update_input {
 
 /** How one step moves the weights. */
 struct update_moment {
-    double  input[UPDATE_INPUTS];
+    double input[UPDATE_INPUTS];
     int64_t step; /**< that random numbers are keyed by: batches since the beginning, from 1 */
-    bool    applies; /**< the last batch of its group: weights move */
+    bool applies; /**< the last batch of its group: weights move */
 };
 
 struct updates {
     fov_value input[UPDATE_INPUTS];
-    fov_value *sums; /**< the parameters that sum up gradients; NULL: each batch moves the weights */
+    fov_value *sums;   /**< the parameters that sum up gradients; NULL: each batch moves the weights */
     fov_value *others; /**< all that is renewed when they have; their plan's list */
     int sum_count, other_count;
     struct update_average {
         int parameter, average; /**< ids in the graph */
-    } *averages; /**< of trained weights and of running statistics; NULL: none are kept */
+    } * averages;               /**< of trained weights and of running statistics; NULL: none are kept */
     int average_count;
     fov_value done; /**< something to ask the second plan for */
     struct memory *memory;
@@ -53,7 +53,8 @@ struct update_places {
 struct update_places updates_places(const struct updates *updates, fov_plan *plan);
 void updates_set(const struct update_places *places, const struct update_moment *moment);
 
-/** The moment of batch `step` (from 0) of epoch `epoch`, `total` batches since the beginning; `samples`: of the data. */
+/** The moment of batch `step` (from 0) of epoch `epoch`, `total` batches since the beginning; `samples`: of the data.
+ *  */
 struct update_moment updates_moment(const struct train_settings *settings, int64_t epoch, int64_t step, int64_t total,
                                     int64_t samples, double rate);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The plain deep way to read digits: 32, 32, 64 and 64 filters of 3 x 3, each with a batch norm and a ReLU, a pool after
- * each pair, one dense layer. Recipe: mnist-best. */
+/* The plain deep way to read digits: 32, 32, 64 and 64 filters of 3 x 3, each with a batch norm and a ReLU, a pool
+ * after each pair, one dense layer. Recipe: mnist-best. */
 #include "zoo/blocks.h"
 
 static fov_value pair(struct zoo_build *b, fov_value x, int number, int filters)

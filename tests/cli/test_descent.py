@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""How a training is asked for and when it ends, from outside: options from files and recipes, lines as courses print them,
-patience and minutes, the search for a rate. FOVEA_BINARY is the command. Prints a last line "N passed, N failed".
+"""How a training is asked for and when it ends, from outside: options from files and recipes, lines as courses print
+them, patience and minutes, the search for a rate. FOVEA_BINARY is the command. Prints a last line "N passed, N failed".
 """
 import json
 import os
@@ -16,8 +16,8 @@ SMALL = ["--model", "course-cnn", "--data", "digits:300"]
 
 
 def fovea(*words, code=0):
-    done = subprocess.run([FOVEA, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, text=True,
-                          stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run([FOVEA, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+                          text=True, stdin=subprocess.DEVNULL, check=False)
     assert done.returncode == code, f"exit {done.returncode}: {done.stderr}"
     return done
 
@@ -41,7 +41,8 @@ def test_a_file_is_a_command_line():
     assert len(train("shorter", "-c", file, "--epochs", 1)["history"]) == 1
     assert train("again", "-c", "filed/config.json")["hash"] == typed["hash"]
     for text, part in (("modell = x\n", "line 1: there is no option \"modell\": did you mean model?"),
-                       ("\nepochs 3\n", "line 2 is no \"key = value\""), ("epochs = many\n", "line 1: --epochs is \"many\""),
+                       ("\nepochs 3\n", "line 2 is no \"key = value\""),
+                       ("epochs = many\n", "line 1: --epochs is \"many\""),
                        ("schedule = cosinus\n", "did you mean \"cosine\"")):
         wrong = fovea("train", *SMALL, "-c", write("wrong.ini", text), "--out", "wrong", code=2)
         assert part in wrong.stderr, wrong.stderr

@@ -259,7 +259,10 @@ static void other_runs_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(stopped_runs), cmocka_unit_test(normalised_runs),
-                                       cmocka_unit_test(runs_with_more_state), cmocka_unit_test(killed_runs), cmocka_unit_test(other_runs_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stopped_runs),         cmocka_unit_test(normalised_runs),
+        cmocka_unit_test(runs_with_more_state), cmocka_unit_test(killed_runs),
+        cmocka_unit_test(other_runs_refused),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Schedules, each over fifty steps against PyTorch's (schedules.inc, written by tests/fixtures/make_schedules.py), and the
- * training options that feed them. */
+/* Schedules, each over fifty steps against PyTorch's (schedules.inc, written by tests/fixtures/make_schedules.py), and
+ * the training options that feed them. */
 #include "train/helpers.h"
 #include "train/options.h"
 #include <math.h>

@@ -68,7 +68,8 @@ static void open_bench(struct bench *b, const fov_train_options *options)
         }
         b->w[k] = fov_parameter(b->graph, .name = names[k], .shape = shapes[k]);
         b->g[k] = fov_input(b->graph, .shape = shapes[k]);
-        assert_int_equal(fov_parameter_set(b->graph, b->w[k], start, sizeof *start * (k == 0 ? FIRST : SECOND)), FOV_OK);
+        size_t bytes = sizeof *start * (k == 0 ? FIRST : SECOND);
+        assert_int_equal(fov_parameter_set(b->graph, b->w[k], start, bytes), FOV_OK);
         fov_value product = fov_mul(b->graph, b->w[k], b->g[k]);
         part[k] = fov_reshape(b->graph, op_emit(fov_graph_emitter(b->graph), "reduce_sum", &product, 1, NULL),
                               (fov_shape){0});
@@ -159,8 +160,8 @@ static void collected_batches_are_one(void **state)
         fov_dataset *data = fov_dataset_open(context, "digits:150", FOV_TRAIN);
         fov_model *model = fov_model_network(context, "course-cnn", NULL);
         assert_fine(context, data != NULL && model != NULL);
-        assert_fine(context, fov_train(model, data, .epochs = 2, .batch = k == 0 ? 64 : 16, .accumulate = k == 0 ? 0 : 4,
-                                       .lr = 0.02f, .momentum = 0.9f, .clip_norm = 5.0f) == FOV_OK);
+        assert_fine(context, fov_train(model, data, .epochs = 2, .batch = k == 0 ? 64 : 16,
+                                       .accumulate = k == 0 ? 0 : 4, .lr = 0.02f, .momentum = 0.9f, .clip_norm = 5.0f) == FOV_OK);
         fov_graph *graph = fov_model_graph(model);
         assert_int_equal(fov_parameter_count(graph), 8);
         assert_fine(context, fov_parameter_get(graph, fov_find(graph, "conv1.weight"), weights[k],

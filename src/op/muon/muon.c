@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Muon's last step (Jordan et al. 2024): the weights go along a direction that is orthogonal already. Its momentum, and how the
- * direction is made of it, are nodes of their own before this one (train/orthogonal.c), which read the options that are
- * left alone here. */
+/* Muon's last step (Jordan et al. 2024): the weights go along a direction that is orthogonal already. Its momentum, and
+ * how the direction is made of it, are nodes of their own before this one (train/orthogonal.c), which read the options
+ * that are left alone here. */
 #include "op/optimiser.h"
 
 struct muon_options {
@@ -16,7 +16,8 @@ static const struct op_attribute attributes[] = {
      .doc = "taken from the parameter, times the rate"},
     {OP_ATTRIBUTE(struct muon_options, companion), .kind = OP_NUMBER, .standard = 1, .maximum = 1e6,
      .doc = "for parameters of one axis, which follow the momentum itself: times the rate"},
-    {OP_ATTRIBUTE(struct muon_options, nesterov), .kind = OP_FLAG, .standard = 1, .doc = "look ahead along the momentum"},
+    {OP_ATTRIBUTE(struct muon_options, nesterov), .kind = OP_FLAG, .standard = 1,
+     .doc = "look ahead along the momentum"},
     {0},
 };
 

@@ -10,8 +10,8 @@ struct step_options {
 static const struct attribute attributes[] = {
     {ATTRIBUTE(struct step_options, step_epochs), .kind = ATTRIBUTE_INTEGER, .standard = 10, .minimum = 1,
      .maximum = 1e6, .doc = "epochs between two drops"},
-    {ATTRIBUTE(struct step_options, gamma), .kind = ATTRIBUTE_NUMBER, .standard = (double)0.1f, .minimum = 0, .maximum = 1e3,
-     .doc = "factor at each drop"},
+    {ATTRIBUTE(struct step_options, gamma), .kind = ATTRIBUTE_NUMBER, .standard = (double)0.1f, .minimum = 0,
+     .maximum = 1e3, .doc = "factor at each drop"},
     {.name = NULL},
 };
 
