@@ -83,6 +83,36 @@ static void each_is_a_function_of_its_key(void **state)
     }
 }
 
+/* Of two epochs one sees the sample as it is, the other its mirror image, and neither order is everybody's. */
+static void alternating_flips_alternate(void **state)
+{
+    struct pipeline *pipeline = open_list("alternating-flip");
+    uint8_t pixels[4] = {1, 2, 3, 4}, out[4];
+    int first_mirrored = 0;
+
+    (void)state;
+    for (uint64_t sample = 0; sample < 40; sample++) {
+        bool mirrored[4];
+
+        for (uint64_t epoch = 0; epoch < 4; epoch++) {
+            struct pipeline_room room  = {.memory = memory};
+            struct error         error = {0};
+            struct pipeline_job  job   = {.pixels = pixels, .height = 1, .width = 4, .channels = 1,
+                                          .out_height = 1, .out_width = 4, .out = out};
+
+            assert_int_equal(pipeline_apply(pipeline, &(struct pipeline_key){7, epoch, sample}, &job, &room, &error),
+                             FOV_OK);
+            pipeline_room_free(&room);
+            mirrored[epoch] = out[0] == 4;
+            assert_int_equal(out[0], mirrored[epoch] ? 4 : 1);
+        }
+        assert_true(mirrored[0] != mirrored[1] && mirrored[0] == mirrored[2] && mirrored[1] == mirrored[3]);
+        first_mirrored += mirrored[0];
+    }
+    assert_in_range(first_mirrored, 8, 32);
+    pipeline_free(pipeline);
+}
+
 static void lists_read_back(void **state)
 {
     const char *name;
@@ -364,7 +394,8 @@ static int drop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_is_a_function_of_its_key), cmocka_unit_test(lists_read_back),
+        cmocka_unit_test(each_is_a_function_of_its_key), cmocka_unit_test(alternating_flips_alternate),
+        cmocka_unit_test(lists_read_back),
         cmocka_unit_test(slips_are_said),                cmocka_unit_test(picture_mask_and_box_agree),
         cmocka_unit_test(crop_and_flip_copy),            cmocka_unit_test(borders_by_hand),
         cmocka_unit_test(warps_by_hand),                 cmocka_unit_test(resized_crops_are_resized),
