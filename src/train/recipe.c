@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The recipes. Each was run; what is said of it was measured. */
+/* The recipes. What was measured with them stands in docs/training.md. */
 #include <fovea/train.h>
 #include <stddef.h>
 
