@@ -492,6 +492,9 @@ static int run(struct cli *cli)
         return EXIT_OK;
     }
     int code = train_preset(cli, &job.preset);
+    if (code == EXIT_OK && option_flag(cli, "find-lr") && option_given(cli, "resume")) {
+        code = fail(cli, EXIT_USAGE, "--find-lr is for a run that has not begun: leave out --resume");
+    }
     code = code == EXIT_OK ? open_job(&job) : code;
     if (code == EXIT_OK && !job.resume) {
         code = run_directory_take(cli, option_text(cli, "out"), option_flag(cli, "overwrite"), &job.folder);

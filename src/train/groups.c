@@ -22,7 +22,7 @@ static bool next_entry(const char **at, const char *option, bool numbers, struct
 {
     const char *begin = *at + strspn(*at, ", ");
     size_t length = strcspn(begin, ",");
-    char word[sizeof entry->pattern], *equals, *end;
+    char word[sizeof entry->pattern], whole[sizeof entry->pattern], *equals, *end;
     *at = begin + length;
     if (length == 0 || error->status != FOV_OK) {
         return false;
@@ -31,6 +31,7 @@ static bool next_entry(const char **at, const char *option, bool numbers, struct
     for (end = word + strlen(word); end > word && end[-1] == ' '; end--) {
         end[-1] = '\0';
     }
+    snprintf(whole, sizeof whole, "%s", word);
     *entry = (struct entry){.number = -1.0};
     equals = strrchr(word, '=');
     if (numbers && equals != NULL) {
@@ -42,7 +43,7 @@ static bool next_entry(const char **at, const char *option, bool numbers, struct
     if (numbers && (equals == NULL || !text_to_number(equals + 1, &entry->number) || !isfinite(entry->number) ||
                     entry->number < 0.0)) {
         error_set(error, FOV_E_USAGE, "training option %s: \"%.100s\" is not PATTERN=NUMBER or PATTERN=NUMBERx", option,
-                  word);
+                  whole);
         return false;
     }
     snprintf(entry->pattern, sizeof entry->pattern, "%s", word);

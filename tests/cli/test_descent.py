@@ -99,6 +99,7 @@ def test_a_rate_is_found():
     assert rows[0] == "lr,loss,smooth" and len(rows) == found["steps"] + 1
     rates = [float(row.split(",")[0]) for row in rows[1:]]
     assert rates == sorted(rates)
+    assert "leave out --resume" in fovea("train", "--resume", "rates", "--find-lr", code=2).stderr
 
 
 def main():

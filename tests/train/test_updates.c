@@ -183,7 +183,7 @@ static void slips_are_said(void **state)
     } slips[] = {
         {{.lr_by_name = "conv9.*=0.1"}, "lr_by_name: \"conv9.*\" fits no parameter"},
         {{.lr_by_name = "conv1.*"}, "lr_by_name: \"conv1.*\" is not PATTERN=NUMBER"},
-        {{.lr_by_name = "conv1.*=fast"}, "is not PATTERN=NUMBER"},
+        {{.lr_by_name = "conv1.*=fast"}, "lr_by_name: \"conv1.*=fast\" is not PATTERN=NUMBER"},
         {{.weight_decay_by_name = "conv1.*=-1"}, "is not PATTERN=NUMBER"},
         {{.no_decay = "biases"}, "no_decay: \"biases\" fits no parameter"},
         {{.optimizer = "rprop", .weight_decay_by_name = "conv1.*=0.1"}, "has no option \"weight_decay\""},
