@@ -40,8 +40,12 @@ int schedule_read(struct schedule_use *use, const char *text, struct error *erro
 {
     const char *colon = strchr(text, ':');
     char owner[64];
+    int status = FOV_OK;
     snprintf(owner, sizeof owner, "schedule %s", use->schedule->name);
-    return colon == NULL ? FOV_OK : attribute_read(use->schedule->attributes, use->options, owner, colon + 1, error);
+    if (colon != NULL) {
+        status = attribute_read(use->schedule->attributes, use->options, owner, colon + 1, error);
+    }
+    return status == FOV_OK && use->schedule->check != NULL ? use->schedule->check(use->options, error) : status;
 }
 
 void schedule_text(const struct schedule_use *use, char text[SCHEDULE_TEXT_SIZE])

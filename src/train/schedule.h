@@ -33,6 +33,7 @@ struct schedule {
     const struct attribute *attributes; /**< NULL: none; the first may be given without its name */
     size_t                  options_size;
     double (*rate)(const void *options, const struct schedule_moment *moment);
+    int (*check)(const void *options, struct error *error); /**< of what limits do not say; NULL: nothing more */
     /** NULL: looks at nothing. Called at each epoch's end with a figure of which less is better: the validation loss,
      *  else the training loss. */
     void (*observe)(const void *options, double figure, struct schedule_state *state);
@@ -50,7 +51,7 @@ struct schedule_use {
 int schedule_find(struct schedule_use *use, const char *name, struct error *error);
 /** Sets an option, where the schedule has one of that name. */
 void schedule_put(struct schedule_use *use, const char *option, double value);
-/** Sets what stands behind the name in "NAME:VALUE:OPTION=VALUE". */
+/** Sets what stands behind the name in "NAME:VALUE:OPTION=VALUE", and checks all options together. */
 int schedule_read(struct schedule_use *use, const char *text, struct error *error);
 /** The name with all options, as the above reads it. */
 void schedule_text(const struct schedule_use *use, char text[SCHEDULE_TEXT_SIZE]);

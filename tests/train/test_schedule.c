@@ -101,8 +101,8 @@ static void rates(void **state)
     close_to(rate("cosine:0.1", &o, 0, 3, 0.5), 0.3); /* by time alone */
     close_to(rate("triangle:0.25", &o, 0, 3, 0.125), 0.25);
     close_to(rate("triangle:0.25", &o, 0, 3, 1.5), 0.0);
-    for (size_t i = 0; i < schedule_table_count; i++) {
-        double last = rate(schedule_table[i]->name, &o, 1000, 20000, -1);
+    for (int k = 0; k < COURSES; k++) {
+        double last = rate(courses[k].text, &o, 1000, 20000, -1);
         assert_true(last >= 0.0 && last <= 0.5);
     }
     o.warmup = 4;
@@ -142,6 +142,7 @@ static void refusals(void **state)
         {{.optimizer = "adan"}, "did you mean \"adam\""},
         {{.schedule = "cosin"}, "did you mean \"cosine\""},
         {{.schedule = "multistep:3,x"}, "at is \"x\"; it is a number"},
+        {{.schedule = "multistep"}, "multistep needs the epochs of its drops"},
         {{.schedule = "step:0"}, "step_epochs is 0; it lies in 1"},
         {{.schedule = "constant:1"}, "schedule constant has no options"},
         {{.epochs = -3}, "epochs is -3"},

@@ -26,10 +26,19 @@ static double rate(const void *options, const struct schedule_moment *moment)
     return rate;
 }
 
+static int check(const void *options, struct error *error)
+{
+    const struct multistep_options *o = options;
+    return o->at.count > 0 ? FOV_OK
+                           : error_set(error, FOV_E_USAGE,
+                                       "schedule multistep needs the epochs of its drops: multistep:30,60");
+}
+
 const struct schedule schedule_multistep = {
     .name = "multistep",
     .summary = "times gamma at each epoch of a list",
     .attributes = attributes,
     .options_size = sizeof(struct multistep_options),
     .rate = rate,
+    .check = check,
 };
