@@ -83,8 +83,8 @@ void recurrent_cost(struct op_cost *cost);
 
 /* textbook.c */
 double recurrent_apply(const struct recurrent_function *function, double x);
-/** The derivative where the result is y. */
-double recurrent_slope(const struct recurrent_function *function, double y);
+/** The derivative at x, where the result is y. */
+double recurrent_slope(const struct recurrent_function *function, double x, double y);
 void recurrent_textbook(const struct op_textbook *textbook, enum recurrent_cell cell);
 
 /* back.c: the way back through time is one operator, recurrent_back; products around it are nodes of their own */

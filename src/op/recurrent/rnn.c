@@ -21,7 +21,10 @@ static const struct recurrent_options forward = {.direction = FORWARD}, reverse 
                                               .alpha = {0, 0.1}},
                                       other = {.direction = FORWARD,
                                                .activations = {1, {ACT_THRESHOLDED_RELU}},
-                                               .alpha = {0.2}};
+                                               .alpha = {0.2}},
+                                      folded = {.direction = BIDIRECTIONAL,
+                                                .activations = {2, {ACT_LEAKY_RELU, ACT_ELU}},
+                                                .alpha = {-0.5, -0.75}};
 #define ABSENT \
     {          \
         -1,    \
@@ -51,6 +54,10 @@ static const struct op_case cases[] = {
      .in = {FOV_SHAPE(3, 2, 4), FOV_SHAPE(1, 3, 4), FOV_SHAPE(1, 3, 3)},
      .in_count = 3,
      .no_gradient = true},
+    {.name = "above zero on both sides",
+     .options = &folded,
+     .in = {FOV_SHAPE(3, 2, 4), FOV_SHAPE(2, 3, 4), FOV_SHAPE(2, 3, 3), FOV_SHAPE(2, 6)},
+     .in_count = 4},
     {.name = "several blocks",
      .options = &forward,
      .in = {FOV_SHAPE(3, 130, 2), FOV_SHAPE(1, 3, 2), FOV_SHAPE(1, 3, 3), FOV_SHAPE(1, 6)},

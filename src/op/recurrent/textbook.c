@@ -36,12 +36,12 @@ double recurrent_apply(const struct recurrent_function *function, double x)
     }
 }
 
-double recurrent_slope(const struct recurrent_function *function, double y)
+double recurrent_slope(const struct recurrent_function *function, double x, double y)
 {
     double a = function->alpha, b = function->beta, tanh_y = a != 0 ? y / a : 0;
     switch (function->kind) {
     case ACT_RELU:
-        return y > 0;
+        return x > 0;
     case ACT_TANH:
         return 1 - y * y;
     case ACT_SIGMOID:
@@ -49,15 +49,15 @@ double recurrent_slope(const struct recurrent_function *function, double y)
     case ACT_AFFINE:
         return a;
     case ACT_LEAKY_RELU:
-        return y >= 0 ? 1 : a;
+        return x >= 0 ? 1 : a;
     case ACT_THRESHOLDED_RELU:
-        return y != 0;
+        return x > a;
     case ACT_SCALED_TANH:
         return a * b * (1 - tanh_y * tanh_y);
     case ACT_HARD_SIGMOID:
         return y > 0 && y < 1 ? a : 0;
     case ACT_ELU:
-        return y > 0 ? 1 : y + a;
+        return x > 0 ? 1 : y + a;
     case ACT_SOFTSIGN:
         return (1 - fabs(y)) * (1 - fabs(y));
     default:
@@ -74,7 +74,7 @@ static double gate(const struct recurrent *r, const struct recurrent_function *f
 /** The derivative of that, where the result is y. */
 static double gate_slope(const struct recurrent *r, const struct recurrent_function *function, double x, double y)
 {
-    return r->clip > 0 && fabs(x) > r->clip ? 0 : recurrent_slope(function, y);
+    return r->clip > 0 && fabs(x) > r->clip ? 0 : recurrent_slope(function, x, y);
 }
 
 /* ---- one step of one sample and direction ------------------------------------------------------------------------ */
@@ -292,7 +292,7 @@ static void lstm_back(const struct back *back)
         double keep = r->input_forget ? 1 - i : gate(r, f, raw_f), c = keep * before + i * candidate;
         double shown = recurrent_apply(of_c, c), dh = back->dh[j];
         double d_o = dh * shown * gate_slope(r, f, raw_o, o);
-        double dc = back->dc[j] + dh * o * recurrent_slope(of_c, shown) + (p != NULL ? d_o * p[hidden + j] : 0);
+        double dc = back->dc[j] + dh * o * recurrent_slope(of_c, c, shown) + (p != NULL ? d_o * p[hidden + j] : 0);
         double dkeep = dc * before, di = dc * candidate - (r->input_forget ? dkeep : 0);
         double df = r->input_forget ? 0 : dkeep * gate_slope(r, f, raw_f, keep);
         di *= gate_slope(r, f, raw_i, i);
