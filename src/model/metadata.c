@@ -615,10 +615,10 @@ static int keep_notes(fov_model *model, const struct onnx_text *entries, int cou
         bytes += strlen(entries[i].key) + strlen(entries[i].value) + 2;
     }
     struct onnx_text *notes = memory_allocate(model->context->memory, bytes, 1, "metadata", &model->context->error);
-    char             *text = (char *)(notes + count);
     if (notes == NULL) {
         return FOV_E_MEMORY;
     }
+    char *text = (char *)(notes + count);
     memory_free(model->context->memory, model->notes);
     model->notes = notes;
     model->note_count = 0;

@@ -100,8 +100,11 @@ static char **copy_names(fov_model *model, const char *const *names, int count)
         bytes += strlen(names[i]) + 1;
     }
     char **block = memory_allocate(model->context->memory, bytes, 1, "class names", &model->context->error);
+    if (block == NULL) {
+        return NULL;
+    }
     char *text = (char *)(block + count);
-    for (int i = 0; block != NULL && i < count; i++) {
+    for (int i = 0; i < count; i++) {
         size_t length = strlen(names[i]) + 1;
         block[i] = memcpy(text, names[i], length);
         text += length;
