@@ -256,7 +256,13 @@ static void say(fov_class_match *match, const fov_model *model, const fov_datase
         text_add(text, ", and so on by position");
         break;
     case FOV_CLASSES_DIFFERENT:
-        if (owner->names == NULL) {
+        if (match->model_classes == 0) {
+            fov_value output = fov_model_output(model);
+            text_add(text, "output \"%.60s\" of the model holds %s, not scores of classes (--scores and "
+                     "fov_model_set_meaning say otherwise), and %s has %d classes",
+                     fov_value_name(model->graph, output), fov_meaning_name(fov_model_meaning(model, output)),
+                     data->name, match->data_classes);
+        } else if (owner->names == NULL) {
             text_add(text, "%s has %d outputs, but %s has %d classes",
                      model->name[0] != '\0' ? model->name : "the model", match->model_classes, data->name,
                      match->data_classes);

@@ -99,6 +99,22 @@ static void relations(void **state)
     }
 }
 
+/* Of an output that holds no scores it is said what it holds, not that it has 0 outputs. */
+static void values(void **state)
+{
+    (void)state;
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_dataset *digits = fov_dataset_open(context, "digits:30", FOV_TEST);
+    fov_model *model = make_model(context, 10, NULL);
+    fov_report report;
+    assert_int_equal(fov_model_set_meaning(model, fov_model_output(model), FOV_MEANING_VALUES), FOV_OK);
+    assert_int_not_equal(fov_evaluate(model, digits, 0, &report), FOV_OK);
+    assert_non_null(strstr(fov_error(context), "holds values, not scores of classes"));
+    fov_model_free(model);
+    fov_dataset_free(digits);
+    fov_context_free(context);
+}
+
 /* Trained with the names in another order, the model is the same but for the order of its outputs: the data's labels go
    to the outputs of their names, in training, in validation and afterwards. */
 static void training(void **state)
@@ -142,6 +158,6 @@ static void training(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(relations), cmocka_unit_test(training)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(relations), cmocka_unit_test(values), cmocka_unit_test(training)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
