@@ -24,8 +24,9 @@ int fit_pictures(struct task_use *use, struct error *error)
                          name_of(model), fov_value_name(model->graph, model->input), shape_text(&in, text));
     }
     if (in.dim[0] != FOV_BATCH) {
-        return error_set(error, FOV_E_SHAPE, "%s: its input %s has a fixed number of samples; where pictures come in batches the first dimension "
-                         "must be open (FOV_BATCH; a name such as \"N\" in a file)",
+        return error_set(error, FOV_E_SHAPE,
+                         "%s: its input %s has a fixed number of samples; where pictures come in batches the first "
+                         "dimension must be open (FOV_BATCH; a name such as \"N\" in a file)",
                          name_of(model), shape_text(&in, text));
     }
     use->prepare.size = (struct picture_size){picture.channels, picture.height, picture.width};

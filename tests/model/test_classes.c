@@ -158,6 +158,7 @@ static void training(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(relations), cmocka_unit_test(values), cmocka_unit_test(training)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(relations), cmocka_unit_test(values),
+                                       cmocka_unit_test(training)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

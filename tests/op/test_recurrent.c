@@ -34,7 +34,8 @@ static struct network build(fov_context *context, const struct op *op, int direc
 {
     static const int64_t     gates[]    = {[CELL_LSTM] = 4, [CELL_GRU] = 3, [CELL_RNN] = 1};
     struct recurrent_options options    = {.direction = direction};
-    int64_t                  directions = direction == BIDIRECTIONAL ? 2 : 1, rows = gates[recurrent_cell_of(op)] * HIDDEN;
+    int64_t                  directions = direction == BIDIRECTIONAL ? 2 : 1;
+    int64_t                  rows       = gates[recurrent_cell_of(op)] * HIDDEN;
     struct network           n          = {.graph = fov_graph_create(context)};
     const struct op_emitter *e          = fov_graph_emitter(n.graph);
     fov_value                in[RECURRENT_INPUTS], gradients[RECURRENT_INPUTS], loss = op_emit_scalar(e, 0.0F);

@@ -29,7 +29,8 @@ static void check_step(const struct trajectory *t, int step, const float *w)
     for (int k = 0; k < SHOWN; k++) {
         for (int i = 0; shown_at[k] == step && i < PARAMETERS; i++) {
             double wanted = t->wanted[k][i];
-            if (!(fabs((double)w[i] - wanted) <= 1e-6 * fmax(fabs(wanted), 0.25))) {
+            /* clang fuses other pairs of operations than gcc: 1.3e-6 */
+            if (!(fabs((double)w[i] - wanted) <= 2e-6 * fmax(fabs(wanted), 0.25))) {
                 fail_msg("%s: parameter %d after step %d is %.9g, should be %.9g", t->text, i, step, (double)w[i],
                          wanted);
             }

@@ -45,6 +45,9 @@ int64_t conv_multiply_adds(const struct conv_geometry *geometry);
 bool conv_is_depthwise(const struct conv_geometry *geometry);
 /** One tap, each pixel once. */
 bool conv_is_pointwise(const struct window *window);
+/** Whether some tap meets no pixel at all, as the corners of a 5 x 5 kernel over 2 x 2 pixels: its gradient is zero, and
+ *  Winograd's sums would leave a rounding there, which optimisers that divide by a gradient's size make steps of. */
+bool conv_has_idle_taps(const struct window *window);
 /** Whether all forms of these sizes read images as rows that are made meanwhile (op_cpu.reads_rows). */
 bool conv_reads_rows(const struct conv_geometry *geometry);
 

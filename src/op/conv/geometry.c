@@ -139,6 +139,17 @@ bool conv_is_pointwise(const struct window *window)
     return true;
 }
 
+bool conv_has_idle_taps(const struct window *window)
+{
+    bool idle = false;
+    for (int axis = 0; axis < WINDOW_AXES; axis++) {
+        int64_t last = window->kernel[axis] - 1;
+        idle |= window_meets(window, axis, window->out[axis] - 1, 0) < 0 ||
+                window_meets(window, axis, 0, last) >= window->in[axis];
+    }
+    return idle;
+}
+
 bool conv_reads_rows(const struct conv_geometry *geometry)
 {
     return conv_is_depthwise(geometry) ? geometry->window.in[0] == 1 && geometry->window.kernel[0] == 1

@@ -178,7 +178,10 @@ static int prepare_weight(const struct op_compile *compile, void *state)
 
 int images_weight_compile(struct op_compile *compile, const struct pooled_geometry *geometry)
 {
-    if (images_transform_pays(compile, geometry)) {
+    struct window pooled = geometry->conv.window; /* without a last odd line or column */
+    pooled.out[1] = 2 * geometry->height;
+    pooled.out[2] = 2 * geometry->width;
+    if (images_transform_pays(compile, geometry) && !conv_has_idle_taps(&pooled)) {
         return images_winograd_weight_compile(compile, geometry);
     }
     struct images_plan plan = weight_plan(compile, geometry);

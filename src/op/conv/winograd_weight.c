@@ -30,12 +30,13 @@ static size_t larger(size_t a, size_t b)
 
 /* ---- the plan ---------------------------------------------------------------------------------------------------- */
 
-/** Stride 1, no dilation, one group, two axes, and the form's taps. */
+/** Stride 1, no dilation, one group, two axes, the form's taps, and all of them meet pixels. */
 static bool fits(const struct conv_geometry *geometry, enum winograd_form form)
 {
     const struct window *window = &geometry->window;
     struct winograd_sizes sizes = winograd_sizes(form);
-    bool fits = geometry->groups == 1 && window->in[0] == 1 && window->out[0] == 1 && window->kernel[0] == 1;
+    bool fits = geometry->groups == 1 && window->in[0] == 1 && window->out[0] == 1 && window->kernel[0] == 1 &&
+                !conv_has_idle_taps(window);
     for (int axis = 0; axis < 2; axis++) {
         fits = fits && window->stride[axis + 1] == 1 && window->kernel[axis + 1] == (int64_t)sizes.taps[axis] &&
                (window->dilation[axis + 1] == 1 || sizes.taps[axis] == 1);
