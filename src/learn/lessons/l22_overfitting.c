@@ -88,9 +88,9 @@ static void picture(struct picture *p)
     picture_frame(p, 40, 20, 420, 260, 0, 20, 0, 2.5);
     picture_curve(p, falling, NULL, PICTURE_BLUE);
     picture_curve(p, turning, NULL, PICTURE_ORANGE);
-    picture_line(p, picture_x(p, 10.3), 20, picture_x(p, 10.3), 260, PICTURE_GREY, 1);
-    picture_text(p, picture_x(p, 10.6), 50, -1, 12, PICTURE_GREY, "stop here");
-    picture_text(p, 400, 130, 1, 12, PICTURE_ORANGE, "validation loss");
+    picture_line(p, picture_x(p, 8.2), 20, picture_x(p, 8.2), 260, PICTURE_GREY, 1);
+    picture_text(p, picture_x(p, 8.5), 50, -1, 12, PICTURE_GREY, "stop here");
+    picture_text(p, 400, 62, 1, 12, PICTURE_ORANGE, "validation loss");
     picture_text(p, 400, 235, 1, 12, PICTURE_BLUE, "training loss");
     picture_text(p, 230, 290, 0, 12, PICTURE_INK, "epochs");
 }

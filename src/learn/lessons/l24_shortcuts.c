@@ -84,8 +84,8 @@ static void picture(struct picture *p)
     picture_frame(p, 50, 20, 420, 260, 0, 30, -7, 2);
     picture_curve(p, plain_slope, NULL, PICTURE_BLUE);
     picture_curve(p, residual_slope, NULL, PICTURE_ORANGE);
-    picture_text(p, 410, 62, 1, 12, PICTURE_ORANGE, "with shortcuts");
-    picture_text(p, 410, 185, 1, 12, PICTURE_BLUE, "plain: gone after 30 layers");
+    picture_text(p, 410, 40, 1, 12, PICTURE_ORANGE, "with shortcuts");
+    picture_text(p, 66, 220, -1, 12, PICTURE_BLUE, "plain: gone after 30 layers");
     picture_text(p, 235, 290, 0, 12, PICTURE_INK, "layers; upwards: power of ten of the slope (x = 0.3, w = 0.6)");
 }
 
