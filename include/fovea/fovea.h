@@ -5,6 +5,7 @@
  *   graph.h, operators.h, plan.h   describe a computation, differentiate it, compile it, run it
  *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
  *   dataset.h, train.h             pictures in, a trained model out
+ *   answer.h                       what a model says of a picture, whatever it is for
  * and classes.h (which class of a model is which of the data), metrics.h (what answers are worth), filter.h (picture
  * filters), classic.h (Hopfield, Boltzmann, deep belief networks), conformance.h (whether all of it means what ONNX
  * says), bench.h (how fast this machine does it)
@@ -16,6 +17,7 @@
 #ifndef FOVEA_FOVEA_H
 #define FOVEA_FOVEA_H
 
+#include <fovea/answer.h>
 #include <fovea/array.h>
 #include <fovea/bench.h>
 #include <fovea/classic.h>

@@ -129,6 +129,9 @@ FOV_API FOV_MUST_CHECK int fov_model_choose_output(fov_model *model, const char 
 
 FOV_API const char *fov_model_name(const fov_model *model); /**< "lenet5"; "" when unknown */
 FOV_API void        fov_model_set_name(fov_model *model, const char *name);
+/** What it was trained for, "segment:loss=dice..." (train.h); "" where that is not known. Saved with the model. */
+FOV_API const char *fov_model_task(const fov_model *model);
+FOV_API void        fov_model_set_task(fov_model *model, const char *task);
 FOV_API fov_preprocessing fov_model_preprocessing(const fov_model *model);
 FOV_API void              fov_model_set_preprocessing(fov_model *model, const fov_preprocessing *preprocessing);
 /** False where a model's file says nothing of preprocessing: then 0..1 is only assumed, and not written when it is

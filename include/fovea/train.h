@@ -23,6 +23,7 @@ typedef struct fov_task_figure {
     double      value; /**< NaN: undefined */
     bool        lower_is_better;
     bool        is_share; /**< of 1; people read it in per cent */
+    const char *heading;  /**< at most 8 letters, for a table's head; NULL: it is none of the first things to look at */
 } fov_task_figure;
 enum { FOV_TASK_FIGURES = 8 /**< a task has at most so many */ };
 
@@ -184,6 +185,14 @@ FOV_API fov_train_option_info fov_train_option_at(int index);
 /** Sets the option's member; `text` is kept, not copied. Limits are looked at when training begins. */
 FOV_API void fov_train_option_put(fov_train_options *options, int index, double number, const char *text);
 
+/** What a network by name has to be for a task (as in fov_train_options) on this data: fills in the numbers of `wanted`
+ *  that are 0 and that the task knows: how many outputs, channels, and, where the answer is a map, height and width. */
+FOV_API FOV_MUST_CHECK int fov_task_network(const fov_dataset *data, const char *task, fov_network_options *wanted);
+/** Puts behind the output of a network by name, or of a model with a new head, what its task wants there, so that the
+ *  file is whole for any runtime: a sigmoid for independent classes; mean and deviation of the data's values. The model's
+ *  output is another value after this. Classes and values get the data's names. */
+FOV_API FOV_MUST_CHECK int fov_task_finish(fov_model *model, const fov_dataset *data, const char *task);
+
 /** A random change that .augment knows. */
 typedef struct fov_transform_info {
     const char *name;        /**< "random-resized-crop" */
@@ -266,7 +275,9 @@ typedef struct fov_evaluate_options {
     const char *task;         /**< as in fov_train_options */
     int  batch;               /**< 100 samples at a time; changes speed and memory, not the result */
     bool classes_by_position; /**< as in fov_train_options */
-    bool metrics;             /**< false; true: fov_report.metrics, for which all answers are kept in memory */
+    /** false; true: fov_report.metrics, for which all answers are kept in memory, up to 16 million numbers: beyond,
+     *  figures that need the scores are left out */
+    bool metrics;
     void (*on_sample)(const fov_sample_result *result, void *user); /**< NULL; called in the order of samples */
     void *user;
 } fov_evaluate_options;

@@ -2,17 +2,12 @@
 /* Two pictures: mean squared error, peak signal-to-noise ratio, and structural similarity (Wang, Bovik, Sheikh &
  * Simoncelli, "Image quality assessment: from error visibility to structural similarity", 2004): means, variances and
  * covariance in a Gaussian window of 11 x 11 pixels, over whole windows only, averaged over channels. */
+#include "metric/pictures.h"
 #include "metric/figures.h"
 
 #include <math.h>
 
 enum { RADIUS = 5, WINDOW = 2 * RADIUS + 1, MOMENTS = 5 };
-
-struct pictures {
-    int64_t       height, width, channels;
-    const double *a, *b;
-    double        range;
-};
 
 static void fill_window(double weight[WINDOW])
 {
@@ -28,7 +23,7 @@ static void fill_window(double weight[WINDOW])
 }
 
 /* What the window averages at a pixel: a, b, a^2, b^2, ab. */
-static void moments_at(const struct pictures *p, int64_t y, int64_t x, int64_t channel, double moment[MOMENTS])
+static void moments_at(const struct picture_pair *p, int64_t y, int64_t x, int64_t channel, double moment[MOMENTS])
 {
     int64_t at = (y * p->width + x) * p->channels + channel;
     double  a = p->a[at], b = p->b[at];
@@ -37,7 +32,7 @@ static void moments_at(const struct pictures *p, int64_t y, int64_t x, int64_t c
 }
 
 /* Averages down the columns of WINDOW rows from `top` on: [width][MOMENTS]. */
-static void average_rows(const struct pictures *p, const double weight[WINDOW], int64_t top, int64_t channel,
+static void average_rows(const struct picture_pair *p, const double weight[WINDOW], int64_t top, int64_t channel,
                          double *row)
 {
     for (int64_t x = 0; x < p->width; x++) {
@@ -69,7 +64,7 @@ static double similarity(const double m[MOMENTS], double range, double normal)
 }
 
 /* Adds the similarity of each whole window whose first row is `top`, with both kinds of variance. */
-static void add_windows(const struct pictures *p, const double weight[WINDOW], const double *row, double sum[2])
+static void add_windows(const struct picture_pair *p, const double weight[WINDOW], const double *row, double sum[2])
 {
     const double sample = (double)(WINDOW * WINDOW) / (WINDOW * WINDOW - 1);
 
@@ -86,30 +81,43 @@ static void add_windows(const struct pictures *p, const double weight[WINDOW], c
     }
 }
 
-static void measure_structure(fov_metrics *metrics, const struct pictures *p)
+int64_t pictures_room(const struct picture_pair *pair)
 {
-    double  weight[WINDOW], sum[2] = {0};
-    double *row = figures_room(metrics, p->width * MOMENTS);
-    double  windows = p->height < WINDOW || p->width < WINDOW
-                          ? 0.0
-                          : (double)(p->height - WINDOW + 1) * (double)(p->width - WINDOW + 1) * (double)p->channels;
+    return pair->width * MOMENTS;
+}
 
-    if (!row) {
-        return;
-    }
+void pictures_similarity(const struct picture_pair *p, double *room, double ssim[2])
+{
+    double weight[WINDOW], sum[2] = {0};
+    double windows = p->height < WINDOW || p->width < WINDOW
+                         ? 0.0
+                         : (double)(p->height - WINDOW + 1) * (double)(p->width - WINDOW + 1) * (double)p->channels;
+
     fill_window(weight);
     for (int64_t channel = 0; channel < p->channels; channel++) {
         for (int64_t top = 0; top + WINDOW <= p->height; top++) {
-            average_rows(p, weight, top, channel, row);
-            add_windows(p, weight, row, sum);
+            average_rows(p, weight, top, channel, room);
+            add_windows(p, weight, room, sum);
         }
     }
-    memory_free(metrics->context->memory, row);
-    figures_number(metrics, "ssim", ratio_or_undefined(sum[0], windows));
-    figures_number(metrics, "ssim_sample_covariance", ratio_or_undefined(sum[1], windows));
+    ssim[0] = ratio_or_undefined(sum[0], windows);
+    ssim[1] = ratio_or_undefined(sum[1], windows);
 }
 
-static int check(const struct pictures *p, struct error *error)
+static void measure_structure(fov_metrics *metrics, const struct picture_pair *p)
+{
+    double ssim[2], *room = figures_room(metrics, pictures_room(p));
+
+    if (!room) {
+        return;
+    }
+    pictures_similarity(p, room, ssim);
+    memory_free(metrics->context->memory, room);
+    figures_number(metrics, "ssim", ssim[0]);
+    figures_number(metrics, "ssim_sample_covariance", ssim[1]);
+}
+
+static int check(const struct picture_pair *p, struct error *error)
 {
     size_t count;
 
@@ -129,7 +137,7 @@ static int check(const struct pictures *p, struct error *error)
     return FOV_OK;
 }
 
-static void measure_error(fov_metrics *metrics, const struct pictures *p)
+double pictures_square_error(const struct picture_pair *p)
 {
     int64_t count = p->height * p->width * p->channels;
     double  square = 0.0;
@@ -137,15 +145,26 @@ static void measure_error(fov_metrics *metrics, const struct pictures *p)
     for (int64_t i = 0; i < count; i++) {
         square += (p->a[i] - p->b[i]) * (p->a[i] - p->b[i]);
     }
-    square /= (double)count;
+    return square / (double)count;
+}
+
+double pictures_psnr(double square_error, double range)
+{
+    return square_error > 0.0 ? 10.0 * log10(range * range / square_error) : (double)INFINITY;
+}
+
+static void measure_error(fov_metrics *metrics, const struct picture_pair *p)
+{
+    double square = pictures_square_error(p);
+
     figures_number(metrics, "mse", square);
-    figures_number(metrics, "psnr", square > 0.0 ? 10.0 * log10(p->range * p->range / square) : (double)INFINITY);
+    figures_number(metrics, "psnr", pictures_psnr(square, p->range));
 }
 
 fov_metrics *fov_metrics_pictures(fov_context *context, int height, int width, int channels, const double *a,
                                   const double *b, double range)
 {
-    struct pictures p       = {height, width, channels, a, b, range};
+    struct picture_pair p       = {height, width, channels, a, b, range};
     fov_metrics    *metrics = figures_create(context);
 
     if (metrics && check(&p, &context->error) == FOV_OK) {

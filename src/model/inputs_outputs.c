@@ -187,6 +187,21 @@ int fov_model_set_auxiliary(fov_model *model, fov_value output, float share)
                      output.id, (double)share);
 }
 
+int model_replace_output(fov_model *model, fov_value end)
+{
+    if (end.id == 0) {
+        return (int)model->context->error.status;
+    }
+    for (int i = 0; i < model->output_count; i++) {
+        if (model->outputs[i].value.id == model->output.id) {
+            model->outputs[i] = (struct model_output){.value = end};
+        }
+    }
+    model->output = end;
+    model_forget_plan(model);
+    return model_find_meanings(model);
+}
+
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
 int fov_model_input_count(const fov_model *model)

@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_LIMIT = 1000000, DEPTH = 4, OWN_ENTRIES = 8 };
+enum { NAMES_LIMIT = 1000000, DEPTH = 4, OWN_ENTRIES = 9 };
 
 static const char key_version[] = "fovea.version", key_network[] = "fovea.network",
                   key_preprocessing[] = "fovea.preprocessing", key_output[] = "fovea.output",
                   key_outputs[] = "fovea.outputs", key_names[] = "names", key_layout[] = "fovea.layout",
-                  key_auxiliary[] = "fovea.auxiliary",
+                  key_auxiliary[] = "fovea.auxiliary", key_task[] = "fovea.task",
                   key_other_names[] = "fovea.names"; /* there where "names" is another program's */
 
 static const char *find(const struct onnx_text *entries, int count, const char *key)
@@ -133,6 +133,9 @@ static int add_entries(const fov_model *model, struct metadata *metadata, struct
     add_entry(metadata, key_version, fov_version());
     if (model->name[0] != '\0') {
         add_entry(metadata, key_network, model->name);
+    }
+    if (model->task[0] != '\0') {
+        add_entry(metadata, key_task, model->task);
     }
     if (!model->preprocessing_assumed) {
         add_entry(metadata, key_preprocessing, metadata->preprocessing);
@@ -598,7 +601,8 @@ static int take_auxiliary(fov_model *model, const char *file, const char *text)
 static bool is_own(const char *key, bool names_taken)
 {
     static const char *const own[] = {key_version, key_network,     key_preprocessing, key_output,
-                                      key_outputs, key_other_names, key_layout,   key_auxiliary};
+                                      key_outputs, key_other_names, key_layout,        key_auxiliary,
+                                      key_task};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         if (strcmp(key, own[i]) == 0) {
             return true;
@@ -638,11 +642,15 @@ int metadata_take(fov_model *model, const char *file, const struct onnx_text *en
     bool        ours = find(entries, count, key_version) != NULL, names_taken = false;
     const char *network = find(entries, count, key_network), *output = find(entries, count, key_output),
                *preprocessing = find(entries, count, key_preprocessing), *outputs = find(entries, count, key_outputs),
-               *names = find(entries, count, key_names), *layout = find(entries, count, key_layout);
+               *names = find(entries, count, key_names), *layout = find(entries, count, key_layout),
+               *task = find(entries, count, key_task);
     int status = FOV_OK;
     model->preprocessing_assumed = preprocessing == NULL;
     if (network != NULL) {
         fov_model_set_name(model, network);
+    }
+    if (task != NULL) {
+        fov_model_set_task(model, task);
     }
     if (preprocessing != NULL) {
         status = take_preprocessing(model, file, preprocessing);

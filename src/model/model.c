@@ -61,6 +61,16 @@ void fov_model_set_name(fov_model *model, const char *name)
     text_escape(model->name, sizeof model->name, name != NULL ? name : "");
 }
 
+const char *fov_model_task(const fov_model *model)
+{
+    return model->task;
+}
+
+void fov_model_set_task(fov_model *model, const char *task)
+{
+    snprintf(model->task, sizeof model->task, "%s", task != NULL ? task : "");
+}
+
 fov_preprocessing fov_model_preprocessing(const fov_model *model)
 {
     return model->preprocessing;
@@ -112,12 +122,14 @@ static char **copy_names(fov_model *model, const char *const *names, int count)
     return block;
 }
 
-/* Has some output as many classes? Of a single number, which may be a logit, there are two. */
+/* Has some output as many classes, or values? Of a single number, which may be a logit, there are two classes. */
 static bool fits_an_output(const fov_model *model, int count)
 {
     for (int i = 0; i < model->output_count; i++) {
         fov_value output = model->outputs[i].value;
-        if (model_scores(model, output).classes == count || (count == 2 && model_count_values(model, output) == 1)) {
+        int values = model_count_values(model, output);
+        bool is_values = model->outputs[i].meaning == FOV_MEANING_VALUES && values == count;
+        if (model_scores(model, output).classes == count || (count == 2 && values == 1) || is_values) {
             return true;
         }
     }
@@ -143,7 +155,8 @@ int fov_model_set_classes(fov_model *model, const char *const *names, int count)
     model->class_count = count;
     for (int i = 0; i < model->output_count; i++) { /* a number with two names is no measure of anything */
         struct model_output *output = &model->outputs[i];
-        bool is_score = count == 2 && output->value.id == model->output.id && output->meaning == FOV_MEANING_VALUES;
+        bool is_score = count == 2 && output->value.id == model->output.id && output->meaning == FOV_MEANING_VALUES &&
+                        model_count_values(model, output->value) == 1;
         output->is_stated = output->is_stated && !is_score;
     }
     return model->output_count > 0 ? model_find_meanings(model) : FOV_OK;

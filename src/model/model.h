@@ -16,7 +16,10 @@ struct model_output {
     float       auxiliary; /**< share of its loss that is added in training of the chosen output; 0: none */
 };
 
-enum { CLASS_NUMBER_SIZE = 12 }; /* a decimal int and its end */
+enum {
+    CLASS_NUMBER_SIZE = 12, /* a decimal int and its end */
+    MODEL_TASK_SIZE = 256   /* a task with all its options */
+};
 
 struct fov_model {
     fov_context         *context;
@@ -27,6 +30,7 @@ struct fov_model {
     void               **fills; /**< per input: what goes into it for each sample; NULL: nothing */
     int                  input_count, output_count;
     char              name[64];
+    char              task[MODEL_TASK_SIZE]; /**< what it was trained for; "": not known */
     fov_preprocessing preprocessing;
     bool              preprocessing_assumed; /**< its file says nothing of it */
     bool              layout_stated;
@@ -52,6 +56,8 @@ struct fov_model {
 int model_find_meanings(fov_model *model);
 /** What was compiled or derived for other inputs, outputs, meanings or options does not hold any more. */
 void model_forget_plan(fov_model *model);
+/** `end`, which depends on the chosen output, takes its place: what it means is found anew. */
+int model_replace_output(fov_model *model, fov_value end);
 /** All inputs and outputs, by copy[id]: those of a graph that takes the place of the model's. */
 int model_map_inputs_outputs(fov_model *model, const int *copy);
 /** E_UNSUPPORTED where `value` depends on another input than the chosen one, which is not filled either (or, `fills`

@@ -42,26 +42,13 @@ static fov_value add_binary(fov_graph *graph, struct model_scores *scores, fov_v
 
 struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores, const struct class_loss_options *options)
 {
-    fov_shape labels = {1, {FOV_BATCH}}, shape = fov_value_shape(graph, scores->logits);
-    int64_t pixels = 1;
-    for (int i = 2; i < shape.rank; i++) {
-        pixels *= shape.dim[i];
-    }
-    bool is_map = options->per_pixel && pixels > 1;
-    if (is_map) {
-        labels.rank = shape.rank - 1;
-        for (int i = 1; i < labels.rank; i++) {
-            labels.dim[i] = shape.dim[i + 1];
-        }
-    }
+    fov_shape labels = {1, {FOV_BATCH}};
     struct class_loss loss = {.labels = fov_input(graph, .name = "optimizer.labels", .dtype = FOV_I32, .shape = labels)};
-    if (scores->independent && !is_map) {
+    if (scores->independent) {
         loss.loss = add_binary(graph, scores, loss.labels, options->label_smoothing);
         return loss;
     }
-    if (!is_map) {
-        scores->logits = as_rows(graph, scores->logits, scores->count);
-    }
+    scores->logits = as_rows(graph, scores->logits, scores->count);
     if (scores->is_probable) { /* softmax(log p) is p. Keras' least probability: a rounded one may be 0 */
         scores->logits = fov_log(graph, fov_clip(graph, scores->logits, 1e-7F, 1));
         scores->is_probable = false;
@@ -76,7 +63,7 @@ struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores, 
     cross_entropy.name = NULL;
     for (int i = 0; options->auxiliary != NULL && i < MOST_AUXILIARY_HEADS && options->auxiliary[i].share > 0; i++) {
         const struct auxiliary_head *head = &options->auxiliary[i];
-        fov_value logits = is_map ? head->logits : as_rows(graph, head->logits, scores->count);
+        fov_value logits = as_rows(graph, head->logits, scores->count);
         fov_value more = fov_softmax_cross_entropy_opt(graph, logits, loss.labels, &cross_entropy);
         fov_value share = fov_constant(graph, NULL, FOV_F32, (fov_shape){0}, &head->share);
         loss.loss = fov_add(graph, loss.loss, fov_mul(graph, share, more));

@@ -15,18 +15,17 @@ enum { MOST_AUXILIARY_HEADS = 4 };
 
 struct class_loss_options {
     float label_smoothing; /**< 0: share of the target spread over all classes */
-    bool  per_pixel;       /**< a map [N, classes, H, W] has a label for each of H x W; labels below 0 do not count */
     const float *weights;  /**< [classes], of softmax cross-entropy; NULL: 1 each */
     const struct auxiliary_head *auxiliary; /**< of softmax cross-entropy; NULL: none; ended by a share of 0 */
 };
 
 struct class_loss {
-    fov_value labels; /**< i32 [N], or [N, H, W]: to be filled */
+    fov_value labels; /**< i32 [N]: to be filled */
     fov_value loss;   /**< scalar: the mean over the batch */
 };
 
-/** Adds the nodes. `scores` are the graph's; afterwards scores->logits is [N, count] (or the map), what is counted from
- *  after a run, and says what it is: logits, wherever the loss makes some of probabilities. */
+/** Adds the nodes. `scores` are the graph's; afterwards scores->logits is [N, count], what is counted from after a run,
+ *  and says what it is: logits, wherever the loss makes some of probabilities. */
 struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores, const struct class_loss_options *options);
 
 #endif

@@ -51,6 +51,27 @@ int class_predicted(const struct model_scores *scores, const float *row)
     return largest_of(row, scores->count);
 }
 
+void class_probabilities(const struct model_scores *scores, const float *row, double *probabilities)
+{
+    double largest = (double)row[largest_of(row, scores->count)], total = 0.0;
+    for (int c = 0; c < scores->count; c++) {
+        double x = (double)row[c];
+        x = scores->is_probable    ? x
+            : !scores->independent ? exp(x - largest)
+            : x >= 0.0             ? 1.0 / (1.0 + exp(-x))
+                                   : exp(x) / (1.0 + exp(x));
+        probabilities[c] = x;
+        total += x;
+    }
+    for (int c = 0; c < scores->count && !scores->is_probable && !scores->independent; c++) {
+        probabilities[c] /= total;
+    }
+    if (scores->count == 1 && scores->classes == 2) {
+        probabilities[1] = probabilities[0];
+        probabilities[0] = 1.0 - probabilities[1];
+    }
+}
+
 /* Where probabilities are all there is, none counts as less: a rounded one may be 0. */
 static const double least_probable = 1e-7, least_logarithm = -100; /* Keras' and PyTorch's */
 

@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* One class of several for each picture. The loss follows from what the output means (model/meaning.c): softmax
  * cross-entropy, or a binary one for each score on its own (class_loss.c). Counting is class_tally.c's. */
+#include "data/dataset.h"
 #include "task/class_loss.h"
 #include "task/class_tally.h"
+#include "task/kept.h"
 #include "task/task.h"
+
+enum { WEIGHTS_NONE, WEIGHTS_BALANCED };
+static const char *const weights_names[] = {"none", "balanced", NULL};
+
+struct options {
+    int weights;
+};
+
+static const struct attribute attributes[] = {
+    {ATTRIBUTE(struct options, weights), .kind = ATTRIBUTE_CHOICE, .choices = weights_names,
+     .doc = "balanced: samples of rare classes count more; for softmax"},
+    {.name = NULL},
+};
 
 static int fit(struct task_use *use, struct error *error)
 {
@@ -16,10 +31,44 @@ static int fit(struct task_use *use, struct error *error)
     return status;
 }
 
+/* The weights are kept as the task's own. */
+static int learn(struct task_use *use, struct error *error)
+{
+    const struct options *o = (const struct options *)(const void *)use->options;
+    struct memory *memory = use->model->context->memory;
+    size_t classes = (size_t)use->scores.classes;
+    if (o->weights == WEIGHTS_NONE) {
+        return FOV_OK;
+    }
+    if (use->scores.independent) {
+        return error_set(error, FOV_E_USAGE, "weights=balanced is for a softmax over classes; output \"%s\" has a "
+                         "sigmoid for each", fov_value_name(use->model->graph, use->model->output));
+    }
+    use->state = memory_allocate(memory, classes, sizeof(float), "class weights", error);
+    double *counts = memory_allocate(memory, classes, sizeof *counts, "class weights", error);
+    bool is_there = use->state != NULL && counts != NULL;
+    for (size_t i = 0; is_there && i < use->data->count; i++) {
+        counts[use->match.model_class[use->data->labels[i]]] += 1.0;
+    }
+    if (is_there) {
+        fit_balanced(counts, (int)classes, use->state);
+    }
+    memory_free(memory, counts);
+    return is_there ? FOV_OK : FOV_E_MEMORY;
+}
+
+static void close_use(struct task_use *use)
+{
+    if (use->state != NULL) {
+        memory_free(use->model->context->memory, use->state);
+        use->state = NULL;
+    }
+}
+
 static void add_loss(const struct task_use *use, fov_graph *graph, struct task_ends *ends)
 {
-    const struct class_loss_options options = {.label_smoothing = use->label_smoothing,
-                                               .auxiliary = ends->auxiliary};
+    const struct class_loss_options options = {
+        .label_smoothing = use->label_smoothing, .weights = use->state, .auxiliary = ends->auxiliary};
     struct class_loss loss = class_loss_add(graph, &ends->scores, &options);
     ends->targets = loss.labels;
     ends->loss = loss.loss;
@@ -47,33 +96,62 @@ static void sum(const struct task_use *use, const struct model_scores *scores, c
 
 /* ---- counting ---------------------------------------------------------------------------------------------------- */
 
+struct classify_tally {
+    struct class_tally counts;
+    struct kept        kept;
+};
+
 static int tally_open(struct task_tally *tally, struct error *error)
 {
-    struct class_tally *counts = memory_allocate(tally->memory, 1, sizeof *counts, "counts", error);
-    tally->state = counts;
-    return counts != NULL ? class_tally_create(counts, &tally->scores, tally->memory, error) : FOV_E_MEMORY;
+    struct memory *memory = tally->memory;
+    struct classify_tally *state = tally->state = memory_allocate(memory, 1, sizeof *state, "counts", error);
+    if (state == NULL) {
+        return FOV_E_MEMORY;
+    }
+    *state = (struct classify_tally){.kept = {.count = 0}};
+    int status = class_tally_create(&state->counts, &tally->scores, memory, error);
+    return status == FOV_OK && tally->keeps_answers
+               ? kept_open_classes(&state->kept, (int64_t)tally->use->data->count, tally->scores.classes, memory, error)
+               : status;
 }
 
 static void tally_close(struct task_tally *tally)
 {
-    if (tally->state != NULL) {
-        class_tally_free(tally->state, tally->memory);
-        memory_free(tally->memory, tally->state);
+    struct classify_tally *state = tally->state;
+    if (state != NULL) {
+        class_tally_free(&state->counts, tally->memory);
+        kept_close(&state->kept, tally->memory);
+        memory_free(tally->memory, state);
         tally->state = NULL;
     }
 }
 
 static void tally_reset(struct task_tally *tally)
 {
-    class_tally_reset(tally->state);
+    struct classify_tally *state = tally->state;
+    class_tally_reset(&state->counts);
+    state->kept.count = 0;
+}
+
+static void keep(struct kept *kept, const struct model_scores *scores, const float *outputs, const int32_t *labels,
+                 size_t count)
+{
+    for (size_t i = 0; kept->labels != NULL && i < count; i++, outputs += scores->count, kept->count++) {
+        kept->labels[kept->count] = labels[i];
+        kept->answers[kept->count] = class_predicted(scores, outputs);
+        if (kept->scores != NULL) {
+            class_probabilities(scores, outputs, kept->scores + kept->count * kept->width);
+        }
+    }
 }
 
 static size_t tally_add(struct task_tally *tally, const float *outputs, const void *targets, size_t count)
 {
-    struct class_tally *counts = tally->state;
-    size_t good = class_tally_add(counts, outputs, targets, count);
-    tally->count = counts->count;
-    tally->loss = counts->loss;
+    struct classify_tally *state = tally->state;
+    size_t good = class_tally_add(&state->counts, outputs, targets, count);
+    keep(&state->kept, &tally->scores, outputs, targets, good);
+    tally->count = state->counts.count;
+    tally->loss = state->counts.loss;
     return good;
 }
 
@@ -87,21 +165,39 @@ static void judge(const struct task_tally *tally, const float *outputs, const vo
 
 static void tally_figures(const struct task_tally *tally, double *values)
 {
-    const struct class_tally *counts = tally->state;
+    const struct class_tally *counts = &((const struct classify_tally *)tally->state)->counts;
     values[0] = (double)counts->correct / (double)counts->count;
     values[1] = (double)counts->correct5 / (double)counts->count;
 }
 
 static int tally_report(struct task_tally *tally, fov_report *report, struct error *error)
 {
-    struct class_tally *counts = tally->state;
+    struct classify_tally *state = tally->state;
+    struct class_tally *counts = &state->counts;
+    const struct kept *kept = &state->kept;
+    if (kept->labels != NULL) {
+        report->metrics = fov_metrics_classes(tally->use->model->context, kept->count, counts->classes, kept->labels,
+                                              kept->scores, kept->answers);
+        if (report->metrics == NULL) {
+            return (int)error->status;
+        }
+    }
     report->accuracy = (double)counts->correct / (double)counts->count;
     report->top5 = (double)counts->correct5 / (double)counts->count;
     return class_report_fill(report, &counts->confusion, counts->classes, &tally->use->match, tally->memory, error);
 }
 
+static int answer(const struct task_use *use, const struct task_output *output, fov_answer *answer,
+                  struct error *error)
+{
+    int status = answer_reserve(answer, use->model, use->scores.classes, error);
+    answer->measure = "probability";
+    answer->ranked = true;
+    return status == FOV_OK ? answer_probabilities(use, output->numbers, false, answer, error) : status;
+}
+
 static const struct task_figure figures[] = {
-    {.name = "accuracy", .column = "accuracy_top1", .is_share = true, .while_training = true,
+    {.name = "accuracy", .column = "accuracy_top1", .heading = "acc", .is_share = true, .while_training = true,
      .doc = "share of samples whose highest score is that of their class"},
     {.name = "top5", .column = "accuracy_top5", .is_share = true,
      .doc = "share of samples whose class is among the five highest scores"},
@@ -114,8 +210,12 @@ const struct task task_classify = {
     .target = FOV_TARGET_CLASS,
     .targets = 1U << FOV_TARGET_CLASS,
     .augment = "",
+    .attributes = attributes,
+    .options_size = sizeof(struct options),
     .figures = figures,
     .fit = fit,
+    .learn = learn,
+    .close = close_use,
     .add_loss = add_loss,
     .write = write_label,
     .sum = sum,
@@ -126,4 +226,5 @@ const struct task task_classify = {
     .judge = judge,
     .tally_figures = tally_figures,
     .tally_report = tally_report,
+    .answer = answer,
 };

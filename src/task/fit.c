@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Does a model fit the data: the checks that several tasks make, each with its sentence. */
+#include "data/dataset.h"
 #include "model/range.h"
 #include "task/task.h"
 
@@ -68,9 +69,37 @@ int fit_scores(struct task_use *use, struct error *error)
 
 int fit_classes(struct task_use *use, int classes, struct error *error)
 {
+    if (use->data == NULL) {
+        return FOV_OK; /* whatever there is to see is answered with the model's own classes */
+    }
     int status = classes_match(use->model, use->data, classes, use->classes_by_position, &use->match, error);
     if (status == FOV_OK && use->match.relation == FOV_CLASSES_DIFFERENT) {
         status = error_set(error, FOV_E_SHAPE, "%s", use->match.text);
     }
     return status;
+}
+
+int fit_look(const fov_dataset *data, size_t index, struct sample *sample, bool *is_read, struct error *error)
+{
+    struct error bad = {.status = FOV_OK};
+    int status = dataset_read(data, index, sample, &bad);
+    *is_read = status == FOV_OK;
+    return status == FOV_E_MEMORY ? error_set(error, FOV_E_MEMORY, "%s", bad.text) : FOV_OK;
+}
+
+void fit_balanced(const double *counts, int classes, float *weights)
+{
+    double all = 0.0, seen = 0.0;
+    float  largest = 0;
+    for (int c = 0; c < classes; c++) {
+        all += counts[c];
+        seen += counts[c] > 0.0;
+    }
+    for (int c = 0; c < classes; c++) {
+        weights[c] = counts[c] > 0.0 ? (float)(all / (seen * counts[c])) : 0;
+        largest = weights[c] > largest ? weights[c] : largest;
+    }
+    for (int c = 0; c < classes; c++) {
+        weights[c] = counts[c] > 0.0 ? weights[c] : largest > 0 ? largest : 1;
+    }
 }

@@ -32,9 +32,26 @@ static const struct task *natural(fov_target target)
     return NULL;
 }
 
+/* The task by the name at the beginning of a text; NULL: there is none. */
+static const struct task *find_in(const char *text, char name[32])
+{
+    size_t length = strcspn(text, ":");
+    snprintf(name, 32, "%.*s", (int)(length < 32 ? length : 31), text);
+    return find(name);
+}
+
+/* What the model was trained for, where that can be learned or measured from such data; else NULL. */
+static const char *task_of_model(const fov_model *model, fov_target target)
+{
+    char name[32];
+    const struct task *task = model != NULL && model->task[0] != '\0' ? find_in(model->task, name) : NULL;
+    return task != NULL && (task->targets & 1U << target) != 0 ? model->task : NULL;
+}
+
 int task_choose(struct task_use *use, const char *text, fov_target target, struct error *error)
 {
     char name[32] = "", shown[64];
+    text = text != NULL ? text : task_of_model(use->model, target);
     if (text == NULL) {
         use->task = natural(target);
         if (use->task == NULL) {
@@ -42,9 +59,7 @@ int task_choose(struct task_use *use, const char *text, fov_target target, struc
                              target_name(target));
         }
     } else {
-        size_t length = strcspn(text, ":");
-        snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), text);
-        use->task = find(name);
+        use->task = find_in(text, name);
     }
     if (use->task == NULL) {
         const char *near = text_nearest(name, NULL, task_table_count, name_at);
@@ -67,6 +82,9 @@ void task_text(const struct task_use *use, char text[TASK_TEXT_SIZE])
 
 int task_fit(struct task_use *use, struct error *error)
 {
+    if (use->data == NULL) {
+        return use->task->fit(use, error);
+    }
     fov_target target = use->data->target;
     if ((use->task->targets & 1U << target) == 0) {
         const struct task *other = natural(target);
@@ -140,7 +158,8 @@ int task_figures(const struct task *task, const double *values, const double *su
         figures[count++] = (fov_task_figure){.name = from->name,
                                              .value = value,
                                              .lower_is_better = from->lower_is_better,
-                                             .is_share = from->is_share};
+                                             .is_share = from->is_share,
+                                             .heading = from->heading};
     }
     return count;
 }

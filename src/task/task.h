@@ -12,12 +12,13 @@
 #include "model/classes.h"
 #include "model/model.h"
 #include "task/class_loss.h"
+#include <fovea/answer.h>
 #include <fovea/train.h>
 
 enum {
     TASK_MOST_OPTIONS = 128, /**< bytes of an options struct */
     TASK_MOST_FIGURES = FOV_TASK_FIGURES,
-    TASK_TEXT_SIZE = 256 /**< of a task with all its options */
+    TASK_TEXT_SIZE = MODEL_TASK_SIZE /**< of a task with all its options */
 };
 
 struct task;
@@ -30,6 +31,7 @@ struct task_use {
     const fov_dataset *data; /**< NULL: none, a step is only measured */
     bool               classes_by_position;
     float              label_smoothing; /**< of training; tasks over classes know it */
+    const struct task_use *learned; /**< of a validation: that of the training, whose .state knows what was learned */
 
     /* set by task_fit */
     struct prepare_options prepare;   /**< size, target and what belongs to it; the rest is the caller's */
@@ -42,7 +44,7 @@ struct task_use {
 
 /** What a loss adds to a graph. */
 struct task_ends {
-    struct model_scores   scores;    /**< in: of the graph's; out: .logits is what is counted from */
+    struct model_scores   scores;    /**< in: use->scores in this graph; out: .logits is what is counted from */
     struct auxiliary_head auxiliary[MOST_AUXILIARY_HEADS]; /**< in: a share of 0 ends them */
     fov_value             targets, loss;
 };
@@ -54,6 +56,7 @@ struct task_figure {
     bool        lower_is_better;
     bool        is_share; /**< of 1: people read it in per cent */
     bool        while_training; /**< counted over the batches of training, too: column "train/NAME" */
+    const char *heading; /**< of its column where epochs are printed, at most 8 letters; NULL: it has none */
     const char *doc;
 };
 
@@ -68,6 +71,13 @@ struct task_tally {
     void                  *state; /**< the task's own */
 };
 
+/** What a model gave for one picture. */
+struct task_output {
+    const float *numbers; /**< of the chosen output, in plain order */
+    fov_shape    shape;   /**< of `numbers`, dim[0] is 1 */
+    int          height, width; /**< of the picture as it was */
+};
+
 struct task {
     const char *name;    /**< "classify" */
     const char *summary; /**< one line */
@@ -80,6 +90,16 @@ struct task {
 
     /** Whether model and data fit, and all of use that is set by it; model, data and options are there. E_SHAPE. */
     int (*fit)(struct task_use *use, struct error *error);
+    /** Looks at the data to be learned from: how frequent its classes are, how far its values spread. After fit; not
+     *  asked where a model is only measured. NULL: nothing has to be known. */
+    int (*learn)(struct task_use *use, struct error *error);
+    /** What a new network has to be: fills in the numbers that are 0, by use->data. NULL: the pictures' channels, as many
+     *  classes as the data has. */
+    void (*network)(const struct task_use *use, fov_network_options *wanted);
+    bool per_pixel; /**< its answer is a map: a new network takes the pictures at their own size where it can */
+    /** Puts behind a new network's output what the task wants there (a sigmoid, say), so that the file is whole. NULL:
+     *  nothing. */
+    int (*finish)(const struct task_use *use, fov_model *model, struct error *error);
     void (*close)(struct task_use *use); /**< frees .state; may be NULL */
     /** Adds the targets ("optimizer.labels") and the loss, the mean over samples. Failures are sticky on the graph. */
     void (*add_loss)(const struct task_use *use, fov_graph *graph, struct task_ends *ends);
@@ -102,6 +122,10 @@ struct task {
     void (*tally_figures)(const struct task_tally *tally, double *values);
     /** What a report has beside figures: per-class numbers, metrics. The report's owner is `report->owner`. */
     int (*tally_report)(struct task_tally *tally, fov_report *report, struct error *error);
+
+    /** What the chosen output says of one picture; NULL: the task has no answer for people. `use` has no data. */
+    int (*answer)(const struct task_use *use, const struct task_output *output, fov_answer *answer,
+                  struct error *error);
 };
 
 extern const struct task *const task_table[]; /* generated, sorted by name */
@@ -109,7 +133,8 @@ extern const size_t             task_table_count;
 
 /* ---- finding one (task.c) ---------------------------------------------------------------------------------------- */
 
-/** "NAME:OPTION=VALUE:..."; NULL: the natural task of the data's target. E_USAGE. */
+/** "NAME:OPTION=VALUE:..."; NULL: what use->model was trained for, where that takes such data, else the natural task of
+ *  the data's target. E_USAGE. */
 int task_choose(struct task_use *use, const char *text, fov_target target, struct error *error);
 /** The task with all its options, as task_choose reads it. */
 void task_text(const struct task_use *use, char text[TASK_TEXT_SIZE]);
@@ -132,6 +157,16 @@ int task_figures(const struct task *task, const double *values, const double *su
 /** The loss's targets as an input of the graph. */
 fov_value task_add_targets(const struct task_use *use, fov_graph *graph);
 
+/* ---- what answers share (answer.c) ------------------------------------------------------------------------------- */
+
+/** Items with the model's names, all 0. */
+int answer_reserve(fov_answer *answer, const fov_model *model, int count, struct error *error);
+/** Room for a picture, to be filled. */
+int answer_picture(fov_image *image, const fov_model *model, int height, int width, int channels, struct error *error);
+/** Puts a probability into each item, of the numbers of an output that scores classes: `each`, of each on its own. */
+int answer_probabilities(const struct task_use *use, const float *numbers, bool each, fov_answer *answer,
+                         struct error *error);
+
 /* ---- what tasks share (fit.c) ------------------------------------------------------------------------------------ */
 
 /** The size of the pictures that the model reads; E_SHAPE where it does not read any, or is not made for any number. */
@@ -140,5 +175,11 @@ int fit_pictures(struct task_use *use, struct error *error);
 int fit_scores(struct task_use *use, struct error *error);
 /** A class of the model for each of the data's; E_SHAPE where they differ. */
 int fit_classes(struct task_use *use, int classes, struct error *error);
+/** Reads a sample to learn something of the data; one that is damaged is passed over (*is_read is false): what becomes of
+ *  it is the loader's business. E_MEMORY. */
+int fit_look(const fov_dataset *data, size_t index, struct sample *sample, bool *is_read, struct error *error);
+/** Balanced weights of classes from how often each is there, as scikit-learn has them: all / (classes x count). One
+ *  that was not seen gets the largest weight of the others. */
+void fit_balanced(const double *counts, int classes, float *weights);
 
 #endif

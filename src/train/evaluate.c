@@ -9,11 +9,11 @@
 
 enum { STANDARD_BATCH = 100 };
 
-static int open_tally(struct evaluator *evaluator, const struct model_scores *scores, bool keeps_answers,
+static int open_tally(struct evaluator *evaluator, const struct evaluated *what, bool keeps_answers,
                       struct error *error)
 {
     evaluator->tally = (struct task_tally){.use = &evaluator->use,
-                                           .scores = *scores,
+                                           .scores = what->scores.logits.id != 0 ? what->scores : evaluator->use.scores,
                                            .memory = evaluator->context->memory,
                                            .keeps_answers = keeps_answers};
     return evaluator->use.task->tally_open(&evaluator->tally, error);
@@ -23,13 +23,14 @@ static int open_plan(struct evaluator *evaluator, const struct evaluated *what, 
 {
     bool is_nhwc = fov_model_layout(what->model, what->model->input) == FOV_LAYOUT_NHWC;
     fov_plan_options plan = {.batch = evaluator->batch, .channels_last_inputs = !is_nhwc};
-    evaluator->plan = fov_plan_create(what->graph, &what->scores.logits, 1, &plan);
+    fov_value logits = evaluator->tally.scores.logits;
+    evaluator->plan = fov_plan_create(what->graph, &logits, 1, &plan);
     if (evaluator->plan == NULL) {
         return (int)error->status;
     }
     evaluator->pixels = fov_plan_data(evaluator->plan, what->input);
-    evaluator->output = what->scores.logits;
-    evaluator->outputs = fov_plan_data(evaluator->plan, what->scores.logits);
+    evaluator->output = logits;
+    evaluator->outputs = fov_plan_data(evaluator->plan, logits);
     return evaluator->pixels != NULL ? FOV_OK
                                      : error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
 }
@@ -40,7 +41,8 @@ int evaluator_create(struct evaluator *evaluator, const struct evaluated *what, 
     fov_context *context = what->model->context;
     *evaluator = (struct evaluator){.context = context, .count = (int64_t)data->count};
     evaluator->use = (struct task_use){
-        .model = what->model, .data = data, .classes_by_position = options->classes_by_position};
+        .model = what->model, .data = data, .classes_by_position = options->classes_by_position,
+        .learned = what->learned};
     if (task_choose(&evaluator->use, options->task, data->target, error) != FOV_OK ||
         task_fit(&evaluator->use, error) != FOV_OK || dataset_check_readable(data, error) != FOV_OK) {
         return (int)error->status;
@@ -57,7 +59,7 @@ int evaluator_create(struct evaluator *evaluator, const struct evaluated *what, 
                                          "a batch's targets", error);
     evaluator->indices = memory_allocate(memory, (size_t)evaluator->batch, sizeof(uint32_t), "a batch's order", error);
     if (evaluator->loader == NULL || evaluator->targets == NULL || evaluator->indices == NULL ||
-        open_tally(evaluator, &what->scores, options->metrics, error) != FOV_OK) {
+        open_tally(evaluator, what, options->metrics, error) != FOV_OK) {
         return (int)error->status;
     }
     return open_plan(evaluator, what, error);
@@ -175,8 +177,7 @@ static int evaluate(fov_model *model, fov_dataset *data, const fov_evaluate_opti
         return error_set(error, FOV_E_USAGE, "a batch of %d samples", options->batch);
     }
     double begin = clock_seconds();
-    const struct evaluated what = {
-        .model = model, .graph = model->graph, .input = model->input, .scores = model_scores(model, model->output)};
+    const struct evaluated what = {.model = model, .graph = model->graph, .input = model->input};
     int status = evaluator_create(&evaluator, &what, data, options, error);
     if (status == FOV_OK && evaluator.use.match.text != NULL && *evaluator.use.match.text != '\0') {
         context_log(model->context, FOV_LOG_INFO, "%s", evaluator.use.match.text);

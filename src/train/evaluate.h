@@ -28,7 +28,8 @@ struct evaluated {
     const fov_model *model;
     fov_graph *graph;
     fov_value input;
-    struct model_scores scores; /**< of the graph */
+    struct model_scores scores; /**< of the graph; no .logits: as the task reads the model's output */
+    const struct task_use *learned; /**< of the training that is looked at; NULL: none */
 };
 
 /** `task`: as fov_train_options has it. The caller frees, after failures too. */

@@ -76,7 +76,8 @@ static int build(struct training_step *step, const struct task_use *use, const s
         return (int)error->status;
     }
     step->input = (fov_value){copy[model->input.id]};
-    step->ends.scores = model_scores(model, model->output);
+    bool fits = use->scores.logits.id != 0; /* else a step is only measured */
+    step->ends.scores = fits ? use->scores : model_scores(model, model->output);
     step->ends.scores.logits.id = copy[step->ends.scores.logits.id];
     add_auxiliary_heads(step, copy);
     step->model_parameters = fov_parameter_count(step->graph);

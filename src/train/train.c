@@ -83,10 +83,17 @@ static int open_task(struct training *t)
                                .label_smoothing = o->label_smoothing};
     int status = task_choose(&t->use, o->task, t->data->target, t->error);
     status = status == FOV_OK ? task_fit(&t->use, t->error) : status;
+    if (status == FOV_OK && o->stop_on_bad_file) {
+        status = dataset_check_readable(t->data, t->error);
+    }
+    if (status == FOV_OK && t->use.task->learn != NULL) {
+        status = t->use.task->learn(&t->use, t->error);
+    }
     if (status != FOV_OK) {
         return status;
     }
     task_text(&t->use, t->settings.task_text);
+    fov_model_set_task(t->model, t->settings.task_text); /* goes into its file */
     if (t->use.match.text != NULL && *t->use.match.text != '\0') {
         context_log(t->context, FOV_LOG_INFO, "%s", t->use.match.text);
     }
@@ -133,7 +140,8 @@ static int open_validation(struct training *t)
                                           .batch = validation_batch(t),
                                           .classes_by_position = t->settings.given.classes_by_position};
     const struct evaluated what = {
-        .model = t->model, .graph = t->step.graph, .input = t->step.input, .scores = t->step.ends.scores};
+        .model = t->model, .graph = t->step.graph, .input = t->step.input, .scores = t->step.ends.scores,
+        .learned = &t->use};
     return evaluator_create(&t->validation, &what, t->settings.given.validate, &options, t->error);
 }
 
@@ -183,9 +191,6 @@ static int training_open(struct training *t, const fov_train_options *options)
     }
     int status = settings_resolve(&t->settings, options, t->count, t->error);
     status = status == FOV_OK ? open_task(t) : status;
-    if (status == FOV_OK && t->settings.given.stop_on_bad_file) {
-        status = dataset_check_readable(t->data, t->error);
-    }
     status = status == FOV_OK ? step_create(&t->step, t->model, &t->use, &t->settings, t->error) : status;
     status = status == FOV_OK ? open_loader(t) : status;
     status = status == FOV_OK ? open_validation(t) : status;

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* What a model says of a picture, in the form of what it is for: classes with their probabilities, values by name, a
+ * class for each pixel, another picture. One call for all of them: who shows an answer looks at what it holds and need
+ * not know the task. */
+#ifndef FOVEA_ANSWER_H
+#define FOVEA_ANSWER_H
+
+#include <fovea/dataset.h>
+#include <fovea/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One number of an answer. */
+typedef struct fov_answer_item {
+    int         index; /**< class, label or value of the model */
+    const char *name;  /**< "3" where it has no name */
+    double      value;
+    bool        yes;   /**< independent labels: the value is at or above the task's threshold */
+} fov_answer_item;
+
+/** Arrays and pictures belong to the answer; what a task does not give is 0 or NULL. */
+typedef struct fov_answer {
+    const char      *task;    /**< "segment" */
+    const char      *measure; /**< what an item's value is: "probability", "value", "share" (of the picture's pixels) */
+    bool             ranked;  /**< the largest value is the answer; false: each item stands for itself */
+    bool             has_yes; /**< items say yes or no */
+    int              count;   /**< items, in the model's order */
+    fov_answer_item *items;
+    fov_image        mask;    /**< a class for each pixel of the picture, one channel */
+    fov_image        picture; /**< what the picture becomes */
+    void            *owner;   /**< internal */
+} fov_answer;
+
+/** A model ready to answer: a plan for one picture at a time, with the model's weights. */
+typedef struct fov_session fov_session;
+
+/** `task`: as in fov_train_options; NULL: the one that the model was trained for (fov_model_task), else the one that its
+ *  output is by its looks: a map is of classes, values are values. NULL and a sentence: E_USAGE, E_SHAPE. Free it before
+ *  the model, whose weights it takes when it is made. */
+FOV_API fov_session *fov_session_create(fov_model *model, const char *task);
+FOV_API void         fov_session_free(fov_session *session); /**< accepts NULL */
+FOV_API const char  *fov_session_task(const fov_session *session);
+/** A picture of any size, 8 bits. E_NUMERIC: a number of the output is not finite; the sentence says where the first one
+ *  stood. The answer is freed by the caller. */
+FOV_API FOV_MUST_CHECK int fov_session_answer(fov_session *session, const fov_image *picture, fov_answer *answer);
+FOV_API void               fov_answer_free(fov_answer *answer); /**< accepts a zeroed one */
+
+/** The colour in which a class is drawn, red, green and blue: one palette for masks everywhere. */
+FOV_API void fov_class_colour(int index, uint8_t rgb[3]);
+/** An answer as a picture, RGB: a mask in its classes' colours, laid over `picture` where that is not NULL; the picture
+ *  that the answer holds. E_USAGE: an answer of numbers cannot be drawn. */
+FOV_API FOV_MUST_CHECK int fov_answer_draw(fov_context *context, const fov_answer *answer, const fov_image *picture,
+                                           fov_image *drawn);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

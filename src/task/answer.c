@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers: the memory they live in, the palette, and how one is drawn. Whoever shows them finds here what does not depend
+ * on the task. */
+#include "base/arithmetic.h"
+#include "task/class_tally.h"
+#include "task/task.h"
+#include <math.h>
+#include <string.h>
+
+int answer_reserve(fov_answer *answer, const fov_model *model, int count, struct error *error)
+{
+    struct memory *memory = model->context->memory;
+    size_t bytes = (size_t)count * sizeof(fov_answer_item);
+    for (int i = 0; i < count; i++) {
+        bytes += strlen(fov_model_class(model, i)) + 1;
+    }
+    fov_answer_item *items = memory_allocate(memory, bytes, 1, "an answer", error);
+    if (items == NULL) {
+        return FOV_E_MEMORY;
+    }
+    char *text = (char *)(items + count);
+    for (int i = 0; i < count; i++) {
+        const char *name = fov_model_class(model, i);
+        size_t length = strlen(name) + 1;
+        items[i] = (fov_answer_item){.index = i, .name = memcpy(text, name, length)};
+        text += length;
+    }
+    answer->items = items;
+    answer->count = count;
+    return FOV_OK;
+}
+
+int answer_picture(fov_image *image, const fov_model *model, int height, int width, int channels, struct error *error)
+{
+    struct memory *memory = model->context->memory;
+    if (image_check_size((uint64_t)height, (uint64_t)width, error) != FOV_OK) {
+        return (int)error->status;
+    }
+    size_t bytes = (size_t)height * (size_t)width * (size_t)channels;
+    *image = (fov_image){.height = height, .width = width, .channels = channels, .owner = memory};
+    image->pixels = memory_allocate(memory, bytes, 1, "an answer", error);
+    if (image->pixels == NULL) {
+        *image = (fov_image){.height = 0};
+        return FOV_E_MEMORY;
+    }
+    return FOV_OK;
+}
+
+int answer_probabilities(const struct task_use *use, const float *numbers, bool each, fov_answer *answer,
+                         struct error *error)
+{
+    struct memory *memory = use->model->context->memory;
+    struct model_scores scores = use->scores; /* of what may lie behind the logits: the output itself */
+    scores.is_probable = scores.meaning != FOV_MEANING_LOGITS;
+    scores.independent = scores.independent || each;
+    scores.classes = answer->count;
+    double *probabilities = memory_allocate(memory, (size_t)answer->count, sizeof(double), "an answer", error);
+    if (probabilities == NULL) {
+        return FOV_E_MEMORY;
+    }
+    class_probabilities(&scores, numbers, probabilities);
+    for (int i = 0; i < answer->count; i++) {
+        answer->items[i].value = probabilities[i];
+    }
+    memory_free(memory, probabilities);
+    return FOV_OK;
+}
+
+/* ---- public ------------------------------------------------------------------------------------------------------ */
+
+void fov_answer_free(fov_answer *answer)
+{
+    if (answer == NULL) {
+        return;
+    }
+    if (answer->owner != NULL) {
+        memory_free(answer->owner, answer->items);
+    }
+    fov_image_free(&answer->mask);
+    fov_image_free(&answer->picture);
+    *answer = (fov_answer){.task = NULL};
+}
+
+/* Glasbey's aim, colours that stay apart, kept simple: the first ones by hand, told apart with any colour vision (Okabe,
+ * Ito 2008); further ones by turning the hue by the golden angle. */
+void fov_class_colour(int index, uint8_t rgb[3])
+{
+    static const uint8_t first[][3] = {{0, 0, 0},      {230, 159, 0}, {86, 180, 233}, {0, 158, 115},
+                                       {240, 228, 66}, {0, 114, 178}, {213, 94, 0},   {204, 121, 167}};
+    enum { FIRST = sizeof first / sizeof first[0] };
+    if (index >= 0 && index < FIRST) {
+        memcpy(rgb, first[index], 3);
+        return;
+    }
+    double hue = 6.0 * fmod(0.618033988749895 * index, 1.0), light = index % 2 ? 1.0 : 0.65;
+    for (int c = 0; c < 3; c++) {
+        double distance = fabs(fmod(hue + 6.0 - 2.0 * c, 6.0) - 3.0) - 1.0; /* of the hue from this channel's */
+        rgb[c] = (uint8_t)lround(255.0 * light * (0.25 + 0.75 * fmin(fmax(distance, 0.0), 1.0)));
+    }
+}
+
+/* Half of the class's colour over half of the picture. */
+static void draw_mask(const fov_answer *answer, const fov_image *picture, uint8_t *out)
+{
+    size_t pixels = (size_t)answer->mask.height * (size_t)answer->mask.width;
+    for (size_t p = 0; p < pixels; p++) {
+        fov_class_colour(answer->mask.pixels[p], out + 3 * p);
+        for (size_t c = 0; picture != NULL && c < 3; c++) {
+            size_t channels = (size_t)picture->channels;
+            int below = picture->pixels[p * channels + (channels >= 3 ? c : 0)];
+            out[3 * p + c] = (uint8_t)((out[3 * p + c] + below + 1) / 2);
+        }
+    }
+}
+
+static int draw(struct fov_context *context, const fov_answer *answer, const fov_image *picture, fov_image *drawn)
+{
+    struct error *error = &context->error;
+    const fov_image *from = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
+    *drawn = (fov_image){.height = 0};
+    if (from->pixels == NULL) {
+        return error_set(error, FOV_E_USAGE, "an answer of numbers (task %s) cannot be drawn", answer->task);
+    }
+    if (from == &answer->mask && picture != NULL &&
+        (picture->height != from->height || picture->width != from->width)) {
+        return error_set(error, FOV_E_USAGE, "a mask of %d x %d pixels cannot be laid over a picture of %d x %d",
+                         from->height, from->width, picture->height, picture->width);
+    }
+    size_t pixels = (size_t)from->height * (size_t)from->width;
+    drawn->pixels = memory_allocate(context->memory, pixels, 3, "a drawing", error);
+    if (drawn->pixels == NULL) {
+        return FOV_E_MEMORY;
+    }
+    *drawn = (fov_image){from->height, from->width, 3, drawn->pixels, context->memory};
+    if (from == &answer->mask) {
+        draw_mask(answer, picture, drawn->pixels);
+    } else {
+        image_convert(from->pixels, from->channels, drawn->pixels, 3, pixels);
+    }
+    return FOV_OK;
+}
+
+int fov_answer_draw(fov_context *context, const fov_answer *answer, const fov_image *picture, fov_image *drawn)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = draw(context, answer, picture, drawn);
+    arithmetic_leave(mode);
+    return status;
+}
