@@ -169,8 +169,11 @@ static int add_value(fov_graph *graph, const char *name, const char *kind, struc
         return fail(graph);
     graph->values[id] = value;
     graph->value_count++;
-    if (names_add(graph, id))
+    if (names_add(graph, id)) { /* the caller still has what the value held */
+        graph->value_count--;
+        memory_free(memory, (void *)graph->values[id].name);
         return fail(graph);
+    }
     return id;
 }
 
