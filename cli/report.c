@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables of an evaluation. Fractions are shown as per cent, kept as fractions in JSON. */
 #include "report.h"
+#include "eval_answers.h"
 #include "output.h"
 #include "table.h"
 #include <stdlib.h>
 #include <string.h>
 
-void report_to_json(json_t *object, const fov_report *report, const fov_model *model)
+void report_figures_to_json(json_t *object, const fov_report *report)
 {
-    json_set_integer(object, "count", report->count);
-    json_set_number(object, "accuracy", report->accuracy);
-    json_set_number(object, "loss", report->loss);
-    json_set_number(object, "top5", report->top5);
+    for (int i = 0; i < report->figure_count; i++) {
+        json_set_number(object, report->figures[i].name, report->figures[i].value);
+    }
+}
+
+static void classes_to_json(json_t *object, const fov_report *report, const fov_model *model)
+{
     json_set_number(object, "macro_precision", report->macro_precision);
     json_set_number(object, "macro_recall", report->macro_recall);
     json_set_number(object, "macro_f1", report->macro_f1);
@@ -35,15 +39,46 @@ void report_to_json(json_t *object, const fov_report *report, const fov_model *m
     }
     json_set(object, "per_class", classes);
     json_set(object, "confusion", confusion);
+}
+
+void report_to_json(json_t *object, const fov_report *report, const fov_model *model)
+{
+    json_set_integer(object, "count", report->count);
+    json_set_text(object, "task", report->task);
+    report_figures_to_json(object, report);
+    json_set_number(object, "loss", report->loss);
+    if (report->classes > 0) {
+        classes_to_json(object, report, model);
+    }
+    if (report->metrics != NULL) {
+        json_set(object, "metrics", json_from_metrics(report->metrics));
+    }
     json_set_number(object, "seconds", report->seconds);
+}
+
+/* "mean_iou 83.10 %, pixel_accuracy 95.02 %, loss 0.1234" */
+static void print_figures(struct cli *cli, const fov_report *report)
+{
+    for (int i = 0; i < report->figure_count; i++) {
+        const fov_task_figure *f = &report->figures[i];
+        fprintf(cli->out, "%s %s", f->name, i == 0 ? style_bold(cli) : "");
+        fprintf(cli->out, f->is_share ? "%.2f %%" : "%.4g", f->is_share ? 100 * f->value : f->value);
+        fprintf(cli->out, "%s, ", i == 0 ? style_off(cli) : "");
+    }
+    fprintf(cli->out, "loss %.4f\n", report->loss);
 }
 
 void report_print_line(struct cli *cli, const fov_report *report)
 {
     char right[NUMBER_SIZE], all[NUMBER_SIZE];
-    int64_t correct = 0;
+    int64_t correct = 0, counted = 0;
     for (int i = 0; i < report->classes; i++) {
         correct += report->confusion[(size_t)i * (size_t)report->classes + (size_t)i];
+        counted += report->support[i];
+    }
+    if (counted != report->count || report->classes == 0) { /* pixels, or no classes at all */
+        print_figures(cli, report);
+        return;
     }
     fprintf(cli->out, "accuracy %s%.2f %%%s (%s of %s), loss %.4f", style_bold(cli), 100 * report->accuracy,
             style_off(cli), show_count(right, correct), show_count(all, report->count), report->loss);

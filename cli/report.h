@@ -7,6 +7,8 @@
 #include "json.h"
 
 /** accuracy, loss, top5, macro_*, per_class, confusion, count, seconds. */
+/** The task's figures by their names. */
+void report_figures_to_json(json_t *object, const fov_report *report);
 void report_to_json(json_t *object, const fov_report *report, const fov_model *model);
 /** Precision, recall, F1 and support of each class, and their means. */
 void report_print_classes(struct cli *cli, const fov_report *report, const fov_model *model);

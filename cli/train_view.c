@@ -40,7 +40,7 @@ static void describe_settings(struct train_view *view, const fov_train_options *
 void train_view_begin(struct train_view *view, struct cli *cli, fov_model *model, const fov_dataset *data,
                       const fov_dataset *test, const fov_train_options *options)
 {
-    *view = (struct train_view){.cli = cli, .begun = progress_clock(), .history = json_array(), .best = -1.0};
+    *view = (struct train_view){.cli = cli, .begun = progress_clock(), .history = json_array()};
     progress_begin(&view->progress, cli);
     fov_dataset_info train = fov_dataset_describe(data), check = fov_dataset_describe(test);
     char count[3][NUMBER_SIZE];
@@ -75,8 +75,67 @@ void train_view_plan(const fov_plan *plan, void *user)
     memory_to_json(view->plan, &memory);
 }
 
+/* ---- figures ----------------------------------------------------------------------------------------------------- */
+
+/* A figure's column: "train acc" in 9 letters at least, "val acc" in 8. */
+enum { TRAIN, VALIDATION };
+static const char *const column_kinds[] = {"train", "val"};
+static const int         column_widths[] = {9, 8};
+
+static int column_width(int kind, const char *heading)
+{
+    int width = (int)(strlen(column_kinds[kind]) + 1 + strlen(heading));
+    return width > column_widths[kind] ? width : column_widths[kind];
+}
+
+static void print_column(const struct cli *cli, int kind, const char *heading)
+{
+    char title[48];
+    snprintf(title, sizeof title, "%s %s", column_kinds[kind], heading);
+    fprintf(cli->out, "  %*s", column_width(kind, heading), title);
+}
+
+/* Shares in per cent, other numbers with four digits. */
+static const char *figure_text(char text[32], const fov_task_figure *figure)
+{
+    snprintf(text, 32, figure->is_share ? "%.2f %%" : "%.4g", figure->is_share ? 100 * figure->value : figure->value);
+    return text;
+}
+
+static void print_figures(const struct cli *cli, int kind, const fov_task_figure *figures, int count)
+{
+    char text[32];
+    for (int i = 0; i < count; i++) {
+        if (figures[i].heading != NULL) {
+            fprintf(cli->out, "  %*s", column_width(kind, figures[i].heading), figure_text(text, &figures[i]));
+        }
+    }
+}
+
+static void figures_to_json(json_t *row, int kind, const fov_task_figure *figures, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%s_%s", column_kinds[kind], figures[i].name);
+        json_set_number(row, key, figures[i].value);
+    }
+}
+
+static fov_task_info find_task(const char *name)
+{
+    for (int i = 0; i < fov_task_count(); i++) {
+        fov_task_info info = fov_task_at(i);
+        if (strcmp(info.name, name) == 0) {
+            return info;
+        }
+    }
+    return (fov_task_info){.name = name};
+}
+
+/* ---- while it runs ----------------------------------------------------------------------------------------------- */
+
 /* Only once the first step is done: whatever fails before it leaves standard output empty. */
-static void print_heading(struct train_view *view)
+static void print_heading(struct train_view *view, const char *task)
 {
     struct cli *cli = view->cli;
     if (view->heading || cli->json || cli->quiet) {
@@ -84,10 +143,25 @@ static void print_heading(struct train_view *view)
     }
     char clean[1024];
     view->heading = true;
+    view->info = find_task(task);
     fprintf(cli->out, "%s\n%s\n", show_clean(clean, sizeof clean, view->title), view->settings);
+    if (view->info.target != FOV_TARGET_CLASS) { /* else it is what everybody expects */
+        fprintf(cli->out, "task %s: %s\n", task, view->info.summary);
+    }
     fprintf(cli->out, "%s%s%s\n\n", view->memory, view->recomputed[0] != '\0' ? "\n" : "", view->recomputed);
-    fprintf(cli->out, "%s %7s  %10s  %9s  %8s  %8s  %9s  %7s%s\n", style_bold(cli), "epoch", "train loss", "train acc",
-            "val loss", "val acc", "rate", "time", style_off(cli));
+    fprintf(cli->out, "%s %7s  %10s", style_bold(cli), "epoch", "train loss");
+    for (int i = 0; i < view->info.figure_count; i++) {
+        if (view->info.figure[i].while_training && view->info.figure[i].heading != NULL) {
+            print_column(cli, TRAIN, view->info.figure[i].heading);
+        }
+    }
+    fprintf(cli->out, "  %8s", "val loss");
+    for (int i = 0; i < view->info.figure_count; i++) {
+        if (view->info.figure[i].heading != NULL) {
+            print_column(cli, VALIDATION, view->info.figure[i].heading);
+        }
+    }
+    fprintf(cli->out, "  %9s  %7s%s\n", "rate", "time", style_off(cli));
     output_commit(cli);
 }
 
@@ -97,8 +171,12 @@ static void describe_step(const struct train_view *view, char out[160], const fo
     double per_step = at->step > 0 ? at->seconds / (double)at->step : 0.0;
     int64_t steps = at->steps - at->step + (int64_t)(at->epochs - at->epoch) * at->steps;
     double rest = view->minutes > 0.0 ? 60.0 * view->minutes * (1.0 - at->share) : per_step * (double)steps;
-    snprintf(out, 160, "%lld/%lld  loss %.4f  acc %.2f %%  %s img/s  %s left", (long long)at->step,
-             (long long)at->steps, at->mean_loss, 100 * at->accuracy,
+    char figure[32], first[48] = "";
+    if (at->figure_count > 0 && at->figures[0].heading != NULL) {
+        snprintf(first, sizeof first, "%s %s  ", at->figures[0].heading, figure_text(figure, &at->figures[0]));
+    }
+    snprintf(out, 160, "%lld/%lld  loss %.4f  %s%s img/s  %s left", (long long)at->step,
+             (long long)at->steps, at->mean_loss, first,
              show_count(speed, llround(at->samples_per_second)), show_seconds(left, rest));
 }
 
@@ -133,7 +211,7 @@ static void log_step(struct train_view *view, const fov_progress *at)
 int train_view_step(const fov_progress *at, void *user)
 {
     struct train_view *view = user;
-    print_heading(view);
+    print_heading(view, at->task);
     log_step(view, at);
     if (progress_due(&view->progress)) {
         char label[48], detail[160];
@@ -149,9 +227,9 @@ static void add_history(struct train_view *view, const fov_progress *at)
     json_t *row = json_object();
     json_set_integer(row, "epoch", at->epoch);
     json_set_number(row, "train_loss", at->mean_loss);
-    json_set_number(row, "train_accuracy", at->accuracy);
+    figures_to_json(row, TRAIN, at->figures, at->figure_count);
     json_set_number(row, "val_loss", at->val_loss);
-    json_set_number(row, "val_accuracy", at->val_accuracy);
+    figures_to_json(row, VALIDATION, at->val_figures, at->val_figure_count);
     json_set_number(row, "lr", at->learning_rate);
     json_set_number(row, "seconds", at->seconds);
     json_set_number(row, "load_seconds", at->load_seconds);
@@ -166,16 +244,18 @@ int train_view_epoch(const fov_progress *at, void *user)
     char epoch[48], seconds[NUMBER_SIZE];
     add_history(view, at);
     if (at->best) {
-        view->best = at->val_accuracy;
         view->best_epoch = at->epoch;
     }
     if (!cli->json && !cli->quiet) {
-        print_heading(view);
+        print_heading(view, at->task);
         progress_clear(&view->progress);
         epoch_text(epoch, at);
-        fprintf(cli->out, " %7s  %10.4f  %7.2f %%  %8.4f  %6.2f %%  %9.3g  %7s%s\n", epoch, at->mean_loss,
-                100 * at->accuracy, at->val_loss, 100 * at->val_accuracy, at->learning_rate,
-                show_seconds(seconds, at->seconds), at->best ? "  *" : "");
+        fprintf(cli->out, " %7s  %10.4f", epoch, at->mean_loss);
+        print_figures(cli, TRAIN, at->figures, at->figure_count);
+        fprintf(cli->out, "  %8.4f", at->val_loss);
+        print_figures(cli, VALIDATION, at->val_figures, at->val_figure_count);
+        fprintf(cli->out, "  %9.3g  %7s%s\n", at->learning_rate, show_seconds(seconds, at->seconds),
+                at->best ? "  *" : "");
         output_commit(cli);
     }
     return signals_stop();
@@ -190,7 +270,7 @@ static void print_files(struct cli *cli, const char *directory)
         {"best.onnx", "the model at its best epoch; opens in ONNX Runtime, Netron, PyTorch"},
         {"last.onnx", "the model as it is now"},
         {"report.html", "all of it as one page: open it in a browser"},
-        {"curves.svg", "loss and accuracy over epochs (.png too)"},
+        {"curves.svg", "losses and figures over epochs (.png too)"},
         {"confusion.svg", "which classes it takes for which (.png too)"},
         {"history.csv", "a row per epoch"},
     };

@@ -13,8 +13,8 @@ struct train_view {
     double begun;        /**< seconds on progress_clock */
     json_t *history;     /**< an object per epoch of this session, for --json */
     bool heading;        /**< the table's head is printed */
-    double best;         /**< validation accuracy, a fraction */
     int best_epoch;
+    fov_task_info info;  /**< of the run's task, once the head is printed */
     double minutes;      /**< the run ends by time; 0: by epochs */
     int64_t log_every;   /**< a line each so many steps, as courses print them; 0: none */
     double logged;       /**< losses since the last such line */

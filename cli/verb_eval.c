@@ -16,11 +16,11 @@ static void print_report(struct cli *cli, const fov_report *report, const fov_mo
     if (cli->quiet) {
         return;
     }
-    if (report->data_classes <= TABLE_CLASSES) {
+    if (report->classes > 0 && report->data_classes <= TABLE_CLASSES) {
         fputc('\n', cli->out);
         report_print_classes(cli, report, model);
     }
-    if (report->data_classes <= CONFUSION_CLASSES) {
+    if (report->classes > 0 && report->data_classes <= CONFUSION_CLASSES) {
         fputc('\n', cli->out);
         report_print_confusion(cli, report, model);
     }
@@ -30,9 +30,13 @@ static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
 {
     fov_report report = {.count = 0};
     fov_class_match match = {.relation = FOV_CLASSES_SAME};
-    fov_evaluate_options how = {.batch = (int)option_integer(cli, "batch"),
-                                .classes_by_position = option_flag(cli, "classes-by-position")};
-    int code = source_match_classes(cli, model, data, how.classes_by_position, &match);
+    fov_evaluate_options how = {.task = option_text(cli, "task"),
+                                .batch = (int)option_integer(cli, "batch"),
+                                .classes_by_position = option_flag(cli, "classes-by-position"),
+                                .metrics = cli->json};
+    bool is_classifier = fov_dataset_describe(data).target == FOV_TARGET_CLASS && how.task == NULL &&
+                         fov_model_classes(model) > 0;
+    int code = is_classifier ? source_match_classes(cli, model, data, how.classes_by_position, &match) : EXIT_OK;
     fov_class_match_free(&match);
     if (code != EXIT_OK) {
         return code;
@@ -92,6 +96,8 @@ static const struct cli_option options[] = {
      .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "which samples; test and val are the same where the data has one of them"},
+    {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
+     .doc = "what the model is measured at: classify, multilabel, regress, segment, image:from=noise"},
     {.name = "answers", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "a model answers",
      .doc = "a JSON file of answers and truth, from any program, in place of a model"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
@@ -109,7 +115,7 @@ static const struct cli_option options[] = {
 
 const struct verb verb_eval = {
     .name = "eval",
-    .summary = "measure a trained model: accuracy, loss, precision, recall, F1, confusion",
+    .summary = "measure a trained model at what it is for: accuracy, overlap, error, confusion",
     .run = run,
     .options = options,
     .shared = preprocessing_options,
@@ -117,10 +123,12 @@ const struct verb verb_eval = {
     .minimum_arguments = 0,
     .maximum_arguments = 1,
     .help =
-        "Runs a model over the samples of a dataset and says how well it does: accuracy and loss over all, precision, "
+        "Runs a model over the samples of a dataset and says how well it does at its task (docs/tasks.md): of a "
+        "classifier accuracy and loss over all, precision, "
         "recall and F1 for each class, and which classes it takes for which. Classes of the model and of the data are "
         "matched by name; where the data has fewer, means are over those that it has. With --json: count, accuracy, "
-        "loss, top5, macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout. With "
+        "loss, top5, macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout; of other "
+        "tasks their figures; and metrics, every figure of docs/metrics.md under its name. With "
         "--answers nothing is run: the file's \"y_true\" is compared with its \"scores\" or \"y_pred\" (two pictures: "
         "\"a\" and \"b\"), and every figure of docs/metrics.md printed.",
     .examples = "fovea eval runs/train/best.onnx --data mnist\n"

@@ -4,6 +4,7 @@
 #include "json.h"
 #include "output.h"
 #include "picture.h"
+#include "predict_answer.h"
 #include "preprocessing.h"
 #include "source.h"
 #include "table.h"
@@ -23,6 +24,7 @@ struct prediction {
     bool single;    /* one number tells two classes apart: the probability of the second */
     int count, top; /* numbers for a picture; how many of them are shown */
     float *scores;  /* [count] */
+    struct answering answers; /* of what is not one class of several, and no bare numbers */
     int *order;     /* [count], the most probable first once ranked; of values as they come */
     int printed;
 };
@@ -172,6 +174,9 @@ static void print_human(struct prediction *p, const char *file, int label, const
 /* One picture: nothing of it is printed unless all went well. */
 static int predict(struct prediction *p, const char *file, int64_t index, int label, const fov_image *image)
 {
+    if (p->answers.session != NULL) {
+        return answering_predict(&p->answers, file, image);
+    }
     int status = fov_predict_image(p->model, image, p->scores, p->count);
     if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
         char clean[512];
@@ -245,7 +250,8 @@ static int run_samples(struct prediction *p)
         fov_dataset_info info = fov_dataset_describe(data);
         p->data = data;
         bool by_position = option_flag(cli, "classes-by-position");
-        code = p->values ? EXIT_OK : source_match_classes(cli, p->model, data, by_position, &p->match);
+        bool alone = p->values || p->answers.session != NULL;
+        code = alone ? EXIT_OK : source_match_classes(cli, p->model, data, by_position, &p->match);
         for (int i = 0; i < count && code == EXIT_OK; i++) {
             if (index[i] >= info.count) {
                 code = fail(cli, EXIT_USAGE, "--index %lld: %s has samples 0 to %lld", (long long)index[i], info.name,
@@ -321,8 +327,16 @@ static int run(struct cli *cli)
     int code = source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
     code = code == EXIT_OK ? preprocessing_apply(cli, p.model, true) : code;
     code = code == EXIT_OK ? fill_inputs(&p) : code;
-    code = code == EXIT_OK ? look_at_output(&p) : code;
-    if (code == EXIT_OK) {
+    code = code == EXIT_OK ? answering_begin(&p.answers, cli, p.model) : code;
+    if (code == EXIT_OK && p.answers.out != NULL && cli->argument_count > 2) {
+        code = fail(cli, EXIT_USAGE, "--out is for one picture; --draw DIR takes several");
+    }
+    if (code == EXIT_OK && p.answers.session != NULL) {
+        code = samples ? run_samples(&p) : predict_files(&p);
+    } else if (code == EXIT_OK) {
+        code = look_at_output(&p);
+    }
+    if (code == EXIT_OK && p.answers.session == NULL) {
         int64_t top = option_integer(cli, "top");
         p.top = top < p.count ? (int)top : p.count;
         p.scores = take_memory((size_t)p.count, sizeof *p.scores);
@@ -331,6 +345,7 @@ static int run(struct cli *cli)
     }
     free(p.scores);
     free(p.order);
+    answering_end(&p.answers);
     fov_class_match_free(&p.match);
     fov_model_free(p.model);
     return code;
@@ -345,6 +360,12 @@ static const struct cli_option options[] = {
      .doc = "which samples of --data, from 0"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "which part of --data"},
+    {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
+     .doc = "how its output is read: classify, multilabel, regress, segment, image"},
+    {.name = "draw", .kind = OPTION_TEXT, .argument = "DIR",
+     .doc = "save masks, alone and over the pictures, or the pictures made, as PNG"},
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.png",
+     .doc = "save the one picture's mask, or the picture made of it"},
     {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=FILE.npy,...",
      .doc = "what goes into inputs beside that of pictures: one sample, the same for every picture"},
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
@@ -371,8 +392,13 @@ const struct verb verb_predict = {
         "Prepares each PNG or JPEG as the model file says (size, scale, normalisation), runs the model and shows the "
         "most probable classes, or its values where they are no scores of classes (fovea inspect says which). Small "
         "pictures are drawn in the terminal. With --json a line per picture: file, and top, a list of class, name and "
-        "probability; scores, all numbers as they are, where classes are independent, for one score and for values.",
+        "probability; scores, all numbers as they are, where classes are independent, for one score and for values. A "
+        "model for another task answers in its form: several classes with a yes for each, values by name, the share of "
+        "each class of a mask, a picture; --draw and -o save what can be seen. With --json these are items, each with "
+        "class, name and probability, value or share.",
     .examples = "fovea predict runs/train/best.onnx digit.png\n"
                 "fovea predict best.onnx photos/*.jpg --top 3 --json\n"
-                "fovea predict best.onnx --data mnist --index 0,8,61\n",
+                "fovea predict best.onnx --data mnist --index 0,8,61\n"
+                "fovea predict cells.onnx cell.png --draw masks\n"
+                "fovea predict denoise.onnx photo.png -o clean.png\n",
 };

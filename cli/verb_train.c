@@ -32,6 +32,7 @@ struct job {
     fov_model *model;
     fov_dataset *data, *test;
     fov_train_options options;
+    const char *task; /* as typed, or as the run that goes on has it; NULL: it follows from the data */
     struct train_texts texts;
     char *preset; /* the lines that options came from */
 };
@@ -119,8 +120,7 @@ static int network_options(const struct job *job, fov_network_options *wanted)
 {
     fov_dataset_info info = fov_dataset_describe(job->data);
     int size[3];
-    *wanted = (fov_network_options){.channels = info.channels == 4 ? 3 : info.channels,
-                                    .classes = job->asked.classes > 0 ? job->asked.classes : info.classes};
+    *wanted = (fov_network_options){.classes = job->asked.classes > 0 ? job->asked.classes : 0};
     if (job->asked.input != NULL) {
         if (!source_input(job->asked.input, size)) {
             return fail(job->cli, EXIT_USAGE, "--input is \"%s\"; it is channels x height x width, such as 3x32x32",
@@ -133,7 +133,14 @@ static int network_options(const struct job *job, fov_network_options *wanted)
         wanted->height = info.height;
         wanted->width = info.width;
     }
-    return EXIT_OK;
+    return fov_task_network(job->data, job->task, wanted) == FOV_OK ? EXIT_OK : fail_library(job->cli);
+}
+
+/* Behind the last layer, what the task wants there. */
+static int finish_model(struct job *job)
+{
+    bool done = fov_task_finish(job->model, job->data, job->task) == FOV_OK;
+    return done ? EXIT_OK : fail_library(job->cli);
 }
 
 /* A last layer of its own for the data's classes, which get their names. */
@@ -148,7 +155,7 @@ static int give_head(struct job *job, int classes)
     remark(job->cli, "a new head for %d classes instead of %d: %s begins with random numbers", classes, before,
            show_clean(clean, sizeof clean, weight));
     bool named = source_name_classes(job->model, job->data, job->asked.classes > 0) == FOV_OK;
-    return named ? EXIT_OK : fail_library(job->cli);
+    return named ? finish_model(job) : fail_library(job->cli);
 }
 
 /* What comes from a file knows classes by name or by number. They stay as they are where the data's are among them;
@@ -159,7 +166,8 @@ static int fit_classes(struct job *job)
     fov_class_match match;
     int before = fov_model_classes(job->model), code = EXIT_OK;
     fov_meaning meaning = fov_model_meaning(job->model, fov_model_output(job->model));
-    if (meaning == FOV_MEANING_MAP || meaning == FOV_MEANING_VALUES) {
+    bool knows_classes = fov_dataset_describe(job->data).classes > 0;
+    if (meaning == FOV_MEANING_MAP || meaning == FOV_MEANING_VALUES || !knows_classes) {
         return EXIT_OK; /* it knows no classes, and how many numbers it makes does not change that: training says so */
     }
     if (job->asked.classes > 0 && job->asked.classes != before) {
@@ -264,6 +272,8 @@ static int open_model(struct job *job)
         code = fit_classes(job);
     } else if (code == EXIT_OK && source_name_classes(job->model, job->data, job->asked.classes > 0) != FOV_OK) {
         code = fail_library(job->cli);
+    } else if (code == EXIT_OK) {
+        code = finish_model(job);
     }
     if (code == EXIT_OK) {
         say_size(job);
@@ -294,6 +304,7 @@ static int open_job(struct job *job)
     const json_t *words = job->words != NULL ? job->words : job->config;
     job->asked.model = word_of(job, words, "model", "model");
     job->asked.data = word_of(job, words, "data", "data");
+    job->task = word_of(job, job->config, "task", "task");
     job->asked.input = word_of(job, job->words, "input", "input");
     job->asked.freeze = word_of(job, job->words, "freeze", "freeze");
     job->asked.output = word_of(job, job->words, "output", "output");
@@ -333,7 +344,7 @@ static void draw(struct job *job, const fov_report *report, const fov_model *bes
     int status = fov_draw_curves(cli->context, run_directory_file(csv, &job->folder, "history.csv"),
                                  run_directory_file(svg, &job->folder, "curves.svg"),
                                  run_directory_file(png, &job->folder, "curves.png"));
-    if (status == FOV_OK && best != NULL) {
+    if (status == FOV_OK && best != NULL && report->classes > 0) {
         status = fov_draw_confusion(cli->context, report, best, run_directory_file(svg, &job->folder, "confusion.svg"),
                                     run_directory_file(png, &job->folder, "confusion.png"));
     }
@@ -367,9 +378,12 @@ static void print_json(struct job *job, struct train_view *view, const fov_repor
     json_set_text(object, "best", run_directory_file(path, &job->folder, "best.onnx"));
     json_set_text(object, "last", run_directory_file(path, &job->folder, "last.onnx"));
     if (best != NULL) {
-        json_set_number(object, "accuracy", report->accuracy);
+        json_set_text(object, "task", report->task);
+        report_figures_to_json(object, report);
         json_set_number(object, "loss", report->loss);
-        json_set_number(object, "macro_f1", report->macro_f1);
+        if (report->classes > 0) {
+            json_set_number(object, "macro_f1", report->macro_f1);
+        }
     }
     if (fov_model_hash(job->model, hash) == FOV_OK) {
         json_set_text(object, "hash", hash);
@@ -595,9 +609,11 @@ const struct verb verb_train = {
     .arguments = "",
     .networks = true,
     .help =
-        "Trains a classifier and checks it after each epoch on the validation samples, or on those for testing "
-        "where there are no others. The loss follows from what its output holds: softmax cross-entropy, or, of "
-        "sigmoids and of a single score, a binary one for each. The run folder then holds best.onnx and last.onnx, "
+        "Trains a network and checks it after each epoch on the validation samples, or on those for testing "
+        "where there are no others. What it is for follows from the data's targets (a class, several, values, a mask, a "
+        "picture), or is said with --task; docs/tasks.md has each task's options, losses and figures. A classifier's "
+        "loss follows from what its output holds: softmax cross-entropy, or, of sigmoids and of a single score, a "
+        "binary one for each. The run folder then holds best.onnx and last.onnx, "
         "checkpoint.safetensors, history.csv, config.json and pictures of the curves and of the confusion. An "
         ".onnx file keeps its classes, in its order, where those of the data are among them by name; where they "
         "are other ones altogether it gets a new last layer. Ctrl-C finishes the step, leaves a checkpoint and "
@@ -606,6 +622,7 @@ const struct verb verb_train = {
     .examples = "fovea train\n"
                 "fovea train --model course-cnn --data mnist --epochs 10 --lr 0.01 --momentum 0.5\n"
                 "fovea train model=lenet5 data=digits epochs=3 optimizer=adam\n"
+                "fovea train --model unet --data cells.zip --task segment:loss=cross-entropy+dice\n"
                 "fovea train --model best.onnx --data photos/ --lr 0.001 --out runs/photos\n"
                 "fovea train --model squeezenet1_1.onnx --data photos/ --freeze 'features.*'\n"
                 "fovea train --resume runs/train --epochs 20\n",

@@ -29,6 +29,7 @@ enum { FOV_TASK_FIGURES = 8 /**< a task has at most so many */ };
 
 /** Where training stands, for callbacks. */
 typedef struct fov_progress {
+    const char *task;       /**< its name, "classify" */
     int      epoch, epochs; /**< from 1; epochs 0: the run ends by time */
     double   share;         /**< of the run that lies behind: of its steps, or of its time */
     int64_t  step, steps;   /**< in this epoch, from 1; steps per epoch */
@@ -152,8 +153,9 @@ typedef struct fov_task_info {
     fov_target  target;  /**< of the data that it is the natural task for */
     int         figure_count;
     struct {
-        const char *name, *doc;
+        const char *name, *doc, *heading; /**< heading: as in fov_task_figure */
         bool        lower_is_better, is_share;
+        bool        while_training; /**< counted over the batches of training, too */
     } figure[FOV_TASK_FIGURES]; /**< what it counts; the first decides which epoch is best */
     int             option_count;
     fov_option_info option[8];

@@ -38,6 +38,8 @@ fov_task_info fov_task_at(int index)
     for (int i = 0; i < info.figure_count; i++) {
         info.figure[i].name = t->figures[i].name;
         info.figure[i].doc = t->figures[i].doc;
+        info.figure[i].heading = t->figures[i].heading;
+        info.figure[i].while_training = t->figures[i].while_training;
         info.figure[i].lower_is_better = t->figures[i].lower_is_better;
         info.figure[i].is_share = t->figures[i].is_share;
     }

@@ -148,7 +148,10 @@ static void find_figure(struct panel *p, const struct history *history)
             p->validation = c;
             p->title = name + sizeof metrics - 1;
         }
-        if (p->train < 0 && strncmp(name, train, sizeof train - 1) == 0 && strcmp(name, "train/loss") != 0) {
+        bool is_same = p->validation >= 0 && (strcmp(name + sizeof train - 1, p->title) == 0 ||
+                                              (strcmp(name, "train/accuracy") == 0 &&
+                                               strcmp(p->title, "accuracy_top1") == 0));
+        if (p->train < 0 && strncmp(name, train, sizeof train - 1) == 0 && is_same) {
             p->train = c;
         }
     }

@@ -287,7 +287,8 @@ static fov_progress progress_of(const struct training *t, double loss, double ra
 {
     const struct train_state *s = &t->state;
     double seen = s->seen > 0 ? (double)s->seen : 1.0;
-    fov_progress progress = {.epoch = (int)s->epoch + 1,
+    fov_progress progress = {.task = t->use.task->name,
+                             .epoch = (int)s->epoch + 1,
                              .epochs = t->settings.given.epochs < BY_TIME ? t->settings.given.epochs : 0,
                              .step = s->step,
                              .steps = t->settings.steps,

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers of any task, printed, as JSON, and drawn. */
+#include "predict_answer.h"
+#include "append.h"
+#include "json.h"
+#include "options.h"
+#include "output.h"
+#include "table.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { PATH_SIZE = 4096, MOST_FILES = 3, NAME_SIZE_SHOWN = 25 };
+
+/* The files that an answer was drawn into. */
+struct drawings {
+    char path[MOST_FILES][PATH_SIZE];
+    int  count;
+};
+
+/* ---- begin ------------------------------------------------------------------------------------------------------- */
+
+static bool is_one_class(const char *task)
+{
+    size_t length = strcspn(task, ":");
+    for (int i = 0; i < fov_task_count(); i++) {
+        fov_task_info info = fov_task_at(i);
+        if (strlen(info.name) == length && strncmp(info.name, task, length) == 0) {
+            return info.target == FOV_TARGET_CLASS;
+        }
+    }
+    return false; /* a slip: the library names it */
+}
+
+int answering_begin(struct answering *answering, struct cli *cli, fov_model *model)
+{
+    const char *typed = option_text(cli, "task"), *trained = fov_model_task(model);
+    const char *task = typed != NULL ? typed : *trained != '\0' ? trained : NULL;
+    bool is_map = fov_model_meaning(model, fov_model_output(model)) == FOV_MEANING_MAP;
+    *answering = (struct answering){.cli = cli, .draw = option_text(cli, "draw"), .out = option_text(cli, "out")};
+    if (task != NULL ? is_one_class(task) : !is_map) {
+        if (answering->draw != NULL || answering->out != NULL) {
+            return fail(cli, EXIT_USAGE, "--%s is for masks and pictures; this model answers with numbers",
+                        answering->draw != NULL ? "draw" : "out");
+        }
+        return EXIT_OK;
+    }
+    answering->session = fov_session_create(model, typed);
+    if (answering->session == NULL) {
+        return fail_library(cli);
+    }
+    if (answering->draw != NULL && mkdir(answering->draw, 0777) != 0 && errno != EEXIST) {
+        return fail(cli, EXIT_IO, "%s: %s", answering->draw, strerror(errno));
+    }
+    return EXIT_OK;
+}
+
+void answering_end(struct answering *answering)
+{
+    fov_session_free(answering->session);
+}
+
+/* ---- drawing ----------------------------------------------------------------------------------------------------- */
+
+static int save(struct cli *cli, const fov_answer *answer, const fov_image *over, const char *path)
+{
+    fov_image drawn = {.height = 0};
+    int status = fov_answer_draw(cli->context, answer, over, &drawn);
+    if (status == FOV_OK) {
+        status = fov_image_save_png(cli->context, path, drawn.height, drawn.width, drawn.channels, drawn.pixels);
+    }
+    fov_image_free(&drawn);
+    return status == FOV_OK ? EXIT_OK : fail_library(cli);
+}
+
+/* "DIR/STEM.WORD.png"; what a file's name has that a path cannot is replaced. */
+static const char *drawing_path(const struct answering *a, struct drawings *drawings, const char *file,
+                                const char *word)
+{
+    char stem[256];
+    const char *base = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
+    const char *dot = strrchr(base, '.');
+    snprintf(stem, sizeof stem, "%.*s", (int)(dot != NULL && dot > base ? dot - base : (long)strlen(base)), base);
+    for (char *c = stem; *c != '\0'; c++) {
+        *c = *c == ' ' || *c == '#' ? '-' : *c;
+    }
+    char *path = drawings->path[drawings->count++];
+    snprintf(path, PATH_SIZE, "%.3800s/%s%s.png", a->draw, stem, word);
+    return path;
+}
+
+static int draw(struct answering *a, const char *file, const fov_image *picture, const fov_answer *answer,
+                struct drawings *drawings)
+{
+    struct cli *cli = a->cli;
+    int code = EXIT_OK;
+    if (a->out != NULL) {
+        code = save(cli, answer, NULL, a->out);
+        snprintf(drawings->path[drawings->count++], PATH_SIZE, "%.4000s", a->out);
+    }
+    if (a->draw == NULL || code != EXIT_OK) {
+        return code;
+    }
+    if (answer->mask.pixels == NULL) {
+        return save(cli, answer, NULL, drawing_path(a, drawings, file, ""));
+    }
+    code = save(cli, answer, NULL, drawing_path(a, drawings, file, ".mask"));
+    return code == EXIT_OK ? save(cli, answer, picture, drawing_path(a, drawings, file, ".overlay")) : code;
+}
+
+/* ---- printing ---------------------------------------------------------------------------------------------------- */
+
+static void print_json(struct answering *a, const char *file, const fov_answer *answer, const struct drawings *drawings)
+{
+    json_t *object = json_object(), *items = json_array(), *files = json_array();
+    const fov_image *pixels = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
+    json_set_text(object, "file", file);
+    json_set_text(object, "task", answer->task);
+    for (int i = 0; i < answer->count; i++) {
+        const fov_answer_item *item = &answer->items[i];
+        json_t *one = json_object();
+        json_set_integer(one, "class", item->index);
+        json_set_text(one, "name", item->name);
+        json_set_number(one, answer->measure, item->value);
+        if (answer->has_yes) {
+            json_set_flag(one, "yes", item->yes);
+        }
+        json_add(items, one);
+    }
+    if (answer->count > 0) {
+        json_set(object, "items", json_incref(items));
+    }
+    if (answer->count > 0 && pixels->pixels == NULL) {
+        json_t *scores = json_array();
+        for (int i = 0; i < answer->count; i++) {
+            json_add(scores, json_from_number(answer->items[i].value));
+        }
+        json_set(object, "scores", scores);
+    }
+    if (pixels->pixels != NULL) {
+        json_set_integer(object, "height", pixels->height);
+        json_set_integer(object, "width", pixels->width);
+    }
+    for (int i = 0; i < drawings->count; i++) {
+        json_add(files, json_from_text(drawings->path[i]));
+    }
+    if (drawings->count > 0) {
+        json_set(object, "drawn", json_incref(files));
+    }
+    json_decref(items);
+    json_decref(files);
+    json_print(a->cli, object);
+}
+
+static void print_item(const struct answering *a, const fov_answer *answer, const fov_answer_item *item, int width)
+{
+    const struct cli *cli = a->cli;
+    char name[NAME_SIZE_SHOWN];
+    bool is_share = strcmp(answer->measure, "value") != 0;
+    show_clean(name, sizeof name, item->name);
+    fprintf(cli->out, "  %s%s%*s  ", item->yes ? style_bold(cli) : "", name, width - table_text_width(name), "");
+    if (is_share) {
+        print_bar(a->cli, cli->out, item->value, 30);
+        fprintf(cli->out, " %6.2f %%%s", 100 * item->value, item->yes ? "  yes" : "");
+    } else {
+        fprintf(cli->out, "%.6g", item->value);
+    }
+    fprintf(cli->out, "%s\n", item->yes ? style_off(cli) : "");
+}
+
+static void print_human(const struct answering *a, const char *file, const fov_answer *answer,
+                        const struct drawings *drawings)
+{
+    const struct cli *cli = a->cli;
+    const fov_image *pixels = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
+    char clean[512], name[NAME_SIZE_SHOWN];
+    int width = 1;
+    fprintf(cli->out, "%s%s", a->printed > 0 && !cli->quiet ? "\n" : "", show_clean(clean, sizeof clean, file));
+    if (pixels->pixels != NULL) {
+        fprintf(cli->out, ": %s of %d x %d pixels", answer->mask.pixels != NULL ? "a mask" : "a picture",
+                pixels->height, pixels->width);
+    }
+    fputc('\n', cli->out);
+    for (int i = 0; i < answer->count; i++) {
+        int length = table_text_width(show_clean(name, sizeof name, answer->items[i].name));
+        width = length > width ? length : width;
+    }
+    for (int i = 0; i < answer->count; i++) {
+        print_item(a, answer, &answer->items[i], width);
+    }
+    for (int i = 0; i < drawings->count; i++) {
+        fprintf(cli->out, "  %s\n", show_clean(clean, sizeof clean, drawings->path[i]));
+    }
+}
+
+int answering_predict(struct answering *a, const char *file, const fov_image *picture)
+{
+    struct drawings *drawings = take_memory(1, sizeof *drawings);
+    fov_answer answer;
+    int status = fov_session_answer(a->session, picture, &answer), code;
+    if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
+        char clean[512];
+        code = fail(a->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, file), fov_error(a->cli->context));
+    } else if (status != FOV_OK) {
+        code = fail_library(a->cli);
+    } else {
+        code = draw(a, file, picture, &answer, drawings);
+        if (code == EXIT_OK && a->cli->json) {
+            print_json(a, file, &answer, drawings);
+        } else if (code == EXIT_OK) {
+            print_human(a, file, &answer, drawings);
+        }
+        fov_answer_free(&answer);
+        a->printed++;
+        code = code == EXIT_OK ? output_commit(a->cli) : code;
+    }
+    free(drawings);
+    return code;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* What a model says of a picture that is not one class of several: labels, values, a mask, a picture. By what the answer
+ * holds, whatever the task is called. */
+#ifndef CLI_PREDICT_ANSWER_H
+#define CLI_PREDICT_ANSWER_H
+
+#include "cli.h"
+
+struct answering {
+    struct cli  *cli;
+    fov_session *session;
+    const char  *draw, *out; /**< folder for drawings, and file for the one picture's; NULL: none */
+    int          printed;
+};
+
+/** Is this how the model's answers are to be shown? By --task, by what it was trained for, or because its output is a
+ *  map. An exit code; .session stays NULL where it is not. */
+int answering_begin(struct answering *answering, struct cli *cli, fov_model *model);
+void answering_end(struct answering *answering);
+/** One picture: drawn into files, printed. An exit code. */
+int answering_predict(struct answering *answering, const char *file, const fov_image *picture);
+
+#endif
