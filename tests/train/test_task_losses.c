@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* The losses of maps and their gradients against the definitions of docs/tasks.md in double; balanced weights; and that an
+ * evaluation counts the loss that training takes. */
+#include "device/context.h"
+#include "task/map_loss.h"
+#include "task/task.h"
+#include "train/made.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 2, CLASSES = 3, H = 4, W = 5, PIXELS = H * W, NUMBERS = N * CLASSES * PIXELS };
+
+static const float weights_of[] = {0.5F, 1.0F, 3.0F};
+
+static double noise(int i)
+{
+    return sin(12.9898 * i + 1.0) * 2.0;
+}
+
+/* The label of a pixel; -1 does not count. */
+static int label_of(int pixel, int classes)
+{
+    return pixel % 7 == 3 ? -1 : (pixel * 5 + pixel / 3) % classes;
+}
+
+/* ---- the definitions --------------------------------------------------------------------------------------------- */
+
+struct definition {
+    enum map_loss_kind kind;
+    int                channels; /* 1: two classes */
+    bool               weighted;
+    double             smoothing;
+};
+
+static void shares(const double *x, const struct definition *d, int n, int p, double *share)
+{
+    double total = 0.0;
+    if (d->channels == 1) {
+        share[1] = 1.0 / (1.0 + exp(-x[n * PIXELS + p]));
+        share[0] = 1.0 - share[1];
+        return;
+    }
+    for (int c = 0; c < d->channels; c++) {
+        share[c] = exp(x[(n * d->channels + c) * PIXELS + p]);
+        total += share[c];
+    }
+    for (int c = 0; c < d->channels; c++) {
+        share[c] /= total;
+    }
+}
+
+static double define(const double *x, const struct definition *d)
+{
+    int classes = d->channels == 1 ? 2 : d->channels;
+    double sum = 0.0, weight = 0.0, dice = 0.0;
+    for (int n = 0; n < N; n++) {
+        double both[CLASSES] = {0}, size[CLASSES] = {0}, share[CLASSES];
+        for (int p = 0; p < PIXELS; p++) {
+            int label = label_of(n * PIXELS + p, classes);
+            if (label < 0) {
+                continue;
+            }
+            shares(x, d, n, p, share);
+            double w = d->weighted ? (double)weights_of[label] : 1.0, own = -log(share[label]), all = 0.0;
+            for (int c = 0; c < classes; c++) {
+                all -= log(share[c]) / classes;
+                both[c] += c == label ? share[c] : 0.0;
+                size[c] += share[c] + (c == label);
+            }
+            own = d->kind == MAP_FOCAL ? own * (1.0 - share[label]) * (1.0 - share[label])
+                                       : own * (1.0 - d->smoothing) + d->smoothing * all;
+            sum += w * own;
+            weight += w;
+        }
+        for (int c = d->channels == 1; c < classes; c++) {
+            dice += (1.0 - (2.0 * both[c] + 1.0) / (size[c] + 1.0)) / (d->channels == 1 ? 1 : classes) / N;
+        }
+    }
+    double mean = sum / weight;
+    return d->kind == MAP_DICE ? dice : d->kind == MAP_CROSS_ENTROPY_AND_DICE ? mean + dice : mean;
+}
+
+static void compare(const struct definition *d)
+{
+    fov_context *context = test_context(2, 1);
+    fov_graph *graph = fov_graph_create(context);
+    float start[NUMBERS];
+    double x[NUMBERS];
+    int numbers = N * d->channels * PIXELS, classes = d->channels == 1 ? 2 : d->channels;
+    for (int i = 0; i < numbers; i++) {
+        start[i] = (float)noise(i);
+        x[i] = (double)start[i];
+    }
+    fov_value map = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, d->channels, H, W)), slope;
+    struct model_scores scores = {.meaning = FOV_MEANING_MAP, .logits = map, .count = d->channels, .classes = classes,
+                                  .independent = d->channels == 1};
+    struct map_loss_options options = {.kind = d->kind, .label_smoothing = (float)d->smoothing,
+                                       .weights = d->weighted ? weights_of : NULL};
+    struct map_loss loss = map_loss_add(graph, &scores, &options);
+    assert_fine(context, fov_gradient(graph, loss.loss, &map, 1, &slope) == FOV_OK);
+    const fov_value out[] = {loss.loss, slope};
+    fov_plan *plan = fov_plan_create(graph, out, 2, &(fov_plan_options){.batch = N});
+    assert_fine(context, plan != NULL);
+    int32_t *labels = fov_plan_data(plan, loss.labels);
+    for (int p = 0; p < N * PIXELS; p++) {
+        labels[p] = label_of(p, classes);
+    }
+    memcpy(fov_plan_data(plan, map), start, (size_t)numbers * sizeof(float));
+    fov_plan_run(plan, 0);
+    double wanted = define(x, d), got = (double)*(const float *)fov_plan_data(plan, loss.loss);
+    if (!(fabs(got - wanted) < 2e-6 * fmax(1.0, fabs(wanted)))) {
+        fail_msg("loss %d of %d channels is %.9g, by definition %.9g", (int)d->kind, d->channels, got, wanted);
+    }
+    const float *slopes = fov_plan_data(plan, slope);
+    for (int i = 0; i < numbers; i++) {
+        const double step = 1e-5, at = x[i];
+        x[i] = at + step;
+        double above = define(x, d);
+        x[i] = at - step;
+        double by_definition = (above - define(x, d)) / (2.0 * step);
+        x[i] = at;
+        if (!(fabs((double)slopes[i] - by_definition) < 2e-6)) {
+            fail_msg("loss %d of %d channels: slope %d is %.9g, by definition %.9g", (int)d->kind, d->channels, i,
+                     (double)slopes[i], by_definition);
+        }
+    }
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
+static void losses_are_their_definitions(void **state)
+{
+    (void)state;
+    for (int kind = MAP_CROSS_ENTROPY; kind <= MAP_FOCAL; kind++) {
+        for (int form = 0; form < 4; form++) {
+            compare(&(struct definition){.kind = (enum map_loss_kind)kind,
+                                         .channels = form % 2 == 0 ? CLASSES : 1,
+                                         .weighted = form >= 2,
+                                         .smoothing = form >= 2 && kind == MAP_CROSS_ENTROPY ? 0.1 : 0.0});
+        }
+    }
+}
+
+static void nothing_counts(void **state)
+{
+    (void)state;
+    for (int kind = MAP_CROSS_ENTROPY; kind <= MAP_FOCAL; kind++) {
+        fov_context *context = test_context(1, 1);
+        fov_graph *graph = fov_graph_create(context);
+        fov_value map = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, CLASSES, H, W)), slope;
+        struct model_scores scores = {.meaning = FOV_MEANING_MAP, .logits = map, .count = CLASSES, .classes = CLASSES};
+        struct map_loss loss = map_loss_add(graph, &scores, &(struct map_loss_options){.kind = (enum map_loss_kind)kind});
+        assert_fine(context, fov_gradient(graph, loss.loss, &map, 1, &slope) == FOV_OK);
+        const fov_value out[] = {loss.loss, slope};
+        fov_plan *plan = fov_plan_create(graph, out, 2, &(fov_plan_options){.batch = 1});
+        int32_t *labels = fov_plan_data(plan, loss.labels);
+        float *in = fov_plan_data(plan, map);
+        for (int p = 0; p < PIXELS; p++) {
+            labels[p] = -1;
+            in[p] = in[p + PIXELS] = in[p + 2 * PIXELS] = (float)noise(p);
+        }
+        fov_plan_run(plan, 0);
+        assert_true(*(const float *)fov_plan_data(plan, loss.loss) == 0.0F);
+        for (int i = 0; i < CLASSES * PIXELS; i++) {
+            assert_true(((const float *)fov_plan_data(plan, slope))[i] == 0.0F);
+        }
+        fov_plan_free(plan);
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
+static void rare_classes_weigh_more(void **state)
+{
+    (void)state;
+    float weights[4];
+    fit_balanced((double[]){10, 30, 0, 20}, 4, weights); /* 60 / (3 x count) */
+    assert_true(fabsf(weights[0] - 2.0F) < 1e-6F && fabsf(weights[1] - 2.0F / 3) < 1e-6F);
+    assert_true(weights[2] == weights[0] && fabsf(weights[3] - 1.0F) < 1e-6F);
+    fit_balanced((double[]){0, 0}, 2, weights);
+    assert_true(weights[0] == 1.0F && weights[1] == 1.0F);
+}
+
+/* A map loss without weights says what the evaluation of the same model says: for one picture at a time. */
+static void evaluation_counts_the_same_loss(void **state)
+{
+    (void)state;
+    static const char *const tasks[] = {"segment", "segment:loss=dice", "segment:loss=cross-entropy+dice",
+                                        "segment:loss=focal", "multilabel", "multilabel:loss=focal", "regress:scale=none",
+                                        "image:loss=huber"};
+    static const char *const targets[] = {"mask", "mask", "mask", "mask", "classes", "classes", "values", "picture"};
+    for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
+        fov_context *context = test_context(1, 4);
+        fov_dataset *data = made_data(context, targets[i], FOV_TEST);
+        bool is_row = i >= 4 && i < 7;
+        fov_model *model = is_row ? made_row(context, i == 6 ? 2 : 4) : made_map(context, i == 7 ? 1 : 2);
+        fov_report report;
+        fov_evaluate_options how = {.task = tasks[i]};
+        assert_fine(context, fov_evaluate_opt(model, data, &how, &report) == FOV_OK);
+        double before = report.loss, sum = 0.0;
+        fov_report_free(&report);
+        /* a rate of almost nothing: what the steps say is the loss of the model as it is */
+        fov_train_options options = {.task = tasks[i], .epochs = 1, .batch = 1, .lr = 1e-12F, .user = &sum};
+        fov_model_set_task(model, "");
+        char folder[256], path[512];
+        test_folder(folder);
+        options.directory = folder;
+        assert_fine(context, fov_train_opt(model, data, &options) == FOV_OK);
+        char *history = test_read(test_path(path, folder, "history.csv"), NULL);
+        const char *row = strchr(history, '\n') + 1; /* epoch, time, train/loss */
+        row = strchr(strchr(row, ',') + 1, ',') + 1;
+        sum = strtod(row, NULL);
+        if (!(fabs(sum - before) < 1e-5 * fmax(1.0, fabs(before)))) {
+            fail_msg("%s: training says %.9g, the evaluation %.9g", tasks[i], sum, before);
+        }
+        free(history);
+        test_folder_remove(folder);
+        fov_model_free(model);
+        fov_dataset_free(data);
+        fov_context_free(context);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(losses_are_their_definitions), cmocka_unit_test(nothing_counts),
+        cmocka_unit_test(rare_classes_weigh_more),      cmocka_unit_test(evaluation_counts_the_same_loss),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
