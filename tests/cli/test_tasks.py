@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Tasks as the command meets them: a picture learned from a picture, measured, answered with, and a mask drawn. The
+library's own tests have every task (tests/train/test_tasks.c).
+
+Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_tasks.py image
+"""
+import json
+import os
+import sys
+
+import test_command as command
+from test_command import INPUT, OK, USAGE, expect_failure, fovea
+from test_data import colour_png
+
+DENOISE = ("--model", "unet:width=2", "--data", "digits:24", "--input", "1x16x16", "--batch", 8)
+TASK = "image:from=noise:noise=0.2"
+
+
+def test_image():
+    done = fovea("train", *DENOISE, "--task", TASK, "--epochs", 2, "--out", "denoise")
+    assert done.code == OK and "task image" in done.out and "val PSNR" in done.out and "psnr" in done.out, done.out
+    kept = json.load(open("denoise/config.json", encoding="utf-8"))["task"]
+    assert kept.startswith("image:from=noise:") and ":noise=0.2:" in kept, kept
+    measured = fovea("eval", "denoise/best.onnx", "--data", "digits:24", "--json").json()
+    assert measured["task"] == "image" and measured["metrics"]["psnr"] == measured["psnr"] > 3
+    assert "ssim" in measured["metrics"] and "accuracy" not in measured
+    colour_png("in/red.png", (200, 20, 10), 20)
+    answer = fovea("predict", "denoise/best.onnx", "in/red.png", "-o", "clean.png", "--json").json()
+    assert (answer["height"], answer["width"], answer["drawn"]) == (20, 20, ["clean.png"])
+    assert open("clean.png", "rb").read(4) == b"\x89PNG"
+    assert fovea("predict", "denoise/best.onnx", "in/red.png", "--draw", "drawn").code == OK
+    assert os.listdir("drawn") == ["red.png"]
+
+
+def test_resume_keeps_the_task():
+    whole = fovea("train", *DENOISE, "--task", TASK, "--epochs", 2, "--out", "whole", "--json").json()
+    assert fovea("train", *DENOISE, "--task", TASK, "--epochs", 1, "--out", "half", "--schedule", "constant").code == OK
+    assert fovea("train", *DENOISE, "--task", TASK, "--epochs", 2, "--out", "same", "--schedule", "constant",
+                 "--json").json()["hash"] == fovea("train", "--resume", "half", "--epochs", 2, "--json").json()["hash"]
+    assert [row for row in whole["history"][0] if row.startswith("val_")] == ["val_loss", "val_psnr", "val_ssim"]
+    expect_failure(fovea("train", "--resume", "half", "--task", "image:from=grey", "--epochs", 3), USAGE, "task")
+
+
+def test_a_mask_is_drawn():
+    assert fovea("new", "unet:width=2", "--classes", 3, "--input", "3x16x16", "-o", "map.onnx").code == OK
+    colour_png("in/green.png", (20, 200, 10), 24)
+    colour_png("in/blue.png", (20, 20, 210), 10)
+    done = fovea("predict", "map.onnx", "in/green.png", "in/blue.png", "--draw", "masks", "--json")
+    assert done.code == OK, done.err
+    for line, side in zip(done.out.splitlines(), (24, 10)):
+        answer = json.loads(line)
+        assert answer["task"] == "segment" and answer["height"] == answer["width"] == side
+        assert abs(sum(item["share"] for item in answer["items"]) - 1) < 1e-6 and len(answer["items"]) == 3
+    assert sorted(os.listdir("masks")) == ["blue.mask.png", "blue.overlay.png", "green.mask.png", "green.overlay.png"]
+    assert "a mask of 24 x 24" in fovea("predict", "map.onnx", "in/green.png").out
+
+
+def test_slips():
+    expect_failure(fovea("train", *DENOISE, "--task", "imgae"), USAGE, 'did you mean "image"')
+    expect_failure(fovea("train", *DENOISE, "--task", "image:from=nois"), USAGE, "noise")
+    expect_failure(fovea("train", *DENOISE, "--task", "image"), USAGE, "from=noise")
+    expect_failure(fovea("train", *DENOISE, "--task", "segment"), USAGE, "task classify")
+    assert fovea("new", "mlp", "-o", "mlp.onnx").code == OK
+    colour_png("in/red.png", (200, 20, 10), 20)
+    expect_failure(fovea("predict", "mlp.onnx", "in/red.png", "--draw", "x"), USAGE, "numbers")
+    expect_failure(fovea("predict", "mlp.onnx", "in/red.png", "--task", "segment"), INPUT, "no map")
+
+
+if __name__ == "__main__":
+    sys.exit(command.main(globals()))
