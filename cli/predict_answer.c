@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers of any task, printed, as JSON, and drawn. */
 #include "predict_answer.h"
-#include "append.h"
 #include "json.h"
 #include "options.h"
 #include "output.h"
+#include "source.h"
 #include "table.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -21,25 +21,13 @@ struct drawings {
 
 /* ---- begin ------------------------------------------------------------------------------------------------------- */
 
-static bool is_one_class(const char *task)
-{
-    size_t length = strcspn(task, ":");
-    for (int i = 0; i < fov_task_count(); i++) {
-        fov_task_info info = fov_task_at(i);
-        if (strlen(info.name) == length && strncmp(info.name, task, length) == 0) {
-            return info.target == FOV_TARGET_CLASS;
-        }
-    }
-    return false; /* a slip: the library names it */
-}
-
 int answering_begin(struct answering *answering, struct cli *cli, fov_model *model)
 {
     const char *typed = option_text(cli, "task"), *trained = fov_model_task(model);
     const char *task = typed != NULL ? typed : *trained != '\0' ? trained : NULL;
     bool is_map = fov_model_meaning(model, fov_model_output(model)) == FOV_MEANING_MAP;
     *answering = (struct answering){.cli = cli, .draw = option_text(cli, "draw"), .out = option_text(cli, "out")};
-    if (task != NULL ? is_one_class(task) : !is_map) {
+    if (task != NULL ? source_is_one_class(task) : !is_map) {
         if (answering->draw != NULL || answering->out != NULL) {
             return fail(cli, EXIT_USAGE, "--%s is for masks and pictures; this model answers with numbers",
                         answering->draw != NULL ? "draw" : "out");

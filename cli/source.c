@@ -125,6 +125,18 @@ fov_dataset *source_data(struct cli *cli, const char *source, fov_split split)
     return context != NULL ? fov_dataset_open(context, source, split) : NULL;
 }
 
+bool source_is_one_class(const char *task)
+{
+    size_t length = strcspn(task, ":");
+    for (int i = 0; i < fov_task_count(); i++) {
+        fov_task_info info = fov_task_at(i);
+        if (strlen(info.name) == length && strncmp(info.name, task, length) == 0) {
+            return info.target == FOV_TARGET_CLASS;
+        }
+    }
+    return false; /* a slip: the library names it */
+}
+
 int source_match_classes(struct cli *cli, fov_model *model, const fov_dataset *data, bool by_position,
                          fov_class_match *match)
 {

@@ -31,6 +31,8 @@ extern const char *const source_splits[];
 /** Like fov_dataset_open, in cli's context. */
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split);
 
+/** Is a task, with or without options, about one class of each picture? */
+bool source_is_one_class(const char *task);
 /** Which class of the model is which of the data's (as --classes-by-position says), in a remark where there is
  *  something to say. A refusal says how to get on. 0 or an exit code; free the match either way. */
 int source_match_classes(struct cli *cli, fov_model *model, const fov_dataset *data, bool by_position,

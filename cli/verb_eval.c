@@ -34,8 +34,9 @@ static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
                                 .batch = (int)option_integer(cli, "batch"),
                                 .classes_by_position = option_flag(cli, "classes-by-position"),
                                 .metrics = cli->json};
-    bool is_classifier = fov_dataset_describe(data).target == FOV_TARGET_CLASS && how.task == NULL &&
-                         fov_model_classes(model) > 0;
+    const char *task = how.task != NULL ? how.task : fov_model_task(model);
+    bool is_classifier = fov_dataset_describe(data).target == FOV_TARGET_CLASS &&
+                         (*task == '\0' || source_is_one_class(task));
     int code = is_classifier ? source_match_classes(cli, model, data, how.classes_by_position, &match) : EXIT_OK;
     fov_class_match_free(&match);
     if (code != EXIT_OK) {
