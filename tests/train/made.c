@@ -116,7 +116,8 @@ static const struct data_source source_made = {
 
 fov_dataset *made_data(fov_context *context, const char *target, fov_split split)
 {
-    fov_dataset *data = dataset_open(context, &source_made, target, split, &context->error);
+    const struct dataset_found found = {.kind = &source_made, .argument = target};
+    fov_dataset *data = dataset_open(context, &found, split, NULL, &context->error);
     assert_fine(context, data != NULL);
     return data;
 }
