@@ -80,6 +80,14 @@ void task_text(const struct task_use *use, char text[TASK_TEXT_SIZE])
     attribute_write(use->task->attributes, use->options, text, TASK_TEXT_SIZE, used);
 }
 
+bool task_is_standard(const struct task_use *use)
+{
+    _Alignas(16) unsigned char standard[TASK_MOST_OPTIONS];
+    size_t size = use->task->options_size;
+    attribute_defaults(use->task->attributes, standard, size);
+    return memcmp(standard, use->options, size) == 0;
+}
+
 int task_fit(struct task_use *use, struct error *error)
 {
     if (use->data == NULL) {

@@ -138,6 +138,8 @@ extern const size_t             task_table_count;
 int task_choose(struct task_use *use, const char *text, fov_target target, struct error *error);
 /** The task with all its options, as task_choose reads it. */
 void task_text(const struct task_use *use, char text[TASK_TEXT_SIZE]);
+/** Are all its options at their defaults? */
+bool task_is_standard(const struct task_use *use);
 
 /** Model and data. E_USAGE where the task does not take the data's kind of target; E_SHAPE. */
 int  task_fit(struct task_use *use, struct error *error);

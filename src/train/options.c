@@ -153,6 +153,9 @@ int settings_list(const struct train_settings *settings, struct setting list[SET
         if (row->offset == offsetof(fov_train_options, schedule) && settings->schedule_by_fields) {
             s->older = settings->schedule.schedule->name;
         }
+        if (row->offset == offsetof(fov_train_options, task)) {
+            s->older = settings->task_name;
+        }
         count++;
     }
     return count;

@@ -23,6 +23,7 @@ struct train_settings {
     int64_t batch, steps; /**< samples per step; steps per epoch */
     const struct pipeline *augment; /**< owned by who trains; NULL: none */
     char task_text[TASK_TEXT_SIZE]; /**< with all its options; set by who trains */
+    const char *task_name; /**< where all of them are at their defaults: the name alone says the same; else NULL */
 };
 
 /** E_USAGE naming the option. `count`: samples in the data. */

@@ -93,6 +93,7 @@ static int open_task(struct training *t)
         return status;
     }
     task_text(&t->use, t->settings.task_text);
+    t->settings.task_name = task_is_standard(&t->use) ? t->use.task->name : NULL;
     fov_model_set_task(t->model, t->settings.task_text); /* goes into its file */
     if (t->use.match.text != NULL && *t->use.match.text != '\0') {
         context_log(t->context, FOV_LOG_INFO, "%s", t->use.match.text);
