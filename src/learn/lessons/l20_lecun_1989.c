@@ -142,6 +142,11 @@ const struct lesson lesson_lecun_1989 = {
              "31 = 310. Together 9,760 parameters in 64,660 connections. VGG-16 will have 138\n"
              "million.\n"
              "\n"
+             "It is here, to be trained on digits that fovea draws: 2.9 % errors, in seconds.\n"
+             "\n"
+             "    fovea train --model lenet@1989 --data digits:7291 --epochs 8 \\\n"
+             "        --batch 32 --lr 0.05 --momentum 0.9\n"
+             "\n"
              "Your task: the counts, for any layer of the two kinds. The check also adds up\n"
              "the four layers of 1989 with your functions (total_1989).",
              "1989 年，贝尔实验室的杨立昆（Yann LeCun）等人用信封上的 7,291 个数字训练了一个网\n"
@@ -162,6 +167,11 @@ const struct lesson lesson_lecun_1989 = {
              "共享之后，十九个里只剩一个参数。同样的公式，H2：38,592 个连接，2,592 个参数；\n"
              "H3：30 * (192 + 1) = 5,790；输出：10 * 31 = 310。合计 64,660 个连接，9,760 个参\n"
              "数。后来的 VGG-16 有 1.38 亿。\n"
+             "\n"
+             "这个网络就在这里，可以用 fovea 自己画的数字训练：错误率 2.9 %，只要几秒。\n"
+             "\n"
+             "    fovea train --model lenet@1989 --data digits:7291 --epochs 8 \\\n"
+             "        --batch 32 --lr 0.05 --momentum 0.9\n"
              "\n"
              "任务：对两类层写出计数。检查时还会用你的函数加出 1989 年的四层（total_1989）。"},
     .brief =
