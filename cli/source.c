@@ -14,9 +14,14 @@ bool source_has_suffix(const char *path, const char *suffix)
     return length > tail && strcasecmp(path + length - tail, suffix) == 0;
 }
 
+bool source_is_weights(const char *word)
+{
+    return source_has_suffix(word, ".safetensors") || source_has_suffix(word, ".pth") || source_has_suffix(word, ".pt");
+}
+
 bool source_is_file(const char *word)
 {
-    if (strchr(word, '/') != NULL || source_has_suffix(word, ".onnx") || source_has_suffix(word, ".safetensors")) {
+    if (strchr(word, '/') != NULL || source_has_suffix(word, ".onnx") || source_is_weights(word)) {
         return true;
     }
     for (int i = 0; i < fov_network_count(); i++) {
@@ -27,34 +32,13 @@ bool source_is_file(const char *word)
     return access(word, F_OK) == 0;
 }
 
-/* The first network whose parameters are these, by name and shape. Wrong guesses leave errors, which are not the
- * user's. */
-static fov_model *guess_network(struct cli *cli, const char *weights, const fov_network_options *options)
-{
-    for (int i = 0; i < fov_network_count(); i++) {
-        fov_model *model = fov_model_network(cli->context, fov_network_name(i), options);
-        if (model != NULL && fov_model_load_weights(model, weights) == FOV_OK) {
-            return model;
-        }
-        fov_model_free(model);
-        fov_status status = fov_error_status(cli->context);
-        if (status != FOV_E_INPUT && status != FOV_E_SHAPE && status != FOV_E_UNSUPPORTED) {
-            return NULL; /* unreadable, no memory: no other network will help */
-        }
-        if (i + 1 < fov_network_count()) {
-            fov_error_clear(cli->context);
-        }
-    }
-    return NULL;
-}
-
 static fov_model *open_weights(struct cli *cli, const char *weights, const fov_network_options *options,
                                const char *network)
 {
     if (network == NULL) {
-        return guess_network(cli, weights, options);
+        return fov_model_from_weights(cli->context, weights, options);
     }
-    fov_model *model = source_has_suffix(network, ".safetensors") ? NULL : source_model(cli, network, options, NULL);
+    fov_model *model = source_is_weights(network) ? NULL : source_model(cli, network, options, NULL);
     if (model != NULL && fov_model_load_weights(model, weights) != FOV_OK) {
         fov_model_free(model);
         model = NULL;
@@ -71,8 +55,7 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
     if (!source_is_file(word)) {
         return fov_model_network(context, word, options);
     }
-    return source_has_suffix(word, ".safetensors") ? open_weights(cli, word, options, network)
-                                                   : fov_model_load(context, word);
+    return source_is_weights(word) ? open_weights(cli, word, options, network) : fov_model_load(context, word);
 }
 
 int source_network(struct cli *cli, const char *word, const char **name)

@@ -8,6 +8,7 @@
 
 /** Does the word mean a file (it has a folder or a known suffix, or such a file is there) or a network's name? */
 bool source_is_file(const char *word);
+bool source_is_weights(const char *word); /**< by its suffix: .safetensors, .pth, .pt */
 bool source_has_suffix(const char *path, const char *suffix); /**< ".onnx", in any case */
 
 /** Opens "lenet5" (made for `options`), "x.onnx", or "x.safetensors" (weights of one of the networks by name: the

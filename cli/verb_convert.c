@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea convert: between ONNX, which holds everything, and safetensors, which holds the weights. */
+/* fovea convert: between ONNX, which holds everything, and safetensors, which holds the weights; and from PyTorch's own
+ * files of weights. */
 #include "options.h"
 #include "json.h"
 #include "output.h"
@@ -11,6 +12,29 @@
 static const char *suffix_of(const char *path)
 {
     return source_has_suffix(path, ".onnx") ? "onnx" : source_has_suffix(path, ".safetensors") ? "safetensors" : NULL;
+}
+
+/* Weights as they are: no network is asked for, names, types and bits stay. */
+static int convert_tensors(struct cli *cli, const char *from, const char *to)
+{
+    struct stat about = {.st_size = 0};
+    char clean[512], bytes[NUMBER_SIZE];
+    fov_context *context = cli_context(cli);
+    if (context == NULL || fov_weights_convert(context, from, to) != FOV_OK) {
+        return fail_library(cli);
+    }
+    stat(to, &about);
+    if (cli->json) {
+        json_t *object = json_object();
+        json_set_text(object, "from", from);
+        json_set_text(object, "to", to);
+        json_set_integer(object, "bytes", about.st_size);
+        json_print(cli, object);
+    } else if (!cli->quiet) {
+        fprintf(cli->out, "%s: %s, weights alone\n", show_clean(clean, sizeof clean, to),
+                show_bytes(bytes, (double)about.st_size));
+    }
+    return EXIT_OK;
 }
 
 static void print_result(struct cli *cli, fov_model *model, const char *to, const char hash[65])
@@ -64,7 +88,9 @@ static int run(struct cli *cli)
     if (target == NULL) {
         return fail(cli, EXIT_USAGE, "%s: the suffix says what to write, .onnx or .safetensors", to);
     }
-    if (source == NULL && source_is_file(from)) {
+    if (source == NULL && source_is_weights(from)) {
+        source = "torch";
+    } else if (source == NULL && source_is_file(from)) {
         source = "onnx"; /* told by content */
     }
     if (source == NULL) {
@@ -82,6 +108,9 @@ static int run(struct cli *cli)
     }
     if (wanted != NULL && strcmp(source, "onnx") != 0) {
         return fail(cli, EXIT_USAGE, "--size is for models; %s holds weights alone", from);
+    }
+    if (strcmp(source, "torch") == 0 && strcmp(target, "safetensors") == 0 && option_text(cli, "model") == NULL) {
+        return convert_tensors(cli, from, to);
     }
     char hash[65] = "";
     fov_model *model =
@@ -110,7 +139,7 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "NAME|FILE",
      .otherwise = "the network they fit",
-     .doc = "where .safetensors weights belong: a network's name, or an ONNX file with the same parameters"},
+     .doc = "where .safetensors or .pth weights belong: a network's name, or an ONNX file with the same parameters"},
     {.name = "opset",
      .kind = OPTION_INTEGER,
      .argument = "N",
@@ -138,9 +167,11 @@ const struct verb verb_convert = {
     .help =
         "Suffixes say what is read and written. ONNX holds the whole model; safetensors holds the weights alone, under "
         "PyTorch's names, so that going back needs the network they belong to: the first by name that they fit, or "
-        "--model. From .onnx to .onnx a model is read, checked and written anew, in another opset with --opset.",
+        "--model. PyTorch's .pth and .pt of a state dict are read without running the pickle in them, and written as "
+        "safetensors tensor by tensor. From .onnx to .onnx a model is read, checked and written anew, in another opset with --opset.",
     .examples = "fovea convert best.onnx best.safetensors\n"
                 "fovea convert best.safetensors again.onnx --model lenet5\n"
+                "fovea convert resnet18.pth resnet18.safetensors\n"
                 "fovea convert other.onnx other-13.onnx --opset 13\n"
                 "fovea convert open.onnx fixed.onnx --size 320x480\n",
 };

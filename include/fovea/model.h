@@ -188,9 +188,17 @@ FOV_API FOV_MUST_CHECK int fov_model_save(fov_model *model, const char *path);
 /** The same in a chosen version of ONNX's operators, 13 to 22; 0 is what fov_model_save takes: 17, or the first above
  *  in which every operator of the model can be written. E_UNSUPPORTED: an operator that this version does not have. */
 FOV_API FOV_MUST_CHECK int fov_model_save_opset(fov_model *model, const char *path, int opset);
-/** Weights alone, safetensors. Loading takes every parameter by name and shape: none missing, none too many. */
+/** Weights alone, safetensors. Loading takes every parameter by name and shape: none missing, none too many. It reads
+ *  PyTorch's own files of a state dict (.pth, .pt), too, without running the pickle in them. What all names begin with
+ *  ("module.") is taken off where more of them fit without it. E_INPUT, E_SHAPE: all that is missing, too much or of
+ *  another shape; what does not fit into the sentence goes to the log. */
 FOV_API FOV_MUST_CHECK int fov_model_save_weights(fov_model *model, const char *path);
 FOV_API FOV_MUST_CHECK int fov_model_load_weights(fov_model *model, const char *path);
+/** The network by name that a file of weights belongs to, with them, for as many classes as its last layer has. E_INPUT:
+ *  none has just these parameters; the sentence names the nearest and what differs. */
+FOV_API fov_model *fov_model_from_weights(fov_context *context, const char *path, const fov_network_options *options);
+/** Writes the tensors of a file of weights as safetensors, names, types and bits as they are. */
+FOV_API FOV_MUST_CHECK int fov_weights_convert(fov_context *context, const char *from, const char *to);
 /** SHA-256 (64 hexadecimal digits) over names, shapes and bytes of all parameters in order of name. */
 FOV_API FOV_MUST_CHECK int fov_model_hash(fov_model *model, char hex[65]);
 

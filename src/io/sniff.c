@@ -76,12 +76,11 @@ const char *sniff_hint(enum sniff_kind kind)
     case SNIFF_GZIP:
         return "; it looks like gzip: decompress it first";
     case SNIFF_ZIP:
-        return "; it looks like a zip archive, perhaps PyTorch's .pt: such files can run code and are never loaded "
-               "here, "
-               "export the model to ONNX (torch.onnx.export) or its weights to safetensors";
+        return "; it looks like a zip archive, perhaps PyTorch's .pt: a state dict in it is read where weights are "
+               "asked for, a whole model is not, as it would run code: export it to ONNX (torch.onnx.export)";
     case SNIFF_PICKLE:
         return "; it looks like a Python pickle: pickles can run code and are never loaded here, export to ONNX or "
-               "safetensors";
+               "safetensors, or save the state dict with today's torch.save";
     case SNIFF_SAFETENSORS:
         return "; it looks like safetensors: weights without a graph";
     case SNIFF_NPY:

@@ -3,7 +3,7 @@
 """Writes a small seed corpus for each fuzz target: a few valid files of each kind, and the ONNX conformance models up to
 4 KiB where they lie beside the checkout.
 
-usage: make_seeds.py FOLDER   (makes FOLDER/onnx, FOLDER/run, FOLDER/safetensors, FOLDER/npy, FOLDER/idx, FOLDER/image)
+usage: make_seeds.py FOLDER   (makes FOLDER/onnx, run, safetensors, npy, idx, torch and image)
 """
 import glob
 import gzip
@@ -12,6 +12,10 @@ import os
 import shutil
 import struct
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures"))
+
+import torch_file
 
 
 def safetensors(header, data):
@@ -118,6 +122,7 @@ def main():
         sys.stderr.write(__doc__)
         return 2
     images = idx(8, [2, 3, 4], bytes(24))
+    tensors = torch_file.state_dict({"a.weight": ("F32", (2, 2), bytes(16)), "a.count": ("I64", (), bytes(8))})
     seeds = {
         "safetensors/empty": safetensors({}, b""),
         "safetensors/one": safetensors({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(8)),
@@ -125,6 +130,9 @@ def main():
                                          "b": {"dtype": "BF16", "shape": [2, 1], "data_offsets": [8, 12]},
                                          "z": {"dtype": "U8", "shape": [0], "data_offsets": [8, 8]},
                                          "a": {"dtype": "I64", "shape": [], "data_offsets": [0, 8]}}, bytes(12)),
+        "torch/state": torch_file.whole(tensors),
+        "torch/checkpoint": torch_file.whole({"state_dict": tensors, "epoch": 3, "best": 0.5}),
+        "torch/pickle": torch_file.pickled(tensors),
         "npy/f32": npy("<f4", False, "(2, 3)", bytes(24)),
         "npy/u8": npy("|u1", True, "(3,)", bytes(3), (2, 0)),
         "npy/scalar": npy("<i8", False, "()", bytes(8), (3, 0)),

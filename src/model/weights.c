@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights alone: from safetensors or from PyTorch's own files, by name. All of a model's parameters are there with their
+ * shapes and nothing else is, or the sentence says what the two do not have in common. Which network a file belongs to
+ * is found here, too. */
+#include "base/arithmetic.h"
+#include "base/text.h"
+#include "io/safetensors.h"
+#include "io/sniff.h"
+#include "io/torch_file.h"
+#include "model/model.h"
+#include "zoo/zoo.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_TEXT = 120, SHOWN_TEXT = 220 };
+
+/** Opens either kind, by content. */
+static int open_weights(struct safetensors *file, const char *path, struct memory *memory, struct error *error)
+{
+    struct file_map map;
+    int status = file_map(&map, path, memory, error);
+    if (status != FOV_OK) {
+        *file = (struct safetensors){0};
+        return status;
+    }
+    bool torch = torch_begins(map.bytes, map.size);
+    file_unmap(&map);
+    return torch ? torch_open(file, path, memory, error) : safetensors_open(file, path, memory, error);
+}
+
+/** PyTorch's batch norm counts its batches; nothing here needs the number. */
+static bool is_counter(const char *name)
+{
+    static const char end[] = "num_batches_tracked";
+    size_t length = strlen(name);
+    return length >= sizeof end - 1 && strcmp(name + length - (sizeof end - 1), end) == 0;
+}
+
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
+
+/** What a file and a model do not have in common. */
+struct difference {
+    struct text missing, extra, unlike; /**< all of them: "a", "b" */
+    size_t missing_count, extra_count, unlike_count;
+    size_t fitting; /**< parameters that are there as they should be */
+};
+
+static void add_name(struct text *list, const char *name)
+{
+    char escaped[NAME_TEXT];
+    text_add(list, "%s\"%s\"", list->length > 0 ? ", " : "", text_escape(escaped, sizeof escaped, name));
+}
+
+static void difference_free(struct difference *d)
+{
+    text_free(&d->missing);
+    text_free(&d->extra);
+    text_free(&d->unlike);
+}
+
+static const struct value *parameter_named(const fov_model *model, const char *name)
+{
+    int id = fov_find(model->graph, name).id;
+    return id != 0 && graph_value(model->graph, id)->kind == VALUE_PARAMETER ? graph_value(model->graph, id) : NULL;
+}
+
+/** The tensors of the file, `cut` characters of their names left out, against the model's parameters. */
+static struct difference compare(const fov_model *model, const struct safetensors *file, size_t cut)
+{
+    struct memory *memory = model->context->memory;
+    struct difference d = {.missing = {.memory = memory}, .extra = {.memory = memory}, .unlike = {.memory = memory}};
+    char name[NAME_TEXT], got[SHAPE_TEXT_SIZE], wanted[SHAPE_TEXT_SIZE];
+    size_t found = 0;
+    for (size_t i = 0; i < file->count; i++) {
+        const struct safetensors_tensor *tensor = &file->tensors[i];
+        const struct value *value = parameter_named(model, tensor->name + cut);
+        if (value == NULL && is_counter(tensor->name)) {
+            continue;
+        }
+        if (value == NULL) {
+            add_name(&d.extra, tensor->name);
+            d.extra_count++;
+            continue;
+        }
+        found++;
+        if (shape_equal(&tensor->shape, &value->shape)) {
+            d.fitting++;
+            continue;
+        }
+        text_add(&d.unlike, "%stensor \"%s\": shape does not fit (file %s, model %s)", d.unlike_count > 0 ? ", " : "",
+                 text_escape(name, sizeof name, tensor->name), shape_text(&tensor->shape, got),
+                 shape_text(&value->shape, wanted));
+        d.unlike_count++;
+    }
+    for (size_t id = 1; id < model->graph->value_count && found < (size_t)model->graph->parameter_count; id++) {
+        const struct value *value = graph_value(model->graph, (int)id);
+        char with[NAME_TEXT * 2];
+        if (value->kind != VALUE_PARAMETER) {
+            continue;
+        }
+        snprintf(with, sizeof with, "%.*s%s", (int)cut, file->count > 0 ? file->tensors[0].name : "", value->name);
+        if (safetensors_find(file, with) == NULL) {
+            add_name(&d.missing, value->name);
+            d.missing_count++;
+        }
+    }
+    return d;
+}
+
+static bool is_same(const struct difference *d)
+{
+    return d->missing_count + d->extra_count + d->unlike_count == 0;
+}
+
+/** One part of the sentence: as much of the list as fits; the whole of it goes to the log. */
+static size_t add_part(const fov_model *model, char *out, size_t size, size_t used, const char *what,
+                       const struct text *list, size_t count)
+{
+    if (count == 0) {
+        return used;
+    }
+    const char *all = text_string(list);
+    bool cut = strlen(all) > SHOWN_TEXT;
+    used = text_append(out, size, used, "%s%s%.*s%s", used > 0 ? "; " : "", what, SHOWN_TEXT, all, cut ? "..." : "");
+    if (cut) {
+        context_log(model->context, FOV_LOG_WARNING, "%s%s", what, all);
+    }
+    return used;
+}
+
+/** The whole difference as a sentence into out. */
+static void describe(const fov_model *model, const struct difference *d, char *out, size_t size)
+{
+    char missing[64], extra[64];
+    size_t used = 0;
+    snprintf(missing, sizeof missing, "%zu parameter%s missing: ", d->missing_count,
+             d->missing_count == 1 ? " of the model is" : "s of the model are");
+    snprintf(extra, sizeof extra, "%zu tensor%s not in the model: ", d->extra_count,
+             d->extra_count == 1 ? " is" : "s are");
+    out[0] = '\0';
+    used = add_part(model, out, size, used, missing, &d->missing, d->missing_count);
+    used = add_part(model, out, size, used, extra, &d->extra, d->extra_count);
+    add_part(model, out, size, used, "", &d->unlike, d->unlike_count);
+}
+
+/* ---- prefixes ---------------------------------------------------------------------------------------------------- */
+
+/** Characters that all names begin with, up to a dot: "module.", "backbone.". 0: they have none in common. */
+static size_t common_prefix(const struct safetensors *file)
+{
+    size_t length = file->count > 0 ? strlen(file->tensors[0].name) : 0, dot = 0;
+    for (size_t i = 1; i < file->count; i++) {
+        size_t same = 0;
+        while (same < length && file->tensors[i].name[same] == file->tensors[0].name[same]) {
+            same++;
+        }
+        length = same;
+    }
+    for (size_t i = 0; i < length; i++) {
+        dot = file->tensors[0].name[i] == '.' ? i + 1 : dot;
+    }
+    return dot;
+}
+
+/** The wrappers of PyTorch and of training programs put their own name before all others. Each part of the common
+ *  prefix is tried, longest last: answers how much of the names has to go so that more of them fit; 0: nothing. */
+static size_t find_prefix(const fov_model *model, const struct safetensors *file, size_t fitting)
+{
+    size_t common = common_prefix(file), best = 0;
+    for (size_t cut = 1; cut <= common; cut++) {
+        if (file->tensors[0].name[cut - 1] != '.') {
+            continue;
+        }
+        struct difference d = compare(model, file, cut);
+        best = d.fitting > fitting ? cut : best;
+        fitting = d.fitting > fitting ? d.fitting : fitting;
+        difference_free(&d);
+    }
+    return best;
+}
+
+static void strip(struct safetensors *file, size_t cut)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        file->tensors[i].name += cut; /* the order of names stays */
+    }
+}
+
+/* ---- loading ----------------------------------------------------------------------------------------------------- */
+
+/** Every parameter is there with its shape, and nothing else is: only then is anything copied. */
+static int check_weights(fov_model *model, struct safetensors *file)
+{
+    struct error *error = &model->context->error;
+    struct difference d = compare(model, file, 0);
+    size_t cut = is_same(&d) ? 0 : find_prefix(model, file, d.fitting);
+    char sentence[800], prefix[NAME_TEXT] = "";
+    if (cut > 0) {
+        char name[NAME_TEXT];
+        snprintf(name, sizeof name, "%.*s", (int)(cut < sizeof name ? cut : sizeof name - 1), file->tensors[0].name);
+        text_escape(prefix, sizeof prefix, name);
+        difference_free(&d);
+        d = compare(model, file, cut);
+        strip(file, cut);
+        context_log(model->context, FOV_LOG_WARNING, "%s: all names begin with \"%s\", which is taken off", file->file,
+                    prefix);
+    }
+    int status = FOV_OK;
+    if (!is_same(&d)) {
+        describe(model, &d, sentence, sizeof sentence);
+        bool shapes = d.missing_count + d.extra_count == 0;
+        status = error_set(error, shapes ? FOV_E_SHAPE : FOV_E_INPUT, "%s: %s", file->file, sentence);
+    }
+    difference_free(&d);
+    if (status != FOV_OK) {
+        return status;
+    }
+    return safetensors_metadata(file, "fovea.sha256") != NULL ? safetensors_verify(file, error) : FOV_OK;
+}
+
+/** Converts into blocks of their own first, so that a tensor of the wrong type leaves the model as it was. */
+static int copy_weights(fov_model *model, const struct safetensors *file)
+{
+    struct memory *memory = model->context->memory;
+    struct error *error = &model->context->error;
+    size_t values = model->graph->value_count;
+    void **blocks = memory_allocate(memory, values, sizeof *blocks, "a list of weights", error);
+    int status = blocks == NULL ? FOV_E_MEMORY : 0;
+    for (size_t id = 1; !status && id < values; id++) {
+        const struct value *value = graph_value(model->graph, (int)id);
+        if (value->kind != VALUE_PARAMETER) {
+            continue;
+        }
+        blocks[id] = memory_allocate_raw(memory, value->bytes, 1, value->name, error);
+        if (blocks[id] == NULL || graph_data(model->graph, (int)id) == NULL) {
+            status = FOV_E_MEMORY;
+        } else if (value->dtype == FOV_F32) {
+            status = safetensors_to_float(file, safetensors_find(file, value->name), blocks[id], error);
+        } else {
+            status = safetensors_copy(file, value->name, value->dtype, &value->shape, blocks[id], error);
+        }
+    }
+    for (size_t id = 1; id < values && blocks != NULL; id++) {
+        if (!status && blocks[id] != NULL) {
+            size_t bytes = graph_value(model->graph, (int)id)->bytes;
+            status = fov_parameter_set(model->graph, (fov_value){(int)id}, blocks[id], bytes);
+        }
+        memory_free(memory, blocks[id]);
+    }
+    memory_free(memory, blocks);
+    return status;
+}
+
+static int load_weights(fov_model *model, const char *path)
+{
+    struct safetensors file;
+    struct error *error = &model->context->error;
+    if (error->status != FOV_OK) {
+        return (int)error->status;
+    }
+    int status = open_weights(&file, path, model->context->memory, error);
+    if (status) {
+        return status;
+    }
+    status = check_weights(model, &file);
+    if (!status) {
+        status = copy_weights(model, &file);
+    }
+    if (!status) {
+        status = model_check_finite(model, path);
+    }
+    safetensors_close(&file);
+    return status;
+}
+
+int fov_model_load_weights(fov_model *model, const char *path)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = load_weights(model, path);
+    arithmetic_leave(mode);
+    return status;
+}
+
+/* ---- finding the network ----------------------------------------------------------------------------------------- */
+
+/** The tensor of that name, or of one that ends so, where all names have something in front; NULL: there is none. */
+static const struct safetensors_tensor *find_ending(const struct safetensors *file, const char *name)
+{
+    size_t length = strlen(name), common = common_prefix(file);
+    const struct safetensors_tensor *found = safetensors_find(file, name);
+    for (size_t i = 0; i < file->count && found == NULL && common > 0; i++) {
+        const char *other = file->tensors[i].name;
+        size_t before = strlen(other) > length ? strlen(other) - length : 0;
+        bool ends = before > 0 && before <= common && other[before - 1] == '.' && strcmp(other + before, name) == 0;
+        found = ends ? &file->tensors[i] : NULL;
+    }
+    return found;
+}
+
+/** How many classes the file's last layer has, where the network's last parameter is there; else 0. */
+static int classes_of(const fov_model *model, const struct safetensors *file)
+{
+    enum { MOST = 1000000 };
+    fov_graph *graph = model->graph;
+    fov_value last = fov_parameter_at(graph, fov_parameter_count(graph) - 1);
+    const struct safetensors_tensor *tensor = find_ending(file, fov_value_name(graph, last));
+    fov_shape shape = fov_value_shape(graph, last);
+    int64_t classes = tensor != NULL && tensor->shape.rank == shape.rank && shape.rank > 0 ? tensor->shape.dim[0] : 0;
+    return classes != shape.dim[0] && classes > 0 && classes <= MOST ? (int)classes : 0;
+}
+
+/** A network for as many classes as the file's last layer has. NULL: not with these options. */
+static fov_model *make_for(fov_context *context, const char *name, const fov_network_options *options,
+                           const struct safetensors *file)
+{
+    fov_network_options wanted = options != NULL ? *options : (fov_network_options){0};
+    fov_model *model = fov_model_network(context, name, &wanted);
+    int classes = model != NULL && wanted.classes == 0 ? classes_of(model, file) : 0;
+    if (classes > 0) {
+        fov_model_free(model);
+        wanted.classes = classes;
+        model = fov_model_network(context, name, &wanted);
+    }
+    if (model == NULL && fov_error_status(context) != FOV_E_MEMORY) {
+        fov_error_clear(context); /* another network may be made for such pictures */
+    }
+    return model;
+}
+
+/** How much file and model have in common: what fits, of all that either has. */
+static double likeness(const struct difference *d)
+{
+    size_t all = d->fitting + d->missing_count + d->extra_count + d->unlike_count;
+    return all > 0 ? (double)d->fitting / (double)all : 0;
+}
+
+/** The network that has just these parameters; else the one that has the most in common with them. */
+static fov_model *find_network(fov_context *context, const fov_network_options *options, struct safetensors *file)
+{
+    const char *best = NULL;
+    double most = 0;
+    for (size_t i = 0; i < zoo_table_count && fov_error_status(context) == FOV_OK; i++) {
+        fov_model *model = make_for(context, zoo_table[i]->name, options, file);
+        if (model == NULL) {
+            continue;
+        }
+        struct difference d = compare(model, file, 0);
+        bool same = is_same(&d);
+        if (!same) {
+            size_t cut = find_prefix(model, file, d.fitting);
+            struct difference without = compare(model, file, cut);
+            best = likeness(&without) > most ? zoo_table[i]->name : best;
+            most = likeness(&without) > most ? likeness(&without) : most;
+            same = is_same(&without);
+            difference_free(&without);
+        }
+        difference_free(&d);
+        if (same) {
+            return model;
+        }
+        fov_model_free(model);
+    }
+    if (fov_error_status(context) == FOV_OK && best == NULL) {
+        error_set(&context->error, FOV_E_INPUT, "%s: no network by name has a tensor of these names and shapes",
+                  file->file);
+    }
+    return best != NULL && fov_error_status(context) == FOV_OK ? make_for(context, best, options, file) : NULL;
+}
+
+static fov_model *from_weights(fov_context *context, const char *path, const fov_network_options *options)
+{
+    struct safetensors file;
+    if (context == NULL || fov_error_status(context) != FOV_OK ||
+        open_weights(&file, path, context->memory, &context->error) != FOV_OK) {
+        return NULL;
+    }
+    fov_model *model = find_network(context, options, &file);
+    safetensors_close(&file);
+    if (model != NULL && load_weights(model, path) != FOV_OK) {
+        error_prefix(&context->error, "the nearest network is %s", fov_model_name(model));
+        fov_model_free(model);
+        model = NULL;
+    }
+    return model;
+}
+
+fov_model *fov_model_from_weights(fov_context *context, const char *path, const fov_network_options *options)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    fov_model *model = from_weights(context, path, options);
+    arithmetic_leave(mode);
+    return model;
+}
+
+/* ---- converting -------------------------------------------------------------------------------------------------- */
+
+static int convert(fov_context *context, const struct safetensors *file, const char *to)
+{
+    struct error *error = &context->error;
+    struct safetensors_source *list =
+        memory_allocate(context->memory, file->count, sizeof *list, "a list of weights", error);
+    if (list == NULL) {
+        return FOV_E_MEMORY;
+    }
+    int status = FOV_OK;
+    for (size_t i = 0; i < file->count && status == FOV_OK; i++) {
+        const struct safetensors_tensor *tensor = &file->tensors[i];
+        char name[NAME_TEXT];
+        if (tensor->dtype == FOV_DTYPE_COUNT) {
+            status = error_set(error, FOV_E_UNSUPPORTED, "%s: tensor \"%s\": its type %s is not written here",
+                               file->file, text_escape(name, sizeof name, tensor->name), tensor->type);
+        }
+        list[i] = (struct safetensors_source){tensor->name, tensor->dtype, tensor->shape, tensor->data};
+    }
+    if (status == FOV_OK) {
+        status = safetensors_write(to, list, file->count, NULL, 0, false, NULL, context->memory, error);
+    }
+    memory_free(context->memory, list);
+    return status;
+}
+
+int fov_weights_convert(fov_context *context, const char *from, const char *to)
+{
+    struct safetensors file;
+    struct error *error = &context->error;
+    if (error->status != FOV_OK) {
+        return (int)error->status;
+    }
+    int status = open_weights(&file, from, context->memory, error);
+    if (status == FOV_OK) {
+        status = convert(context, &file, to);
+        safetensors_close(&file);
+    }
+    return status;
+}

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""PyTorch's files of weights: they load to the same bits as safetensors, nothing in them is ever run, and what is
+damaged or made to do harm is refused with a sentence. The files are written by tests/fixtures/torch_file.py."""
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures"))
+
+import torch_file
+from torch_file import Tensor
+
+FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+INPUT, UNSUPPORTED = 3, 3
+
+
+def fovea(*words):
+    return subprocess.run([FOVEA, *words], capture_output=True, text=True, timeout=120, check=False)
+
+
+def must(*words):
+    done = fovea(*words)
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def write(path, content):
+    with open(path, "wb") as file:
+        file.write(content)
+    return path
+
+
+def expect(content, word):
+    done = fovea("inspect", write("bad.pth", content))
+    assert done.returncode == INPUT and word in done.stderr, f"no \"{word}\" in: {done.returncode} {done.stderr}"
+
+
+def read(path):
+    """The tensors of a safetensors file: name -> (type, shape, bytes)."""
+    with open(path, "rb") as file:
+        content = file.read()
+    start = 8 + struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8:start])
+    header.pop("__metadata__", None)
+    return {name: (about["dtype"], tuple(about["shape"]), content[start + about["data_offsets"][0]:
+                                                                   start + about["data_offsets"][1]])
+            for name, about in sorted(header.items())}
+
+
+def ones(*shape):
+    count = 1
+    for extent in shape:
+        count *= extent
+    return "F32", shape, struct.pack("<f", 1) * count
+
+
+def weights():
+    must("new", "resnet20", "--seed", "5", "-o", "w.safetensors")
+    return read("w.safetensors")
+
+
+def test_same_bits():
+    arrays = weights()
+    counted = dict(arrays, **{"bn1.num_batches_tracked": ("I64", (), struct.pack("<q", 7))})
+    write("a.pth", torch_file.whole(torch_file.state_dict(counted)))
+    assert must("inspect", "a.pth", "--hash", "-q") == must("inspect", "w.safetensors", "--hash", "-q")
+    must("convert", "a.pth", "b.safetensors")
+    assert read("b.safetensors") == dict(sorted(counted.items()))
+    assert must("convert", "a.pth", "c.onnx") and "resnet20" in must("inspect", "c.onnx")
+
+
+def test_checkpoints():
+    state = torch_file.state_dict({"module." + name: array for name, array in weights().items()})
+    write("a.pth", torch_file.whole({"state_dict": state, "epoch": 3, "best": 0.5, "name": "run",
+                                     "optimizer": {"state": {}, "param_groups": [{"lr": 0.1, "params": [0, 1]}]}}))
+    done = fovea("inspect", "a.pth", "--hash")
+    assert done.returncode == 0 and must("inspect", "w.safetensors", "--hash", "-q") in done.stdout, done.stderr
+    assert '"module."' in done.stderr
+
+
+def test_other_heads():
+    arrays = weights()
+    arrays["linear.weight"], arrays["linear.bias"] = ones(7, 64), ones(7)
+    write("a.pth", torch_file.whole(torch_file.state_dict({"net." + name: array for name, array in arrays.items()})))
+    assert "7 classes" in must("inspect", "a.pth")
+
+
+def test_differences_are_named():
+    arrays = weights()
+    del arrays["linear.bias"]
+    arrays["extra"] = ones(3)
+    arrays["conv1.weight"] = ones(16, 3, 5, 5)
+    done = fovea("inspect", write("a.pth", torch_file.whole(torch_file.state_dict(arrays))))
+    for word in ("the nearest network is resnet20", '1 parameter of the model is missing: "linear.bias"',
+                 '1 tensor is not in the model: "extra"', "file [16, 3, 5, 5], model [16, 3, 3, 3]"):
+        assert done.returncode == INPUT and word in done.stderr, done.stderr
+
+
+class Harm:
+    def __reduce__(self):
+        return os.system, ("touch harm",)
+
+
+def test_nothing_is_run():
+    small = torch_file.state_dict({"a": ones(3)})
+    expect(torch_file.whole(dict(small, b=Harm())), "nothing was run")
+    expect(torch_file.archive(b"cos\nsystem\n(X\n\x00\x00\x00touch harmtR.", {}), '"os system"')
+    expect(torch_file.archive(b"\x80\x02c__builtin__\neval\n.", {}), "__builtin__ eval")
+    expect(torch_file.archive(b"\x80\x04\x8c\x02os\x8c\x06system\x93.", {}), '"os system"')
+    expect(torch_file.archive(b"\x80\x02}i.", {}), "instruction 0x69")
+    assert not os.path.exists("harm")
+
+
+def test_lies():
+    data = struct.pack("<6f", 0, 1, 2, 3, 4, 5)
+    for tensor, word in ((Tensor(data, (2, 3), "0", offset=1), "beyond its storage"),
+                         (Tensor(data, (2, 4), "0"), "beyond its storage"),
+                         (Tensor(data, (2 ** 40, 2 ** 40), "0"), "overflow"),
+                         (Tensor(data, (2, 3), "0", offset=2 ** 62), "beyond its storage"),
+                         (Tensor(data, (2, 3), "0", elements=7), "beyond its storage"),
+                         (Tensor(data, (2, 3), "0", stride=(1, 2)), "another order"),
+                         (Tensor(data, (-1, 3), "0", stride=(3, 1)), "as PyTorch does"),
+                         (Tensor(data, (2, 3), "0", stride=(3,)), "as PyTorch does")):
+        expect(torch_file.whole({"a": tensor}), word)
+    good = {"a": Tensor(data, (2, 3), "0")}
+    expect(torch_file.archive(torch_file.pickled(good), {}), "its storage is not in the archive")
+    expect(torch_file.whole(good, order=b"big"), "big-endian")
+    expect(torch_file.whole(good, compression=zipfile.ZIP_DEFLATED), "compressed")
+    expect(torch_file.archive(b"", {}), "cut off")
+    expect(torch_file.archive(torch_file.pickled([1, 2]), {}), "no dict of tensors")
+    expect(torch_file.archive(torch_file.pickled({"a": {"b": good["a"]}, "c": {"d": good["a"]}}),
+                              {"0": data}), "or several")
+    twice = b"\x80\x02}(" + 2 * torch_file.pickled(good)[3:-2].split(b"q\x00", 1)[1] + b"u."
+    expect(torch_file.archive(twice, {"0": data}), "")
+    with zipfile.ZipFile("other.zip", "w") as file:
+        file.writestr("readme.txt", "no tensors")
+    with open("other.zip", "rb") as file:
+        expect(file.read(), "without data.pkl")
+
+
+def test_damage():
+    """Cut off anywhere, or with any byte changed, a file is read or refused; nothing else happens."""
+    content = torch_file.whole(torch_file.state_dict({"a": ones(2, 2), "b": ("I64", (3,), bytes(24))}))
+    draw = random.Random(4)
+    cuts = [content[:length] for length in range(4, len(content), 151)]
+    flips = []
+    for _ in range(30):
+        changed = bytearray(content)
+        for _ in range(draw.randrange(1, 4)):
+            changed[draw.randrange(len(changed))] = draw.randrange(256)
+        flips.append(bytes(changed))
+    for case in cuts + flips:
+        done = fovea("convert", write("bad.pth", case), "out.safetensors")
+        assert done.returncode in (0, INPUT) and (done.returncode == 0 or done.stderr), (done.returncode, done.stderr)
+
+
+def main():
+    failed = 0
+    folder = tempfile.TemporaryDirectory(prefix="fovea-torch-")
+    os.chdir(folder.name)
+    for name, case in sorted(globals().items()):
+        if name.startswith("test_"):
+            try:
+                case()
+                print(f"ok      {name[5:]}")
+            except AssertionError as error:
+                failed += 1
+                print(f"FAILED  {name[5:]}: {error}")
+    os.chdir("/")
+    folder.cleanup()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
