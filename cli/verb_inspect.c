@@ -89,6 +89,8 @@ static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
     json_set_integer(object, "trainable", summary->trainable);
     json_set_integer(object, "buffers", summary->buffers);
     json_set_integer(object, "multiply_adds", summary->multiply_adds);
+    json_set_number(object, "gflops", 2e-9 * (double)summary->multiply_adds);
+    json_set_integer(object, "neurons", summary->neurons);
     json_set_integer(object, "parameter_bytes", (int64_t)summary->parameter_bytes);
     json_set_integer(object, "activation_bytes", (int64_t)summary->activation_bytes);
     json_set_integer(object, "batch_statistics", fov_model_batch_statistics(model));
@@ -210,7 +212,9 @@ static void print_totals(struct cli *cli, const fov_summary *summary, fov_model 
                 show_count(count[0], summary->buffers));
     }
     fprintf(cli->out, "  weights        %s\n", show_bytes(bytes[0], (double)summary->parameter_bytes));
-    fprintf(cli->out, "  multiply-adds  %s for a picture\n", show_count(count[2], summary->multiply_adds));
+    fprintf(cli->out, "  multiply-adds  %s for a picture (%.3g GFLOPs, of two each)\n",
+            show_count(count[2], summary->multiply_adds), 2e-9 * (double)summary->multiply_adds);
+    fprintf(cli->out, "  neurons        %s: results of layers that multiply\n", show_count(count[0], summary->neurons));
     fprintf(cli->out, "  activations    %s for a picture, all layers side by side\n",
             show_bytes(bytes[1], (double)summary->activation_bytes));
     if (fov_model_batch_statistics(model) > 0) {

@@ -238,6 +238,7 @@ typedef struct fov_summary {
     int64_t     parameters, trainable; /**< trainable: those that are not frozen */
     int64_t     buffers;               /**< beside the parameters */
     int64_t     multiply_adds;    /**< to the chosen output: what a prediction costs */
+    int64_t     neurons;          /**< results of layers that multiply (conv, dense), for one sample, on the same way */
     size_t      parameter_bytes;  /**< with buffers */
     size_t      activation_bytes; /**< sum over layers, one sample */
     fov_shape   input;

@@ -147,6 +147,10 @@ static void add_layer(struct summary_work *work, size_t n, fov_summary *summary)
     summary->parameters += layer->parameters;
     summary->buffers += layer->buffers;
     summary->multiply_adds += work->chosen[n] ? layer->multiply_adds : 0;
+    size_t count = 0;
+    if (work->chosen[n] && layer->multiply_adds > 0 && shape_count(&work->shapes[node->out[0]], &count)) {
+        summary->neurons += (int64_t)count;
+    }
     summary->activation_bytes += layer->bytes;
 }
 

@@ -125,6 +125,20 @@ static void all_take_attention_and_other_convolutions(void **state)
     fov_context_free(context);
 }
 
+/* The paper's abstract has 650,000: 290,400 + 186,624 + 64,896 + 64,896 + 43,264 + 4,096 + 4,096 + 1,000. */
+static void neurons_are_counted(void **state)
+{
+    (void)state;
+    fov_context *context = context_create();
+    fov_model *alexnet = network(context, "alexnet@paper", NULL);
+    assert_int_equal(summary_of(context, alexnet).neurons, 659272);
+    fov_model_free(alexnet);
+    fov_model *perceptron = network(context, "mlp", NULL);
+    assert_int_equal(summary_of(context, perceptron).neurons, 512 + 10);
+    fov_model_free(perceptron);
+    fov_context_free(context);
+}
+
 /* ---- stages ------------------------------------------------------------------------------------------------------ */
 
 /* Windows without padding, as Inception's, lose some pixels at each stage. */
@@ -392,6 +406,7 @@ int main(void)
         cmocka_unit_test(options_change_what_they_say),
         cmocka_unit_test(slips_are_refused),
         cmocka_unit_test(all_take_attention_and_other_convolutions),
+        cmocka_unit_test(neurons_are_counted),
         cmocka_unit_test(stages_have_their_strides),
         cmocka_unit_test(dilation_keeps_maps_large),
         cmocka_unit_test(small_networks_compute_and_learn),
