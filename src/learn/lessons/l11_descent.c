@@ -245,8 +245,8 @@ const struct lesson lesson_descent = {
               {"double e = 2 * (*w * x[i] + *b - t[i]); dw += e * x[i]; db += e; and after the samples *w -= rate * dw "
                "/ count.",
                "double e = 2 * (*w * x[i] + *b - t[i]); dw += e * x[i]; db += e; 样本之后 *w -= rate * dw / count。"}},
-    .after = {"fovea train --batch does this for whole networks; --batch -1 is batch descent.",
-              "fovea train --batch 对整个网络做的就是这件事；--batch -1 是批量下降。"},
+    .after = {"fovea train --batch does this for whole networks; --batch full is batch descent.",
+              "fovea train --batch 对整个网络做的就是这件事；--batch full 是批量下降。"},
     .mistakes = mistakes,
     .draw = draw,
     .given = given,

@@ -225,9 +225,10 @@ const struct lesson lesson_overfitting = {
                "dropout：y 和 dx 用同一个掩码 kept = u[i] >= rate。"},
               {"mirror: column c of the result is column width - 1 - c of the picture.",
                "mirror：结果的第 c 列是原图的第 width - 1 - c 列。"}},
-    .after =
-        {"All three in one command: fovea train --model course-cnn (it has dropout) --augment mnist, and best.onnx.",
-         "一条命令用上全部三种：fovea train --model course-cnn（它带 dropout）--augment mnist，以及 best.onnx。"},
+    .after = {"Augmentation and the right epoch in one command: fovea train --model course-cnn --data digits:200 "
+              "--augment mnist keeps best.onnx.",
+              "一条命令用上增强和合适的轮次：fovea train --model course-cnn --data digits:200 --augment mnist，"
+              "留下的是 best.onnx。"},
     .mistakes = mistakes,
     .draw = draw,
     .given = given,
