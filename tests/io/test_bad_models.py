@@ -129,6 +129,7 @@ ROWS = [
     ("axis below the rank", one("Softmax", axis=-5), "axis"),
     ("axis of 2^63 - 1", one("Concat", axis=MOST), "axis"),
     ("axis of -2^63", one("Flatten", axis=LEAST), "axis"),
+    ("axis of -2^31 - 1", one("LayerNormalization", [weight(8)], axis=-2**31 - 1), "axis"),
     ("concat: ranks differ", one("Concat", [weight(4)], axis=0), "must agree"),
     ("concat: sizes differ", one("Concat", [weight(1, 3, 7, 8)], axis=1), ""),
     ("transpose: not a permutation", one("Transpose", perm=[0, 0, 1, 2]), "perm"),

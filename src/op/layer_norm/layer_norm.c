@@ -17,12 +17,19 @@ static const struct op_attribute attributes[] = {
 
 static const struct op_cpu cpu = {.layout = OP_WANTS_PLAIN, .supports = op_all_f32, .compile = row_norm_compile};
 
+/** The dimension that an axis of a file names; -1: none. */
+static int first_of(const fov_shape *x, int64_t axis)
+{
+    int64_t first = axis < 0 ? axis + x->rank : axis;
+    return first >= 0 && first <= x->rank ? (int)first : -1;
+}
+
 /** Whether a weight of this shape gives a number to each element of the dimensions from `axis` on. Others are
  * broadcast against the whole input. */
 static bool is_per_element(const fov_shape *weight, const fov_shape *x, int64_t axis)
 {
-    int first = (int)(axis < 0 ? axis + x->rank : axis), ones = weight->rank - (x->rank - first);
-    bool fits = first >= 0 && ones >= 0;
+    int first = first_of(x, axis), ones = first < 0 ? -1 : weight->rank - (x->rank - first);
+    bool fits = ones >= 0;
     for (int i = 0; fits && i < weight->rank; i++) {
         fits = weight->dim[i] == (i < ones ? 1 : x->dim[first + i - ones]);
     }
@@ -32,8 +39,8 @@ static bool is_per_element(const fov_shape *weight, const fov_shape *x, int64_t 
 /** Ones in the shape of the dimensions from `axis` on: a weight for a normalisation whose own one comes behind it. */
 static fov_value ones_from(struct op_import *node, const fov_shape *x, int64_t axis)
 {
-    int first = (int)(axis < 0 ? axis + x->rank : axis);
-    if (first < 0 || first > x->rank) {
+    int first = first_of(x, axis);
+    if (first < 0) {
         return (fov_value){0}; /* layer_norm says why */
     }
     return op_emit2(node->emitter, "expand", op_emit_number(node->emitter, node->dtype(node->reader, node->in[0]), 1),
