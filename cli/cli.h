@@ -69,6 +69,7 @@ struct verb {
     const char *help;                 /**< a few sentences */
     const char *examples;             /**< whole command lines, one to a line */
     int minimum_arguments, maximum_arguments; /**< -1: any number */
+    bool reads_data; /**< also takes what says which samples are held back (data_options) */
     bool networks; /**< also takes what networks can be told (fovea zoo NAME): --attention cbam */
 };
 

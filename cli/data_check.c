@@ -24,6 +24,17 @@ struct description {
     struct progress progress;
 };
 
+static const char *const targets[] = {[FOV_TARGET_NONE] = "none",       [FOV_TARGET_CLASS] = "class",
+                                      [FOV_TARGET_CLASSES] = "classes", [FOV_TARGET_VALUES] = "values",
+                                      [FOV_TARGET_MASK] = "mask",       [FOV_TARGET_BOXES] = "boxes",
+                                      [FOV_TARGET_PICTURE] = "picture"};
+static const char *const target_texts[] = {[FOV_TARGET_NONE] = "none",
+                                           [FOV_TARGET_CLASS] = "one class each",
+                                           [FOV_TARGET_CLASSES] = "any number of classes each",
+                                           [FOV_TARGET_VALUES] = "values",
+                                           [FOV_TARGET_MASK] = "a class for each pixel",
+                                           [FOV_TARGET_BOXES] = "boxes, each with a class",
+                                           [FOV_TARGET_PICTURE] = "another picture"};
 static const char *const severities[] = {"note", "warning", "error"};
 
 /* ---- looking ------------------------------------------------------------------------------------------------------
@@ -49,8 +60,8 @@ static bool open_splits(struct description *d)
             return false;
         }
         fov_dataset_info info = fov_dataset_describe(d->data[i]);
-        d->count[i] = take_memory((size_t)info.classes, sizeof *d->count[i]);
-        for (int64_t k = 0; k < info.count; k++) {
+        d->count[i] = take_memory((size_t)info.classes + 1, sizeof *d->count[i]);
+        for (int64_t k = 0; k < info.count && info.target == FOV_TARGET_CLASS; k++) {
             d->count[i][fov_dataset_label(d->data[i], k)]++;
         }
     }
@@ -177,6 +188,20 @@ static void print_counts(const struct description *d)
     table_free(table);
 }
 
+/* Names of classes or values, where no sample has just one of them. */
+static void print_names(const struct description *d, const fov_dataset_info *info)
+{
+    bool is_values = info->target == FOV_TARGET_VALUES;
+    int count = is_values ? info->values : info->classes;
+    for (int i = 0; i < count && i < CLASSES_SHOWN; i++) {
+        char name[256];
+        show_clean(name, sizeof name,
+                   is_values ? fov_dataset_value_name(d->data[0], i) : fov_dataset_class(d->data[0], i));
+        fprintf(d->cli->out, "%s%s", i > 0 ? ", " : is_values ? "  values   " : "  classes  ", name);
+    }
+    fputs(count > CLASSES_SHOWN ? " ...\n" : count > 0 ? "\n" : "", d->cli->out);
+}
+
 static void print_description(const struct description *d)
 {
     struct cli *cli = d->cli;
@@ -196,9 +221,14 @@ static void print_description(const struct description *d)
                 train.most[0], train.most[1], train.height, train.width);
     }
     fprintf(cli->out, ", %d channel%s\n", train.channels, train.channels == 1 ? "" : "s");
-    fprintf(cli->out, "  classes  %d\n\n", train.classes);
-    if (train.classes <= CLASSES_SHOWN) {
-        print_counts(d);
+    fprintf(cli->out, "  targets  %s\n", target_texts[train.target]);
+    if (train.target == FOV_TARGET_CLASS) {
+        fprintf(cli->out, "  classes  %d\n\n", train.classes);
+        if (train.classes <= CLASSES_SHOWN) {
+            print_counts(d);
+        }
+    } else {
+        print_names(d, &train);
     }
 }
 
@@ -221,6 +251,7 @@ static void description_to_json(json_t *object, const struct description *d)
     if (d->data[2] != NULL) {
         json_set_integer(object, "validation", fov_dataset_describe(d->data[2]).count);
     }
+    json_set_text(object, "target", targets[train.target]);
     json_set_integer(object, "channels", train.channels);
     json_set_integer(object, "height", train.height);
     json_set_integer(object, "width", train.width);
@@ -232,14 +263,23 @@ static void description_to_json(json_t *object, const struct description *d)
         json_t *one = json_object();
         json_set_integer(one, "class", i);
         json_set_text(one, "name", fov_dataset_class(d->data[0], i));
-        json_set_integer(one, "train", d->count[0][i]);
-        json_set_integer(one, "test", d->count[1][i]);
-        if (d->data[2] != NULL) {
+        if (train.target == FOV_TARGET_CLASS) {
+            json_set_integer(one, "train", d->count[0][i]);
+            json_set_integer(one, "test", d->count[1][i]);
+        }
+        if (d->data[2] != NULL && train.target == FOV_TARGET_CLASS) {
             json_set_integer(one, "validation", d->count[2][i]);
         }
         json_add(classes, one);
     }
     json_set(object, "classes", classes);
+    if (train.target == FOV_TARGET_VALUES) {
+        json_t *values = json_array();
+        for (int i = 0; i < train.values; i++) {
+            json_add(values, json_from_text(fov_dataset_value_name(d->data[0], i)));
+        }
+        json_set(object, "values", values);
+    }
 }
 
 static void print_check(const struct description *d)

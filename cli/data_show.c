@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SHOWN = 12, SIDE = 32, SHEET_SIDE = 64, PATH_SIZE = 4096 };
+enum { SHOWN = 12, SIDE = 32, PATH_SIZE = 4096 };
 
 static int64_t chosen_count(const struct cli *cli, int64_t standard, int64_t there)
 {
@@ -69,32 +69,10 @@ static int print_sheet(struct cli *cli, fov_dataset *data, int64_t count, int si
     return EXIT_OK;
 }
 
-static int save_sheet(struct cli *cli, fov_dataset *data, int64_t count, int side, const char *path)
+static int save_sheet(struct cli *cli, fov_dataset *data, int64_t count, const char *path)
 {
-    enum { GAP = 4 };
-    int64_t columns = 1;
-    while (columns * columns < count) {
-        columns++;
-    }
-    int64_t rows = (count + columns - 1) / columns;
-    if (columns * (side + GAP) > 16384) {
-        return fail(cli, EXIT_USAGE, "%lld pictures do not fit on a sheet of 16,384 pixels a side", (long long)count);
-    }
-    struct canvas canvas = canvas_create((int)rows * (side + GAP) + GAP, (int)columns * (side + GAP) + GAP, 255);
-    struct canvas row = canvas_create(side, (int)columns * (side + GAP) - GAP, 255);
-    int status = FOV_OK;
-    for (int64_t r = 0; r < rows && status == FOV_OK; r++) {
-        int64_t here = count - r * columns < columns ? count - r * columns : columns;
-        memset(row.pixels, 255, (size_t)row.height * (size_t)row.width * 3);
-        status = place_row(data, r * columns, here, side, GAP, &row, 0);
-        canvas_place(&canvas, GAP + (int)r * (side + GAP), GAP, 0, row.pixels, row.height, row.width, 3);
-    }
-    if (status == FOV_OK) {
-        status = fov_image_save_png(cli->context, path, canvas.height, canvas.width, 3, canvas.pixels);
-    }
-    canvas_free(&row);
-    canvas_free(&canvas);
-    if (status != FOV_OK) {
+    const fov_sheet_options options = {.count = count, .spread = true, .augment = option_text(cli, "augment")};
+    if (fov_dataset_sheet(data, &options, path) != FOV_OK) {
         return fail_library(cli);
     }
     char clean[512];
@@ -135,8 +113,10 @@ int data_show(struct cli *cli, const char *source)
     int64_t count = chosen_count(cli, SHOWN, info.count);
     int larger = info.height > info.width ? info.height : info.width, code = EXIT_OK;
     const char *path = option_text(cli, "out");
-    if (path != NULL) {
-        code = save_sheet(cli, data, count, info.same_size && larger < SHEET_SIDE ? larger : SHEET_SIDE, path);
+    if (path == NULL && option_given(cli, "augment")) {
+        code = fail(cli, EXIT_USAGE, "--augment is for a sheet: say where to draw it, -o SHEET.png");
+    } else if (path != NULL) {
+        code = save_sheet(cli, data, count, path);
     } else if (cli->json) {
         print_labels_json(cli, data, count);
     } else {

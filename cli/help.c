@@ -120,6 +120,10 @@ void help_verb(struct cli *cli, const struct verb *verb)
         print_options(cli, verb->options);
         print_options(cli, verb->more != NULL ? verb->more() : NULL);
     }
+    if (verb->reads_data) {
+        fprintf(cli->out, "\nSamples for validation, of data without a validation split\n");
+        print_options(cli, data_options);
+    }
     if (verb->shared != NULL) {
         fprintf(cli->out, "\nPixels and names\n");
         print_options(cli, verb->shared);

@@ -40,6 +40,16 @@ const struct cli_option common_options[] = {
     {.name = NULL},
 };
 
+const struct cli_option data_options[] = {
+    {.name = "val-split", .kind = OPTION_NUMBER, .argument = "SHARE", .otherwise = "0.1 of data without any split",
+     .minimum = 1e-6, .maximum = 0.99, .doc = "hold back this share, of each class where there are classes"},
+    {.name = "val-last", .kind = OPTION_INTEGER, .argument = "N", .minimum = 1, .maximum = 1e9,
+     .doc = "hold back the last N samples by their names, numbers in them compared as numbers"},
+    {.name = "val-list", .kind = OPTION_TEXT, .argument = "FILE",
+     .doc = "hold back those named in FILE, a line each: paths, or ends of them, with or without a suffix"},
+    {.name = NULL},
+};
+
 /* ---- finding ------------------------------------------------------------------------------------------------ */
 
 /* Is `word` (up to length) the option's name, underscores counted as hyphens? */
@@ -59,6 +69,7 @@ const struct cli_option *options_table(const struct verb *verb, int index)
     return index == 0   ? verb->options
            : index == 1 ? (verb->more != NULL ? verb->more() : NULL)
            : index == 2 ? verb->shared
+           : index == 3 ? (verb->reads_data ? data_options : NULL)
                         : common_options;
 }
 

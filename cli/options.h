@@ -7,6 +7,8 @@
 
 /** Options every verb has; ended by one without name. */
 extern const struct cli_option common_options[];
+/** --val-split, --val-last and --val-list, of verbs that read data. */
+extern const struct cli_option data_options[];
 
 /** Fills cli->value and cli->arguments from words[count] (behind the verb). 0, or EXIT_USAGE with one sentence in
  *  problem. `arguments` has room for `count` words and must outlive cli. */
@@ -14,7 +16,7 @@ int options_parse(struct cli *cli, const struct verb *verb, int count, char **wo
                   char *problem, size_t size);
 
 /** The tables of a verb one after another; NULL where it has none there. */
-enum { OPTION_TABLES = 4 };
+enum { OPTION_TABLES = 5 };
 const struct cli_option *options_table(const struct verb *verb, int index);
 
 /** Sets an option as if it had been typed, unless it was. `text` is kept. EXIT_USAGE after a sentence in problem: there

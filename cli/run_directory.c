@@ -169,6 +169,13 @@ int run_directory_keep_words(struct cli *cli, const struct run_directory *folder
     set_given(object, "freeze", words->freeze);
     set_given(object, "output", words->output);
     set_given(object, "scores", words->scores);
+    if (words->held.val_split > 0) {
+        json_set_number(object, "val_split", words->held.val_split);
+    }
+    if (words->held.val_last > 0) {
+        json_set_integer(object, "val_last", words->held.val_last);
+    }
+    set_given(object, "val_list", words->held.val_list);
     if (words->classes > 0) {
         json_set_integer(object, "classes", words->classes);
     }

@@ -29,6 +29,7 @@ bool run_directory_has(const struct run_directory *folder, const char *name);
 struct run_words {
     const char *model, *data;
     const char *input, *freeze, *output, *scores; /**< NULL: not given */
+    fov_dataset_options held;                     /**< samples held back */
     int classes;                                  /**< 0: those of the data */
 };
 /** Keeps them in args.json. 0 or an exit code. */

@@ -102,10 +102,20 @@ fov_split source_split(const struct cli *cli)
     return strcmp(word, "train") == 0 ? FOV_TRAIN : strcmp(word, "val") == 0 ? FOV_VALIDATION : FOV_TEST;
 }
 
+fov_dataset_options source_held_back(const struct cli *cli)
+{
+    return (fov_dataset_options){
+        .val_split = option_given(cli, "val-split") ? option_number(cli, "val-split") : 0,
+        .val_last = option_given(cli, "val-last") ? option_integer(cli, "val-last") : 0,
+        .val_list = option_text(cli, "val-list"),
+    };
+}
+
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split)
 {
     fov_context *context = cli_context(cli);
-    return context != NULL ? fov_dataset_open(context, source, split) : NULL;
+    fov_dataset_options held = source_held_back(cli);
+    return context != NULL ? fov_dataset_open_opt(context, source, split, &held) : NULL;
 }
 
 bool source_is_one_class(const char *task)

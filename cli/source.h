@@ -29,7 +29,9 @@ fov_split source_split(const struct cli *cli);
 /** The choices of --split, ended by NULL. */
 extern const char *const source_splits[];
 
-/** Like fov_dataset_open, in cli's context. */
+/** What --val-split, --val-last and --val-list say (data_options); the list's name belongs to the command line. */
+fov_dataset_options source_held_back(const struct cli *cli);
+/** Like fov_dataset_open_opt, in cli's context, with what these options say. */
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split);
 
 /** Is a task, with or without options, about one class of each picture? */

@@ -24,7 +24,12 @@ static const struct {
     {"cifar100", "60,000 photographs in a hundred classes (cifar100-coarse: in twenty), 32 x 32 RGB (Krizhevsky 2009)",
      "put the binary archive's files into $FOVEA_DATA/cifar100"},
     {"digits", "digits that fovea draws itself, seeded, as many as you like: digits:5000", NULL},
-    {"DIR", "a folder per class with pictures (PNG, JPEG, WebP, GIF, BMP), or with IDX files", NULL},
+    {"DIR, FILE.zip, FILE.tar", "a folder per class with pictures (PNG, JPEG, WebP, GIF, BMP), or IDX files", NULL},
+    {"masks:DIR", "pictures with masks: images/ and masks/ (or label/, SegmentationClass/ ...) with equal names", NULL},
+    {"yolo:DIR, coco:DIR, voc:DIR", "pictures with boxes: data.yaml and labels/, instances_*.json, Annotations/", NULL},
+    {"pairs:DIR", "pictures and what they should become: input/ and target/, lr/ and hr/, A/ and B/", NULL},
+    {"FILE.csv", "a table of paths and classes, several classes or values", NULL},
+    {"shard-{000..099}.tar", "WebDataset: KEY.jpg with KEY.cls or KEY.json", NULL},
 };
 
 static int list(struct cli *cli)
@@ -186,6 +191,8 @@ static const struct cli_option options[] = {
      .doc = "show, export: which samples"},
     {.name = "count", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "show: 12, export: all", .minimum = 1,
      .maximum = 1e9, .doc = "show, export: how many"},
+    {.name = "augment", .kind = OPTION_TEXT, .argument = "LIST",
+     .doc = "show: draw each sample beside four of its variants (fovea data transforms lists what there is)"},
     {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE|DIR",
      .doc = "show: draw to a PNG; export: the folder"},
     {.name = NULL},
@@ -193,6 +200,7 @@ static const struct cli_option options[] = {
 
 const struct verb verb_data = {
     .name = "data",
+    .reads_data = true,
     .summary = "list, fetch, check, show and export datasets",
     .run = run,
     .options = options,
@@ -200,8 +208,9 @@ const struct verb verb_data = {
     .minimum_arguments = 0,
     .maximum_arguments = 3,
     .help =
-        "A SOURCE is mnist, cifar10, cifar100, cifar100-coarse, digits[:COUNT], one of these with :DIR, or a folder "
-        "with one folder of pictures per class (in train/, val/ and test/, or without). info says what is there; check "
+        "A SOURCE is mnist, cifar10, cifar100, cifar100-coarse, digits[:COUNT], one of these with :DIR, or a folder or "
+        "archive (.zip, .tar ...) with a folder of pictures per class (in train/, val/ and test/, or without), pictures "
+        "with masks, boxes (YOLO, COCO, Pascal VOC), pairs of pictures, or a table (.csv) of paths and targets. info says what is there; check "
         "decodes every sample and lists everything it finds, with what happens to it (exit 3 when some of it is an "
         "error); show draws some in the terminal; export writes them as CLASS/INDEX.png; transforms lists what fovea "
         "train --augment can do to them.",
@@ -209,5 +218,6 @@ const struct verb verb_data = {
                 "fovea data get mnist\n"
                 "fovea data show digits --count 9\n"
                 "fovea data check photos/\n"
+                "fovea data show cells.zip --augment \"flip, elastic\" --count 4 -o sheet.png\n"
                 "fovea data export mnist pictures --split test --count 100\n",
 };

@@ -116,6 +116,7 @@ static const struct cli_option options[] = {
 
 const struct verb verb_eval = {
     .name = "eval",
+    .reads_data = true,
     .summary = "measure a trained model at what it is for: accuracy, overlap, error, confusion",
     .run = run,
     .options = options,

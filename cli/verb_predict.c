@@ -381,6 +381,7 @@ static const struct cli_option options[] = {
 
 const struct verb verb_predict = {
     .name = "predict",
+    .reads_data = true,
     .summary = "say what is in pictures",
     .run = run,
     .options = options,

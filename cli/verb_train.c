@@ -100,8 +100,9 @@ static int read_run(struct job *job, const char *directory)
 static int open_data(struct job *job)
 {
     struct cli *cli = job->cli;
-    job->data = source_data(cli, job->asked.data, FOV_TRAIN);
-    job->test = job->data != NULL ? source_data(cli, job->asked.data, FOV_VALIDATION) : NULL;
+    job->data = fov_dataset_open_opt(cli->context, job->asked.data, FOV_TRAIN, &job->asked.held);
+    job->test = job->data != NULL ? fov_dataset_open_opt(cli->context, job->asked.data, FOV_VALIDATION, &job->asked.held)
+                                  : NULL;
     if (job->test != NULL) {
         return EXIT_OK;
     }
@@ -293,6 +294,18 @@ static int check_name(struct job *job)
     return code;
 }
 
+/* What was typed, else what the run that goes on held back. */
+static fov_dataset_options held_back(const struct job *job)
+{
+    fov_dataset_options held = source_held_back(job->cli);
+    if (job->words != NULL && held.val_split == 0 && held.val_last == 0 && held.val_list == NULL) {
+        held.val_split = json_number_value(json_object_get(job->words, "val_split"));
+        held.val_last = (int64_t)json_number_value(json_object_get(job->words, "val_last"));
+        held.val_list = json_string_value(json_object_get(job->words, "val_list"));
+    }
+    return held;
+}
+
 static int open_job(struct job *job)
 {
     struct cli *cli = job->cli;
@@ -312,6 +325,7 @@ static int open_job(struct job *job)
     const json_t *classes = job->words != NULL ? json_object_get(job->words, "classes") : NULL;
     job->asked.classes = json_is_number(classes) && !option_given(cli, "classes") ? whole(json_number_value(classes))
                                                                                   : (int)option_integer(cli, "classes");
+    job->asked.held = held_back(job);
     job->by_position = flag_of(job, "classes-by-position", "classes_by_position");
     bool kept = job->config != NULL && !option_given(cli, "seed");
     fov_context *context = cli_context_seeded(cli, kept ? job->seed : option_natural(cli, "seed"));
@@ -601,6 +615,7 @@ static const struct cli_option options[] = {
 
 const struct verb verb_train = {
     .name = "train",
+    .reads_data = true,
     .summary = "train a network; alone, lenet5 on MNIST",
     .run = run,
     .options = options,

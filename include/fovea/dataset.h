@@ -16,8 +16,13 @@
  *                              Of DIR/CLASS/... alone, or where the pictures of val and test lie in no class folders,
  *                              a tenth of each class, always the same, is held back for testing
  *
- *    FILE.zip, FILE.tar ...    the same in an archive, of which nothing is unpacked to disk; NAME-test.zip beside
- *                              NAME-train.zip is its test split
+ *    DIR                       pictures with masks (images, masks), with boxes (YOLO, COCO, Pascal VOC), or with other
+ *                              pictures (input, target): docs/files.md says how they may lie. "masks:DIR", "yolo:DIR",
+ *                              "coco:DIR", "voc:DIR", "pairs:DIR" and "folder:DIR" say which it is
+ *    FILE.csv                  a table of paths and classes, several classes or values
+ *    FILE.json, data.yaml      COCO's boxes, YOLO's
+ *    FILE.zip, FILE.tar ...    any of these in an archive, of which nothing is unpacked to disk; NAME-test.zip beside
+ *                              NAME-train.zip is its test split. "shard-{000..099}.tar": several, WebDataset's
  *
  * A directory that holds IDX or CIFAR files is recognised as such. Labels are checked against the classes when opened.
  * What else lies in a folder is named (fov_dataset_check) and skipped. */
@@ -113,6 +118,47 @@ typedef struct fov_sample {
 } fov_sample;
 /** Reads one sample. What it points to stays valid until the next call on this dataset. */
 FOV_API FOV_MUST_CHECK int fov_dataset_read(fov_dataset *dataset, int64_t index, fov_sample *sample);
+
+/** Samples of a dataset that a program makes itself. Zero fields are the defaults. */
+typedef struct fov_dataset_program {
+    const char        *name;  /**< "program" */
+    int64_t            count; /**< samples, at least 1 */
+    fov_target         target;
+    int                classes; /**< of targets that know some; 1 to 255 for masks */
+    const char *const *class_names; /**< [classes]; NULL: "0", "1" ... */
+    int                values;
+    const char *const *value_names; /**< [values]; NULL: "0", "1" ... */
+    int                height, width, channels; /**< of all samples; of a function's 0: as the first one has them */
+
+    /** Fills in a zeroed sample: pixels, and what the target names. Called on any thread, on several at once, and as
+     *  often as the sample is wanted; the same index must give the same sample. FOV_OK, or a status that is passed on. */
+    int (*read)(void *user, int64_t index, fov_sample *sample);
+    /** Called after each read that answered FOV_OK, on the same thread, when what the sample points to has been copied:
+     *  frees it. NULL: it stays where it is. */
+    void (*done)(void *user, fov_sample *sample);
+    /** Called when the dataset is freed. NULL: nothing is to be done. */
+    void (*release)(void *user);
+    void *user;
+
+    /** In place of a function: all pixels [count, height, width, channels], in the program's memory for as long as the
+     *  dataset lives. With `labels`, of a class each (FOV_TARGET_CLASS), or without targets. */
+    const uint8_t *pixels;
+    /** [count] in 0 .. classes - 1, copied. FOV_TARGET_CLASS of a function without it: each sample is read once, now. */
+    const int32_t *labels;
+} fov_dataset_program;
+/** Makes a dataset of them, as good as one from files: for training, evaluation, sheets. What the function gives is
+ *  checked each time: a class beyond those there are, a mask or a box that cannot be, is FOV_E_INPUT with the sample's
+ *  number. NULL and a sentence on the context; then `release` has not been called. See examples/own_dataset.c. */
+FOV_API fov_dataset *fov_dataset_create(fov_context *context, const fov_dataset_program *program);
+
+typedef struct fov_sheet_options {
+    int64_t     first, count; /**< samples; count 0: 12, 400 at most */
+    bool        spread;       /**< not one after the other but evenly over all from the first one on */
+    const char *augment;      /**< as in fov_train_options: each sample beside four of its variants; NULL: as they are */
+} fov_sheet_options;
+/** Draws a contact sheet as PNG: samples with their classes, masks as a tint and boxes with a legend, second pictures
+ *  beside the first. FOV_E_UNSUPPORTED in builds without cairo. `options` may be NULL. */
+FOV_API FOV_MUST_CHECK int fov_dataset_sheet(fov_dataset *dataset, const fov_sheet_options *options, const char *path);
 
 /* What there is to say about a dataset's files */
 

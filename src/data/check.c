@@ -36,7 +36,7 @@ struct checking {
     /* the block being decoded */
     const fov_dataset *running;
     size_t first;
-    struct picture *pictures; /* [threads] */
+    struct sample *made; /* [threads] */
     struct check_result results[CHECK_BLOCK];
 };
 
@@ -46,10 +46,11 @@ struct checking {
 static void check_decode(void *context, size_t chunk, int worker)
 {
     struct checking *checking = context;
-    struct picture *picture = &checking->pictures[worker];
+    struct sample *sample = &checking->made[worker];
+    const struct picture *picture = &sample->picture;
     struct check_result *result = &checking->results[chunk];
     struct error error = {.status = FOV_OK};
-    result->status = dataset_sample(checking->running, checking->first + chunk, picture, &error);
+    result->status = dataset_read(checking->running, checking->first + chunk, sample, &error);
     if (result->status != FOV_OK) {
         snprintf(result->why, sizeof result->why, "%.*s", (int)sizeof result->why - 1, error.text);
         return;
@@ -80,7 +81,7 @@ static int check_take(struct checking *checking, int split, size_t index, const 
     }
     if (result->status == FOV_OK) {
         checking->samples[checking->sample_count++] =
-            (struct check_sample){result->hash, (uint32_t)index, data->labels[index], split};
+            (struct check_sample){result->hash, (uint32_t)index, data->labels ? data->labels[index] : 0, split};
         return FOV_OK;
     }
     size_t length = strlen(file); // the sentence begins with the path, which has a column of its own
@@ -210,21 +211,21 @@ static int check_samples(struct checking *checking, struct error *error)
 {
     struct memory *memory = checking->context->memory;
     size_t threads = (size_t)pool_threads(checking->context->pool);
-    checking->pictures = memory_allocate(memory, threads, sizeof *checking->pictures, "pictures", error);
+    checking->made = memory_allocate(memory, threads, sizeof *checking->made, "pictures", error);
     checking->samples =
         memory_allocate_raw(memory, (size_t)checking->total + 1, sizeof *checking->samples, "samples", error);
-    int status = checking->pictures && checking->samples ? FOV_OK : FOV_E_MEMORY;
+    int status = checking->made && checking->samples ? FOV_OK : FOV_E_MEMORY;
     for (size_t i = 0; i < threads && status == FOV_OK; i++) {
-        checking->pictures[i].memory = memory;
+        sample_begin(&checking->made[i], memory);
     }
     for (int i = 0; i < CHECK_SPLITS && status == FOV_OK; i++) {
         status = checking->data[i] ? check_split(checking, i, error) : FOV_OK;
     }
     status = status ? status : check_twins(checking, error);
-    for (size_t i = 0; checking->pictures && i < threads; i++) {
-        picture_free(&checking->pictures[i]);
+    for (size_t i = 0; checking->made && i < threads; i++) {
+        sample_free(&checking->made[i]);
     }
-    memory_free(memory, checking->pictures);
+    memory_free(memory, checking->made);
     memory_free(memory, checking->samples);
     return status;
 }

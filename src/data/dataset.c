@@ -138,8 +138,6 @@ static const char *dataset_advice(const char *name)
         {".png", "is one picture; a dataset is a directory with a folder of pictures per class"},
         {".jpg", "is one picture; a dataset is a directory with a folder of pictures per class"},
         {".jpeg", "is one picture; a dataset is a directory with a folder of pictures per class"},
-        {".csv", "is a table, which is not read as a dataset: put the pictures into a folder per class"},
-        {".tsv", "is a table, which is not read as a dataset: put the pictures into a folder per class"},
         {".json", "is no list of pictures that is read as a dataset (COCO's instances are)"},
         {".yaml", "is no list of pictures that is read as a dataset (YOLO's data.yaml is)"},
         {".npz", "holds arrays, which are not read as a dataset: write the pictures into a folder per class"},
@@ -209,10 +207,13 @@ static bool options_make_sense(const fov_dataset_options *options, struct error 
     }
     int ways = (options->val_split != 0) + (options->val_last != 0) + (options->val_list != NULL);
     if (!(options->val_split >= 0 && options->val_split < 1) || options->val_last < 0) {
-        error_set(error, FOV_E_USAGE, "val_split is %g and val_last %lld; a share of samples is 0 to below 1, and so many "
-                  "are none below 0", options->val_split, (long long)options->val_last);
+        error_set(error, FOV_E_USAGE,
+                  "a share of samples to hold back is from 0 to below 1, their number not below 0; here %g and %lld",
+                  options->val_split, (long long)options->val_last);
     } else if (ways > 1) {
-        error_set(error, FOV_E_USAGE, "val_split, val_last and val_list say three times what is held back: give one");
+        error_set(
+            error, FOV_E_USAGE,
+            "a share, a number and a list each say what is held back: give one of val_split, val_last and val_list");
     }
     return error->status == FOV_OK;
 }
@@ -285,6 +286,13 @@ static int dataset_hold_back(struct fov_dataset *dataset, const fov_dataset_opti
     }
     dataset->count = kept;
     memory_free(memory, held);
+    if (status == FOV_OK && want_held) { // it is another split than the test split of the same files
+        char where[DATA_PATH_SIZE + 16];
+        snprintf(where, sizeof where, "%.4000s (held back)", dataset->where);
+        memory_free(memory, dataset->where);
+        dataset->where = memory_copy_text(memory, where, error);
+        status = dataset->where ? FOV_OK : FOV_E_MEMORY;
+    }
     return status;
 }
 
@@ -484,6 +492,9 @@ int fov_dataset_read(fov_dataset *dataset, int64_t index, fov_sample *sample)
 
 int dataset_read(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error)
 {
+    if (dataset->source->read) {
+        return dataset->source->read(dataset, index, sample, error);
+    }
     int status = dataset_sample(dataset, index, &sample->picture, error);
     sample->label = dataset->labels ? dataset->labels[index] : 0;
     if (status == FOV_OK && dataset->source->target) {
@@ -509,7 +520,7 @@ int dataset_sample(const struct fov_dataset *dataset, size_t index, struct pictu
 const char *dataset_sample_text(const struct fov_dataset *dataset, size_t index, char out[SAMPLE_TEXT_SIZE])
 {
     const char *file = dataset->source->place != NULL ? dataset->source->place(dataset, index) : NULL;
-    char        shown[512];
+    char shown[512];
     text_append(out, SAMPLE_TEXT_SIZE, 0, "sample %zu of %s%s%s%s", index, dataset->name, file != NULL ? " (" : "",
                 file != NULL ? text_escape(shown, sizeof shown, file) : "", file != NULL ? ")" : "");
     return out;

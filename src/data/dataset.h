@@ -53,6 +53,8 @@ struct data_source {
     /** Fills in the target of sample `index`, whose picture has been decoded into sample->picture; called as `sample` is.
      *  NULL where the target is a class, which dataset->labels says. */
     int (*target)(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error);
+    /** Both at once, in place of the two above where neither can be had alone. */
+    int (*read)(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error);
     /** The path of a sample's file; NULL where samples have none. */
     const char *(*place)(const struct fov_dataset *dataset, size_t index);
 

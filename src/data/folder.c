@@ -43,6 +43,7 @@ static int add_part(struct list *list, const struct folder_scan *scan, int role,
 static int scan_classes(struct list *list, struct error *error)
 {
     struct folder_scan scan;
+    list->needs_test_split = true;
     int status = folder_scan(&scan, list->store, &list->findings, error);
     list->splits = scan.splits;
     for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {

@@ -30,8 +30,8 @@ int list_add(struct list *list, const char *picture, const char *second, int32_t
         return error_set(error, FOV_E_INPUT, "more than %u samples", UINT32_MAX);
     }
     struct listed *sample = &list->samples[list->count];
-    *sample = (struct listed){.label = label, .role = role,
-                              .first = list->target == FOV_TARGET_BOXES ? list->box_count : list->number_count};
+    *sample = (struct listed){
+        .label = label, .role = role, .first = list->target == FOV_TARGET_BOXES ? list->box_count : list->number_count};
     sample->picture = memory_copy_text(list->memory, picture, error);
     sample->second = second ? memory_copy_text(list->memory, second, error) : NULL;
     if (sample->picture == NULL || (second && sample->second == NULL)) {
@@ -82,8 +82,8 @@ int list_add_box(struct list *list, const fov_box *box, struct error *error)
 int list_add_number(struct list *list, float number, struct error *error)
 {
     void *numbers = list->numbers;
-    int status = memory_grow(list->memory, &numbers, &list->number_capacity, list->number_count,
-                             sizeof *list->numbers, "numbers", error);
+    int status = memory_grow(list->memory, &numbers, &list->number_capacity, list->number_count, sizeof *list->numbers,
+                             "numbers", error);
     list->numbers = numbers;
     if (status == FOV_OK) {
         list->numbers[list->number_count++] = number;
@@ -167,6 +167,22 @@ int list_sample(const struct fov_dataset *dataset, size_t index, struct picture 
     return list_read_picture(state->list.store, listed_at(dataset, index)->picture, picture, IMAGE_OPAQUE, error);
 }
 
+static int take_boxes(const struct list *list, const struct listed *listed, struct sample *sample, struct error *error)
+{
+    float across = list->boxes_are_shares ? (float)sample->picture.width : 1;
+    float down = list->boxes_are_shares ? (float)sample->picture.height : 1;
+    int status = sample_reserve_boxes(sample, listed->count, error);
+    for (size_t i = 0; status == FOV_OK && i < listed->count; i++) {
+        fov_box box = list->boxes[listed->first + i];
+        box.x1 *= across;
+        box.x2 *= across;
+        box.y1 *= down;
+        box.y2 *= down;
+        sample->boxes[i] = box;
+    }
+    return status;
+}
+
 int list_target(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error)
 {
     const struct list *list = &((const struct list_state *)dataset->state)->list;
@@ -176,17 +192,18 @@ int list_target(const struct fov_dataset *dataset, size_t index, struct sample *
     case FOV_TARGET_CLASSES:
     case FOV_TARGET_VALUES:
         status = sample_reserve_numbers(sample, listed->count, error);
-        memcpy(sample->numbers, status || listed->count == 0 ? sample->numbers : list->numbers + listed->first,
-               status ? 0 : listed->count * sizeof(float));
-        return status;
-    case FOV_TARGET_BOXES:
-        status = sample_reserve_boxes(sample, listed->count, error);
         for (size_t i = 0; status == FOV_OK && i < listed->count; i++) {
-            sample->boxes[i] = list->boxes[listed->first + i];
+            sample->numbers[i] = list->numbers[listed->first + i];
         }
         return status;
-    case FOV_TARGET_PICTURE: return list_read_picture(list->store, listed->second, &sample->other, IMAGE_OPAQUE, error);
-    default: return FOV_OK;
+    case FOV_TARGET_BOXES:
+        return take_boxes(list, listed, sample, error);
+    case FOV_TARGET_MASK:
+        return list_take_mask(list, listed, sample, error);
+    case FOV_TARGET_PICTURE:
+        return list_read_picture(list->store, listed->second, &sample->other, IMAGE_OPAQUE, error);
+    default:
+        return FOV_OK;
     }
 }
 
@@ -325,8 +342,8 @@ static int take_headers(struct fov_dataset *dataset, struct survey *survey, stru
         root = strncmp(paths[i], dataset->where, root) == 0 ? root : 0;
     }
     struct own user = {survey, dataset, root};
-    status = status ? status
-                    : list_probe(list->context, list->store, paths, state->count, take_own_header, &user, error);
+    status =
+        status ? status : list_probe(list->context, list->store, paths, state->count, take_own_header, &user, error);
     for (size_t i = 0; i < list->count && status == FOV_OK; i++) {
         if (!own[i]) {
             paths[others++] = list->samples[i].picture;
@@ -400,6 +417,32 @@ static void say_findings(const struct fov_context *context, const struct finding
     }
 }
 
+/* Samples to learn from alone, in a folder of that name, are as good as samples without a split. */
+static void forget_lone_split(struct list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->samples[i].role != FOLDER_TRAIN) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        list->samples[i].role = LIST_WITHOUT_SPLIT;
+    }
+    list->splits = false;
+}
+
+/* Where a split lies; of one that a list names: the store and the split's name. */
+static char *place_of(const struct list *list, int role, struct error *error)
+{
+    static const char *const names[FOLDER_ROLES] = {"train", "val", "test"};
+    char where[DATA_PATH_SIZE + 16];
+    if (list->where[role] != NULL || !list->splits) {
+        return memory_copy_text(list->memory, list->where[role] ? list->where[role] : store_path(list->store), error);
+    }
+    snprintf(where, sizeof where, "%.4000s (%s)", store_path(list->store), names[role]);
+    return memory_copy_text(list->memory, where, error);
+}
+
 int list_scan(struct list *list, struct fov_context *context, const struct data_source *kind, struct store *store,
               const char *index, struct error *error)
 {
@@ -416,7 +459,11 @@ int list_scan(struct list *list, struct fov_context *context, const struct data_
         status = findings_add(&list->findings, FINDING_OF_ALL, finding->severity, finding->kind, finding->file,
                               finding->fate, error, "%s", finding->what);
     }
-    return status ? status : kind->scan(list, error);
+    status = status ? status : kind->scan(list, error);
+    if (!list->needs_test_split) {
+        forget_lone_split(list);
+    }
+    return status;
 }
 
 /* Labels, names and kind of target, from the list to the dataset. */
@@ -428,8 +475,7 @@ static int take_targets(struct fov_dataset *dataset, struct error *error)
     dataset->target = list->target;
     dataset->count = state->count;
     if (list->target == FOV_TARGET_CLASS) {
-        dataset->labels =
-            memory_allocate(list->memory, state->count + 1, sizeof *dataset->labels, "labels", error);
+        dataset->labels = memory_allocate(list->memory, state->count + 1, sizeof *dataset->labels, "labels", error);
         for (size_t i = 0; dataset->labels && i < state->count; i++) {
             dataset->labels[i] = list->samples[state->chosen[i]].label;
         }
@@ -463,8 +509,7 @@ int list_open(struct fov_dataset *dataset, struct store *store, const char *inde
                                : FOV_E_MEMORY;
     }
     if (status == FOV_OK) {
-        const char *where = list->where[role] ? list->where[role] : store_path(store);
-        dataset->where = memory_copy_text(memory, where, error);
+        dataset->where = place_of(list, role, error);
         status = dataset->where ? take_targets(dataset, error) : FOV_E_MEMORY;
     }
     status = status ? status : take_survey(dataset, error);

@@ -13,36 +13,39 @@
 enum { LIST_WITHOUT_SPLIT = FOLDER_ROLES };
 
 struct listed {
-    char    *picture; /**< path in the store */
-    char    *second;  /**< of its mask, or of what it should become; NULL: none */
-    int32_t  label;   /**< FOV_TARGET_CLASS */
-    int      role;    /**< enum folder_role, or LIST_WITHOUT_SPLIT */
-    size_t   first, count; /**< its boxes or numbers in the list's */
+    char *picture;       /**< path in the store */
+    char *second;        /**< of its mask, or of what it should become; NULL: none */
+    int32_t label;       /**< FOV_TARGET_CLASS */
+    int role;            /**< enum folder_role, or LIST_WITHOUT_SPLIT */
+    size_t first, count; /**< its boxes or numbers in the list's */
 };
 
-/** How the pixels of masks become classes. */
+/** How the values in masks become classes (masks.c). */
 struct mask_rule {
-    bool is_black_and_white; /**< black is class 0, white class 1: only those two are there */
-    bool is_lossy;           /**< such masks, in a format that blurs: below 128 is black */
+    int classes;
+    uint8_t to_class[256]; /**< 255: none */
+    bool is_known[256];    /**< values that masks may hold */
 };
 
 struct list {
     struct fov_context *context;
-    struct memory      *memory;
-    struct store       *store;
-    const char         *index; /**< path of the file that lists the samples, where the user named one; else NULL */
-    struct findings     findings;
-    fov_target          target;
-    struct listed      *samples;
-    size_t              count, capacity;
-    bool                splits;                 /**< it has folders or lists for splits */
-    char               *where[FOLDER_ROLES];    /**< of a split; NULL: the store's path */
-    char              **classes, **value_names; /**< [class_count], [value_count] */
-    size_t              class_count, class_capacity, value_count, value_capacity;
-    fov_box            *boxes;
-    float              *numbers;
-    size_t              box_count, box_capacity, number_count, number_capacity;
-    struct mask_rule    mask;
+    struct memory *memory;
+    struct store *store;
+    const char *index; /**< path of the file that lists the samples, where the user named one; else NULL */
+    struct findings findings;
+    fov_target target;
+    struct listed *samples;
+    size_t count, capacity;
+    bool needs_test_split;         /**< a split to learn from alone is refused, not cut */
+    bool splits;                   /**< it has folders or lists for splits */
+    char *where[FOLDER_ROLES];     /**< of a split; NULL: the store's path */
+    char **classes, **value_names; /**< [class_count], [value_count] */
+    size_t class_count, class_capacity, value_count, value_capacity;
+    fov_box *boxes;
+    float *numbers;
+    size_t box_count, box_capacity, number_count, number_capacity;
+    bool boxes_are_shares; /**< of their picture's width and height, which nobody has looked at */
+    struct mask_rule mask;
 };
 
 /** Adds a sample; `second` may be NULL. Its boxes or numbers are those that are added next. */
@@ -68,10 +71,10 @@ int list_scan(struct list *list, struct fov_context *context, const struct data_
 /** Fills a dataset from the list that `kind->scan` makes of the store, which the dataset shares. */
 int list_open(struct fov_dataset *dataset, struct store *store, const char *index, fov_split split,
               const fov_dataset_options *options, struct error *error);
-int         list_sample(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);
-int         list_target(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error);
+int list_sample(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);
+int list_target(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error);
 const char *list_place(const struct fov_dataset *dataset, size_t index);
-void        list_close(struct fov_dataset *dataset);
+void list_close(struct fov_dataset *dataset);
 /** Everything that names and headers tell (list_look.c). */
 int list_look(struct fov_context *context, const struct data_source *kind, struct store *store, const char *index,
               bool decoded, struct findings *findings, struct error *error);
@@ -93,15 +96,26 @@ typedef int list_probed(void *user, size_t index, const struct probe *probe, str
 int list_probe(struct fov_context *context, const struct store *store, const char *const *paths, size_t count,
                list_probed *take, void *user, struct error *error);
 
+/* ---- masks (masks.c) ---------------------------------------------------------------------------------------------- */
+
+/** Looks at masks of the list and sets its rule, and its classes where they have no names. */
+int list_survey_masks(struct list *list, struct error *error);
+/** A mask as it is stored; *is_lossy: in a format that blurs edges. */
+int list_read_mask(const struct store *store, const char *path, struct picture *mask, bool *is_indexed, bool *is_lossy,
+                   struct error *error);
+/** The mask of a sample whose picture has been read, as classes. */
+int list_take_mask(const struct list *list, const struct listed *listed, struct sample *sample, struct error *error);
+
 /* ---- trees of names (list_tree.c) --------------------------------------------------------------------------------- */
 
 /** All pictures in a folder and below it, sorted, as paths in the store; freed by list_paths_free. */
 struct list_paths {
     struct memory *memory;
-    char         **path;
-    size_t         count, capacity;
+    char **path;
+    size_t count, capacity;
 };
-int  list_pictures(const struct store *store, const char *folder, struct list_paths *paths, struct error *error);
+int list_pictures(const struct store *store, const char *folder, struct list_paths *paths, struct error *error);
+int list_paths_add(struct list_paths *paths, const char *path, struct error *error);
 void list_paths_free(struct list_paths *paths);
 /** The only folder in a folder without pictures, as archives make it: `path` becomes that of the inner one. */
 bool list_descend(const struct store *store, char path[DATA_PATH_SIZE]);

@@ -12,7 +12,7 @@ struct looker {
     const char **paths;   /* [all pictures] part by part */
     uint16_t (*sizes)[2]; /* [all pictures] height, width; 0: unknown */
     int *parts;           /* [all pictures] */
-    bool decoded; /* unreadable pictures will be met again: leave them */
+    bool decoded;         /* unreadable pictures will be met again: leave them */
     size_t grey, colour, first_grey;
 };
 
@@ -20,9 +20,9 @@ static int look_unreadable(const struct looker *looker, int part, const char *pa
                            struct error *error)
 {
     const char *kind = probe->size == 0 ? "empty file" : probe->format ? "damaged picture" : "not a picture";
-    return looker->decoded ? FOV_OK
-                           : findings_add(looker->findings, part, FOV_FINDING_ERROR, kind, path, "error", error,
-                                          "%s", probe->why);
+    return looker->decoded
+               ? FOV_OK
+               : findings_add(looker->findings, part, FOV_FINDING_ERROR, kind, path, "error", error, "%s", probe->why);
 }
 
 static int look_one(void *user, size_t index, const struct probe *probe, struct error *error)
@@ -120,8 +120,7 @@ static int look_pictures(const struct list *list, bool decoded, struct findings 
             }
         }
     }
-    status = status ? status
-                    : list_probe(list->context, list->store, looker.paths, count, look_one, &looker, error);
+    status = status ? status : list_probe(list->context, list->store, looker.paths, count, look_one, &looker, error);
     if (status == FOV_OK && looker.grey > 0 && looker.colour > 0) {
         status = findings_add(findings, FINDING_OF_ALL, FOV_FINDING_NOTE, "grey among colour",
                               looker.paths[looker.first_grey], "used with 3 channels", error,

@@ -245,11 +245,12 @@ int list_choose(const struct list *list, fov_split split, const fov_dataset_opti
     bool cut = has[LIST_WITHOUT_SPLIT] > 0 || asked; // samples are held back for what has no split
     *chosen_count = 0;
     if (asked && validated) {
-        return error_set(error, FOV_E_USAGE,
-                         "%s has a validation split of its own: nothing is to be held back for one", root);
+        return error_set(error, FOV_E_USAGE, "%s has a validation split of its own: nothing is to be held back for one",
+                         root);
     }
     int status = FOV_OK;
-    bool own = split != FOV_TRAIN && (split == FOV_TEST ? tested || (validated && !cut) : validated || (tested && !cut));
+    bool own =
+        split != FOV_TRAIN && (split == FOV_TEST ? tested || (validated && !cut) : validated || (tested && !cut));
     if (own) {
         *role = split == FOV_TEST ? (tested ? FOLDER_TEST : FOLDER_VALIDATION)
                                   : (validated ? FOLDER_VALIDATION : FOLDER_TEST);

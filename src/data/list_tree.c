@@ -8,7 +8,7 @@
 
 enum { TREE_DEPTH = 8, TREE_TEXT = 16 << 20 /* bytes */ };
 
-static int add_path(struct list_paths *paths, const char *path, struct error *error)
+int list_paths_add(struct list_paths *paths, const char *path, struct error *error)
 {
     void *block = paths->path;
     int status =
@@ -34,7 +34,7 @@ static int collect(const struct store *store, const char *folder, int depth, str
         }
         status = file_join(path, sizeof path, folder, names[i], error);
         if (status == FOV_OK && probe_name(names[i]) != NULL) {
-            status = add_path(paths, path, error);
+            status = list_paths_add(paths, path, error);
         } else if (status == FOV_OK && depth < TREE_DEPTH && store_look(store, path) == STORE_FOLDER) {
             status = collect(store, path, depth + 1, paths, error);
         }
@@ -93,8 +93,7 @@ bool list_descend(const struct store *store, char path[DATA_PATH_SIZE])
     return false;
 }
 
-int list_read_text(const struct store *store, const char *path, struct memory *memory, char **text,
-                   struct error *error)
+int list_read_text(const struct store *store, const char *path, struct memory *memory, char **text, struct error *error)
 {
     uint8_t *bytes = NULL;
     size_t size;

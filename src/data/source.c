@@ -9,8 +9,9 @@
 
 /* Asked in this order whether a bare directory is theirs; the folder source takes what nobody else wants. */
 const struct data_source *const data_sources[] = {
-    &data_source_mnist,           &data_source_cifar10, &data_source_cifar100,
-    &data_source_cifar100_coarse, &data_source_digits,  &data_source_folder};
+    &data_source_mnist, &data_source_cifar10, &data_source_cifar100, &data_source_cifar100_coarse, &data_source_digits,
+    &data_source_csv,   &data_source_coco,    &data_source_yolo,     &data_source_voc,             &data_source_shards,
+    &data_source_masks, &data_source_pairs,   &data_source_folder};
 const size_t data_source_count = sizeof data_sources / sizeof *data_sources;
 
 /* From the working directory, where FOVEA_DATA says nothing: a folder of data, and where fovea's developers keep theirs

@@ -25,8 +25,8 @@ int store_archive_read(const struct store_archive *archive, uint64_t offset, voi
     return FOV_OK;
 }
 
-int store_skip(struct store *store, size_t archive, const char *name, size_t length, const char *kind,
-               const char *what, struct error *error)
+int store_skip(struct store *store, size_t archive, const char *name, size_t length, const char *kind, const char *what,
+               struct error *error)
 {
     char place[700];
     snprintf(place, sizeof place, "%.300s/%.*s", store->archives[archive].path, (int)(length < 350 ? length : 350),
@@ -40,11 +40,11 @@ static bool clean_name(char out[STORE_NAME], const char *name, size_t length, co
 {
     size_t used = 0;
     bool is_folder = length > 0 && (name[length - 1] == '/' || name[length - 1] == '\\');
-    *wrong = length >= STORE_NAME - 1             ? "its name is too long"
-             : memchr(name, 0, length) != NULL    ? "its name has a zero byte"
+    *wrong = length >= STORE_NAME - 1                            ? "its name is too long"
+             : memchr(name, 0, length) != NULL                   ? "its name has a zero byte"
              : length > 0 && (name[0] == '/' || name[0] == '\\') ? "an absolute path, which leads out of the archive"
-             : length > 1 && name[1] == ':'       ? "a path with a drive, which leads out of the archive"
-                                                  : NULL;
+             : length > 1 && name[1] == ':'                      ? "a path with a drive, which leads out of the archive"
+                                                                 : NULL;
     for (size_t at = 0; at < length && *wrong == NULL;) {
         size_t end = at;
         while (end < length && name[end] != '/' && name[end] != '\\') {
@@ -175,9 +175,9 @@ int store_settle(struct store *store, struct error *error)
         bool twice = i + 1 < store->entry_count && strcmp(entry->name, store->entries[i + 1].name) == 0;
         bool folder = is_folder_name(entry->name), both = !folder && !twice && has_folder(store, entry->name);
         if ((twice && !folder) || both) {
-            int said = store_skip(store, entry->archive, entry->name + mount, length - mount, "same name twice",
-                                  both ? "a folder has the same name" : "a later file has the same name, and is used",
-                                  error);
+            int said =
+                store_skip(store, entry->archive, entry->name + mount, length - mount, "same name twice",
+                           both ? "a folder has the same name" : "a later file has the same name, and is used", error);
             status = status ? status : said;
         }
         if (twice || both) {
@@ -329,10 +329,13 @@ static int read_entry(const struct store *store, const struct store_entry *entry
                       struct error *error)
 {
     switch (entry->packing) {
-    case STORE_HELD: memcpy(bytes, entry->held, count); return FOV_OK;
+    case STORE_HELD:
+        memcpy(bytes, entry->held, count);
+        return FOV_OK;
     case STORE_AS_IT_IS:
         return store_archive_read(&store->archives[entry->archive], entry->offset, bytes, count, error);
-    default: return zip_read(store, entry, bytes, count, error);
+    default:
+        return zip_read(store, entry, bytes, count, error);
     }
 }
 

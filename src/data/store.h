@@ -20,13 +20,13 @@ bool store_is_archive(const char *path);
  *  "NAME-train.zip" its siblings NAME-test, NAME-val ... are opened too, as folders test, val ... of the same tree.
  *  Archives are indexed here: of a zip only its directory is read, of a plain tar its headers; of a compressed tar the
  *  files' bytes are kept in memory. Entries that must not be trusted are left out, each with a finding. */
-int  store_open(struct store **store, const char *path, struct memory *memory, struct error *error);
+int store_open(struct store **store, const char *path, struct memory *memory, struct error *error);
 struct store *store_share(struct store *store); /**< one more owner; each calls store_close */
 void store_close(struct store *store);          /**< accepts NULL */
 
-const char            *store_path(const struct store *store);
+const char *store_path(const struct store *store);
 const struct findings *store_findings(const struct store *store); /**< of its archives' entries */
-bool                   store_is_folder(const struct store *store);  /**< on disk, not archives */
+bool store_is_folder(const struct store *store);                  /**< on disk, not archives */
 
 enum store_kind store_look(const struct store *store, const char *path);
 /** Names in a folder of the store, sorted bytewise, hidden ones too; one block, freed with memory_free. */

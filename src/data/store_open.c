@@ -28,8 +28,8 @@ static bool ends_in(const char *name, size_t length, const char *suffix)
 /* The bytes of an archive's suffix; 0: its name is none. */
 static size_t archive_suffix(const char *path)
 {
-    static const char *const known[] = {".zip",     ".tar",  ".tar.gz",  ".tgz",  ".tar.bz2", ".tbz2", ".tbz",
-                                        ".tar.xz", ".txz",  ".tar.zst", ".tzst", ".tar.lz4"};
+    static const char *const known[] = {".zip", ".tar",    ".tar.gz", ".tgz",     ".tar.bz2", ".tbz2",
+                                        ".tbz", ".tar.xz", ".txz",    ".tar.zst", ".tzst",    ".tar.lz4"};
     size_t length = strlen(path), found = 0;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         size_t size = strlen(known[i]);
@@ -55,8 +55,8 @@ static bool read_pattern(const char *path, struct pattern *pattern)
     }
     snprintf(first, sizeof first, "%.*s", (int)(dots - open - 1), open + 1);
     snprintf(last, sizeof last, "%.*s", (int)(close - dots - 2), dots + 2);
-    *pattern = (struct pattern){.open = (size_t)(open - path), .close = (size_t)(close - path),
-                                .digits = (int)strlen(first)};
+    *pattern =
+        (struct pattern){.open = (size_t)(open - path), .close = (size_t)(close - path), .digits = (int)strlen(first)};
     return text_to_integer(first, 0, 1000000000, &pattern->first) &&
            text_to_integer(last, pattern->first, 1000000000, &pattern->last);
 }
@@ -64,7 +64,8 @@ static bool read_pattern(const char *path, struct pattern *pattern)
 bool store_is_archive(const char *path)
 {
     struct pattern pattern;
-    return archive_suffix(path) > 0 && (read_pattern(path, &pattern) || (file_exists(path) && !file_is_directory(path)));
+    return archive_suffix(path) > 0 &&
+           (read_pattern(path, &pattern) || (file_exists(path) && !file_is_directory(path)));
 }
 
 /* ---- archives ---------------------------------------------------------------------------------------------------- */
@@ -163,9 +164,12 @@ static int add_siblings(struct store *store, const char *path, struct error *err
     static const struct {
         const char *word, *mount;
         enum folder_role role;
-    } known[] = {{"val", "val/", FOLDER_VALIDATION},         {"valid", "val/", FOLDER_VALIDATION},
-                 {"validation", "val/", FOLDER_VALIDATION},  {"dev", "val/", FOLDER_VALIDATION},
-                 {"test", "test/", FOLDER_TEST},             {"testing", "test/", FOLDER_TEST},
+    } known[] = {{"val", "val/", FOLDER_VALIDATION},
+                 {"valid", "val/", FOLDER_VALIDATION},
+                 {"validation", "val/", FOLDER_VALIDATION},
+                 {"dev", "val/", FOLDER_VALIDATION},
+                 {"test", "test/", FOLDER_TEST},
+                 {"testing", "test/", FOLDER_TEST},
                  {"eval", "test/", FOLDER_TEST}};
     size_t word = 0;
     const char *train = find_train(path, &word);
@@ -179,7 +183,8 @@ static int add_siblings(struct store *store, const char *path, struct error *err
     unsigned found = 0;
     for (size_t i = 0; i < sizeof known / sizeof *known && status == FOV_OK; i++) {
         int fits = snprintf(other, sizeof other, "%.*s%s%s", (int)before, path, known[i].word, train + word);
-        if (fits < 0 || (size_t)fits >= sizeof other || (found & 1U << known[i].role) != 0 || !store_is_archive(other)) {
+        if (fits < 0 || (size_t)fits >= sizeof other || (found & 1U << known[i].role) != 0 ||
+            !store_is_archive(other)) {
             continue;
         }
         status = add_archive(store, other, "", error);

@@ -89,10 +89,9 @@ static int take_entry(struct store *store, size_t which, struct archive *tar, st
                     : store_skip(store, which, name, length, "unreadable entry", "its name is too long", error);
     }
     if (archive_entry_filetype(header) != AE_IFREG || size < 0 || (size > TAR_MAX_FILE && !plain)) {
-        return store_skip(store, which, name, length, "unreadable entry",
-                          size > TAR_MAX_FILE ? "larger than 256 MiB in a compressed archive"
-                                              : "neither a file nor a folder",
-                          error);
+        return store_skip(
+            store, which, name, length, "unreadable entry",
+            size > TAR_MAX_FILE ? "larger than 256 MiB in a compressed archive" : "neither a file nor a folder", error);
     }
     const struct store_archive *archive = &store->archives[which];
     entry.size = entry.packed = (uint64_t)size;

@@ -8,12 +8,12 @@
 #include <zlib.h>
 
 enum {
-    ZIP_END = 22,         /* bytes of the record at the end */
-    ZIP_END_64 = 56,      /* of its larger form */
-    ZIP_LOCATOR = 20,     /* of what says where that one lies */
-    ZIP_ENTRY = 46,       /* of an entry in the directory, without name */
-    ZIP_LOCAL = 30,       /* of the header in front of its content */
-    ZIP_COMMENT = 65535,  /* at most, behind the record at the end */
+    ZIP_END = 22,            /* bytes of the record at the end */
+    ZIP_END_64 = 56,         /* of its larger form */
+    ZIP_LOCATOR = 20,        /* of what says where that one lies */
+    ZIP_ENTRY = 46,          /* of an entry in the directory, without name */
+    ZIP_LOCAL = 30,          /* of the header in front of its content */
+    ZIP_COMMENT = 65535,     /* at most, behind the record at the end */
     ZIP_DIRECTORY = 1 << 30, /* bytes of the largest directory that is read */
     ZIP_DEFLATE = 8
 };
@@ -88,8 +88,7 @@ static int find_directory(const struct store *store, const struct store_archive 
                                             .offset = little_endian(record + 16, 4)};
         if (little_endian(record + 4, 2) != 0 && little_endian(record + 4, 2) != UINT16_MAX) {
             status = error_set(error, FOV_E_INPUT, "the last of several parts of a zip: join them first (zip -s 0)");
-        } else if (directory->count == UINT16_MAX || directory->size == UINT32_MAX ||
-                   directory->offset == UINT32_MAX) {
+        } else if (directory->count == UINT16_MAX || directory->size == UINT32_MAX || directory->offset == UINT32_MAX) {
             status = read_end_64(archive, end, directory, error);
         } else if (directory->size <= end && directory->offset <= end - directory->size) {
             directory->shift = end - directory->size - directory->offset;
@@ -191,8 +190,8 @@ int zip_index(struct store *store, size_t which, struct error *error)
                                     .packing = little_endian(record + 10, 2) ? STORE_ZIP_DEFLATED : STORE_ZIP};
         bool large = entry.size == UINT32_MAX || entry.packed == UINT32_MAX || entry.offset == UINT32_MAX;
         bool whole = !large || read_large(record + ZIP_ENTRY + name, extra, &entry);
-        entry.offset = whole && entry.offset <= UINT64_MAX - directory.shift ? entry.offset + directory.shift
-                                                                             : UINT64_MAX;
+        entry.offset =
+            whole && entry.offset <= UINT64_MAX - directory.shift ? entry.offset + directory.shift : UINT64_MAX;
         const char *kind, *wrong = judge(archive, record, &entry, &kind);
         const char *text = (const char *)record + ZIP_ENTRY;
         status = wrong ? store_skip(store, which, text, name, kind, wrong, error)
@@ -216,8 +215,8 @@ static void zip_release(void *memory, void *block)
 }
 
 /* The first `count` bytes of deflated content. */
-static int inflate_begin(struct memory *memory, const uint8_t *packed, size_t packed_size, uint8_t *bytes,
-                         size_t count, struct error *error)
+static int inflate_begin(struct memory *memory, const uint8_t *packed, size_t packed_size, uint8_t *bytes, size_t count,
+                         struct error *error)
 {
     enum { PLAIN_DEFLATE = -15 };
     z_stream stream = {.zalloc = zip_allocate,

@@ -195,3 +195,26 @@ int image_read(struct picture *picture, const char *path, enum image_channels ch
     }
     return status;
 }
+
+int image_decode_stored(struct picture *picture, const uint8_t *bytes, size_t size, bool *is_indexed,
+                        struct error *error)
+{
+    bool done = false;
+    *is_indexed = false;
+    int status = png_is(bytes, size) ? png_decode_stored(picture, bytes, size, is_indexed, &done, error) : FOV_OK;
+    if (status || done) {
+        return status;
+    }
+    status = image_decode(picture, bytes, size, IMAGE_OPAQUE, error);
+    size_t area = status ? 0 : (size_t)picture->height * (size_t)picture->width;
+    for (size_t i = 0; i < area && picture->channels == 3; i++) { // grey, stored as colour
+        const uint8_t *pixel = picture->buffer + 3 * i;
+        if (pixel[0] != pixel[1] || pixel[1] != pixel[2]) {
+            return (int)error_set(error, FOV_E_INPUT,
+                                  "a picture in colours; as a mask it must have a palette or be grey");
+        }
+        picture->buffer[i] = pixel[0];
+    }
+    picture->channels = status ? picture->channels : 1;
+    return status;
+}

@@ -45,6 +45,11 @@ int image_decode(struct picture *picture, const uint8_t *bytes, size_t size, enu
 /** The same from a file; errors start with its path. */
 int image_read(struct picture *picture, const char *path, enum image_channels channels, struct error *error);
 
+/** A picture of numbers, as masks are: [height, width, 1] of what the file stores, a palette's index or a grey value up to
+ *  255, whatever its bits. *is_indexed: it has a palette. E_INPUT for colours and for larger values. */
+int image_decode_stored(struct picture *picture, const uint8_t *bytes, size_t size, bool *is_indexed,
+                        struct error *error);
+
 /** Pixels to another number of channels: 1, 3 and 4 (4 to 3 drops transparency; 1 or 3 to 4 makes it opaque). In place
  *  where `to` is not larger. */
 void image_convert(const uint8_t *from, int from_channels, uint8_t *to, int to_channels, size_t pixels);
@@ -57,6 +62,10 @@ typedef int image_decoder(struct picture *picture, const uint8_t *bytes, size_t 
                           struct error *error);
 image_is jpeg_is, png_is, webp_is, gif_is, bmp_is;
 image_decoder jpeg_decode, png_decode, webp_decode, gif_decode, bmp_decode;
+
+/** Of a PNG; *done: false where it has colours without a palette, of which nothing is read. */
+int png_decode_stored(struct picture *picture, const uint8_t *bytes, size_t size, bool *is_indexed, bool *done,
+                      struct error *error);
 
 /** A PNG of [height, width, channels], channels 1, 3 or 4, as bytes, which the caller frees with free(). */
 int image_encode_png(const uint8_t *pixels, int height, int width, int channels, uint8_t **bytes, size_t *size,

@@ -58,23 +58,27 @@ static int png_check_end(const uint8_t *bytes, size_t size, size_t *kept, struct
                           size, at);
 }
 
+/* Sets limits and bytes, and reads the header, which is within the limits afterwards. */
+static int png_begin(spng_ctx *png, const uint8_t *bytes, size_t size, struct spng_ihdr *header, struct error *error)
+{
+    int code = spng_set_image_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
+    code = code ? code : spng_set_chunk_limits(png, PNG_MAX_CHUNK, PNG_MAX_CHUNKS);
+    code = code ? code : spng_set_crc_action(png, SPNG_CRC_ERROR, SPNG_CRC_DISCARD);
+    code = code ? code : spng_set_png_buffer(png, bytes, size);
+    code = code ? code : spng_get_ihdr(png, header);
+    if (code == SPNG_EUSER_WIDTH || code == SPNG_EUSER_HEIGHT) {
+        return (int)error_set(error, FOV_E_INPUT, "picture beyond the limits (%d pixels a side)", IMAGE_MAX_SIDE);
+    }
+    return code ? png_fail(code, error) : image_check_size(header->height, header->width, error);
+}
+
 /* Decodes with a context that is freed by the caller. */
 static int png_read_pixels(spng_ctx *png, struct picture *picture, const uint8_t *bytes, size_t size, int *orientation,
                            struct error *error)
 {
     struct spng_ihdr header;
-    int code = spng_set_image_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
-    code = code ? code : spng_set_chunk_limits(png, PNG_MAX_CHUNK, PNG_MAX_CHUNKS);
-    code = code ? code : spng_set_crc_action(png, SPNG_CRC_ERROR, SPNG_CRC_DISCARD);
-    code = code ? code : spng_set_png_buffer(png, bytes, size);
-    code = code ? code : spng_get_ihdr(png, &header);
-    if (code == SPNG_EUSER_WIDTH || code == SPNG_EUSER_HEIGHT) {
-        return (int)error_set(error, FOV_E_INPUT, "picture beyond the limits (%d pixels a side)", IMAGE_MAX_SIDE);
-    }
-    if (code) {
-        return png_fail(code, error);
-    }
-    int status = image_check_size(header.height, header.width, error);
+    int status = png_begin(png, bytes, size, &header, error);
+    int code;
     if (status) {
         return status;
     }
@@ -135,10 +139,62 @@ static size_t png_need(const uint8_t *bytes, size_t size, size_t kept)
     return PNG_TABLES + kept + 4 * 8 * width;
 }
 
-int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, struct error *error)
+/* Samples of 1, 2, 4, 8 or 16 bits, rows beginning on a byte, to one byte each. */
+static int png_spread(const uint8_t *packed, const struct spng_ihdr *header, uint8_t *out, struct error *error)
+{
+    size_t width = header->width, depth = header->bit_depth, row = (width * depth + 7) / 8;
+    for (size_t y = 0; y < header->height; y++, packed += row) {
+        for (size_t x = 0; x < width; x++) {
+            size_t bit = x * depth;
+            uint16_t wide;
+            memcpy(&wide, packed + (depth == 16 ? 2 * x : 0), depth == 16 ? sizeof wide : 0);
+            if (depth == 16 && wide > UINT8_MAX) {
+                return (int)error_set(error, FOV_E_INPUT, "value %u at row %zu, column %zu is above 255", wide, y, x);
+            }
+            *out++ = depth == 16  ? (uint8_t)wide
+                     : depth == 8 ? packed[x]
+                                  : (uint8_t)(packed[bit / 8] >> (8 - depth - bit % 8) & ((1U << depth) - 1));
+        }
+    }
+    return FOV_OK;
+}
+
+/* Palette indices or grey values; *done: false where the file has neither. */
+static int png_read_stored(spng_ctx *png, struct picture *picture, const uint8_t *bytes, size_t size, bool *is_indexed,
+                           bool *done, struct error *error)
+{
+    struct spng_ihdr header;
+    size_t need;
+    int status = png_begin(png, bytes, size, &header, error);
+    *is_indexed = status == FOV_OK && header.color_type == SPNG_COLOR_TYPE_INDEXED;
+    *done = status == FOV_OK && (*is_indexed || header.color_type == SPNG_COLOR_TYPE_GRAYSCALE);
+    if (status || !*done) {
+        return status;
+    }
+    int code = spng_decoded_image_size(png, SPNG_FMT_PNG, &need);
+    if (code) {
+        return png_fail(code, error);
+    }
+    if (need != ((size_t)header.width * header.bit_depth + 7) / 8 * header.height) {
+        return (int)error_set(error, FOV_E_INTERNAL, "PNG decoder wants %zu bytes for stored samples", need);
+    }
+    status = picture_reserve(picture, (int)header.height, (int)header.width, 1, error);
+    uint8_t *packed = status ? NULL : memory_allocate_raw(picture->memory, need, 1, "a mask", error);
+    if (packed == NULL) {
+        return status ? status : FOV_E_MEMORY;
+    }
+    code = spng_decode_image(png, packed, need, SPNG_FMT_PNG, 0);
+    code = code ? code : spng_decode_chunks(png);
+    status = code ? png_fail(code, error) : png_spread(packed, &header, picture->buffer, error);
+    memory_free(picture->memory, packed);
+    return status;
+}
+
+/* Checks the file, counts what decoding takes, and hands a context to one of the two ways to read. */
+static int png_with(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, bool *is_indexed,
+                    bool *done, struct error *error)
 {
     size_t kept;
-    *orientation = 1;
     int status = png_check_end(bytes, size, &kept, error);
     if (status) {
         return status;
@@ -152,11 +208,24 @@ int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *
     if (png == NULL) {
         status = (int)error_set(error, FOV_E_MEMORY, "no memory left to decode a PNG");
     } else {
-        status = png_read_pixels(png, picture, bytes, size, orientation, error);
+        status = orientation ? png_read_pixels(png, picture, bytes, size, orientation, error)
+                             : png_read_stored(png, picture, bytes, size, is_indexed, done, error);
     }
     spng_ctx_free(png);
     memory_release(picture->memory, need);
     return status;
+}
+
+int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, struct error *error)
+{
+    *orientation = 1;
+    return png_with(picture, bytes, size, orientation, NULL, NULL, error);
+}
+
+int png_decode_stored(struct picture *picture, const uint8_t *bytes, size_t size, bool *is_indexed, bool *done,
+                      struct error *error)
+{
+    return png_with(picture, bytes, size, NULL, is_indexed, done, error);
 }
 
 int image_encode_png(const uint8_t *pixels, int height, int width, int channels, uint8_t **bytes, size_t *size,
@@ -218,6 +287,14 @@ int image_encode_png(const uint8_t *pixels, int height, int width, int channels,
     (void)size;
     *bytes = NULL;
     return (int)error_set(error, FOV_E_UNSUPPORTED, "this fovea was built without PNG (FOVEA_WITH_PNG)");
+}
+
+int png_decode_stored(struct picture *picture, const uint8_t *bytes, size_t size, bool *is_indexed, bool *done,
+                      struct error *error)
+{
+    int orientation;
+    *is_indexed = *done = false;
+    return png_decode(picture, bytes, size, &orientation, error);
 }
 
 int image_save_png(const char *path, int height, int width, int channels, const uint8_t *pixels,

@@ -30,8 +30,10 @@ static void pack(const struct archived *file, struct bytes *packed)
 {
     uLong most = compressBound(file->size) + 64;
     packed->data = calloc(most, 1);
-    z_stream stream = {.next_in = (Bytef *)(uintptr_t)file->bytes, .avail_in = (uInt)file->size,
-                       .next_out = packed->data, .avail_out = (uInt)most};
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)file->bytes,
+                       .avail_in = (uInt)file->size,
+                       .next_out = packed->data,
+                       .avail_out = (uInt)most};
     assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
     assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
     packed->size = stream.total_out;
@@ -181,4 +183,53 @@ uint8_t *make_png(int height, int width, uint8_t value, size_t *size)
     assert_non_null(bytes);
     unlink(path);
     return bytes;
+}
+
+static void add_chunk(struct bytes *png, const char *name, const void *content, size_t size)
+{
+    uint8_t length[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
+    add(png, length, 4);
+    size_t begin = png->size;
+    add(png, name, 4);
+    add(png, content, size);
+    uint32_t check = (uint32_t)crc32(0, png->data + begin, (uInt)(size + 4));
+    uint8_t bytes[4] = {(uint8_t)(check >> 24), (uint8_t)(check >> 16), (uint8_t)(check >> 8), (uint8_t)check};
+    add(png, bytes, 4);
+}
+
+uint8_t *make_stored_png(int height, int width, int depth, bool indexed, const uint16_t *values, size_t *size)
+{
+    struct bytes png = {NULL, 0}, rows = {NULL, 0};
+    uint8_t header[13] = {0, 0, 0, (uint8_t)width, 0, 0, 0, (uint8_t)height, (uint8_t)depth, indexed ? 3 : 0};
+    uint8_t palette[768];
+    for (int y = 0; y < height; y++) {
+        size_t row = rows.size + 1;
+        add(&rows, (uint8_t[64]){0}, 1 + (size_t)(width * depth + 7) / 8);
+        for (int x = 0; x < width; x++) {
+            unsigned value = values[y * width + x];
+            if (depth == 16) {
+                rows.data[row + 2 * (size_t)x] = (uint8_t)(value >> 8);
+                rows.data[row + 2 * (size_t)x + 1] = (uint8_t)value;
+            } else {
+                rows.data[row + (size_t)(x * depth / 8)] |= (uint8_t)(value << (8 - depth - x * depth % 8));
+            }
+        }
+    }
+    uLongf packed = compressBound(rows.size);
+    uint8_t *data = malloc(packed);
+    assert_int_equal(compress(data, &packed, rows.data, rows.size), Z_OK);
+    for (size_t i = 0; i < sizeof palette; i++) {
+        palette[i] = (uint8_t)(i * 37);
+    }
+    add(&png, "\x89PNG\r\n\x1a\n", 8);
+    add_chunk(&png, "IHDR", header, sizeof header);
+    if (indexed) {
+        add_chunk(&png, "PLTE", palette, depth < 8 ? 3U << depth : sizeof palette);
+    }
+    add_chunk(&png, "IDAT", data, packed);
+    add_chunk(&png, "IEND", NULL, 0);
+    free(data);
+    free(rows.data);
+    *size = png.size;
+    return png.data;
 }

@@ -160,8 +160,10 @@ static void test_left_out(void **state)
     const struct archived twice[] = {{.name = "good.txt", .bytes = text + 1, .size = 9}, good};
     put_zip(path_in(state, "twice.zip"), twice, 2);
     expect_skipped(path_in(state, "twice.zip"), "a later file");
-    const struct archived both[] = {{.name = "a", .bytes = text, .size = 9}, good,
-                                    {.name = "a/b", .bytes = text, .size = 9}, {.name = "a-c", .bytes = text, .size = 1}};
+    const struct archived both[] = {{.name = "a", .bytes = text, .size = 9},
+                                    good,
+                                    {.name = "a/b", .bytes = text, .size = 9},
+                                    {.name = "a-c", .bytes = text, .size = 1}};
     put_zip(path_in(state, "both.zip"), both, 4);
     expect_skipped(path_in(state, "both.zip"), "a folder has the same name");
 }
@@ -296,7 +298,8 @@ static void test_classes(void **state)
         }
         fov_context *context = make_context(2);
         for (int split = 0; split < 2; split++) {
-            fov_dataset *data = fov_dataset_open(context, path_in(state, "pets-train.zip"), split ? FOV_TEST : FOV_TRAIN);
+            fov_dataset *data =
+                fov_dataset_open(context, path_in(state, "pets-train.zip"), split ? FOV_TEST : FOV_TRAIN);
             assert_string_equal(fov_error(context), "");
             fov_dataset_info info = fov_dataset_describe(data);
             assert_int_equal(info.count, split ? 2 : 4);

@@ -3,15 +3,20 @@
 """Writes a small seed corpus for each fuzz target: a few valid files of each kind, and the ONNX conformance models up to
 4 KiB where they lie beside the checkout.
 
-usage: make_seeds.py FOLDER   (makes FOLDER/onnx, run, safetensors, npy, idx, torch and image)
+usage: make_seeds.py FOLDER   (makes FOLDER/onnx, run, safetensors, npy, idx, torch, image and sources)
 """
 import glob
 import gzip
+import io
 import json
 import os
 import shutil
 import struct
 import sys
+import tarfile
+import warnings
+import zipfile
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures"))
 
@@ -117,12 +122,36 @@ def copy_all(pattern, folder, most):
             shutil.copyfile(path, os.path.join(folder, name))
 
 
+def archive(method):
+    """A zip with files and folders, and a name that leads out of it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as packed:
+        for name in ("a/1.txt", "a/b/2.txt", "3.txt", "../4.txt", "a/1.txt"):
+            packed.writestr(zipfile.ZipInfo(name), b"text " * 9, method)
+    return file.getvalue()
+
+
+def tape(packing):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:" + packing) as packed:
+        for name in ("a/1.txt", "b" * 120 + "/2.txt", "../3.txt"):
+            info = tarfile.TarInfo(name)
+            info.size = 9
+            packed.addfile(info, io.BytesIO(b"some text"))
+    return file.getvalue()
+
+
+def chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.stderr.write(__doc__)
         return 2
     images = idx(8, [2, 3, 4], bytes(24))
     tensors = torch_file.state_dict({"a.weight": ("F32", (2, 2), bytes(16)), "a.count": ("I64", (), bytes(8))})
+    warnings.simplefilter("ignore")  # one of the zips has a name twice, on purpose
     seeds = {
         "safetensors/empty": safetensors({}, b""),
         "safetensors/one": safetensors({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(8)),
@@ -142,6 +171,22 @@ def main():
         "idx/images": images,
         "idx/labels": idx(8, [3], bytes(3)),
         "idx/zipped": gzip.compress(images, mtime=0),
+        "sources/zip": b"\0" + archive(zipfile.ZIP_STORED),
+        "sources/deflated": b"\0" + archive(zipfile.ZIP_DEFLATED),
+        "sources/tar": b"\1" + tape(""),
+        "sources/tar.gz": b"\1" + tape("gz"),
+        "sources/csv": b'\2path,label,split\n1.bmp,"a ""b""",train\r\n1.bmp,c,test\n',
+        "sources/tags": b"\2file;tags\n1.bmp;a|b\n1.bmp;\n",
+        "sources/values": b"\2file\ta\tb\n1.bmp\t1e3\t-2.5\n",
+        "sources/coco": b'\3{"images": [{"id": 1, "file_name": "1.bmp", "width": 1, "height": 1}], "annotations": [{"id": 1, '
+                        b'"image_id": 1, "category_id": 2, "bbox": [0, 0, 1, 1]}], "categories": [{"id": 2, "name": "a"}]}',
+        "sources/yaml": b"\4path: .\ntrain: images\nval: images # x\nnames:\n  0: a\n  1: 'b'\n",
+        "sources/flow": b"\4train: ../images\nnames: [a, 'b, c']\n",
+        "sources/yolo": b"\0050 0.5 0.5 1 1\n1 0 0 1 0 1 1\n",
+        "sources/voc": b"\6<annotation><size><width>1</width><height>1</height></size><object><name>a</name><bndbox>"
+                       b"<xmin>1</xmin><ymin>1</ymin><xmax>1</xmax><ymax>1</ymax></bndbox></object></annotation>",
+        "sources/mask": b"\7" + b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 4, 3, 0, 0, 0)) +
+                        chunk(b"PLTE", bytes(9)) + chunk(b"IDAT", zlib.compress(b"\0\x20")) + chunk(b"IEND", b""),
         "onnx/gemm": model(),
         "onnx/old": model(7),
         "run/gemm": model(),

@@ -20,6 +20,9 @@ grep -q '^1 xor 1 = 0\.0' xor.txt
 grep -q '^the first test picture is a [0-9]' lenet.txt
 [ -s lenet.onnx ]
 
+"$FOVEA_EXAMPLES/own_dataset" > shapes.txt
+grep -Eq '^(9[0-9]|100)\.[0-9] % of 500 shapes' shapes.txt
+
 # And what fails says why, with a status that says so.
 if "$FOVEA_EXAMPLES/lenet" mnist:/nowhere 1 2> error.txt; then
     echo "lenet did not fail"; exit 1

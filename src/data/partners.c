@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* From names of folders and files to pairs of pictures. */
+#include "data/partners.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_PLACES = 16, MOST_DESCENT = 4, WORD = 64 };
+
+/* Two folders whose pictures belong together; `second` empty: side by side in one folder. */
+struct place {
+    char first[DATA_PATH_SIZE], second[DATA_PATH_SIZE];
+    int role;
+};
+
+struct places {
+    struct place place[MOST_PLACES];
+    size_t count;
+    size_t other_folders; /* beside them */
+};
+
+/* ---- what folders are called ------------------------------------------------------------------------------------- */
+
+enum kind { NEITHER, FIRST, SECOND };
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (strcmp(words[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "train_masks", "masks", "trainB": which of the two kinds, and of which split. */
+static enum kind read_name(const char *name, const struct partner_words *words, int *role)
+{
+    static const char *const roles[] = {"training", "train", "validation", "valid", "val", "testing", "test"};
+    char word[WORD];
+    size_t length = 0;
+    for (; *name && length + 1 < sizeof word; name++) {
+        if (strchr("_-. ", *name) == NULL) {
+            word[length++] = (char)(*name >= 'A' && *name <= 'Z' ? *name + 32 : *name);
+        }
+    }
+    word[length] = '\0';
+    *role = LIST_WITHOUT_SPLIT;
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+        size_t size = strlen(roles[i]);
+        bool in_front = strncmp(word, roles[i], size) == 0;
+        bool behind = length > size && strcmp(word + length - size, roles[i]) == 0;
+        if (*role == LIST_WITHOUT_SPLIT && (in_front || behind)) {
+            *role = (int)folder_role(roles[i]);
+            memmove(word, word + (in_front ? size : 0), length - size);
+            word[length - size] = '\0';
+            break;
+        }
+    }
+    return is_one_of(word, words->first) ? FIRST : is_one_of(word, words->second) ? SECOND : NEITHER;
+}
+
+/* ---- where they lie ---------------------------------------------------------------------------------------------- */
+
+static void add_place(struct places *places, const char *first, const char *second, int role)
+{
+    if (places->count < MOST_PLACES) {
+        struct place *place = &places->place[places->count++];
+        snprintf(place->first, sizeof place->first, "%s", first);
+        snprintf(place->second, sizeof place->second, "%s", second);
+        place->role = role;
+    }
+}
+
+/* The length of a stem without the suffix of second pictures; 0: it has none. */
+static size_t without_suffix(const char *stem, size_t length, const struct partner_words *words)
+{
+    for (size_t i = 0; words->suffixes[i] != NULL; i++) {
+        size_t size = strlen(words->suffixes[i]);
+        if (length > size && strncmp(stem + length - size, words->suffixes[i], size) == 0) {
+            return length - size;
+        }
+    }
+    return 0;
+}
+
+static size_t stem_of(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? (size_t)(dot - name) : strlen(name);
+}
+
+/* Whether pictures lie side by side with their seconds: "a.jpg" and "a_mask.png". */
+static bool are_side_by_side(char *const *names, size_t count, const struct partner_words *words)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t length = probe_name(names[i]) ? without_suffix(names[i], stem_of(names[i]), words) : 0;
+        for (size_t k = 0; length > 0 && k < count; k++) {
+            if (probe_name(names[k]) && stem_of(names[k]) == length && strncmp(names[k], names[i], length) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void find_places(const struct store *store, struct memory *memory, const char *folder, int role,
+                        const struct partner_words *words, struct places *places);
+
+/* Folders of a folder: the two kinds of one split belong together; what is a split alone is looked into. */
+static void judge_folders(const struct store *store, struct memory *memory, const char *folder, int role,
+                          char *const *names, size_t count, const struct partner_words *words, struct places *places)
+{
+    char path[DATA_PATH_SIZE], found[FOLDER_ROLES + 1][2][DATA_PATH_SIZE], split[FOLDER_ROLES + 1][DATA_PATH_SIZE];
+    memset(found, 0, sizeof found);
+    memset(split, 0, sizeof split);
+    for (size_t i = 0; i < count; i++) {
+        int own;
+        if (folder_is_system(names[i]) || file_join(path, sizeof path, folder, names[i], NULL) != FOV_OK ||
+            store_look(store, path) != STORE_FOLDER) {
+            continue;
+        }
+        enum kind kind = read_name(names[i], words, &own);
+        int named = (int)folder_role(names[i]);
+        if (kind != NEITHER && found[own][kind == SECOND][0] == '\0') {
+            snprintf(found[own][kind == SECOND], DATA_PATH_SIZE, "%s", path);
+        } else if (named != FOLDER_ROLES && split[named][0] == '\0') {
+            snprintf(split[named], DATA_PATH_SIZE, "%s", path);
+        } else {
+            places->other_folders++;
+        }
+    }
+    for (int r = 0; r <= FOLDER_ROLES; r++) {
+        const char *first = found[r][0][0] ? found[r][0] : found[r][1][0] && split[r][0] ? split[r] : NULL;
+        if (first != NULL && found[r][1][0] != '\0') { // "train" and "train_masks", too
+            add_place(places, first, found[r][1], r == LIST_WITHOUT_SPLIT ? role : r);
+        } else if (split[r][0] != '\0' && role == LIST_WITHOUT_SPLIT) {
+            find_places(store, memory, split[r], r, words, places);
+        } else if (found[r][0][0] != '\0' || found[r][1][0] != '\0') {
+            places->other_folders++;
+        }
+    }
+}
+
+static void find_places(const struct store *store, struct memory *memory, const char *folder, int role,
+                        const struct partner_words *words, struct places *places)
+{
+    char **names = NULL;
+    size_t count;
+    if (store_list(store, folder, memory, &names, &count, NULL) != FOV_OK) {
+        return;
+    }
+    judge_folders(store, memory, folder, role, names, count, words, places);
+    if (places->count == 0 && words->suffixes[0] != NULL && are_side_by_side(names, count, words)) {
+        add_place(places, folder, "", role);
+    }
+    memory_free(memory, names);
+}
+
+/* Looks at the root, then into an archive's own folder. */
+static int find_all(const struct store *store, struct memory *memory, const struct partner_words *words,
+                    struct places **places, struct error *error)
+{
+    char path[DATA_PATH_SIZE];
+    *places = memory_allocate(memory, 1, sizeof **places, "folders", error);
+    if (*places == NULL) {
+        return FOV_E_MEMORY;
+    }
+    snprintf(path, sizeof path, "%s", store_path(store));
+    for (int depth = 0; depth <= MOST_DESCENT; depth++) {
+        **places = (struct places){.count = 0};
+        find_places(store, memory, path, LIST_WITHOUT_SPLIT, words, *places);
+        if ((*places)->count > 0 || !list_descend(store, path)) {
+            break;
+        }
+    }
+    return FOV_OK;
+}
+
+/* ---- which belong together --------------------------------------------------------------------------------------- */
+
+/* A picture and the part of its path that must be equal. */
+struct keyed {
+    const char *path, *key;
+    size_t length;
+    bool is_used;
+};
+
+static int compare_key(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    int order = strncmp(a, b, a_length < b_length ? a_length : b_length);
+    return order ? order : a_length < b_length ? -1 : a_length > b_length;
+}
+
+static int compare_keyed(const void *a, const void *b)
+{
+    const struct keyed *first = a, *second = b;
+    int order = compare_key(first->key, first->length, second->key, second->length);
+    return order ? order : strcmp(first->path, second->path);
+}
+
+static struct keyed *find_key(struct keyed *keyed, size_t count, const char *key, size_t length)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_key(keyed[middle].key, keyed[middle].length, key, length) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < count && compare_key(keyed[low].key, keyed[low].length, key, length) == 0 ? &keyed[low] : NULL;
+}
+
+/* The split whose folder a picture lies in, below the folder of its kind. */
+static int role_of(const char *key, int role)
+{
+    char word[WORD];
+    size_t length = strcspn(key, "/");
+    if (role != LIST_WITHOUT_SPLIT || key[length] != '/' || length >= sizeof word) {
+        return role;
+    }
+    snprintf(word, sizeof word, "%.*s", (int)length, key);
+    return (int)folder_role(word); // FOLDER_ROLES: without
+}
+
+static int add_pairs(struct list *list, const struct place *place, const struct partner_words *words,
+                     const struct list_paths *firsts, struct keyed *seconds, size_t second_count, size_t *partners,
+                     struct error *error)
+{
+    int status = FOV_OK;
+    for (size_t i = 0; i < firsts->count && status == FOV_OK; i++) {
+        const char *path = firsts->path[i], *key = path + strlen(place->first) + 1;
+        const char *slash = strrchr(key, '/'), *name = slash ? slash + 1 : key;
+        size_t length = (size_t)(name - key) + stem_of(name);
+        if (place->second[0] == '\0' && without_suffix(key, length, words) > 0) {
+            continue; // a second picture, beside its first
+        }
+        struct keyed *partner = find_key(seconds, second_count, key, length);
+        int role = role_of(key, place->role);
+        if (partner == NULL) {
+            status = findings_add(&list->findings, role == LIST_WITHOUT_SPLIT ? FINDING_OF_ALL : role,
+                                  FOV_FINDING_WARNING, "without partner", path, "skipped", error,
+                                  "a %s without a %s of its name", words->what_first, words->what_second);
+            continue;
+        }
+        partner->is_used = true;
+        *partners += 1;
+        status = list_add(list, path, partner->path, 0, role, error);
+    }
+    for (size_t i = 0; i < second_count && status == FOV_OK; i++) {
+        if (!seconds[i].is_used) {
+            status =
+                findings_add(&list->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "without partner", seconds[i].path,
+                             "skipped", error, "a %s without a %s of its name", words->what_second, words->what_first);
+        }
+    }
+    return status;
+}
+
+static int scan_place(struct list *list, const struct place *place, const struct partner_words *words, size_t *partners,
+                      struct error *error)
+{
+    struct memory *memory = list->memory;
+    struct list_paths firsts = {.memory = memory}, seconds = {.memory = memory};
+    bool together = place->second[0] == '\0';
+    const char *second = together ? place->first : place->second;
+    int status = list_pictures(list->store, place->first, &firsts, error);
+    status = status ? status : list_pictures(list->store, second, &seconds, error);
+    struct keyed *keyed = memory_allocate(memory, seconds.count + 1, sizeof *keyed, "paths", error);
+    status = keyed ? status : FOV_E_MEMORY;
+    size_t count = 0;
+    for (size_t i = 0; i < seconds.count && status == FOV_OK; i++) {
+        const char *key = seconds.path[i] + strlen(second) + 1, *slash = strrchr(key, '/');
+        const char *name = slash ? slash + 1 : key;
+        size_t length = (size_t)(name - key) + stem_of(name), bare = without_suffix(key, length, words);
+        if (!together || bare > 0) {
+            keyed[count++] = (struct keyed){seconds.path[i], key, bare > 0 ? bare : length, false};
+        }
+    }
+    if (count > 1) {
+        qsort(keyed, count, sizeof *keyed, compare_keyed);
+    }
+    status = status ? status : add_pairs(list, place, words, &firsts, keyed, count, partners, error);
+    memory_free(memory, keyed);
+    list_paths_free(&firsts);
+    list_paths_free(&seconds);
+    return status;
+}
+
+int partners_scan(struct list *list, const struct partner_words *words, struct error *error)
+{
+    struct places *places;
+    size_t partners = 0;
+    int status = find_all(list->store, list->memory, words, &places, error);
+    for (size_t i = 0; status == FOV_OK && i < places->count; i++) {
+        status = scan_place(list, &places->place[i], words, &partners, error);
+    }
+    if (status == FOV_OK && partners == 0) {
+        status =
+            findings_add(&list->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no pairs", store_path(list->store),
+                         "error", error, "no folders for %ss and %ss (%s and %s, say) whose files have equal names",
+                         words->what_first, words->what_second, words->first[0], words->second[0]);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        list->splits = list->splits || list->samples[i].role != LIST_WITHOUT_SPLIT;
+    }
+    memory_free(list->memory, places);
+    return status;
+}
+
+bool partners_suit(const struct store *store, const struct partner_words *words)
+{
+    struct memory *memory = memory_create(NULL, 0);
+    struct places *places = NULL;
+    bool suits = false;
+    if (memory == NULL || find_all(store, memory, words, &places, NULL) != FOV_OK) {
+        memory_destroy(memory);
+        return false;
+    }
+    if (places->count > 0 && !(words->needs_most && places->other_folders > 0)) {
+        struct list list = {
+            .memory = memory, .store = (struct store *)(uintptr_t)store, .findings = {.memory = memory}};
+        size_t partners = 0;
+        for (size_t i = 0; i < places->count; i++) {
+            (void)scan_place(&list, &places->place[i], words, &partners, NULL);
+        }
+        suits = partners > 0 && (!words->needs_most || list.findings.warnings < partners);
+        list.store = NULL; // not shared
+        list_free(&list);
+    }
+    memory_free(memory, places);
+    memory_destroy(memory);
+    return suits;
+}

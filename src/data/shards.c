@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* WebDataset: files of one sample have one key, KEY.jpg with KEY.cls (the class's number or name) or KEY.json ("cls",
+ * "label", "class" ...), in archives of some thousand samples each, which are opened together (store.h). */
+#include "base/text.h"
+#include "data/boxes.h"
+#include "io/json_size.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WORD = 256, MOST_CLASSES = 100000 };
+
+/* The bytes of a name up to its first dot, which are its key. */
+static size_t key_of(const char *name)
+{
+    return strcspn(name, ".");
+}
+
+static bool has_ending(const char *name, const char *ending)
+{
+    size_t length = strlen(name), tail = strlen(ending);
+    return length > tail && folder_compare_names(name + length - tail, ending) == 0;
+}
+
+/* "imagenet-train-000012": the split that a word says. */
+static int role_of(const char *name)
+{
+    char word[WORD];
+    while (*name) {
+        size_t length = strcspn(name, "_-. ");
+        snprintf(word, sizeof word, "%.*s", (int)length, name);
+        if (folder_role(word) != FOLDER_ROLES) {
+            return (int)folder_role(word);
+        }
+        name += length + (name[length] != '\0');
+    }
+    return LIST_WITHOUT_SPLIT;
+}
+
+/* Whether a folder has a picture and a .cls or .json of one key: names are sorted, so they are neighbours. */
+static bool has_keys(const struct store *store, struct memory *memory, const char *folder)
+{
+    char **names = NULL;
+    size_t count;
+    bool found = false;
+    if (store_list(store, folder, memory, &names, &count, NULL) != FOV_OK) {
+        return false;
+    }
+    for (size_t i = 1; i < count && !found; i++) {
+        size_t key = key_of(names[i]);
+        bool same = key == key_of(names[i - 1]) && key > 0 && strncmp(names[i], names[i - 1], key) == 0;
+        const char *first = names[i - 1], *second = names[i];
+        found = same && ((has_ending(first, ".cls") && probe_name(second)) ||
+                         (has_ending(second, ".cls") && probe_name(first)) ||
+                         (has_ending(second, ".json") && probe_name(first)));
+    }
+    memory_free(memory, names);
+    return found;
+}
+
+static bool suits(const struct store *store, const char *index)
+{
+    struct memory *memory = memory_create(NULL, 0);
+    char **names = NULL, path[DATA_PATH_SIZE];
+    size_t count;
+    bool found = false;
+    if (memory != NULL && index == NULL && !store_is_folder(store)) {
+        found = has_keys(store, memory, store_path(store));
+        if (!found && store_list(store, store_path(store), memory, &names, &count, NULL) == FOV_OK) {
+            for (size_t i = 0; i < count && !found; i++) {
+                found = file_join(path, sizeof path, store_path(store), names[i], NULL) == FOV_OK &&
+                        store_look(store, path) == STORE_FOLDER && has_keys(store, memory, path);
+            }
+            memory_free(memory, names);
+        }
+    }
+    memory_destroy(memory);
+    return found;
+}
+
+/* ---- classes ----------------------------------------------------------------------------------------------------- */
+
+/* The class that is read, as it is written. */
+static int read_class(struct list *list, const char *path, char out[WORD], struct error *error)
+{
+    static const char *const keys[] = {"cls", "label", "class", "class_id", "class_name", "label_name"};
+    char *text;
+    int status = list_read_text(list->store, path, list->memory, &text, error);
+    if (status) {
+        return status;
+    }
+    *out = '\0';
+    if (has_ending(path, ".json")) {
+        size_t held = json_size(text, strlen(text));
+        status = memory_hold(list->memory, held, "a sample's description", error);
+        json_t *whole = status ? NULL : json_loads(text, 0, NULL);
+        for (size_t i = 0; i < sizeof keys / sizeof *keys && *out == '\0'; i++) {
+            const json_t *value = json_object_get(whole, keys[i]);
+            if (json_is_integer(value)) {
+                snprintf(out, WORD, "%lld", (long long)json_integer_value(value));
+            } else if (json_is_string(value)) {
+                snprintf(out, WORD, "%.255s", json_string_value(value));
+            }
+        }
+        json_decref(whole);
+        memory_release(list->memory, status ? 0 : held);
+    } else {
+        const char *begin = text + strspn(text, " \t\r\n");
+        snprintf(out, WORD, "%.*s", (int)strcspn(begin, "\r\n"), begin);
+    }
+    memory_free(list->memory, text);
+    return status;
+}
+
+/* The number of a class: what is written, or its place among the names met so far. */
+static int label_of(struct list *list, const char *word, bool *is_numbered, int32_t *label, struct error *error)
+{
+    long long number;
+    int place;
+    if (text_to_integer(word, 0, MOST_CLASSES - 1, &number)) {
+        *is_numbered = true;
+        *label = (int32_t)number;
+        return FOV_OK;
+    }
+    int status = boxes_class(list, word, &place, error);
+    *label = place;
+    return status;
+}
+
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
+
+/* Names of one key, from `first` on; answers how many. */
+static size_t count_key(char *const *names, size_t first, size_t count)
+{
+    size_t key = key_of(names[first]), end = first + 1;
+    while (end < count && key_of(names[end]) == key && strncmp(names[end], names[first], key) == 0) {
+        end++;
+    }
+    return end - first;
+}
+
+static int add_key(struct list *list, const char *folder, char *const *names, size_t count, int role, bool *is_numbered,
+                   struct error *error)
+{
+    char picture[DATA_PATH_SIZE] = "", class[DATA_PATH_SIZE] = "", word[WORD];
+    int status = FOV_OK;
+    for (size_t i = 0; i < count && status == FOV_OK; i++) {
+        bool is_class = has_ending(names[i], ".cls") || (*class == '\0' && has_ending(names[i], ".json"));
+        char *to = probe_name(names[i]) ? picture : is_class ? class : NULL;
+        status = to ? file_join(to, DATA_PATH_SIZE, folder, names[i], error) : FOV_OK;
+    }
+    if (status || *picture == '\0') {
+        return status;
+    }
+    int32_t label = 0;
+    if (*class != '\0') {
+        status = read_class(list, class, word, error);
+        if (status) {
+            return status;
+        }
+    }
+    if (*class == '\0' || *word == '\0') {
+        return findings_add(&list->findings, role == LIST_WITHOUT_SPLIT ? FINDING_OF_ALL : role, FOV_FINDING_WARNING,
+                            "without class", picture, "skipped", error, "no class of its key (.cls or .json)");
+    }
+    status = label_of(list, word, is_numbered, &label, error);
+    return status ? status : list_add(list, picture, NULL, label, role, error);
+}
+
+static int add_folder(struct list *list, const char *folder, int role, bool *is_numbered, struct error *error)
+{
+    char **names = NULL;
+    size_t count;
+    int status = store_list(list->store, folder, list->memory, &names, &count, error);
+    for (size_t i = 0, here; i < count && status == FOV_OK; i += here) {
+        here = count_key(names, i, count);
+        status = add_key(list, folder, names + i, here, role, is_numbered, error);
+    }
+    memory_free(list->memory, names);
+    list->splits = list->splits || role != LIST_WITHOUT_SPLIT;
+    return status;
+}
+
+/* Names for numbers: from a list in the archives, else the numbers themselves. */
+static int name_numbers(struct list *list, struct error *error)
+{
+    int32_t most = -1;
+    int status = list_read_classes(list, store_path(list->store), error);
+    for (size_t i = 0; i < list->count; i++) {
+        most = list->samples[i].label > most ? list->samples[i].label : most;
+    }
+    while (status == FOV_OK && most >= 0 && list->class_count <= (size_t)most) {
+        char name[24];
+        snprintf(name, sizeof name, "%zu", list->class_count);
+        status = list_add_class(list, name, error);
+    }
+    return status;
+}
+
+static int scan(struct list *list, struct error *error)
+{
+    char **names = NULL, path[DATA_PATH_SIZE];
+    size_t count;
+    bool is_numbered = false;
+    const char *root = store_path(list->store), *slash = strrchr(root, '/');
+    int status = add_folder(list, root, role_of(slash ? slash + 1 : root), &is_numbered, error);
+    status = status ? status : store_list(list->store, root, list->memory, &names, &count, error);
+    for (size_t i = 0; status == FOV_OK && i < count; i++) {
+        status = file_join(path, sizeof path, root, names[i], error);
+        if (status == FOV_OK && store_look(list->store, path) == STORE_FOLDER) {
+            status = add_folder(list, path, role_of(names[i]), &is_numbered, error);
+        }
+    }
+    memory_free(list->memory, names);
+    if (status == FOV_OK && is_numbered && list->class_count > 0) {
+        return findings_add(&list->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "classes of two kinds", root, "error",
+                            error, "some samples have numbers for classes, others names (\"%.60s\")", list->classes[0]);
+    }
+    return status || !is_numbered ? status : name_numbers(list, error);
+}
+
+const struct data_source data_source_shards = {
+    .name = "shards", .suits = suits, .scan = scan, .sample = list_sample, .place = list_place, .close = list_close};

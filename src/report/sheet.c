@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* A contact sheet of samples: pictures with what they are to be learned as, masks as a tint, boxes with the names of
+ * their classes, a second picture beside the first; and each sample beside what augmentation makes of it. Everything
+ * is drawn as it comes out of a pipeline of transforms, so the sheet shows what training sees. Read next: plot.h,
+ * transform/pipeline.h. */
+#include "base/arithmetic.h"
+#include "base/text.h"
+#include "data/dataset.h"
+#include "report/plot.h"
+#include "transform/pipeline.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    SIDE = 180,
+    GAP = 10,
+    CAPTION = 18,
+    LETTERS = 12,
+    VARIANTS = 4,
+    ACROSS = 6,
+    MOST = 400,
+    LEGEND = 24,
+    TEXT = 120
+};
+
+/* One picture on the sheet. */
+struct cell {
+    uint8_t *pixels; /* RGB [height, width] */
+    int height, width;
+    struct pipeline_box *boxes; /* in its pixels */
+    int *labels;
+    size_t box_count;
+    char caption[TEXT];
+};
+
+struct sheet {
+    const struct fov_dataset *dataset;
+    struct memory *memory;
+    struct cell *cells;
+    size_t count;
+    int across;                     /* cells in a row */
+    double cell_width, cell_height; /* points */
+    bool has_class[256];            /* classes of masks that are there */
+};
+
+/* ---- colours ----------------------------------------------------------------------------------------------------- */
+
+/* Hues a golden angle apart: neighbours in number are far apart in colour. */
+static struct plot_color class_color(int label)
+{
+    double hue = fmod(0.58 + 0.61803398875 * label, 1.0) * 6, part[3];
+    for (int c = 0; c < 3; c++) {
+        double at = fmod(hue + 2.0 * (3 - c) + 0.0, 6.0);
+        part[c] = fmin(fmax(fabs(at - 3) - 1, 0), 1);
+    }
+    return (struct plot_color){0.1 + 0.8 * part[0], 0.1 + 0.8 * part[1], 0.1 + 0.8 * part[2]};
+}
+
+/* The classes of a mask over its picture; what is ignored is grey. */
+static void tint(struct sheet *sheet, uint8_t *rgb, const uint8_t *mask, size_t area)
+{
+    for (size_t i = 0; i < area; i++) {
+        struct plot_color color = mask[i] == 255 ? (struct plot_color){0.5, 0.5, 0.5} : class_color(mask[i]);
+        const double part[3] = {color.red, color.green, color.blue};
+        sheet->has_class[mask[i]] = true;
+        for (size_t c = 0; c < 3; c++) {
+            rgb[3 * i + c] = (uint8_t)(0.55 * rgb[3 * i + c] + 0.45 * 255 * part[c]);
+        }
+    }
+}
+
+/* ---- cells ------------------------------------------------------------------------------------------------------- */
+
+/* What one sample is drawn with. */
+struct maker {
+    struct sheet *sheet;
+    struct sample sample;
+    struct pipeline_room room;
+    uint8_t *rgb, *mask, *other; /* the sample in colours; a mask on its way */
+    size_t rgb_capacity, mask_capacity, other_capacity;
+};
+
+static int room_for(struct memory *memory, uint8_t **bytes, size_t *capacity, size_t need, struct error *error)
+{
+    if (need > *capacity) {
+        uint8_t *larger = memory_allocate_raw(memory, need, 1, "a sheet", error);
+        if (larger == NULL) {
+            return FOV_E_MEMORY;
+        }
+        memory_free(memory, *bytes);
+        *bytes = larger;
+        *capacity = need;
+    }
+    return FOV_OK;
+}
+
+static int in_colours(struct maker *maker, const struct picture *picture, uint8_t **rgb, size_t *capacity,
+                      struct error *error)
+{
+    size_t area = (size_t)picture->height * (size_t)picture->width;
+    int status = room_for(maker->sheet->memory, rgb, capacity, 3 * area, error);
+    if (status == FOV_OK) {
+        image_convert(picture->pixels, picture->channels, *rgb, 3, area);
+    }
+    return status;
+}
+
+/* Twice as many pixels as points, at most: sharp where there are enough. */
+static void fit(int height, int width, int *fitted_height, int *fitted_width)
+{
+    int larger = height > width ? height : width;
+    double factor = larger > 2 * SIDE ? 2.0 * SIDE / larger : 1;
+    *fitted_height = (int)fmax(1, floor(height * factor + 0.5));
+    *fitted_width = (int)fmax(1, floor(width * factor + 0.5));
+}
+
+/* What a pipeline makes of the sample; with a second picture that one is to the right of it. */
+static int make_cell(struct maker *maker, const struct pipeline *pipeline, const struct pipeline_key *key,
+                     struct error *error)
+{
+    struct sheet *sheet = maker->sheet;
+    struct memory *memory = sheet->memory;
+    const struct sample *sample = &maker->sample;
+    struct cell *cell = &sheet->cells[sheet->count++];
+    fov_target target = sheet->dataset->target;
+    fit(sample->picture.height, sample->picture.width, &cell->height, &cell->width);
+    size_t area = (size_t)cell->height * (size_t)cell->width,
+           boxes = target == FOV_TARGET_BOXES ? sample->box_count : 0;
+    struct pipeline_job job = {.pixels = maker->rgb,
+                               .height = sample->picture.height,
+                               .width = sample->picture.width,
+                               .channels = 3,
+                               .out_height = cell->height,
+                               .out_width = cell->width};
+    bool paired = target == FOV_TARGET_PICTURE;
+    cell->pixels = memory_allocate_raw(memory, area * (paired ? 2 : 1), 3, "a sheet", error);
+    cell->boxes = memory_allocate(memory, boxes + 1, sizeof *cell->boxes, "a sheet", error);
+    cell->labels = memory_allocate(memory, boxes + 1, sizeof *cell->labels, "a sheet", error);
+    int status = cell->pixels && cell->boxes && cell->labels ? FOV_OK : FOV_E_MEMORY;
+    job.out = cell->pixels;
+    for (size_t i = 0; i < boxes && status == FOV_OK; i++) {
+        const fov_box *box = &sample->boxes[i];
+        cell->boxes[i] = (struct pipeline_box){.at = {box->x1, box->y1, box->x2, box->y2}};
+        cell->labels[i] = box->label;
+    }
+    job.boxes = cell->boxes;
+    job.box_count = (int)boxes;
+    if (status == FOV_OK && target == FOV_TARGET_MASK) {
+        status = room_for(memory, &maker->mask, &maker->mask_capacity, area, error);
+        job.mask = sample->mask.pixels;
+        job.out_mask = maker->mask;
+    } else if (status == FOV_OK && paired) {
+        job.other = (struct pipeline_other){maker->other, sample->other.height, sample->other.width,    3,
+                                            cell->height, cell->width,          cell->pixels + 3 * area};
+    }
+    status = status ? status : pipeline_apply(pipeline, key, &job, &maker->room, error);
+    if (status == FOV_OK && target == FOV_TARGET_MASK) {
+        tint(sheet, cell->pixels, maker->mask, area);
+    }
+    cell->box_count = boxes;
+    return status;
+}
+
+/* What stands above a sample. */
+static void caption(const struct sheet *sheet, const struct sample *sample, size_t index, char out[TEXT])
+{
+    const struct fov_dataset *data = sheet->dataset;
+    size_t used = text_append(out, TEXT, 0, "#%zu", index);
+    switch (data->target) {
+    case FOV_TARGET_CLASS:
+        text_append(out, TEXT, used, "  %.60s", data->class_names[sample->label]);
+        break;
+    case FOV_TARGET_CLASSES:
+        for (int i = 0; i < data->classes; i++) {
+            if (sample->numbers[i] > 0) {
+                used = text_append(out, TEXT, used, "  %.40s", data->class_names[i]);
+            }
+        }
+        break;
+    case FOV_TARGET_VALUES:
+        for (int i = 0; i < data->values && i < 4; i++) {
+            used = text_append(out, TEXT, used, "  %.20s %.4g", data->value_names[i], (double)sample->numbers[i]);
+        }
+        break;
+    case FOV_TARGET_BOXES:
+        text_append(out, TEXT, used, "  %zu box%s", sample->box_count, sample->box_count == 1 ? "" : "es");
+        break;
+    default:
+        break;
+    }
+}
+
+/* The cells of one sample: as it is, then augmented. */
+static int add_sample(struct maker *maker, const struct pipeline *still, const struct pipeline *augment, size_t index,
+                      struct error *error)
+{
+    struct sheet *sheet = maker->sheet;
+    struct sample *sample = &maker->sample;
+    struct pipeline_key key = {sheet->dataset->context->seed, 0, index};
+    struct cell *first = &sheet->cells[sheet->count];
+    int status = dataset_read(sheet->dataset, index, sample, error);
+    status = status ? status : in_colours(maker, &sample->picture, &maker->rgb, &maker->rgb_capacity, error);
+    if (status == FOV_OK && sheet->dataset->target == FOV_TARGET_PICTURE) {
+        status = in_colours(maker, &sample->other, &maker->other, &maker->other_capacity, error);
+    }
+    status = status ? status : make_cell(maker, still, &key, error);
+    if (status == FOV_OK) {
+        caption(sheet, sample, index, first->caption);
+    }
+    for (int i = 0; i < VARIANTS && augment != NULL && status == FOV_OK; i++) {
+        key.epoch = (uint64_t)i;
+        status = make_cell(maker, augment, &key, error);
+        if (status == FOV_OK) {
+            snprintf(sheet->cells[sheet->count - 1].caption, TEXT, "epoch %d", i + 1);
+        }
+    }
+    return status;
+}
+
+/* ---- drawing ----------------------------------------------------------------------------------------------------- */
+
+/* A picture's frame of boxes, each with its name. */
+static void draw_boxes(struct plot *plot, const struct sheet *sheet, const struct cell *cell, double x, double y,
+                       double scale)
+{
+    for (size_t i = 0; i < cell->box_count; i++) {
+        const struct pipeline_box *box = &cell->boxes[i];
+        if (box->gone) {
+            continue;
+        }
+        struct plot_color color = class_color(cell->labels[i]);
+        double left = x + scale * (double)box->at[0], top = y + scale * (double)box->at[1];
+        double right = x + scale * (double)box->at[2], bottom = y + scale * (double)box->at[3];
+        plot_line(plot, left, top, right, top, color, 1.5);
+        plot_line(plot, right, top, right, bottom, color, 1.5);
+        plot_line(plot, right, bottom, left, bottom, color, 1.5);
+        plot_line(plot, left, bottom, left, top, color, 1.5);
+        char name[TEXT];
+        text_append(name, sizeof name, 0, "%.40s", sheet->dataset->class_names[cell->labels[i]]);
+        double width = plot_text_width(plot, LETTERS - 3, false, name) + 4, line = LETTERS;
+        if (width <= right - left + 24) { // what is smaller has its colour
+            plot_box(plot, left, top, width, line, color);
+            bool is_light = 0.3 * color.red + 0.6 * color.green + 0.1 * color.blue > 0.55;
+            plot_text(plot, left + 2, top + line / 2, -1, LETTERS - 3, is_light ? PLOT_INK : PLOT_PAPER, false, false,
+                      name);
+        }
+    }
+}
+
+static void draw_legend(struct plot *plot, const struct sheet *sheet, double y)
+{
+    double x = GAP;
+    for (int i = 0, shown = 0; i < sheet->dataset->classes && i < 255 && shown < LEGEND; i++) {
+        if (sheet->has_class[i] || sheet->dataset->target == FOV_TARGET_BOXES) {
+            const char *name = sheet->dataset->class_names[i];
+            plot_box(plot, x, y, LETTERS, LETTERS, class_color(i));
+            plot_text(plot, x + LETTERS + 4, y + LETTERS / 2.0, -1, LETTERS, PLOT_INK, false, false, name);
+            x += LETTERS + 20 + plot_text_width(plot, LETTERS, false, name);
+            shown++;
+        }
+    }
+}
+
+static void draw(struct plot *plot, const void *what)
+{
+    const struct sheet *sheet = what;
+    bool paired = sheet->dataset->target == FOV_TARGET_PICTURE;
+    double rows = ceil((double)sheet->count / sheet->across);
+    for (size_t i = 0; i < sheet->count; i++) {
+        const struct cell *cell = &sheet->cells[i];
+        double x = GAP + (double)(i % (size_t)sheet->across) * (sheet->cell_width + GAP);
+        double y = GAP + (double)(i / (size_t)sheet->across) * (sheet->cell_height + CAPTION + GAP);
+        double larger = cell->height > cell->width ? cell->height : cell->width, scale = SIDE / larger;
+        plot_text(plot, x, y + CAPTION / 2.0, -1, LETTERS, PLOT_INK, false, false, cell->caption);
+        plot_picture(plot, x, y + CAPTION, scale * cell->width, cell->pixels, cell->height, cell->width);
+        if (paired) {
+            plot_picture(plot, x + scale * cell->width + 2, y + CAPTION, scale * cell->width,
+                         cell->pixels + 3 * (size_t)cell->height * (size_t)cell->width, cell->height, cell->width);
+        }
+        draw_boxes(plot, sheet, cell, x, y + CAPTION, scale);
+    }
+    if (sheet->dataset->target == FOV_TARGET_MASK || sheet->dataset->target == FOV_TARGET_BOXES) {
+        draw_legend(plot, sheet, GAP + rows * (sheet->cell_height + CAPTION + GAP));
+    }
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
+
+static void measure(struct sheet *sheet)
+{
+    double width = 0, height = 0;
+    for (size_t i = 0; i < sheet->count; i++) {
+        const struct cell *cell = &sheet->cells[i];
+        double larger = cell->height > cell->width ? cell->height : cell->width;
+        width = fmax(width, SIDE * cell->width / larger);
+        height = fmax(height, SIDE * cell->height / larger);
+    }
+    sheet->cell_width = sheet->dataset->target == FOV_TARGET_PICTURE ? 2 * width + 2 : width;
+    sheet->cell_height = height;
+}
+
+static int make_sheet(struct sheet *sheet, const fov_sheet_options *options, const char *path, struct error *error)
+{
+    struct memory *memory = sheet->memory;
+    const struct fov_dataset *data = sheet->dataset;
+    size_t there = (size_t)options->first < data->count ? data->count - (size_t)options->first : 0;
+    size_t wanted = options->count > 0 ? (size_t)options->count : 12, count = wanted < there ? wanted : there;
+    struct maker maker = {.sheet = sheet, .room = {.memory = memory}};
+    struct pipeline *still = pipeline_create(memory, "none", error);
+    struct pipeline *augment = options->augment && still ? pipeline_create(memory, options->augment, error) : NULL;
+    int status = still && (augment || !options->augment) ? FOV_OK : (int)error->status;
+    sample_begin(&maker.sample, memory);
+    sheet->across = augment ? 1 + VARIANTS : count < ACROSS ? (int)count : ACROSS;
+    if (status == FOV_OK && (count == 0 || count > MOST)) {
+        status = error_set(error, FOV_E_USAGE, "a sheet is of 1 to %d samples, not %zu", MOST, count);
+    }
+    if (status == FOV_OK) {
+        sheet->cells =
+            memory_allocate(memory, count * (augment ? 1 + VARIANTS : 1), sizeof *sheet->cells, "a sheet", error);
+        status = sheet->cells ? FOV_OK : FOV_E_MEMORY;
+    }
+    for (size_t i = 0; i < count && status == FOV_OK; i++) {
+        size_t place = options->spread ? i * (there / count) : i;
+        status = add_sample(&maker, still, augment, (size_t)options->first + place, error);
+    }
+    if (status == FOV_OK) {
+        measure(sheet);
+        double rows = ceil((double)sheet->count / sheet->across);
+        double width = GAP + sheet->across * (sheet->cell_width + GAP);
+        bool legend = data->target == FOV_TARGET_MASK || data->target == FOV_TARGET_BOXES;
+        double height = GAP + rows * (sheet->cell_height + CAPTION + GAP) + (legend ? LETTERS + GAP : 0);
+        status = plot_files(fmax(width, 320), height, draw, sheet, NULL, path, error);
+    }
+    pipeline_free(still);
+    pipeline_free(augment);
+    pipeline_room_free(&maker.room);
+    sample_free(&maker.sample);
+    memory_free(memory, maker.rgb);
+    memory_free(memory, maker.mask);
+    memory_free(memory, maker.other);
+    return status;
+}
+
+int fov_dataset_sheet(fov_dataset *dataset, const fov_sheet_options *options, const char *path)
+{
+    const fov_sheet_options standard = {.count = 0};
+    if (dataset == NULL) {
+        return FOV_E_USAGE;
+    }
+    options = options ? options : &standard;
+    struct error error = {.status = FOV_OK};
+    struct sheet sheet = {.dataset = dataset, .memory = dataset->context->memory};
+    if (path == NULL || options->first < 0 || options->count < 0) {
+        error_set(&error, FOV_E_USAGE, "fov_dataset_sheet: %s", path ? "a negative place or number" : "no path given");
+    } else {
+        struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+        (void)make_sheet(&sheet, options, path, &error);
+        arithmetic_leave(mode);
+    }
+    for (size_t i = 0; i < sheet.count; i++) {
+        memory_free(sheet.memory, sheet.cells[i].pixels);
+        memory_free(sheet.memory, sheet.cells[i].boxes);
+        memory_free(sheet.memory, sheet.cells[i].labels);
+    }
+    memory_free(sheet.memory, sheet.cells);
+    return error.status ? (int)error_set(&dataset->context->error, error.status, "%s", error.text) : FOV_OK;
+}
