@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fovea train: from words to a run folder. What it prints while it runs is in train_view.c, the folder in
  * run_directory.c, the loop in the library. */
+#include "append.h"
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -348,6 +349,21 @@ static void close_job(struct job *job)
     free(job->preset);
 }
 
+/* The data and what is held back of it, as they are typed for the next verb. */
+static const char *words_of_data(const struct job *job, char *out, size_t size)
+{
+    const fov_dataset_options *held = &job->asked.held;
+    size_t used = append_text(out, size, 0, "%s", job->asked.data);
+    if (held->val_split > 0) {
+        append_text(out, size, used, " --val-split %g", held->val_split);
+    } else if (held->val_last > 0) {
+        append_text(out, size, used, " --val-last %lld", (long long)held->val_last);
+    } else if (held->val_list != NULL) {
+        append_text(out, size, used, " --val-list %s", held->val_list);
+    }
+    return out;
+}
+
 /* ---- afterwards ----------------------------------------------------------------------------------------------- */
 
 /* A picture that cannot be drawn is a pity, not a failure. */
@@ -426,7 +442,8 @@ static int finish(struct job *job, struct train_view *view)
     if (cli->json) {
         print_json(job, view, &report, best);
     } else if (!cli->quiet) {
-        train_view_end(view, &report, job->folder.path, job->asked.data);
+        char data[2 * RUN_PATH];
+        train_view_end(view, &report, job->folder.path, words_of_data(job, data, sizeof data));
     }
     fov_report_free(&report);
     fov_model_free(best);

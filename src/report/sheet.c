@@ -26,8 +26,8 @@ enum {
 
 /* One picture on the sheet. */
 struct cell {
-    uint8_t *pixels; /* RGB [height, width] */
-    int height, width;
+    uint8_t *pixels; /* RGB [height, width], then those of a second picture */
+    int height, width, other_height, other_width;
     struct pipeline_box *boxes; /* in its pixels */
     int *labels;
     size_t box_count;
@@ -124,7 +124,12 @@ static int make_cell(struct maker *maker, const struct pipeline *pipeline, const
     const struct sample *sample = &maker->sample;
     struct cell *cell = &sheet->cells[sheet->count++];
     fov_target target = sheet->dataset->target;
+    bool paired = target == FOV_TARGET_PICTURE;
     fit(sample->picture.height, sample->picture.width, &cell->height, &cell->width);
+    if (paired) {
+        fit(sample->other.height, sample->other.width, &cell->other_height, &cell->other_width);
+    }
+    size_t other = (size_t)cell->other_height * (size_t)cell->other_width;
     size_t area = (size_t)cell->height * (size_t)cell->width,
            boxes = target == FOV_TARGET_BOXES ? sample->box_count : 0;
     struct pipeline_job job = {.pixels = maker->rgb,
@@ -133,8 +138,7 @@ static int make_cell(struct maker *maker, const struct pipeline *pipeline, const
                                .channels = 3,
                                .out_height = cell->height,
                                .out_width = cell->width};
-    bool paired = target == FOV_TARGET_PICTURE;
-    cell->pixels = memory_allocate_raw(memory, area * (paired ? 2 : 1), 3, "a sheet", error);
+    cell->pixels = memory_allocate_raw(memory, area + other, 3, "a sheet", error);
     cell->boxes = memory_allocate(memory, boxes + 1, sizeof *cell->boxes, "a sheet", error);
     cell->labels = memory_allocate(memory, boxes + 1, sizeof *cell->labels, "a sheet", error);
     int status = cell->pixels && cell->boxes && cell->labels ? FOV_OK : FOV_E_MEMORY;
@@ -152,7 +156,7 @@ static int make_cell(struct maker *maker, const struct pipeline *pipeline, const
         job.out_mask = maker->mask;
     } else if (status == FOV_OK && paired) {
         job.other = (struct pipeline_other){maker->other, sample->other.height, sample->other.width,    3,
-                                            cell->height, cell->width,          cell->pixels + 3 * area};
+                                            cell->other_height, cell->other_width, cell->pixels + 3 * area};
     }
     status = status ? status : pipeline_apply(pipeline, key, &job, &maker->room, error);
     if (status == FOV_OK && target == FOV_TARGET_MASK) {
@@ -276,7 +280,8 @@ static void draw(struct plot *plot, const void *what)
         plot_picture(plot, x, y + CAPTION, scale * cell->width, cell->pixels, cell->height, cell->width);
         if (paired) {
             plot_picture(plot, x + scale * cell->width + 2, y + CAPTION, scale * cell->width,
-                         cell->pixels + 3 * (size_t)cell->height * (size_t)cell->width, cell->height, cell->width);
+                         cell->pixels + 3 * (size_t)cell->height * (size_t)cell->width, cell->other_height,
+                         cell->other_width);
         }
         draw_boxes(plot, sheet, cell, x, y + CAPTION, scale);
     }
