@@ -2,6 +2,7 @@
 /* Masks, pairs, tables and boxes, each in the layouts that people have, and in those that must be refused. Every picture
  * is grey with a value of its own, so that samples are told apart. */
 #include "data/archives.h"
+#include "device/context.h"
 #include "image/image.h"
 #include <math.h>
 #include <unistd.h>
@@ -582,6 +583,71 @@ static void test_held_back(void **state)
     fov_context_free(context);
 }
 
+/* ---- without memory ---------------------------------------------------------------------------------------------- */
+
+/* Whichever allocation fails: an error, and nothing is held afterwards. */
+static void expect_no_harm(const char *path)
+{
+    fov_context *context = make_context(1);
+    for (uint64_t n = 1;; n++) {
+        size_t before = memory_in_use(context->memory);
+        memory_fail_at(context->memory, n, true);
+        fov_dataset *data = fov_dataset_open(context, path, FOV_TRAIN);
+        fov_sample sample;
+        int status = data ? fov_dataset_read(data, 0, &sample) : (int)fov_error_status(context);
+        memory_fail_at(context->memory, 0, false);
+        if (data == NULL || status != FOV_OK) {
+            if (fov_error_status(context) != FOV_E_MEMORY) {
+                print_message("allocation %d of %s: %s\n", (int)n, path, fov_error(context));
+            }
+            assert_int_equal(fov_error_status(context), FOV_E_MEMORY);
+        }
+        fov_dataset_free(data);
+        fov_error_clear(context);
+        assert_int_equal(memory_in_use(context->memory), before);
+        if (status == FOV_OK) {
+            assert_true(n > 20);
+            break;
+        }
+    }
+    fov_context_free(context);
+}
+
+static void test_no_memory(void **state)
+{
+    for (int i = 0; i < 3; i++) {
+        static const char *const folders[] = {"m/images", "p/input", "p/target", "y/images", "v/JPEGImages", "t", "c"};
+        char name[80];
+        for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
+            snprintf(name, sizeof name, "%s/%d.png", folders[k], i);
+            put_picture(state, name, 4, 5, (uint8_t)i);
+        }
+        snprintf(name, sizeof name, "m/masks/%d.png", i);
+        put_mask(state, name, 8, true, (const uint16_t[]){0, 1}, 2);
+        snprintf(name, sizeof name, "y/labels/%d.txt", i);
+        put_text(state, name, "0 0.5 0.5 0.5 0.5\n7 x\n");
+        snprintf(name, sizeof name, "v/Annotations/%d.xml", i);
+        put_text(state, name, "<annotation><object><name>a</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax>"
+                              "<ymax>2</ymax></bndbox></object><object><name>b</name></object></annotation>");
+    }
+    put_text(state, "t/t.csv", "path,tags\n0.png,a;b\n1.png,\n2.png,c\n");
+    put_text(state, "c/c.json", "{\"images\": [{\"id\": 1, \"file_name\": \"0.png\"}, {\"id\": 2, \"file_name\":"
+                                "\"1.png\"}], \"annotations\": [{\"image_id\": 1, \"category_id\": 1, \"bbox\":"
+                                "[0, 0, 2, 2]}], \"categories\": [{\"id\": 1, \"name\": \"a\"}]}");
+    static const char *const sources[] = {"masks:m", "pairs:p", "yolo:y", "csv:t/t.csv", "coco:c/c.json", "voc:v"};
+#ifdef FOVEA_HAVE_EXPAT
+    const size_t count = 6;
+#else
+    const size_t count = 5;
+#endif
+    for (size_t i = 0; i < count; i++) {
+        char path[700];
+        const char *colon = strchr(sources[i], ':');
+        snprintf(path, sizeof path, "%.*s:%s", (int)(colon - sources[i]), sources[i], path_in(state, colon + 1));
+        expect_no_harm(path);
+    }
+}
+
 /* ---- the real things, where they are ----------------------------------------------------------------------------- */
 
 static void test_membrane(void **state)
@@ -641,6 +707,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_shards, folder_make, folder_remove),
 #endif
         cmocka_unit_test_setup_teardown(test_held_back, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_no_memory, folder_make, folder_remove),
         cmocka_unit_test(test_membrane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

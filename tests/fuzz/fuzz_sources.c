@@ -60,7 +60,12 @@ static void try_archive(const char *path)
 
 static void try_dataset(const char *source)
 {
-    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .max_memory = 64 << 20});
+    static fov_context *context;
+    if (context == NULL) {
+        context = fov_context_create(&(fov_context_options){.threads = 1, .max_memory = 64 << 20});
+    }
+    fov_error_clear(context);
+    size_t before = memory_in_use(context->memory);
     fov_dataset *data = fov_dataset_open(context, source, FOV_TRAIN);
     if (data == NULL && fov_error(context)[0] == '\0') {
         abort();
@@ -70,7 +75,9 @@ static void try_dataset(const char *source)
         (void)!fov_dataset_read(data, i, &sample);
     }
     fov_dataset_free(data);
-    fov_context_free(context);
+    if (memory_in_use(context->memory) != before) {
+        abort();
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
