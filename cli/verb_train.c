@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { REPORT_BATCH = 100 };
+enum { REPORT_BATCH = 100, MAP_BATCH = 4 /* pictures, where each of their pixels is answered */ };
 
 struct job {
     struct cli *cli;
@@ -62,6 +62,22 @@ static const char *word_of(const struct job *job, const json_t *kept, const char
     return word != NULL && !option_given(job->cli, name) ? word : option_text(job->cli, name);
 }
 
+/* Is the answer of the run's task a map? By its name, or as the natural one of the data. */
+static bool answers_per_pixel(const struct job *job)
+{
+    fov_target target = fov_dataset_describe(job->data).target;
+    size_t length = job->task != NULL ? strcspn(job->task, ":") : 0;
+    for (int i = 0; i < fov_task_count(); i++) {
+        fov_task_info info = fov_task_at(i);
+        bool is_it = job->task != NULL ? strlen(info.name) == length && strncmp(info.name, job->task, length) == 0
+                                       : info.target == target;
+        if (is_it) {
+            return info.per_pixel;
+        }
+    }
+    return false;
+}
+
 static void fill_options(struct job *job)
 {
     fov_train_options *o = &job->options;
@@ -72,6 +88,9 @@ static void fill_options(struct job *job)
         .validate = job->test,
     };
     train_options_fill(job->cli, job->config, &job->texts, o);
+    if (job->config == NULL && !option_given(job->cli, "batch") && answers_per_pixel(job)) {
+        o->batch = MAP_BATCH;
+    }
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */

@@ -151,6 +151,7 @@ typedef struct fov_task_info {
     const char *name;    /**< "classify" */
     const char *summary; /**< one line */
     fov_target  target;  /**< of the data that it is the natural task for */
+    bool        per_pixel; /**< its answer is a map: a sample takes far more memory and time than a classifier's */
     int         figure_count;
     struct {
         const char *name, *doc, *heading; /**< heading: as in fov_task_figure */
@@ -275,7 +276,8 @@ typedef struct fov_sample_result {
 } fov_sample_result;
 typedef struct fov_evaluate_options {
     const char *task;         /**< as in fov_train_options */
-    int  batch;               /**< 100 samples at a time; changes speed and memory, not the result */
+    int  batch;               /**< 100 samples at a time, at most 4 where answers are maps; changes speed and memory,
+                                   not the result */
     bool classes_by_position; /**< as in fov_train_options */
     /** false; true: fov_report.metrics, for which all answers are kept in memory, up to 16 million numbers: beyond,
      *  figures that need the scores are left out */

@@ -34,6 +34,7 @@ fov_task_info fov_task_at(int index)
     info.name = t->name;
     info.summary = t->summary;
     info.target = t->target;
+    info.per_pixel = t->per_pixel;
     info.figure_count = task_figure_count(t);
     for (int i = 0; i < info.figure_count; i++) {
         info.figure[i].name = t->figures[i].name;

@@ -7,7 +7,7 @@
 #include "task/class_tally.h"
 #include <math.h>
 
-enum { STANDARD_BATCH = 100 };
+enum { STANDARD_BATCH = 100, MOST_MAPS = 4 /* at a time: each of their pixels takes memory */ };
 
 static int open_tally(struct evaluator *evaluator, const struct evaluated *what, bool keeps_answers,
                       struct error *error)
@@ -49,6 +49,7 @@ int evaluator_create(struct evaluator *evaluator, const struct evaluated *what, 
     }
     struct memory *memory = context->memory;
     int64_t batch = options->batch > 0 ? options->batch : STANDARD_BATCH;
+    batch = evaluator->use.task->per_pixel && batch > MOST_MAPS ? MOST_MAPS : batch;
     evaluator->batch = batch < evaluator->count ? batch : evaluator->count;
     if (evaluator->batch < 1) {
         return error_set(error, FOV_E_INPUT, "%s has no samples", data->name);
