@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The tree of a store: a folder on disk is asked when something is wanted, archives are indexed once into a table that
  * is sorted by name, in which a folder is a range. Which archives belong together is decided in store_open.c. */
+#include "base/text.h"
 #include "data/dataset.h"
 #include "data/store_inside.h"
 #include "image/image.h"
@@ -150,8 +151,8 @@ static int place_entries(struct store *store, struct error *error)
     for (size_t i = 0; names != NULL && i < store->entry_count; i++) {
         struct store_entry *entry = &store->entries[i];
         entry->name = names + used;
-        used += 1 + (size_t)snprintf(names + used, need - used, "%s%s", store->archives[entry->archive].mount,
-                                     store->names + entry->name_at);
+        used = 1 + text_append(names, need, used, "%s%s", store->archives[entry->archive].mount,
+                               store->names + entry->name_at);
     }
     memory_free(store->memory, store->names);
     store->names = names;
