@@ -87,9 +87,10 @@ static int check_take(struct checking *checking, int split, size_t index, const 
     size_t length = strlen(file); // the sentence begins with the path, which has a column of its own
     bool prefixed = strncmp(result->why, file, length) == 0 && strncmp(result->why + length, ": ", 2) == 0;
     const char *why = result->why + (prefixed ? length + 2 : 0);
-    const char *kind = strstr(why, "the file is empty") ? "empty file"
-                       : strncmp(why, "not a ", 6) == 0 ? "not a picture"
-                                                        : "damaged picture";
+    const char *kind = result->status == FOV_E_IO         ? "unreadable file"
+                       : strstr(why, "the file is empty") ? "empty file"
+                       : strncmp(why, "not a ", 6) == 0   ? "not a picture"
+                                                          : "damaged picture";
     return findings_add(&checking->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, kind, file, "error", error, "%s", why);
 }
 

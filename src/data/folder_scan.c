@@ -117,6 +117,10 @@ static int note_others(struct folder_scan *scan, int part, const struct listing 
             status = findings_add(scan->findings, part, FOV_FINDING_NOTE,
                                   *entry->name == '.' ? "hidden file" : "system file", entry->path, "skipped", error,
                                   *entry->name == '.' ? "hidden" : "left behind by a system or an archive");
+        } else if (entry->kind == ENTRY_OTHER && probe_other_name(entry->name) != NULL) {
+            status = findings_add(scan->findings, part, FOV_FINDING_WARNING, "format not read", entry->path, "skipped",
+                                  error, "a %s, which is not read: PNG, JPEG, WebP, GIF or BMP",
+                                  probe_other_name(entry->name));
         } else if (entry->kind == ENTRY_OTHER) {
             status = findings_add(scan->findings, part, FOV_FINDING_NOTE, "other file", entry->path, "skipped", error,
                                   "not a picture by its name");

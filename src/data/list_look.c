@@ -19,7 +19,10 @@ struct looker {
 static int look_unreadable(const struct looker *looker, int part, const char *path, const struct probe *probe,
                            struct error *error)
 {
-    const char *kind = probe->size == 0 ? "empty file" : probe->format ? "damaged picture" : "not a picture";
+    const char *kind = probe->status == FOV_E_IO ? "unreadable file"
+                       : probe->size == 0        ? "empty file"
+                       : probe->format           ? "damaged picture"
+                                                 : "not a picture";
     return looker->decoded
                ? FOV_OK
                : findings_add(looker->findings, part, FOV_FINDING_ERROR, kind, path, "error", error, "%s", probe->why);

@@ -9,25 +9,42 @@
 
 enum { HASHED = 4096, PNG_HEADER = 33 };
 
-const char *probe_name(const char *name)
+struct suffix {
+    const char *suffix, *format;
+};
+
+static const char *find_suffix(const char *name, const struct suffix *list)
 {
-    static const struct {
-        const char *suffix, *format;
-    } known[] = {{".png", "PNG"},   {".jpg", "JPEG"}, {".jpeg", "JPEG"},
-                 {".webp", "WebP"}, {".gif", "GIF"},  {".bmp", "BMP"}};
     const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++) {
-        const char *suffix = known[i].suffix;
+    for (size_t i = 0; dot && list[i].suffix; i++) {
+        const char *suffix = list[i].suffix;
         size_t k = 0;
         // ASCII letters only, whatever the locale says
         while (dot[k] && suffix[k] == (dot[k] >= 'A' && dot[k] <= 'Z' ? dot[k] + 32 : dot[k])) {
             k++;
         }
         if (dot[k] == 0 && suffix[k] == 0) {
-            return known[i].format;
+            return list[i].format;
         }
     }
     return NULL;
+}
+
+const char *probe_name(const char *name)
+{
+    static const struct suffix read[] = {{".png", "PNG"}, {".jpg", "JPEG"}, {".jpeg", "JPEG"}, {".webp", "WebP"},
+                                         {".gif", "GIF"}, {".bmp", "BMP"},  {NULL, NULL}};
+    return find_suffix(name, read);
+}
+
+const char *probe_other_name(const char *name)
+{
+    static const struct suffix others[] = {
+        {".tif", "TIFF"},    {".tiff", "TIFF"},     {".heic", "HEIC"}, {".heif", "HEIC"},     {".avif", "AVIF"},
+        {".jxl", "JPEG XL"}, {".jp2", "JPEG 2000"}, {".ppm", "PPM"},   {".pgm", "PGM"},       {".pnm", "PNM"},
+        {".tga", "TGA"},     {".ico", "ICO"},       {".svg", "SVG"},   {".dcm", "DICOM"},     {".exr", "OpenEXR"},
+        {".dng", "DNG"},     {".cr2", "CR2"},       {".nef", "NEF"},   {".psd", "Photoshop"}, {NULL, NULL}};
+    return find_suffix(name, others);
 }
 
 static void refuse(struct probe *probe, fov_status status, const char *why)

@@ -30,5 +30,7 @@ void probe_bytes(struct probe *probe, const uint8_t *bytes, size_t size, struct 
 
 /** The format that a file's name promises: "PNG", "JPEG"; NULL for a name that is no picture's. */
 const char *probe_name(const char *name);
+/** Of a picture in a format that is not read: "TIFF". NULL: none that is known. */
+const char *probe_other_name(const char *name);
 
 #endif

@@ -293,6 +293,7 @@ static void test_check(void **state)
     put_file(path_in(state, "train/dog/Thumbs.db"), "x", 1);
     put_file(path_in(state, "train/dog/._a.png"), "x", 1);
     put_file(path_in(state, "train/dog/notes.txt"), "x", 1);
+    put_file(path_in(state, "train/dog/scan.TIF"), "x", 1);
     put_file(path_in(state, "train/empty/deeper/.keep"), "x", 1);
     put_picture(state, "train/cat/A1.png", 60);
     put_picture(state, "train/cat/a1.png", 63);
@@ -310,6 +311,7 @@ static void test_check(void **state)
     assert_string_equal(find(&check, "system file", "Thumbs.db")->fate, "skipped");
     find(&check, "hidden file", "._a.png");
     find(&check, "other file", "notes.txt");
+    assert_int_equal(find(&check, "format not read", "scan.TIF")->severity, FOV_FINDING_WARNING);
     for (int64_t i = 1; i < check.count; i++) {
         assert_true(check.findings[i].severity <= check.findings[i - 1].severity);
     }
