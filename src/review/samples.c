@@ -2,40 +2,115 @@
 /* The samples that the model got most wrong, as pictures. */
 #include "device/context.h"
 #include "review/review.h"
-#include "transform/pipeline.h"
-#include <math.h>
+#include "image/resize.h"
+#include <fovea/answer.h>
 #include <stdio.h>
 
-enum { LARGEST_SIDE = 160 /* pixels of a thumbnail */ };
+enum {
+    LARGEST_SIDE = 160, /* pixels of a thumbnail */
+    DRAWN_SIDE = 256,   /* of one that shows a mask */
+    MOST_DRAWN = 8
+};
 
-/* Pictures are made small for the page; grey ones stay grey. */
-static int add_thumbnail(struct text *html, struct review *review, int64_t index, const char *description)
+/* A picture, made small for the page where it is larger than `most` on a side. */
+static int add_small(struct text *html, struct review *review, const fov_image *picture, int most,
+                     const char *description)
 {
     struct error *error = &review->context->error;
+    int side = picture->height > picture->width ? picture->height : picture->width;
+    if (side <= most) {
+        return page_picture(html, picture->pixels, picture->height, picture->width, picture->channels, most, description,
+                            error);
+    }
+    int height = (int)((int64_t)picture->height * most / side), width = (int)((int64_t)picture->width * most / side);
+    height = height > 0 ? height : 1;
+    width = width > 0 ? width : 1;
+    struct resize_scratch scratch = {.memory = review->memory};
+    uint8_t *small = memory_allocate(review->memory, (size_t)height * (size_t)width, (size_t)picture->channels,
+                                     "a thumbnail", error);
+    int status = small != NULL ? image_resize(picture->pixels, picture->height, picture->width, picture->channels, small,
+                                              height, width, &scratch, error)
+                               : FOV_E_MEMORY;
+    status = status == FOV_OK
+                 ? page_picture(html, small, height, width, picture->channels, most, description, error)
+                 : status;
+    memory_free(review->memory, small);
+    resize_free(&scratch);
+    return status;
+}
+
+static int add_thumbnail(struct text *html, struct review *review, int64_t index, const char *description)
+{
     fov_sample sample;
+    int status = fov_dataset_read(review->data, index, &sample);
+    const fov_image picture = {.height = sample.height,
+                               .width = sample.width,
+                               .channels = sample.channels,
+                               .pixels = (uint8_t *)(uintptr_t)sample.pixels};
+    return status == FOV_OK ? add_small(html, review, &picture, LARGEST_SIDE, description) : status;
+}
+
+/* An answer, drawn over the picture it is about. */
+static int add_drawn(struct text *html, struct review *review, const fov_answer *answer, const fov_image *picture,
+                     const char *description)
+{
+    fov_image drawn = {.pixels = NULL};
+    int status = fov_answer_draw(review->context, answer, answer->picture.pixels == NULL ? picture : NULL, &drawn);
+    status = status == FOV_OK ? add_small(html, review, &drawn, DRAWN_SIDE, description) : status;
+    fov_image_free(&drawn);
+    return status;
+}
+
+/* A picture, what it should have become, and what the model made of it. */
+static int add_triple(struct text *html, struct review *review, fov_session *session, int64_t index)
+{
+    fov_sample sample;
+    fov_answer answer = {.count = 0};
     int status = fov_dataset_read(review->data, index, &sample);
     if (status != FOV_OK) {
         return status;
     }
-    int side = sample.height > sample.width ? sample.height : sample.width;
-    if (side <= LARGEST_SIDE) {
-        return page_picture(html, sample.pixels, sample.height, sample.width, sample.channels, LARGEST_SIDE, description,
-                            error);
+    const fov_image picture = {.height = sample.height,
+                               .width = sample.width,
+                               .channels = sample.channels,
+                               .pixels = (uint8_t *)(uintptr_t)sample.pixels};
+    const fov_answer truth = {.mask = {.height = sample.height,
+                                       .width = sample.width,
+                                       .channels = 1,
+                                       .pixels = (uint8_t *)(uintptr_t)sample.mask},
+                              .picture = {.height = sample.other_height,
+                                          .width = sample.other_width,
+                                          .channels = sample.other_channels,
+                                          .pixels = (uint8_t *)(uintptr_t)sample.other}};
+    status = add_small(html, review, &picture, DRAWN_SIDE, "the picture");
+    status = status == FOV_OK ? add_drawn(html, review, &truth, &picture, "what is right") : status;
+    status = status == FOV_OK ? fov_session_answer(session, &picture, &answer) : status;
+    status = status == FOV_OK ? add_drawn(html, review, &answer, &picture, "what the model says") : status;
+    fov_answer_free(&answer);
+    return status;
+}
+
+/* Of answers that are pictures themselves. */
+static int add_triples(struct text *html, struct review *review)
+{
+    fov_session *session = fov_session_create(review->model, NULL);
+    int status = session != NULL ? FOV_OK : (int)review->context->error.status;
+    page_section(html, "Worst samples",
+                 "The greatest losses first. From the left: the picture, what is right, what the model says.");
+    text_add(html, "<ul class=\"samples triple\">");
+    for (int i = 0; i < review->worst_count && i < MOST_DRAWN && status == FOV_OK; i++) {
+        const struct review_sample *sample = &review->worst[i];
+        text_add(html, "<li><div>");
+        status = add_triple(html, review, session, sample->index);
+        text_add(html, "</div>sample %lld, loss %.3f</li>", (long long)sample->index, sample->loss);
     }
-    int height = (int)((int64_t)sample.height * LARGEST_SIDE / side), width = (int)((int64_t)sample.width * LARGEST_SIDE / side);
-    height = height > 0 ? height : 1;
-    width = width > 0 ? width : 1;
-    struct resize_scratch scratch = {.memory = review->memory};
-    uint8_t *small = memory_allocate(review->memory, (size_t)height * (size_t)width, (size_t)sample.channels,
-                                     "a thumbnail", error);
-    status = small != NULL ? image_resize(sample.pixels, sample.height, sample.width, sample.channels, small, height,
-                                          width, &scratch, error)
-                           : FOV_E_MEMORY;
-    status = status == FOV_OK
-                 ? page_picture(html, small, height, width, sample.channels, LARGEST_SIDE, description, error)
-                 : status;
-    memory_free(review->memory, small);
-    resize_free(&scratch);
+    text_add(html, "</ul>");
+    page_section_end(html);
+    fov_session_free(session);
+    if (status == FOV_E_UNSUPPORTED) { /* a build without PNG */
+        error_clear(&review->context->error);
+        status = FOV_OK;
+    }
     return status;
 }
 
@@ -44,6 +119,10 @@ int review_samples(struct text *html, struct review *review)
     int status = FOV_OK;
     if (review->worst_count < 1) {
         return FOV_OK;
+    }
+    fov_target target = fov_dataset_describe(review->data).target;
+    if (target == FOV_TARGET_MASK || target == FOV_TARGET_PICTURE) {
+        return add_triples(html, review);
     }
     bool judged = review->worst[0].truth >= 0;
     page_section(html, judged ? "Worst mistakes" : "Worst samples",
