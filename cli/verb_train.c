@@ -408,7 +408,7 @@ static void write_page(struct job *job)
 {
     struct cli *cli = job->cli;
     char html[RUN_PATH];
-    const fov_run_report_options options = {.data = job->asked.data};
+    const fov_run_report_options options = {.data = job->asked.data, .held_back = &job->asked.held};
     if (fov_run_report(cli->context, job->folder.path, run_directory_file(html, &job->folder, "report.html"), &options) !=
         FOV_OK) {
         remark(cli, "no page of this run: %s", fov_error(cli->context));

@@ -11,9 +11,12 @@ extern "C" {
 #endif
 
 typedef struct fov_run_report_options {
-    /** The data to measure the run's best model with; NULL: what the run itself was checked with, where it can still be
-     *  found; "none": nothing is measured, the page tells what the run's files say. */
+    /** The data to measure the run's best model with; NULL: what the run itself was checked with, as args.json and
+     *  config.json have it, where it can still be found; "none": nothing is measured, the page tells what the run's files
+     *  say. */
     const char *data;
+    fov_split   split; /**< FOV_VALIDATION in place of FOV_TRAIN, which no model should be measured with */
+    const fov_dataset_options *held_back; /**< of .data, where it is given; NULL: as the run had it */
     int         samples; /**< 24: how many of the worst are shown; -1: none */
 } fov_run_report_options;
 

@@ -2,9 +2,10 @@
 /* Pictures and what they should become, in two folders with equal names: small and large, noisy and clean. */
 #include "data/partners.h"
 
-static const char *const firsts[] = {"input",  "inputs",   "lr",   "low",  "a",    "noisy",
+/* Not "A" and "B": those are more often classes. */
+static const char *const firsts[] = {"input",  "inputs",   "lr",   "low",  "noisy",
                                      "source", "degraded", "blur", "grey", "gray", NULL};
-static const char *const seconds[] = {"target", "targets", "hr",    "high",  "b",      "clean",
+static const char *const seconds[] = {"target", "targets", "hr",    "high",  "clean",
                                       "output", "outputs", "sharp", "color", "colour", NULL};
 static const char *const no_suffixes[] = {NULL};
 static const struct partner_words words = {firsts, seconds, no_suffixes, "picture", "target", true};

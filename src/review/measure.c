@@ -76,6 +76,17 @@ static const char *source_of(const struct review *review, const fov_run_report_o
     return typed != NULL ? typed : named;
 }
 
+/* What the run held back of its data for validation, unless somebody says otherwise. */
+static fov_dataset_options held_back(const struct review *review, const fov_run_report_options *options)
+{
+    if (options != NULL && options->held_back != NULL) {
+        return *options->held_back;
+    }
+    return (fov_dataset_options){.val_split = json_number_value(json_object_get(review->words, "val_split")),
+                                 .val_last = (int64_t)json_number_value(json_object_get(review->words, "val_last")),
+                                 .val_list = json_string_value(json_object_get(review->words, "val_list"))};
+}
+
 /* What a failed call said becomes part of the page. */
 static void give_up(struct review *review, const char *what)
 {
@@ -113,7 +124,9 @@ int review_measure(struct review *review, const fov_run_report_options *options)
                  review->model == NULL ? "the folder holds no model" : "nobody asked for it");
         return FOV_OK;
     }
-    review->data = fov_dataset_open(review->context, source, FOV_VALIDATION);
+    const fov_dataset_options held = held_back(review, options);
+    fov_split split = options != NULL && options->split != FOV_TRAIN ? options->split : FOV_VALIDATION;
+    review->data = fov_dataset_open_opt(review->context, source, split, &held);
     if (review->data == NULL) {
         give_up(review, "");
         return FOV_OK;
