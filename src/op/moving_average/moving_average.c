@@ -47,7 +47,7 @@ static void textbook(const struct op_textbook *textbook)
     size_t        count = op_count(&textbook->in[AVERAGE].shape);
 
     for (size_t i = 0; i < count; i++) {
-        double moved = average[i] + share * (value[i] - average[i]);
+        double moved = share != 0 ? average[i] + share * (value[i] - average[i]) : average[i];
 
         textbook->out[0].data[i] = moved;
         if (textbook->out_count > 1 && textbook->out[1].data != NULL) {
@@ -131,7 +131,7 @@ const struct op op_moving_average = {
     .name = "moving_average",
     .family = OP_OPTIMISER,
     .summary = "A slow copy of weights that moves a share of the way to them.",
-    .formula = "average += share (value - average); with returns, where share is not 0: value = average",
+    .formula = "where share is not 0: average += share (value - average); with returns: value = average",
     .source = "Zhang, Lucas, Hinton & Ba, Lookahead optimizer: k steps forward, 1 step back, NeurIPS 2019, algorithm 1",
     .in = in,
     .out = out,
