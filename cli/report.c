@@ -4,6 +4,7 @@
 #include "eval_answers.h"
 #include "output.h"
 #include "table.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,14 +57,26 @@ void report_to_json(json_t *object, const fov_report *report, const fov_model *m
     json_set_number(object, "seconds", report->seconds);
 }
 
+const char *report_figure(char text[32], const fov_task_figure *figure)
+{
+    if (isnan(figure->value)) {
+        snprintf(text, 32, "undefined");
+    } else if (figure->is_share) {
+        snprintf(text, 32, "%.2f %%", 100 * figure->value);
+    } else {
+        snprintf(text, 32, "%.4g", figure->value);
+    }
+    return text;
+}
+
 /* "mean_iou 83.10 %, pixel_accuracy 95.02 %, loss 0.1234" */
 static void print_figures(struct cli *cli, const fov_report *report)
 {
     for (int i = 0; i < report->figure_count; i++) {
         const fov_task_figure *f = &report->figures[i];
         fprintf(cli->out, "%s %s", f->name, i == 0 ? style_bold(cli) : "");
-        fprintf(cli->out, f->is_share ? "%.2f %%" : "%.4g", f->is_share ? 100 * f->value : f->value);
-        fprintf(cli->out, "%s, ", i == 0 ? style_off(cli) : "");
+        char text[32];
+        fprintf(cli->out, "%s%s, ", report_figure(text, f), i == 0 ? style_off(cli) : "");
     }
     fprintf(cli->out, "loss %.4f\n", report->loss);
 }

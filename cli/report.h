@@ -6,9 +6,11 @@
 #include "cli.h"
 #include "json.h"
 
-/** accuracy, loss, top5, macro_*, per_class, confusion, count, seconds. */
+/** A figure as people read it: shares in per cent, other numbers with four digits, "undefined". */
+const char *report_figure(char text[32], const fov_task_figure *figure);
 /** The task's figures by their names. */
 void report_figures_to_json(json_t *object, const fov_report *report);
+/** accuracy, loss, top5, macro_*, per_class, confusion, count, seconds. */
 void report_to_json(json_t *object, const fov_report *report, const fov_model *model);
 /** Precision, recall, F1 and support of each class, and their means. */
 void report_print_classes(struct cli *cli, const fov_report *report, const fov_model *model);

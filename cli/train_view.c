@@ -95,19 +95,12 @@ static void print_column(const struct cli *cli, int kind, const char *heading)
     fprintf(cli->out, "  %*s", column_width(kind, heading), title);
 }
 
-/* Shares in per cent, other numbers with four digits. */
-static const char *figure_text(char text[32], const fov_task_figure *figure)
-{
-    snprintf(text, 32, figure->is_share ? "%.2f %%" : "%.4g", figure->is_share ? 100 * figure->value : figure->value);
-    return text;
-}
-
 static void print_figures(const struct cli *cli, int kind, const fov_task_figure *figures, int count)
 {
     char text[32];
     for (int i = 0; i < count; i++) {
         if (figures[i].heading != NULL) {
-            fprintf(cli->out, "  %*s", column_width(kind, figures[i].heading), figure_text(text, &figures[i]));
+            fprintf(cli->out, "  %*s", column_width(kind, figures[i].heading), report_figure(text, &figures[i]));
         }
     }
 }
@@ -173,7 +166,7 @@ static void describe_step(const struct train_view *view, char out[160], const fo
     double rest = view->minutes > 0.0 ? 60.0 * view->minutes * (1.0 - at->share) : per_step * (double)steps;
     char figure[32], first[48] = "";
     if (at->figure_count > 0 && at->figures[0].heading != NULL) {
-        snprintf(first, sizeof first, "%s %s  ", at->figures[0].heading, figure_text(figure, &at->figures[0]));
+        snprintf(first, sizeof first, "%s %s  ", at->figures[0].heading, report_figure(figure, &at->figures[0]));
     }
     snprintf(out, 160, "%lld/%lld  loss %.4f  %s%s img/s  %s left", (long long)at->step,
              (long long)at->steps, at->mean_loss, first,

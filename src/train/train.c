@@ -463,10 +463,10 @@ static int add_row(struct training *t, const fov_progress *progress, double rate
 /* How good an epoch was; larger is better. Without validation data the best one is that which fitted best. */
 static double score_of(const fov_progress *progress)
 {
-    if (progress->val_figure_count == 0) {
+    const fov_task_figure *first = &progress->val_figures[0];
+    if (progress->val_figure_count == 0 || isnan(first->value)) { /* undefined: R2 of equal values, say */
         return isnan(progress->val_loss) ? -progress->mean_loss : -progress->val_loss;
     }
-    const fov_task_figure *first = &progress->val_figures[0];
     return first->lower_is_better ? -first->value : first->value;
 }
 
