@@ -35,18 +35,13 @@ struct limits {
     double low_x, high_x, low_y, high_y;
 };
 
-static double scale_y(const struct chart *chart, double y)
-{
-    return chart->logarithmic_y ? log10(y) : y;
-}
-
 static struct limits find_limits(const struct chart *chart)
 {
     struct limits l = {INFINITY, -INFINITY, INFINITY, -INFINITY};
     for (int i = 0; i < chart->line_count; i++) {
         const struct chart_line *line = &chart->lines[i];
         for (int k = 0; k < line->count; k++) {
-            double y = scale_y(chart, line->y[k]);
+            double y = line->y[k];
             if (isfinite(y)) {
                 l.low_x = fmin(l.low_x, line->x[k]);
                 l.high_x = fmax(l.high_x, line->x[k]);
@@ -59,8 +54,7 @@ static struct limits find_limits(const struct chart *chart)
         return (struct limits){0, 1, 0, 1};
     }
     double room = l.high_y > l.low_y ? 0.06 * (l.high_y - l.low_y) : 0.05 * (fabs(l.high_y) + 0.01);
-    bool positive = l.low_y >= 0.0 && !chart->logarithmic_y;
-    l.low_y = positive && l.low_y - room < 0.0 ? 0.0 : l.low_y - room;
+    l.low_y = l.low_y >= 0.0 && l.low_y - room < 0.0 ? 0.0 : l.low_y - room;
     l.high_y = chart->percent && l.high_y <= 1.0 && l.high_y + room > 1.0 ? 1.0 : l.high_y + room;
     if (l.high_x <= l.low_x) { /* one point stands in the middle */
         l.low_x -= 1.0;
@@ -82,9 +76,8 @@ static double place_y(const struct limits *l, double y)
 static void add_marks(struct text *html, const struct chart *chart, const struct limits *l)
 {
     double step = plot_tick(l->low_y, l->high_y, 5);
-    step = chart->logarithmic_y && step < 1.0 ? 1.0 : step;
     for (double v = ceil(l->low_y / step - 1e-9) * step; v <= l->high_y + step * 1e-9; v += step) {
-        double shown = fabs(v) < step * 1e-9 ? 0.0 : chart->logarithmic_y ? pow(10.0, v) : v;
+        double shown = fabs(v) < step * 1e-9 ? 0.0 : v;
         double y = place_y(l, v);
         char number[3][32];
         text_add(html,
@@ -114,7 +107,7 @@ static void add_line(struct text *html, const struct chart *chart, const struct 
     bool open = false, dots = line->count <= 30;
     text_add(html, "<path class=\"curve k%d\"%s d=\"", index % COLOURS, line->dashed ? " stroke-dasharray=\"5 4\"" : "");
     for (int k = 0; k < line->count; k++) {
-        double y = scale_y(chart, line->y[k]);
+        double y = line->y[k];
         if (isfinite(y)) {
             char number[2][32];
             text_add(html, "%s%s %s", open ? "L" : "M", plain(number[0], place_x(l, line->x[k])),
@@ -124,7 +117,7 @@ static void add_line(struct text *html, const struct chart *chart, const struct 
     }
     text_add(html, "\"/>");
     for (int k = 0; dots && k < line->count; k++) {
-        double y = scale_y(chart, line->y[k]);
+        double y = line->y[k];
         if (isfinite(y)) {
             char number[2][32];
             text_add(html, "<circle class=\"f%d\" cx=\"%s\" cy=\"%s\" r=\"2.5\"/>", index % COLOURS,

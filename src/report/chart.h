@@ -23,7 +23,6 @@ struct chart {
     bool        whole_x;   /**< marks at whole numbers only */
     bool        unit;      /**< both axes from 0 to 1 */
     bool        diagonal;  /**< a line from corner to corner, to be compared with */
-    bool        logarithmic_y;
 };
 
 /** Adds it as a <figure>. */

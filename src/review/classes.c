@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SHOWN_CLASSES = 30, SHOWN_PAIRS = 15 };
 
@@ -23,7 +22,7 @@ static void class_table(struct text *html, const struct review *review)
                  "harmonic mean.");
     text_add(html, "<div class=\"wide\"><table><tr><th scope=\"col\">class</th><th scope=\"col\">precision</th>"
                    "<th scope=\"col\">recall</th><th scope=\"col\">F1</th><th scope=\"col\">%s</th></tr>",
-             strcmp(report->task, "segment") == 0 ? "pixels" : "samples");
+             fov_dataset_describe(review->data).target == FOV_TARGET_MASK ? "pixels" : "samples");
     for (int c = 0; c < report->classes; c++) {
         char count[48];
         if (report->in_data[c]) {
@@ -214,6 +213,16 @@ static void thresholds(struct text *html, const struct review *review)
     memory_free(review->memory, rates);
 }
 
+/* Did single samples have an answer with a probability? */
+static bool is_judged(const struct review *review)
+{
+    double count = 0.0;
+    for (int b = 0; b < REVIEW_BINS; b++) {
+        count += review->bin_count[b];
+    }
+    return count > 0.0;
+}
+
 void review_classes(struct text *html, const struct review *review)
 {
     if (review->report.classes < 1) {
@@ -225,7 +234,7 @@ void review_classes(struct text *html, const struct review *review)
     } else {
         confused_pairs(html, review);
     }
-    if (review->report.count > 0 && review->bin_count[REVIEW_BINS - 1] >= 0.0 && review->ranked_count > 0) {
+    if (is_judged(review)) {
         page_section(html, "How sure it is",
                      "On the diagonal, answers given with 80 % are right in 80 of 100 cases; below it the model is too "
                      "sure of itself. Then, for other thresholds, what is gained and what it costs.");

@@ -28,6 +28,7 @@ static void keep_worst(struct review *review, const fov_sample_result *result)
     review->worst_count = moved + 1;
 }
 
+/* Where outputs are no logits of one softmax (the answer's probability is another then) no curve is made of them. */
 static void keep_scores(struct review *review, const fov_sample_result *result)
 {
     int64_t count = result->output_count;
@@ -41,6 +42,10 @@ static void keep_scores(struct review *review, const fov_sample_result *result)
     }
     for (int64_t c = 0; c < count; c++) {
         sum += exp((double)result->outputs[c] - largest);
+    }
+    if (fabs(exp((double)result->outputs[result->answer] - largest) / sum - result->probability) > 1e-6) {
+        review->ranked_room = review->ranked_count = 0;
+        return;
     }
     for (int c = 0; c < review->ranked_classes; c++) {
         row[c] = (float)(exp((double)result->outputs[c] - largest) / sum);
