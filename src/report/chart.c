@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* In units of the SVG, which are CSS pixels on a narrow telephone. */
-enum { WIDTH = 360, HEIGHT = 220, LEFT = 46, RIGHT = 10, TOP = 8, BOTTOM = 36, COLOURS = 6 };
+enum { WIDTH = 360, HEIGHT = 220, LEFT = 60, RIGHT = 10, TOP = 8, BOTTOM = 36, COLOURS = 6 };
 
 static void keep_digits(char *text)
 {
