@@ -66,6 +66,7 @@ static int run_node(fov_graph *graph, size_t index, bool training, uint64_t step
         out[i].data = result->data[id];
     }
     node->op->textbook(&(struct op_textbook){
+        .op        = node->op,
         .options   = node->options,
         .in        = in,
         .out       = out,

@@ -274,7 +274,7 @@ static int infer_outputs(fov_graph *graph, const struct op *op, const struct nod
     const double    *constant[OP_MAX_PORTS];
     struct known     known = {.graph = graph};
     struct error    *error = &graph->context->error;
-    struct op_infer  infer = {node->options, in, node->in_count, constant, out, node->out_count, error};
+    struct op_infer  infer = {node->op, node->options, in, node->in_count, constant, out, node->out_count, error};
     int              status;
 
     for (int i = 0; i < node->in_count; i++) {

@@ -175,8 +175,12 @@ static int fold(const struct known *known, const struct node *node, size_t most)
         if (!out[i].data)
             return FOV_E_MEMORY;
     }
-    node->op->textbook(&(struct op_textbook){
-        .options = node->options, .in = in, .out = out, .in_count = node->in_count, .out_count = node->out_count});
+    node->op->textbook(&(struct op_textbook){.op        = node->op,
+                                              .options   = node->options,
+                                              .in        = in,
+                                              .out       = out,
+                                              .in_count  = node->in_count,
+                                              .out_count = node->out_count});
     for (int i = 0; i < node->out_count; i++)
         spoiled = spoiled || (open && out[i].data && is_spoiled(out[i].data, count[i]));
     for (int i = 0; spoiled && i < node->out_count; i++) {

@@ -9,7 +9,7 @@ int graph_infer_node(const struct known *known, const struct node *node, fov_sha
     struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
     const double    *constant[OP_MAX_PORTS];
     struct error    *error = &graph->context->error;
-    struct op_infer  infer = {node->options, in, node->in_count, constant, out, node->out_count, error};
+    struct op_infer  infer = {node->op, node->options, in, node->in_count, constant, out, node->out_count, error};
     char             text[SHAPE_TEXT_SIZE];
     int              status;
 

@@ -65,7 +65,7 @@ static bool means_the_same(struct lowering *l, const struct node *node, bool exc
     struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
     const double    *constant[OP_MAX_PORTS];
     struct error     error = {0}; /* not the caller's: the plan goes on without the change */
-    struct op_infer  infer = {node->options, in, node->in_count, constant, out, node->out_count, &error};
+    struct op_infer  infer = {node->op, node->options, in, node->in_count, constant, out, node->out_count, &error};
     bool             same;
 
     lower_describe(l, node, in);

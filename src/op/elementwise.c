@@ -154,7 +154,8 @@ static void define_chunk(void *context, size_t chunk, int worker)
     }
     struct op_textbook_tensor in = {FOV_F32, {1, {(int64_t)length}}, x}, out = {FOV_F32, {1, {(int64_t)length}}, y};
     run->op->textbook(
-        &(struct op_textbook){.options = run->options, .in = &in, .out = &out, .in_count = 1, .out_count = 1});
+        &(struct op_textbook){
+            .op = run->op, .options = run->options, .in = &in, .out = &out, .in_count = 1, .out_count = 1});
     for (size_t i = 0; i < length; i++) {
         to[i] = (float)y[i];
     }

@@ -37,8 +37,9 @@ static int check_number(const struct op_infer *infer, int index, const char *nam
     return FOV_OK;
 }
 
-int onnx_optimiser_infer(const struct op_infer *infer, const struct onnx_optimiser *optimiser)
+int onnx_optimiser_infer(const struct op_infer *infer)
 {
+    const struct onnx_optimiser *optimiser = infer->op->rule;
     int groups = groups_of(infer->in_count, optimiser->states), block = 2 + optimiser->states;
     if (groups == 0) {
         return error_set(infer->error, FOV_E_USAGE,
@@ -70,8 +71,9 @@ int onnx_optimiser_infer(const struct op_infer *infer, const struct onnx_optimis
     return status;
 }
 
-void onnx_optimiser_textbook(const struct op_textbook *textbook, const struct onnx_optimiser *optimiser)
+void onnx_optimiser_textbook(const struct op_textbook *textbook)
 {
+    const struct onnx_optimiser *optimiser = textbook->op->rule;
     int groups = groups_of(textbook->in_count, optimiser->states), states = optimiser->states;
     double rates[4] = {0};
     optimiser->rates(textbook->options, textbook->in[ONNX_OPTIMISER_RATE].data[0],
@@ -134,8 +136,9 @@ static void run_chunk(void *context, size_t chunk, int worker)
     work->optimiser->step(work->run->options, work->rates, &run);
 }
 
-void onnx_optimiser_run(const struct op_run *run, const struct onnx_optimiser *optimiser)
+static void run(const struct op_run *run)
 {
+    const struct onnx_optimiser *optimiser = run->op->rule;
     struct work work = {.run = run, .optimiser = optimiser, .groups = groups_of(run->in_count, optimiser->states)};
     optimiser->rates(run->options, op_scalar(&run->in[ONNX_OPTIMISER_RATE]), op_scalar(&run->in[ONNX_OPTIMISER_COUNT]),
                      work.rates);
@@ -145,7 +148,7 @@ void onnx_optimiser_run(const struct op_run *run, const struct onnx_optimiser *o
     }
 }
 
-int onnx_optimiser_compile(struct op_compile *compile, op_function *run)
+static int compile(struct op_compile *compile)
 {
     compile->scratch_per_worker = (1 + ONNX_OPTIMISER_STATES) * OP_CHUNK * sizeof(float);
     compile->run = run;
@@ -153,11 +156,13 @@ int onnx_optimiser_compile(struct op_compile *compile, op_function *run)
 }
 
 /* R may be of another floating type than the values, and T is usually a whole number. */
-bool onnx_optimiser_supports(const void *options, const struct op_tensor *in, int in_count)
+static bool supports(const void *options, const struct op_tensor *in, int in_count)
 {
     return in_count > ONNX_OPTIMISER_TENSORS &&
            op_all_f32(options, in + ONNX_OPTIMISER_TENSORS, in_count - ONNX_OPTIMISER_TENSORS);
 }
+
+const struct op_cpu onnx_optimiser_cpu = {.layout = OP_WANTS_PLAIN, .supports = supports, .compile = compile};
 
 void onnx_optimiser_draw(int index, int squares, double count, double *data, size_t elements, struct random_key key)
 {

@@ -35,15 +35,12 @@ struct onnx_optimiser {
 extern const struct op_port onnx_optimiser_in[];
 extern const struct op_port onnx_optimiser_out[];
 
-int  onnx_optimiser_infer(const struct op_infer *infer, const struct onnx_optimiser *optimiser);
+/** The parts of a descriptor whose .rule is an onnx_optimiser. */
+int  onnx_optimiser_infer(const struct op_infer *infer);
+void onnx_optimiser_textbook(const struct op_textbook *textbook);
+extern const struct op_cpu onnx_optimiser_cpu;
 /** Outputs for this many inputs: a value and its states for each group. */
 int  onnx_optimiser_out_count(int in_count, int states);
-void onnx_optimiser_textbook(const struct op_textbook *textbook, const struct onnx_optimiser *optimiser);
-void onnx_optimiser_run(const struct op_run *run, const struct onnx_optimiser *optimiser);
-int  onnx_optimiser_compile(struct op_compile *compile, op_function *run);
-bool onnx_optimiser_supports(const void *options, const struct op_tensor *in, int in_count);
-#define ONNX_OPTIMISER_CPU(function)                                                                                   \
-    {.layout = OP_WANTS_PLAIN, .supports = onnx_optimiser_supports, .compile = (function)}
 
 /** For cases: R is small, T is the count, sums of squares are not negative. `squares`: the index of that state, or -1;
  *  of one group. */

@@ -109,7 +109,9 @@ static inline int64_t op_size_value(double value)
 }
 
 /** Shapes in, shapes out. Dimensions may be FOV_BATCH. */
+struct op;
 struct op_infer {
+    const struct op        *op; /**< whose infer this is: families share one function */
     const void             *options;
     const struct op_tensor *in;
     int                     in_count;
@@ -175,6 +177,7 @@ struct op_textbook_tensor {
 
 /** The operator as its definition reads: plain loops in double over plain order, written to be understood. */
 struct op_textbook {
+    const struct op                 *op; /**< whose definition this is */
     const void                      *options;
     const struct op_textbook_tensor *in;
     struct op_textbook_tensor       *out; /**< allocated; zeroed */
@@ -507,6 +510,8 @@ struct op {
      * take long. NULL: they are. */
     void (*work)(struct op_cost *cost);
     void (*textbook)(const struct op_textbook *textbook);
+    /** What tells an operator of a family apart, where the functions above are the family's: see its header. */
+    const void            *rule;
     const struct op_cpu   *cpu;  /**< NULL: the textbook twin runs in its place */
     const struct op_onnx  *onnx; /**< NULL: not an ONNX operator of its own */
     const struct op_case  *cases; /**< ended by a case without name */

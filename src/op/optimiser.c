@@ -19,8 +19,9 @@ static bool is_there(const struct op_tensor *tensor)
     return tensor->shape.rank >= 0;
 }
 
-int optimiser_infer(const struct op_infer *infer, const struct optimiser_rule *rule)
+int optimiser_infer(const struct op_infer *infer)
 {
+    const struct optimiser_rule *rule = infer->op->rule;
     int status = op_check_float(infer, PARAMETER, "parameter");
 
     for (int i = GRADIENT; status == FOV_OK && i < rate_port(rule); i++) {
@@ -54,8 +55,9 @@ static double trust(double parameter_norm, double direction_norm)
     return parameter_norm > 0.0 && direction_norm > 0.0 ? parameter_norm / direction_norm : 1.0;
 }
 
-void optimiser_textbook(const struct op_textbook *textbook, const struct optimiser_rule *rule)
+void optimiser_textbook(const struct op_textbook *textbook)
 {
+    const struct optimiser_rule     *rule = textbook->op->rule;
     const struct op_textbook_tensor *in = textbook->in;
     size_t        count = op_count(&in[PARAMETER].shape);
     const double *w = in[PARAMETER].data;
@@ -192,8 +194,9 @@ static size_t sums_bytes(size_t count)
     return (2 * op_chunks(count, OP_CHUNK) * sizeof(double) + 63) / 64 * 64;
 }
 
-void optimiser_run(const struct op_run *run, const struct optimiser_rule *rule)
+static void run(const struct op_run *run)
 {
+    const struct optimiser_rule *rule = run->op->rule;
     struct work work = {.rule      = rule,
                         .count     = op_count(&run->in[PARAMETER].shape),
                         .parameter = renewed(run, 0, PARAMETER),
@@ -223,8 +226,9 @@ void optimiser_run(const struct op_run *run, const struct optimiser_rule *rule)
     }
 }
 
-int optimiser_compile(struct op_compile *compile, const struct optimiser_rule *rule, op_function *run)
+static int compile(struct op_compile *compile)
 {
+    const struct optimiser_rule *rule = compile->op->rule;
     size_t count = op_count(&compile->in[PARAMETER].shape), room = 0;
 
     if (rule->trusts && !size_multiply(count, sizeof(float), &room)) {
@@ -237,12 +241,17 @@ int optimiser_compile(struct op_compile *compile, const struct optimiser_rule *r
     return FOV_OK;
 }
 
-bool optimiser_supports(const void *options, const struct op_tensor *in, int in_count)
+static bool supports(const void *options, const struct op_tensor *in, int in_count)
 {
     return op_all_f32(options, in, in_count - 1); /* the step may be an integer */
 }
 
-void optimiser_fill(int index, double *data, size_t count, struct random_key key, int states)
+const struct op_cpu optimiser_cpu = {
+    .layout = OP_WANTS_PLAIN, .supports = supports, .compile = compile, .in_place = 1u << 0};
+
+/* ---- test data --------------------------------------------------------------------------------------------------- */
+
+static void fill(int index, double *data, size_t count, struct random_key key, int states)
 {
     for (size_t i = 0; i < count; i++) {
         double value = random_normal(key, i);
@@ -253,4 +262,24 @@ void optimiser_fill(int index, double *data, size_t count, struct random_key key
                   : state                             ? value * value + 0.01 /* squares, or as good as any */
                                                       : value;
     }
+}
+
+void optimiser_fill_0(int index, double *data, size_t count, struct random_key key)
+{
+    fill(index, data, count, key, 0);
+}
+
+void optimiser_fill_1(int index, double *data, size_t count, struct random_key key)
+{
+    fill(index, data, count, key, 1);
+}
+
+void optimiser_fill_2(int index, double *data, size_t count, struct random_key key)
+{
+    fill(index, data, count, key, 2);
+}
+
+void optimiser_fill_3(int index, double *data, size_t count, struct random_key key)
+{
+    fill(index, data, count, key, 3);
 }

@@ -31,13 +31,14 @@ struct optimiser_rule {
     double (*element)(const struct optimiser_moment *moment, double w, double g, double *state);
 };
 
-/** The parts of a descriptor, for a rule: its infer, textbook and cpu call these. */
-int  optimiser_infer(const struct op_infer *infer, const struct optimiser_rule *rule);
-void optimiser_textbook(const struct op_textbook *textbook, const struct optimiser_rule *rule);
-int  optimiser_compile(struct op_compile *compile, const struct optimiser_rule *rule, op_function *run);
-void optimiser_run(const struct op_run *run, const struct optimiser_rule *rule);
-bool optimiser_supports(const void *options, const struct op_tensor *in, int in_count);
-/** Test data: moments as they are after some steps, a rate of 0.01, the third step. */
-void optimiser_fill(int index, double *data, size_t count, struct random_key key, int states);
+/** The parts of a descriptor whose .rule is an optimiser_rule. */
+int  optimiser_infer(const struct op_infer *infer);
+void optimiser_textbook(const struct op_textbook *textbook);
+extern const struct op_cpu optimiser_cpu;
+/** Test data, for so many states: moments as they are after some steps, a rate of 0.01, the third step. */
+void optimiser_fill_0(int index, double *data, size_t count, struct random_key key);
+void optimiser_fill_1(int index, double *data, size_t count, struct random_key key);
+void optimiser_fill_2(int index, double *data, size_t count, struct random_key key);
+void optimiser_fill_3(int index, double *data, size_t count, struct random_key key);
 
 #endif

@@ -301,7 +301,8 @@ static void cases_are_well_formed(void **state)
                 memcpy(options, test->options, op->options_size);
             }
             EXPECT(op, op_options_check(op, options, &error) == FOV_OK, "%s: %s\n", test->name, error.text);
-            struct op_infer infer = {.options = options, .in = in, .in_count = test->in_count, .in_constant = constants,
+            struct op_infer infer = {.op = op, .options = options, .in = in, .in_count = test->in_count,
+                                     .in_constant = constants,
                                      .out = out, .out_count = out_count, .error = &error};
             EXPECT(op, op->infer(&infer) == FOV_OK, "%s: %s\n", test->name, error.text);
             for (int p = 0; p < out_count; p++) {
@@ -346,7 +347,8 @@ static void shape_rules_answer_for_an_open_batch(void **state)
             if (test->options != NULL) {
                 memcpy(options, test->options, op->options_size);
             }
-            struct op_infer infer = {.options = options, .in = in, .in_count = test->in_count, .in_constant = constants,
+            struct op_infer infer = {.op = op, .options = options, .in = in, .in_count = test->in_count,
+                                     .in_constant = constants,
                                      .out = out, .out_count = out_count, .error = &error};
             int status = op->infer(&infer);
             EXPECT(op, status == (int)error.status, "%s: answers %d, says %d\n", test->name, status, (int)error.status);

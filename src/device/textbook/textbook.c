@@ -41,7 +41,8 @@ static void run(const struct op_run *run)
         memset(scratch, 0, count * sizeof(double));
         scratch += rounded(count * sizeof(double));
     }
-    run->op->textbook(&(struct op_textbook){.options   = run->options,
+    run->op->textbook(&(struct op_textbook){.op        = run->op,
+                                              .options   = run->options,
                                               .in        = in,
                                               .out       = out,
                                               .in_count  = run->in_count,

@@ -72,50 +72,22 @@ static double element(const struct optimiser_moment *moment, double w, double g,
 
 static const struct optimiser_rule rule = {.states = 2, .prepare = prepare, .element = element};
 
-static int infer(const struct op_infer *infer)
-{
-    return optimiser_infer(infer, &rule);
-}
-
-static void textbook(const struct op_textbook *textbook)
-{
-    optimiser_textbook(textbook, &rule);
-}
-
-static void run(const struct op_run *run)
-{
-    optimiser_run(run, &rule);
-}
-
-static int compile(struct op_compile *compile)
-{
-    return optimiser_compile(compile, &rule, run);
-}
-
-static const struct op_cpu cpu = {
-    .layout = OP_WANTS_PLAIN, .supports = optimiser_supports, .compile = compile, .in_place = 1u << 0};
-
-static void fill(int index, double *data, size_t count, struct random_key key)
-{
-    optimiser_fill(index, data, count, key, rule.states);
-}
-
 static const struct nadam_options decay = {0.8, 0.99, 1e-6, 0.1, 0.01};
 
 static const struct op_case cases[] = {
     {.name = "plain",
      .in = {{2, {3, 17}}, {2, {3, 17}}, {2, {3, 17}}, {2, {3, 17}}, {0, {0}}, {0, {0}}},
      .in_count = 6,
-     .fill = fill},
+     .fill = optimiser_fill_2},
     {.name = "several chunks",
      .in = {{1, {40001}}, {1, {40001}}, {1, {40001}}, {1, {40001}}, {0, {0}}, {0, {0}}},
      .in_count = 6,
-     .fill = fill},
+     .fill = optimiser_fill_2},
     {.name = "decay",
      .in = {{1, {37}}, {1, {37}}, {1, {37}}, {1, {37}}, {0, {0}}, {0, {0}}},
      .in_count = 6,
      .options = &decay,
-     .fill = fill},
+     .fill = optimiser_fill_2},
     {0},
 };
 
@@ -131,8 +103,9 @@ const struct op op_nadam = {
     .out = out,
     .attributes = attributes,
     .options_size = sizeof(struct nadam_options),
-    .infer = infer,
-    .textbook = textbook,
-    .cpu = &cpu,
+    .infer = optimiser_infer,
+    .textbook = optimiser_textbook,
+    .rule = &rule,
+    .cpu = &optimiser_cpu,
     .cases = cases,
 };

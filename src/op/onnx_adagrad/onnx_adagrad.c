@@ -49,33 +49,12 @@ static void step(const void *opaque, const double r[4], const struct onnx_optimi
 static const char *const names[] = {"X", "G", "H"};
 static const struct onnx_optimiser adagrad = {names, 1, rates, define, step};
 
-static int infer(const struct op_infer *infer)
-{
-    return onnx_optimiser_infer(infer, &adagrad);
-}
-
 static int out_count(const void *options, int in_count)
 {
     (void)options;
     return onnx_optimiser_out_count(in_count, adagrad.states);
 }
 
-static void textbook(const struct op_textbook *textbook)
-{
-    onnx_optimiser_textbook(textbook, &adagrad);
-}
-
-static void run(const struct op_run *run)
-{
-    onnx_optimiser_run(run, &adagrad);
-}
-
-static int compile(struct op_compile *compile)
-{
-    return onnx_optimiser_compile(compile, run);
-}
-
-static const struct op_cpu cpu = ONNX_OPTIMISER_CPU(compile);
 static const struct op_onnx onnx = {.type = "Adagrad", .domain = ONNX_OPTIMISER_DOMAIN, .since = 1};
 
 static void fill(int index, double *data, size_t count, struct random_key key)
@@ -105,10 +84,11 @@ const struct op op_onnx_adagrad = {
     .out = onnx_optimiser_out,
     .attributes = attributes,
     .options_size = sizeof(struct adagrad_options),
-    .infer = infer,
+    .infer = onnx_optimiser_infer,
     .out_count = out_count,
-    .textbook = textbook,
-    .cpu = &cpu,
+    .textbook = onnx_optimiser_textbook,
+    .rule = &adagrad,
+    .cpu = &onnx_optimiser_cpu,
     .onnx = &onnx,
     .cases = cases,
 };

@@ -3,16 +3,6 @@
 #include "op/onnx.h"
 #include "op/recurrent/recurrent.h"
 
-static int infer(const struct op_infer *infer)
-{
-    return recurrent_infer(infer, CELL_LSTM);
-}
-
-static void textbook(const struct op_textbook *textbook)
-{
-    recurrent_textbook(textbook, CELL_LSTM);
-}
-
 static const struct op_onnx onnx = {.type = "LSTM", .since = 1, .import = recurrent_import, .export = recurrent_export};
 
 static const struct recurrent_options forward = {.direction = FORWARD}, reverse = {.direction = REVERSE},
@@ -71,10 +61,10 @@ const struct op op_lstm = {
     .out = recurrent_lstm_out,
     .attributes = recurrent_lstm_attributes,
     .options_size = sizeof(struct recurrent_options),
-    .infer = infer,
+    .infer = recurrent_infer,
     .gradient = recurrent_gradient,
     .cost = recurrent_cost,
-    .textbook = textbook,
+    .textbook = recurrent_textbook,
     .cpu = &recurrent_cpu,
     .onnx = &onnx,
     .cases = cases,

@@ -158,8 +158,9 @@ static int check_input(const struct op_infer *infer, int port, const char *name,
                      shape_text(&infer->in[port].shape, text), shape_text(&wanted, other));
 }
 
-int recurrent_infer(const struct op_infer *infer, enum recurrent_cell cell)
+int recurrent_infer(const struct op_infer *infer)
 {
+    enum recurrent_cell cell = recurrent_cell_of(infer->op);
     struct recurrent r;
     const fov_shape *x = &infer->in[X].shape;
     int status = recurrent_resolve(&r, cell, infer->options, x, &infer->in[W].shape, &infer->in[R].shape, infer->error);

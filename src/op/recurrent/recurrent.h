@@ -78,14 +78,14 @@ size_t recurrent_length(const struct recurrent *r, double given);
 
 extern const struct op op_lstm, op_gru, op_rnn;
 enum recurrent_cell recurrent_cell_of(const struct op *op);
-int recurrent_infer(const struct op_infer *infer, enum recurrent_cell cell);
+int recurrent_infer(const struct op_infer *infer);
 void recurrent_cost(struct op_cost *cost);
 
 /* textbook.c */
 double recurrent_apply(const struct recurrent_function *function, double x);
 /** The derivative at x, where the result is y. */
 double recurrent_slope(const struct recurrent_function *function, double x, double y);
-void recurrent_textbook(const struct op_textbook *textbook, enum recurrent_cell cell);
+void recurrent_textbook(const struct op_textbook *textbook);
 
 /* back.c: the way back through time is one operator, recurrent_back; products around it are nodes of their own */
 enum { BACK_R, BACK_SAVED, BACK_LENGTHS, BACK_PEEPHOLES, BACK_DY, BACK_DY_H, BACK_DY_C, BACK_INPUTS };

@@ -3,16 +3,6 @@
 #include "op/onnx.h"
 #include "op/recurrent/recurrent.h"
 
-static int infer(const struct op_infer *infer)
-{
-    return recurrent_infer(infer, CELL_RNN);
-}
-
-static void textbook(const struct op_textbook *textbook)
-{
-    recurrent_textbook(textbook, CELL_RNN);
-}
-
 static const struct op_onnx onnx = {.type = "RNN", .since = 1, .import = recurrent_import, .export = recurrent_export};
 
 static const struct recurrent_options forward = {.direction = FORWARD}, reverse = {.direction = REVERSE},
@@ -76,10 +66,10 @@ const struct op op_rnn = {
     .out = recurrent_out,
     .attributes = recurrent_rnn_attributes,
     .options_size = sizeof(struct recurrent_options),
-    .infer = infer,
+    .infer = recurrent_infer,
     .gradient = recurrent_gradient,
     .cost = recurrent_cost,
-    .textbook = textbook,
+    .textbook = recurrent_textbook,
     .cpu = &recurrent_cpu,
     .onnx = &onnx,
     .cases = cases,

@@ -240,8 +240,9 @@ static void run_sample(const struct op_textbook *textbook, const struct recurren
     }
 }
 
-void recurrent_textbook(const struct op_textbook *textbook, enum recurrent_cell cell)
+void recurrent_textbook(const struct op_textbook *textbook)
 {
+    enum recurrent_cell cell = recurrent_cell_of(textbook->op);
     struct recurrent r;
     const struct op_textbook_tensor *in = textbook->in;
     if (recurrent_resolve(&r, cell, textbook->options, &in[X].shape, &in[W].shape, &in[R].shape, NULL) != FOV_OK) {
