@@ -3,6 +3,7 @@
  * their keys and depth, in the order of `kinds`; a key "kind" says it where that is not enough. Each kind reads its
  * arrays flat, checks their sizes against each other, and hands them to the library (fovea/metrics.h). */
 #include "eval_answers.h"
+#include "eval_boxes.h"
 #include "options.h"
 #include "output.h"
 #include "table.h"
@@ -295,6 +296,18 @@ static bool are_values(const struct answers *a)
     return has(a, "y_true") && has(a, "y_pred");
 }
 
+/* Boxes, as COCO writes them: "ground_truth" and "detections". */
+static fov_metrics *measure_boxes(struct answers *a, fov_context *context)
+{
+    json_t *truth = json_object_get(a->root, "ground_truth"), *detections = json_object_get(a->root, "detections");
+    return eval_boxes(context, truth, detections, a->problem, sizeof a->problem);
+}
+
+static bool are_boxes(const struct answers *a)
+{
+    return has(a, "ground_truth") || has(a, "detections");
+}
+
 static const struct kind {
     const char *name; /* as the task is called, and as the key "kind" may say */
     bool (*fits)(const struct answers *a);
@@ -302,7 +315,7 @@ static const struct kind {
 } kinds[] = {
     {"image", are_pictures, measure_pictures}, {"segment", are_masks, measure_masks},
     {"multilabel", are_labels, measure_labels}, {"classify", are_classes, measure_classes},
-    {"regress", are_values, measure_values},
+    {"regress", are_values, measure_values}, {"detect", are_boxes, measure_boxes},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -315,9 +328,10 @@ static const struct kind *find_kind(struct answers *a)
         }
     }
     if (wanted != NULL) {
-        refuse(a, "kind", "is none of image, segment, multilabel, classify, regress");
+        refuse(a, "kind", "is none of image, segment, multilabel, classify, regress, detect");
     } else {
-        refuse(a, "y_true", "with \"scores\" or \"y_pred\" is wanted, or two pictures \"a\" and \"b\"");
+        refuse(a, "y_true", "with \"scores\" or \"y_pred\" is wanted, or two pictures \"a\" and \"b\", or \"ground_truth\" and "
+                            "\"detections\" of boxes");
     }
     return NULL;
 }
@@ -333,16 +347,14 @@ static json_t *json_from_cell(const fov_figure *figure, int64_t index)
     return figure->whole ? json_integer((json_int_t)value) : json_from_number(value);
 }
 
-static json_t *json_from_figure(const fov_figure *figure)
+/* `layer` of a list of matrices; of others it is 0. */
+static json_t *json_from_rows(const fov_figure *figure, int64_t layer)
 {
-    if (figure->rank == 0) {
-        return json_from_cell(figure, 0);
-    }
     json_t *rows = json_array();
     for (int64_t r = 0; r < figure->rows; r++) {
         json_t *row = figure->rank == 1 ? rows : json_array();
         for (int64_t c = 0; c < figure->columns; c++) {
-            json_add(row, json_from_cell(figure, r * figure->columns + c));
+            json_add(row, json_from_cell(figure, (layer * figure->rows + r) * figure->columns + c));
         }
         if (row != rows) {
             json_add(rows, row);
@@ -351,23 +363,41 @@ static json_t *json_from_figure(const fov_figure *figure)
     return rows;
 }
 
+static json_t *json_from_figure(const fov_figure *figure)
+{
+    if (figure->rank < 3) {
+        return figure->rank == 0 ? json_from_cell(figure, 0) : json_from_rows(figure, 0);
+    }
+    json_t *layers = json_array();
+    for (int64_t i = 0; i < figure->layers; i++) {
+        json_add(layers, json_from_rows(figure, i));
+    }
+    return layers;
+}
+
+/* The object that a name's first part names, made where it is not there. */
+static json_t *json_within(json_t *object, const char *name, const char *dot)
+{
+    char group[64];
+    snprintf(group, sizeof group, "%.*s", (int)(dot - name), name);
+    if (json_object_get(object, group) == NULL) {
+        json_set(object, group, json_object());
+    }
+    return json_object_get(object, group);
+}
+
 json_t *json_from_metrics(const fov_metrics *metrics)
 {
     json_t *object = json_object();
     for (int i = 0; i < fov_metrics_count(metrics); i++) {
         fov_figure figure = fov_metrics_at(metrics, i);
-        const char *dot = strchr(figure.name, '.');
+        const char *name = figure.name, *dot;
         json_t *within = object;
-        char group[64];
-        if (dot != NULL) {
-            snprintf(group, sizeof group, "%.*s", (int)(dot - figure.name), figure.name);
-            within = json_object_get(object, group);
-            if (within == NULL) {
-                json_set(object, group, json_object());
-                within = json_object_get(object, group);
-            }
+        while ((dot = strchr(name, '.')) != NULL) {
+            within = json_within(within, name, dot);
+            name = dot + 1;
         }
-        json_set(within, dot != NULL ? dot + 1 : figure.name, json_from_figure(&figure));
+        json_set(within, name, json_from_figure(&figure));
     }
     return object;
 }
@@ -393,6 +423,23 @@ static void print_numbers(struct cli *cli, const fov_metrics *metrics)
     table_free(table);
 }
 
+/* Detections in a file of their own, as COCO's tools write them, beside the file of --truth: together as one. False: the
+ * truth cannot be read, which is said. */
+static bool join_truth(struct answers *a, int *code)
+{
+    char problem[1024];
+    json_t *truth = json_read(option_text(a->cli, "truth"), 0, NULL, code, problem, sizeof problem);
+    if (truth == NULL) {
+        *code = fail(a->cli, *code, "%s", problem);
+        return false;
+    }
+    json_t *both = json_object();
+    json_set(both, "ground_truth", truth);
+    json_set(both, "detections", a->root);
+    a->root = both;
+    return true;
+}
+
 int eval_answers(struct cli *cli)
 {
     struct answers a = {.cli = cli, .file = option_text(cli, "answers")};
@@ -406,6 +453,10 @@ int eval_answers(struct cli *cli)
     a.root = json_read(a.file, 0, NULL, &code, problem, sizeof problem);
     if (a.root == NULL) {
         return fail(cli, code, "%s", problem);
+    }
+    if (option_given(cli, "truth") && !join_truth(&a, &code)) {
+        json_decref(a.root);
+        return code;
     }
     const struct kind *kind = json_is_object(a.root) ? find_kind(&a) : (refuse(&a, "y_true", "is missing"), NULL);
     fov_metrics *metrics = kind != NULL ? kind->measure(&a, context) : NULL;

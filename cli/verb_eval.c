@@ -101,6 +101,8 @@ static const struct cli_option options[] = {
      .doc = "what the model is measured at: classify, multilabel, regress, segment, image:from=noise"},
     {.name = "answers", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "a model answers",
      .doc = "a JSON file of answers and truth, from any program, in place of a model"},
+    {.name = "truth", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "it stands in the file of answers",
+     .doc = "COCO's instances (JSON), beside COCO's results as --answers: boxes that any detector found"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
      .doc = "samples at a time; changes speed and memory, not the result"},
     {.name = "classes-by-position", .kind = OPTION_FLAG,
@@ -132,9 +134,10 @@ const struct verb verb_eval = {
         "loss, top5, macro_precision, macro_recall, macro_f1, per_class and confusion, fractions throughout; of other "
         "tasks their figures; and metrics, every figure of docs/metrics.md under its name. With "
         "--answers nothing is run: the file's \"y_true\" is compared with its \"scores\" or \"y_pred\" (two pictures: "
-        "\"a\" and \"b\"), and every figure of docs/metrics.md printed.",
+        "\"a\" and \"b\"; boxes: \"ground_truth\" and \"detections\", or COCO's two files), and every figure of docs/metrics.md printed.",
     .examples = "fovea eval runs/train/best.onnx --data mnist\n"
                 "fovea eval runs/train/best.onnx --data mnist --split train\n"
                 "fovea eval best.onnx --data photos/ --json\n"
-                "fovea eval --answers answers.json --json\n",
+                "fovea eval --answers answers.json --json\n"
+                "fovea eval --answers detections.json --truth instances_val2017.json\n",
 };

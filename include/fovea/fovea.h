@@ -6,9 +6,9 @@
  *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
  *   dataset.h, train.h             pictures in, a trained model out
  *   answer.h                       what a model says of a picture, whatever it is for
- * and classes.h (which class of a model is which of the data), metrics.h (what answers are worth), filter.h (picture
- * filters), classic.h (Hopfield, Boltzmann, deep belief networks), conformance.h (whether all of it means what ONNX
- * says), bench.h (how fast this machine does it)
+ * and classes.h (which class of a model is which of the data), metrics.h (what answers are worth), boxes.h (overlap and
+ * suppression of boxes), filter.h (picture filters), classic.h (Hopfield, Boltzmann, deep belief networks),
+ * conformance.h (whether all of it means what ONNX says), bench.h (how fast this machine does it)
  *
  * Options are structs in which a zero field means the documented default; calls take them as designated initialisers:
  *   fov_conv2d(g, x, .filters = 64, .kernel = 3, .pad = 1)
@@ -20,6 +20,7 @@
 #include <fovea/answer.h>
 #include <fovea/array.h>
 #include <fovea/bench.h>
+#include <fovea/boxes.h>
 #include <fovea/classic.h>
 #include <fovea/classes.h>
 #include <fovea/conformance.h>

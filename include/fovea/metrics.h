@@ -14,10 +14,11 @@ extern "C" {
 /** One figure: a number, a list (one number per class, say) or a matrix. */
 typedef struct fov_figure {
     const char   *name;          /**< "accuracy"; of a group: "macro.f1" */
-    int           rank;          /**< 0: a number; 1: a list of `columns`; 2: a matrix of `rows` x `columns` */
+    int           rank;          /**< 0: a number; 1: a list of `columns`; 2: `rows` x `columns`; 3: `layers` of those */
     int64_t       rows, columns; /**< 1 where there is no such dimension */
-    const double *values;        /**< [rows][columns]; NaN: undefined; infinite: PSNR of equal pictures */
+    const double *values;        /**< [layers][rows][columns]; NaN: undefined; infinite: PSNR of equal pictures */
     bool          whole;         /**< counts of samples or pixels */
+    int64_t       layers;        /**< 1 below rank 3 */
 } fov_figure;
 
 /** Figures of one set of answers, in the order in which docs/metrics.md explains them. */
@@ -49,6 +50,28 @@ FOV_API fov_metrics *fov_metrics_masks(fov_context *context, int64_t pixels, int
 /** Two pictures [height, width, channels]; `range` is the distance of black and white: 255 or 1. */
 FOV_API fov_metrics *fov_metrics_pictures(fov_context *context, int height, int width, int channels, const double *a,
                                           const double *b, double range);
+
+/** An object that is there: box and area in pixels, its class by the number that the data gives it. */
+typedef struct fov_object {
+    int64_t image, category;
+    double  x, y, width, height;
+    double  area;      /**< decides which range of sizes it belongs to; COCO's is that of the outline */
+    bool    crowd;     /**< COCO: several objects in one box */
+    bool    difficult; /**< Pascal VOC: not asked for */
+} fov_object;
+
+/** A box that was found. */
+typedef struct fov_detection {
+    int64_t image, category;
+    double  x, y, width, height;
+    double  score;
+} fov_detection;
+
+/** Boxes. categories [classes], no number twice; objects and detections of other categories do not count. Orders
+ *  decide between equal scores, as in COCO's and VOC's programs. E_USAGE: a number that is not finite. */
+FOV_API fov_metrics *fov_metrics_boxes(fov_context *context, int classes, const int64_t *categories,
+                                       int64_t object_count, const fov_object *objects, int64_t detection_count,
+                                       const fov_detection *detections);
 
 #ifdef __cplusplus
 }

@@ -58,8 +58,22 @@ double *figures_add(fov_metrics *metrics, const char *name, int64_t rows, int64_
                            .rows    = rows ? rows : 1,
                            .columns = columns,
                            .values  = values,
-                           .whole   = whole};
+                           .whole   = whole,
+                           .layers  = 1};
     metrics->count++;
+    return values;
+}
+
+double *figures_add_layers(fov_metrics *metrics, const char *name, int64_t layers, int64_t rows, int64_t columns)
+{
+    double *values = figures_add(metrics, name, layers * rows, columns, false);
+
+    if (values) {
+        fov_figure *figure = &metrics->at[metrics->count - 1].figure;
+        figure->rank       = 3;
+        figure->rows       = rows;
+        figure->layers     = layers;
+    }
     return values;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The list of figures that a kind of metric fills. Next: classes.c, labels.c, values.c, masks.c, pictures.c (a kind
- * each), ranking.h (areas under curves), docs/metrics.md (the definitions). */
+/* The list of figures that a kind of metric fills. Next: classes.c, labels.c, values.c, masks.c, pictures.c, boxes.c (a
+ * kind each), ranking.h (areas under curves), docs/metrics.md (the definitions). */
 #ifndef METRIC_FIGURES_H
 #define METRIC_FIGURES_H
 
@@ -25,6 +25,8 @@ fov_metrics *figures_finish(fov_metrics *metrics);
 
 /** Adds a list or matrix of zeros, to fill; NULL after a failure. `rows` 0: a list. `whole`: counts. */
 double *figures_add(fov_metrics *metrics, const char *name, int64_t rows, int64_t columns, bool whole);
+/** Adds a list of matrices, whose sizes are small enough to be multiplied. */
+double *figures_add_layers(fov_metrics *metrics, const char *name, int64_t layers, int64_t rows, int64_t columns);
 /** Adds a number. */
 void figures_number(fov_metrics *metrics, const char *name, double value);
 void figures_whole(fov_metrics *metrics, const char *name, int64_t value);

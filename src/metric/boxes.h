@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects and detections in the order in which they are measured: by class, then picture, then as they were listed. Next:
+ * boxes.c (who sorts and asks), boxes_coco.c and boxes_voc.c (the two definitions). */
+#ifndef METRIC_BOXES_H
+#define METRIC_BOXES_H
+
+#include "metric/figures.h"
+
+/** A class's objects and detections; of one picture they lie together, pictures by rising number. */
+struct box_class {
+    const fov_object *objects;
+    const fov_detection *detections;
+    const int64_t *places; /**< of the detections in the list that was given */
+    int64_t object_count, detection_count;
+};
+
+struct box_set {
+    fov_context *context;
+    int classes;
+    const int64_t *categories; /**< [classes], rising */
+    fov_object *objects;       /**< sorted */
+    fov_detection *detections;
+    int64_t *places;                       /**< of the detections, before they were sorted */
+    int64_t *object_from, *detection_from; /**< [classes + 1] */
+};
+
+struct box_class box_class_of(const struct box_set *set, int class);
+/** Objects or detections of the next picture of a class: [*object, *object_end) and [*detection, *detection_end), which
+ *  are those of the picture before (all 0 at first). False: there is none. */
+struct box_picture {
+    int64_t image, object, object_end, detection, detection_end;
+};
+bool box_next_picture(const struct box_class *of, struct box_picture *picture);
+
+/** Adds the figures "coco.*", and "map", "map50", "map75". */
+void box_figures_coco(const struct box_set *set, fov_metrics *metrics);
+/** Adds the figures "voc.*". */
+void box_figures_voc(const struct box_set *set, fov_metrics *metrics);
+
+#endif
