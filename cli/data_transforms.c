@@ -14,7 +14,7 @@ static json_t *transform_to_json(const fov_transform_info *info)
     json_set_text(object, "name", info->name);
     json_set_text(object, "torchvision", info->torchvision);
     json_set_text(object, "summary", info->summary);
-    json_set_text(object, "kind", info->geometry ? "geometry" : "colour");
+    json_set_text(object, "kind", info->geometry ? "geometry" : info->mixes ? "mix" : "colour");
     for (int i = 0; i < info->option_count; i++) {
         json_t *one = json_object();
         json_set_text(one, "name", info->option[i].name);

@@ -96,7 +96,7 @@ typedef struct fov_train_options {
     float       label_smoothing; /**< 0 */
     /** Random changes of the training pictures, a list such as "crop:4, flip" or a preset: "mnist", "cifar",
      *  "imagenet", "segment" (fov_transform_at lists what there is); NULL: none. What is drawn follows from seed,
-     *  epoch and sample alone. */
+     *  epoch and sample alone. "mixup", "cutmix" and "mosaic" make a sample of several. */
     const char *augment;
     /** Threads that prepare the next batches while the step is computed; -1: none, then all threads of the context do it
      *  in between. 0: one where samples are decoded from files, none where they lie in memory. Weights do not depend on
@@ -201,7 +201,8 @@ typedef struct fov_transform_info {
     const char *name;        /**< "random-resized-crop" */
     const char *torchvision; /**< "RandomResizedCrop"; "" where it has none */
     const char *summary;     /**< one line */
-    bool        geometry;    /**< moves pixels, masks and boxes; false: changes colours */
+    bool        geometry;    /**< moves pixels, masks and boxes; false: changes colours, or mixes */
+    bool        mixes;       /**< makes one sample of several */
     int             option_count;
     fov_option_info option[8];
 } fov_transform_info;

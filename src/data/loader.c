@@ -13,7 +13,9 @@ enum {
 
 /* What one thread needs. */
 struct loader_worker {
-    struct sample sample; /* decoded */
+    struct loader *loader;
+    struct sample sample, partner; /* decoded */
+    struct sample shown; /* a partner that is kept from an earlier epoch */
     struct preparer preparer;
     struct error error;
     size_t failed; /* position in the batch of the sample with that error */
@@ -46,6 +48,8 @@ struct loader {
     void *targets;
 };
 
+static int read_partner(void *user, size_t index, const struct sample **sample, struct error *error);
+
 /* Makes every buffer that samples of the dataset's own size will need, so that batches find them there. */
 static int warm(const struct loader *loader, struct loader_worker *worker, struct error *error)
 {
@@ -67,8 +71,11 @@ static int open_workers(struct loader *loader, struct error *error)
         memory_allocate(memory, (size_t)loader->worker_count, sizeof *loader->workers, "the loader", error);
     for (int i = 0; loader->workers != NULL && status == FOV_OK && i < loader->worker_count; i++) {
         struct loader_worker *worker = &loader->workers[i];
+        worker->loader = loader;
         sample_begin(&worker->sample, memory);
+        sample_begin(&worker->partner, memory);
         status = preparer_open(&worker->preparer, &loader->preparation, error);
+        worker->preparer.partners = (struct prepare_partners){loader->dataset->count, read_partner, worker};
         status = status == FOV_OK ? warm(loader, worker, error) : status;
     }
     return loader->workers != NULL ? status : FOV_E_MEMORY;
@@ -130,6 +137,7 @@ void loader_free(struct loader *loader)
     struct memory *memory = loader->context->memory;
     for (int i = 0; loader->workers && i < loader->worker_count; i++) {
         sample_free(&loader->workers[i].sample);
+        sample_free(&loader->workers[i].partner);
         preparer_close(&loader->workers[i].preparer, &loader->preparation);
     }
     preparation_close(&loader->preparation);
@@ -148,8 +156,8 @@ void loader_set_epoch(struct loader *loader, int64_t epoch)
     loader->epoch = epoch;
 }
 
-/* The sample itself: kept from an earlier epoch, or read and perhaps kept. *sample is the worker's or `shown`. */
-static int read_sample(struct loader *loader, struct loader_worker *worker, size_t index, struct sample *shown,
+/* The sample itself: kept from an earlier epoch, or read and perhaps kept. *sample is `room` or `shown`. */
+static int read_sample(struct loader *loader, size_t index, struct sample *room, struct sample *shown,
                        const struct sample **sample, struct error *error)
 {
     const struct fov_dataset *dataset = loader->dataset;
@@ -157,13 +165,13 @@ static int read_sample(struct loader *loader, struct loader_worker *worker, size
     if (loader->cache != NULL && cache_show(loader->cache, index, shown)) {
         return FOV_OK;
     }
-    *sample = &worker->sample;
+    *sample = room;
     /* What is kept may be asked for with its target later. */
     bool with_target = loader->targets != NULL || loader->cache != NULL;
-    int status = with_target ? dataset_read(dataset, index, &worker->sample, error)
-                             : dataset_sample(dataset, index, &worker->sample.picture, error);
+    int status =
+        with_target ? dataset_read(dataset, index, room, error) : dataset_sample(dataset, index, &room->picture, error);
     if (status == FOV_OK && loader->cache != NULL) {
-        cache_keep(loader->cache, index, &worker->sample);
+        cache_keep(loader->cache, index, room);
     }
     return status;
 }
@@ -175,7 +183,7 @@ static int fill_from(struct loader *loader, struct loader_worker *worker, size_t
     const struct sample *sample;
     struct prepared prepared;
     float *out = loader->pixels + place * loader->preparation.values;
-    int status = read_sample(loader, worker, index, &shown, &sample, error);
+    int status = read_sample(loader, index, &worker->sample, &shown, &sample, error);
     status = status == FOV_OK ? prepare_sample(&loader->preparation, &worker->preparer, sample, index, loader->epoch,
                                                out, &prepared, error)
                               : status;
@@ -196,6 +204,12 @@ static void remember_bad(struct loader *loader, size_t index, const struct error
     pthread_mutex_unlock(&bad->lock);
 }
 
+/* Whether another sample may take the place of one that failed so. */
+static bool replaces(const struct loader *loader, int status)
+{
+    return loader->bad.known != NULL && (status == FOV_E_INPUT || status == FOV_E_IO || status == FOV_E_UNSUPPORTED);
+}
+
 /* Sample number `place` of the batch; in place of one that cannot be read the dataset's next. */
 static int fill_one(struct loader *loader, struct loader_worker *worker, size_t place, struct error *error)
 {
@@ -204,13 +218,26 @@ static int fill_one(struct loader *loader, struct loader_worker *worker, size_t 
         return (int)error_set(error, FOV_E_USAGE, "sample %zu is out of range (%zu samples)", index, count);
     }
     int status = fill_from(loader, worker, index, place, error);
-    for (int tries = 0; tries < LOADER_TRIES && loader->bad.known != NULL &&
-                        (status == FOV_E_INPUT || status == FOV_E_IO || status == FOV_E_UNSUPPORTED);
-         tries++) {
+    for (int tries = 0; tries < LOADER_TRIES && replaces(loader, status); tries++) {
         remember_bad(loader, index, error);
         error_clear(error);
         index = (index + 1) % count;
         status = fill_from(loader, worker, index, place, error);
+    }
+    return status;
+}
+
+/* A sample that another one is mixed with; the same rule. */
+static int read_partner(void *user, size_t index, const struct sample **sample, struct error *error)
+{
+    struct loader_worker *worker = user;
+    struct loader *loader = worker->loader;
+    int status = read_sample(loader, index, &worker->partner, &worker->shown, sample, error);
+    for (int tries = 0; tries < LOADER_TRIES && replaces(loader, status); tries++) {
+        remember_bad(loader, index, error);
+        error_clear(error);
+        index = (index + 1) % loader->dataset->count;
+        status = read_sample(loader, index, &worker->partner, &worker->shown, sample, error);
     }
     return status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum { DEGRADE_PLACE = 255 /* of its draws, behind those of every transform of a pipeline */ };
+enum { BOX_DIFFICULT = 1U, BOX_CROWD = 2U }; /* marks of boxes in the pipeline */
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
@@ -29,6 +30,11 @@ static int check_options(const struct prepare_options *options, struct error *er
         return (int)error_set(error, FOV_E_INPUT,
                               "preprocessing: scale %g, shorter side %d, crop %d make no sense (sides: 1 to %d)",
                               (double)p->scale, p->shorter, p->crop, IMAGE_MAX_SIDE);
+    }
+    if (options->target == PREPARE_MASK && options->augment != NULL && pipeline_blends(options->augment) != NULL) {
+        return (int)error_set(error, FOV_E_UNSUPPORTED,
+                              "%s: a pixel of a mask is of one class; cutmix and mosaic can be had",
+                              pipeline_blends(options->augment));
     }
     if (options->target != PREPARE_PICTURE && (p->shorter > 0 || p->crop > 0)) {
         return (int)error_set(error, FOV_E_UNSUPPORTED,
@@ -123,6 +129,7 @@ void preparer_close(struct preparer *preparer, const struct preparation *prepara
     memory_free(memory, preparer->plain);
     memory_free(memory, preparer->boxes);
     memory_free(memory, preparer->moving);
+    memory_free(memory, preparer->numbers);
     *preparer = (struct preparer){.resized = NULL};
 }
 
@@ -213,55 +220,61 @@ static int cut_middle(const struct preparation *preparation, struct preparer *pr
 
 /* ---- targets that move with the picture -------------------------------------------------------------------------- */
 
-static int room_for_boxes(const struct preparation *preparation, struct preparer *preparer, size_t count,
-                          struct error *error)
-{
-    struct memory *memory = preparation->memory;
-    if (count <= preparer->box_capacity) {
-        return FOV_OK;
-    }
-    memory_free(memory, preparer->boxes);
-    memory_free(memory, preparer->moving);
-    preparer->box_capacity = 0;
-    preparer->boxes = memory_allocate(memory, count, sizeof *preparer->boxes, "boxes", error);
-    preparer->moving = memory_allocate(memory, count, sizeof *preparer->moving, "boxes", error);
-    if (preparer->boxes == NULL || preparer->moving == NULL) {
-        return FOV_E_MEMORY;
-    }
-    preparer->box_capacity = count;
-    return FOV_OK;
-}
-
+/* A sample's boxes on their way through the pipeline. */
 static int begin_boxes(const struct preparation *preparation, struct preparer *preparer, const struct sample *sample,
                        struct pipeline_job *job, struct error *error)
 {
-    int status = room_for_boxes(preparation, preparer, sample->box_count, error);
-    for (size_t i = 0; status == FOV_OK && i < sample->box_count; i++) {
+    struct memory *memory = preparation->memory;
+    if (sample->box_count > preparer->moving_capacity) {
+        memory_free(memory, preparer->moving);
+        preparer->moving_capacity = 0;
+        preparer->moving = memory_allocate(memory, sample->box_count, sizeof *preparer->moving, "boxes", error);
+        if (preparer->moving == NULL) {
+            return FOV_E_MEMORY;
+        }
+        preparer->moving_capacity = sample->box_count;
+    }
+    for (size_t i = 0; i < sample->box_count; i++) {
         const fov_box *box = &sample->boxes[i];
-        preparer->moving[i] = (struct pipeline_box){.at = {box->x1, box->y1, box->x2, box->y2}};
+        preparer->moving[i] = (struct pipeline_box){.at = {box->x1, box->y1, box->x2, box->y2},
+                                                    .label = box->label,
+                                                    .marks = (box->difficult ? BOX_DIFFICULT : 0U) |
+                                                             (box->crowd ? BOX_CROWD : 0U)};
     }
     job->boxes = preparer->moving;
     job->box_count = (int)sample->box_count;
-    return status;
+    return FOV_OK;
 }
 
 /* What is left of them, in pixels of the network's input. */
-static void end_boxes(const struct preparation *preparation, struct preparer *preparer, const struct sample *sample,
-                      struct prepared *prepared)
+static int end_boxes(const struct preparation *preparation, struct preparer *preparer, const struct pipeline_box *boxes,
+                     int count, struct prepared *prepared, struct error *error)
 {
+    struct memory *memory = preparation->memory;
     float pad = (float)preparation->options.preprocessing.pad;
+    if ((size_t)count > preparer->box_capacity) {
+        memory_free(memory, preparer->boxes);
+        preparer->box_capacity = 0;
+        preparer->boxes = memory_allocate(memory, (size_t)count, sizeof *preparer->boxes, "boxes", error);
+        if (preparer->boxes == NULL) {
+            return FOV_E_MEMORY;
+        }
+        preparer->box_capacity = (size_t)count;
+    }
     prepared->boxes = preparer->boxes;
-    for (size_t i = 0; i < sample->box_count; i++) {
-        const struct pipeline_box *moved = &preparer->moving[i];
-        if (!moved->gone) {
-            fov_box *box = &preparer->boxes[prepared->box_count++];
-            *box = sample->boxes[i];
-            box->x1 = moved->at[0] + pad;
-            box->y1 = moved->at[1] + pad;
-            box->x2 = moved->at[2] + pad;
-            box->y2 = moved->at[3] + pad;
+    for (int i = 0; i < count; i++) {
+        const float *at = boxes[i].at;
+        if (!boxes[i].gone) {
+            preparer->boxes[prepared->box_count++] = (fov_box){.label = boxes[i].label,
+                                                               .x1 = at[0] + pad,
+                                                               .y1 = at[1] + pad,
+                                                               .x2 = at[2] + pad,
+                                                               .y2 = at[3] + pad,
+                                                               .difficult = (boxes[i].marks & BOX_DIFFICULT) != 0,
+                                                               .crowd = (boxes[i].marks & BOX_CROWD) != 0};
         }
     }
+    return FOV_OK;
 }
 
 /* The mask with the border that padding puts around the picture: nothing is known there. */
@@ -285,84 +298,173 @@ static int pad_mask(const struct preparation *preparation, struct preparer *prep
     return status;
 }
 
-/* The picture through the pipeline, and its target through the same map. Afterwards preparer->resized holds the
- * network's picture without padding. */
-static int transform(const struct preparation *preparation, struct preparer *preparer, const struct picture *picture,
-                     const struct sample *sample, size_t index, int64_t epoch, struct prepared *prepared,
-                     struct error *error)
+/* ---- through the pipeline ---------------------------------------------------------------------------------------- */
+
+/* What a pipeline is given of a sample: the piece that preprocessing says, with the channels that are wanted, and what
+ * moves with it. */
+static int give_sample(const struct preparation *preparation, struct preparer *preparer, const struct sample *sample,
+                       struct pipeline_job *job, struct error *error)
 {
     const struct prepare_options *o = &preparation->options;
-    const struct pipeline_key key = {o->seed, (uint64_t)epoch, index};
-    const struct pipeline *pipeline = o->augment != NULL ? o->augment : preparation->still;
-    size_t inner = (size_t)preparation->inner_height * (size_t)preparation->inner_width;
-    struct picture other = {.pixels = NULL};
-    struct pipeline_job job = {.pixels = picture->pixels,
-                               .height = picture->height,
-                               .width = picture->width,
-                               .channels = picture->channels,
-                               .out_height = preparation->inner_height,
-                               .out_width = preparation->inner_width,
-                               .out = preparer->resized};
+    const fov_preprocessing *p = &o->preprocessing;
+    const struct picture *given = &sample->picture;
+    struct picture picture = {
+        .height = given->height, .width = given->width, .channels = given->channels, .pixels = given->pixels};
+    int status = convert(preparation, &preparer->channels, &picture,
+                         o->target == PREPARE_DEGRADED ? o->other.channels : o->size.channels, error);
+    if (status == FOV_OK && (p->shorter > 0 || p->crop > 0)) {
+        status = cut_middle(preparation, preparer, &picture, error);
+    }
+    job->pixels = picture.pixels;
+    job->height = picture.height;
+    job->width = picture.width;
+    job->channels = picture.channels;
+    if (status == FOV_OK && o->target == PREPARE_MASK) {
+        job->mask = sample->mask.pixels;
+    } else if (status == FOV_OK && o->target == PREPARE_BOXES) {
+        status = begin_boxes(preparation, preparer, sample, job, error);
+    } else if (status == FOV_OK && o->target == PREPARE_OTHER) {
+        struct picture other = {.height = sample->other.height,
+                                .width = sample->other.width,
+                                .channels = sample->other.channels,
+                                .pixels = sample->other.pixels};
+        status = convert(preparation, &preparer->other_channels, &other, o->other.channels, error);
+        job->other.pixels = other.pixels;
+        job->other.height = other.height;
+        job->other.width = other.width;
+        job->other.channels = other.channels;
+    }
+    return status;
+}
+
+/* Where the pipeline puts what it makes: the network's picture without padding into preparer->resized. */
+static int give_room(const struct preparation *preparation, struct preparer *preparer, struct pipeline_job *job,
+                     struct prepared *prepared, struct error *error)
+{
+    const struct prepare_options *o = &preparation->options;
     int status = FOV_OK;
+    job->out_height = preparation->inner_height;
+    job->out_width = preparation->inner_width;
+    job->out = preparer->resized;
     if (o->target == PREPARE_MASK) {
+        size_t inner = (size_t)preparation->inner_height * (size_t)preparation->inner_width;
         status = grow(preparation->memory, &preparer->inner_mask, inner, error);
-        job.mask = sample->mask.pixels;
-        job.out_mask = preparer->inner_mask.bytes;
-    } else if (o->target == PREPARE_BOXES) {
-        status = begin_boxes(preparation, preparer, sample, &job, error);
+        job->out_mask = preparer->inner_mask.bytes;
     } else if (o->target == PREPARE_OTHER || o->target == PREPARE_DEGRADED) {
         status = grow(preparation->memory, &preparer->moved, area_of(o->other) * (size_t)o->other.channels, error);
         prepared->other = preparer->moved.bytes;
         prepared->other_size = o->other;
     }
-    if (status == FOV_OK && o->target == PREPARE_OTHER) {
-        other = (struct picture){.height = sample->other.height,
-                                 .width = sample->other.width,
-                                 .channels = sample->other.channels,
-                                 .pixels = sample->other.pixels};
-        status = convert(preparation, &preparer->other_channels, &other, o->other.channels, error);
-        job.other = (struct pipeline_other){other.pixels,     other.height,         other.width,   other.channels,
-                                            o->other.height, o->other.width, preparer->moved.bytes};
-    } else if (status == FOV_OK && o->target == PREPARE_DEGRADED) {
-        job.out_height = o->other.height;
-        job.out_width = o->other.width;
-        job.out = preparer->moved.bytes;
+    if (o->target == PREPARE_OTHER) {
+        job->other.out = preparer->moved.bytes;
+        job->other.out_height = o->other.height;
+        job->other.out_width = o->other.width;
+    } else if (o->target == PREPARE_DEGRADED) {
+        job->out_height = o->other.height;
+        job->out_width = o->other.width;
+        job->out = preparer->moved.bytes;
     }
-    status = status == FOV_OK ? pipeline_apply(pipeline, &key, &job, &preparer->room, error) : status;
+    return status;
+}
+
+/* A mixture on its way. */
+struct mixture {
+    const struct preparation *preparation;
+    struct preparer *preparer;
+    struct prepared *prepared;
+};
+
+/* The label and the numbers of one part; samples that are read later may lie where it did. */
+static void keep_part(const struct mixture *mixture, int part, const struct sample *sample)
+{
+    struct prepared_part *kept = &mixture->prepared->part[part];
+    float *numbers = mixture->preparer->numbers + (size_t)part * mixture->prepared->sample->number_count;
+    kept->label = sample->label;
+    kept->numbers = numbers;
+    if (sample->number_count > 0) {
+        memcpy(numbers, sample->numbers, sample->number_count * sizeof *numbers);
+    }
+}
+
+static int read_partner(void *user, uint64_t index, int part, struct pipeline_job *job, struct error *error)
+{
+    const struct mixture *mixture = user;
+    const struct prepare_partners *partners = &mixture->preparer->partners;
+    const struct sample *sample;
+    int status = partners->read(partners->user, (size_t)index, &sample, error);
+    if (status == FOV_OK) {
+        keep_part(mixture, part, sample);
+        status = give_sample(mixture->preparation, mixture->preparer, sample, job, error);
+    }
+    return status;
+}
+
+static int mix(const struct preparation *preparation, struct preparer *preparer, const struct pipeline_key *key,
+               const struct pipeline_job *job, struct prepared *prepared, struct error *error)
+{
+    struct mixture mixture = {preparation, preparer, prepared};
+    struct mixing_partners partners = {preparer->partners.count, read_partner, &mixture};
+    struct mixed mixed;
+    size_t need = prepared->sample->number_count * MIXING_MOST_PARTS;
+    if (preparer->numbers == NULL || need > preparer->number_capacity) {
+        memory_free(preparation->memory, preparer->numbers);
+        preparer->numbers = memory_allocate_raw(preparation->memory, need + 1, sizeof(float), "numbers", error);
+        preparer->number_capacity = need;
+        if (preparer->numbers == NULL) {
+            return FOV_E_MEMORY;
+        }
+    }
+    keep_part(&mixture, 0, prepared->sample);
+    int status = pipeline_mix(preparation->options.augment, key, job, &partners, &preparer->room, &mixed, error);
+    prepared->part_count = mixed.part_count;
+    for (int i = 0; i < mixed.part_count; i++) {
+        prepared->part[i].share = mixed.share[i];
+    }
+    return status == FOV_OK && preparation->options.target == PREPARE_BOXES
+               ? end_boxes(preparation, preparer, mixed.boxes, mixed.box_count, prepared, error)
+               : status;
+}
+
+/* A sample's picture through the pipeline, and its target through the same map. */
+static int transform(const struct preparation *preparation, struct preparer *preparer, struct pipeline_job *job,
+                     int64_t epoch, struct prepared *prepared, struct error *error)
+{
+    const struct prepare_options *o = &preparation->options;
+    const struct pipeline_key key = {o->seed, (uint64_t)epoch, prepared->index};
+    const struct pipeline *pipeline = o->augment != NULL ? o->augment : preparation->still;
+    int status = give_room(preparation, preparer, job, prepared, error);
+    if (status == FOV_OK && pipeline_mixes(pipeline)) {
+        status = mix(preparation, preparer, &key, job, prepared, error);
+    } else if (status == FOV_OK) {
+        status = pipeline_apply(pipeline, &key, job, &preparer->room, error);
+        status = status == FOV_OK && o->target == PREPARE_BOXES
+                     ? end_boxes(preparation, preparer, job->boxes, job->box_count, prepared, error)
+                     : status;
+    }
     if (status == FOV_OK && o->target == PREPARE_MASK) {
         status = pad_mask(preparation, preparer, prepared, error);
-    } else if (status == FOV_OK && o->target == PREPARE_BOXES) {
-        end_boxes(preparation, preparer, sample, prepared);
     } else if (status == FOV_OK && o->target == PREPARE_DEGRADED) {
-        struct transform_draw draw = {{o->seed, RANDOM_AUGMENT + (DEGRADE_PLACE << 8), (uint64_t)epoch},
-                                      (uint64_t)index << 24};
+        struct transform_draw draw = pipeline_draw(&key, DEGRADE_PLACE);
         o->degrade(o->user, preparer->moved.bytes, preparer->resized, &draw);
     }
     return status;
 }
 
 /* Channels and size: afterwards *result holds [inner height, inner width, channels]. */
-static int fit(const struct preparation *preparation, struct preparer *preparer, const struct sample *sample,
-               size_t index, int64_t epoch, const uint8_t **result, struct prepared *prepared, struct error *error)
+static int fit(const struct preparation *preparation, struct preparer *preparer, int64_t epoch, const uint8_t **result,
+               struct prepared *prepared, struct error *error)
 {
     const struct prepare_options *o = &preparation->options;
-    const fov_preprocessing *p = &o->preprocessing;
-    const struct picture *given = &sample->picture;
-    int channels = o->target == PREPARE_DEGRADED ? o->other.channels : o->size.channels;
-    struct picture picture = {
-        .height = given->height, .width = given->width, .channels = given->channels, .pixels = given->pixels};
-    int status = convert(preparation, &preparer->channels, &picture, channels, error);
-    if (!status && (p->shorter > 0 || p->crop > 0)) {
-        status = cut_middle(preparation, preparer, &picture, error);
-    }
+    struct pipeline_job job = {.pixels = NULL};
+    int status = give_sample(preparation, preparer, prepared->sample, &job, error);
     if (status == FOV_OK && (o->augment != NULL || o->target != PREPARE_PICTURE)) {
         *result = preparer->resized;
-        return transform(preparation, preparer, &picture, sample, index, epoch, prepared, error);
+        return transform(preparation, preparer, &job, epoch, prepared, error);
     }
-    bool fits = picture.height == preparation->inner_height && picture.width == preparation->inner_width;
-    *result = fits ? picture.pixels : preparer->resized;
+    bool fits = job.height == preparation->inner_height && job.width == preparation->inner_width;
+    *result = fits ? job.pixels : preparer->resized;
     return fits || status ? status
-                          : image_resize(picture.pixels, picture.height, picture.width, channels, preparer->resized,
+                          : image_resize(job.pixels, job.height, job.width, job.channels, preparer->resized,
                                          preparation->inner_height, preparation->inner_width, &preparer->resize,
                                          error);
 }
@@ -420,8 +522,9 @@ int prepare_sample(const struct preparation *preparation, struct preparer *prepa
                    size_t index, int64_t epoch, float *out, struct prepared *prepared, struct error *error)
 {
     const uint8_t *pixels;
-    *prepared = (struct prepared){.sample = sample, .index = index, .size = preparation->options.size};
-    int status = fit(preparation, preparer, sample, index, epoch, &pixels, prepared, error);
+    *prepared = (struct prepared){.sample = sample, .index = index, .size = preparation->options.size, .part_count = 1};
+    prepared->part[0] = (struct prepared_part){1, sample->label, sample->numbers};
+    int status = fit(preparation, preparer, epoch, &pixels, prepared, error);
     if (status) {
         return status;
     }
@@ -449,9 +552,9 @@ int prepare_room(const struct preparation *preparation, struct preparer *prepare
                  struct error *error)
 {
     const uint8_t *pixels;
-    struct prepared prepared = {.sample = NULL};
-    struct sample sample = {.picture = *picture};
+    const struct sample sample = {.picture = *picture};
+    struct prepared prepared = {.sample = &sample};
     return preparation->options.target != PREPARE_PICTURE
                ? FOV_OK
-               : fit(preparation, preparer, &sample, 0, 0, &pixels, &prepared, error);
+               : fit(preparation, preparer, 0, &pixels, &prepared, error);
 }

@@ -8,7 +8,7 @@
 
 #include "data/sample.h"
 #include "device/context.h"
-#include "transform/pipeline.h"
+#include "transform/mixing.h"
 #include <fovea/model.h>
 
 /** A picture's size and channels. */
@@ -26,6 +26,14 @@ struct prepared {
     size_t               box_count;
     const uint8_t       *other; /**< [height, width, channels] of .other_size; NULL: none is asked for */
     struct picture_size  other_size;
+    /** What the network's picture is made of: the sample alone, or parts of several, whose shares add up to 1. Classes
+     *  and values of the picture are those of its parts, weighted by them. */
+    struct prepared_part {
+        double       share;
+        int32_t      label;
+        const float *numbers; /**< as in a sample */
+    } part[MIXING_MOST_PARTS];
+    int part_count;
 };
 
 /** Which targets go along. */
@@ -64,8 +72,17 @@ struct preparation {
     size_t values;                 /* of one sample */
 };
 
+/** Where further samples come from, for lists that mix several. */
+struct prepare_partners {
+    size_t count; /**< samples there are */
+    /** *sample stays until the next call. */
+    int (*read)(void *user, size_t index, const struct sample **sample, struct error *error);
+    void *user;
+};
+
 /** What one thread needs. Buffers are made once; only pictures of new sizes make them grow. */
 struct preparer {
+    struct prepare_partners partners; /**< the caller's; needed where the list mixes */
     struct resize_scratch resize;
     struct pipeline_room room;
     struct prepare_pixels {
@@ -76,7 +93,8 @@ struct preparer {
     float *plain;      /* one sample channels-last, when plain order is wanted; else NULL */
     fov_box *boxes;
     struct pipeline_box *moving;
-    size_t box_capacity;
+    float *numbers; /* [MIXING_MOST_PARTS][numbers of a sample] */
+    size_t box_capacity, moving_capacity, number_capacity;
 };
 
 /** E_SHAPE or E_INPUT where the sizes make no sense (padding leaves no room, say). The caller closes, after failures

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "data/dataset.h"
 #include "report/plot.h"
-#include "transform/pipeline.h"
+#include "transform/mixing.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,6 @@ struct cell {
     uint8_t *pixels; /* RGB [height, width], then those of a second picture */
     int height, width, other_height, other_width;
     struct pipeline_box *boxes; /* in its pixels */
-    int *labels;
     size_t box_count;
     char caption[TEXT];
 };
@@ -75,10 +74,16 @@ static void tint(struct sheet *sheet, uint8_t *rgb, const uint8_t *mask, size_t 
 /* What one sample is drawn with. */
 struct maker {
     struct sheet *sheet;
-    struct sample sample;
+    struct sample sample, partner;
     struct pipeline_room room;
-    uint8_t *rgb, *mask, *other; /* the sample in colours; a mask on its way */
-    size_t rgb_capacity, mask_capacity, other_capacity;
+    struct shown {
+        uint8_t *rgb, *other; /* in colours */
+        size_t rgb_capacity, other_capacity;
+        struct pipeline_box *boxes; /* the sample's, on their way */
+        size_t box_capacity;
+    } own, mixed; /* of the sample, of those that are mixed with it */
+    uint8_t *mask; /* on its way */
+    size_t mask_capacity;
 };
 
 static int room_for(struct memory *memory, uint8_t **bytes, size_t *capacity, size_t need, struct error *error)
@@ -115,6 +120,72 @@ static void fit(int height, int width, int *fitted_height, int *fitted_width)
     *fitted_width = (int)fmax(1, floor(width * factor + 0.5));
 }
 
+/* A sample as a pipeline takes it, in colours. */
+static int give(struct maker *maker, const struct sample *sample, struct shown *shown, struct pipeline_job *job,
+                struct error *error)
+{
+    fov_target target = maker->sheet->dataset->target;
+    struct memory *memory = maker->sheet->memory;
+    int status = in_colours(maker, &sample->picture, &shown->rgb, &shown->rgb_capacity, error);
+    job->pixels = shown->rgb;
+    job->height = sample->picture.height;
+    job->width = sample->picture.width;
+    job->channels = 3;
+    job->mask = target == FOV_TARGET_MASK ? sample->mask.pixels : NULL;
+    if (status == FOV_OK && target == FOV_TARGET_PICTURE) {
+        status = in_colours(maker, &sample->other, &shown->other, &shown->other_capacity, error);
+        job->other.pixels = shown->other;
+        job->other.height = sample->other.height;
+        job->other.width = sample->other.width;
+        job->other.channels = 3;
+    }
+    size_t boxes = status == FOV_OK && target == FOV_TARGET_BOXES ? sample->box_count : 0;
+    if (boxes > shown->box_capacity) {
+        memory_free(memory, shown->boxes);
+        shown->box_capacity = 0;
+        shown->boxes = memory_allocate(memory, boxes, sizeof *shown->boxes, "a sheet", error);
+        if (shown->boxes == NULL) {
+            return FOV_E_MEMORY;
+        }
+        shown->box_capacity = boxes;
+    }
+    for (size_t i = 0; i < boxes; i++) {
+        const fov_box *box = &sample->boxes[i];
+        shown->boxes[i] = (struct pipeline_box){.at = {box->x1, box->y1, box->x2, box->y2}, .label = box->label};
+    }
+    job->boxes = shown->boxes;
+    job->box_count = (int)boxes;
+    return status;
+}
+
+static int give_partner(void *user, uint64_t index, int part, struct pipeline_job *job, struct error *error)
+{
+    struct maker *maker = user;
+    (void)part;
+    int status = dataset_read(maker->sheet->dataset, (size_t)index, &maker->partner, error);
+    return status ? status : give(maker, &maker->partner, &maker->mixed, job, error);
+}
+
+/* The pipeline, and the boxes that come out of it into the cell. */
+static int apply(struct maker *maker, const struct pipeline *pipeline, const struct pipeline_key *key,
+                 const struct pipeline_job *job, struct cell *cell, struct error *error)
+{
+    const struct mixing_partners partners = {maker->sheet->dataset->count, give_partner, maker};
+    struct mixed mixed = {.boxes = job->boxes, .box_count = job->box_count};
+    int status = pipeline_mixes(pipeline) ? pipeline_mix(pipeline, key, job, &partners, &maker->room, &mixed, error)
+                                          : pipeline_apply(pipeline, key, job, &maker->room, error);
+    if (status == FOV_OK && mixed.box_count > 0) {
+        size_t count = (size_t)mixed.box_count;
+        cell->boxes = memory_allocate(maker->sheet->memory, count, sizeof *cell->boxes, "a sheet", error);
+        status = cell->boxes != NULL ? FOV_OK : FOV_E_MEMORY;
+        if (status == FOV_OK) {
+            memcpy(cell->boxes, mixed.boxes, count * sizeof *cell->boxes);
+            cell->box_count = count;
+        }
+    }
+    return status;
+}
+
 /* What a pipeline makes of the sample; with a second picture that one is to the right of it. */
 static int make_cell(struct maker *maker, const struct pipeline *pipeline, const struct pipeline_key *key,
                      struct error *error)
@@ -124,45 +195,33 @@ static int make_cell(struct maker *maker, const struct pipeline *pipeline, const
     const struct sample *sample = &maker->sample;
     struct cell *cell = &sheet->cells[sheet->count++];
     fov_target target = sheet->dataset->target;
-    bool paired = target == FOV_TARGET_PICTURE;
+    struct pipeline_job job = {.pixels = NULL};
     fit(sample->picture.height, sample->picture.width, &cell->height, &cell->width);
-    if (paired) {
+    if (target == FOV_TARGET_PICTURE) {
         fit(sample->other.height, sample->other.width, &cell->other_height, &cell->other_width);
     }
     size_t other = (size_t)cell->other_height * (size_t)cell->other_width;
-    size_t area = (size_t)cell->height * (size_t)cell->width,
-           boxes = target == FOV_TARGET_BOXES ? sample->box_count : 0;
-    struct pipeline_job job = {.pixels = maker->rgb,
-                               .height = sample->picture.height,
-                               .width = sample->picture.width,
-                               .channels = 3,
-                               .out_height = cell->height,
-                               .out_width = cell->width};
+    size_t area = (size_t)cell->height * (size_t)cell->width;
+    int status = give(maker, sample, &maker->own, &job, error);
     cell->pixels = memory_allocate_raw(memory, area + other, 3, "a sheet", error);
-    cell->boxes = memory_allocate(memory, boxes + 1, sizeof *cell->boxes, "a sheet", error);
-    cell->labels = memory_allocate(memory, boxes + 1, sizeof *cell->labels, "a sheet", error);
-    int status = cell->pixels && cell->boxes && cell->labels ? FOV_OK : FOV_E_MEMORY;
-    job.out = cell->pixels;
-    for (size_t i = 0; i < boxes && status == FOV_OK; i++) {
-        const fov_box *box = &sample->boxes[i];
-        cell->boxes[i] = (struct pipeline_box){.at = {box->x1, box->y1, box->x2, box->y2}};
-        cell->labels[i] = box->label;
-    }
-    job.boxes = cell->boxes;
-    job.box_count = (int)boxes;
+    status = status == FOV_OK && cell->pixels == NULL ? FOV_E_MEMORY : status;
     if (status == FOV_OK && target == FOV_TARGET_MASK) {
         status = room_for(memory, &maker->mask, &maker->mask_capacity, area, error);
-        job.mask = sample->mask.pixels;
-        job.out_mask = maker->mask;
-    } else if (status == FOV_OK && paired) {
-        job.other = (struct pipeline_other){maker->other, sample->other.height, sample->other.width,    3,
-                                            cell->other_height, cell->other_width, cell->pixels + 3 * area};
     }
-    status = status ? status : pipeline_apply(pipeline, key, &job, &maker->room, error);
+    if (status != FOV_OK) {
+        return status;
+    }
+    job.out_height = cell->height;
+    job.out_width = cell->width;
+    job.out = cell->pixels;
+    job.out_mask = maker->mask;
+    job.other.out_height = cell->other_height;
+    job.other.out_width = cell->other_width;
+    job.other.out = cell->pixels + 3 * area;
+    status = apply(maker, pipeline, key, &job, cell, error);
     if (status == FOV_OK && target == FOV_TARGET_MASK) {
         tint(sheet, cell->pixels, maker->mask, area);
     }
-    cell->box_count = boxes;
     return status;
 }
 
@@ -204,10 +263,6 @@ static int add_sample(struct maker *maker, const struct pipeline *still, const s
     struct pipeline_key key = {sheet->dataset->context->seed, 0, index};
     struct cell *first = &sheet->cells[sheet->count];
     int status = dataset_read(sheet->dataset, index, sample, error);
-    status = status ? status : in_colours(maker, &sample->picture, &maker->rgb, &maker->rgb_capacity, error);
-    if (status == FOV_OK && sheet->dataset->target == FOV_TARGET_PICTURE) {
-        status = in_colours(maker, &sample->other, &maker->other, &maker->other_capacity, error);
-    }
     status = status ? status : make_cell(maker, still, &key, error);
     if (status == FOV_OK) {
         caption(sheet, sample, index, first->caption);
@@ -233,7 +288,7 @@ static void draw_boxes(struct plot *plot, const struct sheet *sheet, const struc
         if (box->gone) {
             continue;
         }
-        struct plot_color color = class_color(cell->labels[i]);
+        struct plot_color color = class_color(box->label);
         double left = x + scale * (double)box->at[0], top = y + scale * (double)box->at[1];
         double right = x + scale * (double)box->at[2], bottom = y + scale * (double)box->at[3];
         plot_line(plot, left, top, right, top, color, 1.5);
@@ -241,7 +296,7 @@ static void draw_boxes(struct plot *plot, const struct sheet *sheet, const struc
         plot_line(plot, right, bottom, left, bottom, color, 1.5);
         plot_line(plot, left, bottom, left, top, color, 1.5);
         char name[TEXT];
-        text_append(name, sizeof name, 0, "%.40s", sheet->dataset->class_names[cell->labels[i]]);
+        text_append(name, sizeof name, 0, "%.40s", sheet->dataset->class_names[box->label]);
         double width = plot_text_width(plot, LETTERS - 3, false, name) + 4, line = LETTERS;
         if (width <= right - left + 24) { // what is smaller has its colour
             plot_box(plot, left, top, width, line, color);
@@ -305,6 +360,13 @@ static void measure(struct sheet *sheet)
     sheet->cell_height = height;
 }
 
+static void shown_free(struct shown *shown, struct memory *memory)
+{
+    memory_free(memory, shown->rgb);
+    memory_free(memory, shown->other);
+    memory_free(memory, shown->boxes);
+}
+
 static int make_sheet(struct sheet *sheet, const fov_sheet_options *options, const char *path, struct error *error)
 {
     struct memory *memory = sheet->memory;
@@ -316,7 +378,12 @@ static int make_sheet(struct sheet *sheet, const fov_sheet_options *options, con
     struct pipeline *augment = options->augment && still ? pipeline_create(memory, options->augment, error) : NULL;
     int status = still && (augment || !options->augment) ? FOV_OK : (int)error->status;
     sample_begin(&maker.sample, memory);
+    sample_begin(&maker.partner, memory);
     sheet->across = augment ? 1 + VARIANTS : count < ACROSS ? (int)count : ACROSS;
+    if (status == FOV_OK && augment != NULL && data->target == FOV_TARGET_MASK && pipeline_blends(augment) != NULL) {
+        status = error_set(error, FOV_E_UNSUPPORTED, "%s: a pixel of a mask is of one class; cutmix and mosaic can be had",
+                           pipeline_blends(augment));
+    }
     if (status == FOV_OK && (count == 0 || count > MOST)) {
         status = error_set(error, FOV_E_USAGE, "a sheet is of 1 to %d samples, not %zu", MOST, count);
     }
@@ -341,9 +408,10 @@ static int make_sheet(struct sheet *sheet, const fov_sheet_options *options, con
     pipeline_free(augment);
     pipeline_room_free(&maker.room);
     sample_free(&maker.sample);
-    memory_free(memory, maker.rgb);
+    sample_free(&maker.partner);
+    shown_free(&maker.own, memory);
+    shown_free(&maker.mixed, memory);
     memory_free(memory, maker.mask);
-    memory_free(memory, maker.other);
     return status;
 }
 
@@ -366,7 +434,6 @@ int fov_dataset_sheet(fov_dataset *dataset, const fov_sheet_options *options, co
     for (size_t i = 0; i < sheet.count; i++) {
         memory_free(sheet.memory, sheet.cells[i].pixels);
         memory_free(sheet.memory, sheet.cells[i].boxes);
-        memory_free(sheet.memory, sheet.cells[i].labels);
     }
     memory_free(sheet.memory, sheet.cells);
     return error.status ? (int)error_set(&dataset->context->error, error.status, "%s", error.text) : FOV_OK;

@@ -14,13 +14,14 @@ struct auxiliary_head {
 enum { MOST_AUXILIARY_HEADS = 4 };
 
 struct class_loss_options {
+    bool  rows; /**< targets are rows of weights, one for each score, not labels: of pictures that are mixed */
     float label_smoothing; /**< 0: share of the target spread over all classes */
     const float *weights;  /**< [classes], of softmax cross-entropy; NULL: 1 each */
     const struct auxiliary_head *auxiliary; /**< of softmax cross-entropy; NULL: none; ended by a share of 0 */
 };
 
 struct class_loss {
-    fov_value labels; /**< i32 [N]: to be filled */
+    fov_value labels; /**< i32 [N], or f32 [N, count]: to be filled */
     fov_value loss;   /**< scalar: the mean over the batch */
 };
 

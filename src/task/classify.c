@@ -26,8 +26,8 @@ static int fit(struct task_use *use, struct error *error)
     status = status == FOV_OK ? fit_scores(use, error) : status;
     status = status == FOV_OK ? fit_classes(use, use->scores.classes, error) : status;
     use->prepare.target = PREPARE_PICTURE;
-    use->dtype = FOV_I32;
-    use->target = (fov_shape){1, {FOV_BATCH}};
+    use->dtype = use->mixes ? FOV_F32 : FOV_I32;
+    use->target = use->mixes ? (fov_shape){2, {FOV_BATCH, use->scores.count}} : (fov_shape){1, {FOV_BATCH}};
     return status;
 }
 
@@ -67,29 +67,54 @@ static void close_use(struct task_use *use)
 
 static void add_loss(const struct task_use *use, fov_graph *graph, struct task_ends *ends)
 {
-    const struct class_loss_options options = {
-        .label_smoothing = use->label_smoothing, .weights = use->state, .auxiliary = ends->auxiliary};
+    const struct class_loss_options options = {.rows = use->mixes,
+                                               .label_smoothing = use->label_smoothing,
+                                               .weights = use->state,
+                                               .auxiliary = ends->auxiliary};
     struct class_loss loss = class_loss_add(graph, &ends->scores, &options);
     ends->targets = loss.labels;
     ends->loss = loss.loss;
 }
 
+/* A label; of pictures that are mixed a weight for each score (of a single one: that of the second class). */
 static int write_label(const struct task_use *use, const struct prepared *prepared, size_t place, void *targets,
                        struct error *error)
 {
-    int32_t *labels = targets;
+    const int *match = use->match.model_class;
     (void)error;
-    labels[place] = use->match.model_class[prepared->sample->label];
+    if (!use->mixes) {
+        ((int32_t *)targets)[place] = match[prepared->sample->label];
+        return FOV_OK;
+    }
+    float *row = (float *)targets + place * (size_t)use->scores.count;
+    for (int c = 0; c < use->scores.count; c++) {
+        double weight = 0;
+        for (int i = 0; i < prepared->part_count; i++) {
+            int class = match[prepared->part[i].label];
+            weight += class == (use->scores.count > 1 ? c : 1) ? prepared->part[i].share : 0;
+        }
+        row[c] = (float)weight;
+    }
     return FOV_OK;
+}
+
+/* The class that a row of weights is mostly of. */
+static int heaviest(const float *row, int count)
+{
+    int best = 0;
+    for (int c = 1; c < count; c++) {
+        best = row[c] > row[best] ? c : best;
+    }
+    return count > 1 ? best : row[0] > 0.5F;
 }
 
 static void sum(const struct task_use *use, const struct model_scores *scores, const float *outputs,
                 const void *targets, size_t count, double *sums)
 {
-    const int32_t *labels = targets;
-    (void)use;
+    const size_t row = (size_t)scores->count;
     for (size_t i = 0; i < count; i++) {
-        sums[0] += class_predicted(scores, outputs + i * (size_t)scores->count) == labels[i];
+        int truth = use->mixes ? heaviest((const float *)targets + i * row, scores->count) : ((const int32_t *)targets)[i];
+        sums[0] += class_predicted(scores, outputs + i * row) == truth;
     }
     sums[1] += (double)count;
 }

@@ -87,8 +87,11 @@ static int write_labels(const struct task_use *use, const struct prepared *prepa
         row[c] = smoothing / 2;
     }
     for (int c = 0; c < use->match.data_classes; c++) {
-        float yes = prepared->sample->numbers[c];
-        row[use->match.model_class[c]] = yes * (1 - smoothing) + smoothing / 2;
+        double yes = 0;
+        for (int i = 0; i < prepared->part_count; i++) {
+            yes += prepared->part[i].share * (double)prepared->part[i].numbers[c];
+        }
+        row[use->match.model_class[c]] = (float)yes * (1 - smoothing) + smoothing / 2;
     }
     return FOV_OK;
 }

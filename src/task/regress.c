@@ -196,8 +196,15 @@ static int write_values(const struct task_use *use, const struct prepared *prepa
                         struct error *error)
 {
     size_t count = (size_t)((const struct regress_state *)use->state)->count;
+    float *values = (float *)targets + place * count;
     (void)error;
-    memcpy((float *)targets + place * count, prepared->sample->numbers, count * sizeof(float));
+    for (size_t v = 0; v < count; v++) {
+        double mean = 0;
+        for (int i = 0; i < prepared->part_count; i++) {
+            mean += prepared->part[i].share * (double)prepared->part[i].numbers[v];
+        }
+        values[v] = (float)mean;
+    }
     return FOV_OK;
 }
 

@@ -31,6 +31,7 @@ struct task_use {
     const fov_dataset *data; /**< NULL: none, a step is only measured */
     bool               classes_by_position;
     float              label_smoothing; /**< of training; tasks over classes know it */
+    bool               mixes; /**< of training: a picture may be made of several samples (prepared->part) */
     const struct task_use *learned; /**< of a validation: that of the training, whose .state knows what was learned */
 
     /* set by task_fit */

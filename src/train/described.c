@@ -64,6 +64,7 @@ fov_transform_info fov_transform_at(int index)
     info.torchvision = t->torchvision != NULL ? t->torchvision : "";
     info.summary = t->summary;
     info.geometry = t->kind == TRANSFORM_GEOMETRY;
+    info.mixes = t->kind == TRANSFORM_MIX;
     info.option_count = describe_options(t->attributes, info.option, sizeof info.option / sizeof info.option[0]);
     return info;
 }

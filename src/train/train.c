@@ -73,6 +73,17 @@ static int validation_batch(const struct training *t)
     return batch < VALIDATION_LEAST ? VALIDATION_LEAST : batch > VALIDATION_MOST ? VALIDATION_MOST : (int)batch;
 }
 
+static int open_augmentation(struct training *t)
+{
+    const char *list = t->settings.given.augment;
+    if (list == NULL || strcmp(list, "none") == 0) {
+        return FOV_OK;
+    }
+    t->augment = pipeline_create(t->context->memory, list, t->error);
+    t->settings.augment = t->augment;
+    return t->augment != NULL ? FOV_OK : (int)t->error->status;
+}
+
 /* The task, and whether model and data fit it. */
 static int open_task(struct training *t)
 {
@@ -80,7 +91,8 @@ static int open_task(struct training *t)
     t->use = (struct task_use){.model = t->model,
                                .data = t->data,
                                .classes_by_position = o->classes_by_position,
-                               .label_smoothing = o->label_smoothing};
+                               .label_smoothing = o->label_smoothing,
+                               .mixes = t->augment != NULL && pipeline_mixes(t->augment)};
     int status = task_choose(&t->use, o->task, t->data->target, t->error);
     status = status == FOV_OK ? task_fit(&t->use, t->error) : status;
     if (status == FOV_OK && o->stop_on_bad_file) {
@@ -111,14 +123,6 @@ static int loader_threads(const struct training *t)
 
 static int open_loader(struct training *t)
 {
-    const char *list = t->settings.given.augment;
-    if (list != NULL && strcmp(list, "none") != 0) {
-        t->augment = pipeline_create(t->context->memory, list, t->error);
-        if (t->augment == NULL) {
-            return (int)t->error->status;
-        }
-        t->settings.augment = t->augment;
-    }
     t->model->preprocessing_assumed = false; /* what it is trained with goes into its file */
     struct prefetch_options load = {.loader = task_loader(&t->use, t->augment),
                                     .batch = (size_t)t->settings.batch,
@@ -191,6 +195,7 @@ static int training_open(struct training *t, const fov_train_options *options)
         return error_set(t->error, FOV_E_INPUT, "%s has %" PRId64 " samples to train on", t->data->name, t->count);
     }
     int status = settings_resolve(&t->settings, options, t->count, t->error);
+    status = status == FOV_OK ? open_augmentation(t) : status;
     status = status == FOV_OK ? open_task(t) : status;
     status = status == FOV_OK ? step_create(&t->step, t->model, &t->use, &t->settings, t->error) : status;
     status = status == FOV_OK ? open_loader(t) : status;

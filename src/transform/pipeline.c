@@ -4,6 +4,7 @@
  * makes; any other goes through image_warp. */
 #include "transform/pipeline.h"
 #include "base/text.h"
+#include "transform/mixing.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -121,7 +122,7 @@ struct pipeline *pipeline_create(struct memory *memory, const char *text, struct
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
         text = strcmp(text, presets[i].name) == 0 ? presets[i].text : text;
     }
-    if (read_list(pipeline, text, error) != FOV_OK) {
+    if (read_list(pipeline, text, error) != FOV_OK || mixing_check(pipeline, error) != FOV_OK) {
         pipeline_free(pipeline);
         return NULL;
     }
@@ -141,6 +142,16 @@ const char *pipeline_text(const struct pipeline *pipeline)
     return pipeline->text;
 }
 
+int pipeline_count(const struct pipeline *pipeline)
+{
+    return pipeline->count;
+}
+
+const struct transform_use *pipeline_use(const struct pipeline *pipeline, int place)
+{
+    return &pipeline->uses[place];
+}
+
 /* ---- room -------------------------------------------------------------------------------------------------------- */
 
 void pipeline_room_free(struct pipeline_room *room)
@@ -148,7 +159,9 @@ void pipeline_room_free(struct pipeline_room *room)
     resize_free(&room->resize);
     if (room->memory != NULL) {
         memory_free(room->memory, room->bytes);
+        memory_free(room->memory, room->mixing);
         memory_free(room->memory, room->field);
+        memory_free(room->memory, room->boxes);
     }
     *room = (struct pipeline_room){.memory = room->memory};
 }
@@ -283,12 +296,18 @@ struct chosen {
     int count;
 };
 
-static void choose(const struct pipeline *pipeline, const struct pipeline_key *key, struct chosen *chosen)
+struct transform_draw pipeline_draw(const struct pipeline_key *key, int place)
+{
+    return (struct transform_draw){{key->seed, RANDOM_AUGMENT + ((uint32_t)place << 8), key->epoch}, key->sample << 24};
+}
+
+static void choose(const struct pipeline *pipeline, int begin, int end, const struct pipeline_key *key,
+                   struct chosen *chosen)
 {
     chosen->count = 0;
-    for (int i = 0; i < pipeline->count; i++) {
+    for (int i = begin; i < end; i++) {
         const struct transform_use *use = &pipeline->uses[i];
-        struct transform_draw draw = {{key->seed, RANDOM_AUGMENT + ((uint32_t)i << 8), key->epoch}, key->sample << 24};
+        struct transform_draw draw = pipeline_draw(key, i);
         int first = chosen->count;
 
         if (use->transform->kind == TRANSFORM_POLICY) {
@@ -438,8 +457,8 @@ static int apply_colours(struct chosen *chosen, const struct pipeline_job *job, 
     return status;
 }
 
-int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
-                   struct pipeline_room *room, struct error *error)
+int pipeline_apply_part(const struct pipeline *pipeline, int first, int end, const struct pipeline_key *key,
+                        const struct pipeline_job *job, struct pipeline_room *room, struct error *error)
 {
     size_t points = (size_t)job->out_height * (size_t)job->out_width * 2;
     struct geometry geometry;
@@ -453,7 +472,7 @@ int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *k
     int status = FOV_OK;
 
     room->resize.memory = room->memory;
-    choose(pipeline, key, &chosen);
+    choose(pipeline, first, end, key, &chosen);
     multiply(&chosen, job, &geometry);
     warp.map = geometry.map;
     warp.border = geometry.border;
@@ -479,4 +498,14 @@ int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *k
     }
     move_boxes(&warp, job);
     return status == FOV_OK ? apply_colours(&chosen, job, room, error) : status;
+}
+
+int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
+                   struct pipeline_room *room, struct error *error)
+{
+    if (pipeline_mixes(pipeline)) {
+        return error_set(error, FOV_E_UNSUPPORTED, "\"%s\" makes one sample of several: there is only one here",
+                         pipeline->text);
+    }
+    return pipeline_apply_part(pipeline, 0, pipeline->count, key, job, room, error);
 }

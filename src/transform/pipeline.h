@@ -28,6 +28,8 @@ struct pipeline_key {
 struct pipeline_box {
     float at[4]; /**< x1, y1, x2, y2 */
     bool  gone;  /**< set where nothing of it is left */
+    int   label; /**< the caller's own, as are the marks: they stay with the box */
+    unsigned marks;
 };
 
 /** A second picture that goes through the same geometry; it may be of another size, as its result may. */
@@ -55,14 +57,26 @@ struct pipeline_job {
 struct pipeline_room {
     struct memory        *memory;
     struct resize_scratch resize;
-    uint8_t *bytes;
+    uint8_t *bytes, *mixing; /**< to work in; pictures of several samples */
     float   *field;
-    size_t   byte_capacity, field_capacity;
+    struct pipeline_box *boxes; /**< of several samples */
+    size_t   byte_capacity, mixing_capacity, field_capacity, box_capacity;
 };
 void pipeline_room_free(struct pipeline_room *room);
 
-/** Fails for memory, and where a second picture of another size should be bent (elastic): E_UNSUPPORTED. */
+/** Fails for memory, and where a second picture of another size should be bent (elastic) or the list needs further
+ *  samples (mixing.h): E_UNSUPPORTED. */
 int pipeline_apply(const struct pipeline *pipeline, const struct pipeline_key *key, const struct pipeline_job *job,
                    struct pipeline_room *room, struct error *error);
+
+/* ---- parts of a list, for mixing.c ------------------------------------------------------------------------------- */
+
+int pipeline_count(const struct pipeline *pipeline);
+const struct transform_use *pipeline_use(const struct pipeline *pipeline, int place);
+/** What is drawn at a place of the list for a sample. */
+struct transform_draw pipeline_draw(const struct pipeline_key *key, int place);
+/** Places first .. end - 1, none of which mixes, then the size that is wanted. */
+int pipeline_apply_part(const struct pipeline *pipeline, int first, int end, const struct pipeline_key *key,
+                        const struct pipeline_job *job, struct pipeline_room *room, struct error *error);
 
 #endif

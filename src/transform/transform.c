@@ -27,6 +27,26 @@ bool draw_chance(struct transform_draw *draw, double probability)
     return draw_uniform(draw, 0, 1) < probability;
 }
 
+/* Marsaglia & Tsang, "A simple method for generating gamma variables", 2000; below 1 by their section 6. */
+static double draw_gamma(struct transform_draw *draw, double shape)
+{
+    double raised = shape < 1 ? shape + 1 : shape, d = raised - 1.0 / 3, c = 1 / sqrt(9 * d), v = 0, u, x;
+
+    do {
+        x = draw_normal(draw);
+        v = (1 + c * x) * (1 + c * x) * (1 + c * x);
+        u = draw_uniform(draw, 0, 1);
+    } while (v <= 0 || log(u) >= 0.5 * x * x + d - d * v + d * log(v));
+    return shape < 1 ? d * v * pow(draw_uniform(draw, 0, 1), 1 / shape) : d * v;
+}
+
+double draw_beta(struct transform_draw *draw, double alpha)
+{
+    double a = draw_gamma(draw, alpha), b = draw_gamma(draw, alpha);
+
+    return a + b > 0 ? a / (a + b) : (double)draw_below(draw, 2); /* of a tiny alpha both may be rounded to 0 */
+}
+
 /* ---- geometry ---------------------------------------------------------------------------------------------------- */
 
 void geometry_then(struct geometry *geometry, const struct image_map *step)

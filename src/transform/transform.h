@@ -6,6 +6,8 @@
  *   geometry   touches no pixel: it multiplies into one map (image/warp.h), through which picture, mask and boxes go
  *   colour     changes the pixels of the picture after that; masks and boxes do not see it
  *   policy     draws another transform and its strength (TrivialAugment...)
+ *   mix        makes one sample of several (mosaic, mixup, cutmix): what stands before it in a list is done to each of
+ *              them on its own, what stands behind it to the result
  *
  * What is drawn is a function of (seed, epoch, sample, place in the pipeline) alone: not of threads, order or what was
  * drawn before. Next: flip.c (the smallest geometry), brightness.c (the smallest colour), pipeline.h (several). */
@@ -19,7 +21,9 @@
 
 enum {
     TRANSFORM_MOST_OPTIONS = 128, /**< bytes of an options struct */
-    TRANSFORM_MOST_CHOICES = 4    /**< of one policy at a time */
+    TRANSFORM_MOST_CHOICES = 4,   /**< of one policy at a time */
+    TRANSFORM_MOST_PIECES = 4,    /**< samples that one mix puts together */
+    MIX_WHOLE = 1 << 16           /**< weight of a piece that hides what lies under it */
 };
 
 /** Random numbers for one sample and one place in the pipeline. */
@@ -31,6 +35,7 @@ double  draw_uniform(struct transform_draw *draw, double low, double high); /**<
 double  draw_normal(struct transform_draw *draw);
 int64_t draw_below(struct transform_draw *draw, int64_t bound); /**< in 0 .. bound - 1 */
 bool    draw_chance(struct transform_draw *draw, double probability);
+double  draw_beta(struct transform_draw *draw, double alpha); /**< of Beta(alpha, alpha) */
 
 /** A sample's geometry while transforms multiply into it. Points are in pixels of the picture as it would stand now. */
 struct geometry {
@@ -60,7 +65,19 @@ uint8_t colours_blend(double factor, double pixel, double other);
 /** Luma of Rec. 601, of grey pictures the value. */
 double colours_luma(const uint8_t *pixel, int channels);
 
-enum transform_kind { TRANSFORM_GEOMETRY, TRANSFORM_COLOUR, TRANSFORM_POLICY };
+/** How pictures of several samples, all of one size, become one picture: each piece is laid over those before it.
+ *  Pixels, masks, boxes and the shares of a sample's classes all follow from it (mixing.c). */
+struct mix {
+    int     height, width; /**< in: of each picture; out: of the result, at most twice as large */
+    uint8_t fill;          /**< where no piece lies; of masks 255 */
+    struct mix_piece {
+        int x, y;                     /**< pixel of the result where the picture's upper left corner comes to lie */
+        int left, top, right, bottom; /**< the pixels of the result that show it */
+        int weight;                   /**< of MIX_WHOLE, over what lies under it */
+    } piece[TRANSFORM_MOST_PIECES]; /**< the sample's own, then its partners'; in: the whole picture where it was */
+};
+
+enum transform_kind { TRANSFORM_GEOMETRY, TRANSFORM_COLOUR, TRANSFORM_POLICY, TRANSFORM_MIX };
 
 struct transform;
 /** A transform and what it is told. */
@@ -82,6 +99,10 @@ struct transform {
     void (*colour)(const void *options, struct transform_draw *draw, const struct colours *colours);
     /** Fills in what is done in place of this, at most TRANSFORM_MOST_CHOICES; answers how many. No policies. */
     int (*choose)(const void *options, struct transform_draw *draw, struct transform_use *uses);
+    /** Lays out the pieces; false: this sample stays as it is. */
+    bool (*mix)(const void *options, struct transform_draw *draw, struct mix *mix);
+    int  partners; /**< of .mix: samples beside the own one */
+    bool blends;   /**< of .mix: a pixel may be of two samples at once, which masks cannot be */
 };
 
 extern const struct transform *const transform_table[]; /* generated, sorted by name */

@@ -130,6 +130,25 @@ static void normalised_runs(void **state)
     assert_string_equal(one, four);
 }
 
+/* Samples made of several: the same bits for any number of threads, of the loader's, and in pieces. */
+static void mixed_runs(void **state)
+{
+    (void)state;
+    struct test_run run = standard;
+    char first[65], hash[65];
+    run.options.augment = "rotate:10, mosaic:p=0.5, random-resized-crop:0.4, mixup:0.4, cutmix:p=0.5";
+    run.options.epochs = 2;
+    run.options.label_smoothing = 0.1F;
+    compare_pieces(&run, 8);
+    assert_int_equal(test_train(&run, first), FOV_OK);
+    for (int k = 0; k < 3; k++) {
+        run.threads = k + 1;
+        run.options.loader_threads = k == 0 ? 4 : k == 1 ? 1 : -1;
+        assert_int_equal(test_train(&run, hash), FOV_OK);
+        assert_string_equal(first, hash);
+    }
+}
+
 static void killed_runs(void **state)
 {
     (void)state;
@@ -262,7 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stopped_runs),         cmocka_unit_test(normalised_runs),
         cmocka_unit_test(runs_with_more_state), cmocka_unit_test(killed_runs),
-        cmocka_unit_test(other_runs_refused),
+        cmocka_unit_test(other_runs_refused),   cmocka_unit_test(mixed_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,6 +143,82 @@ static void losses_are_their_definitions(void **state)
     }
 }
 
+/* ---- of classes -------------------------------------------------------------------------------------------------- */
+
+enum { ROWS = 5 };
+static const int32_t label_rows[ROWS] = {2, 0, 1, 2, 2};
+
+/* A classifier's loss and its slopes, of labels or of rows [ROWS, count]. */
+static double class_loss_of(const struct class_loss_options *options, int count, const float *rows,
+                            float slopes[ROWS * CLASSES])
+{
+    fov_context *context = test_context(1, 1);
+    fov_graph *graph = fov_graph_create(context);
+    fov_value x = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, count)), slope;
+    struct model_scores scores = {.logits = x, .count = count, .classes = count > 1 ? count : 2, .independent = count == 1};
+    struct class_loss loss = class_loss_add(graph, &scores, options);
+    assert_fine(context, fov_gradient(graph, loss.loss, &x, 1, &slope) == FOV_OK);
+    const fov_value out[] = {loss.loss, slope};
+    fov_plan *plan = fov_plan_create(graph, out, 2, &(fov_plan_options){.batch = ROWS});
+    assert_fine(context, plan != NULL);
+    float *in = fov_plan_data(plan, x);
+    for (int i = 0; i < ROWS * count; i++) {
+        in[i] = (float)noise(i);
+    }
+    if (rows != NULL) {
+        memcpy(fov_plan_data(plan, loss.labels), rows, (size_t)(ROWS * count) * sizeof *rows);
+    } else {
+        int32_t *labels = fov_plan_data(plan, loss.labels);
+        for (int n = 0; n < ROWS; n++) {
+            labels[n] = count > 1 ? label_rows[n] : label_rows[n] > 0;
+        }
+    }
+    fov_plan_run(plan, 0);
+    double value = (double)*(const float *)fov_plan_data(plan, loss.loss);
+    memcpy(slopes, fov_plan_data(plan, slope), (size_t)(ROWS * count) * sizeof *slopes);
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+    return value;
+}
+
+/* Rows with a single 1 are labels; without class weights, what is half one thing and half another costs the mean. */
+static void rows_are_weighted_labels(void **state)
+{
+    (void)state;
+    for (int form = 0; form < 6; form++) {
+        int count = form < 4 ? CLASSES : 1;
+        struct class_loss_options options = {.label_smoothing = form % 2 == 1 ? 0.1F : 0.0F,
+                                             .weights = form / 2 == 1 ? weights_of : NULL};
+        float ones[ROWS * CLASSES] = {0}, slopes[ROWS * CLASSES], same[ROWS * CLASSES];
+        for (int n = 0; n < ROWS; n++) {
+            ones[n * count + (count > 1 ? label_rows[n] : 0)] = count > 1 || label_rows[n] > 0 ? 1.0F : 0.0F;
+        }
+        double wanted = class_loss_of(&options, count, NULL, slopes);
+        options.rows = true;
+        double got = class_loss_of(&options, count, ones, same);
+        assert_true(fabs(got - wanted) < 1e-6);
+        for (int i = 0; i < ROWS * count; i++) {
+            assert_true(fabsf(same[i] - slopes[i]) < 1e-6F);
+        }
+    }
+    /* -sum_c y_c ln p_c, in double */
+    float rows[ROWS * CLASSES], slopes[ROWS * CLASSES];
+    double wanted = 0;
+    for (int n = 0; n < ROWS; n++) {
+        double all = 0;
+        for (int c = 0; c < CLASSES; c++) {
+            rows[n * CLASSES + c] = c == 0 ? 0.25F : c == n % 2 + 1 ? 0.75F : 0.0F;
+            all += exp((double)(float)noise(n * CLASSES + c));
+        }
+        for (int c = 0; c < CLASSES; c++) {
+            wanted -= (double)rows[n * CLASSES + c] * ((double)(float)noise(n * CLASSES + c) - log(all)) / ROWS;
+        }
+    }
+    double got = class_loss_of(&(struct class_loss_options){.rows = true}, CLASSES, rows, slopes);
+    assert_true(fabs(got - wanted) < 1e-6);
+}
+
 static void nothing_counts(void **state)
 {
     (void)state;
@@ -227,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(losses_are_their_definitions), cmocka_unit_test(nothing_counts),
+        cmocka_unit_test(rows_are_weighted_labels),
         cmocka_unit_test(rare_classes_weigh_more),      cmocka_unit_test(evaluation_counts_the_same_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,10 @@ static void each_is_a_function_of_its_key(void **state)
     paint(pixels);
     for (size_t t = 0; t < transform_table_count; t++) {
         struct pipeline    *pipeline = open_list(transform_table[t]->name);
+        if (transform_table[t]->kind == TRANSFORM_MIX) { /* test_mixing.c */
+            pipeline_free(pipeline);
+            continue;
+        }
         struct pipeline_job job = {.pixels = pixels, .height = SIDE, .width = SIDE, .channels = 3,
                                    .out_height = SIDE, .out_width = SIDE};
         int differ = 0;
