@@ -25,6 +25,7 @@ static const struct preset {
 };
 
 static const char *const preset_names[] = {"imagenet", "imagenet-inception", "caffe", "tf", "unit", NULL};
+static const char *const letterboxes[] = {"none", "corner", "centred", NULL}; /* by fov_letterbox_kind */
 static const char *const layouts[] = {"nchw", "nhwc", NULL};
 
 const struct cli_option preprocessing_options[] = {
@@ -61,6 +62,12 @@ const struct cli_option preprocessing_options[] = {
      .maximum = 16384,
      .otherwise = "with --resize: the input's size",
      .doc = "side of the square that is cut out of the middle"},
+    {.name = "letterbox",
+     .kind = OPTION_CHOICE,
+     .argument = "KIND",
+     .choices = letterboxes,
+     .otherwise = "the file's own",
+     .doc = "whole pictures, undistorted, grey around: corner or centred; none: squeezed"},
     {.name = "names",
      .kind = OPTION_TEXT,
      .argument = "FILE",
@@ -81,7 +88,7 @@ const struct cli_option preprocessing_options[] = {
 
 bool preprocessing_given(const struct cli *cli)
 {
-    static const char *const names[] = {"preset", "mean", "std", "scale", "bgr", "resize", "crop"};
+    static const char *const names[] = {"preset", "mean", "std", "scale", "bgr", "resize", "crop", "letterbox"};
     bool given = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         given |= option_given(cli, names[i]);
@@ -202,6 +209,9 @@ static int set_pixels(struct cli *cli, fov_model *model)
     p.bgr = option_given(cli, "bgr") ? option_flag(cli, "bgr") : p.bgr;
     p.shorter = option_given(cli, "resize") ? (int)option_integer(cli, "resize") : p.shorter;
     p.crop = option_given(cli, "crop") ? (int)option_integer(cli, "crop") : p.crop;
+    for (int i = 0; option_given(cli, "letterbox") && letterboxes[i] != NULL; i++) {
+        p.letterbox = strcmp(option_text(cli, "letterbox"), letterboxes[i]) == 0 ? (fov_letterbox_kind)i : p.letterbox;
+    }
     fit_scale(cli, &p, channels);
     fov_model_set_preprocessing(model, &p);
     return EXIT_OK;

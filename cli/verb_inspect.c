@@ -171,6 +171,9 @@ static void describe_output(char out[64], const fov_model *model)
 /* "0..1, then (x - 0.1307) / 0.3081" */
 static void print_pixels(struct cli *cli, const fov_preprocessing *p, int channels)
 {
+    if (p->letterbox != FOV_LETTERBOX_NONE) {
+        fprintf(cli->out, "%s, grey around, ", p->letterbox == FOV_LETTERBOX_CORNER ? "whole in a corner" : "whole, centred");
+    }
     if (p->shorter > 0) {
         fprintf(cli->out, "shorter side %d, ", p->shorter);
     }

@@ -18,6 +18,12 @@ typedef struct fov_model fov_model;
  *  height and width, or by the shorter side with a piece cut out of the middle; multiplied by scale; then
  *  (x - mean) / deviation for each channel in the order in which the network has them. Stored in the file, so that a
  *  prediction anywhere starts from the same pixels. */
+typedef enum fov_letterbox_kind {
+    FOV_LETTERBOX_NONE,   /**< pictures are squeezed, or cut (.shorter, .crop) */
+    FOV_LETTERBOX_CORNER, /**< whole and undistorted in the upper left corner, the rest filled with grey 114 (YOLOX) */
+    FOV_LETTERBOX_CENTRED /**< the same in the middle */
+} fov_letterbox_kind;
+
 typedef struct fov_preprocessing {
     float mean[4];      /**< 0; of pixels times scale, the network's first channel first */
     float deviation[4]; /**< 0 means 1 */
@@ -28,6 +34,7 @@ typedef struct fov_preprocessing {
                              many pixels, the other keeps its proportion, and the middle is cut out */
     int   crop;         /**< side of the square that is cut out; 0: of the input's size. Without `shorter`, of the
                              picture as it is. What is not of the input's size afterwards is resized to it */
+    fov_letterbox_kind letterbox; /**< boxes.h has its arithmetic */
 } fov_preprocessing;
 
 /** Where an input of pictures has its channels. */

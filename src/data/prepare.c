@@ -41,6 +41,14 @@ static int check_options(const struct prepare_options *options, struct error *er
                               "preprocessing that cuts out the middle of a picture is for classes; here the target "
                               "goes with the whole picture");
     }
+    if (p->letterbox != FOV_LETTERBOX_NONE && (p->shorter > 0 || p->crop > 0 || p->pad > 0)) {
+        return (int)error_set(error, FOV_E_INPUT,
+                              "preprocessing: a letterbox keeps the whole picture; it goes with no cutting and padding");
+    }
+    if (p->letterbox != FOV_LETTERBOX_NONE && options->target != PREPARE_PICTURE && options->target != PREPARE_BOXES) {
+        return (int)error_set(error, FOV_E_UNSUPPORTED,
+                              "preprocessing by letterbox is for pictures alone and for boxes");
+    }
     for (int c = 0; c < options->size.channels; c++) {
         // negated, so that NaN is refused as well
         if (!(p->mean[c] > -1e6F && p->mean[c] < 1e6F) || !(p->deviation[c] >= 0.0F && p->deviation[c] < 1e6F)) {
@@ -218,6 +226,38 @@ static int cut_middle(const struct preparation *preparation, struct preparer *pr
     return status;
 }
 
+/* The whole picture, undistorted, with grey around it: *picture's pixels are those of the network's size afterwards. */
+static int letterbox(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
+                     struct error *error)
+{
+    enum { GREY = 114 };
+    size_t channels = (size_t)picture->channels, line = (size_t)preparation->inner_width * channels;
+    size_t size = (size_t)preparation->inner_height * line;
+    bool centred = preparation->options.preprocessing.letterbox == FOV_LETTERBOX_CENTRED;
+    fov_letterbox box = fov_letterbox_of(picture->width, picture->height, preparation->inner_width,
+                                         preparation->inner_height, centred);
+    size_t row = (size_t)box.width * channels;
+    int status = grow(preparation->memory, &preparer->scaled, (size_t)box.height * row, error);
+    status = status ? status : grow(preparation->memory, &preparer->piece, size, error);
+    status = status ? status
+                    : image_resize(picture->pixels, picture->height, picture->width, picture->channels,
+                                   preparer->scaled.bytes, box.height, box.width, &preparer->resize, error);
+    if (status) {
+        return status;
+    }
+    memset(preparer->piece.bytes, GREY, size);
+    for (size_t y = 0; y < (size_t)box.height; y++) {
+        memcpy(preparer->piece.bytes + ((size_t)box.top + y) * line + (size_t)box.left * channels,
+               preparer->scaled.bytes + y * row, row);
+    }
+    *picture = (struct picture){.height = preparation->inner_height,
+                                .width = preparation->inner_width,
+                                .channels = picture->channels};
+    picture->pixels = preparer->piece.bytes;
+    preparer->letterbox = box;
+    return FOV_OK;
+}
+
 /* ---- targets that move with the picture -------------------------------------------------------------------------- */
 
 /* A sample's boxes on their way through the pipeline. */
@@ -236,7 +276,12 @@ static int begin_boxes(const struct preparation *preparation, struct preparer *p
     }
     for (size_t i = 0; i < sample->box_count; i++) {
         const fov_box *box = &sample->boxes[i];
-        preparer->moving[i] = (struct pipeline_box){.at = {box->x1, box->y1, box->x2, box->y2},
+        double at[4] = {(double)box->x1, (double)box->y1, (double)box->x2, (double)box->y2};
+        if (preparer->letterbox.scale > 0) {
+            fov_letterbox_map(&preparer->letterbox, (const double[]){at[0], at[1]}, at);
+            fov_letterbox_map(&preparer->letterbox, (const double[]){at[2], at[3]}, at + 2);
+        }
+        preparer->moving[i] = (struct pipeline_box){.at = {(float)at[0], (float)at[1], (float)at[2], (float)at[3]},
                                                     .label = box->label,
                                                     .marks = (box->difficult ? BOX_DIFFICULT : 0U) |
                                                              (box->crowd ? BOX_CROWD : 0U)};
@@ -314,6 +359,10 @@ static int give_sample(const struct preparation *preparation, struct preparer *p
                          o->target == PREPARE_DEGRADED ? o->other.channels : o->size.channels, error);
     if (status == FOV_OK && (p->shorter > 0 || p->crop > 0)) {
         status = cut_middle(preparation, preparer, &picture, error);
+    }
+    preparer->letterbox.scale = 0;
+    if (status == FOV_OK && p->letterbox != FOV_LETTERBOX_NONE) {
+        status = letterbox(preparation, preparer, &picture, error);
     }
     job->pixels = picture.pixels;
     job->height = picture.height;

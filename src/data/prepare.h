@@ -9,6 +9,7 @@
 #include "data/sample.h"
 #include "device/context.h"
 #include "transform/mixing.h"
+#include <fovea/boxes.h>
 #include <fovea/model.h>
 
 /** A picture's size and channels. */
@@ -95,6 +96,7 @@ struct preparer {
     struct pipeline_box *moving;
     float *numbers; /* [MIXING_MOST_PARTS][numbers of a sample] */
     size_t box_capacity, moving_capacity, number_capacity;
+    fov_letterbox letterbox; /* of the sample at hand; .scale 0: it has none */
 };
 
 /** E_SHAPE or E_INPUT where the sizes make no sense (padding leaves no room, say). The caller closes, after failures

@@ -40,6 +40,9 @@ static json_t *number_list(const float values[DEPTH])
     return list;
 }
 
+static const char *const letterboxes[] = {"none", "corner", "centred"}; /* by fov_letterbox_kind */
+enum { LETTERBOXES = sizeof letterboxes / sizeof *letterboxes };
+
 /* What differs from the usual stands in keys of its own, so that files of before are read as they were meant. */
 static json_t *preprocessing_json(const fov_preprocessing *p)
 {
@@ -50,6 +53,7 @@ static json_t *preprocessing_json(const fov_preprocessing *p)
     failed |= p->bgr ? json_object_set_new(object, "channels", json_string("bgr")) : 0;
     failed |= p->shorter > 0 ? json_object_set_new(object, "shorter", json_integer(p->shorter)) : 0;
     failed |= p->crop > 0 ? json_object_set_new(object, "crop", json_integer(p->crop)) : 0;
+    failed |= p->letterbox != 0 ? json_object_set_new(object, "letterbox", json_string(letterboxes[p->letterbox])) : 0;
     if (failed) {
         json_decref(object);
         return NULL;
@@ -258,6 +262,18 @@ static bool take_order(const json_t *json, bool *bgr)
     return json == NULL || *bgr || (word != NULL && strcmp(word, "rgb") == 0);
 }
 
+static bool take_letterbox(const json_t *json, fov_letterbox_kind *kind)
+{
+    const char *word = json_string_value(json);
+    for (int i = 0; word != NULL && i < LETTERBOXES; i++) {
+        if (strcmp(word, letterboxes[i]) == 0) {
+            *kind = (fov_letterbox_kind)i;
+            return true;
+        }
+    }
+    return json == NULL;
+}
+
 static int take_preprocessing(fov_model *model, const char *file, const char *text)
 {
     fov_preprocessing p = {0};
@@ -274,6 +290,7 @@ static int take_preprocessing(fov_model *model, const char *file, const char *te
                               : !take_order(json_object_get(object, "channels"), &p.bgr)       ? "channels"
                               : !take_pixels(json_object_get(object, "shorter"), &p.shorter)   ? "shorter"
                               : !take_pixels(json_object_get(object, "crop"), &p.crop)         ? "crop"
+                              : !take_letterbox(json_object_get(object, "letterbox"), &p.letterbox) ? "letterbox"
                                                                                                : NULL;
     parsed_free(&parsed);
     if (wrong != NULL) {

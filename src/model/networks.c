@@ -107,12 +107,16 @@ static int add_network(fov_model *model, struct zoo_build *build)
     int pad = build->network->pad;
     build->graph = model->graph;
     fov_value x =
-        fov_input(model->graph, .name = "input",
+        fov_input(model->graph, .name = build->network->input_name != NULL ? build->network->input_name : "input",
                   .shape = {4, {FOV_BATCH, input->channels, input->height + 2 * pad, input->width + 2 * pad}});
     fov_value outputs[1 + ZOO_AUXILIARIES] = {zoo_make(build, x)};
     memcpy(outputs + 1, build->auxiliary, sizeof build->auxiliary);
-    int status = fov_model_set_inputs_outputs(model, &x, 1, outputs, 1 + build->auxiliary_count);
-    if (status == FOV_OK && model->outputs[0].meaning == FOV_MEANING_VALUES) {
+    int status = build->network->output_name != NULL && outputs[0].id != 0
+                     ? graph_rename(model->graph, outputs[0].id, build->network->output_name)
+                     : FOV_OK;
+    status = status == FOV_OK ? fov_model_set_inputs_outputs(model, &x, 1, outputs, 1 + build->auxiliary_count) : status;
+    bool is_rows = fov_value_shape(model->graph, outputs[0]).rank == 3; /* a detector's: boxes, and scores beside them */
+    if (status == FOV_OK && model->outputs[0].meaning == FOV_MEANING_VALUES && !is_rows) {
         status = fov_model_set_meaning(model, outputs[0], FOV_MEANING_LOGITS);
     }
     for (int i = 0; i < build->auxiliary_count && status == FOV_OK; i++) {
@@ -139,6 +143,12 @@ static fov_model *make_network(fov_context *context, const char *name, const fov
     }
     const struct zoo_network *network = build.network;
     fov_model_set_name(model, name);
+    model->preprocessing.letterbox = network->whole_pictures ? FOV_LETTERBOX_CORNER : FOV_LETTERBOX_NONE;
+    if (network->raw_pixels && build.standing_on == NULL) {
+        model->preprocessing.scale = 1;
+        model->preprocessing.bgr = true;
+    }
+    network = network->raw_pixels && build.standing_on != NULL ? build.standing_on : network;
     for (int c = 0; c < 4; c++) {
         /* What the network states for one channel holds for each of a coloured picture. */
         int from = c < network->standard.channels ? c : network->standard.channels - 1;

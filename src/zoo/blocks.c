@@ -50,6 +50,8 @@ fov_value zoo_activate(struct zoo_build *b, fov_value x, enum zoo_activation act
         return fov_hard_swish(b->graph, x);
     case ZOO_TANH:
         return fov_tanh(b->graph, x);
+    case ZOO_LEAKY_RELU:
+        return fov_leaky_relu(b->graph, x, 0.1F);
     }
     return x;
 }

@@ -13,7 +13,8 @@ enum zoo_activation {
     ZOO_RELU6,
     ZOO_SWISH,
     ZOO_HARD_SWISH,
-    ZOO_TANH
+    ZOO_TANH,
+    ZOO_LEAKY_RELU /**< slope 0.1 below zero, as Darknet's */
 };
 fov_value zoo_activate(struct zoo_build *b, fov_value x, enum zoo_activation activation);
 

@@ -148,6 +148,7 @@ fov_value zoo_backbone(struct zoo_build *b, const char *name, fov_value x)
     inner.common.convolution = b->common.convolution != 0 ? b->common.convolution : inner.common.convolution;
     x = inner.network->features(&inner, x);
     memcpy(b->stage, inner.stage, sizeof b->stage);
+    b->standing_on = inner.network;
     return x;
 }
 

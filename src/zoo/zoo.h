@@ -38,6 +38,7 @@ struct zoo_build {
     fov_value auxiliary[ZOO_AUXILIARIES]; /**< logits of auxiliary heads, further outputs */
     float auxiliary_share; /**< of their losses in training, beside the whole of the logits' */
     int auxiliary_count;
+    const struct zoo_network *standing_on; /**< the network whose features zoo_backbone added; NULL: its own */
 };
 
 struct zoo_network {
@@ -48,7 +49,10 @@ struct zoo_network {
     const char *paper;           /**< authors and title */
     const char *accuracy;        /**< as published, with its data; NULL: none */
     const char *reference;       /**< whose numbers and names of tensors these are: "torchvision"; NULL: the paper's */
-    const char *task;            /**< NULL: "classify"; "segment" */
+    const char *task;            /**< NULL: "classify"; "segment", "detect" */
+    const char *input_name, *output_name; /**< in files of others; NULL: "input", as the last node is called */
+    bool raw_pixels;             /**< it reads pixels as they are, 0 to 255, blue first */
+    bool whole_pictures;         /**< undistorted, in the upper left corner of its input */
     struct zoo_input standard;   /**< what is built when nothing is asked for */
     float mean[4], deviation[4]; /**< preprocessing that goes with it, of 0..1 pixels; deviation 0 = 1 */
     int pad;                     /**< pixels put around the picture (lenet5: 28 -> 32) */
