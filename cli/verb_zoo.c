@@ -7,6 +7,10 @@
 
 static int run(struct cli *cli)
 {
+    if (option_flag(cli, "detectors")) {
+        return cli->argument_count == 0 ? zoo_detectors(cli)
+                                        : fail(cli, EXIT_USAGE, "--detectors lists all of them, without a name");
+    }
     if (cli->argument_count == 0) {
         return zoo_list(cli);
     }
@@ -16,7 +20,10 @@ static int run(struct cli *cli)
     return zoo_describe(cli, cli->arguments[0]);
 }
 
-static const struct cli_option options[] = {{.name = NULL}};
+static const struct cli_option options[] = {
+    {.name = "detectors", .kind = OPTION_FLAG, .doc = "those that find boxes, with GFLOPs and milliseconds here"},
+    {.name = NULL},
+};
 
 const struct verb verb_zoo = {
     .name = "zoo",
@@ -32,6 +39,7 @@ const struct verb verb_zoo = {
         "accuracy. With a name: its paper, whose weights load, and its options.",
     .examples = "fovea zoo\n"
                 "fovea zoo resnet50\n"
+                "fovea zoo --detectors\n"
                 "fovea new resnet50:attention=cbam\n"
                 "fovea zoo --json\n",
 };

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Detectors: names and layout of YOLOX's own ONNX files, its published GFLOPs, and parameters of other backbones, blocks
+ * and necks (counted by hand from the layers of both parts: what stands here may not change unnoticed). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fovea/fovea.h>
+#include <math.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    double      gflops; /* as published: normalisations count four for each number */
+} published[] = {{"yolox-nano", 1.08}, {"yolox-tiny", 6.45}, {"yolox-s", 26.8},
+                 {"yolox-m", 73.8},    {"yolox-l", 155.6},   {"yolox-x", 281.9}};
+
+static void gflops_are_those_published(void **state)
+{
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        fov_model  *model = fov_model_network(*state, published[i].name, NULL);
+        fov_summary summary;
+        assert_non_null(model);
+        assert_int_equal(fov_model_summary(model, NULL, &summary), FOV_OK);
+        double count = 2.0 * (double)summary.multiply_adds;
+        for (int l = 0; l < summary.layer_count; l++) {
+            const fov_layer *layer = &summary.layers[l];
+            if (strcmp(layer->type, "batch_norm") == 0) {
+                count += 4.0 * (double)(layer->shape.dim[1] * layer->shape.dim[2] * layer->shape.dim[3]);
+            }
+        }
+        double unit = published[i].gflops < 10 ? 0.01 : 0.1;
+        assert_true(fabs(count / 1e9 - published[i].gflops) <= unit / 2 + 1e-9);
+        fov_model_free(model);
+    }
+}
+
+static const struct {
+    const char *name;
+    int64_t     parameters, multiply_adds;
+} mixed[] = {
+    {"yolox-s:backbone=resnet18", 15932095, 22707865600},
+    {"yolox-s:backbone=resnet50", 28902591, 42054092800},
+    {"yolox-s:backbone=vgg16", 19552191, 133391616000},
+    {"yolox-s:backbone=shufflenet_v2_x1_0", 6132579, 9110614400},
+    {"yolox-s:backbone=efficientnet_b0", 8911611, 10985420800},
+    {"yolox-s:backbone=mobilenet_v2", 7122815, 10282598400},
+    {"yolox-s:backbone=squeezenet1_1:block=ghost", 7003903, 10393203392},
+    {"yolox-s:backbone=csp-darknet:block=shuffle", 6784495, 10370918400},
+    {"yolox-s:block=dynamic", 15248143, 13351124640},
+    {"yolox-s:backbone=resnet18:block=cbam-residual", 15945907, 22708871200},
+    {"yolox-s:backbone=efficientnet_b0:block=depthwise", 5891643, 5372876800},
+    {"yolox-s:block=depthwise:neck=bifpn", 2370065, 3475200000},
+    {"yolox-s:neck=fpn", 6718271, 11914086400},
+    {"yolox-s:attention=eca", 8968305, 13342777824},
+};
+
+static void backbones_blocks_and_necks(void **state)
+{
+    for (size_t i = 0; i < sizeof mixed / sizeof *mixed; i++) {
+        fov_model  *model = fov_model_network(*state, mixed[i].name, NULL);
+        fov_summary summary;
+        if (model == NULL || fov_model_summary(model, NULL, &summary) != FOV_OK) {
+            fail_msg("%s: %s", mixed[i].name, fov_error(*state));
+        }
+        if (summary.parameters != mixed[i].parameters || summary.multiply_adds != mixed[i].multiply_adds) {
+            fail_msg("%s: %lld parameters and %lld multiply-adds", mixed[i].name, (long long)summary.parameters,
+                     (long long)summary.multiply_adds);
+        }
+        fov_model_free(model);
+    }
+}
+
+static void ends_are_those_of_public_files(void **state)
+{
+    static const char *const parameters[] = {
+        "backbone.backbone.stem.conv.conv.weight",      "backbone.backbone.dark2.0.dconv.conv.weight",
+        "backbone.backbone.dark5.1.conv2.bn.bias",      "backbone.backbone.dark3.1.m.2.conv2.pconv.bn.weight",
+        "backbone.lateral_conv0.conv.weight",           "backbone.C3_n4.conv3.bn.running_mean",
+        "head.stems.0.conv.weight",                     "head.cls_convs.2.1.pconv.conv.weight",
+        "head.obj_preds.1.bias",                        "head.reg_preds.0.weight",
+    };
+    fov_model *model = fov_model_network(*state, "yolox-nano", &(fov_network_options){.classes = 3});
+    assert_non_null(model);
+    fov_graph *graph = fov_model_graph(model);
+    assert_string_equal(fov_value_name(graph, fov_model_input(model)), "images");
+    assert_string_equal(fov_value_name(graph, fov_model_output(model)), "output");
+    fov_shape shape = fov_value_shape(graph, fov_model_output(model));
+    assert_true(shape.rank == 3 && shape.dim[1] == 52 * 52 + 26 * 26 + 13 * 13 && shape.dim[2] == 5 + 3);
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
+        if (fov_find(graph, parameters[i]).id == 0) {
+            fail_msg("there is no parameter \"%s\"", parameters[i]);
+        }
+    }
+    fov_preprocessing pixels = fov_model_preprocessing(model);
+    assert_true(pixels.letterbox == FOV_LETTERBOX_CORNER && pixels.bgr && pixels.scale == 1);
+    float bias;
+    assert_int_equal(fov_parameter_get(graph, fov_find(graph, "head.obj_preds.1.bias"), &bias, sizeof bias), FOV_OK);
+    assert_true(fabs((double)bias + log(99.0)) < 1e-6);
+    fov_model_free(model);
+}
+
+static void sides_are_multiples_of_32(void **state)
+{
+    assert_null(fov_model_network(*state, "yolox-nano", &(fov_network_options){.height = 100, .width = 96}));
+    assert_non_null(strstr(fov_error(*state), "multiples of 32"));
+    fov_error_clear(*state);
+}
+
+static int open_context(void **state)
+{
+    *state = fov_context_create(&(fov_context_options){.threads = 1});
+    return *state == NULL;
+}
+
+static int close_context(void **state)
+{
+    fov_context_free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gflops_are_those_published),
+        cmocka_unit_test(backbones_blocks_and_necks),
+        cmocka_unit_test(ends_are_those_of_public_files),
+        cmocka_unit_test(sides_are_multiples_of_32),
+    };
+    return cmocka_run_group_tests(tests, open_context, close_context);
+}
