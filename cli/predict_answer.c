@@ -189,9 +189,9 @@ int answering_predict(struct answering *a, const char *file, const fov_image *pi
     int status = fov_session_answer(a->session, picture, &answer), code;
     if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
         char clean[512];
-        code = fail(a->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, file), fov_error(a->cli->context));
+        code = fail(a->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, file), fov_session_error(a->session));
     } else if (status != FOV_OK) {
-        code = fail_library(a->cli);
+        code = fail(a->cli, exit_code((fov_status)status), "%s", fov_session_error(a->session));
     } else {
         code = draw(a, file, picture, &answer, drawings);
         if (code == EXIT_OK && a->cli->json) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a model says of a picture, in the form of what it is for: classes with their probabilities, values by name, a
- * class for each pixel, another picture. One call for all of them: who shows an answer looks at what it holds and need
- * not know the task. */
+ * class for each pixel, another picture. One call for all of them (session.h): who shows an answer looks at what it
+ * holds and need not know the task. */
 #ifndef FOVEA_ANSWER_H
 #define FOVEA_ANSWER_H
 
@@ -33,19 +33,7 @@ typedef struct fov_answer {
     void            *owner;   /**< internal */
 } fov_answer;
 
-/** A model ready to answer: a plan for one picture at a time, with the model's weights. */
-typedef struct fov_session fov_session;
-
-/** `task`: as in fov_train_options; NULL: the one that the model was trained for (fov_model_task), else the one that its
- *  output is by its looks: a map is of classes, values are values. NULL and a sentence: E_USAGE, E_SHAPE. Free it before
- *  the model, whose weights it takes when it is made. */
-FOV_API fov_session *fov_session_create(fov_model *model, const char *task);
-FOV_API void         fov_session_free(fov_session *session); /**< accepts NULL */
-FOV_API const char  *fov_session_task(const fov_session *session);
-/** A picture of any size, 8 bits. E_NUMERIC: a number of the output is not finite; the sentence says where the first one
- *  stood. The answer is freed by the caller. */
-FOV_API FOV_MUST_CHECK int fov_session_answer(fov_session *session, const fov_image *picture, fov_answer *answer);
-FOV_API void               fov_answer_free(fov_answer *answer); /**< accepts a zeroed one */
+FOV_API void fov_answer_free(fov_answer *answer); /**< accepts a zeroed one */
 
 /** The colour in which a class is drawn, red, green and blue: one palette for masks everywhere. */
 FOV_API void fov_class_colour(int index, uint8_t rgb[3]);

@@ -5,7 +5,7 @@
  *   graph.h, operators.h, plan.h   describe a computation, differentiate it, compile it, run it
  *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
  *   dataset.h, train.h             pictures in, a trained model out
- *   answer.h                       what a model says of a picture, whatever it is for
+ *   session.h, answer.h            what a model says of pictures, whatever it is for, in any number of threads
  * and classes.h (which class of a model is which of the data), metrics.h (what answers are worth), boxes.h (overlap and
  * suppression of boxes), filter.h (picture filters), classic.h (Hopfield, Boltzmann, deep belief networks),
  * conformance.h (whether all of it means what ONNX says), bench.h (how fast this machine does it)
@@ -33,6 +33,7 @@
 #include <fovea/operators.h>
 #include <fovea/plan.h>
 #include <fovea/report.h>
+#include <fovea/session.h>
 #include <fovea/status.h>
 #include <fovea/train.h>
 #include <fovea/types.h>

@@ -71,6 +71,11 @@ static fov_context *create_context(const fov_context_options *options)
         return NULL;
     }
     context->memory   = memory;
+    if (pthread_mutex_init(&context->lock, NULL) != 0) {
+        memory_free(memory, context);
+        memory_destroy(memory);
+        return NULL;
+    }
     context->seed     = options->seed;
     context->exact_conv = options->exact_conv;
     context->verifies   = getenv("FOVEA_VERIFY") != NULL && strcmp(getenv("FOVEA_VERIFY"), "0") != 0;
@@ -111,9 +116,17 @@ void fov_context_free(fov_context *context)
         return;
     memory = context->memory;
     pool_destroy(context->pool);
+    pthread_mutex_destroy(&context->lock);
     memory_free(memory, context->external);
     memory_free(memory, context);
     memory_destroy(memory);
+}
+
+void context_put_error(struct fov_context *context, const struct error *error)
+{
+    pthread_mutex_lock(&context->lock);
+    context->error = *error;
+    pthread_mutex_unlock(&context->lock);
 }
 
 const char *fov_error(const fov_context *context)

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "kernel/kernel.h"
 #include <fovea/context.h>
+#include <pthread.h>
 
 struct fov_context {
     struct memory             *memory;
@@ -19,12 +20,15 @@ struct fov_context {
     bool                       verifies; /**< FOVEA_VERIFY=1: each finished plan is walked by graph/verify.c */
     fov_rates                  rates;
     struct error               error;
+    pthread_mutex_t            lock; /**< over .error, which several threads may put (context_put_error) */
     struct memory_source       source;
     void (*log)(void *user, fov_log_level level, const char *message);
     void *log_user;
     char  machine[256];
 };
 
+/** A failure in any thread: its error becomes the context's. */
+void context_put_error(struct fov_context *context, const struct error *error);
 /** Hands a line to the log callback, if there is one. */
 void context_log(const struct fov_context *context, fov_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

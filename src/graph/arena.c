@@ -410,7 +410,7 @@ static int place_kept(fov_plan *plan)
         fits               = fits && size_add(bytes, aligned(plan_fold_bytes(step)), &bytes);
         step->packed_offset = bytes;
         for (int i = 0; i < plan_op_inputs(step); i++)
-            if (step->compile.packed[i] && step->constant[i])
+            if (step->compile.packed[i] && step->constant[i] && !plan_shares_packed(plan, step))
                 fits = fits && size_add(bytes, aligned(step->compile.packed[i]), &bytes);
         if (!fits)
             return (int)error_set(error, FOV_E_MEMORY, "the packed weights do not fit memory");

@@ -4,11 +4,13 @@
 #include "graph/copy.h"
 
 struct copying {
-    fov_graph *from, *to;
+    const fov_graph *from;
+    fov_graph       *to;
     int       *id; /**< of each value in the copy */
     const struct graph_change *changes;
     int                        change_count;
     bool                       bare; /**< data is handed over later */
+    bool                       borrows; /**< data stay the original's */
 };
 
 static int copy_node(const struct copying *copying, const struct node *node)
@@ -44,16 +46,24 @@ static int copy_parameter(const struct copying *copying, int id)
         return fov_parameter(copying->to, .name = value->name, .shape = change->shape, .initial = change->initial,
                              .scale = change->scale, .frozen = value->frozen, .dtype = value->dtype).id;
     }
-    fov_value made = fov_parameter(copying->to, .name = value->name, .shape = value->shape, .frozen = value->frozen,
-                                   .dtype = value->dtype);
+    fov_value made = fov_parameter(copying->to, .name = value->name, .shape = value->shape, .initial = value->initial,
+                                   .scale = value->scale, .frozen = value->frozen, .dtype = value->dtype);
     if (made.id == 0 || (copying->bare && (value->data != NULL || value->file != NULL))) {
         return made.id;
     }
     struct value *taken = graph_value(copying->to, made.id);
+    if (copying->borrows && value->data != NULL) {
+        taken->data = value->data;
+        taken->borrowed = true;
+        return made.id;
+    }
     if (value->file != NULL) { /* what lies in a file may stay there */
         taken->file = file_source_share(value->file);
         taken->file_offset = value->file_offset;
         return made.id;
+    }
+    if (copying->borrows) {
+        return made.id; /* to be drawn: the copy numbers its parameters as the original does */
     }
     /* Drawn now, if nobody has looked yet: the numbers of parameters may differ in the copy. */
     struct fov_context *context = copying->to->context;
@@ -62,6 +72,18 @@ static int copy_parameter(const struct copying *copying, int id)
         return 0;
     }
     return made.id;
+}
+
+static int copy_constant(const struct copying *copying, const struct value *value)
+{
+    int made = fov_constant(copying->to, value->name, value->dtype, value->shape, value->data).id;
+    if (made != 0 && copying->borrows) {
+        struct value *taken = graph_value(copying->to, made);
+        memory_free(copying->to->context->memory, taken->data);
+        taken->data = value->data;
+        taken->borrowed = true;
+    }
+    return made;
 }
 
 static int copy_value(const struct copying *copying, int index)
@@ -76,7 +98,7 @@ static int copy_value(const struct copying *copying, int index)
     case VALUE_PARAMETER:
         return copy_parameter(copying, index);
     case VALUE_CONSTANT:
-        return fov_constant(copying->to, value->name, value->dtype, value->shape, value->data).id;
+        return copy_constant(copying, value);
     case VALUE_RESULT:
         /* A node is copied when its first result comes up; the others are there by then. */
         return value->output == 0 ? copy_node(copying, &copying->from->nodes[value->node]) : copying->id[index];
@@ -84,15 +106,16 @@ static int copy_value(const struct copying *copying, int index)
     return 0;
 }
 
-static fov_graph *copy(struct copying *copying)
+static fov_graph *copy(struct copying *copying, struct fov_context *context)
 {
-    fov_graph *from = copying->from, *to = fov_graph_create(from->context);
+    const fov_graph *from = copying->from;
+    fov_graph *to = fov_graph_create(context);
     copying->to = to;
     for (size_t v = 1; to != NULL && v < from->value_count; v++) {
         copying->id[v] = copy_value(copying, (int)v);
         if (copying->id[v] == 0) {
             /* What refused has said why; this is kept only where nothing has. */
-            error_set(&from->context->error, FOV_E_INTERNAL, "copying the graph failed at \"%s\"",
+            error_set(&context->error, FOV_E_INTERNAL, "copying the graph failed at \"%s\"",
                       graph_value(from, (int)v)->name);
             fov_graph_free(to);
             return NULL;
@@ -114,13 +137,19 @@ static fov_graph *copy(struct copying *copying)
 fov_graph *graph_copy(fov_graph *graph, int *id)
 {
     struct copying copying = {.from = graph, .id = id};
-    return copy(&copying);
+    return copy(&copying, graph->context);
+}
+
+fov_graph *graph_borrow(const fov_graph *graph, struct fov_context *context, int *id)
+{
+    struct copying copying = {.from = graph, .id = id, .borrows = true};
+    return copy(&copying, context);
 }
 
 fov_graph *graph_rebuild(fov_graph *graph, int *id, const struct graph_change *changes, int count)
 {
     struct copying copying = {.from = graph, .id = id, .changes = changes, .change_count = count, .bare = true};
-    return copy(&copying);
+    return copy(&copying, graph->context);
 }
 
 void graph_hand_over(fov_graph *graph, fov_graph *rebuilt, const int *id, const struct graph_change *changes, int count)

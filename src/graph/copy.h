@@ -10,6 +10,11 @@
  *  (copy: value_count ids). NULL and an error on the context. */
 fov_graph *graph_copy(fov_graph *graph, int *copy);
 
+/** A copy for who only computes with it: parameters and constants are those of `graph`, where they lie, which must live
+ *  longer and stay as they are. What is not in memory yet is read or drawn by each on its own. Errors are left on
+ *  `context`, which is the copy's; `graph` itself is only read. */
+fov_graph *graph_borrow(const fov_graph *graph, struct fov_context *context, int *copy);
+
 /** A parameter that takes another shape and new first values, or an input that takes another shape. */
 struct graph_change {
     int         id;

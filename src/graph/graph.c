@@ -87,7 +87,8 @@ void fov_graph_free(fov_graph *graph)
     for (size_t i = 1; graph->values && i < graph->value_count; i++) {
         memory_free(memory, (void *)graph->values[i].name);
         memory_free(memory, graph->values[i].known);
-        memory_free(memory, graph->values[i].data);
+        if (!graph->values[i].borrowed)
+            memory_free(memory, graph->values[i].data);
         file_source_close(graph->values[i].file);
     }
     for (size_t i = 0; i < graph->node_count; i++) {

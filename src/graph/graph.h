@@ -23,6 +23,7 @@ struct value {
     struct file_source *file;
     size_t          file_offset;
     size_t          bytes;    /**< of data */
+    bool            borrowed; /**< data belong to another graph, which lives longer (shared.h) */
     fov_initial     initial;
     float           scale;
     bool            frozen;
@@ -51,6 +52,7 @@ struct fov_graph {
     bool                read_once; /**< a plan has packed parameters that are not in memory */
     bool                moves;     /**< parameters change: plans want them in memory, to pack them anew at any time */
     double              known_effort; /**< operations spent on known values (known.h), since the last plan was begun */
+    struct packs       *packs; /**< where its plans put packed weights, to have them once; NULL: each has its own */
     uint64_t            version; /**< grows when a parameter's data changes: plans pack their weights anew */
     bool                failed; /**< a builder call has failed: all later ones do nothing */
     struct op_emitter   emitter;

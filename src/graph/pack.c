@@ -4,6 +4,7 @@
  * small workspace, part by part, and packed from there, so that a network's weights are in memory once, not twice. When
  * parameters change later, all of them have been brought into memory before (graph_settle), so that packing again
  * cannot fail. */
+#include "graph/packs.h"
 #include "graph/plan.h"
 
 #include <stdatomic.h>
@@ -190,6 +191,45 @@ static bool packs_now(const struct plan_step *step)
     return !step->skip && step->compile.pack && plan_packs_once(step);
 }
 
+bool plan_shares_packed(const fov_plan *plan, const struct plan_step *step)
+{
+    return plan->graph->packs && packs_now(step);
+}
+
+/* Whether input i is packed beside those of other plans. */
+static bool shares_input(const fov_plan *plan, const struct plan_step *step, int i)
+{
+    return step->compile.packed[i] && step->constant[i] && plan_shares_packed(plan, step);
+}
+
+void plan_give_packed(fov_plan *plan)
+{
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (int i = 0; plan->steps[s].packed_data && i < plan_op_inputs(&plan->steps[s]); i++)
+            if (shares_input(plan, &plan->steps[s], i))
+                packs_give(plan->graph->packs, plan->steps[s].packed_data[i]);
+}
+
+static int room_for_shared(fov_plan *plan, struct plan_step *step)
+{
+    for (int i = 0; i < plan_op_inputs(step); i++)
+        if (shares_input(plan, step, i)) {
+            step->packed_data[i] =
+                packs_room(plan->graph->packs, step->compile.packed[i], &plan->graph->context->error);
+            if (!step->packed_data[i])
+                return FOV_E_MEMORY;
+        }
+    return FOV_OK;
+}
+
+/* What another plan has packed to the same bytes takes the place of this plan's. */
+static void share(fov_plan *plan, struct plan_step *step)
+{
+    for (int i = 0; i < plan_op_inputs(step); i++)
+        if (shares_input(plan, step, i))
+            step->packed_data[i] = packs_unite(plan->graph->packs, step->packed_data[i]);
+}
+
 /* Constants are computed between packing their own weights and packing what reads them: steps are in that order. */
 static void run_once(const struct plan_step *step)
 {
@@ -230,10 +270,13 @@ int plan_pack(fov_plan *plan)
     fold_all(plan);
     for (size_t s = 0; s < plan->step_count && !status; s++) {
         if (packs_now(&plan->steps[s])) {
-            if (workspace(plan, &plan->steps[s]))
+            status = room_for_shared(plan, &plan->steps[s]);
+            if (!status && workspace(plan, &plan->steps[s]))
                 status = pack_from_file(plan, &plan->steps[s], space);
-            else
+            else if (!status)
                 plan->steps[s].compile.pack(&plan->steps[s].run);
+            if (!status)
+                share(plan, &plan->steps[s]);
         }
         if (!status)
             run_once(&plan->steps[s]);

@@ -105,7 +105,7 @@ static void bind_step(fov_plan *plan, struct plan_step *step)
     for (int i = 0; i < plan_op_inputs(step); i++) {
         if (step->packed[i] >= 0)
             step->packed_data[i] = address(plan, step->packed[i]);
-        if (!compile->packed[i] || !step->constant[i])
+        if (!compile->packed[i] || !step->constant[i] || plan_shares_packed(plan, step))
             continue;
         step->packed_data[i] = plan->kept + packed;
         packed += (compile->packed[i] + 63) / 64 * 64;
@@ -287,6 +287,7 @@ void fov_plan_free(fov_plan *plan)
     if (!plan)
         return;
     memory = plan->graph->context->memory;
+    plan_give_packed(plan);
     for (size_t s = 0; s < plan->step_count; s++) {
         memory_free(memory, plan->steps[s].in);
         memory_free(memory, plan->steps[s].out);

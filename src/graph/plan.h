@@ -217,6 +217,10 @@ int  plan_settle(fov_plan *plan);
 int  plan_pack(fov_plan *plan); /**< packs all that does not change from run to run */
 void plan_pack_again(fov_plan *plan); /**< the same when parameters have changed: all are in memory then */
 bool plan_packs_once(const struct plan_step *step);
+/** Whether its packed weights lie in graph->packs, beside those of other plans, and not in plan->kept. */
+bool plan_shares_packed(const fov_plan *plan, const struct plan_step *step);
+/** Gives back what the plan has there. */
+void plan_give_packed(fov_plan *plan);
 
 /* convert.c: steps that are no nodes */
 extern const struct op plan_convert; /**< between plain and channels-last */

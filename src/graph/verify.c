@@ -502,12 +502,12 @@ static int take_step(struct verifier *v, int s)
 /* ---- the whole plan ---------------------------------------------------------------------------------------------- */
 
 /* What a step keeps: state, factors, packed forms. */
-static size_t kept_bytes(const struct plan_step *step)
+static size_t kept_bytes(const fov_plan *plan, const struct plan_step *step)
 {
     size_t bytes = step->packed_offset - step->state_offset;
 
     for (int i = 0; i < plan_op_inputs(step); i++)
-        bytes += step->constant[i] ? step->compile.packed[i] : 0;
+        bytes += step->constant[i] && !plan_shares_packed(plan, step) ? step->compile.packed[i] : 0;
     return bytes;
 }
 
@@ -533,11 +533,11 @@ static int check_kept(struct verifier *v)
 
         if (step->state_offset < kept || step->fold_offset < step->state_offset + step->compile.state ||
             step->packed_offset < step->fold_offset + plan_fold_bytes(step) ||
-            step->state_offset + kept_bytes(step) > plan->kept_bytes)
+            step->state_offset + kept_bytes(plan, step) > plan->kept_bytes)
             return error_set(v->error, FOV_E_INTERNAL,
                              "the plan is wrong: what step %td \"%s\" keeps lies over what another one does",
                              step - plan->steps + 1, step->name);
-        kept = step->state_offset + kept_bytes(step);
+        kept = step->state_offset + kept_bytes(plan, step);
     }
     return FOV_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Inputs beside that of pictures: a scale, a threshold, a question's numbers. What goes into them is given once, for
  * one sample, and repeated for each. */
+#include "graph/shared.h"
 #include "io/npy.h"
 #include "model/model.h"
 #include "tensor/convert.h"
@@ -103,11 +104,12 @@ int fov_model_fill_input_file(fov_model *model, const char *name, const char *pa
     return status;
 }
 
-void model_fill_others(const fov_model *model, fov_plan *plan)
+void model_fill_others(const fov_model *model, const struct shared_graph *share, fov_plan *plan)
 {
     for (int i = 0; model->fills != NULL && i < model->input_count; i++) {
-        char *to = model->fills[i] != NULL ? fov_plan_data(plan, model->inputs[i]) : NULL;
-        size_t sample = sample_bytes(model, model->inputs[i]), total = fov_plan_bytes(plan, model->inputs[i]);
+        fov_value input = shared_graph_value(share, model->inputs[i]);
+        char *to = model->fills[i] != NULL ? fov_plan_data(plan, input) : NULL;
+        size_t sample = sample_bytes(model, model->inputs[i]), total = fov_plan_bytes(plan, input);
         for (size_t done = 0; to != NULL && done + sample <= total; done += sample) {
             memcpy(to + done, model->fills[i], sample);
         }

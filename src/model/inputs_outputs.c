@@ -2,6 +2,8 @@
 /* A model's inputs and outputs: all that its file has, in the file's order, and the one of each that is chosen. What
  * outputs mean is found in meaning.c. */
 #include "base/text.h"
+#include "graph/shared.h"
+#include "model/batch_plans.h"
 #include "model/model.h"
 #include <stdio.h>
 #include <string.h>
@@ -32,9 +34,12 @@ static int number_classes(fov_model *model, int count)
 
 void model_forget_plan(fov_model *model)
 {
-    fov_plan_free(model->predict_plan);
-    model->predict_plan = NULL;
+    batch_plans_close(model->predicting);
+    model->predicting = NULL;
+    shared_graph_drop(model->share);
+    model->share = NULL;
     model->prediction = (fov_value){0};
+    model->changes++;
 }
 
 int model_find_meanings(fov_model *model)

@@ -16,6 +16,11 @@ fov_model *fov_model_create(fov_context *context)
         return NULL;
     }
     model->context = context;
+    if (pthread_mutex_init(&model->lock, NULL) != 0) {
+        error_set(&context->error, FOV_E_MEMORY, "out of memory: a lock");
+        memory_free(context->memory, model);
+        return NULL;
+    }
     model->graph = fov_graph_create(context);
     if (model->graph == NULL) {
         fov_model_free(model);
@@ -30,7 +35,7 @@ void fov_model_free(fov_model *model)
         return;
     }
     struct memory *memory = model->context->memory;
-    fov_plan_free(model->predict_plan); /* before the graph it was made from */
+    model_forget_plan(model); /* before the graph it was made from */
     fov_graph_free(model->graph);
     model_forget_fills(model);
     memory_free(memory, model->inputs);
@@ -41,6 +46,7 @@ void fov_model_free(fov_model *model)
     memory_free(memory, model->class_names);
     memory_free(memory, model->class_numbers);
     memory_free(memory, model->layers);
+    pthread_mutex_destroy(&model->lock);
     memory_free(memory, model);
 }
 

@@ -7,6 +7,7 @@
 #include "io/onnx/onnx.h"
 #include <fovea/model.h>
 #include <fovea/plan.h>
+#include <pthread.h>
 
 /** One of a model's outputs. */
 struct model_output {
@@ -40,9 +41,11 @@ struct fov_model {
     char             *graph_name, *doc; /**< what its file says of it; NULL: it has none */
     struct onnx_text *notes; /**< metadata of its file that is not fovea's, to be saved again; one block of memory */
     int               note_count;
-    fov_plan         *predict_plan; /**< kept between calls of fov_predict; its batch is predict_batch */
-    fov_value         prediction;   /**< what fov_predict reads, [N, ...]: added when first needed */
-    int               predict_batch;
+    pthread_mutex_t   lock;        /**< over what sessions in several threads ask for: .share */
+    struct shared_graph *share;    /**< what predictions and sessions compute with (share.c); NULL: not made yet */
+    fov_value         prediction;  /**< in .share: what fov_predict reads, [N, ...]; 0: it would not know what */
+    unsigned          changes;     /**< of graph, inputs, outputs and what they mean: sessions of before do not hold */
+    struct batch_plans *predicting; /**< plans that fov_predict keeps */
     fov_layer        *layers; /**< of the last fov_model_summary */
     int               layer_capacity;
     char             *class_numbers; /**< "0", "1", ... in steps of 12 bytes, for classes without names */
@@ -64,10 +67,17 @@ int model_map_inputs_outputs(fov_model *model, const int *copy);
  *  false, is). The sentence names it and what is asked for: "prediction". */
 int model_check_single_input(const fov_model *model, fov_value value, bool fills, const char *what);
 
+/* ---- share.c ----------------------------------------------------------------------------------------------------- */
+
+struct shared_graph;
+/** What to make plans of, with the weights as they are now; one owner more. From any thread, while nobody changes the
+ *  model. NULL and an error. */
+struct shared_graph *model_share(fov_model *model, struct error *error);
+
 /* ---- fill.c ------------------------------------------------------------------------------------------------------ */
 
-/** Puts into the plan's other inputs what they are filled with. */
-void model_fill_others(const fov_model *model, fov_plan *plan);
+/** Puts into the other inputs of a plan of the shared graph what they are filled with. */
+void model_fill_others(const fov_model *model, const struct shared_graph *share, fov_plan *plan);
 void model_forget_fills(fov_model *model);
 
 /* ---- statistics.c ------------------------------------------------------------------------------------------------ */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Using a model: pictures in, class probabilities or values out. What the output means is answered in meaning.c. The
- * plan is kept between calls and made anew only when another number of pictures is asked for. */
+ * plans are kept between calls, of a few numbers of pictures of which any count is made up (batch_plans.h). */
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "data/loader.h"
-#include "graph/plan.h"
+#include "model/batch_plans.h"
 #include "model/model.h"
-#include <fovea/operators.h>
 #include <math.h>
 #include <string.h>
 
@@ -42,119 +41,128 @@ static int check_output(const fov_model *model, const struct model_scores *score
     return model_check_single_input(model, model->output, true, "prediction");
 }
 
-/* What is read after a run, floats [N, scores]: the output, behind a softmax or sigmoid where it holds logits. */
-static int add_prediction(fov_model *model)
+/* Whether it is clear what to predict, and from what. */
+static int check_model(const fov_model *model)
 {
-    fov_graph *graph = model->graph;
     struct error *error = &model->context->error;
-    fov_value x = model->output;
-    if (x.id == 0 || model->input.id == 0) {
+    if (model->output.id == 0 || model->input.id == 0) {
         return error_set(error, FOV_E_USAGE,
                          "the model has no input and output yet: call fov_model_set_input_output");
     }
-    fov_dtype dtype = fov_value_dtype(graph, model->input);
+    fov_dtype dtype = fov_value_dtype(model->graph, model->input);
     if (dtype != FOV_F32) { /* pictures are floats: nothing else may be filled with them */
         return error_set(error, FOV_E_UNSUPPORTED, "the model's input is %s; prediction needs f32",
                          fov_dtype_name(dtype));
     }
-    struct model_scores scores = model_scores(model, x);
-    if (check_output(model, &scores) != FOV_OK) {
+    struct model_scores scores = model_scores(model, model->output);
+    return check_output(model, &scores);
+}
+
+/* A prediction under way. */
+struct prediction {
+    fov_model          *model;
+    struct batch_plans *plans;
+    fov_plan           *plan; /* of the pictures being predicted */
+    fov_value           input, made; /* in the shared graph */
+    size_t              row;    /* numbers that a plan makes of a picture: of a single score, two are handed out */
+    int                 scores; /* numbers that the caller gets */
+    int                 most;   /* pictures of a plan */
+    bool                exact;  /* as many as there are: what a picture gives depends on those beside it, or the input
+                                   says how many */
+};
+
+/* Plans of the weights as they are now. */
+static int open_plans(fov_model *model)
+{
+    struct error *error = &model->context->error;
+    struct shared_graph *share = model_share(model, error);
+    if (share == NULL) {
         return (int)error->status;
     }
-    if (fov_value_dtype(graph, x) != FOV_F32) {
-        x = fov_cast(graph, x, FOV_F32);
+    if (model->predicting != NULL && batch_plans_share(model->predicting) != share) {
+        batch_plans_close(model->predicting);
+        model->predicting = NULL;
     }
-    if (scores.meaning == FOV_MEANING_LOGITS && scores.independent) {
-        x = fov_sigmoid(graph, x);
-    } else if (scores.meaning == FOV_MEANING_LOGITS) {
-        x = fov_value_shape(graph, x).rank > 2 ? fov_flatten(graph, x) : x; /* [N, 1000, 1, 1] */
-        x = fov_softmax(graph, x);
+    if (model->predicting == NULL) {
+        model->predicting = batch_plans_open(share, error);
     }
-    model->prediction = x;
-    return x.id != 0 ? FOV_OK : (int)error->status;
+    shared_graph_drop(share);
+    return model->predicting != NULL ? FOV_OK : (int)error->status;
 }
 
-/* A row of either for every picture. `row`: numbers that the plan makes of one. */
-static int check_sizes(fov_model *model, int batch, int row)
+static int begin(struct prediction *p, fov_model *model, int count, int wanted)
 {
     struct error *error = &model->context->error;
-    fov_plan     *plan = model->predict_plan;
-    fov_shape     shape = fov_plan_shape(plan, model->input);
-    size_t        scores;
-    char          text[SHAPE_TEXT_SIZE];
-    if (fov_plan_data(plan, model->input) == NULL) {
-        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
-    }
-    if (shape.rank < 1 || shape.dim[0] != batch) {
-        return error_set(error, FOV_E_SHAPE, "the model's input %s is not for %d picture%s at a time",
-                         shape_text(&shape, text), batch, batch == 1 ? "" : "s");
-    }
-    if (!size_multiply((size_t)batch * sizeof(float), (size_t)row, &scores) ||
-        fov_plan_bytes(plan, model->prediction) != scores) {
-        shape = fov_plan_shape(plan, model->prediction);
-        return error_set(error, FOV_E_SHAPE, "the model's output %s is not %d scores for each of %d picture%s",
-                         shape_text(&shape, text), row, batch, batch == 1 ? "" : "s");
-    }
-    return FOV_OK;
-}
-
-/* Numbers that the plan makes of a picture: of a single score, two are handed out. */
-static int row_of(const fov_model *model)
-{
-    return model_count_values(model, model->output);
-}
-
-static int prepare(fov_model *model, int count, int wanted)
-{
-    struct error *error = &model->context->error;
-    int batch = count < LARGEST_BATCH ? count : LARGEST_BATCH;
     if (error->status != FOV_OK) {
         return (int)error->status; /* an earlier failure that nobody has looked at */
     }
     if (count < 1) {
         return error_set(error, FOV_E_USAGE, "prediction for %d pictures", count);
     }
-    if (model->prediction.id == 0 && add_prediction(model) != FOV_OK) {
+    if ((model->predicting == NULL && check_model(model) != FOV_OK) || open_plans(model) != FOV_OK) {
         return (int)error->status;
     }
     if (wanted != fov_model_scores(model)) {
         return error_set(error, FOV_E_USAGE, "room for %d scores a picture, the model has %d", wanted,
                          fov_model_scores(model));
     }
-    if (model->predict_plan != NULL && model->predict_batch == batch) {
-        return FOV_OK;
+    int64_t batch = graph_value(model->graph, model->input.id)->shape.dim[0];
+    bool is_fixed = batch != FOV_BATCH && batch > 0;
+    *p = (struct prediction){.model = model,
+                             .plans = model->predicting,
+                             .input = shared_graph_value(model->share, model->input),
+                             .made = model->prediction,
+                             .row = (size_t)model_count_values(model, model->output),
+                             .scores = wanted,
+                             .most = is_fixed && count % batch == 0 ? (int)batch : LARGEST_BATCH,
+                             .exact = is_fixed || (count > 1 && fov_model_batch_statistics(model) > 0)};
+    return FOV_OK;
+}
+
+/* A row of either for every picture. */
+static int check_sizes(const struct prediction *p, int batch)
+{
+    struct error *error = &p->model->context->error;
+    fov_shape     shape = fov_plan_shape(p->plan, p->input);
+    size_t        scores;
+    char          text[SHAPE_TEXT_SIZE];
+    if (fov_plan_data(p->plan, p->input) == NULL) {
+        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
     }
-    fov_plan_free(model->predict_plan);
-    fov_plan_options options = {.batch = batch};
-    model->predict_plan = fov_plan_create(model->graph, &model->prediction, 1, &options);
-    model->predict_batch = batch;
-    if (model->predict_plan == NULL) {
-        return (int)error->status;
+    if (shape.rank < 1 || shape.dim[0] != batch) {
+        return error_set(error, FOV_E_SHAPE, "the model's input %s is not for %d picture%s at a time",
+                         shape_text(&shape, text), batch, batch == 1 ? "" : "s");
     }
-    int status = check_sizes(model, batch, row_of(model));
-    if (status != FOV_OK) {
-        fov_plan_free(model->predict_plan);
-        model->predict_plan = NULL;
-        return status;
+    if (!size_multiply((size_t)batch * sizeof(float), p->row, &scores) ||
+        fov_plan_bytes(p->plan, p->made) != scores) {
+        shape = fov_plan_shape(p->plan, p->made);
+        return error_set(error, FOV_E_SHAPE, "the model's output %s is not %zu scores for each of %d picture%s",
+                         shape_text(&shape, text), p->row, batch, batch == 1 ? "" : "s");
     }
     return FOV_OK;
 }
 
-/* Numbers that are not finite are no answer. `first` of `count` pictures is that of the plan's first row. */
-static int check_rows(const fov_model *model, size_t rows, size_t first, size_t count)
+/* The plan for the next of `left` pictures; *take: how many it is for. */
+static int choose_plan(struct prediction *p, int left, int *take)
 {
-    const float *made = fov_plan_data(model->predict_plan, model->prediction);
-    size_t row = (size_t)row_of(model);
-    for (size_t i = 0; i < rows * row; i++) {
+    struct error *error = &p->model->context->error;
+    *take = p->exact ? (left < p->most ? left : p->most) : (int)batch_plans_next(left, p->most);
+    p->plan = batch_plans_for(p->plans, &p->made, 1, *take, error);
+    return p->plan != NULL ? check_sizes(p, *take) : (int)error->status;
+}
+
+/* Numbers that are not finite are no answer. `first` of `count` pictures is that of the plan's first row. */
+static int check_rows(const struct prediction *p, size_t rows, size_t first, size_t count)
+{
+    const float *made = fov_plan_data(p->plan, p->made);
+    for (size_t i = 0; i < rows * p->row; i++) {
         if (!isfinite(made[i])) {
             char cause[FINDING_TEXT_SIZE], which[64] = "";
-            struct plan_finding finding = {.nan = {NULL, NULL}};
             if (count > 1) {
-                text_append(which, sizeof which, 0, " of picture %zu (from 0, of %zu)", first + i / row, count);
+                text_append(which, sizeof which, 0, " of picture %zu (from 0, of %zu)", first + i / p->row, count);
             }
-            (void)plan_replay(model->predict_plan, 0, model->predict_plan->step_count, &finding);
-            return error_set(&model->context->error, FOV_E_NUMERIC, "the scores%s are not finite%s", which,
-                             plan_finding_text(&finding, cause));
+            return error_set(&p->model->context->error, FOV_E_NUMERIC, "the scores%s are not finite%s", which,
+                             shared_graph_finding(batch_plans_share(p->plans), p->plan, cause));
         }
     }
     return FOV_OK;
@@ -176,13 +184,12 @@ static int check_probabilities(const fov_model *model, const float *made, size_t
 }
 
 /* The rows of `count` pictures out of the plan; of a single probability p, 1 - p and p. */
-static int hand_out(const fov_model *model, int count, float *result, int scores)
+static int hand_out(const struct prediction *p, int count, float *result)
 {
-    const float *made = fov_plan_data(model->predict_plan, model->prediction);
-    size_t row = (size_t)row_of(model);
-    int status = check_probabilities(model, made, (size_t)count * row);
-    if (row == (size_t)scores) {
-        memcpy(result, made, (size_t)count * row * sizeof *result);
+    const float *made = fov_plan_data(p->plan, p->made);
+    int status = check_probabilities(p->model, made, (size_t)count * p->row);
+    if (p->row == (size_t)p->scores) {
+        memcpy(result, made, (size_t)count * p->row * sizeof *result);
         return status;
     }
     for (int i = 0; i < count; i++) {
@@ -208,23 +215,27 @@ static void fill_input(const fov_model *model, const float *images, int count, s
     }
 }
 
+/* Runs the plan, whose input is filled, for `count` pictures of `all`, of which `first` is the first one. */
+static int run(struct prediction *p, int count, int first, int all, float *result)
+{
+    model_fill_others(p->model, batch_plans_share(p->plans), p->plan);
+    fov_plan_run(p->plan, 0);
+    int status = check_rows(p, (size_t)count, (size_t)first, (size_t)all);
+    return status == FOV_OK ? hand_out(p, count, result + (size_t)first * (size_t)p->scores) : status;
+}
+
 static int predict(fov_model *model, const float *images, int count, float *result, int scores)
 {
-    int status = prepare(model, count, scores);
-    if (status != FOV_OK) {
-        return status;
-    }
-    fov_plan *plan = model->predict_plan;
-    float *in = fov_plan_data(plan, model->input);
-    int batch = model->predict_batch;
-    size_t pixels = fov_plan_bytes(plan, model->input) / (size_t)batch / sizeof(float);
-    for (int done = 0; done < count && status == FOV_OK; done += batch) {
-        int take = count - done < batch ? count - done : batch;
-        fill_input(model, images + (size_t)done * pixels, take, pixels, in);
-        model_fill_others(model, plan);
-        fov_plan_run(plan, 0);
-        status = check_rows(model, (size_t)take, (size_t)done, (size_t)count);
-        status = status == FOV_OK ? hand_out(model, take, result + (size_t)done * (size_t)scores, scores) : status;
+    struct prediction p;
+    int status = begin(&p, model, count, scores), take;
+    for (int done = 0; status == FOV_OK && done < count; done += take) {
+        status = choose_plan(&p, count - done, &take);
+        if (status != FOV_OK) {
+            return status;
+        }
+        size_t pixels = fov_plan_bytes(p.plan, p.input) / (size_t)take / sizeof(float);
+        fill_input(model, images + (size_t)done * pixels, take, pixels, fov_plan_data(p.plan, p.input));
+        status = run(&p, take, done, count, result);
     }
     return status;
 }
@@ -240,13 +251,15 @@ int fov_predict(fov_model *model, const float *images, int count, float *result,
 static int predict_image(fov_model *model, const fov_image *image, float *result, int scores)
 {
     struct error *error = &model->context->error;
-    int status = prepare(model, 1, scores);
+    struct model_picture picture;
+    struct prediction p;
+    int take, status = begin(&p, model, 1, scores);
+    status = status == FOV_OK ? choose_plan(&p, 1, &take) : status;
     if (status != FOV_OK) {
         return status;
     }
-    struct model_picture picture;
     if (!model_picture(model, &picture)) {
-        fov_shape shape = fov_plan_shape(model->predict_plan, model->input);
+        fov_shape shape = fov_plan_shape(p.plan, p.input);
         char text[SHAPE_TEXT_SIZE];
         return error_set(error, FOV_E_SHAPE,
                          "the model's input %s is no picture, [N, channels, height, width] or [N, height, width, "
@@ -256,15 +269,8 @@ static int predict_image(fov_model *model, const fov_image *image, float *result
     struct prepare_options options = {.size = {picture.channels, picture.height, picture.width},
                                       .preprocessing = model->preprocessing,
                                       .plain = !picture.channels_last};
-    status =
-        loader_preprocess(model->context, image, &options, fov_plan_data(model->predict_plan, model->input), error);
-    if (status != FOV_OK) {
-        return status;
-    }
-    model_fill_others(model, model->predict_plan);
-    fov_plan_run(model->predict_plan, 0);
-    status = check_rows(model, 1, 0, 1);
-    return status == FOV_OK ? hand_out(model, 1, result, scores) : status;
+    status = loader_preprocess(model->context, image, &options, fov_plan_data(p.plan, p.input), error);
+    return status == FOV_OK ? run(&p, 1, 0, 1, result) : status;
 }
 
 int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores)

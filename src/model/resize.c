@@ -8,8 +8,7 @@ int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, cons
                      int count)
 {
     graph_hand_over(model->graph, rebuilt, copy, changes, count);
-    fov_plan_free(model->predict_plan); /* belongs to the old graph */
-    model->predict_plan = NULL;
+    model_forget_plan(model); /* belongs to the old graph */
     fov_graph_free(model->graph);
     model->graph = rebuilt;
     return model_map_inputs_outputs(model, copy);

@@ -3,7 +3,7 @@
 #include "device/context.h"
 #include "review/review.h"
 #include "image/resize.h"
-#include <fovea/answer.h>
+#include <fovea/session.h>
 #include <stdio.h>
 
 enum {
@@ -84,7 +84,9 @@ static int add_triple(struct text *html, struct review *review, fov_session *ses
                                           .pixels = (uint8_t *)(uintptr_t)sample.other}};
     status = add_small(html, review, &picture, DRAWN_SIDE, "the picture");
     status = status == FOV_OK ? add_drawn(html, review, &truth, &picture, "what is right") : status;
-    status = status == FOV_OK ? fov_session_answer(session, &picture, &answer) : status;
+    if (status == FOV_OK && (status = fov_session_answer(session, &picture, &answer)) != FOV_OK) {
+        status = error_set(&review->context->error, (fov_status)status, "%s", fov_session_error(session));
+    }
     status = status == FOV_OK ? add_drawn(html, review, &answer, &picture, "what the model says") : status;
     fov_answer_free(&answer);
     return status;

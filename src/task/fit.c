@@ -24,7 +24,8 @@ int fit_pictures(struct task_use *use, struct error *error)
                          "height, width, channels]",
                          name_of(model), fov_value_name(model->graph, model->input), shape_text(&in, text));
     }
-    if (in.dim[0] != FOV_BATCH) {
+    bool is_single = use->data == NULL && in.dim[0] == 1; /* answers can be had one by one */
+    if (in.dim[0] != FOV_BATCH && !is_single) {
         return error_set(error, FOV_E_SHAPE,
                          "%s: its input %s has a fixed number of samples; where pictures come in batches the first "
                          "dimension must be open (FOV_BATCH; a name such as \"N\" in a file)",
@@ -37,7 +38,8 @@ int fit_pictures(struct task_use *use, struct error *error)
                          fov_value_name(model->graph, model->output),
                          fov_dtype_name(fov_value_dtype(model->graph, use->scores.logits)));
     }
-    return model_check_single_input(model, use->scores.logits, false, "training");
+    bool answers = use->data == NULL;
+    return model_check_single_input(model, use->scores.logits, answers, answers ? "an answer" : "training");
 }
 
 int fit_scores(struct task_use *use, struct error *error)

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A model ready to answer for one picture at a time: its plan, and the task that reads the output. */
+/* A model ready to answer: the task that reads its output, and plans for several numbers of pictures over the weights
+ * that all sessions of the model share (model/share.c). Nothing here writes to the model or its context, so that
+ * sessions in several threads need not know of each other. Values by name are in session_run.c. */
+#include "task/session.h"
 #include "base/arithmetic.h"
-#include "graph/plan.h"
-#include "task/task.h"
 #include <math.h>
+#include <stdio.h>
 
-struct fov_session {
-    struct task_use use; /* without data */
-    fov_plan       *plan;
-    float          *pixels;
-    struct task_output output;
-    size_t          count; /* numbers of the output */
-    bool            is_plain;
-};
+enum { MOST_TOGETHER = 64 };
+
+/* ---- made and freed ---------------------------------------------------------------------------------------------- */
 
 /* What an output is for that nobody has said anything about. */
 static fov_target target_of(const fov_model *model)
@@ -24,45 +21,67 @@ static fov_target target_of(const fov_model *model)
                                                                         : FOV_TARGET_CLASS;
 }
 
-static int open_plan(fov_session *session, struct error *error)
+static int choose_task(fov_session *session, const char *task, struct error *error)
 {
-    const fov_model *model = session->use.model;
-    struct model_picture picture;
-    fov_plan_options options = {.batch = 1};
-    session->plan = fov_plan_create(model->graph, &model->output, 1, &options);
-    if (session->plan == NULL) {
-        return (int)error->status;
-    }
-    session->pixels = fov_plan_data(session->plan, model->input);
-    session->output.numbers = fov_plan_data(session->plan, model->output);
-    session->output.shape = fov_plan_shape(session->plan, model->output);
-    session->is_plain = !model_picture(model, &picture) || !picture.channels_last;
-    if (session->pixels == NULL || !shape_count(&session->output.shape, &session->count)) {
-        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
-    }
-    return FOV_OK;
-}
-
-static fov_session *create(fov_model *model, const char *task)
-{
-    struct error *error = &model->context->error;
-    fov_session *session = error->status == FOV_OK
-                               ? memory_allocate(model->context->memory, 1, sizeof *session, "a session", error)
-                               : NULL;
-    if (session == NULL) {
-        return NULL;
-    }
-    session->use.model = model;
+    const fov_model *model = session->model;
     const char *text = task != NULL ? task : model->task[0] != '\0' ? model->task : NULL;
-    int status = model->output.id == 0 ? error_set(error, FOV_E_USAGE, "the model has no output yet")
-                                       : task_choose(&session->use, text, target_of(model), error);
+    int status = task_choose(&session->use, text, target_of(model), error);
     status = status == FOV_OK ? task_fit(&session->use, error) : status;
     if (status == FOV_OK && session->use.task->answer == NULL) {
         status = error_set(error, FOV_E_UNSUPPORTED, "task %s answers nothing that could be shown",
                            session->use.task->name);
     }
-    status = status == FOV_OK ? open_plan(session, error) : status;
-    if (status != FOV_OK) {
+    if (status == FOV_OK && fov_value_dtype(model->graph, model->output) != FOV_F32) {
+        status = error_set(error, FOV_E_UNSUPPORTED, "the model's output is %s; answers are read from f32",
+                           fov_dtype_name(fov_value_dtype(model->graph, model->output)));
+    }
+    return status;
+}
+
+static int open_task(fov_session *session, const char *task, struct error *error)
+{
+    const fov_model *model = session->model;
+    struct model_picture picture;
+    if (model->output.id == 0 || model->input.id == 0) {
+        return error_set(error, FOV_E_USAGE, "the model has no input and output yet: call fov_model_set_input_output");
+    }
+    bool is_picture = model_picture(model, &picture);
+    session->is_plain = !is_picture || !picture.channels_last;
+    if (task == NULL && !is_picture) {
+        error_set(&session->refusal, FOV_E_SHAPE,
+                  "the model's input \"%s\" is no picture: this session has values by name (fov_session_run)",
+                  fov_value_name(model->graph, model->input));
+        return FOV_OK;
+    }
+    /* What a picture gives shall not depend on those beside it. */
+    bool is_alone = graph_value(model->graph, model->input.id)->shape.dim[0] != FOV_BATCH ||
+                    fov_model_batch_statistics(model) > 0;
+    session->most = is_alone ? 1 : MOST_TOGETHER;
+    return choose_task(session, task, error);
+}
+
+/* The first plan shows whether the model can be computed at all. */
+static int open_plans(fov_session *session, struct error *error)
+{
+    int status = session_follow(session, error);
+    if (status == FOV_OK && session->use.task != NULL) {
+        status = session_plan(session, 1, error) != NULL ? FOV_OK : (int)error->status;
+    }
+    return status;
+}
+
+static fov_session *create(fov_model *model, const char *task, struct error *error)
+{
+    fov_session *session = memory_allocate(model->context->memory, 1, sizeof *session, "a session", error);
+    if (session == NULL) {
+        return NULL;
+    }
+    session->model = model;
+    session->use.model = model;
+    session->changes = model->changes;
+    session->most = 1;
+    atomic_init(&session->busy, false);
+    if (open_task(session, task, error) != FOV_OK || open_plans(session, error) != FOV_OK) {
         fov_session_free(session);
         return NULL;
     }
@@ -71,8 +90,15 @@ static fov_session *create(fov_model *model, const char *task)
 
 fov_session *fov_session_create(fov_model *model, const char *task)
 {
+    if (model == NULL) {
+        return NULL;
+    }
     struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    fov_session *made = create(model, task);
+    struct error error = {.status = FOV_OK};
+    fov_session *made = create(model, task, &error);
+    if (made == NULL) {
+        context_put_error(model->context, &error);
+    }
     arithmetic_leave(mode);
     return made;
 }
@@ -80,61 +106,227 @@ fov_session *fov_session_create(fov_model *model, const char *task)
 void fov_session_free(fov_session *session)
 {
     if (session != NULL) {
-        struct memory *memory = session->use.model->context->memory;
-        fov_plan_free(session->plan);
+        batch_plans_close(session->plans);
         task_close(&session->use);
-        memory_free(memory, session);
+        memory_free(session->model->context->memory, session);
     }
 }
 
 const char *fov_session_task(const fov_session *session)
 {
-    return session->use.task->name;
+    return session != NULL && session->use.task != NULL ? session->use.task->name : "";
 }
 
-static int check_finite(const fov_session *session, struct error *error)
+const char *fov_session_error(const fov_session *session)
 {
-    for (size_t i = 0; i < session->count; i++) {
-        if (!isfinite(session->output.numbers[i])) {
-            char                cause[FINDING_TEXT_SIZE];
-            struct plan_finding finding = {.nan = {NULL, NULL}};
-            (void)plan_replay(session->plan, 0, session->plan->step_count, &finding); /* without memory: nothing */
-            return error_set(error, FOV_E_NUMERIC, "the answer is not finite%s", plan_finding_text(&finding, cause));
+    return session != NULL ? session->error.text : "there is no session";
+}
+
+/* ---- what calls share -------------------------------------------------------------------------------------------- */
+
+bool session_enter(fov_session *session)
+{
+    if (session == NULL || atomic_exchange_explicit(&session->busy, true, memory_order_acquire)) {
+        return false;
+    }
+    error_clear(&session->error);
+    return true;
+}
+
+void session_leave(fov_session *session)
+{
+    atomic_store_explicit(&session->busy, false, memory_order_release);
+}
+
+int session_follow(fov_session *session, struct error *error)
+{
+    fov_model *model = session->model;
+    if (session->changes != model->changes) {
+        return error_set(error, FOV_E_USAGE,
+                         "the model has changed since the session was made (layers, inputs, outputs or what they mean): "
+                         "make another session");
+    }
+    if (session->plans != NULL && shared_graph_is_current(batch_plans_share(session->plans), model->graph)) {
+        return FOV_OK;
+    }
+    batch_plans_close(session->plans);
+    session->plans = NULL;
+    struct shared_graph *share = model_share(model, error);
+    if (share != NULL) {
+        session->plans = batch_plans_open(share, error);
+        shared_graph_drop(share);
+    }
+    return session->plans != NULL ? FOV_OK : (int)error->status;
+}
+
+fov_plan *session_plan(fov_session *session, int count, struct error *error)
+{
+    const struct shared_graph *share = batch_plans_share(session->plans);
+    const fov_model *model = session->model;
+    fov_value output = shared_graph_value(share, model->output), input = shared_graph_value(share, model->input);
+    fov_plan *plan = batch_plans_for(session->plans, &output, 1, count, error);
+    size_t    numbers;
+    if (plan == NULL) {
+        return NULL;
+    }
+    fov_shape shape = fov_plan_shape(plan, output);
+    if (fov_plan_data(plan, input) == NULL || !shape_count(&shape, &numbers)) {
+        error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
+        return NULL;
+    }
+    if (shape.rank < 1 || shape.dim[0] != count) {
+        char text[SHAPE_TEXT_SIZE];
+        error_set(error, FOV_E_SHAPE, "the model's output is %s for %d picture%s", shape_text(&shape, text), count,
+                  count == 1 ? "" : "s");
+        return NULL;
+    }
+    return plan;
+}
+
+int session_prepare(const fov_session *session, const fov_image *picture, float *to, struct error *error)
+{
+    const struct prepare_options options = {.size = session->use.prepare.size,
+                                            .preprocessing = session->model->preprocessing,
+                                            .plain = session->is_plain};
+    return loader_preprocess(session->model->context, picture, &options, to, error);
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+/* Pictures on their way into a plan: each is prepared by one thread. */
+struct filling {
+    const fov_session *session;
+    const fov_image   *pictures;
+    float             *to;
+    size_t             each; /* floats of a picture */
+    atomic_bool        failed;
+};
+
+static void fill_one(void *context, size_t chunk, int worker)
+{
+    struct filling *filling = context;
+    struct error    error = {.status = FOV_OK}; /* of this thread; the caller does it again to say why */
+    (void)worker;
+    if (session_prepare(filling->session, &filling->pictures[chunk], filling->to + chunk * filling->each, &error) !=
+        FOV_OK) {
+        atomic_store(&filling->failed, true);
+    }
+}
+
+static int fill(fov_session *session, const fov_image *pictures, size_t count, float *to, size_t each)
+{
+    struct filling filling = {.session = session, .pictures = pictures, .to = to, .each = each};
+    atomic_init(&filling.failed, false);
+    pool_run(session->model->context->pool, fill_one, &filling, count);
+    int status = FOV_OK;
+    for (size_t i = 0; atomic_load(&filling.failed) && i < count && status == FOV_OK; i++) {
+        status = session_prepare(session, &pictures[i], to + i * each, &session->error);
+    }
+    return status;
+}
+
+/* "" of one picture alone. */
+static const char *which_picture(int index, int all, char text[48])
+{
+    text[0] = '\0';
+    if (all > 1) {
+        snprintf(text, 48, " of picture %d (from 0, of %d)", index, all);
+    }
+    return text;
+}
+
+static int read_one(fov_session *session, fov_plan *plan, const struct task_output *output, size_t numbers, int index,
+                    int all, fov_answer *answer)
+{
+    char which[48], cause[FINDING_TEXT_SIZE];
+    for (size_t i = 0; i < numbers; i++) {
+        if (!isfinite(output->numbers[i])) {
+            return error_set(&session->error, FOV_E_NUMERIC, "the answer%s is not finite%s",
+                             which_picture(index, all, which),
+                             shared_graph_finding(batch_plans_share(session->plans), plan, cause));
         }
     }
-    return FOV_OK;
+    *answer = (fov_answer){.task = session->use.task->name, .measure = "", .owner = session->model->context->memory};
+    return session->use.task->answer(&session->use, output, answer, &session->error);
 }
 
-static int make_answer(fov_session *session, const fov_image *picture, fov_answer *answer)
+/* `count` pictures from number `first` on, together. */
+static int answer_some(fov_session *session, fov_plan *plan, const fov_image *pictures, int first, int count, int all,
+                       fov_answer *answers)
 {
-    const fov_model *model = session->use.model;
-    struct error *error = &model->context->error;
-    const struct prepare_options options = {.size = session->use.prepare.size,
-                                            .preprocessing = model->preprocessing,
-                                            .plain = session->is_plain};
-    *answer = (fov_answer){.task = session->use.task->name, .measure = "", .owner = model->context->memory};
-    int status = error->status != FOV_OK
-                     ? (int)error->status
-                     : loader_preprocess(model->context, picture, &options, session->pixels, error);
+    const struct shared_graph *share = batch_plans_share(session->plans);
+    fov_value input = shared_graph_value(share, session->model->input),
+              output = shared_graph_value(share, session->model->output);
+    float *pixels = fov_plan_data(plan, input);
+    const float *made = fov_plan_data(plan, output);
+    size_t each = fov_plan_bytes(plan, input) / sizeof(float) / (size_t)count,
+           numbers = fov_plan_bytes(plan, output) / sizeof(float) / (size_t)count;
+    int status = fill(session, pictures + first, (size_t)count, pixels, each);
     if (status != FOV_OK) {
         return status;
     }
-    model_fill_others(model, session->plan);
-    fov_plan_run(session->plan, 0);
-    session->output.height = picture->height;
-    session->output.width = picture->width;
-    status = check_finite(session, error);
-    status = status == FOV_OK ? session->use.task->answer(&session->use, &session->output, answer, error) : status;
-    if (status != FOV_OK) {
-        fov_answer_free(answer);
+    model_fill_others(session->model, share, plan);
+    fov_plan_run(plan, 0);
+    struct task_output one = {.shape = fov_plan_shape(plan, output)};
+    one.shape.dim[0] = 1;
+    for (int i = 0; i < count && status == FOV_OK; i++) {
+        one.numbers = made + (size_t)i * numbers;
+        one.height = pictures[first + i].height;
+        one.width = pictures[first + i].width;
+        status = read_one(session, plan, &one, numbers, first + i, all, &answers[first + i]);
     }
+    return status;
+}
+
+/* The plan for the next of `left` pictures; *take: how many. Where memory does not reach, for fewer. */
+static fov_plan *next_plan(fov_session *session, int left, int *take)
+{
+    for (;;) {
+        *take = (int)batch_plans_next(left, session->most);
+        fov_plan *plan = session_plan(session, *take, &session->error);
+        if (plan != NULL || session->error.status != FOV_E_MEMORY || *take == 1) {
+            return plan;
+        }
+        error_clear(&session->error);
+        session->most = *take / 2;
+    }
+}
+
+static int answer_all(fov_session *session, const fov_image *pictures, int count, fov_answer *answers)
+{
+    struct error *error = &session->error;
+    if (count < 1 || pictures == NULL || answers == NULL) {
+        return error_set(error, FOV_E_USAGE, "answers for %d pictures, or from nowhere to nowhere", count);
+    }
+    for (int i = 0; i < count; i++) {
+        answers[i] = (fov_answer){.task = NULL};
+    }
+    int status = session->use.task != NULL
+                     ? session_follow(session, error)
+                     : error_set(error, session->refusal.status, "%s", session->refusal.text);
+    for (int done = 0, take; status == FOV_OK && done < count; done += take) {
+        fov_plan *plan = next_plan(session, count - done, &take);
+        status = plan != NULL ? answer_some(session, plan, pictures, done, take, count, answers) : (int)error->status;
+    }
+    for (int i = 0; i < count && status != FOV_OK; i++) {
+        fov_answer_free(&answers[i]);
+    }
+    return status;
+}
+
+int fov_session_answers(fov_session *session, const fov_image *pictures, int count, fov_answer *answers)
+{
+    if (!session_enter(session)) {
+        return FOV_E_USAGE;
+    }
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = answer_all(session, pictures, count, answers);
+    arithmetic_leave(mode);
+    session_leave(session);
     return status;
 }
 
 int fov_session_answer(fov_session *session, const fov_image *picture, fov_answer *answer)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    int status = make_answer(session, picture, answer);
-    arithmetic_leave(mode);
-    return status;
+    return fov_session_answers(session, picture, 1, answer);
 }

@@ -13,6 +13,7 @@
 #include "model/model.h"
 #include "task/class_loss.h"
 #include <fovea/answer.h>
+#include <fovea/session.h>
 #include <fovea/train.h>
 
 enum {

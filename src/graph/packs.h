@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Packed weights of several plans, those with equal bytes once. Plans for different numbers of samples may pack a weight
+ * in different ways; nothing here knows how: what comes out the same is kept once. Whoever calls holds the lock of the
+ * graph that the plans are made of (shared.h). */
+#ifndef GRAPH_PACKS_H
+#define GRAPH_PACKS_H
+
+#include "base/memory.h"
+
+struct packed_weights;
+struct packs {
+    struct memory          *memory;
+    struct packed_weights **list;
+    size_t                  count, capacity;
+};
+
+/** A zeroed block for a plan to pack into; NULL and an error. */
+void *packs_room(struct packs *packs, size_t bytes, struct error *error);
+/** The block, or one of the same bytes that was there before, which then has one owner more. */
+void *packs_unite(struct packs *packs, void *block);
+/** One owner less; the last one frees it. Accepts NULL. */
+void  packs_give(struct packs *packs, void *block);
+/** Frees the list; all blocks have been given back. */
+void  packs_close(struct packs *packs);
+
+#endif

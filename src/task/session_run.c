@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Values by name: any input of a model in, any value of its graph out. A plan for just these values is made once and
+ * kept beside those that answer, which stay as they are. */
+#include "base/arithmetic.h"
+#include "base/text.h"
+#include "task/session.h"
+#include <string.h>
+
+enum { MOST_RESULTS = 64 };
+
+static const char *value_name_at(const void *list, size_t index)
+{
+    const fov_graph *graph = list;
+    return graph_value(graph, (int)index + 1)->name;
+}
+
+/* The value of that name, the result of some layer; 0 and an error. */
+static fov_value find_result(const fov_session *session, const char *name, struct error *error)
+{
+    const struct shared_graph *share = batch_plans_share(session->plans);
+    const fov_graph *graph = share->graph;
+    fov_value found = name != NULL ? fov_find(graph, name) : shared_graph_value(share, session->model->output);
+    if (found.id == 0 && name != NULL) {
+        const char *nearest = text_nearest(name, graph, graph->value_count - 1, value_name_at);
+        error_set(error, FOV_E_USAGE, "the model has no value \"%s\"%s%s%s", name,
+                  nearest != NULL ? "; the nearest is \"" : "", nearest != NULL ? nearest : "",
+                  nearest != NULL ? "\"" : "");
+    } else if (found.id == 0 || graph_value(graph, found.id)->kind != VALUE_RESULT) {
+        error_set(error, FOV_E_USAGE, "\"%s\" is not the result of a layer", name != NULL ? name : "the output");
+        found.id = 0;
+    }
+    return found;
+}
+
+static int find_results(fov_session *session, const fov_tensor *results, int count, fov_value *found)
+{
+    struct error *error = &session->error;
+    if (count < 1 || count > MOST_RESULTS || results == NULL) {
+        return error_set(error, FOV_E_USAGE, "%d results are asked for: 1 to %d", count, MOST_RESULTS);
+    }
+    for (int i = 0; i < count; i++) {
+        found[i] = find_result(session, results[i].name, error);
+        if (found[i].id == 0) {
+            return (int)error->status;
+        }
+    }
+    return FOV_OK;
+}
+
+/* The place of a model's input; -1 and an error. */
+static int find_input(const fov_session *session, const char *name, struct error *error)
+{
+    const fov_model *model = session->model;
+    fov_value wanted = name != NULL ? fov_model_input_named(model, name) : model->input;
+    for (int i = 0; wanted.id != 0 && i < model->input_count; i++) {
+        if (model->inputs[i].id == wanted.id) {
+            return i;
+        }
+    }
+    error_set(error, FOV_E_USAGE, "the model has no input \"%s\"; its first is \"%s\"", name != NULL ? name : "",
+              fov_value_name(model->graph, model->inputs[0]));
+    return -1;
+}
+
+/* Samples: those of the first input whose number is open. */
+static int find_batch(fov_session *session, const fov_tensor *inputs, int count, int64_t *batch)
+{
+    struct error *error = &session->error;
+    *batch = 1;
+    if (count < 0 || (count > 0 && inputs == NULL)) {
+        return error_set(error, FOV_E_USAGE, "%d inputs", count);
+    }
+    for (int i = 0; i < count; i++) {
+        int place = find_input(session, inputs[i].name, error);
+        if (place < 0) {
+            return (int)error->status;
+        }
+        const struct value *value = graph_value(session->model->graph, session->model->inputs[place].id);
+        if (value->shape.rank > 0 && value->shape.dim[0] == FOV_BATCH && inputs[i].shape.rank > 0) {
+            *batch = inputs[i].shape.dim[0];
+            return *batch >= 1 ? FOV_OK
+                               : error_set(error, FOV_E_SHAPE, "input \"%s\" has %lld samples", value->name,
+                                           (long long)*batch);
+        }
+    }
+    return FOV_OK;
+}
+
+static int fill_input(fov_session *session, fov_plan *plan, const fov_tensor *input)
+{
+    struct error *error = &session->error;
+    char want[SHAPE_TEXT_SIZE], have[SHAPE_TEXT_SIZE];
+    int place = find_input(session, input->name, error);
+    fov_value value = shared_graph_value(batch_plans_share(session->plans), session->model->inputs[place]);
+    const char *name = fov_value_name(session->model->graph, session->model->inputs[place]);
+    fov_dtype dtype = fov_value_dtype(session->model->graph, session->model->inputs[place]);
+    void *to = fov_plan_data(plan, value);
+    if (to == NULL) {
+        return FOV_OK; /* nothing that was asked for depends on it */
+    }
+    fov_shape shape = fov_plan_shape(plan, value);
+    if (input->data == NULL || input->dtype != dtype) {
+        return error_set(error, FOV_E_USAGE, "input \"%s\" is %s, not %s", name, fov_dtype_name(dtype),
+                         input->data == NULL ? "nothing (its data are NULL)" : fov_dtype_name(input->dtype));
+    }
+    if (!shape_equal(&shape, &input->shape)) {
+        return error_set(error, FOV_E_SHAPE, "input \"%s\" is %s here, not %s", name, shape_text(&shape, want),
+                         shape_text(&input->shape, have));
+    }
+    memcpy(to, input->data, fov_plan_bytes(plan, value));
+    return FOV_OK;
+}
+
+/* Every input that the plan reads is given here or was filled for good. */
+static int check_inputs(fov_session *session, fov_plan *plan, const fov_tensor *inputs, int count)
+{
+    struct error *error = &session->error;
+    const fov_model *model = session->model;
+    for (int i = 0; i < model->input_count; i++) {
+        bool is_there = (model->fills != NULL && model->fills[i] != NULL) ||
+                        fov_plan_data(plan, shared_graph_value(batch_plans_share(session->plans), model->inputs[i])) ==
+                            NULL;
+        for (int k = 0; k < count && !is_there; k++) {
+            is_there = find_input(session, inputs[k].name, error) == i;
+        }
+        if (!is_there) {
+            return error_set(error, FOV_E_USAGE, "input \"%s\" is missing",
+                             fov_value_name(model->graph, model->inputs[i]));
+        }
+    }
+    return FOV_OK;
+}
+
+static void hand_out(const fov_session *session, fov_plan *plan, const fov_value *values, fov_tensor *results,
+                     int count)
+{
+    const fov_graph *graph = batch_plans_share(session->plans)->graph;
+    for (int i = 0; i < count; i++) {
+        results[i] = (fov_tensor){.name = fov_value_name(graph, values[i]),
+                                  .dtype = fov_value_dtype(graph, values[i]),
+                                  .shape = fov_plan_shape(plan, values[i]),
+                                  .data = fov_plan_data(plan, values[i])};
+    }
+}
+
+static int run(fov_session *session, const fov_tensor *inputs, int input_count, fov_tensor *results, int result_count)
+{
+    struct error *error = &session->error;
+    fov_value values[MOST_RESULTS];
+    int64_t   batch = 1;
+    int       status = session_follow(session, error);
+    status = status == FOV_OK ? find_results(session, results, result_count, values) : status;
+    status = status == FOV_OK ? find_batch(session, inputs, input_count, &batch) : status;
+    fov_plan *plan =
+        status == FOV_OK ? batch_plans_for(session->plans, values, result_count, batch, error) : NULL;
+    if (plan == NULL) {
+        return (int)error->status;
+    }
+    status = check_inputs(session, plan, inputs, input_count);
+    model_fill_others(session->model, batch_plans_share(session->plans), plan);
+    for (int i = 0; i < input_count && status == FOV_OK; i++) {
+        status = fill_input(session, plan, &inputs[i]);
+    }
+    if (status == FOV_OK) {
+        fov_plan_run(plan, 0);
+        hand_out(session, plan, values, results, result_count);
+    }
+    return status;
+}
+
+int fov_session_run(fov_session *session, const fov_tensor *inputs, int input_count, fov_tensor *results,
+                    int result_count)
+{
+    if (!session_enter(session)) {
+        return FOV_E_USAGE;
+    }
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = run(session, inputs, input_count, results, result_count);
+    arithmetic_leave(mode);
+    session_leave(session);
+    return status;
+}
+
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+
+/* Floats of a picture as the input has it; 0 and an error: it reads none. */
+static size_t picture_floats(fov_session *session)
+{
+    struct picture_size size = session->use.prepare.size;
+    if (session->use.task == NULL) {
+        error_set(&session->error, session->refusal.status, "%s", session->refusal.text);
+        return 0;
+    }
+    return (size_t)size.channels * (size_t)size.height * (size_t)size.width;
+}
+
+int fov_session_prepare(fov_session *session, const fov_image *picture, float *to, size_t count)
+{
+    if (!session_enter(session)) {
+        return FOV_E_USAGE;
+    }
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    size_t wanted = picture_floats(session);
+    int status = wanted == 0                         ? (int)session->error.status
+                 : picture == NULL || to == NULL     ? error_set(&session->error, FOV_E_USAGE, "no picture, or no room")
+                 : count != wanted                   ? error_set(&session->error, FOV_E_SHAPE,
+                                                                 "room for %zu numbers, a picture has %zu", count, wanted)
+                                                     : session_prepare(session, picture, to, &session->error);
+    arithmetic_leave(mode);
+    session_leave(session);
+    return status;
+}
+
+static int read_value(fov_session *session, const fov_image *picture, fov_tensor *tensor)
+{
+    struct error *error = &session->error;
+    const fov_model *model = session->model;
+    if (picture == NULL || tensor == NULL) {
+        return error_set(error, FOV_E_USAGE, "no picture, or no tensor");
+    }
+    fov_value value;
+    int status = picture_floats(session) > 0 ? session_follow(session, error) : (int)error->status;
+    status = status == FOV_OK ? find_results(session, tensor, 1, &value) : status;
+    fov_plan *plan = status == FOV_OK ? batch_plans_for(session->plans, &value, 1, 1, error) : NULL;
+    if (plan == NULL) {
+        return (int)error->status;
+    }
+    const struct shared_graph *share = batch_plans_share(session->plans);
+    float *pixels = fov_plan_data(plan, shared_graph_value(share, model->input));
+    const fov_tensor given = {.name = fov_value_name(model->graph, model->input)};
+    status = pixels != NULL ? session_prepare(session, picture, pixels, error) : FOV_OK;
+    status = status == FOV_OK ? check_inputs(session, plan, &given, 1) : status;
+    if (status == FOV_OK) {
+        model_fill_others(model, share, plan);
+        fov_plan_run(plan, 0);
+        hand_out(session, plan, &value, tensor, 1);
+    }
+    return status;
+}
+
+int fov_session_read(fov_session *session, const fov_image *picture, fov_tensor *tensor)
+{
+    if (!session_enter(session)) {
+        return FOV_E_USAGE;
+    }
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = read_value(session, picture, tensor);
+    arithmetic_leave(mode);
+    session_leave(session);
+    return status;
+}
