@@ -180,21 +180,35 @@ void step_free(struct training_step *step)
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
-bool step_run(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment)
+bool step_collect(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment)
 {
     uint64_t number = (uint64_t)moment->step;
     updates_set(&plan->places, moment);
+    updates_hold(&step->updates, step->graph);
     /* A loss that is no number would renew every weight by no number: looked at while there is something to keep. */
     plan_run_steps(plan->plan, number, 0, plan->forward);
-    if (!isfinite(*plan->loss)) {
-        return false;
+    bool finite = isfinite(*plan->loss);
+    if (finite) {
+        plan_run_steps(plan->plan, number, plan->forward, plan->plan->step_count);
     }
-    plan_run_steps(plan->plan, number, plan->forward, plan->plan->step_count);
-    if (step->moves != NULL && moment->applies) {
-        updates_set(&step->moves_places, moment);
-        fov_plan_run(step->moves, number);
+    updates_put_back(&step->updates, step->graph);
+    return finite;
+}
+
+void step_move(const struct training_step *step, const struct update_moment *moment)
+{
+    updates_settle(&step->updates, step->graph);
+    updates_set(&step->moves_places, moment);
+    fov_plan_run(step->moves, (uint64_t)moment->step);
+}
+
+bool step_run(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment)
+{
+    bool finite = step_collect(step, plan, moment);
+    if (finite && step->moves != NULL && moment->applies) {
+        step_move(step, moment);
     }
-    return true;
+    return finite;
 }
 
 void step_replay(const struct step_plan *plan, int64_t number, struct plan_finding *finding)

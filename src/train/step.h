@@ -46,9 +46,12 @@ int step_compile(struct training_step *step, const struct train_settings *settin
 void step_free(struct training_step *step);
 
 /** Runs one step with the pixels and labels in place. False where the loss is not finite: then nothing was updated but
- *  running statistics. */
+ *  running statistics, and not even these where batches are collected. */
 bool step_run(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment);
-/** After that: where the first bad number came from. */
+/** Its two halves where batches are collected: one batch's share of the sums, and the update made from them. */
+bool step_collect(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment);
+void step_move(const struct training_step *step, const struct update_moment *moment);
+/** After a loss that is not finite: where the first bad number came from. */
 void step_replay(const struct step_plan *plan, int64_t number, struct plan_finding *finding);
 
 /** The first parameter that holds a number that is not finite; NULL when all are good. */

@@ -49,24 +49,53 @@ static fov_value add_beside(struct building *b, fov_value parameter, const char 
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-/* Sums over the batches of a group, in order: what updates are made from then is their parameter. */
-static int add_sums(struct building *b, struct error *error)
+/* sum = keep * sum + weight * more: over the batches of a group, in order. */
+static fov_value add_sum(struct building *b, fov_value beside, const char *word, fov_value more)
 {
     struct updates *u = b->updates;
-    u->sums = memory_allocate(u->memory, (size_t)b->count, sizeof *u->sums, "sums of gradients", error);
-    if (u->sums == NULL) {
+    fov_value sum = add_beside(b, beside, word, false);
+    fov_value kept = fov_mul(b->graph, sum, u->input[UPDATE_KEEP]);
+    fov_assign(b->graph, sum, fov_add(b->graph, kept, fov_mul(b->graph, more, u->input[UPDATE_WEIGHT])));
+    u->sums[u->sum_count++] = sum;
+    return sum;
+}
+
+static int add_sums_of_statistics(struct building *b, int parameters, struct error *error)
+{
+    struct updates *u = b->updates;
+    size_t elements = 0;
+    for (int i = 0; i < parameters; i++) {
+        fov_value parameter = fov_parameter_at(b->graph, i);
+        const struct value *value = graph_value(b->graph, parameter.id);
+        if (!value->follows || value->assigned == 0 || value->dtype != FOV_F32) {
+            continue;
+        }
+        size_t count = value->bytes / sizeof(float);
+        fov_value sum = add_sum(b, parameter, "sum", (fov_value){value->assigned});
+        u->statistics[u->statistic_count++] = (struct update_statistic){parameter.id, sum.id, count};
+        elements += count;
+    }
+    u->held = memory_allocate_raw(u->memory, elements, sizeof *u->held, "running statistics", error);
+    return u->held != NULL ? FOV_OK : FOV_E_MEMORY;
+}
+
+/* What updates are made from then is the sum. */
+static int add_sums(struct building *b, int parameters, struct error *error)
+{
+    struct updates *u = b->updates;
+    size_t most = (size_t)(b->count + parameters);
+    u->sums = memory_allocate(u->memory, most, sizeof *u->sums, "sums over batches", error);
+    u->statistics =
+        memory_allocate(u->memory, (size_t)parameters, sizeof *u->statistics, "running statistics", error);
+    if (u->sums == NULL || u->statistics == NULL) {
         return FOV_E_MEMORY;
     }
-    fov_value keep = add_input(b, UPDATE_KEEP, "optimizer.keep"),
-              weight = add_input(b, UPDATE_WEIGHT, "optimizer.weight");
+    add_input(b, UPDATE_KEEP, "optimizer.keep");
+    add_input(b, UPDATE_WEIGHT, "optimizer.weight");
     for (int i = 0; i < b->count; i++) {
-        fov_value sum = add_beside(b, b->targets[i], "gradient_sum", false);
-        fov_value kept = fov_mul(b->graph, sum, keep), more = fov_mul(b->graph, b->gradients[i], weight);
-        fov_assign(b->graph, sum, fov_add(b->graph, kept, more));
-        u->sums[u->sum_count++] = sum;
-        b->gradients[i] = sum;
+        b->gradients[i] = add_sum(b, b->targets[i], "gradient_sum", b->gradients[i]);
     }
-    return FOV_OK;
+    return add_sums_of_statistics(b, parameters, error);
 }
 
 /* All gradients by one factor, so that their norm together is at most `most` (Pascanu, Mikolov & Bengio, "On the
@@ -230,7 +259,7 @@ static int build(struct building *b, fov_value loss, int parameters, struct erro
     int status = find_gradients(b, loss, parameters, error);
     status = status == FOV_OK ? groups_check(b->settings, b->graph, b->targets, b->count, error) : status;
     if (status == FOV_OK && o->accumulate > 1) {
-        status = add_sums(b, error);
+        status = add_sums(b, parameters, error);
     }
     for (int i = 0; status == FOV_OK && o->clip_value > 0.0f && i < b->count; i++) {
         b->gradients[i] = fov_clip(b->graph, b->gradients[i], -o->clip_value, o->clip_value);
@@ -264,6 +293,8 @@ void updates_free(struct updates *updates)
         memory_free(updates->memory, updates->sums);
         memory_free(updates->memory, updates->others);
         memory_free(updates->memory, updates->averages);
+        memory_free(updates->memory, updates->statistics);
+        memory_free(updates->memory, updates->held);
     }
     *updates = (struct updates){0};
 }
@@ -313,6 +344,35 @@ struct update_moment updates_moment(const struct train_settings *settings, int64
     moment.input[UPDATE_AVERAGE] = average_share((double)o->ema, (double)number);
     moment.input[UPDATE_RETURN] = o->lookahead > 0 && number % o->lookahead == 0 ? (double)o->lookahead_share : 0.0;
     return moment;
+}
+
+void updates_hold(const struct updates *updates, fov_graph *graph)
+{
+    float *to = updates->held;
+    for (int k = 0; k < updates->statistic_count; k++) {
+        const struct update_statistic *one = &updates->statistics[k];
+        memcpy(to, graph_data(graph, one->parameter), one->count * sizeof *to);
+        to += one->count;
+    }
+}
+
+void updates_put_back(const struct updates *updates, fov_graph *graph)
+{
+    const float *from = updates->held;
+    for (int k = 0; k < updates->statistic_count; k++) {
+        const struct update_statistic *one = &updates->statistics[k];
+        memcpy(graph_data(graph, one->parameter), from, one->count * sizeof *from);
+        from += one->count;
+    }
+}
+
+void updates_settle(const struct updates *updates, fov_graph *graph)
+{
+    for (int k = 0; k < updates->statistic_count; k++) {
+        const struct update_statistic *one = &updates->statistics[k];
+        memcpy(graph_data(graph, one->parameter), graph_data(graph, one->sum), one->count * sizeof(float));
+    }
+    graph->version += updates->statistic_count > 0; /* plans have packed forms of their own */
 }
 
 void updates_exchange(const struct updates *updates, fov_graph *graph)

@@ -29,13 +29,23 @@ struct update_moment {
 
 struct updates {
     fov_value input[UPDATE_INPUTS];
-    fov_value *sums;   /**< the parameters that sum up gradients; NULL: each batch moves the weights */
+    /** The parameters that sum up gradients, and behind them running statistics, over the batches of a group; NULL:
+     *  each batch moves the weights. */
+    fov_value *sums;
     fov_value *others; /**< all that is renewed when they have; their plan's list */
     int sum_count, other_count;
     struct update_average {
         int parameter, average; /**< ids in the graph */
     } * averages;               /**< of trained weights and of running statistics; NULL: none are kept */
     int average_count;
+    /** Running statistics, where batches are collected: each batch moves them from where they were when the group began,
+     *  and the group leaves the mean of that, weighted by samples. So they, too, are a sum over batches. */
+    struct update_statistic {
+        int parameter, sum; /**< ids in the graph */
+        size_t count;       /**< elements */
+    } * statistics;
+    int statistic_count;
+    float *held; /**< all of them as they were */
     fov_value done; /**< something to ask the second plan for */
     struct memory *memory;
 };
@@ -57,6 +67,12 @@ void updates_set(const struct update_places *places, const struct update_moment 
  *  */
 struct update_moment updates_moment(const struct train_settings *settings, int64_t epoch, int64_t step, int64_t total,
                                     int64_t samples, double rate);
+
+/** Around a batch whose sums are collected: keeps the running statistics, and puts them back. */
+void updates_hold(const struct updates *updates, fov_graph *graph);
+void updates_put_back(const struct updates *updates, fov_graph *graph);
+/** Behind a group's last batch: they become what was collected. */
+void updates_settle(const struct updates *updates, fov_graph *graph);
 
 /** Exchanges weights and their averages, when there are some: for validation and saving, and back. */
 void updates_exchange(const struct updates *updates, fov_graph *graph);
