@@ -12,6 +12,7 @@
 #include <fovea/metrics.h>
 #include <fovea/model.h>
 #include <fovea/plan.h>
+#include <fovea/ranks.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -79,6 +80,10 @@ typedef struct fov_train_options {
     /** Parameters without decay, in the same way: "norms-and-biases". NULL: none */
     const char *no_decay;
     int         accumulate; /**< 1: batches whose gradients make one update: their mean, weighted by samples */
+    /** NULL: this process alone. Else the ranks that train together (ranks.h); each is called with the same model, data
+     *  and options, at most .accumulate of them. Rank 0's weights are where all begin, its clock decides, and its
+     *  callbacks are asked, after each update. All ends in the same bits as in one process. */
+    const fov_ranks *ranks;
     float       clip_value; /**< 0: no element of a gradient is larger either way */
     float       clip_norm;  /**< 0: all gradients together are no longer; after clip_value */
     int         lookahead;  /**< 0: every so many updates weights come back to a slow copy that follows them */

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "data/prefetch.h"
 #include "train/evaluate.h"
+#include "train/rank_group.h"
 #include "train/run_folder.h"
 #include <inttypes.h>
 #include <math.h>
@@ -17,6 +18,12 @@
 #include <string.h>
 
 enum { VALIDATION_LEAST = 16, VALIDATION_MOST = 100 };
+
+/* What a batch adds to its epoch's figures. */
+struct counted {
+    double loss, samples;
+    double sums[2 * TASK_MOST_FIGURES];
+};
 
 struct training {
     fov_context *context;
@@ -33,6 +40,9 @@ struct training {
     struct pipeline *augment; /* NULL: none */
     struct evaluator validation;
     uint32_t *order;       /* [samples] of the running epoch */
+    struct rank_group group; /* .ranks NULL: one process trains alone */
+    uint32_t *own;           /* [samples] those of them that this rank sees; alone: `order` itself */
+    struct counted *counted; /* [2][batches] of a group, where there are ranks: of all, of this one */
     double waited;         /* for samples, before this epoch: seconds */
     int64_t count;         /* samples */
     int lock;        /* on the run's folder */
@@ -136,6 +146,85 @@ static int open_loader(struct training *t)
     return t->prefetch != NULL && t->order != NULL ? FOV_OK : (int)t->error->status;
 }
 
+/* ---- several ranks ----------------------------------------------------------------------------------------------- */
+
+/* Only rank 0 writes, and is asked. */
+static void settle_roles(struct training *t)
+{
+    fov_train_options *o = &t->settings.given;
+    if (o->ranks != NULL && o->ranks->rank > 0) {
+        o->directory = NULL;
+        o->resume = o->tensorboard = false;
+        o->on_plan = NULL;
+        o->on_step = NULL;
+        o->on_epoch = NULL;
+    }
+}
+
+static int open_ranks(struct training *t)
+{
+    const fov_ranks *ranks = t->settings.given.ranks;
+    int64_t batches = t->settings.given.accumulate;
+    t->own = t->order;
+    if (t->group.ranks == NULL) {
+        return FOV_OK;
+    }
+    if (ranks->count > batches) {
+        return error_set(t->error, FOV_E_USAGE,
+                         "%d ranks share the %" PRId64 " batch%s of an update: accumulate has to be at least %d",
+                         ranks->count, batches, batches == 1 ? "" : "es", ranks->count);
+    }
+    int status = rank_group_open(&t->group, ranks, &t->step, batches, t->error);
+    t->own = memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->own, "a rank's samples", t->error);
+    t->counted =
+        memory_allocate(t->context->memory, (size_t)batches, 2 * sizeof *t->counted, "figures of batches", t->error);
+    return status == FOV_OK && (t->own == NULL || t->counted == NULL) ? FOV_E_MEMORY : status;
+}
+
+/* Agrees on `status`; rank 0's clock and wishes are those of all. */
+static int keep_together(struct training *t, int status, bool *ended)
+{
+    struct {
+        double seconds;
+        int32_t ended, stopping;
+    } word = {t->state.seconds, *ended, t->stopping};
+    if (t->group.ranks == NULL) {
+        return status;
+    }
+    status = ranks_agree(t->group.ranks, status, t->error);
+    if (status == FOV_OK) {
+        status = ranks_spread(t->group.ranks, &word, sizeof word, t->error);
+    }
+    t->state.seconds = word.seconds;
+    *ended = word.ended != 0;
+    t->stopping = word.stopping != 0;
+    return status;
+}
+
+/* All ranks begin where rank 0 stands, with its weights. */
+static int begin_together(struct training *t, int status)
+{
+    const struct train_settings *s = &t->settings;
+    const int64_t own[] = {(int64_t)t->context->seed, t->count, (int64_t)dataset_fingerprint(t->data), s->batch,
+                           s->steps, s->given.accumulate};
+    int64_t first[sizeof own / sizeof own[0]];
+    if (t->group.ranks == NULL) {
+        return status;
+    }
+    memcpy(first, own, sizeof first);
+    status = ranks_agree(t->group.ranks, status, t->error);
+    status = status == FOV_OK ? ranks_spread(t->group.ranks, first, sizeof first, t->error) : status;
+    if (status == FOV_OK && memcmp(first, own, sizeof first) != 0) {
+        status = error_set(t->error, FOV_E_USAGE, "it was started with another seed, other data or other options");
+    }
+    status = ranks_agree(t->group.ranks, status, t->error);
+    struct train_state state = t->state;
+    status = status == FOV_OK ? ranks_spread(t->group.ranks, &state, sizeof state, t->error) : status;
+    state.history = t->state.history;
+    t->state = state;
+    return status == FOV_OK ? rank_group_begin(&t->group, &t->step, t->error) : status;
+}
+
 static int open_validation(struct training *t)
 {
     if (t->settings.given.validate == NULL) {
@@ -195,10 +284,12 @@ static int training_open(struct training *t, const fov_train_options *options)
         return error_set(t->error, FOV_E_INPUT, "%s has %" PRId64 " samples to train on", t->data->name, t->count);
     }
     int status = settings_resolve(&t->settings, options, t->count, t->error);
+    settle_roles(t);
     status = status == FOV_OK ? open_augmentation(t) : status;
     status = status == FOV_OK ? open_task(t) : status;
     status = status == FOV_OK ? step_create(&t->step, t->model, &t->use, &t->settings, t->error) : status;
     status = status == FOV_OK ? open_loader(t) : status;
+    status = status == FOV_OK ? open_ranks(t) : status;
     status = status == FOV_OK ? open_validation(t) : status;
     status = status == FOV_OK ? name_columns(t) : status;
     status = status == FOV_OK ? open_plans(t) : status;
@@ -223,7 +314,12 @@ static void training_close(struct training *t)
     step_free(&t->step);
     task_close(&t->use);
     history_free(&t->state.history);
+    if (t->own != t->order) {
+        memory_free(t->context->memory, t->own);
+    }
     memory_free(t->context->memory, t->order);
+    memory_free(t->context->memory, t->counted);
+    rank_group_close(&t->group);
     file_unlock(t->lock);
 }
 
@@ -248,13 +344,32 @@ static int make_order(struct training *t)
     return FOV_OK;
 }
 
-/* Samples begin to be prepared, from the step on at which the epoch stands. */
+/* The batch behind the last one of the group that batch `step` is of. */
+static int64_t group_end(const struct training *t, int64_t step)
+{
+    int64_t group = t->settings.given.accumulate, end = step / group * group + group;
+    return end < t->settings.steps ? end : t->settings.steps;
+}
+
+/* Samples begin to be prepared, from the step on at which the epoch stands: those of all batches, or of this rank's. */
 static void begin_batches(struct training *t)
 {
-    int64_t batch = t->settings.batch, whole = batch * t->settings.steps;
+    int64_t batch = t->settings.batch, whole = batch * t->settings.steps, count = whole < t->count ? whole : t->count;
+    size_t first = (size_t)(t->state.step * batch), used = 0;
     t->waited = prefetch_waited(t->prefetch);
-    prefetch_begin(t->prefetch, t->state.epoch, t->order, (size_t)(whole < t->count ? whole : t->count), (size_t)batch,
-                   (size_t)(t->state.step * batch));
+    if (t->group.ranks == NULL) {
+        prefetch_begin(t->prefetch, t->state.epoch, t->order, (size_t)count, (size_t)batch, first);
+        return;
+    }
+    for (int64_t step = t->state.step, end; step < t->settings.steps; step = end) {
+        end = group_end(t, step);
+        struct rank_share share = ranks_deal(t->group.ranks, end - step);
+        int64_t from = (step + share.first) * batch, to = (step + share.end) * batch;
+        size_t samples = (size_t)((to < count ? to : count) - from);
+        memcpy(t->own + used, t->order + from, share.end > share.first ? samples * sizeof *t->own : 0);
+        used += share.end > share.first ? samples : 0;
+    }
+    prefetch_begin(t->prefetch, t->state.epoch, t->own, used, (size_t)batch, 0);
 }
 
 /* The share of its time that the run has taken; negative: it ends by epochs. */
@@ -315,47 +430,112 @@ static fov_progress progress_of(const struct training *t, double loss, double ra
 }
 
 /* E_NUMERIC with everything one needs to find the cause. The model keeps the weights of the last good epoch. */
-static int fail_numeric(const struct training *t, const char *what, const char *cause, double rate)
+static int fail_numeric(const struct training *t, int64_t step, const char *what, const char *cause, double rate)
 {
     char number[NUMBER_TEXT_SIZE];
     return error_set(t->error, FOV_E_NUMERIC,
                      "%s is no longer finite at epoch %" PRId64 ", step %" PRId64
                      ", learning rate %s%s%s: try a smaller rate or a warm-up",
-                     what, t->state.epoch + 1, t->state.step, number_text(number, rate), cause,
+                     what, t->state.epoch + 1, step, number_text(number, rate), cause,
                      t->settings.given.directory != NULL ? "; the last checkpoint is kept" : "");
 }
 
 /* The step's forward part once more, looked at closely: its samples are still in place, its weights as they were. */
-static int fail_loss(const struct training *t, const struct step_plan *plan, double rate)
+static int fail_loss(const struct training *t, const struct step_plan *plan, const struct update_moment *moment,
+                     int64_t step)
 {
     char                cause[FINDING_TEXT_SIZE];
     struct plan_finding finding = {.nan = {NULL, NULL}};
-    step_replay(plan, t->state.total + 1, &finding);
-    return fail_numeric(t, "the loss", plan_finding_text(&finding, cause), rate);
+    step_replay(plan, moment->step, &finding);
+    return fail_numeric(t, step, "the loss", plan_finding_text(&finding, cause), moment->input[UPDATE_RATE]);
 }
 
-/* One mini-batch: pixels in, weights moved, sums updated. */
-static int train_batch(struct training *t, double rate, double *loss)
+/* What batch `step` of this epoch is computed with. */
+static struct update_moment moment_of(const struct training *t, int64_t step)
 {
-    struct train_state *s = &t->state;
-    int64_t first = s->step * t->settings.batch;
-    const struct step_plan *plan = t->count - first >= t->settings.batch ? &t->step.whole : &t->step.rest;
+    int64_t total = t->state.total + step - t->state.step;
+    return updates_moment(&t->settings, t->state.epoch, step, total, t->count, rate_of(t, total));
+}
+
+/* One mini-batch: pixels in, weights moved or, in a group, sums. */
+static int compute_batch(struct training *t, int64_t step, struct counted *counted)
+{
+    const struct update_moment moment = moment_of(t, step);
+    const struct step_plan *plan =
+        t->count - step * t->settings.batch >= t->settings.batch ? &t->step.whole : &t->step.rest;
     if (prefetch_next(t->prefetch, (size_t)plan->batch, plan->pixels, plan->targets, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
-    const struct update_moment moment = updates_moment(&t->settings, s->epoch, s->step, s->total, t->count, rate);
-    bool finite = step_run(&t->step, plan, &moment);
-    *loss = (double)*plan->loss;
+    bool finite = t->group.ranks != NULL ? rank_group_collect(&t->group, &t->step, plan, &moment)
+                                         : step_run(&t->step, plan, &moment);
+    *counted = (struct counted){.loss = (double)*plan->loss, .samples = (double)plan->batch};
     if (!finite) {
-        s->step++;
-        return fail_loss(t, plan, rate);
+        return fail_loss(t, plan, &moment, step + 1);
     }
-    t->use.task->sum(&t->use, &t->step.ends.scores, plan->outputs, plan->targets, (size_t)plan->batch, s->sums);
-    s->loss += *loss * (double)plan->batch;
-    s->seen += plan->batch;
+    t->use.task->sum(&t->use, &t->step.ends.scores, plan->outputs, plan->targets, (size_t)plan->batch, counted->sums);
+    return FOV_OK;
+}
+
+static void count_batch(struct train_state *s, const struct counted *counted)
+{
+    s->loss += counted->loss * counted->samples;
+    s->seen += (int64_t)counted->samples;
+    for (int i = 0; i < 2 * TASK_MOST_FIGURES; i++) {
+        s->sums[i] += counted->sums[i];
+    }
     s->step++;
     s->total++;
-    return FOV_OK;
+}
+
+/* What other ranks have counted stands before and behind this rank's batches, and is 0 there. */
+static void add_counted(void *context, void *so_far, size_t offset, size_t bytes)
+{
+    const double *own = (const double *)context + offset / sizeof *own;
+    double *sum = so_far;
+    for (size_t i = 0; i < bytes / sizeof *own; i++) {
+        sum[i] += own[i];
+    }
+}
+
+/* A group's batches on all ranks: each its share, then one sum in their order, then the update, on each rank the
+ * same. */
+static int compute_group(struct training *t, int64_t end)
+{
+    const fov_ranks *ranks = t->group.ranks;
+    int64_t begin = t->state.step;
+    struct rank_share share = ranks_deal(ranks, end - begin);
+    size_t bytes = (size_t)(end - begin) * sizeof *t->counted;
+    int status = FOV_OK;
+    memset(t->counted, 0, bytes);
+    for (int64_t k = share.first; status == FOV_OK && k < share.end; k++) {
+        status = compute_batch(t, begin + k, &t->counted[k]);
+    }
+    status = ranks_agree(ranks, status, t->error);
+    if (status == FOV_OK) {
+        struct counted *own = &t->counted[t->settings.given.accumulate]; /* the other half */
+        memcpy(own, t->counted, bytes);
+        status = ranks_add(ranks, t->counted, bytes, add_counted, own, t->error);
+    }
+    status = status == FOV_OK ? rank_group_add(&t->group, &t->step, t->error) : status;
+    if (status == FOV_OK) {
+        const struct update_moment moment = moment_of(t, end - 1);
+        step_move(&t->step, &moment);
+    }
+    return status;
+}
+
+/* What makes an update, or, in one process alone, what adds to one: a batch. Answers the last one's loss. */
+static int train_batches(struct training *t, double *rate, double *loss)
+{
+    struct counted alone, *counted = t->group.ranks != NULL ? t->counted : &alone;
+    int64_t first = t->state.step, end = t->group.ranks != NULL ? group_end(t, first) : first + 1;
+    *rate = rate_of(t, t->state.total + end - 1 - first);
+    int status = t->group.ranks != NULL ? compute_group(t, end) : compute_batch(t, first, &alone);
+    for (int64_t k = 0; status == FOV_OK && k < end - first; k++) {
+        *loss = counted[k].loss;
+        count_batch(&t->state, &counted[k]);
+    }
+    return status;
 }
 
 /* Nothing with a hole in it is ever written. */
@@ -367,7 +547,7 @@ static int check_weights(const struct training *t, double rate)
         return FOV_OK;
     }
     snprintf(what, sizeof what, "parameter \"%.200s\"", bad);
-    return fail_numeric(t, what, "", rate);
+    return fail_numeric(t, t->state.step, what, "", rate);
 }
 
 static int save_between(const struct training *t, double rate)
@@ -397,6 +577,17 @@ static int stop(struct training *t, double rate)
                      s->step, t->settings.given.directory != NULL ? "; a checkpoint is written" : "");
 }
 
+/* A rank that is lost takes nothing with it: what the last update left is written, where an update was the last thing. */
+static int give_up(const struct training *t, int status)
+{
+    struct error unread = {.status = FOV_OK};
+    bool whole = t->group.ranks != NULL && t->state.step % t->settings.given.accumulate == 0;
+    if (status == FOV_E_IO && whole && t->settings.given.directory != NULL) {
+        (void)run_folder_checkpoint(&t->folder, &t->state, &unread);
+    }
+    return status;
+}
+
 static int train_steps(struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
@@ -408,22 +599,24 @@ static int train_steps(struct training *t)
     bool ended = false; /* the epoch's end saves by itself */
     while (status == FOV_OK && !ended) {
         double loss = 0.0, begin = clock_seconds();
-        rate = rate_of(t, t->state.total);
-        status = train_batch(t, rate, &loss);
+        int64_t before = t->state.total;
+        status = train_batches(t, &rate, &loss);
         t->state.seconds += clock_seconds() - begin;
         if (status != FOV_OK) {
-            return status;
+            return give_up(t, status);
         }
         ended = t->state.step == t->settings.steps || time_share(t) >= 1.0;
         if (o->on_step != NULL) {
             fov_progress progress = progress_of(t, loss, rate);
             t->stopping = tell(t, o->on_step, &progress) != 0;
-            if (t->stopping && !ended) {
-                return stop(t, rate);
-            }
         }
-        if (o->checkpoint_steps > 0 && t->state.total % o->checkpoint_steps == 0 && !ended) {
+        bool due = o->checkpoint_steps > 0 && t->state.total / o->checkpoint_steps > before / o->checkpoint_steps;
+        if (due && !ended && !t->stopping) {
             status = save_between(t, rate);
+        }
+        status = keep_together(t, status, &ended);
+        if (status == FOV_OK && t->stopping && !ended) {
+            return stop(t, rate);
         }
     }
     return status;
@@ -518,6 +711,7 @@ static int end_epoch(struct training *t, double rate)
     if (status == FOV_OK && o->on_epoch != NULL && tell(t, o->on_epoch, &progress) != 0) {
         t->stopping = true;
     }
+    status = keep_together(t, status, &(bool){true});
     return status == FOV_OK && t->stopping ? stop(t, rate) : status;
 }
 
@@ -534,16 +728,17 @@ static int open_folder(struct training *t)
                                                                      : status;
 }
 
-static int training_run(struct training *t)
+/* `status`: of what had to be opened. */
+static int training_run(struct training *t, int status)
 {
-    int status = FOV_OK;
-    if (t->settings.given.directory != NULL) {
+    if (status == FOV_OK && t->settings.given.directory != NULL) {
         status = open_folder(t);
     }
     if (status == FOV_OK && t->settings.given.directory != NULL) {
         status = t->settings.given.resume ? run_folder_resume(&t->folder, &t->state, t->error)
                                           : run_folder_begin(&t->folder, &t->state, t->error);
     }
+    status = begin_together(t, status);
     while (status == FOV_OK && !is_over(t)) {
         status = train_steps(t);
         if (status == FOV_OK) {
@@ -562,10 +757,8 @@ static int train(fov_model *model, fov_dataset *data, const fov_train_options *o
         return (int)t.error->status; /* an earlier failure that nobody has looked at */
     }
     t.state.history.memory = t.context->memory;
-    int status = training_open(&t, options);
-    if (status == FOV_OK) {
-        status = training_run(&t);
-    }
+    t.group.ranks = options->ranks != NULL && options->ranks->count > 1 ? options->ranks : NULL;
+    int status = training_run(&t, training_open(&t, options));
     training_close(&t);
     return status;
 }

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/* Any number of ranks ends in the bits of one process, with all that could tell them apart: batch norm, dropout,
+ * augmentation, a last batch that is smaller, more batches in an update than ranks and fewer. Ranks are child processes
+ * here, joined by sockets. A rank that dies ends the others with a sentence, and leaves a checkpoint to go on from. */
+#include "train/helpers.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MOST = 4, TEXT = 256 };
+
+/* ---- ranks as processes ------------------------------------------------------------------------------------------ */
+
+struct wires {
+    int end[MOST][MOST]; /* [of rank][to rank]: a socket */
+};
+
+static struct wires lay_wires(int count)
+{
+    struct wires wires;
+    for (int a = 0; a < count; a++) {
+        for (int b = 0; b < a; b++) {
+            int pair[2];
+            assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+            wires.end[a][b] = pair[0];
+            wires.end[b][a] = pair[1];
+        }
+    }
+    return wires;
+}
+
+/* Closes all ends but those of `rank`; -1: all. */
+static void keep_wires(const struct wires *wires, int count, int rank)
+{
+    for (int a = 0; a < count; a++) {
+        for (int b = 0; b < count; b++) {
+            if (a != b && a != rank) {
+                close(wires->end[a][b]);
+            }
+        }
+    }
+}
+
+static int send_all(void *user, int to, const void *data, size_t bytes)
+{
+    const int *end = user;
+    const char *at = data;
+    while (bytes > 0) {
+        ssize_t some = send(end[to], at, bytes, MSG_NOSIGNAL);
+        if (some < 0 && errno == EINTR) {
+            continue;
+        }
+        if (some <= 0) {
+            return 1;
+        }
+        at += some;
+        bytes -= (size_t)some;
+    }
+    return 0;
+}
+
+static int receive_all(void *user, int from, void *data, size_t bytes)
+{
+    const int *end = user;
+    char *at = data;
+    while (bytes > 0) {
+        ssize_t some = recv(end[from], at, bytes, 0);
+        if (some < 0 && errno == EINTR) {
+            continue;
+        }
+        if (some <= 0) {
+            return 1;
+        }
+        at += some;
+        bytes -= (size_t)some;
+    }
+    return 0;
+}
+
+/* What a rank ends with. */
+struct ending {
+    int status;
+    char hash[65], text[TEXT];
+};
+
+struct together {
+    const char *folder;
+    int ranks, threads;
+    int dies;         /* the last rank, where it sends for the so-many-th time; 0: it lives */
+    int seed_of_last; /* 0: the others' */
+    bool resume;
+    fov_train_options options;
+};
+
+static fov_value small(fov_graph *g, fov_value x, int classes)
+{
+    x = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 6, .kernel = 3, .pad = 1, .stride = 2)));
+    return fov_dense(g, fov_dropout(g, fov_flatten(g, x), 0.25f), .units = classes);
+}
+
+static fov_model *build(fov_context *context)
+{
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value x = fov_input(g, .name = "input", .shape = FOV_SHAPE(FOV_BATCH, 1, 28, 28));
+    return fov_model_set_input_output(model, x, small(g, x, 10)) == FOV_OK ? model : NULL;
+}
+
+static void train_rank(const struct together *run, fov_ranks *ranks, struct ending *ending)
+{
+    bool last = ranks->rank == ranks->count - 1 && ranks->count > 1;
+    uint64_t seed = last && run->seed_of_last != 0 ? (uint64_t)run->seed_of_last : 3;
+    fov_context *context =
+        fov_context_create(&(fov_context_options){.threads = run->threads, .seed = seed});
+    fov_dataset *data = fov_dataset_open(context, "digits:150", FOV_TRAIN);
+    fov_dataset *test = fov_dataset_open(context, "digits:150", FOV_TEST);
+    fov_model *model = data != NULL && test != NULL ? build(context) : NULL;
+    fov_train_options options = run->options;
+    options.ranks = ranks;
+    options.directory = run->folder;
+    options.resume = run->resume;
+    options.validate = test;
+    ending->status = model != NULL ? fov_train_opt(model, data, &options) : FOV_E_USAGE;
+    snprintf(ending->text, sizeof ending->text, "%.200s", fov_error(context));
+    if (ending->status == FOV_OK) {
+        ending->status = fov_model_hash(model, ending->hash);
+    }
+    fov_model_free(model);
+    fov_dataset_free(test);
+    fov_dataset_free(data);
+    fov_context_free(context);
+}
+
+/* A rank that kills itself in the middle of an update. */
+struct mortal {
+    int *end;
+    int sends, dies_at;
+};
+
+static int send_or_die(void *user, int to, const void *data, size_t bytes)
+{
+    struct mortal *mortal = user;
+    if (mortal->dies_at > 0 && ++mortal->sends == mortal->dies_at) {
+        raise(SIGKILL);
+    }
+    return send_all(mortal->end, to, data, bytes);
+}
+
+static int receive_mortal(void *user, int from, void *data, size_t bytes)
+{
+    return receive_all(((struct mortal *)user)->end, from, data, bytes);
+}
+
+/* Every rank a process. */
+static void train_together(const struct together *run, struct ending endings[MOST])
+{
+    struct wires wires = lay_wires(run->ranks);
+    int results[2];
+    assert_int_equal(pipe(results), 0);
+    memset(endings, 0, MOST * sizeof *endings);
+    for (int rank = 0; rank < run->ranks; rank++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            keep_wires(&wires, run->ranks, rank);
+            struct mortal mortal = {.end = wires.end[rank], .dies_at = rank == run->ranks - 1 ? run->dies : 0};
+            fov_ranks ranks = {rank, run->ranks, send_or_die, receive_mortal, &mortal};
+            struct {
+                int rank;
+                struct ending ending;
+            } told = {.rank = rank};
+            train_rank(run, &ranks, &told.ending);
+            _exit(write(results[1], &told, sizeof told) == (ssize_t)sizeof told ? 0 : 1);
+        }
+    }
+    keep_wires(&wires, run->ranks, -1);
+    close(results[1]);
+    struct {
+        int rank;
+        struct ending ending;
+    } told;
+    while (read(results[0], &told, sizeof told) == (ssize_t)sizeof told) {
+        endings[told.rank] = told.ending;
+    }
+    close(results[0]);
+    while (wait(NULL) > 0) {
+    }
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
+
+static const fov_train_options usual = {.epochs = 2,
+                                        .batch = 8, /* of 150 samples: 18 and one of 6 */
+                                        .accumulate = 5,
+                                        .lr = 0.05f,
+                                        .momentum = 0.9f,
+                                        .ema = 0.9f,
+                                        .clip_norm = 1.0f,
+                                        .augment = "rotate:10, translate:0.1"};
+
+static void any_number_of_ranks_has_the_same_bits(void **state)
+{
+    (void)state;
+    struct ending alone[MOST], endings[MOST];
+    struct together run = {.ranks = 1, .threads = 1, .options = usual};
+    train_together(&run, alone);
+    assert_string_equal(alone[0].text, "");
+    assert_int_equal(strlen(alone[0].hash), 64);
+    for (run.ranks = 2; run.ranks <= MOST; run.ranks++) {
+        run.threads = 1 + run.ranks % 2;
+        train_together(&run, endings);
+        for (int rank = 0; rank < run.ranks; rank++) {
+            assert_string_equal(endings[rank].text, "");
+            assert_string_equal(endings[rank].hash, alone[0].hash);
+        }
+    }
+}
+
+static void a_run_goes_on_with_other_ranks(void **state)
+{
+    (void)state;
+    char whole[256], pieces[256];
+    struct ending alone[MOST], endings[MOST];
+    struct together run = {.ranks = 1, .threads = 1, .options = usual};
+    test_folder(whole);
+    test_folder(pieces);
+    run.folder = whole;
+    train_together(&run, alone);
+    run.folder = pieces;
+    run.ranks = 3;
+    run.options.epochs = 1;
+    run.options.schedule = "constant"; /* others know how many epochs there are */
+    train_together(&run, endings);
+    assert_string_equal(endings[0].text, "");
+    run.ranks = 2;
+    run.options.epochs = 2;
+    run.resume = true;
+    train_together(&run, endings);
+    assert_string_equal(endings[1].text, "");
+    assert_string_equal(endings[1].hash, alone[0].hash);
+    test_same_run(whole, pieces);
+    test_folder_remove(whole);
+    test_folder_remove(pieces);
+}
+
+static void a_lost_rank_ends_the_others_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    char folder[256];
+    struct ending alone[MOST], endings[MOST];
+    struct together run = {.ranks = 1, .threads = 1, .options = usual};
+    train_together(&run, alone);
+    test_folder(folder);
+    run.folder = folder;
+    run.ranks = 3;
+    static const int deaths[] = {8, 52, 44}; /* of what is sent: before the first update, then between two */
+    for (int i = 0; i < 3; i++) {
+        run.dies = deaths[i];
+        train_together(&run, endings);
+        assert_int_equal(endings[0].status, FOV_E_IO);
+        assert_non_null(strstr(endings[0].text, " is lost"));
+        assert_int_equal(endings[1].status, FOV_E_IO);
+        run.resume = true;
+    }
+    run.dies = 0;
+    train_together(&run, endings);
+    assert_string_equal(endings[0].text, "");
+    assert_string_equal(endings[0].hash, alone[0].hash);
+    test_folder_remove(folder);
+}
+
+static void what_does_not_fit_is_said_by_all(void **state)
+{
+    (void)state;
+    struct ending endings[MOST];
+    struct together run = {.ranks = 3, .threads = 1, .options = usual};
+    run.options.accumulate = 2;
+    train_together(&run, endings);
+    for (int rank = 0; rank < run.ranks; rank++) {
+        assert_int_equal(endings[rank].status, FOV_E_USAGE);
+        assert_non_null(strstr(endings[rank].text, "3 ranks share the 2 batches of an update"));
+    }
+    run.options = usual;
+    run.seed_of_last = 9;
+    train_together(&run, endings);
+    assert_string_equal(endings[0].text, "rank 2: it was started with another seed, other data or other options");
+    assert_int_equal(endings[1].status, FOV_E_USAGE);
+    run.seed_of_last = 0;
+    run.options.lr = 1e6f;
+    run.options.clip_norm = 0;
+    run.options.epochs = 40;
+    train_together(&run, endings);
+    for (int rank = 0; rank < run.ranks; rank++) {
+        assert_int_equal(endings[rank].status, FOV_E_NUMERIC);
+        assert_non_null(strstr(endings[rank].text, "is no longer finite at epoch "));
+    }
+}
+
+/* Collected batches leave the mean of what each would have made of the statistics. */
+static void statistics_move_once(void **state)
+{
+    (void)state;
+    struct together run = {.ranks = 1, .threads = 1, .options = {.epochs = 1, .batch = 50, .lr = 1e-12f}};
+    fov_context *context = test_context(1, 3);
+    fov_dataset *data = fov_dataset_open(context, "digits:150", FOV_TRAIN);
+    fov_model *model = build(context), *other = build(context);
+    fov_graph *graph = fov_model_graph(model), *apart = fov_model_graph(other);
+    assert_fine(context, data != NULL && other != NULL);
+    run.options.accumulate = 3;
+    assert_fine(context, fov_train_opt(model, data, &run.options) == FOV_OK);
+    run.options.accumulate = 1;
+    assert_fine(context, fov_train_opt(other, data, &run.options) == FOV_OK);
+    float once[6], thrice[6];
+    fov_value mean = {0};
+    for (int i = 0; i < fov_parameter_count(graph); i++) {
+        fov_value parameter = fov_parameter_at(graph, i);
+        mean = strstr(fov_value_name(graph, parameter), "running_mean") != NULL ? parameter : mean;
+    }
+    assert_fine(context, fov_parameter_get(graph, mean, once, sizeof once) == FOV_OK);
+    assert_fine(context, fov_parameter_get(apart, mean, thrice, sizeof thrice) == FOV_OK);
+    for (int i = 0; i < 6; i++) {
+        /* 0.1 m against 0.1 (0.81 m1 + 0.9 m2 + m3): the means of batches are near each other */
+        assert_true(once[i] / thrice[i] > 0.35f && once[i] / thrice[i] < 0.39f);
+    }
+    fov_model_free(model);
+    fov_model_free(other);
+    fov_dataset_free(data);
+    fov_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_number_of_ranks_has_the_same_bits),
+        cmocka_unit_test(a_run_goes_on_with_other_ranks),
+        cmocka_unit_test(a_lost_rank_ends_the_others_and_nothing_is_lost),
+        cmocka_unit_test(what_does_not_fit_is_said_by_all),
+        cmocka_unit_test(statistics_move_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
