@@ -5,6 +5,7 @@
 #include "json.h"
 #include "options.h"
 #include "output.h"
+#include "ranks.h"
 #include "report.h"
 #include "run_directory.h"
 #include "signals.h"
@@ -36,6 +37,8 @@ struct job {
     const char *task; /* as typed, or as the run that goes on has it; NULL: it follows from the data */
     struct train_texts texts;
     char *preset; /* the lines that options came from */
+    struct cli_ranks ranks;
+    bool together; /* no rank waits for this one */
 };
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
@@ -471,6 +474,11 @@ static int finish(struct job *job, struct train_view *view)
 
 /* ---- the verb ------------------------------------------------------------------------------------------------- */
 
+static bool is_follower(const struct job *job)
+{
+    return job->ranks.ranks.rank > 0;
+}
+
 static int train(struct job *job)
 {
     struct cli *cli = job->cli;
@@ -483,9 +491,16 @@ static int train(struct job *job)
     job->options.on_epoch = train_view_epoch;
     job->options.user = &view;
     signals_watch();
+    job->options.ranks = job->ranks.ranks.count > 1 ? &job->ranks.ranks : NULL;
     int status = fov_train_opt(job->model, job->data, &job->options), code;
     progress_clear(&view.progress);
-    if (status == FOV_OK) {
+    job->together = status != FOV_E_IO;
+    if (status == FOV_OK && is_follower(job)) {
+        code = EXIT_OK; /* the folder is the first rank's */
+    } else if (is_follower(job) &&
+               (status == FOV_E_INTERRUPTED || strncmp(fov_error(cli->context), "rank ", 5) == 0)) {
+        code = exit_code(fov_error_status(cli->context)); /* that rank, or the first, says so itself */
+    } else if (status == FOV_OK) {
         code = finish(job, &view);
     } else if (status == FOV_E_INTERRUPTED) {
         code = fail(cli, EXIT_INTERRUPTED, "%s; go on with: fovea train --resume %s", fov_error(cli->context),
@@ -559,11 +574,13 @@ static int run(struct cli *cli)
     if (code == EXIT_OK && option_flag(cli, "find-lr") && option_given(cli, "resume")) {
         code = fail(cli, EXIT_USAGE, "--find-lr is for a run that has not begun: leave out --resume");
     }
+    code = code == EXIT_OK ? ranks_join(cli, &job.ranks) : code;
     code = code == EXIT_OK ? open_job(&job) : code;
-    if (code == EXIT_OK && !job.resume) {
+    bool writes = code == EXIT_OK && !job.resume && !is_follower(&job);
+    if (writes) {
         code = run_directory_take(cli, option_text(cli, "out"), option_flag(cli, "overwrite"), &job.folder);
     }
-    if (code == EXIT_OK && !job.resume) {
+    if (code == EXIT_OK && writes) {
         code = run_directory_keep_words(cli, &job.folder, &job.asked);
     }
     if (code == EXIT_OK) {
@@ -573,6 +590,7 @@ static int run(struct cli *cli)
         run_directory_abandon(&job.folder);
     }
     close_job(&job);
+    ranks_leave(&job.ranks, code, job.together || code == EXIT_OK);
     return code;
 }
 

@@ -59,6 +59,9 @@ foreach(part "JPEG;libjpeg;libjpeg-dev" "PNG;spng;libspng-dev" "WEBP;libwebp;lib
         target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_${name})
     endif()
 endforeach()
+if(FOVEA_WITH_MPI) # what clusters have, seldom a laptop: without it there is no module, and the command says so
+    find_package(MPI QUIET COMPONENTS C)
+endif()
 if(FOVEA_WITH_GIF)
     fovea_find_library(GIF gif_lib.h gif "libgif-dev, or configure with -DFOVEA_WITH_GIF=OFF,")
     target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_GIF)

@@ -85,6 +85,7 @@ static int receive_all(void *user, int from, void *data, size_t bytes)
 /* What a rank ends with. */
 struct ending {
     int status;
+    double sent; /* bytes */
     char hash[65], text[TEXT];
 };
 
@@ -140,6 +141,7 @@ static void train_rank(const struct together *run, fov_ranks *ranks, struct endi
 struct mortal {
     int *end;
     int sends, dies_at;
+    double sent;
 };
 
 static int send_or_die(void *user, int to, const void *data, size_t bytes)
@@ -148,6 +150,7 @@ static int send_or_die(void *user, int to, const void *data, size_t bytes)
     if (mortal->dies_at > 0 && ++mortal->sends == mortal->dies_at) {
         raise(SIGKILL);
     }
+    mortal->sent += (double)bytes;
     return send_all(mortal->end, to, data, bytes);
 }
 
@@ -175,6 +178,7 @@ static void train_together(const struct together *run, struct ending endings[MOS
                 struct ending ending;
             } told = {.rank = rank};
             train_rank(run, &ranks, &told.ending);
+            told.ending.sent = mortal.sent;
             _exit(write(results[1], &told, sizeof told) == (ssize_t)sizeof told ? 0 : 1);
         }
     }
@@ -301,6 +305,27 @@ static void what_does_not_fit_is_said_by_all(void **state)
     }
 }
 
+/* What an update takes: all gradients to the last rank, and back. */
+static void volume(void **state)
+{
+    (void)state;
+    struct ending once[MOST], twice[MOST];
+    struct together run = {.ranks = 3, .threads = 1, .options = usual};
+    const double numbers = 6 * 9 + 6 + 2 * 6 + 2 * 6 + 6 * 14 * 14 * 10 + 10, updates = 4;
+    run.options.schedule = "constant";
+    run.options.epochs = 1;
+    train_together(&run, once);
+    run.options.epochs = 2;
+    train_together(&run, twice);
+    double all = 0;
+    for (int rank = 0; rank < run.ranks; rank++) {
+        double sent = (twice[rank].sent - once[rank].sent) / updates;
+        assert_true(sent <= 2 * 4 * numbers + 8192); /* and a few words, to agree */
+        all += sent;
+    }
+    assert_true(all >= 2 * 2 * 4 * numbers);
+}
+
 /* Collected batches leave the mean of what each would have made of the statistics. */
 static void statistics_move_once(void **state)
 {
@@ -340,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_run_goes_on_with_other_ranks),
         cmocka_unit_test(a_lost_rank_ends_the_others_and_nothing_is_lost),
         cmocka_unit_test(what_does_not_fit_is_said_by_all),
+        cmocka_unit_test(volume),
         cmocka_unit_test(statistics_move_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Ranks over MPI (Message Passing Interface 3.1), as a module of its own: the command opens it only where it was started
+ * by mpirun, and needs no MPI elsewhere. Next: cli/ranks.c, which opens it. */
+#include "mpi_ranks.h"
+
+#include <limits.h>
+#include <mpi.h>
+
+enum { TAG = 1, MOST = 1 << 28 /* bytes of a message: counts are ints */ };
+
+static int send_bytes(void *user, int to, const void *data, size_t bytes)
+{
+    const char *at = data;
+    int status = MPI_SUCCESS;
+    (void)user;
+    for (size_t sent = 0; status == MPI_SUCCESS && sent < bytes; sent += MOST) {
+        int part = bytes - sent < MOST ? (int)(bytes - sent) : MOST;
+        status = MPI_Send(at + sent, part, MPI_BYTE, to, TAG, MPI_COMM_WORLD);
+    }
+    return status;
+}
+
+static int receive_bytes(void *user, int from, void *data, size_t bytes)
+{
+    char *at = data;
+    int status = MPI_SUCCESS;
+    (void)user;
+    for (size_t got = 0; status == MPI_SUCCESS && got < bytes; got += MOST) {
+        int part = bytes - got < MOST ? (int)(bytes - got) : MOST;
+        status = MPI_Recv(at + got, part, MPI_BYTE, from, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    }
+    return status;
+}
+
+int mpi_ranks_join(fov_ranks *ranks)
+{
+    if (MPI_Init(NULL, NULL) != MPI_SUCCESS) {
+        return 1;
+    }
+    *ranks = (fov_ranks){.send = send_bytes, .receive = receive_bytes};
+    /* A lost rank is to be an error with a sentence, where MPI leaves the others alive. */
+    return MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN) != MPI_SUCCESS ||
+           MPI_Comm_rank(MPI_COMM_WORLD, &ranks->rank) != MPI_SUCCESS ||
+           MPI_Comm_size(MPI_COMM_WORLD, &ranks->count) != MPI_SUCCESS;
+}
+
+void mpi_ranks_leave(int code)
+{
+    if (code == 0) {
+        MPI_Finalize();
+    } else {
+        MPI_Abort(MPI_COMM_WORLD, code); /* others may wait for this rank, or it for one that is lost */
+    }
+}
