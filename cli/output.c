@@ -240,6 +240,20 @@ const char *show_shape(char out[SHAPE_SIZE], const fov_shape *shape)
     return out;
 }
 
+void print_csv_field(FILE *out, const char *text)
+{
+    bool is_plain = strpbrk(text, ",\"\r\n") == NULL;
+    if (is_plain) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, out);
+    }
+    fputc('"', out);
+}
+
 /* ---- looks ---------------------------------------------------------------------------------------------------- */
 
 const char *style_bold(const struct cli *cli)

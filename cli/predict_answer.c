@@ -27,16 +27,11 @@ int answering_begin(struct answering *answering, struct cli *cli, fov_model *mod
     const char *task = typed != NULL ? typed : *trained != '\0' ? trained : NULL;
     bool is_map = fov_model_meaning(model, fov_model_output(model)) == FOV_MEANING_MAP;
     *answering = (struct answering){.cli = cli, .draw = option_text(cli, "draw"), .out = option_text(cli, "out")};
-    if (task != NULL ? source_is_one_class(task) : !is_map) {
-        if (answering->draw != NULL || answering->out != NULL) {
-            return fail(cli, EXIT_USAGE, "--%s is for masks and pictures; this model answers with numbers",
-                        answering->draw != NULL ? "draw" : "out");
+    if (task != NULL ? !source_is_one_class(task) : is_map) {
+        answering->session = fov_session_create(model, typed);
+        if (answering->session == NULL) {
+            return fail_library(cli);
         }
-        return EXIT_OK;
-    }
-    answering->session = fov_session_create(model, typed);
-    if (answering->session == NULL) {
-        return fail_library(cli);
     }
     if (answering->draw != NULL && mkdir(answering->draw, 0777) != 0 && errno != EEXIST) {
         return fail(cli, EXIT_IO, "%s: %s", answering->draw, strerror(errno));
@@ -76,6 +71,22 @@ static const char *drawing_path(const struct answering *a, struct drawings *draw
     char *path = drawings->path[drawings->count++];
     snprintf(path, PATH_SIZE, "%.3800s/%s%s.png", a->draw, stem, word);
     return path;
+}
+
+int answering_save(struct answering *a, const char *file, const fov_image *seen)
+{
+    struct drawings *drawings = take_memory(1, sizeof *drawings);
+    fov_context *context = a->cli->context;
+    int status = FOV_OK;
+    if (a->out != NULL) {
+        status = fov_image_save_png(context, a->out, seen->height, seen->width, seen->channels, seen->pixels);
+    }
+    if (a->draw != NULL && status == FOV_OK) {
+        status = fov_image_save_png(context, drawing_path(a, drawings, file, ""), seen->height, seen->width,
+                                    seen->channels, seen->pixels);
+    }
+    free(drawings);
+    return status == FOV_OK ? EXIT_OK : fail_library(a->cli);
 }
 
 static int draw(struct answering *a, const char *file, const fov_image *picture, const fov_answer *answer,
@@ -141,6 +152,22 @@ static void print_json(struct answering *a, const char *file, const fov_answer *
     json_print(a->cli, object);
 }
 
+/* A row to an item of a picture. */
+static void print_csv(const struct answering *a, const char *file, const fov_answer *answer)
+{
+    FILE *out = a->cli->out;
+    if (a->printed == 0) {
+        fprintf(out, "file,class,%s%s\n", answer->measure, answer->has_yes ? ",yes" : "");
+    }
+    for (int i = 0; i < answer->count; i++) {
+        print_csv_field(out, file);
+        fputc(',', out);
+        print_csv_field(out, answer->items[i].name);
+        fprintf(out, ",%.9g%s\n", answer->items[i].value,
+                !answer->has_yes ? "" : answer->items[i].yes ? ",1" : ",0");
+    }
+}
+
 static void print_item(const struct answering *a, const fov_answer *answer, const fov_answer_item *item, int width)
 {
     const struct cli *cli = a->cli;
@@ -196,6 +223,8 @@ int answering_predict(struct answering *a, const char *file, const fov_image *pi
         code = draw(a, file, picture, &answer, drawings);
         if (code == EXIT_OK && a->cli->json) {
             print_json(a, file, &answer, drawings);
+        } else if (code == EXIT_OK && option_flag(a->cli, "csv")) {
+            print_csv(a, file, &answer);
         } else if (code == EXIT_OK) {
             print_human(a, file, &answer, drawings);
         }

@@ -17,6 +17,8 @@ struct answering {
  *  map. An exit code; .session stays NULL where it is not. */
 int answering_begin(struct answering *answering, struct cli *cli, fov_model *model);
 void answering_end(struct answering *answering);
+/** What a classifier's network saw of a picture, into the files that --draw and --out ask for. */
+int answering_save(struct answering *answering, const char *file, const fov_image *seen);
 /** One picture: drawn into files, printed. An exit code. */
 int answering_predict(struct answering *answering, const char *file, const fov_image *picture);
 

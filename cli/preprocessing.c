@@ -26,6 +26,9 @@ static const struct preset {
 
 static const char *const preset_names[] = {"imagenet", "imagenet-inception", "caffe", "tf", "unit", NULL};
 static const char *const letterboxes[] = {"none", "corner", "centred", NULL}; /* by fov_letterbox_kind */
+/* By the library's enumerations, from 1. */
+static const char *const fits[] = {"stretch", "crop", "pad", "ink", NULL};
+static const char *const inversions[] = {"no", "yes", "auto", NULL};
 static const char *const layouts[] = {"nchw", "nhwc", NULL};
 
 const struct cli_option preprocessing_options[] = {
@@ -68,6 +71,19 @@ const struct cli_option preprocessing_options[] = {
      .choices = letterboxes,
      .otherwise = "the file's own",
      .doc = "whole pictures, undistorted, grey around: corner or centred; none: squeezed"},
+    {.name = "fit",
+     .kind = OPTION_CHOICE,
+     .argument = "HOW",
+     .otherwise = "what the file states: of models trained on digits or MNIST ink, else stretch",
+     .choices = fits,
+     .doc = "pictures of another size: squeezed; the middle cut out; between black bars; or what is drawn on them, "
+            "scaled and centred as MNIST's digits are"},
+    {.name = "invert",
+     .kind = OPTION_CHOICE,
+     .argument = "WHETHER",
+     .otherwise = "what the file states: of models trained on digits or MNIST auto, else no",
+     .choices = inversions,
+     .doc = "negatives; auto: of pictures that are dark on light"},
     {.name = "names",
      .kind = OPTION_TEXT,
      .argument = "FILE",
@@ -88,7 +104,8 @@ const struct cli_option preprocessing_options[] = {
 
 bool preprocessing_given(const struct cli *cli)
 {
-    static const char *const names[] = {"preset", "mean", "std", "scale", "bgr", "resize", "crop", "letterbox"};
+    static const char *const names[] = {"preset", "mean",      "std", "scale", "bgr", "resize",
+                                        "crop",   "letterbox", "fit", "invert"};
     bool given = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         given |= option_given(cli, names[i]);
@@ -176,6 +193,37 @@ static void fit_scale(const struct cli *cli, fov_preprocessing *p, int channels)
     }
 }
 
+static int place_of(const char *const *words, const char *word)
+{
+    int i = 0;
+    while (strcmp(words[i], word) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* --fit and --invert. Another way to come to the input's size takes the place of the one that the file states. */
+static int set_fit(struct cli *cli, fov_preprocessing *p)
+{
+    bool cuts = option_given(cli, "resize") || option_given(cli, "crop") || option_given(cli, "letterbox");
+    bool fits_given = option_given(cli, "fit");
+    if (cuts && fits_given) {
+        return fail(cli, EXIT_USAGE, "--fit %s, or --resize, --crop or --letterbox: these are two ways to the input's size",
+                    option_text(cli, "fit"));
+    }
+    if (fits_given) {
+        p->fit = (fov_fit)(place_of(fits, option_text(cli, "fit")) + 1);
+        p->shorter = p->crop = 0;
+        p->letterbox = FOV_LETTERBOX_NONE;
+    } else if (cuts) {
+        p->fit = FOV_FIT_STRETCH;
+    }
+    if (option_given(cli, "invert")) {
+        p->invert = (fov_invert)(place_of(inversions, option_text(cli, "invert")) + 1);
+    }
+    return EXIT_OK;
+}
+
 static int set_pixels(struct cli *cli, fov_model *model)
 {
     int channels, height, width, code = EXIT_OK;
@@ -211,6 +259,9 @@ static int set_pixels(struct cli *cli, fov_model *model)
     p.crop = option_given(cli, "crop") ? (int)option_integer(cli, "crop") : p.crop;
     for (int i = 0; option_given(cli, "letterbox") && letterboxes[i] != NULL; i++) {
         p.letterbox = strcmp(option_text(cli, "letterbox"), letterboxes[i]) == 0 ? (fov_letterbox_kind)i : p.letterbox;
+    code = set_fit(cli, &p);
+    if (code != EXIT_OK) {
+        return code;
     }
     fit_scale(cli, &p, channels);
     fov_model_set_preprocessing(model, &p);

@@ -3,6 +3,7 @@
 #include "source.h"
 #include "options.h"
 #include "output.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -46,6 +47,22 @@ static fov_model *open_weights(struct cli *cli, const char *weights, const fov_n
     return model;
 }
 
+const char *source_run_model(const char *word, char *path, size_t size)
+{
+    static const char *const kept[] = {"best.onnx", "last.onnx"};
+    size_t length = strlen(word);
+    while (length > 1 && word[length - 1] == '/') {
+        length--;
+    }
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        int written = snprintf(path, size, "%.*s/%s", (int)length, word, kept[i]);
+        if (written > 0 && (size_t)written < size && access(path, F_OK) == 0) {
+            return path;
+        }
+    }
+    return word;
+}
+
 fov_model *source_model(struct cli *cli, const char *word, const fov_network_options *options, const char *network)
 {
     fov_context *context = cli_context(cli);
@@ -55,6 +72,8 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
     if (!source_is_file(word)) {
         return fov_model_network(context, word, options);
     }
+    char path[PATH_MAX];
+    word = source_run_model(word, path, sizeof path);
     return source_is_weights(word) ? open_weights(cli, word, options, network) : fov_model_load(context, word);
 }
 

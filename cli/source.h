@@ -11,7 +11,10 @@ bool source_is_file(const char *word);
 bool source_is_weights(const char *word); /**< by its suffix: .safetensors, .pth, .pt */
 bool source_has_suffix(const char *path, const char *suffix); /**< ".onnx", in any case */
 
-/** Opens "lenet5" (made for `options`), "x.onnx", or "x.safetensors" (weights of one of the networks by name: the
+/** Of a run's folder its best.onnx (last.onnx, where there is no best yet), written to `path`; else the word. */
+const char *source_run_model(const char *word, char *path, size_t size);
+
+/** Opens "lenet5" (made for `options`), "x.onnx", a run's folder, or "x.safetensors" (weights of one of the networks by name: the
  *  first that they fit, or `network`, a name or an ONNX file, where it is not NULL). */
 fov_model *source_model(struct cli *cli, const char *word, const fov_network_options *options, const char *network);
 

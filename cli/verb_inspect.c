@@ -174,6 +174,9 @@ static void print_pixels(struct cli *cli, const fov_preprocessing *p, int channe
     if (p->letterbox != FOV_LETTERBOX_NONE) {
         fprintf(cli->out, "%s, grey around, ", p->letterbox == FOV_LETTERBOX_CORNER ? "whole in a corner" : "whole, centred");
     }
+    static const char *const fits[] = {"", "", "middle of its proportion, ", "between black bars, ", "ink, "};
+    static const char *const inversions[] = {"", "", "negative, ", "light on dark, "};
+    fprintf(cli->out, "%s%s", fits[p->fit], inversions[p->invert]);
     if (p->shorter > 0) {
         fprintf(cli->out, "shorter side %d, ", p->shorter);
     }

@@ -1,237 +1,183 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea predict: what a model sees in pictures, from files or from a dataset. */
+/* fovea predict: what a model sees in pictures, from files or from a dataset. Pictures are gathered, predicted a batch at
+ * a time, and shown one by one: predict_classes.c, or predict_answer.c for models of other tasks. */
 #include "options.h"
-#include "json.h"
 #include "output.h"
-#include "picture.h"
+#include "picture_list.h"
 #include "predict_answer.h"
+#include "predict_classes.h"
 #include "preprocessing.h"
 #include "source.h"
-#include "table.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALL = 64, MAX_INDICES = 10000 };
+enum { MAX_INDICES = 10000, BATCH = 32, BATCH_BYTES = 64 << 20 /* of decoded pictures that wait */ };
+
+/* A picture that waits for its batch. */
+struct waiting {
+    char *file;
+    fov_image image;
+    int64_t index; /* of a dataset's sample, with its label */
+    int label;
+};
 
 struct prediction {
     struct cli *cli;
     fov_model *model;
-    const fov_dataset *data; /* NULL: files */
-    fov_class_match match; /* the data's classes to the model's; not of values */
-    bool values;    /* the output holds numbers that are no scores of classes */
-    bool alone;     /* each class has a probability of its own */
-    bool single;    /* one number tells two classes apart: the probability of the second */
-    int count, top; /* numbers for a picture; how many of them are shown */
-    float *scores;  /* [count] */
+    struct class_view view;
     struct answering answers; /* of what is not one class of several, and no bare numbers */
-    int *order;     /* [count], the most probable first once ranked; of values as they come */
-    int printed;
+    bool is_seen;             /* what the network saw is drawn or saved */
+    struct waiting waiting[BATCH];
+    int count; /* that wait */
+    size_t bytes;
+    float *scores; /* [BATCH, view.count] */
 };
 
-/* The first `top` places of the order; ties go to the lower class. */
-static void rank(struct prediction *p)
+/* Decoded by the library, or a copy of a sample. */
+static void drop_image(fov_image *image)
 {
-    for (int i = 0; i < p->count; i++) {
-        p->order[i] = i;
+    if (image->owner == NULL) {
+        free(image->pixels);
     }
-    for (int i = 0; i < p->top && !p->values; i++) {
-        int best = i;
-        for (int j = i + 1; j < p->count; j++) {
-            float a = p->scores[p->order[j]], b = p->scores[p->order[best]];
-            if (a > b || (a == b && p->order[j] < p->order[best])) {
-                best = j;
-            }
-        }
-        int keep = p->order[best];
-        memmove(p->order + i + 1, p->order + i, (size_t)(best - i) * sizeof *p->order);
-        p->order[i] = keep;
-    }
+    fov_image_free(image);
 }
 
-/* The most probable classes; and, where these are no parts of a whole, every number of the output. */
-/* The model's number of a class of the data; of values there is none. */
-static int model_label(const struct prediction *p, int label)
-{
-    return p->match.model_class != NULL ? p->match.model_class[label] : label;
-}
+/* ---- a batch ----------------------------------------------------------------------------------------------------- */
 
-static void results_to_json(const struct prediction *p, json_t *object)
+/* Draws and prints one picture: nothing of it is printed unless all went well. */
+static int show(struct prediction *p, const struct waiting *at, const float *scores)
 {
-    json_t *top = json_array(), *scores = json_array();
-    for (int i = 0; i < p->top; i++) {
-        json_t *one = json_object();
-        json_set_integer(one, "class", p->order[i]);
-        json_set_text(one, "name", fov_model_class(p->model, p->order[i]));
-        json_set_number(one, "probability", (double)p->scores[p->order[i]]);
-        json_add(top, one);
-    }
-    for (int i = p->single ? 1 : 0; i < p->count; i++) {
-        json_add(scores, json_from_number((double)p->scores[i]));
-    }
-    if (!p->values) {
-        json_set(object, "top", json_incref(top));
-    }
-    if (p->values || p->alone || p->single) {
-        json_set(object, "scores", json_incref(scores));
-    }
-    json_decref(top);
-    json_decref(scores);
-}
-
-static void print_json(struct prediction *p, const char *file, int64_t index, int label)
-{
-    json_t *object = json_object();
-    json_set_text(object, "file", file);
-    if (p->data != NULL) {
-        json_set_integer(object, "index", index);
-        json_set_integer(object, "label", model_label(p, label));
-        json_set_text(object, "label_name", fov_dataset_class(p->data, label));
-    }
-    results_to_json(p, object);
-    json_print(p->cli, object);
-}
-
-/* "  7  ████████▌   98.12 %"; of a value "  0  -1.25" */
-static void print_class(struct prediction *p, int place, int head, int columns)
-{
-    FILE *out = p->cli->out;
-    char name[25];
-    int class = p->order[place];
-    double probability = (double)p->scores[class];
-    if (p->values) {
-        fprintf(out, "%*d  %.6g", head, class, probability);
-        return;
-    }
-    show_clean(name, sizeof name, fov_model_class(p->model, class));
-    fprintf(out, "%s%s%*s  ", place == 0 ? style_bold(p->cli) : "", name, head - table_text_width(name), "");
-    print_bar(p->cli, out, probability, columns);
-    fprintf(out, " %6.2f %%%s", 100 * probability, place == 0 ? style_off(p->cli) : "");
-}
-
-/* The widest of the names to be printed. */
-static int name_width(const struct prediction *p)
-{
-    int width = 1;
-    for (int i = 0; i < p->top; i++) {
-        char name[25];
-        snprintf(name, sizeof name, "%d", p->order[i]);
-        const char *shown = p->values ? name : fov_model_class(p->model, p->order[i]);
-        int length = table_text_width(show_clean(name, sizeof name, shown));
-        width = length > width ? length : width;
-    }
-    return width;
-}
-
-/* The picture on the left, where it is small enough, and the bars beside it. */
-static void print_human(struct prediction *p, const char *file, int label, const fov_image *image)
-{
-    struct cli *cli = p->cli;
-    char clean[512], name[64];
-    fprintf(cli->out, "%s%s", p->printed > 0 && !cli->quiet ? "\n" : "", show_clean(clean, sizeof clean, file));
-    if (p->data != NULL) {
-        bool right = p->values || p->order[0] == model_label(p, label);
-        fprintf(cli->out, ": it is %s%s%s", right ? style_good(cli) : style_bad(cli),
-                show_clean(name, sizeof name, fov_dataset_class(p->data, label)), style_off(cli));
-        fprintf(cli->out, "%s", right ? "" : ", mistaken");
-    }
-    if (cli->quiet && p->values) {
-        for (int i = 0; i < p->top; i++) {
-            fprintf(cli->out, "  %.6g", (double)p->scores[i]);
-        }
-        fputc('\n', cli->out);
-        return;
-    }
-    if (cli->quiet) { /* a line per picture */
-        fprintf(cli->out, "  %s  %.2f %%\n", show_clean(name, sizeof name, fov_model_class(p->model, p->order[0])),
-                100 * (double)p->scores[p->order[0]]);
-        return;
-    }
-    fputc('\n', cli->out);
-    bool draw = image->height <= SMALL && image->width <= SMALL && image->width + 44 <= cli->width;
-    struct canvas canvas = canvas_create(image->height, image->width, 0);
-    canvas_place(&canvas, 0, 0, 0, image->pixels, image->height, image->width, image->channels);
-    int lines = draw ? canvas_lines(&canvas) : 0, head = name_width(p);
-    int first = lines > p->top ? (lines - p->top) / 2 : 0; /* the bars in the middle of the picture's side */
-    int columns = cli->width - (draw ? image->width + 4 : 2) - head - 14;
-    columns = columns > 40 ? 40 : columns < 4 ? 4 : columns;
-    for (int line = 0; line < lines || line - first < p->top; line++) {
-        fputs("  ", cli->out);
-        if (draw && line < lines) {
-            canvas_print_line(cli, cli->out, &canvas, line);
-            fputs("  ", cli->out);
-        } else if (draw) {
-            fprintf(cli->out, "%*s", image->width + 2, "");
-        }
-        if (line >= first && line - first < p->top) {
-            print_class(p, line - first, head, columns);
-        }
-        fputc('\n', cli->out);
-    }
-    canvas_free(&canvas);
-}
-
-/* One picture: nothing of it is printed unless all went well. */
-static int predict(struct prediction *p, const char *file, int64_t index, int label, const fov_image *image)
-{
-    if (p->answers.session != NULL) {
-        return answering_predict(&p->answers, file, image);
-    }
-    int status = fov_predict_image(p->model, image, p->scores, p->count);
-    if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
-        char clean[512];
-        return fail(p->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, file), fov_error(p->cli->context));
-    }
-    if (status != FOV_OK) {
+    fov_image seen = {.height = 0};
+    int code = EXIT_OK;
+    if (p->is_seen && fov_model_see(p->model, &at->image, &seen) != FOV_OK) {
         return fail_library(p->cli);
     }
-    rank(p);
-    if (p->cli->json) {
-        print_json(p, file, index, label);
-    } else {
-        print_human(p, file, label, image);
+    if (p->answers.draw != NULL || p->answers.out != NULL) {
+        code = answering_save(&p->answers, at->file, &seen);
     }
-    p->printed++;
-    return output_commit(p->cli);
+    if (code == EXIT_OK) {
+        const struct class_row row = {at->file, scores, at->index, at->label, &seen};
+        class_view_print(&p->view, &row);
+        code = output_commit(p->cli);
+    }
+    fov_image_free(&seen);
+    return code;
 }
+
+static int predict_one(struct prediction *p, const struct waiting *at)
+{
+    int status = fov_predict_images(p->model, &at->image, 1, p->scores, p->view.count);
+    if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
+        char clean[512];
+        return fail(p->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, at->file),
+                    fov_error(p->cli->context));
+    }
+    return status == FOV_OK ? show(p, at, p->scores) : fail_library(p->cli);
+}
+
+/* Those that wait. One that fails does not spoil the others: then each is predicted alone. */
+static int flush(struct prediction *p)
+{
+    fov_image images[BATCH];
+    int worst = EXIT_OK;
+    for (int i = 0; i < p->count; i++) {
+        images[i] = p->waiting[i].image;
+    }
+    bool together = p->count > 1 &&
+                    fov_predict_images(p->model, images, p->count, p->scores, p->view.count) == FOV_OK;
+    fov_error_clear(p->cli->context);
+    for (int i = 0; i < p->count; i++) {
+        struct waiting *at = &p->waiting[i];
+        int code = together ? show(p, at, p->scores + (size_t)i * (size_t)p->view.count) : predict_one(p, at);
+        fov_error_clear(p->cli->context); /* one bad picture does not spoil the next */
+        worst = worst == EXIT_OK ? code : worst;
+        drop_image(&at->image);
+        free(at->file);
+    }
+    p->count = 0;
+    p->bytes = 0;
+    return worst;
+}
+
+/* Takes over the image. */
+static int predict(struct prediction *p, const char *file, int64_t index, int label, fov_image *image)
+{
+    if (p->answers.session != NULL) {
+        int code = answering_predict(&p->answers, file, image);
+        drop_image(image);
+        fov_error_clear(p->cli->context);
+        return code;
+    }
+    size_t length = strlen(file) + 1;
+    struct waiting *at = &p->waiting[p->count++];
+    *at = (struct waiting){.file = take_memory(length, 1), .image = *image, .index = index, .label = label};
+    memcpy(at->file, file, length);
+    p->bytes += (size_t)image->height * (size_t)image->width * (size_t)image->channels;
+    return p->count == BATCH || p->bytes >= BATCH_BYTES ? flush(p) : EXIT_OK;
+}
+
+/* ---- where pictures come from ------------------------------------------------------------------------------------ */
 
 static int predict_files(struct prediction *p)
 {
     struct cli *cli = p->cli;
+    struct picture_list list = {.count = 0};
     int worst = EXIT_OK;
-    for (int i = 0; i < cli->argument_count - 1; i++) {
-        const char *file = cli->arguments[i + 1];
+    for (int i = 1; i < cli->argument_count && worst == EXIT_OK; i++) {
+        worst = picture_list_add(cli, &list, cli->arguments[i]);
+    }
+    if (worst == EXIT_OK && list.count > 1 && p->answers.out != NULL) {
+        worst = fail(cli, EXIT_USAGE, "--out is for one picture, not %d; --draw DIR takes several", list.count);
+    }
+    int count = worst == EXIT_OK ? list.count : 0;
+    for (int i = 0; i < count; i++) {
         fov_image image = {.height = 0};
-        int code = fov_image_load(cli->context, file, 0, &image) == FOV_OK ? predict(p, file, 0, 0, &image)
-                                                                          : fail_library(cli);
-        fov_image_free(&image);
-        fov_error_clear(cli->context); /* one bad picture does not spoil the next */
+        int code = picture_list_load(cli, list.path[i], &image);
+        if (code == EXIT_OK) {
+            code = predict(p, list.path[i], 0, 0, &image);
+        } else if (p->count > 0) {
+            int before = flush(p); /* answers stay in the order of files */
+            code = before != EXIT_OK ? before : code;
+        }
+        fov_error_clear(cli->context);
         worst = worst == EXIT_OK ? code : worst;
     }
-    return worst;
+    int code = flush(p);
+    picture_list_free(&list);
+    return worst == EXIT_OK ? code : worst;
 }
 
 static int predict_samples(struct prediction *p, fov_dataset *data, const int64_t *index, int count)
 {
     fov_dataset_info info = fov_dataset_describe(data);
-    for (int i = 0; i < count; i++) {
+    int code = EXIT_OK;
+    for (int i = 0; i < count && code == EXIT_OK; i++) {
         const uint8_t *pixels;
         fov_image image = {.height = 0};
         char name[256];
         if (fov_dataset_sample(data, index[i], &pixels, &image.height, &image.width, &image.channels) != FOV_OK) {
-            return fail_library(p->cli);
+            code = fail_library(p->cli);
+            break;
         }
         size_t size = (size_t)image.height * (size_t)image.width * (size_t)image.channels;
-        image.pixels = take_memory(size, 1);
+        image.pixels = take_memory(size, 1); /* waits longer than the dataset keeps it */
         memcpy(image.pixels, pixels, size);
         snprintf(name, sizeof name, "%.200s #%lld", info.name, (long long)index[i]);
-        int code = predict(p, name, index[i], fov_dataset_label(data, index[i]), &image);
-        free(image.pixels);
-        if (code != EXIT_OK) {
-            return code;
-        }
+        code = predict(p, name, index[i], fov_dataset_label(data, index[i]), &image);
     }
-    return EXIT_OK;
+    int rest = flush(p);
+    return code != EXIT_OK ? code : rest;
+}
+
+/* Samples of data that have the form to which the model brings pictures need nothing. */
+static void take_samples_as_they_are(fov_model *model, const fov_dataset_info *info)
+{
+    fov_preprocessing pixels = fov_model_preprocessing(model);
+    if (info->fit != FOV_FIT_UNSAID && info->fit == pixels.fit) {
+        pixels.fit = FOV_FIT_STRETCH;
+        pixels.invert = FOV_INVERT_NO;
+        fov_model_set_preprocessing(model, &pixels);
+    }
 }
 
 static int run_samples(struct prediction *p)
@@ -248,10 +194,11 @@ static int run_samples(struct prediction *p)
         code = fail_library(cli);
     } else {
         fov_dataset_info info = fov_dataset_describe(data);
-        p->data = data;
+        p->view.data = data;
+        take_samples_as_they_are(p->model, &info);
         bool by_position = option_flag(cli, "classes-by-position");
-        bool alone = p->values || p->answers.session != NULL;
-        code = alone ? EXIT_OK : source_match_classes(cli, p->model, data, by_position, &p->match);
+        bool alone = p->view.values || p->answers.session != NULL;
+        code = alone ? EXIT_OK : source_match_classes(cli, p->model, data, by_position, &p->view.match);
         for (int i = 0; i < count && code == EXIT_OK; i++) {
             if (index[i] >= info.count) {
                 code = fail(cli, EXIT_USAGE, "--index %lld: %s has samples 0 to %lld", (long long)index[i], info.name,
@@ -272,14 +219,15 @@ static int look_at_output(struct prediction *p)
     fov_shape shape = fov_value_shape(fov_model_graph(p->model), output);
     fov_meaning meaning = fov_model_meaning(p->model, output);
     char name[256], text[SHAPE_SIZE];
-    p->count = fov_model_scores(p->model);
-    p->values = meaning == FOV_MEANING_VALUES;
-    p->alone = meaning == FOV_MEANING_SIGMOID;
-    p->single = !p->values && p->count == 2;
+    struct class_view *view = &p->view;
+    view->count = fov_model_scores(p->model);
+    view->values = meaning == FOV_MEANING_VALUES;
+    view->alone = meaning == FOV_MEANING_SIGMOID;
+    view->single = !view->values && view->count == 2;
     for (int i = 1; i < shape.rank; i++) {
-        p->single = p->single && shape.dim[i] == 1;
+        view->single = view->single && shape.dim[i] == 1;
     }
-    if (p->count > 0) {
+    if (view->count > 0) {
         return EXIT_OK;
     }
     show_clean(name, sizeof name, fov_value_name(fov_model_graph(p->model), output));
@@ -309,44 +257,62 @@ static int fill_inputs(struct prediction *p)
     return code;
 }
 
+/* How many classes: of a table one, all values, of a picture the first few. */
+static int choose_top(const struct prediction *p)
+{
+    int64_t top = option_integer(p->cli, "top");
+    if (p->view.csv && !option_given(p->cli, "top")) {
+        top = p->view.values ? p->view.count : 1;
+    }
+    return top < p->view.count ? (int)top : p->view.count;
+}
+
+static int predict_all(struct prediction *p, bool samples)
+{
+    struct cli *cli = p->cli;
+    if (p->answers.session == NULL) {
+        int code = look_at_output(p), channels, height, width;
+        if (code != EXIT_OK) {
+            return code;
+        }
+        bool wanted = !cli->json && !cli->quiet && !p->view.csv;
+        p->is_seen = (wanted && fov_model_picture_size(p->model, &channels, &height, &width)) ||
+                     p->answers.draw != NULL || p->answers.out != NULL;
+        p->view.top = choose_top(p);
+        p->scores = take_memory((size_t)p->view.count, BATCH * sizeof *p->scores);
+        p->view.order = take_memory((size_t)p->view.count, sizeof *p->view.order);
+    }
+    return samples ? run_samples(p) : predict_files(p);
+}
+
 static int run(struct cli *cli)
 {
-    bool samples = option_given(cli, "data");
+    bool samples = option_given(cli, "data"), csv = option_flag(cli, "csv");
     if (samples == (cli->argument_count > 1)) {
         return fail(cli, EXIT_USAGE,
                     samples ? "either pictures or --data, not both"
-                            : "which pictures? files, or samples of a dataset: --data mnist --index 0,1");
+                            : "which pictures? files, a folder, or samples of a dataset: --data mnist --index 0,1");
     }
     if (option_given(cli, "index") && !samples) {
         return fail(cli, EXIT_USAGE, "--index counts the samples of --data, which is not given");
+    }
+    if (csv && cli->json) {
+        return fail(cli, EXIT_USAGE, "either --csv or --json, not both");
     }
     struct prediction p = {.cli = cli, .model = source_model(cli, cli->arguments[0], NULL, option_text(cli, "model"))};
     if (p.model == NULL) {
         return fail_library(cli);
     }
+    p.view = (struct class_view){.cli = cli, .model = p.model, .csv = csv};
     int code = source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
     code = code == EXIT_OK ? preprocessing_apply(cli, p.model, true) : code;
     code = code == EXIT_OK ? fill_inputs(&p) : code;
     code = code == EXIT_OK ? answering_begin(&p.answers, cli, p.model) : code;
-    if (code == EXIT_OK && p.answers.out != NULL && cli->argument_count > 2) {
-        code = fail(cli, EXIT_USAGE, "--out is for one picture; --draw DIR takes several");
-    }
-    if (code == EXIT_OK && p.answers.session != NULL) {
-        code = samples ? run_samples(&p) : predict_files(&p);
-    } else if (code == EXIT_OK) {
-        code = look_at_output(&p);
-    }
-    if (code == EXIT_OK && p.answers.session == NULL) {
-        int64_t top = option_integer(cli, "top");
-        p.top = top < p.count ? (int)top : p.count;
-        p.scores = take_memory((size_t)p.count, sizeof *p.scores);
-        p.order = take_memory((size_t)p.count, sizeof *p.order);
-        code = samples ? run_samples(&p) : predict_files(&p);
-    }
+    code = code == EXIT_OK ? predict_all(&p, samples) : code;
     free(p.scores);
-    free(p.order);
+    free(p.view.order);
     answering_end(&p.answers);
-    fov_class_match_free(&p.match);
+    fov_class_match_free(&p.view.match);
     fov_model_free(p.model);
     return code;
 }
@@ -363,9 +329,10 @@ static const struct cli_option options[] = {
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
      .doc = "how its output is read: classify, multilabel, regress, segment, image"},
     {.name = "draw", .kind = OPTION_TEXT, .argument = "DIR",
-     .doc = "save masks, alone and over the pictures, or the pictures made, as PNG"},
+     .doc = "save as PNG what the network saw; of other tasks masks, alone and over the pictures, or pictures made"},
     {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.png",
-     .doc = "save the one picture's mask, or the picture made of it"},
+     .doc = "the same of one picture, its mask alone"},
+    {.name = "csv", .kind = OPTION_FLAG, .doc = "a table: a row to a picture, with as many classes as --top (1) says"},
     {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=FILE.npy,...",
      .doc = "what goes into inputs beside that of pictures: one sample, the same for every picture"},
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
@@ -390,15 +357,18 @@ const struct verb verb_predict = {
     .minimum_arguments = 1,
     .maximum_arguments = -1,
     .help =
-        "Prepares each PNG or JPEG as the model file says (size, scale, normalisation), runs the model and shows the "
-        "most probable classes, or its values where they are no scores of classes (fovea inspect says which). Small "
-        "pictures are drawn in the terminal. With --json a line per picture: file, and top, a list of class, name and "
+        "Prepares each picture as the model file says (size, scale, normalisation; of digits what is ink on them, as "
+        "MNIST has them), runs the model and shows the most probable classes, or its values where they are no scores of "
+        "classes (fovea inspect says which), beside what the network saw. FILE is a model, or the folder of a run, whose "
+        "best.onnx is taken. PICTURE is a file, a folder, a pattern, @FILE with a path to a line, or - for one from "
+        "standard input. With --json a line per picture: file, and top, a list of class, name and "
         "probability; scores, all numbers as they are, where classes are independent, for one score and for values. A "
         "model for another task answers in its form: several classes with a yes for each, values by name, the share of "
         "each class of a mask, a picture; --draw and -o save what can be seen. With --json these are items, each with "
         "class, name and probability, value or share.",
-    .examples = "fovea predict runs/train/best.onnx digit.png\n"
+    .examples = "fovea predict runs/train digit.png\n"
                 "fovea predict best.onnx photos/*.jpg --top 3 --json\n"
+                "fovea predict best.onnx photos/ --csv > answers.csv\n"
                 "fovea predict best.onnx --data mnist --index 0,8,61\n"
                 "fovea predict cells.onnx cell.png --draw masks\n"
                 "fovea predict denoise.onnx photo.png -o clean.png\n",

@@ -61,6 +61,24 @@ typedef struct fov_box {
     bool  crowd;     /**< COCO: several objects in one box */
 } fov_box;
 
+/** How a picture of another size or proportion comes to a network's size. */
+typedef enum fov_fit {
+    FOV_FIT_UNSAID = 0, /**< as FOV_FIT_STRETCH, until a model is trained: then as its dataset says */
+    FOV_FIT_STRETCH, /**< all of it, squeezed */
+    FOV_FIT_CROP,    /**< the middle of it, as much as has the network's proportion */
+    FOV_FIT_PAD,     /**< all of it in its own proportion, between black bars */
+    FOV_FIT_INK      /**< what is drawn on it: scaled to 20 of 28 pixels, its centre of mass in the middle, light on
+                          black, as the digits of MNIST are. One of the input's size that is light on dark stays as
+                          it is: it is one of the data's own */
+} fov_fit;
+/** Whether a picture is turned into its negative first. */
+typedef enum fov_invert {
+    FOV_INVERT_UNSAID = 0, /**< as FOV_INVERT_NO, until a model is trained: then as its dataset says */
+    FOV_INVERT_NO,
+    FOV_INVERT_YES,
+    FOV_INVERT_AUTO /**< where what is on it is darker than what lies along its edges */
+} fov_invert;
+
 /** Everything about a dataset but its pixels. */
 typedef struct fov_dataset_info {
     const char *name;    /**< "mnist" */
@@ -74,6 +92,10 @@ typedef struct fov_dataset_info {
     bool        same_size; /**< every sample has that size (folders: by the pictures' headers) */
     int         least[2], most[2]; /**< smallest and largest height and width, pixels */
     int64_t     unreadable; /**< samples whose file is known to be no picture: training on them will fail */
+    /** The form that all its pictures have already, and to which others are to be brought for its models: digits and
+     *  MNIST FOV_FIT_INK and FOV_INVERT_AUTO; else unsaid. */
+    fov_fit     fit;
+    fov_invert  invert;
 } fov_dataset_info;
 
 /** NULL and a sentence on the context: not found (says where it looked and how to get it), damaged (file, offset, what

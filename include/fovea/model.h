@@ -14,16 +14,17 @@ extern "C" {
 
 typedef struct fov_model fov_model;
 
-/** What happens to pixels before they are the input: resized (bilinear, antialiased as Pillow does) to the input's
- *  height and width, or by the shorter side with a piece cut out of the middle; multiplied by scale; then
- *  (x - mean) / deviation for each channel in the order in which the network has them. Stored in the file, so that a
- *  prediction anywhere starts from the same pixels. */
+/** Whole pictures with grey around them. */
 typedef enum fov_letterbox_kind {
     FOV_LETTERBOX_NONE,   /**< pictures are squeezed, or cut (.shorter, .crop) */
     FOV_LETTERBOX_CORNER, /**< whole and undistorted in the upper left corner, the rest filled with grey 114 (YOLOX) */
     FOV_LETTERBOX_CENTRED /**< the same in the middle */
 } fov_letterbox_kind;
 
+/** What happens to pixels before they are the input: resized (bilinear, antialiased as Pillow does) to the input's
+ *  height and width, or by the shorter side with a piece cut out of the middle; multiplied by scale; then
+ *  (x - mean) / deviation for each channel in the order in which the network has them. Stored in the file, so that a
+ *  prediction anywhere starts from the same pixels. */
 typedef struct fov_preprocessing {
     float mean[4];      /**< 0; of pixels times scale, the network's first channel first */
     float deviation[4]; /**< 0 means 1 */
@@ -35,6 +36,8 @@ typedef struct fov_preprocessing {
     int   crop;         /**< side of the square that is cut out; 0: of the input's size. Without `shorter`, of the
                              picture as it is. What is not of the input's size afterwards is resized to it */
     fov_letterbox_kind letterbox; /**< boxes.h has its arithmetic */
+    fov_fit    fit;     /**< FOV_FIT_UNSAID; in place of .shorter, .crop and .letterbox */
+    fov_invert invert;  /**< FOV_INVERT_UNSAID */
 } fov_preprocessing;
 
 /** Where an input of pictures has its channels. */
@@ -228,6 +231,12 @@ FOV_API int fov_model_scores(const fov_model *model);
 FOV_API FOV_MUST_CHECK int fov_predict(fov_model *model, const float *images, int count, float *result, int scores);
 /** The same from 8-bit pixels [height, width, channels] of any size: the model's preprocessing is applied first. */
 FOV_API FOV_MUST_CHECK int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores);
+/** The same of several pictures, of any sizes, in batches of 64 at most. */
+FOV_API FOV_MUST_CHECK int fov_predict_images(fov_model *model, const fov_image *images, int count, float *result,
+                                              int scores);
+/** What the network sees of a picture: [height, width, channels] of its input, red first, after all preprocessing but
+ *  scale, mean and deviation. Freed by the caller with fov_image_free. E_SHAPE: the model reads no pictures. */
+FOV_API FOV_MUST_CHECK int fov_model_see(fov_model *model, const fov_image *image, fov_image *seen);
 
 /** One line of the table of layers. */
 typedef struct fov_layer {

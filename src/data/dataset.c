@@ -416,7 +416,9 @@ fov_dataset_info fov_dataset_describe(const fov_dataset *dataset)
                               .same_size = dataset->same_size,
                               .least = {dataset->least[0], dataset->least[1]},
                               .most = {dataset->most[0], dataset->most[1]},
-                              .unreadable = (int64_t)dataset->unreadable};
+                              .unreadable = (int64_t)dataset->unreadable,
+                              .fit = dataset->fit,
+                              .invert = dataset->invert};
 }
 
 const char *fov_dataset_class(const fov_dataset *dataset, int index)

@@ -31,6 +31,8 @@ struct fov_dataset {
     int least[2], most[2];       /**< height and width; 0: those above */
     size_t unreadable;           /**< samples whose file is known to be no picture */
     size_t first_unreadable;     /**< the first of them */
+    fov_fit fit;       /**< the form that its pictures have already; 0: none */
+    fov_invert invert;
     uint64_t fingerprint;        /**< of what the files hold; 0: dataset_fingerprint looks at the samples */
     int32_t *labels; /**< FOV_TARGET_CLASS: [count], each in 0 .. classes - 1; else NULL */
     /** [count, height, width, channels] where all samples are kept in memory, else NULL: then the source decodes. */

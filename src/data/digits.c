@@ -85,6 +85,8 @@ static int digits_open(struct fov_dataset *dataset, const char *argument, fov_sp
     dataset->channels = 1;
     dataset->height = dataset->width = DIGITS_SIDE;
     dataset->same_size = true;
+    dataset->fit = FOV_FIT_INK;
+    dataset->invert = FOV_INVERT_AUTO;
     dataset->where = memory_copy_text(memory, "drawn by fovea", error);
     dataset->labels = memory_allocate_raw(memory, dataset->count, sizeof *dataset->labels, "labels", error);
     if (dataset->where == NULL || dataset->labels == NULL) {

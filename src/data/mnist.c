@@ -5,10 +5,11 @@
 #include "base/file.h"
 #include "data/dataset.h"
 #include "data/idx.h"
+#include "image/fit.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { MNIST_CLASSES = 10 };
+enum { MNIST_CLASSES = 10, MNIST_LOOKED_AT = 32 };
 
 /* Path of one of the four files in the first spelling that exists; false when none does. */
 static bool mnist_path(char *out, size_t size, const char *directory, fov_split split, int rank)
@@ -86,6 +87,20 @@ static int mnist_take_labels(struct fov_dataset *dataset, const struct idx *labe
     return FOV_OK;
 }
 
+/* Digits and letters lie within 20 x 20 pixels; what else is packed so (Fashion-MNIST) does not. */
+static bool mnist_is_ink(const struct fov_dataset *dataset)
+{
+    size_t area = (size_t)dataset->height * (size_t)dataset->width;
+    int side = ink_side(dataset->height, dataset->width);
+    bool is_ink = dataset->count > 0;
+    for (size_t i = 0; i < dataset->count && i < MNIST_LOOKED_AT; i++) {
+        struct ink ink;
+        ink_find(dataset->pixels + i * area, dataset->height, dataset->width, FOV_INVERT_NO, &ink);
+        is_ink = is_ink && ink.height <= side && ink.width <= side;
+    }
+    return is_ink;
+}
+
 static int mnist_load(struct fov_dataset *dataset, const char *directory, fov_split split, struct error *error)
 {
     struct memory *memory = dataset->context->memory;
@@ -114,6 +129,10 @@ static int mnist_load(struct fov_dataset *dataset, const char *directory, fov_sp
     dataset->height = (int)pictures.dim[1];
     dataset->width = (int)pictures.dim[2];
     dataset->same_size = true;
+    if (status == FOV_OK && mnist_is_ink(dataset)) {
+        dataset->fit = FOV_FIT_INK;
+        dataset->invert = FOV_INVERT_AUTO;
+    }
     return status;
 }
 

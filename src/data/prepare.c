@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One sample at a time: pictures are cut and resized, or warped with their targets, then normalised. */
 #include "data/prepare.h"
+#include "data/prepare_fit.h"
 #include <string.h>
 
 enum { DEGRADE_PLACE = 255 /* of its draws, behind those of every transform of a pipeline */ };
@@ -36,10 +37,18 @@ static int check_options(const struct prepare_options *options, struct error *er
                               "%s: a pixel of a mask is of one class; cutmix and mosaic can be had",
                               pipeline_blends(options->augment));
     }
-    if (options->target != PREPARE_PICTURE && (p->shorter > 0 || p->crop > 0)) {
+    bool is_fitted = p->fit > FOV_FIT_STRETCH || p->shorter > 0 || p->crop > 0;
+    bool is_cut = p->shorter > 0 || p->crop > 0 || p->letterbox != FOV_LETTERBOX_NONE;
+    if ((unsigned)p->fit > FOV_FIT_INK || (unsigned)p->invert > FOV_INVERT_AUTO ||
+        (p->fit > FOV_FIT_STRETCH && is_cut)) {
+        return (int)error_set(error, FOV_E_INPUT,
+                              "preprocessing: fit %d, invert %d, shorter side %d, crop %d, letterbox %d do not go together",
+                              (int)p->fit, (int)p->invert, p->shorter, p->crop, (int)p->letterbox);
+    }
+    if (options->target != PREPARE_PICTURE && is_fitted) {
         return (int)error_set(error, FOV_E_UNSUPPORTED,
-                              "preprocessing that cuts out the middle of a picture is for classes; here the target "
-                              "goes with the whole picture");
+                              "preprocessing that cuts a piece out of a picture or moves it is for classes; here the "
+                              "target goes with the whole picture");
     }
     if (p->letterbox != FOV_LETTERBOX_NONE && (p->shorter > 0 || p->crop > 0 || p->pad > 0)) {
         return (int)error_set(error, FOV_E_INPUT,
@@ -133,6 +142,8 @@ void preparer_close(struct preparer *preparer, const struct preparation *prepara
     memory_free(memory, preparer->moved.bytes);
     memory_free(memory, preparer->mask.bytes);
     memory_free(memory, preparer->inner_mask.bytes);
+    memory_free(memory, preparer->flat.bytes);
+    memory_free(memory, preparer->grey.bytes);
     memory_free(memory, preparer->resized);
     memory_free(memory, preparer->plain);
     memory_free(memory, preparer->boxes);
@@ -141,121 +152,9 @@ void preparer_close(struct preparer *preparer, const struct preparation *prepara
     *preparer = (struct preparer){.resized = NULL};
 }
 
-static int grow(struct memory *memory, struct prepare_pixels *pixels, size_t need, struct error *error)
-{
-    if (need > pixels->capacity) {
-        uint8_t *larger = memory_allocate_raw(memory, need, 1, "the loader's pixels", error);
-        if (larger == NULL) {
-            return FOV_E_MEMORY;
-        }
-        memory_free(memory, pixels->bytes);
-        *pixels = (struct prepare_pixels){larger, need};
-    }
-    return FOV_OK;
-}
-
 static size_t area_of(struct picture_size size)
 {
     return (size_t)size.height * (size_t)size.width;
-}
-
-/* The picture with `channels` channels, in `buffer` where it has others. */
-static int convert(const struct preparation *preparation, struct prepare_pixels *buffer, struct picture *picture,
-                   int channels, struct error *error)
-{
-    size_t area = (size_t)picture->height * (size_t)picture->width;
-    if (picture->channels == channels) {
-        return FOV_OK;
-    }
-    int status = grow(preparation->memory, buffer, area * (size_t)channels, error);
-    if (status == FOV_OK) {
-        image_convert(picture->pixels, picture->channels, buffer->bytes, channels, area);
-        picture->pixels = buffer->bytes;
-        picture->channels = channels;
-    }
-    return status;
-}
-
-/* ---- size -------------------------------------------------------------------------------------------------------- */
-
-/* Half of a difference, ties to even, as Python's round has it and torchvision's CenterCrop with it. */
-static int middle_of(int size, int piece)
-{
-    int rest = size - piece, half = rest / 2;
-    return rest % 2 != 0 && half % 2 != 0 ? half + 1 : half;
-}
-
-/* The shorter side to its size, then the middle: *picture's pixels are those of the piece afterwards. */
-static int cut_middle(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
-                      struct error *error)
-{
-    const fov_preprocessing *p = &preparation->options.preprocessing;
-    struct memory *memory = preparation->memory;
-    size_t channels = (size_t)picture->channels;
-    int height = picture->height, width = picture->width, status = FOV_OK;
-    if (p->shorter > 0 && p->shorter != (height < width ? height : width)) {
-        /* Rounded down, as torchvision does. */
-        int64_t longer = (int64_t)p->shorter * (height < width ? width : height) / (height < width ? height : width);
-        int64_t new_height = height < width ? p->shorter : longer, new_width = height < width ? longer : p->shorter;
-        status = image_check_size((uint64_t)new_height, (uint64_t)new_width, error);
-        if (!status) {
-            status = grow(memory, &preparer->scaled, (size_t)new_height * (size_t)new_width * channels, error);
-        }
-        if (!status) {
-            status = image_resize(picture->pixels, height, width, picture->channels, preparer->scaled.bytes,
-                                  (int)new_height, (int)new_width, &preparer->resize, error);
-        }
-        if (status) {
-            return status;
-        }
-        picture->pixels = preparer->scaled.bytes;
-        height = (int)new_height;
-        width = (int)new_width;
-    }
-    int rows = p->crop > 0 ? p->crop : preparation->inner_height, columns = p->crop > 0 ? p->crop : preparation->inner_width;
-    rows = rows < height ? rows : height; // of a small picture, all there is
-    columns = columns < width ? columns : width;
-    size_t line = (size_t)columns * channels, top = (size_t)middle_of(height, rows);
-    size_t left = (size_t)middle_of(width, columns) * channels;
-    status = grow(memory, &preparer->piece, (size_t)rows * line, error);
-    for (size_t y = 0; !status && y < (size_t)rows; y++) {
-        memcpy(preparer->piece.bytes + y * line, picture->pixels + (top + y) * (size_t)width * channels + left, line);
-    }
-    *picture = (struct picture){.height = rows, .width = columns, .channels = picture->channels};
-    picture->pixels = preparer->piece.bytes;
-    return status;
-}
-
-/* The whole picture, undistorted, with grey around it: *picture's pixels are those of the network's size afterwards. */
-static int letterbox(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
-                     struct error *error)
-{
-    enum { GREY = 114 };
-    size_t channels = (size_t)picture->channels, line = (size_t)preparation->inner_width * channels;
-    size_t size = (size_t)preparation->inner_height * line;
-    bool centred = preparation->options.preprocessing.letterbox == FOV_LETTERBOX_CENTRED;
-    fov_letterbox box = fov_letterbox_of(picture->width, picture->height, preparation->inner_width,
-                                         preparation->inner_height, centred);
-    size_t row = (size_t)box.width * channels;
-    int status = grow(preparation->memory, &preparer->scaled, (size_t)box.height * row, error);
-    status = status ? status : grow(preparation->memory, &preparer->piece, size, error);
-    status = status ? status
-                    : image_resize(picture->pixels, picture->height, picture->width, picture->channels,
-                                   preparer->scaled.bytes, box.height, box.width, &preparer->resize, error);
-    if (status) {
-        return status;
-    }
-    memset(preparer->piece.bytes, GREY, size);
-    for (size_t y = 0; y < (size_t)box.height; y++) {
-        memcpy(preparer->piece.bytes + ((size_t)box.top + y) * line + (size_t)box.left * channels,
-               preparer->scaled.bytes + y * row, row);
-    }
-    *picture = (struct picture){.height = preparation->inner_height,
-                                .width = preparation->inner_width,
-                                .channels = picture->channels};
-    picture->pixels = preparer->piece.bytes;
-    preparer->letterbox = box;
-    return FOV_OK;
 }
 
 /* ---- targets that move with the picture -------------------------------------------------------------------------- */
@@ -332,7 +231,7 @@ static int pad_mask(const struct preparation *preparation, struct preparer *prep
         prepared->mask = preparer->inner_mask.bytes;
         return FOV_OK;
     }
-    int status = grow(preparation->memory, &preparer->mask, area_of(o->size), error);
+    int status = prepare_grow(preparation->memory, &preparer->mask, area_of(o->size), error);
     if (status == FOV_OK) {
         memset(preparer->mask.bytes, 255, area_of(o->size));
         for (size_t y = 0; y < (size_t)preparation->inner_height; y++) {
@@ -351,19 +250,11 @@ static int give_sample(const struct preparation *preparation, struct preparer *p
                        struct pipeline_job *job, struct error *error)
 {
     const struct prepare_options *o = &preparation->options;
-    const fov_preprocessing *p = &o->preprocessing;
     const struct picture *given = &sample->picture;
     struct picture picture = {
         .height = given->height, .width = given->width, .channels = given->channels, .pixels = given->pixels};
-    int status = convert(preparation, &preparer->channels, &picture,
-                         o->target == PREPARE_DEGRADED ? o->other.channels : o->size.channels, error);
-    if (status == FOV_OK && (p->shorter > 0 || p->crop > 0)) {
-        status = cut_middle(preparation, preparer, &picture, error);
-    }
-    preparer->letterbox.scale = 0;
-    if (status == FOV_OK && p->letterbox != FOV_LETTERBOX_NONE) {
-        status = letterbox(preparation, preparer, &picture, error);
-    }
+    int channels = o->target == PREPARE_DEGRADED ? o->other.channels : o->size.channels;
+    int status = prepare_fit(preparation, preparer, &picture, channels, error);
     job->pixels = picture.pixels;
     job->height = picture.height;
     job->width = picture.width;
@@ -377,7 +268,7 @@ static int give_sample(const struct preparation *preparation, struct preparer *p
                                 .width = sample->other.width,
                                 .channels = sample->other.channels,
                                 .pixels = sample->other.pixels};
-        status = convert(preparation, &preparer->other_channels, &other, o->other.channels, error);
+        status = prepare_convert(preparation, &preparer->other_channels, &other, o->other.channels, error);
         job->other.pixels = other.pixels;
         job->other.height = other.height;
         job->other.width = other.width;
@@ -397,10 +288,10 @@ static int give_room(const struct preparation *preparation, struct preparer *pre
     job->out = preparer->resized;
     if (o->target == PREPARE_MASK) {
         size_t inner = (size_t)preparation->inner_height * (size_t)preparation->inner_width;
-        status = grow(preparation->memory, &preparer->inner_mask, inner, error);
+        status = prepare_grow(preparation->memory, &preparer->inner_mask, inner, error);
         job->out_mask = preparer->inner_mask.bytes;
     } else if (o->target == PREPARE_OTHER || o->target == PREPARE_DEGRADED) {
-        status = grow(preparation->memory, &preparer->moved, area_of(o->other) * (size_t)o->other.channels, error);
+        status = prepare_grow(preparation->memory, &preparer->moved, area_of(o->other) * (size_t)o->other.channels, error);
         prepared->other = preparer->moved.bytes;
         prepared->other_size = o->other;
     }

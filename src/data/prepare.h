@@ -89,7 +89,7 @@ struct preparer {
     struct prepare_pixels {
         uint8_t *bytes;
         size_t capacity;
-    } channels, scaled, piece, other_channels, moved, mask, inner_mask; /* they grow */
+    } channels, scaled, piece, other_channels, moved, mask, inner_mask, flat, grey; /* they grow */
     uint8_t *resized;  /* [inner height, inner width, channels] */
     float *plain;      /* one sample channels-last, when plain order is wanted; else NULL */
     fov_box *boxes;

@@ -40,8 +40,10 @@ static json_t *number_list(const float values[DEPTH])
     return list;
 }
 
-static const char *const letterboxes[] = {"none", "corner", "centred"}; /* by fov_letterbox_kind */
-enum { LETTERBOXES = sizeof letterboxes / sizeof *letterboxes };
+/* By their enumerations; absent where nothing is said. */
+static const char *const fit_names[] = {"", "stretch", "crop", "pad", "ink"};
+static const char *const invert_names[] = {"", "no", "yes", "auto"};
+static const char *const letterboxes[] = {"none", "corner", "centred"};
 
 /* What differs from the usual stands in keys of its own, so that files of before are read as they were meant. */
 static json_t *preprocessing_json(const fov_preprocessing *p)
@@ -54,6 +56,10 @@ static json_t *preprocessing_json(const fov_preprocessing *p)
     failed |= p->shorter > 0 ? json_object_set_new(object, "shorter", json_integer(p->shorter)) : 0;
     failed |= p->crop > 0 ? json_object_set_new(object, "crop", json_integer(p->crop)) : 0;
     failed |= p->letterbox != 0 ? json_object_set_new(object, "letterbox", json_string(letterboxes[p->letterbox])) : 0;
+    failed |= p->fit != FOV_FIT_UNSAID ? json_object_set_new(object, "fit", json_string(fit_names[p->fit])) : 0;
+    failed |= p->invert != FOV_INVERT_UNSAID
+                  ? json_object_set_new(object, "invert", json_string(invert_names[p->invert]))
+                  : 0;
     if (failed) {
         json_decref(object);
         return NULL;
@@ -262,16 +268,16 @@ static bool take_order(const json_t *json, bool *bgr)
     return json == NULL || *bgr || (word != NULL && strcmp(word, "rgb") == 0);
 }
 
-static bool take_letterbox(const json_t *json, fov_letterbox_kind *kind)
+/* One of `count` names; absent: 0. -1: none of them. */
+static int take_name(const json_t *json, const char *const *names, int count)
 {
     const char *word = json_string_value(json);
-    for (int i = 0; word != NULL && i < LETTERBOXES; i++) {
-        if (strcmp(word, letterboxes[i]) == 0) {
-            *kind = (fov_letterbox_kind)i;
-            return true;
+    for (int i = 0; word != NULL && i < count; i++) {
+        if (strcmp(names[i], word) == 0) {
+            return i;
         }
     }
-    return json == NULL;
+    return json == NULL ? 0 : -1;
 }
 
 static int take_preprocessing(fov_model *model, const char *file, const char *text)
@@ -282,6 +288,9 @@ static int take_preprocessing(fov_model *model, const char *file, const char *te
         return (int)model->context->error.status;
     }
     const json_t *object = parsed.root;
+    int fit = take_name(json_object_get(object, "fit"), fit_names, FOV_FIT_INK + 1);
+    int invert = take_name(json_object_get(object, "invert"), invert_names, FOV_INVERT_AUTO + 1);
+    int letterbox = take_name(json_object_get(object, "letterbox"), letterboxes, FOV_LETTERBOX_CENTRED + 1);
     const char       *wrong = object == NULL                                                   ? "it is no JSON object"
                               : !take_numbers(json_object_get(object, "mean"), p.mean)         ? "mean"
                               : !take_numbers(json_object_get(object, "deviation"), p.deviation) ? "deviation"
@@ -290,7 +299,9 @@ static int take_preprocessing(fov_model *model, const char *file, const char *te
                               : !take_order(json_object_get(object, "channels"), &p.bgr)       ? "channels"
                               : !take_pixels(json_object_get(object, "shorter"), &p.shorter)   ? "shorter"
                               : !take_pixels(json_object_get(object, "crop"), &p.crop)         ? "crop"
-                              : !take_letterbox(json_object_get(object, "letterbox"), &p.letterbox) ? "letterbox"
+                              : letterbox < 0                                                  ? "letterbox"
+                              : fit < 0                                                        ? "fit"
+                              : invert < 0                                                     ? "invert"
                                                                                                : NULL;
     parsed_free(&parsed);
     if (wrong != NULL) {
@@ -299,6 +310,9 @@ static int take_preprocessing(fov_model *model, const char *file, const char *te
                          "(wrong: %s)",
                          file, wrong);
     }
+    p.letterbox = (fov_letterbox_kind)letterbox;
+    p.fit = (fov_fit)fit;
+    p.invert = (fov_invert)invert;
     fov_model_set_preprocessing(model, &p);
     return 0;
 }

@@ -98,6 +98,12 @@ bool model_picture(const fov_model *model, struct model_picture *picture);
 /** By graph and shape alone. *is_guess: neither decides. */
 fov_layout model_find_layout(const fov_model *model, fov_value input, bool *is_guess);
 
+/* ---- see.c ------------------------------------------------------------------------------------------------------- */
+
+struct prepare_options;
+/** How a picture becomes the chosen input (data/prepare.h). E_SHAPE: it takes none. */
+int model_prepare_options(const fov_model *model, struct prepare_options *options, struct error *error);
+
 /* ---- meaning.c --------------------------------------------------------------------------------------------------- */
 
 /** How an output scores classes: what predictions, losses and metrics go by. */

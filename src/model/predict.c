@@ -248,35 +248,37 @@ int fov_predict(fov_model *model, const float *images, int count, float *result,
     return status;
 }
 
-static int predict_image(fov_model *model, const fov_image *image, float *result, int scores)
+static int predict_images(fov_model *model, const fov_image *images, int count, float *result, int scores)
 {
     struct error *error = &model->context->error;
-    struct model_picture picture;
+    struct prepare_options options;
     struct prediction p;
-    int take, status = begin(&p, model, 1, scores);
-    status = status == FOV_OK ? choose_plan(&p, 1, &take) : status;
-    if (status != FOV_OK) {
-        return status;
+    int status = begin(&p, model, count, scores), take;
+    status = status == FOV_OK ? model_prepare_options(model, &options, error) : status;
+    for (int done = 0; status == FOV_OK && done < count; done += take) {
+        status = choose_plan(&p, count - done, &take);
+        if (status != FOV_OK) {
+            return status;
+        }
+        float *in = fov_plan_data(p.plan, p.input);
+        size_t pixels = fov_plan_bytes(p.plan, p.input) / (size_t)take / sizeof(float);
+        for (int i = 0; i < take && status == FOV_OK; i++) {
+            status = loader_preprocess(model->context, &images[done + i], &options, in + (size_t)i * pixels, error);
+        }
+        status = status == FOV_OK ? run(&p, take, done, count, result) : status;
     }
-    if (!model_picture(model, &picture)) {
-        fov_shape shape = fov_plan_shape(p.plan, p.input);
-        char text[SHAPE_TEXT_SIZE];
-        return error_set(error, FOV_E_SHAPE,
-                         "the model's input %s is no picture, [N, channels, height, width] or [N, height, width, "
-                         "channels] with 1, 3 or 4 channels",
-                         shape_text(&shape, text));
-    }
-    struct prepare_options options = {.size = {picture.channels, picture.height, picture.width},
-                                      .preprocessing = model->preprocessing,
-                                      .plain = !picture.channels_last};
-    status = loader_preprocess(model->context, image, &options, fov_plan_data(p.plan, p.input), error);
-    return status == FOV_OK ? run(&p, 1, 0, 1, result) : status;
+    return status;
+}
+
+int fov_predict_images(fov_model *model, const fov_image *images, int count, float *result, int scores)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = predict_images(model, images, count, result, scores);
+    arithmetic_leave(mode);
+    return status;
 }
 
 int fov_predict_image(fov_model *model, const fov_image *image, float *result, int scores)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    int status = predict_image(model, image, result, scores);
-    arithmetic_leave(mode);
-    return status;
+    return fov_predict_images(model, image, 1, result, scores);
 }

@@ -123,6 +123,11 @@ struct loader_options task_loader(const struct task_use *use, const struct pipel
 {
     struct loader_options options = {.prepare = use->prepare, .write = write_target, .user = use};
     options.prepare.preprocessing = use->model->preprocessing;
+    if (use->data != NULL && use->data->fit != FOV_FIT_UNSAID &&
+        use->data->fit == options.prepare.preprocessing.fit) { /* its pictures have that form already */
+        options.prepare.preprocessing.fit = FOV_FIT_STRETCH;
+        options.prepare.preprocessing.invert = FOV_INVERT_NO;
+    }
     options.prepare.augment = augment;
     return options;
 }

@@ -133,7 +133,12 @@ static int loader_threads(const struct training *t)
 
 static int open_loader(struct training *t)
 {
+    fov_preprocessing *p = &t->model->preprocessing;
     t->model->preprocessing_assumed = false; /* what it is trained with goes into its file */
+    if (p->fit == FOV_FIT_UNSAID && p->shorter == 0 && p->crop == 0 && t->data->fit != FOV_FIT_UNSAID) {
+        p->fit = t->data->fit; /* pictures from elsewhere are brought to the form of those that it learned from */
+        p->invert = p->invert == FOV_INVERT_UNSAID ? t->data->invert : p->invert;
+    }
     struct prefetch_options load = {.loader = task_loader(&t->use, t->augment),
                                     .batch = (size_t)t->settings.batch,
                                     .target_bytes = task_target_bytes(&t->use)};

@@ -63,7 +63,7 @@ def test_slips():
     expect_failure(fovea("train", *DENOISE, "--task", "segment"), USAGE, "task classify")
     assert fovea("new", "mlp", "-o", "mlp.onnx").code == OK
     colour_png("in/red.png", (200, 20, 10), 20)
-    expect_failure(fovea("predict", "mlp.onnx", "in/red.png", "--draw", "x"), USAGE, "numbers")
+    assert fovea("predict", "mlp.onnx", "in/red.png", "--draw", "seen").code == OK and os.listdir("seen") == ["red.png"]
     expect_failure(fovea("predict", "mlp.onnx", "in/red.png", "--task", "segment"), INPUT, "no map")
 
 

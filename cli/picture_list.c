@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Folders are walked in order of names, so that the same folder gives the same list everywhere. */
+#include "picture_list.h"
+#include "output.h"
+#include "source.h"
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DEEPEST = 32, LINE_SIZE = PATH_MAX + 2 };
+
+static void add(struct picture_list *list, const char *path)
+{
+    if (list->count == list->capacity) {
+        int capacity = list->capacity > 0 ? 2 * list->capacity : 64;
+        char **larger = take_memory((size_t)capacity, sizeof *larger);
+        if (list->count > 0) {
+            memcpy(larger, list->path, (size_t)list->count * sizeof *larger);
+        }
+        free(list->path);
+        list->path = larger;
+        list->capacity = capacity;
+    }
+    size_t size = strlen(path) + 1;
+    char *copy = take_memory(size, 1);
+    memcpy(copy, path, size);
+    list->path[list->count++] = copy;
+}
+
+void picture_list_free(struct picture_list *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        free(list->path[i]);
+    }
+    free(list->path);
+    *list = (struct picture_list){.count = 0};
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+static bool is_picture_name(const char *name)
+{
+    static const char *const suffixes[] = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"};
+    bool is_one = false;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        is_one |= source_has_suffix(name, suffixes[i]);
+    }
+    return is_one && name[0] != '.';
+}
+
+static int keep_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void add_folder(struct picture_list *list, const char *folder, int depth)
+{
+    struct dirent **entry = NULL;
+    int count = scandir(folder, &entry, keep_visible, by_bytes);
+    for (int i = 0; i < count; i++) {
+        char path[PATH_MAX];
+        size_t length = strlen(folder);
+        const char *slash = length > 0 && folder[length - 1] == '/' ? "" : "/";
+        int written = snprintf(path, sizeof path, "%s%s%s", folder, slash, entry[i]->d_name);
+        if (written > 0 && written < PATH_MAX && is_folder(path)) {
+            if (depth < DEEPEST) {
+                add_folder(list, path, depth + 1);
+            }
+        } else if (written > 0 && written < PATH_MAX && is_picture_name(entry[i]->d_name)) {
+            add(list, path);
+        }
+        free(entry[i]);
+    }
+    free(entry);
+}
+
+/* A path to a line; empty lines and those that begin with # are passed over. */
+static int add_lines(struct cli *cli, struct picture_list *list, const char *name)
+{
+    char line[LINE_SIZE];
+    int code = EXIT_OK;
+    FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
+    if (file == NULL) {
+        return fail(cli, EXIT_IO, "%s: cannot read the list: %s", name, strerror(errno));
+    }
+    while (code == EXIT_OK && fgets(line, sizeof line, file) != NULL) {
+        size_t length = strlen(line);
+        if (length == sizeof line - 1 && line[length - 1] != '\n') {
+            code = fail(cli, EXIT_INPUT, "%s: a line is longer than a path can be", name);
+        }
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) {
+            line[--length] = '\0';
+        }
+        if (length > 0 && line[0] != '#') {
+            add(list, line);
+        }
+    }
+    if (code == EXIT_OK && ferror(file)) {
+        code = fail(cli, EXIT_IO, "%s: cannot read the list: %s", name, strerror(errno));
+    }
+    if (file != stdin) {
+        fclose(file);
+    }
+    return code;
+}
+
+int picture_list_add(struct cli *cli, struct picture_list *list, const char *word)
+{
+    int before = list->count, code = EXIT_OK;
+    char clean[512];
+    if (strcmp(word, "-") == 0 || access(word, F_OK) == 0) {
+        if (is_folder(word)) {
+            add_folder(list, word, 0);
+            code = list->count > before ? EXIT_OK
+                                        : fail(cli, EXIT_INPUT, "%s: no pictures in this folder",
+                                               show_clean(clean, sizeof clean, word));
+        } else {
+            add(list, word);
+        }
+        return code;
+    }
+    if (word[0] == '@') {
+        code = add_lines(cli, list, word + 1);
+        return code != EXIT_OK || list->count > before
+                   ? code
+                   : fail(cli, EXIT_INPUT, "%s: no paths in this list", show_clean(clean, sizeof clean, word + 1));
+    }
+    if (strpbrk(word, "*?[") != NULL) {
+        glob_t found = {.gl_pathc = 0};
+        if (glob(word, 0, NULL, &found) == 0) {
+            for (size_t i = 0; i < found.gl_pathc; i++) {
+                add(list, found.gl_pathv[i]);
+            }
+        }
+        globfree(&found);
+        return list->count > before ? EXIT_OK
+                                    : fail(cli, EXIT_INPUT, "%s: no file fits this pattern",
+                                           show_clean(clean, sizeof clean, word));
+    }
+    add(list, word); /* is not there: said when its turn comes, the others are answered */
+    return EXIT_OK;
+}
+
+/* Standard input as a file without a name: decoders look at more than once. */
+static int load_input(struct cli *cli, fov_image *image)
+{
+    char path[64], block[1 << 14];
+    FILE *file = tmpfile();
+    size_t got = file != NULL ? fread(block, 1, sizeof block, stdin) : 0, all = 0;
+    bool fine = file != NULL;
+    while (fine && got > 0) {
+        all += got;
+        fine = fwrite(block, 1, got, file) == got;
+        got = fine ? fread(block, 1, sizeof block, stdin) : 0;
+    }
+    fine = fine && fflush(file) == 0 && !ferror(stdin);
+    int code = EXIT_OK;
+    if (!fine) {
+        code = fail(cli, EXIT_IO, "standard input: %s", strerror(errno));
+    } else if (all == 0) {
+        code = fail(cli, EXIT_INPUT, "standard input is empty; \"-\" is a picture that is piped in");
+    } else {
+        snprintf(path, sizeof path, "/dev/fd/%d", fileno(file));
+        int status = fov_image_load(cli->context, path, 0, image);
+        const char *sentence = fov_error(cli->context); /* begins with the path, which nobody knows */
+        size_t known = strncmp(sentence, path, strlen(path)) == 0 ? strlen(path) : 0;
+        code = status == FOV_OK ? EXIT_OK
+                                : fail(cli, exit_code((fov_status)status), "standard input%s%s",
+                                       known > 0 ? "" : ": ", sentence + known);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return code;
+}
+
+int picture_list_load(struct cli *cli, const char *path, fov_image *image)
+{
+    if (strcmp(path, "-") == 0) {
+        return load_input(cli, image);
+    }
+    return fov_image_load(cli->context, path, 0, image) == FOV_OK ? EXIT_OK : fail_library(cli);
+}

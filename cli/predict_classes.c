@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of scores, ranked and printed. */
+#include "predict_classes.h"
+#include "json.h"
+#include "output.h"
+#include "picture.h"
+#include "table.h"
+#include <string.h>
+
+enum { DRAWN_SIDE = 32 /* pixels; what is larger is drawn smaller */, NAME_ROOM = 25, BESIDE = 44 /* columns */ };
+
+/* The first `top` places of the order; ties go to the lower class. */
+static void rank(struct class_view *view, const float *scores)
+{
+    for (int i = 0; i < view->count; i++) {
+        view->order[i] = i;
+    }
+    for (int i = 0; i < view->top && !view->values; i++) {
+        int best = i;
+        for (int j = i + 1; j < view->count; j++) {
+            float a = scores[view->order[j]], b = scores[view->order[best]];
+            if (a > b || (a == b && view->order[j] < view->order[best])) {
+                best = j;
+            }
+        }
+        int keep = view->order[best];
+        memmove(view->order + i + 1, view->order + i, (size_t)(best - i) * sizeof *view->order);
+        view->order[i] = keep;
+    }
+}
+
+/* The model's number of a class of the data; of values there is none. */
+static int model_label(const struct class_view *view, int label)
+{
+    return view->match.model_class != NULL ? view->match.model_class[label] : label;
+}
+
+static const char *class_name(const struct class_view *view, int place)
+{
+    return fov_model_class(view->model, view->order[place]);
+}
+
+static double probability(const struct class_view *view, const struct class_row *row, int place)
+{
+    return (double)row->scores[view->order[place]];
+}
+
+/* ---- for machines ------------------------------------------------------------------------------------------------ */
+
+/* The most probable classes; and, where these are no parts of a whole, every number of the output. */
+static void print_json(const struct class_view *view, const struct class_row *row)
+{
+    json_t *object = json_object(), *top = json_array(), *scores = json_array();
+    json_set_text(object, "file", row->file);
+    if (view->data != NULL) {
+        json_set_integer(object, "index", row->index);
+        json_set_integer(object, "label", model_label(view, row->label));
+        json_set_text(object, "label_name", fov_dataset_class(view->data, row->label));
+    }
+    for (int i = 0; i < view->top; i++) {
+        json_t *one = json_object();
+        json_set_integer(one, "class", view->order[i]);
+        json_set_text(one, "name", class_name(view, i));
+        json_set_number(one, "probability", probability(view, row, i));
+        json_add(top, one);
+    }
+    for (int i = view->single ? 1 : 0; i < view->count; i++) {
+        json_add(scores, json_from_number((double)row->scores[i]));
+    }
+    if (!view->values) {
+        json_set(object, "top", json_incref(top));
+    }
+    if (view->values || view->alone || view->single) {
+        json_set(object, "scores", json_incref(scores));
+    }
+    json_decref(top);
+    json_decref(scores);
+    json_print(view->cli, object);
+}
+
+/* A heading once: file, label of a dataset's sample, then the most probable classes, or all values. */
+static void print_csv_heading(const struct class_view *view)
+{
+    FILE *out = view->cli->out;
+    fprintf(out, "file%s", view->data != NULL ? ",label" : "");
+    for (int i = 0; i < view->top; i++) {
+        if (view->values) {
+            fprintf(out, ",value_%d", i);
+        } else if (i == 0) {
+            fprintf(out, ",class,probability");
+        } else {
+            fprintf(out, ",class_%d,probability_%d", i + 1, i + 1);
+        }
+    }
+    fputc('\n', out);
+}
+
+static void print_csv(const struct class_view *view, const struct class_row *row)
+{
+    FILE *out = view->cli->out;
+    if (view->printed == 0) {
+        print_csv_heading(view);
+    }
+    print_csv_field(out, row->file);
+    if (view->data != NULL) {
+        fputc(',', out);
+        print_csv_field(out, fov_dataset_class(view->data, row->label));
+    }
+    for (int i = 0; i < view->top; i++) {
+        fputc(',', out);
+        if (!view->values) {
+            print_csv_field(out, class_name(view, i));
+            fputc(',', out);
+        }
+        fprintf(out, "%.9g", probability(view, row, i));
+    }
+    fputc('\n', out);
+}
+
+/* ---- for people -------------------------------------------------------------------------------------------------- */
+
+/* "  7  ████████▌   98.12 %"; of a value "  0  -1.25" */
+static void print_class(const struct class_view *view, const struct class_row *row, int place, int head, int columns)
+{
+    FILE *out = view->cli->out;
+    char name[NAME_ROOM];
+    double share = probability(view, row, place);
+    if (view->values) {
+        fprintf(out, "%*d  %.6g", head, view->order[place], share);
+        return;
+    }
+    show_clean(name, sizeof name, class_name(view, place));
+    fprintf(out, "%s%s%*s  ", place == 0 ? style_bold(view->cli) : "", name, head - table_text_width(name), "");
+    print_bar(view->cli, out, share, columns);
+    fprintf(out, " %6.2f %%%s", 100 * share, place == 0 ? style_off(view->cli) : "");
+}
+
+/* The widest of the names to be printed. */
+static int name_width(const struct class_view *view)
+{
+    int width = 1;
+    for (int i = 0; i < view->top; i++) {
+        char name[NAME_ROOM];
+        snprintf(name, sizeof name, "%d", view->order[i]);
+        const char *shown = view->values ? name : class_name(view, i);
+        int length = table_text_width(show_clean(name, sizeof name, shown));
+        width = length > width ? length : width;
+    }
+    return width;
+}
+
+/* With --quiet: what follows the file's name in its line. */
+static void print_short(const struct class_view *view, const struct class_row *row)
+{
+    FILE *out = view->cli->out;
+    char name[64];
+    for (int i = 0; i < view->top && view->values; i++) {
+        fprintf(out, "  %.6g", (double)row->scores[i]);
+    }
+    if (!view->values) {
+        fprintf(out, "  %s  %.2f %%", show_clean(name, sizeof name, class_name(view, 0)),
+                100 * probability(view, row, 0));
+    }
+    fputc('\n', out);
+}
+
+/* What the network saw on the left, where there is room, and the bars beside it. */
+static void print_picture(const struct class_view *view, const struct class_row *row)
+{
+    struct cli *cli = view->cli;
+    const fov_image *seen = row->seen;
+    int height, width;
+    canvas_fit(DRAWN_SIDE, seen->height, seen->width, &height, &width);
+    bool draw = seen->pixels != NULL && width + BESIDE <= cli->width;
+    struct canvas canvas = canvas_create(draw ? height : 1, draw ? width : 1, 0);
+    if (draw) {
+        canvas_place(&canvas, 0, 0, DRAWN_SIDE, seen->pixels, seen->height, seen->width, seen->channels);
+    }
+    int lines = draw ? canvas_lines(&canvas) : 0, head = name_width(view);
+    int first = lines > view->top ? (lines - view->top) / 2 : 0; /* the bars in the middle of the picture's side */
+    int columns = cli->width - (draw ? width + 4 : 2) - head - 14;
+    columns = columns > 40 ? 40 : columns < 4 ? 4 : columns;
+    for (int line = 0; line < lines || line - first < view->top; line++) {
+        fputs("  ", cli->out);
+        if (draw && line < lines) {
+            canvas_print_line(cli, cli->out, &canvas, line);
+            fputs("  ", cli->out);
+        } else if (draw) {
+            fprintf(cli->out, "%*s", width + 2, "");
+        }
+        if (line >= first && line - first < view->top) {
+            print_class(view, row, line - first, head, columns);
+        }
+        fputc('\n', cli->out);
+    }
+    canvas_free(&canvas);
+}
+
+static void print_human(const struct class_view *view, const struct class_row *row)
+{
+    struct cli *cli = view->cli;
+    char clean[512], name[64];
+    fprintf(cli->out, "%s%s", view->printed > 0 && !cli->quiet ? "\n" : "", show_clean(clean, sizeof clean, row->file));
+    if (view->data != NULL) {
+        bool right = view->values || view->order[0] == model_label(view, row->label);
+        fprintf(cli->out, ": it is %s%s%s", right ? style_good(cli) : style_bad(cli),
+                show_clean(name, sizeof name, fov_dataset_class(view->data, row->label)), style_off(cli));
+        fprintf(cli->out, "%s", right ? "" : ", mistaken");
+    }
+    if (cli->quiet) {
+        print_short(view, row);
+        return;
+    }
+    fputc('\n', cli->out);
+    print_picture(view, row);
+}
+
+void class_view_print(struct class_view *view, const struct class_row *row)
+{
+    rank(view, row->scores);
+    if (view->cli->json) {
+        print_json(view, row);
+    } else if (view->csv) {
+        print_csv(view, row);
+    } else {
+        print_human(view, row);
+    }
+    view->printed++;
+}

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""fovea predict with pictures as people have them: drawn in a paint program, black on white, of any size and place, on grey
+paper, with transparency; folders, lists, patterns, standard input, run folders; tables.
+
+Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_predict.py seven
+"""
+import csv
+import io
+import os
+import struct
+import subprocess
+import sys
+import zlib
+
+import test_command as command
+from test_command import FOVEA, INPUT, IO, OK, USAGE, environment, expect_failure, fovea, train
+
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+
+
+def write_png(path, height, width, channels, pixels):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    rows = b"".join(b"\0" + pixels[y * width * channels:(y + 1) * width * channels] for y in range(height))
+    kind = {1: 0, 3: 2, 4: 6}[channels]
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)) +
+                   chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def seven(path, width=200, height=150, corner=(120, 30), size=(50, 70), stroke=6, ink=BLACK, ground=WHITE, grain=0):
+    """A bar and a slanted stroke, as somebody draws them with a mouse."""
+    left, top = corner
+    wide, tall = size
+    pixels = bytearray()
+    for y in range(height):
+        for x in range(width):
+            in_bar = left <= x < left + wide and top <= y < top + stroke
+            middle = left + wide - stroke / 2 - (y - top) * 0.55 * wide / tall
+            in_stroke = top <= y < top + tall and abs(x - middle) <= stroke / 2
+            shade = (x * 7919 + y * 104729) % (grain + 1) - grain // 2 if grain else 0
+            pixels += bytes(max(0, min(255, level + shade)) for level in (ink if in_bar or in_stroke else ground))
+    write_png(path, height, width, len(ink), bytes(pixels))
+
+
+_model = None
+
+
+def model():
+    global _model
+    if _model is None:
+        done = train("digits-run", "--threads", 2, data="digits:6000", epochs=3)
+        assert done.code == OK, done.err
+        _model = "digits-run"
+    return _model
+
+
+def answers(*words, **how):
+    done = fovea("predict", model(), *words, "--csv", **how)
+    assert done.code == OK, done.err
+    return list(csv.DictReader(io.StringIO(done.out)))
+
+
+def test_a_seven_is_a_seven():
+    seven("drawn/black-on-white.png")
+    seven("drawn/white-on-black.png", ink=WHITE, ground=BLACK)
+    seven("drawn/upper-left.png", corner=(5, 8), size=(30, 45), stroke=4)
+    seven("drawn/large.png", width=640, height=480, corner=(60, 40), size=(300, 400), stroke=30)
+    seven("drawn/red.png", ink=(200, 20, 20))
+    seven("drawn/grey-paper.png", ink=(50, 50, 80), ground=(190, 185, 170), grain=14)
+    seven("drawn/dark-paper.png", ink=(20, 20, 20), ground=(110, 110, 105))
+    seven("drawn/transparent.png", ink=(0, 0, 0, 255), ground=(0, 0, 0, 0))
+    seven("drawn/chalk.png", ink=(255, 255, 255, 255), ground=(255, 255, 255, 0))
+    seven("drawn/small.png", width=28, height=28, corner=(3, 2), size=(9, 13), stroke=2)
+    rows = answers("drawn")
+    assert [row["file"] for row in rows] == sorted(f"drawn/{name}" for name in os.listdir("drawn"))
+    wrong = [row for row in rows if row["class"] != "7"]
+    assert not wrong, wrong
+    # the file says how, and the command line says otherwise
+    squeezed = answers("drawn/black-on-white.png", "--fit", "stretch", "--invert", "no")[0]
+    assert float(squeezed["probability"]) != float(rows[0]["probability"])
+    assert "ink, light on dark" in fovea("inspect", model()).out
+    done = fovea("predict", model(), "drawn/red.png")
+    assert "7  " in done.out and sum(map(done.out.count, "@%#*+=-")) > 30, done.out  # what the network saw
+
+
+def test_fits():
+    seven("one/seven.png")
+    assert fovea("new", "mlp", "-o", "mlp.onnx").code == OK
+    seen = set()
+    for how in ("stretch", "crop", "pad", "ink"):
+        for invert in ("no", "yes", "auto"):
+            done = fovea("predict", "mlp.onnx", "one/seven.png", "--fit", how, "--invert", invert, "--draw", "seen")
+            assert done.code == OK, done.err
+            with open("seen/seven.png", "rb") as file:
+                seen.add(file.read())
+    # of black on white "auto" is "yes"; with "no" there is no ink, and the picture is squeezed as it is
+    assert len(seen) == 7, len(seen)
+    kept = fovea("convert", "mlp.onnx", "kept.onnx", "--fit", "pad", "--invert", "auto")
+    assert kept.code == OK and "between black bars, light on dark" in fovea("inspect", "kept.onnx").out
+    expect_failure(fovea("predict", "mlp.onnx", "one/seven.png", "--fit", "pad", "--resize", 30), USAGE, "two ways")
+    expect_failure(fovea("predict", "mlp.onnx", "one/seven.png", "--fit", "squash"), USAGE, "stretch")
+
+
+def test_samples_of_the_data_stay_as_they_are():
+    # not moved, not turned: as evaluation has them
+    rows = answers("--data", "digits:6000", "--index", "0,1,2,3,4")
+    plain = answers("--data", "digits:6000", "--index", "0,1,2,3,4", "--fit", "stretch", "--invert", "no")
+    assert rows == plain and [row["label"] for row in rows] != []
+
+
+def test_many_ways_to_name_pictures():
+    for name in ("a", "b", "deep/c"):
+        seven(f"many/{name}.png")
+    with open("many/notes.txt", "w", encoding="utf-8") as file:
+        file.write("no picture\n")
+    with open("list.txt", "w", encoding="utf-8") as file:
+        file.write("# those of today\nmany/b.png\n\nmany/a.png\r\n")
+    files = lambda *words: [row["file"] for row in answers(*words)]
+    assert files("many") == ["many/a.png", "many/b.png", "many/deep/c.png"]
+    assert files("many/") == files("many")
+    assert files("@list.txt") == ["many/b.png", "many/a.png"]
+    assert files("many/*.png") == ["many/a.png", "many/b.png"]
+    assert files("many/b.png", "many/deep") == ["many/b.png", "many/deep/c.png"]
+    with open("many/a.png", "rb") as picture:
+        piped = subprocess.run([FOVEA, "predict", model(), "-", "-q"], stdin=picture, capture_output=True,
+                               env=environment(), check=False)
+    assert piped.returncode == OK and piped.stdout.startswith(b"-  7  "), piped
+    os.makedirs("nothing", exist_ok=True)
+    expect_failure(fovea("predict", model(), "nothing"), INPUT, "no pictures")
+    expect_failure(fovea("predict", model(), "none/*.png"), INPUT, "pattern")
+    expect_failure(fovea("predict", model(), "@none.txt"), IO, "none.txt")
+    expect_failure(fovea("predict", model(), "-"), INPUT, "standard input is empty")
+    # one that cannot be read does not spoil the others
+    done = fovea("predict", model(), "many/a.png", "many/notes.txt", "many/b.png", "--csv")
+    assert done.code == INPUT and "notes.txt" in done.err
+    assert [line.split(",")[0] for line in done.out.splitlines()] == ["file", "many/a.png", "many/b.png"]
+
+
+def test_batches_answer_as_single_pictures_do():
+    for i in range(40):
+        seven(f"lot/{i:02d}.png", width=64, height=48, corner=(4 + i // 2, 4 + i // 4), size=(12 + i // 2, 30), stroke=3)
+    together = answers("lot")
+    assert len(together) == 40
+    for i in (0, 31, 32, 39):
+        alone = answers(f"lot/{i:02d}.png")[0]
+        assert alone["class"] == together[i]["class"]
+        assert abs(float(alone["probability"]) - float(together[i]["probability"])) < 1e-5
+
+
+def test_tables():
+    seven('comma,quote".png')
+    done = fovea("predict", model(), 'comma,quote".png', "--csv", "--top", 2)
+    heading, row = csv.reader(io.StringIO(done.out))
+    assert heading == ["file", "class", "probability", "class_2", "probability_2"]
+    assert row[0] == 'comma,quote".png' and row[1] == "7" and float(row[2]) > float(row[4])
+    expect_failure(fovea("predict", model(), 'comma,quote".png', "--csv", "--json"), USAGE, "--csv or --json")
+
+
+def test_run_folders_are_models():
+    seven("one/seven.png")
+    best = fovea("predict", f"{model()}/best.onnx", "one/seven.png", "--json").json()
+    for word in (model(), model() + "/", os.path.abspath(model())):
+        assert fovea("predict", word, "one/seven.png", "--json").json() == best
+    whole = fovea("eval", model(), "--data", "digits:6000", "--json").json()
+    assert whole["accuracy"] == fovea("eval", f"{model()}/best.onnx", "--data", "digits:6000", "--json").json()["accuracy"]
+
+
+if __name__ == "__main__":
+    sys.exit(command.main(globals()))
