@@ -29,7 +29,7 @@ int prepare_convert(const struct preparation *preparation, struct prepare_pixels
     if (picture->channels == channels) {
         return FOV_OK;
     }
-    int status = grow(preparation->memory, buffer, area * (size_t)channels, error);
+    int status = prepare_grow(preparation->memory, buffer, area * (size_t)channels, error);
     if (status == FOV_OK) {
         image_convert(picture->pixels, picture->channels, buffer->bytes, channels, area);
         picture->pixels = buffer->bytes;

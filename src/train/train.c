@@ -131,14 +131,21 @@ static int loader_threads(const struct training *t)
     return asked != 0 ? (asked > 0 ? asked : 0) : t->data->pixels == NULL ? 1 : 0;
 }
 
-static int open_loader(struct training *t)
+/* What it is trained with goes into its file: pictures from elsewhere are to be brought to the form of these. */
+static void state_preprocessing(struct training *t)
 {
     fov_preprocessing *p = &t->model->preprocessing;
-    t->model->preprocessing_assumed = false; /* what it is trained with goes into its file */
-    if (p->fit == FOV_FIT_UNSAID && p->shorter == 0 && p->crop == 0 && t->data->fit != FOV_FIT_UNSAID) {
-        p->fit = t->data->fit; /* pictures from elsewhere are brought to the form of those that it learned from */
+    bool is_unsaid = p->fit == FOV_FIT_UNSAID && p->shorter == 0 && p->crop == 0;
+    t->model->preprocessing_assumed = false;
+    if (is_unsaid && t->data->fit != FOV_FIT_UNSAID && t->use.prepare.target == PREPARE_PICTURE) {
+        p->fit = t->data->fit;
         p->invert = p->invert == FOV_INVERT_UNSAID ? t->data->invert : p->invert;
     }
+}
+
+static int open_loader(struct training *t)
+{
+    state_preprocessing(t);
     struct prefetch_options load = {.loader = task_loader(&t->use, t->augment),
                                     .batch = (size_t)t->settings.batch,
                                     .target_bytes = task_target_bytes(&t->use)};
