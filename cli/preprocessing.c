@@ -208,8 +208,7 @@ static int set_fit(struct cli *cli, fov_preprocessing *p)
     bool cuts = option_given(cli, "resize") || option_given(cli, "crop") || option_given(cli, "letterbox");
     bool fits_given = option_given(cli, "fit");
     if (cuts && fits_given) {
-        return fail(cli, EXIT_USAGE, "--fit %s, or --resize, --crop or --letterbox: these are two ways to the input's size",
-                    option_text(cli, "fit"));
+        return fail(cli, EXIT_USAGE, "either --fit, or --resize, --crop and --letterbox: two ways to the input's size");
     }
     if (fits_given) {
         p->fit = (fov_fit)(place_of(fits, option_text(cli, "fit")) + 1);
@@ -259,6 +258,7 @@ static int set_pixels(struct cli *cli, fov_model *model)
     p.crop = option_given(cli, "crop") ? (int)option_integer(cli, "crop") : p.crop;
     for (int i = 0; option_given(cli, "letterbox") && letterboxes[i] != NULL; i++) {
         p.letterbox = strcmp(option_text(cli, "letterbox"), letterboxes[i]) == 0 ? (fov_letterbox_kind)i : p.letterbox;
+    }
     code = set_fit(cli, &p);
     if (code != EXIT_OK) {
         return code;

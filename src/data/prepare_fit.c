@@ -74,7 +74,8 @@ static int cut_middle(const struct preparation *preparation, struct preparer *pr
         height = (int)new_height;
         width = (int)new_width;
     }
-    int rows = p->crop > 0 ? p->crop : preparation->inner_height, columns = p->crop > 0 ? p->crop : preparation->inner_width;
+    int rows = p->crop > 0 ? p->crop : preparation->inner_height;
+    int columns = p->crop > 0 ? p->crop : preparation->inner_width;
     rows = rows < height ? rows : height; // of a small picture, all there is
     columns = columns < width ? columns : width;
     size_t line = (size_t)columns * channels, top = (size_t)middle_of(height, rows);
@@ -247,7 +248,8 @@ int prepare_fit(const struct preparation *preparation, struct preparer *preparer
     }
     bool is_grey = p->letterbox != FOV_LETTERBOX_NONE;
     if (status == FOV_OK && (is_grey || p->fit == FOV_FIT_PAD)) {
-        return letterbox(preparation, preparer, picture, p->letterbox != FOV_LETTERBOX_CORNER, is_grey ? GREY : 0, error);
+        bool is_centred = p->letterbox != FOV_LETTERBOX_CORNER;
+        return letterbox(preparation, preparer, picture, is_centred, is_grey ? GREY : 0, error);
     }
     return status;
 }
