@@ -3,8 +3,10 @@
  *
  * Three levels, each built on the one below:
  *   graph.h, operators.h, plan.h   describe a computation, differentiate it, compile it, run it
+ *   node.h, loop.h, extend.h       any operator by name; training loops of one's own; operators and tasks of one's own
  *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
  *   dataset.h, train.h             pictures in, a trained model out
+ *   memory.h                       models, weights and pictures as bytes in memory
  *   session.h, answer.h            what a model says of pictures, whatever it is for, in any number of threads
  * and classes.h (which class of a model is which of the data), metrics.h (what answers are worth), boxes.h (overlap and
  * suppression of boxes), filter.h (picture filters), classic.h (Hopfield, Boltzmann, deep belief networks),
@@ -28,8 +30,10 @@
 #include <fovea/dataset.h>
 #include <fovea/filter.h>
 #include <fovea/graph.h>
+#include <fovea/memory.h>
 #include <fovea/metrics.h>
 #include <fovea/model.h>
+#include <fovea/node.h>
 #include <fovea/operators.h>
 #include <fovea/plan.h>
 #include <fovea/report.h>

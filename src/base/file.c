@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,81 @@ static int file_open_regular(const char *path, int *opened, struct stat *info, s
     return status;
 }
 
+/* ---- what is open already ---------------------------------------------------------------------------------------- */
+
+/* The descriptor that a name stands for ("/dev/stdin", "/dev/fd/3"), where it is no regular file: a pipe, a terminal, a
+ * socket. -1: it is a name like others. */
+static int file_inherited(const char *path)
+{
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    long long                number = strcmp(path, "/dev/stdin") == 0 ? 0 : -1;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders && number < 0; i++) {
+        size_t length = strlen(folders[i]);
+        if (strncmp(path, folders[i], length) == 0 && !text_to_integer(path + length, 0, INT_MAX, &number)) {
+            number = -1;
+        }
+    }
+    struct stat info;
+    bool        is_stream = number >= 0 && fstat((int)number, &info) == 0 && !S_ISREG(info.st_mode) &&
+                     !S_ISDIR(info.st_mode) && !S_ISBLK(info.st_mode);
+    return is_stream ? (int)number : -1;
+}
+
+/* Reads to the end, at most `limit` bytes, into a block that grows; a 0 follows. */
+static int file_read_stream(int file, const char *path, size_t limit, struct memory *memory, uint8_t **bytes,
+                            size_t *size, struct error *error)
+{
+    struct file_shown shown;
+    size_t            capacity = 1 << 16;
+    uint8_t          *block = memory_allocate_raw(memory, capacity, 1, "what is read", error);
+    *size = 0;
+    for (ssize_t got = 1; block != NULL && got != 0;) {
+        if (*size + 1 == capacity) {
+            uint8_t *larger = memory_resize(memory, block, capacity, 2, "what is read", error);
+            if (larger == NULL) {
+                break;
+            }
+            block = larger;
+            capacity *= 2;
+        }
+        got = read(file, block + *size, capacity - 1 - *size);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            error_set(error, FOV_E_IO, "cannot read \"%s\": %s", file_show(&shown, path), strerror(errno));
+            break;
+        }
+        *size += (size_t)got;
+        if (*size > limit) {
+            error_set(error, FOV_E_INPUT, "cannot read \"%s\": it has more than the %zu bytes that are expected",
+                      file_show(&shown, path), limit);
+            break;
+        }
+        if (got == 0) {
+            block[*size] = 0;
+            *bytes = block;
+            return FOV_OK;
+        }
+    }
+    memory_free(memory, block);
+    return (int)error->status;
+}
+
+static int file_map_stream(struct file_map *map, int file, const char *path, struct memory *memory,
+                           struct error *error)
+{
+    uint8_t *bytes = NULL;
+    size_t   size;
+    *map = (struct file_map){0};
+    struct error why = {.status = FOV_OK};
+    if (file_read_stream(file, path, SIZE_MAX / 4, memory, &bytes, &size, &why) != FOV_OK) {
+        return error_set(error, why.status, "%s", why.text);
+    }
+    *map = (struct file_map){.bytes = bytes, .size = size, .memory = memory, .block = bytes};
+    return FOV_OK;
+}
+
 static int file_changed(const char *path, size_t size, struct error *error)
 {
     struct file_shown shown;
@@ -201,7 +277,11 @@ static int file_map_whole(struct file_map *map, int file, const char *path, cons
 int file_map(struct file_map *map, const char *path, struct memory *memory, struct error *error)
 {
     struct stat info;
-    int         file, status = file_open_regular(path, &file, &info, error);
+    int         file = file_inherited(path), status;
+    if (file >= 0) {
+        return file_map_stream(map, file, path, memory, error);
+    }
+    status = file_open_regular(path, &file, &info, error);
     *map = (struct file_map){0};
     return status != FOV_OK ? status : file_map_whole(map, file, path, &info, memory, error);
 }
@@ -235,7 +315,11 @@ static void file_parts_free(struct file_parts *parts)
 int file_map_parts(struct file_map *map, const char *path, struct memory *memory, struct error *error)
 {
     struct stat info;
-    int         file, status = file_open_regular(path, &file, &info, error);
+    int         file = file_inherited(path), status;
+    if (file >= 0) {
+        return file_map_stream(map, file, path, memory, error);
+    }
+    status = file_open_regular(path, &file, &info, error);
     *map = (struct file_map){0};
     return status != FOV_OK ? status : file_map_opened(map, file, path, memory, error);
 }
@@ -342,6 +426,9 @@ void file_unmap(struct file_map *map)
         munmap(map->mapping, map->size);
         memory_release(map->memory, map->held);
     }
+    if (map->block != NULL) {
+        memory_free(map->memory, map->block);
+    }
     file_parts_free(map->parts);
     *map = (struct file_map){0};
 }
@@ -352,7 +439,13 @@ int file_read(const char *path, size_t limit, struct memory *memory, uint8_t **b
     struct stat       info;
     *bytes = NULL;
     *size = 0;
-    int file, status = file_open_regular(path, &file, &info, error);
+    int file = file_inherited(path), status;
+    if (file >= 0) {
+        struct error why = {.status = FOV_OK};
+        status = file_read_stream(file, path, limit, memory, bytes, size, &why);
+        return status == FOV_OK ? FOV_OK : error_set(error, why.status, "%s", why.text);
+    }
+    status = file_open_regular(path, &file, &info, error);
     if (status != FOV_OK) {
         return status;
     }

@@ -21,16 +21,20 @@ struct file_system {
     int (*rename)(void *user, const char *from, const char *to);
     int (*remove)(void *user, const char *path);
     void *user;
+    struct text *buffer; /**< NULL; else nothing goes to files: what would be written is added here (base/text.h), and
+                              names only stand in sentences */
 };
 const struct file_system *file_system_default(void);
 
 /** A file's bytes, read into memory of its own: what another program does to the file afterwards changes nothing, and
  *  while it is read it is an error. (A file that is mapped itself would kill us by SIGBUS when it is cut short.) Never
- *  hangs on a FIFO, never opens a device. What has been read counts in `memory`, as if it were allocated there. */
+ *  hangs on a FIFO, never opens a device, but for those that name what is open already: "/dev/stdin" and "/dev/fd/N" are
+ *  read to their end, whatever they are. What has been read counts in `memory`, as if it were allocated there. */
 struct file_map {
     const uint8_t *bytes; /**< never NULL; a page of zeros for an empty file */
     size_t         size;
     void          *mapping; /**< internal */
+    void          *block;   /**< internal: allocated from `memory`, of what came through a pipe; NULL: it did not */
     struct memory *memory;  /**< internal: holds what the mapping takes; NULL: not counted */
     size_t         held;    /**< internal: bytes, of a file that is there as a whole */
     struct file_parts *parts; /**< internal: of a file that is read piece by piece; NULL: all of it is there */

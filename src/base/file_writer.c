@@ -145,6 +145,9 @@ int file_writer_open(struct file_writer *writer, const char *path, const struct 
     writer->file = -1;
     writer->written = 0;
     writer->path[0] = writer->temporary[0] = '\0';
+    if (writer->system->buffer != NULL) {
+        return FOV_OK;
+    }
     int status = writer_take_path(writer, path, &mode, &exists, error);
     if (status != FOV_OK) {
         return status;
@@ -180,6 +183,14 @@ int file_writer_open(struct file_writer *writer, const char *path, const struct 
 int file_writer_write(struct file_writer *writer, const void *bytes, size_t count, struct error *error)
 {
     const struct file_system *system = writer->system;
+    if (system->buffer != NULL) {
+        text_add_bytes(system->buffer, bytes, count);
+        writer->written += (uint64_t)count;
+        return system->buffer->failed
+                   ? error_set(error, FOV_E_MEMORY, "out of memory: a buffer of more than %zu bytes",
+                               system->buffer->length)
+                   : FOV_OK;
+    }
     if (writer->file < 0) {
         return error_set(error, FOV_E_INTERNAL, "a file is written to that is not open");
     }
@@ -207,6 +218,9 @@ int file_writer_commit(struct file_writer *writer, struct error *error)
     const struct file_system *system = writer->system;
     char                      folder[sizeof writer->path];
     int                       result, directory;
+    if (system->buffer != NULL) {
+        return FOV_OK;
+    }
     if (writer->file < 0) {
         return error_set(error, FOV_E_INTERNAL, "a file is finished that is not open");
     }

@@ -5,6 +5,7 @@
 #include "device/context.h"
 #include "image/image.h"
 #include <fovea/dataset.h>
+#include <fovea/memory.h>
 
 static int load_image(fov_context *context, const char *path, int channels, fov_image *image)
 {
@@ -29,6 +30,38 @@ static int load_image(fov_context *context, const char *path, int channels, fov_
                          .pixels = picture.buffer,
                          .owner = context->memory};
     return FOV_OK;
+}
+
+static int decode(fov_context *context, const void *bytes, size_t size, int channels, fov_image *image)
+{
+    struct error   error = {.status = FOV_OK};
+    struct picture picture = {.memory = context->memory};
+    *image = (fov_image){.height = 0};
+    if (image_decode(&picture, bytes, size, (enum image_channels)channels, &error) != FOV_OK) {
+        picture_free(&picture);
+        return (int)error_set(&context->error, error.status, "a picture in memory: %s", error.text);
+    }
+    *image = (fov_image){.height = picture.height,
+                         .width = picture.width,
+                         .channels = picture.channels,
+                         .pixels = picture.buffer,
+                         .owner = context->memory};
+    return FOV_OK;
+}
+
+int fov_image_decode(fov_context *context, const void *bytes, size_t size, int channels, fov_image *image)
+{
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (bytes == NULL || image == NULL || (channels != 0 && channels != 1 && channels != 3)) {
+        return (int)error_set(&context->error, FOV_E_USAGE, "fov_image_decode: %s",
+                              bytes && image ? "channels must be 0, 1 or 3" : "bytes and image must be given");
+    }
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = decode(context, bytes, size, channels, image);
+    arithmetic_leave(mode);
+    return status;
 }
 
 int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image)

@@ -4,6 +4,7 @@
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "model/metadata.h"
+#include <fovea/memory.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -116,10 +117,12 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
     char                 directory[4096] = ".";
     const char          *slash = strrchr(path, '/');
     struct onnx_imported imported;
+    bool                 is_file = map->mapping != NULL; /* what came through a pipe has no folder */
     if (slash != NULL) {
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
     }
-    int status = import_any_batch(model, path, directory, map, size != NULL ? size : usual, &imported);
+    int status =
+        import_any_batch(model, path, is_file ? directory : NULL, map, size != NULL ? size : usual, &imported);
     if (status) {
         return status;
     }
@@ -151,22 +154,40 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
     return status;
 }
 
+/* `path` is for sentences where there are bytes. */
+static fov_model *load_mapped(fov_context *context, const char *path, const struct file_map *map, const int64_t *size)
+{
+    fov_model *model = fov_model_create(context);
+    if (model != NULL && load_onnx(model, path, map, size) != FOV_OK) {
+        fov_model_free(model);
+        model = NULL;
+    }
+    return model;
+}
+
 static fov_model *load(fov_context *context, const char *path, const int64_t *size)
 {
     struct file_map map;
-    fov_model      *model = fov_model_create(context);
-    if (model == NULL) {
+    if (file_map_parts(&map, path, context->memory, &context->error) != FOV_OK) {
         return NULL;
     }
-    int status = file_map_parts(&map, path, context->memory, &context->error);
-    if (!status) {
-        status = load_onnx(model, path, &map, size);
-        file_unmap(&map);
-    }
-    if (status) {
-        fov_model_free(model);
+    fov_model *model = load_mapped(context, path, &map, size);
+    file_unmap(&map);
+    return model;
+}
+
+fov_model *fov_model_load_memory(fov_context *context, const void *bytes, size_t size)
+{
+    if (context == NULL || bytes == NULL) {
+        if (context != NULL) {
+            error_set(&context->error, FOV_E_USAGE, "fov_model_load_memory: bytes is NULL");
+        }
         return NULL;
     }
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    const struct file_map map = {.bytes = bytes, .size = size};
+    fov_model *model = load_mapped(context, "a model in memory", &map, NULL);
+    arithmetic_leave(mode);
     return model;
 }
 

@@ -3,8 +3,10 @@
  * are in io/, what stands beside the graph in metadata.c. */
 #include "base/arithmetic.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "io/safetensors.h"
 #include "model/metadata.h"
+#include <fovea/memory.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,8 @@ int fov_model_save(fov_model *model, const char *path)
     return fov_model_save_opset(model, path, 0);
 }
 
-static int save(fov_model *model, const char *path, int opset, const struct metadata *metadata)
+static int save(fov_model *model, const char *path, int opset, const struct metadata *metadata,
+                const struct file_system *system)
 {
     struct memory *memory = model->context->memory;
     fov_value     *outputs = memory_allocate(memory, (size_t)model->output_count, sizeof *outputs, "a list of outputs",
@@ -35,12 +38,13 @@ static int save(fov_model *model, const char *path, int opset, const struct meta
                                            .metadata = metadata->entries,
                                            .metadata_count = metadata->count,
                                            .opset = opset};
-    int                        status = onnx_export(model->graph, &exported, path, NULL);
+    int                        status = onnx_export(model->graph, &exported, path, system);
     memory_free(memory, outputs);
     return status;
 }
 
-static int save_opset(fov_model *model, const char *path, int opset)
+/* `system`: NULL, or a buffer; then `path` is for sentences. */
+static int save_opset(fov_model *model, const char *path, int opset, const struct file_system *system)
 {
     struct error   *error = &model->context->error;
     struct metadata metadata;
@@ -55,7 +59,7 @@ static int save_opset(fov_model *model, const char *path, int opset)
         error_prefix(error, "%s", path);
         return status;
     }
-    status = save(model, path, opset, &metadata);
+    status = save(model, path, opset, &metadata, system);
     metadata_free(&metadata);
     return status;
 }
@@ -63,7 +67,42 @@ static int save_opset(fov_model *model, const char *path, int opset)
 int fov_model_save_opset(fov_model *model, const char *path, int opset)
 {
     struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    int status = save_opset(model, path, opset);
+    int status = save_opset(model, path, opset, NULL);
+    arithmetic_leave(mode);
+    return status;
+}
+
+/* What was written into `made` becomes the caller's; nothing does after a failure. */
+static void hand_over(struct text *made, int status, fov_buffer *buffer)
+{
+    if (status != FOV_OK) {
+        text_free(made);
+        return;
+    }
+    *buffer = (fov_buffer){.bytes = made->data, .size = made->length, .owner = made->memory};
+}
+
+void fov_buffer_free(fov_buffer *buffer)
+{
+    if (buffer != NULL && buffer->owner != NULL) {
+        memory_free(buffer->owner, buffer->bytes);
+        *buffer = (fov_buffer){.bytes = NULL};
+    }
+}
+
+int fov_model_save_memory(fov_model *model, int opset, fov_buffer *buffer)
+{
+    if (model == NULL || buffer == NULL) {
+        return model == NULL
+                   ? FOV_E_USAGE
+                   : error_set(&model->context->error, FOV_E_USAGE, "fov_model_save_memory: buffer is NULL");
+    }
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct text made = {.memory = model->context->memory};
+    const struct file_system system = {.buffer = &made};
+    *buffer = (fov_buffer){.bytes = NULL};
+    int status = save_opset(model, "a model in memory", opset, &system);
+    hand_over(&made, status, buffer);
     arithmetic_leave(mode);
     return status;
 }
@@ -84,7 +123,7 @@ static int *list_parameters(fov_graph *graph, size_t *count)
     return ids;
 }
 
-int fov_model_save_weights(fov_model *model, const char *path)
+static int save_weights(fov_model *model, const char *path, const struct file_system *system)
 {
     fov_graph     *graph = model->graph;
     struct memory *memory = model->context->memory;
@@ -108,10 +147,30 @@ int fov_model_save_weights(fov_model *model, const char *path)
     if (!status) {
         /* "pt" says that shapes and order are PyTorch's, which they are. */
         const struct safetensors_text format = {"format", "pt"};
-        status = safetensors_write(path, tensors, count, &format, 1, true, NULL, memory, error);
+        status = safetensors_write(path, tensors, count, &format, 1, true, system, memory, error);
     }
     memory_free(memory, tensors);
     memory_free(memory, ids);
+    return status;
+}
+
+int fov_model_save_weights(fov_model *model, const char *path)
+{
+    return save_weights(model, path, NULL);
+}
+
+int fov_model_save_weights_memory(fov_model *model, fov_buffer *buffer)
+{
+    if (model == NULL || buffer == NULL) {
+        return model == NULL
+                   ? FOV_E_USAGE
+                   : error_set(&model->context->error, FOV_E_USAGE, "fov_model_save_weights_memory: buffer is NULL");
+    }
+    struct text made = {.memory = model->context->memory};
+    const struct file_system system = {.buffer = &made};
+    *buffer = (fov_buffer){.bytes = NULL};
+    int status = save_weights(model, "weights in memory", &system);
+    hand_over(&made, status, buffer);
     return status;
 }
 

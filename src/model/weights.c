@@ -9,6 +9,7 @@
 #include "io/torch_file.h"
 #include "model/model.h"
 #include "zoo/zoo.h"
+#include <fovea/memory.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -251,6 +252,20 @@ static int copy_weights(fov_model *model, const struct safetensors *file)
     return status;
 }
 
+/* Takes an open file's weights and closes it. */
+static int take_weights(fov_model *model, struct safetensors *file, const char *path)
+{
+    int status = check_weights(model, file);
+    if (!status) {
+        status = copy_weights(model, file);
+    }
+    if (!status) {
+        status = model_check_finite(model, path);
+    }
+    safetensors_close(file);
+    return status;
+}
+
 static int load_weights(fov_model *model, const char *path)
 {
     struct safetensors file;
@@ -259,17 +274,25 @@ static int load_weights(fov_model *model, const char *path)
         return (int)error->status;
     }
     int status = open_weights(&file, path, model->context->memory, error);
-    if (status) {
-        return status;
+    return status != FOV_OK ? status : take_weights(model, &file, path);
+}
+
+int fov_model_load_weights_memory(fov_model *model, const void *bytes, size_t size)
+{
+    static const char name[] = "weights in memory";
+    if (model == NULL || bytes == NULL) {
+        return model == NULL
+                   ? FOV_E_USAGE
+                   : error_set(&model->context->error, FOV_E_USAGE, "fov_model_load_weights_memory: bytes is NULL");
     }
-    status = check_weights(model, &file);
-    if (!status) {
-        status = copy_weights(model, &file);
-    }
-    if (!status) {
-        status = model_check_finite(model, path);
-    }
-    safetensors_close(&file);
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct safetensors file;
+    struct memory *memory = model->context->memory;
+    struct error *error = &model->context->error;
+    int status = torch_begins(bytes, size) ? torch_parse(&file, name, bytes, size, memory, error)
+                                           : safetensors_parse(&file, name, bytes, size, memory, error);
+    status = status != FOV_OK ? status : take_weights(model, &file, name);
+    arithmetic_leave(mode);
     return status;
 }
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Every operator by its name from C: each case of each descriptor is built once more through fov_node_opt, its options
+ * as texts written from the table of attributes, and must be the same node: same options to the byte, same outputs. And
+ * what is wrong is named. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include "harness.h"
+#include "op/option_text.h"
+#include <fovea/fovea.h>
+#include <string.h>
+
+enum { MOST_PAIRS = 32, TEXT = 400 };
+
+static void built_by_name(const struct op *op, const struct op_case *test)
+{
+    static char texts[MOST_PAIRS][TEXT];
+    const char *pairs[2 * MOST_PAIRS + 1];
+    int count = 0;
+    struct harness harness;
+    harness_open(&harness, op, test, "reference", HARNESS_REAL, 7);
+    const struct node *first = &harness.graph->nodes[0];
+    for (const struct op_attribute *at = op->attributes; at != NULL && at->name != NULL; at++) {
+        if (at->kind == OP_LIST && ((const struct op_list *)(const void *)((char *)first->options + at->offset))->count == 0) {
+            continue; /* not given */
+        }
+        assert_true(count < MOST_PAIRS);
+        assert_true(op_option_write(at, first->options, texts[count], TEXT) < TEXT);
+        pairs[2 * count] = at->name;
+        pairs[2 * count + 1] = texts[count];
+        count++;
+    }
+    pairs[2 * count] = NULL;
+    fov_value made = fov_node_opt(harness.graph, op->name, harness.in, harness.in_count, pairs);
+    if (made.id == 0) {
+        fail_msg("%s/%s: %s", op->name, test->name, fov_error(harness.context));
+    }
+    first = &harness.graph->nodes[0];
+    const struct node *second = &harness.graph->nodes[graph_value(harness.graph, made.id)->node];
+    assert_ptr_equal(second->op, op);
+    assert_int_equal(second->out_count, first->out_count);
+    assert_int_equal(fov_output_count(harness.graph, made), first->out_count);
+    if (op->options_size > 0 && memcmp(first->options, second->options, op->options_size) != 0) {
+        fail_msg("%s/%s: some option is not in the table", op->name, test->name);
+    }
+    for (int i = 0; i < first->out_count; i++) {
+        const struct value *a = graph_value(harness.graph, first->out[i]), *b = graph_value(harness.graph, second->out[i]);
+        assert_int_equal(a->dtype, b->dtype);
+        assert_true(shape_equal(&a->shape, &b->shape));
+        assert_int_equal(fov_output(harness.graph, made, i).id, b->shape.rank >= 0 ? second->out[i] : 0);
+    }
+    harness_close(&harness);
+}
+
+static void every_operator_is_there_by_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < op_table_count; i++) {
+        const struct op_case *test = op_table[i]->cases;
+        for (int k = 0; test != NULL && test->name != NULL; test++, k++) {
+            built_by_name(op_table[i], test);
+        }
+    }
+}
+
+/* Defaults are those of the table, and a name that is wrong is answered with the nearest one. */
+static void every_name_that_is_wrong_is_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < op_table_count; i++) {
+        const struct op *op = op_table[i];
+        fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+        fov_graph   *graph = fov_graph_create(context);
+        fov_value    x = fov_input(graph, .shape = FOV_SHAPE(2, 3));
+        assert_int_equal(fov_node(graph, op->name, &x, 1, "no-such-option", "1").id, 0);
+        assert_int_equal(fov_error_status(context), FOV_E_USAGE);
+        assert_non_null(strstr(fov_error(context), "no-such-option"));
+        assert_non_null(strstr(fov_error(context), op->name));
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
+static const char *refusal(const char *name, const char *const *options)
+{
+    static char text[400];
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph   *graph = fov_graph_create(context);
+    fov_value    x = fov_input(graph, .shape = FOV_SHAPE(2, 3, 8, 8));
+    assert_int_equal(fov_node_opt(graph, name, &x, 1, options).id, 0);
+    assert_int_equal(fov_error_status(context), FOV_E_USAGE);
+    snprintf(text, sizeof text, "%s", fov_error(context));
+    fov_graph_free(graph);
+    fov_context_free(context);
+    return text;
+}
+
+static void sentences(void **state)
+{
+    (void)state;
+    assert_string_equal(refusal("grid_sampel", NULL), "there is no operator \"grid_sampel\"; did you mean \"grid_sample\"?");
+    assert_string_equal(refusal("GridSample", NULL), "there is no operator \"GridSample\"; ONNX's GridSample is \"grid_sample\" here");
+    assert_non_null(strstr(refusal(NULL, NULL), "there is no operator \"\""));
+    assert_non_null(strstr(refusal("max_pool", (const char *const[]){"kernle", "2", NULL}), "did you mean \"kernel\"?"));
+    assert_non_null(strstr(refusal("max_pool", (const char *const[]){"kernel", "two", NULL}), "kernel is \"two\""));
+    assert_non_null(strstr(refusal("max_pool", (const char *const[]){"kernel", NULL}), "has no value"));
+    assert_non_null(strstr(refusal("grid_sample", (const char *const[]){"mode", "linaer", NULL}), "one of "));
+    assert_non_null(strstr(refusal("relu", (const char *const[]){"alpha", "1", NULL}), "has no options"));
+    assert_non_null(strstr(refusal("grid_sample", NULL), "input grid is missing"));
+}
+
+static void a_named_node_computes(void **state)
+{
+    (void)state;
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    fov_graph   *graph = fov_graph_create(context);
+    fov_value    x = fov_input(graph, .shape = FOV_SHAPE(1, 1, 2, 2));
+    fov_value    y = fov_node(graph, "max_pool", &x, 1, "kernel", "2,2", "name", "pool");
+    fov_value    split = fov_node(graph, "split", &x, 1, "axis", "3", "parts", "2");
+    if (split.id == 0) {
+        fail_msg("%s", fov_error(context));
+    }
+    assert_string_equal(fov_value_name(graph, y), "pool");
+    fov_value parts[] = {y, fov_output(graph, split, 1)};
+    assert_int_equal(fov_output(graph, split, 2).id, 0);
+    assert_int_equal(fov_output(graph, x, 0).id, 0);
+    fov_plan *plan = fov_plan_create(graph, parts, 2, NULL);
+    assert_non_null(plan);
+    memcpy(fov_plan_data(plan, x), (const float[]){1, 2, 3, 4}, 4 * sizeof(float));
+    fov_plan_run(plan, 0);
+    assert_true(*(const float *)fov_plan_data(plan, y) == 4.0F);
+    assert_true(((const float *)fov_plan_data(plan, parts[1]))[1] == 4.0F);
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_operator_is_there_by_name),
+        cmocka_unit_test(every_name_that_is_wrong_is_named),
+        cmocka_unit_test(sentences),
+        cmocka_unit_test(a_named_node_computes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
