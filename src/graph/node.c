@@ -32,9 +32,9 @@ static fov_value add(fov_graph *graph, const char *operator_name, const fov_valu
                      const char *const *pairs)
 {
     _Alignas(16) unsigned char options[OP_MAX_OPTIONS];
-    struct error     error = {.status = FOV_OK};
-    const char      *name = NULL;
-    int              ids[OP_MAX_PORTS];
+    struct error error = {.status = FOV_OK};
+    const char *name = NULL;
+    int ids[OP_MAX_PORTS];
     const struct op *op = operator_name != NULL ? op_find(operator_name) : NULL;
     if (op == NULL) {
         op_no_such(operator_name != NULL ? operator_name : "", &error);
@@ -68,15 +68,15 @@ fov_value fov_node_opt(fov_graph *graph, const char *operator_name, const fov_va
 static const struct node *maker(const fov_graph *graph, fov_value value)
 {
     bool is_here = graph != NULL && value.id > 0 && (size_t)value.id < graph->value_count;
-    int  node = is_here ? graph_value(graph, value.id)->node : -1;
+    int node = is_here ? graph_value(graph, value.id)->node : -1;
     return node >= 0 ? &graph->nodes[node] : NULL;
 }
 
 fov_value fov_output(fov_graph *graph, fov_value value, int index)
 {
     const struct node *node = maker(graph, value);
-    bool is_there = node != NULL && index >= 0 && index < node->out_count &&
-                    graph_value(graph, node->out[index])->shape.rank >= 0;
+    bool is_there =
+        node != NULL && index >= 0 && index < node->out_count && graph_value(graph, node->out[index])->shape.rank >= 0;
     return (fov_value){is_there ? node->out[index] : 0};
 }
 

@@ -19,16 +19,16 @@ int op_no_such(const char *name, struct error *error)
     char shown[96];
     text_escape(shown, sizeof shown, name);
     for (size_t i = 0; i < op_table_count; i++) {
-        if (op_table[i]->onnx != NULL && op_table[i]->onnx->type != NULL && strcmp(op_table[i]->onnx->type, name) == 0) {
+        if (op_table[i]->onnx != NULL && op_table[i]->onnx->type != NULL &&
+            strcmp(op_table[i]->onnx->type, name) == 0) {
             return error_set(error, FOV_E_USAGE, "there is no operator \"%s\"; ONNX's %s is \"%s\" here", shown, shown,
                              op_table[i]->name);
         }
     }
     const char *nearest = text_nearest(name, NULL, op_table_count, operator_name_at);
-    return nearest != NULL ? error_set(error, FOV_E_USAGE, "there is no operator \"%s\"; did you mean \"%s\"?", shown,
-                                       nearest)
-                           : error_set(error, FOV_E_USAGE, "there is no operator \"%s\"; `fovea ops` lists them",
-                                       shown);
+    return nearest != NULL
+               ? error_set(error, FOV_E_USAGE, "there is no operator \"%s\"; did you mean \"%s\"?", shown, nearest)
+               : error_set(error, FOV_E_USAGE, "there is no operator \"%s\"; `fovea ops` lists them", shown);
 }
 
 /* '-' and '_' are one. */
@@ -91,9 +91,9 @@ static bool read_list(const char *text, struct op_list *list)
 {
     *list = (struct op_list){.count = 0};
     while (*text != '\0') {
-        char      word[32];
+        char word[32];
         long long number;
-        size_t    length = strcspn(text, ",");
+        size_t length = strcspn(text, ",");
         if (list->count == (int)(sizeof list->at / sizeof list->at[0]) || length >= sizeof word) {
             return false;
         }
@@ -111,7 +111,7 @@ static bool read_list(const char *text, struct op_list *list)
 static int read_choice(const struct op *op, const struct op_attribute *attribute, const char *text, char *member,
                        struct error *error)
 {
-    char   all[256] = "one of ";
+    char all[256] = "one of ";
     size_t used = strlen(all);
     for (int i = 0; attribute->choices[i] != NULL; i++) {
         if (strcmp(attribute->choices[i], text) == 0) {
@@ -190,7 +190,7 @@ int op_option_write(const struct op_attribute *attribute, const void *options, c
     }
     case OP_LIST: {
         struct op_list list;
-        size_t         used = 0;
+        size_t used = 0;
         memcpy(&list, member, sizeof list);
         text[0] = '\0';
         for (int i = 0; i < list.count; i++) {

@@ -121,7 +121,8 @@ static int faulty_remove(void *user, const char *path)
 static struct file_system faulty_system(struct faulty *faulty)
 {
     return (struct file_system){faulty_open,  faulty_read,   faulty_write,  faulty_sync,
-                                faulty_close, faulty_rename, faulty_remove, faulty};
+                                faulty_close, faulty_rename, faulty_remove, faulty,
+                                NULL};
 }
 
 /* ---- what is saved ---------------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "harness.h"
 #include "op/option_text.h"
 #include <fovea/fovea.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_PAIRS = 32, TEXT = 400 };
@@ -24,7 +25,8 @@ static void built_by_name(const struct op *op, const struct op_case *test)
     harness_open(&harness, op, test, "reference", HARNESS_REAL, 7);
     const struct node *first = &harness.graph->nodes[0];
     for (const struct op_attribute *at = op->attributes; at != NULL && at->name != NULL; at++) {
-        if (at->kind == OP_LIST && ((const struct op_list *)(const void *)((char *)first->options + at->offset))->count == 0) {
+        if (at->kind == OP_LIST &&
+            ((const struct op_list *)(const void *)((char *)first->options + at->offset))->count == 0) {
             continue; /* not given */
         }
         assert_true(count < MOST_PAIRS);
@@ -43,11 +45,14 @@ static void built_by_name(const struct op *op, const struct op_case *test)
     assert_ptr_equal(second->op, op);
     assert_int_equal(second->out_count, first->out_count);
     assert_int_equal(fov_output_count(harness.graph, made), first->out_count);
-    if (op->options_size > 0 && memcmp(first->options, second->options, op->options_size) != 0) {
+    /* Constants of a recurrent cell's activations come from ONNX files alone (recurrent.h). */
+    if (op->options_size > 0 && op->family != OP_RECURRENT &&
+        memcmp(first->options, second->options, op->options_size) != 0) {
         fail_msg("%s/%s: some option is not in the table", op->name, test->name);
     }
     for (int i = 0; i < first->out_count; i++) {
-        const struct value *a = graph_value(harness.graph, first->out[i]), *b = graph_value(harness.graph, second->out[i]);
+        const struct value *a = graph_value(harness.graph, first->out[i]),
+                           *b = graph_value(harness.graph, second->out[i]);
         assert_int_equal(a->dtype, b->dtype);
         assert_true(shape_equal(&a->shape, &b->shape));
         assert_int_equal(fov_output(harness.graph, made, i).id, b->shape.rank >= 0 ? second->out[i] : 0);
@@ -73,8 +78,8 @@ static void every_name_that_is_wrong_is_named(void **state)
     for (size_t i = 0; i < op_table_count; i++) {
         const struct op *op = op_table[i];
         fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
-        fov_graph   *graph = fov_graph_create(context);
-        fov_value    x = fov_input(graph, .shape = FOV_SHAPE(2, 3));
+        fov_graph *graph = fov_graph_create(context);
+        fov_value x = fov_input(graph, .shape = FOV_SHAPE(2, 3));
         assert_int_equal(fov_node(graph, op->name, &x, 1, "no-such-option", "1").id, 0);
         assert_int_equal(fov_error_status(context), FOV_E_USAGE);
         assert_non_null(strstr(fov_error(context), "no-such-option"));
@@ -88,8 +93,8 @@ static const char *refusal(const char *name, const char *const *options)
 {
     static char text[400];
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
-    fov_graph   *graph = fov_graph_create(context);
-    fov_value    x = fov_input(graph, .shape = FOV_SHAPE(2, 3, 8, 8));
+    fov_graph *graph = fov_graph_create(context);
+    fov_value x = fov_input(graph, .shape = FOV_SHAPE(2, 3, 8, 8));
     assert_int_equal(fov_node_opt(graph, name, &x, 1, options).id, 0);
     assert_int_equal(fov_error_status(context), FOV_E_USAGE);
     snprintf(text, sizeof text, "%s", fov_error(context));
@@ -101,10 +106,13 @@ static const char *refusal(const char *name, const char *const *options)
 static void sentences(void **state)
 {
     (void)state;
-    assert_string_equal(refusal("grid_sampel", NULL), "there is no operator \"grid_sampel\"; did you mean \"grid_sample\"?");
-    assert_string_equal(refusal("GridSample", NULL), "there is no operator \"GridSample\"; ONNX's GridSample is \"grid_sample\" here");
+    assert_string_equal(refusal("grid_sampel", NULL),
+                        "there is no operator \"grid_sampel\"; did you mean \"grid_sample\"?");
+    assert_string_equal(refusal("GridSample", NULL),
+                        "there is no operator \"GridSample\"; ONNX's GridSample is \"grid_sample\" here");
     assert_non_null(strstr(refusal(NULL, NULL), "there is no operator \"\""));
-    assert_non_null(strstr(refusal("max_pool", (const char *const[]){"kernle", "2", NULL}), "did you mean \"kernel\"?"));
+    assert_non_null(
+        strstr(refusal("max_pool", (const char *const[]){"kernle", "2", NULL}), "did you mean \"kernel\"?"));
     assert_non_null(strstr(refusal("max_pool", (const char *const[]){"kernel", "two", NULL}), "kernel is \"two\""));
     assert_non_null(strstr(refusal("max_pool", (const char *const[]){"kernel", NULL}), "has no value"));
     assert_non_null(strstr(refusal("grid_sample", (const char *const[]){"mode", "linaer", NULL}), "one of "));
@@ -116,10 +124,10 @@ static void a_named_node_computes(void **state)
 {
     (void)state;
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
-    fov_graph   *graph = fov_graph_create(context);
-    fov_value    x = fov_input(graph, .shape = FOV_SHAPE(1, 1, 2, 2));
-    fov_value    y = fov_node(graph, "max_pool", &x, 1, "kernel", "2,2", "name", "pool");
-    fov_value    split = fov_node(graph, "split", &x, 1, "axis", "3", "parts", "2");
+    fov_graph *graph = fov_graph_create(context);
+    fov_value x = fov_input(graph, .shape = FOV_SHAPE(1, 1, 2, 2));
+    fov_value y = fov_node(graph, "max_pool", &x, 1, "kernel", "2,2", "name", "pool");
+    fov_value split = fov_node(graph, "split", &x, 1, "axis", "3", "outputs", "2");
     if (split.id == 0) {
         fail_msg("%s", fov_error(context));
     }
