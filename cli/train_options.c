@@ -106,8 +106,8 @@ static bool add_to_kept(const struct cli *cli, const fov_train_option_info *info
     return true;
 }
 
-void train_options_fill(const struct cli *cli, const json_t *config, struct train_texts *texts,
-                        fov_train_options *options)
+void train_options_fill(const struct cli *cli, const json_t *config, const fov_task_info *task,
+                        struct train_texts *texts, fov_train_options *options)
 {
     char name[NAME];
     int count = fov_train_option_count();
@@ -135,13 +135,17 @@ void train_options_fill(const struct cli *cli, const json_t *config, struct trai
     if (config != NULL) {
         return;
     }
-    if (options->optimizer == NULL) {
+    bool is_rated = options->lr > 0.0f;
+    if (options->optimizer == NULL && task->optimizer != NULL) {
+        options->optimizer = task->optimizer;
+        options->lr = is_rated ? options->lr : (float)task->rate;
+    } else if (options->optimizer == NULL) {
         options->optimizer = "sgd";
     }
     if (strcmp(options->optimizer, "sgd") == 0 && !option_given(cli, "momentum")) {
         options->momentum = 0.9f;
     }
     if (options->schedule == NULL) { /* who names a rate means that rate */
-        options->schedule = options->lr > 0.0f ? "constant" : "cosine";
+        options->schedule = is_rated ? "constant" : "cosine";
     }
 }

@@ -17,8 +17,8 @@ struct train_texts {
 /** The options, ended by one without name. */
 const struct cli_option *train_options(void);
 /** Fills in all that the table has: what was typed, else what `config` (of the run that goes on; NULL: a new one) has,
- *  else the default. `options` points into `texts`, `config` and the command line. */
-void train_options_fill(const struct cli *cli, const json_t *config, struct train_texts *texts,
-                        fov_train_options *options);
+ *  else what suits the task, else the default. `options` points into `texts`, `config` and the command line. */
+void train_options_fill(const struct cli *cli, const json_t *config, const fov_task_info *task,
+                        struct train_texts *texts, fov_train_options *options);
 
 #endif

@@ -150,7 +150,7 @@ static void print_heading(struct train_view *view, const char *task)
     }
     fprintf(cli->out, "  %8s", "val loss");
     for (int i = 0; i < view->info.figure_count; i++) {
-        if (view->info.figure[i].heading != NULL) {
+        if (view->info.figure[i].heading != NULL && !view->info.figure[i].only_training) {
             print_column(cli, VALIDATION, view->info.figure[i].heading);
         }
     }
@@ -263,6 +263,7 @@ static void print_files(struct cli *cli, const char *directory)
         {"best.onnx", "the model at its best epoch; opens in ONNX Runtime, Netron, PyTorch"},
         {"last.onnx", "the model as it is now"},
         {"report.html", "all of it as one page: open it in a browser"},
+        {"samples", "a sheet of pictures for each epoch"},
         {"curves.svg", "losses and figures over epochs (.png too)"},
         {"confusion.svg", "which classes it takes for which (.png too)"},
         {"history.csv", "a row per epoch"},
@@ -296,7 +297,11 @@ void train_view_end(struct train_view *view, const fov_report *report, const cha
     report_print_line(cli, report);
     print_files(cli, directory);
     fprintf(cli->out, "\nNext:\n  fovea eval %s/best.onnx --data %s\n", clean, word);
-    fprintf(cli->out, "  fovea predict %s/best.onnx --data %s --index 0,1,2\n", clean, word);
+    if (strcmp(report->task, "generate") == 0) {
+        fprintf(cli->out, "  fovea generate %s/best.onnx -o pictures.png\n", clean);
+    } else {
+        fprintf(cli->out, "  fovea predict %s/best.onnx --data %s --index 0,1,2\n", clean, word);
+    }
     fprintf(cli->out, "  fovea inspect %s/best.onnx\n", clean);
     fprintf(cli->out, "  fovea train --resume %s --epochs N\n", clean);
 }

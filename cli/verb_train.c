@@ -65,20 +65,19 @@ static const char *word_of(const struct job *job, const json_t *kept, const char
     return word != NULL && !option_given(job->cli, name) ? word : option_text(job->cli, name);
 }
 
-/* Is the answer of the run's task a map? By its name, or as the natural one of the data. */
-static bool answers_per_pixel(const struct job *job)
+/* The run's task: by its name, as the model has it, or as the natural one of the data. */
+static fov_task_info task_of(const struct job *job)
 {
+    const char *name = job->task != NULL ? job->task : fov_model_task(job->model);
     fov_target target = fov_dataset_describe(job->data).target;
-    size_t length = job->task != NULL ? strcspn(job->task, ":") : 0;
+    size_t length = strcspn(name, ":");
     for (int i = 0; i < fov_task_count(); i++) {
         fov_task_info info = fov_task_at(i);
-        bool is_it = job->task != NULL ? strlen(info.name) == length && strncmp(info.name, job->task, length) == 0
-                                       : info.target == target;
-        if (is_it) {
-            return info.per_pixel;
+        if (length > 0 ? strlen(info.name) == length && strncmp(info.name, name, length) == 0 : info.target == target) {
+            return info;
         }
     }
-    return false;
+    return (fov_task_info){.name = ""};
 }
 
 static void fill_options(struct job *job)
@@ -90,8 +89,9 @@ static void fill_options(struct job *job)
         .directory = job->folder.path,
         .validate = job->test,
     };
-    train_options_fill(job->cli, job->config, &job->texts, o);
-    if (job->config == NULL && !option_given(job->cli, "batch") && answers_per_pixel(job)) {
+    const fov_task_info task = task_of(job);
+    train_options_fill(job->cli, job->config, &task, &job->texts, o);
+    if (job->config == NULL && !option_given(job->cli, "batch") && task.per_pixel) {
         o->batch = MAP_BATCH;
     }
 }

@@ -29,6 +29,7 @@
 #include <fovea/context.h>
 #include <fovea/dataset.h>
 #include <fovea/filter.h>
+#include <fovea/generate.h>
 #include <fovea/graph.h>
 #include <fovea/memory.h>
 #include <fovea/metrics.h>

@@ -157,11 +157,14 @@ typedef struct fov_task_info {
     const char *summary; /**< one line */
     fov_target  target;  /**< of the data that it is the natural task for */
     bool        per_pixel; /**< its answer is a map: a sample takes far more memory and time than a classifier's */
+    const char *optimizer; /**< that suits it, where none is asked for; NULL: the usual one */
+    double      rate;      /**< that goes with it */
     int         figure_count;
     struct {
         const char *name, *doc, *heading; /**< heading: as in fov_task_figure */
         bool        lower_is_better, is_share;
         bool        while_training; /**< counted over the batches of training, too */
+        bool        only_training;  /**< and nowhere else: the loss of a network beside the one that is measured */
     } figure[FOV_TASK_FIGURES]; /**< what it counts; the first decides which epoch is best */
     int             option_count;
     fov_option_info option[8];

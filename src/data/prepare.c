@@ -462,7 +462,8 @@ int prepare_sample(const struct preparation *preparation, struct preparer *prepa
                    size_t index, int64_t epoch, float *out, struct prepared *prepared, struct error *error)
 {
     const uint8_t *pixels;
-    *prepared = (struct prepared){.sample = sample, .index = index, .size = preparation->options.size, .part_count = 1};
+    *prepared = (struct prepared){.sample = sample, .index = index, .epoch = epoch,
+                                  .size = preparation->options.size, .part_count = 1};
     prepared->part[0] = (struct prepared_part){1, sample->label, sample->numbers};
     int status = fit(preparation, preparer, epoch, &pixels, prepared, error);
     if (status) {

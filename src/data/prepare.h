@@ -21,6 +21,7 @@ struct picture_size {
 struct prepared {
     const struct sample *sample; /**< as the dataset has it */
     size_t               index;
+    int64_t              epoch;
     struct picture_size  size;  /**< of the network's input */
     const uint8_t       *mask;  /**< [height, width], 255 where there is nothing; NULL: none is asked for */
     const fov_box       *boxes; /**< those of which something is left */

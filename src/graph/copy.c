@@ -146,6 +146,49 @@ fov_graph *graph_borrow(const fov_graph *graph, struct fov_context *context, int
     return copy(&copying, context);
 }
 
+/* The values that depend on `from` have others in their place: again[id], else 0. */
+static void apply_node(fov_graph *graph, size_t number, int *again)
+{
+    const struct node *node = &graph->nodes[number];
+    int in[OP_MAX_PORTS], out_count = node->out_count;
+    bool depends = false;
+    for (int i = 0; i < node->in_count; i++) {
+        depends = depends || again[node->in[i]] != 0;
+        in[i] = again[node->in[i]] != 0 ? again[node->in[i]] : node->in[i];
+    }
+    if (!depends || graph_add_node(graph, node->op, in, node->in_count, node->options, NULL) == 0) {
+        return;
+    }
+    node = &graph->nodes[number]; /* the array may have moved */
+    for (int i = 0; i < out_count; i++) {
+        again[node->out[i]] = graph->nodes[graph->node_count - 1].out[i];
+    }
+}
+
+fov_value graph_apply(fov_graph *graph, fov_value from, fov_value to, fov_value instead)
+{
+    struct memory *memory = graph->context->memory;
+    struct error *error = &graph->context->error;
+    size_t nodes = graph->node_count;
+    bool *needed = memory_allocate(memory, nodes + 1, sizeof *needed, "a mark per node", error);
+    int *again = memory_allocate(memory, graph->value_count, sizeof *again, "values by others", error);
+    fov_value made = {0};
+    if (needed != NULL && again != NULL && !graph->failed) {
+        graph_mark(graph, &to.id, 1, needed);
+        again[from.id] = instead.id;
+        for (size_t n = 0; n < nodes && !graph->failed; n++) {
+            if (needed[n]) {
+                apply_node(graph, n, again);
+            }
+        }
+        made.id = graph->failed ? 0 : again[to.id] != 0 ? again[to.id] : to.id;
+    }
+    graph->failed = graph->failed || made.id == 0;
+    memory_free(memory, needed);
+    memory_free(memory, again);
+    return made;
+}
+
 fov_graph *graph_rebuild(fov_graph *graph, int *id, const struct graph_change *changes, int count)
 {
     struct copying copying = {.from = graph, .id = id, .changes = changes, .change_count = count, .bare = true};

@@ -15,6 +15,11 @@ fov_graph *graph_copy(fov_graph *graph, int *copy);
  *  `context`, which is the copy's; `graph` itself is only read. */
 fov_graph *graph_borrow(const fov_graph *graph, struct fov_context *context, int *copy);
 
+/** Adds once more the nodes through which `to` depends on `from`, with `instead` in the place of `from` and the same
+ *  parameters: a network that looks at a second value. Running statistics follow the nodes that were there before. 0
+ *  and an error on the context; `to` itself where it does not depend on `from`. */
+fov_value graph_apply(fov_graph *graph, fov_value from, fov_value to, fov_value instead);
+
 /** A parameter that takes another shape and new first values, or an input that takes another shape. */
 struct graph_change {
     int         id;

@@ -109,14 +109,21 @@ static int add_network(fov_model *model, struct zoo_build *build)
     fov_value x =
         fov_input(model->graph, .name = build->network->input_name != NULL ? build->network->input_name : "input",
                   .shape = {4, {FOV_BATCH, input->channels, input->height + 2 * pad, input->width + 2 * pad}});
-    fov_value outputs[1 + ZOO_AUXILIARIES] = {zoo_make(build, x)};
+    fov_value outputs[1 + ZOO_AUXILIARIES + 1] = {zoo_make(build, x)};
     memcpy(outputs + 1, build->auxiliary, sizeof build->auxiliary);
+    bool makes_pictures = build->noise.id != 0;
+    const fov_value inputs[] = {x, build->noise};
+    outputs[1 + build->auxiliary_count] = build->picture;
     int status = build->network->output_name != NULL && outputs[0].id != 0
                      ? graph_rename(model->graph, outputs[0].id, build->network->output_name)
                      : FOV_OK;
-    status = status == FOV_OK ? fov_model_set_inputs_outputs(model, &x, 1, outputs, 1 + build->auxiliary_count) : status;
+    status = status == FOV_OK ? fov_model_set_inputs_outputs(model, inputs, 1 + makes_pictures, outputs,
+                                                             1 + build->auxiliary_count + makes_pictures)
+                              : status;
     bool is_rows = fov_value_shape(model->graph, outputs[0]).rank == 3; /* a detector's: boxes, and scores beside them */
-    if (status == FOV_OK && model->outputs[0].meaning == FOV_MEANING_VALUES && !is_rows) {
+    if (makes_pictures) {
+        fov_model_set_task(model, build->network->task);
+    } else if (status == FOV_OK && model->outputs[0].meaning == FOV_MEANING_VALUES && !is_rows) {
         status = fov_model_set_meaning(model, outputs[0], FOV_MEANING_LOGITS);
     }
     for (int i = 0; i < build->auxiliary_count && status == FOV_OK; i++) {

@@ -74,6 +74,17 @@ int task_choose(struct task_use *use, const char *text, fov_target target, struc
                : attribute_read(use->task->attributes, use->options, use->task->name, options + 1, error);
 }
 
+int task_defaults(const fov_model *model, fov_target target, fov_train_options *options, struct error *error)
+{
+    struct task_use use = {.model = model};
+    int status = task_choose(&use, options->task, target, error);
+    if (status == FOV_OK && options->optimizer == NULL && use.task->optimizer != NULL) {
+        options->optimizer = use.task->optimizer;
+        options->lr = options->lr != 0.0f ? options->lr : (float)use.task->rate;
+    }
+    return status;
+}
+
 void task_text(const struct task_use *use, char text[TASK_TEXT_SIZE])
 {
     size_t used = text_append(text, TASK_TEXT_SIZE, 0, "%s", use->task->name);
@@ -164,7 +175,7 @@ int task_figures(const struct task *task, const double *values, const double *su
     int count = 0;
     for (int i = 0; task->figures[i].name != NULL; i++) {
         const struct task_figure *from = &task->figures[i];
-        if (sums != NULL && !from->while_training) {
+        if (sums != NULL ? !from->while_training : from->turn > 0) {
             continue;
         }
         double value = sums == NULL ? values[i] : sums[2 * count + 1] > 0 ? sums[2 * count] / sums[2 * count + 1] : 0;

@@ -19,6 +19,7 @@
 enum {
     TASK_MOST_OPTIONS = 128, /**< bytes of an options struct */
     TASK_MOST_FIGURES = FOV_TASK_FIGURES,
+    TASK_MOST_TURNS = 4,
     TASK_TEXT_SIZE = MODEL_TASK_SIZE /**< of a task with all its options */
 };
 
@@ -44,11 +45,22 @@ struct task_use {
     void                  *state;     /**< the task's own, closed by it */
 };
 
+/** One of several losses that are brought down in turn, each by parameters of its own: a critic's, then that of the
+ *  network which it judges. All see the same samples; a later one meets the weights that the earlier ones have just
+ *  moved. */
+struct task_turn {
+    fov_value   loss;
+    const char *parameters; /**< its parameters are those whose names begin so: "discriminator." */
+    int         every;      /**< it has its turn in every so many steps; 0: in each */
+};
+
 /** What a loss adds to a graph. */
 struct task_ends {
     struct model_scores   scores;    /**< in: use->scores in this graph; out: .logits is what is counted from */
     struct auxiliary_head auxiliary[MOST_AUXILIARY_HEADS]; /**< in: a share of 0 ends them */
     fov_value             targets, loss;
+    struct task_turn      turns[TASK_MOST_TURNS]; /**< where there are several losses: `loss` is that of the first */
+    int                   turn_count;             /**< 0: `loss` alone, for all parameters */
 };
 
 /** A figure as a task counts it. */
@@ -58,6 +70,7 @@ struct task_figure {
     bool        lower_is_better;
     bool        is_share; /**< of 1: people read it in per cent */
     bool        while_training; /**< counted over the batches of training, too: column "train/NAME" */
+    int         turn;           /**< above 0: the mean loss of that turn, which the loop adds up; such ones stand last */
     const char *heading; /**< of its column where epochs are printed, at most 8 letters; NULL: it has none */
     const char *doc;
 };
@@ -99,6 +112,9 @@ struct task {
      *  classes as the data has. */
     void (*network)(const struct task_use *use, fov_network_options *wanted);
     bool per_pixel; /**< its answer is a map: a new network takes the pictures at their own size where it can */
+    bool newest_is_best; /**< no figure tells which epoch is best: it is always the last one */
+    const char *optimizer; /**< that suits it, where none is asked for, with its rate; NULL: the usual one */
+    double      rate;
     /** Puts behind a new network's output what the task wants there (a sigmoid, say), so that the file is whole. NULL:
      *  nothing. */
     int (*finish)(const struct task_use *use, fov_model *model, struct error *error);
@@ -125,6 +141,11 @@ struct task {
     /** What a report has beside figures: per-class numbers, metrics. The report's owner is `report->owner`. */
     int (*tally_report)(struct task_tally *tally, fov_report *report, struct error *error);
 
+    /** Writes into the run's folder what shows how far training has come after an epoch (from 1): a sheet of samples.
+     *  The model holds the weights. NULL: nothing. */
+    int (*show)(const struct task_use *use, fov_model *model, const char *directory, int64_t epoch,
+                struct error *error);
+
     /** What the chosen output says of one picture; NULL: the task has no answer for people. `use` has no data. */
     int (*answer)(const struct task_use *use, const struct task_output *output, fov_answer *answer,
                   struct error *error);
@@ -138,6 +159,8 @@ extern const size_t             task_table_count;
 /** "NAME:OPTION=VALUE:..."; NULL: what use->model was trained for, where that takes such data, else the natural task of
  *  the data's target. E_USAGE. */
 int task_choose(struct task_use *use, const char *text, fov_target target, struct error *error);
+/** What suits the task, where the options leave it open: its optimiser and rate. */
+int task_defaults(const fov_model *model, fov_target target, fov_train_options *options, struct error *error);
 /** The task with all its options, as task_choose reads it. */
 void task_text(const struct task_use *use, char text[TASK_TEXT_SIZE]);
 /** Are all its options at their defaults? */
@@ -155,7 +178,7 @@ size_t task_target_bytes(const struct task_use *use);
 int task_figure_count(const struct task *task);
 /** How many of them are counted while training. */
 int task_sum_count(const struct task *task);
-/** The figures as programs get them. `values` in the order of the figures, or, `sums` given, of those counted while
+/** The figures as programs get them. `values` in the order of the figures (those of turns are left out), or, `sums` given, of those counted while
  *  training; answers how many. */
 int task_figures(const struct task *task, const double *values, const double *sums, fov_task_figure *figures);
 /** The loss's targets as an input of the graph. */

@@ -35,12 +35,15 @@ fov_task_info fov_task_at(int index)
     info.summary = t->summary;
     info.target = t->target;
     info.per_pixel = t->per_pixel;
+    info.optimizer = t->optimizer;
+    info.rate = t->rate;
     info.figure_count = task_figure_count(t);
     for (int i = 0; i < info.figure_count; i++) {
         info.figure[i].name = t->figures[i].name;
         info.figure[i].doc = t->figures[i].doc;
         info.figure[i].heading = t->figures[i].heading;
         info.figure[i].while_training = t->figures[i].while_training;
+        info.figure[i].only_training = t->figures[i].turn > 0;
         info.figure[i].lower_is_better = t->figures[i].lower_is_better;
         info.figure[i].is_share = t->figures[i].is_share;
     }

@@ -129,7 +129,11 @@ int run_folder_epoch(const struct run_folder *folder, const struct train_state *
 {
     int status = run_folder_checkpoint(folder, state, error);
     status = status == FOV_OK ? write_events(folder, state, EVENTS_ADD, error) : status;
-    return status == FOV_OK ? write_followers(folder, state, error) : status;
+    status = status == FOV_OK ? write_followers(folder, state, error) : status;
+    const struct task *task = folder->use->task;
+    return status == FOV_OK && task->show != NULL
+               ? task->show(folder->use, folder->model, folder->directory, state->epoch, error)
+               : status;
 }
 
 /* One of these stands in every folder of a run whose first epoch has begun. */

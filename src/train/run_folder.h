@@ -13,6 +13,7 @@ struct run_folder {
     const struct train_settings *settings;
     struct train_identity identity;
     fov_model *model;
+    const struct task_use *use;
     struct training_step *step;
 };
 

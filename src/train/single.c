@@ -77,13 +77,13 @@ void fov_training_free(fov_training *training)
 
 fov_plan *fov_training_plan(fov_training *training)
 {
-    return training->step.whole.plan;
+    return training->step.whole[0].plan;
 }
 
 fov_training_data fov_training_ends(fov_training *training)
 {
     const struct training_step *step = &training->step;
-    const struct step_plan *whole = &step->whole;
+    const struct step_plan *whole = step->whole;
     const struct model_scores *scores = &step->ends.scores;
     bool is_row = scores->classes > 0 && scores->meaning != FOV_MEANING_MAP;
     return (fov_training_data){.pixels = whole->pixels,
@@ -98,7 +98,7 @@ fov_training_data fov_training_ends(fov_training *training)
 void fov_training_run(fov_training *training, int64_t number)
 {
     const struct train_settings *settings = &training->settings;
-    const struct step_plan *whole = &training->step.whole;
+    const struct step_plan *whole = training->step.whole;
     const struct update_moment moment =
         updates_moment(settings, number - 1, 0, number - 1, whole->batch, (double)settings->given.lr);
     if (!step_run(&training->step, whole, &moment)) {

@@ -8,34 +8,63 @@
 
 /* ---- compiling --------------------------------------------------------------------------------------------------- */
 
-/* Where batches are collected, a plan for batches renews the sums of gradients only. */
-static int compile(const struct training_step *step, struct step_plan *plan, int64_t batch, struct error *error)
+/* What a plan for batches renews: all of it, or what belongs to the turn; where batches are collected, the sums of
+ * gradients only. */
+static struct update_turn renewed_by(const struct training_step *step, int turn)
 {
-    const fov_value outputs[] = {step->ends.loss, step->ends.scores.logits};
+    const struct updates *u = &step->updates;
+    return step->turn_count > 1 ? u->turn[turn] : (struct update_turn){u->sums, u->sum_count};
+}
+
+static int compile_turn(const struct training_step *step, struct step_plan *plan, int turn, int64_t batch,
+                        struct error *error)
+{
+    bool             is_first = turn == 0;
+    fov_value        loss = step->turns[turn].loss;
+    const fov_value  outputs[] = {loss, step->ends.scores.logits};
+    struct update_turn renewed = renewed_by(step, turn);
     /* Pixels come channels last: that is an NHWC input's plain order. */
     bool             is_nhwc = fov_model_layout(step->model, step->model->input) == FOV_LAYOUT_NHWC;
     fov_plan_options options = {.batch = batch,
                                 .training = true,
                                 .updates = true,
-                                .update = step->updates.sums,
-                                .update_count = step->updates.sum_count,
+                                .update = renewed.renewed,
+                                .update_count = renewed.count,
                                 .channels_last_inputs = !is_nhwc};
     plan->batch = batch;
-    plan->plan = fov_plan_create(step->graph, outputs, 2, &options);
+    plan->plan = fov_plan_create(step->graph, outputs, is_first ? 2 : 1, &options);
     if (plan->plan == NULL) {
         return (int)error->status;
     }
     plan->pixels = fov_plan_data(plan->plan, step->input);
     plan->targets = fov_plan_data(plan->plan, step->ends.targets);
     plan->places = updates_places(&step->updates, plan->plan);
-    plan->loss = fov_plan_data(plan->plan, step->ends.loss);
-    plan->outputs = fov_plan_data(plan->plan, step->ends.scores.logits);
-    plan->forward = plan_steps_to(plan->plan, step->ends.loss);
+    plan->loss = fov_plan_data(plan->plan, loss);
+    plan->outputs = is_first ? fov_plan_data(plan->plan, step->ends.scores.logits) : NULL;
+    plan->forward = plan_steps_to(plan->plan, loss);
     bool moves = plan->places.input[UPDATE_RATE] != NULL || plan->places.input[UPDATE_WEIGHT] != NULL;
-    if (plan->pixels == NULL || plan->targets == NULL || !moves || plan->loss == NULL || plan->outputs == NULL) {
+    bool reads = plan->pixels != NULL && plan->targets != NULL && plan->outputs != NULL;
+    if ((is_first && !reads) || !moves || plan->loss == NULL) {
         return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
     }
     return FOV_OK;
+}
+
+static int compile(const struct training_step *step, struct step_plan *plans, int64_t batch, struct error *error)
+{
+    int status = FOV_OK;
+    for (int turn = 0; status == FOV_OK && turn < step->turn_count; turn++) {
+        status = compile_turn(step, &plans[turn], turn, batch, error);
+    }
+    return status;
+}
+
+static void free_plans(struct step_plan *plans)
+{
+    for (int turn = 0; turn < TASK_MOST_TURNS; turn++) {
+        fov_plan_free(plans[turn].plan);
+        plans[turn] = (struct step_plan){.plan = NULL};
+    }
 }
 
 static int compile_moves(struct training_step *step, struct error *error)
@@ -82,8 +111,11 @@ static int build(struct training_step *step, const struct task_use *use, const s
     add_auxiliary_heads(step, copy);
     step->model_parameters = fov_parameter_count(step->graph);
     use->task->add_loss(use, step->graph, &step->ends);
+    step->turn_count = step->ends.turn_count > 0 ? step->ends.turn_count : 1;
+    memcpy(step->turns, step->ends.turns, sizeof step->turns);
+    step->turns[0].loss = step->ends.loss;
     int status = step->graph->failed ? (int)error->status
-                                     : updates_add(&step->updates, step->graph, step->ends.loss,
+                                     : updates_add(&step->updates, step->graph, step->turns, step->turn_count,
                                                    step->model_parameters, settings, error);
     if (status != FOV_OK) {
         return status;
@@ -133,12 +165,11 @@ static size_t saving_bytes(const struct training_step *step)
 static int compile_rest(struct training_step *step, const struct train_settings *settings, int64_t rest,
                         struct error *error)
 {
-    int status = compile(step, &step->rest, rest, error);
+    int status = compile(step, step->rest, rest, error);
     if (status != FOV_E_SHAPE || rest != 1 || settings->batch == 1) {
         return status;
     }
-    fov_plan_free(step->rest.plan);
-    step->rest = (struct step_plan){.plan = NULL};
+    free_plans(step->rest);
     step->rest_left_out = true; // if the whole batch fails as well, its sentence is the one to read
     error_clear(error);
     return FOV_OK;
@@ -158,7 +189,7 @@ int step_compile(struct training_step *step, const struct train_settings *settin
         status = compile_rest(step, settings, count % settings->batch, error);
     }
     if (status == FOV_OK && count >= settings->batch) {
-        status = compile(step, &step->whole, settings->batch, error);
+        status = compile(step, step->whole, settings->batch, error);
     }
     memory_free(memory, saving);
     return status;
@@ -169,8 +200,8 @@ void step_free(struct training_step *step)
     if (step->context == NULL) {
         return;
     }
-    fov_plan_free(step->whole.plan);
-    fov_plan_free(step->rest.plan);
+    free_plans(step->whole);
+    free_plans(step->rest);
     fov_plan_free(step->moves);
     updates_free(&step->updates);
     fov_graph_free(step->graph);
@@ -180,19 +211,53 @@ void step_free(struct training_step *step)
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
 
-bool step_collect(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment)
+bool step_has_turn(const struct training_step *step, int turn, const struct update_moment *moment)
 {
-    uint64_t number = (uint64_t)moment->step;
-    updates_set(&plan->places, moment);
+    int every = step->turns[turn].every;
+    return every < 2 || moment->step % every == 0;
+}
+
+/* A later turn looks at the samples that the first one got. */
+static void hand_on(const struct training_step *step, const struct step_plan *first, const struct step_plan *plan)
+{
+    if (plan->pixels != NULL && plan != first) {
+        memcpy(plan->pixels, first->pixels, fov_plan_bytes(plan->plan, step->input));
+    }
+    if (plan->targets != NULL && plan != first) {
+        memcpy(plan->targets, first->targets, fov_plan_bytes(plan->plan, step->ends.targets));
+    }
+}
+
+static bool run_turn(const struct training_step *step, const struct step_plan *plan, int turn,
+                     const struct update_moment *moment)
+{
+    struct update_moment own = *moment;
+    int every = step->turns[turn].every;
+    own.input[UPDATE_NUMBER] = every > 1 ? floor(moment->input[UPDATE_NUMBER] / every) : moment->input[UPDATE_NUMBER];
+    updates_set(&plan->places, &own);
     updates_hold(&step->updates, step->graph);
     /* A loss that is no number would renew every weight by no number: looked at while there is something to keep. */
-    plan_run_steps(plan->plan, number, 0, plan->forward);
+    plan_run_steps(plan->plan, (uint64_t)moment->step, 0, plan->forward);
     bool finite = isfinite(*plan->loss);
     if (finite) {
-        plan_run_steps(plan->plan, number, plan->forward, plan->plan->step_count);
+        plan_run_steps(plan->plan, (uint64_t)moment->step, plan->forward, plan->plan->step_count);
     }
     updates_put_back(&step->updates, step->graph);
     return finite;
+}
+
+bool step_collect(const struct training_step *step, const struct step_plan *plans, const struct update_moment *moment)
+{
+    for (int turn = 0; turn < step->turn_count; turn++) {
+        if (!step_has_turn(step, turn, moment)) {
+            continue;
+        }
+        hand_on(step, plans, &plans[turn]);
+        if (!run_turn(step, &plans[turn], turn, moment)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void step_move(const struct training_step *step, const struct update_moment *moment)
@@ -202,18 +267,24 @@ void step_move(const struct training_step *step, const struct update_moment *mom
     fov_plan_run(step->moves, (uint64_t)moment->step);
 }
 
-bool step_run(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment)
+bool step_run(const struct training_step *step, const struct step_plan *plans, const struct update_moment *moment)
 {
-    bool finite = step_collect(step, plan, moment);
+    bool finite = step_collect(step, plans, moment);
     if (finite && step->moves != NULL && moment->applies) {
         step_move(step, moment);
     }
     return finite;
 }
 
-void step_replay(const struct step_plan *plan, int64_t number, struct plan_finding *finding)
+void step_replay(const struct training_step *step, const struct step_plan *plans, int64_t number,
+                 struct plan_finding *finding)
 {
-    (void)plan_replay(plan->plan, (uint64_t)number, plan->forward, finding); /* without memory nothing is found */
+    int bad = 0;
+    while (bad + 1 < step->turn_count && isfinite(*plans[bad].loss)) {
+        bad++;
+    }
+    /* without memory nothing is found */
+    (void)plan_replay(plans[bad].plan, (uint64_t)number, plans[bad].forward, finding);
 }
 
 const char *step_bad_parameter(const struct training_step *step)

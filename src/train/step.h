@@ -19,16 +19,21 @@ struct training_step {
     int model_parameters; /**< the first ones of the graph's; the others are the optimiser's state */
     int *of_model;        /**< per parameter of the graph: its id in the model's graph; 0: optimiser's */
 
-    /** The plan for whole batches and the one for the last, smaller batch; the same one where all are equal. */
+    /** What is brought down in turn, by the task; where it is one loss, one turn for all parameters. */
+    struct task_turn turns[TASK_MOST_TURNS];
+    int turn_count;
+
+    /** The plans for whole batches and those for the last, smaller batch, one for each turn. Samples are put into the
+     *  first; a later one that reads them gets a copy. */
     struct step_plan {
         fov_plan *plan;
         int64_t batch;
-        float *pixels;  /**< [batch, H, W, C] */
-        void *targets;  /**< as the task writes them */
+        float *pixels;  /**< [batch, H, W, C]; NULL: this turn does not read them */
+        void *targets;  /**< as the task writes them; NULL likewise */
         struct update_places places;
         size_t forward; /**< steps of the plan up to the loss; gradients and updates come behind */
-        const float *loss, *outputs; /**< after a run */
-    } whole, rest;
+        const float *loss, *outputs; /**< after a run; outputs of the first alone */
+    } whole[TASK_MOST_TURNS], rest[TASK_MOST_TURNS];
     /** Where gradients are summed up over several batches: what moves the weights then. Else both plans above do. */
     fov_plan *moves;
     struct update_places moves_places;
@@ -45,14 +50,18 @@ int step_create(struct training_step *step, fov_model *model, const struct task_
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error);
 void step_free(struct training_step *step);
 
-/** Runs one step with the pixels and labels in place. False where the loss is not finite: then nothing was updated but
- *  running statistics, and not even these where batches are collected. */
-bool step_run(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment);
+/** Is a turn taken in this step? */
+bool step_has_turn(const struct training_step *step, int turn, const struct update_moment *moment);
+/** Runs one step with the pixels and labels in place, of step->whole or step->rest. False where a loss is not finite:
+ *  then neither its turn nor a later one has updated anything but running statistics, and not even these where batches
+ *  are collected. */
+bool step_run(const struct training_step *step, const struct step_plan *plans, const struct update_moment *moment);
 /** Its two halves where batches are collected: one batch's share of the sums, and the update made from them. */
-bool step_collect(const struct training_step *step, const struct step_plan *plan, const struct update_moment *moment);
+bool step_collect(const struct training_step *step, const struct step_plan *plans, const struct update_moment *moment);
 void step_move(const struct training_step *step, const struct update_moment *moment);
 /** After a loss that is not finite: where the first bad number came from. */
-void step_replay(const struct step_plan *plan, int64_t number, struct plan_finding *finding);
+void step_replay(const struct training_step *step, const struct step_plan *plans, int64_t number,
+                 struct plan_finding *finding);
 
 /** The first parameter that holds a number that is not finite; NULL when all are good. */
 const char *step_bad_parameter(const struct training_step *step);

@@ -263,7 +263,7 @@ static int name_columns(struct training *t)
     status = status == FOV_OK ? history_column(history, "val/loss", t->error) : status;
     for (int i = 0; status == FOV_OK && figures[i].name != NULL; i++) {
         snprintf(name, sizeof name, "metrics/%s", figures[i].column);
-        status = history_column(history, name, t->error);
+        status = figures[i].turn == 0 ? history_column(history, name, t->error) : FOV_OK;
     }
     status = status == FOV_OK ? history_column(history, "lr", t->error) : status;
     for (int i = 0; status == FOV_OK && figures[i].name != NULL; i++) {
@@ -284,7 +284,7 @@ static int open_plans(struct training *t)
                     t->settings.batch);
     }
     if (status == FOV_OK && t->settings.given.on_plan != NULL) {
-        show_plan(t, t->step.whole.plan != NULL ? t->step.whole.plan : t->step.rest.plan);
+        show_plan(t, t->step.whole[0].plan != NULL ? t->step.whole[0].plan : t->step.rest[0].plan);
     }
     return status;
 }
@@ -295,7 +295,9 @@ static int training_open(struct training *t, const fov_train_options *options)
     if (t->count < 1 || t->count > INT32_MAX) {
         return error_set(t->error, FOV_E_INPUT, "%s has %" PRId64 " samples to train on", t->data->name, t->count);
     }
-    int status = settings_resolve(&t->settings, options, t->count, t->error);
+    fov_train_options filled = options != NULL ? *options : (fov_train_options){0};
+    int status = task_defaults(t->model, t->data->target, &filled, t->error);
+    status = status == FOV_OK ? settings_resolve(&t->settings, &filled, t->count, t->error) : status;
     settle_roles(t);
     status = status == FOV_OK ? open_augmentation(t) : status;
     status = status == FOV_OK ? open_task(t) : status;
@@ -314,6 +316,7 @@ static int training_open(struct training *t, const fov_train_options *options)
                                                  .classes = t->data->classes,
                                                  .class_names = t->data->class_names},
                                     .model = t->model,
+                                    .use = &t->use,
                                     .step = &t->step};
     return status;
 }
@@ -458,8 +461,21 @@ static int fail_loss(const struct training *t, const struct step_plan *plan, con
 {
     char                cause[FINDING_TEXT_SIZE];
     struct plan_finding finding = {.nan = {NULL, NULL}};
-    step_replay(plan, moment->step, &finding);
+    step_replay(&t->step, plan, moment->step, &finding);
     return fail_numeric(t, step, "the loss", plan_finding_text(&finding, cause), moment->input[UPDATE_RATE]);
+}
+
+/* The losses of later turns are figures. */
+static void sum_turns(const struct training *t, const struct step_plan *plans, const struct update_moment *moment,
+                      double *sum)
+{
+    for (const struct task_figure *figure = t->use.task->figures; figure->name != NULL; figure++) {
+        if (figure->turn > 0 && figure->turn < t->step.turn_count && step_has_turn(&t->step, figure->turn, moment)) {
+            sum[0] += (double)*plans[figure->turn].loss * (double)plans->batch;
+            sum[1] += (double)plans->batch;
+        }
+        sum += figure->while_training ? 2 : 0;
+    }
 }
 
 /* What batch `step` of this epoch is computed with. */
@@ -474,7 +490,7 @@ static int compute_batch(struct training *t, int64_t step, struct counted *count
 {
     const struct update_moment moment = moment_of(t, step);
     const struct step_plan *plan =
-        t->count - step * t->settings.batch >= t->settings.batch ? &t->step.whole : &t->step.rest;
+        t->count - step * t->settings.batch >= t->settings.batch ? t->step.whole : t->step.rest;
     if (prefetch_next(t->prefetch, (size_t)plan->batch, plan->pixels, plan->targets, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
@@ -485,6 +501,7 @@ static int compute_batch(struct training *t, int64_t step, struct counted *count
         return fail_loss(t, plan, &moment, step + 1);
     }
     t->use.task->sum(&t->use, &t->step.ends.scores, plan->outputs, plan->targets, (size_t)plan->batch, counted->sums);
+    sum_turns(t, plan, &moment, counted->sums);
     return FOV_OK;
 }
 
@@ -706,7 +723,7 @@ static int end_epoch(struct training *t, double rate)
     status = status == FOV_OK ? add_row(t, &progress, rate) : status;
     if (status == FOV_OK) {
         s->epoch++;
-        if (s->best_epoch == 0 || score > s->best) {
+        if (s->best_epoch == 0 || score > s->best || t->use.task->newest_is_best) {
             s->best = score;
             s->best_epoch = s->epoch;
             progress.best = true;

@@ -17,6 +17,7 @@ struct building {
     const struct train_settings *settings;
     fov_value *targets, *gradients; /* [count] */
     int count;
+    int end[TASK_MOST_TURNS]; /* of the targets of each turn, which lie one turn behind the other */
 };
 
 static fov_value scalar(struct building *b, const char *name, double value)
@@ -98,22 +99,22 @@ static int add_sums(struct building *b, int parameters, struct error *error)
     return add_sums_of_statistics(b, parameters, error);
 }
 
-/* All gradients by one factor, so that their norm together is at most `most` (Pascanu, Mikolov & Bengio, "On the
+/* All gradients of a turn by one factor, so that their norm together is at most `most` (Pascanu, Mikolov & Bengio, "On the
  * difficulty of training recurrent neural networks", 2013). Squares are summed tensor by tensor in order of the
  * parameters. */
-static void add_norm_clip(struct building *b, double most)
+static void add_norm_clip(struct building *b, int begin, int end, double most)
 {
     fov_graph *graph = b->graph;
     fov_value sum = {0};
-    for (int i = 0; i < b->count; i++) {
+    for (int i = begin; i < end; i++) {
         fov_value squares = op_emit(fov_graph_emitter(graph), "reduce_sum_square", &b->gradients[i], 1, NULL);
         fov_value one = fov_reshape(graph, squares, (fov_shape){0});
         sum = sum.id == 0 ? one : fov_add(graph, sum, one);
     }
-    fov_value norm = fov_add(graph, fov_sqrt(graph, sum), scalar(b, "optimizer.least_norm", 1e-6));
-    fov_value factor = fov_div(graph, scalar(b, "optimizer.most_norm", most), norm);
-    factor = fov_min(graph, factor, scalar(b, "optimizer.one", 1.0));
-    for (int i = 0; i < b->count; i++) {
+    fov_value norm = fov_add(graph, fov_sqrt(graph, sum), scalar(b, NULL, 1e-6));
+    fov_value factor = fov_div(graph, scalar(b, NULL, most), norm);
+    factor = fov_min(graph, factor, scalar(b, NULL, 1.0));
+    for (int i = begin; i < end; i++) {
         b->gradients[i] = fov_mul(graph, b->gradients[i], factor);
     }
 }
@@ -167,20 +168,26 @@ static void add_average(struct building *b, int parameter, fov_value now)
     u->averages[u->average_count++] = (struct update_average){parameter, average.id};
 }
 
+static bool has_prefix(const char *name, const char *prefix)
+{
+    return prefix == NULL || strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
 /* Running statistics are averaged as the weights are, so that they belong to the same network. Where batches are
- * collected, what they are by then. */
-static void add_averages_of_statistics(struct building *b, int parameters)
+ * collected, what they are by then. `prefix`: of the names of a turn's parameters; NULL: all. */
+static void add_averages_of_statistics(struct building *b, const char *prefix, int parameters)
 {
     for (int i = 0; i < parameters; i++) {
         fov_value parameter = fov_parameter_at(b->graph, i);
         const struct value *value = graph_value(b->graph, parameter.id);
-        if (value->follows && value->assigned != 0 && value->dtype == FOV_F32) {
+        if (has_prefix(value->name, prefix) && value->follows && value->assigned != 0 && value->dtype == FOV_F32) {
             add_average(b, parameter.id, b->updates->sums != NULL ? parameter : (fov_value){value->assigned});
         }
     }
 }
 
-static int add_weights(struct building *b, int parameters, struct error *error)
+/* The inputs and the room that renewing the weights needs. */
+static int open_weights(struct building *b, int parameters, struct error *error)
 {
     const fov_train_options *o = &b->settings->given;
     struct updates *u = b->updates;
@@ -194,15 +201,19 @@ static int add_weights(struct building *b, int parameters, struct error *error)
     if (o->lookahead > 0) {
         add_input(b, UPDATE_RETURN, "optimizer.return");
     }
-    for (int i = 0; i < b->count && error->status == FOV_OK; i++) {
+    return FOV_OK;
+}
+
+/* Of the parameters `begin` to `end`, those of a turn. */
+static int add_weights(struct building *b, int begin, int end, struct error *error)
+{
+    const fov_train_options *o = &b->settings->given;
+    for (int i = begin; i < end && error->status == FOV_OK; i++) {
         fov_value renewed = add_step(b, i, error);
         renewed = o->lookahead > 0 && renewed.id != 0 ? add_lookahead(b, i, renewed, error) : renewed;
         if (o->ema > 0.0f && renewed.id != 0) {
             add_average(b, b->targets[i].id, renewed);
         }
-    }
-    if (o->ema > 0.0f) {
-        add_averages_of_statistics(b, parameters);
     }
     return (int)error->status;
 }
@@ -230,18 +241,23 @@ static int list_others(struct building *b, struct error *error)
     return u->others != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-static int find_gradients(struct building *b, fov_value loss, int parameters, struct error *error)
+/* Adds those of a turn behind those that are there. */
+static int find_gradients(struct building *b, const struct task_turn *turn, int parameters, struct error *error)
 {
-    int used = 0;
+    int begin = b->count, used = b->count;
     for (int i = 0; i < parameters; i++) {
         fov_value parameter = fov_parameter_at(b->graph, i);
-        if (!fov_parameter_frozen(b->graph, parameter) && fov_value_dtype(b->graph, parameter) == FOV_F32) {
+        bool is_its = has_prefix(fov_value_name(b->graph, parameter), turn->parameters);
+        if (is_its && !fov_parameter_frozen(b->graph, parameter) && fov_value_dtype(b->graph, parameter) == FOV_F32) {
             b->targets[b->count++] = parameter;
         }
     }
-    int status = b->count > 0 ? fov_gradient(b->graph, loss, b->targets, b->count, b->gradients)
-                              : (int)error_set(error, FOV_E_USAGE, "the model has no parameter to train");
-    for (int i = 0; status == FOV_OK && i < b->count; i++) {
+    if (b->count == begin) {
+        return error_set(error, FOV_E_USAGE, "the model has no parameter to train%s%s",
+                         turn->parameters != NULL ? " in " : "", turn->parameters != NULL ? turn->parameters : "");
+    }
+    int status = fov_gradient(b->graph, turn->loss, b->targets + begin, b->count - begin, b->gradients + begin);
+    for (int i = begin; status == FOV_OK && i < b->count; i++) {
         if (b->gradients[i].id != 0) { /* 0: the loss does not depend on it */
             b->targets[used] = b->targets[i];
             b->gradients[used++] = b->gradients[i];
@@ -251,12 +267,44 @@ static int find_gradients(struct building *b, fov_value loss, int parameters, st
     return status;
 }
 
-static int build(struct building *b, fov_value loss, int parameters, struct error *error)
+/* What is assigned of a turn: where batches are collected, its sums; else its parameters, with what was added beside
+ * them, which are the graph's parameters from number `first` on. `prefix`: of the names of its parameters. */
+static int list_turn(struct building *b, int turn, int first, const char *prefix, struct error *error)
+{
+    const struct updates *u = b->updates;
+    struct update_turn *t = &b->updates->turn[turn];
+    int begin = turn > 0 ? b->end[turn - 1] : 0, end = b->end[turn];
+    int added = u->sums == NULL ? fov_parameter_count(b->graph) - first : u->statistic_count;
+    t->renewed =
+        memory_allocate(u->memory, (size_t)(end - begin + added), sizeof *t->renewed, "what a step renews", error);
+    if (t->renewed == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (int i = begin; i < end; i++) {
+        t->renewed[t->count++] = u->sums != NULL ? u->sums[i] : b->targets[i];
+    }
+    for (int i = 0; u->sums == NULL && i < added; i++) {
+        t->renewed[t->count++] = fov_parameter_at(b->graph, first + i);
+    }
+    for (int i = 0; i < u->statistic_count; i++) {
+        if (has_prefix(graph_value(b->graph, u->statistics[i].parameter)->name, prefix)) {
+            t->renewed[t->count++] = (fov_value){u->statistics[i].sum};
+        }
+    }
+    return FOV_OK;
+}
+
+static int build(struct building *b, const struct task_turn *turns, int turn_count, int parameters,
+                 struct error *error)
 {
     const fov_train_options *o = &b->settings->given;
+    int status = FOV_OK;
     add_input(b, UPDATE_RATE, "optimizer.learning_rate");
     add_input(b, UPDATE_NUMBER, "optimizer.step");
-    int status = find_gradients(b, loss, parameters, error);
+    for (int k = 0; status == FOV_OK && k < turn_count; k++) {
+        status = find_gradients(b, &turns[k], parameters, error);
+        b->end[k] = b->count;
+    }
     status = status == FOV_OK ? groups_check(b->settings, b->graph, b->targets, b->count, error) : status;
     if (status == FOV_OK && o->accumulate > 1) {
         status = add_sums(b, parameters, error);
@@ -264,15 +312,25 @@ static int build(struct building *b, fov_value loss, int parameters, struct erro
     for (int i = 0; status == FOV_OK && o->clip_value > 0.0f && i < b->count; i++) {
         b->gradients[i] = fov_clip(b->graph, b->gradients[i], -o->clip_value, o->clip_value);
     }
-    if (status == FOV_OK && o->clip_norm > 0.0f && b->count > 0) {
-        add_norm_clip(b, (double)o->clip_norm);
+    status = status == FOV_OK ? open_weights(b, parameters, error) : status;
+    for (int k = 0, begin = 0; status == FOV_OK && k < turn_count; begin = b->end[k++]) {
+        int first = fov_parameter_count(b->graph);
+        if (o->clip_norm > 0.0f && b->end[k] > begin) {
+            add_norm_clip(b, begin, b->end[k], (double)o->clip_norm);
+        }
+        status = add_weights(b, begin, b->end[k], error);
+        if (status == FOV_OK && o->ema > 0.0f) {
+            add_averages_of_statistics(b, turns[k].parameters, parameters);
+        }
+        if (status == FOV_OK && turn_count > 1) {
+            status = list_turn(b, k, first, turns[k].parameters, error);
+        }
     }
-    status = status == FOV_OK ? add_weights(b, parameters, error) : status;
     return status == FOV_OK && b->updates->sums != NULL ? list_others(b, error) : status;
 }
 
-int updates_add(struct updates *updates, fov_graph *graph, fov_value loss, int parameters,
-                const struct train_settings *settings, struct error *error)
+int updates_add(struct updates *updates, fov_graph *graph, const struct task_turn *turns, int turn_count,
+                int parameters, const struct train_settings *settings, struct error *error)
 {
     struct memory *memory = graph->context->memory;
     struct building b = {.updates = updates, .graph = graph, .settings = settings};
@@ -282,7 +340,7 @@ int updates_add(struct updates *updates, fov_graph *graph, fov_value loss, int p
         return FOV_E_MEMORY;
     }
     b.gradients = b.targets + parameters + 1;
-    int status = build(&b, loss, parameters, error);
+    int status = build(&b, turns, turn_count, parameters, error);
     memory_free(memory, b.targets);
     return status != FOV_OK ? status : graph->failed ? (int)error->status : FOV_OK;
 }
@@ -290,6 +348,9 @@ int updates_add(struct updates *updates, fov_graph *graph, fov_value loss, int p
 void updates_free(struct updates *updates)
 {
     if (updates->memory != NULL) {
+        for (int k = 0; k < TASK_MOST_TURNS; k++) {
+            memory_free(updates->memory, updates->turn[k].renewed);
+        }
         memory_free(updates->memory, updates->sums);
         memory_free(updates->memory, updates->others);
         memory_free(updates->memory, updates->averages);

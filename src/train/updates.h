@@ -7,6 +7,7 @@
 
 #include "graph/graph.h"
 #include "graph/plan.h"
+#include "task/task.h"
 #include "train/options.h"
 
 /** Inputs that say how a step moves the weights; id 0: the graph has none. All are f32 scalars. */
@@ -29,6 +30,10 @@ struct update_moment {
 
 struct updates {
     fov_value input[UPDATE_INPUTS];
+    struct update_turn { /**< what the plan of each turn renews; NULL: all that is assigned */
+        fov_value *renewed;
+        int count;
+    } turn[TASK_MOST_TURNS];
     /** The parameters that sum up gradients, and behind them running statistics, over the batches of a group; NULL:
      *  each batch moves the weights. */
     fov_value *sums;
@@ -50,10 +55,10 @@ struct updates {
     struct memory *memory;
 };
 
-/** Adds everything behind `loss`. `parameters`: the first ones of the graph, those of the model. E_USAGE where there is
- *  nothing to train, or a pattern fits nothing. The caller frees, after failures too. */
-int updates_add(struct updates *updates, fov_graph *graph, fov_value loss, int parameters,
-                const struct train_settings *settings, struct error *error);
+/** Adds everything behind the losses of the turns. `parameters`: the first ones of the graph, those of the model.
+ *  E_USAGE where there is nothing to train, or a pattern fits nothing. The caller frees, after failures too. */
+int updates_add(struct updates *updates, fov_graph *graph, const struct task_turn *turns, int turn_count,
+                int parameters, const struct train_settings *settings, struct error *error);
 void updates_free(struct updates *updates);
 
 /** Where a plan of the graph reads the inputs; NULL: it does not. */

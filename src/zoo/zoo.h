@@ -39,6 +39,7 @@ struct zoo_build {
     float auxiliary_share; /**< of their losses in training, beside the whole of the logits' */
     int auxiliary_count;
     const struct zoo_network *standing_on; /**< the network whose features zoo_backbone added; NULL: its own */
+    fov_value noise, picture; /**< of a network that makes pictures: a second input and what it becomes; 0: none */
 };
 
 struct zoo_network {

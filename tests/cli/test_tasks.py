@@ -56,6 +56,20 @@ def test_a_mask_is_drawn():
     assert "a mask of 24 x 24" in fovea("predict", "map.onnx", "in/green.png").out
 
 
+def test_pictures_are_made_of_noise():
+    gan = ("--model", "dcgan:width=2:noise=4", "--data", "digits:20")
+    done = fovea("train", *gan, "--epochs", 2, "--out", "gan")
+    assert done.code == OK and "adam:beta1=0.5, rate 0.0002" in done.out and "fovea generate gan/best.onnx" in done.out
+    assert sorted(os.listdir("gan/samples")) == ["epoch-0001.png", "epoch-0002.png"]
+    made = fovea("generate", "gan/best.onnx", "--count", 6, "--seed", 1, "-o", "six.png", "--json").json()
+    assert (made["count"], made["height"], made["width"], made["channels"]) == (6, 28, 28, 1)
+    assert fovea("generate", "gan/best.onnx", "--count", 12, "--walk", 4, "-o", "walk.png", "--threads", 2).code == OK
+    assert open("walk.png", "rb").read(4) == b"\x89PNG"
+    expect_failure(fovea("generate", "gan/best.onnx", "--count", 13, "--walk", 4), USAGE, "divides")
+    assert fovea("new", "mlp", "-o", "no-gan.onnx").code == OK
+    expect_failure(fovea("generate", "no-gan.onnx"), INPUT, "makes no pictures of noise")
+
+
 def test_slips():
     expect_failure(fovea("train", *DENOISE, "--task", "imgae"), USAGE, 'did you mean "image"')
     expect_failure(fovea("train", *DENOISE, "--task", "image:from=nois"), USAGE, "noise")

@@ -76,7 +76,8 @@ static void open_bench(struct bench *b, const fov_train_options *options)
     }
     b->loss = fov_add(b->graph, part[0], part[1]);
     assert_int_equal(settings_resolve(&b->settings, options, BATCHES, &error), FOV_OK);
-    assert_fine(b->context, updates_add(&b->updates, b->graph, b->loss, 2, &b->settings, &b->context->error) == FOV_OK);
+    assert_fine(b->context, updates_add(&b->updates, b->graph, &(struct task_turn){.loss = b->loss}, 1, 2, &b->settings,
+                                        &b->context->error) == FOV_OK);
     b->plan = fov_plan_create(b->graph, &b->loss, 1,
                               &(fov_plan_options){.training = true,
                                                   .updates = true,
