@@ -41,6 +41,7 @@
 #include <fovea/session.h>
 #include <fovea/status.h>
 #include <fovea/train.h>
+#include <fovea/style.h>
 #include <fovea/types.h>
 
 #endif

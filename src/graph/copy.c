@@ -2,6 +2,8 @@
 /* Copies a graph value by value, in order of creation, which is a topological order: whoever is read is there. */
 #include "base/file.h"
 #include "graph/copy.h"
+#include <stdio.h>
+#include <string.h>
 
 struct copying {
     const fov_graph *from;
@@ -11,7 +13,19 @@ struct copying {
     int                        change_count;
     bool                       bare; /**< data is handed over later */
     bool                       borrows; /**< data stay the original's */
+    const char                *prefix; /**< of all names; NULL: none */
+    char                      *name; /**< room for one with it */
+    size_t                     name_size;
 };
+
+static const char *name_of(const struct copying *copying, const char *name)
+{
+    if (copying->prefix == NULL) {
+        return name;
+    }
+    snprintf(copying->name, copying->name_size, "%s%s", copying->prefix, name);
+    return copying->name;
+}
 
 static int copy_node(const struct copying *copying, const struct node *node)
 {
@@ -20,7 +34,7 @@ static int copy_node(const struct copying *copying, const struct node *node)
         in[i] = copying->id[node->in[i]];
     }
     /* By its result's name: importers may have renamed values, and those are unique. */
-    const char *name = graph_value(copying->from, node->out[0])->name;
+    const char *name = name_of(copying, graph_value(copying->from, node->out[0])->name);
     int first = graph_add_node(copying->to, node->op, in, node->in_count, node->options, name);
     for (int i = 0; first != 0 && i < node->out_count; i++) {
         copying->id[node->out[i]] = copying->to->nodes[copying->to->node_count - 1].out[i];
@@ -46,8 +60,9 @@ static int copy_parameter(const struct copying *copying, int id)
         return fov_parameter(copying->to, .name = value->name, .shape = change->shape, .initial = change->initial,
                              .scale = change->scale, .frozen = value->frozen, .dtype = value->dtype).id;
     }
-    fov_value made = fov_parameter(copying->to, .name = value->name, .shape = value->shape, .initial = value->initial,
-                                   .scale = value->scale, .frozen = value->frozen, .dtype = value->dtype);
+    fov_value made = fov_parameter(copying->to, .name = name_of(copying, value->name), .shape = value->shape,
+                                   .initial = value->initial, .scale = value->scale,
+                                   .frozen = value->frozen || copying->prefix != NULL, .dtype = value->dtype);
     if (made.id == 0 || (copying->bare && (value->data != NULL || value->file != NULL))) {
         return made.id;
     }
@@ -62,7 +77,7 @@ static int copy_parameter(const struct copying *copying, int id)
         taken->file_offset = value->file_offset;
         return made.id;
     }
-    if (copying->borrows) {
+    if (copying->borrows && copying->prefix == NULL) {
         return made.id; /* to be drawn: the copy numbers its parameters as the original does */
     }
     /* Drawn now, if nobody has looked yet: the numbers of parameters may differ in the copy. */
@@ -76,7 +91,7 @@ static int copy_parameter(const struct copying *copying, int id)
 
 static int copy_constant(const struct copying *copying, const struct value *value)
 {
-    int made = fov_constant(copying->to, value->name, value->dtype, value->shape, value->data).id;
+    int made = fov_constant(copying->to, name_of(copying, value->name), value->dtype, value->shape, value->data).id;
     if (made != 0 && copying->borrows) {
         struct value *taken = graph_value(copying->to, made);
         memory_free(copying->to->context->memory, taken->data);
@@ -187,6 +202,65 @@ fov_value graph_apply(fov_graph *graph, fov_value from, fov_value to, fov_value 
     memory_free(memory, needed);
     memory_free(memory, again);
     return made;
+}
+
+/* What the needed nodes read and make. */
+static bool is_needed(const fov_graph *graph, const bool *needed, size_t id, const bool *read)
+{
+    const struct value *value = graph_value(graph, (int)id);
+    return value->kind == VALUE_RESULT ? needed[value->node] : read[id];
+}
+
+static int insert(struct copying *copying, const bool *needed, bool *read)
+{
+    const fov_graph *from = copying->from;
+    struct error *error = &copying->to->context->error;
+    for (size_t n = 0; n < from->node_count; n++) {
+        for (int i = 0; needed[n] && i < from->nodes[n].in_count; i++) {
+            read[from->nodes[n].in[i]] = true;
+        }
+    }
+    for (size_t v = 1; v < from->value_count; v++) {
+        if (copying->id[v] != 0 || !is_needed(from, needed, v, read)) {
+            continue;
+        }
+        if (graph_value(from, (int)v)->kind == VALUE_INPUT) {
+            return error_set(error, FOV_E_USAGE, "the network also depends on input \"%s\"",
+                             graph_value(from, (int)v)->name);
+        }
+        copying->id[v] = copy_value(copying, (int)v);
+        if (copying->id[v] == 0) {
+            return error_set(error, FOV_E_INTERNAL, "copying the graph failed at \"%s\"",
+                             graph_value(from, (int)v)->name);
+        }
+    }
+    return FOV_OK;
+}
+
+int graph_insert(fov_graph *to, const fov_graph *from, fov_value input, fov_value instead, const int *wanted, int count,
+                 const char *prefix, int *id)
+{
+    enum { NAME_SIZE = 4096 + 64 }; /* of the graph and a prefix: one that grows too long is refused there */
+    struct memory *memory = to->context->memory;
+    struct error *error = &to->context->error;
+    bool *needed = memory_allocate(memory, from->node_count + 1, sizeof *needed, "a mark per node", error);
+    bool *read = memory_allocate(memory, from->value_count, sizeof *read, "a mark per value", error);
+    char *name = memory_allocate(memory, NAME_SIZE, 1, "a name", error);
+    int status = FOV_E_MEMORY;
+    if (needed != NULL && read != NULL && name != NULL && !to->failed) {
+        struct copying copying = {
+            .from = from, .to = to, .id = id, .borrows = true, .prefix = prefix, .name = name,
+            .name_size = NAME_SIZE};
+        memset(id, 0, from->value_count * sizeof *id);
+        id[input.id] = instead.id;
+        graph_mark(from, wanted, count, needed);
+        status = insert(&copying, needed, read);
+    }
+    to->failed = to->failed || status != FOV_OK;
+    memory_free(memory, needed);
+    memory_free(memory, read);
+    memory_free(memory, name);
+    return status;
 }
 
 fov_graph *graph_rebuild(fov_graph *graph, int *id, const struct graph_change *changes, int count)

@@ -70,6 +70,20 @@ def test_pictures_are_made_of_noise():
     expect_failure(fovea("generate", "no-gan.onnx"), INPUT, "makes no pictures of noise")
 
 
+def test_a_picture_is_painted():
+    colour_png("in/content.png", (200, 60, 10), 24)
+    colour_png("in/style.png", (20, 90, 210), 30)
+    expect_failure(fovea("style", "in/content.png", "in/style.png"), USAGE, "trained weights")
+    assert fovea("new", "squeezenet1_1", "-o", "look.safetensors").code == OK
+    done = fovea("style", "in/content.png", "in/style.png", "--network", "look.safetensors", "--style-layers",
+                 "relu_2", "--content-layer", "relu_2", "--steps", 3, "--every", 2, "-o", "painted.png", "--json").json()
+    assert (done["height"], done["width"]) == (24, 24) and os.path.exists("painted-0002.png")
+    loss = [row["loss"] for row in done["history"]]
+    assert len(loss) == 4 and loss[3] < loss[0] and done["history"][0]["content"] == 0, loss
+    expect_failure(fovea("style", "in/content.png", "in/style.png", "--network", "look.safetensors",
+                         "--style-layers", "relu_999"), USAGE, "relu_999")
+
+
 def test_slips():
     expect_failure(fovea("train", *DENOISE, "--task", "imgae"), USAGE, 'did you mean "image"')
     expect_failure(fovea("train", *DENOISE, "--task", "image:from=nois"), USAGE, "noise")

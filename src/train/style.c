@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/* Style transfer: two plans. One makes the Gram matrices of the style's picture, once; the other has the losses of the
+ * picture that is searched, and their gradient by its pixels, at each step. */
+#include "base/arithmetic.h"
+#include "image/image.h"
+#include "image/resize.h"
+#include "task/perceptual.h"
+#include "train/lbfgs.h"
+#include <fovea/operators.h>
+#include <fovea/style.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { STEPS = 300, SIZE = 512, HISTORY = 10, CHANNELS = 3, LEAST_SIDE = 16, TRIALS = 32 };
+enum loss { CONTENT, STYLE, VARIATION, LOSSES };
+
+struct style_search {
+    fov_context *context;
+    struct error *error;
+    fov_model *network;
+    fov_style_options options;
+    struct perceptual_layers layers;
+    int height, width;    /* of the result */
+    float *pixels;        /* [3, height, width] of 0..1 */
+    fov_graph *graph;     /* of the picture that is searched */
+    fov_value picture, losses[LOSSES], gradient;
+    struct target { /* parameters, which keep what is put there once */
+        fov_value map, weight;
+    } content, grams[PERCEPTUAL_MOST];
+    fov_plan *plan;
+    struct parts { /* of the loss, with their weights */
+        double loss[LOSSES], sum;
+    } trials[TRIALS]; /* points that a step has tried */
+    int trial_count;
+    fov_image shown;
+    struct arithmetic *host; /* the caller's arithmetic, which its function gets back */
+};
+
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+
+/* The picture, its longer side of `size` pixels where it is longer, as planes of 0..1. */
+static float *take_picture(const struct style_search *s, const fov_image *image, int size, int *height, int *width)
+{
+    struct memory *memory = s->context->memory;
+    struct resize_scratch scratch = {.memory = memory};
+    int longer = image->height > image->width ? image->height : image->width;
+    double share = size < longer ? (double)size / longer : 1.0;
+    *height = (int)fmax(round(image->height * share), 1);
+    *width = (int)fmax(round(image->width * share), 1);
+    size_t from = (size_t)image->height * (size_t)image->width, pixels = (size_t)*height * (size_t)*width;
+    uint8_t *colours = memory_allocate_raw(memory, from, CHANNELS, "a picture", s->error);
+    uint8_t *resized = memory_allocate_raw(memory, pixels, CHANNELS, "a picture", s->error);
+    float *planes = memory_allocate_raw(memory, pixels, CHANNELS * sizeof *planes, "a picture", s->error);
+    int status = colours != NULL && resized != NULL && planes != NULL ? FOV_OK : FOV_E_MEMORY;
+    if (status == FOV_OK) {
+        image_convert(image->pixels, image->channels, colours, CHANNELS, from);
+        status = image_resize(colours, image->height, image->width, CHANNELS, resized, *height, *width, &scratch,
+                              s->error);
+    }
+    for (size_t i = 0; status == FOV_OK && i < pixels * CHANNELS; i++) {
+        size_t channel = s->network->preprocessing.bgr ? CHANNELS - 1 - i % CHANNELS : i % CHANNELS;
+        planes[channel * pixels + i / CHANNELS] = (float)resized[i] / 255.0f;
+    }
+    resize_free(&scratch);
+    memory_free(memory, colours);
+    memory_free(memory, resized);
+    if (status != FOV_OK) {
+        memory_free(memory, planes);
+        planes = NULL;
+    }
+    return planes;
+}
+
+/* Planes of 0..1 into the picture that is shown; what the search has moved beyond is cut off. */
+static void show_picture(struct style_search *s, const double *planes)
+{
+    size_t pixels = (size_t)s->height * (size_t)s->width;
+    for (size_t i = 0; i < pixels * CHANNELS; i++) {
+        size_t channel = s->network->preprocessing.bgr ? CHANNELS - 1 - i % CHANNELS : i % CHANNELS;
+        double value = planes[channel * pixels + i / CHANNELS];
+        s->shown.pixels[i] = (uint8_t)lround(255.0 * fmin(fmax(value, 0.0), 1.0));
+    }
+}
+
+static int check_size(const struct style_search *s, const char *what, int height, int width)
+{
+    return height >= LEAST_SIDE && width >= LEAST_SIDE
+               ? FOV_OK
+               : error_set(s->error, FOV_E_INPUT, "the %s is %d x %d pixels; the network's maps need %d a side at least",
+                           what, height, width, LEAST_SIDE);
+}
+
+/* ---- graphs ------------------------------------------------------------------------------------------------------ */
+
+static fov_value add_picture(fov_graph *graph, int height, int width)
+{
+    return fov_input(graph, .name = "picture", .shape = {4, {1, CHANNELS, height, width}});
+}
+
+/* What a map is compared with, and how much a difference counts. */
+static struct target add_target(fov_graph *graph, const char *name, fov_value like)
+{
+    char weight[64];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    return (struct target){
+        fov_parameter(graph, .name = name, .shape = fov_value_shape(graph, like), .frozen = true),
+        fov_parameter(graph, .name = weight, .initial = FOV_INITIAL_ONES, .frozen = true)};
+}
+
+static fov_value add_difference(fov_graph *graph, fov_value map, const struct target *target)
+{
+    return fov_mul(graph, fov_mse(graph, map, target->map), target->weight);
+}
+
+/* Sets the target to what a plan has made; a difference counts as a share of the target's mean square, so that weights
+ * mean the same for any network and layer. */
+static int set_target(struct style_search *s, const struct target *target, fov_plan *plan, fov_value made,
+                      double weight)
+{
+    const float *numbers = fov_plan_data(plan, made);
+    size_t bytes = fov_plan_bytes(plan, made), count = bytes / sizeof *numbers;
+    double squares = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        squares += (double)numbers[i] * (double)numbers[i];
+    }
+    if (!(squares > 0.0) || !isfinite(squares)) {
+        return error_set(s->error, FOV_E_NUMERIC, "a layer of the network sees nothing in the picture: its maps are 0 or "
+                         "not finite");
+    }
+    const float factor = (float)(weight * (double)count / squares);
+    int status = fov_parameter_set(s->graph, target->map, numbers, bytes);
+    return status == FOV_OK ? fov_parameter_set(s->graph, target->weight, &factor, sizeof factor) : status;
+}
+
+/* The Gram matrices of the style's picture, from a plan of its own, into those of the search. */
+static int measure_style(struct style_search *s, const fov_image *style)
+{
+    int height, width;
+    fov_value grams[PERCEPTUAL_MOST];
+    fov_graph *graph = NULL;
+    fov_plan *plan = NULL;
+    float *pixels = take_picture(s, style, s->options.size, &height, &width);
+    int status = pixels != NULL ? check_size(s, "picture of the style", height, width) : FOV_E_MEMORY;
+    if (status == FOV_OK && (graph = fov_graph_create(s->context)) != NULL) {
+        fov_value picture = add_picture(graph, height, width);
+        struct perceptual_maps maps = perceptual_add(graph, s->network, &s->layers, picture, "network.");
+        for (int i = 0; i < s->layers.style_count; i++) {
+            grams[i] = perceptual_gram(graph, maps.style[i]);
+        }
+        plan = fov_plan_create(graph, grams, s->layers.style_count, &(fov_plan_options){.batch = 1});
+        if (plan != NULL) {
+            memcpy(fov_plan_data(plan, picture), pixels, (size_t)height * (size_t)width * CHANNELS * sizeof *pixels);
+            fov_plan_run(plan, 0);
+        }
+    }
+    status = plan != NULL ? FOV_OK : (int)s->error->status;
+    for (int i = 0; status == FOV_OK && i < s->layers.style_count; i++) {
+        status = set_target(s, &s->grams[i], plan, grams[i], s->options.style_weight / s->layers.style_count);
+    }
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    memory_free(s->context->memory, pixels);
+    return status;
+}
+
+/* The content's maps are those of the picture at the beginning: from a plan of the same graph. */
+static int measure_content(struct style_search *s, fov_value map)
+{
+    int status = FOV_OK;
+    fov_plan *plan = fov_plan_create(s->graph, &map, 1, &(fov_plan_options){.batch = 1});
+    if (plan != NULL) {
+        memcpy(fov_plan_data(plan, s->picture), s->pixels, fov_plan_bytes(plan, s->picture));
+        fov_plan_run(plan, 0);
+        status = set_target(s, &s->content, plan, map, s->options.content_weight);
+    }
+    fov_plan_free(plan);
+    return plan != NULL ? status : (int)s->error->status;
+}
+
+/* The mean squared difference of neighbours, down and across. */
+static fov_value add_variation(struct style_search *s)
+{
+    fov_graph *g = s->graph;
+    fov_value side[2];
+    for (int axis = 0; axis < 2; axis++) {
+        int length = axis == 0 ? s->height : s->width;
+        fov_value first = fov_slice(g, s->picture, axis + 2, 0, length - 1, 1);
+        fov_value second = fov_slice(g, s->picture, axis + 2, 1, length - 1, 1);
+        side[axis] = fov_mse(g, first, second);
+    }
+    return fov_add(g, side[0], side[1]);
+}
+
+static int build(struct style_search *s, struct perceptual_maps *maps)
+{
+    fov_graph *g = s->graph = fov_graph_create(s->context);
+    if (g == NULL) {
+        return (int)s->error->status;
+    }
+    s->picture = add_picture(g, s->height, s->width);
+    *maps = perceptual_add(g, s->network, &s->layers, s->picture, "network.");
+    s->content = add_target(g, "content", maps->content);
+    s->losses[CONTENT] = add_difference(g, maps->content, &s->content);
+    for (int i = 0; i < s->layers.style_count; i++) {
+        char name[32];
+        fov_value gram = perceptual_gram(g, maps->style[i]);
+        snprintf(name, sizeof name, "gram.%d", i);
+        s->grams[i] = add_target(g, name, gram);
+        fov_value loss = add_difference(g, gram, &s->grams[i]);
+        s->losses[STYLE] = i == 0 ? loss : fov_add(g, s->losses[STYLE], loss);
+    }
+    const float variation = (float)s->options.variation_weight;
+    s->losses[VARIATION] =
+        fov_mul(g, add_variation(s), fov_constant(g, NULL, FOV_F32, (fov_shape){0}, &variation));
+    fov_value sum = fov_add(g, fov_add(g, s->losses[CONTENT], s->losses[STYLE]), s->losses[VARIATION]);
+    if (g->failed || fov_gradient(g, sum, &s->picture, 1, &s->gradient) != FOV_OK) {
+        return (int)s->error->status;
+    }
+    const fov_value outputs[] = {s->losses[CONTENT], s->losses[STYLE], s->losses[VARIATION], s->gradient};
+    s->plan = fov_plan_create(g, outputs, LOSSES + 1, &(fov_plan_options){.batch = 1});
+    return s->plan != NULL ? FOV_OK : (int)s->error->status;
+}
+
+/* ---- the search -------------------------------------------------------------------------------------------------- */
+
+/* The losses at the pixels `x`, and their sum's gradient. */
+static int evaluate(void *user, const double *x, double *value, double *gradient)
+{
+    struct style_search *s = user;
+    size_t count = (size_t)s->height * (size_t)s->width * CHANNELS;
+    float *input = fov_plan_data(s->plan, s->picture);
+    for (size_t i = 0; i < count; i++) {
+        input[i] = (float)x[i];
+    }
+    fov_plan_run(s->plan, 0);
+    struct parts *parts = &s->trials[s->trial_count < TRIALS - 1 ? s->trial_count++ : TRIALS - 1];
+    *value = 0.0;
+    for (int i = 0; i < LOSSES; i++) {
+        parts->loss[i] = (double)*(const float *)fov_plan_data(s->plan, s->losses[i]);
+        *value += parts->loss[i];
+    }
+    parts->sum = *value;
+    const float *slope = fov_plan_data(s->plan, s->gradient);
+    for (size_t i = 0; i < count; i++) {
+        gradient[i] = (double)slope[i];
+    }
+    return isfinite(*value) ? FOV_OK : error_set(s->error, FOV_E_NUMERIC, "the loss is no longer finite");
+}
+
+/* Of the points that the last step has tried, the parts of the loss at the one that it took. */
+static const struct parts *parts_at(const struct style_search *s, double value)
+{
+    int at = s->trial_count - 1;
+    while (at > 0 && s->trials[at].sum != value) {
+        at--;
+    }
+    return &s->trials[at];
+}
+
+/* Shows where the search stands. True: it is to stop. */
+static bool look(struct style_search *s, const double *x, int step, double value)
+{
+    const struct parts *parts = parts_at(s, value);
+    fov_style_progress at = {.step = step, .steps = s->options.steps, .loss = value, .content = parts->loss[CONTENT],
+                             .style = parts->loss[STYLE], .variation = parts->loss[VARIATION], .picture = s->shown};
+    s->trial_count = 0;
+    if (s->options.on_step == NULL) {
+        return false;
+    }
+    show_picture(s, x);
+    arithmetic_leave(*s->host);
+    bool stops = s->options.on_step(&at, s->options.user) != 0;
+    *s->host = arithmetic_enter(DENORMALS_KEPT);
+    return stops;
+}
+
+/* The beginning, as a step that moves nothing. */
+static bool look_first(struct style_search *s, const double *x, double *gradient, int *status)
+{
+    double value = 0.0;
+    *status = evaluate(s, x, &value, gradient);
+    return *status != FOV_OK || look(s, x, 0, value);
+}
+
+static int run_search(struct style_search *s)
+{
+    struct memory *memory = s->context->memory;
+    size_t count = (size_t)s->height * (size_t)s->width * CHANNELS;
+    const struct lbfgs_options options = {.history = HISTORY};
+    double *x = memory_allocate(memory, count, 2 * sizeof *x, "a picture", s->error);
+    struct lbfgs *search = x != NULL ? lbfgs_create(memory, count, &options, s->error) : NULL;
+    int status = search != NULL ? FOV_OK : (int)s->error->status;
+    enum lbfgs_state state = LBFGS_GOES_ON;
+    for (size_t i = 0; status == FOV_OK && i < count; i++) {
+        x[i] = (double)s->pixels[i];
+    }
+    bool stops = status != FOV_OK || look_first(s, x, x + count, &status);
+    for (int step = 1; !stops && step <= s->options.steps && state == LBFGS_GOES_ON; step++) {
+        status = lbfgs_iterate(search, evaluate, s, x, &state);
+        stops = status != FOV_OK || look(s, x, step, lbfgs_value(search));
+    }
+    if (status == FOV_OK) {
+        show_picture(s, x);
+    }
+    lbfgs_free(search);
+    memory_free(memory, x);
+    return status;
+}
+
+static int prepare(struct style_search *s, const fov_image *content, const fov_image *style)
+{
+    struct perceptual_maps maps;
+    int status = perceptual_choose(s->network, s->options.content_layer, s->options.style_layers, &s->layers, s->error);
+    if (status != FOV_OK) {
+        return status;
+    }
+    s->pixels = take_picture(s, content, s->options.size, &s->height, &s->width);
+    status = s->pixels != NULL ? check_size(s, "picture", s->height, s->width) : FOV_E_MEMORY;
+    if (status != FOV_OK) {
+        return status;
+    }
+    s->shown = (fov_image){s->height, s->width, CHANNELS, NULL, s->context->memory};
+    s->shown.pixels =
+        memory_allocate_raw(s->context->memory, (size_t)s->height * (size_t)s->width, CHANNELS, "a picture", s->error);
+    status = s->shown.pixels != NULL ? build(s, &maps) : FOV_E_MEMORY;
+    status = status == FOV_OK ? measure_content(s, maps.content) : status;
+    return status == FOV_OK ? measure_style(s, style) : status;
+}
+
+static fov_style_options resolve(const fov_style_options *options)
+{
+    fov_style_options o = options != NULL ? *options : (fov_style_options){0};
+    o.steps = o.steps != 0 ? o.steps : STEPS;
+    o.size = o.size != 0 ? o.size : SIZE;
+    o.content_weight = o.content_weight != 0.0 ? o.content_weight : 1.0;
+    o.style_weight = o.style_weight != 0.0 ? o.style_weight : 100.0;
+    return o;
+}
+
+int fov_style_opt(fov_model *network, const fov_image *content, const fov_image *style,
+                  const fov_style_options *options, fov_image *result)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct style_search s = {.context = network->context, .error = &network->context->error, .network = network,
+                             .options = resolve(options), .host = &mode};
+    *result = (fov_image){.height = 0};
+    int status = (int)s.error->status;
+    if (status == FOV_OK && (s.options.steps < 1 || s.options.size < LEAST_SIDE)) {
+        status = error_set(s.error, FOV_E_USAGE, "%d steps for %d pixels (at least 1, and %d)", s.options.steps,
+                           s.options.size, LEAST_SIDE);
+    }
+    status = status == FOV_OK ? prepare(&s, content, style) : status;
+    status = status == FOV_OK ? run_search(&s) : status;
+    if (status == FOV_OK) {
+        *result = s.shown;
+        s.shown.pixels = NULL;
+    }
+    fov_image_free(&s.shown);
+    fov_plan_free(s.plan);
+    fov_graph_free(s.graph);
+    memory_free(s.context->memory, s.pixels);
+    arithmetic_leave(mode);
+    return status;
+}
