@@ -82,6 +82,7 @@ enum color { COLOR_NONE, COLOR_256, COLOR_TRUE };
 
 /** One run of the command. */
 struct cli {
+    const char *program; /**< as it was called, for "Next:" lines: "fovea", "build/release/fovea" */
     const struct verb *verb;
     struct cli_value value[CLI_MAX_OPTIONS]; /**< the verb's options, then the others */
     const char **arguments;                  /**< what is no option, in order */
@@ -93,7 +94,8 @@ struct cli {
     /* What standard output is. */
     bool terminal, unicode;
     enum color color;
-    int width; /**< columns */
+    int width;      /**< columns */
+    bool has_width; /**< a terminal's, or $COLUMNS: what is printed is to fit into it; a pipe has room for all */
 
     /** Where verbs print: a buffer that reaches standard output when the verb succeeds or says so (output_commit), so
      *  that a failure leaves nothing behind. */
@@ -101,6 +103,7 @@ struct cli {
     char *buffer;
     size_t buffered;
     bool broken; /**< nobody reads standard output any more */
+    int output_code; /**< EXIT_IO once the system refused what was printed: the command ends with it */
 
     fov_context *context; /**< made when first asked for: cli_context() */
     int problem_code;     /**< why a context that is well cannot be used, for fail_library; EXIT_OK: it can */

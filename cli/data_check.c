@@ -65,7 +65,7 @@ static bool open_splits(struct description *d)
             d->count[i][fov_dataset_label(d->data[i], k)]++;
         }
     }
-    if (strcmp(fov_dataset_describe(d->data[1]).source, fov_dataset_describe(d->data[2]).source) == 0) {
+    if (source_is_same_split(d->data[1], d->data[2])) {
         fov_dataset_free(d->data[2]); /* one split for both */
         d->data[2] = NULL;
     }
@@ -213,7 +213,8 @@ static void print_description(const struct description *d)
     if (d->data[2] != NULL) {
         fprintf(cli->out, "%s to validate with, ", show_count(count[2], fov_dataset_describe(d->data[2]).count));
     }
-    fprintf(cli->out, "%s to test with\n", show_count(count[1], test.count));
+    fprintf(cli->out, "%s to %s with\n", show_count(count[1], test.count),
+            d->data[2] != NULL ? "test" : "validate and to test");
     if (train.same_size) {
         fprintf(cli->out, "  pictures %d x %d pixels", train.height, train.width);
     } else {

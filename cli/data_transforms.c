@@ -68,6 +68,7 @@ int data_transforms(struct cli *cli)
         return EXIT_OK;
     }
     struct table *table = table_create("llL");
+    table_drops(table, "b");
     const char *name;
     table_row(table, (const char *const[]){"--augment, with its defaults", "torchvision", "what it does"});
     table_rule(table);

@@ -23,31 +23,6 @@ const struct verb *help_find(const char *name, const char **suggestion)
     return NULL;
 }
 
-/* Text in lines of at most `width` columns, each after the first indented; the cursor stands at `column` already. */
-static void print_wrapped(FILE *out, const char *text, int column, int indent, int width)
-{
-    for (const char *at = text; *at != '\0';) {
-        int length = (int)strcspn(at, " \n");
-        if (column > indent && column + 1 + length > width) {
-            fprintf(out, "\n%*s", indent, "");
-            column = indent;
-        } else if (column > indent) {
-            fputc(' ', out);
-            column++;
-        }
-        fprintf(out, "%.*s", length, at);
-        column += length;
-        at += length;
-        at += strspn(at, " ");
-        if (*at == '\n') {
-            fprintf(out, "\n%*s", indent, "");
-            column = indent;
-            at++;
-        }
-    }
-    fputc('\n', out);
-}
-
 static int help_width(const struct cli *cli)
 {
     return cli->width < 110 ? cli->width : 110;
@@ -68,9 +43,11 @@ void help_overview(struct cli *cli)
         print_wrapped(cli->out, verb_table[i]->summary, longest + 4, longest + 4, help_width(cli));
     }
     fprintf(cli->out, "\n  fovea VERB --help   options of a verb and examples\n"
-                      "  fovea --version     version, machine, build\n\n"
-                      "Begin with \"fovea train\": it trains lenet5 on MNIST (or, with --data digits, on digits that\n"
-                      "fovea draws itself) and leaves all it learned in runs/train.\n");
+                      "  fovea --version     version, machine, build\n\n");
+    print_wrapped(cli->out,
+                  "Begin with \"fovea train\": it trains lenet5 on MNIST (or, with --data digits, on digits that fovea draws "
+                  "itself) and leaves all it learned in runs/train.",
+                  0, 0, help_width(cli));
 }
 
 static void option_left(char out[LEFT], const struct cli_option *o)

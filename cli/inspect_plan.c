@@ -8,6 +8,7 @@
 static void print_steps(struct cli *cli, const fov_plan *plan)
 {
     struct table *table = table_create("rLLLlLrrl");
+    table_drops(table, "gf");
     char number[NUMBER_SIZE], shape[SHAPE_SIZE], offset[NUMBER_SIZE], bytes[NUMBER_SIZE];
     table_row(table, (const char *const[]){"", "node", "operation", "how", "shape", "layout", "offset", "bytes", ""});
     table_rule(table);

@@ -139,7 +139,7 @@ static int dispatch(struct cli *cli, int count, char **words)
 
 int main(int count, char **words)
 {
-    struct cli cli = {.verb = NULL};
+    struct cli cli = {.program = count > 0 && words[0][0] != '\0' ? words[0] : "fovea"};
     setlocale(LC_CTYPE, ""); /* only what bytes mean: numbers keep their decimal point */
     /* A reader that goes away and a file that grows too large are failures of write(), not ends of the process. */
     signal(SIGPIPE, SIG_IGN);
@@ -152,6 +152,7 @@ int main(int count, char **words)
     if (code == EXIT_OK) {
         code = output_commit(&cli);
     }
+    code = code == EXIT_OK ? cli.output_code : code;
     fov_context_free(cli.context);
     output_close(&cli);
     return code;

@@ -28,7 +28,7 @@ static enum color find_color(const struct cli *cli)
     return environment_is("COLORTERM", "truecolor") || environment_is("COLORTERM", "24bit") ? COLOR_TRUE : COLOR_256;
 }
 
-static int find_width(const struct cli *cli)
+static int find_width(struct cli *cli)
 {
     struct winsize size = {0};
     const char *columns = getenv("COLUMNS");
@@ -36,7 +36,8 @@ static int find_width(const struct cli *cli)
     if (cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         width = size.ws_col;
     }
-    return width >= 20 && width <= 1000 ? (int)width : 100;
+    cli->has_width = width >= 20 && width <= 1000;
+    return cli->has_width ? (int)width : 100;
 }
 
 int output_open(struct cli *cli)
@@ -63,7 +64,11 @@ int output_commit(struct cli *cli)
     }
     cli->broken = true;
     clearerr(stdout);
-    return reason == EPIPE ? EXIT_OK : fail(cli, EXIT_IO, "standard output: %s", strerror(reason));
+    if (reason == EPIPE) {
+        return EXIT_OK;
+    }
+    cli->output_code = EXIT_IO; /* who goes on without looking ends with it all the same */
+    return fail(cli, EXIT_IO, "standard output: %s", strerror(reason));
 }
 
 void output_close(struct cli *cli)
@@ -238,6 +243,30 @@ const char *show_shape(char out[SHAPE_SIZE], const fov_shape *shape)
     }
     append_text(out, SHAPE_SIZE, n, "]");
     return out;
+}
+
+void print_wrapped(FILE *out, const char *text, int column, int indent, int width)
+{
+    for (const char *at = text; *at != '\0';) {
+        int length = (int)strcspn(at, " \n");
+        if (column > indent && column + 1 + length > width) {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+        } else if (column > indent) {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", length, at);
+        column += length;
+        at += length;
+        at += strspn(at, " ");
+        if (*at == '\n') {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+            at++;
+        }
+    }
+    fputc('\n', out);
 }
 
 void print_csv_field(FILE *out, const char *text)

@@ -32,6 +32,9 @@ const char *show_bytes(char out[NUMBER_SIZE], double bytes);       /**< "241.0 K
 const char *show_seconds(char out[NUMBER_SIZE], double seconds);   /**< "3.2 s", "4:05", "1:02:03" */
 const char *show_shape(char out[SHAPE_SIZE], const fov_shape *shape); /**< "[N, 6, 28, 28]" */
 
+/** Text in lines of at most `width` columns, each after the first indented; the cursor stands at `column` already. */
+void print_wrapped(FILE *out, const char *text, int column, int indent, int width);
+
 /** A field of CSV (RFC 4180): in quotes where it needs them. */
 void print_csv_field(FILE *out, const char *text);
 

@@ -69,7 +69,7 @@ static bool is_in_use(const char *path)
 /* A file by which a run is known: the trainer would refuse the folder, too, but not before args.json were written. */
 static const char *file_of_run(const struct run_directory *folder)
 {
-    static const char *const kept[] = {"checkpoint.safetensors", "best.onnx"};
+    static const char *const kept[] = {"checkpoint.safetensors", "best.onnx", "last.onnx", "history.csv"};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         if (run_directory_has(folder, kept[i])) {
             return kept[i];
@@ -134,13 +134,12 @@ void run_directory_abandon(const struct run_directory *folder)
 }
 
 /* Words that name files are kept so that they mean the same from another working directory: "mnist:DIR" too. */
-static void set_word(json_t *object, const char *key, const char *word)
+static void set_word(json_t *object, const char *key, const char *word, bool is_file)
 {
     const char *colon = strchr(word, ':');
     size_t head = colon != NULL && access(word, F_OK) != 0 ? (size_t)(colon - word) + 1 : 0;
-    char *whole = access(word + head, F_OK) == 0 ? realpath(word + head, NULL) : NULL;
-    bool path = whole != NULL && (head > 0 || strchr(word, '/') != NULL || strchr(word, '.') != NULL);
-    if (path) {
+    char *whole = is_file || head > 0 ? realpath(word + head, NULL) : NULL;
+    if (whole != NULL) {
         size_t size = head + strlen(whole) + 1;
         char *text = take_memory(size, 1);
         snprintf(text, size, "%.*s%s", (int)head, word, whole);
@@ -163,8 +162,8 @@ int run_directory_keep_words(struct cli *cli, const struct run_directory *folder
 {
     char path[RUN_PATH];
     json_t *object = json_object();
-    set_word(object, "model", words->model);
-    set_word(object, "data", words->data);
+    set_word(object, "model", words->model, words->model_is_file);
+    set_word(object, "data", words->data, words->data_is_file);
     set_given(object, "input", words->input);
     set_given(object, "freeze", words->freeze);
     set_given(object, "output", words->output);
@@ -175,7 +174,9 @@ int run_directory_keep_words(struct cli *cli, const struct run_directory *folder
     if (words->held.val_last > 0) {
         json_set_integer(object, "val_last", words->held.val_last);
     }
-    set_given(object, "val_list", words->held.val_list);
+    if (words->held.val_list != NULL) {
+        set_word(object, "val_list", words->held.val_list, true);
+    }
     if (words->classes > 0) {
         json_set_integer(object, "classes", words->classes);
     }

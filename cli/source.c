@@ -137,6 +137,12 @@ fov_dataset *source_data(struct cli *cli, const char *source, fov_split split)
     return context != NULL ? fov_dataset_open_opt(context, source, split, &held) : NULL;
 }
 
+bool source_is_same_split(const fov_dataset *a, const fov_dataset *b)
+{
+    fov_dataset_info first = fov_dataset_describe(a), second = fov_dataset_describe(b);
+    return first.count == second.count && strcmp(first.source, second.source) == 0;
+}
+
 bool source_is_one_class(const char *task)
 {
     size_t length = strcspn(task, ":");

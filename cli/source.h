@@ -37,6 +37,9 @@ fov_dataset_options source_held_back(const struct cli *cli);
 /** Like fov_dataset_open_opt, in cli's context, with what these options say. */
 fov_dataset *source_data(struct cli *cli, const char *source, fov_split split);
 
+/** Are two datasets of one source the same samples of it? Data with one held-out split has it for both purposes. */
+bool source_is_same_split(const fov_dataset *a, const fov_dataset *b);
+
 /** Is a task, with or without options, about one class of each picture? */
 bool source_is_one_class(const char *task);
 /** Which class of the model is which of the data's (as --classes-by-position says), in a remark where there is

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows are kept until all widths are known, then printed. */
+/* Rows are kept until all widths are known, then printed. Where there is less room than they want, texts give way first,
+ * then whole columns; the last text goes on in lines below. */
 #include "table.h"
 #include "output.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 2 };
+enum { GAP = 2, LEAST_TEXT = 8, LEAST_LAST = 24 /* columns of the screen */ };
 
 struct table {
     char columns[32];
+    char drops[32]; /* columns from 'a' in the order in which they are left out */
     int column_count, row_count, capacity;
     char **cells; /* [row][column]; a row of NULLs is a rule */
     bool *rule;   /* [row] */
@@ -20,6 +22,11 @@ struct table *table_create(const char *columns)
     snprintf(table->columns, sizeof table->columns, "%s", columns);
     table->column_count = (int)strlen(table->columns);
     return table;
+}
+
+void table_drops(struct table *table, const char *order)
+{
+    snprintf(table->drops, sizeof table->drops, "%s", order);
 }
 
 void table_free(struct table *table)
@@ -105,10 +112,51 @@ static void print_cell(const struct cli *cli, FILE *out, const char *text, int w
     }
 }
 
-/* The widths that the cells want; on a terminal the 'L' columns give way, the widest first, down to 8 characters. */
+/* A last column of texts goes on below; others are cut. */
+static int least_width(const struct table *table, int column, int wanted)
+{
+    bool is_last = column == table->column_count - 1;
+    int least = is_last ? LEAST_LAST : LEAST_TEXT;
+    return table->columns[column] != 'L' || wanted < least ? wanted : least;
+}
+
+/* Screen columns of those that are shown. -1: one that is left out. */
+static int total_of(const struct table *table, const int *width)
+{
+    int total = 0;
+    for (int c = 0; c < table->column_count; c++) {
+        total += width[c] >= 0 ? GAP + width[c] : 0;
+    }
+    return total;
+}
+
+/* Leaves out columns until the rest can be made to fit: those of the order, then from the right, never the first. */
+static void drop_columns(const struct table *table, int room, int *width)
+{
+    for (size_t i = 0;; i++) {
+        int least[32], column = -1;
+        for (int c = 0; c < table->column_count; c++) {
+            least[c] = width[c] >= 0 ? least_width(table, c, width[c]) : -1;
+        }
+        if (total_of(table, least) <= room) {
+            return;
+        }
+        if (i < strlen(table->drops)) {
+            column = table->drops[i] - 'a';
+        }
+        for (int c = 1; i >= strlen(table->drops) && c < table->column_count; c++) {
+            column = width[c] >= 0 ? c : column;
+        }
+        if (column < 0) {
+            return; /* the first one alone is too wide: it is cut */
+        }
+        width[column] = -1;
+    }
+}
+
+/* The widths that the cells want, less where there is no room: the widest text first. */
 static int find_widths(const struct table *table, const struct cli *cli, int *width)
 {
-    int total = GAP * table->column_count;
     for (int c = 0; c < table->column_count; c++) {
         width[c] = 0;
         for (int r = 0; r < table->row_count; r++) {
@@ -116,12 +164,16 @@ static int find_widths(const struct table *table, const struct cli *cli, int *wi
             int length = text != NULL ? table_text_width(text) : 0;
             width[c] = length > width[c] ? length : width[c];
         }
-        total += width[c];
     }
-    while (cli->terminal && total > cli->width) {
+    if (!cli->has_width) {
+        return total_of(table, width);
+    }
+    drop_columns(table, cli->width, width);
+    while (total_of(table, width) > cli->width) {
         int widest = -1;
         for (int c = 0; c < table->column_count; c++) {
-            if (table->columns[c] == 'L' && width[c] > 8 && (widest < 0 || width[c] > width[widest])) {
+            bool can_give = width[c] > least_width(table, c, width[c]);
+            if (can_give && (widest < 0 || width[c] > width[widest])) {
                 widest = c;
             }
         }
@@ -129,18 +181,76 @@ static int find_widths(const struct table *table, const struct cli *cli, int *wi
             break;
         }
         width[widest]--;
-        total--;
     }
-    return total;
+    return total_of(table, width);
+}
+
+/* The bytes of `text` that go into one line of `width`: to the last blank that fits, or as many as fit. */
+static size_t line_bytes(const char *text, int width)
+{
+    size_t at = 0, blank = 0;
+    for (int shown = 0; text[at] != '\0'; at++) {
+        bool starts = ((unsigned char)text[at] & 0xc0) != 0x80;
+        if (starts && shown++ == width) {
+            return text[at] == ' ' ? at : blank > 0 ? blank : at;
+        }
+        blank = text[at] == ' ' ? at : blank;
+    }
+    return at;
+}
+
+/* A text in as many lines as it needs, the cursor standing at `column`. */
+static void print_lines(FILE *out, const char *text, int width, int column)
+{
+    for (bool first = true; first || *text != '\0'; first = false) {
+        size_t bytes = line_bytes(text, width);
+        fprintf(out, "%s%*s%.*s", first ? "" : "\n", first ? 0 : column, "", (int)bytes, text);
+        text += bytes;
+        text += strspn(text, " ");
+    }
+}
+
+static void print_row(const struct table *table, const struct cli *cli, int row, const int *width)
+{
+    int column = 0, last = 0;
+    for (int c = 0; c < table->column_count; c++) {
+        last = width[c] >= 0 ? c : last;
+    }
+    for (int c = 0; c <= last; c++) {
+        const char *text = table->cells[row * table->column_count + c];
+        if (width[c] < 0) {
+            continue;
+        }
+        fprintf(cli->out, "%*s", GAP, "");
+        column += GAP;
+        if (c == last && table->columns[c] == 'L') {
+            print_lines(cli->out, text, width[c] > 0 ? width[c] : 1, column);
+        } else {
+            print_cell(cli, cli->out, text, width[c], table->columns[c], c == last);
+        }
+        column += width[c];
+    }
+}
+
+static void say_what_is_missing(const struct table *table, const struct cli *cli, const int *width)
+{
+    const char *mark = "  left out for want of room: ";
+    for (int c = 0; c < table->column_count; c++) {
+        if (width[c] < 0 && table->row_count > 0 && table->cells[c] != NULL && *table->cells[c] != '\0') {
+            fprintf(cli->out, "%s%s%s", mark[0] == ' ' ? style_faint(cli) : "", mark, table->cells[c]);
+            mark = ", ";
+        }
+    }
+    fprintf(cli->out, "%s", *mark == ',' ? style_off(cli) : "");
+    fputs(*mark == ',' ? "\n" : "", cli->out);
 }
 
 void table_print(const struct table *table, struct cli *cli)
 {
     int width[32], total = find_widths(table, cli, width);
     for (int r = 0; r < table->row_count; r++) {
-        fprintf(cli->out, "%*s", GAP, "");
         if (table->rule[r]) {
-            fputs(style_faint(cli), cli->out);
+            fprintf(cli->out, "%*s%s", GAP, "", style_faint(cli));
             for (int i = GAP; i < total; i++) {
                 fputs(cli->unicode ? "─" : "-", cli->out);
             }
@@ -148,11 +258,8 @@ void table_print(const struct table *table, struct cli *cli)
             continue;
         }
         fputs(r == 0 ? style_bold(cli) : "", cli->out);
-        for (int c = 0; c < table->column_count; c++) {
-            bool last = c == table->column_count - 1;
-            print_cell(cli, cli->out, table->cells[r * table->column_count + c], width[c], table->columns[c], last);
-            fprintf(cli->out, "%*s", last ? 0 : GAP, "");
-        }
+        print_row(table, cli, r, width);
         fprintf(cli->out, "%s\n", r == 0 ? style_off(cli) : "");
     }
+    say_what_is_missing(table, cli, width);
 }

@@ -9,6 +9,8 @@ struct table;
 
 /** `columns`: a letter each, 'l' left, 'r' right, 'L' left and cut where the line is too long for a terminal. */
 struct table *table_create(const char *columns);
+/** Columns that are left out first where there is no room for all, 'a' is the first: "ge". Then from the right. */
+void table_drops(struct table *table, const char *order);
 void table_free(struct table *table);
 /** A row of as many cells as there are columns; NULL is empty. */
 void table_row(struct table *table, const char *const *cells);

@@ -135,17 +135,16 @@ void train_options_fill(const struct cli *cli, const json_t *config, const fov_t
     if (config != NULL) {
         return;
     }
-    bool is_rated = options->lr > 0.0f;
     if (options->optimizer == NULL && task->optimizer != NULL) {
         options->optimizer = task->optimizer;
-        options->lr = is_rated ? options->lr : (float)task->rate;
+        options->lr = options->lr > 0.0f ? options->lr : (float)task->rate;
     } else if (options->optimizer == NULL) {
         options->optimizer = "sgd";
     }
     if (strcmp(options->optimizer, "sgd") == 0 && !option_given(cli, "momentum")) {
         options->momentum = 0.9f;
     }
-    if (options->schedule == NULL) { /* who names a rate means that rate */
-        options->schedule = is_rated ? "constant" : "cosine";
+    if (options->schedule == NULL) { /* --lr names where it begins */
+        options->schedule = "cosine";
     }
 }

@@ -37,20 +37,35 @@ static void describe_settings(struct train_view *view, const fov_train_options *
                 threads == 1 ? "" : "s", (unsigned long long)fov_context_seed(context));
 }
 
-void train_view_begin(struct train_view *view, struct cli *cli, fov_model *model, const fov_dataset *data,
-                      const fov_dataset *test, const fov_train_options *options)
+/* The last part of a path, "photos" of "../photos/"; a source's name in front stays. */
+static void base_name(char *out, size_t size, const char *word)
+{
+    size_t length = strlen(word), from = 0;
+    while (length > 1 && word[length - 1] == '/') {
+        length--;
+    }
+    for (size_t i = 0; i < length; i++) {
+        from = word[i] == '/' ? i + 1 : from;
+    }
+    snprintf(out, size, "%.*s", (int)(length - from), word + from);
+}
+
+void train_view_begin(struct train_view *view, struct cli *cli, const struct run_words *asked, fov_model *model,
+                      const fov_dataset *data, const fov_dataset *check_with, const fov_train_options *options)
 {
     *view = (struct train_view){.cli = cli, .begun = progress_clock(), .history = json_array()};
     progress_begin(&view->progress, cli);
-    fov_dataset_info train = fov_dataset_describe(data), check = fov_dataset_describe(test);
-    char count[3][NUMBER_SIZE];
+    fov_dataset_info train = fov_dataset_describe(data), check = fov_dataset_describe(check_with);
+    char count[3][NUMBER_SIZE], file[256], source[256];
     fov_summary summary = {.parameters = 0};
     const char *name = fov_model_name(model);
     if (fov_model_summary(model, NULL, &summary) != FOV_OK) {
         fov_error_clear(cli->context); /* training says what is wrong with it */
     }
+    base_name(file, sizeof file, asked->model);
+    base_name(source, sizeof source, asked->data);
     snprintf(view->title, sizeof view->title, "%s (%s parameters) on %s: %s samples to learn from, %s to check with",
-             *name != '\0' ? name : "a model", show_count(count[0], summary.parameters), train.name,
+             *name != '\0' ? name : file, show_count(count[0], summary.parameters), source,
              show_count(count[1], train.count), show_count(count[2], check.count));
     view->minutes = (double)options->minutes;
     view->log_every = option_integer(cli, "log-every");
@@ -137,11 +152,16 @@ static void print_heading(struct train_view *view, const char *task)
     char clean[1024];
     view->heading = true;
     view->info = find_task(task);
-    fprintf(cli->out, "%s\n%s\n", show_clean(clean, sizeof clean, view->title), view->settings);
+    print_wrapped(cli->out, show_clean(clean, sizeof clean, view->title), 0, 2, cli->width);
+    print_wrapped(cli->out, view->settings, 0, 2, cli->width);
     if (view->info.target != FOV_TARGET_CLASS) { /* else it is what everybody expects */
         fprintf(cli->out, "task %s: %s\n", task, view->info.summary);
     }
-    fprintf(cli->out, "%s%s%s\n\n", view->memory, view->recomputed[0] != '\0' ? "\n" : "", view->recomputed);
+    print_wrapped(cli->out, view->memory, 0, 2, cli->width);
+    if (view->recomputed[0] != '\0') {
+        print_wrapped(cli->out, view->recomputed, 0, 2, cli->width);
+    }
+    fputc('\n', cli->out);
     fprintf(cli->out, "%s %7s  %10s", style_bold(cli), "epoch", "train loss");
     for (int i = 0; i < view->info.figure_count; i++) {
         if (view->info.figure[i].while_training && view->info.figure[i].heading != NULL) {
@@ -239,6 +259,10 @@ int train_view_epoch(const fov_progress *at, void *user)
     if (at->best) {
         view->best_epoch = at->epoch;
     }
+    if (cli->json) { /* a line now, and all of them in the last one */
+        json_print(cli, json_incref(json_array_get(view->history, json_array_size(view->history) - 1)));
+        output_commit(cli);
+    }
     if (!cli->json && !cli->quiet) {
         print_heading(view, at->task);
         progress_clear(&view->progress);
@@ -282,10 +306,15 @@ static void print_files(struct cli *cli, const char *directory)
     }
 }
 
-void train_view_end(struct train_view *view, const fov_report *report, const char *directory, const char *data)
+void train_view_end(struct train_view *view, const fov_report *check, const fov_report *test, const char *directory,
+                    const char *data)
 {
     struct cli *cli = view->cli;
     char clean[512], word[256], seconds[NUMBER_SIZE];
+    if (cli->quiet) {
+        report_print_line(cli, test != NULL ? test : check);
+        return;
+    }
     show_clean(clean, sizeof clean, directory);
     show_clean(word, sizeof word, data);
     if (view->heading) {
@@ -294,14 +323,22 @@ void train_view_end(struct train_view *view, const fov_report *report, const cha
         fprintf(cli->out, "Nothing left to do: every epoch is trained already (more with --epochs).\n");
     }
     fprintf(cli->out, "At its best: ");
-    report_print_line(cli, report);
-    print_files(cli, directory);
-    fprintf(cli->out, "\nNext:\n  fovea eval %s/best.onnx --data %s\n", clean, word);
-    if (strcmp(report->task, "generate") == 0) {
-        fprintf(cli->out, "  fovea generate %s/best.onnx -o pictures.png\n", clean);
+    report_print_line(cli, check);
+    if (test != NULL) {
+        fprintf(cli->out, "On the test samples, which chose nothing: ");
+        report_print_line(cli, test);
     } else {
-        fprintf(cli->out, "  fovea predict %s/best.onnx --data %s --index 0,1,2\n", clean, word);
+        fprintf(cli->out, "%sThese samples chose the best epoch; --val-split 0.1 holds others back for that.%s\n",
+                style_faint(cli), style_off(cli));
     }
-    fprintf(cli->out, "  fovea inspect %s/best.onnx\n", clean);
-    fprintf(cli->out, "  fovea train --resume %s --epochs N\n", clean);
+    print_files(cli, directory);
+    const char *program = cli->program;
+    fprintf(cli->out, "\nNext:\n  %s eval %s/best.onnx --data %s\n", program, clean, word);
+    if (strcmp(check->task, "generate") == 0) {
+        fprintf(cli->out, "  %s generate %s/best.onnx -o pictures.png\n", program, clean);
+    } else {
+        fprintf(cli->out, "  %s predict %s/best.onnx --data %s --index 0,1,2\n", program, clean, word);
+    }
+    fprintf(cli->out, "  %s inspect %s/best.onnx\n", program, clean);
+    fprintf(cli->out, "  %s train --resume %s --epochs N\n", program, clean);
 }

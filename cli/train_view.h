@@ -23,14 +23,18 @@ struct train_view {
     char title[1024], settings[512]; /**< printed once training has really begun */
 };
 
-void train_view_begin(struct train_view *view, struct cli *cli, fov_model *model, const fov_dataset *data,
-                      const fov_dataset *test, const fov_train_options *options);
+struct run_words;
+/** `asked`: the words of the run. `check`: the samples that choose the best epoch. */
+void train_view_begin(struct train_view *view, struct cli *cli, const struct run_words *asked, fov_model *model,
+                      const fov_dataset *data, const fov_dataset *check, const fov_train_options *options);
 void train_view_free(struct train_view *view);
 /** Callbacks of the trainer; user is the view. Nonzero once a signal asked to stop. */
 void train_view_plan(const fov_plan *plan, void *user);
 int train_view_step(const fov_progress *at, void *user);
 int train_view_epoch(const fov_progress *at, void *user);
-/** After the end: the best model's worth, the files, what to try next. */
-void train_view_end(struct train_view *view, const fov_report *report, const char *directory, const char *data);
+/** After the end: the best model's worth on the samples that chose it and, not NULL, on those for testing; the files,
+ *  what to try next. With --quiet one line of it, the last measured. */
+void train_view_end(struct train_view *view, const fov_report *check, const fov_report *test, const char *directory,
+                    const char *data);
 
 #endif

@@ -104,6 +104,7 @@ static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
 static void print_layers(struct cli *cli, const fov_summary *summary)
 {
     struct table *table = table_create("LLlrrrr");
+    table_drops(table, "gf");
     char shape[SHAPE_SIZE], parameters[NUMBER_SIZE], products[NUMBER_SIZE], bytes[NUMBER_SIZE], field[48];
     table_row(table, (const char *const[]){"layer", "type", "output shape", "parameters", "multiply-adds", "memory",
                                            "sees"});

@@ -55,6 +55,7 @@ static json_t *to_json(const fov_operator_info *op)
 static int list(struct cli *cli)
 {
     struct table *table = table_create("lllLL");
+    table_drops(table, "dcb");
     json_t *array = json_array();
     int shown = 0;
     table_row(table, (const char *const[]){"operator", "family", "ONNX", "formula", "what it does"});

@@ -32,7 +32,7 @@ struct job {
     struct run_words asked; /* typed, or those of the run that goes on */
     uint64_t seed; /* of the run that goes on */
     fov_model *model;
-    fov_dataset *data, *test;
+    fov_dataset *data, *check; /* to learn from, and to choose the best epoch with */
     fov_train_options options;
     const char *task; /* as typed, or as the run that goes on has it; NULL: it follows from the data */
     struct train_texts texts;
@@ -87,7 +87,7 @@ static void fill_options(struct job *job)
         .resume = job->resume,
         .overwrite = option_flag(job->cli, "overwrite"),
         .directory = job->folder.path,
-        .validate = job->test,
+        .validate = job->check,
     };
     const fov_task_info task = task_of(job);
     train_options_fill(job->cli, job->config, &task, &job->texts, o);
@@ -112,7 +112,11 @@ static int read_run(struct job *job, const char *directory)
     while (length > 1 && job->folder.path[length - 1] == '/') {
         job->folder.path[--length] = '\0';
     }
+    char problem[256];
     int code = run_directory_read_config(cli, &job->folder, &job->config, &job->seed);
+    if (code == EXIT_OK && json_is_true(json_object_get(job->config, "exact_conv"))) { /* it decides bits */
+        code = options_preset(cli, "exact-conv", "yes", problem, sizeof problem);
+    }
     /* A folder that a program of its own made has no args.json: names are in config.json too. */
     if (code == EXIT_OK && run_directory_has(&job->folder, "args.json")) {
         job->words = run_directory_read(cli, &job->folder, "args.json", NULL, &code);
@@ -124,9 +128,12 @@ static int open_data(struct job *job)
 {
     struct cli *cli = job->cli;
     job->data = fov_dataset_open_opt(cli->context, job->asked.data, FOV_TRAIN, &job->asked.held);
-    job->test = job->data != NULL ? fov_dataset_open_opt(cli->context, job->asked.data, FOV_VALIDATION, &job->asked.held)
-                                  : NULL;
-    if (job->test != NULL) {
+    job->check = job->data != NULL
+                     ? fov_dataset_open_opt(cli->context, job->asked.data, FOV_VALIDATION, &job->asked.held)
+                     : NULL;
+    if (job->check != NULL) {
+        /* "digits" is digits, whatever lies here under that name */
+        job->asked.data_is_file = strcmp(fov_dataset_describe(job->data).name, job->asked.data) != 0;
         return EXIT_OK;
     }
     bool chosen = option_given(cli, "data") || job->resume || cli->context == NULL;
@@ -356,6 +363,7 @@ static int open_job(struct job *job)
         return fail_library(cli);
     }
     code = source_network(cli, job->asked.model, &job->asked.model);
+    job->asked.model_is_file = source_is_file(job->asked.model);
     code = code == EXIT_OK ? check_name(job) : code;
     code = code == EXIT_OK ? open_data(job) : code;
     return code == EXIT_OK ? open_model(job) : code;
@@ -364,7 +372,7 @@ static int open_job(struct job *job)
 static void close_job(struct job *job)
 {
     fov_dataset_free(job->data);
-    fov_dataset_free(job->test);
+    fov_dataset_free(job->check);
     fov_model_free(job->model);
     json_decref(job->config);
     json_decref(job->words);
@@ -419,7 +427,22 @@ static void write_page(struct job *job)
     }
 }
 
-static void print_json(struct job *job, struct train_view *view, const fov_report *report, const fov_model *best)
+/* What the best model is worth: on the samples that chose it and, once, on those for testing where they are others. */
+struct worth {
+    fov_report check, test;
+    bool is_tested;
+};
+
+static void report_to_object(json_t *object, const fov_report *report)
+{
+    report_figures_to_json(object, report);
+    json_set_number(object, "loss", report->loss);
+    if (report->classes > 0) {
+        json_set_number(object, "macro_f1", report->macro_f1);
+    }
+}
+
+static void print_json(struct job *job, struct train_view *view, const struct worth *worth)
 {
     char path[RUN_PATH], hash[65] = "";
     json_t *object = json_object();
@@ -429,13 +452,13 @@ static void print_json(struct job *job, struct train_view *view, const fov_repor
     json_set_integer(object, "epochs", job->options.epochs);
     json_set_text(object, "best", run_directory_file(path, &job->folder, "best.onnx"));
     json_set_text(object, "last", run_directory_file(path, &job->folder, "last.onnx"));
-    if (best != NULL) {
-        json_set_text(object, "task", report->task);
-        report_figures_to_json(object, report);
-        json_set_number(object, "loss", report->loss);
-        if (report->classes > 0) {
-            json_set_number(object, "macro_f1", report->macro_f1);
-        }
+    json_set_text(object, "task", worth->check.task);
+    report_to_object(object, &worth->check);
+    if (worth->is_tested) {
+        json_t *test = json_object();
+        json_set_integer(test, "count", worth->test.count);
+        report_to_object(test, &worth->test);
+        json_set(object, "test", test);
     }
     if (fov_model_hash(job->model, hash) == FOV_OK) {
         json_set_text(object, "hash", hash);
@@ -448,28 +471,48 @@ static void print_json(struct job *job, struct train_view *view, const fov_repor
     json_print(job->cli, object);
 }
 
+/* Test samples choose nothing, so they are opened when all is chosen. */
+static int measure(struct job *job, fov_model *best, struct worth *worth)
+{
+    struct cli *cli = job->cli;
+    fov_evaluate_options how = {.batch = REPORT_BATCH, .classes_by_position = job->by_position};
+    if (fov_evaluate_opt(best, job->check, &how, &worth->check) != FOV_OK) {
+        return fail_library(cli);
+    }
+    fov_dataset *test = fov_dataset_open_opt(cli->context, job->asked.data, FOV_TEST, &job->asked.held);
+    if (test == NULL) {
+        return fail_library(cli);
+    }
+    int code = EXIT_OK;
+    if (!source_is_same_split(test, job->check)) {
+        worth->is_tested = true;
+        code = fov_evaluate_opt(best, test, &how, &worth->test) == FOV_OK ? EXIT_OK : fail_library(cli);
+    }
+    fov_dataset_free(test);
+    return code;
+}
+
 static int finish(struct job *job, struct train_view *view)
 {
     struct cli *cli = job->cli;
-    char path[RUN_PATH];
-    fov_report report = {.count = 0};
+    char path[RUN_PATH], data[2 * RUN_PATH];
+    struct worth worth = {.is_tested = false};
     fov_model *best = fov_model_load(cli->context, run_directory_file(path, &job->folder, "best.onnx"));
-    fov_evaluate_options how = {.batch = REPORT_BATCH, .classes_by_position = job->by_position};
-    if (best == NULL || fov_evaluate_opt(best, job->test, &how, &report) != FOV_OK) {
-        fov_model_free(best);
-        return fail_library(cli);
+    int code = best != NULL ? measure(job, best, &worth) : fail_library(cli);
+    if (code == EXIT_OK) {
+        draw(job, &worth.check, best);
+        write_page(job);
     }
-    draw(job, &report, best);
-    write_page(job);
-    if (cli->json) {
-        print_json(job, view, &report, best);
-    } else if (!cli->quiet) {
-        char data[2 * RUN_PATH];
-        train_view_end(view, &report, job->folder.path, words_of_data(job, data, sizeof data));
+    if (code == EXIT_OK && cli->json) {
+        print_json(job, view, &worth);
+    } else if (code == EXIT_OK) {
+        train_view_end(view, &worth.check, worth.is_tested ? &worth.test : NULL, job->folder.path,
+                       words_of_data(job, data, sizeof data));
     }
-    fov_report_free(&report);
+    fov_report_free(&worth.check);
+    fov_report_free(&worth.test);
     fov_model_free(best);
-    return EXIT_OK;
+    return code;
 }
 
 /* ---- the verb ------------------------------------------------------------------------------------------------- */
@@ -485,7 +528,7 @@ static int train(struct job *job)
     struct train_view view;
     char clean[512];
     fill_options(job);
-    train_view_begin(&view, cli, job->model, job->data, job->test, &job->options);
+    train_view_begin(&view, cli, &job->asked, job->model, job->data, job->check, &job->options);
     job->options.on_plan = train_view_plan;
     job->options.on_step = train_view_step;
     job->options.on_epoch = train_view_epoch;
@@ -503,8 +546,8 @@ static int train(struct job *job)
     } else if (status == FOV_OK) {
         code = finish(job, &view);
     } else if (status == FOV_E_INTERRUPTED) {
-        code = fail(cli, EXIT_INTERRUPTED, "%s; go on with: fovea train --resume %s", fov_error(cli->context),
-                    show_clean(clean, sizeof clean, job->folder.path));
+        code = fail(cli, EXIT_INTERRUPTED, "%s; go on with: %s train --resume %s", fov_error(cli->context),
+                    cli->program, show_clean(clean, sizeof clean, job->folder.path));
     } else {
         code = fail_library(cli);
     }
@@ -679,7 +722,8 @@ const struct verb verb_train = {
     .networks = true,
     .help =
         "Trains a network and checks it after each epoch on the validation samples, or on those for testing "
-        "where there are no others. What it is for follows from the data's targets (a class, several, values, a mask, a "
+        "where there are no others (--val-split 0.1 holds some back). Where there are, the best epoch is measured once on "
+        "those for testing at the end. What it is for follows from the data's targets (a class, several, values, a mask, a "
         "picture), or is said with --task; docs/tasks.md has each task's options, losses and figures. A classifier's "
         "loss follows from what its output holds: softmax cross-entropy, or, of sigmoids and of a single score, a "
         "binary one for each. The run folder then holds best.onnx and last.onnx, "

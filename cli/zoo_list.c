@@ -85,6 +85,7 @@ static const char *year_of(char out[16], const fov_network_info *info)
 int zoo_list(struct cli *cli)
 {
     struct table *table = table_create("lrrrrlLL");
+    table_drops(table, "gbfc");
     json_t *array = json_array();
     int code = EXIT_OK;
     table_row(table, (const char *const[]){"network", "year", "input", "parameters", "multiply-adds", "task",
@@ -132,7 +133,7 @@ static void print_line(struct cli *cli, const char *what, const char *text)
 
 static void print_options(struct cli *cli, const fov_network_info *info)
 {
-    struct table *table = table_create("lll");
+    struct table *table = table_create("llL");
     for (int i = 0; i < info->option_count; i++) {
         char values[160] = "", name[64];
         const char *const *choice = info->option[i].choices;

@@ -4,8 +4,10 @@
 #include "train/checkpoint.h"
 #include "base/text.h"
 #include "io/safetensors.h"
+#include <fovea/bench.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FORMAT = 1, STATE_MAX = 32, TEXT_SIZE = 64, KEY_SIZE = 48, NAME_SIZE = 4096 + 32 };
@@ -69,8 +71,20 @@ static void pack_sums(struct text *packed, const struct train_state *state)
     }
 }
 
-static void gather_metadata(struct metadata *metadata, const struct train_settings *settings,
-                            const struct train_identity *identity, const struct train_state *state)
+/* What decides the last bits of a result beside the settings: the kernels in use, whether Winograd may be used, and the
+ * rates by which plans choose. */
+static void describe_arithmetic(const fov_context *context, char isa[TEXT_SIZE], char exact[TEXT_SIZE],
+                                char rates[TEXT_SIZE])
+{
+    fov_rates r = fov_context_rates(context);
+    snprintf(isa, TEXT_SIZE, "%s", fov_context_isa(context));
+    snprintf(exact, TEXT_SIZE, "%s", context->exact_conv ? "yes" : "no");
+    snprintf(rates, TEXT_SIZE, "%.4g %.4g %.4g %.4g", r.products, r.transform, r.memory, r.wake);
+}
+
+static void gather_metadata(struct metadata *metadata, const fov_context *context,
+                            const struct train_settings *settings, const struct train_identity *identity,
+                            const struct train_state *state)
 {
     char seed[TEXT_SIZE];
     struct setting *list = metadata->settings; /* values may be long: they are read where they are */
@@ -80,6 +94,11 @@ static void gather_metadata(struct metadata *metadata, const struct train_settin
     add_text(metadata, "fovea.version", fov_version());
     snprintf(seed, sizeof seed, "%" PRIu64, identity->seed);
     add_text(metadata, "seed", seed);
+    char isa[TEXT_SIZE], exact[TEXT_SIZE], rates[TEXT_SIZE];
+    describe_arithmetic(context, isa, exact, rates);
+    add_text(metadata, "isa", isa);
+    add_text(metadata, "exact_conv", exact);
+    add_text(metadata, "rates", rates);
     add_text(metadata, "data", identity->data);
     add_integer(metadata, "samples", identity->count);
     add_bits(metadata, "fingerprint", identity->fingerprint);
@@ -141,7 +160,7 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
         for (size_t i = 0; i < count; i++) {
             sources[i].name = names.data + name_at[i];
         }
-        gather_metadata(metadata, settings, identity, state);
+        gather_metadata(metadata, step->context, settings, identity, state);
         metadata->list[metadata->count] = (struct safetensors_text){"history", text_string(&history)};
         metadata->list[metadata->count + 1] = (struct safetensors_text){"classes", text_string(&classes)};
         metadata->list[metadata->count + 2] = (struct safetensors_text){"epoch.sums", text_string(&sums)};
@@ -191,12 +210,32 @@ static int get_spent(const struct safetensors *file, double *spent, struct error
 }
 
 /* `absent`: what a file that does not say it had; NULL: each says it. `older`: another word for the same. */
+/* Numbers that are the same float32 are the same setting, however many digits were written: "sgd:momentum=0.9". */
+static bool is_same_setting(const char *then, const char *now)
+{
+    while (*then != '\0' && *now != '\0') {
+        char *then_end, *now_end;
+        bool is_number = strchr("-.0123456789", *then) != NULL && strchr("-.0123456789", *now) != NULL;
+        float a = is_number ? strtof(then, &then_end) : 0.0f, b = is_number ? strtof(now, &now_end) : 0.0f;
+        if (is_number && then_end != then && now_end != now) {
+            if (a < b || a > b) {
+                return false;
+            }
+            then = then_end;
+            now = now_end;
+        } else if (*then++ != *now++) {
+            return false;
+        }
+    }
+    return *then == *now;
+}
+
 static int expect(const struct safetensors *file, const char *key, const char *name, const char *now,
                   const char *absent, const char *older, struct error *error)
 {
     const char *then = safetensors_metadata(file, key);
     then = then != NULL ? then : absent;
-    if (then != NULL && (strcmp(then, now) == 0 || (older != NULL && strcmp(then, older) == 0))) {
+    if (then != NULL && (is_same_setting(then, now) || (older != NULL && strcmp(then, older) == 0))) {
         return FOV_OK;
     }
     return error_set(error, FOV_E_USAGE, "%s: cannot go on with another %s: it was %s, now it is %s", file->file, name,
@@ -223,6 +262,33 @@ static int other_lines(char out[256], const char *lines, const char *other)
         }
     }
     return count;
+}
+
+/* Another algorithm for convolutions is refused; what another machine or version brings along is said: from here on the
+ * last bits differ from those of a run that was not moved. Checkpoints of older versions do not say. */
+static int check_arithmetic(const struct safetensors *file, fov_context *context, struct error *error)
+{
+    char isa[TEXT_SIZE], exact[TEXT_SIZE], rates[TEXT_SIZE];
+    describe_arithmetic(context, isa, exact, rates);
+    const char *kept = safetensors_metadata(file, "exact_conv");
+    if (kept != NULL && strcmp(kept, exact) != 0) {
+        return error_set(error, FOV_E_USAGE,
+                         "%s: cannot go on with another exact_conv: it was %s, now it is %s", file->file, kept, exact);
+    }
+    const struct {
+        const char *key, *name, *now;
+    } told[] = {{"isa", "kernels", isa}, {"rates", "rates of this machine", rates},
+                {"fovea.version", "version of fovea", fov_version()}};
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        kept = safetensors_metadata(file, told[i].key);
+        if (kept != NULL && strcmp(kept, told[i].now) != 0) {
+            context_log(context, FOV_LOG_WARNING,
+                        "the run goes on with other %s (%s, it began with %s): its last bits will be others than those "
+                        "of a run in one piece",
+                        told[i].name, told[i].now, kept);
+        }
+    }
+    return FOV_OK;
 }
 
 /* The same data by its content, not by its name alone: other classes are named, other pictures are not. Checkpoints of
@@ -258,7 +324,7 @@ static int check_content(const struct safetensors *file, const struct train_iden
     return status;
 }
 
-static int check_settings(const struct safetensors *file, const struct train_settings *settings,
+static int check_settings(const struct safetensors *file, fov_context *context, const struct train_settings *settings,
                           const struct train_identity *identity, struct error *error)
 {
     struct setting list[SETTINGS_MAX];
@@ -274,7 +340,8 @@ static int check_settings(const struct safetensors *file, const struct train_set
     status = status == FOV_OK ? expect(file, "data", "dataset", text, NULL, NULL, error) : status;
     snprintf(text, sizeof text, "%" PRId64, identity->count);
     status = status == FOV_OK ? expect(file, "samples", "number of samples", text, NULL, NULL, error) : status;
-    return status == FOV_OK ? check_content(file, identity, error) : status;
+    status = status == FOV_OK ? check_content(file, identity, error) : status;
+    return status == FOV_OK ? check_arithmetic(file, context, error) : status;
 }
 
 /* Older versions counted the right answers of classifiers alone. */
@@ -296,7 +363,7 @@ static int get_sums(const struct safetensors *file, struct train_state *state, s
     return FOV_OK;
 }
 
-static int read_state(const struct safetensors *file, const struct train_settings *settings,
+static int read_state(const struct safetensors *file, fov_context *context, const struct train_settings *settings,
                       const struct train_identity *identity, struct train_state *state, struct error *error)
 {
     int64_t format = 0;
@@ -307,7 +374,7 @@ static int read_state(const struct safetensors *file, const struct train_setting
         return error_set(error, FOV_E_UNSUPPORTED, "%s: a checkpoint of format %" PRId64 "; this fovea reads format %d",
                          file->file, format, FORMAT);
     }
-    if (safetensors_verify(file, error) != FOV_OK || check_settings(file, settings, identity, error) != FOV_OK ||
+    if (safetensors_verify(file, error) != FOV_OK || check_settings(file, context, settings, identity, error) != FOV_OK ||
         get_integer(file, "epoch", 0, &state->epoch, error) != FOV_OK ||
         get_integer(file, "step", 0, &state->step, error) != FOV_OK ||
         get_integer(file, "total_step", 0, &state->total, error) != FOV_OK ||
@@ -370,7 +437,7 @@ int checkpoint_read(const char *path, struct training_step *step, const struct t
     struct safetensors file = {0};
     int status = safetensors_open(&file, path, step->context->memory, error);
     if (status == FOV_OK) {
-        status = read_state(&file, settings, identity, state, error);
+        status = read_state(&file, step->context, settings, identity, state, error);
     }
     if (status == FOV_OK) {
         status = read_tensors(&file, step, error);

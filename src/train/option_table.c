@@ -51,7 +51,7 @@ const struct train_option train_option_table[] = {
     {OPTION(ema), .kind = FOV_OPTION_NUMBER, .maximum = 0.9999999, .argument = "X", .otherwise = "none is kept",
      .decides = true, .doc = "decay of an average of the weights, which is what is validated and saved: 0.999"},
     {OPTION(schedule), .kind = FOV_OPTION_TEXT, .argument = "NAME",
-     .otherwise = "cosine; constant where --lr is given", .decides = true,
+     .otherwise = "cosine", .decides = true,
      .doc = "of the rate: constant, cosine, step, multistep:30,60, one-cycle..."},
     {OPTION(step_epochs), .kind = FOV_OPTION_INTEGER, .standard = 10, .minimum = 1, .maximum = 1e6, .argument = "N",
      .owner = OF_SCHEDULE, .decides = true, .doc = "step: epochs between two drops"},

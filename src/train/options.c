@@ -41,13 +41,28 @@ static int check_all(const fov_train_options *o, struct error *error)
     return FOV_OK;
 }
 
+/* A float with as few digits as give it back: 0.01, not 0.00999999978. What it reads as. */
+static double short_number(char out[NUMBER_TEXT_SIZE], double value)
+{
+    for (int digits = 6; digits <= 9; digits++) {
+        double read;
+        snprintf(out, NUMBER_TEXT_SIZE, "%.*g", digits, value);
+        if (text_to_number(out, &read) && (float)read == (float)value) {
+            return read;
+        }
+    }
+    number_text(out, value); /* a decimal comma */
+    return value;
+}
+
 /* The optimiser's own defaults, over them the fields that are not zero, over those what stands behind its name. */
 static int resolve_optimizer(struct train_settings *settings, struct error *error)
 {
     const fov_train_options *o = &settings->given;
     int status = optimizer_find(&settings->optimizer, o->optimizer, error);
     for (const struct train_option *row = train_option_table; status == FOV_OK && row->name != NULL; row++) {
-        double value = row->owner == OF_OPTIMIZER ? train_option_number(row, o) : 0.0;
+        char text[NUMBER_TEXT_SIZE]; /* as it was typed: 0.9 is the double of that name */
+        double value = row->owner == OF_OPTIMIZER ? short_number(text, train_option_number(row, o)) : 0.0;
         status = value != 0.0 ? optimizer_set(&settings->optimizer, row->name, value, error) : FOV_OK;
     }
     status = status == FOV_OK ? optimizer_set_all(&settings->optimizer, o->optimizer, error) : status;
@@ -146,8 +161,13 @@ int settings_list(const struct train_settings *settings, struct setting list[SET
             s->value = resolved_text(settings, row);
             snprintf(s->absent, sizeof s->absent, "%s", row->absent != NULL ? row->absent : "");
         } else {
-            number_text(s->number, train_option_number(row, &settings->given));
+            double value = train_option_number(row, &settings->given);
+            number_text(s->number, value);
             number_text(s->absent, row->standard);
+            if (row->kind == FOV_OPTION_NUMBER) {
+                short_number(s->number, value);
+                short_number(s->absent, row->standard);
+            }
             s->value = s->number;
         }
         if (row->offset == offsetof(fov_train_options, schedule) && settings->schedule_by_fields) {

@@ -4,6 +4,7 @@
 #include "train/events.h"
 #include "base/file.h"
 #include "data/dataset.h"
+#include <fovea/bench.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,6 +63,10 @@ static int write_config(const struct run_folder *folder, struct error *error)
     add_word(&json, "fovea", fov_version());
     add_word(&json, "machine", fov_machine(context));
     add_word(&json, "isa", fov_context_isa(context));
+    fov_rates rates = fov_context_rates(context);
+    text_add(&json, "  \"exact_conv\": %s,\n", context->exact_conv ? "true" : "false");
+    text_add(&json, "  \"rates\": [%.4g, %.4g, %.4g, %.4g],\n", rates.products, rates.transform, rates.memory,
+             rates.wake);
     text_add(&json, "  \"threads\": %d,\n", fov_context_threads(context));
     text_add(&json, "  \"seed\": %" PRIu64 ",\n", folder->identity.seed);
     add_word(&json, "model", fov_model_name(folder->model));

@@ -29,7 +29,7 @@ def write(name, text):
 
 
 def train(out, *words):
-    return json.loads(fovea("train", "--out", out, "--json", *words).stdout)
+    return json.loads(fovea("train", "--out", out, "--json", *words).stdout.splitlines()[-1])
 
 
 def test_a_file_is_a_command_line():
@@ -87,7 +87,7 @@ def test_minutes_end_a_run():
     assert history[-1]["lr"] < 0.002, "the schedule does not follow the clock"
     more = fovea("train", "--resume", "timed")
     assert "Nothing left to do" in more.stdout, more.stdout
-    longer = json.loads(fovea("train", "--resume", "timed", "--minutes", 0.01, "--json").stdout)["history"]
+    longer = json.loads(fovea("train", "--resume", "timed", "--minutes", 0.01, "--json").stdout.splitlines()[-1])["history"]
     assert longer, "more time is no more training"
 
 

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""How the command behaves: nothing is overwritten or forgotten, defaults that are typed change nothing, results are printed in
+every mood and never lost, tables fit their screen.
+
+Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_manners.py tables
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unicodedata
+
+import test_command as command
+from test_command import FOVEA, IO, OK, USAGE, digest, environment, expect_failure, fovea, png, train
+
+
+def tree(folder):
+    found = {}
+    for root, _, files in os.walk(folder):
+        for name in files:
+            with open(os.path.join(root, name), "rb") as file:
+                found[os.path.join(root, name)] = file.read()
+    return found
+
+
+# ---- runs -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_never_written_into():
+    assert train("kept").code == OK
+    before = tree("kept")
+    expect_failure(train("kept"), USAGE, "kept", "--overwrite")
+    assert tree("kept") == before
+    for left in ("history.csv", "last.onnx"):  # of a run that lost the rest
+        os.makedirs(f"part-{left}", exist_ok=True)
+        shutil.copy(f"kept/{left}", f"part-{left}")
+        expect_failure(train(f"part-{left}"), USAGE, left)
+    assert train("kept", "--overwrite", "--seed", "5").code == OK
+    assert tree("kept")["kept/best.onnx"] != before["kept/best.onnx"]
+
+
+def test_what_moves_a_bit_is_kept():
+    assert train("exact", "--exact-conv").code == OK
+    with open("exact/config.json", encoding="utf-8") as file:
+        kept = json.load(file)
+    assert kept["exact_conv"] is True and len(kept["rates"]) == 4 and kept["isa"] and kept["fovea"]
+    assert fovea("train", "--resume", "exact", "--epochs", 2).code == OK  # takes it up by itself
+    expect_failure(fovea("train", "--resume", "exact", "--epochs", 3, "--exact-conv=no"), USAGE, "exact_conv")
+    assert train("plain").code == OK
+    expect_failure(fovea("train", "--resume", "plain", "--epochs", 2, "--exact-conv"), USAGE, "exact_conv")
+    other = fovea("train", "--resume", "plain", "--epochs", 2, env=environment(FOVEA_ISA="reference"))
+    assert other.code == OK and "other kernels (reference" in other.err, other.err
+
+
+def test_a_run_goes_on_from_anywhere():
+    for i in range(24):
+        os.makedirs(f"there/pictures/{'ab'[i % 2]}", exist_ok=True)
+        png(f"there/pictures/{'ab'[i % 2]}/{i}.png", 12, 12, 20 + 200 * (i % 2))
+    with open("there/held.txt", "w", encoding="utf-8") as file:
+        file.write("".join(f"{i}.png\n" for i in range(4)))
+    how = dict(cwd="there", env=environment())
+    words = ("train", "--model", "mlp", "--data", "pictures", "--epochs", 1, "--out", "run", "--val-list", "held.txt")
+    assert fovea(*words, **how).code == OK
+    done = fovea("train", "--resume", "there/run", "--epochs", 2)
+    assert done.code == OK, done.err
+    assert "on pictures:" in done.out, done.out  # the real name, not the kind of data
+
+
+def test_test_is_measured_once():
+    done = train("three", "--val-split", "0.1")
+    assert "At its best: accuracy" in done.out and "On the test samples, which chose nothing: accuracy" in done.out
+    about = train("three-json", "--val-split", "0.1", "--json").json()
+    assert about["test"]["count"] == 100 and 0 <= about["test"]["accuracy"] <= 1
+    whole = fovea("eval", "three-json", "--data", "digits:600", "--val-split", "0.1", "--json").json()
+    assert whole["accuracy"] == about["test"]["accuracy"]
+    two = train("two")
+    assert "chose the best epoch" in two.out and "On the test samples" not in two.out
+    assert "test" not in train("two-json", "--json").json()
+    assert "56 to validate with, 100 to test with" in fovea("data", "info", "digits:600", "--val-split", "0.1").out
+    assert "100 to validate and to test with" in fovea("data", "info", "digits:600").out
+
+
+# ---- options ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_default_that_is_typed_changes_nothing():
+    plain = train("plain-run", "--json").json()["hash"]
+    for i, words in enumerate((["--lr", "0.01"],
+                               ["--momentum", "0.9", "--schedule", "cosine", "--batch", "64", "--optimizer", "sgd"],
+                               ["--warmup", "0", "--seed", "0", "--label-smoothing", "0", "--model", "lenet5"])):
+        assert train(f"typed{i}", *words, "--json").json()["hash"] == plain, words
+    with open("plain-run/config.json", encoding="utf-8") as file:
+        text = file.read()
+    assert '"lr": 0.01,' in text and "momentum=0.9:" in text and not re.search(r"\d99999|00000\d", text), text
+
+
+# ---- what is printed --------------------------------------------------------------------------------------------------
+
+
+def test_quiet_prints_the_result():
+    line = re.compile(r"accuracy \d+\.\d\d % \(\d+ of 100\), loss \d\.\d{4}\n")
+    done = train("quiet", "-q")
+    assert line.fullmatch(done.out) and done.err == "", (done.out, done.err)
+    assert line.fullmatch(fovea("eval", "quiet", "--data", "digits:600", "-q").out)
+
+
+def test_json_has_a_line_for_each_epoch():
+    lines = [json.loads(line) for line in train("lines", "--json", epochs=3).out.splitlines()]
+    assert [line.get("epoch") for line in lines] == [1, 2, 3, None]
+    assert lines[3]["history"] == lines[:3] and lines[3]["directory"] == "lines"
+
+
+def test_what_cannot_be_printed_is_a_failure():
+    assert train("printed").code == OK
+    for words in (["help"], ["--version"], ["zoo"], ["ops"], ["data", "list"], ["data", "info", "digits:100"],
+                  ["inspect", "printed"], ["predict", "printed", "--data", "digits:600"],
+                  ["eval", "printed", "--data", "digits:600"], ["new", "mlp", "-o", "x.onnx"], ["train", "--help"],
+                  ["convert", "printed/best.onnx", "x.safetensors"], ["learn", "list"], ["filter", "--list"],
+                  ["train", "--data", "digits:100", "--epochs", "1", "--out", "full"],
+                  ["train", "--data", "digits:100", "--epochs", "1", "--out", "full-json", "--json"]):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([FOVEA, *words], stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                  env=environment(), check=False, timeout=60)
+        assert done.returncode == IO and b"No space left" in done.stderr, (words, done)
+
+
+def width_of(line):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def test_tables_fit():
+    assert train("tables").code == OK
+    for columns in (80, 120):
+        for words in (["zoo"], ["ops"], ["data", "list"], ["data", "transforms"], ["learn", "list"], ["filter", "--list"],
+                      ["eval", "tables", "--data", "digits:600"], ["train", "--help"]):
+            done = fovea(*words, env=environment(COLUMNS=str(columns)))
+            lines = done.out.splitlines()
+            if words == ["train", "--help"]:  # examples stay whole lines
+                lines = lines[:lines.index("Examples")]
+            wide = [line for line in lines if width_of(line) > columns]
+            assert done.code == OK and not wide, (columns, words, wide[:2])
+        layers = fovea("inspect", "resnet18", env=environment(COLUMNS=str(columns))).out.split("\n\n")[1]
+        assert max(map(width_of, layers.splitlines())) <= columns
+    assert "left out for want of room: " in fovea("zoo", env=environment(COLUMNS="80")).out
+    assert "left out" not in fovea("zoo", env=environment(COLUMNS="200")).out
+
+
+def test_next_names_the_program_as_it_was_called():
+    shutil.copy(FOVEA, "other-name")
+    done = subprocess.run(["./other-name", "train", "--data", "digits:100", "--epochs", "1", "--out", "called"],
+                          stdout=subprocess.PIPE, env=environment(), check=True)
+    assert b"\n  ./other-name eval called/best.onnx" in done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(command.main(globals()))
