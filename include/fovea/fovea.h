@@ -8,6 +8,7 @@
  *   dataset.h, train.h             pictures in, a trained model out
  *   memory.h                       models, weights and pictures as bytes in memory
  *   session.h, answer.h            what a model says of pictures, whatever it is for, in any number of threads
+ *   explain.h                      why a model answers as it does
  * and classes.h (which class of a model is which of the data), metrics.h (what answers are worth), boxes.h (overlap and
  * suppression of boxes), filter.h (picture filters), classic.h (Hopfield, Boltzmann, deep belief networks),
  * conformance.h (whether all of it means what ONNX says), bench.h (how fast this machine does it)
@@ -28,6 +29,7 @@
 #include <fovea/conformance.h>
 #include <fovea/context.h>
 #include <fovea/dataset.h>
+#include <fovea/explain.h>
 #include <fovea/filter.h>
 #include <fovea/generate.h>
 #include <fovea/graph.h>

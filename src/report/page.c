@@ -41,6 +41,8 @@ static const char style[] =
     "border-radius:4px;background:var(--soft);margin-bottom:.3rem}.samples b{font-weight:600}"
     ".triple{grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr))}"
     ".triple div{display:grid;grid-template-columns:repeat(3,1fr);gap:.3rem}"
+    ".maps{grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}"
+    ".pair{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;align-items:center}"
     "details{margin-top:1rem}summary{cursor:pointer;color:var(--faint)}summary:focus-visible,a:focus-visible{"
     "outline:2px solid var(--c1);outline-offset:2px}footer{margin-top:3rem;color:var(--faint);font-size:.85rem}"
     "@media print{body{font-size:11pt}section{break-inside:avoid}}";

@@ -26,7 +26,7 @@ import zlib
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 SHARED = os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared"))
-VERBS = ["bench", "convert", "data", "eval", "filter", "inspect", "learn", "new", "ops", "predict", "train"]
+VERBS = ["bench", "convert", "data", "eval", "explain", "filter", "inspect", "learn", "new", "ops", "predict", "train"]
 OK, USAGE, INPUT, IO, MEMORY, NUMERIC, SLOWER, INTERRUPTED = 0, 2, 3, 4, 5, 6, 7, 130
 
 
@@ -142,6 +142,28 @@ def test_examples_in_help_parse():
         for name in re.findall(r"--([a-z-]+)", page.split("Examples")[1]):
             assert name in known, f"{verb}: example uses --{name}"
 
+
+
+def test_explain():
+    """A page that is whole and loads nothing; figures of the input's size; what cannot be is one sentence."""
+    model = trained() + "/best.onnx"
+    png("digit.png", 28, 28, 200)
+    page = fovea("explain", model, "digit.png", "-o", "why.html")
+    assert page.code == OK, page.err
+    html = open("why.html", encoding="utf-8").read()
+    assert html.rstrip().endswith("</html>") and "<script" not in html and "src=\"http" not in html
+    figures = fovea("explain", model, "digit.png", "--json", "--class", "3").json()
+    assert figures["class"] == 3 and figures["gradcam"] is None  # an mlp has no feature maps
+    size = figures["height"], figures["width"]
+    assert (len(figures["occlusion"]), len(figures["occlusion"][0])) == size
+    parts = figures["integrated_gradients"]
+    assert len(parts) == figures["channels"] and (len(parts[0]), len(parts[0][0])) == size
+    gain = figures["score"] - figures["methods"]["integrated_gradients"]["baseline_score"]
+    total = sum(sum(map(sum, plane)) for plane in parts)
+    assert abs(total - gain) <= 0.01 * abs(gain), (total, gain)
+    expect_failure(fovea("explain", model, "digit.png"), USAGE, "-o FILE.html")
+    expect_failure(fovea("explain", model, "digit.png", "--json", "--methods", "gradcam,shap"), USAGE, "shap")
+    expect_failure(fovea("explain", model, "digit.png", "--json", "--class", "cat"), USAGE, "cat")
 
 # ---- slips --------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT */
+/* The explainer: one picture, the score that is explained, and the plans by which changed pictures are scored. The score
+ * is the sum of the logits times a seed, an input like the logits: one 1 for a class, a share for each pixel of a region.
+ * So one graph serves all answers, and its gradient is that of the chosen one. */
+#include "explain/explain.h"
+#include "base/arithmetic.h"
+#include "base/text.h"
+#include "data/loader.h"
+#include "graph/plan.h"
+#include <fovea/operators.h>
+#include <math.h>
+#include <string.h>
+
+static const char seed_name[] = "explain.seed";
+
+/* ---- making ------------------------------------------------------------------------------------------------------- */
+
+static int check_model(fov_explainer *e, struct error *error)
+{
+    fov_model *model = e->model;
+    if (model->input.id == 0 || model->output.id == 0) {
+        return error_set(error, FOV_E_USAGE, "the model has no input and output yet");
+    }
+    if (!model_picture(model, &e->picture) || fov_value_dtype(model->graph, model->input) != FOV_F32) {
+        char text[SHAPE_TEXT_SIZE];
+        fov_shape shape = fov_value_shape(model->graph, model->input);
+        return error_set(error, FOV_E_SHAPE, "explanations are of pictures, and the model's input %s is none",
+                         shape_text(&shape, text));
+    }
+    e->scores = model_scores(model, model->output);
+    fov_shape in = fov_value_shape(model->graph, model->input);
+    fov_shape out = fov_value_shape(model->graph, e->scores.logits);
+    e->fixed_batch = in.dim[0] == FOV_BATCH ? 0 : in.dim[0];
+    if (out.rank < 1 || fov_value_dtype(model->graph, e->scores.logits) != FOV_F32) {
+        return error_set(error, FOV_E_SHAPE, "output \"%s\" holds no scores of each picture",
+                         fov_value_name(model->graph, model->output));
+    }
+    in = shape_with_batch(&in, 1);
+    out = shape_with_batch(&out, 1);
+    out.dim[0] = 1;
+    in.dim[0] = 1;
+    if (!shape_count(&in, &e->pixels) || !shape_count(&out, &e->score_count) || e->score_count == 0) {
+        return error_set(error, FOV_E_SHAPE, "output \"%s\" has no size of its own",
+                         fov_value_name(model->graph, model->output));
+    }
+    return model_check_single_input(model, e->scores.logits, true, "an explanation");
+}
+
+/* The input beside the model's, which earlier explainers of the same model have left there, too. */
+static int add_seed(fov_explainer *e, struct error *error)
+{
+    fov_graph *graph = e->model->graph;
+    e->seed = fov_find(graph, seed_name);
+    if (e->seed.id == 0) {
+        const fov_input_options seed = {.name = seed_name, .shape = fov_value_shape(graph, e->scores.logits)};
+        e->seed = fov_input_opt(graph, &seed);
+    }
+    return e->seed.id != 0 ? FOV_OK : (int)error->status;
+}
+
+static int make_rooms(fov_explainer *e, struct error *error)
+{
+    struct memory *memory = e->model->context->memory;
+    const struct model_picture *p = &e->picture;
+    size_t bytes = (size_t)p->height * (size_t)p->width * (p->channels == 1 ? 1 : 3);
+    e->input = memory_allocate(memory, e->pixels, 3 * sizeof(float), "an explanation", error);
+    e->seeds = memory_allocate(memory, e->score_count, 2 * sizeof(float), "an explanation", error);
+    e->seen = (fov_image){p->height, p->width, p->channels == 1 ? 1 : 3, NULL, memory};
+    e->seen.pixels = memory_allocate(memory, bytes, 1, "an explanation", error);
+    if (e->input == NULL || e->seeds == NULL || e->seen.pixels == NULL) {
+        return FOV_E_MEMORY;
+    }
+    e->black = e->input + e->pixels;
+    e->plain = e->black + e->pixels;
+    e->logits = e->seeds + e->score_count;
+    return FOV_OK;
+}
+
+static int preprocess(const fov_explainer *e, const fov_image *picture, float *out, struct error *error)
+{
+    const struct model_picture *p = &e->picture;
+    const struct prepare_options options = {.size = {p->channels, p->height, p->width},
+                                            .preprocessing = e->model->preprocessing,
+                                            .plain = !p->channels_last};
+    return loader_preprocess(e->model->context, picture, &options, out, error);
+}
+
+static int look_at_black(fov_explainer *e, struct error *error)
+{
+    uint8_t pixels[8 * 8] = {0};
+    const fov_image black = {8, 8, 1, pixels, NULL};
+    return preprocess(e, &black, e->black, error);
+}
+
+static fov_explainer *create(fov_model *model, const char *layer)
+{
+    struct error *error = &model->context->error;
+    fov_explainer *e = error->status == FOV_OK
+                           ? memory_allocate(model->context->memory, 1, sizeof *e, "an explainer", error)
+                           : NULL;
+    if (e == NULL) {
+        return NULL;
+    }
+    e->model = model;
+    int status = check_model(e, error);
+    status = status == FOV_OK ? add_seed(e, error) : status;
+    status = status == FOV_OK ? make_rooms(e, error) : status;
+    status = status == FOV_OK ? look_at_black(e, error) : status;
+    if (status == FOV_OK) {
+        e->layer = layer == NULL ? explain_choose_layer(e) : explain_find(e, layer, error);
+        status = (int)error->status;
+    }
+    if (status == FOV_OK && e->layer.id != 0 && fov_value_shape(model->graph, e->layer).rank != 4) {
+        char text[SHAPE_TEXT_SIZE];
+        fov_shape shape = fov_value_shape(model->graph, e->layer);
+        status = error_set(error, FOV_E_SHAPE, "layer \"%s\" %s has no feature maps", layer != NULL ? layer : "",
+                           shape_text(&shape, text));
+    }
+    if (status != FOV_OK) {
+        fov_explainer_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+fov_explainer *fov_explainer_create(fov_model *model, const char *layer)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    fov_explainer *made = create(model, layer);
+    arithmetic_leave(mode);
+    return made;
+}
+
+void fov_explainer_free(fov_explainer *e)
+{
+    if (e == NULL) {
+        return;
+    }
+    struct memory *memory = e->model->context->memory;
+    for (int i = 0; i < EXPLAIN_PLANS; i++) {
+        fov_plan_free(e->plans[i].plan);
+    }
+    memory_free(memory, e->input);
+    memory_free(memory, e->seeds);
+    memory_free(memory, e->seen.pixels);
+    memory_free(memory, e);
+}
+
+const char *fov_explainer_layer(const fov_explainer *e)
+{
+    return e->layer.id != 0 ? fov_value_name(e->model->graph, e->layer) : "";
+}
+
+/* ---- plans -------------------------------------------------------------------------------------------------------- */
+
+/* Nodes of the score and its gradients, once. */
+static int add_gradients(fov_explainer *e, struct error *error)
+{
+    fov_graph *graph = e->model->graph;
+    if (e->input_gradient.id != 0) {
+        return FOV_OK;
+    }
+    fov_value targets[2] = {e->model->input, e->layer}, gradients[2] = {{0}, {0}};
+    fov_value loss = fov_reduce_sum(graph, fov_mul(graph, e->scores.logits, e->seed), .axis_count = 0);
+    if (loss.id == 0 || fov_gradient(graph, loss, targets, e->layer.id != 0 ? 2 : 1, gradients) != FOV_OK) {
+        return (int)error->status;
+    }
+    e->input_gradient = gradients[0];
+    e->layer_gradient = gradients[1];
+    if (e->input_gradient.id == 0) {
+        return error_set(error, FOV_E_UNSUPPORTED, "no gradient reaches the input: all ways lead through steps");
+    }
+    return FOV_OK;
+}
+
+static fov_plan *make_plan(fov_explainer *e, struct explain_plan *made, struct error *error)
+{
+    if (made->backward && add_gradients(e, error) != FOV_OK) {
+        return NULL;
+    }
+    fov_value outputs[4] = {e->scores.logits};
+    int count = 1;
+    if (e->layer.id != 0) {
+        outputs[count++] = e->layer;
+    }
+    if (made->backward) {
+        outputs[count++] = e->input_gradient;
+    }
+    if (made->backward && e->layer_gradient.id != 0) {
+        outputs[count++] = e->layer_gradient;
+    }
+    const fov_plan_options options = {.batch = made->batch};
+    made->plan = fov_plan_create(e->model->graph, outputs, count, &options);
+    if (made->plan != NULL && fov_plan_data(made->plan, e->model->input) == NULL) {
+        error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
+        fov_plan_free(made->plan);
+        made->plan = NULL;
+    }
+    return made->plan;
+}
+
+fov_plan *explain_plan(fov_explainer *e, bool backward, int rows)
+{
+    int64_t batch = e->fixed_batch > 0 ? e->fixed_batch : rows > 1 ? EXPLAIN_BATCH : 1;
+    struct explain_plan *free_place = NULL;
+    for (int i = 0; i < EXPLAIN_PLANS; i++) {
+        struct explain_plan *at = &e->plans[i];
+        if (at->plan != NULL && at->batch == batch && at->backward == backward) {
+            return at->plan;
+        }
+        free_place = at->plan == NULL && free_place == NULL ? at : free_place;
+    }
+    *free_place = (struct explain_plan){.batch = batch, .backward = backward};
+    return make_plan(e, free_place, &e->model->context->error);
+}
+
+int explain_rows(const fov_explainer *e, const fov_plan *plan)
+{
+    return (int)fov_plan_shape(plan, e->model->input).dim[0];
+}
+
+float *explain_input(const fov_explainer *e, fov_plan *plan, int row)
+{
+    return (float *)fov_plan_data(plan, e->model->input) + (size_t)row * e->pixels;
+}
+
+const float *explain_row(const fov_plan *plan, fov_value value, int row)
+{
+    fov_shape shape = fov_plan_shape(plan, value);
+    size_t floats = fov_plan_bytes(plan, value) / sizeof(float) / (size_t)shape.dim[0];
+    return (const float *)fov_plan_data((fov_plan *)plan, value) + (size_t)row * floats;
+}
+
+double explain_score(const fov_explainer *e, fov_plan *plan, int row)
+{
+    const float *logits = explain_row(plan, e->scores.logits, row);
+    double sum = 0.0;
+    for (size_t i = 0; i < e->score_count; i++) {
+        sum += (double)logits[i] * (double)e->seeds[i];
+    }
+    return sum;
+}
+
+int explain_run(const fov_explainer *e, fov_plan *plan, int rows, struct error *error)
+{
+    float *seed = fov_plan_data(plan, e->seed);
+    for (int row = 0; seed != NULL && row < explain_rows(e, plan); row++) {
+        memcpy(seed + (size_t)row * e->score_count, e->seeds, e->score_count * sizeof *seed);
+    }
+    model_fill_others(e->model, plan);
+    fov_plan_run(plan, 0);
+    for (int row = 0; row < rows; row++) {
+        const float *logits = explain_row(plan, e->scores.logits, row);
+        for (size_t i = 0; i < e->score_count; i++) {
+            if (!isfinite(logits[i])) {
+                return error_set(error, FOV_E_NUMERIC, "the scores are not finite");
+            }
+        }
+    }
+    return FOV_OK;
+}
+
+/* ---- the picture -------------------------------------------------------------------------------------------------- */
+
+void explain_to_plain(const fov_explainer *e, const float *from, float *plain)
+{
+    const struct model_picture *p = &e->picture;
+    for (int c = 0; c < p->channels; c++) {
+        for (int y = 0; y < p->height; y++) {
+            for (int x = 0; x < p->width; x++) {
+                *plain++ = from[explain_place(e, c, y, x)];
+            }
+        }
+    }
+}
+
+/* Normalisation taken back: what the network saw, as pixels. */
+static void show_input(fov_explainer *e)
+{
+    const struct model_picture *p = &e->picture;
+    const fov_preprocessing *way = &e->model->preprocessing;
+    double scale = way->scale != 0.0F ? (double)way->scale : 1.0 / 255.0;
+    uint8_t *out = e->seen.pixels;
+    for (int y = 0; y < p->height; y++) {
+        for (int x = 0; x < p->width; x++) {
+            for (int c = 0; c < e->seen.channels; c++) {
+                int from = way->bgr && e->seen.channels == 3 ? 2 - c : c;
+                double deviation = way->deviation[from] != 0.0F ? (double)way->deviation[from] : 1.0;
+                double value = (double)e->input[explain_place(e, from, y, x)] * deviation + (double)way->mean[from];
+                *out++ = (uint8_t)lround(fmin(fmax(value / scale, 0.0), 255.0));
+            }
+        }
+    }
+}
+
+/* Numbers of a map of classes by pixel, wherever the classes stand. */
+struct map_view {
+    size_t classes, places, class_step, place_step;
+};
+
+static struct map_view view_of_map(const fov_explainer *e)
+{
+    fov_shape shape = fov_value_shape(e->model->graph, e->scores.logits);
+    bool last = model_map_is_channels_last(e->model, e->model->output);
+    size_t classes = e->scores.count > 0 && e->score_count % (size_t)e->scores.count == 0 ? (size_t)e->scores.count : 1;
+    if (shape.rank < 4) {
+        classes = 1;
+    }
+    size_t places = e->score_count / classes;
+    return (struct map_view){classes, places, last ? 1 : places, last ? classes : 1};
+}
+
+/* The class of a place: the largest score; of a single score, whether it is above 0. */
+static int class_of_place(const struct map_view *view, const float *logits, size_t place)
+{
+    const float *at = logits + place * view->place_step;
+    int best = 0;
+    if (view->classes == 1) {
+        return *at > 0.0F ? 1 : 0;
+    }
+    for (size_t c = 1; c < view->classes; c++) {
+        best = at[c * view->class_step] > at[(size_t)best * view->class_step] ? (int)c : best;
+    }
+    return best;
+}
+
+/* The class of most places, the background only where there is nothing else. */
+static int choose_region(const struct map_view *view, const float *logits)
+{
+    int classes = view->classes == 1 ? 2 : (int)view->classes, best = 0;
+    size_t most = 0;
+    for (int c = 1; c < classes; c++) {
+        size_t count = 0;
+        for (size_t place = 0; place < view->places; place++) {
+            count += class_of_place(view, logits, place) == c;
+        }
+        if (count > most) {
+            most = count;
+            best = c;
+        }
+    }
+    return best;
+}
+
+/* The mean of the class's score over the places that it has; over all of them where it has none. */
+static void seed_region(const fov_explainer *e, const struct map_view *view, int answer)
+{
+    size_t count = 0;
+    for (size_t place = 0; place < view->places; place++) {
+        count += class_of_place(view, e->logits, place) == answer;
+    }
+    float share = 1.0F / (float)(count > 0 ? count : view->places);
+    float sign = view->classes == 1 && answer == 0 ? -1.0F : 1.0F;
+    size_t channel = view->classes == 1 ? 0 : (size_t)answer;
+    for (size_t place = 0; place < view->places; place++) {
+        if (count == 0 || class_of_place(view, e->logits, place) == answer) {
+            e->seeds[channel * view->class_step + place * view->place_step] = sign * share;
+        }
+    }
+}
+
+static int choose_answer(fov_explainer *e, int answer, struct error *error)
+{
+    bool is_map = e->scores.meaning == FOV_MEANING_MAP;
+    bool single = !is_map && e->score_count == 1 && e->scores.classes == 2;
+    struct map_view view = is_map ? view_of_map(e) : (struct map_view){0};
+    int answers = is_map ? (view.classes == 1 ? 2 : (int)view.classes) : single ? 2 : (int)e->score_count;
+    if (answer >= answers || answer < -1) {
+        return error_set(error, FOV_E_USAGE, "answer %d is asked about; the model has 0 to %d", answer, answers - 1);
+    }
+    memset(e->seeds, 0, e->score_count * sizeof *e->seeds);
+    if (is_map) {
+        e->answer = answer >= 0 ? answer : choose_region(&view, e->logits);
+        seed_region(e, &view, e->answer);
+        return FOV_OK;
+    }
+    if (single) { /* one number: for the second class, and as much against the first */
+        e->answer = answer >= 0 ? answer : e->logits[0] > 0.0F;
+        e->seeds[0] = e->answer == 1 ? 1.0F : -1.0F;
+        return FOV_OK;
+    }
+    e->answer = answer > 0 ? answer : 0;
+    for (size_t i = 1; answer < 0 && i < e->score_count; i++) {
+        e->answer = e->logits[i] > e->logits[e->answer] ? (int)i : e->answer;
+    }
+    e->seeds[e->answer] = 1.0F;
+    return FOV_OK;
+}
+
+static int look(fov_explainer *e, const fov_image *picture, int answer)
+{
+    struct error *error = &e->model->context->error;
+    e->has_picture = false;
+    if (error->status != FOV_OK) {
+        return (int)error->status;
+    }
+    int status = preprocess(e, picture, e->input, error);
+    fov_plan *plan = status == FOV_OK ? explain_plan(e, false, 1) : NULL;
+    if (plan == NULL) {
+        return (int)error->status;
+    }
+    for (int row = 0; row < explain_rows(e, plan); row++) {
+        memcpy(explain_input(e, plan, row), e->input, e->pixels * sizeof(float));
+    }
+    status = explain_run(e, plan, 1, error);
+    if (status != FOV_OK) {
+        return status;
+    }
+    memcpy(e->logits, explain_row(plan, e->scores.logits, 0), e->score_count * sizeof(float));
+    status = choose_answer(e, answer, error);
+    if (status == FOV_OK) {
+        explain_to_plain(e, e->input, e->plain);
+        show_input(e);
+        e->score = explain_score(e, plan, 0);
+        e->has_picture = true;
+    }
+    return status;
+}
+
+int fov_explainer_look(fov_explainer *e, const fov_image *picture, int answer)
+{
+    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    int status = look(e, picture, answer);
+    arithmetic_leave(mode);
+    return status;
+}
+
+fov_explained fov_explainer_state(const fov_explainer *e)
+{
+    if (!e->has_picture) {
+        return (fov_explained){.channels = 0};
+    }
+    return (fov_explained){.channels = e->picture.channels,
+                           .height = e->picture.height,
+                           .width = e->picture.width,
+                           .input = e->plain,
+                           .seen = e->seen,
+                           .answer = e->answer,
+                           .name = fov_model_class(e->model, e->answer),
+                           .score = e->score,
+                           .score_count = (int)e->score_count,
+                           .scores = e->logits};
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* Layers: found by name, the one that Grad-CAM takes where none is named, and the part of the picture that a place of a
+ * layer depends on. Shapes and windows only; what the numbers are is in sums.c. */
+#include "base/text.h"
+#include "explain/explain.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- by name ------------------------------------------------------------------------------------------------------ */
+
+static bool is_result(const fov_explainer *e, int id)
+{
+    return id != 0 && (graph_value(e->model->graph, id)->kind == VALUE_RESULT || id == e->model->input.id);
+}
+
+static const char *name_of_node(const void *list, size_t index)
+{
+    return ((const fov_graph *)list)->nodes[index].name;
+}
+
+fov_value explain_find(const fov_explainer *e, const char *name, struct error *error)
+{
+    const fov_graph *graph = e->model->graph;
+    fov_value found = fov_find(graph, name);
+    for (size_t n = 0; !is_result(e, found.id) && n < graph->node_count; n++) {
+        if (strcmp(graph->nodes[n].name, name) == 0) {
+            found.id = graph->nodes[n].out[0];
+        }
+    }
+    if (is_result(e, found.id)) {
+        return found;
+    }
+    const char *near = text_nearest(name, graph, graph->node_count, name_of_node);
+    char advice[160] = "";
+    if (near != NULL) {
+        text_append(advice, sizeof advice, 0, "; did you mean \"%.100s\"?", near);
+    }
+    error_set(error, FOV_E_USAGE, "the model has no layer \"%.100s\"%s", name, advice);
+    return (fov_value){0};
+}
+
+const struct node *explain_convolution(const fov_explainer *e, const char *name, struct error *error)
+{
+    const fov_graph *graph = e->model->graph;
+    fov_value value = explain_find(e, name, error);
+    if (value.id == 0) {
+        return NULL;
+    }
+    int made_by = graph_value(graph, value.id)->node;
+    const struct node *node = made_by >= 0 ? &graph->nodes[made_by] : NULL;
+    if (node == NULL || strcmp(node->op->name, "conv") != 0 || graph_value(graph, value.id)->shape.rank != 4) {
+        error_set(error, FOV_E_USAGE, "layer \"%.100s\" is %s, not a convolution of pictures", name,
+                  node != NULL ? node->op->name : "the input");
+        return NULL;
+    }
+    return node;
+}
+
+/* ---- windows ------------------------------------------------------------------------------------------------------ */
+
+static const struct op_list *list_option(const struct node *node, const char *name)
+{
+    static const struct op_list none = {0};
+    const struct op_attribute *at = node->op->attributes;
+    for (; at != NULL && at->name != NULL; at++) {
+        if (at->kind == OP_LIST && strcmp(at->name, name) == 0) {
+            return (const struct op_list *)((const char *)node->options + at->offset);
+        }
+    }
+    return &none;
+}
+
+static int choice_option(const struct node *node, const char *name)
+{
+    const struct op_attribute *at = node->op->attributes;
+    for (; at != NULL && at->name != NULL; at++) {
+        const char *where = (const char *)node->options + at->offset;
+        if (at->kind == OP_CHOICE && strcmp(at->name, name) == 0) {
+            return *(const int *)where;
+        }
+        if (at->kind == OP_FLAG && strcmp(at->name, name) == 0) {
+            return *(const bool *)where;
+        }
+    }
+    return 0;
+}
+
+bool explain_window(const fov_explainer *e, const struct node *node, struct window *window)
+{
+    const fov_graph *graph = e->model->graph;
+    fov_shape in = graph_value(graph, node->in[0])->shape, out = graph_value(graph, node->out[0])->shape;
+    struct op_list kernel = *list_option(node, "kernel");
+    if (in.rank != 4 || out.rank != 4) {
+        return false;
+    }
+    if (kernel.count == 0 && node->in_count > 1 && node->in[1] != 0) { /* a convolution's is its weight's */
+        const fov_shape *weight = &graph_value(graph, node->in[1])->shape;
+        kernel = (struct op_list){.count = weight->rank == 4 ? 2 : 0, .at = {weight->dim[2], weight->dim[3]}};
+    }
+    const struct window_request request = {.kernel = &kernel,
+                                           .stride = list_option(node, "stride"),
+                                           .pad = list_option(node, "pad"),
+                                           .dilation = list_option(node, "dilation"),
+                                           .auto_pad = choice_option(node, "auto_pad"),
+                                           .ceil_mode = choice_option(node, "ceil_mode") != 0};
+    struct error quiet = {.status = FOV_OK};
+    return kernel.count == 2 && window_resolve(window, &in, &request, &quiet) == FOV_OK &&
+           window->out[1] == out.dim[2] && window->out[2] == out.dim[3];
+}
+
+/* ---- the layer of Grad-CAM ---------------------------------------------------------------------------------------- */
+
+static bool is_map(const fov_shape *shape)
+{
+    return shape->rank == 4 && shape->dim[2] * shape->dim[3] > 1;
+}
+
+static bool reads(const struct node *node, int id)
+{
+    for (int i = 0; i < node->in_count; i++) {
+        if (node->in[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Weights: what is learned, or stands in the file as a constant, and is more than a number for each channel. */
+static bool has_weights(const fov_explainer *e, const struct node *node)
+{
+    for (int i = 0; i < node->in_count; i++) {
+        const struct value *value = graph_value(e->model->graph, node->in[i]);
+        if (node->in[i] != 0 && (value->kind == VALUE_PARAMETER || value->kind == VALUE_CONSTANT) &&
+            value->shape.rank >= 2) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does any node with weights stand behind this one? `behind`: room for a flag per value. */
+static bool is_last(const fov_explainer *e, size_t conv, const bool *needed, bool *behind)
+{
+    const fov_graph *graph = e->model->graph;
+    memset(behind, 0, graph->value_count);
+    behind[graph->nodes[conv].out[0]] = true;
+    for (size_t n = conv + 1; n < graph->node_count; n++) {
+        const struct node *node = &graph->nodes[n];
+        bool any = false;
+        for (int i = 0; i < node->in_count; i++) {
+            any = any || behind[node->in[i]];
+        }
+        if (needed[n] && any && has_weights(e, node)) {
+            return false;
+        }
+        for (int i = 0; any && i < node->out_count; i++) {
+            behind[node->out[i]] = true;
+        }
+    }
+    return true;
+}
+
+/* Through normalisation, activation, sums and concatenations of the same size, as long as nobody else reads it. */
+static int follow(const fov_explainer *e, int id, const bool *needed)
+{
+    const fov_graph *graph = e->model->graph;
+    while (id != e->scores.logits.id) {
+        const struct node *reader = NULL;
+        int readers = 0;
+        for (size_t n = 0; n < graph->node_count; n++) {
+            if (needed[n] && reads(&graph->nodes[n], id)) {
+                reader = &graph->nodes[n];
+                readers++;
+            }
+        }
+        const fov_shape *in = &graph_value(graph, id)->shape;
+        const fov_shape *out = readers == 1 ? &graph_value(graph, reader->out[0])->shape : in;
+        if (readers != 1 || has_weights(e, reader) || list_option(reader, "kernel")->count > 0 || out->rank != 4 ||
+            out->dim[2] != in->dim[2] || out->dim[3] != in->dim[3]) {
+            break;
+        }
+        id = reader->out[0];
+    }
+    return id;
+}
+
+fov_value explain_choose_layer(const fov_explainer *e)
+{
+    const fov_graph *graph = e->model->graph;
+    struct memory *memory = e->model->context->memory;
+    struct error *error = &e->model->context->error;
+    bool *needed = memory_allocate(memory, graph->node_count + graph->value_count + 1, sizeof *needed,
+                                   "an explainer", error);
+    int fallback = 0, found = 0;
+    if (needed == NULL) {
+        return (fov_value){0};
+    }
+    graph_mark(graph, &e->scores.logits.id, 1, needed);
+    for (size_t n = graph->node_count; n-- > 0 && found == 0;) {
+        const struct node *node = &graph->nodes[n];
+        if (!needed[n] || strcmp(node->op->name, "conv") != 0 || !is_map(&graph_value(graph, node->out[0])->shape)) {
+            continue;
+        }
+        if (is_last(e, n, needed, needed + graph->node_count)) {
+            fallback = fallback == 0 ? node->out[0] : fallback; /* its maps are the classes' own */
+        } else {
+            found = node->out[0];
+        }
+    }
+    found = found != 0 ? found : fallback;
+    found = found != 0 ? follow(e, found, needed) : 0;
+    memory_free(memory, needed);
+    return (fov_value){found};
+}
+
+/* ---- what a place sees -------------------------------------------------------------------------------------------- */
+
+struct box {
+    bool any;
+    int64_t low[2], high[2]; /* rows and columns, both ends included */
+};
+
+static void join(struct box *box, const struct box *other)
+{
+    for (int axis = 0; axis < 2; axis++) {
+        bool first = !box->any;
+        box->low[axis] = first || other->low[axis] < box->low[axis] ? other->low[axis] : box->low[axis];
+        box->high[axis] = first || other->high[axis] > box->high[axis] ? other->high[axis] : box->high[axis];
+    }
+    box->any = true;
+}
+
+static bool sees_everything(const fov_explainer *e, const struct node *node)
+{
+    const fov_graph *graph = e->model->graph;
+    struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
+    for (int i = 0; i < node->in_count; i++) {
+        in[i] = (struct op_tensor){.shape = graph_value(graph, node->in[i])->shape};
+        in[i].shape = shape_with_batch(&in[i].shape, 1);
+        in[i].shape.rank = node->in[i] == 0 ? -1 : in[i].shape.rank;
+    }
+    for (int i = 0; i < node->out_count; i++) {
+        out[i] = (struct op_tensor){.shape = graph_value(graph, node->out[i])->shape};
+        out[i].shape = shape_with_batch(&out[i].shape, 1);
+    }
+    struct op_cost cost = {.options = node->options, .in = in, .out = out, .in_count = node->in_count,
+                           .out_count = node->out_count, .kernel = {1, 1, 1}, .stride = {1, 1, 1},
+                           .dilation = {1, 1, 1}};
+    if (node->op->cost != NULL) {
+        node->op->cost(&cost);
+    }
+    return cost.global;
+}
+
+/* The part of input i that a part of the result depends on. */
+static struct box look_back(const fov_explainer *e, const struct node *node, int i, const struct box *out)
+{
+    const fov_graph *graph = e->model->graph;
+    fov_shape from = graph_value(graph, node->in[i])->shape, to = graph_value(graph, node->out[0])->shape;
+    struct window window;
+    struct box box = {.any = true};
+    if (node->in[i] == e->model->input.id && e->picture.channels_last && strcmp(node->op->name, "transpose") == 0) {
+        return *out;
+    }
+    bool maps = from.rank == 4 && to.rank == 4 && !sees_everything(e, node);
+    bool slides = maps && i == 0 && explain_window(e, node, &window);
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t size = from.rank == 4 ? from.dim[2 + axis] : 1;
+        if (slides) {
+            box.low[axis] = window_meets(&window, axis + 1, out->low[axis], 0);
+            box.high[axis] = window_meets(&window, axis + 1, out->high[axis], window.kernel[axis + 1] - 1);
+        } else if (maps && size == to.dim[2 + axis]) {
+            box.low[axis] = out->low[axis];
+            box.high[axis] = out->high[axis];
+        } else if (maps && strcmp(node->op->name, "resize") == 0) { /* a neighbour on either side, for cubic two */
+            box.low[axis] = out->low[axis] * size / to.dim[2 + axis] - 2;
+            box.high[axis] = out->high[axis] * size / to.dim[2 + axis] + 2;
+        } else {
+            box.high[axis] = size - 1;
+        }
+        box.low[axis] = box.low[axis] < 0 ? 0 : box.low[axis];
+        box.high[axis] = box.high[axis] > size - 1 ? size - 1 : box.high[axis];
+    }
+    return box;
+}
+
+int explain_field(const fov_explainer *e, fov_value value, int row, int column, int field[4], struct error *error)
+{
+    const fov_graph *graph = e->model->graph;
+    struct memory *memory = e->model->context->memory;
+    struct box *boxes = memory_allocate(memory, graph->value_count, sizeof *boxes, "a receptive field", error);
+    if (boxes == NULL) {
+        return FOV_E_MEMORY;
+    }
+    boxes[value.id] = (struct box){true, {row, column}, {row, column}};
+    int last = graph_value(graph, value.id)->node;
+    for (int n = last; n >= 0; n--) {
+        const struct node *node = &graph->nodes[n];
+        for (int i = 0; node->out_count > 0 && boxes[node->out[0]].any && i < node->in_count; i++) {
+            enum value_kind kind = graph_value(graph, node->in[i])->kind;
+            if (node->in[i] != 0 && (kind == VALUE_RESULT || kind == VALUE_INPUT)) {
+                struct box box = look_back(e, node, i, &boxes[node->out[0]]);
+                join(&boxes[node->in[i]], &box);
+            }
+        }
+    }
+    const struct box *seen = &boxes[e->model->input.id];
+    const int64_t size[2] = {e->picture.height, e->picture.width};
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t low = seen->any ? seen->low[axis] : 0, high = seen->any ? seen->high[axis] : size[axis] - 1;
+        high = high < size[axis] - 1 ? high : size[axis] - 1;
+        field[axis] = (int)low;
+        field[2 + axis] = (int)(high - low + 1);
+    }
+    memory_free(memory, boxes);
+    return FOV_OK;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Sheets of small pictures, enlarged by whole factors so that a number stays a square. */
+#include "explain/sheet.h"
+#include <math.h>
+#include <string.h>
+
+enum { MOST_CELLS = 48, SHEET_WIDTH = 960, GAP = 2, FILTER_SIDE = 40, PAPER = 128 };
+
+struct grid {
+    int cells, across, down, zoom, height, width; /* of a cell's own pixels */
+};
+
+static struct grid arrange(int cells, int height, int width, int wanted)
+{
+    struct grid g = {.cells = cells < MOST_CELLS ? cells : MOST_CELLS, .height = height, .width = width};
+    int longer = height > width ? height : width;
+    g.zoom = wanted / longer > 1 ? wanted / longer : 1;
+    g.across = SHEET_WIDTH / (width * g.zoom + GAP);
+    g.across = g.across < 1 ? 1 : g.across < g.cells ? g.across : g.cells;
+    g.down = (g.cells + g.across - 1) / g.across;
+    return g;
+}
+
+static int make_sheet(const fov_explainer *e, const struct grid *g, int channels, fov_image *sheet)
+{
+    struct memory *memory = e->model->context->memory;
+    int height = g->down * (g->height * g->zoom + GAP) - GAP, width = g->across * (g->width * g->zoom + GAP) - GAP;
+    size_t bytes = (size_t)height * (size_t)width * (size_t)channels;
+    uint8_t *pixels = memory_allocate(memory, bytes, 1, "a sheet", &e->model->context->error);
+    if (pixels == NULL) {
+        return FOV_E_MEMORY;
+    }
+    memset(pixels, PAPER, bytes);
+    *sheet = (fov_image){height, width, channels, pixels, memory};
+    return FOV_OK;
+}
+
+static void put(const fov_image *sheet, const struct grid *g, int cell, int y, int x, const uint8_t *value)
+{
+    size_t top = (size_t)(cell / g->across * (g->height * g->zoom + GAP) + y * g->zoom);
+    size_t left = (size_t)(cell % g->across * (g->width * g->zoom + GAP) + x * g->zoom);
+    size_t channels = (size_t)sheet->channels;
+    for (size_t down = 0; down < (size_t)g->zoom; down++) {
+        for (size_t across = 0; across < (size_t)g->zoom; across++) {
+            memcpy(sheet->pixels + ((top + down) * (size_t)sheet->width + left + across) * channels, value, channels);
+        }
+    }
+}
+
+int sheet_of_maps(const fov_explainer *e, const fov_activation *maps, fov_image *sheet)
+{
+    struct grid g = arrange(maps->channels, maps->height, maps->width, 76);
+    int status = make_sheet(e, &g, 1, sheet);
+    for (int cell = 0; cell < g.cells && status == FOV_OK; cell++) {
+        const float *map = maps->values + (size_t)cell * (size_t)maps->height * (size_t)maps->width;
+        float least = map[0], most = map[0];
+        for (int i = 0; i < maps->height * maps->width; i++) {
+            least = fminf(least, map[i]);
+            most = fmaxf(most, map[i]);
+        }
+        float range = most > least ? most - least : 1.0F;
+        for (int i = 0; i < maps->height * maps->width; i++) {
+            uint8_t grey = (uint8_t)lrintf((map[i] - least) / range * 255.0F);
+            put(sheet, &g, cell, i / maps->width, i % maps->width, &grey);
+        }
+    }
+    return status;
+}
+
+int sheet_of_filters(const fov_explainer *e, const fov_filters *filters, fov_image *sheet)
+{
+    int channels = filters->channels == 3 ? 3 : 1, area = filters->height * filters->width;
+    struct grid g = arrange(filters->filters, filters->height, filters->width, FILTER_SIDE);
+    float most = 0.0F;
+    for (int i = 0; i < filters->filters * filters->channels * area; i++) {
+        most = fmaxf(most, fabsf(filters->values[i]));
+    }
+    int status = make_sheet(e, &g, channels, sheet);
+    for (int cell = 0; cell < g.cells && status == FOV_OK; cell++) {
+        const float *filter = filters->values + (size_t)cell * (size_t)filters->channels * (size_t)area;
+        for (int i = 0; i < area; i++) {
+            uint8_t value[3] = {0};
+            for (int c = 0; c < channels; c++) {
+                float share = most > 0.0F ? filter[c * area + i] / most : 0.0F;
+                value[c] = (uint8_t)lrintf(127.5F + 127.5F * share);
+            }
+            put(sheet, &g, cell, i / filters->width, i % filters->width, value);
+        }
+    }
+    return status;
+}
+
+/* On the frame around the field: outside of it where there is room, so that a field of few pixels stays visible. */
+static bool is_frame(const int field[4], int y, int x, int thick)
+{
+    int below = y - (field[0] + field[2] - 1), above = field[0] - y;
+    int right = x - (field[1] + field[3] - 1), left = field[1] - x;
+    int out_y = above > below ? above : below, out_x = left > right ? left : right;
+    int out = out_y > out_x ? out_y : out_x; /* pixels outside of the field; at most 0 inside */
+    return out > 0 && out <= thick;
+}
+
+int sheet_of_field(const fov_explainer *e, const int field[4], fov_image *sheet)
+{
+    struct grid g = arrange(1, e->picture.height, e->picture.width, 224);
+    static const uint8_t frame[3] = {230, 159, 0};
+    int longer = e->picture.height > e->picture.width ? e->picture.height : e->picture.width;
+    int thick = longer / 56 > 1 ? longer / 56 : 1, inner[4];
+    for (int axis = 0; axis < 2; axis++) { /* a field that is the whole picture has its frame inside */
+        int size = axis == 0 ? e->picture.height : e->picture.width;
+        bool begins = field[axis] == 0 && field[2 + axis] > size / 2, ends = field[axis] + field[2 + axis] == size;
+        ends = ends && field[2 + axis] > size / 2;
+        inner[axis] = field[axis] + (begins ? thick : 0);
+        inner[2 + axis] = field[2 + axis] - (begins ? thick : 0) - (ends ? thick : 0);
+    }
+    int status = make_sheet(e, &g, 3, sheet);
+    for (int y = 0; y < e->picture.height && status == FOV_OK; y++) {
+        for (int x = 0; x < e->picture.width; x++) {
+            const uint8_t *from =
+                e->seen.pixels + ((size_t)y * (size_t)e->picture.width + (size_t)x) * (size_t)e->seen.channels;
+            uint8_t value[3] = {from[0], from[e->seen.channels == 3 ? 1 : 0], from[e->seen.channels == 3 ? 2 : 0]};
+            put(sheet, &g, 0, y, x, is_frame(inner, y, x, thick) ? frame : value);
+        }
+    }
+    return status;
+}
