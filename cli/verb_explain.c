@@ -16,7 +16,7 @@ struct explaining {
     fov_explain_page_options page;
 };
 
-/* ---- figures ------------------------------------------------------------------------------------------------------ */
+/* ---- figures ----------------------------------------------------------------------------------------------------- */
 
 static json_t *json_from_plane(const float *values, int height, int width)
 {
@@ -118,7 +118,7 @@ static int print_json(struct explaining *x)
     return EXIT_OK;
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------------ */
+/* ---- options ----------------------------------------------------------------------------------------------------- */
 
 static int check_methods(struct explaining *x)
 {
@@ -190,7 +190,7 @@ static int find_class(const struct explaining *x, const char *text)
     return options_natural(text, &number) && number < INT32_MAX ? (int)number : -2;
 }
 
-/* ---- the verb ----------------------------------------------------------------------------------------------------- */
+/* ---- the verb ---------------------------------------------------------------------------------------------------- */
 
 static int open_all(struct explaining *x)
 {
@@ -259,37 +259,96 @@ static const char *const baselines[] = {"black", "zero", NULL};
 
 static const struct cli_option options[] = {
     {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.html", .doc = "where the page goes"},
-    {.name = "class", .kind = OPTION_TEXT, .argument = "CLASS", .otherwise = "the highest score",
+    {.name = "class",
+     .kind = OPTION_TEXT,
+     .argument = "CLASS",
+     .otherwise = "the highest score",
      .doc = "which answer is explained: a class's name or number, the number of a value"},
-    {.name = "methods", .kind = OPTION_TEXT, .argument = "NAME,...", .otherwise = "all",
+    {.name = "methods",
+     .kind = OPTION_TEXT,
+     .argument = "NAME,...",
+     .otherwise = "all",
      .doc = "--json: gradcam, scorecam, occlusion, integrated_gradients, smoothgrad"},
-    {.name = "layer", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "behind the last convolution",
+    {.name = "layer",
+     .kind = OPTION_TEXT,
+     .argument = "NAME",
+     .otherwise = "behind the last convolution",
      .doc = "whose feature maps Grad-CAM and Score-CAM weigh (fovea inspect lists layers)"},
-    {.name = "sum", .kind = OPTION_TEXT, .argument = "LAYER:FILTER,ROW,COLUMN",
+    {.name = "sum",
+     .kind = OPTION_TEXT,
+     .argument = "LAYER:FILTER,ROW,COLUMN",
      .otherwise = "the first convolution at its strongest place",
      .doc = "the number of a convolution's result that is taken apart"},
-    {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE",
+    {.name = "data",
+     .kind = OPTION_TEXT,
+     .argument = "SOURCE",
      .doc = "a dataset of which the most similar samples are shown"},
-    {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "train", .choices = source_splits,
+    {.name = "split",
+     .kind = OPTION_CHOICE,
+     .argument = "SPLIT",
+     .standard = "train",
+     .choices = source_splits,
      .doc = "which part of --data"},
-    {.name = "baseline", .kind = OPTION_CHOICE, .argument = "KIND", .standard = "black", .choices = baselines,
+    {.name = "baseline",
+     .kind = OPTION_CHOICE,
+     .argument = "KIND",
+     .standard = "black",
+     .choices = baselines,
      .doc = "what stands where something is taken away: a black picture, or zeros of the network's input"},
-    {.name = "window", .kind = OPTION_INTEGER, .argument = "PIXELS", .standard = "0", .minimum = 0, .maximum = 16384,
-     .otherwise = "an eighth of the shorter side", .doc = "occlusion: side of the square"},
-    {.name = "stride", .kind = OPTION_INTEGER, .argument = "PIXELS", .standard = "0", .minimum = 0, .maximum = 16384,
-     .otherwise = "half of the window", .doc = "occlusion: from square to square"},
-    {.name = "steps", .kind = OPTION_INTEGER, .argument = "N", .standard = "0", .minimum = 0, .maximum = 100000,
+    {.name = "window",
+     .kind = OPTION_INTEGER,
+     .argument = "PIXELS",
+     .standard = "0",
+     .minimum = 0,
+     .maximum = 16384,
+     .otherwise = "an eighth of the shorter side",
+     .doc = "occlusion: side of the square"},
+    {.name = "stride",
+     .kind = OPTION_INTEGER,
+     .argument = "PIXELS",
+     .standard = "0",
+     .minimum = 0,
+     .maximum = 16384,
+     .otherwise = "half of the window",
+     .doc = "occlusion: from square to square"},
+    {.name = "steps",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .standard = "0",
+     .minimum = 0,
+     .maximum = 100000,
      .otherwise = "32, doubled until the sum is right within 0.5 %",
      .doc = "integrated gradients: equal parts of the way from the baseline to the picture"},
-    {.name = "samples", .kind = OPTION_INTEGER, .argument = "N", .standard = "32", .minimum = 1, .maximum = 100000,
+    {.name = "samples",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .standard = "32",
+     .minimum = 1,
+     .maximum = 100000,
      .doc = "SmoothGrad: noisy copies of the picture"},
-    {.name = "noise", .kind = OPTION_NUMBER, .argument = "SHARE", .standard = "0.15", .minimum = 0.0001, .maximum = 10,
+    {.name = "noise",
+     .kind = OPTION_NUMBER,
+     .argument = "SHARE",
+     .standard = "0.15",
+     .minimum = 0.0001,
+     .maximum = 10,
      .doc = "SmoothGrad: standard deviation, as a share of the input's range"},
-    {.name = "channels", .kind = OPTION_INTEGER, .argument = "N", .standard = "64", .minimum = 0, .maximum = 100000,
+    {.name = "channels",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .standard = "64",
+     .minimum = 0,
+     .maximum = 100000,
      .doc = "Score-CAM: so many feature maps, the strongest ones; 0: all"},
-    {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",
+    {.name = "output",
+     .kind = OPTION_TEXT,
+     .argument = "NAME",
+     .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
-    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
+    {.name = "model",
+     .kind = OPTION_TEXT,
+     .argument = "NAME",
+     .otherwise = "the one they fit",
      .doc = "for .safetensors weights: the network they belong to"},
     {.name = NULL},
 };
@@ -304,13 +363,14 @@ const struct verb verb_explain = {
     .arguments = "FILE PICTURE",
     .minimum_arguments = 2,
     .maximum_arguments = 2,
-    .help = "Writes one HTML file about one picture: what the network saw, its answers, maps of what mattered (Grad-CAM, "
-            "Score-CAM, occlusion, integrated gradients, SmoothGrad), the sum behind one number of a convolution with its "
-            "true numbers and its receptive field, feature maps layer by layer, filters, and with --data the most "
-            "similar samples. It needs no server, no script and no network. What is explained is the score before "
-            "softmax or sigmoid; for a map of classes its mean over the class's region. With --json the maps as "
-            "arrays of the input's size: gradcam, scorecam and occlusion [height][width], integrated_gradients and "
-            "smoothgrad [channels][height][width].",
+    .help =
+        "Writes one HTML file about one picture: what the network saw, its answers, maps of what mattered (Grad-CAM, "
+        "Score-CAM, occlusion, integrated gradients, SmoothGrad), the sum behind one number of a convolution with its "
+        "true numbers and its receptive field, feature maps layer by layer, filters, and with --data the most "
+        "similar samples. It needs no server, no script and no network. What is explained is the score before "
+        "softmax or sigmoid; for a map of classes its mean over the class's region. With --json the maps as "
+        "arrays of the input's size: gradcam, scorecam and occlusion [height][width], integrated_gradients and "
+        "smoothgrad [channels][height][width].",
     .examples = "fovea explain runs/train/best.onnx digit.png -o why.html\n"
                 "fovea explain best.onnx digit.png -o why.html --class 7 --data mnist\n"
                 "fovea explain best.onnx digit.png -o why.html --sum c1:3,12,10\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Why a model answers as it does for one picture: maps of what mattered, what each layer makes of it, and the sum behind
- * a single pixel of a layer with its true numbers. For classifiers, for single numbers, and for maps of classes, where a
- * region stands for the class. */
+/* Why a model answers as it does for one picture: maps of what mattered, what each layer makes of it, and the sum
+ * behind a single pixel of a layer with its true numbers. For classifiers, for single numbers, and for maps of
+ * classes, where a region stands for the class. */
 #ifndef FOVEA_EXPLAIN_H
 #define FOVEA_EXPLAIN_H
 
@@ -15,10 +15,10 @@ extern "C" {
 /** A model with one picture that is to be explained. */
 typedef struct fov_explainer fov_explainer;
 
-/** `layer`: the value whose feature maps Grad-CAM and Score-CAM weigh; NULL: behind the last convolution that is not the
- *  output's own and still has several pixels, with the normalisation, sum and activation that follow it. The model's
- *  graph gains nodes that nothing else sees. Free it before the model. NULL and a sentence: E_USAGE for an unknown layer,
- *  with the nearest name; E_SHAPE where input or layer are no pictures. */
+/** `layer`: the value whose feature maps Grad-CAM and Score-CAM weigh; NULL: behind the last convolution that is not
+ *  the output's own and still has several pixels, with the normalisation, sum and activation that follow it. The
+ *  model's graph gains nodes that nothing else sees. Free it before the model. NULL and a sentence: E_USAGE for an
+ *  unknown layer, with the nearest name; E_SHAPE where input or layer are no pictures. */
 FOV_API fov_explainer *fov_explainer_create(fov_model *model, const char *layer);
 FOV_API void           fov_explainer_free(fov_explainer *explainer); /**< accepts NULL */
 /** The layer that was chosen; "" where the network has none with more than one pixel. */
@@ -42,7 +42,7 @@ typedef struct fov_explained {
 /** Everything belongs to the explainer, until the next picture. Zeroed before the first one. */
 FOV_API fov_explained fov_explainer_state(const fov_explainer *explainer);
 
-/* ---- maps of what mattered ---------------------------------------------------------------------------------------- */
+/* ---- maps of what mattered --------------------------------------------------------------------------------------- */
 
 /** A way to explain. */
 typedef struct fov_explain_method {
@@ -83,8 +83,8 @@ typedef struct fov_explanation {
     int         window, stride, steps; /**< as they were, where the method has them; else 0 */
     void       *owner;     /**< internal */
 } fov_explanation;
-/** `options` may be NULL. E_USAGE: no picture yet, or no such method; E_UNSUPPORTED: the network has no layer for it, or
- *  an operator on the way has no gradient; E_NUMERIC: a number is not finite. */
+/** `options` may be NULL. E_USAGE: no picture yet, or no such method; E_UNSUPPORTED: the network has no layer for it,
+ *  or an operator on the way has no gradient; E_NUMERIC: a number is not finite. */
 FOV_API FOV_MUST_CHECK int fov_explain(fov_explainer *explainer, const char *method,
                                        const fov_explain_options *options, fov_explanation *explanation);
 FOV_API void               fov_explanation_free(fov_explanation *explanation); /**< accepts a zeroed one */
@@ -93,7 +93,7 @@ FOV_API void               fov_explanation_free(fov_explanation *explanation); /
 FOV_API FOV_MUST_CHECK int fov_explanation_draw(const fov_explainer *explainer, const fov_explanation *explanation,
                                                 float share, fov_image *drawn);
 
-/* ---- inside ------------------------------------------------------------------------------------------------------- */
+/* ---- inside ------------------------------------------------------------------------------------------------------ */
 
 /** What a layer makes of the picture. */
 typedef struct fov_activation {

@@ -18,51 +18,51 @@ enum {
 /** A compiled way through the network: scores and the layer's maps, and where asked the gradients of the score. */
 struct explain_plan {
     fov_plan *plan;
-    int64_t   batch;
-    bool      backward;
+    int64_t batch;
+    bool backward;
 };
 
 struct fov_explainer {
-    fov_model           *model;
-    struct model_scores  scores;  /**< .logits is what is explained */
+    fov_model *model;
+    struct model_scores scores;   /**< .logits is what is explained */
     struct model_picture picture; /**< of the network's input */
-    fov_value            layer;   /**< of Grad-CAM and Score-CAM; 0: none */
-    fov_value            seed;    /**< an input beside the model's, like the logits: what each adds to the score */
-    fov_value            input_gradient, layer_gradient; /**< 0 until first asked for */
-    struct explain_plan  plans[EXPLAIN_PLANS];
-    int64_t              fixed_batch; /**< of a model for so many samples and no other; 0: any number */
-    size_t               pixels;      /**< numbers of the input, one sample */
-    size_t               score_count; /**< numbers of the logits, one sample */
-    float *input; /**< [pixels] in the order in which the network has them */
-    float *black; /**< the same of a black picture */
-    float *plain; /**< .input as [channels, height, width] */
-    float *seeds; /**< [score_count] */
-    float *logits; /**< [score_count], of the picture */
+    fov_value layer;              /**< of Grad-CAM and Score-CAM; 0: none */
+    fov_value seed;               /**< an input beside the model's, like the logits: what each adds to the score */
+    fov_value input_gradient, layer_gradient; /**< 0 until first asked for */
+    struct explain_plan plans[EXPLAIN_PLANS];
+    int64_t fixed_batch; /**< of a model for so many samples and no other; 0: any number */
+    size_t pixels;       /**< numbers of the input, one sample */
+    size_t score_count;  /**< numbers of the logits, one sample */
+    float *input;        /**< [pixels] in the order in which the network has them */
+    float *black;        /**< the same of a black picture */
+    float *plain;        /**< .input as [channels, height, width] */
+    float *seeds;        /**< [score_count] */
+    float *logits;       /**< [score_count], of the picture */
     fov_image seen;
-    int    answer;
+    int answer;
     double score;
-    bool   has_picture;
+    bool has_picture;
 };
 
 /** One call of fov_explain on its way. */
 struct explain_job {
-    fov_explainer             *explainer;
+    fov_explainer *explainer;
     const fov_explain_options *options;
-    fov_explanation           *result; /**< .values is made, zeroed; the rest is the method's to fill */
-    const float               *baseline; /**< [pixels], what is put where something is taken away */
-    struct error              *error;
+    fov_explanation *result; /**< .values is made, zeroed; the rest is the method's to fill */
+    const float *baseline;   /**< [pixels], what is put where something is taken away */
+    struct error *error;
 };
 
 struct explain_method {
     fov_explain_method text;
-    bool per_number;  /**< a map over the input's numbers; false: over its pixels */
+    bool per_number; /**< a map over the input's numbers; false: over its pixels */
     bool needs_layer;
     int (*run)(struct explain_job *job);
 };
 extern const struct explain_method explain_gradcam, explain_scorecam, explain_occlusion, explain_integrated_gradients,
     explain_smoothgrad;
 
-/* ---- explainer.c -------------------------------------------------------------------------------------------------- */
+/* ---- explainer.c ------------------------------------------------------------------------------------------------- */
 
 /** The plan for `rows` pictures at a time, or EXPLAIN_BATCH of them where they are more; made when first asked for.
  *  NULL and an error. */
@@ -74,8 +74,8 @@ float *explain_input(const fov_explainer *explainer, fov_plan *plan, int row);
 /** Runs the plan; pictures beyond those that were put there are whatever was there before. E_NUMERIC where a score is
  *  not finite. */
 int explain_run(const fov_explainer *explainer, fov_plan *plan, int rows, struct error *error);
-double       explain_score(const fov_explainer *explainer, fov_plan *plan, int row); /**< after a run */
-const float *explain_row(const fov_plan *plan, fov_value value, int row); /**< a value of the plan, one sample */
+double explain_score(const fov_explainer *explainer, fov_plan *plan, int row); /**< after a run */
+const float *explain_row(const fov_plan *plan, fov_value value, int row);      /**< a value of the plan, one sample */
 /** A baseline's score, by a run of its own. */
 int explain_baseline(struct explain_job *job, double *score);
 /** From the order of the network's input to [channels, height, width]. */
@@ -91,7 +91,7 @@ static inline size_t explain_place(const fov_explainer *explainer, int channel, 
 /** Bilinear, pixels' middles on pixels' middles, as PyTorch's interpolate(align_corners=False). */
 void explain_enlarge(const float *in, int height, int width, float *out, int out_height, int out_width);
 
-/* ---- layer.c ------------------------------------------------------------------------------------------------------ */
+/* ---- layer.c ----------------------------------------------------------------------------------------------------- */
 
 /** A value by name, with the nearest name in the sentence where there is none. 0 and an error. */
 fov_value explain_find(const fov_explainer *explainer, const char *name, struct error *error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The explainer: one picture, the score that is explained, and the plans by which changed pictures are scored. The score
- * is the sum of the logits times a seed, an input like the logits: one 1 for a class, a share for each pixel of a region.
- * So one graph serves all answers, and its gradient is that of the chosen one. */
+/* The explainer: one picture, the score that is explained, and the plans by which changed pictures are scored. The
+ * score is the sum of the logits times a seed, an input like the logits: one 1 for a class, a share for each pixel of
+ * a region. So one graph serves all answers, and its gradient is that of the chosen one. */
 #include "explain/explain.h"
 #include "base/arithmetic.h"
 #include "base/text.h"
@@ -13,7 +13,7 @@
 
 static const char seed_name[] = "explain.seed";
 
-/* ---- making ------------------------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 static int check_model(fov_explainer *e, struct error *error)
 {
@@ -95,9 +95,8 @@ static int look_at_black(fov_explainer *e, struct error *error)
 static fov_explainer *create(fov_model *model, const char *layer)
 {
     struct error *error = &model->context->error;
-    fov_explainer *e = error->status == FOV_OK
-                           ? memory_allocate(model->context->memory, 1, sizeof *e, "an explainer", error)
-                           : NULL;
+    fov_explainer *e =
+        error->status == FOV_OK ? memory_allocate(model->context->memory, 1, sizeof *e, "an explainer", error) : NULL;
     if (e == NULL) {
         return NULL;
     }
@@ -151,7 +150,7 @@ const char *fov_explainer_layer(const fov_explainer *e)
     return e->layer.id != 0 ? fov_value_name(e->model->graph, e->layer) : "";
 }
 
-/* ---- plans -------------------------------------------------------------------------------------------------------- */
+/* ---- plans ------------------------------------------------------------------------------------------------------- */
 
 /* Nodes of the score and its gradients, once. */
 static int add_gradients(fov_explainer *e, struct error *error)
@@ -260,7 +259,7 @@ int explain_run(const fov_explainer *e, fov_plan *plan, int rows, struct error *
     return FOV_OK;
 }
 
-/* ---- the picture -------------------------------------------------------------------------------------------------- */
+/* ---- the picture ------------------------------------------------------------------------------------------------- */
 
 void explain_to_plain(const fov_explainer *e, const float *from, float *plain)
 {

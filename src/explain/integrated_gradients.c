@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Integrated gradients: the gradient of the score, averaged along the straight way from a baseline to the picture, times
- * the way. The numbers add up to what the score gained (completeness), which says whether there were enough points.
- * Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", ICML 2017, equations 1 and 3. The average is the
- * trapezoid rule's over equal parts, halved until the sum is right: points of before stay in it. */
+/* Integrated gradients: the gradient of the score, averaged along the straight way from a baseline to the picture,
+ * times the way. The numbers add up to what the score gained (completeness), which says whether there were enough
+ * points. Sundararajan, Taly, Yan, "Axiomatic attribution for deep networks", ICML 2017, equations 1 and 3. The
+ * average is the trapezoid rule's over equal parts, halved until the sum is right: points of before stay in it. */
 #include "explain/explain.h"
 #include <math.h>
 #include <string.h>
@@ -97,8 +97,9 @@ static int run(struct explain_job *job)
 const struct explain_method explain_integrated_gradients = {
     .text = {.name = "integrated_gradients",
              .title = "Integrated gradients",
-             .summary = "each number's part in what the score gained on the way from an empty picture; the parts add up "
-                        "to the gain",
+             .summary =
+                 "each number's part in what the score gained on the way from an empty picture; the parts add up "
+                 "to the gain",
              .source = "Sundararajan, Taly and Yan, Axiomatic attribution for deep networks, ICML 2017"},
     .per_number = true,
     .run = run,

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- by name ------------------------------------------------------------------------------------------------------ */
+/* ---- by name ----------------------------------------------------------------------------------------------------- */
 
 static bool is_result(const fov_explainer *e, int id)
 {
@@ -57,7 +57,7 @@ const struct node *explain_convolution(const fov_explainer *e, const char *name,
     return node;
 }
 
-/* ---- windows ------------------------------------------------------------------------------------------------------ */
+/* ---- windows ----------------------------------------------------------------------------------------------------- */
 
 static const struct op_list *list_option(const struct node *node, const char *name)
 {
@@ -109,7 +109,7 @@ bool explain_window(const fov_explainer *e, const struct node *node, struct wind
            window->out[1] == out.dim[2] && window->out[2] == out.dim[3];
 }
 
-/* ---- the layer of Grad-CAM ---------------------------------------------------------------------------------------- */
+/* ---- the layer of Grad-CAM --------------------------------------------------------------------------------------- */
 
 static bool is_map(const fov_shape *shape)
 {
@@ -190,8 +190,8 @@ fov_value explain_choose_layer(const fov_explainer *e)
     const fov_graph *graph = e->model->graph;
     struct memory *memory = e->model->context->memory;
     struct error *error = &e->model->context->error;
-    bool *needed = memory_allocate(memory, graph->node_count + graph->value_count + 1, sizeof *needed,
-                                   "an explainer", error);
+    bool *needed =
+        memory_allocate(memory, graph->node_count + graph->value_count + 1, sizeof *needed, "an explainer", error);
     int fallback = 0, found = 0;
     if (needed == NULL) {
         return (fov_value){0};
@@ -214,7 +214,7 @@ fov_value explain_choose_layer(const fov_explainer *e)
     return (fov_value){found};
 }
 
-/* ---- what a place sees -------------------------------------------------------------------------------------------- */
+/* ---- what a place sees ------------------------------------------------------------------------------------------- */
 
 struct box {
     bool any;
@@ -244,8 +244,13 @@ static bool sees_everything(const fov_explainer *e, const struct node *node)
         out[i] = (struct op_tensor){.shape = graph_value(graph, node->out[i])->shape};
         out[i].shape = shape_with_batch(&out[i].shape, 1);
     }
-    struct op_cost cost = {.options = node->options, .in = in, .out = out, .in_count = node->in_count,
-                           .out_count = node->out_count, .kernel = {1, 1, 1}, .stride = {1, 1, 1},
+    struct op_cost cost = {.options = node->options,
+                           .in = in,
+                           .out = out,
+                           .in_count = node->in_count,
+                           .out_count = node->out_count,
+                           .kernel = {1, 1, 1},
+                           .stride = {1, 1, 1},
                            .dilation = {1, 1, 1}};
     if (node->op->cost != NULL) {
         node->op->cost(&cost);

@@ -27,7 +27,7 @@ static const char *method_name(const void *list, size_t index)
     return methods[index]->text.name;
 }
 
-/* ---- shared ------------------------------------------------------------------------------------------------------- */
+/* ---- shared ------------------------------------------------------------------------------------------------------ */
 
 void explain_enlarge(const float *in, int height, int width, float *out, int out_height, int out_width)
 {
@@ -64,7 +64,7 @@ int explain_baseline(struct explain_job *job, double *score)
     return status;
 }
 
-/* ---- one explanation ---------------------------------------------------------------------------------------------- */
+/* ---- one explanation --------------------------------------------------------------------------------------------- */
 
 static const struct explain_method *find(const char *name, struct error *error)
 {
@@ -135,8 +135,8 @@ int fov_explain(fov_explainer *e, const char *name, const fov_explain_options *o
     struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
     *map = (fov_explanation){.method = NULL};
     const struct explain_method *method = error->status == FOV_OK ? find(name, error) : NULL;
-    int status = method != NULL ? explain(e, method, options != NULL ? options : &defaults, map, error)
-                                : (int)error->status;
+    int status =
+        method != NULL ? explain(e, method, options != NULL ? options : &defaults, map, error) : (int)error->status;
     if (status != FOV_OK) {
         fov_explanation_free(map);
     }
@@ -152,7 +152,7 @@ void fov_explanation_free(fov_explanation *map)
     }
 }
 
-/* ---- drawn -------------------------------------------------------------------------------------------------------- */
+/* ---- drawn ------------------------------------------------------------------------------------------------------- */
 
 /* The sum over channels, by pixel. */
 static double value_at(const fov_explanation *map, size_t pixel)
@@ -186,8 +186,8 @@ static int by_size(const void *a, const void *b)
     return one < other ? -1 : one > other;
 }
 
-/* What is drawn in full colour: the largest size; of single numbers, few of which are by far the largest, that which one
- * pixel in a hundred exceeds. `sizes`: [pixels] to work in. */
+/* What is drawn in full colour: the largest size; of single numbers, few of which are by far the largest, that which
+ * one pixel in a hundred exceeds. `sizes`: [pixels] to work in. */
 static double full_size(const fov_explanation *map, size_t pixels, double *sizes)
 {
     for (size_t i = 0; i < pixels; i++) {

@@ -35,7 +35,7 @@ static int add_picture(struct page *page, const fov_image *image, int shown, con
                                       description, page->error));
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------ */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 /* What a score means: a probability where the output has some. */
 static double share_of(const fov_explainer *e, int i)
@@ -93,7 +93,7 @@ static void add_answers(struct page *page)
     page_section_end(html);
 }
 
-/* ---- maps --------------------------------------------------------------------------------------------------------- */
+/* ---- maps -------------------------------------------------------------------------------------------------------- */
 
 static void add_figures_of(struct page *page, const fov_explanation *map)
 {
@@ -141,8 +141,9 @@ static int add_map(struct page *page, const fov_explain_method *method)
 static int add_maps(struct page *page)
 {
     struct text *html = &page->html;
-    page_section(html, "What mattered",
-                 "Warm colours speak for the answer, cold ones against it; each map is scaled by its own largest numbers.");
+    page_section(
+        html, "What mattered",
+        "Warm colours speak for the answer, cold ones against it; each map is scaled by its own largest numbers.");
     text_add(html, "<ul class=\"samples maps\"><li>");
     int status = add_picture(page, &page->e->seen, MAP_WIDTH, "the picture as the network saw it");
     text_add(html, "<b>The picture as the network saw it</b><br>%d x %d pixels, %d channel%s</li>",
@@ -157,7 +158,7 @@ static int add_maps(struct page *page)
     return status;
 }
 
-/* ---- layers ------------------------------------------------------------------------------------------------------- */
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
 
 static int add_layer(struct page *page, const char *name)
 {
@@ -212,7 +213,7 @@ static int add_layers(struct page *page)
     return status;
 }
 
-/* ---- one number --------------------------------------------------------------------------------------------------- */
+/* ---- one number -------------------------------------------------------------------------------------------------- */
 
 static const char *first_convolution(const fov_explainer *e)
 {
@@ -304,17 +305,19 @@ static int add_sum(struct page *page)
     status = status == FOV_OK ? sheet_of_field(page->e, sum.field, &field) : status;
     if (status == FOV_OK) {
         char text[320];
-        snprintf(text, sizeof text,
-                 "Filter %d of %.100s at row %d, column %d: each pixel under the window times its weight, all added up, "
-                 "plus the bias.",
-                 sum.filter, layer, sum.row, sum.column);
+        snprintf(
+            text, sizeof text,
+            "Filter %d of %.100s at row %d, column %d: each pixel under the window times its weight, all added up, "
+            "plus the bias.",
+            sum.filter, layer, sum.row, sum.column);
         page_section(html, "The sum behind one number", text);
         add_channels(html, &sum);
-        text_add(html, "<p>Sum with bias %.6g: <b>%.6g</b>; the engine gave <b>%.6g</b>.</p>", (double)sum.bias, sum.sum,
-                 (double)sum.result);
+        text_add(html, "<p>Sum with bias %.6g: <b>%.6g</b>; the engine gave <b>%.6g</b>.</p>", (double)sum.bias,
+                 sum.sum, (double)sum.result);
         text_add(html, "<ul class=\"samples maps\"><li>");
         status = add_picture(page, &field, MAP_WIDTH, "its receptive field");
-        text_add(html, "<b>Its receptive field</b><br>rows %d to %d, columns %d to %d of what the network saw</li></ul>",
+        text_add(html,
+                 "<b>Its receptive field</b><br>rows %d to %d, columns %d to %d of what the network saw</li></ul>",
                  sum.field[0], sum.field[0] + sum.field[2] - 1, sum.field[1], sum.field[1] + sum.field[3] - 1);
         page_section_end(html);
     }
@@ -349,7 +352,7 @@ static int add_filters(struct page *page)
     return status;
 }
 
-/* ---- samples ------------------------------------------------------------------------------------------------------ */
+/* ---- samples ----------------------------------------------------------------------------------------------------- */
 
 static int add_nearest(struct page *page)
 {
@@ -383,7 +386,7 @@ static int add_nearest(struct page *page)
     return status;
 }
 
-/* ---- the page ----------------------------------------------------------------------------------------------------- */
+/* ---- the page ---------------------------------------------------------------------------------------------------- */
 
 static int write_page(struct page *page)
 {
@@ -409,8 +412,10 @@ int fov_explain_page(fov_explainer *e, const char *path, const fov_explain_page_
     static const fov_explain_page_options defaults = {.title = NULL};
     struct error *error = &e->model->context->error;
     struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    struct page page = {.e = e, .html = {.memory = e->model->context->memory},
-                        .options = options != NULL ? options : &defaults, .error = error};
+    struct page page = {.e = e,
+                        .html = {.memory = e->model->context->memory},
+                        .options = options != NULL ? options : &defaults,
+                        .error = error};
     int status = (int)error->status;
     if (status == FOV_OK && (!e->has_picture || path == NULL)) {
         status = error_set(error, FOV_E_USAGE, "a page of an explanation needs a picture and a file");

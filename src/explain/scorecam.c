@@ -167,7 +167,8 @@ static int run(struct explain_job *job)
 const struct explain_method explain_scorecam = {
     .text = {.name = "scorecam",
              .title = "Score-CAM",
-             .summary = "the feature maps of a late layer, weighed by the score that the picture keeps under each of them",
+             .summary =
+                 "the feature maps of a late layer, weighed by the score that the picture keeps under each of them",
              .source = "Wang et al., Score-CAM, CVPR Workshops 2020"},
     .needs_layer = true,
     .run = run,

@@ -27,8 +27,8 @@ static int run(struct explain_job *job)
         least = fminf(least, e->input[i]);
         most = fmaxf(most, e->input[i]);
     }
-    double deviation = (double)(most - least) *
-                       (double)(job->options->noise > 0.0F ? job->options->noise : standard_noise);
+    double deviation =
+        (double)(most - least) * (double)(job->options->noise > 0.0F ? job->options->noise : standard_noise);
     fov_plan *plan = explain_plan(e, true, samples);
     double *sum = memory_allocate(memory, e->pixels, sizeof *sum, "SmoothGrad", job->error);
     float *values = memory_allocate(memory, e->pixels, sizeof *values, "SmoothGrad", job->error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside a network with one picture: a layer's feature maps, a convolution's filters, and one number of its result taken
- * apart into patch, kernel and bias, beside what the engine gave. */
+/* Inside a network with one picture: a layer's feature maps, a convolution's filters, and one number of its result
+ * taken apart into patch, kernel and bias, beside what the engine gave. */
 #include "base/arithmetic.h"
 #include "explain/explain.h"
 #include "graph/plan.h"
@@ -31,7 +31,7 @@ static fov_plan *run_to(fov_explainer *e, const fov_value *values, int count, st
     return plan;
 }
 
-/* ---- a layer ------------------------------------------------------------------------------------------------------ */
+/* ---- a layer ----------------------------------------------------------------------------------------------------- */
 
 static int take_layer(fov_explainer *e, const char *layer, fov_activation *out, struct error *error)
 {
@@ -57,8 +57,12 @@ static int take_layer(fov_explainer *e, const char *layer, fov_activation *out, 
     *out = (fov_activation){.name = fov_value_name(graph, value),
                             .type = made_by >= 0 ? graph->nodes[made_by].op->name : "input",
                             .channels = shape.rank == 4 || shape.rank == 2 ? (int)shape.dim[1] : 1,
-                            .height = shape.rank == 4 ? (int)shape.dim[2] : shape.rank == 3 ? (int)shape.dim[1] : 1,
-                            .width = shape.rank == 4 ? (int)shape.dim[3] : shape.rank == 3 ? (int)shape.dim[2] : 1,
+                            .height = shape.rank == 4   ? (int)shape.dim[2]
+                                      : shape.rank == 3 ? (int)shape.dim[1]
+                                                        : 1,
+                            .width = shape.rank == 4   ? (int)shape.dim[3]
+                                     : shape.rank == 3 ? (int)shape.dim[2]
+                                                       : 1,
                             .owner = memory};
     int status = FOV_OK;
     if (shape.rank < 2 || shape.rank > 4 || count == 0) {
@@ -95,7 +99,7 @@ void fov_activation_free(fov_activation *activation)
     }
 }
 
-/* ---- filters ------------------------------------------------------------------------------------------------------ */
+/* ---- filters ----------------------------------------------------------------------------------------------------- */
 
 /* A weight or bias of a convolution as it is now. NULL and an error. */
 static const float *weights_of(const fov_explainer *e, const struct node *node, int port, struct error *error)
@@ -146,7 +150,7 @@ void fov_filters_free(fov_filters *filters)
     }
 }
 
-/* ---- one number --------------------------------------------------------------------------------------------------- */
+/* ---- one number -------------------------------------------------------------------------------------------------- */
 
 /* The pixels of the layer's input under the window; 0 in the padding. [channels, height, width] of it at `in`. */
 static void take_patch(const struct window *window, const float *in, fov_pixel_sum *out)

@@ -39,8 +39,8 @@ static void open_bed(struct bed *bed, const fov_context_options *options)
 {
     struct error error = {0};
     *bed = (struct bed){.context = fov_context_create(options)};
-    assert_int_equal(safetensors_open(&bed->file, "tests/fixtures/explanations.safetensors", bed->context->memory, &error),
-                     FOV_OK);
+    assert_int_equal(
+        safetensors_open(&bed->file, "tests/fixtures/explanations.safetensors", bed->context->memory, &error), FOV_OK);
     bed->model = fov_model_create(bed->context);
     fov_graph *g = fov_model_graph(bed->model);
     fov_value x = fov_input(g, .name = "input", .shape = FOV_SHAPE(FOV_BATCH, CHANNELS, HEIGHT, WIDTH)), input = x;
@@ -126,8 +126,8 @@ static void test_smoothgrad(void **state)
     fov_explanation map, again;
     open_bed(&bed, NULL);
     look(&bed, CLASS);
-    assert_int_equal(fov_explain(bed.explainer, "smoothgrad", &(fov_explain_options){.noise = 1e-7F, .samples = 11}, &map),
-                     FOV_OK);
+    assert_int_equal(
+        fov_explain(bed.explainer, "smoothgrad", &(fov_explain_options){.noise = 1e-7F, .samples = 11}, &map), FOV_OK);
     assert_int_equal(map.runs, 11);
     compare(&bed, "gradient", map.values, CHANNELS * AREA);
     fov_explanation_free(&map);
@@ -318,9 +318,9 @@ static void test_page_and_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pytorch),      cmocka_unit_test(test_smoothgrad),   cmocka_unit_test(test_completeness),
-        cmocka_unit_test(test_sum),          cmocka_unit_test(test_refused),      cmocka_unit_test(test_single_score),
-        cmocka_unit_test(test_map),          cmocka_unit_test(test_page_and_memory),
+        cmocka_unit_test(test_pytorch), cmocka_unit_test(test_smoothgrad),      cmocka_unit_test(test_completeness),
+        cmocka_unit_test(test_sum),     cmocka_unit_test(test_refused),         cmocka_unit_test(test_single_score),
+        cmocka_unit_test(test_map),     cmocka_unit_test(test_page_and_memory),
     };
     return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
 }
