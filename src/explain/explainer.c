@@ -78,11 +78,9 @@ static int make_rooms(fov_explainer *e, struct error *error)
 
 static int preprocess(const fov_explainer *e, const fov_image *picture, float *out, struct error *error)
 {
-    const struct model_picture *p = &e->picture;
-    const struct prepare_options options = {.size = {p->channels, p->height, p->width},
-                                            .preprocessing = e->model->preprocessing,
-                                            .plain = !p->channels_last};
-    return loader_preprocess(e->model->context, picture, &options, out, error);
+    struct prepare_options options;
+    int status = model_prepare_options(e->model, &options, error);
+    return status == FOV_OK ? loader_preprocess(e->model->context, picture, &options, out, error) : status;
 }
 
 static int look_at_black(fov_explainer *e, struct error *error)
@@ -246,7 +244,7 @@ int explain_run(const fov_explainer *e, fov_plan *plan, int rows, struct error *
     for (int row = 0; seed != NULL && row < explain_rows(e, plan); row++) {
         memcpy(seed + (size_t)row * e->score_count, e->seeds, e->score_count * sizeof *seed);
     }
-    model_fill_others(e->model, plan);
+    model_fill_own(e->model, plan);
     fov_plan_run(plan, 0);
     for (int row = 0; row < rows; row++) {
         const float *logits = explain_row(plan, e->scores.logits, row);

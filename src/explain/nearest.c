@@ -67,13 +67,10 @@ static void keep(struct search *s, int64_t index, double similarity)
 static int ask_samples(struct search *s, fov_dataset *data, int64_t limit, struct error *error)
 {
     fov_explainer *e = s->e;
-    const struct model_picture *p = &e->picture;
-    const struct prepare_options options = {.size = {p->channels, p->height, p->width},
-                                            .preprocessing = e->model->preprocessing,
-                                            .plain = !p->channels_last};
+    struct prepare_options options;
     int64_t samples = fov_dataset_describe(data).count;
     samples = limit > 0 && limit < samples ? limit : samples;
-    int rows = explain_rows(e, s->plan), status = FOV_OK;
+    int rows = explain_rows(e, s->plan), status = model_prepare_options(e->model, &options, error);
     for (int64_t done = 0; done < samples && status == FOV_OK; done += rows) {
         int take = samples - done < rows ? (int)(samples - done) : rows;
         for (int row = 0; row < take && status == FOV_OK; row++) {

@@ -26,7 +26,7 @@ static fov_plan *run_to(fov_explainer *e, const fov_value *values, int count, st
     for (int row = 0; row < explain_rows(e, plan); row++) {
         memcpy(explain_input(e, plan, row), e->input, e->pixels * sizeof(float));
     }
-    model_fill_others(e->model, plan);
+    model_fill_own(e->model, plan);
     fov_plan_run(plan, 0);
     return plan;
 }

@@ -104,15 +104,27 @@ int fov_model_fill_input_file(fov_model *model, const char *name, const char *pa
     return status;
 }
 
+/* Input i, for every sample of a plan in which it is `input`. */
+static void fill_plan(const fov_model *model, int i, fov_value input, fov_plan *plan)
+{
+    char *to = model->fills[i] != NULL ? fov_plan_data(plan, input) : NULL;
+    size_t sample = sample_bytes(model, model->inputs[i]), total = fov_plan_bytes(plan, input);
+    for (size_t done = 0; to != NULL && done + sample <= total; done += sample) {
+        memcpy(to + done, model->fills[i], sample);
+    }
+}
+
 void model_fill_others(const fov_model *model, const struct shared_graph *share, fov_plan *plan)
 {
     for (int i = 0; model->fills != NULL && i < model->input_count; i++) {
-        fov_value input = shared_graph_value(share, model->inputs[i]);
-        char *to = model->fills[i] != NULL ? fov_plan_data(plan, input) : NULL;
-        size_t sample = sample_bytes(model, model->inputs[i]), total = fov_plan_bytes(plan, input);
-        for (size_t done = 0; to != NULL && done + sample <= total; done += sample) {
-            memcpy(to + done, model->fills[i], sample);
-        }
+        fill_plan(model, i, shared_graph_value(share, model->inputs[i]), plan);
+    }
+}
+
+void model_fill_own(const fov_model *model, fov_plan *plan)
+{
+    for (int i = 0; model->fills != NULL && i < model->input_count; i++) {
+        fill_plan(model, i, model->inputs[i], plan);
     }
 }
 

@@ -78,6 +78,8 @@ struct shared_graph *model_share(fov_model *model, struct error *error);
 
 /** Puts into the other inputs of a plan of the shared graph what they are filled with. */
 void model_fill_others(const fov_model *model, const struct shared_graph *share, fov_plan *plan);
+/** The same for a plan of the model's own graph. */
+void model_fill_own(const fov_model *model, fov_plan *plan);
 void model_forget_fills(fov_model *model);
 
 /* ---- statistics.c ------------------------------------------------------------------------------------------------ */
