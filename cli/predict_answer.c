@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers of any task, printed, as JSON, and drawn. */
 #include "predict_answer.h"
+#include "answer_json.h"
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -112,43 +113,16 @@ static int draw(struct answering *a, const char *file, const fov_image *picture,
 
 static void print_json(struct answering *a, const char *file, const fov_answer *answer, const struct drawings *drawings)
 {
-    json_t *object = json_object(), *items = json_array(), *files = json_array();
-    const fov_image *pixels = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
+    json_t *object = json_object();
     json_set_text(object, "file", file);
-    json_set_text(object, "task", answer->task);
-    for (int i = 0; i < answer->count; i++) {
-        const fov_answer_item *item = &answer->items[i];
-        json_t *one = json_object();
-        json_set_integer(one, "class", item->index);
-        json_set_text(one, "name", item->name);
-        json_set_number(one, answer->measure, item->value);
-        if (answer->has_yes) {
-            json_set_flag(one, "yes", item->yes);
-        }
-        json_add(items, one);
-    }
-    if (answer->count > 0) {
-        json_set(object, "items", json_incref(items));
-    }
-    if (answer->count > 0 && pixels->pixels == NULL) {
-        json_t *scores = json_array();
-        for (int i = 0; i < answer->count; i++) {
-            json_add(scores, json_from_number(answer->items[i].value));
-        }
-        json_set(object, "scores", scores);
-    }
-    if (pixels->pixels != NULL) {
-        json_set_integer(object, "height", pixels->height);
-        json_set_integer(object, "width", pixels->width);
-    }
-    for (int i = 0; i < drawings->count; i++) {
-        json_add(files, json_from_text(drawings->path[i]));
-    }
+    answer_set_items(object, answer);
     if (drawings->count > 0) {
-        json_set(object, "drawn", json_incref(files));
+        json_t *files = json_array();
+        for (int i = 0; i < drawings->count; i++) {
+            json_add(files, json_from_text(drawings->path[i]));
+        }
+        json_set(object, "drawn", files);
     }
-    json_decref(items);
-    json_decref(files);
     json_print(a->cli, object);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of scores, ranked and printed. */
 #include "predict_classes.h"
+#include "answer_json.h"
 #include "json.h"
 #include "output.h"
 #include "picture.h"
@@ -8,26 +9,6 @@
 #include <string.h>
 
 enum { DRAWN_SIDE = 32 /* pixels; what is larger is drawn smaller */, NAME_ROOM = 25, BESIDE = 44 /* columns */ };
-
-/* The first `top` places of the order; ties go to the lower class. */
-static void rank(struct class_view *view, const float *scores)
-{
-    for (int i = 0; i < view->count; i++) {
-        view->order[i] = i;
-    }
-    for (int i = 0; i < view->top && !view->values; i++) {
-        int best = i;
-        for (int j = i + 1; j < view->count; j++) {
-            float a = scores[view->order[j]], b = scores[view->order[best]];
-            if (a > b || (a == b && view->order[j] < view->order[best])) {
-                best = j;
-            }
-        }
-        int keep = view->order[best];
-        memmove(view->order + i + 1, view->order + i, (size_t)(best - i) * sizeof *view->order);
-        view->order[i] = keep;
-    }
-}
 
 /* The model's number of a class of the data; of values there is none. */
 static int model_label(const struct class_view *view, int label)
@@ -47,34 +28,22 @@ static double probability(const struct class_view *view, const struct class_row 
 
 /* ---- for machines ------------------------------------------------------------------------------------------------ */
 
-/* The most probable classes; and, where these are no parts of a whole, every number of the output. */
+static struct answer_form form_of(const struct class_view *view)
+{
+    return (struct answer_form){view->model, view->values, view->alone, view->single, view->count};
+}
+
 static void print_json(const struct class_view *view, const struct class_row *row)
 {
-    json_t *object = json_object(), *top = json_array(), *scores = json_array();
+    json_t *object = json_object();
+    struct answer_form form = form_of(view);
     json_set_text(object, "file", row->file);
     if (view->data != NULL) {
         json_set_integer(object, "index", row->index);
         json_set_integer(object, "label", model_label(view, row->label));
         json_set_text(object, "label_name", fov_dataset_class(view->data, row->label));
     }
-    for (int i = 0; i < view->top; i++) {
-        json_t *one = json_object();
-        json_set_integer(one, "class", view->order[i]);
-        json_set_text(one, "name", class_name(view, i));
-        json_set_number(one, "probability", probability(view, row, i));
-        json_add(top, one);
-    }
-    for (int i = view->single ? 1 : 0; i < view->count; i++) {
-        json_add(scores, json_from_number((double)row->scores[i]));
-    }
-    if (!view->values) {
-        json_set(object, "top", json_incref(top));
-    }
-    if (view->values || view->alone || view->single) {
-        json_set(object, "scores", json_incref(scores));
-    }
-    json_decref(top);
-    json_decref(scores);
+    answer_set_scores(object, &form, row->scores, view->order, view->top);
     json_print(view->cli, object);
 }
 
@@ -217,7 +186,8 @@ static void print_human(const struct class_view *view, const struct class_row *r
 
 void class_view_print(struct class_view *view, const struct class_row *row)
 {
-    rank(view, row->scores);
+    struct answer_form form = form_of(view);
+    answer_rank(&form, row->scores, view->top, view->order);
     if (view->cli->json) {
         print_json(view, row);
     } else if (view->csv) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fovea predict: what a model sees in pictures, from files or from a dataset. Pictures are gathered, predicted a batch at
  * a time, and shown one by one: predict_classes.c, or predict_answer.c for models of other tasks. */
+#include "answer_json.h"
 #include "options.h"
 #include "output.h"
 #include "picture_list.h"
@@ -215,21 +216,20 @@ static int run_samples(struct prediction *p)
 /* What comes out for a picture, and how it is shown. */
 static int look_at_output(struct prediction *p)
 {
+    struct answer_form form;
+    struct class_view *view = &p->view;
+    bool is_row = answer_form_of(p->model, &form);
+    view->count = form.count;
+    view->values = form.values;
+    view->alone = form.alone;
+    view->single = form.single;
+    if (is_row) {
+        return EXIT_OK;
+    }
     fov_value output = fov_model_output(p->model);
     fov_shape shape = fov_value_shape(fov_model_graph(p->model), output);
     fov_meaning meaning = fov_model_meaning(p->model, output);
     char name[256], text[SHAPE_SIZE];
-    struct class_view *view = &p->view;
-    view->count = fov_model_scores(p->model);
-    view->values = meaning == FOV_MEANING_VALUES;
-    view->alone = meaning == FOV_MEANING_SIGMOID;
-    view->single = !view->values && view->count == 2;
-    for (int i = 1; i < shape.rank; i++) {
-        view->single = view->single && shape.dim[i] == 1;
-    }
-    if (view->count > 0) {
-        return EXIT_OK;
-    }
     show_clean(name, sizeof name, fov_value_name(fov_model_graph(p->model), output));
     return fail(p->cli, EXIT_INPUT, "%s: output \"%s\" %s is %s", p->cli->arguments[0], name, show_shape(text, &shape),
                 meaning == FOV_MEANING_MAP ? "a map, scores for each pixel, not one score per class"

@@ -66,3 +66,11 @@ if(FOVEA_WITH_GIF)
     fovea_find_library(GIF gif_lib.h gif "libgif-dev, or configure with -DFOVEA_WITH_GIF=OFF,")
     target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_GIF)
 endif()
+
+# The server belongs to the command alone: the library is not linked to it.
+if(FOVEA_WITH_EVENT)
+    pkg_check_modules(libevent IMPORTED_TARGET libevent)
+    if(NOT libevent_FOUND)
+        message(FATAL_ERROR "libevent is missing: install libevent-dev, or configure with -DFOVEA_WITH_EVENT=OFF")
+    endif()
+endif()

@@ -26,7 +26,7 @@ import zlib
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 SHARED = os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared"))
-VERBS = ["bench", "convert", "data", "eval", "explain", "filter", "inspect", "learn", "new", "ops", "predict", "train"]
+VERBS = ["bench", "convert", "data", "eval", "explain", "filter", "inspect", "learn", "new", "ops", "predict", "serve", "train"]
 OK, USAGE, INPUT, IO, MEMORY, NUMERIC, SLOWER, INTERRUPTED = 0, 2, 3, 4, 5, 6, 7, 130
 
 

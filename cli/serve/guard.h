@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may ask: whether a request was meant for this server by the person in front of it, and not sent by another page in
+ * the same browser (cross-site posts) or through a foreign name that was made to point here (DNS rebinding). Pure
+ * functions over texts; sockets are in server.c. */
+#ifndef CLI_SERVE_GUARD_H
+#define CLI_SERVE_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { GUARD_TOKEN = 33, GUARD_ADDRESS = 80 };
+
+struct guard {
+    char address[GUARD_ADDRESS]; /**< what is listened on: "127.0.0.1" */
+    int  port;
+    char token[GUARD_TOKEN];     /**< 32 hexadecimal digits that each call of the API must bring; "": none is asked for */
+};
+
+/** What a request says of itself; NULL where it says nothing. */
+struct guard_request {
+    const char *path, *host, *origin, *site; /**< headers Host, Origin and Sec-Fetch-Site */
+    const char *token;                       /**< header X-Fovea-Token */
+    bool        changes;                     /**< a POST */
+};
+
+/** 0: it may go on; else an HTTP status, with one sentence in *why. */
+int guard_check(const struct guard *guard, const struct guard_request *request, const char **why);
+
+/** A value of a query string ("a=1&b=two%20words"), decoded; false: it is not there, or does not fit. */
+bool guard_query(const char *query, const char *key, char *out, size_t size);
+/** Whether a name from outside can be a file's: letters, digits, '-', '_' and '.', not beginning with a '.'. */
+bool guard_is_plain_name(const char *name);
+
+#endif

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Runs: curves of training runs side by side, followed while they go on.
+import { ask, askJson, chart, make, short, showError } from './common.js';
+import { text } from './texts.js';
+
+let root, chosen, runs, watching;
+
+export function open(panel) {
+  root = panel;
+  chosen = new Set();
+  runs = new Map();
+  build();
+}
+export function enter() { build(); }
+export function leave() { if (watching) watching.abort(); watching = null; }
+
+async function build() {
+  leave();
+  watching = new AbortController();
+  let list;
+  try {
+    list = await askJson('/api/runs');
+  } catch (problem) {
+    showError(root, problem);
+    return;
+  }
+  root.replaceChildren(make('h1', {}, text('runsTitle')), make('p', { class: 'lead' }, text('runsLead', { folder: list.folder })));
+  if (list.runs.length === 0) {
+    root.append(make('p', { class: 'card empty' }, text('noRuns', { folder: list.folder })));
+    return;
+  }
+  if (chosen.size === 0) chosen.add(list.runs[list.runs.length - 1]);
+  const charts = make('div', { class: 'card' });
+  const boxes = list.runs.map(name => {
+    const box = make('input', { type: 'checkbox', checked: chosen.has(name) });
+    box.onchange = () => { if (box.checked) { chosen.add(name); follow(name, charts); } else chosen.delete(name); draw(charts); };
+    return make('li', {}, make('label', {}, box, name));
+  });
+  root.append(make('div', { class: 'card' }, make('ul', { class: 'runlist' }, boxes)), charts);
+  for (const name of chosen) follow(name, charts);
+}
+
+// Rows as they come, over a stream that the tab's leaving ends.
+async function follow(name, charts) {
+  const signal = watching.signal;
+  try {
+    runs.set(name, await askJson('/api/runs/' + name));
+    draw(charts);
+    const response = await ask('/api/runs/events/' + name, undefined, signal);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = '', first = true;
+    for (let part = await reader.read(); !part.done && chosen.has(name); part = await reader.read()) {
+      rest += part.value;
+      const events = rest.split('\n\n');
+      rest = events.pop();
+      for (const event of events.filter(line => line.startsWith('event: rows'))) {
+        const { rows } = JSON.parse(event.slice(event.indexOf('data: ') + 6));
+        const run = runs.get(name);
+        run.rows = first ? rows : [...run.rows, ...rows];
+        first = false;
+        draw(charts);
+      }
+    }
+    reader.cancel();
+  } catch (problem) {
+    if (!signal.aborted) showError(charts, problem);
+  }
+}
+
+function draw(place) {
+  const shown = [...chosen].filter(name => runs.has(name)).map(name => runs.get(name));
+  const columns = [...new Set(shown.flatMap(run => run.columns))].filter(column => !['epoch', 'time', 'wait'].includes(column));
+  const charts = columns.map(column => {
+    const lines = shown.filter(run => run.columns.includes(column)).map(run => {
+      const at = run.columns.indexOf(column);
+      return { name: run.name, x: run.rows.map(row => row[0]), y: run.rows.map(row => row[at] ?? NaN) };
+    });
+    return chart(column, lines, /accuracy|iou|f1|dice/.test(column));
+  });
+  const head = make('tr', {}, make('th', { scope: 'col' }, text('lastRow')), shown.map(run => make('th', { scope: 'col' }, run.name)));
+  const rows = columns.map(column => make('tr', {}, make('td', {}, column), shown.map(run => make('td', {}, run.rows.length && run.columns.includes(column) ? short(run.rows[run.rows.length - 1][run.columns.indexOf(column)] ?? NaN) : ''))));
+  place.replaceChildren(make('div', { class: 'charts' }, charts), make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text('lastRow') }, make('table', {}, make('thead', {}, head), make('tbody', {}, rows))),
+    make('p', { class: 'row' }, shown.filter(run => run.report).map(run => make('button', { type: 'button', class: 'quiet', onclick: () => openReport(run.name) }, `${text('openReport')}: ${run.name}`))));
+}
+
+async function openReport(name) {
+  const response = await ask('/api/runs/report/' + name);
+  window.open(URL.createObjectURL(await response.blob()), '_blank', 'noopener');
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Every text of the page, in English and Chinese. `text(key, values)` fills in {name}.
+const table = {
+  skip: ['Skip to content', '跳到正文'],
+  tabs: ['Tabs', '标签页'],
+  model: ['Model', '模型'],
+  try: ['Try', '试一试'], why: ['Why', '为什么'], network: ['Network', '网络'], teach: ['Teach', '教它'], runs: ['Runs', '训练'], learn: ['Learn', '学习'],
+  other: ['中文', 'English'],
+  noModel: ['No model is served. Start it with one: fovea serve MODEL', '没有加载模型。请这样启动：fovea serve MODEL'],
+  failed: ['The server cannot be reached.', '无法连接服务器。'],
+  busy: ['Working…', '计算中……'],
+  tryTitle: ['What does it see?', '它看到了什么？'],
+  tryLead: ['Choose, drop, paste, photograph or draw a picture. It stays on this machine.', '选择、拖入、粘贴、拍摄或画一张图片。图片不会离开这台电脑。'],
+  upload: ['Upload', '上传'], camera: ['Camera', '摄像头'], draw: ['Draw', '画'],
+  choose: ['Choose pictures', '选择图片'],
+  dropHere: ['Drop pictures here, or paste one', '把图片拖到这里，或粘贴一张'],
+  shoot: ['Take the picture', '拍照'], noCamera: ['No camera can be used here.', '无法使用摄像头。'],
+  pen: ['Pen width', '笔宽'], undo: ['Undo', '撤销'], clear: ['Clear', '清空'],
+  board: ['Drawing board. With the keyboard: arrow keys move the pen, space lowers and lifts it.', '画板。键盘：方向键移动画笔，空格落笔和抬笔。'],
+  example: ['Example', '示例'],
+  answer: ['Answer', '答案'], answers: ['Answers', '答案'],
+  nothingYet: ['The answer appears here.', '答案会显示在这里。'],
+  queue: ['waited', '等待'], decode: ['decoded', '解码'], net: ['network', '网络'], total: ['in all', '总共'],
+  copy: ['Copy', '复制'], copied: ['Copied', '已复制'],
+  fromShell: ['The same from a shell', '在命令行中得到同样的结果'],
+  file: ['File', '文件'], share: ['Probability', '概率'], value: ['Value', '数值'], csv: ['Download CSV', '下载 CSV'],
+  said: ['{name}, {value}', '{name}，{value}'],
+  picture: ['the picture', '图片'],
+  whyTitle: ['Why this answer?', '为什么是这个答案？'],
+  whyLead: ['What the network saw, which parts of it mattered, and what each layer makes of it.', '网络看到的画面、哪些部分起了作用，以及每一层的结果。'],
+  whyEmpty: ['First give a picture under Try.', '请先在“试一试”里给一张图片。'],
+  forClass: ['Explain', '解释'], best: ['the highest score', '得分最高的'],
+  strength: ['Strength', '强度'],
+  gradcam: ['Grad-CAM', 'Grad-CAM'], scorecam: ['Score-CAM', 'Score-CAM'], occlusion: ['Occlusion', '遮挡'], integrated_gradients: ['Integrated gradients', '积分梯度'], smoothgrad: ['SmoothGrad', 'SmoothGrad'],
+  about_gradcam: ['Feature maps of a late layer, weighed by their gradients.', '后层特征图按梯度加权。'],
+  about_scorecam: ['Feature maps of a late layer, weighed by the score the picture keeps under each.', '后层特征图按遮罩后的得分加权。'],
+  about_occlusion: ['How far the score falls when that part is covered: warm speaks for the answer, cold against it.', '遮住该处后得分下降多少：暖色支持，冷色反对。'],
+  about_integrated_gradients: ['Each pixel’s part in what the score gained over a black picture.', '相对全黑图片，每个像素对得分的贡献。'],
+  about_smoothgrad: ['How the score would change with each pixel, averaged over noisy copies.', '得分随每个像素的变化，对加噪图片取平均。'],
+  notHere: ['This network has no feature maps for it.', '这个网络没有可用的特征图。'],
+  seenAlt: ['What the network saw, with a map of what mattered', '网络看到的画面与热图'],
+  layers: ['Layer by layer', '逐层查看'], layer: ['Layer', '层'],
+  maps: ['{n} of {all} feature maps, {h} × {w}', '{all} 个特征图中的 {n} 个，{h} × {w}'],
+  map: ['Feature map {i}', '特征图 {i}'],
+  sumTitle: ['The sum behind one number', '一个数背后的求和'],
+  sumLead: ['Choose a place in the map: its patch times the kernel, plus bias, gives this number.', '在特征图上选一个位置：图块乘卷积核，再加偏置，就是这个数。'],
+  rowAt: ['Row', '行'], columnAt: ['Column', '列'],
+  patch: ['patch', '图块'], kernel: ['kernel', '卷积核'], channel: ['channel {i}', '通道 {i}'], further: ['{n} further channels add {value}', '另外 {n} 个通道加上 {value}'],
+  equals: ['Sum with bias {bias}: {sum}. The engine gave {result}.', '加偏置 {bias} 后的和：{sum}。引擎得到 {result}。'],
+  networkTitle: ['What it is made of', '网络结构'],
+  networkLead: ['Layers with their sizes, and the time that each takes on this machine for one picture.', '每一层的大小，以及在这台机器上处理一张图片所用的时间。'],
+  parameters: ['Parameters', '参数'], multiplyAdds: ['Multiply-adds', '乘加'], weights: ['Weights', '权重'], input: ['Input', '输入'], time: ['Time, ms', '时间（毫秒）'], type: ['Type', '类型'], shape: ['Shape', '形状'], field: ['Field', '感受野'], whole: ['all', '全图'], measure: ['Measure again', '重新测量'],
+  filtersOf: ['Filters of {name}', '{name} 的卷积核'],
+  teachTitle: ['Teach it your own classes', '教它你自己的类别'],
+  teachLead: ['Show some pictures of each class. A trained network’s features are kept, its last layer learns your classes. Everything stays on this machine.', '每类给几张图片。保留训练好的特征，只学习最后一层。一切都留在这台电脑上。'],
+  noBackbone: ['Teaching begins with a trained network: start with fovea serve --backbone FILE', '需要一个训练好的网络：fovea serve --backbone FILE'],
+  className: ['Class name', '类别名称'], addClass: ['Add a class', '添加类别'], addPictures: ['Add pictures', '添加图片'], addShot: ['From the camera', '用摄像头'],
+  pictures: ['{n} pictures', '{n} 张图片'], classN: ['Class {n}', '类别 {n}'],
+  train: ['Train', '训练'], stop: ['Stop', '停止'], reset: ['Start over', '重新开始'], passes: ['Passes', '轮数'],
+  trained: ['Trained in {seconds} s. Of the pictures held back, {share} were right.', '训练用时 {seconds} 秒。留出的图片中 {share} 正确。'],
+  trainedAll: ['Trained in {seconds} s.', '训练用时 {seconds} 秒。'],
+  test: ['Test it', '测试'], testWith: ['Test with a picture', '用图片测试'], confusion: ['What was mistaken for what', '混淆矩阵'], is: ['is \\ answered', '实际 \\ 回答'], download: ['Download as ONNX', '下载 ONNX'],
+  loss: ['loss', '损失'], accuracy: ['accuracy', '准确率'], held: ['held back', '留出'],
+  runsTitle: ['Training runs', '训练过程'],
+  runsLead: ['Curves of the runs in {folder}; one that goes on is followed live.', '{folder} 中的训练曲线；正在进行的会实时更新。'],
+  noRuns: ['No run in {folder} yet. fovea train leaves one there.', '{folder} 中还没有训练。fovea train 会在那里留下记录。'],
+  lastRow: ['At the end', '最后'], settings: ['Settings', '设置'], openReport: ['Its report', '报告'], epoch: ['epoch', '轮'],
+  learnTitle: ['How it works', '它是怎样工作的'],
+  learnLead: ['Two things to play with. The course with its checks is in the command: fovea learn', '两个可以动手的例子。完整课程在命令行中：fovea learn'],
+  convTitle: ['Convolution by hand', '手算卷积'],
+  convLead: ['Change any number. Choose a result to see its sum.', '修改任何数字；选择一个结果查看求和过程。'],
+  kernelOf: ['Kernel', '卷积核'], stride: ['Stride', '步幅'], pad: ['Padding', '填充'], bias: ['Bias', '偏置'], result: ['Result', '结果'],
+  surfaceTitle: ['A small network and its border', '小网络与分界线'],
+  surfaceLead: ['Two classes of points and a layer of hidden neurons, trained in this page. Click to add a point.', '两类点和一层隐藏神经元，在本页训练。点击添加一个点。'],
+  hidden: ['Hidden neurons', '隐藏神经元'], points: ['Points', '数据'], xor: ['XOR', '异或'], ring: ['Ring', '圆环'], spiral: ['Spiral', '螺旋'], own: ['own', '自己的'], classA: ['Class A', 'A 类'], classB: ['Class B', 'B 类'], start: ['Train', '训练'], pause: ['Pause', '暂停'], lossNow: ['Loss {loss} after {steps} steps', '{steps} 步后损失 {loss}'],
+  surfaceAlt: ['Points and the network’s decision', '数据点与网络的判断'],
+};
+
+let language = (localStorage.getItem('language') || navigator.language || 'en').startsWith('zh') ? 1 : 0;
+
+export function text(key, values = {}) {
+  const entry = table[key];
+  const raw = entry ? entry[language] : key;
+  return raw.replace(/\{(\w+)\}/g, (all, name) => (name in values ? values[name] : all));
+}
+export function locale() { return language ? 'zh' : 'en'; }
+export function toggleLanguage() {
+  language = 1 - language;
+  localStorage.setItem('language', locale());
+}

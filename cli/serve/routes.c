@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of routes, those that are answered at once, and the document that describes all of them. */
+#include "cli/serve/routes.h"
+#include "cli/output.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void reply_text(struct job *job, const char *text)
+{
+    size_t size = strlen(text);
+    job->reply = (struct reply){.code = 200, .type = "application/json", .size = size};
+    job->reply.body = take_memory(size + 1, 1);
+    memcpy(job->reply.body, text, size);
+}
+
+static void health_now(struct server *server, struct job *job)
+{
+    (void)server;
+    reply_text(job, "{\"status\": \"ok\"}");
+}
+
+static void models_now(struct server *server, struct job *job)
+{
+    reply_text(job, server->about);
+}
+
+static void runs_now(struct server *server, struct job *job)
+{
+    job_reply(job, runs_list(server), 9);
+}
+
+static void run_now(struct server *server, struct job *job)
+{
+    json_t *run = runs_read(server, job->rest, 0);
+    if (run == NULL) {
+        job_fail(job, 404, "no run of that name; GET /api/runs lists them");
+        return;
+    }
+    job_reply(job, run, 9);
+}
+
+static void report_now(struct server *server, struct job *job)
+{
+    job->reply.body = runs_report(server, job->rest, &job->reply.size);
+    if (job->reply.body == NULL) {
+        job_fail(job, 404, "that run has no page");
+        return;
+    }
+    job->reply.code = 200;
+    job->reply.type = "text/html; charset=utf-8";
+}
+
+static void teach_now(struct server *server, struct job *job)
+{
+    job_reply(job, teach_state(server->teach), 9);
+}
+
+static void teach_stop_now(struct server *server, struct job *job)
+{
+    teach_stop(server->teach);
+    job_reply(job, teach_state(server->teach), 9);
+}
+
+static void openapi_now(struct server *server, struct job *job);
+
+static const struct route routes[] = {
+    {"/api/health", false, WORKERS, NULL, health_now, "Whether the server is up", ""},
+    {"/api/models", false, WORKERS, NULL, models_now, "The models that are served: input, classes, meaning", ""},
+    {"/api/predict", true, WORKER_ANSWER, predict_work, NULL,
+     "What a model sees in a picture: the object of fovea predict --json, less the file", "model,top,mask"},
+    {"/api/explain", true, WORKER_STUDY, explain_work, NULL,
+     "Maps of what mattered for an answer, and the picture as the network saw it", "model,class,methods,steps"},
+    {"/api/layer", true, WORKER_STUDY, layer_work, NULL, "A layer's feature maps for a picture", "model,layer"},
+    {"/api/sum", true, WORKER_STUDY, sum_work, NULL, "One number of a convolution: patch, kernel, bias and sum",
+     "model,layer,filter,row,column"},
+    {"/api/network", false, WORKER_STUDY, network_work, NULL, "Layers, their sizes and their times", "model"},
+    {"/api/filters", false, WORKER_STUDY, filters_work, NULL, "The filters of a convolution", "model,layer"},
+    {"/api/runs", false, WORKERS, NULL, runs_now, "Training runs that are watched", ""},
+    {"/api/runs/report/", false, WORKERS, NULL, report_now, "A run's page", ""},
+    {"/api/runs/events/", false, WORKERS, NULL, NULL, "A run's rows as they are written, as server-sent events", ""},
+    {"/api/runs/", false, WORKERS, NULL, run_now, "A run: columns, rows, settings", ""},
+    {"/api/teach", false, WORKERS, NULL, teach_now, "Where teaching stands", ""},
+    {"/api/teach/picture", true, WORKER_TEACH, teach_add_work, NULL, "Adds a picture of a class", "class"},
+    {"/api/teach/train", true, WORKER_TEACH, teach_train_work, NULL, "Learns the classes; answers when done", "epochs"},
+    {"/api/teach/stop", true, WORKERS, NULL, teach_stop_now, "Ends training with its step", ""},
+    {"/api/teach/clear", true, WORKER_TEACH, teach_clear_work, NULL, "Forgets pictures and what was learned", ""},
+    {"/api/teach/predict", true, WORKER_TEACH, teach_predict_work, NULL, "What was taught says of a picture", ""},
+    {"/api/teach/model", false, WORKER_TEACH, teach_model_work, NULL, "What was taught, as ONNX", ""},
+    {"/api/openapi.json", false, WORKERS, NULL, openapi_now, "This document", ""},
+    {"/metrics", false, WORKERS, NULL, metrics_now, "Counters for Prometheus", ""},
+};
+enum { ROUTES = sizeof routes / sizeof routes[0] };
+
+int route_find(const char *path, bool post, const struct route **route)
+{
+    bool known = false;
+    for (int i = 0; i < ROUTES; i++) {
+        size_t length = strlen(routes[i].path);
+        bool named = routes[i].path[length - 1] == '/';
+        if (named ? strncmp(path, routes[i].path, length) != 0 : strcmp(path, routes[i].path) != 0) {
+            continue;
+        }
+        if (routes[i].post == post) {
+            *route = &routes[i];
+            return 200;
+        }
+        known = true;
+    }
+    return known ? 405 : 404;
+}
+
+/* ---- the document ------------------------------------------------------------------------------------------------- */
+
+static json_t *parameters_of(const struct route *route)
+{
+    json_t *list = json_array();
+    if (route->path[strlen(route->path) - 1] == '/') {
+        json_add(list, json_pack("{s:s,s:s,s:b,s:{s:s}}", "name", "name", "in", "path", "required", 1, "schema", "type",
+                                 "string"));
+    }
+    for (const char *at = route->query; *at != '\0';) {
+        size_t length = strcspn(at, ",");
+        json_add(list, json_pack("{s:s%,s:s,s:{s:s}}", "name", at, length, "in", "query", "schema", "type", "string"));
+        at += length + (at[length] == ',');
+    }
+    return list;
+}
+
+static json_t *answers_of(void)
+{
+    json_t *object = json_object();
+    json_set(object, "200", json_pack("{s:s}", "description", "The answer"));
+    json_set(object, "default", json_pack("{s:s,s:{s:{s:{s:s,s:{s:{s:s}}}}}}", "description",
+                                          "Why not, in one sentence", "content", "application/json", "schema", "type",
+                                          "object", "properties", "error", "type", "string"));
+    return object;
+}
+
+static void openapi_now(struct server *server, struct job *job)
+{
+    json_t *object = json_object(), *paths = json_object();
+    (void)server;
+    json_set_text(object, "openapi", "3.1.0");
+    json_set(object, "info", json_pack("{s:s,s:s}", "title", "fovea serve", "version", fov_version()));
+    for (int i = 0; i < ROUTES; i++) {
+        const struct route *route = &routes[i];
+        char path[SERVE_NAME];
+        bool named = route->path[strlen(route->path) - 1] == '/';
+        snprintf(path, sizeof path, "%s%s", route->path, named ? "{name}" : "");
+        json_t *operation = json_object(), *item = json_object();
+        json_set_text(operation, "summary", route->summary);
+        json_set(operation, "parameters", parameters_of(route));
+        if (route->post && route->worker < WORKERS) {
+            json_set(operation, "requestBody", json_pack("{s:{s:{}}}", "content", "application/octet-stream"));
+        }
+        json_set(operation, "responses", answers_of());
+        json_set(item, route->post ? "post" : "get", operation);
+        json_set(paths, path, item);
+    }
+    json_set(object, "paths", paths);
+    job_reply(job, object, 9);
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/* Teach: pictures of 2 to 20 classes that a person shows, and a classifier made of a trained network's features: its
+ * last layer is new and learns, the rest stays. Everything is kept in memory until it is asked for. Every fifth picture
+ * of a class is held back, to see how well it works. The teach worker does all of it in turn; what the event loop reads
+ * is under the lock. */
+#include "cli/output.h"
+#include "cli/serve/serve.h"
+#include "cli/source.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CLASSES = 20, NAME = 64, SAMPLES = 4000, EPOCHS = 6, MOST_EPOCHS = 200, HELD = 5, TOP = 20 };
+static const size_t most_bytes = (size_t)1 << 30; /* of decoded pictures */
+
+struct taught {
+    int class;
+    fov_image image;
+};
+
+struct curve_point {
+    double loss, accuracy, val_accuracy;
+};
+
+struct teach {
+    struct server *server;
+    pthread_mutex_t lock;
+    char names[CLASSES][NAME];
+    int  counts[CLASSES], class_count;
+    struct taught *samples;
+    int    sample_count;
+    size_t bytes;
+    bool   training, stops, ready;
+    int    epoch, epochs;
+    double share, seconds;
+    struct curve_point curve[MOST_EPOCHS];
+    int    curve_count;
+    int64_t confusion[CLASSES * CLASSES];
+    int    confusion_classes; /* 0: nothing was held back */
+    double accuracy;
+    char   problem[512];
+    fov_model *model; /* the worker's alone */
+};
+
+struct teach *teach_create(struct server *server)
+{
+    struct teach *teach = take_memory(1, sizeof *teach);
+    teach->server = server;
+    teach->samples = take_memory(SAMPLES, sizeof *teach->samples);
+    pthread_mutex_init(&teach->lock, NULL);
+    return teach;
+}
+
+static void forget(struct teach *teach)
+{
+    for (int i = 0; i < teach->sample_count; i++) {
+        fov_image_free(&teach->samples[i].image);
+    }
+    fov_model_free(teach->model);
+    teach->model = NULL;
+    teach->sample_count = teach->class_count = teach->curve_count = teach->confusion_classes = 0;
+    teach->bytes = 0;
+    teach->ready = false;
+    teach->problem[0] = '\0';
+    memset(teach->counts, 0, sizeof teach->counts);
+}
+
+void teach_free(struct teach *teach)
+{
+    if (teach != NULL) {
+        forget(teach);
+        pthread_mutex_destroy(&teach->lock);
+        free(teach->samples);
+        free(teach);
+    }
+}
+
+void teach_stop(struct teach *teach)
+{
+    pthread_mutex_lock(&teach->lock);
+    teach->stops = true;
+    pthread_mutex_unlock(&teach->lock);
+}
+
+/* ---- what the page sees ------------------------------------------------------------------------------------------- */
+
+static json_t *json_from_curve(const struct teach *teach)
+{
+    json_t *curve = json_array();
+    for (int i = 0; i < teach->curve_count; i++) {
+        json_t *point = json_object();
+        json_set_number(point, "loss", teach->curve[i].loss);
+        json_set_number(point, "accuracy", teach->curve[i].accuracy);
+        json_set_number(point, "val_accuracy", teach->curve[i].val_accuracy);
+        json_add(curve, point);
+    }
+    return curve;
+}
+
+json_t *teach_state(struct teach *teach)
+{
+    json_t *object = json_object(), *classes = json_array(), *rows = json_array();
+    pthread_mutex_lock(&teach->lock);
+    json_set(object, "backbone", teach->server->backbone != NULL ? json_from_text(teach->server->backbone) : json_null());
+    for (int i = 0; i < teach->class_count; i++) {
+        json_t *one = json_object();
+        json_set_text(one, "name", teach->names[i]);
+        json_set_integer(one, "pictures", teach->counts[i]);
+        json_add(classes, one);
+    }
+    json_set(object, "classes", classes);
+    json_set_flag(object, "training", teach->training);
+    json_set_flag(object, "ready", teach->ready);
+    json_set_integer(object, "epoch", teach->epoch);
+    json_set_integer(object, "epochs", teach->epochs);
+    json_set_number(object, "share", teach->share);
+    json_set_number(object, "seconds", teach->seconds);
+    json_set(object, "curve", json_from_curve(teach));
+    for (int i = 0; i < teach->confusion_classes; i++) {
+        json_t *row = json_array();
+        for (int j = 0; j < teach->confusion_classes; j++) {
+            json_add(row, json_integer(teach->confusion[i * teach->confusion_classes + j]));
+        }
+        json_add(rows, row);
+    }
+    json_set(object, "confusion", rows);
+    json_set_number(object, "accuracy", teach->accuracy);
+    json_set(object, "error", teach->problem[0] != '\0' ? json_from_text(teach->problem) : json_null());
+    pthread_mutex_unlock(&teach->lock);
+    return object;
+}
+
+/* ---- pictures ----------------------------------------------------------------------------------------------------- */
+
+static int class_of(struct teach *teach, const char *name)
+{
+    for (int i = 0; i < teach->class_count; i++) {
+        if (strcmp(teach->names[i], name) == 0) {
+            return i;
+        }
+    }
+    if (teach->class_count == CLASSES) {
+        return -1;
+    }
+    snprintf(teach->names[teach->class_count], NAME, "%s", name);
+    return teach->class_count++;
+}
+
+void teach_add_work(struct job *job)
+{
+    struct teach *teach = job->worker->server->teach;
+    char name[NAME];
+    fov_image image;
+    if (!guard_query(job->query, "class", name, sizeof name) || *name == '\0') {
+        job_fail(job, 400, "which class? ?class=NAME, at most %d bytes", NAME - 1);
+        return;
+    }
+    if (teach->sample_count == SAMPLES || teach->bytes > most_bytes) {
+        job_fail(job, 413, "%d pictures are as many as are kept", teach->sample_count);
+        return;
+    }
+    if (!job_picture(job, &image)) {
+        return;
+    }
+    pthread_mutex_lock(&teach->lock);
+    int class = class_of(teach, name);
+    if (class >= 0) {
+        teach->samples[teach->sample_count++] = (struct taught){class, image};
+        teach->bytes += (size_t)image.height * (size_t)image.width * (size_t)image.channels;
+        teach->counts[class]++;
+    }
+    pthread_mutex_unlock(&teach->lock);
+    if (class < 0) {
+        fov_image_free(&image);
+        job_fail(job, 400, "at most %d classes can be taught at once", CLASSES);
+        return;
+    }
+    job_reply(job, teach_state(teach), 9);
+}
+
+void teach_clear_work(struct job *job)
+{
+    struct teach *teach = job->worker->server->teach;
+    pthread_mutex_lock(&teach->lock);
+    forget(teach);
+    pthread_mutex_unlock(&teach->lock);
+    job_reply(job, teach_state(teach), 9);
+}
+
+/* ---- training ----------------------------------------------------------------------------------------------------- */
+
+/* Those that are learned, or those that are held back. */
+struct part {
+    const struct teach *teach;
+    int     index[SAMPLES];
+    int32_t labels[SAMPLES];
+    int     count;
+};
+
+static struct part *part_of(const struct teach *teach, bool held)
+{
+    int seen[CLASSES] = {0};
+    struct part *part = take_memory(1, sizeof *part);
+    part->teach = teach;
+    for (int i = 0; i < teach->sample_count; i++) {
+        int class = teach->samples[i].class;
+        if ((++seen[class] % HELD == 0) == held) {
+            part->labels[part->count] = class;
+            part->index[part->count++] = i;
+        }
+    }
+    return part;
+}
+
+static int read_sample(void *user, int64_t index, fov_sample *sample)
+{
+    const struct part *part = user;
+    const struct taught *taught = &part->teach->samples[part->index[index]];
+    sample->height = taught->image.height;
+    sample->width = taught->image.width;
+    sample->channels = taught->image.channels;
+    sample->pixels = taught->image.pixels;
+    sample->label = taught->class;
+    return FOV_OK;
+}
+
+static fov_dataset *dataset_of(struct teach *teach, struct part *part, fov_context *context)
+{
+    const char *names[CLASSES];
+    for (int i = 0; i < teach->class_count; i++) {
+        names[i] = teach->names[i];
+    }
+    const fov_dataset_program program = {.name = "taught",
+                                         .count = part->count,
+                                         .target = FOV_TARGET_CLASS,
+                                         .classes = teach->class_count,
+                                         .class_names = names,
+                                         .read = read_sample,
+                                         .user = part,
+                                         .labels = part->labels};
+    return part->count > 0 ? fov_dataset_create(context, &program) : NULL;
+}
+
+static int on_step(const fov_progress *progress, void *user)
+{
+    struct teach *teach = user;
+    pthread_mutex_lock(&teach->lock);
+    teach->share = progress->share;
+    bool stops = teach->stops;
+    pthread_mutex_unlock(&teach->lock);
+    return stops;
+}
+
+static int on_epoch(const fov_progress *progress, void *user)
+{
+    struct teach *teach = user;
+    pthread_mutex_lock(&teach->lock);
+    teach->epoch = progress->epoch;
+    teach->share = progress->share;
+    if (teach->curve_count < MOST_EPOCHS) {
+        teach->curve[teach->curve_count++] =
+            (struct curve_point){progress->loss, progress->accuracy, progress->val_accuracy};
+    }
+    pthread_mutex_unlock(&teach->lock);
+    return 0;
+}
+
+/* The trained network with a new last layer; all else stays as it is. */
+static fov_model *open_student(struct teach *teach, struct cli *cli)
+{
+    const char *weight = NULL, *names[CLASSES];
+    char pattern[300];
+    fov_model *model = source_model(cli, teach->server->backbone, NULL, NULL);
+    for (int i = 0; i < teach->class_count; i++) {
+        names[i] = teach->names[i];
+    }
+    if (model == NULL || fov_model_replace_head(model, teach->class_count, &weight) != FOV_OK) {
+        fov_model_free(model);
+        return NULL;
+    }
+    snprintf(pattern, sizeof pattern, "%.250s", weight != NULL ? weight : "");
+    char *end = strrchr(pattern, '.');
+    end = end != NULL ? end : strrchr(pattern, '_');
+    end = end != NULL ? end : pattern + strlen(pattern);
+    snprintf(end, sizeof pattern - (size_t)(end - pattern), "*");
+    fov_model_freeze(model, "*", true);
+    fov_model_freeze(model, pattern, false);
+    fov_model_set_task(model, "classify");
+    if (fov_model_set_classes(model, names, teach->class_count) != FOV_OK) {
+        fov_model_free(model);
+        return NULL;
+    }
+    return model;
+}
+
+static void judge(struct teach *teach, fov_dataset *held)
+{
+    fov_report report = {.count = 0};
+    if (held != NULL && fov_evaluate(teach->model, held, 16, &report) == FOV_OK) {
+        pthread_mutex_lock(&teach->lock);
+        teach->accuracy = report.accuracy;
+        teach->confusion_classes = report.classes <= CLASSES ? report.classes : 0;
+        memcpy(teach->confusion, report.confusion,
+               (size_t)teach->confusion_classes * (size_t)teach->confusion_classes * sizeof *teach->confusion);
+        pthread_mutex_unlock(&teach->lock);
+    }
+    fov_report_free(&report);
+}
+
+static int train(struct teach *teach, struct cli *cli, int epochs)
+{
+    fov_context *context = cli->context;
+    struct part *learned = part_of(teach, false), *kept = part_of(teach, true);
+    fov_dataset *data = dataset_of(teach, learned, context);
+    fov_dataset *held = data != NULL ? dataset_of(teach, kept, context) : NULL;
+    teach->model = data != NULL ? open_student(teach, cli) : NULL;
+    int status = teach->model != NULL ? FOV_OK : (int)fov_error_status(context);
+    if (teach->model != NULL) {
+        status = fov_train(teach->model, data, .epochs = epochs, .batch = 16, .optimizer = "adam", .lr = 0.002F,
+                           .validate = held, .on_step = on_step, .on_epoch = on_epoch, .user = teach);
+    }
+    if (status == FOV_OK) {
+        judge(teach, held);
+    } else {
+        fov_model_free(teach->model);
+        teach->model = NULL;
+    }
+    fov_dataset_free(data);
+    fov_dataset_free(held);
+    free(learned);
+    free(kept);
+    return status;
+}
+
+static bool may_train(struct job *job, const struct teach *teach)
+{
+    if (teach->server->backbone == NULL) {
+        job_fail(job, 409, "Teach begins with a trained network: start fovea serve with --backbone FILE");
+        return false;
+    }
+    for (int i = 0; i < teach->class_count; i++) {
+        if (teach->counts[i] == 0) {
+            job_fail(job, 409, "class \"%s\" has no picture yet", teach->names[i]);
+            return false;
+        }
+    }
+    if (teach->class_count < 2) {
+        job_fail(job, 409, "at least two classes are needed, each with some pictures");
+        return false;
+    }
+    return true;
+}
+
+void teach_train_work(struct job *job)
+{
+    struct teach *teach = job->worker->server->teach;
+    struct cli *cli = &job->worker->cli;
+    int epochs = job_number(job, "epochs", EPOCHS);
+    epochs = epochs < 1 ? 1 : epochs < MOST_EPOCHS ? epochs : MOST_EPOCHS;
+    if (!may_train(job, teach)) {
+        return;
+    }
+    double begun = server_now();
+    pthread_mutex_lock(&teach->lock);
+    fov_model_free(teach->model);
+    teach->model = NULL;
+    teach->training = true;
+    teach->stops = teach->ready = false;
+    teach->curve_count = teach->confusion_classes = teach->epoch = 0;
+    teach->epochs = epochs;
+    teach->share = teach->seconds = 0.0;
+    teach->problem[0] = '\0';
+    pthread_mutex_unlock(&teach->lock);
+    int status = train(teach, cli, epochs);
+    pthread_mutex_lock(&teach->lock);
+    teach->training = false;
+    teach->ready = status == FOV_OK;
+    teach->seconds = server_now() - begun;
+    if (status != FOV_OK) {
+        snprintf(teach->problem, sizeof teach->problem, "%.500s", fov_error(cli->context));
+    }
+    pthread_mutex_unlock(&teach->lock);
+    fov_error_clear(cli->context);
+    job_reply(job, teach_state(teach), 9);
+}
+
+/* ---- what was taught ---------------------------------------------------------------------------------------------- */
+
+static bool is_ready(struct job *job, const struct teach *teach)
+{
+    if (teach->model == NULL) {
+        job_fail(job, 409, "nothing was taught yet: POST pictures to /api/teach/picture, then POST /api/teach/train");
+    }
+    return teach->model != NULL;
+}
+
+void teach_predict_work(struct job *job)
+{
+    struct teach *teach = job->worker->server->teach;
+    fov_image image;
+    float scores[TOP];
+    if (!is_ready(job, teach) || !job_picture(job, &image)) {
+        return;
+    }
+    int count = fov_model_scores(teach->model);
+    int status = fov_predict_image(teach->model, &image, scores, count);
+    fov_image_free(&image);
+    if (status != FOV_OK) {
+        job_fail_library(job);
+        return;
+    }
+    json_t *object = json_object(), *list = json_array();
+    for (int i = 0; i < count; i++) {
+        json_t *one = json_object();
+        json_set_integer(one, "class", i);
+        json_set_text(one, "name", fov_model_class(teach->model, i));
+        json_set_number(one, "probability", (double)scores[i]);
+        json_add(list, one);
+    }
+    json_set(object, "classes", list);
+    job_reply(job, object, 9);
+}
+
+/* Through a file without a name for long: models are written to files. */
+void teach_model_work(struct job *job)
+{
+    struct teach *teach = job->worker->server->teach;
+    char path[] = "/tmp/fovea-taught-XXXXXX";
+    if (!is_ready(job, teach)) {
+        return;
+    }
+    int made = mkstemp(path);
+    if (made < 0 || fov_model_save(teach->model, path) != FOV_OK) {
+        job_fail_library(job);
+    } else {
+        FILE *file = fopen(path, "rb");
+        if (file != NULL && fseek(file, 0, SEEK_END) == 0) {
+            long size = ftell(file);
+            rewind(file);
+            job->reply.body = take_memory((size_t)size + 1, 1);
+            job->reply.size = fread(job->reply.body, 1, (size_t)size, file);
+            job->reply.code = 200;
+            job->reply.type = "application/octet-stream";
+            snprintf(job->reply.file, sizeof job->reply.file, "taught.onnx");
+        }
+        if (file != NULL) {
+            fclose(file);
+        }
+    }
+    if (made >= 0) {
+        close(made);
+        unlink(path);
+    }
+}

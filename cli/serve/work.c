@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* Workers: threads that take jobs in turn, each with its own context and models, and what all jobs need: the model and
+ * the picture that they are about, and replies. */
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/preprocessing.h"
+#include "cli/serve/serve.h"
+#include "cli/source.h"
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- replies ------------------------------------------------------------------------------------------------------ */
+
+void job_reply(struct job *job, json_t *object, size_t digits)
+{
+    char *text = json_dumps(object, JSON_REAL_PRECISION(digits));
+    job->reply.code = job->reply.code != 0 ? job->reply.code : 200;
+    job->reply.type = "application/json";
+    free(job->reply.body);
+    job->reply.body = text;
+    job->reply.size = text != NULL ? strlen(text) : 0;
+    json_decref(object);
+}
+
+void job_fail(struct job *job, int code, const char *format, ...)
+{
+    char text[1200];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    json_t *object = json_object();
+    json_set_text(object, "error", text);
+    job->reply.code = code;
+    job_reply(job, object, 9);
+}
+
+/* What the library refuses is the asker's fault where it is about the picture or the question. */
+void job_fail_library(struct job *job)
+{
+    fov_context *context = job->worker->cli.context;
+    fov_status status = context != NULL ? fov_error_status(context) : FOV_E_MEMORY;
+    int code = status == FOV_E_MEMORY                                  ? 503
+               : status == FOV_E_INTERNAL || status == FOV_E_IO        ? 500
+               : status == FOV_E_INPUT || status == FOV_E_UNSUPPORTED ? 422
+               : status == FOV_E_NUMERIC                               ? 422
+                                                                       : 400;
+    job_fail(job, code, "%s", context != NULL ? fov_error(context) : "out of memory");
+    if (context != NULL) {
+        fov_error_clear(context);
+    }
+}
+
+json_t *json_from_bytes(const void *bytes, size_t size)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *in = bytes;
+    char *text = take_memory(size / 3 * 4 + 8, 1), *out = text;
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        unsigned long block = (unsigned long)in[i] << 16 | (left > 1 ? (unsigned long)in[i + 1] << 8 : 0) |
+                              (left > 2 ? in[i + 2] : 0);
+        *out++ = letters[block >> 18];
+        *out++ = letters[block >> 12 & 63];
+        *out++ = left > 1 ? letters[block >> 6 & 63] : '=';
+        *out++ = left > 2 ? letters[block & 63] : '=';
+    }
+    json_t *value = json_stringn_nocheck(text, (size_t)(out - text));
+    free(text);
+    return value;
+}
+
+/* ---- what jobs ask ------------------------------------------------------------------------------------------------ */
+
+int job_number(const struct job *job, const char *key, int otherwise)
+{
+    char text[24];
+    uint64_t number;
+    bool there = guard_query(job->query, key, text, sizeof text) && options_natural(text, &number);
+    return there && number < 1000000 ? (int)number : otherwise;
+}
+
+fov_model *job_model(struct job *job, int *index)
+{
+    struct worker *worker = job->worker;
+    const struct server *server = worker->server;
+    char name[SERVE_NAME];
+    *index = 0;
+    if (guard_query(job->query, "model", name, sizeof name)) {
+        for (*index = 0; *index < server->model_count && strcmp(server->names[*index], name) != 0;) {
+            ++*index;
+        }
+    }
+    if (*index >= server->model_count) {
+        job_fail(job, 404, server->model_count == 0 ? "no model is served: start fovea serve with one"
+                                                    : "no model of that name is served; GET /api/models lists them");
+        return NULL;
+    }
+    fov_model **model = &worker->models[*index];
+    if (*model == NULL) {
+        struct cli *cli = &worker->cli;
+        *model = source_model(cli, server->words[*index], NULL, option_text(cli, "model"));
+        if (*model != NULL && preprocessing_apply(cli, *model, true) != EXIT_OK) {
+            fov_model_free(*model);
+            *model = NULL;
+        }
+    }
+    if (*model == NULL) {
+        job_fail_library(job);
+    }
+    return *model;
+}
+
+bool job_picture(struct job *job, fov_image *image)
+{
+    *image = (fov_image){.height = 0};
+    if (job->size == 0) {
+        job_fail(job, 400, "no picture was sent: POST the bytes of a PNG, JPEG, WebP, GIF or BMP file");
+        return false;
+    }
+    if (fov_image_decode(job->worker->cli.context, job->body, job->size, 0, image) != FOV_OK) {
+        job_fail_library(job);
+        return false;
+    }
+    if ((int64_t)image->height * image->width > SERVE_PIXELS) {
+        job_fail(job, 413, "the picture has %d x %d pixels; at most %d million are taken", image->width, image->height,
+                 SERVE_PIXELS / 1000000);
+        fov_image_free(image);
+        return false;
+    }
+    return true;
+}
+
+void job_free(struct job *job)
+{
+    free(job->reply.body);
+    free(job->body);
+    free(job);
+}
+
+/* ---- threads ------------------------------------------------------------------------------------------------------ */
+
+static struct job *next_job(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    while (worker->first == NULL && !worker->stops) {
+        pthread_cond_wait(&worker->wake, &worker->lock);
+    }
+    struct job *job = worker->first;
+    if (job != NULL) {
+        worker->first = job->next;
+        worker->last = worker->first == NULL ? NULL : worker->last;
+        worker->waiting--;
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return job;
+}
+
+static void *run(void *user)
+{
+    struct worker *worker = user;
+    for (struct job *job = next_job(worker); job != NULL; job = next_job(worker)) {
+        double begun = server_now();
+        job->work(job);
+        pthread_mutex_lock(&worker->lock);
+        worker->done++;
+        worker->failed += job->reply.code >= 400;
+        worker->seconds += server_now() - begun;
+        pthread_mutex_unlock(&worker->lock);
+        worker->server->finished(worker->server, job);
+    }
+    return NULL;
+}
+
+int worker_start(struct worker *worker)
+{
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_cond_init(&worker->wake, NULL);
+    worker->runs = pthread_create(&worker->thread, NULL, run, worker) == 0;
+    return worker->runs ? EXIT_OK : fail(worker->server->cli, EXIT_MEMORY, "the system has no thread for us");
+}
+
+bool worker_take(struct worker *worker, struct job *job)
+{
+    pthread_mutex_lock(&worker->lock);
+    bool room = worker->waiting < SERVE_QUEUE && !worker->stops;
+    if (room) {
+        job->worker = worker;
+        job->next = NULL;
+        if (worker->last != NULL) {
+            worker->last->next = job;
+        } else {
+            worker->first = job;
+        }
+        worker->last = job;
+        worker->waiting++;
+        pthread_cond_signal(&worker->wake);
+    }
+    pthread_mutex_unlock(&worker->lock);
+    return room;
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (worker->runs) {
+        pthread_mutex_lock(&worker->lock);
+        worker->stops = true;
+        pthread_cond_broadcast(&worker->wake);
+        pthread_mutex_unlock(&worker->lock);
+        pthread_join(worker->thread, NULL);
+        worker->runs = false;
+        pthread_mutex_destroy(&worker->lock);
+        pthread_cond_destroy(&worker->wake);
+    }
+    for (int i = 0; i < SERVE_MODELS; i++) {
+        fov_explainer_free(worker->explainers[i]);
+        fov_session_free(worker->sessions[i]);
+        fov_model_free(worker->models[i]);
+    }
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* fovea serve: a page and an API over models, on this machine. */
+#include "options.h"
+#include "json.h"
+#include "output.h"
+#include "preprocessing.h"
+#include "source.h"
+#ifdef FOVEA_HAVE_EVENT
+#include "cli/serve/serve.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* "runs/train/best.onnx" is served as "best", a second one of that name as "best-2". */
+static void name_model(struct server *server, int index)
+{
+    const char *word = server->words[index], *base = strrchr(word, '/') != NULL ? strrchr(word, '/') + 1 : word;
+    const char *dot = strrchr(base, '.');
+    char *name = server->names[index];
+    snprintf(name, SERVE_NAME - 8, "%.*s", (int)(dot != NULL && dot > base ? dot - base : (long)strlen(base)), base);
+    for (char *c = name; *c != '\0'; c++) {
+        *c = strchr("&=?#% +\"<>\\", *c) != NULL || (unsigned char)*c < ' ' ? '-' : *c;
+    }
+    int same = 1;
+    for (int i = 0; i < index; i++) {
+        same += strncmp(server->names[i], name, strlen(name)) == 0;
+    }
+    if (same > 1) {
+        size_t length = strlen(name);
+        snprintf(name + length, SERVE_NAME - length, "-%d", same);
+    }
+}
+
+/* What the page must know of a model before it asks. */
+static json_t *describe(const struct server *server, int index)
+{
+    fov_model *model = server->workers[WORKER_ANSWER].models[index];
+    int channels = 0, height = 0, width = 0;
+    json_t *one = json_object(), *classes = json_array();
+    fov_model_picture_size(model, &channels, &height, &width);
+    json_set_text(one, "name", server->names[index]);
+    json_set_text(one, "network", fov_model_name(model));
+    json_set_text(one, "task", fov_model_task(model));
+    json_set_text(one, "meaning", fov_meaning_name(fov_model_meaning(model, fov_model_output(model))));
+    json_set_integer(one, "channels", channels);
+    json_set_integer(one, "height", height);
+    json_set_integer(one, "width", width);
+    for (int i = 0; i < fov_model_classes(model); i++) {
+        json_add(classes, json_from_text(fov_model_class(model, i)));
+    }
+    json_set(one, "classes", classes);
+    return one;
+}
+
+/* Models are opened once before anybody asks, so that one that cannot be is said at once. */
+static int open_models(struct server *server)
+{
+    struct cli *cli = server->cli;
+    struct worker *worker = &server->workers[WORKER_ANSWER];
+    json_t *object = json_object(), *list = json_array();
+    int code = cli_context(cli) != NULL ? EXIT_OK : fail_library(cli);
+    worker->cli.context = cli->context;
+    for (int i = 0; i < server->model_count && code == EXIT_OK; i++) {
+        worker->models[i] = source_model(cli, server->words[i], NULL, option_text(cli, "model"));
+        code = worker->models[i] != NULL ? preprocessing_apply(cli, worker->models[i], true) : fail_library(cli);
+        code = code == EXIT_OK ? predict_open(worker, i) : code;
+        if (code == EXIT_OK) {
+            json_add(list, describe(server, i));
+        }
+    }
+    json_set(object, "models", list);
+    server->about = json_dumps(object, JSON_REAL_PRECISION(9));
+    json_decref(object);
+    return code;
+}
+
+/* A random token where others than this machine can ask. */
+static int open_guard(struct server *server)
+{
+    const char *listen = option_text(server->cli, "listen");
+    unsigned char bytes[(GUARD_TOKEN - 1) / 2];
+    server->guard.port = (int)option_integer(server->cli, "port");
+    snprintf(server->guard.address, sizeof server->guard.address, "%s", listen != NULL ? listen : "127.0.0.1");
+    if (strcmp(server->guard.address, "127.0.0.1") == 0) {
+        return EXIT_OK;
+    }
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+        return fail(server->cli, EXIT_IO, "the system gives no random numbers for a token");
+    }
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        snprintf(server->guard.token + 2 * i, 3, "%02x", bytes[i]);
+    }
+    return EXIT_OK;
+}
+
+/* The worker that answers has the verb's own context; the others make theirs, without repeating its remarks. */
+static void open_workers(struct server *server)
+{
+    static const char *const names[WORKERS] = {"answer", "study", "teach"};
+    for (int i = 0; i < WORKERS; i++) {
+        struct worker *worker = &server->workers[i];
+        worker->server = server;
+        worker->name = names[i];
+        worker->cli = *server->cli;
+        worker->cli.context = NULL;
+        worker->cli.quiet = worker->cli.quiet || i != WORKER_ANSWER;
+    }
+}
+
+static int serve(struct cli *cli)
+{
+    struct server *server = take_memory(1, sizeof *server);
+    server->cli = cli;
+    server->model_count = cli->argument_count;
+    server->runs = option_text(cli, "runs");
+    for (int i = 0; i < server->model_count; i++) {
+        server->words[i] = cli->arguments[i];
+        name_model(server, i);
+    }
+    server->backbone = option_text(cli, "backbone");
+    server->teach = teach_create(server);
+    open_workers(server);
+    int code = open_models(server);
+    code = code == EXIT_OK ? open_guard(server) : code;
+    for (int i = WORKER_STUDY; i < WORKERS && code == EXIT_OK; i++) {
+        code = cli_context(&server->workers[i].cli) != NULL ? EXIT_OK : fail_library(&server->workers[i].cli);
+    }
+    if (code == EXIT_OK) {
+        code = server_run(server);
+    } else {
+        worker_stop(&server->workers[WORKER_ANSWER]);
+    }
+    teach_free(server->teach);
+    for (int i = WORKER_STUDY; i < WORKERS; i++) {
+        fov_context_free(server->workers[i].cli.context);
+    }
+    free(server->about);
+    free(server);
+    return code;
+}
+#endif
+
+static int run(struct cli *cli)
+{
+#ifdef FOVEA_HAVE_EVENT
+    return serve(cli);
+#else
+    return fail(cli, EXIT_USAGE, "this build has no server: configure it with FOVEA_WITH_EVENT=ON and libevent-dev");
+#endif
+}
+
+static const struct cli_option options[] = {
+    {.name = "port", .kind = OPTION_INTEGER, .argument = "N", .standard = "8080", .minimum = 0, .maximum = 65535,
+     .doc = "where to listen; 0: any port that is free"},
+    {.name = "listen", .kind = OPTION_TEXT, .argument = "ADDR", .otherwise = "this machine alone",
+     .doc = "an address for others, such as 0.0.0.0; the URL then has a random token"},
+    {.name = "open", .kind = OPTION_FLAG, .doc = "opens the page in the browser"},
+    {.name = "runs", .kind = OPTION_TEXT, .argument = "DIR", .standard = "runs", .doc = "folder of runs to be watched"},
+    {.name = "backbone", .kind = OPTION_TEXT, .argument = "FILE",
+     .doc = "a trained network that Teach begins with, such as SqueezeNet on ImageNet"},
+    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
+     .doc = "for .safetensors weights: the network they belong to"},
+    {.name = NULL},
+};
+
+const struct verb verb_serve = {
+    .name = "serve",
+    .summary = "a page and an API over models",
+    .run = run,
+    .options = options,
+    .shared = preprocessing_options,
+    .arguments = "[MODEL...]",
+    .minimum_arguments = 0,
+    .maximum_arguments = 16,
+    .help = "Serves models to this machine: a page on which pictures are uploaded, photographed or drawn, answered and "
+            "explained, networks looked into, runs watched, and classifiers taught; and the API behind it (GET "
+            "/api/openapi.json describes it). POST /api/predict with the bytes of a picture answers what fovea predict "
+            "--json prints. Nothing is loaded from elsewhere and nothing is written to disk unless asked. SIGTERM or "
+            "Ctrl-C finishes what runs. With --json the first line is an object with the url.",
+    .examples = "fovea serve runs/train/best.onnx --open\n"
+                "fovea serve best.onnx squeezenet1_1.onnx --backbone squeezenet1_1.onnx\n"
+                "fovea serve best.onnx --port 0 --json\n"
+                "fovea serve best.onnx --listen 0.0.0.0\n",
+};

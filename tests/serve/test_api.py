@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""fovea serve from outside, without a browser: answers that equal `fovea predict` to the last bit, refusals in one
+sentence, foreign hosts and origins, broken and oversized bodies, slow connections, a full queue, runs, teaching, and how it
+ends. FOVEA_BINARY is the command; skipped where it was built without libevent.
+
+Run one case:  FOVEA_BINARY=build/release/fovea tests/serve/test_api.py guard
+"""
+import http.client
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import zlib
+
+FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+
+
+def png(height, width, value, kind=0):
+    """A PNG of one colour or, for kind 2, of a gradient in RGB."""
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    rows = b""
+    for y in range(height):
+        rows += b"\0" + (bytes([value]) * width if kind == 0 else
+                         b"".join(bytes([value, 7 * x % 256, 11 * y % 256]) for x in range(width)))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+class Server:
+    def __init__(self, *words):
+        self.process = subprocess.Popen([FOVEA, "serve", *words, "--port", "0", "--json", "--quiet"], text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.url = json.loads(line)["url"]
+        self.port = int(self.url.split(":")[2].split("/")[0])
+
+    def ask(self, method, path, body=None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body=body, headers=headers)
+        response = connection.getresponse()
+        data = response.read()
+        connection.close()
+        return response.status, response.headers, data
+
+    def json(self, method, path, body=None, code=200, **headers):
+        status, head, data = self.ask(method, path, body, **headers)
+        assert status == code, f"{path}: {status} {data[:200]!r}"
+        answer = json.loads(data)
+        if code >= 400:
+            assert list(answer) == ["error"] and "\n" not in answer["error"], answer
+        return answer
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(20)
+        self.process.stdout.close()
+        problem = self.process.stderr.read()
+        self.process.stderr.close()
+        return code, problem
+
+
+_server = None
+
+
+def server():
+    global _server
+    if _server is None:
+        made = subprocess.run([FOVEA, "train", "--model", "lenet5", "--data", "digits:300", "--epochs", "1", "--out",
+                               "runs/first", "--quiet"], capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stderr
+        subprocess.run([FOVEA, "new", "squeezenet1_1", "--classes", "4", "--input", "3x64x64", "--out", "net.onnx"],
+                       capture_output=True, check=True)
+        _server = Server("runs/first/best.onnx", "net.onnx", "--runs", "runs", "--backbone", "net.onnx")
+    return _server
+
+
+# ---- answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_same_as_predict():
+    s = server()
+    assert [m["name"] for m in s.json("GET", "/api/models")["models"]] == ["best", "net"]
+    for number, picture in enumerate([png(28, 28, 200), png(40, 31, 90), png(50, 70, 30, 2)]):
+        with open(f"picture-{number}.png", "wb") as file:
+            file.write(picture)
+        for name, model in (("best", "runs/first/best.onnx"), ("net", "net.onnx")):
+            done = subprocess.run([FOVEA, "predict", model, f"picture-{number}.png", "--json", "--quiet"],
+                                  capture_output=True, text=True, check=True)
+            wanted = json.loads(done.stdout)
+            del wanted["file"]
+            _, _, data = s.ask("POST", f"/api/predict?model={name}", picture)
+            assert json.loads(data) == wanted, (name, number)
+
+
+def test_health_and_documents():
+    s = server()
+    assert s.json("GET", "/api/health") == {"status": "ok"}
+    document = s.json("GET", "/api/openapi.json")
+    assert document["openapi"].startswith("3.") and "/api/predict" in document["paths"]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            assert operation["summary"] and "200" in operation["responses"], path
+    status, head, data = s.ask("GET", "/metrics")
+    assert status == 200 and b"fovea_jobs_total{worker=\"answer\"}" in data
+    status, head, data = s.ask("GET", "/")
+    assert status == 200 and b"<!doctype html>" in data
+    assert "'unsafe-inline'" not in head["Content-Security-Policy"]
+    assert head["X-Content-Type-Options"] == "nosniff" and head["Referrer-Policy"] == "no-referrer"
+    assert b"style=" not in data and b"<script>" not in data and b"http" not in data.replace(b"http-equiv", b"")
+
+
+def test_explain():
+    s = server()
+    answer = s.json("POST", "/api/explain?model=net&methods=gradcam,integrated_gradients", png(64, 64, 30, 2))
+    assert len(answer["gradcam"]) == 64 and len(answer["integrated_gradients"]) == 3
+    network = s.json("GET", "/api/network?model=best")
+    assert network["parameters"] == 61706 and network["milliseconds"]
+    convolution = next(layer["name"] for layer in network["layers"] if layer["type"] == "conv")
+    maps = s.json("POST", f"/api/layer?model=best&layer={convolution}", png(28, 28, 99))
+    assert maps["channels"] == 6 and maps["shown"] == 6
+    total = s.json("POST", f"/api/sum?model=best&layer={convolution}&filter=2&row=3&column=4", png(28, 28, 99))
+    assert abs(total["sum"] - total["result"]) < 1e-4
+    assert s.json("GET", f"/api/filters?model=best&layer={convolution}")["filters"] == 6
+    s.json("POST", "/api/sum?model=best&layer=nothing", png(28, 28, 99), code=400)
+
+
+# ---- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_guard():
+    s = server()
+    own = f"127.0.0.1:{s.port}"
+    picture = png(28, 28, 1)
+    s.json("GET", "/api/models", code=421, Host="evil.example")
+    s.json("GET", "/api/models", code=421, Host=f"127.0.0.1.evil.example:{s.port}")
+    s.json("POST", "/api/predict", picture, code=403, Host=own, Origin="http://evil.example")
+    s.json("POST", "/api/predict", picture, code=403, Host=own, Origin="null")
+    s.json("POST", "/api/predict", picture, code=403, Host=own, Sec_Fetch_Site="cross-site")
+    s.json("POST", "/api/predict", picture, Host=own, Origin=f"http://{own}")
+    s.json("GET", "/api/models", Host=f"localhost:{s.port}")
+    s.json("GET", "/nothing", code=404)
+    s.json("GET", "/api/predict", code=405)
+    s.json("GET", "/api/runs/..%2f..%2fetc", code=404)
+    s.json("POST", "/api/predict?model=other", picture, code=404)
+
+
+def test_bad_bodies():
+    s = server()
+    picture = png(300, 300, 5, 2)
+    for body in (b"", b"\0", b"\0" * 5000, b"hello", picture[:-30], picture[:40], b"\xff\xd8\xff" + b"\0" * 100,
+                 b"GIF89a" + b"\xff" * 30):
+        status, _, data = s.ask("POST", "/api/predict", body)
+        assert 400 <= status < 500, (status, body[:20])
+        assert "error" in json.loads(data)
+    try:
+        status, _, _ = s.ask("POST", "/api/predict", b"x" * (17 << 20))
+        assert status == 413, status
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # told before it had sent everything
+    bomb = png(1, 1, 1)  # 60,000 x 60,000 pixels, says its header
+    head = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
+    bomb = bomb[:16] + head + struct.pack(">I", zlib.crc32(b"IHDR" + head)) + bomb[33:]
+    s.json("POST", "/api/predict", bomb, code=422)
+    assert s.json("GET", "/api/health")
+
+
+def test_broken_requests():
+    s = server()
+    for text in (b"GET\r\n\r\n", b"\0\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"POST /api/predict HTTP/1.1\r\nContent-Length: -4\r\n\r\n",
+                 b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\n\r\n", b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+                 b"DELETE / HTTP/1.1\r\nHost: x\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", s.port), timeout=10) as plug:
+            plug.sendall(text)
+            plug.shutdown(socket.SHUT_WR)
+            answer = plug.recv(200)
+            assert answer == b"" or answer.split()[1][:1] in (b"4", b"5"), (text[:30], answer)
+    assert s.json("GET", "/api/health")
+
+
+def test_slow_connections():
+    """Many that say nothing, and one that says half, hold nobody up."""
+    s = server()
+    plugs = [socket.create_connection(("127.0.0.1", s.port), timeout=10) for _ in range(200)]
+    for plug in plugs:
+        plug.sendall(b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5000\r\n\r\nabc")
+    s.json("POST", "/api/predict", png(28, 28, 77))
+    for plug in plugs:
+        plug.close()
+
+
+def test_full_queue():
+    """Whoever comes when 64 wait is told to come again; all others are answered."""
+    s = server()
+    codes = []
+
+    def post():
+        codes.append(s.ask("POST", "/api/explain?model=best&methods=occlusion", png(28, 28, 60))[0])
+    threads = [threading.Thread(target=post) for _ in range(110)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(codes) <= {200, 429} and codes.count(200) >= 64, sorted(codes)
+
+
+# ---- runs and teaching -----------------------------------------------------------------------------------------------
+
+
+def test_runs():
+    s = server()
+    assert s.json("GET", "/api/runs")["runs"] == ["first"]
+    run = s.json("GET", "/api/runs/first")
+    assert run["columns"][0] == "epoch" and len(run["rows"]) == 1 and run["settings"]["epochs"] == 1
+    connection = http.client.HTTPConnection("127.0.0.1", s.port, timeout=20)
+    connection.request("GET", "/api/runs/events/first")
+    response = connection.getresponse()
+    assert response.headers["Content-Type"] == "text/event-stream"
+    assert response.readline() == b"event: rows\n" and json.loads(response.readline()[6:])["rows"]
+    with open("runs/first/history.csv", "a", encoding="utf-8") as file:
+        file.write(",".join(["2"] * len(run["columns"])) + "\n")
+    response.readline()
+    assert response.readline() == b"event: rows\n" and json.loads(response.readline()[6:])["rows"][0][0] == 2
+    connection.close()
+    assert s.ask("GET", "/api/runs/report/first")[0] == 200
+    s.json("GET", "/api/runs/none", code=404)
+
+
+def test_teach():
+    s = server()
+    s.json("POST", "/api/teach/train", b"x", code=409)
+    for i in range(5):
+        s.json("POST", "/api/teach/picture?class=dark%20one", png(64, 64, 5 + i))
+        s.json("POST", "/api/teach/picture?class=light", png(64, 64, 240 + i))
+    s.json("POST", "/api/teach/picture?class=light", b"nonsense", code=422)
+    state = s.json("POST", "/api/teach/train?epochs=2", b"x")
+    assert state["ready"] and [c["pictures"] for c in state["classes"]] == [5, 5] and len(state["curve"]) == 2
+    answer = s.json("POST", "/api/teach/predict", png(64, 64, 250))
+    assert [one["name"] for one in answer["classes"]] == ["dark one", "light"]
+    status, head, model = s.ask("GET", "/api/teach/model")
+    assert status == 200 and "taught.onnx" in head["Content-Disposition"]
+    with open("taught.onnx", "wb") as file:
+        file.write(model)
+    done = subprocess.run([FOVEA, "inspect", "taught.onnx", "--json"], capture_output=True, text=True, check=True)
+    assert "dark one" in done.stdout
+    s.json("POST", "/api/teach/clear", b"x")
+    s.json("POST", "/api/teach/predict", png(8, 8, 1), code=409)
+
+
+# ---- ends ------------------------------------------------------------------------------------------------------------
+
+
+def test_token():
+    s = Server("runs/first/best.onnx", "--listen", "0.0.0.0")
+    try:
+        token = s.url.split("token=")[1]
+        assert len(token) == 32
+        s.json("GET", "/api/models", code=401)
+        s.json("GET", "/api/models", code=401, X_Fovea_Token="0" * 32)
+        s.json("GET", "/api/models", X_Fovea_Token=token)
+        s.json("GET", "/api/health")
+    finally:
+        assert s.stop()[0] == 0
+
+
+def test_end():
+    """What runs when SIGTERM comes is answered; then the exit code is 0."""
+    server()
+    s = Server("net.onnx")
+    result = []
+    thread = threading.Thread(target=lambda: result.append(s.ask("POST", "/api/explain?methods=occlusion,scorecam",
+                                                                 png(64, 64, 60, 2))[0]))
+    thread.start()
+    time.sleep(0.1)
+    code, problem = s.stop()
+    thread.join()
+    assert code == 0 and problem == "", (code, problem)
+    assert result == [200], result
+
+
+def test_slips():
+    done = subprocess.run([FOVEA, "serve", "missing.onnx", "--port", "0"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and "missing.onnx" in done.stderr and done.stdout == ""
+    done = subprocess.run([FOVEA, "serve", "--listen", "nowhere", "--port", "0"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 2 and "--listen" in done.stderr
+
+
+def main():
+    probe = subprocess.run([FOVEA, "serve", "--listen", "nowhere"], capture_output=True, text=True, check=False)
+    if "no server" in probe.stderr:
+        print("skipped: built without libevent")
+        sys.exit(77)
+    wanted, failed, passed = sys.argv[1:], 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, case in list(globals().items()):
+            if not name.startswith("test_") or (wanted and name[5:] not in wanted):
+                continue
+            begun = time.time()
+            try:
+                case()
+                passed += 1
+                print(f"ok      {name[5:]} ({time.time() - begun:.1f} s)", flush=True)
+            except Exception:  # the next case still runs
+                failed += 1
+                print(f"FAILED  {name[5:]}\n{traceback.format_exc()}", flush=True)
+        if _server is not None:
+            code, problem = _server.stop()
+            if code != 0 or problem != "":
+                failed += 1
+                print(f"FAILED  the server ended with {code}: {problem}")
+        os.chdir("/")
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+main()
