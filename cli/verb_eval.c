@@ -33,6 +33,7 @@ static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
     fov_evaluate_options how = {.task = option_text(cli, "task"),
                                 .batch = (int)option_integer(cli, "batch"),
                                 .classes_by_position = option_flag(cli, "classes-by-position"),
+                                .views = option_text(cli, "tta"),
                                 .metrics = cli->json};
     const char *task = how.task != NULL ? how.task : fov_model_task(model);
     bool is_classifier = fov_dataset_describe(data).target == FOV_TARGET_CLASS &&
@@ -92,6 +93,7 @@ static int run(struct cli *cli)
     return code;
 }
 
+static const char *const views[] = {"none", "mirror", "shifts", NULL};
 static const struct cli_option options[] = {
     {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .standard = "mnist",
      .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
@@ -105,6 +107,8 @@ static const struct cli_option options[] = {
      .doc = "COCO's instances (JSON), beside COCO's results as --answers: boxes that any detector found"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
      .doc = "samples at a time; changes speed and memory, not the result"},
+    {.name = "tta", .kind = OPTION_CHOICE, .argument = "VIEWS", .standard = "none", .choices = views,
+     .doc = "look at each picture several times: mirror, or shifts by a pixel as well; scores are averaged"},
     {.name = "classes-by-position", .kind = OPTION_FLAG,
      .doc = "class i of the data is output i of the model, whatever their names"},
     {.name = "output", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the first, or the one the file names",

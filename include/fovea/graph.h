@@ -35,7 +35,10 @@ typedef enum fov_initial {
     FOV_INITIAL_ONES,
     FOV_INITIAL_UNIFORM, /**< in [-scale, scale) */
     FOV_INITIAL_NORMAL,  /**< standard deviation `scale` */
-    FOV_INITIAL_CONSTANT /**< all of them `scale` */
+    FOV_INITIAL_CONSTANT, /**< all of them `scale` */
+    /** Of a convolution's weight [filters, C, ...]: filter i, below C, passes channel i on as it is; the others are
+     *  uniform. (Zagoruyko & Komodakis, "DiracNets", 2017; torch.nn.init.dirac_.) */
+    FOV_INITIAL_DIRAC
 } fov_initial;
 
 typedef struct fov_parameter_options {

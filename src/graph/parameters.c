@@ -8,6 +8,25 @@
 
 #include <string.h>
 
+static float uniform(const struct value *value, struct random_key key, size_t index)
+{
+    return (2.0F * random_uniform(key, index) - 1.0F) * value->scale;
+}
+
+/* Element `index` of a weight [filters, C, spatial...]: 1 in the middle of channel i of filter i. */
+static float dirac(const struct value *value, struct random_key key, size_t index)
+{
+    size_t area = 1, middle = 0, channels = value->shape.rank > 1 ? (size_t)value->shape.dim[1] : 1;
+
+    for (int axis = 2; axis < value->shape.rank; axis++) {
+        area *= (size_t)value->shape.dim[axis];
+        middle = middle * (size_t)value->shape.dim[axis] + (size_t)value->shape.dim[axis] / 2;
+    }
+    size_t filter = index / (channels * area), channel = index / area % channels;
+
+    return filter >= channels ? uniform(value, key, index) : filter == channel && index % area == middle ? 1.0F : 0.0F;
+}
+
 /* Draws element by element: independent of threads, of how many are drawn, and of how many parameters come after. */
 static void draw(const struct value *value, uint64_t seed, size_t first, float *data, size_t count)
 {
@@ -17,7 +36,8 @@ static void draw(const struct value *value, uint64_t seed, size_t first, float *
         switch (value->initial) {
         case FOV_INITIAL_ZEROS: data[i] = 0.0F; break;
         case FOV_INITIAL_ONES: data[i] = 1.0F; break;
-        case FOV_INITIAL_UNIFORM: data[i] = (2.0F * random_uniform(key, first + i) - 1.0F) * value->scale; break;
+        case FOV_INITIAL_UNIFORM: data[i] = uniform(value, key, first + i); break;
+        case FOV_INITIAL_DIRAC: data[i] = dirac(value, key, first + i); break;
         case FOV_INITIAL_CONSTANT: data[i] = value->scale; break;
         case FOV_INITIAL_NORMAL: data[i] = (float)random_normal(key, first + i) * value->scale; break;
         }

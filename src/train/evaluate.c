@@ -6,6 +6,7 @@
 #include "graph/plan.h"
 #include "task/class_tally.h"
 #include <math.h>
+#include <string.h>
 
 enum { STANDARD_BATCH = 100, MOST_MAPS = 4 /* at a time: each of their pixels takes memory */ };
 
@@ -33,6 +34,22 @@ static int open_plan(struct evaluator *evaluator, const struct evaluated *what, 
     evaluator->outputs = fov_plan_data(evaluator->plan, logits);
     return evaluator->pixels != NULL ? FOV_OK
                                      : error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
+}
+
+/* Room for views, where there are several. */
+static int open_views(struct evaluator *e, const char *text, struct error *error)
+{
+    struct memory *memory = e->context->memory;
+    if (views_read(text, &e->views, error) != FOV_OK || e->views.count == 1) {
+        return (int)error->status;
+    }
+    if (e->use.prepare.target != PREPARE_PICTURE || e->use.task->per_pixel) {
+        return error_set(error, FOV_E_UNSUPPORTED, "views %s: what task %s answers moves with the picture", text,
+                         e->use.task->name);
+    }
+    e->pictures = memory_allocate_raw(memory, (size_t)e->batch * loader_values(e->loader), sizeof(float), "views of pictures", error);
+    e->sums = memory_allocate_raw(memory, fov_plan_bytes(e->plan, e->output), 1, "sums over views", error);
+    return e->pictures != NULL && e->sums != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
 int evaluator_create(struct evaluator *evaluator, const struct evaluated *what, const fov_dataset *data,
@@ -63,7 +80,8 @@ int evaluator_create(struct evaluator *evaluator, const struct evaluated *what, 
         open_tally(evaluator, what, options->metrics, error) != FOV_OK) {
         return (int)error->status;
     }
-    return open_plan(evaluator, what, error);
+    int status = open_plan(evaluator, what, error);
+    return status == FOV_OK ? open_views(evaluator, options->views, error) : status;
 }
 
 void evaluator_free(struct evaluator *evaluator)
@@ -76,6 +94,8 @@ void evaluator_free(struct evaluator *evaluator)
     loader_free(evaluator->loader);
     memory_free(memory, evaluator->targets);
     memory_free(memory, evaluator->indices);
+    memory_free(memory, evaluator->pictures);
+    memory_free(memory, evaluator->sums);
     if (evaluator->tally.use != NULL) {
         evaluator->use.task->tally_close(&evaluator->tally);
     }
@@ -121,6 +141,30 @@ static size_t add_singly(struct evaluator *e, size_t count)
     return count;
 }
 
+/* The plan over the batch in place; over each view of it, where there are several. */
+static void run_views(struct evaluator *e)
+{
+    size_t numbers = e->sums != NULL ? fov_plan_bytes(e->plan, e->output) / sizeof(float) : 0;
+    if (e->sums == NULL) {
+        fov_plan_run(e->plan, 0);
+        return;
+    }
+    size_t values = loader_values(e->loader);
+    memcpy(e->pictures, e->pixels, (size_t)e->batch * values * sizeof *e->pixels);
+    for (int v = 0; v < e->views.count; v++) {
+        const struct view *view = &e->views.view[v];
+        for (size_t i = 0; i < (size_t)e->batch; i++) {
+            view_make(view, e->pictures + i * values, e->pixels + i * values, &e->use.prepare.size);
+        }
+        fov_plan_run(e->plan, 0);
+        const float *made = fov_plan_data(e->plan, e->output);
+        for (size_t i = 0; i < numbers; i++) {
+            e->sums[i] = (v > 0 ? e->sums[i] : 0.0F) + view->weight * made[i];
+        }
+    }
+    e->outputs = e->sums;
+}
+
 int evaluator_run(struct evaluator *e, struct error *error)
 {
     e->use.task->tally_reset(&e->tally);
@@ -135,7 +179,7 @@ int evaluator_run(struct evaluator *e, struct error *error)
         if (loader_fill(e->loader, e->indices, take, e->pixels, e->targets, error) != FOV_OK) {
             return (int)error->status;
         }
-        fov_plan_run(e->plan, 0);
+        run_views(e);
         size_t good = e->on_sample != NULL ? add_singly(e, take)
                                            : e->use.task->tally_add(&e->tally, e->outputs, e->targets, take);
         if (good < take) {

@@ -4,6 +4,7 @@
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 
+#include "data/views.h"
 #include "task/task.h"
 #include <fovea/plan.h>
 
@@ -19,6 +20,9 @@ struct evaluator {
     const float *outputs; /**< what the task counts from */
     void *targets;        /**< of a batch, as the task writes them */
     uint32_t *indices;    /**< [batch] */
+    struct views views;   /**< of each picture */
+    float *pictures;      /**< [batch, H, W, C]: of which views are made; NULL: each picture is looked at once */
+    float *sums;          /**< of outputs over views, weighted; in place of .outputs */
     void (*on_sample)(const fov_sample_result *result, void *user); /**< NULL: nobody looks at single ones */
     void *user;
 };

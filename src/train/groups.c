@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_EPOCHS = 1000000 };
+
 /* Words among the patterns. */
 static const char norms_and_biases[] = "norms-and-biases", head[] = "head";
 
@@ -15,7 +17,23 @@ struct entry {
     char pattern[256];
     double number;
     bool times;
+    struct group_epochs epochs;
 };
+
+/* "1-3", "4-", "2" behind an "@". */
+static bool read_epochs(const char *text, struct group_epochs *epochs)
+{
+    const char *dash = strchr(text, '-');
+    char first[16];
+    double from = 0.0, to = 0.0;
+    snprintf(first, sizeof first, "%.*s", dash != NULL ? (int)(dash - text) : (int)strlen(text), text);
+    bool fine = text_to_number(first, &from) && from >= 1.0 && from <= MOST_EPOCHS && from == floor(from);
+    if (fine && dash != NULL && dash[1] != '\0') {
+        fine = text_to_number(dash + 1, &to) && to >= from && to <= MOST_EPOCHS && to == floor(to);
+    }
+    *epochs = (struct group_epochs){fine ? (int)from : 0, !fine ? 0 : dash == NULL ? (int)from : (int)to};
+    return fine;
+}
 
 /* Reads the entry at *at and goes on to the next. False at the end; with a failure in `error` where it is none. */
 static bool next_entry(const char **at, const char *option, bool numbers, struct entry *entry, struct error *error)
@@ -34,16 +52,23 @@ static bool next_entry(const char **at, const char *option, bool numbers, struct
     snprintf(whole, sizeof whole, "%s", word);
     *entry = (struct entry){.number = -1.0};
     equals = strrchr(word, '=');
+    bool fine = true;
     if (numbers && equals != NULL) {
         *equals = '\0';
+        char *at_sign = strchr(equals + 1, '@');
+        if (at_sign != NULL) {
+            *at_sign = '\0';
+            fine = read_epochs(at_sign + 1, &entry->epochs);
+        }
         end = equals + strlen(equals + 1);
         entry->times = *end == 'x';
         *end = entry->times ? '\0' : *end;
     }
-    if (numbers && (equals == NULL || !text_to_number(equals + 1, &entry->number) || !isfinite(entry->number) ||
+    if (numbers && (equals == NULL || !fine || !text_to_number(equals + 1, &entry->number) || !isfinite(entry->number) ||
                     entry->number < 0.0)) {
-        error_set(error, FOV_E_USAGE, "training option %s: \"%.100s\" is not PATTERN=NUMBER or PATTERN=NUMBERx", option,
-                  whole);
+        error_set(error, FOV_E_USAGE,
+                  "training option %s: \"%.100s\" is not PATTERN=NUMBER or PATTERN=NUMBERx, with or without @FIRST-LAST",
+                  option, whole);
         return false;
     }
     snprintf(entry->pattern, sizeof entry->pattern, "%s", word);
@@ -103,9 +128,10 @@ int groups_check(const struct train_settings *settings, const fov_graph *graph, 
     return status == FOV_OK ? check_list("no_decay", o->no_decay, false, graph, parameters, count, error) : status;
 }
 
-/* What the list says of the parameter, where `whole` is the number for all; `none` where it says nothing. */
+/* What the list says of the parameter, where `whole` is the number for all; `none` where it says nothing. `epochs`, or
+ * NULL: in which it holds. */
 static double find(const char *list, bool numbers, double whole, double none, const fov_graph *graph,
-                   fov_value parameter)
+                   fov_value parameter, struct group_epochs *epochs)
 {
     struct error error = {0};
     struct entry entry;
@@ -113,6 +139,9 @@ static double find(const char *list, bool numbers, double whole, double none, co
     for (const char *at = list; list != NULL && next_entry(&at, "", numbers, &entry, &error);) {
         if (fits(&entry, graph, parameter)) {
             found = !numbers ? 0.0 : entry.times ? entry.number * whole : entry.number;
+            if (epochs != NULL) {
+                *epochs = entry.epochs;
+            }
         }
     }
     return found;
@@ -122,8 +151,8 @@ struct group groups_of(const struct train_settings *settings, const fov_graph *g
 {
     const fov_train_options *o = &settings->given;
     double lr = (double)o->lr, decay = optimizer_get(&settings->optimizer, "weight_decay", 0.0);
-    struct group group = {.rate = find(o->lr_by_name, true, lr, lr, graph, parameter) / lr,
-                          .weight_decay = find(o->weight_decay_by_name, true, decay, -1.0, graph, parameter)};
-    group.weight_decay = find(o->no_decay, false, decay, group.weight_decay, graph, parameter);
+    struct group group = {.weight_decay = find(o->weight_decay_by_name, true, decay, -1.0, graph, parameter, NULL)};
+    group.rate = find(o->lr_by_name, true, lr, lr, graph, parameter, &group.epochs) / lr;
+    group.weight_decay = find(o->no_decay, false, decay, group.weight_decay, graph, parameter, NULL);
     return group;
 }

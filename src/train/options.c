@@ -35,6 +35,10 @@ static int check_all(const fov_train_options *o, struct error *error)
     if (o->nesterov && o->momentum <= 0.0f) {
         return error_set(error, FOV_E_USAGE, "training option nesterov needs a momentum above 0");
     }
+    if (o->lookahead_final > 0.0f && (o->lookahead == 0 || o->accumulate > 1 || o->epochs == BY_TIME)) {
+        return error_set(error, FOV_E_USAGE,
+                         "training option lookahead_final is for lookahead in runs by epochs, without accumulate");
+    }
     if (o->resume && o->directory == NULL) {
         return error_set(error, FOV_E_USAGE, "training option resume needs the directory of the run to go on with");
     }

@@ -33,6 +33,23 @@ static const fov_recipe recipes[] = {
      "augment = rotate:10, shear:5, scale:0.1, translate:0.08, elastic:20:sigma=4\n"
      "label_smoothing = 0.05\n"
      "ema = 0.995\n"},
+    {"airbench94", "CIFAR-10 in ten epochs: filters that whiten, identity at first, Lookahead (Jordan 2024)",
+     "model = airbench94\n"
+     "data = cifar10\n"
+     "epochs = 10\n"
+     "batch = 1024\n"
+     "drop_last = yes\n"
+     "optimizer = sgd\n"
+     "lr = 1.5, *.norm?.weight=0x, *.norm?.bias=64x, 0.bias=1x@1-3\n"
+     "momentum = 0.85\n"
+     "nesterov = yes\n"
+     "weight_decay = 0.00133, *.norm?.bias=0.015625x\n"
+     "schedule = triangle:peak=0.23:from=0.2:to=0.07\n"
+     "whiten = 0.weight\n"
+     "lookahead = 5\n"
+     "lookahead_final = 0.2262\n"
+     "label_smoothing = 0.2\n"
+     "augment = alternating-flip, crop:2:border=reflect\n"},
     {"finetune", "a model file whose head learns at the full rate and whose body at a tenth of it",
      "epochs = 10\n"
      "batch = 32\n"

@@ -12,6 +12,7 @@
 #include "train/evaluate.h"
 #include "train/rank_group.h"
 #include "train/run_folder.h"
+#include "train/whiten.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -301,6 +302,10 @@ static int training_open(struct training *t, const fov_train_options *options)
     settle_roles(t);
     status = status == FOV_OK ? open_augmentation(t) : status;
     status = status == FOV_OK ? open_task(t) : status;
+    if (status == FOV_OK && options->whiten != NULL && *options->whiten != '\0') {
+        t->model->preprocessing_assumed = false; /* it is in the weights from here on */
+        status = whiten(t->model, &t->use, options->whiten, options->resume, t->error);
+    }
     status = status == FOV_OK ? step_create(&t->step, t->model, &t->use, &t->settings, t->error) : status;
     status = status == FOV_OK ? open_loader(t) : status;
     status = status == FOV_OK ? open_ranks(t) : status;

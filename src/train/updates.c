@@ -2,7 +2,6 @@
 /* The nodes behind the loss, in the order in which they are told of in updates.h. */
 #include "train/updates.h"
 #include "base/memory.h"
-#include "train/groups.h"
 #include <fovea/operators.h>
 #include <math.h>
 #include <stdio.h>
@@ -121,6 +120,26 @@ static void add_norm_clip(struct building *b, int begin, int end, double most)
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
+/* What is 1 in the epochs and 0 outside of them. */
+static fov_value find_window(struct building *b, struct group_epochs epochs, struct error *error)
+{
+    struct updates *u = b->updates;
+    char name[64];
+    for (int i = 0; i < u->window_count; i++) {
+        if (u->windows[i].epochs.first == epochs.first && u->windows[i].epochs.last == epochs.last) {
+            return u->windows[i].input;
+        }
+    }
+    if (u->window_count == UPDATE_WINDOWS) {
+        error_set(error, FOV_E_USAGE, "training option lr_by_name: more than %d different spans of epochs", UPDATE_WINDOWS);
+        return (fov_value){0};
+    }
+    snprintf(name, sizeof name, "optimizer.epochs.%d", u->window_count + 1);
+    struct update_window *window = &u->windows[u->window_count++];
+    *window = (struct update_window){epochs, fov_input(b->graph, .name = name)};
+    return window->input;
+}
+
 /* The optimiser's node, with the rate and the decay of the parameter. Answers the new value. */
 static fov_value add_step(struct building *b, int i, struct error *error)
 {
@@ -136,17 +155,20 @@ static fov_value add_step(struct building *b, int i, struct error *error)
         snprintf(name, sizeof name, "optimizer.%s.rate", fov_value_name(b->graph, b->targets[i]));
         update.learning_rate = fov_mul(b->graph, update.learning_rate, scalar(b, name, group.rate));
     }
+    if (group.epochs.first > 0) {
+        update.learning_rate = fov_mul(b->graph, update.learning_rate, find_window(b, group.epochs, error));
+    }
     if (group.weight_decay >= 0.0 && optimizer_set(&optimizer, "weight_decay", group.weight_decay, error) != FOV_OK) {
         return (fov_value){0};
     }
     return optimizer_add(&optimizer, &update);
 }
 
-/* The weights that the step made become their slow copy every some steps. */
-static fov_value add_lookahead(struct building *b, int i, fov_value renewed, struct error *error)
+/* What the step made of a parameter becomes its slow copy every some steps. */
+static fov_value add_lookahead(struct building *b, fov_value parameter, fov_value renewed, struct error *error)
 {
     struct optimizer average = {.op = op_find("moving_average")};
-    fov_value slow = add_beside(b, b->targets[i], "slow", true);
+    fov_value slow = add_beside(b, parameter, "slow", true);
     const fov_value in[] = {slow, renewed, b->updates->input[UPDATE_RETURN]};
     op_options_default(average.op, average.options);
     if (optimizer_set(&average, "returns", 1.0, error) != FOV_OK) {
@@ -155,7 +177,7 @@ static fov_value add_lookahead(struct building *b, int i, fov_value renewed, str
     fov_value moved = op_emit(fov_graph_emitter(b->graph), average.op->name, in, 3, average.options);
     fov_value back = op_emit_output(fov_graph_emitter(b->graph), moved, 1);
     fov_assign(b->graph, slow, moved);
-    fov_assign(b->graph, b->targets[i], back);
+    fov_assign(b->graph, parameter, back);
     return back;
 }
 
@@ -186,6 +208,17 @@ static void add_averages_of_statistics(struct building *b, const char *prefix, i
     }
 }
 
+static void add_lookahead_of_statistics(struct building *b, int parameters, struct error *error)
+{
+    for (int i = 0; i < parameters; i++) {
+        fov_value parameter = fov_parameter_at(b->graph, i);
+        const struct value *value = graph_value(b->graph, parameter.id);
+        if (value->follows && value->assigned != 0 && value->dtype == FOV_F32) {
+            (void)add_lookahead(b, parameter, (fov_value){value->assigned}, error);
+        }
+    }
+}
+
 /* The inputs and the room that renewing the weights needs. */
 static int open_weights(struct building *b, int parameters, struct error *error)
 {
@@ -210,7 +243,7 @@ static int add_weights(struct building *b, int begin, int end, struct error *err
     const fov_train_options *o = &b->settings->given;
     for (int i = begin; i < end && error->status == FOV_OK; i++) {
         fov_value renewed = add_step(b, i, error);
-        renewed = o->lookahead > 0 && renewed.id != 0 ? add_lookahead(b, i, renewed, error) : renewed;
+        renewed = o->lookahead > 0 && renewed.id != 0 ? add_lookahead(b, b->targets[i], renewed, error) : renewed;
         if (o->ema > 0.0f && renewed.id != 0) {
             add_average(b, b->targets[i].id, renewed);
         }
@@ -319,6 +352,9 @@ static int build(struct building *b, const struct task_turn *turns, int turn_cou
             add_norm_clip(b, begin, b->end[k], (double)o->clip_norm);
         }
         status = add_weights(b, begin, b->end[k], error);
+        if (status == FOV_OK && o->lookahead_final > 0.0f && turn_count == 1) {
+            add_lookahead_of_statistics(b, parameters, error);
+        }
         if (status == FOV_OK && o->ema > 0.0f) {
             add_averages_of_statistics(b, turns[k].parameters, parameters);
         }
@@ -364,7 +400,11 @@ void updates_free(struct updates *updates)
 
 struct update_places updates_places(const struct updates *updates, fov_plan *plan)
 {
-    struct update_places places = {{NULL}};
+    struct update_places places = {{NULL}, {NULL}, {{0, 0}}};
+    for (int i = 0; i < updates->window_count; i++) {
+        places.window[i] = fov_plan_data(plan, updates->windows[i].input);
+        places.epochs[i] = updates->windows[i].epochs;
+    }
     for (int i = 0; i < UPDATE_INPUTS; i++) {
         places.input[i] = updates->input[i].id != 0 ? fov_plan_data(plan, updates->input[i]) : NULL;
     }
@@ -378,6 +418,13 @@ void updates_set(const struct update_places *places, const struct update_moment 
             *places->input[i] = (float)moment->input[i];
         }
     }
+    for (int i = 0; i < UPDATE_WINDOWS; i++) {
+        if (places->window[i] != NULL) {
+            const struct group_epochs *epochs = &places->epochs[i];
+            bool within = moment->epoch + 1 >= epochs->first && (epochs->last == 0 || moment->epoch < epochs->last);
+            *places->window[i] = within ? 1.0f : 0.0f;
+        }
+    }
 }
 
 /* At first the average is all there is: a decay that grows to its value, (n - 1) / (n + 9) at the n-th update. */
@@ -385,6 +432,21 @@ static double average_share(double decay, double number)
 {
     double early = 10.0 / (number + 9.0);
     return early > 1.0 - decay ? early : 1.0 - decay;
+}
+
+/* How far the slow copy goes at the n-th update; 0: the weights stay their own. At the end of a share that falls it stays
+ * where it is, and the weights come to it. */
+static double lookahead_share(const struct train_settings *settings, double number)
+{
+    const fov_train_options *o = &settings->given;
+    double all = (double)o->epochs * (double)settings->steps, done = fmin(number / all, 1.0);
+    if (o->lookahead == 0 || (fmod(number, o->lookahead) != 0.0 && !(o->lookahead_final > 0.0f && done == 1.0))) {
+        return 0.0;
+    }
+    if (o->lookahead_final <= 0.0f) {
+        return (double)o->lookahead_share;
+    }
+    return done < 1.0 ? 1.0 - (1.0 - (double)o->lookahead_final) * done * done * done : 1e-30;
 }
 
 struct update_moment updates_moment(const struct train_settings *settings, int64_t epoch, int64_t step, int64_t total,
@@ -397,13 +459,13 @@ struct update_moment updates_moment(const struct train_settings *settings, int64
         samples - step * settings->batch < settings->batch ? samples - step * settings->batch : settings->batch;
     int64_t all = (samples < end * settings->batch ? samples : end * settings->batch) - first * settings->batch;
     int64_t number = group == 1 ? total + 1 : epoch * ((settings->steps + group - 1) / group) + step / group + 1;
-    struct update_moment moment = {.step = total + 1, .applies = step + 1 == end};
+    struct update_moment moment = {.epoch = epoch, .step = total + 1, .applies = step + 1 == end};
     moment.input[UPDATE_RATE] = rate;
     moment.input[UPDATE_NUMBER] = (double)number;
     moment.input[UPDATE_KEEP] = step > first ? 1.0 : 0.0;
     moment.input[UPDATE_WEIGHT] = (double)here / (double)all;
     moment.input[UPDATE_AVERAGE] = average_share((double)o->ema, (double)number);
-    moment.input[UPDATE_RETURN] = o->lookahead > 0 && number % o->lookahead == 0 ? (double)o->lookahead_share : 0.0;
+    moment.input[UPDATE_RETURN] = lookahead_share(settings, (double)number);
     return moment;
 }
 

@@ -8,7 +8,7 @@
 #include "graph/graph.h"
 #include "graph/plan.h"
 #include "task/task.h"
-#include "train/options.h"
+#include "train/groups.h"
 
 /** Inputs that say how a step moves the weights; id 0: the graph has none. All are f32 scalars. */
 enum update_input {
@@ -21,9 +21,12 @@ enum update_input {
     UPDATE_INPUTS
 };
 
+enum { UPDATE_WINDOWS = 8 /**< different spans of epochs in which some rates are not 0 */ };
+
 /** How one step moves the weights. */
 struct update_moment {
     double input[UPDATE_INPUTS];
+    int64_t epoch; /**< from 0 */
     int64_t step; /**< that random numbers are keyed by: batches since the beginning, from 1 */
     bool applies; /**< the last batch of its group: weights move */
 };
@@ -34,6 +37,11 @@ struct updates {
         fov_value *renewed;
         int count;
     } turn[TASK_MOST_TURNS];
+    struct update_window {
+        struct group_epochs epochs;
+        fov_value           input; /**< f32 scalar: 1 within the epochs, else 0 */
+    } windows[UPDATE_WINDOWS];
+    int window_count;
     /** The parameters that sum up gradients, and behind them running statistics, over the batches of a group; NULL:
      *  each batch moves the weights. */
     fov_value *sums;
@@ -63,7 +71,8 @@ void updates_free(struct updates *updates);
 
 /** Where a plan of the graph reads the inputs; NULL: it does not. */
 struct update_places {
-    float *input[UPDATE_INPUTS];
+    float *input[UPDATE_INPUTS], *window[UPDATE_WINDOWS];
+    struct group_epochs epochs[UPDATE_WINDOWS];
 };
 struct update_places updates_places(const struct updates *updates, fov_plan *plan);
 void updates_set(const struct update_places *places, const struct update_moment *moment);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Networks made to learn CIFAR-10 in seconds. ResNet-9: Page, "How to train your ResNet", 2019, 94 % in 26 s on one GPU
- * of its time. airbench94: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024; its first layer, whose
- * filters there are computed from the pictures so that they whiten patches, and which then stays, is learned here. */
+ * of its time. airbench94: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024; the filters of its first
+ * layer are computed from the pictures where training is told so (recipe airbench94, train/whiten.h). */
 #include "zoo/blocks.h"
+#include "graph/graph.h"
+#include <math.h>
 
 static fov_value scaled(fov_graph *g, fov_value x, float factor)
 {
@@ -51,6 +53,19 @@ static fov_value airbench_norm(fov_graph *g, fov_value x, const char *name)
     return fov_gelu(g, x);
 }
 
+/* Channels pass a new layer as they are: more of the picture reaches its end in the first steps. */
+static fov_value airbench_conv(struct zoo_build *b, fov_value x, int filters, const char *name)
+{
+    int weight = fov_parameter_count(b->graph); /* the first that the convolution will add */
+    x = zoo_conv(b, x, .filters = filters, .kernel = 3, .no_norm = true, .name = name);
+    if (x.id != 0 && b->common.convolution == ZOO_CONVOLUTION_PLAIN) {
+        struct value *value = graph_value(b->graph, fov_parameter_at(b->graph, weight).id);
+        value->initial = FOV_INITIAL_DIRAC;
+        value->scale = (float)sqrt(1.0 / (double)shape_span(&value->shape, 1, value->shape.rank));
+    }
+    return x;
+}
+
 static fov_value airbench_features(struct zoo_build *b, fov_value x)
 {
     static const int filters[] = {64, 256, 256};
@@ -58,9 +73,9 @@ static fov_value airbench_features(struct zoo_build *b, fov_value x)
     x = fov_gelu(g, fov_conv2d(g, x, .filters = 24, .kernel = 2, .name = "0")); /* [N, 24, 31, 31] */
     for (int i = 0; i < 3; i++) {
         zoo_push(b, "%d", 2 + i);
-        x = zoo_conv(b, x, .filters = filters[i], .kernel = 3, .no_norm = true, .name = "conv1");
+        x = airbench_conv(b, x, filters[i], "conv1");
         x = airbench_norm(g, fov_max_pool2d(g, x, .kernel = 2), "norm1");
-        x = zoo_conv(b, x, .filters = filters[i], .kernel = 3, .no_norm = true, .name = "conv2");
+        x = airbench_conv(b, x, filters[i], "conv2");
         x = airbench_norm(g, x, "norm2");
         zoo_pop(b);
         x = zoo_end_stage(b, 2 << i, x); /* 15, 7, 3 */

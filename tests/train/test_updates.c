@@ -30,6 +30,7 @@ static const fov_train_options cases[] = {
      .lookahead = 2,
      .lookahead_share = 0.25f,
      .ema = 0.5f},
+    {.optimizer = "adam", .lr = 0.01f, .epochs = 1, .batch = 1, .lookahead = 5, .lookahead_final = 0.25f},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
