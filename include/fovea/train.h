@@ -105,7 +105,7 @@ typedef struct fov_train_options {
     int         warmup;     /**< 0: steps over which the rate rises linearly */
     /** Name of the weight of a convolution that reads the pictures: its filters become, before the first step, the
      *  eigenvectors of the covariance of the training pictures' patches, scaled so that what comes out is white, then
-     *  their negatives, and stay so (docs/training.md). NULL: none. */
+     *  their negatives, and stay so (docs/training.md). NULL, "none": none. */
     const char *whiten;
     float       label_smoothing; /**< 0 */
     /** Random changes of the training pictures, a list such as "crop:4, flip" or a preset: "mnist", "cifar",

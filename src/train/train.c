@@ -302,7 +302,7 @@ static int training_open(struct training *t, const fov_train_options *options)
     settle_roles(t);
     status = status == FOV_OK ? open_augmentation(t) : status;
     status = status == FOV_OK ? open_task(t) : status;
-    if (status == FOV_OK && options->whiten != NULL && *options->whiten != '\0') {
+    if (status == FOV_OK && options->whiten != NULL && strcmp(options->whiten, "none") != 0) {
         t->model->preprocessing_assumed = false; /* it is in the weights from here on */
         status = whiten(t->model, &t->use, options->whiten, options->resume, t->error);
     }
