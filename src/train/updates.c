@@ -352,11 +352,11 @@ static int build(struct building *b, const struct task_turn *turns, int turn_cou
             add_norm_clip(b, begin, b->end[k], (double)o->clip_norm);
         }
         status = add_weights(b, begin, b->end[k], error);
-        if (status == FOV_OK && o->lookahead_final > 0.0f && turn_count == 1) {
-            add_lookahead_of_statistics(b, parameters, error);
-        }
         if (status == FOV_OK && o->ema > 0.0f) {
             add_averages_of_statistics(b, turns[k].parameters, parameters);
+        }
+        if (status == FOV_OK && o->lookahead_final > 0.0f && turn_count == 1) {
+            add_lookahead_of_statistics(b, parameters, error);
         }
         if (status == FOV_OK && turn_count > 1) {
             status = list_turn(b, k, first, turns[k].parameters, error);
