@@ -229,6 +229,9 @@ static void test_texts(void **state)
         for (const struct mistake *m = lesson->mistakes; m->name != NULL; m++) {
             check_words(lesson, m->cause, m->name);
         }
+        if (lesson->picture == NULL) {
+            fail_msg("lesson %d has no picture", lesson->number);
+        }
         check_screen(lesson, lesson->text.en);
         check_screen(lesson, lesson->text.zh);
     }

@@ -49,6 +49,33 @@ static void answer(const double *in, int mistake, double *out)
     }
 }
 
+/* One memory of four weights, drawn as bars: after a, and after b as well. */
+static void picture(struct picture *p)
+{
+    static const double after[2][4] = {{0.25, 0.25, 0.25, 0.25}, {0, 0.5, 0, 0.5}};
+    static const char *const heads[] = {"after a = (1, 1, 1, 1), wanted 1", "after b = (1, -1, 1, -1), wanted -1"},
+                             *const answers[] = {"asked a: 1", "asked a: 1, asked b: -1"};
+    picture_size(p, 480, 250);
+    for (int k = 0; k < 2; k++) {
+        double left = 20 + 240 * k;
+        picture_text(p, left + 100, 24, 0, 12, PICTURE_INK, heads[k]);
+        picture_circle(p, left + 180, 115, 18, PICTURE_INK, "#ffffff");
+        picture_text(p, left + 180, 120, 0, 14, PICTURE_INK, "y");
+        for (int i = 0; i < 4; i++) {
+            double y = 55 + 40 * i, w = after[k][i];
+            char name[8] = "x1", weight[16];
+            name[1] = (char)('1' + i);
+            picture_circle(p, left + 20, y, 13, PICTURE_INK, "#ffffff");
+            picture_text(p, left + 20, y + 4, 0, 12, PICTURE_INK, name);
+            picture_line(p, left + 33, y, left + 163, 115 + (y - 115) * 0.1, w > 0 ? PICTURE_BLUE : "#cccccc",
+                         1 + 10 * w);
+            snprintf(weight, sizeof weight, "%g", w);
+            picture_text(p, left + 58, i < 2 ? y - 3 : y + 14, 0, 11, PICTURE_BLUE, weight);
+        }
+        picture_text(p, left + 100, 225, 0, 12, PICTURE_ORANGE, answers[k]);
+    }
+}
+
 static const struct mistake mistakes[] = {
     {"forgets",
      {"you replace the weight; Hebb's rule adds to it: the old w is the memory of all that came before",
@@ -147,4 +174,5 @@ const struct lesson lesson_hebb = {
     .inputs = inputs,
     .outputs = outputs,
     .answer = answer,
+    .picture = picture,
 };

@@ -82,6 +82,30 @@ static void answer(const double *in, int mistake, double *out)
     }
 }
 
+/* The error of both differences for f(x) = e^x at 1, by h, as doubles have it: too large, and too small. */
+static void picture(struct picture *p)
+{
+    enum { STEPS = 49 };
+    double h[STEPS], central[STEPS], one_sided[STEPS];
+    for (int i = 0; i < STEPS; i++) {
+        double step = pow(10, -i / 4.0), exact = exp(1);
+        h[i] = -i / 4.0;
+        central[i] = log10(fmax(fabs((exp(1 + step) - exp(1 - step)) / (2 * step) - exact), 1e-12));
+        one_sided[i] = log10(fmax(fabs((exp(1 + step) - exp(1)) / step - exact), 1e-12));
+    }
+    picture_size(p, 460, 320);
+    picture_frame(p, 50, 30, 440, 270, -12, 0, -12, 1);
+    picture_path(p, h, one_sided, STEPS, PICTURE_ORANGE, 0);
+    picture_path(p, h, central, STEPS, PICTURE_BLUE, 0);
+    picture_line(p, picture_x(p, -4), 30, picture_x(p, -4), 270, PICTURE_GREY, 1);
+    picture_text(p, picture_x(p, -3.9), 262, -1, 12, PICTURE_GREY, "h = 1e-4");
+    picture_text(p, 50, 20, -1, 12, PICTURE_INK, "error of the slope of e^x at 1, as a power of ten");
+    picture_text(p, picture_x(p, -4.2), 112, 1, 12, PICTURE_ORANGE, "one-sided");
+    picture_text(p, picture_x(p, -3.1), 222, -1, 12, PICTURE_BLUE, "both sides: h^2 / 6");
+    picture_text(p, picture_x(p, -11.5), 180, -1, 12, PICTURE_INK, "digits run out");
+    picture_text(p, 245, 306, 0, 12, PICTURE_INK, "h, as a power of ten");
+}
+
 static const struct mistake mistakes[] = {
     {"forward-difference",
      {"you took f(x + h) - f(x) over h, which is off by h/2 times the curvature; (f(x + h) - f(x - h)) / 2h is off by "
@@ -215,4 +239,5 @@ const struct lesson lesson_gradient_check = {
     .given = given,
     .parts = answered,
     .answer = answer,
+    .picture = picture,
 };

@@ -99,6 +99,39 @@ static int engine(fov_context *context, const double *in, double *out)
     return FOV_OK;
 }
 
+/* A picture or a result as grey squares with their numbers. */
+static void tiles(struct picture *p, double left, double top, const double *values, double black, double white,
+                  const char *name)
+{
+    enum { SIDE = 24 };
+    picture_text(p, left + SIDE * W / 2.0, top - 8, 0, 13, PICTURE_INK, name);
+    for (int i = 0; i < PIXELS; i++) {
+        int grey = (int)(255 * fmin(fmax((values[i] - black) / (white - black), 0), 1));
+        char color[8], number[32];
+        snprintf(color, sizeof color, "#%02x%02x%02x", grey, grey, grey);
+        snprintf(number, sizeof number, "%.0f", values[i]);
+        picture_box(p, left + i % W * SIDE, top + i / W * SIDE, SIDE, SIDE, color, color);
+        picture_text(p, left + i % W * SIDE + SIDE / 2.0, top + i / W * SIDE + 15, 0, 8,
+                     grey > 127 ? "#000000" : "#ffffff", number);
+    }
+}
+
+/* The first case, an edge, and what each filter makes of it. */
+static void picture(struct picture *p)
+{
+    struct draw none = draw_from(0);
+    double in[PIXELS], out[5 * PIXELS];
+    draw(&none, 0, in);
+    answer(in, 0, out);
+    picture_size(p, 500, 345);
+    tiles(p, 15, 35, in, 0, 255, "picture");
+    tiles(p, 175, 35, out, 0, 255, "mean");
+    tiles(p, 335, 35, out + PIXELS, -800, 800, "sobel_x");
+    tiles(p, 15, 200, out + 2 * PIXELS, 0, 800, "edges");
+    tiles(p, 175, 200, out + 3 * PIXELS, -60, 270, "sharp");
+    tiles(p, 335, 200, out + 4 * PIXELS, 0, 255, "shown: 0 to 255");
+}
+
 static const struct mistake mistakes[] = {
     {"not-divided",
      {"your mean is nine times the right one: nine pixels are added, so divide by 9, or a grey picture grows brighter",
@@ -248,4 +281,5 @@ const struct lesson lesson_filters = {
     .parts = answered,
     .answer = answer,
     .engine = engine,
+    .picture = picture,
 };

@@ -91,6 +91,42 @@ static void answer(const double *in, int mistake, double *out)
     out[4 + REPORTS] = mistake == RIGHT_NOT_SHARE ? right : right / SAMPLES;
 }
 
+/* Maps as stacked squares, vectors as bars. */
+static void picture(struct picture *p)
+{
+    static const struct {
+        const char *name, *size;
+        int maps;
+        double side, x;
+    } layers[] = {{"input", "32 x 32", 1, 64, 12},
+                  {"c1", "6 of 28 x 28", 6, 56, 104},
+                  {"pool", "6 of 14 x 14", 6, 28, 215},
+                  {"c3", "16 of 10 x 10", 16, 20, 300},
+                  {"pool", "16 of 5 x 5", 16, 10, 400}};
+    static const char *const dense[] = {"120", "84", "10"};
+    picture_size(p, 620, 230);
+    for (int i = 0; i < 5; i++) {
+        for (int m = 0; m < layers[i].maps; m++) {
+            picture_box(p, layers[i].x + 3 * m, 50 + 3 * m, layers[i].side, layers[i].side,
+                        i % 2 == 1 ? PICTURE_BLUE
+                        : i == 0   ? PICTURE_INK
+                                   : PICTURE_ORANGE,
+                        "#ffffff");
+        }
+        picture_text(p, layers[i].x, 40, -1, 13, PICTURE_INK, layers[i].name);
+        picture_text(p, layers[i].x, 150, -1, 11, PICTURE_GREY, layers[i].size);
+    }
+    for (int i = 0; i < 3; i++) {
+        double height = i == 0 ? 100 : i == 1 ? 70 : 20, x = 490 + 42 * i;
+        picture_box(p, x, 95 - height / 2, 12, height, PICTURE_INK, "#eeeeee");
+        picture_text(p, x + 6, 165, 0, 12, PICTURE_INK, dense[i]);
+        picture_arrow(p, x - 26, 95, x - 4, 95, PICTURE_INK);
+    }
+    picture_text(p, 12, 200, -1, 12, PICTURE_BLUE, "blue: 5 x 5 convolutions");
+    picture_text(p, 190, 200, -1, 12, PICTURE_ORANGE, "orange: pooling, 2 x 2");
+    picture_text(p, 12, 220, -1, 12, PICTURE_INK, "parameters: 156 + 2,416 + 48,120 + 10,164 + 850 = 61,706");
+}
+
 static const struct mistake mistakes[] = {
     {"no-biases",
      {"your counts lack the biases: one per filter, one per unit", "你的计数少了偏置：每个滤波器一个，每个单元一个"},
@@ -242,4 +278,5 @@ const struct lesson lesson_lenet = {
     .given = given,
     .parts = answered,
     .answer = answer,
+    .picture = picture,
 };

@@ -94,6 +94,34 @@ static int engine(fov_context *context, const double *in, double *out)
     return engine_run(context, inputs, 6, build, NULL, out);
 }
 
+struct bell {
+    double mean, deviation;
+};
+static double bell(double x, const void *with)
+{
+    const struct bell *of = with;
+    double away = (x - of->mean) / of->deviation;
+    return exp(-away * away / 2) / of->deviation;
+}
+
+static void picture(struct picture *p)
+{
+    static const struct bell before[] = {{5, 0.8}, {-2, 2.5}}, normal = {0, 1};
+    picture_size(p, 520, 290);
+    picture_frame(p, 30, 40, 250, 220, -8, 8, 0, 1.4);
+    picture_curve(p, bell, &before[0], PICTURE_BLUE);
+    picture_curve(p, bell, &before[1], PICTURE_ORANGE);
+    picture_text(p, 140, 28, 0, 13, PICTURE_INK, "two channels over a batch");
+    picture_frame(p, 290, 40, 510, 220, -8, 8, 0, 1.4);
+    picture_curve(p, bell, &normal, PICTURE_INK);
+    picture_text(p, 400, 28, 0, 13, PICTURE_INK, "both, scaled: mean 0, variance 1");
+    picture_text(p, 500, 75, 1, 12, PICTURE_GREY, "then * weight + bias");
+    picture_arrow(p, 254, 130, 284, 130, PICTURE_INK);
+    picture_text(p, 260, 255, 0, 12, PICTURE_INK,
+                 "what the layer behind sees no longer drifts while the layers before learn;");
+    picture_text(p, 260, 273, 0, 12, PICTURE_INK, "weight and bias are learned, so nothing is lost");
+}
+
 static const struct mistake mistakes[] = {
     {"outside-the-root",
      {"epsilon belongs under the root: sqrt(variance + epsilon)", "epsilon 应在根号里：sqrt(variance + epsilon)"},
@@ -234,4 +262,5 @@ const struct lesson lesson_batch_norm = {
     .parts = answered,
     .answer = answer,
     .engine = engine,
+    .picture = picture,
 };

@@ -34,6 +34,38 @@ static void answer(const double *in, int mistake, double *out)
     out[2] = in[1] >= 48000 && mistake != ONE_DROP ? 0.1 * drop * drop : rate;
 }
 
+/* The network of n = 3 as a row of blocks with their shortcuts; below it, the learning rate. */
+static void picture(struct picture *p)
+{
+    static const char *const sizes[] = {"16 channels, 32 x 32", "32 channels, 16 x 16", "64 channels, 8 x 8"};
+    static const double steps[] = {0, 32, 32, 48, 48, 64}, powers[] = {-1, -1, -2, -2, -3, -3};
+    picture_size(p, 560, 310);
+    picture_box(p, 10, 50, 34, 34, PICTURE_INK, "#eeeeee");
+    picture_text(p, 27, 71, 0, 11, PICTURE_INK, "conv");
+    for (int b = 0; b < 9; b++) {
+        double x = 60 + 48 * b + 6 * (b / 3);
+        picture_box(p, x, 50, 34, 34, PICTURE_BLUE, "#ffffff");
+        picture_text(p, x + 17, 70, 0, 10, PICTURE_BLUE, "2 conv");
+        picture_line(p, x - 7, 67, x - 7, 36, PICTURE_ORANGE, 1.5);
+        picture_line(p, x - 7, 36, x + 41, 36, PICTURE_ORANGE, 1.5);
+        picture_arrow(p, x + 41, 36, x + 41, 66, PICTURE_ORANGE);
+        picture_line(p, x - 14, 67, x, 67, PICTURE_INK, 1.5);
+        if (b % 3 == 1) {
+            picture_text(p, x + 17, 104, 0, 11, PICTURE_INK, sizes[b / 3]);
+        }
+    }
+    picture_line(p, 490, 67, 512, 67, PICTURE_INK, 1.5);
+    picture_box(p, 512, 50, 40, 34, PICTURE_INK, "#eeeeee");
+    picture_text(p, 532, 71, 0, 11, PICTURE_INK, "dense");
+    picture_text(p, 60, 24, -1, 12, PICTURE_ORANGE, "shortcuts: x goes around each block");
+    picture_frame(p, 60, 140, 490, 260, 0, 64, -4, 0);
+    picture_path(p, steps, powers, 6, PICTURE_BLUE, 0);
+    picture_text(p, 70, 160, -1, 12, PICTURE_BLUE, "rate 0.1");
+    picture_text(p, picture_x(p, 33), 192, -1, 12, PICTURE_BLUE, "0.01");
+    picture_text(p, picture_x(p, 49), 222, -1, 12, PICTURE_BLUE, "0.001");
+    picture_text(p, 275, 290, 0, 12, PICTURE_INK, "thousands of steps; the rate as a power of ten");
+}
+
 static const struct mistake mistakes[] = {
     {"no-ends",
      {"your depth lacks the first convolution and the dense layer at the end: 6n + 2",
@@ -164,4 +196,5 @@ const struct lesson lesson_resnet = {
     .inputs = inputs,
     .outputs = outputs,
     .answer = answer,
+    .picture = picture,
 };

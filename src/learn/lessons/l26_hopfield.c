@@ -118,6 +118,40 @@ static int engine(fov_context *context, const double *in, double *out)
     return FOV_OK;
 }
 
+enum { ROWS = 4, COLUMNS = 3 };
+
+static void pattern_tiles(struct picture *p, double left, const double *state, const char *name, const char *below)
+{
+    enum { SIDE = 24 };
+    for (int i = 0; i < N; i++) {
+        picture_box(p, left + i % COLUMNS * SIDE, 45 + i / COLUMNS * SIDE, SIDE, SIDE, "#cccccc",
+                    state[i] > 0 ? PICTURE_BLUE : "#ffffff");
+    }
+    picture_text(p, left + COLUMNS * SIDE / 2.0, 34, 0, 13, PICTURE_INK, name);
+    picture_text(p, left + COLUMNS * SIDE / 2.0, 45 + ROWS * SIDE + 20, 0, 12, PICTURE_ORANGE, below);
+}
+
+/* Two letters are stored; one is asked for with two pixels turned. The lesson's own answer draws what comes back. */
+static void picture(struct picture *p)
+{
+    static const double in[(PATTERNS + 1) * N] = {1, -1, -1, 1,  -1, -1, 1,  -1, -1, 1,  1, 1,  /* L */
+                                                  1, 1,  1,  -1, 1,  -1, -1, 1,  -1, -1, 1, -1, /* T */
+                                                  1, 1,  -1, 1,  -1, -1, -1, -1, -1, 1,  1, 1};
+    double out[N * N + 1 + N + 1];
+    char before[32], after[32];
+    answer(in, 0, out);
+    snprintf(before, sizeof before, "E = %.2f", out[N * N]);
+    snprintf(after, sizeof after, "E = %.2f", out[N * N + 1 + N]);
+    picture_size(p, 480, 210);
+    pattern_tiles(p, 20, in, "stored", "");
+    pattern_tiles(p, 120, in + N, "stored", "");
+    pattern_tiles(p, 250, in + (size_t)PATTERNS * N, "asked", before);
+    pattern_tiles(p, 380, out + N * N + 1, "one sweep later", after);
+    picture_arrow(p, 330, 95, 372, 95, PICTURE_INK);
+    picture_text(p, 240, 198, 0, 12, PICTURE_INK,
+                 "no update of a unit raises the energy: the state runs downhill to a memory");
+}
+
 static const struct mistake mistakes[] = {
     {"diagonal",
      {"a unit has a weight to itself; it must be 0, or every state holds on to itself",
@@ -257,4 +291,5 @@ const struct lesson lesson_hopfield = {
     .parts = answered,
     .answer = answer,
     .engine = engine,
+    .picture = picture,
 };

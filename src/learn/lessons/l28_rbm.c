@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lesson 27, a side branch: a restricted Boltzmann machine and one step of contrastive divergence. The uniform numbers
+/* Lesson 28, a side branch: a restricted Boltzmann machine and one step of contrastive divergence. The uniform numbers
  * are given, so that sampling has one right answer. */
 #include "learn/lesson.h"
 
@@ -115,6 +115,36 @@ static int engine(fov_context *context, const double *in, double *out)
     return status;
 }
 
+/* The four layers of one step of contrastive divergence. */
+static void picture(struct picture *p)
+{
+    static const char *const names[2][2] = {{"v", "h0"}, {"v1", "h1"}};
+    picture_size(p, 480, 260);
+    for (int side = 0; side < 2; side++) {
+        double left = 40 + 240 * side;
+        const char *color = side == 0 ? PICTURE_BLUE : PICTURE_ORANGE;
+        for (int j = 0; j < H; j++) {
+            for (int i = 0; i < V; i++) {
+                picture_line(p, left + 45 * i, 165, left + 22 + 45 * j, 73, "#dddddd", 1);
+            }
+        }
+        for (int i = 0; i < V; i++) {
+            picture_circle(p, left + 45 * i, 175, 12, color, "#ffffff");
+        }
+        for (int j = 0; j < H; j++) {
+            picture_circle(p, left + 22 + 45 * j, 62, 12, color, "#ffffff");
+        }
+        picture_text(p, left - 24, 180, 1, 13, color, names[side][0]);
+        picture_text(p, left - 6, 67, 1, 13, color, names[side][1]);
+        picture_arrow(p, left + 150, 155, left + 138, 82, color);
+    }
+    picture_arrow(p, 155, 70, 262, 160, PICTURE_INK);
+    picture_text(p, 216, 112, -1, 12, PICTURE_INK, "s: sampled");
+    picture_text(p, 107, 30, 0, 13, PICTURE_BLUE, "data");
+    picture_text(p, 347, 30, 0, 13, PICTURE_ORANGE, "dream");
+    picture_text(p, 240, 235, 0, 13, PICTURE_INK, "gradient = h0 v (data) less h1 v1 (dream)");
+}
+
 static const struct mistake mistakes[] = {
     {"no-visible",
      {"the free energy lacks the visible units' own biases: - sum of a_i v_i",
@@ -154,15 +184,13 @@ static const struct mistake mistakes[] = {
          "hidden,\n" rest
 
 const struct lesson lesson_rbm = {
-    .number = 27,
+    .number = 28,
     .name = "rbm",
     .title = {"Side branch: learning without labels, the restricted Boltzmann machine",
               "支线：没有标签的学习，受限玻尔兹曼机"},
-    .text = {"Give Hopfield's units noise: each becomes 1 with probability sigmoid(input).\n"
-             "That is a Boltzmann machine (Hinton, Sejnowski 1983); left alone, it visits\n"
-             "states with probability e^-E / Z. To learn means: make what is seen probable.\n"
-             "Restrict it to two layers with no weights inside a layer, and one step up or\n"
-             "down takes all units at once:\n"
+    .text = {"A Boltzmann machine has to be asked unit by unit, many times. Restrict it to two\n"
+             "layers, one that is seen and a hidden one, with no weights inside a layer, and\n"
+             "one step up or down takes all units at once:\n"
              "\n"
              "    hidden_j = sigmoid(b_j + sum of w_ji v_i)        weight [hidden][visible]\n"
              "    visible_i = sigmoid(a_i + sum of w_ji h_j)\n"
@@ -180,16 +208,10 @@ const struct lesson lesson_rbm = {
              "    v1 = visible of s         h1 = hidden of v1            (the dream)\n"
              "    gradient_ji = h0_j v_i - h1_j v1_i                     (data less dream)\n"
              "\n"
-             "Stack such machines and fine-tune the stack: deep learning as it began again in\n"
-             "2006. Ours on a hundred labelled digits: 88 % with the stack, 71 % from a random\n"
-             "start (examples/dbn.c).\n"
-             "\n"
              "Your task: the hidden probabilities, the free energy, and the gradient of that\n"
              "one step.",
-             "给霍普菲尔德的单元加上噪声：每个以概率 sigmoid(输入) 变为 1。这就是玻尔兹曼机\n"
-             "（Hinton、Sejnowski，1983）；任它运行，访问各状态的概率是 e^-E / Z。学习就是让见\n"
-             "到的变得更可能。限制成两层，层内没有权重，那么往上或往下一步就能同时算完所有单\n"
-             "元：\n"
+             "玻尔兹曼机要一个单元一个单元地、反复地更新。把它限制成两层，一层可见，一层隐藏，\n"
+             "层内没有权重，那么往上或往下一步就能同时算完所有单元：\n"
              "\n"
              "    hidden_j = sigmoid(b_j + w_ji v_i 之和)        weight [hidden][visible]\n"
              "    visible_i = sigmoid(a_i + w_ji h_j 之和)\n"
@@ -205,9 +227,6 @@ const struct lesson lesson_rbm = {
              "    h0 = v 的 hidden          s = u < h0 时 1，否则 0      （u 在 0..1 均匀）\n"
              "    v1 = s 的 visible         h1 = v1 的 hidden            （梦）\n"
              "    gradient_ji = h0_j v_i - h1_j v1_i                     （数据减梦）\n"
-             "\n"
-             "把这样的机器叠起来再微调：2006 年深度学习由此重新开始。我们用一百个有标签的数\n"
-             "字：叠起来 88 %，随机初始化 71 %（examples/dbn.c）。\n"
              "\n"
              "任务：隐藏单元的概率、自由能，以及这一步的梯度。"},
     .brief =
@@ -271,4 +290,5 @@ const struct lesson lesson_rbm = {
     .parts = answered,
     .answer = answer,
     .engine = engine,
+    .picture = picture,
 };
