@@ -149,9 +149,10 @@ static void show_not_yet(const struct learner *l, const struct lesson *lesson, c
     show_cause(l, v->cause);
     if (v->kind == VERDICT_NOT_YET) {
         fprintf(out,
-                phrase(l, "\n  the same numbers again: fovea learn check %d --seed %llu; help: fovea learn hint %d\n",
-                       "\n  用同样的数再试：fovea learn check %d --seed %llu；提示：fovea learn hint %d\n"),
-                lesson->number, (unsigned long long)v->seed, lesson->number);
+                phrase(l,
+                       "\n  the same numbers again: fovea learn check %d --seed %llu%s; help: fovea learn hint %d%s\n",
+                       "\n  用同样的数再试：fovea learn check %d --seed %llu%s；提示：fovea learn hint %d%s\n"),
+                lesson->number, (unsigned long long)v->seed, l->lang, lesson->number, l->lang);
     }
 }
 

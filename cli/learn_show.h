@@ -12,6 +12,7 @@
 struct learner {
     struct cli *cli;
     enum language language;
+    const char *lang; /**< " --lang zh" where that was typed, to be typed again in the commands shown; else "" */
     struct progress_file *progress;
 };
 

@@ -180,14 +180,16 @@ static void show_next(const struct learner *l)
         choose_file(next, directory, path, sizeof path);
         fprintf(
             out,
-            phrase(l, "You are at lesson %d, %s.\n  edit   %s\n  then   fovea learn check\n  again  fovea learn show\n",
-                   "现在是第 %d 课：%s。\n  编辑  %s\n  然后  fovea learn check\n  重读  fovea learn show\n"),
-            next->number, title, show_clean(clean, sizeof clean, path));
+            phrase(
+                l,
+                "You are at lesson %d, %s.\n  edit   %s\n  then   fovea learn check%s\n  again  fovea learn show%s\n",
+                "现在是第 %d 课：%s。\n  编辑  %s\n  然后  fovea learn check%s\n  重读  fovea learn show%s\n"),
+            next->number, title, show_clean(clean, sizeof clean, path), l->lang, l->lang);
     } else {
         fprintf(out,
-                phrase(l, "Next: lesson %d, %s.\n  fovea learn start %d\n",
-                       "下一课：第 %d 课，%s。\n  fovea learn start %d\n"),
-                next->number, title, next->number);
+                phrase(l, "Next: lesson %d, %s.\n  fovea learn start %d%s\n",
+                       "下一课：第 %d 课，%s。\n  fovea learn start %d%s\n"),
+                next->number, title, next->number, l->lang);
     }
 }
 
@@ -257,7 +259,7 @@ static int start(struct learner *l, const struct lesson *lesson, const char *typ
         if (*drawing != '\0') {
             fprintf(cli->out, "  %s%s\n", phrase(l, "picture  ", "图    "), show_clean(clean, sizeof clean, drawing));
         }
-        fprintf(cli->out, "  %sfovea learn check\n", phrase(l, "then     ", "然后  "));
+        fprintf(cli->out, "  %sfovea learn check%s\n", phrase(l, "then     ", "然后  "), l->lang);
     }
     return EXIT_OK;
 }
@@ -303,9 +305,9 @@ static struct verdict *check_one(struct learner *l, const struct lesson *lesson,
     if (access(path, F_OK) != 0) {
         *verdict = (struct verdict){.kind = VERDICT_COULD_NOT_RUN, .seed = seed, .engine = -1};
         snprintf(verdict->cause, sizeof verdict->cause,
-                 phrase(l, "there is no %.900s; fovea learn start %d DIR makes it, in the folder DIR",
-                        "没有文件 %.900s；fovea learn start %d DIR 会在目录 DIR 里创建它"),
-                 path, lesson->number);
+                 phrase(l, "there is no %.900s; fovea learn start %d DIR%s makes it, in the folder DIR",
+                        "没有文件 %.900s；fovea learn start %d DIR%s 会在目录 DIR 里创建它"),
+                 path, lesson->number, l->lang);
         return verdict;
     }
     check_file(lesson, path, seed, l->language, lesson->engine != NULL ? cli_context(l->cli) : NULL, verdict);
@@ -401,9 +403,9 @@ static int hint(struct learner *l, const struct lesson *lesson, const char *type
             lesson->number, words_in(lesson->hints[level], l->language));
     if (level == 2) {
         fprintf(cli->out,
-                phrase(l, "  There is no further hint; fovea learn solution %d --give-up shows ours.\n",
-                       "  没有更多提示了；fovea learn solution %d --give-up 会给出答案。\n"),
-                lesson->number);
+                phrase(l, "  There is no further hint; fovea learn solution %d --give-up%s shows ours.\n",
+                       "  没有更多提示了；fovea learn solution %d --give-up%s 会给出答案。\n"),
+                lesson->number, l->lang);
     }
     return EXIT_OK;
 }
@@ -414,9 +416,9 @@ static int solution(struct learner *l, const struct lesson *lesson, const char *
     struct cli *cli = l->cli;
     if (!l->progress->lesson[lesson->number].passed && !option_flag(cli, "give-up")) {
         return fail(cli, EXIT_USAGE,
-                    phrase(l, "lesson %d is not passed yet: hints come first (fovea learn hint %d), or --give-up",
-                           "第 %d 课还没有通过：先看提示（fovea learn hint %d），或者加 --give-up"),
-                    lesson->number, lesson->number);
+                    phrase(l, "lesson %d is not passed yet: hints come first (fovea learn hint %d%s), or --give-up",
+                           "第 %d 课还没有通过：先看提示（fovea learn hint %d%s），或者加 --give-up"),
+                    lesson->number, lesson->number, l->lang);
     }
     if (typed == NULL) {
         if (cli->json) {
@@ -554,9 +556,9 @@ static int run_action(struct learner *l, const struct action *action)
         count--;
         if (lesson == NULL) {
             return fail(cli, EXIT_USAGE,
-                        phrase(l, "there is no lesson %d; fovea learn list shows them",
-                               "没有第 %d 课；fovea learn list 列出全部"),
-                        (int)number);
+                        phrase(l, "there is no lesson %d; fovea learn list%s shows them",
+                               "没有第 %d 课；fovea learn list%s 列出全部"),
+                        (int)number, l->lang);
         }
     } else if (count > 0) {
         return fail(cli, EXIT_USAGE, "\"%.60s\" is no lesson's number: fovea learn %s N%s", words[0], action->name,
@@ -584,7 +586,10 @@ static int run_action(struct learner *l, const struct action *action)
 static int run(struct cli *cli)
 {
     int code = EXIT_OK;
-    struct learner learner = {.cli = cli, .language = choose_language(cli)};
+    struct learner learner = {.cli = cli, .language = choose_language(cli), .lang = ""};
+    if (option_text(cli, "lang") != NULL) {
+        learner.lang = learner.language == CHINESE ? " --lang zh" : " --lang en";
+    }
     const struct action *action = cli->argument_count > 0 ? find_action(cli, cli->arguments[0], &code) : NULL;
     if (code != EXIT_OK) {
         return code;

@@ -188,9 +188,9 @@ static void find_relation(const struct cases *cases, const char *part, enum lang
         snprintf(out, size, zh ? "%s 总是比正确值多 %.6g" : "%s is always the right one plus %.6g", part, r.plus);
     } else {
         snprintf(out, size,
-                 zh ? "不是常见的错误；照上面那组数手算一遍 %s，或者看提示：fovea learn hint %d"
-                    : "none of the usual slips; work %s out by hand for the numbers above, or ask: fovea learn hint %d",
-                 part, cases->lesson->number);
+                 zh ? "不是常见的错误；照上面那组数手算一遍 %s，或者看提示"
+                    : "none of the usual slips; work %s out by hand for the numbers above, or ask for a hint",
+                 part);
     }
 }
 

@@ -187,6 +187,21 @@ def test_languages():
     assert "通过" in learn("check", 1, "--lang", "zh").stdout
 
 
+def test_a_language_that_was_typed_stays():
+    """Whoever types a command that the course shows stays in its language; where LANG decides, nothing is added."""
+    def commands(text):
+        return [line for line in text.splitlines() if "fovea learn " in line]
+    shown = [learn("--lang", "zh"), learn("start", 1, "d", "--lang", "zh"), learn("--lang", "zh"), learn("check", 1, "--lang", "zh", code=NOT_YET)]
+    shown += [learn("hint", 1, "--lang", "zh") for _ in range(3)]
+    write("d/01-neuron.txt", "sum = w1*x1 + w2*x2\ny = sum > theta\n")
+    shown.append(learn("check", 1, "--lang", "zh"))
+    lines = [line for done in shown for line in commands(done.stdout)]
+    assert len(lines) >= 7 and all(line.count("fovea learn ") == line.count(" --lang zh") for line in lines), lines
+    assert " --lang zh" in learn("solution", 2, "--lang", "zh", code=USAGE).stderr
+    assert "--lang" not in learn().stdout
+    assert "--lang en" in learn("--lang", "en").stdout
+
+
 def test_slips():
     assert "did you mean check" in learn("chek", code=USAGE).stderr
     assert "no lesson 99" in learn("start", 99, code=USAGE).stderr

@@ -101,8 +101,8 @@ static void picture(struct picture *p)
     picture_text(p, picture_x(p, -3.9), 262, -1, 12, PICTURE_GREY, "h = 1e-4");
     picture_text(p, 50, 20, -1, 12, PICTURE_INK, "error of the slope of e^x at 1, as a power of ten");
     picture_text(p, picture_x(p, -4.2), 112, 1, 12, PICTURE_ORANGE, "one-sided");
-    picture_text(p, picture_x(p, -3.1), 222, -1, 12, PICTURE_BLUE, "both sides: h^2 / 6");
-    picture_text(p, picture_x(p, -11.5), 180, -1, 12, PICTURE_INK, "digits run out");
+    picture_text(p, picture_x(p, -3.6), 222, -1, 12, PICTURE_BLUE, "both sides: h^2 / 6");
+    picture_text(p, picture_x(p, -11.8), 225, -1, 12, PICTURE_INK, "digits run out");
     picture_text(p, 245, 306, 0, 12, PICTURE_INK, "h, as a power of ten");
 }
 
