@@ -17,7 +17,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", os.path.join(ROOT, "build/release/fovea")))
 BUILD = os.path.dirname(FOVEA)
-PAGES = ["README.md", "CONTRIBUTING.md"] + sorted(os.path.join("docs", os.path.basename(page))
+PAGES = ["README.md", "README.zh.md", "CONTRIBUTING.md"] + sorted(os.path.join("docs", os.path.basename(page))
                                                   for page in glob.glob(os.path.join(ROOT, "docs/*.md")))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Wpedantic", "-Werror"]
