@@ -255,6 +255,11 @@ static int inspect(struct cli *cli, fov_model *model, const fov_shape *input)
         print_totals(cli, &summary, model, cli->arguments[0]);
     }
     int code = EXIT_OK;
+    const char *svg = option_text(cli, "svg"), *png = option_text(cli, "png");
+    if ((svg != NULL || png != NULL) && fov_model_draw(model, input, svg, png) != FOV_OK) {
+        json_decref(object);
+        return fail_library(cli);
+    }
     if (option_flag(cli, "plan") || option_flag(cli, "training")) {
         struct inspect_plan wanted = {option_integer(cli, "batch"), option_flag(cli, "training")};
         code = inspect_plan(cli, model, &wanted, object);
@@ -317,6 +322,9 @@ static const struct cli_option options[] = {
     {.name = "training", .kind = OPTION_FLAG, .doc = "the plan of a training step: forward, backward, update"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "1", .minimum = 1, .maximum = 1e6,
      .doc = "samples in the plan"},
+    {.name = "svg", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "none",
+     .doc = "also draw the architecture, block by block, as one page"},
+    {.name = "png", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "none", .doc = "the same as a picture"},
     {.name = "hash", .kind = OPTION_FLAG,
      .doc = "also a SHA-256 over names, shapes and bytes of all weights; with --quiet that alone"},
     {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
@@ -341,6 +349,7 @@ const struct verb verb_inspect = {
         "outputs, parameters, multiply_adds, layers and more.",
     .examples = "fovea inspect lenet5\n"
                 "fovea inspect resnet50:attention=cbam\n"
+                "fovea inspect inception_v4 --svg inception.svg\n"
                 "fovea inspect best.onnx --plan --batch 64\n"
                 "fovea inspect course-cnn --training --batch 64\n"
                 "fovea inspect best.onnx --hash --json\n",

@@ -261,6 +261,10 @@ typedef struct fov_summary {
 } fov_summary;
 /** `input` NULL: the model's own; else the shape to ask about ([C, H, W] or with a batch in front). */
 FOV_API FOV_MUST_CHECK int fov_model_summary(fov_model *model, const fov_shape *input, fov_summary *summary);
+/** Draws the architecture as one page, into either file or both (NULL: not wanted): layers as boxes, by blocks as their
+ *  names say, those that are alike once; of each block shape, parameters and receptive field. `input` as above.
+ *  FOV_E_UNSUPPORTED without cairo. */
+FOV_API FOV_MUST_CHECK int fov_model_draw(fov_model *model, const fov_shape *input, const char *svg, const char *png);
 
 /** A named input or output of an operator. */
 typedef struct fov_port_info {
