@@ -108,6 +108,10 @@ typedef struct fov_train_options {
      *  their negatives, and stay so (docs/training.md). NULL, "none": none. */
     const char *whiten;
     float       label_smoothing; /**< 0 */
+    /** Height and width of the pictures that training steps see; validation and the saved model keep the model's own. For
+     *  networks that take any size: maps learned from pieces ("cut" in .augment), or from smaller pictures. 0: the model's
+     *  own; else 1 to 16384. */
+    int         train_size;
     /** Random changes of the training pictures, a list such as "crop:4, flip" or a preset: "mnist", "cifar",
      *  "imagenet", "segment" (fov_transform_at lists what there is); NULL: none. What is drawn follows from seed,
      *  epoch and sample alone. "mixup", "cutmix" and "mosaic" make a sample of several. */

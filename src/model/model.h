@@ -74,6 +74,11 @@ struct shared_graph;
  *  model. NULL and an error. */
 struct shared_graph *model_share(fov_model *model, struct error *error);
 
+/* ---- copy.c ------------------------------------------------------------------------------------------------------ */
+
+/** A model with a graph and weights of its own, parameters in the same order. NULL and an error on the context. */
+fov_model *model_copy(fov_model *model);
+
 /* ---- fill.c ------------------------------------------------------------------------------------------------------ */
 
 /** Puts into the other inputs of a plan of the shared graph what they are filled with. */

@@ -67,6 +67,9 @@ const struct train_option train_option_table[] = {
      .doc = "weight of the first convolution: filters that whiten the data's patches, and stay so"},
     {OPTION(label_smoothing), .kind = FOV_OPTION_NUMBER, .maximum = 0.999, .argument = "X", .decides = true,
      .doc = "share of the target spread over all classes"},
+    {OPTION(train_size), .kind = FOV_OPTION_INTEGER, .maximum = 16384, .argument = "PIXELS",
+     .otherwise = "the network's own", .decides = true,
+     .doc = "side of the pictures in training alone; with \"cut\" in the list below, pieces of that size"},
     {OPTION(augment), .kind = FOV_OPTION_TEXT, .argument = "LIST", .otherwise = "none", .absent = "none",
      .decides = true,
      .doc = "random changes of the pictures: \"crop:4, flip\", or mnist, cifar, imagenet, segment; see fovea data "

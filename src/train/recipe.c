@@ -61,6 +61,20 @@ static const fov_recipe recipes[] = {
      "clip_norm = 1\n"
      "augment = imagenet\n"
      "label_smoothing = 0.1\n"},
+    {"segment", "unet on pictures with masks, from pieces of 256 x 256 pixels that are mirrored and bent",
+     "model = unet:width=32\n"
+     "task = segment:loss=cross-entropy+dice\n"
+     "train_size = 256\n"
+     "augment = cut:border=reflect, flip, vertical-flip, rotate:15, scale:0.1, elastic:60:sigma=10, brightness:0.2, "
+     "contrast:0.2\n"
+     "epochs = 60\n"
+     "batch = 4\n"
+     "optimizer = adamw:weight_decay=0.01\n"
+     "lr = 0.001\n"
+     "no_decay = norms-and-biases\n"
+     "schedule = one-cycle\n"
+     "clip_norm = 1\n"
+     "ema = 0.99\n"},
     {"resnet20-he", "resnet20 on CIFAR-10 as He et al. 2016, section 4.2",
      "model = resnet20\n"
      "data = cifar10\n"

@@ -81,9 +81,8 @@ static int compile_moves(struct training_step *step, struct error *error)
 }
 
 /* Outputs that help to train the chosen one, where they score the same things. */
-static void add_auxiliary_heads(struct training_step *step, const int *copy)
+static void add_auxiliary_heads(struct training_step *step, const fov_model *model, const int *copy)
 {
-    const fov_model *model = step->model;
     int count = 0;
     for (int i = 0; i < model->output_count && count < MOST_AUXILIARY_HEADS; i++) {
         const struct model_output *output = &model->outputs[i];
@@ -96,10 +95,20 @@ static void add_auxiliary_heads(struct training_step *step, const int *copy)
     }
 }
 
+/* The network once more, on pictures of the model's own size. */
+static void add_whole_pictures(struct training_step *step)
+{
+    fov_shape shape = fov_value_shape(step->model->graph, step->model->input);
+    step->pictures.input = fov_input(step->graph, .name = "optimizer.pictures", .shape = shape);
+    step->pictures.scores = step->ends.scores;
+    step->pictures.scores.logits =
+        graph_apply(step->graph, step->input, step->ends.scores.logits, step->pictures.input);
+}
+
 static int build(struct training_step *step, const struct task_use *use, const struct train_settings *settings,
                  int *copy, struct error *error)
 {
-    fov_model *model = step->model;
+    const fov_model *model = use->model;
     step->graph = graph_copy(model->graph, copy);
     if (step->graph == NULL) {
         return (int)error->status;
@@ -108,7 +117,10 @@ static int build(struct training_step *step, const struct task_use *use, const s
     bool fits = use->scores.logits.id != 0; /* else a step is only measured */
     step->ends.scores = fits ? use->scores : model_scores(model, model->output);
     step->ends.scores.logits.id = copy[step->ends.scores.logits.id];
-    add_auxiliary_heads(step, copy);
+    add_auxiliary_heads(step, model, copy);
+    if (model != step->model) {
+        add_whole_pictures(step);
+    }
     step->model_parameters = fov_parameter_count(step->graph);
     use->task->add_loss(use, step->graph, &step->ends);
     step->turn_count = step->ends.turn_count > 0 ? step->ends.turn_count : 1;
@@ -127,7 +139,9 @@ static int build(struct training_step *step, const struct task_use *use, const s
     }
     for (size_t v = 1; v < model->graph->value_count; v++) {
         if (graph_value(model->graph, (int)v)->kind == VALUE_PARAMETER) {
-            step->of_model[graph_value(step->graph, copy[v])->number] = (int)v;
+            int number = graph_value(model->graph, (int)v)->number;
+            step->of_model[graph_value(step->graph, copy[v])->number] =
+                model == step->model ? (int)v : fov_parameter_at(step->model->graph, number).id;
         }
     }
     return FOV_OK;
@@ -137,8 +151,8 @@ int step_create(struct training_step *step, fov_model *model, const struct task_
                 const struct train_settings *settings, struct error *error)
 {
     *step = (struct training_step){.context = model->context, .model = model};
-    int *copy =
-        memory_allocate(model->context->memory, model->graph->value_count, sizeof *copy, "a copy of the graph", error);
+    int *copy = memory_allocate(model->context->memory, use->model->graph->value_count, sizeof *copy,
+                                "a copy of the graph", error);
     if (copy == NULL) {
         return FOV_E_MEMORY;
     }

@@ -17,6 +17,11 @@ struct training_step {
     struct task_ends ends; /**< loss, targets, and what is counted from, in this graph */
     struct updates updates;
     int model_parameters; /**< the first ones of the graph's; the others are the optimiser's state */
+    /** Where training sees pictures of another size than the model takes: the same network on the model's own. */
+    struct step_whole_pictures {
+        fov_value           input; /**< 0: the size is the same */
+        struct model_scores scores;
+    } pictures;
     int *of_model;        /**< per parameter of the graph: its id in the model's graph; 0: optimiser's */
 
     /** What is brought down in turn, by the task; where it is one loss, one turn for all parameters. */
@@ -40,7 +45,8 @@ struct training_step {
     bool rest_left_out; /**< the last batch would be one sample, which a layer cannot take alone */
 };
 
-/** Builds the graph for a task that fits. The caller frees, after failures too. */
+/** Builds the graph for a task that fits. use->model: what is trained, `model` itself or a copy of it that takes another
+ *  size (its weights then go into `model`). The caller frees, after failures too. */
 int step_create(struct training_step *step, fov_model *model, const struct task_use *use,
                 const struct train_settings *settings, struct error *error);
 /** Compiles for batches of settings->batch and the rest that `count` samples leave (unless .drop_last). A rest of one

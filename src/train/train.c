@@ -31,6 +31,7 @@ struct training {
     struct error *error;
     struct arithmetic *host; /* the caller's arithmetic, which its callbacks get back */
     fov_model *model;
+    fov_model *resized; /* a copy that takes pictures of the size that is trained with; NULL: that is the model's own */
     fov_dataset *data;
     struct train_settings settings;
     struct task_use use; /* of the model and the data to learn from */
@@ -95,11 +96,31 @@ static int open_augmentation(struct training *t)
     return t->augment != NULL ? FOV_OK : (int)t->error->status;
 }
 
+/* What is trained: the model, or its copy for another size. */
+static fov_model *trained(const struct training *t)
+{
+    return t->resized != NULL ? t->resized : t->model;
+}
+
+static int open_size(struct training *t)
+{
+    int size = t->settings.given.train_size;
+    if (size == 0) {
+        return FOV_OK;
+    }
+    t->resized = model_copy(t->model);
+    int status = t->resized != NULL ? fov_model_resize(t->resized, size, size) : (int)t->error->status;
+    if (status != FOV_OK) {
+        error_prefix(t->error, "training option train_size");
+    }
+    return status;
+}
+
 /* The task, and whether model and data fit it. */
 static int open_task(struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
-    t->use = (struct task_use){.model = t->model,
+    t->use = (struct task_use){.model = trained(t),
                                .data = t->data,
                                .classes_by_position = o->classes_by_position,
                                .label_smoothing = o->label_smoothing,
@@ -142,6 +163,7 @@ static void state_preprocessing(struct training *t)
         p->fit = t->data->fit;
         p->invert = p->invert == FOV_INVERT_UNSAID ? t->data->invert : p->invert;
     }
+    trained(t)->preprocessing = *p;
 }
 
 static int open_loader(struct training *t)
@@ -247,7 +269,10 @@ static int open_validation(struct training *t)
                                           .batch = validation_batch(t),
                                           .classes_by_position = t->settings.given.classes_by_position};
     const struct evaluated what = {
-        .model = t->model, .graph = t->step.graph, .input = t->step.input, .scores = t->step.ends.scores,
+        .model = t->model,
+        .graph = t->step.graph,
+        .input = t->resized != NULL ? t->step.pictures.input : t->step.input,
+        .scores = t->resized != NULL ? t->step.pictures.scores : t->step.ends.scores,
         .learned = &t->use};
     return evaluator_create(&t->validation, &what, t->settings.given.validate, &options, t->error);
 }
@@ -301,10 +326,11 @@ static int training_open(struct training *t, const fov_train_options *options)
     status = status == FOV_OK ? settings_resolve(&t->settings, &filled, t->count, t->error) : status;
     settle_roles(t);
     status = status == FOV_OK ? open_augmentation(t) : status;
+    status = status == FOV_OK ? open_size(t) : status;
     status = status == FOV_OK ? open_task(t) : status;
     if (status == FOV_OK && options->whiten != NULL && strcmp(options->whiten, "none") != 0) {
         t->model->preprocessing_assumed = false; /* it is in the weights from here on */
-        status = whiten(t->model, &t->use, options->whiten, options->resume, t->error);
+        status = whiten(trained(t), &t->use, options->whiten, options->resume, t->error);
     }
     status = status == FOV_OK ? step_create(&t->step, t->model, &t->use, &t->settings, t->error) : status;
     status = status == FOV_OK ? open_loader(t) : status;
@@ -333,6 +359,7 @@ static void training_close(struct training *t)
     pipeline_free(t->augment);
     step_free(&t->step);
     task_close(&t->use);
+    fov_model_free(t->resized);
     history_free(&t->state.history);
     if (t->own != t->order) {
         memory_free(t->context->memory, t->own);

@@ -390,7 +390,8 @@ static void multiply(struct chosen *chosen, const struct pipeline_job *job, stru
 {
     struct image_map last = image_map_identity;
 
-    *geometry = (struct geometry){.map = image_map_identity, .height = job->height, .width = job->width};
+    *geometry = (struct geometry){.map = image_map_identity, .height = job->height, .width = job->width,
+                                   .wanted_height = job->out_height, .wanted_width = job->out_width};
     for (int i = 0; i < chosen->count; i++) {
         if (chosen->uses[i].transform->kind == TRANSFORM_GEOMETRY) {
             chosen->uses[i].transform->geometry(chosen->uses[i].options, &chosen->draws[i], geometry);

@@ -41,6 +41,7 @@ double  draw_beta(struct transform_draw *draw, double alpha); /**< of Beta(alpha
 struct geometry {
     struct image_map  map;           /**< from points now to points of the picture as it was */
     double            height, width; /**< now */
+    double           wanted_height, wanted_width; /**< of the result, to which the picture is resized at the end */
     enum image_border border;        /**< what lies outside of the picture */
     /** Elastic: points of the result move by `elastic_strength` pixels of noise, smoothed over `elastic_reach` pixels;
      *  0: they do not. */

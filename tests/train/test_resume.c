@@ -3,6 +3,7 @@
  * weights, the same files, the same history but for time. And a resume that would not be the same run is refused. */
 #include "base/random.h"
 #include "train/helpers.h"
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +150,61 @@ static void mixed_runs(void **state)
     }
 }
 
+static fov_model *build_for_any_size(fov_context *context)
+{
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value x = fov_input(g, .name = "image", .shape = {4, {FOV_BATCH, 1, 28, 28}}), y;
+    y = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 6, .kernel = 3, .stride = 2, .no_bias = true)));
+    y = fov_global_avg_pool(g, fov_relu(g, fov_conv2d(g, y, .filters = 8, .kernel = 3)));
+    y = fov_dense(g, fov_flatten(g, y), .units = 10);
+    assert_fine(context, fov_model_set_input_output(model, x, y) == FOV_OK);
+    return model;
+}
+
+/* Steps see pieces, validation and the saved model whole pictures: what a validation counted is what an evaluation of
+ * the saved model counts. In pieces of time, too; and a network that takes one size only says so. */
+static void runs_of_another_size(void **state)
+{
+    (void)state;
+    struct test_run run = standard;
+    char folder[256], path[512], hash[65];
+    run.build = build_for_any_size;
+    run.options.train_size = 20;
+    run.options.augment = "cut, flip";
+    run.options.ema = 0.9F;
+    compare_pieces(&run, 9);
+    test_folder(folder);
+    run.options.directory = folder;
+    assert_int_equal(test_train(&run, hash), FOV_OK);
+    char *history = test_history(folder), *row = strrchr(history, '\n');
+    while (row > history && (row[1] == '\0' || row[0] != '\n')) {
+        row--;
+    }
+    double epoch, train_loss, val_loss; /* time is left out */
+    assert_int_equal(sscanf(row, "%lf,%lf,%lf", &epoch, &train_loss, &val_loss), 3);
+    fov_context *context = test_context(1, 1);
+    fov_dataset *data = fov_dataset_open(context, run.data, FOV_TEST);
+    fov_model *model = fov_model_load(context, test_path(path, folder, "last.onnx"));
+    fov_report report;
+    assert_fine(context, model != NULL);
+    assert_int_equal(fov_value_shape(fov_model_graph(model), fov_model_input(model)).dim[2], 28);
+    assert_fine(context, fov_evaluate(model, data, 0, &report) == FOV_OK);
+    if (fabs(report.loss - val_loss) > 1e-5) {
+        fail_msg("the validation counted %g, the evaluation %g", val_loss, report.loss);
+    }
+    fov_report_free(&report);
+    fov_model_free(model);
+    model = fov_model_network(context, "lenet5", NULL);
+    assert_int_not_equal(fov_train_opt(model, data, &(fov_train_options){.train_size = 20}), FOV_OK);
+    assert_non_null(strstr(fov_error(context), "training option train_size: the model cannot take pictures of 20 x 20"));
+    fov_model_free(model);
+    fov_dataset_free(data);
+    fov_context_free(context);
+    free(history);
+    test_folder_remove(folder);
+}
+
 static void killed_runs(void **state)
 {
     (void)state;
@@ -282,6 +338,7 @@ int main(void)
         cmocka_unit_test(stopped_runs),         cmocka_unit_test(normalised_runs),
         cmocka_unit_test(runs_with_more_state), cmocka_unit_test(killed_runs),
         cmocka_unit_test(other_runs_refused),   cmocka_unit_test(mixed_runs),
+        cmocka_unit_test(runs_of_another_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

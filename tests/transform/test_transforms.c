@@ -56,7 +56,8 @@ static void paint(uint8_t *pixels)
 
 static void each_is_a_function_of_its_key(void **state)
 {
-    uint8_t pixels[MOST], first[MOST], again[MOST], other[MOST];
+    enum { SMALLER = SIDE - 8 }; /* cut moves in what is left */
+    uint8_t pixels[MOST], first[MOST] = {0}, again[MOST] = {0}, other[MOST] = {0};
 
     (void)state;
     paint(pixels);
@@ -67,7 +68,7 @@ static void each_is_a_function_of_its_key(void **state)
             continue;
         }
         struct pipeline_job job = {.pixels = pixels, .height = SIDE, .width = SIDE, .channels = 3,
-                                   .out_height = SIDE, .out_width = SIDE};
+                                   .out_height = SMALLER, .out_width = SMALLER};
         int differ = 0;
 
         for (uint64_t sample = 0; sample < 12; sample++) {
@@ -214,6 +215,44 @@ static void picture_mask_and_box_agree(void **state)
             }
         }
     }
+}
+
+/* A piece as it is, from anywhere; of a smaller picture all, anywhere. */
+static void cut_takes_a_piece(void **state)
+{
+    enum { PIECE = 24, LARGER = 50 };
+    uint8_t pixels[MOST], out[LARGER * LARGER * 3];
+    int     places = 0, last = -1;
+
+    (void)state;
+    paint(pixels);
+    for (uint64_t sample = 0; sample < 8; sample++) {
+        struct pipeline_job job = {.pixels = pixels, .height = SIDE, .width = SIDE, .channels = 3, .out_height = PIECE,
+                                   .out_width = PIECE, .out = out};
+        int at = -1;
+
+        apply_list("cut", sample, &job);
+        for (int place = 0; place < (SIDE - PIECE + 1) * (SIDE - PIECE + 1) && at < 0; place++) {
+            int  top = place / (SIDE - PIECE + 1), left = place % (SIDE - PIECE + 1);
+            bool same = true;
+
+            for (int i = 0; i < PIECE * PIECE * 3 && same; i++) {
+                same = out[i] == pixels[((top + i / 3 / PIECE) * SIDE + left + i / 3 % PIECE) * 3 + i % 3];
+            }
+            at = same ? place : -1;
+        }
+        assert_true(at >= 0);
+        places += at != last;
+        last = at;
+        job.out_height = job.out_width = LARGER;
+        apply_list("cut", sample, &job);
+        int seen = 0;
+        for (int i = 0; i < LARGER * LARGER * 3; i++) {
+            seen += out[i] > 0;
+        }
+        assert_int_equal(seen, MOST); /* nothing painted is 0 */
+    }
+    assert_true(places > 4);
 }
 
 /* Whole pixels are copies. */
@@ -401,6 +440,7 @@ int main(void)
         cmocka_unit_test(each_is_a_function_of_its_key), cmocka_unit_test(alternating_flips_alternate),
         cmocka_unit_test(lists_read_back),
         cmocka_unit_test(slips_are_said),                cmocka_unit_test(picture_mask_and_box_agree),
+        cmocka_unit_test(cut_takes_a_piece),
         cmocka_unit_test(crop_and_flip_copy),            cmocka_unit_test(borders_by_hand),
         cmocka_unit_test(warps_by_hand),                 cmocka_unit_test(resized_crops_are_resized),
         cmocka_unit_test(colours_by_hand),               cmocka_unit_test(hue_turns),

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* A model once more, with a graph and weights of its own: for who needs it at another size beside. What only its file needs
+ * (notes, texts) does not go along. */
+#include "graph/copy.h"
+#include "model/model.h"
+#include <string.h>
+
+static int copy_parts(fov_model *made, fov_model *model, const int *copy)
+{
+    struct memory *memory = model->context->memory;
+    struct error *error = &model->context->error;
+    size_t inputs = (size_t)model->input_count, outputs = (size_t)model->output_count;
+    made->inputs = memory_allocate(memory, inputs, sizeof *made->inputs, "a model's inputs", error);
+    made->outputs = memory_allocate(memory, outputs, sizeof *made->outputs, "a model's outputs", error);
+    if (made->inputs == NULL || made->outputs == NULL) {
+        return FOV_E_MEMORY;
+    }
+    memcpy(made->inputs, model->inputs, inputs * sizeof *made->inputs);
+    memcpy(made->outputs, model->outputs, outputs * sizeof *made->outputs);
+    made->input_count = model->input_count;
+    made->output_count = model->output_count;
+    made->input = model->input;
+    made->output = model->output;
+    made->preprocessing = model->preprocessing;
+    made->preprocessing_assumed = model->preprocessing_assumed;
+    made->layout_stated = model->layout_stated;
+    made->layout = model->layout;
+    memcpy(made->name, model->name, sizeof made->name);
+    memcpy(made->task, model->task, sizeof made->task);
+    int status = model_map_inputs_outputs(made, copy);
+    return status == FOV_OK && model->class_names != NULL
+               ? fov_model_set_classes(made, (const char *const *)model->class_names, model->class_count)
+               : status;
+}
+
+fov_model *model_copy(fov_model *model)
+{
+    fov_context *context = model->context;
+    int *copy = memory_allocate(context->memory, model->graph->value_count, sizeof *copy, "a copy of the graph",
+                                &context->error);
+    fov_model *made = copy != NULL ? fov_model_create(context) : NULL;
+    fov_graph *graph = made != NULL ? graph_copy(model->graph, copy) : NULL;
+    if (graph != NULL) {
+        fov_graph_free(made->graph);
+        made->graph = graph;
+    }
+    if (graph == NULL || copy_parts(made, model, copy) != FOV_OK) {
+        fov_model_free(made);
+        made = NULL;
+    }
+    memory_free(context->memory, copy);
+    return made;
+}
