@@ -12,7 +12,7 @@ struct answer_form {
     bool values; /**< the output holds numbers that are no scores of classes */
     bool alone;  /**< each class has a probability of its own */
     bool single; /**< one number tells two classes apart: the probability of the second */
-    int  count;  /**< numbers for a picture */
+    int count;   /**< numbers for a picture */
 };
 
 /** False: the output is not a row of numbers for each picture. */

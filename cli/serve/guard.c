@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names, origins and tokens, compared; query strings, decoded. Nothing here allocates or keeps anything. */
-#include "cli/serve/guard.h"
+#include "guard.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -46,8 +46,8 @@ int guard_check(const struct guard *guard, const struct guard_request *request, 
         *why = "the Host header is not this server's: open the address that fovea printed";
         return 421;
     }
-    bool foreign = request->site != NULL && strcmp(request->site, "same-origin") != 0 &&
-                   strcmp(request->site, "none") != 0;
+    bool foreign =
+        request->site != NULL && strcmp(request->site, "same-origin") != 0 && strcmp(request->site, "none") != 0;
     if (request->origin != NULL) {
         foreign = foreign || strncmp(request->origin, "http://", 7) != 0 ||
                   strcasecmp(request->origin + 7, request->host) != 0;
@@ -67,7 +67,10 @@ int guard_check(const struct guard *guard, const struct guard_request *request, 
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* Up to the next '&'; false: broken, or too long. */

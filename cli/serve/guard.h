@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who may ask: whether a request was meant for this server by the person in front of it, and not sent by another page in
- * the same browser (cross-site posts) or through a foreign name that was made to point here (DNS rebinding). Pure
+/* Who may ask: whether a request was meant for this server by the person in front of it, and not sent by another page
+ * in the same browser (cross-site posts) or through a foreign name that was made to point here (DNS rebinding). Pure
  * functions over texts; sockets are in server.c. */
 #ifndef CLI_SERVE_GUARD_H
 #define CLI_SERVE_GUARD_H
@@ -12,15 +12,15 @@ enum { GUARD_TOKEN = 33, GUARD_ADDRESS = 80 };
 
 struct guard {
     char address[GUARD_ADDRESS]; /**< what is listened on: "127.0.0.1" */
-    int  port;
-    char token[GUARD_TOKEN];     /**< 32 hexadecimal digits that each call of the API must bring; "": none is asked for */
+    int port;
+    char token[GUARD_TOKEN]; /**< 32 hexadecimal digits that each call of the API must bring; "": none is asked for */
 };
 
 /** What a request says of itself; NULL where it says nothing. */
 struct guard_request {
     const char *path, *host, *origin, *site; /**< headers Host, Origin and Sec-Fetch-Site */
     const char *token;                       /**< header X-Fovea-Token */
-    bool        changes;                     /**< a POST */
+    bool changes;                            /**< a POST */
 };
 
 /** 0: it may go on; else an HTTP status, with one sentence in *why. */

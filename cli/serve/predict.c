@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /api/predict: the object that `fovea predict --json` prints, less the file's name, and to the last bit: each picture
- * goes through the network by itself. ?mask=1 adds the mask of a map of classes, ?top=N says how many classes. */
+/* POST /api/predict: the object that `fovea predict --json` prints, less the file's name, and to the last bit: each
+ * picture goes through the network by itself. ?mask=1 adds the mask of a map of classes, ?top=N says how many
+ * classes. */
 #include "cli/answer_json.h"
 #include "cli/output.h"
 #include "cli/serve/serve.h"
@@ -58,8 +59,8 @@ static json_t *session_of(struct job *job, fov_session *session, const fov_image
     json_t *object = json_object();
     answer_set_items(object, &answer);
     if (job_number(job, "mask", 0) != 0 && answer.mask.pixels != NULL) {
-        json_set(object, "mask", json_from_bytes(answer.mask.pixels,
-                                                 (size_t)answer.mask.height * (size_t)answer.mask.width));
+        json_set(object, "mask",
+                 json_from_bytes(answer.mask.pixels, (size_t)answer.mask.height * (size_t)answer.mask.width));
     }
     if (job_number(job, "mask", 0) != 0 && answer.picture.pixels != NULL) {
         size_t bytes = (size_t)answer.picture.height * (size_t)answer.picture.width * (size_t)answer.picture.channels;

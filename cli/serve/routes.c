@@ -109,7 +109,7 @@ int route_find(const char *path, bool post, const struct route **route)
     return known ? 405 : 404;
 }
 
-/* ---- the document ------------------------------------------------------------------------------------------------- */
+/* ---- the document ------------------------------------------------------------------------------------------------ */
 
 static json_t *parameters_of(const struct route *route)
 {
@@ -130,9 +130,9 @@ static json_t *answers_of(void)
 {
     json_t *object = json_object();
     json_set(object, "200", json_pack("{s:s}", "description", "The answer"));
-    json_set(object, "default", json_pack("{s:s,s:{s:{s:{s:s,s:{s:{s:s}}}}}}", "description",
-                                          "Why not, in one sentence", "content", "application/json", "schema", "type",
-                                          "object", "properties", "error", "type", "string"));
+    json_set(object, "default",
+             json_pack("{s:s,s:{s:{s:{s:s,s:{s:{s:s}}}}}}", "description", "Why not, in one sentence", "content",
+                       "application/json", "schema", "type", "object", "properties", "error", "type", "string"));
     return object;
 }
 

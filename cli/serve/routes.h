@@ -7,11 +7,11 @@
 #include "cli/serve/serve.h"
 
 struct route {
-    const char *path;    /**< "/api/predict"; one that ends in '/' takes a name behind it */
-    bool        post;    /**< POST with a body; else GET */
-    int         worker;  /**< who works on it; WORKERS: the event loop answers at once */
-    void      (*work)(struct job *job);
-    void      (*now)(struct server *server, struct job *job);
+    const char *path; /**< "/api/predict"; one that ends in '/' takes a name behind it */
+    bool post;        /**< POST with a body; else GET */
+    int worker;       /**< who works on it; WORKERS: the event loop answers at once */
+    void (*work)(struct job *job);
+    void (*now)(struct server *server, struct job *job);
     const char *summary; /**< for the document */
     const char *query;   /**< "model,top,mask": what ?KEY=VALUE it knows */
 };

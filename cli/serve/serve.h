@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea serve: a page and an API over models that were loaded when it began. One thread runs the event loop (server.c):
- * it reads requests, answers what is at hand, and hands everything that computes to a worker as a job (work.c). A worker
- * is a thread with a context and models of its own, so that nothing is shared: one answers, one studies (explanations,
- * times), one teaches. What a route does is in predict.c, study.c, teach.c and runs.c. Read next: routes in routes.c. */
+/* fovea serve: a page and an API over models that were loaded when it began. One thread runs the event loop
+ * (server.c): it reads requests, answers what is at hand, and hands everything that computes to a worker as a job
+ * (work.c). A worker is a thread with a context and models of its own, so that nothing is shared: one answers, one
+ * studies (explanations, times), one teaches. What a route does is in predict.c, study.c, teach.c and runs.c. Read
+ * next: routes in routes.c. */
 #ifndef CLI_SERVE_SERVE_H
 #define CLI_SERVE_SERVE_H
 
@@ -16,11 +17,11 @@ enum {
     SERVE_MODELS = 16,
     SERVE_NAME = 128,
     SERVE_QUERY = 1024,
-    SERVE_QUEUE = 64,               /**< jobs that wait for a worker; one more is refused with 429 */
+    SERVE_QUEUE = 64, /**< jobs that wait for a worker; one more is refused with 429 */
     SERVE_CONNECTIONS = 512,
-    SERVE_BODY = 16 << 20,          /**< bytes */
-    SERVE_PIXELS = 40000000,        /**< of a picture */
-    SERVE_SECONDS = 60,             /**< that a connection may take from one answer to the end of its next request */
+    SERVE_BODY = 16 << 20,   /**< bytes */
+    SERVE_PIXELS = 40000000, /**< of a picture */
+    SERVE_SECONDS = 60,      /**< that a connection may take from one answer to the end of its next request */
     SERVE_BATCHES = 65
 };
 
@@ -28,46 +29,46 @@ struct server;
 
 /** What is sent back. `body` is freed with free(). */
 struct reply {
-    int         code;
+    int code;
     const char *type;
-    char       *body;
-    size_t      size;
-    char        timing[160]; /**< header Server-Timing; "" : none */
-    char        file[96];    /**< the name under which a browser should store it; "": it is shown */
+    char *body;
+    size_t size;
+    char timing[160]; /**< header Server-Timing; "" : none */
+    char file[96];    /**< the name under which a browser should store it; "": it is shown */
 };
 
 /** A request on its way through a worker. */
 struct job {
-    struct job   *next;
-    void         *request; /**< the event loop's */
-    void        (*work)(struct job *job);
+    struct job *next;
+    void *request; /**< the event loop's */
+    void (*work)(struct job *job);
     struct worker *worker;
-    char          query[SERVE_QUERY];
-    char          rest[SERVE_NAME]; /**< of the path, behind the route's */
+    char query[SERVE_QUERY];
+    char rest[SERVE_NAME]; /**< of the path, behind the route's */
     unsigned char *body;
-    size_t        size;
-    double        arrived; /**< seconds */
-    struct reply  reply;
+    size_t size;
+    double arrived; /**< seconds */
+    struct reply reply;
 };
 
 /** A thread with a context and models of its own. */
 struct worker {
     struct server *server;
-    const char    *name; /**< "answer" */
-    struct cli     cli;
-    fov_model     *models[SERVE_MODELS]; /**< NULL: not opened yet */
-    fov_session   *sessions[SERVE_MODELS];
+    const char *name; /**< "answer" */
+    struct cli cli;
+    fov_model *models[SERVE_MODELS]; /**< NULL: not opened yet */
+    fov_session *sessions[SERVE_MODELS];
     fov_explainer *explainers[SERVE_MODELS];
-    int            forms[SERVE_MODELS]; /**< 0: not looked at yet */
-    pthread_t      thread;
-    bool           runs;
+    int forms[SERVE_MODELS]; /**< 0: not looked at yet */
+    pthread_t thread;
+    bool runs;
     pthread_mutex_t lock;
-    pthread_cond_t  wake;
-    struct job    *first, *last; /**< waiting; under the lock, as what follows */
-    int            waiting;
-    bool           stops;
-    uint64_t       done, failed;
-    double         seconds; /**< spent computing */
+    pthread_cond_t wake;
+    struct job *first, *last; /**< waiting; under the lock, as what follows */
+    int waiting;
+    bool stops;
+    uint64_t done, failed;
+    double seconds; /**< spent computing */
 };
 
 enum { WORKER_ANSWER, WORKER_STUDY, WORKER_TEACH, WORKERS };
@@ -75,29 +76,29 @@ enum { WORKER_ANSWER, WORKER_STUDY, WORKER_TEACH, WORKERS };
 struct teach;
 
 struct server {
-    struct cli  *cli;
-    const char  *words[SERVE_MODELS]; /**< as they were typed */
-    char         names[SERVE_MODELS][SERVE_NAME];
-    int          model_count;
-    const char  *runs;     /**< folder of runs */
-    const char  *backbone; /**< file that Teach begins with; NULL: none */
-    char        *about;    /**< /api/models, made when the server starts */
+    struct cli *cli;
+    const char *words[SERVE_MODELS]; /**< as they were typed */
+    char names[SERVE_MODELS][SERVE_NAME];
+    int model_count;
+    const char *runs;     /**< folder of runs */
+    const char *backbone; /**< file that Teach begins with; NULL: none */
+    char *about;          /**< /api/models, made when the server starts */
     struct guard guard;
     struct worker workers[WORKERS];
     struct teach *teach;
     void (*finished)(struct server *server, struct job *job); /**< called by workers */
-    struct loop *loop; /**< of server.c */
+    struct loop *loop;                                        /**< of server.c */
 };
 
-/* ---- server.c ----------------------------------------------------------------------------------------------------- */
+/* ---- server.c ---------------------------------------------------------------------------------------------------- */
 
 /** Listens, says where, and answers until it is told to stop. An exit code. */
 int server_run(struct server *server);
 double server_now(void); /**< seconds of a clock that only goes forward */
 
-/* ---- work.c ------------------------------------------------------------------------------------------------------- */
+/* ---- work.c ------------------------------------------------------------------------------------------------------ */
 
-int  worker_start(struct worker *worker); /**< 0, or an exit code after a sentence */
+int worker_start(struct worker *worker); /**< 0, or an exit code after a sentence */
 /** False: too many wait. */
 bool worker_take(struct worker *worker, struct job *job);
 void worker_stop(struct worker *worker); /**< after what runs; what waits is answered 503 */
@@ -109,14 +110,14 @@ void job_fail(struct job *job, int code, const char *format, ...) CLI_PRINTF(3, 
 /** The same with the library's sentence; clears it. */
 void job_fail_library(struct job *job);
 void job_reply(struct job *job, json_t *object, size_t digits); /**< takes `object` */
-int  job_number(const struct job *job, const char *key, int otherwise);
+int job_number(const struct job *job, const char *key, int otherwise);
 void job_free(struct job *job);
 /** Base64 of bytes as a JSON text. */
 json_t *json_from_bytes(const void *bytes, size_t size);
 
-/* ---- what is asked ------------------------------------------------------------------------------------------------ */
+/* ---- what is asked ----------------------------------------------------------------------------------------------- */
 
-int  predict_open(struct worker *worker, int index); /**< looks at the form of a model's answers: an exit code */
+int predict_open(struct worker *worker, int index); /**< looks at the form of a model's answers: an exit code */
 void predict_work(struct job *job);
 void explain_work(struct job *job);
 void layer_work(struct job *job);

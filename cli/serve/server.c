@@ -25,9 +25,10 @@
 
 enum { HEAD_BYTES = 16384, IDLE_SECONDS = 30, STREAMS = 32, LAST_SECONDS = 30, PING = 15 };
 
-static const char page_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-                                  "connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; "
-                                  "frame-ancestors 'none'";
+static const char page_policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'";
 /* A run's page has its style within it, and pictures as data; it runs nothing. */
 static const char report_policy[] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
                                     "form-action 'none'; frame-ancestors 'none'";
@@ -36,15 +37,15 @@ static const char report_policy[] = "default-src 'none'; style-src 'unsafe-inlin
 struct connection {
     struct bufferevent *events;
     double since; /* the last answer, or its beginning */
-    bool   busy;  /* a request of it is being answered */
+    bool busy;    /* a request of it is being answered */
 };
 
 /* Who watches a run. */
 struct stream {
     struct evhttp_request *request;
-    char   run[SERVE_NAME];
+    char run[SERVE_NAME];
     size_t rows; /* sent so far */
-    int    quiet; /* seconds since something was sent */
+    int quiet;   /* seconds since something was sent */
 };
 
 struct loop {
@@ -53,15 +54,15 @@ struct loop {
     struct evhttp *http;
     struct evconnlistener *listener;
     struct event *wake, *tick, *signals[3];
-    int    pipe[2];
+    int pipe[2];
     pthread_mutex_t lock;
     struct job *finished; /* under the lock */
     struct connection connections[SERVE_CONNECTIONS];
-    int    connection_count;
+    int connection_count;
     struct stream streams[STREAMS];
-    bool   stops;
+    bool stops;
     double stopping_since;
-    int    open; /* requests that are being answered */
+    int open;                     /* requests that are being answered */
     uint64_t replies[6], refused; /* by the first digit of the code; those refused by the guard */
 };
 
@@ -72,7 +73,7 @@ double server_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* ---- connections -------------------------------------------------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------------------------------------------------- */
 
 static struct bufferevent *on_connection(struct event_base *base, void *user)
 {
@@ -121,7 +122,7 @@ static void sweep(struct loop *loop)
     }
 }
 
-/* ---- replies ------------------------------------------------------------------------------------------------------ */
+/* ---- replies ----------------------------------------------------------------------------------------------------- */
 
 static void add_header(struct evhttp_request *request, const char *name, const char *value)
 {
@@ -163,7 +164,8 @@ static void send_reply(struct loop *loop, struct evhttp_request *request, struct
     struct evbuffer *out = evbuffer_new();
     char text[160];
     bool is_report = reply->type != NULL && strncmp(reply->type, "text/html", 9) == 0;
-    add_headers(request, reply->type != NULL ? reply->type : "application/json", is_report ? report_policy : page_policy);
+    add_headers(request, reply->type != NULL ? reply->type : "application/json",
+                is_report ? report_policy : page_policy);
     if (reply->timing[0] != '\0') {
         add_header(request, "Server-Timing", reply->timing);
     }
@@ -216,7 +218,7 @@ static void send_file(struct loop *loop, struct evhttp_request *request, const s
     }
 }
 
-/* ---- streams ------------------------------------------------------------------------------------------------------ */
+/* ---- streams ----------------------------------------------------------------------------------------------------- */
 
 static void send_rows(struct loop *loop, struct stream *stream)
 {
@@ -290,7 +292,7 @@ static void begin_stream(struct loop *loop, struct evhttp_request *request, cons
     send_rows(loop, stream);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 
 static struct job *make_job(struct evhttp_request *request, const struct route *route, const char *path)
 {
@@ -322,9 +324,10 @@ static void handle(struct loop *loop, struct evhttp_request *request, const char
     }
     int code = route_find(path, post, &route);
     if (code != 200) {
-        send_sentence(loop, request, code, code == 404 ? "there is nothing at this path; GET /api/openapi.json lists what "
-                                                         "there is"
-                                                       : "this path is asked with the other one of GET and POST");
+        send_sentence(loop, request, code,
+                      code == 404 ? "there is nothing at this path; GET /api/openapi.json lists what "
+                                    "there is"
+                                  : "this path is asked with the other one of GET and POST");
         return;
     }
     if (route->work == NULL && route->now == NULL) {
@@ -371,7 +374,7 @@ static void on_request(struct evhttp_request *request, void *user)
     }
 }
 
-/* ---- workers and time --------------------------------------------------------------------------------------------- */
+/* ---- workers and time -------------------------------------------------------------------------------------------- */
 
 /* On a worker's thread. */
 static void on_finished(struct server *server, struct job *job)
@@ -453,8 +456,8 @@ void metrics_now(struct server *server, struct job *job)
     }
     used = append_text(text, ROOM, used, "# TYPE fovea_refused_total counter\nfovea_refused_total %llu\n",
                        (unsigned long long)loop->refused);
-    used = append_text(text, ROOM, used, "# TYPE fovea_connections gauge\nfovea_connections %d\n",
-                       loop->connection_count);
+    used =
+        append_text(text, ROOM, used, "# TYPE fovea_connections gauge\nfovea_connections %d\n", loop->connection_count);
     used = append_text(text, ROOM, used,
                        "# TYPE fovea_jobs_total counter\n# TYPE fovea_jobs_failed_total counter\n"
                        "# TYPE fovea_jobs_waiting gauge\n# TYPE fovea_busy_seconds_total counter\n");
@@ -472,7 +475,7 @@ void metrics_now(struct server *server, struct job *job)
     job->reply = (struct reply){.code = 200, .type = "text/plain; version=0.0.4", .body = text, .size = used};
 }
 
-/* ---- beginning and end -------------------------------------------------------------------------------------------- */
+/* ---- beginning and end ------------------------------------------------------------------------------------------- */
 
 static int open_socket(struct loop *loop)
 {
@@ -480,8 +483,8 @@ static int open_socket(struct loop *loop)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)guard->port)};
     socklen_t size = sizeof address;
     if (inet_pton(AF_INET, guard->address, &address.sin_addr) != 1) {
-        return fail(loop->server->cli, EXIT_USAGE, "--listen is \"%.40s\"; it is an address such as 192.168.1.5 or 0.0.0.0",
-                    guard->address);
+        return fail(loop->server->cli, EXIT_USAGE,
+                    "--listen is \"%.40s\"; it is an address such as 192.168.1.5 or 0.0.0.0", guard->address);
     }
     loop->listener = evconnlistener_new_bind(loop->base, NULL, NULL,
                                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, 128,
@@ -494,7 +497,7 @@ static int open_socket(struct loop *loop)
         guard->port = ntohs(address.sin_port);
     }
     return evhttp_bind_listener(loop->http, loop->listener) != NULL ? EXIT_OK
-                                                                     : fail(loop->server->cli, EXIT_MEMORY, "no memory");
+                                                                    : fail(loop->server->cli, EXIT_MEMORY, "no memory");
 }
 
 static int open_loop(struct loop *loop)

@@ -10,7 +10,7 @@
 
 enum { MOST_MAPS = 64, SHORT_DIGITS = 6 };
 
-/* ---- the explainer ------------------------------------------------------------------------------------------------ */
+/* ---- the explainer ----------------------------------------------------------------------------------------------- */
 
 /* The class by number or name; -1: the highest score. */
 static int asked_class(struct job *job, const fov_model *model)
@@ -110,8 +110,9 @@ static bool set_map(struct job *job, fov_explainer *explainer, json_t *object, c
         job_fail_library(job);
         return false;
     }
-    json_set(object, method, map.per_number ? json_from_planes(map.values, map.channels, map.height, map.width)
-                                            : json_from_plane(map.values, map.height, map.width));
+    json_set(object, method,
+             map.per_number ? json_from_planes(map.values, map.channels, map.height, map.width)
+                            : json_from_plane(map.values, map.height, map.width));
     fov_explanation_free(&map);
     return true;
 }
@@ -146,7 +147,7 @@ void explain_work(struct job *job)
     job_reply(job, object, SHORT_DIGITS);
 }
 
-/* ---- a layer ------------------------------------------------------------------------------------------------------ */
+/* ---- a layer ----------------------------------------------------------------------------------------------------- */
 
 static void asked_layer(const struct job *job, char out[SERVE_NAME])
 {
@@ -231,7 +232,7 @@ void sum_work(struct job *job)
     job_reply(job, object, 9);
 }
 
-/* ---- the network -------------------------------------------------------------------------------------------------- */
+/* ---- the network ------------------------------------------------------------------------------------------------- */
 
 /* Milliseconds by the node that each step is called after; the least of three runs. */
 static json_t *times_of(fov_model *model)
@@ -328,7 +329,8 @@ void filters_work(struct job *job)
     }
     for (size_t f = 0; f < shown; f++) {
         for (size_t i = 0; i < planes * taps; i++) {
-            bytes[f * planes * taps + i] = (unsigned char)lrintf(127.5F + 127.5F * filters.values[f * whole + i] / most);
+            bytes[f * planes * taps + i] =
+                (unsigned char)lrintf(127.5F + 127.5F * filters.values[f * whole + i] / most);
         }
     }
     json_t *object = json_object();

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CLASSES = 20, NAME = 64, SAMPLES = 4000, EPOCHS = 6, MOST_EPOCHS = 200, HELD = 5, TOP = 20 };
 static const size_t most_bytes = (size_t)1 << 30; /* of decoded pictures */
@@ -27,19 +26,19 @@ struct teach {
     struct server *server;
     pthread_mutex_t lock;
     char names[CLASSES][NAME];
-    int  counts[CLASSES], class_count;
+    int counts[CLASSES], class_count;
     struct taught *samples;
-    int    sample_count;
+    int sample_count;
     size_t bytes;
-    bool   training, stops, ready;
-    int    epoch, epochs;
+    bool training, stops, ready;
+    int epoch, epochs;
     double share, seconds;
     struct curve_point curve[MOST_EPOCHS];
-    int    curve_count;
+    int curve_count;
     int64_t confusion[CLASSES * CLASSES];
-    int    confusion_classes; /* 0: nothing was held back */
+    int confusion_classes; /* 0: nothing was held back */
     double accuracy;
-    char   problem[512];
+    char problem[512];
     fov_model *model; /* the worker's alone */
 };
 
@@ -83,7 +82,7 @@ void teach_stop(struct teach *teach)
     pthread_mutex_unlock(&teach->lock);
 }
 
-/* ---- what the page sees ------------------------------------------------------------------------------------------- */
+/* ---- what the page sees ------------------------------------------------------------------------------------------ */
 
 static json_t *json_from_curve(const struct teach *teach)
 {
@@ -102,7 +101,8 @@ json_t *teach_state(struct teach *teach)
 {
     json_t *object = json_object(), *classes = json_array(), *rows = json_array();
     pthread_mutex_lock(&teach->lock);
-    json_set(object, "backbone", teach->server->backbone != NULL ? json_from_text(teach->server->backbone) : json_null());
+    json_set(object, "backbone",
+             teach->server->backbone != NULL ? json_from_text(teach->server->backbone) : json_null());
     for (int i = 0; i < teach->class_count; i++) {
         json_t *one = json_object();
         json_set_text(one, "name", teach->names[i]);
@@ -131,7 +131,7 @@ json_t *teach_state(struct teach *teach)
     return object;
 }
 
-/* ---- pictures ----------------------------------------------------------------------------------------------------- */
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
 static int class_of(struct teach *teach, const char *name)
 {
@@ -188,14 +188,14 @@ void teach_clear_work(struct job *job)
     job_reply(job, teach_state(teach), 9);
 }
 
-/* ---- training ----------------------------------------------------------------------------------------------------- */
+/* ---- training ---------------------------------------------------------------------------------------------------- */
 
 /* Those that are learned, or those that are held back. */
 struct part {
     const struct teach *teach;
-    int     index[SAMPLES];
+    int index[SAMPLES];
     int32_t labels[SAMPLES];
-    int     count;
+    int count;
 };
 
 static struct part *part_of(const struct teach *teach, bool held)
@@ -385,7 +385,7 @@ void teach_train_work(struct job *job)
     job_reply(job, teach_state(teach), 9);
 }
 
-/* ---- what was taught ---------------------------------------------------------------------------------------------- */
+/* ---- what was taught --------------------------------------------------------------------------------------------- */
 
 static bool is_ready(struct job *job, const struct teach *teach)
 {
@@ -422,34 +422,20 @@ void teach_predict_work(struct job *job)
     job_reply(job, object, 9);
 }
 
-/* Through a file without a name for long: models are written to files. */
 void teach_model_work(struct job *job)
 {
     struct teach *teach = job->worker->server->teach;
-    char path[] = "/tmp/fovea-taught-XXXXXX";
+    fov_buffer buffer = {.size = 0};
     if (!is_ready(job, teach)) {
         return;
     }
-    int made = mkstemp(path);
-    if (made < 0 || fov_model_save(teach->model, path) != FOV_OK) {
+    if (fov_model_save_memory(teach->model, 0, &buffer) != FOV_OK) {
         job_fail_library(job);
-    } else {
-        FILE *file = fopen(path, "rb");
-        if (file != NULL && fseek(file, 0, SEEK_END) == 0) {
-            long size = ftell(file);
-            rewind(file);
-            job->reply.body = take_memory((size_t)size + 1, 1);
-            job->reply.size = fread(job->reply.body, 1, (size_t)size, file);
-            job->reply.code = 200;
-            job->reply.type = "application/octet-stream";
-            snprintf(job->reply.file, sizeof job->reply.file, "taught.onnx");
-        }
-        if (file != NULL) {
-            fclose(file);
-        }
+        return;
     }
-    if (made >= 0) {
-        close(made);
-        unlink(path);
-    }
+    job->reply = (struct reply){.code = 200, .type = "application/octet-stream", .size = buffer.size};
+    job->reply.body = take_memory(buffer.size + 1, 1);
+    memcpy(job->reply.body, buffer.bytes, buffer.size);
+    snprintf(job->reply.file, sizeof job->reply.file, "taught.onnx");
+    fov_buffer_free(&buffer);
 }

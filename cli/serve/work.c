@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- replies ------------------------------------------------------------------------------------------------------ */
+/* ---- replies ----------------------------------------------------------------------------------------------------- */
 
 void job_reply(struct job *job, json_t *object, size_t digits)
 {
@@ -41,11 +41,11 @@ void job_fail_library(struct job *job)
 {
     fov_context *context = job->worker->cli.context;
     fov_status status = context != NULL ? fov_error_status(context) : FOV_E_MEMORY;
-    int code = status == FOV_E_MEMORY                                  ? 503
-               : status == FOV_E_INTERNAL || status == FOV_E_IO        ? 500
+    int code = status == FOV_E_MEMORY                                 ? 503
+               : status == FOV_E_INTERNAL || status == FOV_E_IO       ? 500
                : status == FOV_E_INPUT || status == FOV_E_UNSUPPORTED ? 422
-               : status == FOV_E_NUMERIC                               ? 422
-                                                                       : 400;
+               : status == FOV_E_NUMERIC                              ? 422
+                                                                      : 400;
     job_fail(job, code, "%s", context != NULL ? fov_error(context) : "out of memory");
     if (context != NULL) {
         fov_error_clear(context);
@@ -59,8 +59,8 @@ json_t *json_from_bytes(const void *bytes, size_t size)
     char *text = take_memory(size / 3 * 4 + 8, 1), *out = text;
     for (size_t i = 0; i < size; i += 3) {
         size_t left = size - i;
-        unsigned long block = (unsigned long)in[i] << 16 | (left > 1 ? (unsigned long)in[i + 1] << 8 : 0) |
-                              (left > 2 ? in[i + 2] : 0);
+        unsigned long block =
+            (unsigned long)in[i] << 16 | (left > 1 ? (unsigned long)in[i + 1] << 8 : 0) | (left > 2 ? in[i + 2] : 0);
         *out++ = letters[block >> 18];
         *out++ = letters[block >> 12 & 63];
         *out++ = left > 1 ? letters[block >> 6 & 63] : '=';
@@ -71,7 +71,7 @@ json_t *json_from_bytes(const void *bytes, size_t size)
     return value;
 }
 
-/* ---- what jobs ask ------------------------------------------------------------------------------------------------ */
+/* ---- what jobs ask ----------------------------------------------------------------------------------------------- */
 
 int job_number(const struct job *job, const char *key, int otherwise)
 {
@@ -93,8 +93,9 @@ fov_model *job_model(struct job *job, int *index)
         }
     }
     if (*index >= server->model_count) {
-        job_fail(job, 404, server->model_count == 0 ? "no model is served: start fovea serve with one"
-                                                    : "no model of that name is served; GET /api/models lists them");
+        job_fail(job, 404,
+                 server->model_count == 0 ? "no model is served: start fovea serve with one"
+                                          : "no model of that name is served; GET /api/models lists them");
         return NULL;
     }
     fov_model **model = &worker->models[*index];
@@ -139,7 +140,7 @@ void job_free(struct job *job)
     free(job);
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------ */
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 static struct job *next_job(struct worker *worker)
 {

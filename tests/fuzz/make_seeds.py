@@ -3,7 +3,7 @@
 """Writes a small seed corpus for each fuzz target: a few valid files of each kind, and the ONNX conformance models up to
 4 KiB where they lie beside the checkout.
 
-usage: make_seeds.py FOLDER   (makes FOLDER/onnx, run, safetensors, npy, idx, torch, image and sources)
+usage: make_seeds.py FOLDER   (makes FOLDER/onnx, run, safetensors, npy, idx, torch, image, request and sources)
 """
 import glob
 import gzip
@@ -187,6 +187,8 @@ def main():
                        b"<xmin>1</xmin><ymin>1</ymin><xmax>1</xmax><ymax>1</ymax></bndbox></object></annotation>",
         "sources/mask": b"\7" + b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 4, 3, 0, 0, 0)) +
                         chunk(b"PLTE", bytes(9)) + chunk(b"IDAT", zlib.compress(b"\0\x20")) + chunk(b"IEND", b""),
+        "request/own": b"/api/predict\nmodel=best&top=%35\n127.0.0.1:8080\nhttp://127.0.0.1:8080\nsame-origin\n",
+        "request/foreign": b"/api/models\n\nevil.example\nnull\ncross-site\n0123456789abcdef0123456789abcdef",
         "onnx/gemm": model(),
         "onnx/old": model(7),
         "run/gemm": model(),

@@ -17,6 +17,7 @@ export function leave() { if (watching) watching.abort(); watching = null; }
 async function build() {
   leave();
   watching = new AbortController();
+  root.replaceChildren(make('h1', {}, text('runsTitle')));
   let list;
   try {
     list = await askJson('/api/runs');

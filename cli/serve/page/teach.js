@@ -22,7 +22,8 @@ async function build() {
   try {
     state = await askJson('/api/teach');
   } catch (problem) {
-    showError(root, problem);
+    showError(status, problem);
+    root.append(status);
     return;
   }
   if (state.backbone === null) {

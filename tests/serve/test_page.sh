@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The page of fovea serve in a real browser (page.mjs). Skipped by name where node, chromium, or the npm packages
+# playwright-core and axe-core are not there; FOVEA_NODE_MODULES is a folder with both, by default build/node or tests/serve.
+set -eu
+here=$(dirname "$0")
+skip() { echo "skipped: $1"; exit 77; }
+command -v node >/dev/null 2>&1 || skip "there is no node"
+chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || skip "there is no chromium"
+modules=
+for folder in "${FOVEA_NODE_MODULES:-}" "$PWD/build/node" "$PWD/$here"; do
+    [ -n "$folder" ] && [ -d "$folder/node_modules/playwright-core" ] && [ -d "$folder/node_modules/axe-core" ] && modules=$folder && break
+done
+[ -n "$modules" ] || skip "npm's playwright-core and axe-core are not there (npm install --prefix build/node playwright-core axe-core)"
+fovea=${FOVEA_BINARY:-build/release/fovea}
+folder=$(mktemp -d)
+server=
+trap '[ -n "$server" ] && kill -TERM "$server" 2>/dev/null; rm -rf "$folder"' EXIT
+"$fovea" train --model lenet5 --data digits:300 --epochs 1 --out "$folder/runs/first" --quiet >/dev/null
+"$fovea" new squeezenet1_1 --classes 4 --input 3x64x64 --out "$folder/net.onnx" --quiet
+"$fovea" data export digits:20 "$folder/digits" --count 1 --quiet >/dev/null
+picture=$(find "$folder/digits" -name '*.png' | head -n 1)
+"$fovea" serve "$folder/runs/first/best.onnx" --runs "$folder/runs" --backbone "$folder/net.onnx" --port 0 --json --quiet >"$folder/url" &
+server=$!
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ -s "$folder/url" ] && break; sleep 0.25; done
+url=$(sed 's/.*"url": "\([^"]*\)".*/\1/' "$folder/url")
+[ -n "$url" ] || skip "the server does not start (a build without libevent)"
+node "$here/page.mjs" "$url" "$modules" "$chromium" "$picture" ${FOVEA_SCREENSHOTS:+"$FOVEA_SCREENSHOTS"}
+kill -TERM "$server"
+wait "$server"
+server=
