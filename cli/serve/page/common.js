@@ -109,16 +109,18 @@ export function chart(title, lines, shares) {
   const xs = points.map(p => p[0]), ys = points.map(p => p[1]);
   const x0 = Math.min(...xs), x1 = Math.max(...xs, x0 + 1);
   let y0 = shares ? Math.min(...ys) : Math.min(0, ...ys), y1 = Math.max(...ys);
+  if (shares && y1 - y0 < 0.02) { y0 = Math.max(0, y0 - 0.1); y1 = Math.min(1, y1 + 0.1); }
   if (y1 - y0 < 1e-9) y1 = y0 + 1;
+  const mark = y => (y !== 0 && Math.abs(y) < 0.001 ? y.toExponential(1) : String(+y.toPrecision(3)));
   const px = x => left + (x - x0) / (x1 - x0) * (width - left - right), py = y => height - bottom - (y - y0) / (y1 - y0) * (height - top - bottom);
   for (let i = 0; i <= 4; i++) {
     const y = y0 + (y1 - y0) * i / 4;
     svg.append(make('line', { class: 'grid', x1: left, x2: width - right, y1: py(y), y2: py(y) }));
     const label = make('text:svg', { x: left - 6, y: py(y) + 4, 'text-anchor': 'end' });
-    label.textContent = shares ? (100 * y).toFixed(y1 - y0 < 0.05 ? 1 : 0) + '%' : +y.toPrecision(3);
+    label.textContent = shares ? (100 * y).toFixed(y1 - y0 < 0.05 ? 1 : 0) + '%' : mark(y);
     svg.append(label);
   }
-  for (const x of [x0, x1]) {
+  for (const x of new Set([x0, Math.max(...xs)])) {
     const label = make('text:svg', { x: px(x), y: height - 8, 'text-anchor': x === x0 ? 'start' : 'end' });
     label.textContent = `${text('epoch')} ${+x.toPrecision(4)}`;
     svg.append(label);

@@ -5,7 +5,7 @@ import { askJson, bytesOf, make, paint, query, say, short, showError } from './c
 import { text } from './texts.js';
 
 const methods = ['gradcam', 'occlusion', 'integrated_gradients', 'scorecam', 'smoothgrad'];
-let root, state, method, explained, seenPixels, canvas, heat, strength, about, mapsPlace, sumPlace, layerSelect, shownFor;
+let root, state, method, explained, canvas, heat, frame, strength, about, mapsPlace, sumPlace, layerSelect, shownFor;
 
 export function open(panel, shared) {
   root = panel;
@@ -24,6 +24,7 @@ async function build() {
   }
   canvas = make('canvas', { role: 'img', 'aria-label': text('seenAlt') });
   heat = make('canvas', { 'aria-hidden': 'true' });
+  frame = make('canvas', { 'aria-hidden': 'true' }); // of a receptive field
   strength = make('input', { type: 'range', min: 0, max: 100, value: 75, oninput: () => { heat.style.opacity = strength.value / 100; } });
   about = make('p', { class: 'small' });
   const group = make('div', { class: 'group', role: 'group', 'aria-label': text('why') },
@@ -37,7 +38,7 @@ async function build() {
   root.append(make('div', { class: 'columns' },
     make('div', { class: 'card' }, make('div', { class: 'row' }, group),
       make('p', { class: 'row' }, make('label', {}, text('forClass'), classes), make('label', {}, text('strength'), strength)),
-      make('div', { class: 'seen' }, canvas, heat), about),
+      make('div', { class: 'seen' }, canvas, heat, frame), about),
     make('div', {},
       make('div', { class: 'card' }, make('div', { class: 'row spread' }, make('h2', {}, text('layers')), make('label', {}, text('layer'), layerSelect)), mapsPlace),
       make('div', { class: 'card' }, make('h2', {}, text('sumTitle')), make('p', { class: 'small' }, text('sumLead')), sumPlace))));
@@ -60,9 +61,8 @@ async function explain() {
     return;
   }
   const { seen } = explained;
-  seenPixels = bytesOf(seen.pixels);
   canvas.parentElement.style.aspectRatio = `${seen.width} / ${seen.height}`;
-  paint(canvas, seenPixels, seen.height, seen.width, seen.channels);
+  paint(canvas, bytesOf(seen.pixels), seen.height, seen.width, seen.channels);
   drawHeat(explained[method]);
   about.textContent = `${explained.name}: ${short(explained.score)}. ${explained[method] ? text('about_' + method) : text('notHere')}`;
   say(about.textContent);
@@ -173,8 +173,9 @@ function showSum(out, sum) {
     make('p', {}, make('strong', {}, text('equals', { bias: short(sum.bias), sum: +sum.sum.toPrecision(6), result: +sum.result.toPrecision(6) }))));
   // its receptive field, on what the network saw
   const { seen } = explained;
-  paint(canvas, seenPixels, seen.height, seen.width, seen.channels);
-  const pen = canvas.getContext('2d'), [top, left, height, width] = sum.field, thick = Math.max(1, Math.round(seen.width / 112));
+  frame.width = seen.width;
+  frame.height = seen.height;
+  const pen = frame.getContext('2d'), [top, left, height, width] = sum.field, thick = Math.max(1, Math.round(seen.width / 112));
   pen.strokeStyle = '#f4a62a';
   pen.lineWidth = thick;
   pen.strokeRect(left - thick / 2, top - thick / 2, width + thick, height + thick);
