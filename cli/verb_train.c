@@ -73,7 +73,8 @@ static fov_task_info task_of(const struct job *job)
     size_t length = strcspn(name, ":");
     for (int i = 0; i < fov_task_count(); i++) {
         fov_task_info info = fov_task_at(i);
-        if (length > 0 ? strlen(info.name) == length && strncmp(info.name, name, length) == 0 : info.target == target) {
+        if (length > 0 ? strlen(info.name) == length && strncmp(info.name, name, length) == 0
+                       : info.target == target && !info.asked_only) {
             return info;
         }
     }
@@ -336,6 +337,19 @@ static fov_dataset_options held_back(const struct job *job)
     return held;
 }
 
+/* The task of a network that is made for one alone; NULL: it follows from the data. */
+static const char *task_of_network(const char *word)
+{
+    size_t length = strcspn(word, ":");
+    for (int i = 0; !source_is_file(word) && i < fov_network_count(); i++) {
+        fov_network_info info = fov_network_at(i);
+        if (info.one_task && strlen(info.name) == length && strncmp(info.name, word, length) == 0) {
+            return info.task;
+        }
+    }
+    return NULL;
+}
+
 static int open_job(struct job *job)
 {
     struct cli *cli = job->cli;
@@ -363,6 +377,7 @@ static int open_job(struct job *job)
         return fail_library(cli);
     }
     code = source_network(cli, job->asked.model, &job->asked.model);
+    job->task = job->task != NULL ? job->task : task_of_network(job->asked.model);
     job->asked.model_is_file = source_is_file(job->asked.model);
     code = code == EXIT_OK ? check_name(job) : code;
     code = code == EXIT_OK ? open_data(job) : code;

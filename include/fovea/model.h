@@ -69,6 +69,7 @@ typedef struct fov_network_info {
     const char *accuracy;  /**< as published, with its data */
     const char *reference; /**< whose weights load by name: "torchvision" */
     const char *task;      /**< "classify", "segment" */
+    bool        one_task;  /**< it is of use for that task alone: its models are made for it */
     int         channels, height, width, classes; /**< what is built when nothing is asked for */
     int         pad;       /**< pixels that preprocessing puts around the picture */
     bool        backbone;  /**< others can stand on its stages */

@@ -169,6 +169,7 @@ typedef struct fov_task_info {
     const char *name;    /**< "classify" */
     const char *summary; /**< one line */
     fov_target  target;  /**< of the data that it is the natural task for */
+    bool        asked_only; /**< for none by itself: it is asked for, or what a model was made for */
     bool        per_pixel; /**< its answer is a map: a sample takes far more memory and time than a classifier's */
     const char *optimizer; /**< that suits it, where none is asked for; NULL: the usual one */
     double      rate;      /**< that goes with it */

@@ -55,6 +55,7 @@ fov_network_info fov_network_at(int index)
                              .accuracy = n->accuracy,
                              .reference = n->reference,
                              .task = n->task != NULL ? n->task : "classify",
+                             .one_task = n->one_task,
                              .channels = n->standard.channels,
                              .height = n->standard.height,
                              .width = n->standard.width,
@@ -121,7 +122,7 @@ static int add_network(fov_model *model, struct zoo_build *build)
                                                              1 + build->auxiliary_count + makes_pictures)
                               : status;
     bool is_rows = fov_value_shape(model->graph, outputs[0]).rank == 3; /* a detector's: boxes, and scores beside them */
-    if (makes_pictures) {
+    if (build->network->one_task) {
         fov_model_set_task(model, build->network->task);
     } else if (status == FOV_OK && model->outputs[0].meaning == FOV_MEANING_VALUES && !is_rows) {
         status = fov_model_set_meaning(model, outputs[0], FOV_MEANING_LOGITS);

@@ -314,6 +314,7 @@ const struct task task_generate = {
     .name = "generate",
     .summary = "pictures out of noise, like those of the data",
     .target = FOV_TARGET_NONE,
+    .asked_only = true,
     .targets = 1U << FOV_TARGET_NONE | 1U << FOV_TARGET_CLASS | 1U << FOV_TARGET_CLASSES | 1U << FOV_TARGET_VALUES |
                1U << FOV_TARGET_MASK | 1U << FOV_TARGET_BOXES | 1U << FOV_TARGET_PICTURE,
     .augment = "",

@@ -273,6 +273,7 @@ static int answer_some(fov_session *session, fov_plan *plan, const fov_image *pi
         one.numbers = made + (size_t)i * numbers;
         one.height = pictures[first + i].height;
         one.width = pictures[first + i].width;
+        one.picture = &pictures[first + i];
         status = read_one(session, plan, &one, numbers, first + i, all, &answers[first + i]);
     }
     return status;

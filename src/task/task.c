@@ -25,7 +25,7 @@ static const struct task *find(const char *name)
 static const struct task *natural(fov_target target)
 {
     for (size_t i = 0; i < task_table_count; i++) {
-        if (task_table[i]->target == target) {
+        if (task_table[i]->target == target && !task_table[i]->asked_only) {
             return task_table[i];
         }
     }

@@ -91,12 +91,14 @@ struct task_output {
     const float *numbers; /**< of the chosen output, in plain order */
     fov_shape    shape;   /**< of `numbers`, dim[0] is 1 */
     int          height, width; /**< of the picture as it was */
+    const fov_image *picture;   /**< that picture */
 };
 
 struct task {
     const char *name;    /**< "classify" */
     const char *summary; /**< one line */
     fov_target  target;  /**< that it is the natural task for */
+    bool        asked_only; /**< it is natural for none: asked for, or a model's */
     unsigned    targets; /**< all that it takes: 1u << target, added up */
     const char *augment; /**< the list of transforms that suits it; "" : none */
     const struct attribute   *attributes; /**< ended by one without name; NULL: none */

@@ -34,6 +34,7 @@ fov_task_info fov_task_at(int index)
     info.name = t->name;
     info.summary = t->summary;
     info.target = t->target;
+    info.asked_only = t->asked_only;
     info.per_pixel = t->per_pixel;
     info.optimizer = t->optimizer;
     info.rate = t->rate;

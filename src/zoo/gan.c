@@ -185,7 +185,7 @@ static fov_value mlp_build(struct zoo_build *b, fov_value picture)
 /* ---- by name ----------------------------------------------------------------------------------------------------- */
 
 /* Pictures are what a tanh can make: -1 to 1. */
-#define GAN .family = "GAN", .task = "generate", .mean = {0.5F, 0.5F, 0.5F}, .deviation = {0.5F, 0.5F, 0.5F}
+#define GAN .family = "GAN", .task = "generate", .one_task = true, .mean = {0.5F, 0.5F, 0.5F}, .deviation = {0.5F, 0.5F, 0.5F}
 
 const struct zoo_network zoo_dcgan = {
     .name = "dcgan",

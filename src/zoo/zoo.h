@@ -51,6 +51,7 @@ struct zoo_network {
     const char *accuracy;        /**< as published, with its data; NULL: none */
     const char *reference;       /**< whose numbers and names of tensors these are: "torchvision"; NULL: the paper's */
     const char *task;            /**< NULL: "classify"; "segment", "detect" */
+    bool one_task;               /**< it is of use for that task alone: its models are made for it */
     const char *input_name, *output_name; /**< in files of others; NULL: "input", as the last node is called */
     bool raw_pixels;             /**< it reads pixels as they are, 0 to 255, blue first */
     bool whole_pictures;         /**< undistorted, in the upper left corner of its input */

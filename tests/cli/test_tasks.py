@@ -84,6 +84,19 @@ def test_a_picture_is_painted():
                          "--style-layers", "relu_999"), USAGE, "relu_999")
 
 
+def test_a_grey_picture_is_coloured():
+    for i in range(12):
+        colour_png(f"red/all/{i}.png", (120 + 10 * i, 10 + 3 * i, 10 + 2 * i), 16)
+    done = fovea("train", "--model", "colour-small", "--data", "red", "--input", "1x16x16", "--epochs", 15, "--out",
+                 "red-run", "--json").json()
+    assert done["task"] == "colour" and done["ab_error"] < 0.7 * done["grey_error"], done
+    colour_png("in/grey.png", (90, 90, 90), 20)
+    made = fovea("colorize", "red-run/best.onnx", "in/grey.png", "-o", "coloured.png", "--json").json()
+    assert (made["height"], made["width"]) == (20, 20) and open("coloured.png", "rb").read(4) == b"\x89PNG"
+    assert fovea("new", "mlp", "-o", "no-colour.onnx").code == OK
+    expect_failure(fovea("colorize", "no-colour.onnx", "in/grey.png"), INPUT, "colour is two numbers")
+
+
 def test_slips():
     expect_failure(fovea("train", *DENOISE, "--task", "imgae"), USAGE, 'did you mean "image"')
     expect_failure(fovea("train", *DENOISE, "--task", "image:from=nois"), USAGE, "noise")
