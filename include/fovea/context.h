@@ -61,8 +61,8 @@ FOV_API fov_context *fov_context_create(const fov_context_options *options);
 /** Frees the context; everything made from it must have been freed before. NULL is accepted. */
 FOV_API void fov_context_free(fov_context *context);
 
-/** The first error since creation or fov_error_clear, as a sentence; "" when there is none. NULL context: says that
- *  there is no memory for one. Owned by the context. */
+/** Why the last call that could fail did, as a sentence of the context's; "" where it did not. Each such call begins by
+ *  forgetting what failed before, so nothing has to be cleared. NULL context: says that there is no memory for one. */
 FOV_API const char *fov_error(const fov_context *context);
 FOV_API fov_status  fov_error_status(const fov_context *context);
 FOV_API void        fov_error_clear(fov_context *context);

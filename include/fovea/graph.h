@@ -2,8 +2,8 @@
 /* A graph is a program over tensors: inputs, parameters, operators. Calls only describe; nothing is computed until a
  * plan is made (plan.h). Operators are in operators.h.
  *
- * Errors are sticky: after the first failing call on a graph, builder calls return value 0 and do nothing, and the
- * first error stays on the context. So a network reads straight down and is checked once, at its end. */
+ * A graph's errors are sticky: after its first failing call builder calls return value 0 and do nothing, and what needs
+ * it whole, such as a plan, fails with that first error. So a network reads straight down and is checked at its end. */
 #ifndef FOVEA_GRAPH_H
 #define FOVEA_GRAPH_H
 

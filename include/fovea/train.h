@@ -51,6 +51,8 @@ typedef struct fov_progress {
     bool     best;          /**< on_epoch: the best epoch so far, by the first validation figure */
 } fov_progress;
 
+enum { FOV_FINISH = 100 /**< what on_step and on_epoch answer to end a run early and well */ };
+
 typedef struct fov_train_options {
     /** What the model is for, with options behind its name: "segment:loss=dice" (fov_task_at lists them). NULL: it
      *  follows from the data's targets. */
@@ -140,7 +142,14 @@ typedef struct fov_train_options {
     /** Called once before the first step, when all memory that training takes has been had: with the plan for a whole
      *  batch, which is valid during the call (fov_plan_memory_use, fov_context_memory). */
     void (*on_plan)(const fov_plan *plan, void *user);
-    /** Return nonzero to stop: a checkpoint is written and fov_train answers FOV_E_INTERRUPTED. */
+    /** Called before each step with the rate that the schedule has for it: the rate to take, 0 or more. `progress` is that
+     *  of the step before (its loss 0). NULL: the schedule's. It is not in the checkpoint: give it again to resume. */
+    double (*rate)(const fov_progress *progress, double scheduled, void *user);
+    /** Called after each step and each epoch. 0: go on. FOV_FINISH: the run ends with this epoch, be it whole or not, as if
+     *  all epochs were done, and fov_train answers FOV_OK. Anything else stops it: a checkpoint is written and fov_train
+     *  answers FOV_E_INTERRUPTED. In on_epoch the model holds the weights that the epoch ended with (their averages, with
+     *  .ema), so that any metric can be asked for: fov_evaluate_opt, fov_predict, fov_model_save. Errors of such calls are
+     *  the function's own business. */
     int (*on_step)(const fov_progress *progress, void *user);
     int (*on_epoch)(const fov_progress *progress, void *user);
     void *user;

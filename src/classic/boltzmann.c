@@ -18,6 +18,10 @@ struct fov_boltzmann {
 
 fov_boltzmann *fov_boltzmann_create(fov_context *context, int units)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
     struct error *error = &context->error;
     if (error->status != FOV_OK) {
         return NULL;
@@ -53,11 +57,17 @@ void fov_boltzmann_free(fov_boltzmann *b)
 
 double *fov_boltzmann_weights(fov_boltzmann *b)
 {
+    if (b == NULL) {
+        return NULL;
+    }
     return b->weights;
 }
 
 double *fov_boltzmann_biases(fov_boltzmann *b)
 {
+    if (b == NULL) {
+        return NULL;
+    }
     return b->biases;
 }
 
@@ -76,6 +86,9 @@ static double input_of(const fov_boltzmann *b, const uint8_t *state, int unit)
 
 double fov_boltzmann_energy(const fov_boltzmann *b, const uint8_t *state)
 {
+    if (b == NULL || state == NULL) {
+        return 0;
+    }
     double energy = 0;
     for (int i = 0; i < b->units; i++) {
         if (state[i] != 0) { /* each pair is met from both sides, each bias once */
@@ -96,6 +109,9 @@ static void sweep(const fov_boltzmann *b, uint8_t *state, int clamped, double te
 void fov_boltzmann_sample(const fov_boltzmann *b, uint8_t *state, int clamped, double temperature, int sweeps,
                           uint64_t seed)
 {
+    if (b == NULL || state == NULL) {
+        return;
+    }
     for (int i = 0; i < sweeps; i++) {
         sweep(b, state, clamped, temperature, (struct random_key){seed, RANDOM_GENERATE, (uint64_t)i});
     }
@@ -103,6 +119,9 @@ void fov_boltzmann_sample(const fov_boltzmann *b, uint8_t *state, int clamped, d
 
 double fov_boltzmann_anneal(const fov_boltzmann *b, uint8_t *state, double hot, double cold, int sweeps, uint64_t seed)
 {
+    if (b == NULL || state == NULL) {
+        return 0;
+    }
     struct memory *memory = b->context->memory;
     uint8_t *best = memory_allocate(memory, (size_t)b->units, 1, "the best state", &b->context->error);
     double lowest = fov_boltzmann_energy(b, state);
@@ -162,6 +181,9 @@ static void enumerate(const fov_boltzmann *b, uint8_t *state, int clamped, doubl
 
 int fov_boltzmann_enumerate(const fov_boltzmann *b, double *probabilities)
 {
+    if (b == NULL || probabilities == NULL) {
+        return FOV_E_USAGE;
+    }
     uint8_t state[MOST_ENUMERATED];
     int status = refuse_large(b);
     if (status == FOV_OK) {
@@ -217,6 +239,9 @@ static void add_mean(struct gradient *g, int clamped, double share)
 int fov_boltzmann_gradient(const fov_boltzmann *b, const uint8_t *data, int64_t count, int visible, int sweeps,
                            uint64_t seed, double *weights, double *biases)
 {
+    if (b == NULL || data == NULL || weights == NULL || biases == NULL) {
+        return FOV_E_USAGE;
+    }
     struct error *error = &b->context->error;
     struct memory *memory = b->context->memory;
     size_t units = (size_t)b->units;

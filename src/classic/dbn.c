@@ -21,6 +21,9 @@ static int check_stack(fov_rbm *const *rbms, int layers, struct error *error)
 
 int fov_dbn_pretrain(fov_rbm *const *rbms, int layers, const float *data, int64_t count, const fov_rbm_options *options)
 {
+    if (rbms == NULL || data == NULL) {
+        return FOV_E_USAGE;
+    }
     fov_context *context = layers > 0 ? rbms[0]->context : NULL;
     float *below = NULL;
     if (context == NULL) {
@@ -78,6 +81,14 @@ static int build(fov_model *model, fov_rbm *const *rbms, int layers, const int s
 fov_model *fov_dbn_model(fov_context *context, fov_rbm *const *rbms, int layers, int channels, int height, int width,
                          int classes)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
+    if (rbms == NULL) {
+        call_refuse(context, "fov_dbn_model: rbms is NULL");
+        return NULL;
+    }
     struct error *error = &context->error;
     const int size[3] = {channels, height, width};
     if (error->status != FOV_OK || check_stack(rbms, layers, error) != FOV_OK) {

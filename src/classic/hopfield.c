@@ -18,6 +18,10 @@ struct fov_hopfield {
 
 fov_hopfield *fov_hopfield_create(fov_context *context, int units)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
     struct error *error = &context->error;
     if (error->status != FOV_OK) {
         return NULL;
@@ -53,11 +57,17 @@ void fov_hopfield_free(fov_hopfield *h)
 
 int64_t fov_hopfield_weights(const fov_hopfield *h)
 {
+    if (h == NULL) {
+        return 0;
+    }
     return (int64_t)h->units * (h->units - 1) / 2;
 }
 
 void fov_hopfield_store(fov_hopfield *h, const int8_t *pattern)
 {
+    if (h == NULL || pattern == NULL) {
+        return;
+    }
     for (int i = 0; i < h->units; i++) {
         float *row = h->weights + (size_t)i * (size_t)h->units;
         for (int j = 0; j < h->units; j++) {
@@ -78,6 +88,9 @@ static double input_of(const fov_hopfield *h, const int8_t *state, int unit)
 
 double fov_hopfield_energy(const fov_hopfield *h, const int8_t *state)
 {
+    if (h == NULL || state == NULL) {
+        return 0;
+    }
     double sum = 0;
     for (int i = 0; i < h->units; i++) {
         sum += input_of(h, state, i) * state[i];
@@ -87,6 +100,9 @@ double fov_hopfield_energy(const fov_hopfield *h, const int8_t *state)
 
 int fov_hopfield_recall(const fov_hopfield *h, int8_t *state, int sweeps, uint64_t seed)
 {
+    if (h == NULL || state == NULL) {
+        return 0;
+    }
     for (int sweep = 0; sweep < sweeps; sweep++) {
         const struct random_key key = {seed, RANDOM_GENERATE, (uint64_t)sweep};
         bool changed = false;

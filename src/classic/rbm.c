@@ -12,6 +12,10 @@ enum { MOST_UNITS = 1 << 20, ROWS = 500 /* samples at a time */ };
 
 fov_rbm *fov_rbm_create(fov_context *context, int visible, int hidden, uint64_t seed)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
     struct error *error = &context->error;
     if (error->status != FOV_OK) {
         return NULL;
@@ -54,21 +58,33 @@ void fov_rbm_free(fov_rbm *r)
 
 int64_t fov_rbm_parameters(const fov_rbm *r)
 {
+    if (r == NULL) {
+        return 0;
+    }
     return (int64_t)r->visible * r->hidden + r->visible + r->hidden;
 }
 
 float *fov_rbm_weight(fov_rbm *r)
 {
+    if (r == NULL) {
+        return NULL;
+    }
     return r->weight;
 }
 
 float *fov_rbm_visible_bias(fov_rbm *r)
 {
+    if (r == NULL) {
+        return NULL;
+    }
     return r->visible_bias;
 }
 
 float *fov_rbm_hidden_bias(fov_rbm *r)
 {
+    if (r == NULL) {
+        return NULL;
+    }
     return r->hidden_bias;
 }
 
@@ -147,10 +163,16 @@ static int map(fov_rbm *r, bool up, const float *data, int64_t count, float *res
 
 int fov_rbm_hidden(fov_rbm *r, const float *data, int64_t count, float *result)
 {
+    if (r == NULL || data == NULL || result == NULL) {
+        return FOV_E_USAGE;
+    }
     return map(r, true, data, count, result);
 }
 
 int fov_rbm_visible(fov_rbm *r, const float *hidden, int64_t count, float *result)
 {
+    if (r == NULL || hidden == NULL || result == NULL) {
+        return FOV_E_USAGE;
+    }
     return map(r, false, hidden, count, result);
 }

@@ -31,6 +31,9 @@ static double hidden_input(const fov_rbm *r, const float *v, int j)
 
 double fov_rbm_free_energy(const fov_rbm *r, const float *v)
 {
+    if (r == NULL || v == NULL) {
+        return 0;
+    }
     double energy = 0;
     for (int i = 0; i < r->visible; i++) {
         energy -= (double)r->visible_bias[i] * (double)v[i];
@@ -91,6 +94,9 @@ static double log_partition(const fov_rbm *r, double *input)
 
 int fov_rbm_log_partition(const fov_rbm *r, double *result)
 {
+    if (r == NULL || result == NULL) {
+        return FOV_E_USAGE;
+    }
     double *input = take_inputs(r);
     if (input != NULL) {
         *result = log_partition(r, input);
@@ -102,6 +108,9 @@ int fov_rbm_log_partition(const fov_rbm *r, double *result)
 int fov_rbm_gradient(const fov_rbm *r, const float *data, int64_t count, double *weight, double *visible_bias,
                      double *hidden_bias)
 {
+    if (r == NULL || data == NULL || weight == NULL || visible_bias == NULL || hidden_bias == NULL) {
+        return FOV_E_USAGE;
+    }
     size_t visible = (size_t)r->visible;
     double *input = take_inputs(r);
     if (input == NULL) {

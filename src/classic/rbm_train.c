@@ -142,6 +142,9 @@ static int train(fov_rbm *r, fov_graph *g, fov_plan *plan, const struct training
 
 int fov_rbm_train(fov_rbm *r, const float *data, int64_t count, const fov_rbm_options *options)
 {
+    if (r == NULL) {
+        return FOV_E_USAGE;
+    }
     struct error *error = &r->context->error;
     struct training t = {0};
     if (error->status != FOV_OK) {

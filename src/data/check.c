@@ -284,6 +284,10 @@ static int check_report(struct checking *checking, fov_check *check, struct erro
 
 int fov_dataset_check(fov_context *context, const char *source, const fov_check_options *options, fov_check *check)
 {
+    call_fresh(context);
+    if (source == NULL || check == NULL) {
+        return call_refuse(context, "fov_dataset_check: source or check is NULL");
+    }
     const fov_check_options standard = {.quick = false};
     struct error error = {.status = FOV_OK};
     struct checking *checking = NULL;

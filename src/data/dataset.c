@@ -245,14 +245,29 @@ static fov_dataset *open_dataset(fov_context *context, const char *source, fov_s
 fov_dataset *fov_dataset_open_opt(fov_context *context, const char *source, fov_split split,
                                   const fov_dataset_options *options)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (context == NULL) {
+        return NULL;
+    }
+    if (source == NULL) {
+        call_refuse(context, "fov_dataset_open_opt: source is NULL");
+        return NULL;
+    }
+    struct call call = call_begin(context);
     fov_dataset *made = open_dataset(context, source, split, options);
-    arithmetic_leave(mode);
+    call_end(&call);
     return made;
 }
 
 fov_dataset *fov_dataset_open(fov_context *context, const char *source, fov_split split)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
+    if (source == NULL) {
+        call_refuse(context, "fov_dataset_open: source is NULL");
+        return NULL;
+    }
     return fov_dataset_open_opt(context, source, split, NULL);
 }
 
@@ -423,16 +438,25 @@ fov_dataset_info fov_dataset_describe(const fov_dataset *dataset)
 
 const char *fov_dataset_class(const fov_dataset *dataset, int index)
 {
+    if (dataset == NULL) {
+        return "";
+    }
     return dataset && index >= 0 && index < dataset->classes ? dataset->class_names[index] : "";
 }
 
 int fov_dataset_label(const fov_dataset *dataset, int64_t index)
 {
+    if (dataset == NULL) {
+        return -1;
+    }
     return dataset && dataset->labels && index >= 0 && (uint64_t)index < dataset->count ? dataset->labels[index] : -1;
 }
 
 const char *fov_dataset_value_name(const fov_dataset *dataset, int index)
 {
+    if (dataset == NULL) {
+        return "";
+    }
     return dataset && dataset->value_names && index >= 0 && index < dataset->values ? dataset->value_names[index] : "";
 }
 
@@ -456,7 +480,13 @@ static int read_sample(fov_dataset *dataset, int64_t index, bool with_target)
 int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height, int *width,
                        int *channels)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (dataset == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (pixels == NULL || height == NULL || width == NULL || channels == NULL) {
+        return call_refuse(dataset->context, "fov_dataset_sample: pixels, height, width or channels is NULL");
+    }
+    struct call call = call_begin(dataset->context);
     int status = read_sample(dataset, index, false);
     if (status == FOV_OK) {
         *pixels = dataset->current.picture.pixels;
@@ -464,13 +494,19 @@ int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixe
         *width = dataset->current.picture.width;
         *channels = dataset->current.picture.channels;
     }
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
 int fov_dataset_read(fov_dataset *dataset, int64_t index, fov_sample *sample)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (dataset == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (sample == NULL) {
+        return call_refuse(dataset->context, "fov_dataset_read: sample is NULL");
+    }
+    struct call call = call_begin(dataset->context);
     int status = read_sample(dataset, index, true);
     if (status == FOV_OK) {
         const struct sample *from = &dataset->current;
@@ -488,7 +524,7 @@ int fov_dataset_read(fov_dataset *dataset, int64_t index, fov_sample *sample)
                                .other_channels = from->other.channels,
                                .other = from->other.pixels};
     }
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 

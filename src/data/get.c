@@ -151,6 +151,10 @@ static const char *get_name_at(const void *list, size_t index)
 int fov_dataset_get(fov_context *context, const char *name, const char *directory,
                     int (*progress)(void *user, const char *file, uint64_t done, uint64_t total), void *user)
 {
+    call_fresh(context);
+    if (name == NULL) {
+        return call_refuse(context, "fov_dataset_get: name is NULL");
+    }
     if (context == NULL) {
         return FOV_E_USAGE;
     }

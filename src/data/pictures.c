@@ -51,6 +51,7 @@ static int decode(fov_context *context, const void *bytes, size_t size, int chan
 
 int fov_image_decode(fov_context *context, const void *bytes, size_t size, int channels, fov_image *image)
 {
+    call_fresh(context);
     if (context == NULL) {
         return FOV_E_USAGE;
     }
@@ -66,9 +67,15 @@ int fov_image_decode(fov_context *context, const void *bytes, size_t size, int c
 
 int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (path == NULL || image == NULL) {
+        return call_refuse(context, "fov_image_load: path or image is NULL");
+    }
+    struct call call = call_begin(context);
     int status = load_image(context, path, channels, image);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -83,6 +90,7 @@ void fov_image_free(fov_image *image)
 int fov_image_save_png(fov_context *context, const char *path, int height, int width, int channels,
                        const uint8_t *pixels)
 {
+    call_fresh(context);
     if (context == NULL) {
         return FOV_E_USAGE;
     }

@@ -294,6 +294,7 @@ static int fill(struct fov_dataset *dataset, const fov_dataset_program *program,
 
 fov_dataset *fov_dataset_create(fov_context *context, const fov_dataset_program *program)
 {
+    call_fresh(context);
     if (context == NULL) {
         return NULL;
     }

@@ -26,12 +26,18 @@ fov_letterbox fov_letterbox_of(int width, int height, int target_width, int targ
 
 void fov_letterbox_map(const fov_letterbox *letterbox, const double point[2], double mapped[2])
 {
+    if (letterbox == NULL || letterbox == NULL || point == NULL || mapped == NULL) {
+        return;
+    }
     mapped[0] = point[0] * letterbox->scale + letterbox->left;
     mapped[1] = point[1] * letterbox->scale + letterbox->top;
 }
 
 void fov_letterbox_back(const fov_letterbox *letterbox, const double mapped[2], double point[2])
 {
+    if (letterbox == NULL || letterbox == NULL || mapped == NULL || point == NULL) {
+        return;
+    }
     point[0] = (mapped[0] - letterbox->left) / letterbox->scale;
     point[1] = (mapped[1] - letterbox->top) / letterbox->scale;
 }

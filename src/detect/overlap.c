@@ -21,6 +21,9 @@ static double shape_term(double iou, const double a[4], const double b[4])
 
 double fov_box_overlap(fov_overlap kind, const double a[4], const double b[4])
 {
+    if (a == NULL || b == NULL) {
+        return 0;
+    }
     double width = fmin(a[2], b[2]) - fmax(a[0], b[0]), height = fmin(a[3], b[3]) - fmax(a[1], b[1]);
     double common = width > 0.0 && height > 0.0 ? width * height : 0.0;
     double together = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common;

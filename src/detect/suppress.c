@@ -92,6 +92,10 @@ int64_t fov_boxes_suppress(fov_context *context, int64_t count, const double *bo
                            const int32_t *classes, const fov_suppress_options *options, int64_t *kept,
                            double *final_scores)
 {
+    if (context == NULL) {
+        return -1;
+    }
+    call_fresh(context);
     struct crowd crowd = {.boxes = boxes, .count = count, .how = {.overlap = 0.65}};
     struct error *error = &context->error;
     if (error->status != FOV_OK) {

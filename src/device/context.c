@@ -95,6 +95,7 @@ static fov_context *create_context(const fov_context_options *options)
     context->rates = options->rates ? *options->rates : *rates_default(context->kernel->level);
     if (!context->error.status)
         context->pool = pool_create(memory, options->threads, &context->error);
+    context->is_unfit = context->error.status != FOV_OK;
     context_log(context, FOV_LOG_INFO, "%s", fov_machine(context));
     return context;
 }
@@ -122,6 +123,33 @@ void fov_context_free(fov_context *context)
     memory_destroy(memory);
 }
 
+void call_fresh(struct fov_context *context)
+{
+    if (context && !atomic_load(&context->depth) && !context->is_unfit)
+        error_clear(&context->error);
+}
+
+struct call call_begin(struct fov_context *context)
+{
+    call_fresh(context);
+    if (context)
+        atomic_fetch_add(&context->depth, 1);
+    return (struct call){context, arithmetic_enter(DENORMALS_KEPT)};
+}
+
+void call_end(const struct call *call)
+{
+    if (call->context)
+        atomic_fetch_sub(&call->context->depth, 1);
+    arithmetic_leave(call->mode);
+}
+
+int call_refuse(struct fov_context *context, const char *sentence)
+{
+    call_fresh(context);
+    return error_set(context ? &context->error : NULL, FOV_E_USAGE, "%s", sentence);
+}
+
 void context_put_error(struct fov_context *context, const struct error *error)
 {
     pthread_mutex_lock(&context->lock);
@@ -141,27 +169,37 @@ fov_status fov_error_status(const fov_context *context)
 
 void fov_error_clear(fov_context *context)
 {
-    if (context)
-        error_clear(&context->error);
+    if (!context)
+        return;
+    context->is_unfit = false;
+    error_clear(&context->error);
 }
 
 int fov_context_threads(const fov_context *context)
 {
+    if (!context)
+        return 0;
     return pool_threads(context->pool);
 }
 
 uint64_t fov_context_seed(const fov_context *context)
 {
+    if (!context)
+        return 0;
     return context->seed;
 }
 
 const char *fov_context_isa(const fov_context *context)
 {
+    if (!context)
+        return "";
     return context->kernel->name;
 }
 
 fov_memory_use fov_context_memory(const fov_context *context)
 {
+    if (!context)
+        return (fov_memory_use){0};
     return (fov_memory_use){memory_in_use(context->memory), memory_peak(context->memory),
                             memory_requests(context->memory)};
 }
@@ -173,6 +211,8 @@ const char *fov_version(void)
 
 const char *fov_machine(fov_context *context)
 {
+    if (!context)
+        return "";
     char   name[96];
     char   levels[64] = "";
     size_t used       = 0;

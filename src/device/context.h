@@ -3,12 +3,14 @@
 #ifndef DEVICE_CONTEXT_H
 #define DEVICE_CONTEXT_H
 
+#include "base/arithmetic.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "kernel/kernel.h"
 #include <fovea/context.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct fov_context {
     struct memory             *memory;
@@ -21,11 +23,27 @@ struct fov_context {
     fov_rates                  rates;
     struct error               error;
     pthread_mutex_t            lock; /**< over .error, which several threads may put (context_put_error) */
+    atomic_int                 depth;   /**< public calls that have begun and not ended */
+    bool                       is_unfit; /**< it could not be made as asked for: its error stays */
     struct memory_source       source;
     void (*log)(void *user, fov_log_level level, const char *message);
     void *log_user;
     char  machine[256];
 };
+
+/** A public call under way. What an earlier call has left as the context's error is gone when it begins, and arithmetic is
+ *  the library's until it ends; calls within it change neither. So the error is always that of the last call which
+ *  failed. NULL context: only the arithmetic. */
+struct call {
+    struct fov_context *context;
+    struct arithmetic   mode;
+};
+struct call call_begin(struct fov_context *context);
+void        call_end(const struct call *call);
+/** The same for short calls that make no others: only the error goes. Accepts NULL. */
+void call_fresh(struct fov_context *context);
+/** FOV_E_USAGE, with that sentence: "fov_model_load: path is NULL". Accepts NULL. */
+int call_refuse(struct fov_context *context, const char *sentence);
 
 /** A failure in any thread: its error becomes the context's. */
 void context_put_error(struct fov_context *context, const struct error *error);

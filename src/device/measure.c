@@ -101,6 +101,10 @@ static double best_rate(struct pool *pool, pool_task *run, struct near_product *
 
 double fov_measure_flops(fov_context *context, double seconds)
 {
+    if (context == NULL) {
+        return 0;
+    }
+    call_fresh(context);
     const struct kernel_table *kernel = context->kernel;
     struct near_product near = {.kernel = kernel};
     if (context->error.status != FOV_OK || kernel->vector_floats > MOST_VECTOR) {
@@ -177,6 +181,10 @@ static double measure_traffic(fov_context *context, struct pool *pool, size_t by
 
 double fov_measure_bandwidth(fov_context *context, size_t bytes, double seconds)
 {
+    if (context == NULL) {
+        return 0;
+    }
+    call_fresh(context);
     return context->error.status == FOV_OK ? measure_traffic(context, context->pool, bytes, seconds) : 0;
 }
 
@@ -325,6 +333,13 @@ static double measure_wake(fov_context *context)
 
 int fov_measure_rates(fov_context *context, fov_rates *rates)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(context);
+    if (rates == NULL) {
+        return call_refuse(context, "fov_measure_rates: rates is NULL");
+    }
     struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
     int status = (int)context->error.status;
     status = status == FOV_OK ? measure_products(context, &rates->products) : status;
@@ -340,11 +355,18 @@ int fov_measure_rates(fov_context *context, fov_rates *rates)
 
 fov_rates fov_context_rates(const fov_context *context)
 {
+    if (context == NULL) {
+        return (fov_rates){0};
+    }
     return context->rates;
 }
 
 int fov_context_set_rates(fov_context *context, const fov_rates *rates)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(context);
     if (rates == NULL) {
         context->rates = *rates_default(context->kernel->level);
         return FOV_OK;

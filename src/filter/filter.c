@@ -122,6 +122,9 @@ int64_t filter_place(int64_t at, int64_t length, fov_border border)
 void fov_filter_patch(const float *picture, int height, int width, int channels, int y, int x, int channel, int rows,
                       int columns, fov_border border, float *patch)
 {
+    if (picture == NULL || patch == NULL) {
+        return;
+    }
     for (int u = 0; u < rows; u++) {
         int64_t row = filter_place((int64_t)y + u - rows / 2, height, border);
 
@@ -248,6 +251,13 @@ static int check(const struct filter_job *job)
 int fov_filter(fov_context *context, const char *name, const float *picture, int height, int width, int channels,
                fov_border border, float *result)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(context);
+    if (name == NULL || picture == NULL || result == NULL) {
+        return call_refuse(context, "fov_filter: name, picture or result is NULL");
+    }
     const struct filter_job job = {.context = context, .picture = picture, .result = result, .height = height,
                                    .width = width, .channels = channels, .border = border};
     int status = check(&job);
@@ -258,6 +268,13 @@ int fov_filter(fov_context *context, const char *name, const float *picture, int
 int fov_filter_convolve(fov_context *context, const float *weights, int rows, int columns, const float *picture,
                         int height, int width, int channels, fov_border border, float *result)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(context);
+    if (picture == NULL || result == NULL) {
+        return call_refuse(context, "fov_filter_convolve: picture or result is NULL");
+    }
     const struct filter_job job = {.context = context, .picture = picture, .result = result, .height = height,
                                    .width = width, .channels = channels, .border = border};
     int status = check(&job);
@@ -272,6 +289,13 @@ int fov_filter_convolve(fov_context *context, const float *weights, int rows, in
 
 int fov_filter_kernel(fov_context *context, const char *name, float *weights, int *rows, int *columns)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(context);
+    if (name == NULL) {
+        return call_refuse(context, "fov_filter_kernel: name is NULL");
+    }
     struct filter_kernel *kernel;
     double                size;
     const struct filter  *filter = context->error.status == FOV_OK ? find(name, &size, &context->error) : NULL;
@@ -313,6 +337,13 @@ static bool is_derivative(const struct filter *filter, double size, struct filte
 
 int fov_filter_pixels(fov_context *context, const char *name, const float *result, size_t count, uint8_t *pixels)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(context);
+    if (name == NULL || result == NULL || pixels == NULL) {
+        return call_refuse(context, "fov_filter_pixels: name, result or pixels is NULL");
+    }
     double                size = 0.0;
     const struct filter  *filter = context->error.status == FOV_OK ? find(name, &size, &context->error) : NULL;
     struct filter_kernel *kernel =

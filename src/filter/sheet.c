@@ -62,6 +62,13 @@ static int fill(fov_context *context, const uint8_t *pixels, int channels, fov_b
 int fov_filter_sheet(fov_context *context, const uint8_t *pixels, int height, int width, int channels,
                      fov_border border, const char *png)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(context);
+    if (png == NULL) {
+        return call_refuse(context, "fov_filter_sheet: png is NULL");
+    }
     struct memory *memory = context->memory;
     struct error  *error  = &context->error;
     struct sheet   sheet  = {.height = height, .width = width, .count = fov_filter_count()};

@@ -133,7 +133,7 @@ static int add_gradients(fov_graph *graph, fov_value loss, const fov_value *targ
 
     memset(gradients, 0, sizeof *gradients * (size_t)(count > 0 ? count : 0));
     if (graph->failed || error->status)
-        return (int)error->status;
+        return graph_refuse(graph);
     if (!is_value(graph, loss) || graph_value(graph, loss.id)->shape.rank != 0) {
         fov_graph_fail(graph, NULL, FOV_E_SHAPE, "gradient: the loss must be one number, not %s",
                        is_value(graph, loss) ? shape_text(&graph_value(graph, loss.id)->shape, text) : "no value");
@@ -152,15 +152,22 @@ static int add_gradients(fov_graph *graph, fov_value loss, const fov_value *targ
         status = (int)error->status;
     memory_free(memory, reverse.flowing);
     memory_free(memory, reverse.wanted);
-    graph->failed = graph->failed || status;
+    if (status && !graph->failed) {
+        graph->failed  = true;
+        graph->failure = *error;
+    }
     return status;
 }
 
 int fov_gradient(fov_graph *graph, fov_value loss, const fov_value *targets, int count, fov_value *gradients)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (!graph)
+        return FOV_E_USAGE;
+    if (!targets || !gradients)
+        return call_refuse(graph->context, "fov_gradient: targets or gradients is NULL");
+    struct call call = call_begin(graph->context);
     int status = add_gradients(graph, loss, targets, count, gradients);
 
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

@@ -24,7 +24,7 @@ static fov_value emit_node(void *context, const char *name, const fov_value *in,
     const struct op *op    = op_find(name);
     int              ids[OP_MAX_PORTS];
 
-    if (graph->failed)
+    if (!graph || graph->failed)
         return (fov_value){0};
     if (!op)
         return fov_graph_fail(graph, node_name, FOV_E_INTERNAL, "there is no operator \"%s\"", name);
@@ -40,7 +40,7 @@ static fov_value emit_output(void *context, fov_value first, int index)
 {
     const fov_graph *graph = context;
 
-    if (graph->failed || first.id <= 0)
+    if (!graph || graph->failed || first.id <= 0)
         return (fov_value){0};
     return (fov_value){graph->nodes[graph_value(graph, first.id)->node].out[index]};
 }
@@ -52,13 +52,18 @@ static fov_value emit_constant(void *context, fov_dtype dtype, fov_shape shape, 
 
 const struct op_emitter *fov_graph_emitter(fov_graph *graph)
 {
-    return &graph->emitter;
+    static const struct op_emitter nothing = {emit_node, emit_output, emit_constant, NULL};
+
+    return graph ? &graph->emitter : &nothing;
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
 fov_graph *fov_graph_create(fov_context *context)
 {
+    if (!context)
+        return NULL;
+    call_fresh(context);
     fov_graph *graph;
 
     if (context->error.status)
@@ -105,32 +110,47 @@ void fov_graph_free(fov_graph *graph)
 
 fov_context *fov_graph_context(const fov_graph *graph)
 {
+    if (!graph)
+        return NULL;
     return graph->context;
 }
 
 /* ---- errors ------------------------------------------------------------------------------------------------------ */
 
+/* An error has been put on the context by somebody below: only remember that this graph has failed. */
+static int fail(fov_graph *graph)
+{
+    graph->failed  = true;
+    graph->failure = graph->context->error;
+    return 0;
+}
+
 fov_value fov_graph_fail(fov_graph *graph, const char *node, fov_status status, const char *format, ...)
 {
-    struct error *error = &graph->context->error;
+    struct error *error;
     va_list       list;
 
-    if (!graph->failed && !error->status) {
+    if (!graph || graph->failed)
+        return (fov_value){0};
+    error = &graph->context->error;
+    call_fresh(graph->context);
+    if (!error->status) {
         va_start(list, format);
         error_set_list(error, status, format, list);
         va_end(list);
         if (node)
             error_prefix(error, "\"%s\"", node);
     }
-    graph->failed = true;
-    return (fov_value){0};
+    return (fov_value){fail(graph)};
 }
 
-/* An error has been put on the context by somebody below: only remember that this graph has failed. */
-static int fail(fov_graph *graph)
+int graph_refuse(const fov_graph *graph)
 {
-    graph->failed = true;
-    return 0;
+    struct error *error = &graph->context->error;
+
+    if (!error->status)
+        *error = graph->failure;
+    return (int)error->status;
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
@@ -198,11 +218,14 @@ static bool check_shape(fov_graph *graph, const char *what, const char *name, co
 
 fov_value fov_input_opt(fov_graph *graph, const fov_input_options *options)
 {
+    if (!graph)
+        return (fov_value){0};
     static const fov_input_options standard = {0};
     const char                    *name;
 
     if (graph->failed)
         return (fov_value){0};
+    call_fresh(graph->context);
     if (!options)
         options = &standard;
     name = options->name ? options->name : names_find_value(graph, "input") ? NULL : "input";
@@ -215,12 +238,15 @@ fov_value fov_input_opt(fov_graph *graph, const fov_input_options *options)
 
 fov_value fov_parameter_opt(fov_graph *graph, const fov_parameter_options *options)
 {
+    if (!graph)
+        return (fov_value){0};
     struct value value = {.kind = VALUE_PARAMETER, .node = -1};
     int          id;
 
     if (graph->failed)
         return (fov_value){0};
-    if (!options->name) {
+    call_fresh(graph->context);
+    if (!options || !options->name) {
         error_set(&graph->context->error, FOV_E_USAGE, "a parameter needs a name");
         return (fov_value){fail(graph)};
     }
@@ -244,16 +270,23 @@ fov_value fov_parameter_opt(fov_graph *graph, const fov_parameter_options *optio
 
 fov_value fov_constant(fov_graph *graph, const char *name, fov_dtype dtype, fov_shape shape, const void *data)
 {
+    if (!graph)
+        return (fov_value){0};
     struct value value = {.kind = VALUE_CONSTANT, .dtype = dtype, .shape = shape, .node = -1};
     int          id;
 
     if (graph->failed)
         return (fov_value){0};
+    call_fresh(graph->context);
     if (!check_shape(graph, "constant", name, &shape))
         return (fov_value){fail(graph)};
     if (!shape_bytes(&shape, dtype, &value.bytes)) {
         error_set(&graph->context->error, FOV_E_SHAPE, "constant \"%s\": its size does not fit memory",
                   name ? name : "");
+        return (fov_value){fail(graph)};
+    }
+    if (!data && value.bytes) {
+        error_set(&graph->context->error, FOV_E_USAGE, "constant \"%s\": its data are NULL", name ? name : "");
         return (fov_value){fail(graph)};
     }
     value.data = memory_allocate_raw(graph->context->memory, value.bytes, 1, "constant", &graph->context->error);
@@ -428,6 +461,7 @@ int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_
 
     if (graph->failed)
         return 0;
+    call_fresh(graph->context);
     if (error->status)
         return fail(graph);
     if (!name)
@@ -472,8 +506,9 @@ const char *fov_graph_node_name(fov_graph *graph, const char *wanted, const char
 {
     int length;
 
-    if (graph->failed)
+    if (!graph || graph->failed)
         return NULL;
+    call_fresh(graph->context);
     if (wanted)
         length = snprintf(graph->node_name, sizeof graph->node_name, "%s%s", graph->scope, wanted);
     else
@@ -495,7 +530,7 @@ fov_value fov_graph_parameter(fov_graph *graph, const char *node, const char *na
 {
     char full[400];
 
-    if (graph->failed || !node)
+    if (!graph || graph->failed || !node)
         return (fov_value){0};
     snprintf(full, sizeof full, "%s.%s", node, name);
     return fov_parameter(graph, .name = full, .shape = shape, .initial = initial, .scale = scale, .frozen = frozen);
@@ -503,10 +538,11 @@ fov_value fov_graph_parameter(fov_graph *graph, const char *node, const char *na
 
 void fov_scope_push(fov_graph *graph, const char *name)
 {
+    if (!graph || !name || graph->failed)
+        return;
     size_t length = strlen(graph->scope);
 
-    if (graph->failed)
-        return;
+    call_fresh(graph->context);
     if (length + strlen(name) + 2 > sizeof graph->scope ||
         (size_t)graph->scope_count == sizeof graph->scope_begins / sizeof *graph->scope_begins) {
         error_set(&graph->context->error, FOV_E_USAGE, "scopes are nested too deeply at \"%s\"", name);
@@ -519,7 +555,7 @@ void fov_scope_push(fov_graph *graph, const char *name)
 
 void fov_scope_pop(fov_graph *graph)
 {
-    if (!graph->failed && graph->scope_count > 0)
+    if (graph && !graph->failed && graph->scope_count > 0)
         graph->scope[graph->scope_begins[--graph->scope_count]] = '\0';
 }
 
@@ -527,22 +563,30 @@ void fov_scope_pop(fov_graph *graph)
 
 fov_value fov_find(const fov_graph *graph, const char *name)
 {
+    if (!graph || !name)
+        return (fov_value){0};
     return (fov_value){names_find_value(graph, name)};
 }
 
 const char *fov_value_name(const fov_graph *graph, fov_value value)
 {
+    if (!graph)
+        return "";
     return value.id > 0 && (size_t)value.id < graph->value_count ? graph_value(graph, value.id)->name : "";
 }
 
 fov_shape fov_value_shape(const fov_graph *graph, fov_value value)
 {
+    if (!graph)
+        return (fov_shape){0};
     return value.id > 0 && (size_t)value.id < graph->value_count ? graph_value(graph, value.id)->shape
                                                                  : (fov_shape){0};
 }
 
 fov_dtype fov_value_dtype(const fov_graph *graph, fov_value value)
 {
+    if (!graph)
+        return FOV_F32;
     return value.id > 0 && (size_t)value.id < graph->value_count ? graph_value(graph, value.id)->dtype : FOV_F32;
 }
 

@@ -55,6 +55,7 @@ struct fov_graph {
     struct packs       *packs; /**< where its plans put packed weights, to have them once; NULL: each has its own */
     uint64_t            version; /**< grows when a parameter's data changes: plans pack their weights anew */
     bool                failed; /**< a builder call has failed: all later ones do nothing */
+    struct error        failure; /**< why */
     struct op_emitter   emitter;
     struct {
         uint32_t *slot; /**< value ids by hash of their name; 0 = free */
@@ -71,6 +72,8 @@ static inline struct value *graph_value(const fov_graph *graph, int id)
     return &graph->values[id];
 }
 
+/** What calls on a graph that has failed answer: its first failure is the context's error, whatever was there since. */
+int graph_refuse(const fov_graph *graph);
 /** Adds a node; checks options, infers shapes, makes the output values. Returns the first output's id, 0 on failure.
  *  `name` NULL: made up from the operator's name. Names of outputs: the node's, then NAME:1, NAME:2... */
 int graph_add_node(fov_graph *graph, const struct op *op, const int *in, int in_count, const void *options,

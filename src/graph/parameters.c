@@ -107,11 +107,15 @@ int graph_settle(fov_graph *graph)
 
 int fov_parameter_count(const fov_graph *graph)
 {
+    if (!graph)
+        return 0;
     return graph->parameter_count;
 }
 
 fov_value fov_parameter_at(const fov_graph *graph, int index)
 {
+    if (!graph)
+        return (fov_value){0};
     for (size_t id = 1; id < graph->value_count; id++)
         if (graph->values[id].kind == VALUE_PARAMETER && graph->values[id].number == index)
             return (fov_value){(int)id};
@@ -127,6 +131,8 @@ static struct value *parameter(const fov_graph *graph, fov_value value)
 
 bool fov_parameter_frozen(const fov_graph *graph, fov_value value)
 {
+    if (!graph)
+        return false;
     const struct value *found = parameter(graph, value);
 
     return found && found->frozen;
@@ -134,6 +140,8 @@ bool fov_parameter_frozen(const fov_graph *graph, fov_value value)
 
 void fov_parameter_freeze(fov_graph *graph, fov_value value, bool frozen)
 {
+    if (!graph)
+        return;
     struct value *found = parameter(graph, value);
 
     if (found)
@@ -159,6 +167,11 @@ static struct value *sized_parameter(fov_graph *graph, fov_value value, size_t b
 
 int fov_parameter_get(fov_graph *graph, fov_value value, void *data, size_t bytes)
 {
+    if (!graph)
+        return FOV_E_USAGE;
+    call_fresh(graph->context);
+    if (!data)
+        return call_refuse(graph->context, "fov_parameter_get: data is NULL");
     const struct value *found = sized_parameter(graph, value, bytes);
 
     if (!found)
@@ -168,6 +181,11 @@ int fov_parameter_get(fov_graph *graph, fov_value value, void *data, size_t byte
 
 int fov_parameter_set(fov_graph *graph, fov_value value, const void *data, size_t bytes)
 {
+    if (!graph)
+        return FOV_E_USAGE;
+    call_fresh(graph->context);
+    if (!data)
+        return call_refuse(graph->context, "fov_parameter_set: data is NULL");
     struct value *found = sized_parameter(graph, value, bytes);
 
     if (!found || graph_settle(graph))
@@ -187,6 +205,8 @@ int fov_parameter_set(fov_graph *graph, fov_value value, const void *data, size_
 
 void fov_assign(fov_graph *graph, fov_value target, fov_value value)
 {
+    if (!graph)
+        return;
     struct value *found = parameter(graph, target);
 
     if (graph->failed)

@@ -249,7 +249,7 @@ static fov_plan *create(fov_graph *graph, const fov_value *outputs, int count, c
     fov_plan           *plan;
 
     if (graph->failed || context->error.status) {
-        error_set(&context->error, FOV_E_USAGE, "the graph could not be built");
+        graph_refuse(graph);
         return NULL;
     }
     if (count < 1) {
@@ -273,10 +273,16 @@ static fov_plan *create(fov_graph *graph, const fov_value *outputs, int count, c
 
 fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (!graph)
+        return NULL;
+    if (!outputs) {
+        call_refuse(graph->context, "fov_plan_create: outputs is NULL");
+        return NULL;
+    }
+    struct call call = call_begin(graph->context);
     fov_plan *made = create(graph, outputs, count, options);
 
-    arithmetic_leave(mode);
+    call_end(&call);
     return made;
 }
 
@@ -361,11 +367,15 @@ void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end)
 
 void fov_plan_run(fov_plan *plan, uint64_t step)
 {
+    if (!plan)
+        return;
     plan_run_steps(plan, step, 0, plan->step_count);
 }
 
 void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
 {
+    if (!plan || !seconds)
+        return;
     struct arithmetic mode = arithmetic_enter(DENORMALS_FLUSHED);
 
     pool_begin(plan->graph->context->pool);
@@ -411,6 +421,8 @@ static int visible_tensor(const fov_plan *plan, fov_value value)
 
 void *fov_plan_data(fov_plan *plan, fov_value value)
 {
+    if (!plan)
+        return NULL;
     int tensor = visible_tensor(plan, value);
 
     return tensor < 0 ? NULL : tensor_address(plan, tensor);
@@ -418,6 +430,8 @@ void *fov_plan_data(fov_plan *plan, fov_value value)
 
 size_t fov_plan_bytes(const fov_plan *plan, fov_value value)
 {
+    if (!plan)
+        return 0;
     int tensor = visible_tensor(plan, value);
 
     return tensor < 0 ? 0 : plan->tensors[tensor].bytes;
@@ -425,6 +439,8 @@ size_t fov_plan_bytes(const fov_plan *plan, fov_value value)
 
 fov_shape fov_plan_shape(const fov_plan *plan, fov_value value)
 {
+    if (!plan)
+        return (fov_shape){0};
     int tensor = visible_tensor(plan, value);
 
     return tensor < 0 ? (fov_shape){0} : plan->tensors[tensor].shape;
@@ -432,6 +448,8 @@ fov_shape fov_plan_shape(const fov_plan *plan, fov_value value)
 
 fov_plan_memory fov_plan_memory_use(const fov_plan *plan)
 {
+    if (!plan)
+        return (fov_plan_memory){0};
     fov_plan_memory use = {.activations = plan->arena_bytes,
                            .unshared    = plan->unshared_bytes,
                            .packed      = plan->kept_bytes,
@@ -460,11 +478,15 @@ fov_plan_memory fov_plan_memory_use(const fov_plan *plan)
 
 int fov_plan_step_count(const fov_plan *plan)
 {
+    if (!plan)
+        return 0;
     return (int)plan->step_count;
 }
 
 fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
 {
+    if (!plan)
+        return (fov_plan_step){0};
     const struct plan_step *step   = &plan->steps[index];
     const struct plan_tensor *out  = step->out_count && step->out[0] >= 0 ? &plan->tensors[step->out[0]] : NULL;
     fov_plan_step           result = {.name          = step->name,

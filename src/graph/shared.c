@@ -29,6 +29,7 @@ struct shared_graph *shared_graph_create(const fov_graph *original, struct error
     atomic_init(&shared->owners, 1);
     shared->context = *original->context;
     error_clear(&shared->context.error);
+    atomic_init(&shared->context.depth, 0);
     shared->packs.memory = memory;
     shared->count = original->value_count;
     shared->version = original->version;

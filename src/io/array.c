@@ -7,6 +7,13 @@
 int fov_array_save_npy(fov_context *context, const char *path, fov_dtype dtype, const fov_shape *shape,
                        const void *data)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(context);
+    if (path == NULL || shape == NULL) {
+        return call_refuse(context, "fov_array_save_npy: path or shape is NULL");
+    }
     struct error *error = &context->error;
 
     if (error->status) {

@@ -156,6 +156,10 @@ static int check(struct error *error, int classes, const int64_t *rising)
 fov_metrics *fov_metrics_boxes(fov_context *context, int classes, const int64_t *categories, int64_t object_count,
                                const fov_object *objects, int64_t detection_count, const fov_detection *detections)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
     fov_metrics *metrics = figures_create(context);
     struct error *error = &context->error;
     struct memory *memory = context->memory;

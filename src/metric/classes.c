@@ -271,6 +271,14 @@ static void measure_scores(fov_metrics *metrics, const struct answers *a)
 fov_metrics *fov_metrics_classes(fov_context *context, int64_t count, int classes, const int32_t *truth,
                                  const double *scores, const int32_t *answers)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
+    if (truth == NULL) {
+        call_refuse(context, "fov_metrics_classes: truth is NULL");
+        return NULL;
+    }
     struct answers a       = {count, classes, truth, scores, answers};
     fov_metrics   *metrics = figures_create(context);
 

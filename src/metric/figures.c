@@ -136,16 +136,25 @@ double f1_score(double precision, double recall)
 
 int fov_metrics_count(const fov_metrics *metrics)
 {
+    if (metrics == NULL) {
+        return 0;
+    }
     return metrics ? metrics->count : 0;
 }
 
 fov_figure fov_metrics_at(const fov_metrics *metrics, int index)
 {
+    if (metrics == NULL) {
+        return (fov_figure){0};
+    }
     return index >= 0 && index < fov_metrics_count(metrics) ? metrics->at[index].figure : (fov_figure){.name = ""};
 }
 
 double fov_metrics_number(const fov_metrics *metrics, const char *name)
 {
+    if (metrics == NULL || name == NULL) {
+        return 0;
+    }
     for (int i = 0; i < fov_metrics_count(metrics); i++) {
         if (metrics->at[i].figure.rank == 0 && strcmp(metrics->at[i].name, name) == 0) {
             return *metrics->at[i].figure.values;

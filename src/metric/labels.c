@@ -178,6 +178,14 @@ static void measure_ranking(fov_metrics *metrics, const struct labels *l)
 fov_metrics *fov_metrics_labels(fov_context *context, int64_t count, int labels, const int32_t *truth,
                                 const double *scores, double threshold)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
+    if (truth == NULL || scores == NULL) {
+        call_refuse(context, "fov_metrics_labels: truth or scores is NULL");
+        return NULL;
+    }
     struct labels l       = {count, labels, truth, scores, threshold};
     fov_metrics  *metrics = figures_create(context);
 

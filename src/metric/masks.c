@@ -70,6 +70,14 @@ fov_metrics *figures_of_masks(fov_context *context, int classes, const int64_t *
 fov_metrics *fov_metrics_masks(fov_context *context, int64_t pixels, int classes, const int32_t *truth,
                                const int32_t *answers, int ignore)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
+    if (truth == NULL || answers == NULL) {
+        call_refuse(context, "fov_metrics_masks: truth or answers is NULL");
+        return NULL;
+    }
     fov_metrics *metrics   = figures_create(context);
     bool         usable    = pixels >= 1 && classes >= 1 && truth && answers;
     double      *confusion = metrics && usable ? figures_add(metrics, "confusion", classes, classes, true) : NULL;

@@ -164,6 +164,14 @@ static void measure_error(fov_metrics *metrics, const struct picture_pair *p)
 fov_metrics *fov_metrics_pictures(fov_context *context, int height, int width, int channels, const double *a,
                                   const double *b, double range)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
+    if (a == NULL || b == NULL) {
+        call_refuse(context, "fov_metrics_pictures: a or b is NULL");
+        return NULL;
+    }
     struct picture_pair p       = {height, width, channels, a, b, range};
     fov_metrics    *metrics = figures_create(context);
 

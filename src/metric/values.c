@@ -105,6 +105,14 @@ static void measure(fov_metrics *metrics, int64_t count, int outputs, const doub
 fov_metrics *fov_metrics_values(fov_context *context, int64_t count, int outputs, const double *truth,
                                 const double *answers)
 {
+    if (context == NULL) {
+        return NULL;
+    }
+    call_fresh(context);
+    if (truth == NULL || answers == NULL) {
+        call_refuse(context, "fov_metrics_values: truth or answers is NULL");
+        return NULL;
+    }
     fov_metrics *metrics = figures_create(context);
 
     if (metrics && check(count, outputs, truth, answers, &context->error) == FOV_OK) {

@@ -343,6 +343,13 @@ int classes_match(const fov_model *model, const fov_dataset *data, int outputs, 
 
 int fov_classes_match(fov_model *model, const fov_dataset *data, bool by_position, fov_class_match *match)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (data == NULL || match == NULL) {
+        return call_refuse(model->context, "fov_classes_match: data or match is NULL");
+    }
     *match = (fov_class_match){.relation = FOV_CLASSES_DIFFERENT};
     struct error *error = &model->context->error;
     return error->status != FOV_OK ? (int)error->status

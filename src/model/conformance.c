@@ -96,8 +96,14 @@ static int run_cases(fov_context *context, const char *directory, const fov_conf
 int fov_conformance_run(fov_context *context, const char *directory, const fov_conformance_options *options,
                         fov_conformance *total)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (directory == NULL || total == NULL) {
+        return call_refuse(context, "fov_conformance_run: directory or total is NULL");
+    }
+    struct call call = call_begin(context);
     int status = run_cases(context, directory, options, total);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

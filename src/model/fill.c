@@ -33,6 +33,13 @@ static int find_other(fov_model *model, const char *name)
 
 int fov_model_fill_input(fov_model *model, const char *name, const void *data, size_t bytes)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (name == NULL || data == NULL) {
+        return call_refuse(model->context, "fov_model_fill_input: name or data is NULL");
+    }
     struct error *error = &model->context->error;
     struct memory *memory = model->context->memory;
     int place = find_other(model, name);
@@ -89,6 +96,13 @@ static int fill_array(fov_model *model, const char *name, const char *path, cons
 
 int fov_model_fill_input_file(fov_model *model, const char *name, const char *path)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (name == NULL || path == NULL) {
+        return call_refuse(model->context, "fov_model_fill_input_file: name or path is NULL");
+    }
     struct error *error = &model->context->error;
     struct file_map map;
     struct npy npy;

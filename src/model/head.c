@@ -222,9 +222,12 @@ static int replace_head(fov_model *model, int classes, const char **weight)
 
 int fov_model_replace_head(fov_model *model, int classes, const char **weight)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    struct call call = call_begin(model->context);
     int status = replace_head(model, classes, weight);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -265,6 +268,9 @@ static bool is_statistic(const fov_graph *graph, int id)
 
 int fov_model_freeze(fov_model *model, const char *pattern, bool frozen)
 {
+    if (model == NULL || pattern == NULL) {
+        return 0;
+    }
     fov_graph *graph = model->graph;
     int count = 0;
     for (size_t v = 1; v < graph->value_count; v++) {

@@ -73,11 +73,11 @@ static fov_value usual_input(const fov_model *model)
 static int check_own(const fov_model *model, fov_value value)
 {
     struct error *error = &model->context->error;
-    if (model->graph->failed || value.id == 0) {
-        /* The builder call that failed has said why. */
-        return error->status != FOV_OK
-                   ? (int)error->status
-                   : (int)error_set(error, FOV_E_USAGE, "a model's input and output must be values");
+    if (model->graph->failed) {
+        return graph_refuse(model->graph); /* the builder call that failed has said why */
+    }
+    if (value.id == 0) {
+        return error_set(error, FOV_E_USAGE, "a model's input and output must be values");
     }
     if (value.id < 0 || value.id >= (int)model->graph->value_count) {
         return error_set(error, FOV_E_USAGE, "a model's input and output must be values of its own graph");
@@ -126,6 +126,13 @@ static int check_outputs(const fov_model *model, const fov_value *outputs, int c
 int fov_model_set_inputs_outputs(fov_model *model, const fov_value *inputs, int input_count, const fov_value *outputs,
                                  int output_count)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (inputs == NULL || outputs == NULL) {
+        return call_refuse(model->context, "fov_model_set_inputs_outputs: inputs or outputs is NULL");
+    }
     struct error *error = &model->context->error;
     struct memory *memory = model->context->memory;
     fov_value chosen;
@@ -163,6 +170,10 @@ int fov_model_set_inputs_outputs(fov_model *model, const fov_value *inputs, int 
 
 int fov_model_set_input_output(fov_model *model, fov_value input, fov_value output)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
     return fov_model_set_inputs_outputs(model, &input, 1, &output, 1);
 }
 
@@ -181,6 +192,10 @@ int model_map_inputs_outputs(fov_model *model, const int *copy)
 
 int fov_model_set_auxiliary(fov_model *model, fov_value output, float share)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
     for (int i = 0; i < model->output_count; i++) {
         if (model->outputs[i].value.id == output.id && share >= 0 && share <= 1) {
             model->outputs[i].auxiliary = share;
@@ -211,16 +226,25 @@ int model_replace_output(fov_model *model, fov_value end)
 
 int fov_model_input_count(const fov_model *model)
 {
+    if (model == NULL) {
+        return 0;
+    }
     return model->input_count;
 }
 
 int fov_model_output_count(const fov_model *model)
 {
+    if (model == NULL) {
+        return 0;
+    }
     return model->output_count;
 }
 
 float fov_model_auxiliary(const fov_model *model, fov_value output)
 {
+    if (model == NULL) {
+        return 0;
+    }
     for (int i = 0; i < model->output_count; i++) {
         if (model->outputs[i].value.id == output.id) {
             return model->outputs[i].auxiliary;
@@ -231,11 +255,17 @@ float fov_model_auxiliary(const fov_model *model, fov_value output)
 
 fov_value fov_model_input_at(const fov_model *model, int index)
 {
+    if (model == NULL) {
+        return (fov_value){0};
+    }
     return index >= 0 && index < model->input_count ? model->inputs[index] : (fov_value){0};
 }
 
 fov_value fov_model_output_at(const fov_model *model, int index)
 {
+    if (model == NULL) {
+        return (fov_value){0};
+    }
     return index >= 0 && index < model->output_count ? model->outputs[index].value : (fov_value){0};
 }
 
@@ -246,6 +276,9 @@ static bool has_name(const fov_model *model, fov_value value, const char *name)
 
 fov_value fov_model_input_named(const fov_model *model, const char *name)
 {
+    if (model == NULL || name == NULL) {
+        return (fov_value){0};
+    }
     for (int i = 0; i < model->input_count; i++) {
         if (has_name(model, model->inputs[i], name)) {
             return model->inputs[i];
@@ -256,6 +289,9 @@ fov_value fov_model_input_named(const fov_model *model, const char *name)
 
 fov_value fov_model_output_named(const fov_model *model, const char *name)
 {
+    if (model == NULL || name == NULL) {
+        return (fov_value){0};
+    }
     for (int i = 0; i < model->output_count; i++) {
         if (has_name(model, model->outputs[i].value, name)) {
             return model->outputs[i].value;
@@ -266,11 +302,17 @@ fov_value fov_model_output_named(const fov_model *model, const char *name)
 
 fov_value fov_model_input(const fov_model *model)
 {
+    if (model == NULL) {
+        return (fov_value){0};
+    }
     return model->input;
 }
 
 fov_value fov_model_output(const fov_model *model)
 {
+    if (model == NULL) {
+        return (fov_value){0};
+    }
     return model->output;
 }
 
@@ -286,12 +328,19 @@ static struct model_output *find_output(const fov_model *model, fov_value value)
 
 fov_meaning fov_model_meaning(const fov_model *model, fov_value value)
 {
+    if (model == NULL) {
+        return FOV_MEANING_VALUES;
+    }
     const struct model_output *output = find_output(model, value);
     return output != NULL ? output->meaning : FOV_MEANING_VALUES;
 }
 
 int fov_model_set_meaning(fov_model *model, fov_value value, fov_meaning meaning)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
     struct error *error = &model->context->error;
     struct model_output *output = find_output(model, value);
     if (output == NULL || fov_meaning_name(meaning)[0] == '\0') {
@@ -330,6 +379,13 @@ static int fail_unknown(const fov_model *model, bool input, const char *name)
 
 int fov_model_choose_input(fov_model *model, const char *name)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (name == NULL) {
+        return call_refuse(model->context, "fov_model_choose_input: name is NULL");
+    }
     fov_value value = fov_model_input_named(model, name);
     if (value.id == 0) {
         return fail_unknown(model, true, name);
@@ -340,6 +396,13 @@ int fov_model_choose_input(fov_model *model, const char *name)
 
 int fov_model_choose_output(fov_model *model, const char *name)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (name == NULL) {
+        return call_refuse(model->context, "fov_model_choose_output: name is NULL");
+    }
     fov_value value = fov_model_output_named(model, name);
     if (value.id == 0) {
         return fail_unknown(model, false, name);

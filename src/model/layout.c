@@ -71,6 +71,9 @@ fov_layout model_find_layout(const fov_model *model, fov_value input, bool *is_g
 
 fov_layout fov_model_layout(const fov_model *model, fov_value input)
 {
+    if (model == NULL) {
+        return FOV_LAYOUT_NCHW;
+    }
     bool is_guess;
     if (input.id < 1 || input.id >= (int)model->graph->value_count) {
         return FOV_LAYOUT_NCHW;
@@ -84,6 +87,10 @@ fov_layout fov_model_layout(const fov_model *model, fov_value input)
 
 int fov_model_set_layout(fov_model *model, fov_layout layout)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
     struct error *error = &model->context->error;
     if (model->input.id == 0 || fov_value_shape(model->graph, model->input).rank != 4) {
         return error_set(error, FOV_E_SHAPE, "only an input of four dimensions has a layout");
@@ -115,6 +122,9 @@ bool model_picture(const fov_model *model, struct model_picture *picture)
 
 bool fov_model_picture_size(const fov_model *model, int *channels, int *height, int *width)
 {
+    if (model == NULL || channels == NULL || height == NULL || width == NULL) {
+        return false;
+    }
     struct model_picture picture;
     bool                 is_picture = model_picture(model, &picture);
     *channels = picture.channels;

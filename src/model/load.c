@@ -178,22 +178,32 @@ static fov_model *load(fov_context *context, const char *path, const int64_t *si
 
 fov_model *fov_model_load_memory(fov_context *context, const void *bytes, size_t size)
 {
+    if (bytes == NULL) {
+        call_refuse(context, "fov_model_load_memory: bytes is NULL");
+    }
     if (context == NULL || bytes == NULL) {
-        if (context != NULL) {
-            error_set(&context->error, FOV_E_USAGE, "fov_model_load_memory: bytes is NULL");
-        }
         return NULL;
     }
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(context);
     const struct file_map map = {.bytes = bytes, .size = size};
     fov_model *model = load_mapped(context, "a model in memory", &map, NULL);
-    arithmetic_leave(mode);
+    call_end(&call);
     return model;
 }
 
 fov_model *fov_model_load(fov_context *context, const char *path)
 {
-    return load(context, path, NULL);
+    if (context == NULL) {
+        return NULL;
+    }
+    if (path == NULL) {
+        call_refuse(context, "fov_model_load: path is NULL");
+        return NULL;
+    }
+    struct call call = call_begin(context);
+    fov_model *model = load(context, path, NULL);
+    call_end(&call);
+    return model;
 }
 
 static fov_model *load_sized(fov_context *context, const char *path, int height, int width)
@@ -210,8 +220,15 @@ static fov_model *load_sized(fov_context *context, const char *path, int height,
 
 fov_model *fov_model_load_sized(fov_context *context, const char *path, int height, int width)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (context == NULL) {
+        return NULL;
+    }
+    if (path == NULL) {
+        call_refuse(context, "fov_model_load_sized: path is NULL");
+        return NULL;
+    }
+    struct call call = call_begin(context);
     fov_model *made = load_sized(context, path, height, width);
-    arithmetic_leave(mode);
+    call_end(&call);
     return made;
 }

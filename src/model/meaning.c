@@ -20,6 +20,9 @@ const char *fov_meaning_name(fov_meaning meaning)
 
 bool fov_meaning_find(const char *name, fov_meaning *meaning)
 {
+    if (name == NULL || meaning == NULL) {
+        return false;
+    }
     for (int i = 0; name != NULL && i < MEANINGS; i++) {
         if (strcmp(names[i], name) == 0) {
             *meaning = (fov_meaning)i;

@@ -511,6 +511,13 @@ static int read_lines(struct names *names, const char *text)
 
 int fov_model_read_classes(fov_model *model, const char *path)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (path == NULL) {
+        return call_refuse(model->context, "fov_model_read_classes: path is NULL");
+    }
     enum { MOST = 16 << 20 }; /* bytes */
     struct error *error = &model->context->error;
     struct names  names = {.memory = model->context->memory, .error = error};

@@ -8,6 +8,7 @@
 
 fov_model *fov_model_create(fov_context *context)
 {
+    call_fresh(context);
     if (context == NULL) {
         return NULL;
     }
@@ -54,52 +55,82 @@ void fov_model_free(fov_model *model)
 
 fov_graph *fov_model_graph(fov_model *model)
 {
+    if (model == NULL) {
+        return NULL;
+    }
     return model->graph;
 }
 
 const char *fov_model_name(const fov_model *model)
 {
+    if (model == NULL) {
+        return "";
+    }
     return model->name;
 }
 
 void fov_model_set_name(fov_model *model, const char *name)
 {
+    if (model == NULL) {
+        return;
+    }
     text_escape(model->name, sizeof model->name, name != NULL ? name : "");
 }
 
 const char *fov_model_task(const fov_model *model)
 {
+    if (model == NULL) {
+        return "";
+    }
     return model->task;
 }
 
 void fov_model_set_task(fov_model *model, const char *task)
 {
+    if (model == NULL) {
+        return;
+    }
     snprintf(model->task, sizeof model->task, "%s", task != NULL ? task : "");
 }
 
 fov_preprocessing fov_model_preprocessing(const fov_model *model)
 {
+    if (model == NULL) {
+        return (fov_preprocessing){0};
+    }
     return model->preprocessing;
 }
 
 bool fov_model_states_preprocessing(const fov_model *model)
 {
+    if (model == NULL) {
+        return false;
+    }
     return !model->preprocessing_assumed;
 }
 
 void fov_model_set_preprocessing(fov_model *model, const fov_preprocessing *preprocessing)
 {
+    if (model == NULL) {
+        return;
+    }
     model->preprocessing = preprocessing != NULL ? *preprocessing : (fov_preprocessing){0};
     model->preprocessing_assumed = false;
 }
 
 int fov_model_classes(const fov_model *model)
 {
+    if (model == NULL) {
+        return 0;
+    }
     return model_scores(model, model->output).classes;
 }
 
 const char *fov_model_class(const fov_model *model, int index)
 {
+    if (model == NULL) {
+        return "";
+    }
     /* The names in a file may be those of another output. */
     bool is_named = model->class_names != NULL && model->class_count == fov_model_classes(model);
     if (is_named && index >= 0 && index < model->class_count) {
@@ -144,6 +175,10 @@ static bool fits_an_output(const fov_model *model, int count)
 
 int fov_model_set_classes(fov_model *model, const char *const *names, int count)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
     struct error *error = &model->context->error;
     if (count < 0 || (count > 0 && names == NULL)) {
         return error_set(error, FOV_E_USAGE, "fov_model_set_classes: %d classes without names", count);

@@ -69,6 +69,9 @@ fov_network_info fov_network_at(int index)
 
 bool fov_network_has_option(const char *option)
 {
+    if (option == NULL) {
+        return false;
+    }
     bool found = attribute_find(zoo_common_attributes, option) != NULL;
     for (size_t i = 0; i < zoo_table_count && !found; i++) {
         found = attribute_find(zoo_table[i]->attributes, option) != NULL;
@@ -169,8 +172,15 @@ static fov_model *make_network(fov_context *context, const char *name, const fov
 
 fov_model *fov_model_network(fov_context *context, const char *name, const fov_network_options *options)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (context == NULL) {
+        return NULL;
+    }
+    if (name == NULL) {
+        call_refuse(context, "fov_model_network: name is NULL");
+        return NULL;
+    }
+    struct call call = call_begin(context);
     fov_model *made = make_network(context, name, options);
-    arithmetic_leave(mode);
+    call_end(&call);
     return made;
 }

@@ -13,6 +13,9 @@ enum { LARGEST_BATCH = 64 };
 
 int fov_model_scores(const fov_model *model)
 {
+    if (model == NULL) {
+        return 0;
+    }
     if (model->output.id == 0) {
         return 0;
     }
@@ -242,9 +245,15 @@ static int predict(fov_model *model, const float *images, int count, float *resu
 
 int fov_predict(fov_model *model, const float *images, int count, float *result, int scores)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (images == NULL || result == NULL) {
+        return call_refuse(model->context, "fov_predict: images or result is NULL");
+    }
+    struct call call = call_begin(model->context);
     int status = predict(model, images, count, result, scores);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -272,9 +281,15 @@ static int predict_images(fov_model *model, const fov_image *images, int count, 
 
 int fov_predict_images(fov_model *model, const fov_image *images, int count, float *result, int scores)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (images == NULL || result == NULL) {
+        return call_refuse(model->context, "fov_predict_images: images or result is NULL");
+    }
+    struct call call = call_begin(model->context);
     int status = predict_images(model, images, count, result, scores);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 

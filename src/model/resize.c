@@ -16,6 +16,10 @@ int model_take_graph(fov_model *model, fov_graph *rebuilt, const int *copy, cons
 
 int fov_model_resize(fov_model *model, int height, int width)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
     struct error *error = &model->context->error;
     char text[SHAPE_TEXT_SIZE];
     if (error->status != FOV_OK) {

@@ -12,6 +12,13 @@
 
 int fov_model_save(fov_model *model, const char *path)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (path == NULL) {
+        return call_refuse(model->context, "fov_model_save: path is NULL");
+    }
     return fov_model_save_opset(model, path, 0);
 }
 
@@ -66,9 +73,15 @@ static int save_opset(fov_model *model, const char *path, int opset, const struc
 
 int fov_model_save_opset(fov_model *model, const char *path, int opset)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (path == NULL) {
+        return call_refuse(model->context, "fov_model_save_opset: path is NULL");
+    }
+    struct call call = call_begin(model->context);
     int status = save_opset(model, path, opset, NULL);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -93,17 +106,15 @@ void fov_buffer_free(fov_buffer *buffer)
 int fov_model_save_memory(fov_model *model, int opset, fov_buffer *buffer)
 {
     if (model == NULL || buffer == NULL) {
-        return model == NULL
-                   ? FOV_E_USAGE
-                   : error_set(&model->context->error, FOV_E_USAGE, "fov_model_save_memory: buffer is NULL");
+        return call_refuse(model != NULL ? model->context : NULL, "fov_model_save_memory: model or buffer is NULL");
     }
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(model->context);
     struct text made = {.memory = model->context->memory};
     const struct file_system system = {.buffer = &made};
     *buffer = (fov_buffer){.bytes = NULL};
     int status = save_opset(model, "a model in memory", opset, &system);
     hand_over(&made, status, buffer);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -156,16 +167,23 @@ static int save_weights(fov_model *model, const char *path, const struct file_sy
 
 int fov_model_save_weights(fov_model *model, const char *path)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (path == NULL) {
+        return call_refuse(model->context, "fov_model_save_weights: path is NULL");
+    }
     return save_weights(model, path, NULL);
 }
 
 int fov_model_save_weights_memory(fov_model *model, fov_buffer *buffer)
 {
     if (model == NULL || buffer == NULL) {
-        return model == NULL
-                   ? FOV_E_USAGE
-                   : error_set(&model->context->error, FOV_E_USAGE, "fov_model_save_weights_memory: buffer is NULL");
+        return call_refuse(model != NULL ? model->context : NULL,
+                           "fov_model_save_weights_memory: model or buffer is NULL");
     }
+    call_fresh(model->context);
     struct text made = {.memory = model->context->memory};
     const struct file_system system = {.buffer = &made};
     *buffer = (fov_buffer){.bytes = NULL};
@@ -199,6 +217,13 @@ static void hash_size(struct hash_state *state, uint64_t size)
 
 int fov_model_hash(fov_model *model, char hex[65])
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (hex == NULL) {
+        return call_refuse(model->context, "fov_model_hash: hex is NULL");
+    }
     fov_graph     *graph = model->graph;
     struct memory *memory = model->context->memory;
     struct error  *error = &model->context->error;

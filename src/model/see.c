@@ -36,6 +36,13 @@ static void to_levels(const fov_preprocessing *p, const struct picture_size *siz
 
 int fov_model_see(fov_model *model, const fov_image *image, fov_image *seen)
 {
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(model->context);
+    if (image == NULL || seen == NULL) {
+        return call_refuse(model->context, "fov_model_see: image or seen is NULL");
+    }
     struct error *error = &model->context->error;
     struct memory *memory = model->context->memory;
     struct prepare_options options;

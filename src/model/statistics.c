@@ -48,6 +48,9 @@ void model_set_statistics(const fov_graph *graph, struct node *node, bool frozen
 
 int fov_model_batch_statistics(const fov_model *model)
 {
+    if (model == NULL) {
+        return 0;
+    }
     int count = 0;
     for (size_t n = 0; n < model->graph->node_count; n++) {
         const struct op_attribute *choice = choice_of(&model->graph->nodes[n]);
@@ -58,6 +61,9 @@ int fov_model_batch_statistics(const fov_model *model)
 
 int fov_model_use_running_statistics(fov_model *model)
 {
+    if (model == NULL) {
+        return 0;
+    }
     int count = 0;
     for (size_t n = 0; n < model->graph->node_count; n++) {
         struct node *node = &model->graph->nodes[n];

@@ -253,8 +253,14 @@ static int make_summary(fov_model *model, const fov_shape *input, fov_summary *s
 
 int fov_model_summary(fov_model *model, const fov_shape *input, fov_summary *summary)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (summary == NULL) {
+        return call_refuse(model->context, "fov_model_summary: summary is NULL");
+    }
+    struct call call = call_begin(model->context);
     int status = make_summary(model, input, summary);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

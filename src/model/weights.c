@@ -281,26 +281,31 @@ int fov_model_load_weights_memory(fov_model *model, const void *bytes, size_t si
 {
     static const char name[] = "weights in memory";
     if (model == NULL || bytes == NULL) {
-        return model == NULL
-                   ? FOV_E_USAGE
-                   : error_set(&model->context->error, FOV_E_USAGE, "fov_model_load_weights_memory: bytes is NULL");
+        return call_refuse(model != NULL ? model->context : NULL,
+                           "fov_model_load_weights_memory: model or bytes is NULL");
     }
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(model->context);
     struct safetensors file;
     struct memory *memory = model->context->memory;
     struct error *error = &model->context->error;
     int status = torch_begins(bytes, size) ? torch_parse(&file, name, bytes, size, memory, error)
                                            : safetensors_parse(&file, name, bytes, size, memory, error);
     status = status != FOV_OK ? status : take_weights(model, &file, name);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
 int fov_model_load_weights(fov_model *model, const char *path)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (path == NULL) {
+        return call_refuse(model->context, "fov_model_load_weights: path is NULL");
+    }
+    struct call call = call_begin(model->context);
     int status = load_weights(model, path);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -409,9 +414,16 @@ static fov_model *from_weights(fov_context *context, const char *path, const fov
 
 fov_model *fov_model_from_weights(fov_context *context, const char *path, const fov_network_options *options)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (context == NULL) {
+        return NULL;
+    }
+    if (path == NULL) {
+        call_refuse(context, "fov_model_from_weights: path is NULL");
+        return NULL;
+    }
+    struct call call = call_begin(context);
     fov_model *model = from_weights(context, path, options);
-    arithmetic_leave(mode);
+    call_end(&call);
     return model;
 }
 
@@ -444,6 +456,13 @@ static int convert(fov_context *context, const struct safetensors *file, const c
 
 int fov_weights_convert(fov_context *context, const char *from, const char *to)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(context);
+    if (from == NULL || to == NULL) {
+        return call_refuse(context, "fov_weights_convert: from or to is NULL");
+    }
     struct safetensors file;
     struct error *error = &context->error;
     if (error->status != FOV_OK) {

@@ -427,9 +427,9 @@ int fov_dataset_sheet(fov_dataset *dataset, const fov_sheet_options *options, co
     if (path == NULL || options->first < 0 || options->count < 0) {
         error_set(&error, FOV_E_USAGE, "fov_dataset_sheet: %s", path ? "a negative place or number" : "no path given");
     } else {
-        struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+        struct call call = call_begin(dataset->context);
         (void)make_sheet(&sheet, options, path, &error);
-        arithmetic_leave(mode);
+        call_end(&call);
     }
     for (size_t i = 0; i < sheet.count; i++) {
         memory_free(sheet.memory, sheet.cells[i].pixels);

@@ -167,7 +167,7 @@ int fov_run_report(fov_context *context, const char *directory, const char *html
     if (directory == NULL || html == NULL) {
         return error_set(&context->error, FOV_E_USAGE, "fov_run_report: a folder and a file must be given");
     }
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(context);
     struct review review;
     struct text page = {.memory = context->memory};
     int status = review_open(&review, context, directory);
@@ -175,7 +175,7 @@ int fov_run_report(fov_context *context, const char *directory, const char *html
     status = status == FOV_OK ? write_page(&review, &page) : status;
     status = finish(context, &page, html, status);
     review_close(&review);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -247,7 +247,7 @@ int fov_run_comparison(fov_context *context, const char *const *directories, int
     if (directories == NULL || html == NULL || count < 2 || count > MOST_RUNS) {
         return error_set(&context->error, FOV_E_USAGE, "2 to %d runs can be compared, not %d", MOST_RUNS, count);
     }
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(context);
     struct review reviews[MOST_RUNS] = {{.context = NULL}};
     const struct review *list[MOST_RUNS];
     struct text page = {.memory = context->memory};
@@ -271,6 +271,6 @@ int fov_run_comparison(fov_context *context, const char *const *directories, int
     for (int i = 0; i < count; i++) {
         review_close(&reviews[i]);
     }
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

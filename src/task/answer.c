@@ -88,6 +88,9 @@ void fov_class_colour(int index, uint8_t rgb[3])
     static const uint8_t first[][3] = {{0, 0, 0},      {230, 159, 0}, {86, 180, 233}, {0, 158, 115},
                                        {240, 228, 66}, {0, 114, 178}, {213, 94, 0},   {204, 121, 167}};
     enum { FIRST = sizeof first / sizeof first[0] };
+    if (rgb == NULL) {
+        return;
+    }
     if (index >= 0 && index < FIRST) {
         memcpy(rgb, first[index], 3);
         return;
@@ -142,8 +145,14 @@ static int draw(struct fov_context *context, const fov_answer *answer, const fov
 
 int fov_answer_draw(fov_context *context, const fov_answer *answer, const fov_image *picture, fov_image *drawn)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (answer == NULL || drawn == NULL) {
+        return call_refuse(context, "fov_answer_draw: answer or drawn is NULL");
+    }
+    struct call call = call_begin(context);
     int status = draw(context, answer, picture, drawn);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

@@ -57,6 +57,7 @@ static fov_value by_label(const struct map *map, const char *name, const float *
                                    &context->error);
     if (table == NULL) {
         map->graph->failed = true;
+        map->graph->failure = map->graph->context->error;
         return (fov_value){0};
     }
     for (int c = 0; c < map->classes; c++) {

@@ -25,6 +25,13 @@ static void standard_network(const struct task_use *use, fov_network_options *wa
 
 int fov_task_network(const fov_dataset *data, const char *task, fov_network_options *wanted)
 {
+    if (data == NULL) {
+        return FOV_E_USAGE;
+    }
+    call_fresh(data->context);
+    if (wanted == NULL) {
+        return call_refuse(data->context, "fov_task_network: wanted is NULL");
+    }
     struct task_use use;
     int status = choose(&use, NULL, data, task);
     if (status != FOV_OK) {
@@ -61,8 +68,14 @@ static int finish(fov_model *model, const fov_dataset *data, const char *task)
 
 int fov_task_finish(fov_model *model, const fov_dataset *data, const char *task)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (data == NULL) {
+        return call_refuse(model->context, "fov_task_finish: data is NULL");
+    }
+    struct call call = call_begin(model->context);
     int status = finish(model, data, task);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

@@ -75,5 +75,6 @@ fov_transform_info fov_transform_at(int index)
 
 const char *fov_transform_preset(int index, const char **name)
 {
-    return index >= 0 ? pipeline_preset((size_t)index, name) : NULL;
+    const char *unread;
+    return index >= 0 ? pipeline_preset((size_t)index, name != NULL ? name : &unread) : NULL;
 }

@@ -242,9 +242,15 @@ static int evaluate(fov_model *model, fov_dataset *data, const fov_evaluate_opti
 
 int fov_evaluate_opt(fov_model *model, fov_dataset *data, const fov_evaluate_options *options, fov_report *report)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (data == NULL || report == NULL) {
+        return call_refuse(model->context, "fov_evaluate_opt: data or report is NULL");
+    }
+    struct call call = call_begin(model->context);
     int status = evaluate(model, data, options, report);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 

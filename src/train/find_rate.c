@@ -127,8 +127,8 @@ static int search_run(fov_model *model, fov_dataset *data, const fov_train_optio
     return status;
 }
 
-int fov_find_rate(fov_model *model, fov_dataset *data, const fov_train_options *options, const fov_rate_options *range,
-                  fov_rate_curve *curve)
+static int find_rate(fov_model *model, fov_dataset *data, const fov_train_options *options,
+                     const fov_rate_options *range, fov_rate_curve *curve)
 {
     struct memory *memory = model->context->memory;
     struct error *error = &model->context->error;
@@ -160,6 +160,21 @@ int fov_find_rate(fov_model *model, fov_dataset *data, const fov_train_options *
     find_steepest(curve);
     curve->suggestion = curve->rate[curve->lowest] / 10.0;
     return FOV_OK;
+}
+
+int fov_find_rate(fov_model *model, fov_dataset *data, const fov_train_options *options, const fov_rate_options *range,
+                  fov_rate_curve *curve)
+{
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (data == NULL || curve == NULL) {
+        return call_refuse(model->context, "fov_find_rate: data or curve is NULL");
+    }
+    struct call call = call_begin(model->context);
+    int status = find_rate(model, data, options, range, curve);
+    call_end(&call);
+    return status;
 }
 
 void fov_rate_curve_free(fov_rate_curve *curve)
@@ -240,6 +255,12 @@ static void draw(struct plot *plot, const void *what)
 
 int fov_draw_rates(fov_context *context, const fov_rate_curve *curve, const char *svg, const char *png)
 {
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (curve == NULL) {
+        return call_refuse(context, "fov_draw_rates: curve is NULL");
+    }
     struct error *error = &context->error;
     if (error->status != FOV_OK) {
         return (int)error->status;
@@ -247,8 +268,8 @@ int fov_draw_rates(fov_context *context, const fov_rate_curve *curve, const char
     if (curve->count < 2) {
         return error_set(error, FOV_E_INPUT, "a curve of %d points: nothing to draw", curve->count);
     }
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(context);
     int status = plot_files(WIDTH, HEIGHT, draw, curve, svg, png, error);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

@@ -140,8 +140,14 @@ static int draw_confusion(fov_context *context, const fov_report *report, const 
 int fov_draw_confusion(fov_context *context, const fov_report *report, const fov_model *model, const char *svg,
                        const char *png)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (report == NULL) {
+        return call_refuse(context, "fov_draw_confusion: report is NULL");
+    }
+    struct call call = call_begin(context);
     int status = draw_confusion(context, report, model, svg, png);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

@@ -216,8 +216,14 @@ static int draw_history(fov_context *context, const char *history_csv, const cha
 
 int fov_draw_curves(fov_context *context, const char *history_csv, const char *svg, const char *png)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (context == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (history_csv == NULL) {
+        return call_refuse(context, "fov_draw_curves: history_csv is NULL");
+    }
+    struct call call = call_begin(context);
     int status = draw_history(context, history_csv, svg, png);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

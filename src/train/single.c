@@ -58,9 +58,12 @@ static fov_training *create(fov_model *model, const fov_train_options *options)
 
 fov_training *fov_training_create(fov_model *model, const fov_train_options *options)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return NULL;
+    }
+    struct call call = call_begin(model->context);
     fov_training *made = create(model, options);
-    arithmetic_leave(mode);
+    call_end(&call);
     return made;
 }
 
@@ -77,11 +80,17 @@ void fov_training_free(fov_training *training)
 
 fov_plan *fov_training_plan(fov_training *training)
 {
+    if (training == NULL) {
+        return NULL;
+    }
     return training->step.whole[0].plan;
 }
 
 fov_training_data fov_training_ends(fov_training *training)
 {
+    if (training == NULL) {
+        return (fov_training_data){0};
+    }
     const struct training_step *step = &training->step;
     const struct step_plan *whole = step->whole;
     const struct model_scores *scores = &step->ends.scores;
@@ -97,6 +106,9 @@ fov_training_data fov_training_ends(fov_training *training)
 
 void fov_training_run(fov_training *training, int64_t number)
 {
+    if (training == NULL) {
+        return;
+    }
     const struct train_settings *settings = &training->settings;
     const struct step_plan *whole = training->step.whole;
     const struct update_moment moment =

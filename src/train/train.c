@@ -48,32 +48,49 @@ struct training {
     double waited;         /* for samples, before this epoch: seconds */
     int64_t count;         /* samples */
     int lock;        /* on the run's folder */
+    double rate;     /* of the last step; where the program chooses, of the one under way */
     bool stopping;   /* asked to at an epoch's last step: its end comes first */
+    bool finishing;  /* asked to end as if all epochs were done */
 };
 
 /* ---- the caller's functions -------------------------------------------------------------------------------------- */
 
-static int tell(struct training *t, int (*function)(const fov_progress *progress, void *user),
-                const fov_progress *progress)
+/* While the caller's functions run, the context is theirs as it is between two calls. */
+static int leave(struct training *t)
 {
     arithmetic_leave(*t->host);
-    int answer = function(progress, t->settings.given.user);
+    return atomic_exchange(&t->context->depth, 0);
+}
+
+static void come_back(struct training *t, int depth)
+{
     *t->host = arithmetic_enter(DENORMALS_KEPT);
-    return answer;
+    atomic_store(&t->context->depth, depth);
+    error_clear(t->error); /* what went wrong there is theirs; training has not failed by now */
+}
+
+/* Whether the run goes on, by what a function answers. */
+static void tell(struct training *t, int (*function)(const fov_progress *progress, void *user),
+                 const fov_progress *progress)
+{
+    int depth = leave(t), answer = function(progress, t->settings.given.user);
+    come_back(t, depth);
+    t->finishing = t->finishing || answer == FOV_FINISH;
+    t->stopping = t->stopping || (answer != FOV_OK && answer != FOV_FINISH);
 }
 
 static void ask_order(struct training *t)
 {
-    arithmetic_leave(*t->host);
+    int depth = leave(t);
     t->settings.given.order(t->settings.given.user, (int)t->state.epoch, t->order, t->count);
-    *t->host = arithmetic_enter(DENORMALS_KEPT);
+    come_back(t, depth);
 }
 
 static void show_plan(struct training *t, const fov_plan *plan)
 {
-    arithmetic_leave(*t->host);
+    int depth = leave(t);
     t->settings.given.on_plan(plan, t->settings.given.user);
-    *t->host = arithmetic_enter(DENORMALS_KEPT);
+    come_back(t, depth);
 }
 
 /* ---- before and after -------------------------------------------------------------------------------------------- */
@@ -221,8 +238,8 @@ static int keep_together(struct training *t, int status, bool *ended)
 {
     struct {
         double seconds;
-        int32_t ended, stopping;
-    } word = {t->state.seconds, *ended, t->stopping};
+        int32_t ended, stopping, finishing;
+    } word = {t->state.seconds, *ended, t->stopping, t->finishing};
     if (t->group.ranks == NULL) {
         return status;
     }
@@ -233,6 +250,7 @@ static int keep_together(struct training *t, int status, bool *ended)
     t->state.seconds = word.seconds;
     *ended = word.ended != 0;
     t->stopping = word.stopping != 0;
+    t->finishing = word.finishing != 0;
     return status;
 }
 
@@ -428,6 +446,9 @@ static double time_share(const struct training *t)
 
 static double rate_of(const struct training *t, int64_t total)
 {
+    if (t->settings.given.rate != NULL) {
+        return t->rate; /* the program's, for the step under way */
+    }
     return schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, total, time_share(t),
                          &t->state.schedule);
 }
@@ -437,7 +458,7 @@ static bool is_over(const struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
     const struct train_state *s = &t->state;
-    return s->epoch >= o->epochs || time_share(t) >= 1.0 ||
+    return t->finishing || s->epoch >= o->epochs || time_share(t) >= 1.0 ||
            (o->patience > 0 && s->best_epoch > 0 && s->epoch - s->best_epoch >= o->patience);
 }
 
@@ -649,6 +670,27 @@ static int give_up(const struct training *t, int status)
     return status;
 }
 
+/* The program may have a rate of its own for the step that comes next. */
+static int choose_rate(struct training *t)
+{
+    const fov_train_options *o = &t->settings.given;
+    if (o->rate == NULL) {
+        return FOV_OK;
+    }
+    double scheduled = schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total,
+                                     time_share(t), &t->state.schedule);
+    const fov_progress progress = progress_of(t, 0.0, scheduled);
+    int depth = leave(t);
+    double rate = o->rate(&progress, scheduled, o->user);
+    come_back(t, depth);
+    if (!(rate >= 0.0) || !isfinite(rate)) {
+        return error_set(t->error, FOV_E_USAGE, "epoch %d, step %" PRId64 ": the program's rate is %g, it must be 0 or more",
+                         progress.epoch, progress.step + 1, rate);
+    }
+    t->rate = rate;
+    return FOV_OK;
+}
+
 static int train_steps(struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
@@ -661,7 +703,9 @@ static int train_steps(struct training *t)
     while (status == FOV_OK && !ended) {
         double loss = 0.0, begin = clock_seconds();
         int64_t before = t->state.total;
-        status = train_batches(t, &rate, &loss);
+        status = choose_rate(t);
+        status = status == FOV_OK ? train_batches(t, &rate, &loss) : status;
+        t->rate = rate;
         t->state.seconds += clock_seconds() - begin;
         if (status != FOV_OK) {
             return give_up(t, status);
@@ -669,7 +713,8 @@ static int train_steps(struct training *t)
         ended = t->state.step == t->settings.steps || time_share(t) >= 1.0;
         if (o->on_step != NULL) {
             fov_progress progress = progress_of(t, loss, rate);
-            t->stopping = tell(t, o->on_step, &progress) != 0;
+            tell(t, o->on_step, &progress);
+            ended = ended || t->finishing;
         }
         bool due = o->checkpoint_steps > 0 && t->state.total / o->checkpoint_steps > before / o->checkpoint_steps;
         if (due && !ended && !t->stopping) {
@@ -769,8 +814,8 @@ static int end_epoch(struct training *t, double rate)
     if (status == FOV_OK && o->directory != NULL) {
         status = run_folder_epoch(&t->folder, s, t->error);
     }
-    if (status == FOV_OK && o->on_epoch != NULL && tell(t, o->on_epoch, &progress) != 0) {
-        t->stopping = true;
+    if (status == FOV_OK && o->on_epoch != NULL) {
+        tell(t, o->on_epoch, &progress);
     }
     status = keep_together(t, status, &(bool){true});
     return status == FOV_OK && t->stopping ? stop(t, rate) : status;
@@ -792,6 +837,9 @@ static int open_folder(struct training *t)
 /* `status`: of what had to be opened. */
 static int training_run(struct training *t, int status)
 {
+    if (status == FOV_OK && t->settings.given.rate != NULL && t->group.ranks != NULL) {
+        status = error_set(t->error, FOV_E_USAGE, "a program's own rates are for training in one process");
+    }
     if (status == FOV_OK && t->settings.given.directory != NULL) {
         status = open_folder(t);
     }
@@ -804,7 +852,7 @@ static int training_run(struct training *t, int status)
         status = train_steps(t);
         if (status == FOV_OK) {
             /* The rate that the row shows is that of the epoch's last step. */
-            status = end_epoch(t, rate_of(t, t->state.total - 1));
+            status = end_epoch(t, t->rate);
         }
     }
     return status;
@@ -826,8 +874,15 @@ static int train(fov_model *model, fov_dataset *data, const fov_train_options *o
 
 int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *options)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
-    int status = train(model, data, options, &mode);
-    arithmetic_leave(mode);
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (data == NULL) {
+        return call_refuse(model->context, "fov_train_opt: data is NULL");
+    }
+    struct call call = call_begin(model->context);
+    static const fov_train_options standard = {.epochs = 0};
+    int status = train(model, data, options != NULL ? options : &standard, &call.mode);
+    call_end(&call);
     return status;
 }

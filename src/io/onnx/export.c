@@ -340,7 +340,9 @@ int onnx_export(fov_graph *graph, const struct onnx_exported *exported, const ch
 {
     struct error *error = &graph->context->error, first;
     if (graph->failed) {
-        return error_set(error, FOV_E_USAGE, "%s: the graph is not complete", path);
+        graph_refuse(graph);
+        error_prefix(error, "%s: the graph is not complete", path);
+        return (int)error->status;
     }
     if (exported->opset != 0) {
         if (exported->opset < ONNX_OLDEST_WRITTEN_OPSET || exported->opset > ONNX_NEWEST_WRITTEN_OPSET) {

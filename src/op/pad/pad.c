@@ -310,10 +310,10 @@ static const struct op_onnx onnx = {.type = "Pad", .since = 1, .import = import_
 
 fov_value fov_pad_opt(fov_graph *graph, fov_value x, const fov_pad_options *given)
 {
-    struct pad_options options = {.mode = (int)given->mode, .value = given->value};
-    if (graph == NULL) {
-        return (fov_value){0};
+    if (graph == NULL || given == NULL) {
+        return fov_graph_fail(graph, NULL, FOV_E_USAGE, "fov_pad: options is NULL");
     }
+    struct pad_options options = {.mode = (int)given->mode, .value = given->value};
     int rank = fov_value_shape(graph, x).rank;
     options.pads.count = 2 * rank;
     for (int i = 0; i < rank && i < FOV_MAX_RANK; i++) {

@@ -233,6 +233,9 @@ static const struct op_onnx onnx = {.type = "TopK", .since = 1, .import = import
 
 fov_value fov_top_k_opt(fov_graph *graph, fov_value x, const fov_top_k_options *given, fov_value *indices)
 {
+    if (given == NULL) {
+        return fov_graph_fail(graph, NULL, FOV_E_USAGE, "fov_top_k: options is NULL");
+    }
     struct top_k_options options = {given->k, given->axis == 0 ? -1 : given->axis, given->smallest, false};
     fov_value values = op_build(graph, "top_k", &x, 1, &options, given->name);
     if (indices != NULL) {
