@@ -118,6 +118,10 @@ void fov_context_free(fov_context *context)
     memory = context->memory;
     pool_destroy(context->pool);
     pthread_mutex_destroy(&context->lock);
+    for (struct context_extension *next, *at = context->extensions; at; at = next) {
+        next = at->next;
+        memory_free(memory, at);
+    }
     memory_free(memory, context->external);
     memory_free(memory, context);
     memory_destroy(memory);

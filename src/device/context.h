@@ -12,6 +12,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct op;
+
+/** What a program has added (fovea/extend.h): the first member of a block of the context's memory, freed with it. */
+struct context_extension {
+    struct context_extension *next;
+    const struct op          *op;   /**< NULL: it is no operator */
+    const void               *task; /**< NULL: it is no task */
+};
+
 struct fov_context {
     struct memory             *memory;
     struct pool               *pool;
@@ -23,6 +32,7 @@ struct fov_context {
     fov_rates                  rates;
     struct error               error;
     pthread_mutex_t            lock; /**< over .error, which several threads may put (context_put_error) */
+    struct context_extension  *extensions; /**< the last one registered first */
     atomic_int                 depth;   /**< public calls that have begun and not ended */
     bool                       is_unfit; /**< it could not be made as asked for: its error stays */
     struct memory_source       source;

@@ -7,6 +7,7 @@
 #include "base/arithmetic.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "graph/custom.h"
 #include "graph/known.h"
 #include "graph/names.h"
 
@@ -21,11 +22,12 @@ static fov_value emit_node(void *context, const char *name, const fov_value *in,
                            const char *node_name)
 {
     fov_graph       *graph = context;
-    const struct op *op    = op_find(name);
+    const struct op *op;
     int              ids[OP_MAX_PORTS];
 
     if (!graph || graph->failed)
         return (fov_value){0};
+    op = operator_find(graph->context, name);
     if (!op)
         return fov_graph_fail(graph, node_name, FOV_E_INTERNAL, "there is no operator \"%s\"", name);
     if (in_count > OP_MAX_PORTS)

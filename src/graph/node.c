@@ -2,6 +2,7 @@
 /* Nodes by the name of their operator: what programs and importers of other formats build graphs with, when they know
  * names and not functions. Options come as text and are checked by the operator's table (op/option_text.h). */
 #include "base/arithmetic.h"
+#include "graph/custom.h"
 #include "graph/graph.h"
 #include "op/option_text.h"
 #include <fovea/node.h>
@@ -35,7 +36,7 @@ static fov_value add(fov_graph *graph, const char *operator_name, const fov_valu
     struct error error = {.status = FOV_OK};
     const char *name = NULL;
     int ids[OP_MAX_PORTS];
-    const struct op *op = operator_name != NULL ? op_find(operator_name) : NULL;
+    const struct op *op = operator_name != NULL ? operator_find(graph->context, operator_name) : NULL;
     if (op == NULL) {
         op_no_such(operator_name != NULL ? operator_name : "", &error);
         return fov_graph_fail(graph, NULL, error.status, "%s", error.text);

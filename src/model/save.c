@@ -4,8 +4,8 @@
 #include "base/arithmetic.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "io/safetensors.h"
 #include "model/metadata.h"
+#include "model/parameters_file.h"
 #include <fovea/memory.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,49 +120,10 @@ int fov_model_save_memory(fov_model *model, int opset, fov_buffer *buffer)
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/** Ids of all parameters, in order of creation; NULL and an error when memory is short. */
-static int *list_parameters(fov_graph *graph, size_t *count)
-{
-    int *ids = memory_allocate(graph->context->memory, (size_t)graph->parameter_count, sizeof *ids,
-                               "a list of parameters", &graph->context->error);
-    *count = 0;
-    for (size_t id = 1; ids != NULL && id < graph->value_count; id++) {
-        if (graph_value(graph, (int)id)->kind == VALUE_PARAMETER && *count < (size_t)graph->parameter_count) {
-            ids[(*count)++] = (int)id;
-        }
-    }
-    return ids;
-}
-
 static int save_weights(fov_model *model, const char *path, const struct file_system *system)
 {
-    fov_graph     *graph = model->graph;
-    struct memory *memory = model->context->memory;
-    struct error  *error = &model->context->error;
-    size_t         count;
-    if (error->status != FOV_OK) {
-        return (int)error->status;
-    }
-    if (graph->parameter_count == 0) {
-        return error_set(error, FOV_E_INPUT, "%s: the model has no parameters: there is nothing to write", path);
-    }
-    int                       *ids = list_parameters(graph, &count);
-    struct safetensors_source *tensors = memory_allocate(memory, count, sizeof *tensors, "a list of tensors", error);
-    int                        status = ids == NULL || tensors == NULL ? FOV_E_MEMORY : 0;
-    for (size_t i = 0; !status && i < count; i++) {
-        const void         *data = graph_data(graph, ids[i]);
-        const struct value *value = graph_value(graph, ids[i]);
-        tensors[i] = (struct safetensors_source){value->name, value->dtype, value->shape, data};
-        status = data == NULL ? FOV_E_MEMORY : 0;
-    }
-    if (!status) {
-        /* "pt" says that shapes and order are PyTorch's, which they are. */
-        const struct safetensors_text format = {"format", "pt"};
-        status = safetensors_write(path, tensors, count, &format, 1, true, system, memory, error);
-    }
-    memory_free(memory, tensors);
-    memory_free(memory, ids);
-    return status;
+    const struct error *error = &model->context->error;
+    return error->status != FOV_OK ? (int)error->status : parameters_write(model->graph, path, false, system);
 }
 
 int fov_model_save_weights(fov_model *model, const char *path)
@@ -231,7 +192,7 @@ int fov_model_hash(fov_model *model, char hex[65])
     if (error->status != FOV_OK) {
         return (int)error->status;
     }
-    int           *ids = list_parameters(graph, &count);
+    int           *ids = parameters_list(graph, false, &count, error);
     struct hashed *sorted = memory_allocate(memory, count, sizeof *sorted, "an order of parameters", error);
     int            status = ids == NULL || sorted == NULL ? FOV_E_MEMORY : 0;
     for (size_t i = 0; !status && i < count; i++) {

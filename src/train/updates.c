@@ -22,12 +22,16 @@ struct building {
 static fov_value scalar(struct building *b, const char *name, double value)
 {
     const float number = (float)value;
+    name = fov_find(b->graph, name).id == 0 ? name : NULL; /* several updates may ask for the same */
     return fov_constant(b->graph, name, FOV_F32, (fov_shape){0}, &number);
 }
 
 static fov_value add_input(struct building *b, enum update_input which, const char *name)
 {
-    return b->updates->input[which] = fov_input(b->graph, .name = name);
+    if (b->updates->input[which].id == 0) { /* not given by who adds the updates */
+        b->updates->input[which] = fov_input(b->graph, .name = name);
+    }
+    return b->updates->input[which];
 }
 
 /* "optimizer.PARAMETER.WORD": beside a parameter, of its shape; as the parameter is now, or zeros. */
@@ -370,7 +374,7 @@ int updates_add(struct updates *updates, fov_graph *graph, const struct task_tur
 {
     struct memory *memory = graph->context->memory;
     struct building b = {.updates = updates, .graph = graph, .settings = settings};
-    *updates = (struct updates){.memory = memory};
+    updates->memory = memory;
     b.targets = memory_allocate(memory, (size_t)parameters + 1, 2 * sizeof *b.targets, "gradients", error);
     if (b.targets == NULL) {
         return FOV_E_MEMORY;

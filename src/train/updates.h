@@ -64,7 +64,8 @@ struct updates {
 };
 
 /** Adds everything behind the losses of the turns. `parameters`: the first ones of the graph, those of the model.
- *  E_USAGE where there is nothing to train, or a pattern fits nothing. The caller frees, after failures too. */
+ *  `updates`: zeroed, but for inputs that are there already. E_USAGE where there is nothing to train, or a pattern fits
+ *  nothing. The caller frees, after failures too. */
 int updates_add(struct updates *updates, fov_graph *graph, const struct task_turn *turns, int turn_count,
                 int parameters, const struct train_settings *settings, struct error *error);
 void updates_free(struct updates *updates);

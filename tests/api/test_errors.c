@@ -23,8 +23,14 @@ static void no_call_minds_an_old_error(void **state)
     (void)state;
     static const uint8_t pixels[2 * 28 * 28];
     static const int32_t labels[2] = {0, 1};
-    const fov_dataset_program program = {.count = 2, .target = FOV_TARGET_CLASS, .classes = 10, .height = 28,
-                                         .width = 28, .channels = 1, .pixels = pixels, .labels = labels};
+    const fov_dataset_program program = {.count = 2,
+                                         .target = FOV_TARGET_CLASS,
+                                         .classes = 10,
+                                         .height = 28,
+                                         .width = 28,
+                                         .channels = 1,
+                                         .pixels = pixels,
+                                         .labels = labels};
     static float input[32 * 32], scores[10];
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
     fail_once(context);
@@ -92,8 +98,8 @@ static void a_graph_keeps_its_first_failure(void **state)
     (void)state;
     char first[400];
     fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
-    fov_graph   *graph = fov_graph_create(context), *other = fov_graph_create(context);
-    fov_value    x = fov_input(graph, .shape = FOV_SHAPE(2, 3)), gradient;
+    fov_graph *graph = fov_graph_create(context), *other = fov_graph_create(context);
+    fov_value x = fov_input(graph, .shape = FOV_SHAPE(2, 3)), gradient;
     assert_int_equal(fov_conv2d(graph, x, .filters = 2, .kernel = 3, .name = "c1").id, 0);
     strncpy(first, fov_error(context), sizeof first - 1);
     first[sizeof first - 1] = '\0';

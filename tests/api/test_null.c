@@ -16,23 +16,34 @@
 
 struct handles {
     fov_context *context;
-    fov_graph   *graph;
-    fov_model   *model;
+    fov_graph *graph;
+    fov_model *model;
     fov_dataset *dataset;
-    fov_plan    *plan;
+    fov_plan *plan;
     fov_session *session;
 };
 
 /* A call is known by its line. */
 static int make_call(int line, const struct handles *good)
 {
-#define STATUS(call) case __LINE__: return call;
-#define TRIED(call) case __LINE__: return call;
-#define ANY(call) case __LINE__: (void)call; break;
-#define NONE(call) case __LINE__: call; break;
+#define STATUS(call) \
+    case __LINE__:   \
+        return call;
+#define TRIED(call) \
+    case __LINE__:  \
+        return call;
+#define ANY(call)   \
+    case __LINE__:  \
+        (void)call; \
+        break;
+#define NONE(call) \
+    case __LINE__: \
+        call;      \
+        break;
     switch (line) {
 #include "calls.inc"
-    default: break;
+    default:
+        break;
     }
 #undef STATUS
 #undef TRIED
@@ -42,9 +53,9 @@ static int make_call(int line, const struct handles *good)
 }
 
 struct call {
-    int         line;
+    int line;
     const char *text;
-    bool        is_usage; /* the answer must be FOV_E_USAGE */
+    bool is_usage; /* the answer must be FOV_E_USAGE */
 };
 #define STATUS(call) {__LINE__, #call, true},
 #define TRIED(call) {__LINE__, #call, false},
@@ -60,8 +71,14 @@ static const int32_t labels[2] = {0, 1};
 static struct handles make_handles(void)
 {
     struct handles good = {.context = fov_context_create(&(fov_context_options){.threads = 1})};
-    const fov_dataset_program program = {.count = 2, .target = FOV_TARGET_CLASS, .classes = 10, .height = 28,
-                                         .width = 28, .channels = 1, .pixels = pixels, .labels = labels};
+    const fov_dataset_program program = {.count = 2,
+                                         .target = FOV_TARGET_CLASS,
+                                         .classes = 10,
+                                         .height = 28,
+                                         .width = 28,
+                                         .channels = 1,
+                                         .pixels = pixels,
+                                         .labels = labels};
     good.model = fov_model_network(good.context, "lenet5", NULL);
     good.graph = fov_model_graph(good.model);
     good.dataset = fov_dataset_create(good.context, &program);

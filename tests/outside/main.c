@@ -11,6 +11,98 @@ static int fail(const char *what, fov_context *context)
     return 1;
 }
 
+/* ---- an operator of this program's own --------------------------------------------------------------------------- */
+
+static int cube_shapes(const fov_operator_call *call, fov_shape *out, char *why, size_t why_size)
+{
+    (void)why;
+    (void)why_size;
+    out[0] = call->in[0];
+    return FOV_OK;
+}
+
+static size_t count_of(const fov_shape *shape)
+{
+    size_t count = 1;
+    for (int i = 0; i < shape->rank; i++) {
+        count *= (size_t)shape->dim[i];
+    }
+    return count;
+}
+
+static void cube_define(const fov_operator_call *call, const double *const *in, double *const *out)
+{
+    for (size_t i = 0; i < count_of(&call->in[0]); i++) {
+        out[0][i] = call->options[0] * in[0][i] * in[0][i] * in[0][i];
+    }
+}
+
+static void cube_compute(const fov_operator_call *call, const float *const *in, float *const *out)
+{
+    for (size_t i = 0; i < count_of(&call->in[0]); i++) {
+        out[0][i] = (float)call->options[0] * in[0][i] * in[0][i] * in[0][i];
+    }
+}
+
+/* 3 a x^2 */
+static void cube_gradient(const fov_operator_gradient *g)
+{
+    const float three = 3 * (float)g->options[0];
+    fov_value factor = fov_constant(g->graph, NULL, FOV_F32, (fov_shape){0}, &three);
+    fov_value slope = fov_mul(g->graph, factor, fov_mul(g->graph, g->in[0], g->in[0]));
+    g->in_gradient[0] = fov_mul(g->graph, g->out_gradient[0], slope);
+}
+
+/* Registered, checked, differentiated, trained through, saved and loaded. */
+static int own_operator(fov_context *context)
+{
+    static const fov_operator_option options[] = {{"factor", 1, 0, 0, "times the cube"}};
+    static const fov_operator cube = {.name = "cube",
+                                      .inputs = 1,
+                                      .outputs = 1,
+                                      .options = options,
+                                      .option_count = 1,
+                                      .shapes = cube_shapes,
+                                      .define = cube_define,
+                                      .compute = cube_compute,
+                                      .gradient = cube_gradient};
+    const fov_shape shape = {2, {3, 4}};
+    double difference = 1;
+    if (fov_operator_register(context, &cube) ||
+        fov_operator_check(context, "cube", &shape, 1, (const char *const[]){"factor", "2", NULL}, 3, &difference) ||
+        !(difference < 1e-6)) {
+        return fail("cube", context);
+    }
+    fov_model *model = fov_model_create(context);
+    fov_graph *graph = fov_model_graph(model);
+    fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 1)), slope;
+    fov_value w = fov_parameter(graph, .name = "w", .shape = FOV_SHAPE(1), .initial = FOV_INITIAL_ONES);
+    fov_value wx = fov_mul(graph, x, w), y = fov_node(graph, "cube", &wx, 1, "factor", "2");
+    fov_value loss = fov_reduce_sum(graph, y, .keep_dims = false);
+    fov_buffer file;
+    if (fov_gradient(graph, loss, &w, 1, &slope) || fov_model_set_input_output(model, x, y) ||
+        fov_model_save_memory(model, 0, &file)) {
+        return fail("cube in a model", context);
+    }
+    fov_plan *plan = fov_plan_create(graph, &slope, 1, NULL);
+    *(float *)fov_plan_data(plan, x) = 2;
+    fov_plan_run(plan, 0);
+    float made = *(const float *)fov_plan_data(plan, slope); /* 3 * 2 * 2^3 */
+    fov_plan_free(plan);
+    fov_model_free(model);
+    model = fov_model_load_memory(context, file.bytes, file.size);
+    fov_session *session = model ? fov_session_create(model, NULL) : NULL;
+    const float two = 2;
+    fov_tensor in = {.name = "x", .shape = {2, {1, 1}}, .data = &two}, out = {.name = NULL};
+    if (!session || fov_session_run(session, &in, 1, &out, 1) || made != 48 || *(const float *)out.data != 16) {
+        return fail("cube in a file", context);
+    }
+    fov_session_free(session);
+    fov_model_free(model);
+    fov_buffer_free(&file);
+    return 0;
+}
+
 int main(void)
 {
     fov_context *context = fov_context_create(NULL);
@@ -18,9 +110,9 @@ int main(void)
         return fail("context", context);
     }
     fov_graph *graph = fov_graph_create(context);
-    fov_value  x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(2, 3));
-    fov_value  y = fov_relu(graph, x);
-    fov_plan  *plan = fov_plan_create(graph, &y, 1, NULL);
+    fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(2, 3));
+    fov_value y = fov_relu(graph, x);
+    fov_plan *plan = fov_plan_create(graph, &y, 1, NULL);
     if (plan == NULL) {
         return fail("plan", context);
     }
@@ -39,6 +131,9 @@ int main(void)
     }
     fov_plan_free(plan);
     fov_graph_free(graph);
+    if (own_operator(context)) {
+        return 1;
+    }
     printf("fovea %s from outside: 6 numbers through relu\n", fov_version());
     fov_context_free(context);
     return 0;

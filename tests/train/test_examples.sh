@@ -23,6 +23,12 @@ grep -q '^the first test picture is a [0-9]' lenet.txt
 "$FOVEA_EXAMPLES/own_dataset" > shapes.txt
 grep -Eq '^(9[0-9]|100)\.[0-9] % of 500 shapes' shapes.txt
 
+"$FOVEA_EXAMPLES/own_loop" > loop.txt
+grep -Eq 'sin\(-pi/2\) = -(0\.9[0-9]|1\.0[0-9]), sin\(0\) = -?0\.0' loop.txt
+
+"$FOVEA_EXAMPLES/own_operator" > operator.txt
+grep -q '^x  2  y  0.385' operator.txt
+
 # And what fails says why, with a status that says so.
 if "$FOVEA_EXAMPLES/lenet" mnist:/nowhere 1 2> error.txt; then
     echo "lenet did not fail"; exit 1

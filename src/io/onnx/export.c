@@ -3,6 +3,7 @@
  * parts are encoded in memory first, the weights' share is computed, and then everything is streamed: no weight is
  * copied. */
 #include "io/onnx/export.h"
+#include "graph/custom.h"
 #include "onnx.pb.h"
 #include <string.h>
 
@@ -131,7 +132,8 @@ static void write_opset(struct exporter *exporter, struct text *out, const char 
 static const char *domain_of(const fov_graph *graph, size_t node)
 {
     const struct op_onnx *onnx = graph->nodes[node].op->onnx;
-    bool                  other = onnx != NULL && onnx->domain != NULL && strncmp(onnx->domain, "ai.onnx.", 8) == 0;
+    bool other = onnx != NULL && onnx->domain != NULL &&
+                 (strncmp(onnx->domain, "ai.onnx.", 8) == 0 || operator_is_own(graph->nodes[node].op));
     return other ? onnx->domain : NULL;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One node of the file becomes nodes of the graph: by the operator's own import function, or one to one by its table of
  * attributes. An attribute that nobody reads is refused: ignoring it would give wrong answers in silence. */
+#include "graph/custom.h"
 #include "base/text.h"
 #include "graph/names.h"
 #include "io/onnx/import.h"
@@ -61,6 +62,7 @@ const struct op_onnx *importer_find(const struct importer *importer, const struc
 {
     int64_t opset = importer_opset(importer, node->domain);
     *op = find_op(node->type, node->domain, opset);
+    *op = *op != NULL ? *op : operator_registered(importer->graph->context, node->type, node->domain);
     if (*op != NULL) {
         return (*op)->onnx;
     }
@@ -461,7 +463,7 @@ static fov_value emit_node(void *context, const char *name, const fov_value *in,
                            const char *node_name)
 {
     struct importer *importer = context;
-    const struct op *op = op_find(name);
+    const struct op *op = operator_find(importer->graph->context, name);
     fov_value        ids[OP_MAX_PORTS];
     char             made[256];
     if (importer->failed || in_count > OP_MAX_PORTS) {

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* All parameters of a graph to a file and back: of models their weights, of a program's own loop the optimiser's state with
+ * them. */
+#include "graph/graph.h"
+#include "io/safetensors.h"
+#include "model/parameters_file.h"
+#include <fovea/loop.h>
+#include <string.h>
+
+/* What an optimiser remembers beside the parameters that are learned (fov_update). */
+static bool is_optimizers(const struct value *value)
+{
+    bool is_scalar = value->shape.rank == 0; /* its rate, which nothing renews */
+    return value->frozen && (value->assigned != 0 || is_scalar) && !value->follows &&
+           strncmp(value->name, "optimizer.", 10) == 0;
+}
+
+int *parameters_list(const fov_graph *graph, bool all, size_t *count, struct error *error)
+{
+    int *ids = memory_allocate(graph->context->memory, (size_t)graph->parameter_count, sizeof *ids,
+                               "a list of parameters", error);
+    *count = 0;
+    for (size_t id = 1; ids != NULL && id < graph->value_count; id++) {
+        const struct value *value = graph_value(graph, (int)id);
+        if (value->kind == VALUE_PARAMETER && *count < (size_t)graph->parameter_count &&
+            (all || !is_optimizers(value))) {
+            ids[(*count)++] = (int)id;
+        }
+    }
+    return ids;
+}
+
+int parameters_write(fov_graph *graph, const char *path, bool all, const struct file_system *system)
+{
+    struct memory *memory = graph->context->memory;
+    struct error *error = &graph->context->error;
+    size_t count;
+    int *ids = parameters_list(graph, all, &count, error);
+    struct safetensors_source *tensors = memory_allocate(memory, count, sizeof *tensors, "a list of tensors", error);
+    int status = ids == NULL || tensors == NULL ? FOV_E_MEMORY : 0;
+    for (size_t i = 0; !status && i < count; i++) {
+        const void *data = graph_data(graph, ids[i]);
+        const struct value *value = graph_value(graph, ids[i]);
+        tensors[i] = (struct safetensors_source){value->name, value->dtype, value->shape, data};
+        status = data == NULL ? FOV_E_MEMORY : 0;
+    }
+    if (!status && count == 0) {
+        status = error_set(error, FOV_E_INPUT, "%s: there are no parameters: there is nothing to write", path);
+    }
+    if (!status) {
+        /* "pt" says that shapes and order are PyTorch's, which they are. */
+        const struct safetensors_text format = {"format", "pt"};
+        status = safetensors_write(path, tensors, count, &format, 1, true, system, memory, error);
+    }
+    memory_free(memory, tensors);
+    memory_free(memory, ids);
+    return status;
+}
+
+/* Whether the file has just these, before anything is changed. */
+static int check(const fov_graph *graph, const struct safetensors *file, const int *ids, size_t count,
+                 struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct value *value = graph_value(graph, ids[i]);
+        const struct safetensors_tensor *tensor = safetensors_find(file, value->name);
+        if (tensor == NULL) {
+            return error_set(error, FOV_E_INPUT, "%s: parameter \"%s\" is not in it", file->file, value->name);
+        }
+    }
+    return file->count == count ? FOV_OK
+                                : error_set(error, FOV_E_INPUT, "%s: it has %zu tensors, the graph %zu parameters",
+                                            file->file, file->count, count);
+}
+
+static int load(fov_graph *graph, const char *path)
+{
+    struct memory *memory = graph->context->memory;
+    struct error *error = &graph->context->error;
+    struct safetensors file;
+    size_t count, total = 0, at = 0;
+    int status = safetensors_open(&file, path, memory, error);
+    if (status != FOV_OK) {
+        return status;
+    }
+    int *ids = parameters_list(graph, true, &count, error);
+    status = ids != NULL ? check(graph, &file, ids, count, error) : FOV_E_MEMORY;
+    for (size_t i = 0; status == FOV_OK && i < count; i++) {
+        total += graph_value(graph, ids[i])->bytes;
+    }
+    char *data = status == FOV_OK ? memory_allocate_raw(memory, total, 1, "parameters from a file", error) : NULL;
+    status = data != NULL || status != FOV_OK ? status : FOV_E_MEMORY;
+    for (size_t i = 0; status == FOV_OK && i < count; i++) {
+        const struct value *value = graph_value(graph, ids[i]);
+        status = safetensors_copy(&file, value->name, value->dtype, &value->shape, data + at, error);
+        at += value->bytes;
+    }
+    for (size_t i = 0, from = 0; status == FOV_OK && i < count; i++) {
+        size_t bytes = graph_value(graph, ids[i])->bytes;
+        status = fov_parameter_set(graph, (fov_value){ids[i]}, data + from, bytes);
+        from += bytes;
+    }
+    memory_free(memory, data);
+    memory_free(memory, ids);
+    safetensors_close(&file);
+    return status;
+}
+
+int fov_parameters_save(fov_graph *graph, const char *path)
+{
+    if (graph == NULL || path == NULL) {
+        return call_refuse(graph != NULL ? graph->context : NULL, "fov_parameters_save: graph or path is NULL");
+    }
+    struct call call = call_begin(graph->context);
+    int status = graph->failed ? graph_refuse(graph) : parameters_write(graph, path, true, NULL);
+    call_end(&call);
+    return status;
+}
+
+int fov_parameters_load(fov_graph *graph, const char *path)
+{
+    if (graph == NULL || path == NULL) {
+        return call_refuse(graph != NULL ? graph->context : NULL, "fov_parameters_load: graph or path is NULL");
+    }
+    struct call call = call_begin(graph->context);
+    int status = graph->failed ? graph_refuse(graph) : load(graph, path);
+    call_end(&call);
+    return status;
+}

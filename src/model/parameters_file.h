@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists of a graph's parameters, and the file they go to: what saving weights, hashing them and saving a loop share. */
+#ifndef MODEL_PARAMETERS_FILE_H
+#define MODEL_PARAMETERS_FILE_H
+
+#include "base/file.h"
+#include "graph/graph.h"
+
+/** Ids of parameters, in order of creation: `all`, or without what optimisers remember. NULL and an error. */
+int *parameters_list(const fov_graph *graph, bool all, size_t *count, struct error *error);
+/** Writes them as safetensors. E_INPUT: there are none. `system`: as in file_writer_open. */
+int parameters_write(fov_graph *graph, const char *path, bool all, const struct file_system *system);
+
+#endif
