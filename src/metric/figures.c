@@ -153,7 +153,7 @@ fov_figure fov_metrics_at(const fov_metrics *metrics, int index)
 double fov_metrics_number(const fov_metrics *metrics, const char *name)
 {
     if (metrics == NULL || name == NULL) {
-        return 0;
+        return (double)NAN;
     }
     for (int i = 0; i < fov_metrics_count(metrics); i++) {
         if (metrics->at[i].figure.rank == 0 && strcmp(metrics->at[i].name, name) == 0) {
