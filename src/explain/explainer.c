@@ -122,9 +122,12 @@ static fov_explainer *create(fov_model *model, const char *layer)
 
 fov_explainer *fov_explainer_create(fov_model *model, const char *layer)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL) {
+        return NULL;
+    }
+    struct call call = call_begin(model->context);
     fov_explainer *made = create(model, layer);
-    arithmetic_leave(mode);
+    call_end(&call);
     return made;
 }
 
@@ -145,6 +148,9 @@ void fov_explainer_free(fov_explainer *e)
 
 const char *fov_explainer_layer(const fov_explainer *e)
 {
+    if (e == NULL) {
+        return "";
+    }
     return e->layer.id != 0 ? fov_value_name(e->model->graph, e->layer) : "";
 }
 
@@ -416,14 +422,20 @@ static int look(fov_explainer *e, const fov_image *picture, int answer)
 
 int fov_explainer_look(fov_explainer *e, const fov_image *picture, int answer)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (e == NULL || picture == NULL) {
+        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explainer_look: e or picture is NULL");
+    }
+    struct call call = call_begin(e->model->context);
     int status = look(e, picture, answer);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
 fov_explained fov_explainer_state(const fov_explainer *e)
 {
+    if (e == NULL) {
+        return (fov_explained){.channels = 0};
+    }
     if (!e->has_picture) {
         return (fov_explained){.channels = 0};
     }

@@ -130,9 +130,12 @@ static int explain(fov_explainer *e, const struct explain_method *method, const 
 
 int fov_explain(fov_explainer *e, const char *name, const fov_explain_options *options, fov_explanation *map)
 {
+    if (e == NULL || name == NULL || map == NULL) {
+        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explain: e, name or map is NULL");
+    }
     static const fov_explain_options defaults = {.window = 0};
     struct error *error = &e->model->context->error;
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(e->model->context);
     *map = (fov_explanation){.method = NULL};
     const struct explain_method *method = error->status == FOV_OK ? find(name, error) : NULL;
     int status =
@@ -140,7 +143,7 @@ int fov_explain(fov_explainer *e, const char *name, const fov_explain_options *o
     if (status != FOV_OK) {
         fov_explanation_free(map);
     }
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -215,6 +218,10 @@ static void draw(const fov_explainer *e, const fov_explanation *map, double shar
 
 int fov_explanation_draw(const fov_explainer *e, const fov_explanation *map, float share, fov_image *drawn)
 {
+    if (e == NULL || map == NULL || drawn == NULL) {
+        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explanation_draw: e, map or drawn is NULL");
+    }
+    call_fresh(e->model->context);
     struct memory *memory = e->model->context->memory;
     struct error *error = &e->model->context->error;
     size_t area = (size_t)map->height * (size_t)map->width;

@@ -124,11 +124,14 @@ static int search(struct search *s, fov_dataset *data, int64_t limit, struct err
 int fov_explain_nearest(fov_explainer *e, fov_dataset *data, int64_t limit, int count, int64_t *index,
                         double *similarity, int *found)
 {
+    if (e == NULL || data == NULL || index == NULL || similarity == NULL || found == NULL) {
+        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explain_nearest: e, data, index, similarity or found is NULL");
+    }
     struct error *error = &e->model->context->error;
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(e->model->context);
     struct search s = {.e = e, .index = index, .similarity = similarity, .count = count};
     int status = error->status == FOV_OK ? search(&s, data, limit, error) : (int)error->status;
     *found = status == FOV_OK ? s.found : 0;
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

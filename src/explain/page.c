@@ -409,9 +409,12 @@ static int write_page(struct page *page)
 
 int fov_explain_page(fov_explainer *e, const char *path, const fov_explain_page_options *options)
 {
+    if (e == NULL || path == NULL) {
+        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explain_page: e or path is NULL");
+    }
     static const fov_explain_page_options defaults = {.title = NULL};
     struct error *error = &e->model->context->error;
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(e->model->context);
     struct page page = {.e = e,
                         .html = {.memory = e->model->context->memory},
                         .options = options != NULL ? options : &defaults,
@@ -426,6 +429,6 @@ int fov_explain_page(fov_explainer *e, const char *path, const fov_explain_page_
     }
     status = status == FOV_OK ? file_write(path, text_string(&page.html), page.html.length, NULL, error) : status;
     text_free(&page.html);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }

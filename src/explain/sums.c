@@ -80,14 +80,17 @@ static int take_layer(fov_explainer *e, const char *layer, fov_activation *out, 
 
 int fov_explain_layer(fov_explainer *e, const char *layer, fov_activation *activation)
 {
+    if (e == NULL || layer == NULL || activation == NULL) {
+        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explain_layer: e, layer or activation is NULL");
+    }
     struct error *error = &e->model->context->error;
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(e->model->context);
     *activation = (fov_activation){.name = NULL};
     int status = error->status == FOV_OK ? take_layer(e, layer, activation, error) : (int)error->status;
     if (status != FOV_OK) {
         fov_activation_free(activation);
     }
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -134,11 +137,14 @@ static int take_filters(fov_explainer *e, const char *layer, fov_filters *out, s
 
 int fov_explain_filters(fov_explainer *e, const char *layer, fov_filters *filters)
 {
+    if (e == NULL || layer == NULL || filters == NULL) {
+        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explain_filters: e, layer or filters is NULL");
+    }
     struct error *error = &e->model->context->error;
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(e->model->context);
     *filters = (fov_filters){.filters = 0};
     int status = error->status == FOV_OK ? take_filters(e, layer, filters, error) : (int)error->status;
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -246,14 +252,17 @@ static int take_sum(fov_explainer *e, const char *layer, fov_pixel_sum *out, str
 
 int fov_explain_sum(fov_explainer *e, const char *layer, int filter, int row, int column, fov_pixel_sum *sum)
 {
+    if (e == NULL || layer == NULL || sum == NULL) {
+        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explain_sum: e, layer or sum is NULL");
+    }
     struct error *error = &e->model->context->error;
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    struct call call = call_begin(e->model->context);
     *sum = (fov_pixel_sum){.filter = filter, .row = row, .column = column, .owner = e->model->context->memory};
     int status = error->status == FOV_OK ? take_sum(e, layer, sum, error) : (int)error->status;
     if (status != FOV_OK) {
         fov_pixel_sum_free(sum);
     }
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 

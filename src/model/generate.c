@@ -204,11 +204,14 @@ static int generate(fov_model *model, const fov_generate_options *o, fov_image *
 
 int fov_generate_opt(fov_model *model, const fov_generate_options *options, fov_image *pictures)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (model == NULL || pictures == NULL) {
+        return call_refuse(model != NULL ? model->context : NULL, "fov_generate_opt: model or pictures is NULL");
+    }
+    struct call call = call_begin(model->context);
     fov_generate_options o = options != NULL ? *options : (fov_generate_options){0};
     o.count = o.count == 0 ? STANDARD_COUNT : o.count;
     int status = generate(model, &o, pictures);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
 
@@ -216,6 +219,10 @@ int fov_generate_opt(fov_model *model, const fov_generate_options *options, fov_
 
 int fov_pictures_save_png(fov_context *context, const fov_image *pictures, int count, int across, const char *path)
 {
+    if (context == NULL || pictures == NULL || path == NULL) {
+        return call_refuse(context != NULL ? context : NULL, "fov_pictures_save_png: context, pictures or path is NULL");
+    }
+    call_fresh(context);
     struct error *error = &context->error;
     if (error->status != FOV_OK) {
         return (int)error->status;

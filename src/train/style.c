@@ -341,9 +341,12 @@ static fov_style_options resolve(const fov_style_options *options)
 int fov_style_opt(fov_model *network, const fov_image *content, const fov_image *style,
                   const fov_style_options *options, fov_image *result)
 {
-    struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
+    if (network == NULL || content == NULL || style == NULL || result == NULL) {
+        return call_refuse(network != NULL ? network->context : NULL, "fov_style_opt: network, content, style or result is NULL");
+    }
+    struct call call = call_begin(network->context);
     struct style_search s = {.context = network->context, .error = &network->context->error, .network = network,
-                             .options = resolve(options), .host = &mode};
+                             .options = resolve(options), .host = &call.mode};
     *result = (fov_image){.height = 0};
     int status = (int)s.error->status;
     if (status == FOV_OK && (s.options.steps < 1 || s.options.size < LEAST_SIDE)) {
@@ -360,6 +363,6 @@ int fov_style_opt(fov_model *network, const fov_image *content, const fov_image 
     fov_plan_free(s.plan);
     fov_graph_free(s.graph);
     memory_free(s.context->memory, s.pixels);
-    arithmetic_leave(mode);
+    call_end(&call);
     return status;
 }
