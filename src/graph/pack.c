@@ -210,6 +210,18 @@ void plan_give_packed(fov_plan *plan)
                 packs_give(plan->graph->packs, plan->steps[s].packed_data[i]);
 }
 
+/* Bytes that this plan packs beside those of others. */
+static size_t shared_bytes(const fov_plan *plan)
+{
+    size_t bytes = 0;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (int i = 0; i < plan_op_inputs(&plan->steps[s]); i++)
+            if (shares_input(plan, &plan->steps[s], i))
+                bytes += padded(plan->steps[s].compile.packed[i]);
+    return bytes;
+}
+
 static int room_for_shared(fov_plan *plan, struct plan_step *step)
 {
     for (int i = 0; i < plan_op_inputs(step); i++)
@@ -225,7 +237,7 @@ static int room_for_shared(fov_plan *plan, struct plan_step *step)
 /* What another plan has packed to the same bytes takes the place of this plan's. */
 static void share(fov_plan *plan, struct plan_step *step)
 {
-    for (int i = 0; i < plan_op_inputs(step); i++)
+    for (int i = plan_op_inputs(step) - 1; i >= 0; i--) /* the last one cut goes back first */
         if (shares_input(plan, step, i))
             step->packed_data[i] = packs_unite(plan->graph->packs, step->packed_data[i]);
 }
@@ -268,6 +280,8 @@ int plan_pack(fov_plan *plan)
         plan->graph->read_once = true;
     }
     fold_all(plan);
+    if (plan->graph->packs)
+        packs_begin(plan->graph->packs, shared_bytes(plan));
     for (size_t s = 0; s < plan->step_count && !status; s++) {
         if (packs_now(&plan->steps[s])) {
             status = room_for_shared(plan, &plan->steps[s]);
@@ -281,6 +295,8 @@ int plan_pack(fov_plan *plan)
         if (!status)
             run_once(&plan->steps[s]);
     }
+    if (plan->graph->packs)
+        packs_end(plan->graph->packs);
     memory_free(context->memory, space);
     plan->version = plan->graph->version;
     return status;

@@ -1,58 +1,151 @@
 /* SPDX-License-Identifier: MIT */
-/* A list of blocks with their owners. It is short (some per layer), so it is searched from end to end; sizes and first
- * bytes tell nearly all blocks apart before they are compared. */
+/* Pieces cut one after the other from large blocks, whose pages are huge and new: a block for each weight would cost more
+ * time to make than packing does. A plan packs a piece and then sees whether it is there already, so the piece that goes
+ * back is mostly the last one cut, and is cut again for the next weight; others are kept for who asks for just as much,
+ * as a plan does that was dropped and is made once more. The lists are short (some pieces per layer) and searched from end
+ * to end. */
 #include "graph/packs.h"
-#include "base/hash.h"
 #include <string.h>
 
+enum { SLAB = 8 << 20 /* bytes */ };
+
 struct packed_weights {
-    void    *block;
-    size_t   bytes;
-    uint64_t hash; /* of the bytes, once they are there */
-    int      owners;
-    bool     is_filled;
+    unsigned char *block;
+    size_t         bytes, room; /* room: rounded up */
+    int            slab, owners; /* owners 0: to be had again */
+    bool           is_filled;
+};
+
+struct packs_slab {
+    unsigned char *block;
+    size_t         bytes, used;
+    int            live; /* pieces with owners */
 };
 
 static size_t find(const struct packs *packs, const void *block)
 {
     size_t at = packs->count;
-    while (at > 0 && packs->list[at - 1]->block != block) {
+    while (at > 0 && (packs->list[at - 1].block != block || packs->list[at - 1].owners == 0)) {
         at--;
     }
     return at; /* 0: it is not there */
 }
 
+static void forget(struct packs *packs, size_t index)
+{
+    packs->list[index] = packs->list[--packs->count];
+}
+
+/* A slab with that much room at its end; -1 and an error. */
+static int find_slab(struct packs *packs, size_t room, struct error *error)
+{
+    for (size_t i = 0; i < packs->slab_count; i++) {
+        if (packs->slabs[i].block != NULL && packs->slabs[i].bytes - packs->slabs[i].used >= room) {
+            return (int)i;
+        }
+    }
+    size_t at = 0;
+    while (at < packs->slab_count && packs->slabs[at].block != NULL) {
+        at++;
+    }
+    if (at == packs->slab_count) {
+        if (memory_grow(packs->memory, (void **)&packs->slabs, &packs->slab_capacity, packs->slab_count,
+                        sizeof *packs->slabs, "packed weights", error) != FOV_OK) {
+            return -1;
+        }
+        packs->slab_count++;
+    }
+    size_t wanted = packs->expected > room ? packs->expected : room;
+    size_t bytes = wanted < SLAB ? wanted : room > SLAB ? room : SLAB;
+    packs->slabs[at] = (struct packs_slab){.bytes = bytes};
+    packs->slabs[at].block = memory_allocate(packs->memory, bytes, 1, "packed weights", error);
+    return packs->slabs[at].block != NULL ? (int)at : -1;
+}
+
+/* Frees a slab that nobody has a piece of. */
+static void drop_slab(struct packs *packs, int slab)
+{
+    for (size_t i = packs->count; i > 0; i--) {
+        if (packs->list[i - 1].slab == slab) {
+            forget(packs, i - 1);
+        }
+    }
+    memory_free(packs->memory, packs->slabs[slab].block);
+    packs->slabs[slab] = (struct packs_slab){.block = NULL};
+}
+
+/* A piece of that size that nobody has any more; NULL: there is none. */
+static struct packed_weights *find_dead(struct packs *packs, size_t room)
+{
+    for (size_t i = 0; i < packs->count; i++) {
+        if (packs->list[i].owners == 0 && packs->list[i].room == room) {
+            return &packs->list[i];
+        }
+    }
+    return NULL;
+}
+
+void packs_begin(struct packs *packs, size_t bytes)
+{
+    packs->expected = bytes;
+    packs->is_packing = true;
+}
+
+void packs_end(struct packs *packs)
+{
+    packs->is_packing = false;
+    for (size_t i = 0; i < packs->slab_count; i++) {
+        if (packs->slabs[i].block != NULL && packs->slabs[i].live == 0) {
+            drop_slab(packs, (int)i);
+        }
+    }
+}
+
 void *packs_room(struct packs *packs, size_t bytes, struct error *error)
 {
-    struct packed_weights *entry = NULL;
-    void *block = NULL;
-    if (memory_grow(packs->memory, (void **)&packs->list, &packs->capacity, packs->count,
-                    sizeof(struct packed_weights *), "packed weights", error) == FOV_OK) {
-        entry = memory_allocate(packs->memory, 1, sizeof *entry, "packed weights", error);
-        block = entry != NULL ? memory_allocate(packs->memory, bytes, 1, "packed weights", error) : NULL;
-    }
-    if (block == NULL) {
-        memory_free(packs->memory, entry);
+    size_t room;
+    if (!size_add(bytes, MEMORY_ALIGNMENT - 1, &room)) {
+        error_set(error, FOV_E_MEMORY, "the packed weights do not fit memory");
         return NULL;
     }
-    *entry = (struct packed_weights){.block = block, .bytes = bytes, .owners = 1};
-    packs->list[packs->count++] = entry;
-    return block;
+    room = room / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+    struct packed_weights *piece = find_dead(packs, room);
+    if (piece != NULL) {
+        memset(piece->block, 0, room);
+    } else {
+        if (memory_grow(packs->memory, (void **)&packs->list, &packs->capacity, packs->count, sizeof *packs->list,
+                        "packed weights", error) != FOV_OK) {
+            return NULL;
+        }
+        int slab = find_slab(packs, room, error);
+        if (slab < 0) {
+            return NULL;
+        }
+        piece = &packs->list[packs->count++];
+        *piece = (struct packed_weights){
+            .block = packs->slabs[slab].block + packs->slabs[slab].used, .room = room, .slab = slab};
+        packs->slabs[slab].used += room;
+    }
+    piece->bytes = bytes;
+    piece->owners = 1;
+    piece->is_filled = false;
+    packs->slabs[piece->slab].live++;
+    packs->expected -= packs->expected < room ? packs->expected : room;
+    return piece->block;
 }
 
 void *packs_unite(struct packs *packs, void *block)
 {
-    size_t at = find(packs, block);
-    struct packed_weights *made = packs->list[at - 1];
-    made->hash = hash_fold(0, block, made->bytes);
-    made->is_filled = true;
+    size_t at = find(packs, block) - 1, bytes = packs->list[at].bytes;
+    packs->list[at].is_filled = true;
     for (size_t i = 0; i < packs->count; i++) {
-        struct packed_weights *other = packs->list[i];
-        if (other != made && other->is_filled && other->bytes == made->bytes && other->hash == made->hash &&
-            memcmp(other->block, block, made->bytes) == 0) {
-            packs_give(packs, block);
+        struct packed_weights *other = &packs->list[i];
+        if (i != at && other->owners > 0 && other->is_filled && other->bytes == bytes &&
+            memcmp(other->block, block, bytes) == 0) {
+            void *shared = other->block;
             other->owners++;
-            return other->block;
+            packs_give(packs, block);
+            return shared;
         }
     }
     return block;
@@ -61,19 +154,25 @@ void *packs_unite(struct packs *packs, void *block)
 void packs_give(struct packs *packs, void *block)
 {
     size_t at = block != NULL ? find(packs, block) : 0;
-    if (at == 0) {
+    if (at == 0 || --packs->list[at - 1].owners > 0) {
         return;
     }
-    struct packed_weights *entry = packs->list[at - 1];
-    if (--entry->owners == 0) {
-        packs->list[at - 1] = packs->list[--packs->count];
-        memory_free(packs->memory, entry->block);
-        memory_free(packs->memory, entry);
+    struct packed_weights piece = packs->list[at - 1];
+    struct packs_slab    *slab = &packs->slabs[piece.slab];
+    slab->live--;
+    if (slab->live == 0 && !packs->is_packing) {
+        drop_slab(packs, piece.slab);
+    } else if (piece.block + piece.room == slab->block + slab->used) { /* the last one cut: zeros again */
+        memset(piece.block, 0, piece.room);
+        slab->used -= piece.room;
+        forget(packs, at - 1);
     }
 }
 
 void packs_close(struct packs *packs)
 {
     memory_free(packs->memory, packs->list);
+    memory_free(packs->memory, packs->slabs);
     packs->list = NULL;
+    packs->slabs = NULL;
 }

@@ -8,11 +8,20 @@
 #include "base/memory.h"
 
 struct packed_weights;
+struct packs_slab;
 struct packs {
-    struct memory          *memory;
-    struct packed_weights **list;
-    size_t                  count, capacity;
+    struct memory         *memory;
+    struct packed_weights *list;
+    size_t                 count, capacity;
+    struct packs_slab     *slabs;
+    size_t                 slab_count, slab_capacity;
+    size_t                 expected; /**< bytes that are about to be asked for */
+    bool                   is_packing;
 };
+
+/** Around the packing of one plan, which will ask for so many bytes in all, so that they lie together. */
+void packs_begin(struct packs *packs, size_t bytes);
+void packs_end(struct packs *packs);
 
 /** A zeroed block for a plan to pack into; NULL and an error. */
 void *packs_room(struct packs *packs, size_t bytes, struct error *error);
@@ -20,7 +29,7 @@ void *packs_room(struct packs *packs, size_t bytes, struct error *error);
 void *packs_unite(struct packs *packs, void *block);
 /** One owner less; the last one frees it. Accepts NULL. */
 void  packs_give(struct packs *packs, void *block);
-/** Frees the list; all blocks have been given back. */
+/** Frees the lists; all blocks have been given back. */
 void  packs_close(struct packs *packs);
 
 #endif

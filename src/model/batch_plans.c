@@ -23,7 +23,7 @@ static void drop(const struct batch_plans *plans, struct batch_plan *entry)
 {
     shared_graph_plan_free(plans->share, entry->plan);
     memory_free(plans->share->context.memory, entry->outputs);
-    *entry = (struct batch_plan){NULL};
+    *entry = (struct batch_plan){.plan = NULL};
 }
 
 struct batch_plans *batch_plans_open(struct shared_graph *share, struct error *error)
