@@ -6,8 +6,8 @@
 #ifndef FOVEA_EXTEND_H
 #define FOVEA_EXTEND_H
 
-#include <fovea/dataset.h>
 #include <fovea/node.h>
+#include <fovea/train.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -78,6 +78,41 @@ FOV_API void fov_operator_parallel(const fov_operator_call *call, void (*task)(v
  *  `seed` (standard normal), over the outputs' greatest magnitude; options as in fov_node_opt. For tests of one's own. */
 FOV_API FOV_MUST_CHECK int fov_operator_check(fov_context *context, const char *name, const fov_shape *in, int in_count,
                                               const char *const *options, uint64_t seed, double *difference);
+
+/* ---- tasks ------------------------------------------------------------------------------------------------------- */
+
+/** A number that a task counts: a mean over samples, the first of which decides which epoch is best. */
+typedef struct fov_task_mean {
+    const char *name; /**< "distance" */
+    const char *doc;
+    const char *heading; /**< of its column, at most 8 letters; NULL: it has none */
+    bool        lower_is_better, is_share; /**< is_share: of 1, people read it in per cent */
+} fov_task_mean;
+
+/** What a model is for, when none of fov_task_at is it: targets made of samples, a loss, what is counted. Everything is
+ *  copied, but for `user`. Functions are called in several threads at once. */
+typedef struct fov_task {
+    const char *name;    /**< required: letters, digits and '_'; of no other task */
+    const char *summary; /**< one line; NULL: none */
+    unsigned    targets; /**< kinds of data it can learn from: 1u << FOV_TARGET_CLASS, added up; 0: any */
+    int         numbers; /**< of a sample's target; 0: as many as the model's output has */
+    const fov_task_mean *counts; /**< [count_count], 1 to FOV_TASK_FIGURES */
+    int         count_count;
+    /** Required: writes a sample's target, from the sample as the dataset has it. FOV_OK, or a status that ends training. */
+    int (*write)(void *user, const fov_sample *sample, float *target, int numbers);
+    /** Required: adds the loss to the graph, one number, the mean over samples. output: the model's, [N, ...]; target
+     *  [N, numbers]. */
+    fov_value (*loss)(void *user, fov_graph *graph, fov_value output, fov_value target);
+    /** Required: one sample's share of each count, written to values[count_count]. Answers the sample's loss, as `loss`
+     *  has it. */
+    double (*count)(void *user, const float *output, int output_numbers, const float *target, int numbers,
+                    double *values);
+    void *user;
+} fov_task;
+
+/** From here on the task goes by its name: fov_train, fov_evaluate, sessions (which answer the output's numbers), model
+ *  files that say they were trained for it. E_USAGE: a name that is taken or odd, a function missing. */
+FOV_API FOV_MUST_CHECK int fov_task_register(fov_context *context, const fov_task *definition);
 
 #ifdef __cplusplus
 }

@@ -3,7 +3,7 @@
  *
  * Three levels, each built on the one below:
  *   graph.h, operators.h, plan.h   describe a computation, differentiate it, compile it, run it
- *   node.h, loop.h, extend.h       any operator by name; training loops of one's own; operators of one's own
+ *   node.h, loop.h, extend.h       any operator by name; training loops of one's own; operators and tasks of one's own
  *   model.h                        a graph with parameters, preprocessing and class names: load, save, predict, inspect
  *   dataset.h, train.h             pictures in, a trained model out
  *   memory.h                       models, weights and pictures as bytes in memory

@@ -32,19 +32,25 @@ static const struct task *natural(fov_target target)
     return NULL;
 }
 
-/* The task by the name at the beginning of a text; NULL: there is none. */
-static const struct task *find_in(const char *text, char name[32])
+/* The task by the name at the beginning of a text, the program's own among them; NULL: there is none. */
+static const struct task *find_in(const struct fov_context *context, const char *text, char name[32])
 {
     size_t length = strcspn(text, ":");
     snprintf(name, 32, "%.*s", (int)(length < 32 ? length : 31), text);
-    return find(name);
+    const struct task *found = find(name);
+    return found != NULL || context == NULL ? found : task_registered(context, name);
+}
+
+static const struct fov_context *context_of(const struct task_use *use)
+{
+    return use->model != NULL ? use->model->context : use->data != NULL ? use->data->context : NULL;
 }
 
 /* What the model was trained for, where that can be learned or measured from such data; else NULL. */
 static const char *task_of_model(const fov_model *model, fov_target target)
 {
     char name[32];
-    const struct task *task = model != NULL && model->task[0] != '\0' ? find_in(model->task, name) : NULL;
+    const struct task *task = model != NULL && model->task[0] != '\0' ? find_in(model->context, model->task, name) : NULL;
     return task != NULL && (task->targets & 1U << target) != 0 ? model->task : NULL;
 }
 
@@ -59,7 +65,7 @@ int task_choose(struct task_use *use, const char *text, fov_target target, struc
                              target_name(target));
         }
     } else {
-        use->task = find_in(text, name);
+        use->task = find_in(context_of(use), text, name);
     }
     if (use->task == NULL) {
         const char *near = text_nearest(name, NULL, task_table_count, name_at);

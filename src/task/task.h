@@ -156,6 +156,11 @@ struct task {
 extern const struct task *const task_table[]; /* generated, sorted by name */
 extern const size_t             task_table_count;
 
+/* ---- a program's own (own.c) ------------------------------------------------------------------------------------- */
+
+/** One that was registered with the context (fovea/extend.h); NULL: there is none of that name. */
+const struct task *task_registered(const struct fov_context *context, const char *name);
+
 /* ---- finding one (task.c) ---------------------------------------------------------------------------------------- */
 
 /** "NAME:OPTION=VALUE:..."; NULL: what use->model was trained for, where that takes such data, else the natural task of

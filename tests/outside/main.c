@@ -103,6 +103,72 @@ static int own_operator(fov_context *context)
     return 0;
 }
 
+/* ---- a task of this program's own -------------------------------------------------------------------------------- */
+
+/* How bright the picture's first pixel is. */
+static int first_pixel(void *user, const fov_sample *sample, float *target, int numbers)
+{
+    (void)user;
+    for (int i = 0; i < numbers; i++) {
+        target[i] = (float)sample->pixels[0] / 255.0F;
+    }
+    return FOV_OK;
+}
+
+static fov_value squared(void *user, fov_graph *graph, fov_value output, fov_value target)
+{
+    (void)user;
+    return fov_mse(graph, output, target);
+}
+
+static double distance(void *user, const float *output, int output_numbers, const float *target, int numbers,
+                       double *values)
+{
+    double apart = (double)output[0] - (double)target[0];
+    (void)user;
+    (void)output_numbers;
+    (void)numbers;
+    values[0] = fabs(apart);
+    return apart * apart;
+}
+
+static int own_task(fov_context *context)
+{
+    static const fov_task_mean means[] = {{"distance", "from the first pixel's brightness", "apart", true, false}};
+    static const fov_task task = {.name = "first_pixel",
+                                  .counts = means,
+                                  .count_count = 1,
+                                  .write = first_pixel,
+                                  .loss = squared,
+                                  .count = distance};
+    static uint8_t pixels[32 * 16];
+    for (int i = 0; i < 32; i++) {
+        pixels[16 * i] = (uint8_t)(8 * i);
+    }
+    fov_dataset *data = fov_dataset_create(
+        context, &(fov_dataset_program){
+                     .count = 32, .target = FOV_TARGET_NONE, .height = 4, .width = 4, .channels = 1, .pixels = pixels});
+    fov_model *model = fov_model_create(context);
+    fov_graph *graph = fov_model_graph(model);
+    fov_value x = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, 1, 4, 4));
+    fov_value y = fov_dense(graph, fov_flatten(graph, x), .units = 1);
+    fov_report report;
+    if (!data || fov_task_register(context, &task) || fov_model_set_input_output(model, x, y) ||
+        fov_train(model, data, .task = "first_pixel", .epochs = 60, .batch = 8, .optimizer = "adam", .lr = 0.05F) ||
+        fov_evaluate_opt(model, data, &(fov_evaluate_options){.task = "first_pixel"}, &report)) {
+        return fail("first_pixel", context);
+    }
+    double apart = report.figures[0].value;
+    fov_report_free(&report);
+    fov_model_free(model);
+    fov_dataset_free(data);
+    if (!(apart < 0.1)) {
+        fprintf(stderr, "first_pixel: %g apart\n", apart);
+        return 1;
+    }
+    return 0;
+}
+
 int main(void)
 {
     fov_context *context = fov_context_create(NULL);
@@ -131,7 +197,7 @@ int main(void)
     }
     fov_plan_free(plan);
     fov_graph_free(graph);
-    if (own_operator(context)) {
+    if (own_operator(context) || own_task(context)) {
         return 1;
     }
     printf("fovea %s from outside: 6 numbers through relu\n", fov_version());
