@@ -311,6 +311,10 @@ static void draw(struct plot *plot, const void *what)
 
 int fov_model_draw(fov_model *model, const fov_shape *input, const char *svg, const char *png)
 {
+    if (model == NULL || (svg == NULL && png == NULL)) {
+        return call_refuse(model != NULL ? model->context : NULL, "fov_model_draw: model, or svg and png, are NULL");
+    }
+    struct call call = call_begin(model->context);
     struct error *error = &model->context->error;
     struct diagram diagram = {.box_count = 0};
     int status = (int)error->status;
@@ -325,5 +329,6 @@ int fov_model_draw(fov_model *model, const fov_shape *input, const char *svg, co
         status = plot_files(width > LEAST_PAGE ? width : LEAST_PAGE, 2 * MARGIN + TITLE + page.height, draw, &page, svg, png, error);
     }
     diagram_close(&diagram);
+    call_end(&call);
     return status;
 }
