@@ -22,7 +22,7 @@ bool source_is_weights(const char *word)
 
 bool source_is_file(const char *word)
 {
-    if (strchr(word, '/') != NULL || source_has_suffix(word, ".onnx") || source_is_weights(word)) {
+    if (strcmp(word, "-") == 0 || strchr(word, '/') != NULL || source_has_suffix(word, ".onnx") || source_is_weights(word)) {
         return true;
     }
     for (int i = 0; i < fov_network_count(); i++) {
@@ -73,6 +73,9 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
         return fov_model_network(context, word, options);
     }
     char path[PATH_MAX];
+    if (strcmp(word, "-") == 0) {
+        return fov_model_load(context, "/dev/stdin");
+    }
     word = source_run_model(word, path, sizeof path);
     return source_is_weights(word) ? open_weights(cli, word, options, network) : fov_model_load(context, word);
 }

@@ -15,7 +15,7 @@
 
 enum { NAME_TEXT = 120, SHOWN_TEXT = 220 };
 
-/** Opens either kind, by content. */
+/** Opens either kind, by content; reads once, for what comes through a pipe cannot be read again. */
 static int open_weights(struct safetensors *file, const char *path, struct memory *memory, struct error *error)
 {
     struct file_map map;
@@ -24,9 +24,19 @@ static int open_weights(struct safetensors *file, const char *path, struct memor
         *file = (struct safetensors){0};
         return status;
     }
-    bool torch = torch_begins(map.bytes, map.size);
-    file_unmap(&map);
-    return torch ? torch_open(file, path, memory, error) : safetensors_open(file, path, memory, error);
+    char *name = memory_copy_text(memory, path, error);
+    status = name == NULL                         ? FOV_E_MEMORY
+             : torch_begins(map.bytes, map.size) ? torch_parse(file, name, map.bytes, map.size, memory, error)
+                                                  : safetensors_parse(file, name, map.bytes, map.size, memory, error);
+    if (status != FOV_OK) {
+        *file = (struct safetensors){0};
+        memory_free(memory, name);
+        file_unmap(&map);
+        return status;
+    }
+    file->map = map;
+    file->mapped = true; /* the name goes with it */
+    return FOV_OK;
 }
 
 /** PyTorch's batch norm counts its batches; nothing here needs the number. */

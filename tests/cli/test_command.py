@@ -249,6 +249,16 @@ def test_inspect_json():
     assert wide["input"] == ["N", 3, 32, 32] and wide["parameters"] != 21840
 
 
+def test_a_model_through_a_pipe():
+    fovea("new", "lenet5", "-o", "piped.onnx")
+    with open("piped.onnx", "rb") as file:
+        content = file.read()
+    for word in ("-", "/dev/stdin"):
+        done = subprocess.run([FOVEA, "inspect", word, "--hash", "--json"], input=content, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=120, env=environment(), check=False)
+        assert Result(done).json()["hash"] == digest("piped.onnx")
+
+
 def test_inspect_training_plan():
     training = fovea("inspect", "course-cnn", "--training", "--batch", "8", "--json").json()["plan"]
     inference = fovea("inspect", "course-cnn", "--plan", "--batch", "8", "--json").json()["plan"]
