@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The context owns what everything else shares: threads, kernels, memory and its limit, the seed, the log, and the last
- * error. There is no state outside a context. Use one context from one thread at a time; several contexts may live
- * side by side. */
+ * error. There is no state outside a context. Use one context from one thread at a time, but for sessions (session.h);
+ * several contexts may live side by side. */
 #ifndef FOVEA_CONTEXT_H
 #define FOVEA_CONTEXT_H
 

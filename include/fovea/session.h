@@ -5,7 +5,8 @@
  * Threads: sessions of one model, or of several on one context, may be made, used and freed in any threads at once; a
  * session itself is used by one thread at a time. A call on a session that another thread is using answers FOV_E_USAGE
  * and does nothing. Whatever else is done with the model or its context goes on in one thread at a time, and what
- * changes the model (training, loading weights, another head) only while no session is answering.
+ * changes the model (training, loading weights, another head) only while no session is answering. The context's log
+ * function, if there is one, is called in any of these threads.
  *
  * Errors: a session has its own sentence, fov_session_error; the context's stays as it is. */
 #ifndef FOVEA_SESSION_H
