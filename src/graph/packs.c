@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Pieces cut one after the other from large blocks, whose pages are huge and new: a block for each weight would cost more
- * time to make than packing does. A plan packs a piece and then sees whether it is there already, so the piece that goes
- * back is mostly the last one cut, and is cut again for the next weight; others are kept for who asks for just as much,
- * as a plan does that was dropped and is made once more. The lists are short (some pieces per layer) and searched from end
- * to end. */
+/* Pieces cut one after the other from large blocks, whose pages are huge and new: a block for each weight would cost
+ * more time to make than packing does. A plan packs a piece and then sees whether it is there already, so the piece
+ * that goes back is mostly the last one cut, and is cut again for the next weight; others are kept for who asks for
+ * just as much, as a plan does that was dropped and is made once more. The lists are short (some pieces per layer) and
+ * searched from end to end. */
 #include "graph/packs.h"
 #include <string.h>
 

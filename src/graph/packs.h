@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Packed weights of several plans, those with equal bytes once. Plans for different numbers of samples may pack a weight
- * in different ways; nothing here knows how: what comes out the same is kept once. Whoever calls holds the lock of the
- * graph that the plans are made of (shared.h). */
+/* Packed weights of several plans, those with equal bytes once. Plans for different numbers of samples may pack a
+ * weight in different ways; nothing here knows how: what comes out the same is kept once. Whoever calls holds the lock
+ * of the graph that the plans are made of (shared.h). */
 #ifndef GRAPH_PACKS_H
 #define GRAPH_PACKS_H
 

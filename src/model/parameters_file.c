@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All parameters of a graph to a file and back: of models their weights, of a program's own loop the optimiser's state with
- * them. */
+/* All parameters of a graph to a file and back: of models their weights, of a program's own loop the optimiser's state
+ * with them. */
 #include "graph/graph.h"
 #include "io/safetensors.h"
 #include "model/parameters_file.h"

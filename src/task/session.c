@@ -143,8 +143,8 @@ int session_follow(fov_session *session, struct error *error)
     fov_model *model = session->model;
     if (session->changes != model->changes) {
         return error_set(error, FOV_E_USAGE,
-                         "the model has changed since the session was made (layers, inputs, outputs or what they mean): "
-                         "make another session");
+                         "the model has changed since the session was made (layers, inputs, outputs or what they "
+                         "mean): make another session");
     }
     if (session->plans != NULL && shared_graph_is_current(batch_plans_share(session->plans), model->graph)) {
         return FOV_OK;
