@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command: finds the verb, reads its options, runs it, and turns what it answers into an exit code. All else is in
  * one file per verb. */
+#include "foreign.h"
 #include "help.h"
 #include "options.h"
 #include "output.h"
@@ -109,17 +110,36 @@ static int run_verb(struct cli *cli, const struct verb *verb, int count, char **
         help_verb(cli, verb);
         return EXIT_OK;
     }
-    const char **arguments = take_memory((size_t)count, sizeof *arguments);
-    int code = options_parse(cli, verb, count, words, arguments, problem, sizeof problem);
+    struct foreign foreign;
+    const char **arguments = take_memory((size_t)count + 1, sizeof *arguments);
+    cli->verb = verb;
+    int code = foreign_rewrite(verb, count, words, &foreign, problem, sizeof problem);
+    if (code == EXIT_OK) {
+        code = options_parse(cli, verb, foreign.count, foreign.words, arguments, problem, sizeof problem);
+    }
+    if (code == EXIT_OK && foreign.note[0] != '\0') {
+        remark(cli, "%s", foreign.note);
+    }
     code = code == EXIT_OK ? verb->run(cli) : fail(cli, code, "%s", problem);
     free(arguments);
+    foreign_free(&foreign);
     return code;
 }
 
 static int dispatch(struct cli *cli, int count, char **words)
 {
     const char *word = count > 0 ? words[0] : "help", *suggestion = NULL;
+    const char *form = count > 0 ? foreign_form(word, count > 1 ? words[1] : NULL) : NULL;
+    if (form != NULL) {
+        return fail(cli, EXIT_USAGE, "%s", form);
+    }
     const struct verb *verb = help_find(word, &suggestion);
+    if (verb == NULL && foreign_verb(word) != NULL) {
+        verb = help_find(foreign_verb(word), &suggestion);
+        if (verb != NULL && !options_want_quiet(count - 1, words + 1)) {
+            remark(cli, "\"%s\" is \"fovea %s\" here", word, verb->name);
+        }
+    }
     if (verb != NULL) {
         return run_verb(cli, verb, count - 1, words + 1);
     }

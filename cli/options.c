@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 const struct cli_option common_options[] = {
     {.name = "json", .kind = OPTION_FLAG, .doc = "print JSON for machines"},
@@ -71,6 +73,18 @@ const struct cli_option *options_table(const struct verb *verb, int index)
            : index == 2 ? verb->shared
            : index == 3 ? (verb->reads_data ? data_options : NULL)
                         : common_options;
+}
+
+const struct cli_option *options_at(const struct verb *verb, int index)
+{
+    for (int table = 0; table < OPTION_TABLES; table++) {
+        for (const struct cli_option *o = options_table(verb, table); o != NULL && o->name != NULL; o++) {
+            if (index-- == 0) {
+                return o;
+            }
+        }
+    }
+    return NULL;
 }
 
 /* The option that `matches`, among the verb's and the common ones. */
@@ -244,11 +258,11 @@ static int read_flag(const struct cli_option *o, const char *text, struct cli_va
     static const char *const yes[] = {"yes", "true", "1", "on"}, *const no[] = {"no", "false", "0", "off"};
     char word[64];
     for (size_t i = 0; text != NULL && i < 4; i++) {
-        if (strcmp(text, no[i]) == 0) {
+        if (strcasecmp(text, no[i]) == 0) { /* Python's True and False, too */
             value->flag = false;
             return EXIT_OK;
         }
-        value->flag = value->flag || strcmp(text, yes[i]) == 0;
+        value->flag = value->flag || strcasecmp(text, yes[i]) == 0;
     }
     if (text == NULL || value->flag) {
         value->flag = true;
@@ -464,6 +478,13 @@ static const struct cli_option *bare_option(const struct walk *w, const char *wo
     return equals != NULL ? find(w->verb, word, (size_t)(equals - word), '\0', index) : NULL;
 }
 
+/* epoch=5: no option, and no file of that name, so a slip. */
+static bool is_unknown_key(const char *word)
+{
+    size_t length = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+    return length > 0 && word[length] == '=' && access(word, F_OK) != 0;
+}
+
 static int set_defaults(struct walk *w)
 {
     int index = 0;
@@ -532,6 +553,8 @@ int options_parse(struct cli *cli, const struct verb *verb, int count, char **wo
             status = take(&w, bare, index, strchr(word, '=') + 1);
         } else if (!ended && strchr(word, '=') != NULL && is_network_option(&w, word, strcspn(word, "="))) {
             status = take_network_option(&w, word, strcspn(word, "="), strchr(word, '=') + 1);
+        } else if (!ended && is_unknown_key(word)) {
+            status = unknown_option(&w, word, strcspn(word, "="));
         } else {
             cli->arguments[cli->argument_count++] = word;
         }
@@ -566,6 +589,16 @@ int options_preset(struct cli *cli, const char *name, const char *text, char *pr
     }
     cli->value[index] = (struct cli_value){.given = true};
     return read_value(o, text, &cli->value[index], problem, size);
+}
+
+bool options_want_quiet(int count, char **words)
+{
+    for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
+        if (strcmp(words[i], "--quiet") == 0 || strcmp(words[i], "-q") == 0 || strcmp(words[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool options_want_help(int count, char **words)

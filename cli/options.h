@@ -19,12 +19,18 @@ int options_parse(struct cli *cli, const struct verb *verb, int count, char **wo
 enum { OPTION_TABLES = 5 };
 const struct cli_option *options_table(const struct verb *verb, int index);
 
+/** All options of a verb by their number, those of its own first; NULL behind the last. */
+const struct cli_option *options_at(const struct verb *verb, int index);
+
 /** Sets an option as if it had been typed, unless it was. `text` is kept. EXIT_USAGE after a sentence in problem: there
  *  is no such option, or the value is none of its. */
 int options_preset(struct cli *cli, const char *name, const char *text, char *problem, size_t size);
 
 /** Is there a --help or -h that is meant as one? */
 bool options_want_help(int count, char **words);
+
+/** The same of --quiet, -q and --json: remarks before options are read are not wanted. */
+bool options_want_quiet(int count, char **words);
 
 /** The option of that name, or NULL. `index` receives its place in cli->value; may be NULL. */
 const struct cli_option *options_find(const struct verb *verb, const char *name, int *index);

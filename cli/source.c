@@ -197,11 +197,10 @@ int source_name_classes(fov_model *model, const fov_dataset *data, bool spare)
 bool source_input(const char *text, int size[3])
 {
     int64_t number[3];
-    if (options_numbers(text, 'x', 1, 16384, number, 3) != 3) {
-        return false;
+    int count = options_numbers(text, 'x', 1, 16384, number, 3);
+    for (int i = 0; i < 3 && count > 0; i++) { /* "64" is 64 x 64, "48x64" height and width: channels are found */
+        int at = count == 1 ? 0 : count == 2 ? i - 1 : i;
+        size[i] = i == 0 && count < 3 ? 0 : (int)number[at];
     }
-    for (int i = 0; i < 3; i++) {
-        size[i] = (int)number[i];
-    }
-    return true;
+    return count > 0;
 }

@@ -51,7 +51,7 @@ int source_match_classes(struct cli *cli, fov_model *model, const fov_dataset *d
  *  0 or a status. */
 int source_name_classes(fov_model *model, const fov_dataset *data, bool spare);
 
-/** "3x32x32" to channels, height, width; false: it is none. */
+/** "3x32x32" to channels, height, width; "32x32" and "32": channels 0, those of the network. False: it is none. */
 bool source_input(const char *text, int size[3]);
 
 #endif

@@ -304,6 +304,10 @@ static int run(struct cli *cli)
         wanted.width = size[2];
     }
     fov_model *model = source_model(cli, word, &wanted, option_text(cli, "model"));
+    if (model != NULL && shape.rank > 0 && size[0] == 0) { /* "--input 64": channels are the file's */
+        int channels, height, width;
+        shape.dim[0] = fov_model_picture_size(model, &channels, &height, &width) ? channels : 3;
+    }
     const char *output = option_text(cli, "output");
     code = model == NULL ? fail_library(cli) : output != NULL ? source_choose(cli, model, output, NULL) : EXIT_OK;
     code = code == EXIT_OK ? inspect(cli, model, shape.rank > 0 ? &shape : NULL) : code;

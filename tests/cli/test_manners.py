@@ -155,5 +155,53 @@ def test_next_names_the_program_as_it_was_called():
     assert b"\n  ./other-name eval called/best.onnx" in done.stdout
 
 
+# ---- around it --------------------------------------------------------------------------------------------------------
+
+
+def test_doctor():
+    about = fovea("doctor", "--json").json()
+    rows = {row["what"]: row for row in about["findings"]}
+    for what in ("machine", "kernels", "memory", "rates", "PNG", "mnist"):
+        assert what in rows, what
+    assert about["missing"] == sum(not row["here"] for row in about["findings"])
+    assert all(row["here"] or row["advice"] for row in about["findings"]), about
+    text = fovea("doctor", env=environment(COLUMNS="80")).out
+    assert "fovea data get mnist" in " ".join(text.split()) and max(map(width_of, text.splitlines())) <= 80
+
+
+def complete(line):
+    """What bash offers for the last word of a line."""
+    words = line.split(" ")
+    script = (f"{fovea('completion', 'bash').out}\nCOMP_WORDS=({' '.join(f'{w!r}' for w in words)})\n"
+              f"COMP_CWORD={len(words) - 1}\n_fovea\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n")
+    done = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, check=True, text=True)
+    return done.stdout.split()
+
+
+def test_completion():
+    if not shutil.which("bash"):
+        raise command.Skip("no bash")
+    assert complete("fovea tr") == ["train"]
+    assert complete("fovea train --mom") == ["--momentum"]
+    assert complete("fovea eval --split ") == ["test", "val", "train"]
+    open("picture.png", "w", encoding="utf-8").close()
+    assert "picture.png" in complete("fovea predict pict")
+    for shell, marks in (("zsh", ("#compdef fovea", "--momentum=", "'train:")),
+                         ("fish", ("-a train", "-l momentum", "-s o"))):
+        text = fovea("completion", shell).out
+        assert all(mark in text for mark in marks), shell
+    expect_failure(fovea("completion", "tcsh"), USAGE, "bash, zsh and fish")
+
+
+def test_man_pages():
+    for page in (fovea("completion", "man"), fovea("completion", "man", "train")):
+        assert page.out.startswith(".TH FOVEA") and ".SH NAME" in page.out and '.SH "EXIT STATUS"' in page.out
+    if shutil.which("groff"):
+        done = subprocess.run(["groff", "-man", "-ww", "-z", "-Tutf8"], input=page.out.encode(), stderr=subprocess.PIPE,
+                              check=True)
+        assert done.stderr == b"", done.stderr
+    expect_failure(fovea("completion", "man", "tran"), USAGE, "tran")
+
+
 if __name__ == "__main__":
     sys.exit(command.main(globals()))
