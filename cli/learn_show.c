@@ -54,8 +54,8 @@ void show_list(const struct learner *l)
         const char *mark = state->passed    ? (cli->unicode ? "✓" : "x")
                            : state->started ? (cli->unicode ? "…" : ".")
                                             : " ";
-        fprintf(cli->out, "  %s%s%s %2d  %s\n", state->passed ? style_good(cli) : "", mark, style_off(cli),
-                lesson->number, words_in(lesson->title, l->language));
+        fprintf(cli->out, "  %s%s%s %2d  ", state->passed ? style_good(cli) : "", mark, style_off(cli), lesson->number);
+        print_wrapped(cli->out, words_in(lesson->title, l->language), 8, 8, cli->width);
     }
 }
 
