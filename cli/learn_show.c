@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { LINE_WIDTH = 92 }; /* columns, of sentences; a word that is longer stands alone */
+
 const char *phrase(const struct learner *l, const char *en, const char *zh)
 {
     return l->language == CHINESE ? zh : en;
@@ -101,15 +103,16 @@ static void show_printed(const struct learner *l, const char *text)
     }
 }
 
-/* A sentence of several lines, the further ones set in like the first. */
-static void show_cause(const struct learner *l, const char *text)
+/* Text behind a label of twelve columns, its further lines set in like the first. */
+static void show_indented(const struct learner *l, const char *text)
 {
-    const char *indent = "            ";
+    enum { INDENT = 12 };
     for (bool first = true; *text != '\0'; first = false) {
-        char line[1024], clean[1024];
+        char line[1200], clean[1200];
         size_t length = strcspn(text, "\n");
-        snprintf(line, sizeof line, "%.*s", (int)(length < 1000 ? length : 1000), text);
-        fprintf(l->cli->out, "%s%s\n", first ? "" : indent, show_clean(clean, sizeof clean, line));
+        snprintf(line, sizeof line, "%.*s", (int)(length < 1190 ? length : 1190), text);
+        fprintf(l->cli->out, "%*s", first ? 0 : INDENT, "");
+        print_wrapped(l->cli->out, show_clean(clean, sizeof clean, line), INDENT, INDENT, LINE_WIDTH);
         text += length + (text[length] == '\n' ? 1 : 0);
     }
 }
@@ -121,21 +124,22 @@ static void show_pass(const struct learner *l, const struct lesson *lesson, cons
             (unsigned long long)v->seed);
     if (v->engine >= 0) {
         fprintf(out,
-                phrase(l, "  the engine that trains ResNets gives the same numbers (to %.1g, it counts in float32)\n",
-                       "  训练 ResNet 的引擎给出同样的数（相差 %.1g，它用 float32 计算）\n"),
+                phrase(l, "  the library that trains ResNets gives the same numbers (to %.1g)\n",
+                       "  训练 ResNet 的库给出同样的数（相差 %.1g）\n"),
                 v->engine > 0 ? v->engine : 1e-7);
     }
     if (lesson->after.en != NULL) {
-        fprintf(out, "\n  %s\n", words_in(lesson->after, l->language));
+        fputs("\n  ", out);
+        print_wrapped(out, words_in(lesson->after, l->language), 2, 2, LINE_WIDTH);
     }
 }
 
 static void show_not_yet(const struct learner *l, const struct lesson *lesson, const struct verdict *v)
 {
     FILE *out = l->cli->out;
-    char clean[1200];
     if (*v->given != '\0') {
-        fprintf(out, "  %s%s\n", phrase(l, "given     ", "给定      "), show_clean(clean, sizeof clean, v->given));
+        fprintf(out, "  %s", phrase(l, "given     ", "给定      "));
+        show_indented(l, v->given);
     }
     if (v->differs) {
         fprintf(out,
@@ -146,7 +150,7 @@ static void show_not_yet(const struct learner *l, const struct lesson *lesson, c
     fprintf(out, "  %s",
             v->kind == VERDICT_COULD_NOT_RUN ? phrase(l, "because   ", "原因      ")
                                              : phrase(l, "likely    ", "可能原因  "));
-    show_cause(l, v->cause);
+    show_indented(l, v->cause);
     if (v->kind == VERDICT_NOT_YET) {
         fprintf(out,
                 phrase(l,

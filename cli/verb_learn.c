@@ -296,8 +296,9 @@ static int verdict_code(enum verdict_kind kind)
     return kind == VERDICT_PASS ? EXIT_OK : kind == VERDICT_NOT_YET ? EXIT_NOT_YET : EXIT_INPUT;
 }
 
-/* Checks one lesson; the verdict is to be freed. */
-static struct verdict *check_one(struct learner *l, const struct lesson *lesson, const char *directory, uint64_t seed)
+/* Checks one lesson; the verdict is to be freed. `typed`: the learner named the folder. */
+static struct verdict *check_one(struct learner *l, const struct lesson *lesson, const char *directory, bool typed,
+                                 uint64_t seed)
 {
     char path[PROGRESS_PATH + 128];
     struct verdict *verdict = take_memory(1, sizeof *verdict);
@@ -305,9 +306,9 @@ static struct verdict *check_one(struct learner *l, const struct lesson *lesson,
     if (access(path, F_OK) != 0) {
         *verdict = (struct verdict){.kind = VERDICT_COULD_NOT_RUN, .seed = seed, .engine = -1};
         snprintf(verdict->cause, sizeof verdict->cause,
-                 phrase(l, "there is no %.900s; fovea learn start %d DIR%s makes it, in the folder DIR",
-                        "没有文件 %.900s；fovea learn start %d DIR%s 会在目录 DIR 里创建它"),
-                 path, lesson->number, l->lang);
+                 phrase(l, "there is no %.900s; fovea learn start %d%s%s makes it",
+                        "没有文件 %.900s；fovea learn start %d%s%s 会创建它"),
+                 path, lesson->number, typed ? " DIR" : "", l->lang);
         return verdict;
     }
     check_file(lesson, path, seed, l->language, lesson->engine != NULL ? cli_context(l->cli) : NULL, verdict);
@@ -322,7 +323,7 @@ static int check(struct learner *l, const struct lesson *lesson, const char *typ
     char directory[PROGRESS_PATH];
     struct cli *cli = l->cli;
     choose_directory(l, lesson, typed, directory);
-    struct verdict *verdict = check_one(l, lesson, directory, choose_seed(l));
+    struct verdict *verdict = check_one(l, lesson, directory, typed != NULL, choose_seed(l));
     keep_progress(l);
     if (cli->json) {
         json_print(cli, json_from_verdict(l, lesson, verdict));
@@ -354,7 +355,7 @@ static int check_all(struct learner *l, const char *typed)
         if (access(path, F_OK) != 0) {
             continue;
         }
-        struct verdict *verdict = check_one(l, lesson, directory, seed);
+        struct verdict *verdict = check_one(l, lesson, directory, typed != NULL, seed);
         checked++;
         passed += verdict->kind == VERDICT_PASS;
         if (cli->json) {

@@ -2,6 +2,7 @@
 /* fovea ops: the operators, their formulas and options, from their own descriptors. */
 #include "json.h"
 #include "nearest.h"
+#include "ops_picture.h"
 #include "options.h"
 #include "output.h"
 #include "table.h"
@@ -208,7 +209,8 @@ static int write_page(struct cli *cli)
             "it so. Shapes read N, C, then pixels.\n\n",
             fov_operator_count());
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
-        fprintf(cli->out, "## %c%s\n\n", families[f][0] - 'a' + 'A', families[f] + 1);
+        fprintf(cli->out, "## %c%s\n\n[Definitions in C, and drawings](operators/%s.md)\n\n", families[f][0] - 'a' + 'A',
+                families[f] + 1, families[f]);
         for (int i = 0; i < fov_operator_count(); i++) {
             fov_operator_info op = fov_operator_at(i);
             if (strcmp(op.family, families[f]) == 0) {
@@ -232,6 +234,9 @@ static int run(struct cli *cli)
     for (int i = 0; i < fov_operator_count(); i++) {
         fov_operator_info op = fov_operator_at(i);
         if (strcmp(op.name, name) == 0 || (op.onnx != NULL && strcmp(op.onnx, name) == 0)) {
+            if (option_text(cli, "out") != NULL) {
+                return ops_picture(cli, &op, option_text(cli, "out"));
+            }
             if (cli->json) {
                 json_print(cli, to_json(&op));
             } else {
@@ -250,6 +255,8 @@ static int run(struct cli *cli)
 
 static const struct cli_option options[] = {
     {.name = "all", .kind = OPTION_FLAG, .doc = "also those that gradients and optimisers are made of"},
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.svg", .otherwise = "none",
+     .doc = "draw the operator: its curve and slope, or which numbers of x one number of y depends on"},
     {.name = "markdown", .kind = OPTION_FLAG, .doc = "write docs/operators.md"},
     {.name = NULL},
 };
