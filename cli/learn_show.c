@@ -134,9 +134,12 @@ static void show_pass(const struct learner *l, const struct lesson *lesson, cons
     }
 }
 
-static void show_not_yet(const struct learner *l, const struct lesson *lesson, const struct verdict *v)
+static void show_not_yet(const struct learner *l, const struct lesson *lesson, const struct verdict *v,
+                         const char *file)
 {
     FILE *out = l->cli->out;
+    char clean[1200];
+    fprintf(out, "  %s%s\n", phrase(l, "file      ", "文件      "), show_clean(clean, sizeof clean, file));
     if (*v->given != '\0') {
         fprintf(out, "  %s", phrase(l, "given     ", "给定      "));
         show_indented(l, v->given);
@@ -160,7 +163,7 @@ static void show_not_yet(const struct learner *l, const struct lesson *lesson, c
     }
 }
 
-void show_verdict(const struct learner *l, const struct lesson *lesson, const struct verdict *v)
+void show_verdict(const struct learner *l, const struct lesson *lesson, const struct verdict *v, const char *file)
 {
     static const char *const en[] = {"PASS", "NOT YET", "COULD NOT RUN"}, *const zh[] = {"通过 PASS", "还没有 NOT YET",
                                                                                          "无法运行 COULD NOT RUN"};
@@ -172,7 +175,7 @@ void show_verdict(const struct learner *l, const struct lesson *lesson, const st
     if (v->kind == VERDICT_PASS) {
         show_pass(l, lesson, v);
     } else {
-        show_not_yet(l, lesson, v);
+        show_not_yet(l, lesson, v, file);
     }
     if (*v->printed != '\0') {
         show_printed(l, v->printed);

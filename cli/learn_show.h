@@ -22,7 +22,9 @@ const char *learn_state(const struct learner *learner, int number); /**< "passed
 
 void show_lesson(const struct learner *learner, const struct lesson *lesson);
 void show_list(const struct learner *learner);
-void show_verdict(const struct learner *learner, const struct lesson *lesson, const struct verdict *verdict);
+/** `file`: the learner's, named where it is not right yet. */
+void show_verdict(const struct learner *learner, const struct lesson *lesson, const struct verdict *verdict,
+                  const char *file);
 json_t *json_from_lesson(const struct learner *learner, const struct lesson *lesson);
 json_t *json_from_verdict(const struct learner *learner, const struct lesson *lesson, const struct verdict *verdict);
 

@@ -328,7 +328,9 @@ static int check(struct learner *l, const struct lesson *lesson, const char *typ
     if (cli->json) {
         json_print(cli, json_from_verdict(l, lesson, verdict));
     } else {
-        show_verdict(l, lesson, verdict);
+        char path[PROGRESS_PATH + 128];
+        choose_file(lesson, directory, path, sizeof path);
+        show_verdict(l, lesson, verdict, path);
         if (verdict->kind == VERDICT_PASS) {
             fputc('\n', cli->out);
             show_next(l);
@@ -361,7 +363,7 @@ static int check_all(struct learner *l, const char *typed)
         if (cli->json) {
             json_add(all, json_from_verdict(l, lesson, verdict));
         } else {
-            show_verdict(l, lesson, verdict);
+            show_verdict(l, lesson, verdict, path);
             fputc('\n', cli->out);
         }
         free(verdict);
@@ -527,6 +529,11 @@ static const struct action *find_action(const struct cli *cli, const char *name,
         if (strcmp(actions[i].name, name) == 0) {
             return &actions[i];
         }
+    }
+    int64_t number;
+    if (options_numbers(name, ',', 0, INT32_MAX, &number, 1) == 1) {
+        *code = fail(cli, EXIT_USAGE, "there is no \"learn %.40s\": did you mean learn start %.40s?", name, name);
+        return NULL;
     }
     *code = nearest.best != NULL
                 ? fail(cli, EXIT_USAGE, "there is no \"learn %.40s\": did you mean %s?", name, nearest.best)

@@ -67,6 +67,8 @@ def test_newcomer_passes_within_six_commands():
 
 def test_verdicts():
     learn("start", 1, "d")
+    shown = learn("check", 1, "d", code=NOT_YET).stdout
+    assert "file " in shown and "d/01-neuron.txt" in shown
     stub = answer("check", 1, "d", code=NOT_YET)
     assert stub["verdict"] == "not-yet" and stub["expected"] == 1 and stub["got"] == 0 and stub["mistake"] == "unchanged"
     write("d/01-neuron.txt", "sum = w1*x1 + w2*x2\ny = sum >= theta\n")
@@ -204,6 +206,7 @@ def test_a_language_that_was_typed_stays():
 
 def test_slips():
     assert "did you mean check" in learn("chek", code=USAGE).stderr
+    assert "did you mean learn start 3" in learn(3, code=USAGE).stderr
     assert "no lesson 99" in learn("start", 99, code=USAGE).stderr
     assert "is no lesson's number" in learn("start", "one", code=USAGE).stderr
     learn("reset", code=USAGE)
