@@ -226,6 +226,9 @@ static int run(struct cli *cli)
     if (option_flag(cli, "markdown")) {
         return write_page(cli);
     }
+    if (cli->argument_count == 0 && option_text(cli, "out") != NULL) {
+        return fail(cli, EXIT_USAGE, "which operator is to be drawn? fovea ops NAME -o %s", option_text(cli, "out"));
+    }
     if (cli->argument_count == 0) {
         return list(cli);
     }

@@ -22,8 +22,8 @@ for name in relu max_pool; do # exact on every machine
         exit 1
     }
 done
-if "$FOVEA_BINARY" ops add -o "$page" 2>/dev/null; then
-    echo "an operator of two tensors was drawn"
+if "$FOVEA_BINARY" ops add -o "$page" 2>/dev/null || "$FOVEA_BINARY" ops -o "$page" 2>/dev/null; then
+    echo "an operator of two tensors, or none at all, was drawn"
     echo "3 passed, 1 failed"
     exit 1
 fi
