@@ -115,7 +115,7 @@ static void test_memory(void **state)
 static void test_prints_without_end(void **state)
 {
     (void)state;
-    check("for (;;) puts(\"again and again and again and again and again\");", 10);
+    check("for (;;) printf(\"%01000000d\\n\", 0);", 10); /* few writes: a busy machine gets there, too */
     says(VERDICT_NOT_YET, "printed too much");
 }
 
