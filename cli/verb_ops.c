@@ -209,8 +209,8 @@ static int write_page(struct cli *cli)
             "it so. Shapes read N, C, then pixels.\n\n",
             fov_operator_count());
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) {
-        fprintf(cli->out, "## %c%s\n\n[Definitions in C, and drawings](operators/%s.md)\n\n", families[f][0] - 'a' + 'A',
-                families[f] + 1, families[f]);
+        fprintf(cli->out, "## %c%s\n\n", families[f][0] - 'a' + 'A', families[f] + 1);
+        fprintf(cli->out, "[Definitions in C, and drawings](operators/%s.md)\n\n", families[f]);
         for (int i = 0; i < fov_operator_count(); i++) {
             fov_operator_info op = fov_operator_at(i);
             if (strcmp(op.family, families[f]) == 0) {
