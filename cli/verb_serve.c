@@ -113,6 +113,7 @@ static int serve(struct cli *cli)
     server->cli = cli;
     server->model_count = cli->argument_count;
     server->runs = option_text(cli, "runs");
+    server->batch = (int)option_integer(cli, "batch");
     for (int i = 0; i < server->model_count; i++) {
         server->words[i] = cli->arguments[i];
         name_model(server, i);
@@ -163,6 +164,14 @@ static const struct cli_option options[] = {
      .otherwise = "this machine alone",
      .doc = "an address for others, such as 0.0.0.0; the URL then has a random token"},
     {.name = "open", .kind = OPTION_FLAG, .doc = "opens the page in the browser"},
+    {.name = "batch",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .standard = "1",
+     .minimum = 1,
+     .maximum = 64,
+     .doc = "pictures that go through the network together where so many wait: more in a second, but the last bits of "
+            "an answer may then depend on what else was asked"},
     {.name = "runs", .kind = OPTION_TEXT, .argument = "DIR", .standard = "runs", .doc = "folder of runs to be watched"},
     {.name = "backbone",
      .kind = OPTION_TEXT,

@@ -22,7 +22,7 @@ enum {
     SERVE_BODY = 16 << 20,   /**< bytes */
     SERVE_PIXELS = 40000000, /**< of a picture */
     SERVE_SECONDS = 60,      /**< that a connection may take from one answer to the end of its next request */
-    SERVE_BATCHES = 65
+    SERVE_BATCH = 64         /**< pictures that --batch lets go through the network together, at most */
 };
 
 struct server;
@@ -68,7 +68,8 @@ struct worker {
     int waiting;
     bool stops;
     uint64_t done, failed;
-    double seconds; /**< spent computing */
+    double seconds;            /**< spent computing */
+    uint64_t batches, batched; /**< how often pictures went through a network, and how many */
 };
 
 enum { WORKER_ANSWER, WORKER_STUDY, WORKER_TEACH, WORKERS };
@@ -81,6 +82,7 @@ struct server {
     char names[SERVE_MODELS][SERVE_NAME];
     int model_count;
     const char *runs;     /**< folder of runs */
+    int batch;            /**< pictures that go through the network together where so many wait; 1: each by itself */
     const char *backbone; /**< file that Teach begins with; NULL: none */
     char *about;          /**< /api/models, made when the server starts */
     struct guard guard;
@@ -101,7 +103,11 @@ double server_now(void); /**< seconds of a clock that only goes forward */
 int worker_start(struct worker *worker); /**< 0, or an exit code after a sentence */
 /** False: too many wait. */
 bool worker_take(struct worker *worker, struct job *job);
-void worker_stop(struct worker *worker); /**< after what runs; what waits is answered 503 */
+/** Takes jobs of the same kind about the same model that wait right behind this one: at most `most` into `more`. How
+ *  many. Each is to be given back with worker_finish. */
+int worker_take_more(struct job *job, struct job **more, int most);
+void worker_finish(struct worker *worker, struct job *job);
+void worker_stop(struct worker *worker); /**< after what runs and waits */
 /** The model a job is about (?model=NAME, else the first), opened in its worker; NULL after a reply that says why. */
 fov_model *job_model(struct job *job, int *index);
 /** The job's picture; false after a reply that says why. */
@@ -109,6 +115,7 @@ bool job_picture(struct job *job, fov_image *image);
 void job_fail(struct job *job, int code, const char *format, ...) CLI_PRINTF(3, 4);
 /** The same with the library's sentence; clears it. */
 void job_fail_library(struct job *job);
+void job_fail_status(struct job *job, fov_status status, const char *sentence);
 void job_reply(struct job *job, json_t *object, size_t digits); /**< takes `object` */
 int job_number(const struct job *job, const char *key, int otherwise);
 void job_free(struct job *job);

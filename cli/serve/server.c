@@ -472,6 +472,13 @@ void metrics_now(struct server *server, struct job *job)
                            worker->seconds);
         pthread_mutex_unlock(&worker->lock);
     }
+    struct worker *answers = &server->workers[WORKER_ANSWER];
+    pthread_mutex_lock(&answers->lock);
+    used = append_text(text, ROOM, used,
+                       "# TYPE fovea_batches_total counter\nfovea_batches_total %llu\n"
+                       "# TYPE fovea_pictures_total counter\nfovea_pictures_total %llu\n",
+                       (unsigned long long)answers->batches, (unsigned long long)answers->batched);
+    pthread_mutex_unlock(&answers->lock);
     job->reply = (struct reply){.code = 200, .type = "text/plain; version=0.0.4", .body = text, .size = used};
 }
 

@@ -37,19 +37,24 @@ void job_fail(struct job *job, int code, const char *format, ...)
 }
 
 /* What the library refuses is the asker's fault where it is about the picture or the question. */
+void job_fail_status(struct job *job, fov_status status, const char *sentence)
+{
+    static const int codes[] = {
+        [FOV_E_INTERNAL] = 500,    [FOV_E_USAGE] = 400,  [FOV_E_SHAPE] = 400,   [FOV_E_INPUT] = 422,
+        [FOV_E_IO] = 500,          [FOV_E_MEMORY] = 503, [FOV_E_NUMERIC] = 422, [FOV_E_UNSUPPORTED] = 422,
+        [FOV_E_INTERRUPTED] = 503, [FOV_OK] = 500};
+    job_fail(job, codes[status], "%s", sentence);
+}
+
 void job_fail_library(struct job *job)
 {
     fov_context *context = job->worker->cli.context;
-    fov_status status = context != NULL ? fov_error_status(context) : FOV_E_MEMORY;
-    int code = status == FOV_E_MEMORY                                 ? 503
-               : status == FOV_E_INTERNAL || status == FOV_E_IO       ? 500
-               : status == FOV_E_INPUT || status == FOV_E_UNSUPPORTED ? 422
-               : status == FOV_E_NUMERIC                              ? 422
-                                                                      : 400;
-    job_fail(job, code, "%s", context != NULL ? fov_error(context) : "out of memory");
-    if (context != NULL) {
-        fov_error_clear(context);
+    if (context == NULL) {
+        job_fail(job, 503, "out of memory");
+        return;
     }
+    job_fail_status(job, fov_error_status(context), fov_error(context));
+    fov_error_clear(context);
 }
 
 json_t *json_from_bytes(const void *bytes, size_t size)
@@ -158,6 +163,37 @@ static struct job *next_job(struct worker *worker)
     return job;
 }
 
+int worker_take_more(struct job *job, struct job **more, int most)
+{
+    struct worker *worker = job->worker;
+    char wanted[SERVE_NAME] = "", name[SERVE_NAME];
+    int count = 0;
+    guard_query(job->query, "model", wanted, sizeof wanted);
+    pthread_mutex_lock(&worker->lock);
+    for (; count < most && worker->first != NULL && worker->first->work == job->work; count++) {
+        name[0] = '\0';
+        guard_query(worker->first->query, "model", name, sizeof name);
+        if (strcmp(name, wanted) != 0) {
+            break;
+        }
+        more[count] = worker->first;
+        worker->first = worker->first->next;
+        worker->waiting--;
+    }
+    worker->last = worker->first == NULL ? NULL : worker->last;
+    pthread_mutex_unlock(&worker->lock);
+    return count;
+}
+
+void worker_finish(struct worker *worker, struct job *job)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->done++;
+    worker->failed += job->reply.code >= 400;
+    pthread_mutex_unlock(&worker->lock);
+    worker->server->finished(worker->server, job);
+}
+
 static void *run(void *user)
 {
     struct worker *worker = user;
@@ -165,11 +201,9 @@ static void *run(void *user)
         double begun = server_now();
         job->work(job);
         pthread_mutex_lock(&worker->lock);
-        worker->done++;
-        worker->failed += job->reply.code >= 400;
         worker->seconds += server_now() - begun;
         pthread_mutex_unlock(&worker->lock);
-        worker->server->finished(worker->server, job);
+        worker_finish(worker, job);
     }
     return NULL;
 }

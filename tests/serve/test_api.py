@@ -260,6 +260,35 @@ def test_teach():
 # ---- ends ------------------------------------------------------------------------------------------------------------
 
 
+def test_batches():
+    """With --batch what waits goes through the network together, and each gets its own answer."""
+    server()
+    s = Server("runs/first/best.onnx", "--batch", "8")
+    try:
+        pictures = [png(28, 28, 3 * i) if i % 7 else b"nonsense" for i in range(48)]
+        answers = [None] * len(pictures)
+
+        def post(i):
+            answers[i] = s.ask("POST", "/api/predict", pictures[i])
+        threads = [threading.Thread(target=post, args=(i,)) for i in range(len(pictures))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for i, (status, _, data) in enumerate(answers):
+            assert status == (200 if i % 7 else 422), (i, status, data)
+            if i % 7:
+                alone = s.json("POST", "/api/predict", pictures[i])
+                for one, other in zip(json.loads(data)["top"], alone["top"]):
+                    assert abs(one["probability"] - other["probability"]) < 1e-5, i
+        text = s.ask("GET", "/metrics")[2].decode()
+        count = {line.split()[0]: int(line.split()[1]) for line in text.splitlines() if line.startswith("fovea_batch")
+                 or line.startswith("fovea_pictures")}
+        assert count["fovea_pictures_total"] == 2 * 41 and count["fovea_batches_total"] <= 82, count
+    finally:
+        assert s.stop()[0] == 0
+
+
 def test_token():
     s = Server("runs/first/best.onnx", "--listen", "0.0.0.0")
     try:
