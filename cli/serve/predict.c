@@ -16,15 +16,13 @@ int predict_open(struct worker *worker, int index)
     struct cli *cli = &worker->cli;
     fov_model *model = worker->models[index];
     const char *trained = fov_model_task(model);
-    bool is_map = fov_model_meaning(model, fov_model_output(model)) == FOV_MEANING_MAP;
-    bool scores = *trained != '\0' ? source_is_one_class(trained) : !is_map;
     struct answer_form form;
-    if (scores) {
+    bool is_row = answer_form_of(model, &form);
+    if (*trained != '\0' ? source_is_one_class(trained) : is_row) {
         worker->forms[index] = FORM_SCORES;
-        return answer_form_of(model, &form)
-                   ? EXIT_OK
-                   : fail(cli, EXIT_INPUT, "%s: its output is not a row of numbers for each picture",
-                          worker->server->words[index]);
+        return is_row ? EXIT_OK
+                      : fail(cli, EXIT_INPUT, "%s: its output is not a row of numbers for each picture",
+                             worker->server->words[index]);
     }
     worker->sessions[index] = fov_session_create(model, NULL);
     worker->forms[index] = FORM_SESSION;

@@ -142,7 +142,7 @@ function shellLine(name) {
 
 function showAnswer(answer, name) {
   const rows = rowsOf(answer), boxes = answer.boxes || [];
-  const list = boxes.length ? boxes.map(box => ({ index: box.class, name: box.name, share: box.score ?? box.probability, label: percent(box.score ?? box.probability) })) : rows;
+  const list = boxes.length ? boxes.map(box => ({ index: box.class, name: box.name, share: box.score, label: percent(box.score) })) : rows;
   answers.replaceChildren(bars(list, Boolean(answer.mask || boxes.length)), times(answer), make('hr', { hidden: true }), ...shellLine(name));
   if (list.length) say(text('said', { name: list[0].name, value: list[0].label }));
 }
@@ -165,12 +165,12 @@ function drawOver({ picture, over }, answer) {
   }
   const scale = Math.max(over.width, over.height) / 500;
   for (const box of answer.boxes || []) {
-    const [x, y, width, height] = box.box || [box.x ?? box.left, box.y ?? box.top, box.width ?? box.right - box.left, box.height ?? box.bottom - box.top];
+    const [x, y, right, bottom] = box.box, width = right - x, height = bottom - y;
     pen.strokeStyle = pen.fillStyle = `rgb(${classColour(box.class + 1)})`;
     pen.lineWidth = 3 * scale;
     pen.strokeRect(x, y, width, height);
     pen.font = `600 ${14 * scale}px system-ui`;
-    const label = `${box.name} ${percent(box.score ?? box.probability)}`, wide = pen.measureText(label).width;
+    const label = `${box.name} ${percent(box.score)}`, wide = pen.measureText(label).width;
     pen.fillRect(x, Math.max(0, y - 20 * scale), wide + 10 * scale, 20 * scale);
     pen.fillStyle = '#000';
     pen.fillText(label, x + 5 * scale, Math.max(15 * scale, y - 5 * scale));
