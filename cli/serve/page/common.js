@@ -31,7 +31,7 @@ export const count = number => number.toLocaleString('en-US');
 
 // ---- the server -----------------------------------------------------------------------------------------------------
 
-const token = new URLSearchParams(location.search).get('token');
+export const token = new URLSearchParams(location.search).get('token');
 export function ask(path, body, signal) {
   const headers = token ? { 'X-Fovea-Token': token } : {};
   if (body) headers['Content-Type'] = 'application/octet-stream';
