@@ -41,6 +41,7 @@ static const struct {
     {"efficientnet_b5", 30389784, 10266384752},
     {"efficientnet_b6", 43040704, 19067593536},
     {"efficientnet_b7", 66347960, 37745884192},
+    {"fast-style", 1679235, 10078912512},
     {"fcn_resnet101", 54314346, 222746867200},
     {"fcn_resnet50", 35322218, 142725772800},
     {"googlenet", 13004888, 1498376192},
