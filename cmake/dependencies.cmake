@@ -48,7 +48,11 @@ if(NOT NANOPB_GENERATOR)
 endif()
 
 # Optional parts: FOVEA_WITH_X=OFF leaves X out; the source asks with #ifdef FOVEA_HAVE_X.
-foreach(part "JPEG;libjpeg;libjpeg-dev" "PNG;spng;libspng-dev" "WEBP;libwebp;libwebp-dev"
+set(png "PNG;spng;libspng-dev")
+if(FOVEA_STATIC) # distributions have no archive of libspng
+    set(png "PNG;libpng;libpng-dev")
+endif()
+foreach(part "JPEG;libjpeg;libjpeg-dev" "${png}" "WEBP;libwebp;libwebp-dev"
         "WEBP;libwebpdemux;libwebp-dev" "CURL;libcurl;libcurl4-openssl-dev"
         "ARCHIVE;libarchive;libarchive-dev" "EXPAT;expat;libexpat1-dev" "CAIRO;cairo;libcairo2-dev")
     list(GET part 0 name)
@@ -56,7 +60,8 @@ foreach(part "JPEG;libjpeg;libjpeg-dev" "PNG;spng;libspng-dev" "WEBP;libwebp;lib
     list(GET part 2 package)
     if(FOVEA_WITH_${name})
         fovea_find_package(${module} "${package}, or configure with -DFOVEA_WITH_${name}=OFF")
-        target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_${name})
+        target_compile_definitions(fovea_dependencies INTERFACE
+            FOVEA_HAVE_$<IF:$<STREQUAL:${module},libpng>,LIBPNG,${name}>)
     endif()
 endforeach()
 if(FOVEA_WITH_MPI) # what clusters have, seldom a laptop: without it there is no module, and the command says so

@@ -17,6 +17,10 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fovea DESTINATION ${CMAKE_INSTAL
     FILES_MATCHING PATTERN "*.h")
 
 # A static libfovea makes its users link what it uses: the package files list exactly the parts that are switched on.
+if(NOT FOVEA_PACKAGE) # Debian's package has a file of its own for each
+    install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endif()
+
 set(modules jansson zlib libmd)
 foreach(part "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "CURL:libcurl" "ARCHIVE:libarchive"
         "EXPAT:expat" "CAIRO:cairo")
@@ -48,5 +52,9 @@ install(EXPORT fovea-targets NAMESPACE fovea:: DESTINATION ${package_folder})
 install(FILES ${PROJECT_BINARY_DIR}/fovea-config.cmake ${PROJECT_BINARY_DIR}/fovea-config-version.cmake
     DESTINATION ${package_folder})
 
+# fovea.pc finds the prefix from where it lies, so that the folder may be moved.
+set(fovea_pc_folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH fovea_pc_prefix ${CMAKE_INSTALL_PREFIX}/${fovea_pc_folder} ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" fovea_pc_prefix ${fovea_pc_prefix})
 configure_file(${PROJECT_SOURCE_DIR}/cmake/fovea.pc.in ${PROJECT_BINARY_DIR}/fovea.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/fovea.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/fovea.pc DESTINATION ${fovea_pc_folder})

@@ -47,5 +47,6 @@
 #include <fovea/train.h>
 #include <fovea/style.h>
 #include <fovea/types.h>
+#include <fovea/version.h>
 
 #endif

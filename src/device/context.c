@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The context: made first, freed last. It chooses the kernels once and owns the pool, the memory and the error. */
 #include "device/context.h"
+#include <fovea/version.h>
 
 #include "base/arithmetic.h"
 #include "base/cpu.h"
@@ -10,10 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef FOVEA_VERSION
-#define FOVEA_VERSION "0.1.0"
-#endif
 
 static struct memory *create_memory(const fov_context_options *options)
 {
@@ -210,7 +207,7 @@ fov_memory_use fov_context_memory(const fov_context *context)
 
 const char *fov_version(void)
 {
-    return FOVEA_VERSION;
+    return FOV_VERSION;
 }
 
 const char *fov_machine(fov_context *context)

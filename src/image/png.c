@@ -266,7 +266,7 @@ int image_save_png(const char *path, int height, int width, int channels, const 
     return status;
 }
 
-#else
+#elif !defined FOVEA_HAVE_LIBPNG /* else: png_libpng.c */
 
 int png_decode(struct picture *picture, const uint8_t *bytes, size_t size, int *orientation, struct error *error)
 {

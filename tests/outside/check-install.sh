@@ -11,18 +11,32 @@ trap 'rm -rf "$prefix"' EXIT INT TERM
 
 cmake --install "$build" --prefix "$prefix/usr" >"$prefix/install.log" || { cat "$prefix/install.log"; exit 1; }
 
+# The folder is moved as a whole: nothing in it may know where it was put.
+mkdir "$prefix/elsewhere"
+mv "$prefix/usr" "$prefix/elsewhere/fovea"
+installed=$prefix/elsewhere/fovea
+for file in bin/fovea share/man/man1/fovea.1 share/man/man1/fovea-train.1 share/bash-completion/completions/fovea \
+    share/zsh/site-functions/_fovea share/fish/vendor_completions.d/fovea.fish share/doc/fovea/LICENSE include/fovea/version.h; do
+    test -s "$installed/$file" || { echo "$file is not installed"; exit 1; }
+done
+if grep -rlF "$prefix/usr" "$installed/lib"*/cmake "$installed/lib"*/pkgconfig; then
+    echo "these files know the prefix that they were installed to"
+    exit 1
+fi
+"$installed/bin/fovea" --version >/dev/null
+
 echo "find_package:"
-cmake -S "$here" -B "$prefix/build" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix/usr" \
+cmake -S "$here" -B "$prefix/build" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$installed" \
     >"$prefix/cmake.log" 2>&1 || { cat "$prefix/cmake.log"; exit 1; }
 cmake --build "$prefix/build" >"$prefix/cmake.log" 2>&1 || { cat "$prefix/cmake.log"; exit 1; }
 "$prefix/build/outside"
 
 echo "pkg-config:"
-# The installed prefix is found by the place of the .pc file, wherever it was meant to go.
-PKG_CONFIG_PATH=$(dirname "$(find "$prefix/usr" -name fovea.pc)")
+# The .pc file goes by the place where it lies.
+PKG_CONFIG_PATH=$(dirname "$(find "$installed" -name fovea.pc)")
 export PKG_CONFIG_PATH
 # shellcheck disable=SC2046  # flags are words
-"$cc" -std=c11 $(pkg-config --define-prefix --cflags fovea) "$here/main.c" -o "$prefix/outside" \
-    $(pkg-config --define-prefix --libs fovea)
-libraries=$(dirname "$(find "$prefix/usr" -name 'libfovea*' -print -quit)")
+"$cc" -std=c11 $(pkg-config --cflags fovea) "$here/main.c" -o "$prefix/outside" \
+    $(pkg-config --libs fovea)
+libraries=$(dirname "$(find "$installed" -name 'libfovea*' -print -quit)")
 LD_LIBRARY_PATH=$libraries "$prefix/outside"
