@@ -245,7 +245,7 @@ static void add_channels(struct text *html, const fov_pixel_sum *sum)
     size_t area = (size_t)sum->height * (size_t)sum->width;
     double rest = 0.0;
     int shown = sum->channels < SHOWN_CHANNELS ? sum->channels : SHOWN_CHANNELS;
-    text_add(html, "<ul class=\"samples maps\">");
+    text_add(html, "<ul class=\"samples sums\">");
     for (int c = 0; c < sum->channels; c++) {
         const float *patch = sum->patch + (size_t)c * area, *kernel = sum->kernel + (size_t)c * area;
         double part = 0.0;

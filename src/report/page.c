@@ -42,6 +42,7 @@ static const char style[] =
     ".triple{grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr))}"
     ".triple div{display:grid;grid-template-columns:repeat(3,1fr);gap:.3rem}"
     ".maps{grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}"
+    ".sums{grid-template-columns:repeat(auto-fill,minmax(min(100%,24rem),1fr))}"
     ".pair{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;align-items:center}"
     "details{margin-top:1rem}summary{cursor:pointer;color:var(--faint)}summary:focus-visible,a:focus-visible{"
     "outline:2px solid var(--c1);outline-offset:2px}footer{margin-top:3rem;color:var(--faint);font-size:.85rem}"
