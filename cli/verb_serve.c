@@ -119,6 +119,7 @@ static int serve(struct cli *cli)
         name_model(server, i);
     }
     server->backbone = option_text(cli, "backbone");
+    server->keep = option_text(cli, "keep");
     server->teach = teach_create(server);
     open_workers(server);
     int code = open_models(server);
@@ -127,6 +128,7 @@ static int serve(struct cli *cli)
         code = cli_context(&server->workers[i].cli) != NULL ? EXIT_OK : fail_library(&server->workers[i].cli);
     }
     if (code == EXIT_OK) {
+        teach_read_kept(server->teach, &server->workers[WORKER_TEACH].cli);
         code = server_run(server);
     } else {
         worker_stop(&server->workers[WORKER_ANSWER]);
@@ -177,6 +179,12 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "FILE",
      .doc = "a trained network that Teach begins with, such as SqueezeNet on ImageNet"},
+    {.name = "keep",
+     .kind = OPTION_TEXT,
+     .argument = "DIR",
+     .otherwise = "nothing is written",
+     .doc = "where Teach keeps its pictures, a folder per class, and its training: they are there when the server "
+            "starts again"},
     {.name = "model",
      .kind = OPTION_TEXT,
      .argument = "NAME",

@@ -83,6 +83,7 @@ struct server {
     int model_count;
     const char *runs;     /**< folder of runs */
     int batch;            /**< pictures that go through the network together where so many wait; 1: each by itself */
+    const char *keep;     /**< folder of what is taught; NULL: nothing is written */
     const char *backbone; /**< file that Teach begins with; NULL: none */
     char *about;          /**< /api/models, made when the server starts */
     struct guard guard;
@@ -139,6 +140,8 @@ json_t *runs_read(const struct server *server, const char *name, size_t from);
 char *runs_report(const struct server *server, const char *name, size_t *size);
 
 struct teach *teach_create(struct server *server);
+/** Reads the pictures of the folder that is kept, if there is one. Before the worker starts. */
+void teach_read_kept(struct teach *teach, struct cli *cli);
 void teach_free(struct teach *teach);
 json_t *teach_state(struct teach *teach);
 void teach_add_work(struct job *job);

@@ -4,8 +4,10 @@
  * of a class is held back, to see how well it works. The teach worker does all of it in turn; what the event loop reads
  * is under the lock. */
 #include "cli/output.h"
+#include "cli/serve/keep.h"
 #include "cli/serve/serve.h"
 #include "cli/source.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,41 +149,84 @@ static int class_of(struct teach *teach, const char *name)
     return teach->class_count++;
 }
 
+/* Takes the image over; false, and the image is the caller's: there are too many classes or pictures. */
+static bool take_picture(struct teach *teach, const char *name, const fov_image *image)
+{
+    bool room = teach->sample_count < SAMPLES && teach->bytes <= most_bytes;
+    pthread_mutex_lock(&teach->lock);
+    int class = room ? class_of(teach, name) : -1;
+    if (class >= 0) {
+        teach->samples[teach->sample_count++] = (struct taught){class, *image};
+        teach->bytes += (size_t)image->height * (size_t)image->width * (size_t)image->channels;
+        teach->counts[class]++;
+    }
+    pthread_mutex_unlock(&teach->lock);
+    return class >= 0;
+}
+
 void teach_add_work(struct job *job)
 {
     struct teach *teach = job->worker->server->teach;
+    const char *keep = job->worker->server->keep;
     char name[NAME];
     fov_image image;
-    if (!guard_query(job->query, "class", name, sizeof name) || *name == '\0') {
-        job_fail(job, 400, "which class? ?class=NAME, at most %d bytes", NAME - 1);
-        return;
-    }
-    if (teach->sample_count == SAMPLES || teach->bytes > most_bytes) {
-        job_fail(job, 413, "%d pictures are as many as are kept", teach->sample_count);
+    if (!guard_query(job->query, "class", name, sizeof name) || !keep_can_name(name)) {
+        job_fail(job, 400, "which class? ?class=NAME, at most %d bytes, without / and not beginning with a dot",
+                 NAME - 1);
         return;
     }
     if (!job_picture(job, &image)) {
         return;
     }
-    pthread_mutex_lock(&teach->lock);
-    int class = class_of(teach, name);
-    if (class >= 0) {
-        teach->samples[teach->sample_count++] = (struct taught){class, image};
-        teach->bytes += (size_t)image.height * (size_t)image.width * (size_t)image.channels;
-        teach->counts[class]++;
-    }
-    pthread_mutex_unlock(&teach->lock);
-    if (class < 0) {
+    if (!take_picture(teach, name, &image)) {
         fov_image_free(&image);
-        job_fail(job, 400, "at most %d classes can be taught at once", CLASSES);
+        job_fail(job, 413, "at most %d classes and %d pictures are kept at once", CLASSES, SAMPLES);
+        return;
+    }
+    if (keep != NULL && keep_picture(keep, name, teach->sample_count, job->body, job->size) != 0) {
+        job_fail(job, 500, "the picture cannot be kept in %s: %s", keep, strerror(errno));
         return;
     }
     job_reply(job, teach_state(teach), 9);
 }
 
+struct reading {
+    struct teach *teach;
+    struct cli *cli;
+};
+
+static bool read_picture(void *user, const char *class, const char *path)
+{
+    struct reading *reading = user;
+    fov_image image;
+    if (fov_image_load(reading->cli->context, path, 0, &image) != FOV_OK) {
+        remark(reading->teach->server->cli, "%s", fov_error(reading->cli->context));
+        fov_error_clear(reading->cli->context);
+        return true;
+    }
+    if (strlen(class) < NAME && take_picture(reading->teach, class, &image)) {
+        return true;
+    }
+    fov_image_free(&image);
+    return false;
+}
+
+void teach_read_kept(struct teach *teach, struct cli *cli)
+{
+    struct reading reading = {teach, cli};
+    if (teach->server->keep != NULL) {
+        keep_each(teach->server->keep, read_picture, &reading);
+    }
+}
+
 void teach_clear_work(struct job *job)
 {
     struct teach *teach = job->worker->server->teach;
+    if (teach->server->keep != NULL) {
+        job_fail(job, 409, "the pictures are kept in %s: to begin anew, start fovea serve with another --keep",
+                 teach->server->keep);
+        return;
+    }
     pthread_mutex_lock(&teach->lock);
     forget(teach);
     pthread_mutex_unlock(&teach->lock);
@@ -308,6 +353,43 @@ static void judge(struct teach *teach, fov_dataset *held)
     fov_report_free(&report);
 }
 
+/* In a run folder where pictures are kept: one that was killed goes on, where nothing else has changed. */
+static int run_training(struct teach *teach, struct cli *cli, fov_dataset *data, fov_dataset *held, int epochs)
+{
+    const char *keep = teach->server->keep;
+    char folder[KEEP_PATH];
+    fov_train_options options = {.epochs = epochs,
+                                 .batch = 16,
+                                 .optimizer = "adam",
+                                 .lr = 0.002F,
+                                 .validate = held,
+                                 .on_step = on_step,
+                                 .on_epoch = on_epoch,
+                                 .user = teach,
+                                 .directory = keep != NULL ? keep_run(keep, folder) : NULL,
+                                 .overwrite = keep != NULL && !keep_is_unfinished(keep),
+                                 .resume = keep != NULL && keep_is_unfinished(keep)};
+    if (keep != NULL) {
+        keep_mark(keep, true);
+    }
+    int status = fov_train_opt(teach->model, data, &options);
+    if (options.resume && status != FOV_OK &&
+        status != FOV_E_INTERRUPTED) { /* other pictures, or another number of passes */
+        remark(teach->server->cli, "teaching begins anew: %s", fov_error(cli->context));
+        fov_error_clear(cli->context);
+        fov_model_free(teach->model);
+        teach->model = open_student(teach, cli);
+        options.resume = false;
+        options.overwrite = true;
+        status =
+            teach->model != NULL ? fov_train_opt(teach->model, data, &options) : (int)fov_error_status(cli->context);
+    }
+    if (keep != NULL && status != FOV_E_INTERRUPTED) {
+        keep_mark(keep, false);
+    }
+    return status;
+}
+
 static int train(struct teach *teach, struct cli *cli, int epochs)
 {
     fov_context *context = cli->context;
@@ -315,11 +397,7 @@ static int train(struct teach *teach, struct cli *cli, int epochs)
     fov_dataset *data = dataset_of(teach, learned, context);
     fov_dataset *held = data != NULL ? dataset_of(teach, kept, context) : NULL;
     teach->model = data != NULL ? open_student(teach, cli) : NULL;
-    int status = teach->model != NULL ? FOV_OK : (int)fov_error_status(context);
-    if (teach->model != NULL) {
-        status = fov_train(teach->model, data, .epochs = epochs, .batch = 16, .optimizer = "adam", .lr = 0.002F,
-                           .validate = held, .on_step = on_step, .on_epoch = on_epoch, .user = teach);
-    }
+    int status = teach->model != NULL ? run_training(teach, cli, data, held, epochs) : (int)fov_error_status(context);
     if (status == FOV_OK) {
         judge(teach, held);
     } else {

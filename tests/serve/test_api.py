@@ -70,6 +70,13 @@ class Server:
         return code, problem
 
 
+def ignore(call, *words):
+    try:
+        call(*words)
+    except (OSError, http.client.HTTPException):
+        pass  # the server is killed meanwhile
+
+
 _server = None
 
 
@@ -255,6 +262,37 @@ def test_teach():
     assert "dark one" in done.stdout
     s.json("POST", "/api/teach/clear", b"x")
     s.json("POST", "/api/teach/predict", png(8, 8, 1), code=409)
+
+
+def test_keep():
+    """Killed while it learns: pictures are there again, and training goes on behind the last whole epoch."""
+    server()
+    words = ("net.onnx", "--backbone", "net.onnx", "--keep", "taught")
+    s = Server(*words)
+    for i in range(5):
+        s.json("POST", "/api/teach/picture?class=dark%20one", png(64, 64, 5 + i))
+        s.json("POST", "/api/teach/picture?class=light", png(64, 64, 240 + i))
+    s.json("POST", "/api/teach/picture?class=..%2Fup", png(8, 8, 1), code=400)
+    threading.Thread(target=lambda: s.process.poll() is None and ignore(s.ask, "POST", "/api/teach/train?epochs=25", b"x"),
+                     daemon=True).start()
+    while s.json("GET", "/api/teach")["epoch"] < 2:
+        time.sleep(0.02)
+    s.process.kill()
+    s.process.wait()
+    s.process.stdout.close()
+    s.process.stderr.close()
+    assert sorted(os.listdir("taught/light"))[0].endswith(".png") and len(os.listdir("taught/dark one")) == 5
+    s = Server(*words)
+    try:
+        state = s.json("GET", "/api/teach")
+        assert [(c["name"], c["pictures"]) for c in state["classes"]] == [("dark one", 5), ("light", 5)], state
+        state = s.json("POST", "/api/teach/train?epochs=25", b"x")
+        assert state["ready"] and 0 < len(state["curve"]) < 25 and state["epoch"] == 25, len(state["curve"])
+        state = s.json("POST", "/api/teach/train?epochs=2", b"x")
+        assert len(state["curve"]) == 2
+        s.json("POST", "/api/teach/clear", b"x", code=409)
+    finally:
+        assert s.stop()[0] == 0
 
 
 # ---- ends ------------------------------------------------------------------------------------------------------------

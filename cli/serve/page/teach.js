@@ -111,7 +111,12 @@ async function refresh() {
 }
 
 async function startOver() {
-  await askJson('/api/teach/clear', '');
+  try {
+    await askJson('/api/teach/clear', '');
+  } catch (problem) {
+    showError(status, problem);
+    return;
+  }
   classes = [];
   build();
 }
