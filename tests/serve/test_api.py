@@ -273,7 +273,7 @@ def test_keep():
         s.json("POST", "/api/teach/picture?class=dark%20one", png(64, 64, 5 + i))
         s.json("POST", "/api/teach/picture?class=light", png(64, 64, 240 + i))
     s.json("POST", "/api/teach/picture?class=..%2Fup", png(8, 8, 1), code=400)
-    threading.Thread(target=lambda: s.process.poll() is None and ignore(s.ask, "POST", "/api/teach/train?epochs=25", b"x"),
+    threading.Thread(target=lambda: s.process.poll() is None and ignore(s.ask, "POST", "/api/teach/train?epochs=12", b"x"),
                      daemon=True).start()
     while s.json("GET", "/api/teach")["epoch"] < 2:
         time.sleep(0.02)
@@ -286,8 +286,8 @@ def test_keep():
     try:
         state = s.json("GET", "/api/teach")
         assert [(c["name"], c["pictures"]) for c in state["classes"]] == [("dark one", 5), ("light", 5)], state
-        state = s.json("POST", "/api/teach/train?epochs=25", b"x")
-        assert state["ready"] and 0 < len(state["curve"]) < 25 and state["epoch"] == 25, len(state["curve"])
+        state = s.json("POST", "/api/teach/train?epochs=12", b"x")
+        assert state["ready"] and 0 < len(state["curve"]) < 12 and state["epoch"] == 12, len(state["curve"])
         state = s.json("POST", "/api/teach/train?epochs=2", b"x")
         assert len(state["curve"]) == 2
         s.json("POST", "/api/teach/clear", b"x", code=409)
