@@ -17,7 +17,8 @@ bool source_has_suffix(const char *path, const char *suffix)
 
 bool source_is_weights(const char *word)
 {
-    return source_has_suffix(word, ".safetensors") || source_has_suffix(word, ".pth") || source_has_suffix(word, ".pt");
+    return source_has_suffix(word, ".safetensors") || source_has_suffix(word, ".safetensors.index.json") ||
+           source_has_suffix(word, ".pth") || source_has_suffix(word, ".pt");
 }
 
 bool source_is_file(const char *word)

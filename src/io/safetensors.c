@@ -499,6 +499,11 @@ void safetensors_close(struct safetensors *file)
     if (file->memory == NULL) {
         return;
     }
+    for (size_t i = 0; i < file->shard_count; i++) {
+        safetensors_close(&file->shards[i]);
+    }
+    memory_free(file->memory, file->shards);
+    memory_free(file->memory, file->name);
     memory_free(file->memory, file->tensors);
     memory_free(file->memory, file->by_name);
     memory_free(file->memory, file->metadata);

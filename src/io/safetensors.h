@@ -41,11 +41,18 @@ struct safetensors {
     char                             *names;
     struct file_map                   map;
     bool                              mapped;
+    struct safetensors               *shards; /**< of one that is an index: the files; else NULL */
+    size_t                            shard_count;
+    char                             *name; /**< of an index: `file`, to be freed */
 };
 
 /** Opens a file and maps it; everything in `file` is valid until safetensors_close. */
 int safetensors_open(struct safetensors *file, const char *path, struct memory *memory, struct error *error);
-/** The same over bytes that outlive `file`; `name` is for messages. */
+/** Opens "NAME.safetensors.index.json" and the files beside it that it names, as if all tensors were in one. E_INPUT where
+ *  index and files do not agree in full. It has no metadata; seals of the files are looked at. */
+int safetensors_open_index(struct safetensors *file, const char *path, struct memory *memory, struct error *error);
+bool safetensors_is_index(const char *path); /**< by its suffix */
+/** What safetensors_open does over bytes that outlive `file`; `name` is for messages. */
 int safetensors_parse(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size,
                       struct memory *memory, struct error *error);
 void safetensors_close(struct safetensors *file); /**< accepts a zeroed one */

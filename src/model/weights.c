@@ -15,10 +15,14 @@
 
 enum { NAME_TEXT = 120, SHOWN_TEXT = 220 };
 
-/** Opens either kind, by content; reads once, for what comes through a pipe cannot be read again. */
+/** Opens either kind, by content, several files by their index; reads once, for what comes through a pipe cannot be read
+ *  again. */
 static int open_weights(struct safetensors *file, const char *path, struct memory *memory, struct error *error)
 {
     struct file_map map;
+    if (safetensors_is_index(path)) {
+        return safetensors_open_index(file, path, memory, error);
+    }
     int status = file_map(&map, path, memory, error);
     if (status != FOV_OK) {
         *file = (struct safetensors){0};
