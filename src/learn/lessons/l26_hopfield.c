@@ -193,7 +193,8 @@ static const struct mistake mistakes[] = {
 const struct lesson lesson_hopfield = {
     .number = 26,
     .name = "hopfield",
-    .title = {"Side branch: a memory that completes what it is shown", "支线：能补全所见的记忆"},
+    .title = {"Side branch: a memory that completes what it is shown, Hopfield's network",
+              "支线：能补全所见的记忆，霍普菲尔德网络"},
     .text = {"In 1982 the physicist John Hopfield joined every neuron with every other, with\n"
              "Hebb's weights, and let it run. Units are +1 or -1. Patterns p are stored by\n"
              "\n"
