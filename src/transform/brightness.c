@@ -17,13 +17,8 @@ static const struct attribute attributes[] = {
 static void colour(const void *options, struct transform_draw *draw, const struct colours *colours)
 {
     const struct brightness_options *o = options;
-    double factor = draw_uniform(draw, fmax(1 - o->by, 0), 1 + o->by);
-    uint8_t table[256];
 
-    for (int i = 0; i < 256; i++) {
-        table[i] = colours_blend(factor, i, 0);
-    }
-    colours_by_table(colours, table);
+    colours_brighten(colours, draw_uniform(draw, fmax(1 - o->by, 0), 1 + o->by));
 }
 
 const struct transform transform_brightness = {

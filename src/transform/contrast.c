@@ -17,17 +17,8 @@ static const struct attribute attributes[] = {
 static void colour(const void *options, struct transform_draw *draw, const struct colours *colours)
 {
     const struct contrast_options *o = options;
-    double factor = draw_uniform(draw, fmax(1 - o->by, 0), 1 + o->by), mean = 0;
-    int64_t pixels = (int64_t)colours->height * colours->width;
-    uint8_t table[256];
 
-    for (int64_t i = 0; i < pixels; i++) {
-        mean += colours_luma(colours->pixels + i * colours->channels, colours->channels) / (double)pixels;
-    }
-    for (int i = 0; i < 256; i++) {
-        table[i] = colours_blend(factor, i, mean);
-    }
-    colours_by_table(colours, table);
+    colours_contrast(colours, draw_uniform(draw, fmax(1 - o->by, 0), 1 + o->by));
 }
 
 const struct transform transform_contrast = {

@@ -17,17 +17,8 @@ static const struct attribute attributes[] = {
 static void colour(const void *options, struct transform_draw *draw, const struct colours *colours)
 {
     const struct saturation_options *o = options;
-    double factor = draw_uniform(draw, fmax(1 - o->by, 0), 1 + o->by);
-    int64_t pixels = (int64_t)colours->height * colours->width;
 
-    for (int64_t i = 0; colours->channels == 3 && i < pixels; i++) {
-        uint8_t *pixel = colours->pixels + i * 3;
-        double luma = colours_luma(pixel, 3);
-
-        for (int c = 0; c < 3; c++) {
-            pixel[c] = colours_blend(factor, pixel[c], luma);
-        }
-    }
+    colours_saturate(colours, draw_uniform(draw, fmax(1 - o->by, 0), 1 + o->by));
 }
 
 const struct transform transform_saturation = {

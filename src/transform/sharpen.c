@@ -4,7 +4,6 @@
 #include "transform/transform.h"
 
 #include <math.h>
-#include <string.h>
 
 struct sharpen_options {
     double by;
@@ -19,21 +18,8 @@ static const struct attribute attributes[] = {
 static void colour(const void *options, struct transform_draw *draw, const struct colours *colours)
 {
     const struct sharpen_options *o = options;
-    double factor = draw_uniform(draw, fmax(1 - o->by, 0), 1 + o->by);
-    int64_t row = (int64_t)colours->width * colours->channels, step = colours->channels;
 
-    memcpy(colours->room, colours->pixels, (size_t)(colours->height * row));
-    for (int64_t y = 1; y + 1 < colours->height; y++) {
-        for (int64_t x = step; x + step < row; x++) {
-            const uint8_t *at = colours->room + y * row + x;
-            double sum = 4.0 * at[0];
-
-            for (int i = 0; i < 9; i++) {
-                sum += at[(i / 3 - 1) * row + (i % 3 - 1) * step];
-            }
-            colours->pixels[y * row + x] = colours_blend(factor, at[0], sum / 13);
-        }
-    }
+    colours_sharpen(colours, draw_uniform(draw, fmax(1 - o->by, 0), 1 + o->by));
 }
 
 const struct transform transform_sharpen = {

@@ -65,6 +65,11 @@ void colours_by_table(const struct colours *colours, const uint8_t table[256]);
 uint8_t colours_blend(double factor, double pixel, double other);
 /** Luma of Rec. 601, of grey pictures the value. */
 double colours_luma(const uint8_t *pixel, int channels);
+/** By a factor, 1 changing nothing (factors.c). */
+void colours_brighten(const struct colours *colours, double factor); /**< 0: black */
+void colours_contrast(const struct colours *colours, double factor); /**< 0: the mean of the picture's luma */
+void colours_saturate(const struct colours *colours, double factor); /**< 0: grey */
+void colours_sharpen(const struct colours *colours, double factor);  /**< 0: smoothed, as Pillow's SMOOTH */
 
 /** How pictures of several samples, all of one size, become one picture: each piece is laid over those before it.
  *  Pixels, masks, boxes and the shares of a sample's classes all follow from it (mixing.c). */

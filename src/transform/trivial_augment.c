@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One transform a sample, drawn evenly from a list, its strength drawn over all of its range (Mueller & Hutter,
- * "TrivialAugment: tuning-free yet state-of-the-art data augmentation", 2021, the wide ranges); and a few in turn with
- * strengths up to one bound (Cubuk et al., "RandAugment", 2020). */
+ * "TrivialAugment: tuning-free yet state-of-the-art data augmentation", 2021, the wide ranges). */
 #include "transform/transform.h"
 
 #include <stddef.h>
@@ -27,12 +26,12 @@ static const struct {
 };
 enum { CHOICES = sizeof choices / sizeof *choices };
 
-/* `strength`: 1 for the full range. */
-static int choose_one(struct transform_draw *draw, double strength, struct transform_use *use)
+static int choose(const void *options, struct transform_draw *draw, struct transform_use *use)
 {
     int64_t i = draw_below(draw, CHOICES);
-    double value = choices[i].most * strength;
+    double value = choices[i].most;
 
+    (void)options;
     if (choices[i].name == NULL) {
         return 0;
     }
@@ -44,50 +43,10 @@ static int choose_one(struct transform_draw *draw, double strength, struct trans
     return 1;
 }
 
-static int choose_trivial(const void *options, struct transform_draw *draw, struct transform_use *uses)
-{
-    (void)options;
-    return choose_one(draw, 1, uses);
-}
-
 const struct transform transform_trivial_augment = {
     .name = "trivial-augment",
     .torchvision = "TrivialAugmentWide",
     .summary = "one transform, drawn with its strength from a list of twelve",
     .kind = TRANSFORM_POLICY,
-    .choose = choose_trivial,
-};
-
-struct rand_augment_options {
-    int64_t count;
-    double magnitude;
-};
-
-static const struct attribute attributes[] = {
-    {ATTRIBUTE(struct rand_augment_options, count), .kind = ATTRIBUTE_INTEGER, .standard = 2, .minimum = 1,
-     .maximum = TRANSFORM_MOST_CHOICES, .doc = "transforms in turn"},
-    {ATTRIBUTE(struct rand_augment_options, magnitude), .kind = ATTRIBUTE_NUMBER, .standard = 9, .maximum = 30,
-     .doc = "strengths up to so many thirtieths of the full range"},
-    {.name = NULL},
-};
-
-static int choose_several(const void *options, struct transform_draw *draw, struct transform_use *uses)
-{
-    const struct rand_augment_options *o = options;
-    int count = 0;
-
-    for (int64_t i = 0; i < o->count; i++) {
-        count += choose_one(draw, o->magnitude / 30, &uses[count]);
-    }
-    return count;
-}
-
-const struct transform transform_rand_augment = {
-    .name = "rand-augment",
-    .torchvision = "RandAugment",
-    .summary = "a few transforms in turn, drawn from the same list",
-    .kind = TRANSFORM_POLICY,
-    .attributes = attributes,
-    .options_size = sizeof(struct rand_augment_options),
-    .choose = choose_several,
+    .choose = choose,
 };

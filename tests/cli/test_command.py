@@ -6,6 +6,7 @@ checkout are skipped by name. FOVEA_BINARY is the command. Prints a last line "N
 
 Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_command.py resume
 """
+import ast
 import fcntl
 import hashlib
 import json
@@ -26,7 +27,7 @@ import zlib
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 SHARED = os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared"))
-VERBS = ["bench", "convert", "data", "eval", "explain", "filter", "inspect", "learn", "new", "ops", "predict", "serve", "train"]
+VERBS = ["bench", "convert", "data", "eval", "explain", "features", "filter", "inspect", "learn", "new", "ops", "predict", "serve", "train"]
 OK, USAGE, INPUT, IO, MEMORY, NUMERIC, SLOWER, INTERRUPTED = 0, 2, 3, 4, 5, 6, 7, 130
 
 
@@ -164,6 +165,39 @@ def test_explain():
     expect_failure(fovea("explain", model, "digit.png"), USAGE, "-o FILE.html")
     expect_failure(fovea("explain", model, "digit.png", "--json", "--methods", "gradcam,shap"), USAGE, "shap")
     expect_failure(fovea("explain", model, "digit.png", "--json", "--class", "cat"), USAGE, "cat")
+
+
+def read_npy(path):
+    """Shape and numbers of a little-endian float32 array."""
+    with open(path, "rb") as file:
+        data = file.read()
+    length = struct.unpack("<H", data[8:10])[0]
+    header = ast.literal_eval(data[10:10 + length].decode())
+    assert data[:6] == b"\x93NUMPY" and header["descr"] == "<f4" and not header["fortran_order"]
+    body = data[10 + length:]
+    return header["shape"], struct.unpack(f"<{len(body) // 4}f", body)
+
+
+def test_features():
+    """Rows in the order of pictures: what the network sees, and what a layer makes of it."""
+    model = trained() + "/best.onnx"
+    png("dark.png", 28, 28, 10)
+    png("bright.png", 28, 28, 240)
+    done = fovea("features", model, "dark.png", "bright.png", "-o", "both.npy", "--json").json()
+    shape, both = read_npy("both.npy")
+    assert list(shape) == done["shape"] and shape[0] == 2
+    row = len(both) // 2
+    assert fovea("features", model, "bright.png", "-o", "one.npy").code == OK
+    assert all(abs(a - b) < 1e-5 for a, b in zip(read_npy("one.npy")[1], both[row:])) and both[:row] != both[row:]
+    seen = fovea("inspect", model, "--json").json()["inputs"][0]["name"]
+    assert fovea("features", model, "dark.png", "bright.png", "--layer", seen, "-o", "seen.npy").code == OK
+    shape, numbers = read_npy("seen.npy")
+    assert shape[0] == 2 and numbers[0] < numbers[-1]
+    expect_failure(fovea("features", model, "dark.png"), USAGE, "-o FILE.npy")
+    expect_failure(fovea("features", model, "-o", "none.npy"), USAGE, "Name pictures")
+    expect_failure(fovea("features", model, "dark.png", "--layer", "nowhere", "-o", "none.npy"), USAGE, "nowhere")
+    assert not os.path.exists("none.npy")
+
 
 # ---- slips --------------------------------------------------------------------------------------------------------------
 

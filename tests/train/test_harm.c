@@ -51,6 +51,9 @@ static void allocations(void **state)
     char folder[256];
     fov_train_options options = {.epochs = 1, .batch = 8, .optimizer = "adam"};
     fail_each_allocation(&options);
+    options.augment = "elastic, mosaic, random-resized-crop, auto-augment, cutmix, mixup:p=0.5";
+    options.loader_threads = 1; /* what a thread of its own could not allocate is said by the step that waits for it */
+    fail_each_allocation(&options);
     test_folder(folder);
     options.directory = folder;
     options.overwrite = true;

@@ -205,11 +205,11 @@ static void runs_of_another_size(void **state)
     test_folder_remove(folder);
 }
 
-static void killed_runs(void **state)
+/* Killed at random moments until it has ended; answers how often. */
+static int kill_run(const struct test_run *plain, uint64_t seed)
 {
-    (void)state;
     char whole[256], killed[256], path[512];
-    struct test_run run = standard;
+    struct test_run run = *plain;
     test_folder(whole);
     test_folder(killed);
     run.options.directory = whole;
@@ -227,7 +227,7 @@ static void killed_runs(void **state)
             _exit(test_train(&run, NULL) == FOV_OK ? 0 : 1);
         }
         /* Later and later, so that the run ends in the end. */
-        struct random_key key = {11, RANDOM_TEST, attempt};
+        struct random_key key = {seed, RANDOM_TEST, attempt};
         usleep((useconds_t)(2000 + random_below(key, 0, 20000 + 12000 * attempt)));
         kill(child, SIGKILL);
         int how;
@@ -238,7 +238,6 @@ static void killed_runs(void **state)
             assert_int_equal(WEXITSTATUS(how), 0);
         }
     }
-    assert_true(kills > 0);
     test_same_run(whole, killed);
     char *left = test_read(test_path(path, whole, "checkpoint.safetensors"), NULL);
     free(left);
@@ -248,6 +247,25 @@ static void killed_runs(void **state)
     char command[400];
     snprintf(command, sizeof command, "rm -rf '%s'", killed);
     assert_int_equal(system(command), 0);
+    return kills;
+}
+
+/* $FOVEA_KILLS, or one; with samples made of several, averages, and a loader that works ahead. */
+static void killed_runs(void **state)
+{
+    (void)state;
+    const char *wanted = getenv("FOVEA_KILLS");
+    struct test_run run = standard;
+    int kills = 0;
+    run.options.augment = "rotate:10, elastic:20, cutmix:p=0.5";
+    run.options.loader_threads = 1;
+    run.options.ema = 0.9F;
+    for (uint64_t seed = 11; kills < (wanted != NULL ? atoi(wanted) : 1); seed++) {
+        kills += kill_run(&run, seed);
+    }
+    if (wanted != NULL) {
+        print_message("%d kills, each time resumed to the bits of the run that was left alone\n", kills);
+    }
 }
 
 static void refuse(struct test_run run, const char *text)

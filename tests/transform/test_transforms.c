@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every transform by its descriptor: the same draw gives the same bits, others differ, lists read back as they were
  * written; picture, mask and boxes agree after any geometry; and single transforms against values worked out by hand. */
+#include "transform/magnitude.h"
 #include "transform/pipeline.h"
 
 #include <math.h>
@@ -419,6 +420,48 @@ static void hue_turns(void **state)
     assert_true(other);
 }
 
+/* Policies say how strong an operation is; only its direction is drawn. */
+static void magnitudes_are_exact(void **state)
+{
+    int less = 0, more = 0, left = 0, right = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < 40; i++) {
+        struct transform_draw draw = {{1, RANDOM_AUGMENT, 0}, i << 24};
+        uint8_t pixel = 100;
+        const struct colours colours = {&pixel, 1, 1, 1, NULL};
+        struct transform_use use = magnitude_use(MAGNITUDE_BRIGHTNESS, 0.5, &draw);
+        struct geometry geometry = {.map = image_map_identity, .height = 33, .width = 331};
+
+        use.transform->colour(use.options, &draw, &colours);
+        less += pixel == 55;
+        more += pixel == 145;
+        use = magnitude_use(MAGNITUDE_TRANSLATE_X, 1.0 / 3, &draw);
+        use.transform->geometry(use.options, &draw, &geometry);
+        left += geometry.map.at[2] == -50;
+        right += geometry.map.at[2] == 50;
+        assert_true(geometry.map.at[0] == 1 && geometry.map.at[1] == 0 && geometry.map.at[5] == 0);
+        use = magnitude_use(MAGNITUDE_SHEAR_Y, 1, &draw);
+        geometry.map = image_map_identity;
+        use.transform->geometry(use.options, &draw, &geometry);
+        assert_true(fabs(fabs(geometry.map.at[3]) - 0.3) < 1e-12 && geometry.map.at[1] == 0);
+        use = magnitude_use(MAGNITUDE_ROTATE, 1, &draw);
+        geometry.map = image_map_identity;
+        use.transform->geometry(use.options, &draw, &geometry);
+        assert_true(fabs(geometry.map.at[0] - sqrt(0.75)) < 1e-12 && fabs(fabs(geometry.map.at[3]) - 0.5) < 1e-12);
+        pixel = 0xff;
+        use = magnitude_use(MAGNITUDE_POSTERIZE, 1, &draw);
+        use.transform->colour(use.options, &draw, &colours);
+        assert_int_equal(pixel, 0xf0);
+        use = magnitude_use(MAGNITUDE_SOLARIZE, 0, &draw);
+        use.transform->colour(use.options, &draw, &colours);
+        assert_int_equal(pixel, 0xf0);
+    }
+    assert_int_equal(less + more, 40);
+    assert_int_equal(left + right, 40);
+    assert_true(less > 8 && more > 8 && left > 8 && right > 8);
+}
+
 static int make(void **state)
 {
     (void)state;
@@ -443,6 +486,7 @@ int main(void)
         cmocka_unit_test(cut_takes_a_piece),
         cmocka_unit_test(crop_and_flip_copy),            cmocka_unit_test(borders_by_hand),
         cmocka_unit_test(warps_by_hand),                 cmocka_unit_test(resized_crops_are_resized),
+        cmocka_unit_test(magnitudes_are_exact),
         cmocka_unit_test(colours_by_hand),               cmocka_unit_test(hue_turns),
     };
     return cmocka_run_group_tests(tests, make, drop);
