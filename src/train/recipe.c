@@ -62,7 +62,7 @@ static const fov_recipe recipes[] = {
      "augment = imagenet\n"
      "label_smoothing = 0.1\n"},
     {"segment", "unet on pictures with masks, from pieces of 256 x 256 pixels that are mirrored and bent",
-     "model = unet:width=32\n"
+     "model = unet:width=12\n"
      "task = segment:loss=cross-entropy+dice\n"
      "train_size = 256\n"
      "augment = cut:border=reflect, flip, vertical-flip, rotate:15, scale:0.1, elastic:60:sigma=10, brightness:0.2, "
