@@ -218,7 +218,7 @@ static size_t shared_bytes(const fov_plan *plan)
     for (size_t s = 0; s < plan->step_count; s++)
         for (int i = 0; i < plan_op_inputs(&plan->steps[s]); i++)
             if (shares_input(plan, &plan->steps[s], i))
-                bytes += padded(plan->steps[s].compile.packed[i]);
+                bytes += padded(plan->steps[s].compile.packed[i]) + PACKS_TAIL;
     return bytes;
 }
 

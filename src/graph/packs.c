@@ -104,7 +104,7 @@ void packs_end(struct packs *packs)
 void *packs_room(struct packs *packs, size_t bytes, struct error *error)
 {
     size_t room;
-    if (!size_add(bytes, MEMORY_ALIGNMENT - 1, &room)) {
+    if (!size_add(bytes, PACKS_TAIL + MEMORY_ALIGNMENT - 1, &room)) {
         error_set(error, FOV_E_MEMORY, "the packed weights do not fit memory");
         return NULL;
     }

@@ -7,6 +7,9 @@
 
 #include "base/memory.h"
 
+/** Bytes behind each block that nobody writes: vector loads may touch them while another plan packs what follows. */
+enum { PACKS_TAIL = 64 };
+
 struct packed_weights;
 struct packs_slab;
 struct packs {
