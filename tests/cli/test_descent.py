@@ -51,7 +51,8 @@ def test_a_file_is_a_command_line():
 
 
 # What a recipe says of its own network's parameters, or of its own kind of data, said otherwise for the small one.
-OTHER_MODEL = {"whiten": ("--whiten", "none", "--lr", "0.1", "--weight-decay", "0.001"), "task": ("--task", "classify")}
+OTHER_MODEL = {"whiten": ("--whiten", "none", "--lr", "0.1", "--weight-decay", "0.001"), "task": ("--task", "classify"),
+               "train_size": ("--train-size", "28")}
 
 
 def test_recipes_are_sets_of_options():
@@ -63,7 +64,8 @@ def test_recipes_are_sets_of_options():
         # Each is read to its end: what is wrong would be said before the data is looked for.
         keys = [line.split(" = ")[0] for line in recipe["settings"].strip().split("\n")]
         other = [word for key in keys for word in OTHER_MODEL.get(key, ())]
-        train(recipe["name"], "--recipe", recipe["name"], *SMALL, "--epochs", 1, "--augment", "none", "--batch", 100, *other)
+        small = (*SMALL, "--epochs", 1, "--augment", "none", "--batch", 100)
+        train(recipe["name"], "--recipe", recipe["name"], *small, *other)
         with open(recipe["name"] + "/config.json", encoding="utf-8") as file:
             config = json.load(file)
         for key in set(keys) - {"momentum", "nesterov", "weight_decay"}:
