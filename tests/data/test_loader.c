@@ -3,6 +3,7 @@
  * number of threads; no allocation per batch; the first bad sample is the one reported. */
 #include "data/support.h"
 #include "data/loader.h"
+#include "data/views.h"
 #include "image/resize.h"
 #include <math.h>
 #include <unistd.h>
@@ -110,6 +111,38 @@ static void test_against_plain(void **state)
         free(pixels[0]);
         free(pixels[1]);
         free(expected);
+    }
+}
+
+/* Mirrored, moved by a pixel with the picture reflected at its edge, both; weights add up to 1. */
+static void test_views(void **state)
+{
+    (void)state;
+    static const struct picture_size size = {1, 2, 3};
+    static const float picture[6] = {1, 2, 3, 4, 5, 6};
+    static const struct {
+        struct view view;
+        float wanted[6];
+    } rows[] = {{{.weight = 1}, {1, 2, 3, 4, 5, 6}},
+                {{.mirrored = true}, {3, 2, 1, 6, 5, 4}},
+                {{.down = 1, .right = 1}, {5, 4, 5, 2, 1, 2}},
+                {{.down = -1, .right = -1}, {5, 6, 5, 2, 3, 2}},
+                {{.mirrored = true, .down = 1, .right = 1}, {5, 4, 5, 2, 1, 2}}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        float made[6];
+        view_make(&rows[i].view, picture, made, &size);
+        assert_memory_equal(made, rows[i].wanted, sizeof made);
+    }
+    static const char *const names[] = {NULL, "mirror", "shifts"};
+    for (int i = 0; i < 3; i++) {
+        struct error error = {.status = FOV_OK};
+        struct views views;
+        float sum = 0;
+        assert_int_equal(views_read(names[i], &views, &error), FOV_OK);
+        for (int v = 0; v < views.count; v++) {
+            sum += views.view[v].weight;
+        }
+        assert_true(sum == 1.0F);
     }
 }
 
@@ -225,7 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_plain),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_views), cmocka_unit_test(test_refused),
         cmocka_unit_test_setup_teardown(test_files, folder_make, folder_remove),
         cmocka_unit_test(test_order),
     };

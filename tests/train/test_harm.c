@@ -67,7 +67,8 @@ static void full_disk(void **state)
 {
     (void)state;
     char folder[256], path[512], command[400];
-    struct test_run run = {.network = "course-cnn", .data = "digits:64", .seed = 1, .options = {.epochs = 1}};
+    struct test_run run = {.network = "course-cnn", .data = "digits:64", .seed = 1,
+                           .options = {.epochs = 1, .augment = "elastic, cutmix", .ema = 0.9F}};
     test_folder(folder);
     run.options.directory = folder;
     assert_int_equal(test_train(&run, NULL), FOV_OK);
