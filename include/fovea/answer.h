@@ -20,16 +20,26 @@ typedef struct fov_answer_item {
     bool        yes;   /**< independent labels: the value is at or above the task's threshold */
 } fov_answer_item;
 
+/** A box around an object, in pixels of the picture as it was. */
+typedef struct fov_answer_box {
+    int         index; /**< class of the model */
+    const char *name;
+    double      score; /**< probability of an object times that of its class */
+    double      x1, y1, x2, y2;
+} fov_answer_box;
+
 /** Arrays and pictures belong to the answer; what a task does not give is 0 or NULL. */
 typedef struct fov_answer {
     const char      *task;    /**< "segment" */
-    const char      *measure; /**< what an item's value is: "probability", "value", "share" (of the picture's pixels) */
+    const char      *measure; /**< what an item's value is: "probability", "value", "share" (of the picture's pixels), "boxes" */
     bool             ranked;  /**< the largest value is the answer; false: each item stands for itself */
     bool             has_yes; /**< items say yes or no */
     int              count;   /**< items, in the model's order */
     fov_answer_item *items;
     fov_image        mask;    /**< a class for each pixel of the picture, one channel */
     fov_image        picture; /**< what the picture becomes */
+    int64_t          box_count;
+    fov_answer_box  *boxes; /**< best first; items then count the boxes of each class */
     void            *owner;   /**< internal */
 } fov_answer;
 

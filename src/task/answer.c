@@ -75,6 +75,7 @@ void fov_answer_free(fov_answer *answer)
     }
     if (answer->owner != NULL) {
         memory_free(answer->owner, answer->items);
+        memory_free(answer->owner, answer->boxes);
     }
     fov_image_free(&answer->mask);
     fov_image_free(&answer->picture);

@@ -32,7 +32,7 @@ struct detect_plan {
 /** How convolutions of a detector are: set once, by its family. */
 static const float detect_epsilon = 1e-3F, detect_momentum = 0.03F;
 
-const struct detect_options *detect_options_of(const struct zoo_build *b);
+const struct detect_options *zoo_detect_options(const struct zoo_build *b);
 enum zoo_activation detect_activation(const struct zoo_build *b);
 
 /** SCOPE.conv, SCOPE.bn and an activation. */

@@ -2,7 +2,7 @@
 /* Convolutions and blocks of detectors. A block stands where YOLOX has its bottleneck; which one it is, is an option. */
 #include "zoo/detect.h"
 
-const struct detect_options *detect_options_of(const struct zoo_build *b)
+const struct detect_options *zoo_detect_options(const struct zoo_build *b)
 {
     return zoo_options(b);
 }
@@ -31,7 +31,7 @@ fov_value detect_conv(struct zoo_build *b, fov_value x, const char *scope, int f
 
 fov_value detect_wide(struct zoo_build *b, fov_value x, const char *scope, int filters, int stride)
 {
-    if (detect_options_of(b)->block != DETECT_DEPTHWISE) {
+    if (zoo_detect_options(b)->block != DETECT_DEPTHWISE) {
         return detect_conv(b, x, scope, filters, 3, stride);
     }
     zoo_push(b, "%s", scope);
@@ -73,7 +73,7 @@ static fov_value shuffle(struct zoo_build *b, fov_value x)
 static fov_value block(struct zoo_build *b, fov_value x, int filters, bool shortcut)
 {
     struct zoo_common common = b->common;
-    enum detect_block kind = (enum detect_block)detect_options_of(b)->block;
+    enum detect_block kind = (enum detect_block)zoo_detect_options(b)->block;
     fov_value y;
     if (kind == DETECT_SHUFFLE) {
         return shuffle(b, x);

@@ -101,7 +101,7 @@ static void bidirectional(struct zoo_build *b, fov_value map[DETECT_LEVELS])
 
 void detect_neck(struct zoo_build *b, fov_value map[DETECT_LEVELS])
 {
-    switch ((enum detect_neck)detect_options_of(b)->neck) {
+    switch ((enum detect_neck)zoo_detect_options(b)->neck) {
     case DETECT_PAN:
         path_aggregation(b, map, true);
         break;

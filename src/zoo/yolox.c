@@ -116,7 +116,7 @@ static fov_value darknet53(struct zoo_build *b, fov_value x)
 
 static fov_value features(struct zoo_build *b, fov_value x)
 {
-    const char *backbone = detect_options_of(b)->backbone;
+    const char *backbone = zoo_detect_options(b)->backbone;
     bool is_own = *backbone == '\0' || strcmp(backbone, "csp-darknet") == 0;
     zoo_push(b, "backbone");
     zoo_push(b, "backbone");

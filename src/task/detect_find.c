@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* From a detector's rows to boxes: the best class of each row, scores from a threshold on, suppression of what a better
+ * box of the class covers, and back to the picture as it was. */
+#include "op/yolox_loss/yolox.h"
+#include "task/detect.h"
+#include <math.h>
+#include <stdlib.h>
+
+struct detect_state *detect_state_create(const struct task_use *use, int classes, struct error *error)
+{
+    struct memory *memory = use->model->context->memory;
+    const struct picture_size *size = &use->prepare.size;
+    struct detect_state *state = memory_allocate(memory, 1, sizeof *state, "a task", error);
+    if (state == NULL) {
+        return NULL;
+    }
+    *state = (struct detect_state){.memory = memory,
+                                   .height = size->height,
+                                   .width = size->width,
+                                   .classes = classes,
+                                   .rows = yolox_row_count(size->height, size->width)};
+    size_t most = DETECT_MOST_CANDIDATES;
+    state->candidates = memory_allocate(memory, state->rows, sizeof *state->candidates, "boxes", error);
+    state->boxes = memory_allocate(memory, most, 4 * sizeof *state->boxes, "boxes", error);
+    state->scores = memory_allocate(memory, most, sizeof *state->scores, "boxes", error);
+    state->kept_scores = memory_allocate(memory, most, sizeof *state->kept_scores, "boxes", error);
+    state->labels = memory_allocate(memory, most, sizeof *state->labels, "boxes", error);
+    state->kept = memory_allocate(memory, most, sizeof *state->kept, "boxes", error);
+    if (error->status != FOV_OK) {
+        detect_state_free(state);
+        return NULL;
+    }
+    return state;
+}
+
+void detect_state_free(struct detect_state *state)
+{
+    if (state != NULL) {
+        struct memory *memory = state->memory;
+        memory_free(memory, state->kept);
+        memory_free(memory, state->labels);
+        memory_free(memory, state->kept_scores);
+        memory_free(memory, state->scores);
+        memory_free(memory, state->boxes);
+        memory_free(memory, state->candidates);
+        memory_free(memory, state);
+    }
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+static double probability(float x, bool logit)
+{
+    return logit ? 1 / (1 + exp(-(double)x)) : (double)x;
+}
+
+/* A row's best class, of equal ones the first, and its score. */
+static struct detect_candidate look_at(const struct detect_state *state, const float *rows, size_t row, bool logits)
+{
+    const float *at = rows + row * (size_t)(5 + state->classes);
+    struct detect_candidate candidate = {.row = row};
+    for (int c = 1; c < state->classes; c++) {
+        candidate.label = at[5 + c] > at[5 + candidate.label] ? c : candidate.label;
+    }
+    candidate.score = probability(at[4], logits) * probability(at[5 + candidate.label], logits);
+    return candidate;
+}
+
+static int by_score(const void *first, const void *second)
+{
+    const struct detect_candidate *a = first, *b = second;
+    if (a->score != b->score) {
+        return a->score > b->score ? -1 : 1;
+    }
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+static void box_of(const struct detect_state *state, const float *rows, size_t row, double box[4])
+{
+    const struct yolox_options size = {state->height, state->width};
+    const float *at = rows + row * (size_t)(5 + state->classes);
+    struct yolox_place place = yolox_place_of(&size, row);
+    double x = ((double)at[0] + place.x) * place.stride, y = ((double)at[1] + place.y) * place.stride;
+    double width = exp(fmin((double)at[2], 20)) * place.stride, height = exp(fmin((double)at[3], 20)) * place.stride;
+    box[0] = x - width / 2;
+    box[1] = y - height / 2;
+    box[2] = x + width / 2;
+    box[3] = y + height / 2;
+}
+
+int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits, double least,
+                    struct detect_found *found)
+{
+    const struct detect_options *o = detect_options_of(use);
+    size_t count = 0;
+    for (size_t row = 0; row < state->rows; row++) {
+        struct detect_candidate candidate = look_at(state, rows, row, logits);
+        if (candidate.score >= least) {
+            state->candidates[count++] = candidate;
+        }
+    }
+    qsort(state->candidates, count, sizeof *state->candidates, by_score);
+    count = count < DETECT_MOST_CANDIDATES ? count : DETECT_MOST_CANDIDATES;
+    for (size_t i = 0; i < count; i++) {
+        box_of(state, rows, state->candidates[i].row, state->boxes + 4 * i);
+        state->scores[i] = state->candidates[i].score;
+        state->labels[i] = state->candidates[i].label;
+    }
+    const fov_suppress_options how = {.kind = (fov_suppression)o->suppress,
+                                      .overlap = o->overlap,
+                                      .least = least,
+                                      .agnostic = o->agnostic,
+                                      .most = DETECT_MOST_FOUND};
+    int64_t kept = fov_boxes_suppress(use->model->context, (int64_t)count, state->boxes, state->scores, state->labels,
+                                      &how, state->kept, state->kept_scores);
+    for (int64_t i = 0; i < kept; i++) {
+        const double *box = state->boxes + 4 * state->kept[i];
+        found[i] = (struct detect_found){.label = state->labels[state->kept[i]],
+                                         .score = state->kept_scores[i],
+                                         .box = {box[0], box[1], box[2], box[3]}};
+    }
+    return kept;
+}
+
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+
+struct detect_frame detect_frame_of(const struct task_use *use, int height, int width)
+{
+    const fov_preprocessing *p = &use->model->preprocessing;
+    const struct picture_size *size = &use->prepare.size;
+    if (p->letterbox != FOV_LETTERBOX_NONE) {
+        fov_letterbox box = fov_letterbox_of(width, height, size->width, size->height,
+                                             p->letterbox == FOV_LETTERBOX_CENTRED);
+        return (struct detect_frame){{box.scale, box.scale}, {box.left, box.top}};
+    }
+    return (struct detect_frame){{(double)(size->width - 2 * p->pad) / width, (double)(size->height - 2 * p->pad) / height},
+                                 {p->pad, p->pad}};
+}
+
+void detect_unmap(const struct detect_frame *frame, const double box[4], double picture[4])
+{
+    for (int i = 0; i < 4; i++) {
+        picture[i] = (box[i] - frame->corner[i % 2]) / frame->scale[i % 2];
+    }
+}
