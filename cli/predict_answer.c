@@ -26,7 +26,8 @@ int answering_begin(struct answering *answering, struct cli *cli, fov_model *mod
 {
     const char *typed = option_text(cli, "task"), *trained = fov_model_task(model);
     const char *task = typed != NULL ? typed : *trained != '\0' ? trained : NULL;
-    bool is_map = fov_model_meaning(model, fov_model_output(model)) == FOV_MEANING_MAP;
+    fov_meaning meaning = fov_model_meaning(model, fov_model_output(model));
+    bool is_map = meaning == FOV_MEANING_MAP || meaning == FOV_MEANING_BOXES;
     *answering = (struct answering){.cli = cli, .draw = option_text(cli, "draw"), .out = option_text(cli, "out")};
     if (task != NULL ? !source_is_one_class(task) : is_map) {
         answering->session = fov_session_create(model, typed);
@@ -95,15 +96,17 @@ static int draw(struct answering *a, const char *file, const fov_image *picture,
 {
     struct cli *cli = a->cli;
     int code = EXIT_OK;
+    bool has_boxes = answer->boxes != NULL;
     if (a->out != NULL) {
-        code = save(cli, answer, NULL, a->out);
+        code = save(cli, answer, has_boxes ? picture : NULL, a->out);
         snprintf(drawings->path[drawings->count++], PATH_SIZE, "%.4000s", a->out);
     }
     if (a->draw == NULL || code != EXIT_OK) {
         return code;
     }
     if (answer->mask.pixels == NULL) {
-        return save(cli, answer, NULL, drawing_path(a, drawings, file, ""));
+        return save(cli, answer, has_boxes ? picture : NULL,
+                    drawing_path(a, drawings, file, has_boxes ? ".boxes" : ""));
     }
     code = save(cli, answer, NULL, drawing_path(a, drawings, file, ".mask"));
     return code == EXIT_OK ? save(cli, answer, picture, drawing_path(a, drawings, file, ".overlay")) : code;
@@ -170,12 +173,21 @@ static void print_human(const struct answering *a, const char *file, const fov_a
         fprintf(cli->out, ": %s of %d x %d pixels", answer->mask.pixels != NULL ? "a mask" : "a picture",
                 pixels->height, pixels->width);
     }
+    if (answer->boxes != NULL) {
+        fprintf(cli->out, ": %lld box%s", (long long)answer->box_count, answer->box_count == 1 ? "" : "es");
+    }
     fputc('\n', cli->out);
     for (int i = 0; i < answer->count; i++) {
         int length = table_text_width(show_clean(name, sizeof name, answer->items[i].name));
         width = length > width ? length : width;
     }
-    for (int i = 0; i < answer->count; i++) {
+    for (int64_t i = 0; i < answer->box_count; i++) {
+        const fov_answer_box *box = &answer->boxes[i];
+        show_clean(name, sizeof name, box->name);
+        fprintf(cli->out, "  %s%*s  %6.2f %%  x %.1f to %.1f, y %.1f to %.1f\n", name, width - table_text_width(name), "",
+                100 * box->score, box->x1, box->x2, box->y1, box->y2);
+    }
+    for (int i = 0; i < answer->count && answer->boxes == NULL; i++) {
         print_item(a, answer, &answer->items[i], width);
     }
     for (int i = 0; i < drawings->count; i++) {

@@ -100,7 +100,7 @@ static const struct cli_option options[] = {
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "which samples; test and val are the same where the data has one of them"},
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
-     .doc = "what the model is measured at: classify, multilabel, regress, segment, image:from=noise"},
+     .doc = "what the model is measured at: classify, multilabel, regress, segment, detect, image:from=noise"},
     {.name = "answers", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "a model answers",
      .doc = "a JSON file of answers and truth, from any program, in place of a model"},
     {.name = "truth", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "it stands in the file of answers",

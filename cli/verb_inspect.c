@@ -160,6 +160,8 @@ static void describe_output(char out[64], const fov_model *model)
     int classes = fov_model_classes(model), values = fov_model_scores(model);
     if (meaning == FOV_MEANING_MAP) {
         snprintf(out, 64, "a map of %d score%s for each pixel", classes, classes == 1 ? "" : "s");
+    } else if (meaning == FOV_MEANING_BOXES) {
+        snprintf(out, 64, "boxes of %d class%s", classes, classes == 1 ? "" : "es");
     } else if (meaning != FOV_MEANING_VALUES) {
         snprintf(out, 64, "%d classes", classes);
     } else if (values > 0) {

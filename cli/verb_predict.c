@@ -327,9 +327,10 @@ static const struct cli_option options[] = {
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "which part of --data"},
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
-     .doc = "how its output is read: classify, multilabel, regress, segment, image"},
+     .doc = "how its output is read: classify, multilabel, regress, segment, image, detect:least=0.5"},
     {.name = "draw", .kind = OPTION_TEXT, .argument = "DIR",
-     .doc = "save as PNG what the network saw; of other tasks masks, alone and over the pictures, or pictures made"},
+     .doc = "save as PNG what the network saw; of other tasks masks, alone and over the pictures, boxes "
+            "with names, or pictures made"},
     {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.png",
      .doc = "the same of one picture, its mask alone"},
     {.name = "csv", .kind = OPTION_FLAG, .doc = "a table: a row to a picture, with as many classes as --top (1) says"},
@@ -365,11 +366,13 @@ const struct verb verb_predict = {
         "probability; scores, all numbers as they are, where classes are independent, for one score and for values. A "
         "model for another task answers in its form: several classes with a yes for each, values by name, the share of "
         "each class of a mask, a picture; --draw and -o save what can be seen. With --json these are items, each with "
-        "class, name and probability, value or share.",
+        "class, name and probability, value or share; a detector's are boxes, each with class, name, score and box [x1, y1, "
+        "x2, y2] in pixels of the picture (thresholds: --task detect:least=0.4:overlap=0.5).",
     .examples = "fovea predict runs/train digit.png\n"
                 "fovea predict best.onnx photos/*.jpg --top 3 --json\n"
                 "fovea predict best.onnx photos/ --csv > answers.csv\n"
                 "fovea predict best.onnx --data mnist --index 0,8,61\n"
                 "fovea predict cells.onnx cell.png --draw masks\n"
+                "fovea predict cars.onnx street.jpg --draw boxes --task detect:least=0.5\n"
                 "fovea predict denoise.onnx photo.png -o clean.png\n",
 };

@@ -12,7 +12,7 @@ enum { RUNS = 3 };
 
 struct cost {
     int64_t parameters;
-    double gflops;  /* as YOLOX counts them: two for each multiply-add, and four for each number a normalisation makes */
+    double gflops; /* as YOLOX counts them: two for each multiply-add, and four for each number a normalisation makes */
     double seconds; /* of a picture, the best of several */
 };
 
@@ -87,8 +87,9 @@ int zoo_detectors(struct cli *cli)
     } else if (code == EXIT_OK) {
         table_print(table, cli);
         if (!cli->quiet) {
-            fprintf(cli->out, "\nOne picture at a time. Each stands on any backbone: fovea inspect yolox-nano --backbone "
-                              "resnet18 --block ghost --neck bifpn\n");
+            fprintf(cli->out,
+                    "\nOne picture at a time. Each stands on any backbone: fovea inspect yolox-nano --backbone "
+                    "resnet18 --block ghost --neck bifpn\n");
         }
     }
     json_decref(array);

@@ -47,8 +47,8 @@ FOV_API void fov_answer_free(fov_answer *answer); /**< accepts a zeroed one */
 
 /** The colour in which a class is drawn, red, green and blue: one palette for masks everywhere. */
 FOV_API void fov_class_colour(int index, uint8_t rgb[3]);
-/** An answer as a picture, RGB: a mask in its classes' colours, laid over `picture` where that is not NULL; the picture
- *  that the answer holds. E_USAGE: an answer of numbers cannot be drawn. */
+/** An answer as a picture, RGB: a mask in its classes' colours, laid over `picture` where that is not NULL; boxes over
+ *  `picture`, with names and scores; the picture that the answer holds. E_USAGE: an answer of numbers cannot be drawn. */
 FOV_API FOV_MUST_CHECK int fov_answer_draw(fov_context *context, const fov_answer *answer, const fov_image *picture,
                                            fov_image *drawn);
 

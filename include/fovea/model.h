@@ -102,7 +102,9 @@ typedef enum fov_meaning {
     FOV_MEANING_SOFTMAX, /**< [N, classes], probabilities that sum to 1 */
     FOV_MEANING_SIGMOID, /**< [N, classes], a probability each on its own; [N, 1]: that of the second of two classes */
     FOV_MEANING_VALUES,  /**< numbers that are no scores of classes: a regression, features, a position */
-    FOV_MEANING_MAP      /**< scores per pixel: [N, C, H, W] or [N, H, W] */
+    FOV_MEANING_MAP,     /**< scores per pixel: [N, C, H, W] or [N, H, W] */
+    FOV_MEANING_BOXES    /**< a detector's rows, [N, rows, 5 + classes], one for each place of maps of stride 8, 16, 32:
+                              middle and size of a box, the probability of an object, of each class (YOLOX) */
 } fov_meaning;
 FOV_API const char *fov_meaning_name(fov_meaning meaning); /**< "logits", "softmax", "sigmoid", "values", "map" */
 FOV_API bool        fov_meaning_find(const char *name, fov_meaning *meaning); /**< false: there is none of that name */

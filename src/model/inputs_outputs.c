@@ -344,7 +344,7 @@ int fov_model_set_meaning(fov_model *model, fov_value value, fov_meaning meaning
     struct error *error = &model->context->error;
     struct model_output *output = find_output(model, value);
     if (output == NULL || fov_meaning_name(meaning)[0] == '\0') {
-        return error_set(error, FOV_E_USAGE, "a meaning can be stated of a model's outputs, and is one of five");
+        return error_set(error, FOV_E_USAGE, "a meaning can be stated of a model's outputs, and is one of six");
     }
     if (model_check_meaning(model, value, meaning) != FOV_OK) {
         return (int)error->status;

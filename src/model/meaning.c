@@ -4,13 +4,15 @@
  * probabilities already (range.c). Nothing is computed here. Who uses the answer: predict.c, train/step.c,
  * train/metrics.c, head.c. */
 #include "model/range.h"
+#include "op/yolox_loss/yolox.h"
 #include <string.h>
 
 static const char *const names[] = {[FOV_MEANING_LOGITS] = "logits",
                                     [FOV_MEANING_SOFTMAX] = "softmax",
                                     [FOV_MEANING_SIGMOID] = "sigmoid",
                                     [FOV_MEANING_VALUES] = "values",
-                                    [FOV_MEANING_MAP] = "map"};
+                                    [FOV_MEANING_MAP] = "map",
+                                    [FOV_MEANING_BOXES] = "boxes"};
 enum { MEANINGS = sizeof names / sizeof names[0], MOST_CLASSES = 1000000 };
 
 const char *fov_meaning_name(fov_meaning meaning)
@@ -77,6 +79,14 @@ static bool is_map(const fov_model *model, const fov_shape *shape)
     return is_picture_size(model, shape->dim + 1);
 }
 
+/* [N, rows, 5 + classes], a row for each place of three maps over the model's pictures. */
+static bool are_boxes(const fov_model *model, const fov_shape *shape)
+{
+    struct model_picture picture;
+    return shape->rank == 3 && shape->dim[2] > 5 && model_picture(model, &picture) && picture.height % 32 == 0 &&
+           picture.width % 32 == 0 && shape->dim[1] == (int64_t)yolox_row_count(picture.height, picture.width);
+}
+
 bool model_map_is_channels_last(const fov_model *model, fov_value output)
 {
     const fov_shape *shape = &graph_value(model->graph, output.id)->shape;
@@ -92,7 +102,13 @@ int model_check_meaning(const fov_model *model, fov_value output, fov_meaning me
     const struct value *value = graph_value(model->graph, output.id);
     int count = model_count_values(model, output), wide = count_wide(&value->shape);
     char text[SHAPE_TEXT_SIZE];
-    if (meaning == FOV_MEANING_VALUES || (meaning == FOV_MEANING_MAP && wide > 1 && count > 0)) {
+    if (meaning == FOV_MEANING_BOXES && !are_boxes(model, &value->shape)) {
+        return error_set(&model->context->error, FOV_E_SHAPE,
+                         "output \"%s\" %s is not a detector's: [N, rows, 5 + classes], a row for each place of maps of "
+                         "stride 8, 16 and 32 of the pictures",
+                         value->name, shape_text(&value->shape, text));
+    }
+    if (meaning == FOV_MEANING_BOXES || meaning == FOV_MEANING_VALUES || (meaning == FOV_MEANING_MAP && wide > 1 && count > 0)) {
         return FOV_OK;
     }
     if (meaning != FOV_MEANING_MAP && count > 0 && count <= MOST_CLASSES) {
@@ -293,6 +309,9 @@ fov_meaning model_find_meaning(const fov_model *model, fov_value output, int cla
     struct source source = find_source(graph, output.id);
     bool is_row = count_wide(shape) < 2;
     struct ending ending = find_ending(graph, &source, !is_row);
+    if (!is_row && are_boxes(model, shape)) {
+        return FOV_MEANING_BOXES;
+    }
     if (!is_row) {
         return is_map(model, shape) ? FOV_MEANING_MAP : FOV_MEANING_VALUES;
     }
@@ -305,6 +324,18 @@ fov_meaning model_find_meaning(const fov_model *model, fov_value output, int cla
         return class_names == 2 ? FOV_MEANING_LOGITS : FOV_MEANING_VALUES; /* else a regression's */
     }
     return ending.meaning;
+}
+
+/* A detector's rows before the sigmoid over all but their first four numbers; 0: the graph does not end so. */
+static int logits_of_boxes(const fov_graph *graph, int output)
+{
+    const struct node *end = producer(graph, output);
+    if (!is_named(end, "concat") || end->in_count != 2) {
+        return 0;
+    }
+    const struct node *boxes = producer(graph, end->in[0]), *sigmoid = producer(graph, end->in[1]);
+    const struct node *scores = is_named(sigmoid, "sigmoid") ? producer(graph, sigmoid->in[0]) : NULL;
+    return is_named(boxes, "slice") && is_named(scores, "slice") && boxes->in[0] == scores->in[0] ? boxes->in[0] : 0;
 }
 
 struct model_scores model_scores(const fov_model *model, fov_value output)
@@ -321,6 +352,14 @@ struct model_scores model_scores(const fov_model *model, fov_value output)
         scores.count = shape->rank > 3 ? (int)shape->dim[channels] : 1;
     }
     if (scores.meaning == FOV_MEANING_VALUES) {
+        return scores;
+    }
+    if (scores.meaning == FOV_MEANING_BOXES) {
+        int logits = logits_of_boxes(model->graph, output.id);
+        scores.logits.id = logits != 0 ? logits : output.id;
+        scores.is_probable = logits == 0;
+        scores.independent = true;
+        scores.classes = (int)shape->dim[2] - 5;
         return scores;
     }
     struct source source = find_source(model->graph, output.id);

@@ -124,10 +124,9 @@ static int add_network(fov_model *model, struct zoo_build *build)
     status = status == FOV_OK ? fov_model_set_inputs_outputs(model, inputs, 1 + makes_pictures, outputs,
                                                              1 + build->auxiliary_count + makes_pictures)
                               : status;
-    bool is_rows = fov_value_shape(model->graph, outputs[0]).rank == 3; /* a detector's: boxes, and scores beside them */
     if (build->network->one_task) {
         fov_model_set_task(model, build->network->task);
-    } else if (status == FOV_OK && model->outputs[0].meaning == FOV_MEANING_VALUES && !is_rows) {
+    } else if (status == FOV_OK && model->outputs[0].meaning == FOV_MEANING_VALUES) {
         status = fov_model_set_meaning(model, outputs[0], FOV_MEANING_LOGITS);
     }
     for (int i = 0; i < build->auxiliary_count && status == FOV_OK; i++) {

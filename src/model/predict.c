@@ -20,7 +20,8 @@ int fov_model_scores(const fov_model *model)
         return 0;
     }
     struct model_scores scores = model_scores(model, model->output);
-    return scores.meaning == FOV_MEANING_MAP      ? 0
+    bool is_row = scores.meaning != FOV_MEANING_MAP && scores.meaning != FOV_MEANING_BOXES;
+    return !is_row                                ? 0
            : scores.meaning == FOV_MEANING_VALUES ? scores.count
                                                   : scores.classes;
 }
@@ -36,6 +37,11 @@ static int check_output(const fov_model *model, const struct model_scores *score
         return error_set(error, FOV_E_UNSUPPORTED,
                          "output \"%s\" %s is a map, scores for each pixel, not one score per class", name,
                          shape_text(&shape, text));
+    }
+    if (scores->meaning == FOV_MEANING_BOXES) {
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "output \"%s\" %s is a detector's, rows with a box each, not one score per class: "
+                         "fov_session_answer has its boxes", name, shape_text(&shape, text));
     }
     if (scores->count == 0) {
         return error_set(error, FOV_E_UNSUPPORTED, "output \"%s\" %s is not a row of numbers for each picture", name,

@@ -2,9 +2,11 @@
 /* Answers: the memory they live in, the palette, and how one is drawn. Whoever shows them finds here what does not depend
  * on the task. */
 #include "base/arithmetic.h"
+#include "image/draw.h"
 #include "task/class_tally.h"
 #include "task/task.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 int answer_reserve(fov_answer *answer, const fov_model *model, int count, struct error *error)
@@ -117,11 +119,60 @@ static void draw_mask(const fov_answer *answer, const fov_image *picture, uint8_
     }
 }
 
+static int nearest(double at)
+{
+    return (int)floor(at + 0.5);
+}
+
+/* A box and, on its class's colour, its name and score: above it, or inside where there is no room. */
+static void draw_box(const struct canvas_rgb *on, const fov_answer_box *box, int line)
+{
+    static const uint8_t light[3] = {255, 255, 255}, dark[3] = {0, 0, 0};
+    uint8_t rgb[3];
+    char label[64];
+    int x = nearest(box->x1), y = nearest(box->y1), height = DRAW_LETTER_HEIGHT * line;
+    fov_class_colour(1 + box->index, rgb); /* the first one is black: a mask's background */
+    draw_frame(on, x, y, nearest(box->x2), nearest(box->y2), line, rgb);
+    snprintf(label, sizeof label, "%.40s %.0f%%", box->name, 100 * box->score);
+    int width = draw_text_width(label, line);
+    x = x + width > on->width && on->width > width ? on->width - width : x;
+    y = y >= height ? y - height : y;
+    draw_filled(on, x, y, width, height, rgb);
+    draw_text(on, x, y, label, line, 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] > 128000 ? dark : light);
+}
+
+/* Boxes over their picture, the surest on top. */
+static int draw_boxes(struct fov_context *context, const fov_answer *answer, const fov_image *picture, fov_image *drawn)
+{
+    enum { SMALLEST_SIDE_FOR_TWO = 320, PIXELS_FOR_ONE_MORE = 500 };
+    struct error *error = &context->error;
+    if (picture == NULL || picture->pixels == NULL) {
+        return error_set(error, FOV_E_USAGE, "boxes are drawn over a picture: it is missing");
+    }
+    size_t pixels = (size_t)picture->height * (size_t)picture->width;
+    drawn->pixels = memory_allocate(context->memory, pixels, 3, "a drawing", error);
+    if (drawn->pixels == NULL) {
+        return FOV_E_MEMORY;
+    }
+    *drawn = (fov_image){picture->height, picture->width, 3, drawn->pixels, context->memory};
+    image_convert(picture->pixels, picture->channels, drawn->pixels, 3, pixels);
+    const struct canvas_rgb on = {drawn->pixels, picture->height, picture->width};
+    int side = picture->height > picture->width ? picture->height : picture->width;
+    int line = side < SMALLEST_SIDE_FOR_TWO ? 1 : 1 + (side + PIXELS_FOR_ONE_MORE - 1) / PIXELS_FOR_ONE_MORE / 2;
+    for (int64_t i = answer->box_count; i > 0; i--) {
+        draw_box(&on, &answer->boxes[i - 1], line);
+    }
+    return FOV_OK;
+}
+
 static int draw(struct fov_context *context, const fov_answer *answer, const fov_image *picture, fov_image *drawn)
 {
     struct error *error = &context->error;
     const fov_image *from = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
     *drawn = (fov_image){.height = 0};
+    if (answer->boxes != NULL) {
+        return draw_boxes(context, answer, picture, drawn);
+    }
     if (from->pixels == NULL) {
         return error_set(error, FOV_E_USAGE, "an answer of numbers (task %s) cannot be drawn", answer->task);
     }

@@ -5,7 +5,6 @@
  * detect_find.c, detect_tally.c. */
 #include "task/detect.h"
 #include "data/dataset.h"
-#include "graph/graph.h"
 #include "op/yolox_loss/yolox.h"
 #include <fovea/operators.h>
 #include <string.h>
@@ -31,61 +30,32 @@ const struct detect_options *detect_options_of(const struct task_use *use)
     return (const struct detect_options *)(const void *)use->options;
 }
 
-/* ---- a model's rows ---------------------------------------------------------------------------------------------- */
-
-static const struct node *producer(const fov_graph *graph, int id, const char *name)
+static fov_shape targets_shape(const struct task_use *use)
 {
-    const struct value *value = graph_value(graph, id);
-    const struct node *node = value->kind == VALUE_RESULT ? &graph->nodes[value->node] : NULL;
-    return node != NULL && strcmp(node->op->name, name) == 0 ? node : NULL;
-}
-
-/* The rows before the sigmoid over all but their first four numbers; 0: the graph does not end so. */
-static int find_logits(const fov_graph *graph, int output)
-{
-    const struct node *end = producer(graph, output, "concat");
-    if (end == NULL || end->in_count != 2) {
-        return 0;
-    }
-    const struct node *sigmoid = producer(graph, end->in[1], "sigmoid");
-    const struct node *boxes = producer(graph, end->in[0], "slice");
-    const struct node *scores = sigmoid != NULL ? producer(graph, sigmoid->in[0], "slice") : NULL;
-    return boxes != NULL && scores != NULL && boxes->in[0] == scores->in[0] ? boxes->in[0] : 0;
+    return (fov_shape){3, {FOV_BATCH, 1 + detect_options_of(use)->objects, YOLOX_COLUMNS}};
 }
 
 static int fit(struct task_use *use, struct error *error)
 {
     int status = fit_pictures(use, error);
-    char text[SHAPE_TEXT_SIZE];
-    if (status != FOV_OK) {
-        return status;
+    if (status == FOV_OK && use->scores.meaning != FOV_MEANING_BOXES) {
+        char text[SHAPE_TEXT_SIZE];
+        fov_shape out = fov_value_shape(use->model->graph, use->model->output);
+        status =
+            error_set(error, FOV_E_SHAPE,
+                      "output \"%s\" %s is not a detector's: [N, rows, 5 + classes], a row for each place of maps of "
+                      "stride 8, 16 and 32 of pictures of %d x %d",
+                      fov_value_name(use->model->graph, use->model->output), shape_text(&out, text),
+                      use->prepare.size.height, use->prepare.size.width);
     }
-    const fov_graph *graph = use->model->graph;
-    fov_shape out = fov_value_shape(graph, use->model->output);
-    const struct picture_size *size = &use->prepare.size;
-    size_t rows = size->height % 32 == 0 && size->width % 32 == 0 ? yolox_row_count(size->height, size->width) : 0;
-    if (rows == 0 || out.rank != 3 || out.dim[1] != (int64_t)rows || out.dim[2] < 6) {
-        return error_set(error, FOV_E_SHAPE,
-                         "output \"%s\" %s is not a detector's, [N, rows, 5 + classes] with rows for strides 8, 16 and 32 "
-                         "of pictures %d x %d (%zu)",
-                         fov_value_name(graph, use->model->output), shape_text(&out, text), size->height, size->width,
-                         rows);
-    }
-    int classes = (int)out.dim[2] - 5, logits = find_logits(graph, use->model->output.id);
-    use->scores = (struct model_scores){.meaning = FOV_MEANING_VALUES,
-                                        .logits = {logits != 0 ? logits : use->model->output.id},
-                                        .is_probable = logits == 0,
-                                        .independent = true,
-                                        .count = (int)(out.dim[1] * out.dim[2]),
-                                        .classes = classes};
-    status = fit_classes(use, classes, error);
+    status = status == FOV_OK ? fit_classes(use, use->scores.classes, error) : status;
     if (status == FOV_OK) {
-        use->state = detect_state_create(use, classes, error);
+        use->state = detect_state_create(use, use->scores.classes, error);
         status = use->state != NULL ? FOV_OK : FOV_E_MEMORY;
     }
     use->prepare.target = use->data != NULL ? PREPARE_BOXES : PREPARE_PICTURE;
     use->dtype = FOV_F32;
-    use->target = (fov_shape){3, {FOV_BATCH, 1 + detect_options_of(use)->objects, YOLOX_COLUMNS}};
+    use->target = targets_shape(use);
     return status;
 }
 
@@ -119,11 +89,12 @@ static fov_value invert(fov_graph *graph, fov_value rows, int classes)
 static void add_loss(const struct task_use *use, fov_graph *graph, struct task_ends *ends)
 {
     const struct op_emitter *emitter = fov_graph_emitter(graph);
-    const struct picture_size *size = &use->prepare.size;
-    const struct yolox_options options = {size->height, size->width};
-    ends->targets = task_add_targets(use, graph);
-    fov_value rows = ends->scores.is_probable ? invert(graph, ends->scores.logits, ends->scores.classes)
-                                              : ends->scores.logits;
+    struct model_picture picture = {.height = 32, .width = 32};
+    (void)model_picture(use->model, &picture);
+    const struct yolox_options options = {picture.height, picture.width};
+    ends->targets = fov_input(graph, .name = "optimizer.labels", .shape = targets_shape(use));
+    fov_value rows =
+        ends->scores.is_probable ? invert(graph, ends->scores.logits, ends->scores.classes) : ends->scores.logits;
     fov_value object = op_emit2(emitter, "sim_ota", rows, ends->targets, &options);
     const fov_value in[] = {rows, ends->targets, object, op_emit_output(emitter, object, 1)};
     ends->loss = emitter->node(emitter->graph, "yolox_loss", in, 4, &options, "optimizer.loss");
@@ -170,8 +141,7 @@ static double inside(double at, int size)
     return at < 0 ? 0 : at > size ? size : at;
 }
 
-static int answer(const struct task_use *use, const struct task_output *output, fov_answer *answer,
-                  struct error *error)
+static int answer(const struct task_use *use, const struct task_output *output, fov_answer *answer, struct error *error)
 {
     struct detect_state *state = use->state;
     struct memory *memory = use->model->context->memory;
@@ -205,7 +175,10 @@ static int answer(const struct task_use *use, const struct task_output *output, 
 }
 
 static const struct task_figure figures[] = {
-    {.name = "map", .column = "map", .is_share = true, .heading = "mAP",
+    {.name = "map",
+     .column = "map",
+     .is_share = true,
+     .heading = "mAP",
      .doc = "mean average precision as COCO has it, over IoU 0.5 to 0.95"},
     {.name = "map50", .column = "map50", .is_share = true, .heading = "mAP50", .doc = "the same at IoU 0.5 alone"},
     {.name = "map75", .column = "map75", .is_share = true, .doc = "the same at IoU 0.75 alone"},

@@ -8,17 +8,17 @@
 #include <fovea/boxes.h>
 
 struct detect_options {
-    double  least;   /**< score from which a box is answered */
-    double  overlap; /**< of suppression */
-    int     suppress;
-    bool    agnostic;
+    double least;   /**< score from which a box is answered */
+    double overlap; /**< of suppression */
+    int suppress;
+    bool agnostic;
     int64_t objects; /**< of a picture, at most: fixes the memory that training needs */
 };
 const struct detect_options *detect_options_of(const struct task_use *use);
 
 /** A box that was found, in pixels of the network's input. */
 struct detect_found {
-    int    label; /**< class of the model */
+    int label; /**< class of the model */
     double score, box[4];
 };
 
@@ -26,15 +26,15 @@ enum { DETECT_MOST_CANDIDATES = 1000, DETECT_MOST_FOUND = 300 };
 
 struct detect_state {
     struct memory *memory;
-    int            height, width, classes;
-    size_t         rows;
+    int height, width, classes;
+    size_t rows;
     struct detect_candidate {
         double score;
         size_t row;
-        int    label;
-    } *candidates;          /**< [rows] */
-    double  *boxes;         /**< [DETECT_MOST_CANDIDATES][4] */
-    double  *scores, *kept_scores;
+        int label;
+    } * candidates; /**< [rows] */
+    double *boxes;  /**< [DETECT_MOST_CANDIDATES][4] */
+    double *scores, *kept_scores;
     int32_t *labels;
     int64_t *kept;
 };
@@ -43,8 +43,8 @@ void detect_state_free(struct detect_state *state); /**< accepts NULL */
 
 /** Boxes in the rows [rows, 5 + classes] of one picture: those of at least that score that survive suppression, best first.
  *  `logits`: scores are those of before the sigmoid. found [DETECT_MOST_FOUND]. Answers how many; -1: memory. */
-int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits, double least,
-                    struct detect_found *found);
+int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits,
+                    double least, struct detect_found *found);
 
 /** How a picture lies in the network's input: scale of each axis, and where its upper left corner is. */
 struct detect_frame {
@@ -55,12 +55,12 @@ struct detect_frame detect_frame_of(const struct task_use *use, int height, int 
 void detect_unmap(const struct detect_frame *frame, const double box[4], double picture[4]);
 
 /* detect_tally.c */
-int    detect_tally_open(struct task_tally *tally, struct error *error);
-void   detect_tally_close(struct task_tally *tally);
-void   detect_tally_reset(struct task_tally *tally);
+int detect_tally_open(struct task_tally *tally, struct error *error);
+void detect_tally_close(struct task_tally *tally);
+void detect_tally_reset(struct task_tally *tally);
 size_t detect_tally_add(struct task_tally *tally, const float *outputs, const void *targets, size_t count);
-void   detect_tally_figures(const struct task_tally *tally, double *values);
-int    detect_tally_report(struct task_tally *tally, fov_report *report, struct error *error);
+void detect_tally_figures(const struct task_tally *tally, double *values);
+int detect_tally_report(struct task_tally *tally, fov_report *report, struct error *error);
 enum { DETECT_FIGURES = 3 };
 
 /* Columns of a sample's targets, beside those that the loss reads (op/yolox_loss/yolox.h): line 0 has the frame. */

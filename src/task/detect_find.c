@@ -79,17 +79,16 @@ static void box_of(const struct detect_state *state, const float *rows, size_t r
 {
     const struct yolox_options size = {state->height, state->width};
     const float *at = rows + row * (size_t)(5 + state->classes);
-    struct yolox_place place = yolox_place_of(&size, row);
-    double x = ((double)at[0] + place.x) * place.stride, y = ((double)at[1] + place.y) * place.stride;
-    double width = exp(fmin((double)at[2], 20)) * place.stride, height = exp(fmin((double)at[3], 20)) * place.stride;
-    box[0] = x - width / 2;
-    box[1] = y - height / 2;
-    box[2] = x + width / 2;
-    box[3] = y + height / 2;
+    const double numbers[4] = {(double)at[0], (double)at[1], (double)at[2], (double)at[3]};
+    struct yolox_box is = yolox_decode(&size, row, numbers);
+    box[0] = is.x - is.width / 2;
+    box[1] = is.y - is.height / 2;
+    box[2] = is.x + is.width / 2;
+    box[3] = is.y + is.height / 2;
 }
 
-int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits, double least,
-                    struct detect_found *found)
+int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits,
+                    double least, struct detect_found *found)
 {
     const struct detect_options *o = detect_options_of(use);
     size_t count = 0;
@@ -129,12 +128,12 @@ struct detect_frame detect_frame_of(const struct task_use *use, int height, int 
     const fov_preprocessing *p = &use->model->preprocessing;
     const struct picture_size *size = &use->prepare.size;
     if (p->letterbox != FOV_LETTERBOX_NONE) {
-        fov_letterbox box = fov_letterbox_of(width, height, size->width, size->height,
-                                             p->letterbox == FOV_LETTERBOX_CENTRED);
+        fov_letterbox box =
+            fov_letterbox_of(width, height, size->width, size->height, p->letterbox == FOV_LETTERBOX_CENTRED);
         return (struct detect_frame){{box.scale, box.scale}, {box.left, box.top}};
     }
-    return (struct detect_frame){{(double)(size->width - 2 * p->pad) / width, (double)(size->height - 2 * p->pad) / height},
-                                 {p->pad, p->pad}};
+    return (struct detect_frame){
+        {(double)(size->width - 2 * p->pad) / width, (double)(size->height - 2 * p->pad) / height}, {p->pad, p->pad}};
 }
 
 void detect_unmap(const struct detect_frame *frame, const double box[4], double picture[4])

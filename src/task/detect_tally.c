@@ -98,7 +98,8 @@ static double loss_of(const struct task_tally *tally, const float *rows, const f
     for (size_t row = 0; row < state->rows; row++) {
         with_object += counts->object[row] >= 0;
     }
-    return yolox_sample_loss(&sample, counts->object, counts->overlap, NULL) / (with_object > 0 ? (double)with_object : 1);
+    return yolox_sample_loss(&sample, counts->object, counts->overlap, NULL) /
+           (with_object > 0 ? (double)with_object : 1);
 }
 
 static struct detect_frame frame_of(const float *line)
@@ -136,13 +137,14 @@ static int keep_objects(struct task_tally *tally, const float *lines, int64_t im
     return status;
 }
 
-static int keep_found(struct task_tally *tally, const float *rows, const float *line, int64_t image, struct error *error)
+static int keep_found(struct task_tally *tally, const float *rows, const float *line, int64_t image,
+                      struct error *error)
 {
     struct detect_tally *counts = tally->state;
     struct detect_frame frame = frame_of(line);
     int status = FOV_OK;
-    int64_t found = detect_find(tally->use, tally->use->state, rows, !tally->scores.is_probable, least_score,
-                                counts->found);
+    int64_t found =
+        detect_find(tally->use, tally->use->state, rows, !tally->scores.is_probable, least_score, counts->found);
     for (int64_t i = 0; i < found && status == FOV_OK; i++) {
         double at[4];
         detect_unmap(&frame, counts->found[i].box, at);
@@ -190,11 +192,11 @@ static fov_metrics *measure(const struct task_tally *tally)
     for (int c = 0; categories != NULL && c < state->classes; c++) {
         categories[c] = c;
     }
-    fov_metrics *metrics = categories == NULL || counts->failed
-                               ? NULL
-                               : fov_metrics_boxes(tally->use->model->context, state->classes, categories,
-                                                   (int64_t)counts->object_count, counts->objects,
-                                                   (int64_t)counts->detection_count, counts->detections);
+    fov_metrics *metrics =
+        categories == NULL || counts->failed
+            ? NULL
+            : fov_metrics_boxes(tally->use->model->context, state->classes, categories, (int64_t)counts->object_count,
+                                counts->objects, (int64_t)counts->detection_count, counts->detections);
     memory_free(tally->memory, categories);
     return metrics;
 }

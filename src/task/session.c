@@ -15,7 +15,8 @@ enum { MOST_TOGETHER = 64 };
 static fov_target target_of(const fov_model *model)
 {
     struct model_scores scores = model_scores(model, model->output);
-    return scores.meaning == FOV_MEANING_MAP                            ? FOV_TARGET_MASK
+    return scores.meaning == FOV_MEANING_BOXES                          ? FOV_TARGET_BOXES
+           : scores.meaning == FOV_MEANING_MAP                          ? FOV_TARGET_MASK
            : scores.meaning == FOV_MEANING_VALUES                       ? FOV_TARGET_VALUES
            : scores.meaning == FOV_MEANING_SIGMOID && scores.count > 1 ? FOV_TARGET_CLASSES
                                                                         : FOV_TARGET_CLASS;

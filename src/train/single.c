@@ -44,9 +44,10 @@ static fov_training *create(fov_model *model, const fov_train_options *options)
     int status = check_ends(model, error);
     status = status == FOV_OK ? settings_resolve(&training->settings, options, batch, error) : status;
     training->use = (struct task_use){.model = model, .label_smoothing = training->settings.given.label_smoothing};
+    bool is_detector = fov_model_meaning(model, model->output) == FOV_MEANING_BOXES;
     bool per_pixel = fov_value_shape(model->graph, model->output).rank > 2;
-    status = status == FOV_OK ? task_choose(&training->use, NULL, per_pixel ? FOV_TARGET_MASK : FOV_TARGET_CLASS, error)
-                              : status;
+    fov_target target = is_detector ? FOV_TARGET_BOXES : per_pixel ? FOV_TARGET_MASK : FOV_TARGET_CLASS;
+    status = status == FOV_OK ? task_choose(&training->use, NULL, target, error) : status;
     status = status == FOV_OK ? step_create(&training->step, model, &training->use, &training->settings, error) : status;
     status = status == FOV_OK ? step_compile(&training->step, &training->settings, batch, error) : status;
     if (status != FOV_OK) {

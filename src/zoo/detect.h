@@ -9,24 +9,24 @@
 enum { DETECT_LEVELS = 3 /* maps of stride 8, 16, 32 */ };
 
 enum detect_block {
-    DETECT_PLAIN,         /**< 1 x 1, 3 x 3 */
-    DETECT_DEPTHWISE,     /**< every 3 x 3 of the network is a depthwise and a pointwise convolution */
-    DETECT_GHOST,         /**< Han et al., "GhostNet", CVPR 2020: half of the maps are cheap functions of the others */
-    DETECT_SHUFFLE,       /**< ShuffleNet v2's unit */
-    DETECT_DYNAMIC,       /**< 3 x 3 mixed of several by attention (zoo_common.convolution) */
-    DETECT_CBAM_RESIDUAL  /**< always with a shortcut, and CBAM before it */
+    DETECT_PLAIN,        /**< 1 x 1, 3 x 3 */
+    DETECT_DEPTHWISE,    /**< every 3 x 3 of the network is a depthwise and a pointwise convolution */
+    DETECT_GHOST,        /**< Han et al., "GhostNet", CVPR 2020: half of the maps are cheap functions of the others */
+    DETECT_SHUFFLE,      /**< ShuffleNet v2's unit */
+    DETECT_DYNAMIC,      /**< 3 x 3 mixed of several by attention (zoo_common.convolution) */
+    DETECT_CBAM_RESIDUAL /**< always with a shortcut, and CBAM before it */
 };
 enum detect_neck { DETECT_PAN, DETECT_FPN, DETECT_BIFPN };
 
 struct detect_options {
-    int  block, neck;
+    int block, neck;
     char backbone[ATTRIBUTE_NAME_SIZE]; /**< "" or csp-darknet: YOLOX's own */
 };
 
 /** What tells the sizes of YOLOX apart. */
 struct detect_plan {
     double depth, width;
-    bool   darknet; /**< YOLOv3's backbone and neck */
+    bool darknet; /**< YOLOv3's backbone and neck */
 };
 
 /** How convolutions of a detector are: set once, by its family. */

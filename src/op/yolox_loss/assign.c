@@ -13,14 +13,15 @@ static const double reach = 2.5;       /* of the middle of an object, in strides
 static const double overlap_share = 3; /* of the cost */
 static const double outside = 1e5;     /* cost of a row that does not look at both */
 static const double lowest = -100;     /* of a logarithm of a probability */
+static const double largest = 20;      /* logarithm of a side in strides: what is larger stays finite */
 
 static const struct op_port in[] = {{.name = "rows", .shape = "[N, rows, 5 + classes]", .plain = true},
                                     {.name = "objects", .shape = "[N, 1 + objects, 6]", .plain = true},
                                     {0}};
-static const struct op_port out[] = {{.name = "object", .shape = "[N, rows]: -1 where there is none", .plain = true,
-                                      .detached = true},
-                                     {.name = "overlap", .shape = "[N, rows]", .plain = true, .detached = true},
-                                     {0}};
+static const struct op_port out[] = {
+    {.name = "object", .shape = "[N, rows]: -1 where there is none", .plain = true, .detached = true},
+    {.name = "overlap", .shape = "[N, rows]", .plain = true, .detached = true},
+    {0}};
 
 const struct op_attribute yolox_attributes[] = {
     {OP_ATTRIBUTE(struct yolox_options, height), .kind = OP_INTEGER, .standard = 32, .minimum = 32, .maximum = 16384,
@@ -54,12 +55,16 @@ struct yolox_place yolox_place_of(const struct yolox_options *options, size_t ro
     return (struct yolox_place){(double)(row % columns), (double)(row / columns), stride};
 }
 
+struct yolox_box yolox_decode(const struct yolox_options *options, size_t row, const double at[4])
+{
+    struct yolox_place place = yolox_place_of(options, row);
+    return (struct yolox_box){(at[0] + place.x) * place.stride, (at[1] + place.y) * place.stride,
+                              exp(fmin(at[2], largest)) * place.stride, exp(fmin(at[3], largest)) * place.stride};
+}
+
 struct yolox_box yolox_box_of(const struct yolox_sample *sample, size_t row)
 {
-    const double *at = sample->rows + row * (5 + sample->classes);
-    struct yolox_place place = yolox_place_of(sample->options, row);
-    return (struct yolox_box){(at[0] + place.x) * place.stride, (at[1] + place.y) * place.stride,
-                              exp(at[2]) * place.stride, exp(at[3]) * place.stride};
+    return yolox_decode(sample->options, row, sample->rows + row * (5 + sample->classes));
 }
 
 struct yolox_box yolox_object_box(const struct yolox_sample *sample, size_t object)
@@ -152,8 +157,8 @@ static struct cost cost_of(const struct yolox_sample *sample, size_t row, size_t
     struct sight sight = sight_of(sample, row, object);
     double share = share_of(sample, row, (size_t)sample->objects[object * YOLOX_COLUMNS + YOLOX_CLASS]);
     double overlap = yolox_overlap(&found, &wanted), of_class = of_none + log_of(1 - share) - log_of(share);
-    return (struct cost){overlap, of_class - overlap_share * log(overlap + 1e-8) +
-                                      (sight.box && sight.middle ? 0 : outside)};
+    return (struct cost){overlap,
+                         of_class - overlap_share * log(overlap + 1e-8) + (sight.box && sight.middle ? 0 : outside)};
 }
 
 /* ---- who takes which --------------------------------------------------------------------------------------------- */
@@ -317,10 +322,18 @@ static void fill(int index, double *data, size_t count, struct random_key key)
 
 static const struct yolox_options square = {64, 64}, oblong = {32, 64};
 static const struct op_case cases[] = {
-    {.name = "64 x 64", .options = &square, .in = {FOV_SHAPE(2, 84, 7), FOV_SHAPE(2, 5, 6)}, .in_count = 2,
-     .fill = fill, .no_gradient = true},
-    {.name = "oblong", .options = &oblong, .in = {FOV_SHAPE(1, 42, 8), FOV_SHAPE(1, 5, 6)}, .in_count = 2,
-     .fill = fill, .no_gradient = true},
+    {.name = "64 x 64",
+     .options = &square,
+     .in = {FOV_SHAPE(2, 84, 7), FOV_SHAPE(2, 5, 6)},
+     .in_count = 2,
+     .fill = fill,
+     .no_gradient = true},
+    {.name = "oblong",
+     .options = &oblong,
+     .in = {FOV_SHAPE(1, 42, 8), FOV_SHAPE(1, 5, 6)},
+     .in_count = 2,
+     .fill = fill,
+     .no_gradient = true},
     {0},
 };
 
@@ -328,8 +341,9 @@ const struct op op_sim_ota = {
     .name = "sim_ota",
     .family = OP_LOSS,
     .summary = "Which rows of a detector are to find which objects.",
-    .formula = "object i takes its k cheapest rows, k = max(1, sum of its ten largest IoUs); cost = class + 3 box + 1e5 "
-               "where a row does not look at it",
+    .formula =
+        "object i takes its k cheapest rows, k = max(1, sum of its ten largest IoUs); cost = class + 3 box + 1e5 "
+        "where a row does not look at it",
     .source = "Ge et al., YOLOX: exceeding YOLO series in 2021, section 2.1",
     .in = in,
     .out = out,

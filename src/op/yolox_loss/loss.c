@@ -108,8 +108,8 @@ static int check(const struct op_infer *infer)
         fov_shape wanted = {2, {infer->in[ROWS].shape.dim[0], infer->in[ROWS].shape.dim[1]}};
         char text[SHAPE_TEXT_SIZE];
         if (!shape_equal(&infer->in[i].shape, &wanted)) {
-            status = error_set(infer->error, FOV_E_SHAPE, "%s %s must be [N, rows]",
-                               i == OBJECT ? "object" : "overlap", shape_text(&infer->in[i].shape, text));
+            status = error_set(infer->error, FOV_E_SHAPE, "%s %s must be [N, rows]", i == OBJECT ? "object" : "overlap",
+                               shape_text(&infer->in[i].shape, text));
         }
         status = status != FOV_OK ? status : op_check_same_dtype(infer, i, "object", ROWS, "rows");
     }
@@ -127,8 +127,7 @@ static void gradient(struct op_gradient *gradient)
     const fov_value in_all[] = {gradient->in[ROWS], gradient->in[OBJECTS], gradient->in[OBJECT], gradient->in[OVERLAP],
                                 gradient->out_gradient[0]};
     if (gradient->wanted[ROWS]) {
-        gradient->in_gradient[ROWS] =
-            op_emit(gradient->emitter, "yolox_loss_gradient", in_all, 5, gradient->options);
+        gradient->in_gradient[ROWS] = op_emit(gradient->emitter, "yolox_loss_gradient", in_all, 5, gradient->options);
     }
 }
 
@@ -182,8 +181,8 @@ static int infer_gradient(const struct op_infer *infer)
 /* Two objects in pictures of 32 x 32; a few rows have one, and boxes that overlap it without touching its sides. */
 static void fill(int index, double *data, size_t count, struct random_key key)
 {
-    static const double objects[3][YOLOX_COLUMNS] = {{2, 0, 0, 0, 0, 1}, {1, 3.1, 2.3, 22.2, 19.7, 0},
-                                                     {0, 11.7, 9.2, 29.4, 30.6, 0}};
+    static const double objects[3][YOLOX_COLUMNS] = {
+        {2, 0, 0, 0, 0, 1}, {1, 3.1, 2.3, 22.2, 19.7, 0}, {0, 11.7, 9.2, 29.4, 30.6, 0}};
     static const int assigned[21] = {-1, -1, -1, -1, -1, 0, 0, -1, -1, 1, 1, 1, -1, -1, -1, -1, 0, -1, -1, 1, 0};
     for (size_t i = 0; i < count; i++) {
         double uniform = random_uniform(key, i);
@@ -197,14 +196,20 @@ static void fill(int index, double *data, size_t count, struct random_key key)
 
 static const struct yolox_options square = {32, 32};
 static const struct op_case cases[] = {
-    {.name = "two objects", .options = &square,
-     .in = {FOV_SHAPE(2, 21, 8), FOV_SHAPE(2, 3, 6), FOV_SHAPE(2, 21), FOV_SHAPE(2, 21)}, .in_count = 4, .fill = fill},
+    {.name = "two objects",
+     .options = &square,
+     .in = {FOV_SHAPE(2, 21, 8), FOV_SHAPE(2, 3, 6), FOV_SHAPE(2, 21), FOV_SHAPE(2, 21)},
+     .in_count = 4,
+     .fill = fill},
     {0},
 };
 static const struct op_case gradient_cases[] = {
-    {.name = "two objects", .options = &square,
-     .in = {FOV_SHAPE(2, 21, 8), FOV_SHAPE(2, 3, 6), FOV_SHAPE(2, 21), FOV_SHAPE(2, 21), {0}}, .in_count = 5,
-     .fill = fill, .no_gradient = true},
+    {.name = "two objects",
+     .options = &square,
+     .in = {FOV_SHAPE(2, 21, 8), FOV_SHAPE(2, 3, 6), FOV_SHAPE(2, 21), FOV_SHAPE(2, 21), {0}},
+     .in_count = 5,
+     .fill = fill,
+     .no_gradient = true},
     {0},
 };
 
@@ -212,8 +217,9 @@ const struct op op_yolox_loss = {
     .name = "yolox_loss",
     .family = OP_LOSS,
     .summary = "YOLOX's loss over rows whose objects are known.",
-    .formula = "loss = (sum over rows with an object of 5 (1 - IoU^2) + BCE(classes, IoU at the object's) + sum over all "
-               "rows of BCE(an object)) / rows with an object",
+    .formula =
+        "loss = (sum over rows with an object of 5 (1 - IoU^2) + BCE(classes, IoU at the object's) + sum over all "
+        "rows of BCE(an object)) / rows with an object",
     .source = "Ge et al., YOLOX: exceeding YOLO series in 2021, section 2.1",
     .in = in,
     .out = out,

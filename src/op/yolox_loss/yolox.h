@@ -47,6 +47,8 @@ struct yolox_place yolox_place_of(const struct yolox_options *options, size_t ro
 struct yolox_box {
     double x, y, width, height;
 };
+/** From the first four numbers of a row. */
+struct yolox_box yolox_decode(const struct yolox_options *options, size_t row, const double at[4]);
 struct yolox_box yolox_box_of(const struct yolox_sample *sample, size_t row);
 struct yolox_box yolox_object_box(const struct yolox_sample *sample, size_t object);
 double yolox_overlap(const struct yolox_box *a, const struct yolox_box *b); /**< IoU */

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Detection as the command meets it: YOLO's texts learned from, the same bits from any number of threads and after a
+resume, measured, boxes predicted and drawn. Assignment and loss: tests/op/test_yolox.c.
+
+Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_detect.py train
+"""
+import json
+import os
+import sys
+
+import test_command as command
+from test_command import INPUT, OK, USAGE, expect_failure, fovea
+from test_data import colour_png
+
+SMALL = ("--model", "yolox-nano", "--input", "3x64x64", "--data", "boxes", "--batch", 2, "--augment",
+         "flip, mosaic, mixup:p=0.5")
+
+
+def make_boxes():
+    """Pictures with a box around everything, as YOLO's tools lay them out."""
+    for split, count in (("train", 4), ("val", 2)):
+        os.makedirs(f"boxes/labels/{split}", exist_ok=True)
+        for i in range(count):
+            colour_png(f"boxes/images/{split}/{i}.png", (40 * i, 200 - 30 * i, 90), 40 + 8 * i)
+            with open(f"boxes/labels/{split}/{i}.txt", "w", encoding="utf-8") as file:
+                file.write(f"{i % 2} 0.5 0.5 0.6 0.4\n{(i + 1) % 2} 0.3 0.7 0.2 0.2\n")
+    with open("boxes/data.yaml", "w", encoding="utf-8") as file:
+        file.write("train: images/train\nval: images/val\nnames: [car, tree]\n")
+
+
+def test_train():
+    make_boxes()
+    done = fovea("train", *SMALL, "--epochs", 2, "--threads", 1, "--out", "one", "--json")
+    assert done.code == OK, done.err
+    whole = done.json()
+    assert [row for row in whole["history"][0] if row.startswith("val_")] == ["val_loss", "val_map", "val_map50",
+                                                                              "val_map75"], whole["history"][0]
+    assert fovea("train", *SMALL, "--epochs", 2, "--threads", 2, "--out", "two", "--json").json()["hash"] == whole["hash"]
+    constant = ("--schedule", "constant", "--json")
+    straight = fovea("train", *SMALL, "--epochs", 2, "--out", "straight", *constant).json()
+    assert fovea("train", *SMALL, "--epochs", 1, "--out", "half", *constant).code == OK
+    assert fovea("train", "--resume", "half", "--epochs", 2, "--json").json()["hash"] == straight["hash"]
+
+
+def test_eval_and_predict():
+    make_boxes()
+    assert fovea("train", *SMALL, "--epochs", 1, "--out", "run").code == OK
+    measured = fovea("eval", "run/best.onnx", "--data", "boxes", "--json").json()
+    assert measured["task"] == "detect", measured
+    metrics = measured["metrics"]
+    for key in ("map", "map50", "map75"):
+        assert 0 <= metrics[key] <= 1
+    assert metrics["voc"]["positives"] == [2, 2] and len(metrics["coco"]["ap"]) == 2
+    done = fovea("predict", "run/best.onnx", "boxes/images/val/0.png", "boxes/images/val/1.png", "--draw", "drawn", "--json",
+                 "--task", "detect:least=0.00001:overlap=0.5")
+    assert done.code == OK, done.err
+    for line, side in zip(done.out.splitlines(), (40, 48)):
+        answer = json.loads(line)
+        assert answer["boxes"], answer
+        last = 1.0
+        for box in answer["boxes"]:
+            x1, y1, x2, y2 = box["box"]
+            assert box["name"] == ("car", "tree")[box["class"]] and 0 <= box["score"] <= last, answer["boxes"]
+            assert 0 <= x1 < x2 <= side and 0 <= y1 < y2 <= side
+            last = box["score"]
+    assert sorted(os.listdir("drawn")) == ["0.boxes.png", "1.boxes.png"]
+    assert "0 boxes" in fovea("predict", "run/best.onnx", "boxes/images/val/0.png", "--task", "detect:least=1").out
+
+
+def test_options_of_networks():
+    described = fovea("inspect", "yolox-nano", "--backbone", "resnet18", "--json").json()
+    assert described["name"] == "yolox-nano:backbone=resnet18" and described["outputs"][0]["shape"] == ["N", 3549, 85]
+    expect_failure(fovea("inspect", "yolox-nano", "--backbone", "resnet19"), USAGE, "resnet18")
+    expect_failure(fovea("inspect", "yolox-nano", "--neck", "pfn"), USAGE, "pan")
+    expect_failure(fovea("inspect", "yolox-nano", "--backbone", "mlp"), USAGE, "no stages")
+    expect_failure(fovea("inspect", "yolox-nano", "--input", "3x100x96"), INPUT, "multiples of 32")
+
+
+def test_slips():
+    make_boxes()
+    done = fovea("train", "--model", "resnet20", "--data", "boxes", "--out", "x")
+    assert done.code == INPUT and "not a detector's" in done.err, done.err
+    expect_failure(fovea("train", *SMALL, "--task", "detect:leest=1", "--out", "x"), USAGE, "least")
+
+
+if __name__ == "__main__":
+    sys.exit(command.main(globals()))
