@@ -134,13 +134,50 @@ static int set_file(struct cli *cli, const char *path, char *out)
     return out[strspn(out, " \t\r\n")] == '{' ? set_json(cli, path, out) : set_lines(cli, path, out);
 }
 
+static const fov_recipe *find_recipe(const char *name, fov_recipe *found)
+{
+    for (int i = 0; i < fov_recipe_count(); i++) {
+        *found = fov_recipe_at(i);
+        if (strcmp(found->name, name) == 0) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+/* The recipe itself, or, for much data, the one that it names for that. Says which. */
+static void choose_by_size(struct cli *cli, fov_recipe *recipe)
+{
+    fov_context *context = cli_context(cli);
+    const char *source = option_text(cli, "data");
+    fov_dataset *data = context != NULL && source != NULL ? fov_dataset_open(context, source, FOV_TRAIN) : NULL;
+    int64_t count = data != NULL ? fov_dataset_describe(data).count : 0;
+    char shown[NUMBER_SIZE];
+    fov_dataset_free(data);
+    if (data == NULL) { /* what is wrong with it is said when it is to be trained on */
+        fov_error_clear(context);
+        return;
+    }
+    fov_recipe larger;
+    if (count >= recipe->from && find_recipe(recipe->larger, &larger) != NULL) {
+        *recipe = larger;
+    }
+    remark(cli, "recipe %s, for %s pictures", recipe->name, show_count(shown, count));
+}
+
 static int set_recipe(struct cli *cli, const char *name, char *out)
 {
+    if (strcmp(name, "none") == 0) {
+        return EXIT_OK;
+    }
     char list[SENTENCE] = "", clean[64];
     size_t used = 0;
     for (int i = 0; i < fov_recipe_count(); i++) {
         fov_recipe recipe = fov_recipe_at(i);
         if (strcmp(recipe.name, name) == 0) {
+            if (recipe.larger != NULL) {
+                choose_by_size(cli, &recipe);
+            }
             append_text(out, LARGEST, 0, "%s", recipe.settings);
             return set_lines(cli, recipe.name, out);
         }
@@ -150,11 +187,19 @@ static int set_recipe(struct cli *cli, const char *name, char *out)
                 list);
 }
 
+/* The recipe for a task that learns nothing of use by the options of classifiers; NULL: there is none. */
+static const char *recipe_of_task(const struct cli *cli)
+{
+    const char *task = option_text(cli, "task");
+    bool is_new = option_text(cli, "config") == NULL && !option_given(cli, "resume");
+    return is_new && task != NULL && strncmp(task, "detect", strcspn(task, ":")) == 0 ? "detect" : NULL;
+}
+
 int train_preset(struct cli *cli, char **kept)
 {
-    const char *file = option_text(cli, "config");
+    const char *file = option_text(cli, "config"), *usual = recipe_of_task(cli);
     int code = EXIT_OK;
-    if (file == NULL && option_text(cli, "recipe") == NULL) {
+    if (file == NULL && option_text(cli, "recipe") == NULL && usual == NULL) {
         return EXIT_OK;
     }
     *kept = take_memory(2, LARGEST);
@@ -162,6 +207,7 @@ int train_preset(struct cli *cli, char **kept)
         code = set_file(cli, file, *kept);
     }
     const char *recipe = option_text(cli, "recipe"); /* which the file may name */
+    recipe = recipe == NULL ? usual : recipe;
     return code == EXIT_OK && recipe != NULL ? set_recipe(cli, recipe, *kept + LARGEST) : code;
 }
 

@@ -81,14 +81,32 @@ static fov_model *load_sized(struct cli *cli, const char *from, const int64_t si
     return model;
 }
 
+/* Darknet's two files. */
+static fov_model *load_darknet(struct cli *cli, const char *cfg, const char *weights)
+{
+    fov_context *context = cli_context(cli);
+    if (context != NULL && weights == NULL) {
+        remark(cli, "%s without --weights: its parameters are drawn at random", cfg);
+    }
+    return context != NULL ? fov_model_load_darknet(context, cfg, weights) : NULL;
+}
+
 static int run(struct cli *cli)
 {
     const char *from = cli->arguments[0], *to = cli->arguments[1];
     const char *source = suffix_of(from), *target = suffix_of(to);
+    const char *weights = option_text(cli, "weights");
+    size_t length = strlen(from);
+    bool is_darknet = length > 4 && strcmp(from + length - 4, ".cfg") == 0;
+    if (weights != NULL && !is_darknet) {
+        return fail(cli, EXIT_USAGE, "--weights belong to Darknet's .cfg; %s is none", from);
+    }
     if (target == NULL) {
         return fail(cli, EXIT_USAGE, "%s: the suffix says what to write, .onnx or .safetensors", to);
     }
-    if (source == NULL && source_is_weights(from)) {
+    if (is_darknet) {
+        source = "darknet";
+    } else if (source == NULL && source_is_weights(from)) {
         source = "torch";
     } else if (source == NULL && source_is_file(from)) {
         source = "onnx"; /* told by content */
@@ -113,8 +131,9 @@ static int run(struct cli *cli)
         return convert_tensors(cli, from, to);
     }
     char hash[65] = "";
-    fov_model *model =
-        wanted != NULL ? load_sized(cli, from, size) : source_model(cli, from, NULL, option_text(cli, "model"));
+    fov_model *model = is_darknet       ? load_darknet(cli, from, weights)
+                       : wanted != NULL ? load_sized(cli, from, size)
+                                        : source_model(cli, from, NULL, option_text(cli, "model"));
     int code = model != NULL ? preprocessing_apply(cli, model, false) : EXIT_OK;
     if (code != EXIT_OK) {
         fov_model_free(model);
@@ -140,6 +159,11 @@ static const struct cli_option options[] = {
      .argument = "NAME|FILE",
      .otherwise = "the network they fit",
      .doc = "where .safetensors or .pth weights belong: a network's name, or an ONNX file with the same parameters"},
+    {.name = "weights",
+     .kind = OPTION_TEXT,
+     .argument = "FILE",
+     .otherwise = "random numbers",
+     .doc = "of Darknet's .cfg: its .weights"},
     {.name = "opset",
      .kind = OPTION_INTEGER,
      .argument = "N",

@@ -24,7 +24,7 @@ typedef struct fov_answer_item {
 typedef struct fov_answer_box {
     int         index; /**< class of the model */
     const char *name;
-    double      score; /**< probability of an object times that of its class */
+    double      score; /**< probability of an object times that of its class; NaN: none, where truth is drawn */
     double      x1, y1, x2, y2;
 } fov_answer_box;
 

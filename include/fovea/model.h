@@ -103,8 +103,9 @@ typedef enum fov_meaning {
     FOV_MEANING_SIGMOID, /**< [N, classes], a probability each on its own; [N, 1]: that of the second of two classes */
     FOV_MEANING_VALUES,  /**< numbers that are no scores of classes: a regression, features, a position */
     FOV_MEANING_MAP,     /**< scores per pixel: [N, C, H, W] or [N, H, W] */
-    FOV_MEANING_BOXES    /**< a detector's rows, [N, rows, 5 + classes], one for each place of maps of stride 8, 16, 32:
-                              middle and size of a box, the probability of an object, of each class (YOLOX) */
+    FOV_MEANING_BOXES    /**< a detector's rows, for places of maps of stride 8, 16, 32, [N, rows, 5 + classes] of YOLOX and
+                              YOLOv5, [N, 4 + classes, rows] of YOLOv8: middle and size of a box, the probability of an
+                              object, of each class (docs/tasks.md, detect) */
 } fov_meaning;
 FOV_API const char *fov_meaning_name(fov_meaning meaning); /**< "logits", "softmax", "sigmoid", "values", "map" */
 FOV_API bool        fov_meaning_find(const char *name, fov_meaning *meaning); /**< false: there is none of that name */
@@ -167,6 +168,10 @@ FOV_API FOV_MUST_CHECK int fov_model_set_classes(fov_model *model, const char *c
  *  end in the name; or such a dictionary as Python prints it. E_INPUT where they are not one for each class. */
 FOV_API FOV_MUST_CHECK int fov_model_read_classes(fov_model *model, const char *path);
 
+/** A network of Darknet's: a .cfg of sections and, NULL: random numbers, its .weights. Sections of the published detectors
+ *  (YOLOv3, YOLOv4, their tiny forms) and classifiers; a detector's output is [N, rows, 5 + classes], boxes decoded to
+ *  pixels. Preprocessing is Darknet's: 0..1, red first. E_UNSUPPORTED names what is not known, with its line. */
+FOV_API fov_model *fov_model_load_darknet(fov_context *context, const char *cfg, const char *weights);
 /** Loads ONNX by content. E_INPUT: what is wrong and where; E_UNSUPPORTED: every node that has no operator here, in one
  *  message. Nothing loads by half. A file made for a fixed number of samples is opened for any number where its graph
  *  allows. */

@@ -162,6 +162,8 @@ typedef struct fov_recipe {
     const char *name;     /**< "mnist-fast" */
     const char *summary;  /**< one line: what it gives, and what it takes */
     const char *settings; /**< a line of "option = value" each: of fov_train_options, and "model" and "data" */
+    const char *larger;   /**< the recipe to be taken for data of `from` samples and more; NULL: there is none */
+    int64_t     from;
 } fov_recipe;
 FOV_API int        fov_recipe_count(void);
 FOV_API fov_recipe fov_recipe_at(int index);

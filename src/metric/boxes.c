@@ -190,6 +190,7 @@ fov_metrics *fov_metrics_boxes(fov_context *context, int classes, const int64_t 
             sort_detections(&set, detection_count, detections, keys) == FOV_OK) {
             box_figures_coco(&set, metrics);
             box_figures_voc(&set, metrics);
+            box_figures_confusion(&set, metrics);
         }
     }
     memory_free(memory, set.places);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects and detections in the order in which they are measured: by class, then picture, then as they were listed. Next:
- * boxes.c (who sorts and asks), boxes_coco.c and boxes_voc.c (the two definitions). */
+ * boxes.c (who sorts and asks), boxes_coco.c and boxes_voc.c (the two definitions),
+ * boxes_confusion.c. */
 #ifndef METRIC_BOXES_H
 #define METRIC_BOXES_H
 
@@ -34,6 +35,8 @@ bool box_next_picture(const struct box_class *of, struct box_picture *picture);
 
 /** Adds the figures "coco.*", and "map", "map50", "map75". */
 void box_figures_coco(const struct box_set *set, fov_metrics *metrics);
+/** Adds the figure "confusion", [classes + 1][classes + 1]: the last row and column are the background. */
+void box_figures_confusion(const struct box_set *set, fov_metrics *metrics);
 /** Adds the figures "voc.*". */
 void box_figures_voc(const struct box_set *set, fov_metrics *metrics);
 

@@ -3,8 +3,8 @@
  * through; where no softmax or sigmoid is found, the range that the numbers must lie in says whether they are
  * probabilities already (range.c). Nothing is computed here. Who uses the answer: predict.c, train/step.c,
  * train/metrics.c, head.c. */
+#include "model/boxes_form.h"
 #include "model/range.h"
-#include "op/yolox_loss/yolox.h"
 #include <string.h>
 
 static const char *const names[] = {[FOV_MEANING_LOGITS] = "logits",
@@ -79,12 +79,11 @@ static bool is_map(const fov_model *model, const fov_shape *shape)
     return is_picture_size(model, shape->dim + 1);
 }
 
-/* [N, rows, 5 + classes], a row for each place of three maps over the model's pictures. */
-static bool are_boxes(const fov_model *model, const fov_shape *shape)
+/* Is it a detector's, in one of the forms that are known? */
+static bool are_boxes(const fov_model *model, fov_value output)
 {
-    struct model_picture picture;
-    return shape->rank == 3 && shape->dim[2] > 5 && model_picture(model, &picture) && picture.height % 32 == 0 &&
-           picture.width % 32 == 0 && shape->dim[1] == (int64_t)yolox_row_count(picture.height, picture.width);
+    struct boxes_rows rows;
+    return boxes_form_of(model, output, 0, &rows) != NULL;
 }
 
 bool model_map_is_channels_last(const fov_model *model, fov_value output)
@@ -102,10 +101,9 @@ int model_check_meaning(const fov_model *model, fov_value output, fov_meaning me
     const struct value *value = graph_value(model->graph, output.id);
     int count = model_count_values(model, output), wide = count_wide(&value->shape);
     char text[SHAPE_TEXT_SIZE];
-    if (meaning == FOV_MEANING_BOXES && !are_boxes(model, &value->shape)) {
+    if (meaning == FOV_MEANING_BOXES && !are_boxes(model, output)) {
         return error_set(&model->context->error, FOV_E_SHAPE,
-                         "output \"%s\" %s is not a detector's: [N, rows, 5 + classes], a row for each place of maps of "
-                         "stride 8, 16 and 32 of the pictures",
+                         "output \"%s\" %s has no form of a detector's that is known (docs/tasks.md, detect)",
                          value->name, shape_text(&value->shape, text));
     }
     if (meaning == FOV_MEANING_BOXES || meaning == FOV_MEANING_VALUES || (meaning == FOV_MEANING_MAP && wide > 1 && count > 0)) {
@@ -309,7 +307,7 @@ fov_meaning model_find_meaning(const fov_model *model, fov_value output, int cla
     struct source source = find_source(graph, output.id);
     bool is_row = count_wide(shape) < 2;
     struct ending ending = find_ending(graph, &source, !is_row);
-    if (!is_row && are_boxes(model, shape)) {
+    if (!is_row && are_boxes(model, output)) {
         return FOV_MEANING_BOXES;
     }
     if (!is_row) {
@@ -359,7 +357,8 @@ struct model_scores model_scores(const fov_model *model, fov_value output)
         scores.logits.id = logits != 0 ? logits : output.id;
         scores.is_probable = logits == 0;
         scores.independent = true;
-        scores.classes = (int)shape->dim[2] - 5;
+        struct boxes_rows rows;
+        scores.classes = boxes_form_of(model, output, 0, &rows) != NULL ? rows.classes : 0;
         return scores;
     }
     struct source source = find_source(model->graph, output.id);

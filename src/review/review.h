@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A finished run, looked at: its files read, its best model measured once more, sample by sample. run.c puts the page
- * together; curves.c, classes.c and samples.c each write a part of it. */
+ * together; curves.c, classes.c, boxes.c and samples.c each write a part of it. */
 #ifndef REVIEW_REVIEW_H
 #define REVIEW_REVIEW_H
 
@@ -52,6 +52,8 @@ const char *review_figure(const fov_task_figure *figure, char out[64]);
 
 void review_curves(struct text *html, const struct review *const *reviews, int count);
 void review_classes(struct text *html, const struct review *review);
+/** Of a detector: average precision of each class, precision over recall. Nothing of others. */
+void review_boxes(struct text *html, const struct review *review);
 int  review_samples(struct text *html, struct review *review);
 
 #endif

@@ -141,6 +141,7 @@ static int write_page(struct review *review, struct text *html)
     add_rows(html, review);
     page_section_end(html);
     review_classes(html, review);
+    review_boxes(html, review);
     int status = review_samples(html, review);
     add_settings(html, review);
     page_end(html);

@@ -4,11 +4,13 @@
 #include "review/review.h"
 #include "image/resize.h"
 #include <fovea/session.h>
+#include <math.h>
 #include <stdio.h>
 
 enum {
     LARGEST_SIDE = 160, /* pixels of a thumbnail */
     DRAWN_SIDE = 256,   /* of one that shows a mask */
+    BOXES_SIDE = 420,   /* of one with boxes, whose names are to be read */
     MOST_DRAWN = 8
 };
 
@@ -56,8 +58,50 @@ static int add_drawn(struct text *html, struct review *review, const fov_answer 
 {
     fov_image drawn = {.pixels = NULL};
     int status = fov_answer_draw(review->context, answer, answer->picture.pixels == NULL ? picture : NULL, &drawn);
-    status = status == FOV_OK ? add_small(html, review, &drawn, DRAWN_SIDE, description) : status;
+    int side = answer->boxes != NULL ? BOXES_SIDE : DRAWN_SIDE;
+    status = status == FOV_OK ? add_small(html, review, &drawn, side, description) : status;
     fov_image_free(&drawn);
+    return status;
+}
+
+/* A sample's objects as an answer's boxes, without scores: *answer owns nothing but them. */
+static int true_boxes(struct review *review, const fov_sample *sample, fov_answer *answer)
+{
+    fov_answer_box *boxes = memory_allocate(review->memory, (size_t)sample->box_count, sizeof *boxes, "boxes",
+                                            &review->context->error);
+    for (int64_t i = 0; boxes != NULL && i < sample->box_count; i++) {
+        const fov_box *is = &sample->boxes[i];
+        boxes[i] = (fov_answer_box){.index = is->label,
+                                    .name = fov_dataset_class(review->data, is->label),
+                                    .score = (double)NAN,
+                                    .x1 = (double)is->x1,
+                                    .y1 = (double)is->y1,
+                                    .x2 = (double)is->x2,
+                                    .y2 = (double)is->y2};
+    }
+    *answer = (fov_answer){.boxes = boxes, .box_count = sample->box_count, .owner = review->memory};
+    return boxes != NULL ? FOV_OK : FOV_E_MEMORY;
+}
+
+/* What is right, and what the model says. */
+static int add_boxes(struct text *html, struct review *review, fov_session *session, int64_t index)
+{
+    fov_sample sample;
+    fov_answer truth = {.count = 0}, answer = {.count = 0};
+    int status = fov_dataset_read(review->data, index, &sample);
+    if (status != FOV_OK) {
+        return status;
+    }
+    const fov_image picture = {.height = sample.height,
+                               .width = sample.width,
+                               .channels = sample.channels,
+                               .pixels = (uint8_t *)(uintptr_t)sample.pixels};
+    status = true_boxes(review, &sample, &truth);
+    status = status == FOV_OK ? add_drawn(html, review, &truth, &picture, "what is right") : status;
+    status = status == FOV_OK ? fov_session_answer(session, &picture, &answer) : status;
+    status = status == FOV_OK ? add_drawn(html, review, &answer, &picture, "what the model says") : status;
+    fov_answer_free(&truth);
+    fov_answer_free(&answer);
     return status;
 }
 
@@ -92,18 +136,21 @@ static int add_triple(struct text *html, struct review *review, fov_session *ses
     return status;
 }
 
-/* Of answers that are pictures themselves. */
+/* Of answers that can be drawn. */
 static int add_triples(struct text *html, struct review *review)
 {
     fov_session *session = fov_session_create(review->model, NULL);
     int status = session != NULL ? FOV_OK : (int)review->context->error.status;
+    bool has_boxes = fov_dataset_describe(review->data).target == FOV_TARGET_BOXES;
     page_section(html, "Worst samples",
-                 "The greatest losses first. From the left: the picture, what is right, what the model says.");
+                 has_boxes ? "The greatest losses first. From the left: what is right, what the model says."
+                           : "The greatest losses first. From the left: the picture, what is right, what the model says.");
     text_add(html, "<ul class=\"samples triple\">");
     for (int i = 0; i < review->worst_count && i < MOST_DRAWN && status == FOV_OK; i++) {
         const struct review_sample *sample = &review->worst[i];
         text_add(html, "<li><div>");
-        status = add_triple(html, review, session, sample->index);
+        status = has_boxes ? add_boxes(html, review, session, sample->index)
+                           : add_triple(html, review, session, sample->index);
         text_add(html, "</div>sample %lld, loss %.3f</li>", (long long)sample->index, sample->loss);
     }
     text_add(html, "</ul>");
@@ -123,7 +170,7 @@ int review_samples(struct text *html, struct review *review)
         return FOV_OK;
     }
     fov_target target = fov_dataset_describe(review->data).target;
-    if (target == FOV_TARGET_MASK || target == FOV_TARGET_PICTURE) {
+    if (target == FOV_TARGET_MASK || target == FOV_TARGET_PICTURE || target == FOV_TARGET_BOXES) {
         return add_triples(html, review);
     }
     bool judged = review->worst[0].truth >= 0;

@@ -2,11 +2,11 @@
 /* Answers: the memory they live in, the palette, and how one is drawn. Whoever shows them finds here what does not depend
  * on the task. */
 #include "base/arithmetic.h"
+#include "base/text.h"
 #include "image/draw.h"
 #include "task/class_tally.h"
 #include "task/task.h"
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 int answer_reserve(fov_answer *answer, const fov_model *model, int count, struct error *error)
@@ -133,7 +133,10 @@ static void draw_box(const struct canvas_rgb *on, const fov_answer_box *box, int
     int x = nearest(box->x1), y = nearest(box->y1), height = DRAW_LETTER_HEIGHT * line;
     fov_class_colour(1 + box->index, rgb); /* the first one is black: a mask's background */
     draw_frame(on, x, y, nearest(box->x2), nearest(box->y2), line, rgb);
-    snprintf(label, sizeof label, "%.40s %.0f%%", box->name, 100 * box->score);
+    size_t used = text_append(label, sizeof label, 0, "%.40s", box->name);
+    if (!isnan(box->score)) { /* what is there, and was not found by anybody, has none */
+        text_append(label, sizeof label, used, " %.0f%%", 100 * box->score);
+    }
     int width = draw_text_width(label, line);
     x = x + width > on->width && on->width > width ? on->width - width : x;
     y = y >= height ? y - height : y;

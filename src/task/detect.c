@@ -20,6 +20,8 @@ static const struct attribute attributes[] = {
      .doc = "the other box goes (hard), or its score falls"},
     {ATTRIBUTE(struct detect_options, agnostic), .kind = ATTRIBUTE_FLAG,
      .doc = "boxes of different classes suppress each other, too"},
+    {ATTRIBUTE(struct detect_options, detector), .kind = ATTRIBUTE_CHOICE, .choices = boxes_form_names,
+     .doc = "whose rows they are; auto: by their shape"},
     {ATTRIBUTE(struct detect_options, objects), .kind = ATTRIBUTE_INTEGER, .standard = 120, .minimum = 1,
      .maximum = 10000, .doc = "of a picture, at most; further ones are not looked at"},
     {.name = NULL},
@@ -35,28 +37,53 @@ static fov_shape targets_shape(const struct task_use *use)
     return (fov_shape){3, {FOV_BATCH, 1 + detect_options_of(use)->objects, YOLOX_COLUMNS}};
 }
 
+bool detect_is_learned(const struct detect_state *state)
+{
+    return state->form == &boxes_forms[0];
+}
+
 static int fit(struct task_use *use, struct error *error)
 {
-    int status = fit_pictures(use, error);
-    if (status == FOV_OK && use->scores.meaning != FOV_MEANING_BOXES) {
+    const struct boxes_form *form = NULL;
+    struct boxes_rows rows = {.rows = 0};
+    int status = fit_pictures(use, error), which = detect_options_of(use)->detector;
+    if (status == FOV_OK) {
+        form = boxes_form_of(use->model, use->model->output, which, &rows);
+    }
+    if (status == FOV_OK && form == NULL) {
         char text[SHAPE_TEXT_SIZE];
         fov_shape out = fov_value_shape(use->model->graph, use->model->output);
         status =
             error_set(error, FOV_E_SHAPE,
-                      "output \"%s\" %s is not a detector's: [N, rows, 5 + classes], a row for each place of maps of "
-                      "stride 8, 16 and 32 of pictures of %d x %d",
+                      "output \"%s\" %s is not a detector's%s%s: [N, rows, 5 + classes], a row for each place of maps "
+                      "of stride 8, 16 and 32 of pictures of %d x %d (docs/tasks.md has other forms)",
                       fov_value_name(use->model->graph, use->model->output), shape_text(&out, text),
+                      which > 0 ? " in the form " : "", which > 0 ? boxes_form_names[which] : "",
                       use->prepare.size.height, use->prepare.size.width);
     }
-    status = status == FOV_OK ? fit_classes(use, use->scores.classes, error) : status;
     if (status == FOV_OK) {
-        use->state = detect_state_create(use, use->scores.classes, error);
+        use->scores.classes = rows.classes;
+        use->scores.is_probable = use->scores.meaning != FOV_MEANING_BOXES || use->scores.is_probable;
+        status = fit_classes(use, rows.classes, error);
+    }
+    if (status == FOV_OK) {
+        use->state = detect_state_create(use, form, &rows, error);
         status = use->state != NULL ? FOV_OK : FOV_E_MEMORY;
     }
     use->prepare.target = use->data != NULL ? PREPARE_BOXES : PREPARE_PICTURE;
     use->dtype = FOV_F32;
     use->target = targets_shape(use);
     return status;
+}
+
+static int learn(struct task_use *use, struct error *error)
+{
+    const struct detect_state *state = use->state;
+    return detect_is_learned(state)
+               ? FOV_OK
+               : error_set(error, FOV_E_UNSUPPORTED,
+                           "rows of the form %s are measured and answered; only YOLOX's are trained",
+                           state->form->name);
 }
 
 static void close_use(struct task_use *use)
@@ -146,7 +173,7 @@ static int answer(const struct task_use *use, const struct task_output *output, 
     struct detect_state *state = use->state;
     struct memory *memory = use->model->context->memory;
     struct detect_frame frame = detect_frame_of(use, output->height, output->width);
-    int status = answer_reserve(answer, use->model, state->classes, error);
+    int status = answer_reserve(answer, use->model, state->of.classes, error);
     struct detect_found *found = memory_allocate(memory, DETECT_MOST_FOUND, sizeof *found, "boxes", error);
     answer->boxes = memory_allocate(memory, DETECT_MOST_FOUND, sizeof *answer->boxes, "boxes", error);
     if (status != FOV_OK || found == NULL || answer->boxes == NULL) {
@@ -196,6 +223,7 @@ const struct task task_detect = {
     .figures = figures,
     .per_pixel = true,
     .fit = fit,
+    .learn = learn,
     .network = network,
     .close = close_use,
     .add_loss = add_loss,

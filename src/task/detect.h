@@ -4,6 +4,7 @@
 #ifndef TASK_DETECT_H
 #define TASK_DETECT_H
 
+#include "model/boxes_form.h"
 #include "task/task.h"
 #include <fovea/boxes.h>
 
@@ -12,6 +13,7 @@ struct detect_options {
     double overlap; /**< of suppression */
     int suppress;
     bool agnostic;
+    int detector;    /**< by boxes_form_names */
     int64_t objects; /**< of a picture, at most: fixes the memory that training needs */
 };
 const struct detect_options *detect_options_of(const struct task_use *use);
@@ -26,8 +28,8 @@ enum { DETECT_MOST_CANDIDATES = 1000, DETECT_MOST_FOUND = 300 };
 
 struct detect_state {
     struct memory *memory;
-    int height, width, classes;
-    size_t rows;
+    const struct boxes_form *form;
+    struct boxes_rows of;
     struct detect_candidate {
         double score;
         size_t row;
@@ -38,10 +40,13 @@ struct detect_state {
     int32_t *labels;
     int64_t *kept;
 };
-struct detect_state *detect_state_create(const struct task_use *use, int classes, struct error *error);
+struct detect_state *detect_state_create(const struct task_use *use, const struct boxes_form *form,
+                                         const struct boxes_rows *of, struct error *error);
+/** Is there a loss for rows of this form? */
+bool detect_is_learned(const struct detect_state *state);
 void detect_state_free(struct detect_state *state); /**< accepts NULL */
 
-/** Boxes in the rows [rows, 5 + classes] of one picture: those of at least that score that survive suppression, best first.
+/** Boxes in the rows of one picture: those of at least that score that survive suppression, best first.
  *  `logits`: scores are those of before the sigmoid. found [DETECT_MOST_FOUND]. Answers how many; -1: memory. */
 int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits,
                     double least, struct detect_found *found);

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* From a detector's rows to boxes: the best class of each row, scores from a threshold on, suppression of what a better
  * box of the class covers, and back to the picture as it was. */
-#include "op/yolox_loss/yolox.h"
 #include "task/detect.h"
-#include <math.h>
 #include <stdlib.h>
 
-struct detect_state *detect_state_create(const struct task_use *use, int classes, struct error *error)
+struct detect_state *detect_state_create(const struct task_use *use, const struct boxes_form *form,
+                                         const struct boxes_rows *of, struct error *error)
 {
     struct memory *memory = use->model->context->memory;
-    const struct picture_size *size = &use->prepare.size;
     struct detect_state *state = memory_allocate(memory, 1, sizeof *state, "a task", error);
     if (state == NULL) {
         return NULL;
     }
-    *state = (struct detect_state){.memory = memory,
-                                   .height = size->height,
-                                   .width = size->width,
-                                   .classes = classes,
-                                   .rows = yolox_row_count(size->height, size->width)};
+    *state = (struct detect_state){.memory = memory, .form = form, .of = *of};
     size_t most = DETECT_MOST_CANDIDATES;
-    state->candidates = memory_allocate(memory, state->rows, sizeof *state->candidates, "boxes", error);
+    state->candidates = memory_allocate(memory, of->rows, sizeof *state->candidates, "boxes", error);
     state->boxes = memory_allocate(memory, most, 4 * sizeof *state->boxes, "boxes", error);
     state->scores = memory_allocate(memory, most, sizeof *state->scores, "boxes", error);
     state->kept_scores = memory_allocate(memory, most, sizeof *state->kept_scores, "boxes", error);
@@ -49,23 +43,6 @@ void detect_state_free(struct detect_state *state)
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-static double probability(float x, bool logit)
-{
-    return logit ? 1 / (1 + exp(-(double)x)) : (double)x;
-}
-
-/* A row's best class, of equal ones the first, and its score. */
-static struct detect_candidate look_at(const struct detect_state *state, const float *rows, size_t row, bool logits)
-{
-    const float *at = rows + row * (size_t)(5 + state->classes);
-    struct detect_candidate candidate = {.row = row};
-    for (int c = 1; c < state->classes; c++) {
-        candidate.label = at[5 + c] > at[5 + candidate.label] ? c : candidate.label;
-    }
-    candidate.score = probability(at[4], logits) * probability(at[5 + candidate.label], logits);
-    return candidate;
-}
-
 static int by_score(const void *first, const void *second)
 {
     const struct detect_candidate *a = first, *b = second;
@@ -75,25 +52,16 @@ static int by_score(const void *first, const void *second)
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
-static void box_of(const struct detect_state *state, const float *rows, size_t row, double box[4])
-{
-    const struct yolox_options size = {state->height, state->width};
-    const float *at = rows + row * (size_t)(5 + state->classes);
-    const double numbers[4] = {(double)at[0], (double)at[1], (double)at[2], (double)at[3]};
-    struct yolox_box is = yolox_decode(&size, row, numbers);
-    box[0] = is.x - is.width / 2;
-    box[1] = is.y - is.height / 2;
-    box[2] = is.x + is.width / 2;
-    box[3] = is.y + is.height / 2;
-}
-
 int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits,
                     double least, struct detect_found *found)
 {
     const struct detect_options *o = detect_options_of(use);
+    struct boxes_rows of = state->of;
     size_t count = 0;
-    for (size_t row = 0; row < state->rows; row++) {
-        struct detect_candidate candidate = look_at(state, rows, row, logits);
+    of.logits = logits;
+    for (size_t row = 0; row < of.rows; row++) {
+        struct detect_candidate candidate = {.row = row};
+        candidate.score = state->form->score(&of, rows, row, &candidate.label);
         if (candidate.score >= least) {
             state->candidates[count++] = candidate;
         }
@@ -101,7 +69,7 @@ int64_t detect_find(const struct task_use *use, struct detect_state *state, cons
     qsort(state->candidates, count, sizeof *state->candidates, by_score);
     count = count < DETECT_MOST_CANDIDATES ? count : DETECT_MOST_CANDIDATES;
     for (size_t i = 0; i < count; i++) {
-        box_of(state, rows, state->candidates[i].row, state->boxes + 4 * i);
+        state->form->box(&of, rows, state->candidates[i].row, state->boxes + 4 * i);
         state->scores[i] = state->candidates[i].score;
         state->labels[i] = state->candidates[i].label;
     }

@@ -33,11 +33,11 @@ int detect_tally_open(struct task_tally *tally, struct error *error)
     if (counts == NULL) {
         return FOV_E_MEMORY;
     }
-    size_t numbers = (size_t)(5 + state->classes);
-    counts->rows = memory_allocate(memory, state->rows, numbers * sizeof(double), "a picture's rows", error);
+    size_t numbers = (size_t)state->of.numbers;
+    counts->rows = memory_allocate(memory, state->of.rows, numbers * sizeof(double), "a picture's rows", error);
     counts->lines = memory_allocate(memory, line_count(tally->use), YOLOX_COLUMNS * sizeof(double), "objects", error);
-    counts->object = memory_allocate(memory, state->rows, sizeof(double), "a picture's rows", error);
-    counts->overlap = memory_allocate(memory, state->rows, sizeof(double), "a picture's rows", error);
+    counts->object = memory_allocate(memory, state->of.rows, sizeof(double), "a picture's rows", error);
+    counts->overlap = memory_allocate(memory, state->of.rows, sizeof(double), "a picture's rows", error);
     counts->found = memory_allocate(memory, DETECT_MOST_FOUND, sizeof *counts->found, "boxes", error);
     return (int)error->status;
 }
@@ -77,25 +77,25 @@ static double loss_of(const struct task_tally *tally, const float *rows, const f
 {
     struct detect_tally *counts = tally->state;
     const struct detect_state *state = tally->use->state;
-    const struct yolox_options size = {state->height, state->width};
-    size_t numbers = (size_t)(5 + state->classes), with_object = 0;
-    to_doubles(rows, counts->rows, state->rows * numbers);
+    const struct yolox_options size = {state->of.height, state->of.width};
+    size_t numbers = (size_t)state->of.numbers, with_object = 0;
+    to_doubles(rows, counts->rows, state->of.rows * numbers);
     to_doubles(lines, counts->lines, line_count(tally->use) * YOLOX_COLUMNS);
-    for (size_t row = 0; row < state->rows && tally->scores.is_probable; row++) {
+    for (size_t row = 0; row < state->of.rows && tally->scores.is_probable; row++) {
         for (size_t k = 4; k < numbers; k++) { /* the sigmoid's inverse */
             double p = fmin(fmax(counts->rows[row * numbers + k], 1e-7), 1 - 1e-7);
             counts->rows[row * numbers + k] = log(p / (1 - p));
         }
     }
     struct yolox_sample sample = {.options = &size,
-                                  .row_count = state->rows,
-                                  .classes = (size_t)state->classes,
+                                  .row_count = state->of.rows,
+                                  .classes = (size_t)state->of.classes,
                                   .object_count = (size_t)lines[YOLOX_COUNT],
                                   .rows = counts->rows,
                                   .objects = counts->lines + YOLOX_COLUMNS,
                                   .l1 = lines[YOLOX_L1] > 0};
     yolox_assign(&sample, counts->object, counts->overlap);
-    for (size_t row = 0; row < state->rows; row++) {
+    for (size_t row = 0; row < state->of.rows; row++) {
         with_object += counts->object[row] >= 0;
     }
     return yolox_sample_loss(&sample, counts->object, counts->overlap, NULL) /
@@ -168,10 +168,10 @@ size_t detect_tally_add(struct task_tally *tally, const float *outputs, const vo
     struct detect_tally *counts = tally->state;
     const struct detect_state *state = tally->use->state;
     struct error *error = &tally->use->model->context->error;
-    size_t numbers = state->rows * (size_t)(5 + state->classes), lines = line_count(tally->use) * YOLOX_COLUMNS;
+    size_t numbers = state->of.rows * (size_t)state->of.numbers, lines = line_count(tally->use) * YOLOX_COLUMNS;
     for (size_t i = 0; i < count; i++) {
         const float *rows = outputs + i * numbers, *objects = (const float *)targets + i * lines;
-        double loss = loss_of(tally, rows, objects);
+        double loss = detect_is_learned(state) ? loss_of(tally, rows, objects) : 0;
         if (!isfinite(loss)) {
             return i;
         }
@@ -188,15 +188,16 @@ static fov_metrics *measure(const struct task_tally *tally)
     const struct detect_tally *counts = tally->state;
     const struct detect_state *state = tally->use->state;
     struct error *error = &tally->use->model->context->error;
-    int64_t *categories = memory_allocate(tally->memory, (size_t)state->classes, sizeof *categories, "classes", error);
-    for (int c = 0; categories != NULL && c < state->classes; c++) {
+    int64_t *categories =
+        memory_allocate(tally->memory, (size_t)state->of.classes, sizeof *categories, "classes", error);
+    for (int c = 0; categories != NULL && c < state->of.classes; c++) {
         categories[c] = c;
     }
-    fov_metrics *metrics =
-        categories == NULL || counts->failed
-            ? NULL
-            : fov_metrics_boxes(tally->use->model->context, state->classes, categories, (int64_t)counts->object_count,
-                                counts->objects, (int64_t)counts->detection_count, counts->detections);
+    fov_metrics *metrics = categories == NULL || counts->failed
+                               ? NULL
+                               : fov_metrics_boxes(tally->use->model->context, state->of.classes, categories,
+                                                   (int64_t)counts->object_count, counts->objects,
+                                                   (int64_t)counts->detection_count, counts->detections);
     memory_free(tally->memory, categories);
     return metrics;
 }

@@ -77,11 +77,44 @@ def test_options_of_networks():
     expect_failure(fovea("inspect", "yolox-nano", "--input", "3x100x96"), INPUT, "multiples of 32")
 
 
+def test_recipe_by_the_number_of_pictures():
+    make_boxes()
+    done = fovea("train", *SMALL, "--task", "detect", "--epochs", 1, "--out", "recipe")
+    assert done.code == OK and "recipe detect, for 4 pictures" in done.err, done.err
+    kept = json.load(open("recipe/config.json", encoding="utf-8"))
+    assert kept["optimizer"].startswith("adamw") and kept["batch"] == 2 and "mosaic" in kept["augment"], kept
+
+
+def test_darknet_and_other_rows():
+    tiny = ("[net]\nwidth=64\nheight=64\nchannels=3\n[maxpool]\nsize=16\nstride=16\n[convolutional]\nfilters=21\n"
+            "activation=linear\n[yolo]\nmask=0,1,2\nanchors=4,4, 8,8, 16,16\nclasses=2\n[route]\nlayers=0\n[maxpool]\n"
+            "size=2\nstride=2\n[convolutional]\nfilters=21\nactivation=linear\n[yolo]\nmask=0,1,2\n"
+            "anchors=4,4, 8,8, 16,16\nclasses=2\n")
+    with open("tiny.cfg", "w", encoding="utf-8") as file:
+        file.write(tiny)
+    numbers = 2 * 21 * (1 + 3)
+    with open("tiny.weights", "wb") as file:
+        file.write(bytes([0, 0, 0, 0, 2]) + bytes(15) + bytes(4 * numbers))
+    assert fovea("convert", "tiny.cfg", "tiny.onnx", "--weights", "tiny.weights").code == OK
+    described = fovea("inspect", "tiny.onnx", "--json").json()["outputs"][0]
+    assert described["meaning"] == "boxes" and described["shape"] == ["N", 3 * (16 + 4), 7], described
+    colour_png("in/red.png", (200, 20, 10), 64)
+    answer = fovea("predict", "tiny.onnx", "in/red.png", "--json", "--task", "detect:least=0.2:overlap=1").json()
+    assert len(answer["boxes"]) == 60, len(answer["boxes"]) # zeros: each place answers its anchors, at a half of a half
+    assert all(abs(box["score"] - 0.25) < 1e-6 for box in answer["boxes"])
+    first = answer["boxes"][0]["box"] # x, y of the first place: a half, 16 pixels wide, and an anchor of 4 x 4
+    assert max(abs(a - b) for a, b in zip(first, (6, 6, 10, 10))) < 1e-4, first
+    with open("long.weights", "wb") as file:
+        file.write(bytes(4 * numbers + 40))
+    expect_failure(fovea("convert", "tiny.cfg", "x.onnx", "--weights", "long.weights"), INPUT, "bytes are left")
+
+
 def test_slips():
     make_boxes()
     done = fovea("train", "--model", "resnet20", "--data", "boxes", "--out", "x")
     assert done.code == INPUT and "not a detector's" in done.err, done.err
-    expect_failure(fovea("train", *SMALL, "--task", "detect:leest=1", "--out", "x"), USAGE, "least")
+    expect_failure(fovea("train", *SMALL, "--recipe", "none", "--task", "detect:leest=1", "--out", "x"), USAGE, "least")
+    expect_failure(fovea("convert", "x.onnx", "y.onnx", "--weights", "w"), USAGE, ".cfg")
 
 
 if __name__ == "__main__":

@@ -162,6 +162,10 @@ def main():
         "torch/state": torch_file.whole(tensors),
         "torch/checkpoint": torch_file.whole({"state_dict": tensors, "epoch": 3, "best": 0.5}),
         "torch/pickle": torch_file.pickled(tensors),
+        "darknet/conv": b"[net]\nwidth=8\nheight=8\nchannels=1\n[convolutional]\nbatch_normalize=1\nfilters=6\nsize=1\n"
+                        b"activation=leaky\n[yolo]\nmask=0\nanchors=1,2\nclasses=1\n\0" + bytes([0, 0, 0, 0, 2]) + bytes(135),
+        "darknet/route": b"[net]\nwidth=8\nheight=8\n[maxpool]\nsize=2\nstride=2\n[upsample]\n[route]\nlayers=-1,0\n"
+                         b"[shortcut]\nfrom=-1\n[avgpool]\n[softmax]\n",
         "npy/f32": npy("<f4", False, "(2, 3)", bytes(24)),
         "npy/u8": npy("|u1", True, "(3,)", bytes(3), (2, 0)),
         "npy/scalar": npy("<i8", False, "()", bytes(8), (3, 0)),
