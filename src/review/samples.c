@@ -145,7 +145,7 @@ static int add_triples(struct text *html, struct review *review)
     page_section(html, "Worst samples",
                  has_boxes ? "The greatest losses first. From the left: what is right, what the model says."
                            : "The greatest losses first. From the left: the picture, what is right, what the model says.");
-    text_add(html, "<ul class=\"samples triple\">");
+    text_add(html, "<ul class=\"samples %s\">", has_boxes ? "pairs" : "triple");
     for (int i = 0; i < review->worst_count && i < MOST_DRAWN && status == FOV_OK; i++) {
         const struct review_sample *sample = &review->worst[i];
         text_add(html, "<li><div>");
