@@ -88,7 +88,7 @@ static void test_what_cannot_be_stated(void **state)
     says(context, fov_model_set_input_output(model, x, far), FOV_E_USAGE, "its own graph");
     says(context, fov_model_set_input_output(model, x, none), FOV_E_USAGE, "must be values");
     says(context, fov_model_set_meaning(model, x, FOV_MEANING_VALUES), FOV_E_USAGE, "outputs");
-    says(context, fov_model_set_meaning(model, y, (fov_meaning)7), FOV_E_USAGE, "one of five");
+    says(context, fov_model_set_meaning(model, y, (fov_meaning)7), FOV_E_USAGE, "one of six");
     says(context, fov_model_set_meaning(model, y, FOV_MEANING_MAP), FOV_E_SHAPE, "no map");
     assert_int_equal(fov_model_output_count(model), 3); /* as it was */
     assert_string_equal(fov_value_name(g, fov_model_output(model)), "logits");
@@ -99,13 +99,13 @@ static void test_what_cannot_be_stated(void **state)
 static void test_meanings_by_name(void **state)
 {
     (void)state;
-    static const char *const names[] = {"logits", "softmax", "sigmoid", "values", "map"};
+    static const char *const names[] = {"logits", "softmax", "sigmoid", "values", "map", "boxes"};
     fov_meaning meaning;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         assert_string_equal(fov_meaning_name((fov_meaning)i), names[i]);
         assert_true(fov_meaning_find(names[i], &meaning) && meaning == (fov_meaning)i);
     }
-    assert_string_equal(fov_meaning_name((fov_meaning)5), "");
+    assert_string_equal(fov_meaning_name((fov_meaning)6), "");
     assert_false(fov_meaning_find("logit", &meaning));
     assert_false(fov_meaning_find(NULL, &meaning));
 }
