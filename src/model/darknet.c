@@ -10,6 +10,9 @@ static int build(fov_model *model, const char *cfg, const char *weights)
 {
     struct error *error = &model->context->error;
     struct file_map text = {.size = 0}, numbers = {.size = 0};
+    if (cfg == NULL) {
+        return error_set(error, FOV_E_USAGE, "fov_model_load_darknet: no .cfg is named");
+    }
     struct darknet *net = memory_allocate(model->context->memory, 1, sizeof *net, "a network", error);
     int status = net != NULL ? file_map(&text, cfg, model->context->memory, error) : FOV_E_MEMORY;
     if (status == FOV_OK) {
