@@ -471,7 +471,7 @@ static int take_letter(struct walk *w, const char *word)
                     w->verb->name);
 }
 
-/* epochs=5: an option when there is one of that name, else an argument like any other. */
+/* epochs=5: an option when there is one of that name. */
 static const struct cli_option *bare_option(const struct walk *w, const char *word, int *index)
 {
     const char *equals = strchr(word, '=');

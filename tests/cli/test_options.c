@@ -121,9 +121,10 @@ static void negative_numbers_are_values(void **state)
 static void arguments_and_their_end(void **state)
 {
     (void)state;
-    assert_int_equal(PARSE("a.onnx", "--epochs", "2", "b=c.png"), EXIT_OK);
+    assert_int_equal(PARSE("a.onnx", "--epochs", "2", "./b=c.png"), EXIT_OK);
     assert_int_equal(cli.argument_count, 2);
-    assert_string_equal(cli.arguments[1], "b=c.png"); /* no option is called b */
+    assert_string_equal(cli.arguments[1], "./b=c.png"); /* no key has a slash */
+    assert_int_equal(PARSE("a.onnx", "b=c.png"), EXIT_USAGE); /* neither an option nor a file that is there */
     assert_int_equal(PARSE("--", "--epochs", "epochs=3"), EXIT_OK);
     assert_string_equal(cli.arguments[0], "--epochs");
     assert_string_equal(cli.arguments[1], "epochs=3");
