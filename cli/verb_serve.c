@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fovea serve: a page and an API over models, on this machine. */
+#include "append.h"
 #include "options.h"
 #include "json.h"
 #include "output.h"
@@ -26,8 +27,7 @@ static void name_model(struct server *server, int index)
         same += strncmp(server->names[i], name, strlen(name)) == 0;
     }
     if (same > 1) {
-        size_t length = strlen(name);
-        snprintf(name + length, SERVE_NAME - length, "-%d", same);
+        append_text(name, SERVE_NAME, strlen(name), "-%d", same);
     }
 }
 
@@ -79,6 +79,7 @@ static int open_guard(struct server *server)
 {
     const char *listen = option_text(server->cli, "listen");
     unsigned char bytes[(GUARD_TOKEN - 1) / 2];
+    size_t used = 0;
     server->guard.port = (int)option_integer(server->cli, "port");
     snprintf(server->guard.address, sizeof server->guard.address, "%s", listen != NULL ? listen : "127.0.0.1");
     if (strcmp(server->guard.address, "127.0.0.1") == 0) {
@@ -88,7 +89,7 @@ static int open_guard(struct server *server)
         return fail(server->cli, EXIT_IO, "the system gives no random numbers for a token");
     }
     for (size_t i = 0; i < sizeof bytes; i++) {
-        snprintf(server->guard.token + 2 * i, 3, "%02x", bytes[i]);
+        used = append_text(server->guard.token, sizeof server->guard.token, used, "%02x", bytes[i]);
     }
     return EXIT_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The diagram on paper: blocks below each other, in as many columns as make a page; left of each block its name, shape,
  * parameters and receptive field. */
+#include "base/text.h"
 #include "model/diagram.h"
 #include "report/plot.h"
 #include <math.h>
@@ -129,10 +130,10 @@ static void write_count(char out[32], int64_t number)
 /* "64 x 112 x 112" without the batch. */
 static void write_shape(char out[64], const fov_shape *shape)
 {
-    int used = 0;
+    size_t used = 0;
     out[0] = '\0';
     for (int i = 1; i < shape->rank; i++) {
-        used += snprintf(out + used, 64 - (size_t)used, "%s%lld", i > 1 ? " x " : "", (long long)shape->dim[i]);
+        used = text_append(out, 64, used, "%s%lld", i > 1 ? " x " : "", (long long)shape->dim[i]);
     }
 }
 
