@@ -52,6 +52,17 @@ static json_t *describe(const struct server *server, int index)
     return one;
 }
 
+/* A classifier of photographs, whose features others can be told apart by. */
+static bool can_be_taught(const fov_model *model)
+{
+    enum { PHOTOGRAPH = 64 /* pixels a side */ };
+    int channels = 0, height = 0, width = 0;
+    fov_meaning meaning = fov_model_meaning(model, fov_model_output(model));
+    fov_model_picture_size(model, &channels, &height, &width);
+    return channels == 3 && height >= PHOTOGRAPH && width >= PHOTOGRAPH &&
+           (meaning == FOV_MEANING_LOGITS || meaning == FOV_MEANING_SOFTMAX);
+}
+
 /* Models are opened once before anybody asks, so that one that cannot be is said at once. */
 static int open_models(struct server *server)
 {
@@ -66,6 +77,9 @@ static int open_models(struct server *server)
         code = code == EXIT_OK ? predict_open(worker, i) : code;
         if (code == EXIT_OK) {
             json_add(list, describe(server, i));
+        }
+        if (code == EXIT_OK && server->backbone == NULL && can_be_taught(worker->models[i])) {
+            server->backbone = server->words[i];
         }
     }
     json_set(object, "models", list);
@@ -179,6 +193,7 @@ static const struct cli_option options[] = {
     {.name = "backbone",
      .kind = OPTION_TEXT,
      .argument = "FILE",
+     .otherwise = "the first model that tells photographs apart",
      .doc = "a trained network that Teach begins with, such as SqueezeNet on ImageNet"},
     {.name = "keep",
      .kind = OPTION_TEXT,
