@@ -15,6 +15,9 @@ void json_set_number(json_t *object, const char *key, double number); /**< null 
 void json_set_flag(json_t *object, const char *key, bool flag);
 json_t *json_from_text(const char *text);
 json_t *json_from_number(double number);
+/** [height][width], and [channels][height][width]. */
+json_t *json_from_plane(const float *values, int height, int width);
+json_t *json_from_planes(const float *values, int channels, int height, int width);
 json_t *json_from_shape(const fov_shape *shape); /**< the open batch is "N" */
 void json_add(json_t *array, json_t *value);     /**< takes `value` */
 

@@ -18,31 +18,13 @@ struct explaining {
 
 /* ---- figures ----------------------------------------------------------------------------------------------------- */
 
-static json_t *json_from_plane(const float *values, int height, int width)
-{
-    json_t *rows = json_array();
-    for (int y = 0; y < height; y++) {
-        json_t *row = json_array();
-        for (int x = 0; x < width; x++) {
-            json_add(row, json_from_number((double)values[y * width + x]));
-        }
-        json_add(rows, row);
-    }
-    return rows;
-}
-
 /* [height][width] of maps over pixels, [channels][height][width] of maps over the input's numbers. */
 static json_t *json_from_map(const fov_explanation *map)
 {
     if (!map->per_number) {
         return json_from_plane(map->values, map->height, map->width);
     }
-    json_t *planes = json_array();
-    for (int c = 0; c < map->channels; c++) {
-        const float *plane = map->values + (size_t)c * (size_t)map->height * (size_t)map->width;
-        json_add(planes, json_from_plane(plane, map->height, map->width));
-    }
-    return planes;
+    return json_from_planes(map->values, map->channels, map->height, map->width);
 }
 
 static bool wants(const struct explaining *x, const char *method)

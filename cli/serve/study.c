@@ -50,28 +50,6 @@ static fov_explainer *look(struct job *job)
     return *explainer;
 }
 
-static json_t *json_from_plane(const float *values, int height, int width)
-{
-    json_t *rows = json_array();
-    for (int y = 0; y < height; y++) {
-        json_t *row = json_array();
-        for (int x = 0; x < width; x++) {
-            json_add(row, json_from_number((double)values[y * width + x]));
-        }
-        json_add(rows, row);
-    }
-    return rows;
-}
-
-static json_t *json_from_planes(const float *values, int channels, int height, int width)
-{
-    json_t *planes = json_array();
-    for (int c = 0; c < channels; c++) {
-        json_add(planes, json_from_plane(values + (size_t)c * (size_t)height * (size_t)width, height, width));
-    }
-    return planes;
-}
-
 static void set_seen(json_t *object, const fov_explained *state)
 {
     json_t *seen = json_object();

@@ -509,20 +509,7 @@ int fov_dataset_read(fov_dataset *dataset, int64_t index, fov_sample *sample)
     struct call call = call_begin(dataset->context);
     int status = read_sample(dataset, index, true);
     if (status == FOV_OK) {
-        const struct sample *from = &dataset->current;
-        *sample = (fov_sample){.height = from->picture.height,
-                               .width = from->picture.width,
-                               .channels = from->picture.channels,
-                               .pixels = from->picture.pixels,
-                               .label = from->label,
-                               .numbers = from->numbers,
-                               .mask = from->mask.pixels,
-                               .boxes = from->boxes,
-                               .box_count = (int64_t)from->box_count,
-                               .other_height = from->other.height,
-                               .other_width = from->other.width,
-                               .other_channels = from->other.channels,
-                               .other = from->other.pixels};
+        *sample = sample_view(&dataset->current);
     }
     call_end(&call);
     return status;

@@ -63,3 +63,20 @@ const char *target_name(fov_target target)
                                         [FOV_TARGET_PICTURE] = "picture"};
     return (unsigned)target < sizeof names / sizeof names[0] ? names[target] : "";
 }
+
+fov_sample sample_view(const struct sample *sample)
+{
+    return (fov_sample){.height = sample->picture.height,
+                        .width = sample->picture.width,
+                        .channels = sample->picture.channels,
+                        .pixels = sample->picture.pixels,
+                        .label = sample->label,
+                        .numbers = sample->numbers,
+                        .mask = sample->mask.pixels,
+                        .boxes = sample->boxes,
+                        .box_count = (int64_t)sample->box_count,
+                        .other_height = sample->other.height,
+                        .other_width = sample->other.width,
+                        .other_channels = sample->other.channels,
+                        .other = sample->other.pixels};
+}

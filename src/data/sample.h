@@ -29,6 +29,9 @@ void sample_free(struct sample *sample);
 int sample_reserve_numbers(struct sample *sample, size_t count, struct error *error);
 int sample_reserve_boxes(struct sample *sample, size_t count, struct error *error);
 
+/** As programs see it: pointers into the sample. */
+fov_sample sample_view(const struct sample *sample);
+
 /** "class", "classes", "values", "mask", "boxes", "picture", "none". */
 const char *target_name(fov_target target);
 

@@ -233,29 +233,8 @@ static void join(struct box *box, const struct box *other)
 
 static bool sees_everything(const fov_explainer *e, const struct node *node)
 {
-    const fov_graph *graph = e->model->graph;
     struct op_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
-    for (int i = 0; i < node->in_count; i++) {
-        in[i] = (struct op_tensor){.shape = graph_value(graph, node->in[i])->shape};
-        in[i].shape = shape_with_batch(&in[i].shape, 1);
-        in[i].shape.rank = node->in[i] == 0 ? -1 : in[i].shape.rank;
-    }
-    for (int i = 0; i < node->out_count; i++) {
-        out[i] = (struct op_tensor){.shape = graph_value(graph, node->out[i])->shape};
-        out[i].shape = shape_with_batch(&out[i].shape, 1);
-    }
-    struct op_cost cost = {.options = node->options,
-                           .in = in,
-                           .out = out,
-                           .in_count = node->in_count,
-                           .out_count = node->out_count,
-                           .kernel = {1, 1, 1},
-                           .stride = {1, 1, 1},
-                           .dilation = {1, 1, 1}};
-    if (node->op->cost != NULL) {
-        node->op->cost(&cost);
-    }
-    return cost.global;
+    return graph_cost(e->model->graph, node, in, out).global;
 }
 
 /* The part of input i that a part of the result depends on. */

@@ -103,6 +103,10 @@ int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_
 int graph_infer(fov_graph *graph, int64_t batch, const bool *needed, const fov_shape *input_shape, fov_shape *shapes,
                 double **known);
 
+/** What a node costs for one sample. Fills `in` and `out`, which the answer points to. */
+struct op_cost graph_cost(const fov_graph *graph, const struct node *node, struct op_tensor in[OP_MAX_PORTS],
+                          struct op_tensor out[OP_MAX_PORTS]);
+
 /** Evaluates nodes in double with the textbook twins, in plain order: the oracle. data[value_count]: inputs, parameters
  *  and constants filled by the caller where they differ from the graph's own (NULL: taken from the graph); results are
  *  allocated from the context's memory and left there for the caller to free with graph_evaluate_free. */

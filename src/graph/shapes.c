@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Shapes for a given batch: the shape rules once more, with numbers in place of FOV_BATCH, and known values along the
- * way. */
+ * way; and what a node then costs. */
 #include "graph/known.h"
 
 int graph_infer_node(const struct known *known, const struct node *node, fov_shape *shapes)
@@ -68,4 +68,25 @@ int graph_shapes(fov_graph *graph, int64_t batch, const bool *needed, const fov_
 
     known_free(graph, known, graph->value_count);
     return status;
+}
+
+struct op_cost graph_cost(const fov_graph *graph, const struct node *node, struct op_tensor in[OP_MAX_PORTS],
+                          struct op_tensor out[OP_MAX_PORTS])
+{
+    for (int i = 0; i < node->in_count; i++) {
+        const struct value *value = graph_value(graph, node->in[i]);
+        in[i] = (struct op_tensor){.dtype = value->dtype, .shape = shape_with_batch(&value->shape, 1)};
+        in[i].shape.rank = node->in[i] != 0 ? in[i].shape.rank : -1;
+    }
+    for (int i = 0; i < node->out_count; i++) {
+        const struct value *value = graph_value(graph, node->out[i]);
+        out[i] = (struct op_tensor){.dtype = value->dtype, .shape = shape_with_batch(&value->shape, 1)};
+    }
+    struct op_cost cost = {.options = node->options, .in = in, .out = out, .in_count = node->in_count,
+                           .out_count = node->out_count, .kernel = {1, 1, 1}, .stride = {1, 1, 1},
+                           .dilation = {1, 1, 1}};
+    if (node->op->cost != NULL) {
+        node->op->cost(&cost);
+    }
+    return cost;
 }

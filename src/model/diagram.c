@@ -53,33 +53,12 @@ static bool is_drawn(const struct making *m, const struct node *node, const fov_
            (strcmp(node->op->name, "transpose") != 0 && changes_size(&in, &graph_value(m->graph, node->out[0])->shape));
 }
 
-static struct op_cost cost_of(const fov_graph *graph, const struct node *node, struct op_tensor in[OP_MAX_PORTS],
-                              struct op_tensor out[OP_MAX_PORTS])
-{
-    for (int i = 0; i < node->in_count; i++) {
-        const struct value *value = graph_value(graph, node->in[i]);
-        in[i] = (struct op_tensor){.dtype = value->dtype, .shape = shape_with_batch(&value->shape, 1)};
-        in[i].shape.rank = node->in[i] != 0 ? in[i].shape.rank : -1;
-    }
-    for (int i = 0; i < node->out_count; i++) {
-        const struct value *value = graph_value(graph, node->out[i]);
-        out[i] = (struct op_tensor){.dtype = value->dtype, .shape = shape_with_batch(&value->shape, 1)};
-    }
-    struct op_cost cost = {.options = node->options, .in = in, .out = out, .in_count = node->in_count,
-                           .out_count = node->out_count, .kernel = {1, 1, 1}, .stride = {1, 1, 1},
-                           .dilation = {1, 1, 1}};
-    if (node->op->cost != NULL) {
-        node->op->cost(&cost);
-    }
-    return cost;
-}
-
 /* "3x3 depthwise conv 64 /2", "dense 1000", "global avg_pool", "add". */
 static void write_label(const struct making *m, const struct node *node, const fov_layer *layer,
                         char out[DIAGRAM_LABEL])
 {
     struct op_tensor in[OP_MAX_PORTS], made[OP_MAX_PORTS];
-    struct op_cost cost = cost_of(m->graph, node, in, made);
+    struct op_cost cost = graph_cost(m->graph, node, in, made);
     const fov_shape *x = &in[0].shape, *y = &made[0].shape;
     bool has_window = cost.kernel[0] > 1 || cost.kernel[1] > 1 || strcmp(node->op->name, "conv") == 0;
     size_t used = 0;

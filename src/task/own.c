@@ -63,20 +63,7 @@ static int write(const struct task_use *use, const struct prepared *prepared, si
                  struct error *error)
 {
     const fov_task *definition = &own_of(use->task)->definition;
-    const struct sample *from = prepared->sample;
-    const fov_sample sample = {.height = from->picture.height,
-                               .width = from->picture.width,
-                               .channels = from->picture.channels,
-                               .pixels = from->picture.pixels,
-                               .label = from->label,
-                               .numbers = from->numbers,
-                               .mask = from->mask.pixels,
-                               .boxes = from->boxes,
-                               .box_count = (int64_t)from->box_count,
-                               .other_height = from->other.height,
-                               .other_width = from->other.width,
-                               .other_channels = from->other.channels,
-                               .other = from->other.pixels};
+    const fov_sample sample = sample_view(prepared->sample);
     int numbers = numbers_of(use);
     int status = definition->write(definition->user, &sample, (float *)targets + place * (size_t)numbers, numbers);
     return status == FOV_OK ? FOV_OK

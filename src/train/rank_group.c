@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-int rank_group_open(struct rank_group *group, const fov_ranks *ranks, const struct training_step *step,
-                    int64_t batches, struct error *error)
+int rank_group_open(struct rank_group *group, const fov_ranks *ranks, const struct training_step *step, int64_t batches,
+                    struct error *error)
 {
     const struct updates *u = &step->updates;
     struct rank_share share = ranks_deal(ranks, batches);

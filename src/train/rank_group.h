@@ -11,15 +11,15 @@
 struct rank_group {
     const fov_ranks *ranks; /**< NULL: this process is alone, and nothing here is asked */
     struct memory *memory;
-    size_t elements;  /**< of all sums together */
-    float *total;     /**< [elements] */
-    float *own;       /**< [batches][elements]: this rank's, one by one; of rank 0 nothing: it begins the sum */
+    size_t elements;   /**< of all sums together */
+    float *total;      /**< [elements] */
+    float *own;        /**< [batches][elements]: this rank's, one by one; of rank 0 nothing: it begins the sum */
     int64_t collected; /**< of `own`, in this group */
 };
 
 /** For groups of `batches` at most. The caller frees, after failures too. */
-int  rank_group_open(struct rank_group *group, const fov_ranks *ranks, const struct training_step *step,
-                     int64_t batches, struct error *error);
+int rank_group_open(struct rank_group *group, const fov_ranks *ranks, const struct training_step *step, int64_t batches,
+                    struct error *error);
 void rank_group_close(struct rank_group *group);
 
 /** Of rank 0 all parameters and what the optimiser remembers become those of every rank. */

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Batches of an epoch: which samples, in which order, at which rate; computed one by one, or a group's dealt to ranks.
+ * Next: step.c, what one is. */
+#include "train/training.h"
+#include "base/random.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* The batch behind the last one of the group that batch `step` is of. */
+static int64_t group_end(const struct training *t, int64_t step)
+{
+    int64_t group = t->settings.given.accumulate, end = step / group * group + group;
+    return end < t->settings.steps ? end : t->settings.steps;
+}
+
+/* The order in which this epoch sees the samples: drawn from (seed, epoch), or the caller's, which is checked. */
+static int make_order(struct training *t)
+{
+    const fov_train_options *o = &t->settings.given;
+    if (o->order == NULL) {
+        data_order(t->context->seed, (int)t->state.epoch, t->order, (size_t)t->count);
+        return FOV_OK;
+    }
+    training_ask_order(t);
+    for (int64_t i = 0; i < t->count; i++) {
+        if (t->order[i] >= (uint64_t)t->count) {
+            return error_set(t->error, FOV_E_USAGE,
+                             "the order of epoch %" PRId64 " names sample %" PRIu32 ", there are %" PRId64,
+                             t->state.epoch + 1, t->order[i], t->count);
+        }
+    }
+    return FOV_OK;
+}
+
+/* Samples begin to be prepared, from the step on at which the epoch stands: those of all batches, or of this rank's. */
+static void begin_batches(struct training *t)
+{
+    int64_t batch = t->settings.batch, whole = batch * t->settings.steps, count = whole < t->count ? whole : t->count;
+    size_t first = (size_t)(t->state.step * batch), used = 0;
+    t->waited = prefetch_waited(t->prefetch);
+    if (t->group.ranks == NULL) {
+        prefetch_begin(t->prefetch, t->state.epoch, t->order, (size_t)count, (size_t)batch, first);
+        return;
+    }
+    for (int64_t step = t->state.step, end; step < t->settings.steps; step = end) {
+        end = group_end(t, step);
+        struct rank_share share = ranks_deal(t->group.ranks, end - step);
+        int64_t from = (step + share.first) * batch, to = (step + share.end) * batch;
+        size_t samples = (size_t)((to < count ? to : count) - from);
+        memcpy(t->own + used, t->order + from, share.end > share.first ? samples * sizeof *t->own : 0);
+        used += share.end > share.first ? samples : 0;
+    }
+    prefetch_begin(t->prefetch, t->state.epoch, t->own, used, (size_t)batch, 0);
+}
+
+int training_begin_batches(struct training *t)
+{
+    int status = make_order(t);
+    if (status == FOV_OK) {
+        begin_batches(t);
+    }
+    return status;
+}
+
+double training_time_share(const struct training *t)
+{
+    double minutes = (double)t->settings.given.minutes;
+    return minutes > 0.0 ? (t->state.spent + t->state.seconds) / (60.0 * minutes) : -1.0;
+}
+
+static double rate_of(const struct training *t, int64_t total)
+{
+    if (t->settings.given.rate != NULL) {
+        return t->rate; /* the program's, for the step under way */
+    }
+    return schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, total, training_time_share(t),
+                         &t->state.schedule);
+}
+
+int training_fail_numeric(const struct training *t, int64_t step, const char *what, const char *cause, double rate)
+{
+    char number[NUMBER_TEXT_SIZE];
+    return error_set(t->error, FOV_E_NUMERIC,
+                     "%s is no longer finite at epoch %" PRId64 ", step %" PRId64
+                     ", learning rate %s%s%s: try a smaller rate or a warm-up",
+                     what, t->state.epoch + 1, step, number_text(number, rate), cause,
+                     t->settings.given.directory != NULL ? "; the last checkpoint is kept" : "");
+}
+
+/* The step's forward part once more, looked at closely: its samples are still in place, its weights as they were. */
+static int fail_loss(const struct training *t, const struct step_plan *plan, const struct update_moment *moment,
+                     int64_t step)
+{
+    char cause[FINDING_TEXT_SIZE];
+    struct plan_finding finding = {.nan = {NULL, NULL}};
+    step_replay(&t->step, plan, moment->step, &finding);
+    return training_fail_numeric(t, step, "the loss", plan_finding_text(&finding, cause), moment->input[UPDATE_RATE]);
+}
+
+/* The losses of later turns are figures. */
+static void sum_turns(const struct training *t, const struct step_plan *plans, const struct update_moment *moment,
+                      double *sum)
+{
+    for (const struct task_figure *figure = t->use.task->figures; figure->name != NULL; figure++) {
+        if (figure->turn > 0 && figure->turn < t->step.turn_count && step_has_turn(&t->step, figure->turn, moment)) {
+            sum[0] += (double)*plans[figure->turn].loss * (double)plans->batch;
+            sum[1] += (double)plans->batch;
+        }
+        sum += figure->while_training ? 2 : 0;
+    }
+}
+
+/* What batch `step` of this epoch is computed with. */
+static struct update_moment moment_of(const struct training *t, int64_t step)
+{
+    int64_t total = t->state.total + step - t->state.step;
+    return updates_moment(&t->settings, t->state.epoch, step, total, t->count, rate_of(t, total));
+}
+
+/* One mini-batch: pixels in, weights moved or, in a group, sums. */
+static int compute_batch(struct training *t, int64_t step, struct counted *counted)
+{
+    const struct update_moment moment = moment_of(t, step);
+    const struct step_plan *plan =
+        t->count - step * t->settings.batch >= t->settings.batch ? t->step.whole : t->step.rest;
+    if (prefetch_next(t->prefetch, (size_t)plan->batch, plan->pixels, plan->targets, t->error) != FOV_OK) {
+        return (int)t->error->status;
+    }
+    bool finite = t->group.ranks != NULL ? rank_group_collect(&t->group, &t->step, plan, &moment)
+                                         : step_run(&t->step, plan, &moment);
+    *counted = (struct counted){.loss = (double)*plan->loss, .samples = (double)plan->batch};
+    if (!finite) {
+        return fail_loss(t, plan, &moment, step + 1);
+    }
+    t->use.task->sum(&t->use, &t->step.ends.scores, plan->outputs, plan->targets, (size_t)plan->batch, counted->sums);
+    sum_turns(t, plan, &moment, counted->sums);
+    return FOV_OK;
+}
+
+static void count_batch(struct train_state *s, const struct counted *counted)
+{
+    s->loss += counted->loss * counted->samples;
+    s->seen += (int64_t)counted->samples;
+    for (int i = 0; i < 2 * TASK_MOST_FIGURES; i++) {
+        s->sums[i] += counted->sums[i];
+    }
+    s->step++;
+    s->total++;
+}
+
+/* What other ranks have counted stands before and behind this rank's batches, and is 0 there. */
+static void add_counted(void *context, void *so_far, size_t offset, size_t bytes)
+{
+    const double *own = (const double *)context + offset / sizeof *own;
+    double *sum = so_far;
+    for (size_t i = 0; i < bytes / sizeof *own; i++) {
+        sum[i] += own[i];
+    }
+}
+
+/* A group's batches on all ranks: each its share, then one sum in their order, then the update, on each rank the
+ * same. */
+static int compute_group(struct training *t, int64_t end)
+{
+    const fov_ranks *ranks = t->group.ranks;
+    int64_t begin = t->state.step;
+    struct rank_share share = ranks_deal(ranks, end - begin);
+    size_t bytes = (size_t)(end - begin) * sizeof *t->counted;
+    int status = FOV_OK;
+    memset(t->counted, 0, bytes);
+    for (int64_t k = share.first; status == FOV_OK && k < share.end; k++) {
+        status = compute_batch(t, begin + k, &t->counted[k]);
+    }
+    status = ranks_agree(ranks, status, t->error);
+    if (status == FOV_OK) {
+        struct counted *own = &t->counted[t->settings.given.accumulate]; /* the other half */
+        memcpy(own, t->counted, bytes);
+        status = ranks_add(ranks, t->counted, bytes, add_counted, own, t->error);
+    }
+    status = status == FOV_OK ? rank_group_add(&t->group, &t->step, t->error) : status;
+    if (status == FOV_OK) {
+        const struct update_moment moment = moment_of(t, end - 1);
+        step_move(&t->step, &moment);
+    }
+    return status;
+}
+
+int training_batches(struct training *t, double *rate, double *loss)
+{
+    struct counted alone, *counted = t->group.ranks != NULL ? t->counted : &alone;
+    int64_t first = t->state.step, end = t->group.ranks != NULL ? group_end(t, first) : first + 1;
+    *rate = rate_of(t, t->state.total + end - 1 - first);
+    int status = t->group.ranks != NULL ? compute_group(t, end) : compute_batch(t, first, &alone);
+    for (int64_t k = 0; status == FOV_OK && k < end - first; k++) {
+        *loss = counted[k].loss;
+        count_batch(&t->state, &counted[k]);
+    }
+    return status;
+}

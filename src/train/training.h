@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run of training holds while it goes on, and what the files that share it offer each other: opening.c makes it
+ * ready, batches.c computes, together.c is for several ranks, callers.c asks the program's functions. The order of things
+ * is in train.c: read that first. */
+#ifndef TRAIN_TRAINING_H
+#define TRAIN_TRAINING_H
+
+#include "data/prefetch.h"
+#include "train/evaluate.h"
+#include "train/rank_group.h"
+#include "train/run_folder.h"
+
+/* What a batch adds to its epoch's figures. */
+struct counted {
+    double loss, samples;
+    double sums[2 * TASK_MOST_FIGURES];
+};
+
+struct training {
+    fov_context *context;
+    struct error *error;
+    struct arithmetic *host; /* the caller's arithmetic, which its callbacks get back */
+    fov_model *model;
+    fov_model *resized; /* a copy that takes pictures of the size that is trained with; NULL: that is the model's own */
+    fov_dataset *data;
+    struct train_settings settings;
+    struct task_use use; /* of the model and the data to learn from */
+    struct training_step step;
+    struct train_state state;
+    struct run_folder folder;
+    struct prefetch *prefetch;
+    struct pipeline *augment; /* NULL: none */
+    struct evaluator validation;
+    uint32_t *order;         /* [samples] of the running epoch */
+    struct rank_group group; /* .ranks NULL: one process trains alone */
+    uint32_t *own;           /* [samples] those of them that this rank sees; alone: `order` itself */
+    struct counted *counted; /* [2][batches] of a group, where there are ranks: of all, of this one */
+    double waited;           /* for samples, before this epoch: seconds */
+    int64_t count;           /* samples */
+    int lock;                /* on the run's folder */
+    double rate;             /* of the last step; where the program chooses, of the one under way */
+    bool stopping;           /* asked to at an epoch's last step: its end comes first */
+    bool finishing;          /* asked to end as if all epochs were done */
+};
+
+/* ---- opening.c --------------------------------------------------------------------------------------------------- */
+
+/** All that a run needs, in memory, before its first step. training_close is to be called after failures, too. */
+int training_open(struct training *t, const fov_train_options *options);
+void training_close(struct training *t);
+
+/* ---- batches.c --------------------------------------------------------------------------------------------------- */
+
+/** Decides the epoch's order of samples, which begin to be prepared from the step on at which it stands. */
+int training_begin_batches(struct training *t);
+/** What makes an update, or, in one process alone, what adds to one: a batch. Answers its rate, and the loss of the last
+ *  one. E_NUMERIC where that is not finite. */
+int training_batches(struct training *t, double *rate, double *loss);
+/** The share of its time that the run has taken; negative: it ends by epochs. */
+double training_time_share(const struct training *t);
+/** E_NUMERIC with everything one needs to find the cause. The model keeps the weights of the last good epoch. */
+int training_fail_numeric(const struct training *t, int64_t step, const char *what, const char *cause, double rate);
+
+/* ---- together.c -------------------------------------------------------------------------------------------------- */
+
+/** Only rank 0 writes, and is asked. */
+void training_settle_roles(struct training *t);
+int training_open_ranks(struct training *t);
+/** Agrees on `status`; rank 0's clock and wishes are those of all. */
+int training_keep_together(struct training *t, int status, bool *ended);
+/** All ranks begin where rank 0 stands, with its weights. */
+int training_begin_together(struct training *t, int status);
+
+/* ---- callers.c --------------------------------------------------------------------------------------------------- */
+
+/** While the caller's functions run, the context is theirs as it is between two calls. */
+int training_leave(struct training *t);
+void training_come_back(struct training *t, int depth);
+/** Whether the run goes on, by what a function answers. */
+void training_tell(struct training *t, int (*function)(const fov_progress *progress, void *user),
+                   const fov_progress *progress);
+void training_ask_order(struct training *t);
+void training_show_plan(struct training *t, const fov_plan *plan);
+
+#endif
