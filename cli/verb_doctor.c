@@ -5,11 +5,13 @@
 #include "output.h"
 #include "rates.h"
 #include "table.h"
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What a build may leave out. FOVEA_PARTS is the list of what it has, " JPEG PNG " (CMakeLists.txt). */
+/* What a build may leave out. FOVEA_PARTS is the list of what it has, " JPEG PNG CAIRO=libcairo.so.2 ": what is behind =
+ * is opened by the first call that needs it (CMakeLists.txt). */
 static const struct part {
     const char *name, *what, *package; /* Debian's */
 } parts[] = {
@@ -31,13 +33,6 @@ static const struct {
     {"cifar10", "its binary archive's files into $FOVEA_DATA/cifar10"},
     {"cifar100", "its binary archive's files into $FOVEA_DATA/cifar100"},
 };
-
-static bool has_part(const char *name)
-{
-    char wanted[32];
-    snprintf(wanted, sizeof wanted, " %s ", name);
-    return strstr(FOVEA_PARTS, wanted) != NULL;
-}
 
 /* A row: what, whether it is well, and the rest. */
 struct findings {
@@ -61,6 +56,26 @@ static void add(struct findings *f, const char *what, bool well, const char *tex
     }
     json_add(f->list, one);
     f->missing += well ? 0 : 1;
+}
+
+static void look_at_part(struct findings *f, const struct part *part)
+{
+    char wanted[32], file[64] = "", advice[256];
+    snprintf(wanted, sizeof wanted, " %s", part->name);
+    const char *found = strstr(FOVEA_PARTS, wanted);
+    if (found == NULL) {
+        snprintf(advice, sizeof advice, "install %s and build anew", part->package);
+        add(f, part->name, false, part->what, advice);
+    } else if (sscanf(found + strlen(wanted), "=%63s", file) != 1) {
+        add(f, part->name, true, part->what, NULL);
+    } else {
+        void *library = dlopen(file, RTLD_LAZY | RTLD_LOCAL);
+        snprintf(advice, sizeof advice, "%s is not on this machine; %s brings it", file, part->package);
+        add(f, part->name, library != NULL, part->what, library != NULL ? NULL : advice);
+        if (library != NULL) {
+            dlclose(library);
+        }
+    }
 }
 
 static void look_at_rates(struct findings *f)
@@ -107,8 +122,7 @@ static void look(struct findings *f)
              show_bytes(bytes, all));
     add(f, "memory", true, text, NULL);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        snprintf(text, sizeof text, "install %s and build anew", parts[i].package);
-        add(f, parts[i].name, has_part(parts[i].name), parts[i].what, has_part(parts[i].name) ? NULL : text);
+        look_at_part(f, &parts[i]);
     }
     look_at_rates(f);
     look_at_data(f);

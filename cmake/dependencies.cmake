@@ -47,14 +47,30 @@ if(NOT NANOPB_GENERATOR)
     message(FATAL_ERROR "nanopb_generator is missing: install nanopb (or run ./dev setup)")
 endif()
 
+# A library that is opened by the first call that needs it (base/library.h): its headers are compiled against, it is not
+# linked with. The name under which it is opened is the one that it gives itself.
+function(fovea_find_late_package name module package)
+    pkg_check_modules(${module} IMPORTED_TARGET ${module})
+    if(NOT ${module}_FOUND)
+        message(FATAL_ERROR "${module} is missing: install ${package} (or run ./dev setup)")
+    endif()
+    list(GET ${module}_LINK_LIBRARIES 0 file)
+    execute_process(COMMAND ${CMAKE_OBJDUMP} -p ${file} OUTPUT_VARIABLE header ERROR_QUIET)
+    if(header MATCHES "SONAME +([^ \n]+)")
+        set(file ${CMAKE_MATCH_1})
+    endif()
+    target_include_directories(fovea_dependencies SYSTEM INTERFACE ${${module}_INCLUDE_DIRS})
+    target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_${name} FOVEA_${name}_FILE="${file}")
+    set(FOVEA_${name}_FILE ${file} PARENT_SCOPE)
+endfunction()
+
 # Optional parts: FOVEA_WITH_X=OFF leaves X out; the source asks with #ifdef FOVEA_HAVE_X.
 set(png "PNG;spng;libspng-dev")
 if(FOVEA_STATIC) # distributions have no archive of libspng
     set(png "PNG;libpng;libpng-dev")
 endif()
 foreach(part "JPEG;libjpeg;libjpeg-dev" "${png}" "WEBP;libwebp;libwebp-dev"
-        "WEBP;libwebpdemux;libwebp-dev" "CURL;libcurl;libcurl4-openssl-dev"
-        "ARCHIVE;libarchive;libarchive-dev" "EXPAT;expat;libexpat1-dev" "CAIRO;cairo;libcairo2-dev")
+        "WEBP;libwebpdemux;libwebp-dev" "EXPAT;expat;libexpat1-dev")
     list(GET part 0 name)
     list(GET part 1 module)
     list(GET part 2 package)
@@ -64,6 +80,15 @@ foreach(part "JPEG;libjpeg;libjpeg-dev" "${png}" "WEBP;libwebp;libwebp-dev"
             FOVEA_HAVE_$<IF:$<STREQUAL:${module},libpng>,LIBPNG,${name}>)
     endif()
 endforeach()
+foreach(part "CURL;libcurl;libcurl4-openssl-dev" "ARCHIVE;libarchive;libarchive-dev" "CAIRO;cairo;libcairo2-dev")
+    list(GET part 0 name)
+    list(GET part 1 module)
+    list(GET part 2 package)
+    if(FOVEA_WITH_${name})
+        fovea_find_late_package(${name} ${module} "${package}, or configure with -DFOVEA_WITH_${name}=OFF,")
+    endif()
+endforeach()
+target_link_libraries(fovea_dependencies INTERFACE ${CMAKE_DL_LIBS})
 if(FOVEA_WITH_MPI) # what clusters have, seldom a laptop: without it there is no module, and the command says so
     find_package(MPI QUIET COMPONENTS C)
 endif()

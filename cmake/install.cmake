@@ -22,8 +22,7 @@ if(NOT FOVEA_PACKAGE) # Debian's package has a file of its own for each
 endif()
 
 set(modules jansson zlib libmd)
-foreach(part "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "CURL:libcurl" "ARCHIVE:libarchive"
-        "EXPAT:expat" "CAIRO:cairo")
+foreach(part "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "EXPAT:expat")
     string(REGEX REPLACE "(.*):(.*)" "\\1;\\2" part ${part})
     list(GET part 0 name)
     list(GET part 1 module)
@@ -32,6 +31,9 @@ foreach(part "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "CURL:
     endif()
 endforeach()
 set(fovea_libraries ${NANOPB_LIBRARY})
+if(CMAKE_DL_LIBS)
+    list(APPEND fovea_libraries -l${CMAKE_DL_LIBS})
+endif()
 if(FOVEA_WITH_GIF)
     list(APPEND fovea_libraries ${GIF_LIBRARY})
 endif()

@@ -1,19 +1,74 @@
 /* SPDX-License-Identifier: MIT */
 /* Tar archives through libarchive, in one pass when they are opened. Of a plain tar only headers are looked at, and the
  * places of the files are kept; what is compressed can only be read from its beginning, so the files' bytes are kept
- * in memory, against the memory limit. Without libarchive: a sentence. */
+ * in memory, against the memory limit. Without libarchive, which the first archive opens: a sentence. */
 #include "data/store_inside.h"
+#include "base/library.h"
 #include <string.h>
 
 #ifdef FOVEA_HAVE_ARCHIVE
 #include <archive.h>
 #include <archive_entry.h>
 
+/* What is called of libarchive. */
+struct tar_library {
+    la_int64_t (*filter_bytes)(struct archive *, int);
+    int (*filter_code)(struct archive *, int);
+    const char *(*error_string)(struct archive *);
+    la_ssize_t (*read_data)(struct archive *, void *, size_t);
+    int (*read_free)(struct archive *);
+    struct archive *(*read_new)(void);
+    int (*read_next_header)(struct archive *, struct archive_entry **);
+    int (*read_open1)(struct archive *);
+    int (*read_set_callback_data)(struct archive *, void *);
+    int (*read_set_read_callback)(struct archive *, archive_read_callback *);
+    int (*read_set_skip_callback)(struct archive *, archive_skip_callback *);
+    int (*read_support_filter_bzip2)(struct archive *);
+    int (*read_support_filter_gzip)(struct archive *);
+    int (*read_support_filter_lz4)(struct archive *);
+    int (*read_support_filter_xz)(struct archive *);
+    int (*read_support_filter_zstd)(struct archive *);
+    int (*read_support_format_tar)(struct archive *);
+    mode_t (*entry_filetype)(struct archive_entry *);
+    const char *(*entry_hardlink)(struct archive_entry *);
+    const char *(*entry_pathname)(struct archive_entry *);
+    la_int64_t (*entry_size)(struct archive_entry *);
+    int (*entry_sparse_count)(struct archive_entry *);
+};
+
+static const struct library_function tar_functions[] = {
+    LIBRARY_FUNCTION(struct tar_library, filter_bytes, archive_filter_bytes),
+    LIBRARY_FUNCTION(struct tar_library, filter_code, archive_filter_code),
+    LIBRARY_FUNCTION(struct tar_library, error_string, archive_error_string),
+    LIBRARY_FUNCTION(struct tar_library, read_data, archive_read_data),
+    LIBRARY_FUNCTION(struct tar_library, read_free, archive_read_free),
+    LIBRARY_FUNCTION(struct tar_library, read_new, archive_read_new),
+    LIBRARY_FUNCTION(struct tar_library, read_next_header, archive_read_next_header),
+    LIBRARY_FUNCTION(struct tar_library, read_open1, archive_read_open1),
+    LIBRARY_FUNCTION(struct tar_library, read_set_callback_data, archive_read_set_callback_data),
+    LIBRARY_FUNCTION(struct tar_library, read_set_read_callback, archive_read_set_read_callback),
+    LIBRARY_FUNCTION(struct tar_library, read_set_skip_callback, archive_read_set_skip_callback),
+    LIBRARY_FUNCTION(struct tar_library, read_support_filter_bzip2, archive_read_support_filter_bzip2),
+    LIBRARY_FUNCTION(struct tar_library, read_support_filter_gzip, archive_read_support_filter_gzip),
+    LIBRARY_FUNCTION(struct tar_library, read_support_filter_lz4, archive_read_support_filter_lz4),
+    LIBRARY_FUNCTION(struct tar_library, read_support_filter_xz, archive_read_support_filter_xz),
+    LIBRARY_FUNCTION(struct tar_library, read_support_filter_zstd, archive_read_support_filter_zstd),
+    LIBRARY_FUNCTION(struct tar_library, read_support_format_tar, archive_read_support_format_tar),
+    LIBRARY_FUNCTION(struct tar_library, entry_filetype, archive_entry_filetype),
+    LIBRARY_FUNCTION(struct tar_library, entry_hardlink, archive_entry_hardlink),
+    LIBRARY_FUNCTION(struct tar_library, entry_pathname, archive_entry_pathname),
+    LIBRARY_FUNCTION(struct tar_library, entry_size, archive_entry_size),
+    LIBRARY_FUNCTION(struct tar_library, entry_sparse_count, archive_entry_sparse_count),
+    {NULL, 0},
+};
+
 enum { TAR_PIECE = 1 << 18, TAR_MAX_FILE = 256 << 20 /* bytes, as for pictures */ };
 static const uint64_t tar_most_held = (uint64_t)4 << 30; /* bytes of a compressed archive's files */
 
 /* What libarchive reads from. */
 struct tar_reader {
+    struct tar_library call;
+    struct archive *tar;
     const struct store_archive *archive;
     struct error *error;
     uint64_t at;
@@ -48,7 +103,7 @@ static la_int64_t skip_bytes(struct archive *unused, void *user, la_int64_t coun
 }
 
 /* The content of a compressed archive's file. */
-static int hold(struct store *store, struct archive *tar, struct store_entry *entry, struct error *error)
+static int hold(struct store *store, const struct tar_reader *from, struct store_entry *entry, struct error *error)
 {
     if (entry->size > tar_most_held - store->held) {
         return error_set(error, FOV_E_INPUT,
@@ -61,26 +116,28 @@ static int hold(struct store *store, struct archive *tar, struct store_entry *en
     if (entry->held == NULL) {
         return FOV_E_MEMORY;
     }
-    la_ssize_t count = archive_read_data(tar, entry->held, (size_t)entry->size);
+    la_ssize_t count = from->call.read_data(from->tar, entry->held, (size_t)entry->size);
     return count >= 0 && (uint64_t)count == entry->size
                ? FOV_OK
                : error_set(error, FOV_E_INPUT, "damaged or truncated (%s)",
-                           count < 0 && archive_error_string(tar) ? archive_error_string(tar) : "it ends too early");
+                           count < 0 && from->call.error_string(from->tar) ? from->call.error_string(from->tar)
+                                                                           : "it ends too early");
 }
 
-static int take_entry(struct store *store, size_t which, struct archive *tar, struct archive_entry *header,
+static int take_entry(struct store *store, size_t which, const struct tar_reader *from, struct archive_entry *header,
                       struct error *error)
 {
-    const char *name = archive_entry_pathname(header);
+    const struct tar_library *call = &from->call;
+    const char *name = call->entry_pathname(header);
     name = name ? name : "";
     size_t length = strlen(name);
-    la_int64_t size = archive_entry_size(header);
-    bool plain = archive_filter_code(tar, 0) == ARCHIVE_FILTER_NONE && archive_entry_sparse_count(header) == 0;
+    la_int64_t size = call->entry_size(header);
+    bool plain = call->filter_code(from->tar, 0) == ARCHIVE_FILTER_NONE && call->entry_sparse_count(header) == 0;
     struct store_entry entry = {.packing = STORE_AS_IT_IS};
-    if (archive_entry_hardlink(header) != NULL || archive_entry_filetype(header) == AE_IFLNK) {
+    if (call->entry_hardlink(header) != NULL || call->entry_filetype(header) == AE_IFLNK) {
         return store_skip(store, which, name, length, "link", "a link, which is not followed in an archive", error);
     }
-    if (archive_entry_filetype(header) == AE_IFDIR) {
+    if (call->entry_filetype(header) == AE_IFDIR) {
         char folder[4096];
         bool fits = length + 2 < sizeof folder;
         memcpy(folder, name, fits ? length : 0);
@@ -88,19 +145,19 @@ static int take_entry(struct store *store, size_t which, struct archive *tar, st
         return fits ? store_add(store, which, folder, length + 1, &entry, error)
                     : store_skip(store, which, name, length, "unreadable entry", "its name is too long", error);
     }
-    if (archive_entry_filetype(header) != AE_IFREG || size < 0 || (size > TAR_MAX_FILE && !plain)) {
+    if (call->entry_filetype(header) != AE_IFREG || size < 0 || (size > TAR_MAX_FILE && !plain)) {
         return store_skip(
             store, which, name, length, "unreadable entry",
             size > TAR_MAX_FILE ? "larger than 256 MiB in a compressed archive" : "neither a file nor a folder", error);
     }
     const struct store_archive *archive = &store->archives[which];
     entry.size = entry.packed = (uint64_t)size;
-    entry.offset = (uint64_t)archive_filter_bytes(tar, 0);
+    entry.offset = (uint64_t)call->filter_bytes(from->tar, 0);
     if (plain && (entry.offset > archive->size || entry.size > archive->size - entry.offset)) {
         return store_skip(store, which, name, length, "unreadable entry",
                           "its content would lie beyond the end of the archive", error);
     }
-    int status = plain ? FOV_OK : hold(store, tar, &entry, error);
+    int status = plain ? FOV_OK : hold(store, from, &entry, error);
     if (status) {
         memory_free(store->memory, entry.held);
         return status;
@@ -108,31 +165,32 @@ static int take_entry(struct store *store, size_t which, struct archive *tar, st
     return store_add(store, which, name, length, &entry, error);
 }
 
-static int index_with(struct store *store, size_t which, struct archive *tar, struct tar_reader *reader,
-                      struct error *error)
+static int index_with(struct store *store, size_t which, struct tar_reader *reader, struct error *error)
 {
-    archive_read_support_filter_gzip(tar);
-    archive_read_support_filter_bzip2(tar);
-    archive_read_support_filter_xz(tar);
-    archive_read_support_filter_zstd(tar);
-    archive_read_support_filter_lz4(tar);
-    archive_read_support_format_tar(tar);
-    archive_read_set_read_callback(tar, read_piece);
-    archive_read_set_skip_callback(tar, skip_bytes);
-    archive_read_set_callback_data(tar, reader);
+    const struct tar_library *call = &reader->call;
+    struct archive *tar = reader->tar;
+    call->read_support_filter_gzip(tar);
+    call->read_support_filter_bzip2(tar);
+    call->read_support_filter_xz(tar);
+    call->read_support_filter_zstd(tar);
+    call->read_support_filter_lz4(tar);
+    call->read_support_format_tar(tar);
+    call->read_set_read_callback(tar, read_piece);
+    call->read_set_skip_callback(tar, skip_bytes);
+    call->read_set_callback_data(tar, reader);
     struct archive_entry *header;
-    int result = archive_read_open1(tar), status = FOV_OK;
+    int result = call->read_open1(tar), status = FOV_OK;
     while (status == FOV_OK && (result == ARCHIVE_OK || result == ARCHIVE_WARN)) {
-        result = archive_read_next_header(tar, &header);
+        result = call->read_next_header(tar, &header);
         if (result == ARCHIVE_OK || result == ARCHIVE_WARN) {
-            status = take_entry(store, which, tar, header, error);
+            status = take_entry(store, which, reader, header, error);
         }
     }
     if (status == FOV_OK && reader->error->status != FOV_OK) {
         status = error_set(error, reader->error->status, "%s", reader->error->text);
     }
     if (status == FOV_OK && result != ARCHIVE_EOF) {
-        const char *why = archive_error_string(tar);
+        const char *why = call->error_string(tar);
         status = error_set(error, FOV_E_INPUT, "damaged or truncated tar archive (%s)", why ? why : "no reason given");
     }
     return status;
@@ -142,14 +200,18 @@ int tar_index(struct store *store, size_t which, struct error *error)
 {
     struct error reading = {.status = FOV_OK};
     struct tar_reader reader = {.archive = &store->archives[which], .error = &reading};
-    struct archive *tar = archive_read_new();
-    reader.piece = memory_allocate_raw(store->memory, TAR_PIECE, 1, "reading an archive", error);
-    int status = reader.piece ? FOV_OK : FOV_E_MEMORY;
-    if (status == FOV_OK && tar == NULL) {
-        status = error_set(error, FOV_E_MEMORY, "no memory left to read an archive");
+    if (library_open(FOVEA_ARCHIVE_FILE, "libarchive", tar_functions, &reader.call, error) != FOV_OK) {
+        error_prefix(error, "no tar archive can be read (unpack it and give the directory, or pack it as .zip)");
+        return (int)error->status;
     }
-    status = status ? status : index_with(store, which, tar, &reader, error);
-    archive_read_free(tar);
+    reader.piece = memory_allocate_raw(store->memory, TAR_PIECE, 1, "reading an archive", error);
+    if (reader.piece == NULL) {
+        return FOV_E_MEMORY;
+    }
+    reader.tar = reader.call.read_new();
+    int status = reader.tar != NULL ? index_with(store, which, &reader, error)
+                                    : error_set(error, FOV_E_MEMORY, "no memory left to read an archive");
+    reader.call.read_free(reader.tar);
     memory_free(store->memory, reader.piece);
     return status;
 }

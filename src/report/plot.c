@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The pen over cairo. */
+/* The pen over cairo, which is opened by the first drawing (base/library.h). */
 #include "report/plot.h"
 #include "base/file.h"
+#include "base/library.h"
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -31,22 +32,101 @@ double plot_tick(double low, double high, int count)
 
 enum { PNG_SCALE = 2 }; /* dots per point: sharp on today's screens */
 
+/* What is called of cairo, which is opened when something is first drawn. */
+struct cairo {
+    void (*arc)(cairo_t *, double, double, double, double, double);
+    cairo_t *(*create)(cairo_surface_t *);
+    void (*destroy)(cairo_t *);
+    void (*fill)(cairo_t *);
+    cairo_surface_t *(*image_surface_create)(cairo_format_t, int, int);
+    unsigned char *(*image_surface_get_data)(cairo_surface_t *);
+    int (*image_surface_get_stride)(cairo_surface_t *);
+    void (*line_to)(cairo_t *, double, double);
+    void (*move_to)(cairo_t *, double, double);
+    void (*paint)(cairo_t *);
+    void (*rectangle)(cairo_t *, double, double, double, double);
+    void (*restore)(cairo_t *);
+    void (*rotate)(cairo_t *, double);
+    void (*save)(cairo_t *);
+    void (*scale)(cairo_t *, double, double);
+    void (*select_font_face)(cairo_t *, const char *, cairo_font_slant_t, cairo_font_weight_t);
+    void (*set_dash)(cairo_t *, const double *, int, double);
+    void (*set_font_size)(cairo_t *, double);
+    void (*set_line_cap)(cairo_t *, cairo_line_cap_t);
+    void (*set_line_join)(cairo_t *, cairo_line_join_t);
+    void (*set_line_width)(cairo_t *, double);
+    void (*set_source_rgb)(cairo_t *, double, double, double);
+    void (*set_source_surface)(cairo_t *, cairo_surface_t *, double, double);
+    void (*show_text)(cairo_t *, const char *);
+    cairo_status_t (*status)(cairo_t *);
+    const char *(*status_to_string)(cairo_status_t);
+    void (*stroke)(cairo_t *);
+    void (*surface_destroy)(cairo_surface_t *);
+    void (*surface_finish)(cairo_surface_t *);
+    void (*surface_mark_dirty)(cairo_surface_t *);
+    cairo_status_t (*surface_status)(cairo_surface_t *);
+    cairo_status_t (*surface_write_to_png_stream)(cairo_surface_t *, cairo_write_func_t, void *);
+    cairo_surface_t *(*svg_surface_create_for_stream)(cairo_write_func_t, void *, double, double);
+    void (*text_extents)(cairo_t *, const char *, cairo_text_extents_t *);
+    void (*translate)(cairo_t *, double, double);
+};
+
+static const struct library_function cairo_functions[] = {
+    LIBRARY_FUNCTION(struct cairo, arc, cairo_arc),
+    LIBRARY_FUNCTION(struct cairo, create, cairo_create),
+    LIBRARY_FUNCTION(struct cairo, destroy, cairo_destroy),
+    LIBRARY_FUNCTION(struct cairo, fill, cairo_fill),
+    LIBRARY_FUNCTION(struct cairo, image_surface_create, cairo_image_surface_create),
+    LIBRARY_FUNCTION(struct cairo, image_surface_get_data, cairo_image_surface_get_data),
+    LIBRARY_FUNCTION(struct cairo, image_surface_get_stride, cairo_image_surface_get_stride),
+    LIBRARY_FUNCTION(struct cairo, line_to, cairo_line_to),
+    LIBRARY_FUNCTION(struct cairo, move_to, cairo_move_to),
+    LIBRARY_FUNCTION(struct cairo, paint, cairo_paint),
+    LIBRARY_FUNCTION(struct cairo, rectangle, cairo_rectangle),
+    LIBRARY_FUNCTION(struct cairo, restore, cairo_restore),
+    LIBRARY_FUNCTION(struct cairo, rotate, cairo_rotate),
+    LIBRARY_FUNCTION(struct cairo, save, cairo_save),
+    LIBRARY_FUNCTION(struct cairo, scale, cairo_scale),
+    LIBRARY_FUNCTION(struct cairo, select_font_face, cairo_select_font_face),
+    LIBRARY_FUNCTION(struct cairo, set_dash, cairo_set_dash),
+    LIBRARY_FUNCTION(struct cairo, set_font_size, cairo_set_font_size),
+    LIBRARY_FUNCTION(struct cairo, set_line_cap, cairo_set_line_cap),
+    LIBRARY_FUNCTION(struct cairo, set_line_join, cairo_set_line_join),
+    LIBRARY_FUNCTION(struct cairo, set_line_width, cairo_set_line_width),
+    LIBRARY_FUNCTION(struct cairo, set_source_rgb, cairo_set_source_rgb),
+    LIBRARY_FUNCTION(struct cairo, set_source_surface, cairo_set_source_surface),
+    LIBRARY_FUNCTION(struct cairo, show_text, cairo_show_text),
+    LIBRARY_FUNCTION(struct cairo, status, cairo_status),
+    LIBRARY_FUNCTION(struct cairo, status_to_string, cairo_status_to_string),
+    LIBRARY_FUNCTION(struct cairo, stroke, cairo_stroke),
+    LIBRARY_FUNCTION(struct cairo, surface_destroy, cairo_surface_destroy),
+    LIBRARY_FUNCTION(struct cairo, surface_finish, cairo_surface_finish),
+    LIBRARY_FUNCTION(struct cairo, surface_mark_dirty, cairo_surface_mark_dirty),
+    LIBRARY_FUNCTION(struct cairo, surface_status, cairo_surface_status),
+    LIBRARY_FUNCTION(struct cairo, surface_write_to_png_stream, cairo_surface_write_to_png_stream),
+    LIBRARY_FUNCTION(struct cairo, svg_surface_create_for_stream, cairo_svg_surface_create_for_stream),
+    LIBRARY_FUNCTION(struct cairo, text_extents, cairo_text_extents),
+    LIBRARY_FUNCTION(struct cairo, translate, cairo_translate),
+    {NULL, 0},
+};
+
 struct plot {
-    cairo_t *cairo;
+    struct cairo cairo;
+    cairo_t *pen;
 };
 
 static void use(struct plot *plot, struct plot_color color)
 {
-    cairo_set_source_rgb(plot->cairo, color.red, color.green, color.blue);
+    plot->cairo.set_source_rgb(plot->pen, color.red, color.green, color.blue);
 }
 
 void plot_line(struct plot *plot, double x0, double y0, double x1, double y1, struct plot_color color, double width)
 {
     use(plot, color);
-    cairo_set_line_width(plot->cairo, width);
-    cairo_move_to(plot->cairo, x0, y0);
-    cairo_line_to(plot->cairo, x1, y1);
-    cairo_stroke(plot->cairo);
+    plot->cairo.set_line_width(plot->pen, width);
+    plot->cairo.move_to(plot->pen, x0, y0);
+    plot->cairo.line_to(plot->pen, x1, y1);
+    plot->cairo.stroke(plot->pen);
 }
 
 void plot_curve(struct plot *plot, const double *x, const double *y, int count, struct plot_color color, double width,
@@ -55,28 +135,28 @@ void plot_curve(struct plot *plot, const double *x, const double *y, int count, 
     const double dash[] = {5.0, 4.0};
     bool open = false;
     use(plot, color);
-    cairo_set_line_width(plot->cairo, width);
-    cairo_set_line_join(plot->cairo, CAIRO_LINE_JOIN_ROUND);
-    cairo_set_line_cap(plot->cairo, CAIRO_LINE_CAP_ROUND);
-    cairo_set_dash(plot->cairo, dash, dashed ? 2 : 0, 0.0);
+    plot->cairo.set_line_width(plot->pen, width);
+    plot->cairo.set_line_join(plot->pen, CAIRO_LINE_JOIN_ROUND);
+    plot->cairo.set_line_cap(plot->pen, CAIRO_LINE_CAP_ROUND);
+    plot->cairo.set_dash(plot->pen, dash, dashed ? 2 : 0, 0.0);
     for (int i = 0; i < count; i++) {
         if (!isfinite(y[i])) {
             open = false;
             continue;
         }
         if (open) {
-            cairo_line_to(plot->cairo, x[i], y[i]);
+            plot->cairo.line_to(plot->pen, x[i], y[i]);
         } else {
-            cairo_move_to(plot->cairo, x[i], y[i]);
+            plot->cairo.move_to(plot->pen, x[i], y[i]);
         }
         open = true;
     }
-    cairo_stroke(plot->cairo);
-    cairo_set_dash(plot->cairo, dash, 0, 0.0);
+    plot->cairo.stroke(plot->pen);
+    plot->cairo.set_dash(plot->pen, dash, 0, 0.0);
     for (int i = 0; dots && i < count; i++) {
         if (isfinite(y[i])) {
-            cairo_arc(plot->cairo, x[i], y[i], 2.6, 0.0, 6.2832);
-            cairo_fill(plot->cairo);
+            plot->cairo.arc(plot->pen, x[i], y[i], 2.6, 0.0, 6.2832);
+            plot->cairo.fill(plot->pen);
         }
     }
 }
@@ -84,43 +164,44 @@ void plot_curve(struct plot *plot, const double *x, const double *y, int count, 
 void plot_box(struct plot *plot, double x, double y, double width, double height, struct plot_color color)
 {
     use(plot, color);
-    cairo_rectangle(plot->cairo, x, y, width, height);
-    cairo_fill(plot->cairo);
+    plot->cairo.rectangle(plot->pen, x, y, width, height);
+    plot->cairo.fill(plot->pen);
 }
 
 void plot_picture(struct plot *plot, double x, double y, double width, const uint8_t *pixels, int rows, int columns)
 {
-    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, columns, rows);
-    unsigned char *to = cairo_image_surface_get_data(surface); /* NULL: no memory, and what is drawn fails with it */
-    int stride = cairo_image_surface_get_stride(surface);
+    cairo_surface_t *surface = plot->cairo.image_surface_create(CAIRO_FORMAT_RGB24, columns, rows);
+    unsigned char *to =
+        plot->cairo.image_surface_get_data(surface); /* NULL: no memory, and what is drawn fails with it */
+    int stride = plot->cairo.image_surface_get_stride(surface);
     for (int r = 0; to != NULL && r < rows; r++) {
         for (int c = 0; c < columns; c++, pixels += 3) {
             uint32_t color = (uint32_t)pixels[0] << 16 | (uint32_t)pixels[1] << 8 | pixels[2];
             memcpy(to + (ptrdiff_t)r * stride + (ptrdiff_t)c * 4, &color, sizeof color);
         }
     }
-    cairo_surface_mark_dirty(surface);
-    cairo_save(plot->cairo);
-    cairo_translate(plot->cairo, x, y);
-    cairo_scale(plot->cairo, width / columns, width / columns);
-    cairo_set_source_surface(plot->cairo, surface, 0.0, 0.0);
-    cairo_paint(plot->cairo);
-    cairo_restore(plot->cairo);
-    cairo_surface_destroy(surface);
+    plot->cairo.surface_mark_dirty(surface);
+    plot->cairo.save(plot->pen);
+    plot->cairo.translate(plot->pen, x, y);
+    plot->cairo.scale(plot->pen, width / columns, width / columns);
+    plot->cairo.set_source_surface(plot->pen, surface, 0.0, 0.0);
+    plot->cairo.paint(plot->pen);
+    plot->cairo.restore(plot->pen);
+    plot->cairo.surface_destroy(surface);
 }
 
 static void choose_font(struct plot *plot, double size, bool bold)
 {
-    cairo_select_font_face(plot->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
-                           bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(plot->cairo, size);
+    plot->cairo.select_font_face(plot->pen, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
+                                 bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+    plot->cairo.set_font_size(plot->pen, size);
 }
 
 double plot_text_width(struct plot *plot, double size, bool bold, const char *text)
 {
     cairo_text_extents_t extents;
     choose_font(plot, size, bold);
-    cairo_text_extents(plot->cairo, text, &extents);
+    plot->cairo.text_extents(plot->pen, text, &extents);
     return extents.x_advance;
 }
 
@@ -129,12 +210,12 @@ void plot_text(struct plot *plot, double x, double y, int align, double size, st
 {
     double back = plot_text_width(plot, size, bold, text) * (align + 1) / 2.0;
     use(plot, color);
-    cairo_save(plot->cairo);
-    cairo_translate(plot->cairo, x, y);
-    cairo_rotate(plot->cairo, turned ? -1.5707963 : 0.0);
-    cairo_move_to(plot->cairo, -back, size * 0.36); /* half the height of a digit */
-    cairo_show_text(plot->cairo, text);
-    cairo_restore(plot->cairo);
+    plot->cairo.save(plot->pen);
+    plot->cairo.translate(plot->pen, x, y);
+    plot->cairo.rotate(plot->pen, turned ? -1.5707963 : 0.0);
+    plot->cairo.move_to(plot->pen, -back, size * 0.36); /* half the height of a digit */
+    plot->cairo.show_text(plot->pen, text);
+    plot->cairo.restore(plot->pen);
 }
 
 /* Cairo hands over the file piece by piece. */
@@ -150,36 +231,37 @@ static cairo_status_t sink_write(void *closure, const unsigned char *bytes, unsi
                                                                                  : CAIRO_STATUS_WRITE_ERROR;
 }
 
-static int draw_one(double width, double height, void (*draw)(struct plot *plot, const void *what), const void *what,
-                    const char *path, bool vector, struct error *error)
+static int draw_one(const struct cairo *cairo, double width, double height,
+                    void (*draw)(struct plot *plot, const void *what), const void *what, const char *path, bool vector,
+                    struct error *error)
 {
     struct sink sink = {.error = error};
     if (file_writer_open(&sink.writer, path, NULL, error) != FOV_OK) {
         return (int)error->status;
     }
     cairo_surface_t *surface =
-        vector ? cairo_svg_surface_create_for_stream(sink_write, &sink, width, height)
-               : cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)width * PNG_SCALE, (int)height * PNG_SCALE);
-    struct plot plot = {cairo_create(surface)};
+        vector ? cairo->svg_surface_create_for_stream(sink_write, &sink, width, height)
+               : cairo->image_surface_create(CAIRO_FORMAT_RGB24, (int)width * PNG_SCALE, (int)height * PNG_SCALE);
+    struct plot plot = {*cairo, cairo->create(surface)};
     if (!vector) {
-        cairo_scale(plot.cairo, PNG_SCALE, PNG_SCALE);
+        cairo->scale(plot.pen, PNG_SCALE, PNG_SCALE);
     }
     plot_box(&plot, 0.0, 0.0, width, height, PLOT_PAPER);
     draw(&plot, what);
-    cairo_status_t status = cairo_status(plot.cairo);
-    cairo_destroy(plot.cairo);
+    cairo_status_t status = cairo->status(plot.pen);
+    cairo->destroy(plot.pen);
     if (status == CAIRO_STATUS_SUCCESS && !vector) {
-        status = cairo_surface_write_to_png_stream(surface, sink_write, &sink);
+        status = cairo->surface_write_to_png_stream(surface, sink_write, &sink);
     }
-    cairo_surface_finish(surface); /* writes the rest of an SVG */
-    status = status == CAIRO_STATUS_SUCCESS ? cairo_surface_status(surface) : status;
-    cairo_surface_destroy(surface);
+    cairo->surface_finish(surface); /* writes the rest of an SVG */
+    status = status == CAIRO_STATUS_SUCCESS ? cairo->surface_status(surface) : status;
+    cairo->surface_destroy(surface);
     if (status == CAIRO_STATUS_SUCCESS && error->status == FOV_OK) {
         return file_writer_commit(&sink.writer, error);
     }
     file_writer_abandon(&sink.writer);
     return error_set(error, status == CAIRO_STATUS_NO_MEMORY ? FOV_E_MEMORY : FOV_E_IO, "%s: drawing failed: %s", path,
-                     cairo_status_to_string(status)) != FOV_OK
+                     cairo->status_to_string(status)) != FOV_OK
                ? (int)error->status
                : FOV_E_IO;
 }
@@ -190,8 +272,14 @@ int plot_files(double width, double height, void (*draw)(struct plot *plot, cons
     if (error->status != FOV_OK) {
         return (int)error->status; /* an earlier failure that nobody has looked at */
     }
-    int status = svg != NULL ? draw_one(width, height, draw, what, svg, true, error) : FOV_OK;
-    return status == FOV_OK && png != NULL ? draw_one(width, height, draw, what, png, false, error) : status;
+    struct cairo cairo;
+    int status = library_open(FOVEA_CAIRO_FILE, "cairo", cairo_functions, &cairo, error);
+    if (status != FOV_OK) {
+        error_prefix(error, "nothing can be drawn");
+        return status;
+    }
+    status = svg != NULL ? draw_one(&cairo, width, height, draw, what, svg, true, error) : FOV_OK;
+    return status == FOV_OK && png != NULL ? draw_one(&cairo, width, height, draw, what, png, false, error) : status;
 }
 
 #else /* no cairo: nothing to draw with */

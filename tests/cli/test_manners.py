@@ -169,6 +169,16 @@ def test_doctor():
     assert "fovea data get mnist" in " ".join(text.split()) and max(map(width_of, text.splitlines())) <= 80
 
 
+def test_what_starts_with_the_command():
+    """Drawing, downloading and archives bring fifty libraries, which are opened by the verbs that need them: linked with
+    the command they would cost each of its starts 20 ms."""
+    if not shutil.which("ldd"):
+        raise command.Skip("no ldd")
+    linked = subprocess.run(["ldd", FOVEA], stdout=subprocess.PIPE, text=True).stdout
+    for late in ("cairo", "curl", "archive", "crypto", "X11", "xml2"):
+        assert f"lib{late}" not in linked, linked
+
+
 def complete(line):
     """What bash offers for the last word of a line."""
     words = line.split(" ")
