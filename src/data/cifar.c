@@ -261,8 +261,8 @@ static void cifar_close(struct fov_dataset *dataset)
 }
 
 const struct data_source data_source_cifar10 = {
-    .name = "cifar10", .recognises = cifar_10_recognises, .open = cifar_10_open, .close = cifar_close};
+    .name = "cifar10", .turn = 1, .recognises = cifar_10_recognises, .open = cifar_10_open, .close = cifar_close};
 const struct data_source data_source_cifar100 = {
-    .name = "cifar100", .recognises = cifar_100_recognises, .open = cifar_100_open, .close = cifar_close};
+    .name = "cifar100", .turn = 1, .recognises = cifar_100_recognises, .open = cifar_100_open, .close = cifar_close};
 const struct data_source data_source_cifar100_coarse = {
     .name = "cifar100-coarse", .open = cifar_100_coarse_open, .close = cifar_close};

@@ -154,7 +154,8 @@ static void folder_of(char out[DATA_PATH_SIZE], const char *path)
     snprintf(out, DATA_PATH_SIZE, "%.*s", slash ? (int)(slash - path) : 0, path);
 }
 
-/* A picture where its name says: beside the file, in "images" or a folder of the split's name there or one further out. */
+/* A picture where its name says: beside the file, in "images" or a folder of the split's name there or one further
+ * out. */
 static bool find_picture(const struct coco *coco, const char *name, char path[DATA_PATH_SIZE])
 {
     char base[2][DATA_PATH_SIZE], split[WORD] = "";
@@ -332,6 +333,7 @@ static int scan(struct list *list, struct error *error)
 }
 
 const struct data_source data_source_coco = {.name = "coco",
+                                             .turn = 20,
                                              .suits = suits,
                                              .scan = scan,
                                              .sample = list_sample,

@@ -55,12 +55,12 @@ static int dataset_find_name(struct fov_context *context, const char *text, stru
                              struct error *error)
 {
     size_t length = strcspn(text, ":");
-    for (size_t i = 0; i < data_source_count; i++) {
-        const char *name = data_sources[i]->name;
+    for (size_t i = 0; i < data_source_table_count; i++) {
+        const char *name = data_source_table[i]->name;
         if (strlen(name) != length || strncmp(name, text, length) != 0) {
             continue;
         }
-        found->kind = data_sources[i];
+        found->kind = data_source_table[i];
         found->argument = text[length] == ':' ? text + length + 1 : NULL;
         if (found->argument && *found->argument == 0) {
             return error_set(error, FOV_E_USAGE, "dataset \"%s\": nothing follows the colon", text);
@@ -89,9 +89,10 @@ int dataset_find(struct fov_context *context, const char *text, struct dataset_f
         return status ? error_set(error, named.status, "%s", named.text) : FOV_OK;
     }
     found->argument = text;
-    for (size_t i = 0; i < data_source_count && file_is_directory(text); i++) {
-        if (data_sources[i]->recognises && data_sources[i]->recognises(text)) {
-            found->kind = data_sources[i];
+    const struct data_source *source = file_is_directory(text) ? data_source_behind(NULL) : NULL;
+    for (; source != NULL; source = data_source_behind(source)) {
+        if (source->recognises && source->recognises(text)) {
+            found->kind = source;
             return FOV_OK;
         }
     }
@@ -100,9 +101,9 @@ int dataset_find(struct fov_context *context, const char *text, struct dataset_f
         if (status) {
             return status;
         }
-        for (size_t i = 0; i < data_source_count; i++) {
-            if (data_sources[i]->suits && data_sources[i]->suits(found->store, found->index)) {
-                found->kind = data_sources[i];
+        for (source = data_source_behind(NULL); source != NULL; source = data_source_behind(source)) {
+            if (source->suits && source->suits(found->store, found->index)) {
+                found->kind = source;
                 return FOV_OK;
             }
         }
@@ -191,7 +192,7 @@ static void dataset_refuse(const char *text, struct error *error)
                   advice ? advice : "is a file; a dataset is a directory or a name (mnist, cifar10, cifar100, digits)");
         return;
     }
-    const char *near = text_nearest(text, data_sources, data_source_count, dataset_source_name);
+    const char *near = text_nearest(text, data_source_table, data_source_table_count, dataset_source_name);
     if (near && !strchr(text, '/')) {
         error_set(error, FOV_E_INPUT, "no dataset \"%s\" and no such directory; did you mean \"%s\"?", text, near);
     } else {

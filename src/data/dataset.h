@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A dataset from inside, and what a source of data is: one file that recognises a string or directory, opens it, and
  * hands out pictures. Sources know nothing of batches or floats (loader.h) nor of downloads (get.c).
- * Next: source.c (the table of sources), idx.c (the simplest source that reads files). */
+ * Next: source.c (where data is looked for), idx.c (the simplest source that reads files). */
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
@@ -41,10 +41,14 @@ struct fov_dataset {
     struct sample current; /**< of fov_dataset_sample and fov_dataset_read */
 };
 
-/** One kind of data. Constant; found through data_sources. */
+/** One kind of data. Constant. A line `const struct data_source data_source_NAME = {` in a file of this room is all it
+ *  takes to add one: cmake/tables.cmake lists it. */
 struct data_source {
     const char *name; /**< what a user writes: "mnist", "mnist:ARGUMENT" */
-    /** Whether a bare directory is of this kind; NULL: never. Asked in the order of the table. */
+    /** Whose turn it is to say whether a path is theirs, where several might: the smallest first; of equal ones by
+     *  name. Who knows the files by one name has an early turn, who takes any tree of pictures the last. */
+    int turn;
+    /** Whether a bare directory is of this kind; NULL: never. */
     bool (*recognises)(const char *directory);
     /** Fills a zeroed dataset whose context and source are set: everything above but `current`, with labels checked.
      *  `argument` is what follows "name:", a bare directory, or NULL. On failure the caller calls close. */
@@ -52,8 +56,8 @@ struct data_source {
     /** Decodes sample `index` into `picture`; called by several threads at once, each with its own picture. NULL where
      *  dataset->pixels holds everything. */
     int (*sample)(const struct fov_dataset *dataset, size_t index, struct picture *picture, struct error *error);
-    /** Fills in the target of sample `index`, whose picture has been decoded into sample->picture; called as `sample` is.
-     *  NULL where the target is a class, which dataset->labels says. */
+    /** Fills in the target of sample `index`, whose picture has been decoded into sample->picture; called as `sample`
+     *  is. NULL where the target is a class, which dataset->labels says. */
     int (*target)(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error);
     /** Both at once, in place of the two above where neither can be had alone. */
     int (*read)(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error);
@@ -61,20 +65,20 @@ struct data_source {
     const char *(*place)(const struct fov_dataset *dataset, size_t index);
 
     /* a source of files has these two in place of the above: list.h does the rest */
-    /** Whether the files of a store are of this kind; `index`: the file that the user named in it, or NULL. Asked in the
-     *  order of the table, for paths without a source's name in front. */
+    /** Whether the files of a store are of this kind; `index`: the file that the user named in it, or NULL. Asked for
+     *  paths without a source's name in front. */
     bool (*suits)(const struct store *store, const char *index);
-    /** Fills a zeroed list whose context, memory, store and index are set. What is wrong with the files is a finding. */
+    /** Fills a zeroed list whose context, memory, store and index are set. What is wrong with the files is a
+     *  finding. */
     int (*scan)(struct list *list, struct error *error);
 
     /** Frees `state`, which may be half made or NULL; NULL where there is none. */
     void (*close)(struct fov_dataset *dataset);
 };
-extern const struct data_source *const data_sources[];
-extern const size_t data_source_count;
-extern const struct data_source data_source_mnist, data_source_cifar10, data_source_cifar100,
-    data_source_cifar100_coarse, data_source_digits, data_source_csv, data_source_coco, data_source_yolo,
-    data_source_voc, data_source_shards, data_source_masks, data_source_pairs, data_source_folder;
+extern const struct data_source *const data_source_table[]; /* by name */
+extern const size_t data_source_table_count;
+/** By turn: the one behind `last`, the first for NULL; NULL behind the last. */
+const struct data_source *data_source_behind(const struct data_source *last);
 
 /** What a text means. Free with dataset_forget. */
 struct dataset_found {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out, on disk or in an archive. Which
- * folder is what is decided in folder_scan.c; here its parts become a list. Read next: list.c. */
+/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out, on disk or in an archive.
+ * Which folder is what is decided in folder_scan.c; here its parts become a list. Read next: list.c. */
 #include "data/list.h"
 #include <string.h>
 
@@ -57,6 +57,7 @@ static int scan_classes(struct list *list, struct error *error)
 }
 
 const struct data_source data_source_folder = {.name = "folder",
+                                               .turn = 100,
                                                .suits = suits,
                                                .scan = scan_classes,
                                                .sample = list_sample,

@@ -54,15 +54,15 @@ int list_add_class(struct list *list, const char *name, struct error *error);
 int list_add_value_name(struct list *list, const char *name, struct error *error);
 int list_add_box(struct list *list, const fov_box *box, struct error *error);
 int list_add_number(struct list *list, float number, struct error *error);
-/** The names of classes, one to a line, that stand in a file "classes.txt" (or "names.txt", "labels.txt") in `folder` of
- *  the store or at its root; none without such a file. */
+/** The names of classes, one to a line, that stand in a file "classes.txt" (or "names.txt", "labels.txt") in `folder`
+ *  of the store or at its root; none without such a file. */
 int list_read_classes(struct list *list, const char *folder, struct error *error);
 void list_free(struct list *list);
 
 /** The first error of the findings, else that nothing was found: E_INPUT. */
 int list_check(const struct list *list, struct error *error);
 
-/* ---- the dataset (list.c, list_split.c) --------------------------------------------------------------------------- */
+/* ---- the dataset (list.c, list_split.c) -------------------------------------------------------------------------- */
 
 /** Makes the list of what a source finds in a store, with what the store itself has to say. The caller frees, after
  *  failures too. */
@@ -96,7 +96,7 @@ typedef int list_probed(void *user, size_t index, const struct probe *probe, str
 int list_probe(struct fov_context *context, const struct store *store, const char *const *paths, size_t count,
                list_probed *take, void *user, struct error *error);
 
-/* ---- masks (masks.c) ---------------------------------------------------------------------------------------------- */
+/* ---- masks (masks.c) --------------------------------------------------------------------------------------------- */
 
 /** Looks at masks of the list and sets its rule, and its classes where they have no names. */
 int list_survey_masks(struct list *list, struct error *error);
@@ -106,7 +106,7 @@ int list_read_mask(const struct store *store, const char *path, struct picture *
 /** The mask of a sample whose picture has been read, as classes. */
 int list_take_mask(const struct list *list, const struct listed *listed, struct sample *sample, struct error *error);
 
-/* ---- trees of names (list_tree.c) --------------------------------------------------------------------------------- */
+/* ---- trees of names (list_tree.c) -------------------------------------------------------------------------------- */
 
 /** All pictures in a folder and below it, sorted, as paths in the store; freed by list_paths_free. */
 struct list_paths {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Batches: many samples prepared side by side on the context's pool, pixels as floats where the plan reads them, targets
- * in the form that a task wants. Each sample is prepared by one thread on its own (prepare.h), so batches do not depend
- * on threads. Order of samples is data_order. Next: loader.c. */
+/* Batches: many samples prepared side by side on the context's pool, pixels as floats where the plan reads them,
+ * targets in the form that a task wants. Each sample is prepared by one thread on its own (prepare.h), so batches do
+ * not depend on threads. Order of samples is data_order. Next: loader.c. */
 #ifndef DATA_LOADER_H
 #define DATA_LOADER_H
 
@@ -32,8 +32,8 @@ struct loader *loader_create(struct fov_context *context, const fov_dataset *dat
 void loader_free(struct loader *loader); /**< accepts NULL */
 /** The epoch by which everything random is keyed; 0 at first. */
 void loader_set_epoch(struct loader *loader, int64_t epoch);
-/** Prepares samples indices[0 .. count): pixels [count, ...], targets as .write makes them (NULL: not wanted). Allocates
- *  nothing when the dataset is in memory. The error is that of the first bad sample in the batch. */
+/** Prepares samples indices[0 .. count): pixels [count, ...], targets as .write makes them (NULL: not wanted).
+ *  Allocates nothing when the dataset is in memory. The error is that of the first bad sample in the batch. */
 int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, float *pixels, void *targets,
                 struct error *error);
 

@@ -232,6 +232,7 @@ static int scan(struct list *list, struct error *error)
 }
 
 const struct data_source data_source_masks = {.name = "masks",
+                                              .turn = 60,
                                               .suits = suits,
                                               .scan = scan,
                                               .sample = list_sample,

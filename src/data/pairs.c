@@ -22,6 +22,7 @@ static int scan(struct list *list, struct error *error)
 }
 
 const struct data_source data_source_pairs = {.name = "pairs",
+                                              .turn = 70,
                                               .suits = suits,
                                               .scan = scan,
                                               .sample = list_sample,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two pictures to a sample, told by equal names: a photograph and its mask, a small picture and its large one. Where the
- * two kinds may lie: in two folders ("images" and "masks"), these within a folder for each split or with folders for
- * splits within them, or side by side, the second with a suffix ("7.jpg", "7_mask.png").
+/* Two pictures to a sample, told by equal names: a photograph and its mask, a small picture and its large one. Where
+ * the two kinds may lie: in two folders ("images" and "masks"), these within a folder for each split or with folders
+ * for splits within them, or side by side, the second with a suffix ("7.jpg", "7_mask.png").
  * Next: partners.c, then masks.c and pairs.c, which say what the folders are called. */
 #ifndef DATA_PARTNERS_H
 #define DATA_PARTNERS_H

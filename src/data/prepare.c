@@ -41,9 +41,10 @@ static int check_options(const struct prepare_options *options, struct error *er
     bool is_cut = p->shorter > 0 || p->crop > 0 || p->letterbox != FOV_LETTERBOX_NONE;
     if ((unsigned)p->fit > FOV_FIT_INK || (unsigned)p->invert > FOV_INVERT_AUTO ||
         (p->fit > FOV_FIT_STRETCH && is_cut)) {
-        return (int)error_set(error, FOV_E_INPUT,
-                              "preprocessing: fit %d, invert %d, shorter side %d, crop %d, letterbox %d do not go together",
-                              (int)p->fit, (int)p->invert, p->shorter, p->crop, (int)p->letterbox);
+        return (int)error_set(
+            error, FOV_E_INPUT,
+            "preprocessing: fit %d, invert %d, shorter side %d, crop %d, letterbox %d do not go together", (int)p->fit,
+            (int)p->invert, p->shorter, p->crop, (int)p->letterbox);
     }
     if (options->target != PREPARE_PICTURE && is_fitted) {
         return (int)error_set(error, FOV_E_UNSUPPORTED,
@@ -51,8 +52,9 @@ static int check_options(const struct prepare_options *options, struct error *er
                               "target goes with the whole picture");
     }
     if (p->letterbox != FOV_LETTERBOX_NONE && (p->shorter > 0 || p->crop > 0 || p->pad > 0)) {
-        return (int)error_set(error, FOV_E_INPUT,
-                              "preprocessing: a letterbox keeps the whole picture; it goes with no cutting and padding");
+        return (int)error_set(
+            error, FOV_E_INPUT,
+            "preprocessing: a letterbox keeps the whole picture; it goes with no cutting and padding");
     }
     if (p->letterbox != FOV_LETTERBOX_NONE && options->target != PREPARE_PICTURE && options->target != PREPARE_BOXES) {
         return (int)error_set(error, FOV_E_UNSUPPORTED,
@@ -291,7 +293,8 @@ static int give_room(const struct preparation *preparation, struct preparer *pre
         status = prepare_grow(preparation->memory, &preparer->inner_mask, inner, error);
         job->out_mask = preparer->inner_mask.bytes;
     } else if (o->target == PREPARE_OTHER || o->target == PREPARE_DEGRADED) {
-        status = prepare_grow(preparation->memory, &preparer->moved, area_of(o->other) * (size_t)o->other.channels, error);
+        status =
+            prepare_grow(preparation->memory, &preparer->moved, area_of(o->other) * (size_t)o->other.channels, error);
         prepared->other = preparer->moved.bytes;
         prepared->other_size = o->other;
     }
@@ -430,8 +433,8 @@ static void normalise(const struct preparation *preparation, const uint8_t *pixe
     size_t channels = (size_t)o->size.channels, inner = (size_t)preparation->inner_width;
     int pad = o->preprocessing.pad;
     if (pad == 0) {
-        preparation->kernel->normalise_u8((size_t)o->size.height * inner, channels, pixels, mean, preparation->deviation,
-                                              out);
+        preparation->kernel->normalise_u8((size_t)o->size.height * inner, channels, pixels, mean,
+                                          preparation->deviation, out);
         return;
     }
     // the border: rows above and below, and a strip that ends one row and begins the next
@@ -440,7 +443,8 @@ static void normalise(const struct preparation *preparation, const uint8_t *pixe
     for (int y = 1; y < preparation->inner_height; y++) {
         put_black(preparation, out + (size_t)(y + pad) * stride - side, 2 * (size_t)pad);
     }
-    put_black(preparation, out + (size_t)(o->size.height - pad) * stride - side, (size_t)pad * (size_t)o->size.width + (size_t)pad);
+    put_black(preparation, out + (size_t)(o->size.height - pad) * stride - side,
+              (size_t)pad * (size_t)o->size.width + (size_t)pad);
     for (int y = 0; y < preparation->inner_height; y++) {
         preparation->kernel->normalise_u8(inner, channels, pixels + (size_t)y * inner * channels, mean,
                                               preparation->deviation,

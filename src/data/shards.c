@@ -219,5 +219,10 @@ static int scan(struct list *list, struct error *error)
     return status || !is_numbered ? status : name_numbers(list, error);
 }
 
-const struct data_source data_source_shards = {
-    .name = "shards", .suits = suits, .scan = scan, .sample = list_sample, .place = list_place, .close = list_close};
+const struct data_source data_source_shards = {.name = "shards",
+                                               .turn = 50,
+                                               .suits = suits,
+                                               .scan = scan,
+                                               .sample = list_sample,
+                                               .place = list_place,
+                                               .close = list_close};

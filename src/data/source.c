@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of data sources, and where data is looked for. A new source is a file with a descriptor and a line here. */
+/* The order in which data sources are asked, and where data is looked for. */
 #include "base/file.h"
 #include "base/text.h"
 #include "data/dataset.h"
@@ -7,12 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Asked in this order whether a bare directory is theirs; the folder source takes what nobody else wants. */
-const struct data_source *const data_sources[] = {
-    &data_source_mnist, &data_source_cifar10, &data_source_cifar100, &data_source_cifar100_coarse, &data_source_digits,
-    &data_source_csv,   &data_source_coco,    &data_source_yolo,     &data_source_voc,             &data_source_shards,
-    &data_source_masks, &data_source_pairs,   &data_source_folder};
-const size_t data_source_count = sizeof data_sources / sizeof *data_sources;
+const struct data_source *data_source_behind(const struct data_source *last)
+{
+    const struct data_source *next = NULL;
+    bool passed = last == NULL; /* `last` itself, in the table */
+    for (size_t i = 0; i < data_source_table_count; i++) {
+        const struct data_source *source = data_source_table[i];
+        bool is_behind = last == NULL || source->turn > last->turn || (source->turn == last->turn && passed);
+        passed = passed || source == last;
+        if (is_behind && (next == NULL || source->turn < next->turn)) {
+            next = source;
+        }
+    }
+    return next;
+}
 
 /* From the working directory, where FOVEA_DATA says nothing: a folder of data, and where fovea's developers keep theirs
    beside the checkout. */

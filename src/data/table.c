@@ -394,7 +394,8 @@ static int take_sample(struct table *table, const struct columns *columns, struc
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
-/* Tables that lie together share classes and target: facts and names are gathered from all before any sample is made. */
+/* Tables that lie together share classes and target: facts and names are gathered from all before any sample is
+ * made. */
 enum { MOST_TABLES = 8 };
 
 struct tables {
@@ -574,6 +575,7 @@ static int scan(struct list *list, struct error *error)
 }
 
 const struct data_source data_source_csv = {.name = "csv",
+                                            .turn = 10,
                                             .suits = suits,
                                             .scan = scan,
                                             .sample = list_sample,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Views of a prepared picture: mirrored, and moved by a pixel. What a network says of several, weighted and added up, is
- * steadier than what it says of one. Made of the floats that the network reads, after everything that prepare.c does. */
+/* Views of a prepared picture: mirrored, and moved by a pixel. What a network says of several, weighted and added up,
+ * is steadier than what it says of one. Made of the floats that the network reads, after everything that prepare.c
+ * does. */
 #ifndef DATA_VIEWS_H
 #define DATA_VIEWS_H
 

@@ -331,6 +331,7 @@ static int scan(struct list *list, struct error *error)
 #endif
 
 const struct data_source data_source_voc = {.name = "voc",
+                                            .turn = 40,
                                             .suits = suits,
                                             .scan = scan,
                                             .sample = list_sample,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Boxes as YOLO's tools write them: beside images/A.jpg a text labels/A.txt, a line "class x y width height" per object,
- * the middle and the size as shares of the picture's; of an outline (more pairs of numbers) the box around it. A
- * data.yaml names the classes and the splits; of YAML only what such files hold is read. */
+/* Boxes as YOLO's tools write them: beside images/A.jpg a text labels/A.txt, a line "class x y width height" per
+ * object, the middle and the size as shares of the picture's; of an outline (more pairs of numbers) the box around it.
+ * A data.yaml names the classes and the splits; of YAML only what such files hold is read. */
 #include "base/text.h"
 #include "data/boxes.h"
 #include <float.h>
@@ -406,6 +406,7 @@ static int scan(struct list *list, struct error *error)
 }
 
 const struct data_source data_source_yolo = {.name = "yolo",
+                                             .turn = 30,
                                              .suits = suits,
                                              .scan = scan,
                                              .sample = list_sample,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers: the memory they live in, the palette, and how one is drawn. Whoever shows them finds here what does not depend
- * on the task. */
+/* Answers: the memory they live in, the palette, and how one is drawn. Whoever shows them finds here what does not
+ * depend on the task. */
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "image/draw.h"
@@ -84,8 +84,8 @@ void fov_answer_free(fov_answer *answer)
     *answer = (fov_answer){.task = NULL};
 }
 
-/* Glasbey's aim, colours that stay apart, kept simple: the first ones by hand, told apart with any colour vision (Okabe,
- * Ito 2008); further ones by turning the hue by the golden angle. */
+/* Glasbey's aim, colours that stay apart, kept simple: the first ones by hand, told apart with any colour vision
+ * (Okabe, Ito 2008); further ones by turning the hue by the golden angle. */
 void fov_class_colour(int index, uint8_t rgb[3])
 {
     static const uint8_t first[][3] = {{0, 0, 0},      {230, 159, 0}, {86, 180, 233}, {0, 158, 115},

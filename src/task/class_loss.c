@@ -76,7 +76,8 @@ static fov_value add_labels(fov_graph *graph, const struct class_loss_options *o
                      .shape = options->rows ? rows : labels);
 }
 
-struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores, const struct class_loss_options *options)
+struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores,
+                                 const struct class_loss_options *options)
 {
     struct class_loss loss = {.labels = add_labels(graph, options, scores->count)};
     if (scores->independent) {

@@ -27,6 +27,7 @@ struct class_loss {
 
 /** Adds the nodes. `scores` are the graph's; afterwards scores->logits is [N, count], what is counted from after a run,
  *  and says what it is: logits, wherever the loss makes some of probabilities. */
-struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores, const struct class_loss_options *options);
+struct class_loss class_loss_add(fov_graph *graph, struct model_scores *scores,
+                                 const struct class_loss_options *options);
 
 #endif

@@ -27,8 +27,8 @@ size_t class_tally_add(struct class_tally *tally, const float *rows, const int32
 
 /** What the classifier says: the first of the largest; of a single score the second class from one half on. */
 int class_predicted(const struct model_scores *scores, const float *row);
-/** The row as probabilities [classes]: softmax of logits, a sigmoid for each independent one; of a single score, of both
- *  classes. */
+/** The row as probabilities [classes]: softmax of logits, a sigmoid for each independent one; of a single score, of
+ *  both classes. */
 void class_probabilities(const struct model_scores *scores, const float *row, double *probabilities);
 
 /** The probability that a row of scores gives to a class. */

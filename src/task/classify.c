@@ -113,7 +113,8 @@ static void sum(const struct task_use *use, const struct model_scores *scores, c
 {
     const size_t row = (size_t)scores->count;
     for (size_t i = 0; i < count; i++) {
-        int truth = use->mixes ? heaviest((const float *)targets + i * row, scores->count) : ((const int32_t *)targets)[i];
+        int truth =
+            use->mixes ? heaviest((const float *)targets + i * row, scores->count) : ((const int32_t *)targets)[i];
         sums[0] += class_predicted(scores, outputs + i * row) == truth;
     }
     sums[1] += (double)count;

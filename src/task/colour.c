@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Colour for grey pictures: the network sees a picture's grey and says the two axes of colour of each pixel (lab.h),
- * which are put together with the picture's own lightness, so that nothing of its sharpness is lost. Zhang, Isola, Efros,
- * "Colorful image colorization", ECCV 2016, section 2, with a plain regression instead of bins of colour. */
+ * which are put together with the picture's own lightness, so that nothing of its sharpness is lost. Zhang, Isola,
+ * Efros, "Colorful image colorization", ECCV 2016, section 2, with a plain regression instead of bins of colour. */
 #include "image/image.h"
 #include "metric/figures.h"
 #include "task/lab.h"
@@ -61,11 +61,11 @@ static int fit(struct task_use *use, struct error *error)
                 out.dim[3] == size->width - pad && size->channels == 1;
     if (!fits) {
         char text[SHAPE_TEXT_SIZE];
-        return error_set(error, FOV_E_SHAPE,
-                         "colour is two numbers for each pixel of a grey picture: [N, 1, %d, %d] becomes [N, 2, %d, %d]; "
-                         "this network reads %d channels and makes %s",
-                         size->height, size->width, size->height - pad, size->width - pad, size->channels,
-                         shape_text(&out, text));
+        return error_set(
+            error, FOV_E_SHAPE,
+            "colour is two numbers for each pixel of a grey picture: [N, 1, %d, %d] becomes [N, 2, %d, %d]; "
+            "this network reads %d channels and makes %s",
+            size->height, size->width, size->height - pad, size->width - pad, size->channels, shape_text(&out, text));
     }
     use->scores =
         (struct model_scores){.meaning = FOV_MEANING_MAP, .logits = use->model->output, .count = AXES};

@@ -68,9 +68,9 @@ static int check_sizes(const struct task_use *use, const struct generator *gener
     const fov_graph *graph = use->model->graph;
     fov_shape score = fov_value_shape(graph, use->model->output);
     if (size->channels != generator->channels || size->height != generator->height || size->width != generator->width) {
-        return error_set(error, FOV_E_SHAPE, "the generator makes %d x %d x %d numbers, the critic looks at %d x %d x %d",
-                         generator->channels, generator->height, generator->width, size->channels, size->height,
-                         size->width);
+        return error_set(
+            error, FOV_E_SHAPE, "the generator makes %d x %d x %d numbers, the critic looks at %d x %d x %d",
+            generator->channels, generator->height, generator->width, size->channels, size->height, size->width);
     }
     if (score.rank != 2 || score.dim[1] != 1) {
         char text[SHAPE_TEXT_SIZE];

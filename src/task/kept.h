@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers kept while a dataset is gone through, for figures that need them all at once (areas under curves, calibration),
- * up to a bound, so that a large dataset costs no memory that nobody expects. */
+/* Answers kept while a dataset is gone through, for figures that need them all at once (areas under curves,
+ * calibration), up to a bound, so that a large dataset costs no memory that nobody expects. */
 #ifndef TASK_KEPT_H
 #define TASK_KEPT_H
 

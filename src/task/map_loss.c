@@ -118,7 +118,7 @@ static fov_value add_cross_entropy(const struct map *map, float smoothing)
 {
     const fov_value in[] = {map->logits, map->labels};
     const int       each_alone = 1; /* the op's list of reductions: mean, none, sum */
-    fov_value       losses = emit_with(map, "softmax_cross_entropy", in, 2, "reduction", &each_alone, sizeof each_alone);
+    fov_value losses = emit_with(map, "softmax_cross_entropy", in, 2, "reduction", &each_alone, sizeof each_alone);
     if (smoothing > 0) { /* (1 - s) of the label's, s of the mean over all classes */
         const struct softmax_options over = {1};
         const struct reduce_options  channels = {.axes = {.count = 1, .at = {1}}};
@@ -189,7 +189,8 @@ struct map_loss map_loss_add(fov_graph *graph, struct model_scores *scores, cons
     struct map_loss made = {.labels = map.labels, .loss = add_loss(&map, options)};
     for (int i = 0; options->auxiliary != NULL && i < MOST_AUXILIARY_HEADS && options->auxiliary[i].share > 0; i++) {
         map.logits = options->auxiliary[i].logits;
-        made.loss = fov_add(graph, made.loss, scaled(&map, add_loss(&map, options), (double)options->auxiliary[i].share));
+        made.loss =
+            fov_add(graph, made.loss, scaled(&map, add_loss(&map, options), (double)options->auxiliary[i].share));
     }
     return made;
 }

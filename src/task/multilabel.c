@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any number of classes for each picture, each a yes or no of its own: binary cross-entropy or focal loss of every score
- * alone. A score of at least the threshold is a yes. */
+/* Any number of classes for each picture, each a yes or no of its own: binary cross-entropy or focal loss of every
+ * score alone. A score of at least the threshold is a yes. */
 #include "data/dataset.h"
 #include "metric/figures.h"
 #include "metric/ranking.h"
@@ -56,7 +56,8 @@ static int finish(const struct task_use *use, fov_model *model, struct error *er
 {
     (void)use;
     (void)error;
-    return fov_model_meaning(model, model->output) == FOV_MEANING_LOGITS || model_count_values(model, model->output) == 1
+    return fov_model_meaning(model, model->output) == FOV_MEANING_LOGITS ||
+                   model_count_values(model, model->output) == 1
                ? model_replace_output(model, fov_sigmoid(model->graph, model->output))
                : FOV_OK;
 }
@@ -68,7 +69,8 @@ static void add_loss(const struct task_use *use, fov_graph *graph, struct task_e
     ends->targets = task_add_targets(use, graph);
     fov_value x = fov_reshape(graph, ends->scores.logits, rows);
     if (ends->scores.is_probable && is_focal) { /* back to logits, kept from infinity */
-        fov_value p = fov_clip(graph, x, 1e-7F, 1), one = fov_constant(graph, "optimizer.one", FOV_F32, (fov_shape){0}, (float[]){1});
+        fov_value p = fov_clip(graph, x, 1e-7F, 1),
+                  one = fov_constant(graph, "optimizer.one", FOV_F32, (fov_shape){0}, (float[]){1});
         x = fov_sub(graph, fov_log(graph, p), fov_log(graph, fov_clip(graph, fov_sub(graph, one, x), 1e-7F, 1)));
         ends->scores.is_probable = false;
     }

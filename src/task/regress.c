@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers for each picture: an age, a position, a temperature. Values stay in their own units everywhere; the loss counts
- * an error in deviations of its value over the training data, so that values of any size, and several of different
- * units, are learned alike. A new network ends in mean + deviation x what its last layer says. */
+/* Numbers for each picture: an age, a position, a temperature. Values stay in their own units everywhere; the loss
+ * counts an error in deviations of its value over the training data, so that values of any size, and several of
+ * different units, are learned alike. A new network ends in mean + deviation x what its last layer says. */
 #include "data/dataset.h"
 #include "metric/figures.h"
 #include "task/kept.h"
@@ -306,7 +306,8 @@ static size_t tally_add(struct task_tally *tally, const float *outputs, const vo
     return count;
 }
 
-/* 1 - squared error over variance; of a truth that never changes 1 where it is met exactly, else 0 (docs/metrics.md). */
+/* 1 - squared error over variance; of a truth that never changes 1 where it is met exactly, else 0
+ * (docs/metrics.md). */
 static double explained(const struct regress_tally *sums, int v, int64_t count)
 {
     if (count < 2) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A session from inside, for the two files that implement it: session.c (answers) and session_run.c (values by name). */
+/* A session from inside, for the two files that implement it: session.c (answers) and session_run.c (values by
+ * name). */
 #ifndef TASK_SESSION_H
 #define TASK_SESSION_H
 

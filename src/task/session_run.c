@@ -201,11 +201,11 @@ int fov_session_prepare(fov_session *session, const fov_image *picture, float *t
     }
     struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
     size_t wanted = picture_floats(session);
-    int status = wanted == 0                         ? (int)session->error.status
-                 : picture == NULL || to == NULL     ? error_set(&session->error, FOV_E_USAGE, "no picture, or no room")
-                 : count != wanted                   ? error_set(&session->error, FOV_E_SHAPE,
-                                                                 "room for %zu numbers, a picture has %zu", count, wanted)
-                                                     : session_prepare(session, picture, to, &session->error);
+    int status = wanted == 0                     ? (int)session->error.status
+                 : picture == NULL || to == NULL ? error_set(&session->error, FOV_E_USAGE, "no picture, or no room")
+                 : count != wanted
+                     ? error_set(&session->error, FOV_E_SHAPE, "room for %zu numbers, a picture has %zu", count, wanted)
+                     : session_prepare(session, picture, to, &session->error);
     arithmetic_leave(mode);
     session_leave(session);
     return status;

@@ -50,7 +50,8 @@ static const struct fov_context *context_of(const struct task_use *use)
 static const char *task_of_model(const fov_model *model, fov_target target)
 {
     char name[32];
-    const struct task *task = model != NULL && model->task[0] != '\0' ? find_in(model->context, model->task, name) : NULL;
+    const struct task *task =
+        model != NULL && model->task[0] != '\0' ? find_in(model->context, model->task, name) : NULL;
     return task != NULL && (task->targets & 1U << target) != 0 ? model->task : NULL;
 }
 

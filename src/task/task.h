@@ -70,7 +70,7 @@ struct task_figure {
     bool        lower_is_better;
     bool        is_share; /**< of 1: people read it in per cent */
     bool        while_training; /**< counted over the batches of training, too: column "train/NAME" */
-    int         turn;           /**< above 0: the mean loss of that turn, which the loop adds up; such ones stand last */
+    int         turn;   /**< above 0: the mean loss of that turn, which the loop adds up; such ones stand last */
     const char *heading; /**< of its column where epochs are printed, at most 8 letters; NULL: it has none */
     const char *doc;
 };
@@ -110,8 +110,8 @@ struct task {
     /** Looks at the data to be learned from: how frequent its classes are, how far its values spread. After fit; not
      *  asked where a model is only measured. NULL: nothing has to be known. */
     int (*learn)(struct task_use *use, struct error *error);
-    /** What a new network has to be: fills in the numbers that are 0, by use->data. NULL: the pictures' channels, as many
-     *  classes as the data has. */
+    /** What a new network has to be: fills in the numbers that are 0, by use->data. NULL: the pictures' channels, as
+     *  many classes as the data has. */
     void (*network)(const struct task_use *use, fov_network_options *wanted);
     bool per_pixel; /**< its answer is a map: a new network takes the pictures at their own size where it can */
     bool newest_is_best; /**< no figure tells which epoch is best: it is always the last one */
@@ -185,8 +185,8 @@ size_t task_target_bytes(const struct task_use *use);
 int task_figure_count(const struct task *task);
 /** How many of them are counted while training. */
 int task_sum_count(const struct task *task);
-/** The figures as programs get them. `values` in the order of the figures (those of turns are left out), or, `sums` given, of those counted while
- *  training; answers how many. */
+/** The figures as programs get them. `values` in the order of the figures (those of turns are left out), or, `sums`
+ *  given, of those counted while training; answers how many. */
 int task_figures(const struct task *task, const double *values, const double *sums, fov_task_figure *figures);
 /** The loss's targets as an input of the graph. */
 fov_value task_add_targets(const struct task_use *use, fov_graph *graph);
@@ -209,8 +209,8 @@ int fit_pictures(struct task_use *use, struct error *error);
 int fit_scores(struct task_use *use, struct error *error);
 /** A class of the model for each of the data's; E_SHAPE where they differ. */
 int fit_classes(struct task_use *use, int classes, struct error *error);
-/** Reads a sample to learn something of the data; one that is damaged is passed over (*is_read is false): what becomes of
- *  it is the loader's business. E_MEMORY. */
+/** Reads a sample to learn something of the data; one that is damaged is passed over (*is_read is false): what becomes
+ *  of it is the loader's business. E_MEMORY. */
 int fit_look(const fov_dataset *data, size_t index, struct sample *sample, bool *is_read, struct error *error);
 /** Balanced weights of classes from how often each is there, as scikit-learn has them: all / (classes x count). One
  *  that was not seen gets the largest weight of the others. */

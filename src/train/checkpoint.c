@@ -133,7 +133,8 @@ int checkpoint_write(const char *path, const struct training_step *step, const s
 {
     struct memory *memory = step->context->memory;
     size_t total = (size_t)fov_parameter_count(step->graph), count = 0;
-    struct text history = {.memory = memory}, names = {.memory = memory}, classes = {.memory = memory}, sums = {.memory = memory};
+    struct text history = {.memory = memory}, names = {.memory = memory}, classes = {.memory = memory},
+                sums = {.memory = memory};
     struct metadata *metadata = memory_allocate(memory, 1, sizeof *metadata, "a checkpoint", error);
     struct safetensors_source *sources = memory_allocate(memory, total, sizeof *sources, "a checkpoint", error);
     size_t *name_at = memory_allocate(memory, total, sizeof *name_at, "a checkpoint", error);
@@ -332,7 +333,8 @@ static int check_settings(const struct safetensors *file, fov_context *context, 
     int count = settings_list(settings, list), status = FOV_OK;
     for (int i = 0; status == FOV_OK && i < count; i++) {
         snprintf(key, sizeof key, "option.%s", list[i].key);
-        status = list[i].decides ? expect(file, key, list[i].key, list[i].value, list[i].absent, list[i].older, error) : FOV_OK;
+        status = list[i].decides ? expect(file, key, list[i].key, list[i].value, list[i].absent, list[i].older, error)
+                                 : FOV_OK;
     }
     snprintf(text, sizeof text, "%" PRIu64, identity->seed);
     status = status == FOV_OK ? expect(file, "seed", "seed", text, NULL, NULL, error) : status;
@@ -356,7 +358,8 @@ static int get_sums(const struct safetensors *file, struct train_state *state, s
         return status;
     }
     for (int i = 0; i < 2 * TASK_MOST_FIGURES; i++) {
-        if (strlen(text) != 16 * 2 * TASK_MOST_FIGURES || !number_from_bits(text + (ptrdiff_t)16 * i, &state->sums[i])) {
+        if (strlen(text) != 16 * 2 * TASK_MOST_FIGURES ||
+            !number_from_bits(text + (ptrdiff_t)16 * i, &state->sums[i])) {
             return error_set(error, FOV_E_INPUT, "%s: no checkpoint: its entry \"epoch.sums\" is damaged", file->file);
         }
     }
@@ -374,13 +377,13 @@ static int read_state(const struct safetensors *file, fov_context *context, cons
         return error_set(error, FOV_E_UNSUPPORTED, "%s: a checkpoint of format %" PRId64 "; this fovea reads format %d",
                          file->file, format, FORMAT);
     }
-    if (safetensors_verify(file, error) != FOV_OK || check_settings(file, context, settings, identity, error) != FOV_OK ||
+    if (safetensors_verify(file, error) != FOV_OK ||
+        check_settings(file, context, settings, identity, error) != FOV_OK ||
         get_integer(file, "epoch", 0, &state->epoch, error) != FOV_OK ||
         get_integer(file, "step", 0, &state->step, error) != FOV_OK ||
         get_integer(file, "total_step", 0, &state->total, error) != FOV_OK ||
         get_double(file, "epoch.loss", &state->loss, error) != FOV_OK ||
-        get_integer(file, "epoch.seen", 0, &state->seen, error) != FOV_OK ||
-        get_sums(file, state, error) != FOV_OK ||
+        get_integer(file, "epoch.seen", 0, &state->seen, error) != FOV_OK || get_sums(file, state, error) != FOV_OK ||
         get_double(file, "epoch.seconds", &state->seconds, error) != FOV_OK ||
         get_spent(file, &state->spent, error) != FOV_OK ||
         get_integer(file, "best.epoch", 0, &state->best_epoch, error) != FOV_OK ||
@@ -401,7 +404,8 @@ static int read_state(const struct safetensors *file, fov_context *context, cons
     /* A sum of states that no run can be in would index outside the epoch's order. */
     int64_t whole = state->epoch * settings->steps + state->step; /* epochs that time has ended are shorter */
     bool fits = settings->given.minutes > 0.0f ? state->total <= whole : state->total == whole;
-    if (state->step >= settings->steps || state->epoch > INT32_MAX || !fits || state->history.count != (size_t)state->epoch) {
+    if (state->step >= settings->steps || state->epoch > INT32_MAX || !fits ||
+        state->history.count != (size_t)state->epoch) {
         return error_set(error, FOV_E_INPUT,
                          "%s: its epoch %" PRId64 ", step %" PRId64 " and total %" PRId64 " do not fit each other",
                          file->file, state->epoch, state->step, state->total);

@@ -47,7 +47,8 @@ static int open_views(struct evaluator *e, const char *text, struct error *error
         return error_set(error, FOV_E_UNSUPPORTED, "views %s: what task %s answers moves with the picture", text,
                          e->use.task->name);
     }
-    e->pictures = memory_allocate_raw(memory, (size_t)e->batch * loader_values(e->loader), sizeof(float), "views of pictures", error);
+    e->pictures = memory_allocate_raw(memory, (size_t)e->batch * loader_values(e->loader), sizeof(float),
+                                      "views of pictures", error);
     e->sums = memory_allocate_raw(memory, fov_plan_bytes(e->plan, e->output), 1, "sums over views", error);
     return e->pictures != NULL && e->sums != NULL ? FOV_OK : FOV_E_MEMORY;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Evaluation from inside: a plan and a loader kept between epochs, so that validating allocates nothing. What is counted
- * is the task's business. */
+/* Evaluation from inside: a plan and a loader kept between epochs, so that validating allocates nothing. What is
+ * counted is the task's business. */
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What TensorBoard reads: after each epoch every column of the history as a scalar and every parameter as a histogram,
  * appended to one file of the run folder. The format is that of TensorFlow's event files: records (length, CRC-32C of
- * it, bytes, CRC-32C of them) that hold protocol buffers (tensorflow/core/util/event.proto and framework/summary.proto).
- * A resumed run cuts the file back to its checkpoint first. */
+ * it, bytes, CRC-32C of them) that hold protocol buffers (tensorflow/core/util/event.proto and
+ * framework/summary.proto). A resumed run cuts the file back to its checkpoint first. */
 #ifndef TRAIN_EVENTS_H
 #define TRAIN_EVENTS_H
 

@@ -64,11 +64,12 @@ static bool next_entry(const char **at, const char *option, bool numbers, struct
         entry->times = *end == 'x';
         *end = entry->times ? '\0' : *end;
     }
-    if (numbers && (equals == NULL || !fine || !text_to_number(equals + 1, &entry->number) || !isfinite(entry->number) ||
-                    entry->number < 0.0)) {
-        error_set(error, FOV_E_USAGE,
-                  "training option %s: \"%.100s\" is not PATTERN=NUMBER or PATTERN=NUMBERx, with or without @FIRST-LAST",
-                  option, whole);
+    if (numbers && (equals == NULL || !fine || !text_to_number(equals + 1, &entry->number) ||
+                    !isfinite(entry->number) || entry->number < 0.0)) {
+        error_set(
+            error, FOV_E_USAGE,
+            "training option %s: \"%.100s\" is not PATTERN=NUMBER or PATTERN=NUMBERx, with or without @FIRST-LAST",
+            option, whole);
         return false;
     }
     snprintf(entry->pattern, sizeof entry->pattern, "%s", word);

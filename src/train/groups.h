@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What holds for which parameter: rates and decays by name ("features.*=0.1x, fc.*=0.05"), in some epochs only where that
- * is said ("features.*=0.1x@4-": from the fourth on; "stem.*=1x@1-3"), and what is not decayed. Two words stand among the patterns: norms-and-biases, and head, the last layer. */
+/* What holds for which parameter: rates and decays by name ("features.*=0.1x, fc.*=0.05"), in some epochs only where
+ * that is said ("features.*=0.1x@4-": from the fourth on; "stem.*=1x@1-3"), and what is not decayed. Two words stand
+ * among the patterns: norms-and-biases, and head, the last layer. */
 #ifndef TRAIN_GROUPS_H
 #define TRAIN_GROUPS_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The two-loop recursion (Nocedal & Wright, "Numerical optimization", 2006, algorithm 7.4) and a line search for the strong
- * Wolfe conditions (algorithms 3.5 and 3.6) that interpolates by cubics, with the bounds and shortcuts of Schmidt's
- * minFunc, which PyTorch's optimiser has, too: so both take the same steps. Sums are in order of the index. */
+/* The two-loop recursion (Nocedal & Wright, "Numerical optimization", 2006, algorithm 7.4) and a line search for the
+ * strong Wolfe conditions (algorithms 3.5 and 3.6) that interpolates by cubics, with the bounds and shortcuts of
+ * Schmidt's minFunc, which PyTorch's optimiser has, too: so both take the same steps. Sums are in order of the
+ * index. */
 #include "train/lbfgs.h"
 #include <math.h>
 #include <string.h>
@@ -63,7 +64,8 @@ static double largest(const struct lbfgs *l, const double *a)
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
-struct lbfgs *lbfgs_create(struct memory *memory, size_t count, const struct lbfgs_options *options, struct error *error)
+struct lbfgs *lbfgs_create(struct memory *memory, size_t count, const struct lbfgs_options *options,
+                           struct error *error)
 {
     enum { VECTORS = 7 };
     struct lbfgs_options o = options != NULL ? *options : (struct lbfgs_options){0};
@@ -72,8 +74,8 @@ struct lbfgs *lbfgs_create(struct memory *memory, size_t count, const struct lbf
     o.tolerance_gradient = o.tolerance_gradient != 0 ? o.tolerance_gradient : 1e-7;
     o.tolerance_change = o.tolerance_change != 0 ? o.tolerance_change : 1e-9;
     if (o.history < 1 || o.history > MOST_HISTORY || !(o.rate > 0 && o.rate < 1e9) || count < 1) {
-        error_set(error, FOV_E_USAGE, "L-BFGS: %zu numbers, a history of %d, a rate of %g make no sense", count, o.history,
-                  o.rate);
+        error_set(error, FOV_E_USAGE, "L-BFGS: %zu numbers, a history of %d, a rate of %g make no sense", count,
+                  o.history, o.rate);
         return NULL;
     }
     size_t history = (size_t)o.history, vectors = 2 * history + VECTORS, numbers;
@@ -192,7 +194,8 @@ static int evaluate(struct lbfgs *l, struct trial *trial)
 static double cubic(const struct trial *a, const struct trial *b, double low, double high)
 {
     const struct trial *left = a->at <= b->at ? a : b, *right = a->at <= b->at ? b : a;
-    double d1 = a->slope + b->slope - 3 * (a->value - b->value) / (a->at - b->at), square = d1 * d1 - a->slope * b->slope;
+    double d1 = a->slope + b->slope - 3 * (a->value - b->value) / (a->at - b->at),
+           square = d1 * d1 - a->slope * b->slope;
     if (!(square >= 0)) {
         return (low + high) / 2;
     }
@@ -241,7 +244,8 @@ static int narrow(struct lbfgs *l, struct trial bracket[2], struct trial *next, 
     double reach = largest(l, l->direction);
     bool stuck = false, done = false;
     *low = lower_of(bracket);
-    while (!done && trials < MOST_TRIALS && fabs(bracket[1].at - bracket[0].at) * reach >= l->options.tolerance_change) {
+    while (!done && trials < MOST_TRIALS &&
+           fabs(bracket[1].at - bracket[0].at) * reach >= l->options.tolerance_change) {
         next->at = choose_inside(bracket, &stuck);
         int status = evaluate(l, next);
         trials++;
@@ -266,7 +270,8 @@ static int narrow(struct lbfgs *l, struct trial bracket[2], struct trial *next, 
 /* From x along the direction: *found is the point to go to. */
 static int search(struct lbfgs *l, double first, double slope, struct trial *found)
 {
-    struct trial bracket[2] = {{0, l->value, slope, l->spare[0]}, {first, 0, 0, l->spare[1]}}, next = {.gradient = l->spare[2]};
+    struct trial bracket[2] = {{0, l->value, slope, l->spare[0]}, {first, 0, 0, l->spare[1]}},
+                 next = {.gradient = l->spare[2]};
     int low = 1, trials = 0;
     memcpy(bracket[0].gradient, l->gradient, l->count * sizeof *l->gradient);
     int status = evaluate(l, &bracket[1]);
@@ -348,6 +353,8 @@ int lbfgs_iterate(struct lbfgs *l, lbfgs_function function, void *user, double *
     l->iterations++;
     bool stands = fabs(found.at) * largest(l, l->direction) <= l->options.tolerance_change ||
                   fabs(l->value - before) < l->options.tolerance_change;
-    *state = largest(l, l->gradient) <= l->options.tolerance_gradient ? LBFGS_FLAT : stands ? LBFGS_STANDS : LBFGS_GOES_ON;
+    *state = largest(l, l->gradient) <= l->options.tolerance_gradient ? LBFGS_FLAT
+             : stands                                                 ? LBFGS_STANDS
+                                                                      : LBFGS_GOES_ON;
     return FOV_OK;
 }

@@ -30,8 +30,8 @@ enum lbfgs_state {
 
 struct lbfgs;
 
-/** For vectors of `count` numbers; takes (2 history + 7) x count doubles. NULL and E_MEMORY, or E_USAGE for options that
- *  make no sense. */
+/** For vectors of `count` numbers; takes (2 history + 7) x count doubles. NULL and E_MEMORY, or E_USAGE for options
+ *  that make no sense. */
 struct lbfgs *lbfgs_create(struct memory *memory, size_t count, const struct lbfgs_options *options,
                            struct error *error);
 void          lbfgs_free(struct lbfgs *lbfgs); /**< accepts NULL */

@@ -182,10 +182,7 @@ fov_train_option_info fov_train_option_at(int index)
 
 void fov_train_option_put(fov_train_options *options, int index, double number, const char *text)
 {
-    if (options == NULL || options == NULL) {
-        return;
-    }
-    if (index >= 0 && index < fov_train_option_count()) {
+    if (options != NULL && index >= 0 && index < fov_train_option_count()) {
         train_option_put(&train_option_table[index], options, number, text);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The ring. Large things go in parts, so that a rank works on one while its neighbours have others under way. What comes
- * back starts when all parts have arrived: with transports whose sends wait for their receiver, a ring that sends both
- * at once would stand still. */
+/* The ring. Large things go in parts, so that a rank works on one while its neighbours have others under way. What
+ * comes back starts when all parts have arrived: with transports whose sends wait for their receiver, a ring that sends
+ * both at once would stand still. */
 #include "train/ranks.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What ranks do together: deal batches, add in order, know of each other's failures. All of it goes round in a ring: from
- * rank 0 to the last, each adding its own, and then from the last to all others. Every call is made by all ranks, in the
- * same order. Next: train.c, which asks; fovea/ranks.h, how bytes travel. */
+/* What ranks do together: deal batches, add in order, know of each other's failures. All of it goes round in a ring:
+ * from rank 0 to the last, each adding its own, and then from the last to all others. Every call is made by all ranks,
+ * in the same order. Next: train.c, which asks; fovea/ranks.h, how bytes travel. */
 #ifndef TRAIN_RANKS_H
 #define TRAIN_RANKS_H
 

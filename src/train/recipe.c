@@ -4,6 +4,17 @@
 #include <stddef.h>
 
 static const fov_recipe recipes[] = {
+    {"mnist-quick", "lenet5 on MNIST in three epochs: 99 % within a few seconds",
+     "model = lenet5\n"
+     "data = mnist\n"
+     "epochs = 3\n"
+     "batch = 64\n"
+     "optimizer = sgd\n"
+     "lr = 0.05\n"
+     "momentum = 0.9\n"
+     "schedule = one-cycle\n"
+     "ema = 0.99\n",
+     NULL, 0},
     {"mnist-fast", "lenet5 on MNIST in about a minute of two cores",
      "model = lenet5\n"
      "data = mnist\n"
@@ -17,7 +28,8 @@ static const fov_recipe recipes[] = {
      "no_decay = norms-and-biases\n"
      "schedule = one-cycle\n"
      "augment = mnist\n"
-     "ema = 0.999\n", NULL, 0},
+     "ema = 0.999\n",
+     NULL, 0},
     {"mnist-best", "32-32-64-64 filters with batch norm on MNIST, affine and elastic changes",
      "model = mnist-best\n"
      "data = mnist\n"
@@ -32,7 +44,8 @@ static const fov_recipe recipes[] = {
      "schedule = one-cycle\n"
      "augment = rotate:10, shear:5, scale:0.1, translate:0.08, elastic:20:sigma=4\n"
      "label_smoothing = 0.05\n"
-     "ema = 0.995\n", NULL, 0},
+     "ema = 0.995\n",
+     NULL, 0},
     {"airbench94", "CIFAR-10 in ten epochs: filters that whiten, identity at first, Lookahead (Jordan 2024)",
      "model = airbench94\n"
      "data = cifar10\n"
@@ -49,7 +62,8 @@ static const fov_recipe recipes[] = {
      "lookahead = 5\n"
      "lookahead_final = 0.2262\n"
      "label_smoothing = 0.2\n"
-     "augment = alternating-flip, crop:2:border=reflect\n", NULL, 0},
+     "augment = alternating-flip, crop:2:border=reflect\n",
+     NULL, 0},
     {"finetune", "a model file whose head learns at the full rate and whose body at a tenth of it",
      "epochs = 10\n"
      "batch = 32\n"
@@ -60,7 +74,8 @@ static const fov_recipe recipes[] = {
      "warmup = 100\n"
      "clip_norm = 1\n"
      "augment = imagenet\n"
-     "label_smoothing = 0.1\n", NULL, 0},
+     "label_smoothing = 0.1\n",
+     NULL, 0},
     {"segment", "unet on pictures with masks, from pieces of 256 x 256 pixels that are mirrored and bent",
      "model = unet:width=12\n"
      "task = segment:loss=cross-entropy+dice\n"
@@ -74,7 +89,8 @@ static const fov_recipe recipes[] = {
      "no_decay = norms-and-biases\n"
      "schedule = one-cycle\n"
      "clip_norm = 1\n"
-     "ema = 0.99\n", NULL, 0},
+     "ema = 0.99\n",
+     NULL, 0},
     {"resnet20-he", "resnet20 on CIFAR-10 as He et al. 2016, section 4.2",
      "model = resnet20\n"
      "data = cifar10\n"
@@ -85,7 +101,8 @@ static const fov_recipe recipes[] = {
      "momentum = 0.9\n"
      "weight_decay = 0.0001\n"
      "schedule = multistep:82,123:gamma=0.1\n"
-     "augment = crop:4, flip\n", NULL, 0},
+     "augment = crop:4, flip\n",
+     NULL, 0},
     {"detect", "a detector on some hundreds of pictures: weak changes, adamw, an average of the weights",
      "model = yolox-nano\n"
      "task = detect\n"
@@ -115,8 +132,10 @@ static const fov_recipe recipes[] = {
      "schedule = cosine\n"
      "lr_final = 0.0005\n"
      "warmup = 2000\n"
-     "augment = mosaic:p=0.9, scale:0.5, translate:0.1, mixup:alpha=8:p=0.3, flip, brightness:0.4, saturation:0.7, hue:0.015\n"
-     "ema = 0.9998\n", NULL, 0},
+     "augment = mosaic:p=0.9, scale:0.5, translate:0.1, mixup:alpha=8:p=0.3, flip, brightness:0.4, saturation:0.7, "
+     "hue:0.015\n"
+     "ema = 0.9998\n",
+     NULL, 0},
 };
 enum { COUNT = sizeof recipes / sizeof recipes[0] };
 

@@ -48,7 +48,8 @@ static fov_training *create(fov_model *model, const fov_train_options *options)
     bool per_pixel = fov_value_shape(model->graph, model->output).rank > 2;
     fov_target target = is_detector ? FOV_TARGET_BOXES : per_pixel ? FOV_TARGET_MASK : FOV_TARGET_CLASS;
     status = status == FOV_OK ? task_choose(&training->use, NULL, target, error) : status;
-    status = status == FOV_OK ? step_create(&training->step, model, &training->use, &training->settings, error) : status;
+    status =
+        status == FOV_OK ? step_create(&training->step, model, &training->use, &training->settings, error) : status;
     status = status == FOV_OK ? step_compile(&training->step, &training->settings, batch, error) : status;
     if (status != FOV_OK) {
         fov_training_free(training);

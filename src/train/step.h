@@ -45,8 +45,8 @@ struct training_step {
     bool rest_left_out; /**< the last batch would be one sample, which a layer cannot take alone */
 };
 
-/** Builds the graph for a task that fits. use->model: what is trained, `model` itself or a copy of it that takes another
- *  size (its weights then go into `model`). The caller frees, after failures too. */
+/** Builds the graph for a task that fits. use->model: what is trained, `model` itself or a copy of it that takes
+ *  another size (its weights then go into `model`). The caller frees, after failures too. */
 int step_create(struct training_step *step, fov_model *model, const struct task_use *use,
                 const struct train_settings *settings, struct error *error);
 /** Compiles for batches of settings->batch and the rest that `count` samples leave (unless .drop_last). A rest of one

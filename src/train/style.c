@@ -87,8 +87,9 @@ static int check_size(const struct style_search *s, const char *what, int height
 {
     return height >= LEAST_SIDE && width >= LEAST_SIDE
                ? FOV_OK
-               : error_set(s->error, FOV_E_INPUT, "the %s is %d x %d pixels; the network's maps need %d a side at least",
-                           what, height, width, LEAST_SIDE);
+               : error_set(s->error, FOV_E_INPUT,
+                           "the %s is %d x %d pixels; the network's maps need %d a side at least", what, height, width,
+                           LEAST_SIDE);
 }
 
 /* ---- graphs ------------------------------------------------------------------------------------------------------ */
@@ -125,7 +126,8 @@ static int set_target(struct style_search *s, const struct target *target, fov_p
         squares += (double)numbers[i] * (double)numbers[i];
     }
     if (!(squares > 0.0) || !isfinite(squares)) {
-        return error_set(s->error, FOV_E_NUMERIC, "a layer of the network sees nothing in the picture: its maps are 0 or "
+        return error_set(s->error, FOV_E_NUMERIC,
+                         "a layer of the network sees nothing in the picture: its maps are 0 or "
                          "not finite");
     }
     const float factor = (float)(weight * (double)count / squares);
@@ -342,7 +344,8 @@ int fov_style_opt(fov_model *network, const fov_image *content, const fov_image 
                   const fov_style_options *options, fov_image *result)
 {
     if (network == NULL || content == NULL || style == NULL || result == NULL) {
-        return call_refuse(network != NULL ? network->context : NULL, "fov_style_opt: network, content, style or result is NULL");
+        return call_refuse(network != NULL ? network->context : NULL,
+                           "fov_style_opt: network, content, style or result is NULL");
     }
     struct call call = call_begin(network->context);
     struct style_search s = {.context = network->context, .error = &network->context->error, .network = network,

@@ -96,7 +96,8 @@ static int stop(struct training *t, double rate)
                      s->step, t->settings.given.directory != NULL ? "; a checkpoint is written" : "");
 }
 
-/* A rank that is lost takes nothing with it: what the last update left is written, where an update was the last thing. */
+/* A rank that is lost takes nothing with it: what the last update left is written, where an update was the last
+ * thing. */
 static int give_up(const struct training *t, int status)
 {
     struct error unread = {.status = FOV_OK};

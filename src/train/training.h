@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a run of training holds while it goes on, and what the files that share it offer each other: opening.c makes it
- * ready, batches.c computes, together.c is for several ranks, callers.c asks the program's functions. The order of things
- * is in train.c: read that first. */
+ * ready, batches.c computes, together.c is for several ranks, callers.c asks the program's functions. The order of
+ * things is in train.c: read that first. */
 #ifndef TRAIN_TRAINING_H
 #define TRAIN_TRAINING_H
 
@@ -53,8 +53,8 @@ void training_close(struct training *t);
 
 /** Decides the epoch's order of samples, which begin to be prepared from the step on at which it stands. */
 int training_begin_batches(struct training *t);
-/** What makes an update, or, in one process alone, what adds to one: a batch. Answers its rate, and the loss of the last
- *  one. E_NUMERIC where that is not finite. */
+/** What makes an update, or, in one process alone, what adds to one: a batch. Answers its rate, and the loss of the
+ *  last one. E_NUMERIC where that is not finite. */
 int training_batches(struct training *t, double *rate, double *loss);
 /** The share of its time that the run has taken; negative: it ends by epochs. */
 double training_time_share(const struct training *t);

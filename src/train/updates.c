@@ -102,8 +102,8 @@ static int add_sums(struct building *b, int parameters, struct error *error)
     return add_sums_of_statistics(b, parameters, error);
 }
 
-/* All gradients of a turn by one factor, so that their norm together is at most `most` (Pascanu, Mikolov & Bengio, "On the
- * difficulty of training recurrent neural networks", 2013). Squares are summed tensor by tensor in order of the
+/* All gradients of a turn by one factor, so that their norm together is at most `most` (Pascanu, Mikolov & Bengio, "On
+ * the difficulty of training recurrent neural networks", 2013). Squares are summed tensor by tensor in order of the
  * parameters. */
 static void add_norm_clip(struct building *b, int begin, int end, double most)
 {
@@ -135,7 +135,8 @@ static fov_value find_window(struct building *b, struct group_epochs epochs, str
         }
     }
     if (u->window_count == UPDATE_WINDOWS) {
-        error_set(error, FOV_E_USAGE, "training option lr_by_name: more than %d different spans of epochs", UPDATE_WINDOWS);
+        error_set(error, FOV_E_USAGE, "training option lr_by_name: more than %d different spans of epochs",
+                  UPDATE_WINDOWS);
         return (fov_value){0};
     }
     snprintf(name, sizeof name, "optimizer.epochs.%d", u->window_count + 1);
@@ -438,8 +439,8 @@ static double average_share(double decay, double number)
     return early > 1.0 - decay ? early : 1.0 - decay;
 }
 
-/* How far the slow copy goes at the n-th update; 0: the weights stay their own. At the end of a share that falls it stays
- * where it is, and the weights come to it. */
+/* How far the slow copy goes at the n-th update; 0: the weights stay their own. At the end of a share that falls it
+ * stays where it is, and the weights come to it. */
 static double lookahead_share(const struct train_settings *settings, double number)
 {
     const fov_train_options *o = &settings->given;

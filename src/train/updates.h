@@ -51,8 +51,8 @@ struct updates {
         int parameter, average; /**< ids in the graph */
     } * averages;               /**< of trained weights and of running statistics; NULL: none are kept */
     int average_count;
-    /** Running statistics, where batches are collected: each batch moves them from where they were when the group began,
-     *  and the group leaves the mean of that, weighted by samples. So they, too, are a sum over batches. */
+    /** Running statistics, where batches are collected: each batch moves them from where they were when the group
+     *  began, and the group leaves the mean of that, weighted by samples. So they, too, are a sum over batches. */
     struct update_statistic {
         int parameter, sum; /**< ids in the graph */
         size_t count;       /**< elements */

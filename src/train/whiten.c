@@ -28,7 +28,8 @@ static int find(const fov_model *model, const char *name, int *weight, struct pa
         }
         const int64_t *dim = value->shape.dim;
         if (dim[1] * dim[2] * dim[3] > MOST_NUMBERS) {
-            return error_set(error, FOV_E_UNSUPPORTED, "training option whiten: patches of \"%s\" have more than %d numbers",
+            return error_set(error, FOV_E_UNSUPPORTED,
+                             "training option whiten: patches of \"%s\" have more than %d numbers",
                              text_escape(shown, sizeof shown, name), MOST_NUMBERS);
         }
         *weight = node->in[1];
@@ -41,16 +42,17 @@ static int find(const fov_model *model, const char *name, int *weight, struct pa
 }
 
 /* Adds all patches of a picture [height, width, channels]; moments [numbers][numbers], the upper half. */
-static void add_picture(const struct patch *patch, const float *pixels, const struct picture_size *size, double *moments,
-                        double *row)
+static void add_picture(const struct patch *patch, const float *pixels, const struct picture_size *size,
+                        double *moments, double *row)
 {
     int n = patch->numbers;
     for (int y = 0; y + patch->height <= size->height; y++) {
         for (int x = 0; x + patch->width <= size->width; x++) {
             for (int i = 0; i < n; i++) { /* in the weight's order: channel, row, column */
                 int c = i / (patch->height * patch->width), r = i / patch->width % patch->height, k = i % patch->width;
-                row[i] = (double)pixels[((size_t)(y + r) * (size_t)size->width + (size_t)(x + k)) * (size_t)size->channels +
-                                        (size_t)c];
+                row[i] =
+                    (double)pixels[((size_t)(y + r) * (size_t)size->width + (size_t)(x + k)) * (size_t)size->channels +
+                                   (size_t)c];
             }
             for (int i = 0; i < n; i++) {
                 for (int k = i; k < n; k++) {
@@ -75,7 +77,8 @@ static int find_moments(const struct task_use *use, const struct patch *patch, d
     const struct picture_size *size = &load.prepare.size;
     struct loader *loader = loader_create(context, data, &load, error);
     size_t values = loader != NULL ? loader_values(loader) : 0;
-    float *pixels = loader != NULL ? memory_allocate_raw(memory, values, BATCH * sizeof(float), "pictures", error) : NULL;
+    float *pixels =
+        loader != NULL ? memory_allocate_raw(memory, values, BATCH * sizeof(float), "pictures", error) : NULL;
     double *row = memory_allocate(memory, n, sizeof *row, "a patch", error);
     int status = loader != NULL && pixels != NULL && row != NULL ? FOV_OK : (int)error->status;
     while (status == FOV_OK && done < samples) {

@@ -6,10 +6,11 @@
 
 #include "task/task.h"
 
-/** Fills the weight [filters, C, kh, kw] of that name, of a convolution that reads the model's pictures, and freezes it:
- *  v / sqrt(l + 5e-4) for each eigenvector v and eigenvalue l of the patches' second moments, the largest first, then
- *  their negatives; further filters stay as they are. Patches are those of up to 5000 training pictures, evenly spread,
- *  without augmentation. `frozen_only`: the values come from elsewhere. E_USAGE where there is no such convolution. */
+/** Fills the weight [filters, C, kh, kw] of that name, of a convolution that reads the model's pictures, and freezes
+ *  it: v / sqrt(l + 5e-4) for each eigenvector v and eigenvalue l of the patches' second moments, the largest first,
+ *  then their negatives; further filters stay as they are. Patches are those of up to 5000 training pictures, evenly
+ *  spread, without augmentation. `frozen_only`: the values come from elsewhere. E_USAGE where there is no such
+ *  convolution. */
 int whiten(fov_model *model, const struct task_use *use, const char *name, bool frozen_only, struct error *error);
 
 #endif

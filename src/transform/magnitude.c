@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations of a stated strength. Those that no transform of the list makes so are two of this file's own, which do not
- * stand in the list: a policy has drawn everything already. */
+/* Operations of a stated strength. Those that no transform of the list makes so are two of this file's own, which do
+ * not stand in the list: a policy has drawn everything already. */
 #include "transform/magnitude.h"
 #include <math.h>
 
@@ -14,7 +14,8 @@ struct exact_options {
 static void move(const void *options, struct transform_draw *draw, struct geometry *geometry)
 {
     const struct exact_options *o = options;
-    const struct image_map step = {{1, 0, trunc(o->x * geometry->width), 0, 1, trunc(o->y * geometry->height), 0, 0, 1}};
+    const struct image_map step = {
+        {1, 0, trunc(o->x * geometry->width), 0, 1, trunc(o->y * geometry->height), 0, 0, 1}};
 
     (void)draw;
     geometry_around_middle(geometry, o->linear);
@@ -29,10 +30,14 @@ static void colour(const void *options, struct transform_draw *draw, const struc
     o->apply(colours, o->factor);
 }
 
-static const struct transform exact_geometry = {
-    .name = "geometry of a policy", .kind = TRANSFORM_GEOMETRY, .options_size = sizeof(struct exact_options), .geometry = move};
-static const struct transform exact_colour = {
-    .name = "colours of a policy", .kind = TRANSFORM_COLOUR, .options_size = sizeof(struct exact_options), .colour = colour};
+static const struct transform exact_geometry = {.name = "geometry of a policy",
+                                                .kind = TRANSFORM_GEOMETRY,
+                                                .options_size = sizeof(struct exact_options),
+                                                .geometry = move};
+static const struct transform exact_colour = {.name = "colours of a policy",
+                                              .kind = TRANSFORM_COLOUR,
+                                              .options_size = sizeof(struct exact_options),
+                                              .colour = colour};
 
 _Static_assert(sizeof(struct exact_options) <= TRANSFORM_MOST_OPTIONS, "options of a policy's operation");
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations that AutoAugment and RandAugment choose from, each with a magnitude from 0 to 1 of its range (Cubuk et al.,
- * "AutoAugment", 2019, table 6) and, where it has two, a direction that is drawn. */
+/* The operations that AutoAugment and RandAugment choose from, each with a magnitude from 0 to 1 of its range (Cubuk et
+ * al., "AutoAugment", 2019, table 6) and, where it has two, a direction that is drawn. */
 #ifndef TRANSFORM_MAGNITUDE_H
 #define TRANSFORM_MAGNITUDE_H
 

@@ -189,7 +189,8 @@ static void lay_piece(const struct lay *lay, const struct mix_piece *piece, int 
     count = count < lay->columns - first ? count : lay->columns - first;
     count = count < lay->to_columns - left ? count : lay->to_columns - left;
     for (int row = top; row < bottom && row < lay->to_rows && count > 0; row++) {
-        const uint8_t *from = lay->from + ((size_t)held(row - y, lay->rows) * (size_t)lay->columns + (size_t)first) * channels;
+        const uint8_t *from =
+            lay->from + ((size_t)held(row - y, lay->rows) * (size_t)lay->columns + (size_t)first) * channels;
         uint8_t *to = lay->to + ((size_t)row * (size_t)lay->to_columns + (size_t)left) * channels;
         lay_row(to, from, (size_t)count * channels, (uint32_t)piece->weight);
     }

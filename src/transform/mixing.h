@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists that make one sample of several ("mosaic, scale:0.5, mixup"). Such a transform takes the sample as everything
- * before it in the list has made it, and partners, drawn by key, each as the same part of the list has made that one: so
- * a partner is what it would be in its own place of the same epoch. Next: mixing.c. */
+ * before it in the list has made it, and partners, drawn by key, each as the same part of the list has made that one:
+ * so a partner is what it would be in its own place of the same epoch. Next: mixing.c. */
 #ifndef TRANSFORM_MIXING_H
 #define TRANSFORM_MIXING_H
 
@@ -17,8 +17,8 @@ const char *pipeline_blends(const struct pipeline *pipeline);
 /** Where partners come from. */
 struct mixing_partners {
     uint64_t count; /**< samples there are to draw from */
-    /** Fills in what `job` has of the sample as it is (pixels, mask, boxes, the second picture); it stays until the next
-     *  call. Channels are the own sample's. `part`: 1 for the first partner that is read, and so on. */
+    /** Fills in what `job` has of the sample as it is (pixels, mask, boxes, the second picture); it stays until the
+     *  next call. Channels are the own sample's. `part`: 1 for the first partner that is read, and so on. */
     int (*read)(void *user, uint64_t sample, int part, struct pipeline_job *job, struct error *error);
     void *user;
 };
@@ -26,7 +26,8 @@ struct mixing_partners {
 /** What a sample was made of; valid until the room is used again. */
 struct mixed {
     int    part_count;
-    double share[MIXING_MOST_PARTS]; /**< of what is seen, by number of the part; they add up to 1. Part 0: the own one */
+    double
+        share[MIXING_MOST_PARTS]; /**< of what is seen, by number of the part; they add up to 1. Part 0: the own one */
     struct pipeline_box *boxes;      /**< of all parts; none of them is gone */
     int box_count;
 };

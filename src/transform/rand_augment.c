@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A few operations in turn, all of one magnitude, drawn evenly from fourteen, of which one leaves the picture alone (Cubuk,
- * Zoph, Shlens & Le, "RandAugment: practical automated data augmentation with a reduced search space", 2020). */
+/* A few operations in turn, all of one magnitude, drawn evenly from fourteen, of which one leaves the picture alone
+ * (Cubuk, Zoph, Shlens & Le, "RandAugment: practical automated data augmentation with a reduced search space",
+ * 2020). */
 #include "transform/magnitude.h"
 
 struct rand_augment_options {

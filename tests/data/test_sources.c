@@ -687,6 +687,24 @@ static void test_bccd(void **state)
 }
 #endif
 
+/* ---- the table --------------------------------------------------------------------------------------------------- */
+
+/* Every source has one turn, none before a smaller one; whoever takes any pictures is asked last. */
+static void test_turns(void **state)
+{
+    (void)state;
+    const struct data_source *last = NULL;
+    size_t count = 0;
+    for (const struct data_source *at = data_source_behind(NULL); at != NULL; at = data_source_behind(at)) {
+        assert_true(last == NULL || last->turn < at->turn ||
+                    (last->turn == at->turn && strcmp(last->name, at->name) < 0));
+        last = at;
+        count++;
+    }
+    assert_true(count == data_source_table_count && count >= 13);
+    assert_string_equal(last->name, "folder");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -709,6 +727,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_held_back, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_no_memory, folder_make, folder_remove),
         cmocka_unit_test(test_membrane),
+        cmocka_unit_test(test_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
