@@ -2,6 +2,7 @@
 /* Masks, pairs, tables and boxes, each in the layouts that people have, and in those that must be refused. Every picture
  * is grey with a value of its own, so that samples are told apart. */
 #include "data/archives.h"
+#include "data/dataset.h"
 #include "device/context.h"
 #include "image/image.h"
 #include <math.h>
