@@ -59,12 +59,11 @@ void answer_set_scores(json_t *object, const struct answer_form *form, const flo
     }
 }
 
-/* Boxes in pixels of the picture, best first. */
-static json_t *boxes_to_json(const fov_answer *answer)
+json_t *json_from_boxes(const fov_answer_box *found, int64_t count)
 {
     json_t *boxes = json_array();
-    for (int64_t i = 0; i < answer->box_count; i++) {
-        const fov_answer_box *box = &answer->boxes[i];
+    for (int64_t i = 0; i < count; i++) {
+        const fov_answer_box *box = &found[i];
         const double corner[4] = {box->x1, box->y1, box->x2, box->y2};
         json_t *one = json_object(), *at = json_array();
         json_set_integer(one, "class", box->index);
@@ -84,7 +83,7 @@ void answer_set_items(json_t *object, const fov_answer *answer)
     const fov_image *pixels = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
     json_set_text(object, "task", answer->task);
     if (answer->boxes != NULL) { /* whose items only count them */
-        json_set(object, "boxes", boxes_to_json(answer));
+        json_set(object, "boxes", json_from_boxes(answer->boxes, answer->box_count));
         return;
     }
     if (answer->count > 0) {

@@ -22,6 +22,8 @@ void answer_rank(const struct answer_form *form, const float *scores, int top, i
 /** The most probable classes ("top"); and, where these are no parts of a whole, every number of the output
  *  ("scores"). */
 void answer_set_scores(json_t *object, const struct answer_form *form, const float *scores, const int *order, int top);
+/** Boxes in pixels of the picture. */
+json_t *json_from_boxes(const fov_answer_box *boxes, int64_t count);
 /** The answer of any task: "task", "items", "scores", "height", "width". */
 void answer_set_items(json_t *object, const fov_answer *answer);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fovea explain: why a model answers as it does for a picture, as a page for people or as figures. */
+#include "answer_json.h"
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -74,6 +75,31 @@ static int set_map(struct explaining *x, json_t *object, json_t *ways, const cha
     return EXIT_OK;
 }
 
+/* What is explained of a detector's picture, or of a map of classes. */
+static void set_subject(json_t *object, const fov_explained *state)
+{
+    if (state->box_count > 0) {
+        json_t *frame = json_array();
+        for (int i = 0; i < 4; i++) {
+            json_add(frame, json_from_number(state->frame[i]));
+        }
+        json_set_integer(object, "box", state->box);
+        json_set(object, "frame", frame);
+        json_set(object, "boxes", json_from_boxes(state->boxes, state->box_count));
+    }
+    if (state->region != NULL) {
+        json_t *rows = json_array();
+        for (int y = 0; y < state->region_height; y++) {
+            json_t *row = json_array();
+            for (int x = 0; x < state->region_width; x++) {
+                json_add(row, json_integer(state->region[y * state->region_width + x]));
+            }
+            json_add(rows, row);
+        }
+        json_set(object, "region", rows);
+    }
+}
+
 static int print_json(struct explaining *x)
 {
     fov_explained state = fov_explainer_state(x->explainer);
@@ -87,6 +113,7 @@ static int print_json(struct explaining *x)
     json_set_integer(object, "channels", state.channels);
     json_set_integer(object, "height", state.height);
     json_set_integer(object, "width", state.width);
+    set_subject(object, &state);
     for (int i = 0; i < fov_explain_method_count() && code == EXIT_OK; i++) {
         const char *method = fov_explain_method_at(i).name;
         code = wants(x, method) ? set_map(x, object, ways, method) : EXIT_OK;
@@ -172,6 +199,52 @@ static int find_class(const struct explaining *x, const char *text)
     return options_natural(text, &number) && number < INT32_MAX ? (int)number : -2;
 }
 
+/* The best box of a class; -1 and a sentence. */
+static int find_box(const struct explaining *x, int class)
+{
+    fov_explained state = fov_explainer_state(x->explainer);
+    for (int i = 0; i < state.box_count; i++) {
+        if (state.boxes[i].index == class) {
+            return i;
+        }
+    }
+    fail(x->cli, EXIT_USAGE, "--class: none of the %d boxes is \"%.60s\"", state.box_count,
+         fov_model_class(x->model, class));
+    return -1;
+}
+
+/* Looks at the picture for what --class, --box or --at ask about. */
+static int look(struct explaining *x, const fov_image *image, int class)
+{
+    struct cli *cli = x->cli;
+    const char *at = option_text(cli, "at");
+    int64_t place[2];
+    bool boxes = fov_model_meaning(x->model, fov_model_output(x->model)) == FOV_MEANING_BOXES;
+    bool by_box = option_given(cli, "box");
+    if ((at != NULL) + by_box + option_given(cli, "class") > 1) {
+        return fail(cli, EXIT_USAGE, "--class, --box and --at each say what is explained: one of them, please");
+    }
+    if (by_box && !boxes) {
+        return fail(cli, EXIT_USAGE, "--box: the model is no detector; --class says what is explained");
+    }
+    if (at != NULL) {
+        if (options_numbers(at, ',', 0, INT32_MAX, place, 2) != 2) {
+            return fail(cli, EXIT_USAGE, "--at: \"%.40s\" is not ROW,COLUMN", at);
+        }
+        int status = fov_explainer_look_at(x->explainer, image, (int)place[0], (int)place[1]);
+        return status == FOV_OK ? EXIT_OK : fail_library(cli);
+    }
+    int answer = by_box ? (int)option_integer(cli, "box") : boxes ? -1 : class;
+    if (fov_explainer_look(x->explainer, image, answer) != FOV_OK) {
+        return fail_library(cli);
+    }
+    int box = boxes && class >= 0 ? find_box(x, class) : 0;
+    if (box < 0) {
+        return EXIT_USAGE;
+    }
+    return box == 0 || fov_explainer_look(x->explainer, image, box) == FOV_OK ? EXIT_OK : fail_library(cli);
+}
+
 /* ---- the verb ---------------------------------------------------------------------------------------------------- */
 
 static int open_all(struct explaining *x)
@@ -188,18 +261,18 @@ static int open_all(struct explaining *x)
     if (code != EXIT_OK) {
         return code;
     }
-    int answer = find_class(x, typed);
-    if (answer == -2) {
+    int class = find_class(x, typed);
+    if (class == -2) {
         return fail(cli, EXIT_USAGE, "--class: the model has no class \"%.60s\"", typed);
     }
     x->explainer = fov_explainer_create(x->model, option_text(cli, "layer"));
     if (x->explainer == NULL || fov_image_load(cli->context, cli->arguments[1], 0, &image) != FOV_OK) {
         return fail_library(cli);
     }
-    int status = fov_explainer_look(x->explainer, &image, answer);
+    code = look(x, &image, class);
     fov_image_free(&image);
-    if (status != FOV_OK) {
-        return fail_library(cli);
+    if (code != EXIT_OK) {
+        return code;
     }
     x->data = data != NULL ? source_data(cli, data, source_split(cli)) : NULL;
     x->page.data = x->data;
@@ -245,7 +318,18 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "CLASS",
      .otherwise = "the highest score",
-     .doc = "which answer is explained: a class's name or number, the number of a value"},
+     .doc = "which answer is explained: a class's name or number (of a detector its best box), the number of a value"},
+    {.name = "box",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .standard = "0",
+     .minimum = 0,
+     .maximum = 100000,
+     .doc = "which box of a detector is explained, in the order of fovea predict"},
+    {.name = "at",
+     .kind = OPTION_TEXT,
+     .argument = "ROW,COLUMN",
+     .doc = "the box, or the region of a map, that lies at this pixel of what the network saw"},
     {.name = "methods",
      .kind = OPTION_TEXT,
      .argument = "NAME,...",
@@ -350,11 +434,14 @@ const struct verb verb_explain = {
         "Score-CAM, occlusion, integrated gradients, SmoothGrad), the sum behind one number of a convolution with its "
         "true numbers and its receptive field, feature maps layer by layer, filters, and with --data the most "
         "similar samples. It needs no server, no script and no network. What is explained is the score before "
-        "softmax or sigmoid; for a map of classes its mean over the class's region. With --json the maps as "
-        "arrays of the input's size: gradcam, scorecam and occlusion [height][width], integrated_gradients and "
-        "smoothgrad [channels][height][width].",
+        "softmax or sigmoid; for a map of classes its mean over the class's region; for a detector's box that of its "
+        "class plus that of an object. With --json the maps as arrays of the input's size: gradcam, scorecam and "
+        "occlusion [height][width], integrated_gradients and smoothgrad [channels][height][width]; beside them the "
+        "boxes, or the region.",
     .examples = "fovea explain runs/train/best.onnx digit.png -o why.html\n"
                 "fovea explain best.onnx digit.png -o why.html --class 7 --data mnist\n"
                 "fovea explain best.onnx digit.png -o why.html --sum c1:3,12,10\n"
+                "fovea explain detector.onnx street.jpg -o why.html --class person\n"
+                "fovea explain unet.onnx cells.png -o why.html --at 120,80\n"
                 "fovea explain best.onnx digit.png --json --methods gradcam,occlusion --window 8\n",
 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Why a model answers as it does for one picture: maps of what mattered, what each layer makes of it, and the sum
- * behind a single pixel of a layer with its true numbers. For classifiers, for single numbers, and for maps of
- * classes, where a region stands for the class. */
+ * behind a single pixel of a layer with its true numbers. For classifiers, for single numbers, for maps of classes,
+ * where a region stands for the class, and for detectors, box by box. */
 #ifndef FOVEA_EXPLAIN_H
 #define FOVEA_EXPLAIN_H
 
+#include <fovea/answer.h>
 #include <fovea/dataset.h>
 #include <fovea/model.h>
 
@@ -16,7 +17,8 @@ extern "C" {
 typedef struct fov_explainer fov_explainer;
 
 /** `layer`: the value whose feature maps Grad-CAM and Score-CAM weigh; NULL: behind the last convolution that is not
- *  the output's own and still has several pixels, with the normalisation, sum and activation that follow it. The
+ *  the output's own and still has several pixels, with the normalisation, sum and activation that follow it; of a
+ *  detector, behind the last convolution that all of the box's scores come from, so that it depends on the box. The
  *  model's graph gains nodes that nothing else sees. Free it before the model. NULL and a sentence: E_USAGE for an
  *  unknown layer, with the nearest name; E_SHAPE where input or layer are no pictures. */
 FOV_API fov_explainer *fov_explainer_create(fov_model *model, const char *layer);
@@ -24,9 +26,15 @@ FOV_API void           fov_explainer_free(fov_explainer *explainer); /**< accept
 /** The layer that was chosen; "" where the network has none with more than one pixel. */
 FOV_API const char *fov_explainer_layer(const fov_explainer *explainer);
 
-/** The picture, of any size, through the model's preprocessing; and which answer is to be explained: a class, or the
- *  number of a value; -1: the highest score (of a map: the class of most pixels other than 0, the background). */
+/** The picture, of any size, through the model's preprocessing; and which answer is to be explained: a class, the number
+ *  of a value, or of a detector's box (0: the best one); -1: the highest score (of a map: the class of most pixels other
+ *  than 0, the background). Boxes are those that predictions answer; where no score is high enough, the best one is
+ *  explained nevertheless. */
 FOV_API FOV_MUST_CHECK int fov_explainer_look(fov_explainer *explainer, const fov_image *picture, int answer);
+/** The same for what lies at a pixel of the network's input (fov_explained.seen): the best box around it, or the
+ *  connected region of the class that it has. E_USAGE: there is none, or the model answers for the whole picture. */
+FOV_API FOV_MUST_CHECK int fov_explainer_look_at(fov_explainer *explainer, const fov_image *picture, int row,
+                                                 int column);
 
 /** What the explainer looks at. */
 typedef struct fov_explained {
@@ -35,9 +43,16 @@ typedef struct fov_explained {
     fov_image    seen;   /**< the same as 8-bit pixels: normalisation taken back */
     int          answer; /**< the class, or the number of the value */
     const char  *name;   /**< of the class */
-    double       score;  /**< of the answer before softmax or sigmoid; of a map its mean over the region */
+    double       score;  /**< of the answer before softmax or sigmoid; of a map its mean over the region; of a box its
+                              class's, plus that of an object where the detector has one */
     int          score_count;
     const float *scores; /**< [score_count]: all numbers of the output, before softmax or sigmoid */
+    const uint8_t *region; /**< of a map: 1 where its places are explained, [region_height, region_width]; else NULL */
+    int          region_height, region_width;
+    int          box_count;      /**< of a detector; else 0 */
+    const fov_answer_box *boxes; /**< [box_count], best first, in pixels of the picture */
+    int          box;            /**< the one that is explained */
+    double       frame[4];       /**< x1, y1, x2, y2 of it in pixels of `seen` */
 } fov_explained;
 /** Everything belongs to the explainer, until the next picture. Zeroed before the first one. */
 FOV_API fov_explained fov_explainer_state(const fov_explainer *explainer);

@@ -1,18 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /* Explanations from inside: a model with one picture, and pictures changed from it on their way through the network,
  * forward or with gradients. A method is one file with a descriptor here. Read next: explainer.c (the picture, the
- * score and the plans), gradcam.c (a short method), sums.c (one pixel of a layer taken apart). */
+ * score and the plans), subject.c (what is scored), gradcam.c (a short method), sums.c (one pixel of a layer taken
+ * apart). */
 #ifndef EXPLAIN_EXPLAIN_H
 #define EXPLAIN_EXPLAIN_H
 
 #include "base/error.h"
 #include "model/model.h"
 #include "op/window.h"
+#include "task/task.h"
 #include <fovea/explain.h>
 
 enum {
     EXPLAIN_BATCH = 8, /**< pictures that go through the network together where a method has many */
-    EXPLAIN_PLANS = 4  /**< for one picture and for EXPLAIN_BATCH, each forward only or with gradients */
+    EXPLAIN_PLANS = 4, /**< for one picture and for EXPLAIN_BATCH, each forward only or with gradients */
+    EXPLAIN_LAYERS = 4 /**< of a detector, whose boxes come from several: gradients that are kept in the graph */
+};
+
+struct detect_found;
+
+/** Gradients of the score as values of the graph, for one layer. */
+struct explain_gradients {
+    fov_value layer, of_input, of_layer;
+};
+
+/** What is to be explained: a class, the number of a value or of a box (-1: the highest score), or what lies at a pixel
+ *  of the network's input. */
+struct explain_wish {
+    int answer;
+    bool by_place;
+    int pixel[2]; /**< row, column */
 };
 
 /** A compiled way through the network: scores and the layer's maps, and where asked the gradients of the score. */
@@ -28,7 +46,10 @@ struct fov_explainer {
     struct model_picture picture; /**< of the network's input */
     fov_value layer;              /**< of Grad-CAM and Score-CAM; 0: none */
     fov_value seed;               /**< an input beside the model's, like the logits: what each adds to the score */
+    bool layer_is_given; /**< by the caller; else a detector's follows from the box */
     fov_value input_gradient, layer_gradient; /**< 0 until first asked for */
+    struct explain_gradients earlier[EXPLAIN_LAYERS];
+    int earlier_count;
     struct explain_plan plans[EXPLAIN_PLANS];
     int64_t fixed_batch; /**< of a model for so many samples and no other; 0: any number */
     size_t pixels;       /**< numbers of the input, one sample */
@@ -42,6 +63,13 @@ struct fov_explainer {
     int answer;
     double score;
     bool has_picture;
+    uint8_t *region; /**< of a map: 1 at the places that are explained; [region_height, region_width] */
+    int region_height, region_width;
+    struct task_use detector; /**< whose rows are read as boxes; .task NULL: no detector */
+    fov_value rows;           /**< its output; 0: no detector */
+    struct detect_found *found; /**< boxes in pixels of the input, best first; NULL: no detector */
+    fov_answer_box *boxes;      /**< the same in pixels of the picture */
+    int box_count, box;         /**< which of them is explained */
 };
 
 /** One call of fov_explain on its way. */
@@ -91,12 +119,35 @@ static inline size_t explain_place(const fov_explainer *explainer, int channel, 
 /** Bilinear, pixels' middles on pixels' middles, as PyTorch's interpolate(align_corners=False). */
 void explain_enlarge(const float *in, int height, int width, float *out, int out_height, int out_width);
 
+/* ---- subject.c --------------------------------------------------------------------------------------------------- */
+
+/** What the output of a detector needs to be explained: its task, and .scores.logits. */
+int explain_subject_open(fov_explainer *explainer, struct error *error);
+void explain_subject_close(fov_explainer *explainer);
+/** After a run for the picture: fills in answer, seeds, and region or boxes. */
+int explain_choose(fov_explainer *explainer, fov_plan *plan, const fov_image *picture,
+                   const struct explain_wish *wish, struct error *error);
+
+/** Is a pixel of the input answered by a place of the region that is explained? */
+bool explain_region_has(const fov_explainer *explainer, int row, int column);
+
+/* ---- flow.c ------------------------------------------------------------------------------------------------------ */
+
+/** The layer behind the last convolution that everything behind these scores of one sample has passed; where there is
+ *  none, that of explain_choose_layer. */
+fov_value explain_layer_behind(const fov_explainer *explainer, const size_t *places, int count);
+
 /* ---- layer.c ----------------------------------------------------------------------------------------------------- */
 
 /** A value by name, with the nearest name in the sentence where there is none. 0 and an error. */
 fov_value explain_find(const fov_explainer *explainer, const char *name, struct error *error);
 /** The layer that is taken where none is named; 0: none has more than one pixel. */
 fov_value explain_choose_layer(const fov_explainer *explainer);
+/** Onwards from a value through normalisation, activation, sums and concatenations of the same size, as long as nobody
+ *  else reads it. */
+fov_value explain_follow(const fov_explainer *explainer, int id);
+/** Weights: what is learned, or stands in the file as a constant, and is more than a number for each channel. */
+bool explain_has_weights(const fov_explainer *explainer, const struct node *node);
 /** The node of a 2-D convolution by its name or its result's; NULL and an error. */
 const struct node *explain_convolution(const fov_explainer *explainer, const char *name, struct error *error);
 /** The window of a node over its input, where it has one. False: none. */

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The explainer: one picture, the score that is explained, and the plans by which changed pictures are scored. The
  * score is the sum of the logits times a seed, an input like the logits: one 1 for a class, a share for each pixel of
- * a region. So one graph serves all answers, and its gradient is that of the chosen one. */
+ * a region, two for a box (an object, its class). So one graph serves all answers, and its gradient is that of the
+ * chosen one (subject.c). */
 #include "explain/explain.h"
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "data/loader.h"
 #include "graph/plan.h"
+#include "task/detect.h"
 #include <fovea/operators.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
-
-static const char seed_name[] = "explain.seed";
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
@@ -28,6 +29,9 @@ static int check_model(fov_explainer *e, struct error *error)
                          shape_text(&shape, text));
     }
     e->scores = model_scores(model, model->output);
+    if (explain_subject_open(e, error) != FOV_OK) {
+        return (int)error->status;
+    }
     fov_shape in = fov_value_shape(model->graph, model->input);
     fov_shape out = fov_value_shape(model->graph, e->scores.logits);
     e->fixed_batch = in.dim[0] == FOV_BATCH ? 0 : in.dim[0];
@@ -50,9 +54,11 @@ static int check_model(fov_explainer *e, struct error *error)
 static int add_seed(fov_explainer *e, struct error *error)
 {
     fov_graph *graph = e->model->graph;
-    e->seed = fov_find(graph, seed_name);
+    char name[48];
+    snprintf(name, sizeof name, "explain.seed.%d", e->scores.logits.id); /* each output has one */
+    e->seed = fov_find(graph, name);
     if (e->seed.id == 0) {
-        const fov_input_options seed = {.name = seed_name, .shape = fov_value_shape(graph, e->scores.logits)};
+        const fov_input_options seed = {.name = name, .shape = fov_value_shape(graph, e->scores.logits)};
         e->seed = fov_input_opt(graph, &seed);
     }
     return e->seed.id != 0 ? FOV_OK : (int)error->status;
@@ -67,7 +73,8 @@ static int make_rooms(fov_explainer *e, struct error *error)
     e->seeds = memory_allocate(memory, e->score_count, 2 * sizeof(float), "an explanation", error);
     e->seen = (fov_image){p->height, p->width, p->channels == 1 ? 1 : 3, NULL, memory};
     e->seen.pixels = memory_allocate(memory, bytes, 1, "an explanation", error);
-    if (e->input == NULL || e->seeds == NULL || e->seen.pixels == NULL) {
+    e->region = memory_allocate(memory, e->score_count, 1, "an explanation", error);
+    if (e->input == NULL || e->seeds == NULL || e->seen.pixels == NULL || e->region == NULL) {
         return FOV_E_MEMORY;
     }
     e->black = e->input + e->pixels;
@@ -104,6 +111,7 @@ static fov_explainer *create(fov_model *model, const char *layer)
     status = status == FOV_OK ? make_rooms(e, error) : status;
     status = status == FOV_OK ? look_at_black(e, error) : status;
     if (status == FOV_OK) {
+        e->layer_is_given = layer != NULL;
         e->layer = layer == NULL ? explain_choose_layer(e) : explain_find(e, layer, error);
         status = (int)error->status;
     }
@@ -131,18 +139,26 @@ fov_explainer *fov_explainer_create(fov_model *model, const char *layer)
     return made;
 }
 
+static void forget_plans(fov_explainer *e)
+{
+    for (int i = 0; i < EXPLAIN_PLANS; i++) {
+        fov_plan_free(e->plans[i].plan);
+        e->plans[i] = (struct explain_plan){.plan = NULL};
+    }
+}
+
 void fov_explainer_free(fov_explainer *e)
 {
     if (e == NULL) {
         return;
     }
     struct memory *memory = e->model->context->memory;
-    for (int i = 0; i < EXPLAIN_PLANS; i++) {
-        fov_plan_free(e->plans[i].plan);
-    }
+    forget_plans(e);
     memory_free(memory, e->input);
     memory_free(memory, e->seeds);
     memory_free(memory, e->seen.pixels);
+    memory_free(memory, e->region);
+    explain_subject_close(e);
     memory_free(memory, e);
 }
 
@@ -156,7 +172,7 @@ const char *fov_explainer_layer(const fov_explainer *e)
 
 /* ---- plans ------------------------------------------------------------------------------------------------------- */
 
-/* Nodes of the score and its gradients, once. */
+/* Nodes of the score and its gradients, once for each layer. */
 static int add_gradients(fov_explainer *e, struct error *error)
 {
     fov_graph *graph = e->model->graph;
@@ -173,7 +189,25 @@ static int add_gradients(fov_explainer *e, struct error *error)
     if (e->input_gradient.id == 0) {
         return error_set(error, FOV_E_UNSUPPORTED, "no gradient reaches the input: all ways lead through steps");
     }
+    e->earlier[e->earlier_count++ % EXPLAIN_LAYERS] = (struct explain_gradients){e->layer, gradients[0], gradients[1]};
     return FOV_OK;
+}
+
+/* Feature maps of another layer are weighed from here on. */
+static void change_layer(fov_explainer *e, fov_value layer)
+{
+    if (layer.id == e->layer.id) {
+        return;
+    }
+    forget_plans(e);
+    e->layer = layer;
+    e->input_gradient = e->layer_gradient = (fov_value){0};
+    for (int i = 0; i < EXPLAIN_LAYERS; i++) {
+        if (e->earlier[i].layer.id == layer.id) {
+            e->input_gradient = e->earlier[i].of_input;
+            e->layer_gradient = e->earlier[i].of_layer;
+        }
+    }
 }
 
 static fov_plan *make_plan(fov_explainer *e, struct explain_plan *made, struct error *error)
@@ -181,8 +215,11 @@ static fov_plan *make_plan(fov_explainer *e, struct explain_plan *made, struct e
     if (made->backward && add_gradients(e, error) != FOV_OK) {
         return NULL;
     }
-    fov_value outputs[4] = {e->scores.logits};
+    fov_value outputs[5] = {e->scores.logits};
     int count = 1;
+    if (e->rows.id != 0) {
+        outputs[count++] = e->rows;
+    }
     if (e->layer.id != 0) {
         outputs[count++] = e->layer;
     }
@@ -296,101 +333,16 @@ static void show_input(fov_explainer *e)
     }
 }
 
-/* Numbers of a map of classes by pixel, wherever the classes stand. */
-struct map_view {
-    size_t classes, places, class_step, place_step;
-};
-
-static struct map_view view_of_map(const fov_explainer *e)
+/* A box comes from one of several maps: Grad-CAM asks the one that this box comes from. */
+static void choose_layer_of_box(fov_explainer *e)
 {
-    fov_shape shape = fov_value_shape(e->model->graph, e->scores.logits);
-    bool last = model_map_is_channels_last(e->model, e->model->output);
-    size_t classes = e->scores.count > 0 && e->score_count % (size_t)e->scores.count == 0 ? (size_t)e->scores.count : 1;
-    if (shape.rank < 4) {
-        classes = 1;
-    }
-    size_t places = e->score_count / classes;
-    return (struct map_view){classes, places, last ? 1 : places, last ? classes : 1};
+    size_t places[2];
+    const struct detect_found *found = &e->found[e->box];
+    int count = detect_scores_of(e->detector.state, found->row, found->label, places);
+    change_layer(e, explain_layer_behind(e, places, count));
 }
 
-/* The class of a place: the largest score; of a single score, whether it is above 0. */
-static int class_of_place(const struct map_view *view, const float *logits, size_t place)
-{
-    const float *at = logits + place * view->place_step;
-    int best = 0;
-    if (view->classes == 1) {
-        return *at > 0.0F ? 1 : 0;
-    }
-    for (size_t c = 1; c < view->classes; c++) {
-        best = at[c * view->class_step] > at[(size_t)best * view->class_step] ? (int)c : best;
-    }
-    return best;
-}
-
-/* The class of most places, the background only where there is nothing else. */
-static int choose_region(const struct map_view *view, const float *logits)
-{
-    int classes = view->classes == 1 ? 2 : (int)view->classes, best = 0;
-    size_t most = 0;
-    for (int c = 1; c < classes; c++) {
-        size_t count = 0;
-        for (size_t place = 0; place < view->places; place++) {
-            count += class_of_place(view, logits, place) == c;
-        }
-        if (count > most) {
-            most = count;
-            best = c;
-        }
-    }
-    return best;
-}
-
-/* The mean of the class's score over the places that it has; over all of them where it has none. */
-static void seed_region(const fov_explainer *e, const struct map_view *view, int answer)
-{
-    size_t count = 0;
-    for (size_t place = 0; place < view->places; place++) {
-        count += class_of_place(view, e->logits, place) == answer;
-    }
-    float share = 1.0F / (float)(count > 0 ? count : view->places);
-    float sign = view->classes == 1 && answer == 0 ? -1.0F : 1.0F;
-    size_t channel = view->classes == 1 ? 0 : (size_t)answer;
-    for (size_t place = 0; place < view->places; place++) {
-        if (count == 0 || class_of_place(view, e->logits, place) == answer) {
-            e->seeds[channel * view->class_step + place * view->place_step] = sign * share;
-        }
-    }
-}
-
-static int choose_answer(fov_explainer *e, int answer, struct error *error)
-{
-    bool is_map = e->scores.meaning == FOV_MEANING_MAP;
-    bool single = !is_map && e->score_count == 1 && e->scores.classes == 2;
-    struct map_view view = is_map ? view_of_map(e) : (struct map_view){0};
-    int answers = is_map ? (view.classes == 1 ? 2 : (int)view.classes) : single ? 2 : (int)e->score_count;
-    if (answer >= answers || answer < -1) {
-        return error_set(error, FOV_E_USAGE, "answer %d is asked about; the model has 0 to %d", answer, answers - 1);
-    }
-    memset(e->seeds, 0, e->score_count * sizeof *e->seeds);
-    if (is_map) {
-        e->answer = answer >= 0 ? answer : choose_region(&view, e->logits);
-        seed_region(e, &view, e->answer);
-        return FOV_OK;
-    }
-    if (single) { /* one number: for the second class, and as much against the first */
-        e->answer = answer >= 0 ? answer : e->logits[0] > 0.0F;
-        e->seeds[0] = e->answer == 1 ? 1.0F : -1.0F;
-        return FOV_OK;
-    }
-    e->answer = answer > 0 ? answer : 0;
-    for (size_t i = 1; answer < 0 && i < e->score_count; i++) {
-        e->answer = e->logits[i] > e->logits[e->answer] ? (int)i : e->answer;
-    }
-    e->seeds[e->answer] = 1.0F;
-    return FOV_OK;
-}
-
-static int look(fov_explainer *e, const fov_image *picture, int answer)
+static int look(fov_explainer *e, const fov_image *picture, const struct explain_wish *wish)
 {
     struct error *error = &e->model->context->error;
     e->has_picture = false;
@@ -410,14 +362,17 @@ static int look(fov_explainer *e, const fov_image *picture, int answer)
         return status;
     }
     memcpy(e->logits, explain_row(plan, e->scores.logits, 0), e->score_count * sizeof(float));
-    status = choose_answer(e, answer, error);
+    status = explain_choose(e, plan, picture, wish, error);
     if (status == FOV_OK) {
         explain_to_plain(e, e->input, e->plain);
         show_input(e);
         e->score = explain_score(e, plan, 0);
-        e->has_picture = true;
+        if (e->rows.id != 0 && !e->layer_is_given) {
+            choose_layer_of_box(e);
+        }
+        e->has_picture = error->status == FOV_OK;
     }
-    return status;
+    return (int)error->status;
 }
 
 int fov_explainer_look(fov_explainer *e, const fov_image *picture, int answer)
@@ -426,9 +381,29 @@ int fov_explainer_look(fov_explainer *e, const fov_image *picture, int answer)
         return call_refuse(e != NULL ? e->model->context : NULL, "fov_explainer_look: e or picture is NULL");
     }
     struct call call = call_begin(e->model->context);
-    int status = look(e, picture, answer);
+    int status = look(e, picture, &(struct explain_wish){.answer = answer});
     call_end(&call);
     return status;
+}
+
+int fov_explainer_look_at(fov_explainer *e, const fov_image *picture, int row, int column)
+{
+    if (e == NULL || picture == NULL) {
+        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explainer_look_at: e or picture is NULL");
+    }
+    struct call call = call_begin(e->model->context);
+    int status = look(e, picture, &(struct explain_wish){.answer = -1, .by_place = true, .pixel = {row, column}});
+    call_end(&call);
+    return status;
+}
+
+/* The box that is explained, in pixels of the input. */
+static void copy_box(const fov_explainer *e, fov_explained *state)
+{
+    state->box_count = e->box_count;
+    state->boxes = e->boxes;
+    state->box = e->box;
+    memcpy(state->frame, e->found[e->box].box, sizeof state->frame);
 }
 
 fov_explained fov_explainer_state(const fov_explainer *e)
@@ -439,7 +414,7 @@ fov_explained fov_explainer_state(const fov_explainer *e)
     if (!e->has_picture) {
         return (fov_explained){.channels = 0};
     }
-    return (fov_explained){.channels = e->picture.channels,
+    fov_explained state = {.channels = e->picture.channels,
                            .height = e->picture.height,
                            .width = e->picture.width,
                            .input = e->plain,
@@ -448,5 +423,12 @@ fov_explained fov_explainer_state(const fov_explainer *e)
                            .name = fov_model_class(e->model, e->answer),
                            .score = e->score,
                            .score_count = (int)e->score_count,
-                           .scores = e->logits};
+                           .scores = e->logits,
+                           .region = e->region_width > 0 ? e->region : NULL,
+                           .region_height = e->region_height,
+                           .region_width = e->region_width};
+    if (e->rows.id != 0) {
+        copy_box(e, &state);
+    }
+    return state;
 }

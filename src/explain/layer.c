@@ -126,8 +126,7 @@ static bool reads(const struct node *node, int id)
     return false;
 }
 
-/* Weights: what is learned, or stands in the file as a constant, and is more than a number for each channel. */
-static bool has_weights(const fov_explainer *e, const struct node *node)
+bool explain_has_weights(const fov_explainer *e, const struct node *node)
 {
     for (int i = 0; i < node->in_count; i++) {
         const struct value *value = graph_value(e->model->graph, node->in[i]);
@@ -151,7 +150,7 @@ static bool is_last(const fov_explainer *e, size_t conv, const bool *needed, boo
         for (int i = 0; i < node->in_count; i++) {
             any = any || behind[node->in[i]];
         }
-        if (needed[n] && any && has_weights(e, node)) {
+        if (needed[n] && any && explain_has_weights(e, node)) {
             return false;
         }
         for (int i = 0; any && i < node->out_count; i++) {
@@ -161,28 +160,61 @@ static bool is_last(const fov_explainer *e, size_t conv, const bool *needed, boo
     return true;
 }
 
-/* Through normalisation, activation, sums and concatenations of the same size, as long as nobody else reads it. */
+/* Who reads a value: their nodes, at most two; answers how many there are. */
+static int find_readers(const fov_graph *graph, int id, const bool *needed, const struct node *readers[2])
+{
+    int count = 0;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        if (needed[n] && reads(&graph->nodes[n], id)) {
+            readers[count < 2 ? count : 1] = &graph->nodes[n];
+            count++;
+        }
+    }
+    return count;
+}
+
+/* The node that makes all there is of a value: its only reader; of x times a function of x, as SiLU is written in files,
+ * the product. NULL: it is used in several ways. */
+static const struct node *only_reader(const fov_graph *graph, int id, const bool *needed)
+{
+    const struct node *readers[2] = {NULL, NULL}, *last[2];
+    int count = find_readers(graph, id, needed, readers);
+    if (count == 2 && readers[0]->op->family == OP_ACTIVATION && reads(readers[1], readers[0]->out[0]) &&
+        find_readers(graph, readers[0]->out[0], needed, last) == 1) {
+        return readers[1];
+    }
+    return count == 1 ? readers[0] : NULL;
+}
+
 static int follow(const fov_explainer *e, int id, const bool *needed)
 {
     const fov_graph *graph = e->model->graph;
     while (id != e->scores.logits.id) {
-        const struct node *reader = NULL;
-        int readers = 0;
-        for (size_t n = 0; n < graph->node_count; n++) {
-            if (needed[n] && reads(&graph->nodes[n], id)) {
-                reader = &graph->nodes[n];
-                readers++;
-            }
-        }
+        const struct node *reader = only_reader(graph, id, needed);
         const fov_shape *in = &graph_value(graph, id)->shape;
-        const fov_shape *out = readers == 1 ? &graph_value(graph, reader->out[0])->shape : in;
-        if (readers != 1 || has_weights(e, reader) || list_option(reader, "kernel")->count > 0 || out->rank != 4 ||
-            out->dim[2] != in->dim[2] || out->dim[3] != in->dim[3]) {
+        const fov_shape *out = reader != NULL ? &graph_value(graph, reader->out[0])->shape : in;
+        if (reader == NULL || explain_has_weights(e, reader) || list_option(reader, "kernel")->count > 0 ||
+            out->rank != 4 || out->dim[2] != in->dim[2] || out->dim[3] != in->dim[3]) {
             break;
         }
         id = reader->out[0];
     }
     return id;
+}
+
+fov_value explain_follow(const fov_explainer *e, int id)
+{
+    const fov_graph *graph = e->model->graph;
+    struct memory *memory = e->model->context->memory;
+    bool *needed =
+        memory_allocate(memory, graph->node_count + 1, sizeof *needed, "an explainer", &e->model->context->error);
+    if (needed == NULL) {
+        return (fov_value){0};
+    }
+    graph_mark(graph, &e->scores.logits.id, 1, needed);
+    id = follow(e, id, needed);
+    memory_free(memory, needed);
+    return (fov_value){id};
 }
 
 fov_value explain_choose_layer(const fov_explainer *e)
@@ -237,6 +269,20 @@ static bool sees_everything(const fov_explainer *e, const struct node *node)
     return graph_cost(e->model->graph, node, in, out).global;
 }
 
+/* Rows or columns of a part that is cut out of a value: where the first lies, and how far it is to the next. */
+static void back_through_slice(const struct node *node, int rank, int axis, const struct box *out, struct box *box)
+{
+    int64_t cut, begin, step;
+    memcpy(&cut, op_option(node->op, node->options, "axis"), sizeof cut);
+    memcpy(&begin, op_option(node->op, node->options, "begin"), sizeof begin);
+    memcpy(&step, op_option(node->op, node->options, "step"), sizeof step);
+    bool is_cut = (cut < 0 ? cut + rank : cut) == 2 + axis;
+    int64_t one = is_cut ? begin + out->low[axis] * step : out->low[axis];
+    int64_t other = is_cut ? begin + out->high[axis] * step : out->high[axis];
+    box->low[axis] = one < other ? one : other;
+    box->high[axis] = one < other ? other : one;
+}
+
 /* The part of input i that a part of the result depends on. */
 static struct box look_back(const fov_explainer *e, const struct node *node, int i, const struct box *out)
 {
@@ -254,6 +300,8 @@ static struct box look_back(const fov_explainer *e, const struct node *node, int
         if (slides) {
             box.low[axis] = window_meets(&window, axis + 1, out->low[axis], 0);
             box.high[axis] = window_meets(&window, axis + 1, out->high[axis], window.kernel[axis + 1] - 1);
+        } else if (maps && strcmp(node->op->name, "slice") == 0) {
+            back_through_slice(node, from.rank, axis, out, &box);
         } else if (maps && size == to.dim[2 + axis]) {
             box.low[axis] = out->low[axis];
             box.high[axis] = out->high[axis];

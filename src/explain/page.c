@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHOWN_ANSWERS = 5, SHOWN_LAYERS = 8, SHOWN_CHANNELS = 4, NEAREST = 8, MAP_WIDTH = 224, ASKED_SAMPLES = 2000 };
+enum { SHOWN_ANSWERS = 5, SHOWN_BOXES = 20, SHOWN_LAYERS = 8, SHOWN_CHANNELS = 4, NEAREST = 8, MAP_WIDTH = 224, ASKED_SAMPLES = 2000 };
 
 struct page {
     fov_explainer *e;
@@ -62,9 +62,6 @@ static void add_answers(struct page *page)
     bool values = e->scores.meaning == FOV_MEANING_VALUES;
     struct text *html = &page->html;
     int shown[SHOWN_ANSWERS], count = 0;
-    if (e->scores.meaning == FOV_MEANING_MAP) {
-        return;
-    }
     for (; count < SHOWN_ANSWERS && (size_t)count < e->score_count; count++) {
         int best = -1;
         for (size_t i = 0; i < e->score_count; i++) {
@@ -91,6 +88,47 @@ static void add_answers(struct page *page)
     }
     text_add(html, "</table></div>");
     page_section_end(html);
+}
+
+static void add_boxes(struct page *page)
+{
+    const fov_explainer *e = page->e;
+    struct text *html = &page->html;
+    char text[200];
+    snprintf(text, sizeof text, "Boxes that were found, best first%s; what is explained below is the one in bold.",
+             e->box_count > SHOWN_BOXES ? ", the first of them" : "");
+    page_section(html, "Answers", text);
+    text_add(html, "<div class=\"wide\"><table><tr><th scope=\"col\">box</th><th scope=\"col\">answer</th>"
+                   "<th scope=\"col\">score</th><th scope=\"col\">columns</th><th scope=\"col\">rows</th></tr>");
+    for (int i = 0; i < e->box_count; i++) {
+        const fov_answer_box *box = &e->boxes[i];
+        bool chosen = i == e->box;
+        if (i >= SHOWN_BOXES && !chosen) {
+            continue;
+        }
+        text_add(html, "<tr><td>%d</td><td>%s", i, chosen ? "<b>" : "");
+        page_text(html, box->name);
+        text_add(html, "%s</td><td>%.1f %%</td><td>%.0f to %.0f</td><td>%.0f to %.0f</td></tr>",
+                 chosen ? "</b>" : "", 100.0 * box->score, box->x1, box->x2, box->y1, box->y2);
+    }
+    text_add(html, "</table></div>");
+    page_section_end(html);
+}
+
+static void add_region(struct page *page)
+{
+    const fov_explainer *e = page->e;
+    size_t count = 0, places = (size_t)e->region_height * (size_t)e->region_width;
+    char text[200];
+    for (size_t i = 0; i < places; i++) {
+        count += e->region[i];
+    }
+    snprintf(text, sizeof text, "%zu of the %d x %d places that the network answers, %.1f %%; %s", count,
+             e->region_width, e->region_height, 100.0 * (double)count / (double)places,
+             count > 0 ? "what is explained is the class's mean score over them."
+                       : "what is explained is the class's mean score over all.");
+    page_section(&page->html, "The region", text);
+    page_section_end(&page->html);
 }
 
 /* ---- maps -------------------------------------------------------------------------------------------------------- */
@@ -127,6 +165,9 @@ static int add_map(struct page *page, const fov_explain_method *method)
         return FOV_OK;
     }
     status = status == FOV_OK ? fov_explanation_draw(page->e, &map, 0.8F, &drawn) : status;
+    if (status == FOV_OK) {
+        sheet_outline(page->e, &drawn);
+    }
     status = status == FOV_OK ? add_picture(page, &drawn, MAP_WIDTH, method->title) : status;
     if (status == FOV_OK) {
         text_add(html, "<b>%s</b><br>%s", method->title, method->summary);
@@ -144,11 +185,22 @@ static int add_maps(struct page *page)
     page_section(
         html, "What mattered",
         "Warm colours speak for the answer, cold ones against it; each map is scaled by its own largest numbers.");
+    const fov_explainer *e = page->e;
+    fov_image answer = {.height = 0};
+    bool marked = e->rows.id != 0 || e->region_width > 0;
     text_add(html, "<ul class=\"samples maps\"><li>");
-    int status = add_picture(page, &page->e->seen, MAP_WIDTH, "the picture as the network saw it");
-    text_add(html, "<b>The picture as the network saw it</b><br>%d x %d pixels, %d channel%s</li>",
-             page->e->picture.width, page->e->picture.height, page->e->picture.channels,
-             page->e->picture.channels == 1 ? "" : "s");
+    int status = add_picture(page, &e->seen, MAP_WIDTH, "the picture as the network saw it");
+    text_add(html, "<b>The picture as the network saw it</b><br>%d x %d pixels, %d channel%s</li>", e->picture.width,
+             e->picture.height, e->picture.channels, e->picture.channels == 1 ? "" : "s");
+    if (status == FOV_OK && marked) {
+        text_add(html, "<li>");
+        status = sheet_of_answer(e, &answer);
+        status = status == FOV_OK ? add_picture(page, &answer, MAP_WIDTH, "what is explained") : status;
+        text_add(html, "<b>What is explained</b><br>%s</li>",
+                 e->rows.id != 0 ? "the box with the thick frame; the maps have it in white"
+                                 : "the region in colour; the maps have its outline in white");
+        fov_image_free(&answer);
+    }
     for (int i = 0; i < fov_explain_method_count() && status == FOV_OK; i++) {
         fov_explain_method method = fov_explain_method_at(i);
         status = add_map(page, &method);
@@ -397,7 +449,13 @@ static int write_page(struct page *page)
     snprintf(subtitle, sizeof subtitle, "%.100s; score %.4g%s%.100s", *name != '\0' ? name : "a model", e->score,
              e->layer.id != 0 ? "; feature maps of " : "", fov_explainer_layer(e));
     page_begin(&page->html, page->options->title != NULL ? page->options->title : title, subtitle);
-    add_answers(page);
+    if (e->rows.id != 0) {
+        add_boxes(page);
+    } else if (e->region_width > 0) {
+        add_region(page);
+    } else {
+        add_answers(page);
+    }
     int status = add_maps(page);
     status = status == FOV_OK ? add_sum(page) : status;
     status = status == FOV_OK ? add_layers(page) : status;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Sheets of small pictures, enlarged by whole factors so that a number stays a square. */
 #include "explain/sheet.h"
+#include "image/draw.h"
+#include "task/detect.h"
 #include <math.h>
 #include <string.h>
 
@@ -123,4 +125,90 @@ int sheet_of_field(const fov_explainer *e, const int field[4], fov_image *sheet)
         }
     }
     return status;
+}
+
+/* ---- what is explained ------------------------------------------------------------------------------------------- */
+
+static int line_width(const fov_explainer *e)
+{
+    int longer = e->picture.height > e->picture.width ? e->picture.height : e->picture.width;
+    return longer / 200 > 1 ? longer / 200 : 1;
+}
+
+static void frame_box(const fov_explainer *e, const fov_image *picture, int box, int line, const uint8_t rgb[3])
+{
+    const struct canvas_rgb canvas = {picture->pixels, picture->height, picture->width};
+    const double *at = e->found[box].box;
+    const double limit[4] = {0, 0, picture->width, picture->height};
+    int corner[4];
+    for (int i = 0; i < 4; i++) {
+        corner[i] = (int)lround(fmin(fmax(at[i], limit[0]), limit[2 + i % 2]));
+    }
+    draw_frame(&canvas, corner[0], corner[1], corner[2], corner[3], line, rgb);
+}
+
+/* Inside of the region, and no further than `line` pixels from its edge. */
+static bool is_edge(const fov_explainer *e, int y, int x, int line)
+{
+    for (int k = 1; k <= line && explain_region_has(e, y, x); k++) {
+        if (!explain_region_has(e, y - k, x) || !explain_region_has(e, y + k, x) || !explain_region_has(e, y, x - k) ||
+            !explain_region_has(e, y, x + k)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void sheet_outline(const fov_explainer *e, const fov_image *picture)
+{
+    static const uint8_t white[3] = {255, 255, 255};
+    int line = line_width(e);
+    if (e->rows.id != 0) {
+        frame_box(e, picture, e->box, line, white);
+    }
+    for (int y = 0; y < picture->height && e->region_width > 0; y++) {
+        for (int x = 0; x < picture->width; x++) {
+            if (is_edge(e, y, x, line)) {
+                memcpy(picture->pixels + 3 * ((size_t)y * (size_t)picture->width + (size_t)x), white, 3);
+            }
+        }
+    }
+}
+
+static void tint_region(const fov_explainer *e, const fov_image *sheet)
+{
+    uint8_t rgb[3];
+    fov_class_colour(e->answer, rgb);
+    for (int y = 0; y < sheet->height; y++) {
+        for (int x = 0; x < sheet->width; x++) {
+            uint8_t *at = sheet->pixels + 3 * ((size_t)y * (size_t)sheet->width + (size_t)x);
+            for (int c = 0; explain_region_has(e, y, x) && c < 3; c++) {
+                at[c] = (uint8_t)((at[c] + rgb[c]) / 2);
+            }
+        }
+    }
+}
+
+int sheet_of_answer(const fov_explainer *e, fov_image *sheet)
+{
+    struct memory *memory = e->model->context->memory;
+    size_t area = (size_t)e->seen.height * (size_t)e->seen.width, channels = (size_t)e->seen.channels;
+    uint8_t *pixels = memory_allocate_raw(memory, area, 3, "a sheet", &e->model->context->error);
+    if (pixels == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (size_t i = 0; i < area * 3; i++) {
+        pixels[i] = e->seen.pixels[channels == 3 ? i : i / 3];
+    }
+    *sheet = (fov_image){e->seen.height, e->seen.width, 3, pixels, memory};
+    for (int box = e->rows.id != 0 ? e->box_count - 1 : -1; box >= 0; box--) {
+        uint8_t rgb[3];
+        fov_class_colour(e->found[box].label + 1, rgb); /* the palette's first is a background's */
+        frame_box(e, sheet, box, box == e->box ? 3 * line_width(e) : line_width(e), rgb);
+    }
+    if (e->region_width > 0) {
+        tint_region(e, sheet);
+        sheet_outline(e, sheet);
+    }
+    return FOV_OK;
 }

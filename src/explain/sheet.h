@@ -13,5 +13,10 @@ int sheet_of_maps(const fov_explainer *explainer, const fov_activation *maps, fo
 int sheet_of_filters(const fov_explainer *explainer, const fov_filters *filters, fov_image *sheet);
 /** What the network saw, with a frame around top, left, height, width. */
 int sheet_of_field(const fov_explainer *explainer, const int field[4], fov_image *sheet);
+/** What the network saw, with all boxes of a detector in the colours of their classes and the explained one thick, or
+ *  with the region of a map that is explained. */
+int sheet_of_answer(const fov_explainer *explainer, fov_image *sheet);
+/** Outlines the box or the region that is explained in an RGB picture of the input's size. */
+void sheet_outline(const fov_explainer *explainer, const fov_image *picture);
 
 #endif

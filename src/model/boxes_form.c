@@ -109,13 +109,13 @@ static bool fits_darknet(const fov_shape *shape, struct boxes_rows *rows)
 }
 
 const struct boxes_form boxes_forms[] = {
-    {"yolox", "boxes in steps of their map, an object, classes", fits_yolox, score_with_object, box_of_steps},
-    {"yolov5", "three boxes for each place, in pixels, an object, classes", fits_yolov5, score_with_object,
-     box_of_pixels},
-    {"yolov8", "across: boxes in pixels, classes", fits_yolov8, score_of_class, box_of_pixels},
-    {"darknet", "three boxes for each place of two maps, in pixels, an object, classes", fits_darknet,
+    {"yolox", "boxes in steps of their map, an object, classes", 4, 5, fits_yolox, score_with_object, box_of_steps},
+    {"yolov5", "three boxes for each place, in pixels, an object, classes", 4, 5, fits_yolov5,
      score_with_object, box_of_pixels},
-    {"yolox-decoded", "boxes in pixels, an object, classes", fits_yolox, score_with_object, box_of_pixels},
+    {"yolov8", "across: boxes in pixels, classes", -1, 4, fits_yolov8, score_of_class, box_of_pixels},
+    {"darknet", "three boxes for each place of two maps, in pixels, an object, classes", 4, 5, fits_darknet,
+     score_with_object, box_of_pixels},
+    {"yolox-decoded", "boxes in pixels, an object, classes", 4, 5, fits_yolox, score_with_object, box_of_pixels},
 };
 enum { FORMS = sizeof boxes_forms / sizeof *boxes_forms };
 const char *const boxes_form_names[] = {"auto", "yolox", "yolov5", "yolov8", "darknet", "yolox-decoded", NULL};

@@ -18,6 +18,8 @@ struct boxes_rows {
 struct boxes_form {
     const char *name; /**< "yolox" */
     const char *doc;
+    int object;      /**< which number of a row says that there is an object; -1: none does */
+    int first_class; /**< which number of a row is class 0's */
     /** Whether an output of that shape can be of this form: fills in .rows, .numbers, .classes, .across. */
     bool (*fits)(const fov_shape *shape, struct boxes_rows *rows);
     double (*score)(const struct boxes_rows *of, const float *numbers, size_t row, int *label);

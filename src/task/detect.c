@@ -163,11 +163,6 @@ static void sum(const struct task_use *use, const struct model_scores *scores, c
 
 /* ---- an answer --------------------------------------------------------------------------------------------------- */
 
-static double inside(double at, int size)
-{
-    return at < 0 ? 0 : at > size ? size : at;
-}
-
 static int answer(const struct task_use *use, const struct task_output *output, fov_answer *answer, struct error *error)
 {
     struct detect_state *state = use->state;
@@ -184,17 +179,11 @@ static int answer(const struct task_use *use, const struct task_output *output, 
     int64_t count = detect_find(use, state, output->numbers, false, detect_options_of(use)->least, found);
     for (int64_t i = 0; i < count; i++) {
         double at[4];
-        detect_unmap(&frame, found[i].box, at);
-        fov_answer_box box = {.index = found[i].label,
-                              .name = answer->items[found[i].label].name,
-                              .score = found[i].score,
-                              .x1 = inside(at[0], output->width),
-                              .y1 = inside(at[1], output->height),
-                              .x2 = inside(at[2], output->width),
-                              .y2 = inside(at[3], output->height)};
-        if (box.x2 > box.x1 && box.y2 > box.y1) {
-            answer->boxes[answer->box_count++] = box;
-            answer->items[box.index].value += 1.0;
+        if (detect_unmap_inside(&frame, found[i].box, output->height, output->width, at)) {
+            struct fov_answer_item *item = &answer->items[found[i].label];
+            answer->boxes[answer->box_count++] =
+                (fov_answer_box){item->index, item->name, found[i].score, at[0], at[1], at[2], at[3]};
+            item->value += 1.0;
         }
     }
     memory_free(memory, found);
@@ -237,3 +226,14 @@ const struct task task_detect = {
     .tally_report = detect_tally_report,
     .answer = answer,
 };
+
+struct detect_state *detect_open(struct task_use *use, const fov_model *model, struct error *error)
+{
+    *use = (struct task_use){.model = model};
+    int status = task_choose(use, NULL, FOV_TARGET_BOXES, error);
+    if (status == FOV_OK && use->task != &task_detect) { /* a program's own task, whose options are not these */
+        status = task_choose(use, task_detect.name, FOV_TARGET_BOXES, error);
+    }
+    status = status == FOV_OK ? task_fit(use, error) : status;
+    return status == FOV_OK ? use->state : NULL;
+}

@@ -21,6 +21,7 @@ const struct detect_options *detect_options_of(const struct task_use *use);
 /** A box that was found, in pixels of the network's input. */
 struct detect_found {
     int label; /**< class of the model */
+    size_t row; /**< of the output, which it was read from */
     double score, box[4];
 };
 
@@ -46,10 +47,17 @@ struct detect_state *detect_state_create(const struct task_use *use, const struc
 bool detect_is_learned(const struct detect_state *state);
 void detect_state_free(struct detect_state *state); /**< accepts NULL */
 
+/** The task of a detector's model without data, with the options that the model states where it states some. NULL and
+ *  an error; task_close ends it. */
+struct detect_state *detect_open(struct task_use *use, const fov_model *model, struct error *error);
+
 /** Boxes in the rows of one picture: those of at least that score that survive suppression, best first.
  *  `logits`: scores are those of before the sigmoid. found [DETECT_MOST_FOUND]. Answers how many; -1: memory. */
 int64_t detect_find(const struct task_use *use, struct detect_state *state, const float *rows, bool logits,
                     double least, struct detect_found *found);
+
+/** What scores row `row` in one picture's numbers: writes their places, at most two, the class's last; answers how many. */
+int detect_scores_of(const struct detect_state *state, size_t row, int label, size_t places[2]);
 
 /** How a picture lies in the network's input: scale of each axis, and where its upper left corner is. */
 struct detect_frame {
@@ -58,6 +66,9 @@ struct detect_frame {
 struct detect_frame detect_frame_of(const struct task_use *use, int height, int width);
 /** A box of the input as one of the picture. */
 void detect_unmap(const struct detect_frame *frame, const double box[4], double picture[4]);
+/** The same, within a picture of that size. False: nothing of it is inside. */
+bool detect_unmap_inside(const struct detect_frame *frame, const double box[4], int height, int width,
+                         double picture[4]);
 
 /* detect_tally.c */
 int detect_tally_open(struct task_tally *tally, struct error *error);

@@ -83,10 +83,25 @@ int64_t detect_find(const struct task_use *use, struct detect_state *state, cons
     for (int64_t i = 0; i < kept; i++) {
         const double *box = state->boxes + 4 * state->kept[i];
         found[i] = (struct detect_found){.label = state->labels[state->kept[i]],
+                                         .row = state->candidates[state->kept[i]].row,
                                          .score = state->kept_scores[i],
                                          .box = {box[0], box[1], box[2], box[3]}};
     }
     return kept;
+}
+
+int detect_scores_of(const struct detect_state *state, size_t row, int label, size_t places[2])
+{
+    const struct boxes_rows *of = &state->of;
+    const int numbers[2] = {state->form->object, state->form->first_class + label};
+    int count = 0;
+    for (int i = 0; i < 2; i++) {
+        if (numbers[i] >= 0) {
+            places[count++] = of->across ? (size_t)numbers[i] * of->rows + row
+                                         : row * (size_t)of->numbers + (size_t)numbers[i];
+        }
+    }
+    return count;
 }
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */
@@ -109,4 +124,19 @@ void detect_unmap(const struct detect_frame *frame, const double box[4], double 
     for (int i = 0; i < 4; i++) {
         picture[i] = (box[i] - frame->corner[i % 2]) / frame->scale[i % 2];
     }
+}
+
+static double within(double at, int size)
+{
+    return at < 0 ? 0 : at > size ? size : at;
+}
+
+bool detect_unmap_inside(const struct detect_frame *frame, const double box[4], int height, int width,
+                         double picture[4])
+{
+    detect_unmap(frame, box, picture);
+    for (int i = 0; i < 4; i++) {
+        picture[i] = within(picture[i], i % 2 == 0 ? width : height);
+    }
+    return picture[2] > picture[0] && picture[3] > picture[1];
 }

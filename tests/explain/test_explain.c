@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Explanations against PyTorch's figures for one small network (tests/fixtures/make_explanations.py); that integrated
+/* Explanations against PyTorch's figures for small networks (tests/fixtures/make_explanations.py): a class, a region of a
+ * map, a box; that integrated
  * gradients add up; one number of a layer taken apart; the receptive field; networks without feature maps, with one
  * score, and with a map of classes; what is refused, and what happens without memory. */
 #include "base/memory.h"
@@ -10,19 +11,20 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { HEIGHT = 12, WIDTH = 16, AREA = HEIGHT * WIDTH, CHANNELS = 3, CLASS = 2 };
+enum { HEIGHT = 12, WIDTH = 16, AREA = HEIGHT * WIDTH, CHANNELS = 3, CLASS = 2, SIDE = 32, ROWS = 21 };
 
 struct bed {
     fov_context *context;
     struct safetensors file;
     fov_model *model;
     fov_explainer *explainer;
-    uint8_t pixels[AREA * CHANNELS];
+    uint8_t pixels[SIDE * SIDE * CHANNELS];
     fov_image picture;
 };
 
@@ -55,7 +57,7 @@ static void open_bed(struct bed *bed, const fov_context_options *options)
     }
     const fov_preprocessing pixels = {.mean = {0.4F, 0.4F, 0.4F}, .deviation = {0.25F, 0.25F, 0.25F}};
     fov_model_set_preprocessing(bed->model, &pixels);
-    memcpy(bed->pixels, safetensors_find(&bed->file, "picture")->data, sizeof bed->pixels);
+    memcpy(bed->pixels, safetensors_find(&bed->file, "picture")->data, AREA * CHANNELS);
     bed->picture = (fov_image){HEIGHT, WIDTH, CHANNELS, bed->pixels, NULL};
 }
 
@@ -105,7 +107,7 @@ static void test_pytorch(void **state)
     look(&bed, CLASS);
     fov_explained seen = fov_explainer_state(bed.explainer);
     compare(&bed, "logits", seen.scores, 5);
-    assert_memory_equal(seen.seen.pixels, bed.pixels, sizeof bed.pixels); /* normalisation is taken back exactly */
+    assert_memory_equal(seen.seen.pixels, bed.pixels, AREA * CHANNELS); /* normalisation is taken back exactly */
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         fov_explanation map;
         if (fov_explain(bed.explainer, methods[i], &how, &map) != FOV_OK) {
@@ -114,6 +116,229 @@ static void test_pytorch(void **state)
         assert_true(map.height == HEIGHT && map.width == WIDTH);
         compare(&bed, methods[i], map.values, (size_t)map.channels * AREA);
         fov_explanation_free(&map);
+    }
+    close_bed(&bed);
+}
+
+static double fixture_number(const struct bed *bed, const char *name, size_t index)
+{
+    const struct safetensors_tensor *tensor = safetensors_find(&bed->file, name);
+    double value;
+    assert_true(tensor != NULL && (index + 1) * sizeof value <= tensor->bytes);
+    memcpy(&value, (const char *)tensor->data + index * sizeof value, sizeof value);
+    return value;
+}
+
+/* The three maps that PyTorch has made of it, by names that begin with `prefix`. */
+static void compare_maps(struct bed *bed, const char *prefix)
+{
+    static const fov_explain_options how = {.window = 4, .stride = 3, .steps = 64};
+    static const char *const methods[] = {"gradcam", "occlusion", "integrated_gradients"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        fov_explanation map;
+        char name[64];
+        if (fov_explain(bed->explainer, methods[i], &how, &map) != FOV_OK) {
+            fail_msg("%s: %s", methods[i], fov_error(bed->context));
+        }
+        snprintf(name, sizeof name, "%s.%s", prefix, methods[i]);
+        compare(bed, name, map.values, (size_t)map.channels * (size_t)map.height * (size_t)map.width);
+        fov_explanation_free(&map);
+    }
+}
+
+/* A fresh model in the bed's place, to be built. */
+static fov_graph *renew(struct bed *bed, int height, int width, fov_value *input)
+{
+    fov_model_free(bed->model);
+    bed->model = fov_model_create(bed->context);
+    fov_graph *g = fov_model_graph(bed->model);
+    *input = fov_input(g, .name = "input", .shape = FOV_SHAPE(FOV_BATCH, CHANNELS, height, width));
+    return g;
+}
+
+static void finish(struct bed *bed, fov_value input, fov_value output)
+{
+    const fov_preprocessing pixels = {.mean = {0.4F, 0.4F, 0.4F}, .deviation = {0.25F, 0.25F, 0.25F}};
+    assert_int_equal(fov_model_set_input_output(bed->model, input, output), FOV_OK);
+    fov_model_set_preprocessing(bed->model, &pixels);
+    for (int i = 0; i < fov_parameter_count(fov_model_graph(bed->model)); i++) {
+        fov_graph *g = fov_model_graph(bed->model);
+        load(bed, fov_value_name(g, fov_parameter_at(g, i)));
+    }
+}
+
+/* The region of a map's class; and the part of it that hangs together with a pixel. */
+static void test_region(void **state)
+{
+    (void)state;
+    struct bed bed;
+    fov_value input;
+    open_bed(&bed, NULL);
+    fov_graph *g = renew(&bed, HEIGHT, WIDTH, &input);
+    fov_value x = fov_relu(g, fov_conv2d(g, input, .filters = 6, .kernel = 3, .pad = 1, .name = "a"));
+    finish(&bed, input, fov_conv2d(g, x, .filters = 3, .kernel = 1, .name = "m"));
+    look(&bed, -1);
+    fov_explained seen = fov_explainer_state(bed.explainer);
+    assert_int_equal(seen.answer, (int)fixture_number(&bed, "map.class", 0));
+    assert_true(seen.region != NULL && seen.region_height == HEIGHT && seen.region_width == WIDTH);
+    int alone = -1, pixels = 0;
+    for (int i = 0; i < AREA; i++) {
+        assert_int_equal(seen.region[i], (int)fixture_number(&bed, "map.region", (size_t)i));
+        alone = seen.region[i] && alone < 0 ? i : alone;
+        pixels += seen.region[i];
+    }
+    compare_maps(&bed, "map");
+    assert_int_equal(fov_explainer_look_at(bed.explainer, &bed.picture, alone / WIDTH, alone % WIDTH), FOV_OK);
+    fov_explained part = fov_explainer_state(bed.explainer);
+    int connected = 0;
+    for (int i = 0; i < AREA; i++) {
+        assert_true(!part.region[i] || fixture_number(&bed, "map.region", (size_t)i) == 1.0);
+        connected += part.region[i];
+    }
+    assert_true(part.answer == seen.answer && part.region[alone] == 1 && connected >= 1 && connected <= pixels);
+    for (int i = 0; i < AREA; i++) { /* nothing beside it was left out */
+        bool beside = (i % WIDTH > 0 && part.region[i - 1]) || (i >= WIDTH && part.region[i - WIDTH]);
+        assert_true(!beside || part.region[i] || fixture_number(&bed, "map.region", (size_t)i) == 0.0);
+    }
+    assert_int_equal(fov_explainer_look_at(bed.explainer, &bed.picture, HEIGHT, 0), FOV_E_USAGE);
+    fov_error_clear(bed.context);
+    assert_int_equal(fov_explainer_look(bed.explainer, &bed.picture, 3), FOV_E_USAGE);
+    fov_error_clear(bed.context);
+    close_bed(&bed);
+}
+
+/* How a detector's file may end. */
+enum ending { LOGITS_ARE_KNOWN, SIGMOID_OF_ITS_OWN, ACROSS };
+
+static fov_value head_of_map(fov_graph *g, fov_value x, const char *name)
+{
+    fov_shape size = fov_value_shape(g, x);
+    x = fov_conv2d(g, x, .filters = 8, .kernel = 1, .name = name);
+    x = fov_reshape(g, x, (fov_shape){3, {FOV_BATCH, 8, size.dim[2] * size.dim[3]}});
+    return fov_transpose(g, x, (const int[]){0, 2, 1}, 3);
+}
+
+static void build_detector(struct bed *bed, enum ending ending)
+{
+    static const char *const convs[] = {"d0", "d1", "d2", "d3", "d4"}, *const heads[] = {"h0", "h1", "h2"};
+    static const int filters[] = {4, 6, 8, 8, 8};
+    fov_value input, map[3], part[3];
+    fov_graph *g = renew(bed, SIDE, SIDE, &input);
+    fov_value x = input;
+    for (int k = 0; k < 5; k++) {
+        x = fov_conv2d(g, x, .filters = filters[k], .kernel = 3, .stride = 2, .pad = 1, .name = convs[k]);
+        x = fov_relu(g, x);
+        map[k >= 2 ? k - 2 : 0] = x;
+    }
+    for (int k = 0; k < 3; k++) {
+        map[k] = head_of_map(g, map[k], heads[k]);
+    }
+    x = fov_concat(g, map, 3, 1);
+    part[0] = fov_slice(g, x, 2, 0, 4, 1);
+    part[1] = fov_sigmoid(g, fov_slice(g, x, 2, 4, 4, 1));
+    if (ending != LOGITS_ARE_KNOWN) { /* the object and the classes go ways of their own */
+        part[2] = fov_sigmoid(g, fov_slice(g, x, 2, 5, 3, 1));
+        part[1] = fov_sigmoid(g, fov_slice(g, x, 2, 4, 1, 1));
+    }
+    x = fov_concat(g, part, ending == LOGITS_ARE_KNOWN ? 2 : 3, 2);
+    if (ending == ACROSS) { /* boxes in pixels, and no object: its number is that of a class more */
+        part[0] = fov_clip(g, part[0], 4, 28);
+        x = fov_concat(g, part, 3, 2);
+        x = fov_transpose(g, x, (const int[]){0, 2, 1}, 3);
+    }
+    finish(bed, input, x);
+    memcpy(bed->pixels, safetensors_find(&bed->file, "box.picture")->data, sizeof bed->pixels);
+    bed->picture = (fov_image){SIDE, SIDE, CHANNELS, bed->pixels, NULL};
+}
+
+static int find_frame(struct bed *bed, const char *name)
+{
+    int count = fov_explainer_state(bed->explainer).box_count;
+    for (int box = 0; box < count; box++) {
+        assert_int_equal(fov_explainer_look(bed->explainer, &bed->picture, box), FOV_OK);
+        fov_explained state = fov_explainer_state(bed->explainer);
+        double off = 0.0;
+        for (size_t i = 0; i < 4; i++) {
+            off = fmax(off, fabs(state.frame[i] - fixture_number(bed, name, i)));
+        }
+        if (off < 1e-3) {
+            return box;
+        }
+    }
+    fail_msg("none of %d boxes is %s", count, name);
+    return -1;
+}
+
+/* Boxes of two maps: their scores before the sigmoid, whether or not the file ends as fovea's own do, and the layer that
+ * each comes from. */
+static void test_boxes(void **state)
+{
+    (void)state;
+    static const char *const layers[] = {"relu_6", "relu_8"};
+    for (int ending = LOGITS_ARE_KNOWN; ending <= SIGMOID_OF_ITS_OWN; ending++) {
+        struct bed bed;
+        open_bed(&bed, NULL);
+        build_detector(&bed, (enum ending)ending);
+        look(&bed, -1);
+        for (int level = 0; level < 2; level++) {
+            char name[32];
+            snprintf(name, sizeof name, "box%d.frame", level);
+            int box = find_frame(&bed, name);
+            fov_explained seen = fov_explainer_state(bed.explainer);
+            assert_int_equal(seen.box, box);
+            assert_int_equal(seen.boxes[box].index, seen.answer);
+            assert_string_equal(fov_explainer_layer(bed.explainer), layers[level]);
+            snprintf(name, sizeof name, "box%d.score", level);
+            assert_true(fabs(seen.score - fixture_number(&bed, name, 0)) < 1e-4);
+            snprintf(name, sizeof name, "box%d", level);
+            compare_maps(&bed, name);
+        }
+        fov_explained seen = fov_explainer_state(bed.explainer);
+        assert_int_equal(fov_explainer_look(bed.explainer, &bed.picture, seen.box_count), FOV_E_USAGE);
+        fov_error_clear(bed.context);
+        close_bed(&bed);
+    }
+}
+
+/* What lies at a pixel is the best box around it; rows across, as YOLOv8 has them, are four classes here. */
+static void test_box_at(void **state)
+{
+    (void)state;
+    struct bed bed;
+    open_bed(&bed, NULL);
+    build_detector(&bed, ACROSS);
+    look(&bed, 0);
+    fov_explained seen = fov_explainer_state(bed.explainer);
+    int row = (int)fmin(fmax(floor((seen.frame[1] + seen.frame[3]) / 2), 0), SIDE - 1);
+    int column = (int)fmin(fmax(floor((seen.frame[0] + seen.frame[2]) / 2), 0), SIDE - 1);
+    double probability = seen.boxes[0].score;
+    assert_true(fabs(seen.score - log(probability / (1 - probability))) < 1e-3);
+    assert_int_equal(fov_explainer_look_at(bed.explainer, &bed.picture, row, column), FOV_OK);
+    assert_int_equal(fov_explainer_state(bed.explainer).box, 0);
+    assert_int_equal(fov_explainer_look_at(bed.explainer, &bed.picture, -1, 0), FOV_E_USAGE);
+    fov_error_clear(bed.context);
+    close_bed(&bed);
+}
+
+/* Two outputs of one model, with numbers of their own. */
+static void test_two_outputs(void **state)
+{
+    (void)state;
+    struct bed bed;
+    fov_value input;
+    fov_explanation map;
+    open_bed(&bed, NULL);
+    fov_graph *g = renew(&bed, HEIGHT, WIDTH, &input);
+    fov_value flat = fov_flatten(g, input);
+    const fov_value outputs[2] = {fov_dense(g, flat, .units = 4), fov_dense(g, flat, .units = 7)};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(fov_model_set_input_output(bed.model, input, outputs[i]), FOV_OK);
+        look(&bed, 3 + i);
+        assert_int_equal(fov_explainer_state(bed.explainer).score_count, i == 0 ? 4 : 7);
+        assert_int_equal(fov_explain(bed.explainer, "smoothgrad", NULL, &map), FOV_OK);
+        fov_explanation_free(&map);
+        fov_explainer_free(bed.explainer);
+        bed.explainer = NULL;
     }
     close_bed(&bed);
 }
@@ -320,7 +545,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pytorch), cmocka_unit_test(test_smoothgrad),      cmocka_unit_test(test_completeness),
         cmocka_unit_test(test_sum),     cmocka_unit_test(test_refused),         cmocka_unit_test(test_single_score),
-        cmocka_unit_test(test_map),     cmocka_unit_test(test_page_and_memory),
+        cmocka_unit_test(test_map),     cmocka_unit_test(test_page_and_memory), cmocka_unit_test(test_region),
+        cmocka_unit_test(test_boxes),   cmocka_unit_test(test_box_at),          cmocka_unit_test(test_two_outputs),
     };
     return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
 }
