@@ -96,6 +96,7 @@ int source_network(struct cli *cli, const char *word, const char **name)
     return EXIT_OK;
 }
 
+const char *const source_views[] = {"none", "mirror", "shifts", NULL};
 const char *const source_scores[] = {"logits", "softmax", "sigmoid", "values", "map", "boxes", NULL};
 
 int source_choose(struct cli *cli, fov_model *model, const char *output, const char *scores)

@@ -25,6 +25,7 @@ int source_network(struct cli *cli, const char *word, const char **name);
 /** --output and --scores, NULL where not given: chooses one of several outputs, states what it holds. Says which is
  *  taken where there are several and none was named. 0, or an exit code, after the sentence. */
 int source_choose(struct cli *cli, fov_model *model, const char *output, const char *scores);
+extern const char *const source_views[];  /**< the choices of --tta */
 extern const char *const source_scores[]; /**< the choices of --scores */
 
 /** The split that --split names. */

@@ -93,7 +93,6 @@ static int run(struct cli *cli)
     return code;
 }
 
-static const char *const views[] = {"none", "mirror", "shifts", NULL};
 static const struct cli_option options[] = {
     {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .standard = "mnist",
      .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
@@ -107,7 +106,7 @@ static const struct cli_option options[] = {
      .doc = "COCO's instances (JSON), beside COCO's results as --answers: boxes that any detector found"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
      .doc = "samples at a time; changes speed and memory, not the result"},
-    {.name = "tta", .kind = OPTION_CHOICE, .argument = "VIEWS", .standard = "none", .choices = views,
+    {.name = "tta", .kind = OPTION_CHOICE, .argument = "VIEWS", .standard = "none", .choices = source_views,
      .doc = "look at each picture several times: mirror, or shifts by a pixel as well; scores are averaged"},
     {.name = "classes-by-position", .kind = OPTION_FLAG,
      .doc = "class i of the data is output i of the model, whatever their names"},

@@ -27,6 +27,7 @@ struct prediction {
     fov_model *model;
     struct class_view view;
     struct answering answers; /* of what is not one class of several, and no bare numbers */
+    fov_session *looks;       /* at a picture, where there are several: --tta; else NULL */
     bool is_seen;             /* what the network saw is drawn or saved */
     struct waiting waiting[BATCH];
     int count; /* that wait */
@@ -65,15 +66,32 @@ static int show(struct prediction *p, const struct waiting *at, const float *sco
     return code;
 }
 
+/* Rows of scores [count, view.count], each from one look at a picture or from several. */
+static int look(struct prediction *p, const fov_image *images, int count)
+{
+    fov_answer answers[BATCH];
+    if (p->looks == NULL) {
+        return fov_predict_images(p->model, images, count, p->scores, p->view.count);
+    }
+    int status = fov_session_answers(p->looks, images, count, answers);
+    for (int i = 0; i < count && status == FOV_OK; i++) {
+        for (int k = 0; k < p->view.count && k < answers[i].count; k++) {
+            p->scores[i * p->view.count + k] = (float)answers[i].items[k].value;
+        }
+        fov_answer_free(&answers[i]);
+    }
+    return status;
+}
+
 static int predict_one(struct prediction *p, const struct waiting *at)
 {
-    int status = fov_predict_images(p->model, &at->image, 1, p->scores, p->view.count);
+    int status = look(p, &at->image, 1);
+    const char *why = p->looks != NULL ? fov_session_error(p->looks) : fov_error(p->cli->context);
     if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
         char clean[512];
-        return fail(p->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, at->file),
-                    fov_error(p->cli->context));
+        return fail(p->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, at->file), why);
     }
-    return status == FOV_OK ? show(p, at, p->scores) : fail_library(p->cli);
+    return status == FOV_OK ? show(p, at, p->scores) : fail(p->cli, exit_code((fov_status)status), "%s", why);
 }
 
 /* Those that wait. One that fails does not spoil the others: then each is predicted alone. */
@@ -84,8 +102,7 @@ static int flush(struct prediction *p)
     for (int i = 0; i < p->count; i++) {
         images[i] = p->waiting[i].image;
     }
-    bool together = p->count > 1 &&
-                    fov_predict_images(p->model, images, p->count, p->scores, p->view.count) == FOV_OK;
+    bool together = p->count > 1 && look(p, images, p->count) == FOV_OK;
     fov_error_clear(p->cli->context);
     for (int i = 0; i < p->count; i++) {
         struct waiting *at = &p->waiting[i];
@@ -267,6 +284,25 @@ static int choose_top(const struct prediction *p)
     return top < p->view.count ? (int)top : p->view.count;
 }
 
+/* --tta: scores then come from a session, for a classifier as for other tasks. */
+static int open_views(struct prediction *p)
+{
+    const char *views = option_text(p->cli, "tta");
+    if (strcmp(views, "none") == 0) {
+        return EXIT_OK;
+    }
+    if (p->answers.session == NULL) {
+        p->looks = fov_session_create(p->model, option_text(p->cli, "task"));
+    }
+    fov_session *session = p->answers.session != NULL ? p->answers.session : p->looks;
+    if (session == NULL) {
+        return fail_library(p->cli);
+    }
+    int status = fov_session_set_views(session, views);
+    return status == FOV_OK ? EXIT_OK
+                            : fail(p->cli, exit_code((fov_status)status), "%s", fov_session_error(session));
+}
+
 static int predict_all(struct prediction *p, bool samples)
 {
     struct cli *cli = p->cli;
@@ -308,9 +344,11 @@ static int run(struct cli *cli)
     code = code == EXIT_OK ? preprocessing_apply(cli, p.model, true) : code;
     code = code == EXIT_OK ? fill_inputs(&p) : code;
     code = code == EXIT_OK ? answering_begin(&p.answers, cli, p.model) : code;
+    code = code == EXIT_OK ? open_views(&p) : code;
     code = code == EXIT_OK ? predict_all(&p, samples) : code;
     free(p.scores);
     free(p.view.order);
+    fov_session_free(p.looks);
     answering_end(&p.answers);
     fov_class_match_free(&p.view.match);
     fov_model_free(p.model);
@@ -328,6 +366,8 @@ static const struct cli_option options[] = {
      .doc = "which part of --data"},
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
      .doc = "how its output is read: classify, multilabel, regress, segment, image, detect:least=0.5"},
+    {.name = "tta", .kind = OPTION_CHOICE, .argument = "VIEWS", .standard = "none", .choices = source_views,
+     .doc = "look at each picture several times: mirror, or shifts by a pixel as well; scores are averaged"},
     {.name = "draw", .kind = OPTION_TEXT, .argument = "DIR",
      .doc = "save as PNG what the network saw; of other tasks masks, alone and over the pictures, boxes "
             "with names, or pictures made"},

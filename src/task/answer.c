@@ -48,19 +48,21 @@ int answer_picture(fov_image *image, const fov_model *model, int height, int wid
     return FOV_OK;
 }
 
-int answer_probabilities(const struct task_use *use, const float *numbers, bool each, fov_answer *answer,
+int answer_probabilities(const struct task_use *use, const struct task_output *output, bool each, fov_answer *answer,
                          struct error *error)
 {
     struct memory *memory = use->model->context->memory;
-    struct model_scores scores = use->scores; /* of what may lie behind the logits: the output itself */
-    scores.is_probable = scores.meaning != FOV_MEANING_LOGITS;
+    struct model_scores scores = use->scores;
+    if (!output->is_scores) { /* what may lie behind the logits: the output itself */
+        scores.is_probable = scores.meaning != FOV_MEANING_LOGITS;
+    }
     scores.independent = scores.independent || each;
     scores.classes = answer->count;
     double *probabilities = memory_allocate(memory, (size_t)answer->count, sizeof(double), "an answer", error);
     if (probabilities == NULL) {
         return FOV_E_MEMORY;
     }
-    class_probabilities(&scores, numbers, probabilities);
+    class_probabilities(&scores, output->numbers, probabilities);
     for (int i = 0; i < answer->count; i++) {
         answer->items[i].value = probabilities[i];
     }

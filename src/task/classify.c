@@ -219,7 +219,7 @@ static int answer(const struct task_use *use, const struct task_output *output, 
     int status = answer_reserve(answer, use->model, use->scores.classes, error);
     answer->measure = "probability";
     answer->ranked = true;
-    return status == FOV_OK ? answer_probabilities(use, output->numbers, false, answer, error) : status;
+    return status == FOV_OK ? answer_probabilities(use, output, false, answer, error) : status;
 }
 
 static const struct task_figure figures[] = {

@@ -280,7 +280,7 @@ static int answer(const struct task_use *use, const struct task_output *output, 
                   struct error *error)
 {
     int status = answer_reserve(answer, use->model, use->scores.count, error);
-    status = status == FOV_OK ? answer_probabilities(use, output->numbers, true, answer, error) : status;
+    status = status == FOV_OK ? answer_probabilities(use, output, true, answer, error) : status;
     answer->measure = "probability";
     answer->has_yes = true;
     for (int c = 0; status == FOV_OK && c < answer->count; c++) {

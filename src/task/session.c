@@ -6,6 +6,7 @@
 #include "base/arithmetic.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { MOST_TOGETHER = 64 };
 
@@ -81,6 +82,7 @@ static fov_session *create(fov_model *model, const char *task, struct error *err
     session->use.model = model;
     session->changes = model->changes;
     session->most = 1;
+    (void)views_read(NULL, &session->views, error);
     atomic_init(&session->busy, false);
     if (open_task(session, task, error) != FOV_OK || open_plans(session, error) != FOV_OK) {
         fov_session_free(session);
@@ -160,11 +162,18 @@ int session_follow(fov_session *session, struct error *error)
     return session->plans != NULL ? FOV_OK : (int)error->status;
 }
 
+/* What answers are read from: the output, or the scores in front of it, of which views are added up. */
+static fov_value read_value_of(const fov_session *session)
+{
+    return session->views.count > 1 ? session->use.scores.logits : session->model->output;
+}
+
 fov_plan *session_plan(fov_session *session, int count, struct error *error)
 {
     const struct shared_graph *share = batch_plans_share(session->plans);
     const fov_model *model = session->model;
-    fov_value output = shared_graph_value(share, model->output), input = shared_graph_value(share, model->input);
+    fov_value output = shared_graph_value(share, read_value_of(session)),
+              input = shared_graph_value(share, model->input);
     fov_plan *plan = batch_plans_for(session->plans, &output, 1, count, error);
     size_t    numbers;
     if (plan == NULL) {
@@ -251,13 +260,50 @@ static int read_one(fov_session *session, fov_plan *plan, const struct task_outp
     return session->use.task->answer(&session->use, output, answer, &session->error);
 }
 
+/* A view of a prepared picture, whose channels lie one behind the other or side by side. */
+static void make_view(const fov_session *session, const struct view *view, const float *from, float *to)
+{
+    struct picture_size size = session->use.prepare.size;
+    size_t plane = (size_t)size.height * (size_t)size.width, planes = session->is_plain ? (size_t)size.channels : 1;
+    size.channels = session->is_plain ? 1 : size.channels;
+    for (size_t i = 0; i < planes; i++) {
+        view_make(view, from + i * plane, to + i * plane, &size);
+    }
+}
+
+/* Numbers of the plan's scores, added up over the views of the pictures that lie in it; NULL and an error. */
+static float *add_views(fov_session *session, fov_plan *plan, float *pixels, size_t each, int count,
+                        const float *made, size_t numbers)
+{
+    struct memory *memory = session->model->context->memory;
+    size_t all = (size_t)count * each, sum_count = (size_t)count * numbers;
+    float *room = memory_allocate_raw(memory, all + sum_count, sizeof *room, "views of pictures", &session->error);
+    float *sums = room;
+    if (room == NULL) {
+        return NULL;
+    }
+    memcpy(room + sum_count, pixels, all * sizeof *room);
+    for (int v = 0; v < session->views.count; v++) {
+        const struct view *view = &session->views.view[v];
+        for (size_t i = 0; i < (size_t)count; i++) {
+            make_view(session, view, room + sum_count + i * each, pixels + i * each);
+        }
+        model_fill_others(session->model, batch_plans_share(session->plans), plan);
+        fov_plan_run(plan, 0);
+        for (size_t i = 0; i < sum_count; i++) {
+            sums[i] = (v > 0 ? sums[i] : 0.0F) + view->weight * made[i];
+        }
+    }
+    return sums;
+}
+
 /* `count` pictures from number `first` on, together. */
 static int answer_some(fov_session *session, fov_plan *plan, const fov_image *pictures, int first, int count, int all,
                        fov_answer *answers)
 {
     const struct shared_graph *share = batch_plans_share(session->plans);
     fov_value input = shared_graph_value(share, session->model->input),
-              output = shared_graph_value(share, session->model->output);
+              output = shared_graph_value(share, read_value_of(session));
     float *pixels = fov_plan_data(plan, input);
     const float *made = fov_plan_data(plan, output);
     size_t each = fov_plan_bytes(plan, input) / sizeof(float) / (size_t)count,
@@ -266,9 +312,15 @@ static int answer_some(fov_session *session, fov_plan *plan, const fov_image *pi
     if (status != FOV_OK) {
         return status;
     }
-    model_fill_others(session->model, share, plan);
-    fov_plan_run(plan, 0);
-    struct task_output one = {.shape = fov_plan_shape(plan, output)};
+    float *sums = NULL;
+    if (session->views.count > 1) {
+        made = sums = add_views(session, plan, pixels, each, count, made, numbers);
+        status = sums != NULL ? FOV_OK : (int)session->error.status;
+    } else {
+        model_fill_others(session->model, share, plan);
+        fov_plan_run(plan, 0);
+    }
+    struct task_output one = {.shape = fov_plan_shape(plan, output), .is_scores = sums != NULL};
     one.shape.dim[0] = 1;
     for (int i = 0; i < count && status == FOV_OK; i++) {
         one.numbers = made + (size_t)i * numbers;
@@ -277,6 +329,7 @@ static int answer_some(fov_session *session, fov_plan *plan, const fov_image *pi
         one.picture = &pictures[first + i];
         status = read_one(session, plan, &one, numbers, first + i, all, &answers[first + i]);
     }
+    memory_free(session->model->context->memory, sums);
     return status;
 }
 
@@ -313,6 +366,34 @@ static int answer_all(fov_session *session, const fov_image *pictures, int count
     for (int i = 0; i < count && status != FOV_OK; i++) {
         fov_answer_free(&answers[i]);
     }
+    return status;
+}
+
+static int set_views(fov_session *session, const char *text)
+{
+    struct error *error = &session->error;
+    struct views views;
+    if (views_read(text, &views, error) != FOV_OK) {
+        return (int)error->status;
+    }
+    if (views.count > 1 && session->use.task == NULL) {
+        return error_set(error, session->refusal.status, "%s", session->refusal.text);
+    }
+    if (views.count > 1 && (session->use.prepare.target != PREPARE_PICTURE || session->use.task->per_pixel)) {
+        return error_set(error, FOV_E_UNSUPPORTED, "views %s: what task %s answers moves with the picture", text,
+                         session->use.task->name);
+    }
+    session->views = views;
+    return FOV_OK;
+}
+
+int fov_session_set_views(fov_session *session, const char *views)
+{
+    if (!session_enter(session)) {
+        return FOV_E_USAGE;
+    }
+    int status = set_views(session, views);
+    session_leave(session);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #ifndef TASK_SESSION_H
 #define TASK_SESSION_H
 
+#include "data/views.h"
 #include "model/batch_plans.h"
 #include "task/task.h"
 #include <stdatomic.h>
@@ -12,6 +13,7 @@ struct fov_session {
     fov_model          *model;
     struct task_use     use; /**< without data; .task NULL: none, and .refusal says why */
     struct batch_plans *plans;
+    struct views        views;    /**< of each picture */
     unsigned            changes;  /**< model->changes when it was made */
     int                 most;     /**< pictures computed together */
     bool                is_plain; /**< its input has pictures in plain order */

@@ -89,6 +89,7 @@ struct task_tally {
 /** What a model gave for one picture. */
 struct task_output {
     const float *numbers; /**< of the chosen output, in plain order */
+    bool         is_scores; /**< they are use->scores.logits' instead, the scores that are counted in evaluation */
     fov_shape    shape;   /**< of `numbers`, dim[0] is 1 */
     int          height, width; /**< of the picture as it was */
     const fov_image *picture;   /**< that picture */
@@ -198,7 +199,7 @@ int answer_reserve(fov_answer *answer, const fov_model *model, int count, struct
 /** Room for a picture, to be filled. */
 int answer_picture(fov_image *image, const fov_model *model, int height, int width, int channels, struct error *error);
 /** Puts a probability into each item, of the numbers of an output that scores classes: `each`, of each on its own. */
-int answer_probabilities(const struct task_use *use, const float *numbers, bool each, fov_answer *answer,
+int answer_probabilities(const struct task_use *use, const struct task_output *output, bool each, fov_answer *answer,
                          struct error *error);
 
 /* ---- what tasks share (fit.c) ------------------------------------------------------------------------------------ */

@@ -35,6 +35,17 @@ const char *optimizer_name_at(const void *list, size_t index)
     return op_at(index)->name;
 }
 
+/* Known, but no step of training: along each direction it asks for one function's value many times. */
+static bool is_line_search(const char *name)
+{
+    static const char *const names[] = {"lbfgs", "l-bfgs", "LBFGS", "L-BFGS", "bfgs", "BFGS"};
+    size_t i = 0, count = sizeof names / sizeof *names;
+    while (i < count && strcmp(names[i], name) != 0) {
+        i++;
+    }
+    return i < count;
+}
+
 int optimizer_find(struct optimizer *optimizer, const char *name, struct error *error)
 {
     size_t length = strcspn(name, ":");
@@ -48,6 +59,13 @@ int optimizer_find(struct optimizer *optimizer, const char *name, struct error *
     char asked[64], shown[128];
     snprintf(asked, sizeof asked, "%.*s", (int)(length < sizeof asked ? length : sizeof asked - 1), name);
     text_escape(shown, sizeof shown, asked);
+    if (is_line_search(asked)) {
+        return error_set(
+            error, FOV_E_USAGE,
+            "optimizer \"%s\" tries many points along each direction, a training step here is one; for few "
+            "samples take rprop with a full batch, for a picture of one's own fovea style, which has L-BFGS",
+            shown);
+    }
     const char *nearest = text_nearest(asked, NULL, optimizer_count(), optimizer_name_at);
     return nearest != NULL
                ? error_set(error, FOV_E_USAGE, "there is no optimizer \"%s\"; did you mean \"%s\"?", shown, nearest)

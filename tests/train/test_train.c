@@ -171,6 +171,7 @@ static void refusals(void **state)
     says(context, fov_evaluate(seven, digits, 0, &report), FOV_E_SHAPE, "7 outputs");
     says(context, fov_train(empty, digits, .epochs = 1), FOV_E_USAGE, "no input and output");
     says(context, fov_train(good, digits, .optimizer = "sdg"), FOV_E_USAGE, "did you mean \"sgd\"");
+    says(context, fov_train(good, digits, .optimizer = "lbfgs"), FOV_E_USAGE, "take rprop with a full batch");
     says(context, fov_train(good, digits, .order = bad_order), FOV_E_USAGE, "names sample 64");
     says(context, fov_evaluate(good, digits, -4, &report), FOV_E_USAGE, "-4 samples");
     /* A model that reads rows, not pictures. */

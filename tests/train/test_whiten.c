@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Eigenvectors of symmetric matrices; a first layer that whitens: what it makes of the data's patches is not correlated and
- * of one size; it stays so while the rest learns. */
+/* Eigenvectors of symmetric matrices; a first layer that whitens: what it makes of the data's patches is not correlated
+ * and of one size; it stays so while the rest learns. */
 #include "train/eigen.h"
 #include "train/helpers.h"
 #include <math.h>
@@ -83,7 +83,8 @@ static void filters_whiten(void **state)
                 double made[PATCH] = {0};
                 for (int f = 0; f < PATCH; f++) {
                     for (int i = 0; i < PATCH; i++) {
-                        made[f] += (double)weight[f * PATCH + i] * pixels[(y + i / KERNEL) * width + x + i % KERNEL] / 255;
+                        made[f] +=
+                            (double)weight[f * PATCH + i] * pixels[(y + i / KERNEL) * width + x + i % KERNEL] / 255;
                     }
                 }
                 for (int f = 0; f < PATCH; f++) {
@@ -144,7 +145,8 @@ static void slips_are_said(void **state)
         fov_train_options options;
         const char *says;
     } rows[] = {
-        {{.whiten = "second.weight"}, "\"second.weight\" is not the weight of a 2-D convolution that reads the pictures"},
+        {{.whiten = "second.weight"},
+         "\"second.weight\" is not the weight of a 2-D convolution that reads the pictures"},
         {{.whiten = "first.weight", .lookahead_final = 0.5F}, "lookahead_final is for lookahead in runs by epochs"},
         {{.lr_by_name = "first.bias=1x@3-2"}, "with or without @FIRST-LAST"},
         {{.lr_by_name = "first.bias=1x@"}, "with or without @FIRST-LAST"},
@@ -207,6 +209,29 @@ static void rates_hold_in_their_epochs(void **state)
     }
 }
 
+/* The mean loss over the data of what a session answers after so many looks. */
+static double loss_of_answers(fov_model *model, fov_dataset *data, const char *views)
+{
+    double loss = 0;
+    int64_t count = fov_dataset_describe(data).count;
+    fov_session *session = fov_session_create(model, NULL);
+    assert_non_null(session);
+    assert_int_equal(fov_session_set_views(session, views), FOV_OK);
+    for (int64_t i = 0; i < count; i++) {
+        const uint8_t *pixels;
+        fov_image image = {.height = 0};
+        fov_answer answer;
+        assert_int_equal(fov_dataset_sample(data, i, &pixels, &image.height, &image.width, &image.channels), FOV_OK);
+        image.pixels = (uint8_t *)(uintptr_t)pixels;
+        assert_int_equal(fov_session_answer(session, &image, &answer), FOV_OK);
+        loss -= log(answer.items[fov_dataset_label(data, i)].value);
+        fov_answer_free(&answer);
+    }
+    assert_int_equal(fov_session_set_views(session, "both"), FOV_E_USAGE);
+    fov_session_free(session);
+    return loss / (double)count;
+}
+
 /* Views are averaged; what moves with the picture has none. */
 static void views_are_averaged(void **state)
 {
@@ -218,8 +243,10 @@ static void views_are_averaged(void **state)
     double loss[4];
     for (int i = 0; i < 4; i++) {
         fov_report report;
-        assert_fine(context, fov_evaluate_opt(model, data, &(fov_evaluate_options){.views = views[i]}, &report) == FOV_OK);
+        assert_fine(context,
+                    fov_evaluate_opt(model, data, &(fov_evaluate_options){.views = views[i]}, &report) == FOV_OK);
         loss[i] = report.loss;
+        assert_true(fabs(loss_of_answers(model, data, views[i]) - loss[i]) < 1e-6);
         fov_report_free(&report);
     }
     assert_true(loss[0] == loss[1] && loss[2] != loss[0] && loss[3] != loss[2]);
