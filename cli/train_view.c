@@ -226,6 +226,7 @@ int train_view_step(const fov_progress *at, void *user)
     struct train_view *view = user;
     print_heading(view, at->task);
     log_step(view, at);
+    watch_step(view->watch, at);
     if (progress_due(&view->progress)) {
         char label[48], detail[160];
         epoch_text(label, at);

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "memory_text.h"
 #include "progress.h"
+#include "watch.h"
 
 struct train_view {
     struct cli *cli;
@@ -20,6 +21,7 @@ struct train_view {
     double logged;       /**< losses since the last such line */
     char memory[MEMORY_TEXT], recomputed[MEMORY_TEXT];
     json_t *plan;        /**< the same, for --json */
+    struct watch *watch; /**< the page beside it; NULL: none */
     char title[1024], settings[512]; /**< printed once training has really begun */
 };
 

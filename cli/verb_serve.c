@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 /* "runs/train/best.onnx" is served as "best", a second one of that name as "best-2". */
 static void name_model(struct server *server, int index)
@@ -122,6 +123,47 @@ static void open_workers(struct server *server)
     }
 }
 
+/* {"url": ...} for scripts, a sentence for people. */
+static int say_where(const struct server *server)
+{
+    struct cli *cli = server->cli;
+    char url[SERVE_URL];
+    server_url(server, url);
+    if (cli->json) {
+        json_t *object = json_object();
+        json_set_text(object, "url", url);
+        json_print(cli, object);
+    } else {
+        fprintf(cli->out, "fovea serves %d model%s at %s  (Ctrl-C ends it)\n", server->model_count,
+                server->model_count == 1 ? "" : "s", url);
+    }
+    int code = output_commit(cli);
+    if (code == EXIT_OK && option_flag(cli, "open") && fork() == 0) {
+        execlp("xdg-open", "xdg-open", url, (char *)NULL);
+        _exit(0);
+    }
+    return code;
+}
+
+/* Listens, says where, and answers until a signal ends it. */
+static int answer(struct server *server)
+{
+    int code = server_open(server);
+    for (int i = 0; i < WORKERS && code == EXIT_OK; i++) {
+        code = worker_start(&server->workers[i]);
+    }
+    code = code == EXIT_OK ? say_where(server) : code;
+    if (code == EXIT_OK) {
+        server_dispatch(server);
+    }
+    teach_stop(server->teach);
+    for (int i = 0; i < WORKERS; i++) {
+        worker_stop(&server->workers[i]);
+    }
+    server_close(server);
+    return code;
+}
+
 static int serve(struct cli *cli)
 {
     struct server *server = take_memory(1, sizeof *server);
@@ -144,7 +186,7 @@ static int serve(struct cli *cli)
     }
     if (code == EXIT_OK) {
         teach_read_kept(server->teach, &server->workers[WORKER_TEACH].cli);
-        code = server_run(server);
+        code = answer(server);
     } else {
         worker_stop(&server->workers[WORKER_ANSWER]);
     }

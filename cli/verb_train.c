@@ -550,7 +550,12 @@ static int train(struct job *job)
     job->options.user = &view;
     signals_watch();
     job->options.ranks = job->ranks.ranks.count > 1 ? &job->ranks.ranks : NULL;
-    int status = fov_train_opt(job->model, job->data, &job->options), code;
+    int code = is_follower(job) ? EXIT_OK : watch_begin(cli, job->folder.path, &view.watch);
+    if (code != EXIT_OK) {
+        train_view_free(&view);
+        return code;
+    }
+    int status = fov_train_opt(job->model, job->data, &job->options);
     progress_clear(&view.progress);
     job->together = status != FOV_E_IO;
     if (status == FOV_OK && is_follower(job)) {
@@ -566,6 +571,7 @@ static int train(struct job *job)
     } else {
         code = fail_library(cli);
     }
+    watch_end(view.watch);
     train_view_free(&view);
     return code;
 }
@@ -631,6 +637,9 @@ static int run(struct cli *cli)
     int code = train_preset(cli, &job.preset);
     if (code == EXIT_OK && option_flag(cli, "find-lr") && option_given(cli, "resume")) {
         code = fail(cli, EXIT_USAGE, "--find-lr is for a run that has not begun: leave out --resume");
+    }
+    if (code == EXIT_OK && option_flag(cli, "find-lr") && option_flag(cli, "serve")) {
+        code = fail(cli, EXIT_USAGE, "--find-lr trains nothing that --serve could show: leave out one of them");
     }
     code = code == EXIT_OK ? ranks_join(cli, &job.ranks) : code;
     code = code == EXIT_OK ? open_job(&job) : code;
@@ -717,6 +726,16 @@ static const struct cli_option options[] = {
      .minimum = 1,
      .maximum = 1e9,
      .doc = "a line each N steps: [1,   300] loss: 0.334"},
+    {.name = "serve",
+     .kind = OPTION_FLAG,
+     .doc = "live curves on a page of this machine while training goes on (docs/serve.md)"},
+    {.name = "port",
+     .kind = OPTION_INTEGER,
+     .argument = "N",
+     .standard = "8080",
+     .minimum = 0,
+     .maximum = 65535,
+     .doc = "where --serve listens; 0: any port that is free"},
     {.name = "overwrite", .kind = OPTION_FLAG, .doc = "the new run takes the place of the one in --out"},
     {.name = "resume",
      .kind = OPTION_TEXT,
@@ -753,5 +772,6 @@ const struct verb verb_train = {
                 "fovea train --model unet --data cells.zip --task segment:loss=cross-entropy+dice\n"
                 "fovea train --model best.onnx --data photos/ --lr 0.001 --out runs/photos\n"
                 "fovea train --model squeezenet1_1.onnx --data photos/ --freeze 'features.*'\n"
+                "fovea train --data photos/ --serve\n"
                 "fovea train --resume runs/train --epochs 20\n",
 };

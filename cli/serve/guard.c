@@ -109,15 +109,13 @@ bool guard_query(const char *query, const char *key, char *out, size_t size)
     return false;
 }
 
-bool guard_is_plain_name(const char *name)
+bool guard_is_name(const char *name)
 {
-    if (*name == '\0' || *name == '.' || strlen(name) > 200) {
+    if (*name == '\0' || *name == '.' || strlen(name) > 255) {
         return false;
     }
     for (; *name != '\0'; name++) {
-        bool plain = (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') ||
-                     (*name >= '0' && *name <= '9') || *name == '-' || *name == '_' || *name == '.';
-        if (!plain) {
+        if (*name == '/' || (unsigned char)*name < ' ' || *name == 127) {
             return false;
         }
     }

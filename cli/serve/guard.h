@@ -28,7 +28,7 @@ int guard_check(const struct guard *guard, const struct guard_request *request, 
 
 /** A value of a query string ("a=1&b=two%20words"), decoded; false: it is not there, or does not fit. */
 bool guard_query(const char *query, const char *key, char *out, size_t size);
-/** Whether a name from outside can be a file's: letters, digits, '-', '_' and '.', not beginning with a '.'. */
-bool guard_is_plain_name(const char *name);
+/** Whether a name from outside can be a file's in one folder: no '/' or control character, no '.' in front. */
+bool guard_is_name(const char *name);
 
 #endif

@@ -10,19 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool keep_can_name(const char *class)
-{
-    if (*class == '\0' || *class == '.') {
-        return false;
-    }
-    for (; *class != '\0'; class ++) {
-        if (*class == '/' || (unsigned char)*class < ' ' || *class == 127) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* By content, as pictures are told everywhere. */
 static const char *suffix_of(const unsigned char *bytes, size_t size)
 {

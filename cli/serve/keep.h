@@ -10,8 +10,6 @@
 
 enum { KEEP_PATH = 4096 };
 
-/** Whether a class can be called so: no '/', no control character, no '.' in front. */
-bool keep_can_name(const char *class);
 /** Writes a picture's bytes as DIR/CLASS/NUMBER.SUFFIX. 0, or -1 with errno. */
 int keep_picture(const char *folder, const char *class, int number, const void *bytes, size_t size);
 /** Calls `take` for each picture that is there, in the order in which they came; false ends it. */

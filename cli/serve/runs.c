@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Run folders, as the trainer leaves and grows them: their names, the rows of history.csv, their settings and pages.
- * Only folders right below the one that was given are looked at, and names from outside are plain names. */
+ * Only folders right below the one that was given are looked at. The run of a training in this process is there before
+ * its first row is. */
 #include "cli/output.h"
 #include "cli/serve/serve.h"
 #include <ctype.h>
@@ -14,8 +15,13 @@ enum { PATH_ROOM = 4096, MOST_RUNS = 500, MOST_COLUMNS = 64, MOST_FILE = 32 << 2
 
 static const char *path_of(const struct server *server, const char *run, const char *file, char out[PATH_ROOM])
 {
-    snprintf(out, PATH_ROOM, "%.3000s/%.200s/%.100s", server->runs, run, file);
+    snprintf(out, PATH_ROOM, "%.3000s/%.255s/%.100s", server->runs, run, file);
     return out;
+}
+
+static bool is_watched(const struct server *server, const char *name)
+{
+    return server->watched != NULL && strcmp(server->watched->name, name) == 0;
 }
 
 static bool is_file(const char *path)
@@ -52,23 +58,25 @@ json_t *runs_read(const struct server *server, const char *name, size_t from)
 {
     char path[PATH_ROOM], line[LINE], problem[512];
     int code;
-    if (!guard_is_plain_name(name) || !is_file(path_of(server, name, "history.csv", path))) {
-        return NULL;
-    }
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
+    bool is_run = (guard_is_name(name) || is_watched(server, name)) &&
+                  is_file(path_of(server, name, "history.csv", path));
+    FILE *file = is_run ? fopen(path, "r") : NULL;
+    if (file == NULL && !is_watched(server, name)) {
         return NULL;
     }
     json_t *object = json_object(), *rows = json_array();
     json_set_text(object, "name", name);
-    for (size_t at = 0; fgets(line, sizeof line, file) != NULL; at++) {
+    json_set(object, "columns", json_array());
+    for (size_t at = 0; file != NULL && fgets(line, sizeof line, file) != NULL; at++) {
         if (at == 0) {
             json_set(object, "columns", cells_of(line));
         } else if (at > from && strchr(line, '\n') != NULL) { /* a last line without its end is still being written */
             json_add(rows, cells_of(line));
         }
     }
-    fclose(file);
+    if (file != NULL) {
+        fclose(file);
+    }
     json_set(object, "rows", rows);
     if (from == 0) {
         json_t *config = is_file(path_of(server, name, "config.json", path))
@@ -92,7 +100,8 @@ json_t *runs_list(const struct server *server)
     DIR *folder = opendir(server->runs);
     json_t *list = json_array(), *object = json_object();
     for (struct dirent *entry; folder != NULL && count < MOST_RUNS && (entry = readdir(folder)) != NULL;) {
-        if (guard_is_plain_name(entry->d_name) && is_file(path_of(server, entry->d_name, "history.csv", path))) {
+        bool watched = is_watched(server, entry->d_name);
+        if (watched || (guard_is_name(entry->d_name) && is_file(path_of(server, entry->d_name, "history.csv", path)))) {
             size_t length = strlen(entry->d_name) + 1;
             names[count] = take_memory(length, 1);
             memcpy(names[count++], entry->d_name, length);
@@ -115,7 +124,7 @@ char *runs_report(const struct server *server, const char *name, size_t *size)
 {
     char path[PATH_ROOM];
     struct stat about;
-    if (!guard_is_plain_name(name) || !is_file(path_of(server, name, "report.html", path)) || stat(path, &about) != 0) {
+    if (!guard_is_name(name) || !is_file(path_of(server, name, "report.html", path)) || stat(path, &about) != 0) {
         return NULL;
     }
     FILE *file = fopen(path, "rb");

@@ -15,7 +15,8 @@
 
 enum {
     SERVE_MODELS = 16,
-    SERVE_NAME = 128,
+    SERVE_NAME = 256,
+    SERVE_URL = 256,
     SERVE_QUERY = 1024,
     SERVE_QUEUE = 64, /**< jobs that wait for a worker; one more is refused with 429 */
     SERVE_CONNECTIONS = 512,
@@ -76,6 +77,24 @@ enum { WORKER_ANSWER, WORKER_STUDY, WORKER_TEACH, WORKERS };
 
 struct teach;
 
+/** The training that goes on in this process (fovea train --serve): what it said of its last step, and the loss over
+ *  the seconds. */
+enum { WATCHED_POINTS = 2048 };
+struct watched_point {
+    double epoch; /**< 1.5: in the middle of the second */
+    double loss;  /**< mean over the steps since the point before */
+};
+struct watched {
+    const char *name; /**< of the run */
+    pthread_mutex_t lock;
+    fov_progress at; /**< under the lock, as the next two */
+    double losses;
+    int count; /**< of steps since the last second */
+    fov_progress shown;
+    struct watched_point points[WATCHED_POINTS];
+    int point_count;
+};
+
 struct server {
     struct cli *cli;
     const char *words[SERVE_MODELS]; /**< as they were typed */
@@ -89,14 +108,20 @@ struct server {
     struct guard guard;
     struct worker workers[WORKERS];
     struct teach *teach;
+    struct watched *watched; /**< NULL: no training goes on here; else no worker runs, and signals are not ours */
     void (*finished)(struct server *server, struct job *job); /**< called by workers */
     struct loop *loop;                                        /**< of server.c */
 };
 
 /* ---- server.c ---------------------------------------------------------------------------------------------------- */
 
-/** Listens, says where, and answers until it is told to stop. An exit code. */
-int server_run(struct server *server);
+/** Makes the event loop and listens; guard.port is then the real one. An exit code after a sentence. */
+int server_open(struct server *server);
+void server_dispatch(struct server *server); /**< answers until it is told to stop */
+void server_stop(struct server *server);     /**< from any thread, between the two around it */
+void server_close(struct server *server);    /**< also of one that could not be opened */
+/** "http://127.0.0.1:8080", with the token where there is one. */
+void server_url(const struct server *server, char url[SERVE_URL]);
 double server_now(void); /**< seconds of a clock that only goes forward */
 
 /* ---- work.c ------------------------------------------------------------------------------------------------------ */
@@ -132,6 +157,13 @@ void layer_work(struct job *job);
 void sum_work(struct job *job);
 void network_work(struct job *job);
 void filters_work(struct job *job);
+
+void watched_begin(struct watched *watched, const char *name);
+void watched_end(struct watched *watched);
+void watched_step(struct watched *watched, const fov_progress *at); /**< from the thread that trains */
+bool watched_tick(struct watched *watched); /**< a second has gone by: whether steps were done in it */
+/** {"points": [[epoch, loss]], "at": {epoch, step, ...}}: all points, or the last one. */
+json_t *watched_points(const struct watched *watched, bool all);
 
 json_t *runs_list(const struct server *server);
 /** One run: columns, rows behind the first `from`, settings; NULL: there is none of that name. */

@@ -170,7 +170,7 @@ void teach_add_work(struct job *job)
     const char *keep = job->worker->server->keep;
     char name[NAME];
     fov_image image;
-    if (!guard_query(job->query, "class", name, sizeof name) || !keep_can_name(name)) {
+    if (!guard_query(job->query, "class", name, sizeof name) || !guard_is_name(name)) {
         job_fail(job, 400, "which class? ?class=NAME, at most %d bytes, without / and not beginning with a dot",
                  NAME - 1);
         return;

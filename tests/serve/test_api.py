@@ -183,15 +183,25 @@ def test_bad_bodies():
 
 
 def test_broken_requests():
+    """What cannot be read as a request is refused in JSON like everything else, though evhttp itself would say it in HTML."""
     s = server()
-    for text in (b"GET\r\n\r\n", b"\0\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"POST /api/predict HTTP/1.1\r\nContent-Length: -4\r\n\r\n",
-                 b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\n\r\n", b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
-                 b"DELETE / HTTP/1.1\r\nHost: x\r\n\r\n"):
+    host = b"Host: 127.0.0.1:%d\r\n" % s.port
+    for text, code in ((b"GET\r\n\r\n", 400), (b"\0\0\0\0\r\n\r\n", 400), (b"GET / HTTP/9.9\r\n\r\n", 400),
+                       (b"POST /api/predict HTTP/1.1\r\n" + host + b"Content-Length: -4\r\n\r\n", 400),
+                       (b"GET / HTTP/1.1\r\nno colon here\r\n\r\n", 400),
+                       (b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\n\r\n", 400),
+                       (b"GET / HTTP/1.1\r\nA: " + b"a" * 40000 + b"\r\n\r\n", 400),
+                       (b"POST /api/predict HTTP/1.1\r\n" + host + b"Content-Length: 99999999\r\n\r\n", 413),
+                       (b"POST /api/predict HTTP/1.1\r\n" + host + b"Expect: tea\r\nContent-Length: 3\r\n\r\nabc", 417),
+                       (b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+                       (b"GET /?" + b"a" * 5000 + b" HTTP/1.1\r\n" + host + b"\r\n", 414),
+                       (b"DELETE / HTTP/1.1\r\n" + host + b"\r\n", 405), (b"BREW / HTTP/1.1\r\n" + host + b"\r\n", 405)):
         with socket.create_connection(("127.0.0.1", s.port), timeout=10) as plug:
             plug.sendall(text)
             plug.shutdown(socket.SHUT_WR)
-            answer = plug.recv(200)
-            assert answer == b"" or answer.split()[1][:1] in (b"4", b"5"), (text[:30], answer)
+            head, _, body = b"".join(iter(lambda: plug.recv(9999), b"")).partition(b"\r\n\r\n")
+            assert int(head.split()[1]) == code, (text[:60], head)
+            assert b"application/json" in head and list(json.loads(body)) == ["error"], (text[:60], head, body)
     assert s.json("GET", "/api/health")
 
 
@@ -241,6 +251,43 @@ def test_runs():
     connection.close()
     assert s.ask("GET", "/api/runs/report/first")[0] == 200
     s.json("GET", "/api/runs/none", code=404)
+
+
+def test_train_serve():
+    """A training that is watched: its steps and rows come as they are, it ends the page, and its weights are the same."""
+    words = [FOVEA, "train", "--model", "lenet5", "--data", "digits:600", "--epochs", "4", "--json"]
+    alone = subprocess.run([*words, "--out", "alone"], capture_output=True, text=True, check=True).stdout.splitlines()
+    process = subprocess.Popen([*words, "--out", "watched runs/one 一", "--serve", "--port", "0"], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    host = json.loads(process.stdout.readline())["url"][7:]
+    connection = http.client.HTTPConnection(host, timeout=60)
+    connection.request("GET", "/api/models")
+    assert json.loads(connection.getresponse().read()) == {"models": [], "training": "one 一"}
+    connection.request("POST", "/api/predict", b"x")
+    response = connection.getresponse()
+    assert response.status == 404 and "fovea serve" in json.loads(response.read())["error"]
+    connection.request("GET", "/api/runs/events/one%20%E4%B8%80")
+    events = {"rows": [], "steps": [], "end": []}
+    for event in connection.getresponse().read().decode().strip().split("\n\n"):
+        kind, data = event.split("\n")
+        events[kind[7:]].append(json.loads(data[6:]))
+    connection.close()
+    printed, problem = process.communicate(timeout=60)
+    assert process.returncode == 0 and problem == "", problem
+    assert json.loads(printed.splitlines()[-1])["hash"] == json.loads(alone[-1])["hash"]
+    assert [row[0] for rows in events["rows"] for row in rows["rows"]] == [1, 2, 3, 4], events["rows"]
+    points = [point for steps in events["steps"] for point in steps["points"]]
+    assert points[-1][0] == 4 and points == sorted(points) and events["steps"][-1]["at"]["share"] == 1, points
+    assert events["end"] == [{}]
+    for slip, said in ((["--port", "0"], "--serve"), (["--serve", "--find-lr"], "--find-lr")):
+        done = subprocess.run([*words, *slip, "--out", "slip"], capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and said in done.stderr and not os.path.exists("slip"), done.stderr
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run([*words, "--serve", "--port", str(taken.getsockname()[1]), "--out", "slip"],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 4 and "cannot be listened on" in done.stderr and not os.path.exists("slip")
 
 
 def test_teach():

@@ -11,18 +11,18 @@ import * as runsTab from './runs.js';
 import * as learnTab from './learn.js';
 
 const tabs = { try: tryTab, why: whyTab, network: networkTab, teach: teachTab, runs: runsTab, learn: learnTab };
-const names = Object.keys(tabs);
+let names = Object.keys(tabs);
 const shown = new Set();
 
 // What tabs know of each other: the model, and the picture that was given last.
-export const state = { models: [], model: null, picture: null, pictureName: '' };
+export const state = { models: [], model: null, picture: null, pictureName: '', training: null };
 
 const panel = name => document.getElementById(name);
 const tab = name => document.getElementById('tab-' + name);
-const current = () => names.find(name => tab(name).getAttribute('aria-selected') === 'true');
+const current = () => names.find(name => tab(name).getAttribute('aria-selected') === 'true') || names[0];
 
 function show(name, focus) {
-  for (const other of names) {
+  for (const other of Object.keys(tabs)) {
     const chosen = other === name;
     tab(other).setAttribute('aria-selected', chosen);
     tab(other).tabIndex = chosen ? 0 : -1;
@@ -68,6 +68,13 @@ function watchKeys(event) {
   event.preventDefault();
 }
 
+// Beside a training (fovea train --serve) there is no model to ask.
+function watchOnly() {
+  for (const name of names) if (name !== 'runs' && name !== 'learn') tab(name).hidden = true;
+  names = ['runs', 'learn'];
+  document.querySelector('.tools .model').hidden = true;
+}
+
 async function begin() {
   translate();
   for (const name of names) tab(name).addEventListener('click', () => show(name));
@@ -75,7 +82,8 @@ async function begin() {
   document.getElementById('language').addEventListener('click', () => { toggleLanguage(); translate(); again(); });
   const select = document.getElementById('model');
   try {
-    state.models = (await askJson('/api/models')).models;
+    const { models, training } = await askJson('/api/models');
+    Object.assign(state, { models, training });
   } catch (problem) {
     showError(panel('try'), problem);
     return;
@@ -84,8 +92,9 @@ async function begin() {
   state.model = state.models[0] || null;
   select.disabled = state.models.length === 0;
   select.addEventListener('change', () => { state.model = state.models[select.selectedIndex]; again(); });
+  if (state.training) watchOnly();
   const wanted = location.hash.slice(1);
-  show(names.includes(wanted) ? wanted : 'try');
+  show(names.includes(wanted) ? wanted : names[0]);
 }
 
 begin();

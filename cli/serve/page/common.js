@@ -102,7 +102,7 @@ export async function shrink(blob, side) {
 // Lines: [{name, x: [], y: []}], each told apart by colour and by dashes.
 const dashes = ['', '6 3', '2 3', '8 3 2 3', '1 2', '10 4'];
 export function chart(title, lines, shares) {
-  const width = 460, height = 240, left = 48, right = 10, top = 8, bottom = 26;
+  const width = 460, height = 240, left = 56, right = 10, top = 8, bottom = 26;
   const points = lines.flatMap(line => line.x.map((x, i) => [x, line.y[i]])).filter(p => Number.isFinite(p[1]));
   const svg = make('svg', { viewBox: `0 0 ${width} ${height}`, class: 'chart', role: 'img', 'aria-label': title });
   if (points.length === 0) return make('figure', {}, make('h3', {}, title), svg);
@@ -122,7 +122,7 @@ export function chart(title, lines, shares) {
   }
   for (const x of new Set([x0, Math.max(...xs)])) {
     const label = make('text:svg', { x: px(x), y: height - 8, 'text-anchor': x === x0 ? 'start' : 'end' });
-    label.textContent = `${text('epoch')} ${+x.toPrecision(4)}`;
+    label.textContent = `${text('epoch')} ${+x.toPrecision(3)}`;
     svg.append(label);
   }
   const legend = make('div', { class: 'legend' });

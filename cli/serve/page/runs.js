@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Runs: curves of training runs side by side, followed while they go on.
-import { ask, askJson, chart, make, short, showError, token } from './common.js';
+// Runs: curves of training runs side by side, followed while they go on; of the training that this server belongs to
+// (fovea train --serve) its steps, too.
+import { ask, askJson, chart, count, make, percent, say, short, showError, token } from './common.js';
 import { text } from './texts.js';
 
-let root, chosen, runs, watching;
+let root, state, chosen, runs, watching;
 
-export function open(panel) {
+export function open(panel, shared) {
   root = panel;
+  state = shared;
   chosen = new Set();
   runs = new Map();
   build();
@@ -30,7 +32,7 @@ async function build() {
     root.append(make('p', { class: 'card empty' }, text('noRuns', { folder: list.folder })));
     return;
   }
-  if (chosen.size === 0) chosen.add(list.runs[list.runs.length - 1]);
+  if (chosen.size === 0) chosen.add(state.training || list.runs[list.runs.length - 1]);
   const charts = make('div', { class: 'card' });
   const boxes = list.runs.map(name => {
     const box = make('input', { type: 'checkbox', checked: chosen.has(name) });
@@ -45,27 +47,50 @@ async function build() {
 async function follow(name, charts) {
   const signal = watching.signal;
   try {
-    runs.set(name, await askJson('/api/runs/' + name));
+    runs.set(name, await askJson('/api/runs/' + encodeURIComponent(name)));
     draw(charts);
-    const response = await ask('/api/runs/events/' + name, undefined, signal);
+    const response = await ask('/api/runs/events/' + encodeURIComponent(name), undefined, signal);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = '', first = true;
+    const parts = { rows: false, steps: false };
+    let rest = '';
     for (let part = await reader.read(); !part.done && chosen.has(name); part = await reader.read()) {
       rest += part.value;
       const events = rest.split('\n\n');
       rest = events.pop();
-      for (const event of events.filter(line => line.startsWith('event: rows'))) {
-        const { rows } = JSON.parse(event.slice(event.indexOf('data: ') + 6));
-        const run = runs.get(name);
-        run.rows = first ? rows : [...run.rows, ...rows];
-        first = false;
-        draw(charts);
-      }
+      for (const event of events) take(runs.get(name), event, parts);
+      if (events.length) draw(charts);
     }
     reader.cancel();
   } catch (problem) {
     if (!signal.aborted) showError(charts, problem);
   }
+}
+
+// One event. Of rows and of points the first message has all, the later ones what is new.
+function take(run, event, parts) {
+  const [, kind, body] = /^event: (\w+)\ndata: (.*)$/.exec(event) || [];
+  if (kind === 'end') {
+    run.ended = true;
+    say(text('runEnded'));
+  } else if (kind === 'rows') {
+    const { columns, rows } = JSON.parse(body);
+    run.columns = columns;
+    run.rows = parts.rows ? [...run.rows, ...rows] : rows;
+    parts.rows = true;
+  } else if (kind === 'steps') {
+    const { points, at } = JSON.parse(body);
+    run.points = parts.steps ? [...run.points, ...points] : points;
+    run.at = at;
+    parts.steps = true;
+  }
+}
+
+function whereItStands(run) {
+  const { at } = run;
+  const bar = make('i');
+  bar.style.width = 100 * at.share + '%';
+  return make('p', { class: 'row' }, make('strong', {}, run.name), make('span', { class: 'meter wide', role: 'img', 'aria-label': percent(at.share) }, bar),
+    make('span', {}, run.ended ? text('runEnded') : text('runAt', { epoch: at.epochs ? `${at.epoch} / ${at.epochs}` : at.epoch, step: `${count(at.step)} / ${count(at.steps)}`, speed: count(+at.samples_per_second.toPrecision(3)) })));
 }
 
 function draw(place) {
@@ -80,13 +105,15 @@ function draw(place) {
   });
   const head = make('tr', {}, make('th', { scope: 'col' }, text('lastRow')), shown.map(run => make('th', { scope: 'col' }, run.name)));
   const rows = columns.map(column => make('tr', {}, make('td', {}, column), shown.map(run => make('td', {}, run.rows.length && run.columns.includes(column) ? short(run.rows[run.rows.length - 1][run.columns.indexOf(column)] ?? NaN) : ''))));
-  place.replaceChildren(make('div', { class: 'charts' }, charts), make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text('lastRow') }, make('table', {}, make('thead', {}, head), make('tbody', {}, rows))),
+  const live = shown.find(run => run.at && run.at.steps);
+  if (live) charts.unshift(chart(text('lossBySteps'), [{ name: live.name, x: live.points.map(point => point[0]), y: live.points.map(point => point[1]) }]));
+  place.replaceChildren(live ? whereItStands(live) : '', make('div', { class: 'charts' }, charts), make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text('lastRow') }, make('table', {}, make('thead', {}, head), make('tbody', {}, rows))),
     make('p', { class: 'row' }, shown.filter(run => run.report).map(run => make('button', { type: 'button', class: 'quiet', onclick: () => openReport(run.name) }, `${text('openReport')}: ${run.name}`))));
 }
 
 // A page of its own has the style within it that this page's policy forbids; only without a token can it be had by address.
 async function openReport(name) {
-  const path = '/api/runs/report/' + name;
+  const path = '/api/runs/report/' + encodeURIComponent(name);
   if (!token) {
     window.open(path, '_blank', 'noopener');
     return;

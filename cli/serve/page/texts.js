@@ -64,6 +64,7 @@ const table = {
   runsTitle: ['Training runs', '训练过程'],
   runsLead: ['Curves of the runs in {folder}; one that goes on is followed live.', '{folder} 中的训练曲线；正在进行的会实时更新。'],
   noRuns: ['No run in {folder} yet. fovea train leaves one there.', '{folder} 中还没有训练。fovea train 会在那里留下记录。'],
+  runAt: ['epoch {epoch}, step {step}, {speed} samples/s', '第 {epoch} 轮，第 {step} 步，每秒 {speed} 个样本'], runEnded: ['This training has ended.', '训练已结束。'], lossBySteps: ['loss, by steps', '损失（逐步）'],
   lastRow: ['At the end', '最后'], settings: ['Settings', '设置'], openReport: ['Its report', '报告'], epoch: ['epoch', '轮'],
   learnTitle: ['How it works', '它是怎样工作的'],
   learnLead: ['Two things to play with. The course with its checks is in the command: fovea learn', '两个可以动手的例子。完整课程在命令行中：fovea learn'],

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is connected, for how long, and what evhttp itself says to them. Its own refusals (a first line that is none, a
+ * head or a body beyond the limits) are pages of HTML; here they become the sentence in JSON that all refusals are. */
+#include "cli/output.h"
+#include "cli/serve/loop.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static const char *sentence_of(int code)
+{
+    switch (code) {
+    case 413:
+        return "the request is too large: at most 16 MiB are taken";
+    case 417:
+        return "the header Expect asks for something that is not known here";
+    default:
+        return "this is no HTTP request that can be read: its first line, a header or its length is wrong, or its head "
+               "is longer than 16 KiB";
+    }
+}
+
+/* libevent 2.1 offers no other place: evhttp_set_errorcb came with 2.2. What is written while no request of the
+ * connection is being answered is evhttp's own; its page is whole when its last tag is there. */
+static void on_written(struct evbuffer *out, const struct evbuffer_cb_info *info, void *user)
+{
+    static const char line[] = "HTTP/1.x ", end[] = "</HTML>\n";
+    struct connection *connection = user;
+    char head[sizeof line + 3] = "", tail[sizeof end] = "";
+    size_t size = evbuffer_get_length(out);
+    struct evbuffer_ptr place;
+    if (connection->busy || info->n_added == 0 || size < sizeof head + sizeof tail ||
+        evbuffer_copyout(out, head, sizeof head - 1) < 0 || strncmp(head, "HTTP/1.", 7) != 0 ||
+        evbuffer_ptr_set(out, &place, size - (sizeof end - 1), EVBUFFER_PTR_SET) != 0 ||
+        evbuffer_copyout_from(out, &place, tail, sizeof end - 1) < 0 || strcmp(tail, end) != 0) {
+        return;
+    }
+    int code = atoi(head + sizeof line - 1);
+    struct job job = {.next = NULL};
+    connection->busy = true; /* what follows is ours */
+    job_fail(&job, code >= 400 && code <= 599 ? code : 400, "%s", sentence_of(code));
+    evbuffer_drain(out, size);
+    evbuffer_add_printf(out,
+                        "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+                        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+                        job.reply.code, code == 413 ? "Content Too Large" : "Bad Request", job.reply.size);
+    evbuffer_add(out, job.reply.body, job.reply.size);
+    free(job.reply.body);
+    connection->busy = false;
+    connection->loop->replies[job.reply.code / 100]++;
+}
+
+struct bufferevent *connection_open(struct event_base *base, void *user)
+{
+    struct loop *loop = user;
+    struct bufferevent *events = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (events != NULL && loop->connection_count < SERVE_CONNECTIONS) {
+        struct connection *connection = take_memory(1, sizeof *connection);
+        bufferevent_incref(events);
+        *connection = (struct connection){.loop = loop, .events = events, .since = server_now()};
+        connection->watcher = evbuffer_add_cb(bufferevent_get_output(events), on_written, connection);
+        loop->connections[loop->connection_count++] = connection;
+    }
+    if (loop->connection_count == SERVE_CONNECTIONS) {
+        evconnlistener_disable(loop->listener); /* the others wait in the system's queue */
+    }
+    return events;
+}
+
+struct connection *connection_of(struct loop *loop, struct evhttp_request *request)
+{
+    struct evhttp_connection *http = evhttp_request_get_connection(request);
+    struct bufferevent *events = http != NULL ? evhttp_connection_get_bufferevent(http) : NULL;
+    for (int i = 0; i < loop->connection_count; i++) {
+        if (loop->connections[i]->events == events) {
+            return loop->connections[i];
+        }
+    }
+    return NULL;
+}
+
+static void drop(struct connection *connection)
+{
+    if (connection->watcher != NULL) {
+        evbuffer_remove_cb_entry(bufferevent_get_output(connection->events), connection->watcher);
+    }
+    bufferevent_decref(connection->events);
+    free(connection);
+}
+
+void connections_sweep(struct loop *loop)
+{
+    double now = server_now();
+    for (int i = loop->connection_count - 1; i >= 0; i--) {
+        struct connection *at = loop->connections[i];
+        bufferevent_data_cb read = NULL;
+        bufferevent_event_cb event = NULL;
+        bufferevent_getcb(at->events, &read, NULL, &event, NULL);
+        if (read == NULL && event == NULL) {
+            drop(at);
+            loop->connections[i] = loop->connections[--loop->connection_count];
+        } else if (!at->busy && now - at->since > SERVE_SECONDS) {
+            shutdown(bufferevent_getfd(at->events), SHUT_RDWR);
+        }
+    }
+    if (loop->connection_count < SERVE_CONNECTIONS && !loop->stops) {
+        evconnlistener_enable(loop->listener);
+    }
+}
+
+void connections_free(struct loop *loop)
+{
+    for (int i = 0; i < loop->connection_count; i++) {
+        drop(loop->connections[i]);
+    }
+    loop->connection_count = 0;
+}
