@@ -87,8 +87,8 @@ struct cli {
     struct cli_value value[CLI_MAX_OPTIONS]; /**< the verb's options, then the others */
     const char **arguments;                  /**< what is no option, in order */
     int argument_count;
-    char network_options[256];               /**< ":attention=cbam:dropout=0.3", to stand behind a network's name */
-    char network[480];                       /**< a name with them (source_network) */
+    char network_options[512];               /**< ":attention=cbam:dropout=0.3", to stand behind a network's name */
+    char network[736];                       /**< a name with them (source_network) */
     bool json, quiet, verbose;
 
     /* What standard output is. */

@@ -5,6 +5,7 @@
 #include "append.h"
 #include "nearest.h"
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -423,10 +424,14 @@ static int take_network_option(struct walk *w, const char *word, size_t length, 
     size_t used = strlen(out), room = sizeof w->cli->network_options;
     const char *next = w->at + 1 < w->count ? w->words[w->at + 1] : NULL;
     const char *text = inside;
+    char path[PATH_MAX];
     if (text == NULL) {
         bool has_value = next != NULL && !(next[0] == '-' && next[1] == '-');
         text = has_value ? next : "yes";
         w->at += has_value ? 1 : 0;
+    }
+    if (strchr(text, '.') != NULL && realpath(text, path) != NULL) {
+        text = path; /* a file, which is found from any folder in which the run goes on */
     }
     if (used + length + strlen(text) + 3 > room || strchr(text, ':') != NULL) {
         return complain(w->problem, w->size, "--%.*s: its value is too long or has a colon", (int)length, word);

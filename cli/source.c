@@ -21,8 +21,24 @@ bool source_is_weights(const char *word)
            source_has_suffix(word, ".pth") || source_has_suffix(word, ".pt");
 }
 
+/* A network's name with options behind it, of which one may be a file. */
+static bool is_network_with_options(const char *word)
+{
+    size_t length = strcspn(word, ":");
+    for (int i = 0; word[length] == ':' && i < fov_network_count(); i++) {
+        const char *name = fov_network_name(i);
+        if (strlen(name) == length && strncmp(name, word, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool source_is_file(const char *word)
 {
+    if (is_network_with_options(word)) {
+        return false;
+    }
     if (strcmp(word, "-") == 0 || strchr(word, '/') != NULL || source_has_suffix(word, ".onnx") || source_is_weights(word)) {
         return true;
     }

@@ -16,9 +16,9 @@ enum attribute_kind {
     ATTRIBUTE_FLAG,    /**< bool */
     ATTRIBUTE_CHOICE,  /**< int: index into `choices` */
     ATTRIBUTE_LIST,    /**< struct attribute_list: "30,60,80"; empty at first */
-    ATTRIBUTE_NAME     /**< char[ATTRIBUTE_NAME_SIZE]: what something is called; empty at first */
+    ATTRIBUTE_NAME     /**< char[ATTRIBUTE_NAME_SIZE]: what something is called, a file perhaps; empty at first */
 };
-enum { ATTRIBUTE_NAME_SIZE = 64 };
+enum { ATTRIBUTE_NAME_SIZE = 256 };
 
 struct attribute_list {
     int    count;

@@ -13,6 +13,7 @@ struct copying {
     int                        change_count;
     bool                       bare; /**< data is handed over later */
     bool                       borrows; /**< data stay the original's */
+    bool                       freezes; /**< no parameter of the copy is learned */
     const char                *prefix; /**< of all names; NULL: none */
     char                      *name; /**< room for one with it */
     size_t                     name_size;
@@ -62,7 +63,7 @@ static int copy_parameter(const struct copying *copying, int id)
     }
     fov_value made = fov_parameter(copying->to, .name = name_of(copying, value->name), .shape = value->shape,
                                    .initial = value->initial, .scale = value->scale,
-                                   .frozen = value->frozen || copying->prefix != NULL, .dtype = value->dtype);
+                                   .frozen = value->frozen || copying->freezes, .dtype = value->dtype);
     if (made.id == 0 || (copying->bare && (value->data != NULL || value->file != NULL))) {
         return made.id;
     }
@@ -238,7 +239,7 @@ static int insert(struct copying *copying, const bool *needed, bool *read)
 }
 
 int graph_insert(fov_graph *to, const fov_graph *from, fov_value input, fov_value instead, const int *wanted, int count,
-                 const char *prefix, int *id)
+                 const char *prefix, enum graph_inserted how, int *id)
 {
     enum { NAME_SIZE = 4096 + 64 }; /* of the graph and a prefix: one that grows too long is refused there */
     struct memory *memory = to->context->memory;
@@ -249,8 +250,8 @@ int graph_insert(fov_graph *to, const fov_graph *from, fov_value input, fov_valu
     int status = FOV_E_MEMORY;
     if (needed != NULL && read != NULL && name != NULL && !to->failed) {
         struct copying copying = {
-            .from = from, .to = to, .id = id, .borrows = true, .prefix = prefix, .name = name,
-            .name_size = NAME_SIZE};
+            .from = from, .to = to, .id = id, .borrows = how == GRAPH_FIXED, .freezes = how == GRAPH_FIXED,
+            .prefix = prefix, .name = name, .name_size = NAME_SIZE};
         memset(id, 0, from->value_count * sizeof *id);
         id[input.id] = instead.id;
         graph_mark(from, wanted, count, needed);

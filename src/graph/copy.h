@@ -21,12 +21,14 @@ fov_graph *graph_borrow(const fov_graph *graph, struct fov_context *context, int
 fov_value graph_apply(fov_graph *graph, fov_value from, fov_value to, fov_value instead);
 
 /** Adds to `to` what `wanted` of another graph depend on, with `instead` in the place of that graph's `input`: a network
- *  as part of another one. Names begin with `prefix`; parameters are frozen, and their data stay where they lie: `from`
- *  must live longer and stay as it is. copy[id] is the
- *  id in `to` of each value of `from` that was needed, else 0 (copy: from's value_count ids). E_USAGE where another
- *  input is needed. */
+ *  as part of another one. Names begin with `prefix`. copy[id] is the id in `to` of each value of `from` that was
+ *  needed, else 0 (copy: from's value_count ids). E_USAGE where another input is needed. */
+enum graph_inserted {
+    GRAPH_FIXED,  /**< parameters are frozen, and their data stay where they lie: `from` must live longer, as it is */
+    GRAPH_LEARNED /**< parameters are `to`'s own, learned where they were */
+};
 int graph_insert(fov_graph *to, const fov_graph *from, fov_value input, fov_value instead, const int *wanted, int count,
-                 const char *prefix, int *copy);
+                 const char *prefix, enum graph_inserted how, int *copy);
 
 /** A parameter that takes another shape and new first values, or an input that takes another shape. */
 struct graph_change {

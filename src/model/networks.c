@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Models from the zoo: a network by name, and the list of them. How each is built is in zoo/. */
 #include "base/arithmetic.h"
+#include "model/backbone.h"
 #include "model/model.h"
 #include "zoo/zoo.h"
 #include <string.h>
@@ -139,13 +140,25 @@ static int add_network(fov_model *model, struct zoo_build *build)
     return status;
 }
 
+/* Pixels as the file that a network stands on has learned to see them. */
+static void take_pixels(fov_model *model, const fov_preprocessing *of)
+{
+    fov_preprocessing *p = &model->preprocessing;
+    memcpy(p->mean, of->mean, sizeof p->mean);
+    memcpy(p->deviation, of->deviation, sizeof p->deviation);
+    p->scale = of->scale;
+    p->bgr = of->bgr;
+}
+
 static fov_model *make_network(fov_context *context, const char *name, const fov_network_options *options)
 {
     struct zoo_build build;
+    struct backbone_files files = backbone_files();
     if (context == NULL || zoo_parse(&build, name != NULL ? name : "", &context->error) != FOV_OK ||
         resolve_input(build.network, options, &build.input, &context->error) != FOV_OK) {
         return NULL;
     }
+    build.files = &files.files;
     fov_model *model = fov_model_create(context);
     if (model == NULL || add_network(model, &build) != FOV_OK) {
         fov_model_free(model);
@@ -166,6 +179,9 @@ static fov_model *make_network(fov_context *context, const char *name, const fov
         model->preprocessing.deviation[c] = network->deviation[from];
     }
     model->preprocessing.pad = network->pad;
+    if (files.is_used) {
+        take_pixels(model, &files.preprocessing);
+    }
     return model;
 }
 

@@ -134,7 +134,7 @@ struct perceptual_maps perceptual_add(fov_graph *graph, const fov_model *network
     int *copy = memory_allocate(memory, network->graph->value_count, sizeof *copy, "a network's values", error);
     fov_value input = copy != NULL ? normalise(graph, network, picture) : (fov_value){0};
     if (input.id != 0 && graph_insert(graph, network->graph, network->input, input, wanted, layers->style_count + 1,
-                                      prefix, copy) == FOV_OK) {
+                                      prefix, GRAPH_FIXED, copy) == FOV_OK) {
         maps.content.id = copy[layers->content];
         for (int i = 0; i < layers->style_count; i++) {
             maps.style[i].id = copy[layers->style[i]];

@@ -13,7 +13,7 @@ static const struct attribute attributes[] = {
     {ATTRIBUTE(struct segment_options, auxiliary), .kind = ATTRIBUTE_FLAG, .standard = 1,
      .doc = "one more head, on the maps of stride 16"},
     {ATTRIBUTE(struct segment_options, backbone), .kind = ATTRIBUTE_NAME,
-     .doc = "another network to stand on: mobilenet_v3_large"},
+     .doc = "another network to stand on, by name or from a file: mobilenet_v3_large"},
     {.name = NULL},
 };
 

@@ -18,7 +18,7 @@ static const struct attribute paper_attributes[] = {WIDTH, {.name = NULL}};
 static const struct attribute attributes[] = {
     WIDTH,
     {ATTRIBUTE(struct unet_options, backbone), .kind = ATTRIBUTE_NAME,
-     .doc = "a network whose features are the way down: resnet18"},
+     .doc = "a network whose features are the way down, by name or from a file: resnet18"},
     {.name = NULL},
 };
 

@@ -17,7 +17,7 @@ static const char *const necks[] = {"pan", "fpn", "bifpn", NULL};
 #define ATTRIBUTES(standard_block)                                                                                 \
     {                                                                                                              \
         {ATTRIBUTE(struct detect_options, backbone), .kind = ATTRIBUTE_NAME,                                       \
-         .doc = "the network whose stages it stands on: resnet18; csp-darknet is its own"},                        \
+         .doc = "whose stages it stands on, by name or from a file: resnet18; csp-darknet is its own"},            \
         {ATTRIBUTE(struct detect_options, block), .kind = ATTRIBUTE_CHOICE, .choices = blocks,                     \
          .standard = (standard_block), .doc = "what its layers are made of"},                                      \
         {ATTRIBUTE(struct detect_options, neck), .kind = ATTRIBUTE_CHOICE, .choices = necks,                       \

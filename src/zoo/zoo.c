@@ -83,7 +83,7 @@ static int fail_unknown_option(const struct zoo_build *b, const char *name, stru
 
 static int set_option(struct zoo_build *b, const char *text, size_t length, struct error *error)
 {
-    char word[96];
+    char word[ATTRIBUTE_NAME_SIZE + 64];
     snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word - 1), text);
     char *equals = strchr(word, '=');
     if (equals == NULL || length >= sizeof word) {
@@ -132,9 +132,18 @@ fov_value zoo_make(struct zoo_build *b, fov_value x)
     return b->network->head(b, x);
 }
 
+static bool is_file(const char *name)
+{
+    size_t length = strlen(name), end = sizeof ".onnx" - 1;
+    return strchr(name, '/') != NULL || (length > end && strcmp(name + length - end, ".onnx") == 0);
+}
+
 fov_value zoo_backbone(struct zoo_build *b, const char *name, fov_value x)
 {
     struct zoo_build inner;
+    if (b->files != NULL && is_file(name)) {
+        return b->files->features(b->files, b, name, x);
+    }
     if (zoo_parse(&inner, name, &fov_graph_context(b->graph)->error) != FOV_OK) {
         return fov_graph_fail(b->graph, NULL, FOV_E_USAGE, "backbone");
     }

@@ -13,7 +13,7 @@ struct zoo_input {
     int channels, height, width, classes;
 };
 
-enum { ZOO_STAGES = 5, ZOO_AUXILIARIES = 2, ZOO_OPTIONS_SIZE = 128 };
+enum { ZOO_STAGES = 5, ZOO_AUXILIARIES = 2, ZOO_OPTIONS_SIZE = 320 };
 
 enum zoo_attention { ZOO_ATTENTION_NONE, ZOO_ATTENTION_SE, ZOO_ATTENTION_CBAM, ZOO_ATTENTION_ECA };
 enum zoo_convolution { ZOO_CONVOLUTION_PLAIN, ZOO_CONVOLUTION_SEPARABLE, ZOO_CONVOLUTION_DYNAMIC };
@@ -25,6 +25,13 @@ struct zoo_common {
 };
 
 struct zoo_network;
+struct zoo_build;
+
+/** Who opens files for zoo_backbone, and keeps what it needs for that: nothing here reads files. */
+struct zoo_files {
+    /** As zoo_backbone: adds what a file's network computes up to its last map, with its weights. */
+    fov_value (*features)(struct zoo_files *files, struct zoo_build *b, const char *path, fov_value x);
+};
 
 /** A network while it is built. */
 struct zoo_build {
@@ -39,6 +46,7 @@ struct zoo_build {
     float auxiliary_share; /**< of their losses in training, beside the whole of the logits' */
     int auxiliary_count;
     const struct zoo_network *standing_on; /**< the network whose features zoo_backbone added; NULL: its own */
+    struct zoo_files *files;               /**< NULL: no file can be stood on */
     fov_value noise, picture; /**< of a network that makes pictures: a second input and what it becomes; 0: none */
 };
 
@@ -81,8 +89,8 @@ int zoo_parse(struct zoo_build *build, const char *text, struct error *error);
 /** Builds what zoo_parse read on x; returns its logits. */
 fov_value zoo_make(struct zoo_build *build, fov_value x);
 
-/** Adds the features of another network, by its name, under the scopes that are open, and marks its stages as b's.
- *  Returns its last map. */
+/** Adds the features of another network, by its name or from a file (NAME.onnx, or with a slash), under the scopes that
+ *  are open, and marks its stages as b's. Returns its last map. */
 fov_value zoo_backbone(struct zoo_build *b, const char *name, fov_value x);
 
 /** Marks x as the last map so far of a stride: 2, 4, 8, 16 or 32. */

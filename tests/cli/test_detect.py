@@ -10,7 +10,7 @@ import os
 import sys
 
 import test_command as command
-from test_command import INPUT, OK, USAGE, expect_failure, fovea
+from test_command import INPUT, IO, OK, USAGE, expect_failure, fovea
 from test_data import colour_png
 
 SMALL = ("--model", "yolox-nano", "--input", "3x64x64", "--data", "boxes", "--batch", 2, "--augment",
@@ -41,6 +41,24 @@ def test_train():
     straight = fovea("train", *SMALL, "--epochs", 2, "--out", "straight", *constant).json()
     assert fovea("train", *SMALL, "--epochs", 1, "--out", "half", *constant).code == OK
     assert fovea("train", "--resume", "half", "--epochs", 2, "--json").json()["hash"] == straight["hash"]
+
+
+def test_backbone_from_file():
+    """A run that stands on a file goes on from another folder."""
+    make_boxes()
+    assert fovea("new", "squeezenet1_1", "-o", "net.onnx").code == OK
+    stand = ("--model", "yolox-nano", "--backbone", "net.onnx", "--input", "3x64x64", "--data", os.path.abspath("boxes"),
+             "--batch", 2, "--schedule", "constant", "--json")
+    whole = fovea("train", *stand, "--epochs", 2, "--out", "whole")
+    assert whole.code == OK, whole.err
+    assert fovea("train", *stand, "--epochs", 1, "--out", "here").code == OK
+    os.makedirs("elsewhere", exist_ok=True)
+    os.chdir("elsewhere")
+    done = fovea("train", "--resume", "../here", "--epochs", 2, "--json")
+    assert done.code == OK and done.json()["hash"] == whole.json()["hash"], done.err
+    os.chdir("..")
+    os.remove("net.onnx")
+    expect_failure(fovea("train", "--resume", "here", "--epochs", 3), IO, "net.onnx")
 
 
 def test_eval_and_predict():

@@ -9,7 +9,10 @@
 #include <cmocka.h>
 #include <fovea/fovea.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -73,6 +76,90 @@ static void backbones_blocks_and_necks(void **state)
     }
 }
 
+/* A file's stages are where the zoo marks those of the same network; they come with the file's weights and pixels. */
+static void files_are_stood_on(void **state)
+{
+    static const char *const names[] = {"resnet18", "mobilenet_v2", "squeezenet1_1", "mobilenet_v3_large", "convnext_tiny"};
+    char folder[] = "/tmp/fovea-backbone-XXXXXX", path[64], word[128];
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        fov_summary summary, of_file;
+        snprintf(path, sizeof path, "%s/%s.onnx", folder, names[i]);
+        fov_model *file = fov_model_network(*state, names[i], NULL);
+        assert_true(file != NULL && fov_model_save(file, path) == FOV_OK);
+        snprintf(word, sizeof word, "yolox-nano:backbone=%s", names[i]);
+        fov_model *named = fov_model_network(*state, word, NULL);
+        assert_true(named != NULL && fov_model_summary(named, NULL, &summary) == FOV_OK);
+        snprintf(word, sizeof word, "yolox-nano:backbone=%s", path);
+        fov_model *made = fov_model_network(*state, word, NULL);
+        if (made == NULL || fov_model_summary(made, NULL, &of_file) != FOV_OK) {
+            fail_msg("%s: %s", names[i], fov_error(*state));
+        }
+        assert_int_equal(of_file.parameters, summary.parameters);
+        assert_int_equal(of_file.trainable, summary.trainable);
+        assert_int_equal(of_file.multiply_adds, summary.multiply_adds);
+        fov_preprocessing a = fov_model_preprocessing(made), b = fov_model_preprocessing(file);
+        assert_true(a.mean[0] > 0 && a.mean[0] == b.mean[0] && a.deviation[2] == b.deviation[2] && !a.bgr);
+        assert_true(a.letterbox == FOV_LETTERBOX_CORNER);
+        fov_model_free(made);
+        fov_model_free(named);
+        fov_model_free(file);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void weights_of_files_are_kept(void **state)
+{
+    static const char weight[] = "features.3.squeeze.weight";
+    char folder[] = "/tmp/fovea-backbone-XXXXXX", path[64], word[128];
+    float ours[16 * 64], theirs[16 * 64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/net.onnx", folder);
+    fov_model *file = fov_model_network(*state, "squeezenet1_1", NULL);
+    assert_true(file != NULL && fov_model_save(file, path) == FOV_OK);
+    fov_graph *graph = fov_model_graph(file);
+    assert_int_equal(fov_parameter_get(graph, fov_find(graph, weight), theirs, sizeof theirs), FOV_OK);
+    fov_model_free(file);
+    for (int i = 0; i < 2; i++) {
+        snprintf(word, sizeof word, "%s:backbone=%s", i == 0 ? "yolox-nano" : "unet", path);
+        fov_model *made = fov_model_network(*state, word, &(fov_network_options){.height = 96, .width = 64});
+        assert_non_null(made);
+        graph = fov_model_graph(made);
+        snprintf(word, sizeof word, "%s%s", i == 0 ? "backbone.backbone." : "encoder.", weight);
+        assert_int_equal(fov_parameter_get(graph, fov_find(graph, word), ours, sizeof ours), FOV_OK);
+        assert_memory_equal(ours, theirs, sizeof ours);
+        fov_model_free(made);
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void files_without_stages_are_refused(void **state)
+{
+    char folder[] = "/tmp/fovea-backbone-XXXXXX", path[64], word[128];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/net.onnx", folder);
+    snprintf(word, sizeof word, "yolox-nano:backbone=%s", path);
+    assert_null(fov_model_network(*state, word, NULL));
+    assert_non_null(strstr(fov_error(*state), "cannot open"));
+    fov_error_clear(*state);
+    fov_model *file = fov_model_network(*state, "mlp", NULL);
+    assert_true(file != NULL && fov_model_save(file, path) == FOV_OK);
+    fov_model_free(file);
+    assert_null(fov_model_network(*state, word, NULL));
+    assert_non_null(strstr(fov_error(*state), "no map of stride"));
+    fov_error_clear(*state);
+    file = fov_model_network(*state, "squeezenet1_1", NULL);
+    assert_true(file != NULL && fov_model_save(file, path) == FOV_OK);
+    fov_model_free(file);
+    assert_null(fov_model_network(*state, word, &(fov_network_options){.channels = 1}));
+    assert_non_null(strstr(fov_error(*state), "3 channels, not 1"));
+    fov_error_clear(*state);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void ends_are_those_of_public_files(void **state)
 {
     static const char *const parameters[] = {
@@ -126,6 +213,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gflops_are_those_published),
         cmocka_unit_test(backbones_blocks_and_necks),
+        cmocka_unit_test(files_are_stood_on),
+        cmocka_unit_test(weights_of_files_are_kept),
+        cmocka_unit_test(files_without_stages_are_refused),
         cmocka_unit_test(ends_are_those_of_public_files),
         cmocka_unit_test(sides_are_multiples_of_32),
     };
