@@ -45,10 +45,9 @@ static bool is_over(const struct task *task, uint64_t seed, double since)
 /** Checks from told->seed on, to the end or to the first failure. */
 static void check_some(const struct task *task, struct told *told, double since)
 {
-    enum { MOST_SECONDS = 300 /* of a graph: what takes longer hangs */ };
     for (; !is_over(task, told->seed, since); told->seed++) {
         struct random_case drawn;
-        alarm(MOST_SECONDS);
+        random_limit(300);
         if (!random_case_draw(&drawn, told->seed)) {
             told->failed = told->unbuilt = true;
             snprintf(told->failure.what, sizeof told->failure.what, "the graph could not be built: %s",

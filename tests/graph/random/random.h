@@ -214,6 +214,9 @@ void random_count_forms(const fov_plan *plan, struct random_counts *counts);
 
 /* ---- shrinking, printing ------------------------------------------------------------------------------------------ */
 
+/** From now on this process may compute for so many seconds; what takes longer hangs, and ends with a signal. */
+void random_limit(int seconds);
+
 /** Whether a case fails, in a process of its own. */
 bool random_fails(const struct random_case *drawn, struct random_failure *failure);
 /** Makes the case smaller as long as it fails in the same way and stage. */
