@@ -66,11 +66,15 @@ static fov_value loss_of(struct program *p, int i, fov_value output)
     return fov_mse(p->graph, output, fov_input(p->graph, .name = name, .shape = shape));
 }
 
+/* Adaptive optimisers divide by the size of the gradient: with their usual epsilon they make whole steps of a gradient
+ * that is nothing but rounding. With this one such a gradient stays next to nothing. */
+#define EPSILON "0.001"
+
 /** What train/step.c's optimisers do with one parameter. */
 static void add_update(struct program *p, fov_value parameter, fov_value gradient)
 {
     enum random_optimiser kind = p->drawn->settings.optimiser;
-    const char *text = kind == RANDOM_ADAM       ? "adam"
+    const char *text = kind == RANDOM_ADAM       ? "adam:epsilon=" EPSILON
                        : kind == RANDOM_SGD      ? "sgd"
                        : kind == RANDOM_NESTEROV ? "sgd:momentum=0.9:nesterov=1"
                        : kind == RANDOM_DECAY    ? "sgd:momentum=0.9:weight_decay=0.01"
@@ -103,12 +107,12 @@ static void add_joint_update(struct program *p, const fov_value *parameters, con
                 fov_graph_parameter(p->graph, name, s == 0 ? "state" : "square", shape, FOV_INITIAL_ZEROS, 0, true);
         }
     }
-    const struct op_emitter *emitter = fov_graph_emitter(p->graph);
-    fov_value first = op_emit(emitter, random_optimiser_names[kind], in, in_count, NULL);
+    const char *const options[] = {kind == RANDOM_ONNX_MOMENTUM ? NULL : "epsilon", EPSILON, NULL};
+    fov_value first = fov_node_opt(p->graph, random_optimiser_names[kind], in, in_count, options);
     for (int i = 0; first.id != 0 && i < count; i++) {
-        fov_assign(p->graph, parameters[i], op_emit_output(emitter, first, i));
+        fov_assign(p->graph, parameters[i], fov_output(p->graph, first, i));
         for (int s = 0; s < states; s++) {
-            fov_assign(p->graph, state[s][i], op_emit_output(emitter, first, (1 + s) * count + i));
+            fov_assign(p->graph, state[s][i], fov_output(p->graph, first, (1 + s) * count + i));
         }
     }
 }
