@@ -3,6 +3,7 @@
 #include "train/events.h"
 #include "base/file.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -236,12 +237,20 @@ int events_resume(const char *path, int64_t epoch, struct memory *memory, struct
 /* In place, so that who follows the file sees it grow. A kill leaves half a record, which readers skip. */
 static int append(const char *path, const struct text *record, struct error *error)
 {
-    FILE *file = fopen(path, "ab");
-    bool written = file != NULL && fwrite(record->data, 1, record->length, file) == record->length;
-    if (file != NULL && fclose(file) != 0) {
-        written = false;
+    const struct file_system *system = file_system_default();
+    int file = system->open(system->user, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666), why = errno;
+    bool written = file >= 0;
+    for (size_t done = 0; written && done < record->length;) {
+        ssize_t now = system->write(system->user, file, record->data + done, record->length - done);
+        why = now == 0 ? EIO : errno;
+        written = now > 0 || (now < 0 && why == EINTR);
+        done += now > 0 ? (size_t)now : 0;
     }
-    return written ? FOV_OK : error_set(error, FOV_E_IO, "%s: cannot write: %s", path, strerror(errno));
+    if (file >= 0 && system->close(system->user, file) != 0 && written) {
+        why = errno;
+        written = why == EINTR;
+    }
+    return written ? FOV_OK : error_set(error, FOV_E_IO, "%s: cannot write: %s", path, strerror(why));
 }
 
 int events_add(const char *path, const struct history *history, const struct training_step *step, struct error *error)
