@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* POST /api/predict: the object that `fovea predict --json` prints, less the file's name, and to the last bit: each
- * picture goes through the network by itself. ?mask=1 adds the mask of a map of classes, ?top=N says how many
- * classes. */
+ * picture goes through the network by itself. Of an archive's pictures there is one such object each, with the file's
+ * name; they go through the network as `fovea predict` sends several files. ?mask=1 adds the mask of a map of classes,
+ * ?top=N says how many classes. */
 #include "cli/answer_json.h"
 #include "cli/output.h"
 #include "cli/serve/serve.h"
@@ -9,7 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOP = 5, FORM_SCORES = 1, FORM_SESSION };
+enum {
+    TOP = 5,
+    FORM_SCORES = 1,
+    FORM_SESSION,
+    ARCHIVE_GROUP = 32,         /* as fovea predict has it; so is the next one */
+    GROUP_BYTES = 64 << 20,     /* of decoded pictures that go through a network together */
+    ARCHIVE_PICTURES = 256,     /* of one request */
+    ARCHIVE_BYTES = 64 << 20    /* of its files, unpacked */
+};
 
 int predict_open(struct worker *worker, int index)
 {
@@ -29,25 +38,38 @@ int predict_open(struct worker *worker, int index)
     return worker->sessions[index] != NULL ? EXIT_OK : fail_library(cli);
 }
 
-/* Pictures on their way through a network, and whose they are. */
-struct together {
-    struct worker *worker;
-    struct job *jobs[SERVE_BATCH];
-    fov_image images[SERVE_BATCH];
-    double decoded[SERVE_BATCH]; /* seconds, when */
-    int count;
+/* A picture on its way through a network, and what came of it. */
+struct item {
+    struct job *job;
+    fov_image image;
+    double decoded; /* seconds, when */
+    json_t *answer; /* NULL: none, and why */
+    fov_status status;
+    char problem[600];
+    char file[512]; /* of an archive; "": it is the whole body */
 };
 
-static void reply(struct job *job, json_t *object, double begun, double decoded)
+/* Those that go together. */
+struct group {
+    struct worker *worker;
+    int model;
+    struct item items[SERVE_BATCH];
+    int count;
+    size_t bytes;
+    double begun;                   /* seconds, when */
+    double decoding, computing;     /* seconds so far, of an archive */
+    bool together;                  /* what is no row of scores, too: --batch */
+    void (*deliver)(struct item *item, void *user);
+    void *user;
+};
+
+static void set_problem(struct item *item, fov_status status, const char *sentence)
 {
-    double answered = server_now();
-    snprintf(job->reply.timing, sizeof job->reply.timing, "queue;dur=%.2f, decode;dur=%.2f, network;dur=%.2f",
-             1e3 * (begun - job->arrived), 1e3 * (decoded - begun), 1e3 * (answered - decoded));
-    job_reply(job, object, 9);
+    item->status = status;
+    snprintf(item->problem, sizeof item->problem, "%s", sentence);
 }
 
-/* ---- a row of scores ----------------------------------------------------------------------------------------------
- * */
+/* ---- a row of scores --------------------------------------------------------------------------------------------- */
 
 static json_t *json_from_row(const struct job *job, const struct answer_form *form, const float *scores, int *order)
 {
@@ -59,28 +81,34 @@ static json_t *json_from_row(const struct job *job, const struct answer_form *fo
     return object;
 }
 
-static void answer_rows(struct together *t, fov_model *model, double begun)
+static void answer_rows(struct group *g, fov_model *model)
 {
     struct answer_form form;
+    fov_image images[SERVE_BATCH];
+    fov_context *context = g->worker->cli.context;
     answer_form_of(model, &form);
-    float *scores = take_memory((size_t)t->count * (size_t)form.count, sizeof *scores);
+    float *scores = take_memory((size_t)g->count * (size_t)form.count, sizeof *scores);
     int *order = take_memory((size_t)form.count, sizeof *order);
-    bool all = t->count > 1 && fov_predict_images(model, t->images, t->count, scores, form.count) == FOV_OK;
-    fov_error_clear(t->worker->cli.context); /* one that fails does not spoil the others: then each goes by itself */
-    for (int i = 0; i < t->count; i++) {
+    for (int i = 0; i < g->count; i++) {
+        images[i] = g->items[i].image;
+    }
+    bool all = g->count > 1 && fov_predict_images(model, images, g->count, scores, form.count) == FOV_OK;
+    fov_error_clear(context); /* one that fails does not spoil the others: then each goes by itself */
+    for (int i = 0; i < g->count; i++) {
+        struct item *item = &g->items[i];
         float *row = scores + (size_t)i * (size_t)form.count;
-        if (all || fov_predict_image(model, &t->images[i], row, form.count) == FOV_OK) {
-            reply(t->jobs[i], json_from_row(t->jobs[i], &form, row, order), begun, t->decoded[i]);
+        if (all || fov_predict_image(model, &item->image, row, form.count) == FOV_OK) {
+            item->answer = json_from_row(item->job, &form, row, order);
         } else {
-            job_fail_library(t->jobs[i]);
+            set_problem(item, fov_error_status(context), fov_error(context));
+            fov_error_clear(context);
         }
     }
     free(scores);
     free(order);
 }
 
-/* ---- the answer of a task -----------------------------------------------------------------------------------------
- * */
+/* ---- the answer of a task ---------------------------------------------------------------------------------------- */
 
 static json_t *json_from_answer(const struct job *job, const fov_answer *answer)
 {
@@ -99,64 +127,231 @@ static json_t *json_from_answer(const struct job *job, const fov_answer *answer)
     return object;
 }
 
-static void answer_tasks(struct together *t, fov_session *session, double begun)
+static void answer_tasks(struct group *g, fov_session *session)
 {
     fov_answer answers[SERVE_BATCH];
-    bool all = t->count > 1 && fov_session_answers(session, t->images, t->count, answers) == FOV_OK;
-    for (int i = 0; i < t->count; i++) {
-        int status = all ? FOV_OK : fov_session_answer(session, &t->images[i], &answers[i]);
+    fov_image images[SERVE_BATCH];
+    for (int i = 0; i < g->count; i++) {
+        images[i] = g->items[i].image;
+    }
+    bool all = g->together && g->count > 1 && fov_session_answers(session, images, g->count, answers) == FOV_OK;
+    for (int i = 0; i < g->count; i++) {
+        struct item *item = &g->items[i];
+        int status = all ? FOV_OK : fov_session_answer(session, &item->image, &answers[i]);
         if (status != FOV_OK) {
-            job_fail_status(t->jobs[i], (fov_status)status, fov_session_error(session));
+            set_problem(item, (fov_status)status, fov_session_error(session));
             continue;
         }
-        reply(t->jobs[i], json_from_answer(t->jobs[i], &answers[i]), begun, t->decoded[i]);
+        item->answer = json_from_answer(item->job, &answers[i]);
         fov_answer_free(&answers[i]);
     }
 }
 
-/* ---- requests -----------------------------------------------------------------------------------------------------
- * */
+/* ---- groups ------------------------------------------------------------------------------------------------------ */
+
+/* Answers those that wait, and hands them over in their order. */
+static void flush(struct group *g)
+{
+    struct worker *worker = g->worker;
+    double begun = server_now();
+    if (g->count == 0) {
+        return;
+    }
+    if (worker->forms[g->model] == FORM_SESSION) {
+        answer_tasks(g, worker->sessions[g->model]);
+    } else {
+        answer_rows(g, worker->models[g->model]);
+    }
+    g->computing += server_now() - begun;
+    for (int i = 0; i < g->count; i++) {
+        struct item *item = &g->items[i];
+        g->deliver(item, g->user);
+        json_decref(item->answer);
+        fov_image_free(&item->image);
+    }
+    pthread_mutex_lock(&worker->lock);
+    worker->batches++;
+    worker->batched += (uint64_t)g->count;
+    pthread_mutex_unlock(&worker->lock);
+    g->count = 0;
+    g->bytes = 0;
+}
+
+/* The place of the next picture. */
+static struct item *next_item(struct group *g, struct job *job)
+{
+    struct item *item = &g->items[g->count];
+    item->job = job;
+    item->answer = NULL;
+    item->file[0] = '\0';
+    item->status = FOV_OK;
+    return item;
+}
+
+static void take_item(struct group *g, struct item *item, int most)
+{
+    item->decoded = server_now();
+    g->count++;
+    g->bytes += (size_t)item->image.height * (size_t)item->image.width * (size_t)item->image.channels;
+    if (g->count == most || g->bytes >= GROUP_BYTES) {
+        flush(g);
+    }
+}
+
+/* ---- one picture ------------------------------------------------------------------------------------------------- */
+
+static void reply_one(struct item *item, void *user)
+{
+    const struct group *g = user;
+    struct job *job = item->job;
+    if (item->answer == NULL) {
+        job_fail_status(job, item->status, item->problem);
+        return;
+    }
+    snprintf(job->reply.timing, sizeof job->reply.timing, "queue;dur=%.2f, decode;dur=%.2f, network;dur=%.2f",
+             1e3 * (g->begun - job->arrived), 1e3 * (item->decoded - g->begun), 1e3 * (server_now() - item->decoded));
+    job_reply(job, json_incref(item->answer), 9);
+}
 
 /* One that cannot be decoded has its reply already. */
-static void add(struct together *t, struct job *job)
+static void add_one(struct group *g, struct job *job)
 {
-    if (job_picture(job, &t->images[t->count])) {
-        t->decoded[t->count] = server_now();
-        t->jobs[t->count++] = job;
+    struct item *item = next_item(g, job);
+    if (job_picture(job, &item->image)) {
+        take_item(g, item, SERVE_BATCH);
     }
+}
+
+/* ---- an archive of pictures -------------------------------------------------------------------------------------- */
+
+struct archive_answers {
+    struct group *group;
+    struct job *job;
+    json_t *list;
+    int pictures;
+    size_t bytes;
+    const char *refusal; /* of the whole request; NULL: none */
+};
+
+static void add_answer(struct item *item, void *user)
+{
+    struct archive_answers *a = user;
+    json_t *object = json_object();
+    json_set_text(object, "file", item->file);
+    if (item->answer != NULL) {
+        json_object_update(object, item->answer);
+    } else {
+        json_set_text(object, "error", item->problem);
+    }
+    json_add(a->list, object);
+}
+
+/* What file managers leave in archives, and no person sees. */
+static bool is_hidden(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return (slash != NULL ? slash[1] : name[0]) == '.' || strncmp(name, "__MACOSX/", 9) == 0;
+}
+
+static int take_file(void *user, const fov_archived *file)
+{
+    struct archive_answers *a = user;
+    struct group *g = a->group;
+    if (is_hidden(file->name)) {
+        return 0;
+    }
+    a->pictures++;
+    a->bytes += file->size;
+    if (a->pictures > ARCHIVE_PICTURES || a->bytes > ARCHIVE_BYTES) {
+        a->refusal = a->pictures > ARCHIVE_PICTURES ? "an archive may hold 256 pictures, this one has more"
+                                                    : "an archive may hold 64 MiB when unpacked, this one has more";
+        return 1;
+    }
+    double begun = server_now();
+    struct item *item = next_item(g, a->job);
+    snprintf(item->file, sizeof item->file, "%s", file->name);
+    int code = 0;
+    if (file->problem != NULL) {
+        snprintf(item->problem, sizeof item->problem, "%s", file->problem);
+    } else {
+        code = picture_decode(g->worker, file->bytes, file->size, &item->image, item->problem, sizeof item->problem);
+    }
+    g->decoding += server_now() - begun;
+    if (file->problem == NULL && code == 0) {
+        take_item(g, item, ARCHIVE_GROUP);
+    } else { /* answers stay in the order of the files */
+        struct item bad = *item;
+        flush(g);
+        add_answer(&bad, a);
+    }
+    return 0;
+}
+
+static void answer_archive(struct group *g, struct job *job)
+{
+    struct archive_answers a = {.group = g, .job = job, .list = json_array()};
+    fov_context *context = g->worker->cli.context;
+    g->deliver = add_answer;
+    g->user = &a;
+    bool masks = job_number(job, "mask", 0) != 0;
+    int status = masks ? FOV_OK : fov_archive_each(context, job->body, job->size, SERVE_BODY, take_file, &a);
+    if (status == FOV_OK && a.refusal == NULL) {
+        flush(g);
+    }
+    if (masks) {
+        job_fail(job, 400, "?mask=1 is for one picture, not for an archive of them");
+    } else if (status != FOV_OK) {
+        job_fail_library(job);
+    } else if (a.refusal != NULL) {
+        job_fail(job, 413, "%s", a.refusal);
+    } else if (a.pictures == 0) {
+        job_fail(job, 422, "there is no picture in this archive");
+    } else {
+        json_t *object = json_object();
+        json_set(object, "pictures", json_incref(a.list));
+        snprintf(job->reply.timing, sizeof job->reply.timing, "queue;dur=%.2f, decode;dur=%.2f, network;dur=%.2f",
+                 1e3 * (g->begun - job->arrived), 1e3 * g->decoding, 1e3 * g->computing);
+        job_reply(job, object, 9);
+    }
+    for (int i = 0; i < g->count; i++) { /* of an archive that was refused in its middle */
+        fov_image_free(&g->items[i].image);
+    }
+    g->count = 0;
+    json_decref(a.list);
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
+
+static void answer_job(struct group *g, struct job *job)
+{
+    if (job_model(job, &g->model) == NULL) {
+        return;
+    }
+    if (!fov_archive_is(job->body, job->size)) {
+        add_one(g, job);
+        return;
+    }
+    flush(g);
+    answer_archive(g, job);
+    g->deliver = reply_one;
+    g->user = g;
 }
 
 void predict_work(struct job *job)
 {
     struct worker *worker = job->worker;
-    struct together *t = take_memory(1, sizeof *t);
+    struct group *g = take_memory(1, sizeof *g);
     struct job *more[SERVE_BATCH];
-    double begun = server_now();
-    int index, count = worker_take_more(job, more, worker->server->batch - 1);
-    fov_model *model = job_model(job, &index);
-    t->worker = worker;
-    if (model != NULL) {
-        add(t, job);
+    int count = worker_take_more(job, more, worker->server->batch - 1);
+    *g = (struct group){.worker = worker, .begun = server_now(), .deliver = reply_one, .user = g};
+    g->together = worker->server->batch > 1;
+    answer_job(g, job);
+    for (int i = 0; i < count; i++) { /* all of them about the same model */
+        answer_job(g, more[i]);
     }
-    for (int i = 0; i < count; i++) {
-        if (model != NULL || job_model(more[i], &index) != NULL) {
-            add(t, more[i]);
-        }
-    }
-    if (t->count > 0 && worker->forms[index] == FORM_SESSION) {
-        answer_tasks(t, worker->sessions[index], begun);
-    } else if (t->count > 0) {
-        answer_rows(t, worker->models[index], begun);
-    }
-    for (int i = 0; i < t->count; i++) {
-        fov_image_free(&t->images[i]);
-    }
-    pthread_mutex_lock(&worker->lock);
-    worker->batches += t->count > 0;
-    worker->batched += (uint64_t)t->count;
-    pthread_mutex_unlock(&worker->lock);
+    flush(g);
     for (int i = 0; i < count; i++) {
         worker_finish(worker, more[i]);
     }
-    free(t);
+    free(g);
 }

@@ -136,6 +136,9 @@ void worker_finish(struct worker *worker, struct job *job);
 void worker_stop(struct worker *worker); /**< after what runs and waits */
 /** The model a job is about (?model=NAME, else the first), opened in its worker; NULL after a reply that says why. */
 fov_model *job_model(struct job *job, int *index);
+/** A picture from its file's bytes: 0, or an HTTP status with one sentence in `problem`. */
+int picture_decode(struct worker *worker, const void *bytes, size_t size, fov_image *image, char *problem,
+                   size_t room);
 /** The job's picture; false after a reply that says why. */
 bool job_picture(struct job *job, fov_image *image);
 void job_fail(struct job *job, int code, const char *format, ...) CLI_PRINTF(3, 4);

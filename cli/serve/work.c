@@ -37,13 +37,18 @@ void job_fail(struct job *job, int code, const char *format, ...)
 }
 
 /* What the library refuses is the asker's fault where it is about the picture or the question. */
-void job_fail_status(struct job *job, fov_status status, const char *sentence)
+static int status_code(fov_status status)
 {
     static const int codes[] = {
         [FOV_E_INTERNAL] = 500,    [FOV_E_USAGE] = 400,  [FOV_E_SHAPE] = 400,   [FOV_E_INPUT] = 422,
         [FOV_E_IO] = 500,          [FOV_E_MEMORY] = 503, [FOV_E_NUMERIC] = 422, [FOV_E_UNSUPPORTED] = 422,
         [FOV_E_INTERRUPTED] = 503, [FOV_OK] = 500};
-    job_fail(job, codes[status], "%s", sentence);
+    return codes[status];
+}
+
+void job_fail_status(struct job *job, fov_status status, const char *sentence)
+{
+    job_fail(job, status_code(status), "%s", sentence);
 }
 
 void job_fail_library(struct job *job)
@@ -118,24 +123,37 @@ fov_model *job_model(struct job *job, int *index)
     return *model;
 }
 
-bool job_picture(struct job *job, fov_image *image)
+int picture_decode(struct worker *worker, const void *bytes, size_t size, fov_image *image, char *problem, size_t room)
 {
+    fov_context *context = worker->cli.context;
     *image = (fov_image){.height = 0};
-    if (job->size == 0) {
-        job_fail(job, 400, "no picture was sent: POST the bytes of a PNG, JPEG, WebP, GIF or BMP file");
-        return false;
+    if (size == 0) {
+        snprintf(problem, room, "no picture was sent: POST the bytes of a PNG, JPEG, WebP, GIF or BMP file");
+        return 400;
     }
-    if (fov_image_decode(job->worker->cli.context, job->body, job->size, 0, image) != FOV_OK) {
-        job_fail_library(job);
-        return false;
+    if (fov_image_decode(context, bytes, size, 0, image) != FOV_OK) {
+        int code = status_code(fov_error_status(context));
+        snprintf(problem, room, "%s", fov_error(context));
+        fov_error_clear(context);
+        return code;
     }
     if ((int64_t)image->height * image->width > SERVE_PIXELS) {
-        job_fail(job, 413, "the picture has %d x %d pixels; at most %d million are taken", image->width, image->height,
-                 SERVE_PIXELS / 1000000);
+        snprintf(problem, room, "the picture has %d x %d pixels; at most %d million are taken", image->width,
+                 image->height, SERVE_PIXELS / 1000000);
         fov_image_free(image);
-        return false;
+        return 413;
     }
-    return true;
+    return 0;
+}
+
+bool job_picture(struct job *job, fov_image *image)
+{
+    char problem[600];
+    int code = picture_decode(job->worker, job->body, job->size, image, problem, sizeof problem);
+    if (code != 0) {
+        job_fail(job, code, "%s", problem);
+    }
+    return code == 0;
 }
 
 void job_free(struct job *job)

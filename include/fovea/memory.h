@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Files that are no files: models, weights and pictures as bytes in a program's memory, from a network, a database or a
- * resource linked into the program. What is in them is what the files would hold, and is checked as they are. Pictures as
- * pixels need nothing from here (fov_image), nor do datasets of arrays or functions (fov_dataset_create). */
+/* Files that are no files: models, weights, pictures and archives as bytes in a program's memory, from a network, a
+ * database or a resource linked into the program. What is in them is what the files would hold, and is checked as they
+ * are. Pictures as pixels need nothing from here (fov_image), nor do datasets of arrays or functions
+ * (fov_dataset_create). */
 #ifndef FOVEA_MEMORY_H
 #define FOVEA_MEMORY_H
 
@@ -33,6 +34,22 @@ FOV_API FOV_MUST_CHECK int fov_model_save_weights_memory(fov_model *model, fov_b
 /** fov_image_load of a picture's bytes: PNG, JPEG, WebP, GIF, BMP. */
 FOV_API FOV_MUST_CHECK int fov_image_decode(fov_context *context, const void *bytes, size_t size, int channels,
                                             fov_image *image);
+
+/** A file of an archive; what it points to lives as long as the call that shows it. */
+typedef struct fov_archived {
+    const char *name; /**< "photos/cat.jpg" */
+    const void *bytes; /**< NULL: it cannot be read */
+    size_t      size;
+    const char *problem; /**< why not; NULL: it can */
+} fov_archived;
+/** Whether bytes begin as a .zip or a .tar does. */
+FOV_API bool fov_archive_is(const void *bytes, size_t size);
+/** Calls `take` for each file of a .zip or a plain .tar, in the archive's order; of folders, links and names that lead
+ *  out of the archive nothing is said. A file of more than `most` bytes cannot be read. Ends early, with FOV_OK, where
+ *  `take` answers something else than 0. E_INPUT: it is no archive, or damaged; E_UNSUPPORTED: a .tar, in a build
+ *  without libarchive. */
+FOV_API FOV_MUST_CHECK int fov_archive_each(fov_context *context, const void *bytes, size_t size, size_t most,
+                                            int (*take)(void *user, const fov_archived *file), void *user);
 
 #ifdef __cplusplus
 }

@@ -324,6 +324,36 @@ int store_list(const struct store *store, const char *folder, struct memory *mem
     return FOV_OK;
 }
 
+static int compare_places(const void *a, const void *b)
+{
+    const struct store_entry *const *first = a, *const *second = b;
+    return ((*first)->order > (*second)->order) - ((*first)->order < (*second)->order);
+}
+
+int store_each(const struct store *store, int (*take)(void *user, const char *path, struct error *error), void *user,
+               struct error *error)
+{
+    const struct store_entry **places =
+        memory_allocate(store->memory, store->entry_count, sizeof(struct store_entry *), "an archive's files", error);
+    char path[DATA_PATH_SIZE];
+    int status = places != NULL ? FOV_OK : FOV_E_MEMORY;
+    size_t count = 0;
+    for (size_t i = 0; i < store->entry_count && status == FOV_OK; i++) {
+        if (!is_folder_name(store->entries[i].name)) {
+            places[count++] = &store->entries[i];
+        }
+    }
+    if (count > 1) {
+        qsort(places, count, sizeof(struct store_entry *), compare_places);
+    }
+    for (size_t i = 0; i < count && status == FOV_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s", store->path, places[i]->name);
+        status = take(user, path, error);
+    }
+    memory_free(store->memory, places);
+    return status;
+}
+
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static int read_entry(const struct store *store, const struct store_entry *entry, uint8_t *bytes, size_t count,

@@ -21,6 +21,14 @@ bool store_is_archive(const char *path);
  *  Archives are indexed here: of a zip only its directory is read, of a plain tar its headers; of a compressed tar the
  *  files' bytes are kept in memory. Entries that must not be trusted are left out, each with a finding. */
 int store_open(struct store **store, const char *path, struct memory *memory, struct error *error);
+/** The same of an archive's bytes, which are the caller's and stay until it is closed: a zip or a plain tar, whose
+ *  paths begin with "archive". */
+int store_open_memory(struct store **store, const uint8_t *bytes, size_t size, struct memory *memory,
+                      struct error *error);
+/** Calls `take` for each file of an archive, in the archive's order, with its path, until it answers something else
+ *  than FOV_OK: that, or FOV_OK. */
+int store_each(const struct store *store, int (*take)(void *user, const char *path, struct error *error), void *user,
+               struct error *error);
 struct store *store_share(struct store *store); /**< one more owner; each calls store_close */
 void store_close(struct store *store);          /**< accepts NULL */
 

@@ -24,6 +24,7 @@ struct store_archive {
     struct file_map map;        /**< of a small file, which is in memory */
     struct file_source *source; /**< of a large one; else NULL */
     uint64_t size;
+    bool plain; /**< a tar that is packed is refused */
 };
 
 struct store {

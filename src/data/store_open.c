@@ -70,6 +70,19 @@ bool store_is_archive(const char *path)
 
 /* ---- archives ---------------------------------------------------------------------------------------------------- */
 
+static int index_archive(struct store *store, size_t which, struct error *error)
+{
+    const struct store_archive *archive = &store->archives[which];
+    int status = zip_is(archive) ? zip_index(store, which, error)
+                 : ends_in(archive->path, strlen(archive->path), ".zip")
+                     ? error_set(error, FOV_E_INPUT, "no zip archive: it begins otherwise (truncated, or damaged?)")
+                     : tar_index(store, which, error);
+    if (status) {
+        error_prefix(error, "%s", store->archives[which].path);
+    }
+    return status;
+}
+
 static int add_archive(struct store *store, const char *path, const char *mount, struct error *error)
 {
     struct memory *memory = store->memory;
@@ -93,16 +106,7 @@ static int add_archive(struct store *store, const char *path, const char *mount,
     if (status == FOV_OK && archive->source != NULL) { // read where it lies, from now on
         file_unmap(&archive->map);
     }
-    if (status == FOV_OK) {
-        status = zip_is(archive) ? zip_index(store, count, error)
-                 : ends_in(path, strlen(path), ".zip")
-                     ? error_set(error, FOV_E_INPUT, "no zip archive: it begins otherwise (truncated, or damaged?)")
-                     : tar_index(store, count, error);
-        if (status) {
-            error_prefix(error, "%s", path);
-        }
-    }
-    return status;
+    return status ? status : index_archive(store, count, error);
 }
 
 /* Puts what an archive holds into a folder of the tree. */
@@ -270,15 +274,53 @@ static int open_path(struct store *store, const char *path, struct error *error)
     return status ? status : add_siblings(store, path, error);
 }
 
-int store_open(struct store **made, const char *path, struct memory *memory, struct error *error)
+static struct store *create(struct memory *memory, struct error *error)
 {
     struct store *store = memory_allocate(memory, 1, sizeof *store, "a store of files", error);
+    if (store != NULL) {
+        store->memory = store->findings.memory = memory;
+        store->owners = 1;
+    }
+    return store;
+}
+
+int store_open_memory(struct store **made, const uint8_t *bytes, size_t size, struct memory *memory,
+                      struct error *error)
+{
+    struct store *store = create(memory, error);
     *made = NULL;
     if (store == NULL) {
         return FOV_E_MEMORY;
     }
-    store->memory = store->findings.memory = memory;
-    store->owners = 1;
+    store->path = memory_copy_text(memory, "archive", error);
+    store->archives = memory_allocate(memory, 1, sizeof *store->archives, "archives", error);
+    int status = store->path && store->archives ? FOV_OK : FOV_E_MEMORY;
+    if (status == FOV_OK) {
+        struct store_archive *archive = &store->archives[0];
+        store->archive_count = 1;
+        archive->plain = true;
+        archive->map.bytes = bytes;
+        archive->size = archive->map.size = size;
+        archive->path = memory_copy_text(memory, store->path, error);
+        archive->mount = memory_copy_text(memory, "", error);
+        status = archive->path && archive->mount ? index_archive(store, 0, error) : FOV_E_MEMORY;
+    }
+    status = status ? status : store_settle(store, error);
+    if (status) {
+        store_close(store);
+        return status;
+    }
+    *made = store;
+    return FOV_OK;
+}
+
+int store_open(struct store **made, const char *path, struct memory *memory, struct error *error)
+{
+    struct store *store = create(memory, error);
+    *made = NULL;
+    if (store == NULL) {
+        return FOV_E_MEMORY;
+    }
     char root[DATA_PATH_SIZE];
     size_t length = (size_t)snprintf(root, sizeof root, "%s", path);
     while (length > 1 && length < sizeof root && root[length - 1] == '/') {

@@ -169,11 +169,13 @@ static int index_with(struct store *store, size_t which, struct tar_reader *read
 {
     const struct tar_library *call = &reader->call;
     struct archive *tar = reader->tar;
-    call->read_support_filter_gzip(tar);
-    call->read_support_filter_bzip2(tar);
-    call->read_support_filter_xz(tar);
-    call->read_support_filter_zstd(tar);
-    call->read_support_filter_lz4(tar);
+    if (!reader->archive->plain) {
+        call->read_support_filter_gzip(tar);
+        call->read_support_filter_bzip2(tar);
+        call->read_support_filter_xz(tar);
+        call->read_support_filter_zstd(tar);
+        call->read_support_filter_lz4(tar);
+    }
     call->read_support_format_tar(tar);
     call->read_set_read_callback(tar, read_piece);
     call->read_set_skip_callback(tar, skip_bytes);

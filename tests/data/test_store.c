@@ -2,6 +2,7 @@
 /* Files in archives: read where they lie, from any thread, by the same names as in a folder; and archives that nobody
  * should trust. */
 #include "data/archives.h"
+#include <fovea/memory.h>
 #include "data/dataset.h"
 #include "data/store.h"
 
@@ -322,6 +323,84 @@ static void test_classes(void **state)
     }
 }
 
+/* What an archive in memory showed: names in their order, sizes; "!" before one that cannot be read. */
+struct shown {
+    char names[400];
+    int ends_after; /* files; 0: never */
+    int count;
+};
+
+static int show(void *user, const fov_archived *file)
+{
+    struct shown *shown = user;
+    size_t used = strlen(shown->names);
+    assert_true((file->bytes == NULL) == (file->problem != NULL));
+    snprintf(shown->names + used, sizeof shown->names - used, "%s%s=%zu ", file->bytes ? "" : "!", file->name,
+             file->size);
+    return ++shown->count == shown->ends_after;
+}
+
+static void expect_shown(const uint8_t *bytes, size_t size, int ends_after, int status, const char *names)
+{
+    fov_context *context = make_context(1);
+    struct shown shown = {.ends_after = ends_after};
+    assert_int_equal(fov_archive_each(context, bytes, size, 100, show, &shown), status);
+    assert_int_equal(fov_error_status(context), status);
+    assert_string_equal(shown.names, names);
+    fov_context_free(context);
+}
+
+static uint8_t *bytes_of(const char *path, size_t *size)
+{
+    struct memory *memory = memory_create(NULL, 0);
+    uint8_t *bytes, *copy;
+    assert_int_equal(file_read(path, 1 << 20, memory, &bytes, size, NULL), FOV_OK);
+    copy = calloc(*size, 1); /* exactly sized */
+    memcpy(copy, bytes, *size);
+    memory_free(memory, bytes);
+    memory_destroy(memory);
+    return copy;
+}
+
+static void test_in_memory(void **state)
+{
+    static const uint8_t much[200];
+    struct archived files[] = {{.name = "z.txt", .bytes = text, .size = 9, .deflated = true},
+                               {.name = "../out.txt", .bytes = text, .size = 9},
+                               {.name = "folder/"},
+                               {.name = "folder/a.txt", .bytes = text, .size = 5},
+                               {.name = "much", .bytes = much, .size = sizeof much, .deflated = true},
+                               {.name = "b.txt", .bytes = text, .size = 0}};
+    size_t size;
+    uint8_t *bytes = make_zip(files, 6, false, &size);
+    assert_true(fov_archive_is(bytes, size));
+    assert_false(fov_archive_is("GIF89a", 6));
+    expect_shown(bytes, size, 0, FOV_OK, "z.txt=9 folder/a.txt=5 !much=0 b.txt=0 ");
+    expect_shown(bytes, size, 2, FOV_OK, "z.txt=9 folder/a.txt=5 ");
+    expect_shown(bytes, size - 25, 0, FOV_E_INPUT, "");
+    free(bytes);
+    files[0].is_damaged = true;
+    bytes = make_zip(files, 1, false, &size);
+    expect_shown(bytes, size, 0, FOV_OK, "!z.txt=0 ");
+    free(bytes);
+#ifdef FOVEA_HAVE_ARCHIVE
+    files[0].is_damaged = false;
+    put_tar(path_in(state, "some.tar"), files, 6);
+    bytes = bytes_of(path_in(state, "some.tar"), &size);
+    assert_true(fov_archive_is(bytes, size));
+    expect_shown(bytes, size, 0, FOV_OK, "z.txt=9 folder/a.txt=5 !much=0 b.txt=0 ");
+    expect_shown(bytes, 600, 0, FOV_E_INPUT, "");
+    free(bytes);
+    put_tar(path_in(state, "packed.tar.gz"), files, 6); /* what it would become is not known before */
+    bytes = bytes_of(path_in(state, "packed.tar.gz"), &size);
+    expect_shown(bytes, size, 0, FOV_E_INPUT, "");
+    free(bytes);
+#else
+    (void)state;
+    (void)bytes_of;
+#endif
+}
+
 /* The real thing, where it is: ten classes from two archives beside each other. */
 static void test_cifar(void **state)
 {
@@ -343,6 +422,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damaged_content, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_any_byte, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_no_memory, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_in_memory, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_classes, folder_make, folder_remove),
         cmocka_unit_test(test_cifar),
     };

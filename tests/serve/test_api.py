@@ -7,6 +7,7 @@ ends. FOVEA_BINARY is the command; skipped where it was built without libevent.
 Run one case:  FOVEA_BINARY=build/release/fovea tests/serve/test_api.py guard
 """
 import http.client
+import io
 import json
 import os
 import signal
@@ -14,10 +15,12 @@ import socket
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
 import traceback
+import zipfile
 import zlib
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
@@ -108,6 +111,56 @@ def test_same_as_predict():
             del wanted["file"]
             _, _, data = s.ask("POST", f"/api/predict?model={name}", picture)
             assert json.loads(data) == wanted, (name, number)
+
+
+def in_zip(files):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def in_tar(files, mode="w"):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode=mode, format=tarfile.PAX_FORMAT) as archive:
+        for name, content in files:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return made.getvalue()
+
+
+def test_archives():
+    """Several pictures in a zip or a tar: one answer each, in their order, those of `fovea predict` with the same files."""
+    s = server()
+    pictures = [(f"many/{70 - i} {'é' * (i % 3)}.png", png(28, 28 + i % 5, 3 * i % 256)) for i in range(70)]
+    os.makedirs("many")
+    for name, content in pictures:
+        with open(name, "wb") as file:
+            file.write(content)
+    for model, path in (("best", "runs/first/best.onnx"), ("net", "net.onnx")):
+        names = [name for name, _ in pictures][:70 if model == "best" else 3]
+        done = subprocess.run([FOVEA, "predict", path, *names, "--json", "--quiet"], capture_output=True, text=True,
+                              check=True)
+        wanted = [json.loads(line) for line in done.stdout.splitlines()]
+        for pack in (in_zip, in_tar):
+            answer = s.json("POST", f"/api/predict?model={model}", pack(pictures[:len(names)]))
+            assert answer == {"pictures": wanted}, (model, pack)
+    mixed = [("a.png", png(9, 9, 1)), ("b.txt", b"no picture"), (".DS_Store", b"x"), ("__MACOSX/a.png", b"x"),
+             ("c/", b""), ("c/d.png", png(9, 9, 2))]
+    answer = s.json("POST", "/api/predict?top=1", in_zip(mixed))["pictures"]
+    assert [one["file"] for one in answer] == ["a.png", "b.txt", "c/d.png"], answer
+    assert "error" in answer[1] and len(answer[0]["top"]) == len(answer[2]["top"]) == 1
+    whole = in_zip(mixed)
+    for body, code in ((whole[:-30], 422), (in_zip([]), 422), (in_tar(mixed)[:700], 422),
+                       (in_zip([(f"{i}.png", b"x") for i in range(257)]), 413),
+                       (in_zip([(f"{i}.png", b"\0" * (16 << 20)) for i in range(5)]), 413)):
+        s.json("POST", "/api/predict", body, code=code)
+    answer = s.json("POST", "/api/predict", in_zip([("large.png", b"\0" * (17 << 20)), mixed[0]]))["pictures"]
+    assert "error" in answer[0] and "top" in answer[1], answer
+    s.json("POST", "/api/predict?mask=1", whole, code=400)
+    s.json("POST", "/api/predict", in_tar(mixed, "w:gz"), code=422)
 
 
 def test_health_and_documents():
