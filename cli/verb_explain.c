@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fovea explain: why a model answers as it does for a picture, as a page for people or as figures. */
 #include "answer_json.h"
+#include "explain_visualise.h"
 #include "json.h"
 #include "options.h"
 #include "output.h"
@@ -266,6 +267,9 @@ static int open_all(struct explaining *x)
         return fail(cli, EXIT_USAGE, "--class: the model has no class \"%.60s\"", typed);
     }
     x->explainer = fov_explainer_create(x->model, option_text(cli, "layer"));
+    if (x->explainer != NULL && option_text(cli, "visualise") != NULL) {
+        return EXIT_OK; /* no picture is looked at */
+    }
     if (x->explainer == NULL || fov_image_load(cli->context, cli->arguments[1], 0, &image) != FOV_OK) {
         return fail_library(cli);
     }
@@ -279,18 +283,41 @@ static int open_all(struct explaining *x)
     return data == NULL || x->data != NULL ? EXIT_OK : fail_library(cli);
 }
 
+/* A page of a picture, or a sheet of none. */
+static int check_ends(struct cli *cli)
+{
+    bool visualises = option_text(cli, "visualise") != NULL;
+    if (visualises && cli->argument_count > 1) {
+        return fail(cli, EXIT_USAGE, "--visualise makes pictures and looks at none: \"%.80s\" is too much",
+                    cli->arguments[1]);
+    }
+    if (!visualises && cli->argument_count < 2) {
+        return fail(cli, EXIT_USAGE,
+                    "which picture? fovea explain FILE PICTURE -o FILE.html (see fovea explain --help)");
+    }
+    if (option_text(cli, "out") == NULL && (visualises || !cli->json)) {
+        return fail(cli, EXIT_USAGE, visualises ? "where should the pictures go? -o FILE.png"
+                                                : "where should the page go? -o FILE.html; or --json for the figures");
+    }
+    return EXIT_OK;
+}
+
 static int run(struct cli *cli)
 {
     struct explaining x = {.cli = cli};
     char layer[256], title[512], picture[200], model[200], clean[512];
     const char *out = option_text(cli, "out");
-    if (out == NULL && !cli->json) {
-        return fail(cli, EXIT_USAGE, "where should the page go? -o FILE.html; or --json for the figures");
-    }
-    int code = check_methods(&x);
+    int code = check_ends(cli);
+    code = code == EXIT_OK ? check_methods(&x) : code;
     code = code == EXIT_OK ? read_sum(&x, layer) : code;
     read_how(&x);
     code = code == EXIT_OK ? open_all(&x) : code;
+    if (code == EXIT_OK && option_text(cli, "visualise") != NULL) {
+        code = explain_visualise(cli, x.model, x.explainer);
+        fov_explainer_free(x.explainer);
+        fov_model_free(x.model);
+        return code;
+    }
     if (code == EXIT_OK && out != NULL) {
         show_clean(picture, sizeof picture, cli->arguments[1]);
         show_clean(model, sizeof model, cli->arguments[0]);
@@ -313,12 +340,17 @@ static int run(struct cli *cli)
 static const char *const baselines[] = {"black", "zero", NULL};
 
 static const struct cli_option options[] = {
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.html", .doc = "where the page goes"},
+    {.name = "out",
+     .letter = 'o',
+     .kind = OPTION_TEXT,
+     .argument = "FILE",
+     .doc = "where the page goes (HTML), or what --visualise makes (PNG)"},
     {.name = "class",
      .kind = OPTION_TEXT,
      .argument = "CLASS",
      .otherwise = "the highest score",
-     .doc = "which answer is explained: a class's name or number (of a detector its best box), the number of a value"},
+     .doc = "which answer is explained: a class's name or number (of a detector its best box), the number of a "
+            "value"},
     {.name = "box",
      .kind = OPTION_INTEGER,
      .argument = "N",
@@ -345,6 +377,39 @@ static const struct cli_option options[] = {
      .argument = "LAYER:FILTER,ROW,COLUMN",
      .otherwise = "the first convolution at its strongest place",
      .doc = "the number of a convolution's result that is taken apart"},
+    {.name = "visualise",
+     .kind = OPTION_TEXT,
+     .argument = "LAYER[:UNIT]",
+     .doc = "no picture is explained, but made: what a unit answers to most. UNIT is a channel, FIRST-LAST, "
+            "CHANNEL,ROW,COLUMN or, of the output, a class's name; none: the first 16 channels"},
+    {.name = "rate",
+     .kind = OPTION_NUMBER,
+     .argument = "SHARE",
+     .standard = "0.02",
+     .minimum = 0.00001,
+     .maximum = 1,
+     .doc = "--visualise: of a step, as a share of the way from black to white"},
+    {.name = "jitter",
+     .kind = OPTION_INTEGER,
+     .argument = "PIXELS",
+     .standard = "8",
+     .minimum = 0,
+     .maximum = 1024,
+     .doc = "--visualise: by how much each step sees the picture moved (and up to 10 % nearer or further); 0: not"},
+    {.name = "decay",
+     .kind = OPTION_NUMBER,
+     .argument = "SHARE",
+     .standard = "0.002",
+     .minimum = 0,
+     .maximum = 1,
+     .doc = "--visualise: how far each step takes pixels back towards grey"},
+    {.name = "blur",
+     .kind = OPTION_NUMBER,
+     .argument = "PIXELS",
+     .standard = "0.35",
+     .minimum = 0,
+     .maximum = 16,
+     .doc = "--visualise: standard deviation of the blur after every fourth step"},
     {.name = "data",
      .kind = OPTION_TEXT,
      .argument = "SOURCE",
@@ -383,8 +448,8 @@ static const struct cli_option options[] = {
      .standard = "0",
      .minimum = 0,
      .maximum = 100000,
-     .otherwise = "32, doubled until the sum is right within 0.5 %",
-     .doc = "integrated gradients: equal parts of the way from the baseline to the picture"},
+     .otherwise = "32, doubled until the sum is right within 0.5 %; --visualise: 128",
+     .doc = "integrated gradients: equal parts of the way from the baseline to the picture; --visualise: steps up"},
     {.name = "samples",
      .kind = OPTION_INTEGER,
      .argument = "N",
@@ -426,8 +491,8 @@ const struct verb verb_explain = {
     .run = run,
     .options = options,
     .shared = preprocessing_options,
-    .arguments = "FILE PICTURE",
-    .minimum_arguments = 2,
+    .arguments = "FILE [PICTURE]",
+    .minimum_arguments = 1,
     .maximum_arguments = 2,
     .help =
         "Writes one HTML file about one picture: what the network saw, its answers, maps of what mattered (Grad-CAM, "
@@ -443,5 +508,6 @@ const struct verb verb_explain = {
                 "fovea explain best.onnx digit.png -o why.html --sum c1:3,12,10\n"
                 "fovea explain detector.onnx street.jpg -o why.html --class person\n"
                 "fovea explain unet.onnx cells.png -o why.html --at 120,80\n"
+                "fovea explain best.onnx --visualise c3 -o c3.png\n"
                 "fovea explain best.onnx digit.png --json --methods gradcam,occlusion --window 8\n",
 };

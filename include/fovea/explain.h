@@ -26,10 +26,10 @@ FOV_API void           fov_explainer_free(fov_explainer *explainer); /**< accept
 /** The layer that was chosen; "" where the network has none with more than one pixel. */
 FOV_API const char *fov_explainer_layer(const fov_explainer *explainer);
 
-/** The picture, of any size, through the model's preprocessing; and which answer is to be explained: a class, the number
- *  of a value, or of a detector's box (0: the best one); -1: the highest score (of a map: the class of most pixels other
- *  than 0, the background). Boxes are those that predictions answer; where no score is high enough, the best one is
- *  explained nevertheless. */
+/** The picture, of any size, through the model's preprocessing; and which answer is to be explained: a class, the
+ *  number of a value, or of a detector's box (0: the best one); -1: the highest score (of a map: the class of most
+ *  pixels other than 0, the background). Boxes are those that predictions answer; where no score is high enough, the
+ *  best one is explained nevertheless. */
 FOV_API FOV_MUST_CHECK int fov_explainer_look(fov_explainer *explainer, const fov_image *picture, int answer);
 /** The same for what lies at a pixel of the network's input (fov_explained.seen): the best box around it, or the
  *  connected region of the class that it has. E_USAGE: there is none, or the model answers for the whole picture. */
@@ -151,6 +151,30 @@ typedef struct fov_pixel_sum {
 FOV_API FOV_MUST_CHECK int fov_explain_sum(fov_explainer *explainer, const char *layer, int filter, int row,
                                            int column, fov_pixel_sum *sum);
 FOV_API void               fov_pixel_sum_free(fov_pixel_sum *sum); /**< accepts a zeroed one */
+
+/** A unit of a layer: of feature maps a channel at a place, or, `row` -1, the mean over the channel; of a row of
+ *  numbers number `channel` (of the model's output a class, by its score before softmax or sigmoid). */
+typedef struct fov_unit {
+    int channel, row, column;
+} fov_unit;
+
+typedef struct fov_visualise_options {
+    int   steps;  /**< 0: 128 */
+    float rate;   /**< of a step, root mean square, as a share of the way from black to white; 0: 0.02 */
+    int   jitter; /**< each step sees the picture moved by up to so many pixels and zoomed by up to 10 %; 0: 8, -1: not
+                       at all */
+    float decay;  /**< share by which each step takes pixels back towards grey; 0: 0.002, below 0: none */
+    float blur;   /**< standard deviation of the blur after every fourth step, pixels; 0: 0.35, below 0: none */
+} fov_visualise_options;
+
+/** Feature visualisation: the picture, of the network's input, that each unit answers to most, by gradient ascent
+ *  (Erhan et al. 2009, Simonyan et al. 2013, Yosinski et al. 2015, Olah et al. 2017; docs/explain.md). No picture has
+ *  to be looked at. Pictures follow from the context's seed and the unit, whatever the number of threads. Fills
+ *  pictures [count], each to be freed with fov_image_free; answers [count], or NULL: what the unit answers to it.
+ *  E_USAGE: no such layer or unit, or an option out of range; E_SHAPE: the layer has no units; E_UNSUPPORTED: no
+ *  gradient reaches the input; E_NUMERIC. On failure nothing is left to free. */
+FOV_API FOV_MUST_CHECK int fov_visualise(fov_explainer *explainer, const char *layer, const fov_unit *units, int count,
+                                         const fov_visualise_options *options, fov_image *pictures, double *answers);
 
 /** Which samples of a dataset the network sees most alike: by the cosine between the means of the layer's feature maps
  *  (without such a layer: between the scores). The first `limit` samples are asked (0: all). Fills index and

@@ -173,8 +173,8 @@ static int find_readers(const fov_graph *graph, int id, const bool *needed, cons
     return count;
 }
 
-/* The node that makes all there is of a value: its only reader; of x times a function of x, as SiLU is written in files,
- * the product. NULL: it is used in several ways. */
+/* The node that makes all there is of a value: its only reader; of x times a function of x, as SiLU is written in
+ * files, the product. NULL: it is used in several ways. */
 static const struct node *only_reader(const fov_graph *graph, int id, const bool *needed)
 {
     const struct node *readers[2] = {NULL, NULL}, *last[2];

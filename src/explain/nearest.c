@@ -125,7 +125,8 @@ int fov_explain_nearest(fov_explainer *e, fov_dataset *data, int64_t limit, int 
                         double *similarity, int *found)
 {
     if (e == NULL || data == NULL || index == NULL || similarity == NULL || found == NULL) {
-        return call_refuse(e != NULL ? e->model->context : NULL, "fov_explain_nearest: e, data, index, similarity or found is NULL");
+        return call_refuse(e != NULL ? e->model->context : NULL,
+                           "fov_explain_nearest: e, data, index, similarity or found is NULL");
     }
     struct error *error = &e->model->context->error;
     struct call call = call_begin(e->model->context);

@@ -10,7 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHOWN_ANSWERS = 5, SHOWN_BOXES = 20, SHOWN_LAYERS = 8, SHOWN_CHANNELS = 4, NEAREST = 8, MAP_WIDTH = 224, ASKED_SAMPLES = 2000 };
+enum {
+    SHOWN_ANSWERS = 5,
+    SHOWN_BOXES = 20,
+    SHOWN_LAYERS = 8,
+    SHOWN_CHANNELS = 4,
+    NEAREST = 8,
+    MAP_WIDTH = 224,
+    ASKED_SAMPLES = 2000
+};
 
 struct page {
     fov_explainer *e;

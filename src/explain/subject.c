@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What is explained of a picture, as seeds of the score: a class or a value, the region of a map that has a class, a box
- * of a detector. Where an output ends in probabilities of its own making, a detector's scores are taken back to what lies
- * before a sigmoid, as a classifier's are. Read next: explainer.c (the score), task/detect.h (rows to boxes). */
+/* What is explained of a picture, as seeds of the score: a class or a value, the region of a map that has a class, a
+ * box of a detector. Where an output ends in probabilities of its own making, a detector's scores are taken back to
+ * what lies before a sigmoid, as a classifier's are. Read next: explainer.c (the score), task/detect.h (rows to boxes).
+ * */
 #include "explain/explain.h"
 #include "model/boxes_form.h"
 #include "task/detect.h"
@@ -302,9 +303,9 @@ static int choose_number(fov_explainer *e, const struct explain_wish *wish, stru
 int explain_choose(fov_explainer *e, fov_plan *plan, const fov_image *picture, const struct explain_wish *wish,
                    struct error *error)
 {
-    if (wish->answer < -1 || (wish->by_place && (wish->pixel[0] < 0 || wish->pixel[1] < 0 ||
-                                                 wish->pixel[0] >= e->picture.height ||
-                                                 wish->pixel[1] >= e->picture.width))) {
+    if (wish->answer < -1 ||
+        (wish->by_place && (wish->pixel[0] < 0 || wish->pixel[1] < 0 || wish->pixel[0] >= e->picture.height ||
+                            wish->pixel[1] >= e->picture.width))) {
         return wish->by_place ? error_set(error, FOV_E_USAGE, "row %d, column %d of %d x %d pixels is asked about",
                                           wish->pixel[0], wish->pixel[1], e->picture.width, e->picture.height)
                               : error_set(error, FOV_E_USAGE, "answer %d is asked about", wish->answer);

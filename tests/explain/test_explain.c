@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Explanations against PyTorch's figures for small networks (tests/fixtures/make_explanations.py): a class, a region of a
- * map, a box; that integrated
- * gradients add up; one number of a layer taken apart; the receptive field; networks without feature maps, with one
- * score, and with a map of classes; what is refused, and what happens without memory. */
+/* Explanations against PyTorch's figures for small networks (tests/fixtures/make_explanations.py): a class, a region of
+ * a map, a box; that integrated gradients add up; one number of a layer taken apart; the receptive field; networks
+ * without feature maps, with one score, and with a map of classes; what is refused, and what happens without memory. */
 #include "base/memory.h"
 #include "device/context.h"
 #include "io/safetensors.h"
@@ -269,8 +268,8 @@ static int find_frame(struct bed *bed, const char *name)
     return -1;
 }
 
-/* Boxes of two maps: their scores before the sigmoid, whether or not the file ends as fovea's own do, and the layer that
- * each comes from. */
+/* Boxes of two maps: their scores before the sigmoid, whether or not the file ends as fovea's own do, and the layer
+ * that each comes from. */
 static void test_boxes(void **state)
 {
     (void)state;
