@@ -14,7 +14,7 @@ struct detect_tally {
     fov_object *objects;
     fov_detection *detections;
     size_t object_count, object_capacity, detection_count, detection_capacity;
-    double *rows, *lines, *object, *overlap; /* of one picture, for its loss */
+    double *rows, *lines, *object, *overlap, *room; /* of one picture, for its loss */
     struct detect_found *found;              /* [DETECT_MOST_FOUND] */
     bool failed;                             /* for memory: figures are undefined then */
 };
@@ -38,6 +38,7 @@ int detect_tally_open(struct task_tally *tally, struct error *error)
     counts->lines = memory_allocate(memory, line_count(tally->use), YOLOX_COLUMNS * sizeof(double), "objects", error);
     counts->object = memory_allocate(memory, state->of.rows, sizeof(double), "a picture's rows", error);
     counts->overlap = memory_allocate(memory, state->of.rows, sizeof(double), "a picture's rows", error);
+    counts->room = memory_allocate(memory, state->of.rows, (YOLOX_ROOM + numbers) * sizeof(double), "a picture's rows", error);
     counts->found = memory_allocate(memory, DETECT_MOST_FOUND, sizeof *counts->found, "boxes", error);
     return (int)error->status;
 }
@@ -47,6 +48,7 @@ void detect_tally_close(struct task_tally *tally)
     struct detect_tally *counts = tally->state;
     if (counts != NULL) {
         memory_free(tally->memory, counts->found);
+        memory_free(tally->memory, counts->room);
         memory_free(tally->memory, counts->overlap);
         memory_free(tally->memory, counts->object);
         memory_free(tally->memory, counts->lines);
@@ -93,7 +95,8 @@ static double loss_of(const struct task_tally *tally, const float *rows, const f
                                   .object_count = (size_t)lines[YOLOX_COUNT],
                                   .rows = counts->rows,
                                   .objects = counts->lines + YOLOX_COLUMNS,
-                                  .l1 = lines[YOLOX_L1] > 0};
+                                  .l1 = lines[YOLOX_L1] > 0,
+                                  .room = counts->room};
     yolox_assign(&sample, counts->object, counts->overlap);
     for (size_t row = 0; row < state->of.rows; row++) {
         with_object += counts->object[row] >= 0;

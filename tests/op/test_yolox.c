@@ -230,7 +230,7 @@ static void define(const struct made *made, double *object, double *overlap)
 static void random_cases(void **state)
 {
     static struct made made;
-    static double object[ROWS], overlap[ROWS];
+    static double object[ROWS], overlap[ROWS], room[ROWS * (YOLOX_ROOM + CLASSES)], kept[2][ROWS];
     int shared = 0;
     (void)state;
     for (int trial = 0; trial < 200; trial++) {
@@ -255,6 +255,12 @@ static void random_cases(void **state)
             assert_true(fabs(made.overlap[row] - overlap[row]) < 1e-12);
             shared += object[row] >= 0;
         }
+        memcpy(kept[0], made.object, sizeof kept[0]);
+        memcpy(kept[1], made.overlap, sizeof kept[1]);
+        made.sample.room = room; /* what is kept there changes no bit */
+        yolox_assign(&made.sample, made.object, made.overlap);
+        assert_memory_equal(kept[0], made.object, sizeof kept[0]);
+        assert_memory_equal(kept[1], made.overlap, sizeof kept[1]);
     }
     assert_true(shared > 1000);
 }

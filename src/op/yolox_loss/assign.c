@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* SimOTA, YOLOX's assignment: each object takes the few rows that would find it most cheaply, as many as the ten best
  * overlaps with it add up to; a row that several objects want goes to the one it costs least. Rows that look at no object
- * and at no object's middle are not asked. Next: loss.c. */
+ * and at no object's middle are not asked. Next: loss.c, run.c. */
 #include "op/common.h"
 #include "op/yolox_loss/yolox.h"
 
 #include <fovea/operators.h>
 #include <math.h>
+#include <string.h>
 
 enum { MOST = 10 /* rows that an object takes */ };
 static const double reach = 2.5;       /* of the middle of an object, in strides */
@@ -62,6 +63,24 @@ struct yolox_box yolox_decode(const struct yolox_options *options, size_t row, c
                               exp(fmin(at[2], largest)) * place.stride, exp(fmin(at[3], largest)) * place.stride};
 }
 
+/* What is kept of a row; NULL: nothing is. */
+static double *kept_of(const struct yolox_sample *sample, size_t row)
+{
+    return sample->room != NULL ? sample->room + row * (YOLOX_ROOM + sample->classes) : NULL;
+}
+
+static struct yolox_place place_of(const struct yolox_sample *sample, size_t row)
+{
+    const double *kept = kept_of(sample, row);
+    return kept != NULL ? (struct yolox_place){kept[0], kept[1], kept[2]} : yolox_place_of(sample->options, row);
+}
+
+static struct yolox_box box_of(const struct yolox_sample *sample, size_t row)
+{
+    const double *kept = kept_of(sample, row);
+    return kept != NULL ? (struct yolox_box){kept[3], kept[4], kept[5], kept[6]} : yolox_box_of(sample, row);
+}
+
 struct yolox_box yolox_box_of(const struct yolox_sample *sample, size_t row)
 {
     return yolox_decode(sample->options, row, sample->rows + row * (5 + sample->classes));
@@ -107,7 +126,7 @@ struct sight {
 
 static struct sight sight_of(const struct yolox_sample *sample, size_t row, size_t object)
 {
-    struct yolox_place place = yolox_place_of(sample->options, row);
+    struct yolox_place place = place_of(sample, row);
     struct yolox_box box = yolox_object_box(sample, object);
     double x = fabs((place.x + 0.5) * place.stride - box.x), y = fabs((place.y + 0.5) * place.stride - box.y);
     return (struct sight){x < box.width / 2 && y < box.height / 2,
@@ -151,12 +170,27 @@ struct cost {
     double overlap, cost;
 };
 
+/* What it costs a row to be of a class and of no other. */
+static double cost_of_class(const struct yolox_sample *sample, size_t row, size_t class, double of_none)
+{
+    double *kept = kept_of(sample, row), share, cost;
+    if (kept != NULL && !isnan(kept[YOLOX_ROOM + class])) {
+        return kept[YOLOX_ROOM + class];
+    }
+    share = share_of(sample, row, class);
+    cost = of_none + log_of(1 - share) - log_of(share);
+    if (kept != NULL) {
+        kept[YOLOX_ROOM + class] = cost;
+    }
+    return cost;
+}
+
 static struct cost cost_of(const struct yolox_sample *sample, size_t row, size_t object, double of_none)
 {
-    struct yolox_box found = yolox_box_of(sample, row), wanted = yolox_object_box(sample, object);
+    struct yolox_box found = box_of(sample, row), wanted = yolox_object_box(sample, object);
     struct sight sight = sight_of(sample, row, object);
-    double share = share_of(sample, row, (size_t)sample->objects[object * YOLOX_COLUMNS + YOLOX_CLASS]);
-    double overlap = yolox_overlap(&found, &wanted), of_class = of_none + log_of(1 - share) - log_of(share);
+    size_t class = (size_t)sample->objects[object * YOLOX_COLUMNS + YOLOX_CLASS];
+    double overlap = yolox_overlap(&found, &wanted), of_class = cost_of_class(sample, row, class, of_none);
     return (struct cost){overlap,
                          of_class - overlap_share * log(overlap + 1e-8) + (sight.box && sight.middle ? 0 : outside)};
 }
@@ -206,9 +240,25 @@ static int taken_by(const struct best *best)
 
 enum { NOBODY = -1, SEVERAL = -2, NOT_ASKED = -1 };
 
+/* Place and box of a row, and that no class has been asked for. */
+static void keep(const struct yolox_sample *sample, size_t row)
+{
+    double *kept = kept_of(sample, row);
+    struct yolox_place place = yolox_place_of(sample->options, row);
+    struct yolox_box box = yolox_box_of(sample, row);
+    const double numbers[YOLOX_ROOM] = {place.x, place.y, place.stride, box.x, box.y, box.width, box.height};
+    memcpy(kept, numbers, sizeof numbers);
+    for (size_t c = 0; c < sample->classes; c++) {
+        kept[YOLOX_ROOM + c] = NAN;
+    }
+}
+
 void yolox_assign(const struct yolox_sample *sample, double *object, double *overlap)
 {
     for (size_t row = 0; row < sample->row_count; row++) {
+        if (sample->room != NULL) {
+            keep(sample, row);
+        }
         object[row] = NOBODY;
         overlap[row] = is_asked(sample, row) ? cost_of_none(sample, row) : NOT_ASKED; /* kept here meanwhile */
     }
@@ -240,19 +290,26 @@ void yolox_assign(const struct yolox_sample *sample, double *object, double *ove
 
 /* ---- the operator ------------------------------------------------------------------------------------------------ */
 
+struct yolox_sample yolox_sample_of(const void *options, const fov_shape *rows_shape, const fov_shape *objects_shape,
+                                    const double *rows, const double *objects)
+{
+    size_t most = (size_t)objects_shape->dim[1] - 1;
+    size_t count = objects[YOLOX_COUNT] > 0 ? (size_t)fmin(objects[YOLOX_COUNT], (double)most) : 0;
+    return (struct yolox_sample){.options = options,
+                                 .row_count = (size_t)rows_shape->dim[1],
+                                 .classes = (size_t)rows_shape->dim[2] - 5,
+                                 .object_count = count,
+                                 .rows = rows,
+                                 .objects = objects + YOLOX_COLUMNS,
+                                 .l1 = objects[YOLOX_L1] > 0};
+}
+
 struct yolox_sample yolox_sample_at(const struct op_textbook *textbook, size_t n)
 {
     const fov_shape *rows = &textbook->in[0].shape, *objects = &textbook->in[1].shape;
-    size_t most = (size_t)objects->dim[1] - 1;
-    const double *at = textbook->in[1].data + n * (most + 1) * YOLOX_COLUMNS;
-    size_t count = at[YOLOX_COUNT] > 0 ? (size_t)fmin(at[YOLOX_COUNT], (double)most) : 0;
-    return (struct yolox_sample){.options = textbook->options,
-                                 .row_count = (size_t)rows->dim[1],
-                                 .classes = (size_t)rows->dim[2] - 5,
-                                 .object_count = count,
-                                 .rows = textbook->in[0].data + n * (size_t)(rows->dim[1] * rows->dim[2]),
-                                 .objects = at + YOLOX_COLUMNS,
-                                 .l1 = at[YOLOX_L1] > 0};
+    return yolox_sample_of(textbook->options, rows, objects,
+                           textbook->in[0].data + n * (size_t)(rows->dim[1] * rows->dim[2]),
+                           textbook->in[1].data + n * (size_t)(objects->dim[1] * objects->dim[2]));
 }
 
 int yolox_check(const struct op_infer *infer)
@@ -352,5 +409,6 @@ const struct op op_sim_ota = {
     .infer = infer,
     .zero_gradient = true,
     .textbook = textbook,
+    .cpu = &yolox_assign_cpu,
     .cases = cases,
 };

@@ -228,6 +228,7 @@ const struct op op_yolox_loss = {
     .infer = infer,
     .gradient = gradient,
     .textbook = textbook,
+    .cpu = &yolox_loss_cpu,
     .cases = cases,
 };
 
@@ -247,5 +248,6 @@ const struct op op_yolox_loss_gradient = {
     .options_size = sizeof(struct yolox_options),
     .infer = infer_gradient,
     .textbook = textbook_gradient,
+    .cpu = &yolox_loss_gradient_cpu,
     .cases = gradient_cases,
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What YOLOX learns from, in double: rows of a detector's head as boxes, objects as its task writes them, which row is to
  * find which object (SimOTA), and the loss (Ge, Liu, Wang, Li, Sun, "YOLOX", 2021, section 2.1). The numbers of samples,
- * rows and objects are fixed, so everything lies in the operators' own results. Next: assign.c, loss.c. */
+ * rows and objects are fixed, so everything lies in the operators' own results. Next: assign.c, loss.c, run.c (a picture
+ * to a thread). */
 #ifndef OP_YOLOX_LOSS_YOLOX_H
 #define OP_YOLOX_LOSS_YOLOX_H
 
@@ -33,7 +34,10 @@ struct yolox_sample {
     const double *rows;    /**< [row_count, 5 + classes]: x, y, log width, log height, logits */
     const double *objects; /**< [object_count, YOLOX_COLUMNS], without line 0 */
     bool l1;
+    double *room; /**< [row_count, YOLOX_ROOM + classes] for yolox_assign to keep what it would compute of a row for each
+                       object anew; NULL: it computes. The result is the same */
 };
+enum { YOLOX_ROOM = 7 /**< place and box */ };
 
 /** Rows of a head over pictures of that size. */
 size_t yolox_row_count(int64_t height, int64_t width);
@@ -59,9 +63,15 @@ void yolox_assign(const struct yolox_sample *sample, double *object, double *ove
  *  derivatives, or is NULL. */
 double yolox_sample_loss(const struct yolox_sample *sample, const double *object, const double *overlap, double *slope);
 
-/** Sample `n` of an operator's inputs 0 (rows) and 1 (objects). */
+/** A sample from its part of an operator's inputs 0 (rows) and 1 (objects), of these shapes. */
+struct yolox_sample yolox_sample_of(const void *options, const fov_shape *rows_shape, const fov_shape *objects_shape,
+                                    const double *rows, const double *objects);
+/** Sample `n` of a definition's inputs. */
 struct yolox_sample yolox_sample_at(const struct op_textbook *textbook, size_t n);
 /** Checks inputs 0 and 1. */
 int yolox_check(const struct op_infer *infer);
+
+/** The three operators on the CPU (run.c). */
+extern const struct op_cpu yolox_assign_cpu, yolox_loss_cpu, yolox_loss_gradient_cpu;
 
 #endif
