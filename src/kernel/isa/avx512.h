@@ -6,6 +6,7 @@
 #define ISA_TABLE kernel_table_avx512
 #define ISA_NAME "avx512"
 #define ISA_FUSED true
+#define ISA_LENDS(name) avx512_##name /* to tiles.c */
 #define VECTOR 16
 #define TILE_ROWS 6 /* 6 x 64: 24 accumulators + 4 of weights; of all shapes the fewest loads for each multiply-add */
 #define PANEL_VECTORS 4

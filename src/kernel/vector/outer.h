@@ -5,6 +5,7 @@
 #ifndef KERNEL_VECTOR_OUTER_H
 #define KERNEL_VECTOR_OUTER_H
 
+#include "kernel/reference/reference.h"
 #include "kernel/vector/vector.h"
 
 #define TILE_TEMPLATE "kernel/vector/outer_tile.h"
@@ -49,6 +50,19 @@ static void (*const outer_tiles[PANEL_VECTORS][TILE_ROWS])(const struct kernel_o
 static void vector_outer(const struct kernel_outer *o)
 {
     outer_tiles[o->width / VECTOR - 1][o->channels - 1](o);
+}
+
+/* Only tiles of bfloat16 take whole rows (tiles.c): packed ones are faster in registers, and so nobody is to call this. */
+static size_t vector_outer_rows_room(size_t channels, size_t filters)
+{
+    (void)channels;
+    (void)filters;
+    return 0;
+}
+
+static void vector_outer_rows(const struct kernel_outer_rows *o)
+{
+    reference_outer_rows(o);
 }
 
 #endif

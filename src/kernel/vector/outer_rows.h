@@ -6,9 +6,6 @@
 #ifndef KERNEL_VECTOR_OUTER_ROWS_H
 #define KERNEL_VECTOR_OUTER_ROWS_H
 
-#include "kernel/vector/vector.h"
-
-#ifdef ISA_HAS_TILES
 #include "kernel/vector/pieces.h"
 
 enum { OUTER_STEPS = KERNEL_OUTER_PIXELS / STEP };
@@ -199,23 +196,5 @@ static void vector_outer_rows(const struct kernel_outer_rows *o)
     while (split_some(&split)) {
     }
 }
-
-#else
-#include "kernel/reference/reference.h"
-
-/* Nobody is to call it where it has no use for room: packed rows (outer.h) are faster. */
-static size_t vector_outer_rows_room(size_t channels, size_t filters)
-{
-    (void)channels;
-    (void)filters;
-    return 0;
-}
-
-static void vector_outer_rows(const struct kernel_outer_rows *o)
-{
-    reference_outer_rows(o);
-}
-
-#endif
 
 #endif

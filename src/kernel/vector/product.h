@@ -7,10 +7,8 @@
 
 #include "kernel/vector/product_end.h"
 #include "kernel/vector/repeat.h"
-#ifdef ISA_HAS_TILES
-#include "kernel/vector/pieces_product.h"
-#else
-/* Only tiles of bfloat16 want room. */
+
+/* Only tiles of bfloat16 want room (tiles.c). */
 static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
 {
     (void)rows;
@@ -18,7 +16,6 @@ static size_t vector_product_room(size_t rows, size_t filters, size_t depth)
     (void)depth;
     return 0;
 }
-#endif
 
 /* Where weights are read once: so many floats ahead, once per line of 64 bytes. */
 enum { WEIGHTS_AHEAD = 256, LINE = 16 };
@@ -194,12 +191,6 @@ static void vector_product(const struct kernel_product *p)
 {
     size_t depth = p->taps * p->channels, panel_stride = depth * PANEL, filter = 0;
     const float *w = p->weights;
-#ifdef ISA_HAS_TILES
-    if (p->room) {
-        multiply_pieces(p);
-        return;
-    }
-#endif
     if (p->rows <= 4 && group_of[p->rows] > 1) {
         size_t width = group_of[p->rows] * PANEL;
         for (; filter + width <= p->filters; filter += width, w += group_of[p->rows] * panel_stride) {

@@ -10,7 +10,6 @@
 #include "kernel/vector/map.h"
 #include "kernel/vector/optimise.h"
 #include "kernel/vector/outer.h"
-#include "kernel/vector/outer_rows.h"
 #include "kernel/vector/pack.h"
 #include "kernel/vector/peak.h"
 #include "kernel/vector/pool.h"
@@ -32,3 +31,10 @@ const struct kernel_table ISA_TABLE = {
 #define BINARY(name, formula) .binary[BINARY_##name] = vector_binary_##name,
 #include "kernel/list.inc"
 };
+
+/* What a wider set takes over as it is, so that it is neither compiled nor carried twice (tiles.c). */
+#ifdef ISA_LENDS
+#define KERNEL(result, name, parameters) \
+    extern __typeof__(vector_##name) ISA_LENDS(name) __attribute__((alias("vector_" #name), visibility("hidden")));
+#include "kernel/list.inc"
+#endif

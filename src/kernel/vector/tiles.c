@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernels of AVX-512 with AMX: large products go to tiles, all else is done as AVX-512 does it, by its functions. The
+   unit that CMakeLists.txt makes includes isa/amx.h first. Next: pieces.h, pieces_product.h, outer_rows.h. */
+#include "kernel/select.h"
+#include "kernel/vector/outer_rows.h"
+#include "kernel/vector/pieces_product.h"
+
+/* Lent by vector.c's unit for AVX-512. */
+#define KERNEL(result, name, parameters) extern result ISA_LENDS(name) parameters;
+#include "kernel/list.inc"
+
+static void vector_product(const struct kernel_product *p)
+{
+    if (p->room) {
+        multiply_pieces(p);
+    } else {
+        ISA_LENDS(product)(p);
+    }
+}
+
+/* What is not taken over. */
+#define avx512_product         vector_product
+#define avx512_product_room    vector_product_room
+#define avx512_outer_rows      vector_outer_rows
+#define avx512_outer_rows_room vector_outer_rows_room
+
+const struct kernel_table ISA_TABLE = {
+    .name = ISA_NAME,
+    .level = ISA_LEVEL,
+    .vector_floats = VECTOR,
+    .tile_rows = TILE_ROWS,
+    .panel_columns = PANEL_VECTORS * VECTOR,
+    .fused = ISA_FUSED,
+#define KERNEL(result, name, parameters) .name = ISA_LENDS(name),
+#define UNARY(name, reads, formula, derivative) \
+    .unary[UNARY_##name] = vector_unary_##name, \
+    .unary_gradient[UNARY_##name] = vector_unary_gradient_##name,
+#define BINARY(name, formula) .binary[BINARY_##name] = vector_binary_##name,
+#include "kernel/list.inc"
+};
