@@ -118,6 +118,9 @@ typedef struct fov_train_options {
      *  "imagenet", "segment" (fov_transform_at lists what there is); NULL: none. What is drawn follows from seed,
      *  epoch and sample alone. "mixup", "cutmix" and "mosaic" make a sample of several. */
     const char *augment;
+    /** 0; else in the last so many epochs pictures stay as they are: those that were turned and resampled are blurred, and
+     *  a network that has seen no others is a little off on sharp ones. Not for runs by time. */
+    int         plain_epochs;
     /** Threads that prepare the next batches while the step is computed; -1: none, then all threads of the context do it
      *  in between. 0: one where samples are decoded from files, none where they lie in memory. Weights do not depend on
      *  it. */

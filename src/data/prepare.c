@@ -97,7 +97,8 @@ int preparation_open(struct preparation *preparation, struct fov_context *contex
     if (status == FOV_OK) {
         set_constants(preparation);
     }
-    if (status == FOV_OK && options->target != PREPARE_PICTURE && options->augment == NULL) {
+    bool may_stay = options->augment == NULL || options->augment_epochs > 0;
+    if (status == FOV_OK && options->target != PREPARE_PICTURE && may_stay) {
         preparation->still = pipeline_create(context->memory, "none", error);
         status = preparation->still ? FOV_OK : (int)error->status;
     }
@@ -368,13 +369,20 @@ static int mix(const struct preparation *preparation, struct preparer *preparer,
                : status;
 }
 
+/* What an epoch's samples go through; NULL: nothing. */
+static const struct pipeline *pipeline_of(const struct preparation *preparation, int64_t epoch)
+{
+    const struct prepare_options *o = &preparation->options;
+    bool changes = o->augment != NULL && (o->augment_epochs == 0 || epoch < o->augment_epochs);
+    return changes ? o->augment : preparation->still;
+}
+
 /* A sample's picture through the pipeline, and its target through the same map. */
-static int transform(const struct preparation *preparation, struct preparer *preparer, struct pipeline_job *job,
-                     int64_t epoch, struct prepared *prepared, struct error *error)
+static int transform(const struct preparation *preparation, struct preparer *preparer, const struct pipeline *pipeline,
+                     struct pipeline_job *job, int64_t epoch, struct prepared *prepared, struct error *error)
 {
     const struct prepare_options *o = &preparation->options;
     const struct pipeline_key key = {o->seed, (uint64_t)epoch, prepared->index};
-    const struct pipeline *pipeline = o->augment != NULL ? o->augment : preparation->still;
     int status = give_room(preparation, preparer, job, prepared, error);
     if (status == FOV_OK && pipeline_mixes(pipeline)) {
         status = mix(preparation, preparer, &key, job, prepared, error);
@@ -397,12 +405,12 @@ static int transform(const struct preparation *preparation, struct preparer *pre
 static int fit(const struct preparation *preparation, struct preparer *preparer, int64_t epoch, const uint8_t **result,
                struct prepared *prepared, struct error *error)
 {
-    const struct prepare_options *o = &preparation->options;
+    const struct pipeline *pipeline = pipeline_of(preparation, epoch);
     struct pipeline_job job = {.pixels = NULL};
     int status = give_sample(preparation, preparer, prepared->sample, &job, error);
-    if (status == FOV_OK && (o->augment != NULL || o->target != PREPARE_PICTURE)) {
+    if (status == FOV_OK && pipeline != NULL) {
         *result = preparer->resized;
-        return transform(preparation, preparer, &job, epoch, prepared, error);
+        return transform(preparation, preparer, pipeline, &job, epoch, prepared, error);
     }
     bool fits = job.height == preparation->inner_height && job.width == preparation->inner_width;
     *result = fits ? job.pixels : preparer->resized;

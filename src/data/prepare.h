@@ -52,6 +52,7 @@ struct prepare_options {
     fov_preprocessing   preprocessing;
     bool                plain; /**< [channels, height, width] instead of [height, width, channels] */
     const struct pipeline *augment; /**< random changes, keyed by seed, epoch and sample; NULL: none */
+    int64_t             augment_epochs; /**< from epoch number so many on nothing is changed; 0: all are */
     uint64_t            seed;
     enum prepare_target target;
     struct picture_size other; /**< PREPARE_OTHER, PREPARE_DEGRADED: what the target is made to */
@@ -66,7 +67,7 @@ struct preparation {
     struct prepare_options options;
     struct memory         *memory;
     const struct kernel_table *kernel;
-    struct pipeline *still; /* the pipeline that changes nothing: targets that move always go through one */
+    struct pipeline *still; /* changes nothing, for targets that go through one where pictures stay; NULL: not needed */
     float mean[4], deviation[4];   /* of pixels in 0..1 by the order of the picture's channels; 1 for 0 */
     float border[4];               /* black, normalised */
     bool swaps;                    /* the network reads blue first */

@@ -101,9 +101,11 @@ static void state_preprocessing(struct training *t)
 static int open_loader(struct training *t)
 {
     state_preprocessing(t);
-    struct prefetch_options load = {.loader = task_loader(&t->use, t->augment),
+    int64_t changed = t->settings.given.epochs - t->settings.given.plain_epochs;
+    struct prefetch_options load = {.loader = task_loader(&t->use, changed > 0 ? t->augment : NULL),
                                     .batch = (size_t)t->settings.batch,
                                     .target_bytes = task_target_bytes(&t->use)};
+    load.loader.prepare.augment_epochs = changed > 0 && t->settings.given.plain_epochs > 0 ? changed : 0;
     load.loader.threads = loader_threads(t);
     load.loader.cache_bytes = (size_t)t->settings.given.cache << 20;
     load.loader.on_bad_file = t->settings.given.stop_on_bad_file ? LOADER_STOPS : LOADER_REPLACES;

@@ -74,6 +74,8 @@ const struct train_option train_option_table[] = {
      .decides = true,
      .doc = "random changes of the pictures: \"crop:4, flip\", or mnist, cifar, imagenet, segment; see fovea data "
             "transforms"},
+    {OPTION(plain_epochs), .kind = FOV_OPTION_INTEGER, .maximum = 1e6, .argument = "N", .decides = true,
+     .doc = "last epochs without random changes: the network gets used to pictures as it will meet them"},
     {OPTION(loader_threads), .kind = FOV_OPTION_INTEGER, .maximum = 256, .argument = "N|none", .word = "none",
      .otherwise = "1 where pictures are decoded, none where they lie in memory",
      .doc = "threads that prepare the next batches while a step is computed"},

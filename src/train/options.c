@@ -39,6 +39,11 @@ static int check_all(const fov_train_options *o, struct error *error)
         return error_set(error, FOV_E_USAGE,
                          "training option lookahead_final is for lookahead in runs by epochs, without accumulate");
     }
+    if (o->plain_epochs > 0 && o->epochs == BY_TIME) {
+        return error_set(
+            error, FOV_E_USAGE,
+            "training option plain_epochs counts back from the last epoch, which a run by time does not know");
+    }
     if (o->resume && o->directory == NULL) {
         return error_set(error, FOV_E_USAGE, "training option resume needs the directory of the run to go on with");
     }

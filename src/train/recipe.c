@@ -33,7 +33,7 @@ static const fov_recipe recipes[] = {
     {"mnist-best", "32-32-64-64 filters with batch norm on MNIST, affine and elastic changes",
      "model = mnist-best\n"
      "data = mnist\n"
-     "epochs = 10\n"
+     "epochs = 16\n"
      "batch = 100\n"
      "optimizer = sgd\n"
      "lr = 0.1\n"
@@ -41,10 +41,11 @@ static const fov_recipe recipes[] = {
      "nesterov = yes\n"
      "weight_decay = 0.0005\n"
      "no_decay = norms-and-biases\n"
-     "schedule = one-cycle\n"
+     "schedule = one-cycle:anneal=linear\n"
      "augment = rotate:10, shear:5, scale:0.1, translate:0.08, elastic:20:sigma=4\n"
+     "plain_epochs = 2\n"
      "label_smoothing = 0.05\n"
-     "ema = 0.995\n",
+     "ema = 0.998\n",
      NULL, 0},
     {"airbench94", "CIFAR-10 in ten epochs: filters that whiten, identity at first, Lookahead (Jordan 2024)",
      "model = airbench94\n"

@@ -197,11 +197,49 @@ static void memory_runs_out(void **state)
     }
 }
 
+/* ---- the last epochs --------------------------------------------------------------------------------------------- */
+
+/* The weights' hash after two epochs of pictures turned upside down, or not. */
+static void train_plainly(const struct made_case *of, const char *augment, int plain_epochs, char hash[65])
+{
+    fov_context *context = test_context(2, 3);
+    fov_dataset *data = made_data(context, of->target, FOV_TRAIN);
+    fov_model *model = made_model(context, of, data);
+    fov_train_options options = {.task = of->task, .epochs = 2, .batch = 8, .augment = augment,
+                                 .plain_epochs = plain_epochs};
+    assert_fine(context, fov_train_opt(model, data, &options) == FOV_OK && fov_model_hash(model, hash) == FOV_OK);
+    options.minutes = 1;
+    options.epochs = 0;
+    options.plain_epochs = 1;
+    assert_int_equal(fov_train_opt(model, data, &options), FOV_E_USAGE); /* the last epoch is not known */
+    assert_non_null(strstr(fov_error(context), "plain_epochs"));
+    fov_model_free(model);
+    fov_dataset_free(data);
+    fov_context_free(context);
+}
+
+/* Pictures and what moves with them: as without any changes where all epochs are plain, unlike that where one is. */
+static void last_epochs_are_plain(void **state)
+{
+    (void)state;
+    for (const struct made_case *of = made_cases; of->task != NULL; of++) {
+        char never[65], all[65], last[65], none[65];
+        train_plainly(of, NULL, 0, never);
+        train_plainly(of, "vertical-flip:p=1", 2, all);
+        train_plainly(of, "vertical-flip:p=1", 1, last);
+        train_plainly(of, "vertical-flip:p=1", 0, none);
+        assert_string_equal(all, never);
+        assert_string_not_equal(last, never);
+        assert_string_not_equal(last, none);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reaches_its_figure), cmocka_unit_test(same_bits),      cmocka_unit_test(figures_are_metrics),
         cmocka_unit_test(slips_are_named),    cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(last_epochs_are_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
