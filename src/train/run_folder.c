@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_SIZE = 4096 };
+enum { PATH_SIZE = 4096, MOST_LOOKED_AT = 64 << 20 /* bytes of a history */ };
 
 static int remove_old(const struct run_folder *folder, const char *name, struct error *error)
 {
@@ -141,16 +141,33 @@ int run_folder_epoch(const struct run_folder *folder, const struct train_state *
                : status;
 }
 
-/* One of these stands in every folder of a run whose first epoch has begun. */
-int run_folder_check_free(const char *directory, struct error *error)
+/* Whether a file of the folder is there; of history.csv, whether it has an epoch's row. */
+static bool holds(const char *directory, const char *name, struct memory *memory)
 {
-    static const char *const kept[] = {"checkpoint.safetensors", "best.onnx"};
     char path[PATH_SIZE];
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    if (file_join(path, sizeof path, directory, name, NULL) != FOV_OK || !file_exists(path)) {
+        return false;
+    }
+    if (strcmp(name, "history.csv") != 0 || file_read(path, MOST_LOOKED_AT, memory, &bytes, &size, NULL) != FOV_OK) {
+        return true; /* what cannot be read or is that long is somebody's */
+    }
+    const uint8_t *head = memchr(bytes, '\n', size);
+    bool has_row = head == NULL || (size_t)(head - bytes) + 1 < size;
+    memory_free(memory, bytes);
+    return has_row;
+}
+
+/* One of these stands in every folder of a run whose first epoch has begun. A model alone is somebody's, too: a run that
+ * was killed while it began has written its config.json before. */
+int run_folder_check_free(const char *directory, struct memory *memory, struct error *error)
+{
+    static const char *const kept[] = {"checkpoint.safetensors", "best.onnx", "history.csv", "last.onnx"};
+    bool begun = holds(directory, "config.json", memory);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-        if (file_join(path, sizeof path, directory, kept[i], error) != FOV_OK) {
-            return (int)error->status;
-        }
-        if (file_exists(path)) {
+        bool counts = !begun || strcmp(kept[i], "last.onnx") != 0;
+        if (counts && holds(directory, kept[i], memory)) {
             return error_set(error, FOV_E_USAGE,
                              "%s holds a run already (%s), which stays as it is: go on with it (resume), or begin "
                              "another one in another folder",

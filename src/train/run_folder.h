@@ -18,7 +18,7 @@ struct run_folder {
 };
 
 /** E_USAGE where the folder holds files of a run already. */
-int run_folder_check_free(const char *directory, struct error *error);
+int run_folder_check_free(const char *directory, struct memory *memory, struct error *error);
 /** A fresh run, in a folder that is there: removes what an older run left, writes all files as of epoch 0. */
 int run_folder_begin(const struct run_folder *folder, const struct train_state *state, struct error *error);
 /** Goes on: reads the checkpoint, writes what follows from it, publishes the weights. */

@@ -263,7 +263,7 @@ static int open_folder(struct training *t)
     bool fresh = !t->settings.given.resume;
     int status = fresh ? file_make_directories(directory, t->error) : FOV_OK;
     status = status == FOV_OK && file_exists(directory) ? file_lock(directory, &t->lock, t->error) : status;
-    return status == FOV_OK && fresh && !t->settings.given.overwrite ? run_folder_check_free(directory, t->error)
+    return status == FOV_OK && fresh && !t->settings.given.overwrite ? run_folder_check_free(directory, t->context->memory, t->error)
                                                                      : status;
 }
 

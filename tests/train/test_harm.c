@@ -158,7 +158,23 @@ static void one_run_per_folder(void **state)
     assert_memory_equal(after, before, size_before);
     free(before);
     free(after);
+    /* Each of its files alone says that it is there; what a run leaves that was killed while it began does not. */
+    unlink(path);
+    assert_refused(&run, FOV_E_USAGE, "best.onnx");
+    unlink(test_path(path, folder, "best.onnx"));
+    assert_refused(&run, FOV_E_USAGE, "history.csv");
+    unlink(test_path(path, folder, "history.csv"));
+    unlink(test_path(path, folder, "config.json"));
+    assert_refused(&run, FOV_E_USAGE, "last.onnx");
     run.options.overwrite = true;
+    assert_int_equal(test_train(&run, NULL), FOV_OK);
+    run.options.overwrite = false;
+    unlink(test_path(path, folder, "best.onnx"));
+    unlink(test_path(path, folder, "checkpoint.safetensors"));
+    char *history = test_read(test_path(path, folder, "history.csv"), NULL);
+    FILE *file = fopen(path, "wb");
+    assert_true(file != NULL && fwrite(history, 1, strcspn(history, "\n") + 1, file) > 0 && fclose(file) == 0);
+    free(history);
     assert_int_equal(test_train(&run, NULL), FOV_OK);
     test_folder_remove(folder);
 }
