@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out, on disk or in an archive.
+/* A folder per class, as torchvision's ImageFolder and everybody else lays pictures out, on disk or in an archive; or
+ * pictures alone, in one folder or one for each split, for tasks that need no classes.
  * Which folder is what is decided in folder_scan.c; here its parts become a list. Read next: list.c. */
 #include "data/list.h"
 #include <string.h>
@@ -34,7 +35,8 @@ static int add_part(struct list *list, const struct folder_scan *scan, int role,
         list->where[role] = memory_copy_text(list->memory, part->path, error);
         status = list->where[role] ? FOV_OK : FOV_E_MEMORY;
     }
-    for (size_t i = 0; part->labelled && i < part->count && status == FOV_OK; i++) {
+    bool taken = part->labelled || scan->unlabelled;
+    for (size_t i = 0; taken && i < part->count && status == FOV_OK; i++) {
         status = list_add(list, part->paths[i], NULL, part->labels[i], cut ? LIST_WITHOUT_SPLIT : role, error);
     }
     return status;
@@ -46,6 +48,7 @@ static int scan_classes(struct list *list, struct error *error)
     list->needs_test_split = true;
     int status = folder_scan(&scan, list->store, &list->findings, error);
     list->splits = scan.splits;
+    list->target = scan.unlabelled ? FOV_TARGET_NONE : list->target;
     for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {
         status = add_part(list, &scan, role, error);
     }

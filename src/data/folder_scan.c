@@ -440,6 +440,52 @@ static int read_splits(struct folder_scan *scan, const struct listing *root, str
     return status;
 }
 
+/* Pictures that lie directly in a folder, none of them in a class. */
+static int read_unlabelled(struct folder_scan *scan, int role, const char *path, const struct listing *listing,
+                           struct error *error)
+{
+    struct folder_part *part = &scan->part[role];
+    part->path = memory_copy_text(scan->memory, path, error);
+    int status = part->path ? note_others(scan, role, listing, error) : FOV_E_MEMORY;
+    for (size_t i = 0; i < listing->count && status == FOV_OK; i++) {
+        if (listing->entries[i].kind == ENTRY_PICTURE) {
+            status = add_picture(scan, part, listing->entries[i].path, 0, error);
+        }
+    }
+    return status ? status
+                  : findings_add(scan->findings, role, FOV_FINDING_NOTE, "pictures without classes", path, "used",
+                                 error, "%zu picture%s in no folder named after its class: for tasks that need none",
+                                 part->count, part->count == 1 ? "" : "s");
+}
+
+/* There are no class folders: pictures in one folder, or in a folder for each split. */
+static int read_flat(struct folder_scan *scan, const char *path, const struct listing *root,
+                     const struct candidates *candidates, struct error *error)
+{
+    scan->unlabelled = true;
+    if (root->of_kind[ENTRY_FOLDER] == 0) {
+        return read_unlabelled(scan, FOLDER_TRAIN, path, root, error);
+    }
+    scan->splits = true;
+    int status = note_others(scan, FINDING_OF_ALL, root, error);
+    for (size_t i = 0; i < root->count && status == FOV_OK; i++) {
+        if (root->entries[i].kind == ENTRY_PICTURE) {
+            status = findings_add(scan->findings, FINDING_OF_ALL, FOV_FINDING_WARNING, "beside the splits",
+                                  root->entries[i].path, "skipped", error,
+                                  "a picture beside the splits, in none of them");
+        }
+    }
+    for (int role = 0; role < FOLDER_ROLES && status == FOV_OK; role++) {
+        const struct listing *inside = &candidates->inside[role];
+        if (inside->of_kind[ENTRY_PICTURE] > 0) {
+            status = read_unlabelled(scan, role, candidates->chosen[role]->path, inside, error);
+        } else if (candidates->chosen[role] != NULL) {
+            status = note_flat(scan, role, candidates->chosen[role]->path, 0, error);
+        }
+    }
+    return status;
+}
+
 /* No folder is a split: all are classes, unless their names say otherwise. */
 static int read_plain(struct folder_scan *scan, const char *path, const struct listing *root,
                       const struct candidates *candidates, struct error *error)
@@ -449,6 +495,9 @@ static int read_plain(struct folder_scan *scan, const char *path, const struct l
         size_t inside = 0;
         for (int role = 0; role < FOLDER_ROLES; role++) {
             inside += candidates->inside[role].of_kind[ENTRY_PICTURE];
+        }
+        if (folders == 0 ? pictures > 0 : inside > 0) {
+            return read_flat(scan, path, root, candidates, error);
         }
         int status = note_others(scan, FINDING_OF_ALL, root, error);
         return status ? status
@@ -512,7 +561,7 @@ int folder_scan(struct folder_scan *scan, const struct store *store, struct find
     *scan = (struct folder_scan){.memory = findings->memory, .store = store, .findings = findings};
     int status = read_root(scan, root, 0, error);
     status = status ? status : folder_settle(scan, error);
-    if (status == FOV_OK && scan->class_count == 0 && scan->findings->errors == 0) {
+    if (status == FOV_OK && scan->class_count == 0 && !scan->unlabelled && scan->findings->errors == 0) {
         status = findings_add(scan->findings, FINDING_OF_ALL, FOV_FINDING_ERROR, "no classes", root, "error", error,
                               "none of its folders holds a picture");
     }

@@ -26,6 +26,7 @@ struct folder_scan {
     struct findings *findings; /**< of whoever scans */
     struct folder_part part[FOLDER_ROLES];
     bool splits; /**< it has folders for splits */
+    bool unlabelled; /**< nowhere is there a class folder: pictures alone, whose labels are 0 */
     /** nothing to test with but unsorted pictures, or no splits at all: a tenth of each class of the training part is
      *  held back */
     bool cut;

@@ -141,6 +141,11 @@ static int note_substitute(struct folder_scan *scan, struct error *error)
 
 int folder_settle(struct folder_scan *scan, struct error *error)
 {
+    if (scan->unlabelled) {
+        bool tested = scan->part[FOLDER_VALIDATION].count + scan->part[FOLDER_TEST].count > 0;
+        scan->cut = scan->part[FOLDER_TRAIN].count > 0 && !tested;
+        return FOV_OK;
+    }
     int status = settle_classes(scan, error);
     status = status ? status : check_cut(scan, error);
     return status ? status : note_substitute(scan, error);

@@ -62,8 +62,9 @@ int task_choose(struct task_use *use, const char *text, fov_target target, struc
     if (text == NULL) {
         use->task = natural(target);
         if (use->task == NULL) {
-            return error_set(error, FOV_E_USAGE, "no task is meant for data whose targets are: %s; say which",
-                             target_name(target));
+            return error_set(error, FOV_E_USAGE, "no task is meant for data whose targets are: %s; say which%s",
+                             target_name(target),
+                             target == FOV_TARGET_NONE ? ", or put pictures into a folder for each class" : "");
         }
     } else {
         use->task = find_in(context_of(use), text, name);
@@ -114,9 +115,12 @@ int task_fit(struct task_use *use, struct error *error)
     fov_target target = use->data->target;
     if ((use->task->targets & 1U << target) == 0) {
         const struct task *other = natural(target);
+        const char *advice = other != NULL               ? "; that is for task "
+                             : target == FOV_TARGET_NONE ? ": nothing says what its pictures show, such as a folder for each class"
+                                                         : "";
         return error_set(error, FOV_E_USAGE, "task %s cannot learn from %s, whose targets are: %s%s%s",
-                         use->task->name, use->data->name, target_name(target),
-                         other != NULL ? "; that is for task " : "", other != NULL ? other->name : "");
+                         use->task->name, use->data->name, target_name(target), advice,
+                         other != NULL ? other->name : "");
     }
     return use->task->fit(use, error);
 }

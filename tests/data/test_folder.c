@@ -209,9 +209,21 @@ static void test_levels(void **state)
     assert_int_equal(count_of(path_in(state, "c"), FOV_TRAIN), 2);
     put_picture(state, "d/train/1.png", 1);
     put_picture(state, "d/test/1.png", 1);
-    refuse(path_in(state, "d"), FOV_TRAIN, FOV_E_INPUT, "2 pictures in it and its splits, none in a folder");
-    put_picture(state, "e/1.png", 1);
-    refuse(path_in(state, "e"), FOV_TRAIN, FOV_E_INPUT, "no class folders");
+    put_picture(state, "d/test/2.png", 1);
+    put_picture(state, "d/beside.png", 1);
+    assert_int_equal(count_of(path_in(state, "d"), FOV_TRAIN), 1); /* pictures alone, by splits */
+    assert_int_equal(count_of(path_in(state, "d"), FOV_TEST), 2);
+    for (int i = 0; i < 20; i++) {
+        char name[60];
+        snprintf(name, sizeof name, "e/%d.png", i);
+        put_picture(state, name, (uint8_t)i);
+    }
+    put_file(path_in(state, "e/readme.txt"), "x", 1);
+    assert_int_equal(count_of(path_in(state, "e"), FOV_TRAIN), 18); /* pictures alone: a tenth held back */
+    assert_int_equal(count_of(path_in(state, "e"), FOV_TEST), 2);
+    put_file(path_in(state, "f/readme.txt"), "x", 1);
+    put_file(path_in(state, "f/test/readme.txt"), "x", 1);
+    refuse(path_in(state, "f"), FOV_TRAIN, FOV_E_INPUT, "no class folders: 0 pictures");
     for (int i = 0; i < 4; i++) { /* a level more, and flat folders beside those with classes */
         char name[60];
         snprintf(name, sizeof name, "g/train/train/%s/%d.png", i % 2 ? "car" : "van", i);
