@@ -2,6 +2,7 @@
 /* The life of a plan: compile (lower.c), place (arena.c), allocate once, bind every pointer, then run an array of
  * steps. After fov_plan_create nothing is allocated, looked up or decided any more. */
 #include "graph/plan.h"
+#include "graph/fitting.h"
 
 #include "base/arithmetic.h"
 #include "base/clock.h"
@@ -271,6 +272,24 @@ static fov_plan *create(fov_graph *graph, const fov_value *outputs, int count, c
     return plan;
 }
 
+struct wanted {
+    fov_graph              *graph;
+    const fov_value        *outputs;
+    int                     count;
+    const fov_plan_options *options;
+};
+
+static int create_with(void *user, int64_t batch)
+{
+    const struct wanted *wanted  = user;
+    fov_plan_options     options = *wanted->options;
+
+    options.batch  = batch;
+    fov_plan *plan = create(wanted->graph, wanted->outputs, wanted->count, &options);
+    fov_plan_free(plan);
+    return plan ? FOV_OK : (int)wanted->graph->context->error.status;
+}
+
 fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
 {
     if (!graph)
@@ -282,6 +301,9 @@ fov_plan *fov_plan_create(fov_graph *graph, const fov_value *outputs, int count,
     struct call call = call_begin(graph->context);
     fov_plan *made = create(graph, outputs, count, options);
 
+    if (!made && options)
+        add_fitting_batch(graph->context, options->batch, create_with,
+                          &(struct wanted){graph, outputs, count, options});
     call_end(&call);
     return made;
 }

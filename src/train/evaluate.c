@@ -3,6 +3,7 @@
 #include "train/evaluate.h"
 #include "base/arithmetic.h"
 #include "base/clock.h"
+#include "graph/fitting.h"
 #include "graph/plan.h"
 #include "task/class_tally.h"
 #include <math.h>
@@ -209,6 +210,24 @@ static int fill_report(fov_report *report, struct evaluator *evaluator, struct e
     return evaluator->use.task->tally_report(&evaluator->tally, report, error);
 }
 
+/* What is measured. */
+struct wanted {
+    const struct evaluated *what;
+    const fov_dataset *data;
+    const fov_evaluate_options *options;
+};
+
+static int create_with(void *user, int64_t batch)
+{
+    const struct wanted *w = user;
+    struct evaluator evaluator;
+    fov_evaluate_options options = *w->options;
+    options.batch = (int)batch;
+    int status = evaluator_create(&evaluator, w->what, w->data, &options, &w->what->model->context->error);
+    evaluator_free(&evaluator);
+    return status;
+}
+
 static int evaluate(fov_model *model, fov_dataset *data, const fov_evaluate_options *options, fov_report *report)
 {
     struct error *error = &model->context->error;
@@ -225,6 +244,12 @@ static int evaluate(fov_model *model, fov_dataset *data, const fov_evaluate_opti
     double begin = clock_seconds();
     const struct evaluated what = {.model = model, .graph = model->graph, .input = model->input};
     int status = evaluator_create(&evaluator, &what, data, options, error);
+    if (status == FOV_E_MEMORY) {
+        int64_t batch = evaluator.batch;
+        evaluator_free(&evaluator);
+        add_fitting_batch(model->context, batch, create_with, &(struct wanted){&what, data, options});
+        return status;
+    }
     if (status == FOV_OK && evaluator.use.match.text != NULL && *evaluator.use.match.text != '\0') {
         context_log(model->context, FOV_LOG_INFO, "%s", evaluator.use.match.text);
     }

@@ -3,6 +3,7 @@
  * set, files or epochs. */
 #include "train/step.h"
 #include "base/arithmetic.h"
+#include "graph/fitting.h"
 #include <fovea/bench.h>
 
 struct fov_training {
@@ -58,6 +59,21 @@ static fov_training *create(fov_model *model, const fov_train_options *options)
     return training;
 }
 
+struct wanted {
+    fov_model *model;
+    const fov_train_options *options;
+};
+
+static int create_with(void *user, int64_t batch)
+{
+    const struct wanted *wanted = user;
+    fov_train_options options = *wanted->options;
+    options.batch = (int)batch;
+    fov_training *training = create(wanted->model, &options);
+    fov_training_free(training);
+    return training != NULL ? FOV_OK : (int)wanted->model->context->error.status;
+}
+
 fov_training *fov_training_create(fov_model *model, const fov_train_options *options)
 {
     if (model == NULL) {
@@ -65,6 +81,9 @@ fov_training *fov_training_create(fov_model *model, const fov_train_options *opt
     }
     struct call call = call_begin(model->context);
     fov_training *made = create(model, options);
+    if (made == NULL && options != NULL) {
+        add_fitting_batch(model->context, options->batch, create_with, &(struct wanted){model, options});
+    }
     call_end(&call);
     return made;
 }

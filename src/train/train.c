@@ -8,6 +8,7 @@
 #include "train/training.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "graph/fitting.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -291,17 +292,56 @@ static int training_run(struct training *t, int status)
     return status;
 }
 
-static int train(fov_model *model, fov_dataset *data, const fov_train_options *options, struct arithmetic *host)
+/* What is trained, and with what. */
+struct wanted {
+    fov_model *model;
+    fov_dataset *data;
+    const fov_train_options *options;
+    struct arithmetic *host;
+};
+
+static int open_run(const struct wanted *w, const fov_train_options *options, struct training *t)
 {
-    struct training t = {
-        .context = model->context, .error = &model->context->error, .host = host, .model = model, .data = data};
-    if (t.error->status != FOV_OK) {
-        return (int)t.error->status; /* an earlier failure that nobody has looked at */
-    }
-    t.state.history.memory = t.context->memory;
-    t.group.ranks = options->ranks != NULL && options->ranks->count > 1 ? options->ranks : NULL;
-    int status = training_run(&t, training_open(&t, options));
+    *t = (struct training){.context = w->model->context,
+                           .error = &w->model->context->error,
+                           .host = w->host,
+                           .model = w->model,
+                           .data = w->data};
+    t->state.history.memory = t->context->memory;
+    t->group.ranks = options->ranks != NULL && options->ranks->count > 1 ? options->ranks : NULL;
+    return training_open(t, options);
+}
+
+static int open_with(void *user, int64_t batch)
+{
+    const struct wanted *w = user;
+    struct training t;
+    fov_train_options options = *w->options;
+    options.batch = (int)batch;
+    options.on_plan = NULL;
+    int status = open_run(w, &options, &t);
     training_close(&t);
+    return status;
+}
+
+static int train(const struct wanted *w)
+{
+    const fov_train_options *o = w->options;
+    struct training t;
+    if (w->model->context->error.status != FOV_OK) {
+        return (int)w->model->context->error.status; /* an earlier failure that nobody has looked at */
+    }
+    int status = open_run(w, o, &t);
+    int64_t batch = t.settings.batch;
+    bool is_opened = status == FOV_OK;
+    status = training_run(&t, status);
+    training_close(&t);
+    /* A run that goes on keeps its batch, ranks open together, and whitening changes the model. */
+    bool is_whitened = o->whiten != NULL && strcmp(o->whiten, "none") != 0;
+    if (!is_opened && !o->resume && o->ranks == NULL && !is_whitened) {
+        struct wanted again = *w;
+        add_fitting_batch(w->model->context, batch, open_with, &again);
+    }
     return status;
 }
 
@@ -315,7 +355,7 @@ int fov_train_opt(fov_model *model, fov_dataset *data, const fov_train_options *
     }
     struct call call = call_begin(model->context);
     static const fov_train_options standard = {.epochs = 0};
-    int status = train(model, data, options != NULL ? options : &standard, &call.mode);
+    int status = train(&(struct wanted){model, data, options != NULL ? options : &standard, &call.mode});
     call_end(&call);
     return status;
 }

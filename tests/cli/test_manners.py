@@ -169,6 +169,24 @@ def test_doctor():
     assert "fovea data get mnist" in " ".join(text.split()) and max(map(width_of, text.splitlines())) <= 80
 
 
+def test_a_refusal_for_memory_says_which_batch_fits():
+    plan = ("bench", "resnet20", "--time", "0.01", "--threads", "1", "--max-memory")
+    step = ("bench", "resnet20", "--training", "--time", "0.01", "--threads", "1", "--max-memory")
+    evaluated = ("eval", "net.onnx", "--data", "digits:600", "--split", "train", "-q", "--threads", "1", "--max-memory")
+    trained = ("train", "--model", "lenet5", "--data", "digits:600", "--epochs", "1", "--threads", "1", "--out", "tight",
+               "--overwrite", "--max-memory")
+    assert fovea("new", "lenet5", "-o", "net.onnx").code == OK
+    for limit, words in (("20M", plan), ("60M", step), ("6M", evaluated), ("8M", trained)):
+        refused = fovea(*words, limit, "--batch", "512")
+        expect_failure(refused, command.MEMORY, "batch")
+        found = re.search(r"; batch (\d+) fits", refused.err)
+        assert found, refused.err
+        batch = int(found[1])
+        assert batch >= 1 and fovea(*words, limit, "--batch", str(batch)).code == OK, (words, batch)
+        assert batch == 256 or fovea(*words, limit, "--batch", str(2 * batch)).code == command.MEMORY, (words, batch)
+    expect_failure(fovea("bench", "resnet20", "--batch", "8", "--max-memory", "1M"), command.MEMORY, "not even one")
+
+
 def test_what_starts_with_the_command():
     """Drawing, downloading and archives bring fifty libraries, which are opened by the verbs that need them: linked with
     the command they would cost each of its starts 20 ms."""
