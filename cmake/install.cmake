@@ -11,7 +11,7 @@ endif()
 if(TARGET fovea_mpi)
     install(TARGETS fovea_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/fovea)
     file(RELATIVE_PATH modules ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR}/fovea)
-    target_compile_definitions(fovea_cli PRIVATE FOVEA_MODULES="${modules}")
+    target_compile_definitions(fovea_command PRIVATE FOVEA_MODULES="${modules}")
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fovea DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")

@@ -76,6 +76,7 @@ static const struct route routes[] = {
     {"/api/sum", true, WORKER_STUDY, sum_work, NULL, "One number of a convolution: patch, kernel, bias and sum",
      "model,layer,filter,row,column"},
     {"/api/network", false, WORKER_STUDY, network_work, NULL, "Layers, their sizes and their times", "model"},
+    {"/api/drawing", false, WORKER_STUDY, drawing_work, NULL, "The architecture as one page of SVG", "model"},
     {"/api/filters", false, WORKER_STUDY, filters_work, NULL, "The filters of a convolution", "model,layer"},
     {"/api/runs", false, WORKERS, NULL, runs_now, "Training runs that are watched", ""},
     {"/api/runs/report/", false, WORKERS, NULL, report_now, "A run's page", ""},
@@ -88,6 +89,8 @@ static const struct route routes[] = {
     {"/api/teach/clear", true, WORKER_TEACH, teach_clear_work, NULL, "Forgets pictures and what was learned", ""},
     {"/api/teach/predict", true, WORKER_TEACH, teach_predict_work, NULL, "What was taught says of a picture", ""},
     {"/api/teach/model", false, WORKER_TEACH, teach_model_work, NULL, "What was taught, as ONNX", ""},
+    {"/api/lessons", false, WORKERS, NULL, lessons_now, "The course of fovea learn, in English or Chinese", "lang"},
+    {"/api/lessons/drawing/", false, WORKERS, NULL, lesson_picture_now, "A lesson's drawing as SVG, by its number", ""},
     {"/api/openapi.json", false, WORKERS, NULL, openapi_now, "This document", ""},
     {"/metrics", false, WORKERS, NULL, metrics_now, "Counters for Prometheus", ""},
 };

@@ -18,7 +18,10 @@ struct route {
 
 /** The route of a path, and whether it is asked in the right way: 200, 404 or 405. */
 int route_find(const char *path, bool post, const struct route **route);
-/** Prometheus text: what is counted. Of server.c. */
+/** The course, and a lesson's drawing. Of lessons.c. */
+void lessons_now(struct server *server, struct job *job);
+void lesson_picture_now(struct server *server, struct job *job);
+/** Prometheus text: what is counted. Of metrics.c. */
 void metrics_now(struct server *server, struct job *job);
 
 #endif

@@ -159,6 +159,7 @@ void explain_work(struct job *job);
 void layer_work(struct job *job);
 void sum_work(struct job *job);
 void network_work(struct job *job);
+void drawing_work(struct job *job);
 void filters_work(struct job *job);
 
 void watched_begin(struct watched *watched, const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What takes longer than an answer, about a picture or the network: POST /api/explain (maps of what mattered, and what
  * the network saw), /api/layer (feature maps), /api/sum (one number taken apart); GET /api/network (layers, their sizes
- * and times) and /api/filters. The study worker has models of its own, as explanations add nodes to a graph. */
+ * and times), /api/drawing (the same as a picture) and /api/filters. The study worker has models of its own, as explanations add nodes to a graph. */
 #include "cli/output.h"
 #include "cli/serve/serve.h"
 #include <math.h>
@@ -277,6 +277,24 @@ void network_work(struct job *job)
     json_set(object, "milliseconds", times_of(model));
     fov_error_clear(job->worker->cli.context);
     job_reply(job, object, SHORT_DIGITS);
+}
+
+void drawing_work(struct job *job)
+{
+    int index;
+    fov_buffer svg;
+    fov_model *model = job_model(job, &index);
+    if (model == NULL) {
+        return;
+    }
+    if (fov_model_draw_memory(model, NULL, &svg) != FOV_OK) {
+        job_fail_library(job);
+        return;
+    }
+    char *body = take_memory(svg.size + 1, 1);
+    memcpy(body, svg.bytes, svg.size);
+    job->reply = (struct reply){.code = 200, .type = "image/svg+xml", .body = body, .size = svg.size};
+    fov_buffer_free(&svg);
 }
 
 void filters_work(struct job *job)

@@ -31,6 +31,9 @@ FOV_API FOV_MUST_CHECK int fov_model_save_memory(fov_model *model, int opset, fo
 FOV_API FOV_MUST_CHECK int fov_model_load_weights_memory(fov_model *model, const void *bytes, size_t size);
 FOV_API FOV_MUST_CHECK int fov_model_save_weights_memory(fov_model *model, fov_buffer *buffer);
 
+/** fov_model_draw as the text of an SVG. */
+FOV_API FOV_MUST_CHECK int fov_model_draw_memory(fov_model *model, const fov_shape *input, fov_buffer *svg);
+
 /** fov_image_load of a picture's bytes: PNG, JPEG, WebP, GIF, BMP. */
 FOV_API FOV_MUST_CHECK int fov_image_decode(fov_context *context, const void *bytes, size_t size, int channels,
                                             fov_image *image);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "model/diagram.h"
 #include "report/plot.h"
+#include <fovea/memory.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -310,11 +311,9 @@ static void draw(struct plot *plot, const void *what)
     }
 }
 
-int fov_model_draw(fov_model *model, const fov_shape *input, const char *svg, const char *png)
+/* Into either file or both or, where a text is given, into that. */
+static int draw_model(fov_model *model, const fov_shape *input, const char *svg, const char *png, struct text *made)
 {
-    if (model == NULL || (svg == NULL && png == NULL)) {
-        return call_refuse(model != NULL ? model->context : NULL, "fov_model_draw: model, or svg and png, are NULL");
-    }
     struct call call = call_begin(model->context);
     struct error *error = &model->context->error;
     struct diagram diagram = {.box_count = 0};
@@ -326,10 +325,36 @@ int fov_model_draw(fov_model *model, const fov_shape *input, const char *svg, co
     if (status == FOV_OK) {
         struct page page = {.diagram = &diagram, .model = model};
         lay_out(&page, &diagram);
-        double width = 2 * MARGIN + page.width;
-        status = plot_files(width > LEAST_PAGE ? width : LEAST_PAGE, 2 * MARGIN + TITLE + page.height, draw, &page, svg, png, error);
+        double width = 2 * MARGIN + page.width, height = 2 * MARGIN + TITLE + page.height;
+        width = width > LEAST_PAGE ? width : LEAST_PAGE;
+        status = made != NULL ? plot_memory(width, height, draw, &page, made, error)
+                              : plot_files(width, height, draw, &page, svg, png, error);
     }
     diagram_close(&diagram);
     call_end(&call);
+    return status;
+}
+
+int fov_model_draw(fov_model *model, const fov_shape *input, const char *svg, const char *png)
+{
+    if (model == NULL || (svg == NULL && png == NULL)) {
+        return call_refuse(model != NULL ? model->context : NULL, "fov_model_draw: model, or svg and png, are NULL");
+    }
+    return draw_model(model, input, svg, png, NULL);
+}
+
+int fov_model_draw_memory(fov_model *model, const fov_shape *input, fov_buffer *svg)
+{
+    if (model == NULL || svg == NULL) {
+        return call_refuse(model != NULL ? model->context : NULL, "fov_model_draw_memory: model or svg is NULL");
+    }
+    struct text made = {.memory = model->context->memory};
+    *svg = (fov_buffer){.bytes = NULL};
+    int status = draw_model(model, input, NULL, NULL, &made);
+    if (status == FOV_OK) {
+        *svg = (fov_buffer){.bytes = made.data, .size = made.length, .owner = made.memory};
+    } else {
+        text_free(&made);
+    }
     return status;
 }

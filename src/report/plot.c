@@ -233,10 +233,10 @@ static cairo_status_t sink_write(void *closure, const unsigned char *bytes, unsi
 
 static int draw_one(const struct cairo *cairo, double width, double height,
                     void (*draw)(struct plot *plot, const void *what), const void *what, const char *path, bool vector,
-                    struct error *error)
+                    const struct file_system *system, struct error *error)
 {
     struct sink sink = {.error = error};
-    if (file_writer_open(&sink.writer, path, NULL, error) != FOV_OK) {
+    if (file_writer_open(&sink.writer, path, system, error) != FOV_OK) {
         return (int)error->status;
     }
     cairo_surface_t *surface =
@@ -266,20 +266,37 @@ static int draw_one(const struct cairo *cairo, double width, double height,
                : FOV_E_IO;
 }
 
-int plot_files(double width, double height, void (*draw)(struct plot *plot, const void *what), const void *what,
-               const char *svg, const char *png, struct error *error)
+static int open_cairo(struct cairo *cairo, struct error *error)
 {
     if (error->status != FOV_OK) {
         return (int)error->status; /* an earlier failure that nobody has looked at */
     }
-    struct cairo cairo;
-    int status = library_open(FOVEA_CAIRO_FILE, "cairo", cairo_functions, &cairo, error);
+    int status = library_open(FOVEA_CAIRO_FILE, "cairo", cairo_functions, cairo, error);
     if (status != FOV_OK) {
         error_prefix(error, "nothing can be drawn");
-        return status;
     }
-    status = svg != NULL ? draw_one(&cairo, width, height, draw, what, svg, true, error) : FOV_OK;
-    return status == FOV_OK && png != NULL ? draw_one(&cairo, width, height, draw, what, png, false, error) : status;
+    return status;
+}
+
+int plot_files(double width, double height, void (*draw)(struct plot *plot, const void *what), const void *what,
+               const char *svg, const char *png, struct error *error)
+{
+    struct cairo cairo;
+    int status = open_cairo(&cairo, error);
+    if (status == FOV_OK && svg != NULL) {
+        status = draw_one(&cairo, width, height, draw, what, svg, true, NULL, error);
+    }
+    return status == FOV_OK && png != NULL ? draw_one(&cairo, width, height, draw, what, png, false, NULL, error)
+                                           : status;
+}
+
+int plot_memory(double width, double height, void (*draw)(struct plot *plot, const void *what), const void *what,
+                struct text *svg, struct error *error)
+{
+    struct cairo cairo;
+    const struct file_system system = {.buffer = svg};
+    int status = open_cairo(&cairo, error);
+    return status == FOV_OK ? draw_one(&cairo, width, height, draw, what, "a drawing", true, &system, error) : status;
 }
 
 #else /* no cairo: nothing to draw with */
@@ -322,5 +339,12 @@ int plot_files(double width, double height, void (*draw)(struct plot *plot, cons
 {
     (void)width, (void)height, (void)draw, (void)what, (void)svg, (void)png;
     return error_set(error, FOV_E_UNSUPPORTED, "this fovea was built without cairo and cannot draw");
+}
+
+int plot_memory(double width, double height, void (*draw)(struct plot *plot, const void *what), const void *what,
+                struct text *svg, struct error *error)
+{
+    (void)svg;
+    return plot_files(width, height, draw, what, NULL, NULL, error);
 }
 #endif

@@ -4,7 +4,7 @@
 #ifndef REPORT_PLOT_H
 #define REPORT_PLOT_H
 
-#include "base/error.h"
+#include "base/text.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,6 +33,10 @@ struct plot_color plot_mix(struct plot_color a, struct plot_color b, double shar
 /** Draws into either file or both (NULL: not wanted); each is written atomically. */
 int plot_files(double width, double height, void (*draw)(struct plot *plot, const void *what), const void *what,
                const char *svg, const char *png, struct error *error);
+
+/** Adds an SVG to a text. */
+int plot_memory(double width, double height, void (*draw)(struct plot *plot, const void *what), const void *what,
+                struct text *svg, struct error *error);
 
 /** Steps of 1, 2 or 5 times a power of ten for about `count` marks between low and high. */
 double plot_tick(double low, double high, int count);

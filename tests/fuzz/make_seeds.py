@@ -3,7 +3,8 @@
 """Writes a small seed corpus for each fuzz target: a few valid files of each kind, and the ONNX conformance models up to
 4 KiB where they lie beside the checkout.
 
-usage: make_seeds.py FOLDER   (makes FOLDER/onnx, run, safetensors, npy, idx, torch, image, request and sources)
+usage: make_seeds.py FOLDER   (makes FOLDER/onnx, run, safetensors, npy, idx, torch, image, request, serve
+and sources)
 """
 import glob
 import gzip
@@ -21,6 +22,44 @@ import zlib
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures"))
 
 import torch_file
+
+
+def requests():
+    """What clients send to fovea serve: every route, rightly and wrongly, and bytes that are no request."""
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    png = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, 0, 0, 0, 0)) +
+           chunk(b"IDAT", zlib.compress(b"\0abc\0def")) + chunk(b"IEND", b""))
+    packed, tar = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/b.png", png)
+        archive.writestr("c.txt", b"no")
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        entry = tarfile.TarInfo("b.png")
+        entry.size = len(png)
+        archive.addfile(entry, io.BytesIO(png))
+    lines = {"health": b"GET /api/health", "models": b"GET /api/models", "runs": b"GET /api/runs", "page": b"GET /",
+             "run": b"GET /api/runs/one", "report": b"GET /api/runs/report/one", "events": b"GET /api/runs/events/one",
+             "up": b"GET /api/runs/..%2f..%2fetc", "openapi": b"GET /api/openapi.json", "metrics": b"GET /metrics",
+             "network": b"GET /api/network?model=lenet5", "filters": b"GET /api/filters?layer=c1", "teach": b"GET /api/teach",
+             "lessons": b"GET /api/lessons?lang=zh", "graph": b"GET /api/drawing", "lesson": b"GET /api/lessons/drawing/15",
+             "clear": b"POST /api/teach/clear", "train": b"POST /api/teach/train?epochs=2", "head": b"HEAD /app.js",
+             "other": b"DELETE /api/models"}
+    bodies = {"predict": b"POST /api/predict?top=3&mask=1", "explain": b"POST /api/explain?methods=gradcam&class=3",
+              "layer": b"POST /api/layer?layer=c1", "sum": b"POST /api/sum?layer=c1&filter=2&row=3&column=4",
+              "add": b"POST /api/teach/picture?class=%E4%B8%80+b"}
+    raw = {"http10": b"GET / HTTP/1.0\r\nHost: 127.0.0.1:8080\r\n\r\n", "none": b"GET\r\n\r\n",
+           "chunked": b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+           "two": b"GET /api/health HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n" * 2,
+           "expect": b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+           "large": b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Length: 99999999\r\n\r\nabc",
+           "foreign": b"GET /api/models HTTP/1.1\r\nHost: evil.example\r\nOrigin: null\r\n\r\n"}
+    seeds = {"serve/" + name: line for name, line in lines.items()}
+    seeds.update({"serve/" + name: line + b"\n" + png for name, line in bodies.items()})
+    seeds.update({"serve/raw_" + name: b"R" + text for name, text in raw.items()})
+    seeds["serve/zip"] = b"POST /api/predict\n" + packed.getvalue()
+    seeds["serve/tar"] = b"POST /api/predict\n" + tar.getvalue()
+    return seeds
 
 
 def safetensors(header, data):
@@ -193,6 +232,7 @@ def main():
                         chunk(b"PLTE", bytes(9)) + chunk(b"IDAT", zlib.compress(b"\0\x20")) + chunk(b"IEND", b""),
         "request/own": b"/api/predict\nmodel=best&top=%35\n127.0.0.1:8080\nhttp://127.0.0.1:8080\nsame-origin\n",
         "request/foreign": b"/api/models\n\nevil.example\nnull\ncross-site\n0123456789abcdef0123456789abcdef",
+        **requests(),
         "onnx/gemm": model(),
         "onnx/old": model(7),
         "run/gemm": model(),

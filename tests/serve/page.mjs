@@ -46,7 +46,7 @@ async function giveFile(page, ...files) {
 }
 
 // What a tab shows when it is ready.
-const ready = { try: '#try .bars li', why: '#why .maps button', network: '#network tbody tr', teach: '#teach .card', runs: '#runs .chart', learn: '#learn .surface' };
+const ready = { try: '#try .bars li', why: '#why .maps button', network: '#network tbody tr', teach: '#teach .card', runs: '#runs .chart', learn: '#learn .lesson .drawing:not([hidden])' };
 
 async function look(page, name, where) {
   const { violations } = await page.evaluate(`${axe}; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })`);
@@ -115,6 +115,9 @@ async function byMouse(browser) {
   if (before !== '4') fault('the convolution begins with', before, 'not 4');
   await first.fill('5');
   if (await result.textContent() !== '8') fault('a changed number does not change the result');
+  await page.click('#learn .lessons li:nth-child(15) button');
+  await until(page, () => /convolution/i.test(document.querySelector('#learn .lesson h3').textContent));
+  if (!await page.evaluate(() => document.activeElement.closest('.lesson'))) fault('a chosen lesson does not get the focus');
   await page.click('#language');
   if (await page.getAttribute('html', 'lang') !== 'zh') fault('the language does not change');
   if (/Convolution/.test(await page.textContent('#learn'))) fault('a text has no Chinese');

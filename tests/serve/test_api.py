@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 import traceback
+import xml.etree.ElementTree
 import zipfile
 import zlib
 
@@ -193,6 +194,27 @@ def test_explain():
     assert abs(total["sum"] - total["result"]) < 1e-4
     assert s.json("GET", f"/api/filters?model=best&layer={convolution}")["filters"] == 6
     s.json("POST", "/api/sum?model=best&layer=nothing", png(28, 28, 99), code=400)
+
+
+def test_lessons_and_drawings():
+    s = server()
+    english, chinese = (s.json("GET", f"/api/lessons?lang={lang}")["lessons"] for lang in ("en", "zh"))
+    assert len(english) == len(chinese) >= 32 and [one["number"] for one in english] == list(range(1, len(english) + 1))
+    for one, other in zip(english, chinese):
+        assert one["title"] != other["title"] and one["text"] != other["text"] and one["task"] and other["task"], one
+    number = next(one["number"] for one in english if one["picture"])
+    status, head, data = s.ask("GET", f"/api/lessons/drawing/{number}")
+    assert status == 200 and head["Content-Type"] == "image/svg+xml"
+    assert xml.etree.ElementTree.fromstring(data).tag.endswith("svg")
+    s.json("GET", "/api/lessons/drawing/99", code=404)
+    s.json("GET", "/api/lessons/drawing/x", code=404)
+    status, head, data = s.ask("GET", "/api/drawing?model=best")
+    if status != 422:  # built without cairo
+        assert status == 200 and xml.etree.ElementTree.fromstring(data).tag.endswith("svg"), data[:100]
+        subprocess.run([FOVEA, "inspect", "runs/first/best.onnx", "--svg", "drawn.svg", "--quiet"], check=True,
+                       capture_output=True)
+        with open("drawn.svg", "rb") as file:
+            assert file.read() == data
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------------

@@ -1,13 +1,52 @@
 // SPDX-License-Identifier: MIT
-// Learn: a convolution by hand, and a small network whose decision can be watched while it learns. Both run in the page.
-import { make, short } from './common.js';
-import { text } from './texts.js';
+// Learn: a convolution by hand, a small network whose decision can be watched while it learns (both run in the page), and
+// the course of `fovea learn` to be read.
+import { ask, askJson, make, short, showError } from './common.js';
+import { locale, text } from './texts.js';
 
 export function open(panel) {
+  const course = make('div', { class: 'card course' });
   panel.replaceChildren(make('h1', {}, text('learnTitle')), make('p', { class: 'lead' }, text('learnLead')),
-    make('div', { class: 'columns' }, make('div', { class: 'card' }, convolution()), make('div', { class: 'card' }, playground())));
+    make('div', { class: 'columns' }, make('div', { class: 'card' }, convolution()), make('div', { class: 'card' }, playground())), course);
+  showCourse(course);
 }
 export function leave() { running = false; }
+
+// ---- the course -----------------------------------------------------------------------------------------------------
+
+async function showCourse(place) {
+  let lessons;
+  try {
+    ({ lessons } = await askJson('/api/lessons?lang=' + locale()));
+  } catch (problem) {
+    showError(place, problem);
+    return;
+  }
+  const reading = make('article', { class: 'lesson', tabIndex: -1 }), list = make('ol', { class: 'lessons' });
+  const show = (lesson, focus) => {
+    for (const button of list.querySelectorAll('button')) button.setAttribute('aria-current', button.value === String(lesson.number));
+    showLesson(reading, lesson);
+    if (focus) reading.focus();
+  };
+  const marks = { passed: ' ✓', started: ' ◐', open: '' };
+  list.append(...lessons.map(lesson => make('li', { value: lesson.number }, make('button', { type: 'button', class: 'link', value: lesson.number, onclick: () => show(lesson, true) }, lesson.title,
+    marks[lesson.state] ? make('span', {}, make('span', { 'aria-hidden': 'true' }, marks[lesson.state]), make('span', { class: 'unseen' }, ` (${text(lesson.state)})`)) : null))));
+  place.replaceChildren(make('h2', {}, text('courseTitle', { n: lessons.length })), make('p', { class: 'small' }, text('courseLead')), make('div', { class: 'columns reading' }, list, reading));
+  show(lessons[0]);
+}
+
+async function showLesson(place, lesson) {
+  const drawing = make('img', { class: 'drawing', alt: text('drawingOf', { name: lesson.title }), hidden: true });
+  const line = `fovea learn start ${lesson.number}${locale() === 'zh' ? ' --lang zh' : ''}`;
+  place.replaceChildren(make('h3', {}, `${lesson.number}. ${lesson.title}`), make('pre', { class: 'text', tabIndex: 0 }, lesson.text), drawing,
+    make('p', { class: 'small' }, text('yourTask')), make('pre', { class: 'text', tabIndex: 0 }, lesson.task), make('div', { class: 'code' }, make('pre', { tabIndex: 0 }, line)));
+  place.setAttribute('aria-label', lesson.title);
+  if (!lesson.picture) return;
+  const response = await ask('/api/lessons/drawing/' + lesson.number);
+  if (!response.ok) return;
+  drawing.src = URL.createObjectURL(await response.blob());
+  drawing.hidden = false;
+}
 
 // ---- convolution ----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Network: a row per layer with its sizes and the time it takes here; the filters of a convolution by its name.
-import { askJson, bytesOf, count, make, paint, query, short, showError } from './common.js';
+// Network: the architecture as a drawing, a row per layer with its sizes and the time it takes here, the filters of a
+// convolution by its name.
+import { ask, askJson, bytesOf, count, make, paint, query, short, showError } from './common.js';
 import { text } from './texts.js';
 
 let root, state;
@@ -20,8 +21,9 @@ async function build() {
     root.append(make('p', { class: 'card empty' }, text('noModel')));
     return;
   }
-  const card = make('div', { class: 'card' }, make('p', { class: 'empty' }, text('busy'))), filters = make('div', { class: 'card', hidden: true });
-  root.append(card, filters);
+  const card = make('div', { class: 'card' }, make('p', { class: 'empty' }, text('busy'))), filters = make('div', { class: 'card', hidden: true }), drawing = make('div', { class: 'card', hidden: true });
+  root.append(card, filters, drawing);
+  showDrawing(drawing);
   try {
     fill(card, filters, await askJson('/api/network?' + query({ model: state.model.name })));
   } catch (problem) {
@@ -45,6 +47,16 @@ function fill(card, filters, network) {
     make('dl', { class: 'figures' }, figure('input', shapeOf(network.input)), figure('parameters', count(network.parameters)), figure('multiplyAdds', count(network.multiply_adds)), figure('weights', bytes(network.parameter_bytes)), figure('time', total.toFixed(2))),
     make('p', {}, make('button', { type: 'button', class: 'quiet', onclick: build }, text('measure'))),
     make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text('layers') }, make('table', {}, make('thead', {}, make('tr', {}, head)), make('tbody', {}, rows))));
+}
+
+// As `fovea inspect --svg` draws it; a build without cairo has none.
+async function showDrawing(place) {
+  const response = await ask('/api/drawing?' + query({ model: state.model.name }));
+  if (!response.ok) return;
+  const address = URL.createObjectURL(await response.blob());
+  place.replaceChildren(make('h2', {}, text('architecture')), make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text('architecture') }, make('img', { class: 'drawing', src: address, alt: text('architectureOf', { name: state.model.name }) })),
+    make('p', {}, make('a', { href: address, download: state.model.name + '.svg' }, text('downloadSvg'))));
+  place.hidden = false;
 }
 
 async function showFilters(place, layer) {

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The course of `fovea learn`, to be read on the page: titles, texts and drawings from the lessons' own tables. What a
+ * learner writes stays in the learner's files and is checked by the command alone: the server runs nobody's code. */
+#include "cli/output.h"
+#include "cli/serve/routes.h"
+#include "learn/progress.h"
+#include "learn/lesson.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char *state_of(const struct progress_file *progress, int number)
+{
+    if (progress == NULL || number >= PROGRESS_LESSONS) {
+        return "open";
+    }
+    return progress->lesson[number].passed ? "passed" : progress->lesson[number].started ? "started" : "open";
+}
+
+void lessons_now(struct server *server, struct job *job)
+{
+    char word[8];
+    (void)server;
+    bool chinese = guard_query(job->query, "lang", word, sizeof word) && strcmp(word, "zh") == 0;
+    enum language language = chinese ? CHINESE : ENGLISH;
+    json_t *object = json_object(), *list = json_array();
+    struct progress_file *progress = progress_read();
+    const struct lesson *lesson;
+    for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
+        json_t *one = json_object();
+        json_set_integer(one, "number", lesson->number);
+        json_set_text(one, "name", lesson->name);
+        json_set_text(one, "title", words_in(lesson->title, language));
+        json_set_text(one, "text", words_in(lesson->text, language));
+        json_set_text(one, "task", words_in(lesson->brief, language));
+        json_set_text(one, "state", state_of(progress, lesson->number));
+        json_set_flag(one, "picture", lesson->picture != NULL);
+        json_add(list, one);
+    }
+    free(progress);
+    json_set(object, "lessons", list);
+    job_reply(job, object, 9);
+}
+
+void lesson_picture_now(struct server *server, struct job *job)
+{
+    const struct lesson *lesson = lesson_find(atoi(job->rest));
+    char *text = NULL;
+    size_t size = 0;
+    (void)server;
+    if (lesson == NULL || lesson->picture == NULL) {
+        job_fail(job, 404, "no lesson of that number has a drawing; GET /api/lessons lists them");
+        return;
+    }
+    struct picture picture = {.out = open_memstream(&text, &size)};
+    if (picture.out != NULL) {
+        lesson->picture(&picture);
+        fputs("</svg>\n", picture.out);
+    }
+    if (picture.out == NULL || fclose(picture.out) != 0) {
+        free(text);
+        job_fail(job, 503, "out of memory");
+        return;
+    }
+    job->reply = (struct reply){.code = 200, .type = "image/svg+xml", .body = text, .size = size};
+}
