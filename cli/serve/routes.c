@@ -67,8 +67,8 @@ static const struct route routes[] = {
     {"/api/health", false, WORKERS, NULL, health_now, "Whether the server is up", ""},
     {"/api/models", false, WORKERS, NULL, models_now, "The models that are served: input, classes, meaning", ""},
     {"/api/predict", true, WORKER_ANSWER, predict_work, NULL,
-     "What a model sees in a picture: the object of fovea predict --json, less the file; in the pictures of a zip or tar: "
-     "{pictures: [...]} with one such object each",
+     "What a model sees in a picture: the object of fovea predict --json, less the file; in the pictures of a zip or "
+     "tar: {pictures: [...]} with one such object each",
      "model,top,mask"},
     {"/api/explain", true, WORKER_STUDY, explain_work, NULL,
      "Maps of what mattered for an answer, and the picture as the network saw it", "model,class,methods,steps"},

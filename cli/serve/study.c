@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What takes longer than an answer, about a picture or the network: POST /api/explain (maps of what mattered, and what
  * the network saw), /api/layer (feature maps), /api/sum (one number taken apart); GET /api/network (layers, their sizes
- * and times), /api/drawing (the same as a picture) and /api/filters. The study worker has models of its own, as explanations add nodes to a graph. */
+ * and times), /api/drawing (the same as a picture) and /api/filters. The study worker has models of its own, as
+ * explanations add nodes to a graph. */
 #include "cli/output.h"
 #include "cli/serve/serve.h"
 #include <math.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer harness: any bytes as what a client sends to fovea serve, over a socket to the real event loop, workers and a
- * LeNet. The first byte says how: 'R', the rest as it is; else a line "POST /api/predict?top=3" and a body, to which Host
- * and Content-Length are added. Whatever it is, what comes back is HTTP, a refusal is {"error": one sentence}, and the
- * server goes on answering. Without libevent there is nothing to be fuzzed. */
+/* libFuzzer harness: any bytes as what a client sends to fovea serve, over a socket to the real event loop, workers and
+ * a LeNet. The first byte says how: 'R', the rest as it is; else a line "POST /api/predict?top=3" and a body, to which
+ * Host and Content-Length are added. Whatever it is, what comes back is HTTP, a refusal is {"error": one sentence}, and
+ * the server goes on answering. Without libevent there is nothing to be fuzzed. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -57,7 +57,8 @@ for name in $targets; do
     printf '\n== fuzz %s\n' "$name"
     # shellcheck disable=SC2086  # words
     # A finding is also an execution of more than 10 s, or one that takes more than 512 MiB at once.
-    ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+    ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 \
+        LSAN_OPTIONS=suppressions=tests/leaks.supp:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1 \
         "$build/fuzz/fuzz_$name" "$limit" -max_len=16384 -timeout=10 -malloc_limit_mb=512 -rss_limit_mb=4096 \
         -print_final_stats=1 -artifact_prefix="$findings/" "$corpus" $seeds >"$build/$name.log" 2>&1 || {
         status=1
