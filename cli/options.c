@@ -231,7 +231,7 @@ static int check_limits(const struct cli_option *o, double value, const char *te
         return complain(problem, size, "--%s is %s; it goes from %.0f to %.0f", o->name, shown(word, text), o->minimum,
                         o->maximum);
     }
-    return complain(problem, size, "--%s is %s; it goes from %g to %g", o->name, shown(word, text), o->minimum,
+    return complain(problem, size, "--%s is %s; it goes from %.7g to %.7g", o->name, shown(word, text), o->minimum,
                     o->maximum);
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST = 1 << 20, PATH = 4096, SENTENCE = 512 };
+enum { LARGEST = 1 << 20, PATH = 4096, SENTENCE = 512, MOST_LINES = 256 };
 
 /* Cuts blanks and one pair of quotes off both ends. */
 static char *trim(char *text)
@@ -29,8 +29,36 @@ static char *trim(char *text)
     return text;
 }
 
-/* Sets what the lines say; `lines` is cut into pieces that options keep. */
-static int set_lines(struct cli *cli, const char *source, char *lines)
+/* The options that lines have set, and where. */
+struct named_lines {
+    int count;
+    struct {
+        const char *key;
+        int line;
+    } at[MOST_LINES];
+};
+
+/* One that stands there twice, or names a file like this one, is a slip. */
+static int check_key(struct cli *cli, const char *source, int line, const char *key, struct named_lines *named)
+{
+    if (strcmp(key, "config") == 0) {
+        return fail(cli, EXIT_USAGE, "%s: line %d: such a file names no other one", source, line);
+    }
+    for (int i = 0; i < named->count; i++) {
+        if (strcmp(named->at[i].key, key) == 0) {
+            return fail(cli, EXIT_USAGE, "%s: line %d: %s stands in line %d already", source, line, key,
+                        named->at[i].line);
+        }
+    }
+    if (named->count < MOST_LINES) {
+        named->at[named->count].key = key;
+        named->at[named->count++].line = line;
+    }
+    return EXIT_OK;
+}
+
+/* Sets what the lines say; `lines` is cut into pieces that options keep. `named` NULL: they may repeat themselves. */
+static int set_lines(struct cli *cli, const char *source, char *lines, struct named_lines *named)
 {
     char problem[SENTENCE], clean[SENTENCE];
     int number = 0;
@@ -50,7 +78,12 @@ static int set_lines(struct cli *cli, const char *source, char *lines)
                         show_clean(clean, sizeof clean, line));
         }
         *equals = '\0';
-        if (options_preset(cli, trim(line), trim(equals + 1), problem, sizeof problem) != EXIT_OK) {
+        char *key = trim(line);
+        int code = named != NULL ? check_key(cli, source, number, key, named) : EXIT_OK;
+        if (code != EXIT_OK) {
+            return code;
+        }
+        if (options_preset(cli, key, trim(equals + 1), problem, sizeof problem) != EXIT_OK) {
             return fail(cli, EXIT_USAGE, "%s: line %d: %s", source, number, problem);
         }
     }
@@ -67,7 +100,8 @@ static size_t lines_of(const struct cli *cli, json_t *object, char *out, size_t 
     json_object_foreach(object, key, value)
     {
         char by_name[128];
-        if (options_find(cli->verb, key, NULL) == NULL || strcmp(key, "threads") == 0) {
+        bool is_asked = strcmp(key, "threads") != 0 && strcmp(key, "config") != 0;
+        if (options_find(cli->verb, key, NULL) == NULL || !is_asked) {
             continue; /* what the run was, not what was asked for */
         }
         snprintf(by_name, sizeof by_name, "%.100s_by_name", key);
@@ -91,6 +125,22 @@ static size_t lines_of(const struct cli *cli, json_t *object, char *out, size_t 
     return used;
 }
 
+/* What fovea wrote tells much that is no option; in what somebody else wrote an unknown key is a slip. */
+static int check_keys(struct cli *cli, const char *path, json_t *config)
+{
+    const char *key;
+    char problem[SENTENCE];
+    json_t *value;
+    json_object_foreach(config, key, value)
+    {
+        bool known = json_object_get(config, "fovea") != NULL || options_find(cli->verb, key, NULL) != NULL;
+        if (!known && options_preset(cli, key, "", problem, sizeof problem) != EXIT_OK) {
+            return fail(cli, EXIT_USAGE, "%s: %s", path, problem);
+        }
+    }
+    return EXIT_OK;
+}
+
 /* args.json beside config.json has the words for model and data as they were typed. */
 static int set_json(struct cli *cli, const char *path, char *out)
 {
@@ -102,6 +152,11 @@ static int set_json(struct cli *cli, const char *path, char *out)
     if (config == NULL) {
         return fail(cli, code, "%s", problem);
     }
+    code = check_keys(cli, path, config);
+    if (code != EXIT_OK) {
+        json_decref(config);
+        return code;
+    }
     snprintf(words, sizeof words, "%.*sargs.json", slash != NULL ? (int)(slash - path + 1) : 0, path);
     json_t *typed = json_read(words, 0, NULL, &ignored, problem, sizeof problem);
     if (typed != NULL) {
@@ -110,7 +165,7 @@ static int set_json(struct cli *cli, const char *path, char *out)
     lines_of(cli, config, out, used);
     json_decref(typed);
     json_decref(config);
-    return set_lines(cli, path, out);
+    return set_lines(cli, path, out, NULL);
 }
 
 /* ---- files and recipes ------------------------------------------------------------------------------------------- */
@@ -131,7 +186,11 @@ static int set_file(struct cli *cli, const char *path, char *out)
         return fail(cli, EXIT_INPUT, "%s: no file of \"key = value\" lines", path);
     }
     out[length] = '\0';
-    return out[strspn(out, " \t\r\n")] == '{' ? set_json(cli, path, out) : set_lines(cli, path, out);
+    if (strncmp(out, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark, as some editors put it */
+        memmove(out, out + 3, length - 2);
+    }
+    struct named_lines named = {0};
+    return out[strspn(out, " \t\r\n")] == '{' ? set_json(cli, path, out) : set_lines(cli, path, out, &named);
 }
 
 static const fov_recipe *find_recipe(const char *name, fov_recipe *found)
@@ -179,7 +238,7 @@ static int set_recipe(struct cli *cli, const char *name, char *out)
                 choose_by_size(cli, &recipe);
             }
             append_text(out, LARGEST, 0, "%s", recipe.settings);
-            return set_lines(cli, recipe.name, out);
+            return set_lines(cli, recipe.name, out, NULL);
         }
         used = append_text(list, sizeof list, used, "%s%s", i > 0 ? ", " : "", recipe.name);
     }

@@ -152,11 +152,17 @@ int cifar_unpack(const struct cifar_variant *variant, const uint8_t *bytes, size
     size_t record = cifar_record(variant), count = size / record;
     for (size_t i = 0; i < count; i++) {
         const uint8_t *label = bytes + i * record + variant->label_at;
+        /* Of CIFAR-100 the group of classes, too: a file that is out of step shows there first. */
+        const uint8_t *group = variant->label_bytes == 2 ? bytes + i * record + cifar_100_coarse.label_at : NULL;
         const uint8_t *plane = bytes + i * record + variant->label_bytes;
         uint8_t *out = pixels + i * CIFAR_PIXELS * 3;
         if (*label >= variant->classes) {
             return error_set(error, FOV_E_INPUT, "label %d of sample %zu is beyond the %d classes", *label, i,
                              variant->classes);
+        }
+        if (group != NULL && *group >= cifar_100_coarse.classes) {
+            return error_set(error, FOV_E_INPUT, "coarse label %d of sample %zu is beyond the %d groups", *group, i,
+                             cifar_100_coarse.classes);
         }
         labels[i] = *label;
         for (size_t p = 0; p < CIFAR_PIXELS; p++) {

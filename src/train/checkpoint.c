@@ -415,10 +415,6 @@ static int read_state(const struct safetensors *file, fov_context *context, cons
 
 static int read_tensors(const struct safetensors *file, struct training_step *step, struct error *error)
 {
-    if (file->count != (size_t)fov_parameter_count(step->graph)) {
-        return error_set(error, FOV_E_INPUT, "%s: holds %zu tensors, this model and optimizer need %d", file->file,
-                         file->count, fov_parameter_count(step->graph));
-    }
     for (size_t v = 1; v < step->graph->value_count; v++) {
         const struct value *value = graph_value(step->graph, (int)v);
         char name[NAME_SIZE];
@@ -430,6 +426,10 @@ static int read_tensors(const struct safetensors *file, struct training_step *st
         if (data == NULL || safetensors_copy(file, name, value->dtype, &value->shape, data, error) != FOV_OK) {
             return (int)error->status;
         }
+    }
+    if (file->count != (size_t)fov_parameter_count(step->graph)) { /* all of ours are there, and others */
+        return error_set(error, FOV_E_INPUT, "%s: holds %zu tensors, this model and optimizer need %d", file->file,
+                         file->count, fov_parameter_count(step->graph));
     }
     step->graph->version++; /* plans have packed weights of their own */
     return FOV_OK;

@@ -47,6 +47,14 @@ def test_a_file_is_a_command_line():
         wrong = fovea("train", *SMALL, "-c", write("wrong.ini", text), "--out", "wrong", code=2)
         assert part in wrong.stderr, wrong.stderr
         assert not os.path.exists("wrong"), "a run folder is left"
+    lines = "model = course-cnn\ndata = digits:300\nepochs = 2\n"
+    for name, text, part in (("twice.ini", lines + "epochs = 3\n", "line 4: epochs stands in line 3 already"),
+                             ("self.ini", lines + "config = self.ini\n", "names no other one"),
+                             ("slip.json", '{"model": "course-cnn", "epocs": 1}', "did you mean epochs?")):
+        wrong = fovea("train", "-c", write(name, text), "--out", "wrong", code=2)
+        assert part in wrong.stderr, wrong.stderr
+    marked = write("marked.ini", "\ufeff" + lines)  # a byte order mark
+    assert len(train("marked", "-c", marked, "--epochs", 1)["history"]) == 1
     assert "cannot read" in fovea("train", "-c", "none.ini", code=4).stderr
 
 

@@ -93,6 +93,10 @@ static void test_hundred(void **state)
     record[1] = 100;
     put_file(path_in(state, "train.bin"), record, sizeof record);
     refuse(*state, FOV_TRAIN, FOV_E_INPUT, "label 100 of sample 0 is beyond the 100 classes");
+    record[0] = 20;
+    record[1] = 2;
+    put_file(path_in(state, "train.bin"), record, sizeof record);
+    refuse(*state, FOV_TRAIN, FOV_E_INPUT, "coarse label 20 of sample 0 is beyond the 20 groups");
 }
 
 /* Pickles are not read, but known: the sentence says what to fetch. */
