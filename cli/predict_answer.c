@@ -22,23 +22,38 @@ struct drawings {
 
 /* ---- begin ------------------------------------------------------------------------------------------------------- */
 
+static int make_folder(struct cli *cli, const char *path)
+{
+    bool is_there = path == NULL || mkdir(path, 0777) == 0 || errno == EEXIST;
+    return is_there ? EXIT_OK : fail(cli, EXIT_IO, "%s: %s", path, strerror(errno));
+}
+
 int answering_begin(struct answering *answering, struct cli *cli, fov_model *model)
 {
     const char *typed = option_text(cli, "task"), *trained = fov_model_task(model);
     const char *task = typed != NULL ? typed : *trained != '\0' ? trained : NULL;
     fov_meaning meaning = fov_model_meaning(model, fov_model_output(model));
     bool is_map = meaning == FOV_MEANING_MAP || meaning == FOV_MEANING_BOXES;
-    *answering = (struct answering){.cli = cli, .draw = option_text(cli, "draw"), .out = option_text(cli, "out")};
+    *answering = (struct answering){.cli = cli,
+                                    .draw = option_text(cli, "draw"),
+                                    .out = option_text(cli, "out"),
+                                    .texts = option_text(cli, "save-txt"),
+                                    .scores_in_texts = option_flag(cli, "save-conf")};
     if (task != NULL ? !source_is_one_class(task) : is_map) {
         answering->session = fov_session_create(model, typed);
         if (answering->session == NULL) {
             return fail_library(cli);
         }
     }
-    if (answering->draw != NULL && mkdir(answering->draw, 0777) != 0 && errno != EEXIST) {
-        return fail(cli, EXIT_IO, "%s: %s", answering->draw, strerror(errno));
+    bool finds_boxes = answering->session != NULL && strcmp(fov_session_task(answering->session), "detect") == 0;
+    if (answering->texts != NULL && !finds_boxes) {
+        return fail(cli, EXIT_USAGE, "--save-txt is for boxes, and this model finds none");
     }
-    return EXIT_OK;
+    if (answering->scores_in_texts && answering->texts == NULL) {
+        return fail(cli, EXIT_USAGE, "--save-conf puts scores into the files of --save-txt DIR, which is not given");
+    }
+    int code = make_folder(cli, answering->draw);
+    return code == EXIT_OK ? make_folder(cli, answering->texts) : code;
 }
 
 void answering_end(struct answering *answering)
@@ -59,9 +74,8 @@ static int save(struct cli *cli, const fov_answer *answer, const fov_image *over
     return status == FOV_OK ? EXIT_OK : fail_library(cli);
 }
 
-/* "DIR/STEM.WORD.png"; what a file's name has that a path cannot is replaced. */
-static const char *drawing_path(const struct answering *a, struct drawings *drawings, const char *file,
-                                const char *word)
+/* "DIR/STEM.WORD"; what a file's name has that a path cannot is replaced. */
+static void path_for(const char *directory, const char *file, const char *word, char path[PATH_SIZE])
 {
     char stem[256];
     const char *base = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
@@ -70,8 +84,14 @@ static const char *drawing_path(const struct answering *a, struct drawings *draw
     for (char *c = stem; *c != '\0'; c++) {
         *c = *c == ' ' || *c == '#' ? '-' : *c;
     }
+    snprintf(path, PATH_SIZE, "%.3800s/%s%s", directory, stem, word);
+}
+
+static const char *drawing_path(const struct answering *a, struct drawings *drawings, const char *file,
+                                const char *word)
+{
     char *path = drawings->path[drawings->count++];
-    snprintf(path, PATH_SIZE, "%.3800s/%s%s.png", a->draw, stem, word);
+    path_for(a->draw, file, word, path);
     return path;
 }
 
@@ -84,7 +104,7 @@ int answering_save(struct answering *a, const char *file, const fov_image *seen)
         status = fov_image_save_png(context, a->out, seen->height, seen->width, seen->channels, seen->pixels);
     }
     if (a->draw != NULL && status == FOV_OK) {
-        status = fov_image_save_png(context, drawing_path(a, drawings, file, ""), seen->height, seen->width,
+        status = fov_image_save_png(context, drawing_path(a, drawings, file, ".png"), seen->height, seen->width,
                                     seen->channels, seen->pixels);
     }
     free(drawings);
@@ -106,10 +126,30 @@ static int draw(struct answering *a, const char *file, const fov_image *picture,
     }
     if (answer->mask.pixels == NULL) {
         return save(cli, answer, has_boxes ? picture : NULL,
-                    drawing_path(a, drawings, file, has_boxes ? ".boxes" : ""));
+                    drawing_path(a, drawings, file, has_boxes ? ".boxes.png" : ".png"));
     }
-    code = save(cli, answer, NULL, drawing_path(a, drawings, file, ".mask"));
-    return code == EXIT_OK ? save(cli, answer, picture, drawing_path(a, drawings, file, ".overlay")) : code;
+    code = save(cli, answer, NULL, drawing_path(a, drawings, file, ".mask.png"));
+    return code == EXIT_OK ? save(cli, answer, picture, drawing_path(a, drawings, file, ".overlay.png")) : code;
+}
+
+/* YOLO's text: a line to a box, class, middle and size in parts of the picture's sides; without boxes an empty file. */
+static int save_text(struct answering *a, const char *file, const fov_image *picture, const fov_answer *answer)
+{
+    char path[PATH_SIZE];
+    path_for(a->texts, file, ".txt", path);
+    FILE *out = fopen(path, "w");
+    double width = picture->width, height = picture->height;
+    bool fine = out != NULL;
+    for (int64_t i = 0; i < answer->box_count && fine; i++) {
+        const fov_answer_box *box = &answer->boxes[i];
+        fine = fprintf(out, "%d %.6f %.6f %.6f %.6f", box->index, (box->x1 + box->x2) / 2 / width,
+                       (box->y1 + box->y2) / 2 / height, (box->x2 - box->x1) / width, (box->y2 - box->y1) / height) > 0;
+        fine = fine && (!a->scores_in_texts || fprintf(out, " %.6f", box->score) > 0) && fputc('\n', out) != EOF;
+    }
+    if (out == NULL || fclose(out) != 0 || !fine) {
+        return fail(a->cli, EXIT_IO, "%s: cannot write: %s", path, strerror(errno));
+    }
+    return EXIT_OK;
 }
 
 /* ---- printing ---------------------------------------------------------------------------------------------------- */
@@ -207,6 +247,7 @@ int answering_predict(struct answering *a, const char *file, const fov_image *pi
         code = fail(a->cli, exit_code((fov_status)status), "%s", fov_session_error(a->session));
     } else {
         code = draw(a, file, picture, &answer, drawings);
+        code = code == EXIT_OK && a->texts != NULL ? save_text(a, file, picture, &answer) : code;
         if (code == EXIT_OK && a->cli->json) {
             print_json(a, file, &answer, drawings);
         } else if (code == EXIT_OK && option_flag(a->cli, "csv")) {

@@ -10,6 +10,8 @@ struct answering {
     struct cli  *cli;
     fov_session *session;
     const char  *draw, *out; /**< folder for drawings, and file for the one picture's; NULL: none */
+    const char  *texts;           /**< folder for boxes as YOLO's texts; NULL: none */
+    bool         scores_in_texts;
     int          printed;
 };
 

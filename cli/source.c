@@ -3,6 +3,7 @@
 #include "source.h"
 #include "options.h"
 #include "output.h"
+#include <fovea/boxes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,24 @@ int source_network(struct cli *cli, const char *word, const char **name)
 
 const char *const source_views[] = {"none", "mirror", "shifts", NULL};
 const char *const source_scores[] = {"logits", "softmax", "sigmoid", "values", "map", "boxes", NULL};
+
+int source_detector(struct cli *cli, fov_model *model)
+{
+    const char *detector = option_text(cli, "detector"), *output = option_text(cli, "output");
+    bool is_asked = detector != NULL && strcmp(detector, "auto") != 0;
+    char said[1024], clean[1024];
+    if (!is_asked && (output != NULL || option_text(cli, "scores") != NULL || *fov_model_task(model) != '\0')) {
+        return EXIT_OK;
+    }
+    if ((output != NULL && fov_model_choose_output(model, output) != FOV_OK) ||
+        fov_model_read_boxes(model, is_asked ? detector : NULL, said, sizeof said) != FOV_OK) {
+        return fail_library(cli);
+    }
+    if (said[0] != '\0') {
+        remark(cli, "%s", show_clean(clean, sizeof clean, said));
+    }
+    return EXIT_OK;
+}
 
 int source_choose(struct cli *cli, fov_model *model, const char *output, const char *scores)
 {

@@ -22,6 +22,11 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
  *  it is. 0, or an exit code after the sentence: a file takes none. */
 int source_network(struct cli *cli, const char *word, const char **name);
 
+/** Boxes from another tool's detector, whose outputs are what --detector says or their shapes tell: says what was taken
+ *  for what. A model with a task of its own, or a chosen output, is left as it is unless --detector is given. 0, or an
+ *  exit code, after the sentence. */
+int source_detector(struct cli *cli, fov_model *model);
+
 /** --output and --scores, NULL where not given: chooses one of several outputs, states what it holds. Says which is
  *  taken where there are several and none was named. 0, or an exit code, after the sentence. */
 int source_choose(struct cli *cli, fov_model *model, const char *output, const char *scores);

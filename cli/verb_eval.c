@@ -80,7 +80,8 @@ static int run(struct cli *cli)
     if (model == NULL) {
         return fail_library(cli);
     }
-    int code = source_choose(cli, model, option_text(cli, "output"), option_text(cli, "scores"));
+    int code = source_detector(cli, model);
+    code = code != EXIT_OK ? code : source_choose(cli, model, option_text(cli, "output"), option_text(cli, "scores"));
     code = code == EXIT_OK ? preprocessing_apply(cli, model, true) : code;
     if (code != EXIT_OK) {
         fov_model_free(model);
@@ -106,6 +107,9 @@ static const struct cli_option options[] = {
      .doc = "COCO's instances (JSON), beside COCO's results as --answers: boxes that any detector found"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
      .doc = "samples at a time; changes speed and memory, not the result"},
+    {.name = "detector", .kind = OPTION_TEXT, .argument = "TOOL", .otherwise = "auto: what shapes and last layers tell",
+     .doc = "whose boxes a file of another tool gives: yolox, yolov5, yolov8, darknet, yolox-decoded, ssd, raw (corners and "
+            "scores), kept (suppressed in the network)"},
     {.name = "tta", .kind = OPTION_CHOICE, .argument = "VIEWS", .standard = "none", .choices = source_views,
      .doc = "look at each picture several times: mirror, or shifts by a pixel as well; scores are averaged"},
     {.name = "classes-by-position", .kind = OPTION_FLAG,

@@ -340,7 +340,8 @@ static int run(struct cli *cli)
         return fail_library(cli);
     }
     p.view = (struct class_view){.cli = cli, .model = p.model, .csv = csv};
-    int code = source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
+    int code = source_detector(cli, p.model);
+    code = code != EXIT_OK ? code : source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
     code = code == EXIT_OK ? preprocessing_apply(cli, p.model, true) : code;
     code = code == EXIT_OK ? fill_inputs(&p) : code;
     code = code == EXIT_OK ? answering_begin(&p.answers, cli, p.model) : code;
@@ -366,6 +367,9 @@ static const struct cli_option options[] = {
      .doc = "which part of --data"},
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
      .doc = "how its output is read: classify, multilabel, regress, segment, image, detect:least=0.5"},
+    {.name = "detector", .kind = OPTION_TEXT, .argument = "TOOL", .otherwise = "auto: what shapes and last layers tell",
+     .doc = "whose boxes a file of another tool gives: yolox, yolov5, yolov8, darknet, yolox-decoded, ssd, raw (corners and "
+            "scores), kept (suppressed in the network)"},
     {.name = "tta", .kind = OPTION_CHOICE, .argument = "VIEWS", .standard = "none", .choices = source_views,
      .doc = "look at each picture several times: mirror, or shifts by a pixel as well; scores are averaged"},
     {.name = "draw", .kind = OPTION_TEXT, .argument = "DIR",
@@ -373,6 +377,9 @@ static const struct cli_option options[] = {
             "with names, or pictures made"},
     {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.png",
      .doc = "the same of one picture, its mask alone"},
+    {.name = "save-txt", .kind = OPTION_TEXT, .argument = "DIR",
+     .doc = "boxes as YOLO's texts, a file to a picture: class, middle x and y, width, height, in parts of its sides"},
+    {.name = "save-conf", .kind = OPTION_FLAG, .doc = "with each box's score at the end of its line of --save-txt"},
     {.name = "csv", .kind = OPTION_FLAG, .doc = "a table: a row to a picture, with as many classes as --top (1) says"},
     {.name = "input", .kind = OPTION_TEXT, .argument = "NAME=FILE.npy,...",
      .doc = "what goes into inputs beside that of pictures: one sample, the same for every picture"},
@@ -414,5 +421,6 @@ const struct verb verb_predict = {
                 "fovea predict best.onnx --data mnist --index 0,8,61\n"
                 "fovea predict cells.onnx cell.png --draw masks\n"
                 "fovea predict cars.onnx street.jpg --draw boxes --task detect:least=0.5\n"
+                "fovea predict cars.onnx streets/ --save-txt labels --save-conf\n"
                 "fovea predict denoise.onnx photo.png -o clean.png\n",
 };

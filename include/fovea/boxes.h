@@ -7,6 +7,7 @@
 #define FOVEA_BOXES_H
 
 #include <fovea/context.h>
+#include <fovea/model.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,6 +60,14 @@ typedef struct fov_letterbox {
 FOV_API fov_letterbox fov_letterbox_of(int width, int height, int target_width, int target_height, bool centred);
 FOV_API void fov_letterbox_map(const fov_letterbox *letterbox, const double point[2], double mapped[2]);
 FOV_API void fov_letterbox_back(const fov_letterbox *letterbox, const double mapped[2], double point[2]);
+
+/** Boxes from another tool's detector. `detector` says whose rows the model gives: "yolox", "yolov5", "yolov8", "darknet",
+ *  "yolox-decoded" (one output), "ssd" (offsets to default boxes, and scores whose first class is "nothing"), "raw" (corners
+ *  x1, y1, x2, y2 in the input's pixels or in parts of it, and scores), "kept" (what a suppression in the network has
+ *  left: corners, scores, classes). NULL: what the shapes and the last layers tell; a model that gives no boxes then stays
+ *  as it is. Several outputs become one, at the end of the same graph. `said` [size] receives what was taken for what, ""
+ *  where nothing was. E_USAGE: no such detector; E_SHAPE, E_UNSUPPORTED: the outputs are not its. */
+FOV_API FOV_MUST_CHECK int fov_model_read_boxes(fov_model *model, const char *detector, char *said, size_t size);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* YOLOX's rows as its public files have them, or decoded; YOLOv5's, decoded, three boxes for each place; YOLOv8's, across
- * and without "an object". All are made for maps of stride 8, 16 and 32. */
+ * and without "an object": these are made for maps of stride 8, 16 and 32. And corners with scores, of any number. */
 #include "model/boxes_form.h"
 #include "op/yolox_loss/yolox.h"
 #include <math.h>
@@ -38,7 +38,7 @@ static double score_with_object(const struct boxes_rows *of, const float *number
 
 static double score_of_class(const struct boxes_rows *of, const float *numbers, size_t row, int *label)
 {
-    return (double)best_class(of, numbers, row, 4, label);
+    return probability(best_class(of, numbers, row, 4, label), of->logits);
 }
 
 static void put_box(double x, double y, double width, double height, double box[4])
@@ -66,12 +66,47 @@ static void box_of_pixels(const struct boxes_rows *of, const float *numbers, siz
             (double)number(of, numbers, row, 2), (double)number(of, numbers, row, 3), box);
 }
 
+static double score_of_kept(const struct boxes_rows *of, const float *numbers, size_t row, int *label)
+{
+    float class = number(of, numbers, row, 5);
+    bool is_class = class >= 0 && class < (float)of->classes;
+    *label = is_class ? (int)class : 0;
+    return is_class ? (double)number(of, numbers, row, 4) : 0;
+}
+
+static void box_of_corners(const struct boxes_rows *of, const float *numbers, size_t row, double box[4])
+{
+    for (int k = 0; k < 4; k++) {
+        box[k] = (double)number(of, numbers, row, k) * of->unit[k % 2];
+    }
+}
+
+/* Corners are in pixels, or, where none lies far beyond 1, in parts of the input. */
+static void find_unit(struct boxes_rows *of, const float *numbers)
+{
+    static const double far = 2;
+    bool is_pixels = false;
+    for (size_t row = 0; row < of->rows && !is_pixels; row++) {
+        for (int k = 0; k < 4; k++) {
+            is_pixels = is_pixels || fabs((double)number(of, numbers, row, k)) > far;
+        }
+    }
+    of->unit[0] = is_pixels ? 1 : of->width;
+    of->unit[1] = is_pixels ? 1 : of->height;
+}
+
+/* Made for maps of these strides. */
+static bool has_maps(const struct boxes_rows *rows)
+{
+    return rows->height % 32 == 0 && rows->width % 32 == 0;
+}
+
 /* [N, rows, numbers] with `each` rows for each place. */
 static bool fits_lengthwise(const fov_shape *shape, struct boxes_rows *rows, size_t each, int before_classes)
 {
     rows->rows = each * yolox_row_count(rows->height, rows->width);
-    bool fits = shape->rank == 3 && shape->dim[1] == (int64_t)rows->rows && shape->dim[2] > before_classes &&
-                shape->dim[2] <= before_classes + 100000;
+    bool fits = has_maps(rows) && shape->rank == 3 && shape->dim[1] == (int64_t)rows->rows &&
+                shape->dim[2] > before_classes && shape->dim[2] <= before_classes + 100000;
     rows->numbers = fits ? (int)shape->dim[2] : 0;
     rows->classes = rows->numbers - before_classes;
     rows->across = false;
@@ -101,35 +136,123 @@ static bool fits_darknet(const fov_shape *shape, struct boxes_rows *rows)
 {
     size_t places = yolox_row_count(rows->height, rows->width) - (size_t)(rows->height / 8) * (size_t)(rows->width / 8);
     rows->rows = 3 * places;
-    bool fits =
-        shape->rank == 3 && shape->dim[1] == (int64_t)rows->rows && shape->dim[2] > 5 && shape->dim[2] <= 100000;
+    bool fits = has_maps(rows) && shape->rank == 3 && shape->dim[1] == (int64_t)rows->rows && shape->dim[2] > 5 &&
+                shape->dim[2] <= 100000;
     rows->numbers = fits ? (int)shape->dim[2] : 0;
     rows->classes = rows->numbers - 5;
     return fits || fits_yolov5(shape, rows);
 }
 
+static bool fits_corners(const fov_shape *shape, struct boxes_rows *rows)
+{
+    bool fits = shape->rank == 3 && shape->dim[1] > 0 && shape->dim[2] > 4 && shape->dim[2] <= 100000;
+    rows->rows = fits ? (size_t)shape->dim[1] : 0;
+    rows->numbers = fits ? (int)shape->dim[2] : 0;
+    rows->classes = rows->numbers - 4;
+    return fits;
+}
+
+static bool fits_kept(const fov_shape *shape, struct boxes_rows *rows)
+{
+    static const int unnamed = 100;
+    int classes = rows->classes > 0 ? rows->classes : unnamed;
+    bool fits = fits_corners(shape, rows) && rows->numbers == 6;
+    rows->classes = classes;
+    return fits;
+}
+
 const struct boxes_form boxes_forms[] = {
-    {"yolox", "boxes in steps of their map, an object, classes", 4, 5, fits_yolox, score_with_object, box_of_steps},
-    {"yolov5", "three boxes for each place, in pixels, an object, classes", 4, 5, fits_yolov5,
-     score_with_object, box_of_pixels},
-    {"yolov8", "across: boxes in pixels, classes", -1, 4, fits_yolov8, score_of_class, box_of_pixels},
-    {"darknet", "three boxes for each place of two maps, in pixels, an object, classes", 4, 5, fits_darknet,
-     score_with_object, box_of_pixels},
-    {"yolox-decoded", "boxes in pixels, an object, classes", 4, 5, fits_yolox, score_with_object, box_of_pixels},
+    {.name = "yolox",
+     .doc = "boxes in steps of their map, an object, classes",
+     .object = 4,
+     .first_class = 5,
+     .fits = fits_yolox,
+     .score = score_with_object,
+     .box = box_of_steps},
+    {.name = "yolov5",
+     .doc = "three boxes for each place, in pixels, an object, classes",
+     .object = 4,
+     .first_class = 5,
+     .fits = fits_yolov5,
+     .score = score_with_object,
+     .box = box_of_pixels},
+    {.name = "yolov8",
+     .doc = "across: boxes in pixels, classes",
+     .object = -1,
+     .first_class = 4,
+     .fits = fits_yolov8,
+     .score = score_of_class,
+     .box = box_of_pixels},
+    {.name = "darknet",
+     .doc = "three boxes for each place of two maps, in pixels, an object, classes",
+     .object = 4,
+     .first_class = 5,
+     .fits = fits_darknet,
+     .score = score_with_object,
+     .box = box_of_pixels},
+    {.name = "yolox-decoded",
+     .doc = "boxes in pixels, an object, classes",
+     .object = 4,
+     .first_class = 5,
+     .fits = fits_yolox,
+     .score = score_with_object,
+     .box = box_of_pixels},
+    {.name = "ssd",
+     .doc = "offsets to default boxes [N, boxes, 4], and scores, the first of \"nothing\"",
+     .object = -1,
+     .first_class = 4,
+     .fits = fits_corners,
+     .score = score_of_class,
+     .box = box_of_corners,
+     .look = find_unit,
+     .has_parts = true},
+    {.name = "raw",
+     .doc = "corners of boxes and scores of classes, [N, boxes, 4 + classes] or an output for each",
+     .object = -1,
+     .first_class = 4,
+     .fits = fits_corners,
+     .score = score_of_class,
+     .box = box_of_corners,
+     .look = find_unit,
+     .has_parts = true},
+    {.name = "kept",
+     .doc = "corners, score and class of boxes that are left, [N, boxes, 6] or an output for each",
+     .object = -1,
+     .first_class = 4, /* its one score */
+     .fits = fits_kept,
+     .score = score_of_kept,
+     .box = box_of_corners,
+     .look = find_unit,
+     .is_kept = true,
+     .has_parts = true},
 };
 enum { FORMS = sizeof boxes_forms / sizeof *boxes_forms };
-const char *const boxes_form_names[] = {"auto", "yolox", "yolov5", "yolov8", "darknet", "yolox-decoded", NULL};
+const char *const boxes_form_names[] = {"auto", "yolox", "yolov5", "yolov8", "darknet", "yolox-decoded", "ssd", "raw",
+                                        "kept", NULL};
+
+int boxes_form_named(const char *name)
+{
+    for (int i = 0; boxes_form_names[i] != NULL; i++) {
+        if (strcmp(boxes_form_names[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
 
 const struct boxes_form *boxes_form_of(const fov_model *model, fov_value output, int which, struct boxes_rows *rows)
 {
     struct model_picture picture;
-    if (output.id == 0 || !model_picture(model, &picture) || picture.height % 32 != 0 || picture.width % 32 != 0) {
+    if (output.id == 0 || !model_picture(model, &picture)) {
         return NULL;
     }
     fov_shape shape = fov_value_shape(model->graph, output);
+    which = which == 0 && output.id == model->output.id ? model->boxes_form : which;
     for (int i = 0; i < FORMS; i++) {
-        *rows = (struct boxes_rows){.height = picture.height, .width = picture.width};
-        if ((which == 0 || which == 1 + i) && boxes_forms[i].fits(&shape, rows)) {
+        *rows = (struct boxes_rows){
+            .height = picture.height, .width = picture.width, .classes = model->class_count, .unit = {1, 1}};
+        bool is_asked = which == 0 ? !boxes_forms[i].has_parts : which == 1 + i; /* those fit too much to be guessed */
+        if (is_asked && boxes_forms[i].fits(&shape, rows)) {
             return &boxes_forms[i];
         }
     }

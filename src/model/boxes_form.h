@@ -12,6 +12,7 @@ struct boxes_rows {
     size_t rows;
     int numbers, classes;
     bool across;
+    double unit[2]; /**< pixels for 1 of a box's numbers, along x and y */
     bool logits; /**< of YOLOX's form: scores are those of before the sigmoid */
 };
 
@@ -24,12 +25,19 @@ struct boxes_form {
     bool (*fits)(const fov_shape *shape, struct boxes_rows *rows);
     double (*score)(const struct boxes_rows *of, const float *numbers, size_t row, int *label);
     void (*box)(const struct boxes_rows *of, const float *numbers, size_t row, double box[4]);
+    /** Looks at the rows of a picture first, and finds .unit; NULL: it is known. */
+    void (*look)(struct boxes_rows *of, const float *numbers);
+    bool is_kept;   /**< a suppression in the network has left them: there is no other */
+    bool has_parts; /**< boxes and scores may be outputs of their own (detector.c) */
 };
 
 extern const struct boxes_form boxes_forms[];
 extern const char *const boxes_form_names[]; /**< "auto", then theirs, ended by NULL: the task's option */
 
-/** The form by its place among the names; 0: the first that fits the output. NULL: none does. */
+/** A form's place among the names; -1: there is none of that name. */
+int boxes_form_named(const char *name);
+/** The form by its place among the names; 0: what was said of the chosen output, else the first that fits. NULL: none
+ *  does. */
 const struct boxes_form *boxes_form_of(const fov_model *model, fov_value output, int which, struct boxes_rows *rows);
 
 #endif

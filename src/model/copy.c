@@ -25,6 +25,7 @@ static int copy_parts(fov_model *made, fov_model *model, const int *copy)
     made->preprocessing_assumed = model->preprocessing_assumed;
     made->layout_stated = model->layout_stated;
     made->layout = model->layout;
+    made->boxes_form = model->boxes_form;
     memcpy(made->name, model->name, sizeof made->name);
     memcpy(made->task, model->task, sizeof made->task);
     int status = model_map_inputs_outputs(made, copy);

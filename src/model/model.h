@@ -36,6 +36,7 @@ struct fov_model {
     bool              preprocessing_assumed; /**< its file says nothing of it */
     bool              layout_stated;
     fov_layout        layout; /**< of the chosen input, where it is stated */
+    int               boxes_form; /**< of the chosen output, as it was said: 1 + its place in boxes_forms; 0: by shape */
     char            **class_names; /**< one block of memory; NULL: numbers */
     int               class_count;
     char             *graph_name, *doc; /**< what its file says of it; NULL: it has none */

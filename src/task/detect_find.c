@@ -59,6 +59,9 @@ int64_t detect_find(const struct task_use *use, struct detect_state *state, cons
     struct boxes_rows of = state->of;
     size_t count = 0;
     of.logits = logits;
+    if (state->form->look != NULL) {
+        state->form->look(&of, rows);
+    }
     for (size_t row = 0; row < of.rows; row++) {
         struct detect_candidate candidate = {.row = row};
         candidate.score = state->form->score(&of, rows, row, &candidate.label);
@@ -74,7 +77,7 @@ int64_t detect_find(const struct task_use *use, struct detect_state *state, cons
         state->labels[i] = state->candidates[i].label;
     }
     const fov_suppress_options how = {.kind = (fov_suppression)o->suppress,
-                                      .overlap = o->overlap,
+                                      .overlap = state->form->is_kept ? 1 : o->overlap,
                                       .least = least,
                                       .agnostic = o->agnostic,
                                       .most = DETECT_MOST_FOUND};
@@ -93,7 +96,7 @@ int64_t detect_find(const struct task_use *use, struct detect_state *state, cons
 int detect_scores_of(const struct detect_state *state, size_t row, int label, size_t places[2])
 {
     const struct boxes_rows *of = &state->of;
-    const int numbers[2] = {state->form->object, state->form->first_class + label};
+    const int numbers[2] = {state->form->object, state->form->first_class + (state->form->is_kept ? 0 : label)};
     int count = 0;
     for (int i = 0; i < 2; i++) {
         if (numbers[i] >= 0) {

@@ -71,11 +71,19 @@ def test_eval_and_predict():
         assert 0 <= metrics[key] <= 1
     assert metrics["voc"]["positives"] == [2, 2] and len(metrics["coco"]["ap"]) == 2
     done = fovea("predict", "run/best.onnx", "boxes/images/val/0.png", "boxes/images/val/1.png", "--draw", "drawn", "--json",
-                 "--task", "detect:least=0.00001:overlap=0.5")
+                 "--task", "detect:least=0.00001:overlap=0.5", "--save-txt", "texts", "--save-conf")
     assert done.code == OK, done.err
     for line, side in zip(done.out.splitlines(), (40, 48)):
         answer = json.loads(line)
         assert answer["boxes"], answer
+        stem = os.path.splitext(os.path.basename(answer["file"]))[0]
+        with open(f"texts/{stem}.txt", encoding="utf-8") as file:
+            rows = [[float(word) for word in row.split()] for row in file]
+        assert len(rows) == len(answer["boxes"])
+        for row, box in zip(rows, answer["boxes"]):
+            x1, y1, x2, y2 = (value / side for value in box["box"])
+            right = [box["class"], (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, box["score"]]
+            assert max(abs(a - b) for a, b in zip(row, right)) < 1e-5, (row, right)
         last = 1.0
         for box in answer["boxes"]:
             x1, y1, x2, y2 = box["box"]
@@ -129,6 +137,9 @@ def test_darknet_and_other_rows():
 
 def test_slips():
     make_boxes()
+    assert fovea("new", "lenet5", "-o", "digits.onnx").code == OK
+    expect_failure(fovea("predict", "digits.onnx", "boxes/images/val/0.png", "--save-txt", "x"), USAGE, "--save-txt")
+    expect_failure(fovea("predict", "digits.onnx", "boxes/images/val/0.png", "--detector", "yolov9"), USAGE, "yolov8")
     done = fovea("train", "--model", "resnet20", "--data", "boxes", "--out", "x")
     assert done.code == INPUT and "not a detector's" in done.err, done.err
     expect_failure(fovea("train", *SMALL, "--recipe", "none", "--task", "detect:leest=1", "--out", "x"), USAGE, "least")

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Boxes from outputs of other tools' detectors: networks made here, whose every number is known, in the forms that are
+ * told by name or found by shape, and the boxes that these numbers mean. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fovea/boxes.h>
+#include <fovea/fovea.h>
+#include <math.h>
+#include <string.h>
+
+enum { SIDE = 320, SSD_BOXES = 3234 };
+
+/* A model that answers the same numbers for any picture: constants, and a zero that depends on the picture. */
+struct made {
+    fov_model *model;
+    fov_graph *graph;
+    fov_value  zero; /* [N, 1, 1] */
+    fov_value  in;
+};
+
+static struct made begin(fov_context *context, int side)
+{
+    struct made made = {.model = fov_model_create(context)};
+    made.graph = fov_model_graph(made.model);
+    made.in = fov_input(made.graph, .name = "images", .shape = {4, {FOV_BATCH, 3, side, side}});
+    fov_value mean = fov_reduce_mean(made.graph, made.in, .axes = {1, 2, 3}, .axis_count = 3);
+    static const float nothing = 0;
+    mean = fov_mul(made.graph, mean, fov_constant(made.graph, NULL, FOV_F32, (fov_shape){0}, &nothing));
+    made.zero = fov_reshape(made.graph, mean, (fov_shape){3, {FOV_BATCH, 1, 1}});
+    return made;
+}
+
+static fov_value give(struct made *made, const float *numbers, int64_t rows, int64_t columns)
+{
+    fov_value all = fov_constant(made->graph, NULL, FOV_F32, (fov_shape){3, {1, rows, columns}}, numbers);
+    return fov_add(made->graph, made->zero, all);
+}
+
+static void end(struct made *made, const fov_value *outputs, int count)
+{
+    assert_int_equal(fov_model_set_inputs_outputs(made->model, &made->in, 1, outputs, count), FOV_OK);
+}
+
+/* The boxes of one grey picture, twice as wide and high as the input. */
+static fov_answer ask(struct made *made, const char *detector, const char *task, const char *wanted)
+{
+    static uint8_t pixels[2 * SIDE * 2 * SIDE * 3];
+    fov_shape shape = fov_value_shape(made->graph, made->in);
+    const fov_image picture = {
+        .height = 2 * (int)shape.dim[2], .width = 2 * (int)shape.dim[3], .channels = 3, .pixels = pixels};
+    char said[512];
+    fov_answer answer;
+    if (fov_model_read_boxes(made->model, detector, said, sizeof said) != FOV_OK || strstr(said, wanted) == NULL) {
+        fail_msg("said \"%s\"", said);
+    }
+    fov_session *session = fov_session_create(made->model, task);
+    assert_non_null(session);
+    assert_string_equal(fov_session_task(session), "detect");
+    assert_int_equal(fov_session_answer(session, &picture, &answer), FOV_OK);
+    fov_session_free(session);
+    fov_model_free(made->model);
+    return answer;
+}
+
+static void expect(const fov_answer_box *box, int index, double score, double x1, double y1, double x2, double y2)
+{
+    const double is[] = {box->score, box->x1, box->y1, box->x2, box->y2}, right[] = {score, x1, y1, x2, y2};
+    assert_int_equal(box->index, index);
+    for (int i = 0; i < 5; i++) {
+        if (!(fabs(is[i] - right[i]) < 1e-4)) {
+            fail_msg("number %d is %.9g, not %.9g", i, is[i], right[i]);
+        }
+    }
+}
+
+/* Two outputs, in pixels; scores that end in a softmax have "nothing" in front. */
+static void corners_and_softmax(void **state)
+{
+    static const float boxes[] = {10, 20, 30, 60, 100, 100, 140, 120, 101, 100, 141, 120};
+    static const float logits[] = {0, 2, 0, 1, 0, 3, 1, 0, 2};
+    struct made made = begin(*state, 64 * 3);
+    const fov_value outputs[] = {give(&made, boxes, 3, 4), fov_softmax(made.graph, give(&made, logits, 3, 3))};
+    end(&made, outputs, 2);
+    fov_answer answer = ask(&made, NULL, "detect:least=0.3", "detector raw");
+    double e = exp(1), sum = e + 1 + e * e * e;
+    assert_int_equal(answer.box_count, 2); /* the third is suppressed by the second */
+    expect(&answer.boxes[0], 1, e * e * e / sum, 200, 200, 280, 240);
+    expect(&answer.boxes[1], 0, e * e / (e * e + 2), 20, 40, 60, 120);
+    fov_answer_free(&answer);
+}
+
+/* Scores across, logits each for itself, boxes in parts of the input, told by name. */
+static void parts_and_sigmoids(void **state)
+{
+    static const float boxes[] = {0.25F, 0.5F, 0.5F, 1, 0, 0, 0.125F, 0.125F}, logits[] = {1, -9, -9, 2};
+    struct made made = begin(*state, 100); /* no multiple of 32 */
+    const fov_value outputs[] = {give(&made, logits, 2, 2), give(&made, boxes, 2, 4)};
+    end(&made, outputs, 2);
+    fov_answer answer = ask(&made, "raw", "detect", "sigmoid of 2 classes");
+    assert_int_equal(answer.box_count, 2);
+    expect(&answer.boxes[0], 1, 1 / (1 + exp(-2)), 0, 0, 25, 25);
+    expect(&answer.boxes[1], 0, 1 / (1 + exp(-1)), 50, 100, 100, 200);
+    fov_answer_free(&answer);
+}
+
+/* Boxes that a suppression has left: others that overlap stay, too. */
+static void kept_boxes(void **state)
+{
+    static const float boxes[] = {10, 10, 50, 50, 11, 10, 51, 50}, scores[] = {0.75F, 0.5F}, labels[] = {7, 7};
+    struct made made = begin(*state, 64);
+    fov_value outputs[] = {give(&made, boxes, 2, 4), give(&made, labels, 2, 1), give(&made, scores, 2, 1)};
+    outputs[1] = fov_cast(made.graph, outputs[1], FOV_I64);
+    end(&made, outputs, 3);
+    fov_answer answer = ask(&made, NULL, "detect", "detector kept");
+    assert_int_equal(answer.box_count, 2);
+    expect(&answer.boxes[0], 7, 0.75, 20, 20, 100, 100);
+    expect(&answer.boxes[1], 7, 0.5, 22, 20, 102, 100);
+    fov_answer_free(&answer);
+}
+
+static void kept_rows(void **state)
+{
+    static const float rows[] = {10, 10, 50, 50, 0.5F, 3, 0, 0, 0, 0, 0, 0};
+    struct made made = begin(*state, 64);
+    fov_value output = give(&made, rows, 2, 6);
+    end(&made, &output, 1);
+    fov_answer answer = ask(&made, "kept", "detect", "detector kept");
+    assert_int_equal(answer.box_count, 1);
+    expect(&answer.boxes[0], 3, 0.5, 20, 20, 100, 100);
+    fov_answer_free(&answer);
+}
+
+/* SSDLite's offsets: the last place's default boxes are as large as the picture; the first place of its first map has
+ * boxes of a fifth. */
+static void offsets_of_ssd(void **state)
+{
+    static float offsets[SSD_BOXES * 4], scores[SSD_BOXES * 3];
+    for (size_t i = 0; i < SSD_BOXES; i++) {
+        scores[3 * i] = 30; /* nothing */
+    }
+    scores[0] = 0;
+    scores[2] = 2; /* box 0: class 1 */
+    offsets[0] = 1, offsets[1] = -1;
+    offsets[2] = 5 * logf(2), offsets[3] = 5 * logf(0.5F);
+    scores[3 * (SSD_BOXES - 6)] = 0;
+    scores[3 * (SSD_BOXES - 6) + 1] = 1;
+    struct made made = begin(*state, SIDE);
+    const fov_value outputs[] = {give(&made, offsets, SSD_BOXES, 4), give(&made, scores, SSD_BOXES, 3)};
+    end(&made, outputs, 2);
+    fov_answer answer = ask(&made, "ssd", "detect", "\"nothing\"");
+    double e = exp(1);
+    assert_int_equal(answer.box_count, 2);
+    /* middle 8 + 0.1 x 64 and 8 - 6.4, sides 128 and 32, doubled for the picture and cut at its edges */
+    expect(&answer.boxes[0], 1, e * e / (e * e + 2), 0, 0, 2 * (14.4 + 64), 2 * (1.6 + 16));
+    double side = 0.95 * SIDE;
+    expect(&answer.boxes[1], 0, e / (e + 2), SIDE - side, SIDE - side, SIDE + side, SIDE + side);
+    fov_answer_free(&answer);
+}
+
+/* Rows of YOLOv5 and YOLOv8, found by their shape. */
+static void rows_by_shape(void **state)
+{
+    enum { PLACES = 64 + 16 + 4 };
+    static float v5[3 * PLACES * 7], v8[6 * PLACES];
+    const float five[] = {32, 16, 8, 4, 0.5F, 0.25F, 0.75F};
+    memcpy(v5 + 7 * 100, five, sizeof five);
+    struct made made = begin(*state, 64);
+    fov_value output = give(&made, v5, 3 * PLACES, 7);
+    end(&made, &output, 1);
+    fov_answer answer = ask(&made, NULL, "detect:least=0.1", "detector yolov5");
+    assert_int_equal(answer.box_count, 1);
+    expect(&answer.boxes[0], 1, 0.375, 56, 28, 72, 36);
+    fov_answer_free(&answer);
+    const float eight[] = {32, 16, 8, 4, 0.5F, 0.25F};
+    for (size_t i = 0; i < 6; i++) {
+        v8[i * PLACES + 50] = eight[i];
+    }
+    made = begin(*state, 64);
+    output = give(&made, v8, 6, PLACES);
+    end(&made, &output, 1);
+    answer = ask(&made, NULL, "detect", "detector yolov8");
+    assert_int_equal(answer.box_count, 1);
+    expect(&answer.boxes[0], 0, 0.5, 56, 28, 72, 36);
+    fov_answer_free(&answer);
+}
+
+static void what_is_none(void **state)
+{
+    static const float numbers[8];
+    struct made made = begin(*state, 64);
+    fov_value output = give(&made, numbers, 2, 4);
+    end(&made, &output, 1);
+    char said[512] = "before";
+    assert_int_equal(fov_model_read_boxes(made.model, NULL, said, sizeof said), FOV_OK);
+    assert_string_equal(said, "");
+    assert_int_equal(fov_model_read_boxes(made.model, "yolov9", said, sizeof said), FOV_E_USAGE);
+    assert_non_null(strstr(fov_error(*state), "yolov8"));
+    fov_error_clear(*state);
+    assert_int_equal(fov_model_read_boxes(made.model, "yolov5", NULL, 0), FOV_E_SHAPE);
+    fov_error_clear(*state);
+    const fov_value two[] = {give(&made, numbers, 2, 4), give(&made, numbers, 2, 2)};
+    end(&made, two, 2);
+    assert_int_equal(fov_model_read_boxes(made.model, "ssd", NULL, 0), FOV_E_UNSUPPORTED);
+    assert_non_null(strstr(fov_error(*state), "3,234"));
+    fov_error_clear(*state);
+    fov_model_free(made.model);
+}
+
+static int open_context(void **state)
+{
+    *state = fov_context_create(&(fov_context_options){.threads = 1});
+    return *state == NULL;
+}
+
+static int close_context(void **state)
+{
+    fov_context_free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(corners_and_softmax), cmocka_unit_test(parts_and_sigmoids),
+        cmocka_unit_test(kept_boxes),          cmocka_unit_test(kept_rows),
+        cmocka_unit_test(offsets_of_ssd),      cmocka_unit_test(rows_by_shape),
+        cmocka_unit_test(what_is_none),
+    };
+    return cmocka_run_group_tests(tests, open_context, close_context);
+}
