@@ -108,8 +108,8 @@ static const struct cli_option options[] = {
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "100", .minimum = 1, .maximum = 1e6,
      .doc = "samples at a time; changes speed and memory, not the result"},
     {.name = "detector", .kind = OPTION_TEXT, .argument = "TOOL", .otherwise = "auto: what shapes and last layers tell",
-     .doc = "whose boxes a file of another tool gives: yolox, yolov5, yolov8, darknet, yolox-decoded, ssd, raw (corners and "
-            "scores), kept (suppressed in the network)"},
+     .doc = "whose boxes a file of another tool gives: yolox, yolov5, yolov8, darknet, yolox-decoded, ssd, raw (corners "
+            "and scores), kept (suppressed in the network)"},
     {.name = "tta", .kind = OPTION_CHOICE, .argument = "VIEWS", .standard = "none", .choices = source_views,
      .doc = "look at each picture several times: mirror, or shifts by a pixel as well; scores are averaged"},
     {.name = "classes-by-position", .kind = OPTION_FLAG,

@@ -368,8 +368,8 @@ static const struct cli_option options[] = {
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",
      .doc = "how its output is read: classify, multilabel, regress, segment, image, detect:least=0.5"},
     {.name = "detector", .kind = OPTION_TEXT, .argument = "TOOL", .otherwise = "auto: what shapes and last layers tell",
-     .doc = "whose boxes a file of another tool gives: yolox, yolov5, yolov8, darknet, yolox-decoded, ssd, raw (corners and "
-            "scores), kept (suppressed in the network)"},
+     .doc = "whose boxes a file of another tool gives: yolox, yolov5, yolov8, darknet, yolox-decoded, ssd, raw (corners "
+            "and scores), kept (suppressed in the network)"},
     {.name = "tta", .kind = OPTION_CHOICE, .argument = "VIEWS", .standard = "none", .choices = source_views,
      .doc = "look at each picture several times: mirror, or shifts by a pixel as well; scores are averaged"},
     {.name = "draw", .kind = OPTION_TEXT, .argument = "DIR",

@@ -295,8 +295,8 @@ static int join(fov_model *model, const struct parts *parts, const char *form, s
     text_add(said, "%s; \"%s\" ", is_ssd ? "offsets to default boxes" : "corners", fov_value_name(g, parts->scores));
     if (is_kept) {
         part[1] = as_rows(g, parts->scores, parts->count, 1);
-        part[2] = as_rows(g, fov_value_dtype(g, parts->labels) == FOV_F32 ? parts->labels : fov_cast(g, parts->labels, FOV_F32),
-                          parts->count, 1);
+        bool is_float = fov_value_dtype(g, parts->labels) == FOV_F32;
+        part[2] = as_rows(g, is_float ? parts->labels : fov_cast(g, parts->labels, FOV_F32), parts->count, 1);
         text_add(said, "their scores, \"%s\" their classes", fov_value_name(g, parts->labels));
     } else {
         part[1] = scores_of(model, parts, is_ssd, said);
