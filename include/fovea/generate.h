@@ -32,6 +32,12 @@ FOV_API FOV_MUST_CHECK int fov_generate_opt(fov_model *model, const fov_generate
 FOV_API FOV_MUST_CHECK int fov_pictures_save_png(fov_context *context, const fov_image *pictures, int count,
                                                  int across, const char *path);
 
+/** Writes pictures of one size, grey or RGB, as a GIF that shows each for so many milliseconds (0: 100) and begins again
+ *  at its end; each pixel becomes a square of `zoom` (0: 1). Of colours 256 are kept, the same ones for all pictures.
+ *  E_UNSUPPORTED in a build without GIF. */
+FOV_API FOV_MUST_CHECK int fov_pictures_save_gif(fov_context *context, const fov_image *pictures, int count,
+                                                 int milliseconds, int zoom, const char *path);
+
 #ifdef __cplusplus
 }
 #endif

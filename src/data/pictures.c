@@ -5,6 +5,7 @@
 #include "device/context.h"
 #include "image/image.h"
 #include <fovea/dataset.h>
+#include <fovea/generate.h>
 #include <fovea/memory.h>
 
 static int load_image(fov_context *context, const char *path, int channels, fov_image *image)
@@ -104,4 +105,58 @@ int fov_image_save_png(fov_context *context, const char *path, int height, int w
         image_save_png(path, height, width, channels, pixels, &error);
     }
     return error.status ? (int)error_set(&context->error, error.status, "%s", error.text) : FOV_OK;
+}
+
+static int check_film(const fov_image *pictures, int count, int milliseconds, int zoom, struct error *error)
+{
+    const fov_image *first = &pictures[0];
+    if (count < 1 || milliseconds < 0 || milliseconds > 60000 || zoom < 0 || zoom > 64) {
+        return error_set(error, FOV_E_USAGE, "a GIF of %d pictures, %d ms each (0 to 60,000), enlarged %d times (1 to 64)",
+                         count, milliseconds, zoom);
+    }
+    for (int i = 0; i < count; i++) {
+        const fov_image *p = &pictures[i];
+        if (p->pixels == NULL || p->height != first->height || p->width != first->width ||
+            p->channels != first->channels || (p->channels != 1 && p->channels != 3)) {
+            return error_set(error, FOV_E_USAGE, "pictures of a GIF are of one size, grey or RGB; number %d is not",
+                             i + 1);
+        }
+    }
+    int64_t height = (int64_t)first->height * (zoom > 0 ? zoom : 1), width = (int64_t)first->width * (zoom > 0 ? zoom : 1);
+    if (height > UINT16_MAX || width > UINT16_MAX) {
+        return error_set(error, FOV_E_USAGE, "a GIF of %lld x %lld pixels (at most %d a side)", (long long)width,
+                         (long long)height, UINT16_MAX);
+    }
+    return FOV_OK;
+}
+
+int fov_pictures_save_gif(fov_context *context, const fov_image *pictures, int count, int milliseconds, int zoom,
+                          const char *path)
+{
+    if (context == NULL || pictures == NULL || path == NULL) {
+        return call_refuse(context, "fov_pictures_save_gif: context, pictures or path is NULL");
+    }
+    call_fresh(context);
+    struct error *error = &context->error;
+    int status = error->status == FOV_OK ? check_film(pictures, count, milliseconds, zoom, error) : (int)error->status;
+    if (status != FOV_OK) {
+        return status;
+    }
+    const uint8_t **frames = memory_allocate(context->memory, (size_t)count, sizeof *frames, "a GIF", error);
+    if (frames == NULL) {
+        return FOV_E_MEMORY;
+    }
+    for (int i = 0; i < count; i++) {
+        frames[i] = pictures[i].pixels;
+    }
+    const struct gif_film film = {frames,
+                                  count,
+                                  pictures[0].height,
+                                  pictures[0].width,
+                                  pictures[0].channels,
+                                  milliseconds > 0 ? milliseconds : 100,
+                                  zoom > 0 ? zoom : 1};
+    status = image_save_gif(path, &film, context->memory, error);
+    memory_free(context->memory, frames);
+    return status;
 }

@@ -74,6 +74,17 @@ int image_encode_png(const uint8_t *pixels, int height, int width, int channels,
  *  PNG; errors start with the path. */
 int image_save_png(const char *path, int height, int width, int channels, const uint8_t *pixels, struct error *error);
 
+/** Frames of one size, [height, width, channels], channels 1 or 3. */
+struct gif_film {
+    const uint8_t *const *frames; /**< [count] */
+    int count, height, width, channels;
+    int milliseconds; /**< that each is shown */
+    int zoom;         /**< pixels of the file a side for each of the frame's */
+};
+/** Writes them as a GIF that begins again at its end, through the atomic file writer. E_UNSUPPORTED in a build without
+ *  GIF. */
+int image_save_gif(const char *path, const struct gif_film *film, struct memory *memory, struct error *error);
+
 /** Checks a picture's size against the limits: E_INPUT with a sentence. */
 int image_check_size(uint64_t height, uint64_t width, struct error *error);
 /** The orientation (1 to 8) in a block of EXIF, with or without "Exif\0\0" in front; 1 when there is none or it is
