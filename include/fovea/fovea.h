@@ -38,6 +38,7 @@
 #include <fovea/memory.h>
 #include <fovea/metrics.h>
 #include <fovea/model.h>
+#include <fovea/networks.h>
 #include <fovea/node.h>
 #include <fovea/operators.h>
 #include <fovea/plan.h>
