@@ -256,7 +256,7 @@ static bool run_turn(const struct training_step *step, const struct step_plan *p
     if (finite) {
         plan_run_steps(plan->plan, (uint64_t)moment->step, plan->forward, plan->plan->step_count);
     }
-    updates_put_back(&step->updates, step->graph);
+    updates_put_back(&step->updates, step->graph, step->turns[turn].parameters);
     return finite;
 }
 

@@ -83,6 +83,26 @@ static int add_sums_of_statistics(struct building *b, int parameters, struct err
     return u->held != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
+/* Of several turns, those of all. */
+static int list_statistics(struct building *b, int parameters, struct error *error)
+{
+    struct updates *u = b->updates;
+    size_t elements = 0;
+    u->statistics =
+        memory_allocate(u->memory, (size_t)parameters, sizeof *u->statistics, "running statistics", error);
+    for (int i = 0; u->statistics != NULL && i < parameters; i++) {
+        int id = fov_parameter_at(b->graph, i).id;
+        const struct value *value = graph_value(b->graph, id);
+        if (value->follows && value->assigned != 0 && value->dtype == FOV_F32) {
+            size_t count = value->bytes / sizeof(float);
+            u->statistics[u->statistic_count++] = (struct update_statistic){id, 0, count};
+            elements += count;
+        }
+    }
+    u->held = memory_allocate_raw(u->memory, elements, sizeof *u->held, "running statistics", error);
+    return u->statistics != NULL && u->held != NULL ? FOV_OK : FOV_E_MEMORY;
+}
+
 /* What updates are made from then is the sum. */
 static int add_sums(struct building *b, int parameters, struct error *error)
 {
@@ -324,7 +344,7 @@ static int list_turn(struct building *b, int turn, int first, const char *prefix
     for (int i = 0; u->sums == NULL && i < added; i++) {
         t->renewed[t->count++] = fov_parameter_at(b->graph, first + i);
     }
-    for (int i = 0; i < u->statistic_count; i++) {
+    for (int i = 0; u->sums != NULL && i < u->statistic_count; i++) {
         if (has_prefix(graph_value(b->graph, u->statistics[i].parameter)->name, prefix)) {
             t->renewed[t->count++] = (fov_value){u->statistics[i].sum};
         }
@@ -346,6 +366,8 @@ static int build(struct building *b, const struct task_turn *turns, int turn_cou
     status = status == FOV_OK ? groups_check(b->settings, b->graph, b->targets, b->count, error) : status;
     if (status == FOV_OK && o->accumulate > 1) {
         status = add_sums(b, parameters, error);
+    } else if (status == FOV_OK && turn_count > 1) {
+        status = list_statistics(b, parameters, error);
     }
     for (int i = 0; status == FOV_OK && o->clip_value > 0.0f && i < b->count; i++) {
         b->gradients[i] = fov_clip(b->graph, b->gradients[i], -o->clip_value, o->clip_value);
@@ -484,12 +506,14 @@ void updates_hold(const struct updates *updates, fov_graph *graph)
     }
 }
 
-void updates_put_back(const struct updates *updates, fov_graph *graph)
+void updates_put_back(const struct updates *updates, fov_graph *graph, const char *prefix)
 {
     const float *from = updates->held;
     for (int k = 0; k < updates->statistic_count; k++) {
         const struct update_statistic *one = &updates->statistics[k];
-        memcpy(graph_data(graph, one->parameter), from, one->count * sizeof *from);
+        if (updates->sums != NULL || !has_prefix(graph_value(graph, one->parameter)->name, prefix)) {
+            memcpy(graph_data(graph, one->parameter), from, one->count * sizeof *from);
+        }
         from += one->count;
     }
 }

@@ -51,10 +51,11 @@ struct updates {
         int parameter, average; /**< ids in the graph */
     } * averages;               /**< of trained weights and of running statistics; NULL: none are kept */
     int average_count;
-    /** Running statistics, where batches are collected: each batch moves them from where they were when the group
-     *  began, and the group leaves the mean of that, weighted by samples. So they, too, are a sum over batches. */
+    /** Running statistics, of turns, or where batches are collected: then each batch moves them from where they were
+     *  when the group began, and the group leaves the mean of that, weighted by samples. So they, too, are a sum over
+     *  batches. */
     struct update_statistic {
-        int parameter, sum; /**< ids in the graph */
+        int parameter, sum; /**< ids in the graph; no sum: 0 */
         size_t count;       /**< elements */
     } * statistics;
     int statistic_count;
@@ -83,9 +84,10 @@ void updates_set(const struct update_places *places, const struct update_moment 
 struct update_moment updates_moment(const struct train_settings *settings, int64_t epoch, int64_t step, int64_t total,
                                     int64_t samples, double rate);
 
-/** Around a batch whose sums are collected: keeps the running statistics, and puts them back. */
+/** Around a batch: keeps the running statistics, and puts them back: where sums are collected all of them, of turns
+ *  those that are not the turn's own, whose names do not begin with `prefix`. */
 void updates_hold(const struct updates *updates, fov_graph *graph);
-void updates_put_back(const struct updates *updates, fov_graph *graph);
+void updates_put_back(const struct updates *updates, fov_graph *graph, const char *prefix);
 /** Behind a group's last batch: they become what was collected. */
 void updates_settle(const struct updates *updates, fov_graph *graph);
 

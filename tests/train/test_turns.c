@@ -16,7 +16,7 @@ enum { SAMPLES = 8, NOISE = 5, PIXELS = 28 * 28, CRITIC = 6, GENERATOR = 8 /* pa
 static const float rate = 0.05f;
 static const fov_network_options small = {.channels = 1, .height = 28, .width = 28};
 
-/* ---- by hand ------------------------------------------------------------------------------------------------------ */
+/* ---- by hand ----------------------------------------------------------------------------------------------------- */
 
 struct by_hand {
     fov_graph *graph;
@@ -115,7 +115,7 @@ static void step_by_hand(fov_model *model, const fov_dataset *data, fov_context 
     descend(&hand, mean_softplus(g, fov_neg(g, made)), hand.generator, GENERATOR, data, context);
 }
 
-/* ---- what is asserted --------------------------------------------------------------------------------------------- */
+/* ---- what is asserted -------------------------------------------------------------------------------------------- */
 
 static void in_order(void *user, int epoch, uint32_t *order, int64_t count)
 {
@@ -164,7 +164,8 @@ static void a_step_is_two_steps_by_hand(void **state)
         double moved = difference(trained, fov_model_graph(model[2]), i);
         double away = difference(trained, fov_model_graph(model[1]), i);
         if (!(moved > 0.0 && away <= 1e-3 * moved)) {
-            fail_msg("%s moved by %g and is %g away", fov_value_name(trained, fov_parameter_at(trained, i)), moved, away);
+            fail_msg("%s moved by %g and is %g away", fov_value_name(trained, fov_parameter_at(trained, i)), moved,
+                     away);
         }
     }
     for (int i = 0; i < 3; i++) {
@@ -177,6 +178,41 @@ static void a_step_is_two_steps_by_hand(void **state)
 static fov_model *build_small(fov_context *context)
 {
     return fov_model_network(context, "dcgan:width=2:noise=4", &small);
+}
+
+/* The running mean of the generator's first norm after one step from 0: a tenth of the batch's mean. */
+static double mean_after_a_step(int accumulate)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1, .seed = SEED});
+    fov_dataset *data = fov_dataset_open(context, "digits:8", FOV_TRAIN);
+    fov_model *model = build_small(context);
+    assert_fine(context, data != NULL && model != NULL);
+    assert_fine(context, fov_train(model, data, .epochs = 1, .batch = SAMPLES / accumulate, .optimizer = "sgd",
+                                   .lr = 1e-12f, .accumulate = accumulate, .order = in_order) == FOV_OK);
+    fov_graph *graph = fov_model_graph(model);
+    float mean[512] = {0};
+    for (int i = fov_parameter_count(graph) - 1; i >= 0; i--) { /* the first one last */
+        fov_value value = fov_parameter_at(graph, i);
+        const char *name = fov_value_name(graph, value);
+        if (strncmp(name, "generator.", 10) == 0 && strstr(name, "running_mean") != NULL) {
+            size_t bytes = (size_t)fov_value_shape(graph, value).dim[0] * sizeof *mean;
+            assert_true(bytes <= sizeof mean);
+            assert_fine(context, fov_parameter_get(graph, value, mean, bytes) == FOV_OK);
+        }
+    }
+    fov_model_free(model);
+    fov_dataset_free(data);
+    fov_context_free(context);
+    return (double)mean[0];
+}
+
+/* Both turns run the generator; its statistics are renewed by its own alone, as where batches are collected: the mean
+ * of two halves' means is that of the whole. */
+static void statistics_are_renewed_once(void **state)
+{
+    (void)state;
+    double whole = mean_after_a_step(1), halves = mean_after_a_step(2);
+    assert_true(fabs(whole) > 1e-6 && fabs(whole - halves) <= 1e-4 * fabs(whole));
 }
 
 static fov_model *build_without_norm(fov_context *context)
@@ -254,7 +290,7 @@ static void what_does_not_fit_is_refused(void **state)
     fov_context_free(context);
 }
 
-/* ---- pictures ----------------------------------------------------------------------------------------------------- */
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
 static void make(int threads, const fov_generate_options *options, fov_image *pictures)
 {
@@ -298,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_is_two_steps_by_hand),
+        cmocka_unit_test(statistics_are_renewed_once),
         cmocka_unit_test(runs_go_on_as_they_were),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(pictures_follow_from_seed_and_number),
