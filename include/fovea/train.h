@@ -146,7 +146,9 @@ typedef struct fov_train_options {
      *  batch, which is valid during the call (fov_plan_memory_use, fov_context_memory). */
     void (*on_plan)(const fov_plan *plan, void *user);
     /** Called before each step with the rate that the schedule has for it: the rate to take, 0 or more. `progress` is that
-     *  of the step before (its loss 0). NULL: the schedule's. It is not in the checkpoint: give it again to resume. */
+     *  of the step before (its loss 0). NULL: the schedule's. It is not in the checkpoint: give it again to resume. With
+     *  .accumulate the answer for the last batch of an update counts; with several ranks rank 0 is asked for that one
+     *  alone, with the figures of the update before. */
     double (*rate)(const fov_progress *progress, double scheduled, void *user);
     /** Called after each step and each epoch. 0: go on. FOV_FINISH: the run ends with this epoch, be it whole or not, as if
      *  all epochs were done, and fov_train answers FOV_OK. Anything else stops it: a checkpoint is written and fov_train

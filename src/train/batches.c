@@ -7,8 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The batch behind the last one of the group that batch `step` is of. */
-static int64_t group_end(const struct training *t, int64_t step)
+int64_t training_group_end(const struct training *t, int64_t step)
 {
     int64_t group = t->settings.given.accumulate, end = step / group * group + group;
     return end < t->settings.steps ? end : t->settings.steps;
@@ -44,7 +43,7 @@ static void begin_batches(struct training *t)
         return;
     }
     for (int64_t step = t->state.step, end; step < t->settings.steps; step = end) {
-        end = group_end(t, step);
+        end = training_group_end(t, step);
         struct rank_share share = ranks_deal(t->group.ranks, end - step);
         int64_t from = (step + share.first) * batch, to = (step + share.end) * batch;
         size_t samples = (size_t)((to < count ? to : count) - from);
@@ -189,7 +188,7 @@ static int compute_group(struct training *t, int64_t end)
 int training_batches(struct training *t, double *rate, double *loss)
 {
     struct counted alone, *counted = t->group.ranks != NULL ? t->counted : &alone;
-    int64_t first = t->state.step, end = t->group.ranks != NULL ? group_end(t, first) : first + 1;
+    int64_t first = t->state.step, end = t->group.ranks != NULL ? training_group_end(t, first) : first + 1;
     *rate = rate_of(t, t->state.total + end - 1 - first);
     int status = t->group.ranks != NULL ? compute_group(t, end) : compute_batch(t, first, &alone);
     for (int64_t k = 0; status == FOV_OK && k < end - first; k++) {

@@ -62,7 +62,7 @@ int training_begin_together(struct training *t, int status)
     const struct train_settings *s = &t->settings;
     const int64_t own[] = {
         (int64_t)t->context->seed, t->count, (int64_t)dataset_fingerprint(t->data), s->batch, s->steps,
-        s->given.accumulate};
+        s->given.accumulate, s->given.rate != NULL};
     int64_t first[sizeof own / sizeof own[0]];
     if (t->group.ranks == NULL) {
         return status;

@@ -33,16 +33,17 @@ static double figure_named(const char *name, const fov_task_figure *figures, int
     return otherwise;
 }
 
-static fov_progress progress_of(const struct training *t, double loss, double rate)
+/* `ahead`: batches between the one that is next and the one that is told of. */
+static fov_progress progress_of(const struct training *t, int64_t ahead, double loss, double rate)
 {
     const struct train_state *s = &t->state;
     double seen = s->seen > 0 ? (double)s->seen : 1.0;
     fov_progress progress = {.task = t->use.task->name,
                              .epoch = (int)s->epoch + 1,
                              .epochs = t->settings.given.epochs < BY_TIME ? t->settings.given.epochs : 0,
-                             .step = s->step,
+                             .step = s->step + ahead,
                              .steps = t->settings.steps,
-                             .total_step = s->total,
+                             .total_step = s->total + ahead,
                              .loss = loss,
                              .mean_loss = s->loss / seen,
                              .learning_rate = rate,
@@ -52,7 +53,7 @@ static fov_progress progress_of(const struct training *t, double loss, double ra
                              .val_loss = (double)NAN,
                              .val_accuracy = (double)NAN};
     double all = (double)t->settings.given.epochs * (double)t->settings.steps, time = training_time_share(t);
-    progress.share = time >= 0.0 ? (time < 1.0 ? time : 1.0) : (double)s->total / all;
+    progress.share = time >= 0.0 ? (time < 1.0 ? time : 1.0) : (double)(s->total + ahead) / all;
     progress.figure_count = task_figures(t->use.task, NULL, s->sums, progress.figures);
     progress.accuracy = figure_named("accuracy", progress.figures, progress.figure_count, 0.0);
     return progress;
@@ -109,26 +110,40 @@ static int give_up(const struct training *t, int status)
     return status;
 }
 
-/* The program may have a rate of its own for the step that comes next. */
+/* The program's rate for the step that comes next; with several ranks for the update, whose last batch decides. */
+static int ask_rate(struct training *t, double *rate)
+{
+    const fov_train_options *o = &t->settings.given;
+    int64_t ahead = t->group.ranks != NULL ? training_group_end(t, t->state.step) - 1 - t->state.step : 0;
+    double scheduled = schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total + ahead,
+                                     training_time_share(t), &t->state.schedule);
+    const fov_progress progress = progress_of(t, ahead, 0.0, scheduled);
+    int depth = training_leave(t);
+    *rate = o->rate(&progress, scheduled, o->user);
+    training_come_back(t, depth);
+    if (!(*rate >= 0.0) || !isfinite(*rate)) {
+        return error_set(t->error, FOV_E_USAGE,
+                         "epoch %d, step %" PRId64 ": the program's rate is %g, it must be 0 or more", progress.epoch,
+                         progress.step + 1, *rate);
+    }
+    return FOV_OK;
+}
+
+/* The program may have rates of its own. Rank 0 asks, for all. */
 static int choose_rate(struct training *t)
 {
     const fov_train_options *o = &t->settings.given;
+    double rate = t->rate;
     if (o->rate == NULL) {
         return FOV_OK;
     }
-    double scheduled = schedule_rate(&t->settings.schedule, &t->settings.rate, t->state.epoch, t->state.total,
-                                     training_time_share(t), &t->state.schedule);
-    const fov_progress progress = progress_of(t, 0.0, scheduled);
-    int depth = training_leave(t);
-    double rate = o->rate(&progress, scheduled, o->user);
-    training_come_back(t, depth);
-    if (!(rate >= 0.0) || !isfinite(rate)) {
-        return error_set(t->error, FOV_E_USAGE,
-                         "epoch %d, step %" PRId64 ": the program's rate is %g, it must be 0 or more", progress.epoch,
-                         progress.step + 1, rate);
+    int status = o->ranks == NULL || o->ranks->rank == 0 ? ask_rate(t, &rate) : FOV_OK;
+    if (t->group.ranks != NULL) {
+        status = ranks_agree(t->group.ranks, status, t->error);
+        status = status == FOV_OK ? ranks_spread(t->group.ranks, &rate, sizeof rate, t->error) : status;
     }
-    t->rate = rate;
-    return FOV_OK;
+    t->rate = status == FOV_OK ? rate : t->rate;
+    return status;
 }
 
 static int train_steps(struct training *t)
@@ -149,7 +164,7 @@ static int train_steps(struct training *t)
         }
         ended = t->state.step == t->settings.steps || training_time_share(t) >= 1.0;
         if (o->on_step != NULL) {
-            fov_progress progress = progress_of(t, loss, rate);
+            fov_progress progress = progress_of(t, 0, loss, rate);
             training_tell(t, o->on_step, &progress);
             ended = ended || t->finishing;
         }
@@ -217,7 +232,7 @@ static int end_epoch(struct training *t, double rate)
     const fov_train_options *o = &t->settings.given;
     struct train_state *s = &t->state;
     (void)prefetch_say_bad_files(t->prefetch);
-    fov_progress progress = progress_of(t, 0.0, rate);
+    fov_progress progress = progress_of(t, 0, 0.0, rate);
     progress.loss = progress.mean_loss;
     int status = check_weights(t, rate);
     if (status == FOV_OK && o->validate != NULL) {
@@ -264,16 +279,14 @@ static int open_folder(struct training *t)
     bool fresh = !t->settings.given.resume;
     int status = fresh ? file_make_directories(directory, t->error) : FOV_OK;
     status = status == FOV_OK && file_exists(directory) ? file_lock(directory, &t->lock, t->error) : status;
-    return status == FOV_OK && fresh && !t->settings.given.overwrite ? run_folder_check_free(directory, t->context->memory, t->error)
-                                                                     : status;
+    return status == FOV_OK && fresh && !t->settings.given.overwrite
+               ? run_folder_check_free(directory, t->context->memory, t->error)
+               : status;
 }
 
 /* `status`: of what had to be opened. */
 static int training_run(struct training *t, int status)
 {
-    if (status == FOV_OK && t->settings.given.rate != NULL && t->group.ranks != NULL) {
-        status = error_set(t->error, FOV_E_USAGE, "a program's own rates are for training in one process");
-    }
     if (status == FOV_OK && t->settings.given.directory != NULL) {
         status = open_folder(t);
     }

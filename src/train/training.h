@@ -53,6 +53,8 @@ void training_close(struct training *t);
 
 /** Decides the epoch's order of samples, which begin to be prepared from the step on at which it stands. */
 int training_begin_batches(struct training *t);
+/** The batch behind the last one of the group that batch `step` is of. */
+int64_t training_group_end(const struct training *t, int64_t step);
 /** What makes an update, or, in one process alone, what adds to one: a batch. Answers its rate, and the loss of the
  *  last one. E_NUMERIC where that is not finite. */
 int training_batches(struct training *t, double *rate, double *loss);

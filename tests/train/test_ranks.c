@@ -227,6 +227,32 @@ static void any_number_of_ranks_has_the_same_bits(void **state)
     }
 }
 
+static double own_rate(const fov_progress *progress, double scheduled, void *user)
+{
+    (void)user;
+    return progress->total_step % 2 == 0 ? scheduled : scheduled / 2;
+}
+
+/* The program's own rates, which rank 0 says. */
+static void rates_of_a_program(void **state)
+{
+    (void)state;
+    struct ending alone[MOST], endings[MOST], scheduled[MOST];
+    struct together run = {.ranks = 1, .threads = 1, .options = usual};
+    run.options.schedule = "cosine";
+    train_together(&run, scheduled);
+    run.options.rate = own_rate;
+    train_together(&run, alone);
+    assert_string_equal(alone[0].text, "");
+    assert_string_not_equal(alone[0].hash, scheduled[0].hash);
+    run.ranks = 3;
+    train_together(&run, endings);
+    for (int rank = 0; rank < run.ranks; rank++) {
+        assert_string_equal(endings[rank].text, "");
+        assert_string_equal(endings[rank].hash, alone[0].hash);
+    }
+}
+
 /* Two losses in turn, of which the second meets what the first has moved. */
 static void several_losses(void **state)
 {
@@ -382,6 +408,7 @@ static void statistics_move_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rates_of_a_program),
         cmocka_unit_test(any_number_of_ranks_has_the_same_bits),
         cmocka_unit_test(several_losses),
         cmocka_unit_test(a_run_goes_on_with_other_ranks),
