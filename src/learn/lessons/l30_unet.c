@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Lesson 30, a side branch: U-Net. What is left of a picture's sides, the skip connection that is cropped and stacked,
  * and the Dice loss. */
+#include "learn/engine.h"
 #include "learn/lesson.h"
 
+#include <fovea/operators.h>
 #include <string.h>
 
 enum { C1 = 2, H = 4, W = 6, C2 = 1, SMALL = 2, N = 6 };
@@ -77,6 +79,65 @@ static void answer(const double *in, int mistake, double *out)
     double one = mistake == EMPTY ? 0 : 1;
     out[1 + (C1 + C2) * area] = mistake == OVERLAP ? 1 - (both + one) / (sum - both + one)
                                                    : 1 - ((mistake == NO_TWO ? 1 : 2) * both + one) / (sum + one);
+}
+
+/* ---- the engine: the network of the text with one filter everywhere, of which only shapes are asked ------------------- */
+
+static fov_value convolve_twice(fov_graph *g, fov_value x)
+{
+    return fov_conv2d(g, fov_conv2d(g, x, .filters = 1, .kernel = 3), .filters = 1, .kernel = 3);
+}
+
+/* The middle of x, as large as y. */
+static fov_value crop(fov_graph *g, fov_value x, fov_value y)
+{
+    fov_shape large = fov_value_shape(g, x), small = fov_value_shape(g, y);
+    for (int axis = 2; axis < 4; axis++) {
+        x = fov_slice(g, x, axis, (large.dim[axis] - small.dim[axis]) / 2, small.dim[axis], 1);
+    }
+    return x;
+}
+
+static int64_t side_of_unet(fov_graph *g, int64_t side, int levels)
+{
+    fov_value kept[4];
+    fov_value x = fov_input(g, .name = "picture", .shape = FOV_SHAPE(1, 1, side, side));
+    for (int i = 0; i < levels && i < 4; i++) {
+        kept[i] = convolve_twice(g, x);
+        x = fov_max_pool2d(g, kept[i], .kernel = 2);
+    }
+    x = convolve_twice(g, x);
+    for (int i = levels - 1; i >= 0 && i < 4; i--) {
+        x = fov_conv_transpose2d(g, x, .filters = 1, .kernel = 2, .stride = 2);
+        const fov_value both[2] = {crop(g, kept[i], x), x};
+        x = convolve_twice(g, fov_concat(g, both, 2, 1));
+    }
+    return fov_value_shape(g, x).dim[2];
+}
+
+static int build(fov_graph *g, const fov_value *in, const void *with, fov_value *out)
+{
+    const double *numbers = with;
+    static const float one = 1, two = 2;
+    float side = (float)side_of_unet(g, (int64_t)numbers[0], (int)numbers[LEVELS]);
+    fov_value single = fov_constant(g, NULL, FOV_F32, (fov_shape){0}, &one);
+    fov_value both = fov_reduce_sum(g, fov_mul(g, in[2], in[3]), .axis_count = 0);
+    fov_value sizes = fov_reduce_sum(g, fov_add(g, in[2], in[3]), .axis_count = 0);
+    fov_value above = fov_add(g, fov_mul(g, both, fov_constant(g, NULL, FOV_F32, (fov_shape){0}, &two)), single);
+    const fov_value stacked[2] = {crop(g, in[0], in[1]), in[1]};
+    out[0] = fov_mul(g, single, fov_constant(g, NULL, FOV_F32, (fov_shape){0}, &side));
+    out[1] = fov_concat(g, stacked, 2, 1);
+    out[2] = fov_sub(g, single, fov_div(g, above, fov_add(g, sizes, single)));
+    return 3;
+}
+
+static int engine(fov_context *context, const double *in, double *out)
+{
+    const struct engine_input inputs[] = {{{4, {1, C1, H, W}}, in + OLD},
+                                          {{4, {1, C2, SMALL, SMALL}}, in + NEW},
+                                          {{1, {N}}, in + P},
+                                          {{1, {N}}, in + T}};
+    return engine_run(context, inputs, 4, build, in, out);
 }
 
 static void picture(struct picture *p)
@@ -266,5 +327,6 @@ const struct lesson lesson_unet = {
     .given = given,
     .parts = answered,
     .answer = answer,
+    .engine = engine,
     .picture = picture,
 };

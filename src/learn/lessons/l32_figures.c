@@ -3,6 +3,7 @@
  * over- and underfitting. Its picture is drawn from small learners that are trained while it is drawn. */
 #include "learn/lesson.h"
 
+#include <fovea/metrics.h>
 #include <math.h>
 #include <string.h>
 
@@ -81,6 +82,41 @@ static void answer(const double *in, int mistake, double *out)
     out[3] = r2(in + Y, in + P, M, mistake);
     double gap = mistake == BY_VALIDATION ? in[VALIDATION] : in[VALIDATION] - in[TRAINING];
     out[4] = in[TRAINING] > in[WANTED] ? -1 : gap > in[WANTED] ? 1 : 0;
+}
+
+/* ---- the engine: the measures that fovea eval prints ------------------------------------------------------------------ */
+
+/* Of "yes", the class 1 of two. */
+static double of_yes(const fov_metrics *metrics, const char *name)
+{
+    for (int i = 0; i < fov_metrics_count(metrics); i++) {
+        fov_figure figure = fov_metrics_at(metrics, i);
+        if (strcmp(figure.name, name) == 0 && figure.columns == 2) {
+            return figure.values[1];
+        }
+    }
+    return (double)NAN;
+}
+
+static int engine(fov_context *context, const double *in, double *out)
+{
+    int32_t truth[N], answers[N];
+    for (int i = 0; i < N; i++) {
+        truth[i] = (int32_t)in[i];
+        answers[i] = (int32_t)in[ANSWERS + i];
+    }
+    fov_metrics *classes = fov_metrics_classes(context, N, 2, truth, NULL, answers);
+    fov_metrics *values = classes != NULL ? fov_metrics_values(context, M, 1, in + Y, in + P) : NULL;
+    if (values != NULL) {
+        out[0] = of_yes(classes, "per_class.precision");
+        out[1] = of_yes(classes, "per_class.recall");
+        out[2] = of_yes(classes, "per_class.f1");
+        out[3] = fov_metrics_number(values, "r2");
+        out[4] = in[TRAINING] > in[WANTED] ? -1 : in[VALIDATION] - in[TRAINING] > in[WANTED] ? 1 : 0; /* the rule's own */
+    }
+    fov_metrics_free(values);
+    fov_metrics_free(classes);
+    return values != NULL ? (int)FOV_OK : (int)fov_error_status(context);
 }
 
 /* ---- the picture: learners in small ------------------------------------------------------------------------------- */
@@ -387,5 +423,6 @@ const struct lesson lesson_figures = {
     .given = given,
     .parts = answered,
     .answer = answer,
+    .engine = engine,
     .picture = picture,
 };
