@@ -38,7 +38,8 @@ int detect_tally_open(struct task_tally *tally, struct error *error)
     counts->lines = memory_allocate(memory, line_count(tally->use), YOLOX_COLUMNS * sizeof(double), "objects", error);
     counts->object = memory_allocate(memory, state->of.rows, sizeof(double), "a picture's rows", error);
     counts->overlap = memory_allocate(memory, state->of.rows, sizeof(double), "a picture's rows", error);
-    counts->room = memory_allocate(memory, state->of.rows, (YOLOX_ROOM + numbers) * sizeof(double), "a picture's rows", error);
+    counts->room =
+        memory_allocate(memory, state->of.rows, (YOLOX_ROOM + numbers) * sizeof(double), "a picture's rows", error);
     counts->found = memory_allocate(memory, DETECT_MOST_FOUND, sizeof *counts->found, "boxes", error);
     return (int)error->status;
 }

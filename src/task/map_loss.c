@@ -21,6 +21,7 @@ struct map {
     fov_value counts;      /* f32 [N, H, W]: 1 where there is a label, else 0 */
     fov_value weights;     /* the same times the label's weight */
     bool      is_single;   /* two classes told apart by one channel */
+    bool      is_apart;    /* several channels, each a yes or no of its own */
 };
 
 static fov_value scaled(const struct map *map, fov_value x, double factor)
@@ -29,7 +30,8 @@ static fov_value scaled(const struct map *map, fov_value x, double factor)
 }
 
 /* Logits for each class. One score x for two classes is -x/2 and x/2: their softmax is 1 - sigmoid(x) and sigmoid(x).
- * Of probabilities, logarithms; Keras' least probability, for a rounded one may be 0. */
+ * Of probabilities, logarithms, of channels apart those of p / (1 - p); Keras' least probability, for a rounded one may
+ * be 0. */
 static fov_value as_logits(const struct map *map, struct model_scores *scores)
 {
     fov_value x = scores->logits;
@@ -42,7 +44,12 @@ static fov_value as_logits(const struct map *map, struct model_scores *scores)
         return fov_concat(map->graph, pair, 2, 1);
     }
     if (scores->is_probable) { /* softmax(log p) is p */
-        x = scores->logits = fov_log(map->graph, fov_clip(map->graph, x, 1e-7F, 1));
+        fov_value no = op_emit_affine(map->emitter, x, -1, 1);
+        x = fov_log(map->graph, fov_clip(map->graph, x, 1e-7F, 1));
+        if (map->is_apart) {
+            x = fov_sub(map->graph, x, fov_log(map->graph, fov_clip(map->graph, no, 1e-7F, 1)));
+        }
+        scores->logits = x;
         scores->is_probable = false;
     }
     return x;
@@ -114,16 +121,38 @@ static fov_value weighted_mean(const struct map *map, fov_value losses)
     return fov_div(map->graph, sum, fov_max(map->graph, weight, op_emit_number(map->emitter, FOV_F32, 1e-12)));
 }
 
+/* The mean over channels of [N, C, H, W]. */
+static fov_value over_channels(const struct map *map, fov_value x)
+{
+    const struct reduce_options channels = {.axes = {.count = 1, .at = {1}}};
+    return op_build(map->graph, "reduce_mean", &x, 1, &channels, NULL);
+}
+
+/* Binary cross-entropy of each channel with a target t, log(1 + exp x) - x t. */
+static fov_value each_channel(const struct map *map, fov_value target)
+{
+    return fov_sub(map->graph, fov_softplus(map->graph, map->logits), fov_mul(map->graph, map->logits, target));
+}
+
+/* Of each class's probability. */
+static fov_value add_shares(const struct map *map)
+{
+    const struct softmax_options over = {1};
+    return map->is_apart ? fov_sigmoid(map->graph, map->logits) : op_emit1(map->emitter, "softmax", map->logits, &over);
+}
+
 static fov_value add_cross_entropy(const struct map *map, float smoothing)
 {
+    if (map->is_apart) {
+        fov_value target = op_emit_affine(map->emitter, one_hot(map), 1 - (double)smoothing, (double)smoothing / 2);
+        return weighted_mean(map, over_channels(map, each_channel(map, target)));
+    }
     const fov_value in[] = {map->logits, map->labels};
     const int       each_alone = 1; /* the op's list of reductions: mean, none, sum */
     fov_value losses = emit_with(map, "softmax_cross_entropy", in, 2, "reduction", &each_alone, sizeof each_alone);
     if (smoothing > 0) { /* (1 - s) of the label's, s of the mean over all classes */
         const struct softmax_options over = {1};
-        const struct reduce_options  channels = {.axes = {.count = 1, .at = {1}}};
-        fov_value all = op_emit1(map->emitter, "log_softmax", map->logits, &over);
-        fov_value mean = op_build(map->graph, "reduce_mean", &all, 1, &channels, NULL);
+        fov_value mean = over_channels(map, op_emit1(map->emitter, "log_softmax", map->logits, &over));
         losses = fov_sub(map->graph, scaled(map, losses, 1 - (double)smoothing), scaled(map, mean, (double)smoothing));
     }
     return weighted_mean(map, losses);
@@ -133,8 +162,7 @@ static fov_value add_cross_entropy(const struct map *map, float smoothing)
  * channel stands for the second of its two classes. */
 static fov_value add_dice(const struct map *map)
 {
-    const struct softmax_options over = {1};
-    fov_value share = times_pixels(map, op_emit1(map->emitter, "softmax", map->logits, &over), map->counts);
+    fov_value share = times_pixels(map, add_shares(map), map->counts);
     fov_value truth = times_pixels(map, one_hot(map), map->counts);
     if (map->is_single) {
         share = op_emit_slice(map->emitter, share, 1, 1, 1, 1);
@@ -143,18 +171,28 @@ static fov_value add_dice(const struct map *map)
     return fov_dice_opt(map->graph, share, truth, &(fov_dice_options){.reduction = FOV_REDUCTION_MEAN});
 }
 
-/* -(1 - p)^2 log p of the label's probability p. It may round to 1, where a power has no slope to go by. */
+/* -(1 - p)^2 log p. It may round to 1, where a power has no slope to go by. */
+static fov_value focused(const struct map *map, fov_value logarithm)
+{
+    fov_value missed = op_emit_affine(map->emitter, fov_exp(map->graph, logarithm), -1, 1);
+    missed = fov_max(map->graph, missed, op_emit_number(map->emitter, FOV_F32, 0x1p-126));
+    fov_value factor = fov_pow(map->graph, missed, op_emit_number(map->emitter, FOV_F32, focal_gamma));
+    return scaled(map, fov_mul(map->graph, factor, logarithm), -1);
+}
+
+/* Of the label's probability; of channels apart, of what each gives to its own yes or no. */
 static fov_value add_focal(const struct map *map)
 {
     const struct softmax_options over = {1};
     const struct reduce_options  channels = {.axes = {.count = 1, .at = {1}}};
+    if (map->is_apart) {
+        fov_value logarithm = scaled(map, each_channel(map, one_hot(map)), -1);
+        return weighted_mean(map, over_channels(map, focused(map, logarithm)));
+    }
     fov_value each = op_emit1(map->emitter, "log_softmax", map->logits, &over);
     fov_value own = fov_mul(map->graph, each, one_hot(map));
     fov_value logarithm = op_build(map->graph, "reduce_sum", &own, 1, &channels, NULL); /* [N, H, W] */
-    fov_value missed = op_emit_affine(map->emitter, fov_exp(map->graph, logarithm), -1, 1);
-    missed = fov_max(map->graph, missed, op_emit_number(map->emitter, FOV_F32, 0x1p-126));
-    fov_value factor = fov_pow(map->graph, missed, op_emit_number(map->emitter, FOV_F32, focal_gamma));
-    return weighted_mean(map, scaled(map, fov_mul(map->graph, factor, logarithm), -1));
+    return weighted_mean(map, focused(map, logarithm));
 }
 
 static fov_value add_loss(const struct map *map, const struct map_loss_options *options)
@@ -178,7 +216,8 @@ struct map_loss map_loss_add(fov_graph *graph, struct model_scores *scores, cons
     struct map map = {.graph = graph,
                       .emitter = fov_graph_emitter(graph),
                       .classes = scores->count > 1 ? scores->count : 2,
-                      .is_single = scores->count == 1};
+                      .is_single = scores->count == 1,
+                      .is_apart = scores->count > 1 && scores->independent};
     for (int i = 1; i < labels.rank; i++) {
         labels.dim[i] = shape.dim[i + 1];
     }

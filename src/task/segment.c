@@ -226,6 +226,11 @@ struct segment_tally {
     double  *overlap;     /* [3][classes], of one picture: sums of p t, of p, of t */
 };
 
+static double sigmoid(double x)
+{
+    return x >= 0.0 ? 1.0 / (1.0 + exp(-x)) : exp(x) / (1.0 + exp(x));
+}
+
 /* The probability of each class at a pixel, and the logarithm of what several logits were divided by; false where a
  * score is no number. */
 static bool shares_of(const struct model_scores *scores, const float *at, size_t stride, double *share,
@@ -234,8 +239,8 @@ static bool shares_of(const struct model_scores *scores, const float *at, size_t
     double largest = (double)*at, total = 0.0;
     if (scores->count == 1) {
         double x = (double)*at;
-        share[1] = scores->is_probable ? x : x >= 0.0 ? 1.0 / (1.0 + exp(-x)) : exp(x) / (1.0 + exp(x));
-        share[0] = scores->is_probable ? 1.0 - x : x >= 0.0 ? exp(-x) / (1.0 + exp(-x)) : 1.0 / (1.0 + exp(x));
+        share[1] = scores->is_probable ? x : sigmoid(x);
+        share[0] = scores->is_probable ? 1.0 - x : sigmoid(-x);
         return !isnan(x);
     }
     for (int c = 0; c < scores->count; c++) {
@@ -247,10 +252,10 @@ static bool shares_of(const struct model_scores *scores, const float *at, size_t
     }
     for (int c = 0; c < scores->count; c++) {
         double x = (double)at[(size_t)c * stride];
-        share[c] = scores->is_probable ? x : exp(x - largest);
+        share[c] = scores->is_probable ? x : scores->independent ? sigmoid(x) : exp(x - largest);
         total += share[c];
     }
-    for (int c = 0; c < scores->count && !scores->is_probable; c++) {
+    for (int c = 0; c < scores->count && !scores->is_probable && !scores->independent; c++) {
         share[c] /= total;
     }
     *log_total = largest + log(total);
@@ -269,6 +274,20 @@ static double surprise(const struct model_scores *scores, const float *at, size_
     }
     double x = label == 1 ? -(double)*at : (double)*at; /* log(1 + exp(x)), which cannot overflow so */
     return fmax(x, 0.0) + log1p(exp(-fabs(x)));
+}
+
+/* Of channels that are each a yes or no of their own: the mean of their losses. */
+static double surprise_apart(const struct model_scores *scores, const float *at, size_t stride, const double *share,
+                             int label, bool is_focal)
+{
+    double sum = 0.0;
+    for (int c = 0; c < scores->count; c++) {
+        double x = (double)at[(size_t)c * stride], q = c == label ? share[c] : 1.0 - share[c];
+        x = c == label ? -x : x;
+        double loss = scores->is_probable ? -log(fmax(q, 1e-7)) : fmax(x, 0.0) + log1p(exp(-fabs(x)));
+        sum += (is_focal ? (1.0 - q) * (1.0 - q) : 1.0) * loss;
+    }
+    return sum / scores->count;
 }
 
 static double sum_dice(const struct segment_tally *counts, int count, int classes)
@@ -333,7 +352,9 @@ static double add_picture(struct segment_tally *counts, const struct model_score
             return (double)NAN;
         }
         double missed = 1.0 - counts->share[labels[p]], factor = kind == MAP_FOCAL ? missed * missed : 1.0;
-        sum += factor * surprise(scores, outputs + p, pixels, counts->share, log_total, labels[p]);
+        sum += scores->count > 1 && scores->independent
+                   ? surprise_apart(scores, outputs + p, pixels, counts->share, labels[p], kind == MAP_FOCAL)
+                   : factor * surprise(scores, outputs + p, pixels, counts->share, log_total, labels[p]);
         counted += 1.0;
         counts->confusion[(size_t)labels[p] * classes + (size_t)predicted(scores, outputs + p, pixels)]++;
         counts->overlap[labels[p]] += counts->share[labels[p]];

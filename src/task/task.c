@@ -115,9 +115,10 @@ int task_fit(struct task_use *use, struct error *error)
     fov_target target = use->data->target;
     if ((use->task->targets & 1U << target) == 0) {
         const struct task *other = natural(target);
-        const char *advice = other != NULL               ? "; that is for task "
-                             : target == FOV_TARGET_NONE ? ": nothing says what its pictures show, such as a folder for each class"
-                                                         : "";
+        const char *advice = other != NULL ? "; that is for task "
+                             : target == FOV_TARGET_NONE
+                                 ? ": nothing says what its pictures show, such as a folder for each class"
+                                 : "";
         return error_set(error, FOV_E_USAGE, "task %s cannot learn from %s, whose targets are: %s%s%s",
                          use->task->name, use->data->name, target_name(target), advice,
                          other != NULL ? other->name : "");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The losses of maps and their gradients against the definitions of docs/tasks.md in double; balanced weights; and that an
- * evaluation counts the loss that training takes. */
+/* The losses of maps and their gradients against the definitions of docs/tasks.md in double; balanced weights; and that
+ * an evaluation counts the loss that training takes. */
 #include "device/context.h"
+#include "model/model.h"
 #include "task/map_loss.h"
 #include "task/task.h"
 #include "train/made.h"
@@ -30,6 +31,7 @@ struct definition {
     enum map_loss_kind kind;
     int                channels; /* 1: two classes */
     bool               weighted;
+    bool               apart; /* channels are sigmoids */
     double             smoothing;
 };
 
@@ -43,8 +45,10 @@ static void shares(const double *x, const struct definition *d, int n, int p, do
     }
     for (int c = 0; c < d->channels; c++) {
         share[c] = exp(x[(n * d->channels + c) * PIXELS + p]);
-        total += share[c];
+        share[c] = d->apart ? share[c] / (1.0 + share[c]) : share[c];
+        total += d->apart ? 0.0 : share[c];
     }
+    total = d->apart ? 1.0 : total;
     for (int c = 0; c < d->channels; c++) {
         share[c] /= total;
     }
@@ -67,6 +71,17 @@ static double define(const double *x, const struct definition *d)
                 all -= log(share[c]) / classes;
                 both[c] += c == label ? share[c] : 0.0;
                 size[c] += share[c] + (c == label);
+            }
+            if (d->apart) { /* of each channel, smoothed as a label of several is */
+                double s = d->smoothing, each = 0.0;
+                for (int c = 0; c < classes; c++) {
+                    double t = (c == label) * (1.0 - s) + s / 2.0, q = c == label ? share[c] : 1.0 - share[c];
+                    each += d->kind == MAP_FOCAL ? -(1.0 - q) * (1.0 - q) * log(q)
+                                                 : -t * log(share[c]) - (1.0 - t) * log(1.0 - share[c]);
+                }
+                sum += w * each / classes;
+                weight += w;
+                continue;
             }
             own = d->kind == MAP_FOCAL ? own * (1.0 - share[label]) * (1.0 - share[label])
                                        : own * (1.0 - d->smoothing) + d->smoothing * all;
@@ -94,7 +109,7 @@ static void compare(const struct definition *d)
     }
     fov_value map = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, d->channels, H, W)), slope;
     struct model_scores scores = {.meaning = FOV_MEANING_MAP, .logits = map, .count = d->channels, .classes = classes,
-                                  .independent = d->channels == 1};
+                                  .independent = d->channels == 1 || d->apart};
     struct map_loss_options options = {.kind = d->kind, .label_smoothing = (float)d->smoothing,
                                        .weights = d->weighted ? weights_of : NULL};
     struct map_loss loss = map_loss_add(graph, &scores, &options);
@@ -134,11 +149,12 @@ static void losses_are_their_definitions(void **state)
 {
     (void)state;
     for (int kind = MAP_CROSS_ENTROPY; kind <= MAP_FOCAL; kind++) {
-        for (int form = 0; form < 4; form++) {
+        for (int form = 0; form < 6; form++) {
             compare(&(struct definition){.kind = (enum map_loss_kind)kind,
-                                         .channels = form % 2 == 0 ? CLASSES : 1,
-                                         .weighted = form >= 2,
-                                         .smoothing = form >= 2 && kind == MAP_CROSS_ENTROPY ? 0.1 : 0.0});
+                                         .channels = form % 3 == 1 ? 1 : CLASSES,
+                                         .weighted = form >= 3,
+                                         .apart = form % 3 == 2,
+                                         .smoothing = form >= 3 && kind == MAP_CROSS_ENTROPY ? 0.1 : 0.0});
         }
     }
 }
@@ -155,7 +171,8 @@ static double class_loss_of(const struct class_loss_options *options, int count,
     fov_context *context = test_context(1, 1);
     fov_graph *graph = fov_graph_create(context);
     fov_value x = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, count)), slope;
-    struct model_scores scores = {.logits = x, .count = count, .classes = count > 1 ? count : 2, .independent = count == 1};
+    struct model_scores scores = {
+        .logits = x, .count = count, .classes = count > 1 ? count : 2, .independent = count == 1};
     struct class_loss loss = class_loss_add(graph, &scores, options);
     assert_fine(context, fov_gradient(graph, loss.loss, &x, 1, &slope) == FOV_OK);
     const fov_value out[] = {loss.loss, slope};
@@ -227,7 +244,8 @@ static void nothing_counts(void **state)
         fov_graph *graph = fov_graph_create(context);
         fov_value map = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, CLASSES, H, W)), slope;
         struct model_scores scores = {.meaning = FOV_MEANING_MAP, .logits = map, .count = CLASSES, .classes = CLASSES};
-        struct map_loss loss = map_loss_add(graph, &scores, &(struct map_loss_options){.kind = (enum map_loss_kind)kind});
+        struct map_loss loss =
+            map_loss_add(graph, &scores, &(struct map_loss_options){.kind = (enum map_loss_kind)kind});
         assert_fine(context, fov_gradient(graph, loss.loss, &map, 1, &slope) == FOV_OK);
         const fov_value out[] = {loss.loss, slope};
         fov_plan *plan = fov_plan_create(graph, out, 2, &(fov_plan_options){.batch = 1});
@@ -263,15 +281,28 @@ static void rare_classes_weigh_more(void **state)
 static void evaluation_counts_the_same_loss(void **state)
 {
     (void)state;
-    static const char *const tasks[] = {"segment", "segment:loss=dice", "segment:loss=cross-entropy+dice",
-                                        "segment:loss=focal", "multilabel", "multilabel:loss=focal", "regress:scale=none",
-                                        "image:loss=huber"};
-    static const char *const targets[] = {"mask", "mask", "mask", "mask", "classes", "classes", "values", "picture"};
+    static const char *const tasks[] = {"segment",
+                                        "segment:loss=dice",
+                                        "segment:loss=cross-entropy+dice",
+                                        "segment:loss=focal",
+                                        "multilabel",
+                                        "multilabel:loss=focal",
+                                        "regress:scale=none",
+                                        "image:loss=huber",
+                                        "segment",
+                                        "segment:loss=cross-entropy+dice",
+                                        "segment:loss=focal"};
+    static const char *const targets[] = {"mask", "mask", "mask", "mask", "classes", "classes", "values", "picture",
+                                          "mask", "mask", "mask"}; /* the last ones of sigmoids */
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
         fov_context *context = test_context(1, 4);
         fov_dataset *data = made_data(context, targets[i], FOV_TEST);
         bool is_row = i >= 4 && i < 7;
         fov_model *model = is_row ? made_row(context, i == 6 ? 2 : 4) : made_map(context, i == 7 ? 1 : 2);
+        if (i > 7) {
+            fov_value each = fov_sigmoid(fov_model_graph(model), fov_model_output(model));
+            assert_int_equal(model_replace_output(model, each), FOV_OK);
+        }
         fov_report report;
         fov_evaluate_options how = {.task = tasks[i]};
         assert_fine(context, fov_evaluate_opt(model, data, &how, &report) == FOV_OK);
