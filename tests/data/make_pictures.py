@@ -263,6 +263,27 @@ def resizing():
         resized.append(f'    {{{h}, {w}, {c}, {oh}, {ow}, "{sha(out)}"}},')
 
 
+PREPARED = 20  # pixels a side
+
+
+def prepared():
+    """A photograph as phones save it, and what torchvision's Resize(24), CenterCrop(20) make of it: bytes."""
+    w, h = 100, 75
+    image = Image.frombytes("RGB", (w, h), bytes(
+        (int(120 + 90 * ((x * (3 + c) + y * 5) % 64 / 64) + (x * y * 7 + c * 31) % 29)) & 255
+        for y in range(h) for x in range(w) for c in range(3)))
+    block = exif(6, prefix=b"Exif\0\0")
+    data = saved(image, "JPEG", quality=85)
+    data = data[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + data[2:]
+    add_pillow("phone.jpg", data, "RGB")
+    image = Image.open(io.BytesIO(data)).transpose(TURNS[6])
+    image = image.resize((24, 24 * image.height // image.width), Image.BILINEAR)
+    left, top = round((image.width - PREPARED) / 2.0), round((image.height - PREPARED) / 2.0)
+    image = image.crop((left, top, left + PREPARED, top + PREPARED))
+    numbers = [str(byte) for byte in image.tobytes()]
+    return ",\n".join("    " + ", ".join(numbers[i:i + 20]) for i in range(0, len(numbers), 20))
+
+
 def main():
     pngs()
     jpegs()
@@ -271,6 +292,7 @@ def main():
     gifs()
     bmps()
     resizing()
+    photo = prepared()
     luma = sha(Image.frombytes("RGB", (256, 256), pattern(256, 256, 3)).convert("L").tobytes())
     with open(os.path.join(HERE, "pictures.inc"), "w", encoding="ascii") as file:
         file.write("/* SPDX-License-Identifier: MIT */\n/* Made by make_pictures.py: what Pillow makes of pictures/ and of "
@@ -279,6 +301,9 @@ def main():
                    "    const char *sha256;\n} picture_cases[] = {\n" + "\n".join(rows) + "\n};\n\n")
         file.write("static const struct resize_case {\n    int height, width, channels, out_height, out_width;\n"
                    "    const char *sha256;\n} resize_cases[] = {\n" + "\n".join(resized) + "\n};\n\n")
+        file.write(f"/* phone.jpg turned, its shorter side 24 pixels, and of that the middle. */\n"
+                   f"enum {{ PREPARED = {PREPARED} }};\n"
+                   f"static const uint8_t prepared_pixels[PREPARED * PREPARED * 3] = {{\n{photo},\n}};\n\n")
         file.write(f'/* The pattern of 256 x 256 RGB pixels, converted to grey. */\n'
                    f'static const char luma_sha256[] = "{luma}";\n')
 

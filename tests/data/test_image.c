@@ -4,8 +4,11 @@
 #include "data/support.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "data/loader.h"
+#include "device/context.h"
 #include "image/image.h"
 #include "image/resize.h"
+#include <math.h>
 #include <zlib.h>
 
 #ifdef FOVEA_HAVE_JPEG
@@ -438,6 +441,38 @@ static void test_resize(void **state)
     memory_destroy(memory);
 }
 
+#ifdef FOVEA_HAVE_JPEG
+/* Decoded, turned, resized, cut and normalised, as one: within a grey level of Pillow's. */
+static void test_prepared(void **state)
+{
+    (void)state;
+    fov_context *context = make_context(1);
+    const struct prepare_options options = {
+        .size = {3, PREPARED, PREPARED},
+        .preprocessing = {.mean = {0.485F, 0.456F, 0.406F}, .deviation = {0.229F, 0.224F, 0.225F}, .shorter = 24}};
+    struct picture picture = {.memory = context->memory};
+    struct error error = {.status = FOV_OK};
+    float made[PREPARED * PREPARED * 3];
+    size_t size;
+    uint8_t *bytes = load("phone.jpg", &size);
+    assert_int_equal(image_decode(&picture, bytes, size, IMAGE_AS_STORED, &error), FOV_OK);
+    const fov_image image = {picture.height, picture.width, picture.channels, (uint8_t *)(uintptr_t)picture.pixels,
+                             NULL};
+    assert_int_equal(loader_preprocess(context, &image, &options, made, &error), FOV_OK);
+    for (int i = 0; i < PREPARED * PREPARED * 3; i++) {
+        double mean = (double)options.preprocessing.mean[i % 3],
+               deviation = (double)options.preprocessing.deviation[i % 3];
+        double level = ((double)made[i] * deviation + mean) * 255;
+        if (!(fabs(level - prepared_pixels[i]) <= 1.0)) {
+            fail_msg("number %d is grey level %.3f, Pillow's %d", i, level, prepared_pixels[i]);
+        }
+    }
+    picture_free(&picture);
+    free(bytes);
+    fov_context_free(context);
+}
+#endif
+
 static void test_luma(void **state)
 {
     (void)state;
@@ -547,6 +582,9 @@ int main(void)
 #endif
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_resize),
+#ifdef FOVEA_HAVE_JPEG
+        cmocka_unit_test(test_prepared),
+#endif
         cmocka_unit_test(test_luma),
         cmocka_unit_test_setup_teardown(test_save, folder_make, folder_remove),
         cmocka_unit_test(test_exif),
