@@ -18,6 +18,11 @@ const char *source_run_model(const char *word, char *path, size_t size);
  *  first that they fit, or `network`, a name or an ONNX file, where it is not NULL). */
 fov_model *source_model(struct cli *cli, const char *word, const fov_network_options *options, const char *network);
 
+/** The row of --model for verbs that open a model: what it says is `network` above. */
+#define SOURCE_MODEL_OPTION                                                                  \
+    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit", \
+     .doc = "for .safetensors and .pth weights: the network they belong to"}
+
 /** *name: a network's name with the options of networks that were typed behind it, which belongs to cli; or the word as
  *  it is. 0, or an exit code after the sentence: a file takes none. */
 int source_network(struct cli *cli, const char *word, const char **name);

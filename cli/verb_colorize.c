@@ -80,8 +80,7 @@ static int run(struct cli *cli)
 static const struct cli_option options[] = {
     {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "NAME-colour.png",
      .doc = "where the picture goes, a PNG"},
-    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
-     .doc = "for .safetensors and .pth weights: the network they belong to"},
+    SOURCE_MODEL_OPTION,
     {.name = NULL},
 };
 

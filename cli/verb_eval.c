@@ -118,8 +118,7 @@ static const struct cli_option options[] = {
      .doc = "which output, of a model with several"},
     {.name = "scores", .kind = OPTION_CHOICE, .argument = "KIND", .otherwise = "what the file or its last layers say",
      .choices = source_scores, .doc = "what the numbers of the output are"},
-    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
-     .doc = "for .safetensors weights: the network they belong to"},
+    SOURCE_MODEL_OPTION,
     {.name = NULL},
 };
 

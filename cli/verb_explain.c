@@ -476,11 +476,7 @@ static const struct cli_option options[] = {
      .argument = "NAME",
      .otherwise = "the first, or the one the file names",
      .doc = "which output, of a model with several"},
-    {.name = "model",
-     .kind = OPTION_TEXT,
-     .argument = "NAME",
-     .otherwise = "the one they fit",
-     .doc = "for .safetensors weights: the network they belong to"},
+    SOURCE_MODEL_OPTION,
     {.name = NULL},
 };
 

@@ -96,8 +96,7 @@ static const struct cli_option options[] = {
      .doc = "GIF: milliseconds that each picture is shown"},
     {.name = "zoom", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "so that they have about 192 pixels a side",
      .minimum = 1, .maximum = 64, .doc = "GIF: each pixel becomes a square of so many"},
-    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
-     .doc = "for .safetensors weights: the network they belong to"},
+    SOURCE_MODEL_OPTION,
     {.name = NULL},
 };
 

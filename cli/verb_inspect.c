@@ -333,8 +333,7 @@ static const struct cli_option options[] = {
     {.name = "png", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "none", .doc = "the same as a picture"},
     {.name = "hash", .kind = OPTION_FLAG,
      .doc = "also a SHA-256 over names, shapes and bytes of all weights; with --quiet that alone"},
-    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
-     .doc = "for .safetensors weights: the network they belong to"},
+    SOURCE_MODEL_OPTION,
     {.name = NULL},
 };
 

@@ -389,8 +389,7 @@ static const struct cli_option options[] = {
      .choices = source_scores, .doc = "what the numbers of the output are"},
     {.name = "classes-by-position", .kind = OPTION_FLAG,
      .doc = "--data: its class i is output i of the model, whatever their names"},
-    {.name = "model", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the one they fit",
-     .doc = "for .safetensors weights: the network they belong to"},
+    SOURCE_MODEL_OPTION,
     {.name = NULL},
 };
 

@@ -243,11 +243,7 @@ static const struct cli_option options[] = {
      .otherwise = "nothing is written",
      .doc = "where Teach keeps its pictures, a folder per class, and its training: they are there when the server "
             "starts again"},
-    {.name = "model",
-     .kind = OPTION_TEXT,
-     .argument = "NAME",
-     .otherwise = "the one they fit",
-     .doc = "for .safetensors weights: the network they belong to"},
+    SOURCE_MODEL_OPTION,
     {.name = NULL},
 };
 

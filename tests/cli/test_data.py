@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Folders of pictures and class names as the command meets them: splits, litter, damaged files, and models whose classes
-are in another order, renamed, missing or additional. What test_command.py has (the command, its results, PNG by hand)
+are in another order, renamed, missing or additional. What command.py has (the command, its results, PNG by hand)
 is taken from there; cases that need ../shared/faults are skipped by name without it.
 
 Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_data.py classes
@@ -13,8 +13,8 @@ import struct
 import sys
 import zlib
 
-import test_command as command
-from test_command import INPUT, OK, SHARED, USAGE, Skip, expect_failure, fovea
+import command
+from command import INPUT, OK, SHARED, USAGE, Skip, expect_failure, fovea
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 

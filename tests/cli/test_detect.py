@@ -9,8 +9,8 @@ import json
 import os
 import sys
 
-import test_command as command
-from test_command import INPUT, IO, OK, USAGE, expect_failure, fovea
+import command
+from command import INPUT, IO, OK, USAGE, expect_failure, fovea
 from test_data import colour_png
 
 SMALL = ("--model", "yolox-nano", "--input", "3x64x64", "--data", "boxes", "--batch", 2, "--augment",

@@ -9,8 +9,8 @@ import json
 import os
 import sys
 
-import test_command as command
-from test_command import OK, USAGE, expect_failure, fovea, png, trained
+import command
+from command import OK, USAGE, expect_failure, fovea, png, trained
 
 SMALL = ("model=mlp", "data=digits:200", "epochs=1")
 

@@ -14,9 +14,9 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import test_command as command  # noqa: E402
-from test_command import FOVEA, INPUT, IO, NUMERIC, OK, USAGE  # noqa: E402
-from test_command import environment, expect_failure, fovea, png, train, trained  # noqa: E402
+import command  # noqa: E402
+from command import FOVEA, INPUT, IO, NUMERIC, OK, USAGE  # noqa: E402
+from command import environment, expect_failure, fovea, png, train, trained  # noqa: E402
 
 
 def tree(folder):

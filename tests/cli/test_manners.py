@@ -13,8 +13,8 @@ import subprocess
 import sys
 import unicodedata
 
-import test_command as command
-from test_command import FOVEA, IO, OK, USAGE, digest, environment, expect_failure, fovea, png, train
+import command
+from command import FOVEA, IO, OK, USAGE, digest, environment, expect_failure, fovea, png, train
 
 
 def tree(folder):

@@ -13,8 +13,8 @@ import subprocess
 import sys
 import zlib
 
-import test_command as command
-from test_command import FOVEA, INPUT, IO, OK, USAGE, environment, expect_failure, fovea, train
+import command
+from command import FOVEA, INPUT, IO, OK, USAGE, environment, expect_failure, fovea, train
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 

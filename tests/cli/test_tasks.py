@@ -9,8 +9,8 @@ import json
 import os
 import sys
 
-import test_command as command
-from test_command import INPUT, OK, USAGE, expect_failure, fovea
+import command
+from command import INPUT, OK, USAGE, expect_failure, fovea
 from test_data import colour_png
 
 DENOISE = ("--model", "unet:width=2", "--data", "digits:24", "--input", "1x16x16", "--batch", 8)
