@@ -33,6 +33,21 @@ static bool is_text(const uint8_t *bytes, size_t size)
     return true;
 }
 
+/* A zip archive whose first entry is one of those that Keras 3 writes. */
+static bool is_keras(const uint8_t *bytes, size_t size)
+{
+    static const char *const entries[] = {"metadata.json", "config.json", "model.weights.h5"};
+    enum { LENGTH = 26, NAME = 30 }; /* of a local header: two bytes, and where the name begins */
+    for (size_t i = 0; size >= NAME && i < sizeof entries / sizeof entries[0]; i++) {
+        size_t length = strlen(entries[i]);
+        if (bytes[LENGTH] == length && bytes[LENGTH + 1] == 0 &&
+            starts_with(bytes + NAME, size - NAME, entries[i], length)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum sniff_kind sniff_content(const uint8_t *bytes, size_t size)
 {
     if (size == 0) {
@@ -42,7 +57,7 @@ enum sniff_kind sniff_content(const uint8_t *bytes, size_t size)
         return SNIFF_GZIP;
     }
     if (starts_with(bytes, size, "PK\x03\x04", 4)) {
-        return SNIFF_ZIP;
+        return is_keras(bytes, size) ? SNIFF_KERAS : SNIFF_ZIP;
     }
     if (is_safetensors(bytes, size)) {
         return SNIFF_SAFETENSORS;
@@ -86,7 +101,11 @@ const char *sniff_hint(enum sniff_kind kind)
     case SNIFF_NPY:
         return "; it looks like a NumPy array";
     case SNIFF_HDF5:
-        return "; it looks like HDF5 (Keras): export the model to ONNX (tf2onnx)";
+        return "; it looks like HDF5, as Keras saves .h5: it is not read, whole models and weights alone alike; export "
+               "the model to ONNX (tf2onnx, keras2onnx)";
+    case SNIFF_KERAS:
+        return "; it looks like a .keras file of Keras 3: it is not read; export the model to ONNX "
+               "(model.export(\"model.onnx\", format=\"onnx\"), or tf2onnx)";
     case SNIFF_PICTURE:
         return "; it looks like a picture";
     case SNIFF_TEXT:

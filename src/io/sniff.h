@@ -11,6 +11,7 @@ enum sniff_kind {
     SNIFF_EMPTY,
     SNIFF_GZIP,
     SNIFF_ZIP,
+    SNIFF_KERAS, /**< a zip archive, too */
     SNIFF_PICKLE,
     SNIFF_SAFETENSORS,
     SNIFF_NPY,

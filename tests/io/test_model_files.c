@@ -331,6 +331,9 @@ static void test_load_refusals(void **state)
         size_t      size;
     } rows[] = {{"\x1f\x8b\x08\x00", "looks like gzip: decompress it first", 4},
                 {"PK\x03\x04", "zip archive", 4},
+                {"PK\x03\x04______________________\x0d\0\0\0metadata.json{}", "a .keras file of Keras 3", 45},
+                {"PK\x03\x04______________________\x0d\0\0\0metadata.jso", "zip archive", 42},
+                {"\x89HDF\r\n\x1a\n", "looks like HDF5, as Keras saves .h5", 8},
                 {"\x80\x04", "Python pickle", 2},
                 {"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", "weights without a graph", 16},
                 {"", "empty", 0}};
