@@ -153,7 +153,8 @@ static size_t receive(struct fuzzed *f, int plug)
 static void check(const char *answer, size_t size)
 {
     const char *body = strstr(answer, "\r\n\r\n");
-    int code = size > 12 && strncmp(answer, "HTTP/1.", 7) == 0 ? atoi(answer + 9) : 0;
+    const char *space = strchr(answer, ' ');
+    int code = size > 12 && strncmp(answer, "HTTP/", 5) == 0 && space != NULL ? atoi(space) : 0;
     if (code < 100 || code > 599 || body == NULL) {
         abort();
     }
