@@ -12,6 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 #include "cli/options.h"
 #include "cli/serve/serve.h"
 #include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -73,6 +75,7 @@ static struct fuzzed *start(void)
     if (f == NULL || (f->answer = malloc(ROOM)) == NULL) {
         abort();
     }
+    signal(SIGPIPE, SIG_IGN); /* as main does it */
     put_run(f);
     struct server *server = &f->server;
     f->cli = (struct cli){.verb = &verb_serve, .quiet = true};
@@ -113,8 +116,13 @@ static int connect_to(const struct fuzzed *f)
     const struct linger at_once = {.l_onoff = 1}; /* closed ports do not pile up */
     int plug = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (plug < 0 || connect(plug, (struct sockaddr *)&address, sizeof address) != 0) {
-        abort();
+    while (plug < 0 || connect(plug, (struct sockaddr *)&address, sizeof address) != 0) {
+        if (plug < 0 || errno != EINTR) { /* the fuzzer's clock ticks */
+            perror("fuzz_serve: connect");
+            abort();
+        }
+        close(plug);
+        plug = socket(AF_INET, SOCK_STREAM, 0);
     }
     setsockopt(plug, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(plug, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

@@ -11,7 +11,7 @@ modules=
 for folder in "${FOVEA_NODE_MODULES:-}" "$PWD/build/node" "$PWD/$here"; do
     [ -n "$folder" ] && [ -d "$folder/node_modules/playwright-core" ] && [ -d "$folder/node_modules/axe-core" ] && modules=$folder && break
 done
-[ -n "$modules" ] || skip "npm's playwright-core and axe-core are not there (npm install --prefix build/node playwright-core axe-core)"
+[ -n "$modules" ] || skip "npm's playwright-core and axe-core are not there (./dev test fetches them)"
 fovea=${FOVEA_BINARY:-build/release/fovea}
 folder=$(mktemp -d)
 server=
