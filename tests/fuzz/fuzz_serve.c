@@ -117,7 +117,7 @@ static int connect_to(const struct fuzzed *f)
     int plug = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     while (plug < 0 || connect(plug, (struct sockaddr *)&address, sizeof address) != 0) {
-        if (plug < 0 || errno != EINTR) { /* the fuzzer's clock ticks */
+        if (plug < 0 || errno != EINTR) {
             perror("fuzz_serve: connect");
             abort();
         }
@@ -134,6 +134,9 @@ static void send_all(int plug, const void *bytes, size_t size)
     const char *at = bytes;
     while (size > 0) {
         ssize_t sent = send(plug, at, size, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
         if (sent <= 0) {
             return; /* refused in the middle */
         }
@@ -146,7 +149,14 @@ static void send_all(int plug, const void *bytes, size_t size)
 static size_t receive(struct fuzzed *f, int plug)
 {
     size_t got = 0;
-    for (ssize_t more; got < ROOM - 1 && (more = recv(plug, f->answer + got, ROOM - 1 - got, 0)) > 0;) {
+    while (got < ROOM - 1) {
+        ssize_t more = recv(plug, f->answer + got, ROOM - 1 - got, 0);
+        if (more < 0 && errno == EINTR) { /* the fuzzer's clock ticks */
+            continue;
+        }
+        if (more <= 0) {
+            break;
+        }
         got += (size_t)more;
         f->answer[got] = '\0';
         if (strstr(f->answer, "text/event-stream") != NULL && strstr(f->answer, "\r\n\r\n") != NULL) {

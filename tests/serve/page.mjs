@@ -13,6 +13,7 @@ const require = createRequire(modules + '/');
 const { chromium: browsers } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const tabs = ['try', 'why', 'network', 'teach', 'runs', 'learn'];
+const patience = 120000; // ms: nothing here is timed, and a busy machine is slow
 let faults = 0;
 
 function fault(...words) {
@@ -22,6 +23,7 @@ function fault(...words) {
 
 async function open(browser, options) {
   const page = await (await browser.newContext(options)).newPage();
+  page.setDefaultTimeout(patience);
   page.on('console', message => { if (message.type() === 'error') fault('console:', message.text()); });
   page.on('pageerror', error => fault('error:', error.message));
   page.on('request', request => { if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url())) fault('asks elsewhere:', request.url()); });
@@ -32,7 +34,7 @@ async function open(browser, options) {
 
 // page.waitForFunction evaluates text, which the page's policy forbids.
 async function until(page, holds, argument) {
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < patience / 100; i++) {
     if (await page.evaluate(holds, argument)) return;
     await page.waitForTimeout(100);
   }
@@ -62,7 +64,7 @@ async function allTabs(browser, scheme, width, locale) {
   await page.waitForSelector(ready.try);
   for (const name of tabs) {
     await page.click('#tab-' + name);
-    await page.waitForSelector(ready[name], { timeout: 30000 });
+    await page.waitForSelector(ready[name]);
     await look(page, name, `${name}-${scheme}-${width}`);
   }
   await page.context().close();
@@ -135,7 +137,7 @@ async function teach(browser) {
   }
   await page.fill('#teach input[type=number]', '1');
   await page.click('#train');
-  await page.waitForSelector('text=Trained in', { timeout: 60000 });
+  await page.waitForSelector('text=Trained in');
   const [file] = await Promise.all([page.waitForEvent('download'), page.click('text=Download as ONNX')]);
   if (file.suggestedFilename() !== 'taught.onnx') fault('the model is called', file.suggestedFilename());
   await look(page, 'teach', 'teach-trained');

@@ -18,7 +18,7 @@ export function leave() { if (watching) watching.abort(); watching = null; }
 
 async function build() {
   leave();
-  watching = new AbortController();
+  const { signal } = watching = new AbortController();
   root.replaceChildren(make('h1', {}, text('runsTitle')));
   let list;
   try {
@@ -27,6 +27,7 @@ async function build() {
     showError(root, problem);
     return;
   }
+  if (signal.aborted) return; // another tab meanwhile
   root.replaceChildren(make('h1', {}, text('runsTitle')), make('p', { class: 'lead' }, text('runsLead', { folder: list.folder })));
   if (list.runs.length === 0) {
     root.append(make('p', { class: 'card empty' }, text('noRuns', { folder: list.folder })));
@@ -36,18 +37,18 @@ async function build() {
   const charts = make('div', { class: 'card' });
   const boxes = list.runs.map(name => {
     const box = make('input', { type: 'checkbox', checked: chosen.has(name) });
-    box.onchange = () => { if (box.checked) { chosen.add(name); follow(name, charts); } else chosen.delete(name); draw(charts); };
+    box.onchange = () => { if (box.checked) { chosen.add(name); follow(name, charts, signal); } else chosen.delete(name); draw(charts); };
     return make('li', {}, make('label', {}, box, name));
   });
   root.append(make('div', { class: 'card' }, make('ul', { class: 'runlist' }, boxes)), charts);
-  for (const name of chosen) follow(name, charts);
+  for (const name of chosen) follow(name, charts, signal);
 }
 
 // Rows as they come, over a stream that the tab's leaving ends.
-async function follow(name, charts) {
-  const signal = watching.signal;
+async function follow(name, charts, signal) {
   try {
     runs.set(name, await askJson('/api/runs/' + encodeURIComponent(name)));
+    if (signal.aborted) return;
     draw(charts);
     const response = await ask('/api/runs/events/' + encodeURIComponent(name), undefined, signal);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
