@@ -138,7 +138,9 @@ int explain_visualise(struct cli *cli, fov_model *model, fov_explainer *explaine
     const fov_visualise_options how = {
         .steps = option_given(cli, "steps") ? (int)option_integer(cli, "steps") : 0,
         .rate = (float)option_number(cli, "rate"),
-        .jitter = option_integer(cli, "jitter") > 0 ? (int)option_integer(cli, "jitter") : -1,
+        .jitter = !option_given(cli, "jitter")        ? 0
+                  : option_integer(cli, "jitter") > 0 ? (int)option_integer(cli, "jitter")
+                                                      : -1,
         .decay = option_number(cli, "decay") > 0 ? (float)option_number(cli, "decay") : -1.0F,
         .blur = option_number(cli, "blur") > 0 ? (float)option_number(cli, "blur") : -1.0F};
     int code = read_units(&u);

@@ -161,8 +161,8 @@ typedef struct fov_unit {
 typedef struct fov_visualise_options {
     int   steps;  /**< 0: 128 */
     float rate;   /**< of a step, root mean square, as a share of the way from black to white; 0: 0.02 */
-    int   jitter; /**< each step sees the picture moved by up to so many pixels and zoomed by up to 10 %; 0: 8, -1: not
-                       at all */
+    int   jitter; /**< each step sees the picture moved by up to so many pixels and zoomed by up to 10 %; 0: a
+                       28th of the shorter side, -1: not at all */
     float decay;  /**< share by which each step takes pixels back towards grey; 0: 0.002, below 0: none */
     float blur;   /**< standard deviation of the blur after every fourth step, pixels; 0: 0.35, below 0: none */
 } fov_visualise_options;

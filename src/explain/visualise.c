@@ -18,7 +18,7 @@
 enum {
     STEPS = 128,
     MOST_STEPS = 100000,
-    JITTER = 8,
+    SIDES_OF_JITTER = 28,
     BLUR_EVERY = 4,
     MOST_UNITS = 10000,
     OF_UNITS = 1 << 9,
@@ -341,10 +341,12 @@ static int visualise(struct ascent *a, const char *layer, int count, fov_image *
     return status;
 }
 
-static int check_how(fov_visualise_options *how, int count, struct error *error)
+static int check_how(const fov_explainer *e, fov_visualise_options *how, int count, struct error *error)
 {
+    int shorter = e->picture.height < e->picture.width ? e->picture.height : e->picture.width;
+    int jitter = shorter >= 2 * SIDES_OF_JITTER ? shorter / SIDES_OF_JITTER : 1;
     how->steps = how->steps == 0 ? STEPS : how->steps;
-    how->jitter = how->jitter == 0 ? JITTER : how->jitter < 0 ? 0 : how->jitter;
+    how->jitter = how->jitter == 0 ? jitter : how->jitter < 0 ? 0 : how->jitter;
     how->rate = how->rate == 0.0F ? (float)standard_rate : how->rate;
     how->decay = how->decay == 0.0F ? (float)standard_decay : how->decay < 0.0F ? 0.0F : how->decay;
     how->blur = how->blur == 0.0F ? (float)standard_blur : how->blur < 0.0F ? 0.0F : how->blur;
@@ -373,7 +375,7 @@ int fov_visualise(fov_explainer *e, const char *layer, const fov_unit *units, in
     if (options != NULL) {
         a.how = *options;
     }
-    int status = error->status == FOV_OK ? check_how(&a.how, count, error) : (int)error->status;
+    int status = error->status == FOV_OK ? check_how(e, &a.how, count, error) : (int)error->status;
     bool counts = status == FOV_OK;
     if (counts) {
         memset(pictures, 0, (size_t)count * sizeof *pictures);
