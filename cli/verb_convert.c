@@ -6,6 +6,7 @@
 #include "output.h"
 #include "preprocessing.h"
 #include "source.h"
+#include <fovea/boxes.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -91,6 +92,26 @@ static fov_model *load_darknet(struct cli *cli, const char *cfg, const char *wei
     return context != NULL ? fov_model_load_darknet(context, cfg, weights) : NULL;
 }
 
+/* --nms 0.65,0.25,300: a detector's file that gives boxes. */
+static int add_suppression(struct cli *cli, fov_model *model)
+{
+    const char *text = option_text(cli, "nms");
+    fov_suppress_options how = {.overlap = 0.65, .least = 0.25, .most = 300};
+    char end;
+    if (text == NULL) {
+        return EXIT_OK;
+    }
+    double most = 300;
+    int count = sscanf(text, "%lf,%lf,%lf%c", &how.overlap, &how.least, &most, &end);
+    if (count < 1 || count > 3 || !(how.overlap >= 0 && how.overlap <= 1) || !(how.least >= 0 && how.least <= 1) ||
+        !(most >= 1 && most <= 1e5)) {
+        return fail(cli, EXIT_USAGE,
+                    "--nms is \"%.60s\"; it is an overlap, a score and a number of boxes such as 0.65,0.25,300", text);
+    }
+    how.most = (int64_t)most;
+    return fov_model_add_suppression(model, &how) == FOV_OK ? EXIT_OK : fail_library(cli);
+}
+
 static int run(struct cli *cli)
 {
     const char *from = cli->arguments[0], *to = cli->arguments[1];
@@ -135,6 +156,7 @@ static int run(struct cli *cli)
                        : wanted != NULL ? load_sized(cli, from, size)
                                         : source_model(cli, from, NULL, option_text(cli, "model"));
     int code = model != NULL ? preprocessing_apply(cli, model, false) : EXIT_OK;
+    code = code == EXIT_OK && model != NULL ? add_suppression(cli, model) : code;
     if (code != EXIT_OK) {
         fov_model_free(model);
         return code;
@@ -171,6 +193,12 @@ static const struct cli_option options[] = {
      .minimum = 13,
      .maximum = 22,
      .doc = "the version of ONNX's operators to write"},
+    {.name = "nms",
+     .kind = OPTION_TEXT,
+     .argument = "IOU,SCORE,MOST",
+     .otherwise = "boxes are suppressed by who reads the file",
+     .doc = "of a detector: suppression in the file, whose output is [N, MOST, 6], x1, y1, x2, y2, score, class: "
+            "0.65,0.25,300"},
     {.name = "size",
      .kind = OPTION_TEXT,
      .argument = "HxW",
@@ -197,5 +225,6 @@ const struct verb verb_convert = {
                 "fovea convert best.safetensors again.onnx --model lenet5\n"
                 "fovea convert resnet18.pth resnet18.safetensors\n"
                 "fovea convert other.onnx other-13.onnx --opset 13\n"
-                "fovea convert open.onnx fixed.onnx --size 320x480\n",
+                "fovea convert open.onnx fixed.onnx --size 320x480\n"
+                "fovea convert cars.onnx cars-boxes.onnx --nms 0.65,0.25\n",
 };

@@ -68,6 +68,11 @@ FOV_API void fov_letterbox_back(const fov_letterbox *letterbox, const double map
  *  as it is. Several outputs become one, at the end of the same graph. `said` [size] receives what was taken for what, ""
  *  where nothing was. E_USAGE: no such detector; E_SHAPE, E_UNSUPPORTED: the outputs are not its. */
 FOV_API FOV_MUST_CHECK int fov_model_read_boxes(fov_model *model, const char *detector, char *said, size_t size);
+/** Puts suppression at the end of a detector's graph: its output becomes [N, most, 6], x1, y1, x2, y2 in the input's
+ *  pixels, score and class, best first, then rows of 0. In ONNX it is NonMaxSuppression, with what makes such rows of it
+ *  for any runtime; read again, the file's boxes and scores are taken from before it. `options` NULL: hard, at 0.65, above
+ *  a score of 0.25; `most` 0: 300. E_UNSUPPORTED: another kind, agnostic; the output is no detector's. */
+FOV_API FOV_MUST_CHECK int fov_model_add_suppression(fov_model *model, const fov_suppress_options *options);
 
 #ifdef __cplusplus
 }

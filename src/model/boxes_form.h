@@ -27,6 +27,7 @@ struct boxes_form {
     void (*box)(const struct boxes_rows *of, const float *numbers, size_t row, double box[4]);
     /** Looks at the rows of a picture first, and finds .unit; NULL: it is known. */
     void (*look)(struct boxes_rows *of, const float *numbers);
+    bool is_steps, is_corners; /**< a box is in steps of its map; by corners; else its middle and size in pixels */
     bool is_kept;   /**< a suppression in the network has left them: there is no other */
     bool has_parts; /**< boxes and scores may be outputs of their own (detector.c) */
 };
@@ -34,6 +35,9 @@ struct boxes_form {
 extern const struct boxes_form boxes_forms[];
 extern const char *const boxes_form_names[]; /**< "auto", then theirs, ended by NULL: the task's option */
 
+/** Boxes from the two outputs that a suppression would have read, corners [N, boxes, 4] and scores [N, classes, boxes]
+ *  (detector.c). */
+int model_read_suppressed(fov_model *model);
 /** A form's place among the names; -1: there is none of that name. */
 int boxes_form_named(const char *name);
 /** The form by its place among the names; 0: what was said of the chosen output, else the first that fits. NULL: none

@@ -25,6 +25,7 @@ struct parts {
     int64_t count;                   /* of boxes */
     int64_t classes;                 /* of scores; 1: the score of a class that `labels` has */
     bool across;                     /* scores are [N, classes, boxes] */
+    bool are_final;                  /* a suppression was to read these scores: they are what they mean */
 };
 
 static bool flatten(const fov_model *model, fov_value value, struct flat *flat)
@@ -252,7 +253,8 @@ static fov_value scores_of(fov_model *model, const struct parts *parts, bool is_
 {
     fov_graph *g = model->graph;
     struct range range = range_of(g, parts->scores.id);
-    bool softmax = is_softmax(g, parts->scores.id), is_share = softmax || (range.low >= 0 && range.high <= 1);
+    bool softmax = !parts->are_final && is_softmax(g, parts->scores.id);
+    bool is_share = softmax || parts->are_final || (range.low >= 0 && range.high <= 1);
     fov_value scores = parts->across ? as_rows(g, parts->scores, parts->classes, parts->count)
                                      : as_rows(g, parts->scores, parts->count, parts->classes);
     scores = parts->across ? fov_transpose(g, scores, (const int[]){0, 2, 1}, 3) : scores;
@@ -385,6 +387,22 @@ static int read_boxes(fov_model *model, const char *detector, struct text *said)
         return join(model, &parts, form, said);
     }
     return take_rows(model, which, said);
+}
+
+int model_read_suppressed(fov_model *model)
+{
+    struct text said = {.memory = model->context->memory};
+    fov_value boxes = model->outputs[0].value, scores = model->outputs[1].value;
+    fov_shape shape = fov_value_shape(model->graph, scores), of = fov_value_shape(model->graph, boxes);
+    if (of.rank != 3 || of.dim[2] != 4 || shape.rank != 3 || shape.dim[2] != of.dim[1]) {
+        return error_set(&model->context->error, FOV_E_SHAPE, "a suppression reads boxes [N, boxes, 4] and scores "
+                                                              "[N, classes, boxes]");
+    }
+    const struct parts parts = {
+        .boxes = boxes, .scores = scores, .count = of.dim[1], .classes = shape.dim[1], .across = true, .are_final = true};
+    int status = join(model, &parts, "raw", &said);
+    text_free(&said);
+    return status;
 }
 
 int fov_model_read_boxes(fov_model *model, const char *detector, char *said, size_t size)

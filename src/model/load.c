@@ -3,6 +3,7 @@
  * alone are in weights.c. */
 #include "base/arithmetic.h"
 #include "base/text.h"
+#include "model/boxes_form.h"
 #include "model/metadata.h"
 #include <fovea/memory.h>
 #include <stdio.h>
@@ -60,11 +61,13 @@ static bool has_open_batch(const fov_graph *graph)
 /** Any number of samples, whatever number the file was exported with; where its nodes do not allow that, that
  *  number. */
 static int import_any_batch(fov_model *model, const char *path, const char *directory, const struct file_map *map,
-                            const int64_t size[2], struct onnx_imported *imported)
+                            const int64_t size[2], bool before_suppression, struct onnx_imported *imported)
 {
     struct error                    *error = &model->context->error, first;
-    const struct onnx_import_options open = {.map = map, .open_batch = true, .open_size = {size[0], size[1]}},
-                                     stated = {.map = map, .one_sample = true, .open_size = {size[0], size[1]}};
+    const struct onnx_import_options open = {.map = map, .open_batch = true, .open_size = {size[0], size[1]},
+                                              .before_suppression = before_suppression},
+                                     stated = {.map = map, .one_sample = true, .open_size = {size[0], size[1]},
+                                               .before_suppression = before_suppression};
     int status = onnx_import_with(model->graph, path, directory, map->bytes, map->size, &open, imported);
     if (!status && has_open_batch(model->graph)) {
         status = check_any_batch(model->graph);
@@ -86,6 +89,53 @@ static int import_any_batch(fov_model *model, const char *path, const char *dire
     if (!status) {
         context_log(model->context, FOV_LOG_WARNING, "the number of samples is fixed in this model; were it open: %s",
                     first.text);
+    }
+    return status;
+}
+
+/** What cannot be read because shapes follow from a suppression of boxes is read up to there; *is_cut then. */
+static int import_what_can_be(fov_model *model, const char *path, const char *directory, const struct file_map *map,
+                              const int64_t size[2], bool *is_cut, struct onnx_imported *imported)
+{
+    struct error *error = &model->context->error, first;
+    int status = import_any_batch(model, path, directory, map, size, false, imported);
+    if (!status || status == FOV_E_MEMORY || status == FOV_E_IO) {
+        return status;
+    }
+    first = *error;
+    error_clear(error);
+    fov_graph_free(model->graph);
+    model->graph = fov_graph_create(model->context);
+    if (model->graph == NULL) {
+        return FOV_E_MEMORY;
+    }
+    *is_cut = import_any_batch(model, path, directory, map, size, true, imported) == FOV_OK;
+    if (!*is_cut) {
+        *error = first;
+    }
+    return *is_cut ? FOV_OK : status;
+}
+
+/* The boxes and scores that the suppression would have read are what the model gives. ONNX leaves open whether corners
+ * are x, y or y, x: who wrote the file tells. */
+static int take_boxes(fov_model *model, const char *path, const char *producer)
+{
+    struct error *error = &model->context->error;
+    bool is_ours = strcmp(producer, "fovea") == 0, is_known = is_ours || strcmp(producer, "pytorch") == 0;
+    fov_shape scores = fov_value_shape(model->graph, model->outputs[1].value);
+    if (!is_known) {
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "%s: how many boxes its NonMaxSuppression leaves follows from the picture, and it is not known "
+                         "in which order \"%s\" writes corners: export boxes and scores as outputs", path, producer);
+    }
+    if (!is_ours && scores.rank == 3 && scores.dim[1] == 1) {
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "%s: how many boxes its NonMaxSuppression leaves follows from the picture, and it reads one "
+                         "score of each box, whose class is elsewhere: export boxes and scores as outputs", path);
+    }
+    int status = model_read_suppressed(model);
+    if (status == FOV_OK) {
+        context_log(model->context, FOV_LOG_INFO, "%s: read up to its suppression of boxes, which is done here", path);
     }
     return status;
 }
@@ -121,8 +171,9 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
     if (slash != NULL) {
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
     }
-    int status =
-        import_any_batch(model, path, is_file ? directory : NULL, map, size != NULL ? size : usual, &imported);
+    bool is_cut = false;
+    int status = import_what_can_be(model, path, is_file ? directory : NULL, map, size != NULL ? size : usual, &is_cut,
+                                    &imported);
     if (status) {
         return status;
     }
@@ -140,6 +191,9 @@ static int load_onnx(fov_model *model, const char *path, const struct file_map *
     status = take_inputs_outputs(model, path, &imported);
     if (!status) {
         status = take_texts(model, &imported);
+    }
+    if (!status && is_cut) {
+        status = take_boxes(model, path, imported.producer); /* names are of the classes of boxes */
     }
     if (!status) {
         status = metadata_take(model, path, imported.metadata, imported.metadata_count);

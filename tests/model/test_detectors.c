@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <fovea/boxes.h>
 #include <fovea/fovea.h>
+#include <fovea/memory.h>
 #include <math.h>
 #include <string.h>
 
@@ -210,6 +211,76 @@ static void what_is_none(void **state)
     fov_model_free(made.model);
 }
 
+/* Boxes of a picture that has twice the input's size. */
+static fov_answer look(fov_model *model, const char *task)
+{
+    static uint8_t pixels[128 * 128 * 3];
+    const fov_image picture = {.height = 128, .width = 128, .channels = 3, .pixels = pixels};
+    fov_answer answer;
+    fov_session *session = fov_session_create(model, task);
+    assert_non_null(session);
+    assert_int_equal(fov_session_answer(session, &picture, &answer), FOV_OK);
+    fov_session_free(session);
+    return answer;
+}
+
+static void expect_same(const fov_answer *a, const fov_answer *b)
+{
+    assert_true(a->box_count > 5);
+    assert_int_equal(a->box_count, b->box_count);
+    for (int64_t i = 0; i < a->box_count; i++) {
+        const fov_answer_box *box = &a->boxes[i];
+        expect(&b->boxes[i], box->index, box->score, box->x1, box->y1, box->x2, box->y2);
+    }
+}
+
+/* Suppression in the graph gives the boxes that were found without; so does the file, which is read up to it. */
+static void suppression_in_the_file(void **state)
+{
+    enum { ROWS = 64 + 16 + 4, NUMBERS = 5 + 3 };
+    static const char task[] = "detect:least=0.05:overlap=0.3";
+    float rows[ROWS * NUMBERS];
+    uint32_t random = 1;
+    for (size_t i = 0; i < ROWS * NUMBERS; i++) {
+        random = random * 1664525U + 1013904223U;
+        float share = (float)(random >> 8) * 0x1p-24F;
+        rows[i] = i % NUMBERS < 4 ? 1.5F * share : share;
+    }
+    struct made made = begin(*state, 64);
+    fov_value output = give(&made, rows, ROWS, NUMBERS);
+    end(&made, &output, 1);
+    fov_model *model = made.model;
+    fov_answer right = look(model, task);
+    const fov_suppress_options how = {.overlap = 0.3, .least = 0.05, .most = 60};
+    assert_int_equal(fov_model_add_suppression(model, &how), FOV_OK);
+    fov_shape shape = fov_value_shape(fov_model_graph(model), fov_model_output(model));
+    assert_true(shape.rank == 3 && shape.dim[1] == 60 && shape.dim[2] == 6);
+    fov_answer inside = look(model, task);
+    right.box_count = right.box_count < 60 ? right.box_count : 60;
+    expect_same(&right, &inside);
+    assert_int_equal(fov_model_add_suppression(model, &how), FOV_E_UNSUPPORTED);
+    fov_error_clear(*state);
+    fov_buffer file;
+    assert_int_equal(fov_model_save_memory(model, 0, &file), FOV_OK);
+    fov_model *again = fov_model_load_memory(*state, file.bytes, file.size);
+    if (again == NULL) {
+        fail_msg("%s", fov_error(*state));
+    }
+    fov_answer outside = look(again, task);
+    outside.box_count = outside.box_count < 60 ? outside.box_count : 60;
+    expect_same(&right, &outside);
+    fov_answer_free(&outside);
+    fov_answer_free(&inside);
+    fov_answer_free(&right);
+    fov_buffer_free(&file);
+    fov_model_free(again);
+    fov_model_free(model);
+    model = fov_model_network(*state, "lenet5", NULL);
+    assert_int_equal(fov_model_add_suppression(model, NULL), FOV_E_UNSUPPORTED);
+    fov_error_clear(*state);
+    fov_model_free(model);
+}
+
 static int open_context(void **state)
 {
     *state = fov_context_create(&(fov_context_options){.threads = 1});
@@ -228,7 +299,7 @@ int main(void)
         cmocka_unit_test(corners_and_softmax), cmocka_unit_test(parts_and_sigmoids),
         cmocka_unit_test(kept_boxes),          cmocka_unit_test(kept_rows),
         cmocka_unit_test(offsets_of_ssd),      cmocka_unit_test(rows_by_shape),
-        cmocka_unit_test(what_is_none),
+        cmocka_unit_test(what_is_none),        cmocka_unit_test(suppression_in_the_file),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

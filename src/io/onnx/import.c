@@ -408,12 +408,58 @@ static int build(struct importer *importer, struct onnx_imported *imported)
     return status ? status : find_outputs(importer, imported);
 }
 
+static bool is_made(const struct onnx_graph *graph, const char *name)
+{
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct onnx_node *node = &graph->nodes[i];
+        for (size_t k = 0; k < node->out.count && !is_constant_node(node); k++) {
+            if (strcmp(node->out.at[k], name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Does a suppression read boxes by middle and size? */
+static bool has_centres(const struct onnx_node *node)
+{
+    for (size_t i = 0; i < node->attribute_count; i++) {
+        if (strcmp(node->attributes[i].name, "center_point_box") == 0 && node->attributes[i].integer != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How many boxes a suppression leaves follows from the picture, and so do the shapes of all that comes after it. */
+static int end_before_suppression(struct importer *importer)
+{
+    struct onnx_graph *graph = &importer->model->graph;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct onnx_node *node = &graph->nodes[i];
+        bool is_one = strcmp(node->type, "NonMaxSuppression") == 0 && node->in.count >= 2 && !has_centres(node);
+        if (is_one && is_made(graph, node->in.at[0]) && is_made(graph, node->in.at[1])) {
+            graph->outputs = arena_take(importer->arena, 2, sizeof *graph->outputs);
+            graph->output_count = 2;
+            for (size_t k = 0; graph->outputs != NULL && k < 2; k++) {
+                graph->outputs[k] = (struct onnx_port){.name = node->in.at[k], .offset = node->offset};
+            }
+            return graph->outputs != NULL ? FOV_OK : FOV_E_MEMORY;
+        }
+    }
+    return error_set(importer->error, FOV_E_UNSUPPORTED, "no suppression of boxes that the network makes");
+}
+
 static int import_model(struct importer *importer, const char *directory, struct onnx_imported *imported)
 {
     struct onnx_model *model = importer->model;
     int                status = check_versions(importer);
     for (size_t i = 0; i < model->metadata_count; i++) {
         importer->ours |= strcmp(model->metadata[i].key, "fovea.version") == 0;
+    }
+    if (!status && importer->options->before_suppression) {
+        status = end_before_suppression(importer);
     }
     if (!status) {
         status = importer_merge_branches(importer);

@@ -52,6 +52,9 @@ struct onnx_import_options {
     /** inputs of rank 2 and more leave their first dimension open even where the file has a number there */
     bool               open_batch;
     int64_t            open_size[2]; /**< what stands for a height and a width that the file leaves open; 0: refused */
+    /** What makes boxes of a detector is left out from its NonMaxSuppression on: that one's boxes and scores are the
+     *  outputs. E_UNSUPPORTED where there is none whose boxes the network makes. */
+    bool               before_suppression;
     bool               one_sample; /**< a first dimension that the file leaves open is 1 */
     /** what `bytes` are, where they are a file that is read piece by piece: weights then go straight to where they
      *  belong, and there is one copy of them. NULL: just bytes */

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Suppression at the end of a detector's graph, so that who runs its file gets boxes: rows of any form become corners and
+ * scores, of which an operator keeps the best (op/suppressed_boxes). Next: boxes_form.c (the forms), detector.c (reading
+ * what others have put there). */
+#include "base/arithmetic.h"
+#include "model/boxes_form.h"
+#include "op/yolox_loss/yolox.h"
+#include <fovea/boxes.h>
+#include <fovea/operators.h>
+#include <float.h>
+#include <string.h>
+
+static fov_value number(fov_graph *graph, float value)
+{
+    return fov_constant(graph, NULL, FOV_F32, (fov_shape){0}, &value);
+}
+
+/* Middle and size, each [N, rows, 2], to corners [N, rows, 4]. */
+static fov_value corners_of(fov_graph *g, fov_value middle, fov_value size)
+{
+    fov_value half = fov_mul(g, size, number(g, 0.5F));
+    return fov_concat(g, (fov_value[]){fov_sub(g, middle, half), fov_add(g, middle, half)}, 2, 2);
+}
+
+/* Steps of the maps, as YOLOX's rows have them, to corners in pixels. */
+static fov_value corners_of_steps(fov_model *model, const struct boxes_rows *of, fov_value middle, fov_value size)
+{
+    fov_graph *g = model->graph;
+    const struct yolox_options options = {of->height, of->width};
+    size_t each = 2 * of->rows;
+    float *places = memory_allocate_raw(model->context->memory, 2 * each, sizeof *places, "a detector's places",
+                                        &model->context->error);
+    if (places == NULL) {
+        return (fov_value){0};
+    }
+    for (size_t row = 0; row < of->rows; row++) {
+        struct yolox_place place = yolox_place_of(&options, row);
+        places[2 * row] = (float)place.x;
+        places[2 * row + 1] = (float)place.y;
+        places[each + 2 * row] = places[each + 2 * row + 1] = (float)place.stride;
+    }
+    const fov_shape shape = {3, {1, (int64_t)of->rows, 2}};
+    fov_value place = fov_constant(g, NULL, FOV_F32, shape, places);
+    fov_value stride = fov_constant(g, NULL, FOV_F32, shape, places + each);
+    memory_free(model->context->memory, places);
+    middle = fov_mul(g, fov_add(g, middle, place), stride);
+    size = fov_mul(g, fov_exp(g, fov_clip(g, size, -FLT_MAX, 20)), stride); /* as yolox_decode holds it */
+    return corners_of(g, middle, size);
+}
+
+/* A row is of its best class alone, as everywhere in fovea: the scores of its other classes become 0. */
+static fov_value only_best(fov_graph *g, fov_value scores)
+{
+    const struct op_emitter *emitter = fov_graph_emitter(g);
+    fov_value best = fov_reduce_max(g, scores, .axes = {2}, .axis_count = 1, .keep_dims = true);
+    return fov_mul(g, scores, fov_cast(g, op_emit2(emitter, "greater_or_equal", scores, best, NULL), FOV_F32));
+}
+
+static fov_value rows_of(fov_model *model, const struct boxes_rows *of)
+{
+    return of->across ? fov_transpose(model->graph, model->output, (const int[]){0, 2, 1}, 3) : model->output;
+}
+
+static int add(fov_model *model, const fov_suppress_options *options)
+{
+    fov_graph *g = model->graph;
+    struct error *error = &model->context->error;
+    struct boxes_rows of = {.rows = 0};
+    const struct boxes_form *form = boxes_form_of(model, model->output, 0, &of);
+    if (options->kind != FOV_SUPPRESS_HARD || options->agnostic) {
+        return error_set(error, FOV_E_UNSUPPORTED, "in the network suppression is hard, and class by class");
+    }
+    if (model->output.id == 0 || form == NULL || form->is_kept) {
+        return error_set(error, FOV_E_UNSUPPORTED, "%s", form == NULL ? "the model's output is no detector's"
+                                                                       : "the model has suppression at its end already");
+    }
+    fov_value rows = rows_of(model, &of);
+    fov_value first = fov_slice(g, rows, 2, 0, 2, 1), second = fov_slice(g, rows, 2, 2, 2, 1);
+    fov_value boxes = form->is_corners ? fov_slice(g, rows, 2, 0, 4, 1)
+                      : form->is_steps ? corners_of_steps(model, &of, first, second)
+                                       : corners_of(g, first, second);
+    fov_value scores = fov_slice(g, rows, 2, form->first_class, of.classes, 1);
+    scores = form->object >= 0 ? fov_mul(g, scores, fov_slice(g, rows, 2, form->object, 1, 1)) : scores;
+    const fov_value in[] = {boxes, fov_transpose(g, only_best(g, scores), (const int[]){0, 2, 1}, 3)};
+    const struct op_emitter *emitter = fov_graph_emitter(g);
+    const struct {
+        double overlap, least;
+        int64_t most;
+    } told = {options->overlap, options->least, options->most > 0 ? options->most : 300};
+    fov_value kept = emitter->node(emitter->graph, "suppressed_boxes", in, 2, &told, "detections");
+    if (kept.id == 0) {
+        return graph_refuse(g);
+    }
+    model->boxes_form = boxes_form_named("kept");
+    return model_replace_output(model, kept);
+}
+
+int fov_model_add_suppression(fov_model *model, const fov_suppress_options *options)
+{
+    static const fov_suppress_options standard = {.overlap = 0.65, .least = 0.25};
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    struct call call = call_begin(model->context);
+    int status = model->context->error.status != FOV_OK ? (int)model->context->error.status
+                                                         : add(model, options != NULL ? options : &standard);
+    call_end(&call);
+    return status;
+}
