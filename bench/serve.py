@@ -7,7 +7,7 @@ Usage: bench/serve.py latency|load|slow|memory [--model MODEL] [--picture FILE] 
   latency  one request after another: median and p95, and the share of each stage; then each picture on a connection of
            its own, as a page does after the pen is lifted
   load     --connections requests at once with --batch N, and archives of N pictures, in turn with fovea bench at that
-           batch: pictures a second, p99, batch sizes, and CPU time a picture, which a busy machine does not spoil
+           batch: pictures a second, p99, batch sizes, the server's CPU time a picture
   slow     latency with and without 200 connections that send a byte a second, in turn
   memory   --requests requests; resident memory after the first tenth and at the end
 
@@ -166,13 +166,10 @@ def at_once(server, request, count, connections):
 
 
 def run_bench(options):
-    begun = os.times()
     out = subprocess.run([options.fovea, "bench", options.model, "--batch", str(options.batch), "--time", "4", "--json",
                           "--quiet"], capture_output=True, text=True, check=True)
-    spent = os.times()
     figures = json.loads(out.stdout)
-    cpu = spent.children_user + spent.children_system - begun.children_user - begun.children_system
-    return figures["images_per_second"], 1e3 * cpu / (figures["runs"] * options.batch), figures["load_average"]
+    return figures["images_per_second"], figures["load_average"]
 
 
 def load(options, picture):
@@ -193,7 +190,7 @@ def load(options, picture):
         cpu = 1e3 * (server.cpu() - before) / options.requests
         after = [float(line.split()[1]) for line in server.get("/metrics").decode().splitlines()
                  if line.startswith(("fovea_batches_total", "fovea_pictures_total"))]
-        rows["singly"].append((options.requests / seconds, cpu))
+        rows["singly"].append(options.requests / seconds)
         print(f"singly:   {options.requests / seconds:8.1f} pictures/s, p50 {quantile(times, 0.5):.1f} ms, p99 "
               f"{quantile(times, 0.99):.1f} ms, CPU {cpu:.2f} ms a picture, "
               f"{(after[1] - figures[1]) / (after[0] - figures[0]):.1f} pictures a batch", flush=True)
@@ -201,16 +198,15 @@ def load(options, picture):
         before = server.cpu()
         seconds, times = at_once(server, packed, count, 2)
         cpu = 1e3 * (server.cpu() - before) / (count * options.batch)
-        rows["archives"].append((count * options.batch / seconds, cpu))
+        rows["archives"].append(count * options.batch / seconds)
         print(f"archives: {count * options.batch / seconds:8.1f} pictures/s, CPU {cpu:.2f} ms a picture", flush=True)
-        speed, cpu, average = run_bench(options)
-        rows["bench"].append((speed, cpu))
-        print(f"bench:    {speed:8.1f} pictures/s, CPU {cpu:.2f} ms a picture (load {average:.1f})", flush=True)
+        speed, average = run_bench(options)
+        rows["bench"].append(speed)
+        print(f"bench:    {speed:8.1f} pictures/s (load {average:.1f})", flush=True)
     server.stop()
-    speed, cpu = max(row[0] for row in rows["bench"]), min(row[1] for row in rows["bench"])
-    for name in ("singly", "archives"):
-        print(f"{name}: best throughput {max(row[0] for row in rows[name]) / speed:.2f} of bench's best; "
-              f"bench's least CPU time {cpu / min(row[1] for row in rows[name]):.2f} of its least")
+    best = {name: max(figures) for name, figures in rows.items()}
+    print(f"of bench's best: singly {best['singly'] / best['bench']:.2f}, archives "
+          f"{best['archives'] / best['bench']:.2f}")
 
 
 def slow(options, picture):

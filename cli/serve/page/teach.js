@@ -146,7 +146,7 @@ function whenReady(state) {
     try {
       const answer = await askJson('/api/teach/predict', file);
       const rows = answer.classes.sort((a, b) => b.probability - a.probability);
-      result.replaceChildren(make('ol', { class: 'bars' }, rows.map(row => {
+      result.replaceChildren(make('img', { class: 'tested', src: URL.createObjectURL(file), alt: text('picture') }), make('ol', { class: 'bars' }, rows.map(row => {
         const fill = make('div', { class: 'fill' });
         fill.style.width = 100 * row.probability + '%';
         return make('li', {}, make('span', { class: 'name' }, row.name), make('span', { class: 'value' }, percent(row.probability)), make('div', { class: 'track' }, fill));
@@ -164,5 +164,5 @@ function whenReady(state) {
   const table = state.confusion.length ? make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text('confusion') }, make('h2', {}, text('confusion')),
     make('table', { class: 'matrix' }, make('thead', {}, make('tr', {}, make('th', { scope: 'col' }, text('is')), names.map(name => make('th', { scope: 'col' }, name)))),
       make('tbody', {}, state.confusion.map((row, i) => make('tr', {}, make('th', { scope: 'row' }, names[i]), row.map(value => make('td', {}, value))))))) : null;
-  return [make('p', { class: 'row' }, make('button', { type: 'button', onclick: () => chooseFiles(false, test) }, text('testWith')), make('button', { type: 'button', class: 'quiet', onclick: save }, text('download'))), result, table].filter(Boolean);
+  return [make('p', { class: 'row' }, make('button', { type: 'button', onclick: () => chooseFiles(false, test) }, text('testWith')), make('button', { type: 'button', class: 'quiet', onclick: save }, text('download')), make('span', { class: 'small' }, text('servesIt'))), result, table].filter(Boolean);
 }

@@ -60,7 +60,7 @@ const table = {
   train: ['Train', '训练'], stop: ['Stop', '停止'], reset: ['Start over', '重新开始'], passes: ['Passes', '轮数'],
   trained: ['Trained in {seconds} s. Of the pictures held back, {share} were right.', '训练用时 {seconds} 秒。留出的图片中 {share} 正确。'],
   trainedAll: ['Trained in {seconds} s.', '训练用时 {seconds} 秒。'],
-  test: ['Test it', '测试'], testWith: ['Test with a picture', '用图片测试'], confusion: ['What was mistaken for what', '混淆矩阵'], is: ['is \\ answered', '实际 \\ 回答'], download: ['Download as ONNX', '下载 ONNX'],
+  test: ['Test it', '测试'], testWith: ['Test with a picture', '用图片测试'], confusion: ['What was mistaken for what', '混淆矩阵'], is: ['is \\ answered', '实际 \\ 回答'], download: ['Download as ONNX', '下载 ONNX'], servesIt: ['then: fovea serve taught.onnx', '然后：fovea serve taught.onnx'],
   loss: ['loss', '损失'], accuracy: ['accuracy', '准确率'], held: ['held back', '留出'],
   runsTitle: ['Training runs', '训练过程'],
   runsLead: ['Curves of the runs in {folder}; one that goes on is followed live.', '{folder} 中的训练曲线；正在进行的会实时更新。'],
