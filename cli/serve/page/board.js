@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A drawing board: white strokes on black, as handwritten digits are stored, by mouse, finger, pen or keyboard. Each time
 // the pen goes up the picture is handed on as PNG.
-import { make } from './common.js';
+import { fileOf, make } from './common.js';
 import { text } from './texts.js';
 
 const SIDE = 280;
@@ -33,7 +33,7 @@ export function drawingBoard(take) {
   }
   function handOn() {
     stroke = null;
-    if (strokes.length) canvas.toBlob(take, 'image/png');
+    if (strokes.length) take(fileOf(canvas, 'image/png'));
   }
   function markCursor() {
     redraw();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Teach: classes with pictures, training with live curves, a test, the model as a file.
-import { ask, askJson, chart, chooseFiles, make, percent, query, say, showError, shrink } from './common.js';
+import { ask, askJson, chart, chooseFiles, fileOf, make, percent, query, say, showError, shrink } from './common.js';
 import { text } from './texts.js';
 
 const SIDE = 320; // pixels of what is sent
@@ -80,7 +80,7 @@ async function shoot(one, card) {
     const take = async () => {
       const canvas = make('canvas', { width: video.videoWidth, height: video.videoHeight });
       canvas.getContext('2d').drawImage(video, 0, 0);
-      await addPictures(one, [await new Promise(done => canvas.toBlob(done, 'image/jpeg'))]);
+      await addPictures(one, [fileOf(canvas, 'image/jpeg', 0.92)]);
     };
     const box = make('div', {}, video, make('p', { class: 'row' }, make('button', { type: 'button', onclick: take }, text('shoot')),
       make('button', { type: 'button', class: 'quiet', onclick: () => { stream.getTracks().forEach(track => track.stop()); box.remove(); } }, text('stop'))));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Try: a picture by file, drop, paste, camera or pen, and what the model says of it. Several files become a table.
-import { ask, askJson, bytesOf, chooseFiles, classColour, icon, make, percent, query, say, short, showError } from './common.js';
+import { ask, askJson, bytesOf, chooseFiles, classColour, fileOf, icon, make, percent, query, say, short, showError } from './common.js';
 import { text } from './texts.js';
 import { drawingBoard } from './board.js';
 
@@ -67,7 +67,7 @@ async function showCamera() {
   const shoot = async () => {
     const canvas = make('canvas', { width: video.videoWidth, height: video.videoHeight });
     canvas.getContext('2d').drawImage(video, 0, 0);
-    const blob = await new Promise(done => canvas.toBlob(done, 'image/jpeg', 0.95));
+    const blob = fileOf(canvas, 'image/jpeg', 0.95);
     stopCamera();
     predict(blob, 'camera.jpg');
   };
