@@ -123,6 +123,20 @@ fov_model *job_model(struct job *job, int *index)
     return *model;
 }
 
+/* What `curl -F` and a page's form send: the file with text around it. */
+static bool is_form(const void *bytes, size_t size)
+{
+    enum { HEAD = 512 };
+    char head[HEAD + 1];
+    size_t length = size < HEAD ? size : HEAD;
+    if (length < 2) {
+        return false;
+    }
+    memcpy(head, bytes, length);
+    head[length] = '\0';
+    return strncmp(head, "--", 2) == 0 && strstr(head, "Content-Disposition: form-data") != NULL;
+}
+
 int picture_decode(struct worker *worker, const void *bytes, size_t size, fov_image *image, char *problem, size_t room)
 {
     fov_context *context = worker->cli.context;
@@ -130,6 +144,10 @@ int picture_decode(struct worker *worker, const void *bytes, size_t size, fov_im
     if (size == 0) {
         snprintf(problem, room, "no picture was sent: POST the bytes of a PNG, JPEG, WebP, GIF or BMP file");
         return 400;
+    }
+    if (is_form(bytes, size)) {
+        snprintf(problem, room, "this is a form (curl -F): send the bytes of the file alone, curl --data-binary @FILE");
+        return 415;
     }
     if (fov_image_decode(context, bytes, size, 0, image) != FOV_OK) {
         int code = status_code(fov_error_status(context));
