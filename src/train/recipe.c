@@ -33,7 +33,7 @@ static const fov_recipe recipes[] = {
     {"mnist-best", "32-32-64-64 filters with batch norm on MNIST, affine and elastic changes",
      "model = mnist-best\n"
      "data = mnist\n"
-     "epochs = 16\n"
+     "epochs = 14\n"
      "batch = 100\n"
      "optimizer = sgd\n"
      "lr = 0.1\n"
