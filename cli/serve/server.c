@@ -240,7 +240,8 @@ static int open_socket(struct loop *loop)
                                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, 128,
                                              (struct sockaddr *)&address, (int)sizeof address);
     if (loop->listener == NULL) {
-        return fail(loop->server->cli, EXIT_IO, "port %d of %s cannot be listened on: %s; --port 0 takes one that is free",
+        return fail(loop->server->cli, EXIT_IO,
+                    "port %d of %s cannot be listened on: %s; --port 0 takes one that is free",
                     guard->port, guard->address, strerror(errno));
     }
     if (getsockname(evconnlistener_get_fd(loop->listener), (struct sockaddr *)&address, &size) == 0) {

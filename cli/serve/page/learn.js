@@ -35,11 +35,17 @@ async function showCourse(place) {
   show(lessons[0]);
 }
 
+// Paragraphs are as wide as the page; drawings in letters, tables and lists stay as they are.
+function prose(words) {
+  return words.split('\n\n').map(block => (/^( |[-*|]|\d+\.)|\S  +\S/m.test(block) ? make('pre', { class: 'text', tabIndex: 0 }, block)
+    : make('p', {}, block.replace(/([^\x00-\x7f])\n(?=[^\x00-\x7f])/g, '$1').replace(/\n/g, ' '))));
+}
+
 async function showLesson(place, lesson) {
   const drawing = make('img', { class: 'drawing', alt: text('drawingOf', { name: lesson.title }), hidden: true });
   const line = `fovea learn start ${lesson.number}${locale() === 'zh' ? ' --lang zh' : ''}`;
-  place.replaceChildren(make('h3', {}, `${lesson.number}. ${lesson.title}`), make('pre', { class: 'text', tabIndex: 0 }, lesson.text), drawing,
-    make('p', { class: 'small' }, text('yourTask')), make('pre', { class: 'text', tabIndex: 0 }, lesson.task), make('div', { class: 'code' }, make('pre', { tabIndex: 0 }, line)));
+  place.replaceChildren(make('h3', {}, `${lesson.number}. ${lesson.title}`), prose(lesson.text), drawing,
+    make('p', { class: 'small' }, text('yourTask')), prose(lesson.task), make('div', { class: 'code' }, make('pre', { tabIndex: 0 }, line)));
   place.setAttribute('aria-label', lesson.title);
   if (!lesson.picture) return;
   const response = await ask('/api/lessons/drawing/' + lesson.number);
