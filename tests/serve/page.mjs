@@ -53,6 +53,7 @@ const ready = { try: '#try .bars li', why: '#why .maps button', network: '#netwo
 async function look(page, name, where) {
   const { violations } = await page.evaluate(`${axe}; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })`);
   for (const one of violations) fault(where, one.id, one.nodes.map(node => node.html.slice(0, 120)).slice(0, 3).join(' | '));
+  if (/\[object |undefined|NaN/.test(await page.innerText('#main'))) fault(where, 'shows what no person should see');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   if (wide > 0) fault(where, 'is wider than the window by', wide);
   if (screenshots) await page.screenshot({ path: `${screenshots}/${where}.png`, fullPage: true });

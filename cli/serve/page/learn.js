@@ -44,8 +44,8 @@ function prose(words) {
 async function showLesson(place, lesson) {
   const drawing = make('img', { class: 'drawing', alt: text('drawingOf', { name: lesson.title }), hidden: true });
   const line = `fovea learn start ${lesson.number}${locale() === 'zh' ? ' --lang zh' : ''}`;
-  place.replaceChildren(make('h3', {}, `${lesson.number}. ${lesson.title}`), prose(lesson.text), drawing,
-    make('p', { class: 'small' }, text('yourTask')), prose(lesson.task), make('div', { class: 'code' }, make('pre', { tabIndex: 0 }, line)));
+  place.replaceChildren(make('h3', {}, `${lesson.number}. ${lesson.title}`), ...prose(lesson.text), drawing,
+    make('p', { class: 'small' }, text('yourTask')), ...prose(lesson.task), make('div', { class: 'code' }, make('pre', { tabIndex: 0 }, line)));
   place.setAttribute('aria-label', lesson.title);
   if (!lesson.picture) return;
   const response = await ask('/api/lessons/drawing/' + lesson.number);
