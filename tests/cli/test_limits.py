@@ -9,8 +9,8 @@ import os
 import resource
 import sys
 
-import test_command as command
-from test_command import IO, MEMORY, OK, environment, expect_failure, fovea
+import command
+from command import IO, MEMORY, OK, environment, expect_failure, fovea
 
 RUN = ("train", "--data", "digits:40", "--model", "course-cnn", "--epochs", 1, "--augment", "elastic, mosaic, cutmix",
        "--overwrite", "--out", "limited")
