@@ -107,15 +107,15 @@ static const fov_recipe recipes[] = {
     {"detect", "a detector on some hundreds of pictures: weak changes, adamw, an average of the weights",
      "model = yolox-nano\n"
      "task = detect\n"
-     "epochs = 250\n"
-     "batch = 8\n"
+     "epochs = 150\n"
+     "batch = 4\n"
      "optimizer = adamw:weight_decay=0.02\n"
      "lr = 0.002\n"
      "no_decay = norms-and-biases\n"
      "schedule = cosine\n"
      "warmup = 100\n"
      "augment = flip, scale:0.2, translate:0.1, brightness:0.2, contrast:0.2, saturation:0.2, hue:0.02\n"
-     "ema = 0.998\n"
+     "ema = 0.997\n"
      "cache = 1000\n",
      .larger = "detect-large", .from = 5000},
     {"detect-large", "a detector on thousands of pictures, as YOLOX is trained: mosaic and mixup, SGD",
