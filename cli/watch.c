@@ -40,7 +40,7 @@ static int split_path(struct watch *watch, const char *directory)
         return fail(watch->server.cli, EXIT_IO, "%s: %s", directory, strerror(errno));
     }
     char *slash = strrchr(watch->folder, '/');
-    watched_begin(&watch->watched, slash + 1);
+    watch->watched.name = slash + 1;
     *slash = '\0';
     watch->server.runs = slash == watch->folder ? "/" : watch->folder;
     watch->server.watched = &watch->watched;
@@ -71,6 +71,7 @@ int watch_begin(struct cli *cli, const char *directory, struct watch **out)
     }
     struct watch *watch = take_memory(1, sizeof *watch);
     struct server *server = &watch->server;
+    watched_begin(&watch->watched);
     server->cli = cli;
     server->teach = teach_create(server);
     server->guard.port = (int)option_integer(cli, "port");

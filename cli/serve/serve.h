@@ -162,7 +162,7 @@ void network_work(struct job *job);
 void drawing_work(struct job *job);
 void filters_work(struct job *job);
 
-void watched_begin(struct watched *watched, const char *name);
+void watched_begin(struct watched *watched); /**< its name is given later */
 void watched_end(struct watched *watched);
 void watched_step(struct watched *watched, const fov_progress *at); /**< from the thread that trains */
 bool watched_tick(struct watched *watched); /**< a second has gone by: whether steps were done in it */

@@ -3,9 +3,9 @@
  * the loss over a second each, or over more where a training takes long, so that they never outgrow a fixed room. */
 #include "cli/serve/serve.h"
 
-void watched_begin(struct watched *watched, const char *name)
+void watched_begin(struct watched *watched)
 {
-    *watched = (struct watched){.name = name};
+    *watched = (struct watched){.name = ""};
     pthread_mutex_init(&watched->lock, NULL);
 }
 

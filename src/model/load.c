@@ -58,12 +58,22 @@ static bool has_open_batch(const fov_graph *graph)
     return false;
 }
 
+/** For another try at the file: an empty graph; *first is why the last one failed. False: memory is short. */
+static bool start_anew(fov_model *model, struct error *first)
+{
+    *first = model->context->error;
+    error_clear(&model->context->error);
+    fov_graph_free(model->graph);
+    model->graph = fov_graph_create(model->context);
+    return model->graph != NULL;
+}
+
 /** Any number of samples, whatever number the file was exported with; where its nodes do not allow that, that
  *  number. */
 static int import_any_batch(fov_model *model, const char *path, const char *directory, const struct file_map *map,
                             const int64_t size[2], bool before_suppression, struct onnx_imported *imported)
 {
-    struct error                    *error = &model->context->error, first;
+    struct error first;
     const struct onnx_import_options open = {.map = map, .open_batch = true, .open_size = {size[0], size[1]},
                                               .before_suppression = before_suppression},
                                      stated = {.map = map, .one_sample = true, .open_size = {size[0], size[1]},
@@ -78,11 +88,7 @@ static int import_any_batch(fov_model *model, const char *path, const char *dire
     if (!status || status == FOV_E_MEMORY || status == FOV_E_IO || !has_open_batch(model->graph)) {
         return status;
     }
-    first = *error;
-    error_clear(error);
-    fov_graph_free(model->graph);
-    model->graph = fov_graph_create(model->context);
-    if (model->graph == NULL) {
+    if (!start_anew(model, &first)) {
         return FOV_E_MEMORY;
     }
     status = onnx_import_with(model->graph, path, directory, map->bytes, map->size, &stated, imported);
@@ -102,11 +108,7 @@ static int import_what_can_be(fov_model *model, const char *path, const char *di
     if (!status || status == FOV_E_MEMORY || status == FOV_E_IO) {
         return status;
     }
-    first = *error;
-    error_clear(error);
-    fov_graph_free(model->graph);
-    model->graph = fov_graph_create(model->context);
-    if (model->graph == NULL) {
+    if (!start_anew(model, &first)) {
         return FOV_E_MEMORY;
     }
     *is_cut = import_any_batch(model, path, directory, map, size, true, imported) == FOV_OK;

@@ -4,6 +4,7 @@
  * what others have put there). */
 #include "base/arithmetic.h"
 #include "model/boxes_form.h"
+#include "op/suppressed_boxes/suppressed_boxes.h"
 #include "op/yolox_loss/yolox.h"
 #include <fovea/boxes.h>
 #include <fovea/operators.h>
@@ -83,10 +84,7 @@ static int add(fov_model *model, const fov_suppress_options *options)
     scores = form->object >= 0 ? fov_mul(g, scores, fov_slice(g, rows, 2, form->object, 1, 1)) : scores;
     const fov_value in[] = {boxes, fov_transpose(g, only_best(g, scores), (const int[]){0, 2, 1}, 3)};
     const struct op_emitter *emitter = fov_graph_emitter(g);
-    const struct {
-        double overlap, least;
-        int64_t most;
-    } told = {options->overlap, options->least, options->most > 0 ? options->most : 300};
+    const struct suppressed_options told = {options->overlap, options->least, options->most > 0 ? options->most : 300};
     fov_value kept = emitter->node(emitter->graph, "suppressed_boxes", in, 2, &told, "detections");
     if (kept.id == 0) {
         return graph_refuse(g);

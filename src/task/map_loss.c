@@ -44,9 +44,10 @@ static fov_value as_logits(const struct map *map, struct model_scores *scores)
         return fov_concat(map->graph, pair, 2, 1);
     }
     if (scores->is_probable) { /* softmax(log p) is p */
-        fov_value no = op_emit_affine(map->emitter, x, -1, 1);
-        x = fov_log(map->graph, fov_clip(map->graph, x, 1e-7F, 1));
+        fov_value share = x;
+        x = fov_log(map->graph, fov_clip(map->graph, share, 1e-7F, 1));
         if (map->is_apart) {
+            fov_value no = op_emit_affine(map->emitter, share, -1, 1);
             x = fov_sub(map->graph, x, fov_log(map->graph, fov_clip(map->graph, no, 1e-7F, 1)));
         }
         scores->logits = x;

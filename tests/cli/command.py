@@ -15,7 +15,8 @@ import zlib
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 SHARED = os.path.abspath(os.environ.get("FOVEA_SHARED", "../shared"))
-VERBS = ["bench", "convert", "data", "eval", "explain", "features", "filter", "inspect", "learn", "new", "ops", "predict", "serve", "train"]
+VERBS = sorted(name[len("verb_"):-len(".c")] for name in os.listdir(os.path.dirname(__file__) + "/../../cli")
+               if name.startswith("verb_") and name.endswith(".c"))
 OK, USAGE, INPUT, IO, MEMORY, NUMERIC, SLOWER, INTERRUPTED = 0, 2, 3, 4, 5, 6, 7, 130
 
 

@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include "model/boxes_form.h"
+
 #include <fovea/boxes.h>
 #include <fovea/fovea.h>
 #include <fovea/memory.h>
@@ -281,6 +284,19 @@ static void suppression_in_the_file(void **state)
     fov_model_free(model);
 }
 
+/** The task's option lists the forms' names in the order of their table. */
+static void names_of_forms(void **state)
+{
+    (void)state;
+    int count = 0;
+    while (boxes_form_names[1 + count] != NULL) {
+        assert_string_equal(boxes_form_names[1 + count], boxes_forms[count].name);
+        assert_int_equal(boxes_form_named(boxes_forms[count].name), 1 + count);
+        count++;
+    }
+    assert_string_equal(boxes_forms[count - 1].name, "kept");
+}
+
 static int open_context(void **state)
 {
     *state = fov_context_create(&(fov_context_options){.threads = 1});
@@ -300,6 +316,7 @@ int main(void)
         cmocka_unit_test(kept_boxes),          cmocka_unit_test(kept_rows),
         cmocka_unit_test(offsets_of_ssd),      cmocka_unit_test(rows_by_shape),
         cmocka_unit_test(what_is_none),        cmocka_unit_test(suppression_in_the_file),
+        cmocka_unit_test(names_of_forms),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

@@ -3,15 +3,11 @@
  * ONNX it is NonMaxSuppression, whose selection is put back among the scores, and a TopK of these. */
 #include "op/common.h"
 #include "op/onnx.h"
+#include "op/suppressed_boxes/suppressed_boxes.h"
 
 #include <math.h>
 
 enum { BOXES, SCORES, ROW = 6 /* x1, y1, x2, y2, score, class */ };
-
-struct suppressed_options {
-    double overlap, least;
-    int64_t most;
-};
 
 static const struct op_attribute attributes[] = {
     {OP_ATTRIBUTE(struct suppressed_options, overlap), .kind = OP_NUMBER, .standard = 0.65, .maximum = 1,
