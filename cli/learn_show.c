@@ -5,7 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { LINE_WIDTH = 92 }; /* columns, of sentences; a word that is longer stands alone */
+enum { LABEL = 12 }; /* columns of "  expected  " */
+
+/* Columns for sentences: as for a lesson's text, or a terminal that has fewer; a word that is longer stands alone. */
+static int line_width(const struct learner *l)
+{
+    return l->cli->width < LESSON_COLUMNS ? l->cli->width : LESSON_COLUMNS;
+}
 
 const char *phrase(const struct learner *l, const char *en, const char *zh)
 {
@@ -103,16 +109,14 @@ static void show_printed(const struct learner *l, const char *text)
     }
 }
 
-/* Text behind a label of twelve columns, its further lines set in like the first. */
-static void show_indented(const struct learner *l, const char *text)
+void show_indented(const struct learner *l, const char *text, int indent)
 {
-    enum { INDENT = 12 };
     for (bool first = true; *text != '\0'; first = false) {
         char line[1200], clean[1200];
         size_t length = strcspn(text, "\n");
         snprintf(line, sizeof line, "%.*s", (int)(length < 1190 ? length : 1190), text);
-        fprintf(l->cli->out, "%*s", first ? 0 : INDENT, "");
-        print_wrapped(l->cli->out, show_clean(clean, sizeof clean, line), INDENT, INDENT, LINE_WIDTH);
+        fprintf(l->cli->out, "%*s", first ? 0 : indent, "");
+        print_wrapped(l->cli->out, show_clean(clean, sizeof clean, line), indent, indent, line_width(l));
         text += length + (text[length] == '\n' ? 1 : 0);
     }
 }
@@ -130,7 +134,7 @@ static void show_pass(const struct learner *l, const struct lesson *lesson, cons
     }
     if (lesson->after.en != NULL) {
         fputs("\n  ", out);
-        print_wrapped(out, words_in(lesson->after, l->language), 2, 2, LINE_WIDTH);
+        show_indented(l, words_in(lesson->after, l->language), 2);
     }
 }
 
@@ -142,7 +146,7 @@ static void show_not_yet(const struct learner *l, const struct lesson *lesson, c
     fprintf(out, "  %s%s\n", phrase(l, "file      ", "文件      "), show_clean(clean, sizeof clean, file));
     if (*v->given != '\0') {
         fprintf(out, "  %s", phrase(l, "given     ", "给定      "));
-        show_indented(l, v->given);
+        show_indented(l, v->given, LABEL);
     }
     if (v->differs) {
         fprintf(out,
@@ -153,19 +157,21 @@ static void show_not_yet(const struct learner *l, const struct lesson *lesson, c
     fprintf(out, "  %s",
             v->kind == VERDICT_COULD_NOT_RUN ? phrase(l, "because   ", "原因      ")
                                              : phrase(l, "likely    ", "可能原因  "));
-    show_indented(l, v->cause);
+    show_indented(l, v->cause, LABEL);
     if (v->kind == VERDICT_NOT_YET) {
         fprintf(out,
                 phrase(l,
-                       "\n  the same numbers again: fovea learn check %d --seed %llu%s; help: fovea learn hint %d%s\n",
-                       "\n  用同样的数再试：fovea learn check %d --seed %llu%s；提示：fovea learn hint %d%s\n"),
+                       "\n  the same numbers again  fovea learn check %d --seed %llu%s\n"
+                       "  a hint                  fovea learn hint %d%s\n",
+                       "\n  用同样的数再试  fovea learn check %d --seed %llu%s\n"
+                       "  看提示          fovea learn hint %d%s\n"),
                 lesson->number, (unsigned long long)v->seed, l->lang, lesson->number, l->lang);
     }
 }
 
 void show_verdict(const struct learner *l, const struct lesson *lesson, const struct verdict *v, const char *file)
 {
-    static const char *const en[] = {"PASS", "NOT YET", "COULD NOT RUN"}, *const zh[] = {"通过 PASS", "还没有 NOT YET",
+    static const char *const en[] = {"PASS", "NOT YET", "COULD NOT RUN"}, *const zh[] = {"通过 PASS", "还不对 NOT YET",
                                                                                          "无法运行 COULD NOT RUN"};
     struct cli *cli = l->cli;
     fprintf(cli->out, "%s%s%s%s  ", style_bold(cli), v->kind == VERDICT_PASS ? style_good(cli) : style_bad(cli),

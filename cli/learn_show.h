@@ -18,6 +18,8 @@ struct learner {
 
 /** A phrase in the learner's language. */
 const char *phrase(const struct learner *learner, const char *en, const char *zh);
+/** Sentences, each line after the first indented; the cursor stands behind the indent already. */
+void show_indented(const struct learner *learner, const char *text, int indent);
 const char *learn_state(const struct learner *learner, int number); /**< "passed", "started", "open" */
 
 void show_lesson(const struct learner *learner, const struct lesson *lesson);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Standard output as a buffer, sentences on standard error, and numbers as people read them. */
 #include "output.h"
+#include "columns.h"
 #include <errno.h>
 #include <langinfo.h>
 #include <math.h>
@@ -248,16 +249,18 @@ const char *show_shape(char out[SHAPE_SIZE], const fov_shape *shape)
 void print_wrapped(FILE *out, const char *text, int column, int indent, int width)
 {
     for (const char *at = text; *at != '\0';) {
-        int length = (int)strcspn(at, " \n");
-        if (column > indent && column + 1 + length > width) {
+        size_t length = text_piece(at);
+        int columns = text_columns(at, length);
+        bool apart = at > text && at[-1] == ' ';
+        if (column > indent && column + apart + columns > width) {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
-        } else if (column > indent) {
+        } else if (column > indent && apart) {
             fputc(' ', out);
             column++;
         }
-        fprintf(out, "%.*s", length, at);
-        column += length;
+        fwrite(at, 1, length, out);
+        column += columns;
         at += length;
         at += strspn(at, " ");
         if (*at == '\n') {

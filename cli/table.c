@@ -2,6 +2,7 @@
 /* Rows are kept until all widths are known, then printed. Where there is less room than they want, texts give way first,
  * then whole columns; the last text goes on in lines below. */
 #include "table.h"
+#include "columns.h"
 #include "output.h"
 #include <stdlib.h>
 #include <string.h>
@@ -80,36 +81,23 @@ void table_rule(struct table *table)
 
 int table_text_width(const char *text)
 {
-    int width = 0;
-    for (; *text != '\0'; text++) {
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return width;
+    return text_columns(text, strlen(text));
 }
 
-/* At most `width` characters; what was cut is marked. */
+/* At most `width` columns; what was cut is marked. */
 static void print_cell(const struct cli *cli, FILE *out, const char *text, int width, char side, bool last)
 {
-    int length = table_text_width(text), shown = length;
+    size_t bytes = strlen(text);
     const char *mark = "";
-    if (length > width) {
-        mark = cli->unicode ? "…" : "~";
-        shown = width > 1 ? width - 1 : width;
+    if (text_columns(text, bytes) > width) {
+        mark = !cli->unicode ? "~" : "…";
+        bytes = text_fit(text, width > 1 ? width - 1 : width);
     }
-    if (side == 'r') {
-        fprintf(out, "%*s", width - (length > width ? width : length), "");
-    }
-    for (const char *at = text; *at != '\0'; at++) {
-        bool starts = ((unsigned char)*at & 0xc0) != 0x80;
-        if (starts && shown-- == 0) {
-            break;
-        }
-        fputc(*at, out);
-    }
+    int blanks = width - text_columns(text, bytes) - (*mark != '\0');
+    fprintf(out, "%*s", side == 'r' && blanks > 0 ? blanks : 0, "");
+    fwrite(text, 1, bytes, out);
     fputs(mark, out);
-    if (side != 'r' && !last) {
-        fprintf(out, "%*s", width - (length > width ? width : length), "");
-    }
+    fprintf(out, "%*s", side != 'r' && !last && blanks > 0 ? blanks : 0, "");
 }
 
 /* A last column of texts goes on below; others are cut. */
@@ -185,18 +173,20 @@ static int find_widths(const struct table *table, const struct cli *cli, int *wi
     return total_of(table, width);
 }
 
-/* The bytes of `text` that go into one line of `width`: to the last blank that fits, or as many as fit. */
+/* The bytes of `text` that go into one line of `width`: to the last place that fits where it may break, else as many as
+ * fit, and one character at least. */
 static size_t line_bytes(const char *text, int width)
 {
-    size_t at = 0, blank = 0;
-    for (int shown = 0; text[at] != '\0'; at++) {
-        bool starts = ((unsigned char)text[at] & 0xc0) != 0x80;
-        if (starts && shown++ == width) {
-            return text[at] == ' ' ? at : blank > 0 ? blank : at;
+    size_t end = 0;
+    for (size_t at = 0; text[at] != '\0'; at += strspn(text + at, " ")) {
+        at += text_piece(text + at);
+        if (text_columns(text, at) > width) {
+            size_t most = text_fit(text, width > 2 ? width : 2);
+            return end > 0 ? end : most;
         }
-        blank = text[at] == ' ' ? at : blank;
+        end = at;
     }
-    return at;
+    return end;
 }
 
 /* A text in as many lines as it needs, the cursor standing at `column`. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Aligned columns. Cells are copied; widths are counted in characters, not bytes. */
+/* Aligned columns. Cells are copied; widths are columns of the screen, not bytes. */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
 
@@ -18,7 +18,7 @@ void table_rule(struct table *table); /**< a line across */
 /** The first row is the heading. */
 void table_print(const struct table *table, struct cli *cli);
 
-/** Characters of UTF-8 text. */
+/** Columns of UTF-8 text. */
 int table_text_width(const char *text);
 
 #endif

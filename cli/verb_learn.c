@@ -49,8 +49,8 @@ static void remember(struct learner *l, const struct lesson *lesson, const char 
 static void keep_progress(const struct learner *l)
 {
     if (!progress_write(l->progress)) {
-        remark(l->cli, "progress is not kept: %s: %s", *l->progress->path != '\0' ? l->progress->path : "no HOME",
-               strerror(errno));
+        remark(l->cli, phrase(l, "progress is not kept: %s: %s", "进度没有保存：%s：%s"),
+               *l->progress->path != '\0' ? l->progress->path : "HOME", strerror(errno));
     }
 }
 
@@ -125,7 +125,7 @@ static int write_picture(const struct learner *l, const struct lesson *lesson, c
 {
     char *text = NULL;
     size_t size = 0;
-    struct picture picture = {.out = open_memstream(&text, &size)};
+    struct picture picture = {.out = open_memstream(&text, &size), .language = l->language};
     if (picture.out == NULL) {
         return fail(l->cli, EXIT_MEMORY, "out of memory");
     }
@@ -402,12 +402,12 @@ static int hint(struct learner *l, const struct lesson *lesson, const char *type
         json_print(cli, object);
         return EXIT_OK;
     }
-    fprintf(cli->out, phrase(l, "Hint %d of 3, lesson %d\n  %s\n", "第 %d / 3 条提示，第 %d 课\n  %s\n"), level + 1,
-            lesson->number, words_in(lesson->hints[level], l->language));
+    fprintf(cli->out, phrase(l, "Hint %d of 3, lesson %d\n  ", "提示 %d / 3，第 %d 课\n  "), level + 1, lesson->number);
+    show_indented(l, words_in(lesson->hints[level], l->language), 2);
     if (level == 2) {
         fprintf(cli->out,
-                phrase(l, "  There is no further hint; fovea learn solution %d --give-up%s shows ours.\n",
-                       "  没有更多提示了；fovea learn solution %d --give-up%s 会给出答案。\n"),
+                phrase(l, "\n  There is no further hint; our solution:  fovea learn solution %d --give-up%s\n",
+                       "\n  没有更多提示了；看答案：  fovea learn solution %d --give-up%s\n"),
                 lesson->number, l->lang);
     }
     return EXIT_OK;
@@ -521,7 +521,7 @@ static enum language choose_language(const struct cli *cli)
     return ENGLISH;
 }
 
-static const struct action *find_action(const struct cli *cli, const char *name, int *code)
+static const struct action *find_action(const struct learner *l, const char *name, int *code)
 {
     struct nearest nearest = {.wanted = name};
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
@@ -532,13 +532,21 @@ static const struct action *find_action(const struct cli *cli, const char *name,
     }
     int64_t number;
     if (options_numbers(name, ',', 0, INT32_MAX, &number, 1) == 1) {
-        *code = fail(cli, EXIT_USAGE, "there is no \"learn %.40s\": did you mean learn start %.40s?", name, name);
+        *code = fail(l->cli, EXIT_USAGE,
+                     phrase(l, "there is no \"learn %.40s\": did you mean learn start %.40s?",
+                            "没有 \"learn %.40s\"：是不是 learn start %.40s？"),
+                     name, name);
         return NULL;
     }
-    *code = nearest.best != NULL
-                ? fail(cli, EXIT_USAGE, "there is no \"learn %.40s\": did you mean %s?", name, nearest.best)
-                : fail(cli, EXIT_USAGE,
-                       "there is no \"learn %.40s\"; there are list, start, show, check, hint, solution, reset", name);
+    *code =
+        nearest.best != NULL
+            ? fail(l->cli, EXIT_USAGE,
+                   phrase(l, "there is no \"learn %.40s\": did you mean %s?", "没有 \"learn %.40s\"：是不是 %s？"),
+                   name, nearest.best)
+            : fail(l->cli, EXIT_USAGE,
+                   phrase(l, "there is no \"learn %.40s\"; there are list, start, show, check, hint, solution, reset",
+                          "没有 \"learn %.40s\"；有 list、start、show、check、hint、solution、reset"),
+                   name);
     return NULL;
 }
 
@@ -550,12 +558,15 @@ static int run_action(struct learner *l, const struct action *action)
     int count = cli->argument_count - 1;
     int64_t number = 0;
     if (action->all != NULL) {
-        return count == 0 ? action->all(l) : fail(cli, EXIT_USAGE, "learn %s takes nothing else", action->name);
+        return count == 0 ? action->all(l)
+                          : fail(cli, EXIT_USAGE, phrase(l, "learn %s takes nothing else", "learn %s 后面不带别的"),
+                                 action->name);
     }
     if (option_flag(cli, "all")) {
-        return action->one == check && count <= 1
-                   ? check_all(l, count == 1 ? words[0] : NULL)
-                   : fail(cli, EXIT_USAGE, "--all is for: fovea learn check --all [DIR]");
+        return action->one == check && count <= 1 ? check_all(l, count == 1 ? words[0] : NULL)
+                                                  : fail(cli, EXIT_USAGE, "%s",
+                                                         phrase(l, "--all is for: fovea learn check --all [DIR]",
+                                                                "--all 只用于：fovea learn check --all [DIR]"));
     }
     const struct lesson *lesson = next_lesson(l);
     if (count > 0 && options_numbers(words[0], ',', 0, INT32_MAX, &number, 1) == 1) {
@@ -569,24 +580,29 @@ static int run_action(struct learner *l, const struct action *action)
                         (int)number, l->lang);
         }
     } else if (count > 0) {
-        return fail(cli, EXIT_USAGE, "\"%.60s\" is no lesson's number: fovea learn %s N%s", words[0], action->name,
-                    action->directory ? " [DIR]" : "");
-    } else if (action->one == start || action->one == reset || action->one == solution) {
-        if (action->one != start) {
-            return fail(cli, EXIT_USAGE, "which lesson? fovea learn %s N", action->name);
-        }
+        return fail(cli, EXIT_USAGE,
+                    phrase(l, "\"%.60s\" is no lesson's number: fovea learn %s N%s",
+                           "\"%.60s\" 不是课程号：fovea learn %s N%s"),
+                    words[0], action->name, action->directory ? " [DIR]" : "");
+    } else if (action->one == reset || action->one == solution) {
+        return fail(cli, EXIT_USAGE, phrase(l, "which lesson? fovea learn %s N", "哪一课？fovea learn %s N"),
+                    action->name);
     }
     if (lesson == NULL) {
         return fail(cli, EXIT_USAGE, "%s",
                     phrase(l, "all lessons are passed; name one by its number", "所有课程都已通过；请给出课程号"));
     }
     if (count > (action->directory ? 1 : 0)) {
-        return fail(cli, EXIT_USAGE, "learn %s takes %s", action->name,
-                    action->directory ? "a lesson's number and a folder" : "a lesson's number");
+        return fail(cli, EXIT_USAGE,
+                    action->directory ? phrase(l, "learn %s takes a lesson's number and a folder",
+                                               "learn %s 后面是课程号和一个文件夹")
+                                      : phrase(l, "learn %s takes a lesson's number", "learn %s 后面是课程号"),
+                    action->name);
     }
     if (count > 0 && strlen(words[0]) >= PROGRESS_PATH - 128) {
-        return fail(cli, EXIT_USAGE, "the folder's name has %zu bytes; at most %d", strlen(words[0]),
-                    PROGRESS_PATH - 129);
+        return fail(cli, EXIT_USAGE,
+                    phrase(l, "the folder's name has %zu bytes; at most %d", "文件夹的名字有 %zu 个字节；最多 %d 个"),
+                    strlen(words[0]), PROGRESS_PATH - 129);
     }
     return action->one(l, lesson, count > 0 ? words[0] : NULL);
 }
@@ -598,7 +614,7 @@ static int run(struct cli *cli)
     if (option_text(cli, "lang") != NULL) {
         learner.lang = learner.language == CHINESE ? " --lang zh" : " --lang en";
     }
-    const struct action *action = cli->argument_count > 0 ? find_action(cli, cli->arguments[0], &code) : NULL;
+    const struct action *action = cli->argument_count > 0 ? find_action(&learner, cli->arguments[0], &code) : NULL;
     if (code != EXIT_OK) {
         return code;
     }

@@ -16,12 +16,17 @@ static const char *state_of(const struct progress_file *progress, int number)
     return progress->lesson[number].passed ? "passed" : progress->lesson[number].started ? "started" : "open";
 }
 
-void lessons_now(struct server *server, struct job *job)
+/* That of "?lang=zh", else English. */
+static enum language language_of(const struct job *job)
 {
     char word[8];
+    return guard_query(job->query, "lang", word, sizeof word) && strcmp(word, "zh") == 0 ? CHINESE : ENGLISH;
+}
+
+void lessons_now(struct server *server, struct job *job)
+{
+    enum language language = language_of(job);
     (void)server;
-    bool chinese = guard_query(job->query, "lang", word, sizeof word) && strcmp(word, "zh") == 0;
-    enum language language = chinese ? CHINESE : ENGLISH;
     json_t *object = json_object(), *list = json_array();
     struct progress_file *progress = progress_read();
     const struct lesson *lesson;
@@ -51,7 +56,7 @@ void lesson_picture_now(struct server *server, struct job *job)
         job_fail(job, 404, "no lesson of that number has a drawing; GET /api/lessons lists them");
         return;
     }
-    struct picture picture = {.out = open_memstream(&text, &size)};
+    struct picture picture = {.out = open_memstream(&text, &size), .language = language_of(job)};
     if (picture.out != NULL) {
         lesson->picture(&picture);
         fputs("</svg>\n", picture.out);

@@ -276,7 +276,7 @@ void check_text(const struct lesson *lesson, const char *text, uint64_t seed, en
     struct outcome *outcome = calloc(1, sizeof *outcome);
     *v = (struct verdict){.kind = VERDICT_COULD_NOT_RUN, .seed = seed, .cases = LESSON_CASES, .engine = -1};
     if (cases == NULL || outcome == NULL) {
-        snprintf(v->cause, sizeof v->cause, "out of memory");
+        snprintf(v->cause, sizeof v->cause, "%s", language == CHINESE ? "内存不足" : "out of memory");
         free(cases);
         free(outcome);
         return;

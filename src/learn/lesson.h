@@ -13,16 +13,9 @@
 
 #include "learn/draw.h"
 #include "learn/picture.h"
+#include "learn/words.h"
 #include <fovea/context.h>
 #include <stddef.h>
-
-enum language { ENGLISH, CHINESE };
-
-/** A text in the languages of the course. */
-struct words {
-    const char *en, *zh;
-};
-const char *words_in(struct words words, enum language language);
 
 enum {
     LESSON_CASES = 12,     /**< numbers are drawn so often for a check */
@@ -81,7 +74,7 @@ struct lesson {
      *  FOV_OK or a status. */
     int (*engine)(fov_context *context, const double *in, double *out);
     double tolerance;                         /**< relative to 1 + |expected|; 0: 1e-9 */
-    void (*picture)(struct picture *picture); /**< NULL: none */
+    void (*picture)(struct picture *picture); /**< in the picture's language; NULL: none */
 };
 
 extern const struct lesson *const lesson_table[]; /* generated, sorted by name of descriptor */

@@ -9,12 +9,15 @@ const char PICTURE_BLUE[] = "#0072b2", PICTURE_ORANGE[] = "#d55e00", PICTURE_INK
 
 void picture_size(struct picture *p, double width, double height)
 {
+    static const char *const languages[] = {"", " xml:lang=\"zh\""};
+    static const struct words fonts = {
+        "sans-serif", "'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'WenQuanYi Zen Hei', sans-serif"};
     p->width = width;
     p->height = height;
     fprintf(p->out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%g\" height=\"%g\" viewBox=\"0 0 %g %g\" "
-            "font-family=\"sans-serif\">\n<rect width=\"%g\" height=\"%g\" fill=\"#ffffff\"/>\n",
-            width, height, width, height, width, height);
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"%s width=\"%g\" height=\"%g\" "
+            "viewBox=\"0 0 %g %g\" font-family=\"%s\">\n<rect width=\"%g\" height=\"%g\" fill=\"#ffffff\"/>\n",
+            languages[p->language], width, height, width, height, words_in(fonts, p->language), width, height);
 }
 
 void picture_line(struct picture *p, double x0, double y0, double x1, double y1, const char *color, double width)
@@ -67,6 +70,11 @@ void picture_text(struct picture *p, double x, double y, int align, double size,
         }
     }
     fputs("</text>\n", p->out);
+}
+
+void picture_words(struct picture *p, double x, double y, int align, double size, const char *color, struct words words)
+{
+    picture_text(p, x, y, align, size, color, words_in(words, p->language));
 }
 
 /* ---- numbers in a frame ------------------------------------------------------------------------------------------- */

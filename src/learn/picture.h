@@ -3,11 +3,13 @@
 #ifndef LEARN_PICTURE_H
 #define LEARN_PICTURE_H
 
+#include "learn/words.h"
 #include <stdio.h>
 
 /** A drawing of width x height points; y grows downwards. A frame maps numbers onto a rectangle of it. */
 struct picture {
     FILE *out;
+    enum language language;
     double width, height;
     double left, top, right, bottom; /**< the frame, points */
     double x0, x1, y0, y1;           /**< the numbers at its edges */
@@ -25,6 +27,9 @@ void picture_box(struct picture *picture, double x, double y, double width, doub
 /** align: -1 starts at x, 0 is centred, 1 ends there; y is the base line. */
 void picture_text(struct picture *picture, double x, double y, int align, double size, const char *color,
                   const char *text);
+/** The same in the picture's language. */
+void picture_words(struct picture *picture, double x, double y, int align, double size, const char *color,
+                   struct words words);
 
 /** A frame with axes through it, labelled at its edges. */
 void picture_frame(struct picture *picture, double left, double top, double right, double bottom, double x0, double x1,

@@ -5,11 +5,13 @@ and programs that crash, hang, eat memory, start others or want the network. Pri
 needs a C compiler is skipped by name where there is none."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import traceback
+import unicodedata
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
 OK, USAGE, INPUT, IO, NOT_YET = 0, 2, 3, 4, 8
@@ -202,6 +204,52 @@ def test_a_language_that_was_typed_stays():
     assert " --lang zh" in learn("solution", 2, "--lang", "zh", code=USAGE).stderr
     assert "--lang" not in learn().stdout
     assert "--lang en" in learn("--lang", "en").stdout
+
+
+def columns(line):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def test_chinese_has_no_english_and_fits():
+    """All lessons, hints and slips, as a terminal of 80 columns gets them: no English word but in code and commands, and
+    no line that the terminal would break. What the compiler and the system say is theirs."""
+    compiler()
+    env = environment(COLUMNS="80", FOVEA_LEARN_PROGRESS=os.getcwd() + "/p")
+    zh = ("--lang", "zh")
+    out = [learn(*zh, env=env), learn("list", *zh, env=env)]
+    for number in range(1, 33):
+        out.append(learn("start", number, "d", *zh, env=env))
+        out += [learn("hint", number, *zh, env=env) for _ in range(3)]
+    out.append(learn("start", 1, "d", *zh, env=env))
+    for text, code in (("sum = 0\ny = 1\n", NOT_YET), ("sum = w1*\n", INPUT), ("sum = 1\n", INPUT), ("sum = q\ny = 1\n", INPUT),
+                       ("sum = w1*x1 + w2*x2\ny = sum > theta\n", OK)):
+        write("d/01-neuron.txt", text)
+        out.append(learn("check", 1, "--seed", 3, *zh, code=code, env=env))
+    whole = read("d/10-gradient.c")
+    start = whole.index("{", whole.index("double f(")) + 1
+    for line, code in (("", NOT_YET), ("abort();", NOT_YET), ("exit(3);", NOT_YET), ("*(volatile int *)8 = 1;", NOT_YET)):
+        write("d/10-gradient.c", "#include <stdlib.h>\n" + whole[:start] + line + whole[start:])
+        out.append(learn("check", 10, *zh, code=code, env=env))
+    out += [learn("solution", 2, *zh, code=USAGE, env=env), learn("solution", 2, "d", "--give-up", *zh, env=env),
+            learn("reset", 2, *zh, env=env), learn("check", 3, "e", *zh, code=INPUT, env=env)]
+    for slip in (["chek"], ["3"], ["zzzzzz"], ["start", 99], ["start", "one"], ["reset"], ["hint", 1, "d"], ["list", "x"],
+                 ["start", 1, "--all"], ["start", 1, "d", "e"]):
+        out.append(learn(*slip, *zh, code=USAGE, env=env))
+    out.append(learn("check", "--all", "d", *zh, code=NOT_YET, env=env))
+    words = re.compile(r"(?<![\w.'/-])(the|of|you|your|is|its?|that|than|with|must|where|each|then|there|no|not)(?![\w.'/(-])")
+    for done in out:
+        for line in (done.stdout + done.stderr).splitlines():
+            assert not words.search(line), line
+            assert columns(line) <= 80 or "|" in line or "/" in line or done.stderr, (columns(line), line)
+
+
+def test_narrow_terminals():
+    """Sentences are broken where the terminal ends, between Chinese characters, never before a comma or a full stop."""
+    env = environment(COLUMNS="40")
+    out = "".join(learn("hint", number, "--lang", "zh", env=env).stdout for number in range(1, 33, 4) for _ in range(3))
+    lines = [line for line in out.splitlines() if "fovea learn" not in line and any(ord(c) > 0x3000 for c in line)]
+    assert lines and max(columns(line) for line in lines) <= 40, max(lines, key=columns)
+    assert not any(line.strip()[:1] in "，。、；：）”" for line in lines if line.strip())
 
 
 def test_slips():

@@ -96,6 +96,23 @@ static void test_solutions_pass(void **state)
     fov_context_free(context);
 }
 
+/* Does a text have an English word that no formula and no command has? Then it was not translated, or in part. */
+static const char *english_in(const char *text)
+{
+    static const char *const words[] = {"the",  "of",   "you",  "your",  "is",   "its",  "it",   "that",
+                                        "than", "with", "must", "where", "each", "then", "there"};
+    for (const char *at = text; *at != '\0';) {
+        size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789'.-");
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+            if (length == strlen(words[i]) && strncmp(at, words[i], length) == 0) {
+                return words[i];
+            }
+        }
+        at += length > 0 ? length : 1;
+    }
+    return NULL;
+}
+
 static void test_mistakes_are_named(void **state)
 {
     (void)state;
@@ -107,13 +124,16 @@ static void test_mistakes_are_named(void **state)
             if (code == NULL) {
                 fail_msg("lesson %d: mistake %s: the solution has no \"%s\"", lesson->number, m->name, m->from);
             }
-            for (uint64_t seed = 5; seed <= (lesson->call == NULL ? 100 : 5) && can_run(lesson); seed++) {
+            for (uint64_t seed = 6; seed <= (lesson->call == NULL ? 100 : 6) && can_run(lesson); seed++) {
                 check(lesson, code, seed, seed % 2 == 0 ? CHINESE : ENGLISH, NULL);
                 if (verdict.kind != VERDICT_NOT_YET || verdict.mistake == NULL ||
                     strcmp(verdict.mistake, m->name) != 0) {
                     fail_msg("lesson %d: mistake %s: seed %d: verdict %d, %s: %s\n%s", lesson->number, m->name,
                              (int)seed, verdict.kind, verdict.mistake != NULL ? verdict.mistake : "none", verdict.cause,
                              code);
+                }
+                if (seed % 2 == 0 && english_in(verdict.cause) != NULL) {
+                    fail_msg("lesson %d: mistake %s: English: %s", lesson->number, m->name, verdict.cause);
                 }
             }
             free(code);
@@ -205,6 +225,9 @@ static void check_words(const struct lesson *lesson, struct words words, const c
             fail_msg("lesson %d: %s: English with Chinese characters", lesson->number, what);
         }
     }
+    if (english_in(words.zh) != NULL) {
+        fail_msg("lesson %d: %s: \"%s\" in the Chinese: %s", lesson->number, what, english_in(words.zh), words.zh);
+    }
     if (!chinese && strncmp(what, "hint", 4) != 0) {
         fail_msg("lesson %d: %s: no Chinese", lesson->number, what);
     }
@@ -234,6 +257,57 @@ static void test_texts(void **state)
         }
         check_screen(lesson, lesson->text.en);
         check_screen(lesson, lesson->text.zh);
+    }
+}
+
+/* The texts of a drawing, a line each; freed by the caller. */
+static char *texts_drawn(const struct lesson *lesson, enum language language)
+{
+    char *svg = NULL, *out = NULL;
+    size_t size = 0, out_size = 0;
+    struct picture picture = {.out = open_memstream(&svg, &size), .language = language};
+    assert_non_null(picture.out);
+    lesson->picture(&picture);
+    assert_int_equal(fclose(picture.out), 0);
+    FILE *lines = open_memstream(&out, &out_size);
+    assert_non_null(lines);
+    for (const char *at = svg; (at = strstr(at, "<text")) != NULL;) {
+        at = strchr(at, '>') + 1;
+        fprintf(lines, "%.*s\n", (int)strcspn(at, "<"), at);
+    }
+    assert_int_equal(fclose(lines), 0);
+    free(svg);
+    return out;
+}
+
+/* A drawing has the same texts in both languages, and of English words in Chinese no more than names of the lesson's
+ * own code and formulas. */
+static void test_drawings_are_translated(void **state)
+{
+    (void)state;
+    const struct lesson *lesson;
+    for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
+        char *english = texts_drawn(lesson, ENGLISH), *chinese = texts_drawn(lesson, CHINESE);
+        for (const char *en = english, *zh = chinese; *en != '\0' || *zh != '\0';) {
+            size_t en_length = strcspn(en, "\n"), zh_length = strcspn(zh, "\n");
+            char line[400], name[400];
+            snprintf(line, sizeof line, "%.*s", (int)zh_length, zh);
+            for (const char *at = line; *at != '\0';) {
+                size_t letters = strspn(at, "abcdefghijklmnopqrstuvwxyz");
+                snprintf(name, sizeof name, "%.*s", (int)letters, at);
+                if (letters > 3 && strstr(lesson->text.zh, name) == NULL && strstr(lesson->solution, name) == NULL) {
+                    fail_msg("lesson %d: the drawing has \"%s\" in Chinese, too", lesson->number, line);
+                }
+                at += letters > 0 ? letters : 1;
+            }
+            if (en[en_length] != zh[zh_length]) {
+                fail_msg("lesson %d: its drawing has not the same texts in both languages", lesson->number);
+            }
+            en += en_length + (en[en_length] == '\n');
+            zh += zh_length + (zh[zh_length] == '\n');
+        }
+        free(english);
+        free(chinese);
     }
 }
 
@@ -331,6 +405,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_drawings_are_translated),
         cmocka_unit_test(test_expressions),
         cmocka_unit_test(test_cases_tell_mistakes_apart),
         cmocka_unit_test(test_stubs_are_not_yet),

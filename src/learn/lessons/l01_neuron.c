@@ -80,7 +80,7 @@ static const struct mistake mistakes[] = {
 
 static void picture(struct picture *p)
 {
-    picture_size(p, 460, 200);
+    picture_size(p, 480, 200);
     const char *const names[] = {"x1", "x2"}, *const weights[] = {"w1", "w2"};
     for (int i = 0; i < 2; i++) {
         double y = 55 + 90 * i;
@@ -93,7 +93,7 @@ static void picture(struct picture *p)
     picture_text(p, 230, 97, 0, 14, PICTURE_INK, "sum >");
     picture_text(p, 230, 115, 0, 14, PICTURE_ORANGE, "theta?");
     picture_arrow(p, 268, 100, 380, 100, PICTURE_INK);
-    picture_text(p, 392, 105, -1, 15, PICTURE_INK, "y: 0 or 1");
+    picture_words(p, 392, 105, -1, 15, PICTURE_INK, (struct words){"y: 0 or 1", "y：0 或 1"});
 }
 
 const struct lesson lesson_neuron = {
@@ -140,8 +140,8 @@ const struct lesson lesson_neuron = {
              "整台机器就是这样。后面的所有内容，直到 ResNet，都是这种加权和，只是把比较换成了\n"
              "别的曲线。\n"
              "\n"
-             "任务：对任意的输入、权重和阈值写出这个神经元。文件由 ` 名字 = 式子 ` 的行组成；3\n"
-             "> 2 这样的比较成立时值为 1，不成立时为 0。"},
+             "任务：对任意的输入、权重和阈值写出这个神经元。文件由一行行“名字 = 式子”组成；像\n"
+             "3 > 2 这样的比较，成立时值为 1，不成立时为 0。"},
     .brief = {"A neuron. You are given x1, x2 (0 or 1), their weights w1, w2, and the threshold theta.\n"
               "Write sum, the weighted sum, and y, which is 1 where the sum is above theta, else 0.",
               "神经元。已知输入 x1、x2（0 或 1）、权重 w1、w2 和阈值 theta。\n"

@@ -115,7 +115,7 @@ const struct lesson lesson_gates = {
              "\n"
              "Your task: eleven numbers for four gates. A neuron fires where its sum is above\n"
              "theta (>). NOT has only one input, x1.",
-             "第 1 课的神经元不变，它算什么只由权重和阈值决定。四种门应当给出的真值表：\n"
+             "第 1 课的神经元不变，它算什么只由权重和阈值决定。四种门应当给出的答案如下：\n"
              "\n"
              "    x1  x2 |  AND   OR  NAND  NOT x1\n"
              "     0   0 |   0     0    1      1\n"

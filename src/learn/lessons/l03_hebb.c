@@ -53,12 +53,13 @@ static void answer(const double *in, int mistake, double *out)
 static void picture(struct picture *p)
 {
     static const double after[2][4] = {{0.25, 0.25, 0.25, 0.25}, {0, 0.5, 0, 0.5}};
-    static const char *const heads[] = {"after a = (1, 1, 1, 1), wanted 1", "after b = (1, -1, 1, -1), wanted -1"},
-                             *const answers[] = {"asked a: 1", "asked a: 1, asked b: -1"};
+    static const struct words heads[] = {{"after a = (1, 1, 1, 1), wanted 1", "a = (1, 1, 1, 1) 之后，应答 1"},
+                                         {"after b = (1, -1, 1, -1), wanted -1", "b = (1, -1, 1, -1) 之后，应答 -1"}},
+                              answers[] = {{"asked a: 1", "问 a：1"}, {"asked a: 1, asked b: -1", "问 a：1，问 b：-1"}};
     picture_size(p, 480, 250);
     for (int k = 0; k < 2; k++) {
         double left = 20 + 240 * k;
-        picture_text(p, left + 100, 24, 0, 12, PICTURE_INK, heads[k]);
+        picture_words(p, left + 100, 24, 0, 12, PICTURE_INK, heads[k]);
         picture_circle(p, left + 180, 115, 18, PICTURE_INK, "#ffffff");
         picture_text(p, left + 180, 120, 0, 14, PICTURE_INK, "y");
         for (int i = 0; i < 4; i++) {
@@ -72,7 +73,7 @@ static void picture(struct picture *p)
             snprintf(weight, sizeof weight, "%g", w);
             picture_text(p, left + 58, i < 2 ? y - 3 : y + 14, 0, 11, PICTURE_BLUE, weight);
         }
-        picture_text(p, left + 100, 225, 0, 12, PICTURE_ORANGE, answers[k]);
+        picture_words(p, left + 100, 225, 0, 12, PICTURE_ORANGE, answers[k]);
     }
 }
 
@@ -138,16 +139,16 @@ const struct lesson lesson_hebb = {
              "\n"
              "Your task: the rule for one connection. `w = ...` may use the old w on its\n"
              "right.",
-             "到现在为止，权重是你选的。1949 年，心理学家赫布（Donald Hebb）写下了它们可能怎样\n"
-             "自己形成：当一个细胞一次又一次地帮助另一个细胞激活，它们之间的连接就会增强。写成\n"
-             "公式，输入 x 到输出为 y 的神经元的权重 w：\n"
+             "到现在为止，权重是你选的。1949 年，心理学家赫布（Donald Hebb）写下了它们怎样可能\n"
+             "自己形成：当一个细胞一次又一次地帮助另一个细胞激活，它们之间的连接就会增强。设一\n"
+             "个神经元的输入为 x、输出为 y，对这个输入的权重为 w，写成公式：\n"
              "\n"
              "    w 变为  w + eta * x * y\n"
              "\n"
              "eta（希腊字母，这里取 0.25）是学习率：一次经验算多少。\n"
              "\n"
-             "手算一遍。输入取 +1 和 -1；先给 a = (1, 1, 1, 1)，希望回答 +1，再给 b = (1, -1,\n"
-             "1, -1)，希望回答 -1。从 w = 0 开始：\n"
+             "手算一遍。输入取 +1 和 -1；先给 a = (1, 1, 1, 1)，希望回答 +1，再给\n"
+             "b = (1, -1, 1, -1)，希望回答 -1。从 w = 0 开始：\n"
              "\n"
              "    a 之后： w = 0 + 0.25 * 1 * (1, 1, 1, 1)            = (.25, .25, .25, .25)\n"
              "    b 之后： w = w + 0.25 * -1 * (1, -1, 1, -1)         = (0, .5, 0, .5)\n"
@@ -155,8 +156,8 @@ const struct lesson lesson_hebb = {
              "    问 b：   0*1 - .5*1 + 0*1 - .5*1 = -1\n"
              "\n"
              "同样四个权重，两个都记得毫无差错，因为 a 与 b 正交：a.b = 1 - 1 + 1 - 1 = 0。如\n"
-             "果存的不是 b 而是 c = (1, 1, 1, -1)，那么 a.c = 2，问 a 时回答 1 - 0.25*2 =\n"
-             "0.5：这就是串扰。\n"
+             "果存的不是 b 而是 c = (1, 1, 1, -1)，那么 a.c = 2，问 a 时回答\n"
+             "1 - 0.25*2 = 0.5：这就是串扰。\n"
              "\n"
              "任务：写出一个连接的规则。`w = ...` 的右边可以用旧的 w。"},
     .brief = {"Hebb's rule for one connection. Given: its weight w, the input x, the answer y, the rate eta.\n"

@@ -103,7 +103,9 @@ static void picture(struct picture *p)
         }
         picture_line(p, picture_x(p, x[0]), picture_y(p, y[0]), picture_x(p, x[1]), picture_y(p, y[1]), colors[i], 2);
     }
-    picture_text(p, 190, 332, 0, 12, PICTURE_INK, "from light to dark: after 2, 4 and 6 epochs of AND");
+    picture_words(
+        p, 190, 332, 0, 12, PICTURE_INK,
+        (struct words){"from light to dark: after 2, 4 and 6 epochs of AND", "由浅到深：学 AND 的第 2、4、6 轮之后"});
     for (int row = 0; row < 4; row++) {
         const char *color = row == 3 ? PICTURE_ORANGE : PICTURE_BLUE;
         picture_circle(p, picture_x(p, row / 2), picture_y(p, row % 2), 8, color, row == 3 ? color : "#ffffff");
@@ -153,9 +155,9 @@ const struct lesson lesson_perceptron = {
              "y 正确时 t - y = 0，什么也不变。该激活而沉默时 t - y = 1，权重向 x 移动；反之则\n"
              "远离 x。\n"
              "\n"
-             "从零开始学 AND，eta = 1：x = (1, 1)，t = 1。和为 0，所以 y = 0；错了，于是 w =\n"
-             "(1, 1)，b = 1。沿四行循环，共需十次修正；之后 w = (2, 1)，b = -2 全部答对。OR 需\n"
-             "要四次。\n"
+             "从零开始学 AND，eta = 1：x = (1, 1)，t = 1。和为 0，所以 y = 0；错了，于是\n"
+             "w = (1, 1)，b = 1。沿四行循环，共需十次修正；之后 w = (2, 1)，b = -2 全部答对。\n"
+             "OR 需要四次。\n"
              "\n"
              "为什么一定会结束？诺维科夫（Novikoff，1962）：如果有一条直线以间隔 gamma 分开这\n"
              "些例子，且例子的长度都不超过 R（包括偏置的那个 1），那么修正最多 (R/gamma)^2\n"

@@ -80,7 +80,8 @@ static void picture(struct picture *p)
         const char *color = fires ? PICTURE_ORANGE : PICTURE_BLUE;
         picture_circle(p, picture_x(p, row / 2), picture_y(p, row % 2), 9, color, fires ? color : "#ffffff");
     }
-    picture_text(p, 160, 294, 0, 12, PICTURE_INK, "two lines part them, no single one does");
+    picture_words(p, 160, 294, 0, 12, PICTURE_INK,
+                  (struct words){"two lines part them, no single one does", "两条线能分开，一条线不能"});
 }
 
 const struct lesson lesson_xor = {
@@ -114,8 +115,8 @@ const struct lesson lesson_xor = {
              "m01, m10, m11. The check draws lines (any_w1 ...) on which your sum must come to\n"
              "0.",
              "XOR 在恰好一个输入为 1 时激活。1969 年明斯基（Minsky）和派珀特（Papert）证明单个\n"
-             "神经元算不出它，此后很多年几乎没人愿意再听到神经元。看看权重 w1、w2、阈值 theta\n"
-             "的一个神经元逐行要满足什么：\n"
+             "神经元算不出它，此后很多年几乎没人愿意再提神经元。假如有一个神经元能做到，看看它\n"
+             "的权重 w1、w2 和阈值 theta 逐行要满足什么：\n"
              "\n"
              "    (0, 0) 沉默：   theta           >= 0        [00]\n"
              "    (0, 1) 激活：   w2 - theta       > 0        [01]\n"
@@ -127,12 +128,13 @@ const struct lesson lesson_xor = {
              "\n"
              "    0 > 0\n"
              "\n"
-             "那么世上没有任何 w1、w2、theta 能做到。（方程组无解时这样的数总存在，这是法卡斯\n"
-             "（Farkas）1902 年的定理。）在图里：没有一条直线能把两个实心点和两个空心点分开。\n"
+             "那么世上没有任何 w1、w2、theta 能做到。（不等式组无解时，这样的数总存在：这是法\n"
+             "卡斯（Farkas）1902 年的定理。）在图里：没有一条直线能把两个实心点和两个空心点分\n"
+             "开。\n"
              "\n"
-             "任务：先给出一个神经元所能做到的最好结果：使四行中三行正确的权重。再给出四行做不\n"
-             "到的证明：乘数 m00、m01、m10、m11。检查时会随机画直线（any_w1 ...），你的和在其\n"
-             "上必须为 0。"},
+             "任务：先给出一个神经元所能做到的最好结果，即使四行中三行正确的权重；再证明四行做\n"
+             "不到：给出乘数 m00、m01、m10、m11。检查时随机取一些直线（any_w1 ...），对每一\n"
+             "条，你的和都必须为 0。"},
     .brief = {"First: a neuron that gets three rows of XOR right (it fires where w1*x1 + w2*x2 > theta).\n"
               "Then: the proof. m00 * [00] + m01 * [01] + m10 * [10] + m11 * [11] must say 0 > 0.",
               "先写：使 XOR 三行正确的神经元（w1*x1 + w2*x2 > theta 时激活）。\n"

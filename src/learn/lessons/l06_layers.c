@@ -90,8 +90,8 @@ static void picture(struct picture *p)
     gate(p, 320, 115, "AND", "y");
     picture_arrow(p, 352, 115, 410, 115, PICTURE_INK);
     picture_text(p, 418, 120, -1, 15, PICTURE_INK, "XOR");
-    picture_text(p, 170, 205, 0, 12, PICTURE_GREY, "layer 1");
-    picture_text(p, 320, 205, 0, 12, PICTURE_GREY, "layer 2");
+    picture_words(p, 170, 205, 0, 12, PICTURE_GREY, (struct words){"layer 1", "第 1 层"});
+    picture_words(p, 320, 205, 0, 12, PICTURE_GREY, (struct words){"layer 2", "第 2 层"});
 }
 
 const struct lesson lesson_layers = {
@@ -160,7 +160,7 @@ const struct lesson lesson_layers = {
                "y = and(s1, s2)；n2 = nand(x1, n1)，n3 同样用 x2，z 是两者的 nand。"}},
     .after =
         {"With layers, a network of such neurons computes any function of logic. What remains is to learn the weights.",
-         "有了层，这种神经元的网络能计算任何逻辑函数。剩下的问题是怎样学到权重。"},
+         "有了多层，这种神经元组成的网络能计算任何逻辑函数。剩下的问题是怎样学到权重。"},
     .mistakes = mistakes,
     .draw = draw,
     .inputs = inputs,

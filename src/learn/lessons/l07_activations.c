@@ -141,24 +141,42 @@ static double draw_plus(double x, const void *with)
     return (void)with, log(1 + exp(x));
 }
 
+/* Scores (x, 0, 1): the first one's part of the softmax. */
+static double draw_softmax(double x, const void *with)
+{
+    return (void)with, exp(x) / (exp(x) + 1 + exp(1));
+}
+static double draw_softmax_slope(double x, const void *with)
+{
+    return (void)with, draw_softmax(x, NULL) * (1 - draw_softmax(x, NULL));
+}
+static double draw_zero(double x, const void *with)
+{
+    return (void)x, (void)with, 0;
+}
+
 static void picture(struct picture *p)
 {
     static const struct {
-        const char *name;
+        struct words name;
         double (*value)(double, const void *), (*slope)(double, const void *);
-    } plots[] = {{"sigmoid", draw_sigmoid, draw_sigmoid_slope},
-                 {"tanh", draw_tanh, draw_tanh_slope},
-                 {"ReLU", draw_relu, draw_step},
-                 {"softplus", draw_plus, draw_sigmoid}};
-    picture_size(p, 560, 420);
-    for (int i = 0; i < 4; i++) {
-        double left = 40 + 270.0 * (i % 2), top = 40 + 190.0 * (i / 2);
-        picture_frame(p, left, top, left + 220, top + 130, -4, 4, -1.2, i < 2 ? 1.2 : 4);
+        double top;
+    } plots[] = {
+        {{"step", "阶跃"}, draw_step, draw_zero, 1.2},
+        {{"sigmoid", "sigmoid"}, draw_sigmoid, draw_sigmoid_slope, 1.2},
+        {{"tanh", "tanh"}, draw_tanh, draw_tanh_slope, 1.2},
+        {{"ReLU", "ReLU"}, draw_relu, draw_step, 4},
+        {{"softplus", "softplus"}, draw_plus, draw_sigmoid, 4},
+        {{"softmax of (x, 0, 1): first", "(x, 0, 1) 的 softmax：第一个"}, draw_softmax, draw_softmax_slope, 1.2}};
+    picture_size(p, 680, 420);
+    for (int i = 0; i < 6; i++) {
+        double left = 40 + 215.0 * (i % 3), top = 40 + 190.0 * (i / 3);
+        picture_frame(p, left, top, left + 180, top + 130, -4, 4, -1.2, plots[i].top);
         picture_curve(p, plots[i].slope, NULL, PICTURE_ORANGE);
         picture_curve(p, plots[i].value, NULL, PICTURE_BLUE);
-        picture_text(p, left + 110, top - 8, 0, 13, PICTURE_INK, plots[i].name);
+        picture_words(p, left + 90, top - 8, 0, 13, PICTURE_INK, plots[i].name);
     }
-    picture_text(p, 280, 412, 0, 12, PICTURE_ORANGE, "orange: the derivative");
+    picture_words(p, 340, 412, 0, 12, PICTURE_ORANGE, (struct words){"orange: the derivative", "橙色：导数"});
 }
 
 static const struct mistake mistakes[] = {
@@ -296,15 +314,15 @@ const struct lesson lesson_activations = {
              "    softplus   log(1 + e^x)             就是 sigmoid\n"
              "\n"
              "手算 x = 1：sigmoid 0.7311，斜率 0.7311 * 0.2689 = 0.1966；tanh 0.7616，斜率\n"
-             "0.4200；softplus 1.3133。sigmoid 的斜率不超过 1/4：二十层相乘是 0.25^20 =\n"
-             "1e-12。ReLU 的斜率是 1：深的网络因此使用它。\n"
+             "0.4200；softplus 1.3133。sigmoid 的斜率不超过 1/4：二十层相乘就是\n"
+             "0.25^20 = 1e-12。ReLU 的斜率是 1，所以深层网络用它。\n"
              "\n"
-             "分类器的末尾是 softmax，它把分数 z 变成总和为 1 的份额：\n"
+             "分类器的末尾是 softmax，它把分数 z 变成总和为 1 的概率：\n"
              "\n"
              "    y_i = e^z_i / (e^z_1 + ... + e^z_n)\n"
              "    dy_i/dz_j = -y_i y_j，   i = j 时：  y_i - y_i y_i\n"
              "\n"
-             "e^800 超出 double 的范围。先从每个 z 减去最大的 z：商不变。\n"
+             "e^800 超出 double 的范围。所以先从每个 z 减去最大的 z：商不变。\n"
              "\n"
              "任务：用 C 写出全部函数。每个函数一行，softmax 三行。"},
     .brief = {"Activations and their derivatives (_slope). At x = 0 step and relu_slope are 0.\n"

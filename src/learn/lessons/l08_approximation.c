@@ -72,7 +72,7 @@ static void picture(struct picture *p)
     picture_curve(p, cubic, NULL, PICTURE_BLUE);
     picture_path(p, x, y, KNOTS, PICTURE_ORANGE, 1);
     picture_text(p, 60, 45, -1, 13, PICTURE_BLUE, "x^3 + x^2 - x - 1");
-    picture_text(p, 60, 63, -1, 13, PICTURE_ORANGE, "six neurons");
+    picture_words(p, 60, 63, -1, 13, PICTURE_ORANGE, (struct words){"six neurons", "六个神经元"});
 }
 
 static const struct mistake mistakes[] = {
@@ -139,8 +139,8 @@ const struct lesson lesson_approximation = {
              "\n"
              "    relu(x - k)        在 k 之前是 0，之后是斜率为 1 的直线\n"
              "\n"
-             "让曲线在 k 处拐一次弯。前面乘上权重，拐多少都可以。于是选节点 k0 < k1 < ... <\n"
-             "k6，令网络为\n"
+             "让曲线在 k 处拐一次弯。前面乘上权重，拐多少都可以。于是选节点\n"
+             "k0 < k1 < ... < k6，令网络为\n"
              "\n"
              "    y(x) = value0 + w0 relu(x - k0) + w1 relu(x - k1) + ... + w5 relu(x - k5)\n"
              "\n"
@@ -155,7 +155,8 @@ const struct lesson lesson_approximation = {
              "    误差      2.23   0.67    0.18    0.047   0.012\n"
              "\n"
              "宽还是深？一层 n 个神经元最多拐 n 次弯。但把 [0, 1] 对折的函数（两个神经元）自我\n"
-             "嵌套 k 次，2k 个神经元就有 2^k 个齿：深度可以指数级地省（Telgarsky，2015）。\n"
+             "嵌套 k 次，2k 个神经元就有 2^k 个锯齿：加深能指数级地节省神经元（Telgarsky，\n"
+             "2015）。\n"
              "\n"
              "任务：由节点和值求权重，并写出网络本身。"},
     .brief = {"A network of n ReLU neurons through n + 1 points (knot[i], value[i]).\n"

@@ -94,9 +94,13 @@ static void picture(struct picture *p)
     picture_frame(p, 40, 20, 400, 280, -6, 6, 0, 6);
     picture_curve(p, squared, NULL, PICTURE_BLUE);
     picture_curve(p, entropy, NULL, PICTURE_ORANGE);
-    picture_text(p, 220, 312, 0, 12, PICTURE_INK, "score of the right class, z; the answer is sigmoid(z)");
-    picture_text(p, 392, 45, 1, 13, PICTURE_ORANGE, "cross-entropy: steep where it is wrong");
-    picture_text(p, 46, 222, -1, 13, PICTURE_BLUE, "squared error: flat there");
+    picture_words(
+        p, 220, 312, 0, 12, PICTURE_INK,
+        (struct words){"score of the right class, z; the answer is sigmoid(z)", "正确类的分数 z；输出为 sigmoid(z)"});
+    picture_words(p, 392, 45, 1, 13, PICTURE_ORANGE,
+                  (struct words){"cross-entropy: steep where it is wrong", "交叉熵：错得厉害处很陡"});
+    picture_words(p, 46, 222, -1, 13, PICTURE_BLUE,
+                  (struct words){"squared error: flat there", "均方误差：那里是平的"});
 }
 
 static const struct mistake mistakes[] = {
@@ -123,7 +127,7 @@ static const struct mistake mistakes[] = {
      "2 * (t[i] - p[i])"},
     {"no-softmax",
      {"your cross-entropy is -z[label]: the scores must become shares first, by softmax",
-      "你的交叉熵成了 -z[label]：先要用 softmax 把分数变成份额"},
+      "你的交叉熵成了 -z[label]：先要用 softmax 把分数变成概率"},
      "return log(sum) + largest - z[label];",
      "return -z[label];"},
     {"base-two",
@@ -133,11 +137,11 @@ static const struct mistake mistakes[] = {
      "return (log(sum) + largest - z[label]) / log(2);"},
     {"no-one",
      {"your cross-entropy gradient is the softmax alone; at the label 1 is subtracted: share - 1 there",
-      "你的交叉熵梯度只是 softmax；在正确类处还要减 1"},
+      "你的交叉熵梯度只是 softmax；在 label 处还要减 1"},
      "- (i == label)",
      ""},
     {"one-minus",
-     {"your cross-entropy gradient has the wrong sign: share - target", "你的交叉熵梯度符号反了：应为 份额 - 目标"},
+     {"your cross-entropy gradient has the wrong sign: share - target", "你的交叉熵梯度符号反了：应为概率减目标"},
      "gradient[i] = exp(z[i] - largest) / sum - (i == label)",
      "gradient[i] = (i == label) - exp(z[i] - largest) / sum"},
     {.name = NULL},
@@ -184,21 +188,21 @@ const struct lesson lesson_losses = {
              "    mse = ((p_1 - t_1)^2 + ... + (p_n - t_n)^2) / n\n"
              "    对 p_i 的斜率：2 (p_i - t_i) / n\n"
              "\n"
-             "手算：p = (1, 2, 3, 4)，t = (1, 1, 5, 4)：(0 + 1 + 4 + 0) / 4 = 1.25，斜率 (0,\n"
-             "0.5, -1, 0)。有的书用和的一半，斜率里就没有 2；fovea 和 PyTorch 取平均。\n"
+             "手算：p = (1, 2, 3, 4)，t = (1, 1, 5, 4)：(0 + 1 + 4 + 0) / 4 = 1.25，斜率\n"
+             "(0, 0.5, -1, 0)。有的书用和的一半，斜率里就没有 2；fovea 和 PyTorch 取平均。\n"
              "\n"
-             "交叉熵，n 个类的分数 z，正确的是 label：先用 softmax 变成份额，再看对正确类有多\n"
-             "“意外”：\n"
+             "交叉熵，n 个类的分数 z，正确的是 label：先用 softmax 变成概率，再看对正确的类有\n"
+             "多“意外”：\n"
              "\n"
              "    loss = -log(softmax(z)[label])\n"
              "    对 z_i 的斜率：softmax(z)[i]，在 label 处再减 1\n"
              "\n"
-             "手算：z = (2, 1, 0.1, 0)，label 0：份额 (.605, .223, .090, .082)，损失\n"
+             "手算：z = (2, 1, 0.1, 0)，label 0：概率 (.605, .223, .090, .082)，损失\n"
              "-log(.605) = 0.5025，斜率 (-.395, .223, .090, .082)。损失为 0 是完全确定；log n\n"
              "是瞎猜（十个数字时为 2.303：在 MNIST 上你最先看到的损失）。\n"
              "\n"
              "为什么要两种？sigmoid 或 softmax 后面接均方误差，错得厉害的地方曲线是平的：没有\n"
-             "斜率，学不动。交叉熵正好抵消指数：斜率就是 份额 - 目标，错的时候绝不会平。\n"
+             "斜率，学不动。交叉熵正好抵消指数：斜率就是“概率减目标”，错的时候绝不会平。\n"
              "\n"
              "任务：两种损失和两种梯度。C 的 log 就是自然对数。"},
     .brief = {"mse: mean of (p[i] - t[i])^2. cross_entropy: -log(softmax(z)[label]).\n"
@@ -235,7 +239,7 @@ const struct lesson lesson_losses = {
                "-log(e^z[label] / sum) = log(sum) - z[label]，sum 是所有 e^z[i] 之和。"},
               {"gradient[i] = exp(z[i]) / sum - (i == label)", "gradient[i] = exp(z[i]) / sum - (i == label)"}},
     .after = {"Share minus target: that one line starts every backward pass of a classifier.",
-              "份额减目标：每个分类器的反向传播都从这一行开始。"},
+              "概率减目标：每个分类器的反向传播都从这一行开始。"},
     .mistakes = mistakes,
     .draw = draw,
     .given = given,

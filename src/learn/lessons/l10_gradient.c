@@ -69,7 +69,9 @@ static double parabola(double x, const void *with)
 static void picture(struct picture *p)
 {
     static const double rates[] = {0.05, 0.4, 1.02};
-    static const char *const names[] = {"rate 0.05: slow", "rate 0.4: good", "rate 1.02: away"};
+    static const struct words names[] = {{"rate 0.05: slow", "学习率 0.05：慢"},
+                                         {"rate 0.4: good", "学习率 0.4：好"},
+                                         {"rate 1.02: away", "学习率 1.02：越走越远"}};
     picture_size(p, 700, 250);
     for (int i = 0; i < 3; i++) {
         double x[9] = {1.6}, y[9];
@@ -80,7 +82,7 @@ static void picture(struct picture *p)
         picture_frame(p, 30 + 225.0 * i, 30, 215 + 225.0 * i, 220, -2, 2, -0.2, 4);
         picture_curve(p, parabola, NULL, PICTURE_BLUE);
         picture_path(p, x, y, i == 2 ? 6 : 9, /* before it leaves the frame */ PICTURE_ORANGE, 1);
-        picture_text(p, 122 + 225.0 * i, 22, 0, 13, PICTURE_INK, names[i]);
+        picture_words(p, 122 + 225.0 * i, 22, 0, 13, PICTURE_INK, names[i]);
     }
 }
 
@@ -155,7 +157,7 @@ const struct lesson lesson_gradient = {
              "在 (1, 2, 3) 手算：f = 1 + 6 + 4 + 27 = 38，梯度 (2 + 6, 3 + 4, 27) = (8, 7,\n"
              "27)。\n"
              "\n"
-             "梯度下降朝相反方向走其中一小部分，这个比例就是学习率：\n"
+             "梯度下降朝相反方向走一小步：梯度乘以一个小的数，它叫学习率：\n"
              "\n"
              "    p 变为 p - rate * 梯度\n"
              "\n"
@@ -187,7 +189,7 @@ const struct lesson lesson_gradient = {
                "descend：p[i] = p[i] - rate * gradient[i]，i = 0、1、2。"}},
     .after = {"The engine found the same gradient without being told any of these rules but the product's: lesson 12 "
               "shows how.",
-              "引擎也得到同样的梯度，而它只知道加法和乘法的规则：第 12 课讲怎样做到。"},
+              "引擎得到同样的梯度，只靠加法和乘法的规则，不需要别的：第 12 课讲怎样做到。"},
     .mistakes = mistakes,
     .draw = draw,
     .inputs = inputs,

@@ -85,7 +85,9 @@ static void picture(struct picture *p)
     enum { COUNT = 40, EPOCHS = 12 };
     static const int sizes[] = {COUNT, 1, 8};
     static const double rates[] = {0.06, 0.03, 0.04};
-    static const char *const names[] = {"batch: 12 steps", "stochastic: 480", "mini-batch of 8: 60"};
+    static const struct words names[] = {{"batch: 12 steps", "批量：12 步"},
+                                         {"stochastic: 480", "随机：480 步"},
+                                         {"mini-batch of 8: 60", "小批量（8 个）：60 步"}};
     double x[COUNT], t[COUNT], xx = 0, sx = 0;
     struct draw d = draw_from(8);
     for (int i = 0; i < COUNT; i++) {
@@ -99,7 +101,7 @@ static void picture(struct picture *p)
         double px[COUNT * EPOCHS + 1] = {-1}, py[COUNT * EPOCHS + 1] = {1.2}, w = -1, b = 1.2;
         int steps = 1;
         picture_frame(p, 30 + 250.0 * k, 30, 245 + 250.0 * k, 250, -1.5, 2, -1.6, 1.6);
-        picture_text(p, 138 + 250.0 * k, 22, 0, 13, PICTURE_INK, names[k]);
+        picture_words(p, 138 + 250.0 * k, 22, 0, 13, PICTURE_INK, names[k]);
         for (int ring = 1; ring <= 5; ring++) { /* ellipses of equal loss around (1, -1/2) */
             double ex[65], ey[65], root = sqrt(xx - sx * sx);
             for (int i = 0; i <= 64; i++) {
@@ -125,8 +127,9 @@ static void picture(struct picture *p)
         }
         picture_path(p, px, py, steps, k == 1 ? PICTURE_ORANGE : PICTURE_BLUE, k != 1);
     }
-    picture_text(p, 382, 282, 0, 12, PICTURE_GREY,
-                 "w to the right, b upwards; rings of equal loss; each path is 12 epochs");
+    picture_words(p, 382, 282, 0, 12, PICTURE_GREY,
+                  (struct words){"w to the right, b upwards; rings of equal loss; each path is 12 epochs",
+                                 "w 向右，b 向上；每圈损失相等；每条路是 12 轮"});
 }
 
 static const struct mistake mistakes[] = {
@@ -150,7 +153,7 @@ static const struct mistake mistakes[] = {
      "db / count;\n        }\n"},
     {"last-dropped",
      {"the last, smaller batch is left out: 10 samples in fours are 4, 4 and 2",
-      "漏掉了最后较小的一批：10 个样本按 4 分是 4、4、2"},
+      "漏掉了最后较小的一批：10 个样本每批 4 个，分成 4、4、2"},
      "int count = n - from < batch ? n - from : batch;",
      "int count = batch;\n        if (from + batch > n) break;"},
     {"full-size",
@@ -203,7 +206,7 @@ const struct lesson lesson_descent = {
              "                              大家都用它\n"
              "\n"
              "一轮（epoch）是把所有样本过一遍。图中三条路在同一个曲面上：直线 y = w*x + b 的损\n"
-             "失，横纵轴是它的两个数。\n"
+             "失，两个轴就是 w 和 b。\n"
              "\n"
              "一轮用文字说：依次对每个批次，对其中样本求和\n"
              "\n"
@@ -213,8 +216,8 @@ const struct lesson lesson_descent = {
              "\n"
              "    w 变为 w - rate * dw / count         b 变为 b - rate * db / count\n"
              "\n"
-             "batch 不能整除 n 时，最后一批较小：10 个样本按 4 分是 4 + 4 + 2。它也算一整批，\n"
-             "用自己的样本数。\n"
+             "batch 不能整除 n 时，最后一批较小：10 个样本每批 4 个，分成 4 + 4 + 2。它也算一\n"
+             "批，除以自己的样本数。\n"
              "\n"
              "任务：写出任意批大小的一轮。这样 batch = n 和 batch = 1 就是两种经典方法，不必写\n"
              "三遍。（PyTorch 每轮先打乱；这里次序是给定的。）"},

@@ -100,10 +100,14 @@ static void node(struct picture *p, double x, double y, const char *name)
 static void picture(struct picture *p)
 {
     picture_size(p, 640, 330);
-    static const char *const names[] = {"apple's price", "apples", "orange's price", "oranges", "tax"};
+    static const struct words names[] = {{"apple's price", "苹果价格"},
+                                         {"apples", "苹果个数"},
+                                         {"orange's price", "橙子价格"},
+                                         {"oranges", "橙子个数"},
+                                         {"tax", "税"}};
     static const double height[] = {30, 90, 160, 220, 290};
     for (int i = 0; i < 5; i++) {
-        picture_text(p, 98, height[i] + 5, 1, 13, PICTURE_INK, names[i]);
+        picture_words(p, 98, height[i] + 5, 1, 13, PICTURE_INK, names[i]);
     }
     node(p, 230, 60, "x"), node(p, 230, 190, "x"), node(p, 370, 125, "+"), node(p, 510, 185, "x");
     arrow(p, 105, 30, 215, 54, "10", "2.2");
@@ -115,8 +119,8 @@ static void picture(struct picture *p)
     arrow(p, 386, 131, 495, 178, "65", "1.1");
     arrow(p, 105, 290, 497, 194, "1.1", "65");
     arrow(p, 526, 185, 610, 185, "71.5", "1");
-    picture_text(p, 540, 290, 0, 12, PICTURE_BLUE, "blue: forward");
-    picture_text(p, 540, 308, 0, 12, PICTURE_ORANGE, "orange: back");
+    picture_words(p, 540, 290, 0, 12, PICTURE_BLUE, (struct words){"blue: forward", "蓝色：正向"});
+    picture_words(p, 540, 308, 0, 12, PICTURE_ORANGE, (struct words){"orange: back", "橙色：反向"});
 }
 
 static const struct mistake mistakes[] = {
@@ -212,18 +216,18 @@ const struct lesson lesson_backpropagation = {
              "\n"
              "反向，从右到左，每个箭头上写总价对它所传的数的导数。只需两条规则：\n"
              "\n"
-             "    乘法节点    传下 到来的数 乘以 “另一个”输入\n"
-             "    加法节点    把到来的数原样传给每个输入\n"
+             "    乘法节点    传给每个输入：到来的数乘以“另一个”输入\n"
+             "    加法节点    传给每个输入：到来的数，原样不变\n"
              "\n"
-             "从总价处的 1 开始。对税：1 * 20 = 20。对 20：1 * 1.1 = 1.1。对价格：1.1 * 2 =\n"
-             "2.2。对个数：1.1 * 10 = 11。所以每个苹果贵 1 元，总价多 2.2 元。\n"
+             "从总价处的 1 开始。对税：1 * 20 = 20。对 20：1 * 1.1 = 1.1。对价格：\n"
+             "1.1 * 2 = 2.2。对个数：1.1 * 10 = 11。所以每个苹果贵 1 元，总价多 2.2 元。\n"
              "\n"
              "再加三个 15 元的橙子，就有了加法：(20 + 45) * 1.1 = 71.5。图中每个箭头都填好了，\n"
              "你的程序应给出同样的数：对苹果价格 2.2，橙子价格 3.3，苹果个数 11，橙子个数\n"
              "16.5，对税 65。\n"
              "\n"
-             "平方是 t 与自己相乘，两条路加起来：z = t^2 有 dz/dt = 2t；t = x + y 时 dz/dx =\n"
-             "2t * 1。\n"
+             "平方是 t 与自己相乘，两条路加起来：z = t^2 时 dz/dt = 2t；又 t = x + y，所以\n"
+             "dz/dx = 2t * 1。\n"
              "\n"
              "这就是所有深度网络的全部算法（Linnainmaa 1970；Rumelhart、Hinton、Williams\n"
              "1986）：正着走一遍，反着走一遍，每个节点只知道自己的规则。\n"

@@ -99,11 +99,14 @@ static void picture(struct picture *p)
     picture_path(p, h, central, STEPS, PICTURE_BLUE, 0);
     picture_line(p, picture_x(p, -4), 30, picture_x(p, -4), 270, PICTURE_GREY, 1);
     picture_text(p, picture_x(p, -3.9), 262, -1, 12, PICTURE_GREY, "h = 1e-4");
-    picture_text(p, 50, 20, -1, 12, PICTURE_INK, "error of the slope of e^x at 1, as a power of ten");
-    picture_text(p, picture_x(p, -4.2), 112, 1, 12, PICTURE_ORANGE, "one-sided");
-    picture_text(p, picture_x(p, -3.6), 222, -1, 12, PICTURE_BLUE, "both sides: h^2 / 6");
-    picture_text(p, picture_x(p, -11.8), 225, -1, 12, PICTURE_INK, "digits run out");
-    picture_text(p, 245, 306, 0, 12, PICTURE_INK, "h, as a power of ten");
+    picture_words(
+        p, 50, 20, -1, 12, PICTURE_INK,
+        (struct words){"error of the slope of e^x at 1, as a power of ten", "e^x 在 1 处斜率的误差（10 的幂）"});
+    picture_words(p, picture_x(p, -4.2), 112, 1, 12, PICTURE_ORANGE, (struct words){"one-sided", "单边"});
+    picture_words(p, picture_x(p, -3.6), 222, -1, 12, PICTURE_BLUE,
+                  (struct words){"both sides: h^2 / 6", "两边：h^2 / 6"});
+    picture_words(p, picture_x(p, -11.8), 225, -1, 12, PICTURE_INK, (struct words){"digits run out", "有效数字用尽"});
+    picture_words(p, 245, 306, 0, 12, PICTURE_INK, (struct words){"h, as a power of ten", "h（10 的幂）"});
 }
 
 static const struct mistake mistakes[] = {
@@ -172,8 +175,8 @@ const struct lesson lesson_gradient_check = {
              "Your task: the numeric gradient of any f (use h = 1e-4, and leave x as it was),\n"
              "and the index of the first wrong entry, or -1. The cases hold honest and faulty\n"
              "ones.",
-             "错误的梯度很少让程序崩溃。网络照样学，只是学得差，你要找上一个星期。有一个十行的\n"
-             "检验：就用定义。把一个数向两边各挪一点，看损失怎样变：\n"
+             "错误的梯度很少让程序崩溃。网络照样学，只是学得差，你要找上一个星期。有一个只要十\n"
+             "行的检验：就用定义。把一个数向两边各挪一点，看损失怎样变：\n"
              "\n"
              "    df/dx_i  约等于  (f(.., x_i + h, ..) - f(.., x_i - h, ..)) / (2h)\n"
              "\n"

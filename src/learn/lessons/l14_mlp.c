@@ -147,7 +147,8 @@ static int engine(fov_context *context, const double *in, double *out)
 
 static void picture(struct picture *p)
 {
-    static const char *const names[] = {"49 pixels", "12 ReLU", "10 scores", "softmax"};
+    static const struct words names[] = {
+        {"49 pixels", "49 个像素"}, {"12 ReLU", "12 ReLU"}, {"10 scores", "10 个分数"}, {"softmax", "softmax"}};
     picture_size(p, 560, 210);
     for (int layer = 0; layer < 4; layer++) {
         int dots = layer == 0 ? 7 : layer == 1 ? 5 : 4;
@@ -163,7 +164,7 @@ static void picture(struct picture *p)
             }
             picture_circle(p, x, y, 8, layer == 3 ? PICTURE_ORANGE : PICTURE_BLUE, "#ffffff");
         }
-        picture_text(p, x, 205, 0, 12, PICTURE_INK, names[layer]);
+        picture_words(p, x, 205, 0, 12, PICTURE_INK, names[layer]);
     }
 }
 
@@ -234,18 +235,18 @@ const struct lesson lesson_mlp = {
              "0.1) you can see how far they lead.\n"
              "\n"
              "Your task: one step. Return the loss as it was before the step.",
-             "把至今写过的全部放进一个函数。7 x 7 灰度值（0 到 1）的数字 x，经过 12 个带 ReLU\n"
-             "的隐藏神经元和 10 个分数的输出层：\n"
+             "把至今写过的全部放进一个函数。一个数字是 7 x 7 个灰度值 x（0 到 1），经过带 ReLU\n"
+             "的 12 个隐藏神经元和 10 个分数的输出层：\n"
              "\n"
-             "    h[j] = relu(b1[j] + w1[j*49 + i] * x[i] 之和)\n"
-             "    z[k] = b2[k] + w2[k*12 + j] * h[j] 之和\n"
+             "    h[j] = relu(b1[j] + 对 i 求和 w1[j*49 + i] * x[i])\n"
+             "    z[k] = b2[k] + 对 j 求和 w2[k*12 + j] * h[j]\n"
              "    loss = -log(softmax(z)[label])                            （第 9 课）\n"
              "\n"
              "再从右到左反向（第 12 课）：\n"
              "\n"
              "    dz[k] = softmax(z)[k]，在 label 处减 1\n"
              "    dw2[k][j] = dz[k] * h[j]          db2[k] = dz[k]\n"
-             "    dh[j] = dz[k] * w2[k][j] 之和，h[j] 为 0 处取 0           （ReLU 的斜率）\n"
+             "    dh[j] = 对 k 求和 dz[k] * w2[k][j]，h[j] 为 0 处取 0      （ReLU 的斜率）\n"
              "    dw1[j][i] = dh[j] * x[i]          db1[j] = dh[j]\n"
              "\n"
              "然后每个数减去 rate 乘它的梯度（第 10 课）。注意次序：dh 要用正向时的 w2。\n"

@@ -144,9 +144,9 @@ static void picture(struct picture *p)
     grid(p, 20, 40, image, 5, 3);
     grid(p, 220, 72, kernel, 3, 0);
     grid(p, 370, 72, result, 3, 1);
-    picture_text(p, 100, 28, 0, 13, PICTURE_INK, "picture");
-    picture_text(p, 268, 60, 0, 13, PICTURE_INK, "kernel");
-    picture_text(p, 418, 60, 0, 13, PICTURE_INK, "result");
+    picture_words(p, 100, 28, 0, 13, PICTURE_INK, (struct words){"picture", "图"});
+    picture_words(p, 268, 60, 0, 13, PICTURE_INK, (struct words){"kernel", "核"});
+    picture_words(p, 418, 60, 0, 13, PICTURE_INK, (struct words){"result", "结果"});
     picture_text(p, 200, 125, 0, 18, PICTURE_INK, "*");
     picture_text(p, 343, 125, 0, 18, PICTURE_INK, "=");
     picture_text(p, 250, 222, 0, 12, PICTURE_ORANGE, "1*1 + 1*0 + 1*1 + 0*0 + 1*1 + 1*0 + 0*1 + 0*0 + 1*1 = 4");
@@ -228,13 +228,13 @@ const struct lesson lesson_convolution = {
              "Your task: the convolution of two lists as mathematics has it (flipped), and\n"
              "that of a picture as networks have it (not flipped). Arrays lie row by row.",
              "卷积比网络早得多。每一时刻 t 向池塘投一块强度为 a(t) 的石头，b(s) 是一块石头在时\n"
-             "间 s 之后留下的波。时刻 k 看到的是所有波之和，连续的和离散的形式：\n"
+             "间 s 之后留下的波。时刻 k 看到的是所有波之和，先写连续的形式，再写离散的：\n"
              "\n"
-             "    (a * b)(k) = a(t) b(k - t) dt 的积分\n"
+             "    (a * b)(k) = 对 t 积分 a(t) b(k - t) dt\n"
              "    y[k]       = 对 i 求和 a[i] b[k - i]\n"
              "\n"
-             "b 与 a 反向而行：这就是“翻转”。手算：a = (1, 2, 3, 4)，b = (1, 0, -1)，得到 (1,\n"
-             "2, 2, 2, -3, -4)。只要 i 和 k - i 都在列表内就算上。\n"
+             "b 与 a 反向而行：这就是“翻转”。手算：a = (1, 2, 3, 4)，b = (1, 0, -1)，得到\n"
+             "(1, 2, 2, 2, -3, -4)。只要 i 和 k - i 都在列表内就算上。\n"
              "\n"
              "网络让核在图上滑动，“不”翻转（数学上叫互相关；核是学出来的，翻不翻没有人在意）：\n"
              "\n"

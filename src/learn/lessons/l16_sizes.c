@@ -102,11 +102,13 @@ static int engine(fov_context *context, const double *in, double *out)
 /* Two layers, kernel 3: the field of one number grows from 3 to 5; with stride 2 below, to 7. */
 static void picture(struct picture *p)
 {
+    static const struct words names[] = {{"stride 1, 1: sees 5", "步幅 1、1：看到 5 个"},
+                                         {"stride 2, 1: sees 7", "步幅 2、1：看到 7 个"}};
     picture_size(p, 560, 190);
     for (int side = 0; side < 2; side++) {
         double left = 20 + 280.0 * side;
         int stride = 1 + side, reach = side == 0 ? 5 : 7;
-        picture_text(p, left + 120, 20, 0, 13, PICTURE_INK, side == 0 ? "stride 1, 1: sees 5" : "stride 2, 1: sees 7");
+        picture_words(p, left + 120, 20, 0, 13, PICTURE_INK, names[side]);
         for (int level = 0; level < 3; level++) {
             int count = level == 0 ? 9 : level == 1 ? (9 - 3) / stride + 1 : 1;
             for (int i = 0; i < count; i++) {
@@ -198,7 +200,7 @@ const struct lesson lesson_sizes = {
              "\n"
              "    (28 + 4 - 5) / 3 + 1 = 9 + 1 = 10      (31 + 4 - 5) / 3 + 1 = 10 + 1 = 11\n"
              "\n"
-             "所以是 10 x 11。空洞（dilated）卷积的核有洞：相邻权重相隔 dilation 个像素，覆盖\n"
+             "所以是 10 x 11。空洞卷积（dilated）的核有洞：相邻权重相隔 dilation 个像素，覆盖\n"
              "dilation*(kernel - 1) + 1 个像素，用它代替 kernel：\n"
              "\n"
              "    size = floor((n + 2*pad - dilation*(kernel - 1) - 1) / stride) + 1\n"
@@ -210,8 +212,8 @@ const struct lesson lesson_sizes = {
              "    field = 1, jump = 1\n"
              "    每层：  field += (kernel - 1) * jump；  然后  jump *= stride\n"
              "\n"
-             "LeNet-5：核 5、2、5、2，步幅 1、2、1、2：5、6、14、16 像素。所以第二次池化知道的\n"
-             "是 32 个像素中的 16 个：半个数字。\n"
+             "LeNet-5：核 5、2、5、2，步幅 1、2、1、2：感受野 5、6、14、16 像素。所以第二次池\n"
+             "化之后的一个数，在 32 个像素里看到 16 个：半个数字。\n"
              "\n"
              "任务：写出两个公式。C 的整数除法自己会向下取整。"},
     .brief = {"output_size: along one side. receptive_field: of one number behind `layers` layers, in pixels.",

@@ -101,10 +101,10 @@ static int engine(fov_context *context, const double *in, double *out)
 
 /* A picture or a result as grey squares with their numbers. */
 static void tiles(struct picture *p, double left, double top, const double *values, double black, double white,
-                  const char *name)
+                  struct words name)
 {
     enum { SIDE = 24 };
-    picture_text(p, left + SIDE * W / 2.0, top - 8, 0, 13, PICTURE_INK, name);
+    picture_words(p, left + SIDE * W / 2.0, top - 8, 0, 13, PICTURE_INK, name);
     for (int i = 0; i < PIXELS; i++) {
         int grey = (int)(255 * fmin(fmax((values[i] - black) / (white - black), 0), 1));
         char color[8], number[32];
@@ -124,12 +124,12 @@ static void picture(struct picture *p)
     draw(&none, 0, in);
     answer(in, 0, out);
     picture_size(p, 500, 345);
-    tiles(p, 15, 35, in, 0, 255, "picture");
-    tiles(p, 175, 35, out, 0, 255, "mean");
-    tiles(p, 335, 35, out + PIXELS, -800, 800, "sobel_x");
-    tiles(p, 15, 200, out + 2 * PIXELS, 0, 800, "edges");
-    tiles(p, 175, 200, out + 3 * PIXELS, -60, 270, "sharp");
-    tiles(p, 335, 200, out + 4 * PIXELS, 0, 255, "shown: 0 to 255");
+    tiles(p, 15, 35, in, 0, 255, (struct words){"picture", "图"});
+    tiles(p, 175, 35, out, 0, 255, (struct words){"mean", "mean 均值"});
+    tiles(p, 335, 35, out + PIXELS, -800, 800, (struct words){"sobel_x", "sobel_x"});
+    tiles(p, 15, 200, out + 2 * PIXELS, 0, 800, (struct words){"edges", "edges 边缘"});
+    tiles(p, 175, 200, out + 3 * PIXELS, -60, 270, (struct words){"sharp", "sharp 锐化"});
+    tiles(p, 335, 200, out + 4 * PIXELS, 0, 255, (struct words){"shown: 0 to 255", "shown：0 到 255"});
 }
 
 static const struct mistake mistakes[] = {
@@ -141,7 +141,7 @@ static const struct mistake mistakes[] = {
     {"zero-border",
      {"outside the picture you take 0: the border grows dark and edges appear that are none. Mirror it: row -1 is row "
       "0",
-      "图外你取了 0：边缘会变暗，还会冒出假的边。应当镜像：第 -1 行就是第 0 行"},
+      "图外你取了 0：边界会变暗，还会冒出本来没有的边缘。应当镜像：第 -1 行就是第 0 行"},
      "static double at(const double *p, int height, int width, int y, int x)\n{\n",
      "static double at(const double *p, int height, int width, int y, int x)\n{\n    if (y < 0 || y >= height || x < 0 "
      "|| x >= width) return 0;\n"},
@@ -152,7 +152,7 @@ static const struct mistake mistakes[] = {
      "static const double down[] = {-1, 0, 1, -2, 0, 2, -1, 0, 1}, across[] = {-1, -2, -1, 0, 0, 0, 1, 2, 1};"},
     {"sum-of-sizes",
      {"edges adds the two sizes; a slope of x to the right and y down has length sqrt(x*x + y*y)",
-      "edges 把两个大小相加了；向右 x、向下 y 的斜率长度是 sqrt(x*x + y*y)"},
+      "edges 把两个绝对值相加了；向右 x、向下 y 的斜率，长度是 sqrt(x*x + y*y)"},
      "sqrt(x * x + y * y)",
      "fabs(x) + fabs(y)"},
     {"no-picture",
@@ -180,7 +180,7 @@ static const struct mistake mistakes[] = {
 const struct lesson lesson_filters = {
     .number = 17,
     .name = "filters",
-    .title = {"Filters: kernels that people designed", "滤波器：人设计的卷积核"},
+    .title = {"Filters: kernels that people designed", "滤波器：人工设计的卷积核"},
     .text = {"Before networks learned their kernels, people made them. Each is an idea in nine\n"
              "numbers:\n"
              "\n"
@@ -210,7 +210,7 @@ const struct lesson lesson_filters = {
              "\n"
              "Your task: mean, sobel_x, edges, sharp, and shown, which is sharp as pixels. On\n"
              "photos: fovea filter --sheet PHOTO -o sheet.png.",
-             "网络学会卷积核之前，核是人设计的。每个核是用九个数写下的一个想法：\n"
+             "网络自己学到卷积核之前，核是人工设计的。每个核是用九个数写下的一个想法：\n"
              "\n"
              "    mean 均值         Sobel x           Sobel y\n"
              "    1 1 1             -1 0 1            -1 -2 -1\n"
@@ -221,17 +221,17 @@ const struct lesson lesson_filters = {
              "墙给出 0，而从左到右（x）或从上到下（y）有变化的地方给出大的数。不论走向，边缘的\n"
              "强度是 sqrt(x^2 + y^2)。\n"
              "\n"
-             "手算：从 10 到 200 的边缘。在它左侧，Sobel x 给出-1*10 - 2*10 - 1*10 + 1*200 +\n"
+             "手算：从 10 到 200 的边缘。在它左侧，Sobel x 给出 -1*10 - 2*10 - 1*10 + 1*200 +\n"
              "2*200 + 1*200 = 760。\n"
              "\n"
-             "反锐化掩模（unsharp mask），来自暗房：p - mean 是模糊所去掉的细节，再加一次：\n"
-             "sharp = p + (p - mean)。\n"
+             "反锐化掩模（unsharp mask）是暗房里的老办法：p - mean 是模糊所去掉的细节，再加一\n"
+             "次：sharp = p + (p - mean)。\n"
              "\n"
-             "有两件事每个程序都会错一次。在边界上核会看到图外：这里图像镜子一样延续，第 -1 行\n"
-             "就是第 0 行。另外，结果还不是像素：760 或 -3.7 要先四舍五入并限制在 0 .. 255 才\n"
-             "能显示。\n"
+             "有两件事每个程序都会错一次。在边界上核会看到图外：这里图像像镜子里一样延续，第\n"
+             "-1 行就是第 0 行。另外，结果还不是像素：760 或 -3.7 要先四舍五入并限制在\n"
+             "0 .. 255 才能显示。\n"
              "\n"
-             "训练好的网络，第一层的核很像这些：没有人教它。\n"
+             "训练好的网络，第一层的核很像这些，虽然没有人教过它。\n"
              "\n"
              "任务：mean、sobel_x、edges、sharp，以及 shown，即作为像素的 sharp。用在照片上：\n"
              "fovea filter --sheet PHOTO -o sheet.png。"},

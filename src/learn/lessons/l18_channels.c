@@ -110,7 +110,9 @@ static int engine(fov_context *context, const double *in, double *out)
 /* Which channels each filter sees: all of them, those of its group, its own. */
 static void picture(struct picture *p)
 {
-    static const char *const names[] = {"groups = 1: each sees all", "groups = 2", "groups = 4: depthwise"};
+    static const struct words names[] = {{"groups = 1: each sees all", "groups = 1：看全部通道"},
+                                         {"groups = 2", "groups = 2"},
+                                         {"groups = 4: depthwise", "groups = 4：逐通道"}};
     picture_size(p, 600, 190);
     for (int kind = 0; kind < 3; kind++) {
         double left = 40 + 200.0 * kind;
@@ -126,9 +128,10 @@ static void picture(struct picture *p)
             picture_box(p, left - 12, 30 + 36.0 * i, 20, 20, PICTURE_INK, "#ffffff");
             picture_box(p, left + 102, 30 + 36.0 * i, 20, 20, PICTURE_INK, "#dceaf5");
         }
-        picture_text(p, left + 55, 16, 0, 12, PICTURE_INK, names[kind]);
+        picture_words(p, left + 55, 16, 0, 12, PICTURE_INK, names[kind]);
     }
-    picture_text(p, 300, 185, 0, 12, PICTURE_GREY, "left: channels of the input; right: filters");
+    picture_words(p, 300, 185, 0, 12, PICTURE_GREY,
+                  (struct words){"left: channels of the input; right: filters", "左：输入的通道；右：滤波器"});
 }
 
 static const struct mistake mistakes[] = {
@@ -140,7 +143,7 @@ static const struct mistake mistakes[] = {
     {"first-group",
      {"all filters look at the first group's channels; filter f is in group f / (filters / groups), whose channels "
       "begin at group * per_group",
-      "所有滤波器都看第一组的通道；滤波器 f 属于第 f / (filters / groups) 组，其通道从 组号 * per_group 开始"},
+      "所有滤波器都看第一组的通道；滤波器 f 属于第 f / (filters / groups) 组，其通道从“组号 * per_group”开始"},
      "int first = f / (filters / groups) * per_group;",
      "int first = 0;"},
     {"no-dilation",
@@ -216,16 +219,16 @@ const struct lesson lesson_channels = {
              "    1 x 1       kernel 为 1：不看邻居，只混合通道：             4,160\n"
              "    分组        通道和滤波器平分成 g 组，滤波器只看本组的通道；\n"
              "                g = 4：                                         9,280\n"
-             "    逐通道      组数等于通道数：每个滤波器看一个通道：            640\n"
+             "    逐通道      depthwise，组数等于通道数，每个滤波器看一个：     640\n"
              "    空洞        权重相隔 d 个像素：九个权重的 3 x 3 看 5 x 5（d = 2）\n"
              "\n"
              "先逐通道再 1 x 1：640 + 4,160 = 4,800，而不是 36,928。这就是 MobileNet。\n"
              "\n"
-             "滤波器 f 属于第 f / (filters / groups) 组（整数，向下取整）；该组的通道从组号 *\n"
-             "(channels / groups) 开始。pad = dilation*(kernel - 1)/2 时结果与 x 一样大。\n"
+             "滤波器 f 属于第 f / (filters / groups) 组（整数，向下取整）；该组的通道从“组号 *\n"
+             "(channels / groups)”开始。pad = dilation*(kernel - 1)/2 时结果与 x 一样大。\n"
              "\n"
-             "任务：参数个数，以及 5 x 5 图的循环（循环里没有偏置）。数组存放为 x\n"
-             "[channels][5][5]，weight [filters][channels / groups][kernel][kernel]。"},
+             "任务：参数个数，以及 5 x 5 图的循环（循环里没有偏置）。数组按\n"
+             "x [channels][5][5]、weight [filters][channels / groups][kernel][kernel] 存放。"},
     .brief =
         {"parameters: weights and biases of a layer. convolve: x [channels][5][5] with\n"
          "weight [filters][channels / groups][kernel][kernel], pad dilation*(kernel - 1)/2; y [filters][5][5].",

@@ -158,7 +158,7 @@ static const struct mistake mistakes[] = {
     {.name = NULL},
 };
 
-static void grid(struct picture *p, double left, double top, const double *numbers, int side, const char *title)
+static void grid(struct picture *p, double left, double top, const double *numbers, int side, struct words title)
 {
     char text[32];
     for (int i = 0; i < side * side; i++) {
@@ -168,7 +168,7 @@ static void grid(struct picture *p, double left, double top, const double *numbe
         snprintf(text, sizeof text, "%.4g", numbers[i]);
         picture_text(p, x + 15, y + 20, 0, 11, PICTURE_INK, text);
     }
-    picture_text(p, left + 15 * side, top - 8, 0, 12, PICTURE_INK, title);
+    picture_words(p, left + 15 * side, top - 8, 0, 12, PICTURE_INK, title);
 }
 
 static void picture(struct picture *p)
@@ -178,14 +178,15 @@ static void picture(struct picture *p)
     draw(&d, 0, in);
     answer(in, 0, out);
     picture_size(p, 680, 340);
-    grid(p, 20, 30, in, SIDE, "x");
-    grid(p, 170, 30, out, SMALL, "max");
-    grid(p, 260, 30, out + 4, SMALL, "mean");
-    grid(p, 370, 30, in + PIXELS, SMALL, "small");
-    grid(p, 460, 30, out + 8, SIDE, "nearest");
-    grid(p, 20, 190, out + 8 + PIXELS, SIDE, "bilinear");
-    grid(p, 170, 190, out + 8 + 2 * PIXELS + GROWN * GROWN, SIDE, "unpool");
-    grid(p, 330, 175, out + 8 + 2 * PIXELS, GROWN, "transposed, kernel 1 0 0 / 0 2 0 / 0 0 1");
+    grid(p, 20, 30, in, SIDE, (struct words){"x", "x"});
+    grid(p, 170, 30, out, SMALL, (struct words){"max", "最大"});
+    grid(p, 260, 30, out + 4, SMALL, (struct words){"mean", "平均"});
+    grid(p, 370, 30, in + PIXELS, SMALL, (struct words){"small", "small"});
+    grid(p, 460, 30, out + 8, SIDE, (struct words){"nearest", "最近邻"});
+    grid(p, 20, 190, out + 8 + PIXELS, SIDE, (struct words){"bilinear", "双线性"});
+    grid(p, 170, 190, out + 8 + 2 * PIXELS + GROWN * GROWN, SIDE, (struct words){"unpool", "反池化"});
+    grid(p, 330, 175, out + 8 + 2 * PIXELS, GROWN,
+         (struct words){"transposed, kernel 1 0 0 / 0 2 0 / 0 0 1", "转置卷积，核 1 0 0 / 0 2 0 / 0 0 1"});
 }
 
 #define SIGNATURE "void pool(const double *x, double *max_pool, double *mean_pool)\n{\n"

@@ -44,14 +44,14 @@ static void answer(const double *in, int mistake, double *out)
 static void picture(struct picture *p)
 {
     static const struct {
-        const char *name, *size;
+        struct words name, size;
         double side;
         int maps;
-    } layers[] = {{"input", "16 x 16", 64, 1},
-                  {"H1", "12 of 8 x 8", 32, 12},
-                  {"H2", "12 of 4 x 4", 16, 12},
-                  {"H3", "30", 6, 10},
-                  {"output", "10", 6, 10}};
+    } layers[] = {{{"input", "输入"}, {"16 x 16", "16 x 16"}, 64, 1},
+                  {{"H1", "H1"}, {"12 of 8 x 8", "12 个 8 x 8"}, 32, 12},
+                  {{"H2", "H2"}, {"12 of 4 x 4", "12 个 4 x 4"}, 16, 12},
+                  {{"H3", "H3"}, {"30", "30"}, 6, 10},
+                  {{"output", "输出"}, {"10", "10"}, 6, 10}};
     picture_size(p, 620, 230);
     for (int l = 0; l < 5; l++) {
         double x = 30 + 120.0 * l;
@@ -66,8 +66,8 @@ static void picture(struct picture *p)
         if (l < 4) {
             picture_arrow(p, x + (l == 0 ? 70 : l == 3 ? 14 : 76), 100, x + 114, 100, PICTURE_ORANGE);
         }
-        picture_text(p, x + 20, 212, 0, 12, PICTURE_INK, layers[l].name);
-        picture_text(p, x + 20, 226, 0, 10, PICTURE_GREY, layers[l].size);
+        picture_words(p, x + 20, 212, 0, 12, PICTURE_INK, layers[l].name);
+        picture_words(p, x + 20, 226, 0, 10, PICTURE_GREY, layers[l].size);
     }
 }
 
@@ -75,13 +75,13 @@ static const struct mistake mistakes[] = {
     {"bias-per-map",
      {"you count a bias per map, as networks have it today; in 1989 the weights were shared and each unit had a bias "
       "of its own: maps * side * side",
-      "你按今天的做法每个图一个偏置；1989 年权重共享，而每个单元有自己的偏置：maps * side * side"},
+      "你按今天的做法，每个特征图一个偏置；1989 年权重共享，而每个单元有自己的偏置：maps * side * side"},
      "maps * seen * kernel * kernel + maps * side * side",
      "maps * seen * kernel * kernel + maps"},
     {"not-shared",
      {"you count the weights of every unit; all units of a map share theirs, so they count once per map: that is the "
       "idea of the paper",
-      "你把每个单元的权重都数了；同一个图的单元共享权重，每个图只算一次：这正是论文的思想"},
+      "你把每个单元的权重都数了；同一个特征图的单元共享权重，只算一次：这正是论文的思想"},
      "return maps * seen * kernel * kernel + maps * side * side;",
      "return maps * side * side * seen * kernel * kernel + maps * side * side;"},
     {"no-biases",
@@ -96,7 +96,7 @@ static const struct mistake mistakes[] = {
      "return units * inputs;"},
     {"sees-all",
      {"a map of H2 sees 8 of the 12 maps below, not as many as its own layer has: use `seen`",
-      "H2 的一个图只看下面 12 个图中的 8 个，而不是本层的图数：用 seen"},
+      "H2 的一个特征图只看下面 12 个中的 8 个，而不是本层的个数：用 seen"},
      "int shared_parameters(int maps, int side, int seen, int kernel)\n{\n    return maps * seen * kernel * kernel + "
      "maps * side * side;\n}\n\n"
      "int shared_connections(int maps, int side, int seen, int kernel)\n{\n",
@@ -104,7 +104,8 @@ static const struct mistake mistakes[] = {
      "kernel * kernel + maps * side * side;\n}\n\n"
      "int shared_connections(int maps, int side, int seen, int kernel)\n{\n    seen = maps;\n"},
     {"one-side",
-     {"a map has side * side units, not side: it is a square", "一个图有 side * side 个单元，不是 side 个：它是正方形"},
+     {"a map has side * side units, not side: it is a square",
+      "一个特征图有 side * side 个单元，不是 side 个：它是正方形"},
      "maps * seen * kernel * kernel + maps * side * side;\n}\n\nint shared_connections(int maps, int side, int seen, "
      "int kernel)\n{\n    return maps * side * side *",
      "maps * seen * kernel * kernel + maps * side;\n}\n\nint shared_connections(int maps, int side, int seen, int "
@@ -151,22 +152,22 @@ const struct lesson lesson_lecun_1989 = {
              "the four layers of 1989 with your functions (total_1989).",
              "1989 年，贝尔实验室的杨立昆（Yann LeCun）等人用信封上的 7,291 个数字训练了一个网\n"
              "络，在 Sun 工作站上训练了三天。它在另外 2,007 个数字上的错误率是 5.0 %，远低于以\n"
-             "前的方法。图是 16 x 16，有三个隐藏层：\n"
+             "前的方法。输入图是 16 x 16，有三个隐藏层：\n"
              "\n"
-             "    H1      12 个 8 x 8 的图，核 5 x 5，步幅 2，每个都看输入图\n"
-             "    H2      12 个 4 x 4 的图，核 5 x 5，步幅 2，每个看 H1 的 12 个图中的 8 个\n"
+             "    H1      12 个 8 x 8 的特征图，核 5 x 5，步幅 2，每个都看输入图\n"
+             "    H2      12 个 4 x 4 的特征图，核 5 x 5，步幅 2，每个看 H1 的 12 个中的 8 个\n"
              "    H3      30 个单元，每个看 H2 的全部 12 * 4 * 4 = 192 个\n"
              "    输出    10 个单元，每个看全部 30 个\n"
              "\n"
-             "新思想是权重共享：一个图的所有单元用同样的 5 x 5 权重，于是一个图在各处寻找同一\n"
-             "种图案。每个单元保留自己的偏置（今天一个图只有一个）。\n"
+             "新思想是权重共享：一个特征图的所有单元用同样的 5 x 5 权重，于是它在各处寻找同一\n"
+             "种图案。每个单元保留自己的偏置（今天一个特征图只有一个）。\n"
              "\n"
              "    H1 的参数     12*1*25 个权重 + 12*8*8 个偏置               = 1,068\n"
              "    H1 的连接     768 个单元，每个 25 个输入加偏置：768 * 26   = 19,968\n"
              "\n"
-             "共享之后，十九个里只剩一个参数。同样的公式，H2：38,592 个连接，2,592 个参数；\n"
+             "共享之后，十九个里只剩一个参数。用同样的公式，H2：38,592 个连接，2,592 个参数；\n"
              "H3：30 * (192 + 1) = 5,790；输出：10 * 31 = 310。合计 64,660 个连接，9,760 个参\n"
-             "数。后来的 VGG-16 有 1.38 亿。\n"
+             "数。后来的 VGG-16 有 1.38 亿个参数。\n"
              "\n"
              "这个网络就在这里，可以用 fovea 自己画的数字训练：错误率 2.9 %，只要几秒。\n"
              "\n"
@@ -178,7 +179,7 @@ const struct lesson lesson_lecun_1989 = {
         {"Shared weights: `maps` maps of side x side units, each unit sees a kernel x kernel window in `seen` maps "
          "below\n"
          "and has its own bias. Full: `units` units, each sees all inputs and has a bias. A bias is a connection, too.",
-         "权重共享：maps 个图，每个 side x side 个单元；每个单元看下面 seen 个图里 kernel x kernel 的窗口，\n"
+         "权重共享：maps 个特征图，每个 side x side 个单元；每个单元看下面 seen 个图里 kernel x kernel 的窗口，\n"
          "并有自己的偏置。全连接：units 个单元，各看全部输入并有偏置。偏置也算一个连接。"},
     .stub = "int shared_parameters(int maps, int side, int seen, int kernel)\n{\n    return 0;\n}\n\n"
             "int shared_connections(int maps, int side, int seen, int kernel)\n{\n    return 0;\n}\n\n"

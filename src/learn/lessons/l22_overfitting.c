@@ -89,10 +89,10 @@ static void picture(struct picture *p)
     picture_curve(p, falling, NULL, PICTURE_BLUE);
     picture_curve(p, turning, NULL, PICTURE_ORANGE);
     picture_line(p, picture_x(p, 8.2), 20, picture_x(p, 8.2), 260, PICTURE_GREY, 1);
-    picture_text(p, picture_x(p, 8.5), 50, -1, 12, PICTURE_GREY, "stop here");
-    picture_text(p, 400, 62, 1, 12, PICTURE_ORANGE, "validation loss");
-    picture_text(p, 400, 235, 1, 12, PICTURE_BLUE, "training loss");
-    picture_text(p, 230, 290, 0, 12, PICTURE_INK, "epochs");
+    picture_words(p, picture_x(p, 8.5), 50, -1, 12, PICTURE_GREY, (struct words){"stop here", "停在这里"});
+    picture_words(p, 400, 62, 1, 12, PICTURE_ORANGE, (struct words){"validation loss", "验证损失"});
+    picture_words(p, 400, 235, 1, 12, PICTURE_BLUE, (struct words){"training loss", "训练损失"});
+    picture_words(p, 230, 290, 0, 12, PICTURE_INK, (struct words){"epochs", "轮数"});
 }
 
 static const struct mistake mistakes[] = {
@@ -140,7 +140,7 @@ static const struct mistake mistakes[] = {
 const struct lesson lesson_overfitting = {
     .number = 22,
     .name = "overfitting",
-    .title = {"Overfitting: learned by heart, and three remedies", "过拟合：死记硬背，和三种办法"},
+    .title = {"Overfitting: learned by heart, and three remedies", "过拟合：死记硬背，以及三种对策"},
     .text = {"A network with more parameters than samples can learn every training sample by\n"
              "heart, noise and all. You see it by looking at samples that it does not train\n"
              "on: the training loss goes on falling, the validation loss turns and rises.\n"

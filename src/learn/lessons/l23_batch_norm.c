@@ -111,15 +111,19 @@ static void picture(struct picture *p)
     picture_frame(p, 30, 40, 250, 220, -8, 8, 0, 1.4);
     picture_curve(p, bell, &before[0], PICTURE_BLUE);
     picture_curve(p, bell, &before[1], PICTURE_ORANGE);
-    picture_text(p, 140, 28, 0, 13, PICTURE_INK, "two channels over a batch");
+    picture_words(p, 140, 28, 0, 13, PICTURE_INK, (struct words){"two channels over a batch", "一个批次里的两个通道"});
     picture_frame(p, 290, 40, 510, 220, -8, 8, 0, 1.4);
     picture_curve(p, bell, &normal, PICTURE_INK);
-    picture_text(p, 400, 28, 0, 13, PICTURE_INK, "both, scaled: mean 0, variance 1");
-    picture_text(p, 500, 75, 1, 12, PICTURE_GREY, "then * weight + bias");
+    picture_words(p, 400, 28, 0, 13, PICTURE_INK,
+                  (struct words){"both, scaled: mean 0, variance 1", "归一化之后：均值 0，方差 1"});
+    picture_words(p, 500, 75, 1, 12, PICTURE_GREY, (struct words){"then * weight + bias", "然后 * weight + bias"});
     picture_arrow(p, 254, 130, 284, 130, PICTURE_INK);
-    picture_text(p, 260, 255, 0, 12, PICTURE_INK,
-                 "what the layer behind sees no longer drifts while the layers before learn;");
-    picture_text(p, 260, 273, 0, 12, PICTURE_INK, "weight and bias are learned, so nothing is lost");
+    picture_words(p, 260, 255, 0, 12, PICTURE_INK,
+                  (struct words){"what the layer behind sees no longer drifts while the layers before learn;",
+                                 "前面的层学习时，后面的层看到的数不再漂移；"});
+    picture_words(p, 260, 273, 0, 12, PICTURE_INK,
+                  (struct words){"weight and bias are learned, so nothing is lost",
+                                 "weight 和 bias 是学来的，所以什么也没有丢失"});
 }
 
 static const struct mistake mistakes[] = {
@@ -130,7 +134,7 @@ static const struct mistake mistakes[] = {
     {"one-less",
      {"you divide the variance by n - 1; batch norm divides by n (only what it remembers for later uses n - 1 in "
       "PyTorch)",
-      "你的方差除以了 n - 1；batch norm 除以 n（PyTorch 只有留给以后用的统计量除以 n - 1）"},
+      "你的方差除以了 n - 1；批归一化除以 n（PyTorch 里只有留给测试用的滑动平均除以 n - 1）"},
      "variance += away * away / n;",
      "variance += away * away / (n - 1);"},
     {"statistics-fixed",
@@ -153,7 +157,7 @@ static const struct mistake mistakes[] = {
     {"batch-at-test",
      {"at_test looks at the batch; at test time there may be one picture only, and the answer must not depend on its "
       "neighbours: use the running statistics",
-      "at_test 用了批次的统计；测试时可能只有一张图，答案不能取决于同批的其他图：要用 running 统计量"},
+      "at_test 用了本批次的均值和方差；测试时可能只有一张图，答案不能取决于同批的其他图：要用滑动平均 running"},
      "at_test[at] = (x[at] - running_mean[c]) / sqrt(running_variance[c] + epsilon) * weight[c] + bias[c];",
      "at_test[at] = y[at];"},
     {.name = NULL},
@@ -197,12 +201,12 @@ const struct lesson lesson_batch_norm = {
              "With it, rates ten times higher work, and networks of a hundred layers train.\n"
              "\n"
              "Your task: all three, for x [n][channels].",
-             "在深的网络里，下面的层一学习，上面各层的数就漂移：太大，sigmoid 变平；太小，什么\n"
+             "在深层网络里，前面的层一学习，后面各层的数就漂移：太大，sigmoid 变平；太小，什么\n"
              "也传不过去。Ioffe 和 Szegedy（2015）在每一层、对每个通道、沿整个批次测量并纠正：\n"
              "\n"
              "    均值、方差   沿批次（除以 n）\n"
              "    scaled = (x - 均值) / sqrt(方差 + epsilon)\n"
-             "    y = scaled * weight + bias     两者是学来的：可以撤销这一切\n"
+             "    y = scaled * weight + bias     weight 和 bias 是学来的：可以撤销这一切\n"
              "\n"
              "手算，x = (1, 3)，epsilon 为 0：均值 2，方差 1，scaled (-1, 1)。\n"
              "\n"
@@ -214,15 +218,16 @@ const struct lesson lesson_batch_norm = {
              "从中可以看出两件事：dx 之和为 0，因为所有 x 移动同样多时什么也不变；dx 与 scaled\n"
              "正交，因为所有 x 一起拉伸也不变。\n"
              "\n"
-             "测试时谈不上批次。训练中保留两者的滑动平均（running = 0.9 * running + 0.1 *\n"
-             "batch），那时就用它：一张图的答案不能取决于同时还问了哪些图。\n"
+             "测试时谈不上批次。训练中保留均值和方差的滑动平均\n"
+             "（running = 0.9 * running + 0.1 * batch），测试时就用它们：一张图的答案不能取决\n"
+             "于同时还问了哪些图。\n"
              "\n"
              "有了它，学习率可以大十倍，一百层的网络也能训练。\n"
              "\n"
              "任务：对 x [n][channels] 写出这三样。"},
     .brief = {"Batch normalisation of x [n][channels]: y and dx with the batch's mean and variance of each channel,\n"
               "at_test with the running ones. dx is the gradient by x where dy is that by y.",
-              "对 x [n][channels] 的批归一化：y 和 dx 用批次中每个通道的均值和方差，at_test 用 running 的。\n"
+              "对 x [n][channels] 的批归一化：y 和 dx 用批次中每个通道的均值和方差，at_test 用滑动平均 running 的。\n"
               "dy 是对 y 的梯度，dx 是对 x 的梯度。"},
     .stub = SIGNATURE "    for (int i = 0; i < n * channels; i++) y[i] = dx[i] = at_test[i] = 0;\n}\n",
     .solution = SIGNATURE

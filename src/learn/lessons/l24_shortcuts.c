@@ -84,9 +84,12 @@ static void picture(struct picture *p)
     picture_frame(p, 50, 20, 420, 260, 0, 30, -7, 2);
     picture_curve(p, plain_slope, NULL, PICTURE_BLUE);
     picture_curve(p, residual_slope, NULL, PICTURE_ORANGE);
-    picture_text(p, 410, 40, 1, 12, PICTURE_ORANGE, "with shortcuts");
-    picture_text(p, 66, 220, -1, 12, PICTURE_BLUE, "plain: gone after 30 layers");
-    picture_text(p, 235, 290, 0, 12, PICTURE_INK, "layers; upwards: power of ten of the slope (x = 0.3, w = 0.6)");
+    picture_words(p, 410, 40, 1, 12, PICTURE_ORANGE, (struct words){"with shortcuts", "有捷径"});
+    picture_words(p, 66, 220, -1, 12, PICTURE_BLUE,
+                  (struct words){"plain: gone after 30 layers", "没有捷径：30 层后所剩无几"});
+    picture_words(p, 235, 290, 0, 12, PICTURE_INK,
+                  (struct words){"layers; upwards: power of ten of the slope (x = 0.3, w = 0.6)",
+                                 "横轴：层数；纵轴：斜率，10 的幂（x = 0.3，w = 0.6）"});
 }
 
 static const struct mistake mistakes[] = {
@@ -148,9 +151,9 @@ const struct lesson lesson_shortcuts = {
              "over 1000. (Batch norm keeps the sums from growing.)\n"
              "\n"
              "Your task: both chains, each with its output and the slope of the output by x.",
-             "层数更多不应该更差：多出来的层只要原样传下去就行。可是 2015 年，56 层的普通网络\n"
-             "比 20 层的差，而且是在“训练”样本上：不是过拟合，而是学不动。看一个由单个数组成的\n"
-             "n 层链：\n"
+             "层数再多，也不应该更差：多出来的层只要原样传下去就行。可是 2015 年，56 层的普通\n"
+             "网络比 20 层的差，而且是在“训练”样本上：不是过拟合，而是学不动。看一个由单个数组\n"
+             "成的 n 层链：\n"
              "\n"
              "    plain       h 变为 tanh(w*h)                  本层斜率：(1 - t^2) w\n"
              "    residual    h 变为 h + tanh(w*h)              本层斜率：1 + (1 - t^2) w\n"
@@ -163,8 +166,8 @@ const struct lesson lesson_shortcuts = {
              "失一无所知。有了捷径，没有一个因子小于 1；w 为 0 的层把输入原样传下去：什么都不\n"
              "做变得容易了。\n"
              "\n"
-             "这个 “h +” 就是 ResNet 的全部（何恺明、张祥雨、任少卿、孙剑，2015）：152 层，后\n"
-             "来超过 1000 层。（batch norm 使和不至于越来越大。）\n"
+             "这个“h +”就是 ResNet 的全部（何恺明、张祥雨、任少卿、孙剑，2015）：152 层，后来\n"
+             "超过 1000 层。（批归一化使这些和不至于越来越大。）\n"
              "\n"
              "任务：写出两条链，各给出输出以及输出对 x 的斜率。"},
     .brief = {"Chains of `layers` layers: plain h = tanh(w*h), residual h = h + tanh(w*h), from h = x.\n"

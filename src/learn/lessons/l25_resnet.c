@@ -37,33 +37,38 @@ static void answer(const double *in, int mistake, double *out)
 /* The network of n = 3 as a row of blocks with their shortcuts; below it, the learning rate. */
 static void picture(struct picture *p)
 {
-    static const char *const sizes[] = {"16 channels, 32 x 32", "32 channels, 16 x 16", "64 channels, 8 x 8"};
+    static const struct words sizes[] = {{"16 channels, 32 x 32", "16 通道，32 x 32"},
+                                         {"32 channels, 16 x 16", "32 通道，16 x 16"},
+                                         {"64 channels, 8 x 8", "64 通道，8 x 8"}};
     static const double steps[] = {0, 32, 32, 48, 48, 64}, powers[] = {-1, -1, -2, -2, -3, -3};
     picture_size(p, 560, 310);
     picture_box(p, 10, 50, 34, 34, PICTURE_INK, "#eeeeee");
-    picture_text(p, 27, 71, 0, 11, PICTURE_INK, "conv");
+    picture_words(p, 27, 71, 0, 11, PICTURE_INK, (struct words){"conv", "卷积"});
     for (int b = 0; b < 9; b++) {
         double x = 60 + 48 * b + 6 * (b / 3);
         picture_box(p, x, 50, 34, 34, PICTURE_BLUE, "#ffffff");
-        picture_text(p, x + 17, 70, 0, 10, PICTURE_BLUE, "2 conv");
+        picture_words(p, x + 17, 70, 0, 10, PICTURE_BLUE, (struct words){"2 conv", "2 卷积"});
         picture_line(p, x - 7, 67, x - 7, 36, PICTURE_ORANGE, 1.5);
         picture_line(p, x - 7, 36, x + 41, 36, PICTURE_ORANGE, 1.5);
         picture_arrow(p, x + 41, 36, x + 41, 66, PICTURE_ORANGE);
         picture_line(p, x - 14, 67, x, 67, PICTURE_INK, 1.5);
         if (b % 3 == 1) {
-            picture_text(p, x + 17, 104, 0, 11, PICTURE_INK, sizes[b / 3]);
+            picture_words(p, x + 17, 104, 0, 11, PICTURE_INK, sizes[b / 3]);
         }
     }
     picture_line(p, 490, 67, 512, 67, PICTURE_INK, 1.5);
     picture_box(p, 512, 50, 40, 34, PICTURE_INK, "#eeeeee");
-    picture_text(p, 532, 71, 0, 11, PICTURE_INK, "dense");
-    picture_text(p, 60, 24, -1, 12, PICTURE_ORANGE, "shortcuts: x goes around each block");
+    picture_words(p, 532, 71, 0, 11, PICTURE_INK, (struct words){"dense", "全连接"});
+    picture_words(p, 60, 24, -1, 12, PICTURE_ORANGE,
+                  (struct words){"shortcuts: x goes around each block", "捷径：x 绕过每个块"});
     picture_frame(p, 60, 140, 490, 260, 0, 64, -4, 0);
     picture_path(p, steps, powers, 6, PICTURE_BLUE, 0);
-    picture_text(p, 70, 160, -1, 12, PICTURE_BLUE, "rate 0.1");
+    picture_words(p, 70, 160, -1, 12, PICTURE_BLUE, (struct words){"rate 0.1", "学习率 0.1"});
     picture_text(p, picture_x(p, 33), 192, -1, 12, PICTURE_BLUE, "0.01");
     picture_text(p, picture_x(p, 49), 222, -1, 12, PICTURE_BLUE, "0.001");
-    picture_text(p, 275, 290, 0, 12, PICTURE_INK, "thousands of steps; the rate as a power of ten");
+    picture_words(
+        p, 275, 290, 0, 12, PICTURE_INK,
+        (struct words){"thousands of steps; the rate as a power of ten", "横轴：千步；纵轴：学习率，10 的幂"});
 }
 
 static const struct mistake mistakes[] = {
@@ -74,7 +79,7 @@ static const struct mistake mistakes[] = {
      "6 * n"},
     {"with-biases",
      {"you count biases of convolutions; a batch norm follows each and has its own, so they have none",
-      "你数了卷积的偏置；每个卷积后面有 batch norm，它自带偏置，所以卷积没有"},
+      "你数了卷积的偏置；每个卷积后面有批归一化，它自带偏置，所以卷积没有"},
      "    return total;",
      "    return total + 16 + n * 2 * (16 + 32 + 64);"},
     {"first-is-wide",
@@ -84,7 +89,7 @@ static const struct mistake mistakes[] = {
      "int in = width;"},
     {"no-norms",
      {"the batch norms are missing: two numbers (weight, bias) per channel after each convolution",
-      "少了 batch norm：每个卷积之后每个通道两个数（weight、bias）"},
+      "少了批归一化：每个卷积之后每个通道两个数（weight、bias）"},
      "int total = 3 * 16 * 9 + 2 * 16",
      "int total = 3 * 16 * 9 - n * 4 * (16 + 32 + 64)"},
     {"projection",
@@ -148,8 +153,8 @@ const struct lesson lesson_resnet = {
              "prints where it is, and Ctrl-C leaves what was reached.\n"
              "\n"
              "Your task: depth and parameters for any n, and the rate at a step.",
-             "卷积、batch norm、ReLU、捷径、小批量：何恺明等人（2015，4.2 节）把它们放进一族用\n"
-             "于 CIFAR-10 的 32 x 32 照片的网络，一个数 n 决定深度：\n"
+             "卷积、批归一化、ReLU、捷径、小批量：何恺明等人（2015，4.2 节）用它们组成一族网\n"
+             "络，处理 CIFAR-10 的 32 x 32 照片，由一个数 n 决定深度：\n"
              "\n"
              "    3 x 3 卷积，3 -> 16 通道\n"
              "    n 个 16 通道的块，32 x 32\n"
@@ -157,12 +162,12 @@ const struct lesson lesson_resnet = {
              "    n 个 64 通道的块， 8 x 8      第一个步幅为 2\n"
              "    对所有像素取平均，全连接 64 -> 10\n"
              "\n"
-             "一个块是两个 3 x 3 卷积，各接一个 batch norm，外面有一条捷径。卷积没有偏置（norm\n"
-             "有）。宽度加倍处，捷径用零补齐（“方案 A”）：没有参数。带权重的层共 6n + 2 层，n\n"
-             "= 3 就是 ResNet-20。它的参数（norm 每个通道有两个学习的数）：\n"
+             "一个块是两个 3 x 3 卷积，各接一个批归一化，外面有一条捷径。卷积没有偏置（批归一\n"
+             "化有）。宽度加倍处，捷径用零补齐（“方案 A”）：没有参数。带权重的层共 6n + 2 层，\n"
+             "n = 3 就是 ResNet-20。它的参数（批归一化每个通道有两个学来的数）：\n"
              "\n"
              "    3*16*9 + 2*16              =     464\n"
-             "    6 个卷积 16 -> 16，各 2,304 + norm 的 32                    =  14,016\n"
+             "    6 个卷积 16 -> 16，各 2,304 + 批归一化的 32                =  14,016\n"
              "    16*32*9 + 64，再加 5 个 32*32*9 + 64                        =  51,072\n"
              "    32*64*9 + 128，再加 5 个 64*64*9 + 128                      = 203,520\n"
              "    64*10 + 10                                                  =     650\n"
@@ -178,8 +183,8 @@ const struct lesson lesson_resnet = {
              "        --schedule one-cycle --augment \"crop:4, flip\"    短的一次\n"
              "\n"
              "要花多少：一轮是 50,000 张照片，每张 4,060 万次乘法，加上反向共三倍。短的那次，\n"
-             "第一轮在繁忙的机器上用一个线程花了 292 秒，正确率 36 %；其余每轮一样贵。它边训练\n"
-             "边打印进度，Ctrl-C 会留下已达到的结果。\n"
+             "第一轮在繁忙的机器上用一个线程花了 292 秒，正确率 36 %；以后每轮用时相同。它边训\n"
+             "练边打印进度，Ctrl-C 会留下已达到的结果。\n"
              "\n"
              "任务：任意 n 的深度和参数个数，以及某一步的学习率。"},
     .brief =

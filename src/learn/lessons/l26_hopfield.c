@@ -120,14 +120,14 @@ static int engine(fov_context *context, const double *in, double *out)
 
 enum { ROWS = 4, COLUMNS = 3 };
 
-static void pattern_tiles(struct picture *p, double left, const double *state, const char *name, const char *below)
+static void pattern_tiles(struct picture *p, double left, const double *state, struct words name, const char *below)
 {
     enum { SIDE = 24 };
     for (int i = 0; i < N; i++) {
         picture_box(p, left + i % COLUMNS * SIDE, 45 + i / COLUMNS * SIDE, SIDE, SIDE, "#cccccc",
                     state[i] > 0 ? PICTURE_BLUE : "#ffffff");
     }
-    picture_text(p, left + COLUMNS * SIDE / 2.0, 34, 0, 13, PICTURE_INK, name);
+    picture_words(p, left + COLUMNS * SIDE / 2.0, 34, 0, 13, PICTURE_INK, name);
     picture_text(p, left + COLUMNS * SIDE / 2.0, 45 + ROWS * SIDE + 20, 0, 12, PICTURE_ORANGE, below);
 }
 
@@ -137,19 +137,21 @@ static void picture(struct picture *p)
     static const double in[(PATTERNS + 1) * N] = {1, -1, -1, 1,  -1, -1, 1,  -1, -1, 1,  1, 1,  /* L */
                                                   1, 1,  1,  -1, 1,  -1, -1, 1,  -1, -1, 1, -1, /* T */
                                                   1, 1,  -1, 1,  -1, -1, -1, -1, -1, 1,  1, 1};
+    static const struct words stored = {"stored", "存储"};
     double out[N * N + 1 + N + 1];
     char before[32], after[32];
     answer(in, 0, out);
     snprintf(before, sizeof before, "E = %.2f", out[N * N]);
     snprintf(after, sizeof after, "E = %.2f", out[N * N + 1 + N]);
     picture_size(p, 480, 210);
-    pattern_tiles(p, 20, in, "stored", "");
-    pattern_tiles(p, 120, in + N, "stored", "");
-    pattern_tiles(p, 250, in + (size_t)PATTERNS * N, "asked", before);
-    pattern_tiles(p, 380, out + N * N + 1, "one sweep later", after);
+    pattern_tiles(p, 20, in, stored, "");
+    pattern_tiles(p, 120, in + N, stored, "");
+    pattern_tiles(p, 250, in + (size_t)PATTERNS * N, (struct words){"asked", "询问"}, before);
+    pattern_tiles(p, 380, out + N * N + 1, (struct words){"one sweep later", "扫描一次之后"}, after);
     picture_arrow(p, 330, 95, 372, 95, PICTURE_INK);
-    picture_text(p, 240, 198, 0, 12, PICTURE_INK,
-                 "no update of a unit raises the energy: the state runs downhill to a memory");
+    picture_words(p, 240, 198, 0, 12, PICTURE_INK,
+                  (struct words){"no update of a unit raises the energy: the state runs downhill to a memory",
+                                 "更新任何单元都不会使能量升高：状态往下滚，滚到一个记忆"});
 }
 
 static const struct mistake mistakes[] = {
@@ -194,7 +196,7 @@ const struct lesson lesson_hopfield = {
     .number = 26,
     .name = "hopfield",
     .title = {"Side branch: a memory that completes what it is shown, Hopfield's network",
-              "支线：能补全所见的记忆，霍普菲尔德网络"},
+              "支线：看到残缺也能补全的记忆，霍普菲尔德网络"},
     .text = {"In 1982 the physicist John Hopfield joined every neuron with every other, with\n"
              "Hebb's weights, and let it run. Units are +1 or -1. Patterns p are stored by\n"
              "\n"
@@ -229,8 +231,8 @@ const struct lesson lesson_hopfield = {
              "\n"
              "    w_ij = 对所有图案求和 p_i p_j / n          w_ii = 0\n"
              "\n"
-             "给它一个损坏的图案，然后按次序逐个更新单元：变成所收到的和的符号，和为 0 则不\n"
-             "变：\n"
+             "给它一个损坏的图案，然后按次序逐个更新单元（一次扫描）：变成所收到的和的符号，和\n"
+             "为 0 则不变：\n"
              "\n"
              "    对 j 求和 w_ij s_j > 0 时 s_i 变为 +1，小于 0 时变为 -1\n"
              "\n"
@@ -245,10 +247,10 @@ const struct lesson lesson_hopfield = {
              "单元 0 收到 -1/3 + 1/3 = 0，不变；单元 1 收到 1/3 + 1/3，翻转：图案回来了。\n"
              "\n"
              "能存多少？大约 0.138 n 个随机图案；再多，记忆会突然全部崩溃（Amit、Gutfreund、\n"
-             "Sompolinsky，1985）。我们的 500 个单元能记住 50 个被翻转了十分之一的图案，100 个\n"
-             "则一个也记不住。2024 年霍普菲尔德因此获得诺贝尔奖。\n"
+             "Sompolinsky，1985）。我们用 500 个单元试过：存 50 个图案，每个翻转十分之一的单元\n"
+             "也能想起；存 100 个，一个也想不起来。2024 年霍普菲尔德因此获得诺贝尔奖。\n"
              "\n"
-             "任务：存储、能量，以及从单元 0 开始的一遍更新。舍入：-1e-9 与 1e-9 之间当作 0。"},
+             "任务：存储、能量，以及从单元 0 开始的一次扫描。舍入：-1e-9 与 1e-9 之间当作 0。"},
     .brief = {"store: weight [n][n] from `count` patterns [count][n] of +1 and -1. energy: of a state.\n"
               "sweep: updates the units 0, 1, ... n - 1, each once; an input between -1e-9 and 1e-9 changes nothing.",
               "store：由 count 个图案 [count][n]（+1 和 -1）得到 weight [n][n]。energy：一个状态的能量。\n"

@@ -146,11 +146,12 @@ static void picture(struct picture *p)
     picture_curve(p, chance, &hot, PICTURE_GREY);
     picture_curve(p, chance, &warm, PICTURE_BLUE);
     picture_curve(p, chance, &cold, PICTURE_ORANGE);
-    picture_text(p, 230, 292, 0, 12, PICTURE_INK, "input of the unit");
-    picture_text(p, 46, 36, -1, 12, PICTURE_INK, "probability of 1");
-    picture_text(p, 414, 150, 1, 12, PICTURE_GREY, "T = 5: nearly a coin");
-    picture_text(p, 330, 62, -1, 12, PICTURE_BLUE, "T = 1: sigmoid");
-    picture_text(p, 224, 215, 1, 12, PICTURE_ORANGE, "T = 0.2: nearly Hopfield's step");
+    picture_words(p, 230, 292, 0, 12, PICTURE_INK, (struct words){"input of the unit", "单元的输入"});
+    picture_words(p, 46, 36, -1, 12, PICTURE_INK, (struct words){"probability of 1", "变为 1 的概率"});
+    picture_words(p, 414, 150, 1, 12, PICTURE_GREY, (struct words){"T = 5: nearly a coin", "T = 5：几乎是抛硬币"});
+    picture_words(p, 330, 62, -1, 12, PICTURE_BLUE, (struct words){"T = 1: sigmoid", "T = 1：sigmoid"});
+    picture_words(p, 224, 215, 1, 12, PICTURE_ORANGE,
+                  (struct words){"T = 0.2: nearly Hopfield's step", "T = 0.2：近于阶跃"});
 }
 
 static const struct mistake mistakes[] = {

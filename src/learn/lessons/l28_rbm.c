@@ -139,10 +139,11 @@ static void picture(struct picture *p)
         picture_arrow(p, left + 150, 155, left + 138, 82, color);
     }
     picture_arrow(p, 155, 70, 262, 160, PICTURE_INK);
-    picture_text(p, 216, 112, -1, 12, PICTURE_INK, "s: sampled");
-    picture_text(p, 107, 30, 0, 13, PICTURE_BLUE, "data");
-    picture_text(p, 347, 30, 0, 13, PICTURE_ORANGE, "dream");
-    picture_text(p, 240, 235, 0, 13, PICTURE_INK, "gradient = h0 v (data) less h1 v1 (dream)");
+    picture_words(p, 216, 112, -1, 12, PICTURE_INK, (struct words){"s: sampled", "s：抽样"});
+    picture_words(p, 107, 30, 0, 13, PICTURE_BLUE, (struct words){"data", "数据"});
+    picture_words(p, 347, 30, 0, 13, PICTURE_ORANGE, (struct words){"dream", "梦"});
+    picture_words(p, 240, 235, 0, 13, PICTURE_INK,
+                  (struct words){"gradient = h0 v (data) less h1 v1 (dream)", "梯度 = h0 v（数据）减 h1 v1（梦）"});
 }
 
 static const struct mistake mistakes[] = {
@@ -222,7 +223,7 @@ const struct lesson lesson_rbm = {
              "    F(v) = - a_i v_i 之和 - 对 j 求和 log(1 + e^(b_j + w_ji v_i 之和))\n"
              "\n"
              "对数概率对 w_ji 的斜率，是有数据时的 <h_j v_i> 减去机器自己运行时的 <h_j v_i>。\n"
-             "后者要算到永远；Hinton（2002）发现走一步就够：\n"
+             "后者要无限地运行下去；Hinton（2002）发现走一步就够，这叫对比散度：\n"
              "\n"
              "    h0 = v 的 hidden          s = u < h0 时 1，否则 0      （u 在 0..1 均匀）\n"
              "    v1 = s 的 visible         h1 = v1 的 hidden            （梦）\n"

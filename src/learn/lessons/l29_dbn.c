@@ -139,28 +139,33 @@ static int engine(fov_context *context, const double *in, double *out)
 
 static void picture(struct picture *p)
 {
-    static const char *const names[] = {"784 pixels", "500 hidden units", "500 hidden units", "2000 hidden units"};
+    static const struct words names[] = {{"784 pixels", "784 个像素"},
+                                         {"500 hidden units", "500 个隐藏单元"},
+                                         {"500 hidden units", "500 个隐藏单元"},
+                                         {"2000 hidden units", "2000 个隐藏单元"}};
+    static const struct words turns[] = {{"", ""},
+                                         {"trained first, on pixels", "先用像素训练这台"},
+                                         {"then this, on features", "再用特征训练这台"},
+                                         {"then this", "然后是这台"}};
     static const double widths[] = {180, 130, 130, 220};
     picture_size(p, 460, 310);
     for (int i = 0; i < 4; i++) {
         double y = 260 - 64 * i;
         picture_box(p, 170 - widths[i] / 2, y, widths[i], 26, PICTURE_INK, i == 0 ? "#eeeeee" : "#ffffff");
-        picture_text(p, 170, y + 17, 0, 12, PICTURE_INK, names[i]);
+        picture_words(p, 170, y + 17, 0, 12, PICTURE_INK, names[i]);
         if (i > 0) {
             picture_arrow(p, 120, y + 63, 120, y + 28, PICTURE_BLUE);
             picture_arrow(p, 220, y + 28, 220, y + 63, PICTURE_ORANGE);
-            picture_text(p, 295, y + 50, -1, 12, PICTURE_INK,
-                         i == 1   ? "trained first, on pixels"
-                         : i == 2 ? "then this, on features"
-                                  : "then this");
+            picture_words(p, 295, y + 50, -1, 12, PICTURE_INK, turns[i]);
         }
     }
     picture_arrow(p, 170, 66, 170, 42, PICTURE_BLUE);
     picture_box(p, 110, 12, 120, 28, PICTURE_BLUE, "none");
-    picture_text(p, 170, 31, 0, 12, PICTURE_BLUE, "10 classes");
-    picture_text(p, 245, 31, -1, 12, PICTURE_INK, "last, with labels, all together");
-    picture_text(p, 60, 302, -1, 12, PICTURE_BLUE, "up: features");
-    picture_text(p, 220, 302, -1, 12, PICTURE_ORANGE, "down: dreams");
+    picture_words(p, 170, 31, 0, 12, PICTURE_BLUE, (struct words){"10 classes", "10 个类"});
+    picture_words(p, 245, 31, -1, 12, PICTURE_INK,
+                  (struct words){"last, with labels, all together", "最后，用标签，整体训练"});
+    picture_words(p, 60, 302, -1, 12, PICTURE_BLUE, (struct words){"up: features", "向上：特征"});
+    picture_words(p, 220, 302, -1, 12, PICTURE_ORANGE, (struct words){"down: dreams", "向下：梦"});
 }
 
 static const struct mistake mistakes[] = {

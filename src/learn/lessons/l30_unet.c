@@ -156,17 +156,17 @@ static void picture(struct picture *p)
         picture_arrow(p, right - across, below, right - 4, y + side + 3, PICTURE_ORANGE);
     }
     picture_box(p, 223, 262, 14, 14, PICTURE_INK, "#ffffff");
-    picture_text(p, 230, 296, 0, 12, PICTURE_INK, "28: sees far, knows little of where");
-    picture_text(p, 230, 42, 0, 12, PICTURE_GREY, "copy and crop");
-    picture_text(p, 80, 20, 0, 12, PICTURE_INK, "572 in");
-    picture_text(p, 380, 20, 0, 12, PICTURE_INK, "388 out");
-    picture_text(p, 230, 318, 0, 12, PICTURE_INK, "sides behind the two convolutions of each level");
+    picture_words(p, 230, 296, 0, 12, PICTURE_INK, (struct words){"28: sees far, knows little of where", "28：看得远，却不知道在哪里"});
+    picture_words(p, 230, 42, 0, 12, PICTURE_GREY, (struct words){"copy and crop", "复制并裁剪"});
+    picture_words(p, 80, 20, 0, 12, PICTURE_INK, (struct words){"572 in", "输入 572"});
+    picture_words(p, 380, 20, 0, 12, PICTURE_INK, (struct words){"388 out", "输出 388"});
+    picture_words(p, 230, 318, 0, 12, PICTURE_INK, (struct words){"sides behind the two convolutions of each level", "数字是每层两个卷积之后的边长"});
 }
 
 static const struct mistake mistakes[] = {
     {"padded",
      {"your sizes do not shrink: this U-Net does not pad, each 3 x 3 convolution takes a pixel off every side",
-      "你的尺寸没有变小：这个 U-Net 不补边，每个 3 x 3 卷积让每边少一个像素"},
+      "你的尺寸没有变小：这个 U-Net 不填充，每个 3 x 3 卷积让每边少一个像素"},
      "enum { LOST = 4 };",
      "enum { LOST = 0 };"},
     {"one-convolution",
@@ -193,7 +193,7 @@ static const struct mistake mistakes[] = {
     {"new-first",
      {"the cropped skip comes first, the map from below behind it; the convolution that reads them has its weights in "
       "that order",
-      "裁剪后的跳连在前，来自下层的图在后；读它们的卷积的权重就是这个顺序"},
+      "裁剪后的 skip 在前，来自下层的图在后；读它们的卷积的权重就是这个顺序"},
      "*of_skip = joined, *of_up = joined + channels1 * area;",
      "*of_up = joined, *of_skip = joined + channels2 * area;"},
     {"overlap",
@@ -260,7 +260,7 @@ const struct lesson lesson_unet = {
              "    上行，每层：加倍（2 x 2 转置卷积，步幅 2）；把保留的放在它前面；\n"
              "                两个 3 x 3 卷积\n"
              "\n"
-             "论文不补边：两个卷积使边长少 4。所以保留的图比来自下层的大，每边大得一样多：裁出\n"
+             "论文不填充：两个卷积使边长少 4。所以保留的图比来自下层的大，每边大得一样多：裁出\n"
              "它的中间，叠在另一个的通道之前。手算，四层：\n"
              "\n"
              "    572 -> 568 | 284 -> 280 | 140 -> 136 | 68 -> 64 | 32 -> 28 |\n"
@@ -280,7 +280,7 @@ const struct lesson lesson_unet = {
         {"output_size: of the unpadded U-Net. join: the middle of skip [channels1][height][width], of the size of\n"
          "up [channels2][small_height][small_width], then up: joined [channels1 + channels2][small_height]\n"
          "[small_width]. dice_loss: of n pixels, with 1 added above and below.",
-         "output_size：不补边的 U-Net 的输出边长。join：skip [channels1][height][width] 的中间部分，大小同\n"
+         "output_size：不填充的 U-Net 的输出边长。join：skip [channels1][height][width] 的中间部分，大小同\n"
          "up [channels2][small_height][small_width]，然后是 up：joined [channels1 + channels2][small_height]\n"
          "[small_width]。dice_loss：n 个像素，上下各加 1。"},
     .stub = "int output_size(int input, int levels)\n{\n    return 0;\n}\n\n"
@@ -321,7 +321,7 @@ const struct lesson lesson_unet = {
     .after =
         {"fovea zoo lists unet@paper, 31,030,658 parameters, 572 to 388; unet is today's form, padded, so that the "
          "map has the picture's size.",
-         "fovea zoo 里有 unet@paper：31,030,658 个参数，572 到 388；unet 是现在常用的补边形式，输出与图片同样大。"},
+         "fovea zoo 里有 unet@paper：31,030,658 个参数，572 到 388；unet 是现在常用的有填充的形式，输出与图片同样大。"},
     .mistakes = mistakes,
     .draw = draw,
     .given = given,

@@ -113,10 +113,14 @@ static void picture(struct picture *p)
     picture_curve(p, bell, &both[0], PICTURE_BLUE);
     picture_curve(p, bell, &both[1], PICTURE_ORANGE);
     picture_arrow(p, picture_x(p, -0.5), 128, picture_x(p, 0.7), 128, PICTURE_ORANGE);
-    picture_text(p, picture_x(p, -0.6), 132, 1, 12, PICTURE_ORANGE, "forgeries learn to move");
-    picture_text(p, picture_x(p, 2.6), 120, -1, 12, PICTURE_BLUE, "real numbers");
-    picture_text(p, picture_x(p, 1.2), 38, 1, 12, PICTURE_GREY, "D: how real it looks");
-    picture_text(p, 240, 295, 0, 12, PICTURE_INK, "x; where both bells lie on each other, D is 1/2 everywhere");
+    picture_words(p, picture_x(p, -0.6), 132, 1, 12, PICTURE_ORANGE,
+                  (struct words){"forgeries learn to move", "假样本学着移动"});
+    picture_words(p, picture_x(p, 2.6), 120, -1, 12, PICTURE_BLUE, (struct words){"real numbers", "真的数"});
+    picture_words(p, picture_x(p, 1.2), 38, 1, 12, PICTURE_GREY,
+                  (struct words){"D: how real it looks", "D：看上去有多真"});
+    picture_words(p, 240, 295, 0, 12, PICTURE_INK,
+                  (struct words){"x; where both bells lie on each other, D is 1/2 everywhere",
+                                 "x；两个钟形重合时，D 处处为 1/2"});
 }
 
 static const struct mistake mistakes[] = {
@@ -222,7 +226,7 @@ const struct lesson lesson_gan = {
     .brief = {"A GAN on numbers: G(z) = a z + c, D(x) = sigmoid(w x + b); x are n real samples, z is the noise of n\n"
               "forgeries. Return d_loss with its gradient by w and b, and g_loss = mean of -log D(G(z)) with its\n"
               "gradient by a and c.",
-              "数上的 GAN：G(z) = a z + c，D(x) = sigmoid(w x + b)；x 是 n 个真样本，z 是 n 个假样本的噪声。\n"
+              "以数为样本的 GAN：G(z) = a z + c，D(x) = sigmoid(w x + b)；x 是 n 个真样本，z 是 n 个假样本的噪声。\n"
               "返回 d_loss 及其对 w、b 的梯度，以及 g_loss = -log D(G(z)) 的平均及其对 a、c 的梯度。"},
     .stub = "#include <math.h>\n\n"
             "struct gan {\n    double d_loss, d_w, d_b; /* the discriminator's */\n"

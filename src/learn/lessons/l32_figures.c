@@ -186,7 +186,8 @@ static struct polynomial learn(const double *x, const double *y, int count, int 
 static void draw_fits(struct picture *p)
 {
     static const int degrees[] = {1, 4, 11};
-    static const char *const names[] = {"underfitting: degree 1", "degree 4", "overfitting: degree 11"};
+    static const struct words names[] = {
+        {"underfitting: degree 1", "欠拟合：1 次"}, {"degree 4", "4 次多项式"}, {"overfitting: degree 11", "过拟合：11 次"}};
     double x[2 * POINTS], y[2 * POINTS];
     struct draw noise = draw_from(3);
     for (int i = 0; i < 2 * POINTS; i++) {
@@ -204,14 +205,14 @@ static void draw_fits(struct picture *p)
             picture_circle(p, picture_x(p, x[i]), picture_y(p, y[i]), 2.5, color, color);
             (i < POINTS ? of_learned : of_others)[i % POINTS] = evaluate(x[i], &f);
         }
-        picture_text(p, left + 75, 20, 0, 12, PICTURE_INK, names[k]);
+        picture_words(p, left + 75, 20, 0, 12, PICTURE_INK, names[k]);
         snprintf(text, sizeof text, "R2 %.2f", r2(y, of_learned, POINTS, 0));
         picture_text(p, left, 180, -1, 11, PICTURE_BLUE, text);
         snprintf(text, sizeof text, "R2 %.2f", r2(y + POINTS, of_others, POINTS, 0));
         picture_text(p, left + 150, 180, 1, 11, PICTURE_ORANGE, text);
     }
-    picture_text(p, 30, 200, -1, 11, PICTURE_BLUE, "points that were learned from");
-    picture_text(p, 210, 200, -1, 11, PICTURE_ORANGE, "points of the same curve that were not");
+    picture_words(p, 30, 200, -1, 11, PICTURE_BLUE, (struct words){"points that were learned from", "学过的点"});
+    picture_words(p, 210, 200, -1, 11, PICTURE_ORANGE, (struct words){"points of the same curve that were not", "同一条曲线上没学过的点"});
 }
 
 /* A neuron with a sigmoid learns to tell two heaps of numbers apart, one three times the other; then the threshold above
@@ -248,10 +249,10 @@ static void draw_thresholds(struct picture *p)
     picture_path(p, at, precision, STEPS, PICTURE_BLUE, 0);
     picture_path(p, at, recall, STEPS, PICTURE_ORANGE, 0);
     picture_path(p, at, f1, STEPS, PICTURE_INK, 0);
-    picture_text(p, 210, 373, 0, 12, PICTURE_INK, "says yes above this probability");
-    picture_text(p, 402, 240, -1, 12, PICTURE_BLUE, "precision: of its yeses, right");
-    picture_text(p, 402, 280, -1, 12, PICTURE_INK, "F1: high only where both are");
-    picture_text(p, 402, 320, -1, 12, PICTURE_ORANGE, "recall: of all there are, found");
+    picture_words(p, 210, 373, 0, 12, PICTURE_INK, (struct words){"says yes above this probability", "概率高于此值就说“是”"});
+    picture_words(p, 402, 240, -1, 12, PICTURE_BLUE, (struct words){"precision: of its yeses, right", "精确率：说“是”的里对多少"});
+    picture_words(p, 402, 280, -1, 12, PICTURE_INK, (struct words){"F1: high only where both are", "F1：两者都高它才高"});
+    picture_words(p, 402, 320, -1, 12, PICTURE_ORANGE, (struct words){"recall: of all there are, found", "召回率：真有的里找到多少"});
 }
 
 static void picture(struct picture *p)
@@ -284,7 +285,7 @@ static const struct mistake mistakes[] = {
      "return a / b;"},
     {"from-zero",
      {"R2 compares with whoever always answers the MEAN of y; you compared with whoever always answers 0",
-      "R2 是与总回答 y 的“平均值”相比；你比的是总回答 0"},
+      "R2 是与每次都回答 y 的“平均值”相比；你比的是每次都回答 0"},
      "all += (y[i] - mean) * (y[i] - mean);",
      "all += y[i] * y[i];"},
     {"of-answers",
@@ -308,7 +309,7 @@ const struct lesson lesson_figures = {
     .number = 32,
     .name = "figures",
     .title = {"What answers are worth: precision, recall, F1, R2, over- and underfitting",
-              "答案值多少：精确率、召回率、F1、R2，过拟合与欠拟合"},
+              "怎样衡量答案：精确率、召回率、F1、R2，过拟合与欠拟合"},
     .text = {"Of 1000 pictures 10 show a fault. Whoever always says \"no fault\" is right for\n"
              "990 of them: accuracy 99 %, and of no use. Two questions tell more:\n"
              "\n"
@@ -357,14 +358,15 @@ const struct lesson lesson_figures = {
              "手算：10 个里 4 个“是”；答了 5 次“是”，其中 3 次对。precision 3/5 = 0.6，recall\n"
              "3/4 = 0.75，F1 = 0.9 / 1.35 = 0.667。\n"
              "\n"
-             "答案是数时，与总回答平均值的人相比：\n"
+             "答案是数时，与每次都回答平均值的人相比：\n"
              "\n"
              "    R2 = 1 - (y - p)^2 之和 / (y - y 的平均)^2 之和\n"
              "\n"
              "1 是完美，0 不比平均值强，负数更差。手算：y = (1, 2, 3, 4, 5, 6)，p = (1, 2, 3,\n"
              "5, 5, 5)：1 - 2 / 17.5 = 0.886。\n"
              "\n"
-             "这些数只有在没学过的样本上才有意义。把两边并排看，就知道问题在哪里：\n"
+             "这些数只有在没学过的样本上才有意义。把训练样本和验证样本的误差并排看，就知道问题\n"
+             "在哪里：\n"
              "\n"
              "    欠拟合（-1）   训练样本上的误差就已太大：training > wanted。\n"
              "                   用更大的网络，训练更久。\n"
