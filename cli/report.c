@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables of an evaluation. Fractions are shown as per cent, kept as fractions in JSON. */
 #include "report.h"
+#include "columns.h"
 #include "eval_answers.h"
 #include "output.h"
 #include "table.h"
@@ -158,11 +159,20 @@ static void print_cell(const struct cli *cli, int64_t count, int width, bool dia
             *style != '\0' ? style_off(cli) : "");
 }
 
+/* At most so many columns of a class's name. */
+static const char *short_name(char out[64], const char *name, int columns)
+{
+    show_clean(out, 64, name);
+    out[text_fit(out, columns)] = '\0';
+    return out;
+}
+
 /* Cells as in a table, the diagonal and the mistakes told apart by style where there is any. A last column counts what
    was taken for classes that are not in the data. */
 void report_print_confusion(struct cli *cli, const fov_report *report, const fov_model *model)
 {
-    char number[NUMBER_SIZE], name[13];
+    char number[NUMBER_SIZE], name[64];
+    enum { HEAD = 12 }; /* columns at most, of a row's name */
     int width = 4, head = 4;
     int *shown = take_memory((size_t)report->classes, sizeof *shown), count = shown_classes(report, shown);
     bool others = count < report->classes;
@@ -172,22 +182,19 @@ void report_print_confusion(struct cli *cli, const fov_report *report, const fov
             int length = (int)strlen(show_count(number, cell));
             width = length > width ? length : width;
         }
-        int length = table_text_width(show_clean(name, sizeof name, fov_model_class(model, shown[i])));
+        int length = table_text_width(short_name(name, fov_model_class(model, shown[i]), HEAD));
         head = length > head ? length : head;
     }
     width = others && width < 5 ? 5 : width;
     fprintf(cli->out, "  true \\ predicted\n  %*s", head, "");
     for (int j = 0; j < count + others; j++) {
         /* Long names would tear the columns apart: the first letters tell. */
-        char shortened[8];
-        snprintf(shortened, sizeof shortened, "%.*s", width < 7 ? width : 7,
-                 j < count ? fov_model_class(model, shown[j]) : "other");
-        show_clean(name, sizeof name, shortened);
+        short_name(name, j < count ? fov_model_class(model, shown[j]) : "other", width < 7 ? width : 7);
         fprintf(cli->out, "  %*s%s", width - table_text_width(name), "", name);
     }
     fputc('\n', cli->out);
     for (int i = 0; i < count; i++) {
-        show_clean(name, sizeof name, fov_model_class(model, shown[i]));
+        short_name(name, fov_model_class(model, shown[i]), HEAD);
         fprintf(cli->out, "  %s%*s", name, head - table_text_width(name), "");
         for (int j = 0; j < count; j++) {
             int64_t cell = report->confusion[(size_t)shown[i] * (size_t)report->classes + (size_t)shown[j]];

@@ -38,6 +38,8 @@ struct cairo {
     cairo_t *(*create)(cairo_surface_t *);
     void (*destroy)(cairo_t *);
     void (*fill)(cairo_t *);
+    cairo_scaled_font_t *(*get_scaled_font)(cairo_t *);
+    void (*glyph_free)(cairo_glyph_t *);
     cairo_surface_t *(*image_surface_create)(cairo_format_t, int, int);
     unsigned char *(*image_surface_get_data)(cairo_surface_t *);
     int (*image_surface_get_stride)(cairo_surface_t *);
@@ -49,6 +51,9 @@ struct cairo {
     void (*rotate)(cairo_t *, double);
     void (*save)(cairo_t *);
     void (*scale)(cairo_t *, double, double);
+    cairo_status_t (*scaled_font_text_to_glyphs)(cairo_scaled_font_t *, double, double, const char *, int,
+                                                 cairo_glyph_t **, int *, cairo_text_cluster_t **, int *,
+                                                 cairo_text_cluster_flags_t *);
     void (*select_font_face)(cairo_t *, const char *, cairo_font_slant_t, cairo_font_weight_t);
     void (*set_dash)(cairo_t *, const double *, int, double);
     void (*set_font_size)(cairo_t *, double);
@@ -76,6 +81,8 @@ static const struct library_function cairo_functions[] = {
     LIBRARY_FUNCTION(struct cairo, create, cairo_create),
     LIBRARY_FUNCTION(struct cairo, destroy, cairo_destroy),
     LIBRARY_FUNCTION(struct cairo, fill, cairo_fill),
+    LIBRARY_FUNCTION(struct cairo, get_scaled_font, cairo_get_scaled_font),
+    LIBRARY_FUNCTION(struct cairo, glyph_free, cairo_glyph_free),
     LIBRARY_FUNCTION(struct cairo, image_surface_create, cairo_image_surface_create),
     LIBRARY_FUNCTION(struct cairo, image_surface_get_data, cairo_image_surface_get_data),
     LIBRARY_FUNCTION(struct cairo, image_surface_get_stride, cairo_image_surface_get_stride),
@@ -87,6 +94,7 @@ static const struct library_function cairo_functions[] = {
     LIBRARY_FUNCTION(struct cairo, rotate, cairo_rotate),
     LIBRARY_FUNCTION(struct cairo, save, cairo_save),
     LIBRARY_FUNCTION(struct cairo, scale, cairo_scale),
+    LIBRARY_FUNCTION(struct cairo, scaled_font_text_to_glyphs, cairo_scaled_font_text_to_glyphs),
     LIBRARY_FUNCTION(struct cairo, select_font_face, cairo_select_font_face),
     LIBRARY_FUNCTION(struct cairo, set_dash, cairo_set_dash),
     LIBRARY_FUNCTION(struct cairo, set_font_size, cairo_set_font_size),
@@ -190,17 +198,51 @@ void plot_picture(struct plot *plot, double x, double y, double width, const uin
     plot->cairo.surface_destroy(surface);
 }
 
-static void choose_font(struct plot *plot, double size, bool bold)
+/* Does the pen's font have every character? Glyph 0 stands for those that a font lacks. */
+static bool has_glyphs(struct plot *plot, const char *text)
 {
-    plot->cairo.select_font_face(plot->pen, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
-                                 bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_glyph_t *glyphs = NULL;
+    int count = 0;
+    bool all = plot->cairo.scaled_font_text_to_glyphs(plot->cairo.get_scaled_font(plot->pen), 0.0, 0.0, text, -1,
+                                                      &glyphs, &count, NULL, NULL, NULL) == CAIRO_STATUS_SUCCESS;
+    for (int i = 0; i < count && all; i++) {
+        all = glyphs[i].index != 0;
+    }
+    plot->cairo.glyph_free(glyphs);
+    return all;
+}
+
+static bool is_ascii(const char *text)
+{
+    while (*text != '\0' && (unsigned char)*text < 0x80) {
+        text++;
+    }
+    return *text == '\0';
+}
+
+/* Cairo takes a text's glyphs from one font. Names of classes and files are in any script, so where the usual font lacks
+ * a character, fonts that have Chinese on some system are tried; a family that is not installed is answered by the usual
+ * one, and where none has all of it, it draws what it has. */
+static void choose_font(struct plot *plot, double size, bool bold, const char *text)
+{
+    static const char *const families[] = {
+        "sans-serif",  "Noto Sans CJK SC", "Source Han Sans SC",  "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
+        "PingFang SC", "Microsoft YaHei",  "Droid Sans Fallback", "Unifont",           "sans-serif"};
+    enum { FAMILIES = sizeof families / sizeof families[0] };
     plot->cairo.set_font_size(plot->pen, size);
+    for (int i = 0; i < FAMILIES; i++) {
+        plot->cairo.select_font_face(plot->pen, families[i], CAIRO_FONT_SLANT_NORMAL,
+                                     bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+        if (is_ascii(text) || has_glyphs(plot, text)) {
+            return;
+        }
+    }
 }
 
 double plot_text_width(struct plot *plot, double size, bool bold, const char *text)
 {
     cairo_text_extents_t extents;
-    choose_font(plot, size, bold);
+    choose_font(plot, size, bold, text);
     plot->cairo.text_extents(plot->pen, text, &extents);
     return extents.x_advance;
 }

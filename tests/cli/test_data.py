@@ -86,6 +86,18 @@ def test_classes_renamed():
     assert done.code == OK and "a new head for 3 classes" in done.err, done.err
 
 
+def test_names_in_chinese():
+    """Columns stand under each other: a Chinese character takes two; a name that is cut is cut between characters."""
+    make_colours("chinese", {"红色": "red", "绿色的图片和别的": "green", "blue": "blue"})
+    done = fovea("train", "--model", "mlp", "--data", "chinese", "--epochs", 1, "--out", "chinese-run")
+    assert done.code == OK, done.err
+    shown = fovea("eval", "chinese-run/best.onnx", "--data", "chinese").out
+    assert "?" not in shown and "\ufffd" not in shown, shown
+    wide = lambda line: sum(2 if "\u2e80" <= c <= "\uffef" else 1 for c in line)
+    rows = [line for line in shown.splitlines() if line.startswith(("  红色", "  绿色的图片", "  blue"))]
+    assert len(rows) == 6 and len({wide(line) for line in rows[:3]}) == 1 and len({wide(line) for line in rows[3:]}) == 1, shown
+
+
 def test_classes_reordered():
     """Folders are sorted, so another order of names is another content per folder; the file keeps its own order."""
     make_colours("upper", {"Red": "red", "a green": "green", "BLUE": "blue"})

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Texts that a drawing gets: names in Chinese are drawn with a font that has them, where the system has one. */
+#include "base/error.h"
+#include "report/plot.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fovea/status.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void draw_text(struct plot *plot, const void *what)
+{
+    plot_text(plot, 5, 20, -1, 16, PLOT_INK, false, false, what);
+}
+
+/* Draws a text; skips the test where nothing can be drawn. Bytes of the PNG. */
+static size_t draw(const char *text, unsigned char *png, size_t size)
+{
+    char path[] = "/tmp/fovea-test-plot-XXXXXX";
+    int file = mkstemp(path);
+    struct error error = {0};
+    assert_true(file >= 0);
+    close(file);
+    int status = plot_files(120, 40, draw_text, text, NULL, path, &error);
+    FILE *in = fopen(path, "rb");
+    size_t got = in != NULL ? fread(png, 1, size, in) : 0;
+    if (in != NULL) {
+        fclose(in);
+    }
+    unlink(path);
+    if (status == FOV_E_UNSUPPORTED) {
+        skip();
+    }
+    assert_int_equal(status, FOV_OK);
+    assert_true(got > 0 && got < size);
+    return got;
+}
+
+static bool differ(const char *a, const char *b)
+{
+    static unsigned char drawn[2][1 << 16];
+    size_t size = draw(a, drawn[0], sizeof drawn[0]);
+    return draw(b, drawn[1], sizeof drawn[1]) != size || memcmp(drawn[0], drawn[1], size) != 0;
+}
+
+static bool system_has_chinese(void)
+{
+    char line[256];
+    FILE *fonts = popen("fc-list :lang=zh-cn family 2>/dev/null | grep -E 'Noto Sans CJK|WenQuanYi|Source Han'", "r");
+    bool some = fonts != NULL && fgets(line, sizeof line, fonts) != NULL;
+    if (fonts != NULL) {
+        pclose(fonts);
+    }
+    return some;
+}
+
+static void test_names_in_chinese(void **state)
+{
+    (void)state;
+    assert_true(differ("dog", "cat"));
+    if (!system_has_chinese()) {
+        skip();
+    }
+    assert_true(differ("零", "壹")); /* what a font lacks is one and the same box */
+    assert_true(differ("狗 dog", "猫 dog"));
+    assert_false(differ("猫", "猫"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names_in_chinese)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
