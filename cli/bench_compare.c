@@ -164,7 +164,7 @@ static void print_differences(struct cli *cli, const json_t *stored, const json_
 
 void bench_print_comparison(struct cli *cli, const char *path, const json_t *stored, const json_t *now)
 {
-    char clean[512], text[3][NUMBER_SIZE];
+    char clean[SHOWN_SIZE], text[3][NUMBER_SIZE];
     struct table *table = table_create("lrrr");
     fprintf(cli->out, "\nAgainst %s\n\n", show_clean(clean, sizeof clean, path));
     table_row(table, (const char *const[]){"", "stored", "now", "ratio"});

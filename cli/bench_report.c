@@ -63,7 +63,7 @@ static void print_system(struct cli *cli, const struct bench_result *result)
 
 void bench_print(struct cli *cli, const struct bench_case *bench, const struct bench_result *result)
 {
-    char shape[SHAPE_SIZE], clean[512], text[6][NUMBER_SIZE];
+    char shape[SHAPE_SIZE], clean[SHOWN_SIZE], text[6][NUMBER_SIZE];
     const fov_plan_memory *memory = &result->memory;
     fprintf(cli->out, "%s%s%s: %s, input %s, %d thread%s, %s\n\n", style_bold(cli),
             show_clean(clean, sizeof clean, bench->word), style_off(cli),

@@ -315,7 +315,7 @@ static void print_check(const struct description *d)
 static int report(struct description *d, bool opened)
 {
     struct cli *cli = d->cli;
-    char counts[160], clean[512];
+    char counts[160], clean[SHOWN_SIZE];
     if (!opened && !d->decoded) {
         return fail_library(cli); /* info: there is nothing to describe */
     }

@@ -75,7 +75,7 @@ static int save_sheet(struct cli *cli, fov_dataset *data, int64_t count, const c
     if (fov_dataset_sheet(data, &options, path) != FOV_OK) {
         return fail_library(cli);
     }
-    char clean[512];
+    char clean[SHOWN_SIZE];
     if (cli->json) {
         json_t *object = json_object();
         json_set_text(object, "file", path);
@@ -188,7 +188,7 @@ int data_export(struct cli *cli, const char *source, const char *folder)
         }
     }
     progress_clear(&progress);
-    char clean[512], number[NUMBER_SIZE];
+    char clean[SHOWN_SIZE], number[NUMBER_SIZE];
     if (code == EXIT_OK && cli->json) {
         json_t *object = json_object();
         json_set_text(object, "directory", folder);

@@ -444,7 +444,7 @@ int eval_answers(struct cli *cli)
 {
     struct answers a = {.cli = cli, .file = option_text(cli, "answers")};
     fov_context *context = cli_context(cli);
-    char clean[512], problem[1024];
+    char clean[SHOWN_SIZE], problem[1024];
     int code;
     if (context == NULL) {
         return fail_library(cli);

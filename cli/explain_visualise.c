@@ -118,7 +118,7 @@ static int write_sheet(const struct units *u, const fov_unit *units, const fov_i
 {
     struct cli *cli = u->cli;
     const char *path = option_text(cli, "out");
-    char clean[512], layer[256];
+    char clean[SHOWN_SIZE], layer[256];
     if (fov_pictures_save_png(cli->context, pictures, u->count, 0, path) != FOV_OK) {
         return fail_library(cli);
     }

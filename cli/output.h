@@ -25,6 +25,7 @@ int exit_code(fov_status status);
 /** Bytes that did not come from us (names of files, classes, layers) made fit for a terminal: control characters and
  *  broken UTF-8 become '?'. At most size - 1 bytes. Answers out. */
 const char *show_clean(char *out, size_t size, const char *text);
+enum { SHOWN_SIZE = 4352 /* bytes that hold any path whole, and a few words */ };
 
 enum { NUMBER_SIZE = 48, SHAPE_SIZE = 192 };
 const char *show_count(char out[NUMBER_SIZE], int64_t number);     /**< 1234567 -> "1,234,567" */

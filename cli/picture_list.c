@@ -121,7 +121,7 @@ static int add_lines(struct cli *cli, struct picture_list *list, const char *nam
 int picture_list_add(struct cli *cli, struct picture_list *list, const char *word)
 {
     int before = list->count, code = EXIT_OK;
-    char clean[512];
+    char clean[SHOWN_SIZE];
     if (strcmp(word, "-") == 0 || access(word, F_OK) == 0) {
         if (is_folder(word)) {
             add_folder(list, word, 0);

@@ -12,7 +12,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PATH_SIZE = 4096, MOST_FILES = 3, NAME_SIZE_SHOWN = 25 };
+enum {
+    PATH_SIZE = 4096,
+    MOST_FILES = 3,
+    LEAST_NAME = 24,  /* columns that a name has at least */
+    BESIDE_NAME = 54, /* columns of what stands beside it */
+    BAR = 30
+};
 
 /* The files that an answer was drawn into. */
 struct drawings {
@@ -185,15 +191,30 @@ static void print_csv(const struct answering *a, const char *file, const fov_ans
     }
 }
 
+/* Columns of the widest name, as far as the terminal has them. */
+static int name_width(const struct cli *cli, const fov_answer *answer)
+{
+    int width = 1, most = cli->width - BESIDE_NAME > LEAST_NAME ? cli->width - BESIDE_NAME : LEAST_NAME;
+    for (int i = 0; i < answer->count; i++) {
+        int length = table_text_width(answer->items[i].name);
+        width = length > width ? length : width;
+    }
+    for (int64_t i = 0; i < answer->box_count; i++) {
+        int length = table_text_width(answer->boxes[i].name);
+        width = length > width ? length : width;
+    }
+    return width < most ? width : most;
+}
+
 static void print_item(const struct answering *a, const fov_answer *answer, const fov_answer_item *item, int width)
 {
     const struct cli *cli = a->cli;
-    char name[NAME_SIZE_SHOWN];
     bool is_share = strcmp(answer->measure, "value") != 0;
-    show_clean(name, sizeof name, item->name);
-    fprintf(cli->out, "  %s%s%*s  ", item->yes ? style_bold(cli) : "", name, width - table_text_width(name), "");
+    fprintf(cli->out, "  %s", item->yes ? style_bold(cli) : "");
+    table_print_fitted(cli, cli->out, item->name, width);
+    fputs("  ", cli->out);
     if (is_share) {
-        print_bar(a->cli, cli->out, item->value, 30);
+        print_bar(a->cli, cli->out, item->value, BAR);
         fprintf(cli->out, " %6.2f %%%s", 100 * item->value, item->yes ? "  yes" : "");
     } else {
         fprintf(cli->out, "%.6g", item->value);
@@ -206,8 +227,8 @@ static void print_human(const struct answering *a, const char *file, const fov_a
 {
     const struct cli *cli = a->cli;
     const fov_image *pixels = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
-    char clean[512], name[NAME_SIZE_SHOWN];
-    int width = 1;
+    char clean[SHOWN_SIZE];
+    int width = name_width(cli, answer);
     fprintf(cli->out, "%s%s", a->printed > 0 && !cli->quiet ? "\n" : "", show_clean(clean, sizeof clean, file));
     if (pixels->pixels != NULL) {
         fprintf(cli->out, ": %s of %d x %d pixels", answer->mask.pixels != NULL ? "a mask" : "a picture",
@@ -217,15 +238,12 @@ static void print_human(const struct answering *a, const char *file, const fov_a
         fprintf(cli->out, ": %lld box%s", (long long)answer->box_count, answer->box_count == 1 ? "" : "es");
     }
     fputc('\n', cli->out);
-    for (int i = 0; i < answer->count; i++) {
-        int length = table_text_width(show_clean(name, sizeof name, answer->items[i].name));
-        width = length > width ? length : width;
-    }
     for (int64_t i = 0; i < answer->box_count; i++) {
         const fov_answer_box *box = &answer->boxes[i];
-        show_clean(name, sizeof name, box->name);
-        fprintf(cli->out, "  %s%*s  %6.2f %%  x %.1f to %.1f, y %.1f to %.1f\n", name, width - table_text_width(name), "",
-                100 * box->score, box->x1, box->x2, box->y1, box->y2);
+        fputs("  ", cli->out);
+        table_print_fitted(cli, cli->out, box->name, width);
+        fprintf(cli->out, "  %6.2f %%  x %.1f to %.1f, y %.1f to %.1f\n", 100 * box->score, box->x1, box->x2, box->y1,
+                box->y2);
     }
     for (int i = 0; i < answer->count && answer->boxes == NULL; i++) {
         print_item(a, answer, &answer->items[i], width);
@@ -241,7 +259,7 @@ int answering_predict(struct answering *a, const char *file, const fov_image *pi
     fov_answer answer;
     int status = fov_session_answer(a->session, picture, &answer), code;
     if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
-        char clean[512];
+        char clean[SHOWN_SIZE];
         code = fail(a->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, file), fov_session_error(a->session));
     } else if (status != FOV_OK) {
         code = fail(a->cli, exit_code((fov_status)status), "%s", fov_session_error(a->session));

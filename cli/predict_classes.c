@@ -8,7 +8,13 @@
 #include "table.h"
 #include <string.h>
 
-enum { DRAWN_SIDE = 32 /* pixels; what is larger is drawn smaller */, NAME_ROOM = 25, BESIDE = 44 /* columns */ };
+enum {
+    DRAWN_SIDE = 32, /* pixels; what is larger is drawn smaller */
+    LEAST_BAR = 4,   /* columns, as all that follow */
+    MOST_BAR = 40,
+    AROUND = 14,     /* a class's name and bar: its share, and what lies between */
+    BESIDE = 44      /* a picture: names of 24 columns and a bar */
+};
 
 /* The model's number of a class of the data; of values there is none. */
 static int model_label(const struct class_view *view, int label)
@@ -92,27 +98,26 @@ static void print_csv(const struct class_view *view, const struct class_row *row
 static void print_class(const struct class_view *view, const struct class_row *row, int place, int head, int columns)
 {
     FILE *out = view->cli->out;
-    char name[NAME_ROOM];
     double share = probability(view, row, place);
     if (view->values) {
         fprintf(out, "%*d  %.6g", head, view->order[place], share);
         return;
     }
-    show_clean(name, sizeof name, class_name(view, place));
-    fprintf(out, "%s%s%*s  ", place == 0 ? style_bold(view->cli) : "", name, head - table_text_width(name), "");
+    fputs(place == 0 ? style_bold(view->cli) : "", out);
+    table_print_fitted(view->cli, out, class_name(view, place), head);
+    fputs("  ", out);
     print_bar(view->cli, out, share, columns);
     fprintf(out, " %6.2f %%%s", 100 * share, place == 0 ? style_off(view->cli) : "");
 }
 
-/* The widest of the names to be printed. */
+/* Columns of the widest of the names to be printed. */
 static int name_width(const struct class_view *view)
 {
     int width = 1;
     for (int i = 0; i < view->top; i++) {
-        char name[NAME_ROOM];
-        snprintf(name, sizeof name, "%d", view->order[i]);
-        const char *shown = view->values ? name : class_name(view, i);
-        int length = table_text_width(show_clean(name, sizeof name, shown));
+        char number[NUMBER_SIZE];
+        snprintf(number, sizeof number, "%d", view->order[i]);
+        int length = table_text_width(view->values ? number : class_name(view, i));
         width = length > width ? length : width;
     }
     return width;
@@ -122,7 +127,7 @@ static int name_width(const struct class_view *view)
 static void print_short(const struct class_view *view, const struct class_row *row)
 {
     FILE *out = view->cli->out;
-    char name[64];
+    char name[SHOWN_SIZE];
     for (int i = 0; i < view->top && view->values; i++) {
         fprintf(out, "  %.6g", (double)row->scores[i]);
     }
@@ -145,10 +150,12 @@ static void print_picture(const struct class_view *view, const struct class_row 
     if (draw) {
         canvas_place(&canvas, 0, 0, DRAWN_SIDE, seen->pixels, seen->height, seen->width, seen->channels);
     }
-    int lines = draw ? canvas_lines(&canvas) : 0, head = name_width(view);
+    int lines = draw ? canvas_lines(&canvas) : 0, room = cli->width - (draw ? width + 4 : 2) - AROUND;
+    int head = name_width(view);
+    head = head > room - LEAST_BAR && room > LEAST_BAR ? room - LEAST_BAR : head;
     int first = lines > view->top ? (lines - view->top) / 2 : 0; /* the bars in the middle of the picture's side */
-    int columns = cli->width - (draw ? width + 4 : 2) - head - 14;
-    columns = columns > 40 ? 40 : columns < 4 ? 4 : columns;
+    int columns = room - head;
+    columns = columns > MOST_BAR ? MOST_BAR : columns < LEAST_BAR ? LEAST_BAR : columns;
     for (int line = 0; line < lines || line - first < view->top; line++) {
         fputs("  ", cli->out);
         if (draw && line < lines) {
@@ -168,7 +175,7 @@ static void print_picture(const struct class_view *view, const struct class_row 
 static void print_human(const struct class_view *view, const struct class_row *row)
 {
     struct cli *cli = view->cli;
-    char clean[512], name[64];
+    char clean[SHOWN_SIZE], name[SHOWN_SIZE];
     fprintf(cli->out, "%s%s", view->printed > 0 && !cli->quiet ? "\n" : "", show_clean(clean, sizeof clean, row->file));
     if (view->data != NULL) {
         bool right = view->values || view->order[0] == model_label(view, row->label);

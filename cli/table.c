@@ -100,6 +100,14 @@ static void print_cell(const struct cli *cli, FILE *out, const char *text, int w
     fprintf(out, "%*s", side != 'r' && !last && blanks > 0 ? blanks : 0, "");
 }
 
+void table_print_fitted(const struct cli *cli, FILE *out, const char *text, int width)
+{
+    size_t size = strlen(text) + 1;
+    char *clean = take_memory(size, 1);
+    print_cell(cli, out, show_clean(clean, size, text), width, 'l', false);
+    free(clean);
+}
+
 /* A last column of texts goes on below; others are cut. */
 static int least_width(const struct table *table, int column, int wanted)
 {

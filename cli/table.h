@@ -18,6 +18,8 @@ void table_rule(struct table *table); /**< a line across */
 /** The first row is the heading. */
 void table_print(const struct table *table, struct cli *cli);
 
+/** Text that did not come from us, in `width` columns: what is cut off is marked, what is short is filled up. */
+void table_print_fitted(const struct cli *cli, FILE *out, const char *text, int width);
 /** Columns of UTF-8 text. */
 int table_text_width(const char *text);
 

@@ -11,18 +11,20 @@
 #include <math.h>
 #include <string.h>
 
+enum { NAME_ROOM = 1024 /* bytes of the model's and the data's name in the title */ };
+
 static void describe_settings(struct train_view *view, const fov_train_options *o, int64_t samples)
 {
     char *out = view->settings;
     size_t size = sizeof view->settings, n;
     int64_t batch = o->batch < 0 || o->batch > samples ? samples : o->batch;
     char count[NUMBER_SIZE];
-    n = append_text(out, size, 0, "%.40s", o->optimizer);
+    n = append_text(out, size, 0, "%s", o->optimizer);
     if (o->lr > 0.0f) {
         n = append_text(out, size, n, ", rate %g", (double)o->lr);
     }
     if (strcmp(o->schedule, "constant") != 0) {
-        n = append_text(out, size, n, " (%.40s)", o->schedule);
+        n = append_text(out, size, n, " (%s)", o->schedule);
     }
     if (o->momentum > 0.0f) {
         n = append_text(out, size, n, ", %smomentum %g", o->nesterov ? "Nesterov " : "", (double)o->momentum);
@@ -56,7 +58,7 @@ void train_view_begin(struct train_view *view, struct cli *cli, const struct run
     *view = (struct train_view){.cli = cli, .begun = progress_clock(), .history = json_array()};
     progress_begin(&view->progress, cli);
     fov_dataset_info train = fov_dataset_describe(data), check = fov_dataset_describe(check_with);
-    char count[3][NUMBER_SIZE], file[256], source[256];
+    char count[3][NUMBER_SIZE], file[NAME_ROOM], source[NAME_ROOM];
     fov_summary summary = {.parameters = 0};
     const char *name = fov_model_name(model);
     if (fov_model_summary(model, NULL, &summary) != FOV_OK) {
@@ -149,7 +151,7 @@ static void print_heading(struct train_view *view, const char *task)
     if (view->heading || cli->json || cli->quiet) {
         return;
     }
-    char clean[1024];
+    char clean[SHOWN_SIZE];
     view->heading = true;
     view->info = find_task(task);
     print_wrapped(cli->out, show_clean(clean, sizeof clean, view->title), 0, 2, cli->width);
@@ -294,7 +296,7 @@ static void print_files(struct cli *cli, const char *directory)
         {"history.csv", "a row per epoch"},
     };
     struct run_directory folder = {.made = false};
-    char clean[512];
+    char clean[SHOWN_SIZE];
     snprintf(folder.path, sizeof folder.path, "%s", directory);
     show_clean(clean, sizeof clean, directory);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
@@ -311,7 +313,7 @@ void train_view_end(struct train_view *view, const fov_report *check, const fov_
                     const char *data)
 {
     struct cli *cli = view->cli;
-    char clean[512], word[256], seconds[NUMBER_SIZE];
+    char clean[SHOWN_SIZE], word[SHOWN_SIZE], seconds[NUMBER_SIZE];
     if (cli->quiet) {
         report_print_line(cli, test != NULL ? test : check);
         return;

@@ -5,6 +5,7 @@
 
 #include "json.h"
 #include "memory_text.h"
+#include "output.h"
 #include "progress.h"
 #include "watch.h"
 
@@ -22,7 +23,7 @@ struct train_view {
     char memory[MEMORY_TEXT], recomputed[MEMORY_TEXT];
     json_t *plan;        /**< the same, for --json */
     struct watch *watch; /**< the page beside it; NULL: none */
-    char title[1024], settings[512]; /**< printed once training has really begun */
+    char title[SHOWN_SIZE], settings[SHOWN_SIZE]; /**< printed once training has really begun */
 };
 
 struct run_words;

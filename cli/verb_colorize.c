@@ -7,17 +7,17 @@
 #include <string.h>
 
 /* "photo.jpg" becomes "photo-colour.png", here. */
-static const char *usual_name(char out[512], const char *path)
+static const char *usual_name(char out[SHOWN_SIZE], const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path, *dot = strrchr(name, '.');
     int stem = dot != NULL && dot > name ? (int)(dot - name) : (int)strlen(name);
-    snprintf(out, 512, "%.*s-colour.png", stem < 400 ? stem : 400, name);
+    snprintf(out, SHOWN_SIZE, "%.*s-colour.png", stem, name);
     return out;
 }
 
 static int save(struct cli *cli, const fov_answer *answer, const char *from, const char *path)
 {
-    char clean[2][512];
+    char clean[2][SHOWN_SIZE];
     const fov_image *made = &answer->picture;
     if (fov_image_save_png(cli->context, path, made->height, made->width, made->channels, made->pixels) != FOV_OK) {
         return fail_library(cli);
@@ -38,7 +38,7 @@ static int save(struct cli *cli, const fov_answer *answer, const char *from, con
 
 static int colour(struct cli *cli, fov_session *session, const char *from)
 {
-    char usual[512];
+    char usual[SHOWN_SIZE];
     fov_image picture = {.height = 0};
     fov_answer answer = {.task = NULL};
     const char *path = option_text(cli, "out") != NULL ? option_text(cli, "out") : usual_name(usual, from);

@@ -19,7 +19,7 @@ static const char *suffix_of(const char *path)
 static int convert_tensors(struct cli *cli, const char *from, const char *to)
 {
     struct stat about = {.st_size = 0};
-    char clean[512], bytes[NUMBER_SIZE];
+    char clean[SHOWN_SIZE], bytes[NUMBER_SIZE];
     fov_context *context = cli_context(cli);
     if (context == NULL || fov_weights_convert(context, from, to) != FOV_OK) {
         return fail_library(cli);
@@ -41,7 +41,7 @@ static int convert_tensors(struct cli *cli, const char *from, const char *to)
 static void print_result(struct cli *cli, fov_model *model, const char *to, const char hash[65])
 {
     struct stat about = {.st_size = 0};
-    char clean[512], bytes[NUMBER_SIZE], count[NUMBER_SIZE];
+    char clean[SHOWN_SIZE], bytes[NUMBER_SIZE], count[NUMBER_SIZE];
     fov_summary summary;
     stat(to, &about);
     bool known = fov_model_summary(model, NULL, &summary) == FOV_OK;

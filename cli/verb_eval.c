@@ -56,7 +56,7 @@ static int evaluate(struct cli *cli, fov_model *model, fov_dataset *data)
         report_to_json(object, &report, model);
         json_print(cli, object);
     } else {
-        char clean[512], count[NUMBER_SIZE];
+        char clean[SHOWN_SIZE], count[NUMBER_SIZE];
         if (!cli->quiet) {
             fprintf(cli->out, "%s on %s, %s samples it was %s\n", show_clean(clean, sizeof clean, file), info.name,
                     show_count(count, info.count), strcmp(split, "train") == 0 ? "trained with" : "not trained with");

@@ -305,7 +305,7 @@ static int check_ends(struct cli *cli)
 static int run(struct cli *cli)
 {
     struct explaining x = {.cli = cli};
-    char layer[256], title[512], picture[200], model[200], clean[512];
+    char layer[256], title[512], picture[200], model[200], clean[SHOWN_SIZE];
     const char *out = option_text(cli, "out");
     int code = check_ends(cli);
     code = code == EXIT_OK ? check_methods(&x) : code;

@@ -60,7 +60,7 @@ static int see(struct features *f, const fov_image *image, fov_tensor *made)
 /* One row more; `what` names the picture in a sentence. */
 static int add(struct features *f, const fov_image *image, const char *what)
 {
-    char clean[512], has[SHAPE_SIZE], had[SHAPE_SIZE];
+    char clean[SHOWN_SIZE], has[SHAPE_SIZE], had[SHAPE_SIZE];
     fov_tensor made;
     int status = see(f, image, &made);
     if (status != FOV_OK) {
@@ -148,7 +148,7 @@ static int run(struct cli *cli)
 {
     struct features f = {.cli = cli};
     const char *out = option_text(cli, "out"), *source = option_text(cli, "data");
-    char clean[512], layer[512], shape[SHAPE_SIZE];
+    char clean[SHOWN_SIZE], layer[512], shape[SHAPE_SIZE];
     if (out == NULL) {
         return fail(cli, EXIT_USAGE, "where should the numbers go? -o FILE.npy");
     }

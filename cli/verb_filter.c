@@ -197,7 +197,7 @@ static int filter_picture(struct filtering *f, const int64_t *place)
     struct cli *cli = f->cli;
     const fov_image *image = &f->image;
     const char *out = option_text(cli, "out"), *raw = option_text(cli, "raw");
-    char clean[512];
+    char clean[SHOWN_SIZE];
     f->count = (size_t)image->height * (size_t)image->width * (size_t)image->channels;
     f->picture = take_memory(f->count, 2 * sizeof *f->picture);
     f->result = f->picture + f->count;
@@ -262,7 +262,7 @@ static int draw_sheet(struct cli *cli, const char *path, fov_border border)
 {
     const char *out = option_text(cli, "out");
     fov_image image = {.pixels = NULL};
-    char clean[512];
+    char clean[SHOWN_SIZE];
     if (out == NULL) {
         return fail(cli, EXIT_USAGE, "--sheet needs -o FILE.png");
     }

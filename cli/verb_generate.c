@@ -36,7 +36,7 @@ static int zoom_of(const struct cli *cli, const fov_image *picture)
 
 static int write_pictures(struct cli *cli, const fov_generate_options *how, const fov_image *pictures)
 {
-    char clean[512], count[NUMBER_SIZE];
+    char clean[SHOWN_SIZE], count[NUMBER_SIZE];
     const char *path = option_text(cli, "out");
     int across = option_given(cli, "across") ? (int)option_integer(cli, "across") : how->walk > 0 ? how->walk : 0;
     int status = is_gif(path) ? fov_pictures_save_gif(cli->context, pictures, how->count,

@@ -202,7 +202,7 @@ static void print_pixels(struct cli *cli, const fov_preprocessing *p, int channe
 
 static void print_totals(struct cli *cli, const fov_summary *summary, fov_model *model, const char *word)
 {
-    char count[3][NUMBER_SIZE], bytes[2][NUMBER_SIZE], shape[SHAPE_SIZE], clean[512], result[64];
+    char count[3][NUMBER_SIZE], bytes[2][NUMBER_SIZE], shape[SHAPE_SIZE], clean[SHOWN_SIZE], result[64];
     const char *name = fov_model_name(model);
     fprintf(cli->out, "%s%s%s", style_bold(cli), show_clean(clean, sizeof clean, *name != '\0' ? name : word),
             style_off(cli));

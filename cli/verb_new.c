@@ -9,7 +9,7 @@
 
 static int write_network(struct cli *cli, const char *name, const fov_network_options *wanted)
 {
-    char path[512], clean[512], count[NUMBER_SIZE], hash[65];
+    char path[SHOWN_SIZE], clean[SHOWN_SIZE], count[NUMBER_SIZE], hash[65];
     if (strchr(name, '/') != NULL || strlen(name) > 200) {
         return fail(cli, EXIT_USAGE, "%s is no network's name; \"fovea zoo\" lists them", name);
     }

@@ -17,7 +17,7 @@ enum { MAX_INDICES = 10000, BATCH = 32, BATCH_BYTES = 64 << 20 /* of decoded pic
 /* A picture that waits for its batch. */
 struct waiting {
     char *file;
-    fov_image image;
+    fov_image image, seen; /* seen: by the network; no pixels: not prepared yet, or nobody looks */
     int64_t index; /* of a dataset's sample, with its label */
     int label;
 };
@@ -47,31 +47,40 @@ static void drop_image(fov_image *image)
 /* ---- a batch ----------------------------------------------------------------------------------------------------- */
 
 /* Draws and prints one picture: nothing of it is printed unless all went well. */
-static int show(struct prediction *p, const struct waiting *at, const float *scores)
+static int show(struct prediction *p, struct waiting *at, const float *scores)
 {
-    fov_image seen = {.height = 0};
     int code = EXIT_OK;
-    if (p->is_seen && fov_model_see(p->model, &at->image, &seen) != FOV_OK) {
+    if (p->is_seen && at->seen.pixels == NULL && fov_model_see(p->model, &at->image, &at->seen) != FOV_OK) {
         return fail_library(p->cli);
     }
     if (p->answers.draw != NULL || p->answers.out != NULL) {
-        code = answering_save(&p->answers, at->file, &seen);
+        code = answering_save(&p->answers, at->file, &at->seen);
     }
     if (code == EXIT_OK) {
-        const struct class_row row = {at->file, scores, at->index, at->label, &seen};
+        const struct class_row row = {at->file, scores, at->index, at->label, &at->seen};
         class_view_print(&p->view, &row);
         code = output_commit(p->cli);
     }
-    fov_image_free(&seen);
     return code;
 }
 
-/* Rows of scores [count, view.count], each from one look at a picture or from several. */
-static int look(struct prediction *p, const fov_image *images, int count)
+/* Rows of scores [count, view.count], each from one look at a picture or from several; one look leaves what was seen. */
+static int look(struct prediction *p, struct waiting *waiting, int count)
 {
+    fov_image images[BATCH] = {{.height = 0}}, seen[BATCH];
     fov_answer answers[BATCH];
-    if (p->looks == NULL) {
+    for (int i = 0; i < count; i++) {
+        images[i] = waiting[i].image;
+    }
+    if (p->looks == NULL && !p->is_seen) {
         return fov_predict_images(p->model, images, count, p->scores, p->view.count);
+    }
+    if (p->looks == NULL) {
+        int status = fov_predict_images_seen(p->model, images, count, p->scores, p->view.count, seen);
+        for (int i = 0; i < count && status == FOV_OK; i++) {
+            waiting[i].seen = seen[i];
+        }
+        return status;
     }
     int status = fov_session_answers(p->looks, images, count, answers);
     for (int i = 0; i < count && status == FOV_OK; i++) {
@@ -83,12 +92,12 @@ static int look(struct prediction *p, const fov_image *images, int count)
     return status;
 }
 
-static int predict_one(struct prediction *p, const struct waiting *at)
+static int predict_one(struct prediction *p, struct waiting *at)
 {
-    int status = look(p, &at->image, 1);
+    int status = look(p, at, 1);
     const char *why = p->looks != NULL ? fov_session_error(p->looks) : fov_error(p->cli->context);
     if (status == FOV_E_NUMERIC) { /* of this picture; other failures are the model's */
-        char clean[512];
+        char clean[SHOWN_SIZE];
         return fail(p->cli, EXIT_NUMERIC, "%s: %s", show_clean(clean, sizeof clean, at->file), why);
     }
     return status == FOV_OK ? show(p, at, p->scores) : fail(p->cli, exit_code((fov_status)status), "%s", why);
@@ -97,12 +106,8 @@ static int predict_one(struct prediction *p, const struct waiting *at)
 /* Those that wait. One that fails does not spoil the others: then each is predicted alone. */
 static int flush(struct prediction *p)
 {
-    fov_image images[BATCH];
     int worst = EXIT_OK;
-    for (int i = 0; i < p->count; i++) {
-        images[i] = p->waiting[i].image;
-    }
-    bool together = p->count > 1 && look(p, images, p->count) == FOV_OK;
+    bool together = p->count > 1 && look(p, p->waiting, p->count) == FOV_OK;
     fov_error_clear(p->cli->context);
     for (int i = 0; i < p->count; i++) {
         struct waiting *at = &p->waiting[i];
@@ -110,6 +115,7 @@ static int flush(struct prediction *p)
         fov_error_clear(p->cli->context); /* one bad picture does not spoil the next */
         worst = worst == EXIT_OK ? code : worst;
         drop_image(&at->image);
+        fov_image_free(&at->seen);
         free(at->file);
     }
     p->count = 0;

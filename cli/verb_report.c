@@ -24,7 +24,7 @@ static const char *page_path(const struct cli *cli, char out[RUN_PATH])
 
 static int run(struct cli *cli)
 {
-    char path[RUN_PATH], clean[512];
+    char path[RUN_PATH], clean[SHOWN_SIZE];
     fov_context *context = cli_context(cli);
     if (context == NULL) {
         return fail_library(cli);

@@ -43,7 +43,7 @@ static bool find_weights(char path[PATH_SIZE])
 
 static fov_model *open_network(struct cli *cli, int *code)
 {
-    char path[PATH_SIZE], clean[512];
+    char path[PATH_SIZE], clean[SHOWN_SIZE];
     const char *word = option_text(cli, "network");
     if (word == NULL && !find_weights(path)) {
         *code = fail(cli, EXIT_USAGE,
@@ -106,7 +106,7 @@ static int take_step(const fov_style_progress *at, void *user)
 static int finish(struct styling *s, const fov_image *picture)
 {
     struct cli *cli = s->cli;
-    char clean[512];
+    char clean[SHOWN_SIZE];
     if (fov_image_save_png(cli->context, s->out, picture->height, picture->width, picture->channels,
                            picture->pixels) != FOV_OK) {
         return fail_library(cli);

@@ -541,7 +541,7 @@ static int train(struct job *job)
 {
     struct cli *cli = job->cli;
     struct train_view view;
-    char clean[512];
+    char clean[SHOWN_SIZE];
     fill_options(job);
     train_view_begin(&view, cli, &job->asked, job->model, job->data, job->check, &job->options);
     job->options.on_plan = train_view_plan;
@@ -601,7 +601,7 @@ static int find_rate(struct job *job)
 {
     struct cli *cli = job->cli;
     fov_rate_curve curve;
-    char clean[512], path[RUN_PATH];
+    char clean[SHOWN_SIZE], path[RUN_PATH];
     fill_options(job);
     if (fov_find_rate(job->model, job->data, &job->options, NULL, &curve) != FOV_OK) {
         return fail_library(cli);

@@ -242,6 +242,10 @@ FOV_API FOV_MUST_CHECK int fov_predict_image(fov_model *model, const fov_image *
 /** The same of several pictures, of any sizes, in batches of 64 at most. */
 FOV_API FOV_MUST_CHECK int fov_predict_images(fov_model *model, const fov_image *images, int count, float *result,
                                               int scores);
+/** The same, and in seen[0 .. count - 1] what the network saw of each picture, as fov_model_see gives it, without
+ *  preparing it twice. Freed by the caller with fov_image_free, each; on failure none is left. */
+FOV_API FOV_MUST_CHECK int fov_predict_images_seen(fov_model *model, const fov_image *images, int count, float *result,
+                                                   int scores, fov_image *seen);
 /** What the network sees of a picture: [height, width, channels] of its input, red first, after all preprocessing but
  *  scale, mean and deviation. Freed by the caller with fov_image_free. E_SHAPE: the model reads no pictures. */
 FOV_API FOV_MUST_CHECK int fov_model_see(fov_model *model, const fov_image *image, fov_image *seen);

@@ -290,7 +290,7 @@ int file_map(struct file_map *map, const char *path, struct memory *memory, stru
 
 /* Files up to this size are read at once. Of larger ones weights go straight to where they belong: holding them twice
  * would be the worse evil. */
-enum { FILE_AT_ONCE_UP_TO = 1 << 20, FILE_BLOCK = 1 << 16 };
+enum { FILE_AT_ONCE_UP_TO = 1 << 20, FILE_BLOCK = 1 << 14 };
 
 struct file_parts {
     struct memory *memory;

@@ -11,9 +11,10 @@
 
 enum {
     UNREAD_FROM = 1 << 16, /* bytes: what is smaller is not worth reading twice */
-    PART        = 8 << 20, /* bytes of weights in plain form at a time, where the operator packs them in parts */
+    PART        = 1 << 19, /* bytes of weights in plain form at a time, where the operator packs them in parts: they
+                              stay in a core's cache, and a first answer waits for few new pages */
     MOST_AT_ONCE = 8,      /* what threads pack together may make that so many units */
-    PIECE       = 1 << 20  /* bytes that one thread reads at a time */
+    PIECE       = 1 << 18  /* bytes that one thread reads at a time */
 };
 
 char plan_unread[1];

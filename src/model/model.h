@@ -111,6 +111,8 @@ fov_layout model_find_layout(const fov_model *model, fov_value input, bool *is_g
 struct prepare_options;
 /** How a picture becomes the chosen input (data/prepare.h). E_SHAPE: it takes none. */
 int model_prepare_options(const fov_model *model, struct prepare_options *options, struct error *error);
+/** An input that was prepared that way, `in`, as a picture for people. */
+int model_show_input(const fov_model *model, const struct prepare_options *options, const float *in, fov_image *seen);
 
 /* ---- meaning.c --------------------------------------------------------------------------------------------------- */
 

@@ -263,7 +263,9 @@ int fov_predict(fov_model *model, const float *images, int count, float *result,
     return status;
 }
 
-static int predict_images(fov_model *model, const fov_image *images, int count, float *result, int scores)
+/* `seen` [count]: what the network saw of each picture; NULL: nobody asks. */
+static int predict_images(fov_model *model, const fov_image *images, int count, float *result, int scores,
+                          fov_image *seen)
 {
     struct error *error = &model->context->error;
     struct prepare_options options;
@@ -278,7 +280,11 @@ static int predict_images(fov_model *model, const fov_image *images, int count, 
         float *in = fov_plan_data(p.plan, p.input);
         size_t pixels = fov_plan_bytes(p.plan, p.input) / (size_t)take / sizeof(float);
         for (int i = 0; i < take && status == FOV_OK; i++) {
-            status = loader_preprocess(model->context, &images[done + i], &options, in + (size_t)i * pixels, error);
+            float *here = in + (size_t)i * pixels;
+            status = loader_preprocess(model->context, &images[done + i], &options, here, error);
+            if (status == FOV_OK && seen != NULL) {
+                status = model_show_input(model, &options, here, &seen[done + i]);
+            }
         }
         status = status == FOV_OK ? run(&p, take, done, count, result) : status;
     }
@@ -294,7 +300,28 @@ int fov_predict_images(fov_model *model, const fov_image *images, int count, flo
         return call_refuse(model->context, "fov_predict_images: images or result is NULL");
     }
     struct call call = call_begin(model->context);
-    int status = predict_images(model, images, count, result, scores);
+    int status = predict_images(model, images, count, result, scores, NULL);
+    call_end(&call);
+    return status;
+}
+
+int fov_predict_images_seen(fov_model *model, const fov_image *images, int count, float *result, int scores,
+                            fov_image *seen)
+{
+    if (model == NULL) {
+        return FOV_E_USAGE;
+    }
+    if (images == NULL || result == NULL || seen == NULL) {
+        return call_refuse(model->context, "fov_predict_images_seen: images, result or seen is NULL");
+    }
+    struct call call = call_begin(model->context);
+    for (int i = 0; i < count; i++) {
+        seen[i] = (fov_image){.height = 0};
+    }
+    int status = predict_images(model, images, count, result, scores, seen);
+    for (int i = 0; status != FOV_OK && i < count; i++) {
+        fov_image_free(&seen[i]);
+    }
     call_end(&call);
     return status;
 }

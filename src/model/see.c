@@ -2,7 +2,6 @@
 /* What a network sees of a picture: how pixels become its input, and that input as a picture again, for people. */
 #include "data/loader.h"
 #include "model/model.h"
-#include <math.h>
 
 int model_prepare_options(const fov_model *model, struct prepare_options *options, struct error *error)
 {
@@ -21,17 +20,37 @@ int model_prepare_options(const fov_model *model, struct prepare_options *option
     return FOV_OK;
 }
 
-/* Floats [height, width, channels] back to levels, red first. */
-static void to_levels(const fov_preprocessing *p, const struct picture_size *size, const float *in, uint8_t *out)
+/* Floats of an input back to levels [height, width, channels], red first. */
+static void to_levels(const struct prepare_options *options, const float *in, uint8_t *out)
 {
-    size_t area = (size_t)size->height * (size_t)size->width, channels = (size_t)size->channels;
+    const fov_preprocessing *p = &options->preprocessing;
+    size_t channels = (size_t)options->size.channels;
+    size_t area = (size_t)options->size.height * (size_t)options->size.width;
     double unit = p->scale > 0 ? (double)p->scale : 1.0 / 255;
-    for (size_t i = 0; i < area * channels; i++) {
-        size_t c = i % channels, to = p->bgr && channels == 3 ? i - c + 2 - c : i;
-        double deviation = p->deviation[c] > 0 ? (double)p->deviation[c] : 1.0;
-        double level = ((double)in[i] * deviation + (double)p->mean[c]) / unit;
-        out[to] = (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : lround(level));
+    for (size_t c = 0; c < channels; c++) {
+        double deviation = p->deviation[c] > 0 ? (double)p->deviation[c] : 1.0, mean = (double)p->mean[c];
+        const float *from = options->plain ? in + c * area : in + c;
+        uint8_t *to = out + (p->bgr && channels == 3 ? 2 - c : c);
+        size_t step = options->plain ? 1 : channels;
+        for (size_t i = 0; i < area; i++) {
+            double level = ((double)from[i * step] * deviation + mean) / unit + 0.5;
+            to[i * channels] = (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
+        }
     }
+}
+
+int model_show_input(const fov_model *model, const struct prepare_options *options, const float *in, fov_image *seen)
+{
+    struct memory *memory = model->context->memory;
+    const struct picture_size *size = &options->size;
+    size_t count = (size_t)size->height * (size_t)size->width * (size_t)size->channels;
+    uint8_t *pixels = memory_allocate_raw(memory, count, 1, "the picture that is shown", &model->context->error);
+    if (pixels == NULL) {
+        return FOV_E_MEMORY;
+    }
+    to_levels(options, in, pixels);
+    *seen = (fov_image){size->height, size->width, size->channels, pixels, memory};
+    return FOV_OK;
 }
 
 int fov_model_see(fov_model *model, const fov_image *image, fov_image *seen)
@@ -51,19 +70,11 @@ int fov_model_see(fov_model *model, const fov_image *image, fov_image *seen)
     if (status != FOV_OK) {
         return status;
     }
-    const struct picture_size *size = &options.size;
-    size_t count = (size_t)size->height * (size_t)size->width * (size_t)size->channels;
+    size_t count = (size_t)options.size.height * (size_t)options.size.width * (size_t)options.size.channels;
     options.plain = false;
-    float *floats = memory_allocate(memory, count, sizeof *floats, "the picture that is shown", error);
-    uint8_t *pixels = memory_allocate(memory, count, 1, "the picture that is shown", error);
-    status = floats != NULL && pixels != NULL ? loader_preprocess(model->context, image, &options, floats, error)
-                                              : (int)error->status;
-    if (status == FOV_OK) {
-        to_levels(&options.preprocessing, size, floats, pixels);
-        *seen = (fov_image){size->height, size->width, size->channels, pixels, memory};
-    } else {
-        memory_free(memory, pixels);
-    }
+    float *floats = memory_allocate_raw(memory, count, sizeof *floats, "the picture that is shown", error);
+    status = floats != NULL ? loader_preprocess(model->context, image, &options, floats, error) : (int)error->status;
+    status = status == FOV_OK ? model_show_input(model, &options, floats, seen) : status;
     memory_free(memory, floats);
     return status;
 }

@@ -148,6 +148,44 @@ def test_tables_fit():
     assert "left out" not in fovea("zoo", env=environment(COLUMNS="200")).out
 
 
+def long_classes(folder, lengths):
+    """Pictures of two classes with names of those lengths; the names."""
+    names = [("crane bird " * 40)[:length - 1] + str(i) for i, length in enumerate(lengths)]
+    for i, name in enumerate(names):
+        os.makedirs(f"{folder}/{name}", exist_ok=True)
+        for k in range(8):
+            png(f"{folder}/{name}/{k}.png", 12, 12, 20 + 200 * i)
+    return names
+
+
+def test_words_are_whole():
+    words = ("--optimizer", "sgd:weight_decay=0.0005:nesterov=1:momentum=0.9",
+             "--schedule", "one-cycle:rise=0.25:div=25:final_div=10000")
+    done = train("whole", *words, env=environment(COLUMNS="200"))
+    assert done.code == OK, done.err
+    assert words[1] in done.out and words[3] in done.out, done.out
+
+    names = long_classes("long", (90, 200))
+    assert train("long-run", "--model", "mlp", data="long").code == OK
+    picture = f"long/{names[0]}/0.png"
+    quiet = fovea("predict", "long-run", picture, "-q").out
+    assert any(f"  {name}  " in quiet for name in names), quiet  # what a script reads is whole
+    wide = fovea("predict", "long-run", picture, env=environment(COLUMNS="300")).out
+    assert all(f"  {name}  " in wide or f" {name} " in wide for name in names), wide
+    table = fovea("predict", "long-run", picture, env=environment(COLUMNS="80")).out.split("\n")[1:]  # below the picture's name
+    assert sum(names[0][:15] in line and "…" in line for line in table) == 2, table  # what is cut is marked
+    assert all(width_of(line) <= 80 for line in table), table
+    about = fovea("predict", "long-run", "--data", "long", "--index", 0).out
+    assert f"it is {names[0]}" in about, about
+
+    deep = "/".join(["a folder with a name that takes its room"] * 14)
+    made = fovea("new", "lenet5", "--out", f"{deep}/model.onnx")
+    if made.code == IO:  # nobody made the folder
+        os.makedirs(deep)
+        made = fovea("new", "lenet5", "--out", f"{deep}/model.onnx")
+    assert f"{deep}/model.onnx" in made.out, made
+
+
 def test_next_names_the_program_as_it_was_called():
     shutil.copy(FOVEA, "other-name")
     done = subprocess.run(["./other-name", "train", "--data", "digits:100", "--epochs", "1", "--out", "called"],

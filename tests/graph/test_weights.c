@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { FEATURES = 1100, UNITS = 2603, CLASSES = 40, WEIGHTS = FEATURES * UNITS }; /* 11 MB: packed in two parts */
+enum { FEATURES = 1100, UNITS = 2603, CLASSES = 40, WEIGHTS = FEATURES * UNITS }; /* 11 MB: packed in parts */
 
 struct fixture {
     fov_context *context;
@@ -156,6 +156,36 @@ static void drawn_weights_need_not_be_kept(void **state)
     fov_plan_free(again);
     fov_graph_free(g);
     free(kept);
+}
+
+/* The bits of one convolution, whose weight comes in parts first and is at hand later. */
+static void convolve_twice(const struct fixture *fixture, int channels, int filters, int kernel)
+{
+    fov_graph *g = fov_graph_create(fixture->context);
+    fov_value  x = fov_input(g, .name = "x", .shape = FOV_SHAPE(1, channels, 7, 7));
+    fov_value  y = fov_conv2d(g, x, .filters = filters, .kernel = kernel, .stride = 2, .name = "drawn");
+    fov_plan  *plan = fov_plan_create(g, &y, 1, NULL), *again;
+
+    check(fixture, plan != NULL);
+    assert_null(graph_value(g, fov_find(g, "drawn.weight").id)->data);
+    for (int i = 0; i < channels * 49; i++)
+        ((float *)fov_plan_data(plan, x))[i] = (float)(i % 41 - 20) / 16.0F;
+    fov_plan_run(plan, 0);
+    assert_non_null(graph_data(g, fov_find(g, "drawn.weight").id));
+    again = fov_plan_create(g, &y, 1, NULL);
+    check(fixture, again != NULL);
+    memcpy(fov_plan_data(again, x), fov_plan_data(plan, x), sizeof(float) * (size_t)channels * 49);
+    fov_plan_run(again, 0);
+    assert_memory_equal(fov_plan_data(again, y), fov_plan_data(plan, y), fov_plan_bytes(plan, y));
+    fov_plan_free(plan);
+    fov_plan_free(again);
+    fov_graph_free(g);
+}
+
+static void convolutions_are_packed_in_parts(void **state)
+{
+    convolve_twice(*state, 1100, 301, 1);
+    convolve_twice(*state, 96, 221, 5);
 }
 
 /* ---- change ------------------------------------------------------------------------------------------------------ */
@@ -317,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(weights_are_in_memory_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_plan_finds_them_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(drawn_weights_need_not_be_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(convolutions_are_packed_in_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(plans_see_new_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_changed_file_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_removed_file_is_still_there, set_up, tear_down),

@@ -33,6 +33,12 @@ static struct product_job product_job(const struct op_run *run)
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
+/** Filters whose weights are at hand: all of them, or (one phase, one group) those of a part. */
+static size_t filters_here(const struct product_job *job)
+{
+    return job->run->pack_count > 0 ? job->run->pack_count : job->plan->filters;
+}
+
 /** chunk = (phase, group, panel) */
 static void pack_panel(void *context, size_t chunk, int worker)
 {
@@ -40,13 +46,14 @@ static void pack_panel(void *context, size_t chunk, int worker)
     const struct product_job *job = context;
     const struct product_plan *plan = job->plan;
     const struct kernel_table *kernel = job->run->kernel;
-    size_t panels = (plan->filters + plan->panel_columns - 1) / plan->panel_columns;
+    size_t panels = (filters_here(job) + plan->panel_columns - 1) / plan->panel_columns;
     size_t panel = chunk % panels, group = chunk / panels % plan->groups;
     const struct product_phase *phase = &job->phases[chunk / panels / plan->groups];
     if (phase->weight_taps == 0) {
         return;
     }
-    size_t depth = phase->weight_taps * plan->channels, first = panel * plan->panel_columns;
+    size_t depth = phase->weight_taps * plan->channels, here = panel * plan->panel_columns;
+    size_t first = job->run->pack_first + here;
     struct kernel_weights shape = {.filters = smaller(plan->panel_columns, plan->filters - first),
                                    .channels = plan->channels,
                                    .taps = phase->weight_taps,
@@ -54,7 +61,7 @@ static void pack_panel(void *context, size_t chunk, int worker)
                                    .channel_stride = plan->channel_stride,
                                    .tap_offsets = job->integers + phase->tap_offsets};
     const float *weights =
-        (const float *)job->run->in[1].data + group * plan->weight_group + first * plan->filter_stride;
+        (const float *)job->run->in[1].data + group * plan->weight_group + here * plan->filter_stride;
     float *packed = (float *)job->run->packed[1] + phase->weights +
                     (group * kernel_padded_filters(kernel, plan->filters) + first) * depth;
     kernel->pack_weights(&shape, weights, packed);
@@ -70,7 +77,7 @@ void conv_product_pack(const struct op_run *run)
 {
     enum { WORTH_THREADS = 1 << 15 }; /* floats */
     struct product_job job = product_job(run);
-    size_t panels = (job.plan->filters + job.plan->panel_columns - 1) / job.plan->panel_columns;
+    size_t panels = (filters_here(&job) + job.plan->panel_columns - 1) / job.plan->panel_columns;
     bool large = job.plan->weight_group * job.plan->groups >= WORTH_THREADS;
     pool_run(large ? run->pool : NULL, pack_panel, &job, job.plan->phase_count * job.plan->groups * panels);
 }

@@ -458,6 +458,7 @@ static int compile_product(struct op_compile *compile, const struct conv_geometr
     compile->makes_channels = compile->make != NULL;
     compile->run = compile->takes_producer ? conv_chain_run : conv_product_run;
     compile->pack = conv_product_pack;
+    compile->pack_rows = !gradient && plan->groups == 1 && plan->phase_count == 1 ? plan->panel_columns : 0;
     compile->packed[1] = maker.packed_floats * sizeof(float);
     compile->state = plan->integers + maker.integer_count * sizeof(int32_t);
     compile->prepare = gradient ? prepare_gradient : prepare_forward;
