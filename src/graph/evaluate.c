@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A graph computed by its definitions: every node by its textbook twin, in double, in plain order. Slow and meant to
  * be: the tests hold the plans against it, and take central differences through it. */
-#include "graph/graph.h"
+#include "graph/evaluate.h"
+
 #include "tensor/convert.h"
 
 #include <string.h>
@@ -36,8 +37,15 @@ static int load(fov_graph *graph, int id, const double *given, struct evaluation
     return FOV_OK;
 }
 
-static int run_node(fov_graph *graph, size_t index, bool training, uint64_t step, const double *const *given,
-                    struct evaluation *result)
+/** How a graph is evaluated: the arguments of graph_evaluate_visited. */
+struct manner {
+    bool                      training;
+    uint64_t                  step;
+    const double *const      *given;
+    const struct graph_visit *visit;
+};
+
+static int run_node(fov_graph *graph, size_t index, const struct manner *manner, struct evaluation *result)
 {
     const struct node        *node = &graph->nodes[index];
     struct op_textbook_tensor in[OP_MAX_PORTS], out[OP_MAX_PORTS];
@@ -50,7 +58,7 @@ static int run_node(fov_graph *graph, size_t index, bool training, uint64_t step
         in[i] = (struct op_textbook_tensor){graph_value(graph, id)->dtype, result->shapes[id], NULL};
         if (!id)
             in[i].shape.rank = -1;
-        else if (graph_value(graph, id)->node < 0 && load(graph, id, given ? given[id] : NULL, result))
+        else if (graph_value(graph, id)->node < 0 && load(graph, id, manner->given ? manner->given[id] : NULL, result))
             return (int)graph->context->error.status;
         in[i].data = id ? result->data[id] : NULL;
     }
@@ -72,21 +80,25 @@ static int run_node(fov_graph *graph, size_t index, bool training, uint64_t step
         .out       = out,
         .in_count  = node->in_count,
         .out_count = node->out_count,
-        .training  = training,
-        .random    = {graph->context->seed, RANDOM_DROPOUT + ((uint32_t)index << 8), step}});
+        .training  = manner->training,
+        .random    = {graph->context->seed, RANDOM_DROPOUT + ((uint32_t)index << 8), manner->step}});
+    for (int i = 0; manner->visit && i < node->out_count; i++)
+        if (out[i].data)
+            manner->visit->value(manner->visit->context, node->out[i], &out[i].shape, result->data[node->out[i]]);
     return FOV_OK;
 }
 
-static int run(fov_graph *graph, const int *outputs, int count, int64_t batch, bool training, uint64_t step,
-               const double *const *given, bool *needed, struct evaluation *result)
+static int run(fov_graph *graph, const int *outputs, int count, int64_t batch, const struct manner *manner,
+               bool *needed, struct evaluation *result)
 {
-    int status;
+    const double *const *given = manner->given;
+    int                  status;
 
     graph_mark(graph, outputs, count, needed);
     status = graph_shapes(graph, batch, needed, NULL, result->shapes);
     for (size_t n = 0; !status && n < graph->node_count; n++)
         if (needed[n])
-            status = run_node(graph, n, training, step, given, result);
+            status = run_node(graph, n, manner, result);
     for (int i = 0; !status && i < count; i++) /* an output may be an input or a parameter itself */
         if (outputs[i] && graph_value(graph, outputs[i])->node < 0)
             status = load(graph, outputs[i], given ? given[outputs[i]] : NULL, result);
@@ -96,6 +108,13 @@ static int run(fov_graph *graph, const int *outputs, int count, int64_t batch, b
 int graph_evaluate(fov_graph *graph, const int *outputs, int count, int64_t batch, bool training, uint64_t step,
                    const double *const *given, struct evaluation *result)
 {
+    return graph_evaluate_visited(graph, outputs, count, batch, training, step, given, NULL, result);
+}
+
+int graph_evaluate_visited(fov_graph *graph, const int *outputs, int count, int64_t batch, bool training, uint64_t step,
+                           const double *const *given, const struct graph_visit *visit, struct evaluation *result)
+{
+    struct manner  manner = {training, step, given, visit};
     struct memory *memory = graph->context->memory;
     struct error  *error  = &graph->context->error;
     bool          *needed = memory_allocate(memory, graph->node_count + 1, sizeof *needed, "evaluation", error);
@@ -105,7 +124,7 @@ int graph_evaluate(fov_graph *graph, const int *outputs, int count, int64_t batc
     result->shapes = memory_allocate(memory, result->count, sizeof *result->shapes, "evaluation", error);
     result->data   = memory_allocate(memory, result->count, sizeof *result->data, "evaluation", error);
     if (needed && result->shapes && result->data)
-        status = run(graph, outputs, count, batch, training, step, given, needed, result);
+        status = run(graph, outputs, count, batch, &manner, needed, result);
     memory_free(memory, needed);
     status = status ? status : (int)error->status;
     if (status)

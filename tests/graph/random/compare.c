@@ -3,9 +3,12 @@
  * the plan without fusion, and the definition: to rounding.
  *
  * How far may rounding go? Where nothing amplifies it, elements are within a share of a tensor's largest. Where they are
- * not, the plan without fusion is run again with inputs and parameters shaken by about as much as rounding does, up to
- * MOST_RUNS times: a difference is explained only at elements that move by as much themselves. So a mask that flips at
- * zero, or a gradient that is nothing but the rounding of its sum, is understood, and a wrong value is not. */
+ * not, rounding is made larger and its traces are looked at: the plan without fusion is run again with inputs and
+ * parameters shaken, and where that does not explain the difference, the definition is computed again in double with
+ * each result of each node shaken by one step of float before the next node reads it. A difference is explained only at
+ * elements that move by as much themselves. So a mask that flips at zero, a gradient that is nothing but the rounding of
+ * its sum, tanh near one, or large gradients that cancel are understood; and a wrong value is not, unless float itself
+ * cannot tell it from the right one. */
 #include "random.h"
 
 #include <float.h>
@@ -17,21 +20,20 @@
 #include <string.h>
 
 enum {
-    MOST_RUNS = 24,
-    PLANTED_EVERY = 50 /* graphs */
+    MOST_RUNS = 24,      /* of the plan, shaken */
+    MOST_DEFINED = 8,    /* of the definition */
+    PLANTED_EVERY = 50   /* graphs */
 };
 static const char WITHOUT_FUSION[] = "the plan without fusion";
 static const double SHARE = 1e-4;  /* of a tensor's largest element, that may differ in any case */
 static const double LEAST = 1e-11; /* what is smaller is nothing but rounding: of elements around one */
-/* Against a definition in double, once shaking has not explained it: where float's steps are coarse (tanh near one,
- * the mean of a channel that is constant) plans agree with each other and stand still when shaken; and where a
- * gradient is zero in truth (a softmax of scores that are one and the same) a few roundings of numbers around one
- * are left. Operators' own tests hold each to its definition more closely. */
-static const double SHARE_IN_DOUBLE = 1e-2, LEAST_IN_DOUBLE = 1e-6;
 static const double OF_PARAMETER =
     1e-6;                       /* of a parameter's largest element, whose change may be less than its last bit */
 static const double MOVED = 10; /* times what an element moves when shaken, it may differ */
 static const double MOST_SECONDS = 0.025; /* that a stage's definition may take */
+static const double MOST_SECONDS_SHAKEN = 3; /* the same, where a difference is to be explained by it */
+/* Of Winograd's convolutions, in steps of float: a sum of many more terms, larger ones, than the definition has. */
+static const double STEPS_OF_WINOGRAD = 32;
 
 static void fail(struct random_failure *failure, enum random_stage stage, enum random_kind kind, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));
@@ -55,9 +57,10 @@ struct bounds {
     const struct random_case *drawn;
     enum random_stage stage;
     const struct random_result *plain;
-    bool in_double; /**< the last word, against a definition */
+    struct random_result defined;
+    bool is_defined;
     double **moved; /**< per tensor and element; NULL: not shaken yet */
-    int runs;
+    int runs, defined_runs;
 };
 
 static double change_of(const struct random_tensor *tensor, size_t k)
@@ -66,22 +69,21 @@ static double change_of(const struct random_tensor *tensor, size_t k)
 }
 
 /** How far apart elements of `right` may be where nothing amplifies rounding. */
-static double usual_bound(const struct random_tensor *right, bool in_double)
+static double usual_bound(const struct random_tensor *right)
 {
     double largest = 0, of_parameter = 0;
     for (size_t k = 0; k < right->count; k++) {
         largest = fmax(largest, fabs(change_of(right, k)));
         of_parameter = right->before != NULL ? fmax(of_parameter, fabs(right->values[k])) : 0;
     }
-    return (in_double ? LEAST_IN_DOUBLE + SHARE_IN_DOUBLE * largest : LEAST + SHARE * largest) +
-           OF_PARAMETER * of_parameter;
+    return LEAST + SHARE * largest + OF_PARAMETER * of_parameter;
 }
 
 /** The first element that is further apart than it may be; SIZE_MAX: none. */
 static size_t find_difference(const struct bounds *bounds, int t, const struct random_tensor *a,
                               const struct random_tensor *b)
 {
-    double usual = usual_bound(b, bounds->in_double);
+    double usual = usual_bound(b);
     for (size_t k = 0; k < a->count; k++) {
         double apart = fabs(a->values[k] - b->values[k]);
         bool same = a->values[k] == b->values[k] || (isnan(a->values[k]) && isnan(b->values[k]));
@@ -92,8 +94,34 @@ static size_t find_difference(const struct bounds *bounds, int t, const struct r
     return SIZE_MAX;
 }
 
+/** Computes the stage by definition, once; its outcome is in bounds->defined. */
+static void define(struct bounds *bounds)
+{
+    if (!bounds->is_defined) {
+        random_define(bounds->drawn, bounds->stage, 0, 0, &bounds->defined);
+        bounds->is_defined = true;
+    }
+}
+
+/** Notes how far each element is from where it was before shaking. */
+static void note_moves(struct bounds *bounds, const struct random_result *still, const struct random_result *shaken)
+{
+    if (bounds->moved == NULL) {
+        bounds->moved = calloc((size_t)still->count + 1, sizeof *bounds->moved);
+        for (int t = 0; t < still->count; t++) {
+            bounds->moved[t] = calloc(still->tensors[t].count + 1, sizeof(double));
+        }
+    }
+    for (int t = 0; t < shaken->count && t < still->count; t++) {
+        for (size_t k = 0; k < still->tensors[t].count; k++) {
+            double moved = fabs(change_of(&shaken->tensors[t], k) - change_of(&still->tensors[t], k));
+            bounds->moved[t][k] = fmax(bounds->moved[t][k], moved);
+        }
+    }
+}
+
 /** Runs the plan without fusion once more, shaken. */
-static void shake(struct bounds *bounds)
+static void shake_plan(struct bounds *bounds)
 {
     static const double usual[] = {1e-6, 3e-6, 1e-5}, winograd[] = {3e-5, 1e-4, 3e-4}, last[] = {1e-4, 3e-4, 3e-4};
     /* At last by more: what lies near an end of its function, as tanh near one, stands still when shaken by less. */
@@ -101,22 +129,36 @@ static void shake(struct bounds *bounds)
     struct random_way way = {
         .threads = 1, .no_fusion = true, .noise = noise[bounds->runs % 3], .noise_seed = (uint64_t)bounds->runs + 1};
     struct random_result shaken;
-    const struct random_result *plain = bounds->plain;
-    if (bounds->moved == NULL) {
-        bounds->moved = calloc((size_t)plain->count + 1, sizeof *bounds->moved);
-        for (int t = 0; t < plain->count; t++) {
-            bounds->moved[t] = calloc(plain->tensors[t].count + 1, sizeof(double));
-        }
-    }
     random_run(bounds->drawn, bounds->stage, &way, &shaken);
-    for (int t = 0; t < shaken.count && t < plain->count; t++) {
-        for (size_t k = 0; k < plain->tensors[t].count; k++) {
-            double moved = fabs(change_of(&shaken.tensors[t], k) - change_of(&plain->tensors[t], k));
-            bounds->moved[t][k] = fmax(bounds->moved[t][k], moved);
-        }
-    }
+    note_moves(bounds, bounds->plain, &shaken);
     random_result_free(&shaken);
     bounds->runs++;
+}
+
+/** Computes the definition once more, each result shaken by a step of float. */
+static void shake_definition(struct bounds *bounds)
+{
+    double noise = FLT_EPSILON * (bounds->drawn->settings.winograd ? STEPS_OF_WINOGRAD : 1);
+    struct random_result shaken;
+    define(bounds);
+    random_define(bounds->drawn, bounds->stage, noise, (uint64_t)bounds->defined_runs + 1, &shaken);
+    note_moves(bounds, &bounds->defined, &shaken);
+    random_result_free(&shaken);
+    bounds->defined_runs++;
+}
+
+/** Shakes once more; false: that was done often enough. */
+static bool shake(struct bounds *bounds)
+{
+    if (bounds->runs < MOST_RUNS) {
+        shake_plan(bounds);
+        return true;
+    }
+    if (bounds->defined_runs < MOST_DEFINED && bounds->plain->work < MOST_SECONDS_SHAKEN) {
+        shake_definition(bounds);
+        return true;
+    }
+    return false;
 }
 
 static void say_difference(struct random_failure *failure, const struct bounds *bounds, const char *what,
@@ -126,7 +168,7 @@ static void say_difference(struct random_failure *failure, const struct bounds *
     size_t wrong = 0;
     for (size_t i = 0; i < b->count; i++) {
         largest = fmax(largest, fabs(change_of(b, i)));
-        wrong += !(fabs(a->values[i] - b->values[i]) <= usual_bound(b, bounds->in_double));
+        wrong += !(fabs(a->values[i] - b->values[i]) <= usual_bound(b));
     }
     fail(failure, bounds->stage, RANDOM_WRONG,
          "\"%s\" element %zu of %zu is %.9g in %s and %.9g in %s (largest %.3g, %zu elements apart)", a->name, k,
@@ -158,17 +200,15 @@ static bool agrees(struct bounds *bounds, const struct random_result *a, const c
     }
     for (int t = leaves_float(b) ? a->count : 0; t < a->count; t++) {
         size_t k = find_difference(bounds, t, &a->tensors[t], &b->tensors[t]);
+        int defined_runs = bounds->defined_runs;
         if (k != SIZE_MAX && counts != NULL && bounds->runs == 0) {
             counts->explained++;
         }
-        while (k != SIZE_MAX && bounds->runs < MOST_RUNS) {
-            shake(bounds);
+        while (k != SIZE_MAX && shake(bounds)) {
             k = find_difference(bounds, t, &a->tensors[t], &b->tensors[t]);
         }
-        if (k != SIZE_MAX && b->tensors[t].data == NULL) {
-            bounds->in_double = true;
-            k = find_difference(bounds, t, &a->tensors[t], &b->tensors[t]);
-            bounds->in_double = false;
+        if (k == SIZE_MAX && counts != NULL && defined_runs == 0) {
+            counts->by_definition += bounds->defined_runs > 0;
         }
         if (k != SIZE_MAX) {
             say_difference(failure, bounds, what, other, &a->tensors[t], &b->tensors[t], k);
@@ -270,7 +310,7 @@ static void check_bits(const struct random_case *drawn, enum random_stage stage,
 static void check_stage(const struct random_case *drawn, enum random_stage stage, struct random_failure *failure,
                         struct random_counts *counts)
 {
-    struct random_result plain, fused, defined;
+    struct random_result plain, fused;
     struct random_way way = {.threads = drawn->settings.threads, .no_fusion = true};
     struct bounds bounds = {.drawn = drawn, .stage = stage, .plain = &plain};
     random_run(drawn, stage, &way, &plain);
@@ -281,13 +321,12 @@ static void check_stage(const struct random_case *drawn, enum random_stage stage
                 ran(&fused, stage, "the plan", failure, counts) &&
                 agrees(&bounds, &fused, "the plan", &plain, WITHOUT_FUSION, failure, counts);
     if (good && plain.work < MOST_SECONDS) {
-        random_define(drawn, stage, &defined);
-        good = ran(&defined, stage, "the definition", failure, counts) &&
-               agrees(&bounds, &fused, "the plan", &defined, "the definition", failure, counts);
+        define(&bounds);
+        good = ran(&bounds.defined, stage, "the definition", failure, counts) &&
+               agrees(&bounds, &fused, "the plan", &bounds.defined, "the definition", failure, counts);
         if (counts != NULL) {
             counts->defined++;
         }
-        random_result_free(&defined);
     }
     if (good) {
         check_bits(drawn, stage, &fused, failure, counts);
@@ -299,6 +338,7 @@ static void check_stage(const struct random_case *drawn, enum random_stage stage
         free(bounds.moved[t]);
     }
     free(bounds.moved);
+    random_result_free(&bounds.defined);
     random_result_free(&plain);
     random_result_free(&fused);
 }

@@ -135,7 +135,7 @@ bool random_save(const struct random_case *drawn, const char *folder)
         random_result_free(&given);
         return false;
     }
-    random_define(drawn, RANDOM_INFERENCE, &defined);
+    random_define(drawn, RANDOM_INFERENCE, 0, 0, &defined);
     saved = save_tensors(drawn, folder, "input", &given) && save_tensors(drawn, folder, "output", &defined);
     printf(saved ? "  saved: %s\n" : "  not saved: the tensors of %s\n", folder);
     random_result_free(&given);

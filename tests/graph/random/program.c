@@ -3,6 +3,7 @@
  * them; by a plan, or by its definition in double. Every run has a context of its own. */
 #include "random.h"
 
+#include "graph/evaluate.h"
 #include "tensor/convert.h"
 #include "tensor/shape.h"
 #include "train/optimizer.h"
@@ -507,8 +508,33 @@ static void take_values(struct random_result *result, const char *name, const do
     memcpy(tensor->values, values, tensor->count * sizeof *values);
 }
 
-static int evaluate(const struct program *p, uint64_t step, double **given, struct evaluation *evaluation)
+struct result_noise {
+    const struct program *program;
+    double share;
+    uint64_t seed, step;
+};
+
+/** Changes a node's result as if float had rounded it. */
+static void shake_result(void *context, int id, const fov_shape *shape, double *data)
 {
+    const struct result_noise *noise = context;
+    size_t count = shape_span(shape, 0, shape->rank);
+    if (graph_value(noise->program->graph, id)->dtype != FOV_F32) {
+        return;
+    }
+    double *shares = calloc(count + 1, sizeof *shares);
+    draw_elements((struct random_key){noise->seed, RANDOM_TEST, ((uint64_t)id << 8) + noise->step}, noise->share, shares,
+                  count);
+    for (size_t k = 0; k < count; k++) {
+        data[k] *= 1 + shares[k];
+    }
+    free(shares);
+}
+
+/** noise->share 0: nothing is shaken. */
+static int evaluate(const struct program *p, struct result_noise *noise, double **given, struct evaluation *evaluation)
+{
+    const struct graph_visit shaking = {shake_result, noise};
     int *wanted = calloc(p->graph->value_count + RANDOM_MOST_OUTPUTS + MOST_TARGETS + 1, sizeof *wanted), count = 0;
     for (int i = 0; i < p->output_count; i++) {
         wanted[count++] = p->outputs[i].id;
@@ -519,15 +545,18 @@ static int evaluate(const struct program *p, uint64_t step, double **given, stru
             wanted[count++] = value->assigned;
         }
     }
-    int status = graph_evaluate(p->graph, wanted, count, p->drawn->settings.batch, p->stage != RANDOM_INFERENCE, step,
-                                (const double *const *)given, evaluation);
+    int status = graph_evaluate_visited(p->graph, wanted, count, p->drawn->settings.batch,
+                                        p->stage != RANDOM_INFERENCE, noise->step, (const double *const *)given,
+                                        noise->share > 0 ? &shaking : NULL, evaluation);
     free(wanted);
     return status;
 }
 
-void random_define(const struct random_case *drawn, enum random_stage stage, struct random_result *result)
+void random_define(const struct random_case *drawn, enum random_stage stage, double noise, uint64_t noise_seed,
+                   struct random_result *result)
 {
     struct program p;
+    struct result_noise shaken = {.program = &p, .share = noise, .seed = noise_seed};
     int status = FOV_OK;
     *result = (struct random_result){.outcome = RANDOM_RAN, .repeats = true};
     if (!program_open(&p, drawn, stage, NULL)) {
@@ -542,7 +571,8 @@ void random_define(const struct random_case *drawn, enum random_stage stage, str
         if (p.number.id != 0) {
             given[p.number.id][0] = (double)step;
         }
-        status = evaluate(&p, step, given, &evaluation);
+        shaken.step = step;
+        status = evaluate(&p, &shaken, given, &evaluation);
         for (int i = stage == RANDOM_STEPS ? p.output_count - 1 : 0; status == FOV_OK && i < p.output_count; i++) {
             int id = p.outputs[i].id;
             take_values(result, p.names[i], evaluation.data[id], &evaluation.shapes[id]);

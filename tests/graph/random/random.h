@@ -173,7 +173,10 @@ struct random_result {
 };
 void random_run(const struct random_case *drawn, enum random_stage stage, const struct random_way *way,
                 struct random_result *result);
-void random_define(const struct random_case *drawn, enum random_stage stage, struct random_result *result);
+/** By definition, in double. noise: each float result of a node is changed by up to this share of itself before another
+ *  node reads it; 0: not. */
+void random_define(const struct random_case *drawn, enum random_stage stage, double noise, uint64_t noise_seed,
+                   struct random_result *result);
 /** The inputs of an inference. */
 void random_inputs(const struct random_case *drawn, struct random_result *result);
 void random_result_free(struct random_result *result);
@@ -195,7 +198,7 @@ struct random_failure {
 };
 /** How often things happened in all graphs of a run. */
 struct random_counts {
-    uint64_t graphs, refused, defined, explained, recomputed, steps;
+    uint64_t graphs, refused, defined, explained, by_definition, recomputed, steps;
     uint64_t planted, unnoticed; /**< faults put in on purpose, and those of them that were not found */
     uint64_t forms[96];
 };
