@@ -151,6 +151,7 @@ typedef enum fov_resize_mode { FOV_RESIZE_NEAREST = 0, FOV_RESIZE_LINEAR, FOV_RE
 typedef struct fov_resize2d_options {
     int             height, width; /**< of the result, pixels; or scale */
     float           scale;         /**< of both sides; H' = floor(H scale) */
+    fov_value       size;          /**< or height and width as i64 [2] that follow from shapes; id 0: none */
     fov_resize_mode mode;          /**< nearest */
     /** false: pixels are squares whose outer edges meet; true: corner pixels' centres do */
     bool            align_corners;
@@ -304,7 +305,8 @@ FOV_API fov_value fov_transpose(fov_graph *graph, fov_value x, const int *perm, 
 FOV_API fov_value fov_squeeze(fov_graph *graph, fov_value x, const int *axes, int count);
 /** Puts in dimensions of size 1, at these places of the result. */
 FOV_API fov_value fov_unsqueeze(fov_graph *graph, fov_value x, const int *axes, int count);
-/** x[..., begin + i step, ...] for i < length along one axis; step 0 means 1, < 0 runs backwards. */
+/** x[..., begin + i step, ...] for i < length along one axis; step 0 means 1, < 0 runs backwards. length -1: up to the end
+ *  (backwards: to the first element), whatever the size. */
 FOV_API fov_value fov_slice(fov_graph *graph, fov_value x, int axis, int64_t begin, int64_t length, int64_t step);
 /** Cuts x along `axis` into `count` parts, of these sizes or (sizes NULL) equal ones, the last perhaps smaller.
  *  Fills parts[count]. */

@@ -114,6 +114,11 @@ typedef struct fov_train_options {
      *  networks that take any size: maps learned from pieces ("cut" in .augment), or from smaller pictures. 0: the model's
      *  own; else 1 to 16384. */
     int         train_size;
+    /** Sizes of the pictures in training: a share of the own size up to which sides are smaller and larger, multiples of
+     *  32, drawn for each 10 batches ("0.25", "0.25:every=10:step=32"); keyed by seed, epoch and batch. For networks that
+     *  take any such size: detectors, classifiers with global pooling, U-Nets. Validation and .plain_epochs have the own
+     *  size. NULL, "none": one size. */
+    const char *multi_scale;
     /** Random changes of the training pictures, a list such as "crop:4, flip" or a preset: "mnist", "cifar",
      *  "imagenet", "segment" (fov_transform_at lists what there is); NULL: none. What is drawn follows from seed,
      *  epoch and sample alone. "mixup", "cutmix" and "mosaic" make a sample of several. */

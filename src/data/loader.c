@@ -29,6 +29,12 @@ struct bad_files {
     struct error first; /* of those not yet named */
 };
 
+/* A size of pictures, and whose targets go with it. */
+struct form {
+    struct preparation preparation;
+    const void *user;
+};
+
 struct loader {
     struct fov_context *context;
     const struct fov_dataset *dataset;
@@ -36,7 +42,8 @@ struct loader {
     struct pool *pool;     /* the context's, or its own */
     struct cache *cache;   /* NULL: none */
     struct bad_files bad;  /* known NULL: they stop */
-    struct preparation preparation;
+    struct form *forms;
+    int form_count;
     int worker_count;
     struct loader_worker *workers;
 
@@ -44,6 +51,7 @@ struct loader {
     const uint32_t *indices;
     size_t count, per_chunk;
     int64_t epoch;
+    const struct form *form;
     float *pixels;
     void *targets;
 };
@@ -59,7 +67,10 @@ static int warm(const struct loader *loader, struct loader_worker *worker, struc
     }
     struct picture picture = {.memory = loader->context->memory};
     int status = dataset_sample(dataset, 0, &picture, error);
-    return status ? status : prepare_room(&loader->preparation, &worker->preparer, &picture, error);
+    for (int i = 0; status == FOV_OK && i < loader->form_count; i++) {
+        status = prepare_room(&loader->forms[i].preparation, &worker->preparer, &picture, error);
+    }
+    return status;
 }
 
 static int open_workers(struct loader *loader, struct error *error)
@@ -74,7 +85,10 @@ static int open_workers(struct loader *loader, struct error *error)
         worker->loader = loader;
         sample_begin(&worker->sample, memory);
         sample_begin(&worker->partner, memory);
-        status = preparer_open(&worker->preparer, &loader->preparation, error);
+        status = preparer_open(&worker->preparer, &loader->forms[0].preparation, error);
+        for (int f = 1; status == FOV_OK && f < loader->form_count; f++) {
+            status = preparer_widen(&worker->preparer, &loader->forms[f].preparation, error);
+        }
         worker->preparer.partners = (struct prepare_partners){loader->dataset->count, read_partner, worker};
         status = status == FOV_OK ? warm(loader, worker, error) : status;
     }
@@ -106,6 +120,23 @@ static int open_options(struct loader *loader, struct error *error)
     return FOV_OK;
 }
 
+static int open_forms(struct loader *loader, struct error *error)
+{
+    const struct loader_options *o = &loader->options;
+    size_t count = (size_t)o->form_count + 1;
+    loader->forms = memory_allocate(loader->context->memory, count, sizeof *loader->forms, "the loader", error);
+    int status = loader->forms != NULL ? FOV_OK : FOV_E_MEMORY;
+    for (size_t i = 0; status == FOV_OK && i < count; i++) {
+        struct prepare_options prepare = i == 0 ? o->prepare : o->forms[i - 1].prepare;
+        prepare.seed = loader->context->seed;
+        loader->forms[i].user = i == 0 ? o->user : o->forms[i - 1].user;
+        loader->form_count++;
+        status = preparation_open(&loader->forms[i].preparation, loader->context, &prepare, error);
+    }
+    loader->form = loader->forms;
+    return status;
+}
+
 struct loader *loader_create(struct fov_context *context, const fov_dataset *dataset,
                              const struct loader_options *options, struct error *error)
 {
@@ -116,15 +147,14 @@ struct loader *loader_create(struct fov_context *context, const fov_dataset *dat
     loader->context = context;
     loader->dataset = dataset;
     loader->options = *options;
-    loader->options.prepare.seed = context->seed;
     pthread_mutex_init(&loader->bad.lock, NULL); /* cannot fail on Linux: it only writes the mutex */
-    if (preparation_open(&loader->preparation, context, &loader->options.prepare, error) != FOV_OK ||
-        open_options(loader, error) != FOV_OK || open_workers(loader, error) != FOV_OK) {
+    if (open_forms(loader, error) != FOV_OK || open_options(loader, error) != FOV_OK ||
+        open_workers(loader, error) != FOV_OK) {
         loader_free(loader);
         return NULL;
     }
     // few pictures per chunk where each costs a decode, many where it is a copy
-    size_t per_chunk = LOADER_CHUNK / loader->preparation.values;
+    size_t per_chunk = LOADER_CHUNK / loader->forms[0].preparation.values;
     loader->per_chunk = dataset->pixels && per_chunk > 1 ? per_chunk : 1;
     return loader;
 }
@@ -138,9 +168,12 @@ void loader_free(struct loader *loader)
     for (int i = 0; loader->workers && i < loader->worker_count; i++) {
         sample_free(&loader->workers[i].sample);
         sample_free(&loader->workers[i].partner);
-        preparer_close(&loader->workers[i].preparer, &loader->preparation);
+        preparer_close(&loader->workers[i].preparer, &loader->forms[0].preparation);
     }
-    preparation_close(&loader->preparation);
+    for (int i = 0; i < loader->form_count; i++) {
+        preparation_close(&loader->forms[i].preparation);
+    }
+    memory_free(memory, loader->forms);
     if (loader->pool != loader->context->pool) {
         pool_destroy(loader->pool);
     }
@@ -154,6 +187,11 @@ void loader_free(struct loader *loader)
 void loader_set_epoch(struct loader *loader, int64_t epoch)
 {
     loader->epoch = epoch;
+}
+
+void loader_set_form(struct loader *loader, int form)
+{
+    loader->form = &loader->forms[form];
 }
 
 /* The sample itself: kept from an earlier epoch, or read and perhaps kept. *sample is `room` or `shown`. */
@@ -182,13 +220,14 @@ static int fill_from(struct loader *loader, struct loader_worker *worker, size_t
     struct sample shown;
     const struct sample *sample;
     struct prepared prepared;
-    float *out = loader->pixels + place * loader->preparation.values;
+    const struct preparation *preparation = &loader->form->preparation;
+    float *out = loader->pixels + place * preparation->values;
     int status = read_sample(loader, index, &worker->sample, &shown, &sample, error);
-    status = status == FOV_OK ? prepare_sample(&loader->preparation, &worker->preparer, sample, index, loader->epoch,
-                                               out, &prepared, error)
+    status = status == FOV_OK ? prepare_sample(preparation, &worker->preparer, sample, index, loader->epoch, out,
+                                               &prepared, error)
                               : status;
     if (status == FOV_OK && loader->targets != NULL) {
-        status = loader->options.write(loader->options.user, &prepared, place, loader->targets, error);
+        status = loader->options.write(loader->form->user, &prepared, place, loader->targets, error);
     }
     return status;
 }
@@ -301,9 +340,9 @@ size_t loader_cached(const struct loader *loader)
     return loader->cache != NULL ? cache_bytes(loader->cache) : 0;
 }
 
-size_t loader_values(const struct loader *loader)
+size_t loader_values(const struct loader *loader, int form)
 {
-    return loader->preparation.values;
+    return loader->forms[form].preparation.values;
 }
 
 int loader_preprocess(struct fov_context *context, const fov_image *image, const struct prepare_options *options,

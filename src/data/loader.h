@@ -16,6 +16,13 @@ enum loader_bad {
     LOADER_REPLACES /**< the dataset's next sample takes its place; it is named once and counted */
 };
 
+/** What batches are made to instead, where they are asked for so: of another size, with targets that go with it. */
+struct loader_form {
+    struct prepare_options prepare;
+    const void *user; /**< of write */
+    size_t target_bytes; /**< of one sample */
+};
+
 struct loader_options {
     int             threads;     /**< 0: the context's pool; else so many of its own */
     enum loader_bad on_bad_file;
@@ -24,6 +31,8 @@ struct loader_options {
     /** Writes a sample's target as number `place` of the batch; called on any thread. NULL: there are no targets. */
     int (*write)(const void *user, const struct prepared *prepared, size_t place, void *targets, struct error *error);
     const void *user; /**< of write; not copied */
+    const struct loader_form *forms; /**< further ones, copied: form 1, 2...; form 0 is .prepare and .user */
+    int                       form_count;
 };
 
 /** NULL and an error when the sizes make no sense (padding leaves no room, say) or memory is short. */
@@ -32,6 +41,8 @@ struct loader *loader_create(struct fov_context *context, const fov_dataset *dat
 void loader_free(struct loader *loader); /**< accepts NULL */
 /** The epoch by which everything random is keyed; 0 at first. */
 void loader_set_epoch(struct loader *loader, int64_t epoch);
+/** The form of the next batches; 0 at first. */
+void loader_set_form(struct loader *loader, int form);
 /** Prepares samples indices[0 .. count): pixels [count, ...], targets as .write makes them (NULL: not wanted).
  *  Allocates nothing when the dataset is in memory. The error is that of the first bad sample in the batch. */
 int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, float *pixels, void *targets,
@@ -42,8 +53,8 @@ int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, fl
 size_t loader_say_bad_files(struct loader *loader);
 /** Bytes of decoded samples that are kept now. */
 size_t loader_cached(const struct loader *loader);
-/** Floats of one sample. */
-size_t loader_values(const struct loader *loader);
+/** Floats of one sample in a form. */
+size_t loader_values(const struct loader *loader, int form);
 
 /** One picture of any size and 1, 3 or 4 channels, the same way: out has channels x height x width floats. */
 int loader_preprocess(struct fov_context *context, const fov_image *image, const struct prepare_options *options,

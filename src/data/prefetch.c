@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-enum { PLACES = 2 };
+enum { PLACES = 2, FORMS = UINT8_MAX + 1 };
 
 /* A batch that waits, or the reason why there is none. */
 struct place {
@@ -22,11 +22,12 @@ struct prefetch {
     struct fov_context *context;
     struct loader *loader;
     struct prefetch_options options;
+    size_t target_bytes[FORMS]; /* of one sample in each form */
     double waited;
 
-    /* what comes; written by the caller while the thread is idle */
-    const uint32_t *order;
-    size_t count, batch, next; /* next: the first sample that nobody has asked for */
+    /* written by the caller while the thread is idle */
+    struct prefetch_epoch comes;
+    size_t next; /* the first sample that nobody has asked for */
 
     /* with a thread */
     bool has_thread, has_lock;
@@ -41,14 +42,26 @@ struct prefetch {
 
 static size_t batch_at(const struct prefetch *p, size_t first)
 {
-    return p->count - first < p->batch ? p->count - first : p->batch;
+    return p->comes.count - first < p->comes.batch ? p->comes.count - first : p->comes.batch;
+}
+
+static int form_at(const struct prefetch *p, size_t first)
+{
+    return p->comes.forms != NULL ? p->comes.forms[first / p->comes.batch] : 0;
+}
+
+/* The `count` samples of the order from `first` on. */
+static int fill(struct prefetch *p, size_t first, size_t count, float *pixels, void *targets, struct error *error)
+{
+    loader_set_form(p->loader, form_at(p, first));
+    return loader_fill(p->loader, p->comes.order + first, count, pixels, targets, error);
 }
 
 /* ---- the thread -------------------------------------------------------------------------------------------------- */
 
 static bool has_work(const struct prefetch *p)
 {
-    return !p->dropping && p->made < p->count && !p->place[p->filling % PLACES].full;
+    return !p->dropping && p->made < p->comes.count && !p->place[p->filling % PLACES].full;
 }
 
 static void *work(void *user)
@@ -67,7 +80,7 @@ static void *work(void *user)
         p->busy = true;
         pthread_mutex_unlock(&p->lock);
         error_clear(&place->error);
-        (void)loader_fill(p->loader, p->order + first, count, place->pixels, place->targets, &place->error);
+        (void)fill(p, first, count, place->pixels, place->targets, &place->error);
         pthread_mutex_lock(&p->lock);
         p->busy = false;
         place->full = true;
@@ -109,15 +122,20 @@ static void stop(struct prefetch *p)
 static int open_places(struct prefetch *p, struct error *error)
 {
     struct memory *memory = p->context->memory;
-    size_t values;
-    if (!size_multiply(p->options.batch, loader_values(p->loader), &values)) {
+    size_t values = 0, target_bytes = 0;
+    for (int i = 0; i <= p->options.loader.form_count; i++) {
+        size_t one = loader_values(p->loader, i);
+        values = one > values ? one : values;
+        target_bytes = p->target_bytes[i] > target_bytes ? p->target_bytes[i] : target_bytes;
+    }
+    if (!size_multiply(p->options.batch, values, &values)) {
         return error_set(error, FOV_E_MEMORY, "a batch of %zu samples does not fit memory", p->options.batch);
     }
     for (int i = 0; i < PLACES; i++) {
         struct place *place = &p->place[i];
         place->pixels = memory_allocate_raw(memory, values, sizeof(float), "batches ahead of time", error);
-        place->targets = memory_allocate_raw(memory, p->options.batch, p->options.target_bytes + 1,
-                                             "batches ahead of time", error);
+        place->targets =
+            memory_allocate_raw(memory, p->options.batch, target_bytes + 1, "batches ahead of time", error);
         if (place->pixels == NULL || place->targets == NULL) {
             return FOV_E_MEMORY;
         }
@@ -139,6 +157,9 @@ struct prefetch *prefetch_create(struct fov_context *context, const fov_dataset 
     }
     p->context = context;
     p->options = *options;
+    for (int i = 0; i <= options->loader.form_count && i < FORMS; i++) {
+        p->target_bytes[i] = i == 0 ? options->target_bytes : options->loader.forms[i - 1].target_bytes;
+    }
     p->loader = loader_create(context, dataset, &options->loader, error);
     if (p->loader == NULL || (options->loader.threads > 0 && open_places(p, error) != FOV_OK)) {
         prefetch_free(p);
@@ -164,21 +185,17 @@ void prefetch_free(struct prefetch *prefetch)
 
 /* ---- batches ----------------------------------------------------------------------------------------------------- */
 
-static void set_epoch(struct prefetch *p, int64_t epoch, const uint32_t *order, size_t count, size_t batch,
-                      size_t first)
+static void set_epoch(struct prefetch *p, const struct prefetch_epoch *epoch)
 {
-    loader_set_epoch(p->loader, epoch);
-    p->order = order;
-    p->count = count;
-    p->batch = batch;
-    p->next = p->made = first;
+    loader_set_epoch(p->loader, epoch->epoch);
+    p->comes = *epoch;
+    p->next = p->made = epoch->first;
 }
 
-void prefetch_begin(struct prefetch *prefetch, int64_t epoch, const uint32_t *order, size_t count, size_t batch,
-                    size_t first)
+void prefetch_begin(struct prefetch *prefetch, const struct prefetch_epoch *epoch)
 {
     if (!prefetch->has_thread) {
-        set_epoch(prefetch, epoch, order, count, batch, first);
+        set_epoch(prefetch, epoch);
         return;
     }
     pthread_mutex_lock(&prefetch->lock);
@@ -190,7 +207,7 @@ void prefetch_begin(struct prefetch *prefetch, int64_t epoch, const uint32_t *or
         prefetch->place[i].full = false;
     }
     prefetch->filling = prefetch->emptying = 0;
-    set_epoch(prefetch, epoch, order, count, batch, first);
+    set_epoch(prefetch, epoch);
     prefetch->dropping = false;
     pthread_cond_signal(&prefetch->wake);
     pthread_mutex_unlock(&prefetch->lock);
@@ -206,8 +223,9 @@ static int take(struct prefetch *p, size_t count, float *pixels, void *targets, 
     }
     pthread_mutex_unlock(&p->lock);
     if (place->error.status == FOV_OK) {
-        memcpy(pixels, place->pixels, count * loader_values(p->loader) * sizeof *pixels);
-        memcpy(targets, place->targets, count * p->options.target_bytes);
+        int form = form_at(p, p->next);
+        memcpy(pixels, place->pixels, count * loader_values(p->loader, form) * sizeof *pixels);
+        memcpy(targets, place->targets, count * p->target_bytes[form]);
     } else {
         error_set(error, place->error.status, "%s", place->error.text);
     }
@@ -223,13 +241,12 @@ static int take(struct prefetch *p, size_t count, float *pixels, void *targets, 
 int prefetch_next(struct prefetch *prefetch, size_t count, float *pixels, void *targets, struct error *error)
 {
     double begin = clock_seconds();
-    if (prefetch->next >= prefetch->count || count != batch_at(prefetch, prefetch->next)) {
+    if (prefetch->next >= prefetch->comes.count || count != batch_at(prefetch, prefetch->next)) {
         return error_set(error, FOV_E_INTERNAL, "a batch of %zu samples was asked for, behind %zu of %zu", count,
-                         prefetch->next, prefetch->count);
+                         prefetch->next, prefetch->comes.count);
     }
-    int status = prefetch->has_thread
-                     ? take(prefetch, count, pixels, targets, error)
-                     : loader_fill(prefetch->loader, prefetch->order + prefetch->next, count, pixels, targets, error);
+    int status = prefetch->has_thread ? take(prefetch, count, pixels, targets, error)
+                                      : fill(prefetch, prefetch->next, count, pixels, targets, error);
     prefetch->next += count;
     prefetch->waited += clock_seconds() - begin;
     return status;

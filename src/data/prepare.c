@@ -113,24 +113,36 @@ void preparation_close(struct preparation *preparation)
 
 /* ---- buffers ----------------------------------------------------------------------------------------------------- */
 
-int preparer_open(struct preparer *preparer, const struct preparation *preparation, struct error *error)
+int preparer_widen(struct preparer *preparer, const struct preparation *preparation, struct error *error)
 {
     struct memory *memory = preparation->memory;
     const struct prepare_options *o = &preparation->options;
     size_t inner = (size_t)preparation->inner_height * (size_t)preparation->inner_width * (size_t)o->size.channels;
-    *preparer = (struct preparer){.resize.memory = memory, .room.memory = memory};
-    preparer->resized = memory_allocate_raw(memory, inner, 1, "the loader's pixels", error);
-    if (preparer->resized == NULL) {
-        return FOV_E_MEMORY;
+    if (inner > preparer->resized_bytes) {
+        memory_free(memory, preparer->resized);
+        preparer->resized = memory_allocate_raw(memory, inner, 1, "the loader's pixels", error);
+        preparer->resized_bytes = preparer->resized != NULL ? inner : 0;
+        if (preparer->resized == NULL) {
+            return FOV_E_MEMORY;
+        }
     }
-    if (o->plain && o->size.channels > 1) {
+    if (o->plain && o->size.channels > 1 && preparation->values > preparer->plain_values) {
+        memory_free(memory, preparer->plain);
         preparer->plain =
             memory_allocate_raw(memory, preparation->values, sizeof(float), "the loader's pixels", error);
+        preparer->plain_values = preparer->plain != NULL ? preparation->values : 0;
         if (preparer->plain == NULL) {
             return FOV_E_MEMORY;
         }
     }
     return FOV_OK;
+}
+
+int preparer_open(struct preparer *preparer, const struct preparation *preparation, struct error *error)
+{
+    struct memory *memory = preparation->memory;
+    *preparer = (struct preparer){.resize.memory = memory, .room.memory = memory};
+    return preparer_widen(preparer, preparation, error);
 }
 
 void preparer_close(struct preparer *preparer, const struct preparation *preparation)

@@ -92,8 +92,9 @@ struct preparer {
         uint8_t *bytes;
         size_t capacity;
     } channels, scaled, piece, other_channels, moved, mask, inner_mask, flat, grey; /* they grow */
-    uint8_t *resized;  /* [inner height, inner width, channels] */
-    float *plain;      /* one sample channels-last, when plain order is wanted; else NULL */
+    uint8_t *resized;  /* [inner height, inner width, channels] of the largest preparation */
+    float *plain;      /* one sample of it channels-last, when plain order is wanted; else NULL */
+    size_t resized_bytes, plain_values;
     fov_box *boxes;
     struct pipeline_box *moving;
     float *numbers; /* [MIXING_MOST_PARTS][numbers of a sample] */
@@ -108,6 +109,8 @@ int  preparation_open(struct preparation *preparation, struct fov_context *conte
 void preparation_close(struct preparation *preparation);
 
 int  preparer_open(struct preparer *preparer, const struct preparation *preparation, struct error *error);
+/** Room for samples of another preparation, too, of as many channels in the same order. */
+int  preparer_widen(struct preparer *preparer, const struct preparation *preparation, struct error *error);
 void preparer_close(struct preparer *preparer, const struct preparation *preparation);
 
 /** The sample's pixels into `out`; `prepared` points into the preparer and the sample until the next call. */

@@ -281,6 +281,7 @@ void graph_hand_over(fov_graph *graph, fov_graph *rebuilt, const int *id, const 
                 continue; /* drawn while copying */
             }
             taken->data = old->data;
+            taken->borrowed = old->borrowed;
             taken->file = old->file;
             taken->file_offset = old->file_offset;
             old->data = NULL;

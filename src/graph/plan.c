@@ -145,8 +145,9 @@ static int allocate_and_bind(fov_plan *plan)
 {
     struct fov_context *context = plan->graph->context;
 
-    plan->arena = memory_allocate_raw(context->memory, plan->arena_bytes, 1, "room for the plan's activations",
-                                      &context->error);
+    plan->arena = plan->room ? plan->room->bytes
+                             : memory_allocate_raw(context->memory, plan->arena_bytes, 1,
+                                                   "room for the plan's activations", &context->error);
     if (!plan->arena)
         return FOV_E_MEMORY;
     plan->kept = memory_allocate(context->memory, plan->kept_bytes, 1, "room for the plan's packed weights",
@@ -244,7 +245,8 @@ static bool fits(const fov_plan *plan)
                           size_add(need, memory_in_use(memory), &need) && need <= limit);
 }
 
-static fov_plan *create(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
+/* All of a plan but its memory. */
+static fov_plan *lay_out(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
 {
     struct fov_context *context = graph->context;
     fov_plan           *plan;
@@ -262,14 +264,59 @@ static fov_plan *create(fov_graph *graph, const fov_value *outputs, int count, c
         plan = plan_recompute(plan, outputs, count);
     if (!plan)
         return NULL;
-    if ((context->verifies && plan_verify(plan)) || plan_settle(plan) || allocate_and_bind(plan)) {
+    if ((context->verifies && plan_verify(plan)) || plan_settle(plan)) {
         fov_plan_free(plan);
         return NULL;
     }
-    plan_describe(plan);
-    drop_known(plan);
     plan->options.update = NULL; /* the caller's array need not live on */
     return plan;
+}
+
+int plan_bind(fov_plan *plan)
+{
+    int status = allocate_and_bind(plan);
+
+    if (!status) {
+        plan_describe(plan);
+        drop_known(plan);
+    }
+    return status;
+}
+
+static fov_plan *create(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
+{
+    fov_plan *plan = lay_out(graph, outputs, count, options);
+
+    if (plan && plan_bind(plan)) {
+        fov_plan_free(plan);
+        return NULL;
+    }
+    return plan;
+}
+
+fov_plan *plan_create_within(struct plan_room *room, fov_graph *graph, const fov_value *outputs, int count,
+                             const fov_plan_options *options)
+{
+    fov_plan *plan = lay_out(graph, outputs, count, options);
+
+    if (plan) {
+        plan->room = room;
+        room->size = plan->arena_bytes > room->size ? plan->arena_bytes : room->size;
+    }
+    return plan;
+}
+
+int plan_room_open(struct plan_room *room, struct error *error)
+{
+    room->bytes = memory_allocate_raw(room->memory, room->size, 1, "room for the plans' activations", error);
+    return room->bytes ? FOV_OK : FOV_E_MEMORY;
+}
+
+void plan_room_close(struct plan_room *room)
+{
+    if (room->memory)
+        memory_free(room->memory, room->bytes);
+    *room = (struct plan_room){0};
 }
 
 struct wanted {
@@ -337,7 +384,7 @@ void fov_plan_free(fov_plan *plan)
     memory_free(memory, plan->tensors);
     memory_free(memory, plan->tensor_of);
     memory_free(memory, plan->outputs);
-    memory_free(memory, plan->arena);
+    memory_free(memory, plan->room ? NULL : plan->arena);
     memory_free(memory, plan->kept);
     memory_free(memory, plan);
 }
@@ -359,9 +406,14 @@ static void run_step(struct plan_step *step, uint64_t number)
         step->compile.run(&step->run);
 }
 
+/* In a room, what was computed once lies where others have written since. */
 static void begin(fov_plan *plan)
 {
-    if (plan->version != plan->graph->version)
+    bool was_away = plan->room && plan->room->last != plan;
+
+    if (was_away)
+        plan->room->last = plan;
+    if (was_away || plan->version != plan->graph->version)
         plan_pack_again(plan);
 }
 

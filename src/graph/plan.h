@@ -113,12 +113,29 @@ struct fov_plan {
     struct node **rewritten; /**< [node_count] what the plan runs in place of a node and those before it; else NULL */
 
     unsigned char *arena, *kept; /**< kept: states and constant packed weights */
+    struct plan_room *room;      /**< whose memory the arena is, which other plans use in turn; NULL: the plan's own */
     size_t         arena_bytes, kept_bytes, unshared_bytes, scratch_bytes;
     size_t         whole_bytes; /**< of the arena, had nothing been recomputed; 0: nothing was */
     const struct plan_program *program; /**< while it is lowered; NULL: each node once */
 };
 
 /* plan.c */
+/** One arena for plans that run one at a time: none finds anything there that it has left, so each run begins with all
+ *  inputs filled anew. The plans may belong to several graphs. */
+struct plan_room {
+    struct memory  *memory;
+    unsigned char  *bytes; /**< NULL until plan_room_open */
+    size_t          size;  /**< what the largest of its plans needs */
+    const fov_plan *last;  /**< the plan that ran last */
+};
+/** As fov_plan_create, but for the arena: the plan runs, and its places are known, after plan_bind. */
+fov_plan *plan_create_within(struct plan_room *room, fov_graph *graph, const fov_value *outputs, int count,
+                             const fov_plan_options *options);
+/** Allocates what the plans that were made within it need. */
+int  plan_room_open(struct plan_room *room, struct error *error);
+void plan_room_close(struct plan_room *room); /**< after its plans were freed */
+/** Gives a plan the memory of its room, which is open. */
+int  plan_bind(fov_plan *plan);
 /** A plan without memory: lowered and, if wanted, placed. */
 fov_plan *plan_draft(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options,
                      const struct plan_program *program, bool placed);

@@ -34,21 +34,33 @@ static int copy_parts(fov_model *made, fov_model *model, const int *copy)
                : status;
 }
 
-fov_model *model_copy(fov_model *model)
+static fov_model *copy(fov_model *model, bool borrows)
 {
     fov_context *context = model->context;
-    int *copy = memory_allocate(context->memory, model->graph->value_count, sizeof *copy, "a copy of the graph",
-                                &context->error);
-    fov_model *made = copy != NULL ? fov_model_create(context) : NULL;
-    fov_graph *graph = made != NULL ? graph_copy(model->graph, copy) : NULL;
+    int *ids = memory_allocate(context->memory, model->graph->value_count, sizeof *ids, "a copy of the graph",
+                               &context->error);
+    fov_model *made = ids != NULL ? fov_model_create(context) : NULL;
+    fov_graph *graph = made == NULL ? NULL
+                       : borrows    ? graph_borrow(model->graph, context, ids)
+                                    : graph_copy(model->graph, ids);
     if (graph != NULL) {
         fov_graph_free(made->graph);
         made->graph = graph;
     }
-    if (graph == NULL || copy_parts(made, model, copy) != FOV_OK) {
+    if (graph == NULL || copy_parts(made, model, ids) != FOV_OK) {
         fov_model_free(made);
         made = NULL;
     }
-    memory_free(context->memory, copy);
+    memory_free(context->memory, ids);
     return made;
+}
+
+fov_model *model_copy(fov_model *model)
+{
+    return copy(model, false);
+}
+
+fov_model *model_borrow(fov_model *model)
+{
+    return copy(model, true);
 }

@@ -79,6 +79,8 @@ struct shared_graph *model_share(fov_model *model, struct error *error);
 
 /** A model with a graph and weights of its own, parameters in the same order. NULL and an error on the context. */
 fov_model *model_copy(fov_model *model);
+/** The same with the weights of `model`, where they lie: it must live longer, and as it is. */
+fov_model *model_borrow(fov_model *model);
 
 /* ---- fill.c ------------------------------------------------------------------------------------------------------ */
 

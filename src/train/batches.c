@@ -37,11 +37,21 @@ static void begin_batches(struct training *t)
 {
     int64_t batch = t->settings.batch, whole = batch * t->settings.steps, count = whole < t->count ? whole : t->count;
     size_t first = (size_t)(t->state.step * batch), used = 0;
+    struct prefetch_epoch comes = {.epoch = t->state.epoch,
+                                   .order = t->order,
+                                   .count = (size_t)count,
+                                   .batch = (size_t)batch,
+                                   .first = first,
+                                   .forms = t->scales.forms};
     t->waited = prefetch_waited(t->prefetch);
     if (t->group.ranks == NULL) {
-        prefetch_begin(t->prefetch, t->state.epoch, t->order, (size_t)count, (size_t)batch, first);
+        for (int64_t step = 0; step < t->settings.steps; step++) {
+            scales_begin_batch(t, step, (size_t)step);
+        }
+        prefetch_begin(t->prefetch, &comes);
         return;
     }
+    size_t place = 0;
     for (int64_t step = t->state.step, end; step < t->settings.steps; step = end) {
         end = training_group_end(t, step);
         struct rank_share share = ranks_deal(t->group.ranks, end - step);
@@ -49,8 +59,14 @@ static void begin_batches(struct training *t)
         size_t samples = (size_t)((to < count ? to : count) - from);
         memcpy(t->own + used, t->order + from, share.end > share.first ? samples * sizeof *t->own : 0);
         used += share.end > share.first ? samples : 0;
+        for (int64_t k = share.first; k < share.end; k++) {
+            scales_begin_batch(t, step + k, place++);
+        }
     }
-    prefetch_begin(t->prefetch, t->state.epoch, t->own, used, (size_t)batch, 0);
+    comes.order = t->own;
+    comes.count = used;
+    comes.first = 0;
+    prefetch_begin(t->prefetch, &comes);
 }
 
 int training_begin_batches(struct training *t)
@@ -88,12 +104,12 @@ int training_fail_numeric(const struct training *t, int64_t step, const char *wh
 }
 
 /* The step's forward part once more, looked at closely: its samples are still in place, its weights as they were. */
-static int fail_loss(const struct training *t, const struct step_plan *plan, const struct update_moment *moment,
-                     int64_t step)
+static int fail_loss(const struct training *t, const struct training_step *at, const struct step_plan *plan,
+                     const struct update_moment *moment, int64_t step)
 {
     char cause[FINDING_TEXT_SIZE];
     struct plan_finding finding = {.nan = {NULL, NULL}};
-    step_replay(&t->step, plan, moment->step, &finding);
+    step_replay(at, plan, moment->step, &finding);
     return training_fail_numeric(t, step, "the loss", plan_finding_text(&finding, cause), moment->input[UPDATE_RATE]);
 }
 
@@ -117,22 +133,38 @@ static struct update_moment moment_of(const struct training *t, int64_t step)
     return updates_moment(&t->settings, t->state.epoch, step, total, t->count, rate_of(t, total));
 }
 
+/* Weights moved, or sums, with the samples in place. False where the loss is not finite. */
+static bool run_batch(struct training *t, const struct training_step *at, const struct step_plan *plan,
+                      const struct update_moment *moment)
+{
+    scales_turn_to(t, at);
+    if (t->group.ranks != NULL) {
+        return rank_group_collect(&t->group, at, plan, moment);
+    }
+    bool finite = step_collect(at, plan, moment);
+    if (finite && t->step.moves != NULL && moment->applies) {
+        scales_turn_to(t, &t->step);
+        step_move(&t->step, moment);
+    }
+    return finite;
+}
+
 /* One mini-batch: pixels in, weights moved or, in a group, sums. */
 static int compute_batch(struct training *t, int64_t step, struct counted *counted)
 {
     const struct update_moment moment = moment_of(t, step);
+    const struct sized at = scales_of_batch(t, step);
     const struct step_plan *plan =
-        t->count - step * t->settings.batch >= t->settings.batch ? t->step.whole : t->step.rest;
+        t->count - step * t->settings.batch >= t->settings.batch ? at.step->whole : at.step->rest;
     if (prefetch_next(t->prefetch, (size_t)plan->batch, plan->pixels, plan->targets, t->error) != FOV_OK) {
         return (int)t->error->status;
     }
-    bool finite = t->group.ranks != NULL ? rank_group_collect(&t->group, &t->step, plan, &moment)
-                                         : step_run(&t->step, plan, &moment);
+    bool finite = run_batch(t, at.step, plan, &moment);
     *counted = (struct counted){.loss = (double)*plan->loss, .samples = (double)plan->batch};
     if (!finite) {
-        return fail_loss(t, plan, &moment, step + 1);
+        return fail_loss(t, at.step, plan, &moment, step + 1);
     }
-    t->use.task->sum(&t->use, &t->step.ends.scores, plan->outputs, plan->targets, (size_t)plan->batch, counted->sums);
+    at.use->task->sum(at.use, &at.step->ends.scores, plan->outputs, plan->targets, (size_t)plan->batch, counted->sums);
     sum_turns(t, plan, &moment, counted->sums);
     return FOV_OK;
 }
@@ -180,6 +212,7 @@ static int compute_group(struct training *t, int64_t end)
     status = status == FOV_OK ? rank_group_add(&t->group, &t->step, t->error) : status;
     if (status == FOV_OK) {
         const struct update_moment moment = moment_of(t, end - 1);
+        scales_turn_to(t, &t->step);
         step_move(&t->step, &moment);
     }
     return status;

@@ -48,7 +48,7 @@ static int open_views(struct evaluator *e, const char *text, struct error *error
         return error_set(error, FOV_E_UNSUPPORTED, "views %s: what task %s answers moves with the picture", text,
                          e->use.task->name);
     }
-    e->pictures = memory_allocate_raw(memory, (size_t)e->batch * loader_values(e->loader), sizeof(float),
+    e->pictures = memory_allocate_raw(memory, (size_t)e->batch * loader_values(e->loader, 0), sizeof(float),
                                       "views of pictures", error);
     e->sums = memory_allocate_raw(memory, fov_plan_bytes(e->plan, e->output), 1, "sums over views", error);
     return e->pictures != NULL && e->sums != NULL ? FOV_OK : FOV_E_MEMORY;
@@ -151,7 +151,7 @@ static void run_views(struct evaluator *e)
         fov_plan_run(e->plan, 0);
         return;
     }
-    size_t values = loader_values(e->loader);
+    size_t values = loader_values(e->loader, 0);
     memcpy(e->pictures, e->pixels, (size_t)e->batch * values * sizeof *e->pixels);
     for (int v = 0; v < e->views.count; v++) {
         const struct view *view = &e->views.view[v];

@@ -109,6 +109,9 @@ static int open_loader(struct training *t)
     load.loader.threads = loader_threads(t);
     load.loader.cache_bytes = (size_t)t->settings.given.cache << 20;
     load.loader.on_bad_file = t->settings.given.stop_on_bad_file ? LOADER_STOPS : LOADER_REPLACES;
+    struct loader_form forms[SCALES_MOST];
+    load.loader.forms = forms;
+    load.loader.form_count = scales_forms(t, &load.loader.prepare, forms);
     t->prefetch = prefetch_create(t->context, t->data, &load, t->error);
     t->order =
         memory_allocate(t->context->memory, (size_t)t->count, sizeof *t->order, "the order of samples", t->error);
@@ -155,7 +158,7 @@ static int name_columns(struct training *t)
 
 static int open_plans(struct training *t)
 {
-    int status = step_compile(&t->step, &t->settings, t->count, t->error);
+    int status = scales_compile(t);
     if (status == FOV_OK && t->step.rest_left_out) {
         settings_drop_rest(&t->settings);
         context_log(t->context, FOV_LOG_WARNING,
@@ -164,7 +167,7 @@ static int open_plans(struct training *t)
                     t->settings.batch);
     }
     if (status == FOV_OK && t->settings.given.on_plan != NULL) {
-        training_show_plan(t, t->step.whole[0].plan != NULL ? t->step.whole[0].plan : t->step.rest[0].plan);
+        training_show_plan(t, scales_largest_plan(t));
     }
     return status;
 }
@@ -187,6 +190,7 @@ int training_open(struct training *t, const fov_train_options *options)
         status = whiten(trained(t), &t->use, options->whiten, options->resume, t->error);
     }
     status = status == FOV_OK ? step_create(&t->step, t->model, &t->use, &t->settings, t->error) : status;
+    status = status == FOV_OK ? scales_open(t) : status;
     status = status == FOV_OK ? open_loader(t) : status;
     status = status == FOV_OK ? training_open_ranks(t) : status;
     status = status == FOV_OK ? open_validation(t) : status;
@@ -211,6 +215,7 @@ void training_close(struct training *t)
     evaluator_free(&t->validation);
     prefetch_free(t->prefetch);
     pipeline_free(t->augment);
+    scales_close(t);
     step_free(&t->step);
     task_close(&t->use);
     fov_model_free(t->resized);

@@ -70,6 +70,9 @@ const struct train_option train_option_table[] = {
     {OPTION(train_size), .kind = FOV_OPTION_INTEGER, .maximum = 16384, .argument = "PIXELS",
      .otherwise = "the network's own", .decides = true,
      .doc = "side of the pictures in training alone; with \"cut\" in the list below, pieces of that size"},
+    {OPTION(multi_scale), .kind = FOV_OPTION_TEXT, .argument = "SHARE", .otherwise = "one size", .absent = "none",
+     .decides = true,
+     .doc = "pictures in training up to so much smaller and larger: 0.25, or 0.25:every=10:step=32 batches and pixels"},
     {OPTION(augment), .kind = FOV_OPTION_TEXT, .argument = "LIST", .otherwise = "none", .absent = "none",
      .decides = true,
      .doc = "random changes of the pictures: \"crop:4, flip\", or mnist, cifar, imagenet, segment; see fovea data "

@@ -133,6 +133,7 @@ static const fov_recipe recipes[] = {
      "schedule = cosine\n"
      "lr_final = 0.0005\n"
      "warmup = 2000\n"
+     "multi_scale = 0.25\n"
      "augment = mosaic:p=0.9, scale:0.5, translate:0.1, mixup:alpha=8:p=0.3, flip, brightness:0.4, saturation:0.7, "
      "hue:0.015\n"
      "ema = 0.9998\n",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Builds the training step: copy the graph, add the task's loss, gradient and updates, compile. */
 #include "train/step.h"
+#include "base/file.h"
 #include "graph/copy.h"
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,25 @@ static struct update_turn renewed_by(const struct training_step *step, int turn)
 {
     const struct updates *u = &step->updates;
     return step->turn_count > 1 ? u->turn[turn] : (struct update_turn){u->sums, u->sum_count};
+}
+
+/* Where the plan of a turn reads and writes. */
+static int find_places(const struct training_step *step, struct step_plan *plan, int turn, struct error *error)
+{
+    bool      is_first = turn == 0;
+    fov_value loss = step->turns[turn].loss;
+    plan->pixels = fov_plan_data(plan->plan, step->input);
+    plan->targets = fov_plan_data(plan->plan, step->ends.targets);
+    plan->places = updates_places(&step->updates, plan->plan);
+    plan->loss = fov_plan_data(plan->plan, loss);
+    plan->outputs = is_first ? fov_plan_data(plan->plan, step->ends.scores.logits) : NULL;
+    plan->forward = plan_steps_to(plan->plan, loss);
+    bool moves = plan->places.input[UPDATE_RATE] != NULL || plan->places.input[UPDATE_WEIGHT] != NULL;
+    bool reads = plan->pixels != NULL && plan->targets != NULL && plan->outputs != NULL;
+    if ((is_first && !reads) || !moves || plan->loss == NULL) {
+        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
+    }
+    return FOV_OK;
 }
 
 static int compile_turn(const struct training_step *step, struct step_plan *plan, int turn, int64_t batch,
@@ -32,22 +52,12 @@ static int compile_turn(const struct training_step *step, struct step_plan *plan
                                 .update_count = renewed.count,
                                 .channels_last_inputs = !is_nhwc};
     plan->batch = batch;
-    plan->plan = fov_plan_create(step->graph, outputs, is_first ? 2 : 1, &options);
+    plan->plan = step->room != NULL ? plan_create_within(step->room, step->graph, outputs, is_first ? 2 : 1, &options)
+                                    : fov_plan_create(step->graph, outputs, is_first ? 2 : 1, &options);
     if (plan->plan == NULL) {
         return (int)error->status;
     }
-    plan->pixels = fov_plan_data(plan->plan, step->input);
-    plan->targets = fov_plan_data(plan->plan, step->ends.targets);
-    plan->places = updates_places(&step->updates, plan->plan);
-    plan->loss = fov_plan_data(plan->plan, loss);
-    plan->outputs = is_first ? fov_plan_data(plan->plan, step->ends.scores.logits) : NULL;
-    plan->forward = plan_steps_to(plan->plan, loss);
-    bool moves = plan->places.input[UPDATE_RATE] != NULL || plan->places.input[UPDATE_WEIGHT] != NULL;
-    bool reads = plan->pixels != NULL && plan->targets != NULL && plan->outputs != NULL;
-    if ((is_first && !reads) || !moves || plan->loss == NULL) {
-        return error_set(error, FOV_E_SHAPE, "the model's output does not depend on its input");
-    }
-    return FOV_OK;
+    return step->room != NULL ? FOV_OK : find_places(step, plan, turn, error);
 }
 
 static int compile(const struct training_step *step, struct step_plan *plans, int64_t batch, struct error *error)
@@ -161,6 +171,33 @@ int step_create(struct training_step *step, fov_model *model, const struct task_
     return status;
 }
 
+int step_share(struct training_step *step, const struct training_step *base, struct error *error)
+{
+    struct memory *memory = step->context->memory;
+    int count = fov_parameter_count(base->graph);
+    step->base = base;
+    for (int i = 0; i < count; i++) {
+        int own = fov_parameter_at(base->graph, i).id, id = fov_parameter_at(step->graph, i).id;
+        struct value *value = id != 0 ? graph_value(step->graph, id) : NULL;
+        const struct value *from = graph_value(base->graph, own);
+        if (value == NULL || strcmp(value->name, from->name) != 0 || value->bytes != from->bytes) {
+            return error_set(error, FOV_E_SHAPE, "parameter \"%s\" depends on the size of the pictures", from->name);
+        }
+        void *data = graph_data(base->graph, own);
+        if (data == NULL) {
+            return FOV_E_MEMORY;
+        }
+        if (!value->borrowed) {
+            memory_free(memory, value->data);
+        }
+        file_source_close(value->file);
+        value->file = NULL;
+        value->data = data;
+        value->borrowed = true;
+    }
+    return FOV_OK;
+}
+
 /* What saving the model between epochs will take: its weights where it does not hold them yet, and room to write. */
 static size_t saving_bytes(const struct training_step *step)
 {
@@ -195,7 +232,7 @@ int step_compile(struct training_step *step, const struct train_settings *settin
     struct memory *memory = step->context->memory;
     void *saving = memory_allocate_raw(memory, saving_bytes(step), 1, "room to save the model", error);
     int status = saving == NULL ? FOV_E_MEMORY : FOV_OK;
-    if (status == FOV_OK && step->updates.sums != NULL) {
+    if (status == FOV_OK && step->updates.sums != NULL && step->base == NULL) {
         status = compile_moves(step, error);
     }
     /* The larger one last: what is left of the memory then is all its own. */
@@ -206,6 +243,20 @@ int step_compile(struct training_step *step, const struct train_settings *settin
         status = compile(step, step->whole, settings->batch, error);
     }
     memory_free(memory, saving);
+    return status;
+}
+
+int step_bind(struct training_step *step, struct error *error)
+{
+    int status = FOV_OK;
+    struct step_plan *plans[] = {step->rest, step->whole};
+    for (int i = 0; step->room != NULL && i < 2; i++) {
+        for (int turn = 0; status == FOV_OK && turn < step->turn_count; turn++) {
+            struct step_plan *plan = &plans[i][turn];
+            status = plan->plan != NULL ? plan_bind(plan->plan) : FOV_OK;
+            status = status == FOV_OK && plan->plan != NULL ? find_places(step, plan, turn, error) : status;
+        }
+    }
     return status;
 }
 

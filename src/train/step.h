@@ -22,6 +22,8 @@ struct training_step {
         fov_value           input; /**< 0: the size is the same */
         struct model_scores scores;
     } pictures;
+    const struct training_step *base; /**< whose parameters it has; NULL: its own */
+    struct plan_room *room; /**< in which its plans for batches compute; NULL: each has an arena */
     int *of_model;        /**< per parameter of the graph: its id in the model's graph; 0: optimiser's */
 
     /** What is brought down in turn, by the task; where it is one loss, one turn for all parameters. */
@@ -54,7 +56,12 @@ int step_create(struct training_step *step, fov_model *model, const struct task_
  *  everything else that training needs is in memory: what is left of the limit decides how much of the step is
  *  recomputed. */
 int step_compile(struct training_step *step, const struct train_settings *settings, int64_t count, struct error *error);
+/** Where there is a room: its plans get their memory. */
+int step_bind(struct training_step *step, struct error *error);
 void step_free(struct training_step *step);
+/** From here on the parameters of `step`, optimiser's state included, are those of `base`, which was created in the same
+ *  way for pictures of another size and must live longer. */
+int step_share(struct training_step *step, const struct training_step *base, struct error *error);
 
 /** Is a turn taken in this step? */
 bool step_has_turn(const struct training_step *step, int turn, const struct update_moment *moment);

@@ -183,6 +183,7 @@ static int train_steps(struct training *t)
 /* Figures that are no numbers end the run before anything of this epoch is written. */
 static int validate(struct training *t)
 {
+    scales_turn_to(t, &t->step);
     updates_exchange(&t->step.updates, t->step.graph); /* what is saved is what is validated */
     int status = evaluator_run(&t->validation, t->error);
     updates_exchange(&t->step.updates, t->step.graph);

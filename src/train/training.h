@@ -9,6 +9,7 @@
 #include "train/evaluate.h"
 #include "train/rank_group.h"
 #include "train/run_folder.h"
+#include "train/scales.h"
 
 /* What a batch adds to its epoch's figures. */
 struct counted {
@@ -26,6 +27,7 @@ struct training {
     struct train_settings settings;
     struct task_use use; /* of the model and the data to learn from */
     struct training_step step;
+    struct scales scales; /* other sizes of pictures */
     struct train_state state;
     struct run_folder folder;
     struct prefetch *prefetch;
@@ -62,6 +64,23 @@ int training_batches(struct training *t, double *rate, double *loss);
 double training_time_share(const struct training *t);
 /** E_NUMERIC with everything one needs to find the cause. The model keeps the weights of the last good epoch. */
 int training_fail_numeric(const struct training *t, int64_t step, const char *what, const char *cause, double rate);
+
+/* ---- scales.c ---------------------------------------------------------------------------------------------------- */
+
+/** The sizes that the options ask for beside the run's own, whose step is there; none is fine. */
+int scales_open(struct training *t);
+void scales_close(struct training *t);
+/** Compiles the run's own step and those of other sizes. */
+int scales_compile(struct training *t);
+const fov_plan *scales_largest_plan(struct training *t);
+/** How the loader makes pictures of the other sizes, where `own` is what it does for the run's. Answers how many. */
+int scales_forms(const struct training *t, const struct prepare_options *own, struct loader_form forms[]);
+/** Notes the size of batch `step` of this epoch for the loader, whose batch number `place` it is. */
+void scales_begin_batch(struct training *t, int64_t step, size_t place);
+/** With what batch `step` of this epoch is computed. */
+struct sized scales_of_batch(const struct training *t, int64_t step);
+/** To be called before plans of this step's graph run: others may have moved the weights. */
+void scales_turn_to(struct training *t, const struct training_step *step);
 
 /* ---- together.c -------------------------------------------------------------------------------------------------- */
 

@@ -76,7 +76,7 @@ static int find_moments(const struct task_use *use, const struct patch *patch, d
     load.on_bad_file = LOADER_REPLACES;
     const struct picture_size *size = &load.prepare.size;
     struct loader *loader = loader_create(context, data, &load, error);
-    size_t values = loader != NULL ? loader_values(loader) : 0;
+    size_t values = loader != NULL ? loader_values(loader, 0) : 0;
     float *pixels =
         loader != NULL ? memory_allocate_raw(memory, values, BATCH * sizeof(float), "pictures", error) : NULL;
     double *row = memory_allocate(memory, n, sizeof *row, "a patch", error);

@@ -6,11 +6,10 @@
 #include <math.h>
 #include <stdio.h>
 
-/* As large as `other`, each pixel repeated. */
-static fov_value as_large_as(struct zoo_build *b, fov_value x, fov_value other)
+/* As large as the next finer map, each pixel repeated: sides of pictures are multiples of 32. */
+static fov_value twice_as_large(struct zoo_build *b, fov_value x)
 {
-    fov_shape size = fov_value_shape(b->graph, other);
-    return fov_resize2d(b->graph, x, .height = (int)size.dim[2], .width = (int)size.dim[3]);
+    return fov_resize2d(b->graph, x, .scale = 2);
 }
 
 static fov_value beside(struct zoo_build *b, fov_value first, fov_value second)
@@ -38,10 +37,10 @@ static void path_aggregation(struct zoo_build *b, fov_value map[DETECT_LEVELS], 
 {
     struct sizes s = sizes_of(b);
     fov_value deep = detect_conv(b, map[2], "lateral_conv0", s.filters[1], 1, 1);
-    fov_value middle = beside(b, as_large_as(b, deep, map[1]), map[1]);
+    fov_value middle = beside(b, twice_as_large(b, deep), map[1]);
     middle = detect_csp(b, middle, "C3_p4", s.filters[1], s.blocks, false);
     fov_value narrow = detect_conv(b, middle, "reduce_conv1", s.filters[0], 1, 1);
-    map[0] = beside(b, as_large_as(b, narrow, map[0]), map[0]);
+    map[0] = beside(b, twice_as_large(b, narrow), map[0]);
     map[0] = detect_csp(b, map[0], "C3_p3", s.filters[0], s.blocks, false);
     if (!up) {
         map[1] = middle;
@@ -91,8 +90,8 @@ static void bidirectional(struct zoo_build *b, fov_value map[DETECT_LEVELS])
     }
     for (int layer = 0; layer < layers; layer++) {
         zoo_push(b, "bifpn.%d", layer);
-        fov_value down = fuse(b, "p4_down", (fov_value[]){map[1], as_large_as(b, map[2], map[1])}, 2, filters);
-        map[0] = fuse(b, "p3", (fov_value[]){map[0], as_large_as(b, down, map[0])}, 2, filters);
+        fov_value down = fuse(b, "p4_down", (fov_value[]){map[1], twice_as_large(b, map[2])}, 2, filters);
+        map[0] = fuse(b, "p3", (fov_value[]){map[0], twice_as_large(b, down)}, 2, filters);
         map[1] = fuse(b, "p4", (fov_value[]){map[1], down, half_as_large(b, map[0])}, 3, filters);
         map[2] = fuse(b, "p5", (fov_value[]){map[2], half_as_large(b, map[1])}, 2, filters);
         zoo_pop(b);
@@ -134,6 +133,6 @@ void detect_neck_v3(struct zoo_build *b, fov_value map[DETECT_LEVELS])
         snprintf(narrow, sizeof narrow, "out%d_cbl", 2 - i);
         snprintf(wide, sizeof wide, "out%d", 2 - i);
         fov_value deep = detect_conv(b, map[i + 1], narrow, filters, 1, 1);
-        map[i] = embedding(b, beside(b, as_large_as(b, deep, map[i]), map[i]), wide, filters);
+        map[i] = embedding(b, beside(b, twice_as_large(b, deep), map[i]), wide, filters);
     }
 }

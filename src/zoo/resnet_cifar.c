@@ -15,8 +15,8 @@ static fov_value subsampled(struct zoo_build *b, fov_value x, int filters)
     fov_shape shape = fov_value_shape(b->graph, x);
     int64_t more = filters - shape.dim[1];
 
-    x = fov_slice(b->graph, x, 2, 0, (shape.dim[2] + 1) / 2, 2);
-    x = fov_slice(b->graph, x, 3, 0, (shape.dim[3] + 1) / 2, 2);
+    x = fov_slice(b->graph, x, 2, 0, -1, 2);
+    x = fov_slice(b->graph, x, 3, 0, -1, 2);
     return fov_pad(b->graph, x, .before = {0, more / 2}, .behind = {0, more - more / 2});
 }
 

@@ -38,11 +38,9 @@ static const struct detect_plan *plan_of(const struct zoo_build *b)
 static fov_value focus(struct zoo_build *b, fov_value x, int filters)
 {
     fov_graph *g = b->graph;
-    fov_shape size = fov_value_shape(g, x);
     fov_value corner[4];
     for (int i = 0; i < 4; i++) { /* upper left, lower left, upper right, lower right */
-        fov_value rows = fov_slice(g, x, 2, i % 2, size.dim[2] / 2, 2);
-        corner[i] = fov_slice(g, rows, 3, i / 2, size.dim[3] / 2, 2);
+        corner[i] = fov_slice(g, fov_slice(g, x, 2, i % 2, -1, 2), 3, i / 2, -1, 2);
     }
     zoo_push(b, "stem");
     x = detect_conv(b, fov_concat(g, corner, 4, 1), "conv", filters, 3, 1);
@@ -164,9 +162,18 @@ static fov_value head_of_map(struct zoo_build *b, fov_value x, int level)
     snprintf(name[0], sizeof name[0], "obj_preds.%d", level);
     part[1] = scores(b, way[1], 1, name[0]);
     x = fov_concat(g, part, 3, 1);
-    fov_shape size = fov_value_shape(g, x);
-    x = fov_reshape(g, x, (fov_shape){3, {FOV_BATCH, size.dim[1], size.dim[2] * size.dim[3]}});
+    x = fov_reshape(g, x, (fov_shape){3, {0, zoo_channels(b, x), -1}}); /* of any size */
     return fov_transpose(g, x, (const int[]){0, 2, 1}, 3);
+}
+
+/* A map that is a pixel too small or too large, at the size that a stride gives, of pictures of any size. */
+static fov_value at_stride(struct zoo_build *b, fov_value map, int64_t stride)
+{
+    fov_graph *g = b->graph;
+    fov_value shape = op_emit1(fov_graph_emitter(g), "shape", fov_find(g, b->network->input_name), NULL);
+    fov_value size = fov_div(g, fov_slice(g, shape, 0, 2, 2, 1),
+                             fov_constant(g, NULL, FOV_I64, (fov_shape){0}, &stride));
+    return fov_resize2d(g, map, .size = size, .mode = FOV_RESIZE_LINEAR);
 }
 
 /* The maps of stride 8, 16, 32 of any backbone: one that ends earlier goes on, one whose maps are a pixel smaller (no
@@ -186,8 +193,7 @@ static void take_stages(struct zoo_build *b, fov_value map[DETECT_LEVELS])
         fov_shape is = fov_value_shape(b->graph, map[i]);
         int height = b->input.height / (8 << i), width = b->input.width / (8 << i);
         if (is.dim[2] != height || is.dim[3] != width) {
-            map[i] = fov_resize2d(b->graph, map[i], .height = height, .width = width,
-                                  .mode = FOV_RESIZE_LINEAR);
+            map[i] = at_stride(b, map[i], 8 << i);
         }
     }
 }

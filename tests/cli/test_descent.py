@@ -60,7 +60,7 @@ def test_a_file_is_a_command_line():
 
 # What a recipe says of its own network's parameters, or of its own kind of data, said otherwise for the small one.
 OTHER_MODEL = {"whiten": ("--whiten", "none", "--lr", "0.1", "--weight-decay", "0.001"), "task": ("--task", "classify"),
-               "train_size": ("--train-size", "28")}
+               "train_size": ("--train-size", "28"), "multi_scale": ("--multi-scale", "none")}
 
 
 def test_recipes_are_sets_of_options():

@@ -52,11 +52,14 @@ static int run(const char *source, int threads, size_t cache, enum loader_bad ba
     uint32_t order[2][COUNT];
     for (int epoch = 0; epoch < 2 && status == FOV_OK; epoch++) {
         order_of(order[epoch], epoch);
-        prefetch_begin(prefetch, epoch, order[epoch], COUNT, BATCH, 0); /* called off at once, or a little later */
+        struct prefetch_epoch comes = {
+            .epoch = epoch, .order = order[epoch], .count = COUNT, .batch = BATCH, .first = 0};
+        prefetch_begin(prefetch, &comes); /* called off at once, or a little later */
         if (epoch == 1 && first > 0) {
             status = prefetch_next(prefetch, BATCH, epochs->pixels[1][0], epochs->labels[1], &error);
         }
-        prefetch_begin(prefetch, epoch, order[epoch], COUNT, BATCH, first);
+        comes.first = first;
+        prefetch_begin(prefetch, &comes);
         for (size_t at = first; at < COUNT && status == FOV_OK; at += BATCH) {
             size_t count = COUNT - at < BATCH ? COUNT - at : BATCH;
             status = prefetch_next(prefetch, count, epochs->pixels[epoch][at], epochs->labels[epoch] + at, &error);

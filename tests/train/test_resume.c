@@ -205,6 +205,97 @@ static void runs_of_another_size(void **state)
     test_folder_remove(folder);
 }
 
+/* Pictures of sizes that change from batch to batch: the same bits for any number of threads, of the loader's, and in
+ * pieces, also where several batches make an update; a step at a size is what it is in a run of that size alone. */
+static void runs_of_several_sizes(void **state)
+{
+    (void)state;
+    struct test_run run = standard;
+    char first[65], hash[65], plain[65];
+    run.build = build_for_any_size;
+    run.options.epochs = 2;
+    run.options.augment = "rotate:10, mosaic:p=0.5, mixup:0.4";
+    run.options.ema = 0.9F;
+    assert_int_equal(test_train(&run, plain), FOV_OK);
+    run.options.multi_scale = "0.3:step=4:every=2";
+    compare_pieces(&run, 12);
+    assert_int_equal(test_train(&run, first), FOV_OK);
+    assert_string_not_equal(first, plain);
+    for (int k = 0; k < 3; k++) {
+        run.threads = k + 1;
+        run.options.loader_threads = k == 0 ? 4 : k == 1 ? 1 : -1;
+        assert_int_equal(test_train(&run, hash), FOV_OK);
+        assert_string_equal(first, hash);
+    }
+    run.options.accumulate = 3;
+    run.options.multi_scale = "0.3:step=4:every=1";
+    compare_pieces(&run, 13);
+    run.options.plain_epochs = 2; /* all of them */
+    assert_int_equal(test_train(&run, first), FOV_OK);
+    run.options.multi_scale = "none";
+    assert_int_equal(test_train(&run, hash), FOV_OK);
+    assert_string_equal(first, hash);
+}
+
+static void one_size_is_as_if_alone(void **state)
+{
+    (void)state;
+    static const int sides[] = {20, 24, 28, 32, 36};
+    enum { SIDES = sizeof sides / sizeof *sides };
+    char alone[SIDES][65], hash[65];
+    bool met[SIDES] = {false};
+    struct test_run run = standard;
+    run.build = build_for_any_size;
+    run.options.epochs = 1;
+    run.options.checkpoint_steps = 0;
+    int kinds = 0;
+    for (run.seed = 1; run.seed <= 4; run.seed++) {
+        run.options.multi_scale = "0.3:step=4:every=1000";
+        assert_int_equal(test_train(&run, hash), FOV_OK);
+        run.options.multi_scale = NULL;
+        int found = 0;
+        for (int i = 0; i < SIDES; i++) {
+            run.options.train_size = sides[i];
+            assert_int_equal(test_train(&run, alone[i]), FOV_OK);
+            found += strcmp(alone[i], hash) == 0;
+            kinds += strcmp(alone[i], hash) == 0 && !met[i];
+            met[i] = met[i] || strcmp(alone[i], hash) == 0;
+        }
+        run.options.train_size = 0;
+        assert_int_equal(found, 1);
+    }
+    assert_true(kinds > 1);
+}
+
+static void sizes_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *network, *sizes, *says;
+    } slips[] = {
+        {"lenet5", "0.3:step=4", "training option multi_scale: the model cannot take pictures of "},
+        {NULL, "0.25", "sides of 28 x 28 pixels are no multiples of 32"},
+        {NULL, "0.1:step=4", "1 heights around 28 are multiples of 4; 2 to "},
+        {NULL, "0.9:step=0", "step"},
+        {NULL, "2", "spread"},
+        {NULL, "0.3:often=1", "often"},
+    };
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+        fov_context *context = test_context(1, 1);
+        fov_dataset *data = fov_dataset_open(context, standard.data, FOV_TRAIN);
+        fov_model *model =
+            slips[i].network != NULL ? fov_model_network(context, slips[i].network, NULL) : build_for_any_size(context);
+        assert_fine(context, model != NULL && data != NULL);
+        assert_int_not_equal(fov_train_opt(model, data, &(fov_train_options){.multi_scale = slips[i].sizes}), FOV_OK);
+        if (strstr(fov_error(context), slips[i].says) == NULL) {
+            fail_msg("\"%s\" does not say \"%s\"", fov_error(context), slips[i].says);
+        }
+        fov_model_free(model);
+        fov_dataset_free(data);
+        fov_context_free(context);
+    }
+}
+
 /* Killed at random moments until it has ended; answers how often. */
 static int kill_run(const struct test_run *plain, uint64_t seed)
 {
@@ -250,14 +341,16 @@ static int kill_run(const struct test_run *plain, uint64_t seed)
     return kills;
 }
 
-/* $FOVEA_KILLS, or one; with samples made of several, averages, and a loader that works ahead. */
+/* $FOVEA_KILLS, or one; with samples made of several, sizes that change, averages, and a loader that works ahead. */
 static void killed_runs(void **state)
 {
     (void)state;
     const char *wanted = getenv("FOVEA_KILLS");
     struct test_run run = standard;
     int kills = 0;
-    run.options.augment = "rotate:10, elastic:20, cutmix:p=0.5";
+    run.build = build_for_any_size;
+    run.options.augment = "rotate:10, elastic:20, cutmix:p=0.5, mosaic:p=0.5";
+    run.options.multi_scale = "0.3:step=4:every=2";
     run.options.loader_threads = 1;
     run.options.ema = 0.9F;
     for (uint64_t seed = 11; kills < (wanted != NULL ? atoi(wanted) : 1); seed++) {
@@ -356,7 +449,8 @@ int main(void)
         cmocka_unit_test(stopped_runs),         cmocka_unit_test(normalised_runs),
         cmocka_unit_test(runs_with_more_state), cmocka_unit_test(killed_runs),
         cmocka_unit_test(other_runs_refused),   cmocka_unit_test(mixed_runs),
-        cmocka_unit_test(runs_of_another_size),
+        cmocka_unit_test(runs_of_another_size), cmocka_unit_test(runs_of_several_sizes),
+        cmocka_unit_test(one_size_is_as_if_alone), cmocka_unit_test(sizes_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,30 @@ static void files_are_stood_on(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* A detector at another size is the one that is made for it: no layer holds the size that it was made for. */
+static void detectors_take_other_sizes(void **state)
+{
+    static const char *const names[] = {"yolox-nano", "yolox-nano:neck=bifpn", "yolox-nano:neck=fpn", "yolox-darknet53",
+                                        "yolox-nano:backbone=squeezenet1_1", "yolox-nano:backbone=shufflenet_v2_x1_0"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        fov_summary a, b;
+        fov_model *resized = fov_model_network(*state, names[i], &(fov_network_options){.height = 128, .width = 128});
+        fov_model *made = fov_model_network(*state, names[i], &(fov_network_options){.height = 96, .width = 160});
+        assert_true(resized != NULL && made != NULL);
+        if (fov_model_resize(resized, 96, 160) != FOV_OK || fov_model_summary(resized, NULL, &a) != FOV_OK ||
+            fov_model_summary(made, NULL, &b) != FOV_OK) {
+            fail_msg("%s: %s", names[i], fov_error(*state));
+        }
+        assert_int_equal(a.multiply_adds, b.multiply_adds);
+        fov_shape of_resized = fov_value_shape(fov_model_graph(resized), fov_model_output(resized));
+        fov_shape of_made = fov_value_shape(fov_model_graph(made), fov_model_output(made));
+        assert_int_equal(of_resized.dim[1], of_made.dim[1]);
+        assert_int_equal(of_made.dim[1], 12 * 20 + 6 * 10 + 3 * 5);
+        fov_model_free(resized);
+        fov_model_free(made);
+    }
+}
+
 static void weights_of_files_are_kept(void **state)
 {
     static const char weight[] = "features.3.squeeze.weight";
@@ -214,6 +238,7 @@ int main(void)
         cmocka_unit_test(gflops_are_those_published),
         cmocka_unit_test(backbones_blocks_and_necks),
         cmocka_unit_test(files_are_stood_on),
+        cmocka_unit_test(detectors_take_other_sizes),
         cmocka_unit_test(weights_of_files_are_kept),
         cmocka_unit_test(files_without_stages_are_refused),
         cmocka_unit_test(ends_are_those_of_public_files),

@@ -473,10 +473,11 @@ fov_value fov_resize2d_opt(fov_graph *graph, fov_value x, const fov_resize2d_opt
         return fov_graph_fail(graph, node, FOV_E_SHAPE, "input %s must be [N, C, H, W]", shape_text(&shape, text));
     }
     bool sized = given->height != 0 || given->width != 0;
-    if (sized == (given->scale != 0) || (sized && (given->height < 1 || given->width < 1))) {
+    int ways = sized + (given->scale != 0) + (given->size.id != 0);
+    if (ways != 1 || (sized && (given->height < 1 || given->width < 1))) {
         return fov_graph_fail(graph, node, FOV_E_USAGE,
-                              "height %d and width %d, or scale %g: one of them must be given", given->height,
-                              given->width, (double)given->scale);
+                              "height %d and width %d, or scale %g, or a size: one of them must be given",
+                              given->height, given->width, (double)given->scale);
     }
     struct resize_options resize = {.mode = (int)given->mode,
                                     .coordinate = given->align_corners                       ? RESIZE_ALIGN_CORNERS
@@ -486,6 +487,11 @@ fov_value fov_resize2d_opt(fov_graph *graph, fov_value x, const fov_resize2d_opt
                                     .cubic_coeff_a = -0.75,
                                     .antialias = given->antialias};
     fov_value in[4] = {x};
+    if (given->size.id != 0) {
+        resize.axes = (struct op_list){2, {2, 3}};
+        in[SIZES] = given->size;
+        return op_build(graph, "resize", in, 4, &resize, node);
+    }
     if (sized) {
         resize.axes = (struct op_list){2, {2, 3}};
         resize.size = (struct op_list){2, {given->height, given->width}};

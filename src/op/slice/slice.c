@@ -13,8 +13,8 @@ static const struct op_attribute slice_attributes[] = {
      .maximum = FOV_MAX_RANK - 1, .doc = "dimension; from the end if < 0"},
     {OP_ATTRIBUTE(struct slice_options, begin), .kind = OP_INTEGER, .minimum = 0, .maximum = 1e15,
      .doc = "index of the first element"},
-    {OP_ATTRIBUTE(struct slice_options, length), .kind = OP_INTEGER, .minimum = 0, .maximum = 1e15,
-     .doc = "elements of the result"},
+    {OP_ATTRIBUTE(struct slice_options, length), .kind = OP_INTEGER, .minimum = -1, .maximum = 1e15,
+     .doc = "elements of the result; -1: all up to the end"},
     {OP_ATTRIBUTE(struct slice_options, step), .kind = OP_INTEGER, .standard = 1, .minimum = -1e15, .maximum = 1e15,
      .doc = "from one element to the next, not 0; backwards if < 0"},
     {0},
@@ -141,6 +141,17 @@ static int known_axis(const struct op_infer *infer, int64_t wanted, int *axis)
     return status;
 }
 
+/* How many elements a slice by options has along an axis of this size. */
+static int64_t length_of(const struct slice_options *options, int64_t size)
+{
+    if (options->length >= 0 || options->step == 0) {
+        return options->length;
+    }
+    bool is_within = options->begin < size;
+    return options->step < 0 ? options->begin / -options->step + 1
+                             : is_within ? (size - options->begin - 1) / options->step + 1 : 0;
+}
+
 static int infer_slice(const struct op_infer *infer)
 {
     const struct slice_options *options = infer->options;
@@ -157,8 +168,9 @@ static int infer_slice(const struct op_infer *infer)
     if (status != FOV_OK) {
         return status;
     }
-    infer->out[0].shape.dim[axis] = options->length;
-    return check_range(infer, options->begin, options->length, options->step, x->dim[axis]);
+    int64_t length = length_of(options, x->dim[axis]);
+    infer->out[0].shape.dim[axis] = length;
+    return check_range(infer, options->begin, length, options->step, x->dim[axis]);
 }
 
 static int infer_place(const struct op_infer *infer)
@@ -232,7 +244,8 @@ static void ranges_of_slice(const struct index_source *source, const void *given
         return;
     }
     whole(x, range);
-    range[index_axis(options->axis, x->rank)] = (struct range){options->begin, options->length, options->step};
+    int axis = index_axis(options->axis, x->rank);
+    range[axis] = (struct range){options->begin, length_of(options, x->dim[axis]), options->step};
 }
 
 static void ranges_of_place(const struct index_source *source, const void *given, const fov_shape *x,
@@ -391,7 +404,8 @@ static int export_slice(struct op_export *node)
         node->output(writer, 0);
         return FOV_OK;
     }
-    int64_t end = options->begin + options->length * options->step;
+    bool is_open = options->length < 0;
+    int64_t end = is_open ? (options->step > 0 ? INT64_MAX : INT64_MIN) : options->begin + options->length * options->step;
     end = end < 0 ? INT64_MIN : end; /* backwards to the first element: -1 would mean the last one */
     /* Names are valid until the export ends. */
     const char *names[] = {
@@ -452,11 +466,13 @@ static void fill_place_lists(int index, double *data, size_t count, struct rando
 }
 
 static const struct slice_options channels = {1, 1, 2, 1}, rows = {2, 0, 2, 2}, backwards = {-1, 4, 5, -1},
-                                  samples = {0, 1, 1, 1};
+                                  samples = {0, 1, 1, 1}, to_the_end = {2, 1, -1, 2}, to_the_front = {2, 3, -1, -2};
 static const struct op_case slice_cases[] = {
     {.name = "channels", .in = {{4, {3, 4, 2, 3}}}, .in_count = 1, .options = &channels},
     {.name = "every second row", .in = {{4, {1, 2, 4, 3}}}, .in_count = 1, .options = &rows},
     {.name = "backwards", .in = {{2, {3, 5}}}, .in_count = 1, .options = &backwards},
+    {.name = "to the end", .in = {{4, {2, 2, 6, 3}}}, .in_count = 1, .options = &to_the_end},
+    {.name = "to the front", .in = {{4, {2, 2, 6, 3}}}, .in_count = 1, .options = &to_the_front},
     {.name = "large", .in = {{4, {3, 4, 70, 61}}}, .in_count = 1, .options = &channels, .no_gradient = true},
     {.name = "a sample", .in = {{4, {3, 2, 2, 2}}}, .in_count = 1, .options = &samples},
     {.name = "starts, ends, axes, steps", .in = {{4, {3, 3, 6, 4}}, {1, {2}}, {1, {2}}, {1, {2}}, {1, {2}}},
