@@ -59,8 +59,8 @@ int step_compile(struct training_step *step, const struct train_settings *settin
 /** Where there is a room: its plans get their memory. */
 int step_bind(struct training_step *step, struct error *error);
 void step_free(struct training_step *step);
-/** From here on the parameters of `step`, optimiser's state included, are those of `base`, which was created in the same
- *  way for pictures of another size and must live longer. */
+/** From here on the parameters of `step`, optimiser's state included, are those of `base`, which was created in the
+ *  same way for pictures of another size and must live longer. */
 int step_share(struct training_step *step, const struct training_step *base, struct error *error);
 
 /** Is a turn taken in this step? */
