@@ -455,12 +455,18 @@ struct op_part {
 
 /* ---- test cases -------------------------------------------------------------------------------------------------- */
 
+/** A fov_shape in a quarter of its room: more than a thousand cases of ten inputs are a part of every program. */
+struct op_case_shape {
+    int8_t   rank;
+    uint16_t dim[FOV_MAX_RANK];
+};
+
 /** A shape and options to try: `fovea`'s tests run each case fast against textbook on every ISA level, check its
  *  gradient by central differences, and send it through ONNX and back. */
 struct op_case {
     const char *name;
-    fov_shape   in[10];      /**< shapes of the inputs; rank -1 = absent */
-    fov_dtype   in_dtype[10]; /**< zero: f32 */
+    struct op_case_shape in[10]; /**< shapes of the inputs; rank -1 = absent */
+    uint8_t     in_dtype[10]; /**< fov_dtype; zero: f32 */
     const void *options;     /**< NULL: defaults */
     int         in_count;
     /** Values drawn: 0 normal; else integers in 0 .. integers - 1 (labels), for inputs that are not f32. */

@@ -13,12 +13,26 @@
 
 #include <cmocka.h>
 
+fov_shape case_shape(const struct op_case *test, int input)
+{
+    fov_shape shape = {.rank = test->in[input].rank};
+
+    for (int d = 0; d < shape.rank; d++)
+        shape.dim[d] = test->in[input].dim[d];
+    return shape;
+}
+
+fov_dtype case_dtype(const struct op_case *test, int input)
+{
+    return (fov_dtype)test->in_dtype[input];
+}
+
 /* A draw per element: normal, positive, whole numbers, or what the case says. */
 static double draw(const struct harness *harness, int input, size_t index, enum harness_values values)
 {
     const struct op_case *test = harness->test;
     struct random_key     key  = {harness->seed, RANDOM_TEST, (uint64_t)input};
-    fov_dtype             dtype = test->in_dtype[input];
+    fov_dtype             dtype = case_dtype(test, input);
 
     if (dtype == FOV_BOOL)
         return (double)random_below(key, index, 2);
@@ -34,12 +48,12 @@ static double draw(const struct harness *harness, int input, size_t index, enum 
 /* Where the values decide shapes they must be known: a constant in place of the input. */
 static void make_constant(struct harness *harness, int i)
 {
-    fov_dtype dtype = harness->test->in_dtype[i];
+    fov_dtype dtype = case_dtype(harness->test, i);
     void     *data  = calloc(harness->count[i] + 1, sizeof(double));
 
     convert_from_double(dtype, harness->data[i], data, harness->count[i]);
     convert_to_double(dtype, data, harness->data[i], harness->count[i]);
-    harness->in[i] = fov_constant(harness->graph, NULL, dtype, harness->test->in[i], data);
+    harness->in[i] = fov_constant(harness->graph, NULL, dtype, case_shape(harness->test, i), data);
     harness->known[i] = true;
     free(data);
 }
@@ -51,7 +65,7 @@ static fov_rates rates_for(const struct op_case *test, enum harness_sums sums)
     fov_rates rates = {.products = 1.0, .transform = 1e30, .memory = 1e30, .wake = 1e-30};
 
     if (sums == HARNESS_WINOGRAD_SMALL && test->in[0].rank == 4)
-        rates.memory = 28.0 / (double)(test->in[0].dim[0] * test->in[0].dim[2] * test->in[0].dim[3]);
+        rates.memory = 28.0 / ((double)test->in[0].dim[0] * test->in[0].dim[2] * test->in[0].dim[3]);
     return rates;
 }
 
@@ -76,14 +90,14 @@ static void build(struct harness *harness, const struct op *op, const struct op_
     harness->graph   = fov_graph_create(harness->context);
     assert_non_null(harness->graph);
     for (int i = 0; i < test->in_count; i++) {
-        char name[32];
+        char      name[32];
+        fov_shape shape = case_shape(test, i);
 
-        if (test->in[i].rank < 0)
+        if (shape.rank < 0)
             continue;
         snprintf(name, sizeof name, "x%d", i);
-        harness->in[i] =
-            fov_input(harness->graph, .name = name, .shape = test->in[i], .dtype = test->in_dtype[i]);
-        harness->count[i] = shape_span(&test->in[i], 0, test->in[i].rank);
+        harness->in[i]    = fov_input(harness->graph, .name = name, .shape = shape, .dtype = case_dtype(test, i));
+        harness->count[i] = shape_span(&shape, 0, shape.rank);
         harness->data[i]  = calloc(harness->count[i] + 1, sizeof(double));
         for (size_t k = 0; k < harness->count[i]; k++)
             harness->data[i][k] = draw(harness, i, k, values);
@@ -140,7 +154,7 @@ void harness_fill(const struct harness *harness, fov_plan *plan)
         void *data = harness->in[i].id && !harness->known[i] ? fov_plan_data(plan, harness->in[i]) : NULL;
 
         if (data) /* an input that only lends its shape may have no place in the plan */
-            convert_from_double(harness->test->in_dtype[i], harness->data[i], data, harness->count[i]);
+            convert_from_double(case_dtype(harness->test, i), harness->data[i], data, harness->count[i]);
     }
 }
 

@@ -35,6 +35,10 @@ struct harness {
     uint64_t     seed;
 };
 
+/** Shape and type of a case's input. */
+fov_shape case_shape(const struct op_case *test, int input);
+fov_dtype case_dtype(const struct op_case *test, int input);
+
 /** Fails the running test with the context's sentence when the graph cannot be built. */
 void harness_open(struct harness *harness, const struct op *op, const struct op_case *test, const char *isa,
                   enum harness_values values, uint64_t seed);

@@ -2,6 +2,8 @@
 /* Every operator's descriptor is complete and well formed: what docs, files, ONNX and generated tests rely on. And the
  * functions of op.c that read descriptors: lookup, ports, defaults, checks. Whether operators compute what they say is
  * tested in test_operators.c. */
+#include "harness.h"
+
 #include "op/op.h"
 
 #include "op/onnx.h"
@@ -237,8 +239,9 @@ static void know_values(const struct op *op, const struct op_case *test, const d
     static double values[10][1024];
     for (int p = 0; p < test->in_count; p++) {
         size_t count = 0;
+        fov_shape shape = case_shape(test, p);
         constants[p] = NULL;
-        if (test->in[p].rank < 0 || !op_port_at(op->in, p)->values || !shape_count(&test->in[p], &count)) {
+        if (shape.rank < 0 || !op_port_at(op->in, p)->values || !shape_count(&shape, &count)) {
             continue;
         }
         EXPECT(op, count <= 1024, "%s: input %d is too large to be known\n", test->name, p);
@@ -285,9 +288,9 @@ static void cases_are_well_formed(void **state)
             }
             for (int p = 0; p < test->in_count; p++) {
                 size_t count;
-                in[p] = (struct op_tensor){.dtype = test->in_dtype[p], .shape = test->in[p]};
-                if (test->in[p].rank >= 0) {
-                    EXPECT(op, shape_count(&test->in[p], &count), "%s: input %d is not known\n", test->name, p);
+                in[p] = (struct op_tensor){.dtype = case_dtype(test, p), .shape = case_shape(test, p)};
+                if (in[p].shape.rank >= 0) {
+                    EXPECT(op, shape_count(&in[p].shape, &count), "%s: input %d is not known\n", test->name, p);
                 } else {
                     EXPECT(op, op_port_at(op->in, p)->optional, "%s: input %d is not optional\n", test->name, p);
                 }
@@ -334,7 +337,7 @@ static void shape_rules_answer_for_an_open_batch(void **state)
             struct error error = {FOV_OK, ""};
             int out_count = op_out_count(op, test->options, test->in_count);
             for (int p = 0; p < test->in_count; p++) {
-                in[p] = (struct op_tensor){.dtype = test->in_dtype[p], .shape = test->in[p]};
+                in[p] = (struct op_tensor){.dtype = case_dtype(test, p), .shape = case_shape(test, p)};
                 if (in[p].shape.rank >= 2) {
                     in[p].shape.dim[0] = FOV_BATCH;
                 }

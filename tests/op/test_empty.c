@@ -27,7 +27,7 @@ struct hole {
 static struct op_case with_hole(const struct op_case *test, const struct hole *hole)
 {
     struct op_case changed = *test;
-    int64_t        size    = test->in[hole->input].dim[hole->axis];
+    uint16_t       size    = test->in[hole->input].dim[hole->axis];
 
     changed.in[hole->input].dim[hole->axis] = 0;
     for (int i = 0; hole->everywhere && i < test->in_count; i++)
@@ -44,9 +44,10 @@ static const char *shapes_of(const struct op_case *test, char text[1024])
 
     text[0] = 0;
     for (int i = 0; i < test->in_count; i++) {
-        char shape[SHAPE_TEXT_SIZE];
+        fov_shape shape = case_shape(test, i);
+        char      sizes[SHAPE_TEXT_SIZE];
 
-        used += (size_t)snprintf(text + used, 1024 - used, "%s%s", i ? ", " : "", shape_text(&test->in[i], shape));
+        used += (size_t)snprintf(text + used, 1024 - used, "%s%s", i ? ", " : "", shape_text(&shape, sizes));
     }
     return text;
 }
@@ -106,7 +107,7 @@ static void check_gradients(struct harness *h, const char *isa)
     char      shapes[1024];
 
     for (int i = 0; i < h->in_count; i++)
-        if (h->in[i].id && !h->known[i] && h->test->in_dtype[i] == FOV_F32)
+        if (h->in[i].id && !h->known[i] && case_dtype(h->test, i) == FOV_F32)
             targets[count++] = h->in[i];
     if (!loss.id || !count)
         return;

@@ -45,12 +45,13 @@ static void fill(const struct harness *h, fov_plan *plan)
         if (data == NULL) {
             continue;
         }
-        if (h->test->in[i].rank == 4) { /* others stay plain: the option is about images */
-            double *moved = to_channels_last(&h->test->in[i], h->data[i]);
-            convert_from_double(h->test->in_dtype[i], moved, data, h->count[i]);
+        fov_shape shape = case_shape(h->test, i);
+        if (shape.rank == 4) { /* others stay plain: the option is about images */
+            double *moved = to_channels_last(&shape, h->data[i]);
+            convert_from_double(case_dtype(h->test, i), moved, data, h->count[i]);
             free(moved);
         } else {
-            convert_from_double(h->test->in_dtype[i], h->data[i], data, h->count[i]);
+            convert_from_double(case_dtype(h->test, i), h->data[i], data, h->count[i]);
         }
     }
 }

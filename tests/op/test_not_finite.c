@@ -137,7 +137,7 @@ static void goes_where_it_must(void **state)
     if (!plan)
         fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
     for (int i = 0; i < h.in_count; i++)
-        if (h.in[i].id && !h.known[i] && is_single(job->test->in_dtype[i]) && h.count[i] > 0)
+        if (h.in[i].id && !h.known[i] && is_single(case_dtype(job->test, i)) && h.count[i] > 0)
             check_input(job, &h, plan, i);
     fov_plan_free(plan);
     harness_close(&h);

@@ -197,7 +197,7 @@ static void fast_equals_textbook(void **state)
 
 static bool is_differentiable(const struct harness *h, int input)
 {
-    return h->in[input].id && !h->known[input] && h->test->in_dtype[input] == FOV_F32;
+    return h->in[input].id && !h->known[input] && case_dtype(h->test, input) == FOV_F32;
 }
 
 static double loss_at(struct harness *h, fov_value loss)

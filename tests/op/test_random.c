@@ -46,8 +46,14 @@ static void set_integer(const struct op *op, void *options, const char *name, in
             memcpy((char *)options + at->offset, &value, sizeof value);
 }
 
+/* The inputs of a case while they are drawn. */
+struct drawn {
+    fov_shape in[3];
+    int       in_count;
+};
+
 /* Window operators: sizes drawn so that the window fits the padded image. */
-static void draw_window(const struct op *op, uint64_t seed, uint64_t *used, struct op_case *test, void *options)
+static void draw_window(const struct op *op, uint64_t seed, uint64_t *used, struct drawn *drawn, void *options)
 {
     bool    pool = op->family == OP_POOLING, transposed = strcmp(op->name, "conv_transpose") == 0;
     int     axes = 1 + (int)pick(seed, used, 3);
@@ -57,8 +63,8 @@ static void draw_window(const struct op *op, uint64_t seed, uint64_t *used, stru
 
     if (!pool && pick(seed, used, 5) == 0)
         groups = filters = channels; /* depthwise */
-    test->in[0] = (fov_shape){2 + axes, {1 + pick(seed, used, 3), channels}};
-    test->in[1] = (fov_shape){2 + axes, {transposed ? channels : filters, (transposed ? filters : channels) / groups}};
+    drawn->in[0] = (fov_shape){2 + axes, {1 + pick(seed, used, 3), channels}};
+    drawn->in[1] = (fov_shape){2 + axes, {transposed ? channels : filters, (transposed ? filters : channels) / groups}};
     for (int a = 0; a < axes; a++) {
         int64_t span;
 
@@ -70,51 +76,51 @@ static void draw_window(const struct op *op, uint64_t seed, uint64_t *used, stru
         pad[axes + a] = pick(seed, used, pool ? kernel[a] / 2 + 1 : span);
         if (transposed) /* pads cut its result, which must keep a pixel */
             pad[a] = pad[axes + a] = 0;
-        test->in[0].dim[2 + a] = (span > pad[a] + pad[axes + a] ? span - pad[a] - pad[axes + a] : 1) +
-                                 pick(seed, used, axes == 3 ? 4 : 11);
-        test->in[1].dim[2 + a] = kernel[a];
+        drawn->in[0].dim[2 + a] = (span > pad[a] + pad[axes + a] ? span - pad[a] - pad[axes + a] : 1) +
+                                  pick(seed, used, axes == 3 ? 4 : 11);
+        drawn->in[1].dim[2 + a] = kernel[a];
     }
     set_list(op, options, "kernel", kernel, axes);
     set_list(op, options, "stride", stride, axes);
     set_list(op, options, "dilation", dilation, axes);
     set_list(op, options, "pad", pad, 2 * axes);
     set_integer(op, options, "groups", groups);
-    test->in_count = pool ? 1 : 3;
-    test->in[2]    = (fov_shape){1, {filters}};
+    drawn->in_count = pool ? 1 : 3;
+    drawn->in[2]     = (fov_shape){1, {filters}};
     if (pick(seed, used, 3) == 0)
-        test->in[2].rank = -1;
+        drawn->in[2].rank = -1;
 }
 
 /* Two operands that broadcast to each other. */
-static void draw_pair(uint64_t seed, uint64_t *used, struct op_case *test)
+static void draw_pair(uint64_t seed, uint64_t *used, struct drawn *drawn)
 {
     int rank = 1 + (int)pick(seed, used, 5), less = (int)pick(seed, used, rank);
 
-    test->in[0].rank = rank;
-    test->in[1].rank = rank - less;
+    drawn->in[0].rank = rank;
+    drawn->in[1].rank = rank - less;
     for (int a = 0; a < rank; a++) {
         int64_t size = 1 + pick(seed, used, 7), one = pick(seed, used, 4);
 
-        test->in[0].dim[a] = one == 0 ? 1 : size;
+        drawn->in[0].dim[a] = one == 0 ? 1 : size;
         if (a >= less)
-            test->in[1].dim[a - less] = one == 1 ? 1 : size;
+            drawn->in[1].dim[a - less] = one == 1 ? 1 : size;
     }
-    test->in_count = 2;
+    drawn->in_count = 2;
 }
 
-static void draw_product(const struct op *op, uint64_t seed, uint64_t *used, struct op_case *test)
+static void draw_product(const struct op *op, uint64_t seed, uint64_t *used, struct drawn *drawn)
 {
     int64_t rows = 1 + pick(seed, used, 40), inner = 1 + pick(seed, used, 70), columns = 1 + pick(seed, used, 50);
 
     if (strcmp(op->name, "dense") == 0) {
-        test->in[0] = (fov_shape){2, {rows, inner}};
-        test->in[1] = (fov_shape){2, {columns, inner}};
-        test->in[2] = (fov_shape){1, {columns}};
-        test->in_count = 3;
+        drawn->in[0] = (fov_shape){2, {rows, inner}};
+        drawn->in[1] = (fov_shape){2, {columns, inner}};
+        drawn->in[2] = (fov_shape){1, {columns}};
+        drawn->in_count = 3;
     } else {
-        test->in[0] = (fov_shape){3, {1 + pick(seed, used, 3), rows, inner}};
-        test->in[1] = (fov_shape){2, {inner, columns}};
-        test->in_count = 2;
+        drawn->in[0] = (fov_shape){3, {1 + pick(seed, used, 3), rows, inner}};
+        drawn->in[1] = (fov_shape){2, {inner, columns}};
+        drawn->in_count = 2;
     }
 }
 
@@ -122,17 +128,23 @@ static const struct op *draw(uint64_t seed, struct op_case *test, void *options)
 {
     static const char *const names[] = {"conv", "conv", "conv", "conv_transpose", "max_pool", "avg_pool",
                                         "dense", "matmul", "add", "mul", "sub"};
-    uint64_t         used = 0;
-    const struct op *op   = op_find(names[pick(seed, &used, (int64_t)(sizeof names / sizeof *names))]);
+    uint64_t         used  = 0;
+    struct drawn     drawn = {0};
+    const struct op *op     = op_find(names[pick(seed, &used, (int64_t)(sizeof names / sizeof *names))]);
 
     op_options_default(op, options);
-    *test = (struct op_case){.name = "random", .options = options};
     if (op->family == OP_POOLING || strncmp(op->name, "conv", 4) == 0)
-        draw_window(op, seed, &used, test, options);
+        draw_window(op, seed, &used, &drawn, options);
     else if (op->family == OP_ELEMENTWISE)
-        draw_pair(seed, &used, test);
+        draw_pair(seed, &used, &drawn);
     else
-        draw_product(op, seed, &used, test);
+        draw_product(op, seed, &used, &drawn);
+    *test = (struct op_case){.name = "random", .options = options, .in_count = drawn.in_count};
+    for (int i = 0; i < drawn.in_count; i++) {
+        test->in[i].rank = (int8_t)drawn.in[i].rank;
+        for (int d = 0; d < drawn.in[i].rank; d++)
+            test->in[i].dim[d] = (uint16_t)drawn.in[i].dim[d];
+    }
     return op;
 }
 
