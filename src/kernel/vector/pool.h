@@ -75,10 +75,11 @@ struct pool_tap {
 };
 enum { POOL_TAPS = 16 };
 
-/* The greatest of `count` taps, and, if there are more before them, of what y and index hold. count is a constant where
-   that is worth it. */
-INLINE void max_of_taps(const struct pool_tap *taps, size_t count, bool more, size_t channels, float *y, void *index,
-                        size_t at, size_t index_bytes)
+/* The greatest of `count` taps, and, if there are more before them, of what y and index hold. count is a constant, and
+   the loop over taps unrolled, where that is worth it: a loop of unknown length unrolled 32 times in every copy would be
+   a tenth of the program. */
+INLINE void max_of_taps(const struct pool_tap *taps, size_t count, bool constant, bool more, size_t channels, float *y,
+                        void *index, size_t at, size_t index_bytes)
 {
     EACH_VECTOR(channels, {
         vf best = load_some((more ? y : taps[0].data) + i, left);
@@ -88,9 +89,15 @@ INLINE void max_of_taps(const struct pool_tap *taps, size_t count, bool more, si
         } else if (index_bytes != 0) {
             winner = load_indices(index, index_bytes, at + i, left);
         }
-        UNROLL_CONSTANT
-        for (size_t t = more ? 0 : 1; t < count; t++) {
-            meet_tap(&best, &winner, load_some(taps[t].data + i, left), taps[t].tap, index_bytes);
+        if (constant) {
+            UNROLL_CONSTANT
+            for (size_t t = more ? 0 : 1; t < count; t++) {
+                meet_tap(&best, &winner, load_some(taps[t].data + i, left), taps[t].tap, index_bytes);
+            }
+        } else {
+            for (size_t t = more ? 0 : 1; t < count; t++) {
+                meet_tap(&best, &winner, load_some(taps[t].data + i, left), taps[t].tap, index_bytes);
+            }
         }
         store_some(y + i, best, left);
         if (index_bytes != 0) {
@@ -111,7 +118,7 @@ INLINE void max_pool_pixel(const struct kernel_window *w, const float *const *ro
     for (size_t ky = 0; ky < w->kernel_height; ky++) {
         for (size_t k = first; rows[ky] && k < end; k++) {
             if (count == POOL_TAPS) {
-                max_of_taps(taps, count, more, channels, y, index, at, index_bytes);
+                max_of_taps(taps, count, false, more, channels, y, index, at, index_bytes);
                 more = true;
                 count = 0;
             }
@@ -119,14 +126,12 @@ INLINE void max_pool_pixel(const struct kernel_window *w, const float *const *ro
             taps[count++] = (struct pool_tap){window_pixel(w, rows[ky], o, k), NULL, tap};
         }
     }
-    if (more) {
-        max_of_taps(taps, count, true, channels, y, index, at, index_bytes);
-    } else if (count == 9) {
-        max_of_taps(taps, 9, false, channels, y, index, at, index_bytes);
-    } else if (count == 6) {
-        max_of_taps(taps, 6, false, channels, y, index, at, index_bytes);
+    if (!more && count == 9) {
+        max_of_taps(taps, 9, true, false, channels, y, index, at, index_bytes);
+    } else if (!more && count == 6) {
+        max_of_taps(taps, 6, true, false, channels, y, index, at, index_bytes);
     } else if (count > 0) {
-        max_of_taps(taps, count, false, channels, y, index, at, index_bytes);
+        max_of_taps(taps, count, false, more, channels, y, index, at, index_bytes);
     } else {
         EACH_VECTOR(channels, {
             store_some(y + i, splat(-INFINITY), left);
@@ -211,16 +216,28 @@ INLINE void max_pool_gradient_apart(const struct kernel_window *w, const float *
     }
 }
 
+/* What a pixel of dx wins, added to `sum`. */
+INLINE void add_won_tap(const struct pool_tap *tap, size_t i, size_t left, size_t index_bytes, vf *sum)
+{
+    vi mine = load_indices(tap->index, index_bytes, i, left) == tap->tap;
+    *sum += (vf)((vi)load_some(tap->data + i, left) & mine);
+}
+
 /* dx (+)= what it won of `count` windows, which is a constant where that is worth it. */
-INLINE void add_won(const struct pool_tap *taps, size_t count, bool more, size_t channels, size_t index_bytes,
-                    float *dx)
+INLINE void add_won(const struct pool_tap *taps, size_t count, bool constant, bool more, size_t channels,
+                    size_t index_bytes, float *dx)
 {
     EACH_VECTOR(channels, {
         vf sum = more ? load_some(dx + i, left) : (vf){0};
-        UNROLL_CONSTANT
-        for (size_t t = 0; t < count; t++) {
-            vi mine = load_indices(taps[t].index, index_bytes, i, left) == taps[t].tap;
-            sum += (vf)((vi)load_some(taps[t].data + i, left) & mine);
+        if (constant) {
+            UNROLL_CONSTANT
+            for (size_t t = 0; t < count; t++) {
+                add_won_tap(&taps[t], i, left, index_bytes, &sum);
+            }
+        } else {
+            for (size_t t = 0; t < count; t++) {
+                add_won_tap(&taps[t], i, left, index_bytes, &sum);
+            }
         }
         store_some(dx + i, sum, left);
     });
@@ -242,7 +259,7 @@ INLINE void max_pool_gradient_pixel(const struct kernel_window *w, const float *
         for (size_t ky = 0; ky < w->kernel_height; ky++) {
             for (size_t m = 0; dy_rows[ky] && m < columns; m++) {
                 if (count == POOL_TAPS) {
-                    add_won(taps, count, more, channels, index_bytes, dx);
+                    add_won(taps, count, false, more, channels, index_bytes, dx);
                     more = true;
                     count = 0;
                 }
@@ -253,20 +270,18 @@ INLINE void max_pool_gradient_pixel(const struct kernel_window *w, const float *
             }
         }
     } while (next < w->kernel_width);
-    if (more || count == 0) {
-        add_won(taps, count, more, channels, index_bytes, dx);
-    } else if (count == 9) {
-        add_won(taps, 9, false, channels, index_bytes, dx);
-    } else if (count == 6) {
-        add_won(taps, 6, false, channels, index_bytes, dx);
-    } else if (count == 4) {
-        add_won(taps, 4, false, channels, index_bytes, dx);
-    } else if (count == 2) {
-        add_won(taps, 2, false, channels, index_bytes, dx);
-    } else if (count == 1) {
-        add_won(taps, 1, false, channels, index_bytes, dx);
+    if (!more && count == 9) {
+        add_won(taps, 9, true, false, channels, index_bytes, dx);
+    } else if (!more && count == 6) {
+        add_won(taps, 6, true, false, channels, index_bytes, dx);
+    } else if (!more && count == 4) {
+        add_won(taps, 4, true, false, channels, index_bytes, dx);
+    } else if (!more && count == 2) {
+        add_won(taps, 2, true, false, channels, index_bytes, dx);
+    } else if (!more && count == 1) {
+        add_won(taps, 1, true, false, channels, index_bytes, dx);
     } else {
-        add_won(taps, count, false, channels, index_bytes, dx);
+        add_won(taps, count, false, more, channels, index_bytes, dx);
     }
 }
 
