@@ -18,6 +18,9 @@ float   *guard_random(size_t n, enum numbers numbers); /* filled */
 float   *guard_copy(const float *x, size_t n);
 double  *guard_doubles(size_t n); /* zeros */
 void     guard_release_all(void);
+/** Of all that was in buffers when they were released, and of all that was checked, since the last call: what a build
+ *  by another compiler must have, too. All NaNs count as one. */
+uint64_t guard_hash(void);
 
 void     random_seed(uint64_t seed);
 size_t   random_below(size_t n);                    /* 0 .. n - 1 */

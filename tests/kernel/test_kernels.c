@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Every kernel of the list on every instruction set that this machine has, against the reference version, in guarded
-   buffers. The cases are in cases_*.c; this file only enumerates. */
+   buffers. The cases are in cases_*.c; this file only enumerates. With --hashes LEVEL it runs one
+   instruction set and prints a hash of what each kernel made of its case, for tools/check-bits. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +28,13 @@ static struct run        runs[RUNS];
 static char              names[RUNS][64];
 static struct CMUnitTest tests[RUNS];
 static size_t            count;
+static const char       *hashes; /* of this level alone */
 
 static void run_case(void **state)
 {
     const struct run *run = *state;
     random_seed(count);
+    guard_hash();
     if (run->elementwise == 1) {
         case_unary(run->table, (enum unary)run->function);
     } else if (run->elementwise == 2) {
@@ -39,6 +43,9 @@ static void run_case(void **state)
         run->check(run->table);
     }
     guard_release_all();
+    if (hashes) {
+        printf("hash %s %016" PRIx64 "\n", names[run - runs], guard_hash());
+    }
 }
 
 static void add(struct run run, const char *name)
@@ -50,10 +57,14 @@ static void add(struct run run, const char *name)
     count++;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    hashes = argc == 3 && strcmp(argv[1], "--hashes") == 0 ? argv[2] : NULL;
     for (int level = 0; level < CPU_LEVEL_COUNT; level++) {
         const struct kernel_table *table = kernel_table_for((enum cpu_level)level);
+        if (hashes && strcmp(hashes, cpu_level_name((enum cpu_level)level)) != 0) {
+            continue;
+        }
         if (!table || !cpu_has((enum cpu_level)level)) {
             printf("level %s: %s\n", cpu_level_name((enum cpu_level)level),
                    table ? "this machine has it not" : "not built");
