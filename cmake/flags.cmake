@@ -39,6 +39,12 @@ if(FOVEA_SANITIZE)
 elseif(CMAKE_BUILD_TYPE MATCHES "^Rel|^MinSize")
     add_compile_definitions(_FORTIFY_SOURCE=2)
 endif()
+# One file for whoever copies it: without the tables that unwind a stack (nothing here throws, and there are no symbols to
+# go with them), without what nothing calls.
+if(FOVEA_STATIC)
+    add_compile_options(-fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections)
+    add_link_options(-Wl,--gc-sections)
+endif()
 include(CheckPIESupported)
 check_pie_supported()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
