@@ -94,22 +94,23 @@ struct together {
     int ranks, threads;
     int dies;         /* the last rank, where it sends for the so-many-th time; 0: it lives */
     int seed_of_last; /* 0: the others' */
-    bool resume;
+    bool resume, any_size; /* any_size: the small network takes pictures of any */
     fov_train_options options;
 };
 
-static fov_value small(fov_graph *g, fov_value x, int classes)
+static fov_value small(fov_graph *g, fov_value x, int classes, bool any_size)
 {
     x = fov_relu(g, fov_batch_norm(g, fov_conv2d(g, x, .filters = 6, .kernel = 3, .pad = 1, .stride = 2)));
+    x = any_size ? fov_global_avg_pool(g, x) : x;
     return fov_dense(g, fov_dropout(g, fov_flatten(g, x), 0.25f), .units = classes);
 }
 
-static fov_model *build(fov_context *context)
+static fov_model *build(fov_context *context, bool any_size)
 {
     fov_model *model = fov_model_create(context);
     fov_graph *g = fov_model_graph(model);
     fov_value x = fov_input(g, .name = "input", .shape = FOV_SHAPE(FOV_BATCH, 1, 28, 28));
-    return fov_model_set_input_output(model, x, small(g, x, 10)) == FOV_OK ? model : NULL;
+    return fov_model_set_input_output(model, x, small(g, x, 10, any_size)) == FOV_OK ? model : NULL;
 }
 
 static void train_rank(const struct together *run, fov_ranks *ranks, struct ending *ending)
@@ -122,7 +123,7 @@ static void train_rank(const struct together *run, fov_ranks *ranks, struct endi
     fov_dataset *test = fov_dataset_open(context, "digits:150", FOV_TEST);
     fov_model *model = data == NULL || test == NULL ? NULL
                        : run->network != NULL       ? fov_model_network(context, run->network, NULL)
-                                                    : build(context);
+                                                    : build(context, run->any_size);
     fov_train_options options = run->options;
     options.ranks = ranks;
     options.directory = run->folder;
@@ -219,6 +220,26 @@ static void any_number_of_ranks_has_the_same_bits(void **state)
     assert_int_equal(strlen(alone[0].hash), 64);
     for (run.ranks = 2; run.ranks <= MOST; run.ranks++) {
         run.threads = 1 + run.ranks % 2;
+        train_together(&run, endings);
+        for (int rank = 0; rank < run.ranks; rank++) {
+            assert_string_equal(endings[rank].text, "");
+            assert_string_equal(endings[rank].hash, alone[0].hash);
+        }
+    }
+}
+
+/* A batch has the size that its number gives, whichever rank computes it. */
+static void sizes_of_pictures_follow_the_batch(void **state)
+{
+    (void)state;
+    struct ending alone[MOST], endings[MOST];
+    struct together run = {.ranks = 1, .threads = 1, .any_size = true, .options = usual};
+    train_together(&run, endings);
+    run.options.multi_scale = "0.3:step=4:every=2";
+    train_together(&run, alone);
+    assert_string_equal(alone[0].text, "");
+    assert_string_not_equal(alone[0].hash, endings[0].hash);
+    for (run.ranks = 2; run.ranks <= 3; run.ranks++) {
         train_together(&run, endings);
         for (int rank = 0; rank < run.ranks; rank++) {
             assert_string_equal(endings[rank].text, "");
@@ -380,7 +401,7 @@ static void statistics_move_once(void **state)
     struct together run = {.ranks = 1, .threads = 1, .options = {.epochs = 1, .batch = 50, .lr = 1e-12f}};
     fov_context *context = test_context(1, 3);
     fov_dataset *data = fov_dataset_open(context, "digits:150", FOV_TRAIN);
-    fov_model *model = build(context), *other = build(context);
+    fov_model *model = build(context, false), *other = build(context, false);
     fov_graph *graph = fov_model_graph(model), *apart = fov_model_graph(other);
     assert_fine(context, data != NULL && other != NULL);
     run.options.accumulate = 3;
@@ -410,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_of_a_program),
         cmocka_unit_test(any_number_of_ranks_has_the_same_bits),
+        cmocka_unit_test(sizes_of_pictures_follow_the_batch),
         cmocka_unit_test(several_losses),
         cmocka_unit_test(a_run_goes_on_with_other_ranks),
         cmocka_unit_test(a_lost_rank_ends_the_others_and_nothing_is_lost),

@@ -267,6 +267,40 @@ static void one_size_is_as_if_alone(void **state)
     assert_true(kinds > 1);
 }
 
+struct counter {
+    fov_context *context;
+    uint64_t requests;
+    int sized, grown; /* steps */
+};
+
+static int count_requests(const fov_progress *p, void *user)
+{
+    struct counter *counter = user;
+    uint64_t requests = fov_context_memory(counter->context).requests;
+    counter->grown += p->step > 1 && requests != counter->requests;
+    counter->sized++;
+    counter->requests = requests;
+    return 0;
+}
+
+/* All plans are there before the first step. */
+static void other_sizes_allocate_nothing(void **state)
+{
+    (void)state;
+    fov_context *context = test_context(1, 3);
+    fov_dataset *data = fov_dataset_open(context, standard.data, FOV_TRAIN);
+    fov_model *model = build_for_any_size(context);
+    struct counter counter = {.context = context};
+    assert_fine(context, data != NULL && model != NULL);
+    assert_fine(context, fov_train(model, data, .epochs = 2, .batch = 16, .multi_scale = "0.3:step=4:every=1",
+                                   .on_step = count_requests, .user = &counter) == FOV_OK);
+    assert_int_equal(counter.sized, 2 * 19);
+    assert_int_equal(counter.grown, 0);
+    fov_model_free(model);
+    fov_dataset_free(data);
+    fov_context_free(context);
+}
+
 static void sizes_refused(void **state)
 {
     (void)state;
@@ -450,7 +484,8 @@ int main(void)
         cmocka_unit_test(runs_with_more_state), cmocka_unit_test(killed_runs),
         cmocka_unit_test(other_runs_refused),   cmocka_unit_test(mixed_runs),
         cmocka_unit_test(runs_of_another_size), cmocka_unit_test(runs_of_several_sizes),
-        cmocka_unit_test(one_size_is_as_if_alone), cmocka_unit_test(sizes_refused),
+        cmocka_unit_test(one_size_is_as_if_alone), cmocka_unit_test(other_sizes_allocate_nothing),
+        cmocka_unit_test(sizes_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
