@@ -15,7 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #endif
@@ -56,6 +59,32 @@ static void isolate(bool alone)
 #endif
 }
 
+/* No more processes from here on. RLIMIT_NPROC does not bind the superuser; a filter of system calls does. */
+static void forbid_processes(void)
+{
+#if defined(__linux__)
+    static struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+#ifdef SYS_clone3
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+#endif
+#ifdef SYS_fork /* newer machines have clone only */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fork, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_vfork, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+#endif
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    static const struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+#endif
+    limit(RLIMIT_NPROC, 0);
+}
+
 static bool redirect(const char *path, int flags, int to)
 {
     int file = open(path, flags | O_NOFOLLOW, 0600);
@@ -78,7 +107,7 @@ static int become(const struct child *child)
     limit(RLIMIT_FSIZE, LARGEST_FILE);
     if (child->alone) {
         limit(RLIMIT_NOFILE, MOST_DESCRIPTORS);
-        limit(RLIMIT_NPROC, 0);
+        forbid_processes();
     }
     signal(SIGPIPE, SIG_DFL);
     signal(SIGXFSZ, SIG_DFL);

@@ -145,6 +145,15 @@ static void test_processes(void **state)
     }
 }
 
+/* Forks until it is refused: at once, for the superuser, too. */
+static void test_no_fork_bomb(void **state)
+{
+    (void)state;
+    check("for (int i = 0; i < 50; i++) { int p = fork(); if (p == 0) { sleep(20); _exit(0); } if (p > 0) exit(42); }",
+          10);
+    says(VERDICT_PASS, "");
+}
+
 static void test_no_network(void **state)
 {
     (void)state;
@@ -195,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_prints_without_end),
         cmocka_unit_test(test_wrong_places),
         cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_no_fork_bomb),
         cmocka_unit_test(test_no_network),
         cmocka_unit_test(test_no_compiler),
         cmocka_unit_test(test_no_folder_is_left),

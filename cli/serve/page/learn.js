@@ -30,7 +30,7 @@ async function showCourse(place) {
   };
   const marks = { passed: ' ✓', started: ' ◐', open: '' };
   list.append(...lessons.map(lesson => make('li', { value: lesson.number }, make('button', { type: 'button', class: 'link', value: lesson.number, onclick: () => show(lesson, true) }, lesson.title,
-    marks[lesson.state] ? make('span', {}, make('span', { 'aria-hidden': 'true' }, marks[lesson.state]), make('span', { class: 'unseen' }, ` (${text(lesson.state)})`)) : null))));
+    marks[lesson.state] ? make('span', {}, make('span', { 'aria-hidden': 'true' }, marks[lesson.state]), make('span', { class: 'unseen' }, text('marked', { state: text(lesson.state) }))) : null))));
   place.replaceChildren(make('h2', {}, text('courseTitle', { n: lessons.length })), make('p', { class: 'small' }, text('courseLead')), make('div', { class: 'columns reading' }, list, reading));
   show(lessons[0]);
 }
@@ -81,7 +81,7 @@ function convolution() {
     chosen = chosen.map(place => Math.min(place, size - 1));
     const rows = Array.from({ length: size }, (_, r) => Array.from({ length: size }, (_, c) => taps(r, c).reduce((all, [x, w]) => all + x * w, +bias.value || 0)));
     out.replaceChildren(make('table', { class: 'matrix', 'aria-label': text('result') }, make('tbody', {}, rows.map((row, r) => make('tr', {}, row.map((value, c) => make('td', { class: r === chosen[0] && c === chosen[1] ? 'on' : '' },
-      make('button', { type: 'button', class: 'link', 'aria-label': `${text('result')} ${r}, ${c}: ${short(value)}`, onclick: () => { chosen = [r, c]; show(); out.querySelectorAll('button')[r * size + c].focus(); } }, short(value)))))))));
+      make('button', { type: 'button', class: 'link', 'aria-label': text('cell', { name: text('result'), r, c, value: short(value) }), onclick: () => { chosen = [r, c]; show(); out.querySelectorAll('button')[r * size + c].focus(); } }, short(value)))))))));
     sum.textContent = taps(...chosen).map(([x, w]) => `${short(x)}·${w < 0 ? `(${short(w)})` : short(w)}`).join(' + ') + ` + ${bias.value || 0} = ${short(rows[chosen[0]][chosen[1]])}`;
   }
   const rebuild = () => { weights.replaceChildren(editable(kernel, text('kernelOf'), show)); show(); };

@@ -109,7 +109,7 @@ function draw(place) {
   const live = shown.find(run => run.at && run.at.steps);
   if (live) charts.unshift(chart(text('lossBySteps'), [{ name: live.name, x: live.points.map(point => point[0]), y: live.points.map(point => point[1]) }]));
   place.replaceChildren(live ? whereItStands(live) : '', make('div', { class: 'charts' }, charts), make('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text('lastRow') }, make('table', {}, make('thead', {}, head), make('tbody', {}, rows))),
-    make('p', { class: 'row' }, shown.filter(run => run.report).map(run => make('button', { type: 'button', class: 'quiet', onclick: () => openReport(run.name) }, `${text('openReport')}: ${run.name}`))));
+    make('p', { class: 'row' }, shown.filter(run => run.report).map(run => make('button', { type: 'button', class: 'quiet', onclick: () => openReport(run.name) }, text('named', { name: text('openReport'), value: run.name })))));
 }
 
 // A page of its own has the style within it that this page's policy forbids; only without a token can it be had by address.

@@ -69,7 +69,7 @@ async function addPictures(one, files) {
       showError(status, problem);
     }
   }
-  say(`${one.name.value}: ${one.counter.textContent}`);
+  say(text('named', { name: one.name.value, value: one.counter.textContent }));
 }
 
 async function shoot(one, card) {

@@ -64,7 +64,7 @@ async function explain() {
   canvas.parentElement.style.aspectRatio = `${seen.width} / ${seen.height}`;
   paint(canvas, bytesOf(seen.pixels), seen.height, seen.width, seen.channels);
   drawHeat(explained[method]);
-  about.textContent = `${explained.name}: ${short(explained.score)}. ${explained[method] ? text('about_' + method) : text('notHere')}`;
+  about.textContent = text('scored', { name: explained.name, value: short(explained.score), about: text(explained[method] ? 'about_' + method : 'notHere') });
   say(about.textContent);
 }
 
