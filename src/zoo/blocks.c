@@ -56,14 +56,19 @@ fov_value zoo_activate(struct zoo_build *b, fov_value x, enum zoo_activation act
     return x;
 }
 
+void zoo_start_for_relu(fov_graph *graph, int parameter)
+{
+    struct value *weight = graph_value(graph, fov_parameter_at(graph, parameter).id);
+    weight->initial = FOV_INITIAL_UNIFORM;
+    weight->scale = (float)sqrt(6.0 / (double)shape_span(&weight->shape, 1, weight->shape.rank));
+}
+
 fov_value zoo_conv2d_for_relu_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options)
 {
     int weight = fov_parameter_count(graph); /* the first that the convolution will add */
     fov_value y = fov_conv2d_opt(graph, x, options);
     if (y.id != 0) {
-        struct value *value = graph_value(graph, fov_parameter_at(graph, weight).id);
-        value->initial = FOV_INITIAL_UNIFORM;
-        value->scale = (float)sqrt(6.0 / (double)shape_span(&value->shape, 1, value->shape.rank));
+        zoo_start_for_relu(graph, weight);
     }
     return y;
 }

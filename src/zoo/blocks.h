@@ -31,10 +31,12 @@ static inline const void *zoo_options(const struct zoo_build *b)
 /** Channels of a map. */
 int zoo_channels(const struct zoo_build *b, fov_value x);
 
-/** fov_conv2d for a layer that a ReLU follows: its weight is drawn from U(-b, b), b = sqrt(6 / fan in) (He et al.,
- *  "Delving deep into rectifiers", ICCV 2015, equation 10), as half the variance is lost there. The builders' own b =
- *  1 / sqrt(fan in) is 2.4 times smaller: course-cnn then ends its ten epochs on MNIST with a training loss 12 %
- *  higher. */
+/** Draws a weight from U(-b, b), b = sqrt(6 / fan in) (He et al., "Delving deep into rectifiers", ICCV 2015, equation
+ *  10), as half the variance is lost in the ReLU behind it. The builders' own b = 1 / sqrt(fan in) is 2.4 times smaller:
+ *  course-cnn then ends its ten epochs on MNIST with a training loss 12 % higher. */
+void zoo_start_for_relu(fov_graph *graph, int parameter);
+
+/** fov_conv2d for a layer that a ReLU follows, with the start above. */
 fov_value zoo_conv2d_for_relu_opt(fov_graph *graph, fov_value x, const fov_conv2d_options *options);
 #define zoo_conv2d_for_relu(graph, x, ...) zoo_conv2d_for_relu_opt((graph), (x), &(fov_conv2d_options){__VA_ARGS__})
 

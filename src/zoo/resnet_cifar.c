@@ -39,9 +39,15 @@ static fov_value features(struct zoo_build *b, fov_value x)
     return x;
 }
 
+/* Section 4.2 starts every layer by He et al. 2015, the last one too. */
 static fov_value head(struct zoo_build *b, fov_value x)
 {
-    return zoo_pooled_logits(b, x, 0, "linear");
+    int weight = fov_parameter_count(b->graph);
+    x = zoo_pooled_logits(b, x, 0, "linear");
+    if (x.id != 0) {
+        zoo_start_for_relu(b->graph, weight);
+    }
+    return x;
 }
 
 /* ---- pre-activation ---------------------------------------------------------------------------------------------- */
