@@ -18,8 +18,14 @@ bool source_has_suffix(const char *path, const char *suffix)
 
 bool source_is_weights(const char *word)
 {
-    return source_has_suffix(word, ".safetensors") || source_has_suffix(word, ".safetensors.index.json") ||
-           source_has_suffix(word, ".pth") || source_has_suffix(word, ".pt");
+    static const char *const suffixes[] = {".safetensors", ".safetensors.index.json", ".pth", ".pt", ".h5", ".hdf5",
+                                           ".keras"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (source_has_suffix(word, suffixes[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A network's name with options behind it, of which one may be a file. */

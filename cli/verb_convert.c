@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea convert: between ONNX, which holds everything, and safetensors, which holds the weights; and from PyTorch's own
- * files of weights. */
+/* fovea convert: between ONNX, which holds everything, and safetensors, which holds the weights; and from PyTorch's and
+ * Keras' own files of weights. */
 #include "options.h"
 #include "json.h"
 #include "output.h"
@@ -180,7 +180,7 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "NAME|FILE",
      .otherwise = "the network they fit",
-     .doc = "where .safetensors or .pth weights belong: a network's name, or an ONNX file with the same parameters"},
+     .doc = "where .safetensors, .pth or .h5 weights belong: a network's name, or an ONNX file with the same parameters"},
     {.name = "weights",
      .kind = OPTION_TEXT,
      .argument = "FILE",
@@ -220,10 +220,13 @@ const struct verb verb_convert = {
         "Suffixes say what is read and written. ONNX holds the whole model; safetensors holds the weights alone, under "
         "PyTorch's names, so that going back needs the network they belong to: the first by name that they fit, or "
         "--model. PyTorch's .pth and .pt of a state dict are read without running the pickle in them, and written as "
-        "safetensors tensor by tensor. From .onnx to .onnx a model is read, checked and written anew, in another opset with --opset.",
+        "safetensors tensor by tensor; so are Keras' .h5, .weights.h5 and .keras, which become a model where their network "
+        "is one that is here, too. From .onnx to .onnx a model is read, checked and written anew, in another opset with "
+        "--opset.",
     .examples = "fovea convert best.onnx best.safetensors\n"
                 "fovea convert best.safetensors again.onnx --model lenet5\n"
                 "fovea convert resnet18.pth resnet18.safetensors\n"
+                "fovea convert resnet50.weights.h5 resnet50.onnx --preset caffe\n"
                 "fovea convert other.onnx other-13.onnx --opset 13\n"
                 "fovea convert open.onnx fixed.onnx --size 320x480\n"
                 "fovea convert cars.onnx cars-boxes.onnx --nms 0.65,0.25\n",

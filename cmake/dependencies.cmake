@@ -48,7 +48,8 @@ if(NOT NANOPB_GENERATOR)
 endif()
 
 # A library that is opened by the first call that needs it (base/library.h): its headers are compiled against, it is not
-# linked with. The name under which it is opened is the one that it gives itself.
+# linked with. The name under which it is opened is the one that it gives itself. Where a source file is named behind, that
+# one alone knows of the library.
 function(fovea_find_late_package name module package)
     pkg_check_modules(${module} IMPORTED_TARGET ${module})
     if(NOT ${module}_FOUND)
@@ -59,8 +60,14 @@ function(fovea_find_late_package name module package)
     if(header MATCHES "SONAME +([^ \n]+)")
         set(file ${CMAKE_MATCH_1})
     endif()
-    target_include_directories(fovea_dependencies SYSTEM INTERFACE ${${module}_INCLUDE_DIRS})
-    target_compile_definitions(fovea_dependencies INTERFACE FOVEA_HAVE_${name} FOVEA_${name}_FILE="${file}")
+    set(definitions FOVEA_HAVE_${name} FOVEA_${name}_FILE="${file}")
+    if(ARGN)
+        set_source_files_properties(${ARGN} PROPERTIES COMPILE_DEFINITIONS "${definitions}"
+            INCLUDE_DIRECTORIES "${${module}_INCLUDE_DIRS}")
+    else()
+        target_include_directories(fovea_dependencies SYSTEM INTERFACE ${${module}_INCLUDE_DIRS})
+        target_compile_definitions(fovea_dependencies INTERFACE ${definitions})
+    endif()
     set(FOVEA_${name}_FILE ${file} PARENT_SCOPE)
 endfunction()
 
@@ -80,12 +87,14 @@ foreach(part "JPEG;libjpeg;libjpeg-dev" "${png}" "WEBP;libwebp;libwebp-dev"
             FOVEA_HAVE_$<IF:$<STREQUAL:${module},libpng>,LIBPNG,${name}>)
     endif()
 endforeach()
-foreach(part "CURL;libcurl;libcurl4-openssl-dev" "ARCHIVE;libarchive;libarchive-dev" "CAIRO;cairo;libcairo2-dev")
+foreach(part "CURL;libcurl;libcurl4-openssl-dev" "ARCHIVE;libarchive;libarchive-dev" "CAIRO;cairo;libcairo2-dev"
+        "HDF5;hdf5;libhdf5-dev;src/io/hdf5.c")
     list(GET part 0 name)
     list(GET part 1 module)
     list(GET part 2 package)
+    list(REMOVE_AT part 0 1 2) # what is left: the source that alone knows of it
     if(FOVEA_WITH_${name})
-        fovea_find_late_package(${name} ${module} "${package}, or configure with -DFOVEA_WITH_${name}=OFF,")
+        fovea_find_late_package(${name} ${module} "${package}, or configure with -DFOVEA_WITH_${name}=OFF," ${part})
     endif()
 endforeach()
 target_link_libraries(fovea_dependencies INTERFACE ${CMAKE_DL_LIBS})

@@ -508,6 +508,7 @@ void safetensors_close(struct safetensors *file)
     memory_free(file->memory, file->by_name);
     memory_free(file->memory, file->metadata);
     memory_free(file->memory, file->names);
+    memory_free(file->memory, file->block);
     if (file->mapped) {
         memory_free(file->memory, (void *)(uintptr_t)file->file);
         file_unmap(&file->map);

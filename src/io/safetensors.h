@@ -44,6 +44,7 @@ struct safetensors {
     struct safetensors               *shards; /**< of one that is an index: the files; else NULL */
     size_t                            shard_count;
     char                             *name; /**< of an index: `file`, to be freed */
+    uint8_t                          *block; /**< tensors' bytes that were made for it; NULL: they lie in the file */
 };
 
 /** Opens a file and maps it; everything in `file` is valid until safetensors_close. */
@@ -55,6 +56,12 @@ bool safetensors_is_index(const char *path); /**< by its suffix */
 /** What safetensors_open does over bytes that outlive `file`; `name` is for messages. */
 int safetensors_parse(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size,
                       struct memory *memory, struct error *error);
+/** Tensors that were read from a file of another kind, as an open file: copies names and metadata, orders them, finds names
+ *  that are there twice. `block` NULL, or what the tensors' data lie in, which is the file's own afterwards, after failures
+ *  too; else they outlive it. */
+int safetensors_gather(struct safetensors *file, const char *name, const struct safetensors_tensor *tensors,
+                       size_t count, const struct safetensors_text *metadata, size_t metadata_count, uint8_t *block,
+                       struct memory *memory, struct error *error);
 void safetensors_close(struct safetensors *file); /**< accepts a zeroed one */
 
 const struct safetensors_tensor *safetensors_find(const struct safetensors *file, const char *name); /**< or NULL */

@@ -101,11 +101,11 @@ const char *sniff_hint(enum sniff_kind kind)
     case SNIFF_NPY:
         return "; it looks like a NumPy array";
     case SNIFF_HDF5:
-        return "; it looks like HDF5, as Keras saves .h5: it is not read, whole models and weights alone alike; export "
-               "the model to ONNX (tf2onnx, keras2onnx)";
+        return "; it looks like HDF5, as Keras saves .h5: weights in it are read where weights are asked for, a whole "
+               "model is not: export it to ONNX (tf2onnx, keras2onnx)";
     case SNIFF_KERAS:
-        return "; it looks like a .keras file of Keras 3: it is not read; export the model to ONNX "
-               "(model.export(\"model.onnx\", format=\"onnx\"), or tf2onnx)";
+        return "; it looks like a .keras file of Keras 3: weights in it are read where weights are asked for, the model "
+               "is not: export it to ONNX (model.export(\"model.onnx\", format=\"onnx\"), or tf2onnx)";
     case SNIFF_PICTURE:
         return "; it looks like a picture";
     case SNIFF_TEXT:

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "io/safetensors_types.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { NAME_TEXT = 160, KEY_TEXT = 512 };
@@ -108,69 +107,20 @@ static int place_tensor(const struct opened *o, const struct torch_tensor *from,
     return FOV_OK;
 }
 
-static int compare_offset(const void *a, const void *b)
+static int gather(const struct opened *o, struct safetensors *file)
 {
-    const struct safetensors_tensor *left = a, *right = b;
-    return left->offset != right->offset ? (left->offset < right->offset ? -1 : 1) : strcmp(left->name, right->name);
-}
-
-static int compare_name(const void *a, const void *b)
-{
-    const struct safetensors_tensor *const *left = a, *const *right = b;
-    return strcmp((*left)->name, (*right)->name);
-}
-
-/* The names move into one block, which the safetensors file owns. */
-static int keep_names(const struct opened *o)
-{
-    struct safetensors *file = o->file;
-    size_t bytes = 1, used = 0;
-    for (size_t i = 0; i < file->count; i++) {
-        bytes += strlen(file->tensors[i].name) + 1;
-    }
-    file->names = memory_allocate(file->memory, bytes, 1, "tensor names", o->error);
-    if (file->names == NULL) {
-        return FOV_E_MEMORY;
-    }
-    for (size_t i = 0; i < file->count; i++) {
-        size_t length = strlen(file->tensors[i].name) + 1;
-        file->tensors[i].name = memcpy(file->names + used, file->tensors[i].name, length);
-        used += length;
-    }
-    return FOV_OK;
-}
-
-static int fill_tables(const struct opened *o)
-{
-    struct safetensors *file = o->file;
     size_t count = o->pickle.count;
-    file->tensors = memory_allocate(file->memory, count, sizeof *file->tensors, "tensors", o->error);
-    file->by_name = memory_allocate(file->memory, count, sizeof *file->by_name, "tensors", o->error);
-    int status = file->tensors == NULL || file->by_name == NULL ? FOV_E_MEMORY : FOV_OK;
+    struct safetensors_tensor *tensors = memory_allocate(file->memory, count, sizeof *tensors, "tensors", o->error);
+    int status = tensors == NULL ? FOV_E_MEMORY : FOV_OK;
     for (size_t i = 0; i < count && status == FOV_OK; i++) {
-        status = place_tensor(o, &o->pickle.tensors[i], &file->tensors[i]);
+        status = place_tensor(o, &o->pickle.tensors[i], &tensors[i]);
     }
-    if (status != FOV_OK) {
-        return status;
+    struct memory *memory = file->memory;
+    if (status == FOV_OK) {
+        status = safetensors_gather(file, file->file, tensors, count, NULL, 0, NULL, memory, o->error);
     }
-    file->count = count;
-    status = keep_names(o);
-    if (status != FOV_OK || count == 0) {
-        return status;
-    }
-    qsort(file->tensors, count, sizeof *file->tensors, compare_offset);
-    for (size_t i = 0; i < count; i++) {
-        file->by_name[i] = &file->tensors[i];
-    }
-    qsort((void *)file->by_name, count, sizeof *file->by_name, compare_name);
-    for (size_t i = 1; i < count; i++) {
-        if (strcmp(file->by_name[i - 1]->name, file->by_name[i]->name) == 0) {
-            char name[NAME_TEXT];
-            return error_set(o->error, FOV_E_INPUT, "%s: tensor \"%s\" is there twice", file->file,
-                             text_escape(name, sizeof name, file->by_name[i]->name));
-        }
-    }
-    return FOV_OK;
+    memory_free(memory, tensors);
+    return status;
 }
 
 int torch_parse(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size, struct memory *memory,
@@ -183,7 +133,7 @@ int torch_parse(struct safetensors *file, const char *name, const uint8_t *bytes
     status = status == FOV_OK ? find_pickle(&o, &pickle) : status;
     status = status == FOV_OK ? check_byte_order(&o) : status;
     status = status == FOV_OK ? torch_pickle_read(&o.pickle, name, pickle->data, pickle->bytes, memory, error) : status;
-    status = status == FOV_OK ? fill_tables(&o) : status;
+    status = status == FOV_OK ? gather(&o, file) : status;
     torch_pickle_free(&o.pickle, memory);
     torch_archive_free(&o.archive, memory);
     if (status != FOV_OK) {

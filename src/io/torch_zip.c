@@ -125,7 +125,7 @@ static int read_entry(const struct zip *zip, uint64_t where, struct torch_entry 
     *entry = (struct torch_entry){.name = (const char *)at + CENTRAL_BYTES, .name_length = (size_t)name};
     if (method != 0 || packed != size) {
         return error_set(zip->error, FOV_E_UNSUPPORTED,
-                         "%s: byte %llu: an entry is compressed or encrypted; PyTorch stores tensors as they are",
+                         "%s: byte %llu: an entry is compressed or encrypted; PyTorch and Keras store them as they are",
                          zip->name, (unsigned long long)where);
     }
     if (!has_mark(zip, local, LOCAL_BYTES, 0x04034b50)) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights alone: from safetensors or from PyTorch's own files, by name. All of a model's parameters are there with their
+/* Weights alone: from safetensors, PyTorch's own files or Keras', by name. All of a model's parameters are there with
+ * their
  * shapes and nothing else is, or the sentence says what the two do not have in common. Which network a file belongs to
  * is found here, too. */
 #include "base/arithmetic.h"
 #include "base/text.h"
+#include "io/keras_file.h"
 #include "io/safetensors.h"
 #include "io/sniff.h"
 #include "io/torch_file.h"
@@ -15,8 +17,16 @@
 
 enum { NAME_TEXT = 120, SHOWN_TEXT = 220 };
 
-/** Opens either kind, by content, several files by their index; reads once, for what comes through a pipe cannot be read
- *  again. */
+/** Any kind, by content. `name` outlives `file`. */
+static int parse_weights(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size,
+                         struct memory *memory, struct error *error)
+{
+    return keras_begins(bytes, size)   ? keras_parse(file, name, bytes, size, memory, error)
+           : torch_begins(bytes, size) ? torch_parse(file, name, bytes, size, memory, error)
+                                       : safetensors_parse(file, name, bytes, size, memory, error);
+}
+
+/** Opens any kind, several files by their index; reads once, for what comes through a pipe cannot be read again. */
 static int open_weights(struct safetensors *file, const char *path, struct memory *memory, struct error *error)
 {
     struct file_map map;
@@ -29,9 +39,7 @@ static int open_weights(struct safetensors *file, const char *path, struct memor
         return status;
     }
     char *name = memory_copy_text(memory, path, error);
-    status = name == NULL                         ? FOV_E_MEMORY
-             : torch_begins(map.bytes, map.size) ? torch_parse(file, name, map.bytes, map.size, memory, error)
-                                                  : safetensors_parse(file, name, map.bytes, map.size, memory, error);
+    status = name == NULL ? FOV_E_MEMORY : parse_weights(file, name, map.bytes, map.size, memory, error);
     if (status != FOV_OK) {
         *file = (struct safetensors){0};
         memory_free(memory, name);
@@ -203,6 +211,18 @@ static void strip(struct safetensors *file, size_t cut)
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
+/** Keras' ResNet has the tensors of torchvision's, which strides elsewhere: names alone would not tell. */
+static int check_version(const fov_model *model, const struct safetensors *file)
+{
+    const char *network = safetensors_metadata(file, KERAS_NETWORK), *name = fov_model_name(model);
+    size_t stem = network != NULL ? strcspn(network, "@") : 0;
+    if (network == NULL || network[stem] == '\0' || strlen(name) != stem || strncmp(name, network, stem) != 0) {
+        return FOV_OK;
+    }
+    return error_set(&model->context->error, FOV_E_INPUT,
+                     "%s: its weights are those of %s, which strides elsewhere than %s", file->file, network, name);
+}
+
 /** Every parameter is there with its shape, and nothing else is: only then is anything copied. */
 static int check_weights(fov_model *model, struct safetensors *file)
 {
@@ -269,7 +289,14 @@ static int copy_weights(fov_model *model, const struct safetensors *file)
 /* Takes an open file's weights and closes it. */
 static int take_weights(fov_model *model, struct safetensors *file, const char *path)
 {
-    int status = check_weights(model, file);
+    int status = keras_rename(file, &model->context->error);
+    const char *preset = safetensors_metadata(file, KERAS_PRESET);
+    status = status ? status : check_version(model, file);
+    status = status ? status : check_weights(model, file);
+    if (!status && preset != NULL) {
+        context_log(model->context, FOV_LOG_WARNING, "%s: from Keras; its published weights want --preset %s", path,
+                    preset);
+    }
     if (!status) {
         status = copy_weights(model, file);
     }
@@ -302,8 +329,7 @@ int fov_model_load_weights_memory(fov_model *model, const void *bytes, size_t si
     struct safetensors file;
     struct memory *memory = model->context->memory;
     struct error *error = &model->context->error;
-    int status = torch_begins(bytes, size) ? torch_parse(&file, name, bytes, size, memory, error)
-                                           : safetensors_parse(&file, name, bytes, size, memory, error);
+    int status = parse_weights(&file, name, bytes, size, memory, error);
     status = status != FOV_OK ? status : take_weights(model, &file, name);
     call_end(&call);
     return status;
@@ -416,9 +442,14 @@ static fov_model *from_weights(fov_context *context, const char *path, const fov
         open_weights(&file, path, context->memory, &context->error) != FOV_OK) {
         return NULL;
     }
-    fov_model *model = find_network(context, options, &file);
-    safetensors_close(&file);
-    if (model != NULL && load_weights(model, path) != FOV_OK) {
+    int status = keras_rename(&file, &context->error);
+    const char *network = safetensors_metadata(&file, KERAS_NETWORK);
+    fov_model *model = status != FOV_OK  ? NULL
+                       : network != NULL ? make_for(context, network, options, &file)
+                                         : find_network(context, options, &file);
+    if (model == NULL) {
+        safetensors_close(&file);
+    } else if (take_weights(model, &file, path) != FOV_OK) {
         error_prefix(&context->error, "the nearest network is %s", fov_model_name(model));
         fov_model_free(model);
         model = NULL;

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: MIT */
+/* HDF5 through libhdf5, which reads from the bytes that are in memory already and makes no copy of them. Links that
+ * lead
+ * elsewhere, data in other files, virtual data and filters that would have to be loaded are refused before anything of
+ * them is opened. Debian's libhdf5 is made for one thread: a lock is around each file. */
+#include "io/hdf5.h"
+#include "base/library.h"
+#include "base/text.h"
+#include "io/safetensors_types.h"
+#include <stdlib.h>
+#include <string.h>
+
+bool hdf5_begins(const uint8_t *bytes, size_t size)
+{
+    return size >= 8 && memcmp(bytes, "\x89HDF\r\n\x1a\n", 8) == 0;
+}
+
+void hdf5_free(struct hdf5_content *content)
+{
+    if (content->memory == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < content->count; i++) {
+        memory_free(content->memory, content->datasets[i].path);
+        memory_free(content->memory, content->datasets[i].label);
+    }
+    memory_free(content->memory, content->datasets);
+    memory_free(content->memory, content->block);
+    memory_free(content->memory, content->text);
+    *content = (struct hdf5_content){0};
+}
+
+#ifdef FOVEA_HAVE_HDF5
+#include <hdf5.h>
+#include <pthread.h>
+#include <stdio.h>
+
+/* What is called of libhdf5, and three of its numbers, which are variables. */
+struct hdf5_library {
+    herr_t (*open)(void);
+    herr_t (*free_memory)(void *);
+    herr_t (*error_get)(hid_t, H5E_auto2_t *, void **);
+    herr_t (*error_set)(hid_t, H5E_auto2_t, void *);
+    hid_t (*list_create)(hid_t);
+    herr_t (*list_close)(hid_t);
+    herr_t (*list_core)(hid_t, size_t, hbool_t);
+    herr_t (*list_callbacks)(hid_t, H5FD_file_image_callbacks_t *);
+    herr_t (*list_image)(hid_t, void *, size_t);
+    int (*list_externals)(hid_t);
+    int (*list_filters)(hid_t);
+    H5Z_filter_t (*list_filter)(hid_t, unsigned, unsigned *, size_t *, unsigned *, size_t, char *, unsigned *);
+    H5D_layout_t (*list_layout)(hid_t);
+    hid_t (*file_open)(const char *, unsigned, hid_t);
+    herr_t (*file_close)(hid_t);
+    hid_t (*object_open)(hid_t, const char *, hid_t);
+    herr_t (*object_close)(hid_t);
+    H5I_type_t (*object_type)(hid_t);
+    herr_t (*group_info)(hid_t, H5G_info_t *);
+    ssize_t (*link_name)(hid_t, const char *, H5_index_t, H5_iter_order_t, hsize_t, char *, size_t, hid_t);
+    herr_t (*link_info)(hid_t, const char *, H5L_info_t *, hid_t);
+    hid_t (*data_space)(hid_t);
+    hid_t (*data_type)(hid_t);
+    hid_t (*data_list)(hid_t);
+    herr_t (*data_read)(hid_t, hid_t, hid_t, hid_t, hid_t, void *);
+    herr_t (*space_close)(hid_t);
+    H5S_class_t (*space_class)(hid_t);
+    int (*space_dims)(hid_t, hsize_t *, hsize_t *);
+    int (*space_rank)(hid_t);
+    herr_t (*type_close)(hid_t);
+    H5T_class_t (*type_class)(hid_t);
+    size_t (*type_size)(hid_t);
+    H5T_order_t (*type_order)(hid_t);
+    H5T_sign_t (*type_sign)(hid_t);
+    herr_t (*type_fields)(hid_t, size_t *, size_t *, size_t *, size_t *, size_t *);
+    size_t (*type_bias)(hid_t);
+    htri_t (*type_varies)(hid_t);
+    hid_t (*type_native)(hid_t, H5T_direction_t);
+    htri_t (*text_exists)(hid_t, const char *);
+    hid_t (*text_open)(hid_t, const char *, hid_t);
+    hid_t (*text_type)(hid_t);
+    hid_t (*text_space)(hid_t);
+    herr_t (*text_read)(hid_t, hid_t, void *);
+    herr_t (*text_close)(hid_t);
+    hid_t *file_access; /* the class of lists that describe how files are opened */
+};
+
+/* Some names are macros for the newest version of a function: what is looked up is what the header makes of them. */
+#define HDF5_FUNCTION(member, function) LIBRARY_FUNCTION(struct hdf5_library, member, function)
+
+static const struct library_function hdf5_functions[] = {
+    HDF5_FUNCTION(open, H5open),
+    HDF5_FUNCTION(free_memory, H5free_memory),
+    HDF5_FUNCTION(error_get, H5Eget_auto2),
+    HDF5_FUNCTION(error_set, H5Eset_auto2),
+    HDF5_FUNCTION(list_create, H5Pcreate),
+    HDF5_FUNCTION(list_close, H5Pclose),
+    HDF5_FUNCTION(list_core, H5Pset_fapl_core),
+    HDF5_FUNCTION(list_callbacks, H5Pset_file_image_callbacks),
+    HDF5_FUNCTION(list_image, H5Pset_file_image),
+    HDF5_FUNCTION(list_externals, H5Pget_external_count),
+    HDF5_FUNCTION(list_filters, H5Pget_nfilters),
+    HDF5_FUNCTION(list_filter, H5Pget_filter2),
+    HDF5_FUNCTION(list_layout, H5Pget_layout),
+    HDF5_FUNCTION(file_open, H5Fopen),
+    HDF5_FUNCTION(file_close, H5Fclose),
+    HDF5_FUNCTION(object_open, H5Oopen),
+    HDF5_FUNCTION(object_close, H5Oclose),
+    HDF5_FUNCTION(object_type, H5Iget_type),
+    HDF5_FUNCTION(group_info, H5Gget_info),
+    HDF5_FUNCTION(link_name, H5Lget_name_by_idx),
+    HDF5_FUNCTION(link_info, H5Lget_info),
+    HDF5_FUNCTION(data_space, H5Dget_space),
+    HDF5_FUNCTION(data_type, H5Dget_type),
+    HDF5_FUNCTION(data_list, H5Dget_create_plist),
+    HDF5_FUNCTION(data_read, H5Dread),
+    HDF5_FUNCTION(space_close, H5Sclose),
+    HDF5_FUNCTION(space_class, H5Sget_simple_extent_type),
+    HDF5_FUNCTION(space_dims, H5Sget_simple_extent_dims),
+    HDF5_FUNCTION(space_rank, H5Sget_simple_extent_ndims),
+    HDF5_FUNCTION(type_close, H5Tclose),
+    HDF5_FUNCTION(type_class, H5Tget_class),
+    HDF5_FUNCTION(type_size, H5Tget_size),
+    HDF5_FUNCTION(type_order, H5Tget_order),
+    HDF5_FUNCTION(type_sign, H5Tget_sign),
+    HDF5_FUNCTION(type_fields, H5Tget_fields),
+    HDF5_FUNCTION(type_bias, H5Tget_ebias),
+    HDF5_FUNCTION(type_varies, H5Tis_variable_str),
+    HDF5_FUNCTION(type_native, H5Tget_native_type),
+    HDF5_FUNCTION(text_exists, H5Aexists),
+    HDF5_FUNCTION(text_open, H5Aopen),
+    HDF5_FUNCTION(text_type, H5Aget_type),
+    HDF5_FUNCTION(text_space, H5Aget_space),
+    HDF5_FUNCTION(text_read, H5Aread),
+    HDF5_FUNCTION(text_close, H5Aclose),
+    HDF5_FUNCTION(file_access, H5P_CLS_FILE_ACCESS_ID_g),
+    {NULL, 0},
+};
+
+/* libhdf5 has one state for the whole process. */
+static pthread_mutex_t hdf5_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct reading {
+    struct hdf5_library call;
+    struct hdf5_content *content;
+    const char *name;
+    const char *const *left_out;
+    struct memory *memory;
+    struct error *error;
+    size_t visited; /* groups and datasets; links may lead round in circles */
+    size_t bytes;   /* of all data, each at a multiple of HDF5_ALIGNMENT */
+};
+
+static int damaged(const struct reading *r, const char *path)
+{
+    char clean[200];
+    return error_set(r->error, FOV_E_INPUT, "%s: \"%s\": the HDF5 file is damaged or cut off", r->name,
+                     text_escape(clean, sizeof clean, path));
+}
+
+static int refuse(const struct reading *r, const char *path, const char *what)
+{
+    char clean[200];
+    return error_set(r->error, FOV_E_UNSUPPORTED, "%s: \"%s\" %s", r->name, text_escape(clean, sizeof clean, path),
+                     what);
+}
+
+/* ---- the bytes as a file: libhdf5 asks for a copy of them, and gets themselves --------------------------------- */
+
+struct image {
+    void *bytes;
+    size_t size;
+};
+
+static void *image_allocate(size_t size, H5FD_file_image_op_t unused, void *user)
+{
+    const struct image *image = user;
+    (void)unused;
+    return size == image->size ? image->bytes : NULL;
+}
+
+static void *image_copy(void *to, const void *from, size_t size, H5FD_file_image_op_t unused, void *user)
+{
+    const struct image *image = user;
+    (void)unused;
+    return to == image->bytes && from == image->bytes && size == image->size ? to : NULL;
+}
+
+static void *image_resize(void *unused, size_t size, H5FD_file_image_op_t operation, void *user)
+{
+    (void)unused, (void)size, (void)operation, (void)user;
+    return NULL; /* nothing is written */
+}
+
+static herr_t image_release(void *unused, H5FD_file_image_op_t operation, void *user)
+{
+    (void)unused, (void)operation, (void)user;
+    return 0;
+}
+
+static void *image_same(void *user)
+{
+    return user;
+}
+
+static herr_t image_forget(void *unused)
+{
+    (void)unused;
+    return 0;
+}
+
+static hid_t open_image(const struct reading *r, struct image *image)
+{
+    static const char nowhere[] = "/dev/null/bytes"; /* libhdf5 wants a name, and no file of that name */
+    H5FD_file_image_callbacks_t callbacks = {image_allocate, image_copy,   image_resize, image_release,
+                                             image_same,     image_forget, image};
+    hid_t list = r->call.list_create(*r->call.file_access), file = -1;
+    if (list >= 0 && r->call.list_core(list, 1 << 16, 0) >= 0 && r->call.list_callbacks(list, &callbacks) >= 0 &&
+        r->call.list_image(list, image->bytes, image->size) >= 0) {
+        file =
+            r->call.file_open(nowhere, 0, list); /* for reading alone; the header's constants call into the library */
+    }
+    if (list >= 0) {
+        r->call.list_close(list);
+    }
+    return file;
+}
+
+/* ---- texts ----------------------------------------------------------------------------------------------------- */
+
+/* A single text, of fixed length or not, as the attribute that is open has it. */
+static int copy_text(const struct reading *r, hid_t attribute, hid_t type, const char *path, char **text)
+{
+    char *varying = NULL, *found = NULL;
+    size_t size = r->call.type_size(type);
+    bool varies = r->call.type_varies(type) > 0;
+    int status = FOV_OK;
+    if (r->call.type_class(type) != H5T_STRING || (!varies && size > HDF5_MOST_TEXT)) {
+        return FOV_OK; /* not a text: as if it were not there */
+    }
+    if (varies) {
+        hid_t native = r->call.type_native(type, H5T_DIR_DEFAULT);
+        status = native >= 0 && r->call.text_read(attribute, native, &varying) >= 0 ? FOV_OK : damaged(r, path);
+        if (native >= 0) {
+            r->call.type_close(native);
+        }
+        if (status == FOV_OK && varying != NULL) {
+            size_t length = strnlen(varying, HDF5_MOST_TEXT);
+            found = length < HDF5_MOST_TEXT ? memory_copy_text(r->memory, varying, r->error) : NULL;
+            status = found != NULL             ? FOV_OK
+                     : length < HDF5_MOST_TEXT ? FOV_E_MEMORY
+                                               : refuse(r, path, "has a text of more than 64 MiB");
+        }
+        r->call.free_memory(varying);
+    } else {
+        found = memory_allocate(r->memory, size + 1, 1, "a text", r->error);
+        status = found == NULL                                    ? FOV_E_MEMORY
+                 : r->call.text_read(attribute, type, found) >= 0 ? FOV_OK
+                                                                  : damaged(r, path);
+    }
+    *text = found;
+    return status;
+}
+
+/* The attribute `key` of an open object; NULL where it has none. */
+static int read_text(const struct reading *r, hid_t object, const char *key, const char *path, char **text)
+{
+    *text = NULL;
+    if (r->call.text_exists(object, key) <= 0) {
+        return FOV_OK;
+    }
+    hid_t attribute = r->call.text_open(object, key, 0);
+    hid_t type = attribute >= 0 ? r->call.text_type(attribute) : -1;
+    hid_t space = attribute >= 0 ? r->call.text_space(attribute) : -1;
+    bool is_one = space >= 0 && r->call.space_class(space) == H5S_SCALAR;
+    int status = type < 0 || space < 0 ? damaged(r, path) : is_one ? copy_text(r, attribute, type, path, text) : FOV_OK;
+    if (space >= 0) {
+        r->call.space_close(space);
+    }
+    if (type >= 0) {
+        r->call.type_close(type);
+    }
+    if (attribute >= 0) {
+        r->call.text_close(attribute);
+    }
+    return status;
+}
+
+/* ---- datasets -------------------------------------------------------------------------------------------------- */
+
+/* IEEE 754's half, single and double, and whole numbers; NULL: another type. */
+static const char *type_name(const struct reading *r, hid_t type)
+{
+    size_t size = r->call.type_size(type), sign = 0, exponent = 0, exponent_bits = 0, mantissa = 0, bits = 0;
+    H5T_class_t class = r->call.type_class(type);
+    if (size > 1 && r->call.type_order(type) != H5T_ORDER_LE) {
+        return NULL;
+    }
+    if (class == H5T_INTEGER) {
+        bool is_signed = r->call.type_sign(type) == H5T_SGN_2;
+        switch (size) {
+        case 1:
+            return is_signed ? "I8" : "U8";
+        case 2:
+            return is_signed ? "I16" : "U16";
+        case 4:
+            return is_signed ? "I32" : "U32";
+        case 8:
+            return is_signed ? "I64" : "U64";
+        default:
+            return NULL;
+        }
+    }
+    if (class != H5T_FLOAT || r->call.type_fields(type, &sign, &exponent, &exponent_bits, &mantissa, &bits) < 0 ||
+        mantissa != 0 || exponent != bits || sign != bits + exponent_bits || sign + 1 != 8 * size) {
+        return NULL;
+    }
+    size_t bias = r->call.type_bias(type);
+    return size == 2 && bits == 10 && bias == 15     ? "F16"
+           : size == 2 && bits == 7 && bias == 127   ? "BF16"
+           : size == 4 && bits == 23 && bias == 127  ? "F32"
+           : size == 8 && bits == 52 && bias == 1023 ? "F64"
+                                                     : NULL;
+}
+
+/* Where and how the numbers are stored: within the file, and packed with what every libhdf5 has built in. */
+static int check_storage(const struct reading *r, hid_t data, const char *path)
+{
+    hid_t list = r->call.data_list(data);
+    int status = list < 0 ? damaged(r, path) : FOV_OK;
+    if (status == FOV_OK && r->call.list_layout(list) == H5D_VIRTUAL) {
+        status = refuse(r, path, "is put together of other datasets, which is not read");
+    }
+    if (status == FOV_OK && r->call.list_layout(list) != H5D_CHUNKED && r->call.list_externals(list) != 0) {
+        status = refuse(r, path, "lies in another file, which is not followed");
+    }
+    int filters = status == FOV_OK && r->call.list_layout(list) == H5D_CHUNKED ? r->call.list_filters(list) : 0;
+    for (int i = 0; i < filters && status == FOV_OK; i++) {
+        unsigned flags = 0, settings = 0;
+        size_t count = 0;
+        H5Z_filter_t filter = r->call.list_filter(list, (unsigned)i, &flags, &count, NULL, 0, NULL, &settings);
+        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32) {
+            status = refuse(r, path, "is packed in a way that is not read: deflate is");
+        }
+    }
+    if (list >= 0) {
+        r->call.list_close(list);
+    }
+    return status;
+}
+
+/* Shape and type of a dataset; its path and label go to the list. */
+static int add_dataset(struct reading *r, hid_t data, const char *path, const char *label)
+{
+    struct hdf5_content *content = r->content;
+    hsize_t dims[H5S_MAX_RANK] = {0};
+    char shape[SHAPE_TEXT_SIZE];
+    int status = memory_grow(r->memory, (void **)&content->datasets, &content->capacity, content->count,
+                             sizeof *content->datasets, "a list of datasets", r->error);
+    status = status == FOV_OK ? check_storage(r, data, path) : status;
+    if (status != FOV_OK) {
+        return status;
+    }
+    struct hdf5_dataset *set = &content->datasets[content->count];
+    *set = (struct hdf5_dataset){0};
+    hid_t space = r->call.data_space(data), type = r->call.data_type(data);
+    H5S_class_t class = space >= 0 ? r->call.space_class(space) : H5S_NO_CLASS;
+    int rank = space >= 0 ? r->call.space_rank(space) : -1;
+    set->type = type >= 0 ? type_name(r, type) : NULL;
+    if (space < 0 || type < 0 || rank < 0 || rank > H5S_MAX_RANK) {
+        status = damaged(r, path);
+    } else if (set->type == NULL) {
+        status =
+            refuse(r, path, "holds numbers of a type that is not read: floats and whole numbers are, little-endian");
+    } else if (class == H5S_NULL || rank > FOV_MAX_RANK) {
+        status = refuse(r, path, "has a shape that is not read: at most 8 dimensions");
+    } else if (r->call.space_dims(space, dims, NULL) != rank) {
+        status = damaged(r, path);
+    }
+    if (space >= 0) {
+        r->call.space_close(space);
+    }
+    if (type >= 0) {
+        r->call.type_close(type);
+    }
+    size_t elements = 0, bytes = 0;
+    bool fits = status == FOV_OK;
+    set->shape.rank = rank;
+    for (int i = 0; i < rank && fits; i++) {
+        fits = dims[i] <= INT64_MAX;
+        set->shape.dim[i] = (int64_t)(fits ? dims[i] : 0);
+    }
+    fits = fits && shape_count(&set->shape, &elements) &&
+           size_multiply(elements, safetensors_type_named(set->type)->bits / 8, &set->bytes) &&
+           size_add(set->bytes, HDF5_ALIGNMENT - 1, &bytes) &&
+           size_add(r->bytes, bytes / HDF5_ALIGNMENT * HDF5_ALIGNMENT, &r->bytes);
+    if (status == FOV_OK && !fits) {
+        status =
+            error_set(r->error, FOV_E_INPUT, "%s: size overflow in shape %s", r->name, shape_text(&set->shape, shape));
+    }
+    if (status == FOV_OK) {
+        set->path = memory_copy_text(r->memory, path, r->error);
+        set->label = label != NULL ? memory_copy_text(r->memory, label, r->error) : NULL;
+        content->count++;
+        status = set->path == NULL || (label != NULL && set->label == NULL) ? FOV_E_MEMORY : FOV_OK;
+    }
+    return status;
+}
+
+/* ---- groups ---------------------------------------------------------------------------------------------------- */
+
+static bool is_left_out(const struct reading *r, const char *name)
+{
+    for (const char *const *next = r->left_out; *next != NULL; next++) {
+        if (strcmp(*next, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int walk(struct reading *r, hid_t group, int depth, const char *path, const char *label);
+
+/* What the link `name` of a group leads to: a dataset, or a group again. */
+static int follow(struct reading *r, hid_t group, int depth, const char *name, const char *path, const char *label)
+{
+    H5L_info_t link;
+    if (r->call.link_info(group, name, &link, 0) < 0) {
+        return damaged(r, path);
+    }
+    if (link.type != H5L_TYPE_HARD) {
+        return refuse(r, path, "is a link to elsewhere, which is not followed");
+    }
+    if (++r->visited > HDF5_MOST_DATASETS) {
+        return refuse(r, path, "comes after 100000 others: links that lead round in a circle?");
+    }
+    hid_t object = r->call.object_open(group, name, 0);
+    if (object < 0) {
+        return damaged(r, path);
+    }
+    char *own = NULL;
+    H5I_type_t type = r->call.object_type(object);
+    int status = type == H5I_GROUP ? read_text(r, object, "name", path, &own) : FOV_OK;
+    if (status == FOV_OK && type == H5I_GROUP) {
+        status = walk(r, object, depth + 1, path, own);
+    } else if (status == FOV_OK && type == H5I_DATASET) {
+        status = add_dataset(r, object, path, label);
+    }
+    memory_free(r->memory, own);
+    r->call.object_close(object);
+    return status;
+}
+
+static int walk(struct reading *r, hid_t group, int depth, const char *path, const char *label)
+{
+    H5G_info_t info;
+    char name[HDF5_MOST_PATH], inner[HDF5_MOST_PATH];
+    if (depth > HDF5_MOST_DEPTH) {
+        return refuse(r, path, "lies deeper than 32 groups");
+    }
+    if (r->call.group_info(group, &info) < 0) {
+        return damaged(r, path);
+    }
+    int status = FOV_OK;
+    for (hsize_t i = 0; i < info.nlinks && status == FOV_OK; i++) {
+        ssize_t length = r->call.link_name(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name, 0);
+        if (length < 0) {
+            return damaged(r, path);
+        }
+        if (depth == 0 && is_left_out(r, name)) {
+            continue;
+        }
+        int written = snprintf(inner, sizeof inner, "%s%s%s", path, *path != '\0' ? "/" : "", name);
+        if (length >= (ssize_t)sizeof name || written < 0 || (size_t)written >= sizeof inner) {
+            return refuse(r, path, "holds a name of more than 1000 bytes");
+        }
+        status = follow(r, group, depth, name, inner, label);
+    }
+    return status;
+}
+
+static int read_numbers(const struct reading *r, hid_t file)
+{
+    struct hdf5_content *content = r->content;
+    size_t used = 0;
+    content->block = memory_allocate_raw(r->memory, r->bytes, 1, "the numbers of an HDF5 file", r->error);
+    int status = content->block != NULL ? FOV_OK : FOV_E_MEMORY;
+    for (size_t i = 0; i < content->count && status == FOV_OK; i++) {
+        struct hdf5_dataset *set = &content->datasets[i];
+        hid_t data = r->call.object_open(file, set->path, 0), type = data >= 0 ? r->call.data_type(data) : -1;
+        if (type < 0 ||
+            (set->bytes > 0 && r->call.data_read(data, type, H5S_ALL, H5S_ALL, 0, content->block + used) < 0)) {
+            status = damaged(r, set->path);
+        }
+        set->data = content->block + used;
+        used += (set->bytes + HDF5_ALIGNMENT - 1) / HDF5_ALIGNMENT * HDF5_ALIGNMENT;
+        if (type >= 0) {
+            r->call.type_close(type);
+        }
+        if (data >= 0) {
+            r->call.object_close(data);
+        }
+    }
+    return status;
+}
+
+static int compare_path(const void *a, const void *b)
+{
+    const struct hdf5_dataset *left = a, *right = b;
+    return strcmp(left->path, right->path);
+}
+
+static int read_file(struct reading *r, struct image *image, const char *text)
+{
+    hid_t file = open_image(r, image);
+    if (file < 0) {
+        return error_set(r->error, FOV_E_INPUT, "%s: the HDF5 file is damaged or cut off", r->name);
+    }
+    hid_t root = r->call.object_open(file, "/", 0);
+    int status = root < 0 ? damaged(r, "/") : text != NULL ? read_text(r, root, text, "/", &r->content->text) : FOV_OK;
+    status = status == FOV_OK ? walk(r, root, 0, "", NULL) : status;
+    status = status == FOV_OK ? read_numbers(r, file) : status;
+    if (root >= 0) {
+        r->call.object_close(root);
+    }
+    r->call.file_close(file);
+    if (status == FOV_OK && r->content->count > 0) {
+        qsort(r->content->datasets, r->content->count, sizeof *r->content->datasets, compare_path);
+    }
+    return status;
+}
+
+int hdf5_read(struct hdf5_content *content, const char *name, const uint8_t *bytes, size_t size,
+              const char *const *left_out, const char *text, struct memory *memory, struct error *error)
+{
+    struct reading r = {.content = content, .name = name, .left_out = left_out, .memory = memory, .error = error};
+    struct image image = {(void *)(uintptr_t)bytes, size};
+    H5E_auto2_t print = NULL;
+    void *user = NULL;
+    *content = (struct hdf5_content){.memory = memory};
+    pthread_mutex_lock(&hdf5_lock);
+    int status = library_open(FOVEA_HDF5_FILE, "libhdf5-103-1", hdf5_functions, &r.call, error);
+    if (status == FOV_OK && (r.call.open() < 0 || r.call.error_get(0, &print, &user) < 0)) {
+        status = error_set(error, FOV_E_UNSUPPORTED, "%s: libhdf5 does not start", name);
+    } else if (status == FOV_OK) {
+        r.call.error_set(0, NULL, NULL); /* it would print */
+        status = read_file(&r, &image, text);
+        r.call.error_set(0, print, user);
+    } else {
+        error_prefix(error, "%s: it is HDF5", name);
+    }
+    pthread_mutex_unlock(&hdf5_lock);
+    return status;
+}
+#else
+int hdf5_read(struct hdf5_content *content, const char *name, const uint8_t *bytes, size_t size,
+              const char *const *left_out, const char *text, struct memory *memory, struct error *error)
+{
+    (void)bytes, (void)size, (void)left_out, (void)text;
+    *content = (struct hdf5_content){.memory = memory};
+    return error_set(error, FOV_E_UNSUPPORTED,
+                     "%s: it is HDF5, as Keras saves weights, which this build leaves out: build fovea with libhdf5 "
+                     "(-DFOVEA_WITH_HDF5=ON), or export the model to ONNX (tf2onnx)",
+                     name);
+}
+#endif

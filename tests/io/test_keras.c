@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* Keras' files of weights, as tests/data/keras/make.py wrote them: every layout gives the same tensors, known
+ * networks get
+ * our names, order and folded statistics to the last number, what leads out of a file or round in circles is refused,
+ * no
+ * cut or changed file and no refused allocation does harm. */
+#include "io/keras_file.h"
+#include "base/memory.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct opened {
+    struct memory *memory;
+    struct error error;
+    uint8_t *bytes;
+    size_t size;
+    struct safetensors file;
+};
+
+static void read_bytes(struct opened *o, const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/data/keras/%s", FOVEA_SOURCE_DIR, name);
+    *o = (struct opened){.memory = memory_create(NULL, 0)};
+    assert_int_equal(file_read(path, 1 << 20, o->memory, &o->bytes, &o->size, &o->error), FOV_OK);
+}
+
+static void skip_without_library(const struct opened *o)
+{
+    if (o->error.status == FOV_E_UNSUPPORTED &&
+        (strstr(o->error.text, "leaves out") != NULL || strstr(o->error.text, "cannot be opened") != NULL)) {
+        skip();
+    }
+}
+
+static void end(struct opened *o)
+{
+    safetensors_close(&o->file);
+    memory_free(o->memory, o->bytes);
+    assert_int_equal(memory_in_use(o->memory), 0);
+    memory_destroy(o->memory);
+}
+
+/* Opens a file of the folder; `renamed`: with our names. */
+static int open_file(struct opened *o, const char *name, bool renamed)
+{
+    read_bytes(o, name);
+    int status = keras_parse(&o->file, name, o->bytes, o->size, o->memory, &o->error);
+    skip_without_library(o);
+    return status == FOV_OK && renamed ? keras_rename(&o->file, &o->error) : status;
+}
+
+static void good(struct opened *o, const char *name, bool renamed)
+{
+    if (open_file(o, name, renamed) != FOV_OK) {
+        fail_msg("%s", o->error.text);
+    }
+}
+
+/* A tensor that is there with this shape (0: not that many dimensions); its numbers. */
+static const float *numbers(const struct opened *o, const char *name, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    const struct safetensors_tensor *tensor = safetensors_find(&o->file, name);
+    if (tensor == NULL) {
+        fail_msg("no tensor \"%s\"", name);
+        return NULL;
+    }
+    const int64_t wanted[] = {a, b, c, d};
+    int rank = d > 0 ? 4 : c > 0 ? 3 : b > 0 ? 2 : 1;
+    assert_int_equal(tensor->shape.rank, rank);
+    for (int i = 0; i < rank; i++) {
+        assert_int_equal(tensor->shape.dim[i], wanted[i]);
+    }
+    assert_string_equal(tensor->type, "F32");
+    return (const float *)(const void *)tensor->data;
+}
+
+/* ---- names and numbers ----------------------------------------------------------------------------------------- */
+
+static void test_names(void **state)
+{
+    struct opened o;
+    (void)state;
+    good(&o, "small.h5", true);
+    assert_int_equal(o.file.count, 8);
+    const float *kernel = numbers(&o, "first/kernel", 2, 2, 1, 2), *gamma = numbers(&o, "second/gamma", 2, 0, 0, 0);
+    for (int i = 0; i < 8; i++) {
+        assert_true(kernel[i] == (float)i / 8);
+    }
+    assert_true(gamma[1] == 11.0F / 8);
+    numbers(&o, "second/moving_variance", 2, 0, 0, 0);
+    numbers(&o, "third/bias", 3, 0, 0, 0);
+    end(&o);
+    good(&o, "small.weights.h5", false);
+    assert_int_equal(o.file.count, 8); /* neither the optimiser's number nor dropout's */
+    numbers(&o, "conv2d/kernel", 2, 2, 1, 2);
+    numbers(&o, "batch_normalization/moving_mean", 2, 0, 0, 0);
+    numbers(&o, "dense/kernel", 2, 3, 0, 0);
+    end(&o);
+    good(&o, "double.h5", false);
+    assert_string_equal(safetensors_find(&o.file, "first/kernel")->type, "F64");
+    end(&o);
+}
+
+/* Each layout of the same weights; the numbers of make.py count through all tensors, in eighths. */
+static void test_resnet(void **state)
+{
+    static const char *const files[] = {"resnet.h5", "resnet_whole.h5", "resnet_keras1.h5", "resnet.weights.h5",
+                                        "resnet.keras"};
+    (void)state;
+    for (size_t f = 0; f < sizeof files / sizeof files[0]; f++) {
+        struct opened o;
+        good(&o, files[f], true);
+        assert_int_equal(o.file.count, 17);
+        assert_string_equal(safetensors_metadata(&o.file, KERAS_NETWORK), "resnet50@v1");
+        assert_string_equal(safetensors_metadata(&o.file, KERAS_PRESET), "caffe");
+        const float *conv = numbers(&o, "conv1.weight", 3, 2, 1, 2);
+        for (int out = 0; out < 3; out++) {
+            for (int in = 0; in < 2; in++) {
+                for (int x = 0; x < 2; x++) {
+                    assert_true(conv[(out * 2 + in) * 2 + x] == (float)((x * 2 + in) * 3 + out) / 8);
+                }
+            }
+        }
+        const float *gamma = numbers(&o, "bn1.weight", 3, 0, 0, 0), *beta = numbers(&o, "bn1.bias", 3, 0, 0, 0);
+        const float *mean = numbers(&o, "bn1.running_mean", 3, 0, 0, 0);
+        const float *variance = numbers(&o, "bn1.running_var", 3, 0, 0, 0);
+        for (int i = 0; i < 3; i++) {
+            assert_true(gamma[i] == (float)(15 + i) / 8 && beta[i] == (float)(18 + i) / 8);
+            assert_true(mean[i] == 9.0F / 8); /* less the convolution's bias */
+            assert_true(variance[i] == (float)((24 + i) / 8.0 + (1.001e-5 - 1e-5)));
+        }
+        const float *shortcut = numbers(&o, "layer1.0.downsample.0.weight", 2, 3, 1, 1);
+        assert_true(shortcut[0] == 27.0F / 8 && shortcut[1] == 29.0F / 8 && shortcut[3] == 28.0F / 8);
+        assert_true(numbers(&o, "layer1.0.downsample.1.running_mean", 2, 0, 0, 0)[1] == 6.0F / 8);
+        assert_true(numbers(&o, "layer1.0.conv3.weight", 2, 3, 1, 1)[5] == 48.0F / 8);
+        assert_true(numbers(&o, "layer1.0.bn3.running_mean", 2, 0, 0, 0)[0] == 6.0F / 8);
+        const float *dense = numbers(&o, "fc.weight", 3, 2, 0, 0);
+        assert_true(dense[0] == 59.0F / 8 && dense[1] == 62.0F / 8 && dense[2] == 60.0F / 8);
+        assert_true(numbers(&o, "fc.bias", 3, 0, 0, 0)[2] == 67.0F / 8);
+        end(&o);
+    }
+}
+
+/* The first dense layer reads a map: Keras flattens it with channels last. This file is packed, too. */
+static void test_vgg(void **state)
+{
+    struct opened o;
+    (void)state;
+    good(&o, "vgg.h5", true);
+    assert_string_equal(safetensors_metadata(&o.file, KERAS_NETWORK), "vgg16");
+    numbers(&o, "features.0.weight", 2, 1, 1, 1);
+    numbers(&o, "features.2.weight", 2, 2, 1, 1);
+    numbers(&o, "features.5.bias", 2, 0, 0, 0);
+    const float *dense = numbers(&o, "classifier.0.weight", 2, 2048, 0, 0);
+    for (int out = 0; out < 2; out++) {
+        for (int c = 0; c < 512; c++) {
+            for (int p = 0; p < 4; p++) {
+                assert_true(dense[out * 2048 + c * 4 + p] == (float)((22 + (p * 512 + c) * 2 + out) % 4096) / 8);
+            }
+        }
+    }
+    numbers(&o, "classifier.6.weight", 3, 2, 0, 0);
+    end(&o);
+}
+
+/* ---- refusals and failures ------------------------------------------------------------------------------------- */
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *file, *said;
+    } rows[] = {
+        {"small.weights.h5", "its layers have numbers instead of names"},
+        {"mobilenet.h5", "weights of Keras' MobileNetV2: where it strides it pads behind only"},
+        {"link.h5", "\"outside\" is a link to elsewhere"},
+        {"external.h5", "\"first/kernel:0\" lies in another file"},
+        {"circle.h5", "lies deeper than 32 groups"},
+        {"big_endian.h5", "numbers of a type that is not read"},
+        {"lzf.h5", "is packed in a way that is not read"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct opened o;
+        assert_int_equal(open_file(&o, rows[i].file, true), FOV_E_UNSUPPORTED);
+        if (strstr(o.error.text, rows[i].said) == NULL || strstr(o.error.text, rows[i].file) == NULL) {
+            fail_msg("expected \"%s\", got \"%s\"", rows[i].said, o.error.text);
+        }
+        end(&o);
+    }
+}
+
+static void test_cut(void **state)
+{
+    static const char *const files[] = {"resnet_keras1.h5", "resnet.keras"};
+    (void)state;
+    for (size_t f = 0; f < 2; f++) {
+        struct opened o;
+        good(&o, files[f], false);
+        safetensors_close(&o.file);
+        for (size_t size = 8; size < o.size; size += 61) {
+            uint8_t *cut = malloc(size); /* of just this size, for tools that watch */
+            memcpy(cut, o.bytes, size);
+            o.error = (struct error){.status = FOV_OK};
+            bool begins = keras_begins(cut, size);
+            int status = begins ? keras_parse(&o.file, "cut", cut, size, o.memory, &o.error) : FOV_E_INPUT;
+            assert_int_not_equal(status, FOV_OK);
+            free(cut);
+        }
+        end(&o);
+    }
+}
+
+static void test_every_allocation_fails(void **state)
+{
+    struct opened o;
+    (void)state;
+    good(&o, "resnet.keras", true);
+    safetensors_close(&o.file);
+    size_t before = memory_in_use(o.memory);
+    int status = FOV_E_MEMORY;
+    for (uint64_t n = 1; status != FOV_OK; n++) {
+        o.error = (struct error){.status = FOV_OK};
+        memory_fail_at(o.memory, n, false);
+        status = keras_parse(&o.file, "f", o.bytes, o.size, o.memory, &o.error);
+        status = status == FOV_OK ? keras_rename(&o.file, &o.error) : status;
+        memory_fail_at(o.memory, 0, false);
+        safetensors_close(&o.file);
+        assert_true(status == FOV_OK || o.error.status == FOV_E_MEMORY);
+        assert_int_equal(memory_in_use(o.memory), before);
+    }
+    end(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_resnet), cmocka_unit_test(test_vgg),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_cut),    cmocka_unit_test(test_every_allocation_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
