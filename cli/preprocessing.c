@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHANNELS = 4 };
+enum { CHANNELS = 4, NUMBERS = 96 /* bytes of as many numbers */ };
 
 /* torchvision's ImageClassification; timm's Inception; Keras's modes "caffe" and "tf". The shorter side is stated as it
  * is for pictures of `input` pixels, and keeps that proportion for others. */
@@ -43,8 +43,12 @@ const struct cli_option preprocessing_options[] = {
     {.name = "mean",
      .kind = OPTION_TEXT,
      .argument = "M,M,M",
-     .doc = "taken off each channel, in the network's order, after --scale; one number is for all"},
-    {.name = "std", .kind = OPTION_TEXT, .argument = "S,S,S", .doc = "by which each channel is divided then"},
+     .doc = "taken off each channel, in the network's order, after --scale; one number is for all; train: data, the mean "
+            "of the pictures that are learned from"},
+    {.name = "std",
+     .kind = OPTION_TEXT,
+     .argument = "S,S,S",
+     .doc = "by which each channel is divided then; train: data, their deviation"},
     {.name = "scale",
      .kind = OPTION_TEXT,
      .argument = "FACTOR",
@@ -131,7 +135,7 @@ static int read_numbers(struct cli *cli, const char *name, int channels, float o
     }
     if (!is_good || (count != 1 && count != channels)) {
         return fail(cli, EXIT_USAGE,
-                    "--%s is \"%.60s\"; it is a number, or %d separated by commas, one for each channel", name, text,
+                    "--%s is \"%.60s\"; it is a number, %d separated by commas, one for each channel, or (train) data", name, text,
                     channels);
     }
     for (int c = 1; c < channels && count == 1; c++) {
@@ -223,7 +227,45 @@ static int set_fit(struct cli *cli, fov_preprocessing *p)
     return EXIT_OK;
 }
 
-static int set_pixels(struct cli *cli, fov_model *model)
+/* --mean data, --std data */
+static bool is_measured(const struct cli *cli, const char *name)
+{
+    return option_given(cli, name) && strcmp(option_text(cli, name), "data") == 0;
+}
+
+static void print_numbers(char out[NUMBERS], const float *numbers, int count)
+{
+    size_t used = 0;
+    for (int c = 0; c < count; c++) {
+        used = append_text(out, NUMBERS, used, "%s%.4g", c > 0 ? "," : "", (double)numbers[c]);
+    }
+}
+
+/* Everything else is set by now: pictures are measured as the network is given them. */
+static int measure(struct cli *cli, fov_model *model, const fov_dataset *data, int channels)
+{
+    bool mean = is_measured(cli, "mean"), deviation = is_measured(cli, "std");
+    if (!mean && !deviation) {
+        return EXIT_OK;
+    }
+    if (data == NULL) {
+        return fail(cli, EXIT_USAGE,
+                    "--%s data: fovea train measures what it learns from, and its model carries the numbers",
+                    mean ? "mean" : "std");
+    }
+    if (fov_model_measure_pixels(model, data, mean, deviation) != FOV_OK) {
+        return fail_library(cli);
+    }
+    fov_preprocessing p = fov_model_preprocessing(model);
+    char means[NUMBERS], deviations[NUMBERS];
+    print_numbers(means, p.mean, channels);
+    print_numbers(deviations, p.deviation, channels);
+    remark(cli, "pixels become (x - mean) / deviation: mean %s%s, deviation %s%s", means,
+           mean ? " (measured)" : "", deviations, deviation ? " (measured)" : "");
+    return EXIT_OK;
+}
+
+static int set_pixels(struct cli *cli, fov_model *model, const fov_dataset *data)
 {
     int channels, height, width, code = EXIT_OK;
     if (!fov_model_picture_size(model, &channels, &height, &width)) {
@@ -233,10 +275,10 @@ static int set_pixels(struct cli *cli, fov_model *model)
     if (option_given(cli, "preset")) {
         p = preset_for(option_text(cli, "preset"), channels, height, width);
     }
-    if (option_given(cli, "mean")) {
+    if (option_given(cli, "mean") && !is_measured(cli, "mean")) {
         code = read_numbers(cli, "mean", channels, p.mean);
     }
-    if (code == EXIT_OK && option_given(cli, "std")) {
+    if (code == EXIT_OK && option_given(cli, "std") && !is_measured(cli, "std")) {
         code = read_numbers(cli, "std", channels, p.deviation);
         for (int c = 0; code == EXIT_OK && c < channels; c++) {
             if (!(p.deviation[c] > 0)) {
@@ -265,7 +307,7 @@ static int set_pixels(struct cli *cli, fov_model *model)
     }
     fit_scale(cli, &p, channels);
     fov_model_set_preprocessing(model, &p);
-    return EXIT_OK;
+    return measure(cli, model, data, channels);
 }
 
 /* A file in training form says what nobody expects of a prediction: so it is done, and said. */
@@ -282,7 +324,7 @@ static void choose_statistics(struct cli *cli, fov_model *model, bool is_used)
     }
 }
 
-int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used)
+int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used, const fov_dataset *learned)
 {
     int channels, height, width, code = EXIT_OK;
     if (option_given(cli, "layout")) {
@@ -299,7 +341,7 @@ int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used)
     }
     choose_statistics(cli, model, is_used);
     if (preprocessing_given(cli)) {
-        return set_pixels(cli, model);
+        return set_pixels(cli, model, learned);
     }
     if (is_used && !fov_model_states_preprocessing(model) &&
         fov_model_picture_size(model, &channels, &height, &width)) {

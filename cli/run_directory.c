@@ -3,6 +3,7 @@
 #include "run_directory.h"
 #include "options.h"
 #include "output.h"
+#include "preprocessing.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -158,6 +159,23 @@ static void set_given(json_t *object, const char *key, const char *word)
     }
 }
 
+/* What pixels become is no row of the library's table of options, and moves bits all the same. */
+static void set_preprocessing(const struct cli *cli, json_t *object)
+{
+    for (const struct cli_option *o = preprocessing_options; o->name != NULL; o++) {
+        if (!option_given(cli, o->name)) {
+            continue;
+        }
+        if (o->kind == OPTION_FLAG) {
+            json_set_flag(object, o->name, option_flag(cli, o->name));
+        } else if (o->kind == OPTION_INTEGER) {
+            json_set_integer(object, o->name, option_integer(cli, o->name));
+        } else {
+            set_word(object, o->name, option_text(cli, o->name), strcmp(o->name, "names") == 0);
+        }
+    }
+}
+
 int run_directory_keep_words(struct cli *cli, const struct run_directory *folder, const struct run_words *words)
 {
     char path[RUN_PATH];
@@ -180,6 +198,7 @@ int run_directory_keep_words(struct cli *cli, const struct run_directory *folder
     if (words->classes > 0) {
         json_set_integer(object, "classes", words->classes);
     }
+    set_preprocessing(cli, object);
     if (json_save(run_directory_file(path, folder, "args.json"), object) != 0) {
         return fail(cli, EXIT_IO, "%s: cannot write: %s", path, strerror(errno));
     }

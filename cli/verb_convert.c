@@ -155,7 +155,7 @@ static int run(struct cli *cli)
     fov_model *model = is_darknet       ? load_darknet(cli, from, weights)
                        : wanted != NULL ? load_sized(cli, from, size)
                                         : source_model(cli, from, NULL, option_text(cli, "model"));
-    int code = model != NULL ? preprocessing_apply(cli, model, false) : EXIT_OK;
+    int code = model != NULL ? preprocessing_apply(cli, model, false, NULL) : EXIT_OK;
     code = code == EXIT_OK && model != NULL ? add_suppression(cli, model) : code;
     if (code != EXIT_OK) {
         fov_model_free(model);

@@ -82,7 +82,7 @@ static int run(struct cli *cli)
     }
     int code = source_detector(cli, model);
     code = code != EXIT_OK ? code : source_choose(cli, model, option_text(cli, "output"), option_text(cli, "scores"));
-    code = code == EXIT_OK ? preprocessing_apply(cli, model, true) : code;
+    code = code == EXIT_OK ? preprocessing_apply(cli, model, true, NULL) : code;
     if (code != EXIT_OK) {
         fov_model_free(model);
         return code;

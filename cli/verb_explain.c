@@ -258,7 +258,7 @@ static int open_all(struct explaining *x)
         return fail_library(cli);
     }
     int code = source_choose(cli, x->model, option_text(cli, "output"), NULL);
-    code = code == EXIT_OK ? preprocessing_apply(cli, x->model, true) : code;
+    code = code == EXIT_OK ? preprocessing_apply(cli, x->model, true, NULL) : code;
     if (code != EXIT_OK) {
         return code;
     }

@@ -134,7 +134,7 @@ static int open_model(struct features *f)
     if (f->model == NULL) {
         return fail_library(cli);
     }
-    int code = preprocessing_apply(cli, f->model, true);
+    int code = preprocessing_apply(cli, f->model, true, NULL);
     if (code != EXIT_OK) {
         return code;
     }

@@ -348,7 +348,7 @@ static int run(struct cli *cli)
     p.view = (struct class_view){.cli = cli, .model = p.model, .csv = csv};
     int code = source_detector(cli, p.model);
     code = code != EXIT_OK ? code : source_choose(cli, p.model, option_text(cli, "output"), option_text(cli, "scores"));
-    code = code == EXIT_OK ? preprocessing_apply(cli, p.model, true) : code;
+    code = code == EXIT_OK ? preprocessing_apply(cli, p.model, true, NULL) : code;
     code = code == EXIT_OK ? fill_inputs(&p) : code;
     code = code == EXIT_OK ? answering_begin(&p.answers, cli, p.model) : code;
     code = code == EXIT_OK ? open_views(&p) : code;

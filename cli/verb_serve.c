@@ -74,7 +74,7 @@ static int open_models(struct server *server)
     worker->cli.context = cli->context;
     for (int i = 0; i < server->model_count && code == EXIT_OK; i++) {
         worker->models[i] = source_model(cli, server->words[i], NULL, option_text(cli, "model"));
-        code = worker->models[i] != NULL ? preprocessing_apply(cli, worker->models[i], true) : fail_library(cli);
+        code = worker->models[i] != NULL ? preprocessing_apply(cli, worker->models[i], true, NULL) : fail_library(cli);
         code = code == EXIT_OK ? predict_open(worker, i) : code;
         if (code == EXIT_OK) {
             json_add(list, describe(server, i));

@@ -273,7 +273,7 @@ static int prepare_pixels(struct job *job)
         }
         fov_model_free(last);
     }
-    return preprocessing_apply(job->cli, job->model, true);
+    return preprocessing_apply(job->cli, job->model, true, job->data);
 }
 
 static int open_model(struct job *job)

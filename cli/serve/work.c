@@ -112,7 +112,7 @@ fov_model *job_model(struct job *job, int *index)
     if (*model == NULL) {
         struct cli *cli = &worker->cli;
         *model = source_model(cli, server->words[*index], NULL, option_text(cli, "model"));
-        if (*model != NULL && preprocessing_apply(cli, *model, true) != EXIT_OK) {
+        if (*model != NULL && preprocessing_apply(cli, *model, true, NULL) != EXIT_OK) {
             fov_model_free(*model);
             *model = NULL;
         }

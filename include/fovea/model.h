@@ -148,6 +148,12 @@ FOV_API const char *fov_model_task(const fov_model *model);
 FOV_API void        fov_model_set_task(fov_model *model, const char *task);
 FOV_API fov_preprocessing fov_model_preprocessing(const fov_model *model);
 FOV_API void              fov_model_set_preprocessing(fov_model *model, const fov_preprocessing *preprocessing);
+/** Sets mean, deviation or both to those of the pictures in `data`, for each channel over all pixels, as the model is
+ *  given them (fitted to its input, in its order of channels, scaled): those that it is to learn from, which nothing
+ *  else should be measured with. Of pictures that are not in memory 10,000 are read at most, evenly spread. The numbers
+ *  are saved with the model. E_SHAPE: it reads no pictures. */
+FOV_API FOV_MUST_CHECK int fov_model_measure_pixels(fov_model *model, const fov_dataset *data, bool mean,
+                                                    bool deviation);
 /** False where a model's file says nothing of preprocessing: then 0..1 is only assumed, and not written when it is
  *  saved. Setting it, or training with it, states it. */
 FOV_API bool              fov_model_states_preprocessing(const fov_model *model);

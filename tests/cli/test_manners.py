@@ -186,6 +186,27 @@ def test_words_are_whole():
     assert f"{deep}/model.onnx" in made.out, made
 
 
+def test_pixels_are_measured():
+    for name, value in (("dark", 20), ("light", 220)):
+        os.makedirs(f"shades/{name}", exist_ok=True)
+        for k in range(8):
+            png(f"shades/{name}/{k}.png", 12, 12, value)
+    done = train("shades-run", "--model", "mlp", "--mean", "data", "--std", "data", data="shades")
+    assert done.code == OK, done.err
+    assert "mean 0.4706 (measured), deviation 0.3922 (measured)" in done.err, done.err  # (20 + 220) / 2, (220 - 20) / 2
+    carried = "0..1, then (x - 0.470588) / 0.392157"
+    assert carried in fovea("inspect", "shades-run").out
+    assert fovea("train", "--resume", "shades-run", "--epochs", 2).code == OK
+    assert carried in fovea("inspect", "shades-run/last.onnx").out  # a run goes on with what it began with
+    one = train("shades-one", "--model", "mlp", "--mean", "data", "--std", "0.25", data="shades")
+    assert "mean 0.4706 (measured), deviation 0.25" in one.err, one.err
+    again = fovea("train", "-c", "shades-one/config.json", "--out", "shades-again")
+    assert again.code == OK, again.err
+    assert digest("shades-again/best.onnx") == digest("shades-one/best.onnx")  # pixels are as they were, too
+    assert "0..1, then (x - 0.470588) / 0.25" in fovea("inspect", "shades-again").out
+    expect_failure(fovea("predict", "shades-run", "shades/dark/0.png", "--mean", "data"), USAGE, "--mean data", "train")
+
+
 def test_next_names_the_program_as_it_was_called():
     shutil.copy(FOVEA, "other-name")
     done = subprocess.run(["./other-name", "train", "--data", "digits:100", "--epochs", "1", "--out", "called"],
