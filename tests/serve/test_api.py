@@ -10,6 +10,7 @@ import http.client
 import io
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -25,6 +26,7 @@ import zipfile
 import zlib
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cli/serve/page")
 
 
 def png(height, width, value, kind=0):
@@ -218,6 +220,26 @@ def test_lessons_and_drawings():
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_page_speaks_two_languages():
+    """Each text of the page has its Chinese, which is no English: names of methods apart. What it asks for is there."""
+    code = {}
+    for name in os.listdir(PAGE):
+        with open(os.path.join(PAGE, name), encoding="utf-8") as file:
+            code[name] = file.read()
+    table = code["texts.js"][:code["texts.js"].index("\n};")]
+    texts = dict(re.findall(r"(\w+): (\[(?:'(?:[^'\\]|\\.)*'(?:, )?)*\])", table))
+    assert len(texts) > 100 and table.count(": [") == len(texts)
+    for key, pair in texts.items():
+        both = re.findall(r"'((?:[^'\\]|\\.)*)'", pair)
+        assert len(both) == 2 and all(both), key
+        english, chinese = both
+        assert any("\u4e00" <= c <= "\u9fff" for c in chinese) or chinese in ("Grad-CAM", "Score-CAM", "SmoothGrad", "Sobel", "English") \
+            or not re.search("[A-Za-z]{3}", re.sub(r"\{\w+\}", "", chinese)), (key, chinese)
+        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", chinese)), key
+    asked = set(re.findall(r"\btext\('(\w+)'[,)]", "".join(code.values()))) | set(re.findall(r'data-text="(\w+)"', code["index.html"]))
+    assert len(asked) > 60 and asked <= set(texts), asked - set(texts)
 
 
 def test_guard():

@@ -64,7 +64,7 @@ function convolution() {
   let input = [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]], kernel = kernels.cross.map(row => [...row]), chosen = [0, 0];
   const stride = make('select', {}, [1, 2].map(n => make('option', { value: n }, n))), pad = make('select', {}, [0, 1].map(n => make('option', { value: n }, n)));
   const bias = make('input', { type: 'number', value: 0, step: 1 });
-  const choice = make('select', {}, Object.keys(kernels).map(name => make('option', { value: name, selected: name === 'cross' }, name)));
+  const choice = make('select', {}, Object.keys(kernels).map(name => make('option', { value: name, selected: name === 'cross' }, text('kernel_' + name))));
   const inputs = make('div'), weights = make('div'), out = make('div'), sum = make('p', { class: 'small', role: 'status' });
   const at = (y, x) => input[y]?.[x] ?? 0;
   const taps = (r, c) => kernel.flatMap((row, i) => row.map((weight, j) => [at(r * +stride.value - +pad.value + i, c * +stride.value - +pad.value + j), weight]));

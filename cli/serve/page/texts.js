@@ -74,10 +74,10 @@ const table = {
   yourTask: ['Your task; this begins it in a terminal:', '你的任务；在终端里这样开始：'], drawingOf: ['Drawing: {name}', '图：{name}'], passed: ['passed', '已通过'], started: ['started', '已开始'],
   convTitle: ['Convolution by hand', '手算卷积'],
   convLead: ['Change any number. Choose a result to see its sum.', '修改任何数字；选择一个结果查看求和过程。'],
-  kernelOf: ['Kernel', '卷积核'], stride: ['Stride', '步幅'], pad: ['Padding', '填充'], bias: ['Bias', '偏置'], result: ['Result', '结果'],
+  kernelOf: ['Kernel', '卷积核'], kernel_sobel: ['Sobel', 'Sobel'], kernel_box: ['mean', '均值'], kernel_sharpen: ['sharpen', '锐化'], kernel_cross: ['cross', '叉形'], stride: ['Stride', '步幅'], pad: ['Padding', '填充'], bias: ['Bias', '偏置'], result: ['Result', '结果'],
   surfaceTitle: ['A small network and its border', '小网络与分界线'],
   surfaceLead: ['Two classes of points and a layer of hidden neurons, trained in this page. Click to add a point.', '两类点和一层隐藏神经元，在本页训练。点击添加一个点。'],
-  hidden: ['Hidden neurons', '隐藏神经元'], points: ['Points', '数据'], xor: ['XOR', '异或'], ring: ['Ring', '圆环'], spiral: ['Spiral', '螺旋'], own: ['own', '自己的'], classA: ['Class A', 'A 类'], classB: ['Class B', 'B 类'], start: ['Train', '训练'], pause: ['Pause', '暂停'], lossNow: ['Loss {loss} after {steps} steps', '{steps} 步后损失 {loss}'],
+  hidden: ['Hidden neurons', '隐藏神经元'], points: ['Points', '数据'], xor: ['XOR', '异或'], ring: ['Ring', '圆环'], spiral: ['Spiral', '螺旋'], own: ['New points', '新的点'], classA: ['Class A', 'A 类'], classB: ['Class B', 'B 类'], start: ['Train', '训练'], pause: ['Pause', '暂停'], lossNow: ['Loss {loss} after {steps} steps', '{steps} 步后损失 {loss}'],
   surfaceAlt: ['Points and the network’s decision', '数据点与网络的判断'],
 };
 
