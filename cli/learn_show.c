@@ -152,7 +152,7 @@ static void show_not_yet(const struct learner *l, const struct lesson *lesson, c
         fprintf(out,
                 phrase(l, "  expected  %s = %.10g\n  got       %s = %.10g\n",
                        "  应为      %s = %.10g\n  得到      %s = %.10g\n"),
-                v->where, v->expected, v->where, v->got);
+                v->where, v->expected + 0.0, v->where, v->got + 0.0); /* no "-0" */
     }
     fprintf(out, "  %s",
             v->kind == VERDICT_COULD_NOT_RUN ? phrase(l, "because   ", "原因      ")

@@ -138,6 +138,7 @@ static int write_picture(const struct learner *l, const struct lesson *lesson, c
 
 /* ---- status, list, start ------------------------------------------------------------------------------------------ */
 
+/* The current lesson; passed, the next open one behind it; at the end, what was left out. */
 static const struct lesson *next_lesson(const struct learner *l)
 {
     const struct lesson *lesson;
@@ -147,12 +148,16 @@ static const struct lesson *next_lesson(const struct learner *l)
             return lesson;
         }
     }
+    const struct lesson *first = NULL;
     for (size_t i = 0; (lesson = lesson_at(i)) != NULL; i++) {
         if (!l->progress->lesson[lesson->number].passed) {
-            return lesson;
+            if (lesson->number > l->progress->last) {
+                return lesson;
+            }
+            first = first != NULL ? first : lesson;
         }
     }
-    return NULL;
+    return first;
 }
 
 static int count_passed(const struct learner *l)

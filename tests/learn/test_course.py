@@ -164,6 +164,15 @@ def test_progress_that_cannot_be_kept_is_a_remark():
     assert os.path.exists("d/01-neuron.txt")
 
 
+def test_next_is_behind_the_last():
+    for number, following in ((3, 4), (32, 1), (1, 2)):
+        learn("solution", number, "d", "--give-up")
+        assert f"fovea learn start {following}\n" in learn("check", number).stdout or number == 32
+    assert answer()["next"]["number"] == 2
+    write("d/03-hebb.txt", "w = 0*w - 0\n")
+    assert "= -0\n" not in learn("check", 3, code=NOT_YET).stdout
+
+
 def test_check_goes_on_from_elsewhere():
     learn("start", 1, "d")
     os.mkdir("elsewhere")
