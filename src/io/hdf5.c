@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* HDF5 through libhdf5, which reads from the bytes that are in memory already and makes no copy of them. Links that
- * lead
- * elsewhere, data in other files, virtual data and filters that would have to be loaded are refused before anything of
- * them is opened. Debian's libhdf5 is made for one thread: a lock is around each file. */
+ * lead elsewhere, data in other files, virtual data and filters that would have to be loaded are refused before
+ * anything of them is opened. Debian's libhdf5 is made for one thread: a lock is around each file. */
 #include "io/hdf5.h"
 #include "base/library.h"
 #include "base/text.h"

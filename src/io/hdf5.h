@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything that an HDF5 file holds as numbers, read at once through libhdf5, which the first call opens
  * (base/library.h). libhdf5 parses; here is checked what it says: sizes and counts against limits, and nothing is
- * followed
- * that leads out of the file. What the numbers mean is not known here: keras_file.c. */
+ * followed that leads out of the file. What the numbers mean is not known here: keras_file.c. */
 #ifndef IO_HDF5_H
 #define IO_HDF5_H
 
@@ -37,10 +36,8 @@ struct hdf5_content {
 bool hdf5_begins(const uint8_t *bytes, size_t size); /**< whether the bytes begin like such a file */
 
 /** Reads all datasets but those below the groups of the root that are `left_out` (a list ending with NULL), and the
- *  root's
- *  attribute `text` (NULL: none). `name` is for messages. E_UNSUPPORTED: libhdf5 is not here, or the file asks for
- *  what is not read;
- *  E_INPUT: it is damaged. *content is to be freed after failures, too. */
+ *  root's attribute `text` (NULL: none). `name` is for messages. E_UNSUPPORTED: libhdf5 is not here, or the file asks
+ *  for what is not read; E_INPUT: it is damaged. *content is to be freed after failures, too. */
 int hdf5_read(struct hdf5_content *content, const char *name, const uint8_t *bytes, size_t size,
               const char *const *left_out, const char *text, struct memory *memory, struct error *error);
 void hdf5_free(struct hdf5_content *content); /**< accepts a zeroed one */

@@ -20,12 +20,10 @@ bool keras_begins(const uint8_t *bytes, size_t size); /**< whether the bytes beg
 int keras_parse(struct safetensors *file, const char *name, const uint8_t *bytes, size_t size, struct memory *memory,
                 struct error *error);
 
-/** Where the layers are those of a network of Keras' applications that is one of ours, too, *file becomes tensors
- *  with our
- *  names and order of dimensions, which compute the same: a bias before a norm and the norm's epsilon go into its
- *  running
- *  statistics. E_UNSUPPORTED where Keras' network of that name computes something else than ours, or layers have no
- *  names. Others stay as they are. */
+/** Where the layers are those of a network of Keras' applications that is one of ours, too, *file becomes tensors with
+ *  our names and order of dimensions, which compute the same: a bias before a norm and the norm's epsilon go into its
+ *  running statistics. E_UNSUPPORTED where Keras' network of that name computes something else than ours, or layers
+ *  have no names. Others stay as they are. */
 int keras_rename(struct safetensors *file, struct error *error);
 
 #endif

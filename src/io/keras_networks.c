@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Networks of Keras' applications (github.com/keras-team/keras, keras/src/applications) that are ours, too: VGG,
- * ResNet as
- * first printed, DenseNet. Their layers' names say which it is; each tensor gets our name, and its dimensions our
- * order.
- * Keras' networks of other names compute something else than ours of that name, and are refused with the reason. */
+ * ResNet as first printed, DenseNet. Their layers' names say which it is; each tensor gets our name, and its
+ * dimensions our order. Keras' networks of other names compute something else than ours of that name, and are refused
+ * with the reason. */
 #include "base/text.h"
 #include "io/keras_file.h"
 #include <stdio.h>
@@ -286,33 +285,19 @@ static bool rename_tensor(const struct application *known, const struct safetens
     return false;
 }
 
-/* Height, width, input, output becomes output, input, height, width. */
-static void transpose_filters(const float *from, fov_shape *shape, float *to)
+/* [pixels, in, out] becomes [out, in, pixels]: a filter's, or a dense layer's of a map that was flattened, which Keras does
+ * with channels last. A line of cache is read as a whole. */
+static void transpose(const float *from, int64_t pixels, int64_t in, int64_t out, float *to)
 {
-    int64_t height = shape->dim[0], width = shape->dim[1], in = shape->dim[2], out = shape->dim[3];
-    for (int64_t o = 0; o < out; o++) {
-        for (int64_t i = 0; i < in; i++) {
-            for (int64_t k = 0; k < height * width; k++) {
-                to[(o * in + i) * height * width + k] = from[(k * in + i) * out + o];
+    enum { LINE = 16 };
+    for (int64_t first = 0; first < out; first += LINE) {
+        int64_t end = first + LINE < out ? first + LINE : out;
+        for (int64_t row = 0; row < in * pixels; row++) {
+            for (int64_t o = first; o < end; o++) {
+                to[o * in * pixels + row % in * pixels + row / in] = from[row * out + o];
             }
         }
     }
-    *shape = (fov_shape){4, {out, in, height, width}};
-}
-
-/* Input, output becomes output, input. What is read is a map of `channels` channels, flattened: Keras has them last, we
- * have them first. 1 pixel: it was no map. */
-static void transpose_dense(const float *from, fov_shape *shape, int64_t channels, float *to)
-{
-    int64_t in = shape->dim[0], out = shape->dim[1], pixels = in / channels;
-    for (int64_t o = 0; o < out; o++) {
-        for (int64_t c = 0; c < channels; c++) {
-            for (int64_t p = 0; p < pixels; p++) {
-                to[o * in + c * pixels + p] = from[(p * channels + c) * out + o];
-            }
-        }
-    }
-    *shape = (fov_shape){2, {out, in}};
 }
 
 /* One tensor as floats in our order; `room` has as many elements. */
@@ -326,14 +311,19 @@ static int convert_tensor(const struct renaming *r, const struct safetensors_ten
         return safetensors_to_float(r->file, from, numbers, r->error);
     }
     int status = safetensors_to_float(r->file, from, room, r->error);
-    if (status == FOV_OK && rank == 4) {
-        transpose_filters(room, &to->shape, numbers);
-    } else if (status == FOV_OK) {
-        int64_t in = from->shape.dim[0];
-        bool is_map = strcmp(to->name, "classifier.0.weight") == 0 && in % VGG_CHANNELS == 0;
-        transpose_dense(room, &to->shape, is_map ? VGG_CHANNELS : in > 0 ? in : 1, numbers);
+    if (status != FOV_OK) {
+        return status;
     }
-    return status;
+    const int64_t *dim = from->shape.dim;
+    if (rank == 4) {
+        transpose(room, dim[0] * dim[1], dim[2], dim[3], numbers);
+        to->shape = (fov_shape){4, {dim[3], dim[2], dim[0], dim[1]}};
+    } else {
+        bool is_map = strcmp(to->name, "classifier.0.weight") == 0 && dim[0] % VGG_CHANNELS == 0;
+        transpose(room, is_map ? dim[0] / VGG_CHANNELS : 1, is_map ? VGG_CHANNELS : dim[0], dim[1], numbers);
+        to->shape = (fov_shape){2, {dim[1], dim[0]}};
+    }
+    return FOV_OK;
 }
 
 static const struct safetensors_tensor *find_ours(const struct renaming *r, size_t count, const char *name)
@@ -373,8 +363,7 @@ static bool norm_behind(const char *name, char out[NAME_SIZE])
 }
 
 /* ResNet's convolutions have a bias in Keras, and a norm takes the mean off behind it: gamma (x + b - m) / s + beta.
- * So the
- * bias goes into the norm's mean, and is no tensor any more. */
+ * So the bias goes into the norm's mean, and is no tensor any more. */
 static int fold_biases(struct renaming *r, size_t *count)
 {
     size_t kept = 0;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights alone: from safetensors, PyTorch's own files or Keras', by name. All of a model's parameters are there with
- * their
- * shapes and nothing else is, or the sentence says what the two do not have in common. Which network a file belongs to
- * is found here, too. */
+ * their shapes and nothing else is, or the sentence says what the two do not have in common. Which network a file
+ * belongs to is found here, too. */
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "io/keras_file.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Keras' files of weights, as tests/data/keras/make.py wrote them: every layout gives the same tensors, known
- * networks get
- * our names, order and folded statistics to the last number, what leads out of a file or round in circles is refused,
- * no
- * cut or changed file and no refused allocation does harm. */
+/* Keras' files of weights, as tests/data/keras/make.py wrote them: every layout gives the same tensors, known networks
+ * get our names, order and folded statistics to the last number, what leads out of a file or round in circles is
+ * refused, no cut or changed file and no refused allocation does harm. */
 #include "io/keras_file.h"
 #include "base/memory.h"
 #include <math.h>
