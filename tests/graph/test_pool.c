@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Convolutions that a plan pools at once, in inference and in training: which steps are left, that numbers are those of
  * the plan without fusion, that small batches and other poolings are left alone, and the same bits for any number of
- * threads. */
+ * threads. And large windows, which inference pools along rows first: the bits of the windows tap by tap. */
 #include "graph/plan.h"
 #include <fovea/operators.h>
 
@@ -151,11 +151,102 @@ static void few_images_are_left_alone(void **state)
     assert_int_equal(joined, 0);
 }
 
+struct large {
+    int channels, height, width, kernel[2], pad[2];
+};
+
+/* Few values, so that most windows have several of the greatest; zeros of both signs, and no numbers. */
+static float few_values(size_t i)
+{
+    static const float values[] = {-0.0F, 0.0F, -1, -0.0F, -2, 0.0F, -1, -3};
+    return i % 97 == 5 ? NAN : values[i * 2654435761U >> 7 & 7];
+}
+
+enum { LARGE_MOST = 64 * 20 * 20, LARGE_ROWS = 16 };
+
+/* A picture [H, W, C] tap by tap: each line of the result by the kernel that sees all rows of its windows. */
+static void pool_by_taps(const fov_context *context, const struct large *form, const float *picture, float *result)
+{
+    const struct kernel_window window = {.channels = (size_t)form->channels,
+                                         .width = (size_t)form->width,
+                                         .out_width = (size_t)(form->width + 2 * form->pad[1] - form->kernel[1] + 1),
+                                         .kernel_height = (size_t)form->kernel[0],
+                                         .kernel_width = (size_t)form->kernel[1],
+                                         .stride = 1,
+                                         .dilation = 1,
+                                         .pad = (size_t)form->pad[1],
+                                         .x_stride = (size_t)form->channels,
+                                         .y_stride = (size_t)form->channels};
+    const float *rows[LARGE_ROWS];
+
+    for (int line = 0; line < form->height + 2 * form->pad[0] - form->kernel[0] + 1; line++) {
+        for (int k = 0; k < form->kernel[0]; k++) {
+            int y = line + k - form->pad[0];
+
+            rows[k] = y >= 0 && y < form->height ? picture + y * form->width * form->channels : NULL;
+        }
+        context->kernel->max_pool(&window, rows, result + (size_t)line * window.out_width * window.channels, NULL, 0);
+    }
+}
+
+/* Two pictures, channels last, by a plan. */
+static void pool_by_axes(fov_context *context, const struct large *form, const float *pictures, float *result)
+{
+    fov_graph *g = fov_graph_create(context);
+    fov_value  x = fov_input(g, .shape = FOV_SHAPE(FOV_BATCH, form->channels, form->height, form->width));
+    fov_value  y = fov_max_pool2d(g, x, .kernel_size = {form->kernel[0], form->kernel[1]}, .stride = 1,
+                                  .pads = {form->pad[0], form->pad[1], form->pad[0], form->pad[1]});
+    fov_value  turned = fov_transpose(g, y, (const int[]){0, 2, 3, 1}, 4);
+    bool       by_axes = false;
+    fov_plan  *plan = fov_plan_create(g, &turned, 1, &(fov_plan_options){.batch = 2, .channels_last_inputs = true});
+
+    if (!plan)
+        fail_msg("%s", fov_error(context));
+    for (int s = 0; s < fov_plan_step_count(plan); s++)
+        by_axes = by_axes || strcmp(fov_plan_step_at(plan, s).detail, "rows, then columns") == 0;
+    assert_true(by_axes);
+    memcpy(fov_plan_data(plan, x), pictures, fov_plan_bytes(plan, x));
+    fov_plan_run(plan, 0);
+    memcpy(result, fov_plan_data(plan, turned), fov_plan_bytes(plan, turned));
+    fov_plan_free(plan);
+    fov_graph_free(g);
+}
+
+static void large_windows_by_axes(void **state)
+{
+    static const struct large forms[] = {
+        {9, 11, 12, {5, 5}, {2, 2}}, {64, 20, 20, {13, 13}, {6, 6}}, {3, 40, 7, {3, 9}, {0, 4}},
+        {17, 6, 31, {9, 3}, {4, 1}}, {8, 5, 5, {9, 9}, {4, 4}},
+    };
+    static float pictures[2 * LARGE_MOST], by_taps[2 * LARGE_MOST], by_axes[2 * LARGE_MOST];
+
+    (void)state;
+    for (size_t i = 0; i < 2 * LARGE_MOST; i++)
+        pictures[i] = few_values(i);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        for (int threads = 1; threads <= 3; threads++) {
+            const struct large *form = &forms[i];
+            fov_context *context = fov_context_create(&(fov_context_options){.threads = threads, .device = "cpu"});
+            int height = form->height + 2 * form->pad[0] - form->kernel[0] + 1,
+                width = form->width + 2 * form->pad[1] - form->kernel[1] + 1;
+
+            memset(by_taps, 0, sizeof by_taps);
+            memset(by_axes, 0, sizeof by_axes);
+            pool_by_taps(context, form, pictures, by_taps);
+            pool_by_taps(context, form, pictures + form->height * form->width * form->channels,
+                         by_taps + height * width * form->channels);
+            pool_by_axes(context, form, pictures, by_axes);
+            assert_memory_equal(by_taps, by_axes, sizeof by_taps);
+            fov_context_free(context);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pooled_at_once),
         cmocka_unit_test(few_images_are_left_alone),
+        cmocka_unit_test(large_windows_by_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

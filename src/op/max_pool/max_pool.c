@@ -177,11 +177,72 @@ static void pool_chunk(void *context, size_t chunk, int worker)
     }
 }
 
+/* Whether a line of greatest values along each row, kept for all windows that the row is in, is worth it: of k x k taps
+ * 2 k are left. First along rows, then down, so that the first of equals is the same, and the bits are. Winning taps are
+ * not known then. */
+static bool is_by_axes(const struct window *window, bool index)
+{
+    enum { LEAST_TAPS = 25 };
+    return !index && window->kernel[0] == 1 && window->in[0] == 1 && window->stride[1] == 1 &&
+           window->stride[2] == 1 && window->dilation[1] == 1 && window->kernel[1] > 2 && window->kernel[2] > 2 &&
+           window_taps(window) >= LEAST_TAPS;
+}
+
+/* Of one row of a window's rows, what the worker keeps. */
+static size_t kept_row(const struct window *window, size_t channels)
+{
+    return (size_t)window->out[2] * channels;
+}
+
+static size_t pointers_bytes(const struct window *window)
+{
+    return (window_rows_count(window) * sizeof(void *) + 63) / 64 * 64;
+}
+
+/** chunk = some lines of y */
+static void pool_chunk_by_axes(void *context, size_t chunk, int worker)
+{
+    const struct pool_job *job = context;
+    const struct max_pool_plan *plan = job->plan;
+    const struct op_run *run = job->run;
+    const struct window *window = &plan->window;
+    const float **rows = op_worker_scratch(run, worker);
+    float *kept = (float *)(void *)((char *)(void *)rows + pointers_bytes(window));
+    struct kernel_window along = window_row(window, plan->channels), down = along;
+    size_t height = (size_t)window->out[1], end = (chunk + 1) * plan->lines_per_chunk;
+    int64_t taps = window->kernel[1], last = -1; /* last: row of x that is kept */
+    along.kernel_height = 1;
+    along.x_stride = op_pixel_stride(&run->in[0]);
+    down.width = down.out_width;
+    down.kernel_width = 1;
+    down.pad = 0;
+    down.dilation = 1;
+    down.y_stride = op_pixel_stride(&run->out[0]);
+    for (size_t line = chunk * plan->lines_per_chunk; line < end && line < plan->batch * height; line++) {
+        size_t image = line / height * (size_t)window->in[1];
+        int64_t first = (int64_t)(line % height) - window->begin[1];
+        last = line % height == 0 ? -1 : last;
+        for (int64_t k = 0; k < taps; k++) {
+            int64_t y = first + k;
+            float *to = kept + (size_t)((y + taps) % taps) * kept_row(window, plan->channels);
+            bool inside = y >= 0 && y < window->in[1];
+            if (inside && y > last) {
+                const float *x = (const float *)run->in[0].data + (image + (size_t)y) * along.width * along.x_stride;
+                run->kernel->max_pool(&along, &x, to, NULL, 0);
+                last = y;
+            }
+            rows[k] = inside ? to : NULL;
+        }
+        run->kernel->max_pool(&down, rows, (float *)run->out[0].data + line * down.out_width * down.y_stride, NULL, 0);
+    }
+}
+
 static void run(const struct op_run *run)
 {
     struct pool_job job = {run, run->state};
     size_t lines = job.plan->batch * (size_t)(job.plan->window.out[0] * job.plan->window.out[1]);
-    pool_run(run->pool, pool_chunk, &job, op_chunks(lines, job.plan->lines_per_chunk));
+    pool_run(run->pool, job.plan->by_axes ? pool_chunk_by_axes : pool_chunk, &job,
+             op_chunks(lines, job.plan->lines_per_chunk));
 }
 
 static int prepare(const struct op_compile *compile, void *state)
@@ -195,6 +256,10 @@ static int prepare(const struct op_compile *compile, void *state)
     plan->index_bytes = index ? fov_dtype_size(compile->out[1].dtype) : 0;
     plan->lines_per_chunk = window_lines_per_chunk((size_t)(plan->window.out[2] * window_taps(&plan->window)) *
                                                    plan->channels);
+    plan->by_axes = is_by_axes(&plan->window, index);
+    if (plan->by_axes && plan->lines_per_chunk < (size_t)plan->window.kernel[1]) {
+        plan->lines_per_chunk = (size_t)plan->window.kernel[1]; /* each begins with rows that others have, too */
+    }
     return status;
 }
 
@@ -206,7 +271,12 @@ static int compile(struct op_compile *compile)
     compile->prepare = prepare;
     compile->state = sizeof(struct max_pool_plan);
     compile->scratch_per_worker = window_rows_count(&window) * sizeof(void *);
-    snprintf(compile->detail, sizeof compile->detail, "rows");
+    bool index = compile->out_count > 1 && compile->out[1].shape.rank >= 0, by_axes = is_by_axes(&window, index);
+    if (by_axes) {
+        size_t row = kept_row(&window, (size_t)compile->in[0].shape.dim[1]) * sizeof(float);
+        compile->scratch_per_worker = pointers_bytes(&window) + (size_t)window.kernel[1] * row;
+    }
+    snprintf(compile->detail, sizeof compile->detail, by_axes ? "rows, then columns" : "rows");
     return status;
 }
 

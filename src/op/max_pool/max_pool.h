@@ -32,6 +32,7 @@ fov_dtype max_pool_tap_dtype(const struct window *window);
 struct max_pool_plan {
     struct window window;
     size_t        batch, channels, index_bytes, lines_per_chunk;
+    bool          by_axes; /**< along rows first, then across them: is_by_axes in max_pool.c */
 };
 
 #endif
