@@ -20,9 +20,9 @@
 #include <string.h>
 
 enum {
-    MOST_RUNS = 24,      /* of the plan, shaken */
-    MOST_DEFINED = 8,    /* of the definition */
-    PLANTED_EVERY = 50   /* graphs */
+    MOST_RUNS = 24,    /* of the plan, shaken */
+    MOST_DEFINED = 8,  /* of the definition */
+    PLANTED_EVERY = 50 /* graphs */
 };
 static const char WITHOUT_FUSION[] = "the plan without fusion";
 static const double SHARE = 1e-4;  /* of a tensor's largest element, that may differ in any case */
@@ -30,7 +30,7 @@ static const double LEAST = 1e-11; /* what is smaller is nothing but rounding: o
 static const double OF_PARAMETER =
     1e-6;                       /* of a parameter's largest element, whose change may be less than its last bit */
 static const double MOVED = 10; /* times what an element moves when shaken, it may differ */
-static const double MOST_SECONDS = 0.025; /* that a stage's definition may take */
+static const double MOST_SECONDS = 0.025;    /* that a stage's definition may take */
 static const double MOST_SECONDS_SHAKEN = 3; /* the same, where a difference is to be explained by it */
 /* Of Winograd's convolutions, in steps of float: a sum of many more terms, larger ones, than the definition has. */
 static const double STEPS_OF_WINOGRAD = 32;

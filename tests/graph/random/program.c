@@ -82,11 +82,8 @@ static void add_update(struct program *p, fov_value parameter, fov_value gradien
                                                  : "sgd:momentum=0.9";
     struct optimizer optimizer;
     struct error error = {0};
-    const struct optimizer_update update = {.graph = p->graph,
-                                            .parameter = parameter,
-                                            .gradient = gradient,
-                                            .learning_rate = p->rate,
-                                            .step = p->number};
+    const struct optimizer_update update = {
+        .graph = p->graph, .parameter = parameter, .gradient = gradient, .learning_rate = p->rate, .step = p->number};
     if (optimizer_find(&optimizer, text, &error) == FOV_OK && optimizer_set_all(&optimizer, text, &error) == FOV_OK) {
         optimizer_add(&optimizer, &update);
     }
@@ -523,8 +520,8 @@ static void shake_result(void *context, int id, const fov_shape *shape, double *
         return;
     }
     double *shares = calloc(count + 1, sizeof *shares);
-    draw_elements((struct random_key){noise->seed, RANDOM_TEST, ((uint64_t)id << 8) + noise->step}, noise->share, shares,
-                  count);
+    draw_elements((struct random_key){noise->seed, RANDOM_TEST, ((uint64_t)id << 8) + noise->step}, noise->share,
+                  shares, count);
     for (size_t k = 0; k < count; k++) {
         data[k] *= 1 + shares[k];
     }
@@ -545,9 +542,9 @@ static int evaluate(const struct program *p, struct result_noise *noise, double 
             wanted[count++] = value->assigned;
         }
     }
-    int status = graph_evaluate_visited(p->graph, wanted, count, p->drawn->settings.batch,
-                                        p->stage != RANDOM_INFERENCE, noise->step, (const double *const *)given,
-                                        noise->share > 0 ? &shaking : NULL, evaluation);
+    int status = graph_evaluate_visited(p->graph, wanted, count, p->drawn->settings.batch, p->stage != RANDOM_INFERENCE,
+                                        noise->step, (const double *const *)given, noise->share > 0 ? &shaking : NULL,
+                                        evaluation);
     free(wanted);
     return status;
 }
