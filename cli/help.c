@@ -86,11 +86,43 @@ static void print_options(struct cli *cli, const struct cli_option *options)
     }
 }
 
+/* A command line that can be copied: what is too long goes on behind a backslash, never within quotes. */
+static void print_example(struct cli *cli, const char *line, int length)
+{
+    int column = 2;
+    fputs("  ", cli->out);
+    for (int at = 0; at < length;) {
+        char quote = '\0';
+        int end = at;
+        for (; end < length && (line[end] != ' ' || quote != '\0'); end++) {
+            bool is_quote = line[end] == '"' || line[end] == '\'';
+            quote = is_quote && quote == '\0' ? line[end] : is_quote && quote == line[end] ? '\0' : quote;
+        }
+        int rest = end < length ? (int)strlen(" \\") : 0; /* what may have to follow */
+        if (at > 0 && column + 1 + end - at + rest > help_width(cli)) {
+            fputs(" \\\n     ", cli->out);
+            column = 5;
+        }
+        column += fprintf(cli->out, "%s%.*s", at > 0 ? " " : "", end - at, line + at);
+        at = end < length ? end + 1 : length;
+    }
+    fputc('\n', cli->out);
+}
+
 void help_verb(struct cli *cli, const struct verb *verb)
 {
     const char *bold = style_bold(cli), *off = style_off(cli);
-    fprintf(cli->out, "usage: %sfovea %s%s%s%s [options]\n\n", bold, verb->name, off,
-            *verb->arguments != '\0' ? " " : "", verb->arguments);
+    int begun = (int)(strlen("usage: fovea ") + strlen(verb->name)); /* columns */
+    fprintf(cli->out, "usage: %sfovea %s%s", bold, verb->name, off);
+    if (*verb->arguments != '\0') {
+        char words[RIGHT];
+        snprintf(words, sizeof words, "%s [options]", verb->arguments);
+        fputc(' ', cli->out);
+        print_wrapped(cli->out, words, begun + 1, begun + 1, help_width(cli));
+    } else {
+        fprintf(cli->out, " [options]\n");
+    }
+    fputc('\n', cli->out);
     print_wrapped(cli->out, verb->help, 0, 0, help_width(cli));
     if (verb->options != NULL && verb->options[0].name != NULL) {
         fprintf(cli->out, "\nOptions [what holds when they are not given]\n");
@@ -110,7 +142,7 @@ void help_verb(struct cli *cli, const struct verb *verb)
     fprintf(cli->out, "\nExamples\n");
     for (const char *at = verb->examples; *at != '\0';) {
         int length = (int)strcspn(at, "\n");
-        fprintf(cli->out, "  %.*s\n", length, at);
+        print_example(cli, at, length);
         at += length + (at[length] == '\n');
     }
 }

@@ -65,6 +65,10 @@ int answering_begin(struct answering *answering, struct cli *cli, fov_model *mod
 void answering_end(struct answering *answering)
 {
     fov_session_free(answering->session);
+    for (size_t i = 0; i < answering->stem_count; i++) {
+        free(answering->stems[i]);
+    }
+    free(answering->stems);
 }
 
 /* ---- drawing ----------------------------------------------------------------------------------------------------- */
@@ -80,24 +84,63 @@ static int save(struct cli *cli, const fov_answer *answer, const fov_image *over
     return status == FOV_OK ? EXIT_OK : fail_library(cli);
 }
 
-/* "DIR/STEM.WORD"; what a file's name has that a path cannot is replaced. */
-static void path_for(const char *directory, const char *file, const char *word, char path[PATH_SIZE])
+static bool is_taken(const struct answering *a, const char *stem)
 {
-    char stem[256];
-    const char *base = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
-    const char *dot = strrchr(base, '.');
-    snprintf(stem, sizeof stem, "%.*s", (int)(dot != NULL && dot > base ? dot - base : (long)strlen(base)), base);
-    for (char *c = stem; *c != '\0'; c++) {
-        *c = *c == ' ' || *c == '#' ? '-' : *c;
+    for (size_t i = 0; i < a->stem_count; i++) {
+        if (strcmp(a->stems[i], stem) == 0) {
+            return true;
+        }
     }
-    snprintf(path, PATH_SIZE, "%.3800s/%s%s", directory, stem, word);
+    return false;
 }
 
-static const char *drawing_path(const struct answering *a, struct drawings *drawings, const char *file,
-                                const char *word)
+static void add_stem(struct answering *a, const char *stem)
+{
+    if (a->stem_count == a->stem_room) {
+        a->stem_room = a->stem_room > 0 ? 2 * a->stem_room : 64;
+        char **grown = take_memory(a->stem_room, sizeof *grown);
+        if (a->stem_count > 0) {
+            memcpy(grown, a->stems, a->stem_count * sizeof *grown);
+        }
+        free(a->stems);
+        a->stems = grown;
+    }
+    size_t size = strlen(stem) + 1;
+    a->stems[a->stem_count] = take_memory(size, 1);
+    memcpy(a->stems[a->stem_count++], stem, size);
+}
+
+/* What files made of a picture are called: its name without suffix, what a path cannot have replaced; of several
+ * pictures of one name, from different folders, the later ones are numbered. */
+static void name_files(struct answering *a, const char *file)
+{
+    char plain[256], stem[256 + NUMBER_SIZE];
+    const char *base = strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file;
+    const char *dot = strrchr(base, '.');
+    if (a->draw == NULL && a->texts == NULL) {
+        return;
+    }
+    snprintf(plain, sizeof plain, "%.*s", (int)(dot != NULL && dot > base ? dot - base : (long)strlen(base)), base);
+    for (char *c = plain; *c != '\0'; c++) {
+        *c = *c == ' ' || *c == '#' ? '-' : *c;
+    }
+    snprintf(stem, sizeof stem, "%s", plain);
+    for (int number = 2; is_taken(a, stem); number++) {
+        snprintf(stem, sizeof stem, "%s-%d", plain, number);
+    }
+    add_stem(a, stem);
+}
+
+/* "DIR/STEM.WORD" */
+static void path_for(const struct answering *a, const char *directory, const char *word, char path[PATH_SIZE])
+{
+    snprintf(path, PATH_SIZE, "%.3800s/%s%s", directory, a->stems[a->stem_count - 1], word);
+}
+
+static const char *drawing_path(const struct answering *a, struct drawings *drawings, const char *word)
 {
     char *path = drawings->path[drawings->count++];
-    path_for(a->draw, file, word, path);
+    path_for(a, a->draw, word, path);
     return path;
 }
 
@@ -106,19 +149,19 @@ int answering_save(struct answering *a, const char *file, const fov_image *seen)
     struct drawings *drawings = take_memory(1, sizeof *drawings);
     fov_context *context = a->cli->context;
     int status = FOV_OK;
+    name_files(a, file);
     if (a->out != NULL) {
         status = fov_image_save_png(context, a->out, seen->height, seen->width, seen->channels, seen->pixels);
     }
     if (a->draw != NULL && status == FOV_OK) {
-        status = fov_image_save_png(context, drawing_path(a, drawings, file, ".png"), seen->height, seen->width,
+        status = fov_image_save_png(context, drawing_path(a, drawings, ".png"), seen->height, seen->width,
                                     seen->channels, seen->pixels);
     }
     free(drawings);
     return status == FOV_OK ? EXIT_OK : fail_library(a->cli);
 }
 
-static int draw(struct answering *a, const char *file, const fov_image *picture, const fov_answer *answer,
-                struct drawings *drawings)
+static int draw(struct answering *a, const fov_image *picture, const fov_answer *answer, struct drawings *drawings)
 {
     struct cli *cli = a->cli;
     int code = EXIT_OK;
@@ -132,17 +175,17 @@ static int draw(struct answering *a, const char *file, const fov_image *picture,
     }
     if (answer->mask.pixels == NULL) {
         return save(cli, answer, has_boxes ? picture : NULL,
-                    drawing_path(a, drawings, file, has_boxes ? ".boxes.png" : ".png"));
+                    drawing_path(a, drawings, has_boxes ? ".boxes.png" : ".png"));
     }
-    code = save(cli, answer, NULL, drawing_path(a, drawings, file, ".mask.png"));
-    return code == EXIT_OK ? save(cli, answer, picture, drawing_path(a, drawings, file, ".overlay.png")) : code;
+    code = save(cli, answer, NULL, drawing_path(a, drawings, ".mask.png"));
+    return code == EXIT_OK ? save(cli, answer, picture, drawing_path(a, drawings, ".overlay.png")) : code;
 }
 
 /* YOLO's text: a line to a box, class, middle and size in parts of the picture's sides; without boxes an empty file. */
-static int save_text(struct answering *a, const char *file, const fov_image *picture, const fov_answer *answer)
+static int save_text(struct answering *a, const fov_image *picture, const fov_answer *answer)
 {
     char path[PATH_SIZE];
-    path_for(a->texts, file, ".txt", path);
+    path_for(a, a->texts, ".txt", path);
     FILE *out = fopen(path, "w");
     double width = picture->width, height = picture->height;
     bool fine = out != NULL;
@@ -264,8 +307,9 @@ int answering_predict(struct answering *a, const char *file, const fov_image *pi
     } else if (status != FOV_OK) {
         code = fail(a->cli, exit_code((fov_status)status), "%s", fov_session_error(a->session));
     } else {
-        code = draw(a, file, picture, &answer, drawings);
-        code = code == EXIT_OK && a->texts != NULL ? save_text(a, file, picture, &answer) : code;
+        name_files(a, file);
+        code = draw(a, picture, &answer, drawings);
+        code = code == EXIT_OK && a->texts != NULL ? save_text(a, picture, &answer) : code;
         if (code == EXIT_OK && a->cli->json) {
             print_json(a, file, &answer, drawings);
         } else if (code == EXIT_OK && option_flag(a->cli, "csv")) {

@@ -13,6 +13,8 @@ struct answering {
     const char  *texts;           /**< folder for boxes as YOLO's texts; NULL: none */
     bool         scores_in_texts;
     int          printed;
+    char       **stems; /**< names that files of pictures so far begin with, all different; the last is the picture's */
+    size_t       stem_count, stem_room;
 };
 
 /** Is this how the model's answers are to be shown? By --task, by what it was trained for, or because its output is a

@@ -55,7 +55,8 @@ def test_examples_in_help_parse():
     pages = {verb: fovea(verb, "--help").out for verb in VERBS}
     known = {verb: set(re.findall(r"--([a-z-]+)", page.split("Examples")[0])) | {"help"} for verb, page in pages.items()}
     for verb, page in pages.items():
-        for shown, words in re.findall(r"fovea ([a-z]+)(.*)", page.split("Examples\n")[1]):
+        examples = page.split("Examples\n")[1].replace(" \\\n", " ")
+        for shown, words in re.findall(r"fovea ([a-z]+)(.*)", examples):
             for name in re.findall(r"--([a-z-]+)", words):
                 assert name in known[shown], f"{verb}: an example of {shown} uses --{name}"
 

@@ -135,17 +135,25 @@ def test_tables_fit():
     assert train("tables").code == OK
     for columns in (80, 120):
         for words in (["zoo"], ["ops"], ["data", "list"], ["data", "transforms"], ["learn", "list"], ["filter", "--list"],
-                      ["eval", "tables", "--data", "digits:600"], ["train", "--help"]):
+                      ["eval", "tables", "--data", "digits:600"]):
             done = fovea(*words, env=environment(COLUMNS=str(columns)))
-            lines = done.out.splitlines()
-            if words == ["train", "--help"]:  # examples stay whole lines
-                lines = lines[:lines.index("Examples")]
-            wide = [line for line in lines if width_of(line) > columns]
+            wide = [line for line in done.out.splitlines() if width_of(line) > columns]
             assert done.code == OK and not wide, (columns, words, wide[:2])
         layers = fovea("inspect", "resnet18", env=environment(COLUMNS=str(columns))).out.split("\n\n")[1]
         assert max(map(width_of, layers.splitlines())) <= columns
     assert "left out for want of room: " in fovea("zoo", env=environment(COLUMNS="80")).out
     assert "left out" not in fovea("zoo", env=environment(COLUMNS="200")).out
+
+
+def test_help_fits():
+    for verb in command.VERBS:
+        whole = fovea(verb, "--help", env=environment(COLUMNS="1000")).out.split("Examples\n")[1]
+        for columns in (60, 80):
+            page = fovea(verb, "--help", env=environment(COLUMNS=str(columns))).out
+            wide = [line for line in page.splitlines() if width_of(line) > columns]
+            assert not wide, (columns, verb, wide[:2])
+            shown = re.sub(r" \\\n +", " ", page.split("Examples\n")[1])  # as a shell reads it
+            assert shown == re.sub(r" \\\n +", " ", whole), (columns, verb)
 
 
 def long_classes(folder, lengths):

@@ -124,6 +124,9 @@ def test_many_ways_to_name_pictures():
     assert files("@list.txt") == ["many/b.png", "many/a.png"]
     assert files("many/*.png") == ["many/a.png", "many/b.png"]
     assert files("many/b.png", "many/deep") == ["many/b.png", "many/deep/c.png"]
+    seven("many/deep/a.png")  # another picture of a name that is there
+    assert fovea("predict", model(), "many", "--draw", "many-drawn", "-q").code == OK
+    assert sorted(os.listdir("many-drawn")) == ["a-2.png", "a.png", "b.png", "c.png"]
     with open("many/a.png", "rb") as picture:
         piped = subprocess.run([FOVEA, "predict", model(), "-", "-q"], stdin=picture, capture_output=True,
                                env=environment(), check=False)
