@@ -124,6 +124,10 @@ async function byMouse(browser) {
   await page.click('#language');
   if (await page.getAttribute('html', 'lang') !== 'zh') fault('the language does not change');
   if (/Convolution/.test(await page.textContent('#learn'))) fault('a text has no Chinese');
+  await page.click('#learn .lessons li:nth-child(12) button');
+  await until(page, () => /反向传播/.test(document.querySelector('#learn .lesson h3').textContent));
+  const paragraphs = await page.locator('#learn .lesson p').allTextContents();
+  if (!paragraphs.some(words => words.includes('1.1 * 2 = 2.2'))) fault('a line that begins with a number makes its paragraph a drawing');
   await page.context().close();
 }
 

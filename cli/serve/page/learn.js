@@ -37,7 +37,7 @@ async function showCourse(place) {
 
 // Paragraphs are as wide as the page; drawings in letters, tables and lists stay as they are.
 function prose(words) {
-  return words.split('\n\n').map(block => (/^( |[-*|]|\d+\.)|\S  +\S/m.test(block) ? make('pre', { class: 'text', tabIndex: 0 }, block)
+  return words.split('\n\n').map(block => (/^( |[-*] |\||\d+\. )|\S  +\S/m.test(block) ? make('pre', { class: 'text', tabIndex: 0 }, block)
     : make('p', {}, block.replace(/([^\x00-\x7f])\n(?=[^\x00-\x7f])/g, '$1').replace(/\n/g, ' '))));
 }
 
