@@ -28,7 +28,8 @@ static void run_epoch(struct tool *tool, int epoch)
     size_t count = tool->data->count;
     double begun = clock_seconds(), sum = 0;
     data_order(tool->context->seed, epoch, tool->order, count);
-    prefetch_begin(tool->prefetch, epoch, tool->order, count, tool->batch, 0);
+    const struct prefetch_epoch comes = {.epoch = epoch, .order = tool->order, .count = count, .batch = tool->batch};
+    prefetch_begin(tool->prefetch, &comes);
     for (size_t done = 0; done < count; done += tool->batch) {
         size_t take = count - done < tool->batch ? count - done : tool->batch;
         if (prefetch_next(tool->prefetch, take, tool->pixels, NULL, &tool->context->error) != FOV_OK) {
