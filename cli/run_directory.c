@@ -182,6 +182,9 @@ int run_directory_keep_words(struct cli *cli, const struct run_directory *folder
     json_t *object = json_object();
     set_word(object, "model", words->model, words->model_is_file);
     set_word(object, "data", words->data, words->data_is_file);
+    if (words->weights != NULL) {
+        set_word(object, "weights", words->weights, true);
+    }
     set_given(object, "input", words->input);
     set_given(object, "freeze", words->freeze);
     set_given(object, "output", words->output);

@@ -29,6 +29,7 @@ bool run_directory_has(const struct run_directory *folder, const char *name);
 struct run_words {
     const char *model, *data;
     bool model_is_file, data_is_file;             /**< not names that fovea knows */
+    const char *weights;                          /**< a file, of the network `model`; NULL: not given */
     const char *input, *freeze, *output, *scores; /**< NULL: not given */
     fov_dataset_options held;                     /**< samples held back */
     int classes;                                  /**< 0: those of the data */

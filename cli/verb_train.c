@@ -184,8 +184,10 @@ static int give_head(struct job *job, int classes)
     if (fov_model_replace_head(job->model, classes, &weight) != FOV_OK) {
         return fail_library(job->cli);
     }
-    remark(job->cli, "a new head for %d classes instead of %d: %s begins with random numbers", classes, before,
-           show_clean(clean, sizeof clean, weight));
+    if (!job->resume) {
+        remark(job->cli, "a new head for %d classes instead of %d: %s begins with random numbers", classes, before,
+               show_clean(clean, sizeof clean, weight));
+    }
     bool named = source_name_classes(job->model, job->data, job->asked.classes > 0) == FOV_OK;
     return named ? finish_model(job) : fail_library(job->cli);
 }
@@ -276,20 +278,35 @@ static int prepare_pixels(struct job *job)
     return preprocessing_apply(job->cli, job->model, true, job->data);
 }
 
+/* A network by name with the weights of a file: with that file's classes, which may not be those of the data. */
+static fov_model *open_weights(struct job *job, const fov_network_options *wanted)
+{
+    fov_network_options own = *wanted;
+    own.classes = 0;
+    bool is_named = job->words != NULL || option_given(job->cli, "model");
+    return source_model(job->cli, job->asked.weights, &own, is_named ? job->asked.model : NULL);
+}
+
 static int open_model(struct job *job)
 {
     fov_network_options wanted;
     char last[RUN_PATH];
-    const char *word = job->asked.model;
+    const char *word = job->asked.model, *weights = job->asked.weights;
     int code = network_options(job, &wanted);
     if (code != EXIT_OK) {
         return code;
     }
-    if (job->resume && source_is_file(word) && access(word, R_OK) != 0) {
-        word = run_directory_file(last, &job->folder, "last.onnx"); /* the file has gone, its network is here */
+    if (weights != NULL && !source_is_weights(weights)) {
+        return fail(job->cli, EXIT_USAGE, "--weights is a file of weights alone (.safetensors, .pth, .pt, .h5, .keras); "
+                                          "a model's own file goes to --model");
     }
-    job->model = source_model(job->cli, word, &wanted, NULL);
-    if (job->model == NULL && job->asked.input == NULL && wanted.height > 0 && !source_is_file(word) &&
+    if (job->resume && (weights != NULL || (source_is_file(word) && access(word, R_OK) != 0))) {
+        word = run_directory_file(last, &job->folder, "last.onnx"); /* its network is here, whatever became of the file */
+        weights = NULL;
+    }
+    job->model =
+        weights != NULL ? open_weights(job, &wanted) : source_model(job->cli, word, &wanted, NULL);
+    if (job->model == NULL && job->asked.input == NULL && wanted.height > 0 && weights == NULL && !source_is_file(word) &&
         fov_error_status(job->cli->context) == FOV_E_SHAPE) {
         fov_error_clear(job->cli->context); /* too small for this network: pictures are made larger */
         wanted.height = wanted.width = 0;
@@ -300,7 +317,7 @@ static int open_model(struct job *job)
     }
     code = source_choose(job->cli, job->model, job->asked.output, job->asked.scores);
     code = code == EXIT_OK ? prepare_pixels(job) : code;
-    if (code == EXIT_OK && source_is_file(word)) {
+    if (code == EXIT_OK && (weights != NULL || source_is_file(word))) {
         code = fit_classes(job);
     } else if (code == EXIT_OK && source_name_classes(job->model, job->data, job->asked.classes > 0) != FOV_OK) {
         code = fail_library(job->cli);
@@ -362,6 +379,7 @@ static int open_job(struct job *job)
     job->asked.model = word_of(job, words, "model", "model");
     job->asked.data = word_of(job, words, "data", "data");
     job->task = word_of(job, job->config, "task", "task");
+    job->asked.weights = word_of(job, job->words, "weights", "weights");
     job->asked.input = word_of(job, job->words, "input", "input");
     job->asked.freeze = word_of(job, job->words, "freeze", "freeze");
     job->asked.output = word_of(job, job->words, "output", "output");
@@ -683,6 +701,12 @@ static const struct cli_option options[] = {
      .argument = "SOURCE",
      .standard = "mnist",
      .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
+    {.name = "weights",
+     .kind = OPTION_TEXT,
+     .argument = "FILE",
+     .otherwise = "random",
+     .doc = "weights to begin with, of the network that --model names: .safetensors, PyTorch's .pth, Keras' .h5; other "
+            "classes get a new last layer"},
     {.name = "input",
      .kind = OPTION_TEXT,
      .argument = "CxHxW",

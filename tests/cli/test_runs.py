@@ -67,7 +67,23 @@ def test_train_from_a_file_for_other_classes():
     # What was asked for is kept for the day the run goes on.
     result = fovea("train", "--resume", "more", "--epochs", 2)
     assert result.code == OK, result.err
-    assert "4 parameters stay as they are" in result.err, result.err
+    assert "4 parameters stay as they are" in result.err and "random numbers" not in result.err, result.err
+
+
+def test_train_from_weights_of_a_network():
+    assert train("known", epochs=3).code == OK
+    right = fovea("eval", "known/last.onnx", "--data", "digits:600", "--json").json()["metrics"]["accuracy"]
+    fovea("convert", "known/last.onnx", "w.safetensors")
+    words = ["--weights", "w.safetensors"]
+    result = train("again", *words, "--lr", "1e-9", epochs=1)
+    assert result.code == OK and "new head" not in result.err, result.err
+    assert fovea("eval", "again/last.onnx", "--data", "digits:600", "--json").json()["metrics"]["accuracy"] == right
+    result = train("twelve", *words, "--classes", 12, epochs=1)
+    assert "a new head for 12 classes instead of 10" in result.err, result.err
+    os.remove("w.safetensors")  # a run goes on without the file that it began with
+    assert fovea("train", "--resume", "twelve", "--epochs", 2).code == OK
+    expect_failure(train("none", "--weights", "known/last.onnx"), USAGE, "--weights", "--model")
+    expect_failure(train("none", *words), IO, "w.safetensors")
 
 
 def test_resume_goes_on():
