@@ -15,6 +15,11 @@ static bool is_optimizers(const struct value *value)
            strncmp(value->name, "optimizer.", 10) == 0;
 }
 
+bool parameters_is_weight(const struct value *value)
+{
+    return value->kind == VALUE_PARAMETER && !is_optimizers(value);
+}
+
 int *parameters_list(const fov_graph *graph, bool all, size_t *count, struct error *error)
 {
     int *ids = memory_allocate(graph->context->memory, (size_t)graph->parameter_count, sizeof *ids,
@@ -22,8 +27,8 @@ int *parameters_list(const fov_graph *graph, bool all, size_t *count, struct err
     *count = 0;
     for (size_t id = 1; ids != NULL && id < graph->value_count; id++) {
         const struct value *value = graph_value(graph, (int)id);
-        if (value->kind == VALUE_PARAMETER && *count < (size_t)graph->parameter_count &&
-            (all || !is_optimizers(value))) {
+        bool is_listed = all ? value->kind == VALUE_PARAMETER : parameters_is_weight(value);
+        if (is_listed && *count < (size_t)graph->parameter_count) {
             ids[(*count)++] = (int)id;
         }
     }

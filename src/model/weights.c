@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Weights alone: from safetensors, PyTorch's own files or Keras', by name. All of a model's parameters are there with
- * their shapes and nothing else is, or the sentence says what the two do not have in common. Which network a file
- * belongs to is found here, too. */
+ * their shapes and nothing else is, or the sentence says what the two do not have in common; what an
+ * optimiser keeps beside them is neither saved nor asked for. Which network a file belongs to is found here, too. */
 #include "base/arithmetic.h"
 #include "base/text.h"
 #include "io/keras_file.h"
@@ -9,6 +9,7 @@
 #include "io/sniff.h"
 #include "io/torch_file.h"
 #include "model/model.h"
+#include "model/parameters_file.h"
 #include "zoo/zoo.h"
 #include <fovea/memory.h>
 #include <stdio.h>
@@ -80,10 +81,10 @@ static void difference_free(struct difference *d)
     text_free(&d->unlike);
 }
 
-static const struct value *parameter_named(const fov_model *model, const char *name)
+static const struct value *weight_named(const fov_model *model, const char *name)
 {
     int id = fov_find(model->graph, name).id;
-    return id != 0 && graph_value(model->graph, id)->kind == VALUE_PARAMETER ? graph_value(model->graph, id) : NULL;
+    return id != 0 && parameters_is_weight(graph_value(model->graph, id)) ? graph_value(model->graph, id) : NULL;
 }
 
 /** The tensors of the file, `cut` characters of their names left out, against the model's parameters. */
@@ -95,7 +96,7 @@ static struct difference compare(const fov_model *model, const struct safetensor
     size_t found = 0;
     for (size_t i = 0; i < file->count; i++) {
         const struct safetensors_tensor *tensor = &file->tensors[i];
-        const struct value *value = parameter_named(model, tensor->name + cut);
+        const struct value *value = weight_named(model, tensor->name + cut);
         if (value == NULL && is_counter(tensor->name)) {
             continue;
         }
@@ -117,7 +118,7 @@ static struct difference compare(const fov_model *model, const struct safetensor
     for (size_t id = 1; id < model->graph->value_count && found < (size_t)model->graph->parameter_count; id++) {
         const struct value *value = graph_value(model->graph, (int)id);
         char with[NAME_TEXT * 2];
-        if (value->kind != VALUE_PARAMETER) {
+        if (!parameters_is_weight(value)) {
             continue;
         }
         snprintf(with, sizeof with, "%.*s%s", (int)cut, file->count > 0 ? file->tensors[0].name : "", value->name);
@@ -262,7 +263,7 @@ static int copy_weights(fov_model *model, const struct safetensors *file)
     int status = blocks == NULL ? FOV_E_MEMORY : 0;
     for (size_t id = 1; !status && id < values; id++) {
         const struct value *value = graph_value(model->graph, (int)id);
-        if (value->kind != VALUE_PARAMETER) {
+        if (!parameters_is_weight(value)) {
             continue;
         }
         blocks[id] = memory_allocate_raw(memory, value->bytes, 1, value->name, error);

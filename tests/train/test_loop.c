@@ -188,6 +188,20 @@ static void a_model_is_saved_without_its_loop(void **state)
     assert_fine(context, fov_model_load_weights(plain, path) == FOV_OK);
     assert_fine(context, fov_model_hash(model, hex) == FOV_OK && fov_model_hash(plain, again) == FOV_OK);
     assert_string_equal(hex, again);
+    /* The model with the loop takes back what it has saved, and the optimiser keeps what it remembers. */
+    float steps = 0;
+    fov_buffer weights;
+    assert_fine(context, fov_model_save_weights_memory(model, &weights) == FOV_OK);
+    fov_plan_run(plan, 1);
+    assert_fine(context, fov_model_hash(model, again) == FOV_OK);
+    assert_string_not_equal(hex, again);
+    assert_fine(context, fov_model_load_weights_memory(model, weights.bytes, weights.size) == FOV_OK);
+    assert_fine(context, fov_model_hash(model, again) == FOV_OK);
+    assert_string_equal(hex, again);
+    assert_fine(context, fov_model_load_weights(model, path) == FOV_OK);
+    assert_fine(context, fov_parameter_get(graph, fov_find(graph, "optimizer.step"), &steps, sizeof steps) == FOV_OK);
+    assert_true(steps == 2.0F);
+    fov_buffer_free(&weights);
     test_path(path, folder, "model.onnx");
     assert_fine(context, fov_model_save(model, path) == FOV_OK);
     fov_model *loaded = fov_model_load(context, path);
