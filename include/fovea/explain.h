@@ -117,7 +117,8 @@ typedef struct fov_activation {
     float      *values;      /**< [channels, height, width] */
     void       *owner;       /**< internal */
 } fov_activation;
-/** `layer`: the name of any value that the model's output depends on (fov_model_summary lists layers). */
+/** `layer`: the name of any value that the model's output depends on, or of a layer (fov_model_summary): its first
+ *  result. */
 FOV_API FOV_MUST_CHECK int fov_explain_layer(fov_explainer *explainer, const char *layer, fov_activation *activation);
 FOV_API void               fov_activation_free(fov_activation *activation); /**< accepts a zeroed one */
 

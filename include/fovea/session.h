@@ -49,7 +49,8 @@ FOV_API FOV_MUST_CHECK int fov_session_answers(fov_session *session, const fov_i
 
 /** Numbers with a name. */
 typedef struct fov_tensor {
-    const char *name; /**< of a value of the model's graph, as fov_value_name has it */
+    /** of a value of the model's graph, as fov_value_name has it; of a result also its layer's (fov_model_summary) */
+    const char *name;
     fov_dtype   dtype;
     fov_shape   shape;
     const void *data; /**< in plain order, the last dimension contiguous */

@@ -1,43 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Layers: found by name, the one that Grad-CAM takes where none is named, and the part of the picture that a place of a
  * layer depends on. Shapes and windows only; what the numbers are is in sums.c. */
-#include "base/text.h"
 #include "explain/explain.h"
+#include "graph/names.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- by name ----------------------------------------------------------------------------------------------------- */
 
-static bool is_result(const fov_explainer *e, int id)
-{
-    return id != 0 && (graph_value(e->model->graph, id)->kind == VALUE_RESULT || id == e->model->input.id);
-}
-
-static const char *name_of_node(const void *list, size_t index)
-{
-    return ((const fov_graph *)list)->nodes[index].name;
-}
-
 fov_value explain_find(const fov_explainer *e, const char *name, struct error *error)
 {
-    const fov_graph *graph = e->model->graph;
-    fov_value found = fov_find(graph, name);
-    for (size_t n = 0; !is_result(e, found.id) && n < graph->node_count; n++) {
-        if (strcmp(graph->nodes[n].name, name) == 0) {
-            found.id = graph->nodes[n].out[0];
-        }
-    }
-    if (is_result(e, found.id)) {
-        return found;
-    }
-    const char *near = text_nearest(name, graph, graph->node_count, name_of_node);
-    char advice[160] = "";
-    if (near != NULL) {
-        text_append(advice, sizeof advice, 0, "; did you mean \"%.100s\"?", near);
-    }
-    error_set(error, FOV_E_USAGE, "the model has no layer \"%.100s\"%s", name, advice);
-    return (fov_value){0};
+    return (fov_value){names_find_result(e->model->graph, name, e->model->input.id, error)};
 }
 
 const struct node *explain_convolution(const fov_explainer *e, const char *name, struct error *error)

@@ -28,6 +28,23 @@ static const char *name_of(const struct copying *copying, const char *name)
     return copying->name;
 }
 
+/* Layers of a whole copy keep their names, by which people know them. */
+static int keep_name(const struct copying *copying, const struct node *node)
+{
+    struct node *made = &copying->to->nodes[copying->to->node_count - 1];
+    struct fov_context *context = copying->to->context;
+    if (copying->prefix != NULL || strcmp(made->name, node->name) == 0) {
+        return FOV_OK;
+    }
+    const char *name = memory_copy_text(context->memory, node->name, &context->error);
+    if (name == NULL) {
+        return FOV_E_MEMORY;
+    }
+    memory_free(context->memory, (void *)(uintptr_t)made->name);
+    made->name = name;
+    return FOV_OK;
+}
+
 static int copy_node(const struct copying *copying, const struct node *node)
 {
     int in[OP_MAX_PORTS];
@@ -40,7 +57,7 @@ static int copy_node(const struct copying *copying, const struct node *node)
     for (int i = 0; first != 0 && i < node->out_count; i++) {
         copying->id[node->out[i]] = copying->to->nodes[copying->to->node_count - 1].out[i];
     }
-    return first;
+    return first != 0 && keep_name(copying, node) == FOV_OK ? first : 0;
 }
 
 static const struct graph_change *find_change(const struct copying *copying, int id)

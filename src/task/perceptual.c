@@ -61,15 +61,11 @@ static bool next_name(const char **at, char *name, size_t size)
 
 static int find_layer(const fov_model *network, const char *name, struct error *error)
 {
-    int id = names_find_value(network->graph, name);
+    int id = names_find_result(network->graph, name, network->input.id, error);
     char shown[128];
-    text_escape(shown, sizeof shown, name);
-    if (id == 0) {
-        error_set(error, FOV_E_USAGE, "%s has no layer \"%s\"; fovea inspect lists them", network->name, shown);
-        return 0;
-    }
-    if (!is_map(graph_value(network->graph, id))) {
-        error_set(error, FOV_E_SHAPE, "layer \"%s\" is no map [N, C, H, W]", shown);
+    if (id != 0 && !is_map(graph_value(network->graph, id))) {
+        error_set(error, FOV_E_SHAPE, "layer \"%s\" is no map [N, C, H, W]",
+                  text_escape(shown, sizeof shown, name));
         return 0;
     }
     return id;

@@ -2,34 +2,25 @@
 /* Values by name: any input of a model in, any value of its graph out. A plan for just these values is made once and
  * kept beside those that answer, which stay as they are. */
 #include "base/arithmetic.h"
-#include "base/text.h"
+#include "graph/names.h"
 #include "task/session.h"
 #include <string.h>
 
 enum { MOST_RESULTS = 64 };
 
-static const char *value_name_at(const void *list, size_t index)
-{
-    const fov_graph *graph = list;
-    return graph_value(graph, (int)index + 1)->name;
-}
-
 /* The value of that name, the result of some layer; 0 and an error. */
 static fov_value find_result(const fov_session *session, const char *name, struct error *error)
 {
     const struct shared_graph *share = batch_plans_share(session->plans);
-    const fov_graph *graph = share->graph;
-    fov_value found = name != NULL ? fov_find(graph, name) : shared_graph_value(share, session->model->output);
-    if (found.id == 0 && name != NULL) {
-        const char *nearest = text_nearest(name, graph, graph->value_count - 1, value_name_at);
-        error_set(error, FOV_E_USAGE, "the model has no value \"%s\"%s%s%s", name,
-                  nearest != NULL ? "; the nearest is \"" : "", nearest != NULL ? nearest : "",
-                  nearest != NULL ? "\"" : "");
-    } else if (found.id == 0 || graph_value(graph, found.id)->kind != VALUE_RESULT) {
-        error_set(error, FOV_E_USAGE, "\"%s\" is not the result of a layer", name != NULL ? name : "the output");
-        found.id = 0;
+    if (name != NULL) {
+        return (fov_value){names_find_result(share->graph, name, 0, error)};
     }
-    return found;
+    fov_value output = shared_graph_value(share, session->model->output);
+    if (output.id == 0 || graph_value(share->graph, output.id)->kind != VALUE_RESULT) {
+        error_set(error, FOV_E_USAGE, "the output is not the result of a layer");
+        output.id = 0;
+    }
+    return output;
 }
 
 static int find_results(fov_session *session, const fov_tensor *results, int count, fov_value *found)

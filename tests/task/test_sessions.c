@@ -325,7 +325,7 @@ static void any_value_has_a_name(void **state)
     /* What cannot be is said. */
     fov_tensor wrong = {.name = "c11"};
     assert_int_equal(fov_session_read(session, &pictures[0], &wrong), FOV_E_USAGE);
-    assert_non_null(strstr(fov_session_error(session), "the nearest is \"c1\""));
+    assert_non_null(strstr(fov_session_error(session), "no layer \"c11\"; did you mean \"c1\"?"));
     assert_int_equal(fov_session_run(session, NULL, 0, again, 1), FOV_E_USAGE);
     assert_non_null(strstr(fov_session_error(session), "missing"));
     const fov_tensor odd = {.shape = {4, {2, 1, 32, 31}}, .data = input};
