@@ -51,12 +51,28 @@ static bool read_unit(struct units *u, const char *text, bool is_output)
     return class >= 0;
 }
 
+/* Of a layer by the name that the table of layers has. */
+static fov_shape listed_shape(const struct units *u)
+{
+    fov_summary summary;
+    if (fov_model_summary(u->model, NULL, &summary) != FOV_OK) {
+        fov_error_clear(u->cli->context);
+        return (fov_shape){0};
+    }
+    for (int i = 0; i < summary.layer_count; i++) {
+        if (strcmp(summary.layers[i].name, u->layer) == 0) {
+            return summary.layers[i].shape;
+        }
+    }
+    return (fov_shape){0};
+}
+
 /* How many channels, or numbers, a layer has; 0: it is not known. */
 static int channels_of(const struct units *u)
 {
     fov_graph *graph = fov_model_graph(u->model);
     fov_value value = fov_find(graph, u->layer);
-    fov_shape shape = value.id != 0 ? fov_value_shape(graph, value) : (fov_shape){0};
+    fov_shape shape = value.id != 0 ? fov_value_shape(graph, value) : listed_shape(u);
     return shape.rank == 2 || shape.rank == 4 ? (int)shape.dim[1] : 0;
 }
 

@@ -187,8 +187,8 @@ static int run(struct cli *cli)
 
 static const struct cli_option options[] = {
     {.name = "layer", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the model's output",
-     .doc = "whose results are written: a layer as fovea inspect lists it, or a value of the file; the input's name: what "
-            "the network sees"},
+     .doc = "whose results are written: a layer as fovea inspect lists it, or a value of the file; the input's "
+            "name: what the network sees"},
     {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.npy", .doc = "where the numbers go"},
     {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .otherwise = "the pictures that are named",
      .doc = "all samples of a dataset, in its order"},

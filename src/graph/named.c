@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Results of layers by the names that people see: a value's own, or its layer's, as the table of layers has it. Files of
- * others name the two differently. Finding any value by its own name alone is names.c. */
+/* Results of layers by the names that people see: a value's own, or its layer's, as the table of layers has it. Files
+ * of others name the two differently. Finding any value by its own name alone is names.c. */
 #include "base/text.h"
 #include "graph/names.h"
 #include <string.h>

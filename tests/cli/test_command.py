@@ -116,6 +116,32 @@ def test_features():
     assert not os.path.exists("none.npy")
 
 
+def test_layers_by_the_names_that_inspect_lists():
+    """A file of others names a layer and its result differently: either name is taken, and only those are suggested."""
+    assert fovea("new", "lenet5", "-o", "plain.onnx").code == OK
+    with open("plain.onnx", "rb") as file:
+        plain = file.read()
+    assert plain.count(b"\x1a\x02c1") == 1  # NodeProto.name
+    with open("named.onnx", "wb") as file:
+        file.write(plain.replace(b"\x1a\x02c1", b"\x1a\x02k7"))
+    png("dark.png", 28, 28, 10)
+    listed = [layer["name"] for layer in fovea("inspect", "named.onnx", "--json").json()["layers"]]
+    assert "k7" in listed and "c1" not in listed, listed
+    for name in listed + ["c1"]:
+        done = fovea("features", "named.onnx", "dark.png", "--layer", name, "-o", f"{name}.npy")
+        assert done.code == OK, (name, done.err)
+    assert read_npy("k7.npy") == read_npy("c1.npy")
+    expect_failure(fovea("features", "named.onnx", "dark.png", "--layer", "k77", "-o", "none.npy"), USAGE,
+                   'did you mean "k7"?')
+    expect_failure(fovea("features", "named.onnx", "dark.png", "--layer", "c1.weight", "-o", "none.npy"), USAGE,
+                   "not the result of a layer")
+    for name in ("k7", "c1"):
+        done = fovea("explain", "named.onnx", "dark.png", "--layer", name, "--json")
+        assert done.code == OK and done.json()["layer"] == "c1", (name, done.out, done.err)
+        done = fovea("explain", "named.onnx", "--visualise", name, "--steps", 1, "-o", "units.png")
+        assert done.code == OK and "6 units" in done.out, (name, done.out, done.err)
+
+
 # ---- slips --------------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include "graph/graph.h"
 #include <fovea/fovea.h>
 #include <math.h>
 #include <pthread.h>
@@ -339,6 +341,67 @@ static void any_value_has_a_name(void **state)
     fov_context_free(context);
 }
 
+static fov_value add_named(fov_graph *graph, fov_value a, fov_value b, const char *layer, const char *value)
+{
+    const struct op_emitter *emitter = fov_graph_emitter(graph);
+    fov_value                made = emitter->node(emitter->graph, "add", (fov_value[]){a, b}, 2, NULL, layer);
+    assert_int_equal(graph_rename(graph, made.id, value), FOV_OK);
+    return made;
+}
+
+static void expect_read(fov_session *session, const fov_tensor *in, const char *name, const char *value, float number)
+{
+    fov_tensor out = {.name = name};
+    if (fov_session_run(session, in, 1, &out, 1) != FOV_OK) {
+        fail_msg("%s: %s", name, fov_session_error(session));
+    }
+    assert_string_equal(out.name, value);
+    assert_true(((const float *)out.data)[0] == number);
+}
+
+static void expect_refused(fov_session *session, const fov_tensor *in, const char *name, const char *sentence)
+{
+    fov_tensor out = {.name = name};
+    assert_int_equal(fov_session_run(session, in, 1, &out, 1), FOV_E_USAGE);
+    if (strstr(fov_session_error(session), sentence) == NULL) {
+        fail_msg("%s: %s", name, fov_session_error(session));
+    }
+}
+
+/* As in files of others, whose layers are not named as their results are. */
+static void a_layer_is_found_by_either_name(void **state)
+{
+    (void)state;
+    fov_context *context = make_context(1);
+    fov_model   *model = fov_model_create(context);
+    fov_graph   *graph = fov_model_graph(model);
+    fov_value    x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 1));
+    fov_value    weight = fov_parameter(graph, .name = "squeeze.bias", .shape = FOV_SHAPE(1));
+    fov_value    two = add_named(graph, x, x, "squeeze", "net/two");
+    fov_value    four = add_named(graph, two, two, "net/squeeze_1", "net/four"); /* a value's name counts first */
+    fov_value    eight = add_named(graph, four, four, "twin", "net/eight");
+    fov_value    sixteen = add_named(graph, eight, eight, "twin", "net/sixteen");
+    fov_value    last = add_named(graph, sixteen, weight, "last", "net/last");
+    const float  one = 1;
+    assert_int_equal(graph_rename(graph, two.id, "net/squeeze_1"), FOV_OK);
+    assert_fine(context, fov_model_set_inputs_outputs(model, &x, 1, &last, 1) == FOV_OK);
+    fov_session *session = fov_session_create(model, NULL);
+    assert_fine(context, session != NULL);
+    const fov_tensor in = {"x", FOV_F32, {2, {1, 1}}, &one};
+    expect_read(session, &in, "squeeze", "net/squeeze_1", 2);
+    expect_read(session, &in, "net/squeeze_1", "net/squeeze_1", 2);
+    expect_read(session, &in, "net/eight", "net/eight", 8);
+    expect_refused(session, &in, "twin",
+                   "2 layers are named \"twin\"; their results are \"net/eight\", \"net/sixteen\"");
+    expect_refused(session, &in, "squeese", "no layer \"squeese\"; did you mean \"squeeze\"?");
+    expect_refused(session, &in, "squeeze.bia", "no layer \"squeeze.bia\"");
+    assert_null(strstr(fov_session_error(session), "did you mean \"squeeze.bias\""));
+    expect_refused(session, &in, "squeeze.bias", "is not the result of a layer");
+    fov_session_free(session);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
 static void a_model_without_pictures_has_a_session(void **state)
 {
     (void)state;
@@ -440,6 +503,7 @@ int main(void)
         cmocka_unit_test(any_count_is_answered_and_planned_once),
         cmocka_unit_test(counts_of_predictions_do_not_matter),
         cmocka_unit_test(any_value_has_a_name),
+        cmocka_unit_test(a_layer_is_found_by_either_name),
         cmocka_unit_test(a_model_without_pictures_has_a_session),
         cmocka_unit_test(sessions_follow_weights_and_refuse_another_model),
         cmocka_unit_test(what_is_not_there_is_wrong_usage),
