@@ -43,8 +43,8 @@ const struct cli_option preprocessing_options[] = {
     {.name = "mean",
      .kind = OPTION_TEXT,
      .argument = "M,M,M",
-     .doc = "taken off each channel, in the network's order, after --scale; one number is for all; train: data, the mean "
-            "of the pictures that are learned from"},
+     .doc = "taken off each channel, in the network's order, after --scale; one number is for all; train: data, the "
+            "mean of the pictures that are learned from"},
     {.name = "std",
      .kind = OPTION_TEXT,
      .argument = "S,S,S",
@@ -135,8 +135,8 @@ static int read_numbers(struct cli *cli, const char *name, int channels, float o
     }
     if (!is_good || (count != 1 && count != channels)) {
         return fail(cli, EXIT_USAGE,
-                    "--%s is \"%.60s\"; it is a number, %d separated by commas, one for each channel, or (train) data", name, text,
-                    channels);
+                    "--%s is \"%.60s\"; it is a number, %d separated by commas, one for each channel, or (train) data",
+                    name, text, channels);
     }
     for (int c = 1; c < channels && count == 1; c++) {
         out[c] = out[0];

@@ -180,7 +180,8 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "NAME|FILE",
      .otherwise = "the network they fit",
-     .doc = "where .safetensors, .pth or .h5 weights belong: a network's name, or an ONNX file with the same parameters"},
+     .doc = "where .safetensors, .pth or .h5 weights belong: a network's name, or an ONNX file with the same "
+            "parameters"},
     {.name = "weights",
      .kind = OPTION_TEXT,
      .argument = "FILE",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fovea train: from words to a run folder. What it prints while it runs is in train_view.c, the folder in
- * run_directory.c, the loop in the library. */
+/* fovea train: from words to a run folder. How its model is opened is in train_model.c, what it prints while it runs
+ * in train_view.c, the folder in run_directory.c, the loop in the library. */
 #include "append.h"
 #include "json.h"
 #include "options.h"
@@ -11,6 +11,7 @@
 #include "signals.h"
 #include "preprocessing.h"
 #include "source.h"
+#include "train_job.h"
 #include "train_options.h"
 #include "train_preset.h"
 #include "train_view.h"
@@ -20,31 +21,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { REPORT_BATCH = 100, MAP_BATCH = 4 /* pictures, where each of their pixels is answered */ };
-
-struct job {
-    struct cli *cli;
-    struct run_directory folder;
-    bool resume, by_position;
-    json_t *config, *words; /* of the run that goes on; NULL for a new one */
-    struct run_words asked; /* typed, or those of the run that goes on */
-    uint64_t seed; /* of the run that goes on */
-    fov_model *model;
-    fov_dataset *data, *check; /* to learn from, and to choose the best epoch with */
-    fov_train_options options;
-    const char *task; /* as typed, or as the run that goes on has it; NULL: it follows from the data */
-    struct train_texts texts;
-    char *preset; /* the lines that options came from */
-    struct cli_ranks ranks;
-    bool together; /* no rank waits for this one */
-};
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 
 /* What was typed, else what the run that goes on had, else the default. */
-static bool flag_of(const struct job *job, const char *name, const char *key)
+static bool flag_of(const struct train_job *job, const char *name, const char *key)
 {
     const json_t *kept = job->config != NULL ? json_object_get(job->config, key) : NULL;
     if (option_given(job->cli, name) || kept == NULL) {
@@ -59,14 +42,14 @@ static int whole(double number)
     return number >= INT_MAX ? INT_MAX : number <= INT_MIN ? INT_MIN : (int)number;
 }
 
-static const char *word_of(const struct job *job, const json_t *kept, const char *name, const char *key)
+static const char *word_of(const struct train_job *job, const json_t *kept, const char *name, const char *key)
 {
     const char *word = kept != NULL ? json_string_value(json_object_get(kept, key)) : NULL;
     return word != NULL && !option_given(job->cli, name) ? word : option_text(job->cli, name);
 }
 
 /* The run's task: by its name, as the model has it, or as the natural one of the data. */
-static fov_task_info task_of(const struct job *job)
+static fov_task_info task_of(const struct train_job *job)
 {
     const char *name = job->task != NULL ? job->task : fov_model_task(job->model);
     fov_target target = fov_dataset_describe(job->data).target;
@@ -81,7 +64,7 @@ static fov_task_info task_of(const struct job *job)
     return (fov_task_info){.name = ""};
 }
 
-static void fill_options(struct job *job)
+static void fill_options(struct train_job *job)
 {
     fov_train_options *o = &job->options;
     *o = (fov_train_options){
@@ -99,7 +82,7 @@ static void fill_options(struct job *job)
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */
 
-static int read_run(struct job *job, const char *directory)
+static int read_run(struct train_job *job, const char *directory)
 {
     struct cli *cli = job->cli;
     if (option_given(cli, "out")) {
@@ -125,7 +108,7 @@ static int read_run(struct job *job, const char *directory)
     return code;
 }
 
-static int open_data(struct job *job)
+static int open_data(struct train_job *job)
 {
     struct cli *cli = job->cli;
     job->data = fov_dataset_open_opt(cli->context, job->asked.data, FOV_TRAIN, &job->asked.held);
@@ -146,192 +129,8 @@ static int open_data(struct job *job)
     return fail_library(cli);
 }
 
-/* A network by name takes the size of the pictures where they are small and all alike; else its own, and pictures are
- * resized. */
-static int network_options(const struct job *job, fov_network_options *wanted)
-{
-    fov_dataset_info info = fov_dataset_describe(job->data);
-    int size[3];
-    *wanted = (fov_network_options){.classes = job->asked.classes > 0 ? job->asked.classes : 0};
-    if (job->asked.input != NULL) {
-        if (!source_input(job->asked.input, size)) {
-            return fail(job->cli, EXIT_USAGE, "--input is \"%s\"; it is channels x height x width, such as 3x32x32",
-                        job->asked.input);
-        }
-        wanted->channels = size[0];
-        wanted->height = size[1];
-        wanted->width = size[2];
-    } else if (info.same_size && info.height <= 64 && info.width <= 64) {
-        wanted->height = info.height;
-        wanted->width = info.width;
-    }
-    return fov_task_network(job->data, job->task, wanted) == FOV_OK ? EXIT_OK : fail_library(job->cli);
-}
-
-/* Behind the last layer, what the task wants there. */
-static int finish_model(struct job *job)
-{
-    bool done = fov_task_finish(job->model, job->data, job->task) == FOV_OK;
-    return done ? EXIT_OK : fail_library(job->cli);
-}
-
-/* A last layer of its own for the data's classes, which get their names. */
-static int give_head(struct job *job, int classes)
-{
-    const char *weight = NULL;
-    char clean[256];
-    int before = fov_model_classes(job->model);
-    if (fov_model_replace_head(job->model, classes, &weight) != FOV_OK) {
-        return fail_library(job->cli);
-    }
-    if (!job->resume) {
-        remark(job->cli, "a new head for %d classes instead of %d: %s begins with random numbers", classes, before,
-               show_clean(clean, sizeof clean, weight));
-    }
-    bool named = source_name_classes(job->model, job->data, job->asked.classes > 0) == FOV_OK;
-    return named ? finish_model(job) : fail_library(job->cli);
-}
-
-/* What comes from a file knows classes by name or by number. They stay as they are where the data's are among them;
- * where the file is about something else altogether, or --classes says so, it gets a new last layer. What is neither
- * is a mistake, or a decision that only the user can take. */
-static int fit_classes(struct job *job)
-{
-    fov_class_match match;
-    int before = fov_model_classes(job->model), code = EXIT_OK;
-    fov_meaning meaning = fov_model_meaning(job->model, fov_model_output(job->model));
-    bool knows_classes = fov_dataset_describe(job->data).classes > 0;
-    if (meaning == FOV_MEANING_MAP || meaning == FOV_MEANING_VALUES || !knows_classes) {
-        return EXIT_OK; /* it knows no classes, and how many numbers it makes does not change that: training says so */
-    }
-    if (job->asked.classes > 0 && job->asked.classes != before) {
-        return give_head(job, job->asked.classes);
-    }
-    if (fov_classes_match(job->model, job->data, job->by_position, &match) != FOV_OK) {
-        return fail_library(job->cli);
-    }
-    bool elsewhere = match.matched == 0 && match.data_classes != before && !job->by_position;
-    if (match.relation == FOV_CLASSES_DIFFERENT && (elsewhere || job->asked.classes > 0)) {
-        code = give_head(job, job->asked.classes > 0 ? job->asked.classes : match.data_classes);
-    } else if (match.relation == FOV_CLASSES_DIFFERENT) {
-        code = fail(job->cli, EXIT_INPUT,
-                    "%s; --classes %d gives the model a new last layer for these%s", match.text, match.data_classes,
-                    match.data_classes == before ? ", --classes-by-position keeps it and renames its classes" : "");
-    } else {
-        if (*match.text != '\0') {
-            remark(job->cli, "%s", match.text);
-        }
-        if (match.relation == FOV_CLASSES_BY_POSITION && source_name_classes(job->model, job->data, false) != FOV_OK) {
-            code = fail_library(job->cli);
-        }
-    }
-    fov_class_match_free(&match);
-    return code;
-}
-
-static int freeze(struct job *job)
-{
-    char clean[256];
-    if (job->asked.freeze == NULL) {
-        return EXIT_OK;
-    }
-    int count = fov_model_freeze(job->model, job->asked.freeze, true);
-    if (count == 0) {
-        return fail(job->cli, EXIT_USAGE, "--freeze \"%s\" fits no parameter; fovea inspect lists them",
-                    show_clean(clean, sizeof clean, job->asked.freeze));
-    }
-    remark(job->cli, "%d parameter%s stay%s as they are (%s)", count, count == 1 ? "" : "s", count == 1 ? "s" : "",
-           show_clean(clean, sizeof clean, job->asked.freeze));
-    return EXIT_OK;
-}
-
-/* Pictures of many sizes come to one: which, nobody should have to guess. */
-static void say_size(const struct job *job)
-{
-    fov_dataset_info info = fov_dataset_describe(job->data);
-    int channels, height, width;
-    if (!info.same_size && fov_model_picture_size(job->model, &channels, &height, &width)) {
-        remark(job->cli, "pictures of %d x %d to %d x %d pixels (median %d x %d) are all resized to %d x %d",
-               info.least[0], info.least[1], info.most[0], info.most[1], info.height, info.width, height, width);
-    }
-}
-
-/* What pixels become: as the options say; of a resumed run, as it was begun. */
-static int prepare_pixels(struct job *job)
-{
-    char path[RUN_PATH];
-    if (job->resume && run_directory_has(&job->folder, "last.onnx")) {
-        fov_model *last =
-            fov_model_load(job->cli->context, run_directory_file(path, &job->folder, "last.onnx"));
-        if (last == NULL) {
-            return fail_library(job->cli);
-        }
-        if (!preprocessing_given(job->cli)) {
-            fov_preprocessing begun = fov_model_preprocessing(last);
-            fov_model_set_preprocessing(job->model, &begun);
-        }
-        if (fov_model_batch_statistics(last) == 0) { /* begun with --running-statistics */
-            (void)fov_model_use_running_statistics(job->model);
-        }
-        fov_model_free(last);
-    }
-    return preprocessing_apply(job->cli, job->model, true, job->data);
-}
-
-/* A network by name with the weights of a file: with that file's classes, which may not be those of the data. */
-static fov_model *open_weights(struct job *job, const fov_network_options *wanted)
-{
-    fov_network_options own = *wanted;
-    own.classes = 0;
-    bool is_named = job->words != NULL || option_given(job->cli, "model");
-    return source_model(job->cli, job->asked.weights, &own, is_named ? job->asked.model : NULL);
-}
-
-static int open_model(struct job *job)
-{
-    fov_network_options wanted;
-    char last[RUN_PATH];
-    const char *word = job->asked.model, *weights = job->asked.weights;
-    int code = network_options(job, &wanted);
-    if (code != EXIT_OK) {
-        return code;
-    }
-    if (weights != NULL && !source_is_weights(weights)) {
-        return fail(job->cli, EXIT_USAGE, "--weights is a file of weights alone (.safetensors, .pth, .pt, .h5, .keras); "
-                                          "a model's own file goes to --model");
-    }
-    if (job->resume && (weights != NULL || (source_is_file(word) && access(word, R_OK) != 0))) {
-        word = run_directory_file(last, &job->folder, "last.onnx"); /* its network is here, whatever became of the file */
-        weights = NULL;
-    }
-    job->model =
-        weights != NULL ? open_weights(job, &wanted) : source_model(job->cli, word, &wanted, NULL);
-    if (job->model == NULL && job->asked.input == NULL && wanted.height > 0 && weights == NULL && !source_is_file(word) &&
-        fov_error_status(job->cli->context) == FOV_E_SHAPE) {
-        fov_error_clear(job->cli->context); /* too small for this network: pictures are made larger */
-        wanted.height = wanted.width = 0;
-        job->model = source_model(job->cli, word, &wanted, NULL);
-    }
-    if (job->model == NULL) {
-        return fail_library(job->cli);
-    }
-    code = source_choose(job->cli, job->model, job->asked.output, job->asked.scores);
-    code = code == EXIT_OK ? prepare_pixels(job) : code;
-    if (code == EXIT_OK && (weights != NULL || source_is_file(word))) {
-        code = fit_classes(job);
-    } else if (code == EXIT_OK && source_name_classes(job->model, job->data, job->asked.classes > 0) != FOV_OK) {
-        code = fail_library(job->cli);
-    } else if (code == EXIT_OK) {
-        code = finish_model(job);
-    }
-    if (code == EXIT_OK) {
-        say_size(job);
-    }
-    return code == EXIT_OK ? freeze(job) : code;
-}
-
 /* A slip in the network's name is said before time is spent on data. */
-static int check_name(struct job *job)
+static int check_name(struct train_job *job)
 {
     if (source_is_file(job->asked.model)) {
         return EXIT_OK;
@@ -343,7 +142,7 @@ static int check_name(struct job *job)
 }
 
 /* What was typed, else what the run that goes on held back. */
-static fov_dataset_options held_back(const struct job *job)
+static fov_dataset_options held_back(const struct train_job *job)
 {
     fov_dataset_options held = source_held_back(job->cli);
     if (job->words != NULL && held.val_split == 0 && held.val_last == 0 && held.val_list == NULL) {
@@ -367,7 +166,7 @@ static const char *task_of_network(const char *word)
     return NULL;
 }
 
-static int open_job(struct job *job)
+static int open_job(struct train_job *job)
 {
     struct cli *cli = job->cli;
     const char *directory = option_text(cli, "resume");
@@ -399,10 +198,10 @@ static int open_job(struct job *job)
     job->asked.model_is_file = source_is_file(job->asked.model);
     code = code == EXIT_OK ? check_name(job) : code;
     code = code == EXIT_OK ? open_data(job) : code;
-    return code == EXIT_OK ? open_model(job) : code;
+    return code == EXIT_OK ? train_open_model(job) : code;
 }
 
-static void close_job(struct job *job)
+static void close_job(struct train_job *job)
 {
     fov_dataset_free(job->data);
     fov_dataset_free(job->check);
@@ -413,7 +212,7 @@ static void close_job(struct job *job)
 }
 
 /* The data and what is held back of it, as they are typed for the next verb. */
-static const char *words_of_data(const struct job *job, char *out, size_t size)
+static const char *words_of_data(const struct train_job *job, char *out, size_t size)
 {
     const fov_dataset_options *held = &job->asked.held;
     size_t used = append_text(out, size, 0, "%s", job->asked.data);
@@ -430,7 +229,7 @@ static const char *words_of_data(const struct job *job, char *out, size_t size)
 /* ---- afterwards ----------------------------------------------------------------------------------------------- */
 
 /* A picture that cannot be drawn is a pity, not a failure. */
-static void draw(struct job *job, const fov_report *report, const fov_model *best)
+static void draw(struct train_job *job, const fov_report *report, const fov_model *best)
 {
     struct cli *cli = job->cli;
     char csv[RUN_PATH], svg[RUN_PATH], png[RUN_PATH];
@@ -448,7 +247,7 @@ static void draw(struct job *job, const fov_report *report, const fov_model *bes
 }
 
 /* The page of the run, for people. */
-static void write_page(struct job *job)
+static void write_page(struct train_job *job)
 {
     struct cli *cli = job->cli;
     char html[RUN_PATH];
@@ -475,7 +274,7 @@ static void report_to_object(json_t *object, const fov_report *report)
     }
 }
 
-static void print_json(struct job *job, struct train_view *view, const struct worth *worth)
+static void print_json(struct train_job *job, struct train_view *view, const struct worth *worth)
 {
     char path[RUN_PATH], hash[65] = "";
     json_t *object = json_object();
@@ -505,7 +304,7 @@ static void print_json(struct job *job, struct train_view *view, const struct wo
 }
 
 /* Test samples choose nothing, so they are opened when all is chosen. */
-static int measure(struct job *job, fov_model *best, struct worth *worth)
+static int measure(struct train_job *job, fov_model *best, struct worth *worth)
 {
     struct cli *cli = job->cli;
     fov_evaluate_options how = {.batch = REPORT_BATCH, .classes_by_position = job->by_position};
@@ -525,7 +324,7 @@ static int measure(struct job *job, fov_model *best, struct worth *worth)
     return code;
 }
 
-static int finish(struct job *job, struct train_view *view)
+static int finish(struct train_job *job, struct train_view *view)
 {
     struct cli *cli = job->cli;
     char path[RUN_PATH], data[2 * RUN_PATH];
@@ -550,12 +349,12 @@ static int finish(struct job *job, struct train_view *view)
 
 /* ---- the verb ------------------------------------------------------------------------------------------------- */
 
-static bool is_follower(const struct job *job)
+static bool is_follower(const struct train_job *job)
 {
     return job->ranks.ranks.rank > 0;
 }
 
-static int train(struct job *job)
+static int train(struct train_job *job)
 {
     struct cli *cli = job->cli;
     struct train_view view;
@@ -596,7 +395,7 @@ static int train(struct job *job)
 
 /* ---- which rate ------------------------------------------------------------------------------------------------- */
 
-static int write_rates(struct job *job, const fov_rate_curve *curve)
+static int write_rates(struct train_job *job, const fov_rate_curve *curve)
 {
     char csv[RUN_PATH], svg[RUN_PATH], png[RUN_PATH];
     FILE *file = fopen(run_directory_file(csv, &job->folder, "rates.csv"), "w");
@@ -615,7 +414,7 @@ static int write_rates(struct job *job, const fov_rate_curve *curve)
     return EXIT_OK;
 }
 
-static int find_rate(struct job *job)
+static int find_rate(struct train_job *job)
 {
     struct cli *cli = job->cli;
     fov_rate_curve curve;
@@ -647,7 +446,7 @@ static int find_rate(struct job *job)
 
 static int run(struct cli *cli)
 {
-    struct job job = {.cli = cli};
+    struct train_job job = {.cli = cli};
     if (option_text(cli, "recipe") != NULL && strcmp(option_text(cli, "recipe"), "list") == 0) {
         train_recipes_print(cli);
         return EXIT_OK;

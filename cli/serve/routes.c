@@ -90,7 +90,8 @@ static const struct route routes[] = {
     {"/api/teach/predict", true, WORKER_TEACH, teach_predict_work, NULL, "What was taught says of a picture", ""},
     {"/api/teach/model", false, WORKER_TEACH, teach_model_work, NULL, "What was taught, as ONNX", ""},
     {"/api/lessons", false, WORKERS, NULL, lessons_now, "The course of fovea learn, in English or Chinese", "lang"},
-    {"/api/lessons/drawing/", false, WORKERS, NULL, lesson_picture_now, "A lesson's drawing as SVG, by its number, in English or Chinese", "lang"},
+    {"/api/lessons/drawing/", false, WORKERS, NULL, lesson_picture_now,
+     "A lesson's drawing as SVG, by its number, in English or Chinese", "lang"},
     {"/api/openapi.json", false, WORKERS, NULL, openapi_now, "This document", ""},
     {"/metrics", false, WORKERS, NULL, metrics_now, "Counters for Prometheus", ""},
 };

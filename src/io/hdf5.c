@@ -25,7 +25,6 @@ void hdf5_free(struct hdf5_content *content)
     }
     memory_free(content->memory, content->datasets);
     memory_free(content->memory, content->block);
-    memory_free(content->memory, content->text);
     *content = (struct hdf5_content){0};
 }
 
@@ -508,15 +507,14 @@ static int compare_path(const void *a, const void *b)
     return strcmp(left->path, right->path);
 }
 
-static int read_file(struct reading *r, struct image *image, const char *text)
+static int read_file(struct reading *r, struct image *image)
 {
     hid_t file = open_image(r, image);
     if (file < 0) {
         return error_set(r->error, FOV_E_INPUT, "%s: the HDF5 file is damaged or cut off", r->name);
     }
     hid_t root = r->call.object_open(file, "/", 0);
-    int status = root < 0 ? damaged(r, "/") : text != NULL ? read_text(r, root, text, "/", &r->content->text) : FOV_OK;
-    status = status == FOV_OK ? walk(r, root, 0, "", NULL) : status;
+    int status = root < 0 ? damaged(r, "/") : walk(r, root, 0, "", NULL);
     status = status == FOV_OK ? read_numbers(r, file) : status;
     if (root >= 0) {
         r->call.object_close(root);
@@ -529,7 +527,7 @@ static int read_file(struct reading *r, struct image *image, const char *text)
 }
 
 int hdf5_read(struct hdf5_content *content, const char *name, const uint8_t *bytes, size_t size,
-              const char *const *left_out, const char *text, struct memory *memory, struct error *error)
+              const char *const *left_out, struct memory *memory, struct error *error)
 {
     struct reading r = {.content = content, .name = name, .left_out = left_out, .memory = memory, .error = error};
     struct image image = {(void *)(uintptr_t)bytes, size};
@@ -542,7 +540,7 @@ int hdf5_read(struct hdf5_content *content, const char *name, const uint8_t *byt
         status = error_set(error, FOV_E_UNSUPPORTED, "%s: libhdf5 does not start", name);
     } else if (status == FOV_OK) {
         r.call.error_set(0, NULL, NULL); /* it would print */
-        status = read_file(&r, &image, text);
+        status = read_file(&r, &image);
         r.call.error_set(0, print, user);
     } else {
         error_prefix(error, "%s: it is HDF5", name);
@@ -552,9 +550,9 @@ int hdf5_read(struct hdf5_content *content, const char *name, const uint8_t *byt
 }
 #else
 int hdf5_read(struct hdf5_content *content, const char *name, const uint8_t *bytes, size_t size,
-              const char *const *left_out, const char *text, struct memory *memory, struct error *error)
+              const char *const *left_out, struct memory *memory, struct error *error)
 {
-    (void)bytes, (void)size, (void)left_out, (void)text;
+    (void)bytes, (void)size, (void)left_out;
     *content = (struct hdf5_content){.memory = memory};
     return error_set(error, FOV_E_UNSUPPORTED,
                      "%s: it is HDF5, as Keras saves weights, which this build leaves out: build fovea with libhdf5 "

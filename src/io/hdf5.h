@@ -29,17 +29,16 @@ struct hdf5_content {
     struct hdf5_dataset *datasets; /**< by path */
     size_t count, capacity;
     uint8_t *block; /**< what `data` points into */
-    char *text;     /**< the root's attribute that was asked for; NULL: it has none */
     struct memory *memory;
 };
 
 bool hdf5_begins(const uint8_t *bytes, size_t size); /**< whether the bytes begin like such a file */
 
-/** Reads all datasets but those below the groups of the root that are `left_out` (a list ending with NULL), and the
- *  root's attribute `text` (NULL: none). `name` is for messages. E_UNSUPPORTED: libhdf5 is not here, or the file asks
- *  for what is not read; E_INPUT: it is damaged. *content is to be freed after failures, too. */
+/** Reads all datasets but those below the groups of the root that are `left_out` (a list ending with NULL). `name`
+ *  is for messages. E_UNSUPPORTED: libhdf5 is not here, or the file asks for what is not read; E_INPUT: it is damaged.
+ *  *content is to be freed after failures, too. */
 int hdf5_read(struct hdf5_content *content, const char *name, const uint8_t *bytes, size_t size,
-              const char *const *left_out, const char *text, struct memory *memory, struct error *error);
+              const char *const *left_out, struct memory *memory, struct error *error);
 void hdf5_free(struct hdf5_content *content); /**< accepts a zeroed one */
 
 #endif

@@ -290,7 +290,7 @@ static int parse_hdf5(struct safetensors *file, const char *name, const uint8_t 
     if (config != NULL && model == NULL) {
         status = error_set(error, FOV_E_INPUT, "%s: its config.json is no JSON", name);
     }
-    status = status == FOV_OK ? hdf5_read(&content, name, bytes, size, left_out, NULL, memory, error) : status;
+    status = status == FOV_OK ? hdf5_read(&content, name, bytes, size, left_out, memory, error) : status;
     status = status == FOV_OK ? gather(file, name, &content, model, memory, error) : status;
     hdf5_free(&content);
     json_decref(model);

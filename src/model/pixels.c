@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Mean and deviation of each channel over the pictures that a model is to learn from, as it is given them: fitted to its
- * input, in its order of channels, scaled. Sums are taken by one thread, picture after picture, so that they do not
+/* Mean and deviation of each channel over the pictures that a model is to learn from, as it is given them: fitted to
+ * its input, in its order of channels, scaled. Sums are taken by one thread, picture after picture, so that they do not
  * depend on how many threads decode. What is done with them is in data/prepare.c. */
 #include "data/loader.h"
 #include "model/model.h"
@@ -100,9 +100,11 @@ int fov_model_measure_pixels(fov_model *model, const fov_dataset *data, bool mea
     struct model_picture picture;
     int channels = model_picture(model, &picture) ? picture.channels : 0;
     for (int c = 0; c < channels; c++) {
-        double middle = sums.sum[c] / sums.count, spread = sqrt(fmax(sums.squares[c] / sums.count - middle * middle, 0));
+        double middle = sums.sum[c] / sums.count;
+        double spread = sqrt(fmax(sums.squares[c] / sums.count - middle * middle, 0));
+        spread = spread > 0 ? spread : 1; /* one colour: nothing to divide */
         p.mean[c] = mean ? (float)middle : p.mean[c];
-        p.deviation[c] = deviation ? (float)(spread > 0 ? spread : 1) : p.deviation[c]; /* one colour: nothing to divide */
+        p.deviation[c] = deviation ? (float)spread : p.deviation[c];
     }
     fov_model_set_preprocessing(model, &p);
     return FOV_OK;

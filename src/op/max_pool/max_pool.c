@@ -178,8 +178,8 @@ static void pool_chunk(void *context, size_t chunk, int worker)
 }
 
 /* Whether a line of greatest values along each row, kept for all windows that the row is in, is worth it: of k x k taps
- * 2 k are left. First along rows, then down, so that the first of equals is the same, and the bits are. Winning taps are
- * not known then. */
+ * 2 k are left. First along rows, then down, so that the first of equals is the same, and so are the bits. Which tap
+ * has won is not known then. */
 static bool is_by_axes(const struct window *window, bool index)
 {
     enum { LEAST_TAPS = 25 };
@@ -224,14 +224,14 @@ static void pool_chunk_by_axes(void *context, size_t chunk, int worker)
         last = line % height == 0 ? -1 : last;
         for (int64_t k = 0; k < taps; k++) {
             int64_t y = first + k;
-            float *to = kept + (size_t)((y + taps) % taps) * kept_row(window, plan->channels);
             bool inside = y >= 0 && y < window->in[1];
+            float *to = inside ? kept + (size_t)(y % taps) * kept_row(window, plan->channels) : NULL;
             if (inside && y > last) {
                 const float *x = (const float *)run->in[0].data + (image + (size_t)y) * along.width * along.x_stride;
                 run->kernel->max_pool(&along, &x, to, NULL, 0);
                 last = y;
             }
-            rows[k] = inside ? to : NULL;
+            rows[k] = to;
         }
         run->kernel->max_pool(&down, rows, (float *)run->out[0].data + line * down.out_width * down.y_stride, NULL, 0);
     }

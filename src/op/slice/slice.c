@@ -404,9 +404,9 @@ static int export_slice(struct op_export *node)
         node->output(writer, 0);
         return FOV_OK;
     }
-    bool is_open = options->length < 0 && options->step > 0;
-    int64_t end = is_open ? INT64_MAX : options->begin + options->length * options->step;
-    end = options->length < 0 && !is_open ? INT64_MIN : end;
+    int64_t end = options->length >= 0 ? options->begin + options->length * options->step
+                  : options->step > 0  ? INT64_MAX
+                                       : INT64_MIN;
     end = end < 0 ? INT64_MIN : end; /* backwards to the first element: -1 would mean the last one */
     /* Names are valid until the export ends. */
     const char *names[] = {

@@ -6,9 +6,9 @@
  * not, rounding is made larger and its traces are looked at: the plan without fusion is run again with inputs and
  * parameters shaken, and where that does not explain the difference, the definition is computed again in double with
  * each result of each node shaken by one step of float before the next node reads it. A difference is explained only at
- * elements that move by as much themselves. So a mask that flips at zero, a gradient that is nothing but the rounding of
- * its sum, tanh near one, or large gradients that cancel are understood; and a wrong value is not, unless float itself
- * cannot tell it from the right one. */
+ * elements that move by as much themselves, or in a tensor most of which is noise (is_undetermined). So a mask that
+ * flips at zero, a gradient that is nothing but the rounding of its sum, tanh near one, or large gradients that cancel
+ * are understood; and a wrong value is not, unless float itself cannot tell it from the right one. */
 #include "random.h"
 
 #include <float.h>
@@ -79,8 +79,8 @@ static double usual_bound(const struct random_tensor *right)
     return LEAST + SHARE * largest + OF_PARAMETER * of_parameter;
 }
 
-/** Whether a tensor is nothing that float could say: shaken, most of its elements move by a tenth of themselves, as after
- *  a step of training that flew apart. */
+/** Whether a tensor is nothing that float could say: shaken, most of its elements move by a tenth of themselves, as
+ *  after a step of training that flew apart. */
 static bool is_undetermined(const struct bounds *bounds, int t)
 {
     const struct random_tensor *plain = &bounds->plain->tensors[t];

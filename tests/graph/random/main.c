@@ -104,7 +104,8 @@ static bool print_counts(const struct task *task, const struct random_counts *co
                "%9llu  plans with recomputation, %llu refused for want of memory\n"
                "%9llu  faults planted on purpose, %llu not noticed\n",
                (unsigned long long)counts->defined, (unsigned long long)counts->explained,
-               (unsigned long long)counts->by_definition, (unsigned long long)counts->recomputed, (unsigned long long)counts->refused,
+               (unsigned long long)counts->by_definition, (unsigned long long)counts->recomputed,
+               (unsigned long long)counts->refused,
                (unsigned long long)counts->planted, (unsigned long long)counts->unnoticed);
     }
     if (task->forms && counts->unnoticed * 10 > counts->planted) {
