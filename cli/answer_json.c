@@ -78,10 +78,18 @@ json_t *json_from_boxes(const fov_answer_box *found, int64_t count)
     return boxes;
 }
 
+void answer_set_note(json_t *object, const char *note)
+{
+    if (note != NULL) {
+        json_set_text(object, "note", note);
+    }
+}
+
 void answer_set_items(json_t *object, const fov_answer *answer)
 {
     const fov_image *pixels = answer->mask.pixels != NULL ? &answer->mask : &answer->picture;
     json_set_text(object, "task", answer->task);
+    answer_set_note(object, answer->note);
     if (answer->boxes != NULL) { /* whose items only count them */
         json_set(object, "boxes", json_from_boxes(answer->boxes, answer->box_count));
         return;

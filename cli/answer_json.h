@@ -22,9 +22,11 @@ void answer_rank(const struct answer_form *form, const float *scores, int top, i
 /** The most probable classes ("top"); and, where these are no parts of a whole, every number of the output
  *  ("scores"). */
 void answer_set_scores(json_t *object, const struct answer_form *form, const float *scores, const int *order, int top);
+/** "note": what there is to say of the picture (fov_model_note), where there is something. */
+void answer_set_note(json_t *object, const char *note);
 /** Boxes in pixels of the picture. */
 json_t *json_from_boxes(const fov_answer_box *boxes, int64_t count);
-/** The answer of any task: "task", "items", "scores", "height", "width". */
+/** The answer of any task: "task", "note", "items", "scores", "height", "width". */
 void answer_set_items(json_t *object, const fov_answer *answer);
 
 #endif

@@ -296,6 +296,14 @@ static void print_human(const struct answering *a, const char *file, const fov_a
     }
 }
 
+void answering_say_note(const struct cli *cli, const char *file, const char *note)
+{
+    char clean[SHOWN_SIZE];
+    if (note != NULL && !cli->json) {
+        remark(cli, "%s: %s", show_clean(clean, sizeof clean, file), note);
+    }
+}
+
 int answering_predict(struct answering *a, const char *file, const fov_image *picture)
 {
     struct drawings *drawings = take_memory(1, sizeof *drawings);
@@ -310,6 +318,7 @@ int answering_predict(struct answering *a, const char *file, const fov_image *pi
         name_files(a, file);
         code = draw(a, picture, &answer, drawings);
         code = code == EXIT_OK && a->texts != NULL ? save_text(a, picture, &answer) : code;
+        answering_say_note(a->cli, file, answer.note);
         if (code == EXIT_OK && a->cli->json) {
             print_json(a, file, &answer, drawings);
         } else if (code == EXIT_OK && option_flag(a->cli, "csv")) {

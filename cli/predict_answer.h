@@ -23,6 +23,8 @@ int answering_begin(struct answering *answering, struct cli *cli, fov_model *mod
 void answering_end(struct answering *answering);
 /** What a classifier's network saw of a picture, into the files that --draw and --out ask for. */
 int answering_save(struct answering *answering, const char *file, const fov_image *seen);
+/** Says what there is to say of a picture (fov_model_note); NULL, or --json, which has it beside the answer: nothing. */
+void answering_say_note(const struct cli *cli, const char *file, const char *note);
 /** One picture: drawn into files, printed. An exit code. */
 int answering_predict(struct answering *answering, const char *file, const fov_image *picture);
 

@@ -49,6 +49,7 @@ static void print_json(const struct class_view *view, const struct class_row *ro
         json_set_integer(object, "label", model_label(view, row->label));
         json_set_text(object, "label_name", fov_dataset_class(view->data, row->label));
     }
+    answer_set_note(object, row->note);
     answer_set_scores(object, &form, row->scores, view->order, view->top);
     json_print(view->cli, object);
 }

@@ -28,6 +28,7 @@ struct class_row {
     int64_t index;       /**< of a dataset's sample, with its label */
     int label;
     const fov_image *seen;
+    const char *note; /**< what there is to say of the picture; NULL: nothing */
 };
 void class_view_print(struct class_view *view, const struct class_row *row);
 

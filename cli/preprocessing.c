@@ -326,7 +326,7 @@ static void choose_statistics(struct cli *cli, fov_model *model, bool is_used)
 
 int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used, const fov_dataset *learned)
 {
-    int channels, height, width, code = EXIT_OK;
+    int code = EXIT_OK;
     if (option_given(cli, "layout")) {
         bool is_nhwc = strcmp(option_text(cli, "layout"), "nhwc") == 0;
         code = fov_model_set_layout(model, is_nhwc ? FOV_LAYOUT_NHWC : FOV_LAYOUT_NCHW) == FOV_OK ? EXIT_OK
@@ -340,15 +340,5 @@ int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used, const f
         return code;
     }
     choose_statistics(cli, model, is_used);
-    if (preprocessing_given(cli)) {
-        return set_pixels(cli, model, learned);
-    }
-    if (is_used && !fov_model_states_preprocessing(model) &&
-        fov_model_picture_size(model, &channels, &height, &width)) {
-        remark(cli,
-               "the model states no preprocessing: pixels are resized to %d x %d and scaled to 0..1 (--preset, --mean, "
-               "--std and others say otherwise)",
-               height, width);
-    }
-    return EXIT_OK;
+    return preprocessing_given(cli) ? set_pixels(cli, model, learned) : EXIT_OK;
 }

@@ -57,7 +57,9 @@ static int show(struct prediction *p, struct waiting *at, const float *scores)
         code = answering_save(&p->answers, at->file, &at->seen);
     }
     if (code == EXIT_OK) {
-        const struct class_row row = {at->file, scores, at->index, at->label, &at->seen};
+        const char *note = fov_model_note(p->model, &at->image);
+        const struct class_row row = {at->file, scores, at->index, at->label, &at->seen, note};
+        answering_say_note(p->cli, at->file, note);
         class_view_print(&p->view, &row);
         code = output_commit(p->cli);
     }
@@ -414,9 +416,9 @@ const struct verb verb_predict = {
         "MNIST has them), runs the model and shows the most probable classes, or its values where they are no scores of "
         "classes (fovea inspect says which), beside what the network saw. FILE is a model, or the folder of a run, whose "
         "best.onnx is taken. PICTURE is a file, a folder, a pattern, @FILE with a path to a line, or - for one from "
-        "standard input. With --json a line per picture: file, and top, a list of class, name and "
-        "probability; scores, all numbers as they are, where classes are independent, for one score and for values. A "
-        "model for another task answers in its form: several classes with a yes for each, values by name, the share of "
+        "standard input. With --json a line per picture: file, note where there is something to say of it (nothing is "
+        "drawn on it), and top, a list of class, name and probability; scores, all numbers as they are, where classes "
+        "are independent, for one score and for values. A model for another task answers in its form: several classes with a yes for each, values by name, the share of "
         "each class of a mask, a picture; --draw and -o save what can be seen. With --json these are items, each with "
         "class, name and probability, value or share; a detector's are boxes, each with class, name, score and box [x1, y1, "
         "x2, y2] in pixels of the picture (thresholds: --task detect:least=0.4:overlap=0.5).",

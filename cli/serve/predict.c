@@ -71,10 +71,11 @@ static void set_problem(struct item *item, fov_status status, const char *senten
 
 /* ---- a row of scores --------------------------------------------------------------------------------------------- */
 
-static json_t *json_from_row(const struct job *job, const struct answer_form *form, const float *scores, int *order)
+static json_t *json_from_row(const struct item *item, const struct answer_form *form, const float *scores, int *order)
 {
     json_t *object = json_object();
-    int top = job_number(job, "top", TOP);
+    int top = job_number(item->job, "top", TOP);
+    answer_set_note(object, fov_model_note(form->model, &item->image));
     top = top < form->count ? top : form->count;
     answer_rank(form, scores, top, order);
     answer_set_scores(object, form, scores, order, top);
@@ -98,7 +99,7 @@ static void answer_rows(struct group *g, fov_model *model)
         struct item *item = &g->items[i];
         float *row = scores + (size_t)i * (size_t)form.count;
         if (all || fov_predict_image(model, &item->image, row, form.count) == FOV_OK) {
-            item->answer = json_from_row(item->job, &form, row, order);
+            item->answer = json_from_row(item, &form, row, order);
         } else {
             set_problem(item, fov_error_status(context), fov_error(context));
             fov_error_clear(context);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a model says of a picture, in the form of what it is for: classes with their probabilities, values by name, a
- * class for each pixel, another picture. One call for all of them (session.h): who shows an answer looks at what it
+ * class for each pixel, boxes around objects, another picture. One call for all of them (session.h): who shows an answer looks at what it
  * holds and need not know the task. */
 #ifndef FOVEA_ANSWER_H
 #define FOVEA_ANSWER_H
@@ -40,6 +40,7 @@ typedef struct fov_answer {
     fov_image        picture; /**< what the picture becomes */
     int64_t          box_count;
     fov_answer_box  *boxes; /**< best first; items then count the boxes of each class */
+    const char      *note;  /**< what there is to say of the picture, as fov_model_note; NULL: nothing */
     void            *owner;   /**< internal */
 } fov_answer;
 

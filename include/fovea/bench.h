@@ -53,8 +53,8 @@ typedef struct fov_training_data {
     const float *loss;   /**< of the last step */
 } fov_training_data;
 FOV_API fov_training_data fov_training_ends(fov_training *training);
-/** Runs one step. `number`: of the step, from 1. */
-FOV_API void fov_training_run(fov_training *training, int64_t number);
+/** Runs one step. `number`: of the step, from 1. E_INPUT, and nothing was computed: a label is no class. */
+FOV_API int fov_training_run(fov_training *training, int64_t number);
 
 #ifdef __cplusplus
 }

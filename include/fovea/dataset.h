@@ -115,14 +115,14 @@ FOV_API fov_dataset *fov_dataset_open_opt(fov_context *context, const char *sour
                                           const fov_dataset_options *options);
 FOV_API void             fov_dataset_free(fov_dataset *dataset); /**< accepts NULL */
 FOV_API fov_dataset_info fov_dataset_describe(const fov_dataset *dataset);
-FOV_API const char      *fov_dataset_class(const fov_dataset *dataset, int index); /**< name of a class */
-/** FOV_TARGET_CLASS: the class of a sample; -1 for other targets. */
+FOV_API const char      *fov_dataset_class(const fov_dataset *dataset, int index); /**< name of a class; "": no such one */
+/** FOV_TARGET_CLASS: the class of a sample; -1 for other targets, and where there is no such sample. */
 FOV_API int              fov_dataset_label(const fov_dataset *dataset, int64_t index);
 /** FOV_TARGET_VALUES: the name of a value, "" where it has none. */
 FOV_API const char      *fov_dataset_value_name(const fov_dataset *dataset, int index);
 
 /** One sample as it is: 8-bit pixels [height, width, channels]. *pixels stays valid until the next call on this
- *  dataset. */
+ *  dataset. E_USAGE: no sample of that number; E_INPUT, E_IO: it cannot be read, the sentence names it. */
 FOV_API FOV_MUST_CHECK int fov_dataset_sample(fov_dataset *dataset, int64_t index, const uint8_t **pixels, int *height,
                                               int *width, int *channels);
 
@@ -138,19 +138,22 @@ typedef struct fov_sample {
     int            other_height, other_width, other_channels;
     const uint8_t *other; /**< [other_height, other_width, other_channels]: what the picture should become */
 } fov_sample;
-/** Reads one sample. What it points to stays valid until the next call on this dataset. */
+/** Reads one sample. What it points to stays valid until the next call on this dataset. Failures as above. */
 FOV_API FOV_MUST_CHECK int fov_dataset_read(fov_dataset *dataset, int64_t index, fov_sample *sample);
 
-/** Samples of a dataset that a program makes itself. Zero fields are the defaults. */
+/** Samples of a dataset that a program makes itself: from a function, or from arrays. Zero fields are the defaults.
+ *  What is stated here is held against what the samples are. */
 typedef struct fov_dataset_program {
     const char        *name;  /**< "program" */
     int64_t            count; /**< samples, at least 1 */
-    fov_target         target;
+    fov_target         target; /**< of arrays: the one that their targets say (.labels: FOV_TARGET_CLASS, ...) */
     int                classes; /**< of targets that know some; 1 to 255 for masks */
     const char *const *class_names; /**< [classes]; NULL: "0", "1" ... */
     int                values;
     const char *const *value_names; /**< [values]; NULL: "0", "1" ... */
-    int                height, width, channels; /**< of all samples; of a function's 0: as the first one has them */
+    /** Of all samples: one that has others is refused. Of a function's, each on its own, 0: as the first sample has it,
+     *  and others may differ. channels: 1, 3 or 4. */
+    int                height, width, channels;
 
     /** Fills in a zeroed sample: pixels, and what the target names. Called on any thread, on several at once, and as
      *  often as the sample is wanted; the same index must give the same sample. FOV_OK, or a status that is passed on. */
@@ -162,15 +165,24 @@ typedef struct fov_dataset_program {
     void (*release)(void *user);
     void *user;
 
-    /** In place of a function: all pixels [count, height, width, channels], in the program's memory for as long as the
-     *  dataset lives. With `labels`, of a class each (FOV_TARGET_CLASS), or without targets. */
+    /** In place of a function: all pixels [count, height, width, channels]; with one of the arrays below, or without
+     *  targets. All but .labels are read where they lie, in the program's memory, for as long as the dataset lives. */
     const uint8_t *pixels;
-    /** [count] in 0 .. classes - 1, copied. FOV_TARGET_CLASS of a function without it: each sample is read once, now. */
+    /** FOV_TARGET_CLASS: [count] in 0 .. classes - 1, copied. A function's, too, which then need not fill in .label;
+     *  without it each of a function's samples is read once, now. */
     const int32_t *labels;
+    const float   *numbers; /**< FOV_TARGET_CLASSES: [count, classes] of 0 and 1; FOV_TARGET_VALUES: [count, values] */
+    const uint8_t *masks;   /**< FOV_TARGET_MASK: [count, height, width] */
+    const fov_box *boxes;   /**< FOV_TARGET_BOXES: those of the first sample, then those of the next ... */
+    const int32_t *box_counts; /**< [count]: how many of them each sample has */
+    const uint8_t *others;  /**< FOV_TARGET_PICTURE: [count, other_height, other_width, other_channels] */
+    int            other_height, other_width, other_channels; /**< those of the pictures */
 } fov_dataset_program;
-/** Makes a dataset of them, as good as one from files: for training, evaluation, sheets. What the function gives is
- *  checked each time: a class beyond those there are, a mask or a box that cannot be, is FOV_E_INPUT with the sample's
- *  number. NULL and a sentence on the context; then `release` has not been called. See examples/own_dataset.c. */
+/** Makes a dataset of them, as good as one from files: for training, evaluation, sheets. What a function gives is
+ *  checked each time, the targets of arrays now: E_INPUT with the sample's number where a picture is not as it was
+ *  stated, a class is beyond those there are, a number is not finite, a mask or a box cannot be, or a target is given
+ *  and .target is FOV_TARGET_NONE. NULL and a sentence on the context, E_USAGE, where what is stated makes no sense, or
+ *  something is given that .target has no use for; then `release` has not been called. See examples/own_dataset.c. */
 FOV_API fov_dataset *fov_dataset_create(fov_context *context, const fov_dataset_program *program);
 
 typedef struct fov_sheet_options {
@@ -238,6 +250,8 @@ typedef struct fov_image {
  *  EXIF orientation. `channels` 0: as in the file; 1: grey, 3: RGB. E_INPUT: no image, damaged, or beyond the limits
  *  (16,384 pixels a side, 64 million in all). E_UNSUPPORTED: a format that this build leaves out. */
 FOV_API FOV_MUST_CHECK int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image);
+/** Writes pixels [height, width, channels], channels 1, 3 or 4, as PNG. E_USAGE: other channels, no pixels, a size beyond
+ *  the limits above; E_IO. */
 FOV_API FOV_MUST_CHECK int fov_image_save_png(fov_context *context, const char *path, int height, int width,
                                               int channels, const uint8_t *pixels);
 FOV_API void fov_image_free(fov_image *image); /**< accepts a zeroed one */

@@ -63,7 +63,8 @@ FOV_API fov_value fov_constant(fov_graph *graph, const char *name, fov_dtype dty
 FOV_API FOV_MUST_CHECK int fov_gradient(fov_graph *graph, fov_value loss, const fov_value *targets, int count,
                                         fov_value *gradients);
 
-/** After each run of a plan, `parameter` holds what `value` was computed to be. The optimisers are written with it. */
+/** After each run of a plan with .updates, `parameter` holds what `value` was computed to be. The optimisers are written
+ *  with it. Of two assignments to one parameter the later holds. fails: type or shape differs. */
 FOV_API void fov_assign(fov_graph *graph, fov_value parameter, fov_value value);
 
 /* Looking at a graph */

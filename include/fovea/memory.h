@@ -30,6 +30,9 @@ FOV_API FOV_MUST_CHECK int fov_model_save_memory(fov_model *model, int opset, fo
 /** fov_model_load_weights and fov_model_save_weights, the same way. */
 FOV_API FOV_MUST_CHECK int fov_model_load_weights_memory(fov_model *model, const void *bytes, size_t size);
 FOV_API FOV_MUST_CHECK int fov_model_save_weights_memory(fov_model *model, fov_buffer *buffer);
+/** fov_parameters_load and fov_parameters_save (loop.h), the same way: a loop with its optimiser. */
+FOV_API FOV_MUST_CHECK int fov_parameters_load_memory(fov_graph *graph, const void *bytes, size_t size);
+FOV_API FOV_MUST_CHECK int fov_parameters_save_memory(fov_graph *graph, fov_buffer *buffer);
 
 /** fov_model_draw as the text of an SVG. */
 FOV_API FOV_MUST_CHECK int fov_model_draw_memory(fov_model *model, const fov_shape *input, fov_buffer *svg);

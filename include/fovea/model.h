@@ -154,8 +154,8 @@ FOV_API void              fov_model_set_preprocessing(fov_model *model, const fo
  *  are saved with the model. E_SHAPE: it reads no pictures. */
 FOV_API FOV_MUST_CHECK int fov_model_measure_pixels(fov_model *model, const fov_dataset *data, bool mean,
                                                     bool deviation);
-/** False where a model's file says nothing of preprocessing: then 0..1 is only assumed, and not written when it is
- *  saved. Setting it, or training with it, states it. */
+/** False where a model's file says nothing of preprocessing: then 0..1 is only assumed, which is logged once when
+ *  pictures are first prepared for it, and not written when it is saved. Setting it, or training with it, states it. */
 FOV_API bool              fov_model_states_preprocessing(const fov_model *model);
 /** The layout of an input, or of an output that is a map: what the graph and the shape say (model/layout.c and meaning.c
  *  have the rules), or what was stated of the chosen input; NCHW where it does not have four dimensions. A model is
@@ -212,16 +212,22 @@ FOV_API FOV_MUST_CHECK int fov_model_save(fov_model *model, const char *path);
 /** The same in a chosen version of ONNX's operators, 13 to 22; 0 is what fov_model_save takes: 17, or the first above
  *  in which every operator of the model can be written. E_UNSUPPORTED: an operator that this version does not have. */
 FOV_API FOV_MUST_CHECK int fov_model_save_opset(fov_model *model, const char *path, int opset);
-/** Weights alone, safetensors. Loading takes every parameter by name and shape: none missing, none too many. It reads
- *  PyTorch's own files of a state dict (.pth, .pt), too, without running the pickle in them. What all names begin with
- *  ("module.") is taken off where more of them fit without it. E_INPUT, E_SHAPE: all that is missing, too much or of
- *  another shape; what does not fit into the sentence goes to the log. */
+/** Weights alone, as safetensors; what fov_update keeps beside them is left out (fov_parameters_save has all). The old
+ *  file survives any failure. E_INPUT: the model has no parameters; E_IO. */
 FOV_API FOV_MUST_CHECK int fov_model_save_weights(fov_model *model, const char *path);
+/** Takes every parameter by name and shape, none missing and none too many, from a file that is known by its content:
+ *  safetensors; an index of several (NAME.safetensors.index.json, by its name); PyTorch's own files of a state dict
+ *  (.pth, .pt), without running the pickle in them; Keras' (.h5, .keras) of VGG, ResNet and DenseNet, whose names are
+ *  translated and whose preprocessing the log names. Numbers of 16 and 64 bits become float32. What all names begin with
+ *  ("module.") is taken off where more of them fit without it. On failure the model is as it was. E_INPUT, E_SHAPE: all
+ *  that is missing, too much or of another shape; what does not fit into the sentence goes to the log. E_UNSUPPORTED:
+ *  Keras' files in a build without libhdf5; E_IO. */
 FOV_API FOV_MUST_CHECK int fov_model_load_weights(fov_model *model, const char *path);
-/** The network by name that a file of weights belongs to, with them, for as many classes as its last layer has. E_INPUT:
- *  none has just these parameters; the sentence names the nearest and what differs. */
+/** The network by name that a file of weights, of any kind as above, belongs to, with them, for as many classes as its
+ *  last layer has. NULL and a sentence, E_INPUT: none has just these parameters; the sentence names the nearest and what
+ *  differs. */
 FOV_API fov_model *fov_model_from_weights(fov_context *context, const char *path, const fov_network_options *options);
-/** Writes the tensors of a file of weights as safetensors, names, types and bits as they are. */
+/** Writes the tensors of a file of weights, of any kind as above, as safetensors: names, types and bits as they are. */
 FOV_API FOV_MUST_CHECK int fov_weights_convert(fov_context *context, const char *from, const char *to);
 /** SHA-256 (64 hexadecimal digits) over names, shapes and bytes of all parameters in order of name. */
 FOV_API FOV_MUST_CHECK int fov_model_hash(fov_model *model, char hex[65]);
@@ -255,6 +261,11 @@ FOV_API FOV_MUST_CHECK int fov_predict_images_seen(fov_model *model, const fov_i
 /** What the network sees of a picture: [height, width, channels] of its input, red first, after all preprocessing but
  *  scale, mean and deviation. Freed by the caller with fov_image_free. E_SHAPE: the model reads no pictures. */
 FOV_API FOV_MUST_CHECK int fov_model_see(fov_model *model, const fov_image *image, fov_image *seen);
+
+/** What there is to say of a picture to whoever reads the model's answer to it: "nothing is drawn on it: no ink was
+ *  found", where preprocessing looks for ink (FOV_FIT_INK) and there is none; the model answers all the same. A
+ *  constant text; NULL: nothing. Answers of sessions have it (fov_answer.note). */
+FOV_API const char *fov_model_note(fov_model *model, const fov_image *image);
 
 /** One line of the table of layers. */
 typedef struct fov_layer {

@@ -332,7 +332,7 @@ FOV_API fov_value fov_tile(fov_graph *graph, fov_value x, const int64_t *repeats
 /** Repeats dimensions of size 1 so that the shape becomes `shape` (by the rules of broadcasting; 1 keeps x's). */
 FOV_API fov_value fov_expand(fov_graph *graph, fov_value x, fov_shape shape);
 /** Entries of x along `axis`, picked by whole numbers (i32 or i64, of any shape, which takes the axis's place); from
- *  the end if < 0. An embedding is fov_gather(g, table, words, 0). */
+ *  the end if < 0. A number beyond the ends picks zeros. An embedding is fov_gather(g, table, words, 0). */
 FOV_API fov_value fov_gather(fov_graph *graph, fov_value x, fov_value indices, int axis);
 /** [N, C b b, H, W] -> [N, C, H b, W b]: each group of b b channels becomes a square of pixels (Shi et al. 2016). */
 FOV_API fov_value fov_depth_to_space(fov_graph *graph, fov_value x, int block);
@@ -363,11 +363,12 @@ typedef struct fov_cross_entropy_options {
     const char *name;
 } fov_cross_entropy_options;
 /** Mean of -log softmax(logits)[label] over the batch. logits f32 [N, classes, ...], labels i32 [N, ...] -> scalar.
- *  A label of -1 does not count. Others outside 0 .. classes - 1 are the caller's fault: datasets check them when they
- *  are opened. */
+ *  A label of -1 does not count. Others outside 0 .. classes - 1 are refused: by fov_plan_run where labels are an
+ *  input, by fov_plan_create where they are a constant. */
 FOV_API fov_value fov_softmax_cross_entropy_opt(fov_graph *graph, fov_value logits, fov_value labels,
                                                 const fov_cross_entropy_options *options);
-/** Mean of -log_probabilities[label]. log_probabilities [N, classes, ...], labels [N, ...] -> scalar. */
+/** Mean of -log_probabilities[label]. log_probabilities [N, classes, ...], labels i32 or i64 [N, ...], which are checked
+ *  as above -> scalar. */
 FOV_API fov_value fov_nll_loss(fov_graph *graph, fov_value log_probabilities, fov_value labels);
 /** Mean over all elements of (prediction - target)^2 -> scalar. */
 FOV_API fov_value fov_mse(fov_graph *graph, fov_value prediction, fov_value target);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A plan is a graph compiled for given input shapes: which nodes run, fused how, in which layout, where every byte
- * lies. Running it walks an array of steps; it allocates nothing and, on the CPU, cannot fail. */
+ * lies. Running it walks an array of steps; it allocates nothing and cannot fail. What could be wrong with its inputs,
+ * labels that are no classes, is looked at before the first step. */
 #ifndef FOVEA_PLAN_H
 #define FOVEA_PLAN_H
 
@@ -39,8 +40,11 @@ FOV_API size_t    fov_plan_bytes(const fov_plan *plan, fov_value value);
 FOV_API fov_shape fov_plan_shape(const fov_plan *plan, fov_value value);
 
 /** Runs every step. `step` keys what is random in the plan (dropout): the same step gives the same bits. Parameters are
- *  seen as they are now, whoever changed them. */
-FOV_API void fov_plan_run(fov_plan *plan, uint64_t step);
+ *  seen as they are now, whoever changed them. FOV_OK; E_INPUT, and nothing was computed or renewed, where an input
+ *  holds labels for a loss (as they are, cast or reshaped) and one of them is neither a class nor the label that does
+ *  not count: the sentence has its place. Outputs in f32 are NaN then. A plan without such inputs always answers
+ *  FOV_OK; E_USAGE: NULL. */
+FOV_API int fov_plan_run(fov_plan *plan, uint64_t step);
 
 /** The plan's memory, exact: what fov_plan_create allocated. */
 typedef struct fov_plan_memory {
@@ -73,7 +77,7 @@ typedef struct fov_plan_step {
     int64_t     multiply_adds;
 } fov_plan_step;
 FOV_API int           fov_plan_step_count(const fov_plan *plan);
-FOV_API fov_plan_step fov_plan_step_at(const fov_plan *plan, int index);
+FOV_API fov_plan_step fov_plan_step_at(const fov_plan *plan, int index); /**< zeroed beyond the last */
 /** Runs once more, timing each step: seconds[fov_plan_step_count]. */
 FOV_API void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds);
 

@@ -346,7 +346,7 @@ size_t loader_values(const struct loader *loader, int form)
 }
 
 int loader_preprocess(struct fov_context *context, const fov_image *image, const struct prepare_options *options,
-                      float *out, struct error *error)
+                      float *out, const char **note, struct error *error)
 {
     struct preparation preparation;
     struct preparer preparer = {.resized = NULL};
@@ -367,6 +367,9 @@ int loader_preprocess(struct fov_context *context, const fov_image *image, const
     status = status == FOV_OK ? preparer_open(&preparer, &preparation, error) : status;
     if (status == FOV_OK) {
         status = prepare_sample(&preparation, &preparer, &sample, 0, 0, out, &prepared, error);
+    }
+    if (note != NULL) {
+        *note = preparer.is_blank ? "nothing is drawn on it: no ink was found" : NULL;
     }
     preparer_close(&preparer, &preparation);
     preparation_close(&preparation);

@@ -56,9 +56,10 @@ size_t loader_cached(const struct loader *loader);
 /** Floats of one sample in a form. */
 size_t loader_values(const struct loader *loader, int form);
 
-/** One picture of any size and 1, 3 or 4 channels, the same way: out has channels x height x width floats. */
+/** One picture of any size and 1, 3 or 4 channels, the same way: out has channels x height x width floats. *note: what
+ *  there is to say of it to whoever reads the answer, a constant text; NULL: nothing. `note` NULL: nobody asks. */
 int loader_preprocess(struct fov_context *context, const fov_image *image, const struct prepare_options *options,
-                      float *out, struct error *error);
+                      float *out, const char **note, struct error *error);
 
 /** The order in which epoch `epoch` visits `count` samples: a pure function of its arguments. */
 void data_order(uint64_t seed, int epoch, uint32_t *order, size_t count);

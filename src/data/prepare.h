@@ -100,6 +100,7 @@ struct preparer {
     float *numbers; /* [MIXING_MOST_PARTS][numbers of a sample] */
     size_t box_capacity, moving_capacity, number_capacity;
     fov_letterbox letterbox; /* of the sample at hand; .scale 0: it has none */
+    bool is_blank;           /* ink was looked for on the sample at hand, and there is none */
 };
 
 /** E_SHAPE or E_INPUT where the sizes make no sense (padding leaves no room, say). The caller closes, after failures

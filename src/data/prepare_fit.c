@@ -169,8 +169,9 @@ static int fit_ink(const struct preparation *preparation, struct preparer *prepa
         return status;
     }
     ink_find(grey.pixels, grey.height, grey.width, preparation->options.preprocessing.invert, &ink);
+    preparer->is_blank = ink.deepest < INK_LEAST;
     bool is_fitted = !ink.is_dark && grey.height == preparation->inner_height && grey.width == preparation->inner_width;
-    if (ink.deepest < INK_LEAST || is_fitted) {
+    if (preparer->is_blank || is_fitted) {
         return FOV_OK;
     }
     uint8_t *fitted = preparer->piece.bytes + area + inner;
@@ -234,6 +235,7 @@ int prepare_fit(const struct preparation *preparation, struct preparer *preparer
 {
     const fov_preprocessing *p = &preparation->options.preprocessing;
     preparer->letterbox.scale = 0;
+    preparer->is_blank = false;
     int status = flatten(preparation, preparer, picture, error);
     status = status == FOV_OK ? prepare_convert(preparation, &preparer->channels, picture, channels, error) : status;
     if (status == FOV_OK && p->fit == FOV_FIT_INK) {

@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Datasets that a program makes itself: from arrays in its memory, or from a function that fills one sample after the
- * other. What comes from there is checked like what comes from files. */
-#include "data/dataset.h"
-#include <math.h>
+ * other. What comes from there is checked like what comes from files, and against what the program has stated:
+ * program_check.c. */
+#include "data/program.h"
 #include <stdio.h>
 #include <string.h>
 
 struct program_state {
     fov_dataset_program program;
+    size_t *first_box; /* [count] of an array's boxes: where those of a sample begin; NULL: it has none */
 };
 
-/* ---- one sample -------------------------------------------------------------------------------------------------- */
-
-static int refuse(const struct fov_dataset *dataset, size_t index, struct error *error, const char *what)
+static const struct program_state *state_of(const struct fov_dataset *dataset)
 {
-    return error_set(error, FOV_E_INPUT, "sample %zu of %s: %s", index, dataset->name, what);
+    return dataset->state;
 }
 
-static bool has_channels(int channels)
-{
-    return channels == 1 || channels == 3 || channels == 4;
-}
+/* ---- one sample: copied ------------------------------------------------------------------------------------------ */
 
-/* A picture that the program owns, copied. */
 static int copy_picture(struct picture *to, const uint8_t *pixels, int height, int width, int channels,
                         struct error *error)
 {
@@ -33,88 +28,32 @@ static int copy_picture(struct picture *to, const uint8_t *pixels, int height, i
     return status;
 }
 
-static int check_picture(const struct fov_dataset *dataset, size_t index, const fov_sample *given, struct error *error)
-{
-    if (given->pixels == NULL || given->height < 1 || given->width < 1 || !has_channels(given->channels)) {
-        return refuse(dataset, index, error, "a picture has pixels, a size above 0, and 1, 3 or 4 channels");
-    }
-    return image_check_size((uint64_t)given->height, (uint64_t)given->width, error);
-}
-
-static int copy_numbers(const struct fov_dataset *dataset, size_t index, const fov_sample *given, struct sample *sample,
-                        struct error *error)
-{
-    bool is_set = dataset->target == FOV_TARGET_CLASSES;
-    size_t count = (size_t)(is_set ? dataset->classes : dataset->values);
-    if (given->numbers == NULL) {
-        return refuse(dataset, index, error, "its numbers are missing");
-    }
-    int status = sample_reserve_numbers(sample, count, error);
-    for (size_t i = 0; i < count && status == FOV_OK; i++) {
-        float number = given->numbers[i];
-        sample->numbers[i] = number;
-        if (!isfinite(number) || (is_set && number != 0.0F && number != 1.0F)) {
-            status = refuse(dataset, index, error, is_set ? "a class is 0 or 1" : "a value is not finite");
-        }
-    }
-    return status;
-}
-
-static int copy_boxes(const struct fov_dataset *dataset, size_t index, const fov_sample *given, struct sample *sample,
-                      struct error *error)
-{
-    if (given->box_count < 0 || given->box_count > INT32_MAX || (given->box_count > 0 && given->boxes == NULL)) {
-        return refuse(dataset, index, error, "its boxes are missing");
-    }
-    int status = sample_reserve_boxes(sample, (size_t)given->box_count, error);
-    for (int64_t i = 0; i < given->box_count && status == FOV_OK; i++) {
-        const fov_box *box = &given->boxes[i];
-        sample->boxes[i] = *box;
-        if (box->label < 0 || box->label >= dataset->classes || !isfinite(box->x1) || !isfinite(box->y1) ||
-            !isfinite(box->x2) || !isfinite(box->y2) || !(box->x2 > box->x1) || !(box->y2 > box->y1)) {
-            status = refuse(dataset, index, error, "a box has a known class and an area");
-        }
-    }
-    return status;
-}
-
-static int copy_mask(const struct fov_dataset *dataset, size_t index, const fov_sample *given, struct sample *sample,
-                     struct error *error)
-{
-    if (given->mask == NULL) {
-        return refuse(dataset, index, error, "its mask is missing");
-    }
-    int status = copy_picture(&sample->mask, given->mask, given->height, given->width, 1, error);
-    size_t area = (size_t)given->height * (size_t)given->width;
-    for (size_t i = 0; i < area && status == FOV_OK; i++) {
-        if (sample->mask.buffer[i] != 255 && sample->mask.buffer[i] >= dataset->classes) {
-            status = refuse(dataset, index, error, "its mask has a class beyond those there are");
-        }
-    }
-    return status;
-}
-
-static int copy_target(const struct fov_dataset *dataset, size_t index, const fov_sample *given, struct sample *sample,
+/* A target that was checked. */
+static int copy_target(const struct fov_dataset *dataset, const fov_sample *given, struct sample *sample,
                        struct error *error)
 {
+    size_t numbers = (size_t)(dataset->target == FOV_TARGET_CLASSES ? dataset->classes : dataset->values);
+    int status = FOV_OK;
     switch (dataset->target) {
     case FOV_TARGET_CLASS:
         sample->label = given->label;
-        return given->label >= 0 && given->label < dataset->classes
-                   ? FOV_OK
-                   : refuse(dataset, index, error, "its class is beyond those there are");
+        return FOV_OK;
     case FOV_TARGET_CLASSES:
     case FOV_TARGET_VALUES:
-        return copy_numbers(dataset, index, given, sample, error);
-    case FOV_TARGET_BOXES:
-        return copy_boxes(dataset, index, given, sample, error);
-    case FOV_TARGET_MASK:
-        return copy_mask(dataset, index, given, sample, error);
-    case FOV_TARGET_PICTURE:
-        if (given->other == NULL || given->other_height < 1 || given->other_width < 1 ||
-            !has_channels(given->other_channels)) {
-            return refuse(dataset, index, error, "its second picture is missing");
+        status = sample_reserve_numbers(sample, numbers, error);
+        if (status == FOV_OK) {
+            memcpy(sample->numbers, given->numbers, numbers * sizeof *sample->numbers);
         }
+        return status;
+    case FOV_TARGET_BOXES:
+        status = sample_reserve_boxes(sample, (size_t)given->box_count, error);
+        if (status == FOV_OK && given->box_count > 0) {
+            memcpy(sample->boxes, given->boxes, (size_t)given->box_count * sizeof *sample->boxes);
+        }
+        return status;
+    case FOV_TARGET_MASK:
+        return copy_picture(&sample->mask, given->mask, given->height, given->width, 1, error);
+    case FOV_TARGET_PICTURE:
         return copy_picture(&sample->other, given->other, given->other_height, given->other_width,
                             given->other_channels, error);
     default:
@@ -122,22 +61,53 @@ static int copy_target(const struct fov_dataset *dataset, size_t index, const fo
     }
 }
 
-/* What the program says of a sample; `take` copies what is wanted of it. */
+/* ---- from a function --------------------------------------------------------------------------------------------- */
+
+/* The class that is known of the sample, which the function need not repeat and must not contradict. */
+static int take_known_label(const struct fov_dataset *dataset, size_t index, fov_sample *given, struct error *error)
+{
+    if (dataset->labels == NULL || given->label == dataset->labels[index]) {
+        return FOV_OK;
+    }
+    bool is_stated = state_of(dataset)->program.labels != NULL;
+    if (is_stated && given->label == 0) {
+        given->label = dataset->labels[index];
+        return FOV_OK;
+    }
+    return program_refuse(dataset, index, error,
+                          is_stated
+                              ? "its class is %d, but .labels has %d"
+                              : "its class is %d now and was %d before: the same number must give the same sample",
+                          given->label, dataset->labels[index]);
+}
+
+static int take(const struct fov_dataset *dataset, size_t index, fov_sample *given, bool with_target,
+                struct picture *picture, struct sample *sample, struct error *error)
+{
+    int status = program_check_picture(dataset, &state_of(dataset)->program, index, given, error);
+    status =
+        status ? status : copy_picture(picture, given->pixels, given->height, given->width, given->channels, error);
+    if (status != FOV_OK || !with_target) {
+        return status;
+    }
+    status = take_known_label(dataset, index, given, error);
+    status = status ? status : program_check_target(dataset, index, given, error);
+    return status ? status : copy_target(dataset, given, sample, error);
+}
+
+/* What the program says of a sample; only the picture, where the target is not wanted. */
 static int ask(const struct fov_dataset *dataset, size_t index, bool with_target, struct picture *picture,
                struct sample *sample, struct error *error)
 {
-    const fov_dataset_program *program = &((const struct program_state *)dataset->state)->program;
+    const fov_dataset_program *program = &state_of(dataset)->program;
     fov_sample given = {.pixels = NULL};
     int status = program->read(program->user, (int64_t)index, &given);
     if (status != FOV_OK) {
-        return error_set(error, status > FOV_OK && status <= FOV_E_UNSUPPORTED ? (fov_status)status : FOV_E_INPUT,
+        return error_set(error, status > FOV_OK && status <= FOV_E_INTERRUPTED ? (fov_status)status : FOV_E_INPUT,
                          "sample %zu of %s: the program's function answered %d", index, dataset->name, status);
     }
-    status = check_picture(dataset, index, &given, error);
-    status = status ? status : copy_picture(picture, given.pixels, given.height, given.width, given.channels, error);
-    if (status == FOV_OK && with_target) {
-        status = copy_target(dataset, index, &given, sample, error);
-    }
+    fov_sample checked = given;
+    status = take(dataset, index, &checked, with_target, picture, sample, error);
     if (program->done != NULL) {
         program->done(program->user, &given);
     }
@@ -154,60 +124,178 @@ static int program_read(const struct fov_dataset *dataset, size_t index, struct 
     return ask(dataset, index, true, &sample->picture, sample, error);
 }
 
+/* ---- from arrays ------------------------------------------------------------------------------------------------- */
+
+/* What the arrays have of a sample. */
+static fov_sample view(const struct fov_dataset *dataset, size_t index)
+{
+    const struct program_state *state = dataset->state;
+    const fov_dataset_program *p = &state->program;
+    size_t area = (size_t)p->height * (size_t)p->width;
+    size_t other = (size_t)p->other_height * (size_t)p->other_width * (size_t)p->other_channels;
+    fov_sample at = {.height = p->height, .width = p->width, .channels = p->channels};
+    at.pixels = p->pixels + index * area * (size_t)p->channels;
+    at.label = p->labels != NULL ? p->labels[index] : 0;
+    if (p->numbers != NULL) {
+        at.numbers = p->numbers + index * (size_t)(dataset->target == FOV_TARGET_VALUES ? p->values : p->classes);
+    }
+    at.mask = p->masks != NULL ? p->masks + index * area : NULL;
+    if (state->first_box != NULL) {
+        at.boxes = p->boxes != NULL ? p->boxes + state->first_box[index] : NULL;
+        at.box_count = p->box_counts[index];
+    }
+    if (p->others != NULL) {
+        at.other_height = p->other_height;
+        at.other_width = p->other_width;
+        at.other_channels = p->other_channels;
+        at.other = p->others + index * other;
+    }
+    return at;
+}
+
+static int array_target(const struct fov_dataset *dataset, size_t index, struct sample *sample, struct error *error)
+{
+    fov_sample at = view(dataset, index);
+    at.label = dataset->labels != NULL ? dataset->labels[index] : 0; /* the program may have freed its own */
+    return copy_target(dataset, &at, sample, error);
+}
+
 static void program_close(struct fov_dataset *dataset)
 {
     struct program_state *state = dataset->state;
     if (state != NULL && state->program.release != NULL) {
         state->program.release(state->program.user);
     }
+    memory_free(dataset->context->memory, state != NULL ? state->first_box : NULL);
     memory_free(dataset->context->memory, state);
 }
 
 static const struct data_source source_function = {
     .name = "program", .sample = program_sample, .read = program_read, .close = program_close};
 /* Samples that lie in the program's memory: dataset->pixels. */
-static const struct data_source source_arrays = {.name = "program", .close = program_close};
+static const struct data_source source_arrays = {.name = "program", .target = array_target, .close = program_close};
 
 /* ---- making one -------------------------------------------------------------------------------------------------- */
 
-static int check_program(const fov_dataset_program *program, struct error *error)
+enum {
+    OF_CLASSES = 1 << FOV_TARGET_CLASS | 1 << FOV_TARGET_CLASSES | 1 << FOV_TARGET_MASK | 1 << FOV_TARGET_BOXES,
+    OF_NUMBERS = 1 << FOV_TARGET_CLASSES | 1 << FOV_TARGET_VALUES,
+    MOST_CLASSES = 100000,
+    MOST_MASK_CLASSES = 255
+};
+
+/* What arrays say where no target is stated. */
+static fov_target target_of(const fov_dataset_program *p)
 {
-    bool names_classes = program->target == FOV_TARGET_CLASS || program->target == FOV_TARGET_CLASSES ||
-                         program->target == FOV_TARGET_MASK || program->target == FOV_TARGET_BOXES;
-    if (program->count < 1 || program->count > UINT32_MAX) {
-        return error_set(error, FOV_E_USAGE, "fov_dataset_create: a dataset has 1 to %u samples, not %lld", UINT32_MAX,
-                         (long long)program->count);
-    }
-    if ((unsigned)program->target > FOV_TARGET_PICTURE) {
-        return error_set(error, FOV_E_USAGE, "fov_dataset_create: there is no target %d", (int)program->target);
-    }
-    if ((program->read != NULL) == (program->pixels != NULL)) {
-        return error_set(error, FOV_E_USAGE, "fov_dataset_create: give either a function or pixels");
-    }
-    if (names_classes &&
-        (program->classes < 1 || program->classes > (program->target == FOV_TARGET_MASK ? 255 : 100000))) {
-        return error_set(error, FOV_E_USAGE, "fov_dataset_create: %d classes are out of range", program->classes);
-    }
-    if (program->target == FOV_TARGET_VALUES && (program->values < 1 || program->values > 100000)) {
-        return error_set(error, FOV_E_USAGE, "fov_dataset_create: %d values are out of range", program->values);
-    }
-    if (program->pixels != NULL &&
-        (program->target > FOV_TARGET_CLASS || program->height < 1 || program->width < 1 ||
-         !has_channels(program->channels) || (program->target == FOV_TARGET_CLASS && program->labels == NULL))) {
-        return error_set(error, FOV_E_USAGE,
-                         "fov_dataset_create: arrays are of pictures of one size with a class each, or without");
+    return p->target != FOV_TARGET_NONE                ? p->target
+           : p->labels != NULL                         ? FOV_TARGET_CLASS
+           : p->masks != NULL                          ? FOV_TARGET_MASK
+           : p->boxes != NULL || p->box_counts != NULL ? FOV_TARGET_BOXES
+           : p->others != NULL                         ? FOV_TARGET_PICTURE
+           : p->numbers == NULL                        ? FOV_TARGET_NONE
+           : p->values > 0                             ? FOV_TARGET_VALUES
+                                                       : FOV_TARGET_CLASSES;
+}
+
+/* Nothing that is given is left aside. `target`: that of the samples. */
+static int check_use(const fov_dataset_program *p, fov_target target, struct error *error)
+{
+    bool is_none = target == FOV_TARGET_NONE;
+    const struct {
+        const char *name;
+        bool is_given;
+        int targets; /* that it is of use for */
+    } given[] = {
+        {".labels", p->labels != NULL, 1 << FOV_TARGET_CLASS},
+        {".numbers", p->numbers != NULL, OF_NUMBERS},
+        {".masks", p->masks != NULL, 1 << FOV_TARGET_MASK},
+        {".boxes", p->boxes != NULL, 1 << FOV_TARGET_BOXES},
+        {".box_counts", p->box_counts != NULL, 1 << FOV_TARGET_BOXES},
+        {".others", p->others != NULL, 1 << FOV_TARGET_PICTURE},
+        {".class_names", p->class_names != NULL, OF_CLASSES},
+        {".value_names", p->value_names != NULL, 1 << FOV_TARGET_VALUES},
+        {".classes", is_none && p->classes != 0, OF_CLASSES},
+        {".values", is_none && p->values != 0, 1 << FOV_TARGET_VALUES},
+    };
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        if (given[i].is_given && (given[i].targets >> target & 1) == 0) {
+            return error_set(error, FOV_E_USAGE,
+                             "fov_dataset_create: %s is given, and .target is %s, which has no use for it",
+                             given[i].name, is_none ? "not stated (FOV_TARGET_NONE)" : target_name(target));
+        }
+        bool is_array = i < 6 && !(i == 0 && p->read != NULL); /* a function's labels are welcome */
+        if (given[i].is_given && is_array && p->pixels == NULL) {
+            return error_set(error, FOV_E_USAGE, "fov_dataset_create: %s goes with .pixels; a function gives it itself",
+                             given[i].name);
+        }
     }
     return FOV_OK;
+}
+
+/* Whether arrays have what their target needs. */
+static int check_arrays(const fov_dataset_program *p, fov_target target, struct error *error)
+{
+    const char *missing = target == FOV_TARGET_CLASS && p->labels == NULL         ? ".labels"
+                          : (OF_NUMBERS >> target & 1) != 0 && p->numbers == NULL ? ".numbers"
+                          : target == FOV_TARGET_MASK && p->masks == NULL         ? ".masks"
+                          : target == FOV_TARGET_BOXES && p->box_counts == NULL   ? ".box_counts"
+                          : target == FOV_TARGET_PICTURE && p->others == NULL     ? ".others"
+                                                                                  : NULL;
+    if (missing != NULL) {
+        return error_set(error, FOV_E_USAGE, "fov_dataset_create: %s is missing: the target of arrays is %s", missing,
+                         target_name(target));
+    }
+    if (p->height < 1 || p->width < 1 || !program_has_channels(p->channels)) {
+        return error_set(
+            error, FOV_E_USAGE,
+            "fov_dataset_create: arrays are of pictures of one size: .height is %d, .width %d (1 and more), "
+            ".channels %d (1, 3 or 4)",
+            p->height, p->width, p->channels);
+    }
+    return FOV_OK;
+}
+
+static int check_program(const fov_dataset_program *program, fov_target target, struct error *error)
+{
+    const char *caller = "fov_dataset_create";
+    if (program->count < 1 || program->count > UINT32_MAX) {
+        return error_set(error, FOV_E_USAGE, "%s: a dataset has 1 to %u samples, not %lld", caller, UINT32_MAX,
+                         (long long)program->count);
+    }
+    if ((unsigned)target > FOV_TARGET_PICTURE) {
+        return error_set(error, FOV_E_USAGE, "%s: there is no target %d", caller, (int)target);
+    }
+    if ((program->read != NULL) == (program->pixels != NULL)) {
+        return error_set(error, FOV_E_USAGE, "%s: give either a function (.read) or arrays (.pixels), not %s", caller,
+                         program->read != NULL ? "both" : "neither");
+    }
+    int most = target == FOV_TARGET_MASK ? MOST_MASK_CLASSES : MOST_CLASSES;
+    if ((OF_CLASSES >> target & 1) != 0 && (program->classes < 1 || program->classes > most)) {
+        return error_set(error, FOV_E_USAGE, "%s: .classes is %d: 1 to %d for the target %s", caller, program->classes,
+                         most, target_name(target));
+    }
+    if (target == FOV_TARGET_VALUES && (program->values < 1 || program->values > MOST_CLASSES)) {
+        return error_set(error, FOV_E_USAGE, "%s: .values is %d: 1 to %d", caller, program->values, MOST_CLASSES);
+    }
+    if (program->height < 0 || program->width < 0 ||
+        (program->channels != 0 && !program_has_channels(program->channels))) {
+        return error_set(error, FOV_E_USAGE,
+                         "%s: .height is %d, .width %d, .channels %d: sizes are above 0, channels 1, 3 or 4; 0: as the "
+                         "first sample has it",
+                         caller, program->height, program->width, program->channels);
+    }
+    int status = check_use(program, target, error);
+    return status == FOV_OK && program->pixels != NULL ? check_arrays(program, target, error) : status;
 }
 
 /* Names, or numbers for them. */
 static int take_names(struct fov_dataset *dataset, const fov_dataset_program *program, struct error *error)
 {
     struct memory *memory = dataset->context->memory;
-    bool is_values = program->target == FOV_TARGET_VALUES;
+    bool is_values = dataset->target == FOV_TARGET_VALUES;
     const char *const *given = is_values ? program->value_names : program->class_names;
     size_t count = (size_t)(is_values ? program->values : program->classes);
-    if (count == 0 || program->target == FOV_TARGET_NONE || program->target == FOV_TARGET_PICTURE) {
+    if (count == 0 || dataset->target == FOV_TARGET_NONE || dataset->target == FOV_TARGET_PICTURE) {
         return FOV_OK;
     }
     const char **names = memory_allocate(memory, count, sizeof *names, "names", error);
@@ -229,41 +317,75 @@ static int take_names(struct fov_dataset *dataset, const fov_dataset_program *pr
 /* Class of each sample: from the array, or asked for one by one. */
 static int take_labels(struct fov_dataset *dataset, const fov_dataset_program *program, struct error *error)
 {
-    if (program->target != FOV_TARGET_CLASS) {
+    if (dataset->target != FOV_TARGET_CLASS) {
         return FOV_OK;
     }
-    dataset->labels =
-        memory_allocate_raw(dataset->context->memory, dataset->count, sizeof *dataset->labels, "labels", error);
-    int status = dataset->labels ? FOV_OK : FOV_E_MEMORY;
+    int32_t *labels = memory_allocate_raw(dataset->context->memory, dataset->count, sizeof *labels, "labels", error);
+    int status = labels != NULL ? FOV_OK : FOV_E_MEMORY;
     for (size_t i = 0; i < dataset->count && status == FOV_OK; i++) {
         if (program->labels == NULL) {
             status = program_read(dataset, i, &dataset->current, error);
-            dataset->labels[i] = dataset->current.label;
+            labels[i] = dataset->current.label;
         } else {
-            dataset->labels[i] = program->labels[i];
+            const fov_sample given = {.label = program->labels[i]};
+            status = program_check_target(dataset, i, &given, error);
+            labels[i] = program->labels[i];
         }
-        if (status == FOV_OK && (dataset->labels[i] < 0 || dataset->labels[i] >= dataset->classes)) {
-            status = refuse(dataset, i, error, "its class is beyond those there are");
+    }
+    dataset->labels = labels; /* now that all are known: from here on a function is held to them */
+    return status;
+}
+
+/* Where the boxes of each sample begin. */
+static int take_box_counts(struct fov_dataset *dataset, struct error *error)
+{
+    struct program_state *state = dataset->state;
+    const int32_t *counts = state->program.box_counts;
+    size_t first = 0;
+    if (dataset->pixels == NULL || counts == NULL) {
+        return FOV_OK;
+    }
+    state->first_box = memory_allocate_raw(dataset->context->memory, dataset->count, sizeof *state->first_box,
+                                           "where boxes begin", error);
+    for (size_t i = 0; state->first_box != NULL && i < dataset->count; i++) {
+        if (counts[i] < 0) {
+            return program_refuse(dataset, i, error, "it has %d boxes", counts[i]);
         }
+        state->first_box[i] = first;
+        first += (size_t)counts[i];
+    }
+    return state->first_box != NULL ? FOV_OK : FOV_E_MEMORY;
+}
+
+/* Targets of arrays are looked at once, now. */
+static int check_all(const struct fov_dataset *dataset, struct error *error)
+{
+    int status = FOV_OK;
+    for (size_t i = 0; dataset->pixels != NULL && i < dataset->count && status == FOV_OK; i++) {
+        fov_sample at = view(dataset, i);
+        status = program_check_target(dataset, i, &at, error);
     }
     return status;
 }
 
 /* The size of all, or of the first. */
-static int take_size(struct fov_dataset *dataset, const fov_dataset_program *program, struct error *error)
+static int take_size(struct fov_dataset *dataset, struct error *error)
 {
-    dataset->height = program->height;
-    dataset->width = program->width;
-    dataset->channels = program->channels;
-    dataset->same_size = program->pixels != NULL || (program->height > 0 && program->width > 0);
-    if (program->height > 0 && program->width > 0 && has_channels(program->channels)) {
-        return FOV_OK;
+    fov_dataset_program *program = &((struct program_state *)dataset->state)->program;
+    const struct picture *first = &dataset->current.picture;
+    bool is_stated = program->height > 0 && program->width > 0;
+    int status =
+        is_stated && program->channels > 0 ? FOV_OK : program_sample(dataset, 0, &dataset->current.picture, error);
+    dataset->height = program->height > 0 ? program->height : first->height;
+    dataset->width = program->width > 0 ? program->width : first->width;
+    dataset->channels = program->channels > 0 ? program->channels : first->channels;
+    dataset->same_size = is_stated;
+    if (program->others != NULL && program->other_height == 0 && program->other_width == 0) {
+        program->other_height = program->height;
+        program->other_width = program->width;
     }
-    int status = program_sample(dataset, 0, &dataset->current.picture, error);
-    dataset->height = program->height > 0 ? program->height : dataset->current.picture.height;
-    dataset->width = program->width > 0 ? program->width : dataset->current.picture.width;
-    dataset->channels = has_channels(program->channels) ? program->channels : dataset->current.picture.channels;
-    return status;
+    program->other_channels = program->other_channels == 0 ? program->channels : program->other_channels;
+    return status == FOV_OK ? image_check_size((uint64_t)dataset->height, (uint64_t)dataset->width, error) : status;
 }
 
 static int fill(struct fov_dataset *dataset, const fov_dataset_program *program, struct error *error)
@@ -277,13 +399,15 @@ static int fill(struct fov_dataset *dataset, const fov_dataset_program *program,
     state->program = *program;
     state->program.release = NULL; // the program's own, until all is well
     dataset->count = (size_t)program->count;
-    dataset->target = program->target;
+    dataset->target = target_of(program);
     dataset->pixels = program->pixels;
     dataset->where = memory_copy_text(memory, program->name ? program->name : "a program", error);
     dataset->name = program->name ? dataset->where : "program";
     int status = dataset->where ? take_names(dataset, program, error) : FOV_E_MEMORY;
-    status = status ? status : take_size(dataset, program, error);
+    status = status ? status : take_size(dataset, error);
     status = status ? status : take_labels(dataset, program, error);
+    status = status ? status : take_box_counts(dataset, error);
+    status = status ? status : check_all(dataset, error);
     if (status == FOV_OK) {
         dataset->least[0] = dataset->most[0] = dataset->height;
         dataset->least[1] = dataset->most[1] = dataset->width;
@@ -302,7 +426,7 @@ fov_dataset *fov_dataset_create(fov_context *context, const fov_dataset_program 
     fov_dataset *dataset = NULL;
     if (program == NULL) {
         error_set(&error, FOV_E_USAGE, "fov_dataset_create: nothing is given");
-    } else if (check_program(program, &error) == FOV_OK) {
+    } else if (check_program(program, target_of(program), &error) == FOV_OK) {
         dataset = memory_allocate(context->memory, 1, sizeof *dataset, "a dataset", &error);
     }
     if (dataset != NULL) {

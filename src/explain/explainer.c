@@ -87,7 +87,7 @@ static int preprocess(const fov_explainer *e, const fov_image *picture, float *o
 {
     struct prepare_options options;
     int status = model_prepare_options(e->model, &options, error);
-    return status == FOV_OK ? loader_preprocess(e->model->context, picture, &options, out, error) : status;
+    return status == FOV_OK ? loader_preprocess(e->model->context, picture, &options, out, NULL, error) : status;
 }
 
 static int look_at_black(fov_explainer *e, struct error *error)
@@ -109,7 +109,10 @@ static fov_explainer *create(fov_model *model, const char *layer)
     int status = check_model(e, error);
     status = status == FOV_OK ? add_seed(e, error) : status;
     status = status == FOV_OK ? make_rooms(e, error) : status;
-    status = status == FOV_OK ? look_at_black(e, error) : status;
+    if (status == FOV_OK) {
+        model_tell_assumed(model);
+        status = look_at_black(e, error);
+    }
     if (status == FOV_OK) {
         e->layer_is_given = layer != NULL;
         e->layer = layer == NULL ? explain_choose_layer(e) : explain_find(e, layer, error);

@@ -78,7 +78,8 @@ static int ask_samples(struct search *s, fov_dataset *data, int64_t limit, struc
             status = fov_dataset_read(data, done + row, &sample);
             const fov_image image = {sample.height, sample.width, sample.channels, (uint8_t *)sample.pixels, NULL};
             status = status == FOV_OK
-                         ? loader_preprocess(e->model->context, &image, &options, explain_input(e, s->plan, row), error)
+                         ? loader_preprocess(e->model->context, &image, &options, explain_input(e, s->plan, row), NULL,
+                                             error)
                          : status;
         }
         status = status == FOV_OK ? explain_run(e, s->plan, take, error) : status;

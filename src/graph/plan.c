@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "graph/known.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- the arrays that lowering fills ------------------------------------------------------------------------------ */
@@ -276,6 +277,8 @@ int plan_bind(fov_plan *plan)
 {
     int status = allocate_and_bind(plan);
 
+    if (!status)
+        status = plan_find_labels(plan);
     if (!status) {
         plan_describe(plan);
         drop_known(plan);
@@ -386,7 +389,34 @@ void fov_plan_free(fov_plan *plan)
     memory_free(memory, plan->outputs);
     memory_free(memory, plan->room ? NULL : plan->arena);
     memory_free(memory, plan->kept);
+    memory_free(memory, plan->labels);
     memory_free(memory, plan);
+}
+
+/* The tensor through which the caller sees a value: inputs as they were asked for, everything else in plain order. */
+int plan_tensor_in(const fov_plan *plan, int tensor, enum op_layout layout)
+{
+    while (tensor >= 0 && plan->tensors[tensor].layout != layout)
+        tensor = plan->tensors[tensor].other;
+    return tensor;
+}
+
+static int visible_tensor(const fov_plan *plan, fov_value value)
+{
+    int first;
+
+    if (value.id <= 0 || (size_t)value.id >= plan->value_count)
+        return -1;
+    first = plan->tensor_of[value.id];
+    if (graph_value(plan->graph, value.id)->kind == VALUE_INPUT)
+        return first;
+    for (int i = 0; i < plan->output_count; i++)
+        if (plan->outputs[i] == value.id) {
+            int plain = plan_tensor_in(plan, first, OP_PLAIN);
+
+            return plain >= 0 ? plain : first;
+        }
+    return -1;
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------------- */
@@ -439,11 +469,40 @@ void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end)
     arithmetic_leave(mode);
 }
 
-void fov_plan_run(fov_plan *plan, uint64_t step)
+/* Of a run that was refused: who does not look at what it answered sees that there is no result. */
+static void spoil_outputs(fov_plan *plan)
+{
+    for (int i = 0; i < plan->output_count; i++) {
+        int                        tensor = visible_tensor(plan, (fov_value){plan->outputs[i]});
+        const struct plan_storage *storage = tensor >= 0 ? &plan->storages[plan->tensors[tensor].storage] : NULL;
+
+        if (!storage || storage->fixed || storage->keep || storage->once || plan->tensors[tensor].dtype != FOV_F32)
+            continue;
+        float *numbers = tensor_address(plan, tensor);
+        for (size_t k = 0; k < plan->tensors[tensor].bytes / sizeof *numbers; k++)
+            numbers[k] = NAN;
+    }
+}
+
+int plan_run(fov_plan *plan, uint64_t number, struct error *error)
+{
+    int status = plan_check_labels(plan, error);
+
+    if (status) {
+        spoil_outputs(plan);
+        return status;
+    }
+    plan_run_steps(plan, number, 0, plan->step_count);
+    return FOV_OK;
+}
+
+int fov_plan_run(fov_plan *plan, uint64_t step)
 {
     if (!plan)
-        return;
-    plan_run_steps(plan, step, 0, plan->step_count);
+        return FOV_E_USAGE;
+    if (plan->label_count) /* else nothing can fail, and other threads may be using the context */
+        call_fresh(plan->graph->context);
+    return plan_run(plan, step, &plan->graph->context->error);
 }
 
 void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
@@ -466,32 +525,6 @@ void fov_plan_profile(fov_plan *plan, uint64_t step, double *seconds)
 }
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */
-
-/* The tensor through which the caller sees a value: inputs as they were asked for, everything else in plain order. */
-int plan_tensor_in(const fov_plan *plan, int tensor, enum op_layout layout)
-{
-    while (tensor >= 0 && plan->tensors[tensor].layout != layout)
-        tensor = plan->tensors[tensor].other;
-    return tensor;
-}
-
-static int visible_tensor(const fov_plan *plan, fov_value value)
-{
-    int first;
-
-    if (value.id <= 0 || (size_t)value.id >= plan->value_count)
-        return -1;
-    first = plan->tensor_of[value.id];
-    if (graph_value(plan->graph, value.id)->kind == VALUE_INPUT)
-        return first;
-    for (int i = 0; i < plan->output_count; i++)
-        if (plan->outputs[i] == value.id) {
-            int plain = plan_tensor_in(plan, first, OP_PLAIN);
-
-            return plain >= 0 ? plain : first;
-        }
-    return -1;
-}
 
 void *fov_plan_data(fov_plan *plan, fov_value value)
 {
@@ -559,7 +592,7 @@ int fov_plan_step_count(const fov_plan *plan)
 
 fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
 {
-    if (!plan)
+    if (!plan || index < 0 || (size_t)index >= plan->step_count)
         return (fov_plan_step){0};
     const struct plan_step *step   = &plan->steps[index];
     const struct plan_tensor *out  = step->out_count && step->out[0] >= 0 ? &plan->tensors[step->out[0]] : NULL;

@@ -8,6 +8,7 @@
  *   pair.c     a weight's gradient and its update some rows at a time
  *   pack.c     weights -> kernel order, once, from memory or straight from their file
  *   plan.c     the whole in order, memory, binding of pointers, running, printing
+ *   labels.c   whether the labels that a run will read are classes
  *   replay.c   a run once more, to find where a number that is not finite came from */
 #ifndef GRAPH_PLAN_H
 #define GRAPH_PLAN_H
@@ -86,6 +87,13 @@ struct plan_step {
     int64_t           multiply_adds;
 };
 
+/** An input, or a constant, that a loss of classes reads as labels. */
+struct plan_labels {
+    int         value;
+    int64_t     classes, ignored; /**< labels are 0 .. classes - 1, or the one that does not count */
+    const char *reader;           /**< the step that reads them */
+};
+
 /** Nodes in the order in which they run; some of them twice. */
 struct plan_program {
     int   *node; /**< NULL: each once, but with every result stored */
@@ -117,6 +125,8 @@ struct fov_plan {
     size_t         arena_bytes, kept_bytes, unshared_bytes, scratch_bytes;
     size_t         whole_bytes; /**< of the arena, had nothing been recomputed; 0: nothing was */
     const struct plan_program *program; /**< while it is lowered; NULL: each node once */
+    struct plan_labels *labels; /**< inputs that hold labels */
+    size_t label_count, label_capacity;
 };
 
 /* plan.c */
@@ -170,6 +180,14 @@ static inline const struct node *plan_node(const fov_plan *plan, int index)
 /** Runs steps `first` to `end` - 1 of a run: whoever cuts a run into parts calls for each part in order, the last one
  *  up to step_count. */
 void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end);
+/** fov_plan_run with an error of the caller's own: for threads. */
+int plan_run(fov_plan *plan, uint64_t number, struct error *error);
+
+/* labels.c */
+/** Lists the inputs that hold labels. E_INPUT: a constant does, and one of them is no class. After binding. */
+int plan_find_labels(fov_plan *plan);
+/** E_INPUT: a label that a run would read now is no class. */
+int plan_check_labels(fov_plan *plan, struct error *error);
 
 /* replay.c */
 /** How many steps have run when a value that the plan computes is there; 0: no step makes it. */

@@ -23,6 +23,7 @@ static int copy_parts(fov_model *made, fov_model *model, const int *copy)
     made->output = model->output;
     made->preprocessing = model->preprocessing;
     made->preprocessing_assumed = model->preprocessing_assumed;
+    made->assumption_told = model->assumption_told;
     made->layout_stated = model->layout_stated;
     made->layout = model->layout;
     made->boxes_form = model->boxes_form;

@@ -34,6 +34,7 @@ struct fov_model {
     char              task[MODEL_TASK_SIZE]; /**< what it was trained for; "": not known */
     fov_preprocessing preprocessing;
     bool              preprocessing_assumed; /**< its file says nothing of it */
+    bool              assumption_told;       /**< and that was logged; over it: .lock */
     bool              layout_stated;
     fov_layout        layout; /**< of the chosen input, where it is stated */
     int               boxes_form; /**< of the chosen output, as it was said: 1 + its place in boxes_forms; 0: by shape */
@@ -111,6 +112,9 @@ fov_layout model_find_layout(const fov_model *model, fov_value input, bool *is_g
 /* ---- see.c ------------------------------------------------------------------------------------------------------- */
 
 struct prepare_options;
+/** Logs, once, what is assumed of preprocessing where the model states none: when pictures are first prepared for it.
+ *  From any thread. */
+void model_tell_assumed(fov_model *model);
 /** How a picture becomes the chosen input (data/prepare.h). E_SHAPE: it takes none. */
 int model_prepare_options(const fov_model *model, struct prepare_options *options, struct error *error);
 /** An input that was prepared that way, `in`, as a picture for people. */

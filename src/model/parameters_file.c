@@ -7,6 +7,10 @@
 #include <fovea/loop.h>
 #include <string.h>
 
+enum { NAME_TEXT = 120 };
+
+static const char in_memory[] = "parameters in memory"; /* what sentences say in place of a path */
+
 /* What an optimiser remembers beside the parameters that are learned (fov_update). */
 static bool is_optimizers(const struct value *value)
 {
@@ -73,23 +77,26 @@ static int check(const fov_graph *graph, const struct safetensors *file, const i
             return error_set(error, FOV_E_INPUT, "%s: parameter \"%s\" is not in it", file->file, value->name);
         }
     }
-    return file->count == count ? FOV_OK
-                                : error_set(error, FOV_E_INPUT, "%s: it has %zu tensors, the graph %zu parameters",
-                                            file->file, file->count, count);
+    for (size_t i = 0; i < file->count; i++) {
+        fov_value value = fov_find(graph, file->tensors[i].name);
+        if (value.id == 0 || graph_value(graph, value.id)->kind != VALUE_PARAMETER) {
+            char name[NAME_TEXT];
+            return error_set(error, FOV_E_INPUT,
+                             "%s: its tensor \"%s\" is no parameter of the graph (%zu tensors, %zu parameters)",
+                             file->file, text_escape(name, sizeof name, file->tensors[i].name), file->count, count);
+        }
+    }
+    return FOV_OK;
 }
 
-static int load(fov_graph *graph, const char *path)
+/* Takes an open file's numbers and closes it. */
+static int take(fov_graph *graph, struct safetensors *file)
 {
     struct memory *memory = graph->context->memory;
     struct error *error = &graph->context->error;
-    struct safetensors file;
     size_t count, total = 0, at = 0;
-    int status = safetensors_open(&file, path, memory, error);
-    if (status != FOV_OK) {
-        return status;
-    }
     int *ids = parameters_list(graph, true, &count, error);
-    status = ids != NULL ? check(graph, &file, ids, count, error) : FOV_E_MEMORY;
+    int status = ids != NULL ? check(graph, file, ids, count, error) : FOV_E_MEMORY;
     for (size_t i = 0; status == FOV_OK && i < count; i++) {
         total += graph_value(graph, ids[i])->bytes;
     }
@@ -97,7 +104,7 @@ static int load(fov_graph *graph, const char *path)
     status = data != NULL || status != FOV_OK ? status : FOV_E_MEMORY;
     for (size_t i = 0; status == FOV_OK && i < count; i++) {
         const struct value *value = graph_value(graph, ids[i]);
-        status = safetensors_copy(&file, value->name, value->dtype, &value->shape, data + at, error);
+        status = safetensors_copy(file, value->name, value->dtype, &value->shape, data + at, error);
         at += value->bytes;
     }
     for (size_t i = 0, from = 0; status == FOV_OK && i < count; i++) {
@@ -107,8 +114,15 @@ static int load(fov_graph *graph, const char *path)
     }
     memory_free(memory, data);
     memory_free(memory, ids);
-    safetensors_close(&file);
+    safetensors_close(file);
     return status;
+}
+
+static int load(fov_graph *graph, const char *path)
+{
+    struct safetensors file;
+    int status = safetensors_open(&file, path, graph->context->memory, &graph->context->error);
+    return status == FOV_OK ? take(graph, &file) : status;
 }
 
 int fov_parameters_save(fov_graph *graph, const char *path)
@@ -118,6 +132,45 @@ int fov_parameters_save(fov_graph *graph, const char *path)
     }
     struct call call = call_begin(graph->context);
     int status = graph->failed ? graph_refuse(graph) : parameters_write(graph, path, true, NULL);
+    call_end(&call);
+    return status;
+}
+
+void parameters_hand_over(struct text *made, int status, fov_buffer *buffer)
+{
+    if (status != FOV_OK) {
+        text_free(made);
+        return;
+    }
+    *buffer = (fov_buffer){.bytes = made->data, .size = made->length, .owner = made->memory};
+}
+
+int fov_parameters_save_memory(fov_graph *graph, fov_buffer *buffer)
+{
+    if (graph == NULL || buffer == NULL) {
+        return call_refuse(graph != NULL ? graph->context : NULL, "fov_parameters_save_memory: graph or buffer is NULL");
+    }
+    struct call call = call_begin(graph->context);
+    struct text made = {.memory = graph->context->memory};
+    const struct file_system system = {.buffer = &made};
+    *buffer = (fov_buffer){.bytes = NULL};
+    int status = graph->failed ? graph_refuse(graph) : parameters_write(graph, in_memory, true, &system);
+    parameters_hand_over(&made, status, buffer);
+    call_end(&call);
+    return status;
+}
+
+int fov_parameters_load_memory(fov_graph *graph, const void *bytes, size_t size)
+{
+    if (graph == NULL || bytes == NULL) {
+        return call_refuse(graph != NULL ? graph->context : NULL, "fov_parameters_load_memory: graph or bytes is NULL");
+    }
+    struct call call = call_begin(graph->context);
+    struct safetensors file;
+    int status = graph->failed ? graph_refuse(graph)
+                               : safetensors_parse(&file, in_memory, bytes, size, graph->context->memory,
+                                                   &graph->context->error);
+    status = status == FOV_OK ? take(graph, &file) : status;
     call_end(&call);
     return status;
 }

@@ -272,6 +272,9 @@ static int predict_images(fov_model *model, const fov_image *images, int count, 
     struct prediction p;
     int status = begin(&p, model, count, scores), take;
     status = status == FOV_OK ? model_prepare_options(model, &options, error) : status;
+    if (status == FOV_OK) {
+        model_tell_assumed(model);
+    }
     for (int done = 0; status == FOV_OK && done < count; done += take) {
         status = choose_plan(&p, count - done, &take);
         if (status != FOV_OK) {
@@ -281,7 +284,7 @@ static int predict_images(fov_model *model, const fov_image *images, int count, 
         size_t pixels = fov_plan_bytes(p.plan, p.input) / (size_t)take / sizeof(float);
         for (int i = 0; i < take && status == FOV_OK; i++) {
             float *here = in + (size_t)i * pixels;
-            status = loader_preprocess(model->context, &images[done + i], &options, here, error);
+            status = loader_preprocess(model->context, &images[done + i], &options, here, NULL, error);
             if (status == FOV_OK && seen != NULL) {
                 status = model_show_input(model, &options, here, &seen[done + i]);
             }

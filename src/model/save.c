@@ -85,16 +85,6 @@ int fov_model_save_opset(fov_model *model, const char *path, int opset)
     return status;
 }
 
-/* What was written into `made` becomes the caller's; nothing does after a failure. */
-static void hand_over(struct text *made, int status, fov_buffer *buffer)
-{
-    if (status != FOV_OK) {
-        text_free(made);
-        return;
-    }
-    *buffer = (fov_buffer){.bytes = made->data, .size = made->length, .owner = made->memory};
-}
-
 void fov_buffer_free(fov_buffer *buffer)
 {
     if (buffer != NULL && buffer->owner != NULL) {
@@ -113,7 +103,7 @@ int fov_model_save_memory(fov_model *model, int opset, fov_buffer *buffer)
     const struct file_system system = {.buffer = &made};
     *buffer = (fov_buffer){.bytes = NULL};
     int status = save_opset(model, "a model in memory", opset, &system);
-    hand_over(&made, status, buffer);
+    parameters_hand_over(&made, status, buffer);
     call_end(&call);
     return status;
 }
@@ -149,7 +139,7 @@ int fov_model_save_weights_memory(fov_model *model, fov_buffer *buffer)
     const struct file_system system = {.buffer = &made};
     *buffer = (fov_buffer){.bytes = NULL};
     int status = save_weights(model, "weights in memory", &system);
-    hand_over(&made, status, buffer);
+    parameters_hand_over(&made, status, buffer);
     return status;
 }
 

@@ -3,6 +3,24 @@
 #include "data/loader.h"
 #include "model/model.h"
 
+void model_tell_assumed(fov_model *model)
+{
+    struct model_picture picture;
+    if (!model->preprocessing_assumed || !model_picture(model, &picture)) {
+        return;
+    }
+    pthread_mutex_lock(&model->lock);
+    bool is_told = model->assumption_told;
+    model->assumption_told = true;
+    pthread_mutex_unlock(&model->lock);
+    if (!is_told) {
+        context_log(model->context, FOV_LOG_WARNING,
+                    "the model states no preprocessing: pixels are resized to %d x %d and scaled to 0..1 (--preset, "
+                    "--mean, --std and others, fov_model_set_preprocessing say otherwise)",
+                    picture.height, picture.width);
+    }
+}
+
 int model_prepare_options(const fov_model *model, struct prepare_options *options, struct error *error)
 {
     struct model_picture picture;
@@ -70,11 +88,32 @@ int fov_model_see(fov_model *model, const fov_image *image, fov_image *seen)
     if (status != FOV_OK) {
         return status;
     }
+    model_tell_assumed(model);
     size_t count = (size_t)options.size.height * (size_t)options.size.width * (size_t)options.size.channels;
     options.plain = false;
     float *floats = memory_allocate_raw(memory, count, sizeof *floats, "the picture that is shown", error);
-    status = floats != NULL ? loader_preprocess(model->context, image, &options, floats, error) : (int)error->status;
+    status = floats != NULL ? loader_preprocess(model->context, image, &options, floats, NULL, error) : (int)error->status;
     status = status == FOV_OK ? model_show_input(model, &options, floats, seen) : status;
     memory_free(memory, floats);
     return status;
+}
+
+const char *fov_model_note(fov_model *model, const fov_image *image)
+{
+    if (model == NULL || image == NULL || model->preprocessing.fit != FOV_FIT_INK) {
+        return NULL;
+    }
+    struct error error = {.status = FOV_OK}; /* whoever predicts the picture is told */
+    struct memory *memory = model->context->memory;
+    struct prepare_options options;
+    const char *note = NULL;
+    if (model_prepare_options(model, &options, &error) == FOV_OK) {
+        size_t count = (size_t)options.size.height * (size_t)options.size.width * (size_t)options.size.channels;
+        float *floats = memory_allocate_raw(memory, count, sizeof *floats, "a picture that is looked at", &error);
+        if (floats != NULL && loader_preprocess(model->context, image, &options, floats, &note, &error) != FOV_OK) {
+            note = NULL;
+        }
+        memory_free(memory, floats);
+    }
+    return note;
 }

@@ -59,7 +59,11 @@ static int open_task(fov_session *session, const char *task, struct error *error
     bool is_alone = graph_value(model->graph, model->input.id)->shape.dim[0] != FOV_BATCH ||
                     fov_model_batch_statistics(model) > 0;
     session->most = is_alone ? 1 : MOST_TOGETHER;
-    return choose_task(session, task, error);
+    int status = choose_task(session, task, error);
+    if (status == FOV_OK) {
+        model_tell_assumed(session->model);
+    }
+    return status;
 }
 
 /* The first plan shows whether the model can be computed at all. */
@@ -193,12 +197,13 @@ fov_plan *session_plan(fov_session *session, int count, struct error *error)
     return plan;
 }
 
-int session_prepare(const fov_session *session, const fov_image *picture, float *to, struct error *error)
+int session_prepare(const fov_session *session, const fov_image *picture, float *to, const char **note,
+                    struct error *error)
 {
     const struct prepare_options options = {.size = session->use.prepare.size,
                                             .preprocessing = session->model->preprocessing,
                                             .plain = session->is_plain};
-    return loader_preprocess(session->model->context, picture, &options, to, error);
+    return loader_preprocess(session->model->context, picture, &options, to, note, error);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
@@ -208,7 +213,8 @@ struct filling {
     const fov_session *session;
     const fov_image   *pictures;
     float             *to;
-    size_t             each; /* floats of a picture */
+    const char       **notes; /* of each picture */
+    size_t             each;  /* floats of a picture */
     atomic_bool        failed;
 };
 
@@ -217,20 +223,21 @@ static void fill_one(void *context, size_t chunk, int worker)
     struct filling *filling = context;
     struct error    error = {.status = FOV_OK}; /* of this thread; the caller does it again to say why */
     (void)worker;
-    if (session_prepare(filling->session, &filling->pictures[chunk], filling->to + chunk * filling->each, &error) !=
-        FOV_OK) {
+    if (session_prepare(filling->session, &filling->pictures[chunk], filling->to + chunk * filling->each,
+                        &filling->notes[chunk], &error) != FOV_OK) {
         atomic_store(&filling->failed, true);
     }
 }
 
-static int fill(fov_session *session, const fov_image *pictures, size_t count, float *to, size_t each)
+static int fill(fov_session *session, const fov_image *pictures, size_t count, float *to, size_t each,
+                const char **notes)
 {
-    struct filling filling = {.session = session, .pictures = pictures, .to = to, .each = each};
+    struct filling filling = {.session = session, .pictures = pictures, .to = to, .notes = notes, .each = each};
     atomic_init(&filling.failed, false);
     pool_run(session->model->context->pool, fill_one, &filling, count);
     int status = FOV_OK;
     for (size_t i = 0; atomic_load(&filling.failed) && i < count && status == FOV_OK; i++) {
-        status = session_prepare(session, &pictures[i], to + i * each, &session->error);
+        status = session_prepare(session, &pictures[i], to + i * each, NULL, &session->error);
     }
     return status;
 }
@@ -308,7 +315,8 @@ static int answer_some(fov_session *session, fov_plan *plan, const fov_image *pi
     const float *made = fov_plan_data(plan, output);
     size_t each = fov_plan_bytes(plan, input) / sizeof(float) / (size_t)count,
            numbers = fov_plan_bytes(plan, output) / sizeof(float) / (size_t)count;
-    int status = fill(session, pictures + first, (size_t)count, pixels, each);
+    const char *notes[MOST_TOGETHER];
+    int status = fill(session, pictures + first, (size_t)count, pixels, each, notes);
     if (status != FOV_OK) {
         return status;
     }
@@ -328,6 +336,7 @@ static int answer_some(fov_session *session, fov_plan *plan, const fov_image *pi
         one.width = pictures[first + i].width;
         one.picture = &pictures[first + i];
         status = read_one(session, plan, &one, numbers, first + i, all, &answers[first + i]);
+        answers[first + i].note = notes[i];
     }
     memory_free(session->model->context->memory, sums);
     return status;

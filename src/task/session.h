@@ -28,7 +28,8 @@ void session_leave(fov_session *session);
 int  session_follow(fov_session *session, struct error *error);
 /** The plan from the chosen input to the chosen output for so many pictures; NULL and an error. */
 fov_plan *session_plan(fov_session *session, int count, struct error *error);
-/** Preprocesses a picture into floats. */
-int session_prepare(const fov_session *session, const fov_image *picture, float *to, struct error *error);
+/** Preprocesses a picture into floats. `note`: as loader_preprocess has it. */
+int session_prepare(const fov_session *session, const fov_image *picture, float *to, const char **note,
+                    struct error *error);
 
 #endif

@@ -152,8 +152,8 @@ static int run(fov_session *session, const fov_tensor *inputs, int input_count, 
     for (int i = 0; i < input_count && status == FOV_OK; i++) {
         status = fill_input(session, plan, &inputs[i]);
     }
+    status = status == FOV_OK ? plan_run(plan, 0, error) : status;
     if (status == FOV_OK) {
-        fov_plan_run(plan, 0);
         hand_out(session, plan, values, results, result_count);
     }
     return status;
@@ -196,7 +196,7 @@ int fov_session_prepare(fov_session *session, const fov_image *picture, float *t
                  : picture == NULL || to == NULL ? error_set(&session->error, FOV_E_USAGE, "no picture, or no room")
                  : count != wanted
                      ? error_set(&session->error, FOV_E_SHAPE, "room for %zu numbers, a picture has %zu", count, wanted)
-                     : session_prepare(session, picture, to, &session->error);
+                     : session_prepare(session, picture, to, NULL, &session->error);
     arithmetic_leave(mode);
     session_leave(session);
     return status;
@@ -219,11 +219,13 @@ static int read_value(fov_session *session, const fov_image *picture, fov_tensor
     const struct shared_graph *share = batch_plans_share(session->plans);
     float *pixels = fov_plan_data(plan, shared_graph_value(share, model->input));
     const fov_tensor given = {.name = fov_value_name(model->graph, model->input)};
-    status = pixels != NULL ? session_prepare(session, picture, pixels, error) : FOV_OK;
+    status = pixels != NULL ? session_prepare(session, picture, pixels, NULL, error) : FOV_OK;
     status = status == FOV_OK ? check_inputs(session, plan, &given, 1) : status;
     if (status == FOV_OK) {
         model_fill_others(model, share, plan);
-        fov_plan_run(plan, 0);
+        status = plan_run(plan, 0, error);
+    }
+    if (status == FOV_OK) {
         hand_out(session, plan, &value, tensor, 1);
     }
     return status;

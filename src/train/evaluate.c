@@ -254,6 +254,7 @@ static int evaluate(fov_model *model, fov_dataset *data, const fov_evaluate_opti
         context_log(model->context, FOV_LOG_INFO, "%s", evaluator.use.match.text);
     }
     if (status == FOV_OK) {
+        model_tell_assumed(model);
         evaluator.on_sample = options->on_sample;
         evaluator.user = options->user;
         status = evaluator_run(&evaluator, error);

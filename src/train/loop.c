@@ -2,13 +2,17 @@
 /* Updates for loops that programs write themselves: the same nodes that a training step has (updates.h), whose rate and
  * step number are parameters of the graph here, so that a run needs nothing but the program's own inputs. */
 #include "train/options.h"
+#include "train/schedule.h"
 #include "train/updates.h"
 #include <fovea/loop.h>
 #include <fovea/operators.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { NAME_SIZE = 4096 + 64 };
+
+static const int64_t most_steps = (int64_t)1 << 53; /* counted exactly in double */
 
 /* "optimizer.PREFIXword", a frozen f32 scalar. */
 static fov_value add_scalar(fov_graph *graph, const fov_update_options *options, const char *word, float value)
@@ -34,8 +38,32 @@ static bool is_scalar(const fov_graph *graph, fov_value value)
            fov_value_dtype(graph, value) == FOV_F32;
 }
 
+/* What is renewed already of that which an update of `prefix` (NULL: all) would renew: a parameter's name; NULL: nothing.
+ * An update leaves its step number behind even where its parameters were frozen since. */
+static const char *find_renewed(const fov_graph *graph, const char *prefix)
+{
+    char step[NAME_SIZE];
+    snprintf(step, sizeof step, "optimizer.%sstep", prefix != NULL ? prefix : "");
+    for (int i = 0; i < fov_parameter_count(graph); i++) {
+        const struct value *value = graph_value(graph, fov_parameter_at(graph, i).id);
+        bool is_its = !value->frozen && (prefix == NULL || strncmp(value->name, prefix, strlen(prefix)) == 0);
+        if (is_its && value->assigned != 0) {
+            return value->name;
+        }
+    }
+    return fov_find(graph, step).id != 0 ? fov_value_name(graph, fov_find(graph, step)) : NULL;
+}
+
 static fov_value update(fov_graph *graph, fov_value loss, const fov_update_options *options)
 {
+    const char *renewed = find_renewed(graph, options->parameters);
+    if (renewed != NULL) {
+        return fov_graph_fail(graph, NULL, FOV_E_USAGE,
+                              "fov_update: \"%.200s\" is renewed already, by an fov_update before this one or by "
+                              "fov_assign: add two losses up and call it once; give two optimisers .parameters of their "
+                              "own; another rate is set in what the first call answered (fov_parameter_set)",
+                              renewed);
+    }
     struct error *error = &graph->context->error;
     struct train_settings settings;
     const fov_train_options given = {.optimizer = options->optimizer,
@@ -77,6 +105,47 @@ fov_value fov_update_opt(fov_graph *graph, fov_value loss, const fov_update_opti
     fov_value rate = update(graph, loss, options != NULL ? options : &standard);
     call_end(&call);
     return rate;
+}
+
+static int find_rate(const char *schedule, const fov_schedule_moment *m, double *rate, struct error *error)
+{
+    struct schedule_use use;
+    const struct schedule_state nothing = {{0}};
+    int64_t per_epoch = m->steps_per_epoch != 0 ? m->steps_per_epoch : 1;
+    bool is_run = m->epochs > 0 && per_epoch > 0 && m->epochs <= most_steps / per_epoch && m->warmup >= 0;
+    if (!is_run || m->step < 0 || m->step >= m->epochs * per_epoch || !(m->lr > 0.0F) || !isfinite(m->lr)) {
+        return error_set(error, FOV_E_USAGE,
+                         "fov_schedule_rate: step %lld of %lld epochs of %lld steps, warm-up %lld, rate %g: steps are "
+                         "counted from 0 to the last one of the run, rates are above 0",
+                         (long long)m->step, (long long)m->epochs, (long long)per_epoch, (long long)m->warmup,
+                         (double)m->lr);
+    }
+    if (schedule_find(&use, schedule, error) != FOV_OK || schedule_read(&use, schedule, error) != FOV_OK) {
+        return (int)error->status;
+    }
+    if (use.schedule->observe != NULL) {
+        return error_set(error, FOV_E_UNSUPPORTED,
+                         "fov_schedule_rate: schedule %s looks at what validation has found, which is not told here",
+                         use.schedule->name);
+    }
+    const struct schedule_plan plan = {
+        .lr = (double)m->lr, .warmup = m->warmup, .epochs = m->epochs, .steps_per_epoch = per_epoch};
+    *rate = schedule_rate(&use, &plan, m->step / per_epoch, m->step, -1.0, &nothing);
+    return FOV_OK;
+}
+
+float fov_schedule_rate(fov_context *context, const char *schedule, const fov_schedule_moment *moment)
+{
+    double rate = (double)NAN;
+    if (context == NULL) {
+        return NAN;
+    }
+    if (schedule == NULL || moment == NULL) {
+        call_refuse(context, "fov_schedule_rate: schedule or moment is NULL");
+        return NAN;
+    }
+    call_fresh(context);
+    return find_rate(schedule, moment, &rate, &context->error) == FOV_OK ? (float)rate : NAN;
 }
 
 int fov_update_list(const fov_graph *graph, const char *parameters, fov_value *list, int room)

@@ -90,6 +90,7 @@ static void state_preprocessing(struct training *t)
 {
     fov_preprocessing *p = &t->model->preprocessing;
     bool is_unsaid = p->fit == FOV_FIT_UNSAID && p->shorter == 0 && p->crop == 0 && p->letterbox == 0;
+    model_tell_assumed(t->model);
     t->model->preprocessing_assumed = false;
     if (is_unsaid && t->data->fit != FOV_FIT_UNSAID && t->use.prepare.target == PREPARE_PICTURE) {
         p->fit = t->data->fit;

@@ -125,17 +125,23 @@ fov_training_data fov_training_ends(fov_training *training)
                                .loss = whole->loss};
 }
 
-void fov_training_run(fov_training *training, int64_t number)
+int fov_training_run(fov_training *training, int64_t number)
 {
     if (training == NULL) {
-        return;
+        return FOV_E_USAGE;
     }
+    struct fov_context *context = training->step.context;
     const struct train_settings *settings = &training->settings;
     const struct step_plan *whole = training->step.whole;
+    call_fresh(context);
+    if (plan_check_labels(whole->plan, &context->error) != FOV_OK) {
+        return (int)context->error.status;
+    }
     const struct update_moment moment =
         updates_moment(settings, number - 1, 0, number - 1, whole->batch, (double)settings->given.lr);
     if (!step_run(&training->step, whole, &moment)) {
         /* The user sees the loss and decides; what takes its time is a whole step. */
         plan_run_steps(whole->plan, (uint64_t)number, whole->forward, whole->plan->step_count);
     }
+    return FOV_OK;
 }

@@ -321,6 +321,11 @@ static int find_gradients(struct building *b, const struct task_turn *turn, int 
             b->gradients[used++] = b->gradients[i];
         }
     }
+    if (status == FOV_OK && used == begin) {
+        return error_set(error, FOV_E_USAGE, "the loss depends on none of the %d parameters to train%s%s",
+                         b->count - begin, turn->parameters != NULL ? " in " : "",
+                         turn->parameters != NULL ? turn->parameters : "");
+    }
     b->count = used;
     return status;
 }

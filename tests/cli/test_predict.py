@@ -7,6 +7,7 @@ Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_predict.py seven
 """
 import csv
 import io
+import json
 import os
 import struct
 import subprocess
@@ -84,6 +85,23 @@ def test_a_seven_is_a_seven():
     assert "ink, light on dark" in fovea("inspect", model()).out
     done = fovea("predict", model(), "drawn/red.png")
     assert "7  " in done.out and sum(map(done.out.count, "@%#*+=-")) > 30, done.out  # what the network saw
+
+
+def test_a_blank_page_is_said_to_be_blank():
+    """What the network makes of an empty picture is no answer about a drawing."""
+    for name, channels, level in ("white", 3, 255), ("black", 1, 0), ("clear", 4, 0):
+        write_png(f"blank/{name}.png", 150, 200, channels, bytes([level]) * (150 * 200 * channels))
+    for name in "white", "black", "clear":
+        path = f"blank/{name}.png"
+        done = fovea("predict", model(), path)
+        assert done.code == OK and f"{path}: nothing is drawn on it" in done.err, done.err
+        assert "nothing is drawn" in fovea("predict", model(), path, "--csv").err
+        line = fovea("predict", model(), path, "--json")
+        assert "nothing is drawn on it" in line.json()["note"] and line.err == "", line.err
+    seven("blank/seven.png")
+    done = fovea("predict", model(), "blank/seven.png", "blank/white.png", "--json")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert "note" not in lines[0] and "note" in lines[1]
 
 
 def test_fits():

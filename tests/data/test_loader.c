@@ -99,7 +99,7 @@ static void test_against_plain(void **state)
                 fov_image image = {picture.height, picture.width, picture.channels,
                                    (uint8_t *)(uintptr_t)picture.pixels, NULL};
                 float *alone = malloc(values * sizeof(float));
-                assert_int_equal(loader_preprocess(context, &image, o, alone, &error), FOV_OK);
+                assert_int_equal(loader_preprocess(context, &image, o, alone, NULL, &error), FOV_OK);
                 assert_memory_equal(alone, pixels[t] + i * values, values * sizeof(float));
                 free(alone);
             }

@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include "model/model.h"
 #include <fovea/fovea.h>
 #include <string.h>
 
@@ -99,11 +101,102 @@ static void levels_are_those_of_the_picture(void **state)
     fov_context_free(context);
 }
 
+/* A page without ink is answered like any other, and said to be empty; only where ink is looked for. */
+static void a_blank_page_is_noted(void **state)
+{
+    (void)state;
+    static uint8_t bytes[MOST * MOST];
+    const fov_image page = {MOST, MOST, 1, bytes, NULL};
+    const fov_preprocessing ink = {.fit = FOV_FIT_INK, .invert = FOV_INVERT_AUTO};
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 2, .seed = 5});
+    fov_model *model = make(context, 1, false);
+    fov_answer answers[2];
+    memset(bytes, 255, sizeof bytes);
+    assert_null(fov_model_note(model, &page));
+    fov_model_set_preprocessing(model, &ink);
+    assert_string_equal(fov_model_note(model, &page), "nothing is drawn on it: no ink was found");
+    assert_null(fov_model_note(model, NULL));
+    static uint8_t drawn[MOST * MOST];
+    const fov_image pictures[2] = {page, {MOST, MOST, 1, drawn, NULL}};
+    memset(drawn, 255, sizeof drawn);
+    memset(drawn + 5 * MOST, 0, 3 * MOST / 2);
+    assert_null(fov_model_note(model, &pictures[1]));
+    fov_session *session = fov_session_create(model, NULL);
+    assert_int_equal(fov_session_answers(session, pictures, 2, answers), FOV_OK);
+    assert_non_null(answers[0].note);
+    assert_null(answers[1].note);
+    fov_answer_free(&answers[0]);
+    fov_answer_free(&answers[1]);
+    fov_session_free(session);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
+static void count_assumptions(void *user, fov_log_level level, const char *message)
+{
+    if (level == FOV_LOG_WARNING && strstr(message, "states no preprocessing: pixels are resized to 9 x 10") != NULL) {
+        ++*(int *)user;
+    }
+}
+
+/* A model whose file says nothing of pixels says so when pictures come, once, whoever prepares them. */
+static void what_is_assumed_is_logged_once(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[4 * MOST * MOST];
+    static const int32_t labels[] = {0, 1, 2, 3};
+    const fov_image picture = {MOST, MOST, 1, (uint8_t *)(uintptr_t)bytes, NULL};
+    int told = 0, wanted = 0;
+    fov_context *context =
+        fov_context_create(&(fov_context_options){.threads = 1, .log = count_assumptions, .log_user = &told});
+    fov_model *made = make(context, 1, false);
+    fov_dataset *data = fov_dataset_create(context, &(fov_dataset_program){.count = 4, .classes = 4, .height = MOST,
+                                                                           .width = MOST, .channels = 1,
+                                                                           .pixels = bytes, .labels = labels});
+    fov_buffer file;
+    made->preprocessing_assumed = true;
+    assert_int_equal(fov_model_save_memory(made, 0, &file), FOV_OK);
+    for (int way = 0; way < 6; way++) {
+        fov_model *model = fov_model_load_memory(context, file.bytes, file.size);
+        float scores[CLASSES];
+        fov_image seen;
+        fov_report report;
+        assert_true(model != NULL && !fov_model_states_preprocessing(model));
+        assert_int_equal(told, wanted);
+        wanted++;
+        for (int again = 0; again < 2; again++) {
+            if (way == 0) {
+                assert_int_equal(fov_predict_image(model, &picture, scores, CLASSES), FOV_OK);
+            } else if (way == 1) {
+                assert_int_equal(fov_model_see(model, &picture, &seen), FOV_OK);
+                fov_image_free(&seen);
+            } else if (way == 2) {
+                fov_session_free(fov_session_create(model, NULL));
+            } else if (way == 3) {
+                assert_int_equal(fov_evaluate(model, data, 2, &report), FOV_OK);
+                fov_report_free(&report);
+            } else if (way == 4) {
+                assert_int_equal(fov_train(model, data, .validate = data, .epochs = 1, .batch = 2), FOV_OK);
+            } else {
+                fov_explainer_free(fov_explainer_create(model, NULL));
+            }
+        }
+        assert_int_equal(told, wanted);
+        fov_model_free(model);
+    }
+    fov_buffer_free(&file);
+    fov_dataset_free(data);
+    fov_model_free(made);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_fov_model_see_has_it),
         cmocka_unit_test(levels_are_those_of_the_picture),
+        cmocka_unit_test(a_blank_page_is_noted),
+        cmocka_unit_test(what_is_assumed_is_logged_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
  * live in one graph, and the model that was trained is saved without what trained it. */
 #include "train/helpers.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BATCH = 8, FEATURES = 3 };
@@ -241,6 +243,238 @@ static void what_is_wrong_is_said(void **state)
     }
 }
 
+/* A second update of what one renews already is refused with what to do; of other parameters it is welcome. */
+static void a_second_update_says_what_to_do(void **state)
+{
+    (void)state;
+    static const char *const first[] = {NULL, "one.", NULL, "one."}, *const second[] = {NULL, NULL, "one.", "on"};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
+        fov_context *context = test_context(1, 3);
+        fov_graph *graph = fov_graph_create(context);
+        fov_value x = fov_input(graph, .shape = FOV_SHAPE(2, 3));
+        fov_value loss = fov_mse(graph, fov_dense(graph, x, .units = 3, .name = "one.dense"), x);
+        assert_int_not_equal(fov_update(graph, loss, .parameters = first[i]).id, 0);
+        assert_int_equal(fov_update(graph, loss, .parameters = second[i], .optimizer = "adam").id, 0);
+        assert_int_equal(fov_error_status(context), FOV_E_USAGE);
+        assert_non_null(strstr(fov_error(context), "\"one.dense.weight\" is renewed already"));
+        assert_non_null(strstr(fov_error(context), "add two losses up"));
+        assert_non_null(strstr(fov_error(context), ".parameters"));
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+    fov_context *context = test_context(1, 3);
+    fov_graph *graph = fov_graph_create(context);
+    fov_value x = fov_input(graph, .shape = FOV_SHAPE(2, 3)), w = fov_parameter(graph, .name = "w");
+    fov_assign(graph, w, fov_add(graph, w, w));
+    assert_int_equal(fov_update(graph, fov_mse(graph, fov_mul(graph, x, w), x), .lr = 1).id, 0);
+    assert_non_null(strstr(fov_error(context), "\"w\" is renewed already"));
+    fov_graph_free(graph);
+    graph = fov_graph_create(context); /* nothing that the loss depends on */
+    x = fov_input(graph, .shape = FOV_SHAPE(2, 3));
+    (void)fov_parameter(graph, .name = "w");
+    assert_int_equal(fov_update(graph, fov_mse(graph, x, fov_abs(graph, x)), .lr = 1).id, 0);
+    assert_non_null(strstr(fov_error(context), "the loss depends on none of the 1 parameters"));
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
+/* A label that is no class stops the step before anything is renewed, whatever form the labels come in. */
+static void labels_that_are_no_classes_are_refused(void **state)
+{
+    (void)state;
+    enum { AS_THEY_ARE, CAST, RESHAPED, NEGATIVE_LOG, MAPS, WAYS };
+    for (int way = 0; way < WAYS; way++) {
+        fov_context *context = test_context(2, 3);
+        fov_graph *graph = fov_graph_create(context);
+        const fov_dtype dtype = way == CAST ? FOV_U8 : FOV_I64;
+        fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 4));
+        fov_value y = fov_dense(graph, x, .units = 6, .name = "dense");
+        fov_value labels =
+            way == RESHAPED ? fov_input(graph, .name = "labels", .dtype = dtype, .shape = FOV_SHAPE(FOV_BATCH, 1))
+            : way == MAPS   ? fov_input(graph, .name = "labels", .dtype = dtype, .shape = FOV_SHAPE(FOV_BATCH, 2))
+                            : fov_input(graph, .name = "labels", .dtype = dtype, .shape = FOV_SHAPE(FOV_BATCH));
+        fov_value read = way == CAST       ? fov_cast(graph, labels, FOV_I32)
+                         : way == RESHAPED ? fov_reshape(graph, labels, (fov_shape){1, {FOV_BATCH}})
+                                           : labels;
+        y = way == MAPS ? fov_reshape(graph, y, (fov_shape){3, {FOV_BATCH, 3, 2}}) : y;
+        fov_value loss = way == NEGATIVE_LOG ? fov_nll_loss(graph, fov_log_softmax(graph, y), read)
+                                             : fov_softmax_cross_entropy(graph, y, read);
+        (void)fov_update(graph, loss, .optimizer = "adamw");
+        fov_plan *plan =
+            fov_plan_create(graph, &loss, 1, &(fov_plan_options){.batch = 4, .training = true, .updates = true});
+        assert_fine(context, plan != NULL);
+        const int classes = way == MAPS ? 3 : 6;
+        const struct {
+            int64_t label;
+            bool is_good;
+            const char *says;
+        } cases[] = {{0, true, ""},  {2, true, ""},          {6, false, "is 6: "},        {200, false, "is 200: "},
+                     {-1, true, ""}, {-2, false, "is -2: "}, {INT64_MAX, false, "is 9.2"}};
+        float before[24], after[24], *picture = fov_plan_data(plan, x);
+        fov_value weight = fov_find(graph, "dense.weight");
+        for (int i = 0; i < 16; i++) {
+            picture[i] = (float)i / 7;
+        }
+        for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+            if (way == CAST && (cases[k].label < 0 || cases[k].label > 255)) {
+                continue;
+            }
+            int64_t *wide = fov_plan_data(plan, labels);
+            if (way == CAST) {
+                ((uint8_t *)fov_plan_data(plan, labels))[3] = (uint8_t)cases[k].label;
+            } else {
+                wide[3] = cases[k].label;
+            }
+            assert_fine(context, fov_parameter_get(graph, weight, before, sizeof before) == FOV_OK);
+            int status = fov_plan_run(plan, k);
+            assert_fine(context, fov_parameter_get(graph, weight, after, sizeof after) == FOV_OK);
+            assert_int_equal(status, cases[k].is_good ? FOV_OK : FOV_E_INPUT);
+            assert_int_equal(memcmp(before, after, sizeof after) != 0, cases[k].is_good);
+            assert_int_equal(isfinite(*(const float *)fov_plan_data(plan, loss)) != 0, cases[k].is_good);
+        }
+        for (size_t k = 2; k < 4; k++) { /* the sentence names the place, the number, the classes */
+            char place[64], tells[64];
+            snprintf(place, sizeof place,
+                     way == RESHAPED ? "[3, 0] %s"
+                     : way == MAPS   ? "[1, 1] %s"
+                                     : "[3] %s",
+                     cases[k].says);
+            snprintf(tells, sizeof tells, "%d classes apart, 0 to %d", classes, classes - 1);
+            if (way == CAST) {
+                ((uint8_t *)fov_plan_data(plan, labels))[3] = (uint8_t)cases[k].label;
+            } else {
+                ((int64_t *)fov_plan_data(plan, labels))[3] = cases[k].label;
+            }
+            assert_int_equal(fov_plan_run(plan, 0), FOV_E_INPUT);
+            assert_non_null(strstr(fov_error(context), "\"labels\" holds labels"));
+            assert_non_null(strstr(fov_error(context), place));
+            assert_non_null(strstr(fov_error(context), tells));
+        }
+        fov_plan_free(plan);
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+    assert_int_equal(fov_plan_run(NULL, 0), FOV_E_USAGE);
+}
+
+/* Labels that are there when the plan is made, and those of sessions and of a training step in one's own hands. */
+static void labels_are_looked_at_elsewhere_too(void **state)
+{
+    (void)state;
+    static const int64_t bad[] = {0, 7};
+    fov_context *context = test_context(1, 3);
+    fov_graph *graph = fov_graph_create(context);
+    fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(2, 6));
+    fov_value loss =
+        fov_softmax_cross_entropy(graph, x, fov_constant(graph, "truth", FOV_I64, (fov_shape){1, {2}}, bad));
+    assert_null(fov_plan_create(graph, &loss, 1, NULL));
+    assert_int_equal(fov_error_status(context), FOV_E_INPUT);
+    assert_non_null(strstr(fov_error(context), "\"truth\" holds labels, and [1] is 7"));
+    fov_graph_free(graph);
+
+    fov_model *model = fov_model_create(context);
+    graph = fov_model_graph(model);
+    x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(2, 6));
+    fov_value labels = fov_input(graph, .name = "labels", .dtype = FOV_I64, .shape = FOV_SHAPE(2));
+    loss = fov_softmax_cross_entropy(graph, x, labels);
+    assert_fine(context, fov_model_set_inputs_outputs(model, (fov_value[]){x, labels}, 2, &loss, 1) == FOV_OK);
+    fov_session *session = fov_session_create(model, NULL);
+    assert_fine(context, session != NULL);
+    const float numbers[12] = {1, 2};
+    fov_tensor result = {.name = NULL};
+    const fov_tensor in[] = {{.name = "x", .shape = {2, {2, 6}}, .data = numbers},
+                             {.name = "labels", .dtype = FOV_I64, .shape = {1, {2}}, .data = bad}};
+    assert_int_equal(fov_session_run(session, in, 2, &result, 1), FOV_E_INPUT);
+    assert_non_null(strstr(fov_session_error(session), "[1] is 7"));
+    fov_session_free(session);
+    fov_model_free(model);
+
+    model = fov_model_network(context, "lenet5", NULL);
+    fov_training *training = fov_training_create(model, &(fov_train_options){.batch = 4});
+    assert_fine(context, training != NULL);
+    fov_training_data ends = fov_training_ends(training);
+    ends.labels[2] = 10;
+    assert_int_equal(fov_training_run(training, 1), FOV_E_INPUT);
+    assert_non_null(strstr(fov_error(context), "[2] is 10"));
+    ends.labels[2] = 9;
+    assert_int_equal(fov_training_run(training, 1), FOV_OK);
+    fov_training_free(training);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
+/* A loop's state in a buffer is what its file holds, and a loop that takes it goes on. */
+static void a_loop_is_kept_in_memory(void **state)
+{
+    (void)state;
+    char folder[256], path[512];
+    size_t size;
+    struct loop first, second;
+    fov_buffer buffer = {.size = 7};
+    build(&first, &(fov_update_options){.optimizer = "adamw", .lr = 0.01F});
+    build(&second, &(fov_update_options){.optimizer = "adamw", .lr = 0.01F});
+    run(&first, 0, 11);
+    test_folder(folder);
+    assert_fine(first.context, fov_parameters_save(first.graph, test_path(path, folder, "loop.safetensors")) == FOV_OK);
+    assert_fine(first.context, fov_parameters_save_memory(first.graph, &buffer) == FOV_OK);
+    char *file = test_read(path, &size);
+    assert_int_equal(size, buffer.size);
+    assert_memory_equal(file, buffer.bytes, size);
+    free(file);
+    float expected = run(&first, 11, 20);
+    assert_int_equal(fov_parameters_load_memory(second.graph, buffer.bytes, buffer.size - 1), FOV_E_INPUT);
+    assert_int_equal(fov_parameters_load_memory(second.graph, "", 0), FOV_E_INPUT);
+    assert_fine(second.context, fov_parameters_load_memory(second.graph, buffer.bytes, buffer.size) == FOV_OK);
+    assert_true(run(&second, 11, 20) == expected);
+    /* What is missing and what is too much has its name. */
+    struct loop plain;
+    build(&plain, &(fov_update_options){.optimizer = "sgd"});
+    assert_int_equal(fov_parameters_load_memory(plain.graph, buffer.bytes, buffer.size), FOV_E_INPUT);
+    assert_non_null(strstr(fov_error(plain.context), "\"optimizer."));
+    assert_non_null(strstr(fov_error(plain.context), "is no parameter of the graph"));
+    fov_buffer_free(&buffer);
+    assert_int_equal(fov_parameters_save_memory(NULL, &buffer), FOV_E_USAGE);
+    assert_int_equal(fov_parameters_save_memory(plain.graph, NULL), FOV_E_USAGE);
+    assert_int_equal(fov_parameters_load_memory(plain.graph, NULL, 0), FOV_E_USAGE);
+    drop(&first);
+    drop(&second);
+    drop(&plain);
+    test_folder_remove(folder);
+}
+
+static void schedules_are_for_own_loops_too(void **state)
+{
+    (void)state;
+    fov_context *context = test_context(1, 3);
+    fov_schedule_moment at = {.lr = 0.1F, .epochs = 100};
+    for (; at.step < 100; at.step++) { /* half a cosine over the steps */
+        double wanted = 0.05 * (1 + cos(3.14159265358979 * (double)at.step / 100));
+        assert_true(fabs((double)fov_schedule_rate(context, "cosine", &at) - wanted) < 1e-3);
+    }
+    at = (fov_schedule_moment){.lr = 0.1F, .step = 65, .epochs = 10, .steps_per_epoch = 10};
+    assert_true(fabsf(fov_schedule_rate(context, "step:3:gamma=0.5", &at) - 0.025F) < 1e-7F);
+    at.warmup = 10;
+    at.step = 4;
+    assert_true(fabsf(fov_schedule_rate(context, "constant", &at) - 0.05F) < 1e-7F);
+    static const struct {
+        const char *schedule;
+        fov_schedule_moment moment;
+        fov_status status;
+    } wrong[] = {{"cosin", {.lr = 1, .epochs = 1}, FOV_E_USAGE},
+                 {"cosine:nothing=1", {.lr = 1, .epochs = 1}, FOV_E_USAGE},
+                 {"plateau", {.lr = 1, .epochs = 1}, FOV_E_UNSUPPORTED},
+                 {"cosine", {.lr = 1}, FOV_E_USAGE},
+                 {"cosine", {.lr = 1, .epochs = 2, .step = 2}, FOV_E_USAGE},
+                 {"cosine", {.epochs = 2}, FOV_E_USAGE},
+                 {"cosine", {.lr = 1, .epochs = INT64_MAX, .steps_per_epoch = INT64_MAX}, FOV_E_USAGE}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_true(isnan(fov_schedule_rate(context, wrong[i].schedule, &wrong[i].moment)));
+        assert_int_equal(fov_error_status(context), wrong[i].status);
+    }
+    assert_true(isnan(fov_schedule_rate(NULL, "cosine", &at)) && isnan(fov_schedule_rate(context, NULL, &at)));
+    fov_context_free(context);
+}
+
 /* ---- the library's own loop -------------------------------------------------------------------------------------- */
 
 struct watch {
@@ -301,6 +535,11 @@ int main(void)
         cmocka_unit_test(several_updates_in_one_graph),
         cmocka_unit_test(a_model_is_saved_without_its_loop),
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(a_second_update_says_what_to_do),
+        cmocka_unit_test(labels_that_are_no_classes_are_refused),
+        cmocka_unit_test(labels_are_looked_at_elsewhere_too),
+        cmocka_unit_test(a_loop_is_kept_in_memory),
+        cmocka_unit_test(schedules_are_for_own_loops_too),
         cmocka_unit_test(callbacks_choose_rates_and_end_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,8 +143,9 @@ function shellLine(name) {
 function showAnswer(answer, name) {
   const rows = rowsOf(answer), boxes = answer.boxes || [];
   const list = boxes.length ? boxes.map(box => ({ index: box.class, name: box.name, share: box.score, label: percent(box.score) })) : rows;
-  answers.replaceChildren(bars(list, Boolean(answer.mask || boxes.length)), times(answer), make('hr', { hidden: true }), ...shellLine(name));
-  if (list.length) say(text('said', { name: list[0].name, value: list[0].label }));
+  answers.replaceChildren(...(answer.note ? [make('p', { class: 'note' }, text('noInk'))] : []), bars(list, Boolean(answer.mask || boxes.length)), times(answer), make('hr', { hidden: true }), ...shellLine(name));
+  if (answer.note) say(text('noInk'));
+  else if (list.length) say(text('said', { name: list[0].name, value: list[0].label }));
 }
 
 // A mask in its classes' colours, or boxes, over the picture.
