@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every classifier of `fovea zoo` against ONNX Runtime, and against PyTorch where torchvision has the network: one picture
-of the network's own size, on all three sides in turns, several rounds; a figure is the median of the rounds' medians.
+"""Every classifier of `fovea zoo`, and detectors that are named, against ONNX Runtime and PyTorch: one picture of the
+network's own size, on all three sides in turns, several rounds; a figure is the median of the rounds' medians. PyTorch
+runs torchvision's network where there is one, else what bench/peers/onnx_module.py makes of the file.
 
 Usage: bench/zoo_speed.py [--minutes 14] [--threads 2] [--results zoo_speed.json] [--table] [NETWORK ...]
 Networks that stand in the results are not measured again, so that a run which was stopped goes on; --table prints what is
@@ -65,8 +66,9 @@ def open_peers(network, model, folder, options):
     opened = {"input": picture, "shape": [1] + network["input"], "training": False}
     commands = {"onnxruntime": (["node", os.path.join(PEERS, "onnxruntime.mjs"), options.threads], model)}
     module = os.path.join(folder, "module.pt")
-    if options.pytorch and subprocess.run([PYTHON, "-c", MAKE, network["name"], module], capture_output=True,
-                                          check=False).returncode == 0:
+    makers = [["-c", MAKE, network["name"], module], [os.path.join(PEERS, "onnx_module.py"), model, module]]
+    if options.pytorch and any(subprocess.run([PYTHON, *words], capture_output=True, check=False).returncode == 0
+                               for words in makers):
         commands["pytorch"] = ([PYTHON, os.path.join(PEERS, "pytorch.py"), options.threads, "plain"], module)
     for name, (command, file) in commands.items():
         peer = Peer(*command, FOVEA_PEERS_NODE=options.node)
@@ -119,8 +121,8 @@ def main():
                         help="folder whose node_modules holds onnxruntime-node")
     parser.add_argument("--results", default="zoo_speed.json")
     parser.add_argument("--threads", default=str(len(os.sched_getaffinity(0))))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", default="0.5", help="for which each side runs in each round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", default="0.25", help="for which each side runs in each round")
     parser.add_argument("--minutes", type=float, default=14, help="after which no further network is begun")
     parser.add_argument("--no-pytorch", dest="pytorch", action="store_false")
     parser.add_argument("--table", action="store_true", help="print the results, measure nothing")
@@ -134,8 +136,8 @@ def main():
         print_table(results, sys.stdout)
         return
     zoo = json.loads(subprocess.run([options.fovea, "zoo", "--json"], check=True, capture_output=True, text=True).stdout)
-    wanted = [network for network in zoo["networks"] if network["task"] == "classify" and network["name"] not in results
-              and (not options.networks or network["name"] in options.networks)]
+    wanted = [network for network in zoo["networks"] if network["name"] not in results
+              and (network["name"] in options.networks if options.networks else network["task"] == "classify")]
     wanted.sort(key=lambda network: network["multiply_adds"])
     begun = time.monotonic()
     for network in wanted:
