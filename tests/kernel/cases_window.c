@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cases of depthwise convolution and pooling: random windows with every stride, dilation, pad and missing row. */
+/* Cases of depthwise and grouped convolution and pooling: random windows with every stride, dilation, pad and missing row. */
 #include <math.h>
 #include <string.h>
 
@@ -85,6 +85,38 @@ void case_depthwise(const struct kernel_table *table)
                 bound[k] = loose_bound(taps);
             }
             check_near("depthwise", y, want, bound, 0.0f, n);
+        }
+        guard_release_all();
+    }
+}
+
+void case_grouped(const struct kernel_table *table)
+{
+    static const enum unary activations[] = {UNARY_identity, UNARY_relu, UNARY_clip, UNARY_leaky_relu, UNARY_sigmoid};
+    for (size_t i = 0; i < 400; i++) {
+        enum numbers numbers = i % 2 ? REALS : INTEGERS;
+        struct kernel_window w = random_window();
+        size_t group = RANDOM_OF(4, 4, 8, 8, 16, 32, 48), more = w.x_stride - w.channels;
+        w.channels = group * (group % 16 == 0 ? RANDOM_OF(1, 2) : 16 / group * RANDOM_OF(1, 2, 3));
+        w.x_stride = w.channels + more, w.y_stride = w.channels + more;
+        size_t taps = w.kernel_height * w.kernel_width, n = y_floats(&w);
+        const float *rows[3];
+        random_rows(&w, x_floats(&w), rows, numbers);
+        float *weights = guard_random(taps * group * w.channels, numbers);
+        float *bias = random_below(2) ? guard_random(w.channels, numbers) : NULL;
+        float *y = guard_floats(n), *want = guard_floats(n);
+        enum unary activation = activations[random_below(numbers == INTEGERS ? 4 : 5)];
+        float alpha = activation == UNARY_clip ? -2.0f : 0.5f;
+        table->grouped(&w, group, rows, weights, bias, y, activation, alpha, 6.0f);
+        reference_table()->grouped(&w, group, rows, weights, bias, want, activation, alpha, 6.0f);
+        if (numbers == INTEGERS) {
+            check_equal("grouped", y, want, n);
+        } else {
+            float *bound = guard_floats(n);
+            for (size_t k = 0; k < n; k++) {
+                bound[k] = loose_bound(taps * group);
+            }
+            check_near("grouped", y, want, bound, 0.0f, n);
         }
         guard_release_all();
     }

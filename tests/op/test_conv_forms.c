@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a plan may ask of a convolution beside its sums: a residual, an activation, a folded normalisation, tensors that
- * are parts of wider ones. Each with direct sums and with Winograd's, on every level of this machine, at the operator's
+ * are parts of wider ones. Each with direct sums, with Winograd's and in groups, on every level of this machine, at the operator's
  * own door: in whole plans (tests/graph) the shapes that meet each other are few. */
 #include "harness.h"
 
@@ -19,9 +19,15 @@ enum { BATCH = 2, MORE = 5 /* floats between pixels where a tensor is part of a 
 
 struct form {
     int  channels, filters, height, width, kernel[2], pad[4]; /* top, left, bottom, right */
+    int  groups; /* 0: one */
     bool strided, residual, folds;
     enum unary activation;
 };
+
+static int group_channels(const struct form *form)
+{
+    return form->channels / (form->groups ? form->groups : 1);
+}
 
 static float *numbers(size_t count, uint64_t use)
 {
@@ -48,6 +54,7 @@ static double sum_at(const struct form *form, const struct op_tensor *x, const f
     const float *data  = x->data;
     size_t       pixel = op_pixel_stride(x);
     double       sum   = 0;
+    int          each  = group_channels(form), first = form->groups ? f / (form->filters / form->groups) * each : 0;
 
     *magnitude = 0;
     for (int ky = 0; ky < form->kernel[0]; ky++)
@@ -56,10 +63,10 @@ static double sum_at(const struct form *form, const struct op_tensor *x, const f
 
             if (y < 0 || y >= form->height || at < 0 || at >= form->width)
                 continue;
-            for (int c = 0; c < form->channels; c++) {
+            for (int c = 0; c < each; c++) {
                 double product =
-                    (double)data[(size_t)((n * form->height + y) * form->width + at) * pixel + (size_t)c] *
-                    (double)weight[((f * form->channels + c) * form->kernel[0] + ky) * form->kernel[1] + kx];
+                    (double)data[(size_t)((n * form->height + y) * form->width + at) * pixel + (size_t)(first + c)] *
+                    (double)weight[((f * each + c) * form->kernel[0] + ky) * form->kernel[1] + kx];
 
                 sum += product;
                 *magnitude += fabs(product);
@@ -80,16 +87,16 @@ static void check_form(const struct form *form, const struct kernel_table *kerne
     size_t in_pixels = (size_t)(BATCH * form->height * form->width),
            out_pixels = (size_t)(BATCH * out_height * out_width);
     size_t more = form->strided ? MORE : 0, filters = (size_t)form->filters, y_pixel = filters + more;
-    size_t weights = filters * (size_t)(form->channels * form->kernel[0] * form->kernel[1]);
+    size_t weights = filters * (size_t)(group_channels(form) * form->kernel[0] * form->kernel[1]);
     float *x = numbers(in_pixels * ((size_t)form->channels + more), 1), *weight = numbers(weights, 2);
     float *bias = numbers(filters, 3), *factor = numbers(filters, 4), *y = numbers(out_pixels * y_pixel, 5);
     float *other = numbers(out_pixels * y_pixel, 6), *before = malloc((out_pixels * y_pixel + 1) * sizeof *before);
     struct op_tensor in[3] = {image(x, form->channels, form->height, form->width, more),
-                              {.shape = FOV_SHAPE(form->filters, form->channels, form->kernel[0], form->kernel[1])},
+                              {.shape = FOV_SHAPE(form->filters, group_channels(form), form->kernel[0], form->kernel[1])},
                               {.shape = FOV_SHAPE(form->filters)}};
     struct op_tensor   out = image(y, form->filters, out_height, out_width, more), residual = out;
     struct conv_options options = {.pad    = {4, {form->pad[0], form->pad[1], form->pad[2], form->pad[3]}},
-                                   .groups = 1};
+                                   .groups = form->groups ? form->groups : 1};
     const fov_rates    rates = {.products = 1, .transform = 1e30, .memory = 1e30, .wake = 1e-30};
     const bool         constant[3] = {false, true, true};
     const double      *values[3]   = {NULL, NULL, NULL};
@@ -104,7 +111,7 @@ static void check_form(const struct form *form, const struct kernel_table *kerne
     in[1].data = weight, in[2].data = bias, residual.data = other;
     in[1].dtype = in[2].dtype = FOV_F32;
     assert_int_equal(compile.op->cpu->compile(&compile), 0);
-    assert_true(exact == (strncmp(compile.detail, "Winograd", 8) != 0));
+    assert_true((exact || form->groups) == (strncmp(compile.detail, "Winograd", 8) != 0));
 
     void *state = calloc(1, compile.state + 64), *packed[3] = {NULL, calloc(1, compile.packed[1] + 64), NULL};
     void *scratch = malloc(compile.scratch + 64);
@@ -155,6 +162,11 @@ static void forms(void **state)
         {.channels = 16, .filters = 24, .height = 9, .width = 5, .kernel = {7, 1}, .pad = {3, 0, 3, 0}},
         {.channels = 16, .filters = 24, .height = 5, .width = 9, .kernel = {1, 3}, .pad = {0, 1, 0, 1}},
         {.channels = 16, .filters = 24, .height = 9, .width = 5, .kernel = {3, 1}, .pad = {1, 0, 1, 0}},
+        /* rows in small groups, and more weights than one part of the channels has */
+        {.channels = 48, .filters = 48, .height = 5, .width = 9, .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 12},
+        {.channels = 160, .filters = 160, .height = 4, .width = 6, .kernel = {3, 3}, .pad = {1, 0, 2, 1}, .groups = 20},
+        {.channels = 64, .filters = 64, .height = 6, .width = 2, .kernel = {2, 3}, .pad = {0, 2, 1, 2}, .groups = 4},
+        {.channels = 6, .filters = 12, .height = 5, .width = 6, .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 3},
     };
     static const enum unary activations[] = {UNARY_identity, UNARY_relu, UNARY_tanh};
     struct memory *memory = memory_create(NULL, 0);

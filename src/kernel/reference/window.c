@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Depthwise convolution and pooling, one output row at a time, as definitions. Each loop asks "which output
-   pixel, which tap, which input pixel do they share?"; the fast versions in vector/depthwise.h and pool.h answer it
-   once per row. */
+/* Depthwise and grouped convolution and pooling, one output row at a time, as definitions. Each loop asks "which output
+   pixel, which tap, which input pixel do they share?"; the fast versions in vector/depthwise.h, grouped.h and pool.h
+   answer it once per row. */
 #include <math.h>
 
 #include "kernel/reference/reference.h"
@@ -39,6 +39,29 @@ void reference_depthwise(const struct kernel_window *w, const float *const *rows
                 }
             }
             y[o * w->y_stride + c] = (float)reference_activation(activation, sum, alpha, beta);
+        }
+    }
+}
+
+void reference_grouped(const struct kernel_window *w, size_t group, const float *const *rows, const float *weights,
+                       const float *bias, float *y, enum unary activation, float alpha, float beta)
+{
+    size_t taps = w->kernel_height * w->kernel_width;
+    for (size_t o = 0; o < w->out_width; o++) {
+        for (size_t f = 0; f < w->channels; f++) {
+            double sum = bias ? bias[f] : 0.0;
+            for (size_t tap = 0; tap < taps; tap++) {
+                const float *row = rows[tap / w->kernel_width];
+                size_t i;
+                if (!row || !input_of(w, o, tap % w->kernel_width, &i)) {
+                    continue;
+                }
+                for (size_t c = 0; c < group; c++) {
+                    float x = row[i * w->x_stride + f / group * group + c];
+                    sum += (double)x * weights[(c * taps + tap) * w->channels + f];
+                }
+            }
+            y[o * w->y_stride + f] = (float)reference_activation(activation, sum, alpha, beta);
         }
     }
 }

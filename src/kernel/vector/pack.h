@@ -421,22 +421,8 @@ static void transpose_edges(size_t rows, size_t columns, const float *x, size_t 
 }
 
 /* A square of VECTOR by VECTOR in registers: log2(VECTOR) times, pairs of rows exchange runs of `d` lanes. */
-#if VECTOR == 16
-#define LANES(M, d) \
-    M(0, d), M(1, d), M(2, d), M(3, d), M(4, d), M(5, d), M(6, d), M(7, d), M(8, d), M(9, d), M(10, d), M(11, d), \
-        M(12, d), M(13, d), M(14, d), M(15, d)
-#elif VECTOR == 8
-#define LANES(M, d) M(0, d), M(1, d), M(2, d), M(3, d), M(4, d), M(5, d), M(6, d), M(7, d)
-#else
-#define LANES(M, d) M(0, d), M(1, d), M(2, d), M(3, d)
-#endif
 #define UPPER(l, d) (((l) & (d)) == 0 ? (l) : VECTOR + (l) - (d))
 #define LOWER(l, d) (((l) & (d)) == 0 ? (l) + (d) : VECTOR + (l))
-#if defined(__clang__) || __GNUC__ >= 12
-#define SHUFFLE_LANES(a, b, M, d) __builtin_shufflevector(a, b, LANES(M, d))
-#else
-#define SHUFFLE_LANES(a, b, M, d) __builtin_shuffle(a, b, (vi){LANES(M, d)})
-#endif
 #define EXCHANGE(d)                                                          \
     UNROLL                                                                   \
     for (size_t i = 0; i < VECTOR; i++) {                                    \

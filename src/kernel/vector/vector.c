@@ -5,6 +5,7 @@
 #include "kernel/vector/column.h"
 #include "kernel/vector/depthwise.h"
 #include "kernel/vector/depthwise_gradient.h"
+#include "kernel/vector/grouped.h"
 #include "kernel/vector/images.h"
 #include "kernel/vector/images_winograd.h"
 #include "kernel/vector/map.h"

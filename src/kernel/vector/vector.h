@@ -87,6 +87,22 @@ INLINE void store_first_bytes(uint8_t *p, vb v, size_t n)
 
 #endif
 
+/* Lanes of two vectors anew: lane l of the result is lane M(l, d) of a and b side by side; M and d are constants. */
+#if VECTOR == 16
+#define LANES(M, d) \
+    M(0, d), M(1, d), M(2, d), M(3, d), M(4, d), M(5, d), M(6, d), M(7, d), M(8, d), M(9, d), M(10, d), M(11, d), \
+        M(12, d), M(13, d), M(14, d), M(15, d)
+#elif VECTOR == 8
+#define LANES(M, d) M(0, d), M(1, d), M(2, d), M(3, d), M(4, d), M(5, d), M(6, d), M(7, d)
+#else
+#define LANES(M, d) M(0, d), M(1, d), M(2, d), M(3, d)
+#endif
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE_LANES(a, b, M, d) __builtin_shufflevector(a, b, LANES(M, d))
+#else
+#define SHUFFLE_LANES(a, b, M, d) __builtin_shuffle(a, b, (vi){LANES(M, d)})
+#endif
+
 /* mask ? a : b, lane by lane; masks come from comparisons: all ones or all zeros */
 INLINE vf choose(vi mask, vf a, vf b)
 {

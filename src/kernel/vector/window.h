@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Windows over rows of channels-last data: which taps a pixel has, found once per pixel, so that the loops over
-   channels ask nothing. depthwise.h, depthwise_gradient.h and pool.h are written over this; the definitions are in
-   reference/window.c. */
+   channels ask nothing. depthwise.h, depthwise_gradient.h, grouped.h and pool.h are written over this; the
+   definitions are in reference/window.c. */
 #ifndef KERNEL_VECTOR_WINDOW_H
 #define KERNEL_VECTOR_WINDOW_H
 

@@ -48,6 +48,10 @@ static const struct conv_options
                          .size = LIST(5, 5),
                          .groups = 3},
     multiplier = {.kernel = LIST(3, 3), .size = LIST(4, 5), .groups = 3},
+    fours = {.kernel = LIST(3, 3), .pad = LIST(1, 1, 1, 1), .size = LIST(7, 10), .groups = 8},
+    eights = {.kernel = LIST(3, 3), .stride = LIST(2, 2), .pad = LIST(1, 1, 1, 1), .size = LIST(6, 9), .groups = 4},
+    sixteens = {.kernel = LIST(2, 3), .pad = LIST(0, 1, 1, 1), .size = LIST(5, 6), .groups = 2},
+    fours_volume = {.kernel = LIST(2, 3, 3), .pad = LIST(0, 1, 2, 1, 1, 0), .size = LIST(3, 4, 5), .groups = 4},
     pointwise = {.kernel = LIST(1, 1), .size = LIST(4, 5), .groups = 1},
     pointwise_strided = {.kernel = LIST(1, 1), .stride = LIST(2, 2), .size = LIST(5, 6), .groups = 1},
     pointwise_grouped = {.kernel = LIST(1, 1), .size = LIST(3, 5), .groups = 2},
@@ -125,6 +129,10 @@ static const struct conv_options
     CASE("stride beyond kernel", gaps, SHAPE(2, 5, 9, 6), SHAPE(4, 5, 2, 1), SHAPE(2, 4, 3, 3))                        \
     CASE("2 groups", grouped, SHAPE(2, 6, 5, 5), SHAPE(10, 3, 3, 3), SHAPE(2, 10, 5, 5))                               \
     CASE("3 groups, stride 2 x 1", grouped_strided, SHAPE(1, 6, 5, 4), SHAPE(9, 2, 3, 3), SHAPE(1, 9, 3, 4))           \
+    CASE("8 groups of 4", fours, SHAPE(2, 32, 7, 10), SHAPE(32, 4, 3, 3), SHAPE(2, 32, 7, 10))                         \
+    CASE("4 groups of 8, stride 2", eights, SHAPE(3, 32, 6, 9), SHAPE(32, 8, 3, 3), SHAPE(3, 32, 3, 5))                \
+    CASE("2 groups of 16", sixteens, SHAPE(1, 32, 5, 6), SHAPE(32, 16, 2, 3), SHAPE(1, 32, 5, 6))                      \
+    CASE("4 groups of 4, 3-D", fours_volume, SHAPE(1, 16, 3, 4, 5), SHAPE(16, 4, 2, 3, 3), SHAPE(1, 16, 3, 4, 5))      \
     CASE("depthwise", depthwise, SHAPE(2, 17, 5, 6), SHAPE(17, 1, 3, 3), SHAPE(2, 17, 5, 6))                           \
     CASE("depthwise stride 2", depthwise_strided, SHAPE(1, 5, 6, 7), SHAPE(5, 1, 3, 5), SHAPE(1, 5, 3, 4))             \
     CASE("depthwise dilated", depthwise_dilated, SHAPE(3, 3, 5, 5), SHAPE(3, 1, 3, 3), SHAPE(3, 3, 5, 5))              \

@@ -104,6 +104,18 @@ static bool take_over(struct op_takeover *node)
     return window_take_pad(node, options->auto_pad, &options->pad);
 }
 
+void conv_add_residual(const struct op_run *run, size_t pixel, size_t pixels, size_t channel, size_t channels)
+{
+    size_t stride = op_pixel_stride(run->residual), y_stride = op_pixel_stride(&run->out[0]);
+    float *y = (float *)run->out[0].data + pixel * y_stride + channel;
+    struct kernel_operand sums = {y, y_stride, 1};
+    struct kernel_operand residual = {(const float *)run->residual->data + pixel * stride + channel, stride, 1};
+    run->kernel->binary[BINARY_add](pixels, channels, sums, residual, y, y_stride);
+    for (size_t at = 0; run->activation != UNARY_identity && at < pixels; at++, y += y_stride) {
+        run->kernel->unary[run->activation](channels, y, y, run->alpha, run->beta);
+    }
+}
+
 static int compile(struct op_compile *compile)
 {
     struct conv_geometry geometry;
@@ -115,7 +127,10 @@ static int compile(struct op_compile *compile)
     if (conv_is_depthwise(&geometry)) {
         return conv_depthwise_compile(compile, &geometry);
     }
-    return conv_winograd_compile(compile, &geometry, false) ? 0 : conv_product_compile(compile, &geometry);
+    if (conv_winograd_compile(compile, &geometry, false) || conv_grouped_compile(compile, &geometry)) {
+        return 0;
+    }
+    return conv_product_compile(compile, &geometry);
 }
 
 static unsigned reads_rows(const void *options, const struct op_tensor *in, int in_count)

@@ -75,6 +75,13 @@ bool conv_chain_pays(const struct op_compile *compile, const struct conv_geometr
 bool conv_chain_by_channels(const struct op_compile *depthwise);
 struct conv_cut conv_chain_cut(const struct op_compile *compile, const struct conv_geometry *geometry);
 
+/** What follows sums where a residual comes between them and the activation: it is added to `pixels` pixels of output 0
+ *  from `pixel` on, `channels` channels from `channel` on, while they are near. */
+void conv_add_residual(const struct op_run *run, size_t pixel, size_t pixels, size_t channel, size_t channels);
+
+/** Fills compile where the groups are many and small, in grouped.c; false: they are not. */
+bool conv_grouped_compile(struct op_compile *compile, const struct conv_geometry *geometry);
+
 /* Depthwise forms, in depthwise.c and depthwise_gradient.c */
 int conv_depthwise_compile(struct op_compile *compile, const struct conv_geometry *geometry);
 int conv_depthwise_input_compile(struct op_compile *compile, const struct conv_geometry *geometry);

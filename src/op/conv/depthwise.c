@@ -187,19 +187,6 @@ static void lines_met(const struct op_run *run, const struct depthwise_plan *pla
     }
 }
 
-/** What follows a line of sums where a residual comes between them and the activation; the line is in the first-level
- *  cache. */
-static void add_residual(const struct op_run *run, size_t line, size_t pixels, size_t channels, float *y)
-{
-    size_t stride = op_pixel_stride(run->residual), y_stride = op_pixel_stride(&run->out[0]);
-    struct kernel_operand sums = {y, y_stride, 1};
-    struct kernel_operand residual = {(const float *)run->residual->data + line * pixels * stride, stride, 1};
-    run->kernel->binary[BINARY_add](pixels, channels, sums, residual, y, y_stride);
-    for (size_t pixel = 0; run->activation != UNARY_identity && pixel < pixels; pixel++, y += y_stride) {
-        run->kernel->unary[run->activation](channels, y, y, run->alpha, run->beta);
-    }
-}
-
 /** Has the lines of x that the line behind line y of an image meets first, and that line of the result itself, brought
  *  nearer: in training they are far away. `out`: line y's result, NULL where there is no line behind it. */
 static void look_ahead(const struct op_run *run, struct kernel_window *row, size_t image, int64_t y, const float *out)
@@ -238,7 +225,7 @@ static void forward_chunk(void *context, size_t chunk, int worker)
         run->kernel->depthwise(&row, (const float *const *)rows, run->packed[1], op_bias(run, 2), out, activation,
                                run->alpha, run->beta);
         if (run->residual != NULL) {
-            add_residual(run, line, row.out_width, plan->channels, out);
+            conv_add_residual(run, line * row.out_width, row.out_width, 0, plan->channels);
         }
     }
     size_t first = chunk * plan->lines_per_chunk;
@@ -397,7 +384,7 @@ static void taken_chunk(void *context, size_t chunk, int worker)
     float *out = (float *)run->out[0].data + lines.first * width * stride + lines.channel;
     forward_lines(run, &lines, out, stride, worker);
     for (size_t line = 0; run->residual != NULL && line < lines.count; line++) {
-        add_residual(run, lines.first + line, width, plan->channels, out + line * width * stride);
+        conv_add_residual(run, (lines.first + line) * width, width, lines.channel, lines.channels);
     }
 }
 

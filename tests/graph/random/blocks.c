@@ -90,14 +90,17 @@ static fov_value residual(struct random_builder *b, fov_value x)
     return before ? y : or_else(random_activation(b, y), y);
 }
 
-/** Narrow, filter (perhaps in groups), widen. */
+/** Narrow, filter (perhaps in groups, of two in all or of 4 or 8 channels), widen. */
 static fov_value bottleneck(struct random_builder *b, fov_value x)
 {
     int channels = channels_of(b, x), narrow = channels / 2 + 1, groups = random_chance(b, 50) ? 1 : 2;
     if (!random_is_image(b, x, 0)) {
         return nothing;
     }
-    narrow += narrow % groups;
+    if (groups == 2 && narrow % 2 == 1) { /* many small ones, as ResNeXt has them */
+        groups = narrow < 4 ? 4 : 2;
+        narrow = 16;
+    }
     fov_value y = random_conv_with(b, x, narrow, 1, 1, 1, false);
     if (y.id == 0) {
         return nothing;
