@@ -32,6 +32,14 @@ enum option_kind {
     OPTION_BY_NAME /**< a number, numbers by name, or both: "0.01, features.*=0.1x"; text: what stands by name */
 };
 
+/** What a verb writes, which is never what it reads (overwrite.h). */
+enum option_writes {
+    WRITES_NOTHING,
+    WRITES_FILE,
+    WRITES_FOLDER, /**< a folder of its own: none that is read */
+    WRITES_INTO    /**< files of a kind of their own into any folder */
+};
+
 /** One option of a verb: drives parsing, limits, help and the advice after a slip. */
 struct cli_option {
     const char *name; /**< "epochs", typed --epochs N, --epochs=N or epochs=N */
@@ -44,6 +52,7 @@ struct cli_option {
     const char *const *choices; /**< ended by NULL */
     const char *doc;            /**< a few words, with the unit */
     char letter;                /**< 'o' for -o; 0: none */
+    enum option_writes writes;  /**< what is made at the place that the value names */
 };
 
 /** What an option came to. */
@@ -69,6 +78,8 @@ struct verb {
     const char *help;                 /**< a few sentences */
     const char *examples;             /**< whole command lines, one to a line */
     int minimum_arguments, maximum_arguments; /**< -1: any number */
+    int written_argument;             /**< which of them, from 1, names what is written; 0: none */
+    enum option_writes written_kind;  /**< of that one */
     bool reads_data; /**< also takes what says which samples are held back (data_options) */
     bool networks; /**< also takes what networks can be told (fovea zoo NAME): --attention cbam */
 };

@@ -1,31 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of words, and the pass that puts fovea's in their place before options are read. Words that are options of
- * the verb are never touched: what fovea means by them counts. */
+ * the verb are not touched: what fovea means by them counts. The exceptions are values that only another tool has for
+ * them (save_txt=True, resume=True, optimizer=auto). Whole lines in another tool's form: foreign_form.c. */
 #include "foreign.h"
 #include "append.h"
 #include "options.h"
 #include "output.h"
 #include "source.h"
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 enum meaning {
-    OPTION,   /* another name of an option; where the verb has none of it, it says nothing */
-    INPUT,    /* the input's size: of networks by name; a file has its own */
-    MODEL,    /* the model: an option of train, the first argument of other verbs */
-    PICTURES, /* an argument */
-    NAME,     /* a run's name in runs/, or in PROJECT */
-    PROJECT,  /* the folder of runs */
-    EXIST_OK, /* --overwrite, where true */
-    DEVICE,   /* auto and cpu are what there is */
-    COSINE,   /* --schedule cosine, where true */
-    NOTHING,  /* has no meaning here, and does no harm */
-    REFUSED   /* would be something else than was wanted: a sentence */
+    OPTION,    /* another name of an option; where the verb has none of it, it says nothing */
+    INPUT,     /* the input's size: of networks by name; a file has its own */
+    MODEL,     /* the model: an option of train, the first argument of other verbs */
+    PICTURES,  /* an argument */
+    NAME,      /* a run's name in runs/, or in PROJECT */
+    PROJECT,   /* the folder of runs */
+    EXIST_OK,  /* --overwrite, where true */
+    DEVICE,    /* auto and cpu are what there is */
+    COSINE,    /* --schedule cosine, where true */
+    THREADS,   /* --loader-threads, where 0 is none */
+    LEAST,     /* the task's least score of a box: --task detect:least=0.25 */
+    OVERLAP,   /* the same of the overlap above which boxes suppress each other */
+    TEXTS,     /* --save-txt takes a folder; theirs is true or false */
+    OPTIMIZER, /* --optimizer, in small letters; theirs may be auto */
+    RESUME,    /* --resume takes the run's folder; theirs is true, beside model=FOLDER/weights/last.pt */
+    FORMAT,    /* what is written: the suffix of the second file */
+    MODE,      /* theirs names the verb so; ours is there already */
+    NOTHING,   /* has no meaning here, and does no harm */
+    REFUSED    /* would be something else than was wanted, unless it is false: a sentence */
 };
 
 static const struct word {
@@ -49,9 +59,9 @@ static const struct word {
     {"num-epochs", "epochs", OPTION},
     {"max-epochs", "epochs", OPTION},
     {"n-epochs", "epochs", OPTION},
-    {"opt", "optimizer", OPTION},
-    {"optim", "optimizer", OPTION},
-    {"solver", "optimizer", OPTION},
+    {"opt", "optimizer", OPTIMIZER},
+    {"optim", "optimizer", OPTIMIZER},
+    {"solver", "optimizer", OPTIMIZER},
     {"wd", "weight-decay", OPTION},
     {"sched", "schedule", OPTION},
     {"lr-scheduler", "schedule", OPTION},
@@ -60,8 +70,17 @@ static const struct word {
     {"early-stopping", "patience", OPTION},
     {"num-classes", "classes", OPTION},
     {"nc", "classes", OPTION},
-    {"workers", "loader-threads", OPTION},
-    {"num-workers", "loader-threads", OPTION},
+    {"workers", "loader-threads", THREADS},
+    {"num-workers", "loader-threads", THREADS},
+    {"conf", "least", LEAST},
+    {"conf-thres", "least", LEAST},
+    {"iou", "overlap", OVERLAP},
+    {"iou-thres", "overlap", OVERLAP},
+    {"save-txt", "save-txt", TEXTS},
+    {"optimizer", "optimizer", OPTIMIZER},
+    {"resume", "resume", RESUME},
+    {"format", "", FORMAT},
+    {"mode", "", MODE},
     {"dataset", "data", OPTION},
     {"data-dir", "data", OPTION},
     {"data-path", "data", OPTION},
@@ -85,6 +104,11 @@ static const struct word {
     {"val", "", NOTHING},
     {"deterministic", "", NOTHING},
     {"show", "", NOTHING},
+    {"pretrained", "", NOTHING},
+    {"rect", "", NOTHING},
+    {"simplify", "", NOTHING},
+    {"dynamic", "", NOTHING},
+    {"nosave", "", NOTHING},
     {"lrf", "lrf is a share of the first rate in other tools; --schedule cosine --lr-final X names the last rate here",
      REFUSED},
     {"warmup-epochs", "warmup is counted in steps here: --warmup N", REFUSED},
@@ -107,45 +131,18 @@ const char *foreign_verb(const char *word)
     return NULL;
 }
 
-static bool is_one_of(const char *word, const char *const *list)
-{
-    for (; word != NULL && *list != NULL; list++) {
-        if (strcmp(*list, word) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *foreign_form(const char *first, const char *second)
-{
-    static const char *const darknet[] = {"detector", "classifier", NULL};
-    static const char *const tasks[] = {"detect", "segment", "classify", "pose", "obb", NULL};
-    static const char *const verbs[] = {"train", "val", "predict", "eval", "test", "export", NULL};
-    if (is_one_of(first, darknet)) {
-        return second != NULL && strcmp(second, "train") != 0
-                   ? "the form here is: fovea predict MODEL.onnx PICTURE..., or fovea eval MODEL.onnx --data SOURCE"
-                   : "the form here is: fovea train --model NETWORK --data SOURCE; networks: fovea zoo, sources: fovea "
-                     "data";
-    }
-    if ((is_one_of(first, tasks) && (second == NULL || is_one_of(second, verbs))) ||
-        (is_one_of(first, verbs) && is_one_of(second, tasks) && access(second, F_OK) != 0)) {
-        bool is_train = strcmp(first, "train") == 0 || second == NULL || strcmp(second, "train") == 0;
-        return is_train ? "the verb comes alone and the task follows from the data, or is said with --task; the form "
-                          "here is: fovea train --model NETWORK --data SOURCE --task detect"
-                        : "the verb comes alone, and the model's file knows its task; the form here is: fovea predict "
-                          "MODEL.onnx PICTURE..., fovea eval MODEL.onnx --data SOURCE";
-    }
-    return NULL;
-}
-
 /* ---- one word ---------------------------------------------------------------------------------------------------- */
 
 struct pass {
     const struct verb *verb;
     struct foreign *out;
     int made;
-    const char *name, *project, *model; /* put together at the end */
+    const char *name, *project, *model; /* put together at the end, as are the next three */
+    const char *task, *least, *overlap;
+    const char *format;  /* the suffix that is to be written; NULL: not said */
+    bool texts;          /* --save-txt, without a folder */
+    const char *run;     /* the model beside resume=True, "runs/x/weights/last.pt"; NULL: none */
+    bool has_thresholds; /* of boxes, which belong to the task */
     bool has_weights; /* an argument is a file of weights, whose network --model names */
     bool is_theirs;   /* "--model x" is the first argument: nothing else can be */
     char *problem;
@@ -188,13 +185,25 @@ static void put(struct pass *p, const char *word)
     p->out->words[p->out->count++] = (char *)(uintptr_t)word;
 }
 
+/* A word of our own, which lives as long as the line. */
+static void put_made(struct pass *p, const char *format, ...) CLI_PRINTF(2, 3);
+static void put_made(struct pass *p, const char *format, ...)
+{
+    char text[4096];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    size_t size = strlen(text) + 1;
+    char *made = take_memory(size, 1);
+    memcpy(made, text, size);
+    p->out->made[p->made++] = made;
+    put(p, made);
+}
+
 static void put_option(struct pass *p, const char *name, const char *value)
 {
-    size_t size = strlen(name) + strlen(value) + 4;
-    char *text = take_memory(size, 1);
-    snprintf(text, size, "--%s=%s", name, value);
-    p->out->made[p->made++] = text;
-    put(p, text);
+    put_made(p, "--%s=%s", name, value);
 }
 
 static void note(struct pass *p, const char *theirs, size_t length, const char *ours)
@@ -211,26 +220,174 @@ static void note_option(struct pass *p, const char *theirs, size_t length, const
     note(p, theirs, length, ours);
 }
 
+/* A word that has no form here. Of a line that is shown it is left out, with the reason; one that is to run goes on
+ * without it where that is harmless. */
+static void leave_out(struct pass *p, const char *word, size_t length, const char *why)
+{
+    size_t used = strlen(p->out->left_out);
+    if (!p->out->is_shown) {
+        note(p, word, length, "without a meaning");
+        return;
+    }
+    append_text(p->out->left_out, sizeof p->out->left_out, used, "%s%.*s%s%s%s", used > 0 ? ", " : "", (int)length,
+                word, *why != '\0' ? " (" : "", why, *why != '\0' ? ")" : "");
+}
+
+/* The same of what would be something else than was wanted, which stops a line that is to run. */
+static int refuse(struct pass *p, const char *word, size_t length, const char *why)
+{
+    if (p->out->is_shown) {
+        leave_out(p, word, length, why);
+        return EXIT_OK;
+    }
+    snprintf(p->problem, p->size, "%s", why);
+    return EXIT_USAGE;
+}
+
 static bool is_true(const char *value)
 {
     return value == NULL || strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0 || strcmp(value, "1") == 0;
 }
 
+static bool is_false(const char *value)
+{
+    return value != NULL && (strcasecmp(value, "false") == 0 || strcasecmp(value, "no") == 0 ||
+                             strcasecmp(value, "none") == 0 || strcmp(value, "0") == 0);
+}
+
+static bool has(const struct pass *p, const char *name)
+{
+    return options_find(p->verb, name, NULL) != NULL;
+}
+
 /* The model of verbs that take it as an argument. */
 static bool model_is_argument(const struct pass *p)
 {
-    return strncmp(p->verb->arguments, "FILE", 4) == 0 || strncmp(p->verb->arguments, "NAME|FILE", 9) == 0 ||
-           strncmp(p->verb->arguments, "MODEL", 5) == 0;
+    static const char *const first[] = {"FILE", "NAME|FILE", "MODEL", "[MODEL", "FROM"};
+    bool is_first = false;
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
+        is_first |= strncmp(p->verb->arguments, first[i], strlen(first[i])) == 0;
+    }
+    return is_first;
 }
 
 static int use_device(struct pass *p, const char *word, size_t length, const char *value)
 {
+    char why[128];
     if (value == NULL || strcasecmp(value, "cpu") == 0 || strcasecmp(value, "auto") == 0 || *value == '\0') {
-        note(p, word, length, "always the CPU");
+        if (!p->out->is_shown) {
+            note(p, word, length, "always the CPU");
+        }
         return EXIT_OK;
     }
-    snprintf(p->problem, p->size, "device is \"%.40s\": fovea computes on the CPU, device=cpu or auto", value);
-    return EXIT_USAGE;
+    snprintf(why, sizeof why, "device is \"%.40s\": fovea computes on the CPU, device=cpu or auto", value);
+    return refuse(p, word, length, why);
+}
+
+/* "640", "640,480" and "[640, 480]" (height, width) to "640" and "640x480"; with `both`, to "640x640". */
+static void size_text(const char *value, bool both, char out[64])
+{
+    long first = 0, second = 0;
+    int count = sscanf(value + strspn(value, "[( "), "%ld%*[,x ]%ld", &first, &second);
+    if (count == 2 || (count == 1 && both)) {
+        snprintf(out, 64, "%ldx%ld", first, count == 2 ? second : first);
+    } else {
+        snprintf(out, 64, "%.60s", value);
+    }
+}
+
+static int use_input(struct pass *p, const char *word, size_t length, const char *value)
+{
+    char size[64];
+    bool is_made = strcmp(p->verb->name, "train") == 0 || p->verb->networks; /* the network is made for it */
+    const char *option = is_made ? "input" : "size";
+    if (!has(p, option)) {
+        if (p->out->is_shown) {
+            leave_out(p, word, length, "pictures come to the model's own size");
+        } else {
+            note(p, word, length, "the model's own size");
+        }
+        return EXIT_OK;
+    }
+    size_text(value != NULL ? value : "", !is_made, size);
+    put_option(p, option, size);
+    note_option(p, word, length, option);
+    return EXIT_OK;
+}
+
+/* resume=True beside model=runs/x/weights/last.pt, or with the checkpoint itself: the folder of the run goes on. */
+static int use_resume(struct pass *p, const char *word, size_t length, const char *value)
+{
+    const char *path = value != NULL && !is_true(value) ? value : p->run;
+    if (!has(p, "resume") || is_false(value)) {
+        leave_out(p, word, length, "");
+        return EXIT_OK;
+    }
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    if (slash == NULL) {
+        return refuse(p, word, length, "resume is the folder of the run here: --resume runs/train");
+    }
+    size_t folder = (size_t)(slash - path);
+    const char *weights = "/weights";
+    if (folder > strlen(weights) && strncmp(slash - strlen(weights), weights, strlen(weights)) == 0) {
+        folder -= strlen(weights);
+    }
+    put_made(p, "--resume=%.*s", (int)folder, path);
+    note_option(p, word, length, "resume");
+    return EXIT_OK;
+}
+
+static int use_mode(struct pass *p, const char *word, size_t length, const char *value)
+{
+    char why[128];
+    const char *ours = value != NULL ? foreign_verb(value) : NULL;
+    ours = ours != NULL ? ours : value;
+    if (ours != NULL && strcmp(ours, p->verb->name) == 0) {
+        return EXIT_OK;
+    }
+    snprintf(why, sizeof why, "the verb comes first here: fovea %.40s", ours != NULL ? ours : "VERB");
+    return refuse(p, word, length, why);
+}
+
+static int use_format(struct pass *p, const char *word, size_t length, const char *value)
+{
+    bool is_known = value != NULL && (strcasecmp(value, "onnx") == 0 || strcasecmp(value, "safetensors") == 0);
+    if (!is_known || strcmp(p->verb->name, "convert") != 0) {
+        return refuse(p, word, length, "the suffix of the file says what fovea convert writes: .onnx or .safetensors");
+    }
+    p->format = strcasecmp(value, "onnx") == 0 ? "onnx" : "safetensors";
+    note(p, word, length, "the second file's suffix");
+    return EXIT_OK;
+}
+
+/* SGD and AdamW are sgd and adamw here; auto is the default. */
+static int use_optimizer(struct pass *p, const struct word *w, const char *word, size_t length, const char *value)
+{
+    char name[256];
+    if (!has(p, w->ours) || value == NULL || strcasecmp(value, "auto") == 0) {
+        leave_out(p, word, length, "");
+        return EXIT_OK;
+    }
+    size_t end = strcspn(value, ":"); /* what stands behind it is ours */
+    snprintf(name, sizeof name, "%s", value);
+    for (size_t i = 0; i < end && i + 1 < sizeof name; i++) {
+        name[i] = (char)tolower((unsigned char)name[i]);
+    }
+    put_option(p, w->ours, name);
+    if (!same(w->ours, word, length)) {
+        note_option(p, word, length, w->ours);
+    } else if (strcmp(name, value) != 0) {
+        char ours[300];
+        snprintf(ours, sizeof ours, "--%s %s", w->ours, name);
+        note(p, value, strlen(value), ours);
+    }
+    return EXIT_OK;
+}
+
+/* The option that takes the folder which project and name make; NULL: the verb writes none. */
+static const char *folder_option(const struct pass *p)
+{
+    return strcmp(p->verb->name, "train") == 0 ? "out" : strcmp(p->verb->name, "predict") == 0 ? "draw" : NULL;
 }
 
 /* A word that is in the table and no option of the verb. `value`: NULL where there is none. */
@@ -249,82 +406,183 @@ static int use(struct pass *p, const struct word *w, const char *word, size_t le
         }
         return EXIT_OK;
     case INPUT:
-        if (strcmp(p->verb->name, "train") != 0 && !p->verb->networks) {
-            note(p, word, length, "the model's own size");
-            return EXIT_OK;
-        }
-        put_option(p, w->ours, value != NULL ? value : "");
-        note_option(p, word, length, w->ours);
-        return EXIT_OK;
+        return use_input(p, word, length, value);
     case OPTION:
-        if (options_find(p->verb, w->ours, NULL) == NULL) {
-            note(p, word, length, "without a meaning");
+        if (!has(p, w->ours)) {
+            leave_out(p, word, length, "");
             return EXIT_OK;
         }
         put_option(p, w->ours, value != NULL ? value : "");
-        note_option(p, word, length, w->ours);
+        if (!same(w->ours, word, length)) {
+            note_option(p, word, length, w->ours);
+        }
         return EXIT_OK;
     case PICTURES:
         put(p, value != NULL ? value : "");
         note(p, word, length, "an argument");
         return EXIT_OK;
     case NAME:
-        p->name = value;
-        note_option(p, word, length, "out");
-        return EXIT_OK;
     case PROJECT:
-        p->project = value;
-        note_option(p, word, length, "out");
+        if (folder_option(p) == NULL) {
+            leave_out(p, word, length, "");
+            return EXIT_OK;
+        }
+        *(w->meaning == NAME ? &p->name : &p->project) = value;
+        note_option(p, word, length, folder_option(p));
         return EXIT_OK;
     case EXIST_OK:
-        if (is_true(value) && options_find(p->verb, "overwrite", NULL) != NULL) {
-            put_option(p, "overwrite", "yes");
+        if (!has(p, "overwrite") || !is_true(value)) {
+            leave_out(p, word, length, "");
+            return EXIT_OK;
         }
+        put_option(p, "overwrite", "yes");
         note_option(p, word, length, "overwrite");
         return EXIT_OK;
     case COSINE:
-        if (is_true(value)) {
-            put_option(p, "schedule", "cosine");
+        if (!has(p, "schedule") || !is_true(value)) {
+            leave_out(p, word, length, "");
+            return EXIT_OK;
         }
+        put_option(p, "schedule", "cosine");
         note_option(p, word, length, "schedule");
         return EXIT_OK;
+    case THREADS:
+        if (!has(p, w->ours)) {
+            leave_out(p, word, length, "");
+            return EXIT_OK;
+        }
+        put_option(p, w->ours, value != NULL && strcmp(value, "0") == 0 ? "none" : value != NULL ? value : "");
+        note_option(p, word, length, w->ours);
+        return EXIT_OK;
+    case LEAST:
+    case OVERLAP:
+        if (strcmp(p->verb->name, "predict") != 0 && strcmp(p->verb->name, "eval") != 0) {
+            leave_out(p, word, length, "");
+            return EXIT_OK;
+        }
+        *(w->meaning == LEAST ? &p->least : &p->overlap) = value;
+        note(p, word, length, w->meaning == LEAST ? "--task detect:least=X" : "--task detect:overlap=X");
+        return EXIT_OK;
+    case TEXTS:
+        p->texts = has(p, w->ours) && is_true(value);
+        if (p->texts) {
+            note(p, word, length, "--save-txt DIR");
+        } else {
+            leave_out(p, word, length, "");
+        }
+        return EXIT_OK;
+    case OPTIMIZER:
+        return use_optimizer(p, w, word, length, value);
+    case RESUME:
+        return use_resume(p, word, length, value);
+    case FORMAT:
+        return use_format(p, word, length, value);
+    case MODE:
+        return use_mode(p, word, length, value);
     case DEVICE:
         return use_device(p, word, length, value);
     case NOTHING:
-        note(p, word, length, "without a meaning");
+        leave_out(p, word, length, "");
         return EXIT_OK;
     case REFUSED:
         break;
     }
-    snprintf(p->problem, p->size, "%s", w->ours);
-    return EXIT_USAGE;
+    if (is_false(value)) {
+        leave_out(p, word, length, "");
+        return EXIT_OK;
+    }
+    return refuse(p, word, length, w->ours);
 }
 
 /* ---- the line ---------------------------------------------------------------------------------------------------- */
 
-/* Folders of runs lie in runs/, where --out names them. */
-static void put_folder(struct pass *p)
+/* What project and name make, in runs/ where nothing else is said. */
+static void folder_text(const struct pass *p, char out[1024])
+{
+    snprintf(out, 1024, "%s/%s", p->project != NULL ? p->project : "runs", p->name != NULL ? p->name : p->verb->name);
+}
+
+static void put_folders(struct pass *p)
 {
     char folder[1024];
-    if (p->name == NULL && p->project == NULL) {
-        return;
+    folder_text(p, folder);
+    if (p->name != NULL || p->project != NULL) {
+        put_option(p, folder_option(p), folder);
     }
-    if (options_find(p->verb, "out", NULL) != NULL && strcmp(p->verb->name, "train") == 0) {
-        snprintf(folder, sizeof folder, "%s/%s", p->project != NULL ? p->project : "runs",
-                 p->name != NULL ? p->name : "train");
-        put_option(p, "out", folder);
+    if (p->texts) {
+        put_made(p, "--save-txt=%s/labels", folder);
     }
 }
 
-/* The model stands before all other arguments. */
-static void put_model(struct pass *p)
+/* The task with the thresholds of its boxes. */
+static void put_task(struct pass *p)
 {
-    if (p->model == NULL) {
+    char task[512];
+    if (p->task == NULL && p->least == NULL && p->overlap == NULL) {
         return;
     }
-    memmove(p->out->words + 1, p->out->words, (size_t)p->out->count * sizeof *p->out->words);
-    p->out->words[0] = (char *)(uintptr_t)p->model;
-    p->out->count++;
+    size_t used = append_text(task, sizeof task, 0, "%s", p->task != NULL ? p->task : "detect");
+    if (p->least != NULL) {
+        used = append_text(task, sizeof task, used, ":least=%s", p->least);
+    }
+    if (p->overlap != NULL) {
+        append_text(task, sizeof task, used, ":overlap=%s", p->overlap);
+    }
+    put_option(p, "task", task);
+}
+
+/* The model stands before all other arguments; a format makes the name of the second one of it. */
+static int put_model(struct pass *p)
+{
+    struct foreign *out = p->out;
+    if (p->model != NULL) {
+        memmove(out->words + 1, out->words, (size_t)out->count * sizeof *out->words);
+        out->words[0] = (char *)(uintptr_t)p->model;
+        out->count++;
+    }
+    int at = 0;
+    while (at < out->count && out->words[at][0] == '-') {
+        at++;
+    }
+    if (p->format == NULL || at == out->count) {
+        return EXIT_OK;
+    }
+    const char *from = out->words[at], *slash = strrchr(from, '/'), *dot = strrchr(slash != NULL ? slash : from, '.');
+    int stem = dot != NULL ? (int)(dot - from) : (int)strlen(from);
+    if (dot != NULL && strcmp(dot + 1, p->format) == 0) {
+        snprintf(p->problem, p->size, "%.200s is .%s already: there is nothing to export", from, p->format);
+        return EXIT_USAGE;
+    }
+    bool is_second_given = at + 1 < out->count && out->words[at + 1][0] != '-';
+    if (!is_second_given) {
+        put_made(p, "%.*s.%s", stem, from, p->format);
+    }
+    return EXIT_OK;
+}
+
+/* "AdamW": a capital before what is told to it. */
+static bool has_capital(const char *value)
+{
+    const char *at = value;
+    while (*at != '\0' && *at != ':' && !isupper((unsigned char)*at)) {
+        at++;
+    }
+    return isupper((unsigned char)*at) != 0;
+}
+
+/* Is the value one that only other tools have for an option of ours? `value`: NULL where there is none. */
+static bool is_only_theirs(const struct word *w, const char *value)
+{
+    switch (w->meaning) {
+    case TEXTS: /* YOLOv5's --save-txt has no value, nor has its --resume */
+        return is_true(value) || is_false(value);
+    case RESUME:
+        return is_true(value) || is_false(value) || source_is_weights(value);
+    case OPTIMIZER:
+        return value != NULL && (strcasecmp(value, "auto") == 0 || has_capital(value));
+    default:
+        return false;
+    }
 }
 
 static bool takes_value(const struct word *w)
@@ -332,43 +590,88 @@ static bool takes_value(const struct word *w)
     return w->meaning != EXIST_OK && w->meaning != COSINE && w->meaning != NOTHING && w->meaning != REFUSED;
 }
 
+/* A word of the line, as far as it tells by itself what it is. */
+struct typed {
+    bool is_long;      /* --word */
+    const char *word;  /* behind the hyphens */
+    size_t length;     /* of its name */
+    const char *value; /* behind =, or the next word behind --word; NULL: none */
+    bool is_next;      /* the value is the next word */
+    const struct word *known;
+};
+
+static struct typed look_at(int count, char **words, int at)
+{
+    struct typed t = {.is_long = words[at][0] == '-' && words[at][1] == '-' && words[at][2] != '\0'};
+    t.word = words[at] + (t.is_long ? 2 : 0);
+    const char *equals = strchr(t.word, '=');
+    t.length = equals != NULL ? (size_t)(equals - t.word) : strlen(t.word);
+    t.known = t.is_long || equals != NULL ? find(t.word, t.length) : NULL;
+    t.is_next = t.is_long && equals == NULL && at + 1 < count && strncmp(words[at + 1], "--", 2) != 0;
+    t.value = equals != NULL ? equals + 1 : t.is_next ? words[at + 1] : NULL;
+    return t;
+}
+
+/* What must be known of the whole line before its first word is read. */
+static void look_ahead(struct pass *p, int count, char **words)
+{
+    bool goes_on = false;
+    const char *model = NULL;
+    p->is_theirs = p->verb->maximum_arguments == 1 && count > 0 && words[0][0] == '-';
+    for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
+        struct typed t = look_at(count, words, i);
+        enum meaning meaning = t.known != NULL ? t.known->meaning : NOTHING;
+        p->is_theirs |= meaning == PICTURES && same("source", t.word, t.length);
+        p->has_weights |= words[i][0] != '-' && strchr(words[i], '=') == NULL && source_is_weights(words[i]);
+        p->has_thresholds |= meaning == LEAST || meaning == OVERLAP;
+        goes_on |= meaning == RESUME && has(p, "resume") && is_true(t.value);
+        model = meaning == MODEL ? t.value : model;
+    }
+    p->run = goes_on && model != NULL ? model : NULL;
+}
+
+/* "model=x" is the model that another tool means; "--model x" only where no argument can be it. */
+static bool is_our_option(const struct pass *p, const struct typed *t)
+{
+    bool can_be_file = t->known != NULL && t->known->meaning == MODEL && model_is_argument(p) && !p->has_weights;
+    return has_option(p->verb, t->word, t->length) && !(can_be_file && (!t->is_long || p->is_theirs)) &&
+           !(t->known != NULL && is_only_theirs(t->known, t->value));
+}
+
 int foreign_rewrite(const struct verb *verb, int count, char **words, struct foreign *foreign, char *problem,
                     size_t size)
 {
-    *foreign = (struct foreign){.words = take_memory((size_t)count + 3, sizeof *foreign->words),
-                                .made = take_memory((size_t)count + 3, sizeof *foreign->made)};
+    enum { MORE = 8 }; /* words that are put together at the end, and the last NULL */
+    foreign->words = take_memory((size_t)count + MORE, sizeof *foreign->words);
+    foreign->made = take_memory((size_t)count + MORE, sizeof *foreign->made);
     struct pass p = {.verb = verb, .out = foreign, .problem = problem, .size = size};
     int code = EXIT_OK;
-    p.is_theirs = verb->maximum_arguments == 1 && count > 0 && words[0][0] == '-';
-    for (int i = 0; i < count; i++) {
-        const char *plain = words[i] + strspn(words[i], "-");
-        p.is_theirs |= strcmp(plain, "source") == 0 || strncmp(plain, "source=", 7) == 0;
-        p.has_weights |= words[i][0] != '-' && strchr(words[i], '=') == NULL && source_is_weights(words[i]);
-    }
+    look_ahead(&p, count, words);
     for (int i = 0; i < count && code == EXIT_OK; i++) {
-        bool is_long = words[i][0] == '-' && words[i][1] == '-' && words[i][2] != '\0';
-        const char *word = words[i] + (is_long ? 2 : 0), *equals = strchr(word, '=');
-        size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
-        const struct word *w = is_long || equals != NULL ? find(word, length) : NULL;
-        /* "model=x" is the model that another tool means; "--model x" only where no argument can be it */
-        bool can_be_file = w != NULL && w->meaning == MODEL && model_is_argument(&p) && !p.has_weights;
-        bool is_ours = has_option(verb, word, length) && !(can_be_file && (!is_long || p.is_theirs));
+        struct typed t = look_at(count, words, i);
+        bool is_task = p.has_thresholds && p.task == NULL && t.value != NULL && same("task", t.word, t.length);
         if (strcmp(words[i], "--") == 0) {
             for (; i < count; i++) {
                 put(&p, words[i]);
             }
-        } else if (w == NULL || is_ours) {
+        } else if (is_task) {
+            p.task = t.value; /* the thresholds will stand behind it */
+            i += t.is_next;
+        } else if (t.known != NULL && t.known->meaning == MODEL && p.run != NULL) {
+            i += t.is_next; /* it said which run goes on */
+        } else if (t.known == NULL || is_our_option(&p, &t)) {
             put(&p, words[i]);
         } else {
-            const char *value = equals != NULL ? equals + 1 : NULL;
-            if (value == NULL && takes_value(w) && i + 1 < count && strncmp(words[i + 1], "--", 2) != 0) {
-                value = words[++i];
-            }
-            code = use(&p, w, word, length, value);
+            bool takes_next = t.is_next && takes_value(t.known);
+            code = use(&p, t.known, t.word, t.length, t.is_next && !takes_next ? NULL : t.value);
+            i += takes_next;
         }
     }
-    put_folder(&p);
-    put_model(&p);
+    if (code == EXIT_OK) {
+        put_folders(&p);
+        put_task(&p);
+        code = put_model(&p);
+    }
     return code;
 }
 

@@ -5,6 +5,7 @@
 #include "help.h"
 #include "options.h"
 #include "output.h"
+#include "overwrite.h"
 #include <errno.h>
 #include <locale.h>
 #include <signal.h>
@@ -54,7 +55,7 @@ static int run_verb(struct cli *cli, const struct verb *verb, int count, char **
         help_verb(cli, verb);
         return EXIT_OK;
     }
-    struct foreign foreign;
+    struct foreign foreign = {.count = 0};
     const char **arguments = take_memory((size_t)count + 1, sizeof *arguments);
     cli->verb = verb;
     int code = foreign_rewrite(verb, count, words, &foreign, problem, sizeof problem);
@@ -64,7 +65,12 @@ static int run_verb(struct cli *cli, const struct verb *verb, int count, char **
     if (code == EXIT_OK && foreign.note[0] != '\0') {
         remark(cli, "%s", foreign.note);
     }
-    code = code == EXIT_OK ? verb->run(cli) : fail(cli, code, "%s", problem);
+    if (code != EXIT_OK) {
+        fail(cli, code, "%s", problem);
+    } else {
+        code = overwrite_check(cli);
+        code = code == EXIT_OK ? verb->run(cli) : code;
+    }
     free(arguments);
     foreign_free(&foreign);
     return code;
@@ -73,8 +79,8 @@ static int run_verb(struct cli *cli, const struct verb *verb, int count, char **
 static int dispatch(struct cli *cli, int count, char **words)
 {
     const char *word = count > 0 ? words[0] : "help", *suggestion = NULL;
-    const char *form = count > 0 ? foreign_form(word, count > 1 ? words[1] : NULL) : NULL;
-    if (form != NULL) {
+    char form[4096];
+    if (foreign_form(cli->program, count, words, form, sizeof form)) {
         return fail(cli, EXIT_USAGE, "%s", form);
     }
     const struct verb *verb = help_find(word, &suggestion);

@@ -38,8 +38,45 @@ void picture_list_free(struct picture_list *list)
         free(list->path[i]);
     }
     free(list->path);
+    free(list->files);
     *list = (struct picture_list){.count = 0};
 }
+
+/* ---- which files these are -------------------------------------------------------------------------------------- */
+
+struct picture_file {
+    dev_t device;
+    ino_t inode;
+};
+
+static int by_file(const void *a, const void *b)
+{
+    const struct picture_file *first = a, *second = b;
+    int order = (first->device > second->device) - (first->device < second->device);
+    return order != 0 ? order : (first->inode > second->inode) - (first->inode < second->inode);
+}
+
+bool picture_list_has(struct picture_list *list, const char *path)
+{
+    struct stat about;
+    if (stat(path, &about) != 0) {
+        return false;
+    }
+    const struct picture_file wanted = {about.st_dev, about.st_ino};
+    if (list->files == NULL) {
+        list->files = take_memory((size_t)list->count, sizeof *list->files);
+        for (int i = 0; i < list->count; i++) {
+            bool is_input = strcmp(list->path[i], "-") == 0;
+            if ((is_input ? fstat(STDIN_FILENO, &about) : stat(list->path[i], &about)) == 0) {
+                list->files[list->file_count++] = (struct picture_file){about.st_dev, about.st_ino};
+            }
+        }
+        qsort(list->files, (size_t)list->file_count, sizeof *list->files, by_file);
+    }
+    return bsearch(&wanted, list->files, (size_t)list->file_count, sizeof wanted, by_file) != NULL;
+}
+
+/* ---- words to files ----------------------------------------------------------------------------------------------- */
 
 static bool is_folder(const char *path)
 {

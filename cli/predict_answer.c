@@ -5,12 +5,12 @@
 #include "json.h"
 #include "options.h"
 #include "output.h"
+#include "run_directory.h"
 #include "source.h"
 #include "table.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
     PATH_SIZE = 4096,
@@ -30,8 +30,8 @@ struct drawings {
 
 static int make_folder(struct cli *cli, const char *path)
 {
-    bool is_there = path == NULL || mkdir(path, 0777) == 0 || errno == EEXIST;
-    return is_there ? EXIT_OK : fail(cli, EXIT_IO, "%s: %s", path, strerror(errno));
+    bool made, is_there = path == NULL || run_directory_make(path, &made) == 0;
+    return is_there ? EXIT_OK : fail(cli, EXIT_IO, "%s: cannot make the folder: %s", path, strerror(errno));
 }
 
 int answering_begin(struct answering *answering, struct cli *cli, fov_model *model)
@@ -131,64 +131,86 @@ static void name_files(struct answering *a, const char *file)
     add_stem(a, stem);
 }
 
-/* "DIR/STEM.WORD" */
-static void path_for(const struct answering *a, const char *directory, const char *word, char path[PATH_SIZE])
+/* "DIR/STEM.WORD"; an exit code where that is one of the pictures. */
+static int path_for(const struct answering *a, const char *option, const char *directory, const char *word,
+                    char path[PATH_SIZE])
 {
+    char clean[SHOWN_SIZE];
     snprintf(path, PATH_SIZE, "%.3800s/%s%s", directory, a->stems[a->stem_count - 1], word);
+    return a->inputs != NULL && picture_list_has(a->inputs, path)
+               ? fail(a->cli, EXIT_USAGE, "%s: %s would be written over, which is one of the pictures that are read: "
+                      "name another folder", option, show_clean(clean, sizeof clean, path))
+               : EXIT_OK;
 }
 
-static const char *drawing_path(const struct answering *a, struct drawings *drawings, const char *word)
+/* A picture into the folder of --draw. */
+static int save_drawing(const struct answering *a, struct drawings *drawings, const char *word, const fov_image *image)
 {
     char *path = drawings->path[drawings->count++];
-    path_for(a, a->draw, word, path);
-    return path;
+    int code = path_for(a, "--draw", a->draw, word, path);
+    if (code == EXIT_OK && fov_image_save_png(a->cli->context, path, image->height, image->width, image->channels,
+                                              image->pixels) != FOV_OK) {
+        code = fail_library(a->cli);
+    }
+    return code;
 }
 
 int answering_save(struct answering *a, const char *file, const fov_image *seen)
 {
     struct drawings *drawings = take_memory(1, sizeof *drawings);
-    fov_context *context = a->cli->context;
-    int status = FOV_OK;
+    int code = EXIT_OK;
     name_files(a, file);
-    if (a->out != NULL) {
-        status = fov_image_save_png(context, a->out, seen->height, seen->width, seen->channels, seen->pixels);
+    if (a->out != NULL && fov_image_save_png(a->cli->context, a->out, seen->height, seen->width, seen->channels,
+                                             seen->pixels) != FOV_OK) {
+        code = fail_library(a->cli);
     }
-    if (a->draw != NULL && status == FOV_OK) {
-        status = fov_image_save_png(context, drawing_path(a, drawings, ".png"), seen->height, seen->width,
-                                    seen->channels, seen->pixels);
+    if (a->draw != NULL && code == EXIT_OK) {
+        code = save_drawing(a, drawings, ".png", seen);
     }
     free(drawings);
-    return status == FOV_OK ? EXIT_OK : fail_library(a->cli);
+    return code;
+}
+
+/* An answer, drawn into the folder of --draw. */
+static int draw_into(const struct answering *a, struct drawings *drawings, const char *word, const fov_answer *answer,
+                     const fov_image *over)
+{
+    fov_image drawn = {.height = 0};
+    int status = fov_answer_draw(a->cli->context, answer, over, &drawn);
+    int code = status == FOV_OK ? save_drawing(a, drawings, word, &drawn) : fail_library(a->cli);
+    fov_image_free(&drawn);
+    return code;
 }
 
 static int draw(struct answering *a, const fov_image *picture, const fov_answer *answer, struct drawings *drawings)
 {
-    struct cli *cli = a->cli;
     int code = EXIT_OK;
     bool has_boxes = answer->boxes != NULL;
     if (a->out != NULL) {
-        code = save(cli, answer, has_boxes ? picture : NULL, a->out);
+        code = save(a->cli, answer, has_boxes ? picture : NULL, a->out);
         snprintf(drawings->path[drawings->count++], PATH_SIZE, "%.4000s", a->out);
     }
     if (a->draw == NULL || code != EXIT_OK) {
         return code;
     }
     if (answer->mask.pixels == NULL) {
-        return save(cli, answer, has_boxes ? picture : NULL,
-                    drawing_path(a, drawings, has_boxes ? ".boxes.png" : ".png"));
+        return draw_into(a, drawings, has_boxes ? ".boxes.png" : ".png", answer, has_boxes ? picture : NULL);
     }
-    code = save(cli, answer, NULL, drawing_path(a, drawings, ".mask.png"));
-    return code == EXIT_OK ? save(cli, answer, picture, drawing_path(a, drawings, ".overlay.png")) : code;
+    code = draw_into(a, drawings, ".mask.png", answer, NULL);
+    return code == EXIT_OK ? draw_into(a, drawings, ".overlay.png", answer, picture) : code;
 }
 
 /* YOLO's text: a line to a box, class, middle and size in parts of the picture's sides; without boxes an empty file. */
 static int save_text(struct answering *a, const fov_image *picture, const fov_answer *answer)
 {
     char path[PATH_SIZE];
-    path_for(a, a->texts, ".txt", path);
-    FILE *out = fopen(path, "w");
+    int code = path_for(a, "--save-txt", a->texts, ".txt", path);
+    FILE *out = code == EXIT_OK ? fopen(path, "w") : NULL;
     double width = picture->width, height = picture->height;
     bool fine = out != NULL;
+    if (code != EXIT_OK) {
+        return code;
+    }
     for (int64_t i = 0; i < answer->box_count && fine; i++) {
         const fov_answer_box *box = &answer->boxes[i];
         fine = fprintf(out, "%d %.6f %.6f %.6f %.6f", box->index, (box->x1 + box->x2) / 2 / width,

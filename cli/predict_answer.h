@@ -5,6 +5,7 @@
 #define CLI_PREDICT_ANSWER_H
 
 #include "cli.h"
+#include "picture_list.h"
 
 struct answering {
     struct cli  *cli;
@@ -12,6 +13,7 @@ struct answering {
     const char  *draw, *out; /**< folder for drawings, and file for the one picture's; NULL: none */
     const char  *texts;           /**< folder for boxes as YOLO's texts; NULL: none */
     bool         scores_in_texts;
+    struct picture_list *inputs; /**< the pictures, none of which is written over; NULL: samples of data */
     int          printed;
     char       **stems; /**< names that files of pictures so far begin with, all different; the last is the picture's */
     size_t       stem_count, stem_room;

@@ -25,11 +25,11 @@ static const struct preset {
 };
 
 static const char *const preset_names[] = {"imagenet", "imagenet-inception", "caffe", "tf", "unit", NULL};
-static const char *const letterboxes[] = {"none", "corner", "centred", NULL}; /* by fov_letterbox_kind */
+const char *const preprocessing_letterboxes[] = {"none", "corner", "centred", NULL}; /* by fov_letterbox_kind */
 /* By the library's enumerations, from 1. */
-static const char *const fits[] = {"stretch", "crop", "pad", "ink", NULL};
-static const char *const inversions[] = {"no", "yes", "auto", NULL};
-static const char *const layouts[] = {"nchw", "nhwc", NULL};
+const char *const preprocessing_fits[] = {"stretch", "crop", "pad", "ink", NULL};
+const char *const preprocessing_inversions[] = {"no", "yes", "auto", NULL};
+const char *const preprocessing_layouts[] = {"nchw", "nhwc", NULL};
 
 const struct cli_option preprocessing_options[] = {
     {.name = "preset",
@@ -72,21 +72,21 @@ const struct cli_option preprocessing_options[] = {
     {.name = "letterbox",
      .kind = OPTION_CHOICE,
      .argument = "KIND",
-     .choices = letterboxes,
+     .choices = preprocessing_letterboxes,
      .otherwise = "the file's own",
      .doc = "whole pictures, undistorted, grey around: corner or centred; none: squeezed"},
     {.name = "fit",
      .kind = OPTION_CHOICE,
      .argument = "HOW",
      .otherwise = "what the file states: of models trained on digits or MNIST ink, else stretch",
-     .choices = fits,
+     .choices = preprocessing_fits,
      .doc = "pictures of another size: squeezed; the middle cut out; between black bars; or what is drawn on them, "
             "scaled and centred as MNIST's digits are"},
     {.name = "invert",
      .kind = OPTION_CHOICE,
      .argument = "WHETHER",
      .otherwise = "what the file states: of models trained on digits or MNIST auto, else no",
-     .choices = inversions,
+     .choices = preprocessing_inversions,
      .doc = "negatives; auto: of pictures that are dark on light"},
     {.name = "names",
      .kind = OPTION_TEXT,
@@ -96,7 +96,7 @@ const struct cli_option preprocessing_options[] = {
     {.name = "layout",
      .kind = OPTION_CHOICE,
      .argument = "KIND",
-     .choices = layouts,
+     .choices = preprocessing_layouts,
      .otherwise = "what graph and shape say",
      .doc = "where the input has its channels: nchw (PyTorch) or nhwc (Keras, TensorFlow)"},
     {.name = "running-statistics",
@@ -215,14 +215,14 @@ static int set_fit(struct cli *cli, fov_preprocessing *p)
         return fail(cli, EXIT_USAGE, "either --fit, or --resize, --crop and --letterbox: two ways to the input's size");
     }
     if (fits_given) {
-        p->fit = (fov_fit)(place_of(fits, option_text(cli, "fit")) + 1);
+        p->fit = (fov_fit)(place_of(preprocessing_fits, option_text(cli, "fit")) + 1);
         p->shorter = p->crop = 0;
         p->letterbox = FOV_LETTERBOX_NONE;
     } else if (cuts) {
         p->fit = FOV_FIT_STRETCH;
     }
     if (option_given(cli, "invert")) {
-        p->invert = (fov_invert)(place_of(inversions, option_text(cli, "invert")) + 1);
+        p->invert = (fov_invert)(place_of(preprocessing_inversions, option_text(cli, "invert")) + 1);
     }
     return EXIT_OK;
 }
@@ -298,8 +298,9 @@ static int set_pixels(struct cli *cli, fov_model *model, const fov_dataset *data
     p.bgr = option_given(cli, "bgr") ? option_flag(cli, "bgr") : p.bgr;
     p.shorter = option_given(cli, "resize") ? (int)option_integer(cli, "resize") : p.shorter;
     p.crop = option_given(cli, "crop") ? (int)option_integer(cli, "crop") : p.crop;
-    for (int i = 0; option_given(cli, "letterbox") && letterboxes[i] != NULL; i++) {
-        p.letterbox = strcmp(option_text(cli, "letterbox"), letterboxes[i]) == 0 ? (fov_letterbox_kind)i : p.letterbox;
+    for (int i = 0; option_given(cli, "letterbox") && preprocessing_letterboxes[i] != NULL; i++) {
+        bool is_it = strcmp(option_text(cli, "letterbox"), preprocessing_letterboxes[i]) == 0;
+        p.letterbox = is_it ? (fov_letterbox_kind)i : p.letterbox;
     }
     code = set_fit(cli, &p);
     if (code != EXIT_OK) {

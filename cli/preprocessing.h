@@ -11,6 +11,11 @@
  *  --running-statistics; ended by one without name. */
 extern const struct cli_option preprocessing_options[];
 
+/* The words of these options, each list ended by NULL: by fov_letterbox_kind; by fov_fit and fov_invert, from 1; by
+ * fov_layout. */
+extern const char *const preprocessing_letterboxes[], *const preprocessing_fits[], *const preprocessing_inversions[],
+    *const preprocessing_layouts[];
+
 /** Does any of them speak of pixels? */
 bool preprocessing_given(const struct cli *cli);
 /** Does to the model what they say. `is_used`: pixels will go through it; then a remark names normalisations in training

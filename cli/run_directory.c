@@ -27,11 +27,15 @@ bool run_directory_has(const struct run_directory *folder, const char *name)
     return access(run_directory_file(path, folder, name), F_OK) == 0;
 }
 
-/* Every folder on the way. The last one may be there already; *made says whether it was. */
-static int make_folders(const char *path, bool *made)
+/* Every folder on the way. */
+int run_directory_make(const char *path, bool *made)
 {
     char part[RUN_PATH];
     size_t length = strlen(path);
+    if (length >= RUN_PATH) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     for (size_t i = 1; i <= length; i++) {
         if (path[i] != '/' && path[i] != '\0') {
             continue;
@@ -91,7 +95,7 @@ int run_directory_take(struct cli *cli, const char *wanted, bool overwrite, stru
         while (length > 1 && folder->path[length - 1] == '/') {
             folder->path[--length] = '\0';
         }
-        if (make_folders(folder->path, &folder->made) != 0) {
+        if (run_directory_make(folder->path, &folder->made) != 0) {
             return fail(cli, EXIT_IO, "%s: cannot make the run folder: %s", wanted, strerror(errno));
         }
         if (!folder->made && is_in_use(folder->path)) {
@@ -108,7 +112,7 @@ int run_directory_take(struct cli *cli, const char *wanted, bool overwrite, stru
         return EXIT_OK;
     }
     bool made;
-    if (make_folders("runs", &made) != 0) {
+    if (run_directory_make("runs", &made) != 0) {
         return fail(cli, EXIT_IO, "runs: cannot make the folder for runs: %s; --out DIR puts it elsewhere",
                     strerror(errno));
     }

@@ -21,6 +21,9 @@ int run_directory_take(struct cli *cli, const char *wanted, bool overwrite, stru
 /** Removes the folder if it was made for a run that left nothing in it. */
 void run_directory_abandon(const struct run_directory *folder);
 
+/** Makes a folder with its parents; -1 and errno where that fails. *made: it was not there before. */
+int run_directory_make(const char *path, bool *made);
+
 /** FOLDER/NAME, in out. */
 const char *run_directory_file(char out[RUN_PATH], const struct run_directory *folder, const char *name);
 bool run_directory_has(const struct run_directory *folder, const char *name);

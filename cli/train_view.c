@@ -9,6 +9,7 @@
 #include "source.h"
 #include "table.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAME_ROOM = 1024 /* bytes of the model's and the data's name in the title */ };
@@ -259,6 +260,7 @@ int train_view_epoch(const fov_progress *at, void *user)
     struct cli *cli = view->cli;
     char epoch[48], seconds[NUMBER_SIZE];
     add_history(view, at);
+    view->trained += at->seconds;
     if (at->best) {
         view->best_epoch = at->epoch;
     }
@@ -309,11 +311,60 @@ static void print_files(struct cli *cli, const char *directory)
     }
 }
 
+/* The field of a line of history.csv, which has numbers alone; "" where there are fewer. */
+static const char *field_at(const char *line, int field)
+{
+    for (; field > 0 && line != NULL; field--) {
+        line = strchr(line, ',');
+        line = line != NULL ? line + 1 : NULL;
+    }
+    return line != NULL ? line : "";
+}
+
+double train_view_time(const struct train_view *view, const char *directory)
+{
+    struct run_directory folder = {.made = false};
+    char path[RUN_PATH], line[4096];
+    double seconds = 0.0;
+    int column = 0;
+    snprintf(folder.path, sizeof folder.path, "%s", directory);
+    FILE *file = fopen(run_directory_file(path, &folder, "history.csv"), "r");
+    if (file == NULL || fgets(line, sizeof line, file) == NULL) {
+        line[0] = '\0';
+    }
+    while (*field_at(line, column) != '\0' && strncmp(field_at(line, column), "time", strlen("time")) != 0) {
+        column++;
+    }
+    bool is_there = *field_at(line, column) != '\0';
+    while (is_there && fgets(line, sizeof line, file) != NULL) {
+        seconds += strtod(field_at(line, column), NULL);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return is_there ? seconds : view->trained;
+}
+
+/* Of the run, of this session where it went on, and of the whole command. */
+static void print_time(const struct train_view *view, const char *directory)
+{
+    struct cli *cli = view->cli;
+    char run[NUMBER_SIZE], now[NUMBER_SIZE], command[NUMBER_SIZE];
+    show_seconds(run, train_view_time(view, directory));
+    show_seconds(now, view->trained);
+    show_seconds(command, progress_clock() - view->begun);
+    fprintf(cli->out, "\nTrained in %s", run);
+    if (strcmp(run, now) != 0) {
+        fprintf(cli->out, ", %s of it now", now);
+    }
+    fprintf(cli->out, " (%s with validation and pages). ", command);
+}
+
 void train_view_end(struct train_view *view, const fov_report *check, const fov_report *test, const char *directory,
                     const char *data)
 {
     struct cli *cli = view->cli;
-    char clean[SHOWN_SIZE], word[SHOWN_SIZE], seconds[NUMBER_SIZE];
+    char clean[SHOWN_SIZE], word[SHOWN_SIZE];
     if (cli->quiet) {
         report_print_line(cli, test != NULL ? test : check);
         return;
@@ -321,7 +372,7 @@ void train_view_end(struct train_view *view, const fov_report *check, const fov_
     show_clean(clean, sizeof clean, directory);
     show_clean(word, sizeof word, data);
     if (view->heading) {
-        fprintf(cli->out, "\nTrained in %s. ", show_seconds(seconds, progress_clock() - view->begun));
+        print_time(view, directory);
     } else {
         fprintf(cli->out, "Nothing left to do: every epoch is trained already (more with --epochs).\n");
     }

@@ -13,6 +13,7 @@ struct train_view {
     struct cli *cli;
     struct progress progress;
     double begun;        /**< seconds on progress_clock */
+    double trained;      /**< seconds in training steps, of this session */
     json_t *history;     /**< an object per epoch of this session, for --json */
     bool heading;        /**< the table's head is printed */
     int best_epoch;
@@ -35,6 +36,9 @@ void train_view_free(struct train_view *view);
 void train_view_plan(const fov_plan *plan, void *user);
 int train_view_step(const fov_progress *at, void *user);
 int train_view_epoch(const fov_progress *at, void *user);
+/** Seconds in training steps over all epochs of the run in that folder: what its page calls training time. Validation,
+ *  checkpoints and pages are beside it. */
+double train_view_time(const struct train_view *view, const char *directory);
 /** After the end: the best model's worth on the samples that chose it and, not NULL, on those for testing; the files,
  *  what to try next. With --quiet one line of it, the last measured. */
 void train_view_end(struct train_view *view, const fov_report *check, const fov_report *test, const char *directory,

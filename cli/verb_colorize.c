@@ -78,7 +78,8 @@ static int run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "NAME-colour.png",
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE", .writes = WRITES_FILE,
+     .otherwise = "NAME-colour.png",
      .doc = "where the picture goes, a PNG"},
     SOURCE_MODEL_OPTION,
     {.name = NULL},

@@ -236,6 +236,7 @@ static const struct cli_option options[] = {
     {.name = "rewrite",
      .kind = OPTION_TEXT,
      .argument = "FILE",
+     .writes = WRITES_FILE,
      .doc = "write each model to FILE as fovea writes ONNX, and run what is read back"},
     {.name = "opset",
      .kind = OPTION_INTEGER,

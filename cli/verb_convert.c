@@ -217,6 +217,8 @@ const struct verb verb_convert = {
     .arguments = "FROM TO",
     .minimum_arguments = 2,
     .maximum_arguments = 2,
+    .written_argument = 2,
+    .written_kind = WRITES_FILE,
     .help =
         "Suffixes say what is read and written. ONNX holds the whole model; safetensors holds the weights alone, under "
         "PyTorch's names, so that going back needs the network they belong to: the first by name that they fit, or "

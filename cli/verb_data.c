@@ -193,7 +193,7 @@ static const struct cli_option options[] = {
      .maximum = 1e9, .doc = "show, export: how many"},
     {.name = "augment", .kind = OPTION_TEXT, .argument = "LIST",
      .doc = "show: draw each sample beside four of its variants (fovea data transforms lists what there is)"},
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE|DIR",
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE|DIR", .writes = WRITES_FOLDER,
      .doc = "show: draw to a PNG; export: the folder"},
     {.name = NULL},
 };
@@ -207,8 +207,11 @@ const struct verb verb_data = {
     .arguments = "list | get NAME | info SOURCE | check SOURCE | show SOURCE | export SOURCE DIR | transforms",
     .minimum_arguments = 0,
     .maximum_arguments = 3,
+    .written_argument = 3,
+    .written_kind = WRITES_FOLDER,
     .help =
-        "A SOURCE is mnist, cifar10, cifar100, cifar100-coarse, digits[:COUNT], one of these with :DIR, or a folder or "
+        "A SOURCE is mnist, cifar10, cifar100, cifar100-coarse (with :DIR, with :COUNT for the first samples to learn from), "
+        "digits[:COUNT], or a folder or "
         "archive (.zip, .tar ...) with a folder of pictures per class (in train/, val/ and test/, or without), pictures "
         "with masks, boxes (YOLO, COCO, Pascal VOC), pairs of pictures, or a table (.csv) of paths and targets. info says what is there; check "
         "decodes every sample and lists everything it finds, with what happens to it (exit 3 when some of it is an "

@@ -96,7 +96,7 @@ static int run(struct cli *cli)
 
 static const struct cli_option options[] = {
     {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .standard = "mnist",
-     .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
+     .doc = "mnist, cifar10, digits, each with [:COUNT], or a folder; see fovea data"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,
      .doc = "which samples; test and val are the same where the data has one of them"},
     {.name = "task", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "what the model was trained for",

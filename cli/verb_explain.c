@@ -344,6 +344,7 @@ static const struct cli_option options[] = {
      .letter = 'o',
      .kind = OPTION_TEXT,
      .argument = "FILE",
+     .writes = WRITES_FILE,
      .doc = "where the page goes (HTML), or what --visualise makes (PNG)"},
     {.name = "class",
      .kind = OPTION_TEXT,

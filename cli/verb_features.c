@@ -189,7 +189,8 @@ static const struct cli_option options[] = {
     {.name = "layer", .kind = OPTION_TEXT, .argument = "NAME", .otherwise = "the model's output",
      .doc = "whose results are written: a layer as fovea inspect lists it, or a value of the file; the input's "
             "name: what the network sees"},
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.npy", .doc = "where the numbers go"},
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.npy", .writes = WRITES_FILE,
+     .doc = "where the numbers go"},
     {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .otherwise = "the pictures that are named",
      .doc = "all samples of a dataset, in its order"},
     {.name = "split", .kind = OPTION_CHOICE, .argument = "SPLIT", .standard = "test", .choices = source_splits,

@@ -339,9 +339,11 @@ static int run(struct cli *cli)
 
 static const struct cli_option options[] = {
     {.name = "list", .kind = OPTION_FLAG, .doc = "list the filters"},
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.png", .otherwise = "none",
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.png", .writes = WRITES_FILE,
+     .otherwise = "none",
      .doc = "the filtered picture; of edges, their sizes"},
-    {.name = "raw", .kind = OPTION_TEXT, .argument = "FILE.npy", .otherwise = "none",
+    {.name = "raw", .kind = OPTION_TEXT, .argument = "FILE.npy", .writes = WRITES_FILE,
+     .otherwise = "none",
      .doc = "the numbers, neither rounded nor clipped, float32 [height, width, channels]"},
     {.name = "border", .kind = OPTION_CHOICE, .argument = "KIND", .standard = "reflect", .choices = borders,
      .doc = "what lies around abcd: reflect dcba|abcd|dcba, mirror dcb|abcd|cba, edge aaa|abcd|ddd, zero"},

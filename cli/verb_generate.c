@@ -85,7 +85,8 @@ static int run(struct cli *cli)
 static const struct cli_option options[] = {
     {.name = "count", .kind = OPTION_INTEGER, .argument = "N", .standard = "64", .minimum = 1, .maximum = 1e5,
      .doc = "pictures"},
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE", .standard = "generated.png",
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE", .writes = WRITES_FILE,
+     .standard = "generated.png",
      .doc = "the sheet, a PNG; NAME.gif: the pictures one after the other"},
     {.name = "across", .kind = OPTION_INTEGER, .argument = "N", .otherwise = "a square; with --walk a row for each",
      .minimum = 1, .maximum = 1e5, .doc = "pictures in a row of the sheet"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fovea inspect: what a network is made of, and what running it takes. The plan is printed in inspect_plan.c. */
+#include "inspect_pixels.h"
 #include "inspect_plan.h"
 #include "json.h"
 #include "options.h"
@@ -85,6 +86,7 @@ static json_t *summary_to_json(const fov_summary *summary, fov_model *model)
         json_add(classes, json_from_text(fov_model_class(model, i)));
     }
     json_set(object, "class_names", classes);
+    json_set(object, "preprocessing", inspect_pixels_json(model));
     json_set_integer(object, "parameters", summary->parameters);
     json_set_integer(object, "trainable", summary->trainable);
     json_set_integer(object, "buffers", summary->buffers);
@@ -171,35 +173,6 @@ static void describe_output(char out[64], const fov_model *model)
     }
 }
 
-/* "0..1, then (x - 0.1307) / 0.3081" */
-static void print_pixels(struct cli *cli, const fov_preprocessing *p, int channels)
-{
-    if (p->letterbox != FOV_LETTERBOX_NONE) {
-        fprintf(cli->out, "%s, grey around, ", p->letterbox == FOV_LETTERBOX_CORNER ? "whole in a corner" : "whole, centred");
-    }
-    static const char *const fits[] = {"", "", "middle of its proportion, ", "between black bars, ", "ink, "};
-    static const char *const inversions[] = {"", "", "negative, ", "light on dark, "};
-    fprintf(cli->out, "%s%s", fits[p->fit], inversions[p->invert]);
-    if (p->shorter > 0) {
-        fprintf(cli->out, "shorter side %d, ", p->shorter);
-    }
-    if (p->crop > 0) {
-        fprintf(cli->out, "middle %d x %d, ", p->crop, p->crop);
-    } else if (p->shorter > 0) {
-        fprintf(cli->out, "middle, ");
-    }
-    if (p->scale > 0) {
-        fprintf(cli->out, "0..%g", 255 * (double)p->scale);
-    } else {
-        fprintf(cli->out, "0..1");
-    }
-    fprintf(cli->out, "%s", p->bgr ? ", blue first" : "");
-    for (int c = 0; c < channels && c < 4; c++) {
-        fprintf(cli->out, "%s(x - %g) / %g", c == 0 ? ", then " : ", ", (double)p->mean[c],
-                p->deviation[c] > 0.0f ? (double)p->deviation[c] : 1.0);
-    }
-}
-
 static void print_totals(struct cli *cli, const fov_summary *summary, fov_model *model, const char *word)
 {
     char count[3][NUMBER_SIZE], bytes[2][NUMBER_SIZE], shape[SHAPE_SIZE], clean[SHOWN_SIZE], result[64];
@@ -230,15 +203,7 @@ static void print_totals(struct cli *cli, const fov_summary *summary, fov_model 
         fprintf(cli->out, "  statistics     of the batch, in inference too, in %d normalisations: they are in training form\n",
                 fov_model_batch_statistics(model));
     }
-    fov_preprocessing p = fov_model_preprocessing(model);
-    int channels, height, width;
-    bool is_picture = fov_model_picture_size(model, &channels, &height, &width);
-    fprintf(cli->out, "  pixels         %s", !fov_model_states_preprocessing(model) ? "(not stated) " : "");
-    print_pixels(cli, &p, is_picture ? channels : 0);
-    if (p.pad > 0) {
-        fprintf(cli->out, ", %d black pixels around", p.pad);
-    }
-    fputc('\n', cli->out);
+    inspect_pixels_print(cli, model);
 }
 
 static int inspect(struct cli *cli, fov_model *model, const fov_shape *input)
@@ -328,9 +293,11 @@ static const struct cli_option options[] = {
     {.name = "training", .kind = OPTION_FLAG, .doc = "the plan of a training step: forward, backward, update"},
     {.name = "batch", .kind = OPTION_INTEGER, .argument = "N", .standard = "1", .minimum = 1, .maximum = 1e6,
      .doc = "samples in the plan"},
-    {.name = "svg", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "none",
+    {.name = "svg", .kind = OPTION_TEXT, .argument = "FILE", .writes = WRITES_FILE,
+     .otherwise = "none",
      .doc = "also draw the architecture, block by block, as one page"},
-    {.name = "png", .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "none", .doc = "the same as a picture"},
+    {.name = "png", .kind = OPTION_TEXT, .argument = "FILE", .writes = WRITES_FILE,
+     .otherwise = "none", .doc = "the same as a picture"},
     {.name = "hash", .kind = OPTION_FLAG,
      .doc = "also a SHA-256 over names, shapes and bytes of all weights; with --quiet that alone"},
     SOURCE_MODEL_OPTION,
@@ -350,8 +317,9 @@ const struct verb verb_inspect = {
         "A row per layer: name, type, output shape, parameters, multiply-adds and memory for one picture, and how much "
         "of "
         "the picture one output sees (its receptive field, pixels). Then inputs and outputs, and what each output "
-        "holds: logits, softmax (probabilities), sigmoid (independent ones), values or a map. With --json: inputs, "
-        "outputs, parameters, multiply_adds, layers and more.",
+        "holds: logits, softmax (probabilities), sigmoid (independent ones), values or a map, and what becomes of a picture "
+        "before it is the input. With --json: inputs, outputs, parameters, multiply_adds, layers, preprocessing (by the "
+        "names and values of fovea predict's options) and more.",
     .examples = "fovea inspect lenet5\n"
                 "fovea inspect resnet50:attention=cbam\n"
                 "fovea inspect inception_v4 --svg inception.svg\n"

@@ -77,7 +77,8 @@ static const struct cli_option options[] = {
      .maximum = 1e6, .doc = "outputs"},
     {.name = "input", .kind = OPTION_TEXT, .argument = "CxHxW", .otherwise = "the network's own",
      .doc = "channels, height and width of its pictures, pixels"},
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE", .otherwise = "NAME.onnx",
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE", .writes = WRITES_FILE,
+     .otherwise = "NAME.onnx",
      .doc = "where to write it; .safetensors: weights alone"},
     {.name = NULL},
 };

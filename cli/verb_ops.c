@@ -258,7 +258,8 @@ static int run(struct cli *cli)
 
 static const struct cli_option options[] = {
     {.name = "all", .kind = OPTION_FLAG, .doc = "also those that gradients and optimisers are made of"},
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.svg", .otherwise = "none",
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.svg", .writes = WRITES_FILE,
+     .otherwise = "none",
      .doc = "draw the operator: its curve and slope, or which numbers of x one number of y depends on"},
     {.name = "markdown", .kind = OPTION_FLAG, .doc = "write docs/operators.md"},
     {.name = NULL},

@@ -156,6 +156,7 @@ static int predict_files(struct prediction *p)
         worst = fail(cli, EXIT_USAGE, "--out is for one picture, not %d; --draw DIR takes several", list.count);
     }
     int count = worst == EXIT_OK ? list.count : 0;
+    p->answers.inputs = &list;
     for (int i = 0; i < count; i++) {
         fov_image image = {.height = 0};
         int code = picture_list_load(cli, list.path[i], &image);
@@ -169,6 +170,7 @@ static int predict_files(struct prediction *p)
         worst = worst == EXIT_OK ? code : worst;
     }
     int code = flush(p);
+    p->answers.inputs = NULL;
     picture_list_free(&list);
     return worst == EXIT_OK ? code : worst;
 }
@@ -380,12 +382,12 @@ static const struct cli_option options[] = {
             "and scores), kept (suppressed in the network)"},
     {.name = "tta", .kind = OPTION_CHOICE, .argument = "VIEWS", .standard = "none", .choices = source_views,
      .doc = "look at each picture several times: mirror, or shifts by a pixel as well; scores are averaged"},
-    {.name = "draw", .kind = OPTION_TEXT, .argument = "DIR",
+    {.name = "draw", .kind = OPTION_TEXT, .argument = "DIR", .writes = WRITES_FOLDER,
      .doc = "save as PNG what the network saw; of other tasks masks, alone and over the pictures, boxes "
             "with names, or pictures made"},
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.png",
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.png", .writes = WRITES_FILE,
      .doc = "the same of one picture, its mask alone"},
-    {.name = "save-txt", .kind = OPTION_TEXT, .argument = "DIR",
+    {.name = "save-txt", .kind = OPTION_TEXT, .argument = "DIR", .writes = WRITES_INTO,
      .doc = "boxes as YOLO's texts, a file to a picture: class, middle x and y, width, height, in parts of its sides"},
     {.name = "save-conf", .kind = OPTION_FLAG, .doc = "with each box's score at the end of its line of --save-txt"},
     {.name = "csv", .kind = OPTION_FLAG, .doc = "a table: a row to a picture, with as many classes as --top (1) says"},

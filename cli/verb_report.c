@@ -49,7 +49,7 @@ static int run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.html",
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE.html", .writes = WRITES_FILE,
      .otherwise = "report.html in the run's folder; of several, here", .doc = "where the page goes"},
     {.name = "data", .kind = OPTION_TEXT, .argument = "SOURCE", .otherwise = "what the run was checked with",
      .doc = "data to measure the best model with; none: only what the run's files say"},

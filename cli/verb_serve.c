@@ -240,6 +240,7 @@ static const struct cli_option options[] = {
     {.name = "keep",
      .kind = OPTION_TEXT,
      .argument = "DIR",
+     .writes = WRITES_INTO,
      .otherwise = "nothing is written",
      .doc = "where Teach keeps its pictures, a folder per class, and its training: they are there when the server "
             "starts again"},

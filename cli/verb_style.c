@@ -174,7 +174,7 @@ static int run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE", .standard = "styled.png",
+    {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .argument = "FILE", .writes = WRITES_FILE, .standard = "styled.png",
      .doc = "the picture, a PNG"},
     {.name = "steps", .kind = OPTION_INTEGER, .argument = "N", .standard = "300", .minimum = 1, .maximum = 1e6,
      .doc = "of L-BFGS, a gradient each"},

@@ -296,6 +296,7 @@ static void print_json(struct train_job *job, struct train_view *view, const str
         json_set_text(object, "hash", hash);
     }
     json_set_number(object, "seconds", progress_clock() - view->begun);
+    json_set_number(object, "training_seconds", train_view_time(view, job->folder.path));
     json_set(object, "history", json_incref(view->history));
     if (view->plan != NULL) {
         json_set(object, "memory", json_incref(view->plan));
@@ -499,7 +500,7 @@ static const struct cli_option options[] = {
      .kind = OPTION_TEXT,
      .argument = "SOURCE",
      .standard = "mnist",
-     .doc = "mnist, cifar10, digits[:COUNT] or a folder; see fovea data"},
+     .doc = "mnist, cifar10, digits, each with [:COUNT], or a folder; see fovea data"},
     {.name = "weights",
      .kind = OPTION_TEXT,
      .argument = "FILE",
@@ -537,6 +538,7 @@ static const struct cli_option options[] = {
      .letter = 'o',
      .kind = OPTION_TEXT,
      .argument = "DIR",
+     .writes = WRITES_FOLDER,
      .otherwise = "runs/train, runs/train2 ...",
      .doc = "run folder; one that holds a run is refused"},
     {.name = "find-lr",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The course of `fovea learn`, to be read on the page: titles, texts and drawings from the lessons' own tables. What a
  * learner writes stays in the learner's files and is checked by the command alone: the server runs nobody's code. */
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/serve/routes.h"
 #include "learn/progress.h"
@@ -48,7 +49,9 @@ void lessons_now(struct server *server, struct job *job)
 
 void lesson_picture_now(struct server *server, struct job *job)
 {
-    const struct lesson *lesson = lesson_find(atoi(job->rest));
+    uint64_t number;
+    bool is_number = options_natural(job->rest, &number) && number <= PROGRESS_LESSONS;
+    const struct lesson *lesson = is_number ? lesson_find((int)number) : NULL;
     char *text = NULL;
     size_t size = 0;
     (void)server;

@@ -126,7 +126,7 @@ static json_t *parameters_of(const struct route *route)
     }
     for (const char *at = route->query; *at != '\0';) {
         size_t length = strcspn(at, ",");
-        json_add(list, json_pack("{s:s%,s:s,s:{s:s}}", "name", at, length, "in", "query", "schema", "type", "string"));
+        json_add(list, json_pack("{s:s%,s:s,s:o}", "name", at, length, "in", "query", "schema", query_schema(at, length)));
         at += length + (at[length] == ',');
     }
     return list;

@@ -18,6 +18,10 @@ struct route {
 
 /** The route of a path, and whether it is asked in the right way: 200, 404 or 405. */
 int route_find(const char *path, bool post, const struct route **route);
+/** Whether what stands behind the ? is known to the route and well formed; else one sentence in `problem`. Of query.c, as
+ *  is the next one: what the values of a key are, for the document. */
+bool query_check(const struct route *route, const char *query, char *problem, size_t size);
+json_t *query_schema(const char *name, size_t length);
 /** The course, and a lesson's drawing. Of lessons.c. */
 void lessons_now(struct server *server, struct job *job);
 void lesson_picture_now(struct server *server, struct job *job);

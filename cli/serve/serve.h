@@ -23,6 +23,7 @@ enum {
     SERVE_BODY = 16 << 20,   /**< bytes */
     SERVE_PIXELS = 40000000, /**< of a picture */
     SERVE_SECONDS = 60,      /**< that a connection may take from one answer to the end of its next request */
+    SERVE_EPOCHS = 200,      /**< that Teach may be asked for */
     SERVE_BATCH = 64         /**< pictures that --batch lets go through the network together, at most */
 };
 

@@ -81,6 +81,12 @@ static void handle(struct loop *loop, struct evhttp_request *request, const char
                                   : "this path is asked with the other one of GET and POST");
         return;
     }
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+    char problem[512];
+    if (query != NULL && !query_check(route, query, problem, sizeof problem)) {
+        reply_sentence(loop, request, 400, problem);
+        return;
+    }
     if (route->work == NULL && route->now == NULL) {
         char name[SERVE_NAME];
         name_behind(route, path, name);

@@ -3,6 +3,7 @@
  * the network saw), /api/layer (feature maps), /api/sum (one number taken apart); GET /api/network (layers, their sizes
  * and times), /api/drawing (the same as a picture) and /api/filters. The study worker has models of its own, as
  * explanations add nodes to a graph. */
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/serve/serve.h"
 #include <math.h>
@@ -13,10 +14,11 @@ enum { MOST_MAPS = 64, SHORT_DIGITS = 6 };
 
 /* ---- the explainer ----------------------------------------------------------------------------------------------- */
 
-/* The class by number or name; -1: the highest score. */
+/* The class by number or name; -1: the highest score; -2: there is none such. */
 static int asked_class(struct job *job, const fov_model *model)
 {
     char text[SERVE_NAME];
+    uint64_t number;
     if (!guard_query(job->query, "class", text, sizeof text) || *text == '\0') {
         return -1;
     }
@@ -25,7 +27,7 @@ static int asked_class(struct job *job, const fov_model *model)
             return i;
         }
     }
-    return job_number(job, "class", -1);
+    return options_natural(text, &number) && number < INT32_MAX ? (int)number : -2;
 }
 
 /* The model's explainer, looking at the job's picture; NULL after a reply. */
@@ -42,7 +44,13 @@ static fov_explainer *look(struct job *job)
     if (*explainer == NULL) {
         *explainer = fov_explainer_create(model, NULL);
     }
-    bool well = *explainer != NULL && fov_explainer_look(*explainer, &image, asked_class(job, model)) == FOV_OK;
+    int class = asked_class(job, model);
+    if (class == -2) {
+        fov_image_free(&image);
+        job_fail(job, 400, "the model has no class of that name; GET /api/models lists its classes");
+        return NULL;
+    }
+    bool well = *explainer != NULL && fov_explainer_look(*explainer, &image, class) == FOV_OK;
     fov_image_free(&image);
     if (!well) {
         job_fail_library(job);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASSES = 20, NAME = 64, SAMPLES = 4000, EPOCHS = 6, MOST_EPOCHS = 200, HELD = 5, TOP = 20 };
+enum { CLASSES = 20, NAME = 64, SAMPLES = 4000, EPOCHS = 6, MOST_EPOCHS = SERVE_EPOCHS, HELD = 5, TOP = 20 };
 static const size_t most_bytes = (size_t)1 << 30; /* of decoded pictures */
 
 struct taught {

@@ -4,8 +4,8 @@
  *    "mnist"                   $FOVEA_DATA, else the XDG data directory (~/.local/share/fovea), else data or
  *                              ../shared/data here
  *    "mnist:DIR"               the four IDX files in DIR, plain or .gz, in any of the spellings they are packed in
- *                              (DIR, DIR/mnist and DIR/MNIST/raw are tried)
- *    "cifar10[:DIR]"           the binary archive's files
+ *                              (DIR, DIR/mnist, DIR/MNIST/raw are tried); with :COUNT the first COUNT to learn from
+ *    "cifar10[:DIR][:COUNT]"   the binary archive's files
  *    "cifar100[:DIR]"          the same, by its 100 fine labels; "cifar100-coarse[:DIR]" by the 20 coarse ones
  *    "digits[:COUNT[:SEED]]"   drawn by fovea itself: digit strokes under random affine and elastic warps; 60,000 +
  *                              10,000, or COUNT and a sixth of it. Its seed (0) is not the context's: every run is

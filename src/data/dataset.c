@@ -50,6 +50,35 @@ static int dataset_open_store(struct fov_context *context, const char *path, str
                : store_open(&found->store, *folder ? folder : "/", context->memory, error);
 }
 
+/* "5000" and "DIR:5000", behind the name of a source that does not count by itself: so many samples to learn from. A
+ * folder of such a name is a folder. */
+static int dataset_take_count(struct dataset_found *found, struct error *error)
+{
+    const char *argument = found->argument, *colon = argument ? strrchr(argument, ':') : NULL;
+    const char *digits = colon ? colon + 1 : argument;
+    if (argument == NULL || found->kind->counts || file_exists(argument) || *digits == 0 ||
+        strspn(digits, "0123456789") != strlen(digits)) {
+        return FOV_OK;
+    }
+    long long most;
+    if (!text_to_integer(digits, 1, INT32_MAX, &most)) {
+        return error_set(error, FOV_E_USAGE, "%s:%s: the number of samples must be 1 to %d", found->kind->name, argument,
+                         INT32_MAX);
+    }
+    found->most = (size_t)most;
+    found->argument = NULL;
+    if (colon) {
+        int fits = snprintf(found->folder, sizeof found->folder, "%.*s", (int)(colon - argument), argument);
+        if (fits < 0 || (size_t)fits >= sizeof found->folder) {
+            return error_set(error, FOV_E_USAGE, "%.200s...: too long for a path", argument);
+        }
+        found->argument = found->folder;
+    }
+    return FOV_OK;
+}
+
+static bool dataset_refuse_count(const char *text, struct error *error);
+
 /* "NAME" or "NAME:ARGUMENT"; FOV_E_INPUT without a sentence where no source has that name. */
 static int dataset_find_name(struct fov_context *context, const char *text, struct dataset_found *found,
                              struct error *error)
@@ -66,10 +95,13 @@ static int dataset_find_name(struct fov_context *context, const char *text, stru
             return error_set(error, FOV_E_USAGE, "dataset \"%s\": nothing follows the colon", text);
         }
         if (found->kind->scan == NULL) {
-            return FOV_OK;
+            return dataset_take_count(found, error);
         }
         const char *path = found->argument;
         if (path == NULL || !(file_is_directory(path) || store_is_archive(path) || dataset_is_index(path))) {
+            if (dataset_refuse_count(text, error)) {
+                return (int)error->status;
+            }
             return error_set(error, FOV_E_INPUT, "%s: %s is not a directory%s", name, path ? path : "(none)",
                              path && file_exists(path) ? " nor an archive" : "");
         }
@@ -109,7 +141,7 @@ int dataset_find(struct fov_context *context, const char *text, struct dataset_f
         }
     }
     dataset_refuse(text, error);
-    return FOV_E_INPUT;
+    return (int)error->status;
 }
 
 void dataset_forget(struct dataset_found *found)
@@ -180,8 +212,31 @@ static void dataset_refuse_directory(const char *text, struct error *error)
     memory_destroy(memory);
 }
 
+/* "photos:200": how fewer samples are had of what is no source by name. */
+static bool dataset_refuse_count(const char *text, struct error *error)
+{
+    char path[DATA_PATH_SIZE];
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon[1] == 0 || strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
+        return false;
+    }
+    int fits = snprintf(path, sizeof path, "%.*s", (int)(colon - text), text);
+    const char *file = strchr(path, ':') ? strchr(path, ':') + 1 : path; // "folder:photos:200"
+    if (fits < 0 || (size_t)fits >= sizeof path || !(file_exists(path) || file_exists(file))) {
+        return false;
+    }
+    error_set(error, FOV_E_USAGE,
+              "%s: a count stands behind mnist, cifar10, cifar100 and digits alone; of samples in files --val-split 0.9 "
+              "leaves one in ten of each class to learn from",
+              text);
+    return true;
+}
+
 static void dataset_refuse(const char *text, struct error *error)
 {
+    if (dataset_refuse_count(text, error)) {
+        return;
+    }
     if (file_is_directory(text)) {
         dataset_refuse_directory(text, error);
         return;
@@ -313,12 +368,19 @@ static int dataset_hold_back(struct fov_dataset *dataset, const fov_dataset_opti
 }
 
 /* One of the sources that are no files in a store. */
-static int open_named(struct fov_dataset *dataset, const char *argument, fov_split split,
+static int open_named(struct fov_dataset *dataset, const struct dataset_found *found, fov_split split,
                       const fov_dataset_options *options, struct error *error)
 {
     bool cut = options && (options->val_split > 0 || options->val_last > 0 || options->val_list);
     fov_split wanted = split == FOV_VALIDATION ? (cut ? FOV_TRAIN : FOV_TEST) : split; // they have two
-    int status = dataset->source->open(dataset, argument, wanted, error);
+    int status = dataset->source->open(dataset, found->argument, wanted, error);
+    if (status == FOV_OK && found->most > 0 && wanted == FOV_TRAIN) {
+        if (found->most > dataset->count) {
+            return error_set(error, FOV_E_USAGE, "%s: there are %zu samples to learn from, not %zu", dataset->name,
+                             dataset->count, found->most);
+        }
+        dataset->count = found->most; // the first ones; those to test with stay all of them
+    }
     return status == FOV_OK && cut && split != FOV_TEST
                ? dataset_hold_back(dataset, options, split == FOV_VALIDATION, error)
                : status;
@@ -337,7 +399,7 @@ fov_dataset *dataset_open(struct fov_context *context, const struct dataset_foun
     dataset->target = FOV_TARGET_CLASS;
     sample_begin(&dataset->current, context->memory);
     int status = found->store ? list_open(dataset, found->store, found->index, split, options, error)
-                              : open_named(dataset, found->argument, split, options, error);
+                              : open_named(dataset, found, split, options, error);
     if (status) {
         fov_dataset_free(dataset);
         return NULL;

@@ -10,6 +10,8 @@
 #include "device/context.h"
 #include <fovea/dataset.h>
 
+enum { DATA_PATH_SIZE = 4096 };
+
 struct data_source;
 struct list;
 struct store;
@@ -45,6 +47,7 @@ struct fov_dataset {
  *  takes to add one: cmake/tables.cmake lists it. */
 struct data_source {
     const char *name; /**< what a user writes: "mnist", "mnist:ARGUMENT" */
+    bool counts;      /**< a count behind the name is its own affair, not that of the samples that are used */
     /** Whose turn it is to say whether a path is theirs, where several might: the smallest first; of equal ones by
      *  name. Who knows the files by one name has an early turn, who takes any tree of pictures the last. */
     int turn;
@@ -84,6 +87,8 @@ const struct data_source *data_source_behind(const struct data_source *last);
 struct dataset_found {
     const struct data_source *kind;
     const char   *argument; /**< what the source is told; NULL: nothing */
+    char          folder[DATA_PATH_SIZE]; /**< that argument, where a count was cut off behind it */
+    size_t        most;     /**< samples to learn from, the first ones; 0: all */
     struct store *store;    /**< of a source of files */
     const char   *index;    /**< the file in it that was named, or NULL */
 };
@@ -113,8 +118,6 @@ int dataset_set_classes(struct fov_dataset *dataset, const char *const *names, s
 int dataset_set_values(struct fov_dataset *dataset, const char *const *names, size_t count, struct error *error);
 
 /* Where data lies */
-
-enum { DATA_PATH_SIZE = 4096 };
 
 /** The directory for downloads and look-ups: $FOVEA_DATA, else $XDG_DATA_HOME/fovea, else ~/.local/share/fovea. */
 int data_directory(char *out, size_t size, struct error *error);

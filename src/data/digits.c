@@ -113,4 +113,4 @@ static void digits_close(struct fov_dataset *dataset)
 }
 
 const struct data_source data_source_digits = {
-    .name = "digits", .open = digits_open, .sample = digits_sample, .close = digits_close};
+    .name = "digits", .counts = true, .open = digits_open, .sample = digits_sample, .close = digits_close};

@@ -16,7 +16,8 @@ enum { COMPILE_SECONDS = 60 };
 static const size_t run_memory = (size_t)1 << 30, compile_memory = (size_t)4 << 30;
 
 /* The frame around the learner's functions. It reads, per case, two counts and the numbers given; it writes the answer,
- * filled with NaN before, and whether numbers behind its end were touched. */
+ * filled with NaN before, and whether numbers behind its end were touched. Before and behind what is given lie zeros, in
+ * every case, so that a function that reads there has the same numbers each time, and the slip can be named. */
 static const char frame[] =
     "#include \"lesson.c\"\n"
     "#line 1 \"frame of the check\"\n"
@@ -25,7 +26,7 @@ static const char frame[] =
     "#include <string.h>\n"
     "#include <unistd.h>\n"
     "enum { LESSON_ROOM = 4096, LESSON_GUARD = 64 };\n"
-    "static double lesson_in[LESSON_ROOM + LESSON_GUARD], lesson_out[LESSON_ROOM + LESSON_GUARD];\n"
+    "static double lesson_in[LESSON_ROOM + 2 * LESSON_GUARD], lesson_out[LESSON_ROOM + LESSON_GUARD];\n"
     "%s\n"
     "static void lesson_call(const double *in, double *out)\n"
     "{\n"
@@ -45,9 +46,10 @@ static const char frame[] =
     "    setvbuf(stdout, NULL, _IOLBF, 0);\n"
     "    while (lesson_read(count, sizeof count)) {\n"
     "        int touched = 0;\n"
-    "        if (!lesson_read(lesson_in, (size_t)count[0] * sizeof(double))) return 1;\n"
+    "        memset(lesson_in, 0, sizeof lesson_in);\n"
+    "        if (!lesson_read(lesson_in + LESSON_GUARD, (size_t)count[0] * sizeof(double))) return 1;\n"
     "        for (int i = 0; i < LESSON_ROOM + LESSON_GUARD; i++) lesson_out[i] = i < count[1] ? NAN : 12345.75;\n"
-    "        lesson_call(lesson_in, lesson_out);\n"
+    "        lesson_call(lesson_in + LESSON_GUARD, lesson_out);\n"
     "        for (int i = count[1]; i < LESSON_ROOM + LESSON_GUARD; i++) touched |= lesson_out[i] != 12345.75;\n"
     "        if (!lesson_write(&touched, sizeof touched)) return 1;\n"
     "        if (!lesson_write(lesson_out, (size_t)count[1] * sizeof(double))) return 1;\n"

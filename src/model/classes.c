@@ -228,6 +228,43 @@ static void say_different(struct text *text, const fov_model *model, const fov_d
     }
 }
 
+/* Of names on both sides those that differ; of names on one side the first few. */
+static void say_by_position(struct text *text, const fov_model *model, const fov_dataset *data,
+                            const fov_class_match *match)
+{
+    bool has_names = model->class_names != NULL && model->class_count == match->model_classes;
+    int said = 0, all = 0;
+    for (int i = 0; has_names && i < data->classes; i++) {
+        all += strcmp(data->class_names[i], model->class_names[i]) != 0;
+    }
+    if (has_names && all == 0) {
+        text_add(text, "classes by position, as asked: all %d names are the same", data->classes);
+    } else if (has_names) {
+        text_add(text, "classes by position, as asked: %d of %d ", all, data->classes);
+        text_add(text, all == 1 ? "has another name in the model (" : "have other names in the model (");
+    } else {
+        all = data->classes;
+        text_add(text, "the model has no class names: its outputs 0 to %d are taken, by position, for ", all - 1);
+    }
+    for (int i = 0; i < data->classes && said < SHOWN_NAMES; i++) {
+        if (has_names && strcmp(data->class_names[i], model->class_names[i]) != 0) {
+            add_name(text, said++ > 0 ? ", " : "", data->class_names[i]);
+            text_add(text, " is taken for output %d, ", i);
+            add_name(text, "", model->class_names[i]);
+        } else if (!has_names) {
+            add_name(text, said++ > 0 ? ", " : "", data->class_names[i]);
+        }
+    }
+    if (all > said) {
+        text_add(text, " and %d more", all - said);
+    }
+    text_add(text, "%s", has_names && all > 0 ? ")" : "");
+    if (match->model_classes > data->classes) {
+        text_add(text, "; %d more of the model's outputs stand for nothing in the data",
+                 match->model_classes - data->classes);
+    }
+}
+
 static void say(fov_class_match *match, const fov_model *model, const fov_dataset *data, struct match_owner *owner)
 {
     struct text *text = &owner->text;
@@ -250,10 +287,7 @@ static void say(fov_class_match *match, const fov_model *model, const fov_datase
         add_respelled(text, model, data, owner->model_class);
         break;
     case FOV_CLASSES_BY_POSITION:
-        text_add(text, "%s: class 0 is taken for ",
-                 model->class_names == NULL ? "the model has no class names" : "classes by position, as asked");
-        add_name(text, "", data->class_names[0]);
-        text_add(text, ", and so on by position");
+        say_by_position(text, model, data, match);
         break;
     case FOV_CLASSES_DIFFERENT:
         if (match->model_classes == 0) {

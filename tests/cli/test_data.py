@@ -55,6 +55,36 @@ def model():
     return _model
 
 
+def idx(path, *dims, values):
+    with open(path, "wb") as file:
+        file.write(struct.pack(f">HBB{len(dims)}I", 0, 8, len(dims), *dims) + bytes(values))
+
+
+def test_a_count_behind_a_name():
+    """mnist:500 learns from the first 500, and is tested with all there is to test with."""
+    os.makedirs("idx/mnist", exist_ok=True)
+    for part, count in (("train", 60), ("t10k", 20)):
+        idx(f"idx/mnist/{part}-images-idx3-ubyte", count, 8, 8, values=[i % 251 for i in range(64 * count)])
+        idx(f"idx/mnist/{part}-labels-idx1-ubyte", count, values=[i % 10 for i in range(count)])
+    env = command.environment(FOVEA_DATA=os.path.abspath("idx"))
+    for source, count in (("mnist", 60), ("mnist:30", 30), ("mnist:60", 60), ("mnist:idx:7", 7)):
+        about = fovea("data", "info", source, "--json", env=env).json()
+        assert (about["train"], about["test"]) == (count, 20), about
+    words = ("train", "--model", "mlp", "--epochs", 1, "--out")
+    assert "30 samples to learn from" in fovea(*words, "first", "--data", "mnist:30", env=env).out
+    assert "20 samples to learn from, 10 to check with" in fovea(*words, "held", "--data", "mnist:30", "--val-split", "0.5",
+                                                               env=env).out
+    assert fovea("train", "--resume", "first", "--epochs", 2, env=env).code == OK
+    expect_failure(fovea("data", "info", "mnist:61", env=env), USAGE, "60 samples to learn from, not 61")
+    expect_failure(fovea("data", "info", "mnist:0", env=env), USAGE, "must be 1 to")
+    expect_failure(fovea("data", "info", "mnist:99999999999999999999", env=env), USAGE, "must be 1 to")
+    make_colours("counted", {c: c for c in COLOURS})
+    for source in ("counted:4", "folder:counted:4"):
+        expect_failure(fovea("data", "info", source), USAGE, "--val-split 0.9")
+    os.makedirs("30", exist_ok=True)  # a folder of such a name is a folder
+    expect_failure(fovea("data", "info", "mnist:30", env=env), INPUT, "no mnist files in 30")
+
+
 def fault(name):
     path = f"{SHARED}/faults/{name}"
     if not os.path.exists(path):

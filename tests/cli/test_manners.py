@@ -5,6 +5,7 @@ every mood and never lost, tables fit their screen.
 
 Run one case:  FOVEA_BINARY=build/release/fovea tests/cli/test_manners.py tables
 """
+import csv
 import json
 import os
 import re
@@ -67,6 +68,26 @@ def test_a_run_goes_on_from_anywhere():
     done = fovea("train", "--resume", "there/run", "--epochs", 2)
     assert done.code == OK, done.err
     assert "on pictures:" in done.out, done.out  # the real name, not the kind of data
+
+
+def test_one_training_time():
+    """What the terminal, the page and the table call training is the same time: that of the steps."""
+    def page():
+        with open("timed/report.html", encoding="utf-8") as file:
+            text = re.sub("<[^>]*>", " ", file.read())
+        return re.search(r"training time\s+([\d.]+ s)", text) or re.search(r"([\d.]+ s)\s+training time", text)
+
+    def table():
+        with open("timed/history.csv", encoding="utf-8") as file:
+            return sum(float(row["time"]) for row in csv.DictReader(file))
+    done = train("timed", "--model", "mlp", epochs=2)
+    found = re.search(r"Trained in ([\d.]+ s) \(([\d.]+) s with validation", done.out)
+    assert found and found[1] == page()[1] == f"{table():.1f} s" and float(found[2]) >= table() - 0.1, done.out
+    done = fovea("train", "--resume", "timed", "--epochs", 4, "--json").json()
+    assert abs(done["training_seconds"] - table()) < 1e-3 and done["seconds"] > 0
+    done = fovea("train", "--resume", "timed", "--epochs", 5)
+    found = re.search(r"Trained in ([\d.]+ s)", done.out)
+    assert found and found[1] == page()[1] == f"{table():.1f} s", done.out
 
 
 def test_test_is_measured_once():

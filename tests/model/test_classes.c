@@ -88,10 +88,16 @@ static void relations(void **state)
         {11, twice, false, FOV_CLASSES_DIFFERENT, "1 of its 10 is unknown to the model (\"0\")", -1},
         {11, twice, false, FOV_CLASSES_DIFFERENT, "a name that stands twice on one side is not matched", -1},
         {3, less, false, FOV_CLASSES_DIFFERENT, "(\"3\", \"4\", \"5\", \"6\" and 3 more)", 0},
-        {10, other, true, FOV_CLASSES_BY_POSITION, "by position, as asked", 0},
-        {12, more, true, FOV_CLASSES_BY_POSITION, "by position", 0},
+        {10, other, true, FOV_CLASSES_BY_POSITION,
+         "by position, as asked: 2 of 10 have other names in the model (\"8\" is taken for output 8, \"eight\", \"9\" is "
+         "taken for output 9, \"nine\")", 0},
+        {12, more, true, FOV_CLASSES_BY_POSITION,
+         "10 of 10 have other names in the model (\"0\" is taken for output 0, \"x\"", 0},
+        {12, more, true, FOV_CLASSES_BY_POSITION, "and 6 more); 2 more of the model's outputs stand for nothing", 0},
+        {10, same, true, FOV_CLASSES_BY_POSITION, "as asked: all 10 names are the same", 0},
         {3, less, true, FOV_CLASSES_DIFFERENT, "mlp has 3 outputs, but digits has 10 classes", 0},
-        {10, NULL, false, FOV_CLASSES_BY_POSITION, "the model has no class names: class 0 is taken for \"0\"", 0},
+        {10, NULL, false, FOV_CLASSES_BY_POSITION, 
+         "the model has no class names: its outputs 0 to 9 are taken, by position, for \"0\", \"1\", \"2\", \"3\" and 6 more", 0},
         {12, NULL, false, FOV_CLASSES_DIFFERENT, "mlp has 12 outputs, but digits has 10 classes", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

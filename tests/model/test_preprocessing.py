@@ -93,6 +93,33 @@ def test_convert_stores():
     assert "blue first" in run("inspect", "again.onnx")[1]
 
 
+def options_of(stated):
+    """What inspect says, as it is typed."""
+    words = ["--scale", stated["scale"], "--mean", ",".join(map(str, stated["mean"])),
+             "--std", ",".join(map(str, stated["std"])), f"--bgr={'yes' if stated['colours'] == 'bgr' else 'no'}"]
+    for key in ("resize", "crop"):
+        words += [f"--{key}", stated[key]] if stated[key] else []
+    words += ["--letterbox", stated["letterbox"]] if stated["letterbox"] != "none" else []
+    return list(map(str, words)) + ["--invert", stated["invert"]]
+
+
+def test_inspect_says_everything():
+    picture("p.png")
+    write("m.onnx", pixels_model((3, SIDE, SIDE)))
+    for words in list(EXPECTED) + [("--fit", "crop", "--invert", "yes"), ("--fit", "pad"), ("--mean", "0.485,0.456,0.406")]:
+        assert run("convert", "m.onnx", "stored.onnx", "--quiet", *words)[0] == 0
+        stated = json.loads(run("inspect", "stored.onnx", "--json")[1])["preprocessing"]
+        assert stated["stated"] == bool(words) and stated["picture"] and stated["channels"] == 3, stated
+        assert (stated["height"], stated["width"], stated["layout"]) == (SIDE, SIDE, "nchw"), stated
+        again = options_of(stated) + (["--fit", stated["fit"]] if stated["fit"] != "stretch" else [])
+        assert near(pixels("m.onnx", *again)[0], pixels("m.onnx", *words)[0], 1e-5), (words, stated)
+    assert stated["mean"] == [0.485, 0.456, 0.406] and stated["std"] == [1, 1, 1], stated  # as people write them
+    assert run("convert", "m.onnx", "stored.onnx", "--quiet", "--preset", "imagenet")[0] == 0
+    text = " ".join(run("inspect", "stored.onnx")[1].split())
+    for part in ("shorter side to ", f"the middle {SIDE} x {SIDE}", "red first", "(x - 0.485) / 0.229"):
+        assert part in text, (part, text)
+
+
 def test_slips():
     picture("p.png")
     write("m.onnx", pixels_model((3, SIDE, SIDE)))

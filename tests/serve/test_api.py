@@ -116,6 +116,35 @@ def test_same_as_predict():
             assert json.loads(data) == wanted, (name, number)
 
 
+def test_what_is_asked_in_vain():
+    """Whatever stands behind the ? and means nothing is said, as a body is that is no picture."""
+    s = server()
+    picture = png(28, 28, 200)
+    for path, part in (("/api/predict?top=abc", "whole number from 1"), ("/api/predict?top=0", "from 1 to"),
+                       ("/api/predict?top=", "whole number"), ("/api/predict?top", "has no value"),
+                       ("/api/predict?top=-3", "whole number"), ("/api/predict?top=3.5", "whole number"),
+                       ("/api/predict?top=99999999999999999999", "whole number"), ("/api/predict?mask=yes", "from 0 to 1"),
+                       ("/api/predict?tpo=3", "did you mean top?"), ("/api/predict?nothing=1", "takes model,top,mask"),
+                       ("/api/predict?top=1&top=2", "given twice"), ("/api/predict?model=%zz", "percent-encoded"),
+                       ("/api/explain?methods=gradcm", "integrated_gradients"), ("/api/explain?methods=", "several"),
+                       ("/api/explain?methods=gradcam,", "several"), ("/api/explain?steps=many", "whole number"),
+                       ("/api/explain?class=nobody", "no class"), ("/api/explain?class=-1", "no class"),
+                       ("/api/explain?class=10", ""), ("/api/layer?layer=nothing", ""),
+                       ("/api/sum?filter=x", "whole number"), ("/api/sum?row=1e3", "whole number"),
+                       ("/api/teach/train?epochs=soon", "from 1 to 200"), ("/api/teach/train?epochs=201", "from 1 to 200")):
+        answer = s.json("POST", path, picture, code=400)
+        assert part in answer["error"], (path, answer)
+    for path, code in (("/api/lessons?lang=fr", 400), ("/api/health?x=1", 400), ("/api/models?model=best", 400),
+                       ("/api/filters?layer=nothing", 400), ("/api/network?model=nobody", 404),
+                       ("/api/lessons/drawing/15x", 404), ("/api/runs/first?from=3", 400)):
+        s.json("GET", path, code=code)
+    for path in ("/api/predict?top=2&model=best&mask=0", "/api/predict?&top=2&", "/api/explain?class=&methods=gradcam",
+                 "/api/explain?class=3&methods=occlusion,gradcam&steps=4"):
+        s.json("POST", path, picture)
+    parameters = s.json("GET", "/api/openapi.json")["paths"]["/api/predict"]["post"]["parameters"]
+    assert {p["name"]: p["schema"] for p in parameters}["top"] == {"type": "integer", "minimum": 1, "maximum": 999999}
+
+
 def in_zip(files):
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:

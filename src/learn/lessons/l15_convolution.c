@@ -12,7 +12,20 @@ enum {
     HEAD = 5,
     MOST = 8
 }; /* height, width, stride, pad, bias; then the kernel; then two lists; then the picture */
-enum { FLIPPED = 1, NO_PAD, NO_STRIDE, BIAS_PER_TAP, NO_BIAS, TURNED_SIDES, LIST_NOT_FLIPPED };
+enum {
+    FLIPPED = 1,
+    NO_PAD,
+    NO_STRIDE,
+    BIAS_PER_TAP,
+    NO_BIAS,
+    TURNED_SIDES,
+    BORDER_FORGOTTEN,
+    COLUMNS_FORGOTTEN,
+    ROWS_FORGOTTEN,
+    EDGE_REPEATED,
+    BORDER_LEFT_OUT,
+    LIST_NOT_FLIPPED
+};
 enum { LIST_A = 4, LIST_B = 3, LIST_Y = LIST_A + LIST_B - 1 };
 
 struct geometry {
@@ -67,9 +80,26 @@ static int draw(struct draw *d, int index, double *in)
     return from + pixels;
 }
 
-static double pixel(const double *picture, const struct geometry *g, int y, int x)
+/* A pixel, 0 outside the picture. Where that is forgotten, what lies there in memory: the end of the row above or the
+ * beginning of the row below, and, above and below the picture, the numbers that were given before it and zeros. */
+static double pixel(const double *picture, const struct geometry *g, int y, int x, int mistake)
 {
-    return y >= 0 && y < g->height && x >= 0 && x < g->width ? picture[y * g->width + x] : 0;
+    bool row = y >= 0 && y < g->height, column = x >= 0 && x < g->width;
+    if (mistake == EDGE_REPEATED) {
+        y = y < 0 ? 0 : y >= g->height ? g->height - 1 : y;
+        x = x < 0 ? 0 : x >= g->width ? g->width - 1 : x;
+        row = column = true;
+    }
+    row |= mistake == BORDER_FORGOTTEN || mistake == ROWS_FORGOTTEN;
+    column |= mistake == BORDER_FORGOTTEN || mistake == COLUMNS_FORGOTTEN;
+    return row && column ? picture[y * g->width + x] : 0;
+}
+
+/* Does the kernel look outside the picture for this output? */
+static bool looks_outside(const struct geometry *g, int r, int c)
+{
+    int y = r * g->stride - g->pad, x = c * g->stride - g->pad;
+    return y < 0 || y + K > g->height || x < 0 || x + K > g->width;
 }
 
 static void answer(const double *in, int mistake, double *out)
@@ -83,9 +113,9 @@ static void answer(const double *in, int mistake, double *out)
             for (int i = 0; i < K * K; i++) {
                 int u = i / K, v = i % K;
                 double weight = kernel[mistake == FLIPPED ? K * K - 1 - i : mistake == TURNED_SIDES ? v * K + u : i];
-                sum += weight * pixel(picture, &g, r * stride + u - pad, c * stride + v - pad);
+                sum += weight * pixel(picture, &g, r * stride + u - pad, c * stride + v - pad, mistake);
             }
-            out[r * g.columns + c] = sum;
+            out[r * g.columns + c] = mistake == BORDER_LEFT_OUT && looks_outside(&g, r, c) ? 0 : sum;
         }
     }
     out += g.rows * g.columns;
@@ -183,6 +213,39 @@ static const struct mistake mistakes[] = {
       "核的行和列弄反了：它按行存放，权重 [u][v] 是 kernel[u * 3 + v]"},
      "kernel[u * 3 + v]",
      "kernel[v * 3 + u]"},
+    {"border-forgotten",
+     {"the border is forgotten: where the kernel looks outside, y or x is below 0 or too large, and y * width + x is then "
+      "a number that lies elsewhere: beyond the end of a row the next row begins. Outside the picture a pixel is 0",
+      "忘了边界：核看到图外时，y 或 x 小于 0 或太大，y * width + x 就落到别处的数上：一行末尾之后是下一行的开头。图外的像素"
+      "是 0"},
+     "                    if (y >= 0 && y < height && x >= 0 && x < width)\n",
+     ""},
+    {"columns-forgotten",
+     {"rows outside the picture are left out, columns are not: with x = -1 you read the last pixel of the row above, with "
+      "x = width the first of the row below. Outside the picture a pixel is 0",
+      "图外的行排除了，图外的列没有：x = -1 时读到的是上一行的最后一个像素，x = width 时是下一行的第一个。图外的像素是 0"},
+     "if (y >= 0 && y < height && x >= 0 && x < width)",
+     "if (y >= 0 && y < height)"},
+    {"rows-forgotten",
+     {"columns outside the picture are left out, rows are not: with y = -1 or y = height you read numbers that are no "
+      "pixels at all. Outside the picture a pixel is 0",
+      "图外的列排除了，图外的行没有：y = -1 或 y = height 时读到的根本不是像素。图外的像素是 0"},
+     "if (y >= 0 && y < height && x >= 0 && x < width)",
+     "if (x >= 0 && x < width)"},
+    {"edge-repeated",
+     {"outside the picture you repeat its edge; pad is a frame of zeros: a pixel outside is 0",
+      "图外你重复了边缘的像素；pad 是一圈零：图外的像素是 0"},
+     "                    if (y >= 0 && y < height && x >= 0 && x < width)\n",
+     "                    y = y < 0 ? 0 : y >= height ? height - 1 : y;\n"
+     "                    x = x < 0 ? 0 : x >= width ? width - 1 : x;\n"},
+    {"border-left-out",
+     {"outputs whose kernel looks outside the picture are 0; only the pixels outside count as 0, the others are summed, "
+      "and the bias is added",
+      "核看到图外的那些输出你写成了 0；只有图外的像素算作 0，其余的照样求和，还要加偏置"},
+     "result[r * columns + c] = sum;",
+     "int top = r * stride - pad, left = c * stride - pad;\n"
+     "            result[r * columns + c] =\n"
+     "                top < 0 || top + 3 > height || left < 0 || left + 3 > width ? 0 : sum;"},
     {"list-not-flipped",
      {"in the list, b is not turned round: the mathematical convolution pairs a[i] with b[k - i], so one index rises "
       "while the other falls",

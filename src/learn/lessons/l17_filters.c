@@ -6,7 +6,18 @@
 #include <math.h>
 
 enum { H = 5, W = 6, PIXELS = H * W };
-enum { NOT_DIVIDED = 1, ZERO_BORDER, X_AND_Y, SUM_OF_SIZES, NO_PICTURE, WRAPS, NOT_ROUNDED };
+enum {
+    NOT_DIVIDED = 1,
+    ZERO_BORDER,
+    MIRROR_AT_PIXEL,
+    WRAPPED_AROUND,
+    BORDER_FORGOTTEN,
+    X_AND_Y,
+    SUM_OF_SIZES,
+    NO_PICTURE,
+    WRAPS,
+    NOT_ROUNDED
+};
 
 static int given(const double *in, struct part *parts)
 {
@@ -36,22 +47,38 @@ static int draw(struct draw *d, int index, double *in)
     return PIXELS;
 }
 
-/* A pixel; outside, the picture goes on as in a mirror: b a | a b c. */
-static double pixel(const double *picture, int y, int x, bool zero)
+/* A pixel; outside, the picture goes on as in a mirror: b a | a b c. Other borders: zeros; the mirror in the middle of
+ * the outermost pixel, c b | a b c; the other side of the picture; what lies there in memory, where nobody asked. */
+static double pixel(const double *picture, int y, int x, int mistake)
 {
-    if (zero && (y < 0 || y >= H || x < 0 || x >= W)) {
-        return 0;
+    bool outside = y < 0 || y >= H || x < 0 || x >= W;
+    int at = y * W + x;
+    switch (mistake) {
+    case ZERO_BORDER:
+        return outside ? 0 : picture[at];
+    case BORDER_FORGOTTEN:
+        return at < 0 || at >= PIXELS ? 0 : picture[at];
+    case MIRROR_AT_PIXEL:
+        y = y < 0 ? -y : y >= H ? 2 * H - 2 - y : y;
+        x = x < 0 ? -x : x >= W ? 2 * W - 2 - x : x;
+        break;
+    case WRAPPED_AROUND:
+        y = (y + H) % H;
+        x = (x + W) % W;
+        break;
+    default:
+        y = y < 0 ? -1 - y : y >= H ? 2 * H - 1 - y : y;
+        x = x < 0 ? -1 - x : x >= W ? 2 * W - 1 - x : x;
+        break;
     }
-    y = y < 0 ? -1 - y : y >= H ? 2 * H - 1 - y : y;
-    x = x < 0 ? -1 - x : x >= W ? 2 * W - 1 - x : x;
     return picture[y * W + x];
 }
 
-static double around(const double *picture, const double *kernel, int i, bool zero)
+static double around(const double *picture, const double *kernel, int i, int mistake)
 {
     double sum = 0;
     for (int k = 0; k < 9; k++) {
-        sum += kernel[k] * pixel(picture, i / W + k / 3 - 1, i % W + k % 3 - 1, zero);
+        sum += kernel[k] * pixel(picture, i / W + k / 3 - 1, i % W + k % 3 - 1, mistake);
     }
     return sum;
 }
@@ -60,11 +87,10 @@ static void answer(const double *in, int mistake, double *out)
 {
     static const double ones[] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, across[] = {-1, 0, 1, -2, 0, 2, -1, 0, 1},
                         down[] = {-1, -2, -1, 0, 0, 0, 1, 2, 1};
-    bool zero = mistake == ZERO_BORDER;
     for (int i = 0; i < PIXELS; i++) {
-        double mean = around(in, ones, i, zero) / (mistake == NOT_DIVIDED ? 1 : 9);
-        double x = around(in, mistake == X_AND_Y ? down : across, i, zero),
-               y = around(in, mistake == X_AND_Y ? across : down, i, zero);
+        double mean = around(in, ones, i, mistake) / (mistake == NOT_DIVIDED ? 1 : 9);
+        double x = around(in, mistake == X_AND_Y ? down : across, i, mistake),
+               y = around(in, mistake == X_AND_Y ? across : down, i, mistake);
         double sharp = mistake == NO_PICTURE ? in[i] - mean : in[i] + (in[i] - mean);
         double rounded = mistake == NOT_ROUNDED ? trunc(sharp) : floor(sharp + 0.5);
         out[i] = mean;
@@ -145,6 +171,31 @@ static const struct mistake mistakes[] = {
      "static double at(const double *p, int height, int width, int y, int x)\n{\n",
      "static double at(const double *p, int height, int width, int y, int x)\n{\n    if (y < 0 || y >= height || x < 0 "
      "|| x >= width) return 0;\n"},
+    {"mirror-at-pixel",
+     {"your mirror stands in the middle of the outermost pixel, as OpenCV's BORDER_REFLECT_101 does: row -1 is row 1. Here "
+      "it stands at the picture's edge: row -1 is row 0, so y < 0 becomes -1 - y",
+      "你的镜子立在最外一个像素的中间，像 OpenCV 的 BORDER_REFLECT_101：第 -1 行是第 1 行。这里镜子立在图的边缘：第 -1 行是"
+      "第 0 行，所以 y < 0 变为 -1 - y"},
+     "    y = y < 0 ? -1 - y : y >= height ? 2 * height - 1 - y : y;\n"
+     "    x = x < 0 ? -1 - x : x >= width ? 2 * width - 1 - x : x;\n",
+     "    y = y < 0 ? -y : y >= height ? 2 * height - 2 - y : y;\n"
+     "    x = x < 0 ? -x : x >= width ? 2 * width - 2 - x : x;\n"},
+    {"wrapped-around",
+     {"outside the picture you take its other side, as a roll of wallpaper goes on: the left edge meets the right one. "
+      "Mirror it: row -1 is row 0",
+      "图外你取了图的另一侧，像壁纸那样接下去：左边缘碰上了右边缘。应当镜像：第 -1 行就是第 0 行"},
+     "    y = y < 0 ? -1 - y : y >= height ? 2 * height - 1 - y : y;\n"
+     "    x = x < 0 ? -1 - x : x >= width ? 2 * width - 1 - x : x;\n",
+     "    y = (y + height) % height;\n"
+     "    x = (x + width) % width;\n"},
+    {"border-forgotten",
+     {"the border is forgotten: left of column 0 you read the last pixel of the row above, right of the last column the "
+      "first of the row below, and above and below the picture numbers that are none of its. Mirror it: row -1 is row 0",
+      "忘了边界：第 0 列左边读到的是上一行的最后一个像素，最后一列右边是下一行的第一个，图的上面和下面则根本不是它的数。应当"
+      "镜像：第 -1 行就是第 0 行"},
+     "    y = y < 0 ? -1 - y : y >= height ? 2 * height - 1 - y : y;\n"
+     "    x = x < 0 ? -1 - x : x >= width ? 2 * width - 1 - x : x;\n",
+     ""},
     {"x-and-y",
      {"sobel_x is Sobel's other kernel: x finds what changes from left to right, so its columns are -1 0 1",
       "sobel_x 用了另一个 Sobel 核：x 找从左到右的变化，所以列是 -1 0 1"},
