@@ -357,7 +357,7 @@ static void print_time(const struct train_view *view, const char *directory)
     if (strcmp(run, now) != 0) {
         fprintf(cli->out, ", %s of it now", now);
     }
-    fprintf(cli->out, " (%s with validation and pages). ", command);
+    fprintf(cli->out, " (%s with validation and pages).\n", command);
 }
 
 void train_view_end(struct train_view *view, const fov_report *check, const fov_report *test, const char *directory,

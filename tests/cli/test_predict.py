@@ -82,7 +82,8 @@ def test_a_seven_is_a_seven():
     # the file says how, and the command line says otherwise
     squeezed = answers("drawn/black-on-white.png", "--fit", "stretch", "--invert", "no")[0]
     assert float(squeezed["probability"]) != float(rows[0]["probability"])
-    assert "ink, light on dark" in fovea("inspect", model()).out
+    about = fovea("inspect", model()).out
+    assert "its ink, scaled and centred in 28 x 28" in about and "0..1, light on dark" in about, about
     done = fovea("predict", model(), "drawn/red.png")
     assert "7  " in done.out and sum(map(done.out.count, "@%#*+=-")) > 30, done.out  # what the network saw
 
@@ -117,7 +118,8 @@ def test_fits():
     # of black on white "auto" is "yes"; with "no" there is no ink, and the picture is squeezed as it is
     assert len(seen) == 7, len(seen)
     kept = fovea("convert", "mlp.onnx", "kept.onnx", "--fit", "pad", "--invert", "auto")
-    assert kept.code == OK and "between black bars, light on dark" in fovea("inspect", "kept.onnx").out
+    about = fovea("inspect", "kept.onnx").out
+    assert kept.code == OK and "between black bars, in 28 x 28" in about and "light on dark" in about, about
     expect_failure(fovea("predict", "mlp.onnx", "one/seven.png", "--fit", "pad", "--resize", 30), USAGE, "two ways")
     expect_failure(fovea("predict", "mlp.onnx", "one/seven.png", "--fit", "squash"), USAGE, "stretch")
 
