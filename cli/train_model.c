@@ -54,6 +54,27 @@ static int give_head(struct train_job *job, int classes)
     return named ? finish_model(job) : fail_library(job->cli);
 }
 
+/* Values where the file knew classes: a last layer of its own, too. */
+static int fit_values(struct train_job *job, fov_meaning meaning)
+{
+    char clean[256];
+    const char *weight = NULL;
+    int values = fov_dataset_describe(job->data).values, before = fov_model_classes(job->model);
+    bool knows_classes = meaning == FOV_MEANING_SOFTMAX || meaning == FOV_MEANING_SIGMOID ||
+                         (meaning == FOV_MEANING_LOGITS && before != values);
+    if (values < 1 || !knows_classes) {
+        return EXIT_OK; /* whether they are as many, training says */
+    }
+    if (fov_model_replace_head(job->model, values, &weight) != FOV_OK) {
+        return fail_library(job->cli);
+    }
+    if (!job->resume) {
+        remark(job->cli, "a new head for %d value%s instead of %d classes: %s begins with random numbers", values,
+               values == 1 ? "" : "s", before, show_clean(clean, sizeof clean, weight));
+    }
+    return finish_model(job);
+}
+
 /* What comes from a file knows classes by name or by number. They stay as they are where the data's are among them;
  * where the file is about something else altogether, or --classes says so, it gets a new last layer. What is neither
  * is a mistake, or a decision that only the user can take. */
@@ -63,6 +84,9 @@ static int fit_classes(struct train_job *job)
     int before = fov_model_classes(job->model), code = EXIT_OK;
     fov_meaning meaning = fov_model_meaning(job->model, fov_model_output(job->model));
     bool knows_classes = fov_dataset_describe(job->data).classes > 0;
+    if (fov_dataset_describe(job->data).target == FOV_TARGET_VALUES) {
+        return fit_values(job, meaning);
+    }
     if (meaning == FOV_MEANING_MAP || meaning == FOV_MEANING_VALUES || !knows_classes) {
         return EXIT_OK; /* it knows no classes, and how many numbers it makes does not change that: training says so */
     }

@@ -23,9 +23,20 @@ struct head {
 
 static int give_up(const struct head *head, const struct node *node, const char *why)
 {
-    return error_set(&head->model->context->error, FOV_E_UNSUPPORTED,
-                     "the head cannot be replaced: \"%s\" (%s) %s", graph_value(head->model->graph, node->out[0])->name,
-                     node->op->name, why);
+    return error_set(&head->model->context->error, FOV_E_UNSUPPORTED, "the head cannot be replaced: \"%s\" (%s) %s",
+                     graph_value(head->model->graph, node->out[0])->name, node->op->name, why);
+}
+
+/** How often nodes read a value. */
+static int count_readers(const fov_graph *graph, int id)
+{
+    int readers = 0;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        for (int i = 0; i < graph->nodes[n].in_count; i++) {
+            readers += graph->nodes[n].in[i] == id;
+        }
+    }
+    return readers;
 }
 
 /** One axis of a parameter takes the new number of classes. */
@@ -33,16 +44,10 @@ static int change(struct head *head, const struct node *node, int port, int axis
 {
     int id = node->in[port];
     const fov_graph *graph = head->model->graph;
-    int readers = 0;
-    for (size_t n = 0; n < graph->node_count; n++) {
-        for (int i = 0; i < graph->nodes[n].in_count; i++) {
-            readers += graph->nodes[n].in[i] == id;
-        }
-    }
     if (!model_is_parameter(graph, id)) {
         return give_up(head, node, "has a weight that is no parameter");
     }
-    if (readers > 1) {
+    if (count_readers(graph, id) > 1) {
         return give_up(head, node, "shares its weights with another layer");
     }
     fov_shape shape = graph_value(graph, id)->shape;
@@ -228,6 +233,70 @@ int fov_model_replace_head(fov_model *model, int classes, const char **weight)
     struct call call = call_begin(model->context);
     int status = replace_head(model, classes, weight);
     call_end(&call);
+    return status;
+}
+
+/* ---- a plain end ------------------------------------------------------------------------------------------------- */
+
+static const struct node *maker(const fov_graph *graph, int id)
+{
+    return graph_value(graph, id)->kind == VALUE_RESULT ? &graph->nodes[graph_value(graph, id)->node] : NULL;
+}
+
+/** The one input that is computed from the network's; 0: there are none or several. */
+static int only_source(const fov_graph *graph, const struct node *node)
+{
+    int found = 0;
+    for (int i = 0; i < node->in_count; i++) {
+        if (node->in[i] != 0 && graph_value(graph, node->in[i])->kind == VALUE_RESULT) {
+            if (found != 0) {
+                return 0;
+            }
+            found = node->in[i];
+        }
+    }
+    return found;
+}
+
+/** May what a node makes change: does one other node read it, and nobody else? */
+static bool is_read_once(const fov_model *model, int id)
+{
+    int readers = count_readers(model->graph, id);
+    for (int i = 0; i < model->output_count; i++) {
+        readers += model->outputs[i].value.id == id;
+    }
+    return readers <= 1;
+}
+
+static bool has_parameters(const fov_graph *graph, const struct node *node)
+{
+    for (int i = 0; i < node->in_count; i++) {
+        if (node->in[i] != 0 && model_is_parameter(graph, node->in[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int model_end_plainly(fov_model *model)
+{
+    fov_graph *graph = model->graph;
+    struct model_scores scores = model_scores(model, model->output);
+    int status = scores.logits.id != model->output.id ? model_replace_output(model, scores.logits) : FOV_OK;
+    int at = model->output.id;
+    const struct node *node = maker(graph, at);
+    while (status == FOV_OK && node != NULL &&
+           (!has_parameters(graph, node) || strcmp(node->op->name, "batch_norm") == 0)) {
+        bool bends = node->op->family == OP_ACTIVATION && !has_parameters(graph, node) && is_read_once(model, at);
+        if (bends) {
+            struct node *bend = &graph->nodes[graph_value(graph, at)->node];
+            bend->op = op_find("identity");
+            bend->in_count = 1;
+        }
+        at = bends ? node->in[0] : only_source(graph, node);
+        node = at != 0 ? maker(graph, at) : NULL;
+    }
+    model_forget_plan(model);
     return status;
 }
 

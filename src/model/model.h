@@ -141,6 +141,10 @@ bool model_map_is_channels_last(const fov_model *model, fov_value output);
 /** Whether a shape can have that meaning; E_SHAPE. */
 int model_check_meaning(const fov_model *model, fov_value output, fov_meaning meaning);
 
+/** Makes the chosen output what the last layer with weights says, of any sign and size: a final softmax or sigmoid goes,
+ *  and activations between that layer and the output (SqueezeNet has one) let their numbers pass. In head.c. */
+int model_end_plainly(fov_model *model);
+
 /** Warns of weights that are NaN or infinite, and of tensors with many denormal ones, naming them; with the context's
  *  `strict` that is an error. A batch norm's variance below zero always is one. */
 int model_check_finite(fov_model *model, const char *path);

@@ -56,10 +56,11 @@ static int finish(const struct task_use *use, fov_model *model, struct error *er
 {
     (void)use;
     (void)error;
-    return fov_model_meaning(model, model->output) == FOV_MEANING_LOGITS ||
-                   model_count_values(model, model->output) == 1
-               ? model_replace_output(model, fov_sigmoid(model->graph, model->output))
-               : FOV_OK;
+    if (fov_model_meaning(model, model->output) == FOV_MEANING_SIGMOID) {
+        return FOV_OK;
+    }
+    int status = model_end_plainly(model);
+    return status == FOV_OK ? model_replace_output(model, fov_sigmoid(model->graph, model->output)) : status;
 }
 
 static void add_loss(const struct task_use *use, fov_graph *graph, struct task_ends *ends)

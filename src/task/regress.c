@@ -156,6 +156,9 @@ static int finish(const struct task_use *use, fov_model *model, struct error *er
     if (model_count_values(model, model->output) != count || count < 1) {
         return FOV_OK; /* training says what does not fit */
     }
+    if (model_end_plainly(model) != FOV_OK) {
+        return (int)error->status;
+    }
     double *mean = memory_allocate(memory, 2 * (size_t)count, sizeof *mean, "a task", error);
     float *numbers = memory_allocate(memory, 2 * (size_t)count, sizeof *numbers, "a task", error);
     int status = mean != NULL && numbers != NULL ? measure(use->data, mean, mean + count, error) : FOV_E_MEMORY;

@@ -198,12 +198,66 @@ static void statistics(void **state)
     fov_context_free(context);
 }
 
+/* A classifier learns values, or several classes at once: whatever stood behind its last layer (a softmax, an activation
+ * before the pooling) does not keep answers on one side. */
+static void other_tasks(void **state)
+{
+    enum { PICTURES = 8, WANTED = 6, PIXELS = 28 * 28 };
+    uint8_t *pixels = malloc((size_t)PICTURES * PIXELS);
+    float numbers[PICTURES][WANTED];
+    (void)state;
+    assert_non_null(pixels);
+    for (size_t i = 0; i < (size_t)PICTURES * PIXELS; i++) {
+        pixels[i] = (uint8_t)(i * 2654435761U >> 13);
+    }
+    for (int i = 0; i < PICTURES * WANTED; i++) {
+        numbers[i / WANTED][i % WANTED] = (float)((i / WANTED + i) % 2); /* mean 0.5 */
+    }
+    for (int at = 0; at < 2 * HEAD_NONE; at++) {
+        bool is_values = at % 2 == 0;
+        fov_context *context = test_context(1, 3);
+        fov_model *model = build(context, (enum head)(at / 2));
+        fov_dataset *data = fov_dataset_create(
+            context, &(fov_dataset_program){.count = PICTURES,
+                                            .channels = 1,
+                                            .height = 28,
+                                            .width = 28,
+                                            .target = is_values ? FOV_TARGET_VALUES : FOV_TARGET_CLASSES,
+                                            .classes = is_values ? 0 : WANTED,
+                                            .values = is_values ? WANTED : 0,
+                                            .pixels = pixels,
+                                            .numbers = numbers[0]});
+        assert_fine(context, data != NULL);
+        assert_fine(context, fov_model_replace_head(model, WANTED, NULL) == FOV_OK);
+        assert_fine(context, fov_task_finish(model, data, NULL) == FOV_OK);
+        fov_meaning meaning = fov_model_meaning(model, fov_model_output(model));
+        assert_int_equal(meaning, is_values ? FOV_MEANING_VALUES : FOV_MEANING_SIGMOID);
+        int above = 0, below = 0;
+        for (int i = 0; i < PICTURES; i++) {
+            fov_image picture = {.pixels = pixels + (size_t)i * PIXELS, .height = 28, .width = 28, .channels = 1};
+            float answer[WANTED];
+            assert_fine(context, fov_predict_image(model, &picture, answer, WANTED) == FOV_OK);
+            for (int v = 0; v < WANTED; v++) {
+                above += answer[v] > 0.5F;
+                below += answer[v] < 0.5F;
+            }
+        }
+        assert_true(above > 0 && below > 0);
+        assert_fine(context, fov_train(model, data, .epochs = 1, .batch = 4) == FOV_OK);
+        fov_dataset_free(data);
+        fov_model_free(model);
+        fov_context_free(context);
+    }
+    free(pixels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heads),
         cmocka_unit_test(no_head),
         cmocka_unit_test(transfer),
+        cmocka_unit_test(other_tasks),
         cmocka_unit_test(statistics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
