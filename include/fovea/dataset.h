@@ -115,7 +115,7 @@ FOV_API fov_dataset *fov_dataset_open_opt(fov_context *context, const char *sour
                                           const fov_dataset_options *options);
 FOV_API void             fov_dataset_free(fov_dataset *dataset); /**< accepts NULL */
 FOV_API fov_dataset_info fov_dataset_describe(const fov_dataset *dataset);
-FOV_API const char      *fov_dataset_class(const fov_dataset *dataset, int index); /**< name of a class; "": no such one */
+FOV_API const char      *fov_dataset_class(const fov_dataset *dataset, int index); /**< its name; "": no such class */
 /** FOV_TARGET_CLASS: the class of a sample; -1 for other targets, and where there is no such sample. */
 FOV_API int              fov_dataset_label(const fov_dataset *dataset, int64_t index);
 /** FOV_TARGET_VALUES: the name of a value, "" where it has none. */
@@ -156,7 +156,8 @@ typedef struct fov_dataset_program {
     int                height, width, channels;
 
     /** Fills in a zeroed sample: pixels, and what the target names. Called on any thread, on several at once, and as
-     *  often as the sample is wanted; the same index must give the same sample. FOV_OK, or a status that is passed on. */
+     *  often as the sample is wanted; the same index must give the same sample. FOV_OK, or a status that is passed on
+     *  and ends training. */
     int (*read)(void *user, int64_t index, fov_sample *sample);
     /** Called after each read that answered FOV_OK, on the same thread, when what the sample points to has been copied:
      *  frees it. NULL: it stays where it is. */
@@ -250,8 +251,8 @@ typedef struct fov_image {
  *  EXIF orientation. `channels` 0: as in the file; 1: grey, 3: RGB. E_INPUT: no image, damaged, or beyond the limits
  *  (16,384 pixels a side, 64 million in all). E_UNSUPPORTED: a format that this build leaves out. */
 FOV_API FOV_MUST_CHECK int fov_image_load(fov_context *context, const char *path, int channels, fov_image *image);
-/** Writes pixels [height, width, channels], channels 1, 3 or 4, as PNG. E_USAGE: other channels, no pixels, a size beyond
- *  the limits above; E_IO. */
+/** Writes pixels [height, width, channels], channels 1, 3 or 4, as PNG. E_USAGE: other channels, no pixels, a size
+ *  beyond the limits above; E_IO. */
 FOV_API FOV_MUST_CHECK int fov_image_save_png(fov_context *context, const char *path, int height, int width,
                                               int channels, const uint8_t *pixels);
 FOV_API void fov_image_free(fov_image *image); /**< accepts a zeroed one */

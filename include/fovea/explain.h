@@ -19,7 +19,7 @@ typedef struct fov_explainer fov_explainer;
 /** `layer`: the value whose feature maps Grad-CAM and Score-CAM weigh; NULL: behind the last convolution that is not
  *  the output's own and still has several pixels, with the normalisation, sum and activation that follow it; of a
  *  detector, behind the last convolution that all of the box's scores come from, so that it depends on the box. The
- *  model's graph gains nodes that nothing else sees. Free it before the model. NULL and a sentence: E_USAGE for an
+ *  model's graph gains nodes that nothing else sees. Free it before the context. NULL and a sentence: E_USAGE for an
  *  unknown layer, with the nearest name; E_SHAPE where input or layer are no pictures. */
 FOV_API fov_explainer *fov_explainer_create(fov_model *model, const char *layer);
 FOV_API void           fov_explainer_free(fov_explainer *explainer); /**< accepts NULL */

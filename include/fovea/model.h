@@ -85,7 +85,7 @@ FOV_API fov_network_info fov_network_at(int index); /**< in order of name; all N
 /** Whether some network has an option of that name, '-' and '_' counted as one. */
 FOV_API bool fov_network_has_option(const char *option);
 
-FOV_API void       fov_model_free(fov_model *model); /**< accepts NULL */
+FOV_API void       fov_model_free(fov_model *model); /**< accepts NULL; before the context. Sessions go on with it */
 FOV_API fov_graph *fov_model_graph(fov_model *model);
 
 /* ---- inputs and outputs -------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ typedef struct fov_session fov_session;
 /** `task`: as in fov_train_options; NULL: the one that the model was trained for (fov_model_task), else the one that
  *  its output is by its looks: a map is of classes, values are values. A model that does not read pictures has a
  *  session for fov_session_run alone. NULL and a sentence on the context: E_USAGE, E_SHAPE, E_MEMORY. Free it before
- *  the model. */
+ *  the context; a model that is freed first lives until its last session is. */
 FOV_API fov_session *fov_session_create(fov_model *model, const char *task);
 FOV_API void         fov_session_free(fov_session *session); /**< accepts NULL */
 FOV_API const char  *fov_session_task(const fov_session *session); /**< "" for one without a task */

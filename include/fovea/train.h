@@ -132,7 +132,8 @@ typedef struct fov_train_options {
     int         loader_threads;
     int         cache; /**< 0: decoded samples are not kept; else up to so many MiB of them between epochs */
     /** false: a file that cannot be read is named and counted, and the next sample takes its place; true: it ends
-     *  training (E_INPUT). Evaluation always stops there. */
+     *  training (E_INPUT). Evaluation always stops there, and training at a sample that a program's own function got wrong
+     *  (fov_dataset_create). */
     bool        stop_on_bad_file;
     fov_dataset *validate;  /**< none */
     /** The data's class i is the model's output i, whatever their names. Default: classes are matched by name

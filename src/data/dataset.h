@@ -67,6 +67,9 @@ struct data_source {
     /** The path of a sample's file; NULL where samples have none. */
     const char *(*place)(const struct fov_dataset *dataset, size_t index);
 
+    /** A sample that cannot be had is a mistake in a program, not a bad file: no other takes its place. */
+    bool is_program;
+
     /* a source of files has these two in place of the above: list.h does the rest */
     /** Whether the files of a store are of this kind; `index`: the file that the user named in it, or NULL. Asked for
      *  paths without a source's name in front. */

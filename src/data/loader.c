@@ -113,7 +113,7 @@ static int open_options(struct loader *loader, struct error *error)
             return (int)error->status;
         }
     }
-    if (o->on_bad_file == LOADER_REPLACES && loader->dataset->pixels == NULL) {
+    if (o->on_bad_file == LOADER_REPLACES && loader->dataset->pixels == NULL && !loader->dataset->source->is_program) {
         loader->bad.known = memory_allocate(memory, loader->dataset->count + 1, 1, "a list of bad files", error);
         return loader->bad.known != NULL ? FOV_OK : FOV_E_MEMORY;
     }
@@ -352,14 +352,17 @@ int loader_preprocess(struct fov_context *context, const fov_image *image, const
     struct preparer preparer = {.resized = NULL};
     struct prepared prepared;
     int status = preparation_open(&preparation, context, options, error);
-    if (status == FOV_OK &&
-        (image->pixels == NULL || (image->channels != 1 && image->channels != 3 && image->channels != 4))) {
-        status = (int)error_set(error, FOV_E_USAGE, "a picture must have pixels and 1, 3 or 4 channels");
+    bool has_channels = image->channels == 1 || image->channels == 3 || image->channels == 4;
+    if (status == FOV_OK && image->pixels == NULL) {
+        status = error_set(error, FOV_E_USAGE, "a picture has no pixels (NULL)");
     }
-    if (status == FOV_OK) {
-        status = image_check_size(image->height < 0 ? 0 : (uint64_t)image->height,
-                                  image->width < 0 ? 0 : (uint64_t)image->width, error);
+    if (status == FOV_OK && (!has_channels || image->height < 1 || image->width < 1)) {
+        status = error_set(error, FOV_E_USAGE,
+                           "a picture of height %d and width %d with %d channels: sizes are 1 and more, channels 1, 3 "
+                           "or 4",
+                           image->height, image->width, image->channels);
     }
+    status = status == FOV_OK ? image_check_size((uint64_t)image->height, (uint64_t)image->width, error) : status;
     const struct sample sample = {.picture = {.height = image->height,
                                               .width = image->width,
                                               .channels = image->channels,

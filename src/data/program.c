@@ -171,7 +171,7 @@ static void program_close(struct fov_dataset *dataset)
 }
 
 static const struct data_source source_function = {
-    .name = "program", .sample = program_sample, .read = program_read, .close = program_close};
+    .name = "program", .is_program = true, .sample = program_sample, .read = program_read, .close = program_close};
 /* Samples that lie in the program's memory: dataset->pixels. */
 static const struct data_source source_arrays = {.name = "program", .target = array_target, .close = program_close};
 

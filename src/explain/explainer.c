@@ -105,6 +105,7 @@ static fov_explainer *create(fov_model *model, const char *layer)
     if (e == NULL) {
         return NULL;
     }
+    model_keep(model);
     e->model = model;
     int status = check_model(e, error);
     status = status == FOV_OK ? add_seed(e, error) : status;
@@ -155,7 +156,8 @@ void fov_explainer_free(fov_explainer *e)
     if (e == NULL) {
         return;
     }
-    struct memory *memory = e->model->context->memory;
+    fov_model *model = e->model;
+    struct memory *memory = model->context->memory;
     forget_plans(e);
     memory_free(memory, e->input);
     memory_free(memory, e->seeds);
@@ -163,6 +165,7 @@ void fov_explainer_free(fov_explainer *e)
     memory_free(memory, e->region);
     explain_subject_close(e);
     memory_free(memory, e);
+    fov_model_free(model);
 }
 
 const char *fov_explainer_layer(const fov_explainer *e)

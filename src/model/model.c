@@ -30,9 +30,25 @@ fov_model *fov_model_create(fov_context *context)
     return model;
 }
 
+void model_keep(fov_model *model)
+{
+    pthread_mutex_lock(&model->lock);
+    model->users++;
+    pthread_mutex_unlock(&model->lock);
+}
+
+/* Whether somebody else still uses it. */
+static bool leave(fov_model *model)
+{
+    pthread_mutex_lock(&model->lock);
+    bool is_used = model->users-- > 0;
+    pthread_mutex_unlock(&model->lock);
+    return is_used;
+}
+
 void fov_model_free(fov_model *model)
 {
-    if (model == NULL) {
+    if (model == NULL || leave(model)) {
         return;
     }
     struct memory *memory = model->context->memory;

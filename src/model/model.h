@@ -43,7 +43,8 @@ struct fov_model {
     char             *graph_name, *doc; /**< what its file says of it; NULL: it has none */
     struct onnx_text *notes; /**< metadata of its file that is not fovea's, to be saved again; one block of memory */
     int               note_count;
-    pthread_mutex_t   lock;        /**< over what sessions in several threads ask for: .share */
+    pthread_mutex_t   lock;        /**< over what sessions in several threads ask for: .share, .users */
+    int               users;       /**< sessions and explainers: it lives until the last of them is freed */
     struct shared_graph *share;    /**< what predictions and sessions compute with (share.c); NULL: not made yet */
     fov_value         prediction;  /**< in .share: what fov_predict reads, [N, ...]; 0: it would not know what */
     unsigned          changes;     /**< of graph, inputs, outputs and what they mean: sessions of before do not hold */
@@ -53,6 +54,11 @@ struct fov_model {
     char             *class_numbers; /**< "0", "1", ... in steps of 12 bytes, for classes without names */
     int               number_count;
 };
+
+/* ---- model.c ----------------------------------------------------------------------------------------------------- */
+
+/** One user more, who ends with fov_model_free: whoever is freed last frees the model. From any thread. */
+void model_keep(fov_model *model);
 
 /* ---- inputs_outputs.c -------------------------------------------------------------------------------------------- */
 

@@ -82,6 +82,7 @@ static fov_session *create(fov_model *model, const char *task, struct error *err
     if (session == NULL) {
         return NULL;
     }
+    model_keep(model);
     session->model = model;
     session->use.model = model;
     session->changes = model->changes;
@@ -113,9 +114,11 @@ fov_session *fov_session_create(fov_model *model, const char *task)
 void fov_session_free(fov_session *session)
 {
     if (session != NULL) {
+        fov_model *model = session->model;
         batch_plans_close(session->plans);
         task_close(&session->use);
-        memory_free(session->model->context->memory, session);
+        memory_free(model->context->memory, session);
+        fov_model_free(model);
     }
 }
 
@@ -360,7 +363,10 @@ static int answer_all(fov_session *session, const fov_image *pictures, int count
 {
     struct error *error = &session->error;
     if (count < 1 || pictures == NULL || answers == NULL) {
-        return error_set(error, FOV_E_USAGE, "answers for %d pictures, or from nowhere to nowhere", count);
+        return error_set(error, FOV_E_USAGE, count < 1          ? "answers for %d pictures: 1 and more"
+                                             : pictures == NULL ? "no picture is given (NULL), %d wanted"
+                                                                : "there is nowhere to put the answer (NULL), %d wanted",
+                         count);
     }
     for (int i = 0; i < count; i++) {
         answers[i] = (fov_answer){.task = NULL};

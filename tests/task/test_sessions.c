@@ -494,6 +494,49 @@ static void what_is_not_there_is_wrong_usage(void **state)
     fov_context_free(context);
 }
 
+/* A model that is freed first lives until its last session is; pictures that are none are told apart. */
+static void sessions_may_outlive_their_model(void **state)
+{
+    (void)state;
+    fov_context *context = make_context(2);
+    fov_model *model = make_model(context, "lenet5");
+    fov_image pictures[PICTURES];
+    make_pictures(pictures);
+    fov_session *first = fov_session_create(model, NULL), *second = fov_session_create(model, NULL);
+    fov_explainer *explainer = fov_explainer_create(model, NULL);
+    fov_answer before, after;
+    assert_true(first != NULL && second != NULL && explainer != NULL);
+    assert_int_equal(fov_session_answer(first, &pictures[0], &before), FOV_OK);
+    fov_model_free(model);
+    assert_int_equal(fov_session_answer(first, &pictures[0], &after), FOV_OK);
+    assert_true(before.items[3].value == after.items[3].value);
+    fov_answer_free(&after);
+    fov_session_free(first);
+    assert_int_equal(fov_session_answer(second, &pictures[0], &after), FOV_OK);
+    assert_true(before.items[3].value == after.items[3].value);
+    fov_answer_free(&after);
+    fov_answer_free(&before);
+    static const struct {
+        fov_image picture;
+        const char *says;
+    } wrong[] = {{{SIDE, SIDE, 1, NULL, NULL}, "no pixels (NULL)"},
+                 {{SIDE, SIDE, 2, pixels[0], NULL}, "with 2 channels"},
+                 {{-5, SIDE, 1, pixels[0], NULL}, "height -5 and width 28"},
+                 {{SIDE, 0, 1, pixels[0], NULL}, "height 28 and width 0"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(fov_session_answer(second, &wrong[i].picture, &after), FOV_E_USAGE);
+        assert_non_null(strstr(fov_session_error(second), wrong[i].says));
+    }
+    assert_int_equal(fov_session_answers(second, pictures, 0, &after), FOV_E_USAGE);
+    assert_non_null(strstr(fov_session_error(second), "answers for 0 pictures"));
+    assert_int_equal(fov_session_answer(second, NULL, &after), FOV_E_USAGE);
+    assert_non_null(strstr(fov_session_error(second), "no picture is given"));
+    fov_session_free(second);
+    assert_int_equal(fov_explainer_look(explainer, &pictures[0], -1), FOV_OK);
+    fov_explainer_free(explainer);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +550,7 @@ int main(void)
         cmocka_unit_test(a_model_without_pictures_has_a_session),
         cmocka_unit_test(sessions_follow_weights_and_refuse_another_model),
         cmocka_unit_test(what_is_not_there_is_wrong_usage),
+        cmocka_unit_test(sessions_may_outlive_their_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

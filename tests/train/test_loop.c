@@ -526,6 +526,38 @@ static void callbacks_choose_rates_and_end_runs(void **state)
     fov_context_free(context);
 }
 
+/* Sample 3 has another width than the dataset states. */
+static int wide_at_three(void *user, int64_t index, fov_sample *sample)
+{
+    static const uint8_t pixels[28 * 29];
+    (void)user;
+    *sample = (fov_sample){.height = 28, .width = index == 3 ? 29 : 28, .channels = 1, .pixels = pixels};
+    return FOV_OK;
+}
+
+/* What a program gets wrong ends training: no other sample takes its place, as one does for a bad file. */
+static void a_wrong_sample_ends_training(void **state)
+{
+    (void)state;
+    static const int32_t labels[8];
+    fov_context *context = test_context(2, 3);
+    fov_model *model = fov_model_network(context, "mlp", NULL);
+    fov_dataset *data = fov_dataset_create(context, &(fov_dataset_program){.name = "eight",
+                                                                           .count = 8,
+                                                                           .classes = 10,
+                                                                           .height = 28,
+                                                                           .width = 28,
+                                                                           .channels = 1,
+                                                                           .read = wide_at_three,
+                                                                           .labels = labels});
+    assert_fine(context, data != NULL && model != NULL);
+    assert_int_equal(fov_train(model, data, .epochs = 1, .batch = 2), FOV_E_INPUT);
+    assert_non_null(strstr(fov_error(context), "sample 3 of eight: its picture is 28 x 29"));
+    fov_dataset_free(data);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -540,6 +572,7 @@ int main(void)
         cmocka_unit_test(labels_are_looked_at_elsewhere_too),
         cmocka_unit_test(a_loop_is_kept_in_memory),
         cmocka_unit_test(schedules_are_for_own_loops_too),
+        cmocka_unit_test(a_wrong_sample_ends_training),
         cmocka_unit_test(callbacks_choose_rates_and_end_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
