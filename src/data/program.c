@@ -357,11 +357,12 @@ static int take_box_counts(struct fov_dataset *dataset, struct error *error)
     return state->first_box != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-/* Targets of arrays are looked at once, now. */
+/* Targets of arrays are looked at once, now; classes were when they were taken. */
 static int check_all(const struct fov_dataset *dataset, struct error *error)
 {
+    bool is_checked = dataset->pixels == NULL || dataset->target <= FOV_TARGET_CLASS;
     int status = FOV_OK;
-    for (size_t i = 0; dataset->pixels != NULL && i < dataset->count && status == FOV_OK; i++) {
+    for (size_t i = 0; !is_checked && i < dataset->count && status == FOV_OK; i++) {
         fov_sample at = view(dataset, i);
         status = program_check_target(dataset, i, &at, error);
     }

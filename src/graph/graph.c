@@ -200,10 +200,15 @@ static int add_value(fov_graph *graph, const char *name, const char *kind, struc
     return id;
 }
 
-static bool check_shape(fov_graph *graph, const char *what, const char *name, const fov_shape *shape)
+static bool check_tensor(fov_graph *graph, const char *what, const char *name, fov_dtype dtype, const fov_shape *shape)
 {
     char text[SHAPE_TEXT_SIZE];
 
+    if ((unsigned)dtype >= FOV_DTYPE_COUNT) {
+        error_set(&graph->context->error, FOV_E_USAGE, "%s \"%s\": there is no element type %d", what, name ? name : "",
+                  (int)dtype);
+        return false;
+    }
     if (shape->rank < 0 || shape->rank > FOV_MAX_RANK) {
         error_set(&graph->context->error, FOV_E_SHAPE, "%s \"%s\": rank %d (0 to %d)", what, name ? name : "",
                   shape->rank, FOV_MAX_RANK);
@@ -231,7 +236,7 @@ fov_value fov_input_opt(fov_graph *graph, const fov_input_options *options)
     if (!options)
         options = &standard;
     name = options->name ? options->name : names_find_value(graph, "input") ? NULL : "input";
-    if (!check_shape(graph, "input", name, &options->shape))
+    if (!check_tensor(graph, "input", name, options->dtype, &options->shape))
         return (fov_value){fail(graph)};
     return (fov_value){add_value(
         graph, name, "input",
@@ -252,8 +257,14 @@ fov_value fov_parameter_opt(fov_graph *graph, const fov_parameter_options *optio
         error_set(&graph->context->error, FOV_E_USAGE, "a parameter needs a name");
         return (fov_value){fail(graph)};
     }
-    if (!check_shape(graph, "parameter", options->name, &options->shape))
+    if (!check_tensor(graph, "parameter", options->name, options->dtype, &options->shape))
         return (fov_value){fail(graph)};
+    if (!shape_is_known(&options->shape)) {
+        error_set(&graph->context->error, FOV_E_SHAPE,
+                  "parameter \"%s\": its first dimension is open (FOV_BATCH), but a parameter has a size",
+                  options->name);
+        return (fov_value){fail(graph)};
+    }
     value.dtype   = options->dtype;
     value.shape   = options->shape;
     value.initial = options->initial;
@@ -280,7 +291,7 @@ fov_value fov_constant(fov_graph *graph, const char *name, fov_dtype dtype, fov_
     if (graph->failed)
         return (fov_value){0};
     call_fresh(graph->context);
-    if (!check_shape(graph, "constant", name, &shape))
+    if (!check_tensor(graph, "constant", name, dtype, &shape))
         return (fov_value){fail(graph)};
     if (!shape_bytes(&shape, dtype, &value.bytes)) {
         error_set(&graph->context->error, FOV_E_SHAPE, "constant \"%s\": its size does not fit memory",

@@ -37,12 +37,16 @@ static fov_value add(fov_graph *graph, const char *operator_name, const fov_valu
     const char *name = NULL;
     int ids[OP_MAX_PORTS];
     const struct op *op = operator_name != NULL ? operator_find(graph->context, operator_name) : NULL;
+    if (operator_name == NULL) {
+        return fov_graph_fail(graph, NULL, FOV_E_USAGE, "fov_node: operator_name is NULL");
+    }
     if (op == NULL) {
-        op_no_such(operator_name != NULL ? operator_name : "", &error);
+        op_no_such(operator_name, &error);
         return fov_graph_fail(graph, NULL, error.status, "%s", error.text);
     }
     if (count < 0 || count > OP_MAX_PORTS || (count > 0 && inputs == NULL)) {
-        return fov_graph_fail(graph, NULL, FOV_E_USAGE, "%s: %d inputs (at most %d)", op->name, count, OP_MAX_PORTS);
+        return fov_graph_fail(graph, NULL, FOV_E_USAGE, "%s: %d inputs (0 to %d)%s", op->name, count, OP_MAX_PORTS,
+                              inputs == NULL ? ", and `inputs` is NULL" : "");
     }
     if (read_options(op, pairs, options, &name, &error) != FOV_OK) {
         return fov_graph_fail(graph, NULL, error.status, "%s", error.text);

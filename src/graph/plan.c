@@ -203,6 +203,13 @@ static int compile(fov_plan *plan, const fov_value *outputs, int count, bool pla
         plan->outputs[i] = outputs[i].id;
     }
     plan->output_count = count;
+    for (int i = 0; plan->options.updates && plan->options.update && i < plan->options.update_count; i++) {
+        int id = plan->options.update[i].id;
+
+        if (id <= 0 || (size_t)id >= plan->value_count || !graph_value(plan->graph, id)->assigned)
+            return (int)error_set(&context->error, FOV_E_USAGE,
+                                  "plan: update %d is no parameter that anything renews (fov_update, fov_assign)", i);
+    }
     if (plan->options.updates && graph_settle(plan->graph))
         return (int)context->error.status;
     plan->graph->moves = plan->graph->moves || plan->options.updates;

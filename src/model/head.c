@@ -208,8 +208,11 @@ static int replace_head(fov_model *model, int classes, const char **weight)
     if (error->status != FOV_OK) {
         return (int)error->status;
     }
-    if (classes < 1 || classes > 1000000 || model->output.id == 0) {
-        return error_set(error, FOV_E_USAGE, "a model without output, or %d classes for its head", classes);
+    if (classes < 1 || classes > 1000000) {
+        return error_set(error, FOV_E_USAGE, "a head for %d classes (1 to 1,000,000)", classes);
+    }
+    if (model->output.id == 0) {
+        return error_set(error, FOV_E_USAGE, "the model has no output yet: call fov_model_set_input_output");
     }
     head.outputs = count_outputs(model->graph, model->output.id, is_map(model));
     size_t values = model->graph->value_count;

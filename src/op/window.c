@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Window arithmetic: see window.h. The size rule is Dumoulin & Visin, "A guide to convolution arithmetic for deep
  * learning" (2016); ceil mode and automatic pads are ONNX's. */
+#include "op/given.h"
 #include "op/window.h"
 
 #include <fovea/operators.h>
@@ -292,7 +293,7 @@ const char *window_pool2d(fov_graph *graph, fov_value x, const fov_pool2d_option
 {
     const char *node =
         graph == NULL ? NULL : fov_graph_node_name(graph, options != NULL ? options->name : NULL, kind);
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return NULL;
     }
     fov_shape shape = fov_value_shape(graph, x);

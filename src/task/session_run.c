@@ -27,7 +27,8 @@ static int find_results(fov_session *session, const fov_tensor *results, int cou
 {
     struct error *error = &session->error;
     if (count < 1 || count > MOST_RESULTS || results == NULL) {
-        return error_set(error, FOV_E_USAGE, "%d results are asked for: 1 to %d", count, MOST_RESULTS);
+        return error_set(error, FOV_E_USAGE, "%d results are asked for: 1 to %d%s", count, MOST_RESULTS,
+                         results == NULL ? ", and `results` is NULL" : "");
     }
     for (int i = 0; i < count; i++) {
         found[i] = find_result(session, results[i].name, error);
@@ -53,25 +54,38 @@ static int find_input(const fov_session *session, const char *name, struct error
     return -1;
 }
 
-/* Samples: those of the first input whose number is open. */
+/* Samples: those of the first input whose number is open. Each input is given once. */
 static int find_batch(fov_session *session, const fov_tensor *inputs, int count, int64_t *batch)
 {
     struct error *error = &session->error;
+    bool is_found = false;
     *batch = 1;
     if (count < 0 || (count > 0 && inputs == NULL)) {
-        return error_set(error, FOV_E_USAGE, "%d inputs", count);
+        return error_set(error, FOV_E_USAGE, "%d inputs%s", count, inputs == NULL ? ", and `inputs` is NULL" : "");
     }
     for (int i = 0; i < count; i++) {
         int place = find_input(session, inputs[i].name, error);
         if (place < 0) {
             return (int)error->status;
         }
+        if (inputs[i].shape.rank < 0 || inputs[i].shape.rank > FOV_MAX_RANK) {
+            return error_set(error, FOV_E_SHAPE, "input \"%s\" has rank %d (0 to %d)",
+                             fov_value_name(session->model->graph, session->model->inputs[place]),
+                             inputs[i].shape.rank, FOV_MAX_RANK);
+        }
+        for (int k = 0; k < i; k++) {
+            if (find_input(session, inputs[k].name, error) == place) {
+                return error_set(error, FOV_E_USAGE, "input \"%s\" is given twice",
+                                 fov_value_name(session->model->graph, session->model->inputs[place]));
+            }
+        }
         const struct value *value = graph_value(session->model->graph, session->model->inputs[place].id);
-        if (value->shape.rank > 0 && value->shape.dim[0] == FOV_BATCH && inputs[i].shape.rank > 0) {
+        if (!is_found && value->shape.rank > 0 && value->shape.dim[0] == FOV_BATCH && inputs[i].shape.rank > 0) {
             *batch = inputs[i].shape.dim[0];
-            return *batch >= 1 ? FOV_OK
-                               : error_set(error, FOV_E_SHAPE, "input \"%s\" has %lld samples", value->name,
-                                           (long long)*batch);
+            is_found = true;
+            if (*batch < 1) {
+                return error_set(error, FOV_E_SHAPE, "input \"%s\" has %lld samples", value->name, (long long)*batch);
+            }
         }
     }
     return FOV_OK;
@@ -193,7 +207,8 @@ int fov_session_prepare(fov_session *session, const fov_image *picture, float *t
     struct arithmetic mode = arithmetic_enter(DENORMALS_KEPT);
     size_t wanted = picture_floats(session);
     int status = wanted == 0                     ? (int)session->error.status
-                 : picture == NULL || to == NULL ? error_set(&session->error, FOV_E_USAGE, "no picture, or no room")
+                 : picture == NULL || to == NULL ? error_set(&session->error, FOV_E_USAGE, "%s is NULL",
+                                                             picture == NULL ? "the picture" : "`to`")
                  : count != wanted
                      ? error_set(&session->error, FOV_E_SHAPE, "room for %zu numbers, a picture has %zu", count, wanted)
                      : session_prepare(session, picture, to, NULL, &session->error);
@@ -207,7 +222,7 @@ static int read_value(fov_session *session, const fov_image *picture, fov_tensor
     struct error *error = &session->error;
     const fov_model *model = session->model;
     if (picture == NULL || tensor == NULL) {
-        return error_set(error, FOV_E_USAGE, "no picture, or no tensor");
+        return error_set(error, FOV_E_USAGE, "%s is NULL", picture == NULL ? "the picture" : "the tensor");
     }
     fov_value value;
     int status = picture_floats(session) > 0 ? session_follow(session, error) : (int)error->status;

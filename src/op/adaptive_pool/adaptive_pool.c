@@ -4,6 +4,7 @@
  * knows the case where sizes divide: that is written as AveragePool or MaxPool, the others as sub-graphs of its
  * operators. The definitions are also the implementations. */
 #include "op/common.h"
+#include "op/given.h"
 #include "op/onnx.h"
 #include "op/window.h"
 
@@ -468,7 +469,7 @@ typedef fov_value pool_builder(fov_graph *graph, fov_value x, const fov_pool2d_o
 static fov_value build(fov_graph *graph, fov_value x, int height, int width, const char *kind, pool_builder *ordinary)
 {
     const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, NULL, kind);
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return (fov_value){0};
     }
     fov_shape shape = fov_value_shape(graph, x);

@@ -4,6 +4,7 @@
  * then scale and shift, with an activation if the plan fused one. In a plan, who makes x may take its moments while it
  * is near (see), and who reads the result may make it (rows); then no pass is left. The gradient is in gradient.c. */
 #include "op/batch_norm/batch_norm.h"
+#include "op/given.h"
 #include "op/onnx.h"
 
 #include <fovea/operators.h>
@@ -520,7 +521,7 @@ fov_value fov_batch_norm_opt(fov_graph *graph, fov_value x, const fov_batch_norm
     static const fov_batch_norm_options none = {0};
     const fov_batch_norm_options *given = options != NULL ? options : &none;
     const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "batch_norm");
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return (fov_value){0};
     }
     fov_shape shape = fov_value_shape(graph, x);

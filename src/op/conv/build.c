@@ -3,6 +3,7 @@
  * parameters. */
 #include "op/common.h"
 #include "op/conv/conv.h"
+#include "op/given.h"
 
 #include <fovea/operators.h>
 #include <math.h>
@@ -12,7 +13,7 @@ fov_value fov_conv2d_opt(fov_graph *graph, fov_value x, const fov_conv2d_options
     static const fov_conv2d_options none = {0};
     const fov_conv2d_options *given = options != NULL ? options : &none;
     const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "conv2d");
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return (fov_value){0};
     }
     fov_shape shape = fov_value_shape(graph, x);
@@ -57,7 +58,7 @@ static fov_value build_cube(fov_graph *graph, fov_value x, const fov_conv_option
     static const fov_conv_options none = {0};
     const fov_conv_options *given = options != NULL ? options : &none;
     const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, kind);
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return (fov_value){0};
     }
     fov_shape shape = fov_value_shape(graph, x);

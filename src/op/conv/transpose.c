@@ -6,6 +6,7 @@
 #include "op/conv/conv.h"
 #include "op/conv/product.h"
 #include "op/conv/winograd.h"
+#include "op/given.h"
 #include "op/onnx.h"
 
 #include <fovea/operators.h>
@@ -553,7 +554,7 @@ fov_value fov_conv_transpose2d_opt(fov_graph *graph, fov_value x, const fov_conv
     static const fov_conv_transpose2d_options none = {0};
     const fov_conv_transpose2d_options *given = options != NULL ? options : &none;
     const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "conv_transpose2d");
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return (fov_value){0};
     }
     fov_shape shape = fov_value_shape(graph, x);

@@ -2,6 +2,7 @@
 /* The fully connected layer: descriptor, definition, public builder. Its gradients are in gradients.c, the fast form in
  * product.c and outer.c, ONNX's Gemm in gemm.c. */
 #include "op/dense/dense.h"
+#include "op/given.h"
 
 #include <fovea/operators.h>
 #include <math.h>
@@ -129,7 +130,7 @@ fov_value fov_dense_opt(fov_graph *graph, fov_value x, const fov_dense_options *
     static const fov_dense_options none = {0};
     const fov_dense_options *given = options != NULL ? options : &none;
     const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "dense");
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return (fov_value){0};
     }
     fov_shape shape = fov_value_shape(graph, x);

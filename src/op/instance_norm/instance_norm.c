@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Instance normalisation: every channel of every sample by itself. The arithmetic is in op/row_norm.c. */
+#include "op/given.h"
 #include "op/onnx.h"
 #include "op/row_norm.h"
 
@@ -62,7 +63,7 @@ fov_value fov_instance_norm_opt(fov_graph *graph, fov_value x, const fov_instanc
     static const fov_instance_norm_options none = {0};
     const fov_instance_norm_options *given = options != NULL ? options : &none;
     const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "instance_norm");
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return (fov_value){0};
     }
     fov_shape shape = fov_value_shape(graph, x);

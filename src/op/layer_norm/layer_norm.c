@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Layer normalisation: every sample (or every position of it) by itself, over the dimensions from an axis on. The
  * arithmetic is in op/row_norm.c, the gradient beside this file. */
+#include "op/given.h"
 #include "op/index.h"
 #include "op/onnx.h"
 #include "op/row_norm.h"
@@ -182,7 +183,7 @@ fov_value fov_layer_norm_opt(fov_graph *graph, fov_value x, const fov_layer_norm
     static const fov_layer_norm_options none = {0};
     const fov_layer_norm_options *given = options != NULL ? options : &none;
     const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "layer_norm");
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return (fov_value){0};
     }
     fov_shape shape = fov_value_shape(graph, x), vector = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Losses element by element: absolute error, Huber, binary cross-entropy of logits, Kullback-Leibler, focal. */
+#include "op/given.h"
 #include "op/loss/loss.h"
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */
@@ -9,8 +10,8 @@ static const fov_loss_options plain; /* all defaults */
 bool loss_begin(struct loss *loss, fov_graph *graph, fov_value prediction, fov_value target, const char *kind,
                 const char *name)
 {
-    if (graph == NULL || prediction.id == 0 || target.id == 0) {
-        return false; /* what failed before has said so */
+    if (!op_is_given(graph, kind, prediction) || !op_is_given(graph, kind, target)) {
+        return false;
     }
     *loss = (struct loss){graph, name, kind, fov_value_dtype(graph, prediction), fov_value_shape(graph, prediction)};
     fov_shape other = fov_value_shape(graph, target);

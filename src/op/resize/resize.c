@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Resize: interpolation along any axes, in all the ways of ONNX. Descriptor, definition and ONNX spelling, also of the
  * older Upsample; points.c has the formulas. */
+#include "op/given.h"
 #include "op/resize/resize.h"
 #include "op/onnx.h"
 
@@ -464,7 +465,7 @@ fov_value fov_resize2d_opt(fov_graph *graph, fov_value x, const fov_resize2d_opt
     static const fov_resize2d_options none = {0};
     const fov_resize2d_options *given = options != NULL ? options : &none;
     const char *node = graph == NULL ? NULL : fov_graph_node_name(graph, given->name, "resize2d");
-    if (node == NULL || x.id == 0) {
+    if (!op_is_given(graph, node, x)) {
         return (fov_value){0};
     }
     fov_shape shape = fov_value_shape(graph, x);

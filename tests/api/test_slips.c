@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* Slips of people who program against the library, beside NULL (test_null.c): value 0, element types and sizes that
+ * there are not, the same input twice, indices beyond the last. Each is refused with a sentence that says what it was,
+ * and none is taken for something else. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fovea/fovea.h>
+#include <limits.h>
+#include <string.h>
+
+static fov_context *make_context(void)
+{
+    fov_context *context = fov_context_create(&(fov_context_options){.threads = 1});
+    assert_non_null(context);
+    return context;
+}
+
+static void expect(const char *sentence, const char *says)
+{
+    if (strstr(sentence, says) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", sentence, says);
+    }
+}
+
+/* Number `slip` of a graph's slips, in a graph of its own; its value, and what the sentence says. */
+static fov_value slip_in(fov_graph *graph, int slip, const char **says)
+{
+    static const fov_value none = {0};
+    static const float one = 1;
+    fov_value x = fov_input(graph, .name = "x", .shape = FOV_SHAPE(FOV_BATCH, 3, 8, 8));
+    *says = "value 0";
+    switch (slip) {
+    case 0: return fov_conv2d(graph, none, .filters = 4, .kernel = 3, .name = "c1");
+    case 1: return fov_conv1d(graph, none, .filters = 4, .kernel = 3);
+    case 2: return fov_conv_transpose2d(graph, none, .filters = 4, .kernel = 3);
+    case 3: return fov_dense(graph, none, .units = 4);
+    case 4: return fov_max_pool2d(graph, none, .kernel = 2);
+    case 5: return fov_batch_norm_opt(graph, none, NULL);
+    case 6: return fov_layer_norm_opt(graph, none, NULL);
+    case 7: return fov_group_norm(graph, none, .groups = 1);
+    case 8: return fov_instance_norm_opt(graph, none, NULL);
+    case 9: return fov_resize2d(graph, none, .height = 4, .width = 4);
+    case 10: return fov_adaptive_avg_pool2d(graph, none, 2, 2);
+    case 11: return fov_mae(graph, x, none);
+    case 12: *says = "is missing"; return fov_relu(graph, none);
+    case 13: *says = "is missing"; return fov_add(graph, none, x);
+    case 14: *says = "no element type 99"; return fov_input(graph, .name = "y", .dtype = (fov_dtype)99);
+    case 15: *says = "no element type -1"; return fov_parameter(graph, .name = "p", .dtype = (fov_dtype)-1);
+    case 16: *says = "no element type 12"; return fov_constant(graph, "k", FOV_DTYPE_COUNT, (fov_shape){0}, &one);
+    case 17: *says = "is open"; return fov_parameter(graph, .name = "p", .shape = FOV_SHAPE(FOV_BATCH, 3));
+    case 18: *says = "not fit memory"; return fov_parameter(graph, .name = "p", .shape = FOV_SHAPE(1LL << 31, 1LL << 31));
+    case 19: *says = "`inputs` is NULL"; return fov_node_opt(graph, "relu", NULL, 1, NULL);
+    case 20: *says = "operator_name is NULL"; return fov_node_opt(graph, NULL, &x, 1, NULL);
+    case 21: *says = "-1 inputs"; return fov_node_opt(graph, "relu", &x, -1, NULL);
+    case 22: *says = "kernel is 0 x 0"; return fov_conv2d(graph, x, .filters = 4);
+    case 23: *says = "filters is -2"; return fov_conv2d(graph, x, .filters = -2, .kernel = 3);
+    default: return none;
+    }
+}
+
+static void graphs_refuse_slips(void **state)
+{
+    (void)state;
+    for (int slip = 0; slip < 24; slip++) {
+        fov_context *context = make_context();
+        fov_graph *graph = fov_graph_create(context);
+        const char *says;
+        assert_int_equal(slip_in(graph, slip, &says).id, 0);
+        expect(fov_error(context), says);
+        assert_null(fov_plan_create(graph, &(fov_value){1}, 1, NULL)); /* it has failed for good */
+        fov_graph_free(graph);
+        fov_context_free(context);
+    }
+}
+
+static void plans_refuse_slips(void **state)
+{
+    (void)state;
+    fov_context *context = make_context();
+    fov_graph *graph = fov_graph_create(context);
+    fov_value x = fov_input(graph, .shape = FOV_SHAPE(FOV_BATCH, 3));
+    fov_value loss = fov_mse(graph, fov_dense(graph, x, .units = 3), x);
+    (void)fov_update(graph, loss, .lr = 0.1F);
+    const fov_value wrong[] = {{0}, {-1}, {999}, loss, x};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_null(fov_plan_create(graph, &loss, 1, &(fov_plan_options){.training = true, .updates = true,
+                                                                         .update = &wrong[i], .update_count = 1}));
+        expect(fov_error(context), "update 0 is no parameter that anything renews");
+    }
+    fov_plan *plan = fov_plan_create(graph, &loss, 1, NULL);
+    assert_non_null(plan);
+    const int indices[] = {-1, INT_MIN, INT_MAX, fov_plan_step_count(plan)};
+    for (size_t i = 0; i < sizeof indices / sizeof *indices; i++) {
+        assert_null(fov_plan_step_at(plan, indices[i]).name);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_null(fov_plan_data(plan, (fov_value){indices[i]}));
+        assert_int_equal(fov_plan_bytes(plan, (fov_value){indices[i]}), 0);
+        assert_string_equal(fov_value_name(graph, (fov_value){indices[i]}), "");
+        assert_int_equal(fov_parameter_at(graph, indices[i]).id, 0);
+    }
+    fov_plan_free(plan);
+    fov_graph_free(graph);
+    fov_context_free(context);
+}
+
+static void sessions_refuse_slips(void **state)
+{
+    (void)state;
+    static const float pixels[32 * 32];
+    fov_context *context = make_context();
+    fov_model *model = fov_model_network(context, "lenet5", NULL);
+    fov_session *session = fov_session_create(model, NULL);
+    assert_non_null(session);
+    const fov_tensor good = {.name = "input", .shape = {4, {1, 1, 32, 32}}, .data = pixels};
+    fov_tensor in[2] = {good, good}, out = {.name = NULL};
+    assert_int_equal(fov_session_run(session, in, 1, &out, 1), FOV_OK);
+    out = (fov_tensor){.name = NULL};
+    assert_int_equal(fov_session_run(session, in, 2, &out, 1), FOV_E_USAGE);
+    expect(fov_session_error(session), "input \"input\" is given twice");
+    for (int rank = -1; rank < 10; rank += 10) {
+        in[0].shape.rank = rank;
+        assert_int_equal(fov_session_run(session, in, 1, &out, 1), FOV_E_SHAPE);
+        expect(fov_session_error(session), rank < 0 ? "rank -1 (0 to 8)" : "rank 9 (0 to 8)");
+    }
+    in[0] = good;
+    assert_int_equal(fov_session_run(session, NULL, 1, &out, 1), FOV_E_USAGE);
+    expect(fov_session_error(session), "`inputs` is NULL");
+    assert_int_equal(fov_session_run(session, in, 1, NULL, 1), FOV_E_USAGE);
+    expect(fov_session_error(session), "`results` is NULL");
+    assert_int_equal(fov_session_read(session, NULL, &out), FOV_E_USAGE);
+    expect(fov_session_error(session), "the picture is NULL");
+    fov_session_free(session);
+    assert_int_equal(fov_model_replace_head(model, 0, NULL), FOV_E_USAGE);
+    expect(fov_error(context), "a head for 0 classes");
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(graphs_refuse_slips),
+        cmocka_unit_test(plans_refuse_slips),
+        cmocka_unit_test(sessions_refuse_slips),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
