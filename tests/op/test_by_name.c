@@ -110,7 +110,7 @@ static void sentences(void **state)
                         "there is no operator \"grid_sampel\"; did you mean \"grid_sample\"?");
     assert_string_equal(refusal("GridSample", NULL),
                         "there is no operator \"GridSample\"; ONNX's GridSample is \"grid_sample\" here");
-    assert_non_null(strstr(refusal(NULL, NULL), "there is no operator \"\""));
+    assert_non_null(strstr(refusal(NULL, NULL), "operator_name is NULL"));
     assert_non_null(
         strstr(refusal("max_pool", (const char *const[]){"kernle", "2", NULL}), "did you mean \"kernel\"?"));
     assert_non_null(strstr(refusal("max_pool", (const char *const[]){"kernel", "two", NULL}), "kernel is \"two\""));
