@@ -436,10 +436,11 @@ static char *place_of(const struct list *list, int role, struct error *error)
 {
     static const char *const names[FOLDER_ROLES] = {"train", "val", "test"};
     char where[DATA_PATH_SIZE + 16];
+    const char *named = list->index != NULL ? list->index : store_path(list->store);
     if (list->where[role] != NULL || !list->splits) {
-        return memory_copy_text(list->memory, list->where[role] ? list->where[role] : store_path(list->store), error);
+        return memory_copy_text(list->memory, list->where[role] ? list->where[role] : named, error);
     }
-    snprintf(where, sizeof where, "%.4000s (%s)", store_path(list->store), names[role]);
+    snprintf(where, sizeof where, "%.4000s (%s)", named, names[role]);
     return memory_copy_text(list->memory, where, error);
 }
 

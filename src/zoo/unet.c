@@ -3,6 +3,7 @@
  * figure 1. `unet@paper` is as printed: convolutions see only what is there, so that 572 x 572 pixels give 388 x 388.
  * `unet` is today's usual form, padded and with batch norm: a map per class, [N, classes, H, W]; H and W are multiples
  * of 16. With a backbone, the way down is another network's features (unet_backbone.c). */
+#include "graph/graph.h"
 #include "zoo/unet.h"
 #include <stdio.h>
 
@@ -52,6 +53,14 @@ static fov_value unet_build(struct zoo_build *b, fov_value x)
 
     if (options->backbone[0] != '\0') {
         return unet_on_backbone(b, x, options->backbone);
+    }
+    int step = 1 << LEVELS, height = b->input.height, breadth = b->input.width;
+    if (height % step != 0 || breadth % step != 0) {
+        return fov_graph_fail(g, NULL, FOV_E_SHAPE,
+                              "its pictures are halved four times: sides of %d x %d pixels are no multiples of %d, as "
+                              "%d x %d would be",
+                              height, breadth, step, (height + step - 1) / step * step,
+                              (breadth + step - 1) / step * step);
     }
     for (int i = 0; i < LEVELS; i++) { /* down: half the pixels, twice the channels */
         snprintf(scope, sizeof scope, "down%d", i);
