@@ -87,7 +87,8 @@ static int fit_classes(struct train_job *job)
     if (fov_dataset_describe(job->data).target == FOV_TARGET_VALUES) {
         return fit_values(job, meaning);
     }
-    if (meaning == FOV_MEANING_MAP || meaning == FOV_MEANING_VALUES || !knows_classes) {
+    bool is_masked = fov_dataset_describe(job->data).target == FOV_TARGET_MASK; /* a map of classes */
+    if ((meaning == FOV_MEANING_MAP && !is_masked) || meaning == FOV_MEANING_VALUES || !knows_classes) {
         return EXIT_OK; /* it knows no classes, and how many numbers it makes does not change that: training says so */
     }
     if (job->asked.classes > 0 && job->asked.classes != before) {
@@ -164,6 +165,25 @@ static int prepare_pixels(struct train_job *job)
     return preprocessing_apply(job->cli, job->model, true, job->data);
 }
 
+/* --input of a model that comes from a file: the same network over pictures of that size. */
+static int resize_file(struct train_job *job, const fov_network_options *wanted)
+{
+    int channels, height, width;
+    bool has_size = fov_model_picture_size(job->model, &channels, &height, &width);
+    if (job->asked.input == NULL || job->resume) {
+        return EXIT_OK;
+    }
+    if (!has_size || channels != wanted->channels) {
+        char is[64];
+        snprintf(is, sizeof is, "%d channel%s", channels, channels == 1 ? "" : "s");
+        return fail(job->cli, EXIT_USAGE, "--input %s: the model takes %s", job->asked.input,
+                    has_size ? is : "no pictures");
+    }
+    bool is_other = height != wanted->height || width != wanted->width;
+    return !is_other || fov_model_resize(job->model, wanted->height, wanted->width) == FOV_OK ? EXIT_OK
+                                                                                              : fail_library(job->cli);
+}
+
 /* A network by name with the weights of a file: with that file's classes, which may not be those of the data. */
 static fov_model *open_weights(struct train_job *job, const fov_network_options *wanted)
 {
@@ -203,6 +223,7 @@ int train_open_model(struct train_job *job)
         return fail_library(job->cli);
     }
     code = source_choose(job->cli, job->model, job->asked.output, job->asked.scores);
+    code = code == EXIT_OK && !by_name ? resize_file(job, &wanted) : code;
     code = code == EXIT_OK ? prepare_pixels(job) : code;
     if (code == EXIT_OK && !by_name) {
         code = fit_classes(job);

@@ -3,25 +3,17 @@
  * by freezing their parameters. Read next: graph/copy.h, which makes the graph with the other shapes. */
 #include "base/arithmetic.h"
 #include "graph/copy.h"
-#include "model/model.h"
+#include "model/head.h"
+#include "op/common.h"
 #include <fnmatch.h>
 #include <math.h>
 #include <string.h>
 
 /* ---- the head ---------------------------------------------------------------------------------------------------- */
 
-enum { CHANGES = 8 };
+static const double rare = 0.01; /* the probability of a detector's new class (Lin et al. 2017) */
 
-/** What is to change, gathered on the way from the output back to the layer. */
-struct head {
-    fov_model *model;
-    int classes, outputs; /**< wanted, and now */
-    struct graph_change changes[CHANGES];
-    int count;
-    int layer; /**< weight of the layer that makes the classes; 0: not found yet */
-};
-
-static int give_up(const struct head *head, const struct node *node, const char *why)
+int head_give_up(const struct head *head, const struct node *node, const char *why)
 {
     return error_set(&head->model->context->error, FOV_E_UNSUPPORTED, "the head cannot be replaced: \"%s\" (%s) %s",
                      graph_value(head->model->graph, node->out[0])->name, node->op->name, why);
@@ -45,25 +37,24 @@ static int change(struct head *head, const struct node *node, int port, int axis
     int id = node->in[port];
     const fov_graph *graph = head->model->graph;
     if (!model_is_parameter(graph, id)) {
-        return give_up(head, node, "has a weight that is no parameter");
+        return head_give_up(head, node, "has a weight that is no parameter");
     }
     if (count_readers(graph, id) > 1) {
-        return give_up(head, node, "shares its weights with another layer");
+        return head_give_up(head, node, "shares its weights with another layer");
     }
     fov_shape shape = graph_value(graph, id)->shape;
-    if (axis >= shape.rank || shape.dim[axis] != head->outputs || head->count == CHANGES) {
-        return give_up(head, node, "is not one number per class");
+    if (axis >= shape.rank || shape.dim[axis] != head->outputs || head->count == HEAD_CHANGES) {
+        return head_give_up(head, node, "is not one number per class");
     }
     shape.dim[axis] = head->classes;
     head->changes[head->count++] = (struct graph_change){id, shape, initial, (float)scale};
     return FOV_OK;
 }
 
-/** A layer whose weight [.., outputs, ..] makes the classes: both ends drawn as a new layer's are. */
-static int change_layer(struct head *head, const struct node *node, int axis)
+int head_change_layer(struct head *head, const struct node *node, int axis)
 {
     if (!model_is_parameter(head->model->graph, node->in[1])) {
-        return give_up(head, node, "has a weight that is no parameter");
+        return head_give_up(head, node, "has a weight that is no parameter");
     }
     const fov_shape *weight = &graph_value(head->model->graph, node->in[1])->shape;
     double inputs = 1;
@@ -73,9 +64,10 @@ static int change_layer(struct head *head, const struct node *node, int axis)
     double scale = inputs > 0 ? 1 / sqrt(inputs) : 0;
     int status = change(head, node, 1, axis, FOV_INITIAL_UNIFORM, scale);
     if (status == FOV_OK && node->in_count > 2 && node->in[2] != 0) {
-        status = change(head, node, 2, 0, FOV_INITIAL_UNIFORM, scale);
+        status = head->rarely ? change(head, node, 2, 0, FOV_INITIAL_CONSTANT, log(rare / (1 - rare)))
+                              : change(head, node, 2, 0, FOV_INITIAL_UNIFORM, scale);
     }
-    head->layer = node->in[1];
+    head->layer = head->layer != 0 ? head->layer : node->in[1];
     return status;
 }
 
@@ -101,6 +93,50 @@ static int change_norm(struct head *head, const struct node *node)
     return status;
 }
 
+static int state(struct head *head, const struct node *node, int64_t *length, int64_t becomes)
+{
+    if (head->length_count == HEAD_CHANGES) {
+        return head_give_up(head, node, "is one of too many");
+    }
+    head->lengths[head->length_count].at = length;
+    head->lengths[head->length_count++].was = *length;
+    *length = becomes;
+    return FOV_OK;
+}
+
+int head_change_length(struct head *head, const struct node *node, int was, int becomes)
+{
+    bool has_values = node->in_count > 1 && node->in[1] != 0; /* in place of options */
+    int64_t *dim = NULL, count = 0;
+    if (strcmp(node->op->name, "slice") == 0 && !has_values) {
+        dim = &((struct slice_options *)node->options)->length;
+        count = 1;
+    } else if (strcmp(node->op->name, "reshape") == 0 && !has_values) {
+        dim = ((struct reshape_options *)node->options)->shape.at;
+        count = ((struct reshape_options *)node->options)->shape.count;
+    } else if (strcmp(node->op->name, "reshape") == 0) {
+        struct value *shape = graph_value(head->model->graph, node->in[1]);
+        bool is_known = shape->kind == VALUE_CONSTANT && shape->dtype == FOV_I64 && !shape->borrowed;
+        dim = shape->data;
+        count = is_known && shape->shape.rank == 1 ? shape->shape.dim[0] : 0; /* else computed, and then right again */
+    }
+    for (int64_t i = 0; i < count; i++) {
+        if (dim[i] == was) {
+            return state(head, node, &dim[i], becomes);
+        }
+    }
+    return FOV_OK;
+}
+
+/** The graph that was to be rebuilt is as it was. */
+static void undo_lengths(struct head *head)
+{
+    while (head->length_count > 0) {
+        head->length_count--;
+        *head->lengths[head->length_count].at = head->lengths[head->length_count].was;
+    }
+}
+
 /** Looks at one node; answers the value to go on from in *next, 0 at the layer itself. */
 static int look(struct head *head, const struct node *node, int *next)
 {
@@ -108,31 +144,31 @@ static int look(struct head *head, const struct node *node, int *next)
     const char *name = node->op->name;
     *next = 0;
     if (strcmp(name, "dense") == 0) {
-        return change_layer(head, node, 0);
+        return head_change_layer(head, node, 0);
     }
     if (strcmp(name, "conv") == 0) {
         bool whole = model_is_parameter(graph, node->in[1]) && node->in[0] != 0 &&
                      graph_value(graph, node->in[1])->shape.dim[1] == graph_value(graph, node->in[0])->shape.dim[1];
-        return whole ? change_layer(head, node, 0) : give_up(head, node, "has groups");
+        return whole ? head_change_layer(head, node, 0) : head_give_up(head, node, "has groups");
     }
     if (strcmp(name, "matmul") == 0 && model_is_parameter(graph, node->in[1])) {
-        return change_layer(head, node, graph_value(graph, node->in[1])->shape.rank - 1);
+        return head_change_layer(head, node, graph_value(graph, node->in[1])->shape.rank - 1);
     }
     if (strcmp(name, "batch_norm") == 0) {
         *next = node->in[0];
         return change_norm(head, node);
     }
     bool is_sum = strcmp(name, "add") == 0, is_product = strcmp(name, "mul") == 0;
-    int status = FOV_OK;
+    int status = head_change_length(head, node, head->outputs, head->classes);
     for (int i = 0; i < node->in_count && status == FOV_OK; i++) {
         if (node->in[i] == 0 || graph_value(graph, node->in[i])->kind == VALUE_CONSTANT) {
             continue;
         }
         if (model_is_parameter(graph, node->in[i])) {
             status = is_sum || is_product ? change_operand(head, node, i, is_sum)
-                                          : give_up(head, node, "has parameters and is no layer known as a head");
+                                          : head_give_up(head, node, "has parameters and is no layer known as a head");
         } else if (*next != 0) {
-            status = give_up(head, node, "joins several branches");
+            status = head_give_up(head, node, "joins several branches");
         } else {
             *next = node->in[i];
         }
@@ -144,6 +180,10 @@ static int find_head(struct head *head)
 {
     const fov_graph *graph = head->model->graph;
     int at = head->model->output.id, status = FOV_OK;
+    if (fov_model_meaning(head->model, head->model->output) == FOV_MEANING_BOXES) {
+        status = head_find_boxes(head);
+        at = 0;
+    }
     while (at != 0 && status == FOV_OK && graph_value(graph, at)->kind == VALUE_RESULT) {
         status = look(head, &graph->nodes[graph_value(graph, at)->node], &at);
     }
@@ -166,9 +206,12 @@ static int count_outputs(const fov_graph *graph, int output, bool map)
     return shape_count(&sample, &count) && count <= 1000000 ? (int)count : 0;
 }
 
-static bool is_map(const fov_model *model)
+/** The same of a model's output, or of what became of it. */
+static int outputs_of(const fov_model *model, const fov_graph *graph, int output)
 {
-    return fov_model_meaning(model, model->output) == FOV_MEANING_MAP;
+    fov_meaning meaning = fov_model_meaning(model, model->output);
+    return meaning == FOV_MEANING_BOXES ? head_box_classes(model, graph, output)
+                                        : count_outputs(graph, output, meaning == FOV_MEANING_MAP);
 }
 
 /** What was said of an output that held no classes is not true of its new head. */
@@ -189,7 +232,7 @@ static int exchange_graph(struct head *head, int *id)
         error_prefix(error, "the head cannot be replaced");
         return (int)error->status;
     }
-    int made = count_outputs(graph, id[model->output.id], is_map(model));
+    int made = outputs_of(model, graph, id[model->output.id]);
     if (made != head->classes) {
         fov_graph_free(graph);
         return error_set(error, FOV_E_UNSUPPORTED, "the head cannot be replaced: \"%s\" would make %d numbers, not %d",
@@ -197,6 +240,7 @@ static int exchange_graph(struct head *head, int *id)
     }
     head->layer = id[head->layer];
     forget_values(model);
+    head->length_count = 0; /* the graph that they are of goes */
     int status = model_take_graph(model, graph, id, head->changes, head->count);
     return status != FOV_OK ? status : fov_model_set_classes(model, NULL, 0);
 }
@@ -214,12 +258,15 @@ static int replace_head(fov_model *model, int classes, const char **weight)
     if (model->output.id == 0) {
         return error_set(error, FOV_E_USAGE, "the model has no output yet: call fov_model_set_input_output");
     }
-    head.outputs = count_outputs(model->graph, model->output.id, is_map(model));
+    head.outputs = outputs_of(model, model->graph, model->output.id);
     size_t values = model->graph->value_count;
     int *id = memory_allocate(model->context->memory, values, sizeof *id, "a copy of the graph", error);
     int status = id == NULL ? FOV_E_MEMORY : find_head(&head);
     if (status == FOV_OK) {
         status = exchange_graph(&head, id);
+    }
+    if (status != FOV_OK) {
+        undo_lengths(&head);
     }
     if (status == FOV_OK && weight != NULL) {
         *weight = graph_value(model->graph, head.layer)->name;

@@ -130,8 +130,8 @@ static void transfer(void **state)
     assert_fine(context, data != NULL);
     assert_fine(context, fov_train(model, data, .epochs = 20, .batch = 20, .lr = 0.02F, .momentum = 0.9F) == FOV_OK);
 
-    static const char *const kept[] = {"body.c1.weight", "body.c1.bias", "body.bn1.weight", "body.bn1.bias",
-                                       "body.bn1.running_mean", "body.bn1.running_var"};
+    static const char *const kept[] = {"body.c1.weight", "body.c1.bias",          "body.bn1.weight",
+                                       "body.bn1.bias",  "body.bn1.running_mean", "body.bn1.running_var"};
     static const char *const learned[] = {"tail.c2.weight", "tail.bn2.weight", "tail.bn2.bias", "tail.bn2.running_mean",
                                           "tail.bn2.running_var"};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
@@ -198,6 +198,85 @@ static void statistics(void **state)
     fov_context_free(context);
 }
 
+/* A detector's rows of three maps, put together with shapes that state how long they are, as exporters write them. */
+static fov_model *build_detector(fov_context *context, int classes)
+{
+    fov_model *model = fov_model_create(context);
+    fov_graph *g = fov_model_graph(model);
+    fov_value input = fov_input(g, .shape = {4, {FOV_BATCH, 3, 64, 64}}), rows[3], x = input;
+    x = fov_relu(g, fov_conv2d(g, x, .filters = 8, .kernel = 3, .stride = 8, .pad = 1, .name = "body"));
+    for (int map = 0; map < 3; map++) {
+        char name[3][16];
+        snprintf(name[0], sizeof name[0], "box.%d", map);
+        snprintf(name[1], sizeof name[1], "object.%d", map);
+        snprintf(name[2], sizeof name[2], "class.%d", map);
+        fov_value part[3] = {fov_conv2d(g, x, .filters = 4, .kernel = 1, .name = name[0]),
+                             fov_sigmoid(g, fov_conv2d(g, x, .filters = 1, .kernel = 1, .name = name[1])),
+                             fov_sigmoid(g, fov_conv2d(g, x, .filters = classes, .kernel = 1, .name = name[2]))};
+        fov_shape shape = {3, {0, 5 + classes, 64 >> 2 * map}};
+        rows[map] = fov_reshape(g, fov_concat(g, part, 3, 1), shape);
+        x = fov_max_pool2d(g, x, .kernel = 2);
+    }
+    x = fov_transpose(g, fov_concat(g, rows, 3, 2), (const int[]){0, 2, 1}, 3);
+    assert_fine(context, fov_model_set_input_output(model, input, x) == FOV_OK);
+    assert_fine(context, fov_model_set_meaning(model, x, FOV_MEANING_BOXES) == FOV_OK);
+    return model;
+}
+
+/* Each map's layer is made anew; boxes and objects, of which four classes and one could be mistaken, stay. */
+static void detectors(void **state)
+{
+    static const int before[] = {79, 4, 1}; /* 84 numbers, as there are places */
+    (void)state;
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        fov_context *context = test_context(1, 3);
+        fov_model *old = build_detector(context, before[i]), *model = build_detector(context, before[i]);
+        const char *weight = NULL;
+        size_t count;
+        assert_fine(context, fov_model_replace_head(model, 3, &weight) == FOV_OK);
+        assert_string_equal(weight, "class.0.weight");
+        assert_int_equal(fov_model_classes(model), 3);
+        for (int map = 0; map < 3; map++) {
+            char name[32];
+            snprintf(name, sizeof name, "box.%d.weight", map);
+            assert_true(same(old, model, name));
+            snprintf(name, sizeof name, "object.%d.bias", map);
+            assert_true(same(old, model, name));
+            snprintf(name, sizeof name, "class.%d.bias", map);
+            float *bias = values(model, name, &count);
+            assert_int_equal(count, 3);
+            assert_true(fabsf(bias[2] + 4.59512F) < 1e-4F); /* 1 % */
+            free(bias);
+        }
+        fov_shape rows = fov_value_shape(fov_model_graph(model), fov_model_output(model));
+        assert_true(rows.rank == 3 && rows.dim[1] == 84 && rows.dim[2] == 8);
+        fov_model_free(old);
+        fov_model_free(model);
+        fov_model *named =
+            fov_model_network(context, "yolox-nano", &(fov_network_options){.classes = 80, .height = 64, .width = 64});
+        assert_fine(context, named != NULL && fov_model_replace_head(named, 3, &weight) == FOV_OK);
+        assert_string_equal(weight, "head.cls_preds.0.weight");
+        assert_int_equal(fov_model_classes(named), 3);
+        fov_model_free(named);
+        fov_context_free(context);
+    }
+}
+
+/* A map of classes gets another number of them. */
+static void maps(void **state)
+{
+    fov_context *context = test_context(1, 3);
+    const char *weight = NULL;
+    (void)state;
+    fov_model *model =
+        fov_model_network(context, "unet:width=2", &(fov_network_options){.classes = 5, .height = 16, .width = 32});
+    assert_fine(context, model != NULL && fov_model_replace_head(model, 2, &weight) == FOV_OK);
+    assert_string_equal(weight, "output.weight");
+    assert_int_equal(fov_model_classes(model), 2);
+    fov_model_free(model);
+    fov_context_free(context);
+}
+
 /* A classifier learns values, or several classes at once: whatever stood behind its last layer (a softmax, an activation
  * before the pooling) does not keep answers on one side. */
 static void other_tasks(void **state)
@@ -254,10 +333,8 @@ static void other_tasks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(heads),
-        cmocka_unit_test(no_head),
-        cmocka_unit_test(transfer),
-        cmocka_unit_test(other_tasks),
+        cmocka_unit_test(heads),      cmocka_unit_test(no_head), cmocka_unit_test(transfer),
+        cmocka_unit_test(detectors),  cmocka_unit_test(maps),    cmocka_unit_test(other_tasks),
         cmocka_unit_test(statistics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

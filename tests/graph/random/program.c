@@ -68,8 +68,9 @@ static fov_value loss_of(struct program *p, int i, fov_value output)
 }
 
 /* Adaptive optimisers divide by the size of the gradient: with their usual epsilon they make whole steps of a gradient
- * that is nothing but rounding. With this one such a gradient stays next to nothing. */
-#define EPSILON "0.001"
+ * that is nothing but rounding. With one as large as gradients are, such a gradient stays next to nothing (a root mean
+ * square norm of single numbers, say, whose results are one and whose slopes are what float leaves of 1 - 1). */
+#define EPSILON "0.1"
 
 /** What train/step.c's optimisers do with one parameter. */
 static void add_update(struct program *p, fov_value parameter, fov_value gradient)
