@@ -185,11 +185,12 @@ FOV_API fov_model *fov_model_load(fov_context *context, const char *path);
 /** The same for a file that leaves its pictures' height and width open: what they shall be. fov_model_load takes 224 x
  *  224, with a warning. A file that states a size keeps it: fov_model_resize changes that. */
 FOV_API fov_model *fov_model_load_sized(fov_context *context, const char *path, int height, int width);
-/** For another task: the last layer with weights (dense, or convolution as in SqueezeNet) gets `classes` outputs, and
- *  its parameters new values drawn from the context's seed; class names go. A softmax after it stays. The model's graph
- *  is a new one after this: values and fov_model_graph taken before are of no use. `weight` (or NULL): the name of the
- *  weight that is new; belongs to the model's graph. E_UNSUPPORTED where no such layer is found; the model is then as
- *  it was. */
+/** For another task: the last layer with weights (dense, or convolution as in SqueezeNet or of a map; of a detector in
+ *  YOLOX's form the layer of each of its maps) gets `classes` outputs, and its parameters new values drawn from the
+ *  context's seed; class names go. A softmax after it stays: fov_task_finish takes it away where the task has no use for
+ *  it. The model's graph is a new one after this: values and fov_model_graph taken before are of no use. `weight` (or
+ *  NULL): the name of the (first) weight that is new; belongs to the model's graph. E_UNSUPPORTED where no such layer
+ *  is found; the model is then as it was. */
 FOV_API FOV_MUST_CHECK int fov_model_replace_head(fov_model *model, int classes, const char **weight);
 /** For pictures of another size. The model's graph is a new one after this, as with fov_model_replace_head. E_SHAPE,
  *  and the model as it was, where a layer needs the old size. */
