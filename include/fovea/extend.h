@@ -25,7 +25,8 @@ typedef struct fov_operator_call {
     const void      *pool; /**< internal */
 } fov_operator_call;
 
-/** A number that an operator can be told, by name. Equal limits: none. */
+/** A number that an operator can be told, by name; "name" is the node's and no option's. Equal limits: none; the
+ *  default lies in them. */
 typedef struct fov_operator_option {
     const char *name;
     double      standard, minimum, maximum;
@@ -68,7 +69,7 @@ typedef struct fov_operator {
     void *user;
 } fov_operator;
 
-/** E_USAGE: a name that is taken or odd, counts out of range, a function missing. */
+/** E_USAGE: a name that is taken or odd, counts out of range, a function missing, an option that nobody could give. */
 FOV_API FOV_MUST_CHECK int fov_operator_register(fov_context *context, const fov_operator *definition);
 /** From within `compute`: task(context, 0 .. chunks - 1) on the context's threads. Cut work by shape alone, so that
  *  results do not depend on the number of threads. */
@@ -98,7 +99,8 @@ typedef struct fov_task {
     int         numbers; /**< of a sample's target; 0: as many as the model's output has */
     const fov_task_mean *counts; /**< [count_count], 1 to FOV_TASK_FIGURES */
     int         count_count;
-    /** Required: writes a sample's target, from the sample as the dataset has it. FOV_OK, or a status that ends training. */
+    /** Required: writes a sample's target, from the sample as the dataset has it. FOV_OK, or a status that ends training:
+     *  fov_train answers E_MEMORY, E_NUMERIC and E_INTERRUPTED as they are, anything else as E_USAGE. */
     int (*write)(void *user, const fov_sample *sample, float *target, int numbers);
     /** Required: adds the loss to the graph, one number, the mean over samples. output: the model's, [N, ...]; target
      *  [N, numbers]. */

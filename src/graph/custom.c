@@ -145,7 +145,11 @@ static void gradient(struct op_gradient *g)
     custom_of(g->op)->definition.gradient(&given);
     for (int i = 0; i < g->in_count; i++) {
         fov_shape shape = fov_value_shape(graph, g->in_gradient[i]);
-        if (g->in_gradient[i].id != 0 && !shape_equal(&shape, &g->in_tensor[i].shape)) {
+        if (g->in_gradient[i].id < 0 || (size_t)g->in_gradient[i].id >= graph->value_count) {
+            fov_graph_fail(graph, NULL, FOV_E_USAGE, "the gradient of %s by input %d is no value of this graph",
+                           g->op->name, i);
+            g->in_gradient[i].id = 0;
+        } else if (g->in_gradient[i].id != 0 && !shape_equal(&shape, &g->in_tensor[i].shape)) {
             char have[SHAPE_TEXT_SIZE], want[SHAPE_TEXT_SIZE];
             fov_graph_fail(graph, NULL, FOV_E_SHAPE, "the gradient of %s by input %d is %s, the input %s", g->op->name,
                            i, shape_text(&shape, have), shape_text(&g->in_tensor[i].shape, want));
@@ -209,6 +213,34 @@ static bool is_name(const char *name)
     return length > 0 && length < TEXT;
 }
 
+/* An option's name is its own, and its default lies in its limits: else nobody could ever give it. */
+static int check_option(const fov_operator *d, int index, struct error *error)
+{
+    const fov_operator_option *option = &d->options[index];
+    if (!is_name(option->name)) {
+        return error_set(error, FOV_E_USAGE, "operator %s: option %d has no name of letters, digits and '_'", d->name,
+                         index);
+    }
+    for (int i = 0; i < index; i++) {
+        if (strcmp(d->options[i].name, option->name) == 0) {
+            return error_set(error, FOV_E_USAGE, "operator %s: options %d and %d are both called \"%s\"", d->name, i,
+                             index, option->name);
+        }
+    }
+    if (strcmp(option->name, "name") == 0) {
+        return error_set(error, FOV_E_USAGE, "operator %s: no option can be called \"name\": it is what fov_node calls "
+                                             "the node", d->name);
+    }
+    bool is_limited = option->minimum != option->maximum;
+    if (!isfinite(option->standard) || isnan(option->minimum) || isnan(option->maximum) ||
+        option->minimum > option->maximum ||
+        (is_limited && (option->standard < option->minimum || option->standard > option->maximum))) {
+        return error_set(error, FOV_E_USAGE, "operator %s: option %s is %g by default, and lies in %g .. %g", d->name,
+                         option->name, option->standard, option->minimum, option->maximum);
+    }
+    return FOV_OK;
+}
+
 static int check(const struct fov_context *context, const fov_operator *d, struct error *error)
 {
     char shown[TEXT];
@@ -233,13 +265,11 @@ static int check(const struct fov_context *context, const fov_operator *d, struc
         return error_set(error, FOV_E_USAGE, "operator %s: %d options; up to %d", d->name, d->option_count,
                          MOST_OPTIONS);
     }
-    for (int i = 0; i < d->option_count; i++) {
-        if (!is_name(d->options[i].name)) {
-            return error_set(error, FOV_E_USAGE, "operator %s: option %d has no name of letters, digits and '_'",
-                             d->name, i);
-        }
+    int status = FOV_OK;
+    for (int i = 0; i < d->option_count && status == FOV_OK; i++) {
+        status = check_option(d, i, error);
     }
-    return FOV_OK;
+    return status;
 }
 
 static void fill_ports(struct op_port *ports, char names[MOST_PORTS][16], int count, int optional, const char *word)

@@ -66,9 +66,14 @@ static int write(const struct task_use *use, const struct prepared *prepared, si
     const fov_sample sample = sample_view(prepared->sample);
     int numbers = numbers_of(use);
     int status = definition->write(definition->user, &sample, (float *)targets + place * (size_t)numbers, numbers);
-    return status == FOV_OK ? FOV_OK
-                            : error_set(error, FOV_E_INPUT, "task %s could not make a target of sample %zu",
-                                        use->task->name, prepared->index);
+    if (status == FOV_OK) {
+        return FOV_OK;
+    }
+    /* What is said of bad files is not said here: for those another sample may be taken, but this ends training. */
+    bool is_passed_on = status == FOV_E_MEMORY || status == FOV_E_NUMERIC || status == FOV_E_INTERRUPTED;
+    return error_set(error, is_passed_on ? (fov_status)status : FOV_E_USAGE,
+                     "task %s could not make a target of sample %zu: its function answered %d", use->task->name,
+                     prepared->index, status);
 }
 
 /* Adds up the counts of some samples; answers how many have finite ones. */

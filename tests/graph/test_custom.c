@@ -242,6 +242,24 @@ static void what_cannot_be_is_said(void **state)
         assert_int_equal(fov_operator_register(context, &odd[i]), FOV_E_USAGE);
         assert_true(strlen(fov_error(context)) > 0);
     }
+    static const struct {
+        fov_operator_option option[2];
+        const char *says;
+    } odd_options[] = {{{{"good", 1, 0, 2, ""}, {"good", 1, 0, 2, ""}}, "options 0 and 1 are both called \"good\""},
+                       {{{"good", 1, 0, 2, ""}, {"name", 1, 0, 2, ""}}, "no option can be called \"name\""},
+                       {{{"good", 1, 0, 2, ""}, {"high", 9, 0, 4, ""}}, "high is 9 by default, and lies in 0 .. 4"},
+                       {{{"good", 1, 0, 2, ""}, {"none", NAN, 0, 0, ""}}, "none is nan by default"},
+                       {{{"good", 1, 0, 2, ""}, {"turned", 1, 2, 0, ""}}, "turned is 1 by default, and lies in 2 .. 0"},
+                       {{{"good", 1, 0, 2, ""}, {NULL, 1, 0, 2, ""}}, "option 1 has no name"}};
+    for (size_t i = 0; i < sizeof odd_options / sizeof *odd_options; i++) {
+        fov_operator with = mixed;
+        with.options = odd_options[i].option;
+        with.option_count = 2;
+        assert_int_equal(fov_operator_register(context, &with), FOV_E_USAGE);
+        if (strstr(fov_error(context), odd_options[i].says) == NULL) {
+            fail_msg("\"%s\" does not say \"%s\"", fov_error(context), odd_options[i].says);
+        }
+    }
     assert_int_equal(fov_operator_register(NULL, &mixed), FOV_E_USAGE);
     assert_int_equal(fov_operator_register(context, NULL), FOV_E_USAGE);
     assert_int_equal(fov_operator_register(context, &mixed), FOV_OK);

@@ -3,6 +3,7 @@
  * trains, is validated, goes to a file and comes back, and answers. */
 #include "train/helpers.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SIDE = 12, SAMPLES = 64 };
@@ -147,11 +148,86 @@ static void what_cannot_be_is_said(void **state)
     fov_context_free(context);
 }
 
+static int write_refuses(void *user, const fov_sample *sample, float *target, int numbers)
+{
+    (void)sample;
+    for (int k = 0; k < numbers; k++) {
+        target[k] = 0;
+    }
+    return *(const int *)user;
+}
+
+static fov_value no_scalar(void *user, fov_graph *graph, fov_value output, fov_value target)
+{
+    (void)user;
+    return fov_sub(graph, output, target);
+}
+
+static fov_value no_value(void *user, fov_graph *graph, fov_value output, fov_value target)
+{
+    (void)user;
+    (void)graph;
+    (void)output;
+    (void)target;
+    return (fov_value){0};
+}
+
+/* What the functions get wrong ends training, with data from files, too: no other picture takes the place of one that
+ * the program refuses. */
+static void functions_that_fail_end_training(void **state)
+{
+    (void)state;
+    char folder[256], path[512];
+    const int answers[] = {FOV_E_INPUT, FOV_E_IO, 77, FOV_E_INTERRUPTED};
+    test_folder(folder);
+    for (int i = 0; i < 8; i++) {
+        char name[16];
+        snprintf(name, sizeof name, i % 2 ? "b%d.png" : "a%d.png", i);
+        fov_context *context = test_context(1, 3);
+        test_path(path, folder, name);
+        assert_fine(context, fov_image_save_png(context, path, SIDE, SIDE, 1, pixels[i]) == FOV_OK);
+        fov_context_free(context);
+    }
+    test_path(path, folder, "list.csv");
+    FILE *list = fopen(path, "w");
+    assert_non_null(list);
+    fputs("file,value\n", list);
+    for (int i = 0; i < 8; i++) {
+        fprintf(list, i % 2 ? "b%d.png,%d\n" : "a%d.png,%d\n", i, i);
+    }
+    fclose(list);
+    for (int i = 0; i < 6; i++) {
+        int answer = i < 4 ? answers[i] : FOV_OK;
+        fov_context *context = test_context(2, 3);
+        fov_task task = lit;
+        task.write = write_refuses;
+        task.user = &answer;
+        task.loss = i == 4 ? no_scalar : i == 5 ? no_value : squared;
+        assert_fine(context, fov_task_register(context, &task) == FOV_OK);
+        fov_dataset *data = fov_dataset_open(context, path, FOV_TRAIN);
+        assert_fine(context, data != NULL);
+        fov_model *model = network(context);
+        int status = fov_train(model, data, .task = "lit", .epochs = 1, .batch = 2);
+        if (i < 4) {
+            assert_int_equal(status, answer == FOV_E_INTERRUPTED ? FOV_E_INTERRUPTED : FOV_E_USAGE);
+            assert_non_null(strstr(fov_error(context), "task lit could not make a target of sample"));
+        } else {
+            assert_int_equal(status, i == 4 ? FOV_E_SHAPE : FOV_E_USAGE);
+            assert_non_null(strstr(fov_error(context), i == 4 ? "must be one number" : "task lit made no loss"));
+        }
+        fov_model_free(model);
+        fov_dataset_free(data);
+        fov_context_free(context);
+    }
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_learns_and_comes_back),
         cmocka_unit_test(what_cannot_be_is_said),
+        cmocka_unit_test(functions_that_fail_end_training),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
