@@ -13,9 +13,10 @@ static const struct {
 } exits[] = {
     {EXIT_OK, "all went well"},
     {EXIT_INTERNAL, "fovea is at fault"},
-    {EXIT_USAGE, "the command line is not understood, or asks for what does not go together"},
-    {EXIT_INPUT, "a file or dataset is damaged, does not fit, or is of an unknown kind"},
-    {EXIT_IO, "the system refused to read or write"},
+    {EXIT_USAGE, "the command line is not understood, names what is unknown, or asks for what does not go together"},
+    {EXIT_INPUT, "a file, folder or dataset was opened, and is damaged, does not fit, or is of an unknown kind"},
+    {EXIT_IO, "nothing is there, or the system refused to read or write; a folder where only a file can be meant, or a file where "
+              "only a folder"},
     {EXIT_MEMORY, "memory is short"},
     {EXIT_NUMERIC, "a number that decides is not finite"},
     {EXIT_SLOWER, "bench: slower than what it was compared with"},

@@ -147,6 +147,11 @@ int fail_library(const struct cli *cli)
     return fail(cli, exit_code(status), "%s", fov_error(cli->context));
 }
 
+int fail_path(const struct cli *cli, const char *path, int reason)
+{
+    return fail(cli, EXIT_IO, "cannot open \"%.400s\": %s", path, strerror(reason));
+}
+
 /* ---- text ----------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the valid UTF-8 character at `at`, 0 for none; control characters, also those of C1, are none. */

@@ -18,6 +18,9 @@ void output_close(struct cli *cli);
 int fail(const struct cli *cli, int code, const char *format, ...) CLI_PRINTF(3, 4);
 /** The same with the library's sentence and the exit code of its status. */
 int fail_library(const struct cli *cli);
+/** A path at which there is nothing, or that the system refuses; `reason`: of errno. Every verb's sentence and exit code
+ *  for it. */
+int fail_path(const struct cli *cli, const char *path, int reason);
 /** A remark that is no failure, on standard error; nothing with --quiet. */
 void remark(const struct cli *cli, const char *format, ...) CLI_PRINTF(2, 3);
 int exit_code(fov_status status);

@@ -185,7 +185,7 @@ int picture_list_add(struct cli *cli, struct picture_list *list, const char *wor
         }
         globfree(&found);
         return list->count > before ? EXIT_OK
-                                    : fail(cli, EXIT_INPUT, "%s: no file fits this pattern",
+                                    : fail(cli, EXIT_IO, "%s: no file fits this pattern",
                                            show_clean(clean, sizeof clean, word));
     }
     add(list, word); /* is not there: said when its turn comes, the others are answered */

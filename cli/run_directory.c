@@ -237,8 +237,13 @@ int run_directory_read_config(struct cli *cli, const struct run_directory *folde
 {
     char *text = NULL, digits[32];
     int code;
+    if (access(folder->path, F_OK) != 0) {
+        return fail_path(cli, folder->path, errno);
+    }
     if (!run_directory_has(folder, "config.json")) {
-        return fail(cli, EXIT_INPUT, "%s/config.json: %s; is this the folder of a run?", folder->path, strerror(errno));
+        return errno == ENOTDIR ? fail_path(cli, folder->path, errno)
+                                : fail(cli, EXIT_INPUT, "%s/config.json: %s; is this the folder of a run?", folder->path,
+                                       strerror(errno));
     }
     *config = run_directory_read(cli, folder, "config.json", &text, &code);
     if (*config == NULL) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool source_has_suffix(const char *path, const char *suffix)
@@ -101,6 +102,13 @@ fov_model *source_model(struct cli *cli, const char *word, const fov_network_opt
         return fov_model_load(context, "/dev/stdin");
     }
     word = source_run_model(word, path, sizeof path);
+    struct stat about;
+    if (stat(word, &about) == 0 && S_ISDIR(about.st_mode) && !source_is_weights(word)) {
+        cli->problem_code = EXIT_INPUT;
+        snprintf(cli->problem, sizeof cli->problem,
+                 "%.400s is a folder without best.onnx or last.onnx; is it the folder of a run?", word);
+        return NULL;
+    }
     return source_is_weights(word) ? open_weights(cli, word, options, network) : fov_model_load(context, word);
 }
 

@@ -32,6 +32,14 @@ static int run(struct cli *cli)
     int samples = (int)option_integer(cli, "samples");
     const fov_run_report_options options = {.data = option_text(cli, "data"), .samples = samples > 0 ? samples : -1};
     const char *html = page_path(cli, path);
+    const char *typed = options.data;
+    if (typed != NULL && strcmp(typed, "none") != 0) { /* what was asked for is not passed over, as a run's own data is */
+        fov_dataset *data = fov_dataset_open(context, typed, FOV_TEST);
+        if (data == NULL) {
+            return fail_library(cli);
+        }
+        fov_dataset_free(data);
+    }
     int status = cli->argument_count > 1
                      ? fov_run_comparison(context, (const char *const *)cli->arguments, cli->argument_count, html)
                      : fov_run_report(context, cli->arguments[0], html, &options);

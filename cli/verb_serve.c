@@ -83,6 +83,11 @@ static int open_models(struct server *server)
             server->backbone = server->words[i];
         }
     }
+    if (code == EXIT_OK && option_given(cli, "backbone")) {
+        fov_model *backbone = source_model(cli, server->backbone, NULL, NULL);
+        code = backbone != NULL ? EXIT_OK : fail_library(cli);
+        fov_model_free(backbone);
+    }
     json_set(object, "models", list);
     server->about = json_dumps(object, JSON_REAL_PRECISION(9));
     json_decref(object);

@@ -7,8 +7,10 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "data/list.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Whether a name ends so, in any case of ASCII letters. */
 static bool dataset_ends_in(const char *name, const char *suffix)
@@ -48,6 +50,22 @@ static int dataset_open_store(struct fov_context *context, const char *path, str
     return fits < 0 || (size_t)fits >= sizeof folder
                ? error_set(error, FOV_E_USAGE, "%.200s...: too long for a path", path)
                : store_open(&found->store, *folder ? folder : "/", context->memory, error);
+}
+
+/* Why nothing is found at a path. */
+static const char *dataset_reason(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) != 0 ? strerror(errno) : "it is of a kind that is not read";
+}
+
+/* The one sentence about a path at which there is nothing that could be opened: as for any other file, the system's. What
+ * can be opened and holds something else is said by who looked into it, and is E_INPUT. */
+static int dataset_cannot_open(const char *path, struct error *error)
+{
+    bool is_there = file_exists(path);
+    const char *why = is_there ? "it is a file, where a folder is wanted" : NULL;
+    return error_set(error, FOV_E_IO, "cannot open \"%.400s\": %s", path, why ? why : dataset_reason(path));
 }
 
 /* "5000" and "DIR:5000", behind the name of a source that does not count by itself: so many samples to learn from. A
@@ -95,15 +113,22 @@ static int dataset_find_name(struct fov_context *context, const char *text, stru
             return error_set(error, FOV_E_USAGE, "dataset \"%s\": nothing follows the colon", text);
         }
         if (found->kind->scan == NULL) {
-            return dataset_take_count(found, error);
+            int status = dataset_take_count(found, error);
+            bool wants_folder = found->argument && !found->kind->counts;
+            return status == FOV_OK && wants_folder && !file_is_directory(found->argument)
+                       ? dataset_cannot_open(found->argument, error)
+                       : status;
         }
         const char *path = found->argument;
         if (path == NULL || !(file_is_directory(path) || store_is_archive(path) || dataset_is_index(path))) {
             if (dataset_refuse_count(text, error)) {
                 return (int)error->status;
             }
+            if (path && !file_exists(path)) {
+                return dataset_cannot_open(path, error);
+            }
             return error_set(error, FOV_E_INPUT, "%s: %s is not a directory%s", name, path ? path : "(none)",
-                             path && file_exists(path) ? " nor an archive" : "");
+                             path ? " nor an archive" : "");
         }
         return dataset_open_store(context, path, found, error);
     }
@@ -247,11 +272,15 @@ static void dataset_refuse(const char *text, struct error *error)
                   advice ? advice : "is a file; a dataset is a directory or a name (mnist, cifar10, cifar100, digits)");
         return;
     }
+    if (strchr(text, '/') || strchr(text, '.')) { // no name of a dataset has these
+        dataset_cannot_open(text, error);
+        return;
+    }
     const char *near = text_nearest(text, data_source_table, data_source_table_count, dataset_source_name);
-    if (near && !strchr(text, '/')) {
-        error_set(error, FOV_E_INPUT, "no dataset \"%s\" and no such directory; did you mean \"%s\"?", text, near);
+    if (near) {
+        error_set(error, FOV_E_USAGE, "no dataset \"%s\" and no such directory; did you mean \"%s\"?", text, near);
     } else {
-        error_set(error, FOV_E_INPUT,
+        error_set(error, FOV_E_USAGE,
                   "no dataset \"%s\" and no such directory (datasets by name: mnist, cifar10, cifar100, digits)", text);
     }
 }

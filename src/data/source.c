@@ -82,9 +82,6 @@ int data_find(char *out, size_t size, const char *name, const char *argument, co
 {
     char looked[600] = "", base[DATA_PATH_SIZE];
     if (argument) {
-        if (!file_is_directory(argument)) {
-            return error_set(error, FOV_E_INPUT, "%s: %s is not a directory", name, argument);
-        }
         if (data_try(out, size, argument, folders, recognises, looked, sizeof looked)) {
             return FOV_OK;
         }
@@ -104,6 +101,6 @@ int data_find(char *out, size_t size, const char *name, const char *argument, co
             return FOV_OK;
         }
     }
-    return error_set(error, FOV_E_INPUT, "%s was not found (looked in %s); %s", name,
+    return error_set(error, FOV_E_IO, "%s was not found (looked in %s); %s", name,
                      *looked ? looked : "no directory: neither FOVEA_DATA nor HOME is set", advice);
 }

@@ -16,6 +16,11 @@ static int read_history(struct review *review)
     size_t size;
     struct error *error = &review->context->error;
     int status = file_join(path, sizeof path, review->directory, "history.csv", error);
+    if (status == FOV_OK && !file_is_directory(review->directory)) {
+        bool is_there = file_exists(review->directory);
+        return error_set(error, FOV_E_IO, "cannot open \"%.400s\": %s", review->directory,
+                         is_there ? "it is a file, where the folder of a run is wanted" : "there is no such folder");
+    }
     if (status == FOV_OK && !file_exists(path)) {
         return error_set(error, FOV_E_INPUT, "%s is no folder of a training run: it has no history.csv",
                          review->directory);

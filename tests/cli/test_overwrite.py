@@ -28,8 +28,8 @@ LINES = {
     ("explain", "out"): ("explain best.onnx {in} -o {out}", "explain {in} a.png -o {out}",
                          "explain best.onnx --visualise output -o {out} --names {in}"),
     ("features", "out"): ("features best.onnx {in} -o {out}", "features {in} a.png -o {out}"),
-    ("filter", "out"): ("filter blur {in} -o {out}", "filter --sheet {in} -o {out}"),
-    ("filter", "raw"): ("filter blur {in} --raw {out}",),
+    ("filter", "out"): ("filter box3 {in} -o {out}", "filter --sheet {in} -o {out}"),
+    ("filter", "raw"): ("filter box3 {in} --raw {out}",),
     ("generate", "out"): ("generate {in} -o {out}",),
     ("inspect", "svg"): ("inspect {in} --svg {out}",),
     ("inspect", "png"): ("inspect {in} --png {out}",),
@@ -134,7 +134,7 @@ def test_what_a_folder_holds():
             assert fovea(*line.split()).code == OK, line
     assert fovea("train", "--model", "run/best.onnx", "--data", "digits:200", "--epochs", 1, "--out", "run",
                  "--overwrite").code == USAGE
-    same = fovea("filter", "blur", "a.png", "-o", "new.png", "--raw", "new.png")
+    same = fovea("filter", "box3", "a.png", "-o", "new.png", "--raw", "new.png")
     expect_failure(same, USAGE, "--out and --raw would write the same file")
 
 

@@ -95,7 +95,7 @@ def test_resume_goes_on():
     assert more.json()["hash"] == whole
     done = fovea("train", "--resume", "parts")
     assert done.code == OK and "Nothing left to do" in done.out
-    expect_failure(fovea("train", "--resume", "nowhere"), INPUT, "nowhere")
+    expect_failure(fovea("train", "--resume", "nowhere"), IO, "nowhere")
     expect_failure(fovea("train", "--resume", "parts", "--out", "x"), USAGE, "--out")
     wrong = fovea("train", "--resume", "parts", "--lr", "0.7", "--epochs", "4")
     expect_failure(wrong, wrong.code, "lr")

@@ -236,9 +236,9 @@ static void test_where_it_looks(void **state)
     snprintf(root, sizeof root, "%s", path_in(state, "data"));
     setenv("FOVEA_DATA", root, 1);
     setenv("XDG_DATA_HOME", root, 1);
-    refuse("mnist", FOV_TRAIN, FOV_E_INPUT, "fovea data get mnist");
-    refuse("mnist", FOV_TRAIN, FOV_E_INPUT, "MNIST/raw");
-    refuse("mnist:/nowhere/at/all", FOV_TRAIN, FOV_E_INPUT, "/nowhere/at/all is not a directory");
+    refuse("mnist", FOV_TRAIN, FOV_E_IO, "fovea data get mnist");
+    refuse("mnist", FOV_TRAIN, FOV_E_IO, "MNIST/raw");
+    refuse("mnist:/nowhere/at/all", FOV_TRAIN, FOV_E_IO, "cannot open \"/nowhere/at/all\": No such file");
 
     // the same files in each of the places in turn
     static const char *const places[] = {"data", "data/mnist", "data/MNIST/raw", "data/fovea/mnist"};
@@ -265,8 +265,9 @@ static void test_where_it_looks(void **state)
 
 static void test_names(void **state)
 {
-    refuse("mnits", FOV_TRAIN, FOV_E_INPUT, "did you mean \"mnist\"?");
-    refuse("/nowhere/at/all", FOV_TRAIN, FOV_E_INPUT, "no such directory");
+    refuse("mnits", FOV_TRAIN, FOV_E_USAGE, "did you mean \"mnist\"?");
+    refuse("/nowhere/at/all", FOV_TRAIN, FOV_E_IO, "cannot open \"/nowhere/at/all\": No such file");
+    refuse("nowhere", FOV_TRAIN, FOV_E_USAGE, "no such directory");
     refuse("", FOV_TRAIN, FOV_E_USAGE, "no source");
     refuse("mnist:", FOV_TRAIN, FOV_E_USAGE, "colon");
     refuse(*state, FOV_TRAIN, FOV_E_INPUT, "no data recognised");
