@@ -577,7 +577,7 @@ static bool is_only_theirs(const struct word *w, const char *value)
     case TEXTS: /* YOLOv5's --save-txt has no value, nor has its --resume */
         return is_true(value) || is_false(value);
     case RESUME:
-        return is_true(value) || is_false(value) || source_is_weights(value);
+        return is_true(value) || is_false(value) || source_has_suffix(value, ".pt") || source_has_suffix(value, ".pth");
     case OPTIMIZER:
         return value != NULL && (strcasecmp(value, "auto") == 0 || has_capital(value));
     default:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* HDF5 through libhdf5, which reads from the bytes that are in memory already and makes no copy of them. Links that
  * lead elsewhere, data in other files, virtual data and filters that would have to be loaded are refused before
- * anything of them is opened. Debian's libhdf5 is made for one thread: a lock is around each file. */
+ * anything of them is opened; so are heaps of texts that libhdf5 would read beyond. Debian's libhdf5 is made for one
+ * thread: a lock is around each file. */
 #include "io/hdf5.h"
 #include "base/library.h"
 #include "base/text.h"
@@ -204,6 +205,63 @@ static herr_t image_forget(void *unused)
 {
     (void)unused;
     return 0;
+}
+
+/* ---- heaps of texts ------------------------------------------------------------------------------------------- */
+
+/* A number of `count` bytes, at most 8, little-endian. */
+static uint64_t number_at(const uint8_t *bytes, size_t count)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < count; i++) {
+        number |= (uint64_t)bytes[i] << 8 * i;
+    }
+    return number;
+}
+
+/* Do the texts of a heap of `size` bytes end within it? Behind a head of 16 bytes lie texts, each with a head of 16 (its
+ * number, 2 bytes; its length, from byte 8 on) and filled up to a multiple of 8; number 0 is the room that is left, and
+ * its length is that of its head, too. */
+static bool heap_is_whole(const uint8_t *heap, uint64_t size, size_t length_bytes)
+{
+    enum { HEAD = 16 };
+    uint64_t at = HEAD;
+    while (at + HEAD <= size) {
+        uint64_t number = number_at(heap + at, 2), length = number_at(heap + at + 8, length_bytes);
+        uint64_t room = size - at, needed = number > 0 ? HEAD + (length + 7) / 8 * 8 : length;
+        if (length > room || needed > room || needed < HEAD) {
+            return false;
+        }
+        at += needed;
+    }
+    return size >= HEAD;
+}
+
+/* libhdf5 1.10.8 believes these lengths: one that goes beyond its heap ends the process, a room of length 0 is an endless
+ * loop. So every heap that the file has is looked at before. A heap is known by its first 8 bytes, wherever they lie;
+ * that numbers look the same by chance has a probability of 2^-64 for each byte. */
+static bool heaps_are_whole(const uint8_t *bytes, size_t size)
+{
+    static const uint8_t head[8] = {'G', 'C', 'O', 'L', 1, 0, 0, 0};
+    enum { LEAST = 24, VERSION_AT = 8 };
+    size_t length_bytes = size < LEAST ? 0 : bytes[VERSION_AT] < 2 ? bytes[14] : bytes[10]; /* by the file's own head */
+    if (length_bytes != 2 && length_bytes != 4 && length_bytes != 8) {
+        return size < LEAST; /* a file of fewer bytes is refused by libhdf5, which needs its head whole */
+    }
+    for (size_t at = 0; at + LEAST <= size; at++) {
+        const uint8_t *found = memchr(bytes + at, head[0], size - LEAST + 1 - at);
+        if (found == NULL) {
+            return true;
+        }
+        at = (size_t)(found - bytes);
+        if (memcmp(found, head, sizeof head) == 0) {
+            uint64_t length = number_at(found + sizeof head, length_bytes);
+            if (length > size - at || !heap_is_whole(found, length, length_bytes)) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 static hid_t open_image(const struct reading *r, struct image *image)
@@ -509,7 +567,7 @@ static int compare_path(const void *a, const void *b)
 
 static int read_file(struct reading *r, struct image *image)
 {
-    hid_t file = open_image(r, image);
+    hid_t file = heaps_are_whole(image->bytes, image->size) ? open_image(r, image) : -1;
     if (file < 0) {
         return error_set(r->error, FOV_E_INPUT, "%s: the HDF5 file is damaged or cut off", r->name);
     }

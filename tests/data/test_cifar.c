@@ -140,7 +140,7 @@ static void test_not_found(void **state)
     char source[600];
     setenv("FOVEA_DATA", *state, 1);
     setenv("XDG_DATA_HOME", *state, 1);
-    refuse("cifar10", FOV_TRAIN, FOV_E_INPUT, "cifar-10-binary.tar.gz");
+    refuse("cifar10", FOV_TRAIN, FOV_E_IO, "cifar-10-binary.tar.gz");
     snprintf(source, sizeof source, "cifar10:%s", (const char *)*state);
     refuse(source, FOV_TRAIN, FOV_E_INPUT, "no cifar10 files in");
     unsetenv("FOVEA_DATA");

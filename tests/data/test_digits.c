@@ -97,7 +97,7 @@ static void test_arguments(void **state)
     refuse("digits:many", FOV_TRAIN, FOV_E_USAGE, "1 to");
     refuse("digits:10:x", FOV_TRAIN, FOV_E_USAGE, "seed");
     refuse("digits:99999999999999999999999999", FOV_TRAIN, FOV_E_USAGE, "1 to");
-    refuse("digit", FOV_TRAIN, FOV_E_INPUT, "digits");
+    refuse("digit", FOV_TRAIN, FOV_E_USAGE, "digits");
 }
 
 static void test_every_allocation_may_fail(void **state)

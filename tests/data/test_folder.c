@@ -348,7 +348,7 @@ static void test_check(void **state)
     find(&check, "damaged picture", "2.png");
     find(&check, "not a picture", "3.png");
     fov_check_free(&check);
-    assert_int_equal(fov_dataset_check(context, "no-such-dataset", NULL, &check), FOV_E_INPUT);
+    assert_int_equal(fov_dataset_check(context, "no-such-dataset", NULL, &check), FOV_E_USAGE);
     fov_context_free(context);
 }
 

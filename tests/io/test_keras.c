@@ -214,6 +214,53 @@ static void test_cut(void **state)
     }
 }
 
+/* Lengths in the heaps of texts that go beyond them, by which libhdf5 1.10.8 ends the process, or of 0, by which it never
+ * ends: refused before it sees them, wherever in the heap they stand. */
+static void test_texts_beyond_their_heap(void **state)
+{
+    static const char *const names[] = {"resnet.weights.h5", "resnet_whole.h5", "small.weights.h5"};
+    enum { HEAD = 16, LENGTH_AT = 8, MOST_TEXTS = 64 };
+    int heaps = 0;
+    (void)state;
+    for (size_t f = 0; f < sizeof names / sizeof names[0]; f++) {
+        struct opened o;
+        read_bytes(&o, names[f]);
+        for (size_t at = 0; at + HEAD + HEAD < o.size; at++) {
+            if (memcmp(o.bytes + at, "GCOL\1", 5) != 0) {
+                continue;
+            }
+            heaps++;
+            size_t text = at + HEAD, size = o.bytes[at + 8] + 256U * o.bytes[at + 9];
+            for (int i = 0; i < MOST_TEXTS && text + HEAD <= at + size; i++) {
+                uint8_t *length = o.bytes + text + LENGTH_AT, kept[8];
+                bool is_room = o.bytes[text] == 0 && o.bytes[text + 1] == 0;
+                size_t own = length[0] + 256U * length[1];
+                memcpy(kept, length, sizeof kept);
+                for (int way = 0; way < 4; way++) {
+                    static const uint8_t wrong[4][8] = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+                                                        {0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+                                                        {0, 0x10, 0, 0, 0, 0, 0, 0},
+                                                        {0}};
+                    if (way == 3 && !is_room) {
+                        continue; /* a text of no bytes is one */
+                    }
+                    memcpy(length, wrong[way], sizeof kept);
+                    int status = keras_parse(&o.file, "beyond", o.bytes, o.size, o.memory, &o.error);
+                    skip_without_library(&o);
+                    assert_int_equal(status, FOV_E_INPUT);
+                    assert_non_null(strstr(o.error.text, "damaged"));
+                    o.error = (struct error){.status = FOV_OK};
+                    memcpy(length, kept, sizeof kept);
+                }
+                text += is_room ? own : HEAD + (own + 7) / 8 * 8;
+            }
+        }
+        assert_int_equal(keras_parse(&o.file, names[f], o.bytes, o.size, o.memory, &o.error), FOV_OK);
+        end(&o);
+    }
+    assert_true(heaps >= 2);
+}
+
 static void test_every_allocation_fails(void **state)
 {
     struct opened o;
@@ -239,7 +286,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),    cmocka_unit_test(test_resnet), cmocka_unit_test(test_vgg),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_cut),    cmocka_unit_test(test_every_allocation_fails),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_cut),    cmocka_unit_test(test_texts_beyond_their_heap),
+        cmocka_unit_test(test_every_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
