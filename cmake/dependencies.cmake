@@ -35,12 +35,16 @@ endfunction()
 
 fovea_find_library(RANDOM123 Random123/philox.h "" librandom123-dev)
 fovea_find_library(NANOPB pb.h protobuf-nanopb libnanopb-dev)
-fovea_find_package(jansson libjansson-dev)
 fovea_find_package(zlib zlib1g-dev)
 fovea_find_package(libmd libmd-dev)
 
-# The command prints JSON too, through the same library.
-add_library(jansson_shared ALIAS PkgConfig::jansson)
+if(FOVEA_WITH_JANSSON)
+    fovea_find_package(jansson libjansson-dev)
+    set_source_files_properties(src/data/coco.c src/data/shards.c PROPERTIES COMPILE_DEFINITIONS FOVEA_HAVE_JANSSON)
+    add_library(jansson_shared ALIAS PkgConfig::jansson) # the command prints JSON too, through the same library
+elseif(NOT FOVEA_MINIMAL)
+    message(FATAL_ERROR "FOVEA_WITH_JANSSON=OFF is for the library alone: configure with -DFOVEA_MINIMAL=ON, too")
+endif()
 
 find_program(NANOPB_GENERATOR NAMES nanopb_generator nanopb_generator.py)
 if(NOT NANOPB_GENERATOR)

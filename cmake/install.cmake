@@ -21,8 +21,8 @@ if(NOT FOVEA_PACKAGE) # Debian's package has a file of its own for each
     install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 endif()
 
-set(modules jansson zlib libmd)
-foreach(part "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "EXPAT:expat")
+set(modules zlib libmd)
+foreach(part "JANSSON:jansson" "JPEG:libjpeg" "PNG:spng" "WEBP:libwebp" "WEBP:libwebpdemux" "EXPAT:expat")
     string(REGEX REPLACE "(.*):(.*)" "\\1;\\2" part ${part})
     list(GET part 0 name)
     list(GET part 1 module)

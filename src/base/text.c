@@ -2,6 +2,7 @@
 /* Strings: the growing buffer, escaping, patterns, and numbers to and from text. Nothing here depends on the locale: a
  * host program that set a decimal comma must not change our files. Suggestions for misspelt names: text_nearest.c. */
 #include "base/text.h"
+#include "base/utf8.h"
 #include <limits.h>
 #include <locale.h>
 #include <math.h>
@@ -100,36 +101,12 @@ void text_free(struct text *text)
 
 /* ---- escaping --------------------------------------------------------------------------------------------------- */
 
-/* Length of the UTF-8 sequence at `s` and its code point; 0 where it is not valid (RFC 3629: no overlong forms, no
- * surrogates, nothing above U+10FFFF). Stops at the terminator by itself, since that is no continuation byte. */
-static size_t text_decode(const unsigned char *s, uint32_t *point)
-{
-    size_t length = s[0] < 0x80             ? 1
-                    : (s[0] & 0xe0) == 0xc0 ? 2
-                    : (s[0] & 0xf0) == 0xe0 ? 3
-                    : (s[0] & 0xf8) == 0xf0 ? 4
-                                            : 0;
-    uint32_t value = length == 1 ? s[0] : (uint32_t)s[0] & (0x7fU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        value = value << 6 | (s[i] & 0x3fU);
-    }
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    if (length == 0 || value < least[length] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) {
-        return 0;
-    }
-    *point = value;
-    return length;
-}
-
 void text_add_json(struct text *text, const char *string)
 {
     text_add_bytes(text, "\"", 1);
     for (size_t length; *string != '\0'; string += length) {
         uint32_t point = 0;
-        length = text_decode((const unsigned char *)string, &point);
+        length = utf8_decode(string, &point);
         if (length == 0) {
             text_add(text, "\xef\xbf\xbd");
             length = 1;
@@ -153,7 +130,7 @@ static bool text_is_control(uint32_t point)
 static size_t text_unit(const char *source, bool quotes, char unit[12], size_t *taken)
 {
     uint32_t point = 0;
-    size_t   length = text_decode((const unsigned char *)source, &point);
+    size_t   length = utf8_decode(source, &point);
     *taken = length == 0 ? 1 : length;
     if (length == 0) {
         return (size_t)snprintf(unit, 12, "\\x%02x", (unsigned)(unsigned char)source[0]);

@@ -3,8 +3,6 @@
  * categories (Lin et al., "Microsoft COCO: Common Objects in Context", 2014). Classes are its categories in order of
  * their numbers, which may have gaps. JSON is parsed by jansson. */
 #include "data/boxes.h"
-#include "io/json_size.h"
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +82,11 @@ static bool suits(const struct store *store, const char *index)
     }
     return found;
 }
+
+#ifdef FOVEA_HAVE_JANSSON
+
+#include "io/json_size.h"
+#include <jansson.h>
 
 /* ---- one file ---------------------------------------------------------------------------------------------------- */
 
@@ -331,6 +334,17 @@ static int scan(struct list *list, struct error *error)
     list_paths_free(&files);
     return status;
 }
+
+#else
+
+static int scan(struct list *list, struct error *error)
+{
+    (void)list;
+    return error_set(error, FOV_E_UNSUPPORTED,
+                     "this build reads no COCO boxes (it was made without jansson, FOVEA_WITH_JANSSON)");
+}
+
+#endif
 
 const struct data_source data_source_coco = {.name = "coco",
                                              .turn = 20,

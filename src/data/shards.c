@@ -3,8 +3,10 @@
  * "label", "class" ...), in archives of some thousand samples each, which are opened together (store.h). */
 #include "base/text.h"
 #include "data/boxes.h"
+#ifdef FOVEA_HAVE_JANSSON
 #include "io/json_size.h"
 #include <jansson.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 
@@ -80,10 +82,38 @@ static bool suits(const struct store *store, const char *index)
 
 /* ---- classes ----------------------------------------------------------------------------------------------------- */
 
+/* The class in a sample's description as JSON, as it is written; left as it is where there is none. */
+static int read_json_class(struct list *list, const char *path, const char *text, char out[WORD], struct error *error)
+{
+#ifdef FOVEA_HAVE_JANSSON
+    static const char *const keys[] = {"cls", "label", "class", "class_id", "class_name", "label_name"};
+    (void)path;
+    size_t held = json_size(text, strlen(text));
+    int status = memory_hold(list->memory, held, "a sample's description", error);
+    if (status) {
+        return status;
+    }
+    json_t *whole = json_loads(text, 0, NULL);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && *out == '\0'; i++) {
+        const json_t *value = json_object_get(whole, keys[i]);
+        if (json_is_integer(value)) {
+            snprintf(out, WORD, "%lld", (long long)json_integer_value(value));
+        } else if (json_is_string(value)) {
+            snprintf(out, WORD, "%.255s", json_string_value(value));
+        }
+    }
+    json_decref(whole);
+    memory_release(list->memory, held);
+    return FOV_OK;
+#else
+    (void)list, (void)text, (void)out;
+    return error_set(error, FOV_E_UNSUPPORTED, "%s: this fovea was built without jansson (FOVEA_WITH_JANSSON)", path);
+#endif
+}
+
 /* The class that is read, as it is written. */
 static int read_class(struct list *list, const char *path, char out[WORD], struct error *error)
 {
-    static const char *const keys[] = {"cls", "label", "class", "class_id", "class_name", "label_name"};
     char *text;
     int status = list_read_text(list->store, path, list->memory, &text, error);
     if (status) {
@@ -91,19 +121,7 @@ static int read_class(struct list *list, const char *path, char out[WORD], struc
     }
     *out = '\0';
     if (has_ending(path, ".json")) {
-        size_t held = json_size(text, strlen(text));
-        status = memory_hold(list->memory, held, "a sample's description", error);
-        json_t *whole = status ? NULL : json_loads(text, 0, NULL);
-        for (size_t i = 0; i < sizeof keys / sizeof *keys && *out == '\0'; i++) {
-            const json_t *value = json_object_get(whole, keys[i]);
-            if (json_is_integer(value)) {
-                snprintf(out, WORD, "%lld", (long long)json_integer_value(value));
-            } else if (json_is_string(value)) {
-                snprintf(out, WORD, "%.255s", json_string_value(value));
-            }
-        }
-        json_decref(whole);
-        memory_release(list->memory, status ? 0 : held);
+        status = read_json_class(list, path, text, out, error);
     } else {
         const char *begin = text + strspn(text, " \t\r\n");
         snprintf(out, WORD, "%.*s", (int)strcspn(begin, "\r\n"), begin);

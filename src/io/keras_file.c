@@ -9,7 +9,6 @@
 #include "io/hdf5.h"
 #include "io/json_size.h"
 #include "io/safetensors_types.h"
-#include "io/sniff.h"
 #include "io/torch_file.h"
 #include <ctype.h>
 #include <jansson.h>
@@ -17,11 +16,6 @@
 #include <string.h>
 
 enum { MOST_DEPTH = 16 }; /* of models in models */
-
-bool keras_begins(const uint8_t *bytes, size_t size)
-{
-    return hdf5_begins(bytes, size) || sniff_content(bytes, size) == SNIFF_KERAS;
-}
 
 /* Adds to a name; false where it does not fit. */
 static bool add(char name[HDF5_MOST_PATH], const char *text, size_t length)

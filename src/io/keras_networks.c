@@ -4,7 +4,9 @@
  * dimensions our order. Keras' networks of other names compute something else than ours of that name, and are refused
  * with the reason. */
 #include "base/text.h"
+#include "io/hdf5.h"
 #include "io/keras_file.h"
+#include "io/sniff.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -476,6 +478,11 @@ static int rename_as(struct safetensors *file, const struct application *known, 
         *file = made;
     }
     return status;
+}
+
+bool keras_begins(const uint8_t *bytes, size_t size)
+{
+    return hdf5_begins(bytes, size) || sniff_content(bytes, size) == SNIFF_KERAS;
 }
 
 int keras_rename(struct safetensors *file, struct error *error)

@@ -175,10 +175,3 @@ int safetensors_open_index(struct safetensors *file, const char *path, struct me
     }
     return status;
 }
-
-bool safetensors_is_index(const char *path)
-{
-    static const char end[] = ".safetensors.index.json";
-    size_t length = strlen(path);
-    return length >= sizeof end - 1 && strcmp(path + length - (sizeof end - 1), end) == 0;
-}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* UTF-8, a character at a time. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Length of the sequence at `s` and its code point; 0 where it is not valid (RFC 3629: no overlong forms, no surrogates,
+ *  nothing above U+10FFFF). Stops at the terminator by itself, since that is no continuation byte. */
+size_t utf8_decode(const char *s, uint32_t *point);
+/** Writes the sequence of a code point that is valid, without a terminator; returns its length. */
+size_t utf8_encode(uint32_t point, char out[4]);
+bool   utf8_is_valid(const char *string);
+
+#endif
