@@ -17,6 +17,12 @@ struct names {
     size_t         count, capacity;
 };
 
+/* A growing text fails without a sentence. */
+static int memory_short(const struct names *names)
+{
+    return error_set(names->error, FOV_E_MEMORY, "out of memory: class names");
+}
+
 static int put_name(struct names *names, long long index, const char *name)
 {
     if (index < 0 || index >= NAMES_LIMIT) {
@@ -59,7 +65,7 @@ static int read_json_names(struct names *names, struct json_walk *walk)
         }
         bool is_name = kind == WALK_LIST ? walk_value(walk) == WALK_TEXT : read_json_name(walk);
         if (!status) {
-            status = walk->text.failed ? FOV_E_MEMORY
+            status = walk->text.failed ? memory_short(names)
                      : is_name         ? put_name(names, index, text_string(&walk->text))
                                        : FOV_E_INPUT;
         }
@@ -114,7 +120,7 @@ static int read_dict_names(struct names *names, const char *text)
             status = FOV_E_INPUT;
             break;
         }
-        status = name.failed ? FOV_E_MEMORY : put_name(names, index, text_string(&name));
+        status = name.failed ? memory_short(names) : put_name(names, index, text_string(&name));
         text = skip_spaces(text);
         if (*text == ',') {
             text = skip_spaces(text + 1);
@@ -195,7 +201,7 @@ static int read_lines(struct names *names, const char *text)
         line.length = 0;
         text_add_bytes(&line, text + at, kept);
         text_add_bytes(&line, "", 0);
-        status = line.failed ? FOV_E_MEMORY : put_name(names, (long long)names->count, text_string(&line));
+        status = line.failed ? memory_short(names) : put_name(names, (long long)names->count, text_string(&line));
         at += length + 1;
     }
     text_free(&line);

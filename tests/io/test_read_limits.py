@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from onnx_writer import F32, field, model, node, port  # noqa: E402
 
 FOVEA = os.path.abspath(os.environ.get("FOVEA_BINARY", "build/release/fovea"))
+INPUT = 3
 MEMORY = 5
 WEIGHT = [0.5, -1.0, 2.0, 4.0]
 
@@ -150,13 +151,13 @@ def test_header_that_grows():
 
 
 def test_metadata_that_grows():
-    """The same in an ONNX file's metadata."""
+    """In an ONNX file's metadata it does not: nothing of a text is kept but what is wanted (io/json_walk.h)."""
     write("w", struct.pack("<4f", *WEIGHT))
     for key in "names", "fovea.preprocessing", "fovea.outputs":
         text = b"[" + b"[]," * 999999 + b"[]]"
         write("m.onnx", scaled(location="w") + field(14, field(1, key) + field(2, text)))
         code, _, errors, peak = run("inspect", "m.onnx", "--max-memory", "100M")
-        assert code == MEMORY and "metadata needs" in errors, (key, code, errors)
+        assert code == (0 if key == "names" else INPUT) and key in errors, (key, code, errors)
         assert peak < 220, (key, peak)
 
 
