@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The pickle of a PyTorch file, read without running it. A pickle is a program for a machine with a stack: its
  * instructions push numbers, texts, tuples and dicts, and call what they name. Here those that a state dict is made of
- * are known, and five names that it may call; the rest is refused with the byte where it stands. Values are nodes of an
- * arena, containers are lists of cells; nothing recurses but the walk through dicts, which are four deep at most.
+ * are known, and five names that it may call. What any other name would have made is opaque: nobody knows what it is, and
+ * nobody needs to, as long as it lies beside the tensors (the options of a training script, say) and is none of them.
+ * Values are nodes of an arena, containers are lists of cells; nothing recurses.
  * Instructions are described in Python's pickletools. */
 #include "io/torch_file.h"
 #include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_NODES = 4000000, MOST_STACK = 1000000, MOST_DEPTH = 4, NAME_TEXT = 160 };
+enum { MOST_NODES = 4000000, MOST_STACK = 1000000, NAME_TEXT = 160 };
 
 enum kind {
     KIND_NONE,
@@ -21,6 +22,7 @@ enum kind {
     KIND_NAME,     /* what it may call */
     KIND_STORAGE,
     KIND_TENSOR,
+    KIND_OPAQUE, /* a name that is not known, and whatever would have come of it; .first and .last: its two texts */
     KIND_MARK
 };
 
@@ -108,10 +110,10 @@ static int append(struct reader *r, uint32_t container, uint32_t item)
     return FOV_OK;
 }
 
-/* The i-th of a sequence; 0: there is none. Sequences that are looked at are short. */
+/* The i-th of a sequence; 0: there is none, or it is no sequence. Sequences that are looked at are short. */
 static uint32_t item(const struct reader *r, uint32_t sequence, uint32_t i)
 {
-    uint32_t cell = r->nodes[sequence].first;
+    uint32_t cell = r->nodes[sequence].kind == KIND_SEQUENCE ? r->nodes[sequence].first : 0;
     for (; i > 0 && cell != 0; i--) {
         cell = r->cells[cell].next;
     }
@@ -249,7 +251,7 @@ static const struct {
 
 static int push_name(struct reader *r, const char *module, size_t module_length, const char *name, size_t name_length)
 {
-    char full[256], shown[NAME_TEXT];
+    char full[256];
     snprintf(full, sizeof full, "%.*s %.*s", (int)(module_length < 120 ? module_length : 120), module,
              (int)(name_length < 120 ? name_length : 120), name);
     for (size_t i = 0; i < sizeof known_names / sizeof *known_names; i++) {
@@ -258,10 +260,34 @@ static int push_name(struct reader *r, const char *module, size_t module_length,
                                              .type = known_names[i].type});
         }
     }
+    uint32_t first = add_node(r, (struct node){.kind = KIND_TEXT, .text = module, .length = module_length});
+    uint32_t last = add_node(r, (struct node){.kind = KIND_TEXT, .text = name, .length = name_length});
+    return last == 0 ? (int)r->error->status
+                     : push_new(r, (struct node){.kind = KIND_OPAQUE, .first = first, .last = last});
+}
+
+/* What comes of something opaque is so, too. */
+static int push_opaque(struct reader *r, uint32_t node)
+{
+    return push_new(r, (struct node){.kind = KIND_OPAQUE, .first = r->nodes[node].first, .last = r->nodes[node].last});
+}
+
+/* Something opaque stands where a tensor is wanted, as the entry of that name, or (NULL) in place of all of them. */
+static int refuse_opaque(const struct reader *r, uint32_t node, const struct node *entry)
+{
+    char full[2 * NAME_TEXT], shown[NAME_TEXT], of[NAME_TEXT] = "", where[NAME_TEXT + 16] = "";
+    const struct node *module = &r->nodes[r->nodes[node].first], *name = &r->nodes[r->nodes[node].last];
+    snprintf(full, sizeof full, "%.*s %.*s", (int)(module->length < 120 ? module->length : 120), module->text,
+             (int)(name->length < 120 ? name->length : 120), name->text);
+    if (entry != NULL && entry->kind == KIND_TEXT) {
+        char name_of[NAME_TEXT / 2];
+        snprintf(name_of, sizeof name_of, "%.*s", (int)(entry->length < 70 ? entry->length : 70), entry->text);
+        snprintf(where, sizeof where, " for \"%.140s\"", text_escape(of, sizeof of, name_of));
+    }
     return error_set(r->error, FOV_E_UNSUPPORTED,
-                     "%s: pickle, byte %zu: it would run \"%s\", which tensors do not need: nothing was run. Save "
+                     "%s: pickle: it would run \"%s\"%s, which tensors do not need: nothing was run. Save "
                      "model.state_dict() alone",
-                     r->file, r->instruction, text_escape(shown, sizeof shown, full));
+                     r->file, text_escape(shown, sizeof shown, full), where);
 }
 
 /* GLOBAL: two lines of text. */
@@ -290,6 +316,9 @@ static int read_storage(struct reader *r)
     }
     const struct node *type = &r->nodes[item(r, id, 1)], *key = &r->nodes[item(r, id, 2)],
                       *count = &r->nodes[item(r, id, 4)];
+    if (type->kind == KIND_OPAQUE) {
+        return push_opaque(r, item(r, id, 1));
+    }
     if (r->nodes[id].kind != KIND_SEQUENCE || r->nodes[id].count != 5 || type->kind != KIND_NAME ||
         type->called != CALL_STORAGE || key->kind != KIND_TEXT || count->kind != KIND_NUMBER || count->number < 0) {
         return refuse(r, "a storage is not described as PyTorch does");
@@ -322,6 +351,9 @@ static int rebuild_tensor(struct reader *r, uint32_t arguments)
     const struct node  *storage = &r->nodes[item(r, arguments, 0)], *offset = &r->nodes[item(r, arguments, 1)];
     struct torch_tensor tensor = {0};
     int                 strides = 0;
+    if (storage->kind == KIND_OPAQUE) {
+        return push_opaque(r, item(r, arguments, 0));
+    }
     if (r->nodes[arguments].count < 4 || storage->kind != KIND_STORAGE || offset->kind != KIND_NUMBER ||
         offset->number < 0 || !read_sizes(r, item(r, arguments, 2), tensor.size, &tensor.rank) ||
         !read_sizes(r, item(r, arguments, 3), tensor.stride, &strides) || strides != tensor.rank) {
@@ -347,6 +379,9 @@ static int call(struct reader *r)
     if (name == 0) {
         return (int)r->error->status;
     }
+    if (r->nodes[name].kind == KIND_OPAQUE) {
+        return push_opaque(r, name);
+    }
     if (r->nodes[name].kind != KIND_NAME || r->nodes[arguments].kind != KIND_SEQUENCE) {
         return refuse(r, "it calls what is no name");
     }
@@ -358,8 +393,9 @@ static int call(struct reader *r)
     case CALL_TENSOR:
         return rebuild_tensor(r, arguments);
     case CALL_PARAMETER:
-        return first != 0 && r->nodes[first].kind == KIND_TENSOR ? push(r, first)
-                                                                 : refuse(r, "a parameter without its tensor");
+        return first != 0 && (r->nodes[first].kind == KIND_TENSOR || r->nodes[first].kind == KIND_OPAQUE)
+                   ? push(r, first)
+                   : refuse(r, "a parameter without its tensor");
     case CALL_SIZE:
         return first != 0 ? push(r, first) : refuse(r, "a size without its numbers");
     case CALL_STORAGE:
@@ -404,6 +440,10 @@ static int make_marked_tuple(struct reader *r)
 /* Puts what lies from `from` on into the container in front of it; `kept`: places between (a mark). */
 static int fill(struct reader *r, enum kind kind, size_t from, size_t kept)
 {
+    if (from >= kept + 1 && r->nodes[r->stack[from - kept - 1]].kind == KIND_OPAQUE) {
+        r->stack_count = from - kept; /* a dict or list of another class */
+        return FOV_OK;
+    }
     if (from < kept + 1 || r->nodes[r->stack[from - kept - 1]].kind != kind ||
         (kind == KIND_DICT && (r->stack_count - from) % 2 != 0)) {
         return refuse(r, kind == KIND_DICT ? "entries without their dict" : "items without their list");
@@ -428,14 +468,15 @@ static int fill_with(struct reader *r, enum kind kind, size_t count)
     return count <= r->stack_count ? fill(r, kind, r->stack_count - count, 0) : refuse(r, "a value is missing");
 }
 
-/* A state beside the entries, such as an OrderedDict's "_metadata": nothing here needs it. */
+/* A state beside the entries, such as an OrderedDict's "_metadata", or of something opaque: nothing here needs it. */
 static int drop_state(struct reader *r)
 {
     uint32_t state = pop(r), owner = state != 0 ? top(r) : 0;
     if (owner == 0) {
         return (int)r->error->status;
     }
-    return r->nodes[owner].kind == KIND_DICT ? FOV_OK : refuse(r, "a state for what is no dict");
+    bool has_state = r->nodes[owner].kind == KIND_DICT || r->nodes[owner].kind == KIND_OPAQUE;
+    return has_state ? FOV_OK : refuse(r, "a state for what is no dict");
 }
 
 static int keep(struct reader *r, int64_t place)
@@ -489,6 +530,23 @@ static int skip(struct reader *r, size_t bytes)
     return take(r, bytes) != NULL ? FOV_OK : (int)r->error->status;
 }
 
+/* NEWOBJ_EX: a class, its arguments and those by name. */
+static int call_by_name(struct reader *r)
+{
+    uint32_t named = pop(r);
+    return named != 0 ? call(r) : (int)r->error->status;
+}
+
+/* Bytes, as numpy's numbers have them. */
+static int skip_bytes(struct reader *r, int length_bytes)
+{
+    int64_t length;
+    if (!take_number(r, length_bytes, false, &length) || take(r, (size_t)length) == NULL) {
+        return (int)r->error->status;
+    }
+    return push_new(r, (struct node){.kind = KIND_OTHER});
+}
+
 static int skip_fraction(struct reader *r)
 {
     int status = skip(r, 8);
@@ -530,7 +588,13 @@ static int step(struct reader *r, uint8_t code)
     case 'c': return read_name(r);                           /* GLOBAL */
     case 0x93: return read_stacked_name(r);                  /* STACK_GLOBAL */
     case 'Q': return read_storage(r);                        /* BINPERSID */
-    case 'R': return call(r);                                /* REDUCE */
+    case 'R':
+    case 0x81: return call(r);                               /* REDUCE, NEWOBJ */
+    case 0x92: return call_by_name(r);                       /* NEWOBJ_EX */
+    case 'C': return skip_bytes(r, 1);                       /* SHORT_BINBYTES */
+    case 'B': return skip_bytes(r, 4);                       /* BINBYTES */
+    case 0x8f: return push_new(r, (struct node){.kind = KIND_SEQUENCE}); /* EMPTY_SET */
+    case 0x90: return fill_behind_mark(r, KIND_SEQUENCE);    /* ADDITEMS */
     case 'b': return drop_state(r);                          /* BUILD */
     default: break;
     }
@@ -575,6 +639,9 @@ static int take_tensors(struct reader *r, uint32_t dict, struct torch_pickle *pi
     for (uint32_t key = r->nodes[dict].first; key != 0; key = r->cells[r->cells[key].next].next) {
         const struct node *name = &r->nodes[r->cells[key].node],
                           *value = &r->nodes[r->cells[r->cells[key].next].node];
+        if (value->kind == KIND_OPAQUE) {
+            return refuse_opaque(r, r->cells[r->cells[key].next].node, name);
+        }
         if (value->kind != KIND_TENSOR) {
             continue;
         }
@@ -596,31 +663,42 @@ static int take_tensors(struct reader *r, uint32_t dict, struct torch_pickle *pi
     return FOV_OK;
 }
 
-/* The dict that holds the tensors: the whole, or the only one in it that does, or the one that is called a state dict.
- * 0: there is none. */
+/* How usual a name is for the tensors among others (training scripts, PyTorch Lightning, BasicSR): 1 is the most usual; 0:
+ * it is not. */
+static int rank_of(const struct node *name)
+{
+    static const char *const usual[] = {"state_dict", "model_state_dict", "model", "params_ema", "params", "net"};
+    enum { USUAL = sizeof usual / sizeof *usual };
+    for (int i = 0; i < USUAL && name->kind == KIND_TEXT; i++) {
+        if (name->length == strlen(usual[i]) && memcmp(name->text, usual[i], name->length) == 0) {
+            return 1 + i;
+        }
+    }
+    return 0;
+}
+
+/* The dict that holds the tensors: the whole, or the one in it that is called a state dict, or the only one that has any.
+ * What a script keeps beside it may be tensors, too (the best accuracy), but fewer. 0: there is none, or several. */
 static uint32_t find_state(const struct reader *r, uint32_t whole)
 {
-    static const char *const usual[] = {"state_dict", "model_state_dict", "model"};
     uint32_t found = 0, named = 0;
-    size_t   dicts = 0;
-    if (r->nodes[whole].kind != KIND_DICT || count_tensors(r, whole) > 0) {
-        return r->nodes[whole].kind == KIND_DICT ? whole : 0;
-    }
-    for (uint32_t key = r->nodes[whole].first; key != 0; key = r->cells[r->cells[key].next].next) {
-        const struct node *name = &r->nodes[r->cells[key].node];
-        uint32_t           value = r->cells[r->cells[key].next].node;
-        if (r->nodes[value].kind != KIND_DICT || count_tensors(r, value) == 0) {
+    size_t   dicts = 0, own = r->nodes[whole].kind == KIND_DICT ? count_tensors(r, whole) : 0;
+    int      best = 0;
+    for (uint32_t key = r->nodes[whole].kind == KIND_DICT ? r->nodes[whole].first : 0; key != 0;
+         key = r->cells[r->cells[key].next].next) {
+        uint32_t value = r->cells[r->cells[key].next].node;
+        int      rank = rank_of(&r->nodes[r->cells[key].node]);
+        if (r->nodes[value].kind != KIND_DICT || count_tensors(r, value) <= own) {
             continue;
         }
         found = value;
         dicts++;
-        for (size_t i = 0; i < sizeof usual / sizeof *usual && named == 0; i++) {
-            bool same = name->kind == KIND_TEXT && name->length == strlen(usual[i]) &&
-                        memcmp(name->text, usual[i], name->length) == 0;
-            named = same ? value : 0;
+        if (rank != 0 && (best == 0 || rank < best)) {
+            best = rank;
+            named = value;
         }
     }
-    return named != 0 ? named : dicts == 1 ? found : 0;
+    return named != 0 ? named : own > 0 ? whole : dicts == 1 ? found : 0;
 }
 
 int torch_pickle_read(struct torch_pickle *pickle, const char *name, const uint8_t *bytes, size_t size,
@@ -634,7 +712,9 @@ int torch_pickle_read(struct torch_pickle *pickle, const char *name, const uint8
         uint32_t state = find_state(&r, whole);
         r.instruction = size;
         status = state != 0 ? take_tensors(&r, state, pickle)
-                            : refuse(&r, "it holds no dict of tensors, or several: save model.state_dict() alone");
+                 : r.nodes[whole].kind == KIND_OPAQUE
+                     ? refuse_opaque(&r, whole, NULL)
+                     : refuse(&r, "it holds no dict of tensors, or several: save model.state_dict() alone");
     }
     memory_free(memory, r.nodes);
     memory_free(memory, r.cells);

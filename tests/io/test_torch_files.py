@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: MIT
 """PyTorch's files of weights: they load to the same bits as safetensors, nothing in them is ever run, and what is
 damaged or made to do harm is refused with a sentence. The files are written by tests/fixtures/torch_file.py."""
+import argparse
+import collections
+import datetime
 import json
 import os
+import pathlib
 import random
 import struct
 import subprocess
@@ -84,6 +88,32 @@ def test_checkpoints():
     assert '"module."' in done.stderr
 
 
+class Harm:
+    def __reduce__(self):
+        return os.system, ("touch harm",)
+
+
+# What scripts of torchvision, PyTorch Lightning and others keep beside the weights: none of it is needed, none is run.
+def test_what_lies_beside():
+    state = torch_file.state_dict(weights())
+    few = torch_file.state_dict({"a": ones(3)}, "few")
+    beside = {"args": argparse.Namespace(lr=0.1, data="/x"), "best": torch_file.state_dict({"a": ones(1)}, "best")["a"], "seen": {1, 2}, "raw": b"abc",
+              "counts": collections.defaultdict(list, a=[1]), "path": pathlib.PurePosixPath("/x/y"), "harm": Harm(),
+              "when": datetime.date(2020, 1, 2), "none": None, "scheduler": few}
+    want = must("inspect", "w.safetensors", "--hash", "-q")
+    for name in ("state_dict", "model_state_dict", "model", "params_ema", "params", "net"):
+        for protocol in (2, 4):
+            write("a.pth", torch_file.whole(dict(beside, **{name: state}), protocol=protocol))
+            done = fovea("inspect", "a.pth", "--hash", "-q")
+            assert done.returncode == 0 and done.stdout.strip() == want, (name, protocol, done.stderr)
+    assert not os.path.exists("harm")
+    # an average of the weights counts more than the last ones; two of a kind that nobody can tell apart are refused
+    write("a.pth", torch_file.whole({"params": few, "params_ema": state}))
+    assert must("inspect", "a.pth", "--hash", "-q") == want
+    other = torch_file.state_dict({"a": ones(3)}, "other")
+    expect(torch_file.whole({"teacher": few, "student": other}), "or several")
+
+
 def test_other_heads():
     arrays = weights()
     arrays["linear.weight"], arrays["linear.bias"] = ones(7, 64), ones(7)
@@ -102,18 +132,15 @@ def test_differences_are_named():
         assert done.returncode == INPUT and word in done.stderr, done.stderr
 
 
-class Harm:
-    def __reduce__(self):
-        return os.system, ("touch harm",)
-
-
 def test_nothing_is_run():
     small = torch_file.state_dict({"a": ones(3)})
-    expect(torch_file.whole(dict(small, b=Harm())), "nothing was run")
+    expect(torch_file.whole(dict(small, b=Harm())), 'system" for "b", which tensors do not need: nothing was run')
     expect(torch_file.archive(b"cos\nsystem\n(X\n\x00\x00\x00touch harmtR.", {}), '"os system"')
     expect(torch_file.archive(b"\x80\x02c__builtin__\neval\n.", {}), "__builtin__ eval")
     expect(torch_file.archive(b"\x80\x04\x8c\x02os\x8c\x06system\x93.", {}), '"os system"')
     expect(torch_file.archive(b"\x80\x02}i.", {}), "instruction 0x69")
+    expect(torch_file.archive(b"\x80\x02cos\nsystem\nQ.", {}), "a storage is not described")
+    expect(torch_file.archive(b"\x80\x02cos\nsystem\n)\x81}b.", {}), '"os system"')
     assert not os.path.exists("harm")
 
 
