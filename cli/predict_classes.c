@@ -136,6 +136,9 @@ static void print_short(const struct class_view *view, const struct class_row *r
         fprintf(out, "  %s  %.2f %%", show_clean(name, sizeof name, class_name(view, 0)),
                 100 * probability(view, row, 0));
     }
+    if (row->note != NULL) { /* remarks are not made then */
+        fprintf(out, "  (%s)", row->note);
+    }
     fputc('\n', out);
 }
 

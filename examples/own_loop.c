@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A training loop of one's own with one of the library's optimisers: a small network learns one turn of a sine from
- * points that the loop draws itself. The rate falls along a cosine, by hand; at the end the network is a model file. */
+ * points that the loop draws itself. The rate falls along one of the library's schedules; at the end the network is a
+ * model file. */
 #include <fovea/fovea.h>
 #include <math.h>
 #include <stdio.h>
@@ -33,7 +34,8 @@ int main(void)
     float *points = fov_plan_data(step, x), *sines = fov_plan_data(step, wanted);
     srand(1);
     for (int i = 0; i < STEPS; i++) {
-        float now = 0.005f * (1 + cosf((float)pi * (float)i / STEPS));
+        const fov_schedule_moment moment = {.lr = 0.01f, .step = i, .epochs = STEPS};
+        float now = fov_schedule_rate(ctx, "cosine", &moment);
         if (fov_parameter_set(graph, rate, &now, sizeof now)) {
             break;
         }
@@ -41,7 +43,9 @@ int main(void)
             points[k] = 2 * (float)rand() / (float)RAND_MAX - 1;
             sines[k] = sinf((float)pi * points[k]);
         }
-        fov_plan_run(step, (uint64_t)i);
+        if (fov_plan_run(step, (uint64_t)i)) {
+            break;
+        }
         if (i % 500 == 0) {
             printf("step %4d  loss %.5f\n", i, (double)*(const float *)fov_plan_data(step, loss));
         }

@@ -97,6 +97,7 @@ def test_a_blank_page_is_said_to_be_blank():
         done = fovea("predict", model(), path)
         assert done.code == OK and f"{path}: nothing is drawn on it" in done.err, done.err
         assert "nothing is drawn" in fovea("predict", model(), path, "--csv").err
+        assert "(nothing is drawn on it" in fovea("predict", model(), path, "-q").out
         line = fovea("predict", model(), path, "--json")
         assert "nothing is drawn on it" in line.json()["note"] and line.err == "", line.err
     seven("blank/seven.png")
