@@ -84,7 +84,8 @@ FOV_API int64_t  fov_rbm_parameters(const fov_rbm *rbm); /**< visible x hidden +
 FOV_API float *fov_rbm_weight(fov_rbm *rbm);
 FOV_API float *fov_rbm_visible_bias(fov_rbm *rbm);
 FOV_API float *fov_rbm_hidden_bias(fov_rbm *rbm);
-/** Contrastive divergence on data [count][visible], probabilities 0 .. 1 (grey values / 255). */
+/** Contrastive divergence on data [count][visible], probabilities 0 .. 1 (grey values / 255). E_USAGE: no samples, an
+ *  option out of range; E_INPUT: a number that is not finite, with its place; E_INTERRUPTED. */
 FOV_API FOV_MUST_CHECK int fov_rbm_train(fov_rbm *rbm, const float *data, int64_t count, const fov_rbm_options *options);
 /** Probabilities of the hidden units: result [count][hidden]. */
 FOV_API FOV_MUST_CHECK int fov_rbm_hidden(fov_rbm *rbm, const float *data, int64_t count, float *result);

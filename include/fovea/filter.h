@@ -35,7 +35,7 @@ FOV_API FOV_MUST_CHECK int fov_filter_kernel(fov_context *context, const char *n
                                              int *columns);
 
 /** Filters a picture [height, width, channels], each channel by itself; result of the same shape, elsewhere in
- *  memory. E_USAGE as above, or a picture without pixels; E_MEMORY. */
+ *  memory. E_USAGE as above, a picture without pixels, no such border; E_MEMORY. */
 FOV_API FOV_MUST_CHECK int fov_filter(fov_context *context, const char *name, const float *picture, int height,
                                       int width, int channels, fov_border border, float *result);
 /** The same with a kernel of one's own; rows and columns are odd. */

@@ -161,7 +161,8 @@ FOV_API bool              fov_model_states_preprocessing(const fov_model *model)
  *  have the rules), or what was stated of the chosen input; NCHW where it does not have four dimensions. A model is
  *  saved with the input that its file had. */
 FOV_API fov_layout fov_model_layout(const fov_model *model, fov_value input);
-/** States the chosen input's layout; saved with the model. E_SHAPE where it does not have four dimensions. */
+/** States the chosen input's layout; saved with the model. E_USAGE: there is no such layout; E_SHAPE where it does not
+ *  have four dimensions. */
 FOV_API FOV_MUST_CHECK int fov_model_set_layout(fov_model *model, fov_layout layout);
 /** Channels, height and width of the pictures that the chosen input takes, whatever its layout; false: none. */
 FOV_API bool fov_model_picture_size(const fov_model *model, int *channels, int *height, int *width);

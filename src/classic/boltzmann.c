@@ -112,6 +112,7 @@ void fov_boltzmann_sample(const fov_boltzmann *b, uint8_t *state, int clamped, d
     if (b == NULL || state == NULL) {
         return;
     }
+    clamped = clamped > 0 ? clamped : 0;
     for (int i = 0; i < sweeps; i++) {
         sweep(b, state, clamped, temperature, (struct random_key){seed, RANDOM_GENERATE, (uint64_t)i});
     }
@@ -184,6 +185,7 @@ int fov_boltzmann_enumerate(const fov_boltzmann *b, double *probabilities)
     if (b == NULL || probabilities == NULL) {
         return FOV_E_USAGE;
     }
+    call_fresh(b->context);
     uint8_t state[MOST_ENUMERATED];
     int status = refuse_large(b);
     if (status == FOV_OK) {
@@ -242,6 +244,7 @@ int fov_boltzmann_gradient(const fov_boltzmann *b, const uint8_t *data, int64_t 
     if (b == NULL || data == NULL || weights == NULL || biases == NULL) {
         return FOV_E_USAGE;
     }
+    call_fresh(b->context);
     struct error *error = &b->context->error;
     struct memory *memory = b->context->memory;
     size_t units = (size_t)b->units;

@@ -19,16 +19,10 @@ static int check_stack(fov_rbm *const *rbms, int layers, struct error *error)
     return FOV_OK;
 }
 
-int fov_dbn_pretrain(fov_rbm *const *rbms, int layers, const float *data, int64_t count, const fov_rbm_options *options)
+static int pretrain(fov_rbm *const *rbms, int layers, const float *data, int64_t count, const fov_rbm_options *options)
 {
-    if (rbms == NULL || data == NULL) {
-        return FOV_E_USAGE;
-    }
-    fov_context *context = layers > 0 ? rbms[0]->context : NULL;
+    fov_context *context = rbms[0]->context;
     float *below = NULL;
-    if (context == NULL) {
-        return FOV_E_USAGE;
-    }
     struct error *error = &context->error;
     check_stack(rbms, layers, error);
     for (int i = 0; i < layers && error->status == FOV_OK; i++) {
@@ -47,6 +41,17 @@ int fov_dbn_pretrain(fov_rbm *const *rbms, int layers, const float *data, int64_
     }
     memory_free(context->memory, below);
     return (int)error->status;
+}
+
+int fov_dbn_pretrain(fov_rbm *const *rbms, int layers, const float *data, int64_t count, const fov_rbm_options *options)
+{
+    if (rbms == NULL || data == NULL || layers < 1 || rbms[0] == NULL) {
+        return FOV_E_USAGE;
+    }
+    struct call call = call_begin(rbms[0]->context);
+    int status = pretrain(rbms, layers, data, count, options);
+    call_end(&call);
+    return status;
 }
 
 static int set_layer(fov_graph *g, const fov_rbm *r, int number)

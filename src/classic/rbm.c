@@ -137,7 +137,7 @@ static void map_rows(fov_plan *plan, fov_value in, fov_value out, int from, int 
     }
 }
 
-static int map(fov_rbm *r, bool up, const float *data, int64_t count, float *result)
+static int map_graph(fov_rbm *r, bool up, const float *data, int64_t count, float *result)
 {
     fov_context *context = r->context;
     int from = up ? r->visible : r->hidden, to = up ? r->hidden : r->visible;
@@ -159,6 +159,14 @@ static int map(fov_rbm *r, bool up, const float *data, int64_t count, float *res
     fov_plan_free(plan);
     fov_graph_free(g);
     return (int)context->error.status;
+}
+
+static int map(fov_rbm *r, bool up, const float *data, int64_t count, float *result)
+{
+    struct call call = call_begin(r->context);
+    int status = map_graph(r, up, data, count, result);
+    call_end(&call);
+    return status;
 }
 
 int fov_rbm_hidden(fov_rbm *r, const float *data, int64_t count, float *result)

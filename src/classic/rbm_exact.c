@@ -97,6 +97,7 @@ int fov_rbm_log_partition(const fov_rbm *r, double *result)
     if (r == NULL || result == NULL) {
         return FOV_E_USAGE;
     }
+    call_fresh(r->context);
     double *input = take_inputs(r);
     if (input != NULL) {
         *result = log_partition(r, input);
@@ -110,6 +111,10 @@ int fov_rbm_gradient(const fov_rbm *r, const float *data, int64_t count, double 
 {
     if (r == NULL || data == NULL || weight == NULL || visible_bias == NULL || hidden_bias == NULL) {
         return FOV_E_USAGE;
+    }
+    call_fresh(r->context);
+    if (count < 1) {
+        return error_set(&r->context->error, FOV_E_USAGE, "RBM: %lld samples", (long long)count);
     }
     size_t visible = (size_t)r->visible;
     double *input = take_inputs(r);

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,24 +141,42 @@ static int train(fov_rbm *r, fov_graph *g, fov_plan *plan, const struct training
     return rbm_from_graph(r, g, &t->parameters);
 }
 
-int fov_rbm_train(fov_rbm *r, const float *data, int64_t count, const fov_rbm_options *options)
+/* What is given makes sense. Zeros are defaults. */
+static int check(const fov_rbm *r, const float *data, int64_t count, const fov_rbm_options *o)
 {
-    if (r == NULL) {
-        return FOV_E_USAGE;
+    struct error *error = &r->context->error;
+    if (count < 1 || count > UINT32_MAX || data == NULL) {
+        return error_set(error, FOV_E_USAGE, "RBM: training on %lld samples%s", (long long)count,
+                         data == NULL ? ", which are NULL" : "");
     }
+    if (o->epochs < 0 || o->batch < 0 || o->steps < 0 || o->steps > MOST_STEPS) {
+        return error_set(error, FOV_E_USAGE,
+                         "RBM: %d epochs, batches of %d, %d steps of contrastive divergence (at most %d)", o->epochs,
+                         o->batch, o->steps, MOST_STEPS);
+    }
+    if (!isfinite(o->rate) || o->rate < 0 || !isfinite(o->momentum) || o->momentum < 0 || o->momentum >= 1 ||
+        !isfinite(o->decay)) {
+        return error_set(error, FOV_E_USAGE, "RBM: rate %g, momentum %g (0 to below 1), decay %g", (double)o->rate,
+                         (double)o->momentum, (double)o->decay);
+    }
+    for (size_t i = 0, visible = (size_t)r->visible; i < (size_t)count * visible; i++) {
+        if (!isfinite(data[i])) {
+            return error_set(error, FOV_E_INPUT, "RBM: number %zu of sample %zu is %g", i % visible, i / visible,
+                             (double)data[i]);
+        }
+    }
+    return FOV_OK;
+}
+
+static int learn(fov_rbm *r, const float *data, int64_t count, const fov_rbm_options *options)
+{
+    const fov_rbm_options standard = {0};
     struct error *error = &r->context->error;
     struct training t = {0};
-    if (error->status != FOV_OK) {
+    if (check(r, data, count, options != NULL ? options : &standard) != FOV_OK) {
         return (int)error->status;
     }
-    if (count < 1 || count > UINT32_MAX || data == NULL) {
-        return error_set(error, FOV_E_USAGE, "RBM: training on %lld samples", (long long)count);
-    }
     const fov_rbm_options o = complete(options, count);
-    if (o.steps > MOST_STEPS) {
-        return error_set(error, FOV_E_USAGE, "RBM: %d steps of contrastive divergence; at most %d", o.steps,
-                         MOST_STEPS);
-    }
     uint32_t *order = memory_allocate(r->context->memory, (size_t)count, sizeof *order, "an order of samples", error);
     fov_graph *g = order != NULL ? fov_graph_create(r->context) : NULL;
     fov_plan *plan = NULL;
@@ -171,4 +190,15 @@ int fov_rbm_train(fov_rbm *r, const float *data, int64_t count, const fov_rbm_op
     fov_graph_free(g);
     memory_free(r->context->memory, order);
     return (int)error->status;
+}
+
+int fov_rbm_train(fov_rbm *r, const float *data, int64_t count, const fov_rbm_options *options)
+{
+    if (r == NULL) {
+        return FOV_E_USAGE;
+    }
+    struct call call = call_begin(r->context);
+    int status = learn(r, data, count, options);
+    call_end(&call);
+    return status;
 }

@@ -88,6 +88,18 @@ static int64_t suppress_soft(struct crowd *crowd, int64_t most, int64_t *kept, d
     return count;
 }
 
+static int check_options(const fov_suppress_options *how, struct error *error)
+{
+    if ((unsigned)how->kind > FOV_SUPPRESS_GAUSSIAN || how->most < 0 || !isfinite(how->overlap) ||
+        !isfinite(how->sigma) || !isfinite(how->least)) {
+        return error_set(error, FOV_E_USAGE,
+                         "suppression: kind %d, overlap %g, sigma %g, least %g, most %" PRId64
+                         ": there are three kinds, numbers are finite, most is 0 and more",
+                         (int)how->kind, how->overlap, how->sigma, how->least, how->most);
+    }
+    return FOV_OK;
+}
+
 int64_t fov_boxes_suppress(fov_context *context, int64_t count, const double *boxes, const double *scores,
                            const int32_t *classes, const fov_suppress_options *options, int64_t *kept,
                            double *final_scores)
@@ -106,6 +118,9 @@ int64_t fov_boxes_suppress(fov_context *context, int64_t count, const double *bo
         return -1;
     }
     crowd.how = options != NULL ? *options : crowd.how;
+    if (check_options(&crowd.how, error) != FOV_OK) {
+        return -1;
+    }
     crowd.how.sigma = crowd.how.sigma > 0.0 ? crowd.how.sigma : 0.5;
     crowd.classes = crowd.how.agnostic ? NULL : classes;
     crowd.left = memory_allocate_raw(context->memory, (size_t)count, sizeof *crowd.left, "boxes", error);

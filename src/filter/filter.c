@@ -241,6 +241,9 @@ static int check(const struct filter_job *job)
                          job->width, job->channels,
                          job->picture == NULL || job->result == NULL ? ", and no room for it" : "");
     }
+    if ((unsigned)job->border > FOV_BORDER_ZERO) {
+        return error_set(error, FOV_E_USAGE, "filter: there is no border %d", (int)job->border);
+    }
     if ((int64_t)job->height * job->width > INT32_MAX / job->channels) {
         return error_set(error, FOV_E_USAGE, "filter: a picture of %d x %d pixels is too large", job->height,
                          job->width);

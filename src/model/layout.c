@@ -92,6 +92,9 @@ int fov_model_set_layout(fov_model *model, fov_layout layout)
     }
     call_fresh(model->context);
     struct error *error = &model->context->error;
+    if ((unsigned)layout > FOV_LAYOUT_NHWC) {
+        return error_set(error, FOV_E_USAGE, "there is no layout %d: FOV_LAYOUT_NCHW or FOV_LAYOUT_NHWC", (int)layout);
+    }
     if (model->input.id == 0 || fov_value_shape(model->graph, model->input).rank != 4) {
         return error_set(error, FOV_E_SHAPE, "only an input of four dimensions has a layout");
     }

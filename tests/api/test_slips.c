@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <fovea/fovea.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 static fov_context *make_context(void)
@@ -52,7 +53,7 @@ static fov_value slip_in(fov_graph *graph, int slip, const char **says)
     case 15: *says = "no element type -1"; return fov_parameter(graph, .name = "p", .dtype = (fov_dtype)-1);
     case 16: *says = "no element type 12"; return fov_constant(graph, "k", FOV_DTYPE_COUNT, (fov_shape){0}, &one);
     case 17: *says = "is open"; return fov_parameter(graph, .name = "p", .shape = FOV_SHAPE(FOV_BATCH, 3));
-    case 18: *says = "not fit memory"; return fov_parameter(graph, .name = "p", .shape = FOV_SHAPE(1LL << 31, 1LL << 31));
+    case 18: *says = "not fit"; return fov_parameter(graph, .name = "p", .shape = FOV_SHAPE(1LL << 31, 1LL << 31));
     case 19: *says = "`inputs` is NULL"; return fov_node_opt(graph, "relu", NULL, 1, NULL);
     case 20: *says = "operator_name is NULL"; return fov_node_opt(graph, NULL, &x, 1, NULL);
     case 21: *says = "-1 inputs"; return fov_node_opt(graph, "relu", &x, -1, NULL);
@@ -141,12 +142,67 @@ static void sessions_refuse_slips(void **state)
     fov_context_free(context);
 }
 
+/* Enumerations beyond their last, numbers that are none; and what failed once is forgotten by the next call. */
+static void other_rooms_refuse_slips(void **state)
+{
+    (void)state;
+    const double boxes[] = {0, 0, 2, 2, 1, 1, 3, 3}, scores[] = {1, 0.5}, nan = (double)NAN;
+    const fov_suppress_options wrong[] = {
+        {.kind = (fov_suppression)9}, {.overlap = nan}, {.kind = FOV_SUPPRESS_GAUSSIAN, .sigma = nan}, {.most = -1}};
+    float picture[9] = {0}, result[9], data[8] = {0, 1, 1, 0, 0, 1, 0, 1}, hidden[6];
+    int64_t kept[2];
+    fov_context *context = make_context();
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(fov_boxes_suppress(context, 2, boxes, scores, NULL, &wrong[i], kept, NULL), -1);
+        assert_int_equal(fov_error_status(context), FOV_E_USAGE);
+    }
+    assert_int_equal(fov_boxes_suppress(context, 2, boxes, scores, NULL, NULL, kept, NULL), 2);
+    assert_int_equal(fov_filter(context, "sobel-x", picture, 3, 3, 1, (fov_border)9, result), FOV_E_USAGE);
+    expect(fov_error(context), "no border 9");
+    fov_model *model = fov_model_network(context, "lenet5", NULL);
+    assert_int_equal(fov_model_set_layout(model, (fov_layout)7), FOV_E_USAGE);
+    expect(fov_error(context), "no layout 7");
+    fov_model_free(model);
+
+    fov_rbm *rbm = fov_rbm_create(context, 4, 3, 1);
+    const fov_rbm_options odd[] = {{.epochs = -1}, {.batch = -2}, {.steps = 99}, {.rate = NAN}, {.momentum = 1}};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        assert_int_equal(fov_rbm_train(rbm, data, 2, &odd[i]), FOV_E_USAGE);
+    }
+    data[5] = NAN;
+    assert_int_equal(fov_rbm_train(rbm, data, 2, NULL), FOV_E_INPUT);
+    expect(fov_error(context), "number 1 of sample 1 is nan");
+    data[5] = 1;
+    assert_int_equal(fov_rbm_hidden(rbm, data, 0, hidden), FOV_E_USAGE);
+    assert_int_equal(fov_rbm_hidden(rbm, data, 2, hidden), FOV_OK);
+    assert_int_equal(fov_rbm_train(rbm, data, 0, NULL), FOV_E_USAGE);
+    assert_int_equal(fov_rbm_train(rbm, data, 2, &(fov_rbm_options){.epochs = 1}), FOV_OK);
+    assert_int_equal(fov_dbn_pretrain(&rbm, 1, data, 0, NULL), FOV_E_USAGE);
+    assert_int_equal(fov_dbn_pretrain(&rbm, 1, data, 2, &(fov_rbm_options){.epochs = 1}), FOV_OK);
+    double number, weight[12], visible_bias[4], hidden_bias[3];
+    assert_int_equal(fov_rbm_gradient(rbm, data, 0, weight, visible_bias, hidden_bias), FOV_E_USAGE);
+    assert_int_equal(fov_rbm_log_partition(rbm, &number), FOV_OK);
+    fov_rbm_free(rbm);
+
+    fov_boltzmann *large = fov_boltzmann_create(context, 30), *small = fov_boltzmann_create(context, 3);
+    double probabilities[8];
+    uint8_t units[3] = {0};
+    assert_int_equal(fov_boltzmann_enumerate(large, probabilities), FOV_E_USAGE);
+    assert_int_equal(fov_boltzmann_enumerate(small, probabilities), FOV_OK);
+    assert_string_equal(fov_error(context), "");
+    fov_boltzmann_sample(small, units, -5, 1, 2, 1);
+    fov_boltzmann_free(large);
+    fov_boltzmann_free(small);
+    fov_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(graphs_refuse_slips),
         cmocka_unit_test(plans_refuse_slips),
         cmocka_unit_test(sessions_refuse_slips),
+        cmocka_unit_test(other_rooms_refuse_slips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
