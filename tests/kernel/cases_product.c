@@ -308,6 +308,7 @@ static void check_outer_rows(const struct kernel_table *table, size_t pixels, si
         }
         check_near("outer_rows", row, want + f * out_stride, bound + f * out_stride, 0.0f, channels);
     }
+    memset(rows, 0, pixels * sizeof *rows); /* addresses are no result: --hashes takes all that buffers hold */
 }
 
 void case_outer_rows(const struct kernel_table *table)

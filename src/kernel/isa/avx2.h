@@ -24,4 +24,8 @@
 #define vmax(a, b) ((vf)_mm256_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm256_min_ps(a, b))
 #define vsqrt(a) ((vf)_mm256_sqrt_ps(a))
+#define fused_plus(c, a, b) ((vf)_mm256_fmadd_ps(a, b, c))
+#define fused_minus(c, a, b) ((vf)_mm256_fnmadd_ps(a, b, c))
+#define fused_plus_double(c, a, b) _mm256_fmadd_pd(a, b, c) /* half a vd */
+#define fused_less(a, b, c) ((vf)_mm256_fmsub_ps(a, b, c))
 #define multiply_add(sum, a, b) __asm__("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b))

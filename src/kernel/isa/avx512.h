@@ -27,6 +27,10 @@
 #define vmax(a, b) ((vf)_mm512_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm512_min_ps(a, b))
 #define vsqrt(a) ((vf)_mm512_sqrt_ps(a))
+#define fused_plus(c, a, b) ((vf)_mm512_fmadd_ps(a, b, c))
+#define fused_minus(c, a, b) ((vf)_mm512_fnmadd_ps(a, b, c))
+#define fused_plus_double(c, a, b) _mm512_fmadd_pd(a, b, c) /* half a vd */
+#define fused_less(a, b, c) ((vf)_mm512_fmsub_ps(a, b, c))
 /* A division of 16 floats takes as long as twenty multiply-adds. The estimate has 14 bits, one Newton step doubles
    them: at most 2 ulp, for normal quotients of normal numbers. */
 #define ISA_HAS_RECIPROCAL

@@ -26,3 +26,7 @@
 #define vmin(a, b) ((vf)vminq_f32((float32x4_t)(a), (float32x4_t)(b)))
 #define multiply_add(sum, a, b) (sum = (vf)vfmaq_f32((float32x4_t)(sum), (float32x4_t)(a), (float32x4_t)(b)))
 #define vsqrt(a) ((vf)vsqrtq_f32((float32x4_t)(a)))
+#define fused_plus(c, a, b) ((vf)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#define fused_minus(c, a, b) ((vf)vfmsq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#define fused_plus_double(c, a, b) vfmaq_f64((float64x2_t)(c), (float64x2_t)(a), (float64x2_t)(b)) /* half a vd */
+#define fused_less(a, b, c) ((vf)vfmaq_f32((float32x4_t)(-(c)), (float32x4_t)(a), (float32x4_t)(b)))

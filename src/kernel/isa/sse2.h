@@ -25,3 +25,6 @@
 #define vmax(a, b) ((vf)_mm_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm_min_ps(a, b))
 #define vsqrt(a) ((vf)_mm_sqrt_ps(a))
+#define fused_plus(c, a, b) ((c) + (a) * (b))
+#define fused_minus(c, a, b) ((c) - (a) * (b))
+#define fused_less(a, b, c) ((a) * (b) - (c))

@@ -77,14 +77,14 @@ static void column_moments_part(size_t rows, size_t channels, const float *x, si
                 vf d2 = load_some(x2 + i, left) - about;
                 vf d3 = load_some(x3 + i, left) - about;
                 store(sums + i, load(sums + i) + ((d0 + d1) + (d2 + d3)));
-                store(squares + i, load(squares + i) + ((d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)));
+                store(squares + i, load(squares + i) + (plus_product(d1 * d1, d0, d0) + plus_product(d3 * d3, d2, d2)));
             });
         }
         for (; r < end; r++, x += x_stride) {
             EACH_VECTOR(channels, {
                 vf d = load_some(x + i, left) - (shift ? load_some(shift + i, left) : (vf){0});
                 store(sums + i, load(sums + i) + d);
-                store(squares + i, load(squares + i) + d * d);
+                store(squares + i, plus_product(load(squares + i), d, d));
             });
         }
         flush_columns(channels, sums, sum);
@@ -167,7 +167,8 @@ INLINE void column_products_part(size_t rows, size_t channels, const float *dy, 
                 vf g2 = load_masked(dy2, d2, mask, i, masks, left);
                 vf g3 = load_masked(dy3, d3, mask, i, masks, left);
                 store(sums + i, load(sums + i) + ((g0 + g1) + (g2 + g3)));
-                store(products + i, load(products + i) + ((g0 * d0 + g1 * d1) + (g2 * d2 + g3 * d3)));
+                vf of_four = plus_product(g1 * d1, g0, d0) + plus_product(g3 * d3, g2, d2);
+                store(products + i, load(products + i) + of_four);
             });
         }
         for (; r < end; r++, x += x_stride, dy += dy_stride) {
@@ -175,7 +176,7 @@ INLINE void column_products_part(size_t rows, size_t channels, const float *dy, 
                 vf d = load_some(x + i, left) - load_some(mean + i, left);
                 vf g = load_masked(dy, d, mask, i, masks, left);
                 store(sums + i, load(sums + i) + g);
-                store(products + i, load(products + i) + g * d);
+                store(products + i, plus_product(load(products + i), g, d));
             });
         }
         flush_columns(channels, sums, sum);

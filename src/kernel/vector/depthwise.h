@@ -17,8 +17,8 @@ INLINE void depthwise_pixel(const struct kernel_window *w, const float *const *r
         vf sum = bias ? load_some(bias + i, left) : (vf){0};
         for (size_t ky = 0; ky < w->kernel_height; ky++) {
             for (size_t k = first; rows[ky] && k < end; k++) {
-                sum += load_some(window_pixel(w, rows[ky], o, k) + i, left) *
-                       load_some(weights + (ky * w->kernel_width + k) * w->channels + i, left);
+                vf v = load_some(weights + (ky * w->kernel_width + k) * w->channels + i, left);
+                sum = plus_product(sum, load_some(window_pixel(w, rows[ky], o, k) + i, left), v);
             }
         }
         finish(end_of, sum, y + i, y + i, left);
@@ -113,10 +113,10 @@ INLINE void depthwise_any(const struct kernel_window *w, const float *const *row
             const float *x = window_pixel(w, rows[ky], o, 0) + i;
             for (size_t k = 0; k < w->kernel_width; k++, x += across, weight += w->channels) {
                 vf v = load_some(weight, left);
-                sum0 += load_some(x, left) * v;
-                sum1 += load_some(x + step, left) * v;
-                sum2 += load_some(x + 2 * step, left) * v;
-                sum3 += load_some(x + 3 * step, left) * v;
+                sum0 = plus_product(sum0, load_some(x, left), v);
+                sum1 = plus_product(sum1, load_some(x + step, left), v);
+                sum2 = plus_product(sum2, load_some(x + 2 * step, left), v);
+                sum3 = plus_product(sum3, load_some(x + 3 * step, left), v);
             }
         }
         float *to = y + i;

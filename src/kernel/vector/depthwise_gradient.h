@@ -50,9 +50,9 @@ INLINE void three_pixel(const struct three_line *line, const struct kernel_windo
         for (size_t r = 0; r < count; r++) {
             if (meets) {
                 vf g = load_some(line->dy[r] + o * w->y_stride + i, left);
-                sum += g * weights[3 * r + k];
+                sum = plus_product(sum, g, weights[3 * r + k]);
                 if (weight) {
-                    sums[3 * r + k] += g * x;
+                    sums[3 * r + k] = plus_product(sums[3 * r + k], g, x);
                 }
             }
         }
@@ -203,7 +203,7 @@ INLINE void sum_some_pairs(size_t channels, const struct depthwise_pair *pairs, 
         vf sum = load_some(pairs[0].dy + i, left) * load_some(pairs[0].weights + i, left);
         UNROLL_CONSTANT
         for (size_t p = 1; p < count; p++) {
-            sum += load_some(pairs[p].dy + i, left) * load_some(pairs[p].weights + i, left);
+            sum = plus_product(sum, load_some(pairs[p].dy + i, left), load_some(pairs[p].weights + i, left));
         }
         store_some(dx + i, sum, left);
     });
@@ -225,7 +225,7 @@ static void add_pairs(size_t channels, const struct depthwise_pair *pairs, size_
         EACH_VECTOR(channels, {
             vf sum = more ? load_some(dx + i, left) : (vf){0};
             for (size_t p = 0; p < count; p++) {
-                sum += load_some(pairs[p].dy + i, left) * load_some(pairs[p].weights + i, left);
+                sum = plus_product(sum, load_some(pairs[p].dy + i, left), load_some(pairs[p].weights + i, left));
             }
             store_some(dx + i, sum, left);
         });
@@ -251,10 +251,10 @@ INLINE void depthwise_gradient_four(const struct kernel_window *w, const float *
             const float *dy = dy_rows[ky] + (pixel + w->pad) * step + i;
             for (size_t k = 0; k < w->kernel_width; k++, dy -= across, weight += w->channels) {
                 vf v = load_some(weight, left);
-                sum0 += load_some(dy, left) * v;
-                sum1 += load_some(dy + step, left) * v;
-                sum2 += load_some(dy + 2 * step, left) * v;
-                sum3 += load_some(dy + 3 * step, left) * v;
+                sum0 = plus_product(sum0, load_some(dy, left), v);
+                sum1 = plus_product(sum1, load_some(dy + step, left), v);
+                sum2 = plus_product(sum2, load_some(dy + 2 * step, left), v);
+                sum3 = plus_product(sum3, load_some(dy + 3 * step, left), v);
             }
         }
         store_some(dx + i, sum0, left);
@@ -333,10 +333,10 @@ static void depthwise_weight_gradient(const struct kernel_window *w, const float
             vf sum0 = load(to), sum1 = load(to + VECTOR), sum2 = load(to + 2 * VECTOR), sum3 = load(to + 3 * VECTOR);
             const float *x = x0 + c, *g = dy0 + c;
             for (size_t o = first; o < end; o++, x += step, g += w->y_stride) {
-                sum0 += load(x) * load(g);
-                sum1 += load(x + VECTOR) * load(g + VECTOR);
-                sum2 += load(x + 2 * VECTOR) * load(g + 2 * VECTOR);
-                sum3 += load(x + 3 * VECTOR) * load(g + 3 * VECTOR);
+                sum0 = plus_product(sum0, load(x), load(g));
+                sum1 = plus_product(sum1, load(x + VECTOR), load(g + VECTOR));
+                sum2 = plus_product(sum2, load(x + 2 * VECTOR), load(g + 2 * VECTOR));
+                sum3 = plus_product(sum3, load(x + 3 * VECTOR), load(g + 3 * VECTOR));
             }
             store(to, sum0);
             store(to + VECTOR, sum1);
@@ -347,7 +347,7 @@ static void depthwise_weight_gradient(const struct kernel_window *w, const float
             vf sum = load_some(dweights + c + i, left);
             const float *x = x0 + c + i, *g = dy0 + c + i;
             for (size_t o = first; o < end; o++, x += step, g += w->y_stride) {
-                sum += load_some(x, left) * load_some(g, left);
+                sum = plus_product(sum, load_some(x, left), load_some(g, left));
             }
             store_some(dweights + c + i, sum, left);
         });

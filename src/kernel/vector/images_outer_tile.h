@@ -10,7 +10,7 @@
 #define DECLARE(r, v) vf sum##r##_##v = {0};
 #define DECLARE_ROW(r) EACH_COLUMN(DECLARE, r)
 #define LOAD_GRADIENT(v) vf g##v = load(dy + v * VECTOR);
-#define MULTIPLY(r, v) sum##r##_##v += pixel * g##v;
+#define MULTIPLY(r, v) sum##r##_##v = plus_product(sum##r##_##v, pixel, g##v);
 #define MULTIPLY_ROW(r)                  \
     {                                    \
         vf pixel = load(x + r * column); \

@@ -11,7 +11,7 @@
 #define DECLARE(r, v) vf sum##r##_##v = {0};
 #define DECLARE_ROW(r) EACH_COLUMN(DECLARE, r)
 #define BEGIN(v) const float *x##v = line + (v % 2) * tile->x_step + (v / 2) * tile->x_line;
-#define MULTIPLY(r, v) sum##r##_##v += pixel##v * weight;
+#define MULTIPLY(r, v) sum##r##_##v = plus_product(sum##r##_##v, pixel##v, weight);
 #define LOAD_PIXEL(v) vf pixel##v = load(x##v);
 #define MULTIPLY_ROW(r)                 \
     {                                   \
@@ -60,7 +60,7 @@ static void TILE_NAME(const struct images_tile *tile)
         do {
 #if PANELS == 4 /* weights in registers, one pixel at a time: 6 + 1 rather than 4 + 1 registers beside 24 sums */
             EACH_ROW(LOAD_WEIGHT)
-#define MULTIPLY_PIXEL_ROW(r, v) sum##r##_##v += pixel * weight##r;
+#define MULTIPLY_PIXEL_ROW(r, v) sum##r##_##v = plus_product(sum##r##_##v, pixel, weight##r);
 #define PIXEL(v)                                \
     {                                           \
         vf pixel = load(x##v);                  \

@@ -18,10 +18,12 @@ INLINE void unspread_sums(size_t points, vf m0, vf m1, vf m2, vf m3, vf m4, vf m
         return;
     }
     vf even = m1 + m2, odd = 0.75f * (m1 - m2), even2 = m3 + m4, odd2 = 1.5f * (m3 - m4);
-    store(out, load(out) + 1.265625f * m0);
-    store(out + to, load(out + to) + (1.265625f * m5 - 2.25f * odd - 0.5625f * odd2));
-    store(out + 2 * to, load(out + 2 * to) - (2.8125f * m0 + 2.25f * even + 0.5625f * even2));
-    store(out + 3 * to, load(out + 3 * to) + (odd + odd2 - 2.8125f * m5));
+    vf first = minus_product(product_less(1.265625f, m5, 2.25f * odd), 0.5625f, odd2);
+    vf second = plus_product(plus_product(2.25f * even, 2.8125f, m0), 0.5625f, even2);
+    store(out, plus_product(load(out), 1.265625f, m0));
+    store(out + to, load(out + to) + first);
+    store(out + 2 * to, load(out + 2 * to) - second);
+    store(out + 3 * to, load(out + 3 * to) + minus_product(odd + odd2, 2.8125f, m5));
     store(out + 4 * to, load(out + 4 * to) + (m0 + even + even2));
     store(out + 5 * to, load(out + 5 * to) + m5);
 }

@@ -10,7 +10,7 @@
 #define EACH_REGISTER(M) JOIN(REGISTERS_, PANELS)(M)
 #define DECLARE(r, v) vf sum##r##_##v = {0};
 #define DECLARE_ROW(r) EACH_COLUMN(DECLARE, r)
-#define MULTIPLY(r, v) sum##r##_##v += value * w[r * PANELS + v];
+#define MULTIPLY(r, v) sum##r##_##v = plus_product(sum##r##_##v, value, w[r * PANELS + v]);
 #define MULTIPLY_POINT(v)                     \
     {                                         \
         vf value = load(values + v * VECTOR); \
@@ -25,8 +25,10 @@
 #define UNSPREAD_ROW(r) unspread_sums(PANELS, SUMS(r), out + r * VECTOR, step);
 
 #if PANELS == 6
-#define EACH_POINT(M) \
-    M(0, d0) M(1, d0 + 0.75f * d1) M(2, d0 - 0.75f * d1) M(3, d0 + 1.5f * d1) M(4, d0 - 1.5f * d1) M(5, d1)
+#define EACH_POINT(M)                                                         \
+    M(0, d0)                                                                  \
+    M(1, plus_product(d0, 0.75f, d1)) M(2, minus_product(d0, 0.75f, d1))      \
+    M(3, plus_product(d0, 1.5f, d1)) M(4, minus_product(d0, 1.5f, d1)) M(5, d1)
 #else
 #define EACH_POINT(M) M(0, d0) M(1, d0 + d1) M(2, d0 - d1) M(3, d1)
 #endif
@@ -64,7 +66,7 @@ static void NAMED(images_back_)(const float *y, size_t y_plane, size_t terms, co
 }
 
 #undef MULTIPLY
-#define MULTIPLY(r, v) sum##r##_##v += load(values + (r * PANELS + v) * VECTOR) * value;
+#define MULTIPLY(r, v) sum##r##_##v = plus_product(sum##r##_##v, load(values + (r * PANELS + v) * VECTOR), value);
 #define ADD(r, v) store(to + v * VECTOR, k->begins ? sum##r##_##v : load(to + v * VECTOR) + sum##r##_##v);
 #define ADD_ROW(r)                                               \
     {                                                            \

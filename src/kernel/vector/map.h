@@ -17,13 +17,14 @@ INLINE vf ones_where(vi mask)
 
 INLINE vf gelu_inner(vf x)
 {
-    return vtanh(0.797884561f * (x + 0.044715f * (x * x * x)));
+    return vtanh(0.797884561f * plus_product(x, 0.044715f, x * x * x));
 }
 
 INLINE vf gelu_tanh_slope(vf x)
 {
     vf t = gelu_inner(x);
-    return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * 0.797884561f * (1.0f + 0.134145f * (x * x));
+    vf slope = 0.5f * x * minus_product(1.0f, t, t) * 0.797884561f * plus_product(1.0f, 0.134145f, x * x);
+    return plus_product(slope, 0.5f, 1.0f + t);
 }
 
 INLINE vf sigmoid_slope(vf s)
@@ -33,12 +34,12 @@ INLINE vf sigmoid_slope(vf s)
 
 INLINE vf swish_slope(vf x, vf s, float a)
 {
-    return s + a * x * sigmoid_slope(s);
+    return plus_product(s, a * x, sigmoid_slope(s));
 }
 
 INLINE vf mish_slope(vf x, vf t)
 {
-    return t + x * vsigmoid(x) * (1.0f - t * t);
+    return plus_product(t, x * vsigmoid(x), minus_product(1.0f, t, t));
 }
 
 /* x e / (1 + e) style products: x = -infinity times 0 is the limit 0, not NaN */
@@ -69,7 +70,7 @@ INLINE vf square_plus_one(vf x)
     F(thresholded_relu, (vf)((vi)x & ~(x <= a)), ones_where(x > a))                                       \
     F(clip, AT_MOST(b, AT_LEAST(a, x)), ones_where((x >= a) & (x <= b)))                                  \
     F(sigmoid, vsigmoid(x), sigmoid_slope(y))                                                             \
-    F(tanh, vtanh(x), 1.0f - y * y)                                                                       \
+    F(tanh, vtanh(x), minus_product(1.0f, y, y))                                                          \
     F(softplus, vsoftplus(x), vsigmoid(x))                                                                \
     F(softsign, choose(vabs(x) == INFINITY, with_sign_of(splat(1.0f), x), x / (1.0f + vabs(x))),          \
       1.0f / square_plus_one(x))                                                                          \
@@ -77,11 +78,12 @@ INLINE vf square_plus_one(vf x)
     F(selu, b *choose(x > 0.0f, x, a * vexpm1_negative(x)), choose(y > 0.0f, splat(b), y + a * b))        \
     F(celu, choose(x > 0.0f, x, a * vexpm1_negative(x / a)), choose(y > 0.0f, splat(1.0f), y / a + 1.0f)) \
     F(gelu, times_or_zero(x, 0.5f * (1.0f + verf(x * 0.707106781f))),                                     \
-      0.5f * (1.0f + verf(x * 0.707106781f)) + x * vexp(-0.5f * (x * x)) * 0.398942280f)                  \
-    F(gelu_tanh, vgated(x, 1.595769122f * (x + 0.044715f * (x * x * x))), gelu_tanh_slope(x))             \
+      plus_product(x * vexp(-0.5f * (x * x)) * 0.398942280f, 0.5f, 1.0f + verf(x * 0.707106781f)))        \
+    F(gelu_tanh, vgated(x, 1.595769122f * plus_product(x, 0.044715f, x * x * x)), gelu_tanh_slope(x))     \
     F(mish, times_or_zero(x, mish_gate(x)), mish_slope(x, vtanh(vsoftplus(x))))                           \
-    F(hard_sigmoid, AT_MOST(1.0f, AT_LEAST(0.0f, a *x + b)), a *ones_where((y > 0.0f) & (y < 1.0f)))      \
-    F(hard_swish, times_or_zero(x, AT_MOST(1.0f, AT_LEAST(0.0f, x * 0.166666667f + 0.5f))),               \
+    F(hard_sigmoid, AT_MOST(1.0f, AT_LEAST(0.0f, plus_product(b, a, x))),                                 \
+      a *ones_where((y > 0.0f) & (y < 1.0f)))                                                             \
+    F(hard_swish, times_or_zero(x, AT_MOST(1.0f, AT_LEAST(0.0f, plus_product(0.5f, x, 0.166666667f)))),   \
       (vf)((vi)choose(x <= 3.0f, x / 3.0f + 0.5f, splat(1.0f)) & ~(x < -3.0f)))                           \
     F(exp, vexp(x), y)                                                                                    \
     F(log, vlog(x), 1.0f / x)                                                                             \
@@ -90,7 +92,7 @@ INLINE vf square_plus_one(vf x)
     F(square, x *x, 2.0f * x)                                                                             \
     F(abs, vabs(x), sign_of(x))                                                                           \
     F(neg, -x, splat(-1.0f))                                                                              \
-    F(affine, a *x + b, splat(a))                                                                         \
+    F(affine, plus_product(b, a, x), splat(a))                                                            \
     F(sign, sign_of(x), splat(0.0f))                                                                      \
     F(step, choose(x != x, x, ones_where(x > 0.0f)), splat(0.0f))                                         \
     F(floor, vfloor(x), splat(0.0f))                                                                      \

@@ -2,8 +2,8 @@
 /* exp, log, tanh, erf and pow over vectors: one source for every instruction set, so that a result does not depend on
    the C library. Each reduces its argument to a short interval and evaluates a polynomial interpolated there at
    Chebyshev nodes (tools: none needed, the interval and degree are given beside each; any least-maximum fit gives the
-   same). Products that must not be rounded have short constants, so that fusing or not fusing a multiply-add is
-   harmless. */
+   same), lowest term first. Products that must not be rounded have short constants, so that sets with and without a
+   fused multiply-add do equally well. */
 #ifndef KERNEL_VECTOR_MATH_H
 #define KERNEL_VECTOR_MATH_H
 
@@ -23,7 +23,8 @@ INLINE vf power_of_two(vi n)
 /* (e^r - 1 - r) / r^2 for |r| <= 0.3475, degree 4, relative error 1e-8 of e^r */
 INLINE vf exp_tail(vf r)
 {
-    return 0.5f + r * (1.666657606e-1f + r * (4.166655346e-2f + r * (8.363333082e-3f + r * 1.392637600e-3f)));
+    static const float terms[] = {0.5f, 1.666657606e-1f, 4.166655346e-2f, 8.363333082e-3f, 1.392637600e-3f};
+    return polynomial(r, terms, sizeof terms / sizeof *terms);
 }
 
 /* n = x / ln 2 rounded, r = x - n ln 2 */
@@ -31,10 +32,10 @@ INLINE vf exp_reduce(vf x, vi *n)
 {
     /* Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the sum. */
     const float magic = 12582912.0f;
-    vf shifted = x * log2_e + magic;
+    vf shifted = plus_product(magic, x, log2_e);
     *n = (vi)((vu)shifted - 0x4b400000u);
     vf k = shifted - magic;
-    return (x - k * ln2_high) - k * ln2_low;
+    return minus_product(minus_product(x, k, ln2_high), k, ln2_low);
 }
 
 /* e^x, at most 2 ulp. Overflows to infinity above 88.72, passes through the denormals to 0 below -103.97. */
@@ -44,7 +45,7 @@ INLINE vf vexp(vf x)
     /* The limits come first in vmax and vmin so that a NaN, second, is what they return. */
     vf limited = vmin(splat(89.0f), vmax(splat(-105.0f), x));
     vf r = exp_reduce(limited, &n);
-    vf power = 1.0f + (r + r * r * exp_tail(r));
+    vf power = 1.0f + plus_product(r, r * r, exp_tail(r));
     /* In two steps, since 2^n alone would leave the range where e^x still lies inside. */
     vi half = n >> 1;
     vf result = power * power_of_two(half) * power_of_two(n - half);
@@ -54,7 +55,7 @@ INLINE vf vexp(vf x)
 /* e^x - 1 for x <= 0 (elu and its kin): small x keep their relative accuracy */
 INLINE vf vexpm1_negative(vf x)
 {
-    vf small = x + x * x * exp_tail(x);
+    vf small = plus_product(x, x * x, exp_tail(x));
     return choose(x > -0.3475f, small, vexp(x) - 1.0f);
 }
 
@@ -69,13 +70,10 @@ INLINE vf log_reduce(vf x, vi *e)
 /* (log(1 + f) - f + f^2 / 2) / f^3 on the reduced interval, degree 8, relative error 4e-9 of log(1 + f) */
 INLINE vf log_tail(vf f)
 {
-    return 3.333333112e-1f +
-           f * (-2.499999663e-1f +
-                f * (2.000073050e-1f +
-                     f * (-1.666785097e-1f +
-                          f * (1.424855127e-1f +
-                               f * (-1.242403774e-1f +
-                                    f * (1.168907115e-1f + f * (-1.149454651e-1f + f * 6.980701810e-2f)))))));
+    static const float terms[] = {3.333333112e-1f,  -2.499999663e-1f, 2.000073050e-1f,
+                                  -1.666785097e-1f, 1.424855127e-1f,  -1.242403774e-1f,
+                                  1.168907115e-1f,  -1.149454651e-1f, 6.980701810e-2f};
+    return polynomial(f, terms, sizeof terms / sizeof *terms);
 }
 
 /* log of normal x > 0, at most 2 ulp */
@@ -84,8 +82,9 @@ INLINE vf log_positive(vf x, vi extra_exponent)
     vi e;
     vf f = log_reduce(x, &e) - 1.0f;
     vf k = to_float(e + extra_exponent);
-    vf tail = f * f * f * log_tail(f) + k * ln2_low - 0.5f * (f * f);
-    return k * ln2_high + (f + tail);
+    vf tail = plus_product(k * ln2_low, f * f * f, log_tail(f));
+    tail = minus_product(tail, 0.5f, f * f);
+    return plus_product(f + tail, k, ln2_high);
 }
 
 INLINE vf vlog(vf x)
@@ -120,7 +119,7 @@ INLINE vf vquotient(vf x, vf d)
 {
 #ifdef ISA_HAS_RECIPROCAL
     vf r = vreciprocal_first(d);
-    return x * (r * (2.0f - d * r));
+    return x * (r * minus_product(2.0f, d, r));
 #else
     return x / d;
 #endif
@@ -156,7 +155,7 @@ INLINE void one_and_power_several(const size_t count, const vf *z, vf *d)
     for (size_t v = 0; v < count; v++) {
         vf f = magic - shifted[v];
         multiply_add(f, d[v], splat(-log2_e));
-        power[v] = 1.0f + f * (6.931573437e-1f + f * 2.402282681e-1f);
+        power[v] = plus_product(1.0f, f, plus_product(6.931573437e-1f, f, 2.402282681e-1f));
     }
     UNROLL
     for (size_t v = 0; v < count; v++) {
@@ -191,7 +190,7 @@ INLINE void one_and_power_several(const size_t count, const vf *z, vf *d)
     for (size_t term = 0; term < sizeof terms / sizeof *terms; term++) {
         UNROLL
         for (size_t v = 0; v < count; v++) {
-            power[v] = terms[term] + f[v] * power[v];
+            power[v] = plus_product(terms[term], f[v], power[v]);
         }
     }
     UNROLL
@@ -230,9 +229,9 @@ INLINE vf vsoftplus(vf x)
 INLINE vf vtanh(vf x)
 {
     vf a = vabs(x), z = x * x;
-    vf tail = -3.333332894e-1f +
-              z * (1.333276974e-1f + z * (-5.385090958e-2f + z * (2.099717900e-2f + z * -6.096714163e-3f)));
-    vf small = x + x * (z * tail);
+    static const float terms[] = {-3.333332894e-1f, 1.333276974e-1f, -5.385090958e-2f, 2.099717900e-2f,
+                                  -6.096714163e-3f};
+    vf small = plus_product(x, x, z * polynomial(z, terms, sizeof terms / sizeof *terms));
     vf large = with_sign_of(1.0f - 2.0f / (vexp(vmin(splat(20.0f), a + a)) + 1.0f), x);
     return choose(a < 0.625f, small, choose(x != x, x, large));
 }
@@ -241,19 +240,14 @@ INLINE vf vtanh(vf x)
  * 4]. */
 INLINE vf verf(vf x)
 {
-    vf a = vmin(splat(4.0f), vabs(x)), z = a * a;
-    vf small = x * (1.128379166f +
-                    z * (-3.761262667e-1f +
-                         z * (1.128359472e-1f +
-                              z * (-2.685421201e-2f +
-                                   z * (5.189087423e-3f + z * (-8.016864282e-4f + z * 7.875875047e-5f))))));
-    vf g = -3.214710300e-4f +
-           a * (1.130239201f +
-                a * (6.318156996e-1f +
-                     a * (1.100901975e-1f +
-                          a * (-2.642704378e-2f +
-                               a * (4.761717238e-3f +
-                                    a * (-5.972644334e-4f + a * (4.611291393e-5f + a * -1.639938017e-6f)))))));
+    static const float odd_terms[] = {1.128379166f,    -3.761262667e-1f, 1.128359472e-1f, -2.685421201e-2f,
+                                      5.189087423e-3f, -8.016864282e-4f, 7.875875047e-5f};
+    static const float g_terms[] = {-3.214710300e-4f, 1.130239201f,     6.318156996e-1f,
+                                    1.100901975e-1f,  -2.642704378e-2f, 4.761717238e-3f,
+                                    -5.972644334e-4f, 4.611291393e-5f,  -1.639938017e-6f};
+    vf a = vmin(splat(4.0f), vabs(x));
+    vf small = x * polynomial(a * a, odd_terms, sizeof odd_terms / sizeof *odd_terms);
+    vf g = polynomial(a, g_terms, sizeof g_terms / sizeof *g_terms);
     vf large = with_sign_of(1.0f - vexp(-g), x);
     return choose(a < 1.0f, small, choose(x != x, x, large));
 }
@@ -293,9 +287,9 @@ INLINE vd double_log2(vd x)
     vd e = __builtin_convertvector(bits >> 52, vd);
     vd m = (vd)((bits & 0x000fffffffffffffLL) + 0x3fe6a09e667f3bcdLL);
     vd s = (m - 1.0) / (m + 1.0), z = s * s;
-    vd series = 1.0 + z * (1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11 + z * (1.0 / 13 +
-                z * (1.0 / 15)))))));
-    return e + s * series * 2.88539008177792681472;
+    static const double terms[] = {1.0, 1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11, 1.0 / 13, 1.0 / 15};
+    vd series = polynomial_double(z, terms, sizeof terms / sizeof *terms);
+    return plus_product_double(e, s * series, (vd){0} + 2.88539008177792681472);
 }
 
 /* 2^t for |t| <= 300, relative error 1e-11 */
@@ -307,8 +301,9 @@ INLINE vd double_exp2(vd t)
     vd shifted = t + magic;
     vl n = (vl)shifted - 0x4338000000000000LL;
     vd r = (t - (shifted - magic)) * 0.693147180559945309417;
-    vd p = 1.0 + r * (1.0 + r * (1.0 / 2 + r * (1.0 / 6 + r * (1.0 / 24 + r * (1.0 / 120 + r * (1.0 / 720 +
-           r * (1.0 / 5040 + r * (1.0 / 40320 + r * (1.0 / 362880)))))))));
+    static const double terms[] = {1.0,       1.0,       1.0 / 2,    1.0 / 6,     1.0 / 24,
+                                   1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880};
+    vd p = polynomial_double(r, terms, sizeof terms / sizeof *terms);
     return (vd)((vul)p + ((vul)n << 52));
 }
 

@@ -12,14 +12,14 @@ static void vector_sgd(size_t n, const struct kernel_sgd *o, float gradient_scal
     float kept = o->first_step ? 0.0f : momentum;
     EACH_VECTOR(n, {
         vf w = load_some(weight + i, left);
-        vf g = gradient_scale * load_some(gradient + i, left) + o->weight_decay * w;
+        vf g = plus_product(o->weight_decay * w, gradient_scale, load_some(gradient + i, left));
         if (momentum != 0.0f) {
             /* On the first step the buffer may hold anything, even NaN, so it is not read. */
-            vf m = o->first_step ? g : kept * load_some(velocity + i, left) + fresh * g;
+            vf m = o->first_step ? g : plus_product(fresh * g, kept, load_some(velocity + i, left));
             store_some(velocity + i, m, left);
-            g = o->nesterov ? g + momentum * m : m;
+            g = o->nesterov ? plus_product(g, momentum, m) : m;
         }
-        store_some(weight + i, w - o->learning_rate * g, left);
+        store_some(weight + i, minus_product(w, o->learning_rate, g), left);
     });
 }
 
@@ -32,9 +32,9 @@ static void vector_adam(size_t n, const struct kernel_adam *o, float gradient_sc
     float root_correction = vsqrt(splat(o->bias_correction2))[0];
     EACH_VECTOR(n, {
         vf w = load_some(weight + i, left) * shrink;
-        vf g = gradient_scale * load_some(gradient + i, left) + decay * w;
-        vf m = o->beta1 * load_some(first + i, left) + o->share1 * g;
-        vf v = o->beta2 * load_some(second + i, left) + o->share2 * (g * g);
+        vf g = plus_product(decay * w, gradient_scale, load_some(gradient + i, left));
+        vf m = plus_product(o->share1 * g, o->beta1, load_some(first + i, left));
+        vf v = plus_product(o->share2 * (g * g), o->beta2, load_some(second + i, left));
         store_some(first + i, m, left);
         store_some(second + i, v, left);
         store_some(weight + i, w - step * m / (vsqrt(v) / root_correction + o->epsilon), left);

@@ -7,7 +7,7 @@
 #include "kernel/vector/vector.h"
 
 #define PEAK_LOAD(c) vf chain##c = load(x + c * VECTOR);
-#define PEAK_STEP(c) chain##c = chain##c * m + a;
+#define PEAK_STEP(c) chain##c = plus_product(a, chain##c, m);
 #define PEAK_STORE(c) store(x + c * VECTOR, chain##c);
 
 /* Chains are named variables: an array of them ends up in memory with some compilers (repeat.h). */

@@ -18,9 +18,12 @@ static void vector_scale_add(size_t n, float alpha, const float *x, float beta, 
     if (beta == 0.0f) {
         EACH_VECTOR(n, store_some(y + i, alpha * load_some(x + i, left), left););
     } else if (beta == 1.0f) {
-        EACH_VECTOR(n, store_some(y + i, alpha * load_some(x + i, left) + load_some(y + i, left), left););
+        EACH_VECTOR(n, store_some(y + i, plus_product(load_some(y + i, left), alpha, load_some(x + i, left)), left););
     } else {
-        EACH_VECTOR(n, store_some(y + i, alpha * load_some(x + i, left) + beta * load_some(y + i, left), left););
+        EACH_VECTOR(n, {
+            vf kept = beta * load_some(y + i, left);
+            store_some(y + i, plus_product(kept, alpha, load_some(x + i, left)), left);
+        });
     }
 }
 
@@ -48,14 +51,14 @@ INLINE double sum_terms(size_t n, const float *a, const float *b, enum term term
             UNROLL
             for (size_t v = 0; v < CHAIN_REGISTERS; v++) {
                 vf x = load(a + i + v * VECTOR);
-                sum[v] += term == TERM_PLAIN ? x : x * load(b + i + v * VECTOR);
+                sum[v] = term == TERM_PLAIN ? sum[v] + x : plus_product(sum[v], x, load(b + i + v * VECTOR));
             }
         }
         if (i < end) {
             UNROLL
             for (size_t v = 0; v < CHAIN_REGISTERS; v++) {
                 vf x = load_chain(a, i, end, v);
-                sum[v] += term == TERM_PLAIN ? x : x * load_chain(b, i, end, v);
+                sum[v] = term == TERM_PLAIN ? sum[v] + x : plus_product(sum[v], x, load_chain(b, i, end, v));
             }
         }
         for (size_t v = 0; v < CHAIN_REGISTERS; v++) {
@@ -176,7 +179,10 @@ static void vector_log_softmax_gradient(size_t rows, size_t columns, const float
 {
     for (size_t r = 0; r < rows; r++, y += y_stride, dy += dy_stride, dx += dx_stride) {
         float sum = (float)vector_sum(columns, dy);
-        EACH_VECTOR(columns, store_some(dx + i, load_some(dy + i, left) - vexp(load_some(y + i, left)) * sum, left););
+        EACH_VECTOR(columns, {
+            vf share = vexp(load_some(y + i, left));
+            store_some(dx + i, minus_product(load_some(dy + i, left), share, sum), left);
+        });
     }
 }
 
@@ -231,7 +237,7 @@ static void vector_cross_entropy_gradient(size_t rows, size_t classes, const flo
         } else {
             EACH_VECTOR(classes, {
                 vf weights = class_weights ? load_some(class_weights + i, left) : splat(1.0f);
-                store_some(dlogits + i, load_some(probabilities + i, left) * factor - each * weights, left);
+                store_some(dlogits + i, product_less(load_some(probabilities + i, left), factor, each * weights), left);
             });
         }
         dlogits[label] = (float)(scale[r] * own);

@@ -202,10 +202,62 @@ INLINE void store_some(float *p, vf v, size_t left)
 #define UNROLL_CONSTANT UNROLL
 #endif
 
+/* c + a b, c - a b and a b - c, rounded once where the set has an instruction for it and twice where it has none. Each
+   of a, b and c is a vector or a number for all lanes. This is the only way to a fused instruction: left to themselves
+   compilers fuse different products (of a b + c d, the first or the second; of one that two sums share, both or none),
+   so that results would depend on who compiled. The build forbids them that (CMakeLists.txt). */
+#define plus_product(c, a, b)  fused_plus(IN_ALL_LANES(c), IN_ALL_LANES(a), IN_ALL_LANES(b))
+#define minus_product(c, a, b) fused_minus(IN_ALL_LANES(c), IN_ALL_LANES(a), IN_ALL_LANES(b))
+#define product_less(a, b, c)  fused_less(IN_ALL_LANES(a), IN_ALL_LANES(b), IN_ALL_LANES(c))
+#define IN_ALL_LANES(x)        ((x) - (vf){0}) /* as splat; compilers know that nothing is taken from a vector */
+
+/* terms[0] + x terms[1] + x^2 terms[2] + ..., from the highest on (Horner). `count` is a constant where this is called. */
+INLINE vf polynomial(vf x, const float *terms, const size_t count)
+{
+    vf sum = splat(terms[count - 1]);
+    UNROLL_CONSTANT
+    for (size_t t = count - 1; t > 0; t--) {
+        sum = plus_product(terms[t - 1], x, sum);
+    }
+    return sum;
+}
+
+/* The same for doubles, which fill two registers. */
+#if VECTOR == 16
+#define LOWER_LANES 0, 1, 2, 3, 4, 5, 6, 7
+#define UPPER_LANES 8, 9, 10, 11, 12, 13, 14, 15
+#elif VECTOR == 8
+#define LOWER_LANES 0, 1, 2, 3
+#define UPPER_LANES 4, 5, 6, 7
+#else
+#define LOWER_LANES 0, 1
+#define UPPER_LANES 2, 3
+#endif
+#define LOWER_HALF(v) __builtin_shufflevector(v, v, LOWER_LANES)
+#define UPPER_HALF(v) __builtin_shufflevector(v, v, UPPER_LANES)
+INLINE vd plus_product_double(vd c, vd a, vd b)
+{
+#if defined(fused_plus_double) && (defined(__clang__) || __GNUC__ >= 12)
+    return (vd)__builtin_shufflevector(fused_plus_double(LOWER_HALF(c), LOWER_HALF(a), LOWER_HALF(b)),
+                                       fused_plus_double(UPPER_HALF(c), UPPER_HALF(a), UPPER_HALF(b)), LOWER_LANES,
+                                       UPPER_LANES);
+#else
+    return c + a * b;
+#endif
+}
+
+INLINE vd polynomial_double(vd x, const double *terms, const size_t count)
+{
+    vd sum = (vd){0} + terms[count - 1];
+    UNROLL_CONSTANT
+    for (size_t t = count - 1; t > 0; t--) {
+        sum = plus_product_double((vd){0} + terms[t - 1], x, sum);
+    }
+    return sum;
+}
+
 /* sum += a * b as one instruction that leaves the sum in its register, where the set has one (its header then says it).
-   Compilers left to themselves also write it over a factor, and then move and spill: 5 % with the 24 sums of AVX-512.
-   And they fuse a product that two sums share in one place and not in another, so that results would depend on an
-   element's place. */
+   Compilers left to themselves also write it over a factor, and then move and spill: 5 % with the 24 sums of AVX-512. */
 #ifndef multiply_add
 #define multiply_add(sum, a, b) sum += (a) * (b)
 #endif

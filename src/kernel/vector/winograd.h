@@ -14,8 +14,24 @@ enum { MOST_PLANES = 36 }; /* points of a tile */
 
 INLINE void store_pair(vf even, vf odd, float p, float *out, size_t to)
 {
-    store(out, even + p * odd);
-    store(out + to, even - p * odd);
+    if (p == 1.0f) {
+        store(out, even + odd);
+        store(out + to, even - odd);
+    } else {
+        store(out, plus_product(even, p, odd));
+        store(out + to, minus_product(even, p, odd));
+    }
+}
+
+/* Two rows of B^T with ten points: a product over pairs, as a polynomial whose highest term is 1. */
+INLINE vf spread_four(vf d0, vf d1, vf d2, vf d3, float third, float second, float first)
+{
+    return minus_product(plus_product(minus_product(d3, first, d2), second, d1), third, d0);
+}
+
+INLINE vf spread_five(vf d0, vf d1, vf d2, vf d3, vf d4)
+{
+    return plus_product(spread_four(d1, d2, d3, d4, 5.8603515625f, 10.91015625f, 6.375f), 0.87890625f, d0);
 }
 
 /* B^T. A pair's rows are t (t +- p) times the product of (t^2 - q^2) over the other pairs q. */
@@ -35,24 +51,24 @@ INLINE void spread(size_t points, const float *d, size_t step, float *out, size_
     }
     vf d4 = load(d + 4 * step), d5 = load(d + 5 * step);
     if (points == 6) { /* p^2 = 9/16, 9/4 */
-        store(out, d4 - 2.8125f * d2 + 1.265625f * d0);
-        store_pair(d4 - 2.25f * d2, d3 - 2.25f * d1, 0.75f, out + to, to);
-        store_pair(d4 - 0.5625f * d2, d3 - 0.5625f * d1, 1.5f, out + 3 * to, to);
-        store(out + 5 * to, d5 - 2.8125f * d3 + 1.265625f * d1);
+        store(out, plus_product(minus_product(d4, 2.8125f, d2), 1.265625f, d0));
+        store_pair(minus_product(d4, 2.25f, d2), minus_product(d3, 2.25f, d1), 0.75f, out + to, to);
+        store_pair(minus_product(d4, 0.5625f, d2), minus_product(d3, 0.5625f, d1), 1.5f, out + 3 * to, to);
+        store(out + 5 * to, plus_product(minus_product(d5, 2.8125f, d3), 1.265625f, d1));
         return;
     }
     /* p^2 = 1/4, 9/16, 25/16, 4 */
     vf d6 = load(d + 6 * step), d7 = load(d + 7 * step), d8 = load(d + 8 * step), d9 = load(d + 9 * step);
-    store(out, d8 - 6.375f * d6 + 10.91015625f * d4 - 5.8603515625f * d2 + 0.87890625f * d0);
-    store_pair(d8 - 6.125f * d6 + 9.37890625f * d4 - 3.515625f * d2,
-               d7 - 6.125f * d5 + 9.37890625f * d3 - 3.515625f * d1, 0.5f, out + to, to);
-    store_pair(d8 - 5.8125f * d6 + 7.640625f * d4 - 1.5625f * d2, d7 - 5.8125f * d5 + 7.640625f * d3 - 1.5625f * d1,
-               0.75f, out + 3 * to, to);
-    store_pair(d8 - 4.8125f * d6 + 3.390625f * d4 - 0.5625f * d2, d7 - 4.8125f * d5 + 3.390625f * d3 - 0.5625f * d1,
-               1.25f, out + 5 * to, to);
-    store_pair(d8 - 2.375f * d6 + 1.41015625f * d4 - 0.2197265625f * d2,
-               d7 - 2.375f * d5 + 1.41015625f * d3 - 0.2197265625f * d1, 2.0f, out + 7 * to, to);
-    store(out + 9 * to, d9 - 6.375f * d7 + 10.91015625f * d5 - 5.8603515625f * d3 + 0.87890625f * d1);
+    store(out, spread_five(d0, d2, d4, d6, d8));
+    store_pair(spread_four(d2, d4, d6, d8, 3.515625f, 9.37890625f, 6.125f),
+               spread_four(d1, d3, d5, d7, 3.515625f, 9.37890625f, 6.125f), 0.5f, out + to, to);
+    store_pair(spread_four(d2, d4, d6, d8, 1.5625f, 7.640625f, 5.8125f),
+               spread_four(d1, d3, d5, d7, 1.5625f, 7.640625f, 5.8125f), 0.75f, out + 3 * to, to);
+    store_pair(spread_four(d2, d4, d6, d8, 0.5625f, 3.390625f, 4.8125f),
+               spread_four(d1, d3, d5, d7, 0.5625f, 3.390625f, 4.8125f), 1.25f, out + 5 * to, to);
+    store_pair(spread_four(d2, d4, d6, d8, 0.2197265625f, 1.41015625f, 2.375f),
+               spread_four(d1, d3, d5, d7, 0.2197265625f, 1.41015625f, 2.375f), 2.0f, out + 7 * to, to);
+    store(out + 9 * to, spread_five(d1, d3, d5, d7, d9));
 }
 
 /* A^T of two rows: ones, and the points. With 4 points m4 and m5 mean nothing. */
@@ -64,7 +80,7 @@ INLINE void gather_two(size_t points, vf m0, vf m1, vf m2, vf m3, vf m4, vf m5, 
         store(out + to, odd + m3);
     } else {
         store(out, m0 + even + (m3 + m4));
-        store(out + to, 0.75f * odd + 1.5f * (m3 - m4) + m5);
+        store(out + to, plus_product(1.5f * (m3 - m4), 0.75f, odd) + m5);
     }
 }
 
@@ -88,9 +104,9 @@ INLINE void gather(size_t points, size_t outputs, const float *m, size_t step, f
     vf even2 = plus + minus, odd2 = plus - minus;
     if (points == 6) {
         store(out, m0 + even + even2);
-        store(out + to, 0.75f * odd + 1.5f * odd2);
-        store(out + 2 * to, 0.5625f * even + 2.25f * even2);
-        store(out + 3 * to, 0.421875f * odd + (3.375f * odd2 + last));
+        store(out + to, plus_product(1.5f * odd2, 0.75f, odd));
+        store(out + 2 * to, plus_product(2.25f * even2, 0.5625f, even));
+        store(out + 3 * to, plus_product(plus_product(last, 3.375f, odd2), 0.421875f, odd));
         return;
     }
     plus = load(m + 5 * step), minus = load(m + 6 * step);
@@ -98,9 +114,11 @@ INLINE void gather(size_t points, size_t outputs, const float *m, size_t step, f
     plus = load(m + 7 * step), minus = load(m + 8 * step);
     vf even4 = plus + minus, odd4 = plus - minus;
     store(out, m0 + even + even2 + even3 + even4);
-    store(out + to, 0.5f * odd + 0.75f * odd2 + 1.25f * odd3 + 2.0f * odd4);
-    store(out + 2 * to, 0.25f * even + 0.5625f * even2 + 1.5625f * even3 + 4.0f * even4);
-    store(out + 3 * to, 0.125f * odd + 0.421875f * odd2 + 1.953125f * odd3 + (8.0f * odd4 + last));
+    vf low = plus_product(0.75f * odd2, 0.5f, odd), middle = plus_product(0.5625f * even2, 0.25f, even),
+       high = plus_product(0.421875f * odd2, 0.125f, odd);
+    store(out + to, plus_product(plus_product(low, 1.25f, odd3), 2.0f, odd4));
+    store(out + 2 * to, plus_product(plus_product(middle, 1.5625f, even3), 4.0f, even4));
+    store(out + 3 * to, plus_product(high, 1.953125f, odd3) + plus_product(last, 8.0f, odd4));
 }
 
 /* A filter at +p and -p, times `scale`. */
@@ -110,13 +128,15 @@ INLINE void evaluate(size_t taps, const vf *g, float p, float scale, float *out,
     vf even = g[taps - 1], odd = g[taps - 2]; /* taps are odd in number */
     UNROLL
     for (size_t t = taps - 1; t >= 2; t -= 2) {
-        even = even * square + g[t - 2];
+        even = plus_product(g[t - 2], even, square);
     }
     UNROLL
     for (size_t t = taps - 2; t >= 3; t -= 2) {
-        odd = odd * square + g[t - 2];
+        odd = plus_product(g[t - 2], odd, square);
     }
-    store_pair(even * scale, odd * scale, p, out, to);
+    odd = p * (odd * scale);
+    store(out, plus_product(odd, even, scale));
+    store(out + to, product_less(even, scale, odd));
 }
 
 /* G: the filter at each point p over the product of (p - q) over all other finite points q. */
@@ -144,6 +164,12 @@ INLINE void evaluate_all(size_t points, size_t taps, const float *w, size_t step
     }
 }
 
+/* d, and the term two powers above it where a tile has so many outputs. */
+INLINE vf with_square(size_t outputs, vf d, float square, vf above)
+{
+    return outputs > 2 ? plus_product(d, square, above) : d;
+}
+
 /* A: a tile's pixels as a polynomial at each point; transposed gather. */
 INLINE void raise(size_t points, size_t outputs, const float *d, size_t step, float *out, size_t to)
 {
@@ -158,31 +184,41 @@ INLINE void raise(size_t points, size_t outputs, const float *d, size_t step, fl
     if (points == 4) {
         store_pair(d0, d1, 1.0f, out + to, to);
     } else if (points == 6) {
-        store_pair(d0 + 0.5625f * d2, d1 + 0.5625f * d3, 0.75f, out + to, to);
-        store_pair(d0 + 2.25f * d2, d1 + 2.25f * d3, 1.5f, out + 3 * to, to);
+        store_pair(with_square(outputs, d0, 0.5625f, d2), with_square(outputs, d1, 0.5625f, d3), 0.75f, out + to, to);
+        store_pair(with_square(outputs, d0, 2.25f, d2), with_square(outputs, d1, 2.25f, d3), 1.5f, out + 3 * to, to);
     } else {
-        store_pair(d0 + 0.25f * d2, d1 + 0.25f * d3, 0.5f, out + to, to);
-        store_pair(d0 + 0.5625f * d2, d1 + 0.5625f * d3, 0.75f, out + 3 * to, to);
-        store_pair(d0 + 1.5625f * d2, d1 + 1.5625f * d3, 1.25f, out + 5 * to, to);
-        store_pair(d0 + 4.0f * d2, d1 + 4.0f * d3, 2.0f, out + 7 * to, to);
+        store_pair(with_square(outputs, d0, 0.25f, d2), with_square(outputs, d1, 0.25f, d3), 0.5f, out + to, to);
+        store_pair(with_square(outputs, d0, 0.5625f, d2), with_square(outputs, d1, 0.5625f, d3),
+                   0.75f, out + 3 * to, to);
+        store_pair(with_square(outputs, d0, 1.5625f, d2), with_square(outputs, d1, 1.5625f, d3),
+                   1.25f, out + 5 * to, to);
+        store_pair(with_square(outputs, d0, 4.0f, d2), with_square(outputs, d1, 4.0f, d3), 2.0f, out + 7 * to, to);
     }
+}
+
+/* Every other tap from `first` on gets `part` times `factor`, then times the point's square once more each. */
+INLINE void collect_part(size_t first, size_t taps, vf part, float factor, float square, vf *g)
+{
+    UNROLL
+    for (size_t t = first; t + 2 < taps; t += 2) {
+        if (square == 1.0f) {
+            g[t] = plus_product(g[t], part, factor);
+        } else {
+            part = part * factor;
+            g[t] += part;
+            factor = square;
+        }
+    }
+    size_t last = taps - 1 - (taps - 1 - first) % 2;
+    g[last] = plus_product(g[last], part, factor);
 }
 
 /* What the sums at +p and -p give to each tap: evaluate, transposed. */
 INLINE void collect(size_t taps, const float *m, size_t step, float p, float scale, vf *g)
 {
     vf plus = load(m), minus = load(m + step);
-    vf even = (plus + minus) * scale, odd = (plus - minus) * (scale * p);
-    UNROLL
-    for (size_t t = 0; t < taps; t += 2) { /* taps are odd in number */
-        g[t] += even;
-        even = even * (p * p);
-    }
-    UNROLL
-    for (size_t t = 1; t < taps; t += 2) {
-        g[t] += odd;
-        odd = odd * (p * p);
-    }
+    collect_part(0, taps, plus + minus, scale, p * p, g);
+    collect_part(1, taps, plus - minus, scale * p, p * p, g);
 }
 
 /* G^T; transposed evaluate_all. */
@@ -194,12 +230,12 @@ INLINE void collect_all(size_t points, size_t taps, const float *m, size_t step,
         g[0] = -load(m);
         collect(taps, m + step, step, 1.0f, 0.5f, g);
     } else if (points == 6) {
-        g[0] = load(m) * (64.0f / 81.0f);
         collect(taps, m + step, step, 0.75f, -128.0f / 243.0f, g);
+        g[0] = plus_product(g[0], load(m), 64.0f / 81.0f);
         collect(taps, m + 3 * step, step, 1.5f, 32.0f / 243.0f, g);
     } else if (points == 10) {
-        g[0] = load(m) * (float)(1 / 0.87890625);
         collect(taps, m + step, step, 0.5f, (float)(1 / (0.5 * -0.3125 * -1.3125 * -3.75)), g);
+        g[0] = plus_product(g[0], load(m), (float)(1 / 0.87890625));
         collect(taps, m + 3 * step, step, 0.75f, (float)(1 / (1.125 * 0.3125 * -1.0 * -3.4375)), g);
         collect(taps, m + 5 * step, step, 1.25f, (float)(1 / (3.125 * 1.3125 * 1.0 * -2.4375)), g);
         collect(taps, m + 7 * step, step, 2.0f, (float)(1 / (8.0 * 3.75 * 3.4375 * 2.4375)), g);
