@@ -287,13 +287,26 @@ static const char *first_convolution(const fov_explainer *e)
     return NULL;
 }
 
+/* Digits behind the point with which the largest of the numbers shows three, so that they stand one below the other. */
+static int decimals_of(const float *values, int count)
+{
+    enum { DIGITS = 3, MOST = 9 };
+    double largest = 0.0;
+    for (int i = 0; i < count; i++) {
+        largest = fmax(largest, fabs((double)values[i]));
+    }
+    double decimals = largest > 0.0 ? DIGITS - 1 - floor(log10(largest)) : 0.0;
+    return decimals < 0.0 ? 0 : decimals > MOST ? MOST : (int)decimals;
+}
+
 static void add_matrix(struct text *html, const float *values, int rows, int columns)
 {
-    text_add(html, "<div class=\"wide\"><table class=\"cells\">");
+    int decimals = decimals_of(values, rows * columns);
+    text_add(html, "<div class=\"wide\"><table class=\"cells numbers\">");
     for (int y = 0; y < rows; y++) {
         text_add(html, "<tr>");
         for (int x = 0; x < columns; x++) {
-            text_add(html, "<td>%.3g</td>", (double)values[y * columns + x]);
+            text_add(html, "<td>%.*f</td>", decimals, (double)values[y * columns + x]);
         }
         text_add(html, "</tr>");
     }
@@ -318,9 +331,9 @@ static void add_channels(struct text *html, const fov_pixel_sum *sum)
         }
         text_add(html, "<li><b>Channel %d</b>: pixels, times kernel<div class=\"pair\">", sum->first_channel + c);
         add_matrix(html, patch, sum->height, sum->width);
-        text_add(html, "&times;");
+        text_add(html, "<div class=\"times\"><span>&times;</span>");
         add_matrix(html, kernel, sum->height, sum->width);
-        text_add(html, "</div>adds %.6g</li>", part);
+        text_add(html, "</div></div>adds %.6g</li>", part);
     }
     text_add(html, "</ul>");
     if (sum->channels > shown) {

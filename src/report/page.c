@@ -45,8 +45,9 @@ static const char style[] =
     ".pairs img{image-rendering:auto}"
     ".charts figure:only-child{max-width:28rem}"
     ".maps{grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}"
-    ".sums{grid-template-columns:repeat(auto-fill,minmax(min(100%,24rem),1fr))}"
-    ".pair{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;align-items:center}"
+    ".sums{grid-template-columns:minmax(0,1fr);margin-bottom:.75rem}.numbers td{text-align:right}"
+    ".pair{display:flex;flex-wrap:wrap;gap:.5rem .75rem;align-items:center;margin:.4rem 0}.pair>*{min-width:0}"
+    ".times{display:flex;gap:.75rem;align-items:center}.times>.wide{min-width:0}"
     "details{margin-top:1rem}summary{cursor:pointer;color:var(--faint)}summary:focus-visible,a:focus-visible{"
     "outline:2px solid var(--c1);outline-offset:2px}footer{margin-top:3rem;color:var(--faint);font-size:.85rem}"
     "@media print{body{font-size:11pt}section{break-inside:avoid}}";
