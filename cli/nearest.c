@@ -50,8 +50,10 @@ void nearest_offer(struct nearest *nearest, const char *known)
 {
     size_t typed = strlen(nearest->wanted);
     int distance = nearest_distance(nearest->wanted, known);
-    /* A beginning that was typed is a better hint than any number of edits: --lab for --label-smoothing. */
-    if (typed >= 2 && strncmp(nearest->wanted, known, typed) == 0) {
+    size_t whole = strlen(known);
+    /* A beginning is a better hint than any number of edits: --lab for --label-smoothing, "validation" for val. */
+    if ((typed >= 2 && strncmp(nearest->wanted, known, typed) == 0) ||
+        (whole >= 3 && strncmp(nearest->wanted, known, whole) == 0)) {
         distance = least(distance, 1);
     }
     int allowed = typed < 4 ? 1 : (int)(typed / 3) + 1;

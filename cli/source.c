@@ -245,6 +245,13 @@ int source_name_classes(fov_model *model, const fov_dataset *data, bool spare)
     return status;
 }
 
+bool source_size(const char *text, int64_t size[2])
+{
+    int count = options_numbers(text, 'x', 1, 1 << 16, size, 2);
+    size[1] = count == 1 ? size[0] : size[1];
+    return count > 0;
+}
+
 bool source_input(const char *text, int size[3])
 {
     int64_t number[3];

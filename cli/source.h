@@ -62,6 +62,8 @@ int source_match_classes(struct cli *cli, fov_model *model, const fov_dataset *d
  *  0 or a status. */
 int source_name_classes(fov_model *model, const fov_dataset *data, bool spare);
 
+/** "240x320" to height and width, "224" to 224 x 224. False: it is none. */
+bool source_size(const char *text, int64_t size[2]);
 /** "3x32x32" to channels, height, width; "32x32" and "32": channels 0, those of the network. False: it is none. */
 bool source_input(const char *text, int size[3]);
 

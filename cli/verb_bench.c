@@ -4,6 +4,7 @@
 #include "bench.h"
 #include "options.h"
 #include "rates.h"
+#include "source.h"
 #include <errno.h>
 #include <string.h>
 
@@ -62,7 +63,7 @@ static int tune(struct cli *cli, bool alone)
 static bool read_size(const char *text, struct bench_case *bench)
 {
     int64_t size[2];
-    if (options_numbers(text, 'x', 1, 1 << 16, size, 2) != 2) {
+    if (!source_size(text, size)) {
         return false;
     }
     bench->height = (int)size[0];
@@ -145,7 +146,7 @@ static int run(struct cli *cli)
         return fail(cli, EXIT_USAGE, "which network? fovea bench NAME|FILE, or --tune to measure the machine alone");
     }
     if (size != NULL && !read_size(size, &bench)) {
-        return fail(cli, EXIT_USAGE, "--size is \"%.60s\"; it is height x width, such as 224x224", size);
+        return fail(cli, EXIT_USAGE, "--size is \"%.60s\"; it is height x width, such as 224x224, or 224 for both", size);
     }
     int code = check_stored(cli);
     if (code == EXIT_OK && option_flag(cli, "tune")) {

@@ -142,8 +142,8 @@ static int run(struct cli *cli)
     }
     int64_t size[2];
     const char *wanted = option_text(cli, "size");
-    if (wanted != NULL && options_numbers(wanted, 'x', 1, 1 << 16, size, 2) != 2) {
-        return fail(cli, EXIT_USAGE, "--size is \"%.60s\"; it is height x width, such as 224x224", wanted);
+    if (wanted != NULL && !source_size(wanted, size)) {
+        return fail(cli, EXIT_USAGE, "--size is \"%.60s\"; it is height x width, such as 224x224, or 224 for both", wanted);
     }
     if (wanted != NULL && strcmp(source, "onnx") != 0) {
         return fail(cli, EXIT_USAGE, "--size is for models; %s holds weights alone", from);
@@ -210,7 +210,7 @@ static const struct cli_option options[] = {
 
 const struct verb verb_convert = {
     .name = "convert",
-    .summary = "turn ONNX into safetensors and back, by suffix",
+    .summary = "turn models and weights into ONNX or safetensors, by suffix",
     .run = run,
     .options = options,
     .shared = preprocessing_options,

@@ -95,7 +95,8 @@ static const struct filter *find(const char *name, double *size, struct error *e
         return filter;
     }
     const char *near = text_nearest(name, NULL, (size_t)fov_filter_count(), name_at);
-    error_set(error, FOV_E_USAGE, "there is no filter \"%.60s\"%s%s%s", name, near != NULL ? ": did you mean " : "",
+    error_set(error, FOV_E_USAGE, "there is no filter \"%.60s\"%s%s%s", name,
+              near != NULL ? ": did you mean " : "; fovea filter --list names them",
               near != NULL ? near : "", near != NULL ? "?" : "");
     return NULL;
 }

@@ -309,6 +309,16 @@ def test_completion():
     expect_failure(fovea("completion", "tcsh"), USAGE, "bash, zsh and fish")
 
 
+def test_slips_lead_on():
+    """What a newcomer types first, and where the sentence leads."""
+    for words, part in ((["eval", "x.onnx", "--split", "validation"], "did you mean val?"),
+                        (["filter", "blur", "x.png"], "fovea filter --list"), (["data", "get", "mnits"], "mnist"),
+                        (["bench", "lenet5", "--size", "28x"], "or 224 for both"), (["training"], 'did you mean "fovea train"')):
+        expect_failure(fovea(*words), USAGE, part)
+    png("x.png", 28, 28, 90)
+    assert fovea("bench", "lenet5", "--size", "28", "--time", "0.01", "--json").code == OK
+
+
 def test_man_pages():
     for page in (fovea("completion", "man"), fovea("completion", "man", "train")):
         assert page.out.startswith(".TH FOVEA") and ".SH NAME" in page.out and '.SH "EXIT STATUS"' in page.out

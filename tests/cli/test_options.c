@@ -262,6 +262,10 @@ static void distances(void **state)
     struct nearest nearest = {.wanted = "q"};
     nearest_offer(&nearest, "train");
     assert_null(nearest.best);
+    nearest = (struct nearest){.wanted = "validation"};
+    nearest_offer(&nearest, "test");
+    nearest_offer(&nearest, "val");
+    assert_string_equal(nearest.best, "val");
 }
 
 int main(void)
