@@ -54,7 +54,9 @@ def test_bench_text():
 def test_bench_size():
     assert fovea("new", "mlp", "-o", "mlp.onnx").code == OK
     expect_failure(bench("mlp.onnx", "--size", "20x24"), INPUT, "20 x 24")
-    expect_failure(bench("lenet5", "--size", "32"), USAGE, "height x width")
+    expect_failure(bench("lenet5", "--size", "32x"), USAGE, "height x width")
+    one, two = (bench("lenet5", "--size", size, "--json").json()["input"] for size in ("32", "32x32"))
+    assert one == two
     assert bench("lenet5", "--size", "36x44", "--json").json()["input"][1:] != [1, 32, 32]
 
 
