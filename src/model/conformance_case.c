@@ -214,8 +214,12 @@ static int run_plan(struct case_run *run, fov_graph *graph, const struct onnx_im
             memcpy(place, run->in[i].data, run->in[i].count * fov_dtype_size(run->in[i].dtype));
         }
     }
-    fov_plan_run(plan, 0);
+    int status = fov_plan_run(plan, 0);
     run->result.steps = fov_plan_step_count(plan);
+    if (status != FOV_OK) {
+        fov_plan_free(plan);
+        return status;
+    }
     bool same = true;
     for (int i = 0; same && i < run->out_count; i++) {
         fov_value value = imported->outputs[i];
