@@ -154,7 +154,7 @@ def test_many_ways_to_name_pictures():
     assert piped.returncode == OK and piped.stdout.startswith(b"-  7  "), piped
     os.makedirs("nothing", exist_ok=True)
     expect_failure(fovea("predict", model(), "nothing"), INPUT, "no pictures")
-    expect_failure(fovea("predict", model(), "none/*.png"), INPUT, "pattern")
+    expect_failure(fovea("predict", model(), "none/*.png"), IO, "pattern")
     expect_failure(fovea("predict", model(), "@none.txt"), IO, "none.txt")
     expect_failure(fovea("predict", model(), "-"), INPUT, "standard input is empty")
     # one that cannot be read does not spoil the others
