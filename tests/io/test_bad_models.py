@@ -340,7 +340,7 @@ def cases(folder):
             file.write(external(entries))
         yield "external data: " + name, path, wanted, None
     for name in "missing", "fifo", "loop", "dangling", "":
-        yield "file: " + (name or "a folder"), os.path.join(folder, name), "", IO
+        yield "file: " + (name or "a folder"), os.path.join(folder, name), "", IO if name else INPUT
     yield "file: a device", "/dev/zero", "", IO
 
 
