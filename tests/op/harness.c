@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include "base/cpu.h"
+#include "graph/plan.h"
 #include "tensor/convert.h"
 
 #include <math.h>
@@ -156,6 +157,11 @@ void harness_fill(const struct harness *harness, fov_plan *plan)
         if (data) /* an input that only lends its shape may have no place in the plan */
             convert_from_double(case_dtype(harness->test, i), harness->data[i], data, harness->count[i]);
     }
+}
+
+void harness_run(fov_plan *plan)
+{
+    plan_run_steps(plan, 0, 0, plan->step_count);
 }
 
 fov_value harness_loss(struct harness *harness)

@@ -93,7 +93,7 @@ static void check(struct harness *h, const char *isa, const char *what, const fo
         fail_msg("%s/%s of %s on %s, %s: %s", h->op->name, h->test->name, shapes_of(h->test, shapes), isa, what,
                  fov_error(h->context));
     harness_fill(h, plan);
-    fov_plan_run(plan, 0);
+    harness_run(plan);
     for (int i = 0; i < count; i++)
         compare(h, isa, what, i, values[i], plan, &expected);
     fov_plan_free(plan);

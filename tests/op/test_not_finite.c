@@ -108,7 +108,7 @@ static void check_input(const struct job *job, struct harness *h, fov_plan *plan
     if (graph_evaluate(h->graph, ids, h->out_count, 1, h->test->training, 0, given, &expected))
         fail_msg("%s/%s: %s", job->op->name, job->test->name, fov_error(h->context));
     harness_fill(h, plan);
-    fov_plan_run(plan, 0);
+    harness_run(plan);
     for (int i = 0; i < h->out_count; i++) {
         size_t at = 0, spread = 0, wrong = differences(h, plan, &expected, i, &at, &spread);
 

@@ -5,7 +5,6 @@
  * is there. */
 #include "harness.h"
 
-#include "graph/plan.h"
 #include "tensor/convert.h"
 
 #include <float.h>
@@ -17,12 +16,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* As fov_plan_run does, which refuses labels that are no class: the operators' own cases have some. */
-static void run_all(fov_plan *plan)
-{
-    plan_run_steps(plan, 0, 0, plan->step_count);
-}
 
 enum { SEED = 7 };
 
@@ -141,7 +134,7 @@ static void winograd_near_textbook(void **state)
             double       most = greatest(magnitude.data[ids[0]], count), allowed = exact ? 0.0 : 32.0 * 0x1p-24 * most;
 
             harness_fill(&h, plan);
-            run_all(plan);
+            harness_run(plan);
             got = fov_plan_data(plan, h.out[0]);
             for (size_t i = 0; i < count; i++)
                 if (!(fabs((double)got[i] - expected.data[ids[0]][i]) <= allowed))
@@ -187,7 +180,7 @@ static void fast_equals_textbook(void **state)
     expect_tiles(job, plan);
     for (int repeat = 0; repeat < 2; repeat++) { /* twice: the second run must not see what the first left behind */
         harness_fill(&h, plan);
-        run_all(plan);
+        harness_run(plan);
         for (int i = 0; i < h.out_count; i++)
             compare(job, "output", i, fov_value_dtype(h.graph, h.out[i]), fov_plan_data(plan, h.out[i]),
                     expected.data[ids[i]], magnitude.data ? magnitude.data[ids[i]] : NULL,
@@ -279,7 +272,7 @@ static void gradient_equals_differences(void **state)
     if (!plan)
         fail_msg("%s/%s on %s: %s", job->op->name, job->test->name, job->isa, fov_error(h.context));
     harness_fill(&h, plan);
-    run_all(plan);
+    harness_run(plan);
     for (int i = 0; i < found; i++)
         compare(job, "gradient of input", inputs[i], FOV_F32, fov_plan_data(plan, gradients[i]), expected.data[ids[i]],
                 NULL, h.count[inputs[i]], 4e-5);
