@@ -3,8 +3,8 @@
  * the plan without fusion, and the definition: to rounding.
  *
  * How far may rounding go? Where nothing amplifies it, elements are within a share of a tensor's largest. Where they are
- * not, rounding is made larger and its traces are looked at: the plan without fusion is run again with inputs and
- * parameters shaken, and where that does not explain the difference, the definition is computed again in double with
+ * not, rounding is made larger and its traces are looked at: both plans are run again with inputs and parameters
+ * shaken, and where that does not explain the difference, the definition is computed again in double with
  * each result of each node shaken by one step of float before the next node reads it. A difference is explained only at
  * elements that move by as much themselves, or in a tensor most of which is noise (is_undetermined). So a mask that
  * flips at zero, a gradient that is nothing but the rounding of its sum, tanh near one, or large gradients that cancel
@@ -57,6 +57,7 @@ struct bounds {
     const struct random_case *drawn;
     enum random_stage stage;
     const struct random_result *plain;
+    const struct random_result *fused; /**< the plan's own; NULL: it is not shaken */
     struct random_result defined;
     bool is_defined;
     double **moved; /**< per tensor and element; NULL: not shaken yet */
@@ -134,7 +135,8 @@ static void note_moves(struct bounds *bounds, const struct random_result *still,
     }
 }
 
-/** Runs the plan without fusion once more, shaken. */
+/** Runs the plan without fusion once more, shaken; and the plan, which sums in another order and so may leave another
+ *  rounding where terms cancel. */
 static void shake_plan(struct bounds *bounds)
 {
     static const double usual[] = {1e-6, 3e-6, 1e-5}, winograd[] = {3e-5, 1e-4, 3e-4}, last[] = {1e-4, 3e-4, 3e-4};
@@ -146,6 +148,12 @@ static void shake_plan(struct bounds *bounds)
     random_run(bounds->drawn, bounds->stage, &way, &shaken);
     note_moves(bounds, bounds->plain, &shaken);
     random_result_free(&shaken);
+    if (bounds->fused != NULL) {
+        way.no_fusion = false;
+        random_run(bounds->drawn, bounds->stage, &way, &shaken);
+        note_moves(bounds, bounds->fused, &shaken);
+        random_result_free(&shaken);
+    }
     bounds->runs++;
 }
 
@@ -240,6 +248,7 @@ static void plant(struct bounds *bounds, struct random_result *right, struct ran
     struct random_tensor *tensor = &right->tensors[random_below(key, 0, (uint64_t)right->count)];
     struct random_failure found = {.failed = false};
     double largest = 0;
+    bounds->fused = NULL; /* it has the fault now */
     if (tensor->count == 0) {
         return;
     }
@@ -326,7 +335,7 @@ static void check_stage(const struct random_case *drawn, enum random_stage stage
 {
     struct random_result plain, fused;
     struct random_way way = {.threads = drawn->settings.threads, .no_fusion = true};
-    struct bounds bounds = {.drawn = drawn, .stage = stage, .plain = &plain};
+    struct bounds bounds = {.drawn = drawn, .stage = stage, .plain = &plain, .fused = &fused};
     random_run(drawn, stage, &way, &plain);
     way.no_fusion = false;
     way.counts = counts;
