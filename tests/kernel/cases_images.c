@@ -61,9 +61,8 @@ void case_images(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 400; i++) {
         size_t filters = RANDOM_OF(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 19, 20),
-               run = RANDOM_OF(1, 2, 3, 5, 12);
-        check_images(table, RANDOM_OF(1, 2, 3, 4, 7), filters, RANDOM_OF(1, 2, 3, 5), run, i % 4 < 2,
-                     i % 2 ? REALS : INTEGERS);
+               run = RANDOM_OF(1, 2, 3, 5, 12), pixels = RANDOM_OF(1, 2, 3, 4, 7), rows = RANDOM_OF(1, 2, 3, 5);
+        check_images(table, pixels, filters, rows, run, i % 4 < 2, i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
     /* Not-a-number wins its block and passes the limits. */
@@ -116,9 +115,10 @@ static void check_images_outer(const struct kernel_table *table, size_t lines, s
 void case_images_outer(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 200; i++) {
-        check_images_outer(table, RANDOM_OF(1, 2, 3), RANDOM_OF(1, 2, 5), RANDOM_OF(1, 2, 3, 4, 5, 6, 7, 10, 11, 13),
-                           RANDOM_OF(1, 2, 3), RANDOM_OF(1, 2, 3, 4, 5, 6, 7), RANDOM_OF(1, 2, 3),
-                           i % 2 ? REALS : INTEGERS);
+        size_t lines = RANDOM_OF(1, 2, 3), pixels = RANDOM_OF(1, 2, 5);
+        size_t filters = RANDOM_OF(1, 2, 3, 4, 5, 6, 7, 10, 11, 13), rows = RANDOM_OF(1, 2, 3);
+        size_t columns = RANDOM_OF(1, 2, 3, 4, 5, 6, 7), channels = RANDOM_OF(1, 2, 3);
+        check_images_outer(table, lines, pixels, filters, rows, columns, channels, i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
 }

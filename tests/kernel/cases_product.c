@@ -141,17 +141,19 @@ void case_product(const struct kernel_table *table)
         guard_release_all();
     }
     for (size_t i = 0; i < 24; i++) { /* more than one group of rows, of filters, more than one part of the depth */
-        check_product(table, RANDOM_OF(100, 257, 300, 600), RANDOM_OF(30, 64, 100, 260, 300), RANDOM_OF(1, 3),
-                      RANDOM_OF(32, 64, 100, 130, 256), i % 2 ? REALS : INTEGERS);
+        size_t rows = RANDOM_OF(100, 257, 300, 600), filters = RANDOM_OF(30, 64, 100, 260, 300);
+        size_t taps = RANDOM_OF(1, 3), channels = RANDOM_OF(32, 64, 100, 130, 256);
+        check_product(table, rows, filters, taps, channels, i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
     check_product(table, 25, 40, 9, 256, REALS);
     check_product(table, 1, 200, 1, 4096, REALS);
     for (size_t i = 0; i < 12; i++) { /* sums that are cut in parts where the panel is wide, and where it is narrow */
-        check_product(table, RANDOM_OF(13, 25, 49, 60, 61), RANDOM_OF(16, 30, 64, 90), 1, RANDOM_OF(1030, 2051, 9001),
-                      i % 2 ? REALS : INTEGERS);
-        check_product(table, RANDOM_OF(16, 49), RANDOM_OF(20, 64, 70), RANDOM_OF(2, 9), RANDOM_OF(120, 600, 1100),
-                      i % 2 ? REALS : INTEGERS);
+        size_t rows = RANDOM_OF(13, 25, 49, 60, 61), filters = RANDOM_OF(16, 30, 64, 90);
+        size_t channels = RANDOM_OF(1030, 2051, 9001), taps = RANDOM_OF(2, 9);
+        check_product(table, rows, filters, 1, channels, i % 2 ? REALS : INTEGERS);
+        rows = RANDOM_OF(16, 49), filters = RANDOM_OF(20, 64, 70), channels = RANDOM_OF(120, 600, 1100);
+        check_product(table, rows, filters, taps, channels, i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
 
@@ -254,8 +256,8 @@ void case_outer(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 300; i++) {
         size_t filters = 1 + random_below(table->panel_columns), channels = 1 + random_below(table->tile_rows);
-        check_outer(table, RANDOM_OF(1, 2, 3, 7), RANDOM_OF(1, 2, 3, 8, 17), channels, filters,
-                    i % 2 ? REALS : INTEGERS);
+        size_t runs = RANDOM_OF(1, 2, 3, 7), run = RANDOM_OF(1, 2, 3, 8, 17);
+        check_outer(table, runs, run, channels, filters, i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
     check_outer(table, 32, 32, table->tile_rows, table->panel_columns, REALS);
@@ -314,9 +316,10 @@ static void check_outer_rows(const struct kernel_table *table, size_t pixels, si
 void case_outer_rows(const struct kernel_table *table)
 {
     for (size_t i = 0; i < 200; i++) {
-        check_outer_rows(table, RANDOM_OF(1, 2, 17, 31, 33, 64, 100, 128, 129, 200, 300),
-                         RANDOM_OF(16, 17, 24, 31, 32, 33, 48, 64, 70, 144, 260),
-                         RANDOM_OF(16, 19, 24, 32, 40, 41, 64, 66, 200), i % 2 ? REALS : INTEGERS);
+        size_t pixels = RANDOM_OF(1, 2, 17, 31, 33, 64, 100, 128, 129, 200, 300);
+        size_t channels = RANDOM_OF(16, 17, 24, 31, 32, 33, 48, 64, 70, 144, 260);
+        size_t filters = RANDOM_OF(16, 19, 24, 32, 40, 41, 64, 66, 200);
+        check_outer_rows(table, pixels, channels, filters, i % 2 ? REALS : INTEGERS);
         guard_release_all();
     }
 }

@@ -26,6 +26,7 @@ void     random_seed(uint64_t seed);
 size_t   random_below(size_t n);                    /* 0 .. n - 1 */
 size_t   random_of(const size_t *values, size_t n); /* one of them */
 float    random_number(enum numbers numbers);       /* -4 .. 4, or about normal */
+/* Not twice among the arguments of one call: compilers do not agree on their order. */
 #define RANDOM_OF(...)                                                                                     \
     random_of((const size_t[]){__VA_ARGS__}, sizeof((const size_t[]){__VA_ARGS__}) / sizeof(size_t))
 
