@@ -17,27 +17,6 @@ static bool ends_in(const char *name, const char *suffix)
     return length > tail && folder_compare_names(name + length - tail, suffix) == 0;
 }
 
-/* "instances_train2017.json": the split that a word of the name says, else that of the folder. */
-static int role_of(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    char word[WORD];
-    while (*name) {
-        size_t length = strcspn(name, "_-.");
-        snprintf(word, sizeof word, "%.*s", (int)length, name);
-        if (folder_role(word) != FOLDER_ROLES) {
-            return (int)folder_role(word);
-        }
-        name += length + (name[length] != '\0');
-    }
-    const char *before = slash;
-    while (before != NULL && before > path && before[-1] != '/') {
-        before--;
-    }
-    snprintf(word, sizeof word, "%.*s", before ? (int)(slash - before) : 0, before ? before : "");
-    return (int)folder_role(word);
-}
-
 /* Files that have boxes by their names: annotations/instances_*.json, or _annotations.coco.json in a split. */
 static int find_files(const struct store *store, struct list_paths *files, struct error *error)
 {
@@ -87,6 +66,27 @@ static bool suits(const struct store *store, const char *index)
 
 #include "io/json_size.h"
 #include <jansson.h>
+
+/* "instances_train2017.json": the split that a word of the name says, else that of the folder. */
+static int role_of(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char word[WORD];
+    while (*name) {
+        size_t length = strcspn(name, "_-.");
+        snprintf(word, sizeof word, "%.*s", (int)length, name);
+        if (folder_role(word) != FOLDER_ROLES) {
+            return (int)folder_role(word);
+        }
+        name += length + (name[length] != '\0');
+    }
+    const char *before = slash;
+    while (before != NULL && before > path && before[-1] != '/') {
+        before--;
+    }
+    snprintf(word, sizeof word, "%.*s", before ? (int)(slash - before) : 0, before ? before : "");
+    return (int)folder_role(word);
+}
 
 /* ---- one file ---------------------------------------------------------------------------------------------------- */
 
