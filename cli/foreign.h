@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Words of other tools (Ultralytics, timm, PyTorch's scripts, Darknet) on the command line of fovea: they are understood,
- * and the word that fovea has for it is said. One table of words in foreign.c, the forms of whole lines in foreign_form.c; nothing
- * else knows of them. */
+ * and the word that fovea has for it is said. One table of words in foreign.c, the forms of whole lines in
+ * foreign_form.c; nothing else knows of them. */
 #ifndef CLI_FOREIGN_H
 #define CLI_FOREIGN_H
 

@@ -18,9 +18,9 @@ extern const char *const preprocessing_letterboxes[], *const preprocessing_fits[
 
 /** Does any of them speak of pixels? */
 bool preprocessing_given(const struct cli *cli);
-/** Does to the model what they say. `is_used`: pixels will go through it; then a remark names normalisations in training
- *  form. What is assumed of pixels where neither the file nor an option says anything is logged by the library. `learned`: what the model is to learn from, for --mean data and --std
- *  data; NULL: it is not trained. 0, or an exit code and the sentence was said. */
+/** Does to the model what they say. `is_used`: pixels will go through it; then a remark names normalisations in
+ *  training form. What is assumed of pixels where neither the file nor an option says anything is logged by the
+ *  library. `learned`: what the model is to learn from, for --mean data and --std data; NULL: it is not trained. 0, or an exit code and the sentence was said. */
 int preprocessing_apply(struct cli *cli, fov_model *model, bool is_used, const fov_dataset *learned);
 
 #endif

@@ -37,42 +37,44 @@ static int finish_model(struct train_job *job)
     return done ? EXIT_OK : fail_library(job->cli);
 }
 
-/* A last layer of its own for the data's classes, which get their names. */
-static int give_head(struct train_job *job, int classes)
+/* A last layer of its own, with an output for each of the data's classes or values, which is said. */
+static int replace_head(struct train_job *job, int outputs, const char *of)
 {
     const char *weight = NULL;
     char clean[256];
     int before = fov_model_classes(job->model);
-    if (fov_model_replace_head(job->model, classes, &weight) != FOV_OK) {
+    if (fov_model_replace_head(job->model, outputs, &weight) != FOV_OK) {
         return fail_library(job->cli);
     }
     if (!job->resume) {
-        remark(job->cli, "a new head for %d classes instead of %d: %s begins with random numbers", classes, before,
+        remark(job->cli, "a new head for %d %s instead of %d classes: %s begins with random numbers", outputs, of, before,
                show_clean(clean, sizeof clean, weight));
+    }
+    return EXIT_OK;
+}
+
+/* For classes, which get their names. */
+static int give_head(struct train_job *job, int classes)
+{
+    int code = replace_head(job, classes, classes == 1 ? "class" : "classes");
+    if (code != EXIT_OK) {
+        return code;
     }
     bool named = source_name_classes(job->model, job->data, job->asked.classes > 0) == FOV_OK;
     return named ? finish_model(job) : fail_library(job->cli);
 }
 
-/* Values where the file knew classes: a last layer of its own, too. */
+/* For values, where the file knew classes. */
 static int fit_values(struct train_job *job, fov_meaning meaning)
 {
-    char clean[256];
-    const char *weight = NULL;
-    int values = fov_dataset_describe(job->data).values, before = fov_model_classes(job->model);
+    int values = fov_dataset_describe(job->data).values;
     bool knows_classes = meaning == FOV_MEANING_SOFTMAX || meaning == FOV_MEANING_SIGMOID ||
-                         (meaning == FOV_MEANING_LOGITS && before != values);
+                         (meaning == FOV_MEANING_LOGITS && fov_model_classes(job->model) != values);
     if (values < 1 || !knows_classes) {
         return EXIT_OK; /* whether they are as many, training says */
     }
-    if (fov_model_replace_head(job->model, values, &weight) != FOV_OK) {
-        return fail_library(job->cli);
-    }
-    if (!job->resume) {
-        remark(job->cli, "a new head for %d value%s instead of %d classes: %s begins with random numbers", values,
-               values == 1 ? "" : "s", before, show_clean(clean, sizeof clean, weight));
-    }
-    return finish_model(job);
+    int code = replace_head(job, values, values == 1 ? "value" : "values");
+    return code == EXIT_OK ? finish_model(job) : code;
 }
 
 /* What comes from a file knows classes by name or by number. They stay as they are where the data's are among them;

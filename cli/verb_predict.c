@@ -420,7 +420,8 @@ const struct verb verb_predict = {
         "best.onnx is taken. PICTURE is a file, a folder, a pattern, @FILE with a path to a line, or - for one from "
         "standard input. With --json a line per picture: file, note where there is something to say of it (nothing is "
         "drawn on it), and top, a list of class, name and probability; scores, all numbers as they are, where classes "
-        "are independent, for one score and for values. A model for another task answers in its form: several classes with a yes for each, values by name, the share of "
+        "are independent, for one score and for values. A model for another task answers in its form: several classes "
+        "with a yes for each, values by name, the share of "
         "each class of a mask, a picture; --draw and -o save what can be seen. With --json these are items, each with "
         "class, name and probability, value or share; a detector's are boxes, each with class, name, score and box [x1, y1, "
         "x2, y2] in pixels of the picture (thresholds: --task detect:least=0.4:overlap=0.5).",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a model says of a picture, in the form of what it is for: classes with their probabilities, values by name, a
- * class for each pixel, boxes around objects, another picture. One call for all of them (session.h): who shows an answer looks at what it
- * holds and need not know the task. */
+ * class for each pixel, boxes around objects, another picture. One call for all of them (session.h): who shows an
+ * answer looks at what it holds and need not know the task. */
 #ifndef FOVEA_ANSWER_H
 #define FOVEA_ANSWER_H
 

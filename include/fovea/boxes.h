@@ -42,8 +42,8 @@ typedef struct fov_suppress_options {
 
 /** Non-maximum suppression. boxes [count][4], scores [count], classes [count] (NULL: one class). kept [count] receives
  *  the places of those that stay, by falling score, equal ones by place; final (or NULL) [count] their scores afterwards.
- *  Answers how many stay; -1 and a sentence on the context: E_MEMORY, E_USAGE (a number, of an option too, that is not finite). `options` NULL:
- *  hard, class by class, at 0.65. */
+ *  Answers how many stay; -1 and a sentence on the context: E_MEMORY, E_USAGE (a number, of an option too, that is not
+ *  finite). `options` NULL: hard, class by class, at 0.65. */
 FOV_API int64_t fov_boxes_suppress(fov_context *context, int64_t count, const double *boxes, const double *scores,
                                    const int32_t *classes, const fov_suppress_options *options, int64_t *kept,
                                    double *final_scores);

@@ -288,11 +288,6 @@ int fov_model_replace_head(fov_model *model, int classes, const char **weight)
 
 /* ---- a plain end ------------------------------------------------------------------------------------------------- */
 
-static const struct node *maker(const fov_graph *graph, int id)
-{
-    return graph_value(graph, id)->kind == VALUE_RESULT ? &graph->nodes[graph_value(graph, id)->node] : NULL;
-}
-
 /** The one input that is computed from the network's; 0: there are none or several. */
 static int only_source(const fov_graph *graph, const struct node *node)
 {
@@ -334,7 +329,7 @@ int model_end_plainly(fov_model *model)
     struct model_scores scores = model_scores(model, model->output);
     int status = scores.logits.id != model->output.id ? model_replace_output(model, scores.logits) : FOV_OK;
     int at = model->output.id;
-    const struct node *node = maker(graph, at);
+    const struct node *node = model_producer(graph, at);
     while (status == FOV_OK && node != NULL &&
            (!has_parameters(graph, node) || strcmp(node->op->name, "batch_norm") == 0)) {
         bool bends = node->op->family == OP_ACTIVATION && !has_parameters(graph, node) && is_read_once(model, at);
@@ -344,7 +339,7 @@ int model_end_plainly(fov_model *model)
             bend->in_count = 1;
         }
         at = bends ? node->in[0] : only_source(graph, node);
-        node = at != 0 ? maker(graph, at) : NULL;
+        node = at != 0 ? model_producer(graph, at) : NULL;
     }
     model_forget_plan(model);
     return status;

@@ -132,7 +132,7 @@ static bool is_named(const struct node *node, const char *name)
     return node != NULL && strcmp(node->op->name, name) == 0;
 }
 
-static const struct node *producer(const fov_graph *graph, int id)
+const struct node *model_producer(const fov_graph *graph, int id)
 {
     const struct value *value = graph_value(graph, id);
     return value->kind == VALUE_RESULT ? &graph->nodes[value->node] : NULL;
@@ -160,13 +160,13 @@ static bool hands_on(const fov_graph *graph, const struct node *node)
 
 static struct source find_source(const fov_graph *graph, int id)
 {
-    struct source source = {.id = id, .node = producer(graph, id)};
+    struct source source = {.id = id, .node = model_producer(graph, id)};
     source.is_whole = !is_float(graph_value(graph, id)->dtype);
     while (source.node != NULL && hands_on(graph, source.node)) {
         source.is_reshaped |= !shape_equal(&graph_value(graph, source.id)->shape,
                                            &graph_value(graph, source.node->in[0])->shape);
         source.id = source.node->in[0];
-        source.node = producer(graph, source.id);
+        source.node = model_producer(graph, source.id);
         source.is_whole |= !is_float(graph_value(graph, source.id)->dtype);
     }
     return source;
@@ -178,7 +178,7 @@ static int spelled_softmax(const fov_graph *graph, const struct node *node)
     if (!is_named(node, "div")) {
         return 0;
     }
-    const struct node *above = producer(graph, node->in[0]), *below = producer(graph, node->in[1]);
+    const struct node *above = model_producer(graph, node->in[0]), *below = model_producer(graph, node->in[1]);
     return is_named(above, "exp") && is_named(below, "reduce_sum") && below->in[0] == node->in[0] ? above->in[0] : 0;
 }
 
@@ -251,7 +251,7 @@ static bool makes_values(const fov_graph *graph, const struct node *node)
             return true;
         }
     }
-    return is_named(node, "div") && producer(graph, node->in[1]) != NULL;
+    return is_named(node, "div") && model_producer(graph, node->in[1]) != NULL;
 }
 
 static struct ending find_ending(const fov_graph *graph, const struct source *source, bool map)
@@ -327,12 +327,12 @@ fov_meaning model_find_meaning(const fov_model *model, fov_value output, int cla
 /* A detector's rows before the sigmoid over all but their first four numbers; 0: the graph does not end so. */
 static int logits_of_boxes(const fov_graph *graph, int output)
 {
-    const struct node *end = producer(graph, output);
+    const struct node *end = model_producer(graph, output);
     if (!is_named(end, "concat") || end->in_count != 2) {
         return 0;
     }
-    const struct node *boxes = producer(graph, end->in[0]), *sigmoid = producer(graph, end->in[1]);
-    const struct node *scores = is_named(sigmoid, "sigmoid") ? producer(graph, sigmoid->in[0]) : NULL;
+    const struct node *boxes = model_producer(graph, end->in[0]), *sigmoid = model_producer(graph, end->in[1]);
+    const struct node *scores = is_named(sigmoid, "sigmoid") ? model_producer(graph, sigmoid->in[0]) : NULL;
     return is_named(boxes, "slice") && is_named(scores, "slice") && boxes->in[0] == scores->in[0] ? boxes->in[0] : 0;
 }
 

@@ -138,6 +138,8 @@ struct model_scores {
     int         classes;     /**< as many, or 2 for a single score; 0: values */
 };
 struct model_scores model_scores(const fov_model *model, fov_value output);
+/** The node that makes a value; NULL: an input, a parameter or a constant. */
+const struct node *model_producer(const fov_graph *graph, int id);
 /** What an output means by the look of the graph. `class_names`: how many the model has. */
 fov_meaning model_find_meaning(const fov_model *model, fov_value output, int class_names);
 /** Numbers of an output for each sample; 0: it is not a row (or map) per sample. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a plan may ask of a convolution beside its sums: a residual, an activation, a folded normalisation, tensors that
- * are parts of wider ones. Each with direct sums, with Winograd's and in groups, on every level of this machine, at the operator's
- * own door: in whole plans (tests/graph) the shapes that meet each other are few. */
+ * are parts of wider ones. Each with direct sums, with Winograd's and in groups, on every level of this machine, at the
+ * operator's own door: in whole plans (tests/graph) the shapes that meet each other are few. */
 #include "harness.h"
 
 #include "op/conv/conv.h"
