@@ -97,8 +97,12 @@ def enlarge(x, _=None, scales=None, sizes=None, *, mode="nearest", **__):
     return F.interpolate(x, size=size, mode=mode)
 
 
-def reduce_sum(x, axes=None, *, keepdims=1, **_):
-    return x.sum(axes.tolist() if axes is not None else list(range(x.dim())), keepdim=bool(keepdims))
+def reduction(function):
+    """One of PyTorch's, over axes that are an input (operator sets from 18 on, ReduceSum from 13) or an attribute."""
+    def reduce(x, axes_input=None, *, axes=None, keepdims=1, **_):
+        over = axes_input.tolist() if axes_input is not None else axes or list(range(x.dim()))
+        return function(x, over, keepdim=bool(keepdims))
+    return reduce
 
 
 def clip(x, low=None, high=None, **_):
@@ -113,7 +117,8 @@ OPERATORS = {"Conv": convolution, "MaxPool": max_pool, "AveragePool": average_po
              "GlobalAveragePool": lambda x: x.mean((2, 3), True), "GlobalMaxPool": lambda x: x.amax((2, 3), True),
              "BatchNormalization": batch_norm, "LRN": response_norm, "LayerNormalization": layer_norm,
              "Concat": concatenate, "Split": split, "Transpose": transpose, "Reshape": reshape, "Slice": slice_of,
-             "Pad": pad, "Resize": enlarge, "ReduceSum": reduce_sum, "Clip": clip, "Gather": gather,
+             "Pad": pad, "Resize": enlarge, "ReduceSum": reduction(torch.sum), "ReduceMean": reduction(torch.mean),
+             "ReduceMax": reduction(torch.amax), "Clip": clip, "Gather": gather,
              "Softmax": lambda x, *, axis=-1: torch.softmax(x, axis)}
 
 
