@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All choice between instruction sets, and nothing else: compiled without any flag of one, so that asking what the
-   machine has is safe everywhere. KERNEL_HAS_* come from CMakeLists.txt. What the machine has: base/cpu.h. */
+/* The choice between instruction sets, and nothing else: compiled without the flags of any set, so that this code runs
+   on every machine. CMakeLists.txt defines KERNEL_HAS_*. base/cpu.h tells what the machine supports. */
 #include "kernel/select.h"
 
 const struct kernel_table *kernel_table_for(enum cpu_level level)
@@ -35,7 +35,7 @@ const struct kernel_table *kernel_table_for(enum cpu_level level)
 
 const struct kernel_table *kernel_table_best(void)
 {
-    /* Levels are listed narrowest first, and a machine has only those of its own family. */
+    /* enum cpu_level lists the narrowest set first; a machine supports only sets of its own family (x86 or ARM). */
     for (int level = CPU_LEVEL_COUNT - 1; level > CPU_REFERENCE; level--) {
         const struct kernel_table *table = kernel_table_for((enum cpu_level)level);
         if (table && cpu_has((enum cpu_level)level)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables that this library may have been built with. Only select.c and the tables themselves include this. */
+/* The tables that this library may have been built with. Only select.c and the files that define the tables include
+   this. */
 #ifndef KERNEL_SELECT_H
 #define KERNEL_SELECT_H
 

@@ -15,11 +15,11 @@
 #define GROUP_3 2
 #define GROUP_4 1
 #define AHEAD_LINES 1
-#define IMAGE_BLOCK_FILTERS 3 /* of a 2 x 2 block of pixels, images as lanes */
-#define IMAGE_PAIR_FILTERS 6 /* of two pixels */
+#define IMAGE_BLOCK_FILTERS 3 /* images as lanes: filters of a tile of 2 x 2 pixels */
+#define IMAGE_PAIR_FILTERS 6 /* of a tile of two pixels */
 #define IMAGE_OUTER_COLUMNS 5
 #define IMAGE_OUTER_FILTERS 2
-#define IMAGE_TILE_FILTERS 2 /* of a Winograd tile: times 6 points */
+#define IMAGE_TILE_FILTERS 2 /* filters of a Winograd tile: times 6 points */
 
 #define vmax(a, b) ((vf)_mm256_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm256_min_ps(a, b))

@@ -15,13 +15,13 @@
 #define GROUP_3 1
 #define GROUP_4 1
 #define AHEAD_LINES 2
-#define IMAGE_BLOCK_FILTERS 6 /* of a 2 x 2 block of pixels, images as lanes */
-#define IMAGE_PAIR_FILTERS 10 /* of two pixels */
+#define IMAGE_BLOCK_FILTERS 6 /* images as lanes: filters of a tile of 2 x 2 pixels */
+#define IMAGE_PAIR_FILTERS 10 /* of a tile of two pixels */
 #define IMAGE_OUTER_COLUMNS 5
 #define IMAGE_OUTER_FILTERS 4
-#define IMAGE_TILE_FILTERS 4 /* of a Winograd tile: times 6 points */
+#define IMAGE_TILE_FILTERS 4 /* filters of a Winograd tile: times 6 points */
 
-/* x86 hands on b where either is NaN, which callers rely on; NEON hands on the NaN, which is one of the two. */
+/* Where a or b is NaN, x86 returns b, and callers put the value that may be NaN there; NEON returns the NaN itself. */
 #define vmax(a, b) ((vf)vmaxq_f32((float32x4_t)(a), (float32x4_t)(b)))
 #define vmin(a, b) ((vf)vminq_f32((float32x4_t)(a), (float32x4_t)(b)))
 #define multiply_add(sum, a, b) (sum = (vf)vfmaq_f32((float32x4_t)(sum), (float32x4_t)(a), (float32x4_t)(b)))

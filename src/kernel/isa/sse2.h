@@ -10,18 +10,18 @@
 #define TILE_ROWS 4      /* 4 x 8: 8 accumulators of the 16 registers; wider tiles spill in clang */
 #define PANEL_VECTORS 2  /* registers across a panel */
 #define TALL_ROWS 8      /* rows where a panel is a single register */
-#define GROUP_1 4        /* panels taken together where there is 1 row, 2, 3 or 4 */
+#define GROUP_1 4        /* panels that one tile covers where a product has 1 row, 2, 3 or 4 */
 #define GROUP_2 2
 #define GROUP_3 1
 #define GROUP_4 1
-#define AHEAD_LINES 1    /* lines of 64 bytes that a tile asks for ahead of time, per four multiply-adds of each sum */
-#define IMAGE_BLOCK_FILTERS 2 /* of a 2 x 2 block of pixels, images as lanes */
-#define IMAGE_PAIR_FILTERS 4 /* of two pixels */
+#define AHEAD_LINES 1    /* lines of 64 bytes that a tile prefetches per four multiply-adds of each sum */
+#define IMAGE_BLOCK_FILTERS 2 /* images as lanes: filters of a tile of 2 x 2 pixels */
+#define IMAGE_PAIR_FILTERS 4 /* of a tile of two pixels */
 #define IMAGE_OUTER_COLUMNS 5
 #define IMAGE_OUTER_FILTERS 2
-#define IMAGE_TILE_FILTERS 2 /* of a Winograd tile: times 6 points */
+#define IMAGE_TILE_FILTERS 2 /* filters of a Winograd tile: times 6 points */
 
-/* Both hand on b where either is NaN. */
+/* vmax and vmin return b where a or b is NaN. */
 #define vmax(a, b) ((vf)_mm_max_ps(a, b))
 #define vmin(a, b) ((vf)_mm_min_ps(a, b))
 #define vsqrt(a) ((vf)_mm_sqrt_ps(a))

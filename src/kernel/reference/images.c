@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolution with images as lanes, and its weight gradient, as definitions: each lane is an image of its own. */
+/* Reference kernels for convolution with images as lanes and its weight gradient: each lane is an image of its own. */
 #include <math.h>
 
 #include "kernel/reference/reference.h"
@@ -90,7 +90,7 @@ void reference_images_pool(const struct kernel_images_pool *k)
     for (size_t i = 0; i < count; i++) {
         float best = 0;
         int winner = -1;
-        for (int tap = 0; tap < 4; tap++) { /* the first of equals; a NaN wins over all that follow */
+        for (int tap = 0; tap < 4; tap++) { /* the first of equal values wins; a NaN wins over all that follow */
             float x = k->x[(size_t)tap * count + i] + (k->bias ? k->bias[i / k->lanes % k->filters] : 0.0f);
             if (winner < 0 || x > best || (isnan(x) && !isnan(best))) {
                 best = x;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Elementwise functions and their derivatives, each as one formula in double. The formulas are those of list.inc; the
-   vector versions, with polynomials of our own, are in vector/map.h. */
+   vector versions, which use polynomials instead of the C library, are in vector/map.h. */
 #include <math.h>
 
 #include "kernel/reference/reference.h"
@@ -18,7 +18,7 @@ static double soft_plus(double x)
     return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
 }
 
-/* min and max that hand NaN on, unlike fmin and fmax */
+/* min and max that return NaN if x is NaN, unlike fmin and fmax */
 static double smaller(double x, double y)
 {
     return x < y || isnan(x) ? x : y;
@@ -29,7 +29,7 @@ static double greater(double x, double y)
     return x > y || isnan(x) ? x : y;
 }
 
-/* x * factor for factors that vanish at minus infinity: the product's limit there is 0, not NaN */
+/* x * factor for factors that go to zero as x goes to minus infinity: the product's limit there is 0, not NaN */
 static double times(double x, double factor)
 {
     return isinf(x) && x < 0 ? 0 : x * factor;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Matrix products and the packed layouts they read, as definitions. The fast versions are vector/product.h, outer.h and
-   pack.h. */
+/* Reference kernels for matrix products and the packed layouts they read. The fast versions are vector/product.h,
+   outer.h and pack.h. */
 #include <string.h>
 
 #include "kernel/reference/reference.h"
@@ -77,13 +77,13 @@ size_t reference_outer_rows_room(size_t channels, size_t filters)
     return 0;
 }
 
-/* Where weight (f, c, t) lies in plain weights. */
+/* Index of weight (f, c, t) in plain weights. */
 static size_t plain_index(const struct kernel_weights *s, size_t f, size_t c, size_t t)
 {
     return f * s->filter_stride + c * s->channel_stride + (s->tap_offsets ? (size_t)s->tap_offsets[t] : t);
 }
 
-/* Where it lies in panels of REFERENCE_PANEL columns. */
+/* Index of the same weight in panels of REFERENCE_PANEL columns. */
 static size_t panel_index(const struct kernel_weights *s, size_t f, size_t c, size_t t)
 {
     size_t panel = f / REFERENCE_PANEL, column = f % REFERENCE_PANEL;

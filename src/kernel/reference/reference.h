@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Declarations of the reference kernels, made from the list. They are plain loops that say what a kernel means, summing
-   in double; the tests hold every instruction set against them. The contract is kernel.h. */
+/* Declarations of the reference kernels, generated from list.inc. They are plain loops that define what a kernel means,
+   summing in double; the tests compare every instruction set with them. The contract is kernel.h. */
 #ifndef KERNEL_REFERENCE_REFERENCE_H
 #define KERNEL_REFERENCE_REFERENCE_H
 
 #include "kernel/kernel.h"
 
-/* A panel of the reference is this wide. It is no power-of-two accident: 4 makes layouts easy to print and read. */
+/* The reference's tile height and panel width: 4, so that packed layouts are easy to print and read. */
 enum { REFERENCE_TILE_ROWS = 4, REFERENCE_PANEL = 4 };
 
 #define KERNEL(result, name, parameters) result reference_##name parameters;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Vectors, columns, rows, optimisers and pixels as definitions. Sums are in double throughout, so they are closer to
-   the truth than the fast versions (vector/row.h, column.h, optimise.h), whose bounds list.inc states. */
+/* Reference kernels for vectors, columns, rows, optimisers and pixels. Sums are in double throughout, so they are more
+   exact than the fast versions (vector/row.h, column.h, optimise.h), whose error bounds list.inc states. */
 #include <math.h>
 
 #include "kernel/reference/reference.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Depthwise and grouped convolution and pooling, one output row at a time, as definitions. Each loop asks "which output
-   pixel, which tap, which input pixel do they share?"; the fast versions in vector/depthwise.h, grouped.h and pool.h
-   answer it once per row. */
+/* Reference kernels for depthwise and grouped convolution and pooling, one output row at a time. Each loop works out
+   for every output pixel and tap which input pixel they meet; the fast versions in vector/depthwise.h, grouped.h and
+   pool.h do that once per pixel or row, not once per channel. */
 #include <math.h>
 
 #include "kernel/reference/reference.h"

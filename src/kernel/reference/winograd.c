@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Winograd's transformations as definitions: the three matrices made from their points, and plain products with them,
-   in double. The fast versions, which use that points come in pairs, are vector/winograd.h. */
+/* Reference kernels for Winograd's transformations: the three matrices computed from their points, and plain products
+   with them, in double. The fast versions, which exploit that points come in pairs, are vector/winograd.h. */
 #include <string.h>
 
 #include "kernel/reference/reference.h"
 
 enum { MOST_POINTS = 10 };
 
-/* The finite points of an axis; the last one is infinity. An axis of one point is left alone. */
+/* The finite points of an axis; its last point is infinity. An axis of one point is not transformed. */
 static const double *finite_points(size_t points)
 {
     static const double four[] = {0, 1, -1}, six[] = {0, 0.75, -0.75, 1.5, -1.5},
@@ -17,8 +17,8 @@ static const double *finite_points(size_t points)
 
 typedef double matrix[MOST_POINTS][MOST_POINTS];
 
-/* Row i of B^T holds the coefficients of the product of (t - p) over the other points p: it gives the residue of the
-   input's polynomial there. Infinity takes the product over all. */
+/* Row i of B^T holds the coefficients of the product of (t - p) over all finite points p but p_i: it gives the residue
+   of the input's polynomial at p_i. The row of infinity has the product over all finite points. */
 static void input_matrix(size_t points, matrix b)
 {
     memset(b, 0, sizeof(matrix));
@@ -43,7 +43,7 @@ static void input_matrix(size_t points, matrix b)
     }
 }
 
-/* Row i of G evaluates the filter's polynomial at p_i, over the product of (p_i - p_j). */
+/* Row i of G evaluates the filter's polynomial at p_i and divides by the product of (p_i - p_j) over all j but i. */
 static void weight_matrix(size_t points, size_t taps, matrix g)
 {
     memset(g, 0, sizeof(matrix));
@@ -60,7 +60,7 @@ static void weight_matrix(size_t points, size_t taps, matrix g)
     }
 }
 
-/* Row k of A^T has the k-th powers of the points. */
+/* Row k of A^T holds the k-th powers of the points. */
 static void output_matrix(size_t points, size_t outputs, matrix a)
 {
     memset(a, 0, sizeof(matrix));
@@ -168,7 +168,7 @@ void reference_winograd_output(const struct kernel_winograd_output *w)
     }
 }
 
-/* out = left^T in right: the transposed matrices of the other three. */
+/* out = left^T in right: for the gradients, which use the transposes of the three matrices. */
 static void both_transposed(size_t rows_y, size_t columns_y, matrix left, size_t rows_x, size_t columns_x, matrix right,
                             matrix in, matrix out)
 {
@@ -226,7 +226,7 @@ void reference_winograd_taps(enum winograd_form form, size_t columns, const floa
     }
 }
 
-/* Rows and columns of the axis' matrix; entry [to][from] is turned round where it is a transposed one. */
+/* One axis: m is the matrix of the transformation; unspread and collect use its transpose (`turned`). */
 void reference_images_axis(const struct kernel_images_axis *a)
 {
     matrix m;
@@ -266,7 +266,7 @@ static float *tile_y(const struct kernel_images_tiles *k, size_t row, size_t til
     return k->y + column * k->y_plane + ((row * k->tiles + tile) * k->filters + f) * k->lanes + lane;
 }
 
-/* A tile's channel at a point: row `point` of B^T. */
+/* The value of a tile's channel at a point: row `point` of B^T times its pixels. */
 static double value_of_x(const struct kernel_images_tiles *k, matrix b, size_t row, size_t tile, size_t c, size_t lane,
                          size_t point)
 {
@@ -277,14 +277,14 @@ static double value_of_x(const struct kernel_images_tiles *k, matrix b, size_t r
     return sum;
 }
 
-/* A tile's filter at a point: column `point` of A^T. */
+/* The value of a tile's filter at a point: column `point` of A^T times its two pixels. */
 static double value_of_y(const struct kernel_images_tiles *k, matrix a, size_t row, size_t tile, size_t f, size_t lane,
                          size_t point)
 {
     return a[0][point] * *tile_y(k, row, tile, 0, f, lane) + a[1][point] * *tile_y(k, row, tile, 1, f, lane);
 }
 
-/* One number of what a kernel makes, [row][tile][number][lane]. */
+/* The place of one number in a kernel's result, [row][tile][number][lane]; a number is a filter or a channel. */
 struct tile_place {
     size_t row, tile, number, lane;
 };
