@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A block per sample, hung in by one atomic write: readers never wait. */
+/* One block of memory per sample, published by one atomic write of its pointer: readers never wait. */
 #include "data/cache.h"
 #include <stdatomic.h>
 #include <string.h>
 
-/* A sample in one block: this head, numbers and boxes, then the bytes of its pictures. */
+/* A sample in one block: this header, its numbers, its boxes, then the pixels of its pictures. */
 struct kept {
     struct picture picture, mask, other; /* their pixels point into the block */
     int32_t label;
     size_t  number_count, box_count;
-    size_t  boxes_at; /* bytes from the beginning; numbers lie right behind the head */
+    size_t  boxes_at; /* offset of the boxes in bytes; the numbers follow the header directly */
 };
 
 struct cache {
@@ -80,7 +80,7 @@ static struct picture copy_picture(const struct picture *from, uint8_t **to)
     return copy;
 }
 
-/* Takes `bytes` of the limit; false where they are not left. */
+/* Reserves `bytes` of the limit; false if fewer are left. */
 static bool take(struct cache *cache, size_t bytes)
 {
     size_t used = atomic_load_explicit(&cache->bytes, memory_order_relaxed);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Going through a whole dataset: what its source says of its files, then every sample of every split is decoded on the
- * pool and named by a hash of its pixels, so that pictures which are in two splits, or in two classes, are found. */
+/* Checks a whole dataset: collects its source's findings, then decodes every sample of every split on the pool and
+ * hashes its pixels, so that pictures which are in two splits, or in two classes, are found. */
 #include "base/hash.h"
 #include "data/list.h"
 #include <stdio.h>
@@ -9,14 +9,14 @@
 
 enum { CHECK_BLOCK = 64, CHECK_SPLITS = 3 };
 
-/* What decoding one sample came to. */
+/* The result of decoding one sample. */
 struct check_result {
     uint64_t hash;
     int status;
     char why[256];
 };
 
-/* A sample that was decoded. */
+/* A sample that was decoded without error. */
 struct check_sample {
     uint64_t hash;
     uint32_t index;
@@ -28,15 +28,15 @@ struct checking {
     struct fov_context *context;
     const fov_check_options *options;
     struct findings findings;
-    fov_dataset *data[CHECK_SPLITS]; /* training, test, validation; NULL: not there, or the same as another */
+    fov_dataset *data[CHECK_SPLITS]; /* training, test, validation; NULL: missing, or validation equal to test */
     struct check_sample *samples;
     size_t sample_count;
     int64_t done, total;
 
     /* the block being decoded */
     const fov_dataset *running;
-    size_t first;
-    struct sample *made; /* [threads] */
+    size_t first;        /* index of the block's first sample */
+    struct sample *made; /* [threads] buffers to decode into */
     struct check_result results[CHECK_BLOCK];
 };
 
@@ -157,7 +157,7 @@ static int check_twins(struct checking *checking, struct error *error)
 {
     struct memory *memory = checking->context->memory;
     size_t count = checking->sample_count, twins = 0;
-    /* pairs: a twin and the first of its kind, to be said in the order of files */
+    /* pairs: a sample and the first one with the same pixels; reported in the order of files */
     const struct check_sample *(*pairs)[2] = memory_allocate_raw(memory, count + 1, sizeof *pairs, "samples", error);
     if (pairs == NULL) {
         return FOV_E_MEMORY;
@@ -184,7 +184,7 @@ static int check_twins(struct checking *checking, struct error *error)
 /* ---- the whole ----------------------------------------------------------------------------------------------------
    */
 
-/* Opens every split there is. What cannot be opened leaves the first sentence in `problem`. */
+/* Opens every split there is. `problem` receives the error of the first split that cannot be opened. */
 static int check_open(struct checking *checking, const struct dataset_found *found, struct error *problem,
                       struct error *error)
 {
@@ -235,7 +235,7 @@ static int check_source(struct checking *checking, const struct dataset_found *f
                         struct error *error)
 {
     struct error problem = {.status = FOV_OK};
-    bool named = checking->options->quick && found->store; // what is wrong with names is found by looking at them
+    bool named = checking->options->quick && found->store; // list_look, below, finds all that names and headers tell
     int status = named ? FOV_OK : check_open(checking, found, &problem, error);
     bool decode = !checking->options->quick && (checking->data[0] || checking->data[1]);
     if (status == FOV_OK && found->store) {

@@ -10,9 +10,9 @@
 
 const struct cifar_variant cifar_10 = {1, 0, 10}, cifar_100 = {2, 1, 100}, cifar_100_coarse = {2, 0, 20};
 
-/* An archive: where it lies, its files, and what it is called. */
+/* An archive: its source's name, the folders it may be in, its files. */
 struct cifar_archive {
-    const char *name; /* of the source */
+    const char *name; /* of the source that reads it */
     const struct cifar_variant *variant;
     const char *const *names;
     const char *const *folders; /* that it may be in */
@@ -67,8 +67,8 @@ static bool cifar_100_here(const char *directory)
     return cifar_has(directory, "train.bin") || cifar_has(directory, "test.bin");
 }
 
-/* The pickles of either, here or in their archive's folder: data_batch_1; meta, train and test, all without a suffix.
-   */
+/* Whether the archives of pickles lie here or in their own folder: data_batch_1 (CIFAR-10); meta, train and test
+   (CIFAR-100), all without a suffix. */
 static bool cifar_10_pickled(const char *directory)
 {
     return cifar_has(directory, "data_batch_1") || cifar_has(directory, "cifar-10-batches-py/data_batch_1");
@@ -97,7 +97,7 @@ static bool cifar_10_recognises(const char *directory)
     return cifar_below(directory, cifar_10_folders, cifar_10_here) || cifar_10_pickled(directory);
 }
 
-/* Files of these names alone could be anybody's. */
+/* "train.bin" and "test.bin" are common names: a bare directory is CIFAR-100 only with the list of label names. */
 static bool cifar_100_surely_here(const char *directory)
 {
     return cifar_100_here(directory) && cifar_has(directory, "fine_label_names.txt");
@@ -108,7 +108,7 @@ static bool cifar_100_recognises(const char *directory)
     return cifar_below(directory, cifar_100_folders, cifar_100_surely_here) || cifar_100_pickled(directory);
 }
 
-/* The folder with the pickles where the binary files are not: it must not be reported as missing. */
+/* Refuses a folder that holds the pickles but not the binary files, rather than report that nothing was found. */
 static int cifar_refuse_pickles(const struct cifar_archive *archive, const char *argument, struct error *error)
 {
     bool ten = archive->variant == &cifar_10;
@@ -152,7 +152,7 @@ int cifar_unpack(const struct cifar_variant *variant, const uint8_t *bytes, size
     size_t record = cifar_record(variant), count = size / record;
     for (size_t i = 0; i < count; i++) {
         const uint8_t *label = bytes + i * record + variant->label_at;
-        /* Of CIFAR-100 the group of classes, too: a file that is out of step shows there first. */
+        /* CIFAR-100's coarse label is checked even if unused: it reveals records that are out of step soonest. */
         const uint8_t *group = variant->label_bytes == 2 ? bytes + i * record + cifar_100_coarse.label_at : NULL;
         const uint8_t *plane = bytes + i * record + variant->label_bytes;
         uint8_t *out = pixels + i * CIFAR_PIXELS * 3;

@@ -11,19 +11,19 @@
 enum { CSV_FIELDS = 1024 };
 
 struct csv {
-    char *at; /**< what is left */
+    char *at; /**< start of the text not yet read */
     char separator;
-    size_t line;  /**< of the row that was read last, from 1 */
-    size_t lines; /**< internal: read so far */
+    size_t line;  /**< number of the line on which the last row began, from 1 */
+    size_t lines; /**< internal: lines read so far */
     char *field[CSV_FIELDS];
     size_t count;
 };
 
-/** Begins to read a text ended by 0, which is changed; the separator is the one of ',', ';' and tab of which its first
- *  line has most. */
+/** Begins to read a zero-terminated text, which reading modifies. The separator is whichever of ',', ';' and tab is
+ *  most frequent in the first line. */
 void csv_begin(struct csv *csv, char *text);
-/** The next row that is not empty; *there: false at the end. E_INPUT: a quote that is not closed, or misplaced, or more
- *  than CSV_FIELDS fields. */
+/** Reads the next row that is not empty; *there is false at the end of the text. E_INPUT: a quote that is not closed or
+ *  is misplaced, or more than CSV_FIELDS fields. */
 int csv_next(struct csv *csv, bool *there, struct error *error);
 
 #endif

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Whether a name ends so, in any case of ASCII letters. */
+/* Whether a name ends in `suffix` (small letters), in any case of ASCII letters, and is longer than it. */
 static bool dataset_ends_in(const char *name, const char *suffix)
 {
     size_t length = strlen(name), tail = strlen(suffix);
@@ -25,7 +25,7 @@ static bool dataset_ends_in(const char *name, const char *suffix)
     return tail < length;
 }
 
-/* A file that lists samples which lie beside it. */
+/* Whether a path is that of a file that lists samples lying beside it. */
 static bool dataset_is_index(const char *path)
 {
     static const char *const known[] = {".csv", ".tsv", ".json", ".yaml", ".yml"};
@@ -36,7 +36,7 @@ static bool dataset_is_index(const char *path)
     return is && file_exists(path) && !file_is_directory(path);
 }
 
-/* The store behind a path: it is one, or a list of files in one. */
+/* Opens the store that a path names: the path of a store, or of an index file, whose folder is then the store. */
 static int dataset_open_store(struct fov_context *context, const char *path, struct dataset_found *found,
                               struct error *error)
 {
@@ -52,15 +52,15 @@ static int dataset_open_store(struct fov_context *context, const char *path, str
                : store_open(&found->store, *folder ? folder : "/", context->memory, error);
 }
 
-/* Why nothing is found at a path. */
+/* Why a path cannot be opened. */
 static const char *dataset_reason(const char *path)
 {
     struct stat about;
     return stat(path, &about) != 0 ? strerror(errno) : "it is of a kind that is not read";
 }
 
-/* The one sentence about a path at which there is nothing that could be opened: as for any other file, the system's. What
- * can be opened and holds something else is said by who looked into it, and is E_INPUT. */
+/* The error for a path that cannot be opened: E_IO with the system's reason, as for any other file. A path that can be
+ * opened but holds something else is E_INPUT, with a sentence from the source that looked into it. */
 static int dataset_cannot_open(const char *path, struct error *error)
 {
     bool is_there = file_exists(path);
@@ -68,8 +68,8 @@ static int dataset_cannot_open(const char *path, struct error *error)
     return error_set(error, FOV_E_IO, "cannot open \"%.400s\": %s", path, why ? why : dataset_reason(path));
 }
 
-/* "5000" and "DIR:5000", behind the name of a source that does not count by itself: so many samples to learn from. A
- * folder of such a name is a folder. */
+/* Reads a COUNT of training samples, "5000" or "DIR:5000", behind the name of a source that does not parse counts
+ * itself. If a file or folder of that name exists, it is a path instead. */
 static int dataset_take_count(struct dataset_found *found, struct error *error)
 {
     const char *argument = found->argument, *colon = argument ? strrchr(argument, ':') : NULL;
@@ -97,7 +97,8 @@ static int dataset_take_count(struct dataset_found *found, struct error *error)
 
 static bool dataset_refuse_count(const char *text, struct error *error);
 
-/* "NAME" or "NAME:ARGUMENT"; FOV_E_INPUT without a sentence where no source has that name. */
+/* Finds the source for "NAME" or "NAME:ARGUMENT". Returns FOV_E_INPUT without setting the error if no source has that
+ * name. */
 static int dataset_find_name(struct fov_context *context, const char *text, struct dataset_found *found,
                              struct error *error)
 {
@@ -181,7 +182,7 @@ static const char *dataset_source_name(const void *list, size_t index)
     return sources[index]->name;
 }
 
-/* What a file is that is no dataset, and the way to one from there; NULL where its name does not tell. */
+/* What a file that is no dataset is, judged by its suffix, and how to get a dataset from it; NULL: unknown suffix. */
 static const char *dataset_advice(const char *name)
 {
     static const struct {
@@ -215,7 +216,7 @@ static const char *dataset_advice(const char *name)
     return NULL;
 }
 
-/* A directory without anything that could be data, except perhaps a file that data can be made of. */
+/* The error for a directory without recognised data, with advice on the first file in it that has a known suffix. */
 static void dataset_refuse_directory(const char *text, struct error *error)
 {
     struct memory *memory = memory_create(NULL, 0);
@@ -237,7 +238,8 @@ static void dataset_refuse_directory(const char *text, struct error *error)
     memory_destroy(memory);
 }
 
-/* "photos:200": how fewer samples are had of what is no source by name. */
+/* Refuses a count behind a path, "photos:200", with advice how to use fewer samples of a folder; false: no such
+ * text. */
 static bool dataset_refuse_count(const char *text, struct error *error)
 {
     char path[DATA_PATH_SIZE];
@@ -363,7 +365,8 @@ static const char *no_name(const void *user, size_t index)
     return "";
 }
 
-/* Of a source whose samples have no names: those to learn from, without what is held back, or that alone. */
+/* For a source whose samples have no names: restricts the dataset to the samples held back for validation (want_held),
+ * or to the others. */
 static int dataset_hold_back(struct fov_dataset *dataset, const fov_dataset_options *options, bool want_held,
                              struct error *error)
 {
@@ -386,7 +389,7 @@ static int dataset_hold_back(struct fov_dataset *dataset, const fov_dataset_opti
     }
     dataset->count = kept;
     memory_free(memory, held);
-    if (status == FOV_OK && want_held) { // it is another split than the test split of the same files
+    if (status == FOV_OK && want_held) { // not to be taken for the test split of the same files
         char where[DATA_PATH_SIZE + 16];
         snprintf(where, sizeof where, "%.4000s (held back)", dataset->where);
         memory_free(memory, dataset->where);
@@ -396,19 +399,19 @@ static int dataset_hold_back(struct fov_dataset *dataset, const fov_dataset_opti
     return status;
 }
 
-/* One of the sources that are no files in a store. */
+/* Opens a dataset of a source that has open() instead of scan(): mnist, cifar, digits. */
 static int open_named(struct fov_dataset *dataset, const struct dataset_found *found, fov_split split,
                       const fov_dataset_options *options, struct error *error)
 {
     bool cut = options && (options->val_split > 0 || options->val_last > 0 || options->val_list);
-    fov_split wanted = split == FOV_VALIDATION ? (cut ? FOV_TRAIN : FOV_TEST) : split; // they have two
+    fov_split wanted = split == FOV_VALIDATION ? (cut ? FOV_TRAIN : FOV_TEST) : split; // these have no validation split
     int status = dataset->source->open(dataset, found->argument, wanted, error);
     if (status == FOV_OK && found->most > 0 && wanted == FOV_TRAIN) {
         if (found->most > dataset->count) {
             return error_set(error, FOV_E_USAGE, "%s: there are %zu samples to learn from, not %zu", dataset->name,
                              dataset->count, found->most);
         }
-        dataset->count = found->most; // the first ones; those to test with stay all of them
+        dataset->count = found->most; // the first ones; the test split keeps all of its samples
     }
     return status == FOV_OK && cut && split != FOV_TEST
                ? dataset_hold_back(dataset, options, split == FOV_VALIDATION, error)
@@ -450,7 +453,7 @@ int dataset_check_readable(const struct fov_dataset *dataset, struct error *erro
     struct error first = {.status = FOV_OK};
     int status = dataset_sample(dataset, dataset->first_unreadable, &picture, &first);
     picture_free(&picture);
-    if (status == FOV_OK) { // its header puzzled us, its pixels do not
+    if (status == FOV_OK) { // only its header could not be read; the picture decodes
         return FOV_OK;
     }
     if (dataset->unreadable > 1) {

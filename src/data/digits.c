@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The dataset "digits[:COUNT[:SEED]]": handwriting drawn by fovea itself. Its seed is its own and not the context's, so
- * that a network evaluated later meets the same test pictures. Next: digits_draw.c. */
+/* The dataset "digits[:COUNT[:SEED]]": handwriting drawn by fovea itself. Its SEED is separate from the context's seed,
+ * so that every run is tested on the same pictures. Next: digits_draw.c. */
 #include "data/digits.h"
 #include "base/text.h"
 #include "data/dataset.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The digits generator from inside: glyphs as strokes of a pen, and one sample as a function of (seed, split, index).
- * Not MNIST and no substitute for it: something to train on where nothing can be downloaded.
- * Next: digits_glyphs.c (the shapes), digits_draw.c (warps and ink), digits.c (the dataset). */
+/* Internals of the digits generator: glyphs as strokes of a pen, and each sample a pure function of (seed, split,
+ * index). Not MNIST and no substitute for it, but something to train on where nothing can be downloaded. Next:
+ * digits_glyphs.c (the shapes), digits_draw.c (warps and ink), digits.c (the dataset). */
 #ifndef DATA_DIGITS_H
 #define DATA_DIGITS_H
 
@@ -17,7 +17,7 @@ enum {
 /** One way of writing a digit: strokes are smooth curves through their points. */
 struct digits_glyph {
     int label;
-    int share; /**< how common it is among its label's glyphs */
+    int share; /**< relative frequency among the glyphs of its label */
     struct {
         int count;                               /**< 0: no more strokes */
         unsigned corners;                        /**< bit i: point i ends one smooth piece and begins the next */

@@ -14,7 +14,7 @@ enum {
     DIGITS_LATTICE = 5 /* control points of the warp per axis */
 };
 
-/* Numbers of one sample, one after the other. */
+/* The sequence of random numbers of one sample. */
 struct digits_random {
     struct random_key key;
     uint64_t block;
@@ -44,7 +44,8 @@ static float digits_between(struct digits_random *random, float low, float high)
     return low + (high - low) * fraction;
 }
 
-/* A bell of standard deviation 1: the sum of four uniforms (near enough to a normal, and free of logarithms). */
+/* A bell-shaped random number of standard deviation 1: the sum of four uniforms, which is close enough to a normal
+ * distribution and needs no logarithm. */
 static float digits_bell(struct digits_random *random)
 {
     float sum = 0.0F;
@@ -54,7 +55,7 @@ static float digits_bell(struct digits_random *random)
     return sum * 1.7320508F; // each uniform has variance 1/12
 }
 
-/* Index 0 of a sample's numbers is its label; drawing starts at block 1. */
+/* Block 0 of a sample's random numbers gives its label; digits_draw starts at block 1. */
 int digits_label(uint64_t seed, fov_split split, uint64_t index)
 {
     return (int)random_below(digits_key(seed, split, index), 0, DIGITS_CLASSES);
@@ -87,7 +88,8 @@ static float digits_spline(float a, float b, float c, float d, float t)
     return 0.5F * (2.0F * b + t * (c - a + t * (2.0F * a - 5.0F * b + 4.0F * c - d + t * (3.0F * (b - c) + d - a))));
 }
 
-/* One stroke to a path in units of the box (0 to 1). `shake` is the hand's error, in the same units. */
+/* Converts one stroke to a path in units of the box (0 to 1). `shake`, in the same units, is the standard deviation of
+ * the hand's error at each control point. */
 static int digits_trace(struct digits_random *random, const signed char point[][2], int count, unsigned corners,
                         float shake, struct digits_ink *ink)
 {
@@ -205,7 +207,7 @@ static void digits_fit(struct digits_random *random, struct digits_ink *ink, int
     }
 }
 
-/* The pen: a width for the whole digit that swells and thins along the way. */
+/* The pen's radius: one for the whole digit, varied along the path. */
 static void digits_press(struct digits_random *random, struct digits_ink *ink, int count)
 {
     float radius = 1.05F + 0.28F * digits_bell(random);
@@ -239,7 +241,7 @@ static void digits_ink_piece(const struct digits_ink *a, const struct digits_ink
             py -= t * dy;
             float square_distance = px * px + py * py;
             if (square_distance > reach * reach) {
-                continue; // out of the pen's reach, seen without a square root
+                continue; // out of the pen's reach: skips the square root
             }
             float inside = a->radius + t * (b->radius - a->radius) - sqrtf(square_distance);
             float ink = 0.5F + inside / (2.0F * soft);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How people write digits: each glyph is one habit (a seven with a bar, a four left open), as points that a pen passes.
- * Written by hand for fovea; how they are bent and inked is digits_draw.c. */
+/* How people write digits: each glyph is one habit (a seven with a bar, a four left open), given as points on the pen's
+ * path. Written by hand for fovea; digits_draw.c distorts and inks them. */
 #include "data/digits.h"
 
 /* Label, share, strokes of {count, corners, {{x, y}, ...}}. */

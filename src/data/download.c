@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Downloads through libcurl, opened by the first of them: http, https and file. Redirects may not leave http and https, so that a mirror cannot make
- * this machine read its own files. */
+/* Downloads through libcurl, which the first download loads: http, https and file. Redirects may lead to http and https
+ * only, so that a mirror cannot make this machine read its own files. */
 #include "data/download.h"
 
 #ifdef FOVEA_HAVE_CURL
@@ -62,7 +62,7 @@ static int download_tell(void *user, curl_off_t total, curl_off_t done, curl_off
     return 0;
 }
 
-/* All options, or the first one that was refused. */
+/* Sets all options; returns the code of the first one that libcurl refuses. */
 static CURLcode download_set(const struct curl *curl, CURL *transfer, struct download *download, const char *url,
                              char *message)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One URL into memory, with limits on size and patience. What the bytes are is the caller's business. */
+/* Downloads one URL into memory, with limits on size and time. Checking the content is up to the caller. */
 #ifndef DATA_DOWNLOAD_H
 #define DATA_DOWNLOAD_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `fovea data get`: which files, from where, and that they are right. Nothing is written before its SHA-256 is known to
- * be the pinned one, and then atomically: a directory never holds half a file. The transfer itself: download.c. */
+/* `fovea data get`: the known files, their mirrors, and their verification. A file is written only after its SHA-256
+ * has been found right, and then atomically: a directory never holds half a file. The transfer itself: download.c. */
 #include "data/get.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The four files of MNIST. torchvision's, Keras' and our hashes agree on the content, not on the .gz around it. */
+/* The four files of MNIST. torchvision's, Keras' and our copies have the same content in different .gz files. */
 static const struct get_file get_mnist_files[] = {
     {"train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47040016},
     {"train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60008},
@@ -28,7 +28,7 @@ const struct get_set get_mnist = {
 static const struct get_set *const get_sets[] = {&get_mnist};
 enum { GET_SETS = sizeof get_sets / sizeof *get_sets };
 
-/* Hashing as bytes are unpacked; stops where there are more than there may be. */
+/* Hashes bytes as they are unpacked; stops when there are more than `most`. */
 struct get_check {
     struct hash_state hash;
     size_t size, most;
@@ -57,7 +57,7 @@ bool get_is_right(const struct get_file *file, const uint8_t *bytes, size_t size
     return status == 0 && check.size == file->size && strcmp(hex, file->sha256) == 0;
 }
 
-/* Whether a file on disk is right; files that cannot be read are not. */
+/* Whether a file on disk has the right content; false for files that cannot be read. */
 static bool get_have(const struct get_file *file, const char *path, struct memory *memory)
 {
     uint8_t *bytes;
@@ -83,13 +83,13 @@ static int get_tell(void *user, uint64_t done, uint64_t total)
     return watch->progress ? watch->progress(watch->user, watch->file, done, total) : 0;
 }
 
-/* One file from the first mirror that has it right. `failures` collects a sentence per mirror. */
+/* Downloads one file from the first mirror whose copy is right; the error has a sentence per mirror that failed. */
 static int get_download(struct memory *memory, const struct get_set *set, const struct get_file *file, const char *path,
                         struct get_watch *watch, struct error *error)
 {
     struct text failures = {.memory = memory};
     int status = FOV_E_IO;
-    const char *own = getenv("FOVEA_MIRROR"); // a mirror of one's own comes first; what it sends is checked the same
+    const char *own = getenv("FOVEA_MIRROR"); // the user's own mirror comes first; its content is verified all the same
     for (int i = own && *own ? -1 : 0; status == FOV_E_IO && (i < 0 || set->mirrors[i]); i++) {
         char url[2048];
         const char *mirror = i < 0 ? own : set->mirrors[i];
@@ -131,7 +131,7 @@ int get_fetch(struct fov_context *context, const struct get_set *set, const char
             return (int)error_set(error, FOV_E_USAGE, "%s: the path is too long", directory);
         }
         snprintf(packed, sizeof packed, "%.*s.gz", fits, plain);
-        // readers look for the plain name first: a wrong file there must be replaced, not stood beside
+        // readers look for the plain name first: a wrong file of that name must be replaced
         bool plain_exists = file_exists(plain);
         if (get_have(file, plain_exists ? plain : packed, context->memory)) {
             context_log(context, FOV_LOG_INFO, "%s: already there and right", plain_exists ? plain : packed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The IDX reader. It takes the content piece by piece (a gzip file is never whole in memory), checks the header before
- * it believes a size, and reads to the last byte. The MNIST dataset made of four such files is mnist.c. */
+/* The IDX reader. It takes the content piece by piece (a gzip file is never unpacked as a whole), checks the header's
+ * sizes against the file's before it allocates, and allows no bytes after the end. The MNIST dataset made of four such
+ * files is mnist.c. */
 #include "data/idx.h"
 #include "base/file.h"
 #include "image/image.h"
@@ -9,16 +10,16 @@
 
 enum { IDX_UNSIGNED_BYTE = 0x08 };
 
-/* Where reading stands. */
+/* The state of reading one file. */
 struct idx_reader {
     struct idx *idx;
     struct memory *memory;
-    int rank;      /* wanted */
-    uint64_t most; /* bytes that the content can have at most */
-    bool exact;    /* ... and has exactly */
+    int rank;      /* the rank that the caller wants */
+    uint64_t most; /* upper bound on the size of the unpacked content, header included, bytes */
+    bool exact;    /* `most` is the exact size: the file is not packed */
     uint8_t header[4 + 4 * IDX_MAX_RANK];
-    size_t header_size; /* bytes there so far */
-    size_t filled;      /* elements there so far */
+    size_t header_size; /* bytes of the header read so far */
+    size_t filled;      /* elements read so far */
 };
 
 static const char *idx_kind(int rank)
@@ -61,7 +62,7 @@ static int idx_check_magic(const struct idx_reader *reader, struct error *error)
     return FOV_OK;
 }
 
-/* The dimensions: their product must be what the file holds before a byte is allocated. */
+/* Reads the dimensions and compares their product with the size of the file before anything is allocated. */
 static int idx_check_dimensions(struct idx_reader *reader, struct error *error)
 {
     struct idx *idx = reader->idx;
@@ -98,7 +99,7 @@ static int idx_check_dimensions(struct idx_reader *reader, struct error *error)
     return FOV_OK;
 }
 
-/* The next `count` bytes of the content. */
+/* Takes the next `count` bytes of the content. */
 static int idx_take(void *user, const uint8_t *bytes, size_t count, struct error *error)
 {
     struct idx_reader *reader = user;

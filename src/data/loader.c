@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* The loader: many samples side by side on the pool. All buffers are made once, one set per thread; only pictures that
- * are decoded from files may still make them grow. */
+/* The loader prepares the samples of a batch in parallel on a thread pool. All buffers are allocated once, one set per
+ * thread; only larger pictures decoded from files can make them grow. */
 #include "data/loader.h"
 #include "data/cache.h"
 #include <pthread.h>
 #include <stdio.h>
 
 enum {
-    LOADER_CHUNK = 1 << 14, /* values one thread should make before it asks for more work: waking up costs, too */
-    LOADER_TRIES = 100      /* bad files in a row: then it is not a file that is bad */
+    LOADER_CHUNK = 1 << 14, /* floats per unit of work: smaller units would cost more in scheduling */
+    LOADER_TRIES = 100      /* give up after so many bad files in a row: the fault is then not in single files */
 };
 
-/* What one thread needs. */
+/* The buffers of one thread. */
 struct loader_worker {
     struct loader *loader;
-    struct sample sample, partner; /* decoded */
-    struct sample shown; /* a partner that is kept from an earlier epoch */
+    struct sample sample, partner; /* decoded: the sample itself, and one that is mixed into it */
+    struct sample shown; /* a partner that is in the cache */
     struct preparer preparer;
     struct error error;
-    size_t failed; /* position in the batch of the sample with that error */
+    size_t failed; /* position in the batch of the sample that `error` is about; SIZE_MAX: none */
 };
 
 /* Samples that could not be read. */
 struct bad_files {
     pthread_mutex_t lock;
-    uint8_t *known; /* [samples] 1: met */
-    size_t count, named;
-    struct error first; /* of those not yet named */
+    uint8_t *known; /* [samples] 1: already counted */
+    size_t count, named; /* bad samples found, and of these already logged */
+    struct error first; /* the error of the first one not yet logged */
 };
 
-/* A size of pictures, and whose targets go with it. */
+/* A form of batches (loader.h): its preparation, and the `user` argument of write for its targets. */
 struct form {
     struct preparation preparation;
     const void *user;
@@ -41,7 +41,7 @@ struct loader {
     struct loader_options options;
     struct pool *pool;     /* the context's, or its own */
     struct cache *cache;   /* NULL: none */
-    struct bad_files bad;  /* known NULL: they stop */
+    struct bad_files bad;  /* known NULL: a bad file stops the batch */
     struct form *forms;
     int form_count;
     int worker_count;
@@ -58,7 +58,7 @@ struct loader {
 
 static int read_partner(void *user, size_t index, const struct sample **sample, struct error *error);
 
-/* Makes every buffer that samples of the dataset's own size will need, so that batches find them there. */
+/* Allocates every buffer that samples of the dataset's size will need, so that batches allocate nothing. */
 static int warm(const struct loader *loader, struct loader_worker *worker, struct error *error)
 {
     const struct fov_dataset *dataset = loader->dataset;
@@ -95,7 +95,7 @@ static int open_workers(struct loader *loader, struct error *error)
     return loader->workers != NULL ? status : FOV_E_MEMORY;
 }
 
-/* Threads, cache, and a list of bad files, as far as they are asked for. */
+/* Creates the thread pool, the cache and the table of bad files that the options ask for. */
 static int open_options(struct loader *loader, struct error *error)
 {
     const struct loader_options *o = &loader->options;
@@ -153,7 +153,7 @@ struct loader *loader_create(struct fov_context *context, const fov_dataset *dat
         loader_free(loader);
         return NULL;
     }
-    // few pictures per chunk where each costs a decode, many where it is a copy
+    // one picture per chunk where each must be decoded, several where it only has to be copied
     size_t per_chunk = LOADER_CHUNK / loader->forms[0].preparation.values;
     loader->per_chunk = dataset->pixels && per_chunk > 1 ? per_chunk : 1;
     return loader;
@@ -194,7 +194,8 @@ void loader_set_form(struct loader *loader, int form)
     loader->form = &loader->forms[form];
 }
 
-/* The sample itself: kept from an earlier epoch, or read and perhaps kept. *sample is `room` or `shown`. */
+/* Takes a sample from the cache into `shown`, or reads it into `room` and offers it to the cache; *sample points to
+ * whichever was filled. */
 static int read_sample(struct loader *loader, size_t index, struct sample *room, struct sample *shown,
                        const struct sample **sample, struct error *error)
 {
@@ -204,7 +205,7 @@ static int read_sample(struct loader *loader, size_t index, struct sample *room,
         return FOV_OK;
     }
     *sample = room;
-    /* What is kept may be asked for with its target later. */
+    /* A cached sample needs its target even if this batch does not: a later batch may. */
     bool with_target = loader->targets != NULL || loader->cache != NULL;
     int status =
         with_target ? dataset_read(dataset, index, room, error) : dataset_sample(dataset, index, &room->picture, error);
@@ -243,13 +244,13 @@ static void remember_bad(struct loader *loader, size_t index, const struct error
     pthread_mutex_unlock(&bad->lock);
 }
 
-/* Whether another sample may take the place of one that failed so. */
+/* Whether another sample may take the place of one that failed with this status. */
 static bool replaces(const struct loader *loader, int status)
 {
     return loader->bad.known != NULL && (status == FOV_E_INPUT || status == FOV_E_IO || status == FOV_E_UNSUPPORTED);
 }
 
-/* Sample number `place` of the batch; in place of one that cannot be read the dataset's next. */
+/* Fills sample number `place` of the batch; a sample that cannot be read is replaced by the dataset's next. */
 static int fill_one(struct loader *loader, struct loader_worker *worker, size_t place, struct error *error)
 {
     size_t count = loader->dataset->count, index = loader->indices[place];
@@ -266,7 +267,7 @@ static int fill_one(struct loader *loader, struct loader_worker *worker, size_t 
     return status;
 }
 
-/* A sample that another one is mixed with; the same rule. */
+/* Reads a sample to be mixed into another one; one that cannot be read is replaced by the dataset's next. */
 static int read_partner(void *user, size_t index, const struct sample **sample, struct error *error)
 {
     struct loader_worker *worker = user;
@@ -307,7 +308,7 @@ int loader_fill(struct loader *loader, const uint32_t *indices, size_t count, fl
     }
     pool_run(loader->pool, fill_chunk, loader, (count + loader->per_chunk - 1) / loader->per_chunk);
 
-    // the first bad sample of the batch, whoever met it
+    // the error of the batch's first bad sample, whichever thread met it
     const struct loader_worker *first = NULL;
     for (int i = 0; i < loader->worker_count; i++) {
         const struct loader_worker *worker = &loader->workers[i];

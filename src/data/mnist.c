@@ -27,7 +27,7 @@ static bool mnist_path(char *out, size_t size, const char *directory, fov_split 
     return false;
 }
 
-/* One file is enough: a missing partner is then named. */
+/* One of the four files is enough to recognise the directory: opening then names a missing one. */
 static bool mnist_recognises(const char *directory)
 {
     char path[DATA_PATH_SIZE];
@@ -68,7 +68,7 @@ static int mnist_read(struct idx *idx, char *path, const char *directory, fov_sp
     return idx_read(idx, path, rank, memory, error);
 }
 
-/* Labels to integers, each within the classes. */
+/* Converts the labels to int32_t and checks that each is within the classes. */
 static int mnist_take_labels(struct fov_dataset *dataset, const struct idx *labels, const char *path,
                              struct error *error)
 {
@@ -87,7 +87,8 @@ static int mnist_take_labels(struct fov_dataset *dataset, const struct idx *labe
     return FOV_OK;
 }
 
-/* Digits and letters lie within 20 x 20 pixels; what else is packed so (Fashion-MNIST) does not. */
+/* Whether the pictures are ink as in MNIST: digits and letters lie within 20 x 20 pixels; other data in the same
+ * format (Fashion-MNIST) does not. Looks at the first MNIST_LOOKED_AT samples. */
 static bool mnist_is_ink(const struct fov_dataset *dataset)
 {
     size_t area = (size_t)dataset->height * (size_t)dataset->width;
@@ -111,7 +112,7 @@ static int mnist_load(struct fov_dataset *dataset, const char *directory, fov_sp
     if (status) {
         return status;
     }
-    dataset->state = pictures.bytes; // closes free it from here on
+    dataset->state = pictures.bytes; // mnist_close frees it from here on
     dataset->pixels = pictures.bytes;
     status = mnist_read(&labels, label_path, directory, split, 1, memory, error);
     if (status) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The order of samples in an epoch: keyed by (seed, epoch), so that it does not depend on what was drawn before and a
- * resumed run meets the same batches. */
+/* The order of samples in an epoch. Its random key is (seed, epoch), so that it does not depend on earlier draws and a
+ * resumed run sees the same batches. */
 #include "base/random.h"
 #include "data/loader.h"
 

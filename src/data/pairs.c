@@ -2,7 +2,7 @@
 /* Pictures and what they should become, in two folders with equal names: small and large, noisy and clean. */
 #include "data/partners.h"
 
-/* Not "A" and "B": those are more often classes. */
+/* "A" and "B" are left out: folders of these names are more often classes. */
 static const char *const firsts[] = {"input",  "inputs",   "lr",   "low",  "noisy",
                                      "source", "degraded", "blur", "grey", "gray", NULL};
 static const char *const seconds[] = {"target", "targets", "hr",    "high",  "clean",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From names of folders and files to pairs of pictures. */
+/* Finds pairs of pictures by the names of folders and files. */
 #include "data/partners.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 enum { MOST_PLACES = 16, MOST_DESCENT = 4, WORD = 64 };
 
-/* Two folders whose pictures belong together; `second` empty: side by side in one folder. */
+/* Two folders with matching pictures; `second` empty: both kinds lie side by side in `first`. */
 struct place {
     char first[DATA_PATH_SIZE], second[DATA_PATH_SIZE];
     int role;
@@ -16,7 +16,7 @@ struct place {
 struct places {
     struct place place[MOST_PLACES];
     size_t count;
-    size_t other_folders; /* beside them */
+    size_t other_folders; /* number of folders that are neither places nor splits */
 };
 
 /* ---- what folders are called ------------------------------------------------------------------------------------- */
@@ -33,7 +33,7 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-/* "train_masks", "masks", "trainB": which of the two kinds, and of which split. */
+/* The kind and the split that a folder's name stands for: "train_masks", "masks", "trainB". */
 static enum kind read_name(const char *name, const struct partner_words *words, int *role)
 {
     static const char *const roles[] = {"training", "train", "validation", "valid", "val", "testing", "test"};
@@ -72,7 +72,7 @@ static void add_place(struct places *places, const char *first, const char *seco
     }
 }
 
-/* The length of a stem without the suffix of second pictures; 0: it has none. */
+/* The length of a stem without the suffix that marks second pictures ("_mask"); 0: it has no such suffix. */
 static size_t without_suffix(const char *stem, size_t length, const struct partner_words *words)
 {
     for (size_t i = 0; words->suffixes[i] != NULL; i++) {
@@ -107,7 +107,8 @@ static bool are_side_by_side(char *const *names, size_t count, const struct part
 static void find_places(const struct store *store, struct memory *memory, const char *folder, int role,
                         const struct partner_words *words, struct places *places);
 
-/* Folders of a folder: the two kinds of one split belong together; what is a split alone is looked into. */
+/* Judges the subfolders of a folder: two kinds of the same split form a place; a folder named after a split alone is
+ * searched in turn. */
 static void judge_folders(const struct store *store, struct memory *memory, const char *folder, int role,
                           char *const *names, size_t count, const struct partner_words *words, struct places *places)
 {
@@ -132,7 +133,7 @@ static void judge_folders(const struct store *store, struct memory *memory, cons
     }
     for (int r = 0; r <= FOLDER_ROLES; r++) {
         const char *first = found[r][0][0] ? found[r][0] : found[r][1][0] && split[r][0] ? split[r] : NULL;
-        if (first != NULL && found[r][1][0] != '\0') { // "train" and "train_masks", too
+        if (first != NULL && found[r][1][0] != '\0') { // includes the pair "train" and "train_masks"
             add_place(places, first, found[r][1], r == LIST_WITHOUT_SPLIT ? role : r);
         } else if (split[r][0] != '\0' && role == LIST_WITHOUT_SPLIT) {
             find_places(store, memory, split[r], r, words, places);
@@ -157,7 +158,7 @@ static void find_places(const struct store *store, struct memory *memory, const 
     memory_free(memory, names);
 }
 
-/* Looks at the root, then into an archive's own folder. */
+/* Searches the root; if nothing is there, descends into its only folder, as archives often have it. */
 static int find_all(const struct store *store, struct memory *memory, const struct partner_words *words,
                     struct places **places, struct error *error)
 {
@@ -179,7 +180,7 @@ static int find_all(const struct store *store, struct memory *memory, const stru
 
 /* ---- which belong together --------------------------------------------------------------------------------------- */
 
-/* A picture and the part of its path that must be equal. */
+/* A picture and its key: the part of its path that must equal that of its partner. */
 struct keyed {
     const char *path, *key;
     size_t length;
@@ -213,7 +214,7 @@ static struct keyed *find_key(struct keyed *keyed, size_t count, const char *key
     return low < count && compare_key(keyed[low].key, keyed[low].length, key, length) == 0 ? &keyed[low] : NULL;
 }
 
-/* The split whose folder a picture lies in, below the folder of its kind. */
+/* The split of a picture: that of its place, else that of the first folder in its key (images/train/7.jpg). */
 static int role_of(const char *key, int role)
 {
     char word[WORD];
@@ -222,7 +223,7 @@ static int role_of(const char *key, int role)
         return role;
     }
     snprintf(word, sizeof word, "%.*s", (int)length, key);
-    return (int)folder_role(word); // FOLDER_ROLES: without
+    return (int)folder_role(word); // FOLDER_ROLES equals LIST_WITHOUT_SPLIT
 }
 
 static int add_pairs(struct list *list, const struct place *place, const struct partner_words *words,

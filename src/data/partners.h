@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Two pictures to a sample, told by equal names: a photograph and its mask, a small picture and its large one. Where
- * the two kinds may lie: in two folders ("images" and "masks"), these within a folder for each split or with folders
- * for splits within them, or side by side, the second with a suffix ("7.jpg", "7_mask.png").
- * Next: partners.c, then masks.c and pairs.c, which say what the folders are called. */
+/* Samples of two pictures that are matched by name: a photograph and its mask, a small picture and its large one. The
+ * two kinds may lie in two folders ("images" and "masks"), which may be inside folders for splits or contain folders
+ * for splits; or side by side in one folder, the second with a suffix ("7.jpg", "7_mask.png"). Next: partners.c, then
+ * masks.c and pairs.c, which say what the folders are called. */
 #ifndef DATA_PARTNERS_H
 #define DATA_PARTNERS_H
 
@@ -13,10 +13,11 @@ struct partner_words {
     const char *const *first, *const *second; /**< what the two folders are called */
     const char *const *suffixes;              /**< behind a second picture's stem: "_mask" */
     const char *what_first, *what_second;     /**< for sentences: "picture", "mask" */
-    bool needs_most; /**< the words are no proof: most pictures must have a partner, and nothing else lie there */
+    bool needs_most; /**< the words alone prove little: partners_suit also wants most pictures to have a partner, and no
+                          other folders beside the two */
 };
 
-/** Whether a store is laid out so. */
+/** Whether a store is laid out in one of these ways. */
 bool partners_suit(const struct store *store, const struct partner_words *words);
 /** Adds all pairs to the list, pictures without a partner as findings. */
 int partners_scan(struct list *list, const struct partner_words *words, struct error *error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread walks through the batches, with a loader that may have a pool of its own, and puts them into places that
- * the caller empties in the same order. */
+/* A producer thread prepares the batches in order, with a loader that may have a pool of its own, and puts them into a
+ * ring of PLACES buffers that the caller empties in the same order. */
 #include "data/prefetch.h"
 #include "base/arithmetic.h"
 #include "base/clock.h"
@@ -10,7 +10,7 @@
 
 enum { PLACES = 2, FORMS = UINT8_MAX + 1 };
 
-/* A batch that waits, or the reason why there is none. */
+/* A buffer of the ring: a finished batch, or the error that prevented it. */
 struct place {
     float       *pixels;
     void        *targets;
@@ -26,17 +26,17 @@ struct prefetch {
     double waited;
 
     /* written by the caller while the thread is idle */
-    struct prefetch_epoch comes;
-    size_t next; /* the first sample that nobody has asked for */
+    struct prefetch_epoch comes; /* the current epoch */
+    size_t next; /* position in the order of the next sample to hand to the caller */
 
-    /* with a thread */
+    /* used only if there is a producer thread; guarded by `lock` */
     bool has_thread, has_lock;
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t wake, ready; /* for the thread; for the caller */
+    pthread_cond_t wake, ready; /* wakes the thread; tells the caller that a batch is finished */
     struct place place[PLACES];
-    size_t made;               /* the first sample that the thread has not begun with */
-    unsigned filling, emptying; /* numbers of batches */
+    size_t made;               /* position in the order of the first sample that the thread has not begun with */
+    unsigned filling, emptying; /* numbers of the batches that are filled and emptied next; modulo PLACES: the place */
     bool busy, stopping, dropping;
 };
 
@@ -50,7 +50,7 @@ static int form_at(const struct prefetch *p, size_t first)
     return p->comes.forms != NULL ? p->comes.forms[first / p->comes.batch] : 0;
 }
 
-/* The `count` samples of the order from `first` on. */
+/* Prepares the `count` samples of the order from position `first` on. */
 static int fill(struct prefetch *p, size_t first, size_t count, float *pixels, void *targets, struct error *error)
 {
     loader_set_form(p->loader, form_at(p, first));
@@ -67,7 +67,7 @@ static bool has_work(const struct prefetch *p)
 static void *work(void *user)
 {
     struct prefetch *p = user;
-    (void)arithmetic_enter(DENORMALS_KEPT); /* whatever mode the thread that began it was in */
+    (void)arithmetic_enter(DENORMALS_KEPT); /* does not inherit the mode of the thread that started this one */
     pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
         if (!has_work(p)) {
@@ -91,7 +91,8 @@ static void *work(void *user)
     return NULL;
 }
 
-/* Signals are for the program's own threads. Where the system refuses a thread, there is none. */
+/* Starts the thread with all signals blocked: they are left to the program's own threads. If the system refuses a
+ * thread, batches are prepared on request instead. */
 static void start(struct prefetch *p)
 {
     sigset_t all, before;
@@ -213,7 +214,7 @@ void prefetch_begin(struct prefetch *prefetch, const struct prefetch_epoch *epoc
     pthread_mutex_unlock(&prefetch->lock);
 }
 
-/* Waits for the next place to be full and empties it. */
+/* Waits until the next place is full, copies its batch and releases it. */
 static int take(struct prefetch *p, size_t count, float *pixels, void *targets, struct error *error)
 {
     struct place *place = &p->place[p->emptying % PLACES];

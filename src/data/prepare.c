@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* One sample at a time: pictures are cut and resized, or warped with their targets, then normalised. */
+/* Preparing one sample at a time: its picture is cropped and resized, or warped with its targets, then normalised. */
 #include "data/prepare.h"
 #include "data/prepare_fit.h"
 #include <string.h>
 
-enum { DEGRADE_PLACE = 255 /* of its draws, behind those of every transform of a pipeline */ };
-enum { BOX_DIFFICULT = 1U, BOX_CROWD = 2U }; /* marks of boxes in the pipeline */
+enum { DEGRADE_PLACE = 255 /* place in the key of degrade's random numbers, above that of any transform */ };
+enum { BOX_DIFFICULT = 1U, BOX_CROWD = 2U }; /* pipeline_box.marks */
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
@@ -71,7 +71,7 @@ static int check_options(const struct prepare_options *options, struct error *er
     return FOV_OK;
 }
 
-/* The parts that do not need memory. */
+/* Computes the fields that follow from the options and need no memory. */
 static void set_constants(struct preparation *preparation)
 {
     const struct prepare_options *o = &preparation->options;
@@ -81,7 +81,7 @@ static void set_constants(struct preparation *preparation)
     preparation->values = (size_t)o->size.height * (size_t)o->size.width * (size_t)o->size.channels;
     preparation->swaps = p->bgr && o->size.channels == 3;
     for (int c = 0; c < o->size.channels; c++) {
-        int own = preparation->swaps ? 2 - c : c; /* where the network has this channel of the picture */
+        int own = preparation->swaps ? 2 - c : c; /* the network's index of the picture's channel c */
         double unit = p->scale > 0.0F ? 255.0 * (double)p->scale : 1.0, deviation = (double)p->deviation[own];
         preparation->mean[c] = (float)((double)p->mean[own] / unit);
         preparation->deviation[c] = (float)((deviation > 0 ? deviation : 1.0) / unit);
@@ -174,7 +174,7 @@ static size_t area_of(struct picture_size size)
 
 /* ---- targets that move with the picture -------------------------------------------------------------------------- */
 
-/* A sample's boxes on their way through the pipeline. */
+/* Converts a sample's boxes, letterboxed with their picture, to the pipeline's. */
 static int begin_boxes(const struct preparation *preparation, struct preparer *preparer, const struct sample *sample,
                        struct pipeline_job *job, struct error *error)
 {
@@ -205,7 +205,7 @@ static int begin_boxes(const struct preparation *preparation, struct preparer *p
     return FOV_OK;
 }
 
-/* What is left of them, in pixels of the network's input. */
+/* Converts the boxes that are left back to fov_box, in pixels of the network's input. */
 static int end_boxes(const struct preparation *preparation, struct preparer *preparer, const struct pipeline_box *boxes,
                      int count, struct prepared *prepared, struct error *error)
 {
@@ -236,7 +236,7 @@ static int end_boxes(const struct preparation *preparation, struct preparer *pre
     return FOV_OK;
 }
 
-/* The mask with the border that padding puts around the picture: nothing is known there. */
+/* Adds the padding's border to the mask, as 255: ignored. */
 static int pad_mask(const struct preparation *preparation, struct preparer *preparer, struct prepared *prepared,
                     struct error *error)
 {
@@ -259,8 +259,8 @@ static int pad_mask(const struct preparation *preparation, struct preparer *prep
 
 /* ---- through the pipeline ---------------------------------------------------------------------------------------- */
 
-/* What a pipeline is given of a sample: the piece that preprocessing says, with the channels that are wanted, and what
- * moves with it. */
+/* Sets the inputs of a pipeline's job: the sample's picture, fitted by its preprocessing and with the channels that are
+ * wanted, and the target that moves with it. */
 static int give_sample(const struct preparation *preparation, struct preparer *preparer, const struct sample *sample,
                        struct pipeline_job *job, struct error *error)
 {
@@ -292,7 +292,7 @@ static int give_sample(const struct preparation *preparation, struct preparer *p
     return status;
 }
 
-/* Where the pipeline puts what it makes: the network's picture without padding into preparer->resized. */
+/* Sets the outputs of a pipeline's job: the network's picture without padding goes into preparer->resized. */
 static int give_room(const struct preparation *preparation, struct preparer *preparer, struct pipeline_job *job,
                      struct prepared *prepared, struct error *error)
 {
@@ -323,14 +323,14 @@ static int give_room(const struct preparation *preparation, struct preparer *pre
     return status;
 }
 
-/* A mixture on its way. */
+/* The user data of read_partner, below. */
 struct mixture {
     const struct preparation *preparation;
     struct preparer *preparer;
     struct prepared *prepared;
 };
 
-/* The label and the numbers of one part; samples that are read later may lie where it did. */
+/* Copies the label and the numbers of one part: reading the next sample may overwrite its buffer. */
 static void keep_part(const struct mixture *mixture, int part, const struct sample *sample)
 {
     struct prepared_part *kept = &mixture->prepared->part[part];
@@ -381,7 +381,7 @@ static int mix(const struct preparation *preparation, struct preparer *preparer,
                : status;
 }
 
-/* What an epoch's samples go through; NULL: nothing. */
+/* The pipeline of an epoch's samples: the augmentation, or the identity for targets; NULL: none is needed. */
 static const struct pipeline *pipeline_of(const struct preparation *preparation, int64_t epoch)
 {
     const struct prepare_options *o = &preparation->options;
@@ -389,7 +389,7 @@ static const struct pipeline *pipeline_of(const struct preparation *preparation,
     return changes ? o->augment : preparation->still;
 }
 
-/* A sample's picture through the pipeline, and its target through the same map. */
+/* Runs a sample's picture through the pipeline, and its target through the same geometric map. */
 static int transform(const struct preparation *preparation, struct preparer *preparer, const struct pipeline *pipeline,
                      struct pipeline_job *job, int64_t epoch, struct prepared *prepared, struct error *error)
 {
@@ -413,7 +413,7 @@ static int transform(const struct preparation *preparation, struct preparer *pre
     return status;
 }
 
-/* Channels and size: afterwards *result holds [inner height, inner width, channels]. */
+/* Gives a sample the network's channels and size: *result points to [inner height, inner width, channels]. */
 static int fit(const struct preparation *preparation, struct preparer *preparer, int64_t epoch, const uint8_t **result,
                struct prepared *prepared, struct error *error)
 {
@@ -445,7 +445,7 @@ static void put_black(const struct preparation *preparation, float *out, size_t 
     }
 }
 
-/* Pixels to floats, with the border around them, channels last. */
+/* Normalises pixels to floats, channels last, with the padding's border around them. */
 static void normalise(const struct preparation *preparation, const uint8_t *pixels, float *out)
 {
     const struct prepare_options *o = &preparation->options;
@@ -457,7 +457,7 @@ static void normalise(const struct preparation *preparation, const uint8_t *pixe
                                           preparation->deviation, out);
         return;
     }
-    // the border: rows above and below, and a strip that ends one row and begins the next
+    // the border: rows above and below, and between them strips of the right edge of one row and the left of the next
     size_t stride = (size_t)o->size.width * channels, side = (size_t)pad * channels;
     put_black(preparation, out, (size_t)pad * (size_t)o->size.width + (size_t)pad);
     for (int y = 1; y < preparation->inner_height; y++) {
@@ -493,7 +493,7 @@ int prepare_sample(const struct preparation *preparation, struct preparer *prepa
     if (status) {
         return status;
     }
-    if (preparer->plain == NULL) { // one channel has one order
+    if (preparer->plain == NULL) { // channels-last, or a single channel, for which both layouts are the same
         normalise(preparation, pixels, out);
         if (preparation->swaps) {
             swap_channels(out, preparation->values / 3);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One sample's way from a decoded picture to what a network reads, with its target beside it: wanted channels, the
- * piece and size that preprocessing says, random changes, padding, normalised floats. Mask, boxes and a second picture
- * go through the same geometry. Made by one thread on its own, so that batches do not depend on threads. Who makes
- * batches of it: loader.h. Next: prepare.c. */
+/* Turns a decoded sample into the network's input and target: converts channels, crops and resizes as the preprocessing
+ * says, applies augmentation, pads, and normalises to floats. Mask, boxes and a second picture go through the same
+ * geometry. One thread prepares a sample alone, so that batches do not depend on the number of threads. loader.h makes
+ * batches of these. Next: prepare.c. */
 #ifndef DATA_PREPARE_H
 #define DATA_PREPARE_H
 
@@ -17,19 +17,19 @@ struct picture_size {
     int channels, height, width;
 };
 
-/** A sample as the network gets it: what its target is made of. Pixels are those of the network's input. */
+/** Everything that the target of a prepared sample is made from. Coordinates are pixels of the network's input. */
 struct prepared {
     const struct sample *sample; /**< as the dataset has it */
     size_t               index;
     int64_t              epoch;
     struct picture_size  size;  /**< of the network's input */
-    const uint8_t       *mask;  /**< [height, width], 255 where there is nothing; NULL: none is asked for */
-    const fov_box       *boxes; /**< those of which something is left */
+    const uint8_t       *mask;  /**< [height, width], 255 where there is no picture; NULL unless PREPARE_MASK */
+    const fov_box       *boxes; /**< the boxes that are still in the picture */
     size_t               box_count;
-    const uint8_t       *other; /**< [height, width, channels] of .other_size; NULL: none is asked for */
+    const uint8_t       *other; /**< [height, width, channels] of .other_size; NULL unless the target is a picture */
     struct picture_size  other_size;
-    /** What the network's picture is made of: the sample alone, or parts of several, whose shares add up to 1. Classes
-     *  and values of the picture are those of its parts, weighted by them. */
+    /** The samples that the network's picture is mixed from (mixup, cutmix, mosaic): the sample alone, or several,
+     *  whose shares add up to 1. Classes and values of the picture are those of its parts, weighted by share. */
     struct prepared_part {
         double       share;
         int32_t      label;
@@ -38,7 +38,7 @@ struct prepared {
     int part_count;
 };
 
-/** Which targets go along. */
+/** Which kind of target is transformed along with the picture. */
 enum prepare_target {
     PREPARE_PICTURE,  /**< the picture alone: classes and values do not move with it */
     PREPARE_MASK,
@@ -52,40 +52,40 @@ struct prepare_options {
     fov_preprocessing   preprocessing;
     bool                plain; /**< [channels, height, width] instead of [height, width, channels] */
     const struct pipeline *augment; /**< random changes, keyed by seed, epoch and sample; NULL: none */
-    int64_t             augment_epochs; /**< from epoch number so many on nothing is changed; 0: all are */
+    int64_t             augment_epochs; /**< augment only epochs below this number; 0: all epochs */
     uint64_t            seed;
     enum prepare_target target;
-    struct picture_size other; /**< PREPARE_OTHER, PREPARE_DEGRADED: what the target is made to */
-    /** PREPARE_DEGRADED: `clean` [height, width, channels] of .other into `worse` of the input's size without padding.
-     *  What is random in it is drawn with `draw`. */
+    struct picture_size other; /**< PREPARE_OTHER, PREPARE_DEGRADED: size and channels of the target picture */
+    /** PREPARE_DEGRADED: makes `worse`, of the input's size without padding, from `clean` [height, width, channels] of
+     *  .other. Random numbers come from `draw`. */
     void (*degrade)(const void *user, const uint8_t *clean, uint8_t *worse, struct transform_draw *draw);
     const void *user;
 };
 
-/** Options with all that follows from them; constant while samples are made. */
+/** The options and everything derived from them; constant while samples are prepared, shared by all threads. */
 struct preparation {
     struct prepare_options options;
     struct memory         *memory;
     const struct kernel_table *kernel;
-    struct pipeline *still; /* changes nothing, for targets that go through one where pictures stay; NULL: not needed */
-    float mean[4], deviation[4];   /* of pixels in 0..1 by the order of the picture's channels; 1 for 0 */
+    struct pipeline *still; /* identity pipeline, resizes targets with their picture where nothing augments; or NULL */
+    float mean[4], deviation[4];   /* of pixels in 0..1, in the channel order of the picture; a deviation of 0 is 1 */
     float border[4];               /* black, normalised */
     bool swaps;                    /* the network reads blue first */
-    int inner_height, inner_width; /* without padding */
-    size_t values;                 /* of one sample */
+    int inner_height, inner_width; /* the input's size without padding */
+    size_t values;                 /* floats of one sample */
 };
 
-/** Where further samples come from, for lists that mix several. */
+/** Reads further samples for an augmentation that mixes several (mixup, cutmix, mosaic). */
 struct prepare_partners {
-    size_t count; /**< samples there are */
-    /** *sample stays until the next call. */
+    size_t count; /**< samples in the dataset */
+    /** *sample stays valid until the next call. */
     int (*read)(void *user, size_t index, const struct sample **sample, struct error *error);
     void *user;
 };
 
-/** What one thread needs. Buffers are made once; only pictures of new sizes make them grow. */
+/** The scratch buffers of one thread. They are allocated once and grow only for larger pictures. */
 struct preparer {
-    struct prepare_partners partners; /**< the caller's; needed where the list mixes */
+    struct prepare_partners partners; /**< set by the caller if the augmentation mixes samples */
     struct resize_scratch resize;
     struct pipeline_room room;
     struct prepare_pixels {
@@ -93,31 +93,32 @@ struct preparer {
         size_t capacity;
     } channels, scaled, piece, other_channels, moved, mask, inner_mask, flat, grey; /* they grow */
     uint8_t *resized;  /* [inner height, inner width, channels] of the largest preparation */
-    float *plain;      /* one sample of it channels-last, when plain order is wanted; else NULL */
+    float *plain;      /* one sample as floats, channels-last, before it is transposed to plain order; else NULL */
     size_t resized_bytes, plain_values;
     fov_box *boxes;
     struct pipeline_box *moving;
     float *numbers; /* [MIXING_MOST_PARTS][numbers of a sample] */
     size_t box_capacity, moving_capacity, number_capacity;
-    fov_letterbox letterbox; /* of the sample at hand; .scale 0: it has none */
-    bool is_blank;           /* ink was looked for on the sample at hand, and there is none */
+    fov_letterbox letterbox; /* of the current sample; .scale 0: it has none */
+    bool is_blank;           /* FOV_FIT_INK found no ink on the current sample */
 };
 
-/** E_SHAPE or E_INPUT where the sizes make no sense (padding leaves no room, say). The caller closes, after failures
- *  too. */
+/** E_SHAPE, E_INPUT or E_UNSUPPORTED where the options make no sense (padding leaves no room, say). The caller calls
+ *  preparation_close, after failures too. */
 int  preparation_open(struct preparation *preparation, struct fov_context *context,
                       const struct prepare_options *options, struct error *error);
 void preparation_close(struct preparation *preparation);
 
 int  preparer_open(struct preparer *preparer, const struct preparation *preparation, struct error *error);
-/** Room for samples of another preparation, too, of as many channels in the same order. */
+/** Enlarges the buffers for samples of another preparation with the same number of channels and the same layout. */
 int  preparer_widen(struct preparer *preparer, const struct preparation *preparation, struct error *error);
 void preparer_close(struct preparer *preparer, const struct preparation *preparation);
 
-/** The sample's pixels into `out`; `prepared` points into the preparer and the sample until the next call. */
+/** Prepares a sample: its pixels into `out`, its target into `prepared`, whose pointers into the preparer and the
+ *  sample are valid until the next call. */
 int prepare_sample(const struct preparation *preparation, struct preparer *preparer, const struct sample *sample,
                    size_t index, int64_t epoch, float *out, struct prepared *prepared, struct error *error);
-/** Makes the buffers that a picture of this size needs. */
+/** Allocates, ahead of time, the buffers that a picture of this size needs (PREPARE_PICTURE only). */
 int prepare_room(const struct preparation *preparation, struct preparer *preparer, const struct picture *picture,
                  struct error *error);
 

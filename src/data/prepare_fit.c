@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A picture's way to the network's size and channels, as its preprocessing says: pieces, bars, ink, negatives. What
- * the network is shown of a person's drawing is found in image/fit.c. */
+/* Fits a picture to the network's size and channels as the preprocessing says: crops, bars, ink, negatives. image/fit.c
+ * finds and scales the ink of a drawing. */
 #include "data/prepare_fit.h"
 #include "image/fit.h"
 #include <string.h>
 
-enum { GREY = 114 /* around a letterbox */ };
+enum { GREY = 114 /* level of the bars of a letterbox */ };
 
 /* ---- buffers and channels ---------------------------------------------------------------------------------------- */
 
@@ -40,14 +40,15 @@ int prepare_convert(const struct preparation *preparation, struct prepare_pixels
 
 /* ---- size -------------------------------------------------------------------------------------------------------- */
 
-/* Half of a difference, ties to even, as Python's round has it and torchvision's CenterCrop with it. */
+/* Offset of a centred piece: half of the difference, ties to even like Python's round, as in torchvision's
+ * CenterCrop. */
 static int middle_of(int size, int piece)
 {
     int rest = size - piece, half = rest / 2;
     return rest % 2 != 0 && half % 2 != 0 ? half + 1 : half;
 }
 
-/* The shorter side to its size, then the middle: *picture's pixels are those of the piece afterwards. */
+/* Resizes the shorter side to .shorter, then crops the middle; *picture becomes that piece. */
 static int cut_middle(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
                       struct error *error)
 {
@@ -76,7 +77,7 @@ static int cut_middle(const struct preparation *preparation, struct preparer *pr
     }
     int rows = p->crop > 0 ? p->crop : preparation->inner_height;
     int columns = p->crop > 0 ? p->crop : preparation->inner_width;
-    rows = rows < height ? rows : height; // of a small picture, all there is
+    rows = rows < height ? rows : height; // a picture smaller than the crop is kept whole
     columns = columns < width ? columns : width;
     size_t line = (size_t)columns * channels, top = (size_t)middle_of(height, rows);
     size_t left = (size_t)middle_of(width, columns) * channels;
@@ -89,7 +90,7 @@ static int cut_middle(const struct preparation *preparation, struct preparer *pr
     return status;
 }
 
-/* The largest piece with the input's proportion, out of the middle. */
+/* Crops the largest piece with the input's aspect ratio out of the middle. */
 static int crop_middle(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
                        struct error *error)
 {
@@ -106,7 +107,7 @@ static int crop_middle(const struct preparation *preparation, struct preparer *p
     return status;
 }
 
-/* Into *picture, of the input's size: made in the picture's channels in preparer->scaled. */
+/* Makes *picture an uninitialised picture of the input's size and its own channels, in preparer->scaled. */
 static int put_fitted(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
                       struct error *error)
 {
@@ -121,8 +122,8 @@ static int put_fitted(const struct preparation *preparation, struct preparer *pr
     return status;
 }
 
-/* The whole picture, undistorted, with a level around it: *picture's pixels are those of the network's size
- * afterwards. */
+/* Resizes the whole picture, undistorted, and fills the rest of the network's size with `level`; *picture becomes the
+ * result. */
 static int letterbox(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
                      bool centred, int level, struct error *error)
 {
@@ -152,8 +153,8 @@ static int letterbox(const struct preparation *preparation, struct preparer *pre
     return FOV_OK;
 }
 
-/* Light ink on black, in all channels. A picture without ink is resized as it is, and one that has the input's size and
- * light ink already is one of the data's own. */
+/* Turns a drawing into light ink on black, the same in all channels. A picture without ink is left as it is; so is one
+ * that has the input's size and light ink: it is taken for one of the data's own. */
 static int fit_ink(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
                    struct error *error)
 {
@@ -184,7 +185,7 @@ static int fit_ink(const struct preparation *preparation, struct preparer *prepa
     return status;
 }
 
-/* The negative, where that is asked for. */
+/* Inverts the picture if .invert is YES, or AUTO and its content is darker than its edges. */
 static int invert(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
                   struct error *error)
 {
@@ -212,7 +213,7 @@ static int invert(const struct preparation *preparation, struct preparer *prepar
     return status;
 }
 
-/* Where ink is to be seen against its ground, transparency is such a ground. */
+/* Removes the alpha channel where ink is to be told from its background: transparency counts as background. */
 static int flatten(const struct preparation *preparation, struct preparer *preparer, struct picture *picture,
                    struct error *error)
 {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The first part of a sample's way (prepare.h): channels and the piece that preprocessing says. */
+/* The first step of preparing a sample (prepare.h): its channels, and the crop, bars or ink fit of its
+ * preprocessing. */
 #ifndef DATA_PREPARE_FIT_H
 #define DATA_PREPARE_FIT_H
 
 #include "data/prepare.h"
 
-/** Makes a buffer hold `need` bytes, not keeping what is in it. */
+/** Makes a buffer hold at least `need` bytes; its content is lost when it grows. */
 int prepare_grow(struct memory *memory, struct prepare_pixels *pixels, size_t need, struct error *error);
-/** *picture's pixels with `channels` channels, in `buffer` where they have others. */
+/** Converts *picture to `channels` channels, into `buffer` if it does not have as many already. */
 int prepare_convert(const struct preparation *preparation, struct prepare_pixels *buffer, struct picture *picture,
                     int channels, struct error *error);
-/** *picture becomes what is made of it with `channels` channels: what is not of the input's size then is to be resized
- *  to it. Its pixels lie in the preparer, or where they were. */
+/** Applies the preprocessing's channels and fit to *picture. A result that does not have the input's size has yet to be
+ *  resized to it. The new pixels lie in the preparer, or where they were if nothing changed. */
 int prepare_fit(const struct preparation *preparation, struct preparer *preparer, struct picture *picture, int channels,
                 struct error *error);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Headers of PNG (ISO 15948, section 11) and JPEG (T.81, annex B), read by hand: decoders would want the whole file. */
+/* Reads the headers of PNG (ISO 15948, section 11) and JPEG (T.81, annex B) itself: decoders would need the whole
+ * file. */
 #include "data/probe.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -62,7 +63,7 @@ static uint32_t big_endian(const uint8_t *bytes, int size)
     return value;
 }
 
-/* The bytes [at, at + count) of the file; NULL beyond its end or where it cannot be read. */
+/* The bytes [at, at + count) of the file; NULL if they reach beyond its end or cannot be read. */
 static const uint8_t *look(const struct file_map *map, size_t at, size_t count)
 {
     if (at > map->size || count > map->size - at || file_need(map, map->bytes + at, count, NULL) != FOV_OK) {
@@ -71,7 +72,7 @@ static const uint8_t *look(const struct file_map *map, size_t at, size_t count)
     return map->bytes + at;
 }
 
-/* From the size in the file to that of the upright picture. */
+/* Swaps height and width if the orientation turns the picture by a quarter. */
 static void turn(struct probe *probe)
 {
     if (probe->orientation >= 5) {
@@ -81,8 +82,8 @@ static void turn(struct probe *probe)
     }
 }
 
-/* IHDR comes first; a tRNS chunk, which makes plain colours transparent, before the pixels; EXIF before or after them.
-   Of a large file what lies behind its pixels is not read. */
+/* IHDR comes first; a tRNS chunk, which makes single colours transparent, before the pixels; EXIF before or after them.
+   In a large file, which is read in parts, chunks after the first IDAT are not looked at. */
 static void probe_png(struct probe *probe, const struct file_map *map)
 {
     enum { GREY = 0, GREY_ALPHA = 4, RGB_ALPHA = 6 };
@@ -158,7 +159,7 @@ static void probe_jpeg(struct probe *probe, const struct file_map *map)
     refuse(probe, FOV_E_INPUT, "truncated JPEG: the file ends before its frame header");
 }
 
-/* Formats without a header reader here, and what is no picture: the decoder knows. */
+/* Decodes files of other formats, and files that are no pictures, for their size or for the decoder's error. */
 static void probe_other(struct probe *probe, const char *path, const struct file_map *map, const uint8_t *begin,
                         size_t first, struct memory *memory)
 {
@@ -180,7 +181,7 @@ static void probe_other(struct probe *probe, const char *path, const struct file
     picture_free(&picture);
 }
 
-/* `path` NULL: all there is lies in the map. */
+/* `path` NULL: the file's bytes are in the map only. */
 static void probe_map(struct probe *probe, const char *path, const struct file_map *map, struct memory *memory)
 {
     size_t first = map->size < HASHED ? map->size : HASHED;

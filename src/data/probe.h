@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a picture's file says of itself before anything is decoded: format, size, channels, and what makes it unusual.
- * For looking through folders; decoding (image.h) checks everything and believes nothing that stands here.
- * Next: probe.c, then folder_scan.c. */
+/* Reads a picture file's header without decoding its pixels: format, size, channels, and what makes it unusual. Meant
+ * for scanning folders; decoding (image.h) checks everything again and does not rely on a probe. Next: probe.c, then
+ * folder_scan.c. */
 #ifndef DATA_PROBE_H
 #define DATA_PROBE_H
 
@@ -15,22 +15,22 @@ struct probe {
     int height, width;     /**< pixels as they will be seen, upright; 0 where the header cannot be read */
     int channels;          /**< 1 or 3: what a dataset decodes it to */
     int orientation;       /**< 1 to 8, EXIF */
-    bool alpha, cmyk;      /**< transparency, which is dropped; ink, which is converted */
+    bool alpha, cmyk;      /**< has transparency, which is dropped; is CMYK, which is converted */
     uint64_t size;         /**< bytes of the file */
     uint64_t begin;        /**< hash of the file's first bytes */
-    fov_status status;     /**< why not, where it cannot be used */
-    char why[160];
+    fov_status status;     /**< FOV_OK, or why the file cannot be used */
+    char why[160];         /**< the reason as text */
 };
 
-/** Reads no more of the file than the header takes. Never fails: what is wrong is in .status and .why. */
+/** Probes a file; of PNG and JPEG it reads only the header. Never fails: errors are in .status and .why. */
 void probe_file(struct probe *probe, const char *path, struct memory *memory);
 
 /** The same for a file's bytes, or the first of them. */
 void probe_bytes(struct probe *probe, const uint8_t *bytes, size_t size, struct memory *memory);
 
-/** The format that a file's name promises: "PNG", "JPEG"; NULL for a name that is no picture's. */
+/** The format that a file's suffix stands for, if fovea reads it: "PNG", "JPEG"; NULL: not a picture's suffix. */
 const char *probe_name(const char *name);
-/** Of a picture in a format that is not read: "TIFF". NULL: none that is known. */
+/** The same for picture formats that fovea does not read: "TIFF"; NULL: not one of these suffixes. */
 const char *probe_other_name(const char *name);
 
 #endif

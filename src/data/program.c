@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Datasets that a program makes itself: from arrays in its memory, or from a function that fills one sample after the
- * other. What comes from there is checked like what comes from files, and against what the program has stated:
- * program_check.c. */
+/* Datasets that a calling program makes itself: from arrays in its memory, or from a function that fills in one sample
+ * per call. program_check.c checks these samples like those from files, and against what the program has stated. */
 #include "data/program.h"
 #include <stdio.h>
 #include <string.h>
 
 struct program_state {
     fov_dataset_program program;
-    size_t *first_box; /* [count] of an array's boxes: where those of a sample begin; NULL: it has none */
+    size_t *first_box; /* [count] index in program.boxes of each sample's first box; NULL: no arrays of boxes */
 };
 
 static const struct program_state *state_of(const struct fov_dataset *dataset)
@@ -28,7 +27,7 @@ static int copy_picture(struct picture *to, const uint8_t *pixels, int height, i
     return status;
 }
 
-/* A target that was checked. */
+/* Copies a target that has been checked. */
 static int copy_target(const struct fov_dataset *dataset, const fov_sample *given, struct sample *sample,
                        struct error *error)
 {
@@ -63,7 +62,8 @@ static int copy_target(const struct fov_dataset *dataset, const fov_sample *give
 
 /* ---- from a function --------------------------------------------------------------------------------------------- */
 
-/* The class that is known of the sample, which the function need not repeat and must not contradict. */
+/* Compares the sample's class with the one already known: .labels may be left unrepeated (label 0), but the function
+ * must not contradict it, nor its own earlier answer. */
 static int take_known_label(const struct fov_dataset *dataset, size_t index, fov_sample *given, struct error *error)
 {
     if (dataset->labels == NULL || given->label == dataset->labels[index]) {
@@ -95,7 +95,7 @@ static int take(const struct fov_dataset *dataset, size_t index, fov_sample *giv
     return status ? status : copy_target(dataset, given, sample, error);
 }
 
-/* What the program says of a sample; only the picture, where the target is not wanted. */
+/* Calls the program's function for a sample and copies its picture, and its target if with_target. */
 static int ask(const struct fov_dataset *dataset, size_t index, bool with_target, struct picture *picture,
                struct sample *sample, struct error *error)
 {
@@ -126,7 +126,7 @@ static int program_read(const struct fov_dataset *dataset, size_t index, struct 
 
 /* ---- from arrays ------------------------------------------------------------------------------------------------- */
 
-/* What the arrays have of a sample. */
+/* A view of sample `index` in the program's arrays. */
 static fov_sample view(const struct fov_dataset *dataset, size_t index)
 {
     const struct program_state *state = dataset->state;
@@ -184,7 +184,7 @@ enum {
     MOST_MASK_CLASSES = 255
 };
 
-/* What arrays say where no target is stated. */
+/* The stated target, else the one that the given arrays imply. */
 static fov_target target_of(const fov_dataset_program *p)
 {
     return p->target != FOV_TARGET_NONE                ? p->target
@@ -197,7 +197,7 @@ static fov_target target_of(const fov_dataset_program *p)
                                                        : FOV_TARGET_CLASSES;
 }
 
-/* Nothing that is given is left aside. `target`: that of the samples. */
+/* Refuses arrays and numbers that a dataset of this target would ignore. */
 static int check_use(const fov_dataset_program *p, fov_target target, struct error *error)
 {
     bool is_none = target == FOV_TARGET_NONE;
@@ -232,7 +232,7 @@ static int check_use(const fov_dataset_program *p, fov_target target, struct err
     return FOV_OK;
 }
 
-/* Whether arrays have what their target needs. */
+/* Refuses arrays without what their target needs, or without a size. */
 static int check_arrays(const fov_dataset_program *p, fov_target target, struct error *error)
 {
     const char *missing = target == FOV_TARGET_CLASS && p->labels == NULL         ? ".labels"
@@ -288,7 +288,7 @@ static int check_program(const fov_dataset_program *program, fov_target target, 
     return status == FOV_OK && program->pixels != NULL ? check_arrays(program, target, error) : status;
 }
 
-/* Names, or numbers for them. */
+/* Sets the names of classes or values; "0", "1" ... where the program gives none. */
 static int take_names(struct fov_dataset *dataset, const fov_dataset_program *program, struct error *error)
 {
     struct memory *memory = dataset->context->memory;
@@ -314,7 +314,7 @@ static int take_names(struct fov_dataset *dataset, const fov_dataset_program *pr
     return status;
 }
 
-/* Class of each sample: from the array, or asked for one by one. */
+/* Sets the class of each sample: from .labels, or by reading every sample of the function once. */
 static int take_labels(struct fov_dataset *dataset, const fov_dataset_program *program, struct error *error)
 {
     if (dataset->target != FOV_TARGET_CLASS) {
@@ -332,11 +332,11 @@ static int take_labels(struct fov_dataset *dataset, const fov_dataset_program *p
             labels[i] = program->labels[i];
         }
     }
-    dataset->labels = labels; /* now that all are known: from here on a function is held to them */
+    dataset->labels = labels; /* set only now: from here on take_known_label holds the function to them */
     return status;
 }
 
-/* Where the boxes of each sample begin. */
+/* Sums up box_counts: where the boxes of each sample begin. */
 static int take_box_counts(struct fov_dataset *dataset, struct error *error)
 {
     struct program_state *state = dataset->state;
@@ -357,7 +357,7 @@ static int take_box_counts(struct fov_dataset *dataset, struct error *error)
     return state->first_box != NULL ? FOV_OK : FOV_E_MEMORY;
 }
 
-/* Targets of arrays are looked at once, now; classes were when they were taken. */
+/* Checks the targets of arrays once, now; take_labels has already checked classes. */
 static int check_all(const struct fov_dataset *dataset, struct error *error)
 {
     bool is_checked = dataset->pixels == NULL || dataset->target <= FOV_TARGET_CLASS;
@@ -369,7 +369,7 @@ static int check_all(const struct fov_dataset *dataset, struct error *error)
     return status;
 }
 
-/* The size of all, or of the first. */
+/* Sets the dataset's size: the stated one, else that of the first sample. */
 static int take_size(struct fov_dataset *dataset, struct error *error)
 {
     fov_dataset_program *program = &((struct program_state *)dataset->state)->program;
@@ -398,7 +398,7 @@ static int fill(struct fov_dataset *dataset, const fov_dataset_program *program,
     }
     dataset->state = state;
     state->program = *program;
-    state->program.release = NULL; // the program's own, until all is well
+    state->program.release = NULL; // not to be called unless fov_dataset_create succeeds
     dataset->count = (size_t)program->count;
     dataset->target = target_of(program);
     dataset->pixels = program->pixels;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a sample that a program hands over is what the program has stated of its dataset, and can be a sample at all.
- * Every refusal names the sample, what is wrong with it, and what it should be. */
+/* Checks that a sample supplied by a program is valid and agrees with what the program has stated of its dataset. Every
+ * refusal names the sample, what is wrong with it, and what it should be. */
 #include "data/program.h"
 #include <math.h>
 #include <stdarg.h>
@@ -152,7 +152,7 @@ static int check_other(const struct fov_dataset *dataset, size_t index, const fo
                       given->other_channels, error);
 }
 
-/* A target that nobody would look at. */
+/* Refuses a target where the dataset states none: it would be ignored. */
 static int check_nothing(const struct fov_dataset *dataset, size_t index, const fov_sample *given, struct error *error)
 {
     const char *what = given->label != 0                               ? "a class"

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What a dataset yields: one picture, and one target of the dataset's kind. A sample is made by one thread and knows
- * nothing of networks: what becomes of it is the business of transforms (transform/pipeline.h), of the loader and of
- * the task. Next: dataset.h (who fills samples), loader.h (who asks for them). */
+/* A sample of a dataset: one picture, and one target of the dataset's kind. A sample is filled by one thread and knows
+ * nothing of networks; transforms (transform/pipeline.h), the loader and the task turn it into a network's input.
+ * Next: dataset.h (fills samples), loader.h (reads them). */
 #ifndef DATA_SAMPLE_H
 #define DATA_SAMPLE_H
 
 #include "image/image.h"
 #include <fovea/dataset.h>
 
-/** Zero it, set memory, fill it again and again (buffers only grow), sample_free it. Only what the dataset's target
- *  (dataset.h) names holds something. */
+/** Begin with sample_begin, fill any number of times (buffers only grow), end with sample_free. Of the targets only the
+ *  one that dataset->target names is filled. */
 struct sample {
     struct memory *memory;
     struct picture picture;   /**< decoded, of any size and 1, 3 or 4 channels */
@@ -25,11 +25,11 @@ struct sample {
 /** A zeroed sample whose buffers come from `memory`. */
 void sample_begin(struct sample *sample, struct memory *memory);
 void sample_free(struct sample *sample);
-/** Makes room for `count` numbers, all 0, or boxes. */
+/** Makes room for `count` numbers, which are set to 0, or for `count` boxes; the former content is lost. */
 int sample_reserve_numbers(struct sample *sample, size_t count, struct error *error);
 int sample_reserve_boxes(struct sample *sample, size_t count, struct error *error);
 
-/** As programs see it: pointers into the sample. */
+/** The public view of a sample: pointers into it. */
 fov_sample sample_view(const struct sample *sample);
 
 /** "class", "classes", "values", "mask", "boxes", "picture", "none". */

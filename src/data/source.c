@@ -10,7 +10,7 @@
 const struct data_source *data_source_behind(const struct data_source *last)
 {
     const struct data_source *next = NULL;
-    bool passed = last == NULL; /* `last` itself, in the table */
+    bool passed = last == NULL; /* whether the loop has passed `last` in the table */
     for (size_t i = 0; i < data_source_table_count; i++) {
         const struct data_source *source = data_source_table[i];
         bool is_behind = last == NULL || source->turn > last->turn || (source->turn == last->turn && passed);
@@ -22,11 +22,11 @@ const struct data_source *data_source_behind(const struct data_source *last)
     return next;
 }
 
-/* From the working directory, where FOVEA_DATA says nothing: a folder of data, and where fovea's developers keep theirs
-   beside the checkout. */
+/* Relative to the working directory, and only if FOVEA_DATA is not set: a folder named data, and the place beside the
+   checkout where fovea's developers keep their data. */
 static const char *const data_nearby[] = {"data", "../shared/data"};
 
-/* An environment variable that is set to something. */
+/* The value of an environment variable; NULL if it is unset or empty. */
 static const char *data_environment(const char *name)
 {
     const char *value = getenv(name);
@@ -60,7 +60,7 @@ int data_directory(char *out, size_t size, struct error *error)
     return FOV_OK;
 }
 
-/* Tries `base` and base/each folder; what was tried is added to `looked`. */
+/* Tries `base` and base/FOLDER for each of `folders`; appends the directories that were tried to `looked`. */
 static bool data_try(char *out, size_t size, const char *base, const char *const *folders,
                      bool (*recognises)(const char *directory), char *looked, size_t looked_size)
 {

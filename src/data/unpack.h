@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gzip, unpacked piece by piece, so that a reader can refuse before a bomb has filled the memory. Told by content. */
+/* gzip, decompressed piece by piece, so that a reader can stop before a decompression bomb fills the memory. */
 #ifndef DATA_UNPACK_H
 #define DATA_UNPACK_H
 
@@ -9,12 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Deflate cannot do better than this: an upper bound on what `size` packed bytes may hold. */
+/** Deflate's greatest compression ratio: `size` packed bytes unpack to at most UNPACK_MAX_RATIO * size bytes. */
 enum { UNPACK_MAX_RATIO = 1032 };
 
 bool unpack_is_gzip(const uint8_t *bytes, size_t size);
 
-/** Takes the next unpacked bytes; not 0 stops (with the error it set). */
+/** Receives the next unpacked bytes; a nonzero result stops unpacking, with the error that the sink set. */
 typedef int unpack_sink(void *user, const uint8_t *bytes, size_t count, struct error *error);
 
 /** Unpacks all members of a gzip file into the sink. E_INPUT: truncated, damaged (CRC), bytes after the end. */

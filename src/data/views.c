@@ -26,7 +26,7 @@ int views_read(const char *text, struct views *views, struct error *error)
     return FOV_OK;
 }
 
-/* -1 is 1, `count` is count - 2: the edge itself is not repeated. */
+/* Reflects an index at the edges without repeating the edge pixel: -1 becomes 1, `count` becomes count - 2. */
 static int reflected(int at, int count)
 {
     at = at < 0 ? -at : at >= count ? 2 * count - 2 - at : at;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Views of a prepared picture: mirrored, and moved by a pixel. What a network says of several, weighted and added up,
- * is steadier than what it says of one. Made of the floats that the network reads, after everything that prepare.c
- * does. */
+/* Test-time augmentation: views of a prepared picture, mirrored and shifted by a pixel. The weighted sum of a network's
+ * outputs for several views varies less than its output for one. Views are made from the network's input floats,
+ * after everything that prepare.c does. */
 #ifndef DATA_VIEWS_H
 #define DATA_VIEWS_H
 
@@ -12,9 +12,9 @@ enum { VIEWS_MOST = 6 };
 struct views {
     int count;
     struct view {
-        bool  mirrored;    /**< left to right, after moving */
-        int   down, right; /**< pixels; what comes in is the picture reflected at its edge */
-        float weight;      /**< all of them add up to 1 */
+        bool  mirrored;    /**< left to right, after shifting */
+        int   down, right; /**< shift in pixels; the uncovered edge is filled by reflection */
+        float weight;      /**< the weights of all views add up to 1 */
     } view[VIEWS_MOST];
 };
 
