@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Evaluating a graph by its definitions, with a visitor that meets each result before another node reads it: for tests
- * that ask how far the rounding of a result moves what follows. Read graph_evaluate in graph/graph.h first. */
+/* Evaluating a graph by its definitions, with a visitor that sees each result before another node reads it: for tests
+ * that measure how the rounding of one result propagates. Read graph_evaluate in graph/graph.h first. */
 #ifndef GRAPH_EVALUATE_H
 #define GRAPH_EVALUATE_H
 

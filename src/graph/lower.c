@@ -14,13 +14,13 @@ static bool is_read(const struct lowering *l, int id)
     return l->readers[id] > 0;
 }
 
-/* What the step adds or takes a derivative from, stored as its result is. */
+/* The tensor of a residual or gate, in the layout of the step's result. */
 static int extra_tensor(struct lowering *l, int id, enum op_layout layout)
 {
     return lower_tensor(l, id, l->shapes[id].rank >= 3 ? layout : OP_PLAIN, false);
 }
 
-/* Inputs in the order they will be read in, residual and gate behind them. Converting one may put a step in front. */
+/* The tensors of a node's inputs, then of residual and gate. Bringing one into `layout` may add a conversion step. */
 static int input_tensors(struct lowering *l, int index, enum op_layout layout, int *in)
 {
     const struct node   *node   = plan_node(l->plan, index);
@@ -52,7 +52,7 @@ static int output_tensors(struct lowering *l, const struct node *node, const str
 
         step->out[i] = -1;
         if (step->again && op_port_at(node->op->out, i)->updates)
-            continue; /* what a step renews, it renews the first time it runs */
+            continue; /* running statistics and the like are renewed only the first time the step runs */
         if (l->shapes[id].rank < 0 || (i > 0 && op_port_at(node->op->out, i)->optional && !is_read(l, id)))
             continue;
         if (i == 0 && step->deferred) {
@@ -68,7 +68,7 @@ static int output_tensors(struct lowering *l, const struct node *node, const str
     return FOV_OK;
 }
 
-/* Results that are some of an input's channels lie where that lies: nothing runs. */
+/* Results that are some channels of input 0 share its memory: nothing runs. *done is false if that is not possible. */
 static int lower_parts(struct lowering *l, int index, bool again, bool *done)
 {
     fov_plan          *plan  = l->plan;
@@ -105,7 +105,7 @@ static int lower_parts(struct lowering *l, int index, bool again, bool *done)
     return FOV_OK;
 }
 
-/* A join whose parts have all been written in their places. */
+/* Whether all parts of a join have been written straight into its result. */
 static bool is_in_place(const fov_plan *plan, const struct plan_step *step)
 {
     const struct plan_tensor *whole = &plan->tensors[step->out[0]];
@@ -176,7 +176,7 @@ static int lower_node(struct lowering *l, int index, bool again)
         step->compile.producer = &plan->steps[producer].compile;
     if (lower_compile(plan, step, node->options))
         return (int)l->graph->context->error.status;
-    step->compile.before = NULL; /* steps move while others are added */
+    step->compile.before = NULL; /* dangling once steps are added: the array moves */
     if (step->compile.joins)
         before->joined = true;
     if (step->compile.seen) {
@@ -191,8 +191,8 @@ static int lower_node(struct lowering *l, int index, bool again)
     return FOV_OK;
 }
 
-/* The tensor that becomes a parameter's new value; where it lies in another parameter that is about to be renewed, too
- * (`put_by`), a copy of it made before any is. */
+/* The tensor of a parameter's new value. If that is the memory of another parameter which is renewed as well, a copy of
+ * it: with `put_by` the copy is made (before any parameter is renewed), without it is only looked up. */
 static int next_tensor(struct lowering *l, int id, bool put_by)
 {
     fov_plan                  *plan = l->plan;
@@ -211,7 +211,7 @@ static int next_tensor(struct lowering *l, int id, bool put_by)
     return l->dense_of[next];
 }
 
-/* Parameters whose new value could not be written in place are copied when all else has run. */
+/* Copies the new values that could not be written in place into their parameters, after all other steps. */
 static int lower_copies(struct lowering *l)
 {
     fov_graph *graph = l->graph;
@@ -231,7 +231,7 @@ static int lower_copies(struct lowering *l)
     return FOV_OK;
 }
 
-/* Outputs are read in plain order. */
+/* Brings outputs into plain order, adds the copies into parameters, and compiles the steps without a node. */
 static int lower_ends(struct lowering *l)
 {
     fov_plan  *plan  = l->plan;
@@ -246,7 +246,7 @@ static int lower_ends(struct lowering *l)
     }
     if (lower_copies(l))
         return (int)graph->context->error.status;
-    for (size_t s = 0; s < plan->step_count; s++) { /* conversions and copies were put in without being compiled */
+    for (size_t s = 0; s < plan->step_count; s++) { /* conversions and copies were added without being compiled */
         struct plan_step *step = &plan->steps[s];
 
         if (step->node < 0 && lower_compile(plan, step, NULL))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Packed weights of several plans, those with equal bytes once. Plans for different numbers of samples may pack a
- * weight in different ways; nothing here knows how: what comes out the same is kept once. Whoever calls holds the lock
- * of the graph that the plans are made of (shared.h). */
+/* The packed weights of several plans, deduplicated by content. Plans for different batch sizes may pack a weight in
+ * different ways; this file does not know how, it only keeps blocks of equal bytes once. The caller holds the lock of
+ * the graph that the plans are made of (shared.h). */
 #ifndef GRAPH_PACKS_H
 #define GRAPH_PACKS_H
 
@@ -18,21 +18,22 @@ struct packs {
     size_t                 count, capacity;
     struct packs_slab     *slabs;
     size_t                 slab_count, slab_capacity;
-    size_t                 expected; /**< bytes that are about to be asked for */
+    size_t                 expected; /**< bytes that the current plan is still to ask for */
     bool                   is_packing;
 };
 
-/** Around the packing of one plan, which will ask for so many bytes in all, so that they lie together. */
+/** Called before and after one plan packs its weights, `bytes` in all, so that its blocks lie together. */
 void packs_begin(struct packs *packs, size_t bytes);
 void packs_end(struct packs *packs);
 
-/** A zeroed block for a plan to pack into; NULL and an error. */
+/** A zeroed block for a plan to pack into, with one owner; NULL and an error on failure. */
 void *packs_room(struct packs *packs, size_t bytes, struct error *error);
-/** The block, or one of the same bytes that was there before, which then has one owner more. */
+/** Call when `block` is packed. If an older block has the same bytes, gives `block` back and returns the older one,
+ *  with one more owner; else returns `block`. */
 void *packs_unite(struct packs *packs, void *block);
-/** One owner less; the last one frees it. Accepts NULL. */
+/** Removes one owner; the last one frees the block. Accepts NULL. */
 void  packs_give(struct packs *packs, void *block);
-/** Frees the lists; all blocks have been given back. */
+/** Frees the lists; all blocks must have been given back. */
 void  packs_close(struct packs *packs);
 
 #endif

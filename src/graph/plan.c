@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a plan: compile (lower.c), place (arena.c), allocate once, bind every pointer, then run an array of
- * steps. After fov_plan_create nothing is allocated, looked up or decided any more. */
+ * steps. After fov_plan_create nothing is allocated, looked up or decided. */
 #include "graph/plan.h"
 #include "graph/fitting.h"
 
@@ -74,7 +74,7 @@ static void *address(const fov_plan *plan, int storage)
     const struct plan_storage *found = &plan->storages[storage];
 
     if (found->fixed == plan_unread)
-        return NULL; /* nobody reads it but its packing, which gets it from elsewhere */
+        return NULL; /* only packing reads it, from the file (pack.c) */
     return found->fixed ? found->fixed : plan->arena + found->offset;
 }
 
@@ -174,7 +174,7 @@ static int allocate_and_bind(fov_plan *plan)
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-/* Only the making of a plan looks at known values; what runs has them as constants. */
+/* Known values are used only while a plan is made; a running step reads them as constants. */
 static void drop_known(fov_plan *plan)
 {
     known_free(plan->graph, plan->known, plan->value_count);
@@ -239,11 +239,11 @@ fov_plan *plan_draft(fov_graph *graph, const fov_value *outputs, int count, cons
         fov_plan_free(plan);
         return NULL;
     }
-    plan->program = NULL; /* the caller's */
+    plan->program = NULL; /* belongs to the caller */
     return plan;
 }
 
-/* Whether the arena and what is kept can be had beside all that is in memory. */
+/* Whether the arena and plan->kept fit the memory limit beside all that is allocated already. */
 static bool fits(const fov_plan *plan)
 {
     const struct memory *memory = plan->graph->context->memory;
@@ -253,7 +253,7 @@ static bool fits(const fov_plan *plan)
                           size_add(need, memory_in_use(memory), &need) && need <= limit);
 }
 
-/* All of a plan but its memory. */
+/* Makes a plan without its two blocks of memory: compiled, placed, checked. */
 static fov_plan *lay_out(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options)
 {
     struct fov_context *context = graph->context;
@@ -400,7 +400,6 @@ void fov_plan_free(fov_plan *plan)
     memory_free(memory, plan);
 }
 
-/* The tensor through which the caller sees a value: inputs as they were asked for, everything else in plain order. */
 int plan_tensor_in(const fov_plan *plan, int tensor, enum op_layout layout)
 {
     while (tensor >= 0 && plan->tensors[tensor].layout != layout)
@@ -408,6 +407,8 @@ int plan_tensor_in(const fov_plan *plan, int tensor, enum op_layout layout)
     return tensor;
 }
 
+/* The tensor through which the caller sees a value: an input in its chosen layout, an output in plain order; -1: the
+ * value is neither. */
 static int visible_tensor(const fov_plan *plan, fov_value value)
 {
     int first;
@@ -443,7 +444,8 @@ static void run_step(struct plan_step *step, uint64_t number)
         step->compile.run(&step->run);
 }
 
-/* In a room, what was computed once lies where others have written since. */
+/* Plans that share an arena overwrite each other's results of run-once steps; those are computed again when another
+ * plan ran in between. */
 static void begin(fov_plan *plan)
 {
     bool was_away = plan->room && plan->room->last != plan;
@@ -454,7 +456,7 @@ static void begin(fov_plan *plan)
         plan_pack_again(plan);
 }
 
-/* What this plan packed once it does not change itself, so only others have to look again. */
+/* This plan changes no parameter that it has packed once, so only other plans have to pack again. */
 static void renewed(fov_plan *plan)
 {
     if (plan->options.updates)
@@ -476,7 +478,8 @@ void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end)
     arithmetic_leave(mode);
 }
 
-/* Of a run that was refused: who does not look at what it answered sees that there is no result. */
+/* Fills the outputs of a refused run with NaN, so that a caller who ignores the status cannot mistake old numbers for a
+ * result. */
 static void spoil_outputs(fov_plan *plan)
 {
     for (int i = 0; i < plan->output_count; i++) {
@@ -507,7 +510,7 @@ int fov_plan_run(fov_plan *plan, uint64_t step)
 {
     if (!plan)
         return FOV_E_USAGE;
-    if (plan->label_count) /* else nothing can fail, and other threads may be using the context */
+    if (plan->label_count) /* without labels nothing can fail, and other threads may be using the context */
         call_fresh(plan->graph->context);
     return plan_run(plan, step, &plan->graph->context->error);
 }
@@ -625,7 +628,7 @@ fov_plan_step fov_plan_step_at(const fov_plan *plan, int index)
         for (int k = 0; plan_maker(plan, step, i) && k < plan_maker(plan, step, i)->in_count; k++)
             if (plan_maker(plan, step, i)->in[k] >= 0)
                 result.reads += plan->tensors[plan_maker(plan, step, i)->in[k]].bytes;
-    if (step->deferred) { /* stored nowhere, but this is what it is */
+    if (step->deferred) { /* not stored, so `out` is NULL; its shape is known all the same */
         result.shape  = step->tensors[step->in_count].shape;
         result.layout = op_layout_name(OP_CHANNELS_LAST);
     }

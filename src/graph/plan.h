@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A plan from inside. Compilation goes through these rooms, in this order:
- *   lower.c    nodes -> steps: which run, in which order (order.c), fused how (fuse.c), stored where (tensors.c); each
- *              step asks its operator how (step.c, neighbours.c)
- *   recompute.c  where that does not fit the memory there is: which steps run a second time rather than be kept
+/* The internals of a plan. Compilation goes through these files, in this order:
+ *   lower.c    nodes -> steps: which nodes run, in which order (order.c), fused how (fuse.c), stored where (tensors.c);
+ *              each step asks its operator how it computes (step.c, neighbours.c)
+ *   recompute.c  if the plan exceeds the memory limit: which results are recomputed instead of kept
  *   arena.c    lifetimes -> addresses: what may overwrite what, and where everything lies
- *   verify.c   whether nothing is read that is not there any more: after all of the others, by none of their words
+ *   verify.c   checks that no step reads overwritten data: after all of the others, and without trusting any of them
  *   pair.c     a weight's gradient and its update some rows at a time
  *   pack.c     weights -> kernel order, once, from memory or straight from their file
- *   plan.c     the whole in order, memory, binding of pointers, running, printing
- *   labels.c   whether the labels that a run will read are classes
- *   replay.c   a run once more, to find where a number that is not finite came from */
+ *   plan.c     calls all of these in order; memory, binding of pointers, running, printing
+ *   labels.c   checks that the labels which a run will read are classes
+ *   replay.c   repeats a run to find the step that produced the first infinity or NaN */
 #ifndef GRAPH_PLAN_H
 #define GRAPH_PLAN_H
 
@@ -25,45 +25,45 @@ struct plan_tensor {
     size_t         bytes;
     int            storage;
     size_t         begin;        /**< in the storage, bytes */
-    size_t         pixel_stride; /**< as op_tensor's: not 0 where it is part of a wider one */
-    int            other;        /**< the same value in another layout, and so on; -1: there is none (or none more) */
+    size_t         pixel_stride; /**< as op_tensor's: not 0 if it is some channels of a wider tensor */
+    int            other;        /**< next tensor that holds the same value in another layout; -1: end of the list */
 };
 
 /** A piece of memory. Several tensors may share one: views, relabelled layouts, results in place. */
 struct plan_storage {
     size_t bytes;
-    int    first, last; /**< steps between which it holds something; first = -1: never written */
-    bool   keep;        /**< never overwritten by a step in place: inputs, and what lies outside the arena */
+    int    first, last; /**< lifetime: the first and last step that use it; first = -1: never used */
+    bool   keep;        /**< no step may overwrite it in place: inputs, constants, results of run-once steps */
     bool   output;      /**< read by the caller after the run */
     bool   once;        /**< written when the plan is made, and again only when parameters change */
-    void  *fixed;       /**< outside the arena: a parameter or constant; plan_unread: one that is not in memory */
+    void  *fixed;       /**< address outside the arena (parameter, constant); plan_unread: not in memory; NULL: arena */
     int    parameter;   /**< the graph id of that parameter; 0: none */
-    void  *owned;       /**< = fixed where the plan made it: a known value */
+    void  *owned;       /**< = fixed if the plan allocated it (a known value) and frees it */
     size_t offset;      /**< in the arena */
 };
 
-/** Scratch of a step, as storages that live during that step only; -1: none. */
+/** A step's workspace, as storages that live during that step only; -1: none. */
 struct plan_scratch {
     int shared, workers;
 };
 
-enum { PLAN_HEADERS = 1024 }; /**< bytes that its two blocks of memory take beside what is in them, at most */
-enum { PLAN_FOLDS = 4 }; /**< normalisations that one step may take in */
+enum { PLAN_HEADERS = 1024 }; /**< bytes: at most the allocator's overhead of a plan's two blocks, arena and `kept` */
+enum { PLAN_FOLDS = 4 }; /**< most normalisations that one step may fold into its weights */
 
 struct plan_step {
     const struct op  *op;
-    int               node; /**< -1: a conversion that the plan put in */
-    int               in_count, out_count; /**< in: with residual and gate, if there are, as the last */
+    int               node; /**< -1: a conversion or copy that the plan inserted */
+    int               in_count, out_count; /**< in_count includes residual and gate, if present */
     int              *in, *out; /**< plan tensors; -1: absent or unused */
-    bool              residual, gate; /**< there is one: the last of `in`, the gate behind the residual */
-    int               fold[PLAN_FOLDS], fold_count; /**< nodes whose factor and offset the packed weights take in */
-    size_t            fold_offset; /**< in plan->kept: factor, bias, and room for two more of their size */
+    bool              residual, gate; /**< present: they follow the operator's own inputs in `in`, in this order */
+    int               fold[PLAN_FOLDS], fold_count; /**< nodes whose factor and offset are folded into the weights */
+    size_t            fold_offset; /**< in plan->kept: factor, bias, and working space for two more of their size */
     bool             *constant; /**< per input: does not change from run to run */
     const double    **values;   /**< per input: known values, while the plan is made */
-    int              *maker;    /**< per input: the step that makes it while it is read, in place of a tensor */
-    bool             *in_rows;  /**< per input: there is such a step */
+    int              *maker;    /**< per input: the deferred step whose rows() computes it while it is read; else -1 */
+    bool             *in_rows;  /**< per input: has such a maker, and no tensor in memory */
     const struct op_run **maker_run;
-    int              *packed;   /**< per input: storage of the packed form when it is packed at each run; else -1 */
+    int              *packed;   /**< per input: storage of the packed form if it is packed at each run; else -1 */
     struct op_compile compile;
     struct op_tensor *tensors; /**< in, then out: what compile and run see */
     void            **packed_data;
@@ -72,25 +72,25 @@ struct plan_step {
     size_t            state_offset, packed_offset; /**< in plan->kept */
     const char       *name;
     char              operation[96];
-    bool              skip;     /**< nothing to run: a view, or an identity */
-    bool              again;    /**< makes for the second time what was not kept */
-    size_t            pair_rows; /**< runs in turns with the one behind, so many rows of its result at a time; 0: not */
-    bool              paired;   /**< is such a step behind another */
-    int               producer; /**< the step that runs within this one, line by line; -1: none */
-    int               taker;    /**< the step within which this one runs; -1: by itself */
-    bool              in_place;
-    int               observer; /**< the step that sees the first result while it is made; -1: none */
-    int               shown_by; /**< the step that shows an input to this one while it makes it; -1: none */
-    bool              joined;   /**< the step behind it does its work, too */
-    bool              deferred; /**< its first result is made by those who read it */
-    bool              once; /**< all it reads is constant: runs when the plan is made and when parameters change */
+    bool              skip;     /**< nothing to run: a view, an identity, or a join whose parts lie in place */
+    bool              again;    /**< recomputes a result that was dropped to save memory */
+    size_t            pair_rows; /**< alternates with the next step, this many rows of its result at a time; 0: alone */
+    bool              paired;   /**< is the second step of such a pair */
+    int               producer; /**< the step that computes input 0 within this one, line by line; -1: none */
+    int               taker;    /**< the step within which this one runs; -1: it runs by itself */
+    bool              in_place; /**< output 0 overwrites an input */
+    int               observer; /**< the step whose sums over the first result are taken as it is written; -1: none */
+    int               shown_by; /**< the step that lets this one sum over an input as it is written; -1: none */
+    bool              joined;   /**< the next step does this step's work along with its own */
+    bool              deferred; /**< the first result is not stored: its readers have its rows computed (op_rows) */
+    bool              once; /**< all inputs are constant: runs when the plan is made and when parameters change */
     int64_t           multiply_adds;
 };
 
-/** An input, or a constant, that a loss of classes reads as labels. */
+/** An input, or a constant, that a classification loss reads as labels. */
 struct plan_labels {
     int         value;
-    int64_t     classes, ignored; /**< labels are 0 .. classes - 1, or the one that does not count */
+    int64_t     classes, ignored; /**< valid labels are 0 .. classes - 1, and `ignored` (does not count) */
     const char *reader;           /**< the step that reads them */
 };
 
@@ -118,44 +118,44 @@ struct fov_plan {
     int *outputs;   /**< values asked for */
     int  output_count;
     size_t value_count, node_count; /**< of the graph when the plan was made */
-    struct node **rewritten; /**< [node_count] what the plan runs in place of a node and those before it; else NULL */
+    struct node **rewritten; /**< [node_count] the node that replaces the graph's in this plan; NULL: not replaced */
 
-    unsigned char *arena, *kept; /**< kept: states and constant packed weights */
-    struct plan_room *room;      /**< whose memory the arena is, which other plans use in turn; NULL: the plan's own */
+    unsigned char *arena, *kept; /**< kept: operators' states, folded factors, constant packed weights */
+    struct plan_room *room;      /**< owner of the arena, which other plans use in turn; NULL: the plan owns it */
     size_t         arena_bytes, kept_bytes, unshared_bytes, scratch_bytes;
-    size_t         whole_bytes; /**< of the arena, had nothing been recomputed; 0: nothing was */
-    const struct plan_program *program; /**< while it is lowered; NULL: each node once */
+    size_t         whole_bytes; /**< arena size if nothing were recomputed; 0: nothing is */
+    const struct plan_program *program; /**< the order to lower; NULL: each node once. NULL after lowering */
     struct plan_labels *labels; /**< inputs that hold labels */
     size_t label_count, label_capacity;
 };
 
 /* plan.c */
-/** One arena for plans that run one at a time: none finds anything there that it has left, so each run begins with all
- *  inputs filled anew. The plans may belong to several graphs. */
+/** One arena shared by plans that run one at a time. A plan finds nothing there that its last run left, so all inputs
+ *  are filled before each run. The plans may belong to several graphs. */
 struct plan_room {
     struct memory  *memory;
     unsigned char  *bytes; /**< NULL until plan_room_open */
     size_t          size;  /**< what the largest of its plans needs */
     const fov_plan *last;  /**< the plan that ran last */
 };
-/** As fov_plan_create, but for the arena: the plan runs, and its places are known, after plan_bind. */
+/** As fov_plan_create, but with the room's arena: the plan can run, and has addresses, only after plan_bind. */
 fov_plan *plan_create_within(struct plan_room *room, fov_graph *graph, const fov_value *outputs, int count,
                              const fov_plan_options *options);
-/** Allocates what the plans that were made within it need. */
+/** Allocates the arena, once all plans have been made within the room. */
 int  plan_room_open(struct plan_room *room, struct error *error);
 void plan_room_close(struct plan_room *room); /**< after its plans were freed */
-/** Gives a plan the memory of its room, which is open. */
+/** Gives a plan its memory (the arena of its room, which must be open), binds all pointers and packs the weights. */
 int  plan_bind(fov_plan *plan);
 /** A plan without memory: lowered and, if wanted, placed. */
 fov_plan *plan_draft(fov_graph *graph, const fov_value *outputs, int count, const fov_plan_options *options,
                      const struct plan_program *program, bool placed);
 int plan_new_tensor(fov_plan *plan, struct plan_tensor tensor); /**< index, -1 on failure */
 int plan_new_storage(fov_plan *plan, size_t bytes);             /**< index, -1 on failure */
-/** What a tensor holds in some layout, if that was made: a tensor; -1: it was not. */
+/** The tensor of the same value in `layout`, searched from `tensor` along .other; -1: there is none. */
 int plan_tensor_in(const fov_plan *plan, int tensor, enum op_layout layout);
 /** A zeroed step with arrays for that many inputs and outputs; its index, -1 on failure. */
 int plan_new_step(fov_plan *plan, const struct op *op, int node, int in_count, int out_count);
-/** The inputs of the step that makes input i while `step` reads it: they are read by then. NULL: there is none. */
+/** The deferred step that computes input i while `step` reads it, from its own inputs; NULL: there is none. */
 static inline const struct plan_step *plan_maker(const fov_plan *plan, const struct plan_step *step, int i)
 {
     return step->maker[i] >= 0 ? &plan->steps[step->maker[i]] : NULL;
@@ -166,7 +166,7 @@ static inline int plan_op_inputs(const struct plan_step *step)
 {
     return step->in_count - step->residual - step->gate;
 }
-/** Whether tensor i of a step (inputs, then outputs) is made by one step within another, and so never stored whole. */
+/** Whether tensor i of a step (inputs, then outputs) passes between a producer and its taker, and is never stored. */
 static inline bool plan_is_passed_on(const struct plan_step *step, int i)
 {
     return (i == 0 && step->producer >= 0) || (i == step->in_count && step->taker >= 0);
@@ -177,23 +177,23 @@ static inline const struct node *plan_node(const fov_plan *plan, int index)
     return plan->rewritten[index] ? plan->rewritten[index] : &plan->graph->nodes[index];
 }
 
-/** Runs steps `first` to `end` - 1 of a run: whoever cuts a run into parts calls for each part in order, the last one
- *  up to step_count. */
+/** Runs steps `first` to `end` - 1 of run `number`. A caller that splits a run calls this for each part in order: the
+ *  first part begins at 0, the last one ends at step_count. */
 void plan_run_steps(fov_plan *plan, uint64_t number, size_t first, size_t end);
-/** fov_plan_run with an error of the caller's own: for threads. */
+/** fov_plan_run with the caller's own error struct, so that threads need not share the context's. */
 int plan_run(fov_plan *plan, uint64_t number, struct error *error);
 
 /* labels.c */
-/** Lists the inputs that hold labels. E_INPUT: a constant does, and one of them is no class. After binding. */
+/** Lists the inputs that hold labels. E_INPUT: labels in a constant, and one of them is not a class. After binding. */
 int plan_find_labels(fov_plan *plan);
-/** E_INPUT: a label that a run would read now is no class. */
+/** E_INPUT: an input holds labels, and one of them is not a class. Call it before each run. */
 int plan_check_labels(fov_plan *plan, struct error *error);
 
 /* replay.c */
-/** How many steps have run when a value that the plan computes is there; 0: no step makes it. */
+/** The number of steps after which a computed value is complete; 0: no step makes it. */
 size_t plan_steps_to(const fov_plan *plan, fov_value value);
-/** Where the first infinite number of a run stood, and the first NaN: a step's name and operations, or a parameter or
- *  input. Names belong to the plan; NULL: there was none. */
+/** Where a run had its first infinity, and its first NaN: a step's name and operations, or a parameter or input. Names
+ *  belong to the plan; NULL: there was none. */
 struct plan_place {
     const char *name, *operation;
 };
@@ -212,9 +212,9 @@ const char *plan_finding_text(const struct plan_finding *finding, char out[FINDI
 void plan_describe(const fov_plan *plan);
 
 /* fold.c */
-/** Bytes that a step keeps for what it folds. */
+/** Bytes of plan->kept for a step's folded normalisations. */
 size_t plan_fold_bytes(const struct plan_step *step);
-/** Computes factor and bias of a step from the parameters as they are now. */
+/** Computes a step's folded factor and bias from the current parameters. */
 void plan_fold(const fov_plan *plan, const struct plan_step *step);
 
 /* rewrite.c */
@@ -225,12 +225,12 @@ void plan_drop_rewritten(fov_plan *plan);
 int plan_lower(fov_plan *plan);
 
 /* recompute.c */
-/** In place of a draft that needs more memory than is left, one that fits; NULL and an error that says how much is
- *  wanted at least. Frees `whole`. */
+/** Replaces a draft that needs more memory than is left by one that recomputes results and fits. Frees `whole`. NULL
+ *  and an error that says how much memory is needed. */
 fov_plan *plan_recompute(fov_plan *whole, const fov_value *outputs, int count);
 
 /* pair.c */
-/** Steps that exchange a result some rows at a time: its storage shrinks. After lowering. */
+/** Finds pairs of steps that exchange a result some rows at a time, and shrinks its storage. After lowering. */
 void plan_find_pairs(fov_plan *plan);
 void plan_run_pair(struct plan_step *maker, struct plan_step *reader);
 
@@ -238,28 +238,30 @@ void plan_run_pair(struct plan_step *maker, struct plan_step *reader);
 int plan_place(fov_plan *plan);
 
 /* verify.c */
-/** FOV_OK, or FOV_E_INTERNAL and a sentence that names the step, the value and who overwrote it. After plan_place. */
+/** FOV_OK, or FOV_E_INTERNAL and a sentence that names the step, the value and the step that overwrote it. After
+ *  plan_place. */
 int plan_verify(const fov_plan *plan);
 
 /* pack.c */
-/** Stands in storage.fixed for the address of a parameter that is packed from where it lies and then not read again. */
+/** Placeholder in storage.fixed for a parameter that is not in memory: it is packed straight from its file (or drawn),
+ *  and no step reads its plain form. */
 extern char plan_unread[];
-/** What a parameter's or constant's storage begins with: its data, or plan_unread where packing may do; NULL on
- *  failure. */
+/** The initial storage.fixed of a parameter or constant: its data, or plan_unread if the packed form may suffice; NULL
+ *  on failure. */
 void *plan_constant(fov_plan *plan, int id);
-/** Brings into memory what some step reads at each run, in plain form. After plan_place, before binding. */
+/** Loads the parameters that some step reads in plain form. After plan_place, before binding. */
 int  plan_settle(fov_plan *plan);
-int  plan_pack(fov_plan *plan); /**< packs all that does not change from run to run */
-void plan_pack_again(fov_plan *plan); /**< the same when parameters have changed: all are in memory then */
+int  plan_pack(fov_plan *plan); /**< packs all constant weights and runs the run-once steps */
+void plan_pack_again(fov_plan *plan); /**< the same after parameters have changed: all are in memory then */
 bool plan_packs_once(const struct plan_step *step);
-/** Whether its packed weights lie in graph->packs, beside those of other plans, and not in plan->kept. */
+/** Whether a step's packed weights lie in graph->packs, shared with other plans, and not in plan->kept. */
 bool plan_shares_packed(const fov_plan *plan, const struct plan_step *step);
-/** Gives back what the plan has there. */
+/** Returns the plan's blocks to graph->packs. */
 void plan_give_packed(fov_plan *plan);
 
-/* convert.c: steps that are no nodes */
-extern const struct op plan_convert; /**< between plain and channels-last */
+/* convert.c: operators of steps that are not nodes */
+extern const struct op plan_convert; /**< changes the layout */
 extern const struct op plan_copy;    /**< same layout, other place */
-extern const struct op plan_store;   /**< rows that a deferred step makes, into memory */
+extern const struct op plan_store;   /**< writes the rows of a deferred step to memory */
 
 #endif
