@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's file as what another network stands on. */
+/* A model file as the backbone of another network. */
 #ifndef MODEL_BACKBONE_H
 #define MODEL_BACKBONE_H
 
 #include "model/model.h"
 #include "zoo/zoo.h"
 
-/** The ends of a model's stages: its last maps of stride 2, 4, 8, 16 and 32 through which all of it passes; 0: there is
- *  none of that stride. E_UNSUPPORTED: there is none at all. */
+/** stage[i]: the id of the value that ends the stage of stride 2, 4, 8, 16 or 32, which is the last map of that stride
+ *  that every path from input to output passes through; 0: no such map. E_UNSUPPORTED: no stage was found. */
 int backbone_find(const fov_model *model, int stage[ZOO_STAGES], struct error *error);
 
-/** Opens files for zoo_backbone, and keeps how the last one's pictures are prepared. */
+/** The zoo's callback that loads a backbone from a model file; it remembers that file's preprocessing. */
 struct backbone_files {
-    struct zoo_files files; /**< first: what the zoo calls */
-    fov_preprocessing preprocessing;
-    bool is_used;
+    struct zoo_files files; /**< must stay first: the callback casts its pointer back to backbone_files */
+    fov_preprocessing preprocessing; /**< of the last file loaded */
+    bool is_used;                    /**< a file was loaded */
 };
 struct backbone_files backbone_files(void);
 

@@ -1,47 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* How detectors write down what they found: each tool has numbers of its own for a row. A line in the table of
- * boxes_form.c is all that a further one needs. */
+/* Output formats ("forms") of detectors: each detector family has its own layout of the numbers that describe a box. To
+ * add a format, add an entry to the table in boxes_form.c. */
 #ifndef MODEL_BOXES_FORM_H
 #define MODEL_BOXES_FORM_H
 
 #include "model/model.h"
 
-/** An output of a model, of one picture: [rows, numbers], or, `across`, [numbers, rows]. */
+/** The layout of one picture's detections in a model's output: [rows, numbers], or [numbers, rows] if `across`. */
 struct boxes_rows {
     int height, width; /**< of the network's input */
     size_t rows;
     int numbers, classes;
     bool across;
-    double unit[2]; /**< pixels for 1 of a box's numbers, along x and y */
-    bool logits; /**< of YOLOX's form: scores are those of before the sigmoid */
+    double unit[2]; /**< scale from a box's coordinates to pixels, along x and y */
+    bool logits; /**< the scores are logits: the sigmoid is still to be applied (YOLOX's form) */
 };
 
 struct boxes_form {
     const char *name; /**< "yolox" */
     const char *doc;
-    int object;      /**< which number of a row says that there is an object; -1: none does */
-    int first_class; /**< which number of a row is class 0's */
-    /** Whether an output of that shape can be of this form: fills in .rows, .numbers, .classes, .across. */
+    int object;      /**< index in a row of the objectness score; -1: this form has none */
+    int first_class; /**< index in a row of the score of class 0 */
+    /** Whether an output of that shape can be of this form; fills in .rows, .numbers, .classes, .across. */
     bool (*fits)(const fov_shape *shape, struct boxes_rows *rows);
+    /** Score of a row's best class, whose index goes to *label. */
     double (*score)(const struct boxes_rows *of, const float *numbers, size_t row, int *label);
     void (*box)(const struct boxes_rows *of, const float *numbers, size_t row, double box[4]);
-    /** Looks at the rows of a picture first, and finds .unit; NULL: it is known. */
+    /** Called before a picture's rows are read: finds .unit from their coordinates. NULL: the unit is known. */
     void (*look)(struct boxes_rows *of, const float *numbers);
-    bool is_steps, is_corners; /**< a box is in steps of its map; by corners; else its middle and size in pixels */
-    bool is_kept;   /**< a suppression in the network has left them: there is no other */
-    bool has_parts; /**< boxes and scores may be outputs of their own (detector.c) */
+    bool is_steps, is_corners; /**< is_steps: centre and size in cells of the box's map, to be decoded; is_corners: x1,
+                                    y1, x2, y2; neither: centre and size in pixels */
+    bool is_kept;   /**< the network itself has run non-maximum suppression: apply no further one */
+    bool has_parts; /**< boxes and scores may be separate outputs (detector.c); never guessed from the shape */
 };
 
 extern const struct boxes_form boxes_forms[];
-extern const char *const boxes_form_names[]; /**< "auto", then theirs, ended by NULL: the task's option */
+extern const char *const boxes_form_names[]; /**< "auto", the forms' names in order, NULL: for the task's option */
 
-/** Boxes from the two outputs that a suppression would have read, corners [N, boxes, 4] and scores [N, classes, boxes]
- *  (detector.c). */
+/** Joins the model's two outputs, which a NonMaxSuppression cut off by the importer would have read (corners
+ *  [N, boxes, 4] and scores [N, classes, boxes]), into one output of the form "raw" (detector.c). */
 int model_read_suppressed(fov_model *model);
-/** A form's place among the names; -1: there is none of that name. */
+/** Index of a name in boxes_form_names; -1: unknown name. */
 int boxes_form_named(const char *name);
-/** The form by its place among the names; 0: what was said of the chosen output, else the first that fits. NULL: none
- *  does. */
+/** The form at index `which` of boxes_form_names if `output` fits it; fills in *rows. `which` 0: the form stated for
+ *  the chosen output, else the first form that fits its shape. NULL: none fits. */
 const struct boxes_form *boxes_form_of(const fov_model *model, fov_value output, int which, struct boxes_rows *rows);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A network as people draw it: the layers that do something as boxes with those behind them (norm, activation) in their
- * label, boxes in blocks by their names, blocks that are alike drawn once. No coordinates yet: draw.c. */
+/* A network as a diagram: each main layer is a box whose label includes the norm and activation that follow it; boxes
+ * are grouped into blocks by the scopes in their names; identical consecutive blocks are folded into one. Coordinates
+ * are assigned in draw.c. */
 #ifndef MODEL_DIAGRAM_H
 #define MODEL_DIAGRAM_H
 
@@ -8,27 +9,27 @@
 
 enum { DIAGRAM_LABEL = 64, DIAGRAM_NAME = 96, DIAGRAM_MOST_INPUTS = 16 };
 
-/** A layer. */
+/** A layer that is drawn. */
 struct diagram_box {
     char label[DIAGRAM_LABEL]; /**< "3x3 conv 64 /2" */
-    char behind[DIAGRAM_LABEL]; /**< "bn relu" */
-    int  block;
-    int  level, column;         /**< in its block: level 0 reads what comes from outside alone */
-    int  inputs[DIAGRAM_MOST_INPUTS], input_count; /**< other boxes; -1: the network's input */
-    fov_layer layer;            /**< sums over it and what is behind; the shape is the last one's */
+    char behind[DIAGRAM_LABEL]; /**< small layers that follow and have no box: "bn relu" */
+    int  block;                 /**< its index before blocks are folded */
+    int  level, column;         /**< position in its block; a box of level 0 reads only values from outside the block */
+    int  inputs[DIAGRAM_MOST_INPUTS], input_count; /**< indices of boxes; -1: the network's input */
+    fov_layer layer;            /**< with the parameters of .behind; shape and receptive field are the last one's */
 };
 
 /** Consecutive boxes of one scope. */
 struct diagram_block {
-    char    name[DIAGRAM_NAME], last_name[DIAGRAM_NAME]; /**< of the first and the last of those that are alike */
-    int     first, count;  /**< boxes */
+    char    name[DIAGRAM_NAME], last_name[DIAGRAM_NAME]; /**< of the first and the last of the folded blocks */
+    int     first, count;  /**< its boxes: index of the first, how many */
     int     levels, columns;
-    int     times;         /**< so many follow each other that are alike */
-    int64_t parameters, multiply_adds; /**< of one */
-    fov_shape shape;                   /**< of its result */
-    int64_t receptive_field[2];        /**< of the last of those that are alike */
-    bool    singles;                   /**< scopes of one layer each */
-    int     page_column;               /**< for who draws */
+    int     times;         /**< how many identical consecutive blocks this one stands for */
+    int64_t parameters, multiply_adds; /**< of one of them */
+    fov_shape shape;                   /**< of the block's result */
+    int64_t receptive_field[2];        /**< of the last of the folded blocks */
+    bool    singles;                   /**< its boxes are each alone in a scope */
+    int     page_column;               /**< set by draw.c */
 };
 
 struct diagram {
@@ -39,7 +40,7 @@ struct diagram {
     fov_summary           summary;
 };
 
-/** `input` as in fov_model_summary. The caller closes, after failures too. */
+/** `input` as in fov_model_summary. The caller calls diagram_close, after a failure too. */
 int  diagram_open(struct diagram *diagram, fov_model *model, const fov_shape *input, struct error *error);
 void diagram_close(struct diagram *diagram);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The generator in a model: which input is noise, and what is made of it. */
+/* The generator in a model (of a GAN, for example): its noise input, and the picture computed from it. */
 #ifndef MODEL_GENERATE_H
 #define MODEL_GENERATE_H
 
@@ -10,7 +10,7 @@ struct generator {
     fov_value picture; /**< [N, 1 or 3, height, width], of the noise alone */
     int       numbers, channels, height, width;
 };
-/** E_SHAPE where the model has none. */
+/** E_SHAPE: the model has no generator. */
 int generator_find(const fov_model *model, struct generator *generator, struct error *error);
 
 #endif

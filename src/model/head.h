@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What replacing a head is about: the layers that make the classes, found on the way back from the output. A row of
- * scores has one such layer (head.c), a detector one for each of its maps (head_boxes.c). */
+/* Replacing a model's head: the layers whose output channels are the classes, found by walking back from the output. A
+ * classifier has one such layer (head.c), a detector one for each of its maps (head_boxes.c). */
 #ifndef MODEL_HEAD_H
 #define MODEL_HEAD_H
 
@@ -9,29 +9,30 @@
 
 enum { HEAD_CHANGES = 8 };
 
-/** What is to change, gathered on the way from the output back to the layers. */
+/** The changes to make, collected while walking from the output back to the layers. */
 struct head {
     fov_model *model;
-    int classes, outputs; /**< wanted, and now */
+    int classes, outputs; /**< number of classes: wanted, and present */
     struct graph_change changes[HEAD_CHANGES];
     int count;
-    int layer;   /**< weight of the (first) layer that makes the classes; 0: not found yet */
-    bool rarely; /**< new classes begin as improbable, as a detector's do */
+    int layer;   /**< id of the weight of the first head layer found; 0: not found yet */
+    bool rarely; /**< initialise biases so that new classes start with a low probability (detectors) */
     struct {
         int64_t *at, was;
-    } lengths[HEAD_CHANGES]; /**< where nodes state how long a row is, and how they did */
+    } lengths[HEAD_CHANGES]; /**< row lengths changed in the options of nodes, with their old values, for undoing */
     int length_count;
 };
 
-/** E_UNSUPPORTED: the head cannot be replaced, since the node ... */
+/** Sets E_UNSUPPORTED: "the head cannot be replaced: \"NODE\" (OPERATOR) WHY". */
 int head_give_up(const struct head *head, const struct node *node, const char *why);
-/** A layer whose weight [.., outputs, ..] makes the classes: both ends are drawn as a new layer's are. */
+/** Registers the head layer `node`: `axis` of its weight, and its bias, get the new number of classes and are
+ *  initialised like a new layer's. */
 int head_change_layer(struct head *head, const struct node *node, int axis);
-/** Where the node is a reshape or a slice which states that a row has `was` numbers, it states `becomes` from now on. */
+/** If the node is a reshape or a slice whose options state the length `was`, replaces that by `becomes`. */
 int head_change_length(struct head *head, const struct node *node, int was, int becomes);
 
-/** The layers of a detector in YOLOX's form. */
+/** Registers the head layers of a detector in YOLOX's form. */
 int head_find_boxes(struct head *head);
-/** Classes of such an output of `graph`; 0: it has another form. */
+/** Number of classes of a detector's output of `graph`; 0: the output is not in YOLOX's form. */
 int head_box_classes(const fov_model *model, const fov_graph *graph, int output);
 #endif

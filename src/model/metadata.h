@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a model file says beside the graph: the keys of ONNX's metadata_props, to and from a model. */
+/* Model metadata beside the graph: reads and writes the key/value pairs of ONNX's metadata_props. */
 #ifndef MODEL_METADATA_H
 #define MODEL_METADATA_H
 
@@ -7,7 +7,7 @@
 #include "io/onnx/onnx.h"
 #include "model/model.h"
 
-/** The entries of a model to be saved, with the texts they point to. */
+/** The entries of a model that is being saved, and the texts that they point to. */
 struct metadata {
     struct memory    *memory;
     struct onnx_text *entries;
@@ -18,12 +18,13 @@ struct metadata {
 int  metadata_make(const fov_model *model, struct metadata *metadata, struct error *error);
 void metadata_free(struct metadata *metadata);
 
-/** Takes over what a file says: network, preprocessing, outputs, class names (a JSON list or object, or Ultralytics'
- *  Python dict). Entries of other programs are kept as notes, to be saved again; damaged ones of ours are E_INPUT. */
+/** Applies a file's entries to the model: network, preprocessing, outputs, class names (a JSON list or object, or
+ *  Ultralytics' Python dict). Entries of other programs are kept as notes and saved again; a malformed entry of fovea's
+ *  own is E_INPUT. */
 int metadata_take(fov_model *model, const char *file, const struct onnx_text *entries, int count);
 
-/** The part of it that takes over class names. `ours`: this program wrote them, so they have to fit. *taken: the model has
- *  them now. */
+/** The part of metadata_take that sets class names. `ours`: fovea wrote them, so names that do not fit are E_INPUT;
+ *  otherwise they are ignored with a warning. *taken: the model now has these names. */
 int metadata_take_names(fov_model *model, const char *file, const char *text, bool ours, bool *taken);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of a graph's parameters, and the file they go to: what saving weights, hashing them and saving a loop share. */
+/* Lists of a graph's parameters and the safetensors file for them: shared by saving weights, hashing weights and saving
+ * the state of a training loop. */
 #ifndef MODEL_PARAMETERS_FILE_H
 #define MODEL_PARAMETERS_FILE_H
 
@@ -8,14 +9,15 @@
 #include "graph/graph.h"
 #include <fovea/memory.h>
 
-/** Whether a value is one of a model's weights: a parameter that no optimiser keeps beside them (fov_update). What
- *  saving weights writes, hashing hashes and loading asks for. */
+/** Whether a value is a weight of the model: any parameter except the state that an optimiser adds (fov_update).
+ *  Weights are what saving writes, hashing hashes and loading requires. */
 bool parameters_is_weight(const struct value *value);
-/** Ids of parameters, in order of creation: `all`, or the weights only. NULL and an error. */
+/** Ids of parameters in order of creation: `all`, or the weights only. The caller frees the list. On failure NULL and
+ *  an error. */
 int *parameters_list(const fov_graph *graph, bool all, size_t *count, struct error *error);
-/** Writes them as safetensors. E_INPUT: there are none. `system`: as in file_writer_open. */
+/** Writes the parameters of such a list as safetensors. E_INPUT: there are none. `system`: as in file_writer_open. */
 int parameters_write(fov_graph *graph, const char *path, bool all, const struct file_system *system);
-/** What was written into `made` becomes the caller's; nothing does after a failure. */
+/** Moves the bytes of `made` into `buffer`, which the caller then owns; frees them if `status` is a failure. */
 void parameters_hand_over(struct text *made, int status, fov_buffer *buffer);
 
 #endif

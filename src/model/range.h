@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* In which range a value's numbers must lie, whatever comes in: a sigmoid's within 0 .. 1, and the mean of two sigmoids
- * as well. An answer that is too wide is never wrong. */
+/* Bounds on a value's numbers that hold for any input of the network: a sigmoid lies in 0 .. 1, and so does the mean of
+ * two sigmoids. Bounds may be wider than necessary, never narrower. */
 #ifndef MODEL_RANGE_H
 #define MODEL_RANGE_H
 
 #include "model/model.h"
 
 struct range {
-    double low, high; /**< -range_infinite, range_infinite: no limit is known */
+    double low, high; /**< -range_infinite, range_infinite: no bound is known */
 };
 extern const double range_infinite;
 
